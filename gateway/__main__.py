@@ -1,0 +1,8 @@
+"""The door: `python -m gateway` is the command `dualstream`."""
+
+import sys
+
+from gateway.cli import main
+
+if __name__ == "__main__":
+    sys.exit(main())

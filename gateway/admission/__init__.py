@@ -1,0 +1,1 @@
+"""Who may run now, who waits, and who is refused at once."""

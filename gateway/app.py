@@ -1,0 +1,208 @@
+"""Put the parts together. The only module of the gateway that knows the transports, and it knows them by name alone."""
+
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from http import HTTPStatus
+from importlib.metadata import entry_points
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.admission.slots import Slots
+from gateway.clock import Clock, SystemClock
+from gateway.config import Settings
+from gateway.errors import Code, Refused, invalid
+from gateway.hub import Hub, Keeping
+from gateway.models import Models
+from gateway.pipeline import Limits
+from gateway.simulator import Simulator
+from gateway.upstreams.base import Upstream
+from gateway.upstreams.openai import ConnectionLimits, OpenAIUpstream
+from transports.base import Services, Transport
+from transports.http import json_response, refusal
+from transports.resource import GenerationResource
+
+SIMULATED_MODELS = ("sim", "sim-gpt-4.1", "sim-gpt-4o", "sim-claude-3.5-sonnet", "sim-gemini-1.5-flash", "sim-instant")
+
+PAGE_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    ),
+    "Cache-Control": "no-cache",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+def create_app(settings: Settings, clock: Clock | None = None) -> Starlette:
+    """Make the ASGI application; its lifespan starts and ends all that it owns. `app.state.hub` is its hub."""
+    clock = clock or SystemClock()
+    simulator = Simulator() if settings.upstream is None else None
+    upstream = OpenAIUpstream(
+        "simulator" if simulator else settings.provider,
+        str(settings.upstream or ""),
+        settings.upstream_api_key,
+        ConnectionLimits(settings.upstream_connections, settings.connect_timeout),
+    )
+    hub = _hub(settings, upstream, clock)
+    services = Services(
+        hub,
+        clock,
+        settings.heartbeat,
+        settings.max_body_bytes,
+        settings.max_generations_per_socket,
+        frozenset(settings.allowed_origins),
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        if simulator is not None:
+            await simulator.start()
+            upstream.base_url = simulator.base_url
+        try:
+            yield
+        finally:
+            await hub.close()
+            await upstream.close()
+            if simulator is not None:
+                await simulator.stop()
+
+    transports = [route for transport in load_transports() for route in transport.routes(services)]
+    app = Starlette(
+        routes=[*transports, *GenerationResource(services).routes(), *_own_routes(hub)],
+        middleware=_cors(settings.allowed_origins),
+        exception_handlers={Refused: _refused, HTTPException: _no_route, Exception: _failed},
+        lifespan=lifespan,
+    )
+    app.router.redirect_slashes = False
+    app.state.hub = hub
+    return app
+
+
+def load_transports() -> list[Transport]:
+    """Find the transports that are installed: ours and those of others."""
+    found = sorted(entry_points(group="dualstream.transports"), key=lambda entry: entry.name)
+    return [entry.load()() for entry in found]
+
+
+def static_folder() -> Path:
+    """Find the page and its scripts: inside the package when installed, beside it in a checkout."""
+    inside = Path(__file__).parent / "static"
+    return inside if inside.is_dir() else Path(__file__).parent.parent / "static"
+
+
+def _hub(settings: Settings, upstream: Upstream, clock: Clock) -> Hub:
+    simulated = settings.upstream is None
+    names = settings.model or (SIMULATED_MODELS if simulated else ())
+    return Hub(
+        upstream,
+        Models(names, prefix="sim" if simulated else None),
+        Slots(settings.max_concurrent, settings.max_queue),
+        clock,
+        limits=Limits(settings.queue_timeout, settings.first_token_timeout, settings.stall_timeout),
+        keeping=Keeping(
+            settings.on_disconnect,
+            settings.grace,
+            settings.retention,
+            settings.max_retained,
+            settings.max_output_bytes,
+        ),
+    )
+
+
+def _own_routes(hub: Hub) -> Sequence[BaseRoute]:
+    started = time.monotonic()
+    folder = static_folder()
+
+    async def health(_request: Request) -> Response:
+        uptime = round(time.monotonic() - started, 3)
+        return json_response({"status": "healthy", "timestamp": datetime.now(UTC).isoformat(), "uptime": uptime})
+
+    async def ready(_request: Request) -> Response:
+        if hub.draining:
+            return json_response({"status": "draining"}, 503, {"Retry-After": "1"})
+        return json_response({"status": "ready"})
+
+    async def stats(_request: Request) -> Response:
+        return json_response(hub.stats())
+
+    async def models(_request: Request) -> Response:
+        return json_response({"models": hub.models.names, "default": hub.models.default})
+
+    async def page(_request: Request) -> Response:
+        return FileResponse(folder / "demo.html", headers=PAGE_HEADERS)
+
+    return [
+        Route("/", page),
+        Route("/health", health),
+        Route("/ready", ready),
+        Route("/api/stats", stats),
+        Route("/api/models", models),
+        Mount("/static", _with_page_headers(StaticFiles(directory=folder))),
+    ]
+
+
+def _with_page_headers(files: ASGIApp) -> ASGIApp:
+    """Put static files under the page's own policy."""
+
+    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                MutableHeaders(scope=message).update(PAGE_HEADERS)
+            await send(message)
+
+        await files(scope, receive, send_with_headers)
+
+    return serve
+
+
+def _cors(origins: Sequence[str]) -> list[Middleware]:
+    if not origins:
+        return []
+    return [
+        Middleware(
+            CORSMiddleware,
+            allow_origins=list(origins),
+            allow_credentials=True,
+            allow_methods=["GET", "POST", "OPTIONS"],
+            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "X-Request-ID"],
+            expose_headers=["X-Request-ID", "X-Generation-ID", "Location", "Retry-After"],
+        )
+    ]
+
+
+async def _refused(request: Request, error: Exception) -> Response:
+    if not isinstance(error, Refused):
+        raise error
+    return refusal(error, request)
+
+
+async def _no_route(request: Request, error: Exception) -> Response:
+    if not isinstance(error, HTTPException):
+        raise error
+    path = request.url.path[:200]
+    said = {
+        HTTPStatus.NOT_FOUND: f"There is nothing at {path!r}; docs/protocol.md lists the routes.",
+        HTTPStatus.METHOD_NOT_ALLOWED: f"{path!r} does not take {request.method[:20]}.",
+    }
+    message = said.get(HTTPStatus(error.status_code), str(error.detail))
+    response = json_response(invalid(message, status=error.status_code).body(), error.status_code)
+    response.headers.update(error.headers or {})
+    return response
+
+
+async def _failed(_request: Request, _error: Exception) -> Response:
+    # The server logs it with its traceback; a client learns nothing of our inside.
+    return json_response(Refused(Code.SERVER_ERROR, "The gateway failed.", status=500).body(), 500)

@@ -1,0 +1,115 @@
+"""The command `dualstream`: serve · chat · simulate."""
+
+import argparse
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from gateway.chat import ChatSettings, chat
+from gateway.config import ConfigurationError, Settings, load, unknown_variables
+from gateway.server import serve
+from gateway.simulator import Simulator
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command and give its exit code."""
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    code: int = options.run(options)
+    return code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="dualstream", description="A streaming gateway for AI agents.")
+    parser.add_argument("--version", action="version", version=f"dualstream {version('dualstream')}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    _add_serve(commands.add_parser("serve", help="run the gateway"))
+    _add_chat(commands.add_parser("chat", help="talk to a running gateway in the terminal"))
+    _add_simulate(commands.add_parser("simulate", help="run the simulated provider alone"))
+    return parser
+
+
+def _add_serve(parser: argparse.ArgumentParser) -> None:
+    fields = Settings.model_fields
+    parser.description = (
+        "Run the gateway. Every setting also has an environment variable: DUALSTREAM_ and its name, "
+        "as in DUALSTREAM_UPSTREAM_API_KEY. Without --upstream a built-in simulator answers."
+    )
+    parser.add_argument("--host", help=_help("host"))
+    parser.add_argument("--port", type=int, help=_help("port"))
+    parser.add_argument("--upstream", metavar="BASE_URL", help=_help("upstream"))
+    parser.add_argument("--model", metavar="NAME", help=_help("model"))
+    parser.add_argument("--config", type=Path, metavar="FILE", help="a TOML file with any of: " + ", ".join(fields))
+    parser.set_defaults(run=_serve)
+
+
+def _help(name: str) -> str:
+    field = Settings.model_fields[name]
+    default = f" (default {field.default})" if isinstance(field.default, str | int) else ""
+    return f"{field.description}{default}".replace("%", "%%")
+
+
+def _serve(options: argparse.Namespace) -> int:
+    given = {name: getattr(options, name) for name in ("host", "port", "upstream", "model")}
+    try:
+        settings = load(given, os.environ, options.config)
+    except ConfigurationError as error:
+        print(f"dualstream: {error}", file=sys.stderr)
+        return 2
+    for name in unknown_variables(os.environ):
+        print(f"dualstream: {name} is not a setting we know: ignored", file=sys.stderr)
+    return serve(settings)
+
+
+def _add_chat(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Talk to a running gateway. Ctrl-C interrupts; a line typed while it streams is feedback."
+    parser.add_argument("prompt", nargs="?", help="one question; without it, a conversation")
+    parser.add_argument("--url", default="http://127.0.0.1:8080", help="the gateway (default %(default)s)")
+    parser.add_argument("--transport", choices=["sse", "ws"], default="sse", help="default %(default)s")
+    parser.add_argument("--model", help="default: the gateway's own")
+    parser.add_argument("--system", help="a system message")
+    parser.set_defaults(run=_chat)
+
+
+def _chat(options: argparse.Namespace) -> int:
+    settings = ChatSettings(
+        url=options.url,
+        transport=options.transport,
+        model=options.model,
+        system=options.system,
+        prompt=options.prompt,
+        token=os.environ.get("DUALSTREAM_TOKEN"),
+    )
+    return asyncio.run(chat(settings))
+
+
+def _add_simulate(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Run a server that speaks the OpenAI streaming format and makes its answers up."
+    parser.add_argument("--host", default="127.0.0.1", help="default %(default)s")
+    parser.add_argument("--port", type=int, default=9090, help="default %(default)s; 0 takes a free one")
+    parser.set_defaults(run=_simulate)
+
+
+def _simulate(options: argparse.Namespace) -> int:
+    return asyncio.run(_run_simulator(options.host, options.port))
+
+
+async def _run_simulator(host: str, port: int) -> int:
+    simulator = Simulator(host, port)
+    try:
+        await simulator.start()
+    except OSError as error:
+        print(f"dualstream: can't listen on {host}:{port}: {error.strerror}", file=sys.stderr)
+        return 1
+    print(f"The simulator listens on {simulator.base_url}", flush=True)
+    ended = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
+    await ended.wait()
+    await simulator.stop()
+    return 0

@@ -1,0 +1,209 @@
+"""What clients ask for: the bodies of HTTP requests and the commands of a WebSocket, checked once, at the edge.
+
+A body that does not fit raises `Refused` with a message that names the field and says what to change.
+"""
+
+import re
+from typing import Annotated, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator, model_validator
+
+from gateway.errors import Refused, invalid
+from gateway.events import Mode
+
+OnDisconnect = Literal["grace", "cancel", "continue"]
+JsonObject = dict[str, JsonValue]
+
+
+class Strict(BaseModel):
+    """A body that takes the named fields in their own types, and no others."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Message(BaseModel):
+    """One message of the conversation, as the provider knows it; fields that we do not know are passed on."""
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+
+    role: Literal["system", "developer", "user", "assistant", "tool"]
+    content: str | list[JsonObject] | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> "Message":
+        if self.content is None and not (self.role == "assistant" and (self.model_extra or {}).get("tool_calls")):
+            message = "content is missing: give a string, or a list of content parts"
+            raise ValueError(message)
+        return self
+
+
+class Options(Strict):
+    """What is passed to the provider, and how the generation is to be kept."""
+
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    max_tokens: Annotated[int, Field(ge=1)] | None = None
+    stop: str | list[str] | None = None
+    seed: int | None = None
+    presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    tools: list[JsonObject] | None = None
+    tool_choice: str | JsonObject | None = None
+    parallel_tool_calls: bool | None = None
+    response_format: JsonObject | None = None
+    reasoning_effort: str | None = None
+    user: str | None = None
+    on_disconnect: OnDisconnect | None = None
+
+    def for_provider(self) -> JsonObject:
+        """Give those that the provider is to see, in its names."""
+        return self.model_dump(exclude_none=True, exclude={"on_disconnect"})
+
+
+class StartRequest(Strict):
+    """Start a generation: the body of `POST /api/chat/stream` and `POST /api/generations`."""
+
+    messages: Annotated[list[Message], Field(min_length=1)]
+    model: Annotated[str, Field(min_length=1, max_length=256)] | None = None
+    options: Options = Options()
+    metadata: dict[str, str] = {}
+
+
+class InterruptRequest(Strict):
+    """Stop a generation; `reason` is the client's own words, given back in `interrupted`."""
+
+    reason: Annotated[str, Field(max_length=1000)] | None = None
+
+
+class FeedbackRequest(Strict):
+    """Say something of a running answer: `revise` begins it anew, `stop` ends it, `note` only records."""
+
+    text: Annotated[str, Field(min_length=1, max_length=8192)] | None = None
+    rating: Annotated[int, Field(ge=-100, le=100)] | None = None
+    mode: Mode = "revise"
+
+    @model_validator(mode="after")
+    def _has_what_its_mode_needs(self) -> "FeedbackRequest":
+        if self.mode == "revise" and self.text is None:
+            message = "text is missing: a revise needs it; to record a rating alone, set mode to 'note'"
+            raise ValueError(message)
+        if self.mode == "note" and self.text is None and self.rating is None:
+            message = "text and rating are both missing: a note needs one of them"
+            raise ValueError(message)
+        return self
+
+
+class Command(Strict):
+    """A message of a WebSocket client; `id`, if given, comes back in its `ack` or `rejected`."""
+
+    id: Annotated[str, Field(max_length=128)] | int | None = None
+
+
+class StartCommand(StartRequest, Command):
+    """`start`: as the POST body, and an idempotency key."""
+
+    type: Literal["start"]
+    idempotency_key: Annotated[str, Field(min_length=1, max_length=255)] | None = None
+
+    def request(self) -> StartRequest:
+        """Give the start alone, as a POST would have brought it."""
+        return StartRequest(messages=self.messages, model=self.model, options=self.options, metadata=self.metadata)
+
+
+class Addressed(Command):
+    """A command to one generation; naming it is what keeps a late stop from hitting the next answer."""
+
+    generation_id: Annotated[str, Field(min_length=1, max_length=64)]
+
+
+class AttachCommand(Addressed):
+    """`attach`: view a generation, after a position or sequence number; from the beginning without."""
+
+    type: Literal["attach"]
+    after: str | Annotated[int, Field(ge=0)] | None = None
+
+
+class DetachCommand(Addressed):
+    """`detach`: stop viewing; the generation goes on as its disconnect policy says."""
+
+    type: Literal["detach"]
+
+
+class InterruptCommand(Addressed, InterruptRequest):
+    """`interrupt`."""
+
+    type: Literal["interrupt"]
+
+
+class FeedbackCommand(Addressed, FeedbackRequest):
+    """`feedback`."""
+
+    type: Literal["feedback"]
+
+
+class PingCommand(Command):
+    """`ping`: answered by `pong`."""
+
+    type: Literal["ping"]
+
+
+class HelloCommand(Command):
+    """`hello`: says who the client is; a gateway without keys takes any."""
+
+    type: Literal["hello"]
+    token: str | None = None
+
+    @field_validator("token")
+    @classmethod
+    def _forget(cls, _token: str | None) -> None:
+        """Keep no secret that nobody checks."""
+
+
+COMMANDS: dict[str, type[Command]] = {
+    "start": StartCommand,
+    "attach": AttachCommand,
+    "detach": DetachCommand,
+    "interrupt": InterruptCommand,
+    "feedback": FeedbackCommand,
+    "ping": PingCommand,
+    "hello": HelloCommand,
+}
+
+Body = TypeVar("Body", bound=BaseModel)
+_UNION_MEMBER = re.compile(r"str$|int$|constrained-int$|list\[|dict\[")
+
+
+def parse(kind: type[Body], value: object) -> Body:
+    """Check a decoded JSON value against one kind of body.
+
+    Raises:
+        Refused: naming the first field that does not fit, and how many others there are.
+    """
+    if not isinstance(value, dict):
+        message = f"The body must be a JSON object, not {_json_type(value)}."
+        raise invalid(message)
+    try:
+        return kind.model_validate(value)
+    except ValidationError as error:
+        raise _refusal(error, kind) from None
+
+
+def _refusal(error: ValidationError, kind: type[BaseModel]) -> Refused:
+    details = error.errors(include_url=False, include_context=False, include_input=False)
+    first = details[0]
+    # A union adds its member's type to the path ("content.str"): nothing that the client wrote.
+    parts = [part for part in first["loc"] if isinstance(part, int) or not _UNION_MEMBER.match(part)]
+    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
+    said = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        known = ", ".join(kind.model_fields if len(first["loc"]) == 1 else Options.model_fields)
+        said = f"not a field we know; known are: {known}"
+    elif first["type"] == "missing":
+        said = "is missing"
+    more = f" ({len(details) - 1} more)" if len(details) > 1 else ""
+    return invalid(f"{path}: {said}{more}" if path else f"{said}{more}", param=path or None)
+
+
+def _json_type(value: object) -> str:
+    names = {list: "an array", str: "a string", bool: "true or false", type(None): "null"}
+    return names.get(type(value), "a number")

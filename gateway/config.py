@@ -1,0 +1,133 @@
+"""Everything that can be set: on the command line, by `DUALSTREAM_…` environment variables, in a TOML file."""
+
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, ValidationError, field_validator
+
+PREFIX = "DUALSTREAM_"
+
+
+class ConfigurationError(Exception):
+    """The configuration can't be used; the message says which setting and what to change."""
+
+
+class Settings(BaseModel):
+    """The settings. Times in seconds, sizes in bytes; where 0 is allowed for a limit, it means no limit."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    host: str = Field("127.0.0.1", description="The address to listen on.")
+    port: int = Field(8080, ge=0, le=65535, description="The port to listen on; 0 takes a free one.")
+
+    upstream: HttpUrl | None = Field(
+        None, description="Base URL of an OpenAI-compatible API. Without it a built-in simulator answers."
+    )
+    upstream_api_key: SecretStr | None = Field(None, description="The key sent to the upstream.")
+    upstream_connections: int = Field(0, ge=0, description="Connections to the upstream at once.")
+    provider: str = Field("upstream", min_length=1, description="What clients are shown as the provider's name.")
+    model: tuple[str, ...] = Field(
+        (), description="Models that clients may ask for, separated by commas; the first is the default. None: any."
+    )
+
+    max_concurrent: int = Field(50, ge=0, description="Generations that run at once.")
+    max_queue: int = Field(200, ge=0, description="Generations that may wait for a slot.")
+    queue_timeout: float = Field(30, ge=0, description="How long a generation may wait for a slot.")
+    connect_timeout: float = Field(10, gt=0, description="How long connecting to the upstream may take.")
+    first_token_timeout: float = Field(300, ge=0, description="How long the first content may take.")
+    stall_timeout: float = Field(300, ge=0, description="How long a running answer may stay without new content.")
+    max_output_bytes: int = Field(2 << 20, ge=1, description="How much content one generation may have.")
+
+    on_disconnect: Literal["grace", "cancel", "continue"] = Field(
+        "grace", description="What becomes of a generation whose last viewer left."
+    )
+    grace: float = Field(5, ge=0, description="How long a viewer may stay away with `on_disconnect = grace`.")
+    retention: float = Field(300, ge=0, description="How long a finished generation can be read.")
+    max_retained: int = Field(10_000, ge=0, description="How many finished generations are held at most.")
+
+    heartbeat: float = Field(15, gt=0, description="The longest silence on a connection to a client.")
+    max_body_bytes: int = Field(4 << 20, ge=1024, description="The largest request body or WebSocket message.")
+    max_generations_per_socket: int = Field(100, ge=1, description="Generations viewed at once on one WebSocket.")
+    allowed_origins: tuple[str, ...] = Field(
+        (), description="Origins of foreign pages that may use the gateway, separated by commas."
+    )
+    drain_timeout: float = Field(30, ge=0, description="How long running generations may go on after SIGTERM.")
+
+    @field_validator("model", "allowed_origins", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("upstream_api_key")
+    @classmethod
+    def _fits_a_header(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and not (key.get_secret_value().isascii() and key.get_secret_value().isprintable()):
+            message = "must be printable ASCII: is there a line break or a foreign character in it?"
+            raise ValueError(message)
+        return key
+
+
+def load(options: Mapping[str, object], environment: Mapping[str, str], file: Path | None = None) -> Settings:
+    """Put the settings together: options of the command line win over the environment, the environment over the file.
+
+    Raises:
+        ConfigurationError: naming each setting that is wrong, where it came from, and how.
+    """
+    sources: dict[str, str] = {}
+    values: dict[str, object] = {}
+    if file is not None:
+        from_file = _read(file)
+        _take(from_file, {name: f"{file}: {name}" for name in Settings.model_fields}, values, sources)
+        unknown = sorted(from_file.keys() - Settings.model_fields.keys())
+        if unknown:
+            known = ", ".join(Settings.model_fields)
+            message = f"{file}: {unknown[0]}: not a setting we know; known are: {known}"
+            raise ConfigurationError(message)
+    by_variable = {name: environment.get(variable(name)) for name in Settings.model_fields}
+    _take(by_variable, {name: variable(name) for name in Settings.model_fields}, values, sources)
+    _take(options, {name: f"--{name.replace('_', '-')}" for name in Settings.model_fields}, values, sources)
+    try:
+        return Settings.model_validate(values)
+    except ValidationError as error:
+        raise ConfigurationError(_explain(error, sources)) from None
+
+
+def variable(name: str) -> str:
+    """Name the environment variable of a setting."""
+    return PREFIX + name.upper()
+
+
+def unknown_variables(environment: Mapping[str, str]) -> list[str]:
+    """Find variables that look like ours but set nothing: a slip of the pen, or what a platform adds by itself."""
+    known = {variable(name) for name in Settings.model_fields}
+    return sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
+
+
+def _take(
+    given: Mapping[str, object], labels: Mapping[str, str], values: dict[str, object], sources: dict[str, str]
+) -> None:
+    for name, value in given.items():
+        if value is not None and name in labels:
+            values[name] = value
+            sources[name] = labels[name]
+
+
+def _read(file: Path) -> dict[str, object]:
+    try:
+        return tomllib.loads(file.read_text("utf-8"))
+    except OSError as error:
+        message = f"{file}: can't be read: {error.strerror}"
+        raise ConfigurationError(message) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        message = f"{file}: is not TOML: {error}"
+        raise ConfigurationError(message) from None
+
+
+def _explain(error: ValidationError, sources: Mapping[str, str]) -> str:
+    lines = []
+    for detail in error.errors(include_url=False, include_context=False, include_input=False):
+        name = str(detail["loc"][0]) if detail["loc"] else ""
+        lines.append(f"{sources.get(name, name)}: {detail['msg'].removeprefix('Value error, ')}")
+    return "\n".join(lines)

@@ -1,0 +1,131 @@
+"""Everything that can be refused or go wrong, as data: a code, what it means, and whether to try again.
+
+    GatewayError
+    ├── Refused      a request or command that is not carried out; nothing was started or changed
+    └── Failed       the end of an attempt, and of its generation if no other attempt follows
+
+Foreign exceptions become one of these at the edge where they are raised, and nowhere else.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Code(StrEnum):
+    """The codes of the protocol; clients may rely on them."""
+
+    TIMEOUT = "timeout"
+    RATE_LIMIT = "rate_limit"
+    SERVER_ERROR = "server_error"
+    AUTH_ERROR = "auth_error"
+    INVALID_REQUEST = "invalid_request"
+    NETWORK_ERROR = "network_error"
+    QUEUE_FULL = "queue_full"
+    QUEUE_TIMEOUT = "queue_timeout"
+    FIRST_TOKEN_TIMEOUT = "first_token_timeout"  # noqa: S105 - a code, no secret
+    STALLED = "stalled"
+    TOO_SLOW = "too_slow"
+    TRUNCATED = "truncated"
+    UPSTREAM_PROTOCOL = "upstream_protocol"
+    CONTENT_FILTER = "content_filter"
+    MODEL_NOT_FOUND = "model_not_found"
+    GENERATION_LOST = "generation_lost"
+    ALREADY_OVER = "already_over"
+    OUTPUT_LIMIT = "output_limit"
+    BUDGET_EXCEEDED = "budget_exceeded"
+    SHUTTING_DOWN = "shutting_down"
+    FORBIDDEN = "forbidden"
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What a code is on each road: the HTTP status, the WebSocket close code when a socket ends by it, retry or not."""
+
+    status: int
+    close: int
+    retryable: bool
+
+
+MEANING: dict[Code, Meaning] = {
+    Code.TIMEOUT: Meaning(504, 1011, retryable=True),
+    Code.RATE_LIMIT: Meaning(429, 4429, retryable=True),
+    Code.SERVER_ERROR: Meaning(502, 1011, retryable=True),
+    Code.AUTH_ERROR: Meaning(401, 4401, retryable=False),
+    Code.INVALID_REQUEST: Meaning(400, 4400, retryable=False),
+    Code.NETWORK_ERROR: Meaning(502, 1011, retryable=True),
+    Code.QUEUE_FULL: Meaning(503, 4429, retryable=True),
+    Code.QUEUE_TIMEOUT: Meaning(503, 1013, retryable=True),
+    Code.FIRST_TOKEN_TIMEOUT: Meaning(504, 1011, retryable=True),
+    Code.STALLED: Meaning(504, 1011, retryable=True),
+    Code.TOO_SLOW: Meaning(504, 1011, retryable=True),
+    Code.TRUNCATED: Meaning(502, 1011, retryable=True),
+    Code.UPSTREAM_PROTOCOL: Meaning(502, 1011, retryable=True),
+    Code.CONTENT_FILTER: Meaning(422, 1008, retryable=False),
+    Code.MODEL_NOT_FOUND: Meaning(404, 1008, retryable=False),
+    Code.GENERATION_LOST: Meaning(404, 1008, retryable=True),
+    Code.ALREADY_OVER: Meaning(409, 1008, retryable=False),
+    Code.OUTPUT_LIMIT: Meaning(422, 1009, retryable=False),
+    Code.BUDGET_EXCEEDED: Meaning(402, 1008, retryable=False),
+    Code.SHUTTING_DOWN: Meaning(503, 1012, retryable=True),
+    Code.FORBIDDEN: Meaning(403, 4403, retryable=False),
+}
+
+
+class GatewayError(Exception):
+    """The root of all our errors: `code`, a `message` for people, `retryable`, `retry_after_ms` (None: no advice)."""
+
+    def __init__(
+        self, code: Code, message: str, *, retryable: bool | None = None, retry_after_ms: int | None = None
+    ) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.retryable = MEANING[code].retryable if retryable is None else retryable
+        self.retry_after_ms = retry_after_ms
+
+
+class Refused(GatewayError):
+    """A request or command that is not carried out. `param` names the field to change; `status` may be more exact."""
+
+    def __init__(
+        self,
+        code: Code,
+        message: str,
+        *,
+        param: str | None = None,
+        status: int | None = None,
+        retry_after_ms: int | None = None,
+    ) -> None:
+        super().__init__(code, message, retry_after_ms=retry_after_ms)
+        self.param = param
+        self.status = MEANING[code].status if status is None else status
+
+    def body(self) -> dict[str, object]:
+        """Say it as the JSON body of an HTTP answer: `{"error": {code, message, retryable, retry_after_ms, param}}`."""
+        return {
+            "error": {
+                "code": self.code,
+                "message": self.message,
+                "retryable": self.retryable,
+                "retry_after_ms": self.retry_after_ms,
+                "param": self.param,
+            }
+        }
+
+
+class Failed(GatewayError):
+    """The end of an attempt that did not bring a whole answer."""
+
+
+def invalid(message: str, *, param: str | None = None, status: int | None = None) -> Refused:
+    """Make the refusal of a request that can't be carried out as it stands; the message says what to change."""
+    return Refused(Code.INVALID_REQUEST, message, param=param, status=status)
+
+
+def lost(generation_id: str) -> Refused:
+    """Make the refusal for a generation that is not known (any more)."""
+    return Refused(
+        Code.GENERATION_LOST,
+        f"There is no generation {generation_id[:64]!r} here (any more): start a new one.",
+        param="generation_id",
+    )

@@ -1,0 +1,311 @@
+"""One answer being produced: its state, its log, and the fence. Sans-I/O: told what happened and when, it decides."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from gateway.commands import FeedbackRequest, Message, StartRequest
+from gateway.errors import Code, Failed, Refused
+from gateway.events import (
+    Accepted,
+    Chunk,
+    Complete,
+    Content,
+    Error,
+    Feedback,
+    Interrupted,
+    InterruptedBy,
+    Metrics,
+    Queued,
+    Retry,
+    Revision,
+    Start,
+    ToolCall,
+    Usage,
+)
+from gateway.log import EventLog
+from gateway.states import TRANSITIONS, Cause, State
+from gateway.usage import estimate_input, estimate_output, total
+
+TOOL_CALL_FRAME = 64
+"""Bytes counted for each tool-call delta beside its own text."""
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One upstream call and what came of it. `text_bytes` counts reasoning and tool calls too: they are billed."""
+
+    number: int
+    messages: Sequence[Message]
+    text_bytes: int = 0
+    usage: Usage | None = None
+    finish_reason: str | None = None
+    opened: bool = False
+    refused: bool = False
+
+    def used(self) -> Usage | None:
+        """Give what it used; None if the provider did not take the call.
+
+        A call that was cancelled before its answer began may have been taken: its prompt is counted.
+        """
+        if self.usage is not None or self.refused:
+            return self.usage
+        return Usage(estimate_input(self.messages), estimate_output(self.text_bytes), "estimated")
+
+
+@dataclass(frozen=True, slots=True)
+class _Stop:
+    by: InterruptedBy
+    reason: str | None
+    read_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Revise:
+    feedback_id: str
+    read_at: float
+
+
+@dataclass(slots=True)
+class _Counts:
+    chunks: int = 0
+    chars: int = 0
+    size: int = 0
+    """UTF-8 bytes of all content."""
+
+
+@dataclass(slots=True)
+class Generation:
+    """A generation from `accepted` to its one terminal event.
+
+    Times are seconds of one clock. `output_limit` bounds the content in UTF-8 bytes. What a client may not do
+    raises `Refused`; a call that can't happen in a state, by the table, raises `AssertionError`.
+    """
+
+    id: str
+    request: StartRequest
+    request_id: str
+    model: str
+    accepted_at: float
+    output_limit: int = 2 << 20
+    log: EventLog = field(init=False)
+    state: State = field(init=False, default=State.QUEUED)
+    revision: int = field(init=False, default=1)
+    provider: str | None = field(init=False, default=None)
+    attempts: list[Attempt] = field(init=False, default_factory=list)
+    notes: list[Feedback] = field(init=False, default_factory=list)
+    ended_at: float | None = field(init=False, default=None)
+    last_content_at: float | None = field(init=False, default=None)
+    _messages: list[Message] = field(init=False)
+    _admitted_at: float | None = field(init=False, default=None)
+    _first_content_at: float | None = field(init=False, default=None)
+    _counts: _Counts = field(init=False, default_factory=_Counts)
+    _stop: _Stop | None = field(init=False, default=None)
+    _revise: _Revise | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        self._messages = list(self.request.messages)
+        self.log = EventLog(self.id)
+        self.log.append(Accepted(self.id, self.request_id, self.model))
+
+    # What the pipeline tells.
+
+    def queued(self, position: int, eta_ms: int | None) -> None:
+        """Tell the place in the queue."""
+        self.log.append(Queued(position, eta_ms))
+
+    def admitted(self, now: float) -> None:
+        """Leave the queue."""
+        self._move(Cause.ADMITTED)
+        self._admitted_at = now
+
+    def attempt(self) -> Attempt:
+        """Begin an upstream call with the messages as they stand."""
+        attempt = Attempt(len(self.attempts) + 1, tuple(self._messages))
+        self.attempts.append(attempt)
+        return attempt
+
+    def opened(self, provider: str, upstream_model: str) -> None:
+        """Tell that an upstream took the call; after the fence it no longer matters."""
+        attempt = self.attempts[-1]
+        attempt.opened = True
+        self.provider = provider
+        if not self.state.fenced:
+            self._move(Cause.OPENED)
+            self.log.append(Start(provider, upstream_model, attempt.number, self.revision))
+
+    def take(self, content: Sequence[Content], now: float) -> bool:
+        """Append content as it came; False when the fence is down and it was dropped.
+
+        Raises:
+            Failed: `output_limit`, when the answer grows past its bound; what fits was appended.
+        """
+        if self.state.fenced:
+            return False
+        if self._first_content_at is None:
+            self._first_content_at = now
+        self.last_content_at = now
+        if self.state is not State.STREAMING:
+            self._move(Cause.CONTENT)
+        room = self.output_limit - self._counts.size
+        for index, event in enumerate(content):
+            size = _size(event)
+            room -= size
+            if room < 0:
+                self.log.extend(content[:index])
+                message = f"The answer is longer than {self.output_limit} bytes, the limit set for this gateway."
+                raise Failed(Code.OUTPUT_LIMIT, message)
+            self._counts.size += size
+            self.attempts[-1].text_bytes += size
+            if type(event) is Chunk:
+                self._counts.chunks += 1
+                self._counts.chars += len(event.content)
+        self.log.extend(content)
+        return True
+
+    def retrying(self, failure: Failed, delay_ms: int, provider: str) -> None:
+        """Tell that an attempt failed before its first content and that another follows."""
+        self._move(Cause.RETRIED)
+        self.log.append(Retry(self.attempts[-1].number, delay_ms, failure.code, provider))
+
+    def finished(self, now: float) -> None:
+        """Tell that the upstream ended the answer itself."""
+        if self._move(Cause.FINISHED) is State.COMPLETE:
+            self.ended_at = now
+            finish_reason = self.attempts[-1].finish_reason
+            self.log.append(Complete(finish_reason, self.usage(), None, self.metrics(now)))
+
+    def failed(self, failure: Failed, now: float) -> None:
+        """Tell that no attempt will bring the answer; a command that fenced it before wins."""
+        if self._move(Cause.FAILED) is State.ERROR:
+            self.ended_at = now
+            partial = self._counts.size > 0
+            self.log.append(
+                Error(
+                    failure.code,
+                    failure.message,
+                    failure.retryable,
+                    failure.retry_after_ms,
+                    partial,
+                    self.usage(),
+                    None,
+                    self.metrics(now),
+                )
+            )
+
+    def closed(self, now: float) -> None:
+        """Tell that the upstream connection is closed: a stop ends now, a revise begins anew, nothing else cares."""
+        if self.state is State.STOPPING and self._stop is not None:
+            self._move(Cause.CLOSED)
+            self.ended_at = now
+            stop = self._stop
+            cancel_ms = _ms(now - stop.read_at)
+            self.log.append(Interrupted(stop.by, stop.reason, cancel_ms, self.usage(), None, self.metrics(now)))
+        elif self.state is State.REVISING and self._revise is not None:
+            self._move(Cause.CLOSED)
+            self._begin_revision(self._revise, now)
+            self._revise = None
+
+    # What clients command.
+
+    def interrupt(self, by: InterruptedBy, reason: str | None, read_at: float) -> bool:
+        """Put the fence down; True if the upstream is now to be closed, False if a stop is under way or done.
+
+        Raises:
+            Refused: `already_over`, when it ended in another way before.
+        """
+        if self.state in {State.STOPPING, State.INTERRUPTED}:
+            return False
+        self._refuse_if_over()
+        self._move(Cause.INTERRUPTED)
+        self._stop = _Stop(by, reason, read_at)
+        return True
+
+    def feedback(self, feedback_id: str, request: FeedbackRequest, read_at: float) -> bool:
+        """Take feedback; True if the upstream is now to be closed.
+
+        Raises:
+            Refused: `already_over`, when it is not a note and the answer ended or is being stopped.
+        """
+        taken = Feedback(feedback_id, request.mode, request.text, request.rating)
+        if request.mode != "note" and self.state is State.STOPPING:
+            raise self._already_over("is being stopped")
+        if request.mode != "note":
+            self._refuse_if_over()
+        self.notes.append(taken)
+        if not self.state.over:
+            self.log.append(taken)
+        if request.mode == "stop":
+            return self.interrupt("feedback", request.text, read_at)
+        if request.mode == "note":
+            return False
+        return self._take_revise(taken, read_at)
+
+    def _take_revise(self, taken: Feedback, read_at: float) -> bool:
+        partial = self.log.text() if self._revise is None else ""
+        if partial:
+            self._messages.append(Message(role="assistant", content=partial))
+        self._messages.append(Message(role="user", content=taken.text))
+        revise = _Revise(taken.feedback_id, read_at)
+        if self._move(Cause.REVISED) is State.QUEUED:
+            self._begin_revision(revise, read_at)
+            return False
+        self._revise = revise
+        return True
+
+    def _begin_revision(self, revise: _Revise, now: float) -> None:
+        self.revision += 1
+        self.log.append(Revision(self.revision, revise.feedback_id, _ms(now - revise.read_at)))
+
+    # What anybody may ask.
+
+    def usage(self) -> Usage:
+        """Add up what all attempts used."""
+        return total([used for attempt in self.attempts if (used := attempt.used()) is not None])
+
+    def metrics(self, now: float) -> Metrics:
+        """Measure it up to now, or to its end."""
+        end = now if self.ended_at is None else self.ended_at
+        first, counts = self._first_content_at, self._counts
+        streamed = end - first if first is not None else 0.0
+        return Metrics(
+            request_id=self.request_id,
+            ttft_ms=_ms(first - self.accepted_at) if first is not None else None,
+            duration_ms=_ms(end - self.accepted_at),
+            queue_ms=_ms((end if self._admitted_at is None else self._admitted_at) - self.accepted_at),
+            chunks=counts.chunks,
+            chars=counts.chars,
+            bytes=counts.size,
+            chars_per_s=round(counts.chars / streamed, 1) if streamed > 0 else None,
+            attempts=len(self.attempts),
+            revisions=self.revision,
+        )
+
+    def _move(self, cause: Cause) -> State:
+        after = TRANSITIONS[self.state].get(cause)
+        if after is None:
+            message = f"{cause} in state {self.state}"
+            raise AssertionError(message)
+        self.state = after
+        return after
+
+    def _refuse_if_over(self) -> None:
+        if self.state.over:
+            raise self._already_over(f"is already over ({self.state})")
+
+    def _already_over(self, how: str) -> Refused:
+        return Refused(Code.ALREADY_OVER, f"Generation {self.id} {how}.", param="generation_id")
+
+
+def _size(event: Content) -> int:
+    """Count the UTF-8 bytes of content; a tool call counts its frame too, so that many small ones stay bounded."""
+    if isinstance(event, ToolCall):
+        return _utf8(event.arguments) + len(event.name or "") + len(event.id or "") + TOOL_CALL_FRAME
+    return _utf8(event.content)
+
+
+def _utf8(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 3)

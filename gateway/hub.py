@@ -1,0 +1,289 @@
+"""The one place that owns the generations: starts them, finds them, takes commands to them, forgets them."""
+
+import asyncio
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import orjson
+
+from gateway.admission.slots import Slots
+from gateway.clock import Clock, Timer
+from gateway.commands import FeedbackRequest, InterruptRequest, OnDisconnect, StartRequest
+from gateway.errors import Code, Refused, invalid, lost
+from gateway.generation import Generation
+from gateway.models import Models
+from gateway.pipeline import Limits, Pipeline
+from gateway.upstreams.base import Upstream
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """How generations are kept: times in seconds, sizes in bytes, `retained` a count of finished ones."""
+
+    on_disconnect: OnDisconnect = "grace"
+    grace: float = 5.0
+    retention: float = 300.0
+    retained: int = 10_000
+    output_limit: int = 2 << 20
+
+
+@dataclass(eq=False, slots=True)
+class _Held:
+    generation: Generation
+    pipeline: Pipeline
+    on_disconnect: OnDisconnect
+    idempotency: tuple[str, str] | None
+    fingerprint: bytes
+    task: asyncio.Task[None] | None = None
+    viewers: int = 0
+    timer: Timer | None = None
+    """While it runs, the grace after the last viewer left; afterwards, the retention."""
+
+    def cancel_timer(self) -> None:
+        if self.timer is not None:
+            self.timer.cancel()
+            self.timer = None
+
+
+@dataclass(slots=True)
+class Counters:
+    """What happened since the start."""
+
+    started: int = 0
+    complete: int = 0
+    interrupted: int = 0
+    error: int = 0
+    refused: dict[str, int] = field(default_factory=dict)
+
+
+def new_id(prefix: str) -> str:
+    """Make an id that can't be guessed: 128 random bits, base64url."""
+    return f"{prefix}_{secrets.token_urlsafe(16)}"
+
+
+class Hub:
+    """All generations of this process."""
+
+    def __init__(
+        self,
+        upstream: Upstream,
+        models: Models,
+        slots: Slots,
+        clock: Clock,
+        *,
+        limits: Limits | None = None,
+        keeping: Keeping | None = None,
+        identify: Callable[[str], str] = new_id,
+    ) -> None:
+        self.models = models
+        self.slots = slots
+        self.clock = clock
+        self.counters = Counters()
+        self.draining = False
+        self._upstream = upstream
+        self._limits = limits or Limits()
+        self._keeping = keeping or Keeping()
+        self._identify = identify
+        self._held: dict[str, _Held] = {}
+        self._finished: OrderedDict[str, None] = OrderedDict()
+        self._by_key: dict[tuple[str, str], str] = {}
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @property
+    def running(self) -> int:
+        """Count the generations that are not over, queued ones included."""
+        return len(self._held) - len(self._finished)
+
+    @property
+    def viewers(self) -> int:
+        """Count the viewers of all generations."""
+        return sum(held.viewers for held in self._held.values())
+
+    def start(
+        self, request: StartRequest, *, request_id: str, principal: str = "", idempotency_key: str | None = None
+    ) -> Generation:
+        """Start a generation, or find the one that this key started before.
+
+        Raises:
+            Refused: shutting down, unknown model, full queue, or a key that was used for another body.
+        """
+        key = (principal, idempotency_key) if idempotency_key is not None else None
+        fingerprint = orjson.dumps(request.model_dump()) if key is not None else b""
+        if key is not None and key in self._by_key:
+            return self._started_before(key, fingerprint)
+        if self.draining:
+            message = "The gateway is shutting down: start again elsewhere or later."
+            raise self._refused(Refused(Code.SHUTTING_DOWN, message, retry_after_ms=1000))
+        try:
+            model = self.models.resolve(request.model)
+            generation = Generation(
+                self._identify("g"), request, request_id, model, self.clock.now(), self._keeping.output_limit
+            )
+            pipeline = Pipeline(generation, self._upstream, self.slots, self.clock, self._limits, principal)
+        except Refused as refused:
+            raise self._refused(refused) from None
+        on_disconnect = request.options.on_disconnect or self._keeping.on_disconnect
+        held = _Held(generation, pipeline, on_disconnect, key, fingerprint)
+        self._held[generation.id] = held
+        if key is not None:
+            self._by_key[key] = generation.id
+        self.counters.started += 1
+        self._idle.clear()
+        held.task = asyncio.create_task(pipeline.run(), name=generation.id)
+        held.task.add_done_callback(lambda _task: self._over(held))
+        return generation
+
+    def find(self, generation_id: str) -> Generation:
+        """Find a generation that runs or is still held.
+
+        Raises:
+            Refused: `generation_lost`.
+        """
+        return self._find(generation_id).generation
+
+    def interrupt(self, generation_id: str, request: InterruptRequest, read_at: float) -> Generation:
+        """Stop a generation; a second time does nothing.
+
+        Raises:
+            Refused: `generation_lost`, or `already_over` when it ended in another way.
+        """
+        held = self._find(generation_id)
+        held.pipeline.interrupt("client", request.reason, read_at)
+        return held.generation
+
+    def feedback(self, generation_id: str, request: FeedbackRequest, read_at: float) -> str:
+        """Take feedback to a generation and give its id.
+
+        Raises:
+            Refused: `generation_lost`, `already_over`, or too many of them.
+        """
+        held = self._find(generation_id)
+        if len(held.generation.notes) >= MAX_FEEDBACK:
+            message = f"This generation has got {MAX_FEEDBACK} feedbacks already."
+            raise invalid(message, status=429)
+        feedback_id = self._identify("f")
+        held.pipeline.feedback(feedback_id, request, read_at)
+        return feedback_id
+
+    def enter(self, generation_id: str) -> Generation:
+        """Count as a viewer; the caller must `leave` once.
+
+        Raises:
+            Refused: `generation_lost`.
+        """
+        held = self._find(generation_id)
+        held.viewers += 1
+        if held.task is not None:
+            held.cancel_timer()
+        return held.generation
+
+    def leave(self, generation_id: str) -> None:
+        """Be a viewer no more; when the last one leaves a running generation, its disconnect policy applies."""
+        held = self._held.get(generation_id)
+        if held is None:
+            return
+        held.viewers -= 1
+        if not held.viewers and held.task is not None:
+            self._deserted(held)
+
+    async def drain(self, seconds: float) -> None:
+        """Take no new starts, let what runs end within that time, then end the rest with `shutting_down`."""
+        self.draining = True
+        try:
+            async with asyncio.timeout(seconds):
+                await self._idle.wait()
+        except TimeoutError:
+            pass
+        await self.close()
+
+    async def close(self) -> None:
+        """End everything now."""
+        self.draining = True
+        tasks = [held.task for held in self._held.values() if held.task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for held in self._held.values():
+            held.cancel_timer()
+
+    def stats(self) -> dict[str, object]:
+        """Give the figures of `GET /api/stats`."""
+        return {
+            "running": self.running,
+            "active": self.slots.running,
+            "queued": self.slots.queued,
+            "viewers": self.viewers,
+            "held": len(self._held),
+            "max_concurrent": self.slots.max_running,
+            "max_queue": self.slots.max_queued,
+            "started": self.counters.started,
+            "complete": self.counters.complete,
+            "interrupted": self.counters.interrupted,
+            "error": self.counters.error,
+            "refused": self.counters.refused,
+            "draining": self.draining,
+        }
+
+    def _find(self, generation_id: str) -> _Held:
+        held = self._held.get(generation_id)
+        if held is None:
+            raise lost(generation_id)
+        return held
+
+    def _started_before(self, key: tuple[str, str], fingerprint: bytes) -> Generation:
+        held = self._held[self._by_key[key]]
+        if held.fingerprint != fingerprint:
+            message = "This Idempotency-Key was used for a different request: use a new key for a new request."
+            raise self._refused(invalid(message, param="idempotency_key", status=409))
+        return held.generation
+
+    def _refused(self, refused: Refused) -> Refused:
+        self.counters.refused[refused.code] = self.counters.refused.get(refused.code, 0) + 1
+        return refused
+
+    def _deserted(self, held: _Held) -> None:
+        if held.on_disconnect == "cancel":
+            self._stop_deserted(held)
+        elif held.on_disconnect == "grace":
+            held.cancel_timer()
+            held.timer = self.clock.call_later(self._keeping.grace, lambda: self._stop_deserted(held))
+
+    def _stop_deserted(self, held: _Held) -> None:
+        held.timer = None
+        if held.generation.state.over:
+            return
+        held.pipeline.interrupt("disconnect", "the last viewer left", self.clock.now())
+
+    def _over(self, held: _Held) -> None:
+        generation_id = held.generation.id
+        # A task that was cancelled before its first step has not run, not even its own end.
+        held.pipeline.release()
+        held.cancel_timer()
+        held.task = None
+        match held.generation.state.value:
+            case "complete":
+                self.counters.complete += 1
+            case "interrupted":
+                self.counters.interrupted += 1
+            case _:
+                self.counters.error += 1
+        self._finished[generation_id] = None
+        if not self.running:
+            self._idle.set()
+        held.timer = self.clock.call_later(self._keeping.retention, lambda: self._forget(generation_id))
+        if len(self._finished) > self._keeping.retained:
+            self._forget(next(iter(self._finished)))
+
+    def _forget(self, generation_id: str) -> None:
+        held = self._held.pop(generation_id)
+        held.cancel_timer()
+        del self._finished[generation_id]
+        if held.idempotency is not None:
+            self._by_key.pop(held.idempotency, None)
+
+
+MAX_FEEDBACK = 100
+"""Feedbacks kept for one generation."""

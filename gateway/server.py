@@ -1,0 +1,77 @@
+"""Run the application under uvicorn: its choices, and an end that finishes what runs."""
+
+import asyncio
+import logging
+import signal
+import socket
+import sys
+from types import FrameType
+
+import uvicorn
+
+from gateway.app import create_app
+from gateway.config import Settings
+from gateway.hub import Hub
+
+logger = logging.getLogger(__name__)
+
+LINGER_SECONDS = 2
+"""After the drain, how long viewers have to read what was written to them."""
+
+
+def serve(settings: Settings) -> int:
+    """Serve until a signal ends it; the first SIGTERM or SIGINT drains, the second ends at once. Give the exit code."""
+    app = create_app(settings)
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        http="httptools",
+        ws="websockets-sansio",
+        loop="uvloop" if sys.platform != "win32" else "asyncio",
+        # Compressing small frames costs more than it saves, and each socket some 100 KB of window.
+        ws_per_message_deflate=False,
+        # Above our own bound, so that ours is what clients meet, with a message.
+        ws_max_size=2 * settings.max_body_bytes,
+        ws_ping_interval=settings.heartbeat,
+        ws_ping_timeout=settings.heartbeat,
+        # The access log would hold prompts: EventSource clients send them in the URL.
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=LINGER_SECONDS,
+    )
+    server = _Server(config, app.state.hub, settings.drain_timeout)
+    server.run()
+    return 0 if server.started else 1
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, hub: Hub, drain_seconds: float) -> None:
+        super().__init__(config)
+        self._hub = hub
+        self._drain_seconds = drain_seconds
+        self._draining: asyncio.Task[None] | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and say where."""
+        await super().startup(sockets)
+        for listener in self.servers:
+            for listening in listener.sockets:
+                host, port = listening.getsockname()[:2]
+                shown = f"[{host}]" if ":" in host else host
+                print(f"Dualstream listens on http://{shown}:{port}", flush=True)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Drain on the first signal, exit on the second."""
+        if self._draining is not None:
+            self._draining.cancel()
+            self.force_exit = True
+            self.should_exit = True
+            return
+        logger.warning("%s: finishing what runs, at most %g s", signal.Signals(sig).name, self._drain_seconds)
+        self._draining = asyncio.get_running_loop().create_task(self._drain())
+
+    async def _drain(self) -> None:
+        await self._hub.drain(self._drain_seconds)
+        self.should_exit = True

@@ -1,0 +1,1 @@
+"""How the gateway calls providers: one small protocol, and an implementation for each wire format."""

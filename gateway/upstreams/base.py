@@ -1,0 +1,63 @@
+"""What the pipeline asks of a provider, whatever its wire format."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from gateway.commands import JsonObject, Message
+from gateway.events import Content, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call: the model by its upstream name, the messages, the options in the OpenAI spelling."""
+
+    model: str
+    messages: Sequence[Message]
+    options: JsonObject
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """The provider's own end mark; `reason` None if it ended without one."""
+
+    reason: str | None
+
+
+Part = Content | Usage | Finish
+
+
+class Answer(Protocol):
+    """An answer whose headers have come. Iterate over it once: each item is what one read from the socket brought.
+
+    The iteration ends by itself only after the provider's own end mark.
+
+    Raises:
+        Failed: `truncated` without that mark, `upstream_protocol`, `network_error`, or what the provider says in
+            its stream.
+    """
+
+    model: str
+
+    def __aiter__(self) -> AsyncIterator[Sequence[Part]]: ...
+
+
+class Upstream(Protocol):
+    """A provider. `name` is what `start` shows a client."""
+
+    name: str
+
+    def open(self, call: Call) -> AbstractAsyncContextManager[Answer]:
+        """Call it; entering waits for the headers, leaving closes the connection at once, drained or not.
+
+        Leaving returns when the socket is really closed, or given back whole for the next call.
+
+        Raises:
+            Failed: on entering, when it can't be reached or refuses.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close all connections."""
+        ...

@@ -1,0 +1,127 @@
+"""Decode text/event-stream as the WHATWG HTML standard (9.2.6, "Interpreting an event stream") says. Pure."""
+
+from typing import NamedTuple
+
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class ServerSentEvent(NamedTuple):
+    """A dispatched event. `data` is UTF-8, its lines joined by LF; `last_event_id` persists from event to event."""
+
+    data: bytes
+    event: str
+    last_event_id: str
+
+
+class LineTooLongError(Exception):
+    """One event grew past the decoder's bound; what is undecoded is dropped, and the stream can't go on."""
+
+
+class EventStreamDecoder:
+    """Turn bytes, cut anywhere, into events.
+
+    It works on bytes and cuts only at line ends, so a character split between reads is whole again in its line.
+    `limit` bounds the bytes held of one event that has not ended.
+    """
+
+    def __init__(self, limit: int = 1 << 20) -> None:
+        self.retry_ms: int | None = None
+        self.last_event_id = ""
+        self._limit = limit
+        self._tail: list[bytes] = []
+        self._held = 0
+        self._data: list[bytes] = []
+        self._event = b""
+        self._id = ""
+        self._after_cr = False
+        self._start = b""
+        self._started = False
+
+    def feed(self, read: bytes) -> list[ServerSentEvent]:
+        """Take what was read and give the events it completes.
+
+        Raises:
+            LineTooLongError: when an event is longer than the limit.
+        """
+        if not self._started:
+            read = self._without_mark(read)
+        if b"\r" in read or self._after_cr:
+            read = self._with_line_feeds(read)
+        if b"\n" not in read:
+            self._hold(read)
+            return []
+        if self._tail:
+            read = b"".join([*self._tail, read])
+            self._tail.clear()
+            self._held = sum(map(len, self._data))
+        *lines, tail = read.split(b"\n")
+        events: list[ServerSentEvent] = []
+        for line in lines:
+            if line[:6] == b"data: ":
+                self._hold_data(line[6:])
+            elif not line:
+                if self._data:
+                    events.append(self._dispatch())
+                self._id_dispatched()
+            else:
+                self._field(line)
+        if tail:
+            self._hold(tail)
+        return events
+
+    def _without_mark(self, read: bytes) -> bytes:
+        read = self._start + read
+        if len(read) < len(BYTE_ORDER_MARK) and BYTE_ORDER_MARK.startswith(read):
+            self._start = read
+            return b""
+        self._started = True
+        return read.removeprefix(BYTE_ORDER_MARK)
+
+    def _with_line_feeds(self, read: bytes) -> bytes:
+        if not read:
+            return read
+        if self._after_cr:
+            read = read.removeprefix(b"\n")
+            self._after_cr = False
+        self._after_cr = read.endswith(b"\r")
+        return read.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+    def _hold(self, piece: bytes) -> None:
+        self._tail.append(piece)
+        self._grow(len(piece))
+
+    def _hold_data(self, piece: bytes) -> None:
+        self._data.append(piece)
+        self._grow(len(piece))
+
+    def _grow(self, size: int) -> None:
+        self._held += size
+        if self._held > self._limit:
+            message = f"an event is longer than {self._limit} bytes"
+            raise LineTooLongError(message)
+
+    def _dispatch(self) -> ServerSentEvent:
+        data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)
+        event = self._event.decode("utf-8", "replace") if self._event else "message"
+        return ServerSentEvent(data, event, self._id)
+
+    def _id_dispatched(self) -> None:
+        # The standard sets the last event id at each blank line, also where no event is dispatched.
+        self.last_event_id = self._id
+        self._data.clear()
+        self._event = b""
+        self._held = 0
+
+    def _field(self, line: bytes) -> None:
+        name, _, value = line.partition(b":")
+        value = value.removeprefix(b" ")
+        match name:
+            case b"data":
+                self._hold_data(value)
+            case b"event":
+                self._event = value
+                self._grow(len(value))
+            case b"id" if b"\0" not in value:
+                self._id = value.decode("utf-8", "replace")
+            case b"retry" if value.isdigit():
+                self.retry_ms = int(value)

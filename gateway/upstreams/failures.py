@@ -1,0 +1,151 @@
+"""Translate what a provider says or does wrong into `Failed`: the one edge where foreign errors become ours.
+
+Clients see these messages: nothing of the provider's goes into them but its own words about a request that is wrong,
+cleaned of anything that looks like a key, an address or markup.
+"""
+
+import re
+from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+
+import aiohttp
+import orjson
+from pydantic import JsonValue, SecretStr
+
+from gateway.commands import JsonObject
+from gateway.errors import Code, Failed
+
+ERROR_BODY_BYTES = 16 * 1024
+MESSAGE_LENGTH = 300
+LONGEST_RETRY_AFTER = 86_400.0
+
+_BY_STATUS: Mapping[int, tuple[Code, str]] = {
+    400: (Code.INVALID_REQUEST, "The provider refused the request"),
+    401: (Code.AUTH_ERROR, "The provider refused the gateway's key: check DUALSTREAM_UPSTREAM_API_KEY"),
+    403: (Code.AUTH_ERROR, "The provider does not allow this to the gateway's key"),
+    404: (Code.MODEL_NOT_FOUND, "The provider does not know this model, or the upstream's address is wrong"),
+    408: (Code.TIMEOUT, "The provider ran out of time"),
+    413: (Code.INVALID_REQUEST, "The provider finds the request too large"),
+    422: (Code.INVALID_REQUEST, "The provider refused the request"),
+    429: (Code.RATE_LIMIT, "The provider's rate limit is reached"),
+    504: (Code.TIMEOUT, "The provider ran out of time"),
+}
+
+_BY_TYPE: Mapping[str, Code] = {
+    "rate_limit_error": Code.RATE_LIMIT,
+    "rate_limit_exceeded": Code.RATE_LIMIT,
+    "insufficient_quota": Code.RATE_LIMIT,
+    "invalid_request_error": Code.INVALID_REQUEST,
+    "authentication_error": Code.AUTH_ERROR,
+    "permission_error": Code.AUTH_ERROR,
+    "content_filter": Code.CONTENT_FILTER,
+    "timeout": Code.TIMEOUT,
+}
+
+# Where the client can mend it, the provider's own words help; elsewhere they are nobody's business.
+_WORDS_HELP = frozenset({Code.INVALID_REQUEST, Code.CONTENT_FILTER})
+_PRIVATE = re.compile(r"https?://\S+|\b(?:sk|pk|key|Bearer)[-_ ][\w.-]{8,}|\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b")
+
+
+def broken(how: str) -> Failed:
+    """Make the failure of an answer that is not what the provider's protocol says."""
+    return Failed(Code.UPSTREAM_PROTOCOL, f"The provider's answer can't be read: {how}.")
+
+
+def from_transport(error: Exception, *, opened: bool) -> Failed:
+    """Translate what the HTTP client raises; `opened`: the answer had begun."""
+    if opened:
+        # Also a body that ends short of its chunked terminator: no provider ends an answer so.
+        return Failed(Code.TRUNCATED, "The connection to the provider broke off before the end of the answer.")
+    if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError | TimeoutError) and not isinstance(
+        error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError
+    ):
+        return Failed(Code.NETWORK_ERROR, "The provider closed the connection without an answer.")
+    if isinstance(error, aiohttp.ClientConnectorError | TimeoutError):
+        return Failed(Code.NETWORK_ERROR, "The provider can't be reached.")
+    if isinstance(error, aiohttp.InvalidURL | ValueError):
+        return Failed(Code.NETWORK_ERROR, "The upstream's address is not one that can be called.", retryable=False)
+    return broken("it is not HTTP")
+
+
+async def of_answer(response: aiohttp.ClientResponse, api_key: SecretStr | None) -> Failed:
+    """Translate an answer that is no event stream: an error status, or a success that is something else."""
+    status = response.status
+    if 300 <= status < 400:
+        message = "The upstream's address redirects elsewhere: set the final address."
+        return Failed(Code.UPSTREAM_PROTOCOL, message, retryable=False)
+    if status < 400:
+        kind = response.content_type
+        return Failed(
+            Code.UPSTREAM_PROTOCOL,
+            f"The provider answered {status} with {_safe(kind)} where text/event-stream was asked for: "
+            "check that the upstream's address is the base of an OpenAI-compatible API.",
+            retryable=False,
+        )
+    try:
+        body = await response.content.read(ERROR_BODY_BYTES)
+    except aiohttp.ClientError:
+        body = b""
+    code, said = _BY_STATUS.get(status, (None, ""))
+    if code is None:
+        code = Code.SERVER_ERROR if status >= 500 else Code.INVALID_REQUEST
+        said = "The provider has a problem of its own" if status >= 500 else "The provider refused the request"
+    words = _words(body, api_key) if code in _WORDS_HELP else ""
+    message = f"{said} (HTTP {status})" + (f": {words}" if words else ".")
+    return Failed(code, message, retry_after_ms=retry_after_ms(response.headers))
+
+
+def from_stream(error: JsonValue, api_key: SecretStr | None) -> Failed:
+    """Translate an error object that came inside a stream."""
+    fields: JsonObject = error if isinstance(error, dict) else {"message": error}
+    status = fields.get("code") if isinstance(fields.get("code"), int) else fields.get("status")
+    code = next((_BY_TYPE[kind] for name in ("code", "type") if (kind := str(fields.get(name))) in _BY_TYPE), None)
+    if code is None and isinstance(status, int):
+        code = _BY_STATUS.get(status, (None, ""))[0]
+    code = code or Code.SERVER_ERROR
+    words = cleaned(str(fields.get("message") or ""), api_key) if code in _WORDS_HELP else ""
+    return Failed(code, "The provider reported an error in its answer" + (f": {words}" if words else "."))
+
+
+def retry_after_ms(headers: Mapping[str, str], now: float | None = None) -> int | None:
+    """Read `Retry-After` (RFC 9110, 10.2.3) in seconds, or `retry-after-ms`; a date needs `now`, in Unix seconds."""
+    for name, factor in (("retry-after-ms", 1.0), ("Retry-After", 1000.0)):
+        value = headers.get(name, "").strip()
+        try:
+            milliseconds = float(value) * factor
+        except ValueError:
+            continue
+        if 0 <= milliseconds <= LONGEST_RETRY_AFTER * 1000:
+            return round(milliseconds)
+    if now is None:
+        return None
+    try:
+        until = parsedate_to_datetime(headers.get("Retry-After", ""))
+    except ValueError:
+        return None
+    return max(0, round((until.timestamp() - now) * 1000))
+
+
+def cleaned(words: str, api_key: SecretStr | None) -> str:
+    """Make a provider's words fit for a client: one short line, no key, address or markup."""
+    if "<" in words and ">" in words:
+        return ""
+    if api_key is not None and (secret := api_key.get_secret_value()):
+        words = words.replace(secret, "…")
+    line = " ".join(_PRIVATE.sub("…", words).split())
+    line = "".join(character for character in line if character.isprintable())
+    return line if len(line) <= MESSAGE_LENGTH else f"{line[: MESSAGE_LENGTH - 1]}…"
+
+
+def _words(body: bytes, api_key: SecretStr | None) -> str:
+    try:
+        answer = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return ""
+    error = answer.get("error") if isinstance(answer, dict) else None
+    message = error.get("message") if isinstance(error, dict) else error
+    return cleaned(message, api_key) if isinstance(message, str) else ""
+
+
+def _safe(kind: str) -> str:
+    return kind if re.fullmatch(r"[\w.+-]+/[\w.+-]+", kind) else "something"

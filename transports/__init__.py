@@ -1,0 +1,1 @@
+"""How events reach a client: SSE, WebSocket, and whatever else is plugged in."""

@@ -1,0 +1,211 @@
+"""What a transport is, and the one loop by which every transport brings logs to a client.
+
+A transport adds framing and nothing else. It is plugged in by the entry-point group `dualstream.transports`, which
+names a class that can be called without arguments and gives a `Transport`.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from starlette.routing import BaseRoute
+
+from gateway.clock import Clock, Timer
+from gateway.errors import invalid
+from gateway.generation import Generation
+from gateway.hub import Hub
+from gateway.log import Entry, EventLog, broken_position, merge, parse_position
+
+BEHIND = 16
+"""A viewer with more entries than this before it is behind: it gets the text of adjacent ones joined."""
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a transport can do: take commands on the same connection; carry many generations; resume by itself."""
+
+    two_way: bool = False
+    many_generations: bool = False
+    native_resume: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the gateway lends to its transports. `heartbeat` in seconds, `max_body_bytes` for one message."""
+
+    hub: Hub
+    clock: Clock
+    heartbeat: float = 15.0
+    max_body_bytes: int = 4 << 20
+    max_generations_per_socket: int = 100
+    allowed_origins: frozenset[str] = frozenset()
+
+
+class Transport(Protocol):
+    """A way for events to reach a client."""
+
+    name: str
+    capabilities: Capabilities
+
+    def routes(self, services: Services) -> Sequence[BaseRoute]:
+        """Give the routes by which clients come."""
+        ...
+
+
+class Outlet(Protocol):
+    """One client's connection, as the viewing loop needs it."""
+
+    framing: str
+    """Names how frames are spelled: viewers of one framing share each frame."""
+
+    def frame(self, generation_id: str, entry: Entry) -> bytes:
+        """Frame one entry; its JSON is encoded already."""
+        ...
+
+    async def write(self, frames: Sequence[bytes]) -> None:
+        """Send whole frames, waiting while the client is slow."""
+        ...
+
+    async def beat(self) -> None:
+        """Show that the connection is alive, if the transport does not do so by itself."""
+        ...
+
+
+@dataclass(eq=False, slots=True)
+class _Cursor:
+    log: EventLog
+    seq: int
+    touched: Callable[[], None] = field(init=False)
+
+
+class Viewing:
+    """One client's cursors, and the loop that writes what follows them.
+
+    Whoever makes one must `close` it: that is where its viewers are counted out.
+    """
+
+    def __init__(self, services: Services, outlet: Outlet) -> None:
+        self._hub = services.hub
+        self._clock = services.clock
+        self._heartbeat = services.heartbeat
+        self._outlet = outlet
+        self._cursors: dict[str, _Cursor] = {}
+        self._touched: dict[_Cursor, None] = {}
+        self._wake = asyncio.Event()
+        self._timer: Timer | None = None
+        self._wrote = self._beat_due = False
+
+    def __len__(self) -> int:
+        return len(self._cursors)
+
+    def attach(self, generation_id: str, after: int) -> Generation:
+        """Begin to view a generation after a sequence number; if it is viewed already, from there instead.
+
+        Raises:
+            Refused: `generation_lost`, or a number that is not reached yet.
+        """
+        generation = self._hub.find(generation_id)
+        if after > generation.log.last:
+            raise invalid(f"after: {generation_id} has {generation.log.last} events so far, not {after}", param="after")
+        # Enter before leaving: a viewer that moves in its log is not one that left.
+        self._hub.enter(generation_id)
+        self.detach(generation_id)
+        cursor = _Cursor(generation.log, after)
+        cursor.touched = lambda: self._touch(cursor)
+        self._cursors[generation_id] = cursor
+        generation.log.subscribe(cursor.touched)
+        self._touch(cursor)
+        return generation
+
+    def detach(self, generation_id: str) -> bool:
+        """Stop viewing a generation; tell whether it was viewed."""
+        cursor = self._cursors.pop(generation_id, None)
+        if cursor is None:
+            return False
+        self._touched.pop(cursor, None)
+        cursor.log.unsubscribe(cursor.touched)
+        self._hub.leave(generation_id)
+        return True
+
+    def close(self) -> None:
+        """Stop viewing everything; a second time does nothing."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        for generation_id in tuple(self._cursors):
+            self.detach(generation_id)
+
+    async def run(self, *, until_over: bool) -> None:
+        """Write what comes, for ever, or until all that is viewed has ended and was written."""
+        self._arm()
+        while True:
+            while self._touched:
+                await self._write_touched()
+            if until_over and not self._cursors:
+                return
+            if self._beat_due:
+                self._beat_due = False
+                await self._outlet.beat()
+                continue
+            await self._wake.wait()
+            self._wake.clear()
+
+    async def _write_touched(self) -> None:
+        frames: list[bytes] = []
+        touched, self._touched = self._touched, {}
+        for cursor in touched:
+            frames += self._frames(cursor)
+            cursor.seq = cursor.log.last
+        if frames:
+            self._wrote = True
+            await self._outlet.write(frames)
+        for cursor in touched:
+            if cursor.log.ended and cursor.seq == cursor.log.last:
+                self._finish(cursor)
+
+    def _finish(self, cursor: _Cursor) -> None:
+        # While the frames were written, the client may have detached, or attached anew.
+        generation_id = cursor.log.generation_id
+        if self._cursors.get(generation_id) is cursor:
+            self.detach(generation_id)
+
+    def _frames(self, cursor: _Cursor) -> Sequence[bytes]:
+        """Frame what follows a cursor; viewers side by side get the same frames, made once."""
+        log, outlet = cursor.log, self._outlet
+        made = log.frames.get(outlet.framing)
+        if made is not None and made[0] == cursor.seq and made[1] == log.last:
+            return made[2]
+        entries = log.since(cursor.seq)
+        behind = len(entries) > BEHIND
+        frames = [outlet.frame(log.generation_id, entry) for entry in (merge(entries) if behind else entries)]
+        if not behind:
+            log.frames[outlet.framing] = (cursor.seq, log.last, frames)
+        return frames
+
+    def _touch(self, cursor: _Cursor) -> None:
+        self._touched[cursor] = None
+        self._wake.set()
+
+    def _arm(self) -> None:
+        self._timer = self._clock.call_later(self._heartbeat, self._silence_over)
+
+    def _silence_over(self) -> None:
+        if self._wrote:
+            self._wrote = False
+        else:
+            self._beat_due = True
+            self._wake.set()
+        self._arm()
+
+
+def after_position(generation_id: str, position: str) -> int:
+    """Read a position that must belong to this generation.
+
+    Raises:
+        Refused: when it does not.
+    """
+    named, seq = parse_position(position)
+    if named != generation_id:
+        raise broken_position(position)
+    return seq

@@ -1,0 +1,137 @@
+"""What all HTTP routes share: reading a body within bounds, answering in JSON, refusing in each client's way."""
+
+import random
+import re
+from collections.abc import Mapping
+
+import orjson
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from gateway.errors import MEANING, Refused, invalid
+from gateway.events import Error, encode
+from gateway.generation import Generation
+from gateway.hub import new_id
+
+REFUSED_POSITION = "refused"
+"""The position of an `error` event that is no generation's: an EventSource that comes back with it is told to stop."""
+
+_SAFE_ID = re.compile(r"[\x21-\x7e]{1,128}")
+_DEEPEST_JSON = 64
+
+
+def json_response(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+    """Answer with JSON."""
+    return Response(orjson.dumps(value), status, headers, media_type="application/json")
+
+
+def request_id(request: Request) -> str:
+    """Echo the client's `X-Request-ID` if it is one that can be echoed and logged, or make one."""
+    given = request.headers.get("x-request-id", "")
+    return given if _SAFE_ID.fullmatch(given) else new_id("r")
+
+
+def ids(generation: Generation) -> dict[str, str]:
+    """Give the headers that name a generation and the request that started it."""
+    return {"X-Generation-ID": generation.id, "X-Request-ID": generation.request_id}
+
+
+def refusal(refused: Refused, request: Request) -> Response:
+    """Refuse with the status of its code, or to an EventSource, which can't read one, with an event."""
+    if wants_events(request):
+        return _refusal_event(refused)
+    headers = {"X-Request-ID": request_id(request)}
+    if refused.retry_after_ms is not None:
+        headers["Retry-After"] = str(-(-refused.retry_after_ms // 1000))
+    return json_response(refused.body(), refused.status, headers)
+
+
+def wants_events(request: Request) -> bool:
+    """Tell an EventSource, by the one header it always sends (WHATWG HTML, 9.2.3)."""
+    return request.method == "GET" and "text/event-stream" in request.headers.get("accept", "")
+
+
+def _refusal_event(refused: Refused) -> Response:
+    event = Error(
+        refused.code,
+        refused.message,
+        refused.retryable,
+        refused.retry_after_ms,
+        partial=False,
+        usage=None,
+        cost_usd=None,
+        metrics=None,
+    )
+    # A start that is worth trying again: the EventSource does so by itself, spread out so that not all come at once.
+    again = MEANING[refused.code].status in {429, 503}
+    delay = (refused.retry_after_ms or 1000) * random.uniform(1, 2)  # noqa: S311 - jitter, no secret
+    head = f"retry: {delay:.0f}\n" if again else f"id: {REFUSED_POSITION}\n"
+    body = b"%bevent: error\ndata: %b\n\n" % (head.encode(), encode(event))
+    return Response(body, headers=EVENT_STREAM_HEADERS)
+
+
+EVENT_STREAM_HEADERS: Mapping[str, str] = {
+    "Content-Type": "text/event-stream",
+    "Cache-Control": "no-cache, no-transform",
+    "X-Accel-Buffering": "no",
+}
+
+
+async def read_json(request: Request, limit: int, *, empty: object = None) -> object:
+    """Read a JSON body of at most `limit` bytes; an empty one is `empty`.
+
+    Raises:
+        Refused: too large, another content type, or not JSON.
+    """
+    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    # A page can send a form or plain text anywhere without asking (no CORS preflight): take what it can't.
+    if kind != "application/json":
+        raise invalid(f"Content-Type is {kind[:100]!r}: send application/json.", param="Content-Type", status=415)
+    declared = request.headers.get("content-length", "0")
+    if not declared.isdigit() or int(declared) > limit:
+        raise _too_large(limit)
+    body = bytearray()
+    try:
+        async for piece in request.stream():
+            body += piece
+            if len(body) > limit:
+                raise _too_large(limit)
+    except ClientDisconnect:
+        message = "The request broke off."
+        raise invalid(message) from None
+    return parse_json(body, "The body") if body.strip() or empty is None else empty
+
+
+def parse_json(text: bytes | bytearray | str, what: str) -> object:
+    """Decode JSON that a client sent.
+
+    Raises:
+        Refused: when it is none, or nested deeper than anything meant well.
+    """
+    try:
+        value: object = orjson.loads(text)
+    except orjson.JSONDecodeError as error:
+        message = f"{what} is not JSON: {error}."
+        raise invalid(message) from None
+    if _deeper_than(value, _DEEPEST_JSON):
+        message = f"{what} is nested more than {_DEEPEST_JSON} levels deep."
+        raise invalid(message)
+    return value
+
+
+def _deeper_than(value: object, levels: int) -> bool:
+    level = [value]
+    for _ in range(levels):
+        level = [
+            inner
+            for outer in level
+            for inner in (outer.values() if isinstance(outer, dict) else outer if isinstance(outer, list) else ())
+            if isinstance(inner, dict | list)
+        ]
+        if not level:
+            return False
+    return True
+
+
+def _too_large(limit: int) -> Refused:
+    return invalid(f"The body is larger than {limit} bytes.", status=413)

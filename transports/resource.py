@@ -1,0 +1,88 @@
+"""A generation as an HTTP resource: the commands of those whose transport goes one way, and its snapshot."""
+
+from collections.abc import Sequence
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from gateway.commands import FeedbackRequest, InterruptRequest, StartRequest, parse
+from gateway.generation import Generation
+from gateway.log import position
+from transports.base import Services
+from transports.http import ids, json_response, read_json, request_id
+from transports.origins import check_origin
+
+
+class GenerationResource:
+    """`POST /api/generations`, `GET /api/generations/{id}`, and the commands to it."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def routes(self) -> Sequence[BaseRoute]:
+        """Give the routes by which clients come."""
+        return [
+            Route("/api/generations", self.start, methods=["POST"]),
+            Route("/api/generations/{generation_id}", self.snapshot, methods=["GET"]),
+            Route("/api/generations/{generation_id}/interrupt", self.interrupt, methods=["POST"]),
+            Route("/api/generations/{generation_id}/feedback", self.feedback, methods=["POST"]),
+        ]
+
+    async def start(self, request: Request) -> Response:
+        """Start detached: the client views it, if at all, by the URLs of the answer."""
+        check_origin(request.headers, self._services.allowed_origins)
+        body = parse(StartRequest, await read_json(request, self._services.max_body_bytes))
+        generation = self._services.hub.start(
+            body, request_id=request_id(request), idempotency_key=request.headers.get("idempotency-key")
+        )
+        address = f"/api/generations/{generation.id}"
+        urls = {
+            "events": f"{address}/events",
+            "socket": "/api/ws",
+            "interrupt": f"{address}/interrupt",
+            "feedback": f"{address}/feedback",
+        }
+        answer = {"id": generation.id, "state": generation.state, "urls": urls}
+        return json_response(answer, 201, {"Location": address, **ids(generation)})
+
+    async def snapshot(self, request: Request) -> Response:
+        """Tell where a generation is and what came of it so far."""
+        generation = self._services.hub.find(request.path_params["generation_id"])
+        return json_response(snapshot(generation, self._services.clock.now()), headers=ids(generation))
+
+    async def interrupt(self, request: Request) -> Response:
+        """Stop it."""
+        read_at = self._services.clock.now()
+        check_origin(request.headers, self._services.allowed_origins)
+        body = parse(InterruptRequest, await read_json(request, self._services.max_body_bytes, empty={}))
+        generation = self._services.hub.interrupt(request.path_params["generation_id"], body, read_at)
+        return json_response({"id": generation.id, "state": generation.state}, 202, ids(generation))
+
+    async def feedback(self, request: Request) -> Response:
+        """Take feedback to it."""
+        read_at = self._services.clock.now()
+        check_origin(request.headers, self._services.allowed_origins)
+        body = parse(FeedbackRequest, await read_json(request, self._services.max_body_bytes))
+        generation = self._services.hub.find(request.path_params["generation_id"])
+        feedback_id = self._services.hub.feedback(generation.id, body, read_at)
+        return json_response({"feedback_id": feedback_id, "state": generation.state}, 202, ids(generation))
+
+
+def snapshot(generation: Generation, now: float) -> dict[str, object]:
+    """Describe a generation as it stands at `now`."""
+    return {
+        "id": generation.id,
+        "state": generation.state,
+        "model": generation.model,
+        "provider": generation.provider,
+        "revision": generation.revision,
+        "seq": generation.log.last,
+        "position": position(generation.id, generation.log.last),
+        "text": generation.log.text(),
+        "usage": generation.usage(),
+        "cost_usd": None,
+        "metrics": generation.metrics(now),
+        "feedback": generation.notes,
+        "metadata": generation.request.metadata,
+    }

@@ -1,0 +1,201 @@
+"""WebSocket: events out and commands in on one socket, for many generations at once."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import cast
+
+import orjson
+from starlette.routing import BaseRoute, WebSocketRoute
+from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+
+from gateway.commands import (
+    COMMANDS,
+    AttachCommand,
+    Command,
+    DetachCommand,
+    FeedbackCommand,
+    InterruptCommand,
+    PingCommand,
+    StartCommand,
+    parse,
+)
+from gateway.errors import Refused, invalid
+from gateway.generation import Generation
+from gateway.hub import new_id
+from gateway.log import Entry
+from transports.base import Capabilities, Services, Viewing, after_position
+from transports.http import parse_json
+from transports.origins import check_origin
+
+SUBPROTOCOL = "dualstream.v1"
+
+UNREADABLE_IN_A_ROW = 10
+"""After so many messages that are no command at all, the other end does not speak our protocol."""
+
+
+class WebSocketTransport:
+    """`/api/ws`."""
+
+    name = "websocket"
+    capabilities = Capabilities(two_way=True, many_generations=True)
+
+    def routes(self, services: Services) -> Sequence[BaseRoute]:
+        """Give the route by which clients come."""
+
+        async def serve(websocket: WebSocket) -> None:
+            await _Socket(services, websocket).serve()
+
+        return [WebSocketRoute("/api/ws", serve)]
+
+
+class _Socket:
+    """One client: its commands are read here, the viewing loop writes beside it."""
+
+    framing = "websocket"
+
+    def __init__(self, services: Services, websocket: WebSocket) -> None:
+        self._services = services
+        self._websocket = websocket
+        self._viewing = Viewing(services, self)
+        self._unreadable = 0
+        self._request_id = new_id("r")
+
+    async def serve(self) -> None:
+        websocket = self._websocket
+        offered = websocket.scope.get("subprotocols", [])
+        await websocket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
+        try:
+            check_origin(websocket.headers, self._services.allowed_origins)
+        except Refused as refused:
+            # Only after accepting: a browser can read a close code, but not the status of a failed handshake.
+            await websocket.close(4403, refused.message[:120])
+            return
+        reader = asyncio.create_task(self._read_commands())
+        writer = asyncio.create_task(self._viewing.run(until_over=False))
+        try:
+            done, _ = await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        except WebSocketDisconnect:
+            pass
+        finally:
+            reader.cancel()
+            writer.cancel()
+            await asyncio.gather(reader, writer, return_exceptions=True)
+            self._viewing.close()
+
+    def frame(self, generation_id: str, entry: Entry) -> bytes:
+        """Add what tells the generations of a socket apart to the event's JSON."""
+        if entry.event.type == "accepted":
+            return b'{"seq":%d,%b' % (entry.last, entry.data[1:])
+        return b'{"generation_id":"%b","seq":%d,%b' % (generation_id.encode(), entry.last, entry.data[1:])
+
+    async def write(self, frames: Sequence[bytes]) -> None:
+        """Send each frame as a text message."""
+        for frame in frames:
+            await self._websocket.send({"type": "websocket.send", "text": frame.decode()})
+
+    async def beat(self) -> None:
+        """Do nothing: the server's own pings show that the connection is alive."""
+
+    async def _read_commands(self) -> None:
+        websocket = self._websocket
+        while websocket.client_state is WebSocketState.CONNECTED:
+            message = await websocket.receive()
+            read_at = self._services.clock.now()
+            if message["type"] == "websocket.disconnect":
+                return
+            text = message.get("text")
+            if text is not None and len(text) > self._services.max_body_bytes:
+                await websocket.close(4413, f"A message is larger than {self._services.max_body_bytes} bytes.")
+                return
+            await self._take(text, read_at)
+            if self._unreadable >= UNREADABLE_IN_A_ROW:
+                await websocket.close(4400, "These are no commands; see docs/protocol.md.")
+                return
+
+    async def _take(self, text: str | None, read_at: float) -> None:
+        command_id: object = None
+        generation_id: object = None
+        try:
+            if text is None:
+                message = "The message is binary: send commands as text."
+                raise invalid(message)
+            value = parse_json(text, "The message")
+            if isinstance(value, dict):
+                command_id, generation_id = value.get("id"), value.get("generation_id")
+            command = _command(value)
+            self._unreadable = 0
+            await self._carry_out(command, read_at)
+        except Refused as refused:
+            if command_id is None and generation_id is None:
+                self._unreadable += 1
+            await self._say(
+                {
+                    "type": "rejected",
+                    "id": command_id if isinstance(command_id, str | int) else None,
+                    "generation_id": generation_id if isinstance(generation_id, str) else None,
+                    **cast("dict[str, object]", refused.body()["error"]),
+                }
+            )
+
+    async def _carry_out(self, command: Command, read_at: float) -> None:
+        hub = self._services.hub
+        match command:
+            case PingCommand():
+                await self._say({"type": "pong", "id": command.id})
+            case StartCommand():
+                await self._start(command)
+            case AttachCommand():
+                await self._attach(command)
+            case DetachCommand():
+                generation = hub.find(command.generation_id)
+                if not self._viewing.detach(generation.id):
+                    raise invalid(f"generation_id: {generation.id} is not attached to this socket")
+                await self._ack(command, generation)
+            case InterruptCommand():
+                generation = hub.interrupt(command.generation_id, command, read_at)
+                await self._ack(command, generation)
+            case FeedbackCommand():
+                feedback_id = hub.feedback(command.generation_id, command, read_at)
+                await self._ack(command, hub.find(command.generation_id), feedback_id=feedback_id)
+            case _:
+                await self._say({"type": "ack", "id": command.id, "generation_id": None})
+
+    async def _start(self, command: StartCommand) -> None:
+        self._refuse_one_too_many()
+        generation = self._services.hub.start(
+            command.request(), request_id=self._request_id, idempotency_key=command.idempotency_key
+        )
+        self._viewing.attach(generation.id, 0)
+        await self._ack(command, generation)
+
+    async def _attach(self, command: AttachCommand) -> None:
+        after = command.after
+        generation = self._services.hub.find(command.generation_id)
+        if not isinstance(after, int):
+            after = after_position(generation.id, after) if after else 0
+        self._refuse_one_too_many()
+        self._viewing.attach(generation.id, after)
+        await self._ack(command, generation)
+
+    def _refuse_one_too_many(self) -> None:
+        most = self._services.max_generations_per_socket
+        if len(self._viewing) >= most:
+            raise invalid(f"{most} generations are attached to this socket: detach one, or open another.", status=429)
+
+    async def _ack(self, command: Command, generation: Generation, **more: object) -> None:
+        if command.id is not None:
+            state = {"state": generation.state, "seq": generation.log.last}
+            await self._say({"type": "ack", "id": command.id, "generation_id": generation.id, **state, **more})
+
+    async def _say(self, message: dict[str, object]) -> None:
+        await self._websocket.send({"type": "websocket.send", "text": orjson.dumps(message).decode()})
+
+
+def _command(value: object) -> Command:
+    kind = value.get("type") if isinstance(value, dict) else None
+    if isinstance(value, dict) and (not isinstance(kind, str) or kind not in COMMANDS):
+        known = ", ".join(COMMANDS)
+        raise invalid(f"type: {str(kind)[:100]!r} is not a command; known are: {known}", param="type")
+    return parse(COMMANDS[kind] if isinstance(kind, str) else Command, value)
