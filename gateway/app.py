@@ -46,17 +46,20 @@ PAGE_HEADERS = {
 }
 
 
-def create_app(settings: Settings, clock: Clock | None = None) -> Starlette:
-    """Make the ASGI application; its lifespan starts and ends all that it owns. `app.state.hub` is its hub."""
+def create_app(settings: Settings, *, clock: Clock | None = None, upstream: Upstream | None = None) -> Starlette:
+    """Make the ASGI application; its lifespan starts and ends all that it owns. `app.state.hub` is its hub.
+
+    Without an upstream, here or in the settings, it starts the simulator and calls that.
+    """
     clock = clock or SystemClock()
-    simulator = Simulator() if settings.upstream is None else None
-    upstream = OpenAIUpstream(
+    simulator = Simulator() if upstream is None and settings.upstream is None else None
+    provider = OpenAIUpstream(
         "simulator" if simulator else settings.provider,
         str(settings.upstream or ""),
         settings.upstream_api_key,
         ConnectionLimits(settings.upstream_connections, settings.connect_timeout),
     )
-    hub = _hub(settings, upstream, clock)
+    hub = _hub(settings, upstream or provider, clock, simulated=simulator is not None)
     services = Services(
         hub,
         clock,
@@ -70,12 +73,12 @@ def create_app(settings: Settings, clock: Clock | None = None) -> Starlette:
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         if simulator is not None:
             await simulator.start()
-            upstream.base_url = simulator.base_url
+            provider.base_url = simulator.base_url
         try:
             yield
         finally:
             await hub.close()
-            await upstream.close()
+            await provider.close()
             if simulator is not None:
                 await simulator.stop()
 
@@ -103,8 +106,7 @@ def static_folder() -> Path:
     return inside if inside.is_dir() else Path(__file__).parent.parent / "static"
 
 
-def _hub(settings: Settings, upstream: Upstream, clock: Clock) -> Hub:
-    simulated = settings.upstream is None
+def _hub(settings: Settings, upstream: Upstream, clock: Clock, *, simulated: bool) -> Hub:
     names = settings.model or (SIMULATED_MODELS if simulated else ())
     return Hub(
         upstream,

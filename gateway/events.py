@@ -135,7 +135,10 @@ class Revision:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """The asked position is no longer held: the whole text so far. Made for one viewer, never appended to a log."""
+    """The asked position is no longer held: the whole text so far. Made for one viewer, never appended to a log.
+
+    The log in memory holds every position to its end, so it never needs one; clients must know it all the same.
+    """
 
     type: ClassVar[str] = "gap"
     from_seq: int

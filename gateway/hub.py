@@ -192,12 +192,12 @@ class Hub:
     async def drain(self, seconds: float) -> None:
         """Take no new starts, let what runs end within that time, then end the rest with `shutting_down`."""
         self.draining = True
+        timer = self.clock.call_later(seconds, self._idle.set)
         try:
-            async with asyncio.timeout(seconds):
-                await self._idle.wait()
-        except TimeoutError:
-            pass
-        await self.close()
+            await self._idle.wait()
+        finally:
+            timer.cancel()
+            await self.close()
 
     async def close(self) -> None:
         """End everything now."""
@@ -263,6 +263,7 @@ class Hub:
         held.pipeline.release()
         held.cancel_timer()
         held.task = None
+        held.generation.log.compact()
         match held.generation.state.value:
             case "complete":
                 self.counters.complete += 1

@@ -4,13 +4,15 @@ Each event is encoded once, when it is appended. The text events of a run can be
 again: for a viewer that is behind, and in the log itself once it holds more events than it should.
 """
 
+from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, pairwise
 from operator import attrgetter
 
 from gateway.errors import Refused, invalid
-from gateway.events import Chunk, Complete, Error, Event, Gap, Interrupted, Reasoning, Revision, encode
+from gateway.events import Chunk, Complete, Error, Event, Interrupted, Reasoning, Revision, encode
 
 MERGED_BYTES = 32 * 1024
 """Joined text events grow up to about this size, so that no frame outgrows what clients take in one message."""
@@ -21,19 +23,23 @@ _LAST = attrgetter("last")
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """Events `first` to `last` as one: a single event, or a run of text joined. `data` is its JSON object."""
+    """Events `first` to `last` as one: a single event, or a run of text joined. `data` is its JSON object.
+
+    A run that the log itself joined keeps in `ends` where each of its events ended, in characters.
+    """
 
     first: int
     last: int
     event: Event
     data: bytes
+    ends: Sequence[int] = ()
 
 
 class EventLog:
     """Events numbered 1, 2, 3 … without holes, for any number of readers.
 
-    It holds about `hold` entries one by one; beyond that, runs of text in its older half are joined, and a position
-    inside such a run is answered by a `gap`.
+    It holds up to about `hold` entries one by one; beyond that, and once it has ended, runs of text are joined.
+    Every position stays readable: a run is cut where a reader stands.
     """
 
     def __init__(self, generation_id: str, *, hold: int = 16384) -> None:
@@ -47,20 +53,19 @@ class EventLog:
         self._joined = False
         self._listeners: dict[Callable[[], None], None] = {}
 
-    def append(self, event: Event) -> Entry:
+    def append(self, event: Event) -> None:
         """Add one event and wake the readers; nothing may follow a terminal event."""
-        entry = self._add(event)
-        self._wake()
-        return entry
+        self.extend((event,))
 
     def extend(self, events: Iterable[Event]) -> None:
         """Add what came together, and wake the readers once."""
         for event in events:
             self._add(event)
-        self._wake()
+        for listener in tuple(self._listeners):
+            listener()
 
     def since(self, seq: int) -> Sequence[Entry]:
-        """Give what follows a sequence number, in order; a `gap` first if that number lies inside a joined run."""
+        """Give what follows a sequence number, in order."""
         if seq >= self.last:
             return ()
         if not self._joined:
@@ -69,15 +74,12 @@ class EventLog:
         entry = self._entries[index]
         if entry.first == seq + 1:
             return self._entries[index:]
-        gap = Gap(from_seq=seq, to_seq=entry.last, text=self.text(up_to=entry.last))
-        return [Entry(seq + 1, entry.last, gap, encode(gap)), *self._entries[index + 1 :]]
+        return [_cut(entry, seq), *self._entries[index + 1 :]]
 
-    def text(self, *, up_to: int | None = None) -> str:
-        """Join the text of the revision that runs at `up_to` (default: the newest)."""
+    def text(self) -> str:
+        """Join the text of the newest revision."""
         pieces: list[str] = []
         for entry in reversed(self._entries):
-            if up_to is not None and entry.first > up_to:
-                continue
             if isinstance(entry.event, Chunk):
                 pieces.append(entry.event.content)
             elif isinstance(entry.event, Revision):
@@ -92,63 +94,89 @@ class EventLog:
         """Forget a listener; also one that is not known."""
         self._listeners.pop(listener, None)
 
+    def compact(self) -> None:
+        """Join what can be joined, for a log that is read seldom from now on."""
+        self._join(len(self._entries))
+        self.frames.clear()
+
     def __len__(self) -> int:
         return len(self._entries)
 
-    def _add(self, event: Event) -> Entry:
+    def _add(self, event: Event) -> None:
         if self.ended:
             message = f"{event.type} after the terminal event of {self.generation_id}"
             raise AssertionError(message)
         self.last += 1
-        entry = Entry(self.last, self.last, event, encode(event))
-        self._entries.append(entry)
+        self._entries.append(Entry(self.last, self.last, event, encode(event)))
         self.ended = isinstance(event, Complete | Interrupted | Error)
         if len(self._entries) > self._hold:
-            self._join_older_half()
-        return entry
+            self._join(len(self._entries) // 2)
+            if len(self._entries) > self._hold * 3 // 4:
+                # Little could be joined (tool calls only, say): do not try again at each append.
+                self._hold *= 2
 
-    def _join_older_half(self) -> None:
-        half = len(self._entries) // 2
-        self._entries[:half] = merge(self._entries[:half])
+    def _join(self, count: int) -> None:
+        self._entries[:count] = _merge(self._entries[:count], _join_for_log)
         self._joined = True
-        # Where nothing could be joined (tool calls only, say), do not try again at each append.
-        self._hold = max(self._hold, 2 * len(self._entries) - half)
-
-    def _wake(self) -> None:
-        for listener in tuple(self._listeners):
-            listener()
 
 
 def merge(entries: Sequence[Entry]) -> list[Entry]:
-    """Join runs of adjacent text events of one type into entries of up to about `MERGED_BYTES`."""
+    """Join runs of adjacent text events of one type, for a reader that is behind; nothing is encoded anew."""
+    return _merge(entries, _join_for_reader)
+
+
+def _merge(entries: Sequence[Entry], join: Callable[[list[Entry]], Entry]) -> list[Entry]:
     merged: list[Entry] = []
     run: list[Entry] = []
     size = 0
     for entry in entries:
-        fits = run and type(entry.event) is type(run[0].event) and size + len(entry.data) <= MERGED_BYTES
-        if run and not fits:
-            merged.append(_joined(run))
-            run, size = [], 0
-        if type(entry.event) in _TEXT_HEAD:
-            run.append(entry)
-            size += len(entry.data)
-        else:
+        head = _TEXT_HEAD.get(type(entry.event))
+        grown = size + len(entry.data) - (head or 0)
+        if run and (head is None or type(entry.event) is not type(run[0].event) or grown > MERGED_BYTES):
+            merged.append(join(run) if len(run) > 1 else run[0])
+            grown -= size
+            run = []
+        if head is None:
             merged.append(entry)
+        else:
+            run.append(entry)
+        size = grown if run else 0
     if run:
-        merged.append(_joined(run))
+        merged.append(join(run) if len(run) > 1 else run[0])
     return merged
 
 
-def _joined(run: list[Entry]) -> Entry:
-    if len(run) == 1:
-        return run[0]
+def _join_for_reader(run: list[Entry]) -> Entry:
     kind = type(run[0].event)
-    if kind is not Chunk and kind is not Reasoning:
-        raise TypeError(kind)
-    content = "".join([entry.event.content for entry in run if isinstance(entry.event, Chunk | Reasoning)])
     head = _TEXT_HEAD[kind]
     data = b'%b%b"}' % (run[0].data[:head], b"".join([entry.data[head:-2] for entry in run]))
-    return Entry(run[0].first, run[-1].last, kind(content), data)
+    return Entry(run[0].first, run[-1].last, _with_text(run[0].event, "".join(map(_text, run))), data)
+
+
+def _join_for_log(run: list[Entry]) -> Entry:
+    joined = _join_for_reader(run)
+    ends = array("I", accumulate(length for entry in run for length in _lengths(entry)))
+    return Entry(joined.first, joined.last, joined.event, joined.data, ends)
+
+
+def _lengths(entry: Entry) -> Iterable[int]:
+    if not entry.ends:
+        return (len(_text(entry)),)
+    return (end - start for start, end in pairwise((0, *entry.ends)))
+
+
+def _cut(run: Entry, seq: int) -> Entry:
+    """Give what of a run follows a sequence number inside it."""
+    event = _with_text(run.event, _text(run)[run.ends[seq - run.first] :])
+    return Entry(seq + 1, run.last, event, encode(event))
+
+
+def _text(entry: Entry) -> str:
+    return entry.event.content if isinstance(entry.event, Chunk | Reasoning) else ""
+
+
+def _with_text(event: Event, text: str) -> Event:
+    return Chunk(text) if isinstance(event, Chunk) else Reasoning(text)
 
 
 def position(generation_id: str, seq: int) -> str:

@@ -152,10 +152,12 @@ class Pipeline:
                 self._end_marked = True
             else:
                 content.append(part)
+        first = not attempt.text_bytes
         if content:
             self._waiting_since = self._clock.now()
             self.generation.take(content, self._waiting_since)
-        if self._end_marked:
+        # Another limit holds from here on; between contents, the running timer finds out by itself.
+        if self._end_marked or (first and attempt.text_bytes):
             self._watch()
 
     def _watch(self) -> None:

@@ -179,7 +179,7 @@ class Viewing:
         entries = log.since(cursor.seq)
         behind = len(entries) > BEHIND
         frames = [outlet.frame(log.generation_id, entry) for entry in (merge(entries) if behind else entries)]
-        if not behind:
+        if not behind and not log.ended:
             log.frames[outlet.framing] = (cursor.seq, log.last, frames)
         return frames
 

@@ -16,6 +16,13 @@ from gateway.hub import new_id
 REFUSED_POSITION = "refused"
 """The position of an `error` event that is no generation's: an EventSource that comes back with it is told to stop."""
 
+STREAM_HEADERS: Mapping[str, str] = {
+    # Not to be stored, and not to be compressed on the way: that would hold back what is streamed.
+    "Cache-Control": "no-cache, no-transform",
+    # nginx and those who follow it: do not buffer.
+    "X-Accel-Buffering": "no",
+}
+
 _SAFE_ID = re.compile(r"[\x21-\x7e]{1,128}")
 _DEEPEST_JSON = 64
 
@@ -67,14 +74,7 @@ def _refusal_event(refused: Refused) -> Response:
     delay = (refused.retry_after_ms or 1000) * random.uniform(1, 2)  # noqa: S311 - jitter, no secret
     head = f"retry: {delay:.0f}\n" if again else f"id: {REFUSED_POSITION}\n"
     body = b"%bevent: error\ndata: %b\n\n" % (head.encode(), encode(event))
-    return Response(body, headers=EVENT_STREAM_HEADERS)
-
-
-EVENT_STREAM_HEADERS: Mapping[str, str] = {
-    "Content-Type": "text/event-stream",
-    "Cache-Control": "no-cache, no-transform",
-    "X-Accel-Buffering": "no",
-}
+    return Response(body, headers=STREAM_HEADERS, media_type="text/event-stream")
 
 
 async def read_json(request: Request, limit: int, *, empty: object = None) -> object:
@@ -83,11 +83,13 @@ async def read_json(request: Request, limit: int, *, empty: object = None) -> ob
     Raises:
         Refused: too large, another content type, or not JSON.
     """
+    declared = request.headers.get("content-length", "0")
+    if empty is not None and declared == "0" and "transfer-encoding" not in request.headers:
+        return empty
     kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     # A page can send a form or plain text anywhere without asking (no CORS preflight): take what it can't.
     if kind != "application/json":
         raise invalid(f"Content-Type is {kind[:100]!r}: send application/json.", param="Content-Type", status=415)
-    declared = request.headers.get("content-length", "0")
     if not declared.isdigit() or int(declared) > limit:
         raise _too_large(limit)
     body = bytearray()

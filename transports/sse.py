@@ -1,84 +1,40 @@
 """Server-Sent Events: the log streams out as text/event-stream; commands come by POST (transports/resource.py)."""
 
-import asyncio
 from collections.abc import Sequence
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import Receive, Scope, Send
 
 from gateway.commands import StartRequest, parse
 from gateway.errors import Refused, invalid
-from gateway.events import Chunk
+from gateway.events import Accepted, Chunk
 from gateway.generation import Generation
 from gateway.log import Entry
-from transports.base import Capabilities, Services, Viewing, after_position
-from transports.http import EVENT_STREAM_HEADERS, REFUSED_POSITION, ids, read_json, refusal, request_id, wants_events
+from transports.base import Capabilities, Services, after_position
+from transports.http import REFUSED_POSITION, read_json, refusal, request_id, wants_events
 from transports.origins import check_origin
+from transports.stream import StreamedResponse
 
-HEARTBEAT = b": hb\n"
+
+RETRY_MS = 500
+"""How long an EventSource waits before it comes back; browsers' own default is some seconds."""
 
 
 class EventStream:
-    """An open text/event-stream: one viewer, an ASGI application of one answer.
-
-    It ends with the terminal event. If it has to end before, the body is left without its end, so that the client
-    sees a broken connection and not a finished answer.
-    """
+    """Framing as text/event-stream; a chunk is left unnamed, so that `onmessage` gets it."""
 
     framing = "sse"
-
-    def __init__(self, services: Services, generation: Generation, after: int) -> None:
-        self._services = services
-        self._generation = generation
-        self._after = after
-        self._send: Send
-
-    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
-        """Stream until the terminal event is written or the client is gone."""
-        self._send = send
-        viewing = Viewing(self._services, self)
-        try:
-            viewing.attach(self._generation.id, self._after)
-            await send({"type": "http.response.start", "status": 200, "headers": self._headers()})
-            writer = asyncio.create_task(viewing.run(until_over=True))
-            reader = asyncio.create_task(_gone(receive))
-            try:
-                await asyncio.wait({writer, reader}, return_when=asyncio.FIRST_COMPLETED)
-                if writer.done():
-                    writer.result()
-                    await send({"type": "http.response.body", "body": b"", "more_body": False})
-            finally:
-                writer.cancel()
-                reader.cancel()
-                await asyncio.gather(writer, reader, return_exceptions=True)
-        finally:
-            viewing.close()
-
-    def _headers(self) -> list[tuple[bytes, bytes]]:
-        headers = {**EVENT_STREAM_HEADERS, **ids(self._generation)}
-        return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+    content_type = "text/event-stream"
+    heartbeat = b": hb\n"
 
     def frame(self, generation_id: str, entry: Entry) -> bytes:
-        """Frame an entry; a chunk is left unnamed, so that `onmessage` gets it."""
+        """Frame one entry; its position is the event's id."""
         event = entry.event
+        if type(event) is Accepted:
+            return b"id: %b:1\nretry: %d\nevent: accepted\ndata: %b\n\n" % (generation_id.encode(), RETRY_MS, entry.data)
         name = b"" if type(event) is Chunk else b"event: %b\n" % event.type.encode()
         return b"id: %b:%d\n%bdata: %b\n\n" % (generation_id.encode(), entry.last, name, entry.data)
-
-    async def write(self, frames: Sequence[bytes]) -> None:
-        """Send whole frames in one piece of body."""
-        await self._send({"type": "http.response.body", "body": b"".join(frames), "more_body": True})
-
-    async def beat(self) -> None:
-        """Send a comment."""
-        await self._send({"type": "http.response.body", "body": HEARTBEAT, "more_body": True})
-
-
-async def _gone(receive: Receive) -> None:
-    """Return when the client is gone."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
 
 
 class EventStreamTransport:
@@ -101,7 +57,7 @@ class _Endpoints:
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    async def start(self, request: Request) -> Response | EventStream:
+    async def start(self, request: Request) -> Response | StreamedResponse:
         check_origin(request.headers, self._services.allowed_origins)
         position = request.headers.get("last-event-id")
         if position:
@@ -109,7 +65,7 @@ class _Endpoints:
         body = await read_json(request, self._services.max_body_bytes)
         return self._start(request, parse(StartRequest, body))
 
-    async def start_by_get(self, request: Request) -> Response | EventStream:
+    async def start_by_get(self, request: Request) -> Response | StreamedResponse:
         if not wants_events(request):
             message = "Accept: text/event-stream is missing: this is for an EventSource; to start otherwise, use POST."
             raise invalid(message, param="Accept", status=406)
@@ -132,7 +88,7 @@ class _Endpoints:
         except Refused as refused:
             return refusal(refused, request)
 
-    async def attach(self, request: Request) -> Response | EventStream:
+    async def attach(self, request: Request) -> Response | StreamedResponse:
         try:
             check_origin(request.headers, self._services.allowed_origins)
             generation = self._services.hub.find(request.path_params["generation_id"])
@@ -145,22 +101,22 @@ class _Endpoints:
                 return Response(status_code=204)
             return refusal(refused, request)
 
-    def _start(self, request: Request, start: StartRequest) -> Response | EventStream:
+    def _start(self, request: Request, start: StartRequest) -> Response | StreamedResponse:
         generation = self._services.hub.start(
             start, request_id=request_id(request), idempotency_key=request.headers.get("idempotency-key")
         )
         return self._stream(request, generation, 0)
 
-    def _resume(self, request: Request, position: str) -> Response | EventStream:
+    def _resume(self, request: Request, position: str) -> Response | StreamedResponse:
         if position == REFUSED_POSITION:
             return Response(status_code=204)
         generation_id = position.rpartition(":")[0]
         after = after_position(generation_id, position)
         return self._stream(request, self._services.hub.find(generation_id), after)
 
-    def _stream(self, request: Request, generation: Generation, after: int) -> Response | EventStream:
+    def _stream(self, request: Request, generation: Generation, after: int) -> Response | StreamedResponse:
         if after > generation.log.last:
             raise invalid(f"last_event_id: {generation.id} has {generation.log.last} events so far, not {after}")
         if generation.log.ended and after == generation.log.last:
             return Response(status_code=204)
-        return EventStream(self._services, generation, after)
+        return StreamedResponse(self._services, EventStream(), generation, after)

@@ -1,0 +1,442 @@
+"""Hub and pipeline together: a clock moved by hand, an upstream released step by step."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from itertools import product
+
+import pytest
+
+from gateway.admission.slots import Slots
+from gateway.commands import FeedbackRequest, InterruptRequest, StartRequest
+from gateway.errors import Code, Failed, Refused
+from gateway.events import Error, Event, Interrupted, Usage
+from gateway.generation import Generation
+from gateway.hub import MAX_FEEDBACK, Hub, Keeping
+from gateway.models import Models
+from gateway.pipeline import Limits
+from gateway.states import State
+from gateway.upstreams.base import Finish
+from tests.support import ManualClock, ScriptedUpstream, ask, settle, types
+
+LIMITS = Limits(queue=30, first_token=60, stall=20, tail=5)
+
+
+@dataclass
+class Bench:
+    hub: Hub
+    clock: ManualClock
+    upstream: ScriptedUpstream
+
+    def start(self, request: StartRequest | None = None, **more: str) -> Generation:
+        return self.hub.start(request or ask(), request_id="r", **more)
+
+    async def streaming(self, request: StartRequest | None = None) -> Generation:
+        generation = self.start(request)
+        await settle()
+        self.upstream.last.send("Once upon ")
+        await settle()
+        assert generation.state is State.STREAMING
+        return generation
+
+    def nothing_is_left(self) -> None:
+        assert self.hub.slots.running == self.hub.slots.queued == 0
+        assert self.hub.running == 0
+        assert self.upstream.open_calls == 0
+
+
+@asynccontextmanager
+async def bench(
+    *, slots: int = 0, queue: int = 0, prompt: bool = True, keeping: Keeping | None = None, limits: Limits = LIMITS
+) -> AsyncIterator[Bench]:
+    clock, upstream = ManualClock(), ScriptedUpstream(prompt=prompt)
+    hub = Hub(upstream, Models(("m",)), Slots(slots, queue), clock, limits=limits, keeping=keeping)
+    made = Bench(hub, clock, upstream)
+    others = asyncio.all_tasks()
+    yield made
+    await hub.close()
+    await settle()
+    made.nothing_is_left()
+    assert clock.pending == 0
+    assert asyncio.all_tasks() == others
+
+
+def end(generation: Generation) -> Event:
+    assert generation.log.ended
+    return generation.log.since(generation.log.last - 1)[0].event
+
+
+async def test_a_whole_answer() -> None:
+    async with bench() as it:
+        generation = it.start()
+        await settle()
+        it.upstream.last.send("Xin ", "chào")
+        it.upstream.last.send(Usage(3, 2, "exact"))
+        it.upstream.last.finish()
+        await settle()
+        assert types(generation.log) == ["accepted", "start", "chunk", "complete"]
+        assert generation.usage() == Usage(3, 2, "exact")
+        it.nothing_is_left()
+
+
+async def test_usage_may_come_after_the_end_mark_but_is_not_waited_for_long() -> None:
+    async with bench() as it:
+        generation = await it.streaming()
+        it.upstream.last.send(Finish("stop"))
+        await settle()
+        assert generation.state is State.STREAMING
+        it.clock.advance(5)
+        await settle()
+        assert generation.state is State.COMPLETE
+        assert generation.usage().source == "estimated"
+        it.nothing_is_left()
+
+
+async def to_queued(it: Bench) -> Generation:
+    it.start()
+    await settle()
+    generation = it.start()
+    await settle()
+    assert generation.state is State.QUEUED
+    return generation
+
+
+async def to_connecting(it: Bench) -> Generation:
+    generation = it.start()
+    await settle()
+    assert generation.state is State.CONNECTING
+    return generation
+
+
+async def to_waiting(it: Bench) -> Generation:
+    generation = await to_connecting(it)
+    it.upstream.last.accept()
+    await settle()
+    assert generation.state is State.WAITING
+    return generation
+
+
+async def to_streaming(it: Bench) -> Generation:
+    generation = await to_waiting(it)
+    it.upstream.last.send("Once ")
+    await settle()
+    assert generation.state is State.STREAMING
+    return generation
+
+
+async def to_revising(it: Bench) -> Generation:
+    generation = await to_streaming(it)
+    it.hub.feedback(generation.id, FeedbackRequest(text="shorter"), it.clock.now())
+    assert generation.state is State.REVISING
+    return generation
+
+
+async def to_not_begun(it: Bench) -> Generation:
+    return it.start()
+
+
+async def to_ending(it: Bench) -> Generation:
+    generation = await to_streaming(it)
+    it.upstream.last.send(Finish("stop"))
+    await settle()
+    return generation
+
+
+def interrupt(it: Bench, generation: Generation) -> None:
+    it.hub.interrupt(generation.id, InterruptRequest(reason="enough"), it.clock.now())
+
+
+def stop_by_feedback(it: Bench, generation: Generation) -> None:
+    it.hub.feedback(generation.id, FeedbackRequest(text="no", mode="stop"), it.clock.now())
+
+
+def leave(it: Bench, generation: Generation) -> None:
+    it.hub.enter(generation.id)
+    it.hub.leave(generation.id)
+    it.clock.advance(5)
+
+
+def nothing_comes(it: Bench, _generation: Generation) -> None:
+    it.clock.advance(60)
+
+
+def upstream_fails(it: Bench, _generation: Generation) -> None:
+    for call in it.upstream.calls:
+        if not call._opening.done():
+            call.refuse(Failed(Code.SERVER_ERROR, "no"))
+        call.fail(Failed(Code.TRUNCATED, "cut"))
+
+
+def shut_down(it: Bench, _generation: Generation) -> None:
+    it.hub.draining = True
+    for held in it.hub._held.values():
+        assert held.task is not None
+        held.task.cancel()
+
+
+STATES = [to_not_begun, to_queued, to_connecting, to_waiting, to_streaming, to_revising, to_ending]
+CAUSES = [interrupt, stop_by_feedback, leave, nothing_comes, upstream_fails, shut_down]
+
+
+@pytest.mark.parametrize(("reach", "cause"), list(product(STATES, CAUSES)))
+async def test_whatever_ends_it_in_whatever_state_all_is_given_back(
+    reach: Callable[[Bench], object], cause: Callable[[Bench, Generation], None]
+) -> None:
+    async with bench(slots=1, queue=5, prompt=False) as it:
+        generation = await reach(it)  # type: ignore[misc]
+        cause(it, generation)
+        await settle()
+        if not generation.log.ended:
+            # Its upstream failed while it was queued, or it began anew: end that, too.
+            interrupt(it, generation)
+            await settle()
+        ends = [
+            entry.event for entry in generation.log.since(0) if entry.event.type in {"interrupted", "error", "complete"}
+        ]
+        assert ends == [end(generation)]
+        for other in [held.generation for held in it.hub._held.values()]:
+            if not other.state.over:
+                interrupt(it, other)
+        await settle()
+        it.nothing_is_left()
+
+
+@pytest.mark.parametrize("reach", STATES)
+async def test_an_interrupt_ends_every_state_and_closes_the_upstream(reach: Callable[[Bench], object]) -> None:
+    async with bench(slots=1, queue=5, prompt=False) as it:
+        generation: Generation = await reach(it)  # type: ignore[misc]
+        before = it.upstream.open_calls
+        interrupt(it, generation)
+        assert generation.state is State.STOPPING
+        await settle()
+        stopped = end(generation)
+        assert isinstance(stopped, Interrupted)
+        assert (stopped.by, stopped.reason) == ("client", "enough")
+        if reach not in {to_queued, to_not_begun}:
+            assert it.upstream.open_calls == before - 1
+
+
+async def test_what_the_upstream_sends_after_the_fence_is_dropped() -> None:
+    async with bench() as it:
+        generation = await it.streaming()
+        interrupt(it, generation)
+        it.upstream.last.send("late")
+        it.upstream.last.finish()
+        await settle()
+        assert types(generation.log) == ["accepted", "start", "chunk", "interrupted"]
+        assert generation.log.text() == "Once upon "
+
+
+async def test_a_revision_calls_again_with_the_partial_answer_and_the_feedback() -> None:
+    async with bench() as it:
+        generation = await it.streaming()
+        it.hub.feedback(generation.id, FeedbackRequest(text="shorter"), it.clock.now())
+        await settle()
+        first, second = it.upstream.calls
+        assert first.closed
+        assert not second.closed
+        assert [(m.role, m.content) for m in second.call.messages] == [
+            ("user", "Hello"),
+            ("assistant", "Once upon "),
+            ("user", "shorter"),
+        ]
+        second.send("Short.")
+        second.finish()
+        await settle()
+        assert generation.log.text() == "Short."
+        assert types(generation.log)[-4:] == ["revision", "start", "chunk", "complete"]
+
+
+async def test_an_interrupt_names_its_generation_and_hits_no_other() -> None:
+    async with bench() as it:
+        old = await it.streaming()
+        interrupt(it, old)
+        await settle()
+        new = await it.streaming()
+        interrupt(it, old)
+        await settle()
+        assert new.state is State.STREAMING
+
+
+async def test_the_queue_moves_and_says_so() -> None:
+    async with bench(slots=1, queue=2) as it:
+        running = await it.streaming()
+        waiting = [it.start(), it.start()]
+        await settle()
+        with pytest.raises(Refused) as refused:
+            it.start()
+        assert refused.value.code is Code.QUEUE_FULL
+        interrupt(it, running)
+        await settle()
+        assert types(waiting[0].log) == ["accepted", "queued", "start"]
+        assert types(waiting[1].log) == ["accepted", "queued", "queued"]
+        it.clock.advance(30)
+        await settle()
+        timed_out = end(waiting[1])
+        assert isinstance(timed_out, Error)
+        assert (timed_out.code, timed_out.retryable, timed_out.partial) == ("queue_timeout", True, False)
+
+
+@pytest.mark.parametrize(
+    ("reach", "seconds", "code"), [(to_waiting, 60, "first_token_timeout"), (to_streaming, 20, "stalled")]
+)
+async def test_a_silent_upstream_is_given_up(reach: Callable[[Bench], object], seconds: float, code: str) -> None:
+    async with bench(prompt=False) as it:
+        generation: Generation = await reach(it)  # type: ignore[misc]
+        it.clock.advance(seconds - 0.1)
+        await settle()
+        assert not generation.log.ended
+        it.clock.advance(0.1)
+        await settle()
+        failed = end(generation)
+        assert isinstance(failed, Error)
+        assert failed.code == code
+        assert it.upstream.open_calls == 0
+
+
+async def test_content_puts_the_stall_off_but_an_empty_read_does_not() -> None:
+    async with bench() as it:
+        generation = await it.streaming()
+        for _ in range(5):
+            it.clock.advance(19)
+            it.upstream.last.send("more ")
+            await settle()
+        it.clock.advance(19)
+        it.upstream.last.send()
+        await settle()
+        it.clock.advance(1)
+        await settle()
+        failed = end(generation)
+        assert isinstance(failed, Error)
+        assert (failed.code, failed.partial) == ("stalled", True)
+
+
+@pytest.mark.parametrize(
+    ("policy", "after", "state"),
+    [("cancel", 0, "interrupted"), ("grace", 5, "interrupted"), ("continue", 500, "streaming")],
+)
+async def test_what_becomes_of_it_when_the_last_viewer_leaves(policy: str, after: float, state: str) -> None:
+    async with bench(limits=Limits(stall=0)) as it:
+        generation = await it.streaming(ask(on_disconnect=policy))
+        it.hub.enter(generation.id)
+        it.hub.enter(generation.id)
+        it.hub.leave(generation.id)
+        it.clock.advance(1000)
+        await settle()
+        assert generation.state is State.STREAMING
+        it.hub.leave(generation.id)
+        it.clock.advance(after)
+        await settle()
+        assert generation.state == state
+        if state == "interrupted":
+            stopped = end(generation)
+            assert isinstance(stopped, Interrupted)
+            assert stopped.by == "disconnect"
+
+
+async def test_who_comes_back_within_the_grace_keeps_it_running() -> None:
+    async with bench(limits=Limits(stall=0)) as it:
+        generation = await it.streaming()
+        it.hub.enter(generation.id)
+        it.hub.leave(generation.id)
+        it.clock.advance(4.9)
+        it.hub.enter(generation.id)
+        it.clock.advance(100)
+        await settle()
+        assert generation.state is State.STREAMING
+
+
+async def test_a_generation_nobody_ever_viewed_runs_on() -> None:
+    async with bench(limits=Limits(stall=0)) as it:
+        generation = await it.streaming()
+        it.clock.advance(100)
+        await settle()
+        assert generation.state is State.STREAMING
+
+
+async def test_finished_generations_are_held_for_a_time_and_up_to_a_number() -> None:
+    async with bench(keeping=Keeping(retention=300, retained=3)) as it:
+        finished = []
+        for _ in range(5):
+            generation = await it.streaming()
+            it.upstream.last.finish()
+            await settle()
+            finished.append(generation.id)
+        for lost in finished[:2]:
+            with pytest.raises(Refused) as refused:
+                it.hub.find(lost)
+            assert refused.value.code is Code.GENERATION_LOST
+        assert it.hub.find(finished[4]).log.text() == "Once upon "
+        it.clock.advance(300)
+        with pytest.raises(Refused):
+            it.hub.find(finished[4])
+        assert it.clock.pending == 0
+
+
+async def test_an_idempotency_key_starts_once() -> None:
+    async with bench() as it:
+        first = it.start(idempotency_key="k")
+        assert it.start(idempotency_key="k") is first
+        assert it.start(idempotency_key="k", principal="other") is not first
+        with pytest.raises(Refused) as refused:
+            it.start(ask("something else"), idempotency_key="k")
+        assert refused.value.status == 409
+        await settle()
+        it.upstream.calls[0].finish()
+        await settle()
+        assert it.start(idempotency_key="k") is first
+        it.clock.advance(300)
+        assert it.start(idempotency_key="k") is not first
+
+
+async def test_an_unknown_model_is_refused_and_nothing_is_started() -> None:
+    async with bench() as it:
+        with pytest.raises(Refused) as refused:
+            it.start(StartRequest.model_validate({"messages": [{"role": "user", "content": "x"}], "model": "gpt-9"}))
+        assert refused.value.code is Code.MODEL_NOT_FOUND
+        assert "known are: m" in refused.value.message
+        assert it.hub.running == 0
+
+
+async def test_feedback_is_bounded() -> None:
+    async with bench() as it:
+        generation = await it.streaming()
+        note = FeedbackRequest(rating=1, mode="note")
+        for _ in range(MAX_FEEDBACK):
+            it.hub.feedback(generation.id, note, it.clock.now())
+        with pytest.raises(Refused, match="feedbacks already"):
+            it.hub.feedback(generation.id, note, it.clock.now())
+
+
+async def test_a_fault_of_ours_ends_the_generation_and_tells_nothing_of_our_inside(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with bench() as it:
+        generation = await it.streaming()
+        it.upstream.last._parts.put_nowait([object()])  # type: ignore[list-item]
+        await settle()
+        failed = end(generation)
+        assert isinstance(failed, Error)
+        assert failed.code == "server_error"
+        assert "object" not in failed.message
+        assert "Traceback" in caplog.text
+
+
+async def test_a_drain_lets_run_what_runs_and_ends_what_is_left() -> None:
+    async with bench() as it:
+        quick, slow = await it.streaming(), await it.streaming()
+        draining = asyncio.create_task(it.hub.drain(10))
+        await settle()
+        with pytest.raises(Refused) as refused:
+            it.start()
+        assert refused.value.code is Code.SHUTTING_DOWN
+        it.upstream.calls[0].finish()
+        await settle()
+        assert not draining.done()
+        it.clock.advance(10)
+        await draining
+        assert end(quick).type == "complete"
+        left = end(slow)
+        assert isinstance(left, Error)
+        assert (left.code, left.retryable) == ("shutting_down", True)

@@ -1,0 +1,215 @@
+/** The answer over WebSocket: one socket for many, commands and their answers, reconnect, hand-over. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { accepted, among, chunk, complete, flush, read } from "./fakes.mjs";
+
+const on = (id, seq, event) => ({ ...event, generation_id: id, seq });
+
+async function started(options = {}) {
+  const all = among({ transport: "websocket", ...options });
+  const answer = all.client.start({ prompt: "hi" });
+  const result = read(answer);
+  await flush();
+  const socket = all.sockets[0];
+  await socket.open();
+  await socket.ack(socket.command("start"), { generation_id: "g_1" });
+  await socket.say(on("g_1", 1, accepted));
+  return { ...all, answer, result, socket };
+}
+
+test("start, read, end: the socket goes when nobody needs it", async () => {
+  const { socket, answer, result, timers } = await started();
+  assert.deepEqual([socket.url, socket.protocols], ["ws://gateway.test/api/ws", ["dualstream.v1"]]);
+  const { type, messages, idempotency_key: key } = socket.command("start");
+  assert.deepEqual([type, messages, key], ["start", [{ role: "user", content: "hi" }], "key-1"]);
+  await socket.say(on("g_1", 2, chunk("a")));
+  await socket.say(on("g_1", 3, complete));
+  assert.equal((await result).error, null);
+  assert.deepEqual([answer.text, socket.readyState, timers.count, socket.command("detach")], ["a", 3, 0, undefined]);
+});
+
+test("one socket carries many answers, and stays if it is to", async () => {
+  const { client, socket, sockets, answer } = await started({ keepOpen: true });
+  const other = client.start({ prompt: "ho" });
+  await flush();
+  await socket.ack(socket.command("start"), { generation_id: "g_2" });
+  await socket.say(on("g_2", 1, accepted));
+  await socket.say(on("g_1", 2, chunk("one")));
+  await socket.say(on("g_2", 2, chunk("two")));
+  assert.deepEqual([answer.text, other.text, sockets.length], ["one", "two", 1]);
+  await socket.say(on("g_1", 3, complete));
+  await socket.say(on("g_2", 3, complete));
+  assert.equal(socket.readyState, 1);
+  client.close();
+  assert.equal(socket.readyState, 3);
+});
+
+test("events that overtake the ack of their start are not lost", async () => {
+  const { client, sockets } = among({ transport: "websocket" });
+  const answer = client.start({ prompt: "hi" });
+  await flush();
+  await sockets[0].open();
+  await sockets[0].say(on("g_1", 1, accepted));
+  await sockets[0].say(on("g_1", 2, chunk("early")));
+  await sockets[0].ack(sockets[0].command("start"), { generation_id: "g_1" });
+  assert.deepEqual([answer.text, answer.id], ["early", "g_1"]);
+  client.close();
+});
+
+test("a second reader of one generation gets a socket, and a position, of its own", async () => {
+  const { client, sockets } = await started();
+  client.attach("g_1");
+  await flush();
+  await sockets[1].open();
+  assert.equal(sockets[1].command("attach").after, 0);
+  client.close();
+});
+
+test("a lost connection is made again with backoff, and resumed by attach", async () => {
+  const { socket, sockets, answer, timers, result } = await started();
+  await socket.say(on("g_1", 2, chunk("a")));
+  await socket.lose();
+  assert.deepEqual([answer.state, answer.retrying.delayMs], ["offline", 250]);
+  await timers.pass(250);
+  await sockets[1].lose();
+  assert.equal(answer.retrying.delayMs, 500);
+  await timers.pass(500);
+  await sockets[2].open();
+  const { generation_id: id, after } = sockets[2].command("attach");
+  assert.deepEqual([id, after], ["g_1", 2]);
+  await sockets[2].ack(sockets[2].command("attach"), { generation_id: "g_1" });
+  await sockets[2].say(on("g_1", 2, chunk("a")));
+  await sockets[2].say(on("g_1", 3, chunk("b")));
+  await sockets[2].say(on("g_1", 4, complete));
+  assert.deepEqual([(await result).error, answer.text], [null, "ab"]);
+});
+
+test("a start whose ack was lost is repeated with the same key", async () => {
+  const { client, sockets, timers } = among({ transport: "websocket" });
+  const answer = client.start({ prompt: "hi" });
+  await flush();
+  await sockets[0].open();
+  await sockets[0].lose();
+  await timers.pass(250);
+  await sockets[1].open();
+  assert.equal(sockets[1].command("start").idempotency_key, sockets[0].command("start").idempotency_key);
+  answer.detach();
+});
+
+test("a rejected start is an error with its code; a retryable one waits as asked", async () => {
+  const { client, sockets, timers } = among({ transport: "websocket", keepOpen: true });
+  const refused = read(client.start({ prompt: "hi", model: "nope" }));
+  await flush();
+  await sockets[0].open();
+  await sockets[0].say({ type: "rejected", id: sockets[0].command("start").id, code: "model_not_found", message: "none", retryable: false });
+  assert.equal((await refused).error.code, "model_not_found");
+  const answer = client.start({ prompt: "hi" });
+  await flush();
+  const { id } = sockets[0].command("start");
+  await sockets[0].say({ type: "rejected", id, code: "rate_limit", message: "slow", retryable: true, retry_after_ms: 2000 });
+  assert.equal(answer.retrying.delayMs, 2250);
+  await timers.pass(2250);
+  assert.notEqual(sockets[0].command("start").id, id);
+  client.close();
+});
+
+test("who may not come in does not knock again", async () => {
+  const { socket, sockets, result } = await started();
+  await socket.lose(4401, "");
+  assert.deepEqual([(await result).error.code, sockets.length], ["auth_error", 1]);
+});
+
+test("a generation that is gone is not asked for again", async () => {
+  const { socket, sockets, timers, result } = await started();
+  await socket.lose();
+  await timers.pass(250);
+  await sockets[1].open();
+  await sockets[1].say({ type: "rejected", id: sockets[1].command("attach").id, code: "generation_lost", message: "gone", retryable: true });
+  assert.deepEqual([(await result).error.code, timers.count], ["generation_lost", 0]);
+});
+
+test("commands are matched with their answers by id", async () => {
+  const { socket, answer } = await started();
+  const stopped = answer.interrupt("enough");
+  const told = assert.rejects(answer.feedback({ text: "shorter" }), { code: "already_over" });
+  await flush();
+  const [interrupt, feedback] = [socket.command("interrupt"), socket.command("feedback")];
+  assert.deepEqual([interrupt.generation_id, interrupt.reason, feedback.text], ["g_1", "enough", "shorter"]);
+  await socket.say({ type: "rejected", id: feedback.id, code: "already_over", message: "over", retryable: false });
+  await socket.ack(interrupt, { generation_id: "g_1" });
+  await stopped;
+  await told;
+});
+
+test("an interrupt does not wait for the socket to come back: it goes by POST", async () => {
+  const { socket, answer, net, timers, sockets } = await started();
+  await socket.lose();
+  const stopped = answer.interrupt();
+  await flush();
+  assert.match(net.last.url, /g_1\/interrupt$/);
+  await net.answer(202, {});
+  await stopped;
+  await timers.pass(0);
+  assert.equal(sockets.length, 2, "the end is fetched at once");
+  answer.detach();
+});
+
+test("feedback whose ack was lost is not sent twice", async () => {
+  const { socket, answer, net } = await started();
+  const told = answer.feedback({ text: "shorter" });
+  await flush();
+  const failed = assert.rejects(told, { code: "network_error" });
+  await socket.lose();
+  await failed;
+  assert.equal(net.calls.length, 0);
+  answer.detach();
+});
+
+test("a half-open socket is noticed: pings go unanswered, and it is made anew", async () => {
+  const { socket, sockets, timers, answer } = await started({ idleTimeout: 3000 });
+  for (let round = 0; round < 5; round += 1) {
+    await timers.pass(1000);
+    await socket.say({ type: "pong" });
+  }
+  assert.equal(sockets.length, 1);
+  await timers.pass(3000);
+  assert.deepEqual([socket.readyState, sockets.length], [3, 2]);
+  answer.detach();
+});
+
+test("a ticket is a subprotocol, fresh for each socket; a token is the hello", async () => {
+  let next = 1;
+  const { socket, sockets, timers, client } = await started({ ticket: async () => `t${next++}`, token: "secret" });
+  assert.deepEqual(socket.protocols, ["dualstream.v1", "dualstream.ticket.t1"]);
+  assert.deepEqual(socket.sent[0], { type: "hello", token: "secret" });
+  await socket.lose();
+  await timers.pass(250);
+  assert.equal(sockets[1].protocols[1], "dualstream.ticket.t2");
+  client.close();
+});
+
+test("hand-over: the new connection stands before the old one goes, and no character comes twice", async () => {
+  const { socket, sources, answer, result, timers } = await started();
+  await socket.say(on("g_1", 2, chunk("a")));
+  await answer.moveTo("sse");
+  assert.deepEqual([answer.transport, socket.readyState], ["sse", 1]);
+  assert.equal(new URL(sources[0].url).searchParams.get("last_event_id"), "g_1:2");
+  await socket.say(on("g_1", 3, chunk("b"))); // the old connection goes on for a moment
+  sources[0].open();
+  assert.equal(socket.readyState, 3);
+  sources[0].say("g_1:4", chunk("bc"));
+  await answer.moveTo("websocket");
+  sources[0].say("g_1:5", complete);
+  assert.equal(answer.text, "abc");
+  await flush();
+  assert.equal(answer.state, "streaming");
+  answer.detach();
+  assert.deepEqual([(await result).error, sources[0].readyState, timers.count], [null, 2, 0]);
+});
+
+test("without a WebSocket the error says so", async () => {
+  const { client } = among({ transport: "websocket", environment: { WebSocket: undefined } });
+  assert.equal((await read(client.start({ prompt: "hi" }))).error.code, "unsupported");
+});

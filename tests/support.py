@@ -1,0 +1,155 @@
+"""What the tests move by hand: the clock, and an upstream that gives its answer piece by piece."""
+
+import asyncio
+import heapq
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import count
+
+from gateway.commands import Message, StartRequest
+from gateway.errors import Failed
+from gateway.events import Chunk
+from gateway.log import EventLog
+from gateway.upstreams.base import Answer, Call, Finish, Part
+
+
+class ManualClock:
+    """A clock that stands until it is advanced."""
+
+    def __init__(self) -> None:
+        self._now = 1000.0
+        self._order = count()
+        self._timers: list[tuple[float, int, ManualTimer]] = []
+
+    def now(self) -> float:
+        return self._now
+
+    def call_later(self, delay: float, callback: Callable[[], None]) -> "ManualTimer":
+        timer = ManualTimer(callback)
+        heapq.heappush(self._timers, (self._now + delay, next(self._order), timer))
+        return timer
+
+    def advance(self, seconds: float) -> None:
+        """Go forward, and call what is due on the way, each at its own time."""
+        end = self._now + seconds
+        while self._timers and self._timers[0][0] <= end:
+            self._now, _, timer = heapq.heappop(self._timers)
+            if not timer.cancelled:
+                timer.cancelled = True
+                timer.callback()
+        self._now = end
+
+    @property
+    def pending(self) -> int:
+        """Count the timers that would still be called."""
+        return sum(not timer.cancelled for _, _, timer in self._timers)
+
+
+@dataclass
+class ManualTimer:
+    callback: Callable[[], None]
+    cancelled: bool = False
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+async def settle() -> None:
+    """Let every task that can run go on until it waits for something."""
+    for _ in range(50):
+        await asyncio.sleep(0)
+
+
+@dataclass
+class ScriptedCall:
+    """One call of a scripted upstream, and the levers that move it."""
+
+    call: Call
+    closed: bool = False
+    _opening: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    _parts: asyncio.Queue[Sequence[Part] | Failed | None] = field(default_factory=asyncio.Queue)
+
+    def accept(self) -> None:
+        """Send the headers."""
+        self._opening.set_result(None)
+
+    def refuse(self, failure: Failed) -> None:
+        """Fail before the headers."""
+        self._opening.set_exception(failure)
+
+    def send(self, *parts: Part | str) -> None:
+        """Send parts as one read; a string is a chunk."""
+        self._parts.put_nowait([Chunk(part) if isinstance(part, str) else part for part in parts])
+
+    def finish(self, reason: str = "stop") -> None:
+        """Send the end mark and end."""
+        self.send(Finish(reason))
+        self._parts.put_nowait(None)
+
+    def fail(self, failure: Failed) -> None:
+        """Break off."""
+        self._parts.put_nowait(failure)
+
+
+class ScriptedUpstream:
+    """An upstream whose calls wait for the test; `calls` lists them. With `prompt` set, headers come at once."""
+
+    name = "scripted"
+
+    def __init__(self, *, prompt: bool = True) -> None:
+        self.calls: list[ScriptedCall] = []
+        self._prompt = prompt
+
+    @property
+    def last(self) -> ScriptedCall:
+        return self.calls[-1]
+
+    @property
+    def open_calls(self) -> int:
+        return sum(not call.closed for call in self.calls)
+
+    @asynccontextmanager
+    async def open(self, call: Call) -> AsyncIterator[Answer]:
+        scripted = ScriptedCall(call)
+        self.calls.append(scripted)
+        try:
+            if self._prompt:
+                scripted.accept()
+            await scripted._opening
+            yield _ScriptedAnswer(call.model, scripted)
+        finally:
+            scripted.closed = True
+
+    async def close(self) -> None:
+        pass
+
+
+class _ScriptedAnswer:
+    def __init__(self, model: str, scripted: ScriptedCall) -> None:
+        self.model = model
+        self._scripted = scripted
+
+    async def __aiter__(self) -> AsyncIterator[Sequence[Part]]:
+        while (parts := await self._scripted._parts.get()) is not None:
+            if isinstance(parts, Failed):
+                raise parts
+            yield parts
+
+
+def ask(text: str = "Hello", **options: object) -> StartRequest:
+    """Make a start request."""
+    return StartRequest.model_validate({"messages": [{"role": "user", "content": text}], "options": options})
+
+
+def user(text: str) -> Message:
+    return Message(role="user", content=text)
+
+
+def types(log: EventLog) -> list[str]:
+    """List the types of a log's events, runs of text as one."""
+    seen: list[str] = []
+    for entry in log.since(0):
+        if not (seen and entry.event.type == seen[-1] == "chunk"):
+            seen.append(entry.event.type)
+    return seen

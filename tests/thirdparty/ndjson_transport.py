@@ -1,0 +1,47 @@
+"""Newline-delimited JSON: a transport that somebody else could have written, in the forty lines it takes."""
+
+from collections.abc import Sequence
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from gateway.commands import StartRequest, parse
+from gateway.log import Entry
+from transports.base import Capabilities, Services
+from transports.http import read_json, request_id
+from transports.stream import StreamedResponse
+
+
+class Lines:
+    """How an entry becomes a line: its sequence number joins its JSON."""
+
+    framing = "ndjson"
+    content_type = "application/x-ndjson"
+    heartbeat = b"\n"
+
+    def frame(self, _generation_id: str, entry: Entry) -> bytes:
+        return b'{"seq":%d,%b\n' % (entry.last, entry.data[1:])
+
+
+class NdjsonTransport:
+    """`POST /api/chat/ndjson` starts, `GET /api/generations/{id}/lines?after=SEQ` attaches."""
+
+    name = "ndjson"
+    capabilities = Capabilities()
+
+    def routes(self, services: Services) -> Sequence[BaseRoute]:
+        async def start(request: Request) -> Response | StreamedResponse:
+            body = parse(StartRequest, await read_json(request, services.max_body_bytes))
+            generation = services.hub.start(body, request_id=request_id(request))
+            return StreamedResponse(services, Lines(), generation, after=0)
+
+        async def attach(request: Request) -> Response | StreamedResponse:
+            generation = services.hub.find(request.path_params["generation_id"])
+            after = int(request.query_params.get("after", "0"))
+            return StreamedResponse(services, Lines(), generation, after)
+
+        return [
+            Route("/api/chat/ndjson", start, methods=["POST"]),
+            Route("/api/generations/{generation_id}/lines", attach, methods=["GET"]),
+        ]

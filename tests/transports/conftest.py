@@ -1,0 +1,64 @@
+"""The gateway on a real socket, with a clock and an upstream that the test moves."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import aiohttp
+import pytest
+import uvicorn
+
+from gateway.app import create_app
+from gateway.config import Settings
+from gateway.generation import Generation
+from gateway.hub import Hub
+from tests.support import ManualClock, ScriptedUpstream
+from tests.transports.viewers import until
+
+
+@dataclass
+class Served:
+    """A gateway under test."""
+
+    url: str
+    hub: Hub
+    clock: ManualClock
+    upstream: ScriptedUpstream
+    http: aiohttp.ClientSession
+
+    async def called(self, number: int = 1) -> None:
+        """Wait until the upstream was called so often."""
+        await until(lambda: len(self.upstream.calls) >= number)
+
+    @property
+    def only(self) -> Generation:
+        (held,) = self.hub._held.values()
+        return held.generation
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(model=("m",), max_concurrent=0, stall_timeout=0, first_token_timeout=0, max_body_bytes=20_000)
+
+
+@pytest.fixture
+async def served(settings: Settings) -> AsyncIterator[Served]:
+    clock, upstream = ManualClock(), ScriptedUpstream()
+    app = create_app(settings, clock=clock, upstream=upstream)
+    config = uvicorn.Config(
+        app, port=0, http="httptools", ws="websockets-sansio", log_level="error", ws_ping_interval=None
+    )
+    server = uvicorn.Server(config)
+    server.config.load()
+    server.lifespan = config.lifespan_class(config)
+    await server.startup()
+    host, port = server.servers[0].sockets[0].getsockname()[:2]
+    async with aiohttp.ClientSession(f"http://{host}:{port}") as http:
+        yield Served(f"http://{host}:{port}", app.state.hub, clock, upstream, http)
+        await app.state.hub.close()
+    await server.shutdown()
+    await until(lambda: app.state.hub.viewers == 0)
+    assert app.state.hub.slots.running == 0
+    assert upstream.open_calls == 0
+    assert clock.pending == 0
+    await asyncio.sleep(0)

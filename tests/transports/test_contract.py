@@ -1,0 +1,212 @@
+"""What every transport must do, also one that somebody else wrote."""
+
+from itertools import permutations
+
+import pytest
+
+from gateway.app import load_transports
+from gateway.events import Usage
+from tests.transports.conftest import Served
+from tests.transports.viewers import VIEWERS, NdjsonViewer, Shown, SseViewer, Viewer, until
+
+BODY: Shown = {"messages": [{"role": "user", "content": "Hello"}]}
+
+
+@pytest.fixture(params=list(VIEWERS))
+def viewer(request: pytest.FixtureRequest, served: Served) -> Viewer:
+    return VIEWERS[request.param](served.http)
+
+
+def other(served: Served, kind: str) -> Viewer:
+    return VIEWERS[kind](served.http)
+
+
+def test_transports_are_found_by_entry_points_also_a_third_party_one() -> None:
+    assert {transport.name for transport in load_transports()} == set(VIEWERS)
+
+
+async def test_a_whole_answer(served: Served, viewer: Viewer) -> None:
+    await viewer.start(BODY)
+    await served.called()
+    served.upstream.last.send("Xin ", "chào ")
+    served.upstream.last.send("👩‍👩‍👧", Usage(5, 3, "exact"))
+    served.upstream.last.finish()
+    seen = await viewer.to_end()
+    assert [event["type"] for event in seen] == ["accepted", "start", "chunk", "chunk", "chunk", "complete"]
+    assert [event["seq"] for event in seen] == [1, 2, 3, 4, 5, 6]
+    assert viewer.text == "Xin chào 👩‍👩‍👧"
+    assert seen[-1]["usage"] == {"input_tokens": 5, "output_tokens": 3, "source": "exact"}
+
+
+async def test_the_first_event_comes_before_the_upstream_says_anything(served: Served, viewer: Viewer) -> None:
+    await viewer.start(BODY)
+    event = await viewer.next()
+    assert event is not None
+    assert event["type"] == "accepted"
+    assert event["generation_id"] == viewer.generation_id == served.only.id
+    await viewer.leave()
+
+
+async def test_it_resumes_from_every_position(served: Served, viewer: Viewer) -> None:
+    await viewer.start(BODY)
+    await served.called()
+    for word in ("one ", "two ", "three ", "four "):
+        served.upstream.last.send(word)
+        await viewer.until("chunk")
+    served.upstream.last.finish()
+    seen = await viewer.to_end()
+    for place, event in enumerate(seen[:-1]):
+        again = type(viewer)(served.http)
+        await again.attach(viewer.generation_id, int(str(event["seq"])))
+        rest = await again.to_end()
+        text = "".join(str(later["content"]) for later in seen[place + 1 :] if later["type"] == "chunk")
+        assert (again.text, rest[-1]) == (text, seen[-1])
+        await again.leave()
+
+
+@pytest.mark.parametrize(
+    "kinds", list(permutations(["sse", "websocket", "sse"], 3))[:2] + [("websocket", "ndjson", "sse")]
+)
+async def test_a_viewer_that_changes_its_transport_gets_every_character_once(
+    served: Served, kinds: tuple[str, ...]
+) -> None:
+    text, seq, generation_id = "", 0, ""
+    words = iter("một hai ba bốn năm sáu bảy tám chín".split())
+    for place, kind in enumerate(kinds):
+        viewer = other(served, kind)
+        if place == 0:
+            await viewer.start(BODY)
+            generation_id = served.only.id
+            await served.called()
+        else:
+            await viewer.attach(generation_id, seq)
+        for _ in range(3):
+            served.upstream.last.send(f"{next(words)} ")
+            seq = int(str((await viewer.until("chunk"))["seq"]))
+        text += viewer.text
+        if place == len(kinds) - 1:
+            served.upstream.last.finish()
+            await viewer.to_end()
+        await viewer.leave()
+    assert text == "một hai ba bốn năm sáu bảy tám chín "
+
+
+@pytest.mark.parametrize("watcher", list(VIEWERS))
+async def test_started_on_one_transport_watched_and_interrupted_on_another(
+    served: Served, viewer: Viewer, watcher: str
+) -> None:
+    await viewer.start(BODY)
+    await served.called()
+    served.upstream.last.send("Once upon ")
+    await viewer.until("chunk")
+    second = other(served, watcher)
+    await second.attach(viewer.generation_id, 0)
+    await second.until("chunk")
+    await second.interrupt(viewer.generation_id)
+    served.upstream.last.send("late")
+    for one in (viewer, second):
+        end = (await one.to_end())[-1]
+        assert (end["type"], end["by"], end["reason"]) == ("interrupted", "client", "enough")
+        assert one.text == "Once upon "
+    assert served.upstream.last.closed
+
+
+async def test_interrupted_before_the_first_token_and_again(served: Served, viewer: Viewer) -> None:
+    await viewer.start(BODY)
+    await served.called()
+    await viewer.interrupt(viewer.generation_id)
+    await viewer.interrupt(viewer.generation_id)
+    seen = await viewer.to_end()
+    assert seen[-1]["type"] == "interrupted"
+    answer = await viewer.interrupt(viewer.generation_id)
+    assert answer.get("status", 202) == 202
+    assert answer["state"] == "interrupted"
+
+
+async def test_feedback_begins_the_text_anew(served: Served, viewer: Viewer) -> None:
+    await viewer.start(BODY)
+    await served.called()
+    served.upstream.last.send("A long story ")
+    await viewer.until("chunk")
+    answer = await viewer.feedback(viewer.generation_id, {"text": "shorter, please"})
+    taken = await viewer.until("feedback")
+    assert (taken["text"], taken["mode"], taken["feedback_id"]) == ("shorter, please", "revise", answer["feedback_id"])
+    assert (await viewer.until("revision"))["revision"] == 2
+    await served.called(2)
+    served.upstream.last.send("Short.")
+    served.upstream.last.finish()
+    seen = await viewer.to_end()
+    assert [event["type"] for event in seen[-3:]] == ["start", "chunk", "complete"]
+    messages = [message.content for message in served.upstream.last.call.messages]
+    assert messages == ["Hello", "A long story ", "shorter, please"]
+
+
+async def test_a_note_is_taken_during_and_after(served: Served, viewer: Viewer) -> None:
+    await viewer.start(BODY)
+    await served.called()
+    await viewer.feedback(viewer.generation_id, {"rating": 1, "mode": "note"})
+    assert (await viewer.until("feedback"))["rating"] == 1
+    served.upstream.last.finish()
+    await viewer.to_end()
+    answer = await viewer.feedback(viewer.generation_id, {"rating": -1, "mode": "note"})
+    assert answer["feedback_id"]
+    async with served.http.get(f"/api/generations/{viewer.generation_id}") as response:
+        assert [note["rating"] for note in (await response.json())["feedback"]] == [1, -1]
+
+
+async def test_a_viewer_that_leaves_is_noticed_before_the_first_token(served: Served, viewer: Viewer) -> None:
+    await viewer.start({**BODY, "options": {"on_disconnect": "cancel"}})
+    await served.called()
+    await viewer.leave()
+    await until(lambda: served.upstream.last.closed)
+    await until(lambda: served.only.log.ended)
+    assert served.only.state == "interrupted"
+
+
+async def test_a_client_that_does_not_read_holds_nobody_up(served: Served, viewer: Viewer) -> None:
+    await viewer.start(BODY)
+    await served.called()
+    stalled = type(viewer)(served.http)
+    await stalled.attach(viewer.generation_id, 0)
+    piece = "đủ dài để đầy mọi bộ đệm " * 40
+    for _ in range(1000):
+        served.upstream.last.send(piece)
+        await until(lambda: not served.upstream.last._parts.qsize())
+    served.upstream.last.finish()
+    await viewer.to_end()
+    assert viewer.text == piece * 1000
+    await stalled.to_end()
+    assert stalled.text == piece * 1000
+    await stalled.leave()
+
+
+@pytest.mark.parametrize("kind", ["sse", "ndjson"])
+async def test_silence_is_filled_with_heartbeats_from_the_start(served: Served, kind: str) -> None:
+    viewer = other(served, kind)
+    assert isinstance(viewer, SseViewer | NdjsonViewer)
+    await viewer.start(BODY)
+    await viewer.until("start")
+    await served.called()
+    served.clock.advance(15)  # something was written in this time
+    served.clock.advance(15)
+    await until(lambda: served.hub.viewers)
+    served.upstream.last.send("x")
+    await viewer.until("chunk")
+    assert viewer.heartbeats == 1
+    await viewer.leave()
+
+
+async def test_many_viewers_of_one_generation(served: Served) -> None:
+    first = other(served, "sse")
+    await first.start(BODY)
+    viewers = [first] + [other(served, kind) for kind in list(VIEWERS) * 10]
+    for viewer in viewers[1:]:
+        await viewer.attach(first.generation_id, 0)
+    await served.called()
+    for number in range(50):
+        served.upstream.last.send(f"{number} ")
+    served.upstream.last.finish()
+    for viewer in viewers:
+        await viewer.to_end()
+        assert viewer.text == "".join(f"{number} " for number in range(50))
+        await viewer.leave()
