@@ -42,7 +42,7 @@ class EventLog:
     Every position stays readable: a run is cut where a reader stands.
     """
 
-    def __init__(self, generation_id: str, *, hold: int = 16384) -> None:
+    def __init__(self, generation_id: str, *, hold: int = 512) -> None:
         self.generation_id = generation_id
         self.last = 0
         self.ended = False
@@ -50,7 +50,6 @@ class EventLog:
         """For each framing the newest frames and from where to where they reach: viewers side by side share them."""
         self._hold = hold
         self._entries: list[Entry] = []
-        self._joined = False
         self._listeners: dict[Callable[[], None], None] = {}
 
     def append(self, event: Event) -> None:
@@ -68,13 +67,14 @@ class EventLog:
         """Give what follows a sequence number, in order."""
         if seq >= self.last:
             return ()
-        if not self._joined:
-            return self._entries[seq:]
-        index = bisect_right(self._entries, seq, key=_LAST)
-        entry = self._entries[index]
-        if entry.first == seq + 1:
-            return self._entries[index:]
-        return [_cut(entry, seq), *self._entries[index + 1 :]]
+        entries = self._entries
+        # Near the end, where most readers stand, each entry is one event.
+        index = len(entries) - (self.last - seq)
+        if index < 0 or entries[index].first != seq + 1:
+            index = bisect_right(entries, seq, key=_LAST)
+        if entries[index].first == seq + 1:
+            return entries[index:]
+        return [_cut(entries[index], seq), *entries[index + 1 :]]
 
     def text(self) -> str:
         """Join the text of the newest revision."""
@@ -117,7 +117,6 @@ class EventLog:
 
     def _join(self, count: int) -> None:
         self._entries[:count] = _merge(self._entries[:count], _join_for_log)
-        self._joined = True
 
 
 def merge(entries: Sequence[Entry]) -> list[Entry]:

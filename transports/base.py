@@ -20,6 +20,9 @@ from gateway.log import Entry, EventLog, broken_position, merge, parse_position
 BEHIND = 16
 """A viewer with more entries than this before it is behind: it gets the text of adjacent ones joined."""
 
+WRITE_BYTES = 128 * 1024
+"""About what is written at once to a viewer that is behind: more would only wait in the memory of its socket."""
+
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
@@ -155,8 +158,10 @@ class Viewing:
         frames: list[bytes] = []
         touched, self._touched = self._touched, {}
         for cursor in touched:
-            frames += self._frames(cursor)
-            cursor.seq = cursor.log.last
+            made, cursor.seq = self._frames(cursor)
+            frames += made
+            if cursor.seq < cursor.log.last:
+                self._touched[cursor] = None
         if frames:
             self._wrote = True
             await self._outlet.write(frames)
@@ -170,18 +175,25 @@ class Viewing:
         if self._cursors.get(generation_id) is cursor:
             self.detach(generation_id)
 
-    def _frames(self, cursor: _Cursor) -> Sequence[bytes]:
-        """Frame what follows a cursor; viewers side by side get the same frames, made once."""
-        log, outlet = cursor.log, self._outlet
-        made = log.frames.get(outlet.framing)
+    def _frames(self, cursor: _Cursor) -> tuple[Sequence[bytes], int]:
+        """Frame what follows a cursor, and tell how far that is."""
+        log, frame = cursor.log, self._outlet.frame
+        made = log.frames.get(self._outlet.framing)
         if made is not None and made[0] == cursor.seq and made[1] == log.last:
-            return made[2]
+            # Viewers side by side get the same frames, made once.
+            return made[2], log.last
         entries = log.since(cursor.seq)
-        behind = len(entries) > BEHIND
-        frames = [outlet.frame(log.generation_id, entry) for entry in (merge(entries) if behind else entries)]
-        if not behind and not log.ended:
-            log.frames[outlet.framing] = (cursor.seq, log.last, frames)
-        return frames
+        if len(entries) <= BEHIND and not log.ended:
+            frames = [frame(log.generation_id, entry) for entry in entries]
+            log.frames[self._outlet.framing] = (cursor.seq, log.last, frames)
+            return frames, log.last
+        frames, size, reached = [], 0, cursor.seq
+        for entry in merge(entries) if len(entries) > BEHIND else entries:
+            frames.append(frame(log.generation_id, entry))
+            size, reached = size + len(entry.data), entry.last
+            if size > WRITE_BYTES:
+                break
+        return frames, reached
 
     def _touch(self, cursor: _Cursor) -> None:
         self._touched[cursor] = None

@@ -57,7 +57,8 @@ class GenerationResource:
         check_origin(request.headers, self._services.allowed_origins)
         body = parse(InterruptRequest, await read_json(request, self._services.max_body_bytes, empty={}))
         generation = self._services.hub.interrupt(request.path_params["generation_id"], body, read_at)
-        return json_response({"id": generation.id, "state": generation.state}, 202, ids(generation))
+        answer = {"id": generation.id, "state": generation.state, "seq": generation.log.last}
+        return json_response(answer, 202, ids(generation))
 
     async def feedback(self, request: Request) -> Response:
         """Take feedback to it."""

@@ -16,7 +16,6 @@ from transports.http import REFUSED_POSITION, read_json, refusal, request_id, wa
 from transports.origins import check_origin
 from transports.stream import StreamedResponse
 
-
 RETRY_MS = 500
 """How long an EventSource waits before it comes back; browsers' own default is some seconds."""
 
@@ -32,7 +31,11 @@ class EventStream:
         """Frame one entry; its position is the event's id."""
         event = entry.event
         if type(event) is Accepted:
-            return b"id: %b:1\nretry: %d\nevent: accepted\ndata: %b\n\n" % (generation_id.encode(), RETRY_MS, entry.data)
+            return b"id: %b:1\nretry: %d\nevent: accepted\ndata: %b\n\n" % (
+                generation_id.encode(),
+                RETRY_MS,
+                entry.data,
+            )
         name = b"" if type(event) is Chunk else b"event: %b\n" % event.type.encode()
         return b"id: %b:%d\n%bdata: %b\n\n" % (generation_id.encode(), entry.last, name, entry.data)
 

@@ -77,7 +77,11 @@ class OpenAIUpstream:
             trace = _Trace()
             try:
                 return await session.post(
-                    f"{self.base_url.rstrip('/')}/chat/completions", data=body, headers=self._headers(), allow_redirects=False, trace_request_ctx=trace
+                    f"{self.base_url.rstrip('/')}/chat/completions",
+                    data=body,
+                    headers=self._headers(),
+                    allow_redirects=False,
+                    trace_request_ctx=trace,
                 )
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
                 # A kept connection that the server had closed meanwhile: nothing of this call was read there. Each

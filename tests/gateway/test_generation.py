@@ -75,14 +75,12 @@ def test_a_second_interrupt_changes_nothing() -> None:
 def test_what_is_over_is_refused() -> None:
     generation = streaming()
     generation.finished(103.0)
-    for command in (
-        lambda: generation.interrupt("client", None, 104.0),
-        lambda: generation.feedback("f", FeedbackRequest(text="x"), 104.0),
-        lambda: generation.feedback("f", FeedbackRequest(mode="stop"), 104.0),
-    ):
-        with pytest.raises(Refused) as refused:
-            command()
-        assert refused.value.code is Code.ALREADY_OVER
+    with pytest.raises(Refused, match="already over") as refused:
+        generation.interrupt("client", None, 104.0)
+    assert refused.value.code is Code.ALREADY_OVER
+    for request in (FeedbackRequest(text="x"), FeedbackRequest(mode="stop")):
+        with pytest.raises(Refused, match="already over"):
+            generation.feedback("f", request, 104.0)
     seq = generation.log.last
     assert not generation.feedback("f", FeedbackRequest(rating=1, mode="note"), 105.0)
     assert generation.log.last == seq

@@ -239,8 +239,9 @@ async def test_a_foreign_page_may_start_nothing(served: Served) -> None:
         assert (await socket.receive()).type is aiohttp.WSMsgType.CLOSE
         assert socket.close_code == 4403
     for headers in (FOREIGN, {"Sec-Fetch-Site": "cross-site"}):
-        headers = {"Accept": "text/event-stream", **headers}
-        async with served.http.get("/api/chat/stream?prompt=x", headers=headers) as response:
+        async with served.http.get(
+            "/api/chat/stream?prompt=x", headers={"Accept": "text/event-stream", **headers}
+        ) as response:
             (event,) = EventStreamDecoder().feed(await response.read())
             assert orjson.loads(event.data)["code"] == "forbidden"
     assert served.hub.running == 0

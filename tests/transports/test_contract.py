@@ -1,7 +1,5 @@
 """What every transport must do, also one that somebody else wrote."""
 
-from itertools import permutations
-
 import pytest
 
 from gateway.app import load_transports
@@ -65,13 +63,13 @@ async def test_it_resumes_from_every_position(served: Served, viewer: Viewer) ->
 
 
 @pytest.mark.parametrize(
-    "kinds", list(permutations(["sse", "websocket", "sse"], 3))[:2] + [("websocket", "ndjson", "sse")]
+    "kinds", [("sse", "websocket", "sse"), ("websocket", "sse", "websocket"), ("websocket", "ndjson", "sse")]
 )
 async def test_a_viewer_that_changes_its_transport_gets_every_character_once(
     served: Served, kinds: tuple[str, ...]
 ) -> None:
     text, seq, generation_id = "", 0, ""
-    words = iter("một hai ba bốn năm sáu bảy tám chín".split())
+    words = iter(["một", "hai", "ba", "bốn", "năm", "sáu", "bảy", "tám", "chín"])
     for place, kind in enumerate(kinds):
         viewer = other(served, kind)
         if place == 0:

@@ -7,8 +7,8 @@ from gateway.simulator.texts.english import ENGLISH
 
 CODE: Final = Corpus(
     asked="For “{quote}” I would write it like this.",
-    revised="Taking up your feedback “{quote}”, here is the code again.",
-    shortened="Taking up your feedback “{quote}”, only the core:",
+    revised="Taking up “{quote}”, here is the code again.",
+    shortened="Taking up “{quote}”, only the core:",
     returned="The tool came back with “{quote}”, which the code below uses.",
     paragraphs=(
         "A reader that splits a stream into lines, whatever the size of the pieces:\n\n```python\n"

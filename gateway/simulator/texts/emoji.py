@@ -7,8 +7,8 @@ from gateway.simulator.texts.english import ENGLISH
 
 EMOJI: Final = Corpus(
     asked="💬 You asked: “{quote}” 🤔 Here we go! 🚀",
-    revised="🔁 Taking up your feedback “{quote}” 🙏🏽 here is another go! ✨",
-    shortened="✂️ Taking up your feedback “{quote}” 🙏🏽 short and sweet! 🍬",
+    revised="🔁 Taking up “{quote}” 🙏🏽 here is another go! ✨",
+    shortened="✂️ Taking up “{quote}” 🙏🏽 short and sweet! 🍬",
     returned="🛠️ The tool came back with “{quote}” 📦 and this is what it means! 💡",
     paragraphs=(
         "First the team 👩‍💻👨🏾‍💻🧑🏻‍🎨: everybody brings something to the table 🍽️, and nobody has to carry the "

@@ -6,8 +6,8 @@ from gateway.simulator.texts.corpus import Corpus
 
 ENGLISH: Final = Corpus(
     asked="You asked: “{quote}” Let me take that step by step.",
-    revised="Taking up your feedback “{quote}”, I have thought the answer through again.",
-    shortened="Taking up your feedback “{quote}”, here is the short form.",
+    revised="Taking up “{quote}”, I have thought the answer through again.",
+    shortened="Taking up “{quote}”, here is the short form.",
     returned="The tool came back with “{quote}”, and this is what I make of it.",
     paragraphs=(
         "The first thing to settle is what a good result would look like. A question that sounds simple often hides "

@@ -7,10 +7,9 @@ from gateway.simulator.texts.english import ENGLISH
 
 MARKDOWN: Final = Corpus(
     asked="## Your question\n\n> {quote}\n\nIn short: it depends on **three** things, which follow.",
-    revised="## Second version\n\nTaking up your feedback:\n\n> {quote}\n\nThis is what changes.\n\n"
+    revised="## Second version\n\nTaking that up:\n\n> {quote}\n\nThis is what changes.\n\n"
     "| Before | Now |\n|---|---|\n| long | to the point |\n| one piece | in steps |",
-    shortened="## Short version\n\nTaking up your feedback:\n\n> {quote}\n\n"
-    "| Before | Now |\n|---|---|\n| long | short |",
+    shortened="## Short version\n\nTaking that up:\n\n> {quote}\n\n| Before | Now |\n|---|---|\n| long | short |",
     returned="## Result of the tool\n\n> {quote}\n\nRead like this:",
     paragraphs=(
         "| Way | First word | Even flow | Effort |\n|---|---:|---:|:---:|\n| Polling | 900 ms | poor | low |\n"

@@ -88,7 +88,7 @@ def test_long_question_is_quoted_in_short() -> None:
 
 def test_feedback_on_a_partial_answer_is_taken_up() -> None:
     text = compose(ask(QUESTION, PARTIAL, say("Mention the proxy.")), Settings()).text
-    assert text.startswith("Taking up your feedback “Mention the proxy.”")
+    assert text.startswith("Taking up “Mention the proxy.”")
 
 
 @pytest.mark.parametrize(

@@ -164,7 +164,7 @@ async def test_stream_has_the_order_and_the_text_of_the_real_one(client: Client)
     ("setting", "asked", "comes"),
     [("", False, False), ("usage=on", False, True), ("usage=off", True, False), ("", True, True)],
 )
-async def test_usage_comes_as_asked_or_set(client: Client, setting: str, asked: bool, comes: bool) -> None:  # noqa: FBT001 -- cases of a table
+async def test_usage_comes_as_asked_or_set(client: Client, setting: str, asked: bool, comes: bool) -> None:
     found = await client.frames(setting, stream_options={"include_usage": asked})
     assert any(chunk.usage for chunk in chunks(found[:-1])) == comes
 
@@ -355,7 +355,7 @@ async def test_stop_does_not_wait_for_a_client_that_does_not_read(simulator: Sim
     connection = socket.socket()
     # So little room that most of the huge line stays with the server.
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-    connection.setblocking(False)  # noqa: FBT003 -- the socket's own signature
+    connection.setblocking(False)
     await asyncio.get_running_loop().sock_connect(connection, address(simulator))
     reader, writer = await asyncio.open_connection(sock=connection, limit=4096)
     model = "sim-instant?fault=hugeline&after=0"

