@@ -45,7 +45,7 @@ class Settings(BaseModel):
     )
     grace: float = Field(5, ge=0, description="How long a viewer may stay away with `on_disconnect = grace`.")
     retention: float = Field(300, ge=0, description="How long a finished generation can be read.")
-    max_retained: int = Field(10_000, ge=0, description="How many finished generations are held at most.")
+    max_retained: int = Field(10_000, ge=1, description="How many finished generations are held at most.")
 
     heartbeat: float = Field(15, gt=0, description="The longest silence on a connection to a client.")
     max_body_bytes: int = Field(4 << 20, ge=1024, description="The largest request body or WebSocket message.")
@@ -97,6 +97,16 @@ def load(options: Mapping[str, object], environment: Mapping[str, str], file: Pa
 def variable(name: str) -> str:
     """Name the environment variable of a setting."""
     return PREFIX + name.upper()
+
+
+def table() -> str:
+    """Write the settings as a Markdown table, as docs/configuration.md shows it."""
+    lines = ["| setting | variable | default | meaning |", "|---|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        default = ", ".join(field.default) if isinstance(field.default, tuple) else field.default
+        shown = f"`{default}`" if default not in {None, ""} else "none"
+        lines.append(f"| `{name}` | `{variable(name)}` | {shown} | {field.description} |")
+    return "\n".join(lines)
 
 
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:

@@ -21,11 +21,17 @@ LINGER_SECONDS = 2
 
 def serve(settings: Settings) -> int:
     """Serve until a signal ends it; the first SIGTERM or SIGINT drains, the second ends at once. Give the exit code."""
+    try:
+        listening = _listen(settings.host, settings.port)
+    except OSError as error:
+        print(
+            f"dualstream: can't listen on {settings.host}:{settings.port}: {error.strerror}; --host and --port choose",
+            file=sys.stderr,
+        )
+        return 1
     app = create_app(settings)
     config = uvicorn.Config(
         app,
-        host=settings.host,
-        port=settings.port,
         http="httptools",
         ws="websockets-sansio",
         loop="uvloop" if sys.platform != "win32" else "asyncio",
@@ -42,8 +48,15 @@ def serve(settings: Settings) -> int:
         timeout_graceful_shutdown=LINGER_SECONDS,
     )
     server = _Server(config, app.state.hub, settings.drain_timeout)
-    server.run()
+    server.run(sockets=[listening])
     return 0 if server.started else 1
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    # A name such as localhost has an address of each family: the older one reaches more clients.
+    family, *_, address = min(found, key=lambda one: one[0] != socket.AF_INET)
+    return socket.create_server((str(address[0]), port), family=family)
 
 
 class _Server(uvicorn.Server):
@@ -56,11 +69,10 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and say where."""
         await super().startup(sockets)
-        for listener in self.servers:
-            for listening in listener.sockets:
-                host, port = listening.getsockname()[:2]
-                shown = f"[{host}]" if ":" in host else host
-                print(f"Dualstream listens on http://{shown}:{port}", flush=True)
+        for listening in sockets or []:
+            host, port = listening.getsockname()[:2]
+            shown = f"[{host}]" if ":" in host else host
+            print(f"Dualstream listens on http://{shown}:{port}", flush=True)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Drain on the first signal, exit on the second."""

@@ -1,0 +1,92 @@
+"""Settings: where they come from, which source wins, and what is said when one is wrong."""
+
+from pathlib import Path
+
+import pytest
+from pydantic import SecretStr
+
+from gateway.config import ConfigurationError, Settings, load, unknown_variables, variable
+
+
+def test_the_command_line_wins_over_the_environment_and_that_over_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "dualstream.toml"
+    file.write_text('port = 1\nhost = "10.0.0.1"\ngrace = 7\nmodel = ["a", "b"]\n')
+    environment = {"DUALSTREAM_PORT": "2", "DUALSTREAM_HOST": "10.0.0.2", "PORT": "9"}
+    settings = load({"port": 3, "host": None}, environment, file)
+    assert (settings.port, settings.host, settings.grace, settings.model) == (3, "10.0.0.2", 7, ("a", "b"))
+
+
+def test_every_setting_has_a_variable() -> None:
+    values: dict[type, str] = {int: "7", float: "7.5", str: "x"}
+    special = {
+        "upstream": "http://127.0.0.1:9/v1",
+        "upstream_api_key": "k",
+        "model": "a, b",
+        "on_disconnect": "cancel",
+        "allowed_origins": "https://a.example",
+        "max_body_bytes": "5000",
+    }
+    for name, field in Settings.model_fields.items():
+        text = special.get(name) or values[field.annotation or str]
+        settings = load({}, {variable(name): text})
+        assert getattr(settings, name) != field.default, name
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "said"),
+    [
+        ({"port": 70_000}, {}, "--port: Input should be less than or equal to 65535"),
+        ({}, {"DUALSTREAM_PORT": "tcp://10.0.0.1:80"}, "DUALSTREAM_PORT: Input should be a valid integer"),
+        ({"upstream": "localhost:9"}, {}, "--upstream: "),
+        ({"upstream": "ftp://host/"}, {}, "--upstream: URL scheme should be 'http' or 'https'"),
+        ({}, {"DUALSTREAM_GRACE": "-1"}, "DUALSTREAM_GRACE: "),
+        ({}, {"DUALSTREAM_ON_DISCONNECT": "maybe"}, "'grace', 'cancel' or 'continue'"),
+        ({}, {"DUALSTREAM_UPSTREAM_API_KEY": "sk-1\nsk-2"}, "DUALSTREAM_UPSTREAM_API_KEY: must be printable ASCII"),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_source(
+    options: dict[str, object], environment: dict[str, str], said: str
+) -> None:
+    with pytest.raises(ConfigurationError) as error:
+        load(options, environment)
+    assert said in str(error.value)
+    assert "sk-1" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("prot = 1", "prot: not a setting we know; known are: host"),
+        ("port = ", "is not TOML"),
+        ("port = 'x'", ": port: "),
+    ],
+)
+def test_a_file_that_is_wrong(tmp_path: Path, text: str, said: str) -> None:
+    file = tmp_path / "dualstream.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigurationError) as error:
+        load({}, {}, file)
+    assert said in str(error.value)
+    assert str(file) in str(error.value)
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="can't be read: No such file"):
+        load({}, {}, tmp_path / "none.toml")
+
+
+def test_all_that_is_wrong_is_said_at_once() -> None:
+    with pytest.raises(ConfigurationError) as error:
+        load({}, {"DUALSTREAM_PORT": "x", "DUALSTREAM_GRACE": "y"})
+    assert len(str(error.value).splitlines()) == 2
+
+
+def test_a_slip_of_the_pen_is_found() -> None:
+    environment = {"DUALSTREAM_UPSTRAEM": "x", "DUALSTREAM_PORT": "1", "OTHER": "y"}
+    assert unknown_variables(environment) == ["DUALSTREAM_UPSTRAEM"]
+
+
+def test_the_key_does_not_show() -> None:
+    settings = Settings(upstream_api_key=SecretStr("sk-secret"))
+    assert "sk-secret" not in repr(settings)
+    assert "sk-secret" not in settings.model_dump_json()

@@ -1,0 +1,209 @@
+"""The command as a user runs it: real processes, real signals, real sockets."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.integration.servers import running
+
+BODY = {"messages": [{"role": "user", "content": "Hello"}]}
+ENDLESS_MODEL = "sim?speed=200&length=1000000&ttft=0"
+ENDLESS = {**BODY, "model": ENDLESS_MODEL}
+
+
+def command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "gateway", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env={**os.environ, **environment},
+    )
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    async with aiohttp.ClientSession() as session:
+        yield session
+
+
+async def stats(http: aiohttp.ClientSession, address: str) -> dict[str, int]:
+    async with http.get(f"{address}/api/stats") as response:
+        answer: dict[str, int] = await response.json()
+        return answer
+
+
+def test_the_command_has_a_name_and_a_version() -> None:
+    script = Path(sys.executable).parent / "dualstream"
+    for arguments in ([str(script)], [sys.executable, "-m", "gateway"]):
+        shown = subprocess.run([*arguments, "--version"], capture_output=True, text=True, check=True)
+        assert shown.stdout.startswith("dualstream 0.")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "code", "said"),
+    [
+        (("serve", "--port", "99999"), {}, 2, "--port: Input should be less than or equal to 65535"),
+        (("serve", "--upstream", "nowhere"), {}, 2, "--upstream: "),
+        (("serve", "--config", "/nonexistent.toml"), {}, 2, "can't be read"),
+        (("serve",), {"DUALSTREAM_PORT": "tcp://10.0.0.1:80"}, 2, "DUALSTREAM_PORT: "),
+        (("dance",), {}, 2, "invalid choice"),
+        ((), {}, 2, "required"),
+    ],
+)
+def test_what_can_not_be_done_is_said_in_a_line(
+    arguments: tuple[str, ...], environment: dict[str, str], code: int, said: str
+) -> None:
+    done = command(*arguments, **environment)
+    assert done.returncode == code
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_address_in_use_is_said_in_a_line() -> None:
+    with running("simulate", "--port", "0") as (_, address):
+        port = address.removesuffix("/v1").rpartition(":")[2]
+        for subcommand in ("serve", "simulate"):
+            done = command(subcommand, "--port", port)
+            assert done.returncode == 1
+            assert f"can't listen on 127.0.0.1:{port}" in done.stderr
+            assert "Traceback" not in done.stderr
+
+
+async def test_out_of_the_box_it_answers_with_no_key_and_no_configuration(http: aiohttp.ClientSession) -> None:
+    with running("serve", "--port", "0") as (_, address):
+        async with http.post(f"{address}/api/chat/stream", json={**BODY, "model": "sim-instant"}) as response:
+            assert b"event: complete" in await response.read()
+        async with http.get(address) as response:
+            assert "script-src 'self'" in response.headers["Content-Security-Policy"]
+            assert "<title>" in await response.text()
+        for path in ("demo.js", "dualstream.js", "demo.css"):
+            async with http.get(f"{address}/static/{path}") as response:
+                assert response.status == 200, path
+        for path, status in (("health", "healthy"), ("ready", "ready")):
+            async with http.get(f"{address}/{path}") as response:
+                assert (await response.json())["status"] == status
+
+
+async def test_a_signal_lets_run_what_runs_ends_the_rest_and_exits_with_0(http: aiohttp.ClientSession) -> None:
+    environment = {"DUALSTREAM_DRAIN_TIMEOUT": "2"}
+    with running("serve", "--port", "0", environment=environment) as (process, address):
+        quick = {**BODY, "model": "sim?speed=300&length=150&ttft=0"}
+        async with (
+            http.post(f"{address}/api/chat/stream", json=quick) as finishing,
+            http.post(f"{address}/api/chat/stream", json=ENDLESS) as endless,
+            http.ws_connect(f"{address}/api/ws") as socket,
+        ):
+            for response in (finishing, endless):
+                assert b"accepted" in await response.content.readany()
+            process.send_signal(signal.SIGTERM)
+            while (await http.get(f"{address}/ready")).status != 503:
+                await asyncio.sleep(0)
+            async with http.post(f"{address}/api/generations", json=BODY) as refused:
+                assert refused.status == 503
+                assert "Retry-After" in refused.headers
+                assert (await refused.json())["error"]["code"] == "shutting_down"
+            await socket.send_json({"type": "start", "id": 1, **BODY})
+            assert (await socket.receive_json())["code"] == "shutting_down"
+            assert b"event: complete" in await finishing.read()
+            rest = await endless.read()
+            assert b'"code":"shutting_down"' in rest
+            assert (await socket.receive()).type is aiohttp.WSMsgType.CLOSE
+            assert socket.close_code == 1012
+        assert await asyncio.to_thread(process.wait, 20) == 0
+
+
+async def test_a_second_signal_ends_at_once(http: aiohttp.ClientSession) -> None:
+    environment = {"DUALSTREAM_DRAIN_TIMEOUT": "600"}
+    with running("serve", "--port", "0", environment=environment) as (process, address):
+        async with http.post(f"{address}/api/chat/stream", json=ENDLESS) as endless:
+            await endless.content.readany()
+            process.send_signal(signal.SIGTERM)
+            while (await http.get(f"{address}/ready")).status != 503:
+                await asyncio.sleep(0)
+            process.send_signal(signal.SIGTERM)
+            assert await asyncio.to_thread(process.wait, 20) == 0
+
+
+async def test_a_client_that_is_killed_ends_its_generation_after_the_grace(http: aiohttp.ClientSession) -> None:
+    with running("serve", "--port", "0", environment={"DUALSTREAM_GRACE": "0.2"}) as (_, address):
+        client = await asyncio.create_subprocess_exec(
+            *[sys.executable, "-m", "gateway", "chat", "--url", address, "--model", ENDLESS_MODEL, "Hello"],
+            stdout=subprocess.PIPE,
+        )
+        assert client.stdout is not None
+        assert await client.stdout.read(10)
+        assert (await stats(http, address))["running"] == 1
+        client.kill()
+        await client.wait()
+        async with asyncio.timeout(20):
+            while (await stats(http, address))["running"]:
+                await asyncio.sleep(0)
+        ended = await stats(http, address)
+        assert (ended["interrupted"], ended["active"], ended["viewers"]) == (1, 0, 0)
+
+
+async def test_an_upstream_that_is_killed_is_told_and_one_that_comes_back_is_used(http: aiohttp.ClientSession) -> None:
+    with running("simulate", "--port", "0") as (upstream, base_url):
+        port = base_url.removesuffix("/v1").rpartition(":")[2]
+        with running("serve", "--port", "0", "--upstream", base_url) as (_, address):
+            async with http.post(f"{address}/api/chat/stream", json=ENDLESS) as response:
+                while b"chunk" not in await response.content.readany():
+                    pass
+                upstream.kill()
+                upstream.wait()
+                rest = await response.read()
+                assert b'"code":"truncated"' in rest
+                assert b'"partial":true' in rest
+            async with http.post(f"{address}/api/chat/stream", json=ENDLESS) as response:
+                assert b'"code":"network_error"' in await response.read()
+            with running("simulate", "--port", port):
+                body = {**BODY, "model": "sim-instant"}
+                async with http.post(f"{address}/api/chat/stream", json=body) as response:
+                    assert b"event: complete" in await response.read()
+
+
+FAULTS = [
+    ("429", "rate_limit", True),
+    ("500", "server_error", True),
+    ("401", "auth_error", False),
+    ("html", "upstream_protocol", False),
+    ("refuse", "network_error", True),
+    ("drop", "truncated", True),
+    ("truncate", "truncated", True),
+    ("garbage", "upstream_protocol", True),
+    ("error", "server_error", True),
+    ("hugeline", "upstream_protocol", True),
+]
+
+
+async def test_each_fault_of_an_upstream_has_its_code_on_both_transports(http: aiohttp.ClientSession) -> None:
+    with running("serve", "--port", "0") as (_, address):
+        for fault, code, retryable in FAULTS:
+            body = {**BODY, "model": f"sim?fault={fault}&after=3&speed=0&ttft=0"}
+            async with http.post(f"{address}/api/chat/stream", json=body) as response:
+                over_sse = (await response.text()).rstrip().splitlines()[-1].removeprefix("data: ")
+            async with http.ws_connect(f"{address}/api/ws") as socket:
+                await socket.send_json({"type": "start", **body})
+                while (event := await socket.receive_json())["type"] != "error":
+                    assert event["type"] != "complete", fault
+            assert (event["code"], event["retryable"]) == (code, retryable), fault
+            assert f'"code":"{code}"' in over_sse, fault
+            assert event["partial"] is (fault in {"drop", "truncate", "garbage", "error", "hugeline"}), fault
+
+
+async def test_a_trickle_is_whole_in_the_end(http: aiohttp.ClientSession) -> None:
+    with running("serve", "--port", "0") as (_, address):
+        body = {**BODY, "model": "sim?fault=trickle&speed=0&ttft=0&length=200&language=emoji"}
+        async with http.post(f"{address}/api/chat/stream", json=body) as response:
+            text = await response.text()
+        assert '"type":"complete"' in text
+        assert '"chars":200' in text

@@ -1,0 +1,84 @@
+"""The documentation says all there is, and what it says is so."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import get_args
+
+import pytest
+
+from gateway.commands import COMMANDS, Options
+from gateway.config import Settings, load, table
+from gateway.errors import MEANING
+from gateway.events import Event
+from gateway.simulator.settings import PROFILES, Fault, Language
+from gateway.simulator.settings import Settings as SimulatorSettings
+
+ROOT = Path(__file__).parents[1]
+
+
+def read(name: str) -> str:
+    return (ROOT / name).read_text("utf-8")
+
+
+def test_every_setting_is_documented() -> None:
+    assert table() in read("docs/configuration.md")
+
+
+def test_the_configuration_example_loads(tmp_path: Path) -> None:
+    (example,) = re.findall(r"```toml\n(.*?)```", read("docs/configuration.md"), re.DOTALL)
+    assert tomllib.loads(example)
+    (tmp_path / "dualstream.toml").write_text(example)
+    assert load({}, {}, tmp_path / "dualstream.toml").max_concurrent == 4
+
+
+def test_every_event_command_option_and_code_is_documented() -> None:
+    protocol = read("docs/protocol.md")
+    for event in get_args(Event):
+        assert f"| `{event.type}` |" in protocol
+    for command in COMMANDS:
+        assert f"| `{command}` |" in protocol
+    for option in Options.model_fields:
+        assert f"`{option}`" in protocol
+    for code, meaning in MEANING.items():
+        row = f"| `{code}` | {meaning.status} | {meaning.close} | {'yes' if meaning.retryable else 'no'} |"
+        assert row in protocol
+
+
+def test_every_setting_and_fault_of_the_simulator_is_documented() -> None:
+    page = read("docs/simulator.md")
+    for name in (*SimulatorSettings.__dataclass_fields__, *get_args(Fault), *get_args(Language), *PROFILES):
+        assert f"`{name}`" in page, name
+
+
+@pytest.mark.parametrize(
+    "page", ["README.md", "CONTRIBUTING.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
+)
+def test_links_lead_somewhere(page: str) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", read(page)):
+        if not target.startswith("http"):
+            assert ((ROOT / page).parent / target).exists(), f"{page}: {target}"
+
+
+def test_every_make_target_that_is_named_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", read("Makefile"), re.MULTILINE))
+    for page in ["README.md", "CONTRIBUTING.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]:
+        for named in re.findall(r"`?\bmake ([a-z-]+(?: [a-z-]+)*)`", read(page)):
+            assert set(named.split()) <= targets, f"{page}: make {named}"
+
+
+def test_ci_runs_the_test_command_of_the_readme() -> None:
+    assert "make test" in read("README.md")
+    assert "\nmake test\n" in read(".ci/run")
+
+
+def test_the_changelog_knows_this_version() -> None:
+    version = tomllib.loads(read("pyproject.toml"))["project"]["version"]
+    changelog = read("CHANGELOG.md")
+    assert "## Unreleased" in changelog or f"## {version}" in changelog
+
+
+def test_defaults_are_those_of_the_seed() -> None:
+    settings = Settings()
+    assert (settings.max_concurrent, settings.max_queue, settings.queue_timeout) == (50, 200, 30)
+    assert settings.stall_timeout == 300
