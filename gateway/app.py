@@ -19,18 +19,22 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.admission.buckets import RateLimits
 from gateway.admission.slots import Slots
+from gateway.attempts.backoff import Backoff
+from gateway.attempts.breaker import Breaker
+from gateway.attempts.watchdog import Limits
 from gateway.clock import Clock, SystemClock
 from gateway.config import Settings
 from gateway.errors import Code, Refused, invalid
 from gateway.hub import Hub, Keeping
 from gateway.models import Models
-from gateway.pipeline import Limits
+from gateway.pipeline import Policy, Provider
 from gateway.simulator import Simulator
 from gateway.upstreams.base import Upstream
 from gateway.upstreams.openai import ConnectionLimits, OpenAIUpstream
 from transports.base import Services, Transport
-from transports.http import json_response, refusal
+from transports.http import json_response, principal, refusal
 from transports.resource import GenerationResource
 
 SIMULATED_MODELS = ("sim", "sim-gpt-4.1", "sim-gpt-4o", "sim-claude-3.5-sonnet", "sim-gemini-1.5-flash", "sim-instant")
@@ -64,6 +68,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, upstream: Upst
         hub,
         clock,
         settings.heartbeat,
+        settings.viewer_timeout,
         settings.max_body_bytes,
         settings.max_generations_per_socket,
         frozenset(settings.allowed_origins),
@@ -82,11 +87,16 @@ def create_app(settings: Settings, *, clock: Clock | None = None, upstream: Upst
             if simulator is not None:
                 await simulator.stop()
 
+    async def refused(request: Request, error: Exception) -> Response:
+        if not isinstance(error, Refused):
+            raise error
+        return refusal(error, request, hub.allowance(principal(request)))
+
     transports = [route for transport in load_transports() for route in transport.routes(services)]
     app = Starlette(
         routes=[*transports, *GenerationResource(services).routes(), *_own_routes(hub)],
         middleware=_cors(settings.allowed_origins),
-        exception_handlers={Refused: _refused, HTTPException: _no_route, Exception: _failed},
+        exception_handlers={Refused: refused, HTTPException: _no_route, Exception: _failed},
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
@@ -109,11 +119,21 @@ def static_folder() -> Path:
 def _hub(settings: Settings, upstream: Upstream, clock: Clock, *, simulated: bool) -> Hub:
     names = settings.model or (SIMULATED_MODELS if simulated else ())
     return Hub(
-        upstream,
+        Provider(upstream, Breaker(settings.breaker_failures, settings.breaker_rest)),
         Models(names, prefix="sim" if simulated else None),
-        Slots(settings.max_concurrent, settings.max_queue),
+        Slots(settings.max_concurrent, settings.max_queue, settings.max_concurrent_per_client),
         clock,
-        limits=Limits(settings.queue_timeout, settings.first_token_timeout, settings.stall_timeout),
+        rates=RateLimits(settings.rate_limit_per_minute, settings.rate_limit_burst, settings.output_tokens_per_minute),
+        policy=Policy(
+            Limits(
+                settings.queue_timeout,
+                settings.total_timeout,
+                settings.first_token_timeout,
+                settings.stall_timeout,
+                settings.min_chars_per_second,
+            ),
+            Backoff(settings.max_attempts, settings.retry_base, settings.retry_longest, settings.retry_within),
+        ),
         keeping=Keeping(
             settings.on_disconnect,
             settings.grace,
@@ -180,15 +200,12 @@ def _cors(origins: Sequence[str]) -> list[Middleware]:
             allow_credentials=True,
             allow_methods=["GET", "POST", "OPTIONS"],
             allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "X-Request-ID"],
-            expose_headers=["X-Request-ID", "X-Generation-ID", "Location", "Retry-After"],
+            expose_headers=[
+                *["X-Request-ID", "X-Generation-ID", "Location", "Retry-After", "RateLimit", "RateLimit-Policy"],
+                *["X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"],
+            ],
         )
     ]
-
-
-async def _refused(request: Request, error: Exception) -> Response:
-    if not isinstance(error, Refused):
-        raise error
-    return refusal(error, request)
 
 
 async def _no_route(request: Request, error: Exception) -> Response:

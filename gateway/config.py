@@ -33,11 +33,27 @@ class Settings(BaseModel):
     )
 
     max_concurrent: int = Field(50, ge=0, description="Generations that run at once.")
+    max_concurrent_per_client: int = Field(0, ge=0, description="Generations of one client that run at once.")
     max_queue: int = Field(200, ge=0, description="Generations that may wait for a slot.")
     queue_timeout: float = Field(30, ge=0, description="How long a generation may wait for a slot.")
+    rate_limit_per_minute: int = Field(500, ge=0, description="Generations that one client may start in a minute.")
+    rate_limit_burst: int = Field(50, ge=1, description="How many of them at once.")
+    output_tokens_per_minute: int = Field(0, ge=0, description="Output tokens for one client in a minute.")
+    trusted_proxies: tuple[str, ...] = Field(
+        (), description="Addresses of proxies whose X-Forwarded-For is believed, separated by commas; * is any."
+    )
+
     connect_timeout: float = Field(10, gt=0, description="How long connecting to the upstream may take.")
     first_token_timeout: float = Field(300, ge=0, description="How long the first content may take.")
     stall_timeout: float = Field(300, ge=0, description="How long a running answer may stay without new content.")
+    total_timeout: float = Field(3600, ge=0, description="How long one generation may take, from its first call on.")
+    min_chars_per_second: float = Field(0, ge=0, description="How slow a running answer may be, over ten seconds.")
+    max_attempts: int = Field(4, ge=1, description="Calls made for one answer before its first content, the first too.")
+    retry_base: float = Field(1, ge=0, description="The longest wait before the first retry; doubled for each further.")
+    retry_longest: float = Field(10, ge=0, description="The longest wait before any retry.")
+    retry_within: float = Field(60, ge=0, description="How long after the first call a retry may still begin.")
+    breaker_failures: int = Field(5, ge=0, description="Failures in a row after which the upstream is left alone.")
+    breaker_rest: float = Field(5, gt=0, description="For how long; doubled for each probe that fails, up to 60.")
     max_output_bytes: int = Field(2 << 20, ge=1, description="How much content one generation may have.")
 
     on_disconnect: Literal["grace", "cancel", "continue"] = Field(
@@ -53,9 +69,10 @@ class Settings(BaseModel):
     allowed_origins: tuple[str, ...] = Field(
         (), description="Origins of foreign pages that may use the gateway, separated by commas."
     )
+    viewer_timeout: float = Field(30, gt=0, description="How long a client may leave what it was sent unread.")
     drain_timeout: float = Field(30, ge=0, description="How long running generations may go on after SIGTERM.")
 
-    @field_validator("model", "allowed_origins", mode="before")
+    @field_validator("model", "allowed_origins", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value

@@ -35,6 +35,7 @@ class Attempt:
     """One upstream call and what came of it. `text_bytes` counts reasoning and tool calls too: they are billed."""
 
     number: int
+    revision: int
     messages: Sequence[Message]
     text_bytes: int = 0
     usage: Usage | None = None
@@ -120,7 +121,7 @@ class Generation:
 
     def attempt(self) -> Attempt:
         """Begin an upstream call with the messages as they stand."""
-        attempt = Attempt(len(self.attempts) + 1, tuple(self._messages))
+        attempt = Attempt(len(self.attempts) + 1, self.revision, tuple(self._messages))
         self.attempts.append(attempt)
         return attempt
 

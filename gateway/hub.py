@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 
 import orjson
 
+from gateway.admission.buckets import Allowance, RateLimits
 from gateway.admission.slots import Slots
 from gateway.clock import Clock, Timer
 from gateway.commands import FeedbackRequest, InterruptRequest, OnDisconnect, StartRequest
 from gateway.errors import Code, Refused, invalid, lost
 from gateway.generation import Generation
 from gateway.models import Models
-from gateway.pipeline import Limits, Pipeline
-from gateway.upstreams.base import Upstream
+from gateway.pipeline import Pipeline, Policy, Provider
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +36,7 @@ class _Held:
     on_disconnect: OnDisconnect
     idempotency: tuple[str, str] | None
     fingerprint: bytes
+    principal: str
     task: asyncio.Task[None] | None = None
     viewers: int = 0
     timer: Timer | None = None
@@ -68,12 +69,13 @@ class Hub:
 
     def __init__(
         self,
-        upstream: Upstream,
+        provider: Provider,
         models: Models,
         slots: Slots,
         clock: Clock,
         *,
-        limits: Limits | None = None,
+        rates: RateLimits | None = None,
+        policy: Policy | None = None,
         keeping: Keeping | None = None,
         identify: Callable[[str], str] = new_id,
     ) -> None:
@@ -82,8 +84,9 @@ class Hub:
         self.clock = clock
         self.counters = Counters()
         self.draining = False
-        self._upstream = upstream
-        self._limits = limits or Limits()
+        self._provider = provider
+        self._rates = rates or RateLimits(0, 0)
+        self._policy = policy or Policy()
         self._keeping = keeping or Keeping()
         self._identify = identify
         self._held: dict[str, _Held] = {}
@@ -108,7 +111,7 @@ class Hub:
         """Start a generation, or find the one that this key started before.
 
         Raises:
-            Refused: shutting down, unknown model, full queue, or a key that was used for another body.
+            Refused: shutting down, unknown model, rate limit, full queue, or a key used for another body.
         """
         key = (principal, idempotency_key) if idempotency_key is not None else None
         fingerprint = orjson.dumps(request.model_dump()) if key is not None else b""
@@ -119,14 +122,15 @@ class Hub:
             raise self._refused(Refused(Code.SHUTTING_DOWN, message, retry_after_ms=1000))
         try:
             model = self.models.resolve(request.model)
+            self._rates.take(principal, self.clock.now())
             generation = Generation(
                 self._identify("g"), request, request_id, model, self.clock.now(), self._keeping.output_limit
             )
-            pipeline = Pipeline(generation, self._upstream, self.slots, self.clock, self._limits, principal)
+            pipeline = Pipeline(generation, self._provider, self.slots, self.clock, self._policy, principal)
         except Refused as refused:
             raise self._refused(refused) from None
         on_disconnect = request.options.on_disconnect or self._keeping.on_disconnect
-        held = _Held(generation, pipeline, on_disconnect, key, fingerprint)
+        held = _Held(generation, pipeline, on_disconnect, key, fingerprint, principal)
         self._held[generation.id] = held
         if key is not None:
             self._by_key[key] = generation.id
@@ -135,6 +139,10 @@ class Hub:
         held.task = asyncio.create_task(pipeline.run(), name=generation.id)
         held.task.add_done_callback(lambda _task: self._over(held))
         return generation
+
+    def allowance(self, principal: str) -> Allowance | None:
+        """Tell what is left of a principal's rate limit; None without one."""
+        return self._rates.allowance(principal, self.clock.now())
 
     def find(self, generation_id: str) -> Generation:
         """Find a generation that runs or is still held.
@@ -264,6 +272,7 @@ class Hub:
         held.cancel_timer()
         held.task = None
         held.generation.log.compact()
+        self._rates.generated(held.principal, held.generation.usage().output_tokens or 0, self.clock.now())
         match held.generation.state.value:
             case "complete":
                 self.counters.complete += 1

@@ -6,34 +6,42 @@ opened, and the generation says what that means.
 """
 
 import logging
+import random
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import anyio
 
 from gateway.admission.slots import Place, Slots, Ticket
+from gateway.attempts.backoff import Backoff
+from gateway.attempts.breaker import Breaker, RetryBudget
+from gateway.attempts.watchdog import Limits, Watchdog
 from gateway.clock import Clock, Timer
 from gateway.commands import FeedbackRequest
 from gateway.errors import Code, Failed
-from gateway.events import InterruptedBy, Usage
+from gateway.events import Content, InterruptedBy, ToolCall, Usage
 from gateway.generation import Attempt, Generation
 from gateway.upstreams.base import Call, Finish, Part, Upstream
 
 logger = logging.getLogger(__name__)
 
 
+@dataclass(slots=True)
+class Provider:
+    """An upstream and what is remembered of it from call to call."""
+
+    upstream: Upstream
+    breaker: Breaker = field(default_factory=Breaker)
+    retry_budget: RetryBudget = field(default_factory=RetryBudget)
+
+
 @dataclass(frozen=True, slots=True)
-class Limits:
-    """How long a generation may take where, in seconds; 0 means no limit.
+class Policy:
+    """How long to wait for a provider, and how often to ask it. `chance` gives the jitter, from 0 to 1."""
 
-    The first token and a stall are measured between contents: heartbeats and empty deltas reset neither. `tail` is
-    the wait for the usage figures after the provider's end mark.
-    """
-
-    queue: float = 30.0
-    first_token: float = 300.0
-    stall: float = 300.0
-    tail: float = 5.0
+    limits: Limits = field(default_factory=Limits)
+    backoff: Backoff = field(default_factory=Backoff)
+    chance: Callable[[], float] = random.random
 
 
 class Pipeline:
@@ -46,24 +54,25 @@ class Pipeline:
     def __init__(
         self,
         generation: Generation,
-        upstream: Upstream,
+        provider: Provider,
         slots: Slots,
         clock: Clock,
-        limits: Limits,
+        policy: Policy,
         principal: str = "",
     ) -> None:
         self.generation = generation
-        self._upstream = upstream
+        self._provider = provider
         self._slots = slots
         self._clock = clock
-        self._limits = limits
+        self._policy = policy
         self._scope: anyio.CancelScope | None = None
         self._timer: Timer | None = None
         self._failure: Failed | None = None
-        self._waiting_since = 0.0
-        self._end_marked = False
+        self._first_call: float | None = None
+        self._watchdog: Watchdog | None = None
+        self._admitted = self._settled = False
         self._moved = anyio.Event()
-        self._ticket: Ticket = slots.request(principal, self._wake)
+        self._ticket: Ticket = slots.request(principal, self._clock.now(), self._wake)
 
     async def run(self) -> None:
         """Carry the generation to its terminal event; whatever happens, it gets one, and nothing is left open."""
@@ -72,10 +81,11 @@ class Pipeline:
             await self._stoppable(self._wait_for_slot)
             while not generation.state.over:
                 await self._stoppable(self._attempt)
+                await self._after_attempt()
         except Exception:  # the task's boundary: a fault of ours must end the generation too
             logger.exception("generation %s, request %s", generation.id, generation.request_id)
             message = f"The gateway failed; it is logged under request {generation.request_id}."
-            self._failure = Failed(Code.SERVER_ERROR, message)
+            self._failure = Failed(Code.SERVER_ERROR, message, retryable=False)
         finally:
             self.release()
 
@@ -85,7 +95,8 @@ class Pipeline:
         Only a task that was cancelled, or not even begun, and a fault of ours come here with the generation running.
         """
         self._disarm()
-        self._slots.release(self._ticket)
+        self._settle(None)
+        self._slots.release(self._ticket, self._clock.now())
         generation, now = self.generation, self._clock.now()
         generation.closed(now)
         if not generation.state.over:
@@ -104,86 +115,123 @@ class Pipeline:
 
     async def _stoppable(self, step: Callable[[], Awaitable[None]]) -> None:
         """Run a step that a command or a timer may cut short, then let the generation draw the consequence."""
-        generation = self.generation
-        if not generation.state.fenced:
+        if not self.generation.state.fenced:
             with anyio.CancelScope() as self._scope:
                 await step()
             self._scope = None
             self._disarm()
-        failure, self._failure = self._failure, None
-        if failure is not None and not generation.state.over:
-            generation.failed(failure, self._clock.now())
-        generation.closed(self._clock.now())
+        self.generation.closed(self._clock.now())
 
     async def _wait_for_slot(self) -> None:
         ticket = self._ticket
-        if ticket.place is Place.WAITING and self._limits.queue:
-            self._timer = self._clock.call_later(self._limits.queue, self._queue_timed_out)
+        if ticket.place is Place.WAITING and self._policy.limits.queue:
+            self._timer = self._clock.call_later(self._policy.limits.queue, self._queue_timed_out)
         while ticket.place is Place.WAITING:
-            self.generation.queued(ticket.position, None)
+            self.generation.queued(ticket.position, self._slots.eta_ms(ticket))
             await self._moved.wait()
             self._moved = anyio.Event()
         self.generation.admitted(self._clock.now())
 
     async def _attempt(self) -> None:
-        generation = self.generation
+        generation, provider, now = self.generation, self._provider, self._clock.now()
+        if self._first_call is None:
+            self._first_call = now
         attempt = generation.attempt()
         call = Call(generation.model, attempt.messages, generation.request.options.for_provider())
-        self._end_marked = False
-        self._waiting_since = self._clock.now()
-        self._watch()
+        self._watchdog = Watchdog(self._policy.limits, self._first_call, now)
         try:
-            async with self._upstream.open(call) as answer:
-                generation.opened(self._upstream.name, answer.model)
+            provider.breaker.admit(now)
+            self._admitted, self._settled = True, False
+            if attempt.number == 1:
+                provider.retry_budget.deposit()
+            self._watch()
+            async with provider.upstream.open(call) as answer:
+                generation.opened(provider.upstream.name, answer.model)
                 async for parts in answer:
-                    self._take(parts, attempt)
+                    self._take(parts, attempt, self._watchdog)
+                self._settle(None, answered=True)
                 generation.finished(self._clock.now())
         except Failed as failure:
-            attempt.refused = not attempt.opened
-            generation.failed(failure, self._clock.now())
+            self._failure = failure
 
-    def _take(self, parts: Sequence[Part], attempt: Attempt) -> None:
-        content = []
+    async def _after_attempt(self) -> None:
+        """Settle what became of the attempt; if it failed before its first content, perhaps wait for another."""
+        generation, now = self.generation, self._clock.now()
+        failure, self._failure = self._failure, None
+        self._settle(failure)
+        self._admitted = False
+        attempt = generation.attempts[-1]
+        # One whose text feedback has made obsolete may end as it likes.
+        if failure is None or generation.state.over or attempt.revision != generation.revision:
+            return
+        attempt.refused = not attempt.opened
+        delay = self._delay(failure, attempt)
+        if delay is None:
+            generation.failed(failure, now)
+            return
+        generation.retrying(failure, round(delay * 1000), self._provider.upstream.name)
+        woken = anyio.Event()
+        self._timer = self._clock.call_later(delay, woken.set)
+        await self._stoppable(woken.wait)
+
+    def _delay(self, failure: Failed, attempt: Attempt) -> float | None:
+        """Decide whether to call again, and after how many seconds; never once text has come."""
+        generation, backoff = self.generation, self._policy.backoff
+        failed = sum(1 for one in generation.attempts if one.revision == generation.revision)
+        if attempt.text_bytes or self._first_call is None:
+            return None
+        elapsed = self._clock.now() - self._first_call
+        delay = backoff.delay(failure, failed, elapsed, self._policy.chance)
+        return delay if delay is not None and self._provider.retry_budget.withdraw() else None
+
+    def _take(self, parts: Sequence[Part], attempt: Attempt, watchdog: Watchdog) -> None:
+        content: list[Content] = []
         for part in parts:
             if isinstance(part, Usage):
                 attempt.usage = part
             elif isinstance(part, Finish):
                 attempt.finish_reason = part.reason
-                self._end_marked = True
+                watchdog.finish(self._clock.now())
             else:
                 content.append(part)
-        first = not attempt.text_bytes
+        changed = watchdog.end_marked
         if content:
-            self._waiting_since = self._clock.now()
-            self.generation.take(content, self._waiting_since)
-        # Another limit holds from here on; between contents, the running timer finds out by itself.
-        if self._end_marked or (first and attempt.text_bytes):
+            now = self._clock.now()
+            if watchdog.content(_characters(content), now):
+                changed = True
+                self._settle(None, answered=True)
+            self.generation.take(content, now)
+        # Other limits hold from here on; else the running timer finds out by itself that content came.
+        if changed:
             self._watch()
 
     def _watch(self) -> None:
-        """Look whether the upstream has been silent for too long, and again when it would have been."""
+        """Look whether something has run out, and again when it would."""
         self._disarm()
-        limits, attempt = self._limits, self.generation.attempts[-1]
-        if self._end_marked:
-            limit, code, what = limits.tail, None, ""
-        elif attempt.text_bytes:
-            limit, code, what = limits.stall, Code.STALLED, "sent nothing more for"
-        else:
-            limit, code, what = limits.first_token, Code.FIRST_TOKEN_TIMEOUT, "sent no first token within"
-        if not limit:
+        watchdog, now = self._watchdog, self._clock.now()
+        if watchdog is None:
             return
-        left = self._waiting_since + limit - self._clock.now()
-        if left > 0:
-            self._timer = self._clock.call_later(left, self._watch)
-        elif code is None:
+        failure = watchdog.verdict(now)
+        if failure is not None:
+            self._fail(failure)
+        elif watchdog.complete(now):
             # The answer is whole; only its figures are missing.
-            self.generation.finished(self._clock.now())
+            self.generation.finished(now)
             self._cancel()
-        else:
-            self._fail(Failed(code, f"The provider {what} {limit:g} seconds."))
+        elif (due := watchdog.due()) is not None:
+            self._timer = self._clock.call_later(max(0.0, due - now), self._watch)
+
+    def _settle(self, failure: Failed | None, *, answered: bool = False) -> None:
+        """Tell the breaker how the call went: at its first content, and again should it fail after that."""
+        if self._admitted and (failure is not None or not self._settled):
+            self._provider.breaker.settle(failure, self._clock.now(), answered=answered)
+            self._settled = True
 
     def _queue_timed_out(self) -> None:
-        self._fail(Failed(Code.QUEUE_TIMEOUT, f"No slot became free within {self._limits.queue:g} seconds."))
+        seconds = self._policy.limits.queue
+        failure = Failed(Code.QUEUE_TIMEOUT, f"No slot became free within {seconds:g} seconds.", retry_after_ms=1000)
+        self.generation.failed(failure, self._clock.now())
+        self._cancel()
 
     def _wake(self) -> None:
         self._moved.set()
@@ -200,3 +248,7 @@ class Pipeline:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+def _characters(content: Sequence[Content]) -> int:
+    return sum(len(part.arguments) if isinstance(part, ToolCall) else len(part.content) for part in content)

@@ -23,6 +23,7 @@ def serve(settings: Settings) -> int:
     """Serve until a signal ends it; the first SIGTERM or SIGINT drains, the second ends at once. Give the exit code."""
     try:
         listening = _listen(settings.host, settings.port)
+        _end_dead_connections(listening, settings.viewer_timeout)
     except OSError as error:
         print(
             f"dualstream: can't listen on {settings.host}:{settings.port}: {error.strerror}; --host and --port choose",
@@ -43,6 +44,9 @@ def serve(settings: Settings) -> int:
         ws_ping_timeout=settings.heartbeat,
         # The access log would hold prompts: EventSource clients send them in the URL.
         access_log=False,
+        # Otherwise any client could say that it is another.
+        proxy_headers=bool(settings.trusted_proxies),
+        forwarded_allow_ips=list(settings.trusted_proxies),
         log_level="warning",
         server_header=False,
         timeout_graceful_shutdown=LINGER_SECONDS,
@@ -57,6 +61,16 @@ def _listen(host: str, port: int) -> socket.socket:
     # A name such as localhost has an address of each family: the older one reaches more clients.
     family, *_, address = min(found, key=lambda one: one[0] != socket.AF_INET)
     return socket.create_server((str(address[0]), port), family=family)
+
+
+def _end_dead_connections(listening: socket.socket, seconds: float) -> None:
+    """Let the kernel reset connections whose client takes nothing in, gone or not (RFC 5482; Linux, tcp(7)).
+
+    The option goes from the listening socket to those accepted on it. We have no other way to reach a client whose
+    socket is full.
+    """
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(seconds * 1000))
 
 
 class _Server(uvicorn.Server):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import anyio
 from starlette.routing import BaseRoute
 
 from gateway.clock import Clock, Timer
@@ -35,11 +36,12 @@ class Capabilities:
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What the gateway lends to its transports. `heartbeat` in seconds, `max_body_bytes` for one message."""
+    """What the gateway lends to its transports. `heartbeat` and `viewer_timeout` in seconds, sizes in bytes."""
 
     hub: Hub
     clock: Clock
     heartbeat: float = 15.0
+    viewer_timeout: float = 30.0
     max_body_bytes: int = 4 << 20
     max_generations_per_socket: int = 100
     allowed_origins: frozenset[str] = frozenset()
@@ -92,12 +94,15 @@ class Viewing:
         self._hub = services.hub
         self._clock = services.clock
         self._heartbeat = services.heartbeat
+        self._patience = services.viewer_timeout
         self._outlet = outlet
         self._cursors: dict[str, _Cursor] = {}
         self._touched: dict[_Cursor, None] = {}
         self._wake = asyncio.Event()
         self._timer: Timer | None = None
         self._wrote = self._beat_due = False
+        self._writing_since: float | None = None
+        self._scope = anyio.CancelScope()
 
     def __len__(self) -> int:
         return len(self._cursors)
@@ -139,9 +144,17 @@ class Viewing:
         for generation_id in tuple(self._cursors):
             self.detach(generation_id)
 
-    async def run(self, *, until_over: bool) -> None:
-        """Write what comes, for ever, or until all that is viewed has ended and was written."""
+    async def run(self, *, until_over: bool) -> bool:
+        """Write what comes, for ever, or until all that is viewed has ended and was written.
+
+        Gives False when the client has left unread for too long what it was sent: it is to be cut off.
+        """
         self._arm()
+        with self._scope:
+            await self._run(until_over=until_over)
+        return not self._scope.cancelled_caught
+
+    async def _run(self, *, until_over: bool) -> None:
         while True:
             while self._touched:
                 await self._write_touched()
@@ -149,7 +162,9 @@ class Viewing:
                 return
             if self._beat_due:
                 self._beat_due = False
+                self._writing_since = self._clock.now()
                 await self._outlet.beat()
+                self._writing_since = None
                 continue
             await self._wake.wait()
             self._wake.clear()
@@ -164,7 +179,9 @@ class Viewing:
                 self._touched[cursor] = None
         if frames:
             self._wrote = True
+            self._writing_since = self._clock.now()
             await self._outlet.write(frames)
+            self._writing_since = None
         for cursor in touched:
             if cursor.log.ended and cursor.seq == cursor.log.last:
                 self._finish(cursor)
@@ -200,10 +217,14 @@ class Viewing:
         self._wake.set()
 
     def _arm(self) -> None:
-        self._timer = self._clock.call_later(self._heartbeat, self._silence_over)
+        self._timer = self._clock.call_later(min(self._heartbeat, self._patience), self._look)
 
-    def _silence_over(self) -> None:
-        if self._wrote:
+    def _look(self) -> None:
+        """Fill a silence, and give up a client that does not read."""
+        if self._writing_since is not None:
+            if self._clock.now() - self._writing_since >= self._patience:
+                self._scope.cancel()
+        elif self._wrote:
             self._wrote = False
         else:
             self._beat_due = True

@@ -5,9 +5,10 @@ import re
 from collections.abc import Mapping
 
 import orjson
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
 
+from gateway.admission.buckets import Allowance
 from gateway.errors import MEANING, Refused, invalid
 from gateway.events import Error, encode
 from gateway.generation import Generation
@@ -43,11 +44,21 @@ def ids(generation: Generation) -> dict[str, str]:
     return {"X-Generation-ID": generation.id, "X-Request-ID": generation.request_id}
 
 
-def refusal(refused: Refused, request: Request) -> Response:
+def start_headers(generation: Generation, allowance: Allowance | None) -> dict[str, str]:
+    """Give the headers of an answer to a start: what was started, and what may still be."""
+    return ids(generation) | (allowance.headers() if allowance is not None else {})
+
+
+def principal(connection: HTTPConnection) -> str:
+    """Tell whose limits a request counts against: its client's address, behind trusted proxies as they forward it."""
+    return connection.client.host if connection.client is not None else ""
+
+
+def refusal(refused: Refused, request: Request, allowance: Allowance | None = None) -> Response:
     """Refuse with the status of its code, or to an EventSource, which can't read one, with an event."""
     if wants_events(request):
         return _refusal_event(refused)
-    headers = {"X-Request-ID": request_id(request)}
+    headers = {"X-Request-ID": request_id(request)} | (allowance.headers() if allowance is not None else {})
     if refused.retry_after_ms is not None:
         headers["Retry-After"] = str(-(-refused.retry_after_ms // 1000))
     return json_response(refused.body(), refused.status, headers)

@@ -10,7 +10,7 @@ from gateway.commands import FeedbackRequest, InterruptRequest, StartRequest, pa
 from gateway.generation import Generation
 from gateway.log import position
 from transports.base import Services
-from transports.http import ids, json_response, read_json, request_id
+from transports.http import ids, json_response, principal, read_json, request_id, start_headers
 from transports.origins import check_origin
 
 
@@ -33,8 +33,12 @@ class GenerationResource:
         """Start detached: the client views it, if at all, by the URLs of the answer."""
         check_origin(request.headers, self._services.allowed_origins)
         body = parse(StartRequest, await read_json(request, self._services.max_body_bytes))
-        generation = self._services.hub.start(
-            body, request_id=request_id(request), idempotency_key=request.headers.get("idempotency-key")
+        hub, client = self._services.hub, principal(request)
+        generation = hub.start(
+            body,
+            request_id=request_id(request),
+            principal=client,
+            idempotency_key=request.headers.get("idempotency-key"),
         )
         address = f"/api/generations/{generation.id}"
         urls = {
@@ -44,7 +48,7 @@ class GenerationResource:
             "feedback": f"{address}/feedback",
         }
         answer = {"id": generation.id, "state": generation.state, "urls": urls}
-        return json_response(answer, 201, {"Location": address, **ids(generation)})
+        return json_response(answer, 201, {"Location": address, **start_headers(generation, hub.allowance(client))})
 
     async def snapshot(self, request: Request) -> Response:
         """Tell where a generation is and what came of it so far."""

@@ -12,7 +12,7 @@ from gateway.events import Accepted, Chunk
 from gateway.generation import Generation
 from gateway.log import Entry
 from transports.base import Capabilities, Services, after_position
-from transports.http import REFUSED_POSITION, read_json, refusal, request_id, wants_events
+from transports.http import REFUSED_POSITION, principal, read_json, refusal, request_id, start_headers, wants_events
 from transports.origins import check_origin
 from transports.stream import StreamedResponse
 
@@ -64,7 +64,7 @@ class _Endpoints:
         check_origin(request.headers, self._services.allowed_origins)
         position = request.headers.get("last-event-id")
         if position:
-            return self._resume(request, position)
+            return self._resume(position)
         body = await read_json(request, self._services.max_body_bytes)
         return self._start(request, parse(StartRequest, body))
 
@@ -76,7 +76,7 @@ class _Endpoints:
             check_origin(request.headers, self._services.allowed_origins)
             position = request.headers.get("last-event-id")
             if position:
-                return self._resume(request, position)
+                return self._resume(position)
             unknown = request.query_params.keys() - {"prompt", "model"}
             if unknown:
                 raise invalid(f"{min(unknown)[:100]}: not a parameter we know; known are: prompt, model")
@@ -98,28 +98,34 @@ class _Endpoints:
             position = request.headers.get("last-event-id") or request.query_params.get("last_event_id")
             if position == REFUSED_POSITION:
                 return Response(status_code=204)
-            return self._stream(request, generation, after_position(generation.id, position) if position else 0)
+            return self._stream(generation, after_position(generation.id, position) if position else 0)
         except Refused as refused:
             if request.headers.get("last-event-id") == REFUSED_POSITION:
                 return Response(status_code=204)
             return refusal(refused, request)
 
     def _start(self, request: Request, start: StartRequest) -> Response | StreamedResponse:
-        generation = self._services.hub.start(
-            start, request_id=request_id(request), idempotency_key=request.headers.get("idempotency-key")
+        hub, client = self._services.hub, principal(request)
+        generation = hub.start(
+            start,
+            request_id=request_id(request),
+            principal=client,
+            idempotency_key=request.headers.get("idempotency-key"),
         )
-        return self._stream(request, generation, 0)
+        return self._stream(generation, 0, start_headers(generation, hub.allowance(client)))
 
-    def _resume(self, request: Request, position: str) -> Response | StreamedResponse:
+    def _resume(self, position: str) -> Response | StreamedResponse:
         if position == REFUSED_POSITION:
             return Response(status_code=204)
         generation_id = position.rpartition(":")[0]
         after = after_position(generation_id, position)
-        return self._stream(request, self._services.hub.find(generation_id), after)
+        return self._stream(self._services.hub.find(generation_id), after)
 
-    def _stream(self, request: Request, generation: Generation, after: int) -> Response | StreamedResponse:
+    def _stream(
+        self, generation: Generation, after: int, headers: dict[str, str] | None = None
+    ) -> Response | StreamedResponse:
         if after > generation.log.last:
             raise invalid(f"last_event_id: {generation.id} has {generation.log.last} events so far, not {after}")
         if generation.log.ended and after == generation.log.last:
             return Response(status_code=204)
-        return StreamedResponse(self._services, EventStream(), generation, after)
+        return StreamedResponse(self._services, EventStream(), generation, after, headers)

@@ -27,15 +27,26 @@ class Framing(Protocol):
 class StreamedResponse:
     """One viewer: an ASGI application of a single answer.
 
-    The body ends with the terminal event. If it has to end before, it is left without its end, so that the client
-    sees a broken connection and not a finished answer.
+    The body ends with the terminal event. If it has to end before, because the client does not read it, it is left
+    without its end: what is seen then is a broken connection, not a finished answer.
     """
 
-    def __init__(self, services: Services, framing: Framing, generation: Generation, after: int) -> None:
+    def __init__(
+        self,
+        services: Services,
+        framing: Framing,
+        generation: Generation,
+        after: int,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
         self.framing = framing.framing
         self.frame = framing.frame
         self._services = services
-        self._content_type = framing.content_type
+        self._headers = {
+            **STREAM_HEADERS,
+            "Content-Type": framing.content_type,
+            **(ids(generation) if headers is None else headers),
+        }
         self._heartbeat = framing.heartbeat
         self._generation = generation
         self._after = after
@@ -47,14 +58,12 @@ class StreamedResponse:
         viewing = Viewing(self._services, self)
         try:
             viewing.attach(self._generation.id, self._after)
-            headers = {**STREAM_HEADERS, "Content-Type": self._content_type, **ids(self._generation)}
-            await send({"type": "http.response.start", "status": 200, "headers": _encoded(headers)})
+            await send({"type": "http.response.start", "status": 200, "headers": _encoded(self._headers)})
             writer = asyncio.create_task(viewing.run(until_over=True))
             reader = asyncio.create_task(_gone(receive))
             try:
                 await asyncio.wait({writer, reader}, return_when=asyncio.FIRST_COMPLETED)
-                if writer.done():
-                    writer.result()
+                if writer.done() and writer.result():
                     await send({"type": "http.response.body", "body": b"", "more_body": False})
             finally:
                 writer.cancel()

@@ -24,7 +24,7 @@ from gateway.generation import Generation
 from gateway.hub import new_id
 from gateway.log import Entry
 from transports.base import Capabilities, Services, Viewing, after_position
-from transports.http import parse_json
+from transports.http import parse_json, principal
 from transports.origins import check_origin
 
 SUBPROTOCOL = "dualstream.v1"
@@ -165,7 +165,10 @@ class _Socket:
     async def _start(self, command: StartCommand) -> None:
         self._refuse_one_too_many()
         generation = self._services.hub.start(
-            command.request(), request_id=self._request_id, idempotency_key=command.idempotency_key
+            command.request(),
+            request_id=self._request_id,
+            principal=principal(self._websocket),
+            idempotency_key=command.idempotency_key,
         )
         self._viewing.attach(generation.id, 0)
         await self._ack(command, generation)

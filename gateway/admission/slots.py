@@ -11,6 +11,9 @@ from enum import StrEnum
 
 from gateway.errors import Code, Refused
 
+MEAN_WEIGHT = 0.2
+"""How much the newest of the times that slots were held counts in their mean."""
+
 
 class Place(StrEnum):
     """Where a ticket is."""
@@ -28,44 +31,56 @@ class Ticket:
     moved: Callable[[], None]
     place: Place = field(init=False, default=Place.WAITING)
     position: int = field(init=False, default=0)
+    granted_at: float = field(init=False, default=0.0)
 
 
 class Slots:
-    """Slots for `max_running` at once and a queue of `max_queued`; 0 means no limit.
+    """Slots for `max_running` at once, `max_each` of them for one principal, and a queue of `max_queued`.
 
-    Who gets a slot is called back by its ticket's `moved`, as is everyone in the queue whose position changed.
+    0 means no limit. Who gets a slot is called back by its ticket's `moved`, as is everyone in the queue whose
+    position changed. Times are seconds of one clock.
     """
 
-    def __init__(self, max_running: int, max_queued: int) -> None:
+    def __init__(self, max_running: int, max_queued: int, max_each: int = 0) -> None:
         self.max_running = max_running
         self.max_queued = max_queued
+        self.max_each = max_each
         self.running = 0
+        self._each: dict[str, int] = {}
         self._queues: dict[str, deque[Ticket]] = {}
+        self._mean: float | None = None
 
     @property
     def queued(self) -> int:
         """Count those that wait."""
         return sum(map(len, self._queues.values()))
 
-    def request(self, principal: str, moved: Callable[[], None]) -> Ticket:
+    def eta_ms(self, ticket: Ticket) -> int | None:
+        """Estimate when a waiting ticket gets its slot, from how long slots were held lately; None if unknown."""
+        if self._mean is None or not self.max_running:
+            return None
+        return round(1000 * self._mean * ticket.position / self.max_running)
+
+    def request(self, principal: str, now: float, moved: Callable[[], None]) -> Ticket:
         """Take a slot, or a place in the queue.
 
         Raises:
             Refused: `queue_full`.
         """
         ticket = Ticket(principal, moved)
-        if not self._queues and self._has_free():
-            self._grant(ticket)
+        if self._has_free_for(principal) and principal not in self._queues:
+            self._grant(ticket, now)
             return ticket
         if self.max_queued and self.queued >= self.max_queued:
-            message = f"All {self.max_running} slots are in use and {self.max_queued} requests wait: try again later."
-            raise Refused(Code.QUEUE_FULL, message, retry_after_ms=1000)
+            message = f"All slots are in use and {self.queued} requests wait: try again later."
+            wait = 1000 if self._mean is None else max(1000, round(1000 * self._mean / max(1, self.max_running)))
+            raise Refused(Code.QUEUE_FULL, message, retry_after_ms=wait)
         self._queues.setdefault(principal, deque()).append(ticket)
         # Who joins stands behind others only, but with turns by principal some of them may now be behind it.
         self._number(except_for=ticket)
         return ticket
 
-    def release(self, ticket: Ticket) -> None:
+    def release(self, ticket: Ticket, now: float) -> None:
         """Give the slot or the place back; a second time does nothing."""
         place, ticket.place = ticket.place, Place.RELEASED
         if place is Place.WAITING:
@@ -76,25 +91,32 @@ class Slots:
             self._number()
         elif place is Place.RUNNING:
             self.running -= 1
-            self._fill()
+            self._each[ticket.principal] -= 1
+            if not self._each[ticket.principal]:
+                del self._each[ticket.principal]
+            held = now - ticket.granted_at
+            self._mean = held if self._mean is None else self._mean + (held - self._mean) * MEAN_WEIGHT
+            self._fill(now)
 
-    def _has_free(self) -> bool:
+    def _has_free_for(self, principal: str) -> bool:
+        if self.max_each and self._each.get(principal, 0) >= self.max_each:
+            return False
         return not self.max_running or self.running < self.max_running
 
-    def _grant(self, ticket: Ticket) -> None:
+    def _grant(self, ticket: Ticket, now: float) -> None:
         self.running += 1
-        ticket.place, ticket.position = Place.RUNNING, 0
+        self._each[ticket.principal] = self._each.get(ticket.principal, 0) + 1
+        ticket.place, ticket.position, ticket.granted_at = Place.RUNNING, 0, now
 
-    def _fill(self) -> None:
+    def _fill(self, now: float) -> None:
         granted: list[Ticket] = []
-        while self._queues and self._has_free():
-            principal, waiting = next(iter(self._queues.items()))
+        while (principal := next(filter(self._has_free_for, self._queues), None)) is not None:
+            waiting = self._queues.pop(principal)
             ticket = waiting.popleft()
-            # Its principal goes to the end of the round.
-            del self._queues[principal]
             if waiting:
+                # Its principal goes to the end of the round.
                 self._queues[principal] = waiting
-            self._grant(ticket)
+            self._grant(ticket, now)
             granted.append(ticket)
         for ticket in granted:
             ticket.moved()

@@ -8,14 +8,18 @@ from itertools import product
 
 import pytest
 
+from gateway.admission.buckets import RateLimits
 from gateway.admission.slots import Slots
+from gateway.attempts.backoff import Backoff
+from gateway.attempts.breaker import Breaker
+from gateway.attempts.watchdog import Limits
 from gateway.commands import FeedbackRequest, InterruptRequest, StartRequest
 from gateway.errors import Code, Failed, Refused
-from gateway.events import Error, Event, Interrupted, Usage
+from gateway.events import Error, Event, Interrupted, Retry, Usage
 from gateway.generation import Generation
 from gateway.hub import MAX_FEEDBACK, Hub, Keeping
 from gateway.models import Models
-from gateway.pipeline import Limits
+from gateway.pipeline import Policy, Provider
 from gateway.states import State
 from gateway.upstreams.base import Finish
 from tests.support import ManualClock, ScriptedUpstream, ask, settle, types
@@ -48,10 +52,26 @@ class Bench:
 
 @asynccontextmanager
 async def bench(
-    *, slots: int = 0, queue: int = 0, prompt: bool = True, keeping: Keeping | None = None, limits: Limits = LIMITS
+    *,
+    slots: int = 0,
+    queue: int = 0,
+    prompt: bool = True,
+    keeping: Keeping | None = None,
+    limits: Limits = LIMITS,
+    attempts: int = 1,
+    breaker: int = 0,
+    rates: RateLimits | None = None,
 ) -> AsyncIterator[Bench]:
     clock, upstream = ManualClock(), ScriptedUpstream(prompt=prompt)
-    hub = Hub(upstream, Models(("m",)), Slots(slots, queue), clock, limits=limits, keeping=keeping)
+    hub = Hub(
+        Provider(upstream, Breaker(breaker, rest=10)),
+        Models(("m",)),
+        Slots(slots, queue),
+        clock,
+        rates=rates,
+        policy=Policy(limits, Backoff(attempts, base=1, longest=8, within=60), chance=lambda: 1.0),
+        keeping=keeping,
+    )
     made = Bench(hub, clock, upstream)
     others = asyncio.all_tasks()
     yield made
@@ -175,7 +195,15 @@ def shut_down(it: Bench, _generation: Generation) -> None:
         held.task.cancel()
 
 
-STATES = [to_not_begun, to_queued, to_connecting, to_waiting, to_streaming, to_revising, to_ending]
+async def to_retrying(it: Bench) -> Generation:
+    generation = await to_connecting(it)
+    it.upstream.last.refuse(Failed(Code.SERVER_ERROR, "no"))
+    await settle()
+    assert types(generation.log)[-1] == "retry"
+    return generation
+
+
+STATES = [to_not_begun, to_queued, to_connecting, to_waiting, to_streaming, to_revising, to_retrying, to_ending]
 CAUSES = [interrupt, stop_by_feedback, leave, nothing_comes, upstream_fails, shut_down]
 
 
@@ -183,7 +211,7 @@ CAUSES = [interrupt, stop_by_feedback, leave, nothing_comes, upstream_fails, shu
 async def test_whatever_ends_it_in_whatever_state_all_is_given_back(
     reach: Callable[[Bench], object], cause: Callable[[Bench, Generation], None]
 ) -> None:
-    async with bench(slots=1, queue=5, prompt=False) as it:
+    async with bench(slots=1, queue=5, prompt=False, attempts=3) as it:
         generation = await reach(it)  # type: ignore[misc]
         cause(it, generation)
         await settle()
@@ -204,7 +232,7 @@ async def test_whatever_ends_it_in_whatever_state_all_is_given_back(
 
 @pytest.mark.parametrize("reach", STATES)
 async def test_an_interrupt_ends_every_state_and_closes_the_upstream(reach: Callable[[Bench], object]) -> None:
-    async with bench(slots=1, queue=5, prompt=False) as it:
+    async with bench(slots=1, queue=5, prompt=False, attempts=3) as it:
         generation: Generation = await reach(it)  # type: ignore[misc]
         before = it.upstream.open_calls
         interrupt(it, generation)
@@ -213,7 +241,7 @@ async def test_an_interrupt_ends_every_state_and_closes_the_upstream(reach: Call
         stopped = end(generation)
         assert isinstance(stopped, Interrupted)
         assert (stopped.by, stopped.reason) == ("client", "enough")
-        if reach not in {to_queued, to_not_begun}:
+        if reach not in {to_queued, to_not_begun, to_retrying}:
             assert it.upstream.open_calls == before - 1
 
 
@@ -440,3 +468,196 @@ async def test_a_drain_lets_run_what_runs_and_ends_what_is_left() -> None:
         left = end(slow)
         assert isinstance(left, Error)
         assert (left.code, left.retryable) == ("shutting_down", True)
+
+
+def refusal(code: Code = Code.SERVER_ERROR, retry_after_ms: int | None = None) -> Failed:
+    return Failed(code, "no", retry_after_ms=retry_after_ms)
+
+
+def retries(generation: Generation) -> list[tuple[str, int]]:
+    return [(e.event.code, e.event.delay_ms) for e in generation.log.since(0) if isinstance(e.event, Retry)]
+
+
+async def test_before_the_first_content_it_is_tried_again_with_growing_waits() -> None:
+    async with bench(prompt=False, attempts=4) as it:
+        generation = it.start()
+        for number, wait in enumerate((1, 2, 4), start=1):
+            await settle()
+            assert len(it.upstream.calls) == number
+            it.upstream.last.refuse(refusal())
+            await settle()
+            it.clock.advance(wait - 0.1)
+            await settle()
+            assert len(it.upstream.calls) == number
+            it.clock.advance(0.1)
+        await settle()
+        it.upstream.last.accept()
+        it.upstream.last.send("at last")
+        it.upstream.last.finish()
+        await settle()
+        assert types(generation.log) == ["accepted", "retry", "retry", "retry", "start", "chunk", "complete"]
+        assert retries(generation) == [("server_error", 1000), ("server_error", 2000), ("server_error", 4000)]
+        assert generation.usage().input_tokens == generation.attempts[-1].used().input_tokens  # type: ignore[union-attr]
+
+
+async def test_a_silent_first_attempt_is_tried_again_and_its_socket_closed() -> None:
+    async with bench(attempts=2, limits=Limits(first_token=30)) as it:
+        generation = it.start()
+        await settle()
+        it.clock.advance(30)
+        await settle()
+        assert it.upstream.calls[0].closed
+        assert retries(generation) == [("first_token_timeout", 1000)]
+        it.clock.advance(1)
+        await settle()
+        assert len(it.upstream.calls) == 2
+
+
+async def test_after_the_first_content_nothing_is_tried_again() -> None:
+    async with bench(attempts=4) as it:
+        generation = await it.streaming()
+        it.upstream.last.fail(refusal(Code.TRUNCATED))
+        await settle()
+        failed = end(generation)
+        assert isinstance(failed, Error)
+        assert (failed.code, failed.partial, failed.retryable) == ("truncated", True, True)
+        assert len(it.upstream.calls) == 1
+
+
+@pytest.mark.parametrize("code", [Code.AUTH_ERROR, Code.INVALID_REQUEST, Code.MODEL_NOT_FOUND, Code.CONTENT_FILTER])
+async def test_what_will_not_get_better_is_not_tried_again(code: Code) -> None:
+    async with bench(prompt=False, attempts=4) as it:
+        generation = it.start()
+        await settle()
+        it.upstream.last.refuse(refusal(code))
+        await settle()
+        assert end(generation).type == "error"
+        assert len(it.upstream.calls) == 1
+
+
+async def test_a_provider_that_says_when_is_not_asked_before() -> None:
+    async with bench(prompt=False, attempts=4) as it:
+        generation = it.start()
+        await settle()
+        it.upstream.last.refuse(refusal(Code.RATE_LIMIT, 7000))
+        await settle()
+        assert retries(generation) == [("rate_limit", 8000)]
+        it.clock.advance(7.9)
+        await settle()
+        assert len(it.upstream.calls) == 1
+        it.clock.advance(0.1)
+        await settle()
+        it.upstream.last.refuse(refusal(Code.RATE_LIMIT, 600_000))
+        await settle()
+        failed = end(generation)
+        assert isinstance(failed, Error)
+        assert failed.retry_after_ms == 600_000
+
+
+async def test_feedback_while_waiting_to_try_again_begins_at_once() -> None:
+    async with bench(prompt=False, attempts=4) as it:
+        generation = await to_retrying(it)
+        it.hub.feedback(generation.id, FeedbackRequest(text="in French"), it.clock.now())
+        await settle()
+        assert len(it.upstream.calls) == 2
+        assert it.upstream.last.call.messages[-1].content == "in French"
+
+
+async def test_a_failure_that_comes_with_a_revise_belongs_to_what_was_revised() -> None:
+    async with bench(attempts=4) as it:
+        generation = await it.streaming()
+        it.upstream.last.fail(refusal(Code.TRUNCATED))
+        it.hub.feedback(generation.id, FeedbackRequest(text="in French"), it.clock.now())
+        await settle()
+        assert len(it.upstream.calls) == 2
+        assert not generation.log.ended
+
+
+async def test_a_provider_that_keeps_failing_is_left_alone_then_probed_once() -> None:
+    async with bench(prompt=False, breaker=3) as it:
+        for _ in range(3):
+            it.start()
+            await settle()
+            it.upstream.last.refuse(refusal(Code.NETWORK_ERROR))
+            await settle()
+        spared = it.start()
+        await settle()
+        assert len(it.upstream.calls) == 3
+        failed = end(spared)
+        assert isinstance(failed, Error)
+        assert (failed.code, failed.retry_after_ms) == ("server_error", 10_000)
+        it.clock.advance(10)
+        probe, second = it.start(), it.start()
+        await settle()
+        assert len(it.upstream.calls) == 4
+        assert end(second).type == "error"
+        it.hub.interrupt(probe.id, InterruptRequest(), it.clock.now())
+        await settle()
+        it.start()
+        await settle()
+        it.upstream.last.accept()
+        it.upstream.last.send("back")
+        await settle()
+        it.start()
+        await settle()
+        assert len(it.upstream.calls) == 6
+
+
+async def test_the_whole_may_not_take_longer_than_its_limit() -> None:
+    async with bench(limits=Limits(total=100, stall=0, first_token=0), attempts=9) as it:
+        generation = await it.streaming()
+        for _ in range(9):
+            it.clock.advance(11)
+            it.upstream.last.send("more ")
+            await settle()
+        it.clock.advance(1)
+        await settle()
+        failed = end(generation)
+        assert isinstance(failed, Error)
+        assert (failed.code, failed.partial) == ("timeout", True)
+
+
+async def test_an_answer_that_crawls_is_too_slow() -> None:
+    async with bench(limits=Limits(stall=0, characters_per_second=2, window=10)) as it:
+        generation = await it.streaming()
+        for _ in range(3):
+            it.upstream.last.send("x" * 20)
+            await settle()
+            it.clock.advance(10)
+            await settle()
+            assert not generation.log.ended
+        it.upstream.last.send("x" * 19)
+        await settle()
+        it.clock.advance(10)
+        await settle()
+        failed = end(generation)
+        assert isinstance(failed, Error)
+        assert failed.code == "too_slow"
+
+
+async def test_a_limit_on_starts_says_exactly_when_to_come_back() -> None:
+    async with bench(rates=RateLimits(60, 2)) as it:
+        for _ in range(2):
+            it.start()
+        with pytest.raises(Refused) as refused:
+            it.start()
+        assert (refused.value.code, refused.value.retry_after_ms) == (Code.RATE_LIMIT, 1000)
+        it.start(principal="somebody else")
+        it.clock.advance(1)
+        it.start()
+        with pytest.raises(Refused):
+            it.start()
+
+
+async def test_output_is_counted_however_a_generation_ends() -> None:
+    async with bench(rates=RateLimits(0, 1, output_tokens_per_minute=60)) as it:
+        generation = await it.streaming()
+        it.upstream.last.send("x" * 4000)
+        await settle()
+        interrupt(it, generation)
+        await settle()
+        used = generation.usage().output_tokens
+        assert used is not None
+        with pytest.raises(Refused) as refused:
+            it.start()
+        assert refused.value.retry_after_ms == (used - 60 + 1) * 1000

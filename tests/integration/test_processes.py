@@ -154,7 +154,8 @@ async def test_a_client_that_is_killed_ends_its_generation_after_the_grace(http:
 async def test_an_upstream_that_is_killed_is_told_and_one_that_comes_back_is_used(http: aiohttp.ClientSession) -> None:
     with running("simulate", "--port", "0") as (upstream, base_url):
         port = base_url.removesuffix("/v1").rpartition(":")[2]
-        with running("serve", "--port", "0", "--upstream", base_url) as (_, address):
+        environment = {"DUALSTREAM_MAX_ATTEMPTS": "1"}
+        with running("serve", "--port", "0", "--upstream", base_url, environment=environment) as (_, address):
             async with http.post(f"{address}/api/chat/stream", json=ENDLESS) as response:
                 while b"chunk" not in await response.content.readany():
                     pass
@@ -186,7 +187,7 @@ FAULTS = [
 
 
 async def test_each_fault_of_an_upstream_has_its_code_on_both_transports(http: aiohttp.ClientSession) -> None:
-    with running("serve", "--port", "0") as (_, address):
+    with running("serve", "--port", "0", environment={"DUALSTREAM_MAX_ATTEMPTS": "1"}) as (_, address):
         for fault, code, retryable in FAULTS:
             body = {**BODY, "model": f"sim?fault={fault}&after=3&speed=0&ttft=0"}
             async with http.post(f"{address}/api/chat/stream", json=body) as response:

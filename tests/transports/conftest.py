@@ -38,7 +38,14 @@ class Served:
 
 @pytest.fixture
 def settings() -> Settings:
-    return Settings(model=("m",), max_concurrent=0, stall_timeout=0, first_token_timeout=0, max_body_bytes=20_000)
+    return Settings(
+        model=("m",),
+        max_concurrent=0,
+        rate_limit_per_minute=0,
+        stall_timeout=0,
+        first_token_timeout=0,
+        max_body_bytes=20_000,
+    )
 
 
 @pytest.fixture

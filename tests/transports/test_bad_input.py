@@ -54,12 +54,10 @@ async def test_a_start_that_does_not_fit(served: Served, path: str, body: object
     assert served.hub.running == 0
 
 
-@pytest.mark.parametrize(("body", "param", "said"), BAD_STARTS)
+@pytest.mark.parametrize(("body", "param", "said"), [bad for bad in BAD_STARTS if isinstance(bad[0], dict)])
 async def test_a_start_command_that_does_not_fit_leaves_the_socket_open(
-    served: Served, body: object, param: str | None, said: str
+    served: Served, body: Shown, param: str | None, said: str
 ) -> None:
-    if not isinstance(body, dict):
-        pytest.skip("not a command at all")
     viewer = WebSocketViewer(served.http)
     answer = await viewer.command(type="start", **body)
     if param == "stream":

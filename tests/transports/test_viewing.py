@@ -9,12 +9,13 @@ import orjson
 import pytest
 
 from gateway.admission.slots import Slots
+from gateway.attempts.watchdog import Limits
 from gateway.errors import Refused
 from gateway.generation import Generation
 from gateway.hub import Hub
 from gateway.log import Entry
 from gateway.models import Models
-from gateway.pipeline import Limits
+from gateway.pipeline import Policy, Provider
 from tests.support import ManualClock, ScriptedUpstream, ask, settle
 from transports.base import Services, Viewing
 
@@ -51,7 +52,7 @@ class Room:
     services: Services
     upstream: ScriptedUpstream
     clock: ManualClock
-    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    tasks: list[asyncio.Task[bool]] = field(default_factory=list)
 
     async def streaming(self) -> Generation:
         generation = self.services.hub.start(ask(), request_id="r")
@@ -70,7 +71,7 @@ class Room:
 @asynccontextmanager
 async def room() -> AsyncIterator[Room]:
     clock, upstream = ManualClock(), ScriptedUpstream()
-    hub = Hub(upstream, Models(("m",)), Slots(0, 0), clock, limits=Limits(stall=0, first_token=0))
+    hub = Hub(Provider(upstream), Models(("m",)), Slots(0, 0), clock, policy=Policy(Limits(stall=0, first_token=0)))
     made = Room(Services(hub, clock, heartbeat=15), upstream, clock)
     yield made
     for task in made.tasks:
@@ -170,6 +171,23 @@ async def test_a_position_that_is_not_reached_yet_is_refused_and_counts_nobody()
         with pytest.raises(Refused, match="has 2 events so far, not 9"):
             viewing.attach(generation.id, 9)
         assert it.services.hub.viewers == 0
+
+
+async def test_a_client_that_reads_nothing_for_too_long_is_cut_off_and_holds_nobody_up() -> None:
+    async with room() as it:
+        generation = await it.streaming()
+        stuck, reading = GatedOutlet(), opened()
+        viewing = await it.view(generation, outlet=stuck)
+        await it.view(generation, outlet=reading)
+        for _ in range(4):
+            it.upstream.last.send("x")
+            it.clock.advance(15)
+            await settle()
+        assert it.tasks[0].done()
+        assert it.tasks[0].result() is False
+        viewing.close()
+        assert it.services.hub.viewers == 1
+        assert reading.text == "xxxx"
 
 
 async def test_heartbeats_fill_silence_only() -> None:

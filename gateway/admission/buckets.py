@@ -1,0 +1,115 @@
+"""Token buckets: how often, and how much, each principal may ask. Pure.
+
+Our own and not a library's, because a bucket here must go below zero (output tokens are counted after they were
+generated), tell to the millisecond when it refills, and be moved by hand in tests; it is one number and one time, which
+a store shared by several gateways can hold just as well.
+"""
+
+from dataclasses import dataclass
+
+from gateway.errors import Code, Refused
+
+EPSILON = 1e-6
+"""What adding fractions may have lost of a whole request."""
+
+SWEEP_AT = 1024
+"""Buckets held before those that are full again, and so say nothing, are forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """What is left of a limit. `remaining` whole requests; the bucket is full again in `reset` seconds."""
+
+    limit: int
+    burst: int
+    remaining: int
+    reset: float
+
+    def headers(self) -> dict[str, str]:
+        """Say it in headers: the IETF draft's (draft-ietf-httpapi-ratelimit-headers) and the customary ones."""
+        reset = str(-(-round(self.reset * 1000) // 1000))
+        return {
+            "RateLimit-Policy": f'"default";q={self.burst};w=60',
+            "RateLimit": f'"default";r={self.remaining};t={reset}',
+            "X-RateLimit-Limit": str(self.limit),
+            "X-RateLimit-Remaining": str(self.remaining),
+            "X-RateLimit-Reset": reset,
+        }
+
+
+@dataclass(slots=True)
+class _Bucket:
+    level: float
+    at: float
+
+
+class Buckets:
+    """One bucket for each principal: `per_minute` flow in, at most `burst` are in it."""
+
+    def __init__(self, per_minute: float, burst: float) -> None:
+        self.per_minute = per_minute
+        self.burst = burst
+        self._buckets: dict[str, _Bucket] = {}
+        self._sweep_at = SWEEP_AT
+
+    def level(self, principal: str, now: float) -> float:
+        """Tell how much is in a bucket; below zero when more was spent than was in it."""
+        bucket = self._buckets.get(principal)
+        if bucket is None:
+            return self.burst
+        return min(self.burst, bucket.level + (now - bucket.at) * self.per_minute / 60)
+
+    def spend(self, principal: str, amount: float, now: float) -> None:
+        """Take out, below zero too."""
+        self._buckets[principal] = _Bucket(self.level(principal, now) - amount, now)
+        if len(self._buckets) > self._sweep_at:
+            full = [name for name in self._buckets if self.level(name, now) >= self.burst]
+            for name in full:
+                del self._buckets[name]
+            self._sweep_at = max(SWEEP_AT, 2 * len(self._buckets))
+
+    def wait(self, principal: str, amount: float, now: float) -> float:
+        """Tell in how many seconds so much will be in a bucket; 0 if it is."""
+        missing = amount - self.level(principal, now)
+        return missing * 60 / self.per_minute if missing > EPSILON else 0.0
+
+
+class RateLimits:
+    """Requests and output tokens of each principal; 0 a minute means no limit."""
+
+    def __init__(self, requests_per_minute: int, burst: int, output_tokens_per_minute: int = 0) -> None:
+        self._requests = Buckets(requests_per_minute, burst) if requests_per_minute else None
+        self._tokens = Buckets(output_tokens_per_minute, output_tokens_per_minute) if output_tokens_per_minute else None
+
+    def take(self, principal: str, now: float) -> None:
+        """Count a request.
+
+        Raises:
+            Refused: `rate_limit`, with the time after which it will pass; nothing is counted then.
+        """
+        if self._tokens is not None and (wait := self._tokens.wait(principal, 1, now)):
+            said = f"More than {self._tokens.per_minute:g} output tokens a minute were generated for you"
+            raise _limited(said, wait)
+        if self._requests is not None:
+            if wait := self._requests.wait(principal, 1, now):
+                raise _limited(f"You start more than {self._requests.per_minute:g} generations a minute", wait)
+            self._requests.spend(principal, 1, now)
+
+    def generated(self, principal: str, tokens: int, now: float) -> None:
+        """Count output tokens, however their generation ended."""
+        if self._tokens is not None:
+            self._tokens.spend(principal, tokens, now)
+
+    def allowance(self, principal: str, now: float) -> Allowance | None:
+        """Tell what is left; None without a limit."""
+        buckets = self._requests
+        if buckets is None:
+            return None
+        level = buckets.level(principal, now)
+        reset = (buckets.burst - level) * 60 / buckets.per_minute
+        return Allowance(int(buckets.per_minute), int(buckets.burst), max(0, int(level + EPSILON)), reset)
+
+
+def _limited(said: str, wait: float) -> Refused:
+    milliseconds = max(1, -int(-wait * 1000 // 1))
+    return Refused(Code.RATE_LIMIT, f"{said}: try again in {wait:.1f} seconds.", retry_after_ms=milliseconds)
