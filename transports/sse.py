@@ -12,7 +12,16 @@ from gateway.events import Accepted, Chunk
 from gateway.generation import Generation
 from gateway.log import Entry
 from transports.base import Capabilities, Services, after_position
-from transports.http import REFUSED_POSITION, principal, read_json, refusal, request_id, start_headers, wants_events
+from transports.http import (
+    REFUSED_POSITION,
+    STREAM_HEADERS,
+    principal,
+    read_json,
+    refusal,
+    request_id,
+    start_headers,
+    wants_events,
+)
 from transports.origins import check_origin
 from transports.stream import StreamedResponse
 
@@ -95,6 +104,8 @@ class _Endpoints:
         try:
             check_origin(request.headers, self._services.allowed_origins)
             generation = self._services.hub.find(request.path_params["generation_id"])
+            if request.method == "HEAD":
+                return Response(headers=STREAM_HEADERS, media_type=EventStream.content_type)
             position = request.headers.get("last-event-id") or request.query_params.get("last_event_id")
             if position == REFUSED_POSITION:
                 return Response(status_code=204)

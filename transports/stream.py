@@ -59,16 +59,14 @@ class StreamedResponse:
         try:
             viewing.attach(self._generation.id, self._after)
             await send({"type": "http.response.start", "status": 200, "headers": _encoded(self._headers)})
-            writer = asyncio.create_task(viewing.run(until_over=True))
-            reader = asyncio.create_task(_gone(receive))
+            leaving = asyncio.create_task(_gone(receive))
+            leaving.add_done_callback(lambda _: viewing.stop())
             try:
-                await asyncio.wait({writer, reader}, return_when=asyncio.FIRST_COMPLETED)
-                if writer.done() and writer.result():
+                if await viewing.run(until_over=True):
                     await send({"type": "http.response.body", "body": b"", "more_body": False})
             finally:
-                writer.cancel()
-                reader.cancel()
-                await asyncio.gather(writer, reader, return_exceptions=True)
+                leaving.cancel()
+                await asyncio.gather(leaving, return_exceptions=True)
         finally:
             viewing.close()
 

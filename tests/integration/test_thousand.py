@@ -56,18 +56,17 @@ async def _whole(client: Client, model: str) -> str:
 async def _resumed_elsewhere(client: Client, other: Client, model: str, chance: random.Random) -> str:
     """Leave at a random place and go on from there over the other transport."""
     answer = await client.start("All at once", model=model)
-    text, stay = "", chance.randrange(1, 60)
+    text, leave_at = "", chance.randrange(1, 290)
     async for event in answer:
         text += event.content if isinstance(event, Chunk) else ""
-        stay -= 1
-        if not stay:
+        if len(text) >= leave_at:
             break
-    assert answer.terminal is None
     seq, identity = answer.seq, answer.id
     await answer.aclose()
     rest = other.attach(identity, after=seq)
     async for event in rest:
         text += event.content if isinstance(event, Chunk) else ""
+    assert rest.seq > seq
     return text
 
 

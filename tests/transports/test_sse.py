@@ -82,6 +82,18 @@ async def test_at_the_end_there_is_nothing_more(served: Served) -> None:
         assert b"complete" in await response.read()
 
 
+async def test_who_asks_for_headers_alone_starts_nothing_and_is_no_viewer(served: Served) -> None:
+    viewer = SseViewer(served.http)
+    await viewer.start(BODY)
+    async with served.http.head(f"/api/generations/{viewer.generation_id}/events") as response:
+        assert response.content_type == "text/event-stream"
+    assert served.hub.viewers == 1
+    async with served.http.head("/api/chat/stream?prompt=x", headers=EVENTS) as response:
+        assert response.status == 406
+    assert len(served.upstream.calls) == 1
+    await viewer.leave()
+
+
 @pytest.mark.parametrize(
     ("path", "code"),
     [
