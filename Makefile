@@ -9,7 +9,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8080
 MODEL_PORT ?= 8081
 # What the integration tests need beside Python packages: command, Debian package.
-PROGRAMS := chromium:chromium chromedriver:chromium-driver
+PROGRAMS := chromium:chromium chromedriver:chromium-driver nginx:nginx curl:curl openssl:openssl
 
 # A real language model is some 250 MB: without CI=true its test is skipped unless `make run-local` fetched it.
 TEST_EXTRAS := test

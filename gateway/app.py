@@ -8,6 +8,7 @@ from http import HTTPStatus
 from importlib.metadata import entry_points
 from pathlib import Path
 
+from anyio.lowlevel import checkpoint
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
@@ -32,9 +33,11 @@ from gateway.models import Models
 from gateway.pipeline import Policy, Provider
 from gateway.simulator import Simulator
 from gateway.upstreams.base import Upstream
-from gateway.upstreams.openai import ConnectionLimits, OpenAIUpstream
+from gateway.upstreams.connections import ConnectionLimits
+from gateway.upstreams.openai import OpenAIUpstream
 from transports.base import Services, Transport
 from transports.http import json_response, principal, refusal
+from transports.origins import Origins, is_loopback
 from transports.resource import GenerationResource
 
 SIMULATED_MODELS = ("sim", "sim-gpt-4.1", "sim-gpt-4o", "sim-claude-3.5-sonnet", "sim-gemini-1.5-flash", "sim-instant")
@@ -71,11 +74,17 @@ def create_app(settings: Settings, *, clock: Clock | None = None, upstream: Upst
         settings.viewer_timeout,
         settings.max_body_bytes,
         settings.max_generations_per_socket,
-        frozenset(settings.allowed_origins),
+        # A proxy that is trusted vouches for the hosts that it lets through.
+        Origins(
+            frozenset(settings.allowed_origins),
+            any_host=bool(settings.trusted_proxies) or not is_loopback(settings.host),
+        ),
     )
 
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
+        # The first use loads a back end: not while the first client waits.
+        await checkpoint()
         if simulator is not None:
             await simulator.start()
             provider.base_url = simulator.base_url
@@ -119,7 +128,8 @@ def static_folder() -> Path:
 def _hub(settings: Settings, upstream: Upstream, clock: Clock, *, simulated: bool) -> Hub:
     names = settings.model or (SIMULATED_MODELS if simulated else ())
     return Hub(
-        Provider(upstream, Breaker(settings.breaker_failures, settings.breaker_rest)),
+        # The simulator fails because a client told it to: that is no reason to leave it alone.
+        Provider(upstream, Breaker(0 if simulated else settings.breaker_failures, settings.breaker_rest)),
         Models(names, prefix="sim" if simulated else None),
         Slots(settings.max_concurrent, settings.max_queue, settings.max_concurrent_per_client),
         clock,
@@ -139,6 +149,7 @@ def _hub(settings: Settings, upstream: Upstream, clock: Clock, *, simulated: boo
             settings.grace,
             settings.retention,
             settings.max_retained,
+            settings.max_retained_bytes,
             settings.max_output_bytes,
         ),
     )
@@ -148,20 +159,22 @@ def _own_routes(hub: Hub) -> Sequence[BaseRoute]:
     started = time.monotonic()
     folder = static_folder()
 
-    async def health(_request: Request) -> Response:
+    async def health(request: Request) -> Response:
         uptime = round(time.monotonic() - started, 3)
-        return json_response({"status": "healthy", "timestamp": datetime.now(UTC).isoformat(), "uptime": uptime})
+        return json_response(
+            request, {"status": "healthy", "timestamp": datetime.now(UTC).isoformat(), "uptime": uptime}
+        )
 
-    async def ready(_request: Request) -> Response:
+    async def ready(request: Request) -> Response:
         if hub.draining:
-            return json_response({"status": "draining"}, 503, {"Retry-After": "1"})
-        return json_response({"status": "ready"})
+            return json_response(request, {"status": "draining"}, 503, {"Retry-After": "1"})
+        return json_response(request, {"status": "ready"})
 
-    async def stats(_request: Request) -> Response:
-        return json_response(hub.stats())
+    async def stats(request: Request) -> Response:
+        return json_response(request, hub.stats())
 
-    async def models(_request: Request) -> Response:
-        return json_response({"models": hub.models.names, "default": hub.models.default})
+    async def models(request: Request) -> Response:
+        return json_response(request, {"models": hub.models.names, "default": hub.models.default})
 
     async def page(_request: Request) -> Response:
         return FileResponse(folder / "demo.html", headers=PAGE_HEADERS)
@@ -217,11 +230,11 @@ async def _no_route(request: Request, error: Exception) -> Response:
         HTTPStatus.METHOD_NOT_ALLOWED: f"{path!r} does not take {request.method[:20]}.",
     }
     message = said.get(HTTPStatus(error.status_code), str(error.detail))
-    response = json_response(invalid(message, status=error.status_code).body(), error.status_code)
+    response = json_response(request, invalid(message, status=error.status_code).body(), error.status_code)
     response.headers.update(error.headers or {})
     return response
 
 
-async def _failed(_request: Request, _error: Exception) -> Response:
+async def _failed(request: Request, _error: Exception) -> Response:
     # The server logs it with its traceback; a client learns nothing of our inside.
-    return json_response(Refused(Code.SERVER_ERROR, "The gateway failed.", status=500).body(), 500)
+    return json_response(request, Refused(Code.SERVER_ERROR, "The gateway failed.", status=500).body(), 500)

@@ -6,7 +6,16 @@ A body that does not fit raises `Refused` with a message that names the field an
 import re
 from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    FailFast,
+    Field,
+    JsonValue,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from gateway.errors import Refused, invalid
 from gateway.events import Mode
@@ -63,7 +72,7 @@ class Options(Strict):
 class StartRequest(Strict):
     """Start a generation: the body of `POST /api/chat/stream` and `POST /api/generations`."""
 
-    messages: Annotated[list[Message], Field(min_length=1)]
+    messages: Annotated[list[Message], FailFast(), Field(min_length=1)]
     model: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     options: Options = Options()
     metadata: dict[str, str] = {}

@@ -1,5 +1,6 @@
 """Everything that can be set: on the command line, by `DUALSTREAM_…` environment variables, in a TOML file."""
 
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -63,6 +64,8 @@ class Settings(BaseModel):
     retention: float = Field(300, ge=0, description="How long a finished generation can be read.")
     max_retained: int = Field(10_000, ge=1, description="How many finished generations are held at most.")
 
+    max_retained_bytes: int = Field(256 << 20, ge=1, description="How much content they may have together.")
+
     heartbeat: float = Field(15, gt=0, description="The longest silence on a connection to a client.")
     max_body_bytes: int = Field(4 << 20, ge=1024, description="The largest request body or WebSocket message.")
     max_generations_per_socket: int = Field(100, ge=1, description="Generations viewed at once on one WebSocket.")
@@ -76,6 +79,23 @@ class Settings(BaseModel):
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("upstream")
+    @classmethod
+    def _is_a_base(cls, url: HttpUrl | None) -> HttpUrl | None:
+        if url is not None and (url.query or url.fragment):
+            message = "must be a base URL, without a query or fragment: paths are added to it"
+            raise ValueError(message)
+        return url
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            if not re.fullmatch(r"https?://[^/\s*]+", origin):
+                message = f"{origin!r} is not an origin: write https://host or https://host:port, no path, no *"
+                raise ValueError(message)
+        return origins
 
     @field_validator("upstream_api_key")
     @classmethod

@@ -19,6 +19,7 @@ from gateway.events import (
     Retry,
     Revision,
     Start,
+    Terminal,
     ToolCall,
     Usage,
 )
@@ -26,8 +27,8 @@ from gateway.log import EventLog
 from gateway.states import TRANSITIONS, Cause, State
 from gateway.usage import estimate_input, estimate_output, total
 
-TOOL_CALL_FRAME = 64
-"""Bytes counted for each tool-call delta beside its own text."""
+FRAME_BYTES = 64
+"""Counted for each event that can't be joined with the one before it, so that many small ones stay bounded."""
 
 
 @dataclass(slots=True)
@@ -71,14 +72,18 @@ class _Counts:
     chunks: int = 0
     chars: int = 0
     size: int = 0
-    """UTF-8 bytes of all content."""
+    """UTF-8 bytes of all content, and a frame for each run of it."""
+    text: int = 0
+    """UTF-8 bytes of all content alone."""
+    last: type[Content] | None = None
 
 
 @dataclass(slots=True)
 class Generation:
     """A generation from `accepted` to its one terminal event.
 
-    Times are seconds of one clock. `output_limit` bounds the content in UTF-8 bytes. What a client may not do
+    Times are seconds of one clock. `output_limit` bounds the content in UTF-8 bytes, with 64 more
+    for each change of their kind. What a client may not do
     raises `Refused`; a call that can't happen in a state, by the table, raises `AssertionError`.
     """
 
@@ -149,14 +154,19 @@ class Generation:
             self._move(Cause.CONTENT)
         room = self.output_limit - self._counts.size
         for index, event in enumerate(content):
-            size = _size(event)
+            size = text = _size(event)
+            if type(event) is ToolCall or self._counts.last not in {None, type(event)}:
+                # It can't be joined with what stands before it.
+                size += FRAME_BYTES
+            self._counts.last = type(event)
             room -= size
             if room < 0:
                 self.log.extend(content[:index])
                 message = f"The answer is longer than {self.output_limit} bytes, the limit set for this gateway."
                 raise Failed(Code.OUTPUT_LIMIT, message)
             self._counts.size += size
-            self.attempts[-1].text_bytes += size
+            self._counts.text += text
+            self.attempts[-1].text_bytes += text
             if type(event) is Chunk:
                 self._counts.chunks += 1
                 self._counts.chars += len(event.content)
@@ -170,37 +180,25 @@ class Generation:
 
     def finished(self, now: float) -> None:
         """Tell that the upstream ended the answer itself."""
-        if self._move(Cause.FINISHED) is State.COMPLETE:
-            self.ended_at = now
+        if self._after(Cause.FINISHED) is State.COMPLETE:
             finish_reason = self.attempts[-1].finish_reason
-            self.log.append(Complete(finish_reason, self.usage(), None, self.metrics(now)))
+            self._end(Complete(finish_reason, self.usage(), None, self.metrics(now)), now)
+        self._move(Cause.FINISHED)
 
     def failed(self, failure: Failed, now: float) -> None:
         """Tell that no attempt will bring the answer; a command that fenced it before wins."""
-        if self._move(Cause.FAILED) is State.ERROR:
-            self.ended_at = now
-            partial = self._counts.size > 0
-            self.log.append(
-                Error(
-                    failure.code,
-                    failure.message,
-                    failure.retryable,
-                    failure.retry_after_ms,
-                    partial,
-                    self.usage(),
-                    None,
-                    self.metrics(now),
-                )
-            )
+        if self._after(Cause.FAILED) is State.ERROR:
+            why = (failure.code, failure.message, failure.retryable, failure.retry_after_ms)
+            self._end(Error(*why, self._counts.text > 0, self.usage(), None, self.metrics(now)), now)
+        self._move(Cause.FAILED)
 
     def closed(self, now: float) -> None:
         """Tell that the upstream connection is closed: a stop ends now, a revise begins anew, nothing else cares."""
         if self.state is State.STOPPING and self._stop is not None:
-            self._move(Cause.CLOSED)
-            self.ended_at = now
             stop = self._stop
-            cancel_ms = _ms(now - stop.read_at)
-            self.log.append(Interrupted(stop.by, stop.reason, cancel_ms, self.usage(), None, self.metrics(now)))
+            why = (stop.by, stop.reason, _ms(now - stop.read_at))
+            self._end(Interrupted(*why, self.usage(), None, self.metrics(now)), now)
+            self._move(Cause.CLOSED)
         elif self.state is State.REVISING and self._revise is not None:
             self._move(Cause.CLOSED)
             self._begin_revision(self._revise, now)
@@ -259,6 +257,18 @@ class Generation:
 
     # What anybody may ask.
 
+    def forget_prompt(self) -> None:
+        """Drop the conversation, which may be large and which nobody asks for once the answer is over."""
+        for attempt in self.attempts:
+            attempt.usage, attempt.messages = attempt.used(), ()
+        self._messages.clear()
+        self.request = self.request.model_copy(update={"messages": []})
+
+    @property
+    def size(self) -> int:
+        """Count the content in UTF-8 bytes, with what keeps its events apart."""
+        return self._counts.size
+
     def usage(self) -> Usage:
         """Add up what all attempts used."""
         return total([used for attempt in self.attempts if (used := attempt.used()) is not None])
@@ -275,19 +285,27 @@ class Generation:
             queue_ms=_ms((end if self._admitted_at is None else self._admitted_at) - self.accepted_at),
             chunks=counts.chunks,
             chars=counts.chars,
-            bytes=counts.size,
+            bytes=counts.text,
             chars_per_s=round(counts.chars / streamed, 1) if streamed > 0 else None,
             attempts=len(self.attempts),
             revisions=self.revision,
         )
 
-    def _move(self, cause: Cause) -> State:
+    def _after(self, cause: Cause) -> State:
         after = TRANSITIONS[self.state].get(cause)
         if after is None:
             message = f"{cause} in state {self.state}"
             raise AssertionError(message)
-        self.state = after
         return after
+
+    def _move(self, cause: Cause) -> State:
+        self.state = self._after(cause)
+        return self.state
+
+    def _end(self, event: Terminal, now: float) -> None:
+        # First the log, then the state: whoever sees the one must find the other.
+        self.log.append(event)
+        self.ended_at = now
 
     def _refuse_if_over(self) -> None:
         if self.state.over:
@@ -298,9 +316,8 @@ class Generation:
 
 
 def _size(event: Content) -> int:
-    """Count the UTF-8 bytes of content; a tool call counts its frame too, so that many small ones stay bounded."""
     if isinstance(event, ToolCall):
-        return _utf8(event.arguments) + len(event.name or "") + len(event.id or "") + TOOL_CALL_FRAME
+        return _utf8(event.arguments) + _utf8(event.name or "") + _utf8(event.id or "")
     return _utf8(event.content)
 
 

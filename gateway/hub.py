@@ -1,12 +1,11 @@
 """The one place that owns the generations: starts them, finds them, takes commands to them, forgets them."""
 
 import asyncio
+import hashlib
 import secrets
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
-
-import orjson
 
 from gateway.admission.buckets import Allowance, RateLimits
 from gateway.admission.slots import Slots
@@ -20,12 +19,13 @@ from gateway.pipeline import Pipeline, Policy, Provider
 
 @dataclass(frozen=True, slots=True)
 class Keeping:
-    """How generations are kept: times in seconds, sizes in bytes, `retained` a count of finished ones."""
+    """How generations are kept: times in seconds, sizes in bytes, `retained` counts finished ones."""
 
     on_disconnect: OnDisconnect = "grace"
     grace: float = 5.0
     retention: float = 300.0
     retained: int = 10_000
+    retained_bytes: int = 256 << 20
     output_limit: int = 2 << 20
 
 
@@ -90,7 +90,8 @@ class Hub:
         self._keeping = keeping or Keeping()
         self._identify = identify
         self._held: dict[str, _Held] = {}
-        self._finished: OrderedDict[str, None] = OrderedDict()
+        self._finished: OrderedDict[str, int] = OrderedDict()
+        self._retained_bytes = 0
         self._by_key: dict[tuple[str, str], str] = {}
         self._idle = asyncio.Event()
         self._idle.set()
@@ -114,7 +115,7 @@ class Hub:
             Refused: shutting down, unknown model, rate limit, full queue, or a key used for another body.
         """
         key = (principal, idempotency_key) if idempotency_key is not None else None
-        fingerprint = orjson.dumps(request.model_dump()) if key is not None else b""
+        fingerprint = hashlib.sha256(request.model_dump_json().encode()).digest() if key is not None else b""
         if key is not None and key in self._by_key:
             return self._started_before(key, fingerprint)
         if self.draining:
@@ -231,7 +232,7 @@ class Hub:
             "complete": self.counters.complete,
             "interrupted": self.counters.interrupted,
             "error": self.counters.error,
-            "refused": self.counters.refused,
+            "refused": dict(self.counters.refused),
             "draining": self.draining,
         }
 
@@ -249,7 +250,8 @@ class Hub:
         return held.generation
 
     def _refused(self, refused: Refused) -> Refused:
-        self.counters.refused[refused.code] = self.counters.refused.get(refused.code, 0) + 1
+        code = refused.code.value
+        self.counters.refused[code] = self.counters.refused.get(code, 0) + 1
         return refused
 
     def _deserted(self, held: _Held) -> None:
@@ -272,6 +274,7 @@ class Hub:
         held.cancel_timer()
         held.task = None
         held.generation.log.compact()
+        held.generation.forget_prompt()
         self._rates.generated(held.principal, held.generation.usage().output_tokens or 0, self.clock.now())
         match held.generation.state.value:
             case "complete":
@@ -280,17 +283,19 @@ class Hub:
                 self.counters.interrupted += 1
             case _:
                 self.counters.error += 1
-        self._finished[generation_id] = None
+        self._finished[generation_id] = held.generation.size
+        self._retained_bytes += held.generation.size
         if not self.running:
             self._idle.set()
         held.timer = self.clock.call_later(self._keeping.retention, lambda: self._forget(generation_id))
-        if len(self._finished) > self._keeping.retained:
+        keeping = self._keeping
+        while len(self._finished) > keeping.retained or self._retained_bytes > keeping.retained_bytes:
             self._forget(next(iter(self._finished)))
 
     def _forget(self, generation_id: str) -> None:
         held = self._held.pop(generation_id)
         held.cancel_timer()
-        del self._finished[generation_id]
+        self._retained_bytes -= self._finished.pop(generation_id)
         if held.idempotency is not None:
             self._by_key.pop(held.idempotency, None)
 

@@ -6,7 +6,7 @@ again: for a viewer that is behind, and in the log itself once it holds more eve
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from operator import attrgetter
@@ -119,30 +119,28 @@ class EventLog:
         self._entries[:count] = _merge(self._entries[:count], _join_for_log)
 
 
-def merge(entries: Sequence[Entry]) -> list[Entry]:
+def merge(entries: Sequence[Entry]) -> Iterator[Entry]:
     """Join runs of adjacent text events of one type, for a reader that is behind; nothing is encoded anew."""
     return _merge(entries, _join_for_reader)
 
 
-def _merge(entries: Sequence[Entry], join: Callable[[list[Entry]], Entry]) -> list[Entry]:
-    merged: list[Entry] = []
+def _merge(entries: Sequence[Entry], join: Callable[[list[Entry]], Entry]) -> Iterator[Entry]:
     run: list[Entry] = []
     size = 0
     for entry in entries:
         head = _TEXT_HEAD.get(type(entry.event))
         grown = size + len(entry.data) - (head or 0)
         if run and (head is None or type(entry.event) is not type(run[0].event) or grown > MERGED_BYTES):
-            merged.append(join(run) if len(run) > 1 else run[0])
+            yield join(run) if len(run) > 1 else run[0]
             grown -= size
             run = []
         if head is None:
-            merged.append(entry)
+            yield entry
         else:
             run.append(entry)
         size = grown if run else 0
     if run:
-        merged.append(join(run) if len(run) > 1 else run[0])
-    return merged
+        yield join(run) if len(run) > 1 else run[0]
 
 
 def _join_for_reader(run: list[Entry]) -> Entry:

@@ -99,7 +99,7 @@ class Pipeline:
         self._slots.release(self._ticket, self._clock.now())
         generation, now = self.generation, self._clock.now()
         generation.closed(now)
-        if not generation.state.over:
+        if not generation.log.ended:
             shutting_down = "The gateway is shutting down: start again elsewhere or later."
             generation.failed(self._failure or Failed(Code.SHUTTING_DOWN, shutting_down), now)
 
@@ -130,6 +130,9 @@ class Pipeline:
             self.generation.queued(ticket.position, self._slots.eta_ms(ticket))
             await self._moved.wait()
             self._moved = anyio.Event()
+            # A command or the time limit may have come in the same turn as the call that woke us.
+            if self.generation.state.fenced:
+                return
         self.generation.admitted(self._clock.now())
 
     async def _attempt(self) -> None:

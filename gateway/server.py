@@ -12,8 +12,12 @@ import uvicorn
 from gateway.app import create_app
 from gateway.config import Settings
 from gateway.hub import Hub
+from gateway.protocols import HttpProtocol, SocketProtocol
 
 logger = logging.getLogger(__name__)
+
+PONG_SECONDS = 20.0
+"""The least time a WebSocket client gets to answer a ping: it may be busy."""
 
 LINGER_SECONDS = 2
 """After the drain, how long viewers have to read what was written to them."""
@@ -33,15 +37,15 @@ def serve(settings: Settings) -> int:
     app = create_app(settings)
     config = uvicorn.Config(
         app,
-        http="httptools",
-        ws="websockets-sansio",
+        http=HttpProtocol,
+        ws=SocketProtocol,
         loop="uvloop" if sys.platform != "win32" else "asyncio",
         # Compressing small frames costs more than it saves, and each socket some 100 KB of window.
         ws_per_message_deflate=False,
         # Above our own bound, so that ours is what clients meet, with a message.
         ws_max_size=2 * settings.max_body_bytes,
         ws_ping_interval=settings.heartbeat,
-        ws_ping_timeout=settings.heartbeat,
+        ws_ping_timeout=max(settings.heartbeat, PONG_SECONDS),
         # The access log would hold prompts: EventSource clients send them in the URL.
         access_log=False,
         # Otherwise any client could say that it is another.
@@ -51,6 +55,7 @@ def serve(settings: Settings) -> int:
         server_header=False,
         timeout_graceful_shutdown=LINGER_SECONDS,
     )
+    logging.getLogger("uvicorn.error").addFilter(_of_interest)
     server = _Server(config, app.state.hub, settings.drain_timeout)
     server.run(sockets=[listening])
     return 0 if server.started else 1
@@ -61,6 +66,12 @@ def _listen(host: str, port: int) -> socket.socket:
     # A name such as localhost has an address of each family: the older one reaches more clients.
     family, *_, address = min(found, key=lambda one: one[0] != socket.AF_INET)
     return socket.create_server((str(address[0]), port), family=family)
+
+
+def _of_interest(record: logging.LogRecord) -> bool:
+    """Leave out what is no fault: requests cut short by a shutdown, bodies left without their end on purpose."""
+    cut_short = record.exc_info is not None and isinstance(record.exc_info[1], asyncio.CancelledError)
+    return not cut_short and record.msg != "ASGI callable returned without completing response."
 
 
 def _end_dead_connections(listening: socket.socket, seconds: float) -> None:

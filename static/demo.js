@@ -432,7 +432,7 @@ class Question {
   /** The model's name; a simulator's takes the settings with it, as in `sim?speed=85&ttft=300`. */
   #model() {
     const name = document.querySelector("#model").value.trim();
-    if (!isSimulator(name) || name.includes("?")) return name;
+    if (!isSimulator(name)) return name;
     const settings = new URLSearchParams();
     for (const choice of this.#form.querySelectorAll("[data-setting]")) {
       if (choice.value !== "") settings.set(choice.dataset.setting, choice.value);
@@ -462,7 +462,8 @@ class Question {
   }
 }
 
-const isSimulator = (name) => name.startsWith("sim");
+/** A simulator's model without settings of its own; not, say, `simplex-7b`, nor `sim?speed=40`. */
+const isSimulator = (name) => /^sim(-[^?]*)?$/.test(name);
 
 const panes = {
   sse: new Pane(document.querySelector("#pane-sse")),

@@ -11,8 +11,9 @@ from gateway.commands import COMMANDS, Options
 from gateway.config import Settings, load, table
 from gateway.errors import MEANING
 from gateway.events import Event
-from gateway.simulator.settings import PROFILES, Fault, Language
+from gateway.simulator.settings import PROFILES, Fault
 from gateway.simulator.settings import Settings as SimulatorSettings
+from gateway.simulator.texts import Language
 
 ROOT = Path(__file__).parents[1]
 

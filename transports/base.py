@@ -17,11 +17,12 @@ from gateway.errors import invalid
 from gateway.generation import Generation
 from gateway.hub import Hub
 from gateway.log import Entry, EventLog, broken_position, merge, parse_position
+from transports.origins import Origins
 
 BEHIND = 16
 """A viewer with more entries than this before it is behind: it gets the text of adjacent ones joined."""
 
-WRITE_BYTES = 128 * 1024
+WRITE_BYTES = 32 * 1024
 """About what is written at once to a viewer that is behind: more would only wait in the memory of its socket."""
 
 
@@ -44,7 +45,7 @@ class Services:
     viewer_timeout: float = 30.0
     max_body_bytes: int = 4 << 20
     max_generations_per_socket: int = 100
-    allowed_origins: frozenset[str] = frozenset()
+    origins: Origins = field(default_factory=Origins)
 
 
 class Transport(Protocol):
@@ -100,8 +101,9 @@ class Viewing:
         self._touched: dict[_Cursor, None] = {}
         self._wake = asyncio.Event()
         self._timer: Timer | None = None
-        self._wrote = self._beat_due = False
-        self._writing_since: float | None = None
+        self._beat_due = False
+        self._last_write = self._clock.now()
+        self._writing = False
         self._scope = anyio.CancelScope()
 
     def __len__(self) -> int:
@@ -154,7 +156,7 @@ class Viewing:
         Gives False when it was stopped, or when the client has left unread for too long what it was sent: it is to
         be cut off.
         """
-        self._arm()
+        self._look_in(min(self._heartbeat, self._patience))
         with self._scope:
             await self._run(until_over=until_over)
         return not self._scope.cancelled_caught
@@ -167,9 +169,9 @@ class Viewing:
                 return
             if self._beat_due:
                 self._beat_due = False
-                self._writing_since = self._clock.now()
+                self._begin_write()
                 await self._outlet.beat()
-                self._writing_since = None
+                self._writing = False
                 continue
             await self._wake.wait()
             self._wake.clear()
@@ -183,10 +185,9 @@ class Viewing:
             if cursor.seq < cursor.log.last:
                 self._touched[cursor] = None
         if frames:
-            self._wrote = True
-            self._writing_since = self._clock.now()
+            self._begin_write()
             await self._outlet.write(frames)
-            self._writing_since = None
+            self._writing = False
         for cursor in touched:
             if cursor.log.ended and cursor.seq == cursor.log.last:
                 self._finish(cursor)
@@ -221,20 +222,26 @@ class Viewing:
         self._touched[cursor] = None
         self._wake.set()
 
-    def _arm(self) -> None:
-        self._timer = self._clock.call_later(min(self._heartbeat, self._patience), self._look)
+    def _begin_write(self) -> None:
+        self._last_write = self._clock.now()
+        self._writing = True
+
+    def _look_in(self, seconds: float) -> None:
+        self._timer = self._clock.call_later(seconds, self._look)
 
     def _look(self) -> None:
         """Fill a silence, and give up a client that does not read."""
-        if self._writing_since is not None:
-            if self._clock.now() - self._writing_since >= self._patience:
-                self.stop()
-        elif self._wrote:
-            self._wrote = False
+        since = self._clock.now() - self._last_write
+        limit = self._patience if self._writing else self._heartbeat
+        if since < limit:
+            self._look_in(min(limit - since, self._heartbeat))
+            return
+        if self._writing:
+            self.stop()
         else:
             self._beat_due = True
             self._wake.set()
-        self._arm()
+        self._look_in(min(self._heartbeat, self._patience))
 
 
 def after_position(generation_id: str, position: str) -> int:

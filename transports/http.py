@@ -2,7 +2,7 @@
 
 import random
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import orjson
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
@@ -25,28 +25,54 @@ STREAM_HEADERS: Mapping[str, str] = {
 }
 
 _SAFE_ID = re.compile(r"[\x21-\x7e]{1,128}")
+LONGEST_KEY = 255
 _DEEPEST_JSON = 64
+_MOST_VALUES = 100_000
 
 
-def json_response(value: object, status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
+def json_response(
+    request: Request, value: object, status: int = 200, headers: Mapping[str, str] | None = None
+) -> Response:
     """Answer with JSON."""
-    return Response(orjson.dumps(value), status, headers, media_type="application/json")
+    named = {"X-Request-ID": request_id(request), **(headers or {})}
+    return Response(orjson.dumps(value), status, named, media_type="application/json")
 
 
-def request_id(request: Request) -> str:
+def no_content(request: Request) -> Response:
+    """Answer that there is nothing more, which stops an EventSource."""
+    return Response(status_code=204, headers={"X-Request-ID": request_id(request)})
+
+
+def request_id(connection: HTTPConnection) -> str:
     """Echo the client's `X-Request-ID` if it is one that can be echoed and logged, or make one."""
-    given = request.headers.get("x-request-id", "")
-    return given if _SAFE_ID.fullmatch(given) else new_id("r")
+    given = connection.headers.get("x-request-id", "")
+    if _SAFE_ID.fullmatch(given):
+        return given
+    made: str = connection.scope.setdefault("dualstream.request_id", new_id("r"))
+    return made
 
 
-def ids(generation: Generation) -> dict[str, str]:
-    """Give the headers that name a generation and the request that started it."""
-    return {"X-Generation-ID": generation.id, "X-Request-ID": generation.request_id}
+def idempotency_key(request: Request) -> str | None:
+    """Give the client's `Idempotency-Key`.
+
+    Raises:
+        Refused: when it is empty or too long.
+    """
+    key = request.headers.get("idempotency-key")
+    if key is not None and not 1 <= len(key) <= LONGEST_KEY:
+        message = f"Idempotency-Key: must have 1 to {LONGEST_KEY} characters."
+        raise invalid(message, param="Idempotency-Key")
+    return key
 
 
-def start_headers(generation: Generation, allowance: Allowance | None) -> dict[str, str]:
+def ids(request: Request, generation: Generation) -> dict[str, str]:
+    """Give the headers that name a request and the generation that it is about."""
+    return {"X-Generation-ID": generation.id, "X-Request-ID": request_id(request)}
+
+
+def start_headers(request: Request, generation: Generation, allowance: Allowance | None) -> dict[str, str]:
     """Give the headers of an answer to a start: what was started, and what may still be."""
-    return ids(generation) | (allowance.headers() if allowance is not None else {})
+    return ids(request, generation) | (allowance.headers() if allowance is not None else {})
 
 
 def principal(connection: HTTPConnection) -> str:
@@ -57,11 +83,11 @@ def principal(connection: HTTPConnection) -> str:
 def refusal(refused: Refused, request: Request, allowance: Allowance | None = None) -> Response:
     """Refuse with the status of its code, or to an EventSource, which can't read one, with an event."""
     if wants_events(request):
-        return _refusal_event(refused)
-    headers = {"X-Request-ID": request_id(request)} | (allowance.headers() if allowance is not None else {})
+        return _refusal_event(request, refused)
+    headers = allowance.headers() if allowance is not None else {}
     if refused.retry_after_ms is not None:
         headers["Retry-After"] = str(-(-refused.retry_after_ms // 1000))
-    return json_response(refused.body(), refused.status, headers)
+    return json_response(request, refused.body(), refused.status, headers)
 
 
 def wants_events(request: Request) -> bool:
@@ -69,7 +95,7 @@ def wants_events(request: Request) -> bool:
     return request.method == "GET" and "text/event-stream" in request.headers.get("accept", "")
 
 
-def _refusal_event(refused: Refused) -> Response:
+def _refusal_event(request: Request, refused: Refused) -> Response:
     event = Error(
         refused.code,
         refused.message,
@@ -85,7 +111,9 @@ def _refusal_event(refused: Refused) -> Response:
     delay = (refused.retry_after_ms or 1000) * random.uniform(1, 2)  # noqa: S311 - jitter, no secret
     head = f"retry: {delay:.0f}\n" if again else f"id: {REFUSED_POSITION}\n"
     body = b"%bevent: error\ndata: %b\n\n" % (head.encode(), encode(event))
-    return Response(body, headers=STREAM_HEADERS, media_type="text/event-stream")
+    return Response(
+        body, headers={"X-Request-ID": request_id(request), **STREAM_HEADERS}, media_type="text/event-stream"
+    )
 
 
 async def read_json(request: Request, limit: int, *, empty: object = None) -> object:
@@ -126,24 +154,25 @@ def parse_json(text: bytes | bytearray | str, what: str) -> object:
     except orjson.JSONDecodeError as error:
         message = f"{what} is not JSON: {error}."
         raise invalid(message) from None
-    if _deeper_than(value, _DEEPEST_JSON):
-        message = f"{what} is nested more than {_DEEPEST_JSON} levels deep."
-        raise invalid(message)
+    _refuse_sprawl(value, what)
     return value
 
 
-def _deeper_than(value: object, levels: int) -> bool:
-    level = [value]
-    for _ in range(levels):
-        level = [
-            inner
-            for outer in level
-            for inner in (outer.values() if isinstance(outer, dict) else outer if isinstance(outer, list) else ())
-            if isinstance(inner, dict | list)
-        ]
+def _refuse_sprawl(value: object, what: str) -> None:
+    """Refuse what is nested deeper, or holds more values, than anything meant well: looking at it would take long."""
+    level: list[Collection[object]] = [[value]]
+    count = 0
+    for _ in range(_DEEPEST_JSON + 1):
+        inner = (one for outer in level for one in (outer.values() if isinstance(outer, dict) else outer))
+        level = [one for one in inner if isinstance(one, dict | list)]
         if not level:
-            return False
-    return True
+            return
+        count += sum(map(len, level))
+        if count > _MOST_VALUES:
+            message = f"{what} holds more than {_MOST_VALUES} values."
+            raise invalid(message)
+    message = f"{what} is nested more than {_DEEPEST_JSON} levels deep."
+    raise invalid(message)
 
 
 def _too_large(limit: int) -> Refused:

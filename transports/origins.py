@@ -1,27 +1,62 @@
 """Which pages may use the gateway: its own, and those whose origin is allowed. Pure."""
 
+import ipaddress
 from collections.abc import Mapping
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from gateway.errors import Code, Refused
 
 
-def check_origin(headers: Mapping[str, str], allowed: frozenset[str]) -> None:
-    """Let through what is no browser, the gateway's own pages, and allowed origins.
+@dataclass(frozen=True, slots=True)
+class Origins:
+    """Lets through what is no browser, the gateway's own pages, and allowed origins.
 
     Browsers send `Origin` with a WebSocket handshake and with requests to other origins, and tell of the rest by
-    `Sec-Fetch-Site` (W3C Fetch Metadata), so that a foreign page can't pass for none.
-
-    Raises:
-        Refused: `forbidden`.
+    `Sec-Fetch-Site` (W3C Fetch Metadata), so that a foreign page can't pass for none. A page is our own if its origin
+    is the host it asks for; but a name that somebody makes point here (DNS rebinding) is such a host too. So unless
+    `any_host`, only addresses and loopback names are ours.
     """
-    origin = headers.get("origin")
-    if origin is not None:
-        if origin in allowed or _host_of(origin) == headers.get("host", "").lower():
-            return
-        raise _forbidden(origin)
-    if headers.get("sec-fetch-site", "none") not in {"same-origin", "none"}:
-        raise _forbidden("another site")
+
+    allowed: frozenset[str] = frozenset()
+    any_host: bool = True
+
+    def check(self, headers: Mapping[str, str]) -> None:
+        """Refuse a foreign page.
+
+        Raises:
+            Refused: `forbidden`.
+        """
+        origin, host = headers.get("origin"), headers.get("host", "").lower()
+        if origin is not None:
+            if origin in self.allowed or (_host_of(origin) == host and self._is_ours(host)):
+                return
+            raise _forbidden(origin)
+        site = headers.get("sec-fetch-site")
+        if site is not None and not (site in {"same-origin", "none"} and self._is_ours(host)):
+            raise _forbidden("another site")
+
+    def _is_ours(self, host: str) -> bool:
+        if self.any_host:
+            return True
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+        except ValueError:
+            return False
+        return name == "localhost" or name.endswith(".localhost") or _is_address(name)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether a gateway that listens on this host is reached from this machine alone."""
+    return host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
+
+
+def _is_address(name: str) -> bool:
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return False
+    return True
 
 
 def _host_of(origin: str) -> str | None:

@@ -10,8 +10,7 @@ from gateway.commands import FeedbackRequest, InterruptRequest, StartRequest, pa
 from gateway.generation import Generation
 from gateway.log import position
 from transports.base import Services
-from transports.http import ids, json_response, principal, read_json, request_id, start_headers
-from transports.origins import check_origin
+from transports.http import idempotency_key, ids, json_response, principal, read_json, request_id, start_headers
 
 
 class GenerationResource:
@@ -31,14 +30,14 @@ class GenerationResource:
 
     async def start(self, request: Request) -> Response:
         """Start detached: the client views it, if at all, by the URLs of the answer."""
-        check_origin(request.headers, self._services.allowed_origins)
+        self._services.origins.check(request.headers)
         body = parse(StartRequest, await read_json(request, self._services.max_body_bytes))
         hub, client = self._services.hub, principal(request)
         generation = hub.start(
             body,
             request_id=request_id(request),
             principal=client,
-            idempotency_key=request.headers.get("idempotency-key"),
+            idempotency_key=idempotency_key(request),
         )
         address = f"/api/generations/{generation.id}"
         urls = {
@@ -48,30 +47,36 @@ class GenerationResource:
             "feedback": f"{address}/feedback",
         }
         answer = {"id": generation.id, "state": generation.state, "urls": urls}
-        return json_response(answer, 201, {"Location": address, **start_headers(generation, hub.allowance(client))})
+        return json_response(
+            request, answer, 201, {"Location": address, **start_headers(request, generation, hub.allowance(client))}
+        )
 
     async def snapshot(self, request: Request) -> Response:
         """Tell where a generation is and what came of it so far."""
         generation = self._services.hub.find(request.path_params["generation_id"])
-        return json_response(snapshot(generation, self._services.clock.now()), headers=ids(generation))
+        return json_response(
+            request, snapshot(generation, self._services.clock.now()), headers=ids(request, generation)
+        )
 
     async def interrupt(self, request: Request) -> Response:
         """Stop it."""
         read_at = self._services.clock.now()
-        check_origin(request.headers, self._services.allowed_origins)
+        self._services.origins.check(request.headers)
         body = parse(InterruptRequest, await read_json(request, self._services.max_body_bytes, empty={}))
         generation = self._services.hub.interrupt(request.path_params["generation_id"], body, read_at)
         answer = {"id": generation.id, "state": generation.state, "seq": generation.log.last}
-        return json_response(answer, 202, ids(generation))
+        return json_response(request, answer, 202, ids(request, generation))
 
     async def feedback(self, request: Request) -> Response:
         """Take feedback to it."""
         read_at = self._services.clock.now()
-        check_origin(request.headers, self._services.allowed_origins)
+        self._services.origins.check(request.headers)
         body = parse(FeedbackRequest, await read_json(request, self._services.max_body_bytes))
         generation = self._services.hub.find(request.path_params["generation_id"])
         feedback_id = self._services.hub.feedback(generation.id, body, read_at)
-        return json_response({"feedback_id": feedback_id, "state": generation.state}, 202, ids(generation))
+        return json_response(
+            request, {"feedback_id": feedback_id, "state": generation.state}, 202, ids(request, generation)
+        )
 
 
 def snapshot(generation: Generation, now: float) -> dict[str, object]:

@@ -15,6 +15,9 @@ from transports.base import Capabilities, Services, after_position
 from transports.http import (
     REFUSED_POSITION,
     STREAM_HEADERS,
+    idempotency_key,
+    ids,
+    no_content,
     principal,
     read_json,
     refusal,
@@ -22,7 +25,6 @@ from transports.http import (
     start_headers,
     wants_events,
 )
-from transports.origins import check_origin
 from transports.stream import StreamedResponse
 
 RETRY_MS = 500
@@ -70,10 +72,10 @@ class _Endpoints:
         self._services = services
 
     async def start(self, request: Request) -> Response | StreamedResponse:
-        check_origin(request.headers, self._services.allowed_origins)
+        self._services.origins.check(request.headers)
         position = request.headers.get("last-event-id")
         if position:
-            return self._resume(position)
+            return self._resume(request, position)
         body = await read_json(request, self._services.max_body_bytes)
         return self._start(request, parse(StartRequest, body))
 
@@ -82,10 +84,10 @@ class _Endpoints:
             message = "Accept: text/event-stream is missing: this is for an EventSource; to start otherwise, use POST."
             raise invalid(message, param="Accept", status=406)
         try:
-            check_origin(request.headers, self._services.allowed_origins)
+            self._services.origins.check(request.headers)
             position = request.headers.get("last-event-id")
             if position:
-                return self._resume(position)
+                return self._resume(request, position)
             unknown = request.query_params.keys() - {"prompt", "model"}
             if unknown:
                 raise invalid(f"{min(unknown)[:100]}: not a parameter we know; known are: prompt, model")
@@ -102,17 +104,17 @@ class _Endpoints:
 
     async def attach(self, request: Request) -> Response | StreamedResponse:
         try:
-            check_origin(request.headers, self._services.allowed_origins)
+            self._services.origins.check(request.headers)
             generation = self._services.hub.find(request.path_params["generation_id"])
             if request.method == "HEAD":
                 return Response(headers=STREAM_HEADERS, media_type=EventStream.content_type)
             position = request.headers.get("last-event-id") or request.query_params.get("last_event_id")
             if position == REFUSED_POSITION:
-                return Response(status_code=204)
-            return self._stream(generation, after_position(generation.id, position) if position else 0)
+                return no_content(request)
+            return self._stream(request, generation, after_position(generation.id, position) if position else 0)
         except Refused as refused:
             if request.headers.get("last-event-id") == REFUSED_POSITION:
-                return Response(status_code=204)
+                return no_content(request)
             return refusal(refused, request)
 
     def _start(self, request: Request, start: StartRequest) -> Response | StreamedResponse:
@@ -121,22 +123,22 @@ class _Endpoints:
             start,
             request_id=request_id(request),
             principal=client,
-            idempotency_key=request.headers.get("idempotency-key"),
+            idempotency_key=idempotency_key(request),
         )
-        return self._stream(generation, 0, start_headers(generation, hub.allowance(client)))
+        return self._stream(request, generation, 0, start_headers(request, generation, hub.allowance(client)))
 
-    def _resume(self, position: str) -> Response | StreamedResponse:
+    def _resume(self, request: Request, position: str) -> Response | StreamedResponse:
         if position == REFUSED_POSITION:
-            return Response(status_code=204)
+            return no_content(request)
         generation_id = position.rpartition(":")[0]
         after = after_position(generation_id, position)
-        return self._stream(self._services.hub.find(generation_id), after)
+        return self._stream(request, self._services.hub.find(generation_id), after)
 
     def _stream(
-        self, generation: Generation, after: int, headers: dict[str, str] | None = None
+        self, request: Request, generation: Generation, after: int, headers: dict[str, str] | None = None
     ) -> Response | StreamedResponse:
         if after > generation.log.last:
             raise invalid(f"last_event_id: {generation.id} has {generation.log.last} events so far, not {after}")
         if generation.log.ended and after == generation.log.last:
-            return Response(status_code=204)
-        return StreamedResponse(self._services, EventStream(), generation, after, headers)
+            return no_content(request)
+        return StreamedResponse(self._services, EventStream(), generation, after, headers or ids(request, generation))

@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 from gateway.generation import Generation
 from gateway.log import Entry
 from transports.base import Services, Viewing
-from transports.http import STREAM_HEADERS, ids
+from transports.http import STREAM_HEADERS
 
 
 class Framing(Protocol):
@@ -25,7 +25,7 @@ class Framing(Protocol):
 
 
 class StreamedResponse:
-    """One viewer: an ASGI application of a single answer.
+    """One viewer: an ASGI application of a single answer. `headers` are added to those of every stream.
 
     The body ends with the terminal event. If it has to end before, because the client does not read it, it is left
     without its end: what is seen then is a broken connection, not a finished answer.
@@ -37,7 +37,7 @@ class StreamedResponse:
         framing: Framing,
         generation: Generation,
         after: int,
-        headers: Mapping[str, str] | None = None,
+        headers: Mapping[str, str],
     ) -> None:
         self.framing = framing.framing
         self.frame = framing.frame
@@ -45,7 +45,7 @@ class StreamedResponse:
         self._headers = {
             **STREAM_HEADERS,
             "Content-Type": framing.content_type,
-            **(ids(generation) if headers is None else headers),
+            **headers,
         }
         self._heartbeat = framing.heartbeat
         self._generation = generation

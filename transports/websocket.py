@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from typing import cast
 
 import orjson
-from starlette.routing import BaseRoute, WebSocketRoute
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from gateway.commands import (
@@ -24,8 +26,7 @@ from gateway.generation import Generation
 from gateway.hub import new_id
 from gateway.log import Entry
 from transports.base import Capabilities, Services, Viewing, after_position
-from transports.http import parse_json, principal
-from transports.origins import check_origin
+from transports.http import parse_json, principal, request_id
 
 SUBPROTOCOL = "dualstream.v1"
 
@@ -45,7 +46,12 @@ class WebSocketTransport:
         async def serve(websocket: WebSocket) -> None:
             await _Socket(services, websocket).serve()
 
-        return [WebSocketRoute("/api/ws", serve)]
+        return [WebSocketRoute("/api/ws", serve), Route("/api/ws", _explain, methods=["GET"])]
+
+
+async def _explain(_request: Request) -> Response:
+    message = "This is a WebSocket: connect with a WebSocket client."
+    raise invalid(message, param="Upgrade", status=426)
 
 
 class _Socket:
@@ -58,14 +64,13 @@ class _Socket:
         self._websocket = websocket
         self._viewing = Viewing(services, self)
         self._unreadable = 0
-        self._request_id = new_id("r")
 
     async def serve(self) -> None:
         websocket = self._websocket
         offered = websocket.scope.get("subprotocols", [])
         await websocket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
         try:
-            check_origin(websocket.headers, self._services.allowed_origins)
+            self._services.origins.check(websocket.headers)
         except Refused as refused:
             # Only after accepting: a browser can read a close code, but not the status of a failed handshake.
             await websocket.close(4403, refused.message[:120])
@@ -106,7 +111,7 @@ class _Socket:
             if message["type"] == "websocket.disconnect":
                 return
             text = message.get("text")
-            if text is not None and len(text) > self._services.max_body_bytes:
+            if text is not None and _utf8_longer_than(text, self._services.max_body_bytes):
                 await websocket.close(4413, f"A message is larger than {self._services.max_body_bytes} bytes.")
                 return
             await self._take(text, read_at)
@@ -166,7 +171,8 @@ class _Socket:
         self._refuse_one_too_many()
         generation = self._services.hub.start(
             command.request(),
-            request_id=self._request_id,
+            # One request starts one generation; a socket, any number of them.
+            request_id=request_id(self._websocket) if "x-request-id" in self._websocket.headers else new_id("r"),
             principal=principal(self._websocket),
             idempotency_key=command.idempotency_key,
         )
@@ -194,6 +200,10 @@ class _Socket:
 
     async def _say(self, message: dict[str, object]) -> None:
         await self._websocket.send({"type": "websocket.send", "text": orjson.dumps(message).decode()})
+
+
+def _utf8_longer_than(text: str, size: int) -> bool:
+    return len(text) > size or (4 * len(text) > size and len(text.encode()) > size)
 
 
 def _command(value: object) -> Command:

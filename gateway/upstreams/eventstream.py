@@ -92,7 +92,8 @@ class EventStreamDecoder:
 
     def _hold_data(self, piece: bytes) -> None:
         self._data.append(piece)
-        self._grow(len(piece))
+        # The line end counts too: else empty lines would be held for nothing.
+        self._grow(len(piece) + 1)
 
     def _grow(self, size: int) -> None:
         self._held += size

@@ -6,16 +6,19 @@ cleaned of anything that looks like a key, an address or markup.
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from email.utils import parsedate_to_datetime
 
 import aiohttp
 import orjson
+from anyio import move_on_after
 from pydantic import JsonValue, SecretStr
 
 from gateway.commands import JsonObject
 from gateway.errors import Code, Failed
 
 ERROR_BODY_BYTES = 16 * 1024
+ERROR_BODY_SECONDS = 1.0
 MESSAGE_LENGTH = 300
 LONGEST_RETRY_AFTER = 86_400.0
 
@@ -44,7 +47,14 @@ _BY_TYPE: Mapping[str, Code] = {
 
 # Where the client can mend it, the provider's own words help; elsewhere they are nobody's business.
 _WORDS_HELP = frozenset({Code.INVALID_REQUEST, Code.CONTENT_FILTER})
-_PRIVATE = re.compile(r"https?://\S+|\b(?:sk|pk|key|Bearer)[-_ ][\w.-]{8,}|\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b")
+_PRIVATE = re.compile(
+    r"\w+://\S+"  # addresses
+    r"|\[[0-9a-fA-F:]*:[0-9a-fA-F:.]*\](?::\d+)?|\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b"  # IPv6 and IPv4
+    r"|\b(?:[\w-]+\.)+[a-zA-Z][\w-]*:\d+|\b(?:[\w-]+\.)+(?:internal|local|corp|lan|svc|cluster)\b\S*"  # hosts
+    r"|(?i:\b(?:api[-_ ]?key|key|token|secret|password|bearer|authorization)\b\W{1,3}\S{6,})"  # named secrets
+    r"|\b(?:sk|pk|rk|gsk|xai)[-_][\w-]{8,}"  # keys by their prefix
+    r"|\b(?=\w*\d)(?=\w*[a-zA-Z])\w{20,}\b"  # and by their look
+)
 
 
 def broken(how: str) -> Failed:
@@ -78,21 +88,26 @@ async def of_answer(response: aiohttp.ClientResponse, api_key: SecretStr | None)
         kind = response.content_type
         return Failed(
             Code.UPSTREAM_PROTOCOL,
-            f"The provider answered {status} with {_safe(kind)} where text/event-stream was asked for: "
+            f"The provider answered {status} with {_safe(kind)} where 200 with text/event-stream was asked for: "
             "check that the upstream's address is the base of an OpenAI-compatible API.",
             retryable=False,
         )
-    try:
-        body = await response.content.read(ERROR_BODY_BYTES)
-    except aiohttp.ClientError:
-        body = b""
     code, said = _BY_STATUS.get(status, (None, ""))
     if code is None:
         code = Code.SERVER_ERROR if status >= 500 else Code.INVALID_REQUEST
         said = "The provider has a problem of its own" if status >= 500 else "The provider refused the request"
-    words = _words(body, api_key) if code in _WORDS_HELP else ""
+    words = _words(await _body(response), api_key) if code in _WORDS_HELP else ""
     message = f"{said} (HTTP {status})" + (f": {words}" if words else ".")
     return Failed(code, message, retry_after_ms=retry_after_ms(response.headers))
+
+
+async def _body(response: aiohttp.ClientResponse) -> bytes:
+    """Read the beginning of an error's body; one that does not come is not waited for."""
+    body = b""
+    with move_on_after(ERROR_BODY_SECONDS), suppress(aiohttp.ClientError):
+        while len(body) < ERROR_BODY_BYTES and not response.content.at_eof():
+            body += await response.content.readany()
+    return body
 
 
 def from_stream(error: JsonValue, api_key: SecretStr | None) -> Failed:

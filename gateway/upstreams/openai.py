@@ -1,20 +1,21 @@
 """OpenAI-compatible chat completions, streamed: the wire format of most servers (platform.openai.com, "Streaming")."""
 
-import asyncio
+import io
 import json
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 import aiohttp
 import orjson
-from anyio import CancelScope, move_on_after
+from anyio import move_on_after
 from pydantic import JsonValue, SecretStr
 
 from gateway.commands import JsonObject
 from gateway.errors import Code, Failed
 from gateway.events import Chunk, Reasoning, ToolCall, Usage
 from gateway.upstreams.base import Call, Finish, Part
+from gateway.upstreams.connections import ConnectionLimits, Line, LineConnector
 from gateway.upstreams.eventstream import EventStreamDecoder, LineTooLongError
 from gateway.upstreams.failures import broken, from_stream, from_transport, of_answer
 
@@ -22,22 +23,6 @@ DONE = b"[DONE]"
 
 DRAIN_SECONDS = 0.1
 """After the end mark, how long to wait for the end of the body."""
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectionLimits:
-    """Bounds of the connections to one provider. Times in seconds; 0 connections means no limit."""
-
-    connections: int = 0
-    connect_timeout: float = 10.0
-    keep_alive: float = 30.0
-
-
-@dataclass(slots=True)
-class _Trace:
-    """Whether the call went out on a connection that had served before."""
-
-    reused: bool = False
 
 
 class OpenAIUpstream:
@@ -55,8 +40,9 @@ class OpenAIUpstream:
     @asynccontextmanager
     async def open(self, call: Call) -> AsyncIterator["OpenAIAnswer"]:
         """Call it and wait for the headers; see `Upstream.open`."""
-        response = await self._post(orjson.dumps(_body(call)))
+        line = Line()
         try:
+            response = await self._post(orjson.dumps(_body(call)), line)
             if response.status != 200 or response.content_type != "text/event-stream":
                 raise await of_answer(response, self._api_key)
             answer = OpenAIAnswer(call.model, response, self._api_key)
@@ -64,47 +50,42 @@ class OpenAIUpstream:
             if answer.ended:
                 await _drain(response)
         finally:
-            await _hang_up(response)
+            await line.hang_up()
 
     async def close(self) -> None:
         """Close all connections."""
         if self._session is not None:
             await self._session.close()
 
-    async def _post(self, body: bytes) -> aiohttp.ClientResponse:
+    async def _post(self, body: bytes, line: Line) -> aiohttp.ClientResponse:
         session = self._session or self._connect()
+        url = f"{self.base_url.rstrip('/')}/chat/completions"
         while True:
-            trace = _Trace()
             try:
-                return await session.post(
-                    f"{self.base_url.rstrip('/')}/chat/completions",
-                    data=body,
-                    headers=self._headers(),
-                    allow_redirects=False,
-                    trace_request_ctx=trace,
-                )
+                with line.dialling():
+                    # As a file it goes out in pieces: a large one at once would hold everybody up.
+                    line.response = await session.post(
+                        url, data=io.BytesIO(body), headers=self._headers(), allow_redirects=False
+                    )
+                    return line.response
             except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-                # A kept connection that the server had closed meanwhile: nothing of this call was read there. Each
-                # such failure takes one stale connection out of the pool, so this ends with a fresh one.
-                if not trace.reused:
+                # A kept connection that its server had closed meanwhile, as llama.cpp does after each stream: no byte
+                # of an answer has come. Each such failure takes one stale connection out of the pool, so this ends
+                # with a fresh one.
+                if not line.kept:
                     raise from_transport(error, opened=False) from error
             except (aiohttp.ClientError, TimeoutError, ValueError) as error:
                 raise from_transport(error, opened=False) from error
 
     def _connect(self) -> aiohttp.ClientSession:
         limits = self._limits
-        tracing = aiohttp.TraceConfig()
-        tracing.on_connection_reuseconn.append(_mark_reused)
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(
-                limit=limits.connections, limit_per_host=0, keepalive_timeout=limits.keep_alive
-            ),
+            connector=LineConnector(limits),
             # Only connecting is bounded here: how long an answer may take is the pipeline's business.
             timeout=aiohttp.ClientTimeout(
                 total=None, connect=None, sock_connect=limits.connect_timeout, sock_read=None
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
-            trace_configs=[tracing],
         )
         return self._session
 
@@ -144,8 +125,10 @@ class OpenAIAnswer:
                     for event in decoder.feed(read):
                         reader.read(event.data, parts)
                 except (Failed, LineTooLongError) as error:
-                    # What came whole before the fault still counts.
+                    # What came whole before the fault still counts; behind the end mark, nothing else does.
                     yield parts
+                    if reader.finished:
+                        return
                     raise (broken(str(error)) if isinstance(error, LineTooLongError) else error) from error
                 if parts:
                     yield parts
@@ -166,6 +149,8 @@ class _ChunkReader:
     finished: bool = False
     done: bool = False
     _half: dict[str, str] = field(default_factory=dict)
+    _tool_index: int = -1
+    _tool_id: str | None = None
 
     def read(self, data: bytes, parts: list[Part]) -> None:
         """Add the parts of one event.
@@ -184,45 +169,48 @@ class _ChunkReader:
         if error:
             raise from_stream(error, self.api_key)
         choices = chunk.get("choices")
-        if isinstance(choices, list) and choices:
-            self._choice(choices[0], parts)
+        if isinstance(choices, list):
+            for choice in choices:
+                # We ask for one answer; of a server that sends more, we take the first.
+                if isinstance(choice, dict) and choice.get("index", 0) == 0:
+                    self._choice(choice, parts)
         usage = chunk.get("usage")
         if isinstance(usage, dict):
             parts.append(_usage(usage))
 
-    def _choice(self, choice: JsonValue, parts: list[Part]) -> None:
-        if not isinstance(choice, dict) or choice.get("index", 0) != 0:
-            return
-        delta = choice.get("delta")
+    def _choice(self, choice: JsonObject, parts: list[Part]) -> None:
+        delta = choice.get("delta") or choice.get("message")
         if isinstance(delta, dict):
             self._delta(delta, parts)
         reason = choice.get("finish_reason")
         if isinstance(reason, str) and not self.finished:
             self.finished = True
-            parts.append(Finish(reason))
+            parts.append(Finish(_clean(reason)))
 
     def _delta(self, delta: JsonObject, parts: list[Part]) -> None:
-        reasoning = delta.get("reasoning_content") or delta.get("reasoning")
-        if isinstance(reasoning, str) and (whole := self._whole("reasoning", reasoning)):
+        reasoning = _content(delta.get("reasoning_content") or delta.get("reasoning"))
+        if reasoning and (whole := self._whole("reasoning", reasoning)):
             parts.append(Reasoning(whole))
-        content = delta.get("content") or delta.get("refusal")
-        if isinstance(content, str) and (whole := self._whole("content", content)):
+        content = _content(delta.get("content") or delta.get("refusal"))
+        if content and (whole := self._whole("content", content)):
             parts.append(Chunk(whole))
         calls = delta.get("tool_calls")
         if isinstance(calls, list):
-            parts.extend(self._tool_call(call, place) for place, call in enumerate(calls) if isinstance(call, dict))
+            parts.extend(self._tool_call(call) for call in calls if isinstance(call, dict))
 
-    def _tool_call(self, call: JsonObject, place: int) -> ToolCall:
+    def _tool_call(self, call: JsonObject) -> ToolCall:
         function = call.get("function")
         function = function if isinstance(function, dict) else {}
-        index = call.get("index", place)
-        index = index if isinstance(index, int) else place
-        return ToolCall(
-            index=index,
-            id=_text(call.get("id")),
-            name=_text(function.get("name")),
-            arguments=self._whole(f"tool {index}", _text(function.get("arguments")) or ""),
-        )
+        identity, name = _text(call.get("id")), _text(function.get("name"))
+        index = _count(call.get("index"))
+        if index is None:
+            # Some servers number none of their calls: then an id that is new begins the next one.
+            known = identity is None or identity == self._tool_id
+            index = max(0, self._tool_index) if known else self._tool_index + 1
+        self._tool_index, self._tool_id = index, identity or self._tool_id
+        arguments = function.get("arguments")
+        text = arguments if isinstance(arguments, str) else "" if arguments is None else _json(arguments)
+        return ToolCall(index, identity, name, self._whole(f"tool {index}", text))
 
     def _whole(self, stream: str, text: str) -> str:
         """Put a character together that came in halves: some servers cut JSON text between UTF-16 surrogates."""
@@ -232,7 +220,23 @@ class _ChunkReader:
         if text and "\ud800" <= text[-1] <= "\udbff":
             self._half[stream] = text[-1]
             text = text[:-1]
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        return _clean(text)
+
+
+def _clean(text: str) -> str:
+    """Join surrogate pairs, and replace those that have no other half: they can't be encoded."""
+    return text if text.isascii() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def _content(value: JsonValue) -> str | None:
+    """Give text, also where it comes as a list of parts."""
+    if isinstance(value, list):
+        return "".join(part["text"] for part in value if isinstance(part, dict) and isinstance(part.get("text"), str))  # type: ignore[misc]
+    return value if isinstance(value, str) else None
+
+
+def _json(value: JsonValue) -> str:
+    return json.dumps(value, separators=(",", ":"))
 
 
 def _decode(data: bytes) -> JsonObject:
@@ -254,11 +258,12 @@ def _usage(usage: JsonObject) -> Usage:
 
 
 def _count(value: JsonValue) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) and value >= 0 else None
+    """Give a count that JSON can carry on: not negative, and exact in every language."""
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53 else None
 
 
 def _text(value: JsonValue) -> str | None:
-    return value if isinstance(value, str) else None
+    return _clean(value) if isinstance(value, str) else None
 
 
 def _body(call: Call) -> JsonObject:
@@ -273,32 +278,6 @@ def _body(call: Call) -> JsonObject:
 
 async def _drain(response: aiohttp.ClientResponse) -> None:
     """Read the end of the body, that the connection may serve again; not worth waiting long for."""
-    with move_on_after(DRAIN_SECONDS):
+    with move_on_after(DRAIN_SECONDS), suppress(aiohttp.ClientError):
         while not response.content.at_eof():
             await response.content.readany()
-
-
-async def _hang_up(response: aiohttp.ClientResponse) -> None:
-    """Close the connection unless it went back to the pool, and return when its socket is closed.
-
-    It is aborted: closing would first send what is left of the request.
-    """
-    connection = response.connection
-    protocol = connection.protocol if connection is not None else None
-    if protocol is not None:
-        closed = protocol.closed
-        protocol.abort()
-        response.close()
-        if closed is not None:
-            with CancelScope(shield=True):
-                await asyncio.wait([closed])
-            # A reset by the peer is as closed as any.
-            closed.exception()
-
-
-async def _mark_reused(
-    _session: aiohttp.ClientSession, context: object, _params: aiohttp.TraceConnectionReuseconnParams
-) -> None:
-    trace = getattr(context, "trace_request_ctx", None)
-    if isinstance(trace, _Trace):
-        trace.reused = True

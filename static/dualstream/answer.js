@@ -252,10 +252,13 @@ export class Answer {
     this.#changed();
   }
 
-  /** EventSource lost its connection and is on its way back. It never gives up by itself, so that we count for it. */
+  /**
+   * EventSource lost its connection and is on its way back. When that fails too, the waits are ours: its own never grow, nor
+   * does it ever give up.
+   */
   #broken() {
-    this.#attempt += 1;
-    if (this.#attempt > this.#ways.retry.attempts) return this.#fail(networkError("The connection was lost, and could not be made again."));
+    if (this.#attempt > 0) return this.#down(networkError("The connection was lost, and could not be made again."));
+    this.#attempt = 1;
     this.#cutOff = true;
     this.#stands = false;
     this.#watch();

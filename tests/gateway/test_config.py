@@ -22,6 +22,7 @@ def test_every_setting_has_a_variable() -> None:
         "upstream": "http://127.0.0.1:9/v1",
         "upstream_api_key": "k",
         "on_disconnect": "cancel",
+        "allowed_origins": "https://a.example, http://b.example:81",
         "max_body_bytes": "5000",
     }
     for name, field in Settings.model_fields.items():
@@ -37,6 +38,9 @@ def test_every_setting_has_a_variable() -> None:
         ({}, {"DUALSTREAM_PORT": "tcp://10.0.0.1:80"}, "DUALSTREAM_PORT: Input should be a valid integer"),
         ({"upstream": "localhost:9"}, {}, "--upstream: "),
         ({"upstream": "ftp://host/"}, {}, "--upstream: URL scheme should be 'http' or 'https'"),
+        ({"upstream": "http://host/v1?key=1"}, {}, "without a query"),
+        ({}, {"DUALSTREAM_ALLOWED_ORIGINS": "*"}, "'*' is not an origin"),
+        ({}, {"DUALSTREAM_ALLOWED_ORIGINS": "https://a.example/path"}, "is not an origin"),
         ({}, {"DUALSTREAM_GRACE": "-1"}, "DUALSTREAM_GRACE: "),
         ({}, {"DUALSTREAM_ON_DISCONNECT": "maybe"}, "'grace', 'cancel' or 'continue'"),
         ({}, {"DUALSTREAM_UPSTREAM_API_KEY": "sk-1\nsk-2"}, "DUALSTREAM_UPSTREAM_API_KEY: must be printable ASCII"),

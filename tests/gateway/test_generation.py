@@ -160,6 +160,24 @@ def test_tool_calls_without_text_are_bounded_too() -> None:
             generation.take([ToolCall(0, None, None, "")], 103.0)
 
 
+def test_text_that_can_not_be_joined_is_bounded_too() -> None:
+    generation = streaming(output_limit=10_000)
+    with pytest.raises(Failed):
+        for _ in range(200):
+            generation.take([Chunk("a"), Reasoning("b")], 103.0)
+    assert generation.log.last < 200
+
+
+def test_an_end_that_can_not_be_written_is_no_end() -> None:
+    generation = streaming()
+    generation.attempts[-1].finish_reason = "\ud800"
+    with pytest.raises(TypeError):
+        generation.finished(104.0)
+    assert not generation.state.over
+    generation.failed(Failed(Code.SERVER_ERROR, "a fault of ours"), 104.0)
+    assert generation.log.ended
+
+
 def test_usage_of_all_attempts_is_added_and_is_exact_only_if_each_is() -> None:
     generation = streaming()
     generation.attempts[-1].usage = Usage(5, 10, "exact")

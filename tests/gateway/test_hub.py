@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from itertools import product
 
+import orjson
 import pytest
 
 from gateway.admission.buckets import RateLimits
@@ -661,3 +662,64 @@ async def test_output_is_counted_however_a_generation_ends() -> None:
         with pytest.raises(Refused) as refused:
             it.start()
         assert refused.value.retry_after_ms == (used - 60 + 1) * 1000
+
+
+async def test_a_slot_and_an_interrupt_in_the_same_turn() -> None:
+    async with bench(slots=1, queue=5) as it:
+        running = await it.streaming()
+        waiting = it.start()
+        await settle()
+        it.hub.slots.release(it.hub._held[running.id].pipeline._ticket, it.clock.now())
+        interrupt(it, waiting)
+        await settle()
+        stopped = end(waiting)
+        assert isinstance(stopped, Interrupted)
+        assert stopped.by == "client"
+        assert len(it.upstream.calls) == 1
+
+
+async def test_a_queue_timeout_and_a_move_in_the_same_turn(caplog: pytest.LogCaptureFixture) -> None:
+    async with bench(slots=1, queue=5, limits=Limits(queue=30, stall=0, first_token=0)) as it:
+        running = await it.streaming()
+        first, second = it.start(), it.start()
+        await settle()
+        interrupt(it, first)
+        it.clock.advance(30)
+        await settle()
+        assert end(second).type == "error"
+        interrupt(it, running)
+        await settle()
+        assert "Traceback" not in caplog.text
+
+
+async def test_the_conversation_is_not_kept_once_the_answer_is_over() -> None:
+    async with bench() as it:
+        generation = await it.streaming(ask("a long prompt"))
+        it.upstream.last.finish()
+        await settle()
+        usage = generation.usage()
+        assert usage.input_tokens
+        assert "a long prompt" not in repr(generation)
+        assert generation.log.text() == "Once upon "
+
+
+async def test_what_finished_is_held_up_to_a_size() -> None:
+    async with bench(keeping=Keeping(retained_bytes=25)) as it:
+        finished = []
+        for _ in range(3):
+            generation = await it.streaming()
+            it.upstream.last.finish()
+            await settle()
+            finished.append(generation.id)
+        with pytest.raises(Refused):
+            it.hub.find(finished[0])
+        assert it.hub.find(finished[2]).log.ended
+
+
+async def test_the_figures_are_json_also_after_refusals() -> None:
+    async with bench(slots=1, queue=1) as it:
+        it.start()
+        it.start()
+        with pytest.raises(Refused):
+            it.start()
+        assert orjson.loads(orjson.dumps(it.hub.stats()))["refused"] == {"queue_full": 1}

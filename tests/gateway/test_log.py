@@ -60,7 +60,7 @@ def test_every_position_reads_the_rest_exactly_once(history: list[Event], hold: 
     for after in range(len(history) + 1):
         entries = log.since(after)
         assert read(list(entries)) == whole(history, after)
-        assert read(merge(entries)) == whole(history, after)
+        assert read(list(merge(entries))) == whole(history, after)
         reached = after
         for entry in entries:
             assert entry.first == reached + 1

@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute, Route
 from gateway.commands import StartRequest, parse
 from gateway.log import Entry
 from transports.base import Capabilities, Services
-from transports.http import read_json, request_id
+from transports.http import ids, read_json, request_id
 from transports.stream import StreamedResponse
 
 
@@ -34,12 +34,12 @@ class NdjsonTransport:
         async def start(request: Request) -> Response | StreamedResponse:
             body = parse(StartRequest, await read_json(request, services.max_body_bytes))
             generation = services.hub.start(body, request_id=request_id(request))
-            return StreamedResponse(services, Lines(), generation, after=0)
+            return StreamedResponse(services, Lines(), generation, 0, ids(request, generation))
 
         async def attach(request: Request) -> Response | StreamedResponse:
             generation = services.hub.find(request.path_params["generation_id"])
             after = int(request.query_params.get("after", "0"))
-            return StreamedResponse(services, Lines(), generation, after)
+            return StreamedResponse(services, Lines(), generation, after, ids(request, generation))
 
         return [
             Route("/api/chat/ndjson", start, methods=["POST"]),

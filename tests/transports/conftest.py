@@ -12,6 +12,7 @@ from gateway.app import create_app
 from gateway.config import Settings
 from gateway.generation import Generation
 from gateway.hub import Hub
+from gateway.protocols import HttpProtocol, SocketProtocol
 from tests.support import ManualClock, ScriptedUpstream
 from tests.transports.viewers import until
 
@@ -52,9 +53,7 @@ def settings() -> Settings:
 async def served(settings: Settings) -> AsyncIterator[Served]:
     clock, upstream = ManualClock(), ScriptedUpstream()
     app = create_app(settings, clock=clock, upstream=upstream)
-    config = uvicorn.Config(
-        app, port=0, http="httptools", ws="websockets-sansio", log_level="error", ws_ping_interval=None
-    )
+    config = uvicorn.Config(app, port=0, http=HttpProtocol, ws=SocketProtocol, log_level="error", ws_ping_interval=None)
     server = uvicorn.Server(config)
     server.config.load()
     server.lifespan = config.lifespan_class(config)

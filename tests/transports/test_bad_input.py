@@ -1,5 +1,7 @@
 """What a client may get wrong, and the message that tells it what to change."""
 
+import asyncio
+
 import aiohttp
 import orjson
 import pytest
@@ -76,6 +78,8 @@ RAW_BODIES: list[tuple[bytes, dict[str, str], int, str]] = [
     (b'{"messages":NaN}', {}, 400, "is not JSON"),
     (b"[" * 5000 + b"]" * 5000, {}, 400, "The body is"),
     (b'{"messages":' + b"[" * 100 + b"]" * 100 + b"}", {}, 400, "nested more than 64"),
+    (b'{"messages":[' + b"1," * 9000 + b"1]}", {}, 400, "messages[0]"),
+    (orjson.dumps(GOOD), {"Idempotency-Key": ""}, 400, "1 to 255 characters"),
     (orjson.dumps(GOOD), {"Content-Type": "text/plain"}, 415, "send application/json"),
     (orjson.dumps(GOOD), {"Content-Type": "application/x-www-form-urlencoded"}, 415, "send application/json"),
     (b" " * 30_000, {}, 413, "larger than 20000 bytes"),
@@ -113,6 +117,7 @@ async def test_a_body_without_a_declared_length_is_bounded_too(served: Served) -
         ("GET", "/api/generations/g_unknown/events", 404, "no generation"),
         ("POST", "/api/generations/g_unknown/interrupt", 404, "no generation"),
         ("GET", "/api/chat/stream?prompt=x", 406, "Accept"),
+        ("GET", "/api/ws", 426, "connect with a WebSocket client"),
         ("GET", "/static/../pyproject.toml", 404, "nothing at"),
     ],
 )
@@ -243,6 +248,69 @@ async def test_a_foreign_page_may_start_nothing(served: Served) -> None:
             (event,) = EventStreamDecoder().feed(await response.read())
             assert orjson.loads(event.data)["code"] == "forbidden"
     assert served.hub.running == 0
+
+
+async def test_a_name_that_was_made_to_point_here_is_not_our_own(served: Served) -> None:
+    headers = {"Host": "evil.example:8080", "Origin": "http://evil.example:8080"}
+    async with served.http.post("/api/generations", json=GOOD, headers=headers) as response:
+        assert response.status == 403
+    headers = {"Host": "evil.example", "Sec-Fetch-Site": "same-origin", "Accept": "text/event-stream"}
+    async with served.http.get("/api/chat/stream?prompt=x", headers=headers) as response:
+        assert b"forbidden" in await response.read()
+    assert served.hub.running == 0
+
+
+async def test_every_answer_names_its_request(served: Served) -> None:
+    viewer = WebSocketViewer(served.http)
+    await viewer.start(GOOD)
+    address = f"/api/generations/{viewer.generation_id}"
+    paths = ["/health", "/ready", "/api/stats", "/api/models", "/nowhere", address, f"{address}/events"]
+    for path in paths:
+        for given in ("mine-7", None):
+            async with served.http.get(path, headers={"X-Request-ID": given} if given else {}) as response:
+                named = response.headers["X-Request-ID"]
+                assert named == given if given else named.startswith("r_"), path
+    await viewer.leave()
+
+
+async def raw(served: Served, *pieces: bytes) -> bytes:
+    host, port = served.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    try:
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+        async with asyncio.timeout(10):
+            return await reader.read()
+    except ConnectionError:
+        return b""
+    finally:
+        writer.close()
+
+
+async def test_a_head_without_end_is_refused(served: Served) -> None:
+    answer = await raw(served, b"GET /health HTTP/1.1\r\n", *[b"X-Pad: " + b"x" * 8000 + b"\r\n"] * 20)
+    assert answer.startswith(b"HTTP/1.1 431") or answer == b""
+    answer = await raw(served, b"GET /health?", *[b"x" * 8000] * 60)
+    assert answer.startswith(b"HTTP/1.1 431") or answer == b""
+
+
+async def test_who_sends_into_a_running_answer_is_cut_off_and_counts_as_gone(served: Served) -> None:
+    body = orjson.dumps({**GOOD, "options": {"on_disconnect": "cancel"}})
+    start = (
+        b"POST /api/chat/stream HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
+    )
+    await raw(served, start % (len(body), body) + b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+    await until(lambda: served.only.log.ended)
+    assert served.only.state == "interrupted"
+
+
+async def test_text_that_is_not_utf8_closes_the_socket(served: Served, caplog: pytest.LogCaptureFixture) -> None:
+    async with served.http.ws_connect("/api/ws") as socket:
+        await socket._writer.send_frame(b"\xff\xfe", aiohttp.WSMsgType.TEXT)
+        assert (await socket.receive()).type is aiohttp.WSMsgType.CLOSE
+        assert socket.close_code == 1007
+    assert "Traceback" not in caplog.text
 
 
 async def test_our_own_page_may(served: Served) -> None:

@@ -195,19 +195,23 @@ async def test_heartbeats_fill_silence_only() -> None:
         generation = await it.streaming()
         outlet = opened()
         viewing = await it.view(generation, outlet=outlet)
-        it.clock.advance(15)
-        await settle()
-        assert outlet.beats == 0
         for _ in range(3):
-            it.clock.advance(15)
+            it.clock.advance(14.9)
             await settle()
-        assert outlet.beats == 3
+            beats = outlet.beats
+            it.clock.advance(0.1)
+            await settle()
+            assert outlet.beats == beats + 1
+        it.clock.advance(10)
         it.upstream.last.send("x")
         await settle()
-        it.clock.advance(15)
+        it.clock.advance(14.9)
         await settle()
         assert outlet.beats == 3
+        it.clock.advance(0.1)
+        await settle()
+        assert outlet.beats == 4
         viewing.close()
         it.clock.advance(100)
         await settle()
-        assert outlet.beats == 3
+        assert outlet.beats == 4

@@ -11,8 +11,9 @@ from pydantic import SecretStr
 from gateway.errors import Code, Failed
 from gateway.events import Chunk, Reasoning, ToolCall, Usage
 from gateway.upstreams.base import Call, Finish, Part
+from gateway.upstreams.connections import ConnectionLimits
 from gateway.upstreams.failures import cleaned, retry_after_ms
-from gateway.upstreams.openai import ConnectionLimits, OpenAIUpstream
+from gateway.upstreams.openai import OpenAIUpstream
 from tests.support import user
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -356,13 +357,108 @@ def test_retry_after(headers: dict[str, str], expected: int | None) -> None:
     ("words", "expected"),
     [
         ("max is 8192 tokens", "max is 8192 tokens"),
-        ("key sk-very-secret-key is bad", "key … is bad"),
+        ("the key sk-very-secret-key is bad", "the key … is bad"),
         ("see http://10.1.2.3:80/x?y", "see …"),
         ("host 10.1.2.3:8080 failed", "host … failed"),
         ("two\nlines\x00 and \x1b[31mcolour", "two lines and [31mcolour"),
         ("<html><b>no</b></html>", ""),
-        ("x" * 400, "x" * 299 + "…"),
+        ("x " * 200, "x " * 149 + "x…"),
+        ("host db.internal.corp:5432 down", "host … down"),
+        ("at [::1]:8000 and upstream.svc.cluster.local", "at … and …"),
+        ("token AKIAABCDEFGHIJKLMNOP expired", "… expired"),
+        ("key=abcdef1234567890 is bad", "… is bad"),
+        ("hash 0123456789abcdef0123456789abcdef", "hash …"),
+        (
+            "maximum context length is 8192 tokens, you sent 9000",
+            "maximum context length is 8192 tokens, you sent 9000",
+        ),
     ],
 )
 def test_a_providers_words_are_cleaned(words: str, expected: str) -> None:
     assert cleaned(words, KEY) == expected
+
+
+async def test_what_json_can_not_carry_on_does_not_get_in() -> None:
+    lone = b'{"choices":[{"index":0,"delta":{"tool_calls":[{"index":99999999999999999999,"id":"\\ud800","function":'
+    lone += b'{"name":"\\udfff","arguments":"{}"}}]},"finish_reason":"\\ud800"}]}'
+    usage = b'{"choices":[],"usage":{"prompt_tokens":1180591620717411303424,"completion_tokens":-1},"x":"\\ud800"}'
+    async with provider(bodies(event(lone) + event(usage) + DONE)) as (upstream, _):
+        parts = await read(upstream)
+    assert parts == [ToolCall(0, "\ufffd", "\ufffd", "{}"), Finish("\ufffd"), Usage(None, None, "exact")]
+    assert orjson.dumps(parts)
+
+
+async def test_content_in_the_shapes_that_servers_find_for_it() -> None:
+    stream = (
+        delta(content=[{"type": "text", "text": "in "}, {"type": "text", "text": "parts "}])
+        + event(
+            {"choices": [{"index": 1, "delta": {"content": "other"}}, {"index": 0, "delta": {"content": "second "}}]}
+        )
+        + event({"choices": [{"index": 0, "message": {"content": "message"}}]})
+        + delta(tool_calls=[{"id": "a", "function": {"name": "f", "arguments": {"x": 1}}}])
+        + delta(tool_calls=[{"function": {"arguments": "!"}}])
+        + delta(tool_calls=[{"id": "b", "function": {"name": "g", "arguments": ""}}])
+        + delta(finish_reason="stop")
+        + DONE
+    )
+    async with provider(bodies(stream)) as (upstream, _):
+        assert await read(upstream) == [
+            Chunk("in parts "),
+            Chunk("second "),
+            Chunk("message"),
+            ToolCall(0, "a", "f", '{"x":1}'),
+            ToolCall(0, None, None, "!"),
+            ToolCall(1, "b", "g", ""),
+            Finish("stop"),
+        ]
+
+
+@pytest.mark.parametrize("after", [b"data: {oops\n\n", event({"error": {"message": "late"}})])
+async def test_behind_the_end_mark_nothing_can_go_wrong_any_more(after: bytes) -> None:
+    async with provider(bodies(WHOLE + after)) as (upstream, _):
+        assert await read(upstream) == [Chunk("Xin chào"), Finish("stop")]
+    async with provider(bodies(WHOLE + DONE, end=False)) as (upstream, _):
+        assert await read(upstream) == [Chunk("Xin chào"), Finish("stop")]
+
+
+async def test_an_error_whose_body_does_not_come_is_not_waited_for() -> None:
+    async def serve(_request: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 500 Oops\r\nContent-Length: 1000\r\n\r\n")
+
+    failed, _ = await failure(serve)
+    assert failed.code is Code.SERVER_ERROR
+
+
+async def test_a_call_that_is_cut_while_its_prompt_goes_out_does_not_deliver_the_rest() -> None:
+    got = asyncio.get_running_loop().create_future()
+    accepted, let_read = asyncio.Event(), asyncio.Event()
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.transport.pause_reading()  # type: ignore[attr-defined]
+        accepted.set()
+        await let_read.wait()
+        writer.transport.resume_reading()  # type: ignore[attr-defined]
+        count = 0
+        try:
+            while piece := await reader.read(1 << 16):
+                count += len(piece)
+            got.set_result((count, "end"))
+        except ConnectionResetError:
+            got.set_result((count, "reset"))
+        writer.close()
+
+    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    upstream = OpenAIUpstream("test", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1")
+    prompt = 20_000_000
+    calling = asyncio.create_task(read_call(upstream, Call("m", [user("x" * prompt)], {})))
+    await accepted.wait()
+    for _ in range(50):
+        await asyncio.sleep(0)
+    calling.cancel()
+    await asyncio.gather(calling, return_exceptions=True)
+    let_read.set()
+    count, how = await asyncio.wait_for(got, 10)
+    assert how == "reset"
+    assert count < prompt
+    await upstream.close()
+    server.close()

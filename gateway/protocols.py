@@ -1,0 +1,112 @@
+"""The server's protocols, with bounds on what a client may do before our code sees anything of it."""
+
+import asyncio
+from typing import Literal
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+HEAD_BYTES = 64 * 1024
+"""The largest request head, URL included."""
+
+REQUEST_SECONDS = 60.0
+"""How long a whole request, head and body, may take to arrive."""
+
+PONG_BYTES = 64 * 1024
+"""What may wait in the socket of a client that sends pings and does not read the answers."""
+
+
+class HttpProtocol(HttpToolsProtocol):
+    """HTTP/1.1 with bounded heads, a time limit for requests, and no pipelining.
+
+    A client that sends its next request into a running answer (no browser or proxy does) would hide its leaving
+    behind it: reading stops there.
+    """
+
+    _head_bytes: int | None = None
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin the first request's time."""
+        super().connection_made(transport)
+        self._begin()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End it."""
+        self._arrived()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse, and count while a head has no end."""
+        super().data_received(data)
+        if self._head_bytes is not None:
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_BYTES:
+                self._refuse()
+
+    def on_message_begin(self) -> None:
+        """Begin a head."""
+        if self._deadline is None:
+            self._begin()
+        self._head_bytes = 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """End a head."""
+        self._head_bytes = None
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is not None and not cycle.response_complete:
+            self.transport.abort()
+            return
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """End a request."""
+        self._arrived()
+        super().on_message_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over."""
+        self._arrived()
+        super().handle_websocket_upgrade()
+
+    def _begin(self) -> None:
+        self._deadline = self.loop.call_later(REQUEST_SECONDS, self.transport.abort)
+
+    def _arrived(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _refuse(self) -> None:
+        said = f"The request's head is larger than {HEAD_BYTES} bytes.".encode()
+        self.transport.write(
+            b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: text/plain\r\nconnection: close\r\n"
+            b"content-length: %d\r\n\r\n%b" % (len(said), said)
+        )
+        self.transport.close()
+
+
+class SocketProtocol(WebSocketsSansIOProtocol):
+    """WebSocket with bounded answers to pings, and without a traceback for text that is not UTF-8."""
+
+    curr_msg_data_type: Literal["text", "bytes"]
+
+    def handle_ping(self) -> None:
+        """Answer, unless the answers are not read."""
+        if self.transport.get_write_buffer_size() > PONG_BYTES:
+            self.transport.abort()
+            return
+        super().handle_ping()
+
+    def send_receive_event_to_app(self) -> None:
+        """Hand a message on; close with 1007 (RFC 6455, 8.1) if it is text that can't be read."""
+        if self.curr_msg_data_type == "text":
+            try:
+                b"".join(self.frames).decode()
+            except UnicodeDecodeError:
+                self.frames = []
+                self.conn.send_close(1007, "not UTF-8")
+                self.handle_parser_exception()
+                return
+        super().send_receive_event_to_app()

@@ -1,0 +1,98 @@
+"""The connection beneath one upstream call, so that it can be cut at any moment, also before the answer has begun."""
+
+import asyncio
+import socket
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import dataclass
+from weakref import WeakSet
+
+import aiohttp
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.client_reqrep import ClientRequest
+from aiohttp.connector import Connection
+from aiohttp.tracing import Trace
+from anyio import CancelScope
+
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+"""SO_LINGER without time to linger: what the kernel still holds of our request is dropped, not delivered (tcp(7))."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """Bounds of the connections to one provider. Times in seconds; 0 connections means no limit."""
+
+    connections: int = 0
+    connect_timeout: float = 10.0
+    keep_alive: float = 30.0
+
+
+class Line:
+    """What one call holds of the network. `kept`: its connection had served before; `response`: once there is one."""
+
+    def __init__(self) -> None:
+        self.kept = False
+        self.response: aiohttp.ClientResponse | None = None
+        self._protocol: ResponseHandler | None = None
+        self._transport: asyncio.Transport | None = None
+
+    @contextmanager
+    def dialling(self) -> Iterator[None]:
+        """Be told, within, of the connection that the connector gives."""
+        token = _LINE.set(self)
+        try:
+            yield
+        finally:
+            _LINE.reset(token)
+
+    def connected(self, protocol: ResponseHandler, *, kept: bool) -> None:
+        """Take note of the connection."""
+        self._protocol, self._transport, self.kept = protocol, protocol.transport, kept
+
+    async def hang_up(self) -> None:
+        """Cut the connection, if it is still this call's, and return when its socket is closed.
+
+        It is aborted, with what is unsent dropped on both sides of the kernel: closing would first deliver the rest
+        of the request.
+        """
+        protocol, transport, response = self._protocol, self._transport, self.response
+        if protocol is None or transport is None:
+            return
+        if response is not None and response.connection is None:
+            # It was read to its end: the connection is back in the pool, and may be another call's already.
+            return
+        closed = protocol.closed
+        below = transport.get_extra_info("socket")
+        with suppress(OSError):  # it may be closed already
+            below.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+        protocol.abort()
+        transport.abort()
+        if response is not None:
+            response.close()
+        if closed is not None:
+            with CancelScope(shield=True):
+                await asyncio.wait([closed])
+            # A reset by the peer is as closed as any.
+            closed.exception()
+
+
+_LINE: ContextVar[Line | None] = ContextVar("line", default=None)
+
+
+class LineConnector(aiohttp.TCPConnector):
+    """A connector that tells a call which connection it got."""
+
+    def __init__(self, limits: ConnectionLimits) -> None:
+        super().__init__(limit=limits.connections, limit_per_host=0, keepalive_timeout=limits.keep_alive)
+        self._served: WeakSet[ResponseHandler] = WeakSet()
+
+    async def connect(self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout) -> Connection:
+        """Give a connection, kept or new."""
+        connection = await super().connect(req, traces, timeout)
+        line, protocol = _LINE.get(), connection.protocol
+        if line is not None and protocol is not None:
+            line.connected(protocol, kept=protocol in self._served)
+            self._served.add(protocol)
+        return connection

@@ -1,0 +1,78 @@
+"""Servers, a browser and the demo page in it; what they said is shown with a test that fails."""
+
+from collections.abc import Callable, Generator, Iterator
+
+import pytest
+from selenium.webdriver import Chrome
+
+from tests.integration import processes
+from tests.integration.browser import Page, chromium
+from tests.integration.processes import Process, Server, Wire
+
+
+@pytest.fixture(scope="session")
+def simulator() -> Iterator[Server]:
+    """The simulated provider in a process of its own."""
+    with processes.simulator() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def gateway(simulator: Server) -> Iterator[Server]:
+    """A gateway in front of that simulator; any model may be asked for, with its settings."""
+    # Neither how long a viewer of a slow machine stays away is tested with it, nor how much one client may ask.
+    with processes.gateway("--upstream", f"{simulator.url}/v1", grace=60, rate_limit_per_minute=0) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def plain_gateway() -> Iterator[Server]:
+    """A gateway as it comes, without any configuration."""
+    with processes.gateway() as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
+    with chromium(tmp_path_factory.mktemp("chromium")) as driver:
+        yield driver
+
+
+@pytest.fixture
+def open_page(driver: Chrome) -> Iterator[Callable[[str], Page]]:
+    """Open the demo page of a gateway; afterwards, its console must have nothing to complain about."""
+    opened: list[Page] = []
+
+    def open_one(url: str) -> Page:
+        page = Page(driver, url)
+        opened.append(page)
+        return page
+
+    yield open_one
+    for page in opened:
+        page.leave()
+        assert page.complaints() == []
+
+
+@pytest.fixture
+def page(open_page: Callable[[str], Page], gateway: Server) -> Page:
+    return open_page(gateway.url)
+
+
+@pytest.fixture
+def wire(gateway: Server) -> Iterator[Wire]:
+    """A wire to the gateway that can be cut."""
+    with Wire(gateway.url) as wire:
+        yield wire
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.failed:
+        for name, used in getattr(item, "funcargs", {}).items():
+            if isinstance(used, Process):
+                report.sections.append((f"output of {name}", used.output))
+    return report

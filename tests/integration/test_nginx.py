@@ -1,0 +1,647 @@
+"""Behind a real nginx, with the configuration that we ship and nothing changed in it but ports, paths and what is said.
+
+Whether something is held back is asked without a clock: the provider says a word only after the one before has arrived.
+"""
+
+import asyncio
+import os
+import pwd
+import re
+import signal
+import socket
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from io import BytesIO
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import aiohttp
+import orjson
+import pytest
+from aiohttp import web
+
+from gateway.client import Client, TransportName
+from gateway.config import Settings
+from tests.integration.processes import CHECKOUT, Server, Wire, program
+from tests.integration.servers import running, simulator_process
+from tests.transports.viewers import PATIENCE, Shown, SseViewer, Viewer, WebSocketViewer
+
+SHIPPED = CHECKOUT / "deploy" / "nginx" / "dualstream.conf"
+TRANSPORTS: Mapping[str, type[Viewer]] = {"sse": SseViewer, "websocket": WebSocketViewer}
+HELD_BACK = 1.5
+"""Seconds after which what has not come is taken as held back; it would not come in an hour."""
+
+WORDS = ["Each ", "word ", "by ", "itself, ", "một ", "từ ", "một ", "🌊."]
+MESSAGES = [{"role": "user", "content": "Hello"}]
+LONG: Shown = {"messages": MESSAGES, "model": "sim?ttft=0&speed=200&length=1000000"}
+SILENT: Shown = {"messages": MESSAGES, "model": "sim?ttft=3600000"}
+BRIEF: Shown = {"messages": MESSAGES, "model": "sim-instant?length=20"}
+PROMPTED: Shown = {"messages": MESSAGES, "model": "prompted"}
+BUFFERING = {"proxy_buffering off;": "proxy_buffering on;"}
+DEAF_AND_BUFFERING = {"proxy_buffering off;": "proxy_buffering on; proxy_ignore_headers X-Accel-Buffering;"}
+COMPRESSING = {"gzip off;": "gzip on;"}
+
+# Around ours, what a careless administrator may have set for all servers.
+NGINX_CONF = """
+{user}
+daemon off;
+pid {folder}/nginx.pid;
+error_log stderr notice;
+worker_processes 2;
+worker_rlimit_nofile 8192;
+events {{ worker_connections 4096; }}
+http {{
+    client_body_temp_path {folder}/body;
+    proxy_temp_path {folder}/proxy;
+    fastcgi_temp_path {folder}/fastcgi;
+    uwsgi_temp_path {folder}/uwsgi;
+    scgi_temp_path {folder}/scgi;
+    gzip on;
+    gzip_types *;
+    gzip_proxied any;
+    gzip_min_length 0;
+    include {folder}/dualstream.conf;
+}}
+"""
+
+
+class Nginx(Server):
+    """A running nginx; its folder holds all that it reads and writes."""
+
+    folder: Path
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "dualstream.log"
+
+    def reload(self) -> None:
+        os.kill(int((self.folder / "nginx.pid").read_text()), signal.SIGHUP)
+
+
+@contextmanager
+def nginx_before(*gateways: str, folder: Path, changes: Mapping[str, str] | None = None) -> Iterator[Nginx]:
+    """Run nginx with the shipped configuration before gateways."""
+    binary = program("nginx", "/usr/sbin/nginx")
+    folder.mkdir()
+    port = _free_port()
+    servers = " ".join(f"server {urlsplit(gateway).netloc};" for gateway in gateways)
+    ours = {
+        "server 127.0.0.1:8080;": servers,
+        "listen 80;": f"listen 127.0.0.1:{port};",
+        "/var/log/nginx/": f"{folder}/",
+    }
+    text = SHIPPED.read_text("utf-8")
+    for found, put in {**ours, **(changes or {})}.items():
+        assert found in text
+        text = text.replace(found, put)
+    (folder / "dualstream.conf").write_text(text, "utf-8")
+    # Started by root it would give its work to a user who may not enter our folder.
+    user = "" if os.geteuid() else f"user {pwd.getpwuid(0).pw_name};"
+    (folder / "nginx.conf").write_text(NGINX_CONF.format(user=user, folder=folder))
+    server = Nginx([binary, "-e", "stderr", "-p", str(folder), "-c", str(folder / "nginx.conf")], os.environ)
+    try:
+        server.url, server.folder = f"http://127.0.0.1:{port}", folder
+        server.wait_for("start worker process ")
+        yield server
+    finally:
+        server.end()
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port: int = listening.getsockname()[1]
+    return port
+
+
+@contextmanager
+def gateway_before(upstream: str, **settings: object) -> Iterator[str]:
+    """Run a gateway that knows its nginx and has no limits of its own."""
+    chosen = {"max_concurrent": 0, "rate_limit_per_minute": 0, "trusted_proxies": "127.0.0.1", "grace": 60, **settings}
+    environment = {f"DUALSTREAM_{name.upper()}": str(value) for name, value in chosen.items()}
+    with running("serve", "--port", "0", "--upstream", upstream, environment=environment) as (_, address):
+        yield address
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[str]:
+    program("nginx", "/usr/sbin/nginx")
+    with simulator_process() as base_url:
+        yield base_url
+
+
+@pytest.fixture(scope="module")
+def behind(upstream: str) -> Iterator[str]:
+    """The gateway behind nginx, at its own address."""
+    with gateway_before(upstream) as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def nginx(behind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
+    with nginx_before(behind, folder=tmp_path_factory.mktemp("shipped") / "nginx") as server:
+        yield server
+
+
+@asynccontextmanager
+async def session(url: str, address: str = "127.0.0.1") -> AsyncIterator[aiohttp.ClientSession]:
+    connector = aiohttp.TCPConnector(limit=0, local_addr=(address, 0))
+    async with aiohttp.ClientSession(base_url=url, connector=connector) as http:
+        yield http
+
+
+@pytest.fixture
+async def http(nginx: Nginx) -> AsyncIterator[aiohttp.ClientSession]:
+    """A client of nginx."""
+    async with session(nginx.url) as http:
+        yield http
+
+
+@asynccontextmanager
+async def viewing(transport: str, url: str, address: str = "127.0.0.1") -> AsyncIterator[Viewer]:
+    """Give a viewer with connections of its own, which it leaves in the end."""
+    async with session(url, address) as http:
+        viewer = TRANSPORTS[transport](http)
+        try:
+            yield viewer
+        finally:
+            if viewer.generation_id:
+                await viewer.leave()
+
+
+@pytest.fixture(params=TRANSPORTS)
+async def viewer(request: pytest.FixtureRequest, nginx: Nginx) -> AsyncIterator[Viewer]:
+    async with viewing(request.param, nginx.url) as viewer:
+        yield viewer
+
+
+async def get(url: str) -> Shown:
+    async with aiohttp.ClientSession() as http, http.get(url) as response:
+        answer: Shown = await response.json()
+        return answer
+
+
+async def hang_ups(upstream: str) -> int:
+    async with aiohttp.ClientSession() as http, http.get(f"{upstream.removesuffix('/v1')}/closes") as response:
+        return len(await response.json())
+
+
+async def until_hung_up(upstream: str, before: int) -> None:
+    """Wait until the provider has noticed that one more connection to it was closed."""
+    async with asyncio.timeout(PATIENCE):
+        while await hang_ups(upstream) == before:
+            await asyncio.sleep(0.01)
+
+
+async def last_event(behind: str, generation_id: str) -> Shown:
+    """Ask the gateway itself how a generation ended."""
+    async with viewing("sse", behind) as witness:
+        await witness.attach(generation_id, 0)
+        return (await witness.to_end())[-1]
+
+
+class Provider:
+    """An OpenAI-compatible provider that says a word when it is told to, and not before."""
+
+    def __init__(self) -> None:
+        self.said = 0
+        self._words: asyncio.Queue[str | None] = asyncio.Queue()
+
+    def say(self, word: str) -> None:
+        self.said += 1
+        self._words.put_nowait(word)
+
+    def end(self) -> None:
+        self._words.put_nowait(None)
+
+    @asynccontextmanager
+    async def listening(self) -> AsyncIterator[str]:
+        app = web.Application()
+        app.router.add_post("/v1/chat/completions", self._answer)
+        runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=1)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, "127.0.0.1", 0).start()
+            yield f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
+        finally:
+            await runner.cleanup()
+
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        await request.read()
+        response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await response.prepare(request)
+        while (word := await self._words.get()) is not None:
+            await response.write(_data(word, None))
+        await response.write(_data(None, "stop") + b"data: [DONE]\n\n")
+        return response
+
+
+def _data(word: str | None, reason: str | None) -> bytes:
+    delta = {} if word is None else {"content": word}
+    choice = {"index": 0, "delta": delta, "finish_reason": reason}
+    chunk = {"id": "c", "object": "chat.completion.chunk", "created": 0, "model": "m", "choices": [choice]}
+    return b"data: %b\n\n" % orjson.dumps(chunk)
+
+
+@asynccontextmanager
+async def word_by_word(folder: Path, changes: Mapping[str, str]) -> AsyncIterator[tuple[Provider, str, str]]:
+    """Give a provider to be prompted, and the addresses of the gateway before it and of the nginx before that."""
+    provider = Provider()
+    async with provider.listening() as upstream:
+        with gateway_before(upstream) as gateway, nginx_before(gateway, folder=folder, changes=changes) as nginx:
+            yield provider, gateway, nginx.url
+
+
+async def each_word_arrives(viewer: Viewer, provider: Provider, gateway: str) -> None:
+    """See each word before the next one is said: whatever holds back even one stops this for ever."""
+    async with asyncio.timeout(PATIENCE):
+        await viewer.start(PROMPTED)
+    for number, word in enumerate(WORDS, start=1):
+        provider.say(word)
+        assert (await viewer.until("chunk"))["content"] == word
+        snapshot = await get(f"{gateway}/api/generations/{viewer.generation_id}")
+        assert (snapshot["state"], snapshot["text"]) == ("streaming", "".join(WORDS[:number]))
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_each_word_arrives_before_the_next_is_said(transport: str, tmp_path: Path) -> None:
+    async with word_by_word(tmp_path / "nginx", {}) as (provider, gateway, url), viewing(transport, url) as viewer:
+        await each_word_arrives(viewer, provider, gateway)
+        provider.end()
+        assert (await viewer.to_end())[-1]["type"] == "complete"
+        assert viewer.text == "".join(WORDS)
+
+
+async def test_the_gateways_own_header_is_enough(tmp_path: Path) -> None:
+    changes = {**BUFFERING, **COMPRESSING}
+    async with word_by_word(tmp_path / "nginx", changes) as (provider, gateway, url), viewing("sse", url) as viewer:
+        await each_word_arrives(viewer, provider, gateway)
+
+
+async def test_what_is_held_back_is_seen(tmp_path: Path) -> None:
+    changes = {**DEAF_AND_BUFFERING, **COMPRESSING}
+    async with word_by_word(tmp_path / "nginx", changes) as (provider, gateway, url), viewing("sse", url) as viewer:
+        checking = asyncio.create_task(each_word_arrives(viewer, provider, gateway))
+        await asyncio.wait({checking}, timeout=HELD_BACK)
+        assert provider.said <= 1, "it waits for the first word, if not for the head of the answer"
+        provider.end()
+        with pytest.raises(AssertionError):
+            await checking
+
+
+@pytest.mark.parametrize(("changes", "held_back"), [({}, False), (DEAF_AND_BUFFERING, True)])
+async def test_a_body_without_chunks_is_held_back_only_with_buffering(
+    changes: Mapping[str, str], held_back: bool, tmp_path: Path
+) -> None:
+    said: asyncio.Queue[bytes] = asyncio.Queue()
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n")
+        while piece := await said.get():
+            writer.write(piece)
+        writer.close()
+
+    async def each_arrives(http: aiohttp.ClientSession) -> None:
+        async with http.get("/api/words") as response:
+            for word in WORDS:
+                said.put_nowait(word.encode())
+                assert await response.content.readany() == word.encode()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+        address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        with nginx_before(address, folder=tmp_path / "nginx", changes=changes) as nginx:
+            async with session(nginx.url) as http:
+                checking = asyncio.create_task(each_arrives(http))
+                done, _ = await asyncio.wait({checking}, timeout=HELD_BACK if held_back else PATIENCE)
+                assert bool(done) is not held_back
+                said.put_nowait(b"")
+                if held_back:
+                    checking.cancel()
+                await asyncio.gather(checking, return_exceptions=held_back)
+
+
+@pytest.fixture(scope="module")
+def beating(upstream: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
+    """An nginx before a gateway with a quick pulse."""
+    folder = tmp_path_factory.mktemp("beating") / "nginx"
+    with gateway_before(upstream, heartbeat=0.4) as gateway, nginx_before(gateway, folder=folder) as nginx:
+        yield nginx
+
+
+async def test_heartbeats_pass_before_the_first_token_over_sse(beating: Nginx) -> None:
+    async with (
+        asyncio.timeout(PATIENCE),
+        session(beating.url) as http,
+        http.post("/api/chat/stream", json=SILENT) as response,
+    ):
+        read = b""
+        while read.count(b": hb\n") < 3:
+            read += await response.content.readany()
+        assert b"chunk" not in read
+
+
+async def test_pings_pass_before_the_first_token_over_websocket_and_pongs_come_back(beating: Nginx) -> None:
+    async with (
+        asyncio.timeout(PATIENCE),
+        session(beating.url) as http,
+        http.ws_connect("/api/ws", protocols=["dualstream.v1"], autoping=False) as socket,
+    ):
+        await socket.send_json({"type": "start", **SILENT})
+        # The gateway gives up a client that leaves a ping unanswered.
+        for _ in range(4):
+            while (message := await socket.receive()).type is aiohttp.WSMsgType.TEXT:
+                assert orjson.loads(message.data)["type"] in {"accepted", "start"}
+            assert message.type is aiohttp.WSMsgType.PING
+            await socket.pong(message.data)
+
+
+def test_silence_is_allowed_for_several_heartbeats_and_bodies_above_our_limit() -> None:
+    text = SHIPPED.read_text("utf-8")
+    for name in ("proxy_read_timeout", "proxy_send_timeout", "send_timeout"):
+        found = re.findall(rf"^ +{name} (\d+)s;$", text, re.MULTILINE)
+        assert len(found) == 2, "for SSE and for WebSocket"
+        assert all(int(seconds) >= 3 * Settings().heartbeat for seconds in found)
+    (megabytes,) = re.findall(r"client_max_body_size (\d+)m;", text)
+    assert int(megabytes) << 20 > Settings().max_body_bytes
+
+
+@pytest.mark.parametrize(("body", "seen"), [(LONG, "chunk"), (SILENT, "start")])
+async def test_a_client_that_leaves_is_gone_for_the_provider_too(
+    viewer: Viewer, body: Shown, seen: str, upstream: str, behind: str
+) -> None:
+    before = await hang_ups(upstream)
+    await viewer.start({**body, "options": {"on_disconnect": "cancel"}})
+    await viewer.until(seen)
+    await viewer.leave()
+    await until_hung_up(upstream, before)
+    ended = await last_event(behind, viewer.generation_id)
+    assert (ended["type"], ended["by"]) == ("interrupted", "disconnect")
+
+
+@pytest.mark.parametrize("first", TRANSPORTS)
+@pytest.mark.parametrize("second", TRANSPORTS)
+async def test_what_a_reset_cut_is_resumed_to_the_last_character(
+    first: str, second: str, nginx: Nginx, upstream: str
+) -> None:
+    model = f"sim?ttft=0&speed=300&length=400&language=vietnamese&seed={len(first) * 10 + len(second)}"
+    with Wire(nginx.url) as wire:
+        async with viewing(first, wire.url) as before:
+            await before.start({"messages": MESSAGES, "model": model})
+            while len(before.text) < 100:
+                await before.until("chunk")
+            assert wire.cut() == 1
+    async with viewing(second, nginx.url) as after:
+        await after.attach(before.generation_id, int(str(before.seen[-1]["seq"])))
+        assert (await after.to_end())[-1]["type"] == "complete"
+    assert before.text + after.text == await whole_text(upstream, model)
+
+
+async def whole_text(upstream: str, model: str) -> str:
+    """Ask the simulator itself, in one piece, what it says."""
+    body = {"messages": MESSAGES, "model": f"{model}&speed=0&ttft=0"}
+    async with aiohttp.ClientSession() as http, http.post(f"{upstream}/chat/completions", json=body) as response:
+        text: str = (await response.json())["choices"][0]["message"]["content"]
+        return text
+
+
+async def test_an_interrupt_reaches_the_provider(viewer: Viewer, upstream: str) -> None:
+    before = await hang_ups(upstream)
+    await viewer.start(LONG)
+    await viewer.until("chunk")
+    await viewer.interrupt(viewer.generation_id)
+    ended = (await viewer.to_end())[-1]
+    assert (ended["type"], ended["by"]) == ("interrupted", "client")
+    await until_hung_up(upstream, before)
+
+
+async def test_when_the_gateway_is_killed_no_body_ends_cleanly(upstream: str, tmp_path: Path) -> None:
+    with (
+        running("serve", "--port", "0", "--upstream", upstream) as (process, gateway),
+        nginx_before(gateway, folder=tmp_path / "nginx") as nginx,
+    ):
+        async with (
+            asyncio.timeout(PATIENCE),
+            session(nginx.url) as http,
+            http.post("/api/chat/stream", json=LONG) as response,
+            http.ws_connect("/api/ws") as socket,
+        ):
+            await response.content.readuntil(b'"chunk"')
+            await socket.send_json({"type": "start", **LONG})
+            while (await socket.receive_json())["type"] != "chunk":
+                pass
+            process.kill()
+            # What aiohttp raises where the last chunk of a chunked body is missing.
+            with pytest.raises(aiohttp.ClientPayloadError):
+                await response.read()
+            while (message := await socket.receive()).type is aiohttp.WSMsgType.TEXT:
+                pass
+            assert message.type is aiohttp.WSMsgType.CLOSED
+            assert socket.close_code == aiohttp.WSCloseCode.ABNORMAL_CLOSURE
+        nginx.wait_for("upstream prematurely closed connection")
+        await says_that_the_gateway_is_gone(nginx.url)
+
+
+async def says_that_the_gateway_is_gone(url: str) -> None:
+    async with session(url) as http:
+        async with http.post("/api/chat/stream", json=BRIEF) as response:
+            assert (response.status, response.headers["Retry-After"]) == (502, "2")
+            error = (await response.json())["error"]
+            assert (error["code"], error["retryable"]) == ("network_error", True)
+        # An EventSource that is told anything but 200 never comes back.
+        async with http.get("/api/chat/stream?prompt=Hello", headers={"Accept": "text/event-stream"}) as response:
+            assert (response.status, response.content_type) == (200, "text/event-stream")
+            retry, name, data, *_ = (await response.text()).split("\n")
+            assert (retry, name) == ("retry: 2000", "event: error")
+            assert orjson.loads(data.removeprefix("data: "))["retryable"] is True
+
+
+async def test_a_body_of_the_largest_size_passes(http: aiohttp.ClientSession) -> None:
+    frame = orjson.dumps({**BRIEF, "messages": [{"role": "user", "content": ""}]})
+    body = frame.replace(b'"content":""', b'"content":"%b"' % (b"x" * (Settings().max_body_bytes - len(frame))))
+    assert len(body) == Settings().max_body_bytes
+    async with http.post(
+        "/api/chat/stream", data=BytesIO(body), headers={"Content-Type": "application/json"}
+    ) as response:
+        assert response.status == 200
+        assert b"event: complete" in await response.read()
+
+
+@pytest.mark.parametrize(
+    ("size", "said"),
+    [
+        (Settings().max_body_bytes + 1, "The body is larger than 4194304 bytes."),
+        (9 << 20, "The body is far too large."),
+    ],
+)
+async def test_a_body_that_is_too_large_is_refused_in_our_words_before_it_is_sent(
+    size: int, said: str, nginx: Nginx
+) -> None:
+    address = urlsplit(nginx.url)
+    async with asyncio.timeout(PATIENCE):
+        reader, writer = await asyncio.open_connection(address.hostname, address.port)
+        head = f"POST /api/chat/stream HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {size}"
+        writer.write(f'{head}\r\n\r\n{{"messages": [{{"role": "'.encode())
+        answer = await reader.readuntil(b"}}")
+        writer.close()
+        await writer.wait_closed()
+    status, body = answer.split(b"\r\n", 1)[0], answer.rpartition(b"\r\n\r\n")[2]
+    assert status == b"HTTP/1.1 413 Request Entity Too Large"
+    error = orjson.loads(body)["error"]
+    assert (error["code"], error["message"], error["retryable"]) == ("invalid_request", said, False)
+
+
+async def test_the_end_answers_204(http: aiohttp.ClientSession) -> None:
+    viewer = SseViewer(http)
+    await viewer.start(BRIEF)
+    last = (await viewer.to_end())[-1]["seq"]
+    headers = {"Last-Event-ID": f"{viewer.generation_id}:{last}", "Accept": "text/event-stream"}
+    for path in (f"/api/generations/{viewer.generation_id}/events", "/api/chat/stream?prompt=Hello"):
+        async with http.get(path, headers=headers) as response:
+            assert (response.status, await response.read()) == (204, b"")
+
+
+async def test_headers_pass_and_nothing_is_compressed_but_the_page(http: aiohttp.ClientSession) -> None:
+    headers = {"Accept": "text/event-stream", "Accept-Encoding": "gzip", "X-Request-ID": "my-request"}
+    query = {"prompt": "Hello", "model": "sim-instant"}
+    async with http.get("/api/chat/stream", params=query, headers=headers) as response:
+        await response.read()
+        assert "Content-Encoding" not in response.headers
+        assert response.headers["Content-Type"] == "text/event-stream"
+        assert response.headers["Cache-Control"] == "no-cache, no-transform"
+        assert response.headers["X-Accel-Buffering"] == "no"
+        assert response.headers["Transfer-Encoding"] == "chunked"
+        assert response.headers["X-Request-ID"] == "my-request"
+        assert response.headers["X-Generation-ID"].startswith("g_")
+    async with http.get("/", headers={"Accept-Encoding": "gzip"}) as response:
+        assert response.headers["Content-Encoding"] == "gzip"
+        assert "script-src 'self'" in response.headers["Content-Security-Policy"]
+
+
+async def test_the_log_names_requests_and_generations_and_holds_no_prompt(
+    http: aiohttp.ClientSession, nginx: Nginx
+) -> None:
+    # Longer than a line that nginx takes as it comes.
+    query = {"prompt": "secret " * 3000, "model": "sim-instant"}
+    async with http.get("/api/chat/stream", params=query, headers={"Accept": "text/event-stream"}) as response:
+        assert response.status == 200
+        assert b"event: complete" in await response.read()
+    named = f"request={response.headers['X-Request-ID']} generation={response.headers['X-Generation-ID']}"
+    log = nginx.log
+    async with asyncio.timeout(PATIENCE):
+        while named not in log.read_text():
+            await asyncio.sleep(0.01)
+    assert "secret" not in log.read_text()
+
+
+async def test_our_own_page_is_let_in_whatever_the_port_and_foreign_ones_are_not(
+    http: aiohttp.ClientSession, nginx: Nginx
+) -> None:
+    async with http.ws_connect("/api/ws", origin=nginx.url) as socket:
+        await socket.send_json({"type": "ping"})
+        assert (await socket.receive_json())["type"] == "pong"
+    async with http.ws_connect("/api/ws", origin="https://elsewhere.example") as socket:
+        assert (await socket.receive()).type is aiohttp.WSMsgType.CLOSE
+        assert socket.close_code == 4403
+
+
+async def test_each_client_has_limits_of_its_own_and_can_not_say_that_it_is_another(
+    upstream: str, tmp_path: Path
+) -> None:
+    with (
+        gateway_before(upstream, rate_limit_per_minute=1, rate_limit_burst=1) as gateway,
+        nginx_before(gateway, folder=tmp_path / "nginx") as nginx,
+    ):
+        seen = []
+        for address, claimed in [("127.0.0.2", ""), ("127.0.0.2", "127.0.0.4"), ("127.0.0.3", "")]:
+            headers = {"X-Forwarded-For": claimed} if claimed else {}
+            async with (
+                session(nginx.url, address) as http,
+                http.post("/api/chat/stream", json=BRIEF, headers=headers) as response,
+            ):
+                await response.read()
+                seen.append(response.status)
+        assert seen == [200, 429, 200]
+
+
+@pytest.mark.parametrize("transport", ["sse", "ws"])
+async def test_two_hundred_at_once_are_whole(transport: TransportName, nginx: Nginx, upstream: str) -> None:
+    models = [f"sim?ttft=50&speed=200&length={200 + 10 * seed}&seed={seed}&language=emoji" for seed in range(10)]
+    expected = {model: await whole_text(upstream, model) for model in models}
+
+    async def one(client: Client, model: str) -> bool:
+        answer = await client.start("Hello", model=model)
+        async for _ in answer:
+            pass
+        assert answer.terminal is not None
+        assert (answer.terminal.type, answer.attachments) == ("complete", 0)
+        return answer.text == expected[model]
+
+    async with Client(nginx.url, transport=transport) as client:
+        assert all(await asyncio.gather(*(one(client, models[number % 10]) for number in range(200))))
+
+
+async def test_a_reload_of_nginx_cuts_nobody(viewer: Viewer, nginx: Nginx, upstream: str) -> None:
+    model = "sim?ttft=0&speed=300&length=400&seed=7"
+    await viewer.start({"messages": MESSAGES, "model": model})
+    await viewer.until("chunk")
+    before = nginx.output.count("reconfiguring")
+    nginx.reload()
+    nginx.wait_for(f"(?s)(reconfiguring.*){{{before + 1}}}gracefully shutting down")
+    assert (await viewer.to_end())[-1]["type"] == "complete"
+    assert viewer.text == await whole_text(upstream, model)
+
+
+async def test_with_several_gateways_a_client_comes_back_to_its_own(upstream: str, tmp_path: Path) -> None:
+    sticky = {"# hash $remote_addr consistent;": "hash $remote_addr consistent;"}
+    with (
+        gateway_before(upstream) as one,
+        gateway_before(upstream) as other,
+        nginx_before(one, other, folder=tmp_path / "nginx", changes=sticky) as nginx,
+    ):
+        for host in range(1, 21):
+            address = f"127.0.1.{host}"
+            async with (
+                viewing("sse", nginx.url, address) as first,
+                viewing("websocket", nginx.url, address) as second,
+            ):
+                await first.start(BRIEF)
+                await second.attach(first.generation_id, 0)
+                assert (await second.to_end())[-1]["type"] == "complete"
+        started = [(await get(f"{gateway}/api/stats"))["started"] for gateway in (one, other)]
+        assert sum(map(int, map(str, started))) == 20
+        assert 0 not in started
+
+
+async def test_twenty_streams_share_one_connection_of_http_2(behind: str, tmp_path: Path) -> None:
+    curl, openssl = program("curl"), program("openssl")
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+    files = ["-keyout", str(key), "-out", str(certificate)]
+    await run(
+        openssl, "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", *files, *subject
+    )
+    port = _free_port()
+    tls = {
+        "# listen 443 ssl http2;": f"listen 127.0.0.1:{port} ssl http2;",
+        "# ssl_certificate     /etc/ssl/certs/dualstream.pem;": f"ssl_certificate {certificate};",
+        "# ssl_certificate_key /etc/ssl/private/dualstream.key;": f"ssl_certificate_key {key};",
+        "# ssl_protocols ": "ssl_protocols ",
+        "# ssl_session_cache ": "ssl_session_cache ",
+    }
+    with nginx_before(behind, folder=tmp_path / "nginx", changes=tls) as nginx:
+        url = f"https://127.0.0.1:{port}/api/chat/stream?prompt=[1-20]&model=sim-gpt-4.1%3Flength=50"
+        head = ["-H", "Accept: text/event-stream", "--cacert", str(certificate)]
+        said = await run(curl, "-sS", "-N", "--http2", "-Z", "--parallel-max", "20", "-m", "20", *head, url)
+        assert said.count(b"event: complete") == 20
+        logged = re.findall(r'"GET /api/chat/stream (\S+)" 200 .*connection=(\d+)', nginx.log.read_text())
+        assert len(logged) == 20
+        assert {protocol for protocol, _ in logged} == {"HTTP/2.0"}
+        assert len({connection for _, connection in logged}) == 1
+
+
+async def run(*command: str) -> bytes:
+    process = await asyncio.create_subprocess_exec(*command, stdout=-1, stderr=-1)
+    async with asyncio.timeout(30):
+        said, complained = await process.communicate()
+    assert process.returncode == 0, complained
+    return said

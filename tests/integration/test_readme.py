@@ -1,0 +1,101 @@
+"""The README's commands and clients, run as they stand there."""
+
+import re
+import shlex
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.integration.browser import Page, until
+from tests.integration.processes import Server, program
+
+README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
+HERE = "http://127.0.0.1:8080"
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+def test_the_curl_streams_an_answer(plain_gateway: Server) -> None:
+    (command,) = [block for block in blocks("sh") if block.startswith("curl")]
+    program("curl")
+    done = subprocess.run(
+        shlex.split(command.replace(HERE, plain_gateway.url)), capture_output=True, text=True, check=True, timeout=60
+    )
+    assert 'data: {"type":"accepted"' in done.stdout
+    assert "event: complete" in done.stdout
+
+
+@pytest.mark.parametrize(("name", "ends"), [("new EventSource", "complete"), ("new WebSocket", "interrupted")])
+def test_the_ten_line_clients(open_page: Callable[[str], Page], plain_gateway: Server, name: str, ends: str) -> None:
+    (client,) = [block for block in blocks("js") if name in block]
+    assert len(client.strip().splitlines()) == 10
+    page = open_page(plain_gateway.url)
+    before = page.run("return performance.getEntriesByType('resource').length")
+    assert before is not None
+    page.run(client)
+    shown = "return document.body.textContent"
+    until(lambda: page.run(shown).startswith("You asked"), lambda: page.run(shown))
+    # The EventSource client shows the whole answer, the WebSocket client stops it after a second.
+    length = 600 if ends == "complete" else 0
+    settled: list[str] = []
+
+    def still() -> bool:
+        settled.append(page.run(shown))
+        return len(settled) > 50 and len(set(settled[-50:])) == 1
+
+    until(still, lambda: settled[-1])
+    assert len(settled[-1]) == length if length else 0 < len(settled[-1]) < 600
+
+
+def test_the_module_in_a_page(open_page: Callable[[str], Page], plain_gateway: Server) -> None:
+    (example,) = [block for block in blocks("js") if "/static/dualstream.js" in block]
+    page = open_page(plain_gateway.url)
+    line, _, rest = example.partition("\n")
+    assert line.startswith("import { Dualstream } from")
+    page.run(
+        "document.body.replaceChildren(...['output', 'stop'].map((id) => "
+        "Object.assign(document.createElement('p'), { id })));"
+        "const output = document.getElementById('output'), stopButton = document.getElementById('stop');"
+        f"import('/static/dualstream.js').then(async ({{ Dualstream }}) => {{ {rest} }});"
+    )
+    shown = "return document.getElementById('output').textContent"
+    until(lambda: len(page.run(shown)) > 50, lambda: page.run(shown))
+    page.run("document.getElementById('stop').onclick()")
+    until(lambda: _interrupted(plain_gateway), lambda: page.run(shown))
+    assert len(page.run(shown)) < 600
+
+
+def _interrupted(gateway: Server) -> bool:
+    done = subprocess.run(
+        [program("curl"), "-s", f"{gateway.url}/api/stats"], capture_output=True, text=True, check=True, timeout=60
+    )
+    return '"running":0' in done.stdout
+
+
+def test_the_python_client(plain_gateway: Server) -> None:
+    (example,) = blocks("python")
+    lines = "\n".join(f"    {line}" for line in example.replace(HERE, plain_gateway.url).splitlines())
+    script = f"import asyncio\n\n\nasync def main():\n{lines}\n\n\nasyncio.run(main())\n"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
+    assert "Accepted(" in done.stdout
+    assert "Complete(" in done.stdout
+
+
+def test_the_terminal_client(plain_gateway: Server) -> None:
+    (commands,) = [block for block in blocks("sh") if "chat --transport ws" in block]
+    (line,) = [line for line in commands.splitlines() if "--transport ws" in line]
+    words = shlex.split(line)
+    assert words[0] == ".venv/bin/dualstream"
+    done = subprocess.run(
+        [sys.executable, "-m", "gateway", *words[1:], "--url", plain_gateway.url],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout.startswith("You asked: “Why is the sky blue?”")
