@@ -1,6 +1,6 @@
 # One word each; bare `make` lists them. Each does its own set-up.
 .DEFAULT_GOAL := help
-.PHONY: help run run-local test lint format types coverage measure screenshot clean
+.PHONY: help run run-local test lint format types coverage measure faults soak screenshot clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -8,6 +8,8 @@ BIN := $(VENV)/bin
 HOST ?= 127.0.0.1
 PORT ?= 8080
 MODEL_PORT ?= 8081
+SOAK_SEED ?= 1
+SOAK_SECONDS ?= 600
 # What the integration tests need beside Python packages: command, Debian package.
 PROGRAMS := chromium:chromium chromedriver:chromium-driver nginx:nginx curl:curl openssl:openssl
 
@@ -50,6 +52,12 @@ coverage: $(VENV)/test programs ## run all tests and show what they did not reac
 
 measure: $(VENV)/test ## measure interrupts, memory and a thousand streams on this machine
 	$(BIN)/python -m tests.integration.measure
+
+faults: $(VENV)/test ## make everything go wrong, and write docs/reliability.md
+	$(BIN)/python -m tests.integration.faults
+
+soak: $(VENV)/test ## everything at random for SOAK_SECONDS (600), by SOAK_SEED; figures go into docs/reliability.md
+	$(BIN)/python -m tests.integration.soak --seconds $(SOAK_SECONDS) --seed $(SOAK_SEED) --write
 
 screenshot: $(VENV)/test programs ## make the picture of the demo page anew
 	$(BIN)/python -m tests.integration.screenshot docs/images/demo.png

@@ -65,8 +65,9 @@ class Line:
             return
         closed = protocol.closed
         below = transport.get_extra_info("socket")
-        with suppress(OSError):  # it may be closed already
-            below.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+        if below is not None and below.fileno() >= 0:  # else it is closed already
+            with suppress(OSError):
+                below.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
         protocol.abort()
         transport.abort()
         if response is not None:

@@ -4,12 +4,12 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from selenium.webdriver import Chrome
 
-from tests.integration.browser import Page, until
+from tests.integration.browser import until
 from tests.integration.processes import Server, program
 
 README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
@@ -31,43 +31,41 @@ def test_the_curl_streams_an_answer(plain_gateway: Server) -> None:
 
 
 @pytest.mark.parametrize(("name", "ends"), [("new EventSource", "complete"), ("new WebSocket", "interrupted")])
-def test_the_ten_line_clients(open_page: Callable[[str], Page], plain_gateway: Server, name: str, ends: str) -> None:
+def test_the_ten_line_clients(driver: Chrome, plain_gateway: Server, name: str, ends: str) -> None:
     (client,) = [block for block in blocks("js") if name in block]
     assert len(client.strip().splitlines()) == 10
-    page = open_page(plain_gateway.url)
-    before = page.run("return performance.getEntriesByType('resource').length")
-    assert before is not None
-    page.run(client)
+    driver.get(plain_gateway.url)
+    driver.execute_script(client)
     shown = "return document.body.textContent"
-    until(lambda: page.run(shown).startswith("You asked"), lambda: page.run(shown))
+    until(lambda: driver.execute_script(shown).startswith("You asked"), lambda: driver.execute_script(shown))
     # The EventSource client shows the whole answer, the WebSocket client stops it after a second.
     length = 600 if ends == "complete" else 0
     settled: list[str] = []
 
     def still() -> bool:
-        settled.append(page.run(shown))
+        settled.append(driver.execute_script(shown))
         return len(settled) > 50 and len(set(settled[-50:])) == 1
 
     until(still, lambda: settled[-1])
     assert len(settled[-1]) == length if length else 0 < len(settled[-1]) < 600
 
 
-def test_the_module_in_a_page(open_page: Callable[[str], Page], plain_gateway: Server) -> None:
+def test_the_module_in_a_page(driver: Chrome, plain_gateway: Server) -> None:
     (example,) = [block for block in blocks("js") if "/static/dualstream.js" in block]
-    page = open_page(plain_gateway.url)
+    driver.get(plain_gateway.url)
     line, _, rest = example.partition("\n")
     assert line.startswith("import { Dualstream } from")
-    page.run(
+    driver.execute_script(
         "document.body.replaceChildren(...['output', 'stop'].map((id) => "
         "Object.assign(document.createElement('p'), { id })));"
         "const output = document.getElementById('output'), stopButton = document.getElementById('stop');"
         f"import('/static/dualstream.js').then(async ({{ Dualstream }}) => {{ {rest} }});"
     )
     shown = "return document.getElementById('output').textContent"
-    until(lambda: len(page.run(shown)) > 50, lambda: page.run(shown))
-    page.run("document.getElementById('stop').onclick()")
-    until(lambda: _interrupted(plain_gateway), lambda: page.run(shown))
-    assert len(page.run(shown)) < 600
+    until(lambda: len(driver.execute_script(shown)) > 50, lambda: driver.execute_script(shown))
+    driver.execute_script("document.getElementById('stop').onclick()")
+    until(lambda: _interrupted(plain_gateway), lambda: driver.execute_script(shown))
+    assert len(driver.execute_script(shown)) < 600
 
 
 def _interrupted(gateway: Server) -> bool:
