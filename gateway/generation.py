@@ -82,9 +82,9 @@ class _Counts:
 class Generation:
     """A generation from `accepted` to its one terminal event.
 
-    Times are seconds of one clock. `output_limit` bounds the content in UTF-8 bytes, with 64 more
-    for each change of their kind. What a client may not do
-    raises `Refused`; a call that can't happen in a state, by the table, raises `AssertionError`.
+    Times are seconds of one clock. `output_limit` bounds the content in UTF-8 bytes, counting 64 more for each event
+    that can't be joined with the one before it. What a client may not do raises `Refused`; a call that can't happen in
+    a state, by the table, raises `AssertionError`.
     """
 
     id: str
@@ -100,7 +100,6 @@ class Generation:
     attempts: list[Attempt] = field(init=False, default_factory=list)
     notes: list[Feedback] = field(init=False, default_factory=list)
     ended_at: float | None = field(init=False, default=None)
-    last_content_at: float | None = field(init=False, default=None)
     _messages: list[Message] = field(init=False)
     _admitted_at: float | None = field(init=False, default=None)
     _first_content_at: float | None = field(init=False, default=None)
@@ -149,7 +148,6 @@ class Generation:
             return False
         if self._first_content_at is None:
             self._first_content_at = now
-        self.last_content_at = now
         if self.state is not State.STREAMING:
             self._move(Cause.CONTENT)
         room = self.output_limit - self._counts.size

@@ -153,7 +153,8 @@ class Pipeline:
                 async for parts in answer:
                     self._take(parts, attempt, self._watchdog)
                 self._settle(None, answered=True)
-                generation.finished(self._clock.now())
+                if not generation.state.over:  # as it is when the wait for the figures ended in the same turn
+                    generation.finished(self._clock.now())
         except Failed as failure:
             self._failure = failure
 
@@ -212,7 +213,7 @@ class Pipeline:
         """Look whether something has run out, and again when it would."""
         self._disarm()
         watchdog, now = self._watchdog, self._clock.now()
-        if watchdog is None:
+        if watchdog is None or self.generation.state.fenced:
             return
         failure = watchdog.verdict(now)
         if failure is not None:

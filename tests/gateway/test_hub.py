@@ -723,3 +723,16 @@ async def test_the_figures_are_json_also_after_refusals() -> None:
         with pytest.raises(Refused):
             it.start()
         assert orjson.loads(orjson.dumps(it.hub.stats()))["refused"] == {"queue_full": 1}
+
+
+async def test_the_last_read_and_the_end_of_the_wait_for_it_in_the_same_turn(caplog: pytest.LogCaptureFixture) -> None:
+    async with bench() as it:
+        generation = await it.streaming()
+        it.upstream.last.send(Finish("stop"))
+        await settle()
+        it.upstream.last.send(Usage(1, 1, "exact"))
+        it.upstream.last._parts.put_nowait(None)
+        it.clock.advance(5)
+        await settle()
+        assert end(generation).type == "complete"
+        assert "Traceback" not in caplog.text
