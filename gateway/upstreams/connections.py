@@ -85,8 +85,11 @@ _LINE: ContextVar[Line | None] = ContextVar("line", default=None)
 class LineConnector(aiohttp.TCPConnector):
     """A connector that tells a call which connection it got."""
 
-    def __init__(self, limits: ConnectionLimits) -> None:
-        super().__init__(limit=limits.connections, limit_per_host=0, keepalive_timeout=limits.keep_alive)
+    def __init__(self, limits: ConnectionLimits, *, keep: bool) -> None:
+        if keep:
+            super().__init__(limit=limits.connections, keepalive_timeout=limits.keep_alive)
+        else:
+            super().__init__(limit=limits.connections, force_close=True)
         self._served: WeakSet[ResponseHandler] = WeakSet()
 
     async def connect(self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout) -> Connection:

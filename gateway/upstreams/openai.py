@@ -35,7 +35,8 @@ class OpenAIUpstream:
         self.base_url = base_url
         self._api_key = api_key
         self._limits = limits or ConnectionLimits()
-        self._session: aiohttp.ClientSession | None = None
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}
+        """By whether their connections are kept for further calls."""
 
     @asynccontextmanager
     async def open(self, call: Call) -> AsyncIterator["OpenAIAnswer"]:
@@ -54,40 +55,46 @@ class OpenAIUpstream:
 
     async def close(self) -> None:
         """Close all connections."""
-        if self._session is not None:
-            await self._session.close()
+        for session in self._sessions.values():
+            await session.close()
 
     async def _post(self, body: bytes, line: Line) -> aiohttp.ClientResponse:
-        session = self._session or self._connect()
-        url = f"{self.base_url.rstrip('/')}/chat/completions"
-        while True:
-            try:
-                with line.dialling():
-                    # As a file it goes out in pieces: a large one at once would hold everybody up.
-                    line.response = await session.post(
-                        url, data=io.BytesIO(body), headers=self._headers(), allow_redirects=False
-                    )
-                    return line.response
-            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-                # A kept connection that its server had closed meanwhile, as llama.cpp does after each stream: no byte
-                # of an answer has come. Each such failure takes one stale connection out of the pool, so this ends
-                # with a fresh one.
-                if not line.kept:
-                    raise from_transport(error, opened=False) from error
-            except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+        try:
+            return await self._post_once(body, line, keep=True)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+            # A kept connection that its server had closed meanwhile, as llama.cpp does after each stream; or one whose
+            # server broke it for this call. Of neither has a byte of an answer come: ask once more, over a fresh one.
+            if not line.kept:
                 raise from_transport(error, opened=False) from error
+            await line.hang_up()
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise from_transport(error, opened=False) from error
+        try:
+            return await self._post_once(body, line, keep=False)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise from_transport(error, opened=False) from error
 
-    def _connect(self) -> aiohttp.ClientSession:
+    async def _post_once(self, body: bytes, line: Line, *, keep: bool) -> aiohttp.ClientResponse:
+        session = self._sessions.get(keep) or self._connect(keep=keep)
+        url = f"{self.base_url.rstrip('/')}/chat/completions"
+        with line.dialling():
+            # As a file it goes out in pieces: a large one at once would hold everybody up.
+            line.response = await session.post(
+                url, data=io.BytesIO(body), headers=self._headers(), allow_redirects=False
+            )
+        return line.response
+
+    def _connect(self, *, keep: bool) -> aiohttp.ClientSession:
         limits = self._limits
-        self._session = aiohttp.ClientSession(
-            connector=LineConnector(limits),
+        self._sessions[keep] = aiohttp.ClientSession(
+            connector=LineConnector(limits, keep=keep),
             # Only connecting is bounded here: how long an answer may take is the pipeline's business.
             timeout=aiohttp.ClientTimeout(
                 total=None, connect=None, sock_connect=limits.connect_timeout, sock_read=None
             ),
             cookie_jar=aiohttp.DummyCookieJar(),
         )
-        return self._session
+        return self._sessions[keep]
 
     def _headers(self) -> dict[str, str]:
         headers = {

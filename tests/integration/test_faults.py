@@ -257,7 +257,6 @@ async def test_a_failing_upstream_is_not_hammered() -> None:
     assert seen.deviations() == []
 
 
-@pytest.mark.xfail(strict=True, reason="each kept connection that breaks is replaced, and the call sent again, unseen")
 async def test_a_call_that_breaks_is_not_sent_again_over_each_kept_connection(simulator: str) -> None:
     """A server that dies while it works on a call breaks it as one does that had closed an idle connection."""
     kept = 8

@@ -309,7 +309,7 @@ async def test_a_kept_connection_that_the_server_closed_is_replaced_without_a_wo
         for _ in range(3):
             assert Chunk("Xin chào") in await read(upstream)
     assert closing.is_set()
-    assert len(requests) == 5
+    assert len(requests) == 4
 
 
 async def test_leaving_closes_the_socket_at_once_in_mid_stream_and_before_headers() -> None:
