@@ -112,6 +112,12 @@ export class SharedSocket {
       sink.named(generationId);
       sink.opened();
       this.#deliverEarly(generationId);
+      // Attached at the end of a finished generation: nothing more will come.
+      if (TERMINAL.has(ack.state) && fields.after === ack.seq) {
+        this.#readers.delete(generationId);
+        sink.ended(null);
+        this.release();
+      }
     };
     const failed = (error) => {
       if (this.#readers.get(generationId) === sink) this.#readers.delete(generationId);

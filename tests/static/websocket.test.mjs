@@ -67,6 +67,17 @@ test("a second reader of one generation gets a socket, and a position, of its ow
   client.close();
 });
 
+test("attached at the end of what is over, it ends", async () => {
+  const { client, sockets } = among({ transport: "websocket" });
+  const answer = client.attach("g_1", { after: 7, text: "all of it" });
+  const result = read(answer);
+  await flush();
+  await sockets[0].open();
+  await sockets[0].ack(sockets[0].command("attach"), { generation_id: "g_1", state: "complete", seq: 7 });
+  assert.equal((await result).error, null);
+  assert.deepEqual([answer.text, sockets[0].readyState], ["all of it", 3]);
+});
+
 test("a lost connection is made again with backoff, and resumed by attach", async () => {
   const { socket, sockets, answer, timers, result } = await started();
   await socket.say(on("g_1", 2, chunk("a")));
