@@ -33,7 +33,8 @@ What is promised, whatever goes wrong:
 - **One end.** Each generation ends in exactly one terminal event, the last of its log, the same on SSE and WebSocket.
   What a client saw, what either transport replays and what the snapshot says is the same text: no hole, nothing twice.
 - **No lie.** An answer that broke off is `error` with `partial: true`, never `complete`; a body without a terminal
-  event is never ended in order. A retry happens before the first content only, and is shown.
+  event is never ended in order. A retry happens before the first content only, and is shown. (One thing is not: a
+  kept connection that breaks before a byte of the answer has come is replaced by a fresh one, once for each attempt.)
 - **No loss.** What was taken before a fault stays readable on both transports; a cut connection resumes anywhere.
 - **No leak.** After each fault running, active, queued and viewers are back at 0, and standard error is silent.
 
