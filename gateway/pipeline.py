@@ -70,7 +70,7 @@ class Pipeline:
         self._failure: Failed | None = None
         self._first_call: float | None = None
         self._watchdog: Watchdog | None = None
-        self._admitted = self._settled = False
+        self._admitted = self._settled = self._probe = False
         self._moved = anyio.Event()
         self._ticket: Ticket = slots.request(principal, self._clock.now(), self._wake)
 
@@ -143,7 +143,7 @@ class Pipeline:
         call = Call(generation.model, attempt.messages, generation.request.options.for_provider())
         self._watchdog = Watchdog(self._policy.limits, self._first_call, now)
         try:
-            provider.breaker.admit(now)
+            self._probe = provider.breaker.admit(now)
             self._admitted, self._settled = True, False
             if attempt.number == 1:
                 provider.retry_budget.deposit()
@@ -228,7 +228,8 @@ class Pipeline:
     def _settle(self, failure: Failed | None, *, answered: bool = False) -> None:
         """Tell the breaker how the call went: at its first content, and again should it fail after that."""
         if self._admitted and (failure is not None or not self._settled):
-            self._provider.breaker.settle(failure, self._clock.now(), answered=answered)
+            probe = self._probe and not self._settled
+            self._provider.breaker.settle(failure, self._clock.now(), answered=answered, probe=probe)
             self._settled = True
 
     def _queue_timed_out(self) -> None:

@@ -1,8 +1,18 @@
 """The server's protocols, with bounds on what a client may do before our code sees anything of it."""
 
 import asyncio
+import socket
+import struct
+from contextlib import suppress
 from typing import Literal
 
+from uvicorn._types import (
+    ASGI3Application,
+    ASGIReceiveCallable,
+    ASGISendCallable,
+    ASGISendEvent,
+    Scope,
+)
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
@@ -14,6 +24,19 @@ REQUEST_SECONDS = 60.0
 
 PONG_BYTES = 64 * 1024
 """What may wait in the socket of a client that sends pings and does not read the answers."""
+
+
+RESET_ON_CLOSE = struct.pack("ii", 1, 0)
+"""SO_LINGER without time to linger: what is unsent is dropped (tcp(7))."""
+
+
+def reset(transport: asyncio.Transport) -> None:
+    """Reset a connection; the other end sees that it broke."""
+    below = transport.get_extra_info("socket")
+    if below is not None and below.fileno() >= 0:
+        with suppress(OSError):
+            below.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+    transport.abort()
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -70,6 +93,16 @@ class HttpProtocol(HttpToolsProtocol):
         self._arrived()
         super().handle_websocket_upgrade()
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
+        """Reset the connection of an answer that was left without its end: closing would wait for what is not read."""
+
+        async def answer(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
+            await app(scope, receive, send)
+            if cycle.response_started and not cycle.response_complete and not cycle.disconnected:
+                reset(self.transport)
+
+        super()._start_asgi_task(cycle, answer)
+
     def _begin(self) -> None:
         self._deadline = self.loop.call_later(REQUEST_SECONDS, self.transport.abort)
 
@@ -91,6 +124,12 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     """WebSocket with bounded answers to pings, and without a traceback for text that is not UTF-8."""
 
     curr_msg_data_type: Literal["text", "bytes"]
+
+    async def send(self, message: ASGISendEvent) -> None:
+        """Send, and let a close not wait behind what the client does not read."""
+        if message["type"] == "websocket.close":
+            self.writable.set()
+        await super().send(message)
 
     def handle_ping(self) -> None:
         """Answer, unless the answers are not read."""

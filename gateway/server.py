@@ -19,6 +19,9 @@ logger = logging.getLogger(__name__)
 PONG_SECONDS = 20.0
 """The least time a WebSocket client gets to answer a ping: it may be busy."""
 
+KERNEL_SECONDS = 15.0
+"""How much longer than we the kernel waits for a client that takes nothing in."""
+
 LINGER_SECONDS = 2
 """After the drain, how long viewers have to read what was written to them."""
 
@@ -27,7 +30,7 @@ def serve(settings: Settings) -> int:
     """Serve until a signal ends it; the first SIGTERM or SIGINT drains, the second ends at once. Give the exit code."""
     try:
         listening = _listen(settings.host, settings.port)
-        _end_dead_connections(listening, settings.viewer_timeout)
+        _end_dead_connections(listening, settings.viewer_timeout + KERNEL_SECONDS)
     except OSError as error:
         print(
             f"dualstream: can't listen on {settings.host}:{settings.port}: {error.strerror}; --host and --port choose",
@@ -77,8 +80,8 @@ def _of_interest(record: logging.LogRecord) -> bool:
 def _end_dead_connections(listening: socket.socket, seconds: float) -> None:
     """Let the kernel reset connections whose client takes nothing in, gone or not (RFC 5482; Linux, tcp(7)).
 
-    The option goes from the listening socket to those accepted on it. We have no other way to reach a client whose
-    socket is full.
+    The option goes from the listening socket to those accepted on it. It ends what our own limits do not see, such as
+    the rest of an answer that was written whole.
     """
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(seconds * 1000))

@@ -79,8 +79,10 @@ class _Socket:
         writer = asyncio.create_task(self._viewing.run(until_over=False))
         try:
             done, _ = await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
+            if reader in done:
+                reader.result()
+            elif not writer.result():
+                await websocket.close(1013, "What was sent is not read: come back and attach by position.")
         except WebSocketDisconnect:
             pass
         finally:

@@ -29,7 +29,7 @@ class Allowance:
         """Say it in headers: the IETF draft's (draft-ietf-httpapi-ratelimit-headers) and the customary ones."""
         reset = str(-(-round(self.reset * 1000) // 1000))
         return {
-            "RateLimit-Policy": f'"default";q={self.burst};w=60',
+            "RateLimit-Policy": f'"default";q={self.limit};w=60',
             "RateLimit": f'"default";r={self.remaining};t={reset}',
             "X-RateLimit-Limit": str(self.limit),
             "X-RateLimit-Remaining": str(self.remaining),

@@ -48,24 +48,31 @@ class Breaker:
             return Circuit.CLOSED
         return Circuit.OPEN if now < self._reopens_at else Circuit.HALF_OPEN
 
-    def admit(self, now: float) -> None:
-        """Let a call through; the caller must `settle` it once.
+    def admit(self, now: float) -> bool:
+        """Let a call through, which the caller must `settle`; tell whether it is a probe.
 
         Raises:
             Failed: `server_error` with the time to wait, while the provider is left alone.
         """
         circuit = self.circuit(now)
         if circuit is Circuit.CLOSED:
-            return
+            return False
         if circuit is Circuit.OPEN or self._probing:
             wait = max(self._reopens_at - now, self.rest / 5)
             message = "The provider keeps failing and is left alone for a while."
             raise Failed(Code.SERVER_ERROR, message, retry_after_ms=round(wait * 1000))
         self._probing = True
+        return True
 
-    def settle(self, failure: Failed | None, now: float, *, answered: bool) -> None:
-        """Tell how a call that was let through went; neither failed nor `answered`: it was stopped before it showed."""
-        probe, self._probing = self._probing, False
+    def settle(self, failure: Failed | None, now: float, *, answered: bool, probe: bool = False) -> None:
+        """Tell how a call that was let through went; neither failed nor `answered`: it was stopped before it showed.
+
+        A failure of one that was let through before the circuit opened says nothing new while it is open.
+        """
+        if probe:
+            self._probing = False
+        elif self._failures >= self.threshold and failure is not None:
+            return
         if failure is not None and failure.code in PROVIDER_FAULTS:
             self._failures += 1
             if self._failures >= self.threshold:

@@ -30,19 +30,21 @@ def test_it_ends_with_the_attempts_and_with_the_time() -> None:
     assert backoff.delay(Failed(Code.AUTH_ERROR, "no"), 1, 0, lambda: 1.0) is None
 
 
+def let_through(breaker: Breaker, failure: Failed | None, now: float, *, answered: bool = False) -> None:
+    breaker.settle(failure, now, answered=answered, probe=breaker.admit(now))
+
+
 def open_breaker() -> Breaker:
     breaker = Breaker(3, rest=10, longest_rest=60)
     for _ in range(3):
-        breaker.admit(0)
-        breaker.settle(DOWN, 0, answered=False)
+        let_through(breaker, DOWN, 0)
     return breaker
 
 
 def test_it_opens_after_failures_in_a_row_only() -> None:
     breaker = Breaker(3)
     for failure in (DOWN, DOWN, None, DOWN, DOWN, BUSY, DOWN, DOWN):
-        breaker.admit(0)
-        breaker.settle(failure, 0, answered=failure is None)
+        let_through(breaker, failure, 0, answered=failure is None)
     assert breaker.circuit(0) is Circuit.CLOSED
     breaker.settle(DOWN, 0, answered=False)
     assert breaker.circuit(0) is Circuit.OPEN
@@ -58,27 +60,38 @@ def test_one_probe_at_a_time_and_each_that_fails_doubles_the_rest() -> None:
         with pytest.raises(Failed):
             breaker.admit(now + rest - 0.1)
         now += rest
-        breaker.admit(now)
+        probe = breaker.admit(now)
+        assert probe
         with pytest.raises(Failed):
             breaker.admit(now)
-        breaker.settle(DOWN, now, answered=False)
+        breaker.settle(DOWN, now, answered=False, probe=probe)
 
 
 def test_a_probe_that_answers_closes_it_and_one_that_was_stopped_makes_room() -> None:
     breaker = open_breaker()
-    breaker.admit(10)
-    breaker.settle(None, 10, answered=False)
+    let_through(breaker, None, 10)
     assert breaker.circuit(10) is Circuit.HALF_OPEN
-    breaker.admit(10)
-    breaker.settle(None, 10, answered=True)
+    let_through(breaker, None, 10, answered=True)
     assert breaker.circuit(10) is Circuit.CLOSED
+
+
+def test_a_call_from_before_it_opened_is_not_taken_for_the_probe() -> None:
+    breaker = Breaker(1, rest=10, longest_rest=60)
+    early = breaker.admit(0)
+    let_through(breaker, DOWN, 0)
+    probe = breaker.admit(10)
+    breaker.settle(DOWN, 11, answered=False, probe=early)
+    with pytest.raises(Failed):
+        breaker.admit(11)
+    breaker.settle(DOWN, 12, answered=False, probe=probe)
+    assert breaker.circuit(31.9) is Circuit.OPEN
+    assert breaker.circuit(32) is Circuit.HALF_OPEN
 
 
 def test_zero_switches_it_off() -> None:
     breaker = Breaker(0)
     for _ in range(100):
-        breaker.admit(0)
-        breaker.settle(DOWN, 0, answered=False)
+        let_through(breaker, DOWN, 0)
 
 
 def test_a_dying_provider_is_not_hammered() -> None:

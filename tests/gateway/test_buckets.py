@@ -55,7 +55,7 @@ def test_the_headers_say_what_is_left() -> None:
     allowance = limits.allowance("a", 0.0)
     assert allowance is not None
     assert allowance.headers() == {
-        "RateLimit-Policy": '"default";q=10;w=60',
+        "RateLimit-Policy": '"default";q=60;w=60',
         "RateLimit": '"default";r=9;t=1',
         "X-RateLimit-Limit": "60",
         "X-RateLimit-Remaining": "9",

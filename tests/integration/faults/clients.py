@@ -121,7 +121,7 @@ class CutOff:
     def deviations(self) -> list[str]:
         """Say what is not as it must be."""
         return differing(
-            read_at_last=(self.read_at_last, "reset"),
+            read_at_last=(self.read_at_last, "reset" if self.transport == "sse" else "closed with 1013"),
             resumed_whole=(self.resumed_whole, True),
             left=(self.left, {}),
         )
@@ -139,10 +139,12 @@ async def does_not_read(gateway: Gateway, upstream: str, transport: TransportNam
             while (await stats(http, gateway.address))["viewers"]:
                 await asyncio.sleep(0.02)
             after_s = timeline.now
+            # A WebSocket is closed with a code, for who may yet read it; an HTTP connection is just reset.
+            at_last = await asyncio.to_thread(_read_at_last, connection, transport, head)
+            connection.close()
             while gateway.holds(port):
                 await asyncio.sleep(0.02)
             freed_s = timeline.now - after_s
-            at_last = await asyncio.to_thread(_read_at_last, connection, transport, head)
         finally:
             connection.close()
         async with Client(gateway.address, transport=transport) as client:
@@ -200,6 +202,9 @@ def _text_frame(data: bytes) -> bytes:
     return struct.pack("!BBH4s", 0x81, 0xFE, len(data), bytes(4)) + data
 
 
+TRY_AGAIN_LATER = struct.pack("!H", 1013)
+
+
 def _read_at_last(connection: socket.socket, transport: TransportName, head: bytes) -> str:
     """Read what is left; tell how it ends."""
     read, end = head, "cut"
@@ -208,6 +213,8 @@ def _read_at_last(connection: socket.socket, transport: TransportName, head: byt
             read = (read + data)[-4096:]
     except ConnectionResetError:
         end = "reset"
+    if transport == "ws" and TRY_AGAIN_LATER in read[-200:]:
+        return "closed with 1013"
     if read.endswith(b"0\r\n\r\n") if transport == "sse" else b'"type":"complete"' in read:
         return "finished"
     return end
