@@ -1,5 +1,6 @@
 """Everything that can be set: on the command line, by `DUALSTREAM_…` environment variables, in a TOML file."""
 
+import ipaddress
 import re
 import tomllib
 from collections.abc import Mapping
@@ -41,7 +42,8 @@ class Settings(BaseModel):
     rate_limit_burst: int = Field(50, ge=1, description="How many of them at once.")
     output_tokens_per_minute: int = Field(0, ge=0, description="Output tokens for one client in a minute.")
     trusted_proxies: tuple[str, ...] = Field(
-        (), description="Addresses of proxies whose X-Forwarded-For is believed, separated by commas; * is any."
+        (),
+        description="Addresses of proxies whose X-Forwarded-For is believed, separated by commas; * believes anybody.",
     )
 
     connect_timeout: float = Field(10, gt=0, description="How long connecting to the upstream may take.")
@@ -87,6 +89,18 @@ class Settings(BaseModel):
             message = "must be a base URL, without a query or fragment: paths are added to it"
             raise ValueError(message)
         return url
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_addresses(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in proxies:
+            try:
+                if proxy != "*":
+                    ipaddress.ip_network(proxy, strict=False)
+            except ValueError:
+                message = f"{proxy!r} is not an address or a network such as 10.0.0.0/8"
+                raise ValueError(message) from None
+        return proxies
 
     @field_validator("allowed_origins")
     @classmethod

@@ -40,6 +40,7 @@ class Attempt:
     messages: Sequence[Message]
     text_bytes: int = 0
     usage: Usage | None = None
+    usage_final: bool = False
     finish_reason: str | None = None
     opened: bool = False
     refused: bool = False
@@ -47,11 +48,18 @@ class Attempt:
     def used(self) -> Usage | None:
         """Give what it used; None if the provider did not take the call.
 
-        A call that was cancelled before its answer began may have been taken: its prompt is counted.
+        A call that was cancelled before its answer began may have been taken: its prompt is counted. Figures that
+        came before the provider's end mark are of a moment that is past: they are a floor, not exact.
         """
-        if self.usage is not None or self.refused:
+        if self.usage_final or self.refused:
             return self.usage
-        return Usage(estimate_input(self.messages), estimate_output(self.text_bytes), "estimated")
+        said = self.usage or Usage(None, None, "estimated")
+        counted = estimate_input(self.messages) if said.input_tokens is None else said.input_tokens
+        return Usage(counted, max(said.output_tokens or 0, estimate_output(self.text_bytes)), "estimated")
+
+    def figures(self, usage: Usage, *, final: bool) -> None:
+        """Take the provider's own figures; `final` when they came with its end mark or after it."""
+        self.usage, self.usage_final = usage, final
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +182,7 @@ class Generation:
     def retrying(self, failure: Failed, delay_ms: int, provider: str) -> None:
         """Tell that an attempt failed before its first content and that another follows."""
         self._move(Cause.RETRIED)
-        self.log.append(Retry(self.attempts[-1].number, delay_ms, failure.code, provider))
+        self.log.append(Retry(len(self.attempts), delay_ms, failure.code, provider))
 
     def finished(self, now: float) -> None:
         """Tell that the upstream ended the answer itself."""
@@ -187,7 +195,7 @@ class Generation:
         """Tell that no attempt will bring the answer; a command that fenced it before wins."""
         if self._after(Cause.FAILED) is State.ERROR:
             why = (failure.code, failure.message, failure.retryable, failure.retry_after_ms)
-            self._end(Error(*why, self._counts.text > 0, self.usage(), None, self.metrics(now)), now)
+            self._end(Error(*why, self._first_content_at is not None, self.usage(), None, self.metrics(now)), now)
         self._move(Cause.FAILED)
 
     def closed(self, now: float) -> None:
@@ -258,7 +266,8 @@ class Generation:
     def forget_prompt(self) -> None:
         """Drop the conversation, which may be large and which nobody asks for once the answer is over."""
         for attempt in self.attempts:
-            attempt.usage, attempt.messages = attempt.used(), ()
+            used = attempt.used()
+            attempt.usage, attempt.usage_final, attempt.messages = used, used is not None, ()
         self._messages.clear()
         self.request = self.request.model_copy(update={"messages": []})
 

@@ -129,6 +129,8 @@ class Hub:
             )
             pipeline = Pipeline(generation, self._provider, self.slots, self.clock, self._policy, principal)
         except Refused as refused:
+            if refused.code is Code.QUEUE_FULL:
+                self._rates.give_back(principal, self.clock.now())
             raise self._refused(refused) from None
         on_disconnect = request.options.on_disconnect or self._keeping.on_disconnect
         held = _Held(generation, pipeline, on_disconnect, key, fingerprint, principal)

@@ -21,6 +21,7 @@ from gateway.commands import FeedbackRequest
 from gateway.errors import Code, Failed
 from gateway.events import Content, InterruptedBy, ToolCall, Usage
 from gateway.generation import Attempt, Generation
+from gateway.states import State
 from gateway.upstreams.base import Call, Finish, Part, Upstream
 
 logger = logging.getLogger(__name__)
@@ -70,7 +71,8 @@ class Pipeline:
         self._failure: Failed | None = None
         self._first_call: float | None = None
         self._watchdog: Watchdog | None = None
-        self._admitted = self._settled = self._probe = False
+        self._admitted = self._settled = self._probe = self._given_up = False
+        self._tries = self._tries_of = 0
         self._moved = anyio.Event()
         self._ticket: Ticket = slots.request(principal, self._clock.now(), self._wake)
 
@@ -133,21 +135,35 @@ class Pipeline:
             # A command or the time limit may have come in the same turn as the call that woke us.
             if self.generation.state.fenced:
                 return
+        if ticket.place is Place.EVICTED:
+            message = "The queue is full, and you have more waiting in it than others: try again later."
+            failure = Failed(Code.QUEUE_FULL, message, retry_after_ms=1000)
+            self.generation.failed(failure, self._clock.now())
+            return
         self.generation.admitted(self._clock.now())
 
     async def _attempt(self) -> None:
         generation, provider, now = self.generation, self._provider, self._clock.now()
         if self._first_call is None:
             self._first_call = now
+        if self._tries_of != generation.revision:
+            self._tries, self._tries_of = 0, generation.revision
+        self._tries += 1
+        try:
+            self._probe = provider.breaker.admit(now)
+        except Failed as failure:
+            if self._tries > 1:
+                provider.retry_budget.refund()
+            self._failure = failure
+            return
+        if not generation.attempts:
+            provider.retry_budget.deposit()
         attempt = generation.attempt()
         call = Call(generation.model, attempt.messages, generation.request.options.for_provider())
         self._watchdog = Watchdog(self._policy.limits, self._first_call, now)
+        self._admitted, self._settled, self._given_up = True, False, False
+        self._watch()
         try:
-            self._probe = provider.breaker.admit(now)
-            self._admitted, self._settled = True, False
-            if attempt.number == 1:
-                provider.retry_budget.deposit()
-            self._watch()
             async with provider.upstream.open(call) as answer:
                 generation.opened(provider.upstream.name, answer.model)
                 async for parts in answer:
@@ -163,13 +179,15 @@ class Pipeline:
         generation, now = self.generation, self._clock.now()
         failure, self._failure = self._failure, None
         self._settle(failure)
+        if self._admitted:
+            # One that we gave up waiting for may have been taken.
+            attempt = generation.attempts[-1]
+            attempt.refused = failure is not None and not attempt.opened and not self._given_up
         self._admitted = False
-        attempt = generation.attempts[-1]
-        # One whose text feedback has made obsolete may end as it likes.
-        if failure is None or generation.state.over or attempt.revision != generation.revision:
+        # A try whose text feedback has made obsolete may end as it likes.
+        if failure is None or generation.state.over or self._tries_of != generation.revision:
             return
-        attempt.refused = not attempt.opened
-        delay = self._delay(failure, attempt)
+        delay = self._delay(failure)
         if delay is None:
             generation.failed(failure, now)
             return
@@ -178,21 +196,21 @@ class Pipeline:
         self._timer = self._clock.call_later(delay, woken.set)
         await self._stoppable(woken.wait)
 
-    def _delay(self, failure: Failed, attempt: Attempt) -> float | None:
-        """Decide whether to call again, and after how many seconds; never once text has come."""
-        generation, backoff = self.generation, self._policy.backoff
-        failed = sum(1 for one in generation.attempts if one.revision == generation.revision)
-        if attempt.text_bytes or self._first_call is None:
+    def _delay(self, failure: Failed) -> float | None:
+        """Decide whether to call again, and after how many seconds; never once content has come."""
+        if self.generation.state is State.STREAMING or self._first_call is None:
             return None
-        elapsed = self._clock.now() - self._first_call
-        delay = backoff.delay(failure, failed, elapsed, self._policy.chance)
-        return delay if delay is not None and self._provider.retry_budget.withdraw() else None
+        elapsed, total = self._clock.now() - self._first_call, self._policy.limits.total
+        delay = self._policy.backoff.delay(failure, self._tries, elapsed, self._policy.chance)
+        if delay is None or (total and elapsed + delay >= total):
+            return None
+        return delay if self._provider.retry_budget.withdraw() else None
 
     def _take(self, parts: Sequence[Part], attempt: Attempt, watchdog: Watchdog) -> None:
         content: list[Content] = []
         for part in parts:
             if isinstance(part, Usage):
-                attempt.usage = part
+                attempt.figures(part, final=watchdog.end_marked)
             elif isinstance(part, Finish):
                 attempt.finish_reason = part.reason
                 watchdog.finish(self._clock.now())
@@ -242,7 +260,7 @@ class Pipeline:
         self._moved.set()
 
     def _fail(self, failure: Failed) -> None:
-        self._failure = failure
+        self._failure, self._given_up = failure, True
         self._cancel()
 
     def _cancel(self) -> None:

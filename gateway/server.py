@@ -73,7 +73,9 @@ def _listen(host: str, port: int) -> socket.socket:
 
 def _of_interest(record: logging.LogRecord) -> bool:
     """Leave out what is no fault: requests cut short by a shutdown, bodies left without their end on purpose."""
-    cut_short = record.exc_info is not None and isinstance(record.exc_info[1], asyncio.CancelledError)
+    cut_short = "CancelledError" in str(record.msg) or (
+        record.exc_info is not None and isinstance(record.exc_info[1], asyncio.CancelledError)
+    )
     return not cut_short and record.msg != "ASGI callable returned without completing response."
 
 

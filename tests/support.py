@@ -9,7 +9,7 @@ from itertools import count
 
 from gateway.commands import Message, StartRequest
 from gateway.errors import Failed
-from gateway.events import Chunk
+from gateway.events import Chunk, Usage
 from gateway.log import EventLog
 from gateway.upstreams.base import Answer, Call, Finish, Part
 
@@ -82,9 +82,9 @@ class ScriptedCall:
         """Send parts as one read; a string is a chunk."""
         self._parts.put_nowait([Chunk(part) if isinstance(part, str) else part for part in parts])
 
-    def finish(self, reason: str = "stop") -> None:
-        """Send the end mark and end."""
-        self.send(Finish(reason))
+    def finish(self, reason: str = "stop", usage: Usage | None = None) -> None:
+        """Send the end mark, perhaps figures, and end."""
+        self.send(Finish(reason), *([usage] if usage else []))
         self._parts.put_nowait(None)
 
     def fail(self, failure: Failed) -> None:

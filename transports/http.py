@@ -1,5 +1,6 @@
 """What all HTTP routes share: reading a body within bounds, answering in JSON, refusing in each client's way."""
 
+import ipaddress
 import random
 import re
 from collections.abc import Collection, Mapping
@@ -77,7 +78,15 @@ def start_headers(request: Request, generation: Generation, allowance: Allowance
 
 def principal(connection: HTTPConnection) -> str:
     """Tell whose limits a request counts against: its client's address, behind trusted proxies as they forward it."""
-    return connection.client.host if connection.client is not None else ""
+    host = connection.client.host if connection.client is not None else ""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return host
+    if isinstance(address, ipaddress.IPv6Address):
+        # A single client has a whole network of these to choose from (RFC 6177).
+        return str(address.ipv4_mapped or ipaddress.ip_network(f"{host.partition('%')[0]}/64", strict=False))
+    return host
 
 
 def refusal(refused: Refused, request: Request, allowance: Allowance | None = None) -> Response:

@@ -95,6 +95,11 @@ class RateLimits:
                 raise _limited(f"You start more than {self._requests.per_minute:g} generations a minute", wait)
             self._requests.spend(principal, 1, now)
 
+    def give_back(self, principal: str, now: float) -> None:
+        """Count a request as not made."""
+        if self._requests is not None:
+            self._requests.spend(principal, -1, now)
+
     def generated(self, principal: str, tokens: int, now: float) -> None:
         """Count output tokens, however their generation ended."""
         if self._tokens is not None:

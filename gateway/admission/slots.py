@@ -16,10 +16,11 @@ MEAN_WEIGHT = 0.2
 
 
 class Place(StrEnum):
-    """Where a ticket is."""
+    """Where a ticket is. Evicted: from a full queue, by a principal with fewer in it."""
 
     WAITING = "waiting"
     RUNNING = "running"
+    EVICTED = "evicted"
     RELEASED = "released"
 
 
@@ -71,7 +72,7 @@ class Slots:
         if self._has_free_for(principal) and principal not in self._queues:
             self._grant(ticket, now)
             return ticket
-        if self.max_queued and self.queued >= self.max_queued:
+        if self.max_queued and self.queued >= self.max_queued and not self._make_room(principal):
             message = f"All slots are in use and {self.queued} requests wait: try again later."
             wait = 1000 if self._mean is None else max(1000, round(1000 * self._mean / max(1, self.max_running)))
             raise Refused(Code.QUEUE_FULL, message, retry_after_ms=wait)
@@ -97,6 +98,16 @@ class Slots:
             held = now - ticket.granted_at
             self._mean = held if self._mean is None else self._mean + (held - self._mean) * MEAN_WEIGHT
             self._fill(now)
+
+    def _make_room(self, principal: str) -> bool:
+        """Let the newest ticket of the principal with most waiting go, if the newcomer would still have fewer."""
+        most = max(self._queues.values(), key=len)
+        if len(most) <= len(self._queues.get(principal, ())) + 1:
+            return False
+        evicted = most.pop()
+        evicted.place, evicted.position = Place.EVICTED, 0
+        evicted.moved()
+        return True
 
     def _has_free_for(self, principal: str) -> bool:
         if self.max_each and self._each.get(principal, 0) >= self.max_each:

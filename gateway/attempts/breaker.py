@@ -102,5 +102,9 @@ class RetryBudget:
         self._left = left - 1
         return True
 
+    def refund(self) -> None:
+        """Give back a retry that did not come to a call."""
+        self._left = min(self.most, self._balance() + 1)
+
     def _balance(self) -> float:
         return self.most if self._left < 0 else self._left

@@ -40,7 +40,9 @@ class Watchdog:
         self._last = self.began
 
     def content(self, characters: int, now: float) -> bool:
-        """Tell that content came; True if other limits hold from now on."""
+        """Tell that content came; True if other limits hold from now on. Behind the end mark it counts for nothing."""
+        if self.end_marked:
+            return False
         self._last = now
         self._in_window += characters
         if self._streaming:

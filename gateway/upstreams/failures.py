@@ -5,6 +5,7 @@ cleaned of anything that looks like a key, an address or markup.
 """
 
 import re
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
@@ -98,7 +99,7 @@ async def of_answer(response: aiohttp.ClientResponse, api_key: SecretStr | None)
         said = "The provider has a problem of its own" if status >= 500 else "The provider refused the request"
     words = _words(await _body(response), api_key) if code in _WORDS_HELP else ""
     message = f"{said} (HTTP {status})" + (f": {words}" if words else ".")
-    return Failed(code, message, retry_after_ms=retry_after_ms(response.headers))
+    return Failed(code, message, retry_after_ms=retry_after_ms(response.headers, time.time()))
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:
@@ -130,15 +131,15 @@ def retry_after_ms(headers: Mapping[str, str], now: float | None = None) -> int 
             milliseconds = float(value) * factor
         except ValueError:
             continue
-        if 0 <= milliseconds <= LONGEST_RETRY_AFTER * 1000:
-            return round(milliseconds)
+        if milliseconds >= 0:
+            return round(min(milliseconds, LONGEST_RETRY_AFTER * 1000))
     if now is None:
         return None
     try:
         until = parsedate_to_datetime(headers.get("Retry-After", ""))
     except ValueError:
         return None
-    return max(0, round((until.timestamp() - now) * 1000))
+    return round(min(max(0.0, until.timestamp() - now), LONGEST_RETRY_AFTER) * 1000)
 
 
 def cleaned(words: str, api_key: SecretStr | None) -> str:

@@ -187,7 +187,7 @@ class _ChunkReader:
 
     def _choice(self, choice: JsonObject, parts: list[Part]) -> None:
         delta = choice.get("delta") or choice.get("message")
-        if isinstance(delta, dict):
+        if isinstance(delta, dict) and not self.finished:
             self._delta(delta, parts)
         reason = choice.get("finish_reason")
         if isinstance(reason, str) and not self.finished:
@@ -203,7 +203,9 @@ class _ChunkReader:
             parts.append(Chunk(whole))
         calls = delta.get("tool_calls")
         if isinstance(calls, list):
-            parts.extend(self._tool_call(call) for call in calls if isinstance(call, dict))
+            deltas = [self._tool_call(call) for call in calls if isinstance(call, dict)]
+            # One that says nothing is a sign of life at best, and no content.
+            parts.extend(delta for delta in deltas if delta.id or delta.name or delta.arguments)
 
     def _tool_call(self, call: JsonObject) -> ToolCall:
         function = call.get("function")

@@ -23,6 +23,7 @@ def test_every_setting_has_a_variable() -> None:
         "upstream_api_key": "k",
         "on_disconnect": "cancel",
         "allowed_origins": "https://a.example, http://b.example:81",
+        "trusted_proxies": "10.0.0.0/8, ::1",
         "max_body_bytes": "5000",
     }
     for name, field in Settings.model_fields.items():
@@ -41,6 +42,7 @@ def test_every_setting_has_a_variable() -> None:
         ({"upstream": "http://host/v1?key=1"}, {}, "without a query"),
         ({}, {"DUALSTREAM_ALLOWED_ORIGINS": "*"}, "'*' is not an origin"),
         ({}, {"DUALSTREAM_ALLOWED_ORIGINS": "https://a.example/path"}, "is not an origin"),
+        ({}, {"DUALSTREAM_TRUSTED_PROXIES": "nginx"}, "'nginx' is not an address or a network"),
         ({}, {"DUALSTREAM_GRACE": "-1"}, "DUALSTREAM_GRACE: "),
         ({}, {"DUALSTREAM_ON_DISCONNECT": "maybe"}, "'grace', 'cancel' or 'continue'"),
         ({}, {"DUALSTREAM_UPSTREAM_API_KEY": "sk-1\nsk-2"}, "DUALSTREAM_UPSTREAM_API_KEY: must be printable ASCII"),

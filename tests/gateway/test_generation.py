@@ -32,7 +32,7 @@ def last(generation: Generation) -> object:
 
 def test_a_whole_answer() -> None:
     generation = streaming()
-    generation.attempts[-1].usage = Usage(7, 2, "exact")
+    generation.attempts[-1].figures(Usage(7, 2, "exact"), final=True)
     generation.attempts[-1].finish_reason = "stop"
     generation.finished(104.0)
     end = last(generation)
@@ -180,23 +180,30 @@ def test_an_end_that_can_not_be_written_is_no_end() -> None:
 
 def test_usage_of_all_attempts_is_added_and_is_exact_only_if_each_is() -> None:
     generation = streaming()
-    generation.attempts[-1].usage = Usage(5, 10, "exact")
+    generation.attempts[-1].figures(Usage(5, 10, "exact"), final=True)
     generation.feedback("f", FeedbackRequest(text="again"), 103.0)
     generation.closed(103.0)
-    generation.attempt().usage = Usage(7, 20, "exact")
+    generation.attempt().figures(Usage(7, 20, "exact"), final=True)
     assert generation.usage() == Usage(12, 30, "exact")
-    generation.attempts[-1].usage = None
+    generation.attempts[-1].usage_final = False
     usage = generation.usage()
-    assert usage.source == "estimated"
-    assert usage.output_tokens == 10
+    assert usage == Usage(12, 30, "estimated")
 
 
 def test_unknown_usage_is_not_zero_and_true_zero_is_not_estimated() -> None:
     generation = streaming()
-    generation.attempts[-1].usage = Usage(5, None, "exact")
+    generation.attempts[-1].figures(Usage(5, None, "exact"), final=True)
     assert generation.usage().output_tokens is None
-    generation.attempts[-1].usage = Usage(5, 0, "exact")
+    generation.attempts[-1].figures(Usage(5, 0, "exact"), final=True)
     assert generation.usage() == Usage(5, 0, "exact")
+
+
+def test_figures_from_the_middle_of_an_answer_are_a_floor_and_not_exact() -> None:
+    generation = streaming()
+    generation.attempts[-1].figures(Usage(10, 0, "exact"), final=False)
+    assert generation.usage() == Usage(10, 3, "estimated")
+    generation.attempts[-1].figures(Usage(10, 50, "exact"), final=False)
+    assert generation.usage() == Usage(10, 50, "estimated")
 
 
 def test_a_call_that_was_cancelled_before_its_answer_is_not_free() -> None:

@@ -16,7 +16,7 @@ from gateway.attempts.breaker import Breaker
 from gateway.attempts.watchdog import Limits
 from gateway.commands import FeedbackRequest, InterruptRequest, StartRequest
 from gateway.errors import Code, Failed, Refused
-from gateway.events import Error, Event, Interrupted, Retry, Usage
+from gateway.events import Error, Event, Interrupted, Retry, ToolCall, Usage
 from gateway.generation import Generation
 from gateway.hub import MAX_FEEDBACK, Hub, Keeping
 from gateway.models import Models
@@ -93,8 +93,7 @@ async def test_a_whole_answer() -> None:
         generation = it.start()
         await settle()
         it.upstream.last.send("Xin ", "chào")
-        it.upstream.last.send(Usage(3, 2, "exact"))
-        it.upstream.last.finish()
+        it.upstream.last.finish(usage=Usage(3, 2, "exact"))
         await settle()
         assert types(generation.log) == ["accepted", "start", "chunk", "complete"]
         assert generation.usage() == Usage(3, 2, "exact")
@@ -736,3 +735,88 @@ async def test_the_last_read_and_the_end_of_the_wait_for_it_in_the_same_turn(cap
         await settle()
         assert end(generation).type == "complete"
         assert "Traceback" not in caplog.text
+
+
+async def test_the_total_limit_is_final_also_before_the_first_content() -> None:
+    async with bench(limits=Limits(total=2, first_token=0, stall=0), attempts=4) as it:
+        generation = it.start()
+        await settle()
+        it.clock.advance(2)
+        await settle()
+        failed = end(generation)
+        assert isinstance(failed, Error)
+        assert failed.code == "timeout"
+        assert len(it.upstream.calls) == 1
+
+
+async def test_no_wait_that_would_outlast_the_total_limit_is_begun() -> None:
+    async with bench(prompt=False, limits=Limits(total=5), attempts=4) as it:
+        generation = it.start()
+        await settle()
+        it.upstream.last.refuse(refusal(Code.RATE_LIMIT, 8000))
+        await settle()
+        failed = end(generation)
+        assert isinstance(failed, Error)
+        assert (failed.code, failed.retry_after_ms) == ("rate_limit", 8000)
+
+
+async def test_a_tool_call_without_text_is_content_too() -> None:
+    async with bench(attempts=4) as it:
+        generation = it.start()
+        await settle()
+        it.upstream.last.send(ToolCall(0, None, None, ""))
+        it.upstream.last.fail(refusal(Code.TRUNCATED))
+        await settle()
+        failed = end(generation)
+        assert isinstance(failed, Error)
+        assert (failed.code, failed.partial, failed.retryable) == ("truncated", True, True)
+
+
+async def test_what_the_breaker_refuses_is_no_attempt_and_costs_no_retry() -> None:
+    async with bench(prompt=False, breaker=1, attempts=2) as it:
+        it.start()
+        await settle()
+        it.upstream.last.refuse(refusal())
+        await settle()
+        left = it.hub._provider.retry_budget._balance()
+        it.clock.advance(1)
+        await settle()
+        (held,) = it.hub._held.values()
+        failed = end(held.generation)
+        assert isinstance(failed, Error)
+        assert failed.metrics is not None
+        assert (failed.metrics.attempts, len(it.upstream.calls)) == (1, 1)
+        assert it.hub._provider.retry_budget._balance() == left + 1
+
+
+async def test_a_call_that_was_given_up_before_its_headers_is_not_free() -> None:
+    async with bench(prompt=False) as it:
+        generation = await to_connecting(it)
+        it.clock.advance(60)
+        await settle()
+        assert end(generation).type == "error"
+        usage = generation.usage()
+        assert usage.input_tokens
+        assert usage.source == "estimated"
+
+
+async def test_a_full_queue_makes_room_for_who_has_less_in_it() -> None:
+    async with bench(slots=1, queue=4, rates=RateLimits(60, 9)) as it:
+        busy = [it.start(principal="busy") for _ in range(5)]
+        await settle()
+        quiet = it.start(principal="quiet")
+        await settle()
+        evicted = end(busy[-1])
+        assert isinstance(evicted, Error)
+        assert (evicted.code, evicted.retryable) == ("queue_full", True)
+        assert quiet.state is State.QUEUED
+        with pytest.raises(Refused):
+            it.start(principal="busy")
+        allowance = it.hub.allowance("busy")
+        assert allowance is not None
+        assert allowance.remaining == 4
+        interrupt(it, busy[0])
+        await settle()
+        interrupt(it, busy[1])
+        await settle()
+        assert it.upstream.last.call.messages == tuple(quiet.request.messages)

@@ -27,8 +27,8 @@ async def test_a_whole_answer(served: Served, viewer: Viewer) -> None:
     await viewer.start(BODY)
     await served.called()
     served.upstream.last.send("Xin ", "chào ")
-    served.upstream.last.send("👩‍👩‍👧", Usage(5, 3, "exact"))
-    served.upstream.last.finish()
+    served.upstream.last.send("👩‍👩‍👧")
+    served.upstream.last.finish(usage=Usage(5, 3, "exact"))
     seen = await viewer.to_end()
     assert [event["type"] for event in seen] == ["accepted", "start", "chunk", "chunk", "chunk", "complete"]
     assert [event["seq"] for event in seen] == [1, 2, 3, 4, 5, 6]

@@ -345,7 +345,8 @@ async def read_call(upstream: OpenAIUpstream, call: Call) -> None:
         ({"Retry-After": "soon"}, None),
         ({"Retry-After": "-5"}, None),
         ({"Retry-After": "nan"}, None),
-        ({"Retry-After": "1e99"}, None),
+        ({"Retry-After": "1e99"}, 86_400_000),
+        ({"Retry-After": "90000"}, 86_400_000),
         ({}, None),
     ],
 )
@@ -411,6 +412,12 @@ async def test_content_in_the_shapes_that_servers_find_for_it() -> None:
             ToolCall(1, "b", "g", ""),
             Finish("stop"),
         ]
+
+
+async def test_what_says_nothing_is_no_content() -> None:
+    stream = delta(tool_calls=[{"index": 0}, {"index": 0, "function": {"arguments": ""}}]) + WHOLE
+    async with provider(bodies(stream + delta(content="late") + DONE)) as (upstream, _):
+        assert await read(upstream) == [Chunk("Xin chào"), Finish("stop")]
 
 
 @pytest.mark.parametrize("after", [b"data: {oops\n\n", event({"error": {"message": "late"}})])
