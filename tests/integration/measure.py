@@ -17,18 +17,19 @@ from tests.integration.servers import running, simulator_process
 
 LONG = "sim?speed=85&length=200000&ttft=0"
 SHORT = "sim-instant?length=200"
+MEASUREMENTS = ("interrupts", "memory", "stalled")
 TRANSPORTS: Sequence[TransportName] = ("sse", "ws")
 
 
 def main() -> int:
-    """Run the measurements that are named, or all."""
+    """Run the chosen measurements, or all."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("what", nargs="*", choices=["interrupts", "memory", "stalled"], metavar="WHAT")
+    parser.add_argument("--only", choices=MEASUREMENTS, action="append", help="one of them; may be repeated")
     parser.add_argument("--streams", type=int, default=200)
     parser.add_argument("--generations", type=int, default=10_000)
     options = parser.parse_args()
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.2f}, Python {sys.version.split()[0]}")
-    for what in options.what or ["interrupts", "memory", "stalled"]:
+    for what in options.only or MEASUREMENTS:
         for transport in TRANSPORTS:
             asyncio.run(_measure(what, transport, options.streams, options.generations))
     return 0
