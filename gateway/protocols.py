@@ -1,9 +1,6 @@
 """The server's protocols, with bounds on what a client may do before our code sees anything of it."""
 
 import asyncio
-import socket
-import struct
-from contextlib import suppress
 from typing import Literal
 
 from uvicorn._types import (
@@ -16,6 +13,8 @@ from uvicorn._types import (
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
+from gateway.reset import reset
+
 HEAD_BYTES = 64 * 1024
 """The largest request head, URL included."""
 
@@ -24,19 +23,6 @@ REQUEST_SECONDS = 60.0
 
 PONG_BYTES = 64 * 1024
 """What may wait in the socket of a client that sends pings and does not read the answers."""
-
-
-RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-"""SO_LINGER without time to linger: what is unsent is dropped (tcp(7))."""
-
-
-def reset(transport: asyncio.Transport) -> None:
-    """Reset a connection; the other end sees that it broke."""
-    below = transport.get_extra_info("socket")
-    if below is not None and below.fileno() >= 0:
-        with suppress(OSError):
-            below.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
-    transport.abort()
 
 
 class HttpProtocol(HttpToolsProtocol):

@@ -1,10 +1,8 @@
 """The connection beneath one upstream call, so that it can be cut at any moment, also before the answer has begun."""
 
 import asyncio
-import socket
-import struct
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from weakref import WeakSet
@@ -16,8 +14,7 @@ from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 from anyio import CancelScope
 
-RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-"""SO_LINGER without time to linger: what the kernel still holds of our request is dropped, not delivered (tcp(7))."""
+from gateway.reset import reset
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +61,8 @@ class Line:
             # It was read to its end: the connection is back in the pool, and may be another call's already.
             return
         closed = protocol.closed
-        below = transport.get_extra_info("socket")
-        if below is not None and below.fileno() >= 0:  # else it is closed already
-            with suppress(OSError):
-                below.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+        reset(transport)
         protocol.abort()
-        transport.abort()
         if response is not None:
             response.close()
         if closed is not None:
