@@ -4,6 +4,7 @@ Their names, fields and meanings are those of docs/protocol.md. Positions and se
 event's: an event says what happened, the log says when in the order.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -185,13 +186,31 @@ class Error:
     metrics: Metrics | None
 
 
-Content = Chunk | Reasoning | ToolCall
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Text events of one kind that came together, joined. `ends`: where each of them ends, in characters."""
+
+    text: Chunk | Reasoning
+    ends: Sequence[int]
+
+
+Text = Chunk | Reasoning
+Content = Text | ToolCall
 Terminal = Complete | Interrupted | Error
 Event = Accepted | Queued | Start | Retry | Content | Feedback | Revision | Gap | Terminal
+
+TERMINAL = frozenset({Complete, Interrupted, Error})
+TEXT_HEAD: dict[type[Event], bytes] = {
+    Chunk: b'{"type":"chunk","content":',
+    Reasoning: b'{"type":"reasoning","content":',
+}
+"""How a text event's JSON object begins; its content and `}` follow."""
 
 
 def encode(event: Event) -> bytes:
     """Encode an event as the compact JSON object that every transport sends: `type` first, then its fields."""
+    if isinstance(event, Chunk | Reasoning):
+        return b"%b%b}" % (TEXT_HEAD[type(event)], orjson.dumps(event.content))
     if isinstance(event, Gap):
         fields = orjson.dumps({"from": event.from_seq, "to": event.to_seq, "text": event.text})
     else:

@@ -1,7 +1,8 @@
 """One answer being produced: its state, its log, and the fence. Sans-I/O: told what happened and when, it decides."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise, takewhile
 
 from gateway.commands import FeedbackRequest, Message, StartRequest
 from gateway.errors import Code, Failed, Refused
@@ -18,6 +19,7 @@ from gateway.events import (
     Queued,
     Retry,
     Revision,
+    Run,
     Start,
     Terminal,
     ToolCall,
@@ -146,37 +148,47 @@ class Generation:
             self._move(Cause.OPENED)
             self.log.append(Start(provider, upstream_model, attempt.number, self.revision))
 
-    def take(self, content: Sequence[Content], now: float) -> bool:
+    def take(self, content: Sequence[Content | Run], now: float) -> bool:
         """Append content as it came; False when the fence is down and it was dropped.
 
         Raises:
             Failed: `output_limit`, when the answer grows past its bound; what fits was appended.
         """
-        if self.state.fenced:
-            return False
-        if self._first_content_at is None:
-            self._first_content_at = now
         if self.state is not State.STREAMING:
+            if self.state.fenced:
+                return False
+            if self._first_content_at is None:
+                self._first_content_at = now
             self._move(Cause.CONTENT)
-        room = self.output_limit - self._counts.size
-        for index, event in enumerate(content):
-            size = text = _size(event)
-            if type(event) is ToolCall or self._counts.last not in {None, type(event)}:
+        if self._counted(content):
+            self.log.extend(content)
+            return True
+        fitting = list(takewhile(lambda event: self._counted([event]), _apart(content)))
+        self.log.extend(fitting)
+        message = f"The answer is longer than {self.output_limit} bytes, the limit set for this gateway."
+        raise Failed(Code.OUTPUT_LIMIT, message)
+
+    def _counted(self, content: Sequence[Content | Run]) -> bool:
+        """Count content, all or nothing; False when the answer would grow past its bound."""
+        counts = self._counts
+        size, text, chunks, chars, last = counts.size, counts.text, counts.chunks, counts.chars, counts.last
+        for part in content:
+            event, pieces = (part.text, len(part.ends)) if isinstance(part, Run) else (part, 1)
+            kind: type[Content] = type(event)
+            if kind is ToolCall or (last is not kind and last is not None):
                 # It can't be joined with what stands before it.
                 size += FRAME_BYTES
-            self._counts.last = type(event)
-            room -= size
-            if room < 0:
-                self.log.extend(content[:index])
-                message = f"The answer is longer than {self.output_limit} bytes, the limit set for this gateway."
-                raise Failed(Code.OUTPUT_LIMIT, message)
-            self._counts.size += size
-            self._counts.text += text
-            self.attempts[-1].text_bytes += text
-            if type(event) is Chunk:
-                self._counts.chunks += 1
-                self._counts.chars += len(event.content)
-        self.log.extend(content)
+            last = kind
+            length = _size(event)
+            size += length
+            text += length
+            if isinstance(event, Chunk):
+                chunks += pieces
+                chars += len(event.content)
+        if size > self.output_limit:
+            return False
+        self.attempts[-1].text_bytes += text - counts.text
+        counts.size, counts.text, counts.chunks, counts.chars, counts.last = size, text, chunks, chars, last
         return True
 
     def retrying(self, failure: Failed, delay_ms: int, provider: str) -> None:
@@ -186,29 +198,31 @@ class Generation:
 
     def finished(self, now: float) -> None:
         """Tell that the upstream ended the answer itself."""
-        if self._after(Cause.FINISHED) is State.COMPLETE:
-            finish_reason = self.attempts[-1].finish_reason
-            self._end(Complete(finish_reason, self.usage(), None, self.metrics(now)), now)
-        self._move(Cause.FINISHED)
+        if self._after(Cause.FINISHED) is not State.COMPLETE:
+            self._move(Cause.FINISHED)
+            return
+        finish_reason = self.attempts[-1].finish_reason
+        self._end(Cause.FINISHED, Complete(finish_reason, self.usage(), None, self.metrics(now)), now)
 
     def failed(self, failure: Failed, now: float) -> None:
         """Tell that no attempt will bring the answer; a command that fenced it before wins."""
-        if self._after(Cause.FAILED) is State.ERROR:
-            why = (failure.code, failure.message, failure.retryable, failure.retry_after_ms)
-            self._end(Error(*why, self._first_content_at is not None, self.usage(), None, self.metrics(now)), now)
-        self._move(Cause.FAILED)
+        if self._after(Cause.FAILED) is not State.ERROR:
+            self._move(Cause.FAILED)
+            return
+        why = (failure.code, failure.message, failure.retryable, failure.retry_after_ms)
+        partial = self._first_content_at is not None
+        self._end(Cause.FAILED, Error(*why, partial, self.usage(), None, self.metrics(now)), now)
 
     def closed(self, now: float) -> None:
         """Tell that the upstream connection is closed: a stop ends now, a revise begins anew, nothing else cares."""
         if self.state is State.STOPPING and self._stop is not None:
             stop = self._stop
             why = (stop.by, stop.reason, _ms(now - stop.read_at))
-            self._end(Interrupted(*why, self.usage(), None, self.metrics(now)), now)
-            self._move(Cause.CLOSED)
+            self._end(Cause.CLOSED, Interrupted(*why, self.usage(), None, self.metrics(now)), now)
         elif self.state is State.REVISING and self._revise is not None:
+            revise, self._revise = self._revise, None
             self._move(Cause.CLOSED)
-            self._begin_revision(self._revise, now)
-            self._revise = None
+            self._begin_revision(revise, now)
 
     # What clients command.
 
@@ -309,10 +323,12 @@ class Generation:
         self.state = self._after(cause)
         return self.state
 
-    def _end(self, event: Terminal, now: float) -> None:
-        # First the log, then the state: whoever sees the one must find the other.
-        self.log.append(event)
+    def _end(self, cause: Cause, event: Terminal, now: float) -> None:
+        # First the log, which may not take the event; then the state; then the readers, who look at both.
+        self.log.add(event)
+        self._move(cause)
         self.ended_at = now
+        self.log.wake()
 
     def _refuse_if_over(self) -> None:
         if self.state.over:
@@ -320,6 +336,16 @@ class Generation:
 
     def _already_over(self, how: str) -> Refused:
         return Refused(Code.ALREADY_OVER, f"Generation {self.id} {how}.", param="generation_id")
+
+
+def _apart(content: Sequence[Content | Run]) -> Iterator[Content]:
+    """Take runs apart into their events."""
+    for part in content:
+        if isinstance(part, Run):
+            whole, kind = part.text.content, type(part.text)
+            yield from (kind(whole[start:end]) for start, end in pairwise((0, *part.ends)))
+        else:
+            yield part
 
 
 def _size(event: Content) -> int:

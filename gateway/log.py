@@ -7,25 +7,25 @@ again: for a viewer that is behind, and in the log itself once it holds more eve
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import accumulate, pairwise
 from operator import attrgetter
+from typing import NamedTuple
 
 from gateway.errors import Refused, invalid
-from gateway.events import Chunk, Complete, Error, Event, Interrupted, Reasoning, Revision, encode
+from gateway.events import TERMINAL, TEXT_HEAD, Chunk, Event, Reasoning, Revision, Run, Text, encode
 
 MERGED_BYTES = 32 * 1024
 """Joined text events grow up to about this size, so that no frame outgrows what clients take in one message."""
 
-_TEXT_HEAD = {Chunk: len(b'{"type":"chunk","content":"'), Reasoning: len(b'{"type":"reasoning","content":"')}
+_TEXT_HEAD = {kind: len(head) + len('"') for kind, head in TEXT_HEAD.items()}
 _LAST = attrgetter("last")
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """Events `first` to `last` as one: a single event, or a run of text joined. `data` is its JSON object.
 
-    A run that the log itself joined keeps in `ends` where each of its events ended, in characters.
+    A run that came joined, or that the log itself joined, keeps in `ends` where each of its events ended, in
+    characters.
     """
 
     first: int
@@ -53,13 +53,35 @@ class EventLog:
         self._listeners: dict[Callable[[], None], None] = {}
 
     def append(self, event: Event) -> None:
-        """Add one event and wake the readers; nothing may follow a terminal event."""
-        self.extend((event,))
+        """Add one event and wake the readers."""
+        self.add(event)
+        self.wake()
 
-    def extend(self, events: Iterable[Event]) -> None:
+    def extend(self, events: Iterable[Event | Run]) -> None:
         """Add what came together, and wake the readers once."""
         for event in events:
-            self._add(event)
+            self.add(event)
+        self.wake()
+
+    def add(self, added: Event | Run) -> None:
+        """Add without waking anybody; nothing may follow a terminal event."""
+        event, ends = (added.text, added.ends) if isinstance(added, Run) else (added, ())
+        if self.ended:
+            message = f"{event.type} after the terminal event of {self.generation_id}"
+            raise AssertionError(message)
+        data = encode(event)
+        first = self.last + 1
+        self.last += len(ends) or 1
+        self._entries.append(Entry(first, self.last, event, data, ends))
+        self.ended = type(event) in TERMINAL
+        if len(self._entries) > self._hold:
+            self._join(len(self._entries) // 2)
+            if len(self._entries) > self._hold * 3 // 4:
+                # Little could be joined (tool calls only, say): do not try again at each append.
+                self._hold *= 2
+
+    def wake(self) -> None:
+        """Call the readers."""
         for listener in tuple(self._listeners):
             listener()
 
@@ -68,7 +90,9 @@ class EventLog:
         if seq >= self.last:
             return ()
         entries = self._entries
-        # Near the end, where most readers stand, each entry is one event.
+        if entries[-1].first == seq + 1:
+            # Where a reader stands that keeps up.
+            return entries[-1:]
         index = len(entries) - (self.last - seq)
         if index < 0 or entries[index].first != seq + 1:
             index = bisect_right(entries, seq, key=_LAST)
@@ -101,19 +125,6 @@ class EventLog:
 
     def __len__(self) -> int:
         return len(self._entries)
-
-    def _add(self, event: Event) -> None:
-        if self.ended:
-            message = f"{event.type} after the terminal event of {self.generation_id}"
-            raise AssertionError(message)
-        self.last += 1
-        self._entries.append(Entry(self.last, self.last, event, encode(event)))
-        self.ended = isinstance(event, Complete | Interrupted | Error)
-        if len(self._entries) > self._hold:
-            self._join(len(self._entries) // 2)
-            if len(self._entries) > self._hold * 3 // 4:
-                # Little could be joined (tool calls only, say): do not try again at each append.
-                self._hold *= 2
 
     def _join(self, count: int) -> None:
         self._entries[:count] = _merge(self._entries[:count], _join_for_log)
@@ -154,6 +165,13 @@ def _join_for_log(run: list[Entry]) -> Entry:
     joined = _join_for_reader(run)
     ends = array("I", accumulate(length for entry in run for length in _lengths(entry)))
     return Entry(joined.first, joined.last, joined.event, joined.data, ends)
+
+
+def run_of(kind: type[Text], pieces: Sequence[str]) -> Text | Run:
+    """Join pieces of text that came together; one alone is no run."""
+    if len(pieces) == 1:
+        return kind(pieces[0])
+    return Run(kind("".join(pieces)), array("I", accumulate(map(len, pieces))))
 
 
 def _lengths(entry: Entry) -> Iterable[int]:

@@ -19,8 +19,8 @@ from gateway.attempts.watchdog import Limits, Watchdog
 from gateway.clock import Clock, Timer
 from gateway.commands import FeedbackRequest
 from gateway.errors import Code, Failed
-from gateway.events import Content, InterruptedBy, ToolCall, Usage
-from gateway.generation import Attempt, Generation
+from gateway.events import Content, InterruptedBy, Run, ToolCall, Usage
+from gateway.generation import Generation
 from gateway.states import State
 from gateway.upstreams.base import Call, Finish, Part, Upstream
 
@@ -158,16 +158,15 @@ class Pipeline:
             return
         if not generation.attempts:
             provider.retry_budget.deposit()
-        attempt = generation.attempt()
-        call = Call(generation.model, attempt.messages, generation.request.options.for_provider())
+        messages = generation.attempt().messages
+        call = Call(generation.model, messages, generation.request.options.for_provider())
         self._watchdog = Watchdog(self._policy.limits, self._first_call, now)
         self._admitted, self._settled, self._given_up = True, False, False
         self._watch()
         try:
             async with provider.upstream.open(call) as answer:
                 generation.opened(provider.upstream.name, answer.model)
-                async for parts in answer:
-                    self._take(parts, attempt, self._watchdog)
+                await answer.stream(self._take)
                 self._settle(None, answered=True)
                 if not generation.state.over:  # as it is when the wait for the figures ended in the same turn
                     generation.finished(self._clock.now())
@@ -206,19 +205,22 @@ class Pipeline:
             return None
         return delay if self._provider.retry_budget.withdraw() else None
 
-    def _take(self, parts: Sequence[Part], attempt: Attempt, watchdog: Watchdog) -> None:
-        content: list[Content] = []
+    def _take(self, parts: Sequence[Part]) -> None:
+        """Take what one read brought. This is the path of each chunk: it wakes no task and sets no timer."""
+        attempt, watchdog, now = self.generation.attempts[-1], self._watchdog, self._clock.now()
+        if watchdog is None:
+            return
+        content: list[Content | Run] = []
         for part in parts:
             if isinstance(part, Usage):
                 attempt.figures(part, final=watchdog.end_marked)
             elif isinstance(part, Finish):
                 attempt.finish_reason = part.reason
-                watchdog.finish(self._clock.now())
+                watchdog.finish(now)
             else:
                 content.append(part)
         changed = watchdog.end_marked
         if content:
-            now = self._clock.now()
             if watchdog.content(_characters(content), now):
                 changed = True
                 self._settle(None, answered=True)
@@ -273,5 +275,11 @@ class Pipeline:
             self._timer = None
 
 
-def _characters(content: Sequence[Content]) -> int:
-    return sum(len(part.arguments) if isinstance(part, ToolCall) else len(part.content) for part in content)
+def _characters(content: Sequence[Content | Run]) -> int:
+    count = 0
+    for part in content:
+        if isinstance(part, ToolCall):
+            count += len(part.arguments)
+        else:
+            count += len(part.text.content if isinstance(part, Run) else part.content)
+    return count

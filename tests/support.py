@@ -130,11 +130,11 @@ class _ScriptedAnswer:
         self.model = model
         self._scripted = scripted
 
-    async def __aiter__(self) -> AsyncIterator[Sequence[Part]]:
+    async def stream(self, take: Callable[[Sequence[Part]], None]) -> None:
         while (parts := await self._scripted._parts.get()) is not None:
             if isinstance(parts, Failed):
                 raise parts
-            yield parts
+            take(parts)
 
 
 def ask(text: str = "Hello", **options: object) -> StartRequest:

@@ -1,12 +1,12 @@
 """What the pipeline asks of a provider, whatever its wire format."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.commands import JsonObject, Message
-from gateway.events import Content, Usage
+from gateway.events import Content, Run, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,22 +25,24 @@ class Finish:
     reason: str | None
 
 
-Part = Content | Usage | Finish
+Part = Content | Run | Usage | Finish
 
 
 class Answer(Protocol):
-    """An answer whose headers have come. Iterate over it once: each item is what one read from the socket brought.
-
-    The iteration ends by itself only after the provider's own end mark.
-
-    Raises:
-        Failed: `truncated` without that mark, `upstream_protocol`, `network_error`, or what the provider says in
-            its stream.
-    """
+    """An answer whose headers have come."""
 
     model: str
 
-    def __aiter__(self) -> AsyncIterator[Sequence[Part]]: ...
+    async def stream(self, take: Callable[[Sequence[Part]], None]) -> None:
+        """Call `take` with what each read from the socket brings, at once; return at the provider's own end mark.
+
+        Call it once. What `take` raises ends the stream and is raised here.
+
+        Raises:
+            Failed: `truncated` without that mark, `upstream_protocol`, `network_error`, or what the provider says in
+                its stream.
+        """
+        ...
 
 
 class Upstream(Protocol):

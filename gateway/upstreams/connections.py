@@ -1,11 +1,12 @@
 """The connection beneath one upstream call, so that it can be cut at any moment, also before the answer has begun."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from weakref import WeakSet
+from functools import partial
+from typing import cast
 
 import aiohttp
 from aiohttp.client_proto import ResponseHandler
@@ -26,13 +27,44 @@ class ConnectionLimits:
     keep_alive: float = 30.0
 
 
+class LineProtocol(ResponseHandler):
+    """A connection that tells who listens of each read, and of its end. `served`: it has been used for a call."""
+
+    served = False
+    listener: Callable[[], None] | None = None
+    _paused_reading = False
+
+    def data_received(self, data: bytes) -> None:
+        """Parse, and tell."""
+        super().data_received(data)
+        if self.listener is not None:
+            self.listener()
+
+    def pause_reading(self) -> None:
+        """Pause, and remember it."""
+        self._paused_reading = True
+        super().pause_reading()
+
+    def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002 - aiohttp's own
+        """Resume what was paused: aiohttp asks for it with every piece that is taken out of the buffer."""
+        if self._paused_reading:
+            self._paused_reading = False
+            super().resume_reading(resume_parser)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """End, and tell."""
+        super().connection_lost(exc)
+        if self.listener is not None:
+            self.listener()
+
+
 class Line:
     """What one call holds of the network. `kept`: its connection had served before; `response`: once there is one."""
 
     def __init__(self) -> None:
         self.kept = False
         self.response: aiohttp.ClientResponse | None = None
-        self._protocol: ResponseHandler | None = None
+        self._protocol: LineProtocol | None = None
         self._transport: asyncio.Transport | None = None
 
     @contextmanager
@@ -44,9 +76,23 @@ class Line:
         finally:
             _LINE.reset(token)
 
-    def connected(self, protocol: ResponseHandler, *, kept: bool) -> None:
+    def connected(self, protocol: LineProtocol) -> None:
         """Take note of the connection."""
-        self._protocol, self._transport, self.kept = protocol, protocol.transport, kept
+        self._protocol, self._transport, self.kept = protocol, protocol.transport, protocol.served
+        protocol.served = True
+
+    @contextmanager
+    def listening(self, listener: Callable[[], None]) -> Iterator[None]:
+        """Have `listener` called, within, after each read and at the connection's end."""
+        protocol = self._protocol
+        if protocol is None:
+            message = "there is no connection to listen to"
+            raise AssertionError(message)
+        protocol.listener = listener
+        try:
+            yield
+        finally:
+            protocol.listener = None
 
     async def hang_up(self) -> None:
         """Cut the connection, if it is still this call's, and return when its socket is closed.
@@ -83,13 +129,12 @@ class LineConnector(aiohttp.TCPConnector):
             super().__init__(limit=limits.connections, keepalive_timeout=limits.keep_alive)
         else:
             super().__init__(limit=limits.connections, force_close=True)
-        self._served: WeakSet[ResponseHandler] = WeakSet()
+        self._factory = cast("partial[ResponseHandler]", partial(LineProtocol, self._loop))
 
     async def connect(self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout) -> Connection:
         """Give a connection, kept or new."""
         connection = await super().connect(req, traces, timeout)
         line, protocol = _LINE.get(), connection.protocol
-        if line is not None and protocol is not None:
-            line.connected(protocol, kept=protocol in self._served)
-            self._served.add(protocol)
+        if line is not None and isinstance(protocol, LineProtocol):
+            line.connected(protocol)
         return connection

@@ -37,6 +37,28 @@ class EventStreamDecoder:
         self._start = b""
         self._started = False
 
+    def feed_data(self, read: bytes) -> list[bytes]:
+        """Like `feed`, for who asks only for the events' data.
+
+        What is spelled as all providers do, whole events of one `data: ` line each, is cut without looking at lines.
+
+        Raises:
+            LineTooLongError: when an event is longer than the limit.
+        """
+        if (
+            read[:6] == b"data: "
+            and read[-2:] == b"\n\n"
+            and len(read) <= self._limit
+            and b"\r" not in read
+            and not (self._held or self._tail or self._after_cr or self._start or self._event)
+        ):
+            events = read[6:-2].split(b"\n\ndata: ")
+            if read.count(b"\n") == 2 * len(events):
+                self._started = True
+                self.last_event_id = self._id
+                return events
+        return [event.data for event in self.feed(read)]
+
     def feed(self, read: bytes) -> list[ServerSentEvent]:
         """Take what was read and give the events it completes.
 

@@ -12,12 +12,13 @@ from anyio import move_on_after
 from pydantic import JsonValue, SecretStr
 
 from gateway.commands import JsonObject
-from gateway.errors import Code, Failed
 from gateway.events import Chunk, Reasoning, ToolCall, Usage
+from gateway.log import run_of
 from gateway.upstreams.base import Call, Finish, Part
 from gateway.upstreams.connections import ConnectionLimits, Line, LineConnector
-from gateway.upstreams.eventstream import EventStreamDecoder, LineTooLongError
 from gateway.upstreams.failures import broken, from_stream, from_transport, of_answer
+from gateway.upstreams.pattern import TextPattern
+from gateway.upstreams.streamed import StreamedAnswer
 
 DONE = b"[DONE]"
 
@@ -39,14 +40,14 @@ class OpenAIUpstream:
         """By whether their connections are kept for further calls."""
 
     @asynccontextmanager
-    async def open(self, call: Call) -> AsyncIterator["OpenAIAnswer"]:
+    async def open(self, call: Call) -> AsyncIterator[StreamedAnswer]:
         """Call it and wait for the headers; see `Upstream.open`."""
         line = Line()
         try:
             response = await self._post(orjson.dumps(_body(call)), line)
             if response.status != 200 or response.content_type != "text/event-stream":
                 raise await of_answer(response, self._api_key)
-            answer = OpenAIAnswer(call.model, response, self._api_key)
+            answer = StreamedAnswer(call.model, line, response, ChunkReader(self._api_key))
             yield answer
             if answer.ended:
                 await _drain(response)
@@ -109,62 +110,35 @@ class OpenAIUpstream:
         return headers
 
 
-class OpenAIAnswer:
-    """One streamed answer."""
-
-    def __init__(self, model: str, response: aiohttp.ClientResponse, api_key: SecretStr | None) -> None:
-        self.model = model
-        self._response = response
-        self._reader = _ChunkReader(api_key)
-
-    @property
-    def ended(self) -> bool:
-        """Tell whether the last of it was read."""
-        return self._reader.done
-
-    async def __aiter__(self) -> AsyncIterator[Sequence[Part]]:
-        reader = self._reader
-        decoder = EventStreamDecoder()
-        try:
-            async for read in self._response.content.iter_any():
-                parts: list[Part] = []
-                try:
-                    for event in decoder.feed(read):
-                        reader.read(event.data, parts)
-                except (Failed, LineTooLongError) as error:
-                    # What came whole before the fault still counts; behind the end mark, nothing else does.
-                    yield parts
-                    if reader.finished:
-                        return
-                    raise (broken(str(error)) if isinstance(error, LineTooLongError) else error) from error
-                if parts:
-                    yield parts
-                if reader.done:
-                    return
-        except (aiohttp.ClientError, TimeoutError) as error:
-            if not reader.finished:
-                raise from_transport(error, opened=True) from error
-        if not reader.finished:
-            raise Failed(Code.TRUNCATED, "The provider's answer broke off without its end mark.")
-
-
 @dataclass(slots=True)
-class _ChunkReader:
-    """Read `chat.completion.chunk` objects; keeps what reaches over from one to the next."""
+class ChunkReader:
+    """Reads `chat.completion.chunk` objects; see `Reader`."""
 
-    api_key: SecretStr | None
+    api_key: SecretStr | None = None
     finished: bool = False
     done: bool = False
+    _pattern: TextPattern = field(default_factory=TextPattern)
     _half: dict[str, str] = field(default_factory=dict)
     _tool_index: int = -1
     _tool_id: str | None = None
 
-    def read(self, data: bytes, parts: list[Part]) -> None:
-        """Add the parts of one event.
+    def read(self, events: Sequence[bytes], parts: list[Part]) -> None:
+        """Add the parts of these events; nothing behind `[DONE]`."""
+        at = 0
+        while at < len(events) and not self.done:
+            if not self.finished and not self._half:
+                kind, texts = self._pattern.read(events, at)
+                if texts:
+                    parts.append(run_of(kind, texts))
+                    at += len(texts)
+                    continue
+            before = len(parts)
+            self._event(events[at], parts)
+            if not self.finished and not self._half:
+                self._pattern.learn(events[at], parts[before:], _decoded)
+            at += 1
 
-        Raises:
-            Failed: `upstream_protocol`, or the provider's own error.
-        """
+    def _event(self, data: bytes, parts: list[Part]) -> None:
         if data == DONE:
             if not self.finished:
                 self.finished = True
@@ -246,6 +220,13 @@ def _content(value: JsonValue) -> str | None:
 
 def _json(value: JsonValue) -> str:
     return json.dumps(value, separators=(",", ":"))
+
+
+def _decoded(data: bytes) -> Sequence[Part]:
+    """Decode an event by itself."""
+    parts: list[Part] = []
+    ChunkReader()._event(data, parts)  # noqa: SLF001
+    return parts
 
 
 def _decode(data: bytes) -> JsonObject:

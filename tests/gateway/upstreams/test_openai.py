@@ -1,15 +1,16 @@
 """The OpenAI-compatible upstream against raw bytes on a real socket: what servers do right, and what they do wrong."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
+from itertools import pairwise
 
 import orjson
 import pytest
 from pydantic import SecretStr
 
 from gateway.errors import Code, Failed
-from gateway.events import Chunk, Reasoning, ToolCall, Usage
+from gateway.events import Chunk, Reasoning, Run, ToolCall, Usage
 from gateway.upstreams.base import Call, Finish, Part
 from gateway.upstreams.connections import ConnectionLimits
 from gateway.upstreams.failures import cleaned, retry_after_ms
@@ -99,9 +100,18 @@ def answers(status: str, body: bytes = b"", *headers: str) -> Serve:
 async def read(upstream: OpenAIUpstream, into: list[Part] | None = None) -> list[Part]:
     parts: list[Part] = [] if into is None else into
     async with upstream.open(CALL) as answer:
-        async for batch in answer:
-            parts.extend(batch)
+        await answer.stream(lambda read: parts.extend(apart(read)))
     return parts
+
+
+def apart(parts: Sequence[Part]) -> Iterator[Part]:
+    """Take runs of text apart into what the provider sent."""
+    for part in parts:
+        if isinstance(part, Run):
+            cuts = pairwise((0, *part.ends))
+            yield from (type(part.text)(part.text.content[start:end]) for start, end in cuts)
+        else:
+            yield part
 
 
 async def failure(serve: Serve) -> tuple[Failed, list[Part]]:
@@ -320,8 +330,11 @@ async def test_leaving_closes_the_socket_at_once_in_mid_stream_and_before_header
     hung_up = asyncio.Queue[int]()
     async with provider(serve, hung_up) as (upstream, requests):
         async with upstream.open(CALL) as answer:
-            async for _ in answer:
-                break
+            came = asyncio.Event()
+            reading = asyncio.create_task(answer.stream(lambda _: came.set()))
+            await asyncio.wait_for(came.wait(), 5)
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
         assert await asyncio.wait_for(hung_up.get(), 5) == 1
         early = asyncio.create_task(read_call(upstream, Call("early", [user("early")], {})))
         while len(requests) < 2:
