@@ -179,12 +179,16 @@ class Generation:
                 # It can't be joined with what stands before it.
                 size += FRAME_BYTES
             last = kind
-            length = _size(event)
+            if isinstance(event, ToolCall):
+                length = _utf8(event.arguments) + _utf8(event.name or "") + _utf8(event.id or "")
+            else:
+                words = event.content
+                length = len(words) if words.isascii() else len(words.encode())
+                if kind is Chunk:
+                    chunks += pieces
+                    chars += len(words)
             size += length
             text += length
-            if isinstance(event, Chunk):
-                chunks += pieces
-                chars += len(event.content)
         if size > self.output_limit:
             return False
         self.attempts[-1].text_bytes += text - counts.text
@@ -348,14 +352,8 @@ def _apart(content: Sequence[Content | Run]) -> Iterator[Content]:
             yield part
 
 
-def _size(event: Content) -> int:
-    if isinstance(event, ToolCall):
-        return _utf8(event.arguments) + _utf8(event.name or "") + _utf8(event.id or "")
-    return _utf8(event.content)
-
-
 def _utf8(text: str) -> int:
-    return len(text) if text.isascii() else len(text.encode())
+    return len(text.encode())
 
 
 def _ms(seconds: float) -> float:

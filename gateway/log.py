@@ -167,10 +167,8 @@ def _join_for_log(run: list[Entry]) -> Entry:
     return Entry(joined.first, joined.last, joined.event, joined.data, ends)
 
 
-def run_of(kind: type[Text], pieces: Sequence[str]) -> Text | Run:
-    """Join pieces of text that came together; one alone is no run."""
-    if len(pieces) == 1:
-        return kind(pieces[0])
+def run_of(kind: type[Text], pieces: Sequence[str]) -> Run:
+    """Join pieces of text that came together."""
     return Run(kind("".join(pieces)), array("I", accumulate(map(len, pieces))))
 
 

@@ -5,6 +5,7 @@ A command and a failure take the same road: what is awaited is cancelled, the co
 opened, and the generation says what that means.
 """
 
+import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable, Sequence
@@ -19,7 +20,7 @@ from gateway.attempts.watchdog import Limits, Watchdog
 from gateway.clock import Clock, Timer
 from gateway.commands import FeedbackRequest
 from gateway.errors import Code, Failed
-from gateway.events import Content, InterruptedBy, Run, ToolCall, Usage
+from gateway.events import Content, InterruptedBy, Run, Usage
 from gateway.generation import Generation
 from gateway.states import State
 from gateway.upstreams.base import Call, Finish, Part, Upstream
@@ -73,14 +74,19 @@ class Pipeline:
         self._watchdog: Watchdog | None = None
         self._admitted = self._settled = self._probe = self._given_up = False
         self._tries = self._tries_of = 0
-        self._moved = anyio.Event()
+        self._moved: asyncio.Event | None = None
         self._ticket: Ticket = slots.request(principal, self._clock.now(), self._wake)
 
     async def run(self) -> None:
         """Carry the generation to its terminal event; whatever happens, it gets one, and nothing is left open."""
         generation = self.generation
         try:
-            await self._stoppable(self._wait_for_slot)
+            if self._ticket.place is Place.WAITING:
+                await self._stoppable(self._wait_for_slot)
+            # A command may have come before the first step.
+            generation.closed(self._clock.now())
+            if not generation.state.over:
+                self._enter()
             while not generation.state.over:
                 await self._stoppable(self._attempt)
                 await self._after_attempt()
@@ -125,17 +131,17 @@ class Pipeline:
         self.generation.closed(self._clock.now())
 
     async def _wait_for_slot(self) -> None:
-        ticket = self._ticket
-        if ticket.place is Place.WAITING and self._policy.limits.queue:
+        ticket, self._moved = self._ticket, asyncio.Event()
+        if self._policy.limits.queue:
             self._timer = self._clock.call_later(self._policy.limits.queue, self._queue_timed_out)
-        while ticket.place is Place.WAITING:
+        # A command or the time limit may come in the same turn as the call that wakes us.
+        while ticket.place is Place.WAITING and not self.generation.state.fenced:
             self.generation.queued(ticket.position, self._slots.eta_ms(ticket))
             await self._moved.wait()
-            self._moved = anyio.Event()
-            # A command or the time limit may have come in the same turn as the call that woke us.
-            if self.generation.state.fenced:
-                return
-        if ticket.place is Place.EVICTED:
+            self._moved.clear()
+
+    def _enter(self) -> None:
+        if self._ticket.place is Place.EVICTED:
             message = "The queue is full, and you have more waiting in it than others: try again later."
             failure = Failed(Code.QUEUE_FULL, message, retry_after_ms=1000)
             self.generation.failed(failure, self._clock.now())
@@ -191,9 +197,9 @@ class Pipeline:
             generation.failed(failure, now)
             return
         generation.retrying(failure, round(delay * 1000), self._provider.upstream.name)
-        woken = anyio.Event()
+        woken = asyncio.Event()
         self._timer = self._clock.call_later(delay, woken.set)
-        await self._stoppable(woken.wait)
+        await self._stoppable(lambda: _happened(woken))
 
     def _delay(self, failure: Failed) -> float | None:
         """Decide whether to call again, and after how many seconds; never once content has come."""
@@ -221,7 +227,7 @@ class Pipeline:
                 content.append(part)
         changed = watchdog.end_marked
         if content:
-            if watchdog.content(_characters(content), now):
+            if watchdog.content(content, now):
                 changed = True
                 self._settle(None, answered=True)
             self.generation.take(content, now)
@@ -259,7 +265,8 @@ class Pipeline:
         self._cancel()
 
     def _wake(self) -> None:
-        self._moved.set()
+        if self._moved is not None:
+            self._moved.set()
 
     def _fail(self, failure: Failed) -> None:
         self._failure, self._given_up = failure, True
@@ -275,11 +282,5 @@ class Pipeline:
             self._timer = None
 
 
-def _characters(content: Sequence[Content | Run]) -> int:
-    count = 0
-    for part in content:
-        if isinstance(part, ToolCall):
-            count += len(part.arguments)
-        else:
-            count += len(part.text.content if isinstance(part, Run) else part.content)
-    return count
+async def _happened(event: asyncio.Event) -> None:
+    await event.wait()

@@ -1,6 +1,7 @@
 """The server's protocols, with bounds on what a client may do before our code sees anything of it."""
 
 import asyncio
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from uvicorn._types import (
@@ -14,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from gateway.reset import reset
+from transports.writer import EXTENSION
 
 HEAD_BYTES = 64 * 1024
 """The largest request head, URL included."""
@@ -32,8 +34,11 @@ class HttpProtocol(HttpToolsProtocol):
     behind it: reading stops there.
     """
 
+    raw = False
     _head_bytes: int | None = None
     _deadline: asyncio.TimerHandle | None = None
+    _resume: Callable[[], None] | None = None
+    _lost: Callable[[], None] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin the first request's time."""
@@ -44,6 +49,33 @@ class HttpProtocol(HttpToolsProtocol):
         """End it."""
         self._arrived()
         super().connection_lost(exc)
+        if self._lost is not None:
+            self._lost()
+
+    def write(self, frames: Sequence[bytes]) -> bool:
+        """Write a piece of body; see `transports.writer.Writer`."""
+        if self.transport.is_closing():
+            return True
+        body = frames[0] if len(frames) == 1 else b"".join(frames)
+        self.transport.write(b"%x\r\n%b\r\n" % (len(body), body))
+        return not self.flow.write_paused
+
+    def listen(self, resume: Callable[[], None], lost: Callable[[], None]) -> None:
+        """Have a viewer called; see `transports.writer.Writer`."""
+        self._resume, self._lost = resume, lost
+        if self.cycle.disconnected:
+            lost()
+
+    def resume_writing(self) -> None:
+        """Tell that there is room again."""
+        super().resume_writing()
+        if self._resume is not None:
+            self._resume()
+
+    def on_response_complete(self) -> None:
+        """Forget the viewer."""
+        self._resume = self._lost = None
+        super().on_response_complete()
 
     def data_received(self, data: bytes) -> None:
         """Parse, and count while a head has no end."""
@@ -81,6 +113,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         """Reset the connection of an answer that was left without its end: closing would wait for what is not read."""
+        cycle.scope["extensions"] = {EXTENSION: self}  # type: ignore[dict-item]
 
         async def answer(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
             await app(scope, receive, send)
@@ -109,7 +142,30 @@ class HttpProtocol(HttpToolsProtocol):
 class SocketProtocol(WebSocketsSansIOProtocol):
     """WebSocket with bounded answers to pings, and without a traceback for text that is not UTF-8."""
 
+    raw = True
     curr_msg_data_type: Literal["text", "bytes"]
+    _resume: Callable[[], None] | None = None
+
+    async def run_asgi(self) -> None:
+        """Run the application, with the writer lent to it."""
+        self.scope["extensions"] = {EXTENSION: self, **(self.scope["extensions"] or {})}  # type: ignore[dict-item]
+        await super().run_asgi()
+
+    def write(self, frames: Sequence[bytes]) -> bool:
+        """Write whole frames; see `transports.writer.Writer`."""
+        if self.handshake_complete and not (self.close_sent or self.disconnected or self.transport.is_closing()):
+            self.transport.write(frames[0] if len(frames) == 1 else b"".join(frames))
+        return self.writable.is_set()
+
+    def listen(self, resume: Callable[[], None], lost: Callable[[], None]) -> None:
+        """Have a viewer called when there is room; of its end, `receive` tells. See `transports.writer.Writer`."""
+        self._resume = resume
+
+    def resume_writing(self) -> None:
+        """Tell that there is room again."""
+        super().resume_writing()
+        if self._resume is not None:
+            self._resume()
 
     async def send(self, message: ASGISendEvent) -> None:
         """Send, and let a close not wait behind what the client does not read."""

@@ -1,15 +1,14 @@
-"""What a transport is, and the one loop by which every transport brings logs to a client.
+"""What a transport is, and the one way by which every transport brings logs to a client.
 
 A transport adds framing and nothing else. It is plugged in by the entry-point group `dualstream.transports`, which
 names a class that can be called without arguments and gives a `Transport`.
 """
 
-import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Protocol
 
-import anyio
 from starlette.routing import BaseRoute
 
 from gateway.clock import Clock, Timer
@@ -60,7 +59,7 @@ class Transport(Protocol):
 
 
 class Outlet(Protocol):
-    """One client's connection, as the viewing loop needs it."""
+    """One client's connection, as its viewing needs it. Nothing here waits: what can't be taken yet is said so."""
 
     framing: str
     """Names how frames are spelled: viewers of one framing share each frame."""
@@ -69,12 +68,12 @@ class Outlet(Protocol):
         """Frame one entry; its JSON is encoded already."""
         ...
 
-    async def write(self, frames: Sequence[bytes]) -> None:
-        """Send whole frames, waiting while the client is slow."""
+    def write(self, frames: Sequence[bytes]) -> bool:
+        """Send whole frames; False when the client is slow: no more until `Viewing.resume` is called."""
         ...
 
-    async def beat(self) -> None:
-        """Show that the connection is alive, if the transport does not do so by itself."""
+    def beat(self) -> bool:
+        """Show that the connection is alive, if the transport does not do so by itself; as `write`."""
         ...
 
 
@@ -86,31 +85,46 @@ class _Cursor:
 
 
 class Viewing:
-    """One client's cursors, and the loop that writes what follows them.
+    """One client's cursors, and what writes what follows them: at once, in the stack of whoever appends to a log.
 
-    Whoever makes one must `close` it: that is where its viewers are counted out.
+    Make it, attach, `begin`; it calls `ended` when it is over. Whoever makes one must `close` it: that is where its
+    viewers are counted out.
     """
 
-    def __init__(self, services: Services, outlet: Outlet) -> None:
+    def __init__(
+        self, services: Services, outlet: Outlet, ended: Callable[[], None], *, until_over: bool = False
+    ) -> None:
+        self.finished = False
+        """All that was viewed has ended and was written; with `until_over` only."""
+        self.failure: Exception | None = None
+        """What went wrong in the outlet."""
         self._hub = services.hub
         self._clock = services.clock
         self._heartbeat = services.heartbeat
         self._patience = services.viewer_timeout
         self._outlet = outlet
+        self._ended = ended
+        self._until_over = until_over
+        self._over = False
         self._cursors: dict[str, _Cursor] = {}
         self._touched: dict[_Cursor, None] = {}
-        self._wake = asyncio.Event()
         self._timer: Timer | None = None
-        self._beat_due = False
         self._last_write = self._clock.now()
-        self._writing = False
-        self._scope = anyio.CancelScope()
+        self._room = False
+        self._begun = False
 
     def __len__(self) -> int:
         return len(self._cursors)
 
+    def begin(self) -> None:
+        """Write what there is, and from now on what comes."""
+        self._begun = self._room = True
+        self._last_write = self._clock.now()
+        self._look_in(min(self._heartbeat, self._patience))
+        self.flush()
+
     def attach(self, generation_id: str, after: int) -> Generation:
-        """Begin to view a generation after a sequence number; if it is viewed already, from there instead.
+        """View a generation after a sequence number, from the next `flush` on; if it is viewed already, from there.
 
         Raises:
             Refused: `generation_lost`, or a number that is not reached yet.
@@ -122,10 +136,10 @@ class Viewing:
         self._hub.enter(generation_id)
         self.detach(generation_id)
         cursor = _Cursor(generation.log, after)
-        cursor.touched = lambda: self._touch(cursor)
+        cursor.touched = partial(self._touch, cursor)
         self._cursors[generation_id] = cursor
         generation.log.subscribe(cursor.touched)
-        self._touch(cursor)
+        self._touched[cursor] = None
         return generation
 
     def detach(self, generation_id: str) -> bool:
@@ -139,92 +153,79 @@ class Viewing:
         return True
 
     def stop(self) -> None:
-        """End the loop, wherever it is."""
-        self._scope.cancel()
+        """Write no more: the client is gone, or is to be cut off. A second time does nothing."""
+        if not self._over:
+            self._over, self._room = True, False
+            self._ended()
 
     def close(self) -> None:
         """Stop viewing everything; a second time does nothing."""
+        self._over, self._room = True, False
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
         for generation_id in tuple(self._cursors):
             self.detach(generation_id)
 
-    async def run(self, *, until_over: bool) -> bool:
-        """Write what comes, for ever, or until all that is viewed has ended and was written.
+    def resume(self) -> None:
+        """Tell that the client takes in more again."""
+        if self._begun and not self._over:
+            self._room = True
+            self.flush()
 
-        Gives False when it was stopped, or when the client has left unread for too long what it was sent: it is to
-        be cut off.
-        """
-        self._look_in(min(self._heartbeat, self._patience))
-        with self._scope:
-            await self._run(until_over=until_over)
-        return not self._scope.cancelled_caught
+    def flush(self) -> None:
+        """Write what follows the cursors, as far as there is room."""
+        try:
+            while self._room and self._touched:
+                self._write(next(iter(self._touched)))
+        except Exception as error:  # noqa: BLE001 - not swallowed: it is the outlet's, and goes to its owner
+            self.failure = error
+            self.stop()
+            return
+        if self._until_over and not self._cursors and self._room:
+            self.finished = True
+            self.stop()
 
-    async def _run(self, *, until_over: bool) -> None:
-        while True:
-            while self._touched:
-                await self._write_touched()
-            if until_over and not self._cursors:
-                return
-            if self._beat_due:
-                self._beat_due = False
-                self._begin_write()
-                await self._outlet.beat()
-                self._writing = False
-                continue
-            await self._wake.wait()
-            self._wake.clear()
+    def _touch(self, cursor: _Cursor) -> None:
+        self._touched[cursor] = None
+        if self._room:
+            self.flush()
 
-    async def _write_touched(self) -> None:
-        frames: list[bytes] = []
-        touched, self._touched = self._touched, {}
-        for cursor in touched:
-            made, cursor.seq = self._frames(cursor)
-            frames += made
-            if cursor.seq < cursor.log.last:
-                self._touched[cursor] = None
+    def _write(self, cursor: _Cursor) -> None:
+        log = cursor.log
+        frames = self._frames(cursor, log)
+        if cursor.seq == log.last:
+            del self._touched[cursor]
         if frames:
-            self._begin_write()
-            await self._outlet.write(frames)
-            self._writing = False
-        for cursor in touched:
-            if cursor.log.ended and cursor.seq == cursor.log.last:
-                self._finish(cursor)
+            self._last_write = self._clock.now()
+            self._room = self._outlet.write(frames)
+        if log.ended and cursor.seq == log.last:
+            self.detach(log.generation_id)
 
-    def _finish(self, cursor: _Cursor) -> None:
-        # While the frames were written, the client may have detached, or attached anew.
-        generation_id = cursor.log.generation_id
-        if self._cursors.get(generation_id) is cursor:
-            self.detach(generation_id)
-
-    def _frames(self, cursor: _Cursor) -> tuple[Sequence[bytes], int]:
-        """Frame what follows a cursor, and tell how far that is."""
-        log, frame = cursor.log, self._outlet.frame
+    def _frames(self, cursor: _Cursor, log: EventLog) -> Sequence[bytes]:
+        """Frame what follows a cursor, and move it."""
+        seq, cursor.seq = cursor.seq, log.last
         made = log.frames.get(self._outlet.framing)
-        if made is not None and made[0] == cursor.seq and made[1] == log.last:
+        if made is not None and made[0] == seq and made[1] == log.last:
             # Viewers side by side get the same frames, made once.
-            return made[2], log.last
-        entries = log.since(cursor.seq)
-        if len(entries) <= BEHIND and not log.ended:
-            frames = [frame(log.generation_id, entry) for entry in entries]
-            log.frames[self._outlet.framing] = (cursor.seq, log.last, frames)
-            return frames, log.last
-        frames, size, reached = [], 0, cursor.seq
-        for entry in merge(entries) if len(entries) > BEHIND else entries:
-            frames.append(frame(log.generation_id, entry))
+            return made[2]
+        entries, frame = log.since(seq), self._outlet.frame
+        if len(entries) > BEHIND or log.ended:
+            frames, cursor.seq = self._some(cursor, merge(entries) if len(entries) > BEHIND else entries)
+            return frames
+        frames = [frame(log.generation_id, entry) for entry in entries]
+        log.frames[self._outlet.framing] = (seq, log.last, frames)
+        return frames
+
+    def _some(self, cursor: _Cursor, entries: Iterable[Entry]) -> tuple[list[bytes], int]:
+        """Frame as much as is worth writing at once, and tell how far that is."""
+        frames, size, reached = list[bytes](), 0, cursor.seq
+        for entry in entries:
+            frames.append(self._outlet.frame(cursor.log.generation_id, entry))
             size, reached = size + len(entry.data), entry.last
             if size > WRITE_BYTES:
                 break
         return frames, reached
-
-    def _touch(self, cursor: _Cursor) -> None:
-        self._touched[cursor] = None
-        self._wake.set()
-
-    def _begin_write(self) -> None:
-        self._last_write = self._clock.now()
-        self._writing = True
 
     def _look_in(self, seconds: float) -> None:
         self._timer = self._clock.call_later(seconds, self._look)
@@ -232,15 +233,15 @@ class Viewing:
     def _look(self) -> None:
         """Fill a silence, and give up a client that does not read."""
         since = self._clock.now() - self._last_write
-        limit = self._patience if self._writing else self._heartbeat
+        limit = self._heartbeat if self._room else self._patience
         if since < limit:
             self._look_in(min(limit - since, self._heartbeat))
             return
-        if self._writing:
+        if not self._room:
             self.stop()
-        else:
-            self._beat_due = True
-            self._wake.set()
+            return
+        self._last_write = self._clock.now()
+        self._room = self._outlet.beat()
         self._look_in(min(self._heartbeat, self._patience))
 
 

@@ -4,6 +4,7 @@ import ipaddress
 import random
 import re
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 
 import orjson
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
@@ -78,7 +79,11 @@ def start_headers(request: Request, generation: Generation, allowance: Allowance
 
 def principal(connection: HTTPConnection) -> str:
     """Tell whose limits a request counts against: its client's address, behind trusted proxies as they forward it."""
-    host = connection.client.host if connection.client is not None else ""
+    return _principal(connection.client.host if connection.client is not None else "")
+
+
+@lru_cache(maxsize=4096)
+def _principal(host: str) -> str:
     try:
         address = ipaddress.ip_address(host)
     except ValueError:

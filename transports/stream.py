@@ -1,7 +1,7 @@
 """A streamed HTTP response that is a viewer: what every transport over plain HTTP shares."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
 from starlette.types import Receive, Scope, Send
@@ -10,6 +10,7 @@ from gateway.generation import Generation
 from gateway.log import Entry
 from transports.base import Services, Viewing
 from transports.http import STREAM_HEADERS
+from transports.writer import Writer, lent, sending
 
 
 class Framing(Protocol):
@@ -50,40 +51,52 @@ class StreamedResponse:
         self._heartbeat = framing.heartbeat
         self._generation = generation
         self._after = after
-        self._send: Send
+        self._over: asyncio.Future[None]
+        self.write: Callable[[Sequence[bytes]], bool]
 
-    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Stream until the terminal event is written or the client is gone."""
-        self._send = send
-        viewing = Viewing(self._services, self)
+        self._over = asyncio.get_running_loop().create_future()
+        viewing = Viewing(self._services, self, self._end, until_over=True)
         try:
             viewing.attach(self._generation.id, self._after)
             await send({"type": "http.response.start", "status": 200, "headers": _encoded(self._headers)})
-            leaving = asyncio.create_task(_gone(receive))
-            leaving.add_done_callback(lambda _: viewing.stop())
-            try:
-                if await viewing.run(until_over=True):
-                    await send({"type": "http.response.body", "body": b"", "more_body": False})
-            finally:
-                leaving.cancel()
-                await asyncio.gather(leaving, return_exceptions=True)
+            writer = lent(scope)
+            if writer is not None:
+                await self._view(viewing, writer)
+            else:
+
+                async def send_body(frames: Sequence[bytes]) -> None:
+                    await send({"type": "http.response.body", "body": b"".join(frames), "more_body": True})
+
+                async def leave() -> None:
+                    while (await receive())["type"] != "http.disconnect":
+                        pass
+                    viewing.stop()
+
+                async with sending(send_body, leave) as slow:
+                    await self._view(viewing, slow)
+            if viewing.failure is not None:
+                raise viewing.failure
+            if viewing.finished:
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
         finally:
             viewing.close()
 
-    async def write(self, frames: Sequence[bytes]) -> None:
-        """Send whole frames in one piece of body."""
-        await self._send({"type": "http.response.body", "body": b"".join(frames), "more_body": True})
-
-    async def beat(self) -> None:
+    def beat(self) -> bool:
         """Send what a client skips."""
-        await self._send({"type": "http.response.body", "body": self._heartbeat, "more_body": True})
+        return self.write((self._heartbeat,))
+
+    async def _view(self, viewing: Viewing, writer: Writer) -> None:
+        self.write = writer.write
+        writer.listen(viewing.resume, viewing.stop)
+        viewing.begin()
+        await self._over
+
+    def _end(self) -> None:
+        if not self._over.done():
+            self._over.set_result(None)
 
 
 def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
-
-
-async def _gone(receive: Receive) -> None:
-    """Return when the client is gone."""
-    while (await receive())["type"] != "http.disconnect":
-        pass

@@ -1,9 +1,9 @@
 """WebSocket: events out and commands in on one socket, for many generations at once."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import cast
 
+import anyio
 import orjson
 from starlette.requests import Request
 from starlette.responses import Response
@@ -22,11 +22,13 @@ from gateway.commands import (
     parse,
 )
 from gateway.errors import Refused, invalid
+from gateway.events import Accepted
 from gateway.generation import Generation
 from gateway.hub import new_id
 from gateway.log import Entry
 from transports.base import Capabilities, Services, Viewing, after_position
 from transports.http import parse_json, principal, request_id
+from transports.writer import Writer, lent, sending
 
 SUBPROTOCOL = "dualstream.v1"
 
@@ -55,14 +57,16 @@ async def _explain(_request: Request) -> Response:
 
 
 class _Socket:
-    """One client: its commands are read here, the viewing loop writes beside it."""
+    """One client: its commands are read here; its events are written as they come."""
 
     framing = "websocket"
 
     def __init__(self, services: Services, websocket: WebSocket) -> None:
         self._services = services
         self._websocket = websocket
-        self._viewing = Viewing(services, self)
+        self._reading = anyio.CancelScope()
+        self._viewing = Viewing(services, self, self._reading.cancel)
+        self._writer: Writer
         self._unreadable = 0
 
     async def serve(self) -> None:
@@ -75,35 +79,50 @@ class _Socket:
             # Only after accepting: a browser can read a close code, but not the status of a failed handshake.
             await websocket.close(4403, refused.message[:120])
             return
-        reader = asyncio.create_task(self._read_commands())
-        writer = asyncio.create_task(self._viewing.run(until_over=False))
         try:
-            done, _ = await asyncio.wait({reader, writer}, return_when=asyncio.FIRST_COMPLETED)
-            if reader in done:
-                reader.result()
-            elif not writer.result():
+            writer = lent(websocket.scope)
+            if writer is not None:
+                await self._view(writer)
+            else:
+                async with sending(self._send) as slow:
+                    await self._view(slow)
+            if self._viewing.failure is not None:
+                raise self._viewing.failure
+            if self._reading.cancelled_caught and websocket.application_state is WebSocketState.CONNECTED:
                 await websocket.close(1013, "What was sent is not read: come back and attach by position.")
         except WebSocketDisconnect:
             pass
         finally:
-            reader.cancel()
-            writer.cancel()
-            await asyncio.gather(reader, writer, return_exceptions=True)
             self._viewing.close()
 
     def frame(self, generation_id: str, entry: Entry) -> bytes:
         """Add what tells the generations of a socket apart to the event's JSON."""
-        if entry.event.type == "accepted":
-            return b'{"seq":%d,%b' % (entry.last, entry.data[1:])
-        return b'{"generation_id":"%b","seq":%d,%b' % (generation_id.encode(), entry.last, entry.data[1:])
+        if type(entry.event) is Accepted:
+            message = b'{"seq":%d,%b' % (entry.last, entry.data[1:])
+        else:
+            message = b'{"generation_id":"%b","seq":%d,%b' % (generation_id.encode(), entry.last, entry.data[1:])
+        return text_frame(message) if self._writer.raw else message
 
-    async def write(self, frames: Sequence[bytes]) -> None:
+    def write(self, frames: Sequence[bytes]) -> bool:
         """Send each frame as a text message."""
-        for frame in frames:
-            await self._websocket.send({"type": "websocket.send", "text": frame.decode()})
+        return self._writer.write(frames)
 
-    async def beat(self) -> None:
+    def beat(self) -> bool:
         """Do nothing: the server's own pings show that the connection is alive."""
+        return True
+
+    async def _view(self, writer: Writer) -> None:
+        self._writer = writer
+        if not writer.raw:
+            self.framing = "websocket message"
+        writer.listen(self._viewing.resume, self._viewing.stop)
+        self._viewing.begin()
+        with self._reading:
+            await self._read_commands()
+
+    async def _send(self, messages: Sequence[bytes]) -> None:
+        for message in messages:
+            await self._websocket.send({"type": "websocket.send", "text": message.decode()})
 
     async def _read_commands(self) -> None:
         websocket = self._websocket
@@ -180,6 +199,7 @@ class _Socket:
         )
         self._viewing.attach(generation.id, 0)
         await self._ack(command, generation)
+        self._viewing.flush()
 
     async def _attach(self, command: AttachCommand) -> None:
         after = command.after
@@ -189,6 +209,7 @@ class _Socket:
         self._refuse_one_too_many()
         self._viewing.attach(generation.id, after)
         await self._ack(command, generation)
+        self._viewing.flush()
 
     def _refuse_one_too_many(self) -> None:
         most = self._services.max_generations_per_socket
@@ -202,6 +223,16 @@ class _Socket:
 
     async def _say(self, message: dict[str, object]) -> None:
         await self._websocket.send({"type": "websocket.send", "text": orjson.dumps(message).decode()})
+
+
+def text_frame(message: bytes) -> bytes:
+    """Frame a text message as a server sends it: whole, not masked, not compressed (RFC 6455, 5.2)."""
+    length = len(message)
+    if length < 126:
+        return b"\x81%c%b" % (length, message)
+    if length < 1 << 16:
+        return b"\x81\x7e%b%b" % (length.to_bytes(2, "big"), message)
+    return b"\x81\x7f%b%b" % (length.to_bytes(8, "big"), message)
 
 
 def _utf8_longer_than(text: str, size: int) -> bool:

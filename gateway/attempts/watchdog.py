@@ -1,8 +1,10 @@
 """Notice an upstream that takes too long: four clocks and a floor. Heartbeats and empty deltas reset none of them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from gateway.errors import Code, Failed
+from gateway.events import Content, Run, ToolCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +41,13 @@ class Watchdog:
     def __post_init__(self) -> None:
         self._last = self.began
 
-    def content(self, characters: int, now: float) -> bool:
+    def content(self, content: Sequence[Content | Run], now: float) -> bool:
         """Tell that content came; True if other limits hold from now on. Behind the end mark it counts for nothing."""
         if self.end_marked:
             return False
         self._last = now
-        self._in_window += characters
+        if self.limits.characters_per_second:
+            self._in_window += sum(map(_characters, content))
         if self._streaming:
             return False
         self._streaming, self._window_began = True, now
@@ -69,11 +72,11 @@ class Watchdog:
         """Give what has run out by now, if anything; the floor's window begins anew when it was held."""
         if self.end_marked:
             return None
-        for due, failure in sorted(self._clocks(), key=lambda clock: clock[0]):
+        for due, code in sorted(self._clocks()):
             if now < due:
                 break
-            if failure.code is not Code.TOO_SLOW or self._too_slow(now):
-                return failure
+            if code is not Code.TOO_SLOW or self._too_slow(now):
+                return self._failure(code)
         return None
 
     def _too_slow(self, now: float) -> bool:
@@ -81,20 +84,33 @@ class Watchdog:
         self._window_began, self._in_window = now, 0
         return slow
 
-    def _clocks(self) -> list[tuple[float, Failed]]:
+    def _clocks(self) -> list[tuple[float, Code]]:
+        """List what may run out, and when."""
         limits, clocks = self.limits, []
         if limits.total:
-            message = f"The answer took longer than {limits.total:g} seconds."
-            clocks.append((self.first_call + limits.total, Failed(Code.TIMEOUT, message)))
+            clocks.append((self.first_call + limits.total, Code.TIMEOUT))
         if not self._streaming:
             if limits.first_token:
-                message = f"The provider sent no first token within {limits.first_token:g} seconds."
-                clocks.append((self.began + limits.first_token, Failed(Code.FIRST_TOKEN_TIMEOUT, message)))
+                clocks.append((self.began + limits.first_token, Code.FIRST_TOKEN_TIMEOUT))
             return clocks
         if limits.stall:
-            message = f"The provider sent nothing more for {limits.stall:g} seconds."
-            clocks.append((self._last + limits.stall, Failed(Code.STALLED, message)))
+            clocks.append((self._last + limits.stall, Code.STALLED))
         if limits.characters_per_second:
-            message = f"The provider sends fewer than {limits.characters_per_second:g} characters a second."
-            clocks.append((self._window_began + limits.window, Failed(Code.TOO_SLOW, message)))
+            clocks.append((self._window_began + limits.window, Code.TOO_SLOW))
         return clocks
+
+    def _failure(self, code: Code) -> Failed:
+        limits = self.limits
+        messages = {
+            Code.TIMEOUT: f"The answer took longer than {limits.total:g} seconds.",
+            Code.FIRST_TOKEN_TIMEOUT: f"The provider sent no first token within {limits.first_token:g} seconds.",
+            Code.STALLED: f"The provider sent nothing more for {limits.stall:g} seconds.",
+            Code.TOO_SLOW: f"The provider sends fewer than {limits.characters_per_second:g} characters a second.",
+        }
+        return Failed(code, messages[code])
+
+
+def _characters(content: Content | Run) -> int:
+    if isinstance(content, ToolCall):
+        return len(content.arguments)
+    return len(content.text.content if isinstance(content, Run) else content.content)

@@ -27,6 +27,8 @@ class EventStreamDecoder:
     def __init__(self, limit: int = 1 << 20) -> None:
         self.retry_ms: int | None = None
         self.last_event_id = ""
+        self.between = True
+        """Nothing is held of an event that has not ended, as far as `feed_data` was used."""
         self._limit = limit
         self._tail: list[bytes] = []
         self._held = 0
@@ -45,19 +47,15 @@ class EventStreamDecoder:
         Raises:
             LineTooLongError: when an event is longer than the limit.
         """
-        if (
-            read[:6] == b"data: "
-            and read[-2:] == b"\n\n"
-            and len(read) <= self._limit
-            and b"\r" not in read
-            and not (self._held or self._tail or self._after_cr or self._start or self._event)
-        ):
+        if self.between and read.startswith(b"data: ") and read.endswith(b"\n\n") and len(read) <= self._limit:
             events = read[6:-2].split(b"\n\ndata: ")
-            if read.count(b"\n") == 2 * len(events):
+            if b"\r" not in read and read.count(b"\n") == 2 * len(events):
                 self._started = True
                 self.last_event_id = self._id
                 return events
-        return [event.data for event in self.feed(read)]
+        events = [event.data for event in self.feed(read)]
+        self.between = not (self._held or self._tail or self._after_cr or self._start or self._event)
+        return events
 
     def feed(self, read: bytes) -> list[ServerSentEvent]:
         """Take what was read and give the events it completes.

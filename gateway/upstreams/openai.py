@@ -2,25 +2,28 @@
 
 import io
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import aiohttp
 import orjson
 from anyio import move_on_after
 from pydantic import JsonValue, SecretStr
+from yarl import URL
 
 from gateway.commands import JsonObject
 from gateway.events import Chunk, Reasoning, ToolCall, Usage
-from gateway.log import run_of
 from gateway.upstreams.base import Call, Finish, Part
 from gateway.upstreams.connections import ConnectionLimits, Line, LineConnector
 from gateway.upstreams.failures import broken, from_stream, from_transport, of_answer
-from gateway.upstreams.pattern import TextPattern
 from gateway.upstreams.streamed import StreamedAnswer
 
 DONE = b"[DONE]"
+
+PIECE_BYTES = 64 * 1024
+"""A body up to this size is sent in one piece."""
 
 DRAIN_SECONDS = 0.1
 """After the end mark, how long to wait for the end of the body."""
@@ -49,7 +52,7 @@ class OpenAIUpstream:
                 raise await of_answer(response, self._api_key)
             answer = StreamedAnswer(call.model, line, response, ChunkReader(self._api_key))
             yield answer
-            if answer.ended:
+            if answer.ended and not response.content.at_eof():
                 await _drain(response)
         finally:
             await line.hang_up()
@@ -77,11 +80,11 @@ class OpenAIUpstream:
 
     async def _post_once(self, body: bytes, line: Line, *, keep: bool) -> aiohttp.ClientResponse:
         session = self._sessions.get(keep) or self._connect(keep=keep)
-        url = f"{self.base_url.rstrip('/')}/chat/completions"
+        # As a file it goes out in pieces: a large one at once would hold everybody up.
+        data = body if len(body) <= PIECE_BYTES else io.BytesIO(body)
         with line.dialling():
-            # As a file it goes out in pieces: a large one at once would hold everybody up.
             line.response = await session.post(
-                url, data=io.BytesIO(body), headers=self._headers(), allow_redirects=False
+                _endpoint(self.base_url), data=data, headers=self._headers(), allow_redirects=False
             )
         return line.response
 
@@ -117,28 +120,21 @@ class ChunkReader:
     api_key: SecretStr | None = None
     finished: bool = False
     done: bool = False
-    _pattern: TextPattern = field(default_factory=TextPattern)
     _half: dict[str, str] = field(default_factory=dict)
     _tool_index: int = -1
     _tool_id: str | None = None
 
-    def read(self, events: Sequence[bytes], parts: list[Part]) -> None:
-        """Add the parts of these events; nothing behind `[DONE]`."""
-        at = 0
-        while at < len(events) and not self.done:
-            if not self.finished and not self._half:
-                kind, texts = self._pattern.read(events, at)
-                if texts:
-                    parts.append(run_of(kind, texts))
-                    at += len(texts)
-                    continue
-            before = len(parts)
-            self._event(events[at], parts)
-            if not self.finished and not self._half:
-                self._pattern.learn(events[at], parts[before:], _decoded)
-            at += 1
+    @property
+    def plain(self) -> bool:
+        """Tell whether the next event means by itself what it says."""
+        return not (self.finished or self._half)
 
-    def _event(self, data: bytes, parts: list[Part]) -> None:
+    def fresh(self) -> "ChunkReader":
+        """Make one that has read nothing."""
+        return ChunkReader()
+
+    def read(self, data: bytes, parts: list[Part]) -> None:
+        """Add the parts of one event."""
         if data == DONE:
             if not self.finished:
                 self.finished = True
@@ -222,13 +218,6 @@ def _json(value: JsonValue) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
-def _decoded(data: bytes) -> Sequence[Part]:
-    """Decode an event by itself."""
-    parts: list[Part] = []
-    ChunkReader()._event(data, parts)  # noqa: SLF001
-    return parts
-
-
 def _decode(data: bytes) -> JsonObject:
     try:
         chunk = orjson.loads(data)
@@ -264,6 +253,11 @@ def _body(call: Call) -> JsonObject:
         "stream": True,
         "stream_options": {"include_usage": True},
     }
+
+
+@lru_cache(maxsize=16)
+def _endpoint(base_url: str) -> URL:
+    return URL(f"{base_url.rstrip('/')}/chat/completions")
 
 
 async def _drain(response: aiohttp.ClientResponse) -> None:

@@ -1,13 +1,10 @@
 """Read text from events that are spelled like one before, without decoding what stands around it. Pure."""
 
 from collections.abc import Callable, Sequence
-from typing import TypeVar
 
 import orjson
 
 from gateway.events import Chunk, Reasoning, Text
-
-Part = TypeVar("Part")
 
 PROBE = "\x01dualstream\x01"
 """A text that no provider sends."""
@@ -26,29 +23,27 @@ class TextPattern:
     """
 
     def __init__(self) -> None:
-        self._before = b"\0"
-        self._behind = b""
-        self._kind: type[Text] = Chunk
+        self.kind: type[Text] = Chunk
+        self._before = self._before_line = b"\0"
+        self._behind = self._behind_line = b"\0"
         self._fruitless = 0
 
-    def read(self, events: Sequence[bytes], start: int) -> tuple[type[Text], list[str]]:
+    def line(self, read: bytes) -> str:
+        """Read the text of what is one such event and nothing else, `data: ` and line ends included; "" if it is not.
+
+        A JSON string holds no bare line end, so this can't be two events.
+        """
+        return self._text(read, self._before_line, self._behind_line)
+
+    def texts(self, events: Sequence[bytes], start: int) -> list[str]:
         """Read the texts of the events from `start` on, up to the first that does not fit."""
-        before, behind = self._before, self._behind
         texts: list[str] = []
         for at in range(start, len(events)):
-            data = events[at]
-            if not (data.startswith(before) and data.endswith(behind)):
-                break
-            try:
-                text = orjson.loads(data[len(before) : len(data) - len(behind)])
-            except orjson.JSONDecodeError:
-                break
-            if type(text) is not str or not text:
+            text = self._text(events[at], self._before, self._behind)
+            if not text:
                 break
             texts.append(text)
-        if texts:
-            self._fruitless = 0
-        return self._kind, texts
+        return texts
 
     def learn(self, data: bytes, parts: Sequence[object], decode: Callable[[bytes], Sequence[object]]) -> None:
         """Learn from an event and what it was decoded to; `decode` does the same with the probe.
@@ -59,6 +54,23 @@ class TextPattern:
             return
         kind = type(parts[0])
         before, found, behind = data.partition(orjson.dumps(parts[0].content))
-        if found and list(decode(b"%b%b%b" % (before, orjson.dumps(PROBE), behind))) == [kind(PROBE)]:
-            self._before, self._behind, self._kind = before, behind, kind
+        if (
+            b"\n" not in data
+            and found
+            and list(decode(b"%b%b%b" % (before, orjson.dumps(PROBE), behind))) == [kind(PROBE)]
+        ):
+            self._before, self._behind, self.kind = before, behind, kind
+            self._before_line, self._behind_line = b"data: %b" % before, b"%b\n\n" % behind
             self._fruitless += 1
+
+    def _text(self, data: bytes, before: bytes, behind: bytes) -> str:
+        if not (data.startswith(before) and data.endswith(behind)):
+            return ""
+        try:
+            text = orjson.loads(data[len(before) : -len(behind)])
+        except orjson.JSONDecodeError:
+            return ""
+        if type(text) is not str:
+            return ""
+        self._fruitless = 0
+        return text

@@ -7,10 +7,12 @@ from typing import Protocol
 import aiohttp
 
 from gateway.errors import Code, Failed
+from gateway.log import run_of
 from gateway.upstreams.base import Part
 from gateway.upstreams.connections import Line
 from gateway.upstreams.eventstream import EventStreamDecoder, LineTooLongError
 from gateway.upstreams.failures import broken, from_transport
+from gateway.upstreams.pattern import TextPattern
 
 
 class Reader(Protocol):
@@ -21,8 +23,17 @@ class Reader(Protocol):
     done: bool
     """Nothing is to follow."""
 
-    def read(self, events: Sequence[bytes], parts: list[Part]) -> None:
-        """Add the parts of these events.
+    @property
+    def plain(self) -> bool:
+        """Tell whether the next event means by itself what it says, whatever came before."""
+        ...
+
+    def fresh(self) -> "Reader":
+        """Make one that has read nothing."""
+        ...
+
+    def read(self, data: bytes, parts: list[Part]) -> None:
+        """Add the parts of one event.
 
         Raises:
             Failed: `upstream_protocol`, or the provider's own error.
@@ -39,9 +50,10 @@ class StreamedAnswer:
         self._content = response.content
         self._reader = reader
         self._decoder = EventStreamDecoder()
+        self._pattern = TextPattern()
         self._take: Callable[[Sequence[Part]], None]
         self._ended: asyncio.Future[None]
-        self._reading = self._more = False
+        self._over = self._at_eof = self._reading = self._more = False
 
     @property
     def ended(self) -> bool:
@@ -52,64 +64,84 @@ class StreamedAnswer:
         """Hand on what each read brings; see `Answer.stream`."""
         self._take = take
         self._ended = asyncio.get_running_loop().create_future()
+        self._content.on_eof(self._on_eof)
         try:
             with self._line.listening(self._on_read):
                 # What came with the headers.
                 self._on_read()
                 await self._ended
         finally:
-            self._ended.cancel()
+            self._over = True
+
+    def _on_eof(self) -> None:
+        self._at_eof = True
 
     def _on_read(self) -> None:
-        if self._reading:
-            # Taking out what was read has let more come in.
-            self._more = True
-            return
-        if self._ended.done():
+        """Take in what has come; called in the stack of the socket's callback."""
+        # Taking out what was read may let more come in, which calls this again.
+        self._more = True
+        if self._reading or self._over:
             return
         self._reading = True
         try:
-            over = self._read()
-            while self._more and not over:
+            while self._more and not self._over:
                 self._more = False
-                over = self._read()
+                self._over = self._read()
         except Exception as error:  # noqa: BLE001 - not swallowed: it goes to the task that waits for the answer
+            self._over = True
             self._ended.set_exception(error)
         else:
-            if over:
+            if self._over:
                 self._ended.set_result(None)
         finally:
             self._reading = False
 
     def _read(self) -> bool:
         """Take what has come; True at the answer's end."""
-        content, reader = self._content, self._reader
-        try:
-            read = content.read_nowait()
-        except (aiohttp.ClientError, TimeoutError) as error:
-            if reader.finished:
-                return True
-            raise from_transport(error, opened=True) from error
-        if read:
-            self._take_in(read)
-        if reader.done:
-            return True
-        if not content.at_eof():
-            return False
-        if not reader.finished:
-            raise Failed(Code.TRUNCATED, "The provider's answer broke off without its end mark.")
-        return True
-
-    def _take_in(self, read: bytes) -> None:
         reader, parts = self._reader, list[Part]()
         try:
-            reader.read(self._decoder.feed_data(read), parts)
-        except (Failed, LineTooLongError) as error:
+            read = self._content.read_nowait()
+            if read:
+                self._parse(read, parts)
+        except (Failed, LineTooLongError, aiohttp.ClientError, TimeoutError) as error:
             # What came whole before the fault still counts; behind the end mark, nothing else does.
             self._take(parts)
             if not reader.finished:
-                raise (broken(str(error)) if isinstance(error, LineTooLongError) else error) from error
-            reader.done = True
-            return
+                raise _failure(error) from error
+            return True
         if parts:
             self._take(parts)
+        if self._at_eof and not reader.finished:
+            raise Failed(Code.TRUNCATED, "The provider's answer broke off without its end mark.")
+        return self._at_eof or reader.done
+
+    def _parse(self, read: bytes, parts: list[Part]) -> None:
+        reader, decoder, pattern = self._reader, self._decoder, self._pattern
+        if decoder.between and reader.plain and (text := pattern.line(read)):
+            # By far the most common: one more piece of text, and nothing else.
+            parts.append(pattern.kind(text))
+            return
+        events, at = decoder.feed_data(read), 0
+        while at < len(events) and not reader.done:
+            texts = pattern.texts(events, at) if reader.plain else ()
+            if texts:
+                parts.append(pattern.kind(texts[0]) if len(texts) == 1 else run_of(pattern.kind, texts))
+                at += len(texts)
+                continue
+            before = len(parts)
+            reader.read(events[at], parts)
+            if reader.plain:
+                pattern.learn(events[at], parts[before:], self._decode)
+            at += 1
+
+    def _decode(self, data: bytes) -> Sequence[Part]:
+        """Decode an event by itself."""
+        parts: list[Part] = []
+        self._reader.fresh().read(data, parts)
+        return parts
+
+
+def _failure(error: Exception) -> Failed:
+    if isinstance(error, Failed):
+        return error
+    return broken(str(error)) if isinstance(error, LineTooLongError) else from_transport(error, opened=True)

@@ -8,6 +8,7 @@ from gateway.attempts.backoff import Backoff
 from gateway.attempts.breaker import Breaker, Circuit, RetryBudget
 from gateway.attempts.watchdog import Limits, Watchdog
 from gateway.errors import Code, Failed
+from gateway.events import Chunk
 
 DOWN = Failed(Code.SERVER_ERROR, "down")
 BUSY = Failed(Code.RATE_LIMIT, "busy")
@@ -115,8 +116,8 @@ def test_each_clock_has_its_code() -> None:
     waiting = Watchdog(LIMITS, first_call=0, began=0)
     assert (waiting.due(), code_at(waiting, 29.9), code_at(waiting, 30)) == (30, None, "first_token_timeout")
     streaming = Watchdog(Limits(stall=10), 0, 0)
-    assert streaming.content(5, 20)
-    assert not streaming.content(5, 25)
+    assert streaming.content([Chunk("x" * 5)], 20)
+    assert not streaming.content([Chunk("x" * 5)], 25)
     assert (streaming.due(), code_at(streaming, 34.9), code_at(streaming, 35)) == (35, None, "stalled")
     late = Watchdog(LIMITS, first_call=0, began=90)
     assert (late.due(), code_at(late, 100)) == (100, "timeout")
@@ -124,15 +125,15 @@ def test_each_clock_has_its_code() -> None:
 
 def test_the_floor_is_looked_at_window_by_window() -> None:
     watchdog = Watchdog(LIMITS, 0, 0)
-    watchdog.content(20, 0)
+    watchdog.content([Chunk("x" * 20)], 0)
     assert (watchdog.due(), code_at(watchdog, 4)) == (4, None)
-    watchdog.content(19, 7)
+    watchdog.content([Chunk("x" * 19)], 7)
     assert (watchdog.due(), code_at(watchdog, 8)) == (8, "too_slow")
 
 
 def test_after_the_end_mark_only_the_figures_are_waited_for() -> None:
     watchdog = Watchdog(LIMITS, 0, 0)
-    watchdog.content(1, 1)
+    watchdog.content([Chunk("x" * 1)], 1)
     watchdog.finish(1)
     assert (watchdog.due(), code_at(watchdog, 1000)) == (3, None)
     assert not watchdog.complete(2.9)
@@ -142,5 +143,5 @@ def test_after_the_end_mark_only_the_figures_are_waited_for() -> None:
 def test_without_limits_nothing_runs_out() -> None:
     watchdog = Watchdog(Limits(total=0, first_token=0, stall=0), 0, 0)
     assert watchdog.due() is None
-    watchdog.content(1, 1)
+    watchdog.content([Chunk("x" * 1)], 1)
     assert watchdog.due() is None

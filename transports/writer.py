@@ -1,0 +1,81 @@
+"""How frames reach a client's socket: straight, where the server lends its writer, or else over ASGI's `send`."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from typing import Protocol
+
+from starlette.types import Scope
+
+EXTENSION = "dualstream.writer"
+"""The ASGI extension by which our own server lends its writer (gateway/protocols.py)."""
+
+
+class Writer(Protocol):
+    """Takes frames for one client, without waiting."""
+
+    raw: bool
+    """Frames go over the wire as they are: a WebSocket's are to be whole, header and all."""
+
+    def write(self, frames: Sequence[bytes]) -> bool:
+        """Write them; False when the client is slow, and no more should come until `resume` is called."""
+        ...
+
+    def listen(self, resume: Callable[[], None], lost: Callable[[], None]) -> None:
+        """Have these called when a slow client takes in more, and when it is gone."""
+        ...
+
+
+def lent(scope: Scope) -> Writer | None:
+    """Give the server's own writer, if it lends one."""
+    writer: Writer | None = scope.get("extensions", {}).get(EXTENSION)
+    return writer
+
+
+class SendingWriter:
+    """The slow twin of a server's own writer: any ASGI server will do, for the price of a task and its wake-ups."""
+
+    raw = False
+
+    def __init__(self, send: Callable[[Sequence[bytes]], Awaitable[None]]) -> None:
+        self._send = send
+        self._frames: Sequence[bytes] = ()
+        self._came = asyncio.Event()
+        self._resume: Callable[[], None]
+        self._lost: Callable[[], None]
+
+    def write(self, frames: Sequence[bytes]) -> bool:
+        """Have them sent; there is room again when they are."""
+        self._frames = frames
+        self._came.set()
+        return False
+
+    def listen(self, resume: Callable[[], None], lost: Callable[[], None]) -> None:
+        """As `Writer.listen`."""
+        self._resume, self._lost = resume, lost
+
+    async def run(self) -> None:
+        """Send what comes."""
+        try:
+            while True:
+                await self._came.wait()
+                self._came.clear()
+                await self._send(self._frames)
+                self._resume()
+        finally:
+            self._lost()
+
+
+@asynccontextmanager
+async def sending(
+    send: Callable[[Sequence[bytes]], Awaitable[None]], *beside: Callable[[], Awaitable[None]]
+) -> AsyncIterator[SendingWriter]:
+    """Lend the slow twin, while its task runs, and others beside it that end when the client is gone."""
+    writer = SendingWriter(send)
+    tasks = [asyncio.ensure_future(run()) for run in (writer.run, *beside)]
+    try:
+        yield writer
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
