@@ -35,7 +35,7 @@ from gateway.simulator import Simulator
 from gateway.upstreams.base import Upstream
 from gateway.upstreams.connections import ConnectionLimits
 from gateway.upstreams.openai import OpenAIUpstream
-from transports.base import Services, Transport
+from transports.base import SERVE_ON, Services, Transport
 from transports.http import json_response, principal, refusal
 from transports.origins import Origins, is_loopback
 from transports.resource import GenerationResource
@@ -51,6 +51,20 @@ PAGE_HEADERS = {
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
+
+
+class Gateway(Starlette):
+    """Serves those on that a transport has begun to serve, once what led to it has returned; see `SERVE_ON`."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Take one request or connection."""
+        await super().__call__(scope, receive, send)
+        serve_on = scope.pop(SERVE_ON, None)
+        if serve_on is not None:
+            kept = {key: scope[key] for key in ("type", "method") if key in scope}
+            scope.clear()
+            scope.update(kept)
+            await serve_on(receive, send)
 
 
 def create_app(settings: Settings, *, clock: Clock | None = None, upstream: Upstream | None = None) -> Starlette:
@@ -102,7 +116,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, upstream: Upst
         return refusal(error, request, hub.allowance(principal(request)))
 
     transports = [route for transport in load_transports() for route in transport.routes(services)]
-    app = Starlette(
+    app = Gateway(
         routes=[*transports, *GenerationResource(services).routes(), *_own_routes(hub)],
         middleware=_cors(settings.allowed_origins),
         exception_handlers={Refused: refused, HTTPException: _no_route, Exception: _failed},

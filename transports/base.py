@@ -25,6 +25,14 @@ WRITE_BYTES = 32 * 1024
 """About what is written at once to a viewer that is behind: more would only wait in the memory of its socket."""
 
 
+SERVE_ON = "dualstream.serve_on"
+"""Where in its scope a transport leaves what serves a client on, `(receive, send) -> Awaitable`.
+
+It runs when the frames, closures and middleware that led to it have returned: kept to a stream's end, they would take
+more memory than the rest of it.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """What a transport can do: take commands on the same connection; carry many generations; resume by itself."""

@@ -8,7 +8,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.generation import Generation
 from gateway.log import Entry
-from transports.base import Services, Viewing
+from transports.base import SERVE_ON, Services, Viewing
 from transports.http import STREAM_HEADERS
 from transports.writer import Writer, lent, sending
 
@@ -42,7 +42,6 @@ class StreamedResponse:
     ) -> None:
         self.framing = framing.framing
         self.frame = framing.frame
-        self._services = services
         self._headers = {
             **STREAM_HEADERS,
             "Content-Type": framing.content_type,
@@ -51,31 +50,31 @@ class StreamedResponse:
         self._heartbeat = framing.heartbeat
         self._generation = generation
         self._after = after
+        self._viewing = Viewing(services, self, self._end, until_over=True)
         self._over: asyncio.Future[None]
+        self._writer: Writer | None
         self.write: Callable[[Sequence[bytes]], bool]
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Stream until the terminal event is written or the client is gone."""
-        self._over = asyncio.get_running_loop().create_future()
-        viewing = Viewing(self._services, self, self._end, until_over=True)
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        """Begin the answer; see `SERVE_ON` for the rest of it."""
         try:
-            viewing.attach(self._generation.id, self._after)
+            self._viewing.attach(self._generation.id, self._after)
             await send({"type": "http.response.start", "status": 200, "headers": _encoded(self._headers)})
-            writer = lent(scope)
-            if writer is not None:
-                await self._view(viewing, writer)
+        except BaseException:
+            self._viewing.close()
+            raise
+        self._headers = {}
+        self._writer = lent(scope)
+        scope[SERVE_ON] = self._serve
+
+    async def _serve(self, receive: Receive, send: Send) -> None:
+        """Stream until the terminal event is written or the client is gone."""
+        viewing = self._viewing
+        try:
+            if self._writer is not None:
+                await self._view(self._writer)
             else:
-
-                async def send_body(frames: Sequence[bytes]) -> None:
-                    await send({"type": "http.response.body", "body": b"".join(frames), "more_body": True})
-
-                async def leave() -> None:
-                    while (await receive())["type"] != "http.disconnect":
-                        pass
-                    viewing.stop()
-
-                async with sending(send_body, leave) as slow:
-                    await self._view(viewing, slow)
+                await self._view_slowly(receive, send)
             if viewing.failure is not None:
                 raise viewing.failure
             if viewing.finished:
@@ -87,11 +86,24 @@ class StreamedResponse:
         """Send what a client skips."""
         return self.write((self._heartbeat,))
 
-    async def _view(self, viewing: Viewing, writer: Writer) -> None:
+    async def _view(self, writer: Writer) -> None:
+        self._over = asyncio.get_running_loop().create_future()
         self.write = writer.write
-        writer.listen(viewing.resume, viewing.stop)
-        viewing.begin()
+        writer.listen(self._viewing.resume, self._viewing.stop)
+        self._viewing.begin()
         await self._over
+
+    async def _view_slowly(self, receive: Receive, send: Send) -> None:
+        async def send_body(frames: Sequence[bytes]) -> None:
+            await send({"type": "http.response.body", "body": b"".join(frames), "more_body": True})
+
+        async def leave() -> None:
+            while (await receive())["type"] != "http.disconnect":
+                pass
+            self._viewing.stop()
+
+        async with sending(send_body, leave) as writer:
+            await self._view(writer)
 
     def _end(self) -> None:
         if not self._over.done():

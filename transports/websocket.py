@@ -1,6 +1,7 @@
 """WebSocket: events out and commands in on one socket, for many generations at once."""
 
 from collections.abc import Sequence
+from contextlib import closing, suppress
 from typing import cast
 
 import anyio
@@ -8,7 +9,8 @@ import orjson
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
-from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
+from starlette.types import Receive, Send
+from starlette.websockets import WebSocket
 
 from gateway.commands import (
     COMMANDS,
@@ -26,7 +28,7 @@ from gateway.events import Accepted
 from gateway.generation import Generation
 from gateway.hub import new_id
 from gateway.log import Entry
-from transports.base import Capabilities, Services, Viewing, after_position
+from transports.base import SERVE_ON, Capabilities, Services, Viewing, after_position
 from transports.http import parse_json, principal, request_id
 from transports.writer import Writer, lent, sending
 
@@ -46,7 +48,15 @@ class WebSocketTransport:
         """Give the route by which clients come."""
 
         async def serve(websocket: WebSocket) -> None:
-            await _Socket(services, websocket).serve()
+            offered = websocket.scope.get("subprotocols", [])
+            await websocket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
+            try:
+                services.origins.check(websocket.headers)
+            except Refused as refused:
+                # Only after accepting: a browser can read a close code, but not the status of a failed handshake.
+                await websocket.close(4403, refused.message[:120])
+            else:
+                websocket.scope[SERVE_ON] = _Socket(services, websocket).serve
 
         return [WebSocketRoute("/api/ws", serve), Route("/api/ws", _explain, methods=["GET"])]
 
@@ -63,37 +73,31 @@ class _Socket:
 
     def __init__(self, services: Services, websocket: WebSocket) -> None:
         self._services = services
-        self._websocket = websocket
+        self._principal = principal(websocket)
+        # One request starts one generation; a socket, any number of them.
+        self._request_id = request_id(websocket) if "x-request-id" in websocket.headers else None
+        self._lent = lent(websocket.scope)
         self._reading = anyio.CancelScope()
         self._viewing = Viewing(services, self, self._reading.cancel)
         self._writer: Writer
         self._unreadable = 0
+        self._receive: Receive
+        self._send: Send
 
-    async def serve(self) -> None:
-        websocket = self._websocket
-        offered = websocket.scope.get("subprotocols", [])
-        await websocket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
-        try:
-            self._services.origins.check(websocket.headers)
-        except Refused as refused:
-            # Only after accepting: a browser can read a close code, but not the status of a failed handshake.
-            await websocket.close(4403, refused.message[:120])
-            return
-        try:
-            writer = lent(websocket.scope)
-            if writer is not None:
-                await self._view(writer)
+    async def serve(self, receive: Receive, send: Send) -> None:
+        """Carry out commands until the client is gone, or does not read."""
+        self._receive, self._send = receive, send
+        # `send` raises an OSError when the client is gone (ASGI, "Send when a client disconnects").
+        with suppress(OSError), closing(self._viewing):
+            if self._lent is not None:
+                await self._view(self._lent)
             else:
-                async with sending(self._send) as slow:
-                    await self._view(slow)
+                async with sending(self._send_messages) as writer:
+                    await self._view(writer)
             if self._viewing.failure is not None:
                 raise self._viewing.failure
-            if self._reading.cancelled_caught and websocket.application_state is WebSocketState.CONNECTED:
-                await websocket.close(1013, "What was sent is not read: come back and attach by position.")
-        except WebSocketDisconnect:
-            pass
-        finally:
-            self._viewing.close()
+            if self._reading.cancelled_caught:
+                await self._close(1013, "What was sent is not read: come back and attach by position.")
 
     def frame(self, generation_id: str, entry: Entry) -> bytes:
         """Add what tells the generations of a socket apart to the event's JSON."""
@@ -120,24 +124,26 @@ class _Socket:
         with self._reading:
             await self._read_commands()
 
-    async def _send(self, messages: Sequence[bytes]) -> None:
+    async def _send_messages(self, messages: Sequence[bytes]) -> None:
         for message in messages:
-            await self._websocket.send({"type": "websocket.send", "text": message.decode()})
+            await self._send({"type": "websocket.send", "text": message.decode()})
+
+    async def _close(self, code: int, reason: str) -> None:
+        await self._send({"type": "websocket.close", "code": code, "reason": reason})
 
     async def _read_commands(self) -> None:
-        websocket = self._websocket
-        while websocket.client_state is WebSocketState.CONNECTED:
-            message = await websocket.receive()
+        while True:
+            message = await self._receive()
             read_at = self._services.clock.now()
             if message["type"] == "websocket.disconnect":
                 return
             text = message.get("text")
             if text is not None and _utf8_longer_than(text, self._services.max_body_bytes):
-                await websocket.close(4413, f"A message is larger than {self._services.max_body_bytes} bytes.")
+                await self._close(4413, f"A message is larger than {self._services.max_body_bytes} bytes.")
                 return
             await self._take(text, read_at)
             if self._unreadable >= UNREADABLE_IN_A_ROW:
-                await websocket.close(4400, "These are no commands; see docs/protocol.md.")
+                await self._close(4400, "These are no commands; see docs/protocol.md.")
                 return
 
     async def _take(self, text: str | None, read_at: float) -> None:
@@ -192,9 +198,8 @@ class _Socket:
         self._refuse_one_too_many()
         generation = self._services.hub.start(
             command.request(),
-            # One request starts one generation; a socket, any number of them.
-            request_id=request_id(self._websocket) if "x-request-id" in self._websocket.headers else new_id("r"),
-            principal=principal(self._websocket),
+            request_id=self._request_id or new_id("r"),
+            principal=self._principal,
             idempotency_key=command.idempotency_key,
         )
         self._viewing.attach(generation.id, 0)
@@ -222,7 +227,7 @@ class _Socket:
             await self._say({"type": "ack", "id": command.id, "generation_id": generation.id, **state, **more})
 
     async def _say(self, message: dict[str, object]) -> None:
-        await self._websocket.send({"type": "websocket.send", "text": orjson.dumps(message).decode()})
+        await self._send({"type": "websocket.send", "text": orjson.dumps(message).decode()})
 
 
 def text_frame(message: bytes) -> bytes:

@@ -8,7 +8,7 @@ from typing import Protocol
 from starlette.types import Scope
 
 EXTENSION = "dualstream.writer"
-"""The ASGI extension by which our own server lends its writer (gateway/protocols.py)."""
+"""The ASGI extension by which our own server lends its writer (gateway/protocols/)."""
 
 
 class Writer(Protocol):

@@ -14,6 +14,8 @@ from aiohttp.client_reqrep import ClientRequest
 from aiohttp.connector import Connection
 from aiohttp.tracing import Trace
 from anyio import CancelScope
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
 
 from gateway.reset import reset
 
@@ -118,6 +120,18 @@ class Line:
             closed.exception()
 
 
+def is_event_stream(response: aiohttp.ClientResponse) -> bool:
+    """Tell whether a text/event-stream comes; without `content_type`, which would keep 1.7 KB with the response."""
+    return response.headers.get("Content-Type", "").partition(";")[0].strip().lower() == "text/event-stream"
+
+
+def forget_heads(response: aiohttp.ClientResponse) -> None:
+    """Drop what was said before the body, some kilobytes for as long as the answer lasts. aiohttp has no word for it."""
+    response._request_info = _NOTHING_ASKED  # noqa: SLF001
+    response._headers, response._raw_headers = _NOTHING_ASKED.headers, ()  # noqa: SLF001
+
+
+_NOTHING_ASKED = aiohttp.RequestInfo(URL(), "POST", CIMultiDictProxy(CIMultiDict[str]()), URL())
 _LINE: ContextVar[Line | None] = ContextVar("line", default=None)
 
 

@@ -16,7 +16,7 @@ from yarl import URL
 from gateway.commands import JsonObject
 from gateway.events import Chunk, Reasoning, ToolCall, Usage
 from gateway.upstreams.base import Call, Finish, Part
-from gateway.upstreams.connections import ConnectionLimits, Line, LineConnector
+from gateway.upstreams.connections import ConnectionLimits, Line, LineConnector, forget_heads, is_event_stream
 from gateway.upstreams.failures import broken, from_stream, from_transport, of_answer
 from gateway.upstreams.streamed import StreamedAnswer
 
@@ -48,8 +48,9 @@ class OpenAIUpstream:
         line = Line()
         try:
             response = await self._post(orjson.dumps(_body(call)), line)
-            if response.status != 200 or response.content_type != "text/event-stream":
+            if response.status != 200 or not is_event_stream(response):
                 raise await of_answer(response, self._api_key)
+            forget_heads(response)
             answer = StreamedAnswer(call.model, line, response, ChunkReader(self._api_key))
             yield answer
             if answer.ended and not response.content.at_eof():

@@ -1,0 +1,1 @@
+"""The load: clients of our own, as a process (`python -m tests.bench.load`)."""

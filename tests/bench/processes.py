@@ -1,0 +1,140 @@
+"""The processes of a benchmark: started on ports of their own, and ended by their ids."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+CHECKOUT = Path(__file__).parents[2]
+STARTING_SECONDS = 30.0
+ENDING_SECONDS = 2.0
+
+
+class StartError(Exception):
+    """A process did not start; the message holds what it said."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A process that listens on a port of the loopback address."""
+
+    pid: int
+    port: int
+
+
+def free_port() -> int:
+    """Find a port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port: int = listening.getsockname()[1]
+        return port
+
+
+def python(module: str, *arguments: str) -> list[str]:
+    """Write the command that runs a module."""
+    return [sys.executable, "-m", module, *arguments]
+
+
+@contextmanager
+def serving(
+    command: Sequence[str], port: int, log: IO[bytes], environment: Mapping[str, str] | None = None
+) -> Iterator[Server]:
+    """Run a server until the block ends.
+
+    Raises:
+        StartError: it does not listen in time.
+    """
+    with running(command, log, environment) as process:
+        _wait_until_open(process, port, log)
+        yield Server(process.pid, port)
+
+
+@contextmanager
+def running(
+    command: Sequence[str],
+    log: IO[bytes],
+    environment: Mapping[str, str] | None = None,
+    *,
+    stdin: int = subprocess.DEVNULL,
+    stdout: int | None = None,
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a process until the block ends.
+
+    It has a session of its own, so that a Ctrl-C in the terminal is ours alone and reaches it in the right order.
+    """
+    # What the developer has set for a gateway of their own is none of the benchmark's.
+    ours = {name: value for name, value in os.environ.items() if not name.startswith("DUALSTREAM_")}
+    process = subprocess.Popen(
+        command,
+        cwd=CHECKOUT,
+        env={**ours, **(environment or {})},
+        stdin=stdin,
+        stdout=log if stdout is None else stdout,
+        stderr=log,
+        start_new_session=True,
+    )
+    try:
+        yield process
+    finally:
+        _end(process)
+
+
+def tree(root: int) -> list[int]:
+    """Give the process and all those below it."""
+    children: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            with suppress(OSError):
+                pid = int(entry.name)
+                children.setdefault(int(_stat(pid)[1]), []).append(pid)
+    found = [root]
+    for pid in found:
+        found += children.get(pid, [])
+    return found
+
+
+def is_running(pid: int) -> bool:
+    """Say whether a process is there, and not only the rest of it that nobody has asked for."""
+    try:
+        return _stat(pid)[0] != "Z"
+    except OSError:
+        return False
+
+
+def _stat(pid: int) -> list[str]:
+    """Read its state, its parent and so on, without the name, which may hold anything."""
+    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+
+
+def _wait_until_open(process: subprocess.Popen[bytes], port: int, log: IO[bytes]) -> None:
+    deadline = time.monotonic() + STARTING_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        with suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=1):
+            return
+        time.sleep(0.02)
+    why = f"ended with {process.returncode}" if process.returncode is not None else "does not listen"
+    said = Path(log.name).read_bytes()[-2000:].decode(errors="replace")
+    name = " ".join(map(str, process.args[1:4])) if isinstance(process.args, list) else str(process.args)
+    message = f"{name} {why}:\n{said}"
+    raise StartError(message)
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """End it and those below it: nothing of value is lost, so it is not waited for long."""
+    pids = tree(process.pid) if process.poll() is None else []
+    process.terminate()
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(ENDING_SECONDS)
+    for pid in filter(is_running, pids):
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    process.wait()
+    deadline = time.monotonic() + ENDING_SECONDS
+    while any(map(is_running, pids)) and time.monotonic() < deadline:
+        time.sleep(0.01)

@@ -1,0 +1,164 @@
+"""Results as a page that needs nothing else: no script, no font, no picture from elsewhere."""
+
+from collections.abc import Iterator
+from html import escape
+from pathlib import Path
+
+from tests.bench.report.charts import Bar, Curve, bars, curves
+from tests.bench.report.table import NOTHING, PAIRS, cell, lines, noise, shown
+from tests.bench.results import Results
+from tests.bench.scenarios import CLOSE, CPU_PER_REQUEST, CPU_PER_TOKEN, MEMORY_PER_STREAM, SCENARIOS, Metric, Scenario
+from tests.bench.targets import TARGETS
+
+STYLE = Path(__file__).with_name("page.css")
+
+TILES = (
+    ("firehose", CPU_PER_TOKEN, "CPU per token, firehose"),
+    ("paced-100", CPU_PER_TOKEN, "CPU per token, paced"),
+    ("short", CPU_PER_REQUEST, "CPU per short answer"),
+    ("idle", MEMORY_PER_STREAM, "memory per stream"),
+    ("interrupt", CLOSE, "from interrupt to close, p50"),
+)
+
+
+def page(results: Results) -> str:
+    """Write the page."""
+    sections = (_head(results), _tiles(results), _cards(results), _table(results), _about(results))
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>Dualstream: benchmark</title>\n'
+        f"<style>\n{STYLE.read_text('utf-8')}</style>\n</head>\n<body>\n{''.join(sections)}</body>\n</html>\n"
+    )
+
+
+def _head(results: Results) -> str:
+    legend = "".join(
+        f'<span style="--colour: var(--{target})">{TARGETS[target].title}</span>' for target in results.targets
+    )
+    runs = "one run" if results.runs == 1 else f"medians of {results.runs} runs in turns; thin lines show their spread"
+    return (
+        f"<h1>What streaming costs</h1>\n<p class=soft>{escape(results.taken)} · {runs}. Less is better everywhere. "
+        f"Figures of different machines don't compare; ratios do.</p>\n<div class=legend>{legend}</div>\n"
+    )
+
+
+def _tiles(results: Results) -> str:
+    drawn = [_tile(results, row, metric, title) for row, metric, title in TILES]
+    return f"<div class=tiles>{''.join(drawn)}</div>\n"
+
+
+def _tile(results: Results, row: str, metric: Metric, title: str) -> str:
+    ours = results.figure(row, "sse", metric.name)
+    if ours is None:
+        return ""
+    rivals = [
+        f"{value / ours:.1f} times less than {TARGETS[rival].title}"
+        if value > ours
+        else f"{ours / value:.1f} times that of {TARGETS[rival].title}"
+        for rival in ("express", "nginx")
+        if (value := results.figure(row, rival, metric.name))
+    ]
+    beside = " · ".join(rivals) or f"WebSocket: {cell(results, row, 'websocket', metric)}"
+    return f"<div class=tile>{title}, SSE<b>{shown(ours, metric)}</b><span class=soft>{beside}</span></div>"
+
+
+def _cards(results: Results) -> str:
+    played = [one for one in SCENARIOS if any(row.scenario == one.name for row in results.rows)]
+    cards = "".join(_card(results, one) for one in played if len(one.rows) == 1)
+    return f"<div class=cards>{cards}</div>\n{''.join(_growth(results, one) for one in played if len(one.rows) > 1)}"
+
+
+def _card(results: Results, scenario: Scenario) -> str:
+    charts = "".join(
+        f"<h3>{_with_unit(metric)}</h3>{chart}"
+        for metric in scenario.metrics
+        if (chart := _chart(list(_bars(results, scenario, metric))))
+    )
+    return (
+        f'<div class="card"><h2>{escape(scenario.title)}</h2><p class=soft>{escape(scenario.about)}</p>{charts}</div>'
+    )
+
+
+def _chart(drawn: list[Bar]) -> str:
+    if drawn and all(bar.value == 0 for bar in drawn):
+        return "<p>none</p>"
+    return bars(drawn) if drawn else ""
+
+
+def _bars(results: Results, scenario: Scenario, metric: Metric) -> Iterator[Bar]:
+    for target in results.targets:
+        # A rival that can't do the same stands beside with what it can.
+        ours = target in scenario.targets
+        name = scenario.name if ours else scenario.beside
+        row = results.row(name, target) if name else None
+        if row is None:
+            continue
+        title = TARGETS[target].title
+        values = [run[metric.name] for run in row.runs if metric.name in run]
+        text = cell(results, name, target, metric)
+        if not values:
+            yield Bar(target, title, text)
+            continue
+        yield Bar(target, title, text, row.medians[metric.name], min(values), max(values))
+
+
+def _growth(results: Results, scenario: Scenario) -> str:
+    charts = []
+    for metric in scenario.metrics:
+        drawn = [
+            Curve(target, TARGETS[target].title, list(_points(results, scenario, target, metric)))
+            for target in results.targets
+        ]
+        charts.append(
+            f"<div><h3>{_with_unit(metric)}, by streams</h3>{curves(drawn, lambda value: f'{value:,.0f}')}</div>"
+        )
+    return (
+        f'<div class="card"><h2>{escape(scenario.title)}</h2><p class=soft>{escape(scenario.about)}</p>'
+        f"<div class=pair>{''.join(charts)}</div></div>"
+    )
+
+
+def _points(results: Results, scenario: Scenario, target: str, metric: Metric) -> Iterator[tuple[float, float]]:
+    for shape, name in zip(scenario.shapes, scenario.rows, strict=True):
+        value = results.figure(name, target, metric.name)
+        if value is not None:
+            yield float(shape.streams), value
+
+
+def _table(results: Results) -> str:
+    pairs = [pair for pair in PAIRS if set(pair) <= set(results.targets)]
+    titles = [TARGETS[target].title for target in results.targets]
+    titles += [f"{TARGETS[ours].title}<br>÷ {TARGETS[rival].title}" for ours, rival in pairs]
+    head = "".join(f"<th>{title}</th>" for title in ("", "", *titles))
+    body, before = [], ""
+    for line in lines(results):
+        title, before = ("" if line.title == before else line.title), line.title
+        cells = [f"<td>{escape(line.cells.get(target, NOTHING))}</td>" for target in results.targets]
+        cells += [_ratio(line.ratios.get(pair, "")) for pair in pairs]
+        body.append(f"<tr><td>{escape(title)}</td><td>{escape(line.metric)}</td>{''.join(cells)}</tr>\n")
+    return (
+        f"<section class=card><h2>All figures</h2><div class=scroll><table><thead><tr>{head}</tr></thead>"
+        f"<tbody>{''.join(body)}</tbody></table></div></section>\n"
+    )
+
+
+def _ratio(text: str) -> str:
+    kind = "" if not text or float(text) == 1 else ' class="less"' if float(text) < 1 else ' class="more"'
+    return f"<td{kind}>{text}</td>"
+
+
+def _about(results: Results) -> str:
+    told = [*results.machine.items(), *results.versions.items(), ("noise", noise(results))]
+    told += [(TARGETS[name].title, f"left out: {reason}") for name, reason in results.skipped.items()]
+    pairs = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in told)
+    problems = "".join(
+        f"<p class=bad>{escape(f'{row.name}, {TARGETS[row.target].title}: {problem}')}</p>"
+        for row in results.rows
+        for problem in row.problems
+    )
+    wrong = f"<section class=card><h2>What went wrong</h2>{problems}</section>\n" if problems else ""
+    return f"{wrong}<section class=card><h2>Measured on</h2><dl>{pairs}</dl></section>\n"
+
+
+def _with_unit(metric: Metric) -> str:
+    return escape(f"{metric.title}, {metric.unit}" if metric.unit else metric.title)

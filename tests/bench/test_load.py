@@ -1,0 +1,158 @@
+"""The provider and the load of the benchmark, with each other and with a server that does wrong."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+
+from tests.bench.judge import Outcome, faults
+from tests.bench.load.__main__ import carry_out
+from tests.bench.load.frames import ACCEPT
+from tests.bench.provider import Connection, Provider
+from tests.bench.scenarios import Shape
+from tests.bench.wire import Answer, Plan, Request, Served, Tally
+
+
+def plan(port: int, shape: Shape) -> Plan:
+    body = json.dumps({"model": shape.answer.model()})
+    return Plan(
+        port,
+        Request("sse", "/v1/chat/completions", body),
+        shape.streams,
+        shape.requests,
+        shape.answer.tokens,
+        leave_after=shape.leave_after,
+        timeout_seconds=10,
+    )
+
+
+@asynccontextmanager
+async def listening(protocol: Callable[[], asyncio.Protocol]) -> AsyncIterator[int]:
+    server = await asyncio.get_running_loop().create_server(protocol, "127.0.0.1", 0)
+    async with server:
+        yield server.sockets[0].getsockname()[1]
+
+
+@pytest.mark.parametrize("answer", [Answer(40), Answer(10, interval_ms=2), Answer(10, interval_ms=2, first_ms=20)])
+async def test_nothing_is_lost_between_provider_and_load(answer: Answer) -> None:
+    provider, shape = Provider(), Shape(5, 20, answer)
+    async with listening(lambda: Connection(provider)) as port:
+        tally = await carry_out(plan(port, shape))
+    assert faults(Outcome(shape, tally, provider.served), must_close=True) == []
+    assert (tally.succeeded, tally.tokens) == (20, 20 * answer.tokens)
+    assert (provider.served.started, provider.served.completed, provider.served.running) == (20, 20, 0)
+
+
+async def test_the_provider_notes_who_leaves() -> None:
+    provider, shape = Provider(), Shape(5, 5, Answer(1000, interval_ms=2), leave_after=3)
+    async with listening(lambda: Connection(provider)) as port:
+        tally = await carry_out(plan(port, shape))
+        while provider.served.running:
+            await asyncio.sleep(0.01)
+    assert faults(Outcome(shape, tally, provider.served), must_close=True) == []
+    assert sorted(stream for stream, _, _ in provider.served.closes) == sorted(one.stream for one in tally.stopped)
+    assert all(
+        at >= next(one.at for one in tally.stopped if one.stream == stream) for stream, at, _ in provider.served.closes
+    )
+    assert all(3 <= sent < 100 for _, _, sent in provider.served.closes)
+
+
+async def test_the_provider_refuses_what_it_does_not_understand() -> None:
+    async with listening(lambda: Connection(Provider())) as port:
+        asked = Plan(port, Request("sse", "/v1/chat/completions", '{"model": "gpt"}'), 1, 1, 1)
+        assert (await carry_out(asked)).failures == {"protocol: status 400": 1}
+        asked = Plan(port, Request("sse", "/elsewhere", "{}"), 1, 1, 1)
+        assert (await carry_out(asked)).failures == {"protocol: status 404": 1}
+
+
+class Wrong(asyncio.Protocol):
+    """Answers with these tokens, whatever is asked, and then in this way."""
+
+    def __init__(self, sequences: Sequence[int], end: bytes) -> None:
+        self._events = b"".join(b"data: @1.%d.1@\n\n" % sequence for sequence in sequences) + end
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._transport.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        if self._events:
+            self._transport.write(b"%x\r\n%b\r\n0\r\n\r\n" % (len(self._events), self._events))
+        else:
+            self._transport.close()
+
+
+DONE = b"data: [DONE]\n\n"
+
+
+@pytest.mark.parametrize(
+    ("sequences", "end", "found"),
+    [
+        ((0, 1, 2), DONE, []),
+        ((0, 2), DONE, ["1 of 1 requests: tokens not as sent", "1 tokens lost"]),
+        ((0, 1, 1, 2), DONE, ["1 of 1 requests: tokens not as sent", "1 tokens doubled"]),
+        ((1, 0, 2), DONE, ["1 of 1 requests: tokens not as sent", "1 tokens disordered"]),
+        ((0, 1, 2), b"", ["1 of 1 requests: ended with a cut"]),
+        ((0, 1, 2), b"event: error\ndata: {}\n\n", ["1 of 1 requests: ended with error"]),
+        ((0, 1, 2), DONE + b"data: @1.3.1@\n\n", ["1 of 1 requests: content after the end"]),
+        ((0, 1, 2), DONE + DONE, ["1 of 1 requests: two ends"]),
+        ((), b"", ["1 of 1 requests: the connection was cut"]),
+    ],
+)
+async def test_whatever_is_wrong_is_found(sequences: Sequence[int], end: bytes, found: list[str]) -> None:
+    shape = Shape(1, 1, Answer(3))
+    async with listening(lambda: Wrong(sequences, end)) as port:
+        tally: Tally = await carry_out(plan(port, shape))
+    assert faults(Outcome(shape, tally, Provider().served), must_close=True) == found
+
+
+class WrongSocket(asyncio.Protocol):
+    """A gateway's WebSocket that says all this when a generation is started, and the rest when it is interrupted."""
+
+    def __init__(self, at_start: Sequence[str], at_interrupt: Sequence[str]) -> None:
+        self._says = iter([at_start, at_interrupt])
+        self._is_open = False
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        if not self._is_open:
+            self._is_open = True
+            self._transport.write(f"HTTP/1.1 101 Welcome\r\nSec-WebSocket-Accept: {ACCEPT}\r\n\r\n".encode())
+            return
+        for text in next(self._says, ()):
+            self._transport.write(bytes((0x81, len(text))) + text.encode())
+
+
+def chunk(seq: int, *tokens: int) -> str:
+    marks = "".join(f"@1.{token}.1@" for token in tokens)
+    return f'{{"type":"chunk","content":"{marks}","seq":{seq}}}'
+
+
+ACCEPTED = '{"type":"accepted","generation_id":"g_1","seq":1}'
+ACK = '{"type":"ack","id":1,"generation_id":"g_1","state":"stopping","seq":3}'
+
+
+@pytest.mark.parametrize(
+    ("says", "found"),
+    [
+        ((ACK, '{"type":"interrupted","seq":4}'), []),
+        (('{"type":"interrupted","seq":4}', ACK), []),
+        ((ACK, chunk(4, 2), '{"type":"interrupted","seq":5}'), ["1 events past the fence"]),
+        ((ACK, '{"type":"interrupted","seq":4}', chunk(5, 2)), ["1 of 1 requests: content after the end"]),
+        (('{"type":"interrupted","seq":4}', chunk(5, 2)), ["1 of 1 requests: content after the end"]),
+        ((ACK, '{"type":"complete","seq":4}'), ["1 of 1 requests: ended with complete"]),
+        (('{"type":"rejected","code":"already_over"}',), ["1 of 1 requests: rejected: already_over"]),
+    ],
+)
+async def test_what_passes_the_fence_is_seen(says: Sequence[str], found: list[str]) -> None:
+    shape = Shape(1, 1, Answer(1000), interrupt_after=2)
+    request = Request("websocket", "/api/ws", method="GET", first='{"type":"start"}')
+    async with listening(lambda: WrongSocket((ACCEPTED, chunk(2, 0), chunk(3, 1)), says)) as port:
+        tally = await carry_out(Plan(port, request, 1, 1, 1000, interrupt_after=2, timeout_seconds=5))
+    assert faults(Outcome(shape, tally, Served(closes=[(1, 2, 2)])), must_close=True) == found

@@ -1,0 +1,89 @@
+"""The table and the page, of results that lack some things."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.bench.figures import Figures
+from tests.bench.report.charts import Bar, Curve, bars, curves
+from tests.bench.report.page import page
+from tests.bench.report.table import lines, noise
+from tests.bench.results import Results, Row
+from tests.bench.runner import turns
+from tests.bench.scenarios import SCENARIOS, Scenario
+from tests.bench.targets import TARGETS
+
+
+def results() -> Results:
+    rows = [
+        Row(scenario.name, name, target, [_run(scenario, cost), _run(scenario, cost * 2)])
+        for scenario in SCENARIOS
+        for name in scenario.rows
+        for cost, target in enumerate(scenario.targets, start=1)
+    ]
+    return Results("today", {"cores": "2"}, {"python": "3"}, 2, 60, rows, {})
+
+
+def _run(scenario: Scenario, cost: float) -> Figures:
+    told = {metric.name: float(cost) for metric in scenario.metrics}
+    return {**told, "others_cores": 0.1, "stolen_cores": 0.0}
+
+
+def test_every_metric_has_a_line() -> None:
+    found = {(line.title, line.metric) for line in lines(results())}
+    assert len(found) == sum(len(one.rows) * len(one.metrics) for one in SCENARIOS) + 3
+    (firehose,) = [line for line in lines(results()) if line.scenario.name == "firehose"]
+    assert firehose.cells == {"sse": "1.5 µs", "websocket": "3.0 µs", "express": "4.5 µs", "nginx": "6.0 µs"}
+    assert firehose.ratios["sse", "express"] == "0.33"
+
+
+def test_what_was_never_closed_took_for_ever() -> None:
+    row = Row("leave", "leave", "express", [{"never_closed": 100.0, "unseen_tokens": 140.0}])
+    told = {line.metric: line.cells["express"] for line in lines(Results("", {}, {}, 1, rows=[row]))}
+    assert told["until the provider is closed, p50"] == "never"
+    assert told["streams never closed"] == "100"
+
+
+def test_the_page_needs_nothing_else_and_escapes_what_it_shows() -> None:
+    told = results()
+    told.rows[0].problems.append("<script>alert(1)</script>")
+    told.skipped["nginx"] = "nginx & Co. is not there"
+    text = page(told)
+    assert not re.search(r"<(script|link|img|iframe)\b", text)
+    assert "http" not in text
+    assert "&lt;script&gt;" in text
+    assert "nginx &amp; Co. is not there" in text
+    for scenario in SCENARIOS:
+        assert f"<h2>{scenario.title}</h2>" in text
+
+
+def test_a_page_of_one_scenario_and_one_target_can_be_made() -> None:
+    assert "never" in page(Results("", {}, {}, 1, rows=[Row("leave", "leave", "express", [{"never_closed": 1.0}])]))
+    assert "nothing was measured" in page(Results("", {}, {}, 0))
+    assert noise(Results("", {}, {}, 0)) == "nothing was measured"
+
+
+def test_bars_are_as_long_as_their_values() -> None:
+    drawn = bars(
+        [Bar("sse", "SSE", "2 ms", 2, 2, 2), Bar("nginx", "nginx", "1 ms", 1, 1, 1), Bar("express", "E", "never")]
+    )
+    widths = [float(width) for width in re.findall(r'<rect [^>]*width="([\d.]+)"', drawn)]
+    assert widths[0] == pytest.approx(2 * widths[1])
+    assert ">never<" in drawn
+
+
+def test_curves_of_nothing_are_nothing() -> None:
+    assert curves([Curve("sse", "SSE", [])], str) == ""
+    assert "circle" in curves([Curve("sse", "SSE", [(10, 0.0)])], str)
+
+
+def test_turns_put_the_targets_of_a_run_side_by_side() -> None:
+    ordered = turns(SCENARIOS[:1], list(TARGETS.values()), 2)
+    assert [(turn.run, turn.target.name) for turn in ordered] == [
+        (run, name) for run in (0, 1) for name in ("sse", "websocket", "express", "nginx")
+    ]
+
+
+def test_the_style_is_in_the_page() -> None:
+    assert Path(__file__).with_name("report").joinpath("page.css").read_text("utf-8") in page(results())
