@@ -1,10 +1,10 @@
 """One answer being produced: its state, its log, and the fence. Sans-I/O: told what happened and when, it decides."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from itertools import pairwise, takewhile
 
-from gateway.commands import FeedbackRequest, Message, StartRequest
+from gateway.commands import FeedbackRequest, JsonObject, Message, StartRequest
 from gateway.errors import Code, Failed, Refused
 from gateway.events import (
     Accepted,
@@ -98,12 +98,14 @@ class Generation:
     """
 
     id: str
-    request: StartRequest
+    request: InitVar[StartRequest]
     request_id: str
     model: str
     accepted_at: float
     output_limit: int = 2 << 20
     log: EventLog = field(init=False)
+    options: JsonObject = field(init=False)
+    metadata: dict[str, str] = field(init=False)
     state: State = field(init=False, default=State.QUEUED)
     revision: int = field(init=False, default=1)
     provider: str | None = field(init=False, default=None)
@@ -117,8 +119,9 @@ class Generation:
     _stop: _Stop | None = field(init=False, default=None)
     _revise: _Revise | None = field(init=False, default=None)
 
-    def __post_init__(self) -> None:
-        self._messages = list(self.request.messages)
+    def __post_init__(self, request: StartRequest) -> None:
+        self.options, self.metadata = request.options.for_provider(), request.metadata
+        self._messages = list(request.messages)
         self.log = EventLog(self.id)
         self.log.append(Accepted(self.id, self.request_id, self.model))
 
@@ -286,8 +289,7 @@ class Generation:
         for attempt in self.attempts:
             used = attempt.used()
             attempt.usage, attempt.usage_final, attempt.messages = used, used is not None, ()
-        self._messages.clear()
-        self.request = self.request.model_copy(update={"messages": []})
+        self._messages, self.options = [], {}
 
     @property
     def size(self) -> int:

@@ -11,6 +11,8 @@ from itertools import accumulate, pairwise
 from operator import attrgetter
 from typing import NamedTuple
 
+import orjson
+
 from gateway.errors import Refused, invalid
 from gateway.events import TERMINAL, TEXT_HEAD, Chunk, Event, Reasoning, Revision, Run, Text, encode
 
@@ -25,14 +27,28 @@ class Entry(NamedTuple):
     """Events `first` to `last` as one: a single event, or a run of text joined. `data` is its JSON object.
 
     A run that came joined, or that the log itself joined, keeps in `ends` where each of its events ended, in
-    characters.
+    characters. Text is kept in `data` alone, and read out of it where it is asked for.
     """
 
     first: int
     last: int
-    event: Event
+    kind: type[Event]
     data: bytes
     ends: Sequence[int] = ()
+    other: Event | None = None
+
+    @property
+    def text(self) -> str:
+        """Give the text of a text event or run, else none."""
+        head = _TEXT_HEAD.get(self.kind)
+        return "" if head is None else str(orjson.loads(self.data[head - 1 : -1]))
+
+    @property
+    def event(self) -> Event:
+        """Give the event itself, a run's as if it had been one."""
+        if self.other is not None:
+            return self.other
+        return Chunk(self.text) if self.kind is Chunk else Reasoning(self.text)
 
 
 class EventLog:
@@ -69,11 +85,12 @@ class EventLog:
         if self.ended:
             message = f"{event.type} after the terminal event of {self.generation_id}"
             raise AssertionError(message)
-        data = encode(event)
+        data, kind = encode(event), type(event)
         first = self.last + 1
         self.last += len(ends) or 1
-        self._entries.append(Entry(first, self.last, event, data, ends))
-        self.ended = type(event) in TERMINAL
+        other = None if kind is Chunk or kind is Reasoning else event
+        self._entries.append(Entry(first, self.last, kind, data, ends, other))
+        self.ended = kind in TERMINAL
         if len(self._entries) > self._hold:
             self._join(len(self._entries) // 2)
             if len(self._entries) > self._hold * 3 // 4:
@@ -104,9 +121,9 @@ class EventLog:
         """Join the text of the newest revision."""
         pieces: list[str] = []
         for entry in reversed(self._entries):
-            if isinstance(entry.event, Chunk):
-                pieces.append(entry.event.content)
-            elif isinstance(entry.event, Revision):
+            if entry.kind is Chunk:
+                pieces.append(entry.text)
+            elif entry.kind is Revision:
                 break
         return "".join(reversed(pieces))
 
@@ -139,9 +156,9 @@ def _merge(entries: Sequence[Entry], join: Callable[[list[Entry]], Entry]) -> It
     run: list[Entry] = []
     size = 0
     for entry in entries:
-        head = _TEXT_HEAD.get(type(entry.event))
+        head = _TEXT_HEAD.get(entry.kind)
         grown = size + len(entry.data) - (head or 0)
-        if run and (head is None or type(entry.event) is not type(run[0].event) or grown > MERGED_BYTES):
+        if run and (entry.kind is not run[0].kind or grown > MERGED_BYTES):
             yield join(run) if len(run) > 1 else run[0]
             grown -= size
             run = []
@@ -155,16 +172,14 @@ def _merge(entries: Sequence[Entry], join: Callable[[list[Entry]], Entry]) -> It
 
 
 def _join_for_reader(run: list[Entry]) -> Entry:
-    kind = type(run[0].event)
-    head = _TEXT_HEAD[kind]
+    head = _TEXT_HEAD[run[0].kind]
     data = b'%b%b"}' % (run[0].data[:head], b"".join([entry.data[head:-2] for entry in run]))
-    return Entry(run[0].first, run[-1].last, _with_text(run[0].event, "".join(map(_text, run))), data)
+    return Entry(run[0].first, run[-1].last, run[0].kind, data)
 
 
 def _join_for_log(run: list[Entry]) -> Entry:
-    joined = _join_for_reader(run)
     ends = array("I", accumulate(length for entry in run for length in _lengths(entry)))
-    return Entry(joined.first, joined.last, joined.event, joined.data, ends)
+    return _join_for_reader(run)._replace(ends=ends)
 
 
 def run_of(kind: type[Text], pieces: Sequence[str]) -> Run:
@@ -174,22 +189,15 @@ def run_of(kind: type[Text], pieces: Sequence[str]) -> Run:
 
 def _lengths(entry: Entry) -> Iterable[int]:
     if not entry.ends:
-        return (len(_text(entry)),)
+        return (len(entry.text),)
     return (end - start for start, end in pairwise((0, *entry.ends)))
 
 
 def _cut(run: Entry, seq: int) -> Entry:
     """Give what of a run follows a sequence number inside it."""
-    event = _with_text(run.event, _text(run)[run.ends[seq - run.first] :])
-    return Entry(seq + 1, run.last, event, encode(event))
-
-
-def _text(entry: Entry) -> str:
-    return entry.event.content if isinstance(entry.event, Chunk | Reasoning) else ""
-
-
-def _with_text(event: Event, text: str) -> Event:
-    return Chunk(text) if isinstance(event, Chunk) else Reasoning(text)
+    text = run.text[run.ends[seq - run.first] :]
+    data = encode(Chunk(text) if run.kind is Chunk else Reasoning(text))
+    return Entry(seq + 1, run.last, run.kind, data)
 
 
 def position(generation_id: str, seq: int) -> str:

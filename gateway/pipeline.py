@@ -8,7 +8,7 @@ opened, and the generation says what that means.
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import anyio
@@ -67,7 +67,8 @@ class Pipeline:
         self._slots = slots
         self._clock = clock
         self._policy = policy
-        self._scope: anyio.CancelScope | None = None
+        self._cut: Callable[[], None] | None = None
+        """Ends at once what the task waits for."""
         self._timer: Timer | None = None
         self._failure: Failed | None = None
         self._first_call: float | None = None
@@ -82,14 +83,15 @@ class Pipeline:
         generation = self.generation
         try:
             if self._ticket.place is Place.WAITING:
-                await self._stoppable(self._wait_for_slot)
-            # A command may have come before the first step.
-            generation.closed(self._clock.now())
+                await self._wait_for_slot()
+            self._cut_short()
             if not generation.state.over:
                 self._enter()
             while not generation.state.over:
-                await self._stoppable(self._attempt)
+                await self._attempt()
+                self._cut_short()
                 await self._after_attempt()
+                self._cut_short()
         except Exception:  # the task's boundary: a fault of ours must end the generation too
             logger.exception("generation %s, request %s", generation.id, generation.request_id)
             message = f"The gateway failed; it is logged under request {generation.request_id}."
@@ -121,17 +123,16 @@ class Pipeline:
         if self.generation.feedback(feedback_id, request, read_at):
             self._cancel()
 
-    async def _stoppable(self, step: Callable[[], Awaitable[None]]) -> None:
-        """Run a step that a command or a timer may cut short, then let the generation draw the consequence."""
-        if not self.generation.state.fenced:
-            with anyio.CancelScope() as self._scope:
-                await step()
-            self._scope = None
-            self._disarm()
+    def _cut_short(self) -> None:
+        """Draw the consequence, if a command has cut short what was waited for."""
+        self._cut = None
+        self._disarm()
         self.generation.closed(self._clock.now())
 
     async def _wait_for_slot(self) -> None:
-        ticket, self._moved = self._ticket, asyncio.Event()
+        ticket = self._ticket
+        self._moved = asyncio.Event()
+        self._cut = self._moved.set
         if self._policy.limits.queue:
             self._timer = self._clock.call_later(self._policy.limits.queue, self._queue_timed_out)
         # A command or the time limit may come in the same turn as the call that wakes us.
@@ -165,19 +166,31 @@ class Pipeline:
         if not generation.attempts:
             provider.retry_budget.deposit()
         messages = generation.attempt().messages
-        call = Call(generation.model, messages, generation.request.options.for_provider())
         self._watchdog = Watchdog(self._policy.limits, self._first_call, now)
         self._admitted, self._settled, self._given_up = True, False, False
         self._watch()
         try:
-            async with provider.upstream.open(call) as answer:
-                generation.opened(provider.upstream.name, answer.model)
-                await answer.stream(self._take)
-                self._settle(None, answered=True)
-                if not generation.state.over:  # as it is when the wait for the figures ended in the same turn
-                    generation.finished(self._clock.now())
+            await self._call(Call(generation.model, messages, generation.options))
         except Failed as failure:
             self._failure = failure
+
+    async def _call(self, call: Call) -> None:
+        generation, upstream, answer = self.generation, self._provider.upstream, None
+        try:
+            with anyio.CancelScope() as opening:
+                self._cut = opening.cancel
+                answer = await upstream.open(call)
+            if answer is None:
+                return
+            self._cut = answer.stop
+            generation.opened(upstream.name, answer.model)
+            await answer.stream(self._take)
+            if self._failure is None and not generation.state.fenced:
+                self._settle(None, answered=True)
+                generation.finished(self._clock.now())
+        finally:
+            if answer is not None:
+                await answer.close()
 
     async def _after_attempt(self) -> None:
         """Settle what became of the attempt; if it failed before its first content, perhaps wait for another."""
@@ -198,8 +211,9 @@ class Pipeline:
             return
         generation.retrying(failure, round(delay * 1000), self._provider.upstream.name)
         woken = asyncio.Event()
+        self._cut = woken.set
         self._timer = self._clock.call_later(delay, woken.set)
-        await self._stoppable(lambda: _happened(woken))
+        await woken.wait()
 
     def _delay(self, failure: Failed) -> float | None:
         """Decide whether to call again, and after how many seconds; never once content has come."""
@@ -273,14 +287,10 @@ class Pipeline:
         self._cancel()
 
     def _cancel(self) -> None:
-        if self._scope is not None:
-            self._scope.cancel()
+        if self._cut is not None:
+            self._cut()
 
     def _disarm(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-
-async def _happened(event: asyncio.Event) -> None:
-    await event.wait()

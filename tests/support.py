@@ -2,8 +2,7 @@
 
 import asyncio
 import heapq
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
@@ -109,17 +108,17 @@ class ScriptedUpstream:
     def open_calls(self) -> int:
         return sum(not call.closed for call in self.calls)
 
-    @asynccontextmanager
-    async def open(self, call: Call) -> AsyncIterator[Answer]:
+    async def open(self, call: Call) -> Answer:
         scripted = ScriptedCall(call)
         self.calls.append(scripted)
         try:
             if self._prompt:
                 scripted.accept()
             await scripted._opening
-            yield _ScriptedAnswer(call.model, scripted)
-        finally:
+        except BaseException:
             scripted.closed = True
+            raise
+        return _ScriptedAnswer(call.model, scripted)
 
     async def close(self) -> None:
         pass
@@ -129,12 +128,20 @@ class _ScriptedAnswer:
     def __init__(self, model: str, scripted: ScriptedCall) -> None:
         self.model = model
         self._scripted = scripted
+        self._stopped = False
 
     async def stream(self, take: Callable[[Sequence[Part]], None]) -> None:
-        while (parts := await self._scripted._parts.get()) is not None:
+        while (parts := await self._scripted._parts.get()) is not None and not self._stopped:
             if isinstance(parts, Failed):
                 raise parts
             take(parts)
+
+    def stop(self) -> None:
+        self._stopped = True
+        self._scripted._parts.put_nowait(None)
+
+    async def close(self) -> None:
+        self._scripted.closed = True
 
 
 def ask(text: str = "Hello", **options: object) -> StartRequest:

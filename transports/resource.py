@@ -94,5 +94,5 @@ def snapshot(generation: Generation, now: float) -> dict[str, object]:
         "cost_usd": None,
         "metrics": generation.metrics(now),
         "feedback": generation.notes,
-        "metadata": generation.request.metadata,
+        "metadata": generation.metadata,
     }

@@ -40,14 +40,14 @@ class EventStream:
 
     def frame(self, generation_id: str, entry: Entry) -> bytes:
         """Frame one entry; its position is the event's id."""
-        event = entry.event
-        if type(event) is Accepted:
+        kind = entry.kind
+        if kind is Accepted:
             return b"id: %b:1\nretry: %d\nevent: accepted\ndata: %b\n\n" % (
                 generation_id.encode(),
                 RETRY_MS,
                 entry.data,
             )
-        name = b"" if type(event) is Chunk else b"event: %b\n" % event.type.encode()
+        name = b"" if kind is Chunk else b"event: %b\n" % kind.type.encode()
         return b"id: %b:%d\n%bdata: %b\n\n" % (generation_id.encode(), entry.last, name, entry.data)
 
 

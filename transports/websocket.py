@@ -101,7 +101,7 @@ class _Socket:
 
     def frame(self, generation_id: str, entry: Entry) -> bytes:
         """Add what tells the generations of a socket apart to the event's JSON."""
-        if type(entry.event) is Accepted:
+        if entry.kind is Accepted:
             message = b'{"seq":%d,%b' % (entry.last, entry.data[1:])
         else:
             message = b'{"generation_id":"%b","seq":%d,%b' % (generation_id.encode(), entry.last, entry.data[1:])

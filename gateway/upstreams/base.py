@@ -1,7 +1,6 @@
 """What the pipeline asks of a provider, whatever its wire format."""
 
 from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -29,7 +28,7 @@ Part = Content | Run | Usage | Finish
 
 
 class Answer(Protocol):
-    """An answer whose headers have come."""
+    """An answer whose headers have come. Whoever has one must `close` it."""
 
     model: str
 
@@ -44,19 +43,28 @@ class Answer(Protocol):
         """
         ...
 
+    def stop(self) -> None:
+        """Have `stream` return as soon as it can, whatever is still to come."""
+        ...
+
+    async def close(self) -> None:
+        """Close the connection at once, drained or not.
+
+        Returns when the socket is really closed, or given back whole for the next call.
+        """
+        ...
+
 
 class Upstream(Protocol):
     """A provider. `name` is what `start` shows a client."""
 
     name: str
 
-    def open(self, call: Call) -> AbstractAsyncContextManager[Answer]:
-        """Call it; entering waits for the headers, leaving closes the connection at once, drained or not.
-
-        Leaving returns when the socket is really closed, or given back whole for the next call.
+    async def open(self, call: Call) -> Answer:
+        """Call it and wait for the headers. Cancelled, or failing, it leaves nothing open.
 
         Raises:
-            Failed: on entering, when it can't be reached or refuses.
+            Failed: when it can't be reached or refuses.
         """
         ...
 

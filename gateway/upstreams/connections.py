@@ -83,18 +83,10 @@ class Line:
         self._protocol, self._transport, self.kept = protocol, protocol.transport, protocol.served
         protocol.served = True
 
-    @contextmanager
-    def listening(self, listener: Callable[[], None]) -> Iterator[None]:
-        """Have `listener` called, within, after each read and at the connection's end."""
-        protocol = self._protocol
-        if protocol is None:
-            message = "there is no connection to listen to"
-            raise AssertionError(message)
-        protocol.listener = listener
-        try:
-            yield
-        finally:
-            protocol.listener = None
+    def listen(self, listener: Callable[[], None] | None) -> None:
+        """Have `listener` called after each read and at the connection's end; None to have none called any more."""
+        if self._protocol is not None:
+            self._protocol.listener = listener
 
     async def hang_up(self) -> None:
         """Cut the connection, if it is still this call's, and return when its socket is closed.
@@ -126,7 +118,7 @@ def is_event_stream(response: aiohttp.ClientResponse) -> bool:
 
 
 def forget_heads(response: aiohttp.ClientResponse) -> None:
-    """Drop what was said before the body, some kilobytes for as long as the answer lasts. aiohttp has no word for it."""
+    """Drop what was said before the body: kilobytes for as long as the answer lasts. aiohttp has no word for it."""
     response._request_info = _NOTHING_ASKED  # noqa: SLF001
     response._headers, response._raw_headers = _NOTHING_ASKED.headers, ()  # noqa: SLF001
 

@@ -2,14 +2,11 @@
 
 import io
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from functools import lru_cache
 
 import aiohttp
 import orjson
-from anyio import move_on_after
 from pydantic import JsonValue, SecretStr
 from yarl import URL
 
@@ -25,9 +22,6 @@ DONE = b"[DONE]"
 PIECE_BYTES = 64 * 1024
 """A body up to this size is sent in one piece."""
 
-DRAIN_SECONDS = 0.1
-"""After the end mark, how long to wait for the end of the body."""
-
 
 class OpenAIUpstream:
     """Any server that speaks `POST {base_url}/chat/completions`."""
@@ -42,21 +36,18 @@ class OpenAIUpstream:
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
         """By whether their connections are kept for further calls."""
 
-    @asynccontextmanager
-    async def open(self, call: Call) -> AsyncIterator[StreamedAnswer]:
+    async def open(self, call: Call) -> StreamedAnswer:
         """Call it and wait for the headers; see `Upstream.open`."""
         line = Line()
         try:
             response = await self._post(orjson.dumps(_body(call)), line)
             if response.status != 200 or not is_event_stream(response):
                 raise await of_answer(response, self._api_key)
-            forget_heads(response)
-            answer = StreamedAnswer(call.model, line, response, ChunkReader(self._api_key))
-            yield answer
-            if answer.ended and not response.content.at_eof():
-                await _drain(response)
-        finally:
+        except BaseException:
             await line.hang_up()
+            raise
+        forget_heads(response)
+        return StreamedAnswer(call.model, line, response.content, ChunkReader(self._api_key))
 
     async def close(self) -> None:
         """Close all connections."""
@@ -259,10 +250,3 @@ def _body(call: Call) -> JsonObject:
 @lru_cache(maxsize=16)
 def _endpoint(base_url: str) -> URL:
     return URL(f"{base_url.rstrip('/')}/chat/completions")
-
-
-async def _drain(response: aiohttp.ClientResponse) -> None:
-    """Read the end of the body, that the connection may serve again; not worth waiting long for."""
-    with move_on_after(DRAIN_SECONDS), suppress(aiohttp.ClientError):
-        while not response.content.at_eof():
-            await response.content.readany()

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Protocol
 
 import aiohttp
+from anyio import move_on_after
 
 from gateway.errors import Code, Failed
 from gateway.log import run_of
@@ -13,6 +15,9 @@ from gateway.upstreams.connections import Line
 from gateway.upstreams.eventstream import EventStreamDecoder, LineTooLongError
 from gateway.upstreams.failures import broken, from_transport
 from gateway.upstreams.pattern import TextPattern
+
+DRAIN_SECONDS = 0.1
+"""After the end mark, how long to wait for the end of the body."""
 
 
 class Reader(Protocol):
@@ -44,34 +49,43 @@ class Reader(Protocol):
 class StreamedAnswer:
     """One answer that comes as text/event-stream; see `Answer`."""
 
-    def __init__(self, model: str, line: Line, response: aiohttp.ClientResponse, reader: Reader) -> None:
+    def __init__(self, model: str, line: Line, content: aiohttp.StreamReader, reader: Reader) -> None:
         self.model = model
         self._line = line
-        self._content = response.content
+        self._content = content
         self._reader = reader
         self._decoder = EventStreamDecoder()
         self._pattern = TextPattern()
         self._take: Callable[[Sequence[Part]], None]
-        self._ended: asyncio.Future[None]
+        self._ended = asyncio.get_running_loop().create_future()
         self._over = self._at_eof = self._reading = self._more = False
-
-    @property
-    def ended(self) -> bool:
-        """Tell whether the last of it was read."""
-        return self._reader.done
 
     async def stream(self, take: Callable[[Sequence[Part]], None]) -> None:
         """Hand on what each read brings; see `Answer.stream`."""
         self._take = take
-        self._ended = asyncio.get_running_loop().create_future()
         self._content.on_eof(self._on_eof)
+        self._line.listen(self._on_read)
+        # What came with the headers.
+        self._on_read()
+        await self._ended
+
+    def stop(self) -> None:
+        """Let `stream` return; see `Answer.stop`."""
+        self._over = True
+        if not self._ended.done():
+            self._ended.set_result(None)
+
+    async def close(self) -> None:
+        """Give the connection back if the answer came to its end, else cut it; see `Answer.close`."""
+        self._over = True
+        self._line.listen(None)
         try:
-            with self._line.listening(self._on_read):
-                # What came with the headers.
-                self._on_read()
-                await self._ended
+            if self._reader.done and not self._at_eof:
+                # The end of the body, that the connection may serve again; not worth waiting long for.
+                with move_on_after(DRAIN_SECONDS), suppress(aiohttp.ClientError):
+                    await self._content.wait_eof()
         finally:
-            self._over = True
+            await self._line.hang_up()
 
     def _on_eof(self) -> None:
         self._at_eof = True
@@ -89,9 +103,10 @@ class StreamedAnswer:
                 self._over = self._read()
         except Exception as error:  # noqa: BLE001 - not swallowed: it goes to the task that waits for the answer
             self._over = True
-            self._ended.set_exception(error)
+            if not self._ended.done():
+                self._ended.set_exception(error)
         else:
-            if self._over:
+            if self._over and not self._ended.done():
                 self._ended.set_result(None)
         finally:
             self._reading = False

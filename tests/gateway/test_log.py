@@ -46,7 +46,9 @@ def read(entries: list[Entry] | tuple[Entry, ...]) -> list[tuple[str, str]]:
 
 
 def whole(history: list[Event], after: int) -> list[tuple[str, str]]:
-    return read([Entry(n, n, event, encode(event)) for n, event in enumerate(history, start=1)][after:])
+    return read(
+        [Entry(n, n, type(event), encode(event), (), event) for n, event in enumerate(history, start=1)][after:]
+    )
 
 
 @given(st.lists(events, max_size=40), st.integers(2, 10), st.booleans())

@@ -1,6 +1,5 @@
 """The viewing loop alone, over an outlet that the test opens and shuts."""
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -22,24 +21,29 @@ from transports.base import Services, Viewing
 
 @dataclass
 class GatedOutlet:
-    """Takes a batch of frames only while the gate is open."""
+    """Takes frames; while the gate is shut, it takes one batch and says that it is full."""
 
     framing: str = "gated"
-    open: asyncio.Event = field(default_factory=asyncio.Event)
+    open: bool = True
     batches: list[list[str]] = field(default_factory=list)
     framed: int = 0
     beats: int = 0
+    broken: bool = False
 
     def frame(self, generation_id: str, entry: Entry) -> bytes:
         self.framed += 1
+        if self.broken:
+            message = "an outlet that fails"
+            raise ValueError(message)
         return entry.data
 
-    async def write(self, frames: Sequence[bytes]) -> None:
-        await self.open.wait()
+    def write(self, frames: Sequence[bytes]) -> bool:
         self.batches.append([frame.decode() for frame in frames])
+        return self.open
 
-    async def beat(self) -> None:
+    def beat(self) -> bool:
         self.beats += 1
+        return self.open
 
     @property
     def text(self) -> str:
@@ -48,24 +52,35 @@ class GatedOutlet:
 
 
 @dataclass
+class Seat:
+    """A viewing, and how often it said that it is over."""
+
+    viewing: Viewing
+    ends: int = 0
+
+
+@dataclass
 class Room:
     services: Services
     upstream: ScriptedUpstream
     clock: ManualClock
-    tasks: list[asyncio.Task[bool]] = field(default_factory=list)
+    seats: list[Seat] = field(default_factory=list)
 
     async def streaming(self) -> Generation:
         generation = self.services.hub.start(ask(), request_id="r")
         await settle()
         return generation
 
-    async def view(self, *generations: Generation, outlet: GatedOutlet, after: int = 0) -> Viewing:
-        viewing = Viewing(self.services, outlet)
+    def view(self, *generations: Generation, outlet: GatedOutlet, after: int = 0) -> Seat:
+        def ended() -> None:
+            seat.ends += 1
+
+        seat = Seat(Viewing(self.services, outlet, ended, until_over=True))
         for generation in generations:
-            viewing.attach(generation.id, after)
-        self.tasks.append(asyncio.create_task(viewing.run(until_over=True)))
-        await settle()
-        return viewing
+            seat.viewing.attach(generation.id, after)
+        seat.viewing.begin()
+        self.seats.append(seat)
+        return seat
 
 
 @asynccontextmanager
@@ -74,30 +89,26 @@ async def room() -> AsyncIterator[Room]:
     hub = Hub(Provider(upstream), Models(("m",)), Slots(0, 0), clock, policy=Policy(Limits(stall=0, first_token=0)))
     made = Room(Services(hub, clock, heartbeat=15), upstream, clock)
     yield made
-    for task in made.tasks:
-        task.cancel()
-    await asyncio.gather(*made.tasks, return_exceptions=True)
+    for seat in made.seats:
+        seat.viewing.close()
+    assert hub.viewers == 0
     await hub.close()
-
-
-def opened() -> GatedOutlet:
-    outlet = GatedOutlet()
-    outlet.open.set()
-    return outlet
+    assert clock.pending == 0
 
 
 async def test_a_viewer_that_lags_gets_the_text_joined_and_nothing_lost() -> None:
     async with room() as it:
         generation = await it.streaming()
-        quick, slow = opened(), GatedOutlet()
-        await it.view(generation, outlet=quick)
-        await it.view(generation, outlet=slow)
+        quick, slow = GatedOutlet(), GatedOutlet(open=False)
+        it.view(generation, outlet=quick)
+        lagging = it.view(generation, outlet=slow)
         for number in range(100):
             it.upstream.last.send(f"{number} ")
             await settle()
         assert len(quick.batches) == 101
-        assert slow.batches == []
-        slow.open.set()
+        assert len(slow.batches) == 1
+        slow.open = True
+        lagging.viewing.resume()
         it.upstream.last.finish()
         await settle()
         assert slow.text == quick.text == "".join(f"{number} " for number in range(100))
@@ -107,9 +118,9 @@ async def test_a_viewer_that_lags_gets_the_text_joined_and_nothing_lost() -> Non
 async def test_viewers_side_by_side_share_each_frame() -> None:
     async with room() as it:
         generation = await it.streaming()
-        outlets = [opened() for _ in range(20)]
+        outlets = [GatedOutlet() for _ in range(20)]
         for outlet in outlets:
-            await it.view(generation, outlet=outlet)
+            it.view(generation, outlet=outlet)
         before = sum(outlet.framed for outlet in outlets)
         it.upstream.last.send("one ", "two ")
         await settle()
@@ -120,32 +131,35 @@ async def test_viewers_side_by_side_share_each_frame() -> None:
 async def test_it_ends_when_all_that_it_views_has_ended() -> None:
     async with room() as it:
         first, second = await it.streaming(), await it.streaming()
-        outlet = opened()
-        viewing = await it.view(first, second, outlet=outlet)
+        seat = it.view(first, second, outlet=GatedOutlet())
         assert it.services.hub.viewers == 2
         it.upstream.calls[0].finish()
         await settle()
-        assert len(viewing) == 1
-        assert not it.tasks[0].done()
+        assert len(seat.viewing) == 1
+        assert seat.ends == 0
         it.upstream.calls[1].finish()
         await settle()
-        assert it.tasks[0].done()
+        assert seat.ends == 1
+        assert seat.viewing.finished
         assert it.services.hub.viewers == 0
-        viewing.close()
 
 
-async def test_one_that_ended_while_it_was_written_is_written_to_its_end() -> None:
+async def test_one_that_ended_while_there_was_no_room_is_written_to_its_end() -> None:
     async with room() as it:
         generation = await it.streaming()
-        outlet = GatedOutlet()
-        await it.view(generation, outlet=outlet)
+        outlet = GatedOutlet(open=False)
+        seat = it.view(generation, outlet=outlet)
         it.upstream.last.send("x")
         it.upstream.last.finish()
         await settle()
-        outlet.open.set()
-        await settle()
+        assert len(outlet.batches) == 1
+        seat.viewing.resume()
         assert orjson.loads(outlet.batches[-1][-1])["type"] == "complete"
-        assert it.tasks[0].done()
+        assert seat.ends == 0
+        seat.viewing.resume()
+        assert seat.ends == 1
+        assert seat.viewing.finished
+        seat.viewing.resume()
 
 
 async def test_attaching_again_moves_the_cursor_and_counts_one_viewer() -> None:
@@ -153,65 +167,96 @@ async def test_attaching_again_moves_the_cursor_and_counts_one_viewer() -> None:
         generation = await it.streaming()
         it.upstream.last.send("one ", "two ")
         await settle()
-        outlet = opened()
-        viewing = await it.view(generation, outlet=outlet)
-        viewing.attach(generation.id, 3)
-        await settle()
+        outlet = GatedOutlet()
+        seat = it.view(generation, outlet=outlet)
+        seat.viewing.attach(generation.id, 3)
+        assert outlet.text == "one two "
+        seat.viewing.flush()
         assert outlet.text == "one two two "
         assert it.services.hub.viewers == 1
-        viewing.close()
-        viewing.close()
+        seat.viewing.close()
+        seat.viewing.close()
         assert it.services.hub.viewers == 0
 
 
 async def test_a_position_that_is_not_reached_yet_is_refused_and_counts_nobody() -> None:
     async with room() as it:
         generation = await it.streaming()
-        viewing = Viewing(it.services, opened())
+        viewing = Viewing(it.services, GatedOutlet(), lambda: None)
         with pytest.raises(Refused, match="has 2 events so far, not 9"):
             viewing.attach(generation.id, 9)
         assert it.services.hub.viewers == 0
 
 
+async def test_nothing_is_written_before_it_begins_nor_after_it_is_stopped() -> None:
+    async with room() as it:
+        generation = await it.streaming()
+        outlet = GatedOutlet()
+        viewing = Viewing(it.services, outlet, lambda: None)
+        viewing.attach(generation.id, 0)
+        it.upstream.last.send("one ")
+        viewing.resume()
+        await settle()
+        assert outlet.batches == []
+        viewing.begin()
+        assert outlet.text == "one "
+        viewing.stop()
+        it.upstream.last.send("two ")
+        viewing.resume()
+        await settle()
+        assert outlet.text == "one "
+        viewing.close()
+
+
 async def test_a_client_that_reads_nothing_for_too_long_is_cut_off_and_holds_nobody_up() -> None:
     async with room() as it:
         generation = await it.streaming()
-        stuck, reading = GatedOutlet(), opened()
-        viewing = await it.view(generation, outlet=stuck)
-        await it.view(generation, outlet=reading)
+        reading = GatedOutlet()
+        stuck = it.view(generation, outlet=GatedOutlet(open=False))
+        it.view(generation, outlet=reading)
         for _ in range(4):
             it.upstream.last.send("x")
             it.clock.advance(15)
             await settle()
-        assert it.tasks[0].done()
-        assert it.tasks[0].result() is False
-        viewing.close()
+        assert stuck.ends == 1
+        assert not stuck.viewing.finished
+        stuck.viewing.close()
         assert it.services.hub.viewers == 1
         assert reading.text == "xxxx"
+
+
+async def test_an_outlet_that_fails_is_its_owners_fault_and_nobody_elses() -> None:
+    async with room() as it:
+        generation = await it.streaming()
+        reading = GatedOutlet()
+        failing = it.view(generation, outlet=GatedOutlet(framing="failing", broken=True))
+        it.view(generation, outlet=reading)
+        it.upstream.last.send("x")
+        it.upstream.last.finish()
+        await settle()
+        assert failing.ends == 1
+        assert isinstance(failing.viewing.failure, ValueError)
+        assert reading.text == "x"
+        assert generation.state.over
 
 
 async def test_heartbeats_fill_silence_only() -> None:
     async with room() as it:
         generation = await it.streaming()
-        outlet = opened()
-        viewing = await it.view(generation, outlet=outlet)
-        for _ in range(3):
+        outlet = GatedOutlet()
+        seat = it.view(generation, outlet=outlet)
+        for number in range(3):
             it.clock.advance(14.9)
-            await settle()
-            beats = outlet.beats
+            assert outlet.beats == number
             it.clock.advance(0.1)
-            await settle()
-            assert outlet.beats == beats + 1
+            assert outlet.beats == number + 1
         it.clock.advance(10)
         it.upstream.last.send("x")
         await settle()
         it.clock.advance(14.9)
-        await settle()
         assert outlet.beats == 3
         it.clock.advance(0.1)
-        await settle()
         assert outlet.beats == 4
-        viewing.close()
+        seat.viewing.close()
         it.clock.advance(100)
-        await settle()
         assert outlet.beats == 4

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from gateway.errors import Code, Failed
 from gateway.events import Chunk, Reasoning, Run, ToolCall, Usage
-from gateway.upstreams.base import Call, Finish, Part
+from gateway.upstreams.base import Answer, Call, Finish, Part
 from gateway.upstreams.connections import ConnectionLimits
 from gateway.upstreams.failures import cleaned, retry_after_ms
 from gateway.upstreams.openai import OpenAIUpstream
@@ -97,9 +97,18 @@ def answers(status: str, body: bytes = b"", *headers: str) -> Serve:
     return serve
 
 
+@asynccontextmanager
+async def opened(upstream: OpenAIUpstream, call: Call) -> AsyncIterator[Answer]:
+    answer = await upstream.open(call)
+    try:
+        yield answer
+    finally:
+        await answer.close()
+
+
 async def read(upstream: OpenAIUpstream, into: list[Part] | None = None) -> list[Part]:
     parts: list[Part] = [] if into is None else into
-    async with upstream.open(CALL) as answer:
+    async with opened(upstream, CALL) as answer:
         await answer.stream(lambda read: parts.extend(apart(read)))
     return parts
 
@@ -329,7 +338,7 @@ async def test_leaving_closes_the_socket_at_once_in_mid_stream_and_before_header
 
     hung_up = asyncio.Queue[int]()
     async with provider(serve, hung_up) as (upstream, requests):
-        async with upstream.open(CALL) as answer:
+        async with opened(upstream, CALL) as answer:
             came = asyncio.Event()
             reading = asyncio.create_task(answer.stream(lambda _: came.set()))
             await asyncio.wait_for(came.wait(), 5)
@@ -344,7 +353,7 @@ async def test_leaving_closes_the_socket_at_once_in_mid_stream_and_before_header
 
 
 async def read_call(upstream: OpenAIUpstream, call: Call) -> None:
-    async with upstream.open(call):
+    async with opened(upstream, call):
         pass
 
 
