@@ -6,6 +6,7 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from gateway.admission.buckets import Allowance, RateLimits
 from gateway.admission.slots import Slots
@@ -140,7 +141,7 @@ class Hub:
         self.counters.started += 1
         self._idle.clear()
         held.task = asyncio.create_task(pipeline.run(), name=generation.id)
-        held.task.add_done_callback(lambda _task: self._over(held))
+        held.task.add_done_callback(partial(self._over, held))
         return generation
 
     def allowance(self, principal: str) -> Allowance | None:
@@ -269,7 +270,7 @@ class Hub:
             return
         held.pipeline.interrupt("disconnect", "the last viewer left", self.clock.now())
 
-    def _over(self, held: _Held) -> None:
+    def _over(self, held: _Held, _task: asyncio.Task[None]) -> None:
         generation_id = held.generation.id
         # A task that was cancelled before its first step has not run, not even its own end.
         held.pipeline.release()

@@ -135,6 +135,11 @@ class EventLog:
         """Forget a listener; also one that is not known."""
         self._listeners.pop(listener, None)
 
+    @property
+    def readers(self) -> int:
+        """Count those who listen."""
+        return len(self._listeners)
+
     def compact(self) -> None:
         """Join what can be joined, for a log that is read seldom from now on."""
         self._join(len(self._entries))

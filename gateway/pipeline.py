@@ -23,7 +23,7 @@ from gateway.errors import Code, Failed
 from gateway.events import Content, InterruptedBy, Run, Usage
 from gateway.generation import Generation
 from gateway.states import State
-from gateway.upstreams.base import Call, Finish, Part, Upstream
+from gateway.upstreams.base import Answer, Call, Finish, Part, Upstream
 
 logger = logging.getLogger(__name__)
 
@@ -175,22 +175,25 @@ class Pipeline:
             self._failure = failure
 
     async def _call(self, call: Call) -> None:
-        generation, upstream, answer = self.generation, self._provider.upstream, None
+        generation, answer = self.generation, await self._open(call)
+        if answer is None:
+            return
         try:
-            with anyio.CancelScope() as opening:
-                self._cut = opening.cancel
-                answer = await upstream.open(call)
-            if answer is None:
-                return
             self._cut = answer.stop
-            generation.opened(upstream.name, answer.model)
+            generation.opened(self._provider.upstream.name, answer.model)
             await answer.stream(self._take)
             if self._failure is None and not generation.state.fenced:
                 self._settle(None, answered=True)
                 generation.finished(self._clock.now())
         finally:
-            if answer is not None:
-                await answer.close()
+            await answer.close()
+
+    async def _open(self, call: Call) -> Answer | None:
+        """Wait for the headers; None when it was cut short."""
+        with anyio.CancelScope() as scope:
+            self._cut = scope.cancel
+            return await self._provider.upstream.open(call)
+        return None
 
     async def _after_attempt(self) -> None:
         """Settle what became of the attempt; if it failed before its first content, perhaps wait for another."""

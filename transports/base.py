@@ -212,17 +212,19 @@ class Viewing:
 
     def _frames(self, cursor: _Cursor, log: EventLog) -> Sequence[bytes]:
         """Frame what follows a cursor, and move it."""
-        seq, cursor.seq = cursor.seq, log.last
-        made = log.frames.get(self._outlet.framing)
-        if made is not None and made[0] == seq and made[1] == log.last:
+        seq, cursor.seq, shared = cursor.seq, log.last, log.readers > 1
+        if shared:
             # Viewers side by side get the same frames, made once.
-            return made[2]
+            made = log.frames.get(self._outlet.framing)
+            if made is not None and made[0] == seq and made[1] == log.last:
+                return made[2]
         entries, frame = log.since(seq), self._outlet.frame
         if len(entries) > BEHIND or log.ended:
             frames, cursor.seq = self._some(cursor, merge(entries) if len(entries) > BEHIND else entries)
             return frames
         frames = [frame(log.generation_id, entry) for entry in entries]
-        log.frames[self._outlet.framing] = (seq, log.last, frames)
+        if shared:
+            log.frames[self._outlet.framing] = (seq, log.last, frames)
         return frames
 
     def _some(self, cursor: _Cursor, entries: Iterable[Entry]) -> tuple[list[bytes], int]:

@@ -79,6 +79,8 @@ class StreamedResponse:
                 raise viewing.failure
             if viewing.finished:
                 await send({"type": "http.response.body", "body": b"", "more_body": False})
+            elif self._writer is not None:
+                self._writer.cut()
         finally:
             viewing.close()
 

@@ -25,6 +25,10 @@ class Writer(Protocol):
         """Have these called when a slow client takes in more, and when it is gone."""
         ...
 
+    def cut(self) -> None:
+        """Break the connection off, so that what was written is not taken for all there is."""
+        ...
+
 
 def lent(scope: Scope) -> Writer | None:
     """Give the server's own writer, if it lends one."""
@@ -53,6 +57,9 @@ class SendingWriter:
     def listen(self, resume: Callable[[], None], lost: Callable[[], None]) -> None:
         """As `Writer.listen`."""
         self._resume, self._lost = resume, lost
+
+    def cut(self) -> None:
+        """Do nothing: a server breaks off by itself what its application left without an end."""
 
     async def run(self) -> None:
         """Send what comes."""

@@ -4,12 +4,8 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from uvicorn._types import (
-    ASGI3Application,
-    ASGIReceiveCallable,
-    ASGISendCallable,
-    Scope,
-)
+import httptools
+from uvicorn._types import ASGI3Application
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from gateway.protocols.lean import Flag, Flow
@@ -49,6 +45,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     raw = False
     cycle: RequestResponseCycle
+    parser: httptools.HttpRequestParser | None  # type: ignore[assignment]
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin the first request's time."""
@@ -78,8 +75,15 @@ class HttpProtocol(HttpToolsProtocol):
     def listen(self, resume: Callable[[], None], lost: Callable[[], None]) -> None:
         """Have a viewer called; see `transports.writer.Writer`."""
         self._resume, self._lost = resume, lost
+        # The request has come whole: until the next one, nothing is to be parsed.
+        self.parser = None
         if self.cycle.disconnected:
             lost()
+
+    def cut(self) -> None:
+        """Reset the connection: closing it would wait for what is not read. See `transports.writer.Writer`."""
+        if not self.cycle.disconnected:
+            reset(self.transport)
 
     def resume_writing(self) -> None:
         """Tell that there is room again."""
@@ -94,6 +98,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse, and count while a head has no end."""
+        if self.parser is None:
+            self.parser = httptools.HttpRequestParser(self)
         super().data_received(data)
         if self._head_bytes is not None:
             self._head_bytes += len(data)
@@ -127,18 +133,12 @@ class HttpProtocol(HttpToolsProtocol):
         super().handle_websocket_upgrade()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        """Reset the connection of an answer that was left without its end: closing would wait for what is not read."""
+        """Lend the writer, and keep less."""
         cycle.scope["extensions"] = {EXTENSION: self}  # type: ignore[dict-item]
         cycle.message_event = Flag()
-        # The scope has them, for as long as it is needed.
+        # The scope has them, for as long as it needs them.
         self.headers, self.url = [], b""
-
-        async def answer(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-            await app(scope, receive, send)
-            if cycle.response_started and not cycle.response_complete and not cycle.disconnected:
-                reset(self.transport)
-
-        super()._start_asgi_task(cycle, answer)
+        super()._start_asgi_task(cycle, app)
 
     def _begin(self) -> None:
         self._deadline = self.loop.call_later(REQUEST_SECONDS, self.transport.abort)

@@ -9,6 +9,7 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from uvicorn.server import ServerState
 
 from gateway.protocols.lean import Flag, Mailbox
+from gateway.reset import reset
 from transports.writer import EXTENSION
 
 PONG_BYTES = 64 * 1024
@@ -48,6 +49,10 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     def listen(self, resume: Callable[[], None], lost: Callable[[], None]) -> None:
         """Have a viewer called when there is room; of its end, `receive` tells. See `transports.writer.Writer`."""
         self._resume = resume
+
+    def cut(self) -> None:
+        """Reset the connection; see `transports.writer.Writer`."""
+        reset(self.transport)
 
     def resume_writing(self) -> None:
         """Tell that there is room again."""

@@ -24,8 +24,7 @@ class TextPattern:
 
     def __init__(self) -> None:
         self.kind: type[Text] = Chunk
-        self._before = self._before_line = b"\0"
-        self._behind = self._behind_line = b"\0"
+        self._before = self._behind = b"\0"
         self._fruitless = 0
 
     def line(self, read: bytes) -> str:
@@ -33,13 +32,15 @@ class TextPattern:
 
         A JSON string holds no bare line end, so this can't be two events.
         """
-        return self._text(read, self._before_line, self._behind_line)
+        if not (read.startswith(b"data: ") and read.endswith(b"\n\n")):
+            return ""
+        return self._text(read, 6, len(read) - 2)
 
     def texts(self, events: Sequence[bytes], start: int) -> list[str]:
         """Read the texts of the events from `start` on, up to the first that does not fit."""
         texts: list[str] = []
         for at in range(start, len(events)):
-            text = self._text(events[at], self._before, self._behind)
+            text = self._text(events[at], 0, len(events[at]))
             if not text:
                 break
             texts.append(text)
@@ -60,14 +61,14 @@ class TextPattern:
             and list(decode(b"%b%b%b" % (before, orjson.dumps(PROBE), behind))) == [kind(PROBE)]
         ):
             self._before, self._behind, self.kind = before, behind, kind
-            self._before_line, self._behind_line = b"data: %b" % before, b"%b\n\n" % behind
             self._fruitless += 1
 
-    def _text(self, data: bytes, before: bytes, behind: bytes) -> str:
-        if not (data.startswith(before) and data.endswith(behind)):
+    def _text(self, data: bytes, start: int, end: int) -> str:
+        before, behind = self._before, self._behind
+        if not (data.startswith(before, start) and data.endswith(behind, start, end)):
             return ""
         try:
-            text = orjson.loads(data[len(before) : -len(behind)])
+            text = orjson.loads(data[start + len(before) : end - len(behind)])
         except orjson.JSONDecodeError:
             return ""
         if type(text) is not str:
