@@ -30,9 +30,8 @@ class TextPattern:
     def line(self, read: bytes) -> str:
         """Read the text of what is one such event and nothing else, `data: ` and line ends included; "" if it is not.
 
-        A JSON string holds no bare line end, so this can't be two events.
         """
-        if not (read.startswith(b"data: ") and read.endswith(b"\n\n")):
+        if not (read.startswith(b"data: ") and read.endswith(b"\n\n") and read.find(b"\n") == len(read) - 2):
             return ""
         return self._text(read, 6, len(read) - 2)
 
