@@ -85,8 +85,7 @@ class EventStreamDecoder:
                 self._id_dispatched()
             else:
                 self._field(line)
-        if tail:
-            self._hold(tail)
+        self._hold(tail)
         return events
 
     def _without_mark(self, read: bytes) -> bytes:
@@ -107,8 +106,9 @@ class EventStreamDecoder:
         return read.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
     def _hold(self, piece: bytes) -> None:
-        self._tail.append(piece)
-        self._grow(len(piece))
+        if piece:
+            self._tail.append(piece)
+            self._grow(len(piece))
 
     def _hold_data(self, piece: bytes) -> None:
         self._data.append(piece)

@@ -28,9 +28,7 @@ class TextPattern:
         self._fruitless = 0
 
     def line(self, read: bytes) -> str:
-        """Read the text of what is one such event and nothing else, `data: ` and line ends included; "" if it is not.
-
-        """
+        """Read the text of a read that is one such event, `data: ` and line ends included; "" if it is not."""
         if not (read.startswith(b"data: ") and read.endswith(b"\n\n") and read.find(b"\n") == len(read) - 2):
             return ""
         return self._text(read, 6, len(read) - 2)

@@ -89,8 +89,33 @@ def test_it_agrees_with_the_reference_however_it_is_cut(
     places = sorted({min(cut, len(stream)) for cut in cuts})
     pieces = [stream[start:end] for start, end in zip([0, *places], [*places, len(stream)], strict=True)]
     expected = reference(text)
+    fast = EventStreamDecoder()
+    assert [data for piece in pieces for data in fast.feed_data(piece)] == [event.data for event in decode(pieces)[0]]
     # A CR at the very end may be half of a CRLF: its line has ended either way.
     assert [(event.data.decode(), event.event, event.last_event_id) for event in decode(pieces)[0]] == expected
+
+
+whole_events = st.sampled_from([b"data: a\n\n", b"data: b c\n\n", b"data: \n\n", "data: đ🙂\n\n".encode()])
+odd_events = st.sampled_from([b"data:x\n\n", b": ping\n\n", b"data: a\ndata: b\n\n", b"event: e\ndata: a\n\n", b"\n\n"])
+
+
+@given(st.lists(whole_events | odd_events), st.lists(st.integers(0, 200)))
+def test_whole_events_cut_without_looking_at_lines_are_those_of_the_lines(events: list[bytes], cuts: list[int]) -> None:
+    stream = b"".join(events)
+    places = sorted({min(cut, len(stream)) for cut in cuts})
+    pieces = [stream[start:end] for start, end in zip([0, *places], [*places, len(stream)], strict=True)]
+    fast = EventStreamDecoder()
+    read = [fast.feed_data(piece) for piece in pieces]
+    assert [data for some in read for data in some] == [event.data for event in decode(pieces)[0]]
+    assert fast.between
+
+
+def test_between_tells_whether_something_is_held() -> None:
+    decoder = EventStreamDecoder()
+    for piece, between in [(b"data: a", False), (b"\n\n", True), (b"event: x\n", False), (b"data: b\n\n", True)]:
+        decoder.feed_data(piece)
+        assert decoder.between is between, piece
+    assert decoder.feed_data(b"data: c\n\ndata: d\n\n") == [b"c", b"d"]
 
 
 def test_invalid_utf8_stays_bytes() -> None:

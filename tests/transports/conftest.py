@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Literal
 
 import aiohttp
 import pytest
@@ -49,11 +50,24 @@ def settings() -> Settings:
     )
 
 
+@dataclass(frozen=True)
+class Protocols:
+    """What the server speaks to its sockets with: our own, which lend their writers, or any other server's."""
+
+    http: Literal["httptools"] | type[HttpProtocol] = HttpProtocol
+    ws: Literal["websockets-sansio"] | type[SocketProtocol] = SocketProtocol
+
+
 @pytest.fixture
-async def served(settings: Settings) -> AsyncIterator[Served]:
+def protocols() -> Protocols:
+    return Protocols()
+
+
+@pytest.fixture
+async def served(settings: Settings, protocols: Protocols) -> AsyncIterator[Served]:
     clock, upstream = ManualClock(), ScriptedUpstream()
     app = create_app(settings, clock=clock, upstream=upstream)
-    config = uvicorn.Config(app, port=0, http=HttpProtocol, ws=SocketProtocol, log_level="error", ws_ping_interval=None)
+    config = uvicorn.Config(app, port=0, http=protocols.http, ws=protocols.ws, log_level="error", ws_ping_interval=None)
     server = uvicorn.Server(config)
     server.config.load()
     server.lifespan = config.lifespan_class(config)

@@ -1,20 +1,20 @@
 """The OpenAI-compatible upstream against raw bytes on a real socket: what servers do right, and what they do wrong."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from itertools import pairwise
 
 import orjson
 import pytest
 from pydantic import SecretStr
 
 from gateway.errors import Code, Failed
-from gateway.events import Chunk, Reasoning, Run, ToolCall, Usage
+from gateway.events import Chunk, Reasoning, ToolCall, Usage
 from gateway.upstreams.base import Answer, Call, Finish, Part
 from gateway.upstreams.connections import ConnectionLimits
 from gateway.upstreams.failures import cleaned, retry_after_ms
 from gateway.upstreams.openai import OpenAIUpstream
+from tests.gateway.upstreams.parts import apart
 from tests.support import user
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -111,16 +111,6 @@ async def read(upstream: OpenAIUpstream, into: list[Part] | None = None) -> list
     async with opened(upstream, CALL) as answer:
         await answer.stream(lambda read: parts.extend(apart(read)))
     return parts
-
-
-def apart(parts: Sequence[Part]) -> Iterator[Part]:
-    """Take runs of text apart into what the provider sent."""
-    for part in parts:
-        if isinstance(part, Run):
-            cuts = pairwise((0, *part.ends))
-            yield from (type(part.text)(part.text.content[start:end]) for start, end in cuts)
-        else:
-            yield part
 
 
 async def failure(serve: Serve) -> tuple[Failed, list[Part]]:
