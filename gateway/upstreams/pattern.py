@@ -9,6 +9,9 @@ from gateway.events import Chunk, Reasoning, Text
 PROBE = "\x01dualstream\x01"
 """A text that no provider sends."""
 
+TOGETHER = 8192
+"""About how many characters are read as one run: what comes together goes to clients as one message."""
+
 FRUITLESS = 8
 """After so many patterns that fitted nothing, learn no more: this provider spells no two events alike."""
 
@@ -34,13 +37,16 @@ class TextPattern:
         return self._text(read, 6, len(read) - 2)
 
     def texts(self, events: Sequence[bytes], start: int) -> list[str]:
-        """Read the texts of the events from `start` on, up to the first that does not fit."""
-        texts: list[str] = []
+        """Read the texts of the events from `start` on, up to the first that does not fit, or to `TOGETHER`."""
+        texts, length = list[str](), 0
         for at in range(start, len(events)):
             text = self._text(events[at], 0, len(events[at]))
             if not text:
                 break
             texts.append(text)
+            length += len(text)
+            if length > TOGETHER:
+                break
         return texts
 
     def learn(self, data: bytes, parts: Sequence[object], decode: Callable[[bytes], Sequence[object]]) -> None:

@@ -9,6 +9,7 @@ from gateway.commands import FeedbackRequest, Message
 from gateway.errors import Code, Failed, Refused
 from gateway.events import Chunk, Complete, Error, Interrupted, Reasoning, Revision, ToolCall, Usage
 from gateway.generation import Generation
+from gateway.log import run_of
 from gateway.states import State
 from tests.support import ask, types
 
@@ -151,6 +152,24 @@ def test_the_answer_is_bounded_and_what_fits_is_kept() -> None:
     assert isinstance(end, Error)
     assert (end.code, end.partial, end.retryable) == ("output_limit", True, False)
     assert generation.log.text() == "Xin chào..."
+
+
+def test_of_a_run_that_is_too_long_what_fits_is_kept() -> None:
+    generation = streaming(output_limit=12)
+    with pytest.raises(Failed):
+        generation.take([run_of(Chunk, [".", "..", "four", "x"])], 103.0)
+    assert generation.log.text() == "Xin chào..."
+    assert generation.metrics(103.0).chunks == 4
+
+
+def test_a_run_counts_as_the_events_it_is_made_of() -> None:
+    together, apart = streaming(), streaming()
+    pieces = ["an", " ", "đường", "🙂"]
+    together.take([run_of(Chunk, pieces), run_of(Reasoning, pieces)], 103.0)
+    apart.take([*map(Chunk, pieces), *map(Reasoning, pieces)], 103.0)
+    assert together.metrics(104.0) == apart.metrics(104.0)
+    assert together.usage() == apart.usage()
+    assert (together.size, together.log.last) == (apart.size, apart.log.last)
 
 
 def test_tool_calls_without_text_are_bounded_too() -> None:

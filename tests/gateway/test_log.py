@@ -18,7 +18,7 @@ from gateway.events import (
     Usage,
     encode,
 )
-from gateway.log import Entry, EventLog, merge, parse_position, position
+from gateway.log import Entry, EventLog, merge, parse_position, position, run_of
 
 TERMINAL = Complete("stop", Usage(1, 2, "exact"), None, Metrics("r", 1.0, 2.0, 0.0, 1, 1, 1, None, 1, 1))
 texts = st.text(min_size=0, max_size=12)
@@ -68,6 +68,31 @@ def test_every_position_reads_the_rest_exactly_once(history: list[Event], hold: 
             assert entry.first == reached + 1
             reached = entry.last
         assert reached == log.last
+
+
+runs = st.tuples(st.sampled_from([Chunk, Reasoning]), st.lists(st.text(min_size=1, max_size=5), min_size=1, max_size=6))
+
+
+@given(st.lists(st.one_of(events, runs), max_size=20), st.integers(2, 10), st.booleans())
+def test_what_came_joined_reads_like_what_came_one_by_one(
+    history: list[Event | tuple[type[Chunk | Reasoning], list[str]]], hold: int, compacted: bool
+) -> None:
+    log, one_by_one = EventLog("g", hold=hold), list[Event]()
+    for event in history:
+        if isinstance(event, tuple):
+            kind, pieces = event
+            log.extend([run_of(kind, pieces)])
+            one_by_one += map(kind, pieces)
+        else:
+            log.append(event)
+            one_by_one.append(event)
+    if compacted:
+        log.compact()
+    assert log.last == len(one_by_one)
+    for after in range(log.last + 1):
+        entries = log.since(after)
+        assert read(list(entries)) == read(list(merge(entries))) == whole(one_by_one, after)
+        assert [entry.first for entry in entries] == [after + 1, *(entry.last + 1 for entry in entries)][: len(entries)]
 
 
 @given(st.lists(events, max_size=30), st.integers(2, 8))

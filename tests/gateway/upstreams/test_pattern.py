@@ -174,6 +174,13 @@ def test_two_events_in_one_read_are_not_one() -> None:
     assert pattern.line(event + event) == ""
 
 
+def test_what_comes_together_has_a_bound() -> None:
+    pattern = learnt(PROVIDERS[0] % b'"a"')
+    long = PROVIDERS[0] % orjson.dumps("x" * 5000)
+    assert len(pattern.texts([long] * 5, 0)) == 2
+    assert len(pattern.texts([long] * 5, 4)) == 1
+
+
 def test_it_stops_learning_from_who_spells_no_two_alike() -> None:
     pattern = learnt(*(b'{"id":%d,"choices":[{"delta":{"content":"a"}}]}' % n for n in range(FRUITLESS + 1)))
     assert pattern.texts([b'{"id":%d,"choices":[{"delta":{"content":"a"}}]}' % (FRUITLESS - 1)], 0) == ["a"]
