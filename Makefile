@@ -1,6 +1,7 @@
 # One word each; bare `make` lists them. Each does its own set-up.
 .DEFAULT_GOAL := help
-.PHONY: help run run-local test lint format types coverage measure faults soak screenshot clean
+.PHONY: help run run-local test lint format types coverage bench bench-quick bench-compare measure faults soak \
+	screenshot clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -20,7 +21,7 @@ TEST_EXTRAS := test,local
 endif
 
 help: ## list what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/run ## start the gateway with its simulator and print the address of the demo page
 	@echo "The demo page: http://$(HOST):$(PORT)/   (Ctrl-C ends it)"
@@ -50,6 +51,15 @@ types: $(VENV)/lint ## check the types, strictly
 coverage: $(VENV)/test programs ## run all tests and show what they did not reach
 	$(BIN)/python -m pytest --cov=gateway --cov=transports --cov-report=term-missing:skip-covered
 
+bench: $(VENV)/bench ## measure what streaming costs, beside Express and nginx; 11 minutes (BENCH="--runs 1" for fewer)
+	$(BIN)/python -m tests.bench $(BENCH)
+
+bench-quick: $(VENV)/bench ## the same with small loads and no figures: nothing lost, doubled or past a fence
+	$(BIN)/python -m tests.bench --quick $(BENCH)
+
+bench-compare: $(VENV)/bench ## set the last results beside docs/bench/baseline.json (BENCH=--store makes them the baseline)
+	$(BIN)/python -m tests.bench compare $(BENCH)
+
 measure: $(VENV)/test ## measure interrupts, memory and a thousand streams on this machine
 	$(BIN)/python -m tests.integration.measure
 
@@ -64,6 +74,7 @@ screenshot: $(VENV)/test programs ## make the picture of the demo page anew
 
 clean: ## remove what was made, the virtual environment too
 	rm -rf $(VENV) .local-model build dist htmlcov .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf tests/bench/rivals/express/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # The virtual environment: one stamp for each set of packages.
@@ -88,7 +99,11 @@ $(VENV)/test: $(VENV)/made pyproject.toml
 	@touch $@ $(VENV)/run
 
 $(VENV)/lint: $(VENV)/made pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,lint]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,bench,lint]'
+	@touch $@ $(VENV)/run
+
+$(VENV)/bench: $(VENV)/made pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	@touch $@ $(VENV)/run
 
 .PHONY: programs

@@ -103,7 +103,9 @@ class Viewing:
         self, services: Services, outlet: Outlet, ended: Callable[[], None], *, until_over: bool = False
     ) -> None:
         self.finished = False
-        """All that was viewed has ended and was written; with `until_over` only."""
+        """All that was viewed has ended and was written, but for `rest`; with `until_over` only."""
+        self.rest: Sequence[bytes] = ()
+        """The last frames: whoever ends the connection sends them with its end."""
         self.failure: Exception | None = None
         """What went wrong in the outlet."""
         self._hub = services.hub
@@ -189,10 +191,6 @@ class Viewing:
         except Exception as error:  # noqa: BLE001 - not swallowed: it is the outlet's, and goes to its owner
             self.failure = error
             self.stop()
-            return
-        if self._until_over and not self._cursors and self._room:
-            self.finished = True
-            self.stop()
 
     def _touch(self, cursor: _Cursor) -> None:
         self._touched[cursor] = None
@@ -204,11 +202,15 @@ class Viewing:
         frames = self._frames(cursor, log)
         if cursor.seq == log.last:
             del self._touched[cursor]
-        if frames:
+        ended = log.ended and cursor.seq == log.last
+        if ended:
+            self.detach(log.generation_id)
+        if ended and self._until_over and not self._cursors:
+            self.rest, self.finished = frames, True
+            self.stop()
+        elif frames:
             self._last_write = self._clock.now()
             self._room = self._outlet.write(frames)
-        if log.ended and cursor.seq == log.last:
-            self.detach(log.generation_id)
 
     def _frames(self, cursor: _Cursor, log: EventLog) -> Sequence[bytes]:
         """Frame what follows a cursor, and move it."""

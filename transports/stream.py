@@ -78,7 +78,7 @@ class StreamedResponse:
             if viewing.failure is not None:
                 raise viewing.failure
             if viewing.finished:
-                await send({"type": "http.response.body", "body": b"", "more_body": False})
+                await send({"type": "http.response.body", "body": b"".join(viewing.rest), "more_body": False})
             elif self._writer is not None:
                 self._writer.cut()
         finally:
