@@ -34,7 +34,8 @@ from gateway.pipeline import Policy, Provider
 from gateway.simulator import Simulator
 from gateway.upstreams.base import Upstream
 from gateway.upstreams.connections import ConnectionLimits
-from gateway.upstreams.openai import OpenAIUpstream
+from gateway.upstreams.http import HttpUpstream
+from gateway.upstreams.openai import OpenAIWire
 from transports.base import SERVE_ON, Services, Transport
 from transports.http import json_response, principal, refusal
 from transports.origins import Origins, is_loopback
@@ -74,9 +75,10 @@ def create_app(settings: Settings, *, clock: Clock | None = None, upstream: Upst
     """
     clock = clock or SystemClock()
     simulator = Simulator() if upstream is None and settings.upstream is None else None
-    provider = OpenAIUpstream(
+    provider = HttpUpstream(
         "simulator" if simulator else settings.provider,
         str(settings.upstream or ""),
+        OpenAIWire(),
         settings.upstream_api_key,
         ConnectionLimits(settings.upstream_connections, settings.connect_timeout),
     )

@@ -16,11 +16,16 @@ InterruptedBy = Literal["client", "feedback", "disconnect", "limit", "shutdown"]
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of a generation; unknown is None, never 0. `exact` when the provider itself counted them."""
+    """Tokens of a generation; unknown is None, never 0. `exact` when the provider itself counted them.
+
+    `cached_input_tokens` are part of `input_tokens`, `reasoning_tokens` of `output_tokens`.
+    """
 
     input_tokens: int | None
     output_tokens: int | None
     source: Literal["exact", "estimated"]
+    cached_input_tokens: int | None = None
+    reasoning_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

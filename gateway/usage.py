@@ -31,12 +31,20 @@ def total(parts: Sequence[Usage]) -> Usage:
         input_tokens=_sum([part.input_tokens for part in parts]),
         output_tokens=_sum([part.output_tokens for part in parts]),
         source="exact" if all(part.source == "exact" for part in parts) else "estimated",
+        cached_input_tokens=_sum_known([part.cached_input_tokens for part in parts]),
+        reasoning_tokens=_sum_known([part.reasoning_tokens for part in parts]),
     )
 
 
 def _sum(counts: list[int | None]) -> int | None:
     known = [count for count in counts if count is not None]
     return sum(known) if len(known) == len(counts) else None
+
+
+def _sum_known(counts: list[int | None]) -> int | None:
+    """Add up what is a part of something else: a provider that does not tell it has none, as far as anybody knows."""
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None
 
 
 def _size(message: Message) -> int:

@@ -1,108 +1,43 @@
 """OpenAI-compatible chat completions, streamed: the wire format of most servers (platform.openai.com, "Streaming")."""
 
-import io
 import json
 from dataclasses import dataclass, field
-from functools import lru_cache
 
-import aiohttp
 import orjson
 from pydantic import JsonValue, SecretStr
-from yarl import URL
 
 from gateway.commands import JsonObject
 from gateway.events import Chunk, Reasoning, ToolCall, Usage
 from gateway.upstreams.base import Call, Finish, Part
-from gateway.upstreams.connections import ConnectionLimits, Line, LineConnector, forget_heads, is_event_stream
-from gateway.upstreams.failures import broken, from_stream, from_transport, of_answer
-from gateway.upstreams.streamed import StreamedAnswer
+from gateway.upstreams.failures import broken, from_stream
 
 DONE = b"[DONE]"
 
-PIECE_BYTES = 64 * 1024
-"""A body up to this size is sent in one piece."""
 
+class OpenAIWire:
+    """`POST {base_url}/chat/completions`; see `Wire`."""
 
-class OpenAIUpstream:
-    """Any server that speaks `POST {base_url}/chat/completions`."""
+    def path(self, _call: Call) -> str:
+        """Give where it is posted to, below the base URL."""
+        return "/chat/completions"
 
-    def __init__(
-        self, name: str, base_url: str, api_key: SecretStr | None = None, limits: ConnectionLimits | None = None
-    ) -> None:
-        self.name = name
-        self.base_url = base_url
-        self._api_key = api_key
-        self._limits = limits or ConnectionLimits()
-        self._sessions: dict[bool, aiohttp.ClientSession] = {}
-        """By whether their connections are kept for further calls."""
+    def headers(self, api_key: str) -> dict[str, str]:
+        """Give the headers that carry the key."""
+        return {"Authorization": f"Bearer {api_key}"}
 
-    async def open(self, call: Call) -> StreamedAnswer:
-        """Call it and wait for the headers; see `Upstream.open`."""
-        line = Line()
-        try:
-            response = await self._post(orjson.dumps(_body(call)), line)
-            if response.status != 200 or not is_event_stream(response):
-                raise await of_answer(response, self._api_key)
-        except BaseException:
-            await line.hang_up()
-            raise
-        forget_heads(response)
-        return StreamedAnswer(call.model, line, response.content, ChunkReader(self._api_key))
-
-    async def close(self) -> None:
-        """Close all connections."""
-        for session in self._sessions.values():
-            await session.close()
-
-    async def _post(self, body: bytes, line: Line) -> aiohttp.ClientResponse:
-        try:
-            return await self._post_once(body, line, keep=True)
-        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-            # A kept connection that its server had closed meanwhile, as llama.cpp does after each stream; or one whose
-            # server broke it for this call. Of neither has a byte of an answer come: ask once more, over a fresh one.
-            if not line.kept:
-                raise from_transport(error, opened=False) from error
-            await line.hang_up()
-        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            raise from_transport(error, opened=False) from error
-        try:
-            return await self._post_once(body, line, keep=False)
-        except (aiohttp.ClientError, TimeoutError) as error:
-            raise from_transport(error, opened=False) from error
-
-    async def _post_once(self, body: bytes, line: Line, *, keep: bool) -> aiohttp.ClientResponse:
-        session = self._sessions.get(keep) or self._connect(keep=keep)
-        # As a file it goes out in pieces: a large one at once would hold everybody up.
-        data = body if len(body) <= PIECE_BYTES else io.BytesIO(body)
-        with line.dialling():
-            line.response = await session.post(
-                _endpoint(self.base_url), data=data, headers=self._headers(), allow_redirects=False
-            )
-        return line.response
-
-    def _connect(self, *, keep: bool) -> aiohttp.ClientSession:
-        limits = self._limits
-        self._sessions[keep] = aiohttp.ClientSession(
-            connector=LineConnector(limits, keep=keep),
-            # Only connecting is bounded here: how long an answer may take is the pipeline's business.
-            timeout=aiohttp.ClientTimeout(
-                total=None, connect=None, sock_connect=limits.connect_timeout, sock_read=None
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
-        )
-        return self._sessions[keep]
-
-    def _headers(self) -> dict[str, str]:
-        headers = {
-            "Content-Type": "application/json",
-            "Accept": "text/event-stream",
-            # A compressed stream comes in lumps.
-            "Accept-Encoding": "identity",
-            "User-Agent": "dualstream",
+    def body(self, call: Call) -> JsonObject:
+        """Spell a call; its options are in this spelling already."""
+        return {
+            **call.options,
+            "model": call.model,
+            "messages": [message.model_dump(exclude_unset=True) for message in call.messages],
+            "stream": True,
+            "stream_options": {"include_usage": True},
         }
-        if self._api_key is not None:
-            headers["Authorization"] = f"Bearer {self._api_key.get_secret_value()}"
-        return headers
+
+    def reader(self, api_key: SecretStr | None) -> "ChunkReader":
+        """Make a reader of one answer; the key is never to be shown."""
+        return ChunkReader(api_key)
 
 
 @dataclass(slots=True)
@@ -225,7 +160,20 @@ def _decode(data: bytes) -> JsonObject:
 
 
 def _usage(usage: JsonObject) -> Usage:
-    return Usage(_count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens")), "exact")
+    cached = _detail(usage, "prompt_tokens_details", "cached_tokens")
+    return Usage(
+        _count(usage.get("prompt_tokens")),
+        _count(usage.get("completion_tokens")),
+        "exact",
+        # DeepSeek tells it in a field of its own.
+        _count(usage.get("prompt_cache_hit_tokens")) if cached is None else cached,
+        _detail(usage, "completion_tokens_details", "reasoning_tokens"),
+    )
+
+
+def _detail(usage: JsonObject, group: str, name: str) -> int | None:
+    details = usage.get(group)
+    return _count(details.get(name)) if isinstance(details, dict) else None
 
 
 def _count(value: JsonValue) -> int | None:
@@ -235,18 +183,3 @@ def _count(value: JsonValue) -> int | None:
 
 def _text(value: JsonValue) -> str | None:
     return _clean(value) if isinstance(value, str) else None
-
-
-def _body(call: Call) -> JsonObject:
-    return {
-        **call.options,
-        "model": call.model,
-        "messages": [message.model_dump(exclude_unset=True) for message in call.messages],
-        "stream": True,
-        "stream_options": {"include_usage": True},
-    }
-
-
-@lru_cache(maxsize=16)
-def _endpoint(base_url: str) -> URL:
-    return URL(f"{base_url.rstrip('/')}/chat/completions")

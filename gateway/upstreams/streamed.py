@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Protocol
 
 import aiohttp
 from anyio import move_on_after
@@ -15,35 +14,10 @@ from gateway.upstreams.connections import Line
 from gateway.upstreams.eventstream import EventStreamDecoder, LineTooLongError
 from gateway.upstreams.failures import broken, from_transport
 from gateway.upstreams.pattern import TextPattern
+from gateway.upstreams.wire import Reader
 
 DRAIN_SECONDS = 0.1
 """After the end mark, how long to wait for the end of the body."""
-
-
-class Reader(Protocol):
-    """Reads the events of one answer in a provider's wire format; keeps what reaches over from one to the next."""
-
-    finished: bool
-    """The provider's end mark has come."""
-    done: bool
-    """Nothing is to follow."""
-
-    @property
-    def plain(self) -> bool:
-        """Tell whether the next event means by itself what it says, whatever came before."""
-        ...
-
-    def fresh(self) -> "Reader":
-        """Make one that has read nothing."""
-        ...
-
-    def read(self, data: bytes, parts: list[Part]) -> None:
-        """Add the parts of one event.
-
-        Raises:
-            Failed: `upstream_protocol`, or the provider's own error.
-        """
-        ...
 
 
 class StreamedAnswer:

@@ -39,7 +39,13 @@ async def test_a_whole_answer(served: Served, viewer: Viewer) -> None:
     assert [event["type"] for event in seen] == ["accepted", "start", "chunk", "chunk", "chunk", "complete"]
     assert [event["seq"] for event in seen] == [1, 2, 3, 4, 5, 6]
     assert viewer.text == "Xin chào 👩‍👩‍👧"
-    assert seen[-1]["usage"] == {"input_tokens": 5, "output_tokens": 3, "source": "exact"}
+    assert seen[-1]["usage"] == {
+        "input_tokens": 5,
+        "output_tokens": 3,
+        "source": "exact",
+        "cached_input_tokens": None,
+        "reasoning_tokens": None,
+    }
 
 
 async def test_the_first_event_comes_before_the_upstream_says_anything(served: Served, viewer: Viewer) -> None:

@@ -13,7 +13,8 @@ from gateway.events import Chunk, Reasoning, ToolCall, Usage
 from gateway.upstreams.base import Answer, Call, Finish, Part
 from gateway.upstreams.connections import ConnectionLimits
 from gateway.upstreams.failures import cleaned, retry_after_ms
-from gateway.upstreams.openai import OpenAIUpstream
+from gateway.upstreams.http import HttpUpstream
+from gateway.upstreams.openai import OpenAIWire
 from tests.gateway.upstreams.parts import apart
 from tests.support import user
 
@@ -42,7 +43,7 @@ DONE = event(b"[DONE]")
 @asynccontextmanager
 async def provider(
     serve: Serve, hung_up: asyncio.Queue[int] | None = None
-) -> AsyncIterator[tuple[OpenAIUpstream, list[bytes]]]:
+) -> AsyncIterator[tuple[HttpUpstream, list[bytes]]]:
     """Run a server that hands each request to `serve`; note what it got and, after how many requests, a hang-up."""
     requests: list[bytes] = []
     tasks: set[asyncio.Task[None]] = set()
@@ -66,7 +67,9 @@ async def provider(
 
     server = await asyncio.start_server(connected, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
-    upstream = OpenAIUpstream("test", f"http://127.0.0.1:{port}/v1/", KEY, ConnectionLimits(connect_timeout=5))
+    upstream = HttpUpstream(
+        "test", f"http://127.0.0.1:{port}/v1/", OpenAIWire(), KEY, ConnectionLimits(connect_timeout=5)
+    )
     try:
         yield upstream, requests
     finally:
@@ -98,7 +101,7 @@ def answers(status: str, body: bytes = b"", *headers: str) -> Serve:
 
 
 @asynccontextmanager
-async def opened(upstream: OpenAIUpstream, call: Call) -> AsyncIterator[Answer]:
+async def opened(upstream: HttpUpstream, call: Call) -> AsyncIterator[Answer]:
     answer = await upstream.open(call)
     try:
         yield answer
@@ -106,7 +109,7 @@ async def opened(upstream: OpenAIUpstream, call: Call) -> AsyncIterator[Answer]:
         await answer.close()
 
 
-async def read(upstream: OpenAIUpstream, into: list[Part] | None = None) -> list[Part]:
+async def read(upstream: HttpUpstream, into: list[Part] | None = None) -> list[Part]:
     parts: list[Part] = [] if into is None else into
     async with opened(upstream, CALL) as answer:
         await answer.stream(lambda read: parts.extend(apart(read)))
@@ -263,7 +266,7 @@ async def test_nobody_listens() -> None:
     port = server.sockets[0].getsockname()[1]
     server.close()
     await server.wait_closed()
-    upstream = OpenAIUpstream("test", f"http://127.0.0.1:{port}/v1")
+    upstream = HttpUpstream("test", f"http://127.0.0.1:{port}/v1", OpenAIWire())
     with pytest.raises(Failed, match="can't be reached") as failed:
         await read(upstream)
     await upstream.close()
@@ -342,7 +345,7 @@ async def test_leaving_closes_the_socket_at_once_in_mid_stream_and_before_header
         assert await asyncio.wait_for(hung_up.get(), 5) == 2
 
 
-async def read_call(upstream: OpenAIUpstream, call: Call) -> None:
+async def read_call(upstream: HttpUpstream, call: Call) -> None:
     async with opened(upstream, call):
         pass
 
@@ -467,7 +470,7 @@ async def test_a_call_that_is_cut_while_its_prompt_goes_out_does_not_deliver_the
         writer.close()
 
     server = await asyncio.start_server(connected, "127.0.0.1", 0)
-    upstream = OpenAIUpstream("test", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1")
+    upstream = HttpUpstream("test", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", OpenAIWire())
     prompt = 20_000_000
     calling = asyncio.create_task(read_call(upstream, Call("m", [user("x" * prompt)], {})))
     await accepted.wait()

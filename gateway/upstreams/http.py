@@ -1,0 +1,110 @@
+"""Call a provider over HTTP: connections kept and replaced, bodies posted, answers opened."""
+
+import io
+from functools import lru_cache
+
+import aiohttp
+import orjson
+from pydantic import SecretStr
+from yarl import URL
+
+from gateway.upstreams.base import Call
+from gateway.upstreams.connections import ConnectionLimits, Line, LineConnector, forget_heads, is_event_stream
+from gateway.upstreams.failures import from_transport, of_answer
+from gateway.upstreams.streamed import StreamedAnswer
+from gateway.upstreams.wire import Wire
+
+PIECE_BYTES = 64 * 1024
+"""A body up to this size is sent in one piece."""
+
+
+class HttpUpstream:
+    """Any server that is posted a JSON body and streams its answer as text/event-stream, spelled by a `Wire`."""
+
+    def __init__(
+        self,
+        name: str,
+        base_url: str,
+        wire: Wire,
+        api_key: SecretStr | None = None,
+        limits: ConnectionLimits | None = None,
+    ) -> None:
+        self.name = name
+        self.base_url = base_url
+        self._wire = wire
+        self._api_key = api_key
+        self._limits = limits or ConnectionLimits()
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}
+        """By whether their connections are kept for further calls."""
+
+    async def open(self, call: Call) -> StreamedAnswer:
+        """Call it and wait for the headers; see `Upstream.open`."""
+        line = Line()
+        try:
+            url = _address(self.base_url, self._wire.path(call))
+            response = await self._post(url, orjson.dumps(self._wire.body(call)), line)
+            if response.status != 200 or not is_event_stream(response):
+                raise await of_answer(response, self._api_key)
+        except BaseException:
+            await line.hang_up()
+            raise
+        forget_heads(response)
+        return StreamedAnswer(call.model, line, response.content, self._wire.reader(self._api_key))
+
+    async def close(self) -> None:
+        """Close all connections."""
+        for session in self._sessions.values():
+            await session.close()
+
+    async def _post(self, url: URL, body: bytes, line: Line) -> aiohttp.ClientResponse:
+        try:
+            return await self._post_once(url, body, line, keep=True)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
+            # A kept connection that its server had closed meanwhile, as llama.cpp does after each stream; or one whose
+            # server broke it for this call. Of neither has a byte of an answer come: ask once more, over a fresh one.
+            if not line.kept:
+                raise from_transport(error, opened=False) from error
+            await line.hang_up()
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            raise from_transport(error, opened=False) from error
+        try:
+            return await self._post_once(url, body, line, keep=False)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise from_transport(error, opened=False) from error
+
+    async def _post_once(self, url: URL, body: bytes, line: Line, *, keep: bool) -> aiohttp.ClientResponse:
+        session = self._sessions.get(keep) or self._connect(keep=keep)
+        # As a file it goes out in pieces: a large one at once would hold everybody up.
+        data = body if len(body) <= PIECE_BYTES else io.BytesIO(body)
+        with line.dialling():
+            line.response = await session.post(url, data=data, headers=self._headers(), allow_redirects=False)
+        return line.response
+
+    def _connect(self, *, keep: bool) -> aiohttp.ClientSession:
+        limits = self._limits
+        self._sessions[keep] = aiohttp.ClientSession(
+            connector=LineConnector(limits, keep=keep),
+            # Only connecting is bounded here: how long an answer may take is the pipeline's business.
+            timeout=aiohttp.ClientTimeout(
+                total=None, connect=None, sock_connect=limits.connect_timeout, sock_read=None
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+        return self._sessions[keep]
+
+    def _headers(self) -> dict[str, str]:
+        headers = {
+            "Content-Type": "application/json",
+            "Accept": "text/event-stream",
+            # A compressed stream comes in lumps.
+            "Accept-Encoding": "identity",
+            "User-Agent": "dualstream",
+        }
+        if self._api_key is not None:
+            headers |= self._wire.headers(self._api_key.get_secret_value())
+        return headers
+
+
+@lru_cache(maxsize=256)
+def _address(base_url: str, path: str) -> URL:
+    return URL(f"{base_url.rstrip('/')}{path}")

@@ -1,0 +1,58 @@
+"""What a provider's wire format is: how a call is spelled, and how what streams back is read. Pure."""
+
+from typing import Protocol
+
+from pydantic import SecretStr
+
+from gateway.commands import JsonObject
+from gateway.upstreams.base import Call, Part
+
+
+class Reader(Protocol):
+    """Reads the events of one answer in a provider's wire format; keeps what reaches over from one to the next."""
+
+    finished: bool
+    """The provider's end mark has come."""
+    done: bool
+    """Nothing is to follow."""
+
+    @property
+    def plain(self) -> bool:
+        """Tell whether the next event means by itself what it says, whatever came before."""
+        ...
+
+    def fresh(self) -> "Reader":
+        """Make one that has read nothing."""
+        ...
+
+    def read(self, data: bytes, parts: list[Part]) -> None:
+        """Add the parts of one event.
+
+        Raises:
+            Failed: `upstream_protocol`, or the provider's own error.
+        """
+        ...
+
+
+class Wire(Protocol):
+    """A wire format: `POST` of a JSON body, answered by text/event-stream."""
+
+    def path(self, call: Call) -> str:
+        """Give where it is posted to, below the base URL, with its query."""
+        ...
+
+    def headers(self, api_key: str) -> dict[str, str]:
+        """Give the headers that carry the key, and what else the provider wants."""
+        ...
+
+    def body(self, call: Call) -> JsonObject:
+        """Spell a call, whose messages and options are in OpenAI's spelling.
+
+        Raises:
+            Failed: `invalid_request`, when it holds what this provider has no word for.
+        """
+        ...
+
+    def reader(self, api_key: SecretStr | None) -> Reader:
+        """Make a reader of one answer; the key is never to be shown."""
+        ...
