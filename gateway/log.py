@@ -7,7 +7,7 @@ again: for a viewer that is behind, and in the log itself once it holds more eve
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -183,19 +183,19 @@ def _join_for_reader(run: list[Entry]) -> Entry:
 
 
 def _join_for_log(run: list[Entry]) -> Entry:
-    ends = array("I", accumulate(length for entry in run for length in _lengths(entry)))
+    head, ends, reached = _TEXT_HEAD[run[0].kind], array("I"), 0
+    for entry in run:
+        if entry.ends:
+            ends.extend([reached + end for end in entry.ends])
+        else:
+            ends.append(reached + len(orjson.loads(entry.data[head - 1 : -1])))
+        reached = ends[-1]
     return _join_for_reader(run)._replace(ends=ends)
 
 
 def run_of(kind: type[Text], pieces: Sequence[str]) -> Run:
     """Join pieces of text that came together."""
     return Run(kind("".join(pieces)), array("I", accumulate(map(len, pieces))))
-
-
-def _lengths(entry: Entry) -> Iterable[int]:
-    if not entry.ends:
-        return (len(entry.text),)
-    return (end - start for start, end in pairwise((0, *entry.ends)))
 
 
 def _cut(run: Entry, seq: int) -> Entry:
