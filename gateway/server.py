@@ -23,9 +23,9 @@ PONG_SECONDS = 20.0
 KERNEL_SECONDS = 15.0
 """How much longer than we the kernel waits for a client that takes nothing in."""
 
-GARBAGE_THRESHOLDS = (50_000, 20, 100)
-"""Objects made and not freed before the collector looks for circles. A request leaves none of its own making, so what
-there is to find is little; Python's own 700 has it look many times in each."""
+GARBAGE_THRESHOLDS = (20_000, 10, 10)
+"""Objects made and not freed before the collector looks for circles, and how often in the young before it looks in the
+old. A stream leaves none behind, so there is little to find; with Python's own 700 it looks many times in a request."""
 
 LINGER_SECONDS = 2
 """After the drain, how long viewers have to read what was written to them."""

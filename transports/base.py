@@ -159,6 +159,8 @@ class Viewing:
             return False
         self._touched.pop(cursor, None)
         cursor.log.unsubscribe(cursor.touched)
+        # It holds the cursor: a circle, which nobody would free soon.
+        del cursor.touched
         self._hub.leave(generation_id)
         return True
 

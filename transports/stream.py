@@ -70,11 +70,13 @@ class StreamedResponse:
     async def _serve(self, receive: Receive, send: Send) -> None:
         """Stream until the terminal event is written or the client is gone."""
         viewing = self._viewing
+        # It holds this as its outlet: together they would be a circle, which nobody would free soon.
+        del self._viewing
         try:
             if self._writer is not None:
-                await self._view(self._writer)
+                await self._view(viewing, self._writer)
             else:
-                await self._view_slowly(receive, send)
+                await self._view_slowly(viewing, receive, send)
             if viewing.failure is not None:
                 raise viewing.failure
             if viewing.finished:
@@ -88,24 +90,24 @@ class StreamedResponse:
         """Send what a client skips."""
         return self.write((self._heartbeat,))
 
-    async def _view(self, writer: Writer) -> None:
+    async def _view(self, viewing: Viewing, writer: Writer) -> None:
         self._over = asyncio.get_running_loop().create_future()
         self.write = writer.write
-        writer.listen(self._viewing.resume, self._viewing.stop)
-        self._viewing.begin()
+        writer.listen(viewing.resume, viewing.stop)
+        viewing.begin()
         await self._over
 
-    async def _view_slowly(self, receive: Receive, send: Send) -> None:
+    async def _view_slowly(self, viewing: Viewing, receive: Receive, send: Send) -> None:
         async def send_body(frames: Sequence[bytes]) -> None:
             await send({"type": "http.response.body", "body": b"".join(frames), "more_body": True})
 
         async def leave() -> None:
             while (await receive())["type"] != "http.disconnect":
                 pass
-            self._viewing.stop()
+            viewing.stop()
 
         async with sending(send_body, leave) as writer:
-            await self._view(writer)
+            await self._view(viewing, writer)
 
     def _end(self) -> None:
         if not self._over.done():

@@ -1,7 +1,6 @@
 """WebSocket: events out and commands in on one socket, for many generations at once."""
 
 from collections.abc import Sequence
-from contextlib import closing, suppress
 from typing import cast
 
 import anyio
@@ -87,17 +86,26 @@ class _Socket:
     async def serve(self, receive: Receive, send: Send) -> None:
         """Carry out commands until the client is gone, or does not read."""
         self._receive, self._send = receive, send
-        # `send` raises an OSError when the client is gone (ASGI, "Send when a client disconnects").
-        with suppress(OSError), closing(self._viewing):
-            if self._lent is not None:
-                await self._view(self._lent)
-            else:
-                async with sending(self._send_messages) as writer:
-                    await self._view(writer)
-            if self._viewing.failure is not None:
-                raise self._viewing.failure
-            if self._reading.cancelled_caught:
-                await self._close(1013, "What was sent is not read: come back and attach by position.")
+        try:
+            await self._serve()
+        except OSError:
+            # `send` raises one when the client is gone (ASGI, "WebSocket", send event).
+            pass
+        finally:
+            self._viewing.close()
+            # It holds this as its outlet: together they would be a circle, which nobody would free soon.
+            del self._viewing
+
+    async def _serve(self) -> None:
+        if self._lent is not None:
+            await self._view(self._lent)
+        else:
+            async with sending(self._send_messages) as writer:
+                await self._view(writer)
+        if self._viewing.failure is not None:
+            raise self._viewing.failure
+        if self._reading.cancelled_caught:
+            await self._close(1013, "What was sent is not read: come back and attach by position.")
 
     def frame(self, generation_id: str, entry: Entry) -> bytes:
         """Add what tells the generations of a socket apart to the event's JSON."""

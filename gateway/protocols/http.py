@@ -92,8 +92,9 @@ class HttpProtocol(HttpToolsProtocol):
             self._resume()
 
     def on_response_complete(self) -> None:
-        """Forget the viewer."""
+        """Forget the viewer, and take back the writer: the scope would hold it for as long as it holds the scope."""
         self._resume = self._lost = None
+        self.cycle.scope.pop("extensions", None)
         super().on_response_complete()
 
     def data_received(self, data: bytes) -> None:
@@ -131,6 +132,8 @@ class HttpProtocol(HttpToolsProtocol):
         """Hand the connection over."""
         self._arrived()
         super().handle_websocket_upgrade()
+        # It holds this, and nobody will tell this of the connection's end.
+        self.parser = None
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         """Lend the writer, and keep less."""

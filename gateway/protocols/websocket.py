@@ -50,6 +50,12 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         """Have a viewer called when there is room; of its end, `receive` tells. See `transports.writer.Writer`."""
         self._resume = resume
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """End it, and let go of what holds this: the viewer, and the parser, which would wait for more."""
+        super().connection_lost(exc)
+        self._resume = None
+        self.conn.parser.close()
+
     def cut(self) -> None:
         """Reset the connection; see `transports.writer.Writer`."""
         reset(self.transport)

@@ -44,6 +44,11 @@ _BY_TYPE: Mapping[str, Code] = {
     "permission_error": Code.AUTH_ERROR,
     "content_filter": Code.CONTENT_FILTER,
     "timeout": Code.TIMEOUT,
+    # Anthropic's, where it has words of its own ("Errors"); `overloaded_error` and `api_error` are what any other is.
+    "billing_error": Code.AUTH_ERROR,
+    "not_found_error": Code.MODEL_NOT_FOUND,
+    "request_too_large": Code.INVALID_REQUEST,
+    "timeout_error": Code.TIMEOUT,
 }
 
 # Where the client can mend it, the provider's own words help; elsewhere they are nobody's business.

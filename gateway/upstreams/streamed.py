@@ -124,9 +124,10 @@ class StreamedAnswer:
             at += 1
 
     def _decode(self, data: bytes) -> Sequence[Part]:
-        """Decode an event by itself."""
+        """Decode an event by itself; a probe that was put into a wrong place gives nothing."""
         parts: list[Part] = []
-        self._reader.fresh().read(data, parts)
+        with suppress(Failed):
+            self._reader.fresh().read(data, parts)
         return parts
 
 

@@ -40,7 +40,21 @@ PROVIDERS = [
     b'{"obfuscation":"bcd","choices":[{"delta":{"content":%b}}]}',
 ]
 VALUES = [
-    *(b'""', b'" "', b'"a"', b'"x"', b'"z"', b"null", b"7", b"{}", b'["a"]', b'"a","content":"b"'),
+    *(
+        b'""',
+        b'" "',
+        b'"a"',
+        b'","',
+        b'"content"',
+        b'":"',
+        b'"x"',
+        b'"z"',
+        b"null",
+        b"7",
+        b"{}",
+        b'["a"]',
+        b'"a","content":"b"',
+    ),
     *(b'"\\u0061"', b'"\\ud83d"', b'"\\ude00"', b'"\\ud83d\\ude00"', b'"\\n\\"\\\\"', '"đ🙂"'.encode(), b'"\xff"'),
     *(b'"a\tb"', b'"\\u0001dualstream\\u0001"', b' "a"', b'"a" ', b'"a"},"x":{"content":"b"'),
 ]
@@ -129,6 +143,7 @@ def joined(parts: Sequence[Part]) -> list[Part]:
 @given(events, cuts)
 @example([PROVIDERS[0] % b'"a"', PROVIDERS[0] % b'"b"', PROVIDERS[3] % b'"c"', PROVIDERS[0] % b'"d"'], [])
 @example([PROVIDERS[12] % b'"z"', PROVIDERS[12] % b'"a"'], [])
+@example([PROVIDERS[0] % b'","', PROVIDERS[0] % b'"b"', PROVIDERS[0] % b'"choices"', PROVIDERS[0] % b'"c"'], [])
 @example([PROVIDERS[0] % b'"\\ud83d"', PROVIDERS[0] % b'"a"', PROVIDERS[0] % b'"b"'], [])
 async def test_whatever_comes_it_reads_what_decoding_reads(datas: list[bytes], places: list[int]) -> None:
     stream = b"".join(b"data: %b\n\n" % data for data in datas)
