@@ -40,6 +40,7 @@ from transports.base import SERVE_ON, Services, Transport
 from transports.http import json_response, principal, refusal
 from transports.origins import Origins, is_loopback
 from transports.resource import GenerationResource
+from transports.writer import lent
 
 SIMULATED_MODELS = ("sim", "sim-gpt-4.1", "sim-gpt-4o", "sim-claude-3.5-sonnet", "sim-gemini-1.5-flash", "sim-instant")
 
@@ -62,9 +63,11 @@ class Gateway(Starlette):
         await super().__call__(scope, receive, send)
         serve_on = scope.pop(SERVE_ON, None)
         if serve_on is not None:
-            kept = {key: scope[key] for key in ("type", "method") if key in scope}
-            scope.clear()
-            scope.update(kept)
+            if lent(scope) is not None:
+                # Our own server asks for no more; others look at it when all is over.
+                kept = {key: scope[key] for key in ("type", "method") if key in scope}
+                scope.clear()
+                scope.update(kept)
             await serve_on(receive, send)
 
 

@@ -68,7 +68,7 @@ class Pipeline:
         self._clock = clock
         self._policy = policy
         self._cut: Callable[[], None] | None = None
-        """Ends at once what the task waits for."""
+        """Ends at once what the task waits for. Whoever sets it looks at the fence afterwards, before waiting."""
         self._timer: Timer | None = None
         self._failure: Failed | None = None
         self._first_call: float | None = None
@@ -106,6 +106,7 @@ class Pipeline:
         """
         self._disarm()
         self._settle(None)
+        self._cut = self._moved = None
         self._slots.release(self._ticket, self._clock.now())
         generation, now = self.generation, self._clock.now()
         generation.closed(now)
@@ -181,12 +182,18 @@ class Pipeline:
         try:
             self._cut = answer.stop
             generation.opened(self._provider.upstream.name, answer.model)
-            await answer.stream(self._take)
-            if self._failure is None and not generation.state.fenced:
+            # It may be cut short in the turn in which the headers come: `open` is done then, its scope stops nothing.
+            if not self._decided():
+                await answer.stream(self._take)
+            if not self._decided():
                 self._settle(None, answered=True)
                 generation.finished(self._clock.now())
         finally:
             await answer.close()
+
+    def _decided(self) -> bool:
+        """Tell whether a command or a limit has ended the attempt."""
+        return self.generation.state.fenced or self._failure is not None
 
     async def _open(self, call: Call) -> Answer | None:
         """Wait for the headers; None when it was cut short."""

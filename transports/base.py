@@ -89,7 +89,8 @@ class Outlet(Protocol):
 class _Cursor:
     log: EventLog
     seq: int
-    touched: Callable[[], None] = field(init=False)
+    touched: Callable[[], None] | None = None
+    """What the log calls, once this is followed."""
 
 
 class Viewing:
@@ -128,13 +129,15 @@ class Viewing:
 
     def begin(self) -> None:
         """Write what there is, and from now on what comes."""
+        if self._over:
+            return
         self._begun = self._room = True
         self._last_write = self._clock.now()
         self._look_in(min(self._heartbeat, self._patience))
-        self.flush()
+        self.follow()
 
     def attach(self, generation_id: str, after: int) -> Generation:
-        """View a generation after a sequence number, from the next `flush` on; if it is viewed already, from there.
+        """View a generation after a sequence number, from the next `follow` on; if it is viewed already, from there.
 
         Raises:
             Refused: `generation_lost`, or a number that is not reached yet.
@@ -145,12 +148,18 @@ class Viewing:
         # Enter before leaving: a viewer that moves in its log is not one that left.
         self._hub.enter(generation_id)
         self.detach(generation_id)
-        cursor = _Cursor(generation.log, after)
-        cursor.touched = partial(self._touch, cursor)
-        self._cursors[generation_id] = cursor
-        generation.log.subscribe(cursor.touched)
-        self._touched[cursor] = None
+        self._cursors[generation_id] = _Cursor(generation.log, after)
         return generation
+
+    def follow(self) -> None:
+        """Write what there is of all that is attached, and from now on what comes."""
+        for cursor in self._cursors.values():
+            if cursor.touched is None:
+                cursor.touched = partial(self._touch, cursor)
+                cursor.log.subscribe(cursor.touched)
+                self._touched[cursor] = None
+        if self._room:
+            self._flush()
 
     def detach(self, generation_id: str) -> bool:
         """Stop viewing a generation; tell whether it was viewed."""
@@ -158,9 +167,10 @@ class Viewing:
         if cursor is None:
             return False
         self._touched.pop(cursor, None)
-        cursor.log.unsubscribe(cursor.touched)
-        # It holds the cursor: a circle, which nobody would free soon.
-        del cursor.touched
+        if cursor.touched is not None:
+            cursor.log.unsubscribe(cursor.touched)
+            # It holds the cursor: a circle, which nobody would free soon.
+            cursor.touched = None
         self._hub.leave(generation_id)
         return True
 
@@ -183,21 +193,24 @@ class Viewing:
         """Tell that the client takes in more again."""
         if self._begun and not self._over:
             self._room = True
-            self.flush()
+            self._flush()
 
-    def flush(self) -> None:
+    def _flush(self) -> None:
         """Write what follows the cursors, as far as there is room."""
         try:
             while self._room and self._touched:
                 self._write(next(iter(self._touched)))
         except Exception as error:  # noqa: BLE001 - not swallowed: it is the outlet's, and goes to its owner
-            self.failure = error
-            self.stop()
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        self.failure = error
+        self.stop()
 
     def _touch(self, cursor: _Cursor) -> None:
         self._touched[cursor] = None
         if self._room:
-            self.flush()
+            self._flush()
 
     def _write(self, cursor: _Cursor) -> None:
         log = cursor.log
@@ -222,20 +235,22 @@ class Viewing:
             made = log.frames.get(self._outlet.framing)
             if made is not None and made[0] == seq and made[1] == log.last:
                 return made[2]
-        entries, frame = log.since(seq), self._outlet.frame
-        if len(entries) > BEHIND or log.ended:
-            frames, cursor.seq = self._some(cursor, merge(entries) if len(entries) > BEHIND else entries)
-            return frames
-        frames = [frame(log.generation_id, entry) for entry in entries]
-        if shared:
+        entries = log.since(seq)
+        if not entries:
+            return ()
+        if len(entries) == 1:
+            frames = [self._outlet.frame(log.generation_id, entries[0])]
+        else:
+            frames, cursor.seq = self._some(log.generation_id, merge(entries) if len(entries) > BEHIND else entries)
+        if shared and cursor.seq == log.last:
             log.frames[self._outlet.framing] = (seq, log.last, frames)
         return frames
 
-    def _some(self, cursor: _Cursor, entries: Iterable[Entry]) -> tuple[list[bytes], int]:
+    def _some(self, generation_id: str, entries: Iterable[Entry]) -> tuple[list[bytes], int]:
         """Frame as much as is worth writing at once, and tell how far that is."""
-        frames, size, reached = list[bytes](), 0, cursor.seq
+        frames, size, reached = list[bytes](), 0, 0
         for entry in entries:
-            frames.append(self._outlet.frame(cursor.log.generation_id, entry))
+            frames.append(self._outlet.frame(generation_id, entry))
             size, reached = size + len(entry.data), entry.last
             if size > WRITE_BYTES:
                 break
@@ -249,14 +264,18 @@ class Viewing:
         since = self._clock.now() - self._last_write
         limit = self._heartbeat if self._room else self._patience
         if since < limit:
-            self._look_in(min(limit - since, self._heartbeat))
+            # Not less than the clock can tell apart: it would be called again at the same time.
+            self._look_in(max(min(limit - since, self._heartbeat), 0.001))
             return
         if not self._room:
             self.stop()
             return
         self._last_write = self._clock.now()
-        self._room = self._outlet.beat()
         self._look_in(min(self._heartbeat, self._patience))
+        try:
+            self._room = self._outlet.beat()
+        except Exception as error:  # noqa: BLE001 - as in `_flush`
+            self._fail(error)
 
 
 def after_position(generation_id: str, position: str) -> int:

@@ -33,6 +33,9 @@ from transports.writer import Writer, lent, sending
 
 SUBPROTOCOL = "dualstream.v1"
 
+CLOSE_SECONDS = 5.0
+"""How long to try to tell a client that does not read why it is cut off."""
+
 UNREADABLE_IN_A_ROW = 10
 """After so many messages that are no command at all, the other end does not speak our protocol."""
 
@@ -105,7 +108,10 @@ class _Socket:
         if self._viewing.failure is not None:
             raise self._viewing.failure
         if self._reading.cancelled_caught:
-            await self._close(1013, "What was sent is not read: come back and attach by position.")
+            # It is a viewer no more, however long the rest takes.
+            self._viewing.close()
+            with anyio.move_on_after(CLOSE_SECONDS):
+                await self._close(1013, "What was sent is not read: come back and attach by position.")
 
     def frame(self, generation_id: str, entry: Entry) -> bytes:
         """Add what tells the generations of a socket apart to the event's JSON."""
@@ -212,7 +218,7 @@ class _Socket:
         )
         self._viewing.attach(generation.id, 0)
         await self._ack(command, generation)
-        self._viewing.flush()
+        self._viewing.follow()
 
     async def _attach(self, command: AttachCommand) -> None:
         after = command.after
@@ -222,7 +228,7 @@ class _Socket:
         self._refuse_one_too_many()
         self._viewing.attach(generation.id, after)
         await self._ack(command, generation)
-        self._viewing.flush()
+        self._viewing.follow()
 
     def _refuse_one_too_many(self) -> None:
         most = self._services.max_generations_per_socket

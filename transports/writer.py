@@ -85,4 +85,8 @@ async def sending(
     finally:
         for task in tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+    for error in ended:
+        # An OSError is how `send` tells that the client is gone.
+        if isinstance(error, Exception) and not isinstance(error, OSError):
+            raise error

@@ -82,8 +82,10 @@ class Slots:
         return ticket
 
     def release(self, ticket: Ticket, now: float) -> None:
-        """Give the slot or the place back; a second time does nothing."""
+        """Give the slot or the place back, and call nobody any more; a second time does nothing."""
         place, ticket.place = ticket.place, Place.RELEASED
+        # Who has the ticket is called by it: a circle, which nobody would free soon.
+        ticket.moved = _nobody
         if place is Place.WAITING:
             waiting = self._queues[ticket.principal]
             waiting.remove(ticket)
@@ -158,3 +160,7 @@ class Slots:
                     rest.append(one)
             rounds = rest
         return ordered
+
+
+def _nobody() -> None:
+    pass

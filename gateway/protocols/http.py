@@ -75,8 +75,11 @@ class HttpProtocol(HttpToolsProtocol):
     def listen(self, resume: Callable[[], None], lost: Callable[[], None]) -> None:
         """Have a viewer called; see `transports.writer.Writer`."""
         self._resume, self._lost = resume, lost
-        # The request has come whole: until the next one, nothing is to be parsed.
-        self.parser = None
+        if not self.cycle.more_body:
+            # The request has come whole: until the next one, nothing is to be parsed.
+            self.parser = None
+        # A large body has paused reading; how else should the client's leaving be noticed?
+        self.flow.resume_reading()
         if self.cycle.disconnected:
             lost()
 
@@ -101,6 +104,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Parse, and count while a head has no end."""
         if self.parser is None:
             self.parser = httptools.HttpRequestParser(self)
+            self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
         super().data_received(data)
         if self._head_bytes is not None:
             self._head_bytes += len(data)
@@ -109,7 +113,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Begin a head."""
-        if self._deadline is None:
+        if self._deadline is None and self._lost is None:
             self._begin()
         self._head_bytes = 0
         super().on_message_begin()
@@ -123,6 +127,11 @@ class HttpProtocol(HttpToolsProtocol):
             return
         super().on_headers_complete()
 
+    def on_body(self, body: bytes) -> None:
+        """Keep a piece of body, unless it is not waited for: its answer streams already."""
+        if self._lost is None:
+            super().on_body(body)
+
     def on_message_complete(self) -> None:
         """End a request."""
         self._arrived()
@@ -131,6 +140,8 @@ class HttpProtocol(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection over."""
         self._arrived()
+        if self.transport.is_closing():
+            return
         super().handle_websocket_upgrade()
         # It holds this, and nobody will tell this of the connection's end.
         self.parser = None

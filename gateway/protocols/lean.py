@@ -23,6 +23,9 @@ class Flag(asyncio.Event):
     async def wait(self) -> Literal[True]:
         """Wait until it is set."""
         while not self._value:
+            if self._waiter is not None:
+                message = "a flag is waited for by one task"
+                raise AssertionError(message)
             self._waiter = asyncio.get_running_loop().create_future()
             try:
                 await self._waiter

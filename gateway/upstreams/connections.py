@@ -56,6 +56,7 @@ class LineProtocol(ResponseHandler):
     def connection_lost(self, exc: BaseException | None) -> None:
         """End, and tell."""
         super().connection_lost(exc)
+        self._paused_reading = False
         if self.listener is not None:
             self.listener()
 
@@ -83,10 +84,20 @@ class Line:
         self._protocol, self._transport, self.kept = protocol, protocol.transport, protocol.served
         protocol.served = True
 
-    def listen(self, listener: Callable[[], None] | None) -> None:
-        """Have `listener` called after each read and at the connection's end; None to have none called any more."""
+    @property
+    def lost(self) -> bool:
+        """Tell whether the connection is gone."""
+        return self._protocol is not None and self._protocol.transport is None
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Have `listener` called after each read and at the connection's end."""
         if self._protocol is not None:
             self._protocol.listener = listener
+
+    def unlisten(self, listener: Callable[[], None]) -> None:
+        """Call it no more. The connection may be another call's by now, with another listener: that one stays."""
+        if self._protocol is not None and self._protocol.listener == listener:
+            self._protocol.listener = None
 
     async def hang_up(self) -> None:
         """Cut the connection, if it is still this call's, and return when its socket is closed.

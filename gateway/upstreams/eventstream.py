@@ -54,7 +54,8 @@ class EventStreamDecoder:
                 self.last_event_id = self._id
                 return events
         events = [event.data for event in self.feed(read)]
-        self.between = not (self._held or self._tail or self._after_cr or self._start or self._event)
+        held = self._held or self._tail or self._data or self._event
+        self.between = not (held or self._after_cr or self._start)
         return events
 
     def feed(self, read: bytes) -> list[ServerSentEvent]:

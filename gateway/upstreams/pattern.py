@@ -34,6 +34,8 @@ class TextPattern:
         """Read the text of a read that is one such event, `data: ` and line ends included; "" if it is not."""
         if not (read.startswith(b"data: ") and read.endswith(b"\n\n") and read.find(b"\n") == len(read) - 2):
             return ""
+        if b"\r" in read:
+            return ""
         return self._text(read, 6, len(read) - 2)
 
     def texts(self, events: Sequence[bytes], start: int) -> list[str]:

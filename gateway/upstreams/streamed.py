@@ -30,39 +30,36 @@ class StreamedAnswer:
         self._reader = reader
         self._decoder = EventStreamDecoder()
         self._pattern = TextPattern()
-        self._take: Callable[[Sequence[Part]], None]
-        self._ended = asyncio.get_running_loop().create_future()
-        self._over = self._at_eof = self._reading = self._more = False
+        self._take: Callable[[Sequence[Part]], None] = _drop
+        self._ended: asyncio.Future[None] | None = asyncio.get_running_loop().create_future()
+        self._over = self._reading = self._more = False
 
     async def stream(self, take: Callable[[Sequence[Part]], None]) -> None:
         """Hand on what each read brings; see `Answer.stream`."""
         self._take = take
-        self._content.on_eof(self._on_eof)
         self._line.listen(self._on_read)
         # What came with the headers.
         self._on_read()
-        await self._ended
+        if self._ended is not None:
+            await self._ended
 
     def stop(self) -> None:
         """Let `stream` return; see `Answer.stop`."""
-        self._over = True
-        if not self._ended.done():
-            self._ended.set_result(None)
+        self._end()
 
     async def close(self) -> None:
         """Give the connection back if the answer came to its end, else cut it; see `Answer.close`."""
         self._over = True
-        self._line.listen(None)
+        # Who takes what is read holds this, and so does what went wrong: circles, which nobody would free soon.
+        self._take, self._ended = _drop, None
+        self._line.unlisten(self._on_read)
         try:
-            if self._reader.done and not self._at_eof:
+            if self._reader.done and not self._content.at_eof():
                 # The end of the body, that the connection may serve again; not worth waiting long for.
                 with move_on_after(DRAIN_SECONDS), suppress(aiohttp.ClientError):
                     await self._content.wait_eof()
         finally:
             await self._line.hang_up()
-
-    def _on_eof(self) -> None:
-        self._at_eof = True
 
     def _on_read(self) -> None:
         """Take in what has come; called in the stack of the socket's callback."""
@@ -74,16 +71,21 @@ class StreamedAnswer:
         try:
             while self._more and not self._over:
                 self._more = False
-                self._over = self._read()
+                if self._read():
+                    self._end()
         except Exception as error:  # noqa: BLE001 - not swallowed: it goes to the task that waits for the answer
-            self._over = True
-            if not self._ended.done():
-                self._ended.set_exception(error)
-        else:
-            if self._over and not self._ended.done():
-                self._ended.set_result(None)
+            self._end(error)
         finally:
             self._reading = False
+
+    def _end(self, error: Exception | None = None) -> None:
+        self._over = True
+        if self._ended is None or self._ended.done():
+            return
+        if error is None:
+            self._ended.set_result(None)
+        else:
+            self._ended.set_exception(error)
 
     def _read(self) -> bool:
         """Take what has come; True at the answer's end."""
@@ -100,9 +102,14 @@ class StreamedAnswer:
             return True
         if parts:
             self._take(parts)
-        if self._at_eof and not reader.finished:
+        # Taking out what was read may have let more come in, and the end: `_on_read` comes back for it.
+        at_end = self._content.at_eof()
+        if at_end and not reader.finished:
             raise Failed(Code.TRUNCATED, "The provider's answer broke off without its end mark.")
-        return self._at_eof or reader.done
+        if self._line.lost and not (at_end or self._more or reader.finished):
+            # aiohttp tells of framing that it can't read by closing the connection alone.
+            raise broken("it is not HTTP")
+        return at_end or reader.done or (self._line.lost and not self._more)
 
     def _parse(self, read: bytes, parts: list[Part]) -> None:
         reader, decoder, pattern = self._reader, self._decoder, self._pattern
@@ -129,6 +136,10 @@ class StreamedAnswer:
         with suppress(Failed):
             self._reader.fresh().read(data, parts)
         return parts
+
+
+def _drop(_parts: Sequence[Part]) -> None:
+    pass
 
 
 def _failure(error: Exception) -> Failed:

@@ -171,7 +171,7 @@ async def test_attaching_again_moves_the_cursor_and_counts_one_viewer() -> None:
         seat = it.view(generation, outlet=outlet)
         seat.viewing.attach(generation.id, 3)
         assert outlet.text == "one two "
-        seat.viewing.flush()
+        seat.viewing.follow()
         assert outlet.text == "one two two "
         assert it.services.hub.viewers == 1
         seat.viewing.close()

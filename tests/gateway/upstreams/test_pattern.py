@@ -111,15 +111,13 @@ class Content:
         self._reads = reads
         self.line = FedLine()
 
-    def on_eof(self, callback: Callable[[], None]) -> None:
-        self._eof = callback
+    def at_eof(self) -> bool:
+        return not self._reads
 
     def read_nowait(self) -> bytes:
         read = self._reads.pop(0) if self._reads else b""
         if self._reads:
             asyncio.get_running_loop().call_soon(self.line.tell)
-        else:
-            self._eof()
         return read
 
 
