@@ -25,7 +25,8 @@ KERNEL_SECONDS = 15.0
 
 GARBAGE_THRESHOLDS = (20_000, 10, 10)
 """Objects made and not freed before the collector looks for circles, and how often in the young before it looks in the
-old. A stream leaves none behind, so there is little to find; with Python's own 700 it looks many times in a request."""
+old. Streams leave none behind, but where a provider fails: there is little to find, and with Python's own 700 it looks
+many times in each request."""
 
 LINGER_SECONDS = 2
 """After the drain, how long viewers have to read what was written to them."""

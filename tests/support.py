@@ -35,8 +35,9 @@ class ManualClock:
         while self._timers and self._timers[0][0] <= end:
             self._now, _, timer = heapq.heappop(self._timers)
             if not timer.cancelled:
-                timer.cancelled = True
-                timer.callback()
+                callback = timer.callback
+                timer.cancel()
+                callback()
         self._now = end
 
     @property
@@ -51,7 +52,8 @@ class ManualTimer:
     cancelled: bool = False
 
     def cancel(self) -> None:
-        self.cancelled = True
+        """Let go of the callback, as the event loop's own timers do."""
+        self.cancelled, self.callback = True, lambda: None
 
 
 async def settle() -> None:
@@ -118,6 +120,10 @@ class ScriptedUpstream:
         except BaseException:
             scripted.closed = True
             raise
+        finally:
+            # What went wrong holds this frame: a circle.
+            scripted._opening = asyncio.get_running_loop().create_future()
+            scripted._opening.cancel()
         return _ScriptedAnswer(call.model, scripted)
 
     async def close(self) -> None:
@@ -133,7 +139,11 @@ class _ScriptedAnswer:
     async def stream(self, take: Callable[[Sequence[Part]], None]) -> None:
         while (parts := await self._scripted._parts.get()) is not None and not self._stopped:
             if isinstance(parts, Failed):
-                raise parts
+                try:
+                    raise parts
+                finally:
+                    # What is raised holds this frame: a circle.
+                    del parts
             take(parts)
 
     def stop(self) -> None:

@@ -63,6 +63,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
         if self._lost is not None:
             self._lost()
+        self._forget()
 
     def write(self, frames: Sequence[bytes]) -> bool:
         """Write a piece of body; see `transports.writer.Writer`."""
@@ -95,9 +96,8 @@ class HttpProtocol(HttpToolsProtocol):
             self._resume()
 
     def on_response_complete(self) -> None:
-        """Forget the viewer, and take back the writer: the scope would hold it for as long as it holds the scope."""
-        self._resume = self._lost = None
-        self.cycle.scope.pop("extensions", None)
+        """Forget the viewer."""
+        self._forget()
         super().on_response_complete()
 
     def data_received(self, data: bytes) -> None:
@@ -153,6 +153,13 @@ class HttpProtocol(HttpToolsProtocol):
         # The scope has them, for as long as it needs them.
         self.headers, self.url = [], b""
         super()._start_asgi_task(cycle, app)
+
+    def _forget(self) -> None:
+        """Let go of the viewer and of the writer that was lent to it: each holds this in turn."""
+        self._resume = self._lost = None
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is not None:
+            cycle.scope.pop("extensions", None)
 
     def _begin(self) -> None:
         self._deadline = self.loop.call_later(REQUEST_SECONDS, self.transport.abort)

@@ -1,6 +1,8 @@
 """Hub and pipeline together: a clock moved by hand, an upstream released step by step."""
 
 import asyncio
+import gc
+import weakref
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -820,3 +822,63 @@ async def test_a_full_queue_makes_room_for_who_has_less_in_it() -> None:
         interrupt(it, busy[1])
         await settle()
         assert quiet.attempts[-1].messages is it.upstream.last.call.messages
+
+
+@pytest.mark.parametrize("what", ["interrupt", "revise", "timeout"])
+async def test_what_comes_in_the_turn_of_the_headers_is_not_lost(what: str) -> None:
+    async with bench(prompt=False, limits=Limits(first_token=300)) as it:
+        generation = it.start()
+        await settle()
+        it.upstream.last.accept()
+        if what == "interrupt":
+            interrupt(it, generation)
+        elif what == "revise":
+            it.hub.feedback(generation.id, FeedbackRequest(text="shorter"), it.clock.now())
+        else:
+            it.clock.advance(301)
+        await settle()
+        assert it.upstream.calls[0].closed
+        expected = {"interrupt": State.INTERRUPTED, "revise": State.CONNECTING, "timeout": State.ERROR}
+        assert generation.state is expected[what]
+
+
+@pytest.mark.parametrize("ending", ["complete", "interrupted", "broken off", "refused", "deserted", "revised"])
+async def test_what_is_forgotten_is_freed_without_the_garbage_collector(ending: str) -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        async with bench(slots=1, prompt=False, keeping=Keeping(on_disconnect="cancel", retention=10)) as it:
+            generation = it.start()
+            kept = weakref.ref(generation.log)
+            await settle()
+            call = it.upstream.last
+            if ending == "refused":
+                call.refuse(Failed(Code.INVALID_REQUEST, "no", retryable=False))
+            else:
+                call.accept()
+                await settle()
+                call.send("Xin ", "chào")
+                await settle()
+            if ending == "complete":
+                call.finish()
+            elif ending == "interrupted":
+                interrupt(it, generation)
+            elif ending == "broken off":
+                call.fail(Failed(Code.TRUNCATED, "broke off"))
+            elif ending == "deserted":
+                it.hub.enter(generation.id)
+                it.hub.leave(generation.id)
+            elif ending == "revised":
+                it.hub.feedback(generation.id, FeedbackRequest(text="shorter"), it.clock.now())
+                await settle()
+                interrupt(it, generation)
+            await settle()
+            assert generation.state.over
+            it.clock.advance(11)
+            await settle()
+            it.upstream.calls.clear()
+            del generation, call
+            await settle()
+            assert kept() is None
+    finally:
+        gc.enable()
