@@ -1,4 +1,4 @@
-"""A real HTTP server that speaks OpenAI's streaming format: default upstream, and the other side of tests."""
+"""A real HTTP server that speaks the providers' wire formats: default upstream, and the other side of tests."""
 
 from gateway.simulator.server import Simulator
 

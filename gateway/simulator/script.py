@@ -10,7 +10,7 @@ from random import Random
 from typing import Final, Literal
 
 from gateway.simulator.graphemes import cut, pieces
-from gateway.simulator.request import ChatRequest, Message
+from gateway.simulator.request import Request, Turn
 from gateway.simulator.settings import Settings
 from gateway.simulator.texts import CORPORA, Corpus, Language
 from gateway.simulator.tools import ToolCall, make_calls
@@ -36,15 +36,17 @@ _ASKS_FOR_LESS: Final = re.compile(r"\b(?:shorter|ngắn hơn)\b")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens, at four characters each."""
+    """Tokens, at four characters each; `cached` are some of the prompt's, `reasoning` some of the completion's."""
 
     prompt: int
     completion: int
+    cached: int = 0
+    reasoning: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
-    """All of one answer."""
+    """All of one answer; `stop` is the stop string that ended its text, if one did."""
 
     reasoning: str
     text: str
@@ -52,6 +54,7 @@ class Script:
     finish_reason: Literal["stop", "length", "tool_calls"]
     usage: Usage
     seed: int
+    stop: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,35 +67,35 @@ class Delta:
     opens: ToolCall | None = None
 
 
-def compose(request: ChatRequest, settings: Settings) -> Script:
+def compose(request: Request, settings: Settings) -> Script:
     """Compose the answer to a request; the same request and settings always give the same one."""
     seed = _seed(request, settings)
     # The seed makes the same answer again, which is the point of it; nothing here is secret.
     random = Random(seed)  # noqa: S311
-    language, shorter = _wishes(request.messages, settings.language)
+    language, shorter = _wishes(request.turns, settings.language)
     corpus = CORPORA[language]
     calls = make_calls(request, settings.tool_calls, random)
     length = settings.length if settings.length is not None else 0 if calls else DEFAULT_LENGTH
     if shorter:
         length //= 3
     reasoning = _reasoning(corpus, settings.reasoning, random)
-    text = _text(_opening(request.messages, corpus, shorter=shorter), corpus, length, random)
-    text = _stopped(text, request.stops)
+    text = _text(_opening(request.turns, corpus, shorter=shorter), corpus, length, random)
+    text, stop = _stopped(text, request.stops)
     whole = len(reasoning) + len(text)
-    if request.token_limit is not None:
-        budget = request.token_limit * CHARACTERS_PER_TOKEN
+    if request.max_tokens is not None:
+        budget = request.max_tokens * CHARACTERS_PER_TOKEN
         reasoning = cut(reasoning, budget)
         text = cut(text, budget - len(reasoning))
     cut_off = len(reasoning) + len(text) < whole
-    said = len(reasoning) + len(text) + sum(len(call.name) + len(call.arguments) for call in calls)
-    heard = sum(len(message.text) for message in request.messages)
+    calls = () if cut_off else calls
     return Script(
         reasoning=reasoning,
         text=text,
-        calls=() if cut_off else calls,
+        calls=calls,
         finish_reason="length" if cut_off else "tool_calls" if calls else "stop",
-        usage=Usage(prompt=_tokens(heard), completion=_tokens(said)),
+        usage=_usage(request, reasoning, text, calls, settings.cached),
         seed=seed,
+        stop=None if cut_off else stop,
     )
 
 
@@ -108,45 +111,52 @@ def deltas(script: Script, chunk: int | None = None) -> Iterator[Delta]:
             yield Delta("tool", piece, place)
 
 
-def _seed(request: ChatRequest, settings: Settings) -> int:
+def _seed(request: Request, settings: Settings) -> int:
     if settings.seed is not None:
         return settings.seed
     if request.seed is not None:
         return request.seed
     # hash() differs from process to process.
-    return zlib.crc32("\0".join(f"{message.role}\0{message.text}" for message in request.messages).encode())
+    return zlib.crc32("\0".join(f"{turn.role}\0{turn.text}" for turn in request.turns).encode())
 
 
-def _tokens(characters: int) -> int:
+def tokens(characters: int) -> int:
+    """Give how many tokens so many characters are."""
     return -(-characters // CHARACTERS_PER_TOKEN)
 
 
-def _wishes(messages: Sequence[Message], language: Language) -> tuple[Language, bool]:
+def _usage(request: Request, reasoning: str, text: str, calls: Sequence[ToolCall], cached: float) -> Usage:
+    prompt = tokens(sum(len(turn.text) for turn in request.turns))
+    said = len(reasoning) + len(text) + sum(len(call.name) + len(call.arguments) for call in calls)
+    return Usage(prompt=prompt, completion=tokens(said), cached=int(prompt * cached), reasoning=tokens(len(reasoning)))
+
+
+def _wishes(turns: Sequence[Turn], language: Language) -> tuple[Language, bool]:
     """Give the language asked for last in the turns after a partial answer, and whether the last turn wants less."""
-    feedback = [message.text for message in _feedback(messages)]
+    feedback = [turn.text for turn in _feedback(turns)]
     for text in reversed(feedback):
         if asked := _ASKS_FOR_LANGUAGE.search(_folded(text)):
             language = _LANGUAGE_WORDS[asked.group()]
             break
-    is_last = bool(feedback) and messages[-1].role == "user"
+    is_last = bool(feedback) and turns[-1].role == "user"
     return language, is_last and bool(_ASKS_FOR_LESS.search(_folded(feedback[-1])))
 
 
-def _feedback(messages: Sequence[Message]) -> list[Message]:
-    return [turn for before, turn in pairwise(messages) if before.role == "assistant" and turn.role == "user"]
+def _feedback(turns: Sequence[Turn]) -> list[Turn]:
+    return [turn for before, turn in pairwise(turns) if before.role == "assistant" and turn.role == "user"]
 
 
 def _folded(text: str) -> str:
     return unicodedata.normalize("NFC", text).lower()
 
 
-def _opening(messages: Sequence[Message], corpus: Corpus, *, shorter: bool) -> str:
-    last = messages[-1]
+def _opening(turns: Sequence[Turn], corpus: Corpus, *, shorter: bool) -> str:
+    last = turns[-1]
     if last.role == "tool":
         return corpus.returned.replace("{quote}", _quote(last.text))
-    if len(messages) > 1 and last.role == "user" and messages[-2].role == "assistant":
+    if len(turns) > 1 and last.role == "user" and turns[-2].role == "assistant":
         return (corpus.shortened if shorter else corpus.revised).replace("{quote}", _quote(last.text))
-    asked = next((message.text for message in reversed(messages) if message.role == "user"), "")
+    asked = next((turn.text for turn in reversed(turns) if turn.role == "user"), "")
     return corpus.asked.replace("{quote}", _quote(asked) or "…")
 
 
@@ -194,6 +204,10 @@ def _fit(text: str, length: int) -> str:
     return kept + "…" * (length - len(tail) - len(kept)) + tail
 
 
-def _stopped(text: str, stops: tuple[str, ...]) -> str:
-    found = [place for place in map(text.find, stops) if place >= 0]
-    return text[: min(found)] if found else text
+def _stopped(text: str, stops: tuple[str, ...]) -> tuple[str, str | None]:
+    """Give the text up to the first stop string that it has, and which one that is."""
+    found = [(place, stop) for stop in stops if (place := text.find(stop)) >= 0]
+    if not found:
+        return text, None
+    end, stop = min(found)
+    return text[:end], stop

@@ -5,9 +5,8 @@ import secrets
 import socket
 import struct
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Final, cast
 
 from aiohttp import web
@@ -15,30 +14,20 @@ from aiohttp.typedefs import Handler
 
 from gateway.simulator.errors import RequestError
 from gateway.simulator.ledger import Ledger
-from gateway.simulator.request import ChatRequest, read_request
-from gateway.simulator.script import compose
+from gateway.simulator.playing import BATCH, Exchange, stream, whole
+from gateway.simulator.refusals import LARGEST_BODY, explained, failure
+from gateway.simulator.request import Request
+from gateway.simulator.script import Script, compose
 from gateway.simulator.settings import Settings, read_settings
-from gateway.simulator.timeline import STREAM_FAULTS, End, Step, timeline
-from gateway.simulator.wire import Frames, completion_body, error_body, models_body
+from gateway.simulator.timeline import STREAM_FAULTS, timeline
+from gateway.simulator.wires import WIRES, Wire, wire_at
+from gateway.simulator.wires.base import Answer
+from gateway.simulator.wires.chat_completions import models_body
 
-_PATHS: Final = "POST /v1/chat/completions, GET /v1/models, GET /health, GET /stats, GET /closes"
-_STREAM_HEADERS: Final = {"Content-Type": "text/event-stream; charset=utf-8", "Cache-Control": "no-cache"}
-_LARGEST_BODY: Final = 64 * 1024 * 1024
-_BATCH: Final = 16 * 1024
-"""Bytes after which a stream that is due writes them and lets the others run."""
 _BACKLOG: Final = 4096
 _STOP_SECONDS: Final = 1.0
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 _HTML: Final = "<!doctype html><title>One moment</title><h1>One moment, please</h1><p>We are checking your browser.</p>"
-
-
-@dataclass(slots=True)
-class _Exchange:
-    """One answer on its way: its id, when the request came (seconds of the loop's clock), chunks sent so far."""
-
-    id: str
-    began: float
-    chunks: int = 0
 
 
 class Simulator:
@@ -60,11 +49,21 @@ class Simulator:
             RuntimeError: The simulator is not started.
 
         """
+        return f"{self.origin}/v1"
+
+    @property
+    def origin(self) -> str:
+        """The address without a path, for clients that add all of it: Anthropic's `/v1`, Google's `/v1beta`.
+
+        Raises:
+            RuntimeError: The simulator is not started.
+
+        """
         if self._runner is None or not self._runner.addresses:
             raise RuntimeError("the simulator has no address before start() and after stop()")
         _, port, *_ = self._runner.addresses[0]
         host = f"[{self._host}]" if ":" in self._host else self._host
-        return f"http://{host}:{port}/v1"
+        return f"http://{host}:{port}"
 
     async def start(self) -> None:
         """Listen.
@@ -73,10 +72,10 @@ class Simulator:
             OSError: The address is taken or not of this machine.
 
         """
-        app = web.Application(middlewares=[self._shaping_errors], client_max_size=_LARGEST_BODY)
+        app = web.Application(middlewares=[self._shaping_errors], client_max_size=LARGEST_BODY)
         app.add_routes(
             [
-                web.post("/v1/chat/completions", self._complete),
+                *(web.post(path, self._complete) for path in WIRES),
                 web.get("/v1/models", self._models),
                 web.get("/health", self._health),
                 web.get("/stats", self._stats),
@@ -126,27 +125,41 @@ class Simulator:
     async def _complete(self, request: web.Request) -> web.StreamResponse:
         self._ledger.requests += 1
         began = asyncio.get_running_loop().time()
-        chat = read_request(await request.read())
-        settings = read_settings(chat.model, request.headers.get("X-Simulate", ""))
-        if settings.fault in STREAM_FAULTS and not chat.stream:
-            message = f"The fault '{settings.fault}' needs a stream; send \"stream\": true or choose another fault."
+        wire = wire_at(request.path)
+        asked = wire.read(await request.read(), request.headers, {**request.query, **request.match_info})
+        settings = read_settings(asked.model, request.headers.get("X-Simulate", ""))
+        if settings.fault in STREAM_FAULTS and not asked.stream:
+            message = f"The fault '{settings.fault}' needs a stream; ask for one, or choose another fault."
             raise RequestError(message, code="invalid_setting", param="fault")
-        exchange = _Exchange(f"chatcmpl-{secrets.token_hex(12)}", began)
+        exchange = Exchange(f"{wire.prefix}{secrets.token_hex(12)}", began)
         async with self._running(request, exchange):
             match settings.fault:
                 case "429" | "500" | "401":
-                    return _failure(settings)
+                    return _refusal(request, failure(settings))
                 case "html":
                     return web.Response(text=_HTML, content_type="text/html")
                 case "refuse":
                     return _reset(request)
-                case _ if chat.stream:
-                    return await self._stream(request, chat, settings, exchange)
                 case _:
-                    return await _answer(chat, settings, exchange)
+                    return await self._answer(request, wire, asked, settings, exchange)
+
+    async def _answer(
+        self, request: web.Request, wire: Wire, asked: Request, settings: Settings, exchange: Exchange
+    ) -> web.StreamResponse:
+        answer = Answer(
+            script=compose(asked, settings),
+            id=exchange.id,
+            created=int(time.time()),
+            model=asked.model,
+            with_usage=asked.with_usage if settings.usage == "asked" else settings.usage == "on",
+        )
+        if not asked.stream:
+            return await whole(wire.whole(answer), exchange, _seconds(answer.script, settings))
+        steps = timeline(answer.script, settings, wire.frames(answer))
+        return await stream(request, steps, exchange, self._ledger, 1 if settings.fault == "trickle" else BATCH)
 
     @asynccontextmanager
-    async def _running(self, request: web.Request, exchange: _Exchange) -> AsyncIterator[None]:
+    async def _running(self, request: web.Request, exchange: Exchange) -> AsyncIterator[None]:
         """Count an answer and how it ends: completed, hung up, or cut by `stop` with the client still there."""
         self._ledger.running += 1
         try:
@@ -160,65 +173,20 @@ class Simulator:
         finally:
             self._ledger.running -= 1
 
-    async def _stream(
-        self, request: web.Request, chat: ChatRequest, settings: Settings, exchange: _Exchange
-    ) -> web.StreamResponse:
-        asked = chat.stream_options is not None and chat.stream_options.include_usage
-        with_usage = _wants_usage(settings, asked=asked)
-        frames = Frames(exchange.id, int(time.time()), chat.model, with_usage=with_usage)
-        steps = timeline(compose(chat, settings), settings, frames, with_usage=with_usage)
-        response = web.StreamResponse(headers=_STREAM_HEADERS | {"X-Request-Id": exchange.id})
-        await response.prepare(request)
-        batch = 1 if settings.fault == "trickle" else _BATCH
-        match await self._play(steps, response, exchange, batch):
-            case End.SILENCE:
-                await asyncio.get_running_loop().create_future()
-            case End.CUT if request.transport is not None:
-                # What was written still goes out; the terminator of the chunked body does not.
-                request.transport.close()
-            case _:
-                await response.write_eof()
-        return response
-
-    async def _play(
-        self, steps: Iterator[Step], response: web.StreamResponse, exchange: _Exchange, batch: int
-    ) -> End | None:
-        """Write each step when it is due; what is late goes out in one write, at most about `batch` bytes at a time."""
-        clock = asyncio.get_running_loop().time
-        data = bytearray()
-        chunks = 0
-        end: End | None = None
-        for step in steps:
-            wait = exchange.began + step.due - clock()
-            if wait > 0 or len(data) >= batch:
-                await self._send(data, chunks, response, exchange)
-                data.clear()
-                chunks = 0
-                await asyncio.sleep(max(wait, 0))
-            data += step.data
-            chunks += step.chunks
-            end = step.end
-        await self._send(data, chunks, response, exchange)
-        return end
-
-    async def _send(self, data: bytearray, chunks: int, response: web.StreamResponse, exchange: _Exchange) -> None:
-        if data:
-            exchange.chunks += chunks
-            self._ledger.chunks += chunks
-            await response.write(bytes(data))
-
     @web.middleware
     async def _shaping_errors(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Answer in OpenAI's error shape, and know each task that answers, so that `stop` can cut it."""
+        """Refuse in the words of the wire format, and know each task that answers, so that `stop` can cut it."""
         # A handler always runs in a task.
         task = cast("asyncio.Task[object]", asyncio.current_task())
         self._answering[task] = request
         try:
             return await handler(request)
         except RequestError as refused:
-            return _refusal(refused)
+            return _refusal(request, refused)
         except web.HTTPException as refused:
-            return _refusal(_explained(request, refused), refused)
+            allowed = refused.headers.get("Allow", "")
+            error = explained(request.path, request.method, refused.status, refused.reason, allowed)
+            return _refusal(request, error, refused)
         except ConnectionError:
             # Already counted; raised further it would be logged as a failure of the server.
             return _nothing()
@@ -226,39 +194,10 @@ class Simulator:
             del self._answering[task]
 
 
-async def _answer(chat: ChatRequest, settings: Settings, exchange: _Exchange) -> web.Response:
-    """Give the whole answer, after the time that streaming it would have taken."""
-    script = compose(chat, settings)
-    seconds = settings.ttft / 1000
-    if settings.speed:
-        seconds += (len(script.reasoning) + len(script.text)) / settings.speed
-    await asyncio.sleep(max(exchange.began + seconds - asyncio.get_running_loop().time(), 0))
-    with_usage = _wants_usage(settings, asked=True)
-    body = completion_body(script, exchange.id, int(time.time()), chat.model, with_usage=with_usage)
-    return web.Response(body=body, content_type="application/json", headers={"X-Request-Id": exchange.id})
-
-
-def _wants_usage(settings: Settings, *, asked: bool) -> bool:
-    return asked if settings.usage == "asked" else settings.usage == "on"
-
-
-def _failure(settings: Settings) -> web.Response:
-    """Give the error that the settings ask for."""
-    wait = settings.retry_after
-    match settings.fault:
-        case "429":
-            wait = 1 if wait is None else wait
-            message = f"Simulated rate limit reached; try again in {wait} s."
-            error = RequestError(message, status=429, kind="requests", code="rate_limit_exceeded")
-        case "401":
-            message = "Simulated: incorrect API key provided; check the key."
-            error = RequestError(message, status=401, code="invalid_api_key")
-        case _:
-            error = RequestError("Simulated server error; try again.", status=500, kind="server_error")
-    response = _refusal(error)
-    if wait is not None:
-        response.headers["Retry-After"] = str(wait)
-    return response
+def _seconds(script: Script, settings: Settings) -> float:
+    """Give the time that streaming an answer would take."""
+    said = len(script.reasoning) + len(script.text)
+    return settings.ttft / 1000 + (said / settings.speed if settings.speed else 0)
 
 
 def _reset(request: web.Request) -> web.Response:
@@ -276,21 +215,8 @@ def _nothing() -> web.Response:
     return web.Response()
 
 
-def _refusal(error: RequestError, origin: web.HTTPException | None = None) -> web.Response:
-    headers = {"Allow": origin.headers["Allow"]} if origin is not None and "Allow" in origin.headers else None
-    return web.Response(status=error.status, body=error_body(error), content_type="application/json", headers=headers)
-
-
-def _explained(request: web.Request, refused: web.HTTPException) -> RequestError:
-    """Say in the words of OpenAI's errors what the framework refused."""
-    match refused.status:
-        case 404:
-            message, code = f"There is nothing at {request.path}. Use {_PATHS}.", "unknown_path"
-        case 405:
-            allowed = refused.headers.get("Allow", "")
-            message, code = f"{request.path} does not take {request.method}. Use {allowed}.", "method_not_allowed"
-        case 413:
-            message, code = f"The body is too large. Send at most {_LARGEST_BODY} bytes.", "request_too_large"
-        case _:
-            message, code = f"The request was refused: {refused.reason}.", "refused"
-    return RequestError(message, status=refused.status, code=code)
+def _refusal(request: web.Request, error: RequestError, origin: web.HTTPException | None = None) -> web.Response:
+    body, headers = wire_at(request.path).refusal(error)
+    if origin is not None and "Allow" in origin.headers:
+        headers["Allow"] = origin.headers["Allow"]
+    return web.Response(status=error.status, body=body, content_type="application/json", headers=headers)

@@ -59,6 +59,8 @@ class Settings:
     """Characters in a chunk, which may then split a grapheme; unset it is a few, by pieces of words."""
     usage: Literal["asked", "on", "off"] = "asked"
     """When usage is sent: as the request asks, always, never."""
+    cached: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.0
+    """How much of the prompt's tokens comes from the provider's cache, as usage tells."""
     fault: Fault | None = None
     after: Annotated[int, Field(ge=0)] = 5
     """Chunks of the answer (reasoning does not count) before a fault within the stream."""

@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from gateway.simulator.errors import RequestError
 from gateway.simulator.script import Delta, Script, deltas
 from gateway.simulator.settings import Fault, Settings
-from gateway.simulator.wire import COMMENT, DONE, Frames, error_frame
+from gateway.simulator.wires.base import COMMENT, Frames
 
 PING_INTERVAL: Final = 0.1
 """Seconds between two pings of the fault `pings`; short, so that a limit on idle time can be tried quickly."""
@@ -38,17 +38,17 @@ class Step(NamedTuple):
     end: End | None = None
 
 
-def timeline(script: Script, settings: Settings, frames: Frames, *, with_usage: bool) -> Iterator[Step]:
+def timeline(script: Script, settings: Settings, frames: Frames) -> Iterator[Step]:
     """Give the steps of a stream in the order of their times, lazily, since an answer or a fault may be endless."""
-    steps = _steps(script, settings, frames, with_usage=with_usage)
+    steps = (step for step in _steps(script, settings, frames) if step.data or step.end)
     return _trickle(steps) if settings.fault == "trickle" else steps
 
 
-def _steps(script: Script, settings: Settings, frames: Frames, *, with_usage: bool) -> Iterator[Step]:
+def _steps(script: Script, settings: Settings, frames: Frames) -> Iterator[Step]:
     due = settings.ttft / 1000
     fault = settings.fault if settings.fault in _WITHIN_STREAM else None
     left = settings.after
-    yield Step(due, frames.role())
+    yield Step(due, frames.start())
     for due, delta in _paced(script, settings):
         if fault is not None and delta.kind != "reasoning":
             if left == 0:
@@ -62,10 +62,9 @@ def _steps(script: Script, settings: Settings, frames: Frames, *, with_usage: bo
         yield from _strike(fault, due, frames)
         if fault not in _GOES_ON:
             return
-    yield Step(due, frames.finish(script.finish_reason))
-    if with_usage:
-        yield Step(due, frames.usage(script.usage))
-    yield Step(due, DONE, 0)
+    for frame in frames.finish():
+        yield Step(due, frame)
+    yield Step(due, frames.done(), 0)
 
 
 def _paced(script: Script, settings: Settings) -> Iterator[tuple[float, Delta]]:
@@ -88,10 +87,9 @@ def _strike(fault: Fault, due: float, frames: Frames) -> Iterator[Step]:
         case "stall":
             yield Step(due, b"", 0, End.SILENCE)
         case "error":
-            broken = RequestError(
-                "The simulated model failed within the stream.", kind="server_error", code="stream_error"
-            )
-            yield Step(due, error_frame(broken))
+            message = "The simulated model failed within the stream."
+            broken = RequestError(message, status=500, kind="server_error", code="stream_error")
+            yield Step(due, frames.error(broken))
         case "garbage":
             yield Step(due, frames.garbage())
         case "hugeline":

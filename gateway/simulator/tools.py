@@ -7,7 +7,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from gateway.simulator.request import ChatRequest, Function
+from gateway.simulator.request import Function, Request
 
 _WEATHER: Final = Function(name="get_weather", parameters={"properties": {"city": {"type": "string"}}})
 _WORDS: Final = ("Hà Nội", "Huế", "Lyon", "Recife", "Kyoto", "Nairobi", "Bergen", "Oaxaca")
@@ -22,11 +22,11 @@ class ToolCall:
     arguments: str
 
 
-def make_calls(request: ChatRequest, count: int, random: Random) -> tuple[ToolCall, ...]:
+def make_calls(request: Request, count: int, random: Random) -> tuple[ToolCall, ...]:
     """Make up calls of the tools that the request offers, by turns; none once a tool has answered."""
-    if request.messages[-1].role == "tool":
+    if request.turns[-1].role == "tool":
         return ()
-    functions = [tool.function for tool in request.tools or ()] or [_WEATHER]
+    functions = request.tools or (_WEATHER,)
     return tuple(_call(functions[place % len(functions)], random) for place in range(count))
 
 
@@ -50,7 +50,8 @@ def _value(schema: JsonValue, random: Random) -> JsonValue:
     options = schema.get("enum")
     if isinstance(options, list) and options:
         return options[0]
-    match schema.get("type"):
+    # Google spells the kinds in capitals.
+    match str(schema.get("type")).lower():
         case "integer" | "number":
             return random.randint(1, 30)
         case "boolean":

@@ -3,23 +3,24 @@ import unicodedata
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import JsonValue
 
 from gateway.simulator.graphemes import graphemes
-from gateway.simulator.request import ChatRequest, Message, read_request
+from gateway.simulator.request import Function, Request, Turn
 from gateway.simulator.script import compose, deltas
 from gateway.simulator.settings import Settings
 from gateway.simulator.texts import CORPORA, Language
 
-QUESTION = Message(role="user", content="Why do streams stall?")
-PARTIAL = Message(role="assistant", content="Streams stall when")
+QUESTION = Turn("user", "Why do streams stall?")
+PARTIAL = Turn("assistant", "Streams stall when")
 
 
-def ask(*messages: Message, max_tokens: int | None = None, stop: str | tuple[str, ...] | None = None) -> ChatRequest:
-    return ChatRequest(model="sim", messages=messages or (QUESTION,), max_tokens=max_tokens, stop=stop)
+def ask(*turns: Turn, max_tokens: int | None = None, stops: tuple[str, ...] = ()) -> Request:
+    return Request(model="sim", turns=turns or (QUESTION,), max_tokens=max_tokens, stops=stops)
 
 
-def say(text: str) -> Message:
-    return Message(role="user", content=text)
+def say(text: str) -> Turn:
+    return Turn("user", text)
 
 
 languages = st.sampled_from(list(CORPORA))
@@ -151,9 +152,14 @@ def test_token_limit_cuts_and_says_so(limit: int, language: Language) -> None:
 
 def test_stop_string_ends_the_answer_before_itself() -> None:
     whole = compose(ask(), Settings()).text
-    script = compose(ask(stop=("by step", "Why do")), Settings())
+    script = compose(ask(stops=("by step", "Why do")), Settings())
     assert script.text == whole[: whole.index("Why do")]
-    assert script.finish_reason == "stop"
+    assert (script.finish_reason, script.stop) == ("stop", "Why do")
+
+
+def test_stop_string_beyond_the_token_limit_ends_nothing() -> None:
+    script = compose(ask(stops=("stall",), max_tokens=2), Settings())
+    assert (script.finish_reason, script.stop) == ("length", None)
 
 
 def test_usage_counts_four_characters_as_a_token() -> None:
@@ -161,8 +167,25 @@ def test_usage_counts_four_characters_as_a_token() -> None:
     assert (usage.prompt, usage.completion) == (3, 13)
 
 
+def test_usage_counts_reasoning_and_what_the_cache_had() -> None:
+    usage = compose(ask(say("x" * 40)), Settings(length=40, reasoning=8, cached=0.75)).usage
+    assert (usage.prompt, usage.cached, usage.completion, usage.reasoning) == (10, 7, 12, 2)
+
+
+def test_calls_that_are_cut_off_are_not_counted() -> None:
+    script = compose(ask(max_tokens=2), Settings(length=40, tool_calls=3))
+    assert (script.calls, script.usage.completion) == ((), 2)
+
+
+def test_kinds_in_capitals_are_kinds() -> None:
+    parameters: dict[str, JsonValue] = {"type": "OBJECT", "properties": {"days": {"type": "INTEGER"}}}
+    request = Request(model="sim", turns=(QUESTION,), tools=(Function(name="look", parameters=parameters),))
+    (call,) = compose(request, Settings(tool_calls=1)).calls
+    assert int(call.arguments.removeprefix('{"days": ').removesuffix("}"))
+
+
 def test_tool_calls_use_the_tools_of_the_request_by_turns() -> None:
-    parameters = {
+    parameters: dict[str, JsonValue] = {
         "properties": {
             "city": {"type": "string"},
             "days": {"type": "integer"},
@@ -170,14 +193,8 @@ def test_tool_calls_use_the_tools_of_the_request_by_turns() -> None:
             "tags": {"type": "array", "items": {"type": "boolean"}},
         }
     }
-    body = {
-        "model": "sim",
-        "messages": [{"role": "user", "content": "x"}],
-        "tools": [
-            {"type": "function", "function": {"name": name, "parameters": parameters}} for name in ("one", "two")
-        ],
-    }
-    request = ChatRequest.model_validate(body)
+    tools = tuple(Function(name=name, parameters=parameters) for name in ("one", "two"))
+    request = Request(model="sim", turns=(say("x"),), tools=tools)
     script = compose(request, Settings(tool_calls=3))
     assert [call.name for call in script.calls] == ["one", "two", "one"]
     assert len({call.id for call in script.calls}) == 3
@@ -199,10 +216,7 @@ def test_tool_call_is_opened_and_then_comes_in_pieces() -> None:
 
 
 def test_result_of_a_tool_is_answered_in_text() -> None:
-    request = read_request(
-        b'{"model":"sim","messages":[{"role":"user","content":"x"},{"role":"assistant","content":null},'
-        b'{"role":"tool","content":"21 degrees","tool_call_id":"a"}]}'
-    )
+    request = ask(say("x"), Turn("assistant"), Turn("tool", "21 degrees"))
     script = compose(request, Settings(tool_calls=1))
     assert script.calls == ()
     assert script.text.startswith("The tool came back with “21 degrees”")

@@ -4,29 +4,39 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.simulator.request import ChatRequest, Message
+from gateway.simulator.request import Request, Turn
 from gateway.simulator.script import Script, compose, deltas
 from gateway.simulator.settings import Fault, Settings
 from gateway.simulator.timeline import PING_INTERVAL, End, Step, timeline
-from gateway.simulator.wire import COMMENT, DONE, Frames
+from gateway.simulator.wires.base import COMMENT, Answer
+from gateway.simulator.wires.chat_completions import ChunkFrames
 
-REQUEST = ChatRequest(model="sim", messages=(Message(role="user", content="hi"),))
-FRAMES = Frames("chatcmpl-1", 5, "sim", with_usage=False)
+REQUEST = Request(model="sim", turns=(Turn("user", "hi"),))
+
+
+def frames(script: Script, *, with_usage: bool = False) -> ChunkFrames:
+    return ChunkFrames(Answer(script=script, id="chatcmpl-1", created=5, model="sim", with_usage=with_usage))
+
+
+FRAMES = frames(compose(REQUEST, Settings()))
 
 
 def play(settings: Settings, *, with_usage: bool = False, most: int = 100_000) -> list[Step]:
-    return list(islice(timeline(compose(REQUEST, settings), settings, FRAMES, with_usage=with_usage), most))
+    script = compose(REQUEST, settings)
+    return list(islice(timeline(script, settings, frames(script, with_usage=with_usage)), most))
 
 
 def told(script: Script, count: int | None = None) -> list[bytes]:
-    return [FRAMES.role(), *(FRAMES.delta(delta) for delta in islice(deltas(script), count))]
+    return [FRAMES.start(), *(FRAMES.delta(delta) for delta in islice(deltas(script), count))]
 
 
 def test_order_is_role_deltas_finish_usage_done() -> None:
     settings = Settings(length=50, reasoning=20, tool_calls=1)
     script = compose(REQUEST, settings)
-    end = [FRAMES.finish("tool_calls"), FRAMES.usage(script.usage), DONE]
-    assert [step.data for step in play(settings, with_usage=True)] == told(script) + end
+    spelled = frames(script, with_usage=True)
+    middle = [spelled.delta(delta) for delta in deltas(script)]
+    expected = [spelled.start(), *middle, *spelled.finish(), spelled.done()]
+    assert [step.data for step in play(settings, with_usage=True)] == expected
 
 
 def test_all_but_the_last_frame_are_chunks() -> None:
@@ -82,10 +92,10 @@ def test_error_frame_is_the_last() -> None:
 
 @pytest.mark.parametrize(("fault", "odd"), [("garbage", FRAMES.garbage()), ("hugeline", FRAMES.huge())])
 def test_odd_line_comes_in_between_and_the_stream_goes_on(fault: Fault, odd: bytes) -> None:
-    frames = [step.data for step in play(Settings(fault=fault, after=3))]
-    assert frames.index(odd) == 4
-    frames.remove(odd)
-    assert frames == [step.data for step in play(Settings())]
+    found = [step.data for step in play(Settings(fault=fault, after=3))]
+    assert found.index(odd) == 4
+    found.remove(odd)
+    assert found == [step.data for step in play(Settings())]
 
 
 def test_reasoning_does_not_count() -> None:
@@ -97,9 +107,8 @@ def test_reasoning_does_not_count() -> None:
 
 @pytest.mark.parametrize("fault", ["drop", "truncate", "stall", "error"])
 def test_fault_beyond_the_end_comes_at_the_end(fault: Fault) -> None:
-    frames = [step.data for step in play(Settings(fault=fault, after=10_000))]
-    assert FRAMES.finish("stop") not in frames
-    assert DONE not in frames
+    found = [step.data for step in play(Settings(fault=fault, after=10_000))]
+    assert not {*FRAMES.finish(), FRAMES.done()} & set(found)
 
 
 def test_pings_never_end_and_carry_no_text() -> None:

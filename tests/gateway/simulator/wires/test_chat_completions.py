@@ -3,14 +3,18 @@ import orjson
 from gateway.simulator.errors import RequestError
 from gateway.simulator.script import Delta, Script, Usage
 from gateway.simulator.tools import ToolCall
-from gateway.simulator.wire import Frames, completion_body, error_body, models_body
+from gateway.simulator.wires.base import Answer
+from gateway.simulator.wires.chat_completions import ChatCompletions, ChunkFrames, error_body, models_body
 
 CALL = ToolCall(id="call_1", name="look", arguments='{"at": "ễ"}')
 HEAD = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 5, "model": 'sim?x="'}
 
 
-def frames(*, with_usage: bool = False) -> Frames:
-    return Frames("chatcmpl-1", 5, 'sim?x="', with_usage=with_usage)
+def frames(usage: Usage | None = None) -> ChunkFrames:
+    script = Script(
+        reasoning="", text="", calls=(), finish_reason="stop", usage=usage or Usage(prompt=1, completion=1), seed=0
+    )
+    return ChunkFrames(Answer(script=script, id="chatcmpl-1", created=5, model='sim?x="', with_usage=usage is not None))
 
 
 def read(frame: bytes) -> object:
@@ -26,11 +30,12 @@ def chunk(delta: object, finish: str | None = None) -> object:
 
 def test_every_frame_is_a_chunk_on_one_line() -> None:
     made = frames()
-    assert read(made.role()) == chunk({"role": "assistant", "content": ""})
+    assert read(made.start()) == chunk({"role": "assistant", "content": ""})
     assert read(made.delta(Delta("content", 'a"\n🏳️‍🌈'))) == chunk({"content": 'a"\n🏳️‍🌈'})
     assert read(made.delta(Delta("reasoning", "hm"))) == chunk({"reasoning_content": "hm"})
     assert read(made.nothing()) == chunk({})
-    assert read(made.finish("stop")) == chunk({}, "stop")
+    assert [read(frame) for frame in made.finish()] == [chunk({}, "stop")]
+    assert made.done() == b"data: [DONE]\n\n"
 
 
 def test_tool_call_opens_with_name_and_goes_on_with_arguments() -> None:
@@ -41,14 +46,29 @@ def test_tool_call_opens_with_name_and_goes_on_with_arguments() -> None:
 
 
 def test_usage_is_null_until_it_comes() -> None:
-    made = frames(with_usage=True)
+    made = frames(Usage(prompt=2, completion=3))
     assert read(made.nothing()) == HEAD | {
         "choices": [{"index": 0, "delta": {}, "finish_reason": None}],
         "usage": None,
     }
-    assert read(made.usage(Usage(prompt=2, completion=3))) == HEAD | {
+    *_, last = made.finish()
+    assert read(last) == HEAD | {
         "choices": [],
         "usage": {"prompt_tokens": 2, "completion_tokens": 3, "total_tokens": 5},
+    }
+
+
+def test_usage_has_details_where_there_are_any() -> None:
+    *_, last = frames(Usage(prompt=9, completion=5, cached=4, reasoning=2)).finish()
+    assert read(last) == HEAD | {
+        "choices": [],
+        "usage": {
+            "prompt_tokens": 9,
+            "completion_tokens": 5,
+            "total_tokens": 14,
+            "prompt_tokens_details": {"cached_tokens": 4},
+            "completion_tokens_details": {"reasoning_tokens": 2},
+        },
     }
 
 
@@ -61,6 +81,7 @@ def test_huge_line_is_one_valid_chunk() -> None:
 def test_completion_has_the_whole_message() -> None:
     usage = Usage(prompt=1, completion=1)
     script = Script(reasoning="hm", text="", calls=(CALL,), finish_reason="tool_calls", usage=usage, seed=0)
+    answer = Answer(script=script, id="chatcmpl-1", created=5, model="sim", with_usage=False)
     function = {"name": "look", "arguments": '{"at": "ễ"}'}
     message = {
         "role": "assistant",
@@ -68,7 +89,7 @@ def test_completion_has_the_whole_message() -> None:
         "reasoning_content": "hm",
         "tool_calls": [{"id": "call_1", "type": "function", "function": function}],
     }
-    assert orjson.loads(completion_body(script, "chatcmpl-1", 5, "sim", with_usage=False)) == {
+    assert orjson.loads(ChatCompletions().whole(answer)) == {
         "id": "chatcmpl-1",
         "object": "chat.completion",
         "created": 5,

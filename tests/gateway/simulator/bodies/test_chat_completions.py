@@ -1,8 +1,8 @@
 import orjson
 import pytest
 
+from gateway.simulator.bodies.chat_completions import read_chat_completion
 from gateway.simulator.errors import RequestError
-from gateway.simulator.request import read_request
 
 
 def body(**fields: object) -> bytes:
@@ -16,22 +16,22 @@ def test_content_may_be_text_or_parts_or_nothing() -> None:
         {"role": "assistant", "content": None},
         {"role": "user", "content": "x"},
     ]
-    request = read_request(body(messages=messages))
-    assert [message.text for message in request.messages] == ["look here", "", "x"]
+    request = read_chat_completion(body(messages=messages))
+    assert [turn.text for turn in request.turns] == ["look here", "", "x"]
 
 
 def test_fields_it_does_not_know_are_ignored() -> None:
-    assert read_request(body(temperature=0.3, user="someone")).model == "sim"
+    assert read_chat_completion(body(temperature=0.3, user="someone")).model == "sim"
 
 
 @pytest.mark.parametrize(("stop", "stops"), [(None, ()), ("a", ("a",)), (["a", "b"], ("a", "b"))])
 def test_stop_may_be_one_or_several(stop: object, stops: tuple[str, ...]) -> None:
-    assert read_request(body(stop=stop)).stops == stops
+    assert read_chat_completion(body(stop=stop)).stops == stops
 
 
 def test_new_name_of_the_token_limit_wins() -> None:
-    assert read_request(body(max_tokens=5)).token_limit == 5
-    assert read_request(body(max_tokens=5, max_completion_tokens=7)).token_limit == 7
+    assert read_chat_completion(body(max_tokens=5)).max_tokens == 5
+    assert read_chat_completion(body(max_tokens=5, max_completion_tokens=7)).max_tokens == 7
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_new_name_of_the_token_limit_wins() -> None:
 )
 def test_bad_field_is_refused_and_named(fields: dict[str, object], param: str | None) -> None:
     with pytest.raises(RequestError) as refused:
-        read_request(body(**fields))
+        read_chat_completion(body(**fields))
     assert (refused.value.status, refused.value.param) == (400, param)
     assert (param or "stream_options") in refused.value.message
 
@@ -58,11 +58,11 @@ def test_bad_field_is_refused_and_named(fields: dict[str, object], param: str | 
 @pytest.mark.parametrize("wrong", [b"", b"{", b"\xff", b'{"model": "\\ud800"}'])
 def test_what_is_not_json_is_refused(wrong: bytes) -> None:
     with pytest.raises(RequestError, match="valid JSON") as refused:
-        read_request(wrong)
+        read_chat_completion(wrong)
     assert refused.value.status == 400
 
 
 @pytest.mark.parametrize("wrong", [b"[]", b"3", b"null"])
 def test_json_that_is_no_object_is_refused(wrong: bytes) -> None:
     with pytest.raises(RequestError, match="Change 'body'"):
-        read_request(wrong)
+        read_chat_completion(wrong)
