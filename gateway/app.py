@@ -1,7 +1,7 @@
 """Put the parts together. The only module of the gateway that knows the transports, and it knows them by name alone."""
 
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -32,15 +32,26 @@ from gateway.hub import Hub, Keeping
 from gateway.models import Models
 from gateway.pipeline import Policy, Provider
 from gateway.simulator import Simulator
+from gateway.upstreams.anthropic import AnthropicWire
 from gateway.upstreams.base import Upstream
 from gateway.upstreams.connections import ConnectionLimits
+from gateway.upstreams.gemini import GeminiWire
 from gateway.upstreams.http import HttpUpstream
 from gateway.upstreams.openai import OpenAIWire
+from gateway.upstreams.responses import ResponsesWire
+from gateway.upstreams.wire import Wire
 from transports.base import SERVE_ON, Services, Transport
 from transports.http import json_response, principal, refusal
 from transports.origins import Origins, is_loopback
 from transports.resource import GenerationResource
 from transports.writer import lent
+
+WIRES: Mapping[str, Callable[[], Wire]] = {
+    "openai": OpenAIWire,
+    "openai-responses": ResponsesWire,
+    "anthropic": AnthropicWire,
+    "gemini": GeminiWire,
+}
 
 SIMULATED_MODELS = ("sim", "sim-gpt-4.1", "sim-gpt-4o", "sim-claude-3.5-sonnet", "sim-gemini-1.5-flash", "sim-instant")
 
@@ -81,7 +92,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, upstream: Upst
     provider = HttpUpstream(
         "simulator" if simulator else settings.provider,
         str(settings.upstream or ""),
-        OpenAIWire(),
+        OpenAIWire() if simulator else WIRES[settings.upstream_api](),
         settings.upstream_api_key,
         ConnectionLimits(settings.upstream_connections, settings.connect_timeout),
     )

@@ -25,7 +25,14 @@ class Settings(BaseModel):
     port: int = Field(8080, ge=0, le=65535, description="The port to listen on; 0 takes a free one.")
 
     upstream: HttpUrl | None = Field(
-        None, description="Base URL of an OpenAI-compatible API. Without it a built-in simulator answers."
+        None, description="Base URL of the provider's API. Without it a built-in simulator answers."
+    )
+    upstream_api: Literal["openai", "openai-responses", "anthropic", "gemini"] = Field(
+        "openai",
+        description=(
+            "Which API that is: chat completions as OpenAI and most others have them, OpenAI's Responses, "
+            "Anthropic's Messages or Google's Gemini."
+        ),
     )
     upstream_api_key: SecretStr | None = Field(None, description="The key sent to the upstream.")
     upstream_connections: int = Field(0, ge=0, description="Connections to the upstream at once.")

@@ -10,10 +10,10 @@ from gateway.events import Chunk, Reasoning, ToolCall, Usage
 from gateway.upstreams.anthropic_call import spell
 from gateway.upstreams.base import Call, Finish, Part
 from gateway.upstreams.failures import broken, from_stream
-from gateway.upstreams.openai import _clean, _count, _decode, _detail, _json, _text
+from gateway.upstreams.json_values import Halves, clean, count_of, decode, detail_of, spelled, text_of
 
 VERSION = "2023-06-01"
-"""Of the API; it is newer than that, but its versions are not (docs.anthropic.com, "Versions")."""
+"""Of the API: the one whose options have words for OpenAI's (docs.anthropic.com, "Versions")."""
 
 REASONS: Mapping[str, str] = {
     "end_turn": "stop",
@@ -36,9 +36,10 @@ class AnthropicWire:
         """Give where it is posted to, below the base URL."""
         return "/messages"
 
-    def headers(self, api_key: str) -> dict[str, str]:
+    def headers(self, api_key: str | None) -> dict[str, str]:
         """Give the headers that carry the key, and the version that this is written for."""
-        return {"x-api-key": api_key, "anthropic-version": VERSION}
+        key = {} if api_key is None else {"x-api-key": api_key}
+        return {**key, "anthropic-version": VERSION}
 
     def body(self, call: Call) -> JsonObject:
         """Spell a call; see `Wire.body`."""
@@ -68,7 +69,7 @@ class MessagesReader:
     api_key: SecretStr | None = None
     finished: bool = False
     done: bool = False
-    _half: dict[int | None, str] = field(default_factory=dict)
+    _half: Halves = field(default_factory=Halves)
     _blocks: dict[int | None, _Tool | None] = field(default_factory=dict)
     """Those that are open and no text; None: not the client's business."""
     _calls: int = 0
@@ -85,7 +86,7 @@ class MessagesReader:
 
     def read(self, data: bytes, parts: list[Part]) -> None:
         """Add the parts of one event."""
-        event = _decode(data)
+        event = decode(data)
         match event.get("type"):
             case "content_block_start" | "content_block_delta" | "content_block_stop" as kind:
                 if not self.finished:
@@ -112,7 +113,7 @@ class MessagesReader:
                 raise broken("an event of it has no type")
 
     def _block(self, kind: str, event: JsonObject, parts: list[Part]) -> None:
-        index = _count(event.get("index"))
+        index = count_of(event.get("index"))
         if kind == "content_block_delta":
             self._delta(index, _object(event.get("delta")), parts)
         elif kind == "content_block_start":
@@ -123,13 +124,13 @@ class MessagesReader:
     def _start(self, index: int | None, block: JsonObject, parts: list[Part]) -> None:
         match block.get("type"):
             case "text":
-                self._say(Chunk, index, _text(block.get("text")) or "", parts)
+                self._say(Chunk, index, text_of(block.get("text")) or "", parts)
             case "thinking":
-                self._say(Reasoning, index, _text(block.get("thinking")) or "", parts)
+                self._say(Reasoning, index, text_of(block.get("thinking")) or "", parts)
             case "tool_use":
                 self._blocks[index] = tool = _Tool(self._calls, _object(block.get("input")))
                 self._calls += 1
-                parts.append(ToolCall(tool.number, _text(block.get("id")), _text(block.get("name")), ""))
+                parts.append(ToolCall(tool.number, text_of(block.get("id")), text_of(block.get("name")), ""))
             case _:
                 # Redacted thinking is for the provider alone; its own tools it has called by itself.
                 self._blocks[index] = None
@@ -147,7 +148,7 @@ class MessagesReader:
             # Signatures and citations have no part of ours, and others may come.
 
     def _say(self, kind: type[Chunk | Reasoning], index: int | None, text: str, parts: list[Part]) -> None:
-        if text and (whole := self._whole(index, text)):
+        if text and (whole := self._half.whole(index, text)):
             parts.append(kind(whole))
 
     def _arguments(self, index: int | None, text: str, parts: list[Part]) -> None:
@@ -156,31 +157,21 @@ class MessagesReader:
         tool = self._blocks[index]
         if tool is not None and text:
             tool.input = None
-            if whole := self._whole(index, text):
+            if whole := self._half.whole(index, text):
                 parts.append(ToolCall(tool.number, None, None, whole))
 
     def _stop(self, index: int | None, parts: list[Part]) -> None:
         # Half a character that its block does not end is none.
-        self._half.pop(index, None)
+        self._half.drop(index)
         tool = self._blocks.pop(index, None)
         if tool is not None and tool.input is not None:
             # A tool without parameters gets no pieces, or empty ones; its arguments are to be JSON all the same.
-            parts.append(ToolCall(tool.number, None, None, _json(tool.input)))
-
-    def _whole(self, index: int | None, text: str) -> str:
-        """Put a character together that came in halves; see `ChunkReader`."""
-        if text.isascii() and not self._half:
-            return text
-        text = self._half.pop(index, "") + text
-        if "\ud800" <= text[-1] <= "\udbff":
-            self._half[index] = text[-1]
-            text = text[:-1]
-        return _clean(text)
+            parts.append(ToolCall(tool.number, None, None, spelled(tool.input)))
 
     def _reason(self, reason: JsonValue, parts: list[Part]) -> None:
         if isinstance(reason, str) and not self.finished:
             self.finished = True
-            parts.append(Finish(REASONS.get(reason) or _clean(reason)))
+            parts.append(Finish(REASONS.get(reason) or clean(reason)))
 
     def _figures(self, owner: JsonObject, parts: list[Part]) -> None:
         """Tell what was used until now; later figures are totals too, and stand in for the earlier of their name."""
@@ -192,14 +183,14 @@ class MessagesReader:
 
 def _used(usage: JsonObject) -> Usage:
     """Give the figures; the API's `input_tokens` are without those of its cache ("Prompt caching")."""
-    beside, read = _count(usage.get("input_tokens")), _count(usage.get("cache_read_input_tokens"))
-    written = _count(usage.get("cache_creation_input_tokens"))
+    beside, read = count_of(usage.get("input_tokens")), count_of(usage.get("cache_read_input_tokens"))
+    written = count_of(usage.get("cache_creation_input_tokens"))
     return Usage(
         None if beside is None else beside + (read or 0) + (written or 0),
-        _count(usage.get("output_tokens")),
+        count_of(usage.get("output_tokens")),
         "exact",
         read,
-        _detail(usage, "output_tokens_details", "thinking_tokens"),
+        detail_of(usage, "output_tokens_details", "thinking_tokens"),
     )
 
 

@@ -118,7 +118,7 @@ async def of_answer(response: aiohttp.ClientResponse, api_key: SecretStr | None)
         return Failed(
             Code.UPSTREAM_PROTOCOL,
             f"The provider answered {status} with {_safe(kind)} where 200 with text/event-stream was asked for: "
-            "check that the upstream's address is the base of an OpenAI-compatible API.",
+            "check that the upstream's address is the base of the API that `upstream_api` names.",
             retryable=False,
         )
     code, said = _BY_STATUS.get(status, (None, ""))

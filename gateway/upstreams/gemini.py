@@ -17,7 +17,7 @@ from gateway.errors import Code, Failed
 from gateway.events import Chunk, Reasoning, ToolCall, Usage
 from gateway.upstreams.base import Call, Finish, Part
 from gateway.upstreams.failures import broken, cleaned, from_stream
-from gateway.upstreams.openai import _clean, _count, _decode, _text
+from gateway.upstreams.json_values import Halves, clean, count_of, decode, text_of
 
 _FINISH = {
     "STOP": "stop",
@@ -91,9 +91,9 @@ class GeminiWire:
         # Without alt=sse it would answer with one JSON array.
         return f"/{kind}/{quote(name, safe='')}:streamGenerateContent?alt=sse"
 
-    def headers(self, api_key: str) -> dict[str, str]:
+    def headers(self, api_key: str | None) -> dict[str, str]:
         """Give the headers that carry the key."""
-        return {"x-goog-api-key": api_key}
+        return {} if api_key is None else {"x-goog-api-key": api_key}
 
     def body(self, call: Call) -> JsonObject:
         """Spell a call.
@@ -124,7 +124,7 @@ class GenerateContentReader:
     api_key: SecretStr | None = None
     finished: bool = False
     done: bool = False
-    _half: dict[type[Chunk | Reasoning], str] = field(default_factory=dict)
+    _half: Halves = field(default_factory=Halves)
     _calls: int = 0
     _response: str = ""
 
@@ -139,11 +139,11 @@ class GenerateContentReader:
 
     def read(self, data: bytes, parts: list[Part]) -> None:
         """Add the parts of one event."""
-        response = _decode(data)
+        response = decode(data)
         error = response.get("error")
         if error:
             raise from_stream(error, self.api_key)
-        self._response = _text(response.get("responseId")) or self._response
+        self._response = text_of(response.get("responseId")) or self._response
         candidates = _list(response.get("candidates"))
         # We ask for one answer; of a server that sends more, we take the first.
         first = next((each for each in map(_object, candidates) if each.get("index", 0) == 0), {})
@@ -167,7 +167,7 @@ class GenerateContentReader:
             raise Failed(Code.UPSTREAM_PROTOCOL, message, retryable=False)
         elif text:
             kind = Reasoning if part.get("thought") is True else Chunk
-            if whole := self._whole(kind, text):
+            if whole := self._half.whole(kind, text):
                 parts.append(kind(whole))
 
     def _tool_call(self, call: JsonObject) -> ToolCall:
@@ -181,15 +181,7 @@ class GenerateContentReader:
             text = json.dumps(arguments or {}, ensure_ascii=False, separators=(",", ":"))
         except RecursionError as error:
             raise broken("a function call's arguments are nested too deep") from error
-        return ToolCall(index, _text(call.get("id")) or made, _clean(name), _clean(text))
-
-    def _whole(self, kind: type[Chunk | Reasoning], text: str) -> str:
-        """Put a character together that came in halves, as from servers that cut text between UTF-16 surrogates."""
-        text = self._half.pop(kind, "") + text
-        if "\ud800" <= text[-1] <= "\udbff":
-            self._half[kind] = text[-1]
-            text = text[:-1]
-        return _clean(text)
+        return ToolCall(index, text_of(call.get("id")) or made, clean(name), clean(text))
 
     def _ending(self, candidate: JsonObject, parts: list[Part]) -> Failed | None:
         """Add the end mark, if it has come; give the failure that it stands for, if it does."""
@@ -201,7 +193,7 @@ class GenerateContentReader:
             words = cleaned(str(candidate.get("finishMessage") or reason), self.api_key)
             return Failed(_FAILED[reason], f"The model's answer failed: {words or reason}")
         self.finished = True
-        word = _FINISH.get(reason) or _clean(reason).lower()
+        word = _FINISH.get(reason) or clean(reason).lower()
         parts.append(Finish("tool_calls" if word == "stop" and self._calls else word))
         return None
 
@@ -228,7 +220,7 @@ def _usage(usage: JsonObject) -> Usage:
 
     Counts of zero are left out: an answer without a token says so by its total alone.
     """
-    count = {name: _count(value) for name, value in usage.items()}
+    count = {name: count_of(value) for name, value in usage.items()}
     prompt, thoughts, whole = (count.get(f"{name}TokenCount") for name in ("prompt", "thoughts", "total"))
     read = None if prompt is None else prompt + (count.get("toolUsePromptTokenCount") or 0)
     written = [known for known in (count.get("candidatesTokenCount"), thoughts) if known is not None]

@@ -93,16 +93,15 @@ class HttpUpstream:
         return self._sessions[keep]
 
     def _headers(self) -> dict[str, str]:
-        headers = {
+        key = self._api_key
+        return {
             "Content-Type": "application/json",
             "Accept": "text/event-stream",
             # A compressed stream comes in lumps.
             "Accept-Encoding": "identity",
             "User-Agent": "dualstream",
+            **self._wire.headers(None if key is None else key.get_secret_value()),
         }
-        if self._api_key is not None:
-            headers |= self._wire.headers(self._api_key.get_secret_value())
-        return headers
 
 
 @lru_cache(maxsize=256)

@@ -1,15 +1,14 @@
 """OpenAI-compatible chat completions, streamed: the wire format of most servers (platform.openai.com, "Streaming")."""
 
-import json
 from dataclasses import dataclass, field
 
-import orjson
 from pydantic import JsonValue, SecretStr
 
 from gateway.commands import JsonObject
 from gateway.events import Chunk, Reasoning, ToolCall, Usage
 from gateway.upstreams.base import Call, Finish, Part
-from gateway.upstreams.failures import broken, from_stream
+from gateway.upstreams.failures import from_stream
+from gateway.upstreams.json_values import Halves, clean, count_of, decode, detail_of, spelled, text_of
 
 DONE = b"[DONE]"
 
@@ -21,9 +20,9 @@ class OpenAIWire:
         """Give where it is posted to, below the base URL."""
         return "/chat/completions"
 
-    def headers(self, api_key: str) -> dict[str, str]:
+    def headers(self, api_key: str | None) -> dict[str, str]:
         """Give the headers that carry the key."""
-        return {"Authorization": f"Bearer {api_key}"}
+        return {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
 
     def body(self, call: Call) -> JsonObject:
         """Spell a call; its options are in this spelling already."""
@@ -47,7 +46,7 @@ class ChunkReader:
     api_key: SecretStr | None = None
     finished: bool = False
     done: bool = False
-    _half: dict[str, str] = field(default_factory=dict)
+    _half: Halves = field(default_factory=Halves)
     _tool_index: int = -1
     _tool_id: str | None = None
 
@@ -68,7 +67,7 @@ class ChunkReader:
                 parts.append(Finish(None))
             self.done = True
             return
-        chunk = _decode(data)
+        chunk = decode(data)
         error = chunk.get("error")
         if error:
             raise from_stream(error, self.api_key)
@@ -89,14 +88,14 @@ class ChunkReader:
         reason = choice.get("finish_reason")
         if isinstance(reason, str) and not self.finished:
             self.finished = True
-            parts.append(Finish(_clean(reason)))
+            parts.append(Finish(clean(reason)))
 
     def _delta(self, delta: JsonObject, parts: list[Part]) -> None:
         reasoning = _content(delta.get("reasoning_content") or delta.get("reasoning"))
-        if reasoning and (whole := self._whole("reasoning", reasoning)):
+        if reasoning and (whole := self._half.whole("reasoning", reasoning)):
             parts.append(Reasoning(whole))
         content = _content(delta.get("content") or delta.get("refusal"))
-        if content and (whole := self._whole("content", content)):
+        if content and (whole := self._half.whole("content", content)):
             parts.append(Chunk(whole))
         calls = delta.get("tool_calls")
         if isinstance(calls, list):
@@ -107,31 +106,16 @@ class ChunkReader:
     def _tool_call(self, call: JsonObject) -> ToolCall:
         function = call.get("function")
         function = function if isinstance(function, dict) else {}
-        identity, name = _text(call.get("id")), _text(function.get("name"))
-        index = _count(call.get("index"))
+        identity, name = text_of(call.get("id")), text_of(function.get("name"))
+        index = count_of(call.get("index"))
         if index is None:
             # Some servers number none of their calls: then an id that is new begins the next one.
             known = identity is None or identity == self._tool_id
             index = max(0, self._tool_index) if known else self._tool_index + 1
         self._tool_index, self._tool_id = index, identity or self._tool_id
         arguments = function.get("arguments")
-        text = arguments if isinstance(arguments, str) else "" if arguments is None else _json(arguments)
-        return ToolCall(index, identity, name, self._whole(f"tool {index}", text))
-
-    def _whole(self, stream: str, text: str) -> str:
-        """Put a character together that came in halves: some servers cut JSON text between UTF-16 surrogates."""
-        if text.isascii() and not self._half:
-            return text
-        text = self._half.pop(stream, "") + text
-        if text and "\ud800" <= text[-1] <= "\udbff":
-            self._half[stream] = text[-1]
-            text = text[:-1]
-        return _clean(text)
-
-
-def _clean(text: str) -> str:
-    """Join surrogate pairs, and replace those that have no other half: they can't be encoded."""
-    return text if text.isascii() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+        text = arguments if isinstance(arguments, str) else "" if arguments is None else spelled(arguments)
+        return ToolCall(index, identity, name, self._half.whole(f"tool {index}", text))
 
 
 def _content(value: JsonValue) -> str | None:
@@ -141,45 +125,13 @@ def _content(value: JsonValue) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def _json(value: JsonValue) -> str:
-    return json.dumps(value, separators=(",", ":"))
-
-
-def _decode(data: bytes) -> JsonObject:
-    try:
-        chunk = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        # orjson refuses a lone surrogate, which the standard library and some providers' servers allow.
-        try:
-            chunk = json.loads(data)
-        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise broken("a line of it is not JSON") from error
-    if not isinstance(chunk, dict):
-        raise broken("a line of it is not a JSON object")
-    return chunk
-
-
 def _usage(usage: JsonObject) -> Usage:
-    cached = _detail(usage, "prompt_tokens_details", "cached_tokens")
+    cached = detail_of(usage, "prompt_tokens_details", "cached_tokens")
     return Usage(
-        _count(usage.get("prompt_tokens")),
-        _count(usage.get("completion_tokens")),
+        count_of(usage.get("prompt_tokens")),
+        count_of(usage.get("completion_tokens")),
         "exact",
         # DeepSeek tells it in a field of its own.
-        _count(usage.get("prompt_cache_hit_tokens")) if cached is None else cached,
-        _detail(usage, "completion_tokens_details", "reasoning_tokens"),
+        count_of(usage.get("prompt_cache_hit_tokens")) if cached is None else cached,
+        detail_of(usage, "completion_tokens_details", "reasoning_tokens"),
     )
-
-
-def _detail(usage: JsonObject, group: str, name: str) -> int | None:
-    details = usage.get(group)
-    return _count(details.get(name)) if isinstance(details, dict) else None
-
-
-def _count(value: JsonValue) -> int | None:
-    """Give a count that JSON can carry on: not negative, and exact in every language."""
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53 else None
-
-
-def _text(value: JsonValue) -> str | None:
-    return _clean(value) if isinstance(value, str) else None

@@ -13,7 +13,8 @@ from gateway.commands import JsonObject
 from gateway.events import Chunk, Reasoning, Text, ToolCall, Usage
 from gateway.upstreams.base import Call, Finish, Part
 from gateway.upstreams.failures import broken, from_stream
-from gateway.upstreams.openai import DONE, _clean, _count, _decode, _detail, _text
+from gateway.upstreams.json_values import Halves, count_of, decode, detail_of, text_of
+from gateway.upstreams.openai import DONE
 from gateway.upstreams.responses_call import Summary, spell
 
 ADDED = "response.output_item.added"
@@ -63,9 +64,9 @@ class ResponsesWire:
         """Give where it is posted to, below the base URL."""
         return "/responses"
 
-    def headers(self, api_key: str) -> dict[str, str]:
+    def headers(self, api_key: str | None) -> dict[str, str]:
         """Give the headers that carry the key."""
-        return {"Authorization": f"Bearer {api_key}"}
+        return {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
 
     def body(self, call: Call) -> JsonObject:
         """Spell a call; see `Wire.body`."""
@@ -89,7 +90,7 @@ class ResponsesReader:
     finished: bool = False
     done: bool = False
     _source: dict[str, str] = field(default_factory=dict)
-    _half: dict[str, str] = field(default_factory=dict)
+    _half: Halves = field(default_factory=Halves)
     _index: dict[str | int, int] = field(default_factory=dict)
     _calls: int = 0
 
@@ -107,8 +108,8 @@ class ResponsesReader:
         if data == DONE:
             # Some servers add it out of habit. It is no end mark: those of this API say how the response ended.
             return
-        event = _decode(data)
-        kind = _text(event.get("type")) or ""
+        event = decode(data)
+        kind = text_of(event.get("type")) or ""
         if kind in _TEXTS:
             self._piece(_TEXTS[kind], kind, event, parts)
         elif kind in _ARGUMENTS:
@@ -134,26 +135,16 @@ class ResponsesReader:
             return ""
         if not isinstance(value, str):
             raise broken("a text of it is something else")
-        return self._whole(name, value) if self._source.setdefault(name, source) == source else ""
-
-    def _whole(self, name: str, text: str) -> str:
-        """Put a character together that came in halves: some servers cut JSON text between UTF-16 surrogates."""
-        if text.isascii() and not self._half:
-            return text
-        text = self._half.pop(name, "") + text
-        if "\ud800" <= text[-1] <= "\udbff":
-            self._half[name] = text[-1]
-            text = text[:-1]
-        return _clean(text)
+        return self._half.whole(name, value) if self._source.setdefault(name, source) == source else ""
 
     def _item(self, source: str, item: JsonObject, place: JsonValue, parts: list[Part]) -> None:
-        kind = _text(item.get("type")) or ""
+        kind = text_of(item.get("type")) or ""
         if kind in _CALLS:
             index = self._call(item, place, parts)
             if source != ADDED:
                 self._arguments(index, source, item.get(_CALLS[kind]), parts)
         elif source != ADDED:
-            summary = [text for part in _objects(item.get("summary")) if (text := _text(part.get("text")))]
+            summary = [text for part in _objects(item.get("summary")) if (text := text_of(part.get("text")))]
             self._piece(("summary", Reasoning, "text"), source, {"text": BREAK.join(summary)}, parts)
             for part in _objects(item.get("content")):
                 if what := _TEXTS.get(f"response.{part.get('type')}.done"):
@@ -161,14 +152,14 @@ class ResponsesReader:
 
     def _call(self, item: JsonObject, place: JsonValue, parts: list[Part]) -> int:
         """Give the index of a call among the calls; one that is not known begins."""
-        call_id = _text(item.get("call_id")) or _text(item.get("id"))
+        call_id = text_of(item.get("call_id")) or text_of(item.get("id"))
         if call_id is None:
             raise broken("a tool call of it has no id")
         index = self._index.get(call_id)
         if index is None:
             index = self._calls
             self._calls += 1
-            parts.append(ToolCall(index, call_id, _text(item.get("name")), ""))
+            parts.append(ToolCall(index, call_id, text_of(item.get("name")), ""))
         for key in (call_id, item.get("id"), place):
             if isinstance(key, str | int):
                 self._index[key] = index
@@ -202,7 +193,7 @@ class ResponsesReader:
             raise from_stream(response.get("error"), self.api_key)
 
     def _reason(self, kind: str, response: JsonObject) -> str | None:
-        reason = _text(_object(response.get("incomplete_details")).get("reason"))
+        reason = text_of(_object(response.get("incomplete_details")).get("reason"))
         if reason is None and kind == COMPLETED:
             return "tool_calls" if self._calls else "stop"
         return _REASONS.get(reason, reason) if reason else None
@@ -218,9 +209,9 @@ def _objects(value: JsonValue) -> list[JsonObject]:
 
 def _usage(usage: JsonObject) -> Usage:
     return Usage(
-        _count(usage.get("input_tokens")),
-        _count(usage.get("output_tokens")),
+        count_of(usage.get("input_tokens")),
+        count_of(usage.get("output_tokens")),
         "exact",
-        _detail(usage, "input_tokens_details", "cached_tokens"),
-        _detail(usage, "output_tokens_details", "reasoning_tokens"),
+        detail_of(usage, "input_tokens_details", "cached_tokens"),
+        detail_of(usage, "output_tokens_details", "reasoning_tokens"),
     )

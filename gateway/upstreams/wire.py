@@ -41,7 +41,7 @@ class Wire(Protocol):
         """Give where it is posted to, below the base URL, with its query."""
         ...
 
-    def headers(self, api_key: str) -> dict[str, str]:
+    def headers(self, api_key: str | None) -> dict[str, str]:
         """Give the headers that carry the key, and what else the provider wants."""
         ...
 

@@ -20,6 +20,7 @@ def test_every_setting_has_a_variable() -> None:
     values: dict[object, str] = {int: "7", float: "7.5", str: "x", tuple[str, ...]: "a, b"}
     special = {
         "upstream": "http://127.0.0.1:9/v1",
+        "upstream_api": "anthropic",
         "upstream_api_key": "k",
         "on_disconnect": "cancel",
         "allowed_origins": "https://a.example, http://b.example:81",

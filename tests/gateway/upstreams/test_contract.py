@@ -1,0 +1,267 @@
+"""What every provider must do, in whatever wire format: one suite over all of them, against the simulator's sockets.
+
+`docs/providers.md` shows the matrix; a test compares it.
+"""
+
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+import pytest
+from pydantic import SecretStr
+
+from gateway.commands import JsonObject, Message
+from gateway.errors import Code, Failed
+from gateway.events import Chunk, Reasoning, ToolCall, Usage
+from gateway.simulator import Simulator
+from gateway.upstreams.anthropic import AnthropicWire
+from gateway.upstreams.base import Call, Finish, Part
+from gateway.upstreams.gemini import GeminiWire
+from gateway.upstreams.http import HttpUpstream
+from gateway.upstreams.openai import OpenAIWire
+from gateway.upstreams.responses import ResponsesWire
+from gateway.upstreams.wire import Wire
+from tests.gateway.upstreams.parts import apart
+
+KEY = SecretStr("sk-of-the-contract")
+CITY_AND_DAYS = {"type": "object", "properties": {"city": {"type": "string"}, "days": {"type": "integer"}}}
+LOOK = {"name": "look", "description": "Look at the weather.", "parameters": CITY_AND_DAYS}
+TOOLS = [{"type": "function", "function": LOOK}]
+PIXEL = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5Er"
+    "kJggg=="
+)
+QUESTION: list[JsonObject] = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Why stream?"}]
+PROVIDERS: dict[str, tuple[Callable[[], Wire], str]] = {
+    "openai": (OpenAIWire, "/v1"),
+    "openai-responses": (ResponsesWire, "/v1"),
+    "anthropic": (AnthropicWire, "/v1"),
+    "gemini": (GeminiWire, "/v1beta"),
+}
+"""By `upstream_api`: how it is spelled, and where the simulator speaks it."""
+
+
+@dataclass
+class Understood:
+    """What an answer said, whatever it was spelled like."""
+
+    text: str = ""
+    reasoning: str = ""
+    calls: dict[int, list[str]] = field(default_factory=dict)
+    usage: Usage | None = None
+    finish: str | None = None
+    failure: Failed | None = None
+
+    def take_all(self, parts: Sequence[Part]) -> None:
+        for part in apart(parts):
+            self.take(part)
+
+    def take(self, part: Part) -> None:
+        if isinstance(part, Chunk):
+            self.text += part.content
+        elif isinstance(part, Reasoning):
+            self.reasoning += part.content
+        elif isinstance(part, ToolCall):
+            name_and_arguments = self.calls.setdefault(part.index, ["", ""])
+            name_and_arguments[0] += part.name or ""
+            name_and_arguments[1] += part.arguments
+        elif isinstance(part, Usage):
+            self.usage = part
+        elif isinstance(part, Finish):
+            self.finish = part.reason
+
+
+@pytest.fixture
+async def simulator() -> AsyncIterator[Simulator]:
+    simulator = Simulator()
+    await simulator.start()
+    yield simulator
+    await simulator.stop()
+
+
+@pytest.fixture(params=list(PROVIDERS))
+async def upstream(request: pytest.FixtureRequest, simulator: Simulator) -> AsyncIterator[HttpUpstream]:
+    wire, path = PROVIDERS[request.param]
+    upstream = HttpUpstream(request.param, simulator.origin + path, wire(), KEY)
+    yield upstream
+    await upstream.close()
+
+
+async def ask(
+    upstream: HttpUpstream, settings: str = "", messages: list[JsonObject] | None = None, **options: object
+) -> Understood:
+    understood = Understood()
+    spoken = [Message.model_validate(message) for message in messages or QUESTION]
+    try:
+        answer = await upstream.open(Call(f"sim-instant?{settings}", spoken, options))  # type: ignore[arg-type]
+        try:
+            await answer.stream(understood.take_all)
+        finally:
+            await answer.close()
+    except Failed as failure:
+        understood.failure = failure
+    return understood
+
+
+CASES: dict[str, str] = {}
+"""What the matrix shows, by the test that proves it."""
+
+
+def case(what: str) -> Callable[[Callable[..., object]], Callable[..., object]]:
+    def note(test: Callable[..., object]) -> Callable[..., object]:
+        CASES[test.__name__] = what
+        return test
+
+    return note
+
+
+@case("text: English, Vietnamese, code, Markdown, emoji")
+@pytest.mark.parametrize("language", ["english", "vietnamese", "code", "markdown", "emoji"])
+async def test_text(upstream: HttpUpstream, simulator: Simulator, language: str) -> None:
+    answer = await ask(upstream, f"length=200&language={language}")
+    assert answer.failure is None
+    plain = HttpUpstream("openai", f"{simulator.origin}/v1", OpenAIWire(), KEY)
+    assert answer.text == (await ask(plain, f"length=200&language={language}")).text != ""
+    await plain.close()
+    assert answer.finish == "stop"
+
+
+@case("reasoning apart from text")
+async def test_reasoning(upstream: HttpUpstream) -> None:
+    answer = await ask(upstream, "length=60&reasoning=40")
+    assert len(answer.reasoning) >= 40
+    assert answer.text
+    assert answer.reasoning not in answer.text
+
+
+@case("parallel tool calls, arguments in pieces")
+async def test_parallel_tool_calls(upstream: HttpUpstream) -> None:
+    answer = await ask(upstream, "length=20&tool_calls=2", tools=TOOLS)
+    assert answer.finish == "tool_calls"
+    assert sorted(answer.calls) == [0, 1]
+    for name, arguments in answer.calls.values():
+        assert name == "look"
+        assert isinstance(json.loads(arguments), dict)
+
+
+@case("a tool's result, sent back")
+async def test_a_tool_result_goes_back(upstream: HttpUpstream) -> None:
+    called = {"id": "call_1", "type": "function", "function": {"name": "look", "arguments": '{"city":"Huế"}'}}
+    history: list[JsonObject] = [
+        {"role": "user", "content": "Is it warm?"},
+        {"role": "assistant", "content": None, "tool_calls": [called]},  # type: ignore[list-item]
+        {"role": "tool", "tool_call_id": "call_1", "content": "31 degrees"},
+    ]
+    answer = await ask(upstream, "length=60", history, tools=TOOLS)
+    assert answer.failure is None
+    assert answer.text
+    assert answer.finish == "stop"
+
+
+@case("an image")
+async def test_an_image_goes_along(upstream: HttpUpstream) -> None:
+    parts: JsonObject = {
+        "role": "user",
+        "content": [{"type": "text", "text": "What is this?"}, {"type": "image_url", "image_url": {"url": PIXEL}}],
+    }
+    answer = await ask(upstream, "length=40", [parts])
+    assert answer.failure is None
+    assert answer.text
+
+
+@case("usage: input, output, cached, reasoning")
+async def test_usage(upstream: HttpUpstream) -> None:
+    usage = (await ask(upstream, "length=80&reasoning=40&cached=0.5")).usage
+    assert usage is not None
+    assert usage.source == "exact"
+    assert usage.input_tokens
+    assert usage.cached_input_tokens
+    assert usage.cached_input_tokens < usage.input_tokens
+    assert usage.output_tokens
+    assert usage.reasoning_tokens
+    assert usage.reasoning_tokens < usage.output_tokens
+
+
+@case("the token limit as `length`")
+async def test_the_token_limit_is_a_reason_to_end(upstream: HttpUpstream) -> None:
+    answer = await ask(upstream, "length=2000", max_tokens=20)
+    assert answer.failure is None
+    assert answer.finish == "length"
+
+
+@case("an error in mid-stream, by its code")
+async def test_an_error_inside_the_stream(upstream: HttpUpstream) -> None:
+    answer = await ask(upstream, "length=200&fault=error&after=20")
+    assert answer.failure is not None
+    assert answer.failure.code is Code.SERVER_ERROR
+    assert answer.text
+
+
+@case("HTTP errors, by their codes; no key shown")
+@pytest.mark.parametrize(
+    ("fault", "code"), [("429", Code.RATE_LIMIT), ("500", Code.SERVER_ERROR), ("401", Code.AUTH_ERROR)]
+)
+async def test_refusals(upstream: HttpUpstream, fault: str, code: Code) -> None:
+    failure = (await ask(upstream, f"fault={fault}")).failure
+    assert failure is not None
+    assert failure.code is code
+    assert KEY.get_secret_value() not in failure.message
+
+
+@case("a dropped or cut stream as `truncated`")
+@pytest.mark.parametrize("fault", ["drop", "truncate"])
+async def test_a_stream_that_breaks_off(upstream: HttpUpstream, fault: str) -> None:
+    answer = await ask(upstream, f"length=200&fault={fault}&after=20")
+    assert answer.failure is not None
+    assert answer.failure.code is Code.TRUNCATED
+    assert answer.text
+
+
+@case("garbage as `upstream_protocol`, what came before kept")
+async def test_what_can_not_be_read(upstream: HttpUpstream) -> None:
+    answer = await ask(upstream, "length=200&fault=garbage&after=20")
+    assert answer.failure is not None
+    assert answer.failure.code is Code.UPSTREAM_PROTOCOL
+    assert answer.text
+
+
+@case("a stop closes the provider's socket, mid-stream")
+async def test_a_stop_closes_the_connection(upstream: HttpUpstream, simulator: Simulator) -> None:
+    answer = await upstream.open(
+        Call("sim?length=5000&speed=500&ttft=0", [Message.model_validate(message) for message in QUESTION], {})
+    )
+    await answer.stream(lambda _parts: answer.stop())
+    await answer.close()
+    async with aiohttp.ClientSession() as http:
+        while True:
+            async with http.get(f"{simulator.origin}/closes") as response:
+                closes = await response.json()
+            if closes:
+                break
+    assert len(closes) == 1
+
+
+@case("what it has no word for is refused, not dropped")
+async def test_what_there_is_no_word_for_is_refused(upstream: HttpUpstream) -> None:
+    if upstream.name == "openai":
+        pytest.skip("has a word for everything: it is the spelling that clients use")
+    failure = (await ask(upstream, logit_bias={"50256": -100})).failure
+    assert failure is not None
+    assert failure.code is Code.INVALID_REQUEST
+    assert "logit_bias" in failure.message
+    assert not failure.retryable
+
+
+def matrix() -> str:
+    """Write which case holds for which provider."""
+    lines = [f"| case | {' | '.join(PROVIDERS)} |", f"|---|{'---|' * len(PROVIDERS)}"]
+    for test, what in CASES.items():
+        held = ["-" if name == "openai" and test.endswith("is_refused") else "yes" for name in PROVIDERS]
+        lines.append(f"| {what} | {' | '.join(held)} |")
+    return "\n".join(lines)
+
+
+def test_the_documentation_shows_the_matrix() -> None:
+    assert matrix() in Path("docs/providers.md").read_text("utf-8")
