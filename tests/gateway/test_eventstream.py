@@ -118,6 +118,12 @@ def test_between_tells_whether_something_is_held() -> None:
     assert decoder.feed_data(b"data: c\n\ndata: d\n\n") == [b"c", b"d"]
 
 
+def test_an_empty_data_line_is_held_too() -> None:
+    decoder = EventStreamDecoder()
+    pieces = [b"data:\n:c", b"\n", b"data: [DONE]\n\n"]
+    assert [data for piece in pieces for data in decoder.feed_data(piece)] == [b"\n[DONE]"]
+
+
 def test_invalid_utf8_stays_bytes() -> None:
     assert decode([b"data: \xff\xfe\n\n"])[0][0].data == b"\xff\xfe"
 

@@ -115,6 +115,18 @@ async def test_a_viewer_that_lags_gets_the_text_joined_and_nothing_lost() -> Non
         assert sum(map(len, slow.batches)) < 10
 
 
+async def test_what_is_written_at_once_has_a_bound_however_few_the_entries() -> None:
+    async with room() as it:
+        generation = await it.streaming()
+        for _ in range(10):
+            it.upstream.last.send("x" * 20_000)
+            await settle()
+        outlet = GatedOutlet()
+        it.view(generation, outlet=outlet)
+        assert len(outlet.text) == 200_000
+        assert max(sum(map(len, batch)) for batch in outlet.batches) < 64 * 1024
+
+
 async def test_viewers_side_by_side_share_each_frame() -> None:
     async with room() as it:
         generation = await it.streaming()

@@ -1,6 +1,7 @@
 """The OpenAI-compatible upstream against raw bytes on a real socket: what servers do right, and what they do wrong."""
 
 import asyncio
+import gzip
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -11,7 +12,7 @@ from pydantic import SecretStr
 from gateway.errors import Code, Failed
 from gateway.events import Chunk, Reasoning, ToolCall, Usage
 from gateway.upstreams.base import Answer, Call, Finish, Part
-from gateway.upstreams.connections import ConnectionLimits
+from gateway.upstreams.connections import ConnectionLimits, Line, LineProtocol
 from gateway.upstreams.failures import cleaned, retry_after_ms
 from gateway.upstreams.http import HttpUpstream
 from gateway.upstreams.openai import OpenAIWire
@@ -122,6 +123,50 @@ async def failure(serve: Serve) -> tuple[Failed, list[Part]]:
         with pytest.raises(Failed) as failed:
             await read(upstream, parts)
     return failed.value, parts
+
+
+async def test_broken_framing_is_said_at_once() -> None:
+    async def serve(_request: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(HEAD + chunked(delta(content="Once ")) + b"zzz\r\n")
+
+    failed, parts = await failure(serve)
+    assert failed.code is Code.UPSTREAM_PROTOCOL
+    assert parts == [Chunk("Once ")]
+
+
+async def test_an_end_that_comes_while_the_buffer_is_full_loses_nothing() -> None:
+    text = "".join(f"{number} " for number in range(40_000))
+    words = text.split(" ")[:-1]
+    packed = gzip.compress(b"".join(delta(content=f"{word} ") for word in words) + DONE)
+    head = HEAD.replace(
+        b"Transfer-Encoding: chunked\r\n", b"Content-Encoding: gzip\r\nContent-Length: %d\r\n" % len(packed)
+    )
+
+    async def serve(_request: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(head + packed)
+
+    async with provider(serve) as (upstream, _):
+        parts = await read(upstream)
+    assert "".join(part.content for part in parts if isinstance(part, Chunk)) == text
+
+
+async def test_a_connection_that_another_call_has_by_now_keeps_its_listener() -> None:
+    first, second = Line(), Line()
+    protocol = LineProtocol(asyncio.get_running_loop())
+    heard: list[str] = []
+
+    def by_first() -> None:
+        heard.append("first")
+
+    def by_second() -> None:
+        heard.append("second")
+
+    for line, listener in ((first, by_first), (second, by_second)):
+        line.connected(protocol)
+        line.listen(listener)
+    first.unlisten(by_first)
+    protocol.connection_lost(None)
+    assert heard == ["second"]
 
 
 async def test_the_request_it_makes() -> None:

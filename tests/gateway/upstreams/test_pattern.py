@@ -181,6 +181,11 @@ def test_it_learns_nothing_where_the_text_is_not_all_there_is(provider: int) -> 
     assert pattern.texts([PROVIDERS[provider] % b'"q"'], 0) == []
 
 
+def test_a_carriage_return_ends_a_line_of_the_stream() -> None:
+    pattern = learnt(PROVIDERS[0] % b'"a"')
+    assert pattern.line(b"data: %b\n\n" % (PROVIDERS[0] % b'\r"b"')) == ""
+
+
 def test_two_events_in_one_read_are_not_one() -> None:
     pattern, event = learnt(PROVIDERS[0] % b'"a"'), b"data: %b\n\n" % (PROVIDERS[0] % b'"b"')
     assert pattern.line(event) == "b"
