@@ -17,7 +17,7 @@ from gateway.upstreams.failures import cleaned, retry_after_ms
 from gateway.upstreams.http import HttpUpstream
 from gateway.upstreams.openai import OpenAIWire
 from tests.gateway.upstreams.parts import apart
-from tests.support import user
+from tests.support import settle, user
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 CALL = Call("model-1", [user("Hello")], {"temperature": 0.5})
@@ -127,7 +127,9 @@ async def failure(serve: Serve) -> tuple[Failed, list[Part]]:
 
 async def test_broken_framing_is_said_at_once() -> None:
     async def serve(_request: bytes, writer: asyncio.StreamWriter) -> None:
-        writer.write(HEAD + chunked(delta(content="Once ")) + b"zzz\r\n")
+        writer.write(HEAD + chunked(delta(content="Once ")))
+        await settle()
+        writer.write(b"zzz\r\n")
 
     failed, parts = await failure(serve)
     assert failed.code is Code.UPSTREAM_PROTOCOL
