@@ -40,7 +40,7 @@ from gateway.upstreams.http import HttpUpstream
 from gateway.upstreams.openai import OpenAIWire
 from gateway.upstreams.responses import ResponsesWire
 from gateway.upstreams.wire import Wire
-from transports.base import SERVE_ON, Services, Transport
+from transports.base import SERVE_ON, Serve, Services, Transport
 from transports.http import json_response, principal, refusal
 from transports.origins import Origins, is_loopback
 from transports.resource import GenerationResource
@@ -67,19 +67,21 @@ PAGE_HEADERS = {
 
 
 class Gateway(Starlette):
-    """Serves those on that a transport has begun to serve, once what led to it has returned; see `SERVE_ON`."""
+    """Serves those on that a transport has begun to serve, once what led to it has returned; see `serve_on`."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Take one request or connection."""
+        # A list, since whoever copies the scope on the way copies what it holds, not what is put into it later.
+        later: list[Serve] = []
+        scope[SERVE_ON] = later
         await super().__call__(scope, receive, send)
-        serve_on = scope.pop(SERVE_ON, None)
-        if serve_on is not None:
+        for serve in later:
             if lent(scope) is not None:
                 # Our own server asks for no more; others look at it when all is over.
                 kept = {key: scope[key] for key in ("type", "method") if key in scope}
                 scope.clear()
                 scope.update(kept)
-            await serve_on(receive, send)
+            await serve(receive, send)
 
 
 def create_app(settings: Settings, *, clock: Clock | None = None, upstream: Upstream | None = None) -> Starlette:

@@ -8,7 +8,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.generation import Generation
 from gateway.log import Entry
-from transports.base import SERVE_ON, Services, Viewing
+from transports.base import Services, Viewing, serve_on
 from transports.http import STREAM_HEADERS
 from transports.writer import Writer, lent, sending
 
@@ -55,8 +55,8 @@ class StreamedResponse:
         self._writer: Writer | None
         self.write: Callable[[Sequence[bytes]], bool]
 
-    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
-        """Begin the answer; see `SERVE_ON` for the rest of it."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Begin the answer; see `serve_on` for the rest of it."""
         try:
             self._viewing.attach(self._generation.id, self._after)
             await send({"type": "http.response.start", "status": 200, "headers": _encoded(self._headers)})
@@ -65,7 +65,7 @@ class StreamedResponse:
             raise
         self._headers = {}
         self._writer = lent(scope)
-        scope[SERVE_ON] = self._serve
+        await serve_on(scope, receive, send, self._serve)
 
     async def _serve(self, receive: Receive, send: Send) -> None:
         """Stream until the terminal event is written or the client is gone."""

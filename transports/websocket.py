@@ -1,6 +1,6 @@
 """WebSocket: events out and commands in on one socket, for many generations at once."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import anyio
@@ -27,7 +27,7 @@ from gateway.events import Accepted
 from gateway.generation import Generation
 from gateway.hub import new_id
 from gateway.log import Entry
-from transports.base import SERVE_ON, Capabilities, Services, Viewing, after_position
+from transports.base import Capabilities, Services, Viewing, after_position, serve_on
 from transports.http import parse_json, principal, request_id
 from transports.writer import Writer, lent, sending
 
@@ -58,7 +58,8 @@ class WebSocketTransport:
                 # Only after accepting: a browser can read a close code, but not the status of a failed handshake.
                 await websocket.close(4403, refused.message[:120])
             else:
-                websocket.scope[SERVE_ON] = _Socket(services, websocket).serve
+                serve = _Socket(services, websocket).serve
+                await serve_on(websocket.scope, websocket.receive, websocket.send, serve)
 
         return [WebSocketRoute("/api/ws", serve), Route("/api/ws", _explain, methods=["GET"])]
 
@@ -82,6 +83,7 @@ class _Socket:
         self._reading = anyio.CancelScope()
         self._viewing = Viewing(services, self, self._reading.cancel)
         self._writer: Writer
+        self.write: Callable[[Sequence[bytes]], bool]
         self._unreadable = 0
         self._receive: Receive
         self._send: Send
@@ -121,16 +123,12 @@ class _Socket:
             message = b'{"generation_id":"%b","seq":%d,%b' % (generation_id.encode(), entry.last, entry.data[1:])
         return text_frame(message) if self._writer.raw else message
 
-    def write(self, frames: Sequence[bytes]) -> bool:
-        """Send each frame as a text message."""
-        return self._writer.write(frames)
-
     def beat(self) -> bool:
         """Do nothing: the server's own pings show that the connection is alive."""
         return True
 
     async def _view(self, writer: Writer) -> None:
-        self._writer = writer
+        self._writer, self.write = writer, writer.write
         if not writer.raw:
             self.framing = "websocket message"
         writer.listen(self._viewing.resume, self._viewing.stop)
