@@ -26,7 +26,7 @@ from gateway.simulator.settings import Fault
 from gateway.simulator.texts import Language
 from tests.integration.faults.page import SOAK, write_section
 from tests.integration.faults.proxy import BlackHole, ByteByByte, Latency, Mode, Pass, Proxy, Reset
-from tests.integration.faults.replay import Shown, faults_of_log, over_sse, over_websocket, text_of
+from tests.integration.faults.replay import Shown, faults_of_log, joined, over_sse, over_websocket, text_of
 from tests.integration.faults.servers import Gateway, busy, gateway, stats, until_idle
 from tests.integration.servers import simulator_process
 
@@ -345,7 +345,7 @@ class _User:
         by_sse = await over_sse(self._http, self._address, identity)
         by_websocket = await over_websocket(self._http, self._address, identity)
         wrong = faults_of_log(by_sse) + faults_of_log(by_websocket)
-        if by_sse != by_websocket:
+        if joined(by_sse) != joined(by_websocket):
             wrong.append("the transports replay different events")
         text = text_of(by_sse)
         tally.characters += len(text)

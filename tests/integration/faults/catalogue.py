@@ -11,7 +11,7 @@ from gateway.client import Client, TransportName
 from gateway.events import Complete, Error, Event, Retry, Terminal
 from tests.integration.faults.cases import CASES, SETUPS, Case, Setup, Sight
 from tests.integration.faults.proxy import Proxy, Side
-from tests.integration.faults.replay import faults_of_log, over_sse, over_websocket, text_at_the_source, text_of
+from tests.integration.faults.replay import faults_of_log, joined, over_sse, over_websocket, text_at_the_source, text_of
 from tests.integration.faults.servers import PROMPT, busy, gateway, until_idle
 from tests.integration.servers import simulator_process
 
@@ -147,7 +147,7 @@ class _One:
         async with self.http.get(f"{self.address}/api/generations/{generation_id}") as response:
             snapshot = await response.json()
         observed.faults += faults_of_log(by_sse) + faults_of_log(by_websocket)
-        if by_sse != by_websocket:
+        if joined(by_sse) != joined(by_websocket):
             observed.faults.append("SSE and WebSocket replay different events")
         for name, text in {"the log": text_of(by_sse), "the snapshot": snapshot["text"]}.items():
             if text != observed.text:

@@ -63,6 +63,17 @@ def faults_of_log(events: Sequence[Shown]) -> list[str]:
     return faults
 
 
+def joined(events: Sequence[Shown]) -> list[Shown]:
+    """Join runs of text: how much of them comes as one event may differ from one reading to the next."""
+    whole: list[Shown] = []
+    for event in events:
+        if whole and event["type"] in JOINED and whole[-1]["type"] == event["type"]:
+            whole[-1] = {**event, "content": f"{whole[-1]['content']}{event['content']}"}
+        else:
+            whole.append(event)
+    return whole
+
+
 def text_of(events: Sequence[Shown]) -> str:
     """Join the text of the newest revision."""
     pieces: list[str] = []
