@@ -43,6 +43,7 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--host", help=_help("host"))
     parser.add_argument("--port", type=int, help=_help("port"))
     parser.add_argument("--upstream", metavar="BASE_URL", help=_help("upstream"))
+    parser.add_argument("--upstream-api", metavar="NAME", help=_help("upstream_api"))
     parser.add_argument("--model", metavar="NAME", help=_help("model"))
     parser.add_argument("--config", type=Path, metavar="FILE", help="a TOML file with any of: " + ", ".join(fields))
     parser.set_defaults(run=_serve)
@@ -55,7 +56,7 @@ def _help(name: str) -> str:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    given = {name: getattr(options, name) for name in ("host", "port", "upstream", "model")}
+    given = {name: getattr(options, name) for name in ("host", "port", "upstream", "upstream_api", "model")}
     try:
         settings = load(given, os.environ, options.config)
     except ConfigurationError as error:
@@ -89,7 +90,10 @@ def _chat(options: argparse.Namespace) -> int:
 
 
 def _add_simulate(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Run a server that speaks the OpenAI streaming format and makes its answers up."
+    parser.description = (
+        "Run a server that makes its answers up and speaks the streaming formats of OpenAI (chat completions, "
+        "Responses), Anthropic (Messages), all below /v1, and Google (Gemini), below /v1beta."
+    )
     parser.add_argument("--host", default="127.0.0.1", help="default %(default)s")
     parser.add_argument("--port", type=int, default=9090, help="default %(default)s; 0 takes a free one")
     parser.set_defaults(run=_simulate)

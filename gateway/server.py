@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import logging
+import os
 import signal
 import socket
 import sys
@@ -38,8 +39,9 @@ def serve(settings: Settings) -> int:
         listening = _listen(settings.host, settings.port)
         _end_dead_connections(listening, settings.viewer_timeout + KERNEL_SECONDS)
     except OSError as error:
+        why = os.strerror(error.errno or 0)
         print(
-            f"dualstream: can't listen on {settings.host}:{settings.port}: {error.strerror}; --host and --port choose",
+            f"dualstream: can't listen on {settings.host}:{settings.port}: {why}; --host and --port choose",
             file=sys.stderr,
         )
         return 1

@@ -5,7 +5,7 @@ import random as chance
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Self, get_args
 
 import aiohttp
 from yarl import URL
@@ -44,6 +44,9 @@ class Client:
         random: Callable[[], float] = chance.random,
     ) -> None:
         self.url = _base(url)
+        if transport not in get_args(TransportName):
+            message = f"transport: {transport!r} is none; known are: {', '.join(get_args(TransportName))}"
+            raise ValueError(message)
         self.transport: TransportName = transport
         self._token = token
         self._retries = retries or Retries()

@@ -76,6 +76,7 @@ _BY_TYPE: Mapping[str, Code] = {
 
 # Where the client can mend it, the provider's own words help; elsewhere they are nobody's business.
 _WORDS_HELP = frozenset({Code.INVALID_REQUEST, Code.CONTENT_FILTER})
+_RETRY_DELAY = re.compile(rb'"retryDelay"\s*:\s*"(\d{1,9}(?:\.\d{1,9})?)s"')
 _PRIVATE = re.compile(
     r"\w+://\S+"  # addresses
     r"|\[[0-9a-fA-F:]*:[0-9a-fA-F:.]*\](?::\d+)?|\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b"  # IPv6 and IPv4
@@ -125,9 +126,12 @@ async def of_answer(response: aiohttp.ClientResponse, api_key: SecretStr | None)
     if code is None:
         code = Code.SERVER_ERROR if status >= 500 else Code.INVALID_REQUEST
         said = "The provider has a problem of its own" if status >= 500 else "The provider refused the request"
-    words = _words(await _body(response), api_key) if code in _WORDS_HELP else ""
+    wait = retry_after_ms(response.headers, time.time())
+    asks_to_wait = wait is None and code is Code.RATE_LIMIT
+    body = await _body(response) if code in _WORDS_HELP or asks_to_wait else b""
+    words = _words(body, api_key) if code in _WORDS_HELP else ""
     message = f"{said} (HTTP {status})" + (f": {words}" if words else ".")
-    return Failed(code, message, retry_after_ms=retry_after_ms(response.headers, time.time()))
+    return Failed(code, message, retry_after_ms=retry_delay_ms(body) if asks_to_wait else wait)
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:
@@ -168,6 +172,12 @@ def retry_after_ms(headers: Mapping[str, str], now: float | None = None) -> int 
     except ValueError:
         return None
     return round(min(max(0.0, until.timestamp() - now), LONGEST_RETRY_AFTER) * 1000)
+
+
+def retry_delay_ms(body: bytes) -> int | None:
+    """Read Google's `RetryInfo` out of an error's body (google/rpc/error_details.proto); it sends no `Retry-After`."""
+    found = _RETRY_DELAY.search(body)
+    return round(min(float(found[1]), LONGEST_RETRY_AFTER) * 1000) if found else None
 
 
 def cleaned(words: str, api_key: SecretStr | None) -> str:

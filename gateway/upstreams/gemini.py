@@ -450,7 +450,7 @@ def _only(value: JsonObject, known: set[str], where: str) -> None:
     """Refuse what is said beside the known; what is empty says nothing."""
     for name, said in value.items():
         if said and name not in known:
-            raise _refused(f"{where}.{name}", "Gemini has no word for it: leave it out")
+            raise _refused(f"{where}.{name}", "the provider has no word for it: leave it out")
 
 
 def _refused(where: str, why: str) -> Failed:

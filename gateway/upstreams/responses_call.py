@@ -34,9 +34,7 @@ def spell(call: Call, summary: Summary | None = None) -> JsonObject:
 
 
 def _no_word(what: str) -> Failed:
-    return Failed(
-        Code.INVALID_REQUEST, f"The OpenAI Responses API has no word for {what}: leave it out.", retryable=False
-    )
+    return Failed(Code.INVALID_REQUEST, f"The provider has no word for {what}: leave it out.", retryable=False)
 
 
 def _option(name: str, value: JsonValue) -> JsonObject:

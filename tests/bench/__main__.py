@@ -161,12 +161,13 @@ def _compare(options: argparse.Namespace) -> int:
     changes = compare(ratios(load(baseline)), ratios(results), options.tolerance)
     show_changes(console, changes, options.tolerance)
     for name in sorted({change.ratio.row for change in changes if change.verdict == "missing"}):
-        console.print(f"{name}: not, or not whole, in {new}", style="yellow", highlight=False)
+        console.print(f"{name}: missing or incomplete in {new}, not judged", style="yellow", highlight=False)
     if options.store:
         _store(console, results)
         return 0
     worse = sum(change.verdict == "worse" for change in changes)
-    console.print(f"{worse} of {len(changes)} ratios are worse.", style="red" if worse else "green", highlight=False)
+    judged = sum(change.verdict not in {"missing", "new"} for change in changes)
+    console.print(f"{worse} of {judged} ratios are worse.", style="red" if worse else "green", highlight=False)
     return 1 if worse else 0
 
 

@@ -577,3 +577,8 @@ async def test_another_server_is_told_apart(benches: list[TestServer]) -> None:
     async with Client(str(server.make_url("/"))) as client:
         with pytest.raises(Refused, match="did not answer as a Dualstream gateway"):
             await client.start("hi")
+
+
+def test_a_transport_that_is_none_is_refused_when_the_client_is_made() -> None:
+    with pytest.raises(ValueError, match="'websocket' is none; known are: sse, ws"):
+        Client("http://127.0.0.1:1", transport="websocket")  # type: ignore[arg-type]

@@ -652,7 +652,7 @@ def test_a_tool(tool: JsonObject, expected: JsonObject) -> None:
 )
 def test_an_option_that_it_has_no_word_for_is_refused(option: str, value: object) -> None:
     assert refused({option: value}).message == (  # type: ignore[dict-item]
-        f"The OpenAI Responses API has no word for the option '{option}': leave it out."
+        f"The provider has no word for the option '{option}': leave it out."
     )
 
 
