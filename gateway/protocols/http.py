@@ -99,6 +99,9 @@ class HttpProtocol(HttpToolsProtocol):
         """Forget the viewer."""
         self._forget()
         super().on_response_complete()
+        if self._head_bytes is not None and self._deadline is None and not self.transport.is_closing():
+            # A head that was begun within the stream: its time runs from here.
+            self._begin()
 
     def data_received(self, data: bytes) -> None:
         """Parse, and count while a head has no end."""

@@ -51,7 +51,10 @@ def decode(data: bytes) -> JsonObject:
         # orjson refuses a lone surrogate, which the standard library and some providers' servers allow.
         try:
             value = json.loads(data)
-        except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
+        except (
+            ValueError,
+            RecursionError,
+        ) as error:  # ValueError: no JSON, no UTF-8, or a number of thousands of digits
             raise broken("a line of it is not JSON") from error
     if not isinstance(value, dict):
         raise broken("a line of it is not a JSON object")

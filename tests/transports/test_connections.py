@@ -1,6 +1,7 @@
 """What clients do to their connections around a stream, byte by byte on raw sockets."""
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -8,6 +9,7 @@ import orjson
 import pytest
 
 from gateway.config import Settings
+from gateway.protocols import HttpProtocol
 from tests.transports.conftest import Served
 from tests.transports.viewers import until
 
@@ -102,6 +104,20 @@ async def test_a_connection_carries_one_stream_after_the_other(served: Served) -
             served.upstream.last.finish()
             assert f"answer {number}".encode() in await read_until(reader, b"0\r\n\r\n")
             writer.write(b"\r\n")
+
+
+async def test_a_head_begun_inside_a_stream_has_its_time_like_any_other(served: Served) -> None:
+    async with connected(served) as (reader, writer):
+        writer.write(request(BODY) + BODY)
+        await served.called()
+        await read_until(reader, b"accepted")
+        (connection,) = (one for one in gc.get_objects() if isinstance(one, HttpProtocol) and one._lost is not None)
+        writer.write(b"GET /health HTTP/1.1\r\nX: ")
+        await until(lambda: connection._head_bytes is not None)
+        assert connection._deadline is None
+        served.upstream.last.finish()
+        await read_until(reader, b"0\r\n\r\n")
+        assert connection._deadline is not None
 
 
 async def test_a_request_inside_a_stream_ends_the_connection(served: Served) -> None:

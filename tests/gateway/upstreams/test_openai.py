@@ -125,6 +125,12 @@ async def failure(serve: Serve) -> tuple[Failed, list[Part]]:
     return failed.value, parts
 
 
+async def test_a_number_of_thousands_of_digits_is_the_providers_fault_not_ours() -> None:
+    failed, parts = await failure(bodies(delta(content="Once ") + event(b'{"n":%b}' % (b"1" * 5000))))
+    assert failed.code is Code.UPSTREAM_PROTOCOL
+    assert parts == [Chunk("Once ")]
+
+
 async def test_broken_framing_is_said_at_once() -> None:
     async def serve(_request: bytes, writer: asyncio.StreamWriter) -> None:
         writer.write(HEAD + chunked(delta(content="Once ")))
