@@ -80,3 +80,13 @@ def detail_of(usage: JsonObject, group: str, name: str) -> int | None:
 def text_of(value: JsonValue) -> str | None:
     """Give a text, cleaned."""
     return clean(value) if isinstance(value, str) else None
+
+
+def object_of(value: JsonValue) -> JsonObject:
+    """Give an object, an empty one where there is none."""
+    return value if isinstance(value, dict) else {}
+
+
+def list_of(value: JsonValue) -> list[JsonValue]:
+    """Give a list, an empty one where there is none."""
+    return value if isinstance(value, list) else []
