@@ -10,7 +10,7 @@ from gateway.events import Chunk, Reasoning, ToolCall, Usage
 from gateway.upstreams.anthropic_call import spell
 from gateway.upstreams.base import Call, Finish, Part
 from gateway.upstreams.failures import broken, from_stream
-from gateway.upstreams.json_values import Halves, clean, count_of, decode, detail_of, spelled, text_of
+from gateway.upstreams.json_values import Halves, clean, count_of, decode, detail_of, object_of, spelled, text_of
 
 VERSION = "2023-06-01"
 """Of the API: the one whose options have words for OpenAI's (docs.anthropic.com, "Versions")."""
@@ -92,9 +92,9 @@ class MessagesReader:
                 if not self.finished:
                     self._block(kind, event, parts)
             case "message_start":
-                self._figures(_object(event.get("message")), parts)
+                self._figures(object_of(event.get("message")), parts)
             case "message_delta":
-                self._reason(_object(event.get("delta")).get("stop_reason"), parts)
+                self._reason(object_of(event.get("delta")).get("stop_reason"), parts)
                 self._figures(event, parts)
             case "message_stop":
                 if not self.finished:
@@ -115,9 +115,9 @@ class MessagesReader:
     def _block(self, kind: str, event: JsonObject, parts: list[Part]) -> None:
         index = count_of(event.get("index"))
         if kind == "content_block_delta":
-            self._delta(index, _object(event.get("delta")), parts)
+            self._delta(index, object_of(event.get("delta")), parts)
         elif kind == "content_block_start":
-            self._start(index, _object(event.get("content_block")), parts)
+            self._start(index, object_of(event.get("content_block")), parts)
         else:
             self._stop(index, parts)
 
@@ -128,7 +128,7 @@ class MessagesReader:
             case "thinking":
                 self._say(Reasoning, index, text_of(block.get("thinking")) or "", parts)
             case "tool_use":
-                self._blocks[index] = tool = _Tool(self._calls, _object(block.get("input")))
+                self._blocks[index] = tool = _Tool(self._calls, object_of(block.get("input")))
                 self._calls += 1
                 parts.append(ToolCall(tool.number, text_of(block.get("id")), text_of(block.get("name")), ""))
             case _:
@@ -175,7 +175,7 @@ class MessagesReader:
 
     def _figures(self, owner: JsonObject, parts: list[Part]) -> None:
         """Tell what was used until now; later figures are totals too, and stand in for the earlier of their name."""
-        usage = _object(owner.get("usage"))
+        usage = object_of(owner.get("usage"))
         self._usage |= {name: value for name, value in usage.items() if value is not None}
         if usage:
             parts.append(_used(self._usage))
@@ -192,7 +192,3 @@ def _used(usage: JsonObject) -> Usage:
         read,
         detail_of(usage, "output_tokens_details", "thinking_tokens"),
     )
-
-
-def _object(value: JsonValue) -> JsonObject:
-    return value if isinstance(value, dict) else {}

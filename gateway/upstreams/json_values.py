@@ -51,10 +51,8 @@ def decode(data: bytes) -> JsonObject:
         # orjson refuses a lone surrogate, which the standard library and some providers' servers allow.
         try:
             value = json.loads(data)
-        except (
-            ValueError,
-            RecursionError,
-        ) as error:  # ValueError: no JSON, no UTF-8, or a number of thousands of digits
+        except (ValueError, RecursionError) as error:
+            # A ValueError is no JSON, no UTF-8, or a number of thousands of digits.
             raise broken("a line of it is not JSON") from error
     if not isinstance(value, dict):
         raise broken("a line of it is not a JSON object")

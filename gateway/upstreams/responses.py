@@ -13,7 +13,7 @@ from gateway.commands import JsonObject
 from gateway.events import Chunk, Reasoning, Text, ToolCall, Usage
 from gateway.upstreams.base import Call, Finish, Part
 from gateway.upstreams.failures import broken, from_stream
-from gateway.upstreams.json_values import Halves, count_of, decode, detail_of, text_of
+from gateway.upstreams.json_values import Halves, count_of, decode, detail_of, object_of, text_of
 from gateway.upstreams.openai import DONE
 from gateway.upstreams.responses_call import Summary, spell
 
@@ -115,11 +115,11 @@ class ResponsesReader:
         elif kind in _ARGUMENTS:
             self._arguments(self._call_of(event), kind, event.get(_ARGUMENTS[kind]), parts)
         elif kind in {ADDED, ITEM_DONE}:
-            self._item(kind, _object(event.get("item")), event.get("output_index"), parts)
+            self._item(kind, object_of(event.get("item")), event.get("output_index"), parts)
         elif kind == SUMMARY_PART_ADDED and "summary" in self._source:
             parts.append(Reasoning(BREAK))
         elif kind in {COMPLETED, INCOMPLETE, FAILED}:
-            self._end(kind, _object(event.get("response")), parts)
+            self._end(kind, object_of(event.get("response")), parts)
         elif kind == "error" or (not kind and event.get("error")):
             # Documented flat, sent with an object `error` (openai-dotnet #881).
             raise from_stream(event.get("error") or event, self.api_key)
@@ -193,14 +193,10 @@ class ResponsesReader:
             raise from_stream(response.get("error"), self.api_key)
 
     def _reason(self, kind: str, response: JsonObject) -> str | None:
-        reason = text_of(_object(response.get("incomplete_details")).get("reason"))
+        reason = text_of(object_of(response.get("incomplete_details")).get("reason"))
         if reason is None and kind == COMPLETED:
             return "tool_calls" if self._calls else "stop"
         return _REASONS.get(reason, reason) if reason else None
-
-
-def _object(value: JsonValue) -> JsonObject:
-    return value if isinstance(value, dict) else {}
 
 
 def _objects(value: JsonValue) -> list[JsonObject]:

@@ -89,7 +89,8 @@ class StreamedAnswer:
 
     def _read(self) -> bool:
         """Take what has come; True at the answer's end."""
-        reader, parts = self._reader, list[Part]()
+        reader = self._reader
+        parts: list[Part] = []
         try:
             read = self._content.read_nowait()
             if read:
