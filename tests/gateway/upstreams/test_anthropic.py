@@ -1,6 +1,5 @@
 """Anthropic's Messages API: its streams as documented, whole, cut and broken; and how a call is spelled for it."""
 
-import asyncio
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -17,9 +16,7 @@ from gateway.upstreams.anthropic import AnthropicWire, MessagesReader
 from gateway.upstreams.anthropic_call import EFFORTS, MAX_TOKENS
 from gateway.upstreams.base import Call, Finish, Part
 from gateway.upstreams.eventstream import EventStreamDecoder
-from gateway.upstreams.streamed import StreamedAnswer
-from tests.gateway.upstreams.parts import apart
-from tests.gateway.upstreams.test_pattern import Content, cuts, pieces
+from tests.gateway.upstreams.parts import cuts, pieces, streamed
 from tests.support import user
 
 Json = dict[str, object]
@@ -203,15 +200,7 @@ def slowly(raw: bytes) -> tuple[list[Part], str]:
 
 
 async def answered(raw: bytes, places: Sequence[int] = ()) -> tuple[list[Part], str]:
-    """Let an answer read it from a connection that brings it in pieces."""
-    content = Content(list(pieces(raw, places)))
-    answer = StreamedAnswer("m", content.line, content, MessagesReader())  # type: ignore[arg-type]
-    parts: list[Part] = []
-    try:
-        await asyncio.wait_for(answer.stream(lambda read: parts.extend(apart(read))), 5)
-    except Failed as failure:
-        return parts, failure.code
-    return parts, ""
+    return await streamed(pieces(raw, places), MessagesReader())
 
 
 def failed(*events: Json) -> Failed:

@@ -1,6 +1,5 @@
 """Google's Gemini: what it sends, as documented, event by event; and how calls are spelled for it."""
 
-import asyncio
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
@@ -18,10 +17,8 @@ from gateway.upstreams.base import Call, Finish, Part
 from gateway.upstreams.eventstream import EventStreamDecoder
 from gateway.upstreams.gemini import GeminiWire, GenerateContentReader
 from gateway.upstreams.http import HttpUpstream
-from gateway.upstreams.streamed import StreamedAnswer
-from tests.gateway.upstreams.parts import apart
+from tests.gateway.upstreams.parts import pieces, streamed
 from tests.gateway.upstreams.test_openai import answers, bodies, provider
-from tests.gateway.upstreams.test_pattern import Content, pieces
 from tests.support import user
 
 Json = dict[str, Any]
@@ -103,14 +100,7 @@ def failure(stream: bytes) -> tuple[Failed, list[Part]]:
 
 
 async def answered(reads: Sequence[bytes]) -> tuple[list[Part], str]:
-    """Let an answer read what a connection brings, and its end."""
-    content, parts = Content(list(reads)), list[Part]()
-    answer = StreamedAnswer("m", content.line, content, GenerateContentReader())  # type: ignore[arg-type]
-    try:
-        await asyncio.wait_for(answer.stream(parts.extend), 5)
-    except Failed as failed:
-        return [*apart(parts)], failed.code
-    return [*apart(parts)], ""
+    return await streamed(reads, GenerateContentReader())
 
 
 # How an answer is read.

@@ -1,7 +1,6 @@
 """Reading text by its pattern, against decoding each event in full: the slow way is the oracle."""
 
-import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 
 import orjson
 import pytest
@@ -11,12 +10,10 @@ from hypothesis import strategies as st
 from gateway.errors import Failed
 from gateway.events import Chunk, Reasoning
 from gateway.upstreams.base import Part
-from gateway.upstreams.connections import Line
 from gateway.upstreams.eventstream import EventStreamDecoder
 from gateway.upstreams.openai import ChunkReader
 from gateway.upstreams.pattern import FRUITLESS, TextPattern
-from gateway.upstreams.streamed import StreamedAnswer
-from tests.gateway.upstreams.parts import apart
+from tests.gateway.upstreams.parts import apart, cuts, pieces, streamed
 
 PROVIDERS = [
     # The same facts as different servers spell them: before and behind the text, its key last, first and in between.
@@ -69,14 +66,6 @@ events = st.lists(
     ),
     max_size=12,
 )
-cuts = st.lists(st.integers(0, 2000), max_size=6)
-
-
-def pieces(stream: bytes, places: Sequence[int]) -> Iterator[bytes]:
-    inside = sorted({min(place, len(stream)) for place in places})
-    yield from (
-        stream[start:end] for start, end in zip([0, *inside], [*inside, len(stream)], strict=True) if end > start
-    )
 
 
 def slowly(stream: bytes) -> tuple[list[Part], str]:
@@ -92,48 +81,6 @@ def slowly(stream: bytes) -> tuple[list[Part], str]:
     return parts, ""
 
 
-async def by_pattern(stream: bytes, places: Sequence[int]) -> tuple[list[Part], str]:
-    """Let an answer read it from a connection that brings it in pieces."""
-    content = Content(list(pieces(stream, places)))
-    answer = StreamedAnswer("m", content.line, content, ChunkReader())  # type: ignore[arg-type]
-    parts: list[Part] = []
-    try:
-        await asyncio.wait_for(answer.stream(parts.extend), 5)
-    except Failed as failure:
-        return parts, failure.code
-    return parts, ""
-
-
-class Content:
-    """What aiohttp gives for a body, filled beforehand; its line calls back as long as there is some."""
-
-    def __init__(self, reads: list[bytes]) -> None:
-        self._reads = reads
-        self.line = FedLine()
-
-    def at_eof(self) -> bool:
-        return not self._reads
-
-    def read_nowait(self) -> bytes:
-        read = self._reads.pop(0) if self._reads else b""
-        if self._reads:
-            asyncio.get_running_loop().call_soon(self.line.tell)
-        return read
-
-
-class FedLine(Line):
-    def __init__(self) -> None:
-        super().__init__()
-        self._listener: Callable[[], None] | None = None
-
-    def listen(self, listener: Callable[[], None] | None) -> None:
-        self._listener = listener
-
-    def tell(self) -> None:
-        if self._listener is not None:
-            self._listener()
-
-
 def joined(parts: Sequence[Part]) -> list[Part]:
     return list(apart(parts))
 
@@ -145,7 +92,7 @@ def joined(parts: Sequence[Part]) -> list[Part]:
 @example([PROVIDERS[0] % b'"\\ud83d"', PROVIDERS[0] % b'"a"', PROVIDERS[0] % b'"b"'], [])
 async def test_whatever_comes_it_reads_what_decoding_reads(datas: list[bytes], places: list[int]) -> None:
     stream = b"".join(b"data: %b\n\n" % data for data in datas)
-    parts, code = await by_pattern(stream, places)
+    parts, code = await streamed(pieces(stream, places), ChunkReader())
     expected, expected_code = slowly(stream)
     assert joined(parts) == joined(expected)
     if expected_code or code != "truncated":

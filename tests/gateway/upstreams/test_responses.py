@@ -1,6 +1,5 @@
 """The Responses wire format: transcripts as OpenAI documents them, as other servers spell them, and every mapping."""
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from copy import deepcopy
 from itertools import count
@@ -17,9 +16,7 @@ from gateway.events import Chunk, Reasoning, ToolCall, Usage
 from gateway.upstreams.base import Call, Finish, Part
 from gateway.upstreams.eventstream import EventStreamDecoder
 from gateway.upstreams.responses import ResponsesReader, ResponsesWire
-from gateway.upstreams.streamed import StreamedAnswer
-from tests.gateway.upstreams.parts import apart
-from tests.gateway.upstreams.test_pattern import Content, pieces
+from tests.gateway.upstreams.parts import pieces, streamed
 from tests.support import user
 
 KEY = SecretStr("nobody knows")
@@ -124,16 +121,8 @@ def failure(*events: Event) -> tuple[Failed, list[Part]]:
     return failed.value, parts
 
 
-async def streamed(stream: bytes, places: Sequence[int] = ()) -> tuple[list[Part], str]:
-    """Let an answer read it from a connection that brings it in pieces."""
-    content = Content(list(pieces(stream, places)))
-    answer = StreamedAnswer("m", content.line, content, ResponsesReader(KEY))  # type: ignore[arg-type]
-    parts: list[Part] = []
-    try:
-        await asyncio.wait_for(answer.stream(parts.extend), 5)
-    except Failed as failed:
-        return list(apart(parts)), failed.code
-    return list(apart(parts)), ""
+async def answered(stream: bytes, places: Sequence[int] = ()) -> tuple[list[Part], str]:
+    return await streamed(pieces(stream, places), ResponsesReader(KEY))
 
 
 def slowly(stream: bytes) -> tuple[list[Part], str]:
@@ -213,23 +202,23 @@ async def test_a_transcript_cut_in_two_anywhere(name: str, *, numbered: bool) ->
     events, expected = TRANSCRIPTS[name]
     stream = spelled(events, numbered=numbered)
     for place in range(len(stream)):
-        assert await streamed(stream, [place]) == (expected, "")
+        assert await answered(stream, [place]) == (expected, "")
 
 
 async def test_comments_pings_and_done_say_nothing() -> None:
     events, expected = TRANSCRIPTS["text"]
     between: list[Event | bytes] = [b": keep-alive\n\n", b'event: ping\ndata: {"type":"ping"}\n\n', b"data: [DONE]\n\n"]
-    assert await streamed(spelled([part for each in events for part in (*between, each)])) == (expected, "")
+    assert await answered(spelled([part for each in events for part in (*between, each)])) == (expected, "")
 
 
 async def test_done_alone_is_no_end() -> None:
-    parts, code = await streamed(spelled([*message(0, "Once "), b"data: [DONE]\n\n"]))
+    parts, code = await answered(spelled([*message(0, "Once "), b"data: [DONE]\n\n"]))
     assert (parts, code) == ([Chunk("Once ")], "truncated")
 
 
 async def test_nothing_counts_behind_the_end() -> None:
     late: list[Event | bytes] = [*message(1, "late"), b"data: oops\n\n"]
-    assert await streamed(spelled([*message(0, "a"), ended(), *late])) == ([Chunk("a"), Finish("stop")], "")
+    assert await answered(spelled([*message(0, "a"), ended(), *late])) == ([Chunk("a"), Finish("stop")], "")
 
 
 def test_what_no_chat_shows_is_ignored() -> None:
@@ -459,7 +448,7 @@ def test_the_key_is_not_shown() -> None:
     ],
 )
 async def test_what_is_malformed_is_a_failure_and_what_came_before_counts(data: bytes) -> None:
-    parts, code = await streamed(spelled([*message(0, "Once "), b"data: %b\n\n" % data, ended()]))
+    parts, code = await answered(spelled([*message(0, "Once "), b"data: %b\n\n" % data, ended()]))
     assert code == Code.UPSTREAM_PROTOCOL
     assert parts[0] == Chunk("Once ")
 
@@ -507,7 +496,7 @@ async def test_by_its_pattern_it_reads_what_decoding_reads(
     events: list[Event], numbered: bool, places: list[int]
 ) -> None:
     stream = spelled(events, numbered=numbered)
-    assert await streamed(stream, places) == slowly(stream)
+    assert await answered(stream, places) == slowly(stream)
 
 
 # What is sent.
