@@ -1,23 +1,38 @@
-"""Which models can be asked for, and under which name each is called upstream."""
+"""Which models can be asked for, by which names."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from gateway.errors import Code, Refused, invalid
+from gateway.routing.model import Model
 
 
 class Models:
-    """The names that clients may use; with `prefix`, also every name that starts so.
+    """The models of a configuration. The first one is the default, unless `default` names another.
 
-    Without names and prefix any name is passed on, and one has to be given.
+    `aliases` gives other names for them. `unlisted` makes a model of any other name that a client gives, or gives None
+    for one that is not served; without models and a default, a name has to be given.
     """
 
-    def __init__(self, names: Sequence[str] = (), prefix: str | None = None) -> None:
-        self.names = tuple(names)
-        self.default = self.names[0] if self.names else None
-        self._prefix = prefix
+    def __init__(
+        self,
+        models: Sequence[Model] = (),
+        *,
+        aliases: Mapping[str, str] | None = None,
+        default: str | None = None,
+        unlisted: Callable[[str], Model | None] = lambda _name: None,
+    ) -> None:
+        self.by_name = {model.name: model for model in models}
+        self.aliases = dict(aliases or {})
+        self.default = default or next(iter(self.by_name), None)
+        self._unlisted = unlisted
 
-    def resolve(self, name: str | None) -> str:
-        """Give the model to call.
+    @property
+    def names(self) -> tuple[str, ...]:
+        """List the names that clients may use, aliases last."""
+        return (*self.by_name, *self.aliases)
+
+    def resolve(self, name: str | None) -> Model:
+        """Give the model to ask.
 
         Raises:
             Refused: `model_not_found`, or `invalid_request` when none is named and there is no default.
@@ -26,10 +41,10 @@ class Models:
             if self.default is None:
                 message = "model: is missing; this gateway has no default model"
                 raise invalid(message, param="model")
-            return self.default
-        passes = name in self.names or (name.startswith(self._prefix) if self._prefix else not self.names)
-        if not passes:
+            name = self.default
+        model = self.by_name.get(self.aliases.get(name, name)) or self._unlisted(name)
+        if model is None:
             known = ", ".join(self.names)
             message = f"model: {name[:100]!r} is not served here; known are: {known}"
             raise Refused(Code.MODEL_NOT_FOUND, message, param="model")
-        return name
+        return model

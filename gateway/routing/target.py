@@ -1,0 +1,66 @@
+"""A target: one upstream, the name a model has there, what a call of it costs, and what is remembered of its calls."""
+
+from dataclasses import dataclass, field
+
+from gateway.attempts.breaker import Breaker, RetryBudget
+from gateway.attempts.watchdog import Limits
+from gateway.errors import Code, Failed
+from gateway.prices import Price, known_price
+from gateway.routing.pace import Pace
+from gateway.upstreams.base import Upstream
+
+BUSY_MS = 1000
+"""When to ask a target again all of whose calls are taken."""
+
+
+@dataclass(slots=True, eq=False)
+class Target:
+    """One upstream that a model may be asked of.
+
+    `model` is the model's name there; None is the name that the client gave. `price` None is looked up by `preset`.
+    `limits` holds the times of one call. `max_concurrent` bounds the calls at once; 0 means no limit.
+    """
+
+    upstream: Upstream
+    model: str | None = None
+    weight: float = 1.0
+    price: Price | None = None
+    preset: str = ""
+    limits: Limits = field(default_factory=Limits)
+    max_concurrent: int = 0
+    breaker: Breaker = field(default_factory=Breaker)
+    retry_budget: RetryBudget = field(default_factory=RetryBudget)
+    pace: Pace = field(default_factory=Pace)
+    resting_until: float = field(init=False, default=0.0)
+    """Until when its provider asked to be left alone."""
+    running: int = field(init=False, default=0)
+
+    @property
+    def name(self) -> str:
+        """Give the provider's name, as clients are shown it."""
+        return self.upstream.name
+
+    def upstream_model(self, asked: str) -> str:
+        """Give the model's name here, for one that a client asked for."""
+        return self.model or asked
+
+    def price_of(self, asked: str) -> Price | None:
+        """Give what tokens cost here; None if nobody told."""
+        return self.price or known_price(self.preset, self.upstream_model(asked))
+
+    def admit(self, now: float) -> bool:
+        """Let a call through, which the caller must `release` once; tell whether it is a probe of the breaker's.
+
+        Raises:
+            Failed: while the breaker leaves it alone, or all calls that it may have are taken.
+        """
+        if self.max_concurrent and self.running >= self.max_concurrent:
+            message = f"All {self.max_concurrent} calls that this provider may have at once are taken."
+            raise Failed(Code.RATE_LIMIT, message, retry_after_ms=BUSY_MS)
+        probe = self.breaker.admit(now)
+        self.running += 1
+        return probe
+
+    def release(self) -> None:
+        """Count a call that was let through as over."""
+        self.running -= 1
