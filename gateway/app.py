@@ -30,7 +30,8 @@ from gateway.config import Settings
 from gateway.errors import Code, Refused, invalid
 from gateway.hub import Hub, Keeping
 from gateway.models import Models
-from gateway.pipeline import Policy, Provider
+from gateway.routing.model import Model, Policy
+from gateway.routing.target import Target
 from gateway.simulator import Simulator
 from gateway.upstreams.anthropic import AnthropicWire
 from gateway.upstreams.base import Upstream
@@ -158,24 +159,29 @@ def static_folder() -> Path:
 
 
 def _hub(settings: Settings, upstream: Upstream, clock: Clock, *, simulated: bool) -> Hub:
+    limits = Limits(
+        settings.queue_timeout,
+        settings.total_timeout,
+        settings.first_token_timeout,
+        settings.stall_timeout,
+        settings.min_chars_per_second,
+    )
+    # The simulator fails because a client told it to: that is no reason to leave it alone.
+    breaker = Breaker(0 if simulated else settings.breaker_failures, settings.breaker_rest)
+    target = Target(upstream, limits=limits, breaker=breaker, preset="simulator" if simulated else "")
+    backoff = Backoff(settings.max_attempts, settings.retry_base, settings.retry_longest, settings.retry_within)
+    policy = Policy(limits, backoff)
     names = settings.model or (SIMULATED_MODELS if simulated else ())
+
+    def unlisted(name: str) -> Model | None:
+        passes = name.startswith("sim") if simulated else not names
+        return Model(name, [target], policy) if passes else None
+
     return Hub(
-        # The simulator fails because a client told it to: that is no reason to leave it alone.
-        Provider(upstream, Breaker(0 if simulated else settings.breaker_failures, settings.breaker_rest)),
-        Models(names, prefix="sim" if simulated else None),
+        Models([Model(name, [target], policy) for name in names], unlisted=unlisted),
         Slots(settings.max_concurrent, settings.max_queue, settings.max_concurrent_per_client),
         clock,
         rates=RateLimits(settings.rate_limit_per_minute, settings.rate_limit_burst, settings.output_tokens_per_minute),
-        policy=Policy(
-            Limits(
-                settings.queue_timeout,
-                settings.total_timeout,
-                settings.first_token_timeout,
-                settings.stall_timeout,
-                settings.min_chars_per_second,
-            ),
-            Backoff(settings.max_attempts, settings.retry_base, settings.retry_longest, settings.retry_within),
-        ),
         keeping=Keeping(
             settings.on_disconnect,
             settings.grace,

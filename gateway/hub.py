@@ -15,7 +15,7 @@ from gateway.commands import FeedbackRequest, InterruptRequest, OnDisconnect, St
 from gateway.errors import Code, Refused, invalid, lost
 from gateway.generation import Generation
 from gateway.models import Models
-from gateway.pipeline import Pipeline, Policy, Provider
+from gateway.pipeline import Pipeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +70,11 @@ class Hub:
 
     def __init__(
         self,
-        provider: Provider,
         models: Models,
         slots: Slots,
         clock: Clock,
         *,
         rates: RateLimits | None = None,
-        policy: Policy | None = None,
         keeping: Keeping | None = None,
         identify: Callable[[str], str] = new_id,
     ) -> None:
@@ -85,9 +83,7 @@ class Hub:
         self.clock = clock
         self.counters = Counters()
         self.draining = False
-        self._provider = provider
         self._rates = rates or RateLimits(0, 0)
-        self._policy = policy or Policy()
         self._keeping = keeping or Keeping()
         self._identify = identify
         self._held: dict[str, _Held] = {}
@@ -126,9 +122,9 @@ class Hub:
             model = self.models.resolve(request.model)
             self._rates.take(principal, self.clock.now())
             generation = Generation(
-                self._identify("g"), request, request_id, model, self.clock.now(), self._keeping.output_limit
+                self._identify("g"), request, request_id, model.name, self.clock.now(), self._keeping.output_limit
             )
-            pipeline = Pipeline(generation, self._provider, self.slots, self.clock, self._policy, principal)
+            pipeline = Pipeline(generation, model, self.slots, self.clock, principal)
         except Refused as refused:
             if refused.code is Code.QUEUE_FULL:
                 self._rates.give_back(principal, self.clock.now())

@@ -7,43 +7,22 @@ opened, and the generation says what that means.
 
 import asyncio
 import logging
-import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 
 import anyio
 
 from gateway.admission.slots import Place, Slots, Ticket
-from gateway.attempts.backoff import Backoff
-from gateway.attempts.breaker import Breaker, RetryBudget
-from gateway.attempts.watchdog import Limits, Watchdog
+from gateway.attempts.watchdog import Watchdog
 from gateway.clock import Clock, Timer
 from gateway.commands import FeedbackRequest
 from gateway.errors import Code, Failed
 from gateway.events import Content, InterruptedBy, Run, Usage
 from gateway.generation import Generation
+from gateway.routing.model import Model
 from gateway.states import State
-from gateway.upstreams.base import Answer, Call, Finish, Part, Upstream
+from gateway.upstreams.base import Answer, Call, Finish, Part
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class Provider:
-    """An upstream and what is remembered of it from call to call."""
-
-    upstream: Upstream
-    breaker: Breaker = field(default_factory=Breaker)
-    retry_budget: RetryBudget = field(default_factory=RetryBudget)
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """How long to wait for a provider, and how often to ask it. `chance` gives the jitter, from 0 to 1."""
-
-    limits: Limits = field(default_factory=Limits)
-    backoff: Backoff = field(default_factory=Backoff)
-    chance: Callable[[], float] = random.random
 
 
 class Pipeline:
@@ -56,17 +35,16 @@ class Pipeline:
     def __init__(
         self,
         generation: Generation,
-        provider: Provider,
+        model: Model,
         slots: Slots,
         clock: Clock,
-        policy: Policy,
         principal: str = "",
     ) -> None:
         self.generation = generation
-        self._provider = provider
+        self._provider = model.targets[0]
         self._slots = slots
         self._clock = clock
-        self._policy = policy
+        self._policy = model.policy
         self._cut: Callable[[], None] | None = None
         """Ends at once what the task waits for. Whoever sets it looks at the fence afterwards, before waiting."""
         self._timer: Timer | None = None

@@ -1,4 +1,4 @@
-"""A model as clients know it: its targets, in which order they are asked, and what is done when one fails or dawdles."""
+"""A model as clients know it: its targets, the order to ask them in, and what to do when one fails."""
 
 import random
 from collections.abc import Callable, Sequence

@@ -22,7 +22,8 @@ from gateway.events import Error, Event, Interrupted, Retry, ToolCall, Usage
 from gateway.generation import Generation
 from gateway.hub import MAX_FEEDBACK, Hub, Keeping
 from gateway.models import Models
-from gateway.pipeline import Policy, Provider
+from gateway.routing.model import Model, Policy
+from gateway.routing.target import Target
 from gateway.states import State
 from gateway.upstreams.base import Finish
 from tests.support import ManualClock, ScriptedUpstream, ask, settle, types
@@ -66,13 +67,13 @@ async def bench(
     rates: RateLimits | None = None,
 ) -> AsyncIterator[Bench]:
     clock, upstream = ManualClock(), ScriptedUpstream(prompt=prompt)
+    target = Target(upstream, limits=limits, breaker=Breaker(breaker, rest=10))
+    policy = Policy(limits, Backoff(attempts, base=1, longest=8, within=60), chance=lambda: 1.0)
     hub = Hub(
-        Provider(upstream, Breaker(breaker, rest=10)),
-        Models(("m",)),
+        Models([Model("m", [target], policy)]),
         Slots(slots, queue),
         clock,
         rates=rates,
-        policy=Policy(limits, Backoff(attempts, base=1, longest=8, within=60), chance=lambda: 1.0),
         keeping=keeping,
     )
     made = Bench(hub, clock, upstream)
@@ -780,7 +781,7 @@ async def test_what_the_breaker_refuses_is_no_attempt_and_costs_no_retry() -> No
         await settle()
         it.upstream.last.refuse(refusal())
         await settle()
-        left = it.hub._provider.retry_budget._balance()
+        left = it.hub.models.resolve("m").targets[0].retry_budget._balance()
         it.clock.advance(1)
         await settle()
         (held,) = it.hub._held.values()
@@ -788,7 +789,7 @@ async def test_what_the_breaker_refuses_is_no_attempt_and_costs_no_retry() -> No
         assert isinstance(failed, Error)
         assert failed.metrics is not None
         assert (failed.metrics.attempts, len(it.upstream.calls)) == (1, 1)
-        assert it.hub._provider.retry_budget._balance() == left + 1
+        assert it.hub.models.resolve("m").targets[0].retry_budget._balance() == left + 1
 
 
 async def test_a_call_that_was_given_up_before_its_headers_is_not_free() -> None:

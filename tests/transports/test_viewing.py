@@ -14,7 +14,8 @@ from gateway.generation import Generation
 from gateway.hub import Hub
 from gateway.log import Entry
 from gateway.models import Models
-from gateway.pipeline import Policy, Provider
+from gateway.routing.model import Model, Policy
+from gateway.routing.target import Target
 from tests.support import ManualClock, ScriptedUpstream, ask, settle
 from transports.base import Services, Viewing
 
@@ -86,7 +87,9 @@ class Room:
 @asynccontextmanager
 async def room() -> AsyncIterator[Room]:
     clock, upstream = ManualClock(), ScriptedUpstream()
-    hub = Hub(Provider(upstream), Models(("m",)), Slots(0, 0), clock, policy=Policy(Limits(stall=0, first_token=0)))
+    limits = Limits(stall=0, first_token=0)
+    model = Model("m", [Target(upstream, limits=limits)], Policy(limits))
+    hub = Hub(Models([model]), Slots(0, 0), clock)
     made = Room(Services(hub, clock, heartbeat=15), upstream, clock)
     yield made
     for seat in made.seats:
