@@ -20,6 +20,10 @@ class Clock(Protocol):
         """Give seconds of a clock that only goes forward."""
         ...
 
+    def unix(self) -> float:
+        """Give seconds since 1970, which tell the day."""
+        ...
+
     def call_later(self, delay: float, callback: Callable[[], None]) -> Timer:
         """Call `callback` once, `delay` seconds from now."""
         ...
@@ -29,6 +33,7 @@ class SystemClock:
     """The running event loop's clock."""
 
     now = staticmethod(time.monotonic)
+    unix = staticmethod(time.time)
 
     def call_later(self, delay: float, callback: Callable[[], None]) -> Timer:
         """Call `callback` from the event loop."""

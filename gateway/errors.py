@@ -3,6 +3,7 @@
     GatewayError
     ├── Refused      a request or command that is not carried out; nothing was started or changed
     └── Failed       the end of an attempt, and of its generation if no other attempt follows
+        └── NotSpelled   one that this provider has no word for; another may
 
 Foreign exceptions become one of these at the edge where they are raised, and nowhere else.
 """
@@ -115,6 +116,13 @@ class Refused(GatewayError):
 
 class Failed(GatewayError):
     """The end of an attempt that did not bring a whole answer."""
+
+
+class NotSpelled(Failed):
+    """A call that a provider's wire format has no word for: nothing was sent, and another provider may have one."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(Code.INVALID_REQUEST, message, retryable=False)
 
 
 def invalid(message: str, *, param: str | None = None, status: int | None = None) -> Refused:

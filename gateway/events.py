@@ -79,7 +79,10 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """An attempt failed before its first content; another follows after `delay_ms`."""
+    """An attempt failed before its first content, or failover goes on from one that did after it; another follows.
+
+    After `delay_ms`. Where text was there already, `start` goes on with it, or a `revision` begins it anew.
+    """
 
     type: ClassVar[str] = "retry"
     attempt: int
@@ -128,15 +131,16 @@ class Feedback:
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """The running attempt was cancelled by feedback; a new text begins.
+    """A new text begins: the running attempt was cancelled by feedback, or it died and can't be continued elsewhere.
 
-    `cancel_ms`: feedback read → upstream closed.
+    `cancel_ms`: feedback read → upstream closed. It and `feedback_id` are None with the reason `failover`.
     """
 
     type: ClassVar[str] = "revision"
     revision: int
-    feedback_id: str
-    cancel_ms: float
+    feedback_id: str | None
+    cancel_ms: float | None
+    reason: Literal["feedback", "failover"] = "feedback"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,11 @@
 """One answer being produced: its state, its log, and the fence. Sans-I/O: told what happened and when, it decides."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import InitVar, dataclass, field
-from itertools import pairwise, takewhile
+from itertools import takewhile
 
+from gateway.attempts.attempt import Attempt
+from gateway.attempts.joint import apart
 from gateway.commands import FeedbackRequest, JsonObject, Message, StartRequest
 from gateway.errors import Code, Failed, Refused
 from gateway.events import (
@@ -26,42 +28,15 @@ from gateway.events import (
     Usage,
 )
 from gateway.log import EventLog
+from gateway.prices import Price
 from gateway.states import TRANSITIONS, Cause, State
-from gateway.usage import estimate_input, estimate_output, total
+from gateway.usage import total
+
+COST_DIGITS = 9
+"""Of a cost in US dollars: a token of the cheapest model costs more than a few of the last one."""
 
 FRAME_BYTES = 64
 """Counted for each event that can't be joined with the one before it, so that many small ones stay bounded."""
-
-
-@dataclass(slots=True)
-class Attempt:
-    """One upstream call and what came of it. `text_bytes` counts reasoning and tool calls too: they are billed."""
-
-    number: int
-    revision: int
-    messages: Sequence[Message]
-    text_bytes: int = 0
-    usage: Usage | None = None
-    usage_final: bool = False
-    finish_reason: str | None = None
-    opened: bool = False
-    refused: bool = False
-
-    def used(self) -> Usage | None:
-        """Give what it used; None if the provider did not take the call.
-
-        A call that was cancelled before its answer began may have been taken: its prompt is counted. Figures that
-        came before the provider's end mark are of a moment that is past: they are a floor, not exact.
-        """
-        if self.usage_final or self.refused:
-            return self.usage
-        said = self.usage or Usage(None, None, "estimated")
-        counted = estimate_input(self.messages) if said.input_tokens is None else said.input_tokens
-        return Usage(counted, max(said.output_tokens or 0, estimate_output(self.text_bytes)), "estimated")
-
-    def figures(self, usage: Usage, *, final: bool) -> None:
-        """Take the provider's own figures; `final` when they came with its end mark or after it."""
-        self.usage, self.usage_final = usage, final
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +61,8 @@ class _Counts:
     text: int = 0
     """UTF-8 bytes of all content alone."""
     last: type[Content] | None = None
+    tools: bool = False
+    """A tool call has come, since the text last began."""
 
 
 @dataclass(slots=True)
@@ -108,10 +85,17 @@ class Generation:
     metadata: dict[str, str] = field(init=False)
     state: State = field(init=False, default=State.QUEUED)
     revision: int = field(init=False, default=1)
+    turn: int = field(init=False, default=1)
+    """As `revision`, but for those that failover began: how often it was asked."""
     provider: str | None = field(init=False, default=None)
     attempts: list[Attempt] = field(init=False, default_factory=list)
     notes: list[Feedback] = field(init=False, default_factory=list)
+    end: Terminal | None = field(init=False, default=None)
     ended_at: float | None = field(init=False, default=None)
+    _begun: bool = field(init=False, default=False)
+    _started: Attempt | None = field(init=False, default=None)
+    """The attempt of the last `start`: who answers, as far as clients know."""
+    _current: Attempt | None = field(init=False, default=None)
     _messages: list[Message] = field(init=False)
     _admitted_at: float | None = field(init=False, default=None)
     _first_content_at: float | None = field(init=False, default=None)
@@ -136,20 +120,29 @@ class Generation:
         self._move(Cause.ADMITTED)
         self._admitted_at = now
 
-    def attempt(self) -> Attempt:
-        """Begin an upstream call with the messages as they stand."""
-        attempt = Attempt(len(self.attempts) + 1, self.revision, tuple(self._messages))
+    def attempt(
+        self, provider: str = "", upstream_model: str = "", price: Price | None = None, *, prefix: str = ""
+    ) -> Attempt:
+        """Begin an upstream call with the messages as they stand, and behind them the `prefix` to go on from."""
+        messages = [*self._messages, Message(role="assistant", content=prefix)] if prefix else self._messages
+        number = len(self.attempts) + 1
+        attempt = Attempt(number, self.revision, tuple(messages), provider, upstream_model, price)
         self.attempts.append(attempt)
+        self._current = attempt
         return attempt
 
-    def opened(self, provider: str, upstream_model: str) -> None:
-        """Tell that an upstream took the call; after the fence it no longer matters."""
-        attempt = self.attempts[-1]
+    def opened(self, attempt: Attempt) -> None:
+        """Tell that an upstream took the call; after the fence it no longer matters, and beside another in a race."""
         attempt.opened = True
-        self.provider = provider
-        if not self.state.fenced:
+        if self.state is State.CONNECTING:
             self._move(Cause.OPENED)
-            self.log.append(Start(provider, upstream_model, attempt.number, self.revision))
+            self._start(attempt)
+
+    def won(self, attempt: Attempt) -> None:
+        """Tell that an attempt brings the answer: the first of a race with content."""
+        self._current = attempt
+        if attempt is not self._started and not self.state.fenced:
+            self._start(attempt)
 
     def take(self, content: Sequence[Content | Run], now: float) -> bool:
         """Append content as it came; False when the fence is down and it was dropped.
@@ -162,11 +155,12 @@ class Generation:
                 return False
             if self._first_content_at is None:
                 self._first_content_at = now
+            self._begun = True
             self._move(Cause.CONTENT)
         if self._counted(content):
             self.log.extend(content)
             return True
-        fitting = list(takewhile(lambda event: self._counted([event]), _apart(content)))
+        fitting = list(takewhile(lambda event: self._counted([event]), apart(content)))
         self.log.extend(fitting)
         message = f"The answer is longer than {self.output_limit} bytes, the limit set for this gateway."
         raise Failed(Code.OUTPUT_LIMIT, message)
@@ -175,6 +169,7 @@ class Generation:
         """Count content, all or nothing; False when the answer would grow past its bound."""
         counts = self._counts
         size, text, chunks, chars, last = counts.size, counts.text, counts.chunks, counts.chars, counts.last
+        tools = counts.tools
         for part in content:
             event, pieces = (part.text, len(part.ends)) if isinstance(part, Run) else (part, 1)
             kind: type[Content] = type(event)
@@ -183,6 +178,7 @@ class Generation:
                 size += FRAME_BYTES
             last = kind
             if isinstance(event, ToolCall):
+                tools = True
                 length = _utf8(event.arguments) + _utf8(event.name or "") + _utf8(event.id or "")
             else:
                 words = event.content
@@ -194,22 +190,40 @@ class Generation:
             text += length
         if size > self.output_limit:
             return False
-        self.attempts[-1].text_bytes += text - counts.text
+        if self._current is not None:
+            self._current.text_bytes += text - counts.text
         counts.size, counts.text, counts.chunks, counts.chars, counts.last = size, text, chunks, chars, last
+        counts.tools = tools
         return True
 
-    def retrying(self, failure: Failed, delay_ms: int, provider: str) -> None:
-        """Tell that an attempt failed before its first content and that another follows."""
+    def retrying(self, failure: Failed, delay_ms: int, provider: str, attempt: Attempt | None = None) -> None:
+        """Tell that the newest attempt, or the one given, failed and that another follows."""
         self._move(Cause.RETRIED)
-        self.log.append(Retry(len(self.attempts), delay_ms, failure.code, provider))
+        number = len(self.attempts) if attempt is None else attempt.number
+        self.log.append(Retry(number, delay_ms, failure.code, provider))
+
+    def left_to(self, other: Attempt, failure: Failed, attempt: Attempt) -> None:
+        """Tell that an attempt failed beside which another one runs, in a race."""
+        if self._started is not other:
+            self.retrying(failure, 0, attempt.provider, attempt)
+            if other.opened:
+                self.opened(other)
+        else:
+            self.log.append(Retry(attempt.number, 0, failure.code, attempt.provider))
+
+    def begin_anew(self) -> None:
+        """Begin the text anew with another upstream: the one before died, and what it said can't be continued there."""
+        self.revision += 1
+        self._begun = self._counts.tools = False
+        self.log.append(Revision(self.revision, None, None, "failover"))
 
     def finished(self, now: float) -> None:
         """Tell that the upstream ended the answer itself."""
         if self._after(Cause.FINISHED) is not State.COMPLETE:
             self._move(Cause.FINISHED)
             return
-        finish_reason = self.attempts[-1].finish_reason
-        self._end(Cause.FINISHED, Complete(finish_reason, self.usage(), None, self.metrics(now)), now)
+        finish_reason = None if self._current is None else self._current.finish_reason
+        self._end(Cause.FINISHED, Complete(finish_reason, *self._bill(), self.metrics(now)), now)
 
     def failed(self, failure: Failed, now: float) -> None:
         """Tell that no attempt will bring the answer; a command that fenced it before wins."""
@@ -218,14 +232,14 @@ class Generation:
             return
         why = (failure.code, failure.message, failure.retryable, failure.retry_after_ms)
         partial = self._first_content_at is not None
-        self._end(Cause.FAILED, Error(*why, partial, self.usage(), None, self.metrics(now)), now)
+        self._end(Cause.FAILED, Error(*why, partial, *self._bill(), self.metrics(now)), now)
 
     def closed(self, now: float) -> None:
         """Tell that the upstream connection is closed: a stop ends now, a revise begins anew, nothing else cares."""
         if self.state is State.STOPPING and self._stop is not None:
             stop = self._stop
             why = (stop.by, stop.reason, _ms(now - stop.read_at))
-            self._end(Cause.CLOSED, Interrupted(*why, self.usage(), None, self.metrics(now)), now)
+            self._end(Cause.CLOSED, Interrupted(*why, *self._bill(), self.metrics(now)), now)
         elif self.state is State.REVISING and self._revise is not None:
             revise, self._revise = self._revise, None
             self._move(Cause.CLOSED)
@@ -280,6 +294,8 @@ class Generation:
 
     def _begin_revision(self, revise: _Revise, now: float) -> None:
         self.revision += 1
+        self.turn += 1
+        self._begun = self._counts.tools = False
         self.log.append(Revision(self.revision, revise.feedback_id, _ms(now - revise.read_at)))
 
     # What anybody may ask.
@@ -287,9 +303,18 @@ class Generation:
     def forget_prompt(self) -> None:
         """Drop the conversation, which may be large and which nobody asks for once the answer is over."""
         for attempt in self.attempts:
-            used = attempt.used()
-            attempt.usage, attempt.usage_final, attempt.messages = used, used is not None, ()
+            attempt.forget_prompt()
         self._messages, self.options = [], {}
+
+    @property
+    def begun(self) -> bool:
+        """Tell whether content of the present text has come, from whatever attempt."""
+        return self._begun
+
+    @property
+    def calls_tools(self) -> bool:
+        """Tell whether the present text has tool calls, which nobody else can go on with."""
+        return self._counts.tools
 
     @property
     def size(self) -> int:
@@ -299,6 +324,12 @@ class Generation:
     def usage(self) -> Usage:
         """Add up what all attempts used."""
         return total([used for attempt in self.attempts if (used := attempt.used()) is not None])
+
+    def cost(self) -> float | None:
+        """Add up what all attempts cost, in US dollars; None if it is not known of one."""
+        costs = [attempt.cost() for attempt in self.attempts]
+        known = [cost for cost in costs if cost is not None]
+        return round(sum(known), COST_DIGITS) if len(known) == len(costs) else None
 
     def metrics(self, now: float) -> Metrics:
         """Measure it up to now, or to its end."""
@@ -318,6 +349,13 @@ class Generation:
             revisions=self.revision,
         )
 
+    def _bill(self) -> tuple[Usage, float | None]:
+        return self.usage(), self.cost()
+
+    def _start(self, attempt: Attempt) -> None:
+        self._started, self.provider = attempt, attempt.provider
+        self.log.append(Start(attempt.provider, attempt.upstream_model, attempt.number, self.revision))
+
     def _after(self, cause: Cause) -> State:
         after = TRANSITIONS[self.state].get(cause)
         if after is None:
@@ -333,7 +371,7 @@ class Generation:
         # First the log, which may not take the event; then the state; then the readers, who look at both.
         self.log.add(event)
         self._move(cause)
-        self.ended_at = now
+        self.end, self.ended_at = event, now
         self.log.wake()
 
     def _refuse_if_over(self) -> None:
@@ -342,16 +380,6 @@ class Generation:
 
     def _already_over(self, how: str) -> Refused:
         return Refused(Code.ALREADY_OVER, f"Generation {self.id} {how}.", param="generation_id")
-
-
-def _apart(content: Sequence[Content | Run]) -> Iterator[Content]:
-    """Take runs apart into their events."""
-    for part in content:
-        if isinstance(part, Run):
-            whole, kind = part.text.content, type(part.text)
-            yield from (kind(whole[start:end]) for start, end in pairwise((0, *part.ends)))
-        else:
-            yield part
 
 
 def _utf8(text: str) -> int:

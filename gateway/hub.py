@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from gateway.admission.buckets import Allowance, RateLimits
+from gateway.admission.budgets import Budgets, Spending
 from gateway.admission.slots import Slots
 from gateway.clock import Clock, Timer
 from gateway.commands import FeedbackRequest, InterruptRequest, OnDisconnect, StartRequest
@@ -16,6 +17,7 @@ from gateway.errors import Code, Refused, invalid, lost
 from gateway.generation import Generation
 from gateway.models import Models
 from gateway.pipeline import Pipeline
+from gateway.savings import Savings
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,7 @@ class _Held:
     idempotency: tuple[str, str] | None
     fingerprint: bytes
     principal: str
+    spending: Spending
     task: asyncio.Task[None] | None = None
     viewers: int = 0
     timer: Timer | None = None
@@ -57,6 +60,8 @@ class Counters:
     complete: int = 0
     interrupted: int = 0
     error: int = 0
+    cost_usd: float = 0.0
+    """Of those that are over, as far as it is known."""
     refused: dict[str, int] = field(default_factory=dict)
 
 
@@ -75,6 +80,7 @@ class Hub:
         clock: Clock,
         *,
         rates: RateLimits | None = None,
+        budgets: Budgets | None = None,
         keeping: Keeping | None = None,
         identify: Callable[[str], str] = new_id,
     ) -> None:
@@ -82,8 +88,10 @@ class Hub:
         self.slots = slots
         self.clock = clock
         self.counters = Counters()
+        self.savings = Savings()
         self.draining = False
         self._rates = rates or RateLimits(0, 0)
+        self._budgets = budgets or Budgets()
         self._keeping = keeping or Keeping()
         self._identify = identify
         self._held: dict[str, _Held] = {}
@@ -120,17 +128,20 @@ class Hub:
             raise self._refused(Refused(Code.SHUTTING_DOWN, message, retry_after_ms=1000))
         try:
             model = self.models.resolve(request.model)
+            self._budgets.check(principal, self.clock.unix())
             self._rates.take(principal, self.clock.now())
             generation = Generation(
                 self._identify("g"), request, request_id, model.name, self.clock.now(), self._keeping.output_limit
             )
-            pipeline = Pipeline(generation, model, self.slots, self.clock, principal)
+            spending = Spending(self._budgets, principal)
+            budget = spending if self._budgets.per_day else None
+            pipeline = Pipeline(generation, model, self.slots, self.clock, principal, budget)
         except Refused as refused:
             if refused.code is Code.QUEUE_FULL:
                 self._rates.give_back(principal, self.clock.now())
             raise self._refused(refused) from None
         on_disconnect = request.options.on_disconnect or self._keeping.on_disconnect
-        held = _Held(generation, pipeline, on_disconnect, key, fingerprint, principal)
+        held = _Held(generation, pipeline, on_disconnect, key, fingerprint, principal, spending)
         self._held[generation.id] = held
         if key is not None:
             self._by_key[key] = generation.id
@@ -231,6 +242,8 @@ class Hub:
             "complete": self.counters.complete,
             "interrupted": self.counters.interrupted,
             "error": self.counters.error,
+            "cost_usd": round(self.counters.cost_usd, 6),
+            "saved_by_interrupts": self.savings.figures(),
             "refused": dict(self.counters.refused),
             "draining": self.draining,
         }
@@ -274,14 +287,7 @@ class Hub:
         held.task = None
         held.generation.log.compact()
         held.generation.forget_prompt()
-        self._rates.generated(held.principal, held.generation.usage().output_tokens or 0, self.clock.now())
-        match held.generation.state.value:
-            case "complete":
-                self.counters.complete += 1
-            case "interrupted":
-                self.counters.interrupted += 1
-            case _:
-                self.counters.error += 1
+        self._count(held)
         self._finished[generation_id] = held.generation.size
         self._retained_bytes += held.generation.size
         if not self.running:
@@ -290,6 +296,26 @@ class Hub:
         keeping = self._keeping
         while len(self._finished) > keeping.retained or self._retained_bytes > keeping.retained_bytes:
             self._forget(next(iter(self._finished)))
+
+    def _count(self, held: _Held) -> None:
+        generation = held.generation
+        tokens, cost = generation.usage().output_tokens or 0, generation.cost()
+        self._rates.generated(held.principal, tokens, self.clock.now())
+        held.spending.settle(cost, self.clock.unix())
+        self.counters.cost_usd += cost or 0.0
+        # How long answers become is a matter of the last attempt: one that was begun anew had several.
+        last = generation.attempts[-1] if generation.attempts else None
+        used = last.used() if last is not None else None
+        length = 0 if used is None else used.output_tokens or 0
+        match generation.state.value:
+            case "complete":
+                self.counters.complete += 1
+                self.savings.completed(generation.model, length)
+            case "interrupted":
+                self.counters.interrupted += 1
+                self.savings.interrupted(generation.model, length, None if last is None else last.price)
+            case _:
+                self.counters.error += 1
 
     def _forget(self, generation_id: str) -> None:
         held = self._held.pop(generation_id)

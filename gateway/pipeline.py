@@ -1,28 +1,42 @@
 """One generation from admission over its attempts to its terminal event. It does the I/O; the generation decides.
 
-The task that runs `Pipeline.run` owns everything a generation holds: its slot, its upstream connection, its timer.
-A command and a failure take the same road: what is awaited is cancelled, the connection is closed where it was
+The task that runs `Pipeline.run` owns everything a generation holds: its slot, its calls, its timer.
+A command and a failure take the same road: what is awaited is cut, the connection is closed where it was
 opened, and the generation says what that means.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from functools import partial
+from math import inf
 
-import anyio
-
+from gateway.admission.budgets import Spending
 from gateway.admission.slots import Place, Slots, Ticket
-from gateway.attempts.watchdog import Watchdog
+from gateway.attempts.attempt import Attempt
+from gateway.attempts.breaker import PROVIDER_FAULTS
+from gateway.attempts.joint import Joint
+from gateway.calling import Calling
 from gateway.clock import Clock, Timer
-from gateway.commands import FeedbackRequest
+from gateway.commands import FeedbackRequest, JsonObject
 from gateway.errors import Code, Failed
-from gateway.events import Content, InterruptedBy, Run, Usage
+from gateway.events import Content, InterruptedBy, Run
 from gateway.generation import Generation
+from gateway.prices import MILLION
 from gateway.routing.model import Model
+from gateway.routing.route import Route
+from gateway.routing.target import Target
 from gateway.states import State
-from gateway.upstreams.base import Answer, Call, Finish, Part
+from gateway.upstreams.base import Call
+from gateway.usage import BYTES_PER_TOKEN, estimate_output
 
 logger = logging.getLogger(__name__)
+
+DIED = PROVIDER_FAULTS | {Code.TOO_SLOW, Code.RATE_LIMIT}
+"""Failures in mid-answer after which another upstream may go on, where that is wanted."""
+
+CHARGE_BYTES = 1024
+"""After how much text the budget is looked at again: some 250 tokens, or fewer when less than that is left."""
 
 
 class Pipeline:
@@ -39,20 +53,26 @@ class Pipeline:
         slots: Slots,
         clock: Clock,
         principal: str = "",
+        spending: Spending | None = None,
     ) -> None:
         self.generation = generation
-        self._provider = model.targets[0]
+        self._model = model
         self._slots = slots
         self._clock = clock
-        self._policy = model.policy
+        self._spending = spending
+        self._charge_at = inf
         self._cut: Callable[[], None] | None = None
         """Ends at once what the task waits for. Whoever sets it looks at the fence afterwards, before waiting."""
         self._timer: Timer | None = None
-        self._failure: Failed | None = None
         self._first_call: float | None = None
-        self._watchdog: Watchdog | None = None
-        self._admitted = self._settled = self._probe = self._given_up = False
-        self._tries = self._tries_of = 0
+        self._route: Route | None = None
+        self._turn = 0
+        self._target = model.targets[0]
+        self._callings: list[Calling] = []
+        self._winner: Calling | None = None
+        self._failures: list[tuple[Target, Failed, Attempt | None]] = []
+        """Of this round: one, or both of a race."""
+        self._fault: Failed | None = None
         self._moved: asyncio.Event | None = None
         self._ticket: Ticket = slots.request(principal, self._clock.now(), self._wake)
 
@@ -73,7 +93,7 @@ class Pipeline:
         except Exception:  # the task's boundary: a fault of ours must end the generation too
             logger.exception("generation %s, request %s", generation.id, generation.request_id)
             message = f"The gateway failed; it is logged under request {generation.request_id}."
-            self._failure = Failed(Code.SERVER_ERROR, message, retryable=False)
+            self._fault = Failed(Code.SERVER_ERROR, message, retryable=False)
         finally:
             self.release()
 
@@ -83,14 +103,14 @@ class Pipeline:
         Only a task that was cancelled, or not even begun, and a fault of ours come here with the generation running.
         """
         self._disarm()
-        self._settle(None)
+        self._end_calls()
         self._cut = self._moved = None
         self._slots.release(self._ticket, self._clock.now())
         generation, now = self.generation, self._clock.now()
         generation.closed(now)
         if not generation.log.ended:
             shutting_down = "The gateway is shutting down: start again elsewhere or later."
-            generation.failed(self._failure or Failed(Code.SHUTTING_DOWN, shutting_down), now)
+            generation.failed(self._fault or Failed(Code.SHUTTING_DOWN, shutting_down), now)
 
     def interrupt(self, by: InterruptedBy, reason: str | None, read_at: float) -> None:
         """Stop it, in whatever state; see `Generation.interrupt`."""
@@ -102,6 +122,36 @@ class Pipeline:
         if self.generation.feedback(feedback_id, request, read_at):
             self._cancel()
 
+    # What a call tells; see `calling.Listener`.
+
+    def opened(self, calling: Calling) -> None:
+        """Tell who accepted the call."""
+        self.generation.opened(calling.attempt)
+
+    def content(self, calling: Calling, content: Sequence[Content | Run], now: float) -> None:
+        """Take content: the first call with some has won, and only that one brings any."""
+        if self._winner is not calling:
+            self._win(calling)
+        self.generation.take(content, now)
+        if calling.attempt.text_bytes >= self._charge_at:
+            self._charge(calling.attempt)
+
+    def finished(self, calling: Calling, now: float) -> None:
+        """End the generation, but for a call that ended without a word while another one may still bring some."""
+        if self._winner is calling or all(other.over for other in self._callings):
+            self.generation.won(calling.attempt)
+            self.generation.finished(now)
+
+    def _win(self, calling: Calling) -> None:
+        self._winner = calling
+        self._disarm()
+        for other in self._callings:
+            if other is not calling:
+                other.lose()
+        self.generation.won(calling.attempt)
+
+    # From the queue to the first call.
+
     def _cut_short(self) -> None:
         """Draw the consequence, if a command has cut short what was waited for."""
         self._cut = None
@@ -109,16 +159,22 @@ class Pipeline:
         self.generation.closed(self._clock.now())
 
     async def _wait_for_slot(self) -> None:
-        ticket = self._ticket
+        ticket, limits = self._ticket, self._model.policy.limits
         self._moved = asyncio.Event()
         self._cut = self._moved.set
-        if self._policy.limits.queue:
-            self._timer = self._clock.call_later(self._policy.limits.queue, self._queue_timed_out)
+        if limits.queue:
+            self._timer = self._clock.call_later(limits.queue, self._queue_timed_out)
         # A command or the time limit may come in the same turn as the call that wakes us.
         while ticket.place is Place.WAITING and not self.generation.state.fenced:
             self.generation.queued(ticket.position, self._slots.eta_ms(ticket))
             await self._moved.wait()
             self._moved.clear()
+
+    def _queue_timed_out(self) -> None:
+        seconds = self._model.policy.limits.queue
+        failure = Failed(Code.QUEUE_TIMEOUT, f"No slot became free within {seconds:g} seconds.", retry_after_ms=1000)
+        self.generation.failed(failure, self._clock.now())
+        self._cancel()
 
     def _enter(self) -> None:
         if self._ticket.place is Place.EVICTED:
@@ -128,151 +184,174 @@ class Pipeline:
             return
         self.generation.admitted(self._clock.now())
 
+    # One round of calls: one, or two in a race.
+
     async def _attempt(self) -> None:
-        generation, provider, now = self.generation, self._provider, self._clock.now()
+        now = self._clock.now()
         if self._first_call is None:
             self._first_call = now
-        if self._tries_of != generation.revision:
-            self._tries, self._tries_of = 0, generation.revision
-        self._tries += 1
+        if self._route is None or self._turn != self.generation.turn:
+            self._route, self._turn = Route(self._model, now), self.generation.turn
+            self._target = self._route.first(now)
         try:
-            self._probe = provider.breaker.admit(now)
-        except Failed as failure:
-            if self._tries > 1:
-                provider.retry_budget.refund()
-            self._failure = failure
-            return
-        if not generation.attempts:
-            provider.retry_budget.deposit()
-        messages = generation.attempt().messages
-        self._watchdog = Watchdog(self._policy.limits, self._first_call, now)
-        self._admitted, self._settled, self._given_up = True, False, False
-        self._watch()
-        try:
-            await self._call(Call(generation.model, messages, generation.options))
-        except Failed as failure:
-            self._failure = failure
-
-    async def _call(self, call: Call) -> None:
-        generation, answer = self.generation, await self._open(call)
-        if answer is None:
-            return
-        try:
-            self._cut = answer.stop
-            generation.opened(self._provider.upstream.name, answer.model)
-            # It may be cut short in the turn in which the headers come: `open` is done then, its scope stops nothing.
-            if not self._decided():
-                await answer.stream(self._take)
-            if not self._decided():
-                self._settle(None, answered=True)
-                generation.finished(self._clock.now())
+            calling = self._call(self._target, self._route)
+            if calling is not None:
+                self._cut = self._cut_calls
+                after = None if self.generation.begun else self._model.hedge_after(self._target)
+                await (calling.run() if after is None else self._race(calling, self._route, after))
+            self._take_stock()
         finally:
-            await answer.close()
+            self._end_calls()
 
-    def _decided(self) -> bool:
-        """Tell whether a command or a limit has ended the attempt."""
-        return self.generation.state.fenced or self._failure is not None
+    async def _race(self, calling: Calling, route: Route, after: float) -> None:
+        """Make a call, and if no content comes for `after` seconds, another one beside it."""
+        async with asyncio.TaskGroup() as group:
+            self._timer = self._clock.call_later(after, partial(self._hedge, calling, route, group))
+            await calling.run()
+            self._disarm()
+            other = next((other for other in self._callings if not other.over), None)
+            if other is None:
+                # Who ends last stands last: that one's failure is told.
+                self._callings.sort(key=lambda one: one is calling)
+            elif calling.failure is not None:
+                self.generation.left_to(other.attempt, calling.failure, calling.attempt)
 
-    async def _open(self, call: Call) -> Answer | None:
-        """Wait for the headers; None when it was cut short."""
-        with anyio.CancelScope() as scope:
-            self._cut = scope.cancel
-            return await self._provider.upstream.open(call)
+    def _hedge(self, calling: Calling, route: Route, group: asyncio.TaskGroup) -> None:
+        self._timer = None
+        beside = None if calling.over else route.beside(calling.target, self._clock.now())
+        other = None if beside is None else self._call(beside, route)
+        if other is not None:
+            group.create_task(other.run())
+
+    def _call(self, target: Target, route: Route) -> Calling | None:
+        """Have a target let a call through; None when it does not, or when there is no budget for it."""
+        generation, now = self.generation, self._clock.now()
+        try:
+            probe = target.admit(now)
+        except Failed as failure:
+            route.refused(target)
+            self._failures.append((target, failure, None))
+            return None
+        route.called(target)
+        name, options = target.upstream_model(generation.model), self._options()
+        joint = self._joint(target, Call(name, (), options, continues=True)) if generation.begun else None
+        prefix = "" if joint is None else joint.prefix
+        attempt = generation.attempt(target.name, name, target.price_of(generation.model), prefix=prefix)
+        calling = Calling(
+            target,
+            attempt,
+            Call(name, attempt.messages, options, continues=joint is not None),
+            self._clock,
+            self,
+            first_call=now if self._first_call is None else self._first_call,
+            probe=probe,
+            joint=joint,
+        )
+        self._callings.append(calling)
+        try:
+            self._charge(attempt)
+        except Failed as failure:
+            calling.failure = failure
+            return None
+        return calling
+
+    def _joint(self, target: Target, call: Call) -> Joint | None:
+        """Go on with the text of an attempt that died, if the target can; else begin it anew."""
+        joint = Joint(self.generation.log.text())
+        if joint.prefix and target.upstream.continues(call):
+            return joint
+        self.generation.begin_anew()
         return None
 
-    async def _after_attempt(self) -> None:
-        """Settle what became of the attempt; if it failed before its first content, perhaps wait for another."""
-        generation, now = self.generation, self._clock.now()
-        failure, self._failure = self._failure, None
-        self._settle(failure)
-        if self._admitted:
-            # One that we gave up waiting for may have been taken.
-            attempt = generation.attempts[-1]
-            attempt.refused = failure is not None and not attempt.opened and not self._given_up
-        self._admitted = False
-        # A try whose text feedback has made obsolete may end as it likes.
-        if failure is None or generation.state.over or self._tries_of != generation.revision:
+    def _options(self) -> JsonObject:
+        """Give the options of a call; its bound is the lower one of the client's and ours, less what is there."""
+        options, most = self.generation.options, self._model.policy.max_output_tokens
+        asked = options.get("max_tokens")
+        bounds = [bound for bound in (asked, most) if isinstance(bound, int)]
+        if not bounds:
+            return options
+        there = estimate_output(len(self.generation.log.text().encode())) if self.generation.begun else 0
+        return {**options, "max_tokens": max(1, min(bounds) - there)}
+
+    def _charge(self, attempt: Attempt) -> None:
+        """Charge the budget with what the generation cost up to now.
+
+        Raises:
+            Failed: `budget_exceeded`.
+        """
+        if self._spending is None:
             return
-        delay = self._delay(failure)
-        if delay is None:
+        unix = self._clock.unix()
+        left, price = self._spending.settle(self.generation.cost(), unix), attempt.price
+        if left <= 0:
+            raise self._spending.budgets.exceeded(unix)
+        if price is not None and price.output:
+            affordable = left / price.output * MILLION * BYTES_PER_TOKEN
+            self._charge_at = attempt.text_bytes + max(BYTES_PER_TOKEN, min(CHARGE_BYTES, affordable))
+
+    def _take_stock(self) -> None:
+        """Look what became of the calls of a round."""
+        self._failures += [
+            (calling.target, calling.failure, calling.attempt)
+            for calling in self._callings
+            if calling.failure is not None
+        ]
+        silent = next((calling for calling in self._callings if calling.whole), None)
+        if silent is not None and not self.generation.state.fenced:
+            # It ended without a word while another one was still running, which then brought nothing either.
+            self._failures.clear()
+            self.generation.won(silent.attempt)
+            self.generation.finished(self._clock.now())
+
+    def _end_calls(self) -> None:
+        for calling in self._callings:
+            calling.release()
+            # What went wrong holds the frames that it went through, and they hold the call: a circle.
+            calling.failure = None
+        self._callings.clear()
+        self._winner, self._charge_at = None, inf
+
+    # Between two rounds.
+
+    async def _after_attempt(self) -> None:
+        """See what is to follow failures: another round, perhaps after a wait, or the end."""
+        generation, route, now = self.generation, self._route, self._clock.now()
+        failures, self._failures = self._failures, []
+        # A round whose text feedback has made obsolete may end as it likes.
+        if not failures or route is None or generation.state.over or self._turn != generation.turn:
+            return
+        elapsed = 0.0 if self._first_call is None else now - self._first_call
+        for target, failure, _ in failures:
+            route.failed(target, failure, now, elapsed)
+        target, failure, attempt = failures[-1]
+        following = self._following(route, failure, now, elapsed)
+        if following is None:
             generation.failed(failure, now)
             return
-        generation.retrying(failure, round(delay * 1000), self._provider.upstream.name)
-        woken = asyncio.Event()
-        self._cut = woken.set
-        self._timer = self._clock.call_later(delay, woken.set)
-        await woken.wait()
+        self._target, delay = following
+        generation.retrying(failure, round(delay * 1000), target.name, attempt)
+        if delay > 0:
+            woken = asyncio.Event()
+            self._cut = woken.set
+            self._timer = self._clock.call_later(delay, woken.set)
+            await woken.wait()
 
-    def _delay(self, failure: Failed) -> float | None:
-        """Decide whether to call again, and after how many seconds; never once content has come."""
-        if self.generation.state is State.STREAMING or self._first_call is None:
+    def _following(self, route: Route, failure: Failed, now: float, elapsed: float) -> tuple[Target, float] | None:
+        """Decide whom to call next, and after how many seconds; once content has come, only for failover."""
+        policy = self._model.policy
+        if self.generation.state is State.STREAMING and not (
+            policy.failover and failure.code in DIED and not self.generation.calls_tools
+        ):
             return None
-        elapsed, total = self._clock.now() - self._first_call, self._policy.limits.total
-        delay = self._policy.backoff.delay(failure, self._tries, elapsed, self._policy.chance)
-        if delay is None or (total and elapsed + delay >= total):
-            return None
-        return delay if self._provider.retry_budget.withdraw() else None
+        return route.next(now, elapsed)
 
-    def _take(self, parts: Sequence[Part]) -> None:
-        """Take what one read brought. This is the path of each chunk: it wakes no task and sets no timer."""
-        attempt, watchdog, now = self.generation.attempts[-1], self._watchdog, self._clock.now()
-        if watchdog is None:
-            return
-        content: list[Content | Run] = []
-        for part in parts:
-            if isinstance(part, Usage):
-                attempt.figures(part, final=watchdog.end_marked)
-            elif isinstance(part, Finish):
-                attempt.finish_reason = part.reason
-                watchdog.finish(now)
-            else:
-                content.append(part)
-        changed = watchdog.end_marked
-        if content:
-            if watchdog.content(content, now):
-                changed = True
-                self._settle(None, answered=True)
-            self.generation.take(content, now)
-        # Other limits hold from here on; else the running timer finds out by itself that content came.
-        if changed:
-            self._watch()
-
-    def _watch(self) -> None:
-        """Look whether something has run out, and again when it would."""
-        self._disarm()
-        watchdog, now = self._watchdog, self._clock.now()
-        if watchdog is None or self.generation.state.fenced:
-            return
-        failure = watchdog.verdict(now)
-        if failure is not None:
-            self._fail(failure)
-        elif watchdog.complete(now):
-            # The answer is whole; only its figures are missing.
-            self.generation.finished(now)
-            self._cancel()
-        elif (due := watchdog.due()) is not None:
-            self._timer = self._clock.call_later(max(0.0, due - now), self._watch)
-
-    def _settle(self, failure: Failed | None, *, answered: bool = False) -> None:
-        """Tell the breaker how the call went: at its first content, and again should it fail after that."""
-        if self._admitted and (failure is not None or not self._settled):
-            probe = self._probe and not self._settled
-            self._provider.breaker.settle(failure, self._clock.now(), answered=answered, probe=probe)
-            self._settled = True
-
-    def _queue_timed_out(self) -> None:
-        seconds = self._policy.limits.queue
-        failure = Failed(Code.QUEUE_TIMEOUT, f"No slot became free within {seconds:g} seconds.", retry_after_ms=1000)
-        self.generation.failed(failure, self._clock.now())
-        self._cancel()
+    def _cut_calls(self) -> None:
+        for calling in self._callings:
+            calling.cut()
 
     def _wake(self) -> None:
         if self._moved is not None:
             self._moved.set()
-
-    def _fail(self, failure: Failed) -> None:
-        self._failure, self._given_up = failure, True
-        self._cancel()
 
     def _cancel(self) -> None:
         if self._cut is not None:

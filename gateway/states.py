@@ -70,6 +70,7 @@ TRANSITIONS: Mapping[State, Mapping[Cause, State]] = {
     State.STREAMING: {
         Cause.CONTENT: State.STREAMING,
         Cause.FINISHED: State.COMPLETE,
+        Cause.RETRIED: State.CONNECTING,  # failover: another upstream goes on
         Cause.REVISED: State.REVISING,
         Cause.INTERRUPTED: State.STOPPING,
         Cause.FAILED: State.ERROR,

@@ -24,6 +24,9 @@ class ManualClock:
     def now(self) -> float:
         return self._now
 
+    def unix(self) -> float:
+        return self._now
+
     def call_later(self, delay: float, callback: Callable[[], None]) -> "ManualTimer":
         timer = ManualTimer(callback)
         heapq.heappush(self._timers, (self._now + delay, next(self._order), timer))
@@ -98,8 +101,9 @@ class ScriptedUpstream:
 
     name = "scripted"
 
-    def __init__(self, *, prompt: bool = True) -> None:
+    def __init__(self, *, prompt: bool = True, native: bool = False) -> None:
         self.calls: list[ScriptedCall] = []
+        self.native = native
         self._prompt = prompt
 
     @property
@@ -125,6 +129,9 @@ class ScriptedUpstream:
             scripted._opening = asyncio.get_running_loop().create_future()
             scripted._opening.cancel()
         return _ScriptedAnswer(call.model, scripted)
+
+    def continues(self, _call: Call) -> bool:
+        return self.native
 
     async def close(self) -> None:
         pass

@@ -91,7 +91,7 @@ def snapshot(generation: Generation, now: float) -> dict[str, object]:
         "position": position(generation.id, generation.log.last),
         "text": generation.log.text(),
         "usage": generation.usage(),
-        "cost_usd": None,
+        "cost_usd": generation.cost(),
         "metrics": generation.metrics(now),
         "feedback": generation.notes,
         "metadata": generation.metadata,

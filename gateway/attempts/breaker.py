@@ -48,6 +48,13 @@ class Breaker:
             return Circuit.CLOSED
         return Circuit.OPEN if now < self._reopens_at else Circuit.HALF_OPEN
 
+    def ready_at(self, now: float) -> float:
+        """Give the time from which a call would be let through, as far as can be told."""
+        circuit = self.circuit(now)
+        if circuit is Circuit.CLOSED or (circuit is Circuit.HALF_OPEN and not self._probing):
+            return now
+        return max(self._reopens_at, now + self.rest / 5)
+
     def admit(self, now: float) -> bool:
         """Let a call through, which the caller must `settle`; tell whether it is a probe.
 
@@ -58,8 +65,8 @@ class Breaker:
         if circuit is Circuit.CLOSED:
             return False
         if circuit is Circuit.OPEN or self._probing:
-            wait = max(self._reopens_at - now, self.rest / 5)
             message = "The provider keeps failing and is left alone for a while."
+            wait = self.ready_at(now) - now
             raise Failed(Code.SERVER_ERROR, message, retry_after_ms=round(wait * 1000))
         self._probing = True
         return True

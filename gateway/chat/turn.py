@@ -76,13 +76,18 @@ class Turn:
                 self._pieces = [text]
             case Feedback(feedback_id=feedback_id, text=said):
                 self._feedback[feedback_id] = said or ""
-            case Revision(feedback_id=feedback_id):
-                self.exchanges.append((self.text, self._feedback.get(feedback_id, "")))
-                self._pieces = []
+            case Revision():
+                self._begins_anew(event)
             case Complete() | Interrupted() | Error():
                 self.terminal, self.ended_at = event, now
             case _:
                 pass
+
+    def _begins_anew(self, revision: Revision) -> None:
+        # What an upstream said that died is void, and nothing to be remembered.
+        if revision.feedback_id is not None:
+            self.exchanges.append((self.text, self._feedback.get(revision.feedback_id, "")))
+        self._pieces = []
 
     def failed(self, message: str, now: float) -> None:
         """End without a terminal event: the gateway refused, or stayed out of reach."""

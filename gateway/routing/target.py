@@ -48,6 +48,12 @@ class Target:
         """Give what tokens cost here; None if nobody told."""
         return self.price or known_price(self.preset, self.upstream_model(asked))
 
+    def ready_at(self, now: float) -> float:
+        """Give the time from which it would take a call, as far as can be told."""
+        if self.max_concurrent and self.running >= self.max_concurrent:
+            return now + BUSY_MS / 1000
+        return self.breaker.ready_at(now)
+
     def admit(self, now: float) -> bool:
         """Let a call through, which the caller must `release` once; tell whether it is a probe of the breaker's.
 

@@ -12,7 +12,7 @@ import orjson
 from pydantic import JsonValue
 
 from gateway.commands import JsonObject, Message
-from gateway.errors import Code, Failed
+from gateway.errors import NotSpelled
 from gateway.upstreams.base import Call
 
 MAX_TOKENS = 4096
@@ -53,7 +53,7 @@ def spell(call: Call) -> JsonObject:
     """Spell a call.
 
     Raises:
-        Failed: `invalid_request`, naming what the API has no word for.
+        NotSpelled: naming what the API has no word for.
     """
     options = {name: value for name, value in call.options.items() if value != _NEUTRAL.get(name, ...)}
     for name in options:
@@ -66,9 +66,9 @@ def spell(call: Call) -> JsonObject:
     return body
 
 
-def _refused(message: str) -> Failed:
+def _refused(message: str) -> NotSpelled:
     """Make the failure of a call that can't be spelled."""
-    return Failed(Code.INVALID_REQUEST, f"{message}.", retryable=False)
+    return NotSpelled(f"{message}.")
 
 
 def _conversation(messages: Sequence[Message]) -> JsonObject:

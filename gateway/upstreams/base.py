@@ -10,11 +10,15 @@ from gateway.events import Content, Run, Usage
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One call: the model by its upstream name, the messages, the options in the OpenAI spelling."""
+    """One call: the model by its upstream name, the messages, the options in the OpenAI spelling.
+
+    `continues`: the last message is the assistant's, to be gone on with.
+    """
 
     model: str
     messages: Sequence[Message]
     options: JsonObject
+    continues: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,10 @@ class Upstream(Protocol):
         Raises:
             Failed: when it can't be reached or refuses.
         """
+        ...
+
+    def continues(self, call: Call) -> bool:
+        """Tell whether it goes on with an assistant's message that is the last one; of a call, without its messages."""
         ...
 
     async def close(self) -> None:

@@ -9,7 +9,7 @@ import orjson
 from pydantic import JsonValue
 
 from gateway.commands import JsonObject
-from gateway.errors import Code, Failed
+from gateway.errors import NotSpelled
 from gateway.upstreams.base import Call
 from gateway.upstreams.json_values import list_of, object_of
 
@@ -53,7 +53,7 @@ def spell(call: Call) -> JsonObject:
     """Spell a call as the body of `streamGenerateContent`.
 
     Raises:
-        Failed: `invalid_request`, naming the field that Gemini has no word for.
+        NotSpelled: naming the field that Gemini has no word for.
     """
     options: JsonObject = {name: value for name, value in call.options.items() if value is not None}
     _only(options, _OPTIONS, "options")
@@ -276,5 +276,5 @@ def _only(value: JsonObject, known: set[str], where: str) -> None:
             raise _refused(f"{where}.{name}", "the provider has no word for it: leave it out")
 
 
-def _refused(where: str, why: str) -> Failed:
-    return Failed(Code.INVALID_REQUEST, f"{where}: {why}.", retryable=False)
+def _refused(where: str, why: str) -> NotSpelled:
+    return NotSpelled(f"{where}: {why}.")

@@ -51,6 +51,10 @@ class HttpUpstream:
         forget_heads(response)
         return StreamedAnswer(call.model, line, response.content, self._wire.reader(self._api_key))
 
+    def continues(self, call: Call) -> bool:
+        """Tell whether it goes on with an assistant's message; see `Upstream.continues`."""
+        return False
+
     async def close(self) -> None:
         """Close all connections."""
         for session in self._sessions.values():

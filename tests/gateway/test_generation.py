@@ -22,7 +22,7 @@ def streaming(output_limit: int = 1000) -> Generation:
     generation = make(output_limit)
     generation.admitted(101.0)
     generation.attempt()
-    generation.opened("provider", "model-1")
+    generation.opened(generation.attempts[-1])
     generation.take([Chunk("Xin "), Chunk("chào")], 102.0)
     return generation
 
@@ -101,7 +101,7 @@ def test_feedback_begins_a_revision_with_what_was_said() -> None:
         Message(role="assistant", content="Xin chào"),
         Message(role="user", content="shorter"),
     )
-    generation.opened("provider", "model-1")
+    generation.opened(generation.attempts[-1])
     generation.take([Chunk("Chào")], 104.0)
     generation.finished(105.0)
     assert generation.log.text() == "Chào"
@@ -271,7 +271,7 @@ class Walk(RuleBasedStateMachine):
     @precondition(lambda self: not self.generation.state.over)
     @rule()
     def opened(self) -> None:
-        self.generation.opened("p", "m")
+        self.generation.opened(self.generation.attempts[-1])
 
     @precondition(lambda self: self.generation.attempts and self.generation.attempts[-1].opened)
     @rule(texts=st.lists(st.text(max_size=20), min_size=1, max_size=3), thinks=st.booleans())

@@ -776,19 +776,24 @@ async def test_a_tool_call_without_text_is_content_too() -> None:
 
 
 async def test_what_the_breaker_refuses_is_no_attempt_and_costs_no_retry() -> None:
-    async with bench(prompt=False, breaker=1, attempts=2) as it:
-        it.start()
+    async with bench(prompt=False, breaker=2, attempts=2) as it:
+        generation = it.start()
         await settle()
         it.upstream.last.refuse(refusal())
+        await settle()
+        other = it.start()
+        await settle()
+        it.upstream.last.refuse(refusal())
+        await settle()
+        interrupt(it, other)
         await settle()
         left = it.hub.models.resolve("m").targets[0].retry_budget._balance()
         it.clock.advance(1)
         await settle()
-        (held,) = it.hub._held.values()
-        failed = end(held.generation)
+        failed = end(generation)
         assert isinstance(failed, Error)
         assert failed.metrics is not None
-        assert (failed.metrics.attempts, len(it.upstream.calls)) == (1, 1)
+        assert (failed.metrics.attempts, len(it.upstream.calls)) == (1, 2)
         assert it.hub.models.resolve("m").targets[0].retry_budget._balance() == left + 1
 
 

@@ -1,0 +1,82 @@
+"""Budgets: how many US dollars each principal may spend in a day (UTC). Pure.
+
+A prompt is charged when it is sent and an answer while it streams, by estimates that the provider's figures replace at
+the end: several streams of one principal share what is left, and none of them runs on when it is gone.
+"""
+
+from dataclasses import dataclass, field
+from math import inf
+
+from gateway.errors import Code, Failed, Refused
+
+DAY = 86_400
+EPSILON = 1e-12
+"""What adding fractions of a dollar may have left of nothing."""
+
+
+@dataclass(slots=True)
+class Budgets:
+    """What each principal spent on the present day; `per_day` US dollars are the limit, 0 means none.
+
+    `unix` is the time in seconds since 1970.
+    """
+
+    per_day: float = 0.0
+    _day: int = field(init=False, default=-1)
+    _spent: dict[str, float] = field(init=False, default_factory=dict)
+
+    def left(self, principal: str, unix: float) -> float:
+        """Tell how many US dollars are left, below zero when more was spent; infinity without a limit."""
+        return self.per_day - self.spent(principal, unix) if self.per_day else inf
+
+    def spent(self, principal: str, unix: float) -> float:
+        """Tell how many US dollars were spent on this day."""
+        self._turn(unix)
+        return self._spent.get(principal, 0.0)
+
+    def check(self, principal: str, unix: float) -> None:
+        """Look whether anything is left.
+
+        Raises:
+            Refused: `budget_exceeded`, with the time until the day ends.
+        """
+        if self.left(principal, unix) <= EPSILON:
+            raise Refused(Code.BUDGET_EXCEEDED, self._message(), retry_after_ms=self._until_tomorrow(unix))
+
+    def exceeded(self, unix: float) -> Failed:
+        """Make the failure of a generation that the budget ends."""
+        return Failed(Code.BUDGET_EXCEEDED, self._message(), retry_after_ms=self._until_tomorrow(unix))
+
+    def spend(self, principal: str, dollars: float, unix: float) -> None:
+        """Count what was spent, or, below zero, what was counted and not spent."""
+        if self.per_day and dollars:
+            self._turn(unix)
+            self._spent[principal] = self._spent.get(principal, 0.0) + dollars
+
+    def _turn(self, unix: float) -> None:
+        day = int(unix // DAY)
+        if day != self._day:
+            self._day = day
+            self._spent.clear()
+
+    def _until_tomorrow(self, unix: float) -> int:
+        return round((DAY - unix % DAY) * 1000)
+
+    def _message(self) -> str:
+        return f"The budget of {self.per_day:g} US dollars a day is spent; it is renewed at midnight UTC."
+
+
+@dataclass(slots=True)
+class Spending:
+    """What one generation has been charged of its principal's budget."""
+
+    budgets: Budgets
+    principal: str
+    charged: float = 0.0
+
+    def settle(self, cost: float | None, unix: float) -> float:
+        """Charge what it cost up to now, and give what is left; a cost that is not known is not charged."""
+        if cost is not None:
+            self.budgets.spend(self.principal, cost - self.charged, unix)
+            self.charged = cost
+        return self.budgets.left(self.principal, unix)

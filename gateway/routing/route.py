@@ -1,0 +1,89 @@
+"""The way of one answer through its model's targets: whom to ask first, whom next, and when. Pure."""
+
+from dataclasses import dataclass, field
+from math import inf
+
+from gateway.errors import Code, Failed, NotSpelled
+from gateway.routing.model import Model
+from gateway.routing.target import Target
+
+OF_THE_REQUEST = frozenset({Code.INVALID_REQUEST, Code.CONTENT_FILTER, Code.OUTPUT_LIMIT, Code.BUDGET_EXCEEDED})
+"""What is the request's own fault, or the principal's: another upstream would say the same."""
+
+
+@dataclass(slots=True)
+class Route:
+    """Where an answer has been and where it goes next. Times in seconds of one clock."""
+
+    model: Model
+    began: float
+    calls: int = field(init=False, default=0)
+    """Those that a breaker refused included."""
+    _asked: set[Target] = field(init=False, default_factory=set)
+    _order: list[Target] = field(init=False)
+    _failures: dict[Target, int] = field(init=False, default_factory=dict)
+    _not_before: dict[Target, float] = field(init=False, default_factory=dict)
+    _over: bool = field(init=False, default=False)
+
+    def __post_init__(self) -> None:
+        self._order = self.model.order(self.began)
+
+    def first(self, now: float) -> Target:
+        """Give whom to ask first: the first that would take a call, else the first."""
+        return min(self._order, key=lambda target: target.ready_at(now) > now)
+
+    def beside(self, racing: Target, now: float) -> Target | None:
+        """Give whom to race against `racing`; None if nobody else would take a call now."""
+        if self.calls >= self._most:
+            return None
+        others = (target for target in self._order if target is not racing and self._ready_at(target, now) <= now)
+        return next(others, None)
+
+    def called(self, target: Target) -> None:
+        """Count a call; the first of this answer to a target earns it a part of a retry."""
+        self.calls += 1
+        if target not in self._asked:
+            self._asked.add(target)
+            target.retry_budget.deposit()
+
+    def refused(self, target: Target) -> None:
+        """Count a call that the target's breaker refused; what a retry had paid for it is given back."""
+        self.calls += 1
+        if target in self._failures:
+            target.retry_budget.refund()
+
+    def failed(self, target: Target, failure: Failed, now: float, elapsed: float) -> None:
+        """Tell that a call to a target failed, `elapsed` seconds after the first call of all."""
+        policy = self.model.policy
+        self._failures[target] = failures = self._failures.get(target, 0) + 1
+        delay = policy.backoff.delay(failure, failures, elapsed, policy.chance)
+        self._not_before[target] = inf if delay is None else now + delay
+        if failure.code is Code.RATE_LIMIT and failure.retry_after_ms is not None:
+            target.resting_until = max(target.resting_until, now + failure.retry_after_ms / 1000)
+        if failure.code in OF_THE_REQUEST and not isinstance(failure, NotSpelled):
+            self._over = True
+
+    def next(self, now: float, elapsed: float) -> tuple[Target, float] | None:
+        """Give whom to ask next, and in how many seconds; None if nobody, or not in time.
+
+        A target that was asked before pays for it out of its retry budget.
+        """
+        policy = self.model.policy
+        if self._over or self.calls >= self._most:
+            return None
+        for target in sorted(self._order, key=lambda target: self._ready_at(target, now)):
+            wait = self._ready_at(target, now) - now
+            if (wait and elapsed + wait > policy.backoff.within) or elapsed + wait >= (policy.limits.total or inf):
+                return None
+            if target not in self._failures or target.retry_budget.withdraw():
+                return target, wait
+            self._not_before[target] = inf
+        return None
+
+    @property
+    def _most(self) -> int:
+        """Count the calls that an answer may have: at least one to each target."""
+        return max(self.model.policy.backoff.attempts, len(self._order))
+
+    def _ready_at(self, target: Target, now: float) -> float:
+        return max(now, self._not_before.get(target, now), target.ready_at(now))
