@@ -35,8 +35,8 @@ logger = logging.getLogger(__name__)
 DIED = PROVIDER_FAULTS | {Code.TOO_SLOW, Code.RATE_LIMIT}
 """Failures in mid-answer after which another upstream may go on, where that is wanted."""
 
-CHARGE_BYTES = 1024
-"""After how much text the budget is looked at again: some 250 tokens, or fewer when less than that is left."""
+CHARGE_BYTES = 256
+"""After how much text the budget is looked at again: some 64 tokens, or fewer when less than that is left."""
 
 
 class Pipeline:
