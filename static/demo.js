@@ -113,6 +113,9 @@ class Pane {
 
   #handlers = {
     accepted: ({ generation_id: id }) => this.#say("generation", id),
+    start: ({ provider, upstream_model: model, attempt }, now) => {
+      if (attempt > 1) this.#notice(`${provider} answers (${model}, attempt ${attempt}).`, now);
+    },
     retry: (event, now) => {
       this.#seen.upstreamRetry = event;
       this.#notice(`Attempt ${event.attempt}: ${failure(event.code)}`, now);
@@ -134,14 +137,16 @@ class Pane {
       this.#showToolCall(event);
     },
     feedback: ({ feedback_id: id, text }) => this.#seen.feedback.set(id, text),
-    revision: ({ revision, feedback_id: id, cancel_ms: cancelMs }, now) => {
+    revision: ({ revision, feedback_id: id, cancel_ms: cancelMs, reason }, now) => {
       for (const role of ["text", "reasoning-text", "tools"]) this.#say(role, "");
       for (const role of ["reasoning", "tools"]) this.#part(role).hidden = true;
       this.#seen.tools.clear();
       const said = this.#seen.feedback.get(id);
       this.#part("revision").hidden = false;
-      this.#say("revision", `Revision ${revision}${said ? `, because you said: “${said}”` : ""}`);
-      this.#notice(`Revision ${revision} begins; the attempt before was closed in ${millis(cancelMs)}.`, now);
+      const why = reason === "failover" ? ", because the model that wrote the text before broke off" : said ? `, because you said: “${said}”` : "";
+      this.#say("revision", `Revision ${revision}${why}`);
+      this.#notice(reason === "failover" ? `Revision ${revision} begins, with another model.`
+        : `Revision ${revision} begins; the attempt before was closed in ${millis(cancelMs)}.`, now);
       Object.assign(this.#seen, { lastChunk: null, chars: 0 });
       this.#chart.restarted(now);
     },

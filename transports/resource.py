@@ -6,8 +6,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from gateway.attempts.attempt import Attempt
 from gateway.commands import FeedbackRequest, InterruptRequest, StartRequest, parse
-from gateway.generation import Generation
+from gateway.events import Terminal
+from gateway.generation import COST_DIGITS, Generation
 from gateway.log import position
 from transports.base import Services
 from transports.http import idempotency_key, ids, json_response, principal, read_json, request_id, start_headers
@@ -95,4 +97,25 @@ def snapshot(generation: Generation, now: float) -> dict[str, object]:
         "metrics": generation.metrics(now),
         "feedback": generation.notes,
         "metadata": generation.metadata,
+        "attempts": [_attempt(attempt) for attempt in generation.attempts],
+        "end": None if generation.end is None else _end(generation.end),
     }
+
+
+def _attempt(attempt: Attempt) -> dict[str, object]:
+    cost = attempt.cost()
+    return {
+        "attempt": attempt.number,
+        "revision": attempt.revision,
+        "provider": attempt.provider,
+        "upstream_model": attempt.upstream_model,
+        "ended": attempt.ended,
+        "usage": attempt.used(),
+        "cost_usd": None if cost is None else round(cost, COST_DIGITS),
+    }
+
+
+def _end(end: Terminal) -> dict[str, object]:
+    """Tell how it ended; its figures stand in the snapshot itself."""
+    names = ("finish_reason", "by", "reason", "code", "message")
+    return {"type": end.type, **{name: getattr(end, name, None) for name in names}}

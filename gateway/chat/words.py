@@ -45,6 +45,8 @@ def status_line(transport: TransportName, model: str | None, turn: Turn | None, 
         parts.append("resumed" if turn.resumed == 1 else f"resumed {turn.resumed} times")
     if turn.terminal is not None:
         parts += _tokens(turn.terminal.usage)
+        if turn.terminal.cost_usd is not None:
+            parts.append(f"${turn.terminal.cost_usd:.4f}")
     return SEPARATOR.join(parts)
 
 

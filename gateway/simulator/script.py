@@ -4,7 +4,7 @@ import re
 import unicodedata
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from random import Random
 from typing import Final, Literal
@@ -68,7 +68,11 @@ class Delta:
 
 
 def compose(request: Request, settings: Settings) -> Script:
-    """Compose the answer to a request; the same request and settings always give the same one."""
+    """Compose the answer to a request; the same request and settings always give the same one.
+
+    Where the assistant's own words come last, it goes on from them.
+    """
+    sent, (request, begun) = request, _begun(request)
     seed = _seed(request, settings)
     # The seed makes the same answer again, which is the point of it; nothing here is secret.
     random = Random(seed)  # noqa: S311
@@ -78,9 +82,10 @@ def compose(request: Request, settings: Settings) -> Script:
     length = settings.length if settings.length is not None else 0 if calls else DEFAULT_LENGTH
     if shorter:
         length //= 3
-    reasoning = _reasoning(corpus, settings.reasoning, random)
+    reasoning = "" if begun else _reasoning(corpus, settings.reasoning, random)
     text = _text(_opening(request.turns, corpus, shorter=shorter), corpus, length, random)
     text, stop = _stopped(text, request.stops)
+    text = text.removeprefix(begun)
     whole = len(reasoning) + len(text)
     if request.max_tokens is not None:
         budget = request.max_tokens * CHARACTERS_PER_TOKEN
@@ -93,7 +98,7 @@ def compose(request: Request, settings: Settings) -> Script:
         text=text,
         calls=calls,
         finish_reason="length" if cut_off else "tool_calls" if calls else "stop",
-        usage=_usage(request, reasoning, text, calls, settings.cached),
+        usage=_usage(sent, reasoning, text, calls, settings.cached),
         seed=seed,
         stop=None if cut_off else stop,
     )
@@ -109,6 +114,14 @@ def deltas(script: Script, chunk: int | None = None) -> Iterator[Delta]:
         yield Delta("tool", "", place, call)
         for piece in pieces(call.arguments, chunk):
             yield Delta("tool", piece, place)
+
+
+def _begun(request: Request) -> tuple[Request, str]:
+    """Take from a request what the assistant has already said of its answer."""
+    *before, last = request.turns
+    if not before or last.role != "assistant":
+        return request, ""
+    return replace(request, turns=tuple(before)), last.text
 
 
 def _seed(request: Request, settings: Settings) -> int:

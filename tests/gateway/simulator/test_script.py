@@ -65,6 +65,15 @@ def test_other_seed_or_other_messages_give_another_answer() -> None:
     assert len(seeds) == 3
 
 
+@given(settings, st.integers(0, 9000))
+def test_it_goes_on_from_what_it_said_before(wanted: Settings, broke_off: int) -> None:
+    whole = compose(ask(), wanted).text
+    begun = whole[:broke_off].rstrip()
+    script = compose(ask(QUESTION, Turn("assistant", begun)), wanted)
+    assert begun + script.text == whole
+    assert script.usage.prompt > compose(ask(), wanted).usage.prompt or not begun
+
+
 def test_default_length_is_600() -> None:
     assert len(compose(ask(), Settings()).text) == 600
 
