@@ -99,11 +99,11 @@ $(VENV)/test: $(VENV)/made pyproject.toml
 	@touch $@ $(VENV)/run
 
 $(VENV)/lint: $(VENV)/made pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,bench,lint]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,lint]'
 	@touch $@ $(VENV)/run
 
 $(VENV)/bench: $(VENV)/made pyproject.toml
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@ $(VENV)/run
 
 .PHONY: programs

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from gateway.bench.charts import Bar, bars
+from gateway.bench.report.document import STYLE
 from tests.bench.figures import Figures
-from tests.bench.report.charts import Bar, Curve, bars, curves
+from tests.bench.report.curves import Curve, curves
 from tests.bench.report.page import page
 from tests.bench.report.table import lines, noise
 from tests.bench.results import Results, Row
@@ -86,4 +88,6 @@ def test_turns_put_the_targets_of_a_run_side_by_side() -> None:
 
 
 def test_the_style_is_in_the_page() -> None:
-    assert Path(__file__).with_name("report").joinpath("page.css").read_text("utf-8") in page(results())
+    text = page(results())
+    assert STYLE.read_text("utf-8") in text
+    assert Path(__file__).with_name("report").joinpath("colours.css").read_text("utf-8") in text

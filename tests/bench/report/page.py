@@ -4,13 +4,15 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
-from tests.bench.report.charts import Bar, Curve, bars, curves
+from gateway.bench.charts import Bar, bars
+from gateway.bench.report.document import document
+from tests.bench.report.curves import Curve, curves
 from tests.bench.report.table import NOTHING, PAIRS, cell, lines, noise, shown
 from tests.bench.results import Results
 from tests.bench.scenarios import CLOSE, CPU_PER_REQUEST, CPU_PER_TOKEN, MEMORY_PER_STREAM, SCENARIOS, Metric, Scenario
 from tests.bench.targets import TARGETS
 
-STYLE = Path(__file__).with_name("page.css")
+COLOURS = Path(__file__).with_name("colours.css")
 
 TILES = (
     ("firehose", CPU_PER_TOKEN, "CPU per token, firehose"),
@@ -24,11 +26,7 @@ TILES = (
 def page(results: Results) -> str:
     """Write the page."""
     sections = (_head(results), _tiles(results), _cards(results), _table(results), _about(results))
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>Dualstream: benchmark</title>\n'
-        f"<style>\n{STYLE.read_text('utf-8')}</style>\n</head>\n<body>\n{''.join(sections)}</body>\n</html>\n"
-    )
+    return document("Dualstream: benchmark", "".join(sections), COLOURS.read_text("utf-8"))
 
 
 def _head(results: Results) -> str:

@@ -1,0 +1,101 @@
+"""Progress and tables in the terminal."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from gateway.bench.plan import Plan, Subject
+from gateway.bench.report.table import ESTIMATED, Column, performance, problems, roi, roi_title
+from gateway.bench.results import Line, Results
+from gateway.bench.sample import Sample
+from gateway.chat.safe import safe_line
+
+TOLD = 10
+"""How many lines tell of the progress where there is no terminal."""
+WIDE = 160
+"""Columns where there is no terminal: room for every figure on its line."""
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Make the console for what is printed."""
+    made = Console(stderr=stderr, highlight=False)
+    return made if made.is_terminal else Console(stderr=stderr, highlight=False, width=WIDE)
+
+
+@contextmanager
+def progress(screen: Console, plan: Plan) -> Iterator[Callable[[Subject, Sample], None]]:
+    """Show a bar of a plan's requests; what is entered is told of each. Without a terminal: lines now and then."""
+    count = _Count(plan.total)
+    if not screen.is_terminal:
+        yield lambda subject, sample: count.add(sample, lambda: screen.print(count.line(subject), soft_wrap=True))
+        return
+    columns = (
+        SpinnerColumn(),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(elapsed_when_finished=True),
+        TextColumn("{task.description}", markup=False),
+    )
+    with Progress(*columns, console=screen, transient=True) as bar:
+        task = bar.add_task("", total=plan.total)
+
+        def add(subject: Subject, sample: Sample) -> None:
+            count.add(sample, lambda: None)
+            bar.update(task, advance=1, description=count.beside(subject))
+
+        yield add
+
+
+class _Count:
+    """Counts the requests that ended, and tells when it is time for a line."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._done = self._failed = self._told = 0
+
+    def add(self, sample: Sample, tell: Callable[[], None]) -> None:
+        self._done += 1
+        self._failed += sample.failure is not None
+        if self._done * TOLD // self._total > self._told:
+            self._told = self._done * TOLD // self._total
+            tell()
+
+    def line(self, subject: Subject) -> Text:
+        return Text(f"[{self._done:>{len(str(self._total))}}/{self._total}] {self.beside(subject)}")
+
+    def beside(self, subject: Subject) -> str:
+        failed = f", {self._failed} failed" if self._failed else ""
+        return f"{safe_line(subject.label)}{failed}"
+
+
+def show(screen: Console, results: Results) -> None:
+    """Print the tables, and what is to be known about them."""
+    screen.print(_table(performance(), results.lines))
+    if any(line.figures.tokens and not line.figures.tokens.exact for line in results.lines):
+        screen.print(f"{ESTIMATED} estimated: the provider did not count its tokens", style="dim")
+    screen.print()
+    screen.print(Text(roi_title(results), style="bold"))
+    screen.print(_table(roi(results), results.lines))
+    if results.interrupted:
+        screen.print("\nInterrupted: these are the figures of the requests that had ended.", style="yellow")
+    for problem in problems(results):
+        screen.print(Text(safe_line(problem), style="red"))
+
+
+def _table(columns: Sequence[Column], lines: Sequence[Line]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(
+            column.title,
+            justify="left" if column.left else "right",
+            no_wrap=not column.left,
+            overflow="fold",
+            vertical="bottom" if column.left else "top",
+        )
+    for line in lines:
+        table.add_row(*(Text(safe_line(column.cell(line))) for column in columns))
+    return table
