@@ -233,14 +233,14 @@ class Pipeline:
             self._failures.append((target, failure, None))
             return None
         route.called(target)
-        name, options = target.upstream_model(generation.model), self._options()
-        joint = self._joint(target, Call(name, (), options, continues=True)) if generation.begun else None
+        name = target.upstream_model(generation.model)
+        joint = self._joint(target, Call(name, (), generation.options, continues=True)) if generation.begun else None
         prefix = "" if joint is None else joint.prefix
         attempt = generation.attempt(target.name, name, target.price_of(generation.model), prefix=prefix)
         calling = Calling(
             target,
             attempt,
-            Call(name, attempt.messages, options, continues=joint is not None),
+            Call(name, attempt.messages, self._options(prefix), continues=joint is not None),
             self._clock,
             self,
             first_call=now if self._first_call is None else self._first_call,
@@ -252,6 +252,7 @@ class Pipeline:
             self._charge(attempt)
         except Failed as failure:
             calling.failure = failure
+            calling.release()
             return None
         return calling
 
@@ -263,15 +264,14 @@ class Pipeline:
         self.generation.begin_anew()
         return None
 
-    def _options(self) -> JsonObject:
+    def _options(self, prefix: str) -> JsonObject:
         """Give the options of a call; its bound is the lower one of the client's and ours, less what is there."""
         options, most = self.generation.options, self._model.policy.max_output_tokens
         asked = options.get("max_tokens")
         bounds = [bound for bound in (asked, most) if isinstance(bound, int)]
         if not bounds:
             return options
-        there = estimate_output(len(self.generation.log.text().encode())) if self.generation.begun else 0
-        return {**options, "max_tokens": max(1, min(bounds) - there)}
+        return {**options, "max_tokens": max(1, min(bounds) - estimate_output(len(prefix.encode())))}
 
     def _charge(self, attempt: Attempt) -> None:
         """Charge the budget with what the generation cost up to now.

@@ -519,6 +519,12 @@ async def test_what_the_client_allowed_is_not_exceeded_by_going_on() -> None:
         assert it.b.last.call.options["max_tokens"] == 90
 
 
+async def test_what_begins_anew_may_become_as_long_as_the_client_allowed() -> None:
+    async with stage(FAILOVER) as it:
+        await dying(it, native=False, words="x" * 40, request=ask(max_tokens=100))
+        assert it.b.last.call.options["max_tokens"] == 100
+
+
 async def test_who_cannot_go_on_either_hands_on() -> None:
     async with stage(FAILOVER) as it:
         it.a.native = True
@@ -631,6 +637,19 @@ async def test_a_prompt_that_the_budget_does_not_cover_is_not_sent() -> None:
         # And nothing was spent.
         await it.start(ask("x"), principal="p")
         await it.opened(it.a)
+
+
+async def test_a_race_that_the_budget_does_not_cover_is_not_run() -> None:
+    async with stage(RACE, price=Price(1e6, 1e6, 1e6), budget=10) as it:
+        generation = await it.start(principal="p")
+        await it.opened(it.a)
+        await it.later(0.5)
+        assert not it.b.calls
+        await it.say(it.a, "x")
+        await it.finish(it.a, Usage(6, 1, "exact"))
+        complete = end(generation)
+        assert isinstance(complete, Complete)
+        assert complete.cost_usd == 7
 
 
 async def test_what_the_provider_counted_is_what_is_charged_in_the_end() -> None:
