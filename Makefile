@@ -1,7 +1,7 @@
 # One word each; bare `make` lists them. Each does its own set-up.
 .DEFAULT_GOAL := help
 .PHONY: help run run-local test lint format types coverage bench bench-quick bench-compare measure faults soak \
-	screenshot clean
+	config-errors screenshot clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -68,6 +68,9 @@ faults: $(VENV)/test ## make everything go wrong, and write docs/reliability.md
 
 soak: $(VENV)/test ## everything at random for SOAK_SECONDS (600), by SOAK_SEED; figures go into docs/reliability.md
 	$(BIN)/python -m tests.integration.soak --seconds $(SOAK_SECONDS) --seed $(SOAK_SEED) --write
+
+config-errors: $(VENV)/test ## write docs/configuration-errors.md anew
+	$(BIN)/python -m tests.gateway.config.broken
 
 screenshot: $(VENV)/test programs ## make the picture of the demo page anew
 	$(BIN)/python -m tests.integration.screenshot docs/images/demo.png

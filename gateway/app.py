@@ -1,7 +1,7 @@
 """Put the parts together. The only module of the gateway that knows the transports, and it knows them by name alone."""
 
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from http import HTTPStatus
@@ -21,40 +21,22 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.admission.buckets import RateLimits
+from gateway.admission.budgets import Budgets
 from gateway.admission.slots import Slots
-from gateway.attempts.backoff import Backoff
-from gateway.attempts.breaker import Breaker
-from gateway.attempts.watchdog import Limits
+from gateway.catalogue import build
 from gateway.clock import Clock, SystemClock
 from gateway.config import Settings
 from gateway.errors import Code, Refused, invalid
 from gateway.hub import Hub, Keeping
+from gateway.model_routes import model_routes
 from gateway.models import Models
-from gateway.routing.model import Model, Policy
-from gateway.routing.target import Target
-from gateway.simulator import Simulator
-from gateway.upstreams.anthropic import AnthropicWire
+from gateway.reloading import Reloading
 from gateway.upstreams.base import Upstream
-from gateway.upstreams.connections import ConnectionLimits
-from gateway.upstreams.gemini import GeminiWire
-from gateway.upstreams.http import HttpUpstream
-from gateway.upstreams.openai import OpenAIWire
-from gateway.upstreams.responses import ResponsesWire
-from gateway.upstreams.wire import Wire
 from transports.base import SERVE_ON, Serve, Services, Transport
 from transports.http import json_response, principal, refusal
 from transports.origins import Origins, is_loopback
 from transports.resource import GenerationResource
 from transports.writer import lent
-
-WIRES: Mapping[str, Callable[[], Wire]] = {
-    "openai": OpenAIWire,
-    "openai-responses": ResponsesWire,
-    "anthropic": AnthropicWire,
-    "gemini": GeminiWire,
-}
-
-SIMULATED_MODELS = ("sim", "sim-gpt-4.1", "sim-gpt-4o", "sim-claude-3.5-sonnet", "sim-gemini-1.5-flash", "sim-instant")
 
 PAGE_HEADERS = {
     "Content-Security-Policy": (
@@ -86,20 +68,16 @@ class Gateway(Starlette):
 
 
 def create_app(settings: Settings, *, clock: Clock | None = None, upstream: Upstream | None = None) -> Starlette:
-    """Make the ASGI application; its lifespan starts and ends all that it owns. `app.state.hub` is its hub.
+    """Make the ASGI application; its lifespan starts and ends all that it owns.
+
+    `app.state.hub` is its hub, `app.state.reloading` changes its models while it runs.
 
     Without an upstream, here or in the settings, it starts the simulator and calls that.
     """
     clock = clock or SystemClock()
-    simulator = Simulator() if upstream is None and settings.upstream is None else None
-    provider = HttpUpstream(
-        "simulator" if simulator else settings.provider,
-        str(settings.upstream or ""),
-        OpenAIWire() if simulator else WIRES[settings.upstream_api](),
-        settings.upstream_api_key,
-        ConnectionLimits(settings.upstream_connections, settings.connect_timeout),
-    )
-    hub = _hub(settings, upstream or provider, clock, simulated=simulator is not None)
+    catalogue = build(settings, upstream=upstream)
+    hub = _hub(settings, catalogue.models, clock)
+    reloading = Reloading(hub, settings, catalogue)
     services = Services(
         hub,
         clock,
@@ -118,16 +96,12 @@ def create_app(settings: Settings, *, clock: Clock | None = None, upstream: Upst
     async def lifespan(_app: Starlette) -> AsyncIterator[None]:
         # The first use loads a back end: not while the first client waits.
         await checkpoint()
-        if simulator is not None:
-            await simulator.start()
-            provider.base_url = simulator.base_url
+        await reloading.start()
         try:
             yield
         finally:
             await hub.close()
-            await provider.close()
-            if simulator is not None:
-                await simulator.stop()
+            await reloading.close()
 
     async def refused(request: Request, error: Exception) -> Response:
         if not isinstance(error, Refused):
@@ -136,13 +110,14 @@ def create_app(settings: Settings, *, clock: Clock | None = None, upstream: Upst
 
     transports = [route for transport in load_transports() for route in transport.routes(services)]
     app = Gateway(
-        routes=[*transports, *GenerationResource(services).routes(), *_own_routes(hub)],
+        routes=[*transports, *GenerationResource(services).routes(), *model_routes(hub), *_own_routes(hub)],
         middleware=_cors(settings.allowed_origins),
         exception_handlers={Refused: refused, HTTPException: _no_route, Exception: _failed},
         lifespan=lifespan,
     )
     app.router.redirect_slashes = False
     app.state.hub = hub
+    app.state.reloading = reloading
     return app
 
 
@@ -158,30 +133,13 @@ def static_folder() -> Path:
     return inside if inside.is_dir() else Path(__file__).parent.parent / "static"
 
 
-def _hub(settings: Settings, upstream: Upstream, clock: Clock, *, simulated: bool) -> Hub:
-    limits = Limits(
-        settings.queue_timeout,
-        settings.total_timeout,
-        settings.first_token_timeout,
-        settings.stall_timeout,
-        settings.min_chars_per_second,
-    )
-    # The simulator fails because a client told it to: that is no reason to leave it alone.
-    breaker = Breaker(0 if simulated else settings.breaker_failures, settings.breaker_rest)
-    target = Target(upstream, limits=limits, breaker=breaker, preset="simulator" if simulated else "")
-    backoff = Backoff(settings.max_attempts, settings.retry_base, settings.retry_longest, settings.retry_within)
-    policy = Policy(limits, backoff)
-    names = settings.model or (SIMULATED_MODELS if simulated else ())
-
-    def unlisted(name: str) -> Model | None:
-        passes = name.startswith("sim") if simulated else not names
-        return Model(name, [target], policy) if passes else None
-
+def _hub(settings: Settings, models: Models, clock: Clock) -> Hub:
     return Hub(
-        Models([Model(name, [target], policy) for name in names], unlisted=unlisted),
+        models,
         Slots(settings.max_concurrent, settings.max_queue, settings.max_concurrent_per_client),
         clock,
         rates=RateLimits(settings.rate_limit_per_minute, settings.rate_limit_burst, settings.output_tokens_per_minute),
+        budgets=Budgets(settings.budget_per_day),
         keeping=Keeping(
             settings.on_disconnect,
             settings.grace,
@@ -211,9 +169,6 @@ def _own_routes(hub: Hub) -> Sequence[BaseRoute]:
     async def stats(request: Request) -> Response:
         return json_response(request, hub.stats())
 
-    async def models(request: Request) -> Response:
-        return json_response(request, {"models": hub.models.names, "default": hub.models.default})
-
     async def page(_request: Request) -> Response:
         return FileResponse(folder / "demo.html", headers=PAGE_HEADERS)
 
@@ -222,7 +177,6 @@ def _own_routes(hub: Hub) -> Sequence[BaseRoute]:
         Route("/health", health),
         Route("/ready", ready),
         Route("/api/stats", stats),
-        Route("/api/models", models),
         Mount("/static", _with_page_headers(StaticFiles(directory=folder))),
     ]
 

@@ -1,4 +1,4 @@
-"""The command `dualstream`: serve · chat · simulate."""
+"""The command `dualstream`: serve · check · chat · bench · simulate."""
 
 import argparse
 import asyncio
@@ -7,11 +7,15 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
+from gateway.bench import command as bench_providers
+from gateway.catalogue import Catalogue, build
 from gateway.chat import ChatSettings, chat
-from gateway.config import ConfigurationError, Settings, load, unknown_variables
+from gateway.check import ask_all, report, warnings
+from gateway.config import DEFAULT_FILE, FILE_VARIABLE, ConfigurationError, Settings, find_file, load, unknown_variables
 from gateway.server import serve
 from gateway.simulator import Simulator
 
@@ -29,7 +33,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"dualstream {version('dualstream')}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_serve(commands.add_parser("serve", help="run the gateway"))
+    _add_check(commands.add_parser("check", help="look at a configuration before it is used"))
     _add_chat(commands.add_parser("chat", help="talk to a running gateway in the terminal"))
+    bench = commands.add_parser("bench", help="measure").add_subparsers(required=True, metavar="WHAT")
+    _add_bench_providers(bench.add_parser("providers", help="compare the configured models: speed, cost, errors"))
     _add_simulate(commands.add_parser("simulate", help="run the simulated provider alone"))
     return parser
 
@@ -38,14 +45,21 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     fields = Settings.model_fields
     parser.description = (
         "Run the gateway. Every setting also has an environment variable: DUALSTREAM_ and its name, "
-        "as in DUALSTREAM_UPSTREAM_API_KEY. Without --upstream a built-in simulator answers."
+        "as in DUALSTREAM_UPSTREAM_API_KEY. A file names models with their providers: dualstream check says what is "
+        "wrong in it, SIGHUP loads it again. Without a file and --upstream a built-in simulator answers."
     )
     parser.add_argument("--host", help=_help("host"))
     parser.add_argument("--port", type=int, help=_help("port"))
     parser.add_argument("--upstream", metavar="BASE_URL", help=_help("upstream"))
     parser.add_argument("--upstream-api", metavar="NAME", help=_help("upstream_api"))
     parser.add_argument("--model", metavar="NAME", help=_help("model"))
-    parser.add_argument("--config", type=Path, metavar="FILE", help="a TOML file with any of: " + ", ".join(fields))
+    parser.add_argument(
+        "--config",
+        type=Path,
+        metavar="FILE",
+        help=f"a TOML file; else ${FILE_VARIABLE}, else ./{DEFAULT_FILE} if there is one. It may hold: "
+        + ", ".join(fields),
+    )
     parser.set_defaults(run=_serve)
 
 
@@ -57,14 +71,54 @@ def _help(name: str) -> str:
 
 def _serve(options: argparse.Namespace) -> int:
     given = {name: getattr(options, name) for name in ("host", "port", "upstream", "upstream_api", "model")}
+    file = find_file(options.config, os.environ)
+    again = partial(load, given, os.environ, file)
     try:
-        settings = load(given, os.environ, options.config)
+        settings = again()
     except ConfigurationError as error:
         print(f"dualstream: {error}", file=sys.stderr)
         return 2
+    if file is not None:
+        print(f"dualstream: configured by {file}", file=sys.stderr)
     for name in unknown_variables(os.environ):
         print(f"dualstream: {name} is not a setting we know: ignored", file=sys.stderr)
-    return serve(settings)
+    # Without a file nothing can change, and a terminal that is closed is to end what runs in it.
+    return serve(settings, again if file is not None else None)
+
+
+def _add_check(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Say which models a configuration names and of whom they are asked, or what is wrong in it and on which line. "
+        "It ends with 2 if the configuration can't be used, with 1 if an upstream did not answer."
+    )
+    parser.add_argument("file", nargs="?", type=Path, metavar="FILE", help="default: the file that serve would take")
+    parser.add_argument("--live", action="store_true", help="ask each upstream for one token, and time it")
+    parser.set_defaults(run=_check)
+
+
+def _check(options: argparse.Namespace) -> int:
+    file = find_file(options.file, os.environ)
+    try:
+        settings = load({}, os.environ, file)
+    except ConfigurationError as error:
+        print(error, file=sys.stderr)
+        return 2
+    catalogue = build(settings)
+    print("\n".join([f"{file or 'The environment'}: valid", *report(catalogue)]))
+    names = [f"{name}: not a setting we know" for name in unknown_variables(os.environ)]
+    for warning in [*warnings(settings, catalogue), *names]:
+        print(f"warning: {warning}")
+    return asyncio.run(_check_live(catalogue)) if options.live else 0
+
+
+async def _check_live(catalogue: Catalogue) -> int:
+    await catalogue.start()
+    try:
+        outcomes = await ask_all(catalogue)
+    finally:
+        await catalogue.close()
+    print("\n".join(map(str, outcomes)) if outcomes else "nothing to ask: no model is named")
+    return 1 if any(outcome.failure for outcome in outcomes) else 0
 
 
 def _add_chat(parser: argparse.ArgumentParser) -> None:
@@ -87,6 +141,29 @@ def _chat(options: argparse.Namespace) -> int:
         token=os.environ.get("DUALSTREAM_TOKEN"),
     )
     return asyncio.run(chat(settings))
+
+
+def _add_bench_providers(parser: argparse.ArgumentParser) -> None:
+    bench_providers.add_arguments(parser)
+    parser.add_argument("--config", type=Path, metavar="FILE", help="default: the file that serve would take")
+    parser.set_defaults(run=_bench_providers)
+
+
+def _bench_providers(options: argparse.Namespace) -> int:
+    try:
+        settings = load({}, os.environ, find_file(options.config, os.environ))
+    except ConfigurationError as error:
+        print(f"dualstream: {error}", file=sys.stderr)
+        return 2
+    return asyncio.run(_run_bench_providers(build(settings), options))
+
+
+async def _run_bench_providers(catalogue: Catalogue, options: argparse.Namespace) -> int:
+    await catalogue.start()
+    try:
+        return await bench_providers.run(list(catalogue.models.by_name.values()), options)
+    finally:
+        await catalogue.close()
 
 
 def _add_simulate(parser: argparse.ArgumentParser) -> None:

@@ -151,6 +151,11 @@ class Hub:
         held.task.add_done_callback(partial(self._over, held))
         return generation
 
+    def reload(self, models: Models) -> list[asyncio.Task[None]]:
+        """Serve other models from now on; give the tasks that still ask the former ones."""
+        self.models = models
+        return [held.task for held in self._held.values() if held.task is not None]
+
     def allowance(self, principal: str) -> Allowance | None:
         """Tell what is left of a principal's rate limit; None without one."""
         return self._rates.allowance(principal, self.clock.now())

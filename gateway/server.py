@@ -7,6 +7,8 @@ import os
 import signal
 import socket
 import sys
+from collections.abc import Callable
+from functools import partial
 from types import FrameType
 
 import uvicorn
@@ -33,8 +35,11 @@ LINGER_SECONDS = 2
 """After the drain, how long viewers have to read what was written to them."""
 
 
-def serve(settings: Settings) -> int:
-    """Serve until a signal ends it; the first SIGTERM or SIGINT drains, the second ends at once. Give the exit code."""
+def serve(settings: Settings, load: Callable[[], Settings] | None = None) -> int:
+    """Serve until a signal ends it; the first SIGTERM or SIGINT drains, the second ends at once. Give the exit code.
+
+    With `load`, which loads the settings again, SIGHUP changes the models.
+    """
     try:
         listening = _listen(settings.host, settings.port)
         _end_dead_connections(listening, settings.viewer_timeout + KERNEL_SECONDS)
@@ -67,7 +72,9 @@ def serve(settings: Settings) -> int:
         timeout_graceful_shutdown=LINGER_SECONDS,
     )
     logging.getLogger("uvicorn.error").addFilter(_of_interest)
-    server = _Server(config, app.state.hub, settings.drain_timeout)
+    server = _Server(
+        config, app.state.hub, settings.drain_timeout, partial(app.state.reloading.request, load) if load else None
+    )
     server.run(sockets=[listening])
     return 0 if server.started else 1
 
@@ -98,14 +105,19 @@ def _end_dead_connections(listening: socket.socket, seconds: float) -> None:
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, hub: Hub, drain_seconds: float) -> None:
+    def __init__(
+        self, config: uvicorn.Config, hub: Hub, drain_seconds: float, reload: Callable[[], None] | None
+    ) -> None:
         super().__init__(config)
+        self._reload = reload
         self._hub = hub
         self._drain_seconds = drain_seconds
         self._draining: asyncio.Task[None] | None = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and say where."""
+        if self._reload is not None and hasattr(signal, "SIGHUP"):
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload)
         await super().startup(sockets)
         # What is loaded by now stays: looking through it again and again for garbage costs a third of a short request.
         gc.collect()

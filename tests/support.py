@@ -100,6 +100,8 @@ class ScriptedUpstream:
     """An upstream whose calls wait for the test; `calls` lists them. With `prompt` set, headers come at once."""
 
     name = "scripted"
+    native: bool = False
+    """Whether a last message of the assistant's is gone on with."""
 
     def __init__(self, *, prompt: bool = True, native: bool = False) -> None:
         self.calls: list[ScriptedCall] = []
@@ -113,6 +115,9 @@ class ScriptedUpstream:
     @property
     def open_calls(self) -> int:
         return sum(not call.closed for call in self.calls)
+
+    def continues(self, _call: Call) -> bool:
+        return self.native
 
     async def open(self, call: Call) -> Answer:
         scripted = ScriptedCall(call)
@@ -129,9 +134,6 @@ class ScriptedUpstream:
             scripted._opening = asyncio.get_running_loop().create_future()
             scripted._opening.cancel()
         return _ScriptedAnswer(call.model, scripted)
-
-    def continues(self, _call: Call) -> bool:
-        return self.native
 
     async def close(self) -> None:
         pass

@@ -9,6 +9,7 @@ import pytest
 
 from gateway.commands import COMMANDS, Options
 from gateway.config import Settings, load, table
+from gateway.config.pages import TABLES, nested_table, preset_table
 from gateway.errors import MEANING
 from gateway.events import Event
 from gateway.simulator.settings import PROFILES, Fault
@@ -23,14 +24,22 @@ def read(name: str) -> str:
 
 
 def test_every_setting_is_documented() -> None:
-    assert table() in read("docs/configuration.md")
+    page = read("docs/configuration.md")
+    assert table() in page
+    for name, kind in TABLES.items():
+        assert f"`{name}`:\n\n{nested_table(kind)}\n" in page
+
+
+def test_every_preset_is_documented() -> None:
+    assert preset_table() in read("docs/providers.md")
 
 
 def test_the_configuration_example_loads(tmp_path: Path) -> None:
     (example,) = re.findall(r"```toml\n(.*?)```", read("docs/configuration.md"), re.DOTALL)
     assert tomllib.loads(example)
     (tmp_path / "dualstream.toml").write_text(example)
-    assert load({}, {}, tmp_path / "dualstream.toml").max_concurrent == 4
+    keys = {"OPENAI_API_KEY": "k", "DEEPSEEK_API_KEY": "k"}
+    assert load({}, keys, tmp_path / "dualstream.toml").max_concurrent == 4
 
 
 def test_every_event_command_option_and_code_is_documented() -> None:

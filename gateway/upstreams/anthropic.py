@@ -7,7 +7,7 @@ from pydantic import JsonValue, SecretStr
 
 from gateway.commands import JsonObject
 from gateway.events import Chunk, Reasoning, ToolCall, Usage
-from gateway.upstreams.anthropic_call import spell
+from gateway.upstreams.anthropic_call import spell, takes_prefill
 from gateway.upstreams.base import Call, Finish, Part
 from gateway.upstreams.failures import broken, from_stream
 from gateway.upstreams.json_values import Halves, clean, count_of, decode, detail_of, object_of, spelled, text_of
@@ -44,6 +44,10 @@ class AnthropicWire:
     def body(self, call: Call) -> JsonObject:
         """Spell a call; see `Wire.body`."""
         return spell(call)
+
+    def continues(self, call: Call) -> bool:
+        """Tell whether the model goes on from a last turn of the assistant's; its white space at the end gets lost."""
+        return takes_prefill(call)
 
     def reader(self, api_key: SecretStr | None) -> "MessagesReader":
         """Make a reader of one answer; the key is never to be shown."""

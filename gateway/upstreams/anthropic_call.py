@@ -66,6 +66,16 @@ def spell(call: Call) -> JsonObject:
     return body
 
 
+def takes_prefill(call: Call) -> bool:
+    """Tell whether the model goes on from a last turn of the assistant's.
+
+    Claude 4.5 and before do, when they neither think nor are held to a schema; to later ones it is HTTP 400
+    (docs.anthropic.com, "Prefill Claude's response", "Structured outputs").
+    """
+    bound = {"reasoning_effort", "response_format"} & call.options.keys()
+    return _BUDGETED.search(call.model) is not None and not bound
+
+
 def _refused(message: str) -> NotSpelled:
     """Make the failure of a call that can't be spelled."""
     return NotSpelled(f"{message}.")

@@ -12,7 +12,7 @@ from gateway.events import Content, Run, Usage
 class Call:
     """One call: the model by its upstream name, the messages, the options in the OpenAI spelling.
 
-    `continues`: the last message is the assistant's, to be gone on with.
+    `continues`: the last message is the assistant's, to be gone on with, not answered.
     """
 
     model: str
@@ -64,16 +64,16 @@ class Upstream(Protocol):
 
     name: str
 
+    def continues(self, call: Call) -> bool:
+        """Tell whether a call whose last message is the assistant's can be continued natively."""
+        ...
+
     async def open(self, call: Call) -> Answer:
         """Call it and wait for the headers. Cancelled, or failing, it leaves nothing open.
 
         Raises:
             Failed: when it can't be reached or refuses.
         """
-        ...
-
-    def continues(self, call: Call) -> bool:
-        """Tell whether it goes on with an assistant's message that is the last one; of a call, without its messages."""
         ...
 
     async def close(self) -> None:

@@ -25,7 +25,7 @@ LONGEST_RETRY_AFTER = 86_400.0
 
 _BY_STATUS: Mapping[int, tuple[Code, str]] = {
     400: (Code.INVALID_REQUEST, "The provider refused the request"),
-    401: (Code.AUTH_ERROR, "The provider refused the gateway's key: check DUALSTREAM_UPSTREAM_API_KEY"),
+    401: (Code.AUTH_ERROR, "The provider refused the gateway's key: check the variable that holds it"),
     403: (Code.AUTH_ERROR, "The provider does not allow this to the gateway's key"),
     404: (Code.MODEL_NOT_FOUND, "The provider does not know this model, or the upstream's address is wrong"),
     408: (Code.TIMEOUT, "The provider ran out of time"),

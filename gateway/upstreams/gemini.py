@@ -62,6 +62,10 @@ class GeminiWire:
         """Spell a call; see `Wire.body`."""
         return spell(call)
 
+    def continues(self, _call: Call) -> bool:
+        """Tell that a turn of the assistant's is never gone on with: it is answered."""
+        return False
+
     def reader(self, api_key: SecretStr | None) -> "GenerateContentReader":
         """Make a reader of one answer; the key is never to be shown."""
         return GenerateContentReader(api_key)

@@ -37,6 +37,10 @@ class HttpUpstream:
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
         """By whether their connections are kept for further calls."""
 
+    def continues(self, call: Call) -> bool:
+        """Tell whether a call whose last message is the assistant's can be continued natively."""
+        return self._wire.continues(call)
+
     async def open(self, call: Call) -> StreamedAnswer:
         """Call it and wait for the headers; see `Upstream.open`."""
         line = Line()
@@ -50,10 +54,6 @@ class HttpUpstream:
             raise
         forget_heads(response)
         return StreamedAnswer(call.model, line, response.content, self._wire.reader(self._api_key))
-
-    def continues(self, call: Call) -> bool:
-        """Tell whether it goes on with an assistant's message; see `Upstream.continues`."""
-        return False
 
     async def close(self) -> None:
         """Close all connections."""

@@ -1,6 +1,7 @@
 """OpenAI-compatible chat completions, streamed: the wire format of most servers (platform.openai.com, "Streaming")."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from pydantic import JsonValue, SecretStr
 
@@ -13,30 +14,69 @@ from gateway.upstreams.json_values import Halves, clean, count_of, decode, detai
 DONE = b"[DONE]"
 
 
+@dataclass(frozen=True, slots=True)
+class Quirks:
+    """What a server spells otherwise than most.
+
+    `token_limit` is its name for `max_tokens`. Without `developer_role`, messages of that role go as `system`.
+    `continuation` is how an answer that has begun is gone on with: not at all, from a last message of the assistant's
+    as it is (`last_message`), by a mark on that message (`prefix`), by a field of the body (`continue_final_message`).
+    """
+
+    token_limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"  # noqa: S105 - a field's name, no secret
+    developer_role: bool = True
+    continuation: Literal["none", "last_message", "prefix", "continue_final_message"] = "none"
+
+
+_CONTINUED: JsonObject = {"continue_final_message": True, "add_generation_prompt": False}
+"""docs.vllm.ai, "OpenAI-Compatible Server", "Chat API", "Extra parameters"; the one excludes the other."""
+
+
 class OpenAIWire:
     """`POST {base_url}/chat/completions`; see `Wire`."""
 
-    def path(self, _call: Call) -> str:
+    def __init__(self, quirks: Quirks | None = None) -> None:
+        self._quirks = quirks or Quirks()
+
+    def path(self, call: Call) -> str:
         """Give where it is posted to, below the base URL."""
-        return "/chat/completions"
+        # DeepSeek takes the mark below /beta alone (api-docs.deepseek.com, "Chat Prefix Completion").
+        beta = "/beta" if call.continues and self._quirks.continuation == "prefix" else ""
+        return f"{beta}/chat/completions"
 
     def headers(self, api_key: str | None) -> dict[str, str]:
         """Give the headers that carry the key."""
         return {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
 
     def body(self, call: Call) -> JsonObject:
-        """Spell a call; its options are in this spelling already."""
+        """Spell a call; its options are in this spelling already, but for the server's quirks."""
+        quirks = self._quirks
         return {
-            **call.options,
+            **{quirks.token_limit if name == "max_tokens" else name: value for name, value in call.options.items()},
             "model": call.model,
-            "messages": [message.model_dump(exclude_unset=True) for message in call.messages],
+            "messages": self._messages(call),
             "stream": True,
             "stream_options": {"include_usage": True},
+            **(_CONTINUED if call.continues and quirks.continuation == "continue_final_message" else {}),
         }
+
+    def continues(self, _call: Call) -> bool:
+        """Tell whether the server goes on from a last message of the assistant's."""
+        return self._quirks.continuation != "none"
 
     def reader(self, api_key: SecretStr | None) -> "ChunkReader":
         """Make a reader of one answer; the key is never to be shown."""
         return ChunkReader(api_key)
+
+    def _messages(self, call: Call) -> list[JsonValue]:
+        messages: list[JsonObject] = [message.model_dump(exclude_unset=True) for message in call.messages]
+        if not self._quirks.developer_role:
+            messages = [
+                {**message, "role": "system"} if message["role"] == "developer" else message for message in messages
+            ]
+        if call.continues and self._quirks.continuation == "prefix":
+            messages[-1] = {**messages[-1], "prefix": True}
+        return [*messages]
 
 
 @dataclass(slots=True)

@@ -72,6 +72,10 @@ class ResponsesWire:
         """Spell a call; see `Wire.body`."""
         return spell(call, self._summary)
 
+    def continues(self, _call: Call) -> bool:
+        """Tell that a turn of the assistant's is never gone on with: it is answered."""
+        return False
+
     def reader(self, api_key: SecretStr | None) -> "ResponsesReader":
         """Make a reader of one answer; the key is never to be shown."""
         return ResponsesReader(api_key)

@@ -53,6 +53,10 @@ class Wire(Protocol):
         """
         ...
 
+    def continues(self, call: Call) -> bool:
+        """Tell whether a call whose last message is the assistant's can be continued natively."""
+        ...
+
     def reader(self, api_key: SecretStr | None) -> Reader:
         """Make a reader of one answer; the key is never to be shown."""
         ...

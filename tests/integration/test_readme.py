@@ -1,5 +1,6 @@
 """The README's commands and clients, run as they stand there."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -97,3 +98,20 @@ def test_the_terminal_client(plain_gateway: Server) -> None:
         timeout=60,
     )
     assert done.stdout.startswith("You asked: “Why is the sky blue?”")
+
+
+def test_the_configuration_is_valid(tmp_path: Path) -> None:
+    (example,) = blocks("toml")
+    (commands,) = [block for block in blocks("sh") if "dualstream check" in block]
+    (tmp_path / "dualstream.toml").write_text(example, "utf-8")
+    keys = dict.fromkeys(("OPENAI_API_KEY", "ANTHROPIC_API_KEY", "DEEPSEEK_API_KEY"), "k")
+    done = subprocess.run(
+        [sys.executable, "-m", "gateway", *shlex.split(commands.splitlines()[0], comments=True)[1:]],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+        cwd=tmp_path,
+        env={**os.environ, **keys},
+    )
+    assert done.stdout.startswith("dualstream.toml: valid\nfast, default\n")

@@ -1,25 +1,27 @@
-"""Everything that can be set: on the command line, by `DUALSTREAM_…` environment variables, in a TOML file."""
+"""The one list of what can be set: on the command line, by `DUALSTREAM_…` environment variables, in a TOML file."""
 
 import ipaddress
 import re
-import tomllib
-from collections.abc import Mapping
-from pathlib import Path
-from typing import Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, StringConstraints, field_validator
 
-PREFIX = "DUALSTREAM_"
+from gateway.config.tables import ModelTable, ProviderTable, as_base, as_key
 
+PREFIX: Final = "DUALSTREAM_"
 
-class ConfigurationError(Exception):
-    """The configuration can't be used; the message says which setting and what to change."""
+NESTED: Final = ("aliases", "providers", "models")
+"""Settings that are tables of the file and have neither a variable nor an option."""
+
+ModelName = Annotated[str, StringConstraints(min_length=1, max_length=256)]
+"""What a start may ask for (`StartRequest.model`)."""
+ProviderName = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 
 
 class Settings(BaseModel):
     """The settings. Times in seconds, sizes in bytes; where 0 is allowed for a limit, it means no limit."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     host: str = Field("127.0.0.1", description="The address to listen on.")
     port: int = Field(8080, ge=0, le=65535, description="The port to listen on; 0 takes a free one.")
@@ -40,6 +42,11 @@ class Settings(BaseModel):
     model: tuple[str, ...] = Field(
         (), description="Models that clients may ask for, separated by commas; the first is the default. None: any."
     )
+
+    default_model: ModelName | None = Field(
+        None, description="The model of a start that names none. None: the first one."
+    )
+    budget_per_day: float = Field(0, ge=0, description="What one client may spend in a UTC day, in US dollars.")
 
     max_concurrent: int = Field(50, ge=0, description="Generations that run at once.")
     max_concurrent_per_client: int = Field(0, ge=0, description="Generations of one client that run at once.")
@@ -84,6 +91,10 @@ class Settings(BaseModel):
     viewer_timeout: float = Field(30, gt=0, description="How long a client may leave what it was sent unread.")
     drain_timeout: float = Field(30, ge=0, description="How long running generations may go on after SIGTERM.")
 
+    aliases: dict[ModelName, ModelName] = Field({}, description="Other names of models.")
+    providers: dict[ProviderName, ProviderTable] = Field({}, description="Where models are asked, beside the presets.")
+    models: dict[ModelName, ModelTable] = Field({}, description="The models that clients may ask for.")
+
     @field_validator("model", "allowed_origins", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
@@ -92,10 +103,7 @@ class Settings(BaseModel):
     @field_validator("upstream")
     @classmethod
     def _is_a_base(cls, url: HttpUrl | None) -> HttpUrl | None:
-        if url is not None and (url.query or url.fragment):
-            message = "must be a base URL, without a query or fragment: paths are added to it"
-            raise ValueError(message)
-        return url
+        return as_base(url)
 
     @field_validator("trusted_proxies")
     @classmethod
@@ -121,81 +129,13 @@ class Settings(BaseModel):
     @field_validator("upstream_api_key")
     @classmethod
     def _fits_a_header(cls, key: SecretStr | None) -> SecretStr | None:
-        if key is not None and not (key.get_secret_value().isascii() and key.get_secret_value().isprintable()):
-            message = "must be printable ASCII: is there a line break or a foreign character in it?"
-            raise ValueError(message)
-        return key
+        return as_key(key)
 
 
-def load(options: Mapping[str, object], environment: Mapping[str, str], file: Path | None = None) -> Settings:
-    """Put the settings together: options of the command line win over the environment, the environment over the file.
-
-    Raises:
-        ConfigurationError: naming each setting that is wrong, where it came from, and how.
-    """
-    sources: dict[str, str] = {}
-    values: dict[str, object] = {}
-    if file is not None:
-        from_file = _read(file)
-        _take(from_file, {name: f"{file}: {name}" for name in Settings.model_fields}, values, sources)
-        unknown = sorted(from_file.keys() - Settings.model_fields.keys())
-        if unknown:
-            known = ", ".join(Settings.model_fields)
-            message = f"{file}: {unknown[0]}: not a setting we know; known are: {known}"
-            raise ConfigurationError(message)
-    by_variable = {name: environment.get(variable(name)) for name in Settings.model_fields}
-    _take(by_variable, {name: variable(name) for name in Settings.model_fields}, values, sources)
-    _take(options, {name: f"--{name.replace('_', '-')}" for name in Settings.model_fields}, values, sources)
-    try:
-        return Settings.model_validate(values)
-    except ValidationError as error:
-        raise ConfigurationError(_explain(error, sources)) from None
+PLAIN: Final = tuple(name for name in Settings.model_fields if name not in NESTED)
+"""Settings that have a variable each."""
 
 
 def variable(name: str) -> str:
     """Name the environment variable of a setting."""
     return PREFIX + name.upper()
-
-
-def table() -> str:
-    """Write the settings as a Markdown table, as docs/configuration.md shows it."""
-    lines = ["| setting | variable | default | meaning |", "|---|---|---|---|"]
-    for name, field in Settings.model_fields.items():
-        default = ", ".join(field.default) if isinstance(field.default, tuple) else field.default
-        shown = f"`{default}`" if default not in {None, ""} else "none"
-        lines.append(f"| `{name}` | `{variable(name)}` | {shown} | {field.description} |")
-    return "\n".join(lines)
-
-
-def unknown_variables(environment: Mapping[str, str]) -> list[str]:
-    """Find variables that look like ours but set nothing: a slip of the pen, or what a platform adds by itself."""
-    known = {variable(name) for name in Settings.model_fields}
-    return sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
-
-
-def _take(
-    given: Mapping[str, object], labels: Mapping[str, str], values: dict[str, object], sources: dict[str, str]
-) -> None:
-    for name, value in given.items():
-        if value is not None and name in labels:
-            values[name] = value
-            sources[name] = labels[name]
-
-
-def _read(file: Path) -> dict[str, object]:
-    try:
-        return tomllib.loads(file.read_text("utf-8"))
-    except OSError as error:
-        message = f"{file}: can't be read: {error.strerror}"
-        raise ConfigurationError(message) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        message = f"{file}: is not TOML: {error}"
-        raise ConfigurationError(message) from None
-
-
-def _explain(error: ValidationError, sources: Mapping[str, str]) -> str:
-    lines = []
-    for detail in error.errors(include_url=False, include_context=False, include_input=False):
-        name = str(detail["loc"][0]) if detail["loc"] else ""
-        lines.append(f"{sources.get(name, name)}: {detail['msg'].removeprefix('Value error, ')}")
-    return "\n".join(lines)

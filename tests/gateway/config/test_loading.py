@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from gateway.config import ConfigurationError, Settings, load, unknown_variables, variable
+from gateway.config import ConfigurationError, Settings, find_file, load, unknown_variables, variable
+from gateway.config.settings import PLAIN
 
 
 def test_the_command_line_wins_over_the_environment_and_that_over_the_file(tmp_path: Path) -> None:
@@ -22,12 +23,14 @@ def test_every_setting_has_a_variable() -> None:
         "upstream": "http://127.0.0.1:9/v1",
         "upstream_api": "anthropic",
         "upstream_api_key": "k",
+        "default_model": "sim-instant",
         "on_disconnect": "cancel",
         "allowed_origins": "https://a.example, http://b.example:81",
         "trusted_proxies": "10.0.0.0/8, ::1",
         "max_body_bytes": "5000",
     }
-    for name, field in Settings.model_fields.items():
+    for name in PLAIN:
+        field = Settings.model_fields[name]
         text = special.get(name) or values[field.annotation]
         settings = load({}, {variable(name): text})
         assert getattr(settings, name) != field.default, name
@@ -61,7 +64,7 @@ def test_what_is_wrong_is_named_with_its_source(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("prot = 1", "prot: not a setting we know; known are: host"),
+        ("prot = 1", ":1: prot: not a setting we know: did you mean port?"),
         ("port = ", "is not TOML"),
         ("port = 'x'", ": port: "),
     ],
@@ -87,7 +90,7 @@ def test_all_that_is_wrong_is_said_at_once() -> None:
 
 
 def test_a_slip_of_the_pen_is_found() -> None:
-    environment = {"DUALSTREAM_UPSTRAEM": "x", "DUALSTREAM_PORT": "1", "OTHER": "y"}
+    environment = {"DUALSTREAM_UPSTRAEM": "x", "DUALSTREAM_PORT": "1", "DUALSTREAM_CONFIG": "z", "OTHER": "y"}
     assert unknown_variables(environment) == ["DUALSTREAM_UPSTRAEM"]
 
 
@@ -95,3 +98,31 @@ def test_the_key_does_not_show() -> None:
     settings = Settings(upstream_api_key=SecretStr("sk-secret"))
     assert "sk-secret" not in repr(settings)
     assert "sk-secret" not in settings.model_dump_json()
+
+
+def test_the_file_is_the_one_that_is_given_or_named_or_here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert find_file(None, {}) is None
+    here = tmp_path / "dualstream.toml"
+    here.touch()
+    assert find_file(None, {"DUALSTREAM_CONFIG": ""}) == Path("dualstream.toml")
+    assert find_file(None, {"DUALSTREAM_CONFIG": "b.toml"}) == Path("b.toml")
+    assert find_file(Path("a.toml"), {"DUALSTREAM_CONFIG": "b.toml"}) == Path("a.toml")
+
+
+@pytest.mark.parametrize("text", ["\ufeffport = 1\n", "port = 1\r\nhost = '::1'\r\n"])
+def test_what_editors_leave_in_a_file_does_no_harm(tmp_path: Path, text: str) -> None:
+    (tmp_path / "a.toml").write_bytes(text.encode())
+    assert load({}, {}, tmp_path / "a.toml").port == 1
+
+
+@pytest.mark.parametrize("data", [b'host = "\xff"\n', b"model = " + b"[" * 5000])
+def test_what_is_no_text_or_nested_too_deep_is_said(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "a.toml").write_bytes(data)
+    with pytest.raises(ConfigurationError, match="is not TOML"):
+        load({}, {}, tmp_path / "a.toml")
+
+
+def test_no_number_is_without_end() -> None:
+    with pytest.raises(ConfigurationError, match="finite"):
+        load({}, {"DUALSTREAM_GRACE": "inf"})

@@ -1,0 +1,19 @@
+"""Everything that can be set: what it is, where it may be set, what is known of providers, what is wrong."""
+
+from gateway.config.file import DEFAULT_FILE, FILE_VARIABLE, find_file
+from gateway.config.loading import load, unknown_variables
+from gateway.config.pages import table
+from gateway.config.problems import ConfigurationError
+from gateway.config.settings import Settings, variable
+
+__all__ = [
+    "DEFAULT_FILE",
+    "FILE_VARIABLE",
+    "ConfigurationError",
+    "Settings",
+    "find_file",
+    "load",
+    "table",
+    "unknown_variables",
+    "variable",
+]

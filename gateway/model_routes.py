@@ -1,0 +1,48 @@
+"""Which models may be asked for: `GET /v1/models` as OpenAI's clients ask it, `GET /api/models` for the demo page."""
+
+import time
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from gateway.errors import Refused
+from gateway.hub import Hub
+from transports.http import json_response
+
+OWNER = "dualstream"
+
+
+def model_routes(hub: Hub) -> list[BaseRoute]:
+    """Make the routes; they list what the hub serves at that moment (platform.openai.com/docs/api-reference/models)."""
+    created = int(time.time())
+
+    def described(name: str) -> dict[str, object]:
+        return {"id": name, "object": "model", "created": created, "owned_by": OWNER}
+
+    async def listed(request: Request) -> Response:
+        return json_response(request, {"object": "list", "data": [described(name) for name in hub.models.names]})
+
+    async def one(request: Request) -> Response:
+        name = request.path_params["name"]
+        try:
+            # One that is not listed may be served all the same.
+            hub.models.resolve(name)
+        except Refused as refused:
+            error = {
+                "message": refused.message,
+                "type": "invalid_request_error",
+                "param": "model",
+                "code": refused.code,
+            }
+            return json_response(request, {"error": error}, refused.status)
+        return json_response(request, described(name))
+
+    async def models(request: Request) -> Response:
+        return json_response(request, {"models": hub.models.names, "default": hub.models.default})
+
+    return [
+        Route("/v1/models", listed),
+        Route("/v1/models/{name:path}", one),
+        Route("/api/models", models),
+    ]

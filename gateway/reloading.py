@@ -1,0 +1,90 @@
+"""Change the models of a gateway that runs; what runs ends as it began."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+
+from gateway.catalogue import USED, Catalogue, build
+from gateway.config import ConfigurationError, Settings
+from gateway.hub import Hub
+
+logger = logging.getLogger(__name__)
+
+
+class Reloading:
+    """Owns the catalogue that is in use, and those before it until nothing runs on them any more."""
+
+    def __init__(self, hub: Hub, settings: Settings, catalogue: Catalogue) -> None:
+        self.catalogue = catalogue
+        self._hub = hub
+        self._settings = settings
+        self._lock = asyncio.Lock()
+        self._loading: set[asyncio.Task[None]] = set()
+        self._retiring: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Start what the catalogue needs.
+
+        Raises:
+            OSError: the simulator can't listen.
+        """
+        await self.catalogue.start()
+
+    def request(self, load: Callable[[], Settings]) -> None:
+        """Load the configuration and change to it, soon; what is wrong with it is logged, and nothing changes."""
+        task = asyncio.get_running_loop().create_task(self._load(load), name="reload")
+        self._loading.add(task)
+        task.add_done_callback(self._loading.discard)
+
+    async def change(self, settings: Settings) -> None:
+        """Change to another configuration: what starts from now on is asked of its models.
+
+        Raises:
+            OSError: the simulator is needed, and can't listen. Nothing has changed.
+        """
+        async with self._lock:
+            former, catalogue = self.catalogue, build(settings, before=self.catalogue)
+            try:
+                await catalogue.start()
+            except BaseException:
+                await catalogue.close(former)
+                raise
+            running = self._hub.reload(catalogue.models)
+            self.catalogue = catalogue
+            logger.warning("the configuration was loaded again: %s", _difference(self._settings, settings, catalogue))
+            self._settings = settings
+        task = asyncio.get_running_loop().create_task(_retire(former, catalogue, running), name="retire")
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
+
+    async def close(self) -> None:
+        """Close everything; call it when the hub is closed, so that nothing runs."""
+        for task in self._loading:
+            task.cancel()
+        await asyncio.gather(*self._loading, return_exceptions=True)
+        await asyncio.gather(*self._retiring, return_exceptions=True)
+        await self.catalogue.close()
+
+    async def _load(self, load: Callable[[], Settings]) -> None:
+        try:
+            # To say on which line a fault is may take a while.
+            await self.change(await asyncio.to_thread(load))
+        except ConfigurationError as error:
+            logger.error("the configuration stays as it was:\n%s", error)
+        except OSError as error:
+            logger.error("the configuration stays as it was: the simulator can't listen: %s", error.strerror)
+
+
+async def _retire(former: Catalogue, successor: Catalogue, running: Sequence[asyncio.Task[None]]) -> None:
+    """Close what a catalogue held alone, when what runs on it is over."""
+    if running:
+        await asyncio.wait(running)
+    await former.close(successor)
+
+
+def _difference(former: Settings, settings: Settings, catalogue: Catalogue) -> str:
+    changed = {name for name in Settings.model_fields if getattr(former, name) != getattr(settings, name)}
+    names = ", ".join(catalogue.models.names) or "any"
+    told = f"models: {names}; changed: {', '.join(sorted(changed & USED)) or 'nothing'}"
+    fixed = ", ".join(sorted(changed - USED))
+    return f"{told}; only a restart changes {fixed}" if fixed else told
