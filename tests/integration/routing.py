@@ -246,9 +246,10 @@ async def page() -> str:
     """Run all cases and write the page."""
     parts = [
         "# Several upstreams, event by event\n\n"
-        "What clients see, on either transport the same, of models that are configured as shown; what it means stands in\n"
-        "[routing.md](routing.md). Real processes, the simulator as the upstreams; adjacent pieces of text are joined, ids and\n"
-        "times left out. Made by `python -m tests.integration.routing`; a test runs it all again and compares.\n"
+        "What clients see, on either transport the same, of models that are configured as shown; what it means stands\n"
+        "in [routing.md](routing.md). Real processes, the simulator as the upstreams; adjacent pieces of text are\n"
+        "joined, ids and times left out. Made by `python -m tests.integration.routing`; a test runs it all again and\n"
+        "compares.\n"
     ]
     with google_api() as google:
         for case in CASES:
