@@ -38,6 +38,11 @@ class Calling:
     `failure` is what ended it; None when the answer is whole, or it was cut.
     """
 
+    __slots__ = (
+        *("_began", "_call", "_clock", "_given_up", "_joint", "_listener", "_probe", "_released", "_settled", "_stop"),
+        *("_timer", "_watchdog", "attempt", "failure", "over", "target", "whole"),
+    )
+
     def __init__(
         self,
         target: Target,

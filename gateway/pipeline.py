@@ -46,6 +46,11 @@ class Pipeline:
         Refused: `queue_full`, when it is made.
     """
 
+    __slots__ = (
+        *("_callings", "_charge_at", "_clock", "_cut", "_failures", "_fault", "_first_call", "_model", "_moved"),
+        *("_route", "_slots", "_spending", "_target", "_ticket", "_timer", "_turn", "_winner", "generation"),
+    )
+
     def __init__(
         self,
         generation: Generation,

@@ -41,14 +41,14 @@ class Model:
     targets: Sequence[Target]
     policy: Policy = field(default_factory=Policy)
 
-    def order(self, now: float) -> list[Target]:
+    def order(self, now: float) -> Sequence[Target]:
         """Put the targets into the order in which an answer that begins now should ask them.
 
         Those whose provider asked to be left alone come last.
         """
+        if len(self.targets) == 1:
+            return self.targets
         targets = list(self.targets)
-        if len(targets) == 1:
-            return targets
         match self.policy.routing:
             case "weighted":
                 targets = _weighted(targets, self.policy.chance)

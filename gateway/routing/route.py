@@ -1,7 +1,9 @@
 """The way of one answer through its model's targets: whom to ask first, whom next, and when. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import inf
+from typing import NamedTuple
 
 from gateway.errors import Code, Failed, NotSpelled
 from gateway.routing.model import Model
@@ -9,6 +11,11 @@ from gateway.routing.target import Target
 
 OF_THE_REQUEST = frozenset({Code.INVALID_REQUEST, Code.CONTENT_FILTER, Code.OUTPUT_LIMIT, Code.BUDGET_EXCEEDED})
 """What is the request's own fault, or the principal's: another upstream would say the same."""
+
+
+class _Failures(NamedTuple):
+    times: int
+    not_before: float
 
 
 @dataclass(slots=True)
@@ -19,10 +26,9 @@ class Route:
     began: float
     calls: int = field(init=False, default=0)
     """Those that a breaker refused included."""
-    _asked: set[Target] = field(init=False, default_factory=set)
-    _order: list[Target] = field(init=False)
-    _failures: dict[Target, int] = field(init=False, default_factory=dict)
-    _not_before: dict[Target, float] = field(init=False, default_factory=dict)
+    _order: Sequence[Target] = field(init=False)
+    _asked: tuple[Target, ...] = field(init=False, default=())
+    _failed: dict[Target, _Failures] = field(init=False, default_factory=dict)
     _over: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
@@ -43,21 +49,21 @@ class Route:
         """Count a call; the first of this answer to a target earns it a part of a retry."""
         self.calls += 1
         if target not in self._asked:
-            self._asked.add(target)
+            self._asked += (target,)
             target.retry_budget.deposit()
 
     def refused(self, target: Target) -> None:
         """Count a call that the target's breaker refused; what a retry had paid for it is given back."""
         self.calls += 1
-        if target in self._failures:
+        if target in self._failed:
             target.retry_budget.refund()
 
     def failed(self, target: Target, failure: Failed, now: float, elapsed: float) -> None:
         """Tell that a call to a target failed, `elapsed` seconds after the first call of all."""
         policy = self.model.policy
-        self._failures[target] = failures = self._failures.get(target, 0) + 1
-        delay = policy.backoff.delay(failure, failures, elapsed, policy.chance)
-        self._not_before[target] = inf if delay is None else now + delay
+        times = self._failed[target].times + 1 if target in self._failed else 1
+        delay = policy.backoff.delay(failure, times, elapsed, policy.chance)
+        self._failed[target] = _Failures(times, inf if delay is None else now + delay)
         if failure.code is Code.RATE_LIMIT and failure.retry_after_ms is not None:
             target.resting_until = max(target.resting_until, now + failure.retry_after_ms / 1000)
         if failure.code in OF_THE_REQUEST and not isinstance(failure, NotSpelled):
@@ -75,9 +81,10 @@ class Route:
             wait = self._ready_at(target, now) - now
             if (wait and elapsed + wait > policy.backoff.within) or elapsed + wait >= (policy.limits.total or inf):
                 return None
-            if target not in self._failures or target.retry_budget.withdraw():
+            failed = self._failed.get(target)
+            if failed is None or target.retry_budget.withdraw():
                 return target, wait
-            self._not_before[target] = inf
+            self._failed[target] = _Failures(failed.times, inf)
         return None
 
     @property
@@ -86,4 +93,5 @@ class Route:
         return max(self.model.policy.backoff.attempts, len(self._order))
 
     def _ready_at(self, target: Target, now: float) -> float:
-        return max(now, self._not_before.get(target, now), target.ready_at(now))
+        ready_at = target.ready_at(now)
+        return max(ready_at, self._failed[target].not_before) if target in self._failed else ready_at
