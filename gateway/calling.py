@@ -9,8 +9,9 @@ from gateway.attempts.attempt import Attempt
 from gateway.attempts.joint import Joint
 from gateway.attempts.watchdog import Watchdog
 from gateway.clock import Clock, Timer
-from gateway.errors import Failed, NotSpelled
+from gateway.errors import Code, Failed, NotSpelled
 from gateway.events import Content, Run, Usage
+from gateway.routing.route import OF_THE_REQUEST
 from gateway.routing.target import Target
 from gateway.upstreams.base import Answer, Call, Finish, Part
 
@@ -94,8 +95,14 @@ class Calling:
     def lose(self) -> None:
         """End it because another one has won; how long it was waited for says something of its pace."""
         if not self.over:
-            self.target.pace.add(self._clock.now() - self._began)
+            self.target.pace.waited(self._clock.now() - self._began)
             self.cut("lost")
+
+    def call_off(self, failure: Failed) -> None:
+        """Give back what it holds, without having made the call."""
+        self.attempt.ended = failure.code.value
+        self.release()
+        self.attempt.refused = True
 
     def release(self) -> None:
         """Give back what it holds; a second time does nothing."""
@@ -106,6 +113,8 @@ class Calling:
         self._settle(self.failure)
         self.target.release()
         failure, attempt = self.failure, self.attempt
+        if failure is not None and failure.code not in OF_THE_REQUEST and not attempt.text_bytes:
+            self.target.failing = True
         # One that we gave up waiting for may have been taken.
         attempt.refused = failure is not None and not attempt.opened and not self._given_up
         if attempt.ended is None:
@@ -143,26 +152,30 @@ class Calling:
             return
         attempt, watchdog, now = self.attempt, self._watchdog, self._clock.now()
         content: list[Content | Run] = []
+        marked = False
         for part in parts:
             if isinstance(part, Usage):
-                attempt.figures(part, final=watchdog.end_marked)
+                attempt.figures(part, final=marked or watchdog.end_marked)
             elif isinstance(part, Finish):
                 attempt.finish_reason = part.reason
-                watchdog.finish(now)
+                marked = True
             else:
                 content.append(part)
-        changed = watchdog.end_marked
+        changed = False
+        if content and watchdog.content(content, now):
+            changed = True
+            self.target.pace.add(now - self._began)
+            self.target.failing = False
+            self._settle(None, answered=True)
+        if marked:
+            # Behind the content that the same read brought.
+            watchdog.finish(now)
+        if self._joint is not None and self._joint.open:
+            content = [*self._joint.join(content)]
         if content:
-            if watchdog.content(content, now):
-                changed = True
-                self.target.pace.add(now - self._began)
-                self._settle(None, answered=True)
-            if self._joint is not None and self._joint.open:
-                content = [*self._joint.join(content)]
-            if content:
-                self._listener.content(self, content, now)
+            self._listener.content(self, content, now)
         # Other limits hold from here on; else the running timer finds out by itself that content came.
-        if changed:
+        if changed or watchdog.end_marked:
             self._watch()
 
     def _watch(self) -> None:
@@ -173,6 +186,8 @@ class Calling:
             return
         failure = watchdog.verdict(now)
         if failure is not None:
+            if failure.code is Code.FIRST_TOKEN_TIMEOUT:
+                self.target.pace.waited(now - self._began)
             self.failure, self.over, self._given_up = failure, True, True
             self._halt()
         elif watchdog.complete(now):

@@ -121,12 +121,22 @@ class Generation:
         self._admitted_at = now
 
     def attempt(
-        self, provider: str = "", upstream_model: str = "", price: Price | None = None, *, prefix: str = ""
+        self,
+        provider: str = "",
+        upstream_model: str = "",
+        price: Price | None = None,
+        *,
+        prefix: str = "",
+        anew: bool = False,
     ) -> Attempt:
-        """Begin an upstream call with the messages as they stand, and behind them the `prefix` to go on from."""
+        """Begin an upstream call with the messages as they stand, and behind them the `prefix` to go on from.
+
+        With `anew` its first content begins the text anew: until then, what there is of it is not thrown away.
+        """
         messages = [*self._messages, Message(role="assistant", content=prefix)] if prefix else self._messages
         number = len(self.attempts) + 1
-        attempt = Attempt(number, self.revision, tuple(messages), provider, upstream_model, price)
+        revision = self.revision + int(anew)
+        attempt = Attempt(number, revision, tuple(messages), provider, upstream_model, price, bool(prefix))
         self.attempts.append(attempt)
         self._current = attempt
         return attempt
@@ -136,7 +146,8 @@ class Generation:
         attempt.opened = True
         if self.state is State.CONNECTING:
             self._move(Cause.OPENED)
-            self._start(attempt)
+            if attempt.revision == self.revision:
+                self._start(attempt)
 
     def won(self, attempt: Attempt) -> None:
         """Tell that an attempt brings the answer: the first of a race with content."""
@@ -210,12 +221,6 @@ class Generation:
                 self.opened(other)
         else:
             self.log.append(Retry(attempt.number, 0, failure.code, attempt.provider))
-
-    def begin_anew(self) -> None:
-        """Begin the text anew with another upstream: the one before died, and what it said can't be continued there."""
-        self.revision += 1
-        self._begun = self._counts.tools = False
-        self.log.append(Revision(self.revision, None, None, "failover"))
 
     def finished(self, now: float) -> None:
         """Tell that the upstream ended the answer itself."""
@@ -312,6 +317,11 @@ class Generation:
         return self._begun
 
     @property
+    def answering(self) -> Attempt | None:
+        """Tell which attempt brings the answer: the one that won, else the newest."""
+        return self._current
+
+    @property
     def calls_tools(self) -> bool:
         """Tell whether the present text has tool calls, which nobody else can go on with."""
         return self._counts.tools
@@ -330,6 +340,19 @@ class Generation:
         costs = [attempt.cost() for attempt in self.attempts]
         known = [cost for cost in costs if cost is not None]
         return round(sum(known), COST_DIGITS) if len(known) == len(costs) else None
+
+    def charged(self) -> float:
+        """Add up what a budget is charged for it: also where its cost as a whole is not known."""
+        return sum(attempt.charged() for attempt in self.attempts)
+
+    def length(self) -> int:
+        """Count the output tokens of the present text: of all attempts that it is made of."""
+        parts = [
+            attempt.used()
+            for attempt in self.attempts
+            if attempt.revision == self.revision and (attempt.text_bytes or attempt is self._current)
+        ]
+        return sum(part.output_tokens or 0 for part in parts if part is not None)
 
     def metrics(self, now: float) -> Metrics:
         """Measure it up to now, or to its end."""
@@ -353,6 +376,11 @@ class Generation:
         return self.usage(), self.cost()
 
     def _start(self, attempt: Attempt) -> None:
+        if attempt.revision > self.revision:
+            # The upstream before it died, and what that said can't be continued there.
+            self.revision = attempt.revision
+            self._counts.tools = False
+            self.log.append(Revision(self.revision, None, None, "failover"))
         self._started, self.provider = attempt, attempt.provider
         self.log.append(Start(attempt.provider, attempt.upstream_model, attempt.number, self.revision))
 

@@ -304,21 +304,19 @@ class Hub:
 
     def _count(self, held: _Held) -> None:
         generation = held.generation
-        tokens, cost = generation.usage().output_tokens or 0, generation.cost()
+        tokens, cost = generation.usage().output_tokens or 0, generation.charged()
         self._rates.generated(held.principal, tokens, self.clock.now())
         held.spending.settle(cost, self.clock.unix())
-        self.counters.cost_usd += cost or 0.0
-        # How long answers become is a matter of the last attempt: one that was begun anew had several.
-        last = generation.attempts[-1] if generation.attempts else None
-        used = last.used() if last is not None else None
-        length = 0 if used is None else used.output_tokens or 0
+        self.counters.cost_usd += cost
+        answering = generation.answering
         match generation.state.value:
             case "complete":
                 self.counters.complete += 1
-                self.savings.completed(generation.model, length)
+                self.savings.completed(generation.model, generation.length())
             case "interrupted":
                 self.counters.interrupted += 1
-                self.savings.interrupted(generation.model, length, None if last is None else last.price)
+                price = None if answering is None else answering.price
+                self.savings.interrupted(generation.model, generation.length(), price)
             case _:
                 self.counters.error += 1
 

@@ -8,6 +8,7 @@ opened, and the generation says what that means.
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from math import inf
 
@@ -47,8 +48,9 @@ class Pipeline:
     """
 
     __slots__ = (
-        *("_callings", "_charge_at", "_clock", "_cut", "_failures", "_fault", "_first_call", "_model", "_moved"),
-        *("_route", "_slots", "_spending", "_target", "_ticket", "_timer", "_turn", "_winner", "generation"),
+        *("_answering", "_callings", "_charge_at", "_clock", "_cut", "_failures", "_fault", "_first_call"),
+        *("_model", "_moved", "_route", "_slots", "_spending", "_target", "_ticket", "_timer"),
+        *("_turn", "_winner", "generation"),
     )
 
     def __init__(
@@ -72,6 +74,8 @@ class Pipeline:
         self._first_call: float | None = None
         self._route: Route | None = None
         self._turn = 0
+        self._answering: tuple[Target, ...] = ()
+        """Targets that refused to go on from a text: they are asked anew."""
         self._target = model.targets[0]
         self._callings: list[Calling] = []
         self._winner: Calling | None = None
@@ -192,21 +196,55 @@ class Pipeline:
     # One round of calls: one, or two in a race.
 
     async def _attempt(self) -> None:
-        now = self._clock.now()
-        if self._first_call is None:
-            self._first_call = now
         if self._route is None or self._turn != self.generation.turn:
+            now = self._clock.now()
             self._route, self._turn = Route(self._model, now), self.generation.turn
             self._target = self._route.first(now)
+        if self._target.full:
+            await self._wait_for_room(self._route)
+        if self.generation.state.fenced:
+            self._route.refused(self._target)
+            return
+        if self._first_call is None:
+            self._first_call = self._clock.now()
         try:
-            calling = self._call(self._target, self._route)
-            if calling is not None:
-                self._cut = self._cut_calls
-                after = None if self.generation.begun else self._model.hedge_after(self._target)
-                await (calling.run() if after is None else self._race(calling, self._route, after))
+            await self._round(self._target, self._route)
             self._take_stock()
         finally:
             self._end_calls()
+
+    async def _wait_for_room(self, route: Route) -> None:
+        """Wait while all calls are taken that the targets may have at once: of all of them, or of the one chosen."""
+        targets = (self._target,) if route.calls else self._model.targets
+        room, limit = asyncio.Event(), self._model.policy.limits.queue
+        self._cut = wake = room.set
+        if limit:
+            self._timer = self._clock.call_later(limit, self._queue_timed_out)
+        place = min([target.wait(wake) for target in targets])
+        self.generation.queued(place, None)
+        try:
+            while self._target.full and not self.generation.state.fenced:
+                await room.wait()
+                room.clear()
+                if not route.calls:
+                    self._target = route.first(self._clock.now())
+        finally:
+            self._cut = None
+            self._disarm()
+            for target in targets:
+                target.leave(wake)
+
+    async def _round(self, target: Target, route: Route) -> None:
+        try:
+            calling = self._call(target, route)
+        except Failed as failure:
+            self._failures.append((target, failure, None))
+            return
+        self._cut = self._cut_calls
+        if self.generation.state.fenced:
+            self._cut_calls()
+        after = None if self.generation.begun else self._model.hedge_after(target)
+        await (calling.run() if after is None else self._race(calling, route, after))
 
     async def _race(self, calling: Calling, route: Route, after: float) -> None:
         """Make a call, and if no content comes for `after` seconds, another one beside it."""
@@ -218,34 +256,43 @@ class Pipeline:
             if other is None:
                 # Who ends last stands last: that one's failure is told.
                 self._callings.sort(key=lambda one: one is calling)
-            elif calling.failure is not None:
+            elif calling.failure is not None and self._winner is None:
                 self.generation.left_to(other.attempt, calling.failure, calling.attempt)
 
     def _hedge(self, calling: Calling, route: Route, group: asyncio.TaskGroup) -> None:
         self._timer = None
         beside = None if calling.over else route.beside(calling.target, self._clock.now())
-        other = None if beside is None else self._call(beside, route)
-        if other is not None:
-            group.create_task(other.run())
+        if beside is not None:
+            # A second one that is not let through, or not paid for, is none: the first goes on as if it were alone.
+            with suppress(Failed):
+                group.create_task(self._call(beside, route).run())
 
-    def _call(self, target: Target, route: Route) -> Calling | None:
-        """Have a target let a call through; None when it does not, or when there is no budget for it."""
+    def _call(self, target: Target, route: Route) -> Calling:
+        """Have a target let a call through.
+
+        Raises:
+            Failed: when it does not, or when there is no budget for it.
+        """
         generation, now = self.generation, self._clock.now()
+        name = target.upstream_model(generation.model)
+        joint = self._joint(target, name) if generation.begun else None
+        options = self._options(joint)
         try:
             probe = target.admit(now)
-        except Failed as failure:
+        except Failed:
             route.refused(target)
-            self._failures.append((target, failure, None))
-            return None
-        route.called(target)
-        name = target.upstream_model(generation.model)
-        joint = self._joint(target, Call(name, (), generation.options, continues=True)) if generation.begun else None
-        prefix = "" if joint is None else joint.prefix
-        attempt = generation.attempt(target.name, name, target.price_of(generation.model), prefix=prefix)
+            raise
+        attempt = generation.attempt(
+            target.name,
+            name,
+            target.price_of(generation.model),
+            prefix="" if joint is None else joint.prefix,
+            anew=generation.begun and joint is None,
+        )
         calling = Calling(
             target,
             attempt,
-            Call(name, attempt.messages, self._options(prefix), continues=joint is not None),
+            Call(name, attempt.messages, options, continues=joint is not None),
             self._clock,
             self,
             first_call=now if self._first_call is None else self._first_call,
@@ -256,27 +303,31 @@ class Pipeline:
         try:
             self._charge(attempt)
         except Failed as failure:
-            calling.failure = failure
-            calling.release()
-            return None
+            calling.call_off(failure)
+            # Its prompt, which was not sent, is given back at once: other answers share the budget.
+            self._left()
+            route.refused(target)
+            raise
+        route.called(target)
         return calling
 
-    def _joint(self, target: Target, call: Call) -> Joint | None:
-        """Go on with the text of an attempt that died, if the target can; else begin it anew."""
+    def _joint(self, target: Target, name: str) -> Joint | None:
+        """Go on with the text of an attempt that died; None if the target can't: then it is begun anew."""
+        if target in self._answering:
+            return None
         joint = Joint(self.generation.log.text())
-        if joint.prefix and target.upstream.continues(call):
-            return joint
-        self.generation.begin_anew()
-        return None
+        call = Call(name, (), self.generation.options, continues=True)
+        return joint if joint.prefix and target.upstream.continues(call) else None
 
-    def _options(self, prefix: str) -> JsonObject:
+    def _options(self, joint: Joint | None) -> JsonObject:
         """Give the options of a call; its bound is the lower one of the client's and ours, less what is there."""
         options, most = self.generation.options, self._model.policy.max_output_tokens
         asked = options.get("max_tokens")
         bounds = [bound for bound in (asked, most) if isinstance(bound, int)]
         if not bounds:
             return options
-        return {**options, "max_tokens": max(1, min(bounds) - estimate_output(len(prefix.encode())))}
+        there = 0 if joint is None else estimate_output(len(joint.prefix.encode()))
+        return {**options, "max_tokens": max(1, min(bounds) - there)}
 
     def _charge(self, attempt: Attempt) -> None:
         """Charge the budget with what the generation cost up to now.
@@ -286,13 +337,18 @@ class Pipeline:
         """
         if self._spending is None:
             return
-        unix = self._clock.unix()
-        left, price = self._spending.settle(self.generation.cost(), unix), attempt.price
+        left, price = self._left(), attempt.price
         if left <= 0:
-            raise self._spending.budgets.exceeded(unix)
+            raise self._spending.budgets.exceeded(self._clock.unix())
         if price is not None and price.output:
             affordable = left / price.output * MILLION * BYTES_PER_TOKEN
             self._charge_at = attempt.text_bytes + max(BYTES_PER_TOKEN, min(CHARGE_BYTES, affordable))
+
+    def _left(self) -> float:
+        """Charge the budget, and give what is left of it."""
+        if self._spending is None:
+            return inf
+        return self._spending.settle(self.generation.charged(), self._clock.unix())
 
     def _take_stock(self) -> None:
         """Look what became of the calls of a round."""
@@ -302,7 +358,7 @@ class Pipeline:
             if calling.failure is not None
         ]
         silent = next((calling for calling in self._callings if calling.whole), None)
-        if silent is not None and not self.generation.state.fenced:
+        if silent is not None and self._winner is None and not self.generation.state.fenced:
             # It ended without a word while another one was still running, which then brought nothing either.
             self._failures.clear()
             self.generation.won(silent.attempt)
@@ -325,11 +381,15 @@ class Pipeline:
         # A round whose text feedback has made obsolete may end as it likes.
         if not failures or route is None or generation.state.over or self._turn != generation.turn:
             return
-        elapsed = 0.0 if self._first_call is None else now - self._first_call
-        for target, failure, _ in failures:
-            route.failed(target, failure, now, elapsed)
         target, failure, attempt = failures[-1]
-        following = self._following(route, failure, now, elapsed)
+        if failure.code is Code.INVALID_REQUEST and attempt is not None and attempt.continues and route.more:
+            # Whatever its preset says, this model does not go on from a text that others began.
+            self._answering += (target,)
+            generation.retrying(failure, 0, target.name, attempt)
+            return
+        for target, failure, _ in failures:
+            route.failed(target, failure, now)
+        following = self._following(route, failure, now)
         if following is None:
             generation.failed(failure, now)
             return
@@ -339,16 +399,20 @@ class Pipeline:
             woken = asyncio.Event()
             self._cut = woken.set
             self._timer = self._clock.call_later(delay, woken.set)
-            await woken.wait()
+            if not generation.state.fenced:
+                await woken.wait()
+        if generation.state.fenced:
+            route.refused(self._target)
 
-    def _following(self, route: Route, failure: Failed, now: float, elapsed: float) -> tuple[Target, float] | None:
+    def _following(self, route: Route, failure: Failed, now: float) -> tuple[Target, float] | None:
         """Decide whom to call next, and after how many seconds; once content has come, only for failover."""
         policy = self._model.policy
         if self.generation.state is State.STREAMING and not (
             policy.failover and failure.code in DIED and not self.generation.calls_tools
         ):
             return None
-        return route.next(now, elapsed)
+        total, first = policy.limits.total, self._first_call
+        return route.next(now, first + total - now if total and first is not None else inf)
 
     def _cut_calls(self) -> None:
         for calling in self._callings:

@@ -73,10 +73,20 @@ class Spending:
     budgets: Budgets
     principal: str
     charged: float = 0.0
+    _day: int = field(init=False, default=-1)
+    _today: float = field(init=False, default=0.0)
 
     def settle(self, cost: float | None, unix: float) -> float:
-        """Charge what it cost up to now, and give what is left; a cost that is not known is not charged."""
+        """Charge what it cost up to now, and give what is left; a cost that is not known is not charged.
+
+        What was charged too much is given back on the day on which it was charged, not on the next.
+        """
+        day = int(unix // DAY)
+        if day != self._day:
+            self._day, self._today = day, 0.0
         if cost is not None:
-            self.budgets.spend(self.principal, cost - self.charged, unix)
+            more = max(cost - self.charged, -self._today)
+            self.budgets.spend(self.principal, more, unix)
+            self._today += more
             self.charged = cost
         return self.budgets.left(self.principal, unix)

@@ -22,6 +22,8 @@ class Attempt:
     provider: str = ""
     upstream_model: str = ""
     price: Price | None = None
+    continues: bool = False
+    """It was sent the text of an attempt that died, to go on from."""
     text_bytes: int = 0
     usage: Usage | None = None
     usage_final: bool = False
@@ -37,8 +39,17 @@ class Attempt:
         A call that was cancelled before its answer began may have been taken: its prompt is counted. Figures that
         came before the provider's end mark are of a moment that is past: they are a floor, not exact.
         """
-        if self.usage_final or self.refused:
-            return self.usage
+        return self.usage if self.usage_final or self.refused else self._estimated()
+
+    def charged(self) -> float:
+        """Give what a budget is charged for it: what it cost, by estimate where figures are missing; 0 at no price."""
+        cost = self.cost()
+        if cost is None and self.price is not None:
+            cost = self.price.cost(self._estimated())
+        return cost or 0.0
+
+    def _estimated(self) -> Usage:
+        """Give what it used, by estimate where the provider told nothing, or less than came."""
         said = self.usage or Usage(None, None, "estimated")
         return Usage(
             self._prompt_tokens() if said.input_tokens is None else said.input_tokens,
@@ -61,7 +72,7 @@ class Attempt:
 
     def forget_prompt(self) -> None:
         """Drop the messages, which may be large; what they used stays."""
-        used = self.used()
+        self._prompt, used = self._prompt_tokens(), self.used()
         self.usage, self.usage_final, self.messages = used, used is not None, ()
 
     def _prompt_tokens(self) -> int:

@@ -83,8 +83,8 @@ def _weighted(targets: list[Target], chance: Callable[[], float]) -> list[Target
 
 
 def _fastest(targets: list[Target], chance: Callable[[], float]) -> list[Target]:
-    """Sort by the moving estimate; one that nothing is known of comes first, to be known."""
-    ordered = sorted(targets, key=lambda target: target.pace.mean or 0.0)
+    """Sort by the moving estimate; one that nothing is known of comes first, to be known, but for one that fails."""
+    ordered = sorted(targets, key=lambda target: (target.failing, target.pace.mean or 0.0))
     if chance() < EXPLORE:
         explored = ordered.pop(min(len(ordered) - 1, 1 + int(chance() * (len(ordered) - 1))))
         ordered.insert(0, explored)

@@ -15,7 +15,7 @@ ENOUGH = 20
 
 @dataclass(slots=True)
 class Pace:
-    """Times to first content, in seconds. One that was cut off counts with how long it had been waited for."""
+    """Times to first content, in seconds. One that was cut off would have taken longer; see `waited`."""
 
     mean: float | None = None
     _times: deque[float] = field(default_factory=lambda: deque(maxlen=WINDOW))
@@ -24,6 +24,11 @@ class Pace:
         """Count one."""
         self.mean = seconds if self.mean is None else self.mean + WEIGHT * (seconds - self.mean)
         self._times.append(seconds)
+
+    def waited(self, seconds: float) -> None:
+        """Count one that was cut off: it tells something only when it was waited for longer than was to be expected."""
+        if self.mean is None or seconds > self.mean:
+            self.add(seconds)
 
     @property
     def p95(self) -> float | None:

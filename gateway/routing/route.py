@@ -20,7 +20,7 @@ class _Failures(NamedTuple):
 
 @dataclass(slots=True)
 class Route:
-    """Where an answer has been and where it goes next. Times in seconds of one clock."""
+    """Where an answer has been and where it goes next, from `began` on. Times in seconds of one clock."""
 
     model: Model
     began: float
@@ -40,10 +40,13 @@ class Route:
 
     def beside(self, racing: Target, now: float) -> Target | None:
         """Give whom to race against `racing`; None if nobody else would take a call now."""
-        if self.calls >= self._most:
+        if not self.more:
             return None
-        others = (target for target in self._order if target is not racing and self._ready_at(target, now) <= now)
-        return next(others, None)
+        for target in self._order:
+            free = target is not racing and max(self._ready_at(target, now), target.resting_until) <= now
+            if free and self._paid(target):
+                return target
+        return None
 
     def called(self, target: Target) -> None:
         """Count a call; the first of this answer to a target earns it a part of a retry."""
@@ -53,44 +56,46 @@ class Route:
             target.retry_budget.deposit()
 
     def refused(self, target: Target) -> None:
-        """Count a call that the target's breaker refused; what a retry had paid for it is given back."""
+        """Count a call that did not come about: the breaker refused it, say; what a retry had paid is given back."""
         self.calls += 1
         if target in self._failed:
             target.retry_budget.refund()
 
-    def failed(self, target: Target, failure: Failed, now: float, elapsed: float) -> None:
-        """Tell that a call to a target failed, `elapsed` seconds after the first call of all."""
+    def failed(self, target: Target, failure: Failed, now: float) -> None:
+        """Tell that a call to a target failed."""
         policy = self.model.policy
         times = self._failed[target].times + 1 if target in self._failed else 1
-        delay = policy.backoff.delay(failure, times, elapsed, policy.chance)
+        delay = policy.backoff.delay(failure, times, now - self.began, policy.chance)
         self._failed[target] = _Failures(times, inf if delay is None else now + delay)
         if failure.code is Code.RATE_LIMIT and failure.retry_after_ms is not None:
             target.resting_until = max(target.resting_until, now + failure.retry_after_ms / 1000)
         if failure.code in OF_THE_REQUEST and not isinstance(failure, NotSpelled):
             self._over = True
 
-    def next(self, now: float, elapsed: float) -> tuple[Target, float] | None:
-        """Give whom to ask next, and in how many seconds; None if nobody, or not in time.
+    def next(self, now: float, left: float = inf) -> tuple[Target, float] | None:
+        """Give whom to ask next, and in how many seconds; None if nobody, or not before `left` seconds are gone.
 
         A target that was asked before pays for it out of its retry budget.
         """
-        policy = self.model.policy
-        if self._over or self.calls >= self._most:
+        within = self.began + self.model.policy.backoff.within - now
+        if self._over or not self.more:
             return None
         for target in sorted(self._order, key=lambda target: self._ready_at(target, now)):
             wait = self._ready_at(target, now) - now
-            if (wait and elapsed + wait > policy.backoff.within) or elapsed + wait >= (policy.limits.total or inf):
+            if (wait and wait > within) or wait >= left:
                 return None
-            failed = self._failed.get(target)
-            if failed is None or target.retry_budget.withdraw():
+            if self._paid(target):
                 return target, wait
-            self._failed[target] = _Failures(failed.times, inf)
+            self._failed[target] = self._failed[target]._replace(not_before=inf)
         return None
 
+    def _paid(self, target: Target) -> bool:
+        return target not in self._failed or target.retry_budget.withdraw()
+
     @property
-    def _most(self) -> int:
-        """Count the calls that an answer may have: at least one to each target."""
-        return max(self.model.policy.backoff.attempts, len(self._order))
+    def more(self) -> bool:
+        """Tell whether an answer may have one more call: at least one to each target."""
+        return self.calls < max(self.model.policy.backoff.attempts, len(self._order))
 
     def _ready_at(self, target: Target, now: float) -> float:
         ready_at = target.ready_at(now)

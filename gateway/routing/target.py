@@ -1,5 +1,7 @@
 """A target: one upstream, the name a model has there, what a call of it costs, and what is remembered of its calls."""
 
+from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gateway.attempts.breaker import Breaker, RetryBudget
@@ -9,8 +11,8 @@ from gateway.prices import Price, known_price
 from gateway.routing.pace import Pace
 from gateway.upstreams.base import Upstream
 
-BUSY_MS = 1000
-"""When to ask a target again all of whose calls are taken."""
+BUSY_SECONDS = 1.0
+"""When to ask a target again all of whose calls are taken, where nobody waits for one."""
 
 
 @dataclass(slots=True, eq=False)
@@ -34,6 +36,9 @@ class Target:
     resting_until: float = field(init=False, default=0.0)
     """Until when its provider asked to be left alone."""
     running: int = field(init=False, default=0)
+    failing: bool = field(init=False, default=False)
+    """Its last call failed without content, by its own fault."""
+    _waiting: deque[Callable[[], None]] = field(init=False, default_factory=deque)
 
     @property
     def name(self) -> str:
@@ -48,11 +53,14 @@ class Target:
         """Give what tokens cost here; None if nobody told."""
         return self.price or known_price(self.preset, self.upstream_model(asked))
 
+    @property
+    def full(self) -> bool:
+        """Tell whether all calls that it may have at once are taken."""
+        return bool(self.max_concurrent) and self.running >= self.max_concurrent
+
     def ready_at(self, now: float) -> float:
         """Give the time from which it would take a call, as far as can be told."""
-        if self.max_concurrent and self.running >= self.max_concurrent:
-            return now + BUSY_MS / 1000
-        return self.breaker.ready_at(now)
+        return now + BUSY_SECONDS if self.full else self.breaker.ready_at(now)
 
     def admit(self, now: float) -> bool:
         """Let a call through, which the caller must `release` once; tell whether it is a probe of the breaker's.
@@ -60,13 +68,28 @@ class Target:
         Raises:
             Failed: while the breaker leaves it alone, or all calls that it may have are taken.
         """
-        if self.max_concurrent and self.running >= self.max_concurrent:
+        if self.full:
             message = f"All {self.max_concurrent} calls that this provider may have at once are taken."
-            raise Failed(Code.RATE_LIMIT, message, retry_after_ms=BUSY_MS)
+            raise Failed(Code.RATE_LIMIT, message)
         probe = self.breaker.admit(now)
         self.running += 1
         return probe
 
     def release(self) -> None:
-        """Count a call that was let through as over."""
+        """Count a call that was let through as over, and wake who waits longest for it."""
         self.running -= 1
+        self._pass_on()
+
+    def wait(self, wake: Callable[[], None]) -> int:
+        """Have `wake` called when there may be room, until it leaves; give its place in the queue, from 1 on."""
+        self._waiting.append(wake)
+        return len(self._waiting)
+
+    def leave(self, wake: Callable[[], None]) -> None:
+        """Wait no more; the room that it was woken for and did not take is the next one's."""
+        self._waiting.remove(wake)
+        self._pass_on()
+
+    def _pass_on(self) -> None:
+        if self._waiting and not self.full:
+            self._waiting[0]()

@@ -476,6 +476,8 @@ async def test_thinking_alone_is_nothing_to_go_on_from() -> None:
         await settle()
         await it.die(it.a)
         assert not it.b.last.call.continues
+        await it.opened(it.b)
+        await it.say(it.b, "x")
         assert generation.revision == 2
 
 
