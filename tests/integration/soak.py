@@ -10,11 +10,14 @@ import os
 import random
 import signal
 import sys
+import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import get_args
 
 import aiohttp
@@ -22,6 +25,7 @@ import aiohttp
 from gateway.client import Answer, Client, Retries, TransportName
 from gateway.errors import Code, Failed, Refused
 from gateway.events import Error, Event, Interrupted, Retry
+from gateway.routing.model import Routing
 from gateway.simulator.settings import Fault
 from gateway.simulator.texts import Language
 from tests.integration.faults.page import SOAK, write_section
@@ -66,6 +70,9 @@ FLAT = 1.15
 FLAT_MB = 8.0
 """By how much memory may be above what it was after the warm-up: a factor, and megabytes."""
 
+ROUTES = 40
+"""Models of a run with routes."""
+
 FEEDBACK = ("shorter, please", "in Vietnamese", "as code", "once more")
 ACTIONS = ("read", "interrupt", "revise", "stop", "note", "switch", "leave", "come back", "second viewer")
 
@@ -95,9 +102,10 @@ class Tally:
 class Soak:
     """One run."""
 
-    def __init__(self, seconds: float, seed: int) -> None:
+    def __init__(self, seconds: float, seed: int, *, routed: bool = False) -> None:
         self.seconds = seconds
         self.seed = seed
+        self.routed = routed
         self.tally = Tally()
         self._began = time.monotonic()
         self._chance = random.Random(seed)
@@ -106,7 +114,7 @@ class Soak:
         """Run it to its end."""
         with simulator_process() as upstream:
             async with Proxy(upstream) as behind:
-                with gateway(behind.address, SETTINGS) as ours:
+                with self._gateway(behind.address) as ours:
                     async with Proxy(ours.address) as before, aiohttp.ClientSession() as http:
                         behind.choose(lambda: self._weather(0.06))
                         before.choose(lambda: self._weather(0.04))
@@ -117,6 +125,36 @@ class Soak:
                     complaints = ours.complaints()
                     self._expect(not complaints, "on standard error:\n" + "\n".join(complaints[:LINES]))
         return self.tally
+
+    @contextmanager
+    def _gateway(self, upstream: str) -> Iterator[Gateway]:
+        if not self.routed:
+            with gateway(upstream, SETTINGS) as ours:
+                yield ours
+            return
+        with tempfile.TemporaryDirectory() as folder:
+            file = Path(folder) / "dualstream.toml"
+            file.write_text(self._routes(upstream), "utf-8")
+            with gateway(file, SETTINGS) as ours:
+                yield ours
+
+    def _routes(self, upstream: str) -> str:
+        """Make models of two upstreams each, with routing, races and failover at random."""
+        chance = self._chance
+        gemini = upstream.replace("/v1", "/v1beta")
+        lines = ["[providers.goes-on]", 'preset = "llamacpp"', f'base_url = "{upstream}"']
+        lines += ["[providers.anew]", 'api = "gemini"', f'base_url = "{gemini}"']
+        for number in range(ROUTES):
+            lines += [f"[models.m{number}]", f'routing = "{chance.choice(get_args(Routing))}"']
+            lines += [f"failover = {str(chance.random() < 0.7).lower()}"]
+            lines += [chance.choice(("hedge = 0.05", "hedge = 0.2", 'hedge = "p95"'))] if chance.random() < 0.5 else []
+            for _ in range(2):
+                lines += [
+                    f"[[models.m{number}.upstreams]]",
+                    chance.choice(('provider = "goes-on"', 'provider = "anew"')),
+                ]
+                lines += [f'upstream_model = "{random_model(chance)}"', f"max_concurrent = {chance.choice((0, 0, 3))}"]
+        return "\n".join(lines)
 
     async def _go(self, ours: Gateway, before: Proxy, behind: Proxy, http: aiohttp.ClientSession) -> None:
         self._began = time.monotonic()
@@ -237,9 +275,8 @@ class _User:
 
     async def _one(self, transport: TransportName, action: str) -> None:
         options = {"on_disconnect": self._chance.choice(["grace", "grace", "cancel", "continue"])}
-        answer = await self._clients[transport].start(
-            f"Soak {self._chance.random()}", model=self._model(), options=options
-        )
+        model = f"m{self._chance.randrange(ROUTES)}" if self._soak.routed else random_model(self._chance)
+        answer = await self._clients[transport].start(f"Soak {self._chance.random()}", model=model, options=options)
         self._tally.generations += 1
         self._tally.actions[action] += 1
         turn = self._chance.randrange(1, 40)
@@ -265,24 +302,6 @@ class _User:
             events += await _take(answer)
         self._tally.resumes += answer.attachments
         await self._check(answer, events, action)
-
-    def _model(self) -> str:
-        chance = self._chance
-        parts = {
-            "ttft": chance.choice([0, 20, 200]),
-            "speed": chance.choice([0, 200, 500, 2000]),
-            "length": chance.choice([40, 300, 1200]),
-            "language": chance.choice(get_args(Language)),
-            "reasoning": chance.choice([0, 0, 60]),
-            "tool_calls": chance.choice([0, 0, 0, 2]),
-            "usage": chance.choice(["asked", "off"]),
-        }
-        if chance.random() < 0.3:
-            parts |= {"fault": chance.choice(get_args(Fault)), "after": chance.choice([0, 3, 10])}
-            if parts["fault"] == "trickle":
-                # Each byte by itself: a short text is enough.
-                parts["length"] = 40
-        return "sim?" + "&".join(f"{name}={value}" for name, value in parts.items())
 
     async def _interrupt(self, answer: Answer, events: list[Event]) -> None:
         sent = time.monotonic()
@@ -382,6 +401,25 @@ class _User:
             self._soak.violated(f"a fault of the gateway's own: {end['message']}")
 
 
+def random_model(chance: random.Random) -> str:
+    """Choose how the simulator is to answer."""
+    parts = {
+        "ttft": chance.choice([0, 20, 200]),
+        "speed": chance.choice([0, 200, 500, 2000]),
+        "length": chance.choice([40, 300, 1200]),
+        "language": chance.choice(get_args(Language)),
+        "reasoning": chance.choice([0, 0, 60]),
+        "tool_calls": chance.choice([0, 0, 0, 2]),
+        "usage": chance.choice(["asked", "off"]),
+    }
+    if chance.random() < 0.3:
+        parts |= {"fault": chance.choice(get_args(Fault)), "after": chance.choice([0, 3, 10])}
+        if parts["fault"] == "trickle":
+            # Each byte by itself: a short text is enough.
+            parts["length"] = 40
+    return "sim?" + "&".join(f"{name}={value}" for name, value in parts.items())
+
+
 async def _take(answer: Answer, most: int | None = None) -> list[Event]:
     """Read so many events, or all."""
     events: list[Event] = []
@@ -439,7 +477,7 @@ def report(soak: Soak) -> str:
         ("violations", f"{len(tally.violations)}"),
     ]
     head = (
-        f"`python -m tests.integration.soak --seconds {soak.seconds:g} --seed {soak.seed}`, "
+        f"`python -m tests.integration.soak --seconds {soak.seconds:g} --seed {soak.seed}{' --routed' * soak.routed}`, "
         f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores (gateway, simulator and all clients on them), "
         f"Python {sys.version.split()[0]}. "
         f"{CLIENTS} clients at {SLOTS} slots and {QUEUE} places in the queue."
@@ -456,9 +494,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--routed", action="store_true", help="models of two upstreams, with races and failover")
     parser.add_argument("--write", action="store_true", help="put the figures into docs/reliability.md")
     options = parser.parse_args()
-    soak = Soak(options.seconds, options.seed)
+    soak = Soak(options.seconds, options.seed, routed=options.routed)
     asyncio.run(soak.run())
     soak.judge_memory()
     figures = report(soak)

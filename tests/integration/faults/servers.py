@@ -31,10 +31,10 @@ class Gateway:
     _errors: IO[bytes]
 
     def complaints(self) -> list[str]:
-        """Give what it wrote on standard error, but for the lines that say it was asked to end."""
+        """Give what it wrote on standard error, but for the lines that say what configures it and that it is to end."""
         self._errors.seek(0)
         lines = self._errors.read().decode(errors="replace").splitlines()
-        return [line for line in lines if "finishing what runs" not in line]
+        return [line for line in lines if "finishing what runs" not in line and "configured by" not in line]
 
     def holds(self, client_port: int) -> bool:
         """Tell whether its end of a client's connection still takes anything, be it the kernel's memory (proc(5))."""
@@ -53,14 +53,15 @@ class Gateway:
 
 
 @contextmanager
-def gateway(upstream: str, settings: Mapping[str, str]) -> Iterator[Gateway]:
-    """Run `dualstream serve` before an upstream; settings are `DUALSTREAM_…` variables."""
+def gateway(upstream: str | Path, settings: Mapping[str, str]) -> Iterator[Gateway]:
+    """Run `dualstream serve` before an upstream, or as a file says; settings are `DUALSTREAM_…` variables."""
+    before = ["--config", str(upstream)] if isinstance(upstream, Path) else ["--upstream", upstream]
     ours = {name: value for name, value in os.environ.items() if not name.startswith("DUALSTREAM_")}
     # All clients of a test have one address: a limit by address would hold them back together.
     variables = {"DUALSTREAM_RATE_LIMIT_PER_MINUTE": "0", **settings}
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
-            [sys.executable, "-m", "gateway", "serve", "--port", "0", "--upstream", upstream],
+            [sys.executable, "-m", "gateway", "serve", "--port", "0", *before],
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
