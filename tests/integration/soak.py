@@ -148,12 +148,15 @@ class Soak:
             lines += [f"[models.m{number}]", f'routing = "{chance.choice(get_args(Routing))}"']
             lines += [f"failover = {str(chance.random() < 0.7).lower()}"]
             lines += [chance.choice(("hedge = 0.05", "hedge = 0.2", 'hedge = "p95"'))] if chance.random() < 0.5 else []
-            for _ in range(2):
+            for at in range(2):
                 lines += [
                     f"[[models.m{number}.upstreams]]",
                     chance.choice(('provider = "goes-on"', 'provider = "anew"')),
                 ]
-                lines += [f'upstream_model = "{random_model(chance)}"', f"max_concurrent = {chance.choice((0, 0, 3))}"]
+                lines += [
+                    f'upstream_model = "{random_model(chance)}&seed={at}"',
+                    f"max_concurrent = {chance.choice((0, 0, 3))}",
+                ]
         return "\n".join(lines)
 
     async def _go(self, ours: Gateway, before: Proxy, behind: Proxy, http: aiohttp.ClientSession) -> None:
