@@ -7,37 +7,28 @@ opened, and the generation says what that means.
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import suppress
-from functools import partial
+from collections.abc import Callable
 from math import inf
 
 from gateway.admission.budgets import Spending
 from gateway.admission.slots import Place, Slots, Ticket
-from gateway.attempts.attempt import Attempt
 from gateway.attempts.breaker import PROVIDER_FAULTS
-from gateway.attempts.joint import Joint
-from gateway.calling import Calling
 from gateway.clock import Clock, Timer
-from gateway.commands import FeedbackRequest, JsonObject
+from gateway.commands import FeedbackRequest
 from gateway.errors import Code, Failed
-from gateway.events import Content, InterruptedBy, Run
+from gateway.events import InterruptedBy
 from gateway.generation import Generation
-from gateway.prices import MILLION
+from gateway.metering import Meter
+from gateway.round import Failure, Round
 from gateway.routing.model import Model
 from gateway.routing.route import Route
 from gateway.routing.target import Target
 from gateway.states import State
-from gateway.upstreams.base import Call
-from gateway.usage import BYTES_PER_TOKEN, estimate_output
 
 logger = logging.getLogger(__name__)
 
 DIED = PROVIDER_FAULTS | {Code.TOO_SLOW, Code.RATE_LIMIT}
 """Failures in mid-answer after which another upstream may go on, where that is wanted."""
-
-CHARGE_BYTES = 256
-"""After how much text the budget is looked at again: some 64 tokens, or fewer when less than that is left."""
 
 
 class Pipeline:
@@ -48,9 +39,8 @@ class Pipeline:
     """
 
     __slots__ = (
-        *("_answering", "_callings", "_charge_at", "_clock", "_cut", "_failures", "_fault", "_first_call"),
-        *("_model", "_moved", "_route", "_slots", "_spending", "_target", "_ticket", "_timer"),
-        *("_turn", "_winner", "generation"),
+        *("_clock", "_cut", "_failures", "_fault", "_first_call", "_meter", "_model", "_moved", "_round", "_route"),
+        *("_slots", "_target", "_ticket", "_timer", "_turn", "generation"),
     )
 
     def __init__(
@@ -66,21 +56,17 @@ class Pipeline:
         self._model = model
         self._slots = slots
         self._clock = clock
-        self._spending = spending
-        self._charge_at = inf
+        self._meter = Meter(generation, clock, spending)
         self._cut: Callable[[], None] | None = None
         """Ends at once what the task waits for. Whoever sets it looks at the fence afterwards, before waiting."""
         self._timer: Timer | None = None
         self._first_call: float | None = None
         self._route: Route | None = None
         self._turn = 0
-        self._answering: tuple[Target, ...] = ()
-        """Targets that refused to go on from a text: they are asked anew."""
         self._target = model.targets[0]
-        self._callings: list[Calling] = []
-        self._winner: Calling | None = None
-        self._failures: list[tuple[Target, Failed, Attempt | None]] = []
-        """Of this round: one, or both of a race."""
+        self._round: Round | None = None
+        self._failures: list[Failure] = []
+        """Of the last round."""
         self._fault: Failed | None = None
         self._moved: asyncio.Event | None = None
         self._ticket: Ticket = slots.request(principal, self._clock.now(), self._wake)
@@ -112,7 +98,8 @@ class Pipeline:
         Only a task that was cancelled, or not even begun, and a fault of ours come here with the generation running.
         """
         self._disarm()
-        self._end_calls()
+        if self._round is not None:
+            self._round.release()
         self._cut = self._moved = None
         self._slots.release(self._ticket, self._clock.now())
         generation, now = self.generation, self._clock.now()
@@ -130,34 +117,6 @@ class Pipeline:
         """Take feedback, in whatever state; see `Generation.feedback`."""
         if self.generation.feedback(feedback_id, request, read_at):
             self._cancel()
-
-    # What a call tells; see `calling.Listener`.
-
-    def opened(self, calling: Calling) -> None:
-        """Tell who accepted the call."""
-        self.generation.opened(calling.attempt)
-
-    def content(self, calling: Calling, content: Sequence[Content | Run], now: float) -> None:
-        """Take content: the first call with some has won, and only that one brings any."""
-        if self._winner is not calling:
-            self._win(calling)
-        self.generation.take(content, now)
-        if calling.attempt.text_bytes >= self._charge_at:
-            self._charge(calling.attempt)
-
-    def finished(self, calling: Calling, now: float) -> None:
-        """End the generation, but for a call that ended without a word while another one may still bring some."""
-        if self._winner is calling or all(other.over for other in self._callings):
-            self.generation.won(calling.attempt)
-            self.generation.finished(now)
-
-    def _win(self, calling: Calling) -> None:
-        self._winner = calling
-        self._disarm()
-        for other in self._callings:
-            if other is not calling:
-                other.lose()
-        self.generation.won(calling.attempt)
 
     # From the queue to the first call.
 
@@ -193,25 +152,30 @@ class Pipeline:
             return
         self.generation.admitted(self._clock.now())
 
-    # One round of calls: one, or two in a race.
+    # A round of calls.
 
     async def _attempt(self) -> None:
-        if self._route is None or self._turn != self.generation.turn:
+        route = self._route
+        if route is None or self._turn != self.generation.turn:
             now = self._clock.now()
-            self._route, self._turn = Route(self._model, now), self.generation.turn
-            self._target = self._route.first(now)
+            self._route = route = Route(self._model, now)
+            self._turn, self._target = self.generation.turn, route.first(now)
         if self._target.full:
-            await self._wait_for_room(self._route)
+            await self._wait_for_room(route)
         if self.generation.state.fenced:
-            self._route.refused(self._target)
+            route.refused(self._target)
             return
         if self._first_call is None:
             self._first_call = self._clock.now()
+        self._round = one = Round(self.generation, route, self._clock, self._meter, self._first_call)
+        self._cut = one.cut
         try:
-            await self._round(self._target, self._route)
-            self._take_stock()
+            await one.run(self._target)
+            # What went wrong holds the frames that it went through, and they hold the round: a circle.
+            self._failures, one.failures = one.failures, []
         finally:
-            self._end_calls()
+            one.release()
+            self._round = None
 
     async def _wait_for_room(self, route: Route) -> None:
         """Wait while all calls are taken that the targets may have at once: of all of them, or of the one chosen."""
@@ -234,144 +198,6 @@ class Pipeline:
             for target in targets:
                 target.leave(wake)
 
-    async def _round(self, target: Target, route: Route) -> None:
-        try:
-            calling = self._call(target, route)
-        except Failed as failure:
-            self._failures.append((target, failure, None))
-            return
-        self._cut = self._cut_calls
-        if self.generation.state.fenced:
-            self._cut_calls()
-        after = None if self.generation.begun else self._model.hedge_after(target)
-        await (calling.run() if after is None else self._race(calling, route, after))
-
-    async def _race(self, calling: Calling, route: Route, after: float) -> None:
-        """Make a call, and if no content comes for `after` seconds, another one beside it."""
-        async with asyncio.TaskGroup() as group:
-            self._timer = self._clock.call_later(after, partial(self._hedge, calling, route, group))
-            await calling.run()
-            self._disarm()
-            other = next((other for other in self._callings if not other.over), None)
-            if other is None:
-                # Who ends last stands last: that one's failure is told.
-                self._callings.sort(key=lambda one: one is calling)
-            elif calling.failure is not None and self._winner is None:
-                self.generation.left_to(other.attempt, calling.failure, calling.attempt)
-
-    def _hedge(self, calling: Calling, route: Route, group: asyncio.TaskGroup) -> None:
-        self._timer = None
-        beside = None if calling.over else route.beside(calling.target, self._clock.now())
-        if beside is not None:
-            # A second one that is not let through, or not paid for, is none: the first goes on as if it were alone.
-            with suppress(Failed):
-                group.create_task(self._call(beside, route).run())
-
-    def _call(self, target: Target, route: Route) -> Calling:
-        """Have a target let a call through.
-
-        Raises:
-            Failed: when it does not, or when there is no budget for it.
-        """
-        generation, now = self.generation, self._clock.now()
-        name = target.upstream_model(generation.model)
-        joint = self._joint(target, name) if generation.begun else None
-        options = self._options(joint)
-        try:
-            probe = target.admit(now)
-        except Failed:
-            route.refused(target)
-            raise
-        attempt = generation.attempt(
-            target.name,
-            name,
-            target.price_of(generation.model),
-            prefix="" if joint is None else joint.prefix,
-            anew=generation.begun and joint is None,
-        )
-        calling = Calling(
-            target,
-            attempt,
-            Call(name, attempt.messages, options, continues=joint is not None),
-            self._clock,
-            self,
-            first_call=now if self._first_call is None else self._first_call,
-            probe=probe,
-            joint=joint,
-        )
-        self._callings.append(calling)
-        try:
-            self._charge(attempt)
-        except Failed as failure:
-            calling.call_off(failure)
-            # Its prompt, which was not sent, is given back at once: other answers share the budget.
-            self._left()
-            route.refused(target)
-            raise
-        route.called(target)
-        return calling
-
-    def _joint(self, target: Target, name: str) -> Joint | None:
-        """Go on with the text of an attempt that died; None if the target can't: then it is begun anew."""
-        if target in self._answering:
-            return None
-        joint = Joint(self.generation.log.text())
-        call = Call(name, (), self.generation.options, continues=True)
-        return joint if joint.prefix and target.upstream.continues(call) else None
-
-    def _options(self, joint: Joint | None) -> JsonObject:
-        """Give the options of a call; its bound is the lower one of the client's and ours, less what is there."""
-        options, most = self.generation.options, self._model.policy.max_output_tokens
-        asked = options.get("max_tokens")
-        bounds = [bound for bound in (asked, most) if isinstance(bound, int)]
-        if not bounds:
-            return options
-        there = 0 if joint is None else estimate_output(len(joint.prefix.encode()))
-        return {**options, "max_tokens": max(1, min(bounds) - there)}
-
-    def _charge(self, attempt: Attempt) -> None:
-        """Charge the budget with what the generation cost up to now.
-
-        Raises:
-            Failed: `budget_exceeded`.
-        """
-        if self._spending is None:
-            return
-        left, price = self._left(), attempt.price
-        if left <= 0:
-            raise self._spending.budgets.exceeded(self._clock.unix())
-        if price is not None and price.output:
-            affordable = left / price.output * MILLION * BYTES_PER_TOKEN
-            self._charge_at = attempt.text_bytes + max(BYTES_PER_TOKEN, min(CHARGE_BYTES, affordable))
-
-    def _left(self) -> float:
-        """Charge the budget, and give what is left of it."""
-        if self._spending is None:
-            return inf
-        return self._spending.settle(self.generation.charged(), self._clock.unix())
-
-    def _take_stock(self) -> None:
-        """Look what became of the calls of a round."""
-        self._failures += [
-            (calling.target, calling.failure, calling.attempt)
-            for calling in self._callings
-            if calling.failure is not None
-        ]
-        silent = next((calling for calling in self._callings if calling.whole), None)
-        if silent is not None and self._winner is None and not self.generation.state.fenced:
-            # It ended without a word while another one was still running, which then brought nothing either.
-            self._failures.clear()
-            self.generation.won(silent.attempt)
-            self.generation.finished(self._clock.now())
-
-    def _end_calls(self) -> None:
-        for calling in self._callings:
-            calling.release()
-            # What went wrong holds the frames that it went through, and they hold the call: a circle.
-            calling.failure = None
-        self._callings.clear()
-        self._winner, self._charge_at = None, inf
-
     # Between two rounds.
 
     async def _after_attempt(self) -> None:
@@ -384,7 +210,7 @@ class Pipeline:
         target, failure, attempt = failures[-1]
         if failure.code is Code.INVALID_REQUEST and attempt is not None and attempt.continues and route.more:
             # Whatever its preset says, this model does not go on from a text that others began.
-            self._answering += (target,)
+            route.answering += (target,)
             generation.retrying(failure, 0, target.name, attempt)
             return
         for target, failure, _ in failures:
@@ -413,10 +239,6 @@ class Pipeline:
             return None
         total, first = policy.limits.total, self._first_call
         return route.next(now, first + total - now if total and first is not None else inf)
-
-    def _cut_calls(self) -> None:
-        for calling in self._callings:
-            calling.cut()
 
     def _wake(self) -> None:
         if self._moved is not None:
