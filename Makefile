@@ -1,7 +1,7 @@
 # One word each; bare `make` lists them. Each does its own set-up.
 .DEFAULT_GOAL := help
 .PHONY: help run run-local test lint format types coverage bench bench-quick bench-compare measure faults soak \
-	config-errors screenshot clean
+	config-errors screenshot pin audit install-pinned clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -9,10 +9,11 @@ BIN := $(VENV)/bin
 HOST ?= 127.0.0.1
 PORT ?= 8080
 MODEL_PORT ?= 8081
+PIN ?=
 SOAK_SEED ?= 1
 SOAK_SECONDS ?= 600
 # What the integration tests need beside Python packages: command, Debian package.
-PROGRAMS := chromium:chromium chromedriver:chromium-driver nginx:nginx curl:curl openssl:openssl
+PROGRAMS := chromium:chromium chromedriver:chromium-driver nginx:nginx curl:curl openssl:openssl bwrap:bubblewrap
 
 # A real language model is some 250 MB: without CI=true its test is skipped unless `make run-local` fetched it.
 TEST_EXTRAS := test
@@ -21,7 +22,7 @@ TEST_EXTRAS := test,local
 endif
 
 help: ## list what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/run ## start the gateway with its simulator and print the address of the demo page
 	@echo "The demo page: http://$(HOST):$(PORT)/   (Ctrl-C ends it)"
@@ -75,10 +76,31 @@ config-errors: $(VENV)/test ## write docs/configuration-errors.md anew
 screenshot: $(VENV)/test programs ## make the picture of the demo page anew
 	$(BIN)/python -m tests.integration.screenshot docs/images/demo.png
 
+pin: $(VENV)/supply ## write constraints/ anew, and the table of licences (PIN=--upgrade takes the newest versions)
+	$(BIN)/python -m tests.supply.pins $(PIN)
+
+audit: $(VENV)/supply ## look for known faults in what is pinned; offline it says so (AUDIT_STRICT=true fails then)
+	@$(BIN)/python -m tests.supply.audit
+
+install-pinned: $(VENV)/made ## install what is pinned, checked by hash, and then Dualstream itself
+	$(PINNED) --requirement constraints/runtime.txt
+	$(PYTHON) -m venv --without-pip $(VENV)/build
+	$(PINNED_BUILD) --requirement constraints/build.txt
+	rm -rf $(VENV)/wheel
+	$(PIP) --python $(VENV)/build/bin/python wheel --quiet --no-deps --no-build-isolation --wheel-dir $(VENV)/wheel .
+	$(PIP) install --quiet --no-deps --no-index --force-reinstall $(VENV)/wheel/*.whl
+	$(BIN)/dualstream --version
+
 clean: ## remove what was made, the virtual environment too
 	rm -rf $(VENV) .local-model build dist htmlcov .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	rm -rf tests/bench/rivals/express/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Wheels only: what has to be compiled would run its own code here.
+PIP = $(BIN)/python -m pip --disable-pip-version-check
+HASHED = --quiet --require-hashes --no-deps --only-binary :all:
+PINNED = $(PIP) install $(HASHED)
+PINNED_BUILD = $(PIP) --python $(VENV)/build/bin/python install $(HASHED)
 
 # The virtual environment: one stamp for each set of packages.
 $(VENV)/made:
@@ -103,6 +125,10 @@ $(VENV)/test: $(VENV)/made pyproject.toml
 
 $(VENV)/lint: $(VENV)/made pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,lint]'
+	@touch $@ $(VENV)/run
+
+$(VENV)/supply: $(VENV)/made pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,supply]'
 	@touch $@ $(VENV)/run
 
 $(VENV)/bench: $(VENV)/made pyproject.toml

@@ -1,0 +1,150 @@
+"""What is pinned, installed with its hashes, and run as in the container.
+
+Without rights, as process 1, on read-only file systems, without a shell and without a home.
+"""
+
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import aiohttp
+import pytest
+from packaging.utils import canonicalize_name
+
+from tests.integration.processes import CHECKOUT, Server, missing, program
+from tests.supply import licences, pins
+from tests.supply.audit import UNREACHABLE
+from tests.supply.containerfile import exec_form, instructions, stages
+
+CONTAINERFILE = CHECKOUT / "deploy" / "container" / "Containerfile"
+Confined = Callable[..., list[str]]
+
+
+@pytest.fixture(scope="module")
+def venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `make install-pinned` makes."""
+    folder = tmp_path_factory.mktemp("installed") / "venv"
+    # What the make that runs the tests was told is none of this one's.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    done = subprocess.run(
+        [program("make"), "install-pinned", f"VENV={folder}", f"PYTHON={sys.executable}"],
+        cwd=CHECKOUT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    # Quiet, pip does not say that nobody answered, only that it found nothing.
+    if done.returncode and (UNREACHABLE.search(done.stderr) or "No matching distribution found" in done.stderr):
+        missing("the packages can't be fetched: no registry answers")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"^dualstream 0\.", done.stdout, re.MULTILINE)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def confined(venv: Path, tmp_path_factory: pytest.TempPathFactory) -> Confined:
+    """Make a command of one that is to run as in the container."""
+    bwrap = program("bwrap")
+    folder = tmp_path_factory.mktemp("empty")
+    folder.chmod(0o555)
+    shells = {str(Path(shell).resolve()) for shell in map(shutil.which, ("sh", "bash", "dash")) if shell}
+
+    def wrap(*command: str, **environment: str) -> list[str]:
+        variables = {"PYTHONDONTWRITEBYTECODE": "1", "PATH": str(venv / "bin"), **environment}
+        return [
+            *(bwrap, "--die-with-parent", "--unshare-user", "--uid", "65532", "--gid", "65532", "--cap-drop", "ALL"),
+            *("--unshare-pid", "--as-pid-1", "--unshare-ipc"),
+            *("--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev"),
+            *(word for shell in shells for word in ("--ro-bind", "/dev/null", shell)),
+            *("--remount-ro", "/dev", "--chdir", str(folder), "--clearenv"),
+            *(word for name, value in variables.items() for word in ("--setenv", name, value)),
+            *("--", str(venv / "bin" / command[0]), *command[1:]),
+        ]
+
+    probe = subprocess.run(wrap("python", "-c", ""), capture_output=True, text=True, check=False)
+    if probe.returncode:
+        missing(f"processes can't be confined here: {probe.stderr.strip()}")
+    return wrap
+
+
+@contextmanager
+def serving(command: list[str]) -> Iterator[Server]:
+    server = Server(command, {})
+    try:
+        server.url = server.wait_for(r"Dualstream listens on (http://\S+)").group(1)
+        yield server
+    finally:
+        server.end()
+
+
+def files(folder: Path) -> dict[str, int]:
+    return {str(path): path.lstat().st_mtime_ns for path in folder.rglob("*")}
+
+
+def test_all_that_is_needed_is_pinned_and_its_licence_told(venv: Path) -> None:
+    (packages,) = venv.glob("lib/python3*/site-packages")
+    subprocess.run([venv / "bin" / "python", "-m", "pip", "check"], check=True, stdout=subprocess.DEVNULL)
+    told = licences.from_page(pins.PAGE.read_text("utf-8"))
+    assert licences.found(told, str(packages)) == told
+    versions = {pin.name: str(pin.version) for pin in pins.read(pins.RUNTIME)}
+    shown = subprocess.run([venv / "bin" / "python", "-m", "pip", "freeze"], check=True, capture_output=True, text=True)
+    frozen = dict(line.split("==") for line in shown.stdout.splitlines() if "==" in line)
+    assert {canonicalize_name(name): version for name, version in frozen.items()} == versions
+
+
+def test_the_cage_holds(confined: Confined, venv: Path, tmp_path: Path) -> None:
+    look = (
+        "import os, subprocess, sys\n"
+        "print(os.getuid(), os.getpid(), os.environ.get('HOME'))\n"
+        "for folder in sys.argv[1:]:\n"
+        "    try: open(folder + '/x', 'w')\n"
+        "    except OSError as error: print(error.strerror)\n"
+        "try: subprocess.run('true', shell=True)\n"
+        "except OSError as error: print(error.strerror)\n"
+    )
+    folders = [".", str(venv), str(tmp_path), "/dev/shm"]
+    seen = subprocess.run(
+        confined("python", "-c", look, *folders), capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    assert seen == ["65532 1 None", *["Read-only file system"] * len(folders), "Permission denied"]
+
+
+async def test_it_answers_tells_its_health_and_drains(confined: Confined, venv: Path) -> None:
+    before = files(venv)
+    asked = {"messages": [{"role": "user", "content": "Hello"}], "model": "sim?speed=100&length=300&ttft=0"}
+    with serving(confined("dualstream", "serve", DUALSTREAM_PORT="0")) as server:
+        port = server.url.rpartition(":")[2]
+        assert healthy(confined, port)
+        async with (
+            aiohttp.ClientSession() as http,
+            http.post(f"{server.url}/api/chat/stream", json=asked) as answer,
+        ):
+            await answer.content.readuntil(b'"type":"chunk"')
+            os.kill(process_one(server), signal.SIGTERM)
+            rest = await answer.content.read()
+        assert b"event: complete" in rest
+        assert server._process.wait(30) == 0
+    assert not healthy(confined, port)
+    assert files(venv) == before
+
+
+def process_one(server: Server) -> int:
+    """Find it from outside: what confines it passes no signal on. It gets none that it has not asked for."""
+    outside = server._process.pid
+    (inside,) = Path(f"/proc/{outside}/task/{outside}/children").read_text().split()
+    return int(inside)
+
+
+def healthy(confined: Confined, port: str) -> bool:
+    """Ask as the image's health check does."""
+    last = dict(stages(instructions(CONTAINERFILE.read_text("utf-8")))[-1])
+    command = exec_form(last["HEALTHCHECK"].partition("CMD ")[2])
+    asked = subprocess.run(confined(*command, DUALSTREAM_PORT=port), capture_output=True, check=False)
+    return asked.returncode == 0
