@@ -26,14 +26,18 @@ from gateway.admission.slots import Slots
 from gateway.catalogue import build
 from gateway.clock import Clock, SystemClock
 from gateway.config import Settings
-from gateway.errors import Code, Refused, invalid
+from gateway.errors import Code, Refused, forbidden, invalid
 from gateway.hub import Hub, Keeping
 from gateway.model_routes import model_routes
 from gateway.models import Models
 from gateway.reloading import Reloading
+from gateway.security.doors import doors
+from gateway.security.gate import Gate
+from gateway.security.principals import Principal
 from gateway.upstreams.base import Upstream
 from transports.base import SERVE_ON, Serve, Services, Transport
-from transports.http import json_response, principal, refusal
+from transports.guard import Guard
+from transports.http import PRINCIPAL, json_response, principal, refusal
 from transports.origins import Origins, is_loopback
 from transports.resource import GenerationResource
 from transports.writer import lent
@@ -70,14 +74,18 @@ class Gateway(Starlette):
 def create_app(settings: Settings, *, clock: Clock | None = None, upstream: Upstream | None = None) -> Starlette:
     """Make the ASGI application; its lifespan starts and ends all that it owns.
 
-    `app.state.hub` is its hub, `app.state.reloading` changes its models while it runs.
+    `app.state.hub` is its hub, `app.state.reloading` changes its models and keys while it runs.
 
     Without an upstream, here or in the settings, it starts the simulator and calls that.
+
+    Raises:
+        ConfigurationError: the keys can't be read.
     """
     clock = clock or SystemClock()
     catalogue = build(settings, upstream=upstream)
     hub = _hub(settings, catalogue.models, clock)
-    reloading = Reloading(hub, settings, catalogue)
+    gate = Gate(doors(settings), clock.unix)
+    reloading = Reloading(hub, settings, catalogue, gate)
     services = Services(
         hub,
         clock,
@@ -90,6 +98,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, upstream: Upst
             frozenset(settings.allowed_origins),
             any_host=bool(settings.trusted_proxies) or not is_loopback(settings.host),
         ),
+        gate,
     )
 
     @asynccontextmanager
@@ -106,12 +115,14 @@ def create_app(settings: Settings, *, clock: Clock | None = None, upstream: Upst
     async def refused(request: Request, error: Exception) -> Response:
         if not isinstance(error, Refused):
             raise error
-        return refusal(error, request, hub.allowance(principal(request)))
+        known: Principal | None = request.scope.get(PRINCIPAL)
+        return refusal(error, request, None if known is None else hub.allowance(known))
 
     transports = [route for transport in load_transports() for route in transport.routes(services)]
     app = Gateway(
         routes=[*transports, *GenerationResource(services).routes(), *model_routes(hub), *_own_routes(hub)],
-        middleware=_cors(settings.allowed_origins),
+        # The guard stands within: a preflight carries no key, and a refusal is for the page to read.
+        middleware=[*_cors(settings.allowed_origins), Middleware(Guard, gate=gate)],
         exception_handlers={Refused: refused, HTTPException: _no_route, Exception: _failed},
         lifespan=lifespan,
     )
@@ -167,6 +178,8 @@ def _own_routes(hub: Hub) -> Sequence[BaseRoute]:
         return json_response(request, {"status": "ready"})
 
     async def stats(request: Request) -> Response:
+        if not principal(request).observes:
+            raise forbidden("observe")
         return json_response(request, hub.stats())
 
     async def page(_request: Request) -> Response:

@@ -1,4 +1,4 @@
-"""The command `dualstream`: serve · check · chat · bench · simulate."""
+"""The command `dualstream`: serve · check · keys · chat · bench · simulate."""
 
 import argparse
 import asyncio
@@ -6,18 +6,35 @@ import logging
 import os
 import signal
 import sys
+import time
 from collections.abc import Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import Final
 
 from gateway.bench import command as bench_providers
 from gateway.catalogue import Catalogue, build
 from gateway.chat import ChatSettings, chat
 from gateway.check import ask_all, report, warnings
-from gateway.config import DEFAULT_FILE, FILE_VARIABLE, ConfigurationError, Settings, find_file, load, unknown_variables
+from gateway.config import (
+    DEFAULT_FILE,
+    FILE_VARIABLE,
+    TOKEN_VARIABLE,
+    ConfigurationError,
+    Settings,
+    find_file,
+    keys_file,
+    load,
+    unknown_variables,
+)
+from gateway.security import command as keys
+from gateway.security.doors import doors
 from gateway.server import serve
 from gateway.simulator import Simulator
+
+OPTIONS: Final = ("host", "port", "upstream", "upstream_api", "model", "insecure")
+"""The settings that `serve` takes as options."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -34,6 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_serve(commands.add_parser("serve", help="run the gateway"))
     _add_check(commands.add_parser("check", help="look at a configuration before it is used"))
+    _add_keys(commands.add_parser("keys", help="make, list and revoke the keys of those who may use the gateway"))
     _add_chat(commands.add_parser("chat", help="talk to a running gateway in the terminal"))
     bench = commands.add_parser("bench", help="measure").add_subparsers(required=True, metavar="WHAT")
     _add_bench_providers(bench.add_parser("providers", help="compare the configured models: speed, cost, errors"))
@@ -53,6 +71,7 @@ def _add_serve(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--upstream", metavar="BASE_URL", help=_help("upstream"))
     parser.add_argument("--upstream-api", metavar="NAME", help=_help("upstream_api"))
     parser.add_argument("--model", metavar="NAME", help=_help("model"))
+    parser.add_argument("--insecure", action="store_true", default=None, help=_help("insecure"))
     parser.add_argument(
         "--config",
         type=Path,
@@ -70,7 +89,7 @@ def _help(name: str) -> str:
 
 
 def _serve(options: argparse.Namespace) -> int:
-    given = {name: getattr(options, name) for name in ("host", "port", "upstream", "upstream_api", "model")}
+    given = {name: getattr(options, name) for name in OPTIONS}
     file = find_file(options.config, os.environ)
     again = partial(load, given, os.environ, file)
     try:
@@ -83,7 +102,12 @@ def _serve(options: argparse.Namespace) -> int:
     for name in unknown_variables(os.environ):
         print(f"dualstream: {name} is not a setting we know: ignored", file=sys.stderr)
     # Without a file nothing can change, and a terminal that is closed is to end what runs in it.
-    return serve(settings, again if file is not None else None)
+    can_change = file is not None or settings.keys_file is not None
+    try:
+        return serve(settings, again if can_change else None)
+    except ConfigurationError as error:
+        print(f"dualstream: {error}", file=sys.stderr)
+        return 2
 
 
 def _add_check(parser: argparse.ArgumentParser) -> None:
@@ -100,6 +124,7 @@ def _check(options: argparse.Namespace) -> int:
     file = find_file(options.file, os.environ)
     try:
         settings = load({}, os.environ, file)
+        doors(settings)
     except ConfigurationError as error:
         print(error, file=sys.stderr)
         return 2
@@ -121,6 +146,20 @@ async def _check_live(catalogue: Catalogue) -> int:
     return 1 if any(outcome.failure for outcome in outcomes) else 0
 
 
+def _add_keys(parser: argparse.ArgumentParser) -> None:
+    keys.add_arguments(parser)
+    parser.set_defaults(run=_keys)
+
+
+def _keys(options: argparse.Namespace) -> int:
+    try:
+        named = keys_file(os.environ, find_file(None, os.environ))
+        return keys.run(options, named, time.time())
+    except ConfigurationError as error:
+        print(f"dualstream: {error}", file=sys.stderr)
+        return 2
+
+
 def _add_chat(parser: argparse.ArgumentParser) -> None:
     parser.description = "Talk to a running gateway. Ctrl-C interrupts; a line typed while it streams is feedback."
     parser.add_argument("prompt", nargs="?", help="one question; without it, a conversation")
@@ -138,7 +177,7 @@ def _chat(options: argparse.Namespace) -> int:
         model=options.model,
         system=options.system,
         prompt=options.prompt,
-        token=os.environ.get("DUALSTREAM_TOKEN"),
+        token=os.environ.get(TOKEN_VARIABLE),
     )
     return asyncio.run(chat(settings))
 

@@ -137,3 +137,8 @@ def lost(generation_id: str) -> Refused:
         f"There is no generation {generation_id[:64]!r} here (any more): start a new one.",
         param="generation_id",
     )
+
+
+def forbidden(role: str) -> Refused:
+    """Make the refusal for what a role is needed for."""
+    return Refused(Code.FORBIDDEN, f"This needs the role {role!r}, which your key has not got.", param="Authorization")

@@ -13,11 +13,12 @@ from gateway.admission.budgets import Budgets, Spending
 from gateway.admission.slots import Slots
 from gateway.clock import Clock, Timer
 from gateway.commands import FeedbackRequest, InterruptRequest, OnDisconnect, StartRequest
-from gateway.errors import Code, Refused, invalid, lost
+from gateway.errors import Code, Refused, forbidden, invalid, lost
 from gateway.generation import Generation
 from gateway.models import Models
 from gateway.pipeline import Pipeline
 from gateway.savings import Savings
+from gateway.security.principals import Principal
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class _Held:
     on_disconnect: OnDisconnect
     idempotency: tuple[str, str] | None
     fingerprint: bytes
-    principal: str
+    principal: Principal
     spending: Spending
     task: asyncio.Task[None] | None = None
     viewers: int = 0
@@ -112,14 +113,14 @@ class Hub:
         return sum(held.viewers for held in self._held.values())
 
     def start(
-        self, request: StartRequest, *, request_id: str, principal: str = "", idempotency_key: str | None = None
+        self, request: StartRequest, *, request_id: str, principal: Principal, idempotency_key: str | None = None
     ) -> Generation:
-        """Start a generation, or find the one that this key started before.
+        """Start a generation of this principal's, or find the one that its idempotency key started before.
 
         Raises:
             Refused: shutting down, unknown model, rate limit, full queue, or a key used for another body.
         """
-        key = (principal, idempotency_key) if idempotency_key is not None else None
+        key = (principal.id, idempotency_key) if idempotency_key is not None else None
         fingerprint = hashlib.sha256(request.model_dump_json().encode()).digest() if key is not None else b""
         if key is not None and key in self._by_key:
             return self._started_before(key, fingerprint)
@@ -127,18 +128,19 @@ class Hub:
             message = "The gateway is shutting down: start again elsewhere or later."
             raise self._refused(Refused(Code.SHUTTING_DOWN, message, retry_after_ms=1000))
         try:
-            model = self.models.resolve(request.model)
-            self._budgets.check(principal, self.clock.unix())
-            self._rates.take(principal, self.clock.now())
+            model = self.models_for(principal).resolve(request.model)
+            limits = principal.limits
+            self._budgets.check(principal.id, self.clock.unix(), limits.budget_per_day)
+            self._rates.take(principal.id, self.clock.now(), limits)
             generation = Generation(
                 self._identify("g"), request, request_id, model.name, self.clock.now(), self._keeping.output_limit
             )
-            spending = Spending(self._budgets, principal)
-            budget = spending if self._budgets.per_day else None
+            spending = Spending(self._budgets, principal.id, limits.budget_per_day)
+            budget = spending if spending.is_limited else None
             pipeline = Pipeline(generation, model, self.slots, self.clock, principal, budget)
         except Refused as refused:
             if refused.code is Code.QUEUE_FULL:
-                self._rates.give_back(principal, self.clock.now())
+                self._rates.give_back(principal.id, self.clock.now(), principal.limits)
             raise self._refused(refused) from None
         on_disconnect = request.options.on_disconnect or self._keeping.on_disconnect
         held = _Held(generation, pipeline, on_disconnect, key, fingerprint, principal, spending)
@@ -156,35 +158,41 @@ class Hub:
         self.models = models
         return [held.task for held in self._held.values() if held.task is not None]
 
-    def allowance(self, principal: str) -> Allowance | None:
-        """Tell what is left of a principal's rate limit; None without one."""
-        return self._rates.allowance(principal, self.clock.now())
+    def models_for(self, principal: Principal) -> Models:
+        """Give the models that a principal may use."""
+        return self.models if principal.models is None else self.models.only(principal.models)
 
-    def find(self, generation_id: str) -> Generation:
-        """Find a generation that runs or is still held.
+    def allowance(self, principal: Principal) -> Allowance | None:
+        """Tell what is left of a principal's rate limit; None without one."""
+        return self._rates.allowance(principal.id, self.clock.now(), principal.limits)
+
+    def find(self, generation_id: str, principal: Principal) -> Generation:
+        """Find a generation that runs or is still held, and that the principal may read.
 
         Raises:
-            Refused: `generation_lost`.
+            Refused: `generation_lost`, also for one that is another's: nobody learns which ids there are.
         """
-        return self._find(generation_id).generation
+        return self._find(generation_id, principal).generation
 
-    def interrupt(self, generation_id: str, request: InterruptRequest, read_at: float) -> Generation:
+    def interrupt(
+        self, generation_id: str, request: InterruptRequest, read_at: float, principal: Principal
+    ) -> Generation:
         """Stop a generation; a second time does nothing.
 
         Raises:
-            Refused: `generation_lost`, or `already_over` when it ended in another way.
+            Refused: `generation_lost`, `forbidden`, or `already_over` when it ended in another way.
         """
-        held = self._find(generation_id)
+        held = self._find_to_command(generation_id, principal)
         held.pipeline.interrupt("client", request.reason, read_at)
         return held.generation
 
-    def feedback(self, generation_id: str, request: FeedbackRequest, read_at: float) -> str:
+    def feedback(self, generation_id: str, request: FeedbackRequest, read_at: float, principal: Principal) -> str:
         """Take feedback to a generation and give its id.
 
         Raises:
-            Refused: `generation_lost`, `already_over`, or too many of them.
+            Refused: `generation_lost`, `forbidden`, `already_over`, or too many of them.
         """
-        held = self._find(generation_id)
+        held = self._find_to_command(generation_id, principal)
         if len(held.generation.notes) >= MAX_FEEDBACK:
             message = f"This generation has got {MAX_FEEDBACK} feedbacks already."
             raise invalid(message, status=429)
@@ -192,13 +200,13 @@ class Hub:
         held.pipeline.feedback(feedback_id, request, read_at)
         return feedback_id
 
-    def enter(self, generation_id: str) -> Generation:
+    def enter(self, generation_id: str, principal: Principal) -> Generation:
         """Count as a viewer; the caller must `leave` once.
 
         Raises:
             Refused: `generation_lost`.
         """
-        held = self._find(generation_id)
+        held = self._find(generation_id, principal)
         held.viewers += 1
         if held.task is not None:
             held.cancel_timer()
@@ -253,10 +261,17 @@ class Hub:
             "draining": self.draining,
         }
 
-    def _find(self, generation_id: str) -> _Held:
+    def _find(self, generation_id: str, principal: Principal) -> _Held:
         held = self._held.get(generation_id)
-        if held is None:
+        if held is None or not (held.principal.id == principal.id or principal.observes):
             raise lost(generation_id)
+        return held
+
+    def _find_to_command(self, generation_id: str, principal: Principal) -> _Held:
+        held = self._find(generation_id, principal)
+        if not (held.principal.id == principal.id or principal.operates):
+            # It may be read: that it is there is no secret.
+            raise forbidden("operate")
         return held
 
     def _started_before(self, key: tuple[str, str], fingerprint: bytes) -> Generation:
@@ -305,7 +320,7 @@ class Hub:
     def _count(self, held: _Held) -> None:
         generation = held.generation
         tokens, cost = generation.usage().output_tokens or 0, generation.charged()
-        self._rates.generated(held.principal, tokens, self.clock.now())
+        self._rates.generated(held.principal.id, tokens, self.clock.now(), held.principal.limits)
         held.spending.settle(cost, self.clock.unix())
         self.counters.cost_usd += cost
         answering = generation.answering

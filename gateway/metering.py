@@ -34,7 +34,7 @@ class Meter:
             return
         left, price = self.left(), attempt.price
         if left <= 0:
-            raise self._spending.budgets.exceeded(self._clock.unix())
+            raise self._spending.exceeded(self._clock.unix())
         if price is not None and price.output:
             affordable = left / price.output * MILLION * BYTES_PER_TOKEN
             self.due = attempt.text_bytes + max(BYTES_PER_TOKEN, min(CHARGE_BYTES, affordable))

@@ -8,7 +8,8 @@ from starlette.routing import BaseRoute, Route
 
 from gateway.errors import Refused
 from gateway.hub import Hub
-from transports.http import json_response
+from gateway.models import Models
+from transports.http import json_response, principal
 
 OWNER = "dualstream"
 
@@ -20,14 +21,19 @@ def model_routes(hub: Hub) -> list[BaseRoute]:
     def described(name: str) -> dict[str, object]:
         return {"id": name, "object": "model", "created": created, "owned_by": OWNER}
 
+    def models_of(request: Request) -> Models:
+        return hub.models_for(principal(request))
+
     async def listed(request: Request) -> Response:
-        return json_response(request, {"object": "list", "data": [described(name) for name in hub.models.names]})
+        return json_response(
+            request, {"object": "list", "data": [described(name) for name in models_of(request).names]}
+        )
 
     async def one(request: Request) -> Response:
         name = request.path_params["name"]
         try:
             # One that is not listed may be served all the same.
-            hub.models.resolve(name)
+            models_of(request).resolve(name)
         except Refused as refused:
             error = {
                 "message": refused.message,
@@ -39,7 +45,8 @@ def model_routes(hub: Hub) -> list[BaseRoute]:
         return json_response(request, described(name))
 
     async def models(request: Request) -> Response:
-        return json_response(request, {"models": hub.models.names, "default": hub.models.default})
+        served = models_of(request)
+        return json_response(request, {"models": served.names, "default": served.default})
 
     return [
         Route("/v1/models", listed),

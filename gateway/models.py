@@ -1,6 +1,6 @@
 """Which models can be asked for, by which names."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from gateway.errors import Code, Refused, invalid
 from gateway.routing.model import Model
@@ -30,6 +30,17 @@ class Models:
     def names(self) -> tuple[str, ...]:
         """List the names that clients may use, aliases last."""
         return (*self.by_name, *self.aliases)
+
+    def only(self, allowed: Collection[str]) -> "Models":
+        """Give those that are allowed, as if there were no others. Who may use a model may use its aliases."""
+        asked = {self.aliases.get(name, name) for name in allowed}
+        listed = [model for name, model in self.by_name.items() if name in asked]
+        others = [self._unlisted(name) for name in sorted(asked - self.by_name.keys())]
+        models = [*listed, *(model for model in others if model is not None)]
+        names = {model.name for model in models}
+        aliases = {alias: name for alias, name in self.aliases.items() if name in names}
+        default = self.default if self.default in {*names, *aliases} else None
+        return Models(models, aliases=aliases, default=default)
 
     def resolve(self, name: str | None) -> Model:
         """Give the model to ask.

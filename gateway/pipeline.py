@@ -23,6 +23,7 @@ from gateway.round import Failure, Round
 from gateway.routing.model import Model
 from gateway.routing.route import Route
 from gateway.routing.target import Target
+from gateway.security.principals import Principal
 from gateway.states import State
 
 logger = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ class Pipeline:
         model: Model,
         slots: Slots,
         clock: Clock,
-        principal: str = "",
+        principal: Principal,
         spending: Spending | None = None,
     ) -> None:
         self.generation = generation
@@ -69,7 +70,9 @@ class Pipeline:
         """Of the last round."""
         self._fault: Failed | None = None
         self._moved: asyncio.Event | None = None
-        self._ticket: Ticket = slots.request(principal, self._clock.now(), self._wake)
+        self._ticket: Ticket = slots.request(
+            principal.id, self._clock.now(), self._wake, principal.limits.max_concurrent
+        )
 
     async def run(self) -> None:
         """Carry the generation to its terminal event; whatever happens, it gets one, and nothing is left open."""

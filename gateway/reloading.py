@@ -1,12 +1,18 @@
-"""Change the models of a gateway that runs; what runs ends as it began."""
+"""Change the models and keys of a gateway that runs; what runs ends as it began."""
 
 import asyncio
 import logging
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from gateway.catalogue import USED, Catalogue, build
 from gateway.config import ConfigurationError, Settings
 from gateway.hub import Hub
+from gateway.security.doors import doors
+from gateway.security.gate import Gate
+
+CHANGES: Final = USED | {"keys_file", "keys", "jwt"}
+"""The settings that a reload changes."""
 
 logger = logging.getLogger(__name__)
 
@@ -14,8 +20,9 @@ logger = logging.getLogger(__name__)
 class Reloading:
     """Owns the catalogue that is in use, and those before it until nothing runs on them any more."""
 
-    def __init__(self, hub: Hub, settings: Settings, catalogue: Catalogue) -> None:
+    def __init__(self, hub: Hub, settings: Settings, catalogue: Catalogue, gate: Gate) -> None:
         self.catalogue = catalogue
+        self._gate = gate
         self._hub = hub
         self._settings = settings
         self._lock = asyncio.Lock()
@@ -37,12 +44,17 @@ class Reloading:
         task.add_done_callback(self._loading.discard)
 
     async def change(self, settings: Settings) -> None:
-        """Change to another configuration: what starts from now on is asked of its models.
+        """Change to another configuration: what starts from now on is asked of its models, by whom its keys let in.
 
         Raises:
+            ConfigurationError: the keys can't be read, or there are none any more. Nothing has changed.
             OSError: the simulator is needed, and can't listen. Nothing has changed.
         """
         async with self._lock:
+            made = doors(settings)
+            if not made and not self._gate.is_open:
+                message = "keys: there are none any more; only a restart opens a gateway that had some"
+                raise ConfigurationError(message)
             former, catalogue = self.catalogue, build(settings, before=self.catalogue)
             try:
                 await catalogue.start()
@@ -51,6 +63,7 @@ class Reloading:
                 raise
             running = self._hub.reload(catalogue.models)
             self.catalogue = catalogue
+            self._gate.change(made)
             logger.warning("the configuration was loaded again: %s", _difference(self._settings, settings, catalogue))
             self._settings = settings
         task = asyncio.get_running_loop().create_task(_retire(former, catalogue, running), name="retire")
@@ -85,6 +98,6 @@ async def _retire(former: Catalogue, successor: Catalogue, running: Sequence[asy
 def _difference(former: Settings, settings: Settings, catalogue: Catalogue) -> str:
     changed = {name for name in Settings.model_fields if getattr(former, name) != getattr(settings, name)}
     names = ", ".join(catalogue.models.names) or "any"
-    told = f"models: {names}; changed: {', '.join(sorted(changed & USED)) or 'nothing'}"
-    fixed = ", ".join(sorted(changed - USED))
+    told = f"models: {names}; changed: {', '.join(sorted(changed & CHANGES)) or 'nothing'}"
+    fixed = ", ".join(sorted(changed - CHANGES))
     return f"{told}; only a restart changes {fixed}" if fixed else told

@@ -14,9 +14,10 @@ from types import FrameType
 import uvicorn
 
 from gateway.app import create_app
-from gateway.config import Settings
+from gateway.config import ConfigurationError, Settings
 from gateway.hub import Hub
 from gateway.protocols import HttpProtocol, SocketProtocol
+from transports.origins import is_loopback
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +32,13 @@ GARBAGE_THRESHOLDS = (20_000, 10, 10)
 old. Streams leave none behind, but where a provider fails: there is little to find, and with Python's own 700 it looks
 many times in each request."""
 
+EXPOSED = """this gateway would listen on {address}, where others reach it, and asks nobody for a key: anybody could
+read and steer what it answers, and spend your money. Do one of these:
+  - make a key: dualstream keys create NAME, and name its file in keys_file (DUALSTREAM_KEYS_FILE); or set up [jwt]
+  - listen where nobody else comes: --host 127.0.0.1
+  - do it all the same: --insecure (DUALSTREAM_INSECURE=true), where only you reach that address"""
+"""Said to who would let everybody in without having said so."""
+
 LINGER_SECONDS = 2
 """After the drain, how long viewers have to read what was written to them."""
 
@@ -38,10 +46,15 @@ LINGER_SECONDS = 2
 def serve(settings: Settings, load: Callable[[], Settings] | None = None) -> int:
     """Serve until a signal ends it; the first SIGTERM or SIGINT drains, the second ends at once. Give the exit code.
 
-    With `load`, which loads the settings again, SIGHUP changes the models.
+    With `load`, which loads the settings again, SIGHUP changes the models and the keys.
+
+    Raises:
+        ConfigurationError: the keys can't be read, or others could reach a gateway that asks nobody for a key.
     """
     try:
-        listening = _listen(settings.host, settings.port)
+        found = _resolve(settings.host, settings.port)
+        _refuse_exposure(settings, found)
+        listening = _listen(found)
         _end_dead_connections(listening, settings.viewer_timeout + KERNEL_SECONDS)
     except OSError as error:
         why = os.strerror(error.errno or 0)
@@ -79,11 +92,31 @@ def serve(settings: Settings, load: Callable[[], Settings] | None = None) -> int
     return 0 if server.started else 1
 
 
-def _listen(host: str, port: int) -> socket.socket:
+_Found = tuple[socket.AddressFamily, str, int]
+
+
+def _resolve(host: str, port: int) -> _Found:
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     # A name such as localhost has an address of each family: the older one reaches more clients.
     family, *_, address = min(found, key=lambda one: one[0] != socket.AF_INET)
-    return socket.create_server((str(address[0]), port), family=family)
+    return family, str(address[0]), port
+
+
+def _listen(found: _Found) -> socket.socket:
+    family, address, port = found
+    return socket.create_server((address, port), family=family)
+
+
+def _refuse_exposure(settings: Settings, found: _Found) -> None:
+    """Look at the very address that will be listened on, whatever name it was given by."""
+    address = found[1]
+    if settings.guarded:
+        if settings.insecure:
+            logger.warning("insecure has no effect: there are keys, and who has none is let in nowhere")
+    elif settings.insecure:
+        logger.warning("insecure: anybody who reaches %s may use this gateway, and spend what it costs", address)
+    elif not is_loopback(address):
+        raise ConfigurationError(EXPOSED.format(address=address))
 
 
 def _of_interest(record: logging.LogRecord) -> bool:

@@ -28,7 +28,7 @@ class Pane {
     this.#root = root;
     this.#home = root.dataset.home;
     root.append(document.querySelector("#pane").content.cloneNode(true));
-    this.#client = new Dualstream({ transport: this.#home, keepOpen: true });
+    this.enter(null);
     this.#chart = new ArrivalsChart(this.#part("chart"));
     this.#say("title", TITLES[this.#home]);
     this.#listen();
@@ -39,6 +39,12 @@ class Pane {
 
   get isRunning() {
     return this.#answer !== null && !["complete", "interrupted", "error", "detached"].includes(this.#answer.state);
+  }
+
+  /** Show this key from now on; what runs is left to itself. */
+  enter(token) {
+    this.#client?.close();
+    this.#client = new Dualstream({ transport: this.#home, keepOpen: true, token });
   }
 
   contains(element) {
@@ -398,6 +404,7 @@ class Question {
   #form = document.querySelector("#ask");
   #prompt = document.querySelector("#prompt");
   #panes;
+  #token = null;
 
   constructor(panes) {
     this.#panes = panes;
@@ -416,6 +423,12 @@ class Question {
       if (event.key === "Escape" && !event.isComposing) this.#interrupt(document.activeElement);
     });
     this.#form.addEventListener("input", () => this.#showSettings());
+    document.querySelector("#use-key").addEventListener("click", () => this.#enter());
+    document.querySelector("#key").addEventListener("keydown", (event) => {
+      if (event.key !== "Enter") return;
+      event.preventDefault();
+      this.#enter();
+    });
     this.#showSettings();
     this.#offerModels();
   }
@@ -426,6 +439,15 @@ class Question {
     const model = this.#model();
     if (model) request.model = model;
     for (const pane of panes) pane.run(request);
+  }
+
+  /** Take the key that was typed: it is kept in the clients alone, and the field is emptied. */
+  #enter() {
+    const field = document.querySelector("#key");
+    this.#token = field.value.trim() || null;
+    field.value = "";
+    for (const pane of Object.values(this.#panes)) pane.enter(this.#token);
+    this.#offerModels();
   }
 
   /** Escape means the pane one is in; elsewhere, whatever runs. */
@@ -453,7 +475,9 @@ class Question {
   /** Turn the free text field into a choice, if the gateway says what there is. */
   async #offerModels() {
     try {
-      const { models, default: preferred } = await new Dualstream().models();
+      const { models, default: preferred } = await new Dualstream({ token: this.#token }).models();
+      document.querySelector("#entry").hidden = true;
+      document.querySelector("#page-status").textContent = "";
       if (models.length === 0) return;
       const field = document.querySelector("#model");
       const choice = document.createElement("select");
@@ -462,7 +486,10 @@ class Question {
       field.replaceWith(choice);
       this.#showSettings();
     } catch (error) {
-      document.querySelector("#page-status").textContent = `The list of models did not come. ${failure(error.code)}`;
+      const refused = error.status === 401;
+      if (refused) document.querySelector("#entry").hidden = false;
+      if (refused && this.#token !== null) document.querySelector("#key-hint").textContent = error.message;
+      if (!refused) document.querySelector("#page-status").textContent = `The list of models did not come. ${failure(error.code)}`;
     }
   }
 }

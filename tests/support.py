@@ -10,7 +10,11 @@ from gateway.commands import Message, StartRequest
 from gateway.errors import Failed
 from gateway.events import Chunk, Usage
 from gateway.log import EventLog
+from gateway.security.principals import anybody
 from gateway.upstreams.base import Answer, Call, Finish, Part
+
+ANYBODY = anybody("")
+"""Whoever asks a gateway without keys."""
 
 
 class ManualClock:

@@ -12,6 +12,7 @@ from gateway.config import Settings, load, table
 from gateway.config.pages import TABLES, nested_table, preset_table
 from gateway.errors import MEANING
 from gateway.events import Event
+from gateway.security.keyfile import KeyTable, read_keys
 from gateway.simulator.settings import PROFILES, Fault
 from gateway.simulator.settings import Settings as SimulatorSettings
 from gateway.simulator.texts import Language
@@ -28,6 +29,15 @@ def test_every_setting_is_documented() -> None:
     assert table() in page
     for name, kind in TABLES.items():
         assert f"`{name}`:\n\n{nested_table(kind)}\n" in page
+
+
+def test_every_part_of_a_key_is_documented(tmp_path: Path) -> None:
+    blocks = re.findall(r"```toml\n(.*?)```", read("docs/security.md"), re.DOTALL)
+    (example,) = [block for block in blocks if "hash" in block]
+    file = tmp_path / "keys.toml"
+    file.write_text(example.replace("…", "0" * 64), "utf-8")
+    assert [key.name for key in read_keys(file)] == ["alice"]
+    assert tomllib.loads(example)["keys"]["alice"].keys() == KeyTable.model_fields.keys()
 
 
 def test_every_preset_is_documented() -> None:

@@ -17,6 +17,8 @@ from gateway.errors import invalid
 from gateway.generation import Generation
 from gateway.hub import Hub
 from gateway.log import Entry, EventLog, broken_position, merge, parse_position
+from gateway.security.gate import Gate
+from gateway.security.principals import Principal
 from transports.origins import Origins
 
 BEHIND = 16
@@ -64,6 +66,7 @@ class Services:
     max_body_bytes: int = 4 << 20
     max_generations_per_socket: int = 100
     origins: Origins = field(default_factory=Origins)
+    gate: Gate = field(default_factory=Gate)
 
 
 class Transport(Protocol):
@@ -147,17 +150,19 @@ class Viewing:
         self._look_in(min(self._heartbeat, self._patience))
         self.follow()
 
-    def attach(self, generation_id: str, after: int) -> Generation:
+    def attach(self, generation_id: str, after: int, principal: Principal) -> Generation:
         """View a generation after a sequence number, from the next `follow` on; if it is viewed already, from there.
+
+        The `principal` is whose client it is; it is asked here alone, and not with each event.
 
         Raises:
             Refused: `generation_lost`, or a number that is not reached yet.
         """
-        generation = self._hub.find(generation_id)
+        generation = self._hub.find(generation_id, principal)
         if after > generation.log.last:
             raise invalid(f"after: {generation_id} has {generation.log.last} events so far, not {after}", param="after")
         # Enter before leaving: a viewer that moves in its log is not one that left.
-        self._hub.enter(generation_id)
+        self._hub.enter(generation_id, principal)
         self.detach(generation_id)
         self._cursors[generation_id] = _Cursor(generation.log, after)
         return generation

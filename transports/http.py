@@ -9,12 +9,15 @@ from functools import lru_cache
 import orjson
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from gateway.admission.buckets import Allowance
-from gateway.errors import MEANING, Refused, invalid
+from gateway.errors import MEANING, Code, Refused, invalid
 from gateway.events import Error, encode
 from gateway.generation import Generation
 from gateway.hub import new_id
+from gateway.security.gate import missing
+from gateway.security.principals import Principal
 
 REFUSED_POSITION = "refused"
 """The position of an `error` event that is no generation's: an EventSource that comes back with it is told to stop."""
@@ -25,6 +28,9 @@ STREAM_HEADERS: Mapping[str, str] = {
     # nginx and those who follow it: do not buffer.
     "X-Accel-Buffering": "no",
 }
+
+PRINCIPAL = "dualstream.principal"
+"""Where in the scope the principal is, once the gate has let it in."""
 
 _SAFE_ID = re.compile(r"[\x21-\x7e]{1,128}")
 LONGEST_KEY = 255
@@ -77,13 +83,30 @@ def start_headers(request: Request, generation: Generation, allowance: Allowance
     return ids(request, generation) | (allowance.headers() if allowance is not None else {})
 
 
-def principal(connection: HTTPConnection) -> str:
-    """Tell whose limits a request counts against: its client's address, behind trusted proxies as they forward it."""
-    return _principal(connection.client.host if connection.client is not None else "")
+def principal(connection: HTTPConnection) -> Principal:
+    """Give whose a request is, as the gate has said (transports/guard.py).
+
+    Raises:
+        Refused: `auth_error`: the gate was not asked, or has not let it in.
+    """
+    return principal_of(connection.scope)
+
+
+def principal_of(scope: Scope) -> Principal:
+    """Give whose a connection is; as `principal`."""
+    found: Principal | None = scope.get(PRINCIPAL)
+    if found is None:
+        raise missing()
+    return found
+
+
+def address(connection: HTTPConnection) -> str:
+    """Tell where a request comes from: its client's address, behind trusted proxies as they forward it."""
+    return _address(connection.client.host if connection.client is not None else "")
 
 
 @lru_cache(maxsize=4096)
-def _principal(host: str) -> str:
+def _address(host: str) -> str:
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
@@ -101,6 +124,8 @@ def refusal(refused: Refused, request: Request, allowance: Allowance | None = No
     headers = allowance.headers() if allowance is not None else {}
     if refused.retry_after_ms is not None:
         headers["Retry-After"] = str(-(-refused.retry_after_ms // 1000))
+    if refused.code is Code.AUTH_ERROR:
+        headers["WWW-Authenticate"] = "Bearer"
     return json_response(request, refused.body(), refused.status, headers)
 
 

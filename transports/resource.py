@@ -55,7 +55,7 @@ class GenerationResource:
 
     async def snapshot(self, request: Request) -> Response:
         """Tell where a generation is and what came of it so far."""
-        generation = self._services.hub.find(request.path_params["generation_id"])
+        generation = self._services.hub.find(request.path_params["generation_id"], principal(request))
         return json_response(
             request, snapshot(generation, self._services.clock.now()), headers=ids(request, generation)
         )
@@ -65,7 +65,8 @@ class GenerationResource:
         read_at = self._services.clock.now()
         self._services.origins.check(request.headers)
         body = parse(InterruptRequest, await read_json(request, self._services.max_body_bytes, empty={}))
-        generation = self._services.hub.interrupt(request.path_params["generation_id"], body, read_at)
+        generation_id, asking = request.path_params["generation_id"], principal(request)
+        generation = self._services.hub.interrupt(generation_id, body, read_at, asking)
         answer = {"id": generation.id, "state": generation.state, "seq": generation.log.last}
         return json_response(request, answer, 202, ids(request, generation))
 
@@ -74,8 +75,9 @@ class GenerationResource:
         read_at = self._services.clock.now()
         self._services.origins.check(request.headers)
         body = parse(FeedbackRequest, await read_json(request, self._services.max_body_bytes))
-        generation = self._services.hub.find(request.path_params["generation_id"])
-        feedback_id = self._services.hub.feedback(generation.id, body, read_at)
+        hub, asking = self._services.hub, principal(request)
+        generation = hub.find(request.path_params["generation_id"], asking)
+        feedback_id = hub.feedback(generation.id, body, read_at, asking)
         return json_response(
             request, {"feedback_id": feedback_id, "state": generation.state}, 202, ids(request, generation)
         )

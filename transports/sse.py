@@ -105,7 +105,7 @@ class _Endpoints:
     async def attach(self, request: Request) -> Response | StreamedResponse:
         try:
             self._services.origins.check(request.headers)
-            generation = self._services.hub.find(request.path_params["generation_id"])
+            generation = self._services.hub.find(request.path_params["generation_id"], principal(request))
             if request.method == "HEAD":
                 return Response(headers=STREAM_HEADERS, media_type=EventStream.content_type)
             position = request.headers.get("last-event-id") or request.query_params.get("last_event_id")
@@ -132,7 +132,7 @@ class _Endpoints:
             return no_content(request)
         generation_id = position.rpartition(":")[0]
         after = after_position(generation_id, position)
-        return self._stream(request, self._services.hub.find(generation_id), after)
+        return self._stream(request, self._services.hub.find(generation_id, principal(request)), after)
 
     def _stream(
         self, request: Request, generation: Generation, after: int, headers: dict[str, str] | None = None

@@ -9,7 +9,7 @@ from starlette.types import Receive, Scope, Send
 from gateway.generation import Generation
 from gateway.log import Entry
 from transports.base import Services, Viewing, serve_on
-from transports.http import STREAM_HEADERS
+from transports.http import STREAM_HEADERS, principal_of
 from transports.writer import Writer, lent, sending
 
 
@@ -58,7 +58,7 @@ class StreamedResponse:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Begin the answer; see `serve_on` for the rest of it."""
         try:
-            self._viewing.attach(self._generation.id, self._after)
+            self._viewing.attach(self._generation.id, self._after, principal_of(scope))
             await send({"type": "http.response.start", "status": 200, "headers": _encoded(self._headers)})
         except BaseException:
             self._viewing.close()

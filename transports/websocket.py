@@ -17,21 +17,31 @@ from gateway.commands import (
     Command,
     DetachCommand,
     FeedbackCommand,
+    HelloCommand,
     InterruptCommand,
     PingCommand,
     StartCommand,
     parse,
 )
-from gateway.errors import Refused, invalid
+from gateway.errors import MEANING, Code, Refused, invalid
 from gateway.events import Accepted
 from gateway.generation import Generation
 from gateway.hub import new_id
 from gateway.log import Entry
+from gateway.security.gate import missing
+from gateway.security.principals import Principal
 from transports.base import Capabilities, Services, Viewing, after_position, serve_on
-from transports.http import parse_json, principal, request_id
+from transports.guard import admit
+from transports.http import parse_json, request_id
 from transports.writer import Writer, lent, sending
 
 SUBPROTOCOL = "dualstream.v1"
+
+HELLO_SECONDS = 5.0
+"""How long a client that sent no `Authorization` may take to say who it is."""
+
+HELLO_BYTES = 16 * 1024
+"""What a client that is not known may send at once."""
 
 CLOSE_SECONDS = 5.0
 """How long to try to tell a client that does not read why it is cut off."""
@@ -54,11 +64,13 @@ class WebSocketTransport:
             await websocket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
             try:
                 services.origins.check(websocket.headers)
+                waits = "authorization" not in websocket.headers and not services.gate.is_open
+                asking = None if waits else await admit(services.gate, websocket)
             except Refused as refused:
                 # Only after accepting: a browser can read a close code, but not the status of a failed handshake.
-                await websocket.close(4403, refused.message[:120])
+                await websocket.close(MEANING[refused.code].close, refused.message[:120])
             else:
-                serve = _Socket(services, websocket).serve
+                serve = _Socket(services, websocket, asking).serve
                 await serve_on(websocket.scope, websocket.receive, websocket.send, serve)
 
         return [WebSocketRoute("/api/ws", serve), Route("/api/ws", _explain, methods=["GET"])]
@@ -74,9 +86,10 @@ class _Socket:
 
     framing = "websocket"
 
-    def __init__(self, services: Services, websocket: WebSocket) -> None:
+    def __init__(self, services: Services, websocket: WebSocket, asking: Principal | None) -> None:
         self._services = services
-        self._principal = principal(websocket)
+        self._principal = asking
+        """Whose it is; None until a hello says so."""
         # One request starts one generation; a socket, any number of them.
         self._request_id = request_id(websocket) if "x-request-id" in websocket.headers else None
         self._lent = lent(websocket.scope)
@@ -85,6 +98,7 @@ class _Socket:
         self._writer: Writer
         self.write: Callable[[Sequence[bytes]], bool]
         self._unreadable = 0
+        self._closed = False
         self._receive: Receive
         self._send: Send
 
@@ -92,7 +106,8 @@ class _Socket:
         """Carry out commands until the client is gone, or does not read."""
         self._receive, self._send = receive, send
         try:
-            await self._serve()
+            if self._principal is not None or await self._wait_for_hello():
+                await self._serve()
         except OSError:
             # `send` raises one when the client is gone (ASGI, "WebSocket", send event).
             pass
@@ -100,6 +115,29 @@ class _Socket:
             self._viewing.close()
             # It holds this as its outlet: together they would be a circle, which nobody would free soon.
             del self._viewing
+
+    async def _wait_for_hello(self) -> bool:
+        """Take nothing but a hello; tell whether it came in time and was good, else close."""
+        waiting = anyio.CancelScope()
+        deadline = self._services.clock.call_later(HELLO_SECONDS, waiting.cancel)
+        try:
+            with waiting:
+                while self._principal is None:
+                    message = await self._receive()
+                    if message["type"] == "websocket.disconnect":
+                        return False
+                    text = message.get("text")
+                    if text is not None and _utf8_longer_than(text, HELLO_BYTES):
+                        await self._close(4413, f"A hello has at most {HELLO_BYTES} bytes.")
+                        return False
+                    await self._take(text, self._services.clock.now())
+                    if self._closed or await self._gives_up():
+                        return False
+        finally:
+            deadline.cancel()
+        if self._principal is None:
+            await self._close(4408, f"No hello came within {HELLO_SECONDS:g} seconds.")
+        return self._principal is not None
 
     async def _serve(self) -> None:
         if self._lent is not None:
@@ -154,9 +192,15 @@ class _Socket:
                 await self._close(4413, f"A message is larger than {self._services.max_body_bytes} bytes.")
                 return
             await self._take(text, read_at)
-            if self._unreadable >= UNREADABLE_IN_A_ROW:
-                await self._close(4400, "These are no commands; see docs/protocol.md.")
+            if await self._gives_up():
                 return
+
+    async def _gives_up(self) -> bool:
+        """Close what only sends what is no command; tell whether it did."""
+        if self._unreadable < UNREADABLE_IN_A_ROW:
+            return False
+        await self._close(4400, "These are no commands; see docs/protocol.md.")
+        return True
 
     async def _take(self, text: str | None, read_at: float) -> None:
         command_id: object = None
@@ -184,47 +228,74 @@ class _Socket:
             )
 
     async def _carry_out(self, command: Command, read_at: float) -> None:
+        if isinstance(command, HelloCommand):
+            await self._hello(command)
+            return
+        if self._principal is None:
+            raise missing()
+        # A socket may outlive its key. What it views runs on, as a stream over HTTP does.
+        asking = self._principal = self._services.gate.renew(self._principal)
         hub = self._services.hub
         match command:
             case PingCommand():
                 await self._say({"type": "pong", "id": command.id})
             case StartCommand():
-                await self._start(command)
+                await self._start(command, asking)
             case AttachCommand():
-                await self._attach(command)
+                await self._attach(command, asking)
             case DetachCommand():
-                generation = hub.find(command.generation_id)
+                generation = hub.find(command.generation_id, asking)
                 if not self._viewing.detach(generation.id):
                     raise invalid(f"generation_id: {generation.id} is not attached to this socket")
                 await self._ack(command, generation)
             case InterruptCommand():
-                generation = hub.interrupt(command.generation_id, command, read_at)
+                generation = hub.interrupt(command.generation_id, command, read_at, asking)
                 await self._ack(command, generation)
             case FeedbackCommand():
-                feedback_id = hub.feedback(command.generation_id, command, read_at)
-                await self._ack(command, hub.find(command.generation_id), feedback_id=feedback_id)
+                feedback_id = hub.feedback(command.generation_id, command, read_at, asking)
+                await self._ack(command, hub.find(command.generation_id, asking), feedback_id=feedback_id)
             case _:
-                await self._say({"type": "ack", "id": command.id, "generation_id": None})
+                pass
 
-    async def _start(self, command: StartCommand) -> None:
+    async def _hello(self, command: HelloCommand) -> None:
+        """Learn whose the socket is, or that it is whose it was, by a newer token."""
+        gate, before = self._services.gate, self._principal
+        if not gate.is_open:
+            token = None if command.token is None else command.token.get_secret_value()
+            try:
+                asking = await gate.recognise(token)
+            except Refused as refused:
+                if before is not None:
+                    raise
+                await self._close(MEANING[refused.code].close, refused.message[:120])
+                self._closed = True
+                return
+            # An address is what stood for it before the gateway got keys.
+            if before is not None and before.source != "address" and before.id != asking.id:
+                message = "This socket is another principal's: open one of your own."
+                raise Refused(Code.FORBIDDEN, message, param="token")
+            self._principal = asking
+        await self._say({"type": "ack", "id": command.id, "generation_id": None})
+
+    async def _start(self, command: StartCommand, asking: Principal) -> None:
         self._refuse_one_too_many()
         generation = self._services.hub.start(
             command.request(),
             request_id=self._request_id or new_id("r"),
-            principal=self._principal,
+            principal=asking,
             idempotency_key=command.idempotency_key,
         )
-        self._viewing.attach(generation.id, 0)
+        self._viewing.attach(generation.id, 0, asking)
         await self._ack(command, generation)
         self._viewing.follow()
 
-    async def _attach(self, command: AttachCommand) -> None:
+    async def _attach(self, command: AttachCommand, asking: Principal) -> None:
         after = command.after
-        generation = self._services.hub.find(command.generation_id)
+        generation = self._services.hub.find(command.generation_id, asking)
         if not isinstance(after, int):
             after = after_position(generation.id, after) if after else 0
         self._refuse_one_too_many()
-        self._viewing.attach(generation.id, after)
+        self._viewing.attach(generation.id, after, asking)
         await self._ack(command, generation)
         self._viewing.follow()
 

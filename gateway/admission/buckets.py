@@ -7,6 +7,7 @@ a store shared by several gateways can hold just as well.
 
 from dataclasses import dataclass
 
+from gateway.admission.own import NO_OWN_LIMITS, OwnLimits
 from gateway.errors import Code, Refused
 
 EPSILON = 1e-6
@@ -75,44 +76,72 @@ class Buckets:
 
 
 class RateLimits:
-    """Requests and output tokens of each principal; 0 a minute means no limit."""
+    """Requests and output tokens of each principal; 0 a minute means no limit.
+
+    A principal's own limits win; who has the same ones as others still has buckets of its own.
+    """
 
     def __init__(self, requests_per_minute: int, burst: int, output_tokens_per_minute: int = 0) -> None:
-        self._requests = Buckets(requests_per_minute, burst) if requests_per_minute else None
-        self._tokens = Buckets(output_tokens_per_minute, output_tokens_per_minute) if output_tokens_per_minute else None
+        self._general = OwnLimits(requests_per_minute, burst, output_tokens_per_minute)
+        self._buckets: dict[tuple[str, int, int], Buckets] = {}
 
-    def take(self, principal: str, now: float) -> None:
+    def take(self, principal: str, now: float, own: OwnLimits = NO_OWN_LIMITS) -> None:
         """Count a request.
 
         Raises:
             Refused: `rate_limit`, with the time after which it will pass; nothing is counted then.
         """
-        if self._tokens is not None and (wait := self._tokens.wait(principal, 1, now)):
-            said = f"More than {self._tokens.per_minute:g} output tokens a minute were generated for you"
+        requests, tokens = self._requests(own), self._tokens(own)
+        if tokens is not None and (wait := tokens.wait(principal, 1, now)):
+            said = f"More than {tokens.per_minute:g} output tokens a minute were generated for you"
             raise _limited(said, wait)
-        if self._requests is not None:
-            if wait := self._requests.wait(principal, 1, now):
-                raise _limited(f"You start more than {self._requests.per_minute:g} generations a minute", wait)
-            self._requests.spend(principal, 1, now)
+        if requests is not None:
+            if wait := requests.wait(principal, 1, now):
+                raise _limited(f"You start more than {requests.per_minute:g} generations a minute", wait)
+            requests.spend(principal, 1, now)
 
-    def give_back(self, principal: str, now: float) -> None:
+    def give_back(self, principal: str, now: float, own: OwnLimits = NO_OWN_LIMITS) -> None:
         """Count a request as not made."""
-        if self._requests is not None:
-            self._requests.spend(principal, -1, now)
+        if (requests := self._requests(own)) is not None:
+            requests.spend(principal, -1, now)
 
-    def generated(self, principal: str, tokens: int, now: float) -> None:
+    def generated(self, principal: str, tokens: int, now: float, own: OwnLimits = NO_OWN_LIMITS) -> None:
         """Count output tokens, however their generation ended."""
-        if self._tokens is not None:
-            self._tokens.spend(principal, tokens, now)
+        if (buckets := self._tokens(own)) is not None:
+            buckets.spend(principal, tokens, now)
 
-    def allowance(self, principal: str, now: float) -> Allowance | None:
+    def allowance(self, principal: str, now: float, own: OwnLimits = NO_OWN_LIMITS) -> Allowance | None:
         """Tell what is left; None without a limit."""
-        buckets = self._requests
+        buckets = self._requests(own)
         if buckets is None:
             return None
         level = buckets.level(principal, now)
         reset = (buckets.burst - level) * 60 / buckets.per_minute
         return Allowance(int(buckets.per_minute), int(buckets.burst), max(0, int(level + EPSILON)), reset)
+
+    def _requests(self, own: OwnLimits) -> Buckets | None:
+        per_minute, burst, general = own.rate_limit_per_minute, own.rate_limit_burst, self._general
+        if per_minute is None:
+            per_minute = general.rate_limit_per_minute
+        elif burst is None:
+            # Who may start ten in a minute may not start fifty at once because others may.
+            burst = min(per_minute, general.rate_limit_burst or per_minute)
+        return self._of("requests", per_minute, general.rate_limit_burst if burst is None else burst)
+
+    def _tokens(self, own: OwnLimits) -> Buckets | None:
+        per_minute = own.output_tokens_per_minute
+        per_minute = self._general.output_tokens_per_minute if per_minute is None else per_minute
+        return self._of("tokens", per_minute, per_minute)
+
+    def _of(self, what: str, per_minute: int | None, burst: int | None) -> Buckets | None:
+        """Give the buckets of one size: there are as many as there are different limits in the configuration."""
+        if not per_minute:
+            return None
+        # One request must fit in.
+        size = (what, per_minute, burst or 1)
+        if size not in self._buckets:
+            self._buckets[size] = Buckets(*size[1:])
+        return self._buckets[size]
 
 
 def _limited(said: str, wait: float) -> Refused:

@@ -5,7 +5,7 @@ request. Within a principal it is first come, first served.
 """
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -26,10 +26,14 @@ class Place(StrEnum):
 
 @dataclass(eq=False, slots=True)
 class Ticket:
-    """One request for a slot. `position` counts from 1 while it waits; `moved` is called when it changes."""
+    """One request for a slot. `position` counts from 1 while it waits; `moved` is called when it changes.
+
+    `max_each` is how many slots its principal may hold; 0 means no limit.
+    """
 
     principal: str
     moved: Callable[[], None]
+    max_each: int = 0
     place: Place = field(init=False, default=Place.WAITING)
     position: int = field(init=False, default=0)
     granted_at: float = field(init=False, default=0.0)
@@ -62,14 +66,14 @@ class Slots:
             return None
         return round(1000 * self._mean * ticket.position / self.max_running)
 
-    def request(self, principal: str, now: float, moved: Callable[[], None]) -> Ticket:
-        """Take a slot, or a place in the queue.
+    def request(self, principal: str, now: float, moved: Callable[[], None], max_each: int | None = None) -> Ticket:
+        """Take a slot, or a place in the queue. `max_each` is the principal's own; None: as set for all.
 
         Raises:
             Refused: `queue_full`.
         """
-        ticket = Ticket(principal, moved)
-        if self._has_free_for(principal) and principal not in self._queues:
+        ticket = Ticket(principal, moved, self.max_each if max_each is None else max_each)
+        if self._has_free_for(ticket) and principal not in self._queues:
             self._grant(ticket, now)
             return ticket
         if self.max_queued and self.queued >= self.max_queued and not self._make_room(principal):
@@ -111,10 +115,13 @@ class Slots:
         evicted.moved()
         return True
 
-    def _has_free_for(self, principal: str) -> bool:
-        if self.max_each and self._each.get(principal, 0) >= self.max_each:
+    def _has_free_for(self, ticket: Ticket) -> bool:
+        if ticket.max_each and self._each.get(ticket.principal, 0) >= ticket.max_each:
             return False
         return not self.max_running or self.running < self.max_running
+
+    def _first_of_each(self) -> Iterator[Ticket]:
+        return (waiting[0] for waiting in self._queues.values())
 
     def _grant(self, ticket: Ticket, now: float) -> None:
         self.running += 1
@@ -123,16 +130,17 @@ class Slots:
 
     def _fill(self, now: float) -> None:
         granted: list[Ticket] = []
-        while (principal := next(filter(self._has_free_for, self._queues), None)) is not None:
+        while (ticket := next(filter(self._has_free_for, self._first_of_each()), None)) is not None:
+            principal = ticket.principal
             waiting = self._queues.pop(principal)
-            ticket = waiting.popleft()
+            waiting.popleft()
             if waiting:
                 # Its principal goes to the end of the round.
                 self._queues[principal] = waiting
             self._grant(ticket, now)
             granted.append(ticket)
-        for ticket in granted:
-            ticket.moved()
+        for one in granted:
+            one.moved()
         if granted:
             self._number()
 

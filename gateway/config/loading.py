@@ -1,6 +1,6 @@
 """Put the settings together from where they are set, and say all that is wrong with them at once."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -10,14 +10,25 @@ from gateway.config import problems
 from gateway.config.file import FILE_VARIABLE, Document, read
 from gateway.config.problems import Problem, told
 from gateway.config.providers import preset_name, provider
-from gateway.config.settings import NESTED, PLAIN, PREFIX, Settings, variable
-from gateway.config.tables import ModelTable, PriceTable, ProviderTable, UpstreamTable, as_key
+from gateway.config.settings import NAMED, PLAIN, PREFIX, Settings, variable
+from gateway.config.tables import (
+    JwtTable,
+    ModelTable,
+    PriceTable,
+    ProviderTable,
+    UpstreamTable,
+    as_key,
+    as_shared_secret,
+)
 from gateway.config.together import misfits, place
+
+TOKEN_VARIABLE: Final = f"{PREFIX}TOKEN"
+"""What `dualstream chat` shows to the gateway."""
 
 _SECRETS: Final = frozenset({"key", "api_key", "apikey", "api-key", "secret", "token", "password", "upstream_api_key"})
 """Keys under which one may look for a place for a secret."""
 
-_TABLES: Final[Mapping[str, type[BaseModel]]] = {"providers": ProviderTable, "models": ModelTable}
+_TABLES: Final[Mapping[str, type[BaseModel]]] = {"providers": ProviderTable, "models": ModelTable, "jwt": JwtTable}
 
 _WORDS: Final = {"missing": "is missing", "model_type": "must be a table", "dict_type": "must be a table"}
 """What pydantic says of the makings of a file in words that are not a file's."""
@@ -41,15 +52,29 @@ def load(options: Mapping[str, object], environment: Mapping[str, str], file: Pa
     settings, wrong, broken = _checked(values)
     found += [*wrong, *misfits(settings, values.keys(), broken)]
     settings, unset = _with_keys(settings, environment)
-    found += unset
+    settings, untold = _with_secret(settings, environment, broken)
+    found += [*unset, *untold]
     if found:
         raise told(_named(found, labels, document))
-    return settings
+    return _beside(settings, file, labels)
+
+
+def keys_file(environment: Mapping[str, str], file: Path | None = None) -> Path | None:
+    """Give the file of keys that a configuration names, whatever else may be wrong with it.
+
+    Raises:
+        ConfigurationError: the file of the configuration can't be read.
+    """
+    given = environment.get(variable("keys_file"))
+    if given:
+        return Path(given)
+    named = read(file).values.get("keys_file")
+    return _from(file, Path(named)) if file is not None and isinstance(named, str) and named else None
 
 
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     """Find variables that look like ours but set nothing: a slip of the pen, or what a platform adds by itself."""
-    known = {FILE_VARIABLE, *map(variable, PLAIN)}
+    known = {FILE_VARIABLE, TOKEN_VARIABLE, *map(variable, PLAIN)}
     return sorted(name for name in environment if name.startswith(PREFIX) and name not in known)
 
 
@@ -63,10 +88,10 @@ def _checked(values: dict[str, object]) -> tuple[Settings, list[Problem], set[pr
             for detail in error.errors(include_url=False, include_context=False, include_input=False)
         ]
     # The rest is looked at all the same, so that nobody corrects a file once for each fault in it.
-    broken = {problem.path[:2] if problem.path[0] in NESTED else problem.path[:1] for problem in wrong}
+    broken = {problem.path[:2] if problem.path[0] in NAMED else problem.path[:1] for problem in wrong}
     rest = {
         name: {key: table for key, table in value.items() if (name, key) not in broken}
-        if name in NESTED and isinstance(value, dict)
+        if name in NAMED and isinstance(value, dict)
         else value
         for name, value in values.items()
         if (name,) not in broken
@@ -112,10 +137,10 @@ def _without_secrets(values: Mapping[str, object]) -> tuple[dict[str, object], l
         if not isinstance(value, dict):
             return value
         # The names of aliases, providers and models are anybody's.
-        secret = [key for key in value if len(path) > 1 and key.lower() in _SECRETS]
-        message = (
-            "a key does not belong in the file: put it into an environment variable, and name that in key_variable"
-        )
+        nested = len(path) > 1 or path[0] == "jwt"
+        secret = [key for key in value if nested and key.lower() in _SECRETS]
+        named = "secret_variable" if path[0] == "jwt" else "key_variable"
+        message = f"a key does not belong in the file: put it into an environment variable, and name that in {named}"
         found.extend(Problem((*path, key), message) for key in secret)
         return {key: clean(each, (*path, key)) for key, each in value.items() if key not in secret}
 
@@ -139,6 +164,38 @@ def _with_keys(settings: Settings, environment: Mapping[str, str]) -> tuple[Sett
         if not key:
             found.append(Problem(path, f"the environment variable {wanted} is not set: it is to hold the key"))
     return settings.model_copy(update={"providers": tables}), found
+
+
+def _with_secret(
+    settings: Settings, environment: Mapping[str, str], broken: Collection[problems.Path]
+) -> tuple[Settings, list[Problem]]:
+    """Add the shared secret that tokens are checked with."""
+    table = settings.jwt
+    if table is None or not table.secret_variable or any(path[0] == "jwt" for path in broken):
+        return settings, []
+    wanted, path = table.secret_variable, ("jwt", "secret_variable")
+    if not environment.get(wanted):
+        return settings, [Problem(path, f"the environment variable {wanted} is not set: it is to hold the secret")]
+    try:
+        secret = as_shared_secret(SecretStr(environment[wanted]))
+    except ValueError as error:
+        return settings, [Problem(path, f"what {wanted} holds {error}")]
+    return settings.model_copy(update={"jwt": table.model_copy(update={"secret": secret})}), []
+
+
+def _beside(settings: Settings, file: Path | None, labels: Mapping[str, str]) -> Settings:
+    """Have the files that the file names lie beside it."""
+    changed: dict[str, object] = {}
+    if settings.keys_file is not None and "keys_file" not in labels:
+        changed["keys_file"] = _from(file, settings.keys_file)
+    if settings.jwt is not None and settings.jwt.jwks_file is not None:
+        jwks_file = str(_from(file, Path(settings.jwt.jwks_file)))
+        changed["jwt"] = settings.jwt.model_copy(update={"jwks_file": jwks_file})
+    return settings.model_copy(update=changed) if changed else settings
+
+
+def _from(file: Path | None, named: Path) -> Path:
+    return named if file is None else file.parent / named
 
 
 def _providers(settings: Settings) -> dict[str, problems.Path]:

@@ -10,7 +10,7 @@ from pydantic_core import PydanticUndefined
 
 from gateway.config.presets import PRESETS, Preset
 from gateway.config.settings import PLAIN, Settings, variable
-from gateway.config.tables import ModelTable, PriceTable, ProviderTable, UpstreamTable
+from gateway.config.tables import JwtTable, ModelTable, PriceTable, ProviderTable, UpstreamTable
 from gateway.upstreams.openai import Quirks
 
 TABLES: Final[Mapping[str, type[BaseModel]]] = MappingProxyType(
@@ -19,6 +19,7 @@ TABLES: Final[Mapping[str, type[BaseModel]]] = MappingProxyType(
         "[models.NAME]": ModelTable,
         "[[models.NAME.upstreams]]": UpstreamTable,
         "price": PriceTable,
+        "[jwt]": JwtTable,
     }
 )
 """The tables of the file, and what each may hold."""

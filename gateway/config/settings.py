@@ -2,15 +2,20 @@
 
 import ipaddress
 import re
+from pathlib import Path
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, StringConstraints, field_validator
 
-from gateway.config.tables import ModelTable, ProviderTable, as_base, as_key
+from gateway.config.tables import JwtTable, ModelTable, ProviderTable, as_base, as_key
+from gateway.security.keys import check_distinct, parse_stored
 
 PREFIX: Final = "DUALSTREAM_"
 
-NESTED: Final = ("aliases", "providers", "models")
+NAMED: Final = ("aliases", "providers", "models")
+"""Tables of the file whose keys are names that the operator gives."""
+
+NESTED: Final = (*NAMED, "jwt")
 """Settings that are tables of the file and have neither a variable nor an option."""
 
 ModelName = Annotated[str, StringConstraints(min_length=1, max_length=256)]
@@ -25,6 +30,16 @@ class Settings(BaseModel):
 
     host: str = Field("127.0.0.1", description="The address to listen on.")
     port: int = Field(8080, ge=0, le=65535, description="The port to listen on; 0 takes a free one.")
+    insecure: bool = Field(
+        default=False, description="Listen on an address that others reach though anybody may then use the gateway."
+    )
+
+    keys_file: Path | None = Field(
+        None, description="The file of `dualstream keys`: who may use the gateway; from the configuration's folder."
+    )
+    keys: tuple[SecretStr, ...] = Field(
+        (), description="Keys without a file, each `name:id:hash`, separated by commas.", repr=False
+    )
 
     upstream: HttpUrl | None = Field(
         None, description="Base URL of the provider's API. Without it a built-in simulator answers."
@@ -94,8 +109,14 @@ class Settings(BaseModel):
     aliases: dict[ModelName, ModelName] = Field({}, description="Other names of models.")
     providers: dict[ProviderName, ProviderTable] = Field({}, description="Where models are asked, beside the presets.")
     models: dict[ModelName, ModelTable] = Field({}, description="The models that clients may ask for.")
+    jwt: JwtTable | None = Field(None, description="Which JSON Web Tokens are taken.")
 
-    @field_validator("model", "allowed_origins", "trusted_proxies", mode="before")
+    @property
+    def guarded(self) -> bool:
+        """Tell whether only those come in who are known."""
+        return bool(self.keys or self.keys_file or self.jwt)
+
+    @field_validator("model", "allowed_origins", "trusted_proxies", "keys", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -125,6 +146,12 @@ class Settings(BaseModel):
                 message = f"{origin!r} is not an origin: write https://host or https://host:port, no path, no *"
                 raise ValueError(message)
         return origins
+
+    @field_validator("keys")
+    @classmethod
+    def _are_keys(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+        check_distinct([parse_stored(key.get_secret_value()) for key in keys])
+        return keys
 
     @field_validator("upstream_api_key")
     @classmethod

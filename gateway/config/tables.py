@@ -1,6 +1,6 @@
 """The tables of the file, as they are written there: `[providers.…]`, `[models.…]` and what is within them."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, StringConstraints, field_validator
 
@@ -52,11 +52,52 @@ class ProviderTable(_Table):
     @field_validator("key_variable")
     @classmethod
     def _is_a_variable(cls, name: str | None) -> str | None:
-        # Capitals alone, as POSIX has them: a key itself, written here by mistake, is then no name and not shown.
-        if name and not (name.isascii() and name.isidentifier() and name == name.upper()):
-            message = "must be the name of an environment variable in capitals, such as OPENAI_API_KEY, not a key"
+        return as_variable(name, "OPENAI_API_KEY")
+
+
+JwtAlgorithm = Literal["HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "ES256", "ES384", "ES512"]
+
+_LEAST_SECRET: Final = 32
+
+
+class JwtTable(_Table):
+    """Which JSON Web Tokens are taken. `secret` is what the secret variable holds: it is never written in the file."""
+
+    algorithms: Annotated[tuple[JwtAlgorithm, ...], Field(strict=False)] = Field(
+        description="What tokens may be signed with: `HS256` to `HS512`, or `RS256` to `RS512` and `ES256` to `ES512`."
+    )
+    secret_variable: Annotated[str, StringConstraints(max_length=100)] | None = Field(
+        None, description="For HS: the environment variable that holds the shared secret, 32 bytes or more."
+    )
+    jwks_file: Text | None = Field(
+        None, description="For RS and ES: a file with the issuer's public keys (JWKS), from the configuration's folder."
+    )
+    jwks_url: HttpUrl | None = Field(
+        None, description="For RS and ES: where the issuer has them; fetched when needed, kept for an hour."
+    )
+    issuer: Text | None = Field(None, description="What `iss` must be. None: it is not looked at.")
+    audience: Text | None = Field(None, description="What `aud` must hold. None: it is not looked at.")
+    models_claim: Text = Field("models", description="The claim that lists the models allowed; without it, all.")
+    roles_claim: Text = Field("roles", description="The claim that lists the roles `observe` and `operate`.")
+    secret: SecretStr | None = Field(None, exclude=True, repr=False)
+
+    @field_validator("algorithms")
+    @classmethod
+    def _are_some(cls, algorithms: tuple[JwtAlgorithm, ...]) -> tuple[JwtAlgorithm, ...]:
+        if not algorithms:
+            message = "must name one at least"
             raise ValueError(message)
-        return name
+        return algorithms
+
+    @field_validator("secret_variable")
+    @classmethod
+    def _is_a_variable(cls, name: str | None) -> str | None:
+        return as_variable(name, "AUTH_SECRET")
+
+    @property
+    def is_shared(self) -> bool:
+        """Tell whether tokens are signed with a shared secret."""
+        return self.algorithms[0].startswith("HS")
 
 
 class _CallTable(_Table):
@@ -149,6 +190,19 @@ class ModelTable(_CallTable):
         return (one,)
 
 
+def as_variable(name: str | None, such_as: str) -> str | None:
+    """Check that a key can't be meant.
+
+    Raises:
+        ValueError: it is no name of a variable.
+    """
+    # Capitals alone, as POSIX has them: a key itself, written here by mistake, is then no name and not shown.
+    if name and not (name.isascii() and name.isidentifier() and name == name.upper()):
+        message = f"must be the name of an environment variable in capitals, such as {such_as}, not a key"
+        raise ValueError(message)
+    return name
+
+
 def as_base(url: HttpUrl | None) -> HttpUrl | None:
     """Check that paths can be added to a URL.
 
@@ -159,6 +213,18 @@ def as_base(url: HttpUrl | None) -> HttpUrl | None:
         message = "must be a base URL, without a query or fragment: paths are added to it"
         raise ValueError(message)
     return url
+
+
+def as_shared_secret(secret: SecretStr) -> SecretStr:
+    """Check that a secret is long enough that nobody finds it from a token (RFC 7518, 3.2).
+
+    Raises:
+        ValueError: it is too short.
+    """
+    if len(secret.get_secret_value().encode()) < _LEAST_SECRET:
+        message = f"must have at least {_LEAST_SECRET} bytes"
+        raise ValueError(message)
+    return secret
 
 
 def as_key(key: SecretStr | None) -> SecretStr | None:

@@ -7,7 +7,7 @@ from gateway.config.presets import PRESETS
 from gateway.config.problems import Path, Problem
 from gateway.config.providers import preset_name, provider, single
 from gateway.config.settings import Settings
-from gateway.config.tables import ModelTable, UpstreamTable
+from gateway.config.tables import JwtTable, ModelTable, UpstreamTable
 from gateway.prices import Price
 
 SINGLE: Final = ("upstream", "upstream_api", "upstream_api_key", "upstream_connections", "provider", "model")
@@ -22,6 +22,8 @@ SIMULATED_MODELS: Final = (
     "sim-instant",
 )
 """What a gateway without any upstream serves, and any other name that begins with `sim`."""
+
+_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 _OF_AN_UPSTREAM: Final = ("upstream_model", "max_concurrent", "price")
 
@@ -56,7 +58,9 @@ def misfits(settings: Settings, given: Collection[str], broken: Collection[Path]
     if not any(path[0] == "models" for path in broken):
         yield from _of_names(settings)
     if settings.budget_per_day:
-        yield from _of_prices(settings, broken)
+        yield from unpriced(settings, broken)
+    if settings.jwt is not None and not any(path[0] == "jwt" for path in broken):
+        yield from _of_tokens(settings.jwt)
 
 
 def _of_provider(settings: Settings, name: str) -> Iterator[Problem]:
@@ -121,7 +125,29 @@ def _of_names(settings: Settings) -> Iterator[Problem]:
         yield Problem(("default_model",), f"must be the name of a model; there are: {known}")
 
 
-def _of_prices(settings: Settings, broken: Collection[Path]) -> Iterator[Problem]:
+def _of_tokens(jwt: JwtTable) -> Iterator[Problem]:
+    """What a signature is checked with must be one thing: a public key that is taken for a secret is no secret."""
+    if {algorithm.startswith("HS") for algorithm in jwt.algorithms} == {True, False}:
+        yield Problem(("jwt", "algorithms"), "must be of one kind: either HS with a secret, or RS and ES with keys")
+        return
+    if jwt.is_shared and not jwt.secret_variable:
+        yield Problem(("jwt", "secret_variable"), f"is missing: {jwt.algorithms[0]} needs a secret")
+    public = [name for name in ("jwks_file", "jwks_url") if getattr(jwt, name) is not None]
+    if jwt.is_shared:
+        for name in public:
+            yield Problem(("jwt", name), f"does not go with {jwt.algorithms[0]}: remove it")
+    elif len(public) == 2:
+        yield Problem(("jwt", "jwks_url"), "does not go with jwks_file: remove one of the two")
+    if not jwt.is_shared and not public:
+        yield Problem(("jwt", "jwks_url"), f"is missing, or jwks_file: {jwt.algorithms[0]} needs the issuer's keys")
+    if not jwt.is_shared and jwt.secret_variable:
+        yield Problem(("jwt", "secret_variable"), f"does not go with {jwt.algorithms[0]}: remove it")
+    url = jwt.jwks_url
+    if url is not None and url.scheme != "https" and url.host not in _LOOPBACK:
+        yield Problem(("jwt", "jwks_url"), "must be https: whoever can change the keys on the way comes in")
+
+
+def unpriced(settings: Settings, broken: Collection[Path] = ()) -> Iterator[Problem]:
     """With a budget, whatever is asked must have a price."""
     for name, model in settings.models.items():
         for at, upstream in enumerate(model.asked):

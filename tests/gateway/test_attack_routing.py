@@ -11,6 +11,7 @@ from gateway.events import Chunk, Complete, Error, Usage
 from gateway.prices import Price
 from gateway.routing.model import Policy
 from gateway.routing.pace import Pace
+from gateway.security.principals import anybody
 from gateway.states import State
 from gateway.upstreams.base import Call, Finish
 from tests.gateway.test_targets import (
@@ -29,7 +30,7 @@ from tests.gateway.test_targets import (
     stage,
     starts,
 )
-from tests.support import ask, settle, types, user
+from tests.support import ANYBODY, ask, settle, types, user
 
 ALL_TOKENS = Price(1e6, 1e6, 1e6)
 PROMPT = 6
@@ -74,7 +75,7 @@ async def test_a_second_that_the_budget_does_not_cover_is_none() -> None:
         assert not it.b.calls
         # Nobody is called, so nothing is held, learned, or charged.
         assert it.targets[1].running == 0
-        assert it.hub._budgets.left("p", it.clock.unix()) == 2
+        assert it.hub._budgets.left(anybody("p").id, it.clock.unix()) == 2
         breaker.settle(NO, it.clock.now(), answered=False)
         assert breaker.circuit(it.clock.now()) is Circuit.OPEN
         await it.say(it.a, "x")
@@ -216,7 +217,7 @@ async def test_feedback_before_a_text_was_begun_anew_is_on_what_is_there() -> No
     async with stage(FAILOVER) as it:
         generation = await dying(it, native=False)
         await it.opened(it.b)
-        it.hub.feedback(generation.id, FeedbackRequest(text="shorter"), it.clock.now())
+        it.hub.feedback(generation.id, FeedbackRequest(text="shorter"), it.clock.now(), ANYBODY)
         await settle()
         said = [(m.role, m.content) for m in it.a.last.call.messages]
         assert said == [("user", "Hello"), ("assistant", "Once upon "), ("user", "shorter")]
@@ -258,7 +259,7 @@ async def test_a_retry_that_was_paid_for_and_not_made_is_given_back() -> None:
         await it.refuse(it.a)
         await it.refuse(it.b)
         assert it.targets[0].retry_budget._balance() == 9
-        it.hub.interrupt(generation.id, InterruptRequest(), it.clock.now())
+        it.hub.interrupt(generation.id, InterruptRequest(), it.clock.now(), ANYBODY)
         await settle()
         assert it.targets[0].retry_budget._balance() == 10
 
@@ -282,7 +283,7 @@ async def mixed(it: Stage) -> None:
 async def test_what_is_known_of_a_cost_is_charged_though_not_all_of_it_is() -> None:
     async with stage(FAILOVER, budget=10) as it:
         await mixed(it)
-        assert it.hub._budgets.spent("p", it.clock.unix()) == 4
+        assert it.hub._budgets.spent(anybody("p").id, it.clock.unix()) == 4
         assert it.hub.stats()["cost_usd"] == 4
 
 
@@ -320,7 +321,7 @@ async def test_how_long_an_answer_became_is_told_by_who_won(*, second: bool) -> 
         generation = await it.start()
         await it.opened(it.a)
         await it.say(it.a, "x" * 80)
-        it.hub.interrupt(generation.id, InterruptRequest(), it.clock.now())
+        it.hub.interrupt(generation.id, InterruptRequest(), it.clock.now(), ANYBODY)
         await settle()
         assert it.hub.savings.tokens == 80
 
@@ -349,7 +350,7 @@ async def test_an_answer_waits_for_a_target_that_is_full_as_it_does_for_a_slot()
         assert not [e for e in events(waiting) if e.type == "retry"]
         assert not waiting.log.ended
         assert types(waiting.log) == ["accepted", "queued"]
-        it.hub.interrupt(next(iter(it.hub._held)), InterruptRequest(), it.clock.now())
+        it.hub.interrupt(next(iter(it.hub._held)), InterruptRequest(), it.clock.now(), ANYBODY)
         await settle()
         assert it.a.open_calls == 1
         await it.opened(it.a)
@@ -370,8 +371,8 @@ async def test_who_leaves_the_queue_for_a_target_hands_on_the_room_that_was_mean
             target.max_concurrent = 1
         first, _ = await it.start(), await it.start()
         waiting, behind = await it.start(), await it.start()
-        it.hub.interrupt(first.id, InterruptRequest(), it.clock.now())
-        it.hub.interrupt(waiting.id, InterruptRequest(), it.clock.now())
+        it.hub.interrupt(first.id, InterruptRequest(), it.clock.now(), ANYBODY)
+        it.hub.interrupt(waiting.id, InterruptRequest(), it.clock.now(), ANYBODY)
         await settle()
         assert (waiting.attempts, len(behind.attempts)) == ([], 1)
 
@@ -383,7 +384,7 @@ async def test_a_revise_long_after_the_first_call_may_wait_for_a_retry() -> None
         for _ in range(10):
             await it.say(it.a, "x")
             await it.later(10)
-        it.hub.feedback(generation.id, FeedbackRequest(text="shorter"), it.clock.now())
+        it.hub.feedback(generation.id, FeedbackRequest(text="shorter"), it.clock.now(), ANYBODY)
         await settle()
         await it.refuse(it.a)
         await it.refuse(it.b)

@@ -159,3 +159,17 @@ def test_what_interrupts_saved_is_what_longer_answers_had_on_the_average() -> No
         "tokens_estimated": 350,
         "cost_usd_estimated": 0.0012,
     }
+
+
+def test_a_principals_own_budget_wins() -> None:
+    budgets = Budgets(1.0)
+    rich, free = Spending(budgets, "rich", 5.0), Spending(budgets, "free", 0)
+    assert rich.settle(2.0, 0) == 3.0
+    assert free.settle(9.0, 0) == float("inf")
+    assert (rich.is_limited, free.is_limited, Spending(budgets, "x").is_limited) == (True, False, True)
+    budgets.check("rich", 0, 5.0)
+    rich.settle(5.0, 0)
+    with pytest.raises(Refused, match="The budget of 5 US dollars"):
+        budgets.check("rich", 0, 5.0)
+    assert "5 US dollars" in rich.exceeded(0).message
+    assert Spending(Budgets(), "poor", 1.0).settle(0.25, 0) == 0.75

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.admission.buckets import SWEEP_AT, Buckets, RateLimits
+from gateway.admission.own import OwnLimits
 from gateway.errors import Refused
 
 
@@ -79,3 +80,31 @@ def test_a_debt_is_paid_before_anything_passes() -> None:
     assert refused.value.retry_after_ms == 60_100
     limits.take("a", 60.1)
     limits.take("b", 0.0)
+
+
+def test_a_principals_own_limits_win_and_are_kept_apart() -> None:
+    limits, own = RateLimits(60, 10, output_tokens_per_minute=60), OwnLimits(2, None, 600)
+    for _ in range(2):
+        limits.take("a", 0.0, own)
+    with pytest.raises(Refused, match="more than 2 generations a minute"):
+        limits.take("a", 0.0, own)
+    limits.take("b", 0.0)
+    limits.generated("a", 500, 0.0, own)
+    limits.generated("b", 500, 0.0)
+    limits.take("a", 60.0, own)
+    with pytest.raises(Refused, match="60 output tokens"):
+        limits.take("b", 60.0)
+    allowance = limits.allowance("a", 60.0, own)
+    assert allowance is not None
+    assert (allowance.limit, allowance.burst, allowance.remaining) == (2, 2, 1)
+    limits.give_back("a", 60.0, own)
+    assert limits.allowance("a", 60.0, OwnLimits(rate_limit_per_minute=0)) is None
+
+
+def test_own_limits_where_there_are_none_for_all() -> None:
+    limits = RateLimits(0, 1)
+    limits.take("a", 0.0, OwnLimits(1, 3))
+    allowance = limits.allowance("a", 0.0, OwnLimits(1, 3))
+    assert allowance is not None
+    assert (allowance.limit, allowance.remaining) == (1, 2)
+    assert limits.allowance("a", 0.0) is None

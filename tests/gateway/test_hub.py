@@ -24,9 +24,10 @@ from gateway.hub import MAX_FEEDBACK, Hub, Keeping
 from gateway.models import Models
 from gateway.routing.model import Model, Policy
 from gateway.routing.target import Target
+from gateway.security.principals import anybody
 from gateway.states import State
 from gateway.upstreams.base import Finish
-from tests.support import ManualClock, ScriptedUpstream, ask, settle, types
+from tests.support import ANYBODY, ManualClock, ScriptedUpstream, ask, settle, types
 
 LIMITS = Limits(queue=30, first_token=60, stall=20, tail=5)
 
@@ -37,8 +38,12 @@ class Bench:
     clock: ManualClock
     upstream: ScriptedUpstream
 
-    def start(self, request: StartRequest | None = None, **more: str) -> Generation:
-        return self.hub.start(request or ask(), request_id="r", **more)
+    def start(
+        self, request: StartRequest | None = None, principal: str = "", idempotency_key: str | None = None
+    ) -> Generation:
+        return self.hub.start(
+            request or ask(), request_id="r", principal=anybody(principal), idempotency_key=idempotency_key
+        )
 
     async def streaming(self, request: StartRequest | None = None) -> Generation:
         generation = self.start(request)
@@ -150,7 +155,7 @@ async def to_streaming(it: Bench) -> Generation:
 
 async def to_revising(it: Bench) -> Generation:
     generation = await to_streaming(it)
-    it.hub.feedback(generation.id, FeedbackRequest(text="shorter"), it.clock.now())
+    it.hub.feedback(generation.id, FeedbackRequest(text="shorter"), it.clock.now(), ANYBODY)
     assert generation.state is State.REVISING
     return generation
 
@@ -167,15 +172,15 @@ async def to_ending(it: Bench) -> Generation:
 
 
 def interrupt(it: Bench, generation: Generation) -> None:
-    it.hub.interrupt(generation.id, InterruptRequest(reason="enough"), it.clock.now())
+    it.hub.interrupt(generation.id, InterruptRequest(reason="enough"), it.clock.now(), ANYBODY)
 
 
 def stop_by_feedback(it: Bench, generation: Generation) -> None:
-    it.hub.feedback(generation.id, FeedbackRequest(text="no", mode="stop"), it.clock.now())
+    it.hub.feedback(generation.id, FeedbackRequest(text="no", mode="stop"), it.clock.now(), ANYBODY)
 
 
 def leave(it: Bench, generation: Generation) -> None:
-    it.hub.enter(generation.id)
+    it.hub.enter(generation.id, ANYBODY)
     it.hub.leave(generation.id)
     it.clock.advance(5)
 
@@ -262,7 +267,7 @@ async def test_what_the_upstream_sends_after_the_fence_is_dropped() -> None:
 async def test_a_revision_calls_again_with_the_partial_answer_and_the_feedback() -> None:
     async with bench() as it:
         generation = await it.streaming()
-        it.hub.feedback(generation.id, FeedbackRequest(text="shorter"), it.clock.now())
+        it.hub.feedback(generation.id, FeedbackRequest(text="shorter"), it.clock.now(), ANYBODY)
         await settle()
         first, second = it.upstream.calls
         assert first.closed
@@ -350,8 +355,8 @@ async def test_content_puts_the_stall_off_but_an_empty_read_does_not() -> None:
 async def test_what_becomes_of_it_when_the_last_viewer_leaves(policy: str, after: float, state: str) -> None:
     async with bench(limits=Limits(stall=0)) as it:
         generation = await it.streaming(ask(on_disconnect=policy))
-        it.hub.enter(generation.id)
-        it.hub.enter(generation.id)
+        it.hub.enter(generation.id, ANYBODY)
+        it.hub.enter(generation.id, ANYBODY)
         it.hub.leave(generation.id)
         it.clock.advance(1000)
         await settle()
@@ -369,10 +374,10 @@ async def test_what_becomes_of_it_when_the_last_viewer_leaves(policy: str, after
 async def test_who_comes_back_within_the_grace_keeps_it_running() -> None:
     async with bench(limits=Limits(stall=0)) as it:
         generation = await it.streaming()
-        it.hub.enter(generation.id)
+        it.hub.enter(generation.id, ANYBODY)
         it.hub.leave(generation.id)
         it.clock.advance(4.9)
-        it.hub.enter(generation.id)
+        it.hub.enter(generation.id, ANYBODY)
         it.clock.advance(100)
         await settle()
         assert generation.state is State.STREAMING
@@ -396,12 +401,12 @@ async def test_finished_generations_are_held_for_a_time_and_up_to_a_number() -> 
             finished.append(generation.id)
         for lost in finished[:2]:
             with pytest.raises(Refused) as refused:
-                it.hub.find(lost)
+                it.hub.find(lost, ANYBODY)
             assert refused.value.code is Code.GENERATION_LOST
-        assert it.hub.find(finished[4]).log.text() == "Once upon "
+        assert it.hub.find(finished[4], ANYBODY).log.text() == "Once upon "
         it.clock.advance(300)
         with pytest.raises(Refused):
-            it.hub.find(finished[4])
+            it.hub.find(finished[4], ANYBODY)
         assert it.clock.pending == 0
 
 
@@ -435,9 +440,9 @@ async def test_feedback_is_bounded() -> None:
         generation = await it.streaming()
         note = FeedbackRequest(rating=1, mode="note")
         for _ in range(MAX_FEEDBACK):
-            it.hub.feedback(generation.id, note, it.clock.now())
+            it.hub.feedback(generation.id, note, it.clock.now(), ANYBODY)
         with pytest.raises(Refused, match="feedbacks already"):
-            it.hub.feedback(generation.id, note, it.clock.now())
+            it.hub.feedback(generation.id, note, it.clock.now(), ANYBODY)
 
 
 async def test_a_fault_of_ours_ends_the_generation_and_tells_nothing_of_our_inside(
@@ -560,7 +565,7 @@ async def test_a_provider_that_says_when_is_not_asked_before() -> None:
 async def test_feedback_while_waiting_to_try_again_begins_at_once() -> None:
     async with bench(prompt=False, attempts=4) as it:
         generation = await to_retrying(it)
-        it.hub.feedback(generation.id, FeedbackRequest(text="in French"), it.clock.now())
+        it.hub.feedback(generation.id, FeedbackRequest(text="in French"), it.clock.now(), ANYBODY)
         await settle()
         assert len(it.upstream.calls) == 2
         assert it.upstream.last.call.messages[-1].content == "in French"
@@ -570,7 +575,7 @@ async def test_a_failure_that_comes_with_a_revise_belongs_to_what_was_revised() 
     async with bench(attempts=4) as it:
         generation = await it.streaming()
         it.upstream.last.fail(refusal(Code.TRUNCATED))
-        it.hub.feedback(generation.id, FeedbackRequest(text="in French"), it.clock.now())
+        it.hub.feedback(generation.id, FeedbackRequest(text="in French"), it.clock.now(), ANYBODY)
         await settle()
         assert len(it.upstream.calls) == 2
         assert not generation.log.ended
@@ -594,7 +599,7 @@ async def test_a_provider_that_keeps_failing_is_left_alone_then_probed_once() ->
         await settle()
         assert len(it.upstream.calls) == 4
         assert end(second).type == "error"
-        it.hub.interrupt(probe.id, InterruptRequest(), it.clock.now())
+        it.hub.interrupt(probe.id, InterruptRequest(), it.clock.now(), ANYBODY)
         await settle()
         it.start()
         await settle()
@@ -714,8 +719,8 @@ async def test_what_finished_is_held_up_to_a_size() -> None:
             await settle()
             finished.append(generation.id)
         with pytest.raises(Refused):
-            it.hub.find(finished[0])
-        assert it.hub.find(finished[2]).log.ended
+            it.hub.find(finished[0], ANYBODY)
+        assert it.hub.find(finished[2], ANYBODY).log.ended
 
 
 async def test_the_figures_are_json_also_after_refusals() -> None:
@@ -822,7 +827,7 @@ async def test_a_full_queue_makes_room_for_who_has_less_in_it() -> None:
         assert quiet.state is State.QUEUED
         with pytest.raises(Refused):
             it.start(principal="busy")
-        allowance = it.hub.allowance("busy")
+        allowance = it.hub.allowance(anybody("busy"))
         assert allowance is not None
         assert allowance.remaining == 4
         interrupt(it, busy[0])
@@ -841,7 +846,7 @@ async def test_what_comes_in_the_turn_of_the_headers_is_not_lost(what: str) -> N
         if what == "interrupt":
             interrupt(it, generation)
         elif what == "revise":
-            it.hub.feedback(generation.id, FeedbackRequest(text="shorter"), it.clock.now())
+            it.hub.feedback(generation.id, FeedbackRequest(text="shorter"), it.clock.now(), ANYBODY)
         else:
             it.clock.advance(301)
         await settle()
@@ -874,10 +879,10 @@ async def test_what_is_forgotten_is_freed_without_the_garbage_collector(ending: 
             elif ending == "broken off":
                 call.fail(Failed(Code.TRUNCATED, "broke off"))
             elif ending == "deserted":
-                it.hub.enter(generation.id)
+                it.hub.enter(generation.id, ANYBODY)
                 it.hub.leave(generation.id)
             elif ending == "revised":
-                it.hub.feedback(generation.id, FeedbackRequest(text="shorter"), it.clock.now())
+                it.hub.feedback(generation.id, FeedbackRequest(text="shorter"), it.clock.now(), ANYBODY)
                 await settle()
                 interrupt(it, generation)
             await settle()

@@ -3,8 +3,10 @@
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from gateway.admission.slots import Slots
 from gateway.catalogue import build
@@ -15,9 +17,10 @@ from gateway.models import Models
 from gateway.reloading import Reloading
 from gateway.routing.model import Model
 from gateway.routing.target import Target
+from gateway.security.gate import Gate
 from gateway.upstreams.http import HttpUpstream
 from gateway.upstreams.openai import OpenAIWire
-from tests.support import ManualClock, ScriptedUpstream, ask, settle
+from tests.support import ANYBODY, ManualClock, ScriptedUpstream, ask, settle
 
 BEFORE = Settings.model_validate({"models": {"a": {"provider": "vllm"}, "m": {"provider": "ollama"}}})
 AFTER = Settings.model_validate({"models": {"b": {"provider": "llamacpp"}, "m": {"provider": "ollama"}}})
@@ -42,7 +45,7 @@ async def gateway() -> AsyncIterator[tuple[Reloading, Hub, ScriptedUpstream, set
     for described in catalogue.upstreams:
         catalogue.upstreams[described] = Watched(described.name, closed)
     hub = Hub(Models([Model("m", [Target(scripted)])]), Slots(0, 0), ManualClock())
-    reloading = Reloading(hub, BEFORE, catalogue)
+    reloading = Reloading(hub, BEFORE, catalogue, Gate())
     await reloading.start()
     yield reloading, hub, scripted, closed
     await hub.close()
@@ -52,7 +55,7 @@ async def gateway() -> AsyncIterator[tuple[Reloading, Hub, ScriptedUpstream, set
 
 async def test_what_runs_goes_on_and_what_it_runs_on_is_closed_after_it() -> None:
     async with gateway() as (reloading, hub, scripted, closed):
-        generation = hub.start(ask(), request_id="r")
+        generation = hub.start(ask(), request_id="r", principal=ANYBODY)
         await settle()
         await reloading.change(AFTER)
         await settle()
@@ -74,7 +77,7 @@ async def test_with_nothing_running_it_is_closed_at_once() -> None:
 
 async def test_a_shutdown_closes_what_still_waits() -> None:
     async with gateway() as (reloading, hub, _, closed):
-        hub.start(ask(), request_id="r")
+        hub.start(ask(), request_id="r", principal=ANYBODY)
         await settle()
         await reloading.change(AFTER)
         await settle()
@@ -108,3 +111,15 @@ async def test_one_that_is_right_is_taken() -> None:
     async with gateway() as (reloading, hub, _, _):
         await reloading._load(lambda: AFTER)
         assert hub.models.names == ("b", "m")
+
+
+async def test_keys_are_read_again_and_a_gate_that_closed_does_not_open() -> None:
+    async with gateway() as (reloading, hub, _, _):
+        await reloading.change(AFTER.model_copy(update={"keys": (SecretStr(f"alice:abcd1234:{'0' * 64}"),)}))
+        assert not reloading._gate.is_open
+        models = hub.models
+        with pytest.raises(ConfigurationError, match="only a restart opens"):
+            await reloading.change(AFTER)
+        with pytest.raises(ConfigurationError, match="can't be read"):
+            await reloading.change(AFTER.model_copy(update={"keys_file": Path("/nonexistent")}))
+        assert hub.models is models

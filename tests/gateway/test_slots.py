@@ -90,3 +90,13 @@ def test_slots_are_never_lost_or_doubled(max_running: int, max_queued: int, step
     for ticket in tickets:
         slots.release(ticket, 0.0)
     assert (slots.running, slots.queued) == (0, 0)
+
+
+def test_a_principals_own_number_of_slots_wins() -> None:
+    slots = Slots(0, 0, 2)
+    few = [slots.request("few", 0.0, lambda: None, 1) for _ in range(3)]
+    many = [slots.request("many", 0.0, lambda: None, 0) for _ in range(9)]
+    usual = [slots.request("usual", 0.0, lambda: None) for _ in range(3)]
+    assert [sum(ticket.place is Place.RUNNING for ticket in tickets) for tickets in (few, many, usual)] == [1, 9, 2]
+    slots.release(few[0], 1.0)
+    assert [ticket.place for ticket in few] == [Place.RELEASED, Place.RUNNING, Place.WAITING]

@@ -22,9 +22,10 @@ from gateway.models import Models
 from gateway.prices import Price
 from gateway.routing.model import Model, Policy
 from gateway.routing.target import Target
+from gateway.security.principals import anybody
 from gateway.states import State
 from gateway.upstreams.base import Finish
-from tests.support import ManualClock, ScriptedCall, ScriptedUpstream, ask, settle, types
+from tests.support import ANYBODY, ManualClock, ScriptedCall, ScriptedUpstream, ask, settle, types
 
 LIMITS = Limits(queue=30, first_token=60, stall=20, tail=5)
 NO = Failed(Code.SERVER_ERROR, "no")
@@ -48,7 +49,7 @@ class Stage:
     targets: list[Target]
 
     async def start(self, request: StartRequest | None = None, principal: str = "") -> Generation:
-        generation = self.hub.start(request or ask(), request_id="r", principal=principal)
+        generation = self.hub.start(request or ask(), request_id="r", principal=anybody(principal))
         await settle()
         return generation
 
@@ -561,7 +562,7 @@ async def test_feedback_on_a_text_that_went_on_elsewhere_has_all_of_it() -> None
         generation = await dying(it, native=True)
         await it.opened(it.b)
         await it.say(it.b, " a time")
-        it.hub.feedback(generation.id, FeedbackRequest(text="shorter"), it.clock.now())
+        it.hub.feedback(generation.id, FeedbackRequest(text="shorter"), it.clock.now(), ANYBODY)
         await settle()
         # Asked anew, the first target is the first again.
         assert [(m.role, m.content) for m in it.a.last.call.messages] == [
@@ -661,7 +662,7 @@ async def test_what_the_provider_counted_is_what_is_charged_in_the_end() -> None
             await it.opened(it.a)
             await it.say(it.a, "x" * 20)
             await it.finish(it.a, Usage(0, 3, "exact"))
-        assert it.hub._budgets.left("p", it.clock.unix()) == pytest.approx(3)
+        assert it.hub._budgets.left(anybody("p").id, it.clock.unix()) == pytest.approx(3)
         assert it.hub.stats()["cost_usd"] == 9
 
 
@@ -674,7 +675,7 @@ async def test_interrupts_save_what_longer_answers_had() -> None:
         generation = await it.start()
         await it.opened(it.a)
         await it.say(it.a, "x" * 80)
-        it.hub.interrupt(generation.id, InterruptRequest(), it.clock.now())
+        it.hub.interrupt(generation.id, InterruptRequest(), it.clock.now(), ANYBODY)
         await settle()
         stopped = end(generation)
         assert isinstance(stopped, Interrupted)
@@ -727,11 +728,11 @@ async def to_begun_anew(it: Stage) -> Generation:
 
 
 def interrupt(it: Stage, generation: Generation) -> None:
-    it.hub.interrupt(generation.id, InterruptRequest(), it.clock.now())
+    it.hub.interrupt(generation.id, InterruptRequest(), it.clock.now(), ANYBODY)
 
 
 def revise(it: Stage, generation: Generation) -> None:
-    it.hub.feedback(generation.id, FeedbackRequest(text="shorter"), it.clock.now())
+    it.hub.feedback(generation.id, FeedbackRequest(text="shorter"), it.clock.now(), ANYBODY)
 
 
 def shut_down(it: Stage, _generation: Generation) -> None:

@@ -3,14 +3,17 @@
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from selenium.webdriver import Keys
+from selenium.webdriver import Chrome, Keys
+from selenium.webdriver.support.select import Select
 
 from tests.integration import processes
 from tests.integration.browser import Look, Page, Pane, read_json, until
 from tests.integration.processes import Server, Wire
+from tests.integration.test_processes import command
 
 NAMES = {"sse": "SSE", "websocket": "WebSocket"}
 SIDES = tuple(NAMES)
@@ -486,3 +489,26 @@ def test_ten_lines_are_a_client(page: Page, client: str) -> None:
     generation, _, seq = position.rpartition(":")
     snapshot = read_json(f"{page.url}/api/generations/{generation}")
     assert (snapshot["text"], snapshot["seq"], snapshot["state"]) == (text, int(seq), "complete")
+
+
+def test_a_gateway_with_keys_is_used_with_one_that_is_typed(driver: Chrome, tmp_path: Path) -> None:
+    file = tmp_path / "keys.toml"
+    made = command("keys", "create", "alice", "--file", str(file))
+    with processes.gateway(keys_file=file) as server:
+        driver.get(f"{server.url}/")
+        shown = "const entry = document.querySelector('#entry'); return entry.hidden ? '' : entry.innerText"
+        until(lambda: driver.execute_script(shown), lambda: driver.get_log("browser"))  # type: ignore[no-untyped-call]
+        field = driver.find_element("css selector", "#key")
+        field.send_keys("ds_wrong", Keys.ENTER)
+        until(lambda: "not valid" in driver.execute_script(shown), lambda: driver.execute_script(shown))
+        field.send_keys(made.stdout.strip(), Keys.ENTER)
+        until(lambda: not driver.execute_script(shown), lambda: driver.execute_script(shown))
+        assert driver.execute_script("return document.querySelector('#key').value") == ""
+        stored = "return [localStorage.length, sessionStorage.length, document.cookie, location.href]"
+        assert driver.execute_script(stored) == [0, 0, "", f"{server.url}/"]
+        Select(driver.find_element("css selector", "#model")).select_by_value("sim-instant")
+        driver.find_element("css selector", "#run-both").click()
+        states = "return [...document.querySelectorAll('[data-role=state]')].map((one) => one.dataset.state)"
+        until(lambda: driver.execute_script(states) == ["complete"] * 2, lambda: driver.execute_script(states))
+        driver.get("about:blank")
+        driver.get_log("browser")  # type: ignore[no-untyped-call]

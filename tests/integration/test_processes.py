@@ -1,8 +1,10 @@
 """The command as a user runs it: real processes, real signals, real sockets."""
 
 import asyncio
+import ipaddress
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -11,6 +13,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
+from tests.integration import processes
 from tests.integration.servers import running
 
 BODY = {"messages": [{"role": "user", "content": "Hello"}]}
@@ -76,6 +79,80 @@ def test_an_address_in_use_is_said_in_a_line() -> None:
             assert done.returncode == 1
             assert f"can't listen on 127.0.0.1:{port}" in done.stderr
             assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])
+def test_where_others_reach_it_it_does_not_start_without_keys_and_says_why(host: str) -> None:
+    done = command("serve", "--port", "0", "--host", host)
+    assert done.returncode == 2
+    assert f"would listen on {host}, where others reach it" in done.stderr
+    for way_out in ("dualstream keys create NAME", "--host 127.0.0.1", "--insecure"):
+        assert way_out in done.stderr
+    assert "listens on" not in done.stdout
+    assert "Traceback" not in done.stderr
+
+
+def test_a_name_is_looked_up() -> None:
+    with running("serve", "--port", "0", "--host", "localhost") as (_, address):
+        assert address.startswith("http://127.0.0.1:")
+    host = socket.gethostname()
+    if not ipaddress.ip_address(socket.gethostbyname(host)).is_loopback:
+        done = command("serve", "--port", "0", "--host", host)
+        assert done.returncode == 2
+        assert "where others reach it" in done.stderr
+
+
+async def test_who_says_so_may_leave_it_open(http: aiohttp.ClientSession) -> None:
+    with processes.gateway("--host", "0.0.0.0", "--insecure") as server:
+        assert "insecure: anybody who reaches 0.0.0.0 may use this gateway" in server.output
+        async with http.get(f"{server.url}/api/stats") as response:
+            assert response.status == 200
+
+
+async def test_with_keys_it_starts_anywhere_and_asks_for_them_everywhere(
+    http: aiohttp.ClientSession, tmp_path: Path
+) -> None:
+    file = tmp_path / "keys.toml"
+    made = {name: command("keys", "create", name, "--file", str(file)).stdout.strip() for name in ("alice", "bob")}
+    for host in ("0.0.0.0", "127.0.0.1"):
+        with processes.gateway("--host", host, keys_file=file) as server:
+            url = server.url.replace("0.0.0.0", "127.0.0.1")
+            for key, status in ((None, 401), ("x", 401), (made["alice"], 200)):
+                headers = {"Authorization": f"Bearer {key}"} if key else {}
+                async with http.get(f"{url}/api/models", headers=headers) as response:
+                    assert response.status == status
+            async with http.get(f"{url}/health") as response:
+                assert response.status == 200
+        assert made["alice"] not in server.output
+
+
+async def test_a_revoked_key_ends_with_the_next_reload(http: aiohttp.ClientSession, tmp_path: Path) -> None:
+    file = tmp_path / "keys.toml"
+    made = {name: command("keys", "create", name, "--file", str(file)).stdout.strip() for name in ("alice", "bob")}
+    headers = {name: {"Authorization": f"Bearer {key}"} for name, key in made.items()}
+    with processes.gateway(keys_file=file) as server:
+        stream = await http.post(f"{server.url}/api/chat/stream", json=ENDLESS, headers=headers["alice"])
+        await stream.content.readany()
+        assert command("keys", "revoke", "alice", "--file", str(file)).returncode == 0
+        server._process.send_signal(signal.SIGHUP)
+        await asyncio.to_thread(server.wait_for, "loaded again")
+        for name, status in (("alice", 401), ("bob", 200)):
+            async with http.get(f"{server.url}/api/models", headers=headers[name]) as response:
+                assert response.status == status
+        assert len(await stream.content.readexactly(4000)) == 4000
+        stream.close()
+
+
+@pytest.mark.parametrize("transport", ["sse", "ws"])
+def test_the_terminal_shows_its_key(tmp_path: Path, transport: str) -> None:
+    file = tmp_path / "keys.toml"
+    key = command("keys", "create", "alice", "--file", str(file)).stdout.strip()
+    with processes.gateway(keys_file=file) as server:
+        asked = ("chat", "--url", server.url, "--transport", transport, "--model", "sim-instant", "Hello")
+        assert command(*asked, DUALSTREAM_TOKEN=key).returncode == 0
+        done = command(*asked)
+        assert done.returncode == 1
+        assert "asks for a key" in done.stdout + done.stderr
 
 
 async def test_out_of_the_box_it_answers_with_no_key_and_no_configuration(http: aiohttp.ClientSession) -> None:

@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute, Route
 from gateway.commands import StartRequest, parse
 from gateway.log import Entry
 from transports.base import Capabilities, Services
-from transports.http import ids, read_json, request_id
+from transports.http import ids, principal, read_json, request_id
 from transports.stream import StreamedResponse
 
 
@@ -33,11 +33,11 @@ class NdjsonTransport:
     def routes(self, services: Services) -> Sequence[BaseRoute]:
         async def start(request: Request) -> Response | StreamedResponse:
             body = parse(StartRequest, await read_json(request, services.max_body_bytes))
-            generation = services.hub.start(body, request_id=request_id(request))
+            generation = services.hub.start(body, request_id=request_id(request), principal=principal(request))
             return StreamedResponse(services, Lines(), generation, 0, ids(request, generation))
 
         async def attach(request: Request) -> Response | StreamedResponse:
-            generation = services.hub.find(request.path_params["generation_id"])
+            generation = services.hub.find(request.path_params["generation_id"], principal(request))
             after = int(request.query_params.get("after", "0"))
             return StreamedResponse(services, Lines(), generation, after, ids(request, generation))
 

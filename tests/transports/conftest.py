@@ -14,6 +14,7 @@ from gateway.config import Settings
 from gateway.generation import Generation
 from gateway.hub import Hub
 from gateway.protocols import HttpProtocol, SocketProtocol
+from gateway.reloading import Reloading
 from tests.support import ManualClock, ScriptedUpstream
 from tests.transports.viewers import until
 
@@ -27,6 +28,7 @@ class Served:
     clock: ManualClock
     upstream: ScriptedUpstream
     http: aiohttp.ClientSession
+    reloading: Reloading
 
     async def called(self, number: int = 1) -> None:
         """Wait until the upstream was called so often."""
@@ -74,7 +76,7 @@ async def served(settings: Settings, protocols: Protocols) -> AsyncIterator[Serv
     await server.startup()
     host, port = server.servers[0].sockets[0].getsockname()[:2]
     async with aiohttp.ClientSession(f"http://{host}:{port}") as http:
-        yield Served(f"http://{host}:{port}", app.state.hub, clock, upstream, http)
+        yield Served(f"http://{host}:{port}", app.state.hub, clock, upstream, http, app.state.reloading)
         await app.state.hub.close()
     await server.shutdown()
     await until(lambda: app.state.hub.viewers == 0)

@@ -16,7 +16,7 @@ from gateway.log import Entry
 from gateway.models import Models
 from gateway.routing.model import Model, Policy
 from gateway.routing.target import Target
-from tests.support import ManualClock, ScriptedUpstream, ask, settle
+from tests.support import ANYBODY, ManualClock, ScriptedUpstream, ask, settle
 from transports.base import Services, Viewing
 
 
@@ -68,7 +68,7 @@ class Room:
     seats: list[Seat] = field(default_factory=list)
 
     async def streaming(self) -> Generation:
-        generation = self.services.hub.start(ask(), request_id="r")
+        generation = self.services.hub.start(ask(), request_id="r", principal=ANYBODY)
         await settle()
         return generation
 
@@ -78,7 +78,7 @@ class Room:
 
         seat = Seat(Viewing(self.services, outlet, ended, until_over=True))
         for generation in generations:
-            seat.viewing.attach(generation.id, after)
+            seat.viewing.attach(generation.id, after, ANYBODY)
         seat.viewing.begin()
         self.seats.append(seat)
         return seat
@@ -184,7 +184,7 @@ async def test_attaching_again_moves_the_cursor_and_counts_one_viewer() -> None:
         await settle()
         outlet = GatedOutlet()
         seat = it.view(generation, outlet=outlet)
-        seat.viewing.attach(generation.id, 3)
+        seat.viewing.attach(generation.id, 3, ANYBODY)
         assert outlet.text == "one two "
         seat.viewing.follow()
         assert outlet.text == "one two two "
@@ -199,7 +199,7 @@ async def test_a_position_that_is_not_reached_yet_is_refused_and_counts_nobody()
         generation = await it.streaming()
         viewing = Viewing(it.services, GatedOutlet(), lambda: None)
         with pytest.raises(Refused, match="has 2 events so far, not 9"):
-            viewing.attach(generation.id, 9)
+            viewing.attach(generation.id, 9, ANYBODY)
         assert it.services.hub.viewers == 0
 
 
@@ -208,7 +208,7 @@ async def test_nothing_is_written_before_it_begins_nor_after_it_is_stopped() -> 
         generation = await it.streaming()
         outlet = GatedOutlet()
         viewing = Viewing(it.services, outlet, lambda: None)
-        viewing.attach(generation.id, 0)
+        viewing.attach(generation.id, 0, ANYBODY)
         it.upstream.last.send("one ")
         viewing.resume()
         await settle()

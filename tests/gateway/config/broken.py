@@ -40,6 +40,7 @@ class Broken:
         raise AssertionError(self.what)
 
 
+HASH = "0" * 64
 ONE = '[models.a]\nprovider = "ollama"\n'
 
 BROKEN = [
@@ -114,6 +115,40 @@ BROKEN = [
     Broken("A name that nobody can ask for", '[models.""]\nprovider = "ollama"\n'),
     Broken("No origin", 'allowed_origins = ["*"]\n'),
     Broken("No address", 'trusted_proxies = ["nginx"]\n'),
+    Broken("No key", 'keys = ["alice"]\n'),
+    Broken("A key where its hash belongs", 'keys = ["alice:Xb41cQ7r:ds_Xb41cQ7r_sk-secret"]\n'),
+    Broken("Two keys of one name", f'keys = ["a:Xb41cQ7r:{HASH}", "a:Yb41cQ7r:{HASH}"]\n'),
+    Broken("Tokens signed with nothing", '[jwt]\nalgorithms = ["none"]\njwks_url = "https://a.example/jwks.json"\n'),
+    Broken("Tokens, and no algorithm", '[jwt]\njwks_url = "https://a.example/jwks.json"\n'),
+    Broken("Tokens of two kinds", '[jwt]\nalgorithms = ["RS256", "HS256"]\njwks_url = "https://a.example/jwks.json"\n'),
+    Broken("Tokens, and nothing to check them with", '[jwt]\nalgorithms = ["ES256"]\n'),
+    Broken("A secret in the file", '[jwt]\nalgorithms = ["HS256"]\nsecret = "sk-secret"\n'),
+    Broken(
+        "Public keys for a shared secret",
+        '[jwt]\nalgorithms = ["HS256"]\nsecret_variable = "AUTH"\njwks_file = "keys.json"\n',
+        {"AUTH": "0123456789" * 4},
+    ),
+    Broken(
+        "Public keys from two places",
+        '[jwt]\nalgorithms = ["RS256"]\njwks_file = "keys.json"\njwks_url = "https://a.example/jwks.json"\n',
+    ),
+    Broken(
+        "A secret that nothing is signed with",
+        '[jwt]\nalgorithms = ["RS256"]\njwks_file = "keys.json"\nsecret_variable = "AUTH"\n',
+        {"AUTH": "0123456789" * 4},
+    ),
+    Broken("A secret that is not set", '[jwt]\nalgorithms = ["HS256"]\nsecret_variable = "AUTH"\n'),
+    Broken(
+        "A secret that can be found out", '[jwt]\nalgorithms = ["HS256"]\nsecret_variable = "AUTH"\n', {"AUTH": "sk-1"}
+    ),
+    Broken(
+        "A secret where its variable's name belongs",
+        '[jwt]\nalgorithms = ["HS256"]\nsecret_variable = "sk-secret"\n',
+    ),
+    Broken(
+        "Public keys that can be changed on the way",
+        '[jwt]\nalgorithms = ["RS256"]\njwks_url = "http://a.example/jwks.json"\n',
+    ),
     Broken("A variable that is wrong", "port = 8080\n", {"DUALSTREAM_GRACE": "-1"}),
     Broken("An option that is wrong", "port = 8080\n", {}, {"port": 70_000}),
     Broken("More than anybody reads", ONE + "\n[aliases]\n" + "".join(f'alias{n} = "b"\n' for n in range(22))),

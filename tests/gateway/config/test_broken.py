@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.config import Settings
-from gateway.config.tables import ModelTable, PriceTable, ProviderTable, UpstreamTable
+from gateway.config.tables import JwtTable, ModelTable, PriceTable, ProviderTable, UpstreamTable
 from tests.gateway.config.broken import BROKEN, PAGE, Broken, page
 
 
@@ -21,7 +21,12 @@ def test_it_is_said_where_and_shows_no_key(broken: Broken) -> None:
 
 
 def test_no_key_of_a_table_is_told_that_is_none() -> None:
-    hidden = {name for kind in (Settings, ProviderTable) for name, field in kind.model_fields.items() if field.exclude}
-    assert hidden == {"key"}
+    hidden = {
+        name
+        for kind in (Settings, ProviderTable, JwtTable)
+        for name, field in kind.model_fields.items()
+        if field.exclude
+    }
+    assert hidden == {"key", "secret"}
     for kind in (ModelTable, UpstreamTable, PriceTable):
         assert not any(field.exclude for field in kind.model_fields.values())

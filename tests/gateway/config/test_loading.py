@@ -18,7 +18,7 @@ def test_the_command_line_wins_over_the_environment_and_that_over_the_file(tmp_p
 
 
 def test_every_setting_has_a_variable() -> None:
-    values: dict[object, str] = {int: "7", float: "7.5", str: "x", tuple[str, ...]: "a, b"}
+    values: dict[object, str] = {int: "7", float: "7.5", str: "x", bool: "true", tuple[str, ...]: "a, b"}
     special = {
         "upstream": "http://127.0.0.1:9/v1",
         "upstream_api": "anthropic",
@@ -28,6 +28,8 @@ def test_every_setting_has_a_variable() -> None:
         "allowed_origins": "https://a.example, http://b.example:81",
         "trusted_proxies": "10.0.0.0/8, ::1",
         "max_body_bytes": "5000",
+        "keys_file": "keys.toml",
+        "keys": f"alice:abcd1234:{'0' * 64},bob:abcd1235:{'1' * 64}",
     }
     for name in PLAIN:
         field = Settings.model_fields[name]
@@ -48,6 +50,8 @@ def test_every_setting_has_a_variable() -> None:
         ({}, {"DUALSTREAM_ALLOWED_ORIGINS": "https://a.example/path"}, "is not an origin"),
         ({}, {"DUALSTREAM_TRUSTED_PROXIES": "nginx"}, "'nginx' is not an address or a network"),
         ({}, {"DUALSTREAM_GRACE": "-1"}, "DUALSTREAM_GRACE: "),
+        ({}, {"DUALSTREAM_KEYS": "alice"}, "DUALSTREAM_KEYS: the id of a key must be 8 letters and digits"),
+        ({}, {"DUALSTREAM_KEYS": "alice:abcd1234:sk-1"}, "DUALSTREAM_KEYS: the hash of a key must be the SHA-256"),
         ({}, {"DUALSTREAM_ON_DISCONNECT": "maybe"}, "'grace', 'cancel' or 'continue'"),
         ({}, {"DUALSTREAM_UPSTREAM_API_KEY": "sk-1\nsk-2"}, "DUALSTREAM_UPSTREAM_API_KEY: must be printable ASCII"),
     ],

@@ -12,7 +12,7 @@ from gateway.config.pages import TABLES, nested_table
 from gateway.config.presets import PRESETS
 from gateway.config.providers import provider
 from gateway.config.settings import PLAIN
-from gateway.config.tables import ModelTable, PriceTable, ProviderTable, UpstreamTable
+from gateway.config.tables import JwtTable, ModelTable, PriceTable, ProviderTable, UpstreamTable
 
 ROOT = Path(__file__).parents[3]
 EXAMPLE = (ROOT / "dualstream.example.toml").read_text("utf-8")
@@ -57,6 +57,12 @@ def test_the_example_has_each_key(kind: type[BaseModel], begins: str) -> None:
     for name, key in kind.model_fields.items():
         if not key.exclude and name != "upstreams":
             assert re.search(rf"(^#?|[{{,] ){name} = ", text, re.MULTILINE), name
+
+
+def test_the_example_has_each_key_of_the_tokens_in_a_comment() -> None:
+    text = EXAMPLE.partition("#   [jwt]\n")[2]
+    for name, key in JwtTable.model_fields.items():
+        assert key.exclude or re.search(rf"^#   {name} = ", text, re.MULTILINE), name
 
 
 def test_keys_come_from_the_environment_and_do_not_show(tmp_path: Path) -> None:

@@ -1,0 +1,146 @@
+"""The gate: from what a client shows to the principal whose it is. All that comes in passes here.
+
+What can be shown is one `Door` each: keys and tokens today. A door knows its own credentials and leaves the others.
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final, Protocol
+
+from gateway.errors import Code, Refused
+from gateway.security.keys import ExpiredError, StoredKey, by_id, verify
+from gateway.security.principals import Principal, anybody
+
+LONGEST: Final = 8192
+"""Characters of a credential: tokens have a few hundred, some companies' a few thousand."""
+
+
+class Door(Protocol):
+    """One kind of credential."""
+
+    async def admit(self, credential: str, unix: float) -> Principal | None:
+        """Give whose it is; None if it is not of this kind.
+
+        Raises:
+            Refused: it is of this kind, and not good.
+        """
+        ...
+
+    def renew(self, principal: Principal) -> Principal | None:
+        """Give a principal as it is now; None if what it was let in by is not good any more, or not of this kind."""
+        ...
+
+
+class KeyDoor:
+    """Lets in who has a key."""
+
+    def __init__(self, stored: Sequence[StoredKey]) -> None:
+        self._stored = by_id(stored)
+
+    async def admit(self, credential: str, unix: float) -> Principal | None:
+        """As `Door.admit`. What is no token is taken for a key, so that a broken one costs what a wrong one does."""
+        if "." in credential:
+            return None
+        try:
+            found = verify(credential, self._stored, unix)
+        except ExpiredError:
+            raise expired() from None
+        return None if found is None else found.principal()
+
+    def renew(self, principal: Principal) -> Principal | None:
+        """As `Door.renew`."""
+        found = self._stored.get(principal.credential) if principal.source == "key" else None
+        return None if found is None or found.name != principal.name else found.principal()
+
+
+class Gate:
+    """Says who is asking. Without doors it is open: everybody is let in, by their address."""
+
+    def __init__(self, doors: Sequence[Door] = (), unix: Callable[[], float] = time.time) -> None:
+        self._doors = tuple(doors)
+        self._unix = unix
+
+    @property
+    def is_open(self) -> bool:
+        """Tell whether everybody is let in."""
+        return not self._doors
+
+    def change(self, doors: Sequence[Door]) -> None:
+        """Have other doors from now on; one that is closed stays so."""
+        if doors:
+            self._doors = tuple(doors)
+
+    async def admit(self, headers: Mapping[str, str], address: str) -> Principal:
+        """Give the principal of a request, or of a WebSocket's handshake.
+
+        Raises:
+            Refused: `auth_error`: nothing is shown, or what is shown is not good.
+        """
+        if self.is_open:
+            return anybody(address)
+        return await self.recognise(bearer(headers))
+
+    async def recognise(self, credential: str | None) -> Principal:
+        """Give whose a credential is.
+
+        Raises:
+            Refused: `auth_error`.
+        """
+        if not credential:
+            raise missing()
+        if len(credential) <= LONGEST:
+            for door in self._doors:
+                if (principal := await door.admit(credential, self._unix())) is not None:
+                    return principal
+        raise bad()
+
+    def renew(self, principal: Principal) -> Principal:
+        """Give a principal that was let in before as it is now: with other limits, say, when its key has got some.
+
+        Raises:
+            Refused: `auth_error`: it is over, or was revoked.
+        """
+        if self.is_open:
+            return principal
+        if principal.source == "address":
+            raise missing()
+        if principal.expires is not None and principal.expires <= self._unix():
+            raise expired()
+        found = next(filter(None, (door.renew(principal) for door in self._doors)), None)
+        if found is None:
+            raise bad()
+        return found
+
+
+def bearer(headers: Mapping[str, str]) -> str | None:
+    """Read `Authorization: Bearer …` (RFC 6750, 2.1); None if there is none.
+
+    Raises:
+        Refused: `auth_error`: it is something else.
+    """
+    given = headers.get("authorization")
+    if given is None:
+        return None
+    scheme, _, credential = given.strip().partition(" ")
+    if scheme.lower() != "bearer" or not credential:
+        raise bad()
+    return credential.strip()
+
+
+def missing() -> Refused:
+    """Make the refusal of who shows nothing."""
+    return _refused("This gateway asks for a key: send the header Authorization: Bearer …")
+
+
+def bad() -> Refused:
+    """Make the refusal of who shows what is not good; it tells nobody why."""
+    return _refused("The key or token is not valid here.")
+
+
+def expired() -> Refused:
+    """Make the refusal of who shows what was good once."""
+    return _refused("The key or token has expired: ask for a new one.")
+
+
+def _refused(message: str) -> Refused:
+    return Refused(Code.AUTH_ERROR, message, param="Authorization", status=401)

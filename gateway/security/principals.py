@@ -1,0 +1,47 @@
+"""Who asks, and what they may do. Pure."""
+
+from dataclasses import dataclass
+from typing import Final, Literal, get_args
+
+from gateway.admission.own import NO_OWN_LIMITS, OwnLimits
+
+Role = Literal["observe", "operate"]
+"""What goes beyond one's own: to read any generation and the figures; to interrupt and give feedback to any, too."""
+
+Source = Literal["address", "key", "token"]
+"""By what a principal is known. A name of one source is not the same name of another."""
+
+ROLES: Final[frozenset[Role]] = frozenset(get_args(Role))
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Whose a request is. `models` None: any. `expires` is in seconds since 1970; `credential` names what proved it."""
+
+    name: str
+    source: Source = "address"
+    models: frozenset[str] | None = None
+    roles: frozenset[Role] = frozenset()
+    limits: OwnLimits = NO_OWN_LIMITS
+    credential: str = ""
+    expires: float | None = None
+
+    @property
+    def id(self) -> str:
+        """Tell principals apart, whatever they are called and wherever they come from."""
+        return f"{self.source}:{self.name}"
+
+    @property
+    def observes(self) -> bool:
+        """Tell whether it may read what is not its own."""
+        return bool(self.roles)
+
+    @property
+    def operates(self) -> bool:
+        """Tell whether it may command what is not its own."""
+        return "operate" in self.roles
+
+
+def anybody(address: str) -> Principal:
+    """Make the principal of a gateway without keys: an address, for its limits, that may do everything."""
+    return Principal(address, roles=ROLES)
