@@ -7,7 +7,8 @@ from importlib.metadata import Distribution, DistributionFinder, MetadataPathFin
 from packaging.utils import canonicalize_name
 
 PERMISSIVE = frozenset({
-    "0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MIT-0", "PSF-2.0", "Python-2.0", "Unlicense", "Zlib",
+    "0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MIT-0", "PSF-2.0", "Python-2.0", "Unlicense",
+    "Zlib",
 })  # fmt: skip
 """Those that ask for nothing but their own text and notices, by their SPDX names."""
 
