@@ -28,6 +28,7 @@ from gateway.config import (
     load,
     unknown_variables,
 )
+from gateway.config.together import compared
 from gateway.security import command as keys
 from gateway.security.doors import doors
 from gateway.server import serve
@@ -192,15 +193,16 @@ def _bench_providers(options: argparse.Namespace) -> int:
     try:
         settings = load({}, os.environ, find_file(options.config, os.environ))
     except ConfigurationError as error:
-        print(f"dualstream: {error}", file=sys.stderr)
+        print(error, file=sys.stderr)
         return 2
-    return asyncio.run(_run_bench_providers(build(settings), options))
+    return asyncio.run(_run_bench_providers(settings, options))
 
 
-async def _run_bench_providers(catalogue: Catalogue, options: argparse.Namespace) -> int:
+async def _run_bench_providers(settings: Settings, options: argparse.Namespace) -> int:
+    catalogue = build(settings)
     await catalogue.start()
     try:
-        return await bench_providers.run(list(catalogue.models.by_name.values()), options)
+        return await bench_providers.run(list(catalogue.models.by_name.values()), options, compared(settings))
     finally:
         await catalogue.close()
 

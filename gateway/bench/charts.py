@@ -12,7 +12,7 @@ BAR = 18
 STEP = 26
 CHARACTER = 8
 """How wide one is, on average, in the widest of the page's fonts."""
-LONGEST = 30
+LONGEST = 32
 """Characters of a title that there is room for."""
 
 

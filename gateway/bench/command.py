@@ -32,12 +32,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.description = (
         "Ask each configured model the same, and set beside one another how soon and how fast each answers and what it "
-        "costs. The requests are real, and are paid for. Ctrl-C ends it with what was measured so far."
+        "costs. The requests are real, and are paid for; without a configuration the built-in simulator answers them, "
+        "as four providers. Ctrl-C ends it with the figures of what was measured so far. It ends with 1 if a target "
+        "answered nothing, with 2 if it can't do what is asked."
     )
     add = parser.add_argument
     add("--models", type=_names, default=[], metavar="A,B", help="only these (default: all that are configured)")
     add("--requests", type=_count, default=20, metavar="N", help="to each target (default %(default)s)")
-    add("--concurrency", type=_count, default=4, metavar="C", help="requests at once (default %(default)s)")
+    add("--concurrency", type=_count, default=4, metavar="C", help="so many of them at once (default %(default)s)")
     add("--max-tokens", type=_count, default=160, metavar="N", help="of an answer (default %(default)s)")
     add("--prompt", metavar="TEXT", help="ask this (default: a few prompts that call for prose)")
     add("--timeout", type=_seconds, default=60.0, metavar="SECONDS", help="for one request (default %(default)g)")
@@ -54,30 +56,35 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         add(f"--{name}", metavar="FILE", help=f"write the results as {name.upper()}; - is the standard output")
 
 
-async def run(models: Sequence[Model], options: argparse.Namespace) -> int:
-    """Measure the models and show what was found; give the exit code.
+async def run(models: Sequence[Model], options: argparse.Namespace, usual: Sequence[str] = ()) -> int:
+    """Measure the models and show what was found; give the exit code. `usual`: those that are meant if none is named.
 
     0; 1 when every request to some target failed; 2 when the options can't be followed; 130 after Ctrl-C.
     """
     try:
         _check_files(options)
-        plan = _plan(models, options)
+        plan = _plan(models, options, usual)
         baseline = None if options.baseline is None else find(plan.subjects, options.baseline).label
     except BadPlanError as error:
         print(f"dualstream: {error}", file=sys.stderr)
         return 2
-    samples, interrupted = await _measure(plan)
-    found = results(plan, samples, options.daily_tokens, baseline, _circumstances(interrupted=interrupted))
-    # What is on the standard output for a program must be that alone.
-    show(console(stderr=_writes_to_stdout(options)), found)
-    if not _write(found, options):
+    scope = CancelScope()
+    # A second Ctrl-C, by who can't wait, must not cost the report of what was paid for.
+    with _interruptible(scope.cancel):
+        samples = await _measure(plan, scope)
+        circumstances = _circumstances(interrupted=scope.cancelled_caught)
+        found = results(plan, samples, options.daily_tokens, baseline, circumstances)
+        # What is on the standard output for a program must be that alone.
+        show(console(stderr=_writes_to_stdout(options)), found)
+        written = _write(found, options)
+    if not written:
         return 2
-    return 130 if interrupted else int(found.broken)
+    return 130 if found.interrupted else int(found.broken)
 
 
-def _plan(models: Sequence[Model], options: argparse.Namespace) -> Plan:
+def _plan(models: Sequence[Model], options: argparse.Namespace, usual: Sequence[str]) -> Plan:
     return Plan(
-        subjects(models, options.models),
+        subjects(models, options.models or usual),
         options.requests,
         options.concurrency,
         options.max_tokens,
@@ -87,17 +94,17 @@ def _plan(models: Sequence[Model], options: argparse.Namespace) -> Plan:
     )
 
 
-async def _measure(plan: Plan) -> tuple[dict[str, list[Sample]], bool]:
-    """Measure until it is done, or Ctrl-C; tell which."""
+async def _measure(plan: Plan, scope: CancelScope) -> dict[str, list[Sample]]:
+    """Measure until it is done, or the scope is cancelled."""
     samples: dict[str, list[Sample]] = defaultdict(list)
-    with progress(console(stderr=True), plan) as told, CancelScope() as scope, _interruptible(scope.cancel):
+    with progress(console(stderr=True), plan) as told, scope:
 
         def report(subject: Subject, sample: Sample) -> None:
             samples[subject.label].append(sample)
             told(subject, sample)
 
         await measure(plan, FineClock(), report)
-    return samples, scope.cancelled_caught
+    return samples
 
 
 @contextmanager

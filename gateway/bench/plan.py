@@ -98,7 +98,7 @@ def subjects(models: Sequence[Model], names: Sequence[str] = ()) -> list[Subject
     """
     known = [model.name for model in models]
     if not known:
-        message = "no models are configured: name one, as with --model or in the file that --config gives"
+        message = "no models are configured: name them in the file that --config gives, or in DUALSTREAM_MODEL"
         raise BadPlanError(message)
     for name in names:
         if name not in known:

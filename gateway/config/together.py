@@ -13,14 +13,10 @@ from gateway.prices import Price
 SINGLE: Final = ("upstream", "upstream_api", "upstream_api_key", "upstream_connections", "provider", "model")
 """The settings of a gateway with one upstream; they do not go with `[models]`."""
 
-SIMULATED_MODELS: Final = (
-    "sim",
-    "sim-gpt-4.1",
-    "sim-gpt-4o",
-    "sim-claude-3.5-sonnet",
-    "sim-gemini-1.5-flash",
-    "sim-instant",
-)
+COMPARED_MODELS: Final = ("sim-gpt-4.1", "sim-gpt-4o", "sim-claude-3.5-sonnet", "sim-gemini-1.5-flash")
+"""The simulator's models that each act as a provider's: those of the comparison that this project started from."""
+
+SIMULATED_MODELS: Final = ("sim", *COMPARED_MODELS, "sim-instant")
 """What a gateway without any upstream serves, and any other name that begins with `sim`."""
 
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
@@ -39,6 +35,15 @@ def served(settings: Settings) -> tuple[str, ...]:
     if settings.models:
         return tuple(settings.models)
     return settings.model or (SIMULATED_MODELS if settings.upstream is None else ())
+
+
+def compared(settings: Settings) -> tuple[str, ...]:
+    """List the names of models that are worth comparing, unless others are asked for.
+
+    Of the simulator that nobody configured these are not all: some differ in nothing that could be compared.
+    """
+    simulated = settings.upstream is None and not settings.models and not settings.model
+    return COMPARED_MODELS if simulated else served(settings)
 
 
 def misfits(settings: Settings, given: Collection[str], broken: Collection[Path]) -> Iterator[Problem]:

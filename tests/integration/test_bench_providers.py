@@ -3,6 +3,10 @@
 import argparse
 import csv
 import io
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,11 +14,12 @@ import orjson
 import pytest
 
 from gateway.bench.command import add_arguments, run
+from gateway.config import load
 from gateway.routing.model import Model
 from gateway.routing.target import Target
 from gateway.upstreams.http import HttpUpstream
 from gateway.upstreams.openai import OpenAIWire
-from tests.integration.processes import Server
+from tests.integration.processes import CHECKOUT, Server
 
 REQUESTS = 3
 HASTE = "?ttft=1&speed=20000&jitter=0"
@@ -81,3 +86,82 @@ async def test_all_reports_are_of_one_measurement(
     assert (cheap["monthly_usd"], cheap["monthly_saved_usd"]) == (24.0, 21.0)
     assert "47 %" in table
     assert "truncated, 3 of 3" in table
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "gateway", "bench", "providers", *arguments]
+
+
+def environment() -> dict[str, str]:
+    mine = {name: value for name, value in os.environ.items() if not name.startswith("DUALSTREAM_")}
+    return {**mine, "PYTHONPATH": str(CHECKOUT)}
+
+
+def run_it(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*arguments), capture_output=True, text=True, check=False, timeout=60, cwd=folder, env=environment()
+    )
+
+
+def test_without_a_configuration_the_simulator_answers_as_four_providers(tmp_path: Path) -> None:
+    done = run_it(tmp_path, "--requests", "1", "--max-tokens", "1", "--json", "-")
+    assert done.returncode == 0, done.stderr
+    told = orjson.loads(done.stdout)
+    names = {target["target"]: target["price_output_per_million_usd"] for target in told["targets"]}
+    assert names == {
+        "simulator/sim-gpt-4.1": 8.0,
+        "simulator/sim-gpt-4o": 15.0,
+        "simulator/sim-claude-3.5-sonnet": 15.0,
+        "simulator/sim-gemini-1.5-flash": 2.5,
+    }
+    named = run_it(tmp_path, "--models", "sim-instant", "--requests", "1", "--max-tokens", "1")
+    assert "sim-instant" in named.stdout
+
+
+def test_the_documented_configuration_names_what_the_page_says() -> None:
+    folder = CHECKOUT / "docs" / "bench"
+    chosen = load({}, {}, folder / "providers.toml")
+    told = orjson.loads((folder / "providers.json").read_bytes())
+    assert set(chosen.models) == {target["model"] for target in told["targets"]}
+
+
+def test_a_broken_configuration_is_told_as_check_tells_it(tmp_path: Path) -> None:
+    (tmp_path / "broken.toml").write_text('prot = 8080\nport = "x"\n', "utf-8")
+    done = run_it(tmp_path, "--config", "broken.toml")
+    check = subprocess.run(
+        [sys.executable, "-m", "gateway", "check", "broken.toml"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        cwd=tmp_path,
+        env=environment(),
+    )
+    assert (done.returncode, done.stderr, done.stdout) == (2, check.stderr, "")
+    assert done.stderr.startswith("broken.toml:1: ")
+
+
+def test_ctrl_c_ends_the_command_with_what_there_is(tmp_path: Path) -> None:
+    arguments = ("--models", "sim-gpt-4.1", "--requests", "40", "--concurrency", "1", "--max-tokens", "1")
+    running = subprocess.Popen(
+        command(*arguments, "--json", "results.json"),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        env=environment(),
+    )
+    try:
+        assert running.stderr is not None
+        assert "[ 4/40]" in running.stderr.readline()
+        running.send_signal(signal.SIGINT)
+        said, complaints = running.communicate(timeout=60)
+    finally:
+        running.kill()
+        running.wait()
+    assert running.returncode == 130
+    assert complaints == ""
+    assert "Interrupted" in said
+    told = orjson.loads((tmp_path / "results.json").read_bytes())
+    assert told["interrupted"]
+    assert 4 <= told["targets"][0]["answered"] < 40

@@ -115,3 +115,19 @@ def test_the_configuration_is_valid(tmp_path: Path) -> None:
         env={**os.environ, **keys},
     )
     assert done.stdout.startswith("dualstream.toml: valid\nfast, default\n")
+
+
+def test_the_comparison_of_models(tmp_path: Path) -> None:
+    (command,) = [block for block in blocks("sh") if "bench providers" in block]
+    words = shlex.split(command)
+    assert words[0] == ".venv/bin/dualstream"
+    done = subprocess.run(
+        [sys.executable, "-m", "gateway", *words[1:], "--max-tokens", "4"],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+        cwd=tmp_path,
+    )
+    assert "sim-claude-3.5-sonnet" in done.stdout
+    assert "sim-claude-3.5-sonnet" in (tmp_path / "models.html").read_text("utf-8")

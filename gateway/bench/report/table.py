@@ -16,11 +16,15 @@ ESTIMATED = "~"
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column; `left`: it holds words. A title may take two lines."""
+    """A column; `left`: it holds words. A title may take two lines.
+
+    `breaks`: a table that is too wide is divided before it.
+    """
 
     title: str
     cell: Callable[[Line], str]
     left: bool = False
+    breaks: bool = False
 
 
 def performance() -> Sequence[Column]:
@@ -33,7 +37,7 @@ def performance() -> Sequence[Column]:
         Column("chars/s", lambda line: number(line.figures.chars_per_s)),
         Column("tokens/s", lambda line: estimated(line.figures, number(line.figures.tokens_per_s, 1))),
         Column("gap\np95", lambda line: ms(line.figures.gap_p95)),
-        Column("price\nper 1M", lambda line: price(line.subject.price)),
+        Column("price\nper 1M", lambda line: price(line.subject.price), breaks=True),
         Column(f"{REQUESTS:,}\nrequests", lambda line: estimated(line.figures, money(line.figures.cost_of_many))),
         Column("errors", lambda line: errors(line.figures)),
     )

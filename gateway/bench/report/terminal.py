@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -18,6 +19,10 @@ TOLD = 10
 """How many lines tell of the progress where there is no terminal."""
 WIDE = 160
 """Columns where there is no terminal: room for every figure on its line."""
+BETWEEN = 2
+"""Blanks between two columns of a table."""
+TARGET = Column("Target", lambda line: line.subject.label, left=True)
+"""What names a line where there is no room for two columns of words."""
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -74,20 +79,53 @@ class _Count:
 
 def show(screen: Console, results: Results) -> None:
     """Print the tables, and what is to be known about them."""
-    screen.print(_table(performance(), results.lines))
+    _print(screen, performance(), results.lines)
     if any(line.figures.tokens and not line.figures.tokens.exact for line in results.lines):
         screen.print(f"{ESTIMATED} estimated: the provider did not count its tokens", style="dim")
     screen.print()
     screen.print(Text(roi_title(results), style="bold"))
-    screen.print(_table(roi(results), results.lines))
+    _print(screen, roi(results), results.lines)
     if results.interrupted:
         screen.print("\nInterrupted: these are the figures of the requests that had ended.", style="yellow")
     for problem in problems(results):
         screen.print(Text(safe_line(problem), style="red"))
 
 
+def _print(screen: Console, columns: Sequence[Column], lines: Sequence[Line]) -> None:
+    for number, part in enumerate(_parts(columns, lines, screen.width)):
+        if number:
+            screen.print()
+        screen.print(_table(part, lines))
+
+
+def _parts(columns: Sequence[Column], lines: Sequence[Line], width: int) -> list[list[Column]]:
+    """Divide columns into as many tables as the width asks for; each begins with what names its lines."""
+    if sum(_width(column, lines) + BETWEEN for column in columns) - BETWEEN <= width:
+        return [list(columns)]
+    # A name that is longer than half of it is folded.
+    room = width - min(_width(TARGET, lines), width // 2)
+    parts: list[list[Column]] = []
+    left = 0
+    for column in (column for column in columns if not column.left):
+        needed = BETWEEN + _width(column, lines)
+        if not parts or column.breaks or needed > left:
+            parts.append([TARGET])
+            left = room
+        parts[-1].append(column)
+        left -= needed
+    return parts
+
+
+def _width(column: Column, lines: Sequence[Line]) -> int:
+    return max(cell_len(text) for text in (*column.title.split("\n"), *(_cell(column, line) for line in lines)))
+
+
+def _cell(column: Column, line: Line) -> str:
+    return safe_line(column.cell(line))
+
+
 def _table(columns: Sequence[Column], lines: Sequence[Line]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 2, 0, 0))
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, BETWEEN, 0, 0))
     for column in columns:
         table.add_column(
             column.title,
@@ -97,5 +135,5 @@ def _table(columns: Sequence[Column], lines: Sequence[Line]) -> Table:
             vertical="bottom" if column.left else "top",
         )
     for line in lines:
-        table.add_row(*(Text(safe_line(column.cell(line))) for column in columns))
+        table.add_row(*(Text(_cell(column, line)) for column in columns))
     return table

@@ -9,8 +9,12 @@ from pathlib import Path
 
 import orjson
 import pytest
+from rich.console import Console
 
+from gateway.bench import command
 from gateway.bench.command import add_arguments, run
+from gateway.bench.report.terminal import show
+from gateway.bench.results import Results
 from gateway.errors import Code, Failed
 from gateway.events import Chunk, Usage
 from gateway.prices import flat
@@ -107,6 +111,13 @@ async def test_a_target_that_never_answers_is_an_exit_code(capsys: pytest.Captur
     assert "down/down: auth_error, 3 of 3: The key is wrong." in capsys.readouterr().out
 
 
+async def test_without_names_the_usual_ones_are_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    assert await run(models(), parsed("--requests", "1"), ["dear"]) == 0
+    assert "cheap" not in capsys.readouterr().out
+    assert await run(models(), parsed("--requests", "1", "--models", "cheap"), ["dear"]) == 0
+    assert "cheap" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
@@ -170,3 +181,13 @@ async def test_ctrl_c_reports_what_was_measured_so_far(capsys: pytest.CaptureFix
     said = capsys.readouterr().out
     assert "Interrupted" in said
     assert "scripted  a" in said
+
+
+async def test_ctrl_c_while_it_reports_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def show_interrupted(screen: Console, found: Results) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        show(screen, found)
+
+    monkeypatch.setattr(command, "show", show_interrupted)
+    assert await run(models(), parsed("--requests", "1", "--json", str(tmp_path / "results.json"))) == 0
+    assert not orjson.loads((tmp_path / "results.json").read_bytes())["interrupted"]

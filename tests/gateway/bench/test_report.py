@@ -5,6 +5,7 @@ import io
 import re
 
 import orjson
+import pytest
 from rich.console import Console
 
 from gateway.bench.plan import Plan
@@ -30,8 +31,8 @@ def mixed() -> Results:
     return result(subjects, samples)
 
 
-def printed(results: Results) -> str:
-    screen = Console(file=io.StringIO(), width=160, highlight=False)
+def printed(results: Results, width: int = 160) -> str:
+    screen = Console(file=io.StringIO(), width=width, highlight=False)
     show(screen, results)
     assert isinstance(screen.file, io.StringIO)
     return screen.file.getvalue()
@@ -59,6 +60,18 @@ def test_the_terminal_shows_both_tables_and_what_went_wrong() -> None:
     assert "100,000 tokens a day, 30 days, 11% of them input as measured, against scripted/dear" in text
     assert "scripted/dear: timeout, 1 of 2: It broke." in text
     assert "\x1b" not in text
+
+
+@pytest.mark.parametrize(("width", "tables"), [(100, 2), (80, 3), (40, 7), (20, 13)])
+def test_a_table_that_is_too_wide_is_divided(width: int, tables: int) -> None:
+    whole, text = printed(mixed()), printed(mixed(), width)
+    assert max(map(len, text.splitlines())) <= width
+    # A table begins with its header, whose second line is that of the names.
+    assert len(re.findall(r"^(?:Provider|Target) ", text, re.MULTILINE)) == tables
+    told = [set(re.findall(r"[$~]?[\d.,]+", report)) for report in (whole, text)]
+    assert told[0] == told[1]
+    # Names are folded only where there is no room for them.
+    assert ("scripted/cheap " in text) == (width in {80, 40})
 
 
 def test_json_and_csv_say_the_same() -> None:
