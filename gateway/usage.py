@@ -27,6 +27,8 @@ def estimate_input(messages: Iterable[Message]) -> int:
 
 def total(parts: Sequence[Usage]) -> Usage:
     """Add up attempts: exact if each is (none at all is exactly nothing), unknown where one is unknown."""
+    if len(parts) == 1:
+        return parts[0]
     return Usage(
         input_tokens=_sum([part.input_tokens for part in parts]),
         output_tokens=_sum([part.output_tokens for part in parts]),
