@@ -93,11 +93,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, upstream: Upst
         settings.viewer_timeout,
         settings.max_body_bytes,
         settings.max_generations_per_socket,
-        # A proxy that is trusted vouches for the hosts that it lets through.
-        Origins(
-            frozenset(settings.allowed_origins),
-            any_host=bool(settings.trusted_proxies) or not is_loopback(settings.host),
-        ),
+        Origins(frozenset(settings.allowed_origins), any_host=_takes_any_host(settings)),
         gate,
     )
 
@@ -142,6 +138,15 @@ def static_folder() -> Path:
     """Find the page and its scripts: inside the package when installed, beside it in a checkout."""
     inside = Path(__file__).parent / "static"
     return inside if inside.is_dir() else Path(__file__).parent.parent / "static"
+
+
+def _takes_any_host(settings: Settings) -> bool:
+    """Tell whether pages of any name that leads here are the gateway's own."""
+    # A proxy that is trusted vouches for the hosts that it lets through.
+    if settings.trusted_proxies:
+        return True
+    # Who asks for nothing is on loopback, whatever name was given for it, such as 127.1; see `gateway.server`.
+    return (settings.guarded or settings.insecure) and not is_loopback(settings.host)
 
 
 def _hub(settings: Settings, models: Models, clock: Clock) -> Hub:

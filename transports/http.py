@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.types import Scope
 
 from gateway.admission.buckets import Allowance
-from gateway.errors import MEANING, Code, Refused, invalid
+from gateway.errors import Code, Refused, invalid
 from gateway.events import Error, encode
 from gateway.generation import Generation
 from gateway.hub import new_id
@@ -146,7 +146,7 @@ def _refusal_event(request: Request, refused: Refused) -> Response:
         metrics=None,
     )
     # A start that is worth trying again: the EventSource does so by itself, spread out so that not all come at once.
-    again = MEANING[refused.code].status in {429, 503}
+    again = refused.status in {429, 503}
     delay = (refused.retry_after_ms or 1000) * random.uniform(1, 2)  # noqa: S311 - jitter, no secret
     head = f"retry: {delay:.0f}\n" if again else f"id: {REFUSED_POSITION}\n"
     body = b"%bevent: error\ndata: %b\n\n" % (head.encode(), encode(event))

@@ -10,7 +10,7 @@ from typing import Final, get_args
 
 from gateway.admission.own import OwnLimits
 from gateway.config.settings import variable
-from gateway.security.keyfile import LIMITS, read_keys, write_keys
+from gateway.security.keyfile import LIMITS, alone, read_keys, write_keys
 from gateway.security.keys import StoredKey, check_name, hashed, make
 from gateway.security.principals import Role
 
@@ -76,10 +76,6 @@ def run(options: argparse.Namespace, named: Path | None, unix: float) -> int:
 
 def _create(options: argparse.Namespace, file: Path, unix: float) -> None:
     check_name(options.name)
-    keys = read_keys(file) if file.exists() else []
-    if any(key.name == options.name for key in keys):
-        message = f"there is a key {options.name} already: revoke it first, or choose another name"
-        raise ValueError(message)
     key = make()
     models = None if options.models is None else frozenset(filter(None, map(str.strip, options.models.split(","))))
     if models is not None and not models:
@@ -88,7 +84,12 @@ def _create(options: argparse.Namespace, file: Path, unix: float) -> None:
     expires = None if options.expires is None else expiry(options.expires, unix)
     roles: frozenset[Role] = frozenset(options.role or ())
     stored = StoredKey(options.name, key.id, hashed(key.secret), unix, expires, models, roles, _limits(options))
-    write_keys(file, [*keys, stored])
+    with alone(file):
+        keys = read_keys(file)
+        if any(each.name == options.name for each in keys):
+            message = f"there is a key {options.name} already: revoke it first, or choose another name"
+            raise ValueError(message)
+        write_keys(file, [*keys, stored])
     print(key.text())
     print(f"This is the key of {options.name}; it is shown this once. {file} has its hash.", file=sys.stderr)
 
@@ -115,12 +116,15 @@ def _say_where(file: Path, named: Path | None) -> None:
 
 
 def _revoke(name: str, file: Path) -> None:
-    keys = read_keys(file)
-    kept = [key for key in keys if key.name != name]
-    if len(kept) == len(keys):
-        message = f"{file} has no key of that name; there are: {', '.join(key.name for key in keys) or 'none'}"
-        raise ValueError(message)
-    write_keys(file, kept)
+    # One that is not there is not to be made.
+    read_keys(file)
+    with alone(file):
+        keys = read_keys(file)
+        kept = [key for key in keys if key.name != name]
+        if len(kept) == len(keys):
+            message = f"{file} has no key of that name; there are: {', '.join(key.name for key in keys) or 'none'}"
+            raise ValueError(message)
+        write_keys(file, kept)
     print("Revoked. A running gateway refuses it after SIGHUP (kill -HUP).", file=sys.stderr)
 
 

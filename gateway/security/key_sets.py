@@ -1,6 +1,7 @@
 """Sets of public keys (JWKS, RFC 7517): from a file, or from an issuer's address, read anew when it has new ones."""
 
 import asyncio
+import hashlib
 import logging
 import time
 from collections.abc import Callable, Mapping
@@ -32,8 +33,9 @@ Keys = Mapping[str | None, jwt.PyJWK]
 class FixedKeys:
     """Keys that do not change."""
 
-    def __init__(self, keys: Keys) -> None:
+    def __init__(self, keys: Keys, mark: str = "") -> None:
         self._keys = keys
+        self.mark = mark
 
     async def find(self, key_id: str | None) -> jwt.PyJWK | None:
         """As `KeySource.find`."""
@@ -44,21 +46,20 @@ class FetchedKeys:
     """An issuer's keys, fetched when they are first needed."""
 
     def __init__(self, url: str, algorithms: tuple[str, ...], now: Callable[[], float] = time.monotonic) -> None:
-        self._url = url
+        self._url = self.mark = url
         self._algorithms = algorithms
         self._now = now
         self._keys: Keys = {}
         self._asked_at: float | None = None
-        self._lock = asyncio.Lock()
+        self._fetching: asyncio.Task[None] | None = None
 
     async def find(self, key_id: str | None) -> jwt.PyJWK | None:
         """As `KeySource.find`."""
         found = pick(self._keys, key_id)
         if self._is_due(FRESH_SECONDS if found is not None else PAUSE_SECONDS):
-            async with self._lock:
-                # Another one may have asked meanwhile.
-                if self._is_due(PAUSE_SECONDS):
-                    await self._fetch()
+            # A task of its own: who waits may give up, or it could be begun again and again by such as do.
+            self._fetching = self._fetching or asyncio.create_task(self._fetch(), name="jwks")
+            await asyncio.shield(self._fetching)
             found = pick(self._keys, key_id)
         if not self._keys:
             message = "The keys that tokens are checked with can't be had just now: try again later."
@@ -81,8 +82,9 @@ class FetchedKeys:
             self._keys = read_keys(body, self._algorithms)
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
             logger.warning("the keys of %s can't be had: %s", self._url, str(error) or type(error).__name__)
-        # Not sooner: who comes meanwhile is to wait for it.
-        self._asked_at = self._now()
+        finally:
+            # Not sooner: who comes meanwhile is to wait for it.
+            self._asked_at, self._fetching = self._now(), None
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:
@@ -107,7 +109,7 @@ def read_file(file: Path, algorithms: tuple[str, ...]) -> FixedKeys:
     if len(body) > MOST_BYTES:
         message = f"has more than {MOST_BYTES} bytes"
         raise ValueError(message)
-    return FixedKeys(read_keys(body, algorithms))
+    return FixedKeys(read_keys(body, algorithms), hashlib.sha256(body).hexdigest())
 
 
 def read_keys(body: bytes, algorithms: tuple[str, ...]) -> Keys:

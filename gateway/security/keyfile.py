@@ -2,9 +2,10 @@
 
 import json
 import os
+import sys
 import tempfile
-from collections.abc import Iterable, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Final
@@ -14,8 +15,11 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from gateway.admission.own import OwnLimits
 from gateway.config.file import Document, read
 from gateway.config.problems import Problem, spelled, told, unknown
-from gateway.security.keys import StoredKey, check_distinct, check_name, check_parts
+from gateway.security.keys import StoredKey, check_distinct, check_name, check_parts, parse
 from gateway.security.principals import Role
+
+if sys.platform != "win32":
+    import fcntl
 
 HEAD: Final = """# The keys of a Dualstream gateway, written by `dualstream keys`, which keeps no comment but this one.
 # No key can be had from its hash. A running gateway reads this file again on SIGHUP.
@@ -68,13 +72,35 @@ def read_keys(file: Path) -> list[StoredKey]:
                 for detail in error.errors(include_url=False, include_context=False, include_input=False)
             ]
         except ValueError as error:
-            problems.append(Problem(("keys", name), str(error)))
+            # A key that was written in place of a name is not to be shown.
+            problems.append(Problem(("keys", name) if parse(name) is None else ("keys",), str(error)))
     _refuse(problems, document)
     try:
         check_distinct(found)
     except ValueError as error:
         _refuse([Problem(("keys",), str(error))], document)
     return found
+
+
+@contextmanager
+def alone(file: Path) -> Iterator[None]:
+    """Keep others from changing a file of keys meanwhile: what they write would bring a revoked key back.
+
+    Raises:
+        OSError: it can't be opened; one that is not there is made, without keys.
+    """
+    while True:
+        handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            if sys.platform != "win32":
+                fcntl.flock(handle, fcntl.LOCK_EX)
+                # Who had it before may have put another one in its place.
+                if not os.path.samestat(os.fstat(handle), file.stat()):
+                    continue
+            yield
+            return
+        finally:
+            os.close(handle)
 
 
 def write_keys(file: Path, keys: Iterable[StoredKey]) -> None:
@@ -90,6 +116,7 @@ def write_keys(file: Path, keys: Iterable[StoredKey]) -> None:
     handle, made = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as opened:
+            _keep_owner(handle, target)
             opened.write(text)
             opened.flush()
             os.fsync(opened.fileno())
@@ -98,6 +125,15 @@ def write_keys(file: Path, keys: Iterable[StoredKey]) -> None:
         with suppress(OSError):
             Path(made).unlink()
         raise
+
+
+def _keep_owner(handle: int, target: Path) -> None:
+    """Give the new file to whose the former one is: a service that can't read it would go on with revoked keys."""
+    if sys.platform != "win32":
+        # Only root can; all others own what they write.
+        with suppress(OSError):
+            former = target.stat()
+            os.fchown(handle, former.st_uid, former.st_gid)
 
 
 def _refuse(problems: Sequence[Problem], document: Document) -> None:

@@ -8,6 +8,7 @@ import jwt
 from pydantic import SecretStr
 
 from gateway.security.gate import bad, expired
+from gateway.security.keys import hashed
 from gateway.security.principals import ROLES, Principal
 
 LEEWAY_SECONDS: Final = 10
@@ -20,6 +21,11 @@ Claims = dict[str, object]
 
 class KeySource(Protocol):
     """Where the keys are that signatures are checked with."""
+
+    @property
+    def mark(self) -> str:
+        """Tell this source from another, without its secret."""
+        ...
 
     async def find(self, key_id: str | None) -> "jwt.PyJWK | str | None":
         """Give the key of that id, or the only one; None if there is none.
@@ -35,6 +41,11 @@ class SharedSecret:
     """The one secret of HS256 and its like."""
 
     secret: SecretStr
+
+    @property
+    def mark(self) -> str:
+        """As `KeySource.mark`."""
+        return hashed(self.secret.get_secret_value())
 
     async def find(self, key_id: str | None) -> str:
         """As `KeySource.find`."""
@@ -58,6 +69,8 @@ class TokenDoor:
     def __init__(self, rules: Rules, keys: KeySource) -> None:
         self._rules = rules
         self._keys = keys
+        # What a token was checked with: after a reload that may be trusted no more.
+        self._credential = hashed(f"{rules}{keys.mark}")
 
     async def admit(self, credential: str, unix: float) -> Principal | None:
         """As `Door.admit`."""
@@ -78,7 +91,7 @@ class TokenDoor:
 
     def renew(self, principal: Principal) -> Principal | None:
         """As `Door.renew`; that a token is taken back before its time, nobody tells us."""
-        return principal if principal.source == "token" else None
+        return principal if principal.source == "token" and principal.credential == self._credential else None
 
     def _claims(self, token: str, key: jwt.PyJWK | str) -> Claims:
         rules = self._rules
@@ -107,7 +120,7 @@ class TokenDoor:
         models = words(claims.get(self._rules.models_claim))
         roles = words(claims.get(self._rules.roles_claim)) or frozenset()
         known = frozenset(role for role in ROLES if role in roles)
-        return Principal(subject, "token", models, known, expires=expires)
+        return Principal(subject, "token", models, known, credential=self._credential, expires=expires)
 
 
 def words(claim: object) -> frozenset[str] | None:
