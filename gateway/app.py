@@ -40,6 +40,7 @@ from transports.guard import Guard
 from transports.http import PRINCIPAL, json_response, principal, refusal
 from transports.origins import Origins, is_loopback
 from transports.resource import GenerationResource
+from transports.tickets import TicketRoute
 from transports.writer import lent
 
 PAGE_HEADERS = {
@@ -116,9 +117,15 @@ def create_app(settings: Settings, *, clock: Clock | None = None, upstream: Upst
 
     transports = [route for transport in load_transports() for route in transport.routes(services)]
     app = Gateway(
-        routes=[*transports, *GenerationResource(services).routes(), *model_routes(hub), *_own_routes(hub)],
+        routes=[
+            *transports,
+            *GenerationResource(services).routes(),
+            *TicketRoute(services).routes(),
+            *model_routes(hub),
+            *_own_routes(hub),
+        ],
         # The guard stands within: a preflight carries no key, and a refusal is for the page to read.
-        middleware=[*_cors(settings.allowed_origins), Middleware(Guard, gate=gate)],
+        middleware=[*_cors(settings.allowed_origins), Middleware(Guard, gate=gate, origins=services.origins)],
         exception_handlers={Refused: refused, HTTPException: _no_route, Exception: _failed},
         lifespan=lifespan,
     )

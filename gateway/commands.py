@@ -78,6 +78,24 @@ class StartRequest(Strict):
     metadata: dict[str, str] = {}
 
 
+class TicketRequest(Strict):
+    """Ask for a ticket: `start`, `socket`, or for one generation, to read it and with `commands` to command it, too."""
+
+    scope: Literal["start", "socket"] | None = None
+    generation_id: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    commands: bool = False
+
+    @model_validator(mode="after")
+    def _is_for_one_thing(self) -> "TicketRequest":
+        if (self.scope is None) == (self.generation_id is None):
+            message = "what the ticket is for: give scope ('start' or 'socket'), or generation_id, one of them"
+            raise ValueError(message)
+        if self.commands and self.generation_id is None:
+            message = "commands goes with generation_id; a ticket for a socket may command all that is yours"
+            raise ValueError(message)
+        return self
+
+
 class InterruptRequest(Strict):
     """Stop a generation; `reason` is the client's own words, given back in `interrupted`."""
 
@@ -161,6 +179,14 @@ class HelloCommand(Command):
 
     type: Literal["hello"]
     token: Annotated[SecretStr, Field(max_length=8192)] | None = None
+    ticket: Annotated[SecretStr, Field(max_length=256)] | None = None
+
+    @model_validator(mode="after")
+    def _shows_one(self) -> "HelloCommand":
+        if self.token is not None and self.ticket is not None:
+            message = "token and ticket are both there: send one of them"
+            raise ValueError(message)
+        return self
 
 
 COMMANDS: dict[str, type[Command]] = {

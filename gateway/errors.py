@@ -139,6 +139,11 @@ def lost(generation_id: str) -> Refused:
     )
 
 
+def out_of_bounds() -> Refused:
+    """Make the refusal for what goes beyond a ticket."""
+    return Refused(Code.FORBIDDEN, "Your ticket does not go so far: ask for another one.", param="ticket")
+
+
 def forbidden(role: str) -> Refused:
     """Make the refusal for what a role is needed for."""
     return Refused(Code.FORBIDDEN, f"This needs the role {role!r}, which your key has not got.", param="Authorization")

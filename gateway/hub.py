@@ -13,7 +13,7 @@ from gateway.admission.budgets import Budgets, Spending
 from gateway.admission.slots import Slots
 from gateway.clock import Clock, Timer
 from gateway.commands import FeedbackRequest, InterruptRequest, OnDisconnect, StartRequest
-from gateway.errors import Code, Refused, forbidden, invalid, lost
+from gateway.errors import Code, Refused, forbidden, invalid, lost, out_of_bounds
 from gateway.generation import Generation
 from gateway.models import Models
 from gateway.pipeline import Pipeline
@@ -118,8 +118,11 @@ class Hub:
         """Start a generation of this principal's, or find the one that its idempotency key started before.
 
         Raises:
-            Refused: shutting down, unknown model, rate limit, full queue, or a key used for another body.
+            Refused: shutting down, unknown model, rate limit, full queue, a key used for another body, or a principal
+                that is bound to one generation.
         """
+        if principal.bounds is not None:
+            raise self._refused(out_of_bounds())
         key = (principal.id, idempotency_key) if idempotency_key is not None else None
         fingerprint = hashlib.sha256(request.model_dump_json().encode()).digest() if key is not None else b""
         if key is not None and key in self._by_key:
@@ -265,6 +268,8 @@ class Hub:
         held = self._held.get(generation_id)
         if held is None or not (held.principal.id == principal.id or principal.observes):
             raise lost(generation_id)
+        if principal.bounds is not None and principal.bounds.generation_id != generation_id:
+            raise lost(generation_id)
         return held
 
     def _find_to_command(self, generation_id: str, principal: Principal) -> _Held:
@@ -272,6 +277,8 @@ class Hub:
         if not (held.principal.id == principal.id or principal.operates):
             # It may be read: that it is there is no secret.
             raise forbidden("operate")
+        if principal.bounds is not None and not principal.bounds.commands:
+            raise out_of_bounds()
         return held
 
     def _started_before(self, key: tuple[str, str], fingerprint: bytes) -> Generation:

@@ -33,9 +33,10 @@ export { EventStreamDecoder } from "./dualstream/eventstream.js";
  * @property {Transport} [transport] `sse` (default): start by POST, read with EventSource, or with fetch where there is no
  *   EventSource or where `headers` or `token` are to be sent; `fetch`: start and read in one POST; `websocket`
  * @property {Record<string, string>} [headers] sent with every HTTP request; a browser's WebSocket can't send any
- * @property {string|null} [token] sent as `Authorization: Bearer …`, and as the `hello` of a WebSocket
- * @property {string|(() => string|Promise<string>)|null} [ticket] one-use ticket (base64url) for a WebSocket; a function is
- *   asked for a fresh one each time a socket is opened
+ * @property {string|null} [token] sent as `Authorization: Bearer …`, and nowhere else: for a WebSocket it is changed into a
+ *   ticket by `POST /api/tickets`, each time one is opened
+ * @property {string|(() => string|Promise<string>)|null} [ticket] a ticket (base64url) for a WebSocket, where something else
+ *   asks for them; a function is asked for a fresh one each time a socket is opened
  * @property {number} [timeout] milliseconds for a whole answer; then it is interrupted and fails with `timeout`; 0 (default): none
  * @property {number} [idleTimeout] milliseconds without a byte, heartbeats included, after which a connection counts as dead
  *   and is resumed (default 45,000; 0: never)
@@ -162,7 +163,8 @@ export class Dualstream {
     if (transport === "fetch" || !EventSource || token !== null || Object.keys(headers).length > 0) {
       return openFetch({ url: url.href, init: this.#init({ accept: "text/event-stream", position }), fetch, sink });
     }
-    if (position) url.searchParams.set("last_event_id", position);
+    // A used ticket reads on from a position alone, and the browser has none of its own if the connection breaks at once.
+    if (position || ticket) url.searchParams.set("last_event_id", position || `${id}:0`);
     if (ticket) url.searchParams.set("ticket", ticket);
     return openEventSource({ url: url.href, EventSource, explain: () => this.snapshot(id), sink });
   }
@@ -172,10 +174,9 @@ export class Dualstream {
     for (const socket of this.#sockets) {
       if (generationId === null || !socket.carries(generationId)) return socket;
     }
-    const { idleTimeout, keepOpen, token } = this.#options;
+    const { idleTimeout, keepOpen } = this.#options;
     const socket = new SharedSocket({
       connect: () => this.#connectSocket(),
-      token,
       keepOpen,
       pingMs: idleTimeout / 3,
       env: this.#env,
@@ -188,9 +189,16 @@ export class Dualstream {
   async #connectSocket() {
     const { WebSocket } = this.#env;
     if (!WebSocket) throw new DualstreamError("unsupported", "There is no WebSocket here: give one as environment.WebSocket.");
-    const { ticket } = this.#options;
-    const fresh = typeof ticket === "function" ? await ticket() : ticket;
+    const fresh = await this.#socketTicket();
     return new WebSocket(this.#url("api/ws").replace(/^http/, "ws"), fresh ? [SUBPROTOCOL, `dualstream.ticket.${fresh}`] : [SUBPROTOCOL]);
+  }
+
+  /** @returns {Promise<string|null>} null where the gateway asks for none */
+  async #socketTicket() {
+    const { ticket, token } = this.#options;
+    if (typeof ticket === "function") return ticket();
+    if (ticket || token === null) return ticket;
+    return (await this.#json("api/tickets", this.#init({ body: { scope: "socket" } }))).ticket;
   }
 
   /** Send a command the way the answer is read; by POST when its socket is not there, so that a stop never waits for one. */

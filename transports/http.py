@@ -118,8 +118,10 @@ def _address(host: str) -> str:
 
 
 def refusal(refused: Refused, request: Request, allowance: Allowance | None = None) -> Response:
-    """Refuse with the status of its code, or to an EventSource, which can't read one, with an event."""
+    """Refuse with the status of its code, or to an EventSource, which can't read one, with an event, and then a 204."""
     if wants_events(request):
+        if request.headers.get("last-event-id") == REFUSED_POSITION:
+            return no_content(request)
         return _refusal_event(request, refused)
     headers = allowance.headers() if allowance is not None else {}
     if refused.retry_after_ms is not None:

@@ -21,20 +21,26 @@ class Origins:
     allowed: frozenset[str] = frozenset()
     any_host: bool = True
 
-    def check(self, headers: Mapping[str, str]) -> None:
-        """Refuse a foreign page.
+    def check(self, headers: Mapping[str, str]) -> str:
+        """Refuse a foreign page; give the origin of an allowed one, and "" for our own and for what is no page.
+
+        The last two are not told apart: for a page's requests to where it came from, browsers send an `Origin` with
+        some and none with others, such as an EventSource's.
 
         Raises:
             Refused: `forbidden`.
         """
         origin, host = headers.get("origin"), headers.get("host", "").lower()
         if origin is not None:
-            if origin in self.allowed or (_host_of(origin) == host and self._is_ours(host)):
-                return
+            if _host_of(origin) == host and self._is_ours(host):
+                return ""
+            if origin in self.allowed:
+                return origin
             raise _forbidden(origin)
         site = headers.get("sec-fetch-site")
         if site is not None and not (site in {"same-origin", "none"} and self._is_ours(host)):
             raise _forbidden("another site")
+        return ""
 
     def _is_ours(self, host: str) -> bool:
         if self.any_host:

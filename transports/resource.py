@@ -8,11 +8,14 @@ from starlette.routing import BaseRoute, Route
 
 from gateway.attempts.attempt import Attempt
 from gateway.commands import FeedbackRequest, InterruptRequest, StartRequest, parse
+from gateway.errors import Refused
 from gateway.events import Terminal
 from gateway.generation import COST_DIGITS, Generation
 from gateway.log import position
+from gateway.security.principals import Bounds, Principal
 from transports.base import Services
 from transports.http import idempotency_key, ids, json_response, principal, read_json, request_id, start_headers
+from transports.tickets import NOT_KEPT
 
 
 class GenerationResource:
@@ -32,7 +35,7 @@ class GenerationResource:
 
     async def start(self, request: Request) -> Response:
         """Start detached: the client views it, if at all, by the URLs of the answer."""
-        self._services.origins.check(request.headers)
+        origin = self._services.origins.check(request.headers)
         body = parse(StartRequest, await read_json(request, self._services.max_body_bytes))
         hub, client = self._services.hub, principal(request)
         generation = hub.start(
@@ -48,10 +51,22 @@ class GenerationResource:
             "interrupt": f"{address}/interrupt",
             "feedback": f"{address}/feedback",
         }
-        answer = {"id": generation.id, "state": generation.state, "urls": urls}
-        return json_response(
-            request, answer, 201, {"Location": address, **start_headers(request, generation, hub.allowance(client))}
-        )
+        answer: dict[str, object] = {"id": generation.id, "state": generation.state, "urls": urls}
+        headers = {"Location": address, **start_headers(request, generation, hub.allowance(client))}
+        if (ticket := self._ticket(generation, client, origin)) is not None:
+            answer["ticket"] = ticket
+            headers |= NOT_KEPT
+        return json_response(request, answer, 201, headers)
+
+    def _ticket(self, generation: Generation, client: Principal, origin: str) -> str | None:
+        """Make a ticket to read what was started; None where none is needed, or there are too many."""
+        if self._services.gate.is_open:
+            return None
+        try:
+            return self._services.gate.issue(client, Bounds(generation.id), origin)[0]
+        except Refused:
+            # It has started: that a page may have to ask for its ticket again is no reason to say that it has not.
+            return None
 
     async def snapshot(self, request: Request) -> Response:
         """Tell where a generation is and what came of it so far."""

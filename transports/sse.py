@@ -1,6 +1,6 @@
 """Server-Sent Events: the log streams out as text/event-stream; commands come by POST (transports/resource.py)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -26,6 +26,7 @@ from transports.http import (
     wants_events,
 )
 from transports.stream import StreamedResponse
+from transports.tickets import shown
 
 RETRY_MS = 500
 """How long an EventSource waits before it comes back; browsers' own default is some seconds."""
@@ -88,18 +89,14 @@ class _Endpoints:
             position = request.headers.get("last-event-id")
             if position:
                 return self._resume(request, position)
-            unknown = request.query_params.keys() - {"prompt", "model"}
-            if unknown:
-                raise invalid(f"{min(unknown)[:100]}: not a parameter we know; known are: prompt, model")
-            prompt = request.query_params.get("prompt")
-            if not prompt:
-                message = "prompt: is missing; give it as ?prompt=…"
-                raise invalid(message, param="prompt")
-            body: dict[str, object] = {"messages": [{"role": "user", "content": prompt}]}
-            if "model" in request.query_params:
-                body["model"] = request.query_params["model"]
-            return self._start(request, parse(StartRequest, body))
+            bounds = principal(request).bounds
+            if bounds is not None:
+                # Its ticket has started this, and the browser is back before it has heard so.
+                return self._stream(request, self._services.hub.find(bounds.generation_id, principal(request)), 0)
+            return self._start(request, parse(StartRequest, _body_of_query(request.query_params)))
         except Refused as refused:
+            if (ticket := shown(request.scope)) is not None:
+                self._services.gate.give_back(ticket)
             return refusal(refused, request)
 
     async def attach(self, request: Request) -> Response | StreamedResponse:
@@ -125,6 +122,8 @@ class _Endpoints:
             principal=client,
             idempotency_key=idempotency_key(request),
         )
+        if (ticket := shown(request.scope)) is not None:
+            self._services.gate.started(ticket, generation.id)
         return self._stream(request, generation, 0, start_headers(request, generation, hub.allowance(client)))
 
     def _resume(self, request: Request, position: str) -> Response | StreamedResponse:
@@ -142,3 +141,22 @@ class _Endpoints:
         if generation.log.ended and after == generation.log.last:
             return no_content(request)
         return StreamedResponse(self._services, EventStream(), generation, after, headers or ids(request, generation))
+
+
+def _body_of_query(given: Mapping[str, str]) -> dict[str, object]:
+    """Give the body that a POST would have had.
+
+    Raises:
+        Refused: a parameter is missing, or not one we know.
+    """
+    unknown = given.keys() - {"prompt", "model", "ticket"}
+    if unknown:
+        raise invalid(f"{min(unknown)[:100]}: not a parameter we know; known are: prompt, model, ticket")
+    prompt = given.get("prompt")
+    if not prompt:
+        message = "prompt: is missing; give it as ?prompt=…"
+        raise invalid(message, param="prompt")
+    body: dict[str, object] = {"messages": [{"role": "user", "content": prompt}]}
+    if "model" in given:
+        body["model"] = given["model"]
+    return body

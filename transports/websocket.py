@@ -23,7 +23,7 @@ from gateway.commands import (
     StartCommand,
     parse,
 )
-from gateway.errors import MEANING, Code, Refused, invalid
+from gateway.errors import MEANING, Refused, invalid
 from gateway.events import Accepted
 from gateway.generation import Generation
 from gateway.hub import new_id
@@ -31,17 +31,9 @@ from gateway.log import Entry
 from gateway.security.gate import missing
 from gateway.security.principals import Principal
 from transports.base import Capabilities, Services, Viewing, after_position, serve_on
-from transports.guard import admit
+from transports.handshake import HELLO_BYTES, HELLO_SECONDS, Known, shake_hands
 from transports.http import parse_json, request_id
 from transports.writer import Writer, lent, sending
-
-SUBPROTOCOL = "dualstream.v1"
-
-HELLO_SECONDS = 5.0
-"""How long a client that sent no `Authorization` may take to say who it is."""
-
-HELLO_BYTES = 16 * 1024
-"""What a client that is not known may send at once."""
 
 CLOSE_SECONDS = 5.0
 """How long to try to tell a client that does not read why it is cut off."""
@@ -60,17 +52,9 @@ class WebSocketTransport:
         """Give the route by which clients come."""
 
         async def serve(websocket: WebSocket) -> None:
-            offered = websocket.scope.get("subprotocols", [])
-            await websocket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
-            try:
-                services.origins.check(websocket.headers)
-                waits = "authorization" not in websocket.headers and not services.gate.is_open
-                asking = None if waits else await admit(services.gate, websocket)
-            except Refused as refused:
-                # Only after accepting: a browser can read a close code, but not the status of a failed handshake.
-                await websocket.close(MEANING[refused.code].close, refused.message[:120])
-            else:
-                serve = _Socket(services, websocket, asking).serve
+            known = await shake_hands(services, websocket)
+            if known is not None:
+                serve = _Socket(services, websocket, known).serve
                 await serve_on(websocket.scope, websocket.receive, websocket.send, serve)
 
         return [WebSocketRoute("/api/ws", serve), Route("/api/ws", _explain, methods=["GET"])]
@@ -86,10 +70,9 @@ class _Socket:
 
     framing = "websocket"
 
-    def __init__(self, services: Services, websocket: WebSocket, asking: Principal | None) -> None:
+    def __init__(self, services: Services, websocket: WebSocket, known: Known) -> None:
         self._services = services
-        self._principal = asking
-        """Whose it is; None until a hello says so."""
+        self._known = known
         # One request starts one generation; a socket, any number of them.
         self._request_id = request_id(websocket) if "x-request-id" in websocket.headers else None
         self._lent = lent(websocket.scope)
@@ -106,7 +89,7 @@ class _Socket:
         """Carry out commands until the client is gone, or does not read."""
         self._receive, self._send = receive, send
         try:
-            if self._principal is not None or await self._wait_for_hello():
+            if self._known.principal is not None or await self._wait_for_hello():
                 await self._serve()
         except OSError:
             # `send` raises one when the client is gone (ASGI, "WebSocket", send event).
@@ -122,7 +105,7 @@ class _Socket:
         deadline = self._services.clock.call_later(HELLO_SECONDS, waiting.cancel)
         try:
             with waiting:
-                while self._principal is None:
+                while self._known.principal is None:
                     message = await self._receive()
                     if message["type"] == "websocket.disconnect":
                         return False
@@ -135,9 +118,9 @@ class _Socket:
                         return False
         finally:
             deadline.cancel()
-        if self._principal is None:
+        if self._known.principal is None:
             await self._close(4408, f"No hello came within {HELLO_SECONDS:g} seconds.")
-        return self._principal is not None
+        return self._known.principal is not None
 
     async def _serve(self) -> None:
         if self._lent is not None:
@@ -231,10 +214,10 @@ class _Socket:
         if isinstance(command, HelloCommand):
             await self._hello(command)
             return
-        if self._principal is None:
-            raise missing()
         # A socket may outlive its key. What it views runs on, as a stream over HTTP does.
-        asking = self._principal = self._services.gate.renew(self._principal)
+        asking = self._known.renew()
+        if asking is None:
+            raise missing()
         hub = self._services.hub
         match command:
             case PingCommand():
@@ -258,23 +241,14 @@ class _Socket:
                 pass
 
     async def _hello(self, command: HelloCommand) -> None:
-        """Learn whose the socket is, or that it is whose it was, by a newer token."""
-        gate, before = self._services.gate, self._principal
-        if not gate.is_open:
-            token = None if command.token is None else command.token.get_secret_value()
-            try:
-                asking = await gate.recognise(token)
-            except Refused as refused:
-                if before is not None:
-                    raise
-                await self._close(MEANING[refused.code].close, refused.message[:120])
-                self._closed = True
-                return
-            # An address is what stood for it before the gateway got keys.
-            if before is not None and before.source != "address" and before.id != asking.id:
-                message = "This socket is another principal's: open one of your own."
-                raise Refused(Code.FORBIDDEN, message, param="token")
-            self._principal = asking
+        try:
+            await self._known.hello(command)
+        except Refused as refused:
+            if self._known.principal is not None:
+                raise
+            await self._close(MEANING[refused.code].close, refused.message[:120])
+            self._closed = True
+            return
         await self._say({"type": "ack", "id": command.id, "generation_id": None})
 
     async def _start(self, command: StartCommand, asking: Principal) -> None:

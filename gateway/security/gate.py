@@ -1,6 +1,7 @@
 """The gate: from what a client shows to the principal whose it is. All that comes in passes here.
 
 What can be shown is one `Door` each: keys and tokens today. A door knows its own credentials and leaves the others.
+Who came in by one may ask for tickets, which stand for it where no header can be set.
 """
 
 import time
@@ -10,6 +11,7 @@ from typing import Final, Protocol
 from gateway.errors import Code, Refused
 from gateway.security.keys import ExpiredError, StoredKey, by_id, verify
 from gateway.security.principals import Principal, anybody
+from gateway.security.tickets import SECONDS, Asked, Tickets, TicketScope, bad_ticket
 
 LONGEST: Final = 8192
 """Characters of a credential: tokens have a few hundred, some companies' a few thousand."""
@@ -59,6 +61,7 @@ class Gate:
     def __init__(self, doors: Sequence[Door] = (), unix: Callable[[], float] = time.time) -> None:
         self._doors = tuple(doors)
         self._unix = unix
+        self._tickets = Tickets()
 
     @property
     def is_open(self) -> bool:
@@ -110,7 +113,36 @@ class Gate:
         # A reload may have moved the end of its time.
         if found.expires is not None and found.expires <= self._unix():
             raise expired()
-        return found
+        return found.within(principal.bounds)
+
+    def issue(self, principal: Principal, scope: TicketScope, origin: str) -> tuple[str, float]:
+        """Make a ticket that stands for a principal; tell until when, in seconds since 1970.
+
+        Raises:
+            Refused: `rate_limit`.
+        """
+        unix = self._unix()
+        return self._tickets.issue(principal, scope, origin, unix), unix + SECONDS
+
+    def redeem(self, ticket: str, asked: Asked, origin: str) -> Principal:
+        """Give whose a ticket is, as it is now; see `Tickets.redeem`. It ends with what it was asked for by.
+
+        Raises:
+            Refused: `auth_error`, one and the same for all that is wrong.
+        """
+        found = self._tickets.redeem(ticket, asked, origin, self._unix())
+        try:
+            return self.renew(found)
+        except Refused:
+            raise bad_ticket() from None
+
+    def started(self, ticket: str, generation_id: str) -> None:
+        """As `Tickets.started`."""
+        self._tickets.started(ticket, generation_id)
+
+    def give_back(self, ticket: str) -> None:
+        """As `Tickets.give_back`."""
+        self._tickets.give_back(ticket)
 
 
 def bearer(headers: Mapping[str, str]) -> str | None:

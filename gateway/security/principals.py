@@ -1,6 +1,6 @@
 """Who asks, and what they may do. Pure."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, get_args
 
 from gateway.admission.own import NO_OWN_LIMITS, OwnLimits
@@ -15,6 +15,14 @@ ROLES: Final[frozenset[Role]] = frozenset(get_args(Role))
 
 
 @dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a ticket may narrow a principal to: one generation, to be read, and with `commands` to be commanded, too."""
+
+    generation_id: str
+    commands: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Principal:
     """Whose a request is. `models` None: any. `expires` is in seconds since 1970; `credential` names what proved it."""
 
@@ -25,6 +33,7 @@ class Principal:
     limits: OwnLimits = NO_OWN_LIMITS
     credential: str = ""
     expires: float | None = None
+    bounds: Bounds | None = None
 
     @property
     def id(self) -> str:
@@ -40,6 +49,10 @@ class Principal:
     def operates(self) -> bool:
         """Tell whether it may command what is not its own."""
         return "operate" in self.roles
+
+    def within(self, bounds: Bounds | None) -> "Principal":
+        """Give the same principal within these bounds."""
+        return self if bounds == self.bounds else replace(self, bounds=bounds)
 
 
 def anybody(address: str) -> Principal:

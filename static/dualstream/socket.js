@@ -28,7 +28,6 @@ export class SharedSocket {
   /**
    * @param {object} how
    * @param {() => Promise<WebSocket>} how.connect
-   * @param {string|null} how.token sent as the first message, for where no header can be set
    * @param {number} how.pingMs a ping after this long, so that a dead connection is noticed; 0 sends none
    * @param {boolean} how.keepOpen stay when nobody reads
    * @param {object} how.env timers
@@ -153,7 +152,6 @@ export class SharedSocket {
   }
 
   #open() {
-    if (this.#how.token !== null) this.#socket.send(JSON.stringify({ type: "hello", token: this.#how.token }));
     for (const frame of this.#outbox.splice(0)) this.#socket.send(frame);
     this.#pingLater();
   }

@@ -1,8 +1,11 @@
 """The demo page in headless Chromium, against real servers."""
 
+import json
 import re
+import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -40,6 +43,22 @@ socket.onmessage = ({ data }) => {
   if (event.type === "chunk") text += event.content;
   if (event.type === "complete") done([text, `${event.generation_id}:${event.seq}`]);
 };
+"""
+
+# A page with a key, and a bare EventSource that has a ticket alone.
+TICKETED = """
+const [key, model] = arguments;
+const headers = { Authorization: `Bearer ${key}`, "Content-Type": "application/json" };
+window.heard = { text: "", opened: 0, id: null, over: null };
+fetch("/api/tickets", { method: "POST", headers, body: JSON.stringify({ scope: "start" }) })
+  .then((response) => response.json())
+  .then(({ ticket }) => {
+    const events = new EventSource(`/api/chat/stream?prompt=Hello&ticket=${ticket}&model=${encodeURIComponent(model)}`);
+    events.onopen = () => { heard.opened += 1; };
+    events.onmessage = ({ data, lastEventId }) => { heard.text += JSON.parse(data).content; heard.id = lastEventId; };
+    events.addEventListener("complete", ({ lastEventId }) => { heard.id = lastEventId; });
+    events.onerror = ({ data }) => { if (data || events.readyState === 2) heard.over = data ?? "stopped"; };
+  });
 """
 
 # What nobody should have to read: codes, and values that are none.
@@ -510,5 +529,40 @@ def test_a_gateway_with_keys_is_used_with_one_that_is_typed(driver: Chrome, tmp_
         driver.find_element("css selector", "#run-both").click()
         states = "return [...document.querySelectorAll('[data-role=state]')].map((one) => one.dataset.state)"
         until(lambda: driver.execute_script(states) == ["complete"] * 2, lambda: driver.execute_script(states))
+        driver.get("about:blank")
+        driver.get_log("browser")  # type: ignore[no-untyped-call]
+
+
+def test_an_event_source_resumes_by_itself_when_its_ticket_is_spent(
+    driver: Chrome, simulator: Server, tmp_path: Path
+) -> None:
+    file = tmp_path / "keys.toml"
+    key = command("keys", "create", "alice", "--file", str(file)).stdout.strip()
+    upstream = ("--upstream", f"{simulator.url}/v1")
+    with processes.gateway(*upstream, keys_file=file, grace=60) as server, Wire(server.url) as wire:
+        driver.get(f"{wire.url}/")
+        driver.execute_script(TICKETED, key, "sim?ttft=20&speed=400&length=1600")
+
+        def heard() -> dict[str, Any]:
+            return dict(driver.execute_script("return heard"))
+
+        def streams(opened: int, beyond: int) -> bool:
+            said = heard()
+            return said["opened"] == opened and len(said["text"]) > beyond
+
+        for opened, beyond in ((1, 40), (2, 400)):
+            until(partial(streams, opened, beyond), heard)
+            assert wire.cut() >= 1
+        until(lambda: heard()["over"], heard)
+        said = heard()
+        assert (said["over"], said["opened"]) == ("stopped", 3)
+        request = urllib.request.Request(
+            f"{server.url}/api/generations/{said['id'].rpartition(':')[0]}", headers={"Authorization": f"Bearer {key}"}
+        )
+        with urllib.request.urlopen(request) as response:
+            snapshot = json.load(response)
+        assert (said["text"], said["id"]) == (snapshot["text"], snapshot["position"])
+        assert (snapshot["state"], len(snapshot["text"])) == ("complete", 1600)
+        assert "ticket" not in server.output
         driver.get("about:blank")
         driver.get_log("browser")  # type: ignore[no-untyped-call]

@@ -329,3 +329,14 @@ test("a page that is no event stream is not taken for one", async () => {
   await net.answer(200, { hello: 1 }, { "Content-Type": "application/json" });
   assert.equal((await result).error.code, "upstream_protocol");
 });
+
+test("the ticket of a detached start is in the EventSource's URL, with a position for when it breaks at once", async () => {
+  const { client, net, sources } = among({ transport: "sse" });
+  const answer = client.start({ prompt: "hi" });
+  await flush();
+  await net.answer(201, { id: "g_1", ticket: "t1" });
+  const { pathname, searchParams } = new URL(sources[0].url);
+  assert.equal(pathname, "/api/generations/g_1/events");
+  assert.deepEqual([...searchParams], [["last_event_id", "g_1:0"], ["ticket", "t1"]]);
+  answer.detach();
+});

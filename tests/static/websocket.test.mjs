@@ -190,15 +190,36 @@ test("a half-open socket is noticed: pings go unanswered, and it is made anew", 
   answer.detach();
 });
 
-test("a ticket is a subprotocol, fresh for each socket; a token is the hello", async () => {
+test("a ticket is a subprotocol, fresh for each socket", async () => {
   let next = 1;
   const { socket, sockets, timers, client } = await started({ ticket: async () => `t${next++}`, token: "secret" });
   assert.deepEqual(socket.protocols, ["dualstream.v1", "dualstream.ticket.t1"]);
-  assert.deepEqual(socket.sent[0], { type: "hello", token: "secret" });
+  assert.equal(socket.sent[0].type, "start");
   await socket.lose();
   await timers.pass(250);
   assert.equal(sockets[1].protocols[1], "dualstream.ticket.t2");
   client.close();
+});
+
+test("a token is changed into a ticket, and goes into a header alone", async () => {
+  const { client, net, sockets, timers } = among({ transport: "websocket", token: "secret" });
+  const result = read(client.start({ prompt: "hi" }));
+  for (const number of [1, 2]) {
+    await flush();
+    const { method, url, headers, body } = net.last;
+    assert.deepEqual([method, url, body], ["POST", "http://gateway.test/api/tickets", { scope: "socket" }]);
+    assert.equal(headers.Authorization, "Bearer secret");
+    await net.answer(201, { ticket: `t${number}` });
+    const socket = sockets.at(-1);
+    assert.deepEqual(socket.protocols, ["dualstream.v1", `dualstream.ticket.t${number}`]);
+    await socket.open();
+    assert.doesNotMatch(socket.url + JSON.stringify(socket.sent), /secret/);
+    await socket.lose();
+    await timers.pass(1000);
+  }
+  await net.answer(401, { error: { code: "auth_error", message: "The key or token is not valid here.", retryable: false } });
+  assert.equal((await result).error.code, "auth_error");
+  assert.equal(sockets.length, 2);
 });
 
 test("hand-over: the new connection stands before the old one goes, and no character comes twice", async () => {

@@ -1,39 +1,23 @@
 """Who comes in, over every transport: each route without a key, with a bad, an expired, a foreign and the right one."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
 import orjson
 import pytest
-from pydantic import SecretStr
 
-from gateway.admission.own import OwnLimits
 from gateway.config import Settings
-from gateway.config.tables import JwtTable
 from gateway.security.gate import bad, expired, missing
 from gateway.security.keyfile import write_keys
-from gateway.security.keys import KeyText, StoredKey, hashed, make
-from gateway.security.principals import Principal, Role, anybody
+from gateway.security.keys import KeyText, hashed, make
+from gateway.security.principals import Principal, anybody
 from gateway.upstreams.eventstream import EventStreamDecoder
-from tests.gateway.security.test_tokens import SECRET, token
+from tests.gateway.security.test_tokens import token
 from tests.transports.conftest import Protocols, Served
+from tests.transports.people import BODY, KEYS, People, asking_for_keys, stored
 from tests.transports.viewers import VIEWERS, Shown, Viewer, WebSocketViewer
-
-BODY: Shown = {"messages": [{"role": "user", "content": "Hello"}]}
-KEYS = {name: make() for name in ("alice", "bob", "watcher", "operator", "small", "old")}
-ROLES: Mapping[str, frozenset[Role]] = {"watcher": frozenset({"observe"}), "operator": frozenset({"operate"})}
-SMALL = OwnLimits(rate_limit_per_minute=2, max_concurrent=1)
-
-
-def stored(name: str) -> StoredKey:
-    """Give a key as the gateway has it: `old` expired in 1970, `small` may use one model, twice a minute."""
-    key, limits = KEYS[name], SMALL if name == "small" else OwnLimits()
-    models = frozenset({"n"}) if name == "small" else None
-    expires = 1.0 if name == "old" else None
-    return StoredKey(name, key.id, hashed(key.secret), None, expires, models, ROLES.get(name, frozenset()), limits)
 
 
 @pytest.fixture(params=["our server", "another server"])
@@ -50,27 +34,7 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def settings(settings: Settings, file: Path) -> Settings:
-    table = JwtTable(algorithms=("HS256",), secret=SecretStr(SECRET))
-    return settings.model_copy(update={"keys_file": file, "model": ("m", "n"), "aliases": {"o": "n"}, "jwt": table})
-
-
-@dataclass
-class People:
-    """Clients, each with a session of its own, which sends what it shows with every request."""
-
-    served: Served
-    sessions: list[aiohttp.ClientSession] = field(default_factory=list)
-
-    def session(self, credential: str | None) -> aiohttp.ClientSession:
-        headers = {} if credential is None else {"Authorization": f"Bearer {credential}"}
-        self.sessions.append(aiohttp.ClientSession(self.served.url, headers=headers))
-        return self.sessions[-1]
-
-    def named(self, name: str) -> aiohttp.ClientSession:
-        return self.session(KEYS[name].text())
-
-    def viewer(self, kind: str, name: str) -> Viewer:
-        return VIEWERS[kind](self.named(name))
+    return asking_for_keys(settings, file)
 
 
 @pytest.fixture
@@ -95,6 +59,7 @@ ROUTES = [
     ("GET", "/v1/models/m"),
     ("GET", "/api/models"),
     ("GET", "/api/stats"),
+    ("POST", "/api/tickets"),
     ("GET", "/api/ws"),
     ("GET", "/nowhere"),
 ]

@@ -1,0 +1,257 @@
+"""Tickets: used once, for one thing, from one page, in time; and what a used one still opens."""
+
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, multiple, rule
+
+from gateway.errors import Code, Refused
+from gateway.security.gate import Gate, KeyDoor
+from gateway.security.keys import StoredKey, hashed, make
+from gateway.security.principals import Bounds, Principal
+from gateway.security.tickets import Asked, Reading, Tickets, TicketScope, bad_ticket
+
+ALICE, BOB = Principal("alice", "key"), Principal("bob", "key")
+HERE, PAGE = "", "https://app.example"
+OF_G: TicketScope = Bounds("g")
+SCOPES: list[TicketScope] = ["start", "socket", OF_G]
+ASKED: list[Asked] = ["start", "socket", Reading("g"), Reading("g", again=True), Reading("h"), Reading("h", again=True)]
+OPENS = {("start", "start"), ("socket", "socket"), (OF_G, "socket"), (OF_G, ASKED[2]), (OF_G, ASKED[3])}
+
+
+def refused(kept: Tickets, text: str, asked: Asked, origin: str = HERE, unix: float = 0) -> None:
+    with pytest.raises(Refused) as found:
+        kept.redeem(text, asked, origin, unix)
+    assert found.value.body() == bad_ticket().body()
+
+
+@pytest.mark.parametrize("asked", ASKED, ids=str)
+@pytest.mark.parametrize("scope", SCOPES, ids=str)
+def test_a_ticket_opens_what_it_is_for_and_a_wrong_use_does_not_use_it_up(scope: TicketScope, asked: Asked) -> None:
+    kept = Tickets()
+    text = kept.issue(ALICE, scope, HERE, 0)
+    if (scope, asked) not in OPENS:
+        refused(kept, text, asked)
+        asked = next(one for one in ASKED if (scope, one) in OPENS)
+    found = kept.redeem(text, asked, HERE, 0)
+    assert found == ALICE.within(scope if isinstance(scope, Bounds) else None)
+
+
+@pytest.mark.parametrize("unix", [1030, 1030.001, 2000])
+def test_it_expires_to_the_millisecond(unix: float) -> None:
+    kept = Tickets()
+    late, in_time = (kept.issue(ALICE, "start", HERE, 1000) for _ in range(2))
+    refused(kept, late, "start", unix=unix)
+    assert kept.redeem(in_time, "start", HERE, 1029.999) is ALICE
+
+
+def test_another_origin_is_refused_before_and_after_its_use() -> None:
+    kept = Tickets()
+    for issued, other in ((HERE, PAGE), (PAGE, HERE), (PAGE, PAGE + "x")):
+        text = kept.issue(ALICE, OF_G, issued, 0)
+        refused(kept, text, Reading("g"), other)
+        kept.redeem(text, Reading("g"), issued, 0)
+        refused(kept, text, Reading("g", again=True), other)
+        assert kept.redeem(text, Reading("g", again=True), issued, 0).name == "alice"
+
+
+@pytest.mark.parametrize("scope", ["socket", OF_G], ids=str)
+def test_what_opened_a_socket_opens_nothing_more(scope: TicketScope) -> None:
+    kept = Tickets()
+    text = kept.issue(ALICE, scope, HERE, 0)
+    kept.redeem(text, "socket", HERE, 0)
+    for asked in ASKED:
+        refused(kept, text, asked)
+    assert len(kept) == 0
+
+
+def test_only_a_socket_may_command_by_a_ticket() -> None:
+    kept = Tickets()
+    one, two = (kept.issue(ALICE, Bounds("g", commands=True), HERE, 0) for _ in range(2))
+    assert kept.redeem(one, "socket", HERE, 0).bounds == Bounds("g", commands=True)
+    for again in (False, True):
+        assert kept.redeem(two, Reading("g", again=again), HERE, 0).bounds == Bounds("g")
+
+
+def test_a_used_one_reads_on_at_any_time_from_a_position_in_what_it_read() -> None:
+    kept = Tickets()
+    text = kept.issue(ALICE, OF_G, HERE, 0)
+    kept.redeem(text, Reading("g"), HERE, 0)
+    for asked in ASKED:
+        if asked == Reading("g", again=True):
+            assert kept.redeem(text, asked, HERE, 1e6) == ALICE.within(Bounds("g"))
+        else:
+            refused(kept, text, asked)
+
+
+def test_a_start_that_is_used_leads_to_what_it_started() -> None:
+    kept = Tickets()
+    text = kept.issue(ALICE, "start", HERE, 0)
+    assert kept.redeem(text, "start", HERE, 0).bounds is None
+    for asked in ASKED:
+        refused(kept, text, asked)
+    kept.started(text, "g")
+    for _ in range(2):
+        for asked in ASKED:
+            if asked in ("start", Reading("g", again=True)):
+                assert kept.redeem(text, asked, HERE, 1e6).bounds == Bounds("g")
+            else:
+                refused(kept, text, asked)
+        kept.started(text, "h")
+        kept.give_back(text)
+
+
+def test_a_start_that_started_nothing_is_good_for_what_is_left_of_its_time() -> None:
+    kept = Tickets()
+    text = kept.issue(ALICE, "start", HERE, 0)
+    for unix in (1.0, 29.0):
+        kept.redeem(text, "start", HERE, unix)
+        kept.give_back(text)
+    refused(kept, text, "start", unix=30)
+
+
+def test_a_principals_oldest_makes_room_and_nobody_elses() -> None:
+    kept = Tickets(most=4, most_of_one=2)
+    bobs = kept.issue(BOB, OF_G, HERE, 0)
+    first, *others = (kept.issue(ALICE, OF_G, HERE, 0) for _ in range(3))
+    refused(kept, first, Reading("g"))
+    others.append(kept.issue(ALICE, OF_G, HERE, 0))
+    refused(kept, others.pop(0), Reading("g"))
+    for text in (bobs, *others):
+        kept.redeem(text, Reading("g"), HERE, 0)
+    kept.redeem(kept.issue(ALICE, OF_G, HERE, 0), Reading("g"), HERE, 0)
+    refused(kept, others[0], Reading("g", again=True))
+    for text in (bobs, others[1]):
+        kept.redeem(text, Reading("g", again=True), HERE, 0)
+
+
+def test_too_many_are_refused_until_some_are_used_or_expire() -> None:
+    kept = Tickets(most=2)
+    texts = [kept.issue(ALICE, OF_G, HERE, 0), kept.issue(BOB, OF_G, HERE, 10)]
+    with pytest.raises(Refused) as found:
+        kept.issue(BOB, OF_G, HERE, 29.9)
+    assert (found.value.code, found.value.retry_after_ms) == (Code.RATE_LIMIT, 1000)
+    texts.append(kept.issue(Principal("carol", "key"), OF_G, HERE, 30))
+    kept.redeem(texts[1], Reading("g"), HERE, 30)
+    kept.redeem(texts[2], Reading("g"), HERE, 30)
+    last = kept.issue(ALICE, OF_G, HERE, 30)
+    kept.redeem(last, Reading("g"), HERE, 30)
+    refused(kept, texts[1], Reading("g", again=True))
+    assert len(kept) == 2
+
+
+def test_192_random_bits_and_nothing_shows_them() -> None:
+    kept = Tickets()
+    texts = {kept.issue(ALICE, "start", HERE, 0) for _ in range(100)}
+    assert len(texts) == 100
+    shown = repr(kept.__dict__)
+    for text in texts:
+        assert len(text) == 32
+        assert text not in shown
+    refused(kept, "\ud800", "start")
+
+
+def test_a_ticket_ends_with_the_key_that_it_was_asked_for_by() -> None:
+    key, now = make(), [1000.0]
+    stored = StoredKey("alice", key.id, hashed(key.secret), expires=1010)
+    gate = Gate([KeyDoor([stored])], lambda: now[0])
+    alice = stored.principal()
+    text, until = gate.issue(alice, OF_G, HERE)
+    assert until == 1030
+    assert gate.redeem(text, Reading("g"), HERE).bounds == OF_G
+    socket = gate.redeem(gate.issue(alice, Bounds("g", commands=True), HERE)[0], "socket", HERE)
+    assert gate.renew(socket).bounds == Bounds("g", commands=True)
+    unused = gate.issue(alice, "start", HERE)[0]
+    now[0] = 1010.0
+    late: list[tuple[str, Asked]] = [(text, Reading("g", again=True)), (unused, "start")]
+    for ticket, asked in late:
+        with pytest.raises(Refused) as found:
+            gate.redeem(ticket, asked, HERE)
+        assert found.value.body() == bad_ticket().body()
+    now[0] = 1005.0
+    gate.change([KeyDoor([StoredKey("alice", make().id, stored.hash)])])
+    with pytest.raises(Refused, match=bad_ticket().message):
+        gate.redeem(text, Reading("g", again=True), HERE)
+
+
+ORIGINS = st.sampled_from([HERE, PAGE])
+
+
+@dataclass
+class Known:
+    """A ticket as the machine below remembers it."""
+
+    principal: Principal
+    scope: TicketScope
+    origin: str
+    until: float
+    spent: bool = False
+    reads: str | None = None
+
+
+class Use(RuleBasedStateMachine):
+    """Whatever is done in whatever order, each ticket opens what the plain account of it says, and no more."""
+
+    issued = Bundle("issued")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.kept = Tickets()
+        self.unix = 0.0
+        self.known: dict[str, Known] = {}
+        self.starts: dict[str, int] = {}
+
+    @rule(
+        target=issued,
+        who=st.sampled_from([ALICE, BOB]),
+        scope=st.sampled_from(SCOPES),
+        origin=ORIGINS,
+    )
+    def issue(self, who: Principal, scope: TicketScope, origin: str) -> str:
+        text = self.kept.issue(who, scope, origin, self.unix)
+        assert text not in self.known
+        self.known[text] = Known(who, scope, origin, self.unix + 30)
+        return text
+
+    @rule(target=issued, text=st.text(max_size=40))
+    def make_up(self, text: str) -> object:
+        return text if text not in self.known else multiple()
+
+    @rule(seconds=st.sampled_from([0.001, 1, 14.999, 30]))
+    def wait(self, seconds: float) -> None:
+        self.unix += seconds
+
+    @rule(text=issued, asked=st.sampled_from(ASKED), origin=ORIGINS, works=st.booleans())
+    def redeem(self, text: str, asked: Asked, origin: str, works: bool) -> None:
+        expected = self._expected(text, asked, origin)
+        if expected is None:
+            refused(self.kept, text, asked, origin, self.unix)
+            return
+        found = self.kept.redeem(text, asked, origin, self.unix)
+        assert found == expected
+        known = self.known[text]
+        if asked == "start" and found.bounds is None:
+            assert self.starts.get(text, 0) == 0
+            if works:
+                self.starts[text] = 1
+                self.kept.started(text, "g")
+                known.spent, known.reads = True, "g"
+            else:
+                self.kept.give_back(text)
+        elif not known.spent:
+            known.spent, known.reads = True, "g" if isinstance(asked, Reading) else None
+
+    def _expected(self, text: str, asked: Asked, origin: str) -> Principal | None:
+        known = self.known.get(text)
+        if known is None or known.origin != origin:
+            return None
+        if known.spent:
+            again = asked == Reading("g", again=True) or (asked == known.scope == "start")
+            return known.principal.within(Bounds("g")) if again and known.reads else None
+        if known.until <= self.unix or (known.scope, asked) not in OPENS:
+            return None
+        return known.principal.within(known.scope if isinstance(known.scope, Bounds) else None)
+
+
+TestUse = Use.TestCase

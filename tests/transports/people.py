@@ -1,0 +1,55 @@
+"""Who comes in: people with keys, and a gateway that asks for them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+from pydantic import SecretStr
+
+from gateway.admission.own import OwnLimits
+from gateway.config import Settings
+from gateway.config.tables import JwtTable
+from gateway.security.keys import StoredKey, hashed, make
+from gateway.security.principals import Role
+from tests.gateway.security.test_tokens import SECRET
+from tests.transports.conftest import Served
+from tests.transports.viewers import VIEWERS, Shown, Viewer
+
+BODY: Shown = {"messages": [{"role": "user", "content": "Hello"}]}
+KEYS = {name: make() for name in ("alice", "bob", "watcher", "operator", "small", "old")}
+ROLES: Mapping[str, frozenset[Role]] = {"watcher": frozenset({"observe"}), "operator": frozenset({"operate"})}
+SMALL = OwnLimits(rate_limit_per_minute=2, max_concurrent=1)
+
+
+def stored(name: str) -> StoredKey:
+    """Give a key as the gateway has it: `old` expired in 1970, `small` may use one model, twice a minute."""
+    key, limits = KEYS[name], SMALL if name == "small" else OwnLimits()
+    models = frozenset({"n"}) if name == "small" else None
+    expires = 1.0 if name == "old" else None
+    return StoredKey(name, key.id, hashed(key.secret), None, expires, models, ROLES.get(name, frozenset()), limits)
+
+
+def asking_for_keys(settings: Settings, file: Path) -> Settings:
+    """Have these settings ask for the keys of a file, or for a token."""
+    table = JwtTable(algorithms=("HS256",), secret=SecretStr(SECRET))
+    return settings.model_copy(update={"keys_file": file, "model": ("m", "n"), "aliases": {"o": "n"}, "jwt": table})
+
+
+@dataclass
+class People:
+    """Clients, each with a session of its own, which sends what it shows with every request."""
+
+    served: Served
+    sessions: list[aiohttp.ClientSession] = field(default_factory=list)
+
+    def session(self, credential: str | None) -> aiohttp.ClientSession:
+        headers = {} if credential is None else {"Authorization": f"Bearer {credential}"}
+        self.sessions.append(aiohttp.ClientSession(self.served.url, headers=headers))
+        return self.sessions[-1]
+
+    def named(self, name: str) -> aiohttp.ClientSession:
+        return self.session(KEYS[name].text())
+
+    def viewer(self, kind: str, name: str) -> Viewer:
+        return VIEWERS[kind](self.named(name))

@@ -1,0 +1,85 @@
+"""How a WebSocket begins: the subprotocol, and by what its client is known before its first command."""
+
+from typing import Final
+
+from starlette.websockets import WebSocket
+
+from gateway.commands import HelloCommand
+from gateway.errors import MEANING, Code, Refused
+from gateway.security.gate import Gate
+from gateway.security.principals import Principal
+from transports.base import Services
+from transports.guard import admit
+
+SUBPROTOCOL: Final = "dualstream.v1"
+
+TICKET_SUBPROTOCOL: Final = "dualstream.ticket."
+"""Before a ticket, the one thing that a page can send with its handshake. It is never the one that is chosen."""
+
+HELLO_SECONDS: Final = 5.0
+"""How long a client that showed nothing may take to say who it is."""
+
+HELLO_BYTES: Final = 16 * 1024
+"""What a client that is not known may send at once."""
+
+
+class Known:
+    """Whose a socket is. `principal` is None until a hello says so; `origin` is that of its handshake."""
+
+    def __init__(self, gate: Gate, origin: str, principal: Principal | None) -> None:
+        self.principal = principal
+        self._gate = gate
+        self._origin = origin
+
+    def renew(self) -> Principal | None:
+        """Give whose it is now; None if it is not known yet.
+
+        Raises:
+            Refused: `auth_error`: what it was known by is not good any more.
+        """
+        if self.principal is not None:
+            self.principal = self._gate.renew(self.principal)
+        return self.principal
+
+    async def hello(self, command: HelloCommand) -> None:
+        """Learn whose the socket is, or that it is whose it was, by something newer.
+
+        Raises:
+            Refused: `auth_error`, or `forbidden`: it is another's.
+        """
+        if command.ticket is not None:
+            asking = self._gate.redeem(command.ticket.get_secret_value(), "socket", self._origin)
+        elif self._gate.is_open:
+            return
+        else:
+            asking = await self._gate.recognise(None if command.token is None else command.token.get_secret_value())
+        before = self.principal
+        # An address is what stood for it before the gateway got keys.
+        if before is not None and before.source != "address" and before.id != asking.id:
+            message = "This socket is another principal's: open one of your own."
+            raise Refused(Code.FORBIDDEN, message, param="token")
+        self.principal = asking
+
+
+async def shake_hands(services: Services, websocket: WebSocket) -> Known | None:
+    """Accept a socket and tell what is known of its client; None if it was refused, and closed."""
+    offered: list[str] = websocket.scope.get("subprotocols", [])
+    await websocket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
+    try:
+        origin = services.origins.check(websocket.headers)
+        return Known(services.gate, origin, await _principal(services.gate, websocket, offered, origin))
+    except Refused as refused:
+        # Only after accepting: a browser can read a close code, but not the status of a failed handshake.
+        await websocket.close(MEANING[refused.code].close, refused.message[:120])
+        return None
+
+
+async def _principal(gate: Gate, websocket: WebSocket, offered: list[str], origin: str) -> Principal | None:
+    """Give whose it is by what came with the handshake; None if that was nothing, and something is needed."""
+    ticket = next((one for one in offered if one.startswith(TICKET_SUBPROTOCOL)), None)
+    if "authorization" not in websocket.headers:
+        if ticket is not None:
+            return gate.redeem(ticket.removeprefix(TICKET_SUBPROTOCOL), "socket", origin)
+        if not gate.is_open:
+            return None
+    return await admit(gate, websocket)
