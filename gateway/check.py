@@ -13,9 +13,11 @@ from gateway.config import Settings
 from gateway.config.providers import Provider
 from gateway.errors import Code, Failed
 from gateway.events import Chunk, Reasoning, Run, ToolCall
+from gateway.prices import PRICED_ON
 from gateway.routing.model import Model
 from gateway.routing.target import Target
 from gateway.upstreams.base import Call, Part
+from transports.origins import is_loopback
 
 LIVE_SECONDS: Final = 30.0
 """How long an upstream may take for one token."""
@@ -75,12 +77,40 @@ def warnings(settings: Settings, catalogue: Catalogue) -> list[str]:
             found.append(f"{described.name}: plain http to {url.hostname}: keys and texts can be read on the way")
         if described.quirks.continuation == "prefix" and url.path.rstrip("/").endswith("/v1"):
             found.append(f"{described.name}: an answer is gone on with below /beta: base_url should end before /v1")
+    if not (settings.guarded or settings.insecure or is_loopback(settings.host)):
+        found.append(f"others may reach {settings.host}, and nobody is asked for a key: serve does not start like this")
     found += [f"{name}: no model uses this provider" for name in settings.providers if name not in catalogue.providers]
     for name, model in catalogue.models.by_name.items():
+        found += _unused(name, model)
+        found += [
+            f"{name}: the price at {target.name} is not written: one known on {PRICED_ON} is taken"
+            for target in model.targets
+            if target.price is None and target.price_of(name) is not None and target.preset != "simulator"
+        ]
         found += [
             f"{name}: the price at {target.name} is not known: its answers tell no cost"
             for target in model.targets
             if target.price_of(name) is None
+        ]
+    return found
+
+
+def _unused(name: str, model: Model) -> list[str]:
+    """Say what is set for nothing."""
+    policy = model.policy
+    found = []
+    if len(model.targets) < 2:
+        if policy.failover:
+            found.append(f"{name}: failover has no second upstream to go on with")
+        if policy.routing != "ordered":
+            found.append(f"{name}: routing has no second upstream to choose from")
+    if policy.routing != "weighted" and len({target.weight for target in model.targets}) > 1:
+        found.append(f'{name}: weight has no effect: it needs routing = "weighted"')
+    if isinstance(policy.hedge, int | float):
+        found += [
+            f"{name}: hedge has no effect on {target.name}, whose first_token_timeout is over before"
+            for target in model.targets
+            if 0 < target.limits.first_token <= policy.hedge
         ]
     return found
 

@@ -162,7 +162,10 @@ def _keys(options: argparse.Namespace) -> int:
 
 
 def _add_chat(parser: argparse.ArgumentParser) -> None:
-    parser.description = "Talk to a running gateway. Ctrl-C interrupts; a line typed while it streams is feedback."
+    parser.description = (
+        "Talk to a running gateway. Ctrl-C interrupts; a line typed while it streams is feedback. "
+        f"A key or token is taken from {TOKEN_VARIABLE}."
+    )
     parser.add_argument("prompt", nargs="?", help="one question; without it, a conversation")
     parser.add_argument("--url", default="http://127.0.0.1:8080", help="the gateway (default %(default)s)")
     parser.add_argument("--transport", choices=["sse", "ws"], default="sse", help="default %(default)s")

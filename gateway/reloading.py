@@ -24,7 +24,7 @@ class Reloading:
         self.catalogue = catalogue
         self._gate = gate
         self._hub = hub
-        self._settings = settings
+        self._settings = self._started = settings
         self._lock = asyncio.Lock()
         self._loading: set[asyncio.Task[None]] = set()
         self._retiring: set[asyncio.Task[None]] = set()
@@ -64,7 +64,7 @@ class Reloading:
             running = self._hub.reload(catalogue.models)
             self.catalogue = catalogue
             self._gate.change(made)
-            logger.warning("the configuration was loaded again: %s", _difference(self._settings, settings, catalogue))
+            logger.warning("the configuration was loaded again: %s", self._difference(settings, catalogue))
             self._settings = settings
         task = asyncio.get_running_loop().create_task(_retire(former, catalogue, running), name="retire")
         self._retiring.add(task)
@@ -87,6 +87,13 @@ class Reloading:
         except OSError as error:
             logger.error("the configuration stays as it was: the simulator can't listen: %s", error.strerror)
 
+    def _difference(self, settings: Settings, catalogue: Catalogue) -> str:
+        """Say what changes, since the last time; and what a restart would change, since the start."""
+        changed = ", ".join(sorted(_differing(self._settings, settings) & CHANGES)) or "nothing"
+        told = f"models: {', '.join(catalogue.models.names) or 'any'}; changed: {changed}"
+        fixed = ", ".join(sorted(_differing(self._started, settings) - CHANGES))
+        return f"{told}; only a restart changes {fixed}" if fixed else told
+
 
 async def _retire(former: Catalogue, successor: Catalogue, running: Sequence[asyncio.Task[None]]) -> None:
     """Close what a catalogue held alone, when what runs on it is over."""
@@ -95,9 +102,5 @@ async def _retire(former: Catalogue, successor: Catalogue, running: Sequence[asy
     await former.close(successor)
 
 
-def _difference(former: Settings, settings: Settings, catalogue: Catalogue) -> str:
-    changed = {name for name in Settings.model_fields if getattr(former, name) != getattr(settings, name)}
-    names = ", ".join(catalogue.models.names) or "any"
-    told = f"models: {names}; changed: {', '.join(sorted(changed & CHANGES)) or 'nothing'}"
-    fixed = ", ".join(sorted(changed - CHANGES))
-    return f"{told}; only a restart changes {fixed}" if fixed else told
+def _differing(one: Settings, other: Settings) -> set[str]:
+    return {name for name in Settings.model_fields if getattr(one, name) != getattr(other, name)}

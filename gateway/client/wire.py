@@ -166,6 +166,8 @@ def refusal(error: JsonMap, *, status: int | None = None, retry_after_ms: int | 
 def ending_of_close(code: int | None, reason: str) -> CutError | Refused:
     """Say what a closed WebSocket means: a refusal for the gateway's own reasons, a cut for all others."""
     said = reason or f"the WebSocket was closed ({code})"
+    if code == 4401:
+        return Refused(Code.AUTH_ERROR, "The key or token is not valid here.")
     if code in _CODE_OF_CLOSE:
         return Refused(_CODE_OF_CLOSE[code], said)
     return CutError(said)

@@ -68,6 +68,8 @@ def _not_toml(file: Path, text: str, said: str) -> str:
     if place is None:
         return f"{file}: is not TOML: {said}"
     said = said[: place.start()]
+    if said.startswith(("Cannot overwrite", "Cannot declare")):
+        said += ": is it there twice? Each table of a list begins with [[…]], as in [[models.NAME.upstreams]]"
     if place[1] is None:
         return f"{file}:{len(text.rstrip().splitlines()) or 1}: is not TOML: {said} at the end of the file"
     return f"{file}:{place[1]}: is not TOML: {said} ({place[2]})"

@@ -30,8 +30,27 @@ _SECRETS: Final = frozenset({"key", "api_key", "apikey", "api-key", "secret", "t
 
 _TABLES: Final[Mapping[str, type[BaseModel]]] = {"providers": ProviderTable, "models": ModelTable, "jwt": JwtTable}
 
-_WORDS: Final = {"missing": "is missing", "model_type": "must be a table", "dict_type": "must be a table"}
+_WORDS: Final = {
+    "missing": "is missing",
+    "model_type": "must be a table",
+    "dict_type": "must be a table",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "tuple_type": "must be a list",
+    "string_type": "must be text in quotes",
+}
 """What pydantic says of the makings of a file in words that are not a file's."""
+
+
+_MEANT: Final[Mapping[problems.Path, str]] = {
+    ("model",): "must be a list of names; a model with an upstream is a table [models.NAME]",
+    ("provider",): "must be text in quotes; a provider is a table [providers.NAME]",
+}
+"""Settings that are one letter from a table."""
 
 
 def load(options: Mapping[str, object], environment: Mapping[str, str], file: Path | None = None) -> Settings:
@@ -107,6 +126,12 @@ def _path(location: tuple[str | int, ...]) -> problems.Path:
 def _said(kind: str, message: str, location: tuple[str | int, ...]) -> str:
     if kind == "extra_forbidden":
         return problems.unknown(str(location[-1]), list(_known(location)))
+    if location[2:] == ("upstreams",) and kind == "tuple_type":
+        return "must be a list: each of them begins with [[models.NAME.upstreams]]"
+    if location in _MEANT and kind in {"string_type", "tuple_type"}:
+        return _MEANT[location]
+    if location[:1] == ("aliases",) and kind == "string_type":
+        return "must be the name of a model; a name with a dot is written in quotes, settings above the first table"
     if location[-1:] == ("[key]",):
         message = f"its name {_alike(message)}"
     return _WORDS.get(kind, message.removeprefix("Value error, "))

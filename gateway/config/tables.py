@@ -207,11 +207,16 @@ def as_base(url: HttpUrl | None) -> HttpUrl | None:
     """Check that paths can be added to a URL.
 
     Raises:
-        ValueError: it has a query or a fragment.
+        ValueError: it has a query or a fragment, or the path that calls go to.
     """
     if url is not None and (url.query or url.fragment):
         message = "must be a base URL, without a query or fragment: paths are added to it"
         raise ValueError(message)
+    path = ((url and url.path) or "").rstrip("/")
+    for added in ("/chat/completions", "/responses", "/messages"):
+        if path.endswith(added):
+            message = f"must be a base URL, that ends before {added}: it is added to it"
+            raise ValueError(message)
     return url
 
 

@@ -48,6 +48,31 @@ async def test_what_may_not_be_meant_is_a_warning() -> None:
     ]
 
 
+async def test_what_is_set_for_nothing_is_a_warning() -> None:
+    price = {"input": 0, "output": 0}
+    two = [{"provider": "vllm", "price": price, "weight": 3}, {"provider": "ollama", "price": price}]
+    doubtful = Settings.model_validate(
+        {
+            "host": "0.0.0.0",
+            "models": {
+                "a": {"upstreams": two, "hedge": 300, "first_token_timeout": 5},
+                "b": {"provider": "vllm", "price": price, "failover": True, "routing": "fastest"},
+                "c": {"upstreams": two, "routing": "weighted", "hedge": 2, "failover": True},
+                "gpt-4.1": {"provider": "openai"},
+            },
+        }
+    )
+    assert warnings(doubtful, build(doubtful)) == [
+        "others may reach 0.0.0.0, and nobody is asked for a key: serve does not start like this",
+        'a: weight has no effect: it needs routing = "weighted"',
+        "a: hedge has no effect on vllm, whose first_token_timeout is over before",
+        "a: hedge has no effect on ollama, whose first_token_timeout is over before",
+        "b: failover has no second upstream to go on with",
+        "b: routing has no second upstream to choose from",
+        "gpt-4.1: the price at openai is not written: one known on 2026-11-22 is taken",
+    ]
+
+
 async def test_each_upstream_is_asked_for_one_token() -> None:
     simulator = Simulator()
     await simulator.start()

@@ -93,6 +93,18 @@ async def test_what_changed_is_logged(caplog: pytest.LogCaptureFixture) -> None:
         ]
 
 
+async def test_what_needs_a_restart_is_told_until_it_is_as_at_the_start(caplog: pytest.LogCaptureFixture) -> None:
+    async with gateway() as (reloading, _, _, _):
+        for _ in range(2):
+            await reloading.change(AFTER.model_copy(update={"port": 1}))
+        await reloading.change(AFTER)
+        assert [message.partition("; ")[2] for message in caplog.messages] == [
+            "changed: models; only a restart changes port",
+            "changed: nothing; only a restart changes port",
+            "changed: nothing",
+        ]
+
+
 async def test_a_configuration_that_is_wrong_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
     def load() -> Settings:
         message = "a.toml:1: port: no"

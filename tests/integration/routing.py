@@ -249,7 +249,9 @@ async def page() -> str:
         "What clients see, on either transport the same, of models that are configured as shown; what it means stands\n"
         "in [routing.md](routing.md). Real processes, the simulator as the upstreams; adjacent pieces of text are\n"
         "joined, ids and times left out. Made by `python -m tests.integration.routing`; a test runs it all again and\n"
-        "compares.\n"
+        "compares. To see it yourself, put these providers before the models, and a `dualstream simulate` behind the\n"
+        'third; a second provider at a simulator of its own goes on with a text by `preset = "ollama"`.\n'
+        f"\n```toml\n{PROVIDERS.replace('{google}', 'http://127.0.0.1:9090/v1beta').strip()}\n```\n"
     ]
     with google_api() as google:
         for case in CASES:

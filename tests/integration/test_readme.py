@@ -78,8 +78,7 @@ def _interrupted(gateway: Server) -> bool:
 
 def test_the_python_client(plain_gateway: Server) -> None:
     (example,) = blocks("python")
-    lines = "\n".join(f"    {line}" for line in example.replace(HERE, plain_gateway.url).splitlines())
-    script = f"import asyncio\n\n\nasync def main():\n{lines}\n\n\nasyncio.run(main())\n"
+    script = example.replace(HERE, plain_gateway.url)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
     assert "Accepted(" in done.stdout
     assert "Complete(" in done.stdout

@@ -42,7 +42,7 @@ def test_every_setting_has_a_variable() -> None:
     ("options", "environment", "said"),
     [
         ({"port": 70_000}, {}, "--port: Input should be less than or equal to 65535"),
-        ({}, {"DUALSTREAM_PORT": "tcp://10.0.0.1:80"}, "DUALSTREAM_PORT: Input should be a valid integer"),
+        ({}, {"DUALSTREAM_PORT": "tcp://10.0.0.1:80"}, "DUALSTREAM_PORT: must be a whole number"),
         ({"upstream": "localhost:9"}, {}, "--upstream: "),
         ({"upstream": "ftp://host/"}, {}, "--upstream: URL scheme should be 'http' or 'https'"),
         ({"upstream": "http://host/v1?key=1"}, {}, "without a query"),
