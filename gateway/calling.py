@@ -113,6 +113,7 @@ class Calling:
         self._settle(self.failure)
         self.target.release()
         failure, attempt = self.failure, self.attempt
+        self.target.failed += failure is not None
         if failure is not None and failure.code not in OF_THE_REQUEST and not attempt.text_bytes:
             self.target.failing = True
         # One that we gave up waiting for may have been taken.

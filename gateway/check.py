@@ -56,8 +56,9 @@ def _policy(model: Model) -> list[str]:
 
 def _target(model: Model, target: Target, described: Provider) -> str:
     price = target.price_of(model.name)
-    cost = f"{price.input:g}/{price.cached:g}/{price.output:g}" if price else "unknown"
-    return f"{target.name}: {target.upstream_model(model.name)}; {_place(described)}; price {cost}"
+    cost = f"{price.input:g} in, {price.cached:g} cached, {price.output:g} out" if price else "unknown"
+    share = f"; weight {target.weight:g}" if model.policy.routing == "weighted" else ""
+    return f"{target.name}: {target.upstream_model(model.name)}; {_place(described)}{share}; price {cost}"
 
 
 def _place(described: Provider) -> str:

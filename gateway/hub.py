@@ -260,6 +260,11 @@ class Hub:
             "error": self.counters.error,
             "cost_usd": round(self.counters.cost_usd, 6),
             "saved_by_interrupts": self.savings.figures(),
+            "upstreams": [
+                {"model": model.name, **target.figures(model.name, self.clock.now())}
+                for model in self.models.by_name.values()
+                for target in model.targets
+            ],
             "refused": dict(self.counters.refused),
             "draining": self.draining,
         }

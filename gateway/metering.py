@@ -36,8 +36,11 @@ class Meter:
         if left <= 0:
             raise self._spending.exceeded(self._clock.unix())
         if price is not None and price.output:
-            affordable = left / price.output * MILLION * BYTES_PER_TOKEN
-            self.due = attempt.text_bytes + max(BYTES_PER_TOKEN, min(CHARGE_BYTES, affordable))
+            of_a_byte = price.output / MILLION / BYTES_PER_TOKEN
+            step = max(BYTES_PER_TOKEN, min(CHARGE_BYTES, left / of_a_byte))
+            self.due = attempt.text_bytes + step
+            # What it may have until then is taken already: other answers share the budget.
+            self._spending.settle(self._generation.charged() + step * of_a_byte, self._clock.unix())
 
     def left(self) -> float:
         """Charge, and give what is left of the budget."""

@@ -36,6 +36,9 @@ class Target:
     resting_until: float = field(init=False, default=0.0)
     """Until when its provider asked to be left alone."""
     running: int = field(init=False, default=0)
+    calls: int = field(init=False, default=0)
+    failed: int = field(init=False, default=0)
+    """Of its calls, those that did."""
     failing: bool = field(init=False, default=False)
     """Its last call failed without content, by its own fault."""
     _waiting: deque[Callable[[], None]] = field(init=False, default_factory=deque)
@@ -73,12 +76,26 @@ class Target:
             raise Failed(Code.RATE_LIMIT, message)
         probe = self.breaker.admit(now)
         self.running += 1
+        self.calls += 1
         return probe
 
     def release(self) -> None:
         """Count a call that was let through as over, and wake who waits longest for it."""
         self.running -= 1
         self._pass_on()
+
+    def figures(self, asked: str, now: float) -> dict[str, object]:
+        """Tell how it does, as `GET /api/stats` shows it; `ttft_ms` is the moving mean, None before any content."""
+        mean = self.pace.mean
+        return {
+            "provider": self.name,
+            "upstream_model": self.upstream_model(asked),
+            "running": self.running,
+            "calls": self.calls,
+            "failed": self.failed,
+            "circuit": self.breaker.circuit(now).value,
+            "ttft_ms": None if mean is None else round(mean * 1000, 1),
+        }
 
     def wait(self, wake: Callable[[], None]) -> int:
         """Have `wake` called when there may be room, until it leaves; give its place in the queue, from 1 on."""

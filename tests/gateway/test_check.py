@@ -13,8 +13,8 @@ APIS = ["chat", "responses", "claude", "gemini"]
 async def test_each_model_is_shown_with_its_upstreams() -> None:
     assert report(build(settings())) == [
         "chat, default, also gpt-4, weighted, hedged after 2 s, with failover",
-        "  eu: gpt-4.1; eu.example; key OPENAI_API_KEY set; price 15/15/15",
-        "  vllm: chat; 127.0.0.1:8000; no key; price 1/1/2",
+        "  eu: gpt-4.1; eu.example; key OPENAI_API_KEY set; weight 3; price 15 in, 15 cached, 15 out",
+        "  vllm: chat; 127.0.0.1:8000; no key; weight 1; price 1 in, 1 cached, 2 out",
         "fast",
         "  eu: small; eu.example; key OPENAI_API_KEY set; price unknown",
     ]
