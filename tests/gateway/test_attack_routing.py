@@ -179,12 +179,6 @@ def test_a_time_that_was_cut_off_counts_if_it_is_longer_than_expected() -> None:
 # Failover.
 
 
-async def test_what_is_begun_anew_has_all_that_the_client_allowed() -> None:
-    async with stage(FAILOVER) as it:
-        await dying(it, native=False, words="x" * 396, request=ask(max_tokens=100))
-        assert it.b.last.call.options["max_tokens"] == 100
-
-
 async def test_a_text_is_not_thrown_away_before_there_is_another() -> None:
     async with stage(FAILOVER) as it:
         generation = await dying(it, native=False)
