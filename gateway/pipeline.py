@@ -40,7 +40,7 @@ class Pipeline:
     """
 
     __slots__ = (
-        *("_clock", "_cut", "_failures", "_fault", "_first_call", "_meter", "_model", "_moved", "_round", "_route"),
+        *("_clock", "_cut", "_failures", "_fault", "_first_call", "_meter", "_model", "_moved", "_route"),
         *("_slots", "_target", "_ticket", "_timer", "_turn", "generation"),
     )
 
@@ -65,7 +65,6 @@ class Pipeline:
         self._route: Route | None = None
         self._turn = 0
         self._target = model.targets[0]
-        self._round: Round | None = None
         self._failures: list[Failure] = []
         """Of the last round."""
         self._fault: Failed | None = None
@@ -101,8 +100,6 @@ class Pipeline:
         Only a task that was cancelled, or not even begun, and a fault of ours come here with the generation running.
         """
         self._disarm()
-        if self._round is not None:
-            self._round.release()
         self._cut = self._moved = None
         self._slots.release(self._ticket, self._clock.now())
         generation, now = self.generation, self._clock.now()
@@ -170,7 +167,7 @@ class Pipeline:
             return
         if self._first_call is None:
             self._first_call = self._clock.now()
-        self._round = one = Round(self.generation, route, self._clock, self._meter, self._first_call)
+        one = Round(self.generation, route, self._clock, self._meter, self._first_call)
         self._cut = one.cut
         try:
             await one.run(self._target)
@@ -178,7 +175,6 @@ class Pipeline:
             self._failures, one.failures = one.failures, []
         finally:
             one.release()
-            self._round = None
 
     async def _wait_for_room(self, route: Route) -> None:
         """Wait while all calls are taken that the targets may have at once: of all of them, or of the one chosen."""
@@ -213,7 +209,7 @@ class Pipeline:
         target, failure, attempt = failures[-1]
         if failure.code is Code.INVALID_REQUEST and attempt is not None and attempt.continues and route.more:
             # Whatever its preset says, this model does not go on from a text that others began.
-            route.answering += (target,)
+            route.asked_anew += (target,)
             generation.retrying(failure, 0, target.name, attempt)
             return
         for target, failure, _ in failures:

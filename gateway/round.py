@@ -170,7 +170,7 @@ class Round:
 
     def _joint(self, target: Target, name: str) -> Joint | None:
         """Go on with the text of an attempt that died; None if the target can't: then it is begun anew."""
-        if target in self._route.answering:
+        if target in self._route.asked_anew:
             return None
         joint = Joint(self._generation.log.text())
         call = Call(name, (), self._generation.options, continues=True)

@@ -26,8 +26,8 @@ class Route:
     began: float
     calls: int = field(init=False, default=0)
     """Those that a breaker refused included."""
-    answering: tuple[Target, ...] = field(init=False, default=())
-    """Targets that refused to go on from a text, and answer it instead: they are asked anew."""
+    asked_anew: tuple[Target, ...] = field(init=False, default=())
+    """Targets that refused to go on from a text, and answer it instead."""
     _order: Sequence[Target] = field(init=False)
     _asked: tuple[Target, ...] = field(init=False, default=())
     _failed: dict[Target, _Failures] = field(init=False, default_factory=dict)
