@@ -1,19 +1,21 @@
 """Who comes in: people with keys, and a gateway that asks for them."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import aiohttp
+import pytest
 from pydantic import SecretStr
 
 from gateway.admission.own import OwnLimits
 from gateway.config import Settings
 from gateway.config.tables import JwtTable
+from gateway.security.keyfile import write_keys
 from gateway.security.keys import StoredKey, hashed, make
 from gateway.security.principals import Role
 from tests.gateway.security.test_tokens import SECRET
-from tests.transports.conftest import Served
+from tests.transports.conftest import Protocols, Served
 from tests.transports.viewers import VIEWERS, Shown, Viewer
 
 BODY: Shown = {"messages": [{"role": "user", "content": "Hello"}]}
@@ -53,3 +55,24 @@ class People:
 
     def viewer(self, kind: str, name: str) -> Viewer:
         return VIEWERS[kind](self.named(name))
+
+
+@pytest.fixture(params=["our server", "another server"])
+def protocols(request: pytest.FixtureRequest) -> Protocols:
+    """Straight to the socket, and over ASGI's `send`: the slow way is the fast one's oracle."""
+    return Protocols() if request.param == "our server" else Protocols("httptools", "websockets-sansio")
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    file = tmp_path / "keys.toml"
+    write_keys(file, map(stored, KEYS))
+    return file
+
+
+@pytest.fixture
+async def people(served: Served) -> AsyncIterator[People]:
+    it = People(served)
+    yield it
+    for session in it.sessions:
+        await session.close()

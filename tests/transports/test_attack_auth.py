@@ -13,8 +13,8 @@ from gateway.security.key_sets import FetchedKeys
 from gateway.security.keyfile import write_keys
 from gateway.upstreams.eventstream import EventStreamDecoder
 from tests.transports.conftest import Served
-from tests.transports.people import BODY, KEYS, People, stored
-from tests.transports.test_auth import file, people, settings, socket
+from tests.transports.people import BODY, KEYS, People, file, people, stored
+from tests.transports.test_auth import settings, socket
 from transports.http import REFUSED_POSITION, refusal
 
 __all__ = ["file", "people", "settings"]

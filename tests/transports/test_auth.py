@@ -15,34 +15,16 @@ from gateway.security.keys import KeyText, hashed, make
 from gateway.security.principals import Principal, anybody
 from gateway.upstreams.eventstream import EventStreamDecoder
 from tests.gateway.security.test_tokens import token
-from tests.transports.conftest import Protocols, Served
-from tests.transports.people import BODY, KEYS, People, asking_for_keys, stored
+from tests.transports.conftest import Served
+from tests.transports.people import BODY, KEYS, People, asking_for_keys, file, people, protocols, stored
 from tests.transports.viewers import VIEWERS, Shown, Viewer, WebSocketViewer
 
-
-@pytest.fixture(params=["our server", "another server"])
-def protocols(request: pytest.FixtureRequest) -> Protocols:
-    return Protocols() if request.param == "our server" else Protocols("httptools", "websockets-sansio")
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    file = tmp_path / "keys.toml"
-    write_keys(file, map(stored, KEYS))
-    return file
+__all__ = ["file", "people", "protocols"]
 
 
 @pytest.fixture
 def settings(settings: Settings, file: Path) -> Settings:
     return asking_for_keys(settings, file)
-
-
-@pytest.fixture
-async def people(served: Served) -> AsyncIterator[People]:
-    it = People(served)
-    yield it
-    for session in it.sessions:
-        await session.close()
 
 
 ROUTES = [

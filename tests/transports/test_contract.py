@@ -4,16 +4,11 @@ import pytest
 
 from gateway.app import load_transports
 from gateway.events import Usage
-from tests.transports.conftest import Protocols, Served
-from tests.transports.viewers import VIEWERS, NdjsonViewer, Shown, SseViewer, Viewer, until
+from tests.transports.conftest import Served
+from tests.transports.people import BODY, protocols
+from tests.transports.viewers import VIEWERS, NdjsonViewer, SseViewer, Viewer, until
 
-BODY: Shown = {"messages": [{"role": "user", "content": "Hello"}]}
-
-
-@pytest.fixture(params=["our server", "another server"])
-def protocols(request: pytest.FixtureRequest) -> Protocols:
-    """Straight to the socket, and over ASGI's `send`: the slow way is the fast one's oracle."""
-    return Protocols() if request.param == "our server" else Protocols("httptools", "websockets-sansio")
+__all__ = ["protocols"]
 
 
 @pytest.fixture(params=list(VIEWERS))

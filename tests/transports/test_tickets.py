@@ -14,9 +14,11 @@ from gateway.security.keyfile import write_keys
 from gateway.security.keys import hashed
 from gateway.security.tickets import bad_ticket
 from gateway.upstreams.eventstream import EventStreamDecoder
-from tests.transports.conftest import Protocols, Served
-from tests.transports.people import BODY, KEYS, People, asking_for_keys, stored
+from tests.transports.conftest import Served
+from tests.transports.people import BODY, People, asking_for_keys, file, people, protocols, stored
 from tests.transports.viewers import Shown, until
+
+__all__ = ["file", "people", "protocols"]
 
 PAGE = "https://app.example"
 OTHER = "https://other.example"
@@ -24,29 +26,9 @@ ACCEPT = {"Accept": "text/event-stream"}
 START = "/api/chat/stream?prompt=Hello&ticket="
 
 
-@pytest.fixture(params=["our server", "another server"])
-def protocols(request: pytest.FixtureRequest) -> Protocols:
-    return Protocols() if request.param == "our server" else Protocols("httptools", "websockets-sansio")
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> Path:
-    file = tmp_path / "keys.toml"
-    write_keys(file, map(stored, KEYS))
-    return file
-
-
 @pytest.fixture
 def settings(settings: Settings, file: Path) -> Settings:
     return asking_for_keys(settings, file).model_copy(update={"allowed_origins": (PAGE, OTHER)})
-
-
-@pytest.fixture
-async def people(served: Served) -> AsyncIterator[People]:
-    it = People(served)
-    yield it
-    for session in it.sessions:
-        await session.close()
 
 
 async def ticket(people: People, name: str = "alice", origin: str | None = None, **wanted: object) -> str:
