@@ -40,6 +40,7 @@ from transports.guard import Guard
 from transports.http import PRINCIPAL, json_response, principal, refusal
 from transports.origins import Origins, is_loopback
 from transports.resource import GenerationResource
+from transports.session import SessionRoute
 from transports.tickets import TicketRoute
 from transports.writer import lent
 
@@ -96,6 +97,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, upstream: Upst
         settings.max_generations_per_socket,
         Origins(frozenset(settings.allowed_origins), any_host=_takes_any_host(settings)),
         gate,
+        settings.cookie,
     )
 
     @asynccontextmanager
@@ -121,11 +123,12 @@ def create_app(settings: Settings, *, clock: Clock | None = None, upstream: Upst
             *transports,
             *GenerationResource(services).routes(),
             *TicketRoute(services).routes(),
+            *SessionRoute(services).routes(),
             *model_routes(hub),
             *_own_routes(hub),
         ],
         # The guard stands within: a preflight carries no key, and a refusal is for the page to read.
-        middleware=[*_cors(settings.allowed_origins), Middleware(Guard, gate=gate, origins=services.origins)],
+        middleware=[*_cors(settings.allowed_origins), Middleware(Guard, services=services)],
         exception_handlers={Refused: refused, HTTPException: _no_route, Exception: _failed},
         lifespan=lifespan,
     )
@@ -228,8 +231,10 @@ def _cors(origins: Sequence[str]) -> list[Middleware]:
             CORSMiddleware,
             allow_origins=list(origins),
             allow_credentials=True,
-            allow_methods=["GET", "POST", "OPTIONS"],
-            allow_headers=["Authorization", "Content-Type", "Idempotency-Key", "Last-Event-ID", "X-Request-ID"],
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=[
+                *["Authorization", "Cache-Control", "Content-Type", "Idempotency-Key", "Last-Event-ID", "X-Request-ID"],
+            ],
             expose_headers=[
                 *["X-Request-ID", "X-Generation-ID", "Location", "Retry-After", "RateLimit", "RateLimit-Policy"],
                 *["X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"],

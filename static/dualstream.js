@@ -33,6 +33,8 @@ export { EventStreamDecoder } from "./dualstream/eventstream.js";
  * @property {Transport} [transport] `sse` (default): start by POST, read with EventSource, or with fetch where there is no
  *   EventSource or where `headers` or `token` are to be sent; `fetch`: start and read in one POST; `websocket`
  * @property {Record<string, string>} [headers] sent with every HTTP request; a browser's WebSocket can't send any
+ * @property {"same-origin"|"include"} [credentials] whether cookies go to a gateway of another origin, too; `same-origin`
+ *   (default): to the page's own alone
  * @property {string|null} [token] sent as `Authorization: Bearer …`, and nowhere else: for a WebSocket it is changed into a
  *   ticket by `POST /api/tickets`, each time one is opened
  * @property {string|(() => string|Promise<string>)|null} [ticket] a ticket (base64url) for a WebSocket, where something else
@@ -63,7 +65,8 @@ export class Dualstream {
 
   /** @param {ClientOptions} [options] */
   constructor(options = {}) {
-    const given = { baseURL: "", transport: "sse", headers: {}, token: null, ticket: null, timeout: 0, idleTimeout: 45_000, keepOpen: false };
+    const known = { headers: {}, credentials: "same-origin", token: null, ticket: null };
+    const given = { baseURL: "", transport: "sse", ...known, timeout: 0, idleTimeout: 45_000, keepOpen: false };
     this.#options = { ...given, ...options, retry: { ...RETRY, ...options.retry } };
     this.#env = { ...surroundings(), ...options.environment };
     checkTransport(this.#options.transport);
@@ -159,14 +162,15 @@ export class Dualstream {
   #openEvents(transport, id, position, sink, ticket = null) {
     const url = new URL(this.#url(`api/generations/${encodeURIComponent(id)}/events`));
     const { EventSource, fetch } = this.#env;
-    const { headers, token } = this.#options;
+    const { headers, token, credentials } = this.#options;
     if (transport === "fetch" || !EventSource || token !== null || Object.keys(headers).length > 0) {
       return openFetch({ url: url.href, init: this.#init({ accept: "text/event-stream", position }), fetch, sink });
     }
     // A used ticket reads on from a position alone, and the browser has none of its own if the connection breaks at once.
     if (position || ticket) url.searchParams.set("last_event_id", position || `${id}:0`);
     if (ticket) url.searchParams.set("ticket", ticket);
-    return openEventSource({ url: url.href, EventSource, explain: () => this.snapshot(id), sink });
+    const withCredentials = credentials === "include";
+    return openEventSource({ url: url.href, EventSource, withCredentials, explain: () => this.snapshot(id), sink });
   }
 
   /** A socket that does not bring this generation yet: on one socket a generation has one position. */
@@ -226,13 +230,13 @@ export class Dualstream {
   }
 
   #init({ body, key, position, accept = "application/json" }) {
-    const { headers, token } = this.#options;
+    const { headers, token, credentials } = this.#options;
     const all = { Accept: accept, ...headers };
     if (token !== null) all.Authorization = `Bearer ${token}`;
     if (key) all["Idempotency-Key"] = key;
     if (position) all["Last-Event-ID"] = position;
-    if (body === undefined) return { headers: all, cache: "no-store" };
-    return { method: "POST", headers: { ...all, "Content-Type": "application/json" }, body: JSON.stringify(body) };
+    if (body === undefined) return { headers: all, credentials, cache: "no-store" };
+    return { method: "POST", headers: { ...all, "Content-Type": "application/json" }, credentials, body: JSON.stringify(body) };
   }
 
   #url(path) {

@@ -67,6 +67,8 @@ class Services:
     max_generations_per_socket: int = 100
     origins: Origins = field(default_factory=Origins)
     gate: Gate = field(default_factory=Gate)
+    cookie: str | None = None
+    """The name of the cookie that may carry a key or token."""
 
 
 class Transport(Protocol):

@@ -1,31 +1,35 @@
-"""What asks the gate before a request reaches a route. A WebSocket asks later: its client may yet say who it is."""
+"""What stands before every route: which page asks, and whose it is. A WebSocket is asked later: it may say hello."""
+
+from typing import Final
 
 from starlette.requests import HTTPConnection, Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.errors import Refused
-from gateway.security.gate import Gate
+from gateway.security.gate import bearer
 from gateway.security.principals import Principal
-from transports import tickets
-from transports.http import PRINCIPAL, address, refusal
-from transports.origins import Origins
+from transports import session, tickets
+from transports.base import Services
+from transports.http import ORIGIN, PRINCIPAL, address, refusal
 
-PUBLIC = frozenset({"/", "/health", "/ready"})
+PUBLIC: Final = frozenset({"/", "/health", "/ready"})
 """What anybody may ask: the page, which shows nothing by itself, and whether the gateway is there."""
 
-PUBLIC_FOLDER = "/static/"
+PUBLIC_FOLDER: Final = "/static/"
 
 
 class Guard:
-    """ASGI middleware that lets no request to a route whose principal is not known, but for those that are public."""
+    """ASGI middleware that lets no request to a route from a foreign page, or of a principal that is not known.
 
-    def __init__(self, app: ASGIApp, gate: Gate, origins: Origins) -> None:
+    The routes that are public it leaves alone.
+    """
+
+    def __init__(self, app: ASGIApp, services: Services) -> None:
         self._app = app
-        self._gate = gate
-        self._origins = origins
+        self._services = services
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Ask the gate, and put whose request it is into the scope."""
+        """Ask both, and put what is known into the scope."""
         if scope["type"] == "http" and not _is_public(scope["path"]):
             try:
                 await self._admit(scope)
@@ -35,23 +39,37 @@ class Guard:
         await self._app(scope, receive, send)
 
     async def _admit(self, scope: Scope) -> None:
-        ticket = tickets.shown(scope)
-        if ticket is None:
-            await admit(self._gate, HTTPConnection(scope))
-            return
         request = Request(scope)
         # First: a foreign page is told that it is one, and can't use a ticket up.
-        origin = self._origins.check(request.headers)
-        scope[PRINCIPAL] = self._gate.redeem(ticket, tickets.asked(request), origin)
+        origin = check_origin(self._services, request)
+        ticket = tickets.shown(scope)
+        if ticket is not None:
+            scope[PRINCIPAL] = self._services.gate.redeem(ticket, tickets.asked(request), origin)
+        elif not session.is_left(scope):
+            await admit(self._services, request)
 
 
-async def admit(gate: Gate, connection: HTTPConnection) -> Principal:
-    """Let a connection in, and note whose it is.
+def check_origin(services: Services, connection: HTTPConnection) -> str:
+    """Let no foreign page through, and note where an allowed one is from; see `Origins.check`.
 
     Raises:
-        Refused: `auth_error`.
+        Refused: `forbidden`.
     """
-    principal = await gate.admit(connection.headers, address(connection))
+    origin = services.origins.check(connection.headers, connection.scope["scheme"])
+    connection.scope[ORIGIN] = origin
+    return origin
+
+
+async def admit(services: Services, connection: HTTPConnection) -> Principal:
+    """Let a connection in by its `Authorization` or its cookie, and note whose it is.
+
+    Raises:
+        Refused: `auth_error`, or `forbidden`: a cookie came, and nothing says from which page.
+    """
+    credential = None
+    if not services.gate.is_open:
+        credential = bearer(connection.headers) or session.shown(services.cookie, connection)
+    principal = await services.gate.admit(credential, address(connection))
     connection.scope[PRINCIPAL] = principal
     return principal
 

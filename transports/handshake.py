@@ -8,8 +8,9 @@ from gateway.commands import HelloCommand
 from gateway.errors import MEANING, Code, Refused
 from gateway.security.gate import Gate
 from gateway.security.principals import Principal
+from transports import session
 from transports.base import Services
-from transports.guard import admit
+from transports.guard import admit, check_origin
 
 SUBPROTOCOL: Final = "dualstream.v1"
 
@@ -66,20 +67,20 @@ async def shake_hands(services: Services, websocket: WebSocket) -> Known | None:
     offered: list[str] = websocket.scope.get("subprotocols", [])
     await websocket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
     try:
-        origin = services.origins.check(websocket.headers)
-        return Known(services.gate, origin, await _principal(services.gate, websocket, offered, origin))
+        origin = check_origin(services, websocket)
+        return Known(services.gate, origin, await _principal(services, websocket, offered, origin))
     except Refused as refused:
         # Only after accepting: a browser can read a close code, but not the status of a failed handshake.
         await websocket.close(MEANING[refused.code].close, refused.message[:120])
         return None
 
 
-async def _principal(gate: Gate, websocket: WebSocket, offered: list[str], origin: str) -> Principal | None:
+async def _principal(services: Services, websocket: WebSocket, offered: list[str], origin: str) -> Principal | None:
     """Give whose it is by what came with the handshake; None if that was nothing, and something is needed."""
     ticket = next((one for one in offered if one.startswith(TICKET_SUBPROTOCOL)), None)
     if "authorization" not in websocket.headers:
         if ticket is not None:
-            return gate.redeem(ticket.removeprefix(TICKET_SUBPROTOCOL), "socket", origin)
-        if not gate.is_open:
+            return services.gate.redeem(ticket.removeprefix(TICKET_SUBPROTOCOL), "socket", origin)
+        if not services.gate.is_open and session.shown(services.cookie, websocket) is None:
             return None
-    return await admit(gate, websocket)
+    return await admit(services, websocket)

@@ -32,6 +32,9 @@ STREAM_HEADERS: Mapping[str, str] = {
 PRINCIPAL = "dualstream.principal"
 """Where in the scope the principal is, once the gate has let it in."""
 
+ORIGIN = "dualstream.origin"
+"""Where in the scope the origin of an allowed page is; "" is our own, or no page."""
+
 _SAFE_ID = re.compile(r"[\x21-\x7e]{1,128}")
 LONGEST_KEY = 255
 _DEEPEST_JSON = 64

@@ -3,9 +3,12 @@
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 from urllib.parse import urlsplit
 
 from gateway.errors import Code, Refused
+
+SECURE_SCHEMES: Final = frozenset({"https", "wss"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,18 +24,18 @@ class Origins:
     allowed: frozenset[str] = frozenset()
     any_host: bool = True
 
-    def check(self, headers: Mapping[str, str]) -> str:
+    def check(self, headers: Mapping[str, str], scheme: str = "http") -> str:
         """Refuse a foreign page; give the origin of an allowed one, and "" for our own and for what is no page.
 
         The last two are not told apart: for a page's requests to where it came from, browsers send an `Origin` with
-        some and none with others, such as an EventSource's.
+        some and none with others, such as an EventSource's. `scheme` is that of the request.
 
         Raises:
             Refused: `forbidden`.
         """
         origin, host = headers.get("origin"), headers.get("host", "").lower()
         if origin is not None:
-            if _host_of(origin) == host and self._is_ours(host):
+            if _names(origin, host, scheme) and self._is_ours(host):
                 return ""
             if origin in self.allowed:
                 return origin
@@ -52,6 +55,19 @@ class Origins:
         return name == "localhost" or name.endswith(".localhost") or _is_address(name)
 
 
+def tells_the_page(headers: Mapping[str, str]) -> bool:
+    """Tell whether a request says which page it comes from; what it says is for `Origins.check` to judge.
+
+    A browser leaves both out only for a GET over plain HTTP from a machine that is not its own.
+    """
+    return "origin" in headers or "sec-fetch-site" in headers
+
+
+def is_browser(headers: Mapping[str, str]) -> bool:
+    """Tell a browser, by what all of them have begun their names with since 1994; a page can't make it another."""
+    return headers.get("user-agent", "").startswith("Mozilla/")
+
+
 def is_loopback(host: str) -> bool:
     """Tell whether a gateway that listens on this host is reached from this machine alone."""
     return host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
@@ -65,11 +81,17 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def _host_of(origin: str) -> str | None:
+def _names(origin: str, host: str, scheme: str) -> bool:
+    """Tell whether an origin is that of the host which is asked.
+
+    A page over plain HTTP is not ours where we are asked over HTTPS: anybody on the way may have written it. The other
+    way round a proxy has taken the TLS off.
+    """
     try:
-        return urlsplit(origin).netloc.lower() or None
+        parts = urlsplit(origin)
     except ValueError:
-        return None
+        return False
+    return bool(host) and parts.netloc.lower() == host and not (scheme in SECURE_SCHEMES and parts.scheme == "http")
 
 
 def _forbidden(origin: str) -> Refused:

@@ -14,7 +14,7 @@ from gateway.generation import COST_DIGITS, Generation
 from gateway.log import position
 from gateway.security.principals import Bounds, Principal
 from transports.base import Services
-from transports.http import idempotency_key, ids, json_response, principal, read_json, request_id, start_headers
+from transports.http import ORIGIN, idempotency_key, ids, json_response, principal, read_json, request_id, start_headers
 from transports.tickets import NOT_KEPT
 
 
@@ -35,7 +35,6 @@ class GenerationResource:
 
     async def start(self, request: Request) -> Response:
         """Start detached: the client views it, if at all, by the URLs of the answer."""
-        origin = self._services.origins.check(request.headers)
         body = parse(StartRequest, await read_json(request, self._services.max_body_bytes))
         hub, client = self._services.hub, principal(request)
         generation = hub.start(
@@ -53,7 +52,7 @@ class GenerationResource:
         }
         answer: dict[str, object] = {"id": generation.id, "state": generation.state, "urls": urls}
         headers = {"Location": address, **start_headers(request, generation, hub.allowance(client))}
-        if (ticket := self._ticket(generation, client, origin)) is not None:
+        if (ticket := self._ticket(generation, client, request.scope[ORIGIN])) is not None:
             answer["ticket"] = ticket
             headers |= NOT_KEPT
         return json_response(request, answer, 201, headers)
@@ -78,7 +77,6 @@ class GenerationResource:
     async def interrupt(self, request: Request) -> Response:
         """Stop it."""
         read_at = self._services.clock.now()
-        self._services.origins.check(request.headers)
         body = parse(InterruptRequest, await read_json(request, self._services.max_body_bytes, empty={}))
         generation_id, asking = request.path_params["generation_id"], principal(request)
         generation = self._services.hub.interrupt(generation_id, body, read_at, asking)
@@ -88,7 +86,6 @@ class GenerationResource:
     async def feedback(self, request: Request) -> Response:
         """Take feedback to it."""
         read_at = self._services.clock.now()
-        self._services.origins.check(request.headers)
         body = parse(FeedbackRequest, await read_json(request, self._services.max_body_bytes))
         hub, asking = self._services.hub, principal(request)
         generation = hub.find(request.path_params["generation_id"], asking)

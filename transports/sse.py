@@ -7,7 +7,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from gateway.commands import StartRequest, parse
-from gateway.errors import Refused, invalid
+from gateway.errors import Code, Refused, invalid
 from gateway.events import Accepted, Chunk
 from gateway.generation import Generation
 from gateway.log import Entry
@@ -25,6 +25,7 @@ from transports.http import (
     start_headers,
     wants_events,
 )
+from transports.origins import is_browser, tells_the_page
 from transports.stream import StreamedResponse
 from transports.tickets import shown
 
@@ -73,7 +74,6 @@ class _Endpoints:
         self._services = services
 
     async def start(self, request: Request) -> Response | StreamedResponse:
-        self._services.origins.check(request.headers)
         position = request.headers.get("last-event-id")
         if position:
             return self._resume(request, position)
@@ -85,7 +85,6 @@ class _Endpoints:
             message = "Accept: text/event-stream is missing: this is for an EventSource; to start otherwise, use POST."
             raise invalid(message, param="Accept", status=406)
         try:
-            self._services.origins.check(request.headers)
             position = request.headers.get("last-event-id")
             if position:
                 return self._resume(request, position)
@@ -93,6 +92,7 @@ class _Endpoints:
             if bounds is not None:
                 # Its ticket has started this, and the browser is back before it has heard so.
                 return self._stream(request, self._services.hub.find(bounds.generation_id, principal(request)), 0)
+            _refuse_untold_page(request)
             return self._start(request, parse(StartRequest, _body_of_query(request.query_params)))
         except Refused as refused:
             if (ticket := shown(request.scope)) is not None:
@@ -101,7 +101,6 @@ class _Endpoints:
 
     async def attach(self, request: Request) -> Response | StreamedResponse:
         try:
-            self._services.origins.check(request.headers)
             generation = self._services.hub.find(request.path_params["generation_id"], principal(request))
             if request.method == "HEAD":
                 return Response(headers=STREAM_HEADERS, media_type=EventStream.content_type)
@@ -141,6 +140,21 @@ class _Endpoints:
         if generation.log.ended and after == generation.log.last:
             return no_content(request)
         return StreamedResponse(self._services, EventStream(), generation, after, headers or ids(request, generation))
+
+
+def _refuse_untold_page(request: Request) -> None:
+    """Refuse what a foreign page could have sent: a GET, whose answer it can't read, but which would start one.
+
+    Raises:
+        Refused: `forbidden`.
+    """
+    known_by_more = principal(request).source != "address" or shown(request.scope) is not None
+    if not known_by_more and is_browser(request.headers) and not tells_the_page(request.headers):
+        message = (
+            "This browser does not tell which page asks, as it does over HTTPS and on this machine: use HTTPS, "
+            "start by POST, or show a ticket (POST /api/tickets)."
+        )
+        raise Refused(Code.FORBIDDEN, message, param="Origin")
 
 
 def _body_of_query(given: Mapping[str, str]) -> dict[str, object]:

@@ -14,7 +14,7 @@ from gateway.commands import TicketRequest, parse
 from gateway.security.principals import Bounds
 from gateway.security.tickets import Asked, Reading, TicketScope
 from transports.base import Services
-from transports.http import json_response, principal, read_json
+from transports.http import ORIGIN, json_response, principal, read_json
 
 NOT_KEPT: Final[Mapping[str, str]] = {"Cache-Control": "no-store"}
 """For an answer with a ticket in it."""
@@ -35,12 +35,11 @@ class TicketRoute:
 
     async def issue(self, request: Request) -> Response:
         """Make a ticket for the page that asks, or the program."""
-        origin = self._services.origins.check(request.headers)
         wanted = parse(TicketRequest, await read_json(request, self._services.max_body_bytes))
         asking = principal(request)
         if wanted.generation_id is not None:
             self._services.hub.find(wanted.generation_id, asking)
-        ticket, until = self._services.gate.issue(asking, _scope(wanted), origin)
+        ticket, until = self._services.gate.issue(asking, _scope(wanted), request.scope[ORIGIN])
         answer = {"ticket": ticket, "expires_at": datetime.fromtimestamp(until, UTC).isoformat(timespec="milliseconds")}
         return json_response(request, answer, 201, NOT_KEPT)
 

@@ -103,6 +103,9 @@ class Settings(BaseModel):
     allowed_origins: tuple[str, ...] = Field(
         (), description="Origins of foreign pages that may use the gateway, separated by commas."
     )
+    cookie: str | None = Field(
+        None, description="The name of a cookie in which browsers may show a key or token, such as `__Host-dualstream`."
+    )
     viewer_timeout: float = Field(30, gt=0, description="How long a client may leave what it was sent unread.")
     drain_timeout: float = Field(30, ge=0, description="How long running generations may go on after SIGTERM.")
 
@@ -146,6 +149,15 @@ class Settings(BaseModel):
                 message = f"{origin!r} is not an origin: write https://host or https://host:port, no path, no *"
                 raise ValueError(message)
         return origins
+
+    @field_validator("cookie")
+    @classmethod
+    def _is_a_name(cls, name: str | None) -> str | None:
+        # A token (RFC 6265, 4.1.1).
+        if name is not None and not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}", name):
+            message = f"{name!r} is not a cookie's name: write letters, digits, - and _, such as __Host-dualstream"
+            raise ValueError(message)
+        return name
 
     @field_validator("keys")
     @classmethod

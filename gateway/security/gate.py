@@ -73,15 +73,15 @@ class Gate:
         if doors:
             self._doors = tuple(doors)
 
-    async def admit(self, headers: Mapping[str, str], address: str) -> Principal:
-        """Give the principal of a request, or of a WebSocket's handshake.
+    async def admit(self, credential: str | None, address: str) -> Principal:
+        """Give the principal of a request, or of a WebSocket's handshake, by what it shows.
 
         Raises:
             Refused: `auth_error`: nothing is shown, or what is shown is not good.
         """
         if self.is_open:
             return anybody(address)
-        return await self.recognise(bearer(headers))
+        return await self.recognise(credential)
 
     async def recognise(self, credential: str | None) -> Principal:
         """Give whose a credential is.

@@ -32,12 +32,13 @@ const CLOSED = 2; // EventSource.CLOSED, which a stand-in need not have
  * @param {object} how
  * @param {string} how.url
  * @param {typeof EventSource} how.EventSource
+ * @param {boolean} how.withCredentials whether cookies go to another origin
  * @param {() => Promise<{state: string|null}>} how.explain rejects with a DualstreamError, or gives the generation's state
  * @param {Sink} how.sink
  * @returns {Link}
  */
-export function openEventSource({ url, EventSource, explain, sink }) {
-  const source = new EventSource(url);
+export function openEventSource({ url, EventSource, withCredentials, explain, sink }) {
+  const source = new EventSource(url, { withCredentials });
   let over = false;
   const heard = new Map([["open", () => sink.opened()], ["message", hear], ...NAMED.map((name) => [name, hear])]);
   for (const [name, listener] of heard) source.addEventListener(name, listener);

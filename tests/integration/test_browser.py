@@ -61,6 +61,22 @@ fetch("/api/tickets", { method: "POST", headers, body: JSON.stringify({ scope: "
   });
 """
 
+# A page of the same site whose key is in a cookie: nothing of it is in a URL, a header or a script's reach.
+COOKIED = """
+const [home, done] = arguments;
+const events = new EventSource(`${home}/api/chat/stream?prompt=Hello&model=sim-instant`, { withCredentials: true });
+const said = { sse: "", socket: "", cookie: document.cookie };
+const over = (name, what) => { said[name] = what; if (said.sse && said.socket) done(said); };
+events.addEventListener("complete", () => { events.close(); over("sse", "complete"); });
+events.onerror = () => { if (events.readyState === 2) over("sse", "refused"); };
+const socket = new WebSocket(`${home.replace("http", "ws")}/api/ws`, "dualstream.v1");
+socket.onopen = () => socket.send(JSON.stringify({
+  type: "start", model: "sim-instant", messages: [{ role: "user", content: "Hello" }],
+}));
+socket.onmessage = ({ data }) => { if (JSON.parse(data).type === "complete") over("socket", "complete"); };
+socket.onclose = ({ code }) => { if (!said.socket) over("socket", code); };
+"""
+
 # What nobody should have to read: codes, and values that are none.
 GIBBERISH = re.compile(r"undefined|null|NaN|\[object|[{}]|\b[a-z]+_[a-z_]+\b|Error:")
 
@@ -529,6 +545,31 @@ def test_a_gateway_with_keys_is_used_with_one_that_is_typed(driver: Chrome, tmp_
         driver.find_element("css selector", "#run-both").click()
         states = "return [...document.querySelectorAll('[data-role=state]')].map((one) => one.dataset.state)"
         until(lambda: driver.execute_script(states) == ["complete"] * 2, lambda: driver.execute_script(states))
+        driver.get("about:blank")
+        driver.get_log("browser")  # type: ignore[no-untyped-call]
+
+
+def test_a_cookie_opens_both_transports_to_our_page_and_neither_to_others(
+    driver: Chrome, simulator: Server, tmp_path: Path
+) -> None:
+    file = tmp_path / "keys.toml"
+    key = command("keys", "create", "alice", "--file", str(file)).stdout.strip()
+    with processes.gateway(keys_file=file, cookie="__Host-dualstream") as server:
+        driver.get(f"{server.url}/")
+        put = "const [key, done] = arguments; fetch('/api/session', { method: 'POST', headers: { Authorization: "
+        put += "`Bearer ${key}` } }).then(({ status }) => done(status))"
+        assert driver.execute_async_script(put, key) == 204
+        ours = driver.execute_async_script(COOKIED, server.url)
+        assert ours == {"sse": "complete", "socket": "complete", "cookie": ""}
+        # Another port of this machine is the same site, so that the browser sends the cookie along.
+        driver.get(f"{simulator.url}/")
+        assert driver.execute_async_script(COOKIED, server.url) == {"sse": "refused", "socket": 4403, "cookie": ""}
+        driver.get(f"{server.url}/")
+        assert (
+            driver.execute_async_script("fetch('/api/session', { method: 'DELETE' }).then(() => arguments[0]())")
+            is None
+        )
+        assert driver.execute_async_script(COOKIED, server.url)["sse"] == "refused"
         driver.get("about:blank")
         driver.get_log("browser")  # type: ignore[no-untyped-call]
 

@@ -330,6 +330,23 @@ test("a page that is no event stream is not taken for one", async () => {
   assert.equal((await result).error.code, "upstream_protocol");
 });
 
+test("cookies go to the page's own origin alone, unless it is said otherwise", async () => {
+  for (const credentials of [undefined, "include"]) {
+    const { client, net, sources } = among({ transport: "sse", ...(credentials && { credentials }) });
+    const answer = client.start({ prompt: "hi" });
+    await flush();
+    assert.equal(net.calls[0].credentials, credentials ?? "same-origin");
+    await net.answer(201, { id: "g_1" });
+    assert.equal(sources[0].withCredentials, credentials === "include");
+    answer.detach();
+    const snapshot = client.snapshot("g_1").catch(() => {});
+    await flush();
+    assert.equal(net.last.credentials, credentials ?? "same-origin");
+    await net.answer(200, {});
+    await snapshot;
+  }
+});
+
 test("the ticket of a detached start is in the EventSource's URL, with a position for when it breaks at once", async () => {
   const { client, net, sources } = among({ transport: "sse" });
   const answer = client.start({ prompt: "hi" });

@@ -44,7 +44,7 @@ export class FakeFetch {
 
   fetch = (url, init = {}) =>
     new Promise((resolve, reject) => {
-      const call = { url, method: init.method ?? "GET", headers: init.headers ?? {}, body: init.body && JSON.parse(init.body), signal: init.signal, resolve, reject };
+      const call = { url, method: init.method ?? "GET", credentials: init.credentials, headers: init.headers ?? {}, body: init.body && JSON.parse(init.body), signal: init.signal, resolve, reject };
       init.signal?.addEventListener("abort", () => reject(init.signal.reason));
       this.calls.push(call);
     });
@@ -80,9 +80,10 @@ export class FakeEventSource extends EventTarget {
   readyState = 0;
   listeners = 0;
 
-  constructor(url) {
+  constructor(url, { withCredentials }) {
     super();
     this.url = url;
+    this.withCredentials = withCredentials;
     FakeEventSource.made.push(this);
   }
 

@@ -119,6 +119,7 @@ BROKEN = [
     Broken("An alias where any model may be asked for", 'upstream = "http://127.0.0.1:9/v1"\n\n[aliases]\na = "b"\n'),
     Broken("A name that nobody can ask for", '[models.""]\nprovider = "ollama"\n'),
     Broken("No origin", 'allowed_origins = ["*"]\n'),
+    Broken("No name of a cookie", 'cookie = "my cookie"\n'),
     Broken("No address", 'trusted_proxies = ["nginx"]\n'),
     Broken("No key", 'keys = ["alice"]\n'),
     Broken("A key where its hash belongs", 'keys = ["alice:Xb41cQ7r:ds_Xb41cQ7r_sk-secret"]\n'),

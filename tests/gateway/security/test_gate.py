@@ -31,14 +31,14 @@ def shows(credential: str) -> dict[str, str]:
 
 async def refusal(gate: Gate, headers: dict[str, str]) -> Refused:
     with pytest.raises(Refused) as refused:
-        await gate.admit(headers, "::1")
+        await gate.admit(bearer(headers), "::1")
     assert (refused.value.code, refused.value.status) == (Code.AUTH_ERROR, 401)
     return refused.value
 
 
 async def test_without_doors_everybody_is_let_in_whatever_they_show() -> None:
-    for headers in ({}, shows("anything"), {"authorization": "Basic eDp5"}):
-        principal = await Gate().admit(headers, "127.0.0.1")
+    for credential in (None, "anything"):
+        principal = await Gate().admit(credential, "127.0.0.1")
         assert principal == anybody("127.0.0.1")
         assert principal.roles == ROLES
         assert Gate().renew(principal) is principal
@@ -47,7 +47,7 @@ async def test_without_doors_everybody_is_let_in_whatever_they_show() -> None:
 async def test_who_has_a_key_is_let_in_and_is_its_principal() -> None:
     gate = Gate([KeyDoor([ALICE])], Time())
     for spelled in ("Bearer", "bearer", "BEARER "):
-        principal = await gate.admit({"authorization": f"{spelled} {KEY.text()}"}, "::1")
+        principal = await gate.admit(bearer({"authorization": f"{spelled} {KEY.text()}"}), "::1")
         assert (principal.id, principal.models, principal.roles) == ("key:alice", frozenset({"m"}), frozenset())
 
 
@@ -64,7 +64,7 @@ async def test_all_that_is_bad_is_told_the_same() -> None:
 async def test_expired_is_told_to_who_has_the_key() -> None:
     time = Time()
     gate = Gate([KeyDoor([ALICE])], time)
-    principal = await gate.admit(shows(KEY.text()), "::1")
+    principal = await gate.admit(KEY.text(), "::1")
     time.unix = 2000
     assert (await refusal(gate, shows(KEY.text()))).message == expired().message
     assert (await refusal(gate, shows(KeyText(KEY.id, make().secret).text()))).message == bad().message
@@ -78,7 +78,7 @@ async def test_without_any_key_nobody_is_let_in() -> None:
 
 async def test_who_was_let_in_is_renewed_until_the_key_is_revoked() -> None:
     gate = Gate([KeyDoor([ALICE])], Time())
-    principal = await gate.admit(shows(KEY.text()), "::1")
+    principal = await gate.admit(KEY.text(), "::1")
     limits = OwnLimits(max_concurrent=1)
     gate.change([KeyDoor([StoredKey("alice", KEY.id, ALICE.hash, limits=limits)])])
     assert gate.renew(principal) == Principal("alice", "key", limits=limits, credential=KEY.id)

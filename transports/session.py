@@ -1,0 +1,87 @@
+"""A cookie that carries a key or token: for pages of the same site, which then need neither headers nor tickets.
+
+A browser sends a cookie with whatever any page asks for. So it counts only where the request says which page that was,
+and that page may (transports/origins.py); `SameSite=Strict` alone would let in whatever else runs on the same site.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+from starlette.types import Scope
+
+from gateway.errors import Code, Refused, invalid
+from gateway.security.gate import bearer
+from transports.base import Services
+from transports.http import no_content, principal, request_id
+from transports.origins import tells_the_page
+from transports.tickets import NOT_KEPT
+
+PATH: Final = "/api/session"
+
+LONGEST: Final = 3800
+"""Characters of a credential: browsers drop cookies of more than 4,096 with name and attributes (RFC 6265, 6.1)."""
+
+
+class SessionRoute:
+    """`POST` and `DELETE /api/session`, where a cookie is configured."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def routes(self) -> Sequence[BaseRoute]:
+        """Give the route by which pages come."""
+        if self._services.cookie is None:
+            return []
+        return [Route(PATH, self.begin, methods=["POST"]), Route(PATH, self.end, methods=["DELETE"])]
+
+    async def begin(self, request: Request) -> Response:
+        """Put the credential of the `Authorization` header into the cookie, out of the page's own reach."""
+        if self._services.gate.is_open:
+            # One page does for gateways with keys and without.
+            return no_content(request)
+        who, credential = principal(request), bearer(request.headers)
+        if credential is None:
+            message = "Authorization: show the key or token that the cookie is to carry."
+            raise invalid(message, param="Authorization")
+        if len(credential) > LONGEST:
+            message = f"The token has more than {LONGEST} characters, which no cookie holds: use tickets."
+            raise invalid(message, param="Authorization")
+        seconds = None if who.expires is None else int(who.expires - self._services.clock.unix())
+        return self._answer(request, credential, seconds)
+
+    async def end(self, request: Request) -> Response:
+        """Have the browser forget it; also one that is not good any more."""
+        return self._answer(request, "", 0)
+
+    def _answer(self, request: Request, value: str, seconds: int | None) -> Response:
+        response = Response(status_code=204, headers={"X-Request-ID": request_id(request), **NOT_KEPT})
+        # Secure also on plain HTTP: browsers make an exception for this machine, and elsewhere it must not go out.
+        name = self._services.cookie or ""
+        response.set_cookie(name, value, max_age=seconds, httponly=True, secure=True, samesite="strict")
+        return response
+
+
+def is_left(scope: Scope) -> bool:
+    """Tell whether a request is to forget the cookie, for which it need not be good."""
+    return bool(scope["method"] == "DELETE" and scope["path"] == PATH)
+
+
+def shown(name: str | None, connection: HTTPConnection) -> str | None:
+    """Give the credential in a request's cookie; None without one.
+
+    Raises:
+        Refused: `forbidden`: nothing says which page asks.
+    """
+    credential = connection.cookies.get(name) if name is not None else None
+    if credential is None:
+        return None
+    if not tells_the_page(connection.headers):
+        message = (
+            "A cookie counts only with Origin or Sec-Fetch-Site, which browsers send over HTTPS and on this machine: "
+            "use HTTPS, or show a key in Authorization."
+        )
+        raise Refused(Code.FORBIDDEN, message, param="Cookie")
+    return credential
