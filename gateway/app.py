@@ -37,6 +37,7 @@ from gateway.security.principals import Principal
 from gateway.upstreams.base import Upstream
 from transports.base import SERVE_ON, Serve, Services, Transport
 from transports.guard import Guard
+from transports.heads import sealed
 from transports.http import PRINCIPAL, json_response, principal, refusal
 from transports.origins import Origins, is_loopback
 from transports.resource import GenerationResource
@@ -47,12 +48,19 @@ from transports.writer import lent
 PAGE_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+        # Text that becomes markup or a script is an error, whichever line of the page does it.
+        "require-trusted-types-for 'script'; trusted-types 'none'"
     ),
     "Cache-Control": "no-cache",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Permissions-Policy": (
+        "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), hid=(), magnetometer=(), "
+        "microphone=(), midi=(), payment=(), serial=(), usb=()"
+    ),
     "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
 }
+"""Of the page and its scripts; `transports.heads.ALWAYS` comes to it."""
 
 
 class Gateway(Starlette):
@@ -63,7 +71,7 @@ class Gateway(Starlette):
         # A list, since whoever copies the scope on the way copies what it holds, not what is put into it later.
         later: list[Serve] = []
         scope[SERVE_ON] = later
-        await super().__call__(scope, receive, send)
+        await super().__call__(scope, receive, sealed(send))
         for serve in later:
             if lent(scope) is not None:
                 # Our own server asks for no more; others look at it when all is over.

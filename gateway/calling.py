@@ -1,11 +1,13 @@
 """One upstream call, from its opening to its closed connection: streamed, watched, cut at once when it has to be."""
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import anyio
 
 from gateway.attempts.attempt import Attempt
+from gateway.attempts.breaker import Circuit
 from gateway.attempts.joint import Joint
 from gateway.attempts.watchdog import Watchdog
 from gateway.clock import Clock, Timer
@@ -14,6 +16,8 @@ from gateway.events import Content, Run, Usage
 from gateway.routing.route import OF_THE_REQUEST
 from gateway.routing.target import Target
 from gateway.upstreams.base import Answer, Call, Finish, Part
+
+logger = logging.getLogger(__name__)
 
 
 class Listener(Protocol):
@@ -215,9 +219,21 @@ class Calling:
             # Nothing was sent: it says nothing of the provider.
             failure = None
         if failure is not None or not self._settled:
-            probe = self._probe and not self._settled
-            self.target.breaker.settle(failure, self._clock.now(), answered=answered, probe=probe)
+            breaker, now = self.target.breaker, self._clock.now()
+            before = breaker.circuit(now)
+            breaker.settle(failure, now, answered=answered, probe=self._probe and not self._settled)
             self._settled = True
+            if (after := breaker.circuit(now)) is not before:
+                self._tell(after, failure)
+
+    def _tell(self, circuit: Circuit, failure: Failed | None) -> None:
+        """Log that the provider is left alone from now on, or asked again."""
+        who = (self.target.name, self._call.model)
+        if circuit is Circuit.OPEN:
+            wait, code = self.target.breaker.ready_at(self._clock.now()) - self._clock.now(), failure and failure.code
+            logger.warning("%s, model %s: keeps failing (%s), and is left alone for %g s", *who, code, wait)
+        else:
+            logger.warning("%s, model %s: answers again", *who)
 
     def _disarm(self) -> None:
         if self._timer is not None:

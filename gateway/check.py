@@ -62,8 +62,7 @@ def _target(model: Model, target: Target, described: Provider) -> str:
 
 
 def _place(described: Provider) -> str:
-    # Before an @ there may be a password.
-    host = urlsplit(described.base_url).netloc.rpartition("@")[2] if described.base_url else "built in"
+    host = urlsplit(described.base_url).netloc if described.base_url else "built in"
     if described.key_variable is None and described.key is None:
         return f"{host}; no key"
     return f"{host}; key {f'{described.key_variable} ' if described.key_variable else ''}set"

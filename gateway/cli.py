@@ -2,7 +2,6 @@
 
 import argparse
 import asyncio
-import logging
 import os
 import signal
 import sys
@@ -13,6 +12,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
+from gateway import logs
 from gateway.bench import command as bench_providers
 from gateway.catalogue import Catalogue, build
 from gateway.chat import ChatSettings, chat
@@ -41,7 +41,7 @@ OPTIONS: Final = ("host", "port", "upstream", "upstream_api", "model", "insecure
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and give its exit code."""
     options = _parser().parse_args(arguments)
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.WARNING)
+    logs.configure()
     code: int = options.run(options)
     return code
 

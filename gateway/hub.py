@@ -177,6 +177,14 @@ class Hub:
         """
         return self._find(generation_id, principal).generation
 
+    def find_to_command(self, generation_id: str, principal: Principal) -> Generation:
+        """Find one that the principal may command, too.
+
+        Raises:
+            Refused: `generation_lost`, or `forbidden`.
+        """
+        return self._find_to_command(generation_id, principal).generation
+
     def interrupt(
         self, generation_id: str, request: InterruptRequest, read_at: float, principal: Principal
     ) -> Generation:

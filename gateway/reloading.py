@@ -51,7 +51,7 @@ class Reloading:
             OSError: the simulator is needed, and can't listen. Nothing has changed.
         """
         async with self._lock:
-            made = doors(settings)
+            made = doors(settings, self._gate.doors)
             if not made and not self._gate.is_open:
                 message = "keys: there are none any more; only a restart opens a gateway that had some"
                 raise ConfigurationError(message)

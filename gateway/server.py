@@ -80,6 +80,8 @@ def serve(settings: Settings, load: Callable[[], Settings] | None = None) -> int
         # Otherwise any client could say that it is another.
         proxy_headers=bool(settings.trusted_proxies),
         forwarded_allow_ips=list(settings.trusted_proxies),
+        # Its own set-up would write past the one of `gateway.logs`.
+        log_config=None,
         log_level="warning",
         server_header=False,
         timeout_graceful_shutdown=LINGER_SECONDS,

@@ -45,7 +45,8 @@ def json_response(
     request: Request, value: object, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     """Answer with JSON."""
-    named = {"X-Request-ID": request_id(request), **(headers or {})}
+    # What it tells is this client's, and of this moment.
+    named = {"Cache-Control": "no-store", "X-Request-ID": request_id(request), **(headers or {})}
     return Response(orjson.dumps(value), status, named, media_type="application/json")
 
 
@@ -153,11 +154,29 @@ def _refusal_event(request: Request, refused: Refused) -> Response:
     # A start that is worth trying again: the EventSource does so by itself, spread out so that not all come at once.
     again = refused.status in {429, 503}
     delay = (refused.retry_after_ms or 1000) * random.uniform(1, 2)  # noqa: S311 - jitter, no secret
-    head = f"retry: {delay:.0f}\n" if again else f"id: {REFUSED_POSITION}\n"
-    body = b"%bevent: error\ndata: %b\n\n" % (head.encode(), encode(event))
+    position, retry_ms = (b"", round(delay)) if again else (REFUSED_POSITION.encode(), None)
+    body = event_frame(encode(event), b"error", position, retry_ms)
     return Response(
         body, headers={"X-Request-ID": request_id(request), **STREAM_HEADERS}, media_type="text/event-stream"
     )
+
+
+def event_frame(data: bytes, name: bytes = b"", position: bytes = b"", retry_ms: int | None = None) -> bytes:
+    """Spell one event of a text/event-stream; what is left out has no line.
+
+    Raises:
+        ValueError: there is a line break in one of its lines.
+    """
+    said = position + name
+    if b"\n" in data or b"\r" in data or b"\n" in said or b"\r" in said:
+        message = "a line of an event holds a line break"
+        raise ValueError(message)
+    head = b"id: %b\n" % position if position else b""
+    if retry_ms is not None:
+        head += b"retry: %d\n" % retry_ms
+    if name:
+        head += b"event: %b\n" % name
+    return b"%bdata: %b\n\n" % (head, data)
 
 
 async def read_json(request: Request, limit: int, *, empty: object = None) -> object:

@@ -15,7 +15,6 @@ from gateway.log import position
 from gateway.security.principals import Bounds, Principal
 from transports.base import Services
 from transports.http import ORIGIN, idempotency_key, ids, json_response, principal, read_json, request_id, start_headers
-from transports.tickets import NOT_KEPT
 
 
 class GenerationResource:
@@ -54,7 +53,6 @@ class GenerationResource:
         headers = {"Location": address, **start_headers(request, generation, hub.allowance(client))}
         if (ticket := self._ticket(generation, client, request.scope[ORIGIN])) is not None:
             answer["ticket"] = ticket
-            headers |= NOT_KEPT
         return json_response(request, answer, 201, headers)
 
     def _ticket(self, generation: Generation, client: Principal, origin: str) -> str | None:

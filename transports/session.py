@@ -17,7 +17,6 @@ from gateway.security.gate import bearer
 from transports.base import Services
 from transports.http import no_content, principal, request_id
 from transports.origins import tells_the_page
-from transports.tickets import NOT_KEPT
 
 PATH: Final = "/api/session"
 
@@ -57,7 +56,7 @@ class SessionRoute:
         return self._answer(request, "", 0)
 
     def _answer(self, request: Request, value: str, seconds: int | None) -> Response:
-        response = Response(status_code=204, headers={"X-Request-ID": request_id(request), **NOT_KEPT})
+        response = Response(status_code=204, headers={"X-Request-ID": request_id(request), "Cache-Control": "no-store"})
         # Secure also on plain HTTP: browsers make an exception for this machine, and elsewhere it must not go out.
         name = self._services.cookie or ""
         response.set_cookie(name, value, max_age=seconds, httponly=True, secure=True, samesite="strict")

@@ -15,6 +15,7 @@ from transports.base import Capabilities, Services, after_position
 from transports.http import (
     REFUSED_POSITION,
     STREAM_HEADERS,
+    event_frame,
     idempotency_key,
     ids,
     no_content,
@@ -42,15 +43,9 @@ class EventStream:
 
     def frame(self, generation_id: str, entry: Entry) -> bytes:
         """Frame one entry; its position is the event's id."""
-        kind = entry.kind
-        if kind is Accepted:
-            return b"id: %b:1\nretry: %d\nevent: accepted\ndata: %b\n\n" % (
-                generation_id.encode(),
-                RETRY_MS,
-                entry.data,
-            )
-        name = b"" if kind is Chunk else b"event: %b\n" % kind.type.encode()
-        return b"id: %b:%d\n%bdata: %b\n\n" % (generation_id.encode(), entry.last, name, entry.data)
+        kind, position = entry.kind, b"%b:%d" % (generation_id.encode(), entry.last)
+        name = b"" if kind is Chunk else kind.type.encode()
+        return event_frame(entry.data, name, position, RETRY_MS if kind is Accepted else None)
 
 
 class EventStreamTransport:

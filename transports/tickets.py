@@ -1,7 +1,7 @@
 """Tickets over HTTP: the route that makes them, and what a request with one in its URL asks for."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -15,9 +15,6 @@ from gateway.security.principals import Bounds
 from gateway.security.tickets import Asked, Reading, TicketScope
 from transports.base import Services
 from transports.http import ORIGIN, json_response, principal, read_json
-
-NOT_KEPT: Final[Mapping[str, str]] = {"Cache-Control": "no-store"}
-"""For an answer with a ticket in it."""
 
 START: Final = "/api/chat/stream"
 _EVENTS: Final = re.compile(r"/api/generations/([^/]+)/events")
@@ -38,10 +35,11 @@ class TicketRoute:
         wanted = parse(TicketRequest, await read_json(request, self._services.max_body_bytes))
         asking = principal(request)
         if wanted.generation_id is not None:
-            self._services.hub.find(wanted.generation_id, asking)
+            hub = self._services.hub
+            (hub.find_to_command if wanted.commands else hub.find)(wanted.generation_id, asking)
         ticket, until = self._services.gate.issue(asking, _scope(wanted), request.scope[ORIGIN])
         answer = {"ticket": ticket, "expires_at": datetime.fromtimestamp(until, UTC).isoformat(timespec="milliseconds")}
-        return json_response(request, answer, 201, NOT_KEPT)
+        return json_response(request, answer, 201)
 
 
 def shown(scope: Scope) -> str | None:

@@ -1,6 +1,6 @@
 """What `dualstream chat` is told by its command line."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.client import TransportName
 
@@ -14,4 +14,4 @@ class ChatSettings:
     model: str | None = None
     system: str | None = None
     prompt: str | None = None
-    token: str | None = None
+    token: str | None = field(default=None, repr=False)

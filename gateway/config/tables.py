@@ -89,6 +89,11 @@ class JwtTable(_Table):
             raise ValueError(message)
         return algorithms
 
+    @field_validator("jwks_url")
+    @classmethod
+    def _is_a_place(cls, url: HttpUrl | None) -> HttpUrl | None:
+        return as_place(url)
+
     @field_validator("secret_variable")
     @classmethod
     def _is_a_variable(cls, name: str | None) -> str | None:
@@ -203,12 +208,25 @@ def as_variable(name: str | None, such_as: str) -> str | None:
     return name
 
 
-def as_base(url: HttpUrl | None) -> HttpUrl | None:
-    """Check that paths can be added to a URL.
+def as_place(url: HttpUrl | None) -> HttpUrl | None:
+    """Check that a URL holds no secret, so that it can be shown.
 
     Raises:
-        ValueError: it has a query or a fragment, or the path that calls go to.
+        ValueError: it has a name or a password; the message does not show them.
     """
+    if url is not None and (url.username or url.password):
+        message = "must have no name or password before an @: a key goes into a variable"
+        raise ValueError(message)
+    return url
+
+
+def as_base(url: HttpUrl | None) -> HttpUrl | None:
+    """Check that paths can be added to a URL, and that it can be shown.
+
+    Raises:
+        ValueError: it has a name or password, a query or a fragment, or the path that calls go to.
+    """
+    as_place(url)
     if url is not None and (url.query or url.fragment):
         message = "must be a base URL, without a query or fragment: paths are added to it"
         raise ValueError(message)

@@ -14,8 +14,10 @@ from gateway.security.keys import StoredKey, check_distinct, parse_stored
 from gateway.security.tokens import KeySource, Rules, SharedSecret, TokenDoor
 
 
-def doors(settings: Settings) -> Sequence[Door]:
+def doors(settings: Settings, before: Sequence[Door] = ()) -> Sequence[Door]:
     """Make the doors; none is an open gateway.
+
+    A door for tokens that `before` has of the same configuration is taken over, with the issuer's keys that it fetched.
 
     Raises:
         ConfigurationError: a file of keys can't be read, or something in it is wrong.
@@ -24,7 +26,7 @@ def doors(settings: Settings) -> Sequence[Door]:
     if settings.keys or settings.keys_file is not None:
         made.append(KeyDoor(_stored(settings)))
     if settings.jwt is not None:
-        made.append(_token_door(settings.jwt))
+        made.append(_token_door(settings.jwt, before))
     return made
 
 
@@ -47,9 +49,11 @@ def _stored(settings: Settings) -> Sequence[StoredKey]:
     return keys
 
 
-def _token_door(table: JwtTable) -> TokenDoor:
+def _token_door(table: JwtTable, before: Sequence[Door]) -> TokenDoor:
     rules = Rules(table.algorithms, table.issuer, table.audience, table.models_claim, table.roles_claim)
-    return TokenDoor(rules, _key_source(table))
+    made = TokenDoor(rules, _key_source(table))
+    same = (door for door in before if isinstance(door, TokenDoor) and door.credential == made.credential)
+    return next(same, made)
 
 
 def _key_source(table: JwtTable) -> KeySource:

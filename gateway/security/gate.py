@@ -51,8 +51,10 @@ class KeyDoor:
 
     def renew(self, principal: Principal) -> Principal | None:
         """As `Door.renew`."""
-        found = self._stored.get(principal.credential) if principal.source == "key" else None
-        return None if found is None or found.name != principal.name else found.principal()
+        found = self._stored.get(principal.credential.partition(":")[0]) if principal.source == "key" else None
+        if found is None or (found.name, found.credential) != (principal.name, principal.credential):
+            return None
+        return found.principal()
 
 
 class Gate:
@@ -67,6 +69,11 @@ class Gate:
     def is_open(self) -> bool:
         """Tell whether everybody is let in."""
         return not self._doors
+
+    @property
+    def doors(self) -> Sequence[Door]:
+        """List its doors."""
+        return self._doors
 
     def change(self, doors: Sequence[Door]) -> None:
         """Have other doors from now on; one that is closed stays so."""

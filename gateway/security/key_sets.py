@@ -11,8 +11,10 @@ from typing import Final
 import aiohttp
 import jwt
 import orjson
+from yarl import URL
 
 from gateway.errors import Code, Refused
+from gateway.outgoing import Outgoing
 
 logger = logging.getLogger(__name__)
 
@@ -72,19 +74,40 @@ class FetchedKeys:
     async def _fetch(self) -> None:
         """Take what the issuer has; if it has nothing that can be read, what there was stays."""
         try:
-            timeout = aiohttp.ClientTimeout(total=FETCH_SECONDS)
-            async with (
-                aiohttp.ClientSession(timeout=timeout) as session,
-                session.get(self._url, allow_redirects=False, headers={"Accept": "application/json"}) as response,
-            ):
-                response.raise_for_status()
-                body = await _read(response)
-            self._keys = read_keys(body, self._algorithms)
-        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
-            logger.warning("the keys of %s can't be had: %s", self._url, str(error) or type(error).__name__)
+            self._keys = read_keys(await _get(URL(self._url)), self._algorithms)
+        except (aiohttp.ClientError, TimeoutError, ValueError) as error:
+            logger.warning("the keys of %s can't be had: %s", URL(self._url).with_query(None), _why(error))
         finally:
             # Not sooner: who comes meanwhile is to wait for it.
             self._asked_at, self._fetching = self._now(), None
+
+
+async def _get(url: URL) -> bytes:
+    """Fetch a body.
+
+    Raises:
+        aiohttp.ClientError: there is no answer.
+        TimeoutError: it took too long.
+        ValueError: it is none that could be a set of keys.
+    """
+    way = Outgoing(aiohttp.ClientTimeout(total=FETCH_SECONDS))
+    try:
+        response = await way.request("GET", url, {"Accept": "application/json"})
+        if response.status != 200:
+            message = f"the answer is HTTP {response.status}"
+            raise ValueError(message)
+        return await _read(response)
+    finally:
+        await way.close()
+
+
+def _why(error: Exception) -> str:
+    """Say what went wrong in our own words: the library's hold what the issuer said."""
+    if isinstance(error, TimeoutError):
+        return f"no answer within {FETCH_SECONDS:g} s"
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return "nobody answers there"
+    return "what comes is not HTTP, or breaks off" if isinstance(error, aiohttp.ClientError) else str(error)
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:
@@ -127,11 +150,17 @@ def read_keys(body: bytes, algorithms: tuple[str, ...]) -> Keys:
         message = 'is no set of keys: it must be JSON, {"keys": […]}'
         raise ValueError(message)
     found: dict[str | None, jwt.PyJWK] = {}
+    seen: dict[str | None, object] = {}
     for one in listed:
         # A shared secret does not belong here, and a key for encryption checks no signature.
         if isinstance(one, dict) and one.get("kty") in PUBLIC and one.get("use", "sig") == "sig":
-            key_id = one.get("kid")
-            found |= {(key_id if isinstance(key_id, str) else None): key for key in _key(one, algorithms)}
+            key_id = one.get("kid") if isinstance(one.get("kid"), str) else None
+            for key in _key(one, algorithms):
+                if seen.setdefault(key_id, one) != one:
+                    which = "without a kid" if key_id is None else "with one and the same kid"
+                    message = f"holds two keys {which}: by it a token says which of them it was signed with"
+                    raise ValueError(message)
+                found[key_id] = key
     if not found:
         message = f"holds no key for {', '.join(algorithms)}"
         raise ValueError(message)

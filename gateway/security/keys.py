@@ -50,9 +50,14 @@ class StoredKey:
     roles: frozenset[Role] = frozenset()
     limits: OwnLimits = NO_OWN_LIMITS
 
+    @property
+    def credential(self) -> str:
+        """Tell it from another, also from one whose secret is new under the same id."""
+        return f"{self.id}:{self.hash}"
+
     def principal(self) -> Principal:
         """Give whose it is."""
-        return Principal(self.name, "key", self.models, self.roles, self.limits, self.id, self.expires)
+        return Principal(self.name, "key", self.models, self.roles, self.limits, self.credential, self.expires)
 
 
 def make() -> KeyText:

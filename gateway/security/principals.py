@@ -1,6 +1,6 @@
 """Who asks, and what they may do. Pure."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal, get_args
 
 from gateway.admission.own import NO_OWN_LIMITS, OwnLimits
@@ -31,7 +31,7 @@ class Principal:
     models: frozenset[str] | None = None
     roles: frozenset[Role] = frozenset()
     limits: OwnLimits = NO_OWN_LIMITS
-    credential: str = ""
+    credential: str = field(default="", repr=False)
     expires: float | None = None
     bounds: Bounds | None = None
 

@@ -69,8 +69,8 @@ class TokenDoor:
     def __init__(self, rules: Rules, keys: KeySource) -> None:
         self._rules = rules
         self._keys = keys
-        # What a token was checked with: after a reload that may be trusted no more.
-        self._credential = hashed(f"{rules}{keys.mark}")
+        self.credential = hashed(f"{rules}{keys.mark}")
+        """Tells what a token was checked with: after a reload that may be trusted no more."""
 
     async def admit(self, credential: str, unix: float) -> Principal | None:
         """As `Door.admit`."""
@@ -91,7 +91,7 @@ class TokenDoor:
 
     def renew(self, principal: Principal) -> Principal | None:
         """As `Door.renew`; that a token is taken back before its time, nobody tells us."""
-        return principal if principal.source == "token" and principal.credential == self._credential else None
+        return principal if principal.source == "token" and principal.credential == self.credential else None
 
     def _claims(self, token: str, key: jwt.PyJWK | str) -> Claims:
         rules = self._rules
@@ -117,20 +117,21 @@ class TokenDoor:
             raise bad()
         # PyJWT takes an `exp` that is a string of digits, too.
         expires = float(until) + LEEWAY_SECONDS if isinstance(until, int | float | str) else None
-        models = words(claims.get(self._rules.models_claim))
-        roles = words(claims.get(self._rules.roles_claim)) or frozenset()
+        models = _words(claims, self._rules.models_claim)
+        roles = _words(claims, self._rules.roles_claim) or frozenset()
         known = frozenset(role for role in ROLES if role in roles)
-        return Principal(subject, "token", models, known, credential=self._credential, expires=expires)
+        return Principal(subject, "token", models, known, credential=self.credential, expires=expires)
 
 
-def words(claim: object) -> frozenset[str] | None:
+def _words(claims: Claims, name: str) -> frozenset[str] | None:
     """Read a claim that is a list of words, or one string with spaces between them (RFC 8693, 4.2); None if absent.
 
     Raises:
-        Refused: `auth_error`: it is neither.
+        Refused: `auth_error`: it is neither. A null too: an issuer that means nobody must not be read as anybody.
     """
-    if claim is None:
+    if name not in claims:
         return None
+    claim = claims[name]
     parts: object = claim.split() if isinstance(claim, str) else claim
     if not isinstance(parts, list):
         raise bad()

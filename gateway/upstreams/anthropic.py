@@ -10,7 +10,8 @@ from gateway.events import Chunk, Reasoning, ToolCall, Usage
 from gateway.upstreams.anthropic_call import spell, takes_prefill
 from gateway.upstreams.base import Call, Finish, Part
 from gateway.upstreams.failures import broken, from_stream
-from gateway.upstreams.json_values import Halves, clean, count_of, decode, detail_of, object_of, spelled, text_of
+from gateway.upstreams.json_values import Halves, count_of, decode, detail_of, object_of, spelled, text_of
+from gateway.upstreams.place import Place
 
 VERSION = "2023-06-01"
 """Of the API: the one whose options have words for OpenAI's (docs.anthropic.com, "Versions")."""
@@ -32,9 +33,9 @@ _TEXT_BLOCKS = frozenset({"text", "thinking"})
 class AnthropicWire:
     """`POST {base_url}/messages`; see `Wire`."""
 
-    def path(self, _call: Call) -> str:
+    def place(self, _call: Call) -> Place:
         """Give where it is posted to, below the base URL."""
-        return "/messages"
+        return Place(("messages",))
 
     def headers(self, api_key: str | None) -> dict[str, str]:
         """Give the headers that carry the key, and the version that this is written for."""
@@ -175,7 +176,7 @@ class MessagesReader:
     def _reason(self, reason: JsonValue, parts: list[Part]) -> None:
         if isinstance(reason, str) and not self.finished:
             self.finished = True
-            parts.append(Finish(REASONS.get(reason) or clean(reason)))
+            parts.append(Finish(REASONS.get(reason, reason)))
 
     def _figures(self, owner: JsonObject, parts: list[Part]) -> None:
         """Tell what was used until now; later figures are totals too, and stand in for the earlier of their name."""

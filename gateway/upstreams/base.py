@@ -6,6 +6,7 @@ from typing import Protocol
 
 from gateway.commands import JsonObject, Message
 from gateway.events import Content, Run, Usage
+from gateway.upstreams.words import one_word
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +24,14 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Finish:
-    """The provider's own end mark; `reason` None if it ended without one."""
+    """The provider's own end mark; `reason` None if it ended without one, `other` if that is no word."""
 
     reason: str | None
+
+    def __post_init__(self) -> None:
+        # Clients read it, and nobody cuts it short: whatever a provider sends, it holds a word.
+        if self.reason is not None:
+            object.__setattr__(self, "reason", one_word(self.reason))
 
 
 Part = Content | Run | Usage | Finish

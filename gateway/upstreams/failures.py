@@ -1,7 +1,7 @@
 """Translate what a provider says or does wrong into `Failed`: the one edge where foreign errors become ours.
 
-Clients see these messages: nothing of the provider's goes into them but its own words about a request that is wrong,
-cleaned of anything that looks like a key, an address or markup.
+Clients see these messages, and operators do, in logs, checks and reports: nothing of the provider's goes into them but
+what is plain in its own words about a request that is wrong (`words.py`).
 """
 
 import re
@@ -17,10 +17,10 @@ from pydantic import JsonValue, SecretStr
 
 from gateway.commands import JsonObject
 from gateway.errors import Code, Failed
+from gateway.upstreams.words import plain_words
 
 ERROR_BODY_BYTES = 16 * 1024
 ERROR_BODY_SECONDS = 1.0
-MESSAGE_LENGTH = 300
 LONGEST_RETRY_AFTER = 86_400.0
 
 _BY_STATUS: Mapping[int, tuple[Code, str]] = {
@@ -77,14 +77,8 @@ _BY_TYPE: Mapping[str, Code] = {
 # Where the client can mend it, the provider's own words help; elsewhere they are nobody's business.
 _WORDS_HELP = frozenset({Code.INVALID_REQUEST, Code.CONTENT_FILTER})
 _RETRY_DELAY = re.compile(rb'"retryDelay"\s*:\s*"(\d{1,9}(?:\.\d{1,9})?)s"')
-_PRIVATE = re.compile(
-    r"\w+://\S+"  # addresses
-    r"|\[[0-9a-fA-F:]*:[0-9a-fA-F:.]*\](?::\d+)?|\b\d{1,3}(?:\.\d{1,3}){3}(?::\d+)?\b"  # IPv6 and IPv4
-    r"|\b(?:[\w-]+\.)+[a-zA-Z][\w-]*:\d+|\b(?:[\w-]+\.)+(?:internal|local|corp|lan|svc|cluster)\b\S*"  # hosts
-    r"|(?i:\b(?:api[-_ ]?key|key|token|secret|password|bearer|authorization)\b\W{1,3}\S{6,})"  # named secrets
-    r"|\b(?:sk|pk|rk|gsk|xai)[-_][\w-]{8,}"  # keys by their prefix
-    r"|\b(?=\w*\d)(?=\w*[a-zA-Z])\w{20,}\b"  # and by their look
-)
+_KINDS = frozenset({"application/json", "application/x-ndjson", "text/html", "text/plain"})
+"""What an answer may be called in a message."""
 
 
 def broken(how: str) -> Failed:
@@ -115,10 +109,12 @@ async def of_answer(response: aiohttp.ClientResponse, api_key: SecretStr | None)
         message = "The upstream's address redirects elsewhere: set the final address."
         return Failed(Code.UPSTREAM_PROTOCOL, message, retryable=False)
     if status < 400:
-        kind = response.content_type
+        if is_packed(response):
+            return broken("it is compressed, which was not asked for")
+        kind = response.content_type if response.content_type in _KINDS else "something else"
         return Failed(
             Code.UPSTREAM_PROTOCOL,
-            f"The provider answered {status} with {_safe(kind)} where 200 with text/event-stream was asked for: "
+            f"The provider answered {status} with {kind} where 200 with text/event-stream was asked for: "
             "check that the upstream's address is the base of the API that `upstream_api` names.",
             retryable=False,
         )
@@ -132,6 +128,11 @@ async def of_answer(response: aiohttp.ClientResponse, api_key: SecretStr | None)
     words = _words(body, api_key) if code in _WORDS_HELP else ""
     message = f"{said} (HTTP {status})" + (f": {words}" if words else ".")
     return Failed(code, message, retry_after_ms=retry_delay_ms(body) if asks_to_wait else wait)
+
+
+def is_packed(response: aiohttp.ClientResponse) -> bool:
+    """Tell whether a body comes compressed; nothing unpacks it (`gateway/outgoing.py`)."""
+    return response.headers.get("Content-Encoding", "identity").strip().lower() not in {"", "identity"}
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:
@@ -151,7 +152,7 @@ def from_stream(error: JsonValue, api_key: SecretStr | None) -> Failed:
     if code is None and isinstance(status, int):
         code = _BY_STATUS.get(status, (None, ""))[0]
     code = code or Code.SERVER_ERROR
-    words = cleaned(str(fields.get("message") or ""), api_key) if code in _WORDS_HELP else ""
+    words = plain_words(str(fields.get("message") or ""), api_key) if code in _WORDS_HELP else ""
     return Failed(code, "The provider reported an error in its answer" + (f": {words}" if words else "."))
 
 
@@ -180,17 +181,6 @@ def retry_delay_ms(body: bytes) -> int | None:
     return round(min(float(found[1]), LONGEST_RETRY_AFTER) * 1000) if found else None
 
 
-def cleaned(words: str, api_key: SecretStr | None) -> str:
-    """Make a provider's words fit for a client: one short line, no key, address or markup."""
-    if "<" in words and ">" in words:
-        return ""
-    if api_key is not None and (secret := api_key.get_secret_value()):
-        words = words.replace(secret, "…")
-    line = " ".join(_PRIVATE.sub("…", words).split())
-    line = "".join(character for character in line if character.isprintable())
-    return line if len(line) <= MESSAGE_LENGTH else f"{line[: MESSAGE_LENGTH - 1]}…"
-
-
 def _words(body: bytes, api_key: SecretStr | None) -> str:
     try:
         answer = orjson.loads(body)
@@ -198,8 +188,4 @@ def _words(body: bytes, api_key: SecretStr | None) -> str:
         return ""
     error = answer.get("error") if isinstance(answer, dict) else None
     message = error.get("message") if isinstance(error, dict) else error
-    return cleaned(message, api_key) if isinstance(message, str) else ""
-
-
-def _safe(kind: str) -> str:
-    return kind if re.fullmatch(r"[\w.+-]+/[\w.+-]+", kind) else "something"
+    return plain_words(message, api_key) if isinstance(message, str) else ""

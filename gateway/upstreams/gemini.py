@@ -5,7 +5,6 @@ Sources: ai.google.dev/api/generate-content and /api/caching (fields), and the g
 
 import json
 from dataclasses import dataclass, field
-from urllib.parse import quote
 
 from pydantic import SecretStr
 
@@ -13,9 +12,11 @@ from gateway.commands import JsonObject
 from gateway.errors import Code, Failed
 from gateway.events import Chunk, Reasoning, ToolCall, Usage
 from gateway.upstreams.base import Call, Finish, Part
-from gateway.upstreams.failures import broken, cleaned, from_stream
+from gateway.upstreams.failures import broken, from_stream
 from gateway.upstreams.gemini_call import spell
 from gateway.upstreams.json_values import Halves, clean, count_of, decode, list_of, object_of, text_of
+from gateway.upstreams.place import Place
+from gateway.upstreams.words import one_word, plain_words
 
 _FINISH = {
     "STOP": "stop",
@@ -46,13 +47,13 @@ _FAILED = {
 class GeminiWire:
     """`POST {base_url}/models/{model}:streamGenerateContent`; see `Wire`."""
 
-    def path(self, call: Call) -> str:
+    def place(self, call: Call) -> Place:
         """Give where it is posted to, below the base URL; the model may be named as `models/…` or `tunedModels/…`."""
         kind, slash, name = call.model.partition("/")
         if not (slash and kind in {"models", "tunedModels"}):
             kind, name = "models", call.model
         # Without alt=sse it would answer with one JSON array.
-        return f"/{kind}/{quote(name, safe='')}:streamGenerateContent?alt=sse"
+        return Place((kind, name), ":streamGenerateContent?alt=sse")
 
     def headers(self, api_key: str | None) -> dict[str, str]:
         """Give the headers that carry the key."""
@@ -148,10 +149,10 @@ class GenerateContentReader:
         if not isinstance(reason, str) or reason in {"", "FINISH_REASON_UNSPECIFIED"}:
             return None
         if reason in _FAILED:
-            words = cleaned(str(candidate.get("finishMessage") or reason), self.api_key)
-            return Failed(_FAILED[reason], f"The model's answer failed: {words or reason}")
+            words = plain_words(str(candidate.get("finishMessage") or ""), self.api_key)
+            return Failed(_FAILED[reason], f"The model's answer failed: {reason}" + (f": {words}" if words else ""))
         self.finished = True
-        word = _FINISH.get(reason) or clean(reason).lower()
+        word = _FINISH.get(reason) or reason.lower()
         parts.append(Finish("tool_calls" if word == "stop" and self._calls else word))
         return None
 
@@ -160,7 +161,7 @@ class GenerateContentReader:
         reason = object_of(response.get("promptFeedback")).get("blockReason")
         if not isinstance(reason, str) or not reason:
             return None
-        return Failed(Code.CONTENT_FILTER, f"The provider blocked the prompt: {cleaned(reason, self.api_key)}.")
+        return Failed(Code.CONTENT_FILTER, f"The provider blocked the prompt: {one_word(reason)}.")
 
 
 def _text_of(part: JsonObject) -> str:

@@ -1,16 +1,16 @@
 """Call a provider over HTTP: connections kept and replaced, bodies posted, answers opened."""
 
 import io
-from functools import lru_cache
 
 import aiohttp
 import orjson
 from pydantic import SecretStr
 from yarl import URL
 
+from gateway.outgoing import Outgoing
 from gateway.upstreams.base import Call
 from gateway.upstreams.connections import ConnectionLimits, Line, LineConnector, forget_heads, is_event_stream
-from gateway.upstreams.failures import from_transport, of_answer
+from gateway.upstreams.failures import from_transport, is_packed, of_answer
 from gateway.upstreams.streamed import StreamedAnswer
 from gateway.upstreams.wire import Wire
 
@@ -34,7 +34,7 @@ class HttpUpstream:
         self._wire = wire
         self._api_key = api_key
         self._limits = limits or ConnectionLimits()
-        self._sessions: dict[bool, aiohttp.ClientSession] = {}
+        self._ways: dict[bool, Outgoing] = {}
         """By whether their connections are kept for further calls."""
 
     def continues(self, call: Call) -> bool:
@@ -45,9 +45,9 @@ class HttpUpstream:
         """Call it and wait for the headers; see `Upstream.open`."""
         line = Line()
         try:
-            url = _address(self.base_url, self._wire.path(call))
+            url = self._url(call)
             response = await self._post(url, orjson.dumps(self._wire.body(call)), line)
-            if response.status != 200 or not is_event_stream(response):
+            if response.status != 200 or not is_event_stream(response) or is_packed(response):
                 raise await of_answer(response, self._api_key)
         except BaseException:
             await line.hang_up()
@@ -57,8 +57,14 @@ class HttpUpstream:
 
     async def close(self) -> None:
         """Close all connections."""
-        for session in self._sessions.values():
-            await session.close()
+        for way in self._ways.values():
+            await way.close()
+
+    def _url(self, call: Call) -> URL:
+        try:
+            return self._wire.place(call).below(self.base_url)
+        except ValueError as error:
+            raise from_transport(error, opened=False) from error
 
     async def _post(self, url: URL, body: bytes, line: Line) -> aiohttp.ClientResponse:
         try:
@@ -77,37 +83,24 @@ class HttpUpstream:
             raise from_transport(error, opened=False) from error
 
     async def _post_once(self, url: URL, body: bytes, line: Line, *, keep: bool) -> aiohttp.ClientResponse:
-        session = self._sessions.get(keep) or self._connect(keep=keep)
+        way = self._ways.get(keep) or self._connect(keep=keep)
         # As a file it goes out in pieces: a large one at once would hold everybody up.
         data = body if len(body) <= PIECE_BYTES else io.BytesIO(body)
         with line.dialling():
-            line.response = await session.post(url, data=data, headers=self._headers(), allow_redirects=False)
+            line.response = await way.request("POST", url, self._headers(), data)
         return line.response
 
-    def _connect(self, *, keep: bool) -> aiohttp.ClientSession:
+    def _connect(self, *, keep: bool) -> Outgoing:
         limits = self._limits
-        self._sessions[keep] = aiohttp.ClientSession(
-            connector=LineConnector(limits, keep=keep),
-            # Only connecting is bounded here: how long an answer may take is the pipeline's business.
-            timeout=aiohttp.ClientTimeout(
-                total=None, connect=None, sock_connect=limits.connect_timeout, sock_read=None
-            ),
-            cookie_jar=aiohttp.DummyCookieJar(),
-        )
-        return self._sessions[keep]
+        # Only connecting is bounded here: how long an answer may take is the pipeline's business.
+        timeout = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=limits.connect_timeout, sock_read=None)
+        self._ways[keep] = Outgoing(timeout, LineConnector(limits, keep=keep))
+        return self._ways[keep]
 
     def _headers(self) -> dict[str, str]:
         key = self._api_key
         return {
             "Content-Type": "application/json",
             "Accept": "text/event-stream",
-            # A compressed stream comes in lumps.
-            "Accept-Encoding": "identity",
-            "User-Agent": "dualstream",
             **self._wire.headers(None if key is None else key.get_secret_value()),
         }
-
-
-@lru_cache(maxsize=256)
-def _address(base_url: str, path: str) -> URL:
-    return URL(f"{base_url.rstrip('/')}{path}")

@@ -9,7 +9,8 @@ from gateway.commands import JsonObject
 from gateway.events import Chunk, Reasoning, ToolCall, Usage
 from gateway.upstreams.base import Call, Finish, Part
 from gateway.upstreams.failures import from_stream
-from gateway.upstreams.json_values import Halves, clean, count_of, decode, detail_of, spelled, text_of
+from gateway.upstreams.json_values import Halves, count_of, decode, detail_of, spelled, text_of
+from gateway.upstreams.place import Place
 
 DONE = b"[DONE]"
 
@@ -38,11 +39,11 @@ class OpenAIWire:
     def __init__(self, quirks: Quirks | None = None) -> None:
         self._quirks = quirks or Quirks()
 
-    def path(self, call: Call) -> str:
+    def place(self, call: Call) -> Place:
         """Give where it is posted to, below the base URL."""
         # DeepSeek takes the mark below /beta alone (api-docs.deepseek.com, "Chat Prefix Completion").
-        beta = "/beta" if call.continues and self._quirks.continuation == "prefix" else ""
-        return f"{beta}/chat/completions"
+        beta = ("beta",) if call.continues and self._quirks.continuation == "prefix" else ()
+        return Place((*beta, "chat", "completions"))
 
     def headers(self, api_key: str | None) -> dict[str, str]:
         """Give the headers that carry the key."""
@@ -128,7 +129,7 @@ class ChunkReader:
         reason = choice.get("finish_reason")
         if isinstance(reason, str) and not self.finished:
             self.finished = True
-            parts.append(Finish(clean(reason)))
+            parts.append(Finish(reason))
 
     def _delta(self, delta: JsonObject, parts: list[Part]) -> None:
         reasoning = _content(delta.get("reasoning_content") or delta.get("reasoning"))

@@ -15,6 +15,7 @@ from gateway.upstreams.base import Call, Finish, Part
 from gateway.upstreams.failures import broken, from_stream
 from gateway.upstreams.json_values import Halves, count_of, decode, detail_of, object_of, text_of
 from gateway.upstreams.openai import DONE
+from gateway.upstreams.place import Place
 from gateway.upstreams.responses_call import Summary, spell
 
 ADDED = "response.output_item.added"
@@ -60,9 +61,9 @@ class ResponsesWire:
     def __init__(self, summary: Summary | None = None) -> None:
         self._summary = summary
 
-    def path(self, _call: Call) -> str:
+    def place(self, _call: Call) -> Place:
         """Give where it is posted to, below the base URL."""
-        return "/responses"
+        return Place(("responses",))
 
     def headers(self, api_key: str | None) -> dict[str, str]:
         """Give the headers that carry the key."""

@@ -6,6 +6,7 @@ from pydantic import SecretStr
 
 from gateway.commands import JsonObject
 from gateway.upstreams.base import Call, Part
+from gateway.upstreams.place import Place
 
 
 class Reader(Protocol):
@@ -37,8 +38,8 @@ class Reader(Protocol):
 class Wire(Protocol):
     """A wire format: `POST` of a JSON body, answered by text/event-stream."""
 
-    def path(self, call: Call) -> str:
-        """Give where it is posted to, below the base URL, with its query."""
+    def place(self, call: Call) -> Place:
+        """Give where it is posted to, below the base URL."""
         ...
 
     def headers(self, api_key: str | None) -> dict[str, str]:

@@ -21,7 +21,7 @@ async def test_each_model_is_shown_with_its_upstreams() -> None:
 
 
 async def test_one_upstream_is_shown_too() -> None:
-    one = Settings.model_validate({"upstream": "https://me:secret@a.example:81/v1", "upstream_api_key": "sk-secret"})
+    one = Settings.model_validate({"upstream": "https://a.example:81/v1", "upstream_api_key": "sk-secret"})
     assert report(build(one)) == ["any model", "  upstream: a.example:81; key set"]
 
 

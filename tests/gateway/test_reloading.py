@@ -6,11 +6,12 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from pydantic import SecretStr
+from pydantic import HttpUrl, SecretStr
 
 from gateway.admission.slots import Slots
 from gateway.catalogue import build
 from gateway.config import ConfigurationError, Settings
+from gateway.config.tables import JwtTable
 from gateway.events import Usage
 from gateway.hub import Hub
 from gateway.models import Models
@@ -135,3 +136,14 @@ async def test_keys_are_read_again_and_a_gate_that_closed_does_not_open() -> Non
         with pytest.raises(ConfigurationError, match="can't be read"):
             await reloading.change(AFTER.model_copy(update={"keys_file": Path("/nonexistent")}))
         assert hub.models is models
+
+
+async def test_a_door_whose_configuration_is_the_same_is_kept() -> None:
+    table = JwtTable.model_validate({"algorithms": ["RS256"], "jwks_url": HttpUrl("https://a.example/jwks.json")})
+    async with gateway() as (reloading, _, _, _):
+        await reloading.change(AFTER.model_copy(update={"jwt": table}))
+        (door,) = reloading._gate.doors
+        await reloading.change(AFTER.model_copy(update={"jwt": table, "port": 1}))
+        assert reloading._gate.doors == (door,)
+        await reloading.change(AFTER.model_copy(update={"jwt": table.model_copy(update={"issuer": "me"})}))
+        assert reloading._gate.doors != (door,)

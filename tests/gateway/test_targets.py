@@ -797,3 +797,30 @@ async def test_the_end_mark_of_the_loser_in_the_turn_of_the_winners_content_chan
         await it.finish(it.b)
         assert generation.log.text() == "Hello"
         assert starts(generation)[-1][0] == "b"
+
+
+# What the operator is told.
+
+
+async def test_a_provider_that_is_left_alone_and_one_that_answers_again_are_logged(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with stage() as it:
+        it.targets[0].breaker = Breaker(2, rest=5)
+        for wait in (0, 6, 11):
+            # The second failure opens it, and so does that of the probe.
+            await it.start()
+            await it.refuse(it.a)
+            await it.opened(it.b)
+            await it.say(it.b, "x")
+            await it.finish(it.b)
+            await it.later(wait)
+        await it.start()
+        await it.opened(it.a)
+        await it.say(it.a, "x")
+        await it.finish(it.a)
+        assert caplog.messages == [
+            "a, model a-model: keeps failing (server_error), and is left alone for 5 s",
+            "a, model a-model: keeps failing (server_error), and is left alone for 10 s",
+            "a, model a-model: answers again",
+        ]

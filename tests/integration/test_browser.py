@@ -467,6 +467,23 @@ def test_html_in_an_answer_is_text(page: Page) -> None:
     assert page.run("return document.title") == title
 
 
+@pytest.mark.parametrize(
+    "sink",
+    [
+        "document.body.innerHTML = '<b>x</b>'",
+        "document.body.insertAdjacentHTML('beforeend', '<b>x</b>')",
+        "document.write('<b>x</b>')",
+        "document.createElement('script').text = 'x'",
+        "document.createElement('iframe').srcdoc = 'x'",
+        "setTimeout('x')",
+    ],
+)
+def test_no_line_of_the_page_could_make_markup_or_a_program_of_a_text(page: Page, sink: str) -> None:
+    page.tolerate("Trusted(HTML|Script)|unsafe-eval")
+    said = page.run(f"try {{ {sink}; return 'done'; }} catch (error) {{ return error.name; }}")
+    assert said in {"TypeError", "EvalError"}
+
+
 def test_a_phone_needs_no_sideways_scrolling(open_page: Callable[[str], Page], plain_gateway: Server) -> None:
     page = open_page(plain_gateway.url)
     page.device(390, 844, mobile=True)

@@ -449,3 +449,17 @@ class TestOpen:
         async with served.http.post("/api/generations", json=BODY) as response:
             assert "ticket" not in await response.json()
         await served.hub.close()
+
+
+async def test_who_may_not_command_gets_no_ticket_to_command_by(people: People) -> None:
+    generation_id = str((await detached(people))["id"])
+    for name, commands, status, code in (
+        ("watcher", True, 403, "forbidden"),
+        ("watcher", False, 201, None),
+        ("operator", True, 201, None),
+        ("alice", True, 201, None),
+        ("bob", True, 404, "generation_lost"),
+    ):
+        wanted = {"generation_id": generation_id, "commands": commands}
+        async with people.named(name).post("/api/tickets", json=wanted) as response:
+            assert (response.status, (await response.json()).get("error", {}).get("code")) == (status, code)

@@ -53,6 +53,11 @@ BROKEN = [
     Broken("No number", 'port = "x"\n'),
     Broken("Single brackets for a list", "[models.a.upstreams]\n\n[models.a.upstreams]\n"),
     Broken("Not a base URL", '[providers.a]\nbase_url = "https://a.example/v1/chat/completions"\n'),
+    Broken("A password in an address", '[providers.a]\nbase_url = "https://me:hush@a.example/v1"\n'),
+    Broken(
+        "The same for an issuer's keys", '[jwt]\nalgorithms = ["RS256"]\njwks_url = "https://me:hush@a.example/k"\n'
+    ),
+    Broken("The same by an option", "", options={"upstream": "https://hush@a.example/v1"}),
     Broken("Not true or false", '[models.a]\nprovider = "ollama"\nfailover = "yes"\n'),
     Broken("Tables one letter short", '[provider.a]\npreset = "vllm"\n\n[model.b]\nprovider = "a"\n'),
     Broken("An alias with a dot, a setting below a table", ONE + '\n[aliases]\ngpt-4.1 = "a"\nmax_queue = 4\n'),

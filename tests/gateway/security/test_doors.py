@@ -7,11 +7,12 @@ import pytest
 from jwt.algorithms import RSAAlgorithm
 
 from gateway.config import ConfigurationError, Settings, load
+from gateway.errors import Refused
 from gateway.security.doors import doors
 from gateway.security.gate import Gate
 from gateway.security.keyfile import write_keys
 from gateway.security.keys import StoredKey, hashed, make
-from tests.gateway.security.test_tokens import RSA_KEY, SECRET, token
+from tests.gateway.security.test_tokens import OTHER_RSA_KEY, RSA_KEY, SECRET, issuer, key_set, public, token
 
 KEY = make()
 HASH = hashed(KEY.secret)
@@ -103,3 +104,35 @@ def test_tokens_whose_keys_are_fetched_ask_nobody_at_the_start(tmp_path: Path) -
     file = tmp_path / "dualstream.toml"
     file.write_text('[jwt]\nalgorithms = ["ES256"]\njwks_url = "https://a.example/jwks.json"\n')
     assert not gate(load({}, {}, file)).is_open
+
+
+async def test_a_reload_keeps_the_issuers_keys_where_nothing_has_changed(tmp_path: Path) -> None:
+    file = tmp_path / "dualstream.toml"
+    async with issuer(public(RSA_KEY, kid="r")) as it:
+        file.write_text(f'[jwt]\nalgorithms = ["RS256"]\njwks_url = "{it.url}"\n')
+        gate = Gate(doors(load({}, {}, file)))
+        shown = token(key=RSA_KEY, algorithm="RS256", kid="r")
+        principal = await gate.recognise(shown)
+        # The issuer is down when the configuration is loaded again.
+        it.status = 500
+        gate.change(doors(load({}, {}, file), gate.doors))
+        assert await gate.recognise(shown) == principal
+        assert it.asked == 1
+        file.write_text(f'[jwt]\nalgorithms = ["RS256"]\njwks_url = "{it.url}"\naudience = "us"\n')
+        gate.change(doors(load({}, {}, file), gate.doors))
+        with pytest.raises(Refused):
+            await gate.recognise(shown)
+        assert it.asked == 2
+
+
+async def test_a_reload_reads_a_file_of_public_keys_anew(tmp_path: Path) -> None:
+    file, keys = tmp_path / "dualstream.toml", tmp_path / "keys.json"
+    file.write_text('[jwt]\nalgorithms = ["RS256"]\njwks_file = "keys.json"\n')
+    gate, kept = Gate(), list[bool]()
+    for key in (RSA_KEY, RSA_KEY, OTHER_RSA_KEY):
+        keys.write_bytes(key_set(public(key, kid="r")))
+        made = doors(load({}, {}, file), gate.doors)
+        kept.append(list(made) == list(gate.doors))
+        gate.change(made)
+        assert (await gate.recognise(token(key=key, algorithm="RS256", kid="r"))).name == "alice"
+    assert kept == [False, True, False]

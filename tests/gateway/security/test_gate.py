@@ -1,6 +1,6 @@
 """The gate: who is let in, what the others are told."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 from hypothesis import given
@@ -81,7 +81,9 @@ async def test_who_was_let_in_is_renewed_until_the_key_is_revoked() -> None:
     principal = await gate.admit(KEY.text(), "::1")
     limits = OwnLimits(max_concurrent=1)
     gate.change([KeyDoor([StoredKey("alice", KEY.id, ALICE.hash, limits=limits)])])
-    assert gate.renew(principal) == Principal("alice", "key", limits=limits, credential=KEY.id)
+    assert gate.renew(principal) == Principal(
+        "alice", "key", limits=limits, credential=f"{KEY.id}:{hashed(KEY.secret)}"
+    )
     gate.change([KeyDoor([StoredKey("alice", "another1", ALICE.hash)])])
     with pytest.raises(Refused, match="not valid"):
         gate.renew(principal)
@@ -105,3 +107,17 @@ def test_whatever_is_in_the_header_it_is_read_or_refused(headers: dict[str, str]
     else:
         assert (found is None) == ("authorization" not in headers)
         assert found is None or found in headers["authorization"]
+
+
+async def test_a_secret_that_is_new_under_the_same_id_ends_what_the_old_one_opened() -> None:
+    gate = Gate([KeyDoor([ALICE])], Time())
+    principal = await gate.recognise(KEY.text())
+    ticket, _ = gate.issue(principal, "socket", "")
+    gate.change([KeyDoor([replace(ALICE, hash=hashed("another"))])])
+    with pytest.raises(Refused) as refused:
+        gate.renew(principal)
+    assert refused.value.body() == bad().body()
+    with pytest.raises(Refused):
+        gate.redeem(ticket, "socket", "")
+    gate.change([KeyDoor([replace(ALICE, models=None)])])
+    assert gate.renew(principal).models is None

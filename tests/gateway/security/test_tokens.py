@@ -269,3 +269,22 @@ async def test_without_any_key_it_is_our_fault_and_passes() -> None:
         with pytest.raises(Refused) as error:
             await it.keys.find("r")
         assert (error.value.status, error.value.retryable) == (503, True)
+
+
+async def test_a_claim_that_is_null_is_not_one_that_is_absent() -> None:
+    # `token` leaves out what is None.
+    for claim in ("models", "roles"):
+        claims = {"sub": "alice", "exp": SOON, claim: None}
+        assert (await refused(shared(), jwt.encode(claims, SECRET, "HS256"))).body() == bad().body()
+
+
+def test_keys_that_a_token_can_not_tell_apart_are_refused() -> None:
+    one, other = public(RSA_KEY), public(OTHER_RSA_KEY)
+    with pytest.raises(ValueError, match="holds two keys without a kid: by it a token says"):
+        read_keys(key_set(one, other), ("RS256",))
+    with pytest.raises(ValueError, match="holds two keys with one and the same kid"):
+        read_keys(key_set({**one, "kid": "r"}, {**other, "kid": "r"}), ("RS256",))
+    # The same twice is one; and what is not for our algorithms is not looked at.
+    assert len(read_keys(key_set(one, one, public(EC_KEY)), ("RS256",))) == 1
+    assert len(read_keys(key_set({**one, "use": "enc"}, other), ("RS256",))) == 1
+    assert len(read_keys(key_set(one, {**other, "kid": "r"}), ("RS256",))) == 2

@@ -16,6 +16,7 @@ from gateway.upstreams.anthropic import AnthropicWire, MessagesReader
 from gateway.upstreams.anthropic_call import EFFORTS, MAX_TOKENS
 from gateway.upstreams.base import Call, Finish, Part
 from gateway.upstreams.eventstream import EventStreamDecoder
+from gateway.upstreams.place import Place
 from tests.gateway.upstreams.parts import cuts, pieces, streamed
 from tests.support import user
 
@@ -494,7 +495,7 @@ def called(identity: str, arguments: str, name: str = "go") -> Json:
 
 def test_where_and_how_it_is_posted() -> None:
     wire = AnthropicWire()
-    assert wire.path(Call("m", [], {})) == "/messages"
+    assert wire.place(Call("m", [], {})) == Place(("messages",))
     assert wire.headers("k") == {"x-api-key": "k", "anthropic-version": "2023-06-01"}
     assert body() == {
         "model": "claude-sonnet-4-5",

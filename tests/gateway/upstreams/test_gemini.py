@@ -181,12 +181,12 @@ def test_no_reason_yet(reason: str) -> None:
     ],
 )
 def test_an_end_that_is_a_failure_keeps_its_figures(reason: str, code: Code, *, retryable: bool) -> None:
-    candidate = {"finishReason": reason, "finishMessage": f"oops: print(f()) {KEY.get_secret_value()}"}
+    candidate = {"finishReason": reason, "finishMessage": f"oops: no such print(f()) {KEY.get_secret_value()}"}
     failed, parts = failure(
         raw({"candidates": [candidate], "usageMetadata": {"promptTokenCount": 9, "totalTokenCount": 9}})
     )
     assert (failed.code, failed.retryable, parts) == (code, retryable, [Usage(9, 0, "exact")])
-    assert failed.message == "The model's answer failed: oops: print(f()) …"
+    assert failed.message == f"The model's answer failed: {reason}: oops: no such …"
 
 
 def test_a_blocked_prompt() -> None:
@@ -407,7 +407,8 @@ def config(**options: object) -> object:
     ],
 )
 def test_the_model_stands_in_the_path(model: str, path: str) -> None:
-    assert GeminiWire().path(Call(model, [], {})) == f"{path}:streamGenerateContent?alt=sse"
+    url = GeminiWire().place(Call(model, [], {})).below("http://a.example/v1beta/")
+    assert str(url) == f"http://a.example/v1beta{path}:streamGenerateContent?alt=sse"
 
 
 async def test_the_request_it_makes_and_the_answer_it_reads() -> None:

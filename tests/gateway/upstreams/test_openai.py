@@ -1,7 +1,6 @@
 """The OpenAI-compatible upstream against raw bytes on a real socket: what servers do right, and what they do wrong."""
 
 import asyncio
-import gzip
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -13,7 +12,7 @@ from gateway.errors import Code, Failed
 from gateway.events import Chunk, Reasoning, ToolCall, Usage
 from gateway.upstreams.base import Answer, Call, Finish, Part
 from gateway.upstreams.connections import ConnectionLimits, Line, LineProtocol
-from gateway.upstreams.failures import cleaned, retry_after_ms
+from gateway.upstreams.failures import retry_after_ms
 from gateway.upstreams.http import HttpUpstream
 from gateway.upstreams.openai import OpenAIWire
 from tests.gateway.upstreams.parts import apart
@@ -56,7 +55,7 @@ async def provider(
         try:
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
-                length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+                length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0] or 0)
                 requests.append(head + await reader.readexactly(length))
                 await serve(requests[-1], writer)
                 await writer.drain()
@@ -145,13 +144,11 @@ async def test_broken_framing_is_said_at_once() -> None:
 async def test_an_end_that_comes_while_the_buffer_is_full_loses_nothing() -> None:
     text = "".join(f"{number} " for number in range(40_000))
     words = text.split(" ")[:-1]
-    packed = gzip.compress(b"".join(delta(content=f"{word} ") for word in words) + DONE)
-    head = HEAD.replace(
-        b"Transfer-Encoding: chunked\r\n", b"Content-Encoding: gzip\r\nContent-Length: %d\r\n" % len(packed)
-    )
+    body = b"".join(delta(content=f"{word} ") for word in words) + DONE
+    head = HEAD.replace(b"Transfer-Encoding: chunked\r\n", b"Content-Length: %d\r\n" % len(body))
 
     async def serve(_request: bytes, writer: asyncio.StreamWriter) -> None:
-        writer.write(head + packed)
+        writer.write(head + body)
 
     async with provider(serve) as (upstream, _):
         parts = await read(upstream)
@@ -422,38 +419,13 @@ def test_retry_after(headers: dict[str, str], expected: int | None) -> None:
     assert retry_after_ms(headers, now=10.0) == expected
 
 
-@pytest.mark.parametrize(
-    ("words", "expected"),
-    [
-        ("max is 8192 tokens", "max is 8192 tokens"),
-        ("the key sk-very-secret-key is bad", "the key … is bad"),
-        ("see http://10.1.2.3:80/x?y", "see …"),
-        ("host 10.1.2.3:8080 failed", "host … failed"),
-        ("two\nlines\x00 and \x1b[31mcolour", "two lines and [31mcolour"),
-        ("<html><b>no</b></html>", ""),
-        ("x " * 200, "x " * 149 + "x…"),
-        ("host db.internal.corp:5432 down", "host … down"),
-        ("at [::1]:8000 and upstream.svc.cluster.local", "at … and …"),
-        ("token AKIAABCDEFGHIJKLMNOP expired", "… expired"),
-        ("key=abcdef1234567890 is bad", "… is bad"),
-        ("hash 0123456789abcdef0123456789abcdef", "hash …"),
-        (
-            "maximum context length is 8192 tokens, you sent 9000",
-            "maximum context length is 8192 tokens, you sent 9000",
-        ),
-    ],
-)
-def test_a_providers_words_are_cleaned(words: str, expected: str) -> None:
-    assert cleaned(words, KEY) == expected
-
-
 async def test_what_json_can_not_carry_on_does_not_get_in() -> None:
     lone = b'{"choices":[{"index":0,"delta":{"tool_calls":[{"index":99999999999999999999,"id":"\\ud800","function":'
     lone += b'{"name":"\\udfff","arguments":"{}"}}]},"finish_reason":"\\ud800"}]}'
     usage = b'{"choices":[],"usage":{"prompt_tokens":1180591620717411303424,"completion_tokens":-1},"x":"\\ud800"}'
     async with provider(bodies(event(lone) + event(usage) + DONE)) as (upstream, _):
         parts = await read(upstream)
-    assert parts == [ToolCall(0, "\ufffd", "\ufffd", "{}"), Finish("\ufffd"), Usage(None, None, "exact")]
+    assert parts == [ToolCall(0, "\ufffd", "\ufffd", "{}"), Finish("other"), Usage(None, None, "exact")]
     assert orjson.dumps(parts)
 
 

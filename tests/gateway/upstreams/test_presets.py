@@ -7,6 +7,7 @@ from gateway.commands import JsonObject, Message
 from gateway.config.presets import PRESETS, PresetName
 from gateway.upstreams.base import Call
 from gateway.upstreams.http import HttpUpstream
+from gateway.upstreams.place import Place
 from gateway.upstreams.wire import Wire
 
 SPOKEN = [Message(role="developer", content="Be brief."), Message(role="user", content="Why?")]
@@ -46,7 +47,7 @@ def test_chat_completions_in_their_own_words(name: PresetName, limit: str, role:
         "stream": True,
         "stream_options": {"include_usage": True},
     }
-    assert wire(name).path(CALL) == "/chat/completions"
+    assert wire(name).place(CALL) == Place(("chat", "completions"))
 
 
 def test_what_is_set_by_its_newer_name_stays() -> None:
@@ -69,10 +70,10 @@ def test_an_answer_that_has_begun_is_gone_on_with(
     begun = Call("m", BEGUN, {})
     assert wire(name).continues(begun)
     # Asked to answer it, nobody goes on with it.
-    assert wire(name).path(begun) == "/chat/completions"
+    assert wire(name).place(begun) == Place(("chat", "completions"))
     answered = wire(name).body(begun)
     going_on = Call("m", BEGUN, {}, continues=True)
-    assert wire(name).path(going_on) == path
+    assert str(wire(name).place(going_on).below("http://a.example")) == f"http://a.example{path}"
     assert wire(name).body(going_on) == {
         **answered,
         **added,

@@ -21,6 +21,10 @@ TIME_WAIT = "06"
 
 PROMPT = "What can go wrong?"
 
+BREAKER = " gateway.calling: "
+EXPECTED = ("finishing what runs", "configured by", BREAKER)
+"""What configures it, that it is to end, and who is left alone for a while."""
+
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
@@ -31,10 +35,16 @@ class Gateway:
     _errors: IO[bytes]
 
     def complaints(self) -> list[str]:
-        """Give what it wrote on standard error, but for the lines that say what configures it and that it is to end."""
+        """Give what it wrote on standard error, but for what it says in its ordinary course."""
+        return [line for line in self._written() if not any(said in line for said in EXPECTED)]
+
+    def breakers(self) -> list[str]:
+        """Give what it wrote of circuit breakers that opened or closed, without the model."""
+        return [line.rpartition(": ")[2] for line in self._written() if BREAKER in line]
+
+    def _written(self) -> list[str]:
         self._errors.seek(0)
-        lines = self._errors.read().decode(errors="replace").splitlines()
-        return [line for line in lines if "finishing what runs" not in line and "configured by" not in line]
+        return self._errors.read().decode(errors="replace").splitlines()
 
     def holds(self, client_port: int) -> bool:
         """Tell whether its end of a client's connection still takes anything, be it the kernel's memory (proc(5))."""

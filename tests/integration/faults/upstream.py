@@ -39,6 +39,8 @@ class Recovery:
     calls_of_probing: int = -1
     after: list[str] = field(default_factory=list)
     left: dict[str, int] = field(default_factory=dict)
+    breakers: list[str] = field(default_factory=list)
+    """What was logged of them, without figures."""
     complaints: list[str] = field(default_factory=list)
 
     def deviations(self) -> list[str]:
@@ -53,6 +55,7 @@ class Recovery:
             calls_of_probing=(self.calls_of_probing, 1),
             after=(self.after, ["complete"] * 3),
             left=(self.left, {}),
+            breakers=(self.breakers, ["keeps failing"] * 2 + ["answers again"]),
             complaints=(self.complaints, []),
         )
 
@@ -96,6 +99,7 @@ async def recovery(rest: float) -> Recovery:
                     seen.after = [_code(await _one(client, QUICK)) for _ in range(3)]
                     timeline.note(f"closed: the next three starts: {', '.join(seen.after)}")
                     seen.left = busy(await until_idle(http, ours.address))
+            seen.breakers = [said.partition(" (")[0] for said in ours.breakers()]
             seen.complaints = ours.complaints()
     return seen
 

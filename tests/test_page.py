@@ -1,0 +1,36 @@
+"""The page shows what models say as text: nothing in it makes markup or a program of a string."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+STATIC = Path(__file__).parents[1] / "static"
+SCRIPTS = sorted(STATIC.rglob("*.js"))
+SINKS = re.compile(
+    r"(?:inner|outer)HTML|insertAdjacentHTML|document\.write|\beval\b|new Function|createContextualFragment|srcdoc"
+    r"|DOMParser|setHTML|parseHTML|javascript:|trustedTypes|createElementNS?\(\s*[\"'](?:script|iframe|object|embed)"
+    r"|setTimeout\(\s*[\"'`]|setInterval\(\s*[\"'`]|import\([^\"']"
+)
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
+def test_no_script_makes_markup_of_text(script: Path) -> None:
+    assert SINKS.findall(script.read_text("utf-8")) == []
+
+
+def test_they_are_all_looked_at() -> None:
+    assert {script.name for script in SCRIPTS} >= {"demo.js", "demo-words.js", "dualstream.js", "answer.js"}
+    assert SINKS.search("it.innerHTML = text")
+    assert SINKS.search("setTimeout('go()', 1)")
+    assert not SINKS.search("setTimeout(go, 1)")
+
+
+def test_the_page_itself_holds_no_program() -> None:
+    page = (STATIC / "demo.html").read_text("utf-8")
+    assert re.findall(r"<script\b[^>]*>(.*?)</script>", page, re.DOTALL) == [""]
+    assert not re.search(r"\s(?:on\w+|style)\s*=|javascript:|<(?:iframe|object|embed|base|style)\b", page)
+    # All that it loads is its own, or within it.
+    loaded = re.findall(r"\b(?:src|href)=\"([^\"]*)\"", page)
+    assert loaded
+    assert all(place.startswith(("/static/", "data:image/")) for place in loaded)
