@@ -1,6 +1,6 @@
 # One word each; bare `make` lists them. Each does its own set-up.
 .DEFAULT_GOAL := help
-.PHONY: help run run-local test lint format types coverage bench bench-quick bench-compare measure faults soak \
+.PHONY: help run run-local test lint format types coverage bench bench-quick bench-compare measure faults attacks soak \
 	config-errors screenshot pin audit install-pinned clean
 
 PYTHON ?= python3
@@ -66,6 +66,9 @@ measure: $(VENV)/test ## measure interrupts, memory and a thousand streams on th
 
 faults: $(VENV)/test ## make everything go wrong, and write docs/reliability.md
 	$(BIN)/python -m tests.integration.faults
+
+attacks: $(VENV)/test programs ## attack gateways in every way we know, and write docs/attacks.md; 3 minutes
+	$(BIN)/python -m tests.integration.attacks
 
 soak: $(VENV)/test ## everything at random for SOAK_SECONDS (600), by SOAK_SEED; figures go into docs/reliability.md
 	$(BIN)/python -m tests.integration.soak --seconds $(SOAK_SECONDS) --seed $(SOAK_SEED) --write

@@ -17,8 +17,8 @@ class Origins:
 
     Browsers send `Origin` with a WebSocket handshake and with requests to other origins, and tell of the rest by
     `Sec-Fetch-Site` (W3C Fetch Metadata), so that a foreign page can't pass for none. A page is our own if its origin
-    is the host it asks for; but a name that somebody makes point here (DNS rebinding) is such a host too. So unless
-    `any_host`, only addresses and loopback names are ours.
+    is the host it asks for; but a name that somebody makes point here (DNS rebinding) is such a host too, and of what
+    it asks for by GET browsers tell nothing. So unless `any_host`, only addresses and loopback names may be asked.
     """
 
     allowed: frozenset[str] = frozenset()
@@ -34,14 +34,15 @@ class Origins:
             Refused: `forbidden`.
         """
         origin, host = headers.get("origin"), headers.get("host", "").lower()
+        if not self._is_ours(host):
+            raise _not_ours(host)
         if origin is not None:
-            if _names(origin, host, scheme) and self._is_ours(host):
+            if _names(origin, host, scheme):
                 return ""
             if origin in self.allowed:
                 return origin
             raise _forbidden(origin)
-        site = headers.get("sec-fetch-site")
-        if site is not None and not (site in {"same-origin", "none"} and self._is_ours(host)):
+        if headers.get("sec-fetch-site") not in {None, "same-origin", "none"}:
             raise _forbidden("another site")
         return ""
 
@@ -92,6 +93,14 @@ def _names(origin: str, host: str, scheme: str) -> bool:
     except ValueError:
         return False
     return bool(host) and parts.netloc.lower() == host and not (scheme in SECURE_SCHEMES and parts.scheme == "http")
+
+
+def _not_ours(host: str) -> Refused:
+    message = (
+        f"A gateway on loopback without keys is asked as localhost or by an address, not as {host[:200]!r}: where a "
+        "proxy passes that name on, name the proxy in DUALSTREAM_TRUSTED_PROXIES, or set up keys."
+    )
+    return Refused(Code.FORBIDDEN, message, param="Host")
 
 
 def _forbidden(origin: str) -> Refused:

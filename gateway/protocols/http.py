@@ -15,6 +15,9 @@ from transports.writer import EXTENSION
 HEAD_BYTES = 64 * 1024
 """The largest request head, URL included."""
 
+BESIDE_EACH_BYTE = 16
+"""What may stand beside each byte of a body, beyond 64 KiB: chunks' sizes, extensions, trailers. One alone has five."""
+
 REQUEST_SECONDS = 60.0
 """How long a whole request, head and body, may take to arrive."""
 
@@ -32,6 +35,7 @@ class HttpProtocol(HttpToolsProtocol):
     # With more than thirty attributes an object gets a dictionary of its own, of 1.6 KB (CPython 3.11): these stay
     # out of it.
     __slots__ = (
+        "_beside",
         "_deadline",
         "_head_bytes",
         "_lost",
@@ -50,6 +54,7 @@ class HttpProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Begin the first request's time."""
         self._head_bytes: int | None = None
+        self._beside = 0
         self._deadline: asyncio.TimerHandle | None = None
         self._resume: Callable[[], None] | None = None
         self._lost: Callable[[], None] | None = None
@@ -113,6 +118,11 @@ class HttpProtocol(HttpToolsProtocol):
             self._head_bytes += len(data)
             if self._head_bytes > HEAD_BYTES:
                 self._refuse()
+        else:
+            self._beside += len(data)
+            if self._beside > HEAD_BYTES:
+                # Its answer may have begun, so that nothing can be said.
+                self.transport.abort()
 
     def on_message_begin(self) -> None:
         """Begin a head."""
@@ -123,7 +133,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """End a head."""
-        self._head_bytes = None
+        # The read that it ends in is counted whole.
+        self._head_bytes, self._beside = None, -HEAD_BYTES
         cycle: RequestResponseCycle | None = self.cycle
         if cycle is not None and not cycle.response_complete:
             self.transport.abort()
@@ -132,6 +143,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Keep a piece of body, unless it is not waited for: its answer streams already."""
+        self._beside -= (1 + BESIDE_EACH_BYTE) * len(body)
         if self._lost is None:
             super().on_body(body)
 

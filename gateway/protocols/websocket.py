@@ -7,6 +7,7 @@ from uvicorn._types import ASGISendEvent
 from uvicorn.config import Config
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
+from websockets.frames import Frame
 
 from gateway.protocols.lean import Flag, Mailbox
 from gateway.reset import reset
@@ -27,6 +28,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
     )
 
     raw = True
+    frames: list[bytes | bytearray]  # type: ignore[assignment]
     curr_msg_data_type: Literal["text", "bytes"]
 
     def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, Any]) -> None:
@@ -34,6 +36,17 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self._resume: Callable[[], None] | None = None
         self.queue, self.writable = Mailbox(), Flag()
         self.writable.set()
+
+    def data_received(self, data: bytes) -> None:
+        """Read, and refuse a handshake that can't be read, such as one with a body: it would be kept without an end."""
+        super().data_received(data)
+        if self.conn.handshake_exc is not None and not self.handshake_initiated:
+            said = b"The WebSocket's handshake can't be read."
+            self.transport.write(
+                b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\nconnection: close\r\n"
+                b"content-length: %d\r\n\r\n%b" % (len(said), said)
+            )
+            self.transport.close()
 
     async def run_asgi(self) -> None:
         """Run the application, with the writer lent to it."""
@@ -75,6 +88,14 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             # The handshake is over. What it said is dropped from the request itself: the parser's frame holds it too.
             self.request.headers.clear()
             self.response.headers.clear()
+
+    def handle_cont(self, event: Frame) -> None:
+        """Add a fragment to those before it: one by one, they would take forty bytes for each that was sent."""
+        if not isinstance(self.frames[0], bytearray):
+            self.frames = [bytearray(self.frames[0])]
+        self.frames[0] += event.data
+        if event.fin:
+            self.send_receive_event_to_app()
 
     def handle_ping(self) -> None:
         """Answer, unless the answers are not read."""

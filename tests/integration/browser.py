@@ -73,11 +73,11 @@ def read_json(url: str) -> Any:  # noqa: ANN401 - JSON of whatever shape the tes
 
 
 @contextmanager
-def chromium(profile: Path) -> Iterator[webdriver.Chrome]:
-    """Run a headless Chromium with a fresh profile."""
+def chromium(profile: Path, *flags: str) -> Iterator[webdriver.Chrome]:
+    """Run a headless Chromium with a fresh profile, and with these flags beside our own."""
     options = ChromeOptions()
     options.binary_location = program("chromium", "chromium-browser", "google-chrome")
-    for flag in (*_FLAGS, f"--user-data-dir={profile}"):
+    for flag in (*_FLAGS, *flags, f"--user-data-dir={profile}"):
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
     driver = webdriver.Chrome(options, ChromeService(program("chromedriver")))

@@ -62,6 +62,11 @@ class Process:
         self._listener.start()
 
     @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
     def output(self) -> str:
         """All that it said so far."""
         return "".join(self._said)

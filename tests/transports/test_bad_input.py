@@ -267,9 +267,10 @@ async def test_a_head_without_end_is_refused(served: Served) -> None:
 async def test_who_sends_into_a_running_answer_is_cut_off_and_counts_as_gone(served: Served) -> None:
     body = orjson.dumps({**GOOD, "options": {"on_disconnect": "cancel"}})
     start = (
-        b"POST /api/chat/stream HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b"
+        b"POST /api/chat/stream HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        b"Content-Length: %d\r\n\r\n%b"
     )
-    await raw(served, start % (len(body), body) + b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+    await raw(served, start % (len(body), body) + b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
     await until(lambda: served.only.log.ended)
     assert served.only.state == "interrupted"
 

@@ -3,13 +3,13 @@
 import asyncio
 import gc
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import orjson
 import pytest
 
 from gateway.config import Settings
-from gateway.protocols import HttpProtocol
+from gateway.protocols import HttpProtocol, SocketProtocol
 from tests.transports.conftest import Served
 from tests.transports.viewers import until
 
@@ -73,13 +73,13 @@ async def test_a_body_that_nobody_waits_for_disturbs_no_stream(served: Served) -
 
 async def test_a_body_that_nobody_waits_for_is_not_taken_for_a_request(served: Served) -> None:
     generation_id = await finished(served)
-    inner = b"GET /health HTTP/1.1\r\nHost: a\r\n\r\n"
+    inner = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
     async with connected(served) as (reader, writer):
         writer.write(request(inner, f"Last-Event-ID: {generation_id}:1"))
         await read_until(reader, b"0\r\n\r\n")
         writer.write(inner)
         # What follows the body is the next request, and gets the next answer.
-        writer.write(b"GET /ready HTTP/1.1\r\nHost: a\r\n\r\n")
+        writer.write(b"GET /ready HTTP/1.1\r\nHost: localhost\r\n\r\n")
         answer = await read_until(reader, b"ready")
         assert b"healthy" not in answer
 
@@ -126,9 +126,72 @@ async def test_a_request_inside_a_stream_ends_the_connection(served: Served) -> 
         await read_until(reader, b"accepted")
         upgrade = ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"]
         key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
-        writer.write("\r\n".join(["GET /api/ws HTTP/1.1", "Host: a", *upgrade, key]).encode() + b"\r\n\r\n")
+        writer.write("\r\n".join(["GET /api/ws HTTP/1.1", "Host: localhost", *upgrade, key]).encode() + b"\r\n\r\n")
         with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
             await read_until(reader, b"0\r\n\r\n")
     await until(lambda: served.hub.viewers == 0)
     await served.called()
     await until(lambda: served.only.state.over)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [["Content-Length: 2", "", "{}"], ["X: " + "x" * 9000, "", ""], [*(f"X-{n}: 1" for n in range(130)), "", ""]],
+)
+async def test_a_handshake_that_can_not_be_read_is_refused_and_not_kept(served: Served, more: list[str]) -> None:
+    async with connected(served) as (reader, writer):
+        upgrade = ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"]
+        key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+        writer.write("\r\n".join(["GET /api/ws HTTP/1.1", "Host: localhost", *upgrade, key, *more]).encode())
+        async with asyncio.timeout(10):
+            answer = await reader.read()
+        assert answer.startswith((b"HTTP/1.1 400 ", b"HTTP/1.1 431 "))
+
+
+@pytest.mark.parametrize(
+    ("start", "endless"), [(b"0\r\n", b"X: y\r\n"), (b"0\r\nX: ", b"y"), (b"1;", b"x"), (b"", b"0")]
+)
+async def test_what_is_no_body_is_bounded_behind_the_head_too(served: Served, start: bytes, endless: bytes) -> None:
+    async with connected(served) as (reader, writer):
+        head = [
+            "POST /api/chat/stream HTTP/1.1",
+            "Host: localhost",
+            "Content-Type: application/json",
+            "Transfer-Encoding: chunked",
+        ]
+        writer.write("\r\n".join(head).encode() + b"\r\n\r\n" + start)
+        writer.write(endless * (200_000 // len(endless)))
+        async with asyncio.timeout(10):
+            with suppress(ConnectionError):
+                await reader.read()
+        assert reader.at_eof() or reader.exception() is not None
+
+
+async def test_a_body_in_the_smallest_chunks_is_read(served: Served) -> None:
+    async with connected(served) as (reader, writer):
+        head = [
+            "POST /api/chat/stream HTTP/1.1",
+            "Host: localhost",
+            "Content-Type: application/json",
+            "Transfer-Encoding: chunked",
+        ]
+        body = orjson.dumps({"messages": [{"role": "user", "content": "x" * 50_000}]})
+        chunks = b"".join(b"1;extension\r\n%c\r\n" % byte for byte in body)
+        writer.write("\r\n".join(head).encode() + b"\r\n\r\n" + chunks + b"0\r\nTrailer: 1\r\n\r\n")
+        await read_until(reader, b"accepted")
+
+
+async def test_fragments_of_a_message_are_kept_as_one(served: Served) -> None:
+    async with served.http.ws_connect("/api/ws") as socket:
+        assert socket._response.connection is not None
+        writer = socket._response.connection.transport
+        assert writer is not None
+        mask = b"\0\0\0\0"
+        writer.write(b"\x01\x80" + mask + (b"\x00\x80" + mask) * 1000)
+        for byte in b'{"type":"ping","id":1}':
+            writer.write(b"\x00\x81" + mask + bytes([byte]) + b"\x00\x80" + mask)
+        (connection,) = (one for one in gc.get_objects() if isinstance(one, SocketProtocol) and not one.disconnected)
+        await until(lambda: connection.frames and b"".join(connection.frames).endswith(b"}"))
+        assert len(connection.frames) == 1
+        writer.write(b"\x80\x80" + mask)
+        assert (await socket.receive_json())["type"] == "pong"

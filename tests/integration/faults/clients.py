@@ -175,13 +175,13 @@ def _start(connection: socket.socket, transport: TransportName) -> tuple[str, by
     if transport == "sse":
         data = orjson.dumps(body)
         connection.sendall(
-            b"POST /api/chat/stream HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b"POST /api/chat/stream HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
             b"Content-Length: %d\r\n\r\n%b" % (len(data), data)
         )
     else:
         key = base64.b64encode(secrets.token_bytes(16)).decode()
         connection.sendall(
-            b"GET /api/ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"GET /api/ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
             b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + key.encode() + b"\r\n\r\n"
         )
         # A client may not send before the handshake is answered.

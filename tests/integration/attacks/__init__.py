@@ -1,0 +1,1 @@
+"""Attacks on gateways as shipped, and what each attacker got: `python -m tests.integration.attacks`."""

@@ -1,0 +1,201 @@
+"""Line breaks, markup and events where text is meant: in what is echoed, and in what a model says."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import orjson
+
+from tests.integration.attacks.outcome import Family, Outcome, unless
+from tests.integration.attacks.provider import FRAMES, SCRIPT
+from tests.integration.attacks.stage import PATIENCE, Stage
+from tests.integration.attacks.wire import CLOSE, exchange, request
+from tests.integration.browser import Page, chromium
+
+IDS: Final[Mapping[str, bytes]] = {
+    "CR": b"a\rSet-Cookie: x=1",
+    "LF and a header": b"a\nSet-Cookie: x=1",
+    "NUL": b"a\x00b",
+    "escapes": b"a%0d%0aSet-Cookie:%20x=1",
+    "UTF-8 whose low bytes are CR LF": "ač\u010aSet-Cookie: x=1".encode(),
+    "NEL and U+2028": "a\x85\u2028b".encode(),
+    "a space": b"a b",
+    "a quote": b'a"}',
+    "129 characters": b"a" * 129,
+}
+EVIL: Final = 'x\r\n\r\ndata: {"type":"complete"}\n\nevent: error\rid: 9\u2028\x00<script>'
+NAMES: Final = frozenset(("id", "event", "data", "retry"))
+
+
+async def run(stage: Stage) -> list[Outcome]:
+    """Try it all; the last with a browser."""
+    return [
+        await _request_ids(stage),
+        await _echoed(stage),
+        await _events_of_a_model(stage),
+        await _messages_of_a_model(stage),
+        *_shown(stage),
+    ]
+
+
+async def _request_ids(stage: Stage) -> Outcome:
+    said, split = {}, []
+    for name, value in IDS.items():
+        data = request("GET", "/health", "X-Request-ID: VALUE", CLOSE).replace(b"VALUE", value)
+        (answer,) = (await exchange(stage.keyed.url, data, first=PATIENCE)).answers()
+        echoed = answer.header("x-request-id").encode("latin-1") == value
+        said[name] = f"{answer.status}{' echoed' if echoed else ''}"
+        split += [name for known, _ in answer.headers if known == "set-cookie"]
+    return Outcome(
+        "`X-Request-ID`",
+        ", ".join(IDS),
+        ", ".join(said.values()),
+        "the parser; only 1 to 128 printable ASCII characters are echoed",
+        unless(no_header_was_added=not split, every_answer_is_one=len(said) == len(IDS)),
+    )
+
+
+async def _echoed(stage: Stage) -> Outcome:
+    """Have it in everything that a client may say and that comes back to it, or to other viewers."""
+    messages = [{"role": "user", "content": EVIL}]
+    body = {"model": EVIL[:200], "messages": messages, "metadata": {EVIL: EVIL}}
+    key, json = f"Authorization: {stage.bearer('alice')['Authorization']}", "Content-Type: application/json"
+    sent = request("POST", "/api/chat/stream", key, json, CLOSE, "Idempotency-Key: a\tb", body=orjson.dumps(body))
+    (answer,) = (await exchange(stage.keyed.url, sent, first=PATIENCE)).answers()
+    events = strictly(answer.body)
+    slow = {**body, "model": "slow", "options": {"on_disconnect": "continue"}}
+    async with stage.client(stage.keyed.url, "alice") as http:
+        async with http.post("/api/generations", json=slow) as response:
+            path = response.headers["Location"]
+        async with http.post(f"{path}/feedback", json={"mode": "note", "text": EVIL}) as response:
+            noted = response.status
+        async with http.post(f"{path}/interrupt", json={"reason": EVIL}) as response:
+            stopped = response.status
+        async with http.get(f"{path}/events") as response:
+            over = strictly(await response.read())
+        async with http.get(path) as response:
+            snapshot = await response.json()
+    return Outcome(
+        "Everything that is echoed",
+        "CR, LF, NUL, U+2028 and an event's lines in the model's name, the prompt, the metadata, a feedback, a reason",
+        f"{_types(events)}; then {noted}, {stopped}: {_types(over)}; each as it was sent",
+        "it is JSON in one line, and goes into no header",
+        unless(
+            the_name_is_the_name=events[0]["model"] == EVIL[:200],
+            the_reason_is_the_reason=over[-1]["reason"] == EVIL,
+            the_rest_too=(snapshot["metadata"], snapshot["feedback"][0]["text"]) == ({EVIL: EVIL}, EVIL),
+            no_cookie_was_set=not answer.header("set-cookie"),
+        ),
+    )
+
+
+async def _events_of_a_model(stage: Stage) -> Outcome:
+    key = f"Authorization: {stage.bearer('alice')['Authorization']}"
+    body = orjson.dumps({"model": "frames", "messages": [{"role": "user", "content": "Hello"}]})
+    sent = request("POST", "/api/chat/stream", key, "Content-Type: application/json", CLOSE, body=body)
+    (answer,) = (await exchange(stage.keyed.url, sent, first=PATIENCE)).answers()
+    events = strictly(answer.body)
+    text = "".join(str(event["content"]) for event in events if event["type"] == "chunk")
+    return Outcome(
+        "A model that says events, by SSE",
+        "`␊␊data: …`, `event:`, `id:`, `retry:`, a heartbeat, CR, NUL, NEL, U+2028, a BOM in its text",
+        f"{_types(events)}; the text as it was said",
+        "the same",
+        unless(text_is_text=text == FRAMES, nothing_else_came=_types(events) == "accepted start chunk complete"),
+    )
+
+
+async def _messages_of_a_model(stage: Stage) -> Outcome:
+    events: list[dict[str, object]] = []
+    async with stage.client(stage.keyed.url, "alice") as http, http.ws_connect("/api/ws") as socket:
+        await socket.send_json({"type": "start", "model": "frames", "messages": [{"role": "user", "content": "Hello"}]})
+        while not events or events[-1]["type"] not in {"complete", "error"}:
+            events.append(orjson.loads(await socket.receive_str(timeout=PATIENCE)))
+    text = "".join(str(event["content"]) for event in events if event["type"] == "chunk")
+    return Outcome(
+        "The same, by WebSocket",
+        "as before",
+        f"{_types(events)}; the text as it was said",
+        "a message is one JSON object",
+        unless(text_is_text=text == FRAMES, nothing_else_came=_types(events) == "accepted start chunk complete"),
+    )
+
+
+def strictly(body: bytes) -> list[dict[str, object]]:
+    """Read an event stream as the standard says (WHATWG HTML, 9.2.6), and fail on what we do not send."""
+    assert b"\r" not in body
+    assert not body.startswith("\ufeff".encode())
+    events: list[dict[str, object]] = []
+    for block in body.decode().removesuffix("\n\n").split("\n\n"):
+        fields = [line.split(": ", 1) for line in block.split("\n") if line != ": hb"]
+        assert {name for name, _ in fields} <= NAMES, block
+        given = dict(fields)
+        assert len(given) == len(fields), block
+        event = orjson.loads(given["data"])
+        assert given.get("event", "chunk") == event["type"], block
+        events.append(event)
+    return events
+
+
+def _types(events: Sequence[Mapping[str, object]]) -> str:
+    """List the types of events, runs of one type as one."""
+    types = [str(event["type"]) for event in events]
+    return " ".join(one for place, one in enumerate(types) if place == 0 or types[place - 1] != one)
+
+
+def _shown(stage: Stage) -> list[Outcome]:
+    with chromium(stage.folder / "chromium-demo") as driver:
+        page = Page(driver, stage.open.url)
+        page.tolerate("Content Security Policy")
+        seen = []
+        for pane in page.panes:
+            page.ask(f"{SCRIPT} as a prompt", model="script", on=pane.home)
+            seen.append(pane.ends().text == SCRIPT)
+            page.ask("Hello", model=SCRIPT[:250], on=pane.home)
+            pane.ends()
+        elements = page.run(
+            "return document.querySelectorAll('main :is(img, script, iframe, a, style, [onload], [onerror])').length"
+        )
+        ran = page.run("return window.pwned ?? null")
+        blocked = page.wait_for(_INLINE)
+    return [
+        Outcome(
+            "A model that says HTML, in the demo page",
+            "`<img onerror>`, `<script>`, `<svg onload>`, `<iframe srcdoc>`, a `javascript:` link, a style; as an "
+            "answer and as a model's name, in both panes",
+            f"shown as text: {_yes(all(seen))}; elements that came of it: {elements}; ran: {_yes(ran is not None)}",
+            "the page writes `textContent` alone",
+            unless(it_is_text=all(seen), no_elements=elements == 0, nothing_ran=ran is None),
+        ),
+        Outcome(
+            "If it were put in as HTML",
+            "the same markup, set as `innerHTML` by the test; a `<script>` element beside it",
+            f"the browser blocked it: {', '.join(blocked['directives'])}; ran: {_yes(blocked['ran'])}",
+            "`script-src 'self'`",
+            unless(nothing_ran=not blocked["ran"], both_were_blocked=len(blocked["directives"]) >= 2),
+        ),
+    ]
+
+
+def _yes(is_so: bool) -> str:
+    return "yes" if is_so else "no"
+
+
+_INLINE: Final = """
+    const directives = new Set();
+    document.addEventListener("securitypolicyviolation", (event) => {
+      directives.add(event.effectiveDirective);
+      if (directives.size >= 2) done({ directives: [...directives].sort(), ran: Boolean(window.pwned) });
+    });
+    const into = document.body.appendChild(document.createElement("div"));
+    into.innerHTML = `<img src="/nowhere" onerror="window.pwned=1">`;
+    const script = document.createElement("script");
+    script.textContent = "window.pwned = 1";
+    into.append(script);
+"""
+
+FAMILY: Final = Family(
+    "Injection",
+    """\
+Answers are read by a parser that fails on whatever we do not mean to send.""",
+    run,
+)

@@ -1,0 +1,136 @@
+"""Too much of everything, and how much memory it took the gateway."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Final
+
+import aiohttp
+
+from tests.integration.attacks.cross_site import running_answer
+from tests.integration.attacks.excesses import EXCESSES, Excess
+from tests.integration.attacks.limits import run as limits
+from tests.integration.attacks.outcome import Family, Outcome, unless
+from tests.integration.attacks.stage import Stage, megabytes
+from tests.integration.attacks.wire import Heard, Wire, dial
+
+MOST_SENT: Final = 64 << 20
+"""Bytes after which an attacker who is let go on has won."""
+MOST_MEMORY: Final = 64
+"""Megabytes that one attack may take: the largest body in some of its forms."""
+
+
+async def run(stage: Stage) -> list[Outcome]:
+    """Send it all, one after the other: memory is measured around each."""
+    return [
+        *[await _exceed(stage, excess) for excess in EXCESSES],
+        *[await _measured(stage, attack) for attack in (_many_tickets, _many_feedbacks)],
+        *await limits(stage),
+    ]
+
+
+async def _exceed(stage: Stage, excess: Excess) -> Outcome:
+    key = f"Authorization: {stage.bearer('bob')['Authorization']}"
+    before = megabytes(stage.keyed)
+    async with dial(stage.keyed.url) as wire:
+        sending = asyncio.create_task(_send(wire, excess, excess.begin(key)))
+        heard = await wire.hear(first=4)
+        sending.cancel()
+        went_on = (await asyncio.gather(sending, return_exceptions=True))[0] is True
+    grown = megabytes(stage.keyed) - before
+    status = heard.answers()[0].status if heard.raw else 0
+    return Outcome(
+        f"{excess.name}: {excess.how}",
+        "all at once" if not excess.endless else "until it is refused",
+        _said(heard, excess) + _memory(grown),
+        excess.stopped_by,
+        unless(
+            refused=status in excess.statuses and (heard.closed or status != 0),
+            it_did_not_go_on=excess.unread or not went_on,
+            memory_is_bounded=grown < MOST_MEMORY,
+        ),
+        varies=excess.hasty or bool(excess.endless),
+    )
+
+
+def _said(heard: Heard, excess: Excess) -> str:
+    # What is refused while it is being sent may be reset before the refusal is read.
+    return heard.says() if not excess.endless or heard.raw else "reset" if heard.closed else "taken"
+
+
+def _memory(grown: float) -> str:
+    return "" if grown < MOST_MEMORY else f"; {grown:.0f} MB of memory"
+
+
+async def _send(wire: Wire, excess: Excess, begin: bytes) -> bool:
+    """Send until it is not taken any more; tell whether what has no end was taken all the same."""
+    wire.writer.write(begin)
+    await wire.writer.drain()
+    for _ in range(MOST_SENT // len(excess.endless) if excess.endless else 0):
+        wire.writer.write(excess.endless)
+        await wire.writer.drain()
+    return bool(excess.endless)
+
+
+async def _measured(stage: Stage, attack: Callable[[Stage], Awaitable[Outcome]]) -> Outcome:
+    before = megabytes(stage.keyed)
+    outcome = await attack(stage)
+    grown = megabytes(stage.keyed) - before
+    assert grown < MOST_MEMORY, (outcome.attack, grown)
+    return outcome
+
+
+@asynccontextmanager
+async def attacker(stage: Stage) -> AsyncIterator[aiohttp.ClientSession]:
+    """Give a client with bob's key."""
+    async with stage.client(stage.keyed.url, "bob") as http:
+        yield http
+
+
+async def _many_tickets(stage: Stage) -> Outcome:
+    async def one(http: aiohttp.ClientSession) -> tuple[int, str]:
+        async with http.post("/api/tickets", json={"scope": "start"}) as response:
+            return response.status, (await response.json()).get("ticket", "")
+
+    async with attacker(stage) as http:
+        first = await one(http)
+        statuses = [status for status, _ in await asyncio.gather(*(one(http) for _ in range(1100)))]
+    async with stage.client(stage.keyed.url) as http:
+        query = {"prompt": "Hello", "ticket": first[1]}
+        async with http.get("/api/chat/stream", params=query, headers={"Accept": "text/event-stream"}) as response:
+            said = (await response.text()).count('"auth_error"')
+    return Outcome(
+        "Tickets: 1,101 unused ones",
+        "`POST /api/tickets`, none of them used",
+        f"{statuses.count(201)} x 201; the first one by then: {'`auth_error`' if said else 'good'}",
+        "1,000 of one principal, of which the oldest goes first",
+        unless(the_first_is_gone=said == 1),
+    )
+
+
+async def _many_feedbacks(stage: Stage) -> Outcome:
+    text = "n" * 8192
+    async with running_answer(stage, stage.keyed) as answer:
+        statuses = []
+        for _ in range(150):
+            path = f"/api/generations/{answer.id}/feedback"
+            async with answer.http.post(path, json={"mode": "note", "text": text}) as response:
+                statuses.append(response.status)
+        async with answer.http.get(f"/api/generations/{answer.id}") as response:
+            kept = len((await response.json())["feedback"])
+    return Outcome(
+        "Feedback: 150 notes of 8 KiB",
+        "to one running answer",
+        ", ".join(f"{statuses.count(one)} x {one}" for one in sorted(set(statuses))) + f"; kept: {kept}",
+        "100 are kept for a generation",
+        unless(at_most_a_hundred=kept <= 100),
+    )
+
+
+FAMILY: Final = Family(
+    "Oversize",
+    """\
+bob, or somebody without a key, sends too much. Around each attack the gateway's memory is looked at: it may grow by
+64 MB. What is sent without end is 64 MiB, if it is taken.""",
+    run,
+)
