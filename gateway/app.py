@@ -22,7 +22,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.admission.buckets import RateLimits
 from gateway.admission.budgets import Budgets
+from gateway.admission.command_rate import CommandRate
+from gateway.admission.limits import AddressLimit
 from gateway.admission.slots import Slots
+from gateway.admission.streams import STREAMS_PER_ADDRESS, STREAMS_PER_CLIENT, Streams
 from gateway.catalogue import build
 from gateway.clock import Clock, SystemClock
 from gateway.config import Settings
@@ -35,12 +38,14 @@ from gateway.security.doors import doors
 from gateway.security.gate import Gate
 from gateway.security.principals import Principal
 from gateway.upstreams.base import Upstream
-from transports.base import SERVE_ON, Serve, Services, Transport
+from transports.base import Services, Transport
+from transports.command_rate import counted
 from transports.guard import Guard
 from transports.heads import sealed
 from transports.http import PRINCIPAL, json_response, principal, refusal
 from transports.origins import Origins, is_loopback
 from transports.resource import GenerationResource
+from transports.serving import SERVING, Serving
 from transports.session import SessionRoute
 from transports.tickets import TicketRoute
 from transports.writer import lent
@@ -64,27 +69,35 @@ PAGE_HEADERS = {
 
 
 class Gateway(Starlette):
-    """Serves those on that a transport has begun to serve, once what led to it has returned; see `serve_on`."""
+    """Serves those on that a transport has begun to serve, once what led to it has returned; see `serve_on`.
+
+    Here, and nowhere else, a stream that was counted in is counted out.
+    """
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Take one request or connection."""
-        # A list, since whoever copies the scope on the way copies what it holds, not what is put into it later.
-        later: list[Serve] = []
-        scope[SERVE_ON] = later
-        await super().__call__(scope, receive, sealed(send))
-        for serve in later:
-            if lent(scope) is not None:
-                # Our own server asks for no more; others look at it when all is over.
-                kept = {key: scope[key] for key in ("type", "method") if key in scope}
-                scope.clear()
-                scope.update(kept)
-            await serve(receive, send)
+        # Put in now: whoever copies the scope on the way copies what it holds, not what is put into it later.
+        serving = Serving()
+        scope[SERVING] = serving
+        try:
+            await super().__call__(scope, receive, sealed(send))
+            if serving.serve is not None:
+                if lent(scope) is not None:
+                    # Our own server asks for no more; others look at it when all is over.
+                    kept = {key: scope[key] for key in ("type", "method") if key in scope}
+                    scope.clear()
+                    scope.update(kept)
+                await serving.serve(receive, send)
+        finally:
+            if serving.stream is not None:
+                serving.stream.leave()
 
 
 def create_app(settings: Settings, *, clock: Clock | None = None, upstream: Upstream | None = None) -> Starlette:
     """Make the ASGI application; its lifespan starts and ends all that it owns.
 
-    `app.state.hub` is its hub, `app.state.reloading` changes its models and keys while it runs.
+    `app.state.hub` is its hub, `app.state.streams` counts what is read of it, `app.state.reloading` changes its models
+    and keys while it runs.
 
     Without an upstream, here or in the settings, it starts the simulator and calls that.
 
@@ -106,6 +119,11 @@ def create_app(settings: Settings, *, clock: Clock | None = None, upstream: Upst
         Origins(frozenset(settings.allowed_origins), any_host=_takes_any_host(settings)),
         gate,
         settings.cookie,
+        Streams(
+            AddressLimit(settings.max_streams_per_client, STREAMS_PER_CLIENT),
+            AddressLimit(settings.max_streams_per_address, STREAMS_PER_ADDRESS),
+        ),
+        CommandRate(settings.max_commands_per_second),
     )
 
     @asynccontextmanager
@@ -126,14 +144,21 @@ def create_app(settings: Settings, *, clock: Clock | None = None, upstream: Upst
         return refusal(error, request, None if known is None else hub.allowance(known))
 
     transports = [route for transport in load_transports() for route in transport.routes(services)]
+    resource = GenerationResource(services)
     app = Gateway(
         routes=[
             *transports,
-            *GenerationResource(services).routes(),
-            *TicketRoute(services).routes(),
-            *SessionRoute(services).routes(),
-            *model_routes(hub),
-            *_own_routes(hub),
+            *resource.starts(),
+            *counted(
+                services,
+                [
+                    *resource.routes(),
+                    *TicketRoute(services).routes(),
+                    *SessionRoute(services).routes(),
+                    *model_routes(hub),
+                    *_own_routes(hub),
+                ],
+            ),
         ],
         # The guard stands within: a preflight carries no key, and a refusal is for the page to read.
         middleware=[*_cors(settings.allowed_origins), Middleware(Guard, services=services)],
@@ -142,6 +167,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, upstream: Upst
     )
     app.router.redirect_slashes = False
     app.state.hub = hub
+    app.state.streams = services.streams
     app.state.reloading = reloading
     return app
 

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, TypeVar
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     FailFast,
     Field,
@@ -16,9 +17,18 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
+from pydantic_core import ErrorDetails
 
 from gateway.errors import Refused, invalid
 from gateway.events import Mode
+
+LONGEST_ID = 128
+"""Characters of what a client calls something by: the id of a command, a generation's, a position."""
+
+MOST_METADATA = 50
+"""Entries of a start's metadata."""
+
+Int64 = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 
 OnDisconnect = Literal["grace", "cancel", "continue"]
 JsonObject = dict[str, JsonValue]
@@ -46,22 +56,25 @@ class Message(BaseModel):
         return self
 
 
+StopText = Annotated[str, Field(max_length=256)]
+
+
 class Options(Strict):
     """What is passed to the provider, and how the generation is to be kept."""
 
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(ge=0, le=1)] | None = None
-    max_tokens: Annotated[int, Field(ge=1)] | None = None
-    stop: str | list[str] | None = None
-    seed: int | None = None
+    max_tokens: Annotated[int, Field(ge=1, lt=2**31)] | None = None
+    stop: StopText | Annotated[list[StopText], Field(max_length=16)] | None = None
+    seed: Int64 | None = None
     presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
     frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
-    tools: list[JsonObject] | None = None
-    tool_choice: str | JsonObject | None = None
+    tools: Annotated[list[JsonObject], Field(max_length=256)] | None = None
+    tool_choice: Annotated[str, Field(max_length=256)] | JsonObject | None = None
     parallel_tool_calls: bool | None = None
     response_format: JsonObject | None = None
-    reasoning_effort: str | None = None
-    user: str | None = None
+    reasoning_effort: Annotated[str, Field(max_length=64)] | None = None
+    user: Annotated[str, Field(max_length=512)] | None = None
     on_disconnect: OnDisconnect | None = None
 
     def for_provider(self) -> JsonObject:
@@ -69,13 +82,26 @@ class Options(Strict):
         return self.model_dump(exclude_none=True, exclude={"on_disconnect"})
 
 
+def _is_small(value: object) -> object:
+    """Look at the number of entries before at each of them: of many, each would be found fault with."""
+    if isinstance(value, dict) and len(value) > MOST_METADATA:
+        message = f"has {len(value)} entries: give at most {MOST_METADATA}"
+        raise ValueError(message)
+    return value
+
+
+Metadata = Annotated[
+    dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=1000)]], BeforeValidator(_is_small)
+]
+
+
 class StartRequest(Strict):
     """Start a generation: the body of `POST /api/chat/stream` and `POST /api/generations`."""
 
-    messages: Annotated[list[Message], FailFast(), Field(min_length=1)]
+    messages: Annotated[list[Message], FailFast(), Field(min_length=1, max_length=2000)]
     model: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     options: Options = Options()
-    metadata: dict[str, str] = {}
+    metadata: Metadata = {}
 
 
 class TicketRequest(Strict):
@@ -123,7 +149,7 @@ class FeedbackRequest(Strict):
 class Command(Strict):
     """A message of a WebSocket client; `id`, if given, comes back in its `ack` or `rejected`."""
 
-    id: Annotated[str, Field(max_length=128)] | int | None = None
+    id: Annotated[str, Field(max_length=LONGEST_ID)] | int | None = None
 
 
 class StartCommand(StartRequest, Command):
@@ -147,7 +173,7 @@ class AttachCommand(Addressed):
     """`attach`: view a generation, after a position or sequence number; from the beginning without."""
 
     type: Literal["attach"]
-    after: str | Annotated[int, Field(ge=0)] | None = None
+    after: Annotated[str, Field(max_length=LONGEST_ID)] | Annotated[int, Field(ge=0)] | None = None
 
 
 class DetachCommand(Addressed):
@@ -200,7 +226,8 @@ COMMANDS: dict[str, type[Command]] = {
 }
 
 Body = TypeVar("Body", bound=BaseModel)
-_UNION_MEMBER = re.compile(r"str$|int$|constrained-int$|list\[|dict\[")
+_KEY = "[key]"
+_UNION_MEMBER = re.compile(r"(constrained-)?(str|int)$|(constrained-)?list\[|dict\[")
 
 
 def parse(kind: type[Body], value: object) -> Body:
@@ -220,18 +247,32 @@ def parse(kind: type[Body], value: object) -> Body:
 
 def _refusal(error: ValidationError, kind: type[BaseModel]) -> Refused:
     details = error.errors(include_url=False, include_context=False, include_input=False)
-    first = details[0]
-    # A union adds its member's type to the path ("content.str"): nothing that the client wrote.
-    parts = [part for part in first["loc"] if isinstance(part, int) or not _UNION_MEMBER.match(part)]
-    path = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts).lstrip(".")
-    said = first["msg"].removeprefix("Value error, ")
+    first = _telling(details)
+    path = _path(first["loc"])
+    said = first["msg"].removeprefix("Value error, ").replace(" after validation", "")
     if first["type"] == "extra_forbidden":
         known = ", ".join(kind.model_fields if len(first["loc"]) == 1 else Options.model_fields)
         said = f"not a field we know; known are: {known}"
     elif first["type"] == "missing":
         said = "is missing"
+    elif first["loc"][-1:] == (_KEY,):
+        said = f"the name of an entry: {said}"
     more = f" ({len(details) - 1} more)" if len(details) > 1 else ""
     return invalid(f"{path}: {said}{more}" if path else f"{said}{more}", param=path or None)
+
+
+def _telling(details: list[ErrorDetails]) -> ErrorDetails:
+    """Choose the error to tell: of what may be of several types, the one of the type that it is."""
+    place = _path(details[0]["loc"])
+    of_the_same = (one for one in details if _path(one["loc"]).startswith(place))
+    return next((one for one in of_the_same if not one["type"].endswith("_type")), details[0])
+
+
+def _path(location: tuple[int | str, ...]) -> str:
+    """Write where something is in a body, as a programmer would."""
+    # A union adds its member's type to the path ("content.str"), a dictionary the mark of its keys: no client's words.
+    parts = [part for part in location if isinstance(part, int) or not (part == _KEY or _UNION_MEMBER.match(part))]
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part[:LONGEST_ID]}" for part in parts).lstrip(".")
 
 
 def _json_type(value: object) -> str:

@@ -7,7 +7,7 @@ from itertools import takewhile
 from gateway.attempts.attempt import Attempt
 from gateway.attempts.joint import apart
 from gateway.commands import FeedbackRequest, JsonObject, Message, StartRequest
-from gateway.errors import Code, Failed, Refused
+from gateway.errors import Code, Failed, Refused, invalid
 from gateway.events import (
     Accepted,
     Chunk,
@@ -37,6 +37,13 @@ COST_DIGITS = 9
 
 FRAME_BYTES = 64
 """Counted for each event that can't be joined with the one before it, so that many small ones stay bounded."""
+
+
+MAX_FEEDBACK = 100
+"""Feedbacks kept for one generation."""
+
+FEEDBACK_BYTES = 64 * 1024
+"""Of their texts together, in UTF-8."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +97,7 @@ class Generation:
     provider: str | None = field(init=False, default=None)
     attempts: list[Attempt] = field(init=False, default_factory=list)
     notes: list[Feedback] = field(init=False, default_factory=list)
+    _notes_bytes: int = field(init=False, default=0)
     end: Terminal | None = field(init=False, default=None)
     ended_at: float | None = field(init=False, default=None)
     _begun: bool = field(init=False, default=False)
@@ -269,14 +277,14 @@ class Generation:
         """Take feedback; True if the upstream is now to be closed.
 
         Raises:
-            Refused: `already_over`, when it is not a note and the answer ended or is being stopped.
+            Refused: `already_over`, when it is not a note and the answer ended or is being stopped; too much of it.
         """
         taken = Feedback(feedback_id, request.mode, request.text, request.rating)
         if request.mode != "note" and self.state is State.STOPPING:
             raise self._already_over("is being stopped")
         if request.mode != "note":
             self._refuse_if_over()
-        self.notes.append(taken)
+        self._note(taken)
         if not self.state.over:
             self.log.append(taken)
         if request.mode == "stop":
@@ -284,6 +292,17 @@ class Generation:
         if request.mode == "note":
             return False
         return self._take_revise(taken, read_at)
+
+    def _note(self, taken: Feedback) -> None:
+        if len(self.notes) >= MAX_FEEDBACK:
+            message = f"This generation has got {MAX_FEEDBACK} feedbacks already: it takes no more."
+            raise invalid(message, status=429)
+        size = _utf8(taken.text or "")
+        if self._notes_bytes + size > FEEDBACK_BYTES:
+            message = f"text: this generation holds at most {FEEDBACK_BYTES} bytes of feedback: say it in fewer words."
+            raise invalid(message, param="text", status=429)
+        self._notes_bytes += size
+        self.notes.append(taken)
 
     def _take_revise(self, taken: Feedback, read_at: float) -> bool:
         partial = self.log.text() if self._revise is None else ""
@@ -328,8 +347,9 @@ class Generation:
 
     @property
     def size(self) -> int:
-        """Count the content in UTF-8 bytes, with what keeps its events apart."""
-        return self._counts.size
+        """Count what it takes, in UTF-8 bytes: content, with what keeps its events apart, feedback and metadata."""
+        noted = self._notes_bytes + FRAME_BYTES * len(self.notes)
+        return self._counts.size + noted + sum(_utf8(name) + _utf8(value) for name, value in self.metadata.items())
 
     def usage(self) -> Usage:
         """Add up what all attempts used."""

@@ -19,6 +19,7 @@ from gateway.models import Models
 from gateway.pipeline import Pipeline
 from gateway.savings import Savings
 from gateway.security.principals import Principal
+from gateway.states import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,6 +198,14 @@ class Hub:
         held.pipeline.interrupt("client", request.reason, read_at)
         return held.generation
 
+    def would_stop(self, generation_id: str, principal: Principal) -> bool:
+        """Tell whether an interrupt of this principal's would stop something."""
+        try:
+            state = self._find_to_command(generation_id, principal).generation.state
+        except Refused:
+            return False
+        return not state.over and state is not State.STOPPING
+
     def feedback(self, generation_id: str, request: FeedbackRequest, read_at: float, principal: Principal) -> str:
         """Take feedback to a generation and give its id.
 
@@ -204,11 +213,10 @@ class Hub:
             Refused: `generation_lost`, `forbidden`, `already_over`, or too many of them.
         """
         held = self._find_to_command(generation_id, principal)
-        if len(held.generation.notes) >= MAX_FEEDBACK:
-            message = f"This generation has got {MAX_FEEDBACK} feedbacks already."
-            raise invalid(message, status=429)
         feedback_id = self._identify("f")
         held.pipeline.feedback(feedback_id, request, read_at)
+        if generation_id in self._finished:
+            self._retain(held.generation)
         return feedback_id
 
     def enter(self, generation_id: str, principal: Principal) -> Generation:
@@ -328,11 +336,15 @@ class Hub:
         held.generation.log.compact()
         held.generation.forget_prompt()
         self._count(held)
-        self._finished[generation_id] = held.generation.size
-        self._retained_bytes += held.generation.size
+        held.timer = self.clock.call_later(self._keeping.retention, lambda: self._forget(generation_id))
+        self._retain(held.generation)
         if not self.running:
             self._idle.set()
-        held.timer = self.clock.call_later(self._keeping.retention, lambda: self._forget(generation_id))
+
+    def _retain(self, generation: Generation) -> None:
+        """Count what a finished generation takes, anew when a note made it more; the oldest make room for it."""
+        self._retained_bytes += generation.size - self._finished.get(generation.id, 0)
+        self._finished[generation.id] = generation.size
         keeping = self._keeping
         while len(self._finished) > keeping.retained or self._retained_bytes > keeping.retained_bytes:
             self._forget(next(iter(self._finished)))
@@ -361,7 +373,3 @@ class Hub:
         self._retained_bytes -= self._finished.pop(generation_id)
         if held.idempotency is not None:
             self._by_key.pop(held.idempotency, None)
-
-
-MAX_FEEDBACK = 100
-"""Feedbacks kept for one generation."""

@@ -12,10 +12,15 @@ from functools import partial
 from types import FrameType
 
 import uvicorn
+from starlette.applications import Starlette
 
+from gateway.addresses import Networks
+from gateway.admission.connections import CONNECTIONS_PER_ADDRESS, Connections
+from gateway.admission.limits import AddressLimit
 from gateway.app import create_app
 from gateway.config import ConfigurationError, Settings
 from gateway.hub import Hub
+from gateway.open_files import most_connections, raise_limit
 from gateway.protocols import HttpProtocol, SocketProtocol
 from transports.origins import is_loopback
 
@@ -64,9 +69,29 @@ def serve(settings: Settings, load: Callable[[], Settings] | None = None) -> int
         )
         return 1
     app = create_app(settings)
-    config = uvicorn.Config(
+    server = _Server(
+        server_config(settings, app),
+        app.state.hub,
+        settings.drain_timeout,
+        partial(app.state.reloading.request, load) if load else None,
+    )
+    server.run(sockets=[listening])
+    return 0 if server.started else 1
+
+
+def server_config(settings: Settings, app: Starlette) -> uvicorn.Config:
+    """Choose how uvicorn runs the application. It raises this process's limit of open files as far as it goes."""
+    proxies = Networks(settings.trusted_proxies)
+    connections = Connections(
+        most_connections(settings.max_connections, raise_limit()),
+        AddressLimit(settings.max_connections_per_address, CONNECTIONS_PER_ADDRESS),
+        proxies,
+    )
+    logging.getLogger("uvicorn.error").addFilter(_of_interest)
+    return uvicorn.Config(
         app,
-        http=HttpProtocol,
+        # Whatever makes the protocol will do, whether it is a class or not.
+        http=partial(HttpProtocol, connections=connections),  # type: ignore[arg-type]
         ws=SocketProtocol,
         loop="uvloop" if sys.platform != "win32" else "asyncio",
         # Compressing small frames costs more than it saves, and each socket some 100 KB of window.
@@ -79,19 +104,13 @@ def serve(settings: Settings, load: Callable[[], Settings] | None = None) -> int
         access_log=False,
         # Otherwise any client could say that it is another.
         proxy_headers=bool(settings.trusted_proxies),
-        forwarded_allow_ips=list(settings.trusted_proxies),
+        forwarded_allow_ips=proxies.spelled(),
         # Its own set-up would write past the one of `gateway.logs`.
         log_config=None,
         log_level="warning",
         server_header=False,
         timeout_graceful_shutdown=LINGER_SECONDS,
     )
-    logging.getLogger("uvicorn.error").addFilter(_of_interest)
-    server = _Server(
-        config, app.state.hub, settings.drain_timeout, partial(app.state.reloading.request, load) if load else None
-    )
-    server.run(sockets=[listening])
-    return 0 if server.started else 1
 
 
 _Found = tuple[socket.AddressFamily, str, int]

@@ -4,14 +4,15 @@ A transport adds framing and nothing else. It is plugged in by the entry-point g
 names a class that can be called without arguments and gives a `Transport`.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
 from starlette.routing import BaseRoute
-from starlette.types import Receive, Scope, Send
 
+from gateway.admission.command_rate import CommandRate
+from gateway.admission.streams import Streams
 from gateway.clock import Clock, Timer
 from gateway.errors import invalid
 from gateway.generation import Generation
@@ -26,24 +27,6 @@ BEHIND = 16
 
 WRITE_BYTES = 32 * 1024
 """About what is written at once to a viewer that is behind: more would only wait in the memory of its socket."""
-
-
-Serve = Callable[[Receive, Send], Awaitable[None]]
-
-SERVE_ON = "dualstream.serve_on"
-"""Where in the scope there is a list for a transport to leave in what serves a client on."""
-
-
-async def serve_on(scope: Scope, receive: Receive, send: Send, serve: Serve) -> None:
-    """Have `serve` run when the frames, closures and middleware that led here have returned.
-
-    Kept to a stream's end, they would take more memory than the rest of it. Where nobody sees to that, it runs now.
-    """
-    later: list[Serve] | None = scope.get(SERVE_ON)
-    if later is None:
-        await serve(receive, send)
-    else:
-        later.append(serve)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +52,8 @@ class Services:
     gate: Gate = field(default_factory=Gate)
     cookie: str | None = None
     """The name of the cookie that may carry a key or token."""
+    streams: Streams = field(default_factory=Streams)
+    commands: CommandRate = field(default_factory=CommandRate)
 
 
 class Transport(Protocol):

@@ -62,6 +62,11 @@ class Known:
         self.principal = asking
 
 
+def close_reason(refused: Refused) -> str:
+    """Give as much of why as goes with a close code: 123 bytes (RFC 6455, 5.5.1)."""
+    return refused.message.encode()[:123].decode(errors="ignore")
+
+
 async def shake_hands(services: Services, websocket: WebSocket) -> Known | None:
     """Accept a socket and tell what is known of its client; None if it was refused, and closed."""
     offered: list[str] = websocket.scope.get("subprotocols", [])
@@ -71,7 +76,7 @@ async def shake_hands(services: Services, websocket: WebSocket) -> Known | None:
         return Known(services.gate, origin, await _principal(services, websocket, offered, origin))
     except Refused as refused:
         # Only after accepting: a browser can read a close code, but not the status of a failed handshake.
-        await websocket.close(MEANING[refused.code].close, refused.message[:120])
+        await websocket.close(MEANING[refused.code].close, close_reason(refused))
         return None
 
 

@@ -1,16 +1,15 @@
 """What all HTTP routes share: reading a body within bounds, answering in JSON, refusing in each client's way."""
 
-import ipaddress
 import random
 import re
 from collections.abc import Collection, Mapping
-from functools import lru_cache
 
 import orjson
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import Scope
 
+from gateway.addresses import client_address
 from gateway.admission.buckets import Allowance
 from gateway.errors import Code, Refused, invalid
 from gateway.events import Error, encode
@@ -106,19 +105,7 @@ def principal_of(scope: Scope) -> Principal:
 
 def address(connection: HTTPConnection) -> str:
     """Tell where a request comes from: its client's address, behind trusted proxies as they forward it."""
-    return _address(connection.client.host if connection.client is not None else "")
-
-
-@lru_cache(maxsize=4096)
-def _address(host: str) -> str:
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return host
-    if isinstance(address, ipaddress.IPv6Address):
-        # A single client has a whole network of these to choose from (RFC 6177).
-        return str(address.ipv4_mapped or ipaddress.ip_network(f"{host.partition('%')[0]}/64", strict=False))
-    return host
+    return client_address(connection.client.host if connection.client is not None else "")
 
 
 def refusal(refused: Refused, request: Request, allowance: Allowance | None = None) -> Response:

@@ -27,6 +27,7 @@ from transports.http import (
     wants_events,
 )
 from transports.origins import is_browser, tells_the_page
+from transports.serving import enter_stream
 from transports.stream import StreamedResponse
 from transports.tickets import shown
 
@@ -69,6 +70,7 @@ class _Endpoints:
         self._services = services
 
     async def start(self, request: Request) -> Response | StreamedResponse:
+        enter_stream(self._services, request)
         position = request.headers.get("last-event-id")
         if position:
             return self._resume(request, position)
@@ -83,6 +85,7 @@ class _Endpoints:
             position = request.headers.get("last-event-id")
             if position:
                 return self._resume(request, position)
+            enter_stream(self._services, request)
             bounds = principal(request).bounds
             if bounds is not None:
                 # Its ticket has started this, and the browser is back before it has heard so.

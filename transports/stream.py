@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
+from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
 from gateway.generation import Generation
 from gateway.log import Entry
-from transports.base import Services, Viewing, serve_on
+from transports.base import Services, Viewing
 from transports.http import STREAM_HEADERS, principal_of
+from transports.serving import enter_stream, serve_on
 from transports.writer import Writer, lent, sending
 
 
@@ -50,13 +52,19 @@ class StreamedResponse:
         self._heartbeat = framing.heartbeat
         self._generation = generation
         self._after = after
+        self._services = services
         self._viewing = Viewing(services, self, self._end, until_over=True)
         self._over: asyncio.Future[None]
         self._writer: Writer | None
         self.write: Callable[[Sequence[bytes]], bool]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Begin the answer; see `serve_on` for the rest of it."""
+        """Begin the answer; see `serve_on` for the rest of it.
+
+        Raises:
+            Refused: `rate_limit`, where it was not asked for before (`enter_stream`), or `generation_lost`.
+        """
+        enter_stream(self._services, HTTPConnection(scope))
         try:
             self._viewing.attach(self._generation.id, self._after, principal_of(scope))
             await send({"type": "http.response.start", "status": 200, "headers": _encoded(self._headers)})

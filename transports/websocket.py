@@ -13,6 +13,7 @@ from starlette.websockets import WebSocket
 
 from gateway.commands import (
     COMMANDS,
+    LONGEST_ID,
     AttachCommand,
     Command,
     DetachCommand,
@@ -30,9 +31,10 @@ from gateway.hub import new_id
 from gateway.log import Entry
 from gateway.security.gate import missing
 from gateway.security.principals import Principal
-from transports.base import Capabilities, Services, Viewing, after_position, serve_on
-from transports.handshake import HELLO_BYTES, HELLO_SECONDS, Known, shake_hands
+from transports.base import Capabilities, Services, Viewing, after_position
+from transports.handshake import HELLO_BYTES, HELLO_SECONDS, Known, close_reason, shake_hands
 from transports.http import parse_json, request_id
+from transports.serving import claim_stream, enter_stream, serve_on
 from transports.writer import Writer, lent, sending
 
 CLOSE_SECONDS = 5.0
@@ -53,11 +55,21 @@ class WebSocketTransport:
 
         async def serve(websocket: WebSocket) -> None:
             known = await shake_hands(services, websocket)
-            if known is not None:
+            if known is not None and await _has_room(services, websocket, known):
                 serve = _Socket(services, websocket, known).serve
                 await serve_on(websocket.scope, websocket.receive, websocket.send, serve)
 
         return [WebSocketRoute("/api/ws", serve), Route("/api/ws", _explain, methods=["GET"])]
+
+
+async def _has_room(services: Services, websocket: WebSocket, known: Known) -> bool:
+    """Count a socket among the streams, or close it."""
+    try:
+        claim_stream(services, enter_stream(services, websocket), known.principal)
+    except Refused as refused:
+        await websocket.close(MEANING[refused.code].close, close_reason(refused))
+        return False
+    return True
 
 
 async def _explain(_request: Request) -> Response:
@@ -68,13 +80,18 @@ async def _explain(_request: Request) -> Response:
 class _Socket:
     """One client: its commands are read here; its events are written as they come."""
 
-    framing = "websocket"
+    __slots__ = (
+        *("_closed", "_known", "_lent", "_reading", "_receive", "_request_id", "_send", "_services", "_stream"),
+        *("_unreadable", "_viewing", "_writer", "framing", "write"),
+    )
 
     def __init__(self, services: Services, websocket: WebSocket, known: Known) -> None:
+        self.framing = "websocket"
         self._services = services
         self._known = known
         # One request starts one generation; a socket, any number of them.
         self._request_id = request_id(websocket) if "x-request-id" in websocket.headers else None
+        self._stream = enter_stream(services, websocket)
         self._lent = lent(websocket.scope)
         self._reading = anyio.CancelScope()
         self._viewing = Viewing(services, self, self._reading.cancel)
@@ -95,6 +112,7 @@ class _Socket:
             # `send` raises one when the client is gone (ASGI, "WebSocket", send event).
             pass
         finally:
+            self._services.commands.forget(self._name)
             self._viewing.close()
             # It holds this as its outlet: together they would be a circle, which nobody would free soon.
             del self._viewing
@@ -179,15 +197,19 @@ class _Socket:
                 return
 
     async def _gives_up(self) -> bool:
-        """Close what only sends what is no command; tell whether it did."""
-        if self._unreadable < UNREADABLE_IN_A_ROW:
+        """Close what only sends what is no command, or what goes on to send too much; tell whether it did."""
+        if self._unreadable >= UNREADABLE_IN_A_ROW:
+            await self._close(4400, "These are no commands; see docs/protocol.md.")
+        elif self._services.commands.is_flooded(self._name, self._address, self._services.clock.now()):
+            await self._close(4429, "Too many commands came, and went on to come: slow down.")
+        else:
             return False
-        await self._close(4400, "These are no commands; see docs/protocol.md.")
         return True
 
     async def _take(self, text: str | None, read_at: float) -> None:
         command_id: object = None
         generation_id: object = None
+        too_many = self._services.commands.message(self._name, self._address, read_at)
         try:
             if text is None:
                 message = "The message is binary: send commands as text."
@@ -197,15 +219,21 @@ class _Socket:
                 command_id, generation_id = value.get("id"), value.get("generation_id")
             command = _command(value)
             self._unreadable = 0
+            stops = self._stops(command)
+            if too_many is not None and not stops:
+                raise too_many
             await self._carry_out(command, read_at)
+            if stops:
+                # Each generation can be stopped once: that is no flood, and is to be heard in one.
+                self._services.commands.give_back(self._name, self._address, read_at)
         except Refused as refused:
             if command_id is None and generation_id is None:
                 self._unreadable += 1
             await self._say(
                 {
                     "type": "rejected",
-                    "id": command_id if isinstance(command_id, str | int) else None,
-                    "generation_id": generation_id if isinstance(generation_id, str) else None,
+                    "id": command_id if isinstance(command_id, int) or _is_short(command_id) else None,
+                    "generation_id": generation_id if _is_short(generation_id) else None,
                     **cast("dict[str, object]", refused.body()["error"]),
                 }
             )
@@ -235,21 +263,40 @@ class _Socket:
                 generation = hub.interrupt(command.generation_id, command, read_at, asking)
                 await self._ack(command, generation)
             case FeedbackCommand():
+                # Found before: what a note adds may be what makes it too much to be held.
+                generation = hub.find(command.generation_id, asking)
                 feedback_id = hub.feedback(command.generation_id, command, read_at, asking)
-                await self._ack(command, hub.find(command.generation_id, asking), feedback_id=feedback_id)
+                await self._ack(command, generation, feedback_id=feedback_id)
             case _:
                 pass
 
     async def _hello(self, command: HelloCommand) -> None:
+        was_known = self._known.principal is not None
         try:
             await self._known.hello(command)
+            claim_stream(self._services, self._stream, self._known.principal)
         except Refused as refused:
-            if self._known.principal is not None:
+            if was_known:
                 raise
-            await self._close(MEANING[refused.code].close, refused.message[:120])
+            await self._close(MEANING[refused.code].close, close_reason(refused))
             self._closed = True
             return
         await self._say({"type": "ack", "id": command.id, "generation_id": None})
+
+    @property
+    def _address(self) -> str:
+        asking = self._known.principal
+        return "" if asking is None else asking.address
+
+    @property
+    def _name(self) -> str:
+        return f"{id(self):x}"
+
+    def _stops(self, command: Command) -> bool:
+        asking = self._known.principal
+        if asking is None or not isinstance(command, InterruptCommand):
+            return False
+        return self._services.hub.would_stop(command.generation_id, asking)
 
     async def _start(self, command: StartCommand, asking: Principal) -> None:
         self._refuse_one_too_many()
@@ -295,6 +342,11 @@ def text_frame(message: bytes) -> bytes:
     if length < 1 << 16:
         return b"\x81\x7e%b%b" % (length.to_bytes(2, "big"), message)
     return b"\x81\x7f%b%b" % (length.to_bytes(8, "big"), message)
+
+
+def _is_short(text: object) -> bool:
+    """Tell whether a client's own words for something are worth giving back to it."""
+    return isinstance(text, str) and len(text) <= LONGEST_ID
 
 
 def _utf8_longer_than(text: str, size: int) -> bool:

@@ -69,6 +69,10 @@ class Buckets:
                 del self._buckets[name]
             self._sweep_at = max(SWEEP_AT, 2 * len(self._buckets))
 
+    def forget(self, principal: str) -> None:
+        """Forget a bucket: a later one of the same name is full."""
+        self._buckets.pop(principal, None)
+
     def wait(self, principal: str, amount: float, now: float) -> float:
         """Tell in how many seconds so much will be in a bucket; 0 if it is."""
         missing = amount - self.level(principal, now)

@@ -12,6 +12,7 @@ class OwnLimits:
     output_tokens_per_minute: int | None = None
     max_concurrent: int | None = None
     budget_per_day: float | None = None
+    max_streams: int | None = None
 
 
 NO_OWN_LIMITS = OwnLimits()

@@ -75,6 +75,40 @@ class Settings(BaseModel):
         description="Addresses of proxies whose X-Forwarded-For is believed, separated by commas; * believes anybody.",
     )
 
+    max_connections: int = Field(0, ge=0, description="Connections at once. 0: as many as open files allow.")
+    max_connections_per_address: int | None = Field(
+        None,
+        ge=0,
+        description=(
+            "The same from one address; trusted proxies may have any number. None: 500, and no limit for this "
+            "machine's own."
+        ),
+    )
+    max_streams_per_client: int | None = Field(
+        None,
+        ge=0,
+        description=(
+            "Streams and WebSockets that one client reads at once. None: 1000, and without keys no limit for this "
+            "machine's own addresses."
+        ),
+    )
+    max_streams_per_address: int | None = Field(
+        None,
+        ge=0,
+        description=(
+            "The same from one address, behind trusted proxies as they forward it. None: 500, and no limit for this "
+            "machine's own."
+        ),
+    )
+    max_commands_per_second: int | None = Field(
+        None,
+        ge=0,
+        description=(
+            "Messages on one WebSocket, and one client's requests that neither start nor stream; twice as many at "
+            "once. None: 100, and without keys no limit for this machine's own addresses."
+        ),
+    )
+
     connect_timeout: float = Field(10, gt=0, description="How long connecting to the upstream may take.")
     first_token_timeout: float = Field(300, ge=0, description="How long the first content may take.")
     stall_timeout: float = Field(300, ge=0, description="How long a running answer may stay without new content.")
@@ -95,7 +129,9 @@ class Settings(BaseModel):
     retention: float = Field(300, ge=0, description="How long a finished generation can be read.")
     max_retained: int = Field(10_000, ge=1, description="How many finished generations are held at most.")
 
-    max_retained_bytes: int = Field(256 << 20, ge=1, description="How much content they may have together.")
+    max_retained_bytes: int = Field(
+        256 << 20, ge=1, description="How much they may take together: content, feedback, metadata."
+    )
 
     heartbeat: float = Field(15, gt=0, description="The longest silence on a connection to a client.")
     max_body_bytes: int = Field(4 << 20, ge=1024, description="The largest request body or WebSocket message.")

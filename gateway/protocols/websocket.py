@@ -1,14 +1,19 @@
 """WebSocket: uvicorn's protocol, with bounded answers to pings, and a way for frames past its queue."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Literal
 
-from uvicorn._types import ASGISendEvent
+from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.config import Config
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from uvicorn.server import ServerState
 from websockets.frames import Frame
+from websockets.http11 import Request
+from websockets.protocol import State
 
+from gateway.admission.connections import Connection
+from gateway.errors import invalid
+from gateway.protocols.answers import answer
 from gateway.protocols.lean import Flag, Mailbox
 from gateway.reset import reset
 from transports.writer import EXTENSION
@@ -17,36 +22,35 @@ PONG_BYTES = 64 * 1024
 """What may wait in the socket of a client that sends pings and does not read the answers."""
 
 
+UNKNOWN_BYTES = 64 * 1024
+"""What is read of a client that nobody has begun to view for: it did not say yet who it is."""
+
+FRAGMENTS = 4096
+"""Pieces of one message: each takes memory, however small it is."""
+
+
 class SocketProtocol(WebSocketsSansIOProtocol):
-    """WebSocket with bounded answers to pings, and without a traceback for text that is not UTF-8."""
+    """WebSocket with bounds on pings, on pieces and on who is not known; no traceback for text that is not UTF-8."""
 
     # See `HttpProtocol`.
     __slots__ = (
         *("_resume", "close_sent", "close_timeout", "close_timer", "curr_msg_data_type", "frames", "initial_response"),
         *("last_ping_rtt", "pending_ping_payload", "ping_sent_at", "pong_timer", "read_paused", "request", "response"),
-        "scope",
+        *("_unknown_bytes", "place", "scope"),
     )
 
     raw = True
-    frames: list[bytes | bytearray]  # type: ignore[assignment]
     curr_msg_data_type: Literal["text", "bytes"]
 
     def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, Any]) -> None:
         super().__init__(config, server_state, app_state)
+        self.place: Connection | None = None
+        """Where its connection is counted."""
+        self._unknown_bytes: int | None = 0
+        """What was read before anybody viewed for it; None from then on."""
         self._resume: Callable[[], None] | None = None
         self.queue, self.writable = Mailbox(), Flag()
         self.writable.set()
-
-    def data_received(self, data: bytes) -> None:
-        """Read, and refuse a handshake that can't be read, such as one with a body: it would be kept without an end."""
-        super().data_received(data)
-        if self.conn.handshake_exc is not None and not self.handshake_initiated:
-            said = b"The WebSocket's handshake can't be read."
-            self.transport.write(
-                b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\nconnection: close\r\n"
-                b"content-length: %d\r\n\r\n%b" % (len(said), said)
-            )
-            self.transport.close()
 
     async def run_asgi(self) -> None:
         """Run the application, with the writer lent to it."""
@@ -60,14 +64,39 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         return self.writable.is_set()
 
     def listen(self, resume: Callable[[], None], lost: Callable[[], None]) -> None:
-        """Have a viewer called when there is room; of its end, `receive` tells. See `transports.writer.Writer`."""
+        """Have a viewer called when there is room; of its end, `receive` tells. See `transports.writer.Writer`.
+
+        Its client is known by now: from here on messages have their full size.
+        """
         self._resume = resume
+        self._unknown_bytes = None
+        if self.queue.empty():
+            self._read_on()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End it, and let go of what holds this: the viewer, and the parser, which would wait for more."""
         super().connection_lost(exc)
+        if self.place is not None:
+            self.place.leave()
         self._resume = None
         self.conn.parser.close()
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, unless a client that is not known has sent too much. The first to come is a whole handshake."""
+        if not self.handshake_initiated:
+            super().data_received(data)
+            if not self.handshake_initiated:
+                # Its parser has stricter bounds than that of HTTP, and would wait for ever.
+                message = "The handshake can't be read: it has a body, a line of more than 8 KiB, or too many of them."
+                self.transport.write(answer(invalid(message)))
+                self.transport.close()
+            return
+        if self._unknown_bytes is not None:
+            if self._unknown_bytes > UNKNOWN_BYTES:
+                self._fail(4413, f"Say who you are within {UNKNOWN_BYTES} bytes.")
+                return
+            self._unknown_bytes += len(data)
+        super().data_received(data)
 
     def cut(self) -> None:
         """Reset the connection; see `transports.writer.Writer`."""
@@ -79,6 +108,20 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         if self._resume is not None:
             self._resume()
 
+    def receive(self) -> Coroutine[Any, Any, ASGIReceiveEvent]:
+        """Give the next message, without a frame of its own to be kept meanwhile."""
+        return super().receive() if self._unknown_bytes is None else self._receive_of_unknown()
+
+    async def _receive_of_unknown(self) -> ASGIReceiveEvent:
+        """Give the next message.
+
+        What comes behind a handshake, or a hello, stays unread until that was looked at: it may be larger once its
+        client is known.
+        """
+        if self.queue.empty():
+            self._read_on()
+        return await self.queue.get()
+
     async def send(self, message: ASGISendEvent) -> None:
         """Send, and let a close not wait behind what the client does not read."""
         if message["type"] == "websocket.close":
@@ -89,13 +132,12 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             self.request.headers.clear()
             self.response.headers.clear()
 
-    def handle_cont(self, event: Frame) -> None:
-        """Add a fragment to those before it: one by one, they would take forty bytes for each that was sent."""
-        if not isinstance(self.frames[0], bytearray):
-            self.frames = [bytearray(self.frames[0])]
-        self.frames[0] += event.data
-        if event.fin:
-            self.send_receive_event_to_app()
+    def handle_connect(self, event: Request) -> None:
+        """Take a handshake; see `receive`."""
+        super().handle_connect(event)
+        if not self.transport.is_closing():
+            self.read_paused = True
+            self.transport.pause_reading()
 
     def handle_ping(self) -> None:
         """Answer, unless the answers are not read."""
@@ -104,6 +146,13 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             return
         super().handle_ping()
 
+    def handle_cont(self, event: Frame) -> None:
+        """Add a piece to a message, if it has not too many."""
+        if len(self.frames) < FRAGMENTS:
+            super().handle_cont(event)
+        elif not self.close_sent:
+            self._fail(4413, f"A message has at most {FRAGMENTS} pieces.")
+
     def send_receive_event_to_app(self) -> None:
         """Hand a message on; close with 1007 (RFC 6455, 8.1) if it is text that can't be read."""
         if self.curr_msg_data_type == "text":
@@ -111,7 +160,19 @@ class SocketProtocol(WebSocketsSansIOProtocol):
                 b"".join(self.frames).decode()
             except UnicodeDecodeError:
                 self.frames = []
-                self.conn.send_close(1007, "not UTF-8")
-                self.handle_parser_exception()
+                self._fail(1007, "not UTF-8")
                 return
         super().send_receive_event_to_app()
+
+    def _fail(self, code: int, reason: str) -> None:
+        """Close at once, and read no more."""
+        if self.conn.state is not State.OPEN:
+            self.transport.abort()
+            return
+        self.conn.send_close(code, reason)
+        self.handle_parser_exception()
+
+    def _read_on(self) -> None:
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()

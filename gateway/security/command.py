@@ -36,6 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     create.add_argument("--rate", type=int, metavar="N", help="generations it may start in a minute")
     create.add_argument("--budget", type=float, metavar="USD", help="what it may spend in a UTC day")
     create.add_argument("--max-concurrent", type=int, metavar="N", help="generations of it that run at once")
+    create.add_argument("--max-streams", type=int, metavar="N", help="streams and WebSockets that it may read at once")
     create.add_argument(
         "--role",
         action="append",
@@ -95,7 +96,12 @@ def _create(options: argparse.Namespace, file: Path, unix: float) -> None:
 
 
 def _limits(options: argparse.Namespace) -> OwnLimits:
-    given = {"--rate": options.rate, "--budget": options.budget, "--max-concurrent": options.max_concurrent}
+    given = {
+        "--rate": options.rate,
+        "--budget": options.budget,
+        "--max-concurrent": options.max_concurrent,
+        "--max-streams": options.max_streams,
+    }
     for option, value in given.items():
         if value is not None and not 0 <= value < float("inf"):
             message = f"{option}: must be 0 or more; 0 means no limit"
@@ -103,6 +109,7 @@ def _limits(options: argparse.Namespace) -> OwnLimits:
     return OwnLimits(
         rate_limit_per_minute=options.rate,
         max_concurrent=options.max_concurrent,
+        max_streams=options.max_streams,
         budget_per_day=options.budget,
     )
 

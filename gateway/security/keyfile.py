@@ -44,6 +44,7 @@ class KeyTable(BaseModel):
     output_tokens_per_minute: Limit | None = None
     max_concurrent: Limit | None = None
     budget_per_day: Annotated[float, Field(ge=0)] | None = None
+    max_streams: Limit | None = None
 
 
 LIMITS: Final = tuple(OwnLimits.__dataclass_fields__)

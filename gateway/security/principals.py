@@ -41,6 +41,11 @@ class Principal:
         return f"{self.source}:{self.name}"
 
     @property
+    def address(self) -> str:
+        """Give the address that stands for it, "" if it is known by something better."""
+        return self.name if self.source == "address" else ""
+
+    @property
     def observes(self) -> bool:
         """Tell whether it may read what is not its own."""
         return bool(self.roles)

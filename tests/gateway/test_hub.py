@@ -19,12 +19,12 @@ from gateway.attempts.watchdog import Limits
 from gateway.commands import FeedbackRequest, InterruptRequest, StartRequest
 from gateway.errors import Code, Failed, Refused
 from gateway.events import Error, Event, Interrupted, Retry, ToolCall, Usage
-from gateway.generation import Generation
-from gateway.hub import MAX_FEEDBACK, Hub, Keeping
+from gateway.generation import FEEDBACK_BYTES, FRAME_BYTES, MAX_FEEDBACK, Generation
+from gateway.hub import Hub, Keeping
 from gateway.models import Models
 from gateway.routing.model import Model, Policy
 from gateway.routing.target import Target
-from gateway.security.principals import anybody
+from gateway.security.principals import Bounds, Principal, anybody
 from gateway.states import State
 from gateway.upstreams.base import Finish
 from tests.support import ANYBODY, ManualClock, ScriptedUpstream, ask, settle, types
@@ -708,6 +708,65 @@ async def test_the_conversation_is_not_kept_once_the_answer_is_over() -> None:
         assert usage.input_tokens
         assert "a long prompt" not in repr(generation)
         assert generation.log.text() == "Once upon "
+
+
+async def test_what_finished_is_held_up_to_a_size_with_its_notes_and_metadata() -> None:
+    async with bench(keeping=Keeping(retained_bytes=1000)) as it:
+        held = []
+        for name in ("a" * 200, "b" * 200):
+            request = StartRequest(messages=ask().messages, metadata={"k": name})
+            held.append(it.hub.start(request, request_id="r", principal=ANYBODY))
+            await settle()
+            it.upstream.last.finish()
+            await settle()
+        first, second = held
+        assert it.hub._retained_bytes == first.size + second.size == 402
+        note = FeedbackRequest(text="n" * 300, mode="note")
+        it.hub.feedback(second.id, note, it.clock.now(), ANYBODY)
+        assert it.hub._retained_bytes == first.size + second.size == 402 + 300 + FRAME_BYTES
+        # The note makes it too much: what is oldest goes.
+        it.hub.feedback(second.id, note, it.clock.now(), ANYBODY)
+        with pytest.raises(Refused):
+            it.hub.find(first.id, ANYBODY)
+        assert it.hub._retained_bytes == second.size == 201 + 2 * (300 + FRAME_BYTES)
+        it.hub.feedback(second.id, note, it.clock.now(), ANYBODY)
+        assert (it.hub._retained_bytes, it.hub._finished) == (0, {})
+
+
+async def test_the_texts_of_feedback_are_bounded_together() -> None:
+    async with bench() as it:
+        generation = it.hub.start(ask(), request_id="r", principal=ANYBODY)
+        await settle()
+        note = FeedbackRequest(text="ộ" * 5000, mode="note")
+        for _ in range(FEEDBACK_BYTES // 15_000):
+            it.hub.feedback(generation.id, note, it.clock.now(), ANYBODY)
+        with pytest.raises(Refused) as refused:
+            it.hub.feedback(generation.id, note, it.clock.now(), ANYBODY)
+        assert (refused.value.status, refused.value.param) == (429, "text")
+        assert "in fewer words" in refused.value.message
+        it.hub.feedback(generation.id, FeedbackRequest(text="fine", mode="note"), it.clock.now(), ANYBODY)
+        it.hub.feedback(generation.id, FeedbackRequest(rating=1, mode="note"), it.clock.now(), ANYBODY)
+        with pytest.raises(Refused):
+            it.hub.feedback(generation.id, FeedbackRequest(text="ộ" * 5000), it.clock.now(), ANYBODY)
+        assert len(it.upstream.calls) == 1
+        it.hub.interrupt(generation.id, InterruptRequest(), it.clock.now(), ANYBODY)
+        await settle()
+
+
+async def test_only_who_may_stop_what_runs_would_stop_it() -> None:
+    async with bench() as it:
+        alice, bob = Principal("alice", "key"), Principal("bob", "key")
+        generation = it.hub.start(ask(), request_id="r", principal=alice)
+        await settle()
+        told = [it.hub.would_stop(generation.id, one) for one in (alice, bob, ANYBODY)]
+        assert told == [True, False, True]
+        assert not it.hub.would_stop("g_x", alice)
+        assert not it.hub.would_stop(generation.id, alice.within(Bounds(generation.id)))
+        it.hub.interrupt(generation.id, InterruptRequest(), it.clock.now(), alice)
+        assert generation.state is State.STOPPING
+        assert not it.hub.would_stop(generation.id, alice)
+        await settle()
+        assert not it.hub.would_stop(generation.id, alice)
 
 
 async def test_what_finished_is_held_up_to_a_size() -> None:

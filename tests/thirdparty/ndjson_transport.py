@@ -10,6 +10,7 @@ from gateway.commands import StartRequest, parse
 from gateway.log import Entry
 from transports.base import Capabilities, Services
 from transports.http import ids, principal, read_json, request_id
+from transports.serving import enter_stream
 from transports.stream import StreamedResponse
 
 
@@ -32,6 +33,7 @@ class NdjsonTransport:
 
     def routes(self, services: Services) -> Sequence[BaseRoute]:
         async def start(request: Request) -> Response | StreamedResponse:
+            enter_stream(services, request)
             body = parse(StartRequest, await read_json(request, services.max_body_bytes))
             generation = services.hub.start(body, request_id=request_id(request), principal=principal(request))
             return StreamedResponse(services, Lines(), generation, 0, ids(request, generation))

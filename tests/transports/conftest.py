@@ -1,14 +1,16 @@
 """The gateway on a real socket, with a clock and an upstream that the test moves."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Literal
 
 import aiohttp
 import pytest
 import uvicorn
+from starlette.applications import Starlette
 
+from gateway.admission.streams import Streams
 from gateway.app import create_app
 from gateway.config import Settings
 from gateway.generation import Generation
@@ -29,6 +31,7 @@ class Served:
     upstream: ScriptedUpstream
     http: aiohttp.ClientSession
     reloading: Reloading
+    streams: Streams
 
     async def called(self, number: int = 1) -> None:
         """Wait until the upstream was called so often."""
@@ -65,21 +68,34 @@ def protocols() -> Protocols:
     return Protocols()
 
 
+Configure = Callable[[Settings, Starlette], uvicorn.Config]
+
+
 @pytest.fixture
-async def served(settings: Settings, protocols: Protocols) -> AsyncIterator[Served]:
+def configure(protocols: Protocols) -> Configure:
+    """What the server is run with; `gateway.server.server_config` is how the command does it."""
+    return lambda _, app: uvicorn.Config(
+        app, port=0, http=protocols.http, ws=protocols.ws, log_level="error", ws_ping_interval=None
+    )
+
+
+@pytest.fixture
+async def served(settings: Settings, configure: Configure) -> AsyncIterator[Served]:
     clock, upstream = ManualClock(), ScriptedUpstream()
     app = create_app(settings, clock=clock, upstream=upstream)
-    config = uvicorn.Config(app, port=0, http=protocols.http, ws=protocols.ws, log_level="error", ws_ping_interval=None)
+    config = configure(settings, app)
     server = uvicorn.Server(config)
     server.config.load()
     server.lifespan = config.lifespan_class(config)
     await server.startup()
     host, port = server.servers[0].sockets[0].getsockname()[:2]
     async with aiohttp.ClientSession(f"http://{host}:{port}") as http:
-        yield Served(f"http://{host}:{port}", app.state.hub, clock, upstream, http, app.state.reloading)
+        url = f"http://{host}:{port}"
+        yield Served(url, app.state.hub, clock, upstream, http, app.state.reloading, app.state.streams)
         await app.state.hub.close()
     await server.shutdown()
     await until(lambda: app.state.hub.viewers == 0)
+    await until(lambda: app.state.streams.open == 0)
     assert app.state.hub.slots.running == 0
     assert upstream.open_calls == 0
     assert clock.pending == 0

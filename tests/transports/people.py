@@ -19,14 +19,20 @@ from tests.transports.conftest import Protocols, Served
 from tests.transports.viewers import VIEWERS, Shown, Viewer
 
 BODY: Shown = {"messages": [{"role": "user", "content": "Hello"}]}
-KEYS = {name: make() for name in ("alice", "bob", "watcher", "operator", "small", "old")}
+KEYS = {name: make() for name in ("alice", "bob", "watcher", "operator", "small", "old", "reader")}
 ROLES: Mapping[str, frozenset[Role]] = {"watcher": frozenset({"observe"}), "operator": frozenset({"operate"})}
-SMALL = OwnLimits(rate_limit_per_minute=2, max_concurrent=1)
+LIMITS: Mapping[str, OwnLimits] = {
+    "small": OwnLimits(rate_limit_per_minute=2, max_concurrent=1),
+    "reader": OwnLimits(max_streams=3),
+}
 
 
 def stored(name: str) -> StoredKey:
-    """Give a key as the gateway has it: `old` expired in 1970, `small` may use one model, twice a minute."""
-    key, limits = KEYS[name], SMALL if name == "small" else OwnLimits()
+    """Give a key as the gateway has it: `old` expired in 1970, `small` may use one model, twice a minute.
+
+    `reader` may read three streams.
+    """
+    key, limits = KEYS[name], LIMITS.get(name, OwnLimits())
     models = frozenset({"n"}) if name == "small" else None
     expires = 1.0 if name == "old" else None
     return StoredKey(name, key.id, hashed(key.secret), None, expires, models, ROLES.get(name, frozenset()), limits)

@@ -9,7 +9,7 @@ import orjson
 import pytest
 
 from gateway.config import Settings
-from gateway.protocols import HttpProtocol, SocketProtocol
+from gateway.protocols import HttpProtocol
 from tests.transports.conftest import Served
 from tests.transports.viewers import until
 
@@ -117,7 +117,7 @@ async def test_a_head_begun_inside_a_stream_has_its_time_like_any_other(served: 
         assert connection._deadline is None
         served.upstream.last.finish()
         await read_until(reader, b"0\r\n\r\n")
-        assert connection._deadline is not None
+        assert [connection._deadline is None, connection.timeout_keep_alive_task] == [False, None]
 
 
 async def test_a_request_inside_a_stream_ends_the_connection(served: Served) -> None:
@@ -179,19 +179,3 @@ async def test_a_body_in_the_smallest_chunks_is_read(served: Served) -> None:
         chunks = b"".join(b"1;extension\r\n%c\r\n" % byte for byte in body)
         writer.write("\r\n".join(head).encode() + b"\r\n\r\n" + chunks + b"0\r\nTrailer: 1\r\n\r\n")
         await read_until(reader, b"accepted")
-
-
-async def test_fragments_of_a_message_are_kept_as_one(served: Served) -> None:
-    async with served.http.ws_connect("/api/ws") as socket:
-        assert socket._response.connection is not None
-        writer = socket._response.connection.transport
-        assert writer is not None
-        mask = b"\0\0\0\0"
-        writer.write(b"\x01\x80" + mask + (b"\x00\x80" + mask) * 1000)
-        for byte in b'{"type":"ping","id":1}':
-            writer.write(b"\x00\x81" + mask + bytes([byte]) + b"\x00\x80" + mask)
-        (connection,) = (one for one in gc.get_objects() if isinstance(one, SocketProtocol) and not one.disconnected)
-        await until(lambda: connection.frames and b"".join(connection.frames).endswith(b"}"))
-        assert len(connection.frames) == 1
-        writer.write(b"\x80\x80" + mask)
-        assert (await socket.receive_json())["type"] == "pong"

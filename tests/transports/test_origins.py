@@ -143,6 +143,13 @@ async def test_a_foreign_page_gets_nothing_on_any_route(served: Served, headers:
     assert served.hub.running == 0
 
 
+async def test_why_a_socket_is_closed_fits_into_its_close_code(served: Served) -> None:
+    async with served.http.ws_connect("/api/ws", headers={"Origin": "http://" + "é" * 100}) as socket:
+        closed = await socket.receive()
+        assert (closed.type, closed.data) == (aiohttp.WSMsgType.CLOSE, 4403)
+        assert str(closed.extra).startswith("Pages of http://")
+
+
 async def test_a_foreign_page_can_not_start_by_get(served: Served) -> None:
     for headers in ({"Origin": EVIL}, {"Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Site": "same-site"}):
         async with served.http.get(GET_START, headers={**EVENTS, **headers}) as response:

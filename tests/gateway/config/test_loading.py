@@ -20,6 +20,7 @@ def test_the_command_line_wins_over_the_environment_and_that_over_the_file(tmp_p
 def test_every_setting_has_a_variable() -> None:
     values: dict[object, str] = {int: "7", float: "7.5", str: "x", bool: "true", tuple[str, ...]: "a, b"}
     values[str | None] = "x"
+    values[int | None] = "7"
     special = {
         "upstream": "http://127.0.0.1:9/v1",
         "upstream_api": "anthropic",

@@ -44,6 +44,7 @@ def test_a_key_is_printed_once_and_kept_as_its_hash(folder: Path, capsys: pytest
 
 def test_all_that_can_be_said_of_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     options = ["--models", "a, b", "--expires", "90d", "--rate", "5", "--budget", "1.5", "--max-concurrent", "2"]
+    options += ["--max-streams", "3"]
     assert keys("create", "bob", *options, "--role", "observe", "--role", "operate", "--file", "k.toml") == 0
     (kept,) = read_keys(folder / "k.toml")
     assert kept.models == frozenset("ab")
@@ -52,10 +53,12 @@ def test_all_that_can_be_said_of_it(folder: Path, capsys: pytest.CaptureFixture[
     assert kept.expires - kept.created == 90 * DAY
     limits = kept.limits
     assert (limits.rate_limit_per_minute, limits.budget_per_day, limits.max_concurrent) == (5, 1.5, 2)
+    assert limits.max_streams == 3
     capsys.readouterr()
     assert keys("list", "--file", "k.toml") == 0
     (_, row) = capsys.readouterr().out.splitlines()
-    for shown in ("a,b", "observe,operate", "rate_limit_per_minute=5", "budget_per_day=1.5", "max_concurrent=2"):
+    limits_shown = ("rate_limit_per_minute=5", "budget_per_day=1.5", "max_concurrent=2", "max_streams=3")
+    for shown in ("a,b", "observe,operate", *limits_shown):
         assert shown in row
     assert "(over)" in table([kept], kept.expires)[1]
 

@@ -27,7 +27,13 @@ keys = st.builds(
     st.none() | st.frozensets(words, max_size=3),
     st.frozensets(st.sampled_from(sorted(ROLES))),
     st.builds(
-        OwnLimits, numbers, st.none() | st.integers(1, 9), numbers, numbers, st.none() | st.floats(0, 1e6, width=32)
+        OwnLimits,
+        rate_limit_per_minute=numbers,
+        rate_limit_burst=st.none() | st.integers(1, 9),
+        output_tokens_per_minute=numbers,
+        max_concurrent=numbers,
+        budget_per_day=st.none() | st.floats(0, 1e6, width=32),
+        max_streams=numbers,
     ),
 )
 

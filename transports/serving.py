@@ -1,0 +1,67 @@
+"""What lasts as long as a client is served: what serves it on, and its place among the streams."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from starlette.requests import HTTPConnection
+from starlette.types import Receive, Scope, Send
+
+from gateway.admission.streams import Stream
+from gateway.security.principals import Principal
+from transports.base import Services
+from transports.http import PRINCIPAL, address
+
+Serve = Callable[[Receive, Send], Awaitable[None]]
+
+SERVING = "dualstream.serving"
+"""Where in the scope there is a `Serving` for a transport to fill in."""
+
+
+@dataclass(eq=False, slots=True)
+class Serving:
+    """One client's. Whoever puts it into the scope runs `serve` and lets `stream` leave, whatever becomes of it."""
+
+    serve: Serve | None = None
+    stream: Stream | None = None
+
+
+async def serve_on(scope: Scope, receive: Receive, send: Send, serve: Serve) -> None:
+    """Have `serve` run when the frames, closures and middleware that led here have returned.
+
+    Kept to a stream's end, they would take more memory than the rest of it. Where nobody sees to that, it runs now.
+    """
+    serving: Serving | None = scope.get(SERVING)
+    if serving is None:
+        await serve(receive, send)
+    else:
+        serving.serve = serve
+
+
+def enter_stream(services: Services, connection: HTTPConnection) -> Stream | None:
+    """Count a connection on which events will be read, until it is over; a second time gives what the first did.
+
+    Whoever starts a generation to stream it calls this before, so that none is started whose stream is refused.
+
+    Raises:
+        Refused: `rate_limit`.
+    """
+    serving: Serving | None = connection.scope.get(SERVING)
+    if serving is None:
+        # Nobody would see to its leaving.
+        return None
+    if serving.stream is None:
+        serving.stream = services.streams.enter(address(connection))
+        claim_stream(services, serving.stream, connection.scope.get(PRINCIPAL))
+    return serving.stream
+
+
+def claim_stream(services: Services, stream: Stream | None, asking: Principal | None) -> None:
+    """Count a stream as a principal's, as soon as it is known whose it is.
+
+    Raises:
+        Refused: `rate_limit`.
+    """
+    if stream is not None and asking is not None:
+        own = asking.limits.max_streams
+        general = services.streams.per_client.of(asking.address)
+        stream.claim(asking.id, general if own is None else own)
