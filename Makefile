@@ -1,7 +1,7 @@
 # One word each; bare `make` lists them. Each does its own set-up.
 .DEFAULT_GOAL := help
 .PHONY: help run run-local test lint format types coverage bench bench-quick bench-compare measure faults attacks soak \
-	config-errors screenshot pin audit install-pinned clean
+	schemathesis openapi config-errors screenshot pin audit install-pinned clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -12,6 +12,8 @@ MODEL_PORT ?= 8081
 PIN ?=
 SOAK_SEED ?= 1
 SOAK_SECONDS ?= 600
+EXAMPLES ?= 200
+SEED ?= 1
 # What the integration tests need beside Python packages: command, Debian package.
 PROGRAMS := chromium:chromium chromedriver:chromium-driver nginx:nginx curl:curl openssl:openssl bwrap:bubblewrap
 
@@ -72,6 +74,12 @@ attacks: $(VENV)/test programs ## attack gateways in every way we know, and writ
 
 soak: $(VENV)/test ## everything at random for SOAK_SECONDS (600), by SOAK_SEED; figures go into docs/reliability.md
 	$(BIN)/python -m tests.integration.soak --seconds $(SOAK_SECONDS) --seed $(SOAK_SEED) --write
+
+schemathesis: $(VENV)/test ## hold the gateway against its description: EXAMPLES (200) of each operation, by SEED
+	$(BIN)/python -m tests.integration.described --examples $(EXAMPLES) --seed $(SEED)
+
+openapi: $(VENV)/run ## write docs/openapi.json anew
+	$(BIN)/python -m gateway.openapi docs/openapi.json
 
 config-errors: $(VENV)/test ## write docs/configuration-errors.md anew
 	$(BIN)/python -m tests.gateway.config.broken

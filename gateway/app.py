@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from http import HTTPStatus
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, version
 from pathlib import Path
 
+import orjson
 from anyio.lowlevel import checkpoint
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
@@ -33,6 +34,7 @@ from gateway.errors import Code, Refused, forbidden, invalid
 from gateway.hub import Hub, Keeping
 from gateway.model_routes import model_routes
 from gateway.models import Models
+from gateway.openapi import document
 from gateway.reloading import Reloading
 from gateway.security.doors import doors
 from gateway.security.gate import Gate
@@ -42,7 +44,7 @@ from transports.base import Services, Transport
 from transports.command_rate import counted
 from transports.guard import Guard
 from transports.heads import sealed
-from transports.http import PRINCIPAL, json_response, principal, refusal
+from transports.http import PRINCIPAL, json_response, principal, refusal, request_id
 from transports.origins import Origins, is_loopback
 from transports.resource import GenerationResource
 from transports.serving import SERVING, Serving
@@ -214,6 +216,7 @@ def _hub(settings: Settings, models: Models, clock: Clock) -> Hub:
 def _own_routes(hub: Hub) -> Sequence[BaseRoute]:
     started = time.monotonic()
     folder = static_folder()
+    described = orjson.dumps(document(version("dualstream")))
 
     async def health(request: Request) -> Response:
         uptime = round(time.monotonic() - started, 3)
@@ -231,6 +234,9 @@ def _own_routes(hub: Hub) -> Sequence[BaseRoute]:
             raise forbidden("observe")
         return json_response(request, hub.stats())
 
+    async def description(request: Request) -> Response:
+        return Response(described, headers={"X-Request-ID": request_id(request)}, media_type="application/json")
+
     async def page(_request: Request) -> Response:
         return FileResponse(folder / "demo.html", headers=PAGE_HEADERS)
 
@@ -239,6 +245,7 @@ def _own_routes(hub: Hub) -> Sequence[BaseRoute]:
         Route("/health", health),
         Route("/ready", ready),
         Route("/api/stats", stats),
+        Route("/openapi.json", description),
         Mount("/static", _with_page_headers(StaticFiles(directory=folder))),
     ]
 

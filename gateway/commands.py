@@ -28,10 +28,40 @@ LONGEST_ID = 128
 MOST_METADATA = 50
 """Entries of a start's metadata."""
 
-Int64 = Annotated[int, Field(ge=-(2**63), lt=2**63)]
-
 OnDisconnect = Literal["grace", "cancel", "continue"]
 JsonObject = dict[str, JsonValue]
+
+
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+WHOLE = BeforeValidator(_whole)
+"""Takes an integer as JSON knows it, where 2.0 is 2."""
+
+LARGEST = 2**63 - 1
+"""The largest integer that can be sent on to every provider."""
+
+# What the validators below ask for, as JSON Schema says it: a test holds the two against each other.
+_SAYS_SOMETHING: list[JsonValue] = [
+    {"required": ["content"], "properties": {"content": {"type": ["string", "array"]}}},
+    {
+        "required": ["tool_calls"],
+        "properties": {"role": {"const": "assistant"}, "tool_calls": {"type": "array", "minItems": 1}},
+    },
+]
+_IS_FOR_ONE_THING: list[JsonValue] = [
+    {
+        "required": ["scope"],
+        "properties": {"scope": {"type": "string"}, "generation_id": {"type": "null"}, "commands": {"const": False}},
+    },
+    {"required": ["generation_id"], "properties": {"scope": {"type": "null"}, "generation_id": {"type": "string"}}},
+]
+_HAS_WHAT_ITS_MODE_NEEDS: list[JsonValue] = [
+    {"required": ["text"], "properties": {"text": {"type": "string"}}},
+    {"required": ["mode"], "properties": {"mode": {"const": "stop"}}},
+    {"required": ["mode", "rating"], "properties": {"mode": {"const": "note"}, "rating": {"type": "integer"}}},
+]
 
 
 class Strict(BaseModel):
@@ -43,17 +73,21 @@ class Strict(BaseModel):
 class Message(BaseModel):
     """One message of the conversation, as the provider knows it; fields that we do not know are passed on."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True, json_schema_extra={"anyOf": _SAYS_SOMETHING})
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
     content: str | list[JsonObject] | None = None
 
     @model_validator(mode="after")
     def _says_something(self) -> "Message":
-        if self.content is None and not (self.role == "assistant" and (self.model_extra or {}).get("tool_calls")):
+        if self.content is None and not (self.role == "assistant" and self._calls_tools()):
             message = "content is missing: give a string, or a list of content parts"
             raise ValueError(message)
         return self
+
+    def _calls_tools(self) -> bool:
+        calls = (self.model_extra or {}).get("tool_calls")
+        return isinstance(calls, list) and len(calls) > 0
 
 
 StopText = Annotated[str, Field(max_length=256)]
@@ -64,9 +98,9 @@ class Options(Strict):
 
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(ge=0, le=1)] | None = None
-    max_tokens: Annotated[int, Field(ge=1, lt=2**31)] | None = None
+    max_tokens: Annotated[int, Field(ge=1, lt=2**31), WHOLE] | None = None
     stop: StopText | Annotated[list[StopText], Field(max_length=16)] | None = None
-    seed: Int64 | None = None
+    seed: Annotated[int, Field(ge=-LARGEST, le=LARGEST), WHOLE] | None = None
     presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
     frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
     tools: Annotated[list[JsonObject], Field(max_length=256)] | None = None
@@ -107,6 +141,8 @@ class StartRequest(Strict):
 class TicketRequest(Strict):
     """Ask for a ticket: `start`, `socket`, or for one generation, to read it and with `commands` to command it, too."""
 
+    model_config = ConfigDict(json_schema_extra={"oneOf": _IS_FOR_ONE_THING})
+
     scope: Literal["start", "socket"] | None = None
     generation_id: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     commands: bool = False
@@ -131,8 +167,10 @@ class InterruptRequest(Strict):
 class FeedbackRequest(Strict):
     """Say something of a running answer: `revise` begins it anew, `stop` ends it, `note` only records."""
 
+    model_config = ConfigDict(json_schema_extra={"anyOf": _HAS_WHAT_ITS_MODE_NEEDS})
+
     text: Annotated[str, Field(min_length=1, max_length=8192)] | None = None
-    rating: Annotated[int, Field(ge=-100, le=100)] | None = None
+    rating: Annotated[int, Field(ge=-100, le=100), WHOLE] | None = None
     mode: Mode = "revise"
 
     @model_validator(mode="after")

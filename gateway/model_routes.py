@@ -2,6 +2,7 @@
 
 import time
 
+from starlette.convertors import PathConvertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
@@ -14,9 +15,16 @@ from transports.http import json_response, principal
 OWNER = "dualstream"
 
 
+class _Name(PathConvertor):
+    """Any name at all: a line end in it is no reason to be refused in another form."""
+
+    regex = "(?s:.*)"
+
+
 def model_routes(hub: Hub) -> list[BaseRoute]:
     """Make the routes; they list what the hub serves at that moment (platform.openai.com/docs/api-reference/models)."""
     created = int(time.time())
+    register_url_convertor("model", _Name())
 
     def described(name: str) -> dict[str, object]:
         return {"id": name, "object": "model", "created": created, "owned_by": OWNER}
@@ -50,6 +58,6 @@ def model_routes(hub: Hub) -> list[BaseRoute]:
 
     return [
         Route("/v1/models", listed),
-        Route("/v1/models/{name:path}", one),
+        Route("/v1/models/{name:model}", one),
         Route("/api/models", models),
     ]

@@ -12,8 +12,8 @@ from transports import session, tickets
 from transports.base import Services
 from transports.http import ORIGIN, PRINCIPAL, address, refusal
 
-PUBLIC: Final = frozenset({"/", "/health", "/ready"})
-"""What anybody may ask: the page, which shows nothing by itself, and whether the gateway is there."""
+PUBLIC: Final = frozenset({"/", "/health", "/ready", "/openapi.json"})
+"""What anybody may ask: the page, which shows nothing by itself, whether the gateway is there, and what it can do."""
 
 PUBLIC_FOLDER: Final = "/static/"
 

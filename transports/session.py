@@ -32,11 +32,17 @@ class SessionRoute:
 
     def routes(self) -> Sequence[BaseRoute]:
         """Give the route by which pages come."""
-        if self._services.cookie is None:
-            return []
-        return [Route(PATH, self.begin, methods=["POST"]), Route(PATH, self.end, methods=["DELETE"])]
+        return [Route(PATH, self.change, methods=["POST", "DELETE"])]
 
-    async def begin(self, request: Request) -> Response:
+    async def change(self, request: Request) -> Response:
+        """Begin or end a session."""
+        name = self._services.cookie
+        if name is None:
+            message = "No cookie is configured: name one in DUALSTREAM_COOKIE, or use tickets (POST /api/tickets)."
+            raise invalid(message, status=404)
+        return (self._begin if request.method == "POST" else self._end)(request, name)
+
+    def _begin(self, request: Request, name: str) -> Response:
         """Put the credential of the `Authorization` header into the cookie, out of the page's own reach."""
         if self._services.gate.is_open:
             # One page does for gateways with keys and without.
@@ -49,16 +55,15 @@ class SessionRoute:
             message = f"The token has more than {LONGEST} characters, which no cookie holds: use tickets."
             raise invalid(message, param="Authorization")
         seconds = None if who.expires is None else int(who.expires - self._services.clock.unix())
-        return self._answer(request, credential, seconds)
+        return self._answer(request, name, credential, seconds)
 
-    async def end(self, request: Request) -> Response:
+    def _end(self, request: Request, name: str) -> Response:
         """Have the browser forget it; also one that is not good any more."""
-        return self._answer(request, "", 0)
+        return self._answer(request, name, "", 0)
 
-    def _answer(self, request: Request, value: str, seconds: int | None) -> Response:
+    def _answer(self, request: Request, name: str, value: str, seconds: int | None) -> Response:
         response = Response(status_code=204, headers={"X-Request-ID": request_id(request), "Cache-Control": "no-store"})
         # Secure also on plain HTTP: browsers make an exception for this machine, and elsewhere it must not go out.
-        name = self._services.cookie or ""
         response.set_cookie(name, value, max_age=seconds, httponly=True, secure=True, samesite="strict")
         return response
 

@@ -59,8 +59,8 @@ class EventStreamTransport:
         """Give the routes by which clients come."""
         endpoints = _Endpoints(services)
         return [
-            Route("/api/chat/stream", endpoints.start, methods=["POST"]),
-            Route("/api/chat/stream", endpoints.start_by_get, methods=["GET"]),
+            # One route, so that a refusal of other methods tells both.
+            Route("/api/chat/stream", endpoints.start, methods=["POST", "GET"]),
             Route("/api/generations/{generation_id}/events", endpoints.attach, methods=["GET"]),
         ]
 
@@ -70,6 +70,9 @@ class _Endpoints:
         self._services = services
 
     async def start(self, request: Request) -> Response | StreamedResponse:
+        return await (self.start_by_post if request.method == "POST" else self.start_by_get)(request)
+
+    async def start_by_post(self, request: Request) -> Response | StreamedResponse:
         enter_stream(self._services, request)
         position = request.headers.get("last-event-id")
         if position:

@@ -33,7 +33,7 @@ from gateway.security.gate import missing
 from gateway.security.principals import Principal
 from transports.base import Capabilities, Services, Viewing, after_position
 from transports.handshake import HELLO_BYTES, HELLO_SECONDS, Known, close_reason, shake_hands
-from transports.http import parse_json, request_id
+from transports.http import parse_json, refusal, request_id
 from transports.serving import claim_stream, enter_stream, serve_on
 from transports.writer import Writer, lent, sending
 
@@ -72,9 +72,12 @@ async def _has_room(services: Services, websocket: WebSocket, known: Known) -> b
     return True
 
 
-async def _explain(_request: Request) -> Response:
+async def _explain(request: Request) -> Response:
     message = "This is a WebSocket: connect with a WebSocket client."
-    raise invalid(message, param="Upgrade", status=426)
+    response = refusal(invalid(message, param="Upgrade", status=426), request)
+    # What to upgrade to (RFC 9110, 15.5.22), and that this is of the connection (7.8).
+    response.headers.update({"Upgrade": "websocket", "Connection": "Upgrade"})
+    return response
 
 
 class _Socket:

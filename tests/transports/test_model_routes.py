@@ -29,7 +29,7 @@ async def test_one_is_described(served: Served, name: str) -> None:
         assert (await response.json())["id"] == name.replace("%2F", "/")
 
 
-@pytest.mark.parametrize("name", ["other", "m/", ""])
+@pytest.mark.parametrize("name", ["other", "m/", "", "two%0Alines"])
 async def test_one_that_there_is_not_is_refused_as_openai_does(served: Served, name: str) -> None:
     async with served.http.get(f"/v1/models/{name}") as response:
         assert response.status == 404
