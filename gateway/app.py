@@ -188,11 +188,11 @@ def static_folder() -> Path:
 
 def _takes_any_host(settings: Settings) -> bool:
     """Tell whether pages of any name that leads here are the gateway's own."""
-    # A proxy that is trusted vouches for the hosts that it lets through.
-    if settings.trusted_proxies:
+    # A proxy that is trusted vouches for the hosts that it lets through; with keys, a page needs one.
+    if settings.trusted_proxies or settings.guarded:
         return True
     # Who asks for nothing is on loopback, whatever name was given for it, such as 127.1; see `gateway.server`.
-    return (settings.guarded or settings.insecure) and not is_loopback(settings.host)
+    return settings.insecure and not is_loopback(settings.host)
 
 
 def _hub(settings: Settings, models: Models, clock: Clock) -> Hub:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
 import httptools
@@ -57,6 +57,7 @@ class HttpProtocol(HttpToolsProtocol):
         "_head_bytes",
         "_lost",
         "_place",
+        "_read_bytes",
         "_resume",
         "cycle",
         "expect_100_continue",
@@ -82,6 +83,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._counted = connections
         self._place: Connection | None = None
         self._head_bytes: int | None = None
+        self._read_bytes = 0
         self._beside = 0
         self._deadline: asyncio.TimerHandle | None = None
         self._resume: Callable[[], None] | None = None
@@ -153,7 +155,7 @@ class HttpProtocol(HttpToolsProtocol):
         if self.parser is None:
             self.parser = httptools.HttpRequestParser(self)
             self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-        scope, idle = self.scope, None
+        scope, idle, self._read_bytes = self.scope, None, len(data)
         if self._deadline is None:
             # uvicorn takes any byte for a request's. Line ends between requests are none, and end nobody's idling.
             idle, self.timeout_keep_alive_task = self.timeout_keep_alive_task, None
@@ -181,6 +183,8 @@ class HttpProtocol(HttpToolsProtocol):
             self.transport.abort()
         elif len(self.url) > URL_BYTES:
             self._refuse(_too_long())
+        elif self._read_bytes > HEAD_BYTES and _size(self.headers) + len(self.url) > HEAD_BYTES:
+            self._refuse(_too_large())
         elif len(self.headers) > HEADER_LINES:
             self._refuse(invalid(f"The request has more than {HEADER_LINES} headers.", status=431))
         elif not self._names_one_host():
@@ -284,6 +288,11 @@ class HttpProtocol(HttpToolsProtocol):
 def _too_long() -> Refused:
     message = f"The URL is longer than {URL_BYTES} bytes: send what it holds as the body of a POST."
     return invalid(message, param="url", status=414)
+
+
+def _size(headers: Iterable[tuple[bytes, bytes]]) -> int:
+    """Give what header lines take, with what stands between names and values, and at their ends."""
+    return sum(len(name) + len(value) + 4 for name, value in headers)
 
 
 def _too_large() -> Refused:

@@ -18,7 +18,9 @@ async function fetched(url, options = {}) {
   try {
     const response = await fetch(url, options);
     const text = await response.text();
-    return response.type === "opaque" ? "an opaque answer, unreadable" : `${response.status}, ${text.length > 0 ? "readable" : "empty"}`;
+    if (response.type === "opaque") return "an opaque answer, unreadable";
+    const said = text.includes('"code":"forbidden"') ? "refused, readable" : "readable";
+    return `${response.status}, ${text.length > 0 ? said : "empty"}`;
   } catch (error) {
     return error.name;
   }

@@ -18,7 +18,7 @@ class Vector:
     body: bytes = b""
     """`HIDDEN` in it is the hidden request, `SIZE` its size in hexadecimal."""
     first_line: str = f"POST {START} HTTP/1.1"
-    host: bytes = b"Host: gateway.test\r\n"
+    host: bytes = b"Host: localhost\r\n"
     stopped_by: str = "refused by the parser: nginx's, llhttp"
 
     def write(self, key: str, hidden: bytes) -> bytes:

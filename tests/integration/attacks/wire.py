@@ -125,7 +125,7 @@ async def exchange(url: str, *sent: bytes, first: float = FIRST_SECONDS, quiet: 
         return await wire.hear(first, quiet)
 
 
-def request(method: str, path: str, *headers: str, body: bytes = b"", host: str = "gateway.test") -> bytes:
+def request(method: str, path: str, *headers: str, body: bytes = b"", host: str = "localhost") -> bytes:
     """Write a request; its length is declared unless a header says how long it is."""
     lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", *headers]
     if body and not any(line.lower().startswith(("content-length", "transfer-encoding")) for line in headers):
