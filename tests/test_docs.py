@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from collections import defaultdict
 from pathlib import Path
 from typing import get_args
 
@@ -78,6 +79,24 @@ def test_links_lead_somewhere(page: str) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", read(page)):
         if not target.startswith("http"):
             assert ((ROOT / page).parent / target).exists(), f"{page}: {target}"
+
+
+def test_every_test_that_proves_something_is_there() -> None:
+    page = read("docs/security.md")
+    model = page.partition("## Threat model")[2]
+    files = defaultdict[str, str](str)
+    for found in (ROOT / "tests").rglob("test_*.py"):
+        files[found.name] += found.read_text("utf-8")
+    rows = [line.strip("| ").split(" | ") for line in model.splitlines() if line.startswith("| ")][1:]
+    assert len(rows) > 25
+    for row in rows:
+        assert re.search(r"`test_\w+\.py::test_\w+`", row[-1]), row
+    for file, test in re.findall(r"`(test_\w+\.py)::(test_\w+)`", page):
+        assert re.search(rf"^ *(async )?def {test}\(", files[file], re.MULTILINE), f"{file}::{test}"
+    for family in {name for names in re.findall(r"attacks: ([\w, -]+) \|", page) for name in names.split(", ")}:
+        assert f"\n## {family}\n" in read("docs/attacks.md"), family
+    for named in re.findall(r"`(test_\w+\.py)`", page):
+        assert named in files
 
 
 def test_every_make_target_that_is_named_exists() -> None:
