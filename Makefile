@@ -1,7 +1,7 @@
 # One word each; bare `make` lists them. Each does its own set-up.
 .DEFAULT_GOAL := help
 .PHONY: help run run-local test lint format types coverage bench bench-quick bench-compare measure faults attacks soak \
-	schemathesis openapi config-errors screenshot pin audit install-pinned clean
+	schemathesis fuzz openapi config-errors screenshot pin audit install-pinned clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -14,6 +14,8 @@ SOAK_SEED ?= 1
 SOAK_SECONDS ?= 600
 EXAMPLES ?= 200
 SEED ?= 1
+FUZZ_RUNS ?= 100000
+TARGET ?=
 # What the integration tests need beside Python packages: command, Debian package.
 PROGRAMS := chromium:chromium chromedriver:chromium-driver nginx:nginx curl:curl openssl:openssl bwrap:bubblewrap
 
@@ -78,6 +80,9 @@ soak: $(VENV)/test ## everything at random for SOAK_SECONDS (600), by SOAK_SEED;
 schemathesis: $(VENV)/test ## hold the gateway against its description: EXAMPLES (200) of each operation, by SEED
 	$(BIN)/python -m tests.integration.described --examples $(EXAMPLES) --seed $(SEED)
 
+fuzz: $(VENV)/fuzz ## feed every parser FUZZ_RUNS (100,000) inputs, and write docs/fuzzing.md; half an hour (TARGET=http for one)
+	$(BIN)/python -m tests.fuzz --runs $(FUZZ_RUNS) $(if $(TARGET),--target $(TARGET))
+
 openapi: $(VENV)/run ## write docs/openapi.json anew
 	$(BIN)/python -m gateway.openapi docs/openapi.json
 
@@ -140,6 +145,10 @@ $(VENV)/lint: $(VENV)/made pyproject.toml
 
 $(VENV)/supply: $(VENV)/made pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,supply]'
+	@touch $@ $(VENV)/run
+
+$(VENV)/fuzz: $(VENV)/made pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,fuzz]'
 	@touch $@ $(VENV)/run
 
 $(VENV)/bench: $(VENV)/made pyproject.toml

@@ -34,6 +34,7 @@ PRINCIPAL = "dualstream.principal"
 ORIGIN = "dualstream.origin"
 """Where in the scope the origin of an allowed page is; "" is our own, or no page."""
 
+_LENGTH = re.compile(r"[0-9]{1,15}")
 _SAFE_ID = re.compile(r"[\x21-\x7e]{1,128}")
 LONGEST_KEY = 255
 _DEEPEST_JSON = 64
@@ -179,7 +180,7 @@ async def read_json(request: Request, limit: int, *, empty: object = None) -> ob
     # A page can send a form or plain text anywhere without asking (no CORS preflight): take what it can't.
     if kind != "application/json":
         raise invalid(f"Content-Type is {kind[:100]!r}: send application/json.", param="Content-Type", status=415)
-    if not declared.isdigit() or int(declared) > limit:
+    if _LENGTH.fullmatch(declared) is None or int(declared) > limit:
         raise _too_large(limit)
     body = bytearray()
     try:

@@ -1,5 +1,6 @@
 """What comes over the wire, as values: events from JSON objects, refusals from answers. Pure."""
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -69,6 +70,10 @@ _CODE_OF_STATUS = {
     503: Code.SHUTTING_DOWN,
     504: Code.TIMEOUT,
 }
+LONGEST_WAIT_MS = 10**12
+"""Of a refusal, some thirty years: a longer wait is no advice."""
+
+_SECONDS = re.compile(r"[0-9]{1,9}")
 _CODE_OF_CLOSE = {
     4400: Code.INVALID_REQUEST,
     4401: Code.AUTH_ERROR,
@@ -87,7 +92,7 @@ def decode(fields: JsonMap) -> Event | None:
     Raises:
         CutError: when it is one of the known types, but its fields are not.
     """
-    kind = str(fields.get("type"))
+    kind = _text_of(fields.get("type"))
     adapter = _ADAPTERS.get(kind)
     if adapter is None:
         return None
@@ -127,7 +132,7 @@ def refusal_of_answer(status: int, body: bytes, retry_after: str | None) -> Refu
             error = read_object(body).get("error")
         except CutError:
             error = None
-    retry_after_ms = int(retry_after) * 1000 if retry_after is not None and retry_after.isdigit() else None
+    retry_after_ms = int(retry_after) * 1000 if retry_after is not None and _SECONDS.fullmatch(retry_after) else None
     if isinstance(error, dict):
         return refusal(error, status=status, retry_after_ms=retry_after_ms)
     code = _CODE_OF_STATUS.get(status, Code.SERVER_ERROR if status >= 500 else Code.INVALID_REQUEST)
@@ -140,16 +145,16 @@ def refusal(error: JsonMap, *, status: int | None = None, retry_after_ms: int | 
 
     A code that this version does not know becomes `server_error` or `invalid_request`, by whether to try again.
     """
-    said_code = str(error.get("code"))
+    said_code = _text_of(error.get("code"))
     retryable = error.get("retryable")
-    message = str(error.get("message") or "The gateway refused, and did not say why.")
+    message = _text_of(error.get("message")) or "The gateway refused, and did not say why."
     try:
         code = Code(said_code)
     except ValueError:
         code = Code.SERVER_ERROR if retryable is True else Code.INVALID_REQUEST
-        message = f"{message} ({said_code})"
+        message = f"{message} ({said_code})" if said_code else message
     told, param = error.get("retry_after_ms"), error.get("param")
-    if isinstance(told, int | float):
+    if isinstance(told, int | float) and 0 <= told < LONGEST_WAIT_MS:
         retry_after_ms = int(told)
     refused = Refused(
         code,
@@ -171,3 +176,8 @@ def ending_of_close(code: int | None, reason: str) -> CutError | Refused:
     if code in _CODE_OF_CLOSE:
         return Refused(_CODE_OF_CLOSE[code], said)
     return CutError(said)
+
+
+def _text_of(value: object) -> str:
+    """Give a text, an empty one for what is none: JSON that is nested deep can't be spelled as one."""
+    return value if isinstance(value, str) else ""

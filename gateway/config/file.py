@@ -58,6 +58,8 @@ def read(file: Path | None) -> Document:
         message = f"{file}: is not TOML: it is not UTF-8 (byte {error.start})"
     except tomllib.TOMLDecodeError as error:
         message = _not_toml(file, text, str(error))
+    except ValueError:
+        message = f"{file}: is not TOML that can be read: a number in it has thousands of digits"
     except RecursionError:
         message = f"{file}: is not TOML that can be read: it is nested too deep"
     raise ConfigurationError(message)

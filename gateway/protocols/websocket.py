@@ -9,7 +9,6 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from uvicorn.server import ServerState
 from websockets.frames import Frame
 from websockets.http11 import Request
-from websockets.protocol import State
 
 from gateway.admission.connections import Connection
 from gateway.errors import invalid
@@ -82,7 +81,10 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         self.conn.parser.close()
 
     def data_received(self, data: bytes) -> None:
-        """Read on, unless a client that is not known has sent too much. The first to come is a whole handshake."""
+        """Read on, unless a client that is not known has sent too much. The first to come is a whole handshake.
+
+        Who does not wait for its answer (RFC 6455, 4.1) is cut off.
+        """
         if not self.handshake_initiated:
             super().data_received(data)
             if not self.handshake_initiated:
@@ -90,6 +92,9 @@ class SocketProtocol(WebSocketsSansIOProtocol):
                 message = "The handshake can't be read: it has a body, a line of more than 8 KiB, or too many of them."
                 self.transport.write(answer(invalid(message)))
                 self.transport.close()
+            return
+        if not self.handshake_complete:
+            self.transport.abort()
             return
         if self._unknown_bytes is not None:
             if self._unknown_bytes > UNKNOWN_BYTES:
@@ -139,6 +144,11 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             self.read_paused = True
             self.transport.pause_reading()
 
+    def handle_parser_exception(self) -> None:
+        """Close; to the application the client is gone: what it still says has nowhere to go, and is no fault of it."""
+        super().handle_parser_exception()
+        self.disconnected = True
+
     def handle_ping(self) -> None:
         """Answer, unless the answers are not read."""
         if self.transport.get_write_buffer_size() > PONG_BYTES:
@@ -155,7 +165,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     def send_receive_event_to_app(self) -> None:
         """Hand a message on; close with 1007 (RFC 6455, 8.1) if it is text that can't be read."""
-        if self.curr_msg_data_type == "text":
+        if self.curr_msg_data_type == "text" and not self.close_sent:
             try:
                 b"".join(self.frames).decode()
             except UnicodeDecodeError:
@@ -166,10 +176,9 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     def _fail(self, code: int, reason: str) -> None:
         """Close at once, and read no more."""
-        if self.conn.state is not State.OPEN:
-            self.transport.abort()
-            return
-        self.conn.send_close(code, reason)
+        if self.conn.close_sent is None:
+            # Else the client has closed as well, in the same read, and was answered.
+            self.conn.send_close(code, reason)
         self.handle_parser_exception()
 
     def _read_on(self) -> None:

@@ -27,7 +27,7 @@ FRESH_SECONDS: Final = 3600.0
 PAUSE_SECONDS: Final = 60.0
 """How long it is not asked again, whatever ids strangers put into their tokens."""
 
-PUBLIC: Final = frozenset({"RSA", "EC"})
+PUBLIC: Final = ("RSA", "EC")
 
 Keys = Mapping[str | None, jwt.PyJWK]
 

@@ -162,7 +162,11 @@ def _unix(moment: datetime | None) -> float | None:
     if moment is None:
         return None
     # A time without a zone is one of UTC: nothing here depends on where the machine stands.
-    return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
+    try:
+        return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).astimezone(UTC).timestamp()
+    except OverflowError:
+        message = "a time of it is, in UTC, beyond the years 1 to 9999"
+        raise ValueError(message) from None
 
 
 def _table(key: StoredKey) -> str:

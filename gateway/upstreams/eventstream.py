@@ -4,6 +4,9 @@ from typing import NamedTuple
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
+RETRY_DIGITS = 9
+"""What asks for a longer wait, of eleven days and more, is passed over; Python reads no number of 4,300 digits."""
+
 
 class ServerSentEvent(NamedTuple):
     """A dispatched event. `data` is UTF-8, its lines joined by LF; `last_event_id` persists from event to event."""
@@ -72,9 +75,9 @@ class EventStreamDecoder:
             self._hold(read)
             return []
         if self._tail:
+            self._held -= sum(map(len, self._tail))
             read = b"".join([*self._tail, read])
             self._tail.clear()
-            self._held = sum(map(len, self._data))
         *lines, tail = read.split(b"\n")
         events: list[ServerSentEvent] = []
         for line in lines:
@@ -145,5 +148,5 @@ class EventStreamDecoder:
                 self._grow(len(value))
             case b"id" if b"\0" not in value:
                 self._id = value.decode("utf-8", "replace")
-            case b"retry" if value.isdigit():
+            case b"retry" if value.isdigit() and len(value) <= RETRY_DIGITS:
                 self.retry_ms = int(value)

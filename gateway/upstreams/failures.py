@@ -169,10 +169,11 @@ def retry_after_ms(headers: Mapping[str, str], now: float | None = None) -> int 
     if now is None:
         return None
     try:
-        until = parsedate_to_datetime(headers.get("Retry-After", ""))
-    except ValueError:
+        until = parsedate_to_datetime(headers.get("Retry-After", "")).timestamp()
+    except (ValueError, OverflowError):
+        # An OverflowError is a year, or a time zone, beyond all reckoning.
         return None
-    return round(min(max(0.0, until.timestamp() - now), LONGEST_RETRY_AFTER) * 1000)
+    return round(min(max(0.0, until - now), LONGEST_RETRY_AFTER) * 1000)
 
 
 def retry_delay_ms(body: bytes) -> int | None:

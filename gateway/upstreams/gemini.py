@@ -44,6 +44,10 @@ _FAILED = {
 """Reasons that are no end of an answer but its failure: as an end they would pass for an answer that is empty."""
 
 
+RESPONSE_ID = 64
+"""Characters of a response's id that go into the ids of its calls; Google's have some twenty."""
+
+
 class GeminiWire:
     """`POST {base_url}/models/{model}:streamGenerateContent`; see `Wire`."""
 
@@ -102,7 +106,7 @@ class GenerateContentReader:
         error = response.get("error")
         if error:
             raise from_stream(error, self.api_key)
-        self._response = text_of(response.get("responseId")) or self._response
+        self._response = (text_of(response.get("responseId")) or self._response)[:RESPONSE_ID]
         candidates = list_of(response.get("candidates"))
         # We ask for one answer; of a server that sends more, we take the first.
         first = next((each for each in map(object_of, candidates) if each.get("index", 0) == 0), {})
@@ -136,10 +140,7 @@ class GenerateContentReader:
         index, self._calls = self._calls, self._calls + 1
         # Not all models name their calls. The response's own id keeps names apart over a whole conversation.
         made = f"call_{self._response}_{index}" if self._response else f"call_{index}"
-        try:
-            text = json.dumps(arguments or {}, ensure_ascii=False, separators=(",", ":"))
-        except RecursionError as error:
-            raise broken("a function call's arguments are nested too deep") from error
+        text = json.dumps(arguments or {}, ensure_ascii=False, separators=(",", ":"))
         return ToolCall(index, text_of(call.get("id")) or made, clean(name), clean(text))
 
     def _ending(self, candidate: JsonObject, parts: list[Part]) -> Failed | None:

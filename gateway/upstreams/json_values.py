@@ -2,12 +2,16 @@
 
 import json
 from collections.abc import Hashable
+from typing import Final
 
 import orjson
 from pydantic import JsonValue
 
 from gateway.commands import JsonObject
 from gateway.upstreams.failures import broken
+
+DEEPEST: Final = 64
+"""How deep JSON may be nested: beyond some hundred levels Python can't spell it again."""
 
 
 class Halves:
@@ -43,7 +47,7 @@ def decode(data: bytes) -> JsonObject:
     """Decode one event.
 
     Raises:
-        Failed: `upstream_protocol`, when it is no JSON object.
+        Failed: `upstream_protocol`, when it is no JSON object, or nested too deep.
     """
     try:
         value = orjson.loads(data)
@@ -56,7 +60,17 @@ def decode(data: bytes) -> JsonObject:
             raise broken("a line of it is not JSON") from error
     if not isinstance(value, dict):
         raise broken("a line of it is not a JSON object")
+    if data.count(b"[") + data.count(b"{") > DEEPEST and _is_deep(value):
+        raise broken("a line of it is nested too deep")
     return value
+
+
+def _is_deep(value: JsonValue) -> bool:
+    level = [value]
+    for _ in range(DEEPEST):
+        inner = (each for outer in level for each in (outer.values() if isinstance(outer, dict) else list_of(outer)))
+        level = [each for each in inner if isinstance(each, dict | list)]
+    return bool(level)
 
 
 def spelled(value: JsonValue) -> str:

@@ -114,6 +114,25 @@ def test_a_body_that_only_looks_like_ours_is_told_by_its_status() -> None:
     assert refusal_of_answer(502, b'{"error": "down"}', None).code is Code.SERVER_ERROR
 
 
+@pytest.mark.parametrize("retry_after", ["\u00b2", "9" * 5000, "-1", "1.5", ""])
+def test_a_wait_that_is_no_number_is_none(retry_after: str) -> None:
+    assert refusal_of_answer(429, b"", retry_after).retry_after_ms is None
+
+
+@pytest.mark.parametrize("told", [1e308, -1e30, -1, 2**64])
+def test_a_wait_beyond_all_reckoning_is_none(told: float) -> None:
+    refused = refusal({"code": "rate_limit", "retry_after_ms": told})
+    assert refused.retry_after_ms is None
+    assert orjson.dumps(refused.body())
+
+
+@pytest.mark.parametrize("name", ["type", "code", "message"])
+def test_what_is_nested_deep_where_a_text_belongs_is_none(name: str) -> None:
+    fields = read_object(b'{"%b":%b}' % (name.encode(), b"[" * 1020 + b"]" * 1020))
+    assert decode(fields) is None
+    assert refusal(fields).code is Code.INVALID_REQUEST
+
+
 def test_an_unknown_code_keeps_its_name_and_whether_to_try_again() -> None:
     refused = refusal({"code": "solar_flare", "message": "Wait.", "retryable": True})
     assert (refused.code, refused.retryable) == (Code.SERVER_ERROR, True)

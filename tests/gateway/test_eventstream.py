@@ -136,6 +136,20 @@ def test_an_event_without_end_is_bounded(piece: bytes) -> None:
             decoder.feed(piece)
 
 
+def test_lines_that_come_in_halves_are_bounded_too() -> None:
+    decoder = EventStreamDecoder(limit=100)
+    with pytest.raises(LineTooLongError):
+        for _ in range(101):
+            decoder.feed(b"data:")
+            decoder.feed(b"\n")
+
+
+def test_a_wait_of_thousands_of_digits_is_passed_over() -> None:
+    decoder = EventStreamDecoder()
+    decoder.feed(b"retry: 250\nretry: %b\n" % (b"9" * 5000))
+    assert decoder.retry_ms == 250
+
+
 def test_many_events_are_not_bounded() -> None:
     decoder = EventStreamDecoder(limit=100)
     for _ in range(50):

@@ -132,3 +132,10 @@ def test_what_is_no_text_or_nested_too_deep_is_said(tmp_path: Path, data: bytes)
 def test_no_number_is_without_end() -> None:
     with pytest.raises(ConfigurationError, match="finite"):
         load({}, {"DUALSTREAM_GRACE": "inf"})
+
+
+def test_a_number_of_thousands_of_digits_is_said(tmp_path: Path) -> None:
+    file = tmp_path / "dualstream.toml"
+    file.write_text(f"port = {'9' * 5000}\n", "utf-8")
+    with pytest.raises(ConfigurationError, match="thousands of digits"):
+        load({}, {}, file)

@@ -107,3 +107,11 @@ def test_a_time_without_a_zone_is_utc(tmp_path: Path) -> None:
     file.write_text(f"[keys.a]\n{GOOD}created = 1970-01-01T00:01:00\nexpires = 1970-01-02T01:00:00+01:00\n")
     (key,) = read_keys(file)
     assert (key.created, key.expires) == (60, 86_400)
+
+
+@pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59"])
+def test_a_time_that_is_none_in_utc_is_refused(tmp_path: Path, moment: str) -> None:
+    file = tmp_path / "keys.toml"
+    file.write_text(f'[keys.alice]\nid = "Xb41cQ7r"\nhash = "{"0" * 64}"\nexpires = {moment}\n', "utf-8")
+    with pytest.raises(ConfigurationError, match=r"keys\.alice: .*beyond the years 1 to 9999"):
+        read_keys(file)

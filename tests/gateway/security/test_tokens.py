@@ -177,6 +177,11 @@ def test_what_is_no_set_of_keys(tmp_path: Path, body: bytes, said: str) -> None:
         read_file(file, ("RS256",))
 
 
+@pytest.mark.parametrize("kind", [[], {}, 7, None])
+def test_a_key_of_no_kind_is_passed_over(kind: object) -> None:
+    assert list(read_keys(key_set({"kty": kind}, public(EC_KEY, kid="a")), ("ES256",))) == ["a"]
+
+
 def test_a_file_has_a_bound(tmp_path: Path) -> None:
     file = tmp_path / "keys.json"
     file.write_bytes(b" " * (MOST_BYTES + 1))

@@ -32,7 +32,7 @@ async def streamed(reads: Iterable[bytes], reader: Reader) -> tuple[list[Part], 
     content, parts = Content(list(reads)), list[Part]()
     answer = StreamedAnswer("m", content.line, content, reader)  # type: ignore[arg-type]
     try:
-        await asyncio.wait_for(answer.stream(parts.extend), 5)
+        await asyncio.wait_for(answer.stream(parts.extend), 60)
     except Failed as failure:
         return list(apart(parts)), failure.code
     return list(apart(parts)), ""

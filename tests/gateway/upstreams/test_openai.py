@@ -411,6 +411,8 @@ async def read_call(upstream: HttpUpstream, call: Call) -> None:
         ({"Retry-After": "-5"}, None),
         ({"Retry-After": "nan"}, None),
         ({"Retry-After": "1e99"}, 86_400_000),
+        ({"Retry-After": "Thu, 01 Jan 99999999999999999999 00:00:00 GMT"}, None),
+        ({"Retry-After": "Thu, 01 Jan 1970 00:00:00 +99999999999999"}, None),
         ({"Retry-After": "90000"}, 86_400_000),
         ({}, None),
     ],

@@ -1,0 +1,121 @@
+"""What a gateway sends to the Python client, to which it is outside: events, refusals, ends."""
+
+from typing import Final
+
+import orjson
+
+from gateway.client.event_stream import _frame
+from gateway.client.links import LONGEST_FRAME
+from gateway.client.wire import (
+    CutError,
+    decode,
+    ending_of_close,
+    read_object,
+    refusal,
+    refusal_of_answer,
+)
+from gateway.errors import Refused
+from gateway.events import encode
+from gateway.upstreams.eventstream import EventStreamDecoder, LineTooLongError
+from tests.fuzz.target import Target, cut, deep, digits, text_of
+
+
+def client_stream(data: bytes) -> None:
+    """Read a stream as the client does."""
+    pieces, _ = cut(data)
+    decoder = EventStreamDecoder(LONGEST_FRAME)
+    try:
+        frames = [_frame(sent) for piece in pieces for sent in decoder.feed(piece)]
+    except (CutError, Refused, LineTooLongError):
+        return
+    for frame in frames:
+        assert frame.seq >= 0
+        if frame.event is not None:
+            assert encode(frame.event)
+
+
+def client_message(data: bytes) -> None:
+    """Read a WebSocket message as the client does: an event, or a refusal."""
+    try:
+        fields = read_object(data)
+        told = refusal(fields)
+        event = decode(fields)
+    except CutError:
+        return
+    assert orjson.dumps(told.body())
+    if event is not None:
+        assert encode(event)
+
+
+def client_refusal(data: bytes) -> None:
+    """Read a refusal: its first line is the status and `Retry-After`, the rest its body."""
+    head, _, body = data.partition(b"\n")
+    status, _, retry_after = text_of(head).partition(" ")
+    number = int(status) if status.isascii() and status.isdigit() and len(status) < 5 else 500
+    for after in (None, retry_after):
+        told = refusal_of_answer(number, body, after)
+        assert orjson.dumps(told.body())
+        assert told.retry_after_ms is None or told.retry_after_ms >= 0
+    assert str(ending_of_close(number, retry_after))
+
+
+_EVENTS: Final = [
+    b'{"type":"accepted","generation_id":"g_a","request_id":"r","model":"m"}',
+    b'{"type":"chunk","content":"Hi"}',
+    b'{"type":"tool_call","index":0,"id":"c","name":"n","arguments":"{}"}',
+    b'{"type":"gap","from":1,"to":7,"text":"all"}',
+    b'{"type":"revision","revision":2,"feedback_id":"f","cancel_ms":1.5,"reason":"feedback"}',
+    (
+        b'{"type":"complete","finish_reason":"stop","usage":{"input_tokens":1,"output_tokens":null,"source":"exact"},'
+        b'"cost_usd":0.1,"metrics":{"request_id":"r","ttft_ms":1,"duration_ms":2,"queue_ms":0,"chunks":1,"chars":2,'
+        b'"bytes":2,"chars_per_s":null,"attempts":1,"revisions":1}}'
+    ),
+    (
+        b'{"type":"error","code":"timeout","message":"x","retryable":true,"retry_after_ms":null,"partial":false,'
+        b'"usage":null,"cost_usd":null,"metrics":null}'
+    ),
+]
+_WORDS: Final = (
+    *(b'"type":"', b"chunk", b"reasoning", b"queued", b"retry", b"interrupted", b'"generation_id":"g_a"', b'"seq":1'),
+    *(b'"retry_after_ms":', b'"retryable":', b'"code":', b'"message":', b'"param":', b"null", b"1e308", b"-1"),
+)
+
+TARGETS: Final = [
+    Target(
+        "client-stream",
+        "the event stream, in the Python client",
+        "only `CutError` and `Refused`; what is taken can be encoded",
+        client_stream,
+        [b"\0" + b"".join(b"id: g_a:%d\ndata: %b\n\n" % (seq + 1, event) for seq, event in enumerate(_EVENTS))],
+        (*_WORDS, b"id: g_a:1\n", b"data: ", b"\n\n"),
+        fast=True,
+    ),
+    Target(
+        "client-message",
+        "messages of the WebSocket, in the Python client",
+        "only `CutError`; what is taken can be encoded",
+        client_message,
+        [
+            *_EVENTS,
+            b'{"type":"rejected","id":1,"code":"rate_limit","message":"m","retryable":true,"retry_after_ms":5,"param":"p"}',
+            b'{"type":%b,"code":1}' % deep(),
+            b'{"code":%b}' % deep(),
+        ],
+        _WORDS,
+        fast=True,
+    ),
+    Target(
+        "client-refusal",
+        "refusals and close codes, in the Python client",
+        "a `Refused` that can be told",
+        client_refusal,
+        [
+            b'429 7\n{"error":{"code":"rate_limit","message":"m","retryable":true,"retry_after_ms":7000,"param":null}}',
+            b"502 \n<html>",
+            b"429 %b\n" % digits(),
+            b"4401 bye\n{}",
+        ],
+        _WORDS,
+        fast=True,
+    ),
+]

@@ -1,0 +1,213 @@
+"""What clients show: keys, tickets, tokens; and what tells which are good: sets of keys, the file of keys."""
+
+import atexit
+import base64
+import hashlib
+import hmac
+import math
+import shutil
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Final
+
+import jwt
+import orjson
+from cryptography.hazmat.primitives.asymmetric import ec
+from jwt.algorithms import ECAlgorithm
+from pydantic import SecretStr
+
+from gateway.config import ConfigurationError
+from gateway.errors import Code, Refused
+from gateway.security import keys
+from gateway.security.gate import Gate, KeyDoor, bearer
+from gateway.security.key_sets import read_keys as read_key_set
+from gateway.security.keyfile import read_keys, write_keys
+from gateway.security.principals import Bounds, Principal
+from gateway.security.tickets import Asked, Reading, Tickets, TicketScope
+from gateway.security.tokens import LONGEST_SUBJECT, Rules, SharedSecret, TokenDoor
+from tests.fuzz.target import Target, deep, digits, text_of
+from tests.fuzz.upstreams import loop
+
+SECRET: Final = "0123456789abcdef" * 4
+KEY: Final = keys.KeyText("Xb41cQ7r", "s" * 43)
+STORED: Final = keys.StoredKey("alice", KEY.id, keys.hashed(KEY.secret))
+FAR: Final = 4_102_444_800
+"""The year 2100, in seconds since 1970."""
+
+_HEADER: Final = b'{"alg":"HS256"}'
+
+
+@cache
+def _doors() -> tuple[KeyDoor, TokenDoor]:
+    return KeyDoor([STORED]), TokenDoor(Rules(["HS256"]), SharedSecret(SecretStr(SECRET)))
+
+
+def authorization(data: bytes) -> None:
+    """Ask the gate with a header: only the one key is let in, and only as it is spelled."""
+    text = text_of(data)
+    gate = Gate(_doors(), lambda: 0.0)
+    try:
+        found = loop().run_until_complete(gate.admit(bearer({"authorization": text}), "10.0.0.1"))
+    except Refused as refusal:
+        assert refusal.code is Code.AUTH_ERROR
+    else:
+        assert found.name == "alice"
+        assert bearer({"authorization": text}) == KEY.text()
+    if (parsed := keys.parse(text)) is not None:
+        assert parsed.text() == text
+    try:
+        stored = keys.parse_stored(text)
+    except ValueError:
+        return
+    assert f"{stored.name}:{stored.id}:{stored.hash}" == text
+
+
+def token(data: bytes) -> None:
+    """Sign whatever is claimed, below whatever header: who is let in has a name, and a time that ends."""
+    header, _, claims = data.partition(b"\n")
+    signed = b"%b.%b" % (_encoded(header), _encoded(claims))
+    signature = hmac.new(SECRET.encode(), signed, hashlib.sha256).digest()
+    for text in (text_of(b"%b.%b" % (signed, _encoded(signature))), text_of(claims)):
+        try:
+            found = loop().run_until_complete(_doors()[1].admit(text, 0.0))
+        except Refused as refusal:
+            assert refusal.code is Code.AUTH_ERROR
+        else:
+            assert found is None or _is_whole(found)
+
+
+def _is_whole(found: Principal) -> bool:
+    assert 1 <= len(found.name) <= LONGEST_SUBJECT
+    assert found.expires is not None
+    assert math.isfinite(found.expires)
+    return bool(found.name.encode())
+
+
+def _encoded(part: bytes) -> bytes:
+    return base64.urlsafe_b64encode(part).rstrip(b"=")
+
+
+def key_set(data: bytes) -> None:
+    """Read an issuer's keys: each is one that a signature can be checked with."""
+    try:
+        found = read_key_set(data, ("RS256", "ES256"))
+    except ValueError:
+        return
+    for key in found.values():
+        try:
+            jwt.decode("e30.e30.e30", key, algorithms=["RS256", "ES256"])
+        except jwt.PyJWTError:
+            continue
+        raise AssertionError(key)
+
+
+def ticket(data: bytes) -> None:
+    """Show tickets, `{ticket}` being one that is good: each is good once, and nothing else is ever good."""
+    tickets, owner = Tickets(), Principal("alice", "key")
+    scopes: list[TicketScope] = ["start", "socket", Bounds("g_a"), Bounds("g_a", commands=True)]
+    good = tickets.issue(owner, scopes[data[0] % 4] if data else "start", "", 0.0)
+    used = False
+    for line in data[1:].split(b"\n"):
+        kind, _, rest = line.partition(b" ")
+        text = text_of(rest).replace("{ticket}", good)
+        asked: Asked = {b"s": "start", b"w": "socket"}.get(kind[:1], Reading("g_a", again=kind == b"again"))  # type: ignore[assignment]
+        try:
+            found = tickets.redeem(text, asked, "", 1.0)
+        except Refused as refusal:
+            assert refusal.code is Code.AUTH_ERROR
+        else:
+            assert text == good
+            assert not used or found.bounds is not None
+            used = True
+        assert len(tickets) <= 1
+
+
+def key_file(data: bytes) -> None:
+    """Read a file of keys; what is taken is the same when it is written and read again."""
+    file = _folder() / "keys.toml"
+    file.write_bytes(data)
+    try:
+        found = read_keys(file)
+    except ConfigurationError as error:
+        assert str(error)
+        return
+    write_keys(file, found)
+    assert [(key.name, key.id, key.hash) for key in read_keys(file)] == [(key.name, key.id, key.hash) for key in found]
+
+
+@cache
+def _folder() -> Path:
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder)
+    return folder
+
+
+def _key_set() -> bytes:
+    public = ECAlgorithm.to_jwk(ec.derive_private_key(7, ec.SECP256R1()).public_key(), as_dict=True)
+    modulus = text_of(_encoded((2**2047 + 1).to_bytes(256, "big")))
+    rsa = {"kty": "RSA", "n": modulus, "e": "AQAB", "use": "sig", "kid": "r"}
+    return orjson.dumps({"keys": [{**public, "kid": "e"}, rsa, {"kty": "oct", "k": "AAAA"}]})
+
+
+TARGETS: Final = [
+    Target(
+        "authorization",
+        "`Authorization`, and keys in the environment",
+        "only `auth_error`, but for the one key that there is",
+        authorization,
+        [b"Bearer " + KEY.text().encode(), b"bearer a.b.c", b"Basic YTpi", b"alice:Xb41cQ7r:" + b"0" * 64],
+        (b"Bearer ", b"ds_", KEY.text().encode(), b"eyJhbGciOiJIUzI1NiJ9."),
+        fast=True,
+    ),
+    Target(
+        "token",
+        "the header and the claims of a signed JWT",
+        "only `auth_error`; who is let in has a printable name and an end",
+        token,
+        [
+            _HEADER + b'\n{"sub":"alice","exp":%d,"models":["a"],"roles":"observe"}' % FAR,
+            b'{"alg":"HS256","kid":"a","crit":["exp"]}\n{"sub":"a","exp":"%d","nbf":1,"iat":1,"aud":"x"}' % FAR,
+            b'{"alg":"none"}\n{}',
+            b'%b\n{"sub":%b,"exp":%b}' % (_HEADER, deep(), digits()),
+        ],
+        (b'"exp":', b'"nbf":', b'"iat":', b'"aud":', b'"iss":', b'"sub":', b'"jti":', b"4102444800", b'"b64":false'),
+        fast=True,
+    ),
+    Target(
+        "key-set",
+        "an issuer's JWKS",
+        "only `ValueError`; what is taken checks signatures",
+        key_set,
+        [_key_set(), b'{"keys":[{"kty":[]},{"kty":"RSA","n":%b,"e":7}]}' % deep()],
+        (b'"kty":"RSA"', b'"kty":"EC"', b'"crv":"P-256"', b'"alg":"ES256"', b'"use":"sig"', b'"kid":', b'"keys":['),
+        fast=True,
+    ),
+    Target(
+        "ticket",
+        "tickets in a URL, a subprotocol or a `hello`",
+        "one that is good is good once, no other ever; a used one reads one generation",
+        ticket,
+        [b"\0start {ticket}\nstart {ticket}\nagain {ticket}", b"\2g {ticket}\nagain {ticket}", b"\1w x\nw {ticket}"],
+        (b"{ticket}", b"again ", b"w ", b"s ", b"g "),
+        fast=True,
+    ),
+    Target(
+        "key-file",
+        "the file of keys",
+        "only `ConfigurationError`; what is taken is the same when it is written and read again",
+        key_file,
+        [
+            (
+                b'[keys.alice]\nid = "Xb41cQ7r"\nhash = "%b"\ncreated = 2026-01-31T12:00:00Z\nexpires = 2100-01-01\n'
+                b'models = ["a"]\nroles = ["observe"]\nbudget_per_day = 5.0\nmax_concurrent = 0\n'
+            )
+            % (b"0" * 64),
+            b'[keys]\na.id = "Xb41cQ7r"\na.hash = "%b"\n' % (b"f" * 64),
+            b"[keys.a]\nmax_concurrent = " + digits(),
+            b"a = " + deep(),
+        ],
+        (b"[keys.", b"[[keys]]", b"id = ", b"hash = ", b"0x", b"inf", b"nan", b"2026-01-01T00:00:00", b'"""', b"'''"),
+        fast=True,
+    ),
+]

@@ -1,0 +1,108 @@
+"""What a request's headers say of where it comes from, and how it wants to be called."""
+
+import asyncio
+from typing import Final
+
+from starlette.requests import HTTPConnection, Request
+from starlette.types import Receive, Scope, Send
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+from gateway.errors import Refused
+from tests.fuzz.bodies import refused
+from tests.fuzz.target import Target, text_of
+from tests.fuzz.upstreams import loop
+from transports import tickets
+from transports.http import _SAFE_ID, LONGEST_KEY, address, idempotency_key, request_id, wants_events
+from transports.origins import Origins
+
+ALLOWED: Final = "https://pages.example"
+PAGES: Final = (Origins(frozenset({ALLOWED})), Origins(frozenset({ALLOWED}), any_host=False))
+EVENTS: Final = "/api/generations/g_a/events"
+
+
+def _scope(data: bytes) -> Scope:
+    """Make a request: its first line is the query, the others are headers."""
+    query, *lines = data.split(b"\n")
+    pairs = [line.partition(b":") for line in lines]
+    headers = [(name.lower(), value.strip()) for name, _, value in pairs]
+    path = EVENTS if len(query) % 2 else tickets.START
+    return {
+        "type": "http",
+        "method": "GET",
+        "path": path,
+        "query_string": query,
+        "headers": headers,
+        "client": ("127.0.0.1", 7),
+        "scheme": "http",
+    }
+
+
+def headers(data: bytes) -> None:
+    """Read all that is read of a request before its route."""
+    request = Request(_scope(data))
+    for pages in PAGES:
+        try:
+            assert pages.check(request.headers) in {"", ALLOWED}
+        except Refused as refusal:
+            refused(refusal)
+    assert _SAFE_ID.fullmatch(request_id(request))
+    try:
+        key = idempotency_key(request)
+        assert key is None or 1 <= len(key) <= LONGEST_KEY
+    except Refused as refusal:
+        refused(refusal)
+    wants_events(request)
+    if tickets.shown(request.scope) is not None:
+        tickets.asked(request)
+
+
+def forwarded(data: bytes) -> None:
+    """Read `X-Forwarded-For` behind a trusted proxy: an address, or what was given for one."""
+    seen: list[str] = []
+
+    async def application(scope: Scope, _receive: Receive, _send: Send) -> None:
+        seen.append(address(HTTPConnection(scope)))
+        await asyncio.sleep(0)
+
+    scope = {**_scope(b""), "headers": [(b"x-forwarded-for", data), (b"x-forwarded-proto", data)]}
+    trusting = ProxyHeadersMiddleware(application, trusted_hosts=["127.0.0.1"])  # type: ignore[arg-type]
+    loop().run_until_complete(trusting(scope, None, None))  # type: ignore[arg-type]
+    assert len(seen) == 1
+    assert len(seen[0]) <= len(text_of(data)) + 40
+
+
+TARGETS: Final = [
+    Target(
+        "headers",
+        "`Origin`, `Host`, `Sec-Fetch-Site`, `X-Request-ID`, `Idempotency-Key`, `Last-Event-ID`, a ticket in the URL",
+        "only `Refused`; an origin is one that is allowed, or none",
+        headers,
+        [
+            b"ticket=t&prompt=x\nOrigin: https://pages.example\nHost: localhost:8000\nX-Request-ID: r-1",
+            b"ticket=t\nOrigin: http://[::1]:8\nHost: [::1]:8\nSec-Fetch-Site: cross-site\nLast-Event-ID: g_a:1",
+            b"\nIdempotency-Key: k\nAccept: text/event-stream\nAuthorization: Bearer x",
+        ],
+        (
+            b"Origin: ",
+            b"Host: ",
+            b"Sec-Fetch-Site: ",
+            b"X-Request-ID: ",
+            b"ticket=",
+            b"http://",
+            b"[",
+            b"]",
+            b"%",
+            b"@",
+        ),
+        fast=True,
+    ),
+    Target(
+        "forwarded",
+        "`X-Forwarded-For` and `X-Forwarded-Proto` of a trusted proxy",
+        "an address, of IPv6 its network",
+        forwarded,
+        [b"10.1.2.3", b"2001:db8::1, 127.0.0.1", b"fe80::1%eth0", b"::ffff:10.1.2.3", b"https", b"[::1]:80", b"unix:"],
+        (b", ", b"::", b"%", b"127.0.0.1", b"https"),
+        fast=True,
+    ),
+]

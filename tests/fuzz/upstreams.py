@@ -1,0 +1,288 @@
+"""What providers send: the event stream, each one's JSON, errors in bodies and headers."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import cache, partial
+from typing import Final
+
+import orjson
+from pydantic import SecretStr
+
+from gateway.errors import Code, Failed
+from gateway.events import Chunk, Reasoning, ToolCall, encode
+from gateway.simulator.errors import RequestError
+from gateway.simulator.wires import WIRES
+from gateway.upstreams.anthropic import MessagesReader
+from gateway.upstreams.base import Finish, Part
+from gateway.upstreams.eventstream import EventStreamDecoder, LineTooLongError
+from gateway.upstreams.failures import (
+    LONGEST_RETRY_AFTER,
+    _words,
+    from_stream,
+    retry_after_ms,
+    retry_delay_ms,
+)
+from gateway.upstreams.gemini import GenerateContentReader
+from gateway.upstreams.json_values import decode
+from gateway.upstreams.openai import ChunkReader
+from gateway.upstreams.responses import ResponsesReader
+from gateway.upstreams.wire import Reader
+from gateway.upstreams.words import MESSAGE_LENGTH, plain_words
+from tests.fuzz.target import Target, cut, deep, digits, text_of
+from tests.gateway.simulator.wires.examples import DELTAS, answer, plain, played
+from tests.gateway.test_eventstream import STREAM, reference
+from tests.gateway.upstreams.parts import apart, streamed
+
+SMALL_LIMIT: Final = 64
+"""Bytes of one event, where the decoder's bound is looked at."""
+
+KEY: Final = SecretStr("sk-of-the-gateway")
+
+GROWTH: Final = 16
+"""How many bytes may come of one: `\\u00e9` in JSON that is put into JSON is the most that is meant."""
+
+READERS: Final[dict[str, Callable[[], Reader]]] = {
+    "openai": ChunkReader,
+    "openai-responses": ResponsesReader,
+    "anthropic": MessagesReader,
+    "gemini": GenerateContentReader,
+}
+_WIRES: Final = dict(zip(("openai", "anthropic", "gemini", "openai-responses"), WIRES.values(), strict=True))
+
+
+@cache
+def loop() -> asyncio.AbstractEventLoop:
+    """Give the loop of all inputs of this process."""
+    return asyncio.new_event_loop()
+
+
+def event_stream(data: bytes) -> None:
+    """Decode a stream as it is cut, whole, by the fast way, and as the standard words it."""
+    pieces, stream = cut(data)
+    events, retry = _decoded(pieces)
+    if events is not None:
+        assert (events, retry) == _decoded([stream])
+        assert events == reference(stream.decode("utf-8", "replace"))
+        fast = EventStreamDecoder()
+        assert [_text(one) for piece in pieces for one in fast.feed_data(piece)] == [text for text, _, _ in events]
+    _hold_little(pieces)
+
+
+def _decoded(pieces: Sequence[bytes]) -> tuple[list[tuple[str, str, str]] | None, int | None]:
+    decoder = EventStreamDecoder()
+    try:
+        events = [event for piece in pieces for event in decoder.feed(piece)]
+    except LineTooLongError:
+        return None, None
+    return [(_text(event.data), event.event, event.last_event_id) for event in events], decoder.retry_ms
+
+
+def _hold_little(pieces: Sequence[bytes]) -> None:
+    decoder = EventStreamDecoder(SMALL_LIMIT)
+    for piece in pieces:
+        try:
+            decoder.feed(piece)
+        except LineTooLongError:
+            return
+        assert sum(map(len, decoder._tail)) + sum(len(line) + 1 for line in decoder._data) <= SMALL_LIMIT
+
+
+def _text(data: bytes) -> str:
+    return data.decode("utf-8", "replace")
+
+
+def answer_stream(provider: str, data: bytes) -> None:
+    """Read an answer as it is cut, by patterns, and event by event; all that comes of it can be sent on."""
+    pieces, stream = cut(data)
+    parts, code = loop().run_until_complete(streamed([piece for piece in pieces if piece], READERS[provider]()))
+    expected, expected_code = _slowly(stream, READERS[provider]())
+    if expected_code == "limit":
+        return
+    assert list(apart(parts)) == expected
+    if expected_code or code != Code.TRUNCATED:
+        assert code == expected_code
+    assert sum(map(_size, expected)) <= GROWTH * len(stream)
+
+
+def _slowly(stream: bytes, reader: Reader) -> tuple[list[Part], str]:
+    parts: list[Part] = []
+    try:
+        events = EventStreamDecoder().feed(stream)
+    except LineTooLongError:
+        return parts, "limit"
+    for event in events:
+        if reader.done:
+            break
+        try:
+            reader.read(event.data, parts)
+        except Failed as failure:
+            _fit_for_clients(failure)
+            return parts, "" if reader.finished else failure.code
+    return parts, ""
+
+
+def _size(part: Part) -> int:
+    """Encode a part as the log would; give how long what it says is."""
+    match part:
+        case Chunk() | Reasoning():
+            return len(encode(part)) - len(encode(Chunk("")))
+        case ToolCall():
+            assert encode(part)
+            return len(f"{part.id}{part.name}{part.arguments}")
+        case Finish():
+            return len((part.reason or "").encode())
+        case _:
+            assert orjson.dumps(part)
+            return 0
+
+
+def error_body(data: bytes) -> None:
+    """Read a refusal's body: what a client is told of it is one short line, without the key."""
+    words = _words(data, KEY)
+    _fit(words)
+    wait = retry_delay_ms(data)
+    assert wait is None or 0 <= wait <= LONGEST_RETRY_AFTER * 1000
+    _fit(plain_words(_text(data), KEY))
+    try:
+        error = decode(data)
+    except Failed:
+        return
+    _fit_for_clients(from_stream(error, KEY))
+
+
+def _fit_for_clients(failure: Failed) -> None:
+    assert len(failure.message) <= MESSAGE_LENGTH + 100
+    assert orjson.dumps(failure.message)
+
+
+def _fit(words: str) -> None:
+    assert len(words) <= MESSAGE_LENGTH
+    assert words.isprintable()
+    assert orjson.dumps(words)
+    assert KEY.get_secret_value() not in words
+
+
+def retry_after(data: bytes) -> None:
+    """Read the headers by which a provider asks to wait."""
+    text = text_of(data)
+    for name in ("Retry-After", "retry-after-ms"):
+        for now in (None, 1e9):
+            wait = retry_after_ms({name: text}, now)
+            assert wait is None or 0 <= wait <= LONGEST_RETRY_AFTER * 1000
+
+
+def _streams(provider: str) -> list[bytes]:
+    """Spell some answers as the simulator does, whole and cut."""
+    wire = _WIRES[provider]
+    error = RequestError("no such thing")
+    frames = [wire.frames(answer("c_1")), wire.frames(answer("c_1", plain())), wire.frames(answer("c_1"))]
+    whole = b"".join(played(frames[0]))
+    cases = [
+        whole,
+        b"".join(played(frames[1], DELTAS[2:4])),
+        frames[2].start() + frames[2].nothing() + frames[2].error(error),
+        frames[2].garbage(),
+    ]
+    return [bytes([length]) + case for case in cases for length in (0, 40)]
+
+
+_WORDS_OF_STREAMS: Final = (
+    *(b"data: ", b"\n\n", b"\r\n", b"\r", b"[DONE]", b'"\\ud83d"', b'"\\ude00"', b"null", b"{}", b"[]", b"1e308"),
+    *(b'"index":0', b'"text":', b'"error":{"type":"', b'"message":', b'"content":', b'"type":', b'"usage":', b'"id":'),
+)
+_WORDS: Final[dict[str, tuple[bytes, ...]]] = {
+    "openai": (b'"choices":[', b'"delta":{', b'"tool_calls":[', b'"function":{', b'"arguments":', b'"finish_reason":'),
+    "openai-responses": (
+        *(b"response.output_text.delta", b"response.output_text.done", b"response.completed", b"response.failed"),
+        *(b"response.output_item.added", b"response.output_item.done", b"response.function_call_arguments.delta"),
+        *(b"response.reasoning_summary_part.added", b'"output_index":', b'"item":{', b'"call_id":', b'"delta":'),
+    ),
+    "anthropic": (
+        *(b"content_block_start", b"content_block_delta", b"content_block_stop", b"message_start", b"message_delta"),
+        *(b"message_stop", b"input_json_delta", b'"partial_json":', b"tool_use", b'"stop_reason":', b"thinking_delta"),
+    ),
+    "gemini": (
+        *(b'"candidates":[{', b'"parts":[', b'"functionCall":{', b'"args":', b'"thought":true', b'"finishReason":'),
+        *(b'"responseId":', b'"promptFeedback":{"blockReason":', b'"executableCode":{', b'"codeExecutionResult":{'),
+    ),
+}
+
+DEEP: Final[dict[str, tuple[bytes, ...]]] = {
+    "openai": (
+        b'{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":%b}}]}}]}',
+        b'{"error":{"code":%b}}',
+    ),
+    "openai-responses": (
+        b'{"type":"response.output_item.done","item":{"type":"message","content":[{"type":%b}]}}',
+        b'{"type":"response.failed","response":{"error":{"message":%b}}}',
+    ),
+    "anthropic": (
+        b'{"type":"content_block_start","index":0,"content_block":{"type":"tool_use","id":"c","input":{"a":%b}}}\n\n'
+        b'data: {"type":"content_block_stop","index":0}',
+    ),
+    "gemini": (
+        b'{"candidates":[{"content":{"parts":[{"functionCall":{"name":"f","args":{"a":%b}}}]}}]}',
+        b'{"candidates":[{"content":{"parts":[{"executableCode":{"code":%b}}]}}]}',
+    ),
+}
+"""Where a value of a provider's is spelled again."""
+
+TARGETS: Final = [
+    Target(
+        "event-stream",
+        "an upstream's `text/event-stream`",
+        "the same however it is cut, as by the fast way, and as the standard words it; one event is bounded",
+        event_stream,
+        [
+            b"\0" + STREAM,
+            b"\1" + STREAM,
+            b"\5data: a\n\ndata: b\n\n",
+            b"\0retry: %b\n" % digits(),
+            b"\5" + b"data:\n" * 100,
+        ],
+        (b"data:", b"data: ", b"event: ", b"id: ", b"retry: 7", b"\r\n", b"\n\n", b"\r", b"\xef\xbb\xbf", b"\0"),
+    ),
+    *(
+        Target(
+            f"answer-{provider}",
+            f"the JSON of `{provider}`, streamed",
+            "the same however it is cut, and read by its pattern; only `Failed`; all parts can be sent on",
+            partial(answer_stream, provider),
+            [*_streams(provider), *(b"\0data: %b\n\n" % (event % deep()) for event in DEEP[provider])],
+            (*_WORDS_OF_STREAMS, *words),
+        )
+        for provider, words in _WORDS.items()
+    ),
+    Target(
+        "error-body",
+        "the body of an upstream's refusal, and an error in its stream",
+        "what clients are told is one short line of printable text, without the key",
+        error_body,
+        [
+            b'{"error":{"message":"max_tokens is too large","type":"invalid_request_error","code":null}}',
+            b'{"error":{"code":429,"details":[{"@type":"x","retryDelay":"34.5s"}]}}',
+            b'{"error":"see http://10.0.0.1:8000/v1 with sk-of-the-gateway or db.internal:9, token: abcdefg"}',
+            b'{"code":"context_length_exceeded","message":"too long"}',
+            b'{"type":%b}' % deep(),
+        ],
+        (b'"retryDelay":"1s"', b"invalid_request_error", b"sk-of-the-gateway", b"[::1]:8", b"http://", b".local"),
+        fast=True,
+    ),
+    Target(
+        "retry-after",
+        "`Retry-After` and `retry-after-ms` of an upstream",
+        "nothing, or a wait of at most a day",
+        retry_after,
+        [
+            b"120",
+            b"1.5",
+            b"Wed, 21 Oct 2037 07:28:00 GMT",
+            b"Wednesday, 21-Oct-37 07:28:00 GMT",
+            b"-1",
+            b"nan",
+            digits(),
+        ],
+        (b"Jan", b"GMT", b"+0000", b"-2359", b"1e9", b"inf", b"00:00:00"),
+        fast=True,
+    ),
+]
