@@ -29,7 +29,7 @@ def client_address(host: str) -> str:
 def is_local(address: str) -> bool:
     """Tell whether it is one of this machine's own, by which nobody comes from elsewhere."""
     parsed = _parsed(address)
-    return parsed is not None and parsed.is_loopback
+    return address == "localhost" or (parsed is not None and parsed.is_loopback)
 
 
 class Networks:

@@ -1,26 +1,20 @@
 """Put the parts together. The only module of the gateway that knows the transports, and it knows them by name alone."""
 
-import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from http import HTTPStatus
-from importlib.metadata import entry_points, version
-from pathlib import Path
+from importlib.metadata import entry_points
 
-import orjson
 from anyio.lowlevel import checkpoint
 from starlette.applications import Starlette
-from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
-from starlette.routing import BaseRoute, Mount, Route
-from starlette.staticfiles import StaticFiles
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
+from gateway.addresses import is_local
 from gateway.admission.buckets import RateLimits
 from gateway.admission.budgets import Budgets
 from gateway.admission.command_rate import CommandRate
@@ -30,44 +24,28 @@ from gateway.admission.streams import STREAMS_PER_ADDRESS, STREAMS_PER_CLIENT, S
 from gateway.catalogue import build
 from gateway.clock import Clock, SystemClock
 from gateway.config import Settings
-from gateway.errors import Code, Refused, forbidden, invalid
+from gateway.errors import Code, Refused, invalid
 from gateway.hub import Hub, Keeping
 from gateway.model_routes import model_routes
 from gateway.models import Models
-from gateway.openapi import document
+from gateway.page_routes import page_routes
 from gateway.reloading import Reloading
 from gateway.security.doors import doors
 from gateway.security.gate import Gate
 from gateway.security.principals import Principal
+from gateway.status_routes import status_routes
 from gateway.upstreams.base import Upstream
 from transports.base import Services, Transport
 from transports.command_rate import counted
 from transports.guard import Guard
 from transports.heads import sealed
-from transports.http import PRINCIPAL, json_response, principal, refusal, request_id
-from transports.origins import Origins, is_loopback
+from transports.http import PRINCIPAL, json_response, refusal
+from transports.origins import Origins
 from transports.resource import GenerationResource
 from transports.serving import SERVING, Serving
 from transports.session import SessionRoute
 from transports.tickets import TicketRoute
 from transports.writer import lent
-
-PAGE_HEADERS = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
-        # Text that becomes markup or a script is an error, whichever line of the page does it.
-        "require-trusted-types-for 'script'; trusted-types 'none'"
-    ),
-    "Cache-Control": "no-cache",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Permissions-Policy": (
-        "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), hid=(), magnetometer=(), "
-        "microphone=(), midi=(), payment=(), serial=(), usb=()"
-    ),
-    "Referrer-Policy": "no-referrer",
-}
-"""Of the page and its scripts; `transports.heads.ALWAYS` comes to it."""
 
 
 class Gateway(Starlette):
@@ -158,7 +136,8 @@ def create_app(settings: Settings, *, clock: Clock | None = None, upstream: Upst
                     *TicketRoute(services).routes(),
                     *SessionRoute(services).routes(),
                     *model_routes(hub),
-                    *_own_routes(hub),
+                    *status_routes(hub),
+                    *page_routes(),
                 ],
             ),
         ],
@@ -180,19 +159,13 @@ def load_transports() -> list[Transport]:
     return [entry.load()() for entry in found]
 
 
-def static_folder() -> Path:
-    """Find the page and its scripts: inside the package when installed, beside it in a checkout."""
-    inside = Path(__file__).parent / "static"
-    return inside if inside.is_dir() else Path(__file__).parent.parent / "static"
-
-
 def _takes_any_host(settings: Settings) -> bool:
     """Tell whether pages of any name that leads here are the gateway's own."""
     # A proxy that is trusted vouches for the hosts that it lets through; with keys, a page needs one.
     if settings.trusted_proxies or settings.guarded:
         return True
     # Who asks for nothing is on loopback, whatever name was given for it, such as 127.1; see `gateway.server`.
-    return settings.insecure and not is_loopback(settings.host)
+    return settings.insecure and not is_local(settings.host)
 
 
 def _hub(settings: Settings, models: Models, clock: Clock) -> Hub:
@@ -211,57 +184,6 @@ def _hub(settings: Settings, models: Models, clock: Clock) -> Hub:
             settings.max_output_bytes,
         ),
     )
-
-
-def _own_routes(hub: Hub) -> Sequence[BaseRoute]:
-    started = time.monotonic()
-    folder = static_folder()
-    described = orjson.dumps(document(version("dualstream")))
-
-    async def health(request: Request) -> Response:
-        uptime = round(time.monotonic() - started, 3)
-        return json_response(
-            request, {"status": "healthy", "timestamp": datetime.now(UTC).isoformat(), "uptime": uptime}
-        )
-
-    async def ready(request: Request) -> Response:
-        if hub.draining:
-            return json_response(request, {"status": "draining"}, 503, {"Retry-After": "1"})
-        return json_response(request, {"status": "ready"})
-
-    async def stats(request: Request) -> Response:
-        if not principal(request).observes:
-            raise forbidden("observe")
-        return json_response(request, hub.stats())
-
-    async def description(request: Request) -> Response:
-        return Response(described, headers={"X-Request-ID": request_id(request)}, media_type="application/json")
-
-    async def page(_request: Request) -> Response:
-        return FileResponse(folder / "demo.html", headers=PAGE_HEADERS)
-
-    return [
-        Route("/", page),
-        Route("/health", health),
-        Route("/ready", ready),
-        Route("/api/stats", stats),
-        Route("/openapi.json", description),
-        Mount("/static", _with_page_headers(StaticFiles(directory=folder))),
-    ]
-
-
-def _with_page_headers(files: ASGIApp) -> ASGIApp:
-    """Put static files under the page's own policy."""
-
-    async def serve(scope: Scope, receive: Receive, send: Send) -> None:
-        async def send_with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                MutableHeaders(scope=message).update(PAGE_HEADERS)
-            await send(message)
-
-        await files(scope, receive, send_with_headers)
-
-    return serve
 
 
 def _cors(origins: Sequence[str]) -> list[Middleware]:

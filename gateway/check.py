@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
+from gateway.addresses import is_local
 from gateway.catalogue import Catalogue
 from gateway.commands import Message
 from gateway.config import Settings
@@ -17,7 +18,6 @@ from gateway.prices import PRICED_ON
 from gateway.routing.model import Model
 from gateway.routing.target import Target
 from gateway.upstreams.base import Call, Part
-from transports.origins import is_loopback
 
 LIVE_SECONDS: Final = 30.0
 """How long an upstream may take for one token."""
@@ -77,7 +77,7 @@ def warnings(settings: Settings, catalogue: Catalogue) -> list[str]:
             found.append(f"{described.name}: plain http to {url.hostname}: keys and texts can be read on the way")
         if described.quirks.continuation == "prefix" and url.path.rstrip("/").endswith("/v1"):
             found.append(f"{described.name}: an answer is gone on with below /beta: base_url should end before /v1")
-    if not (settings.guarded or settings.insecure or is_loopback(settings.host)):
+    if not (settings.guarded or settings.insecure or is_local(settings.host)):
         found.append(f"others may reach {settings.host}, and nobody is asked for a key: serve does not start like this")
     found += [f"{name}: no model uses this provider" for name in settings.providers if name not in catalogue.providers]
     for name, model in catalogue.models.by_name.items():

@@ -14,7 +14,7 @@ from types import FrameType
 import uvicorn
 from starlette.applications import Starlette
 
-from gateway.addresses import Networks
+from gateway.addresses import Networks, is_local
 from gateway.admission.connections import CONNECTIONS_PER_ADDRESS, Connections
 from gateway.admission.limits import AddressLimit
 from gateway.app import create_app
@@ -22,7 +22,6 @@ from gateway.config import ConfigurationError, Settings
 from gateway.hub import Hub
 from gateway.open_files import most_connections, raise_limit
 from gateway.protocols import HttpProtocol, SocketProtocol
-from transports.origins import is_loopback
 
 logger = logging.getLogger(__name__)
 
@@ -136,7 +135,7 @@ def _refuse_exposure(settings: Settings, found: _Found) -> None:
             logger.warning("insecure has no effect: there are keys, and who has none is let in nowhere")
     elif settings.insecure:
         logger.warning("insecure: anybody who reaches %s may use this gateway, and spend what it costs", address)
-    elif not is_loopback(address):
+    elif not is_local(address):
         raise ConfigurationError(EXPOSED.format(address=address))
 
 

@@ -69,11 +69,6 @@ def is_browser(headers: Mapping[str, str]) -> bool:
     return headers.get("user-agent", "").startswith("Mozilla/")
 
 
-def is_loopback(host: str) -> bool:
-    """Tell whether a gateway that listens on this host is reached from this machine alone."""
-    return host == "localhost" or (_is_address(host) and ipaddress.ip_address(host).is_loopback)
-
-
 def _is_address(name: str) -> bool:
     try:
         ipaddress.ip_address(name)

@@ -13,10 +13,11 @@ from starlette.routing import Route
 from starlette.types import Message, Scope
 from yarl import URL
 
-from gateway.app import PAGE_HEADERS, Gateway
+from gateway.app import Gateway
 from gateway.errors import Code, Refused
 from gateway.events import Chunk, Complete, Error, Event, Feedback, Interrupted, Metrics, Reasoning, ToolCall, Usage
 from gateway.log import EventLog
+from gateway.page_routes import PAGE_HEADERS
 from gateway.upstreams.base import Finish
 from gateway.upstreams.eventstream import EventStreamDecoder
 from gateway.upstreams.json_values import clean
