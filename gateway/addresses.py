@@ -29,7 +29,12 @@ def client_address(host: str) -> str:
 def is_local(address: str) -> bool:
     """Tell whether it is one of this machine's own, by which nobody comes from elsewhere."""
     parsed = _parsed(address)
-    return address == "localhost" or (parsed is not None and parsed.is_loopback)
+    return parsed is not None and parsed.is_loopback
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether what listens on this host, a name or an address, is reached from this machine alone."""
+    return host == "localhost" or is_local(host)
 
 
 class Networks:

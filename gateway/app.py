@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from gateway.addresses import is_local
+from gateway.addresses import is_loopback
 from gateway.admission.buckets import RateLimits
 from gateway.admission.budgets import Budgets
 from gateway.admission.command_rate import CommandRate
@@ -165,7 +165,7 @@ def _takes_any_host(settings: Settings) -> bool:
     if settings.trusted_proxies or settings.guarded:
         return True
     # Who asks for nothing is on loopback, whatever name was given for it, such as 127.1; see `gateway.server`.
-    return settings.insecure and not is_local(settings.host)
+    return settings.insecure and not is_loopback(settings.host)
 
 
 def _hub(settings: Settings, models: Models, clock: Clock) -> Hub:

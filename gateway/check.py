@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from gateway.addresses import is_local
+from gateway.addresses import is_loopback
 from gateway.catalogue import Catalogue
 from gateway.commands import Message
 from gateway.config import Settings
@@ -77,7 +77,7 @@ def warnings(settings: Settings, catalogue: Catalogue) -> list[str]:
             found.append(f"{described.name}: plain http to {url.hostname}: keys and texts can be read on the way")
         if described.quirks.continuation == "prefix" and url.path.rstrip("/").endswith("/v1"):
             found.append(f"{described.name}: an answer is gone on with below /beta: base_url should end before /v1")
-    if not (settings.guarded or settings.insecure or is_local(settings.host)):
+    if not (settings.guarded or settings.insecure or is_loopback(settings.host)):
         found.append(f"others may reach {settings.host}, and nobody is asked for a key: serve does not start like this")
     found += [f"{name}: no model uses this provider" for name in settings.providers if name not in catalogue.providers]
     for name, model in catalogue.models.by_name.items():
