@@ -38,32 +38,32 @@ class GenerationResource:
     async def start(self, request: Request) -> Response:
         """Start detached: the client views it, if at all, by the URLs of the answer."""
         body = parse(StartRequest, await read_json(request, self._services.max_body_bytes))
-        hub, client = self._services.hub, principal(request)
+        hub, asking = self._services.hub, principal(request)
         generation = hub.start(
             body,
             request_id=request_id(request),
-            principal=client,
+            principal=asking,
             idempotency_key=idempotency_key(request),
         )
-        address = f"/api/generations/{generation.id}"
+        path = f"/api/generations/{generation.id}"
         urls = {
-            "events": f"{address}/events",
+            "events": f"{path}/events",
             "socket": "/api/ws",
-            "interrupt": f"{address}/interrupt",
-            "feedback": f"{address}/feedback",
+            "interrupt": f"{path}/interrupt",
+            "feedback": f"{path}/feedback",
         }
         answer: dict[str, object] = {"id": generation.id, "state": generation.state, "urls": urls}
-        headers = {"Location": address, **start_headers(request, generation, hub.allowance(client))}
-        if (ticket := self._ticket(generation, client, request.scope[ORIGIN])) is not None:
+        headers = {"Location": path, **start_headers(request, generation, hub.allowance(asking))}
+        if (ticket := self._ticket(generation, asking, request.scope[ORIGIN])) is not None:
             answer["ticket"] = ticket
         return json_response(request, answer, 201, headers)
 
-    def _ticket(self, generation: Generation, client: Principal, origin: str) -> str | None:
+    def _ticket(self, generation: Generation, asking: Principal, origin: str) -> str | None:
         """Make a ticket to read what was started; None where none is needed, or there are too many."""
         if self._services.gate.is_open:
             return None
         try:
-            return self._services.gate.issue(client, Bounds(generation.id), origin)[0]
+            return self._services.gate.issue(asking, Bounds(generation.id), origin)[0]
         except Refused:
             # It has started: that a page may have to ask for its ticket again is no reason to say that it has not.
             return None

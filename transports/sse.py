@@ -81,10 +81,8 @@ class _Endpoints:
         return self._start(request, parse(StartRequest, body))
 
     async def start_by_get(self, request: Request) -> Response | StreamedResponse:
-        if not wants_events(request):
-            message = "Accept: text/event-stream is missing: this is for an EventSource; to start otherwise, use POST."
-            raise invalid(message, param="Accept", status=406)
         try:
+            _refuse_other_clients(request)
             position = request.headers.get("last-event-id")
             if position:
                 return self._resume(request, position)
@@ -115,16 +113,16 @@ class _Endpoints:
             return refusal(refused, request)
 
     def _start(self, request: Request, start: StartRequest) -> Response | StreamedResponse:
-        hub, client = self._services.hub, principal(request)
+        hub, asking = self._services.hub, principal(request)
         generation = hub.start(
             start,
             request_id=request_id(request),
-            principal=client,
+            principal=asking,
             idempotency_key=idempotency_key(request),
         )
         if (ticket := shown(request.scope)) is not None:
             self._services.gate.started(ticket, generation.id)
-        return self._stream(request, generation, 0, start_headers(request, generation, hub.allowance(client)))
+        return self._stream(request, generation, 0, start_headers(request, generation, hub.allowance(asking)))
 
     def _resume(self, request: Request, position: str) -> Response | StreamedResponse:
         if position == REFUSED_POSITION:
@@ -141,6 +139,17 @@ class _Endpoints:
         if generation.log.ended and after == generation.log.last:
             return no_content(request)
         return StreamedResponse(self._services, EventStream(), generation, after, headers or ids(request, generation))
+
+
+def _refuse_other_clients(request: Request) -> None:
+    """Refuse what is no EventSource.
+
+    Raises:
+        Refused: `invalid_request`.
+    """
+    if not wants_events(request):
+        message = "Accept: text/event-stream is missing: this is for an EventSource; to start otherwise, use POST."
+        raise invalid(message, param="Accept", status=406)
 
 
 def _refuse_untold_page(request: Request) -> None:

@@ -27,8 +27,6 @@ REASONS: Mapping[str, str] = {
 }
 """Stop reasons in OpenAI's words, as all of them reach clients (docs.anthropic.com, "Handling stop reasons")."""
 
-_TEXT_BLOCKS = frozenset({"text", "thinking"})
-
 
 class AnthropicWire:
     """`POST {base_url}/messages`; see `Wire`."""

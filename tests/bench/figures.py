@@ -35,9 +35,3 @@ def medians(runs: Iterable[Mapping[str, float]]) -> Figures:
         for name, value in run.items():
             collected.setdefault(name, []).append(value)
     return {name: statistics.median(values) for name, values in collected.items()}
-
-
-def scatter(values: Sequence[float]) -> float:
-    """Give how far apart the values lie: (most - least) / median."""
-    middle = statistics.median(values)
-    return (max(values) - min(values)) / middle if middle else 0.0

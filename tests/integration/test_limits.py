@@ -110,12 +110,12 @@ async def shown(server: Server) -> bytes:
         return await read_to_the_end(reader)
 
 
-async def test_it_raises_its_open_files_and_takes_half_as_many_clients() -> None:
+async def test_it_raises_its_open_files() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     low = min(hard, 512)
     resource.setrlimit(resource.RLIMIT_NOFILE, (low, hard))
     try:
-        with processes.gateway(max_connections_per_address=0) as server:
+        with processes.gateway() as server:
             pid = server._process.pid
             assert resource.prlimit(pid, resource.RLIMIT_NOFILE) == (hard, hard)
     finally:

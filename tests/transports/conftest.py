@@ -17,6 +17,7 @@ from gateway.generation import Generation
 from gateway.hub import Hub
 from gateway.protocols import HttpProtocol, SocketProtocol
 from gateway.reloading import Reloading
+from gateway.server import server_config
 from tests.support import ManualClock, ScriptedUpstream
 from tests.transports.viewers import until
 
@@ -73,10 +74,17 @@ Configure = Callable[[Settings, Starlette], uvicorn.Config]
 
 @pytest.fixture
 def configure(protocols: Protocols) -> Configure:
-    """What the server is run with; `gateway.server.server_config` is how the command does it."""
+    """What the server is run with; `as_commanded` is how the command does it."""
     return lambda _, app: uvicorn.Config(
         app, port=0, http=protocols.http, ws=protocols.ws, log_level="error", ws_ping_interval=None
     )
+
+
+def as_commanded(settings: Settings, app: Starlette) -> uvicorn.Config:
+    """Run the server as the command does, on a free port."""
+    config = server_config(settings, app)
+    config.port = 0
+    return config
 
 
 @pytest.fixture

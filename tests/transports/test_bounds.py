@@ -10,8 +10,6 @@ from socket import SO_LINGER, SOL_SOCKET
 
 import orjson
 import pytest
-import uvicorn
-from starlette.applications import Starlette
 
 from gateway.admission.connections import Connections
 from gateway.config import Settings
@@ -19,9 +17,8 @@ from gateway.protocols import HttpProtocol
 from gateway.protocols.http import HEAD_BYTES, HEAD_SECONDS, HEADER_LINES, REQUEST_SECONDS, URL_BYTES
 from gateway.protocols.websocket import FRAGMENTS, UNKNOWN_BYTES
 from gateway.security.principals import Principal
-from gateway.server import server_config
 from tests.support import settle
-from tests.transports.conftest import Configure, Served
+from tests.transports.conftest import Configure, Served, as_commanded
 from tests.transports.people import KEYS, asking_for_keys, file
 from tests.transports.viewers import until
 
@@ -42,14 +39,7 @@ def settings(settings: Settings) -> Settings:
 
 @pytest.fixture
 def configure() -> Configure:
-    """As the command runs it."""
-
-    def configured(settings: Settings, app: Starlette) -> uvicorn.Config:
-        config = server_config(settings, app)
-        config.port = 0
-        return config
-
-    return configured
+    return as_commanded
 
 
 Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]

@@ -14,6 +14,10 @@ from tests.transports.conftest import Served
 from tests.transports.viewers import until
 
 BODY = orjson.dumps({"messages": [{"role": "user", "content": "Hello"}]})
+CHUNKED = (
+    b"POST /api/chat/stream HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    b"Transfer-Encoding: chunked\r\n\r\n"
+)
 
 
 @pytest.fixture
@@ -153,13 +157,7 @@ async def test_a_handshake_that_can_not_be_read_is_refused_and_not_kept(served: 
 )
 async def test_what_is_no_body_is_bounded_behind_the_head_too(served: Served, start: bytes, endless: bytes) -> None:
     async with connected(served) as (reader, writer):
-        head = [
-            "POST /api/chat/stream HTTP/1.1",
-            "Host: localhost",
-            "Content-Type: application/json",
-            "Transfer-Encoding: chunked",
-        ]
-        writer.write("\r\n".join(head).encode() + b"\r\n\r\n" + start)
+        writer.write(CHUNKED + start)
         writer.write(endless * (200_000 // len(endless)))
         async with asyncio.timeout(10):
             with suppress(ConnectionError):
@@ -169,13 +167,7 @@ async def test_what_is_no_body_is_bounded_behind_the_head_too(served: Served, st
 
 async def test_a_body_in_the_smallest_chunks_is_read(served: Served) -> None:
     async with connected(served) as (reader, writer):
-        head = [
-            "POST /api/chat/stream HTTP/1.1",
-            "Host: localhost",
-            "Content-Type: application/json",
-            "Transfer-Encoding: chunked",
-        ]
         body = orjson.dumps({"messages": [{"role": "user", "content": "x" * 50_000}]})
         chunks = b"".join(b"1;extension\r\n%c\r\n" % byte for byte in body)
-        writer.write("\r\n".join(head).encode() + b"\r\n\r\n" + chunks + b"0\r\nTrailer: 1\r\n\r\n")
+        writer.write(CHUNKED + chunks + b"0\r\nTrailer: 1\r\n\r\n")
         await read_until(reader, b"accepted")

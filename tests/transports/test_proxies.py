@@ -2,12 +2,9 @@
 
 import aiohttp
 import pytest
-import uvicorn
-from starlette.applications import Starlette
 
 from gateway.config import Settings
-from gateway.server import server_config
-from tests.transports.conftest import Configure, Served
+from tests.transports.conftest import Configure, Served, as_commanded
 
 BODY = {"messages": [{"role": "user", "content": "Hello"}]}
 CLAIMS = {
@@ -32,14 +29,7 @@ def settings(settings: Settings, trusted: str) -> Settings:
 
 @pytest.fixture
 def configure() -> Configure:
-    """As the command runs it."""
-
-    def configured(settings: Settings, app: Starlette) -> uvicorn.Config:
-        config = server_config(settings, app)
-        config.port = 0
-        return config
-
-    return configured
+    return as_commanded
 
 
 async def client_of(served: Served, *headers: tuple[str, str]) -> str:

@@ -159,6 +159,17 @@ async def test_a_start_that_is_refused_for_now_may_come_again(people: People, se
     await served.hub.close()
 
 
+async def test_a_start_that_is_asked_for_wrongly_uses_nothing_up(people: People, served: Served) -> None:
+    url = START + await ticket(people, scope="start")
+    async with served.http.get(url) as response:
+        assert response.status == 406
+    source = Source(served, url)
+    await source.connect()
+    await source.read("accepted")
+    assert served.hub.counters.started == 1
+    await served.hub.close()
+
+
 async def test_the_ticket_of_a_start_reads_it_and_nothing_else(people: People, served: Served) -> None:
     one, other = await detached(people), await detached(people)
     await served.called(2)
