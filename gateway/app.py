@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from http import HTTPStatus
 from importlib.metadata import entry_points
+from itertools import filterfalse
 
 from anyio.lowlevel import checkpoint
 from starlette.applications import Starlette
@@ -36,7 +37,7 @@ from gateway.security.principals import Principal
 from gateway.status_routes import status_routes
 from gateway.upstreams.base import Upstream
 from transports.base import Services, Transport
-from transports.command_rate import counted
+from transports.command_rate import counted, reads_on
 from transports.guard import Guard
 from transports.heads import sealed
 from transports.http import PRINCIPAL, json_response, refusal
@@ -127,11 +128,11 @@ def create_app(settings: Settings, *, clock: Clock | None = None, upstream: Upst
     resource = GenerationResource(services)
     app = Gateway(
         routes=[
-            *transports,
-            *resource.starts(),
+            *filter(reads_on, transports),
             *counted(
                 services,
                 [
+                    *filterfalse(reads_on, transports),
                     *resource.routes(),
                     *TicketRoute(services).routes(),
                     *SessionRoute(services).routes(),

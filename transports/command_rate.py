@@ -1,4 +1,4 @@
-"""What counts a client's requests, beside the guard: those that neither start nor stream."""
+"""What counts a client's requests, beside the guard: all but those that read on what was started."""
 
 from collections.abc import Iterable, Sequence
 
@@ -28,9 +28,23 @@ class Counted:
             Refused: `rate_limit`.
         """
         asking: Principal | None = scope.get(PRINCIPAL)
-        if asking is not None and not self._stops(scope, asking):
+        if asking is None:
+            await self._app(scope, receive, send)
+        elif self._stops(scope, asking):
+            await self._let_stop(asking, scope, receive, send)
+        else:
             self._services.commands.request(asking.id, asking.address, self._services.clock.now())
-        await self._app(scope, receive, send)
+            await self._app(scope, receive, send)
+
+    async def _let_stop(self, asking: Principal, scope: Scope, receive: Receive, send: Send) -> None:
+        commands, clock = self._services.commands, self._services.clock
+        commands.let_stop(asking.id, asking.address, clock.now())
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            if self._stops(scope, asking):
+                # It could have stopped something, and was no such command.
+                commands.stopped_nothing(asking.id, asking.address, clock.now())
 
     def _stops(self, scope: Scope, asking: Principal) -> bool:
         generation_id = scope["path_params"].get("generation_id", "")
@@ -44,3 +58,8 @@ def counted(services: Services, routes: Iterable[BaseRoute]) -> Sequence[BaseRou
         if isinstance(route, Route):
             route.app = Counted(route.app, services)
     return given
+
+
+def reads_on(route: BaseRoute) -> bool:
+    """Tell whether a transport's route is one by which a client reads what was started, or comes back to it."""
+    return not isinstance(route, Route) or "{generation_id}" in route.path

@@ -1,6 +1,7 @@
 """How many commands may come in a second: of each client over HTTP, and on each WebSocket. Pure.
 
-Starts have a limit of their own (`buckets.py`), streams are counted (`streams.py`); this is for all the rest.
+Starts are counted here too, beside the limit of their own (`buckets.py`): reading one that is refused costs as much. To
+read on what was started is not: streams are counted (`streams.py`).
 """
 
 from math import ceil
@@ -37,6 +38,20 @@ class CommandRate:
         if self._limit.of(address):
             if wait := self._clients.wait(client, 1, now):
                 raise self._too_many(wait)
+            self._clients.spend(client, 1, now)
+
+    def let_stop(self, client: str, address: str, now: float) -> None:
+        """Let a request pass that may stop something, also beyond the rate; if it did not, tell `stopped_nothing`.
+
+        Raises:
+            Refused: `rate_limit`: as many as may come at once have stopped nothing.
+        """
+        if self._limit.of(address) and self._clients.level(client, now) <= -self._clients.burst:
+            raise self._too_many(self._clients.wait(client, 1, now))
+
+    def stopped_nothing(self, client: str, address: str, now: float) -> None:
+        """Count a request that was let pass as a stop, and was none."""
+        if self._limit.of(address):
             self._clients.spend(client, 1, now)
 
     def message(self, socket: str, address: str, now: float) -> Refused | None:

@@ -5,6 +5,7 @@ from http import HTTPStatus
 import orjson
 
 from gateway.errors import Refused
+from transports.heads import ALWAYS
 
 
 def answer(refused: Refused) -> bytes:
@@ -14,7 +15,9 @@ def answer(refused: Refused) -> bytes:
         f"HTTP/1.1 {status.value} {status.phrase}",
         "content-type: application/json",
         f"content-length: {len(body)}",
+        "cache-control: no-store",
         "connection: close",
+        *(f"{name.decode()}: {value.decode()}" for name, value in ALWAYS.items()),
     ]
     if refused.retry_after_ms is not None:
         lines.append(f"retry-after: {-(-refused.retry_after_ms // 1000)}")
