@@ -43,6 +43,15 @@ read and steer what it answers, and spend your money. Do one of these:
   - do it all the same: --insecure (DUALSTREAM_INSECURE=true), where only you reach that address"""
 """Said to who would let everybody in without having said so."""
 
+OF_CLIENTS = frozenset(
+    {
+        "ASGI callable returned without completing response.",
+        "Invalid HTTP request received.",
+        "Unsupported upgrade request.",
+    }
+)
+"""What uvicorn logs of what clients do."""
+
 LINGER_SECONDS = 2
 """After the drain, how long viewers have to read what was written to them."""
 
@@ -140,11 +149,14 @@ def _refuse_exposure(settings: Settings, found: _Found) -> None:
 
 
 def _of_interest(record: logging.LogRecord) -> bool:
-    """Leave out what is no fault: requests cut short by a shutdown, bodies left without their end on purpose."""
+    """Leave out what is no fault of ours: requests cut short by a shutdown, bodies left without their end on purpose.
+
+    And what clients send that can't be read: they are told, and could fill a disk with what is written of each.
+    """
     cut_short = "CancelledError" in str(record.msg) or (
         record.exc_info is not None and isinstance(record.exc_info[1], asyncio.CancelledError)
     )
-    return not cut_short and record.msg != "ASGI callable returned without completing response."
+    return not cut_short and record.msg not in OF_CLIENTS
 
 
 def _end_dead_connections(listening: socket.socket, seconds: float) -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
+from gateway.addresses import is_loopback
 from gateway.errors import Code, Refused
 
 SECURE_SCHEMES: Final = frozenset({"https", "wss"})
@@ -49,11 +50,8 @@ class Origins:
     def _is_ours(self, host: str) -> bool:
         if self.any_host:
             return True
-        try:
-            name = urlsplit(f"//{host}").hostname or ""
-        except ValueError:
-            return False
-        return name == "localhost" or name.endswith(".localhost") or _is_address(name)
+        name = _name(host)
+        return _is_loopback_name(name) or _is_address(name)
 
 
 def tells_the_page(headers: Mapping[str, str]) -> bool:
@@ -64,9 +62,30 @@ def tells_the_page(headers: Mapping[str, str]) -> bool:
     return "origin" in headers or "sec-fetch-site" in headers
 
 
+def is_plain(headers: Mapping[str, str]) -> bool:
+    """Tell whether a request comes from a page of this host over plain HTTP, and not on this machine.
+
+    Cookies that are `Secure` come over HTTPS, whatever a proxy that is not trusted says of it: such a page is not ours.
+    """
+    origin, host = headers.get("origin", ""), headers.get("host", "").lower()
+    return origin.startswith("http:") and _names(origin, host, "http") and not _is_loopback_name(_name(host))
+
+
 def is_browser(headers: Mapping[str, str]) -> bool:
     """Tell a browser, by what all of them have begun their names with since 1994; a page can't make it another."""
     return headers.get("user-agent", "").startswith("Mozilla/")
+
+
+def _name(host: str) -> str:
+    """Give the name, or the address, of a host with its port; "" of what is none."""
+    try:
+        return urlsplit(f"//{host}").hostname or ""
+    except ValueError:
+        return ""
+
+
+def _is_loopback_name(name: str) -> bool:
+    return is_loopback(name) or name.endswith(".localhost")
 
 
 def _is_address(name: str) -> bool:

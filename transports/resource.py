@@ -23,13 +23,10 @@ class GenerationResource:
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    def starts(self) -> Sequence[BaseRoute]:
-        """Give the route that starts a generation."""
-        return [Route("/api/generations", self.start, methods=["POST"])]
-
     def routes(self) -> Sequence[BaseRoute]:
         """Give the routes of what there is already."""
         return [
+            Route("/api/generations", self.start, methods=["POST"]),
             Route("/api/generations/{generation_id}", self.snapshot, methods=["GET"]),
             Route("/api/generations/{generation_id}/interrupt", self.interrupt, methods=["POST"]),
             Route("/api/generations/{generation_id}/feedback", self.feedback, methods=["POST"]),

@@ -1,5 +1,6 @@
 """What lasts as long as a client is served: what serves it on, and its place among the streams."""
 
+import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
@@ -7,9 +8,13 @@ from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
 from gateway.admission.streams import Stream
+from gateway.admission.told import crowd
+from gateway.errors import Refused
 from gateway.security.principals import Principal
 from transports.base import Services
 from transports.http import PRINCIPAL, address
+
+logger = logging.getLogger(__name__)
 
 Serve = Callable[[Receive, Send], Awaitable[None]]
 
@@ -50,9 +55,18 @@ def enter_stream(services: Services, connection: HTTPConnection) -> Stream | Non
         # Nobody would see to its leaving.
         return None
     if serving.stream is None:
-        serving.stream = services.streams.enter(address(connection))
+        serving.stream = _entered(services, address(connection))
         claim_stream(services, serving.stream, connection.scope.get(PRINCIPAL))
     return serving.stream
+
+
+def _entered(services: Services, came_from: str) -> Stream:
+    try:
+        return services.streams.enter(came_from)
+    except Refused as refused:
+        if services.streams.told.is_due(services.clock.now()):
+            logger.warning("a stream from %s was refused: %s", came_from, crowd(refused))
+        raise
 
 
 def claim_stream(services: Services, stream: Stream | None, asking: Principal | None) -> None:

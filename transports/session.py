@@ -16,7 +16,7 @@ from gateway.errors import Code, Refused, invalid
 from gateway.security.gate import bearer
 from transports.base import Services
 from transports.http import no_content, principal, request_id
-from transports.origins import tells_the_page
+from transports.origins import is_plain, tells_the_page
 
 PATH: Final = "/api/session"
 
@@ -77,15 +77,29 @@ def shown(name: str | None, connection: HTTPConnection) -> str | None:
     """Give the credential in a request's cookie; None without one.
 
     Raises:
-        Refused: `forbidden`: nothing says which page asks.
+        Refused: `forbidden`: nothing says which page asks, or it is one that anybody on the way may have written;
+            `auth_error`: there are two of that name.
     """
-    credential = connection.cookies.get(name) if name is not None else None
-    if credential is None:
+    credentials = [] if name is None else _named(name, connection.headers.getlist("cookie"))
+    if not credentials:
         return None
-    if not tells_the_page(connection.headers):
+    if not tells_the_page(connection.headers) or is_plain(connection.headers):
         message = (
-            "A cookie counts only with Origin or Sec-Fetch-Site, which browsers send over HTTPS and on this machine: "
-            "use HTTPS, or show a key in Authorization."
+            "A cookie counts only with Origin or Sec-Fetch-Site, which browsers send over HTTPS and on this machine, "
+            "and not for a page over plain HTTP: use HTTPS, or show a key in Authorization."
         )
         raise Refused(Code.FORBIDDEN, message, param="Cookie")
-    return credential
+    if len(credentials) > 1:
+        message = "Two cookies of that name came, and one of them is somebody else's: remove what is not __Host-."
+        raise Refused(Code.AUTH_ERROR, message, param="Cookie", status=401)
+    return credentials[0]
+
+
+def _named(name: str, headers: Sequence[str]) -> list[str]:
+    """Give the values of all cookies of exactly this name.
+
+    Read here, since others strip more from a name than browsers do: what another host sets as `__Host-…` behind a
+    no-break space, which no browser keeps it from, would pass for ours.
+    """
+    pairs = [pair.strip(" \t").partition("=") for header in headers for pair in header.split(";")]
+    return [value.strip(' \t"') for key, _, value in pairs if key == name]

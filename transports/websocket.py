@@ -274,12 +274,14 @@ class _Socket:
                 pass
 
     async def _hello(self, command: HelloCommand) -> None:
-        was_known = self._known.principal is not None
+        before = self._known.principal
         try:
             await self._known.hello(command)
             claim_stream(self._services, self._stream, self._known.principal)
         except Refused as refused:
-            if was_known:
+            # Also where it is known by now, and has no room: it is as before then.
+            self._known.principal = before
+            if before is not None:
                 raise
             await self._close(MEANING[refused.code].close, close_reason(refused))
             self._closed = True

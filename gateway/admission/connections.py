@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from gateway.addresses import Networks, client_address
 from gateway.admission.counts import Counts
 from gateway.admission.limits import NO_LIMIT, AddressLimit
+from gateway.admission.told import Told
 from gateway.errors import Code, Refused
 
 CONNECTIONS_PER_ADDRESS = 500
@@ -20,6 +21,8 @@ class Connections:
     def __init__(self, most: int = 0, per_address: AddressLimit = NO_LIMIT, proxies: Networks | None = None) -> None:
         self.most = most
         self.open = 0
+        self.told = Told()
+        """When it was logged that one was refused."""
         self._per_address = per_address
         self._proxies = proxies or Networks()
         self._each = Counts()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from gateway.admission.counts import Counts
 from gateway.admission.limits import NO_LIMIT, AddressLimit
+from gateway.admission.told import Told
 from gateway.errors import Code, Refused
 
 STREAMS_PER_CLIENT = 1000
@@ -23,6 +24,8 @@ class Streams:
     def __init__(self, per_client: AddressLimit = NO_LIMIT, per_address: AddressLimit = NO_LIMIT) -> None:
         self.per_client = per_client
         self.open = 0
+        self.told = Told()
+        """When it was logged that an address was refused one."""
         self._per_address = per_address
         self._addresses = Counts()
         self._clients = Counts()

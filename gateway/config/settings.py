@@ -104,7 +104,7 @@ class Settings(BaseModel):
         None,
         ge=0,
         description=(
-            "Messages on one WebSocket, and one client's requests that neither start nor stream; twice as many at "
+            "Messages on one WebSocket, and one client's requests, but those that read on; twice as many at "
             "once. None: 100, and without keys no limit for this machine's own addresses."
         ),
     )

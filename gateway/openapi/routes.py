@@ -44,7 +44,7 @@ class Operation:
     needs_body: bool = True
     by_ticket: bool = False
     counted: bool = True
-    """Its requests count as commands: it neither starts nor streams."""
+    """Its requests count as commands: all but those that read on what was started."""
     needs_key: bool = True
     """Where the gateway has keys, and the path is not public."""
     description: str = ""
@@ -67,7 +67,6 @@ OPERATIONS: Final[Sequence[Operation]] = (
         ("LastEventId", "IdempotencyKey", "RequestId"),
         StartRequest,
         description="With a `Last-Event-ID` it starts nothing: it goes on with that generation; the body is not read.",
-        counted=False,
     ),
     Operation(
         "get",
@@ -84,7 +83,6 @@ OPERATIONS: Final[Sequence[Operation]] = (
             "refusals are 200 with an `error` event, whose frame has a `retry` if trying again may help, else the id "
             "`refused`, with which it comes back once and gets 204. Takes no other parameters than these."
         ),
-        counted=False,
     ),
     Operation(
         "post",
@@ -104,7 +102,6 @@ OPERATIONS: Final[Sequence[Operation]] = (
         (*BODY, *STARTING),
         ("IdempotencyKey", "RequestId"),
         StartRequest,
-        counted=False,
     ),
     Operation(
         "get",

@@ -1,6 +1,7 @@
 """HTTP/1.1: uvicorn's protocol, with bounds on what a client may do before our code sees anything of it."""
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
@@ -12,12 +13,15 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from gateway.admission.connections import Connection, Connections
+from gateway.admission.told import crowd
 from gateway.errors import Refused, invalid
 from gateway.protocols.answers import answer
 from gateway.protocols.lean import Flag, Flow
 from gateway.protocols.websocket import SocketProtocol
 from gateway.reset import reset
 from transports.writer import EXTENSION
+
+logger = logging.getLogger(__name__)
 
 HEAD_BYTES = 64 * 1024
 """The largest request head, URL included; as much again may stand beside a body."""
@@ -97,6 +101,7 @@ class HttpProtocol(HttpToolsProtocol):
             if self._counted is not None:
                 self._place = self._counted.enter("" if self.client is None else self.client[0])
         except Refused as refused:
+            self._tell(refused)
             self._refuse(refused)
         else:
             self._begin()
@@ -273,6 +278,12 @@ class HttpProtocol(HttpToolsProtocol):
             self._beside += size
             if self._beside > HEAD_BYTES:
                 self._refuse(invalid(f"More than {HEAD_BYTES} bytes stand beside what the request's body holds."))
+
+    def _tell(self, refused: Refused) -> None:
+        """Tell the log, now and then."""
+        if self._counted is not None and self._counted.told.is_due(self.loop.time()):
+            whose = "" if self.client is None else self.client[0]
+            logger.warning("a connection from %s was refused: %s", whose, crowd(refused))
 
     def _refuse(self, refused: Refused) -> None:
         """Answer, and close; where an answer has begun, there is no room for another."""

@@ -102,6 +102,21 @@ async def test_a_crowd_is_told_to_come_back_and_can(settings: dict[str, object],
             async with asyncio.timeout(PATIENCE):
                 while not (await shown(server)).startswith(b"HTTP/1.1 200"):
                     await asyncio.sleep(0.05)
+        # Three were refused; the log has it once.
+        server.wait_for("a connection from")
+        assert server.output.count("a connection from 127.0.0.1 was refused") == 1
+        assert ("trusted_proxies" in server.output) == (status == 429)
+
+
+async def test_strangers_write_nothing_into_the_log() -> None:
+    unreadable = [b"\0\r\n\r\n", GET.replace(b"\r\n\r\n", b"\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n")]
+    with processes.gateway() as server:
+        before = server.output
+        for sent in unreadable:
+            async with connected(server) as (reader, writer):
+                writer.write(sent)
+                assert (await reader.readline()).startswith(b"HTTP/1.1 ")
+    assert [line for line in server.output.removeprefix(before).splitlines() if "SIGTERM" not in line] == []
 
 
 async def shown(server: Server) -> bytes:

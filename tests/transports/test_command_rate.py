@@ -61,21 +61,40 @@ async def test_whatever_neither_starts_nor_streams_is_counted(people: People, me
     assert await status_of(people.session(None), "GET", "/health") == 200
 
 
-async def test_starts_and_streams_have_limits_of_their_own(people: People, served: Served) -> None:
+@pytest.mark.parametrize("path", ["/api/generations", "/api/chat/stream"])
+async def test_starts_are_counted_also_those_that_are_none(people: People, served: Served, path: str) -> None:
     alice = people.named("alice")
-    for _ in range(2 * AT_ONCE):
-        assert await status_of(alice, "POST", "/api/generations", BODY) == 201
-    generation_id = next(iter(served.hub._held))
+    assert [await status_of(alice, "POST", path, {"nonsense": 1}) for _ in range(AT_ONCE)] == [400] * AT_ONCE
+    assert await status_of(alice, "POST", path, BODY) == 429
+    assert served.hub.counters.started == 0
+
+
+async def test_to_come_back_to_a_stream_is_not_counted(people: People, served: Served) -> None:
+    alice = people.named("alice")
+    async with alice.post("/api/generations", json=BODY) as started:
+        generation_id = (await started.json())["id"]
     for _ in range(2 * AT_ONCE):
         async with alice.get(f"/api/generations/{generation_id}/events") as response:
             assert response.status == 200
     assert await status_of(alice, "GET", "/api/models") == 200
 
 
+async def test_a_stop_that_is_none_is_counted(people: People, served: Served) -> None:
+    alice = people.named("alice")
+    async with alice.post("/api/generations", json=BODY) as started:
+        path = f"/api/generations/{(await started.json())['id']}/interrupt"
+    # Those that may come at once, and as many again.
+    most = 2 * AT_ONCE
+    statuses = [await status_of(alice, "POST", path, {"nonsense": 1}) for _ in range(most)]
+    assert statuses == [400] * (most - 1) + [429]
+    served.clock.advance(1)
+    assert await status_of(alice, "POST", path) == 202
+
+
 async def test_a_stop_is_heard_whatever_else_was_sent(people: People, served: Served) -> None:
     alice = people.named("alice")
     started = []
-    for _ in range(2 * AT_ONCE):
+    for _ in range(AT_ONCE):
         async with alice.post("/api/generations", json=BODY) as response:
             started.append((await response.json())["id"])
     while await status_of(alice, "GET", "/api/models") == 200:

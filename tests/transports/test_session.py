@@ -1,5 +1,6 @@
 """A cookie in place of a header: it opens what its key does, but only to pages that may."""
 
+import asyncio
 from http.cookies import SimpleCookie
 from pathlib import Path
 
@@ -128,6 +129,57 @@ async def test_it_opens_nothing_to_others(served: Served, headers: dict[str, str
         assert (await socket.receive()).type is aiohttp.WSMsgType.CLOSE
         assert socket.close_code == 4403
     assert served.hub.running == 0
+
+
+@pytest.mark.parametrize("blank", ["\xa0", "\x85"], ids=ascii)
+async def test_a_name_that_another_host_may_set_is_another(served: Served, blank: str) -> None:
+    alice, watcher = KEYS["alice"].text(), KEYS["watcher"].text()
+    # Browsers keep other hosts from `__Host-`, and from nothing that only looks like it.
+    for name in (f"{blank}{NAME}", f"{NAME}{blank}", NAME.lower(), f"x{NAME}"):
+        assert await figures(served, f"{name}={watcher}") == 401
+        assert await figures(served, f"{NAME}={alice}; {name}={watcher}") == 403
+        assert await figures(served, f"{name}={alice}; {NAME}={watcher}") == 200
+
+
+async def test_of_two_none_counts(served: Served) -> None:
+    alice, watcher = KEYS["alice"].text(), KEYS["watcher"].text()
+    assert await figures(served, f"{NAME}={alice}; {NAME}={watcher}") == 401
+    assert await figures(served, f"{NAME}={alice}\r\nCookie: {NAME}={watcher}") == 401
+    assert await figures(served, f'a=b;c; {NAME}="{watcher}" ;d=') == 200
+
+
+async def figures(served: Served, cookies: str) -> int:
+    """Ask for the figures with these very bytes as cookies; give the status: 403 is for who is known but may not."""
+    host, port = served.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    head = ["GET /api/stats HTTP/1.1", f"Host: {host}:{port}", "Sec-Fetch-Site: same-origin", f"Cookie: {cookies}"]
+    try:
+        writer.write("\r\n".join([*head, "", ""]).encode("latin-1"))
+        return int((await reader.readline()).split()[1])
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    ("host", "origin", "status"),
+    [
+        ("gateway.example", "http://gateway.example", 403),
+        ("gateway.example:8443", "http://gateway.example:8443", 403),
+        ("gateway.example", "https://gateway.example", 200),
+        ("localhost:8000", "http://localhost:8000", 200),
+        ("app.localhost", "http://app.localhost", 200),
+    ],
+)
+async def test_a_page_over_plain_http_is_not_its(served: Served, host: str, origin: str, status: int) -> None:
+    async with served.http.get("/api/models", headers=with_cookie(Host=host, Origin=origin)) as response:
+        assert response.status == status
+    async with served.http.ws_connect("/api/ws", headers=with_cookie(Host=host, Origin=origin)) as socket:
+        if status == 200:
+            await socket.send_json({"type": "ping", "id": 1})
+            assert (await socket.receive_json())["type"] == "pong"
+        else:
+            assert (await socket.receive()).type is aiohttp.WSMsgType.CLOSE
+            assert socket.close_code == 4403
 
 
 async def test_what_is_wrong_with_it_nobody_learns(served: Served, file: Path, people: People) -> None:

@@ -129,7 +129,9 @@ async def test_a_hello_makes_a_socket_its_principals(people: People, served: Ser
         assert (await first.receive_json())["type"] == "ack"
 
 
-async def test_who_is_not_known_counts_for_its_address(people: People, served: Served) -> None:
+async def test_who_is_not_known_counts_for_its_address(
+    people: People, served: Served, caplog: pytest.LogCaptureFixture
+) -> None:
     stranger = people.session(None)
     async with socket_of(stranger), socket_of(stranger), socket_of(stranger), socket_of(stranger):
         await until(lambda: served.streams.open == 4)
@@ -138,6 +140,10 @@ async def test_who_is_not_known_counts_for_its_address(people: People, served: S
             assert (code, "Your address reads 4 streams" in reason) == (4429, True)
         error = await refused_over_http(people.named("bob"), "/api/chat/stream")
         assert "Your address reads 4 streams" in str(error["message"])
+    # Once, for whoever has forgotten to name the proxy that all of them come by.
+    (told,) = [record.getMessage() for record in caplog.records if "stream" in record.getMessage()]
+    assert told.startswith("a stream from 127.0.0.1 was refused")
+    assert "trusted_proxies" in told
 
 
 async def test_the_address_is_the_one_that_a_proxy_forwards(people: People, served: Served) -> None:
