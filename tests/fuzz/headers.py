@@ -1,6 +1,7 @@
 """What a request's headers say of where it comes from, and how it wants to be called."""
 
 import asyncio
+import re
 from typing import Final
 
 from starlette.requests import HTTPConnection, Request
@@ -11,13 +12,18 @@ from gateway.errors import Refused
 from tests.fuzz.bodies import refused
 from tests.fuzz.target import Target, text_of
 from tests.fuzz.upstreams import loop
-from transports import tickets
+from transports import session, tickets
 from transports.http import _SAFE_ID, LONGEST_KEY, address, idempotency_key, request_id, wants_events
 from transports.origins import Origins
 
 ALLOWED: Final = "https://pages.example"
 PAGES: Final = (Origins(frozenset({ALLOWED})), Origins(frozenset({ALLOWED}), any_host=False))
+COOKIE: Final = "__Host-d"
 EVENTS: Final = "/api/generations/g_a/events"
+
+
+_NAMED: Final = re.compile(rf"(?:^|;)[ \t]*{COOKIE}(?:=|[ \t]*(?:;|$))")
+"""A cookie of that name, and of no name that only looks like it."""
 
 
 def _scope(data: bytes) -> Scope:
@@ -51,6 +57,13 @@ def headers(data: bytes) -> None:
         assert key is None or 1 <= len(key) <= LONGEST_KEY
     except Refused as refusal:
         refused(refusal)
+    try:
+        credential = session.shown(COOKIE, request)
+        told = ";".join(request.headers.getlist("cookie"))
+        assert (credential is not None) is (_NAMED.search(told) is not None)
+        assert credential is None or credential in told
+    except Refused as refusal:
+        refused(refusal)
     wants_events(request)
     if tickets.shown(request.scope) is not None:
         tickets.asked(request)
@@ -74,12 +87,14 @@ def forwarded(data: bytes) -> None:
 TARGETS: Final = [
     Target(
         "headers",
-        "`Origin`, `Host`, `Sec-Fetch-Site`, `X-Request-ID`, `Idempotency-Key`, `Last-Event-ID`, a ticket in the URL",
-        "only `Refused`; an origin is one that is allowed, or none",
+        "`Origin`, `Host`, `Sec-Fetch-Site`, `Cookie`, `X-Request-ID`, `Idempotency-Key`, `Last-Event-ID`, a ticket in "
+        "the URL",
+        "only `Refused`; an origin is one that is allowed, or none; a cookie is one of that very name",
         headers,
         [
             b"ticket=t&prompt=x\nOrigin: https://pages.example\nHost: localhost:8000\nX-Request-ID: r-1",
             b"ticket=t\nOrigin: http://[::1]:8\nHost: [::1]:8\nSec-Fetch-Site: cross-site\nLast-Event-ID: g_a:1",
+            b"\nOrigin: http://localhost\nHost: localhost\nCookie: a=b; __Host-d=c; \xa0__Host-d=e",
             b"\nIdempotency-Key: k\nAccept: text/event-stream\nAuthorization: Bearer x",
         ],
         (
@@ -88,6 +103,8 @@ TARGETS: Final = [
             b"Sec-Fetch-Site: ",
             b"X-Request-ID: ",
             b"ticket=",
+            b"Cookie: ",
+            b"__Host-d=",
             b"http://",
             b"[",
             b"]",
