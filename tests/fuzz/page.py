@@ -13,7 +13,7 @@ PAGE: Final = Path(__file__).parents[2] / "docs" / "fuzzing.md"
 HEAD: Final = f"""# Fuzzing
 
 `make fuzz` writes this page. Each parser that eats bytes from outside is a target of `tests/fuzz/`: it is fed what
-[atheris](https://pypi.org/project/atheris/) makes of real streams and requests, guided by what code an input reaches.
+[atheris](https://github.com/google/atheris) makes of real streams and requests, guided by what code an input reaches.
 Whatever a target raises, a hang of 10 s, or 1 GiB of memory is a finding. An input has at most {LONGEST} bytes; beside
 them each target gets rows of 1 MB of one short piece, which show what takes longer than its input is long.
 
