@@ -46,7 +46,7 @@ class Guard:
         if ticket is not None:
             scope[PRINCIPAL] = self._services.gate.redeem(ticket, tickets.asked(request), origin)
         elif not session.is_left(scope):
-            await admit(self._services, request)
+            await admit(self._services, request, credential(self._services, request))
 
 
 def check_origin(services: Services, connection: HTTPConnection) -> str:
@@ -60,16 +60,24 @@ def check_origin(services: Services, connection: HTTPConnection) -> str:
     return origin
 
 
-async def admit(services: Services, connection: HTTPConnection) -> Principal:
-    """Let a connection in by its `Authorization` or its cookie, and note whose it is.
+def credential(services: Services, connection: HTTPConnection) -> str | None:
+    """Give what a connection shows in its `Authorization` or its cookie; None without, and where nobody is asked.
 
     Raises:
         Refused: `auth_error`, or `forbidden`: a cookie came, and nothing says from which page.
     """
-    credential = None
-    if not services.gate.is_open:
-        credential = bearer(connection.headers) or session.shown(services.cookie, connection)
-    principal = await services.gate.admit(credential, address(connection))
+    if services.gate.is_open:
+        return None
+    return bearer(connection.headers) or session.shown(services.cookie, connection)
+
+
+async def admit(services: Services, connection: HTTPConnection, shown: str | None) -> Principal:
+    """Let a connection in by what it shows, and note whose it is.
+
+    Raises:
+        Refused: `auth_error`.
+    """
+    principal = await services.gate.admit(shown, address(connection))
     connection.scope[PRINCIPAL] = principal
     return principal
 

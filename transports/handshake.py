@@ -8,9 +8,8 @@ from gateway.commands import HelloCommand
 from gateway.errors import MEANING, Code, Refused
 from gateway.security.gate import Gate
 from gateway.security.principals import Principal
-from transports import session
 from transports.base import Services
-from transports.guard import admit, check_origin
+from transports.guard import admit, check_origin, credential
 
 SUBPROTOCOL: Final = "dualstream.v1"
 
@@ -83,9 +82,9 @@ async def shake_hands(services: Services, websocket: WebSocket) -> Known | None:
 async def _principal(services: Services, websocket: WebSocket, offered: list[str], origin: str) -> Principal | None:
     """Give whose it is by what came with the handshake; None if that was nothing, and something is needed."""
     ticket = next((one for one in offered if one.startswith(TICKET_SUBPROTOCOL)), None)
-    if "authorization" not in websocket.headers:
-        if ticket is not None:
-            return services.gate.redeem(ticket.removeprefix(TICKET_SUBPROTOCOL), "socket", origin)
-        if not services.gate.is_open and session.shown(services.cookie, websocket) is None:
-            return None
-    return await admit(services, websocket)
+    if ticket is not None and "authorization" not in websocket.headers:
+        return services.gate.redeem(ticket.removeprefix(TICKET_SUBPROTOCOL), "socket", origin)
+    shown = credential(services, websocket)
+    if shown is None and not services.gate.is_open:
+        return None
+    return await admit(services, websocket, shown)

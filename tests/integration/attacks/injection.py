@@ -94,13 +94,11 @@ async def _events_of_a_model(stage: Stage) -> Outcome:
     sent = request("POST", "/api/chat/stream", key, "Content-Type: application/json", CLOSE, body=body)
     (answer,) = (await exchange(stage.keyed.url, sent, first=PATIENCE)).answers()
     events = strictly(answer.body)
-    text = "".join(str(event["content"]) for event in events if event["type"] == "chunk")
-    return Outcome(
+    return _heard(
         "A model that says events, by SSE",
         "`␊␊data: …`, `event:`, `id:`, `retry:`, a heartbeat, CR, NUL, NEL, U+2028, a BOM in its text",
-        f"{_types(events)}; the text as it was said",
         "the same",
-        unless(text_is_text=text == FRAMES, nothing_else_came=_types(events) == "accepted start chunk complete"),
+        events,
     )
 
 
@@ -110,12 +108,17 @@ async def _messages_of_a_model(stage: Stage) -> Outcome:
         await socket.send_json({"type": "start", "model": "frames", "messages": [{"role": "user", "content": "Hello"}]})
         while not events or events[-1]["type"] not in {"complete", "error"}:
             events.append(orjson.loads(await socket.receive_str(timeout=PATIENCE)))
+    return _heard("The same, by WebSocket", "as before", "a message is one JSON object", events)
+
+
+def _heard(attack: str, how: str, stopped_by: str, events: Sequence[Mapping[str, object]]) -> Outcome:
+    """Hold what came against what the model said."""
     text = "".join(str(event["content"]) for event in events if event["type"] == "chunk")
     return Outcome(
-        "The same, by WebSocket",
-        "as before",
+        attack,
+        how,
         f"{_types(events)}; the text as it was said",
-        "a message is one JSON object",
+        stopped_by,
         unless(text_is_text=text == FRAMES, nothing_else_came=_types(events) == "accepted start chunk complete"),
     )
 
