@@ -84,7 +84,7 @@ fuzz: $(VENV)/fuzz ## feed every parser FUZZ_RUNS (100,000) inputs, and write do
 	$(BIN)/python -m tests.fuzz --runs $(FUZZ_RUNS) $(if $(TARGET),--target $(TARGET))
 
 openapi: $(VENV)/run ## write docs/openapi.json anew
-	$(BIN)/python -m gateway.openapi docs/openapi.json
+	$(BIN)/python -m gateway.api.openapi docs/openapi.json
 
 config-errors: $(VENV)/test ## write docs/configuration-errors.md anew
 	$(BIN)/python -m tests.gateway.config.broken

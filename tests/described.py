@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from gateway.commands import JsonObject
+from gateway.protocol.commands import JsonObject
 
 
 def strict(document: JsonObject, *, open_to_all: bool = False) -> JsonObject:

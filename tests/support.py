@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
-from gateway.commands import Message, StartRequest
-from gateway.errors import Failed
-from gateway.events import Chunk, Usage
-from gateway.log import EventLog
+from gateway.generation.event_log import EventLog
+from gateway.protocol.commands import Message, StartRequest
+from gateway.protocol.errors import Failed
+from gateway.protocol.events import Chunk, Usage
 from gateway.security.principals import anybody
 from gateway.upstreams.base import Answer, Call, Finish, Part
 

@@ -8,12 +8,12 @@ from typing import get_args
 
 import pytest
 
-from gateway.commands import COMMANDS, Options
 from gateway.config import Settings, load, table
-from gateway.config.pages import TABLES, nested_table, preset_table
-from gateway.errors import MEANING
-from gateway.events import Event
-from gateway.security.keyfile import KeyTable, read_keys
+from gateway.config.docs_tables import TABLES, nested_table, preset_table
+from gateway.protocol.commands import COMMANDS, Options
+from gateway.protocol.errors import MEANING
+from gateway.protocol.events import Event
+from gateway.security.key_file import KeyTable, read_keys
 from gateway.simulator.settings import PROFILES, Fault
 from gateway.simulator.settings import Settings as SimulatorSettings
 from gateway.simulator.texts import Language

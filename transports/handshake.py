@@ -4,12 +4,12 @@ from typing import Final
 
 from starlette.websockets import WebSocket
 
-from gateway.commands import HelloCommand
-from gateway.errors import MEANING, Code, Refused
-from gateway.security.gate import Gate
+from gateway.api.middleware.auth import admit, check_origin, credential
+from gateway.api.services import Services
+from gateway.protocol.commands import HelloCommand
+from gateway.protocol.errors import MEANING, Code, Refused
+from gateway.security.authenticator import Gate
 from gateway.security.principals import Principal
-from transports.base import Services
-from transports.guard import admit, check_origin, credential
 
 SUBPROTOCOL: Final = "dualstream.v1"
 

@@ -1,4 +1,4 @@
-"""Server-Sent Events: the log streams out as text/event-stream; commands come by POST (transports/resource.py)."""
+"""Server-Sent Events: the log streams out as text/event-stream; commands come by POST (gateway/api/generations.py)."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,30 +6,29 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from gateway.commands import StartRequest, parse
-from gateway.errors import Code, Refused, invalid
-from gateway.events import Accepted, Chunk
-from gateway.generation import Generation
-from gateway.log import Entry
-from transports.base import Capabilities, Services, after_position
-from transports.http import (
+from gateway.api.context import principal
+from gateway.api.requests import idempotency_key, read_json, request_id
+from gateway.api.responses import (
     REFUSED_POSITION,
     STREAM_HEADERS,
-    event_frame,
-    idempotency_key,
     ids,
     no_content,
-    principal,
-    read_json,
     refusal,
-    request_id,
     start_headers,
     wants_events,
 )
-from transports.origins import is_browser, tells_the_page
-from transports.serving import enter_stream
-from transports.stream import StreamedResponse
-from transports.tickets import shown
+from gateway.api.services import Services
+from gateway.api.streams import enter_stream
+from gateway.api.tickets import shown
+from gateway.generation.event_log import Entry
+from gateway.generation.generation import Generation
+from gateway.protocol.commands import StartRequest, parse
+from gateway.protocol.errors import Code, Refused, invalid
+from gateway.protocol.event_stream import event_frame
+from gateway.protocol.events import Accepted, Chunk
+from gateway.protocol.position import after_position
+from gateway.security.origins import is_browser, tells_the_page
+from transports.http_stream import StreamedResponse
 
 RETRY_MS = 500
 """How long an EventSource waits before it comes back; browsers' own default is some seconds."""
@@ -53,7 +52,6 @@ class EventStreamTransport:
     """`POST` and `GET /api/chat/stream`, and `GET /api/generations/{id}/events`."""
 
     name = "sse"
-    capabilities = Capabilities(native_resume=True)
 
     def routes(self, services: Services) -> Sequence[BaseRoute]:
         """Give the routes by which clients come."""

@@ -11,7 +11,15 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.types import Receive, Send
 from starlette.websockets import WebSocket
 
-from gateway.commands import (
+from gateway.api.requests import parse_json, request_id
+from gateway.api.responses import refusal
+from gateway.api.services import Services
+from gateway.api.streams import claim_stream, enter_stream
+from gateway.asgi import Writer, lent, serve_on
+from gateway.generation.event_log import Entry
+from gateway.generation.generation import Generation
+from gateway.pipeline.hub import new_id
+from gateway.protocol.commands import (
     COMMANDS,
     LONGEST_ID,
     AttachCommand,
@@ -24,18 +32,14 @@ from gateway.commands import (
     StartCommand,
     parse,
 )
-from gateway.errors import MEANING, Refused, invalid
-from gateway.events import Accepted
-from gateway.generation import Generation
-from gateway.hub import new_id
-from gateway.log import Entry
-from gateway.security.gate import missing
+from gateway.protocol.errors import MEANING, Refused, invalid
+from gateway.protocol.events import Accepted
+from gateway.protocol.position import after_position
+from gateway.security.authenticator import missing
 from gateway.security.principals import Principal
-from transports.base import Capabilities, Services, Viewing, after_position
 from transports.handshake import HELLO_BYTES, HELLO_SECONDS, Known, close_reason, shake_hands
-from transports.http import parse_json, refusal, request_id
-from transports.serving import claim_stream, enter_stream, serve_on
-from transports.writer import Writer, lent, sending
+from transports.viewer import Viewing
+from transports.writer import sending
 
 CLOSE_SECONDS = 5.0
 """How long to try to tell a client that does not read why it is cut off."""
@@ -48,7 +52,6 @@ class WebSocketTransport:
     """`/api/ws`."""
 
     name = "websocket"
-    capabilities = Capabilities(two_way=True, many_generations=True)
 
     def routes(self, services: Services) -> Sequence[BaseRoute]:
         """Give the route by which clients come."""

@@ -3,37 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import Protocol
-
-from starlette.types import Scope
-
-EXTENSION = "dualstream.writer"
-"""The ASGI extension by which our own server lends its writer (gateway/protocols/)."""
-
-
-class Writer(Protocol):
-    """Takes frames for one client, without waiting."""
-
-    raw: bool
-    """Frames go over the wire as they are: a WebSocket's are to be whole, header and all."""
-
-    def write(self, frames: Sequence[bytes]) -> bool:
-        """Write them; False when the client is slow, and no more should come until `resume` is called."""
-        ...
-
-    def listen(self, resume: Callable[[], None], lost: Callable[[], None]) -> None:
-        """Have these called when a slow client takes in more, and when it is gone."""
-        ...
-
-    def cut(self) -> None:
-        """Break the connection off, so that what was written is not taken for all there is."""
-        ...
-
-
-def lent(scope: Scope) -> Writer | None:
-    """Give the server's own writer, if it lends one."""
-    writer: Writer | None = scope.get("extensions", {}).get(EXTENSION)
-    return writer
 
 
 class SendingWriter:

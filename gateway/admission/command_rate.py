@@ -6,9 +6,9 @@ read on what was started is not: streams are counted (`streams.py`).
 
 from math import ceil
 
-from gateway.admission.buckets import Buckets
 from gateway.admission.limits import AddressLimit
-from gateway.errors import Code, Refused
+from gateway.admission.rate_limits import Buckets
+from gateway.protocol.errors import Code, Refused
 
 PER_SECOND = 100
 """Where nothing is set."""

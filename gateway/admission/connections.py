@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-from gateway.addresses import Networks, client_address
-from gateway.admission.counts import Counts
-from gateway.admission.limits import NO_LIMIT, AddressLimit
-from gateway.admission.told import Told
-from gateway.errors import Code, Refused
+from gateway.admission.limits import NO_LIMIT, AddressLimit, Counts
+from gateway.admission.log_throttle import Told
+from gateway.net.addresses import Networks, client_address
+from gateway.protocol.errors import Code, Refused
 
 CONNECTIONS_PER_ADDRESS = 500
 """Where nothing is set."""

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.addresses import is_local
+from gateway.net.addresses import is_local
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +25,44 @@ class AddressLimit:
 
 
 NO_LIMIT: Final = AddressLimit()
+
+
+@dataclass(frozen=True, slots=True)
+class OwnLimits:
+    """A principal's own limits. None: as set for all; 0: no limit. The budget is US dollars for each UTC day."""
+
+    rate_limit_per_minute: int | None = None
+    rate_limit_burst: int | None = None
+    output_tokens_per_minute: int | None = None
+    max_concurrent: int | None = None
+    budget_per_day: float | None = None
+    max_streams: int | None = None
+
+
+NO_OWN_LIMITS = OwnLimits()
+
+
+class Counts:
+    """Counts by name; a name without any takes no memory."""
+
+    def __init__(self) -> None:
+        self._each: dict[str, int] = {}
+
+    def __getitem__(self, name: str) -> int:
+        return self._each.get(name, 0)
+
+    def has_room(self, name: str, most: int) -> bool:
+        """Tell whether one more is within a limit; 0 means none."""
+        return not most or self[name] < most
+
+    def add(self, name: str) -> None:
+        """Count one in."""
+        self._each[name] = self[name] + 1
+
+    def remove(self, name: str) -> None:
+        """Count one out."""
+        left = self._each[name] - 1
+        if left:
+            self._each[name] = left
+        else:
+            del self._each[name]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from gateway.errors import Code, Refused
+from gateway.protocol.errors import Code, Refused
 
 MEAN_WEIGHT = 0.2
 """How much the newest of the times that slots were held counts in their mean."""

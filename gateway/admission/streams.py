@@ -5,10 +5,9 @@ A stream is a connection on which events are read: an HTTP body, or a WebSocket,
 
 from dataclasses import dataclass, field
 
-from gateway.admission.counts import Counts
-from gateway.admission.limits import NO_LIMIT, AddressLimit
-from gateway.admission.told import Told
-from gateway.errors import Code, Refused
+from gateway.admission.limits import NO_LIMIT, AddressLimit, Counts
+from gateway.admission.log_throttle import Told
+from gateway.protocol.errors import Code, Refused
 
 STREAMS_PER_CLIENT = 1000
 STREAMS_PER_ADDRESS = 500

@@ -6,15 +6,15 @@
             print(event)
         print(answer.text)
 
-It raises `gateway.errors.Refused` for what the gateway does not carry out, and `gateway.errors.Failed` when the gateway
-stayed out of reach.
+It raises `gateway.protocol.errors.Refused` for what the gateway refuses, and `gateway.protocol.errors.Failed` when the
+gateway can't be reached.
 """
 
 from gateway.client.answer import Answer
 from gateway.client.client import Client
-from gateway.client.links import TransportName
-from gateway.client.patience import Retries, Trouble
+from gateway.client.connectors import TransportName
+from gateway.client.frames import decode
+from gateway.client.retry import Retries, Trouble
 from gateway.client.view import STATE_AFTER, State
-from gateway.client.wire import decode
 
 __all__ = ["STATE_AFTER", "Answer", "Client", "Retries", "State", "TransportName", "Trouble", "decode"]

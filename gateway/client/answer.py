@@ -5,13 +5,13 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
-from gateway.client.links import CommandName, Feed, Link, Posts, TransportName
-from gateway.client.patience import Patience, Retries
+from gateway.client.connectors import CommandName, Feed, Link, Posts, TransportName
+from gateway.client.frames import CutError, Frame, JsonMap
+from gateway.client.retry import Patience, Retries
 from gateway.client.view import State, View
-from gateway.client.wire import CutError, Frame, JsonMap
-from gateway.errors import Code, Failed, Refused
-from gateway.events import Event, Mode, Terminal
-from gateway.log import position
+from gateway.protocol.errors import Code, Failed, Refused
+from gateway.protocol.events import Event, Mode, Terminal
+from gateway.protocol.position import position
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,14 @@ import aiohttp
 from yarl import URL
 
 from gateway.client.answer import Answer, Roads
+from gateway.client.connectors import Link, Posts, TransportName
 from gateway.client.event_stream import EventStreamLink
-from gateway.client.links import Link, Posts, TransportName
-from gateway.client.patience import Patience, Retries, Sleep, Trouble
+from gateway.client.frames import CutError
+from gateway.client.retry import Patience, Retries, Sleep, Trouble
 from gateway.client.view import View
 from gateway.client.web_socket import WebSocketLink
-from gateway.client.wire import CutError
-from gateway.errors import Refused, invalid
-from gateway.log import parse_position
+from gateway.protocol.errors import Refused, invalid
+from gateway.protocol.position import parse_position
 
 Messages = Sequence[Mapping[str, object]]
 

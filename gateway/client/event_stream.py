@@ -7,12 +7,12 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from gateway.client.links import LONGEST_FRAME, CommandName, Feed, Posts, foreign_errors, refused
-from gateway.client.wire import CutError, Frame, JsonMap, decode, read_object
-from gateway.errors import Code, Refused, invalid
-from gateway.events import Error
-from gateway.log import parse_position, position
-from gateway.upstreams.eventstream import EventStreamDecoder, LineTooLongError, ServerSentEvent
+from gateway.client.connectors import LONGEST_FRAME, CommandName, Feed, Posts, foreign_errors, refused
+from gateway.client.frames import CutError, Frame, JsonMap, decode, read_object
+from gateway.protocol.errors import Code, Refused, invalid
+from gateway.protocol.event_stream import EventStreamDecoder, LineTooLongError, ServerSentEvent
+from gateway.protocol.events import Error
+from gateway.protocol.position import parse_position, position
 
 
 class EventStreamLink:

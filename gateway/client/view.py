@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Literal
 
-from gateway.client.wire import CutError, Frame
-from gateway.events import (
+from gateway.client.frames import CutError, Frame
+from gateway.protocol.events import (
     Accepted,
     Chunk,
     Complete,

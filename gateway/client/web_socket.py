@@ -8,8 +8,8 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from gateway.client.links import LONGEST_FRAME, CommandName, Feed, Posts, foreign_errors
-from gateway.client.wire import (
+from gateway.client.connectors import LONGEST_FRAME, CommandName, Feed, Posts, foreign_errors
+from gateway.client.frames import (
     CutError,
     Frame,
     JsonMap,
@@ -19,8 +19,8 @@ from gateway.client.wire import (
     refusal,
     refusal_of_answer,
 )
-from gateway.errors import Refused
-from gateway.events import Complete, Error, Interrupted
+from gateway.protocol.errors import Refused
+from gateway.protocol.events import Complete, Error, Interrupted
 
 HELD_FRAMES = 1024
 """Frames read ahead of the reader; at this number the socket is not read, so that the gateway's viewer falls behind."""

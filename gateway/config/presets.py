@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from gateway.upstreams.openai import Quirks
+from gateway.upstreams.formats.base import Quirks
 
 Api = Literal["openai", "openai-responses", "anthropic", "gemini"]
 PresetName = Literal[

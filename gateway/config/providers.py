@@ -5,11 +5,11 @@ from typing import get_args
 
 from pydantic import SecretStr
 
+from gateway.billing.prices import Price, known_price
 from gateway.config.presets import PRESETS, Api, Preset, PresetName
 from gateway.config.settings import Settings
 from gateway.config.tables import ProviderTable
-from gateway.prices import Price, known_price
-from gateway.upstreams.openai import Quirks
+from gateway.upstreams.formats.base import Quirks
 
 NO_PRESET = Preset("")
 

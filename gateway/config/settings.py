@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, StringConstraints, field_validator
 
 from gateway.config.tables import JwtTable, ModelTable, ProviderTable, as_base, as_key
-from gateway.security.keys import check_distinct, parse_stored
+from gateway.security.api_keys import check_distinct, parse_stored
 
 PREFIX: Final = "DUALSTREAM_"
 

@@ -5,9 +5,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from gateway.attempts.backoff import Backoff
-from gateway.attempts.watchdog import Limits
+from gateway.routing.backoff import Backoff
 from gateway.routing.target import Target
+from gateway.routing.watchdog import Limits
 
 Routing = Literal["ordered", "weighted", "fastest"]
 """How targets are put in order: as they are listed, by chance with their weights, by their time to first content."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import NamedTuple
 
-from gateway.errors import Code, Failed, NotSpelled
+from gateway.protocol.errors import Code, Failed, NotSpelled
 from gateway.routing.model import Model
 from gateway.routing.target import Target
 

@@ -4,11 +4,11 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from gateway.attempts.breaker import Breaker, RetryBudget
-from gateway.attempts.watchdog import Limits
-from gateway.errors import Code, Failed
-from gateway.prices import Price, known_price
-from gateway.routing.pace import Pace
+from gateway.billing.prices import Price, known_price
+from gateway.protocol.errors import Code, Failed
+from gateway.routing.breaker import Breaker, RetryBudget
+from gateway.routing.latency import Pace
+from gateway.routing.watchdog import Limits
 from gateway.upstreams.base import Upstream
 
 BUSY_SECONDS = 1.0

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal, get_args
 
-from gateway.admission.own import NO_OWN_LIMITS, OwnLimits
+from gateway.admission.limits import NO_OWN_LIMITS, OwnLimits
 
 Role = Literal["observe", "operate"]
 """What goes beyond one's own: to read any generation and the figures; to interrupt and give feedback to any, too."""

@@ -10,7 +10,7 @@ import secrets
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from gateway.errors import Code, Refused
+from gateway.protocol.errors import Code, Refused
 from gateway.security.principals import Bounds, Principal
 
 SECONDS: Final = 30.0

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from gateway.commands import JsonObject, Message
-from gateway.events import Content, Run, Usage
-from gateway.upstreams.words import one_word
+from gateway.protocol.commands import JsonObject, Message
+from gateway.protocol.events import Content, Run, Usage
+from gateway.upstreams.sanitize import one_word
 
 
 @dataclass(frozen=True, slots=True)

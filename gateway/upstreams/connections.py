@@ -17,7 +17,7 @@ from anyio import CancelScope
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
-from gateway.reset import reset
+from gateway.net.tcp import reset
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,12 @@ import orjson
 from pydantic import SecretStr
 from yarl import URL
 
-from gateway.outgoing import Outgoing
+from gateway.net.http_client import Outgoing
 from gateway.upstreams.base import Call
 from gateway.upstreams.connections import ConnectionLimits, Line, LineConnector, forget_heads, is_event_stream
-from gateway.upstreams.failures import from_transport, is_packed, of_answer
-from gateway.upstreams.streamed import StreamedAnswer
-from gateway.upstreams.wire import Wire
+from gateway.upstreams.errors import from_transport, is_packed, of_answer
+from gateway.upstreams.formats.base import Wire
+from gateway.upstreams.response import StreamedAnswer
 
 PIECE_BYTES = 64 * 1024
 """A body up to this size is sent in one piece."""

@@ -7,7 +7,8 @@ import orjson
 from pydantic import BaseModel
 from starlette.datastructures import QueryParams
 
-from gateway.commands import (
+from gateway.api.requests import parse_json
+from gateway.protocol.commands import (
     COMMANDS,
     FeedbackRequest,
     HelloCommand,
@@ -16,11 +17,9 @@ from gateway.commands import (
     TicketRequest,
     parse,
 )
-from gateway.errors import Refused
-from gateway.log import parse_position, position
+from gateway.protocol.errors import Refused
+from gateway.protocol.position import after_position, parse_position, position
 from tests.fuzz.target import Target, deep, digits, text_of
-from transports.base import after_position
-from transports.http import parse_json
 from transports.sse import _body_of_query
 
 MOST_SAID: Final = 2000

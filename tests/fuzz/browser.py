@@ -9,7 +9,7 @@ from typing import Final
 import orjson
 
 from tests.fuzz.target import Target, cut
-from tests.gateway.test_eventstream import STREAM, reference
+from tests.gateway.protocol.test_event_stream import STREAM, reference
 
 SCRIPT: Final = Path(__file__).with_name("decode.mjs")
 

@@ -4,19 +4,12 @@ from typing import Final
 
 import orjson
 
+from gateway.client.connectors import LONGEST_FRAME
 from gateway.client.event_stream import _frame
-from gateway.client.links import LONGEST_FRAME
-from gateway.client.wire import (
-    CutError,
-    decode,
-    ending_of_close,
-    read_object,
-    refusal,
-    refusal_of_answer,
-)
-from gateway.errors import Refused
-from gateway.events import encode
-from gateway.upstreams.eventstream import EventStreamDecoder, LineTooLongError
+from gateway.client.frames import CutError, decode, ending_of_close, read_object, refusal, refusal_of_answer
+from gateway.protocol.errors import Refused
+from gateway.protocol.event_stream import EventStreamDecoder, LineTooLongError
+from gateway.protocol.events import encode
 from tests.fuzz.target import Target, cut, deep, digits, text_of
 
 

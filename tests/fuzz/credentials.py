@@ -18,14 +18,14 @@ from jwt.algorithms import ECAlgorithm
 from pydantic import SecretStr
 
 from gateway.config import ConfigurationError
-from gateway.errors import Code, Refused
-from gateway.security import keys
-from gateway.security.gate import Gate, KeyDoor, bearer
-from gateway.security.key_sets import read_keys as read_key_set
-from gateway.security.keyfile import read_keys, write_keys
+from gateway.protocol.errors import Code, Refused
+from gateway.security import api_keys as keys
+from gateway.security.authenticator import Gate, KeyDoor, bearer
+from gateway.security.jwks import read_keys as read_key_set
+from gateway.security.jwt_tokens import LONGEST_SUBJECT, Rules, SharedSecret, TokenDoor
+from gateway.security.key_file import read_keys, write_keys
 from gateway.security.principals import Bounds, Principal
 from gateway.security.tickets import Asked, Reading, Tickets, TicketScope
-from gateway.security.tokens import LONGEST_SUBJECT, Rules, SharedSecret, TokenDoor
 from tests.fuzz.target import Target, deep, digits, text_of
 from tests.fuzz.upstreams import loop
 

@@ -14,12 +14,12 @@ class Found:
     test: str
 
 
-_STREAM: Final = "tests/gateway/test_eventstream.py"
-_OPENAI: Final = "tests/gateway/upstreams/test_openai.py"
-_WORDS: Final = "tests/gateway/upstreams/test_words.py"
-_HOSTILE: Final = "tests/gateway/upstreams/test_hostile.py"
-_PEERS: Final = "tests/transports/test_peers.py"
-_CLIENT: Final = "tests/gateway/test_client_wire.py"
+_STREAM: Final = "tests/gateway/protocol/test_event_stream.py"
+_OPENAI: Final = "tests/gateway/upstreams/test_http.py"
+_WORDS: Final = "tests/gateway/upstreams/test_sanitize.py"
+_HOSTILE: Final = "tests/gateway/upstreams/formats/test_hostile.py"
+_PEERS: Final = "tests/gateway/server/test_peers.py"
+_CLIENT: Final = "tests/gateway/client/test_frames.py"
 
 FOUND: Final = [
     Found(
@@ -110,7 +110,7 @@ FOUND: Final = [
         "frames",
         "empty fragments, or very small ones",
         "kept one by one: empty ones without end, small ones at twenty times their bytes",
-        "tests/transports/test_bounds.py::test_a_message_has_so_many_pieces",
+        "tests/gateway/server/test_bounds.py::test_a_message_has_so_many_pieces",
     ),
     Found(
         "http",
@@ -128,25 +128,25 @@ FOUND: Final = [
         "body",
         "a field with a name of 4 MiB",
         "the refusal gave it back, twice",
-        "tests/gateway/test_commands.py::test_no_refusal_gives_back_more_than_a_line",
+        "tests/gateway/protocol/test_commands.py::test_no_refusal_gives_back_more_than_a_line",
     ),
     Found(
         "key-set",
         "a key whose `kty` is a list",
         "`TypeError`: with `jwks_file`, at the start",
-        "tests/gateway/security/test_tokens.py::test_a_key_of_no_kind_is_passed_over",
+        "tests/gateway/security/test_jwt_tokens.py::test_a_key_of_no_kind_is_passed_over",
     ),
     Found(
         "key-file",
         "a number of thousands of digits",
         "`ValueError`, without the file's name",
-        "tests/gateway/config/test_loading.py::test_a_number_of_thousands_of_digits_is_said",
+        "tests/gateway/config/test_load.py::test_a_number_of_thousands_of_digits_is_said",
     ),
     Found(
         "key-file",
         "a time of the last day there is, of another time zone",
         "`ValueError` when the file is written anew",
-        "tests/gateway/security/test_keyfile.py::test_a_time_that_is_none_in_utc_is_refused",
+        "tests/gateway/security/test_key_file.py::test_a_time_that_is_none_in_utc_is_refused",
     ),
     Found(
         "client-refusal",

@@ -8,13 +8,15 @@ from starlette.requests import HTTPConnection, Request
 from starlette.types import Receive, Scope, Send
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from gateway.errors import Refused
+from gateway.api import session, tickets
+from gateway.api.context import address
+from gateway.api.requests import _SAFE_ID, LONGEST_KEY, idempotency_key, request_id
+from gateway.api.responses import wants_events
+from gateway.protocol.errors import Refused
+from gateway.security.origins import Origins
 from tests.fuzz.bodies import refused
 from tests.fuzz.target import Target, text_of
 from tests.fuzz.upstreams import loop
-from transports import session, tickets
-from transports.http import _SAFE_ID, LONGEST_KEY, address, idempotency_key, request_id, wants_events
-from transports.origins import Origins
 
 ALLOWED: Final = "https://pages.example"
 PAGES: Final = (Origins(frozenset({ALLOWED})), Origins(frozenset({ALLOWED}), any_host=False))

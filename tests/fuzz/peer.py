@@ -9,7 +9,8 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.server import ServerState
 
-from gateway.protocols import HttpProtocol, SocketProtocol
+from gateway.server.http_protocol import HttpProtocol
+from gateway.server.websocket_protocol import SocketProtocol
 
 TURNS = 5000
 """Of the loop, after which what is still not quiet is taken for a hang."""

@@ -9,13 +9,13 @@ import orjson
 from starlette.applications import Starlette
 from starlette.types import Receive, Scope, Send
 
-from gateway.app import create_app
+from gateway.app.factory import create_app
 from gateway.config import Settings
-from gateway.events import Chunk
-from gateway.hub import Hub
-from gateway.protocols.http import HEAD_BYTES
-from gateway.security.gate import Gate
+from gateway.pipeline.hub import Hub
+from gateway.protocol.events import Chunk
+from gateway.security.authenticator import Gate
 from gateway.security.principals import Principal
+from gateway.server.http_protocol import HEAD_BYTES
 from gateway.upstreams.base import Answer, Call, Finish, Part
 from tests.fuzz.bodies import WORDS
 from tests.fuzz.credentials import KEY, STORED

@@ -8,29 +8,23 @@ from typing import Final
 import orjson
 from pydantic import SecretStr
 
-from gateway.errors import Code, Failed
-from gateway.events import Chunk, Reasoning, ToolCall, encode
+from gateway.protocol.errors import Code, Failed
+from gateway.protocol.event_stream import EventStreamDecoder, LineTooLongError
+from gateway.protocol.events import Chunk, Reasoning, ToolCall, encode
 from gateway.simulator.errors import RequestError
 from gateway.simulator.wires import WIRES
-from gateway.upstreams.anthropic import MessagesReader
 from gateway.upstreams.base import Finish, Part
-from gateway.upstreams.eventstream import EventStreamDecoder, LineTooLongError
-from gateway.upstreams.failures import (
-    LONGEST_RETRY_AFTER,
-    _words,
-    from_stream,
-    retry_after_ms,
-    retry_delay_ms,
-)
-from gateway.upstreams.gemini import GenerateContentReader
-from gateway.upstreams.json_values import decode
-from gateway.upstreams.openai import ChunkReader
-from gateway.upstreams.responses import ResponsesReader
-from gateway.upstreams.wire import Reader
-from gateway.upstreams.words import MESSAGE_LENGTH, plain_words
+from gateway.upstreams.errors import LONGEST_RETRY_AFTER, _words, from_stream, retry_after_ms, retry_delay_ms
+from gateway.upstreams.formats.anthropic import MessagesReader
+from gateway.upstreams.formats.base import Reader
+from gateway.upstreams.formats.gemini import GenerateContentReader
+from gateway.upstreams.formats.json_values import decode
+from gateway.upstreams.formats.openai_chat import ChunkReader
+from gateway.upstreams.formats.openai_responses import ResponsesReader
+from gateway.upstreams.sanitize import MESSAGE_LENGTH, plain_words
 from tests.fuzz.target import Target, cut, deep, digits, text_of
+from tests.gateway.protocol.test_event_stream import STREAM, reference
 from tests.gateway.simulator.wires.examples import DELTAS, answer, plain, played
-from tests.gateway.test_eventstream import STREAM, reference
 from tests.gateway.upstreams.parts import apart, streamed
 
 SMALL_LIMIT: Final = 64

@@ -11,19 +11,19 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from gateway.app import create_app
-from gateway.catalogue import build
-from gateway.chat import ChatSettings
-from gateway.check import report, warnings
+from gateway.app.catalog import build
+from gateway.app.factory import create_app
+from gateway.cli.chat import ChatSettings
+from gateway.cli.check import report, warnings
+from gateway.cli.logging_setup import LOG_FORMAT, Contained, printable
 from gateway.client import Client
-from gateway.commands import HelloCommand, parse
 from gateway.config import ConfigurationError, Settings, load
-from gateway.errors import Refused
-from gateway.logs import LOG_FORMAT, Contained, printable
-from gateway.security.gate import Gate
-from gateway.security.keyfile import write_keys
-from gateway.security.keys import StoredKey, hashed, make
-from tests.gateway.security.test_tokens import token
+from gateway.protocol.commands import HelloCommand, parse
+from gateway.protocol.errors import Refused
+from gateway.security.api_keys import StoredKey, hashed, make
+from gateway.security.authenticator import Gate
+from gateway.security.key_file import write_keys
+from tests.gateway.security.test_jwt_tokens import token
 
 OURS = ("gateway.", "transports.")
 KEY = make()

@@ -12,7 +12,7 @@ from pathlib import Path
 import aiohttp
 
 from gateway.client import Answer, Client, TransportName
-from gateway.events import Interrupted
+from gateway.protocol.events import Interrupted
 from tests.integration.servers import running, simulator_process
 
 LONG = "sim?speed=85&length=200000&ttft=0"

@@ -23,8 +23,8 @@ from typing import get_args
 import aiohttp
 
 from gateway.client import Answer, Client, Retries, TransportName
-from gateway.errors import Code, Failed, Refused
-from gateway.events import Error, Event, Interrupted, Retry
+from gateway.protocol.errors import Code, Failed, Refused
+from gateway.protocol.events import Error, Event, Interrupted, Retry
 from gateway.routing.model import Routing
 from gateway.simulator.settings import Fault
 from gateway.simulator.texts import Language

@@ -13,12 +13,12 @@ from pathlib import Path
 import orjson
 import pytest
 
-from gateway.bench.command import add_arguments, run
+from gateway.cli.bench.command import add_arguments, run
 from gateway.config import load
 from gateway.routing.model import Model
 from gateway.routing.target import Target
+from gateway.upstreams.formats.openai_chat import OpenAIWire
 from gateway.upstreams.http import HttpUpstream
-from gateway.upstreams.openai import OpenAIWire
 from tests.integration.processes import CHECKOUT, Server
 
 REQUESTS = 3

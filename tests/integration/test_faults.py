@@ -10,8 +10,8 @@ import aiohttp
 import pytest
 
 from gateway.client import Answer, Client, TransportName
-from gateway.errors import Code
-from gateway.events import Event, Interrupted, Queued, Start
+from gateway.protocol.errors import Code
+from gateway.protocol.events import Event, Interrupted, Queued, Start
 from gateway.simulator.settings import Fault
 from tests.integration.faults import admission, catalogue, clients, draining, proxy, upstream
 from tests.integration.faults.cases import CASES, SETUPS, Case

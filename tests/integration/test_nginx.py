@@ -24,7 +24,7 @@ from gateway.client import Client, TransportName
 from gateway.config import Settings
 from tests.integration.processes import CHECKOUT, Server, Wire, program
 from tests.integration.servers import running, simulator_process
-from tests.transports.viewers import PATIENCE, Shown, SseViewer, Viewer, WebSocketViewer
+from tests.served.viewers import PATIENCE, Shown, SseViewer, Viewer, WebSocketViewer
 
 SHIPPED = CHECKOUT / "deploy" / "nginx" / "dualstream.conf"
 TRANSPORTS: Mapping[str, type[Viewer]] = {"sse": SseViewer, "websocket": WebSocketViewer}

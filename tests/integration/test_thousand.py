@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 
 from gateway.client import Client, TransportName
-from gateway.events import Chunk
+from gateway.protocol.events import Chunk
 from tests.integration.servers import gateway_process, simulator_process
 
 GENERATIONS = 1000

@@ -6,12 +6,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from gateway.commands import StartRequest, parse
-from gateway.log import Entry
-from transports.base import Capabilities, Services
-from transports.http import ids, principal, read_json, request_id
-from transports.serving import enter_stream
-from transports.stream import StreamedResponse
+from gateway.api.context import principal
+from gateway.api.requests import read_json, request_id
+from gateway.api.responses import ids
+from gateway.api.services import Services
+from gateway.api.streams import enter_stream
+from gateway.generation.event_log import Entry
+from gateway.protocol.commands import StartRequest, parse
+from transports.http_stream import StreamedResponse
 
 
 class Lines:
@@ -29,7 +31,6 @@ class NdjsonTransport:
     """`POST /api/chat/ndjson` starts, `GET /api/generations/{id}/lines?after=SEQ` attaches."""
 
     name = "ndjson"
-    capabilities = Capabilities()
 
     def routes(self, services: Services) -> Sequence[BaseRoute]:
         async def start(request: Request) -> Response | StreamedResponse:

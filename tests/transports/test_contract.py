@@ -2,11 +2,11 @@
 
 import pytest
 
-from gateway.app import load_transports
-from gateway.events import Usage
-from tests.transports.conftest import Served
-from tests.transports.people import BODY, protocols
-from tests.transports.viewers import VIEWERS, NdjsonViewer, SseViewer, Viewer, until
+from gateway.app.factory import load_transports
+from gateway.protocol.events import Usage
+from tests.served.gateway import Served
+from tests.served.people import BODY, protocols
+from tests.served.viewers import VIEWERS, NdjsonViewer, SseViewer, Viewer, until
 
 __all__ = ["protocols"]
 

@@ -5,10 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from gateway.protocols import HttpProtocol, SocketProtocol
-from tests.transports.conftest import Served
-from tests.transports.viewers import VIEWERS, Shown, Viewer, until
-from transports.base import Viewing
+from gateway.server.http_protocol import HttpProtocol
+from gateway.server.websocket_protocol import SocketProtocol
+from tests.served.gateway import Served
+from tests.served.viewers import VIEWERS, Shown, Viewer, until
+from transports.viewer import Viewing
 
 BODY: Shown = {"messages": [{"role": "user", "content": "Hello"}]}
 

@@ -3,9 +3,9 @@
 import orjson
 import pytest
 
-from gateway.upstreams.eventstream import EventStreamDecoder
-from tests.transports.conftest import Served
-from tests.transports.viewers import Shown, SseViewer
+from gateway.protocol.event_stream import EventStreamDecoder
+from tests.served.gateway import Served
+from tests.served.viewers import Shown, SseViewer
 
 BODY: Shown = {"messages": [{"role": "user", "content": "Hello"}]}
 EVENTS = {"Accept": "text/event-stream"}

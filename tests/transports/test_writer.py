@@ -6,9 +6,10 @@ from collections.abc import Sequence
 import pytest
 from websockets.frames import Frame, Opcode
 
+from gateway.asgi import lent
 from tests.support import settle
 from transports.websocket import text_frame
-from transports.writer import SendingWriter, lent, sending
+from transports.writer import SendingWriter, sending
 
 
 @pytest.mark.parametrize("length", [0, 1, 125, 126, 127, 65_535, 65_536, 70_000])

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 
-from gateway.bench.charts import WIDTH, ceiling, grid, svg
+from gateway.cli.bench.charts import WIDTH, ceiling, grid, svg
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from html import escape
 from pathlib import Path
 
-from gateway.bench.charts import Bar, bars
-from gateway.bench.report.document import document
+from gateway.cli.bench.charts import Bar, bars
+from gateway.cli.bench.report.document import document
 from tests.bench.report.curves import Curve, curves
 from tests.bench.report.table import NOTHING, PAIRS, cell, lines, noise, shown
 from tests.bench.results import Results

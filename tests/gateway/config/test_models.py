@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from gateway.config import ConfigurationError, Settings, load
-from gateway.config.pages import TABLES, nested_table
+from gateway.config.docs_tables import TABLES, nested_table
 from gateway.config.presets import PRESETS
 from gateway.config.providers import provider
 from gateway.config.settings import PLAIN

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.routing.latency import ENOUGH, WINDOW, Pace
 from gateway.routing.model import EXPLORE, Model, Policy, Routing
-from gateway.routing.pace import ENOUGH, WINDOW, Pace
 from gateway.routing.target import Target
 from tests.support import ScriptedUpstream
 

@@ -2,13 +2,13 @@
 
 import pytest
 
-from gateway.attempts.backoff import Backoff
-from gateway.attempts.breaker import Breaker
-from gateway.attempts.watchdog import Limits
-from gateway.errors import Code, Failed, NotSpelled
+from gateway.protocol.errors import Code, Failed, NotSpelled
+from gateway.routing.backoff import Backoff
+from gateway.routing.breaker import Breaker
 from gateway.routing.model import Model, Policy
 from gateway.routing.route import Route
 from gateway.routing.target import Target
+from gateway.routing.watchdog import Limits
 from tests.support import ScriptedUpstream
 
 NO = Failed(Code.SERVER_ERROR, "no")

@@ -13,16 +13,16 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from pydantic import SecretStr
 
+from gateway.app.authentication import doors
 from gateway.config import ConfigurationError, Settings
 from gateway.config.tables import JwtTable
-from gateway.errors import Refused
-from gateway.security.doors import doors
-from gateway.security.gate import Door, Gate, KeyDoor, bad, expired
-from gateway.security.key_sets import FetchedKeys
-from gateway.security.keyfile import alone, read_keys, write_keys
-from gateway.security.keys import StoredKey, hashed, make
-from tests.gateway.security.test_gate import Time
-from tests.gateway.security.test_tokens import OTHER_RSA_KEY, RSA_KEY, SECRET, key_set, public, token
+from gateway.protocol.errors import Refused
+from gateway.security.api_keys import StoredKey, hashed, make
+from gateway.security.authenticator import Door, Gate, KeyDoor, bad, expired
+from gateway.security.jwks import FetchedKeys
+from gateway.security.key_file import alone, read_keys, write_keys
+from tests.gateway.security.test_authenticator import Time
+from tests.gateway.security.test_jwt_tokens import OTHER_RSA_KEY, RSA_KEY, SECRET, key_set, public, token
 
 KEY = make()
 ALICE = StoredKey("alice", KEY.id, hashed(KEY.secret))

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, multiple, rule
 
-from gateway.errors import Code, Refused
-from gateway.security.gate import Gate, KeyDoor
-from gateway.security.keys import StoredKey, hashed, make
+from gateway.protocol.errors import Code, Refused
+from gateway.security.api_keys import StoredKey, hashed, make
+from gateway.security.authenticator import Gate, KeyDoor
 from gateway.security.principals import Bounds, Principal
 from gateway.security.tickets import Asked, Reading, Tickets, TicketScope, bad_ticket
 

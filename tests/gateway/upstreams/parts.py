@@ -6,12 +6,12 @@ from itertools import pairwise
 
 from hypothesis import strategies as st
 
-from gateway.errors import Failed
-from gateway.events import Run
+from gateway.protocol.errors import Failed
+from gateway.protocol.events import Run
 from gateway.upstreams.base import Part
 from gateway.upstreams.connections import Line
-from gateway.upstreams.streamed import StreamedAnswer
-from gateway.upstreams.wire import Reader
+from gateway.upstreams.formats.base import Reader
+from gateway.upstreams.response import StreamedAnswer
 
 cuts = st.lists(st.integers(0, 2000), max_size=6)
 """Where to cut a stream."""

@@ -12,17 +12,17 @@ import aiohttp
 import pytest
 from pydantic import SecretStr
 
-from gateway.commands import JsonObject, Message
-from gateway.errors import Code, Failed
-from gateway.events import Chunk, Reasoning, ToolCall, Usage
+from gateway.protocol.commands import JsonObject, Message
+from gateway.protocol.errors import Code, Failed
+from gateway.protocol.events import Chunk, Reasoning, ToolCall, Usage
 from gateway.simulator import Simulator
-from gateway.upstreams.anthropic import AnthropicWire
 from gateway.upstreams.base import Call, Finish, Part
-from gateway.upstreams.gemini import GeminiWire
+from gateway.upstreams.formats.anthropic import AnthropicWire
+from gateway.upstreams.formats.base import Wire
+from gateway.upstreams.formats.gemini import GeminiWire
+from gateway.upstreams.formats.openai_chat import OpenAIWire
+from gateway.upstreams.formats.openai_responses import ResponsesWire
 from gateway.upstreams.http import HttpUpstream
-from gateway.upstreams.openai import OpenAIWire
-from gateway.upstreams.responses import ResponsesWire
-from gateway.upstreams.wire import Wire
 from tests.gateway.upstreams.parts import apart
 
 KEY = SecretStr("sk-of-the-contract")

@@ -2,13 +2,13 @@
 
 import pytest
 
-from gateway.catalogue import WIRES
-from gateway.commands import JsonObject, Message
+from gateway.app.catalog import WIRES
 from gateway.config.presets import PRESETS, PresetName
+from gateway.protocol.commands import JsonObject, Message
 from gateway.upstreams.base import Call
+from gateway.upstreams.endpoint import Place
+from gateway.upstreams.formats.base import Wire
 from gateway.upstreams.http import HttpUpstream
-from gateway.upstreams.place import Place
-from gateway.upstreams.wire import Wire
 
 SPOKEN = [Message(role="developer", content="Be brief."), Message(role="user", content="Why?")]
 BEGUN = [*SPOKEN, Message(role="assistant", content="Because")]

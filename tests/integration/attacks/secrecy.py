@@ -13,7 +13,7 @@ import aiohttp
 import jwt
 import orjson
 
-from gateway.security.keys import hashed, make
+from gateway.security.api_keys import hashed, make
 from tests.integration.attacks.outcome import Family, Outcome, unless
 from tests.integration.attacks.provider import FAILURES, INTERNAL
 from tests.integration.attacks.stage import PATIENCE, Stage, write_key_file

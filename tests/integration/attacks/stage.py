@@ -9,8 +9,8 @@ from typing import Final
 
 import aiohttp
 
-from gateway.security.keyfile import write_keys
-from gateway.security.keys import KeyText, StoredKey, hashed, make
+from gateway.security.api_keys import KeyText, StoredKey, hashed, make
+from gateway.security.key_file import write_keys
 from gateway.security.principals import Role
 from tests.integration.attacks.pages import foreign_site
 from tests.integration.attacks.provider import Provider, hostile_provider

@@ -8,8 +8,9 @@ from jsonschema_rs import Draft202012Validator
 from schemathesis import Case, CheckContext, HookContext, Response
 from schemathesis.specs.openapi.checks import negative_data_rejection
 
-from gateway.upstreams.eventstream import EventStreamDecoder, ServerSentEvent
-from transports.http import LONGEST_KEY, REFUSED_POSITION
+from gateway.api.requests import LONGEST_KEY
+from gateway.api.responses import REFUSED_POSITION
+from gateway.protocol.event_stream import EventStreamDecoder, ServerSentEvent
 
 TERMINAL = {"complete", "interrupted", "error"}
 WORTH_TRYING_AGAIN = ""

@@ -13,9 +13,9 @@ from urllib.request import urlopen
 
 import orjson
 
-from gateway.commands import JsonObject
-from gateway.security.keyfile import write_keys
-from gateway.security.keys import StoredKey, hashed, make
+from gateway.protocol.commands import JsonObject
+from gateway.security.api_keys import StoredKey, hashed, make
+from gateway.security.key_file import write_keys
 from tests.described import strict
 from tests.integration.servers import running
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from gateway.client import TransportName
-from gateway.events import Complete, Error
+from gateway.protocol.events import Complete, Error
 from tests.integration.faults import admission, catalogue, clients, draining, upstream
 from tests.integration.faults.cases import CASES, SETUPS, Case
 from tests.integration.faults.catalogue import TRANSPORTS, Observed, Results, deviations

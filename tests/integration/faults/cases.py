@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from gateway.errors import Code
+from gateway.protocol.errors import Code
 from tests.integration.faults.proxy import (
     Bandwidth,
     BlackHole,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import aiohttp
 
 from gateway.client import Client, TransportName
-from gateway.events import Complete, Error, Event, Retry, Terminal
+from gateway.protocol.events import Complete, Error, Event, Retry, Terminal
 from tests.integration.faults.cases import CASES, SETUPS, Case, Setup, Sight
 from tests.integration.faults.proxy import Proxy, Side
 from tests.integration.faults.replay import faults_of_log, joined, over_sse, over_websocket, text_at_the_source, text_of

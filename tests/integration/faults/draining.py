@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import aiohttp
 
 from gateway.client import Answer, Client
-from gateway.events import Complete, Error, Terminal
+from gateway.protocol.events import Complete, Error, Terminal
 from tests.integration.faults.servers import PROMPT, gateway
 from tests.integration.faults.timeline import Timeline, differing
 from tests.integration.servers import simulator_process

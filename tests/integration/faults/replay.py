@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import aiohttp
 import orjson
 
-from gateway.upstreams.eventstream import EventStreamDecoder
+from gateway.protocol.event_stream import EventStreamDecoder
 
 Shown = dict[str, object]
 TERMINAL = frozenset({"complete", "interrupted", "error"})

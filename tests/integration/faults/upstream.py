@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import aiohttp
 
 from gateway.client import Answer, Client
-from gateway.events import Complete, Error
+from gateway.protocol.events import Complete, Error
 from tests.integration.faults.crowd import stream
 from tests.integration.faults.servers import PROMPT, busy, calls, gateway, until_idle
 from tests.integration.faults.timeline import Timeline, differing

@@ -1,0 +1,1 @@
+"""The HTTP API: every route except the streams."""

@@ -1,0 +1,135 @@
+"""A generation as an HTTP resource: the commands of those whose transport goes one way, and its snapshot."""
+
+from collections.abc import Sequence
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from gateway.api.context import ORIGIN, principal
+from gateway.api.requests import idempotency_key, read_json, request_id
+from gateway.api.responses import ids, json_response, start_headers
+from gateway.api.services import Services
+from gateway.generation.attempt import Attempt
+from gateway.generation.generation import COST_DIGITS, Generation
+from gateway.protocol.commands import FeedbackRequest, InterruptRequest, StartRequest, parse
+from gateway.protocol.errors import Refused
+from gateway.protocol.events import Terminal
+from gateway.protocol.position import position
+from gateway.security.principals import Bounds, Principal
+
+
+class GenerationResource:
+    """`POST /api/generations`, `GET /api/generations/{id}`, and the commands to it."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def routes(self) -> Sequence[BaseRoute]:
+        """Give the routes of what there is already."""
+        return [
+            Route("/api/generations", self.start, methods=["POST"]),
+            Route("/api/generations/{generation_id}", self.snapshot, methods=["GET"]),
+            Route("/api/generations/{generation_id}/interrupt", self.interrupt, methods=["POST"]),
+            Route("/api/generations/{generation_id}/feedback", self.feedback, methods=["POST"]),
+        ]
+
+    async def start(self, request: Request) -> Response:
+        """Start detached: the client views it, if at all, by the URLs of the answer."""
+        body = parse(StartRequest, await read_json(request, self._services.max_body_bytes))
+        hub, asking = self._services.hub, principal(request)
+        generation = hub.start(
+            body,
+            request_id=request_id(request),
+            principal=asking,
+            idempotency_key=idempotency_key(request),
+        )
+        path = f"/api/generations/{generation.id}"
+        urls = {
+            "events": f"{path}/events",
+            "socket": "/api/ws",
+            "interrupt": f"{path}/interrupt",
+            "feedback": f"{path}/feedback",
+        }
+        answer: dict[str, object] = {"id": generation.id, "state": generation.state, "urls": urls}
+        headers = {"Location": path, **start_headers(request, generation, hub.allowance(asking))}
+        if (ticket := self._ticket(generation, asking, request.scope[ORIGIN])) is not None:
+            answer["ticket"] = ticket
+        return json_response(request, answer, 201, headers)
+
+    def _ticket(self, generation: Generation, asking: Principal, origin: str) -> str | None:
+        """Make a ticket to read what was started; None where none is needed, or there are too many."""
+        if self._services.gate.is_open:
+            return None
+        try:
+            return self._services.gate.issue(asking, Bounds(generation.id), origin)[0]
+        except Refused:
+            # It has started: that a page may have to ask for its ticket again is no reason to say that it has not.
+            return None
+
+    async def snapshot(self, request: Request) -> Response:
+        """Tell where a generation is and what came of it so far."""
+        generation = self._services.hub.find(request.path_params["generation_id"], principal(request))
+        return json_response(
+            request, snapshot(generation, self._services.clock.now()), headers=ids(request, generation)
+        )
+
+    async def interrupt(self, request: Request) -> Response:
+        """Stop it."""
+        read_at = self._services.clock.now()
+        body = parse(InterruptRequest, await read_json(request, self._services.max_body_bytes, empty={}))
+        generation_id, asking = request.path_params["generation_id"], principal(request)
+        generation = self._services.hub.interrupt(generation_id, body, read_at, asking)
+        answer = {"id": generation.id, "state": generation.state, "seq": generation.log.last}
+        return json_response(request, answer, 202, ids(request, generation))
+
+    async def feedback(self, request: Request) -> Response:
+        """Take feedback to it."""
+        read_at = self._services.clock.now()
+        body = parse(FeedbackRequest, await read_json(request, self._services.max_body_bytes))
+        hub, asking = self._services.hub, principal(request)
+        generation = hub.find(request.path_params["generation_id"], asking)
+        feedback_id = hub.feedback(generation.id, body, read_at, asking)
+        return json_response(
+            request, {"feedback_id": feedback_id, "state": generation.state}, 202, ids(request, generation)
+        )
+
+
+def snapshot(generation: Generation, now: float) -> dict[str, object]:
+    """Describe a generation as it stands at `now`."""
+    return {
+        "id": generation.id,
+        "state": generation.state,
+        "model": generation.model,
+        "provider": generation.provider,
+        "revision": generation.revision,
+        "seq": generation.log.last,
+        "position": position(generation.id, generation.log.last),
+        "text": generation.log.text(),
+        "usage": generation.usage(),
+        "cost_usd": generation.cost(),
+        "metrics": generation.metrics(now),
+        "feedback": generation.notes,
+        "metadata": generation.metadata,
+        "attempts": [_attempt(attempt) for attempt in generation.attempts],
+        "end": None if generation.end is None else _end(generation.end),
+    }
+
+
+def _attempt(attempt: Attempt) -> dict[str, object]:
+    cost = attempt.cost()
+    return {
+        "attempt": attempt.number,
+        "revision": attempt.revision,
+        "provider": attempt.provider,
+        "upstream_model": attempt.upstream_model,
+        "ended": attempt.ended,
+        "usage": attempt.used(),
+        "cost_usd": None if cost is None else round(cost, COST_DIGITS),
+    }
+
+
+def _end(end: Terminal) -> dict[str, object]:
+    """Tell how it ended; its figures stand in the snapshot itself."""
+    names = ("finish_reason", "by", "reason", "code", "message")
+    return {"type": end.type, **{name: getattr(end, name, None) for name in names}}

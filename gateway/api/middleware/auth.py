@@ -1,0 +1,87 @@
+"""What stands before every route: which page asks, and whose it is. A WebSocket is asked later: it may say hello."""
+
+from typing import Final
+
+from starlette.requests import HTTPConnection, Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gateway.api import session, tickets
+from gateway.api.context import ORIGIN, PRINCIPAL, address
+from gateway.api.responses import refusal
+from gateway.api.services import Services
+from gateway.protocol.errors import Refused
+from gateway.security.authenticator import bearer
+from gateway.security.principals import Principal
+
+PUBLIC: Final = frozenset({"/", "/health", "/ready", "/openapi.json"})
+"""What anybody may ask: the page, which shows nothing by itself, whether the gateway is there, and what it can do."""
+
+PUBLIC_FOLDER: Final = "/static/"
+
+
+class Guard:
+    """ASGI middleware that lets no request to a route from a foreign page, or of a principal that is not known.
+
+    The routes that are public it leaves alone.
+    """
+
+    def __init__(self, app: ASGIApp, services: Services) -> None:
+        self._app = app
+        self._services = services
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Ask both, and put what is known into the scope."""
+        if scope["type"] == "http" and not _is_public(scope["path"]):
+            try:
+                await self._admit(scope)
+            except Refused as refused:
+                await refusal(refused, Request(scope))(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+    async def _admit(self, scope: Scope) -> None:
+        request = Request(scope)
+        # First: a foreign page is told that it is one, and can't use a ticket up.
+        origin = check_origin(self._services, request)
+        ticket = tickets.shown(scope)
+        if ticket is not None:
+            scope[PRINCIPAL] = self._services.gate.redeem(ticket, tickets.asked(request), origin)
+        elif not session.is_left(scope):
+            await admit(self._services, request, credential(self._services, request))
+
+
+def check_origin(services: Services, connection: HTTPConnection) -> str:
+    """Let no foreign page through, and note where an allowed one is from; see `Origins.check`.
+
+    Raises:
+        Refused: `forbidden`.
+    """
+    origin = services.origins.check(connection.headers, connection.scope["scheme"])
+    connection.scope[ORIGIN] = origin
+    return origin
+
+
+def credential(services: Services, connection: HTTPConnection) -> str | None:
+    """Give what a connection shows in its `Authorization` or its cookie; None without, and where nobody is asked.
+
+    Raises:
+        Refused: `auth_error`, or `forbidden`: a cookie came, and nothing says from which page.
+    """
+    if services.gate.is_open:
+        return None
+    return bearer(connection.headers) or session.shown(services.cookie, connection)
+
+
+async def admit(services: Services, connection: HTTPConnection, shown: str | None) -> Principal:
+    """Let a connection in by what it shows, and note whose it is.
+
+    Raises:
+        Refused: `auth_error`.
+    """
+    principal = await services.gate.admit(shown, address(connection))
+    connection.scope[PRINCIPAL] = principal
+    return principal
+
+
+def _is_public(path: str) -> bool:
+    return path in PUBLIC or path.startswith(PUBLIC_FOLDER)

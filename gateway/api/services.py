@@ -1,0 +1,28 @@
+"""What the API and the transports are given to work with."""
+
+from dataclasses import dataclass, field
+
+from gateway.admission.command_rate import CommandRate
+from gateway.admission.streams import Streams
+from gateway.clock import Clock
+from gateway.pipeline.hub import Hub
+from gateway.security.authenticator import Gate
+from gateway.security.origins import Origins
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What the gateway lends to its transports. `heartbeat` and `viewer_timeout` in seconds, sizes in bytes."""
+
+    hub: Hub
+    clock: Clock
+    heartbeat: float = 15.0
+    viewer_timeout: float = 30.0
+    max_body_bytes: int = 4 << 20
+    max_generations_per_socket: int = 100
+    origins: Origins = field(default_factory=Origins)
+    gate: Gate = field(default_factory=Gate)
+    cookie: str | None = None
+    """The name of the cookie that may carry a key or token."""
+    streams: Streams = field(default_factory=Streams)
+    commands: CommandRate = field(default_factory=CommandRate)

@@ -1,0 +1,50 @@
+"""How the gateway is, and what it can do: `GET /health`, `/ready`, `/api/stats`, `/openapi.json`."""
+
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from importlib.metadata import version
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from gateway.api.context import principal
+from gateway.api.openapi import document
+from gateway.api.requests import request_id
+from gateway.api.responses import json_response
+from gateway.pipeline.hub import Hub
+from gateway.protocol.errors import forbidden
+
+
+def status_routes(hub: Hub) -> Sequence[BaseRoute]:
+    """Make the routes: alive, ready, figures, and the description of all routes."""
+    started = time.monotonic()
+    described = orjson.dumps(document(version("dualstream")))
+
+    async def health(request: Request) -> Response:
+        uptime = round(time.monotonic() - started, 3)
+        return json_response(
+            request, {"status": "healthy", "timestamp": datetime.now(UTC).isoformat(), "uptime": uptime}
+        )
+
+    async def ready(request: Request) -> Response:
+        if hub.draining:
+            return json_response(request, {"status": "draining"}, 503, {"Retry-After": "1"})
+        return json_response(request, {"status": "ready"})
+
+    async def stats(request: Request) -> Response:
+        if not principal(request).observes:
+            raise forbidden("observe")
+        return json_response(request, hub.stats())
+
+    async def description(request: Request) -> Response:
+        return Response(described, headers={"X-Request-ID": request_id(request)}, media_type="application/json")
+
+    return [
+        Route("/health", health),
+        Route("/ready", ready),
+        Route("/api/stats", stats),
+        Route("/openapi.json", description),
+    ]

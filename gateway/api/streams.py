@@ -1,0 +1,54 @@
+"""What lasts as long as a client is served: what serves it on, and its place among the streams."""
+
+import logging
+
+from starlette.requests import HTTPConnection
+
+from gateway.admission.log_throttle import crowd
+from gateway.admission.streams import Stream
+from gateway.api.context import PRINCIPAL, address
+from gateway.api.services import Services
+from gateway.asgi import SERVING, Serving
+from gateway.protocol.errors import Refused
+from gateway.security.principals import Principal
+
+logger = logging.getLogger(__name__)
+
+
+def enter_stream(services: Services, connection: HTTPConnection) -> Stream | None:
+    """Count a connection on which events will be read, until it is over; a second time gives what the first did.
+
+    Whoever starts a generation to stream it calls this before, so that none is started whose stream is refused.
+
+    Raises:
+        Refused: `rate_limit`.
+    """
+    serving: Serving | None = connection.scope.get(SERVING)
+    if serving is None:
+        # Nobody would see to its leaving.
+        return None
+    if serving.stream is None:
+        serving.stream = _entered(services, address(connection))
+        claim_stream(services, serving.stream, connection.scope.get(PRINCIPAL))
+    return serving.stream
+
+
+def _entered(services: Services, came_from: str) -> Stream:
+    try:
+        return services.streams.enter(came_from)
+    except Refused as refused:
+        if services.streams.told.is_due(services.clock.now()):
+            logger.warning("a stream from %s was refused: %s", came_from, crowd(refused))
+        raise
+
+
+def claim_stream(services: Services, stream: Stream | None, asking: Principal | None) -> None:
+    """Count a stream as a principal's, as soon as it is known whose it is.
+
+    Raises:
+        Refused: `rate_limit`.
+    """
+    if stream is not None and asking is not None:
+        own = asking.limits.max_streams
+        general = services.streams.per_client.of(asking.address)
+        stream.claim(asking.id, general if own is None else own)

@@ -1,0 +1,1 @@
+"""Prices, usage, savings and budgets. Pure."""

@@ -1,0 +1,137 @@
+"""What the samples of a target come to. Pure.
+
+Figures are of the requests that were answered; the others are counted by what went wrong.
+"""
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import fmean
+
+from gateway.billing.prices import Price
+from gateway.cli.bench.sample import Sample
+
+REQUESTS = 10_000
+"""What costs are told for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """The half and the 95 of 100 that values stay within."""
+
+    p50: float
+    p95: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Tokens of an answered request, on average. `exact` when the provider itself counted all of them."""
+
+    input: float
+    output: float
+    cached: float | None
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """A target's figures. Times in seconds, money in US dollars; what is not known is None, never 0.
+
+    `chars_per_s` and `tokens_per_s` are medians over the requests, `gap_p95` is over the gaps of all of them.
+    `cost` is of one request, on average.
+    """
+
+    requests: int
+    answered: int
+    errors: Mapping[str, int]
+    messages: Mapping[str, str]
+    """By code, what the first of them said."""
+    ttft: Spread | None
+    duration: Spread | None
+    chars_per_s: float | None
+    tokens_per_s: float | None
+    gap_p95: float | None
+    tokens: Tokens | None
+    price: Price | None
+    cost: float | None
+
+    @property
+    def error_rate(self) -> float | None:
+        """Give the share of the requests that failed; None of none."""
+        return (self.requests - self.answered) / self.requests if self.requests else None
+
+    @property
+    def cost_of_many(self) -> float | None:
+        """Give what `REQUESTS` of them cost."""
+        return None if self.cost is None else self.cost * REQUESTS
+
+
+def p50(spread: Spread | None) -> float | None:
+    """Give the half, if there is any."""
+    return None if spread is None else spread.p50
+
+
+def p95(spread: Spread | None) -> float | None:
+    """Give the 95 of 100, if there are any."""
+    return None if spread is None else spread.p95
+
+
+def percentile(values: Iterable[float], share: float) -> float | None:
+    """Give the least of the values that `share` of them do not exceed; None of none.
+
+    That is the nearest rank: always a time that was measured, never one between two. Of fewer than 20 values the
+    95th percentile is the greatest.
+    """
+    ordered = sorted(values)
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else None
+
+
+def figures(samples: Sequence[Sample], price: Price | None) -> Figures:
+    """Work out the figures of one target."""
+    answered = [sample for sample in samples if sample.failure is None]
+    failed = [(sample.failure, sample.message) for sample in samples if sample.failure is not None]
+    return Figures(
+        requests=len(samples),
+        answered=len(answered),
+        errors=Counter(code for code, _ in failed),
+        messages=dict(reversed(failed)),
+        ttft=_spread(_known(sample.ttft for sample in answered)),
+        duration=_spread([sample.duration for sample in answered]),
+        chars_per_s=percentile(_known(sample.chars_per_s for sample in answered), 0.5),
+        tokens_per_s=percentile(_known(sample.tokens_per_s for sample in answered), 0.5),
+        gap_p95=percentile((gap for sample in answered for gap in sample.gaps), 0.95),
+        tokens=_tokens(answered),
+        price=price,
+        cost=_cost(answered, price),
+    )
+
+
+def _spread(values: Sequence[float]) -> Spread | None:
+    half, most = percentile(values, 0.5), percentile(values, 0.95)
+    return None if half is None or most is None else Spread(half, most)
+
+
+def _tokens(answered: Sequence[Sample]) -> Tokens | None:
+    used = [sample.usage for sample in answered if sample.usage is not None]
+    if not used:
+        return None
+    cached = _known(usage.cached_input_tokens for usage in used)
+    return Tokens(
+        input=fmean(usage.input_tokens or 0 for usage in used),
+        output=fmean(usage.output_tokens or 0 for usage in used),
+        # A request that is not told of had none in the cache, as far as anybody knows.
+        cached=sum(cached) / len(used) if cached else None,
+        exact=all(usage.source == "exact" for usage in used),
+    )
+
+
+def _cost(answered: Sequence[Sample], price: Price | None) -> float | None:
+    if price is None:
+        return None
+    costs = _known(price.cost(sample.usage) for sample in answered if sample.usage is not None)
+    return fmean(costs) if costs else None
+
+
+def _known(values: Iterable[float | None]) -> list[float]:
+    return [value for value in values if value is not None]

@@ -1,0 +1,1 @@
+"""One generation as a state machine with an append-only event log. Pure."""

@@ -1,5 +1,0 @@
-"""The description of all HTTP routes (OpenAPI 3.1), for people and for programs that make or test clients."""
-
-from gateway.openapi.document import document
-
-__all__ = ["document"]

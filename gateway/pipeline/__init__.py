@@ -1,0 +1,1 @@
+"""Own the tasks and upstream calls of all generations."""

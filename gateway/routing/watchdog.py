@@ -1,0 +1,116 @@
+"""Notice an upstream that takes too long: four clocks and a floor. Heartbeats and empty deltas reset none of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from gateway.protocol.errors import Code, Failed
+from gateway.protocol.events import Content, Run, ToolCall
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How long a generation may take where, in seconds, and how slow it may be; 0 means no limit.
+
+    `total` runs from the first call to the end, over all attempts; `first_token` and `stall` between contents of one
+    attempt; `characters_per_second` is a floor over each `window` of streaming; `tail` is the wait for the usage
+    figures after the provider's end mark. Connecting has its own limit, where connections are made.
+    """
+
+    queue: float = 30.0
+    total: float = 0.0
+    first_token: float = 300.0
+    stall: float = 300.0
+    characters_per_second: float = 0.0
+    window: float = 10.0
+    tail: float = 5.0
+
+
+@dataclass(slots=True)
+class Watchdog:
+    """Watches one attempt that began at `began`, of a generation whose first call was at `first_call`."""
+
+    limits: Limits
+    first_call: float
+    began: float
+    end_marked: bool = field(init=False, default=False)
+    _last: float = field(init=False)
+    _streaming: bool = field(init=False, default=False)
+    _window_began: float = field(init=False, default=0.0)
+    _in_window: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        self._last = self.began
+
+    def content(self, content: Sequence[Content | Run], now: float) -> bool:
+        """Tell that content came; True if other limits hold from now on. Behind the end mark it counts for nothing."""
+        if self.end_marked:
+            return False
+        self._last = now
+        if self.limits.characters_per_second:
+            self._in_window += sum(map(_characters, content))
+        if self._streaming:
+            return False
+        self._streaming, self._window_began = True, now
+        return True
+
+    def finish(self, now: float) -> None:
+        """Tell that the provider's end mark came."""
+        self.end_marked = True
+        self._last = now
+
+    def due(self) -> float | None:
+        """Give the time at which to look again; None if nothing can run out."""
+        if self.end_marked:
+            return self._last + self.limits.tail
+        return min((due for due, _ in self._clocks()), default=None)
+
+    def complete(self, now: float) -> bool:
+        """Tell whether the answer is whole and its figures have been waited for long enough."""
+        return self.end_marked and now >= self._last + self.limits.tail
+
+    def verdict(self, now: float) -> Failed | None:
+        """Give what has run out by now, if anything; the floor's window begins anew when it was held."""
+        if self.end_marked:
+            return None
+        for due, code in sorted(self._clocks()):
+            if now < due:
+                break
+            if code is not Code.TOO_SLOW or self._too_slow(now):
+                return self._failure(code)
+        return None
+
+    def _too_slow(self, now: float) -> bool:
+        slow = self._in_window < self.limits.characters_per_second * (now - self._window_began)
+        self._window_began, self._in_window = now, 0
+        return slow
+
+    def _clocks(self) -> list[tuple[float, Code]]:
+        """List what may run out, and when."""
+        limits, clocks = self.limits, []
+        if limits.total:
+            clocks.append((self.first_call + limits.total, Code.TIMEOUT))
+        if not self._streaming:
+            if limits.first_token:
+                clocks.append((self.began + limits.first_token, Code.FIRST_TOKEN_TIMEOUT))
+            return clocks
+        if limits.stall:
+            clocks.append((self._last + limits.stall, Code.STALLED))
+        if limits.characters_per_second:
+            clocks.append((self._window_began + limits.window, Code.TOO_SLOW))
+        return clocks
+
+    def _failure(self, code: Code) -> Failed:
+        limits = self.limits
+        messages = {
+            Code.TIMEOUT: f"The answer took longer than {limits.total:g} seconds.",
+            Code.FIRST_TOKEN_TIMEOUT: f"The provider sent no first token within {limits.first_token:g} seconds.",
+            Code.STALLED: f"The provider sent nothing more for {limits.stall:g} seconds.",
+            Code.TOO_SLOW: f"The provider sends fewer than {limits.characters_per_second:g} characters a second.",
+        }
+        return Failed(code, messages[code])
+
+
+def _characters(content: Content | Run) -> int:
+    if isinstance(content, ToolCall):
+        return len(content.arguments)
+    return len(content.text.content if isinstance(content, Run) else content.content)

@@ -1,0 +1,5 @@
+"""Run the application under uvicorn."""
+
+from gateway.server.run import serve
+
+__all__ = ["serve"]

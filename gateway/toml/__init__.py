@@ -1,0 +1,1 @@
+"""Read TOML files and report problems by line."""

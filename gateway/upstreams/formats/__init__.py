@@ -1,0 +1,1 @@
+"""The providers' wire formats: requests out, events in. Pure."""

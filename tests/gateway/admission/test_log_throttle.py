@@ -1,0 +1,15 @@
+from gateway.admission.log_throttle import SECONDS, Told, crowd
+from gateway.protocol.errors import Code, Refused
+
+
+def test_it_is_told_at_first_and_then_once_in_a_while() -> None:
+    told = Told()
+    assert told.is_due(0.0)
+    assert not told.is_due(SECONDS - 1)
+    assert told.is_due(SECONDS)
+    assert not told.is_due(SECONDS + 1)
+
+
+def test_only_of_one_address_it_is_said_that_it_may_be_a_proxys() -> None:
+    assert "trusted_proxies" in crowd(Refused(Code.RATE_LIMIT, "Too many."))
+    assert "trusted_proxies" not in crowd(Refused(Code.QUEUE_FULL, "Too many."))

@@ -1,0 +1,110 @@
+"""Token buckets."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.admission.limits import OwnLimits
+from gateway.admission.rate_limits import SWEEP_AT, Buckets, RateLimits
+from gateway.protocol.errors import Refused
+
+
+@given(
+    st.integers(1, 1000),
+    st.integers(1, 100),
+    st.lists(st.floats(0, 5, allow_nan=False), min_size=1, max_size=200),
+)
+def test_never_more_than_the_burst_and_the_flow(per_minute: int, burst: int, pauses: list[float]) -> None:
+    limits, now, allowed = RateLimits(per_minute, burst), 0.0, 0
+    for pause in pauses:
+        now += pause
+        try:
+            limits.take("a", now)
+            allowed += 1
+        except Refused:
+            pass
+    assert allowed <= burst + now * per_minute / 60 + 1e-6
+
+
+def test_over_a_minute_of_asking_too_often_exactly_the_burst_and_the_flow_pass() -> None:
+    limits, allowed = RateLimits(500, 50), 0
+    for tick in range(60_000):
+        try:
+            limits.take("a", tick / 1000)
+            allowed += 1
+        except Refused:
+            pass
+    assert allowed == 549  # 50 at once, and one each 120 ms until the last millisecond of the minute
+
+
+@given(st.integers(1, 600), st.integers(1, 20), st.floats(0, 100, allow_nan=False))
+def test_who_comes_back_when_told_passes_and_not_before(per_minute: int, burst: int, start: float) -> None:
+    limits = RateLimits(per_minute, burst)
+    for _ in range(burst):
+        limits.take("a", start)
+    with pytest.raises(Refused) as refused:
+        limits.take("a", start)
+    wait = (refused.value.retry_after_ms or 0) / 1000
+    with pytest.raises(Refused):
+        limits.take("a", start + wait - 0.002)
+    limits.take("a", start + wait)
+
+
+def test_the_headers_say_what_is_left() -> None:
+    limits = RateLimits(60, 10)
+    limits.take("a", 0.0)
+    allowance = limits.allowance("a", 0.0)
+    assert allowance is not None
+    assert allowance.headers() == {
+        "RateLimit-Policy": '"default";q=60;w=60',
+        "RateLimit": '"default";r=9;t=1',
+        "X-RateLimit-Limit": "60",
+        "X-RateLimit-Remaining": "9",
+        "X-RateLimit-Reset": "1",
+    }
+    assert RateLimits(0, 1).allowance("a", 0.0) is None
+
+
+def test_buckets_that_are_full_again_are_forgotten() -> None:
+    buckets = Buckets(60, 1)
+    for number in range(10 * SWEEP_AT):
+        buckets.spend(str(number), 1, float(number))
+    assert len(buckets._buckets) <= 2 * SWEEP_AT
+
+
+def test_a_debt_is_paid_before_anything_passes() -> None:
+    limits = RateLimits(0, 1, output_tokens_per_minute=600)
+    limits.generated("a", 1200, 0.0)
+    with pytest.raises(Refused) as refused:
+        limits.take("a", 0.0)
+    assert refused.value.retry_after_ms == 60_100
+    limits.take("a", 60.1)
+    limits.take("b", 0.0)
+
+
+def test_a_principals_own_limits_win_and_are_kept_apart() -> None:
+    limits, own = RateLimits(60, 10, output_tokens_per_minute=60), OwnLimits(2, None, 600)
+    for _ in range(2):
+        limits.take("a", 0.0, own)
+    with pytest.raises(Refused, match="more than 2 generations a minute"):
+        limits.take("a", 0.0, own)
+    limits.take("b", 0.0)
+    limits.generated("a", 500, 0.0, own)
+    limits.generated("b", 500, 0.0)
+    limits.take("a", 60.0, own)
+    with pytest.raises(Refused, match="60 output tokens"):
+        limits.take("b", 60.0)
+    allowance = limits.allowance("a", 60.0, own)
+    assert allowance is not None
+    assert (allowance.limit, allowance.burst, allowance.remaining) == (2, 2, 1)
+    limits.give_back("a", 60.0, own)
+    assert limits.allowance("a", 60.0, OwnLimits(rate_limit_per_minute=0)) is None
+
+
+def test_own_limits_where_there_are_none_for_all() -> None:
+    limits = RateLimits(0, 1)
+    limits.take("a", 0.0, OwnLimits(1, 3))
+    allowance = limits.allowance("a", 0.0, OwnLimits(1, 3))
+    assert allowance is not None
+    assert (allowance.limit, allowance.remaining) == (1, 2)
+    assert limits.allowance("a", 0.0) is None

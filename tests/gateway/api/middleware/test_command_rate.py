@@ -1,0 +1,163 @@
+"""How many commands may come in a second, and that a stop gets through all the same."""
+
+import asyncio
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from gateway.config import Settings
+from tests.served.gateway import Served
+from tests.served.people import BODY, People, asking_for_keys, file, people, protocols
+from tests.served.viewers import Shown, WebSocketViewer, until
+
+__all__ = ["file", "people", "protocols"]
+
+AT_ONCE = 6
+"""Twice what may come in a second."""
+
+
+@pytest.fixture
+def settings(settings: Settings, file: Path) -> Settings:
+    return asking_for_keys(settings, file).model_copy(update={"max_commands_per_second": AT_ONCE // 2})
+
+
+async def status_of(session: aiohttp.ClientSession, method: str, path: str, body: Shown | None = None) -> int:
+    async with session.request(method, path, json=body) as response:
+        await response.read()
+        return response.status
+
+
+async def test_requests_are_refused_beyond_the_pace_and_pass_when_told(people: People, served: Served) -> None:
+    alice = people.named("alice")
+    assert [await status_of(alice, "GET", "/api/models") for _ in range(AT_ONCE)] == [200] * AT_ONCE
+    async with alice.get("/api/models") as response:
+        assert (response.status, response.headers["Retry-After"]) == (429, "1")
+        error = (await response.json())["error"]
+    assert (error["code"], error["retryable"]) == ("rate_limit", True)
+    assert error["retry_after_ms"] == 334
+    assert await status_of(people.named("bob"), "GET", "/api/models") == 200
+    served.clock.advance(error["retry_after_ms"] / 1000)
+    assert await status_of(alice, "GET", "/api/models") == 200
+    assert await status_of(alice, "GET", "/api/models") == 429
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/api/generations/g_x"),
+        ("POST", "/api/generations/g_x/interrupt"),
+        ("POST", "/api/generations/g_x/feedback"),
+        ("POST", "/api/tickets"),
+        ("GET", "/api/stats"),
+        ("GET", "/v1/models"),
+    ],
+)
+async def test_whatever_neither_starts_nor_streams_is_counted(people: People, method: str, path: str) -> None:
+    alice = people.named("alice")
+    for _ in range(AT_ONCE):
+        assert await status_of(alice, method, path) != 429
+    assert await status_of(alice, method, path) == 429
+    assert await status_of(people.session(None), "GET", "/health") == 200
+
+
+@pytest.mark.parametrize("path", ["/api/generations", "/api/chat/stream"])
+async def test_starts_are_counted_also_those_that_are_none(people: People, served: Served, path: str) -> None:
+    alice = people.named("alice")
+    assert [await status_of(alice, "POST", path, {"nonsense": 1}) for _ in range(AT_ONCE)] == [400] * AT_ONCE
+    assert await status_of(alice, "POST", path, BODY) == 429
+    assert served.hub.counters.started == 0
+
+
+async def test_to_come_back_to_a_stream_is_not_counted(people: People, served: Served) -> None:
+    alice = people.named("alice")
+    async with alice.post("/api/generations", json=BODY) as started:
+        generation_id = (await started.json())["id"]
+    for _ in range(2 * AT_ONCE):
+        async with alice.get(f"/api/generations/{generation_id}/events") as response:
+            assert response.status == 200
+    assert await status_of(alice, "GET", "/api/models") == 200
+
+
+async def test_a_stop_that_is_none_is_counted(people: People, served: Served) -> None:
+    alice = people.named("alice")
+    async with alice.post("/api/generations", json=BODY) as started:
+        path = f"/api/generations/{(await started.json())['id']}/interrupt"
+    # Those that may come at once, and as many again.
+    most = 2 * AT_ONCE
+    statuses = [await status_of(alice, "POST", path, {"nonsense": 1}) for _ in range(most)]
+    assert statuses == [400] * (most - 1) + [429]
+    served.clock.advance(1)
+    assert await status_of(alice, "POST", path) == 202
+
+
+async def test_a_stop_is_heard_whatever_else_was_sent(people: People, served: Served) -> None:
+    alice = people.named("alice")
+    started = []
+    for _ in range(AT_ONCE):
+        async with alice.post("/api/generations", json=BODY) as response:
+            started.append((await response.json())["id"])
+    while await status_of(alice, "GET", "/api/models") == 200:
+        pass
+    for generation_id in started:
+        assert await status_of(alice, "POST", f"/api/generations/{generation_id}/interrupt") == 202
+    await until(lambda: served.hub.counters.interrupted == len(started))
+    # What stops nothing is as anything else, also where it is another's.
+    assert await status_of(alice, "POST", f"/api/generations/{started[0]}/interrupt") == 429
+    bob = people.named("bob")
+    async with bob.post("/api/generations", json=BODY) as response:
+        foreign = (await response.json())["id"]
+    assert await status_of(alice, "POST", f"/api/generations/{foreign}/interrupt") == 429
+
+
+async def test_a_socket_is_told_and_goes_on_when_it_waits(people: People, served: Served) -> None:
+    viewer = WebSocketViewer(people.named("alice"))
+    for _ in range(AT_ONCE):
+        assert (await viewer.command(type="ping"))["type"] == "pong"
+    rejected = await viewer.command(type="ping")
+    assert (rejected["type"], rejected["code"], rejected["retryable"]) == ("rejected", "rate_limit", True)
+    assert rejected["retry_after_ms"] == 667
+    served.clock.advance(0.667)
+    assert (await viewer.command(type="ping"))["type"] == "pong"
+    other = WebSocketViewer(people.named("alice"))
+    for _ in range(AT_ONCE):
+        assert (await other.command(type="ping"))["type"] == "pong"
+    for one in (viewer, other):
+        await one.leave()
+
+
+@pytest.mark.parametrize(
+    "text", ['{"type":"ping"}', '{"type":"dance","id":1}', '{"type":"interrupt","generation_id":"g"}']
+)
+async def test_a_socket_that_goes_on_is_closed(people: People, text: str) -> None:
+    async with people.named("alice").ws_connect("/api/ws") as socket, asyncio.timeout(10):
+        for _ in range(2 * AT_ONCE):
+            await socket.send_str(text)
+        answers = []
+        while (message := await socket.receive()).type is aiohttp.WSMsgType.TEXT:
+            answers.append(message.json())
+        assert socket.close_code == 4429
+    assert len(answers) == 2 * AT_ONCE
+
+
+async def test_a_flood_before_the_hello_is_one_too(people: People) -> None:
+    async with people.session(None).ws_connect("/api/ws") as socket, asyncio.timeout(10):
+        for number in range(2 * AT_ONCE):
+            await socket.send_json({"type": "ping", "id": number})
+        while (await socket.receive()).type is aiohttp.WSMsgType.TEXT:
+            pass
+        assert socket.close_code == 4429
+
+
+async def test_a_stop_on_a_socket_is_heard_in_a_flood(people: People, served: Served) -> None:
+    viewer = WebSocketViewer(people.named("alice"))
+    started = [await viewer.command(type="start", **BODY) for _ in range(AT_ONCE)]
+    for _ in range(AT_ONCE - 1):
+        assert (await viewer.command(type="ping"))["code"] == "rate_limit"
+    for start in started:
+        answer = await viewer.command(type="interrupt", generation_id=start["generation_id"])
+        assert answer["type"] == "ack"
+    await until(lambda: served.hub.counters.interrupted == AT_ONCE)
+    answer = await viewer.command(type="interrupt", generation_id=started[0]["generation_id"])
+    assert answer["code"] == "rate_limit"
+    await viewer.leave()

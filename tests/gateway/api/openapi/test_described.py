@@ -1,0 +1,95 @@
+"""Answers are as the description says, field by field."""
+
+from typing import Any
+
+import aiohttp
+import orjson
+import pytest
+from jsonschema_rs import Draft202012Validator
+
+from gateway.api.openapi import document
+from tests.described import strict
+from tests.served.gateway import Served
+from tests.served.viewers import Shown
+
+BODY: Shown = {"messages": [{"role": "user", "content": "Hello"}], "metadata": {"a": "b"}}
+DESCRIBED: Any = strict(document("1"))
+
+
+async def held(path: str, response: aiohttp.ClientResponse) -> dict[str, Any]:
+    """Hold an answer against what is said of its status; give its body."""
+    said = DESCRIBED["paths"][path][response.method.lower()]["responses"][str(response.status)]
+    for name in said["headers"]:
+        header = DESCRIBED["components"]["headers"][name]
+        if header["required"]:
+            assert name in response.headers
+    body: dict[str, Any] = orjson.loads(await response.read())
+    schema = said["content"][response.content_type]["schema"]
+    Draft202012Validator({**schema, "components": DESCRIBED["components"]}).validate(body)
+    return body
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/models", "/v1/models", "/api/stats", "/health", "/ready", "/openapi.json", "/api/ws"]
+)
+async def test_what_is_asked_without_more(served: Served, path: str) -> None:
+    async with served.http.get(path) as response:
+        await held(path, response)
+
+
+@pytest.mark.parametrize(("name", "status"), [("m", 200), ("other", 404)])
+async def test_a_model(served: Served, name: str, status: int) -> None:
+    async with served.http.get(f"/v1/models/{name}") as response:
+        assert response.status == status
+        await held("/v1/models/{name}", response)
+
+
+async def test_the_way_of_a_generation(served: Served) -> None:
+    one = "/api/generations/{generation_id}"
+    async with served.http.post("/api/generations", json=BODY) as response:
+        address = f"/api/generations/{(await held('/api/generations', response))['id']}"
+    await served.called()
+    served.upstream.last.send("one ")
+    async with served.http.post(f"{address}/feedback", json={"rating": 5, "mode": "note"}) as response:
+        await held(f"{one}/feedback", response)
+    async with served.http.get(address) as response:
+        assert (await held(one, response))["end"] is None
+    async with served.http.post(f"{address}/interrupt", json={"reason": "enough"}) as response:
+        await held(f"{one}/interrupt", response)
+    async with served.http.get(f"{address}/events") as response:
+        await response.read()
+    async with served.http.get(address) as response:
+        snapshot = await held(one, response)
+        assert (snapshot["end"]["reason"], len(snapshot["feedback"]), len(snapshot["attempts"])) == ("enough", 1, 1)
+    async with served.http.post(f"{address}/interrupt") as response:
+        assert response.status == 202
+    async with served.http.post(f"{address}/feedback", json={"text": "x"}) as response:
+        assert (await held(f"{one}/feedback", response))["error"]["code"] == "already_over"
+    async with served.http.get("/api/stats") as response:
+        assert (await held("/api/stats", response))["upstreams"]
+
+
+async def test_a_ticket(served: Served) -> None:
+    async with served.http.post("/api/tickets", json={"scope": "start"}) as response:
+        await held("/api/tickets", response)
+
+
+async def test_the_description_is_public_and_whole(served: Served) -> None:
+    async with served.http.get("/openapi.json") as response:
+        assert response.content_type == "application/json"
+        told = await response.json()
+    assert told["paths"].keys() == DESCRIBED["paths"].keys()
+
+
+@pytest.mark.parametrize("path", sorted(DESCRIBED["paths"]))
+async def test_a_method_that_there_is_not_is_told_all_that_there_are(served: Served, path: str) -> None:
+    async with served.http.put(path) as response:
+        assert response.status == 405
+        allowed = {method.strip().lower() for method in response.headers["Allow"].split(",")}
+        assert allowed - {"head"} == DESCRIBED["paths"][path].keys()
+
+
+async def test_who_asks_a_socket_for_a_page_is_told_what_to_upgrade_to(served: Served) -> None:
+    async with served.http.get("/api/ws") as response:
+        assert response.status == 426
+        assert (response.headers["Upgrade"], response.headers["Connection"]) == ("websocket", "Upgrade")

@@ -1,0 +1,151 @@
+"""The description is valid, current, and says of the routes what they are."""
+
+from collections.abc import Iterator, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, get_args
+
+import orjson
+import pytest
+from jsonschema_rs import Draft202012Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
+from starlette.routing import BaseRoute, Mount, Route
+
+from gateway.admission.rate_limits import Allowance
+from gateway.api.middleware.auth import PUBLIC, PUBLIC_FOLDER
+from gateway.api.openapi import document
+from gateway.api.openapi.parts import RATE
+from gateway.api.openapi.routes import OPERATIONS
+from gateway.api.tickets import START
+from gateway.app.factory import create_app
+from gateway.config import Settings
+from gateway.protocol.errors import MEANING, Code, Refused
+from gateway.protocol.events import (
+    Accepted,
+    Chunk,
+    Complete,
+    Error,
+    Event,
+    Feedback,
+    Gap,
+    Interrupted,
+    Metrics,
+    Queued,
+    Reasoning,
+    Retry,
+    Revision,
+    Start,
+    ToolCall,
+    Usage,
+    encode,
+)
+from tests.described import schema_of, strict
+
+ROOT = Path(__file__).parents[4]
+USAGE = Usage(3, 4, "exact")
+METRICS = Metrics("r", 1.5, 2.5, 0.0, 1, 2, 2, None, 1, 1)
+EVENTS: Sequence[Event] = (
+    Accepted("g_x", "r", "m"),
+    Queued(1, None),
+    Start("p", "m", 1, 1),
+    Retry(1, 250, "timeout", "p"),
+    Chunk("Xin chào"),
+    Reasoning("…"),
+    ToolCall(0, "c", "f", "{"),
+    Feedback("f_x", "note", None, 5),
+    Revision(2, None, None, "failover"),
+    Gap(1, 7, "text"),
+    Complete("stop", USAGE, None, METRICS),
+    Interrupted("client", None, 1.0, USAGE, 0.1, METRICS),
+    Error("timeout", "It took too long.", True, None, False, None, None, None),
+)
+
+
+@pytest.fixture(scope="module")
+def described() -> dict[str, Any]:
+    return document("1.2.3")
+
+
+def routed(routes: Sequence[BaseRoute]) -> Iterator[tuple[str, str]]:
+    """List what answers over HTTP; every GET is HEAD, too."""
+    for route in routes:
+        if isinstance(route, Mount):
+            yield "get", f"{route.path}/{{path}}"
+        elif isinstance(route, Route) and "ndjson_transport" not in route.endpoint.__module__:
+            path = route.path.replace(":model}", "}")
+            yield from ((method.lower(), path) for method in (route.methods or set()) - {"HEAD"})
+
+
+def test_it_is_openapi(described: dict[str, Any]) -> None:
+    OpenAPIV31SpecValidator(described).validate()
+    assert described["info"]["version"] == "1.2.3"
+
+
+def test_it_describes_every_route_and_no_other(described: dict[str, Any]) -> None:
+    there = sorted(routed(create_app(Settings()).routes))
+    told = sorted((method, path) for path, methods in described["paths"].items() for method in methods)
+    assert told == there
+    assert len({operation.id for operation in OPERATIONS}) == len(told)
+
+
+def test_the_file_is_that_of_this_version() -> None:
+    stored = orjson.loads((ROOT / "docs" / "openapi.json").read_bytes())
+    assert stored == orjson.loads(orjson.dumps(document(version("dualstream")))), "make openapi"
+
+
+def test_every_part_is_used(described: dict[str, Any]) -> None:
+    text = orjson.dumps(described).decode()
+    for kind, named in described["components"].items():
+        for name in named:
+            used = f'"{name}":[]' if kind == "securitySchemes" else f'"#/components/{kind}/{name}"'
+            assert used in text, f"{kind}/{name}"
+    assert {tag["name"] for tag in described["tags"]} == {operation.tag for operation in OPERATIONS}
+
+
+def test_what_is_public_and_what_takes_a_ticket_is_told(described: dict[str, Any]) -> None:
+    for operation in OPERATIONS:
+        security = described["paths"][operation.path][operation.method]["security"]
+        is_public = operation.path in PUBLIC or operation.path.startswith(PUBLIC_FOLDER)
+        takes_ticket = operation.method == "get" and (operation.path == START or operation.path.endswith("/events"))
+        asked = operation.needs_key and not is_public
+        assert ({"bearer": []} in security) is asked
+        assert ({"ticket": []} in security) is takes_ticket
+        told = described["paths"][operation.path][operation.method]["responses"]
+        assert ("401" in told) is asked
+        assert "403" in told or is_public
+
+
+def test_each_code_has_the_status_of_its_meaning(described: dict[str, Any]) -> None:
+    for operation in OPERATIONS:
+        responses = described["paths"][operation.path][operation.method]["responses"]
+        for refusal in operation.refusals:
+            assert refusal.at != MEANING[refusal.code].status
+            narrowed = responses[str(refusal.status)]["content"]["application/json"]["schema"]["allOf"][1]
+            assert refusal.code in narrowed["properties"]["error"]["properties"]["code"]["enum"]
+    assert described["components"]["schemas"]["Code"]["enum"] == [*Code]
+
+
+def test_the_headers_of_a_limit_are_those_that_are_sent() -> None:
+    assert tuple(Allowance(60, 10, 9, 1.0).headers()) == RATE
+
+
+def test_there_is_a_sample_of_every_event() -> None:
+    assert {type(event) for event in EVENTS} == set(get_args(Event))
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.type)
+def test_an_event_has_the_fields_that_are_told_and_no_others(described: dict[str, Any], event: Event) -> None:
+    validator = Draft202012Validator(schema_of(strict(described), "Event"))
+    sent = orjson.loads(encode(event))
+    validator.validate(sent)
+    for field in sent:
+        assert not validator.is_valid({name: value for name, value in sent.items() if name != field})
+    assert not validator.is_valid({**sent, "more": 1})
+
+
+def test_a_refusal_is_told_as_it_is_sent(described: dict[str, Any]) -> None:
+    validator = Draft202012Validator(schema_of(strict(described), "Refusal"))
+    for code in Code:
+        sent = Refused(code, "why", param=None, retry_after_ms=7).body()
+        validator.validate(orjson.loads(orjson.dumps(sent)))
+    assert not validator.is_valid({"error": {"code": "other", **sent}})

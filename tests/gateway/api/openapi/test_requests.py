@@ -1,0 +1,106 @@
+"""What the schemas of requests call valid is what the parser takes."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema_rs import Draft202012Validator
+from pydantic import BaseModel
+
+from gateway.api.openapi import document
+from gateway.protocol.commands import FeedbackRequest, InterruptRequest, JsonObject, StartRequest, TicketRequest, parse
+from gateway.protocol.errors import Refused
+from tests.described import schema_of
+
+KINDS: tuple[type[BaseModel], ...] = (StartRequest, InterruptRequest, FeedbackRequest, TicketRequest)
+VALIDATORS = {kind: Draft202012Validator(schema_of(document("1"), kind.__name__)) for kind in KINDS}
+
+NUMBERS = (0, 1, 2.0, 1.5, -100.0, 101, -101, 2**63 - 1, 2**63, 1e300, True, "1")
+WORDS: tuple[object, ...] = ("", "x", "x" * 300, None, 5, ["x"], [], [{}], {})
+CALLS: tuple[object, ...] = ([], [{}], {}, {"a": 1}, "x", True, None)
+
+
+def takes(kind: type[BaseModel], body: JsonObject) -> bool:
+    try:
+        parse(kind, body)
+    except Refused:
+        return False
+    return True
+
+
+def some(**values: tuple[object, ...]) -> st.SearchStrategy[dict[str, object]]:
+    """Make objects of some of these fields, each with one of its values."""
+    return st.fixed_dictionaries({}, optional={name: st.sampled_from(each) for name, each in values.items()})
+
+
+MESSAGE = some(
+    role=("user", "assistant", "tool", "robot", None), content=WORDS, tool_calls=CALLS, name=WORDS, other=NUMBERS
+)
+OPTIONS = some(
+    temperature=NUMBERS,
+    max_tokens=NUMBERS,
+    seed=NUMBERS,
+    stop=WORDS,
+    tools=WORDS,
+    tool_choice=WORDS,
+    parallel_tool_calls=NUMBERS,
+    on_disconnect=("grace", "cancel", "never"),
+    other=(1,),
+)
+START = st.fixed_dictionaries(
+    {"messages": st.lists(MESSAGE, max_size=2)},
+    optional={
+        "model": st.sampled_from(WORDS),
+        "options": OPTIONS,
+        "metadata": some(a=WORDS, b=WORDS),
+        "other": st.just(1),
+    },
+)
+FEEDBACK = some(text=WORDS, rating=(*NUMBERS, None), mode=("revise", "stop", "note", "shout", None), other=(1,))
+TICKET = some(
+    scope=("start", "socket", "all", None),
+    generation_id=("g_x", "", "g" * 65, None, 5),
+    commands=(True, False, None, 0),
+)
+BODIES = st.one_of(
+    st.tuples(st.just(StartRequest), START),
+    st.tuples(st.just(FeedbackRequest), FEEDBACK),
+    st.tuples(st.just(TicketRequest), TICKET),
+    st.tuples(st.just(InterruptRequest), some(reason=(*WORDS, "x" * 1001), other=(1,))),
+)
+
+
+@given(BODIES)
+def test_the_schema_and_the_parser_are_of_one_mind(asked: tuple[type[BaseModel], JsonObject]) -> None:
+    kind, body = asked
+    assert VALIDATORS[kind].is_valid(body) == takes(kind, body)
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "fits"),
+    [
+        (StartRequest, {"messages": [{"role": "user", "content": "Hi"}]}, True),
+        (StartRequest, {"messages": [{"role": "assistant", "tool_calls": [{}]}]}, True),
+        (StartRequest, {"messages": [{"role": "assistant", "tool_calls": []}]}, False),
+        (StartRequest, {"messages": [{"role": "assistant", "tool_calls": "call"}]}, False),
+        (StartRequest, {"messages": [{"role": "user", "tool_calls": [{}]}]}, False),
+        (StartRequest, {"messages": [{"role": "user", "content": "Hi"}], "options": {"max_tokens": 16.0}}, True),
+        (StartRequest, {"messages": [{"role": "user", "content": "Hi"}], "options": {"seed": 2**64}}, False),
+        (FeedbackRequest, {"rating": -30.0, "mode": "note"}, True),
+        (FeedbackRequest, {"rating": 0.5, "mode": "note"}, False),
+        (FeedbackRequest, {"mode": "stop"}, True),
+        (FeedbackRequest, {"mode": "note"}, False),
+        (FeedbackRequest, {"rating": 1}, False),
+        (TicketRequest, {"scope": "start"}, True),
+        (TicketRequest, {"scope": "start", "generation_id": "g_x"}, False),
+        (TicketRequest, {"scope": "socket", "commands": True}, False),
+        (TicketRequest, {"generation_id": "g_x", "commands": True}, True),
+        (TicketRequest, {}, False),
+    ],
+)
+def test_what_they_say_of_these(kind: type[BaseModel], body: JsonObject, fits: bool) -> None:
+    assert (VALIDATORS[kind].is_valid(body), takes(kind, body)) == (fits, fits)
+
+
+def test_a_whole_number_is_one_however_it_is_spelled() -> None:
+    request = parse(FeedbackRequest, {"rating": -30.0, "mode": "note"})
+    assert repr(request.rating) == "-30"

@@ -1,0 +1,237 @@
+"""A cookie in place of a header: it opens what its key does, but only to pages that may."""
+
+import asyncio
+from http.cookies import SimpleCookie
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from gateway.api.session import LONGEST
+from gateway.config import Settings
+from gateway.security.jwt_tokens import LEEWAY_SECONDS
+from gateway.security.key_file import write_keys
+from tests.gateway.security.test_jwt_tokens import token
+from tests.served.gateway import Served
+from tests.served.people import BODY, KEYS, People, asking_for_keys, file, people, protocols, stored
+from tests.served.viewers import Shown
+
+__all__ = ["file", "people", "protocols"]
+
+NAME = "__Host-dualstream"
+PAGE = "https://app.example"
+START = "/api/chat/stream?prompt=x"
+EVENTS = {"Accept": "text/event-stream"}
+OURS = {"Sec-Fetch-Site": "same-origin"}
+
+
+@pytest.fixture
+def settings(settings: Settings, file: Path) -> Settings:
+    return asking_for_keys(settings, file).model_copy(update={"cookie": NAME, "allowed_origins": (PAGE,)})
+
+
+def with_cookie(name: str = "alice", **headers: str) -> dict[str, str]:
+    return {"Cookie": f"other=1; {NAME}={KEYS[name].text()}", **headers}
+
+
+async def said(response: aiohttp.ClientResponse) -> Shown:
+    body: Shown = (await response.json())["error"]
+    return body
+
+
+async def test_a_page_has_its_key_put_out_of_its_own_reach(people: People) -> None:
+    async with people.named("alice").post("/api/session") as response:
+        assert response.status == 204
+        assert response.headers["Cache-Control"] == "no-store"
+        (cookie,) = SimpleCookie(response.headers["Set-Cookie"]).values()
+    assert (cookie.key, cookie.value) == (NAME, KEYS["alice"].text())
+    assert (cookie["path"], cookie["samesite"], cookie["domain"]) == ("/", "strict", "")
+    assert cookie["httponly"]
+    assert cookie["secure"]
+    # Until the browser is closed: a key without an end.
+    assert (cookie["max-age"], cookie["expires"]) == ("", "")
+
+
+async def test_a_cookie_ends_with_its_token(served: Served, people: People) -> None:
+    served.clock.advance(1000)
+    text = token({"exp": 4_000_000_000})
+    async with people.session(text).post("/api/session") as response:
+        (cookie,) = SimpleCookie(response.headers["Set-Cookie"]).values()
+    assert int(cookie["max-age"]) == 4_000_000_000 + LEEWAY_SECONDS - int(served.clock.unix())
+
+
+async def test_it_can_be_forgotten_also_when_it_is_good_no_more(served: Served) -> None:
+    for cookie in (with_cookie(**OURS), {"Cookie": f"{NAME}=wrong", **OURS}, OURS):
+        async with served.http.delete("/api/session", headers=cookie) as response:
+            assert response.status == 204
+            (kept,) = SimpleCookie(response.headers["Set-Cookie"]).values()
+            assert (kept.value, kept["max-age"]) == ("", "0")
+    async with served.http.delete("/api/session", headers={"Origin": "https://evil.example"}) as response:
+        assert response.status == 403
+        assert "Set-Cookie" not in response.headers
+
+
+async def test_only_a_header_is_put_into_a_cookie(served: Served, people: People) -> None:
+    async with served.http.post("/api/session", headers=with_cookie(**OURS)) as response:
+        assert response.status == 400
+        assert (await said(response))["param"] == "Authorization"
+    async with served.http.post("/api/session") as response:
+        assert response.status == 401
+    async with people.session(token({"long": "x" * LONGEST})).post("/api/session") as response:
+        assert response.status == 400
+        assert "tickets" in str((await said(response))["message"])
+
+
+@pytest.mark.parametrize("headers", [OURS, {"Origin": PAGE, "Sec-Fetch-Site": "same-site"}], ids=["ours", "allowed"])
+async def test_it_opens_what_its_key_does_to_pages_that_may(served: Served, headers: dict[str, str]) -> None:
+    mine = with_cookie(**headers)
+    async with served.http.get(START, headers={**EVENTS, **mine}) as response:
+        assert response.status == 200
+        generation_id = response.headers["X-Generation-ID"]
+        assert served.hub._held[generation_id].principal.id == "key:alice"
+        async with served.http.get(f"/api/generations/{generation_id}", headers=mine) as found:
+            assert found.status == 200
+        async with served.http.get(f"/api/generations/{generation_id}", headers=with_cookie("bob", **headers)) as lost:
+            assert lost.status == 404
+        async with served.http.post(f"/api/generations/{generation_id}/interrupt", headers=mine) as stopped:
+            assert stopped.status == 202
+
+
+async def test_a_socket_opens_by_it(served: Served) -> None:
+    for origin in (served.url, PAGE):
+        async with served.http.ws_connect("/api/ws", headers=with_cookie(Origin=origin)) as socket:
+            await socket.send_json({"type": "start", "id": 1, **BODY})
+            assert (await socket.receive_json())["type"] == "ack"
+    assert {held.principal.id for held in served.hub._held.values()} == {"key:alice"}
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Origin": "https://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        # Another port of this very machine is the same site: the cookie comes along, the page may not.
+        {"Sec-Fetch-Site": "same-site"},
+        {"Origin": "http://127.0.0.1:1", "Sec-Fetch-Site": "same-site"},
+    ],
+    ids=str,
+)
+async def test_it_opens_nothing_to_others(served: Served, headers: dict[str, str]) -> None:
+    mine = with_cookie(**headers)
+    requests = [("POST", "/api/generations"), ("POST", "/api/chat/stream"), ("GET", "/api/models"), ("GET", START)]
+    for method, path in [*requests, ("POST", "/api/tickets"), ("POST", "/api/generations/g_x/interrupt")]:
+        async with served.http.request(method, path, headers=mine, json=BODY) as response:
+            assert response.status == 403, path
+            assert KEYS["alice"].text() not in await response.text()
+    async with served.http.ws_connect("/api/ws", headers=mine) as socket:
+        assert (await socket.receive()).type is aiohttp.WSMsgType.CLOSE
+        assert socket.close_code == 4403
+    assert served.hub.running == 0
+
+
+@pytest.mark.parametrize("blank", ["\xa0", "\x85"], ids=ascii)
+async def test_a_name_that_another_host_may_set_is_another(served: Served, blank: str) -> None:
+    alice, watcher = KEYS["alice"].text(), KEYS["watcher"].text()
+    # Browsers keep other hosts from `__Host-`, and from nothing that only looks like it.
+    for name in (f"{blank}{NAME}", f"{NAME}{blank}", NAME.lower(), f"x{NAME}"):
+        assert await figures(served, f"{name}={watcher}") == 401
+        assert await figures(served, f"{NAME}={alice}; {name}={watcher}") == 403
+        assert await figures(served, f"{name}={alice}; {NAME}={watcher}") == 200
+
+
+async def test_of_two_none_counts(served: Served) -> None:
+    alice, watcher = KEYS["alice"].text(), KEYS["watcher"].text()
+    assert await figures(served, f"{NAME}={alice}; {NAME}={watcher}") == 401
+    assert await figures(served, f"{NAME}={alice}\r\nCookie: {NAME}={watcher}") == 401
+    assert await figures(served, f'a=b;c; {NAME}="{watcher}" ;d=') == 200
+
+
+async def figures(served: Served, cookies: str) -> int:
+    """Ask for the figures with these very bytes as cookies; give the status: 403 is for who is known but may not."""
+    host, port = served.url.removeprefix("http://").split(":")
+    reader, writer = await asyncio.open_connection(host, int(port))
+    head = ["GET /api/stats HTTP/1.1", f"Host: {host}:{port}", "Sec-Fetch-Site: same-origin", f"Cookie: {cookies}"]
+    try:
+        writer.write("\r\n".join([*head, "", ""]).encode("latin-1"))
+        return int((await reader.readline()).split()[1])
+    finally:
+        writer.close()
+
+
+@pytest.mark.parametrize(
+    ("host", "origin", "status"),
+    [
+        ("gateway.example", "http://gateway.example", 403),
+        ("gateway.example:8443", "http://gateway.example:8443", 403),
+        ("gateway.example", "https://gateway.example", 200),
+        ("localhost:8000", "http://localhost:8000", 200),
+        ("app.localhost", "http://app.localhost", 200),
+    ],
+)
+async def test_a_page_over_plain_http_is_not_its(served: Served, host: str, origin: str, status: int) -> None:
+    async with served.http.get("/api/models", headers=with_cookie(Host=host, Origin=origin)) as response:
+        assert response.status == status
+    async with served.http.ws_connect("/api/ws", headers=with_cookie(Host=host, Origin=origin)) as socket:
+        if status == 200:
+            await socket.send_json({"type": "ping", "id": 1})
+            assert (await socket.receive_json())["type"] == "pong"
+        else:
+            assert (await socket.receive()).type is aiohttp.WSMsgType.CLOSE
+            assert socket.close_code == 4403
+
+
+async def test_what_is_wrong_with_it_nobody_learns(served: Served, file: Path, people: People) -> None:
+    wrong = [f"{NAME}=", f"{NAME}=x", f'{NAME}="a b"', f"{NAME}={KEYS['alice'].text()}x"]
+    for text in wrong:
+        async with served.http.get("/api/models", headers={"Cookie": text, **OURS}) as response:
+            assert response.status == 401, text
+    write_keys(file, [stored("bob")])
+    await served.reloading.change(served.reloading._settings)
+    async with served.http.get("/api/models", headers=with_cookie(**OURS)) as response:
+        assert response.status == 401
+
+
+async def test_a_header_wins_and_so_does_a_ticket(served: Served, people: People) -> None:
+    bob = people.named("bob")
+    async with bob.post("/api/generations", headers=with_cookie(**OURS), json=BODY) as response:
+        assert served.hub._held[(await response.json())["id"]].principal.id == "key:bob"
+    async with bob.post("/api/tickets", json={"scope": "socket"}) as response:
+        text = (await response.json())["ticket"]
+    protocols = ["dualstream.v1", f"dualstream.ticket.{text}"]
+    async with served.http.ws_connect(
+        "/api/ws", headers=with_cookie(Origin=served.url), protocols=protocols, origin=None
+    ) as socket:
+        assert not socket.closed
+
+
+async def test_without_the_setting_there_is_none(served: Served, people: People) -> None:
+    async with served.http.get("/api/models", headers={"Cookie": f"else={KEYS['alice'].text()}", **OURS}) as response:
+        assert response.status == 401
+
+
+class TestOpen:
+    @pytest.fixture
+    def settings(self, settings: Settings) -> Settings:
+        return settings.model_copy(update={"keys_file": None, "jwt": None})
+
+    async def test_one_page_does_for_gateways_without_keys(self, served: Served) -> None:
+        for headers in ({}, {"Authorization": "Bearer anything"}, {"Authorization": "Basic eDp5"}):
+            async with served.http.post("/api/session", headers=headers) as response:
+                assert response.status == 204
+                assert "Set-Cookie" not in response.headers
+        async with served.http.get("/api/models", headers={"Cookie": f"{NAME}=x"}) as response:
+            assert response.status == 200
+
+
+class TestUnset:
+    @pytest.fixture
+    def settings(self, settings: Settings) -> Settings:
+        return settings.model_copy(update={"cookie": None})
+
+    async def test_no_cookie_is_looked_at(self, served: Served, people: People) -> None:
+        async with served.http.get("/api/models", headers=with_cookie(**OURS)) as response:
+            assert response.status == 401
+        async with people.named("alice").post("/api/session") as response:
+            assert response.status == 404

@@ -1,0 +1,476 @@
+"""Tickets over the app: what a page does with one, and what nobody can do with one that is not theirs."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import aiohttp
+import orjson
+import pytest
+
+from gateway.config import Settings
+from gateway.protocol.event_stream import EventStreamDecoder
+from gateway.security.api_keys import hashed
+from gateway.security.key_file import write_keys
+from gateway.security.tickets import bad_ticket
+from tests.served.gateway import Served
+from tests.served.people import BODY, People, asking_for_keys, file, people, protocols, stored
+from tests.served.viewers import Shown, until
+
+__all__ = ["file", "people", "protocols"]
+
+PAGE = "https://app.example"
+OTHER = "https://other.example"
+ACCEPT = {"Accept": "text/event-stream"}
+START = "/api/chat/stream?prompt=Hello&ticket="
+
+
+@pytest.fixture
+def settings(settings: Settings, file: Path) -> Settings:
+    return asking_for_keys(settings, file).model_copy(update={"allowed_origins": (PAGE, OTHER)})
+
+
+async def ticket(people: People, name: str = "alice", origin: str | None = None, **wanted: object) -> str:
+    headers = {} if origin is None else {"Origin": origin}
+    async with people.named(name).post("/api/tickets", json=wanted, headers=headers) as response:
+        answer = await response.json()
+        assert (response.status, response.headers["Cache-Control"]) == (201, "no-store"), answer
+        assert answer.keys() == {"ticket", "expires_at"}
+        return str(answer["ticket"])
+
+
+async def detached(people: People, name: str = "alice") -> Shown:
+    async with people.named(name).post("/api/generations", json=BODY) as response:
+        assert (response.status, response.headers["Cache-Control"]) == (201, "no-store")
+        answer: Shown = await response.json()
+        return answer
+
+
+class Source:
+    """An EventSource: no headers but its own, and one URL for all its connections."""
+
+    def __init__(self, served: Served, url: str, origin: str | None = None) -> None:
+        self._served = served
+        self._url = url
+        self._origin = {} if origin is None else {"Origin": origin}
+        self._response: aiohttp.ClientResponse
+        self._decoder = EventStreamDecoder()
+        self.last_event_id = ""
+        self.seen: list[Shown] = []
+
+    async def connect(self) -> int:
+        headers = {**ACCEPT, **self._origin}
+        if self.last_event_id:
+            headers["Last-Event-ID"] = self.last_event_id
+        self._response = await self._served.http.get(self._url, headers=headers)
+        self._decoder = EventStreamDecoder()
+        return self._response.status
+
+    async def read(self, kind: str) -> Shown:
+        """Read to the next event of that type, and what came with it."""
+        async with asyncio.timeout(10):
+            while read := await self._response.content.readany():
+                came = self._decoder.feed(read)
+                shown: list[Shown] = [orjson.loads(event.data) for event in came]
+                self.seen += shown
+                for event in came:
+                    self.last_event_id = event.last_event_id
+                if found := [event for event in shown if event["type"] == kind]:
+                    return found[0]
+        message = f"ended without {kind}"
+        raise AssertionError(message)
+
+    async def refused(self) -> str:
+        """See that it is refused, and with the next connection stopped for good; give the message."""
+        assert await self.connect() == 200
+        error = await self.read("error")
+        assert (error["code"], self.last_event_id) == ("auth_error", "refused")
+        assert await self.connect() == 204
+        return str(error["message"])
+
+    def cut(self) -> None:
+        self._response.close()
+
+    @property
+    def text(self) -> str:
+        return "".join(str(event["content"]) for event in self.seen if event["type"] == "chunk")
+
+
+async def test_an_event_source_resumes_after_its_ticket_is_spent(people: People, served: Served) -> None:
+    source = Source(served, START + await ticket(people, scope="start"))
+    await source.connect()
+    await served.called()
+    served.upstream.last.send("Once ")
+    await source.read("chunk")
+    source.cut()
+    await until(lambda: served.hub.viewers == 0)
+    served.upstream.last.send("upon ")
+    served.clock.advance(4)
+    for piece in ("a ", "time"):
+        assert await source.connect() == 200
+        served.upstream.last.send(piece)
+        await source.read("chunk")
+        source.cut()
+        served.clock.advance(40)
+    served.upstream.last.finish()
+    await source.connect()
+    await source.read("complete")
+    assert source.text == "Once upon a time"
+    assert [event["type"] for event in source.seen if event["type"] != "chunk"] == ["accepted", "start", "complete"]
+    assert await source.connect() == 204
+    assert served.hub.counters.started == 1
+
+
+async def test_a_spent_start_never_starts_twice(people: People, served: Served) -> None:
+    source = Source(served, START + await ticket(people, scope="start"))
+    for _ in range(3):
+        assert await source.connect() == 200
+        source.cut()
+    other = Source(served, source._url.replace("Hello", "Other"))
+    await other.connect()
+    assert (await other.read("accepted"))["generation_id"] == served.only.id
+    assert served.hub.counters.started == 1
+    assert served.hub._held[served.only.id].principal.id == "key:alice"
+    other.cut()
+    await served.hub.close()
+
+
+async def test_of_starts_at_once_with_one_ticket_one_starts(people: People, served: Served) -> None:
+    url = START + await ticket(people, scope="start")
+    sources = [Source(served, url) for _ in range(5)]
+    await asyncio.gather(*(source.connect() for source in sources))
+    assert len({(await source.read("accepted"))["generation_id"] for source in sources}) == 1
+    assert served.hub.counters.started == 1
+    await served.hub.close()
+
+
+async def test_a_start_that_is_refused_for_now_may_come_again(people: People, served: Served) -> None:
+    small = people.named("small")
+    for _ in range(2):
+        async with small.post("/api/generations", json=BODY) as response:
+            assert response.status == 201
+    text = await ticket(people, "small", scope="start")
+    source = Source(served, START + text)
+    await source.connect()
+    assert (await source.read("error"))["code"] == "rate_limit"
+    assert source.last_event_id == ""
+    assert served.hub.counters.started == 2
+    await served.hub.close()
+
+
+async def test_a_start_that_is_asked_for_wrongly_uses_nothing_up(people: People, served: Served) -> None:
+    url = START + await ticket(people, scope="start")
+    async with served.http.get(url) as response:
+        assert response.status == 406
+    source = Source(served, url)
+    await source.connect()
+    await source.read("accepted")
+    assert served.hub.counters.started == 1
+    await served.hub.close()
+
+
+async def test_the_ticket_of_a_start_reads_it_and_nothing_else(people: People, served: Served) -> None:
+    one, other = await detached(people), await detached(people)
+    await served.called(2)
+    events = f"/api/generations/{one['id']}/events?ticket={one['ticket']}"
+    source = Source(served, events)
+    for url in (events.replace(str(one["id"]), str(other["id"])), START + str(one["ticket"])):
+        assert await Source(served, url).refused() == bad_ticket().message
+    await source.connect()
+    await source.read("start")
+    assert await Source(served, events).refused() == bad_ticket().message
+    # Before its first event an EventSource has no position of its own: one in the URL is as good.
+    again = Source(served, f"{events}&last_event_id={one['id']}:0")
+    await again.connect()
+    assert (await again.read("start"))["type"] == "start"
+    source.cut()
+    again.cut()
+    await served.hub.close()
+
+
+def by_ticket(generation_id: str, text: str) -> list[tuple[str, str]]:
+    """List what there is to ask, but for what a ticket may ask."""
+    address = f"/api/generations/{generation_id}"
+    return [
+        (method, f"{path}?ticket={text}")
+        for method, path in [
+            *[("POST", "/api/chat/stream"), ("POST", "/api/generations"), ("POST", "/api/tickets")],
+            *[("GET", address), ("HEAD", f"{address}/events"), ("GET", f"{address}/lines"), ("GET", "/api/models")],
+            *[("POST", f"{address}/interrupt"), ("POST", f"{address}/feedback"), ("GET", "/api/stats")],
+            *[("GET", "/api/ws"), ("GET", f"{address}/events/"), ("GET", "/nowhere")],
+        ]
+    ]
+
+
+async def test_no_other_route_takes_a_ticket(people: People, served: Served) -> None:
+    started = await detached(people)
+    for text in (str(started["ticket"]), await ticket(people, scope="start"), await ticket(people, scope="socket")):
+        for method, path in by_ticket(str(started["id"]), text):
+            async with served.http.request(method, path, json={} if method == "POST" else None) as response:
+                assert response.status == 401, path
+                assert text not in await response.text()
+    assert served.hub.counters.started == 1
+    await served.hub.close()
+
+
+@pytest.mark.parametrize(
+    "misuse", ["made up", "expired", "other origin", "no page", "for a socket", "spent", "revoked"]
+)
+async def test_every_misuse_is_told_the_same(
+    people: People, served: Served, settings: Settings, file: Path, misuse: str
+) -> None:
+    text = await ticket(people, origin=PAGE, scope="socket" if misuse == "for a socket" else "start")
+    origin: str | None = PAGE
+    match misuse:
+        case "made up":
+            text = "x" * 32
+        case "expired":
+            served.clock.advance(30)
+        case "other origin":
+            origin = OTHER
+        case "no page":
+            origin = None
+        case "spent":
+            started = Source(served, START + text, PAGE)
+            await started.connect()
+            await started.read("accepted")
+            started.cut()
+        case "revoked":
+            write_keys(file, map(stored, ("bob",)))
+            await served.reloading.change(settings)
+    source = Source(served, START + text, origin)
+    if misuse == "spent":
+        foreign = await detached(people)
+        source.last_event_id = f"{foreign['id']}:1"
+    before = served.hub.counters.started
+    headers = {**({} if origin is None else {"Origin": origin}), "Last-Event-ID": source.last_event_id}
+    async with served.http.get(source._url, headers=headers) as response:
+        assert (response.status, (await response.json())) == (401, bad_ticket().body())
+    assert await source.refused() == bad_ticket().message
+    assert served.hub.counters.started == before
+    await served.hub.close()
+
+
+async def test_a_foreign_page_is_refused_and_uses_nothing_up(people: People, served: Served) -> None:
+    text = await ticket(people, origin=PAGE, scope="start")
+    async with served.http.get(START + text, headers={"Origin": "https://evil.example"}) as response:
+        assert (response.status, (await response.json())["error"]["code"]) == (403, "forbidden")
+    async with people.named("alice").post(
+        "/api/tickets", json={"scope": "start"}, headers={"Origin": "https://evil.example"}
+    ) as response:
+        assert response.status == 403
+    source = Source(served, START + text, PAGE)
+    await source.connect()
+    await source.read("accepted")
+    source.cut()
+    await served.hub.close()
+
+
+async def test_our_own_page_shows_its_origin_with_some_requests_only(people: People, served: Served) -> None:
+    source = Source(served, START + await ticket(people, origin=served.url, scope="start"))
+    await source.connect()
+    await source.read("accepted")
+    source.cut()
+    await served.hub.close()
+
+
+async def test_a_revoked_key_ends_what_a_ticket_still_reads(
+    people: People, served: Served, settings: Settings, file: Path
+) -> None:
+    source = Source(served, START + await ticket(people, scope="start"))
+    await source.connect()
+    await source.read("accepted")
+    source.cut()
+    write_keys(file, map(stored, ("bob",)))
+    await served.reloading.change(settings)
+    assert await source.refused() == bad_ticket().message
+    await served.hub.close()
+
+
+async def test_a_used_ticket_reads_as_long_as_the_answer_is_kept(people: People, served: Served) -> None:
+    source = Source(served, START + await ticket(people, scope="start"))
+    await source.connect()
+    await served.called()
+    served.upstream.last.finish()
+    await source.read("accepted")
+    source.cut()
+    await until(lambda: served.only.state.over and not served.hub.running)
+    served.clock.advance(299)
+    again = Source(served, source._url)
+    await again.connect()
+    await again.read("complete")
+    served.clock.advance(1)
+    await again.connect()
+    assert (await again.read("error"))["code"] == "generation_lost"
+
+
+async def test_a_ticket_for_what_is_not_there_is_not_made(people: People, served: Served) -> None:
+    foreign = str((await detached(people))["id"])
+    bob = people.named("bob")
+    for wanted, status in (
+        ({"generation_id": foreign}, 404),
+        ({"generation_id": "g_x"}, 404),
+        ({}, 400),
+        ({"scope": "all"}, 400),
+        ({"scope": "start", "generation_id": foreign}, 400),
+        ({"scope": "start", "commands": True}, 400),
+    ):
+        async with bob.post("/api/tickets", json=wanted) as response:
+            assert response.status == status, wanted
+    await served.hub.close()
+
+
+@asynccontextmanager
+async def socket(
+    served: Served, text: str | None = None, origin: str | None = None
+) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+    protocols = ["dualstream.v1"] if text is None else [f"dualstream.ticket.{text}", "dualstream.v1"]
+    async with served.http.ws_connect("/api/ws", protocols=protocols, origin=origin) as opened:
+        yield opened
+
+
+async def ask(opened: aiohttp.ClientWebSocketResponse, **command: object) -> Shown:
+    await opened.send_json({"id": 1, **command})
+    while (answer := await opened.receive_json(timeout=10)).get("id") != 1:
+        pass
+    return dict(answer)
+
+
+async def closed(opened: aiohttp.ClientWebSocketResponse) -> tuple[int | None, str]:
+    message = await opened.receive(timeout=10)
+    assert message.type is aiohttp.WSMsgType.CLOSE, message
+    return opened.close_code, str(message.extra)
+
+
+async def test_a_ticket_opens_a_socket_and_is_not_echoed(people: People, served: Served) -> None:
+    text = await ticket(people, scope="socket")
+    async with socket(served, text) as opened:
+        assert opened.protocol == "dualstream.v1"
+        assert (await ask(opened, type="start", **BODY))["type"] == "ack"
+        assert served.hub._held[served.only.id].principal.id == "key:alice"
+        assert (await ask(opened, type="interrupt", generation_id=served.only.id))["type"] == "ack"
+    async with socket(served, text) as opened:
+        assert await closed(opened) == (4401, bad_ticket().message)
+
+
+async def test_a_ticket_in_a_hello(people: People, served: Served) -> None:
+    text = await ticket(people, scope="socket")
+    async with socket(served) as opened:
+        assert await ask(opened, type="hello", ticket=text) == {"type": "ack", "id": 1, "generation_id": None}
+        assert (await ask(opened, type="ping"))["type"] == "pong"
+        assert (await ask(opened, type="hello", ticket=text))["message"] == bad_ticket().message
+        assert (await ask(opened, type="hello", ticket=text, token="x"))["code"] == "invalid_request"
+        bobs = await ticket(people, "bob", scope="socket")
+        assert (await ask(opened, type="hello", ticket=bobs))["code"] == "forbidden"
+        assert (await ask(opened, type="ping"))["type"] == "pong"
+    async with socket(served) as opened:
+        await opened.send_json({"type": "hello", "ticket": text})
+        assert await closed(opened) == (4401, bad_ticket().message)
+
+
+async def test_every_misuse_of_a_socket_is_told_the_same(people: People, served: Served) -> None:
+    start = await ticket(people, scope="start")
+    elsewhere = await ticket(people, scope="socket", origin=PAGE)
+    late = await ticket(people, scope="socket")
+    for text, origin in ((start, None), (elsewhere, None), (elsewhere, OTHER), ("x", None), ("", None)):
+        async with socket(served, text, origin) as opened:
+            assert opened.protocol == "dualstream.v1"
+            assert await closed(opened) == (4401, bad_ticket().message)
+    async with socket(served, elsewhere, "https://evil.example") as opened:
+        assert (await closed(opened))[0] == 4403
+    served.clock.advance(30)
+    async with socket(served, late) as opened:
+        assert await closed(opened) == (4401, bad_ticket().message)
+
+
+@pytest.mark.parametrize("commands", [False, True])
+async def test_a_socket_of_one_generation(people: People, served: Served, commands: bool) -> None:
+    one, other = str((await detached(people))["id"]), str((await detached(people))["id"])
+    text = await ticket(people, generation_id=one, commands=commands)
+    async with socket(served, text) as opened:
+        assert (await ask(opened, type="attach", generation_id=one))["type"] == "ack"
+        assert (await ask(opened, type="start", **BODY))["code"] == "forbidden"
+        for command in ("attach", "detach", "interrupt"):
+            assert (await ask(opened, type=command, generation_id=other))["code"] == "generation_lost"
+        note = await ask(opened, type="feedback", generation_id=one, rating=1, mode="note")
+        stop = await ask(opened, type="interrupt", generation_id=one)
+        assert [answer.get("code", "ack") for answer in (note, stop)] == ["ack" if commands else "forbidden"] * 2
+    assert served.hub.counters.started == 2
+    await served.hub.close()
+
+
+async def test_a_socket_by_a_ticket_ends_with_its_key(
+    people: People, served: Served, settings: Settings, file: Path
+) -> None:
+    async with socket(served, await ticket(people, scope="socket")) as opened:
+        write_keys(file, map(stored, ("bob",)))
+        await served.reloading.change(settings)
+        assert (await ask(opened, type="start", **BODY))["code"] == "auth_error"
+
+
+async def test_a_key_in_a_header_wins_and_leaves_the_ticket_alone(people: People, served: Served) -> None:
+    text = await ticket(people, scope="start")
+    async with people.named("bob").get(START + text, headers=ACCEPT) as response:
+        assert served.hub._held[response.headers["X-Generation-ID"]].principal.id == "key:bob"
+    source = Source(served, START + text)
+    await source.connect()
+    await source.read("accepted")
+    source.cut()
+    assert served.hub.counters.started == 2
+    await served.hub.close()
+
+
+async def test_no_ticket_is_logged_or_told(people: People, served: Served, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(0)
+    texts = [await ticket(people, scope=scope) for scope in ("start", "start", "socket", "socket")]
+    said = ""
+    elsewhere = [f"{path}?ticket={texts[1]}" for path in ("/api/chat/stream", "/nowhere")]
+    for url in (START + texts[0], START + texts[0], *elsewhere):
+        async with served.http.get(url, headers=ACCEPT) as response:
+            said += str(response.headers) + (await response.content.readany()).decode()
+    for text in texts[2:]:
+        async with socket(served, text) as opened:
+            said += str(opened._response.headers)
+            await opened.send_json({"type": "hello", "id": 1, "ticket": texts[3], "x": 1})
+            said += (await opened.receive()).data
+    said += caplog.text + repr(served.hub.stats()) + repr(vars(served.reloading._gate))
+    for text in texts:
+        assert text not in said
+        assert hashed(text) not in said
+    await served.hub.close()
+
+
+class TestOpen:
+    """A gateway without keys: tickets work all the same, so that one client does for both."""
+
+    @pytest.fixture
+    def settings(self) -> Settings:
+        return Settings(model=("m",), max_concurrent=0, rate_limit_per_minute=0, stall_timeout=0)
+
+    async def test_tickets_are_made_and_taken(self, people: People, served: Served) -> None:
+        source = Source(served, START + await ticket(people, scope="start"))
+        for _ in range(2):
+            await source.connect()
+            source.cut()
+        assert served.hub.counters.started == 1
+        async with socket(served, await ticket(people, scope="socket")) as opened:
+            assert (await ask(opened, type="ping"))["type"] == "pong"
+        assert await Source(served, START + "x").refused() == bad_ticket().message
+        async with served.http.post("/api/generations", json=BODY) as response:
+            assert "ticket" not in await response.json()
+        await served.hub.close()
+
+
+async def test_who_may_not_command_gets_no_ticket_to_command_by(people: People) -> None:
+    generation_id = str((await detached(people))["id"])
+    for name, commands, status, code in (
+        ("watcher", True, 403, "forbidden"),
+        ("watcher", False, 201, None),
+        ("operator", True, 201, None),
+        ("alice", True, 201, None),
+        ("bob", True, 404, "generation_lost"),
+    ):
+        wanted = {"generation_id": generation_id, "commands": commands}
+        async with people.named(name).post("/api/tickets", json=wanted) as response:
+            assert (response.status, (await response.json()).get("error", {}).get("code")) == (status, code)

@@ -1,0 +1,138 @@
+"""The doors that a configuration has, and the errors that it may have."""
+
+import json
+from pathlib import Path
+
+import pytest
+from jwt.algorithms import RSAAlgorithm
+
+from gateway.app.authentication import doors
+from gateway.config import ConfigurationError, Settings, load
+from gateway.protocol.errors import Refused
+from gateway.security.api_keys import StoredKey, hashed, make
+from gateway.security.authenticator import Gate
+from gateway.security.key_file import write_keys
+from tests.gateway.security.test_jwt_tokens import OTHER_RSA_KEY, RSA_KEY, SECRET, issuer, key_set, public, token
+
+KEY = make()
+HASH = hashed(KEY.secret)
+
+
+def gate(settings: Settings) -> Gate:
+    return Gate(doors(settings))
+
+
+async def who(settings: Settings, credential: str) -> str:
+    return (await gate(settings).admit(credential, "")).id
+
+
+def test_without_any_it_is_open() -> None:
+    assert gate(load({}, {})).is_open
+    assert not load({}, {}).guarded
+
+
+async def test_keys_of_the_environment() -> None:
+    settings = load({}, {"DUALSTREAM_KEYS": f"alice:{KEY.id}:{HASH}"})
+    assert settings.guarded
+    assert await who(settings, KEY.text()) == "key:alice"
+    assert HASH not in repr(settings)
+
+
+async def test_a_file_of_keys_lies_beside_the_configuration_unless_a_variable_names_it(tmp_path: Path) -> None:
+    file = tmp_path / "dualstream.toml"
+    file.write_text('keys_file = "k.toml"\n')
+    write_keys(tmp_path / "k.toml", [StoredKey("alice", KEY.id, HASH)])
+    assert await who(load({}, {}, file), KEY.text()) == "key:alice"
+    settings = load({}, {"DUALSTREAM_KEYS_FILE": "other.toml"}, file)
+    assert settings.keys_file == Path("other.toml")
+    with pytest.raises(ConfigurationError, match=r"other\.toml: can't be read"):
+        doors(settings)
+
+
+async def test_a_file_without_keys_is_closed(tmp_path: Path) -> None:
+    write_keys(tmp_path / "k.toml", [])
+    settings = load({}, {"DUALSTREAM_KEYS_FILE": str(tmp_path / "k.toml")})
+    assert settings.guarded
+    assert not gate(settings).is_open
+
+
+def test_a_name_in_two_places(tmp_path: Path) -> None:
+    write_keys(tmp_path / "k.toml", [StoredKey("alice", "abcd1234", HASH)])
+    variables = {"DUALSTREAM_KEYS_FILE": str(tmp_path / "k.toml"), "DUALSTREAM_KEYS": f"alice:{KEY.id}:{HASH}"}
+    with pytest.raises(ConfigurationError, match=r"keys: two keys have the name alice, one here and one in .*k.toml"):
+        doors(load({}, variables))
+
+
+def test_a_budget_needs_prices(tmp_path: Path) -> None:
+    assert told_of_prices(tmp_path, "price = { input = 1, output = 1 }\n") == ""
+    assert "keys.alice.budget_per_day: needs prices: models.a.price: is not known" in told_of_prices(tmp_path, "")
+
+
+def told_of_prices(tmp_path: Path, price: str) -> str:
+    file = tmp_path / "dualstream.toml"
+    file.write_text(f'keys_file = "k.toml"\n[models.a]\nprovider = "ollama"\n{price}')
+    (tmp_path / "k.toml").write_text(f'[keys.alice]\nid = "{KEY.id}"\nhash = "{HASH}"\nbudget_per_day = 1\n')
+    try:
+        doors(load({}, {}, file))
+    except ConfigurationError as error:
+        return str(error)
+    return ""
+
+
+async def test_tokens_with_a_shared_secret(tmp_path: Path) -> None:
+    file = tmp_path / "dualstream.toml"
+    file.write_text('[jwt]\nalgorithms = ["HS256"]\nsecret_variable = "AUTH"\naudience = "us"\n')
+    settings = load({}, {"AUTH": SECRET}, file)
+    assert SECRET not in repr(settings) + settings.model_dump_json()
+    assert await who(settings, token({"aud": "us"})) == "token:alice"
+
+
+async def test_tokens_with_public_keys_beside_the_configuration(tmp_path: Path) -> None:
+    file = tmp_path / "dualstream.toml"
+    file.write_text('[jwt]\nalgorithms = ["RS256"]\njwks_file = "keys.json"\n')
+    with pytest.raises(ConfigurationError, match=r"jwt.jwks_file: .*keys.json: can't be read: No such file"):
+        doors(load({}, {}, file))
+    (tmp_path / "keys.json").write_text("{}")
+    with pytest.raises(ConfigurationError, match=r"jwt.jwks_file: .*keys.json: is no set of keys"):
+        doors(load({}, {}, file))
+    key = RSAAlgorithm.to_jwk(RSA_KEY.public_key(), as_dict=True)
+    (tmp_path / "keys.json").write_text(json.dumps({"keys": [key]}))
+    assert await who(load({}, {}, file), token(key=RSA_KEY, algorithm="RS256")) == "token:alice"
+
+
+def test_tokens_whose_keys_are_fetched_ask_nobody_at_the_start(tmp_path: Path) -> None:
+    file = tmp_path / "dualstream.toml"
+    file.write_text('[jwt]\nalgorithms = ["ES256"]\njwks_url = "https://a.example/jwks.json"\n')
+    assert not gate(load({}, {}, file)).is_open
+
+
+async def test_a_reload_keeps_the_issuers_keys_where_nothing_has_changed(tmp_path: Path) -> None:
+    file = tmp_path / "dualstream.toml"
+    async with issuer(public(RSA_KEY, kid="r")) as it:
+        file.write_text(f'[jwt]\nalgorithms = ["RS256"]\njwks_url = "{it.url}"\n')
+        gate = Gate(doors(load({}, {}, file)))
+        shown = token(key=RSA_KEY, algorithm="RS256", kid="r")
+        principal = await gate.recognise(shown)
+        # The issuer is down when the configuration is loaded again.
+        it.status = 500
+        gate.change(doors(load({}, {}, file), gate.doors))
+        assert await gate.recognise(shown) == principal
+        assert it.asked == 1
+        file.write_text(f'[jwt]\nalgorithms = ["RS256"]\njwks_url = "{it.url}"\naudience = "us"\n')
+        gate.change(doors(load({}, {}, file), gate.doors))
+        with pytest.raises(Refused):
+            await gate.recognise(shown)
+        assert it.asked == 2
+
+
+async def test_a_reload_reads_a_file_of_public_keys_anew(tmp_path: Path) -> None:
+    file, keys = tmp_path / "dualstream.toml", tmp_path / "keys.json"
+    file.write_text('[jwt]\nalgorithms = ["RS256"]\njwks_file = "keys.json"\n')
+    gate, kept = Gate(), list[bool]()
+    for key in (RSA_KEY, RSA_KEY, OTHER_RSA_KEY):
+        keys.write_bytes(key_set(public(key, kid="r")))
+        made = doors(load({}, {}, file), gate.doors)
+        kept.append(list(made) == list(gate.doors))
+        gate.change(made)
+        assert (await gate.recognise(token(key=key, algorithm="RS256", kid="r"))).name == "alice"
+    assert kept == [False, True, False]

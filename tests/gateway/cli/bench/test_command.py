@@ -1,0 +1,193 @@
+"""The command: its options, its exit codes, and Ctrl-C."""
+
+import argparse
+import asyncio
+import os
+import signal
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import orjson
+import pytest
+from rich.console import Console
+
+from gateway.billing.prices import flat
+from gateway.cli.bench import command
+from gateway.cli.bench.command import add_arguments, run
+from gateway.cli.bench.report.terminal import show
+from gateway.cli.bench.results import Results
+from gateway.protocol.errors import Code, Failed
+from gateway.protocol.events import Chunk, Usage
+from gateway.routing.model import Model
+from gateway.routing.target import Target
+from gateway.upstreams.base import Answer, Call, Finish, Part
+from tests.support import ScriptedUpstream, settle
+
+
+class Prompt:
+    """An upstream that answers at once, or fails with every call."""
+
+    def __init__(self, name: str, failure: Failed | None = None) -> None:
+        self.name = name
+        self.calls: list[Call] = []
+        self._failure = failure
+
+    async def open(self, call: Call) -> Answer:
+        self.calls.append(call)
+        if self._failure is not None:
+            raise Failed(self._failure.code, self._failure.message)
+        return PromptAnswer(call.model)
+
+    def continues(self, _call: Call) -> bool:
+        return False
+
+    async def close(self) -> None:
+        pass
+
+
+class PromptAnswer:
+    def __init__(self, model: str) -> None:
+        self.model = model
+
+    async def stream(self, take: Callable[[Sequence[Part]], None]) -> None:
+        take([Chunk("one ")])
+        take([Chunk("two"), Finish("stop"), Usage(10, 2, "exact")])
+
+    def stop(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+
+def parsed(*arguments: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    return parser.parse_args(arguments)
+
+
+def models() -> list[Model]:
+    return [
+        Model("cheap", [Target(Prompt("one"), price=flat(8.0))]),
+        Model("dear", [Target(Prompt("other"), price=flat(15.0))]),
+    ]
+
+
+async def test_it_measures_shows_and_writes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = {name: tmp_path / f"results.{name}" for name in ("json", "csv", "html")}
+    options = [text for name, file in files.items() for text in (f"--{name}", str(file))]
+    assert await run(models(), parsed("--requests", "6", "--concurrency", "4", *options)) == 0
+    said = capsys.readouterr()
+    assert "$15.00" in said.out
+    assert "[12/12]" in said.err
+    told = orjson.loads(files["json"].read_bytes())
+    assert [target["answered"] for target in told["targets"]] == [6, 6]
+    assert files["csv"].read_text("utf-8").count("\n") == 3
+    assert "one/cheap" in files["html"].read_text("utf-8")
+
+
+async def test_json_on_the_standard_output_is_alone_there(capsys: pytest.CaptureFixture[str]) -> None:
+    assert await run(models(), parsed("--requests", "1", "--json", "-")) == 0
+    said = capsys.readouterr()
+    assert orjson.loads(said.out)["requests"] == 1
+    assert "tokens a day" in said.err
+
+
+async def test_the_options_reach_the_requests() -> None:
+    every = models()
+    assert await run(every, parsed("--models", "dear", "--requests", "2", "--prompt", "Hi", "--max-tokens", "9")) == 0
+    cheap, dear = (model.targets[0].upstream for model in every)
+    assert isinstance(cheap, Prompt)
+    assert isinstance(dear, Prompt)
+    assert cheap.calls == []
+    assert [(call.model, call.options, call.messages[0].content) for call in dear.calls] == [
+        ("dear", {"max_tokens": 9}, "Hi")
+    ] * 2
+
+
+async def test_a_target_that_never_answers_is_an_exit_code(capsys: pytest.CaptureFixture[str]) -> None:
+    down = Model("down", [Target(Prompt("down", Failed(Code.AUTH_ERROR, "The key is wrong.")))])
+    assert await run([*models(), down], parsed("--requests", "3")) == 1
+    assert "down/down: auth_error, 3 of 3: The key is wrong." in capsys.readouterr().out
+
+
+async def test_without_names_the_usual_ones_are_measured(capsys: pytest.CaptureFixture[str]) -> None:
+    assert await run(models(), parsed("--requests", "1"), ["dear"]) == 0
+    assert "cheap" not in capsys.readouterr().out
+    assert await run(models(), parsed("--requests", "1", "--models", "cheap"), ["dear"]) == 0
+    assert "cheap" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--models", "huge"], "--models: 'huge' is not configured; known are: cheap, dear"),
+        (["--baseline", "huge"], "--baseline: 'huge' is no target; known are: one/cheap, other/dear"),
+        (["--models", "cheap", "--baseline", "dear"], "known are: one/cheap"),
+        (["--html", "/nowhere/at/all.html"], "--html: '/nowhere/at/all.html' can't be written"),
+        (["--json", "x" * 300], "can't be written"),
+        (["--csv", "/"], "--csv: '/' can't be written"),
+        (["--json", "-", "--csv", "-"], "only one of --json, --csv can go to the standard output"),
+    ],
+)
+async def test_bad_options_say_what_to_change(
+    arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    every = models()
+    assert await run(every, parsed(*arguments)) == 2
+    assert says in capsys.readouterr().err
+    assert all(isinstance(one := model.targets[0].upstream, Prompt) and not one.calls for model in every)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--requests", "0"],
+        ["--concurrency", "two"],
+        ["--timeout", "0"],
+        ["--timeout", "inf"],
+        ["--timeout", "soon"],
+        ["--daily-tokens", "-1"],
+        ["--models", ","],
+    ],
+)
+def test_bad_values_are_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        parsed(*arguments)
+    assert ended.value.code == 2
+    assert f"argument {arguments[0]}: must be" in capsys.readouterr().err
+
+
+async def test_a_file_that_can_not_be_written_does_not_lose_the_others(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    # It can be opened, and is always full.
+    options = parsed("--requests", "1", "--json", "/dev/full", "--csv", str(tmp_path / "results.csv"))
+    assert await run(models(), options) == 2
+    assert "--json: can't write" in capsys.readouterr().err
+    assert (tmp_path / "results.csv").exists()
+
+
+async def test_ctrl_c_reports_what_was_measured_so_far(capsys: pytest.CaptureFixture[str]) -> None:
+    upstream = ScriptedUpstream()
+    running = asyncio.create_task(run([Model("a", [Target(upstream)])], parsed("--requests", "4")))
+    await settle()
+    upstream.calls[0].send("text")
+    upstream.calls[0].finish()
+    await settle()
+    os.kill(os.getpid(), signal.SIGINT)
+    assert await running == 130
+    assert upstream.open_calls == 0
+    said = capsys.readouterr().out
+    assert "Interrupted" in said
+    assert "scripted  a" in said
+
+
+async def test_ctrl_c_while_it_reports_loses_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def show_interrupted(screen: Console, found: Results) -> None:
+        os.kill(os.getpid(), signal.SIGINT)
+        show(screen, found)
+
+    monkeypatch.setattr(command, "show", show_interrupted)
+    assert await run(models(), parsed("--requests", "1", "--json", str(tmp_path / "results.json"))) == 0
+    assert not orjson.loads((tmp_path / "results.json").read_bytes())["interrupted"]

@@ -1,0 +1,211 @@
+"""Measuring targets that answer as the test tells them, on a clock moved by hand."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+
+from gateway.cli.bench.measure import measure
+from gateway.cli.bench.plan import Plan, Subject
+from gateway.cli.bench.sample import Sample
+from gateway.protocol.errors import Code, Failed
+from gateway.protocol.events import Usage
+from gateway.upstreams.base import Answer, Call, Finish, Part
+from tests.gateway.cli.bench.fakes import subject
+from tests.support import ManualClock, ScriptedUpstream, settle
+
+
+class Measuring:
+    """A measurement that is under way."""
+
+    def __init__(self, plan: Plan, clock: ManualClock) -> None:
+        self.clock = clock
+        self.samples: list[tuple[str, Sample]] = []
+        self.task = asyncio.create_task(measure(plan, clock, self._report))
+
+    def _report(self, one: Subject, sample: Sample) -> None:
+        self.samples.append((one.model, sample))
+
+    @property
+    def only(self) -> Sample:
+        ((_, sample),) = self.samples
+        return sample
+
+    async def wait(self, seconds: float) -> None:
+        await settle()
+        self.clock.advance(seconds)
+        await settle()
+
+
+@asynccontextmanager
+async def measuring(plan: Plan) -> AsyncIterator[Measuring]:
+    """Measure meanwhile; afterwards no timer is left."""
+    running = Measuring(plan, ManualClock())
+    await settle()
+    yield running
+    running.task.cancel()
+    with suppress(asyncio.CancelledError):
+        await running.task
+    assert running.clock.pending == 0
+
+
+def one(upstream: ScriptedUpstream) -> Plan:
+    return Plan([subject("a", upstream=upstream)], requests=1, concurrency=1, timeout=30)
+
+
+async def test_an_answer_is_timed_from_the_request_on() -> None:
+    upstream = ScriptedUpstream(prompt=False)
+    async with measuring(one(upstream)) as running:
+        await running.wait(0.5)
+        upstream.last.accept()
+        await running.wait(0.5)
+        upstream.last.send("abcd")
+        await running.wait(2)
+        upstream.last.send("efgh")
+        await running.wait(1)
+        upstream.last.finish(usage=Usage(5, 8, "exact"))
+        await running.task
+        sample = running.only
+        assert (sample.ttft, sample.duration, sample.chars_per_s, sample.gaps) == (1.0, 4.0, 2.0, [2.0])
+        assert sample.usage == Usage(5, 8, "exact")
+        assert sample.failure is None
+    assert upstream.open_calls == 0
+
+
+async def test_as_many_at_once_as_the_concurrency_says_and_one_target_at_a_time() -> None:
+    a, b = ScriptedUpstream(), ScriptedUpstream()
+    plan = Plan([subject("a", upstream=a), subject("b", upstream=b)], requests=5, concurrency=3)
+    seen = []
+    async with measuring(plan) as running:
+        while not running.task.done():
+            seen.append((a.open_calls, b.open_calls))
+            for upstream in (a, b):
+                for call in upstream.calls:
+                    if not call.closed:
+                        call.send("text")
+                        call.finish()
+            await settle()
+        await running.task
+        assert seen == [(3, 0), (0, 3), (0, 2), (2, 0)]
+        assert [name for name, _ in running.samples] == ["a"] * 3 + ["b"] * 3 + ["b"] * 2 + ["a"] * 2
+
+
+async def test_a_warm_up_is_sent_and_does_not_count() -> None:
+    upstream = ScriptedUpstream()
+    plan = Plan([subject("a", upstream=upstream)], requests=1, concurrency=1, warm_up=True)
+    async with measuring(plan) as running:
+        for expected in (0, 1):
+            upstream.last.send("text")
+            upstream.last.finish()
+            await settle()
+            assert len(running.samples) == expected
+    assert len(upstream.calls) == 2
+
+
+async def test_a_refusal_is_a_sample() -> None:
+    upstream = ScriptedUpstream(prompt=False)
+    async with measuring(one(upstream)) as running:
+        upstream.last.refuse(Failed(Code.RATE_LIMIT, "Slower, please."))
+        await running.task
+        assert (running.only.failure, running.only.message) == ("rate_limit", "Slower, please.")
+    assert upstream.open_calls == 0
+
+
+async def test_a_failure_in_mid_answer_is_a_sample() -> None:
+    upstream = ScriptedUpstream()
+    async with measuring(one(upstream)) as running:
+        await running.wait(1)
+        upstream.last.send("abc")
+        await running.wait(1)
+        upstream.last.fail(Failed(Code.TRUNCATED, "It broke off."))
+        await running.task
+        sample = running.only
+        assert (sample.failure, sample.ttft, sample.duration, sample.chars) == ("truncated", 1.0, 2.0, 3)
+    assert upstream.open_calls == 0
+
+
+@pytest.mark.parametrize("prompt", [False, True])
+async def test_a_request_that_takes_too_long_is_ended(*, prompt: bool) -> None:
+    upstream = ScriptedUpstream(prompt=prompt)
+    async with measuring(one(upstream)) as running:
+        await running.wait(29)
+        assert not running.task.done()
+        await running.wait(1)
+        await running.task
+        assert (running.only.failure, running.only.duration) == ("timeout", 30.0)
+    assert upstream.open_calls == 0
+
+
+async def test_an_empty_answer_is_a_failure() -> None:
+    upstream = ScriptedUpstream()
+    async with measuring(one(upstream)) as running:
+        upstream.last.finish()
+        await running.task
+        assert running.only.failure == "empty"
+
+
+async def test_figures_that_do_not_come_are_not_waited_for() -> None:
+    upstream = ScriptedUpstream()
+    async with measuring(one(upstream)) as running:
+        await running.wait(1)
+        upstream.last.send("abc")
+        upstream.last.send(Finish("stop"))
+        await running.wait(5)
+        await running.task
+        assert (running.only.failure, running.only.duration) == (None, 1.0)
+        assert running.only.usage is not None
+        assert running.only.usage.source == "estimated"
+    assert upstream.open_calls == 0
+
+
+async def test_cancelled_it_leaves_nothing_open_and_keeps_what_ended() -> None:
+    upstream = ScriptedUpstream()
+    async with measuring(Plan([subject("a", upstream=upstream)], requests=4, concurrency=4)) as running:
+        upstream.calls[2].send("text")
+        upstream.calls[2].finish()
+        await settle()
+        assert upstream.open_calls == 3
+        running.task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running.task
+        assert [sample.failure for _, sample in running.samples] == [None]
+        assert upstream.open_calls == 0
+
+
+class Broken:
+    """An upstream with a fault of ours: it raises what is no `Failed`."""
+
+    name = "broken"
+
+    async def open(self, call: Call) -> Answer:
+        return BrokenAnswer(call.model)
+
+    def continues(self, _call: Call) -> bool:
+        return False
+
+    async def close(self) -> None:
+        pass
+
+
+class BrokenAnswer:
+    def __init__(self, model: str) -> None:
+        self.model = model
+
+    async def stream(self, take: Callable[[Sequence[Part]], None]) -> None:
+        raise RuntimeError(take)
+
+    def stop(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+
+async def test_a_fault_of_ours_is_not_taken_for_the_providers() -> None:
+    running = Measuring(Plan([subject("a", upstream=Broken())], requests=1), ManualClock())
+    with pytest.raises(ExceptionGroup) as caught:
+        await running.task
+    assert caught.group_contains(RuntimeError)
+    assert running.samples == []
+    assert running.clock.pending == 0

@@ -1,0 +1,159 @@
+"""The log: numbered without holes, readable from every position, also after it was joined."""
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.generation.event_log import Entry, EventLog, merge
+from gateway.protocol.errors import Code, Refused
+from gateway.protocol.events import (
+    Accepted,
+    Chunk,
+    Complete,
+    Event,
+    Metrics,
+    Reasoning,
+    Revision,
+    ToolCall,
+    Usage,
+    encode,
+    run_of,
+)
+from gateway.protocol.position import parse_position, position
+
+TERMINAL = Complete("stop", Usage(1, 2, "exact"), None, Metrics("r", 1.0, 2.0, 0.0, 1, 1, 1, None, 1, 1))
+texts = st.text(min_size=0, max_size=12)
+events = st.one_of(
+    texts.map(Chunk),
+    texts.map(Chunk),
+    texts.map(Reasoning),
+    st.builds(ToolCall, index=st.just(0), id=st.none(), name=st.none(), arguments=texts),
+    st.builds(Revision, revision=st.integers(2, 9), feedback_id=st.just("f"), cancel_ms=st.just(1.0)),
+)
+
+
+def read(entries: list[Entry] | tuple[Entry, ...]) -> list[tuple[str, str]]:
+    """Reduce entries to what a reader learns: text in order, and everything else as it is."""
+    learnt: list[tuple[str, str]] = []
+    for entry in entries:
+        shown = orjson.loads(entry.data)
+        assert shown.pop("type") == entry.event.type
+        kind, text = entry.event.type, str(shown.get("content", shown))
+        if learnt and kind == learnt[-1][0] in {"chunk", "reasoning"}:
+            learnt[-1] = (kind, learnt[-1][1] + text)
+        else:
+            learnt.append((kind, text))
+    return [pair for pair in learnt if pair[1]]
+
+
+def whole(history: list[Event], after: int) -> list[tuple[str, str]]:
+    return read(
+        [Entry(n, n, type(event), encode(event), (), event) for n, event in enumerate(history, start=1)][after:]
+    )
+
+
+@given(st.lists(events, max_size=40), st.integers(2, 10), st.booleans())
+def test_every_position_reads_the_rest_exactly_once(history: list[Event], hold: int, compacted: bool) -> None:
+    log = EventLog("g", hold=hold)
+    for event in history:
+        log.append(event)
+    if compacted:
+        log.compact()
+    assert log.last == len(history)
+    for after in range(len(history) + 1):
+        entries = log.since(after)
+        assert read(list(entries)) == whole(history, after)
+        assert read(list(merge(entries))) == whole(history, after)
+        reached = after
+        for entry in entries:
+            assert entry.first == reached + 1
+            reached = entry.last
+        assert reached == log.last
+
+
+runs = st.tuples(st.sampled_from([Chunk, Reasoning]), st.lists(st.text(min_size=1, max_size=5), min_size=1, max_size=6))
+
+
+@given(st.lists(st.one_of(events, runs), max_size=20), st.integers(2, 10), st.booleans())
+def test_what_came_joined_reads_like_what_came_one_by_one(
+    history: list[Event | tuple[type[Chunk | Reasoning], list[str]]], hold: int, compacted: bool
+) -> None:
+    log, one_by_one = EventLog("g", hold=hold), list[Event]()
+    for event in history:
+        if isinstance(event, tuple):
+            kind, pieces = event
+            log.extend([run_of(kind, pieces)])
+            one_by_one += map(kind, pieces)
+        else:
+            log.append(event)
+            one_by_one.append(event)
+    if compacted:
+        log.compact()
+    assert log.last == len(one_by_one)
+    for after in range(log.last + 1):
+        entries = log.since(after)
+        assert read(list(entries)) == read(list(merge(entries))) == whole(one_by_one, after)
+        assert [entry.first for entry in entries] == [after + 1, *(entry.last + 1 for entry in entries)][: len(entries)]
+
+
+@given(st.lists(events, max_size=30), st.integers(2, 8))
+def test_the_text_is_that_of_the_newest_revision(history: list[Event], hold: int) -> None:
+    log = EventLog("g", hold=hold)
+    log.extend(history)
+    expected = ""
+    for event in history:
+        if isinstance(event, Revision):
+            expected = ""
+        elif isinstance(event, Chunk):
+            expected += event.content
+    assert log.text() == expected
+
+
+def test_a_long_answer_of_small_pieces_is_held_in_few_entries() -> None:
+    log = EventLog("g", hold=100)
+    for _ in range(10_000):
+        log.append(Chunk("x"))
+    assert len(log) < 200
+    assert sum(len(entry.data) for entry in log.since(0)) < 40_000
+
+
+def test_joined_text_stays_below_what_clients_take_in_one_message() -> None:
+    log = EventLog("g")
+    log.extend(Chunk("x" * 1000) for _ in range(200))
+    assert max(len(entry.data) for entry in merge(log.since(0))) < 64 * 1024
+
+
+def test_nothing_follows_the_end() -> None:
+    log = EventLog("g")
+    log.append(TERMINAL)
+    assert log.ended
+    with pytest.raises(AssertionError, match="after the terminal event"):
+        log.append(Chunk("late"))
+
+
+def test_what_comes_together_wakes_once() -> None:
+    log, calls = EventLog("g"), list[int]()
+    listener = lambda: calls.append(log.last)  # noqa: E731
+    log.subscribe(listener)
+    log.extend([Chunk("a"), Chunk("b")])
+    log.append(Accepted("g", "r", "m"))
+    log.unsubscribe(listener)
+    log.unsubscribe(listener)
+    log.append(Chunk("c"))
+    assert calls == [2, 3]
+
+
+@pytest.mark.parametrize("text", ["", "g", "g:", ":3", "g:x", "g:-1", "g:1.5", "g:٣", "g:" + "9" * 40, "\0"])
+def test_a_broken_position_is_refused(text: str) -> None:
+    with pytest.raises(Refused, match="is not a position") as refused:
+        parse_position(text)
+    assert refused.value.code is Code.INVALID_REQUEST
+
+
+def test_a_position_comes_back() -> None:
+    assert parse_position(position("g_x", 17)) == ("g_x", 17)
+
+
+def test_events_are_spelled_as_the_protocol_says() -> None:
+    assert encode(Chunk('é "\n')) == '{"type":"chunk","content":"é \\"\\n"}'.encode()

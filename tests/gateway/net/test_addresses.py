@@ -1,0 +1,61 @@
+"""Whose an address is, and which are this machine's own."""
+
+import pytest
+
+from gateway.net.addresses import LONGEST, Networks, client_address, is_local
+
+
+@pytest.mark.parametrize(
+    ("host", "client"),
+    [
+        ("203.0.113.7", "203.0.113.7"),
+        ("::ffff:203.0.113.7", "203.0.113.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2::1", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::1", "::1"),
+        ("127.0.0.1", "127.0.0.1"),
+        ("::ffff:127.0.0.1", "127.0.0.1"),
+        ("unknown", "unknown"),
+        ("", ""),
+        ("x" * 1000, "x" * LONGEST),
+    ],
+)
+def test_what_stands_for_a_client(host: str, client: str) -> None:
+    assert client_address(host) == client
+
+
+@pytest.mark.parametrize(
+    ("address", "local"),
+    [
+        *[(own, True) for own in ("127.0.0.1", "127.8.9.10", "::1", "::ffff:127.0.0.1")],
+        *[(other, False) for other in ("10.0.0.1", "::2", "2001:db8::/64", "localhost", "unknown", "")],
+    ],
+)
+def test_this_machines_own(address: str, local: bool) -> None:
+    assert is_local(address) is local
+
+
+@pytest.mark.parametrize(
+    ("written", "within", "without"),
+    [
+        (["10.0.0.2"], ["10.0.0.2", "::ffff:10.0.0.2"], ["10.0.0.3", "::ffff:10.0.0.3", ""]),
+        (["10.1.2.3/8"], ["10.9.9.9", "::ffff:10.9.9.9"], ["11.0.0.1"]),
+        (["::ffff:10.0.0.2"], ["10.0.0.2", "::ffff:10.0.0.2"], ["10.0.0.3"]),
+        (["::ffff:10.0.0.0/104"], ["10.9.9.9"], ["11.0.0.1"]),
+        (["2001:db8::/32", "::1"], ["2001:db8::1", "::1"], ["2001:db9::1", "127.0.0.1"]),
+        (["*"], ["10.0.0.2", "::1", "unknown", ""], []),
+        (["10.0.0.2", "*"], ["10.0.0.3"], []),
+        ([], [], ["127.0.0.1", "::1", ""]),
+    ],
+)
+def test_networks_hold_addresses_in_every_form(written: list[str], within: list[str], without: list[str]) -> None:
+    networks = Networks(written)
+    assert [host for host in within if host not in networks] == []
+    assert [host for host in without if host in networks] == []
+
+
+def test_networks_are_spelled_in_every_form() -> None:
+    assert Networks(["10.1.2.3/8", "::1"]).spelled() == ["10.0.0.0/8", "::ffff:10.0.0.0/104", "::1/128"]
+    assert Networks(["10.0.0.1", "*"]).spelled() == ["*"]

@@ -1,0 +1,114 @@
+"""How much a body may hold, and what JSON is taken for."""
+
+import pytest
+
+from gateway.api.requests import parse_json
+from gateway.protocol.commands import LONGEST_ID, AttachCommand, Command, StartCommand, StartRequest, parse
+from gateway.protocol.errors import Refused
+
+MESSAGE = {"role": "user", "content": "Hello"}
+
+
+def refusal_of(kind: type[StartRequest | Command], value: object) -> tuple[str, str | None]:
+    with pytest.raises(Refused) as refused:
+        parse(kind, value)
+    return refused.value.message, refused.value.param
+
+
+@pytest.mark.parametrize(
+    ("fields", "param", "said"),
+    [
+        ({"messages": [MESSAGE] * 2001}, "messages", "at most 2000 items, not 2001"),
+        ({"metadata": {str(number): "" for number in range(51)}}, "metadata", "has 51 entries: give at most 50"),
+        ({"metadata": {"k" * 65: ""}}, f"metadata.{'k' * 65}", "the name of an entry: String should have at most 64"),
+        ({"metadata": {"k": "v" * 1001}}, "metadata.k", "at most 1000 characters"),
+        ({"options": {"stop": ["x"] * 17}}, "options.stop", "at most 16 items"),
+        ({"options": {"stop": ["x" * 257]}}, "options.stop[0]", "at most 256 characters"),
+        ({"options": {"stop": "x" * 257}}, "options.stop", "at most 256 characters"),
+        ({"options": {"tools": [{}] * 257}}, "options.tools", "at most 256 items"),
+        ({"options": {"tool_choice": "x" * 257}}, "options.tool_choice", "at most 256 characters"),
+        ({"options": {"user": "x" * 513}}, "options.user", "at most 512 characters"),
+        ({"options": {"reasoning_effort": "x" * 65}}, "options.reasoning_effort", "at most 64 characters"),
+        ({"options": {"seed": 2**63}}, "options.seed", "less than or equal to 9223372036854775807"),
+        ({"options": {"seed": -(2**63) - 1}}, "options.seed", "greater than or equal to -9223372036854775807"),
+        ({"options": {"max_tokens": 2**31}}, "options.max_tokens", "less than 2147483648"),
+    ],
+)
+def test_what_is_too_much_is_named(fields: dict[str, object], param: str, said: str) -> None:
+    message, named = refusal_of(StartRequest, {"messages": [MESSAGE], **fields})
+    assert (named, message.startswith(f"{param}: ")) == (param, True)
+    assert said in message
+
+
+def test_as_much_as_may_be_is_taken() -> None:
+    options = {
+        "stop": ["x" * 256] * 16,
+        "tools": [{}] * 256,
+        "tool_choice": "x" * 256,
+        "user": "x" * 512,
+        "reasoning_effort": "x" * 64,
+        "seed": 2**63 - 1,
+        "max_tokens": 2**31 - 1,
+    }
+    metadata = {f"{number:064}": "v" * 1000 for number in range(50)}
+    start = parse(StartRequest, {"messages": [MESSAGE] * 2000, "metadata": metadata, "options": options})
+    assert (len(start.messages), start.metadata, start.options.seed) == (2000, metadata, 2**63 - 1)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("after", "x" * (LONGEST_ID + 1)), ("id", "x" * (LONGEST_ID + 1)), ("generation_id", "g" * 65)],
+)
+def test_what_a_client_calls_something_by_is_short(field: str, value: str) -> None:
+    command = {"type": "attach", "generation_id": "g", field: value}
+    message, named = refusal_of(AttachCommand, command)
+    assert named == field
+    assert "String should have at most" in message
+
+
+def test_a_key_is_short_too() -> None:
+    command = {"type": "start", "messages": [MESSAGE], "idempotency_key": "x" * 256}
+    assert refusal_of(StartCommand, command)[1] == "idempotency_key"
+
+
+@pytest.mark.parametrize("place", ["", "options", "metadata"])
+def test_no_refusal_gives_back_more_than_a_line(place: str) -> None:
+    unknown: dict[str, object] = {"x" * 1_000_000: 1}
+    message, named = refusal_of(StartRequest, {"messages": [MESSAGE], **({place: unknown} if place else unknown)})
+    assert len(message) < 1000
+    assert len(named or "") < 200
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('{"seed": 1e400}', "is not JSON"),
+        ('{"seed": NaN}', "is not JSON"),
+        ('{"seed": -Infinity}', "is not JSON"),
+        ('{"user": "\\ud800"}', "is not JSON"),
+        ('{"user": "\\udc00\\ud800"}', "is not JSON"),
+        ("1" * 5000, "is not JSON"),
+        ("[" * 65 + "]" * 65, "nested more than 64"),
+        ("[" + "0," * 100_001 + "0]", "more than 100000 values"),
+    ],
+)
+def test_json_that_is_none_or_means_no_good(text: str, said: str) -> None:
+    with pytest.raises(Refused) as refused:
+        parse_json(text, "The body")
+    assert said in refused.value.message
+
+
+def test_of_a_name_that_comes_twice_the_last_is_checked_and_passed_on() -> None:
+    text = '{"messages": [{"role": "user", "content": "a", "content": "b"}], "options": {"seed": 1, "seed": "x"}}'
+    assert refusal_of(StartRequest, parse_json(text, "The body"))[1] == "options.seed"
+    start = parse(StartRequest, parse_json(text.replace('"x"', "2"), "The body"))
+    assert (start.messages[0].content, start.options.for_provider()) == ("b", {"seed": 2})
+
+
+@pytest.mark.parametrize("number", ["18446744073709551616", "-9223372036854775809", "9223372036854775808"])
+def test_no_integer_beyond_64_bits_is_taken_for_another(number: str) -> None:
+    start = {"messages": [MESSAGE], "options": parse_json(f'{{"seed": {number}}}', "The body")}
+    assert refusal_of(StartRequest, start)[1] == "options.seed"
+    command = {"type": "attach", "generation_id": "g", "after": parse_json(number, "The body")}
+    if number.startswith("18"):
+        assert refusal_of(AttachCommand, command)[1] == "after"

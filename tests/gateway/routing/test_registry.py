@@ -1,0 +1,48 @@
+"""The models that a principal may use, as if there were no others."""
+
+import pytest
+
+from gateway.protocol.errors import Code, Refused
+from gateway.routing.model import Model
+from gateway.routing.registry import Models
+from gateway.routing.target import Target
+from tests.support import ScriptedUpstream
+
+
+def model(name: str) -> Model:
+    return Model(name, [Target(ScriptedUpstream())])
+
+
+MODELS = Models([model("a"), model("b"), model("c")], aliases={"x": "a", "y": "b"}, default="y")
+
+
+def test_only_those_that_are_allowed_are_there_with_their_aliases() -> None:
+    only = MODELS.only({"a", "c", "nowhere"})
+    assert only.names == ("a", "c", "x")
+    assert only.default == "a"
+    assert only.resolve("x") is MODELS.resolve("a")
+    for name in ("b", "y", "nowhere"):
+        with pytest.raises(Refused, match="known are: a, c, x") as refused:
+            only.resolve(name)
+        assert refused.value.code is Code.MODEL_NOT_FOUND
+
+
+def test_who_may_use_an_alias_may_use_its_model() -> None:
+    only = MODELS.only({"y"})
+    assert (only.names, only.default) == (("b", "y"), "y")
+
+
+def test_with_nothing_allowed_there_is_nothing() -> None:
+    only = MODELS.only(())
+    assert only.names == ()
+    for name in (None, "a"):
+        with pytest.raises(Refused):
+            only.resolve(name)
+
+
+def test_where_any_may_be_asked_for_those_alone_may() -> None:
+    only = Models(unlisted=model).only({"p", "q"})
+    assert only.names == ("p", "q")
+    assert only.resolve(None).name == "p"
+    with pytest.raises(Refused):
+        only.resolve("r")

@@ -1,0 +1,137 @@
+"""Where calls go: below the configured address, whatever a client says."""
+
+import asyncio
+from urllib.parse import unquote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from yarl import URL
+
+from gateway.protocol.commands import Message
+from gateway.protocol.errors import Failed, NotSpelled
+from gateway.upstreams.base import Call
+from gateway.upstreams.endpoint import Place
+from gateway.upstreams.formats.base import Quirks, Wire
+from gateway.upstreams.formats.gemini import GeminiWire
+from gateway.upstreams.formats.openai_chat import OpenAIWire
+from gateway.upstreams.http import HttpUpstream
+from tests.gateway.upstreams.test_contract import PROVIDERS
+from tests.gateway.upstreams.test_http import KEY, WHOLE, bodies, provider
+from tests.support import user
+
+BASES = (
+    "http://127.0.0.1:8000",
+    "https://a.example/v1",
+    "https://a.example:444/x%20y/%2e%2e/v1beta/",
+    "http://[::1]:9/",
+)
+WIRES: list[Wire] = [make() for make, _ in PROVIDERS.values()] + [OpenAIWire(Quirks(continuation="prefix"))]
+OUTWARD = [
+    *(
+        "..",
+        ".",
+        "../..",
+        "..%2f..",
+        "%2e%2e",
+        "%2E%2E/%2E%2E",
+        "a/../../b",
+        "models/..",
+        "models/../..",
+        "tunedModels/.",
+    ),
+    *("?key=x", "a?alt=json", "a#b", "a;b", "@evil.example", "//evil.example/", "http://evil.example/", "\\\\evil\\x"),
+    *(
+        "a\r\nHost: evil.example",
+        "a b",
+        "\x00",
+        "\u2028",
+        "\uff0e\uff0e",
+        "\u202e",
+        "\ud800",
+        "é",
+        "%",
+        "%zz",
+        "a:b",
+        " ",
+    ),
+]
+"""Names of models that would lead elsewhere, if they were taken for a part of an address."""
+
+models = st.one_of(
+    st.text(min_size=1, max_size=40),
+    st.lists(st.sampled_from([*OUTWARD, "/", "models/", "x"]), min_size=1, max_size=4).map("".join),
+)
+
+
+def path_of(url: URL) -> str:
+    return url.raw_path.rstrip("/")
+
+
+@given(base=st.sampled_from(BASES), wire=st.sampled_from(WIRES), model=models, said=st.text(), continues=st.booleans())
+def test_whatever_a_client_says_the_address_is_the_configured_one(
+    base: str, wire: Wire, model: str, said: str, continues: bool
+) -> None:
+    configured, call = URL(base), Call(model, [user(said)], {"user": said, "stop": said}, continues=continues)
+    try:
+        place = wire.place(call)
+        url = place.below(base)
+    except NotSpelled:
+        assert isinstance(wire, GeminiWire)
+        assert {".", "..", ""} & {model, model.partition("/")[2]}
+        return
+    assert (url.origin(), url.user, url.password, url.fragment) == (configured.origin(), None, None, "")
+    prefix, added = path_of(configured), url.raw_path[len(path_of(configured)) :]
+    assert url.raw_path.startswith(f"{prefix}/")
+    # Each segment stays one: nothing of it divides, and none leads up, however often it is unquoted.
+    assert added.count("/") == len(place.segments)
+    assert not {".", "..", ""} & set(added.split("/")[1:])
+    assert url.raw_query_string == place.action.partition("?")[2]
+    assert str(url).isascii()
+    assert str(url).isprintable()
+    assert " " not in str(url)
+    # The last one is the model's, and comes out as it was.
+    if isinstance(wire, GeminiWire) and "\ud800" not in model and model.isprintable():
+        assert unquote(added.rpartition("/")[2].removesuffix(place.action.partition("?")[0])) in model
+
+
+@pytest.mark.parametrize("segment", ["", ".", ".."])
+def test_a_segment_that_leads_up_or_nowhere_is_refused(segment: str) -> None:
+    with pytest.raises(NotSpelled):
+        Place(("models", segment)).below(BASES[0])
+
+
+async def test_over_the_wire_the_target_is_a_path_and_the_host_is_the_configured_one() -> None:
+    async with provider(bodies(WHOLE)) as (plain, requests):
+        for model in OUTWARD:
+            for wire in WIRES:
+                upstream = HttpUpstream("test", plain.base_url, wire, KEY)
+                call = Call(model, [Message(role="user", content=model.replace("\ud800", ""))], {})
+                before = len(requests)
+                try:
+                    answer = await asyncio.wait_for(upstream.open(call), 10)
+                    await answer.close()
+                except (Failed, TypeError):
+                    # A lone surrogate can't be encoded; at our edge none comes in.
+                    assert len(requests) == before
+                    assert {".", "..", "models/..", "tunedModels/."} | {"\ud800"} >= {model}
+                    continue
+                finally:
+                    await upstream.close()
+                lines = requests[-1].partition(b"\r\n\r\n")[0].split(b"\r\n")
+                verb, target, version = lines[0].split(b" ")
+                assert (verb, version) == (b"POST", b"HTTP/1.1")
+                assert target.startswith(b"/v1/")
+                names = sorted(line.partition(b":")[0].lower() for line in lines[1:])
+                assert names == sorted({*names})
+                assert b"Host: 127.0.0.1:%d" % (URL(plain.base_url).port or 0) in lines
+
+
+async def test_an_image_is_the_providers_to_fetch() -> None:
+    async with provider(bodies(WHOLE)) as (elsewhere, fetched), provider(bodies(WHOLE)) as (upstream, requests):
+        picture = {"type": "image_url", "image_url": {"url": f"{elsewhere.base_url}cat.png"}}
+        call = Call("m", [Message(role="user", content=[picture])], {})  # type: ignore[list-item]
+        answer = await upstream.open(call)
+        await answer.close()
+        assert (len(requests), fetched) == (1, [])
+        assert b"cat.png" in requests[0]

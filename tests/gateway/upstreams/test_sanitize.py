@@ -1,0 +1,134 @@
+"""What of a provider's words reaches a client: nothing but plain prose."""
+
+import base64
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import SecretStr
+
+from gateway.upstreams.base import Finish
+from gateway.upstreams.sanitize import MESSAGE_LENGTH, plain_words
+
+SECRET = "sk-very-secret-key-4f9a"
+KEY = SecretStr(SECRET)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "maximum context length is 8192 tokens, you sent 9,000",
+        "This model's maximum is 10 (you asked for 12.5%).",
+        "Invalid value: 'developer'. Supported values are: 'system', 'assistant', 'user', and 'function'.",
+        "Unsupported value: 'temperature' does not support 0.3 with this model. Only the default (1) is supported.",
+        "Missing required parameter: 'messages[0].content[1].image_url.url'.",
+        "messages.0.content: Input should be a valid list; tool_choice >= 1",
+        "* contents is not specified, and systemInstruction is",
+        "All messages must have non-empty content except for the optional final assistant message",
+        "messages: at least one message is required",
+        "请求参数错误\uff1a内容不能为空",
+        "Yêu cầu không hợp lệ.",
+        "max_completion_tokens must be < 5",
+    ],
+)
+def test_what_helps_is_let_through(words: str) -> None:
+    assert plain_words(words, KEY) == words
+
+
+@pytest.mark.parametrize(
+    ("inside", "shown"),
+    [
+        ("http://10.1.2.3:80/x?y", "http"),
+        ("10.1.2.3:8080", "10.1"),
+        ("[::1]:8000", "::1"),
+        ("fe80::1%eth0", "fe80"),
+        ("db.internal.corp:5432", "internal"),
+        ("upstream.svc.cluster.local", "svc"),
+        ("llm-gpu-3", "gpu"),
+        ("messages.internal", "internal"),
+        ("vault-prod", "vault"),
+        ("/srv/models/secret.gguf", "srv"),
+        ("C:\\models\\a", "models"),
+        ("~/keys", "keys"),
+        ("svc_backup", "backup"),
+        ("root@gateway", "root"),
+        ("org-AbCdEfGh", "org"),
+        ("AKIAABCDEFGHIJKLMNOP", "AKIA"),
+        ("0123456789abcdef0123456789abcdef", "0123"),
+        (base64.b64encode(SECRET.encode()).decode(), "c2s"),
+        ("api_key=abcdef1234567890", "abcdef"),
+        ('{"detail":"x"}', "detail"),
+        ("line=3,", "line"),
+        ("\x1b[31mcolour", "31m"),
+        ("a\u202eb3", "b3"),
+        ("x" * 500, "xxx"),
+    ],
+)
+def test_what_is_not_plain_is_not(inside: str, shown: str) -> None:
+    told = plain_words(f"the request to {inside} has failed", KEY)
+    assert told == "the request to … has failed"
+    assert shown not in told
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "<html><b>no</b></html>",
+        "Bad gateway <b",
+        "see &lt;script&gt; there",
+        "it says &#60;b for no reason",
+        "<!-- a comment of nginx",
+        f"the key {SECRET} {SECRET} {SECRET} {SECRET}",
+        "10.0.0.1 10.0.0.2",
+        "",
+    ],
+)
+def test_of_markup_and_of_what_holds_hardly_a_word_nothing_is_told(words: str) -> None:
+    assert plain_words(words, KEY) == ""
+
+
+@pytest.mark.parametrize("between", [" ", " , ", "\n", " - ", "\u200b ", " ** "])
+def test_a_key_that_was_broken_up_takes_all_with_it(between: str) -> None:
+    assert plain_words(f"the key {between.join(['very', 'secret', 'key'])} is not one of ours", KEY) == ""
+    assert plain_words("the secret is not one of ours", KEY) != ""
+
+
+def test_it_is_one_short_line() -> None:
+    assert plain_words("two\n\nlines\x00 and a half", None) == "two lines and a half"
+    told = plain_words("x " * 5000, None)
+    assert (len(told), told[-1]) == (MESSAGE_LENGTH, "…")
+    assert plain_words("words of \ud800 halves", None) == "words of … halves"
+
+
+spellings = st.sampled_from(
+    [SECRET, json.dumps(SECRET), base64.b64encode(SECRET.encode()).decode(), SECRET.upper(), SECRET.encode().hex()]
+)
+
+
+@given(before=st.text(max_size=40), after=st.text(max_size=40), spelled=spellings, every=st.integers(1, 30))
+def test_whatever_is_around_it_the_key_is_not_told(before: str, after: str, spelled: str, every: int) -> None:
+    parts = [spelled[at : at + every] for at in range(0, len(spelled), every)]
+    for told in (plain_words(f"{before}{spelled}{after}", KEY), plain_words(" ".join([before, *parts, after]), KEY)):
+        squeezed = "".join(filter(str.isalnum, told.casefold()))
+        assert "verysecretkey" not in squeezed
+        assert spelled not in told
+        assert told.isprintable()
+        assert "<" not in told or "< " in f"{told} "
+
+
+@pytest.mark.parametrize(
+    ("reason", "shown"),
+    [
+        (None, None),
+        ("stop", "stop"),
+        ("insufficient_system_resource", "insufficient_system_resource"),
+        ("", "other"),
+        ("http://llm-gpu-3", "other"),
+        ("stop\n", "other"),
+        ("\ud800", "other"),
+        ("x" * 65, "other"),
+    ],
+)
+def test_an_end_mark_holds_a_word(reason: str | None, shown: str | None) -> None:
+    assert Finish(reason).reason == shown

@@ -1,0 +1,152 @@
+"""Reading text by its pattern, against decoding each event in full: the slow way is the oracle."""
+
+from collections.abc import Sequence
+
+import orjson
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from gateway.protocol.errors import Failed
+from gateway.protocol.event_stream import EventStreamDecoder
+from gateway.protocol.events import Chunk, Reasoning
+from gateway.upstreams.base import Part
+from gateway.upstreams.formats.openai_chat import ChunkReader
+from gateway.upstreams.text_pattern import FRUITLESS, TextPattern
+from tests.gateway.upstreams.parts import apart, cuts, pieces, streamed
+
+PROVIDERS = [
+    # The same facts as different servers spell them: before and behind the text, its key last, first and in between.
+    b'{"id":"c-1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"content":%b},'
+    b'"finish_reason":null}]}',
+    b'{"choices": [{"finish_reason": null, "index": 0, "delta": {"content": %b}}], "created": 1, "id": "c"}',
+    b'{"choices":[{"delta":{"role":"assistant","content":%b},"index":0}],"usage":null}',
+    b'{"choices":[{"delta":{"reasoning_content":%b},"index":0}]}',
+    b'{"choices":[{"delta":{"content":%b},"index":1}]}',
+    b'{"choices":[{"delta":{"content":%b,"content":"x"},"index":0}]}',
+    b'{"choices":[{"delta":{"content":"x","content":%b},"index":0}]}',
+    b'{"choices":[{"delta":{"reasoning":"so","content":%b},"index":0}]}',
+    b'{"choices":[{"delta":{"content":%b},"finish_reason":"stop"}]}',
+    b'{"choices":[{"delta":{"refusal":%b}}]}',
+    b'{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":%b}}]}}]}',
+    b'{"choices":[{"delta":{"content":%b}},{"index":0,"delta":{"content":"y"}}]}',
+    b'{"model":%b,"choices":[{"delta":{"content":"z"}}]}',
+    b'{"choices":[{"delta":{"content":%b}}],"usage":{"prompt_tokens":1,"completion_tokens":2}}',
+    b'{"choices":[{"delta":{"content":[{"text":%b}]}}]}',
+    b'{"obfuscation":"a","choices":[{"delta":{"content":%b}}]}',
+    b'{"obfuscation":"bcd","choices":[{"delta":{"content":%b}}]}',
+]
+VALUES = [
+    *(
+        b'""',
+        b'" "',
+        b'"a"',
+        b'","',
+        b'"content"',
+        b'":"',
+        b'"x"',
+        b'"z"',
+        b"null",
+        b"7",
+        b"{}",
+        b'["a"]',
+        b'"a","content":"b"',
+    ),
+    *(b'"\\u0061"', b'"\\ud83d"', b'"\\ude00"', b'"\\ud83d\\ude00"', b'"\\n\\"\\\\"', '"đ🙂"'.encode(), b'"\xff"'),
+    *(b'"a\tb"', b'"\\u0001dualstream\\u0001"', b' "a"', b'"a" ', b'"a"},"x":{"content":"b"'),
+]
+WHOLE = [b"[DONE]", b"{}", b"oops", b'{"error":{"message":"late"}}', b"[1]"]
+
+events = st.lists(
+    st.one_of(
+        st.builds(lambda provider, value: provider % value, st.sampled_from(PROVIDERS), st.sampled_from(VALUES)),
+        st.builds(lambda value: PROVIDERS[0] % value, st.sampled_from(VALUES)),
+        st.builds(lambda text: PROVIDERS[0] % orjson.dumps(text), st.text(max_size=5)),
+        st.sampled_from(WHOLE),
+    ),
+    max_size=12,
+)
+
+
+def slowly(stream: bytes) -> tuple[list[Part], str]:
+    """Decode every event in full, one after the other."""
+    reader, parts = ChunkReader(), list[Part]()
+    for event in EventStreamDecoder().feed(stream):
+        if reader.done:
+            break
+        try:
+            reader.read(event.data, parts)
+        except Failed as failure:
+            return parts, "" if reader.finished else failure.code
+    return parts, ""
+
+
+def joined(parts: Sequence[Part]) -> list[Part]:
+    return list(apart(parts))
+
+
+@given(events, cuts)
+@example([PROVIDERS[0] % b'"a"', PROVIDERS[0] % b'"b"', PROVIDERS[3] % b'"c"', PROVIDERS[0] % b'"d"'], [])
+@example([PROVIDERS[12] % b'"z"', PROVIDERS[12] % b'"a"'], [])
+@example([PROVIDERS[0] % b'","', PROVIDERS[0] % b'"b"', PROVIDERS[0] % b'"choices"', PROVIDERS[0] % b'"c"'], [])
+@example([PROVIDERS[0] % b'"\\ud83d"', PROVIDERS[0] % b'"a"', PROVIDERS[0] % b'"b"'], [])
+async def test_whatever_comes_it_reads_what_decoding_reads(datas: list[bytes], places: list[int]) -> None:
+    stream = b"".join(b"data: %b\n\n" % data for data in datas)
+    parts, code = await streamed(pieces(stream, places), ChunkReader())
+    expected, expected_code = slowly(stream)
+    assert joined(parts) == joined(expected)
+    if expected_code or code != "truncated":
+        assert code == expected_code
+
+
+def learnt(*spelled: bytes) -> TextPattern:
+    pattern, reader = TextPattern(), ChunkReader()
+    for data in spelled:
+        parts: list[Part] = []
+        reader.read(data, parts)
+        pattern.learn(data, parts, decode)
+    return pattern
+
+
+def decode(data: bytes) -> list[Part]:
+    parts: list[Part] = []
+    ChunkReader().read(data, parts)
+    return parts
+
+
+def test_it_reads_one_event_and_many() -> None:
+    pattern = learnt(PROVIDERS[0] % b'"a"')
+    assert pattern.kind is Chunk
+    assert pattern.line(b"data: %b\n\n" % (PROVIDERS[0] % b'"b\\n"')) == "b\n"
+    assert pattern.texts([PROVIDERS[0] % b'"a"', PROVIDERS[0] % b'"b"', PROVIDERS[1] % b'"c"'], 0) == ["a", "b"]
+    assert learnt(PROVIDERS[3] % b'"a"').kind is Reasoning
+
+
+@pytest.mark.parametrize("provider", [4, 5, 8, 10, 12, 13])
+def test_it_learns_nothing_where_the_text_is_not_all_there_is(provider: int) -> None:
+    pattern = learnt(PROVIDERS[provider] % b'"z"')
+    assert pattern.texts([PROVIDERS[provider] % b'"q"'], 0) == []
+
+
+def test_a_carriage_return_ends_a_line_of_the_stream() -> None:
+    pattern = learnt(PROVIDERS[0] % b'"a"')
+    assert pattern.line(b"data: %b\n\n" % (PROVIDERS[0] % b'\r"b"')) == ""
+
+
+def test_two_events_in_one_read_are_not_one() -> None:
+    pattern, event = learnt(PROVIDERS[0] % b'"a"'), b"data: %b\n\n" % (PROVIDERS[0] % b'"b"')
+    assert pattern.line(event) == "b"
+    assert pattern.line(event + event) == ""
+
+
+def test_what_comes_together_has_a_bound() -> None:
+    pattern = learnt(PROVIDERS[0] % b'"a"')
+    long = PROVIDERS[0] % orjson.dumps("x" * 5000)
+    assert len(pattern.texts([long] * 5, 0)) == 2
+    assert len(pattern.texts([long] * 5, 4)) == 1
+
+
+def test_it_stops_learning_from_who_spells_no_two_alike() -> None:
+    pattern = learnt(*(b'{"id":%d,"choices":[{"delta":{"content":"a"}}]}' % n for n in range(FRUITLESS + 1)))
+    assert pattern.texts([b'{"id":%d,"choices":[{"delta":{"content":"a"}}]}' % (FRUITLESS - 1)], 0) == ["a"]
+    assert pattern.texts([b'{"id":%d,"choices":[{"delta":{"content":"a"}}]}' % FRUITLESS], 0) == []

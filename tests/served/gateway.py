@@ -1,0 +1,111 @@
+"""The gateway on a real socket, with a clock and an upstream that the test moves."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import aiohttp
+import pytest
+import uvicorn
+from starlette.applications import Starlette
+
+from gateway.admission.streams import Streams
+from gateway.app.factory import create_app
+from gateway.app.reload import Reloading
+from gateway.config import Settings
+from gateway.generation.generation import Generation
+from gateway.pipeline.hub import Hub
+from gateway.server.http_protocol import HttpProtocol
+from gateway.server.run import server_config
+from gateway.server.websocket_protocol import SocketProtocol
+from tests.served.viewers import until
+from tests.support import ManualClock, ScriptedUpstream
+
+
+@dataclass
+class Served:
+    """A gateway under test."""
+
+    url: str
+    hub: Hub
+    clock: ManualClock
+    upstream: ScriptedUpstream
+    http: aiohttp.ClientSession
+    reloading: Reloading
+    streams: Streams
+
+    async def called(self, number: int = 1) -> None:
+        """Wait until the upstream was called so often."""
+        await until(lambda: len(self.upstream.calls) >= number)
+
+    @property
+    def only(self) -> Generation:
+        (held,) = self.hub._held.values()
+        return held.generation
+
+
+@pytest.fixture
+def settings() -> Settings:
+    return Settings(
+        model=("m",),
+        max_concurrent=0,
+        rate_limit_per_minute=0,
+        stall_timeout=0,
+        first_token_timeout=0,
+        max_body_bytes=20_000,
+    )
+
+
+@dataclass(frozen=True)
+class Protocols:
+    """What the server speaks to its sockets with: our own, which lend their writers, or any other server's."""
+
+    http: Literal["httptools"] | type[HttpProtocol] = HttpProtocol
+    ws: Literal["websockets-sansio"] | type[SocketProtocol] = SocketProtocol
+
+
+@pytest.fixture
+def protocols() -> Protocols:
+    return Protocols()
+
+
+Configure = Callable[[Settings, Starlette], uvicorn.Config]
+
+
+@pytest.fixture
+def configure(protocols: Protocols) -> Configure:
+    """What the server is run with; `as_commanded` is how the command does it."""
+    return lambda _, app: uvicorn.Config(
+        app, port=0, http=protocols.http, ws=protocols.ws, log_level="error", ws_ping_interval=None
+    )
+
+
+def as_commanded(settings: Settings, app: Starlette) -> uvicorn.Config:
+    """Run the server as the command does, on a free port."""
+    config = server_config(settings, app)
+    config.port = 0
+    return config
+
+
+@pytest.fixture
+async def served(settings: Settings, configure: Configure) -> AsyncIterator[Served]:
+    clock, upstream = ManualClock(), ScriptedUpstream()
+    app = create_app(settings, clock=clock, upstream=upstream)
+    config = configure(settings, app)
+    server = uvicorn.Server(config)
+    server.config.load()
+    server.lifespan = config.lifespan_class(config)
+    await server.startup()
+    host, port = server.servers[0].sockets[0].getsockname()[:2]
+    async with aiohttp.ClientSession(f"http://{host}:{port}") as http:
+        url = f"http://{host}:{port}"
+        yield Served(url, app.state.hub, clock, upstream, http, app.state.reloading, app.state.streams)
+        await app.state.hub.close()
+    await server.shutdown()
+    await until(lambda: app.state.hub.viewers == 0)
+    await until(lambda: app.state.streams.open == 0)
+    assert app.state.hub.slots.running == 0
+    assert upstream.open_calls == 0
+    assert clock.pending == 0
+    await asyncio.sleep(0)

@@ -1,0 +1,225 @@
+"""One client for each transport, all with the same face, so that one suite serves them all."""
+
+import asyncio
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from itertools import count
+
+import aiohttp
+import orjson
+
+from gateway.protocol.event_stream import EventStreamDecoder
+
+Shown = dict[str, object]
+PATIENCE = 10.0
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait for what other tasks and sockets will bring about."""
+    async with asyncio.timeout(PATIENCE):
+        while not condition():
+            await asyncio.sleep(0)
+
+
+class Viewer(ABC):
+    """A client that views one generation; `next` gives its events as JSON objects with `seq`."""
+
+    def __init__(self, http: aiohttp.ClientSession) -> None:
+        self.http = http
+        self.generation_id = ""
+        self.seen: list[Shown] = []
+
+    @abstractmethod
+    async def start(self, body: Shown) -> None: ...
+
+    @abstractmethod
+    async def attach(self, generation_id: str, after: int) -> None: ...
+
+    @abstractmethod
+    async def _read(self) -> Shown | None:
+        """Give the next event; None at the end of what this transport sends."""
+
+    @abstractmethod
+    async def leave(self) -> None: ...
+
+    async def next(self) -> Shown | None:
+        async with asyncio.timeout(PATIENCE):
+            event = await self._read()
+        if event is not None:
+            self.seen.append(event)
+            self.generation_id = str(event.get("generation_id", self.generation_id))
+        return event
+
+    async def until(self, kind: str) -> Shown:
+        """Read on to the next event of a type."""
+        while (event := await self.next()) is not None:
+            if event["type"] == kind:
+                return event
+        message = f"ended without {kind}"
+        raise AssertionError(message)
+
+    async def to_end(self) -> list[Shown]:
+        """Read to the terminal event, and see that nothing follows it."""
+        while (event := await self.next()) is not None:
+            if event["type"] in {"complete", "interrupted", "error"}:
+                break
+        assert await self.is_over()
+        return self.seen
+
+    async def is_over(self) -> bool:
+        return await self.next() is None
+
+    @property
+    def text(self) -> str:
+        return "".join(str(event["content"]) for event in self.seen if event["type"] == "chunk")
+
+    async def interrupt(self, generation_id: str) -> Shown:
+        return await self._post(f"/api/generations/{generation_id}/interrupt", {"reason": "enough"})
+
+    async def feedback(self, generation_id: str, body: Shown) -> Shown:
+        return await self._post(f"/api/generations/{generation_id}/feedback", body)
+
+    async def _post(self, path: str, body: Shown) -> Shown:
+        async with self.http.post(path, json=body) as response:
+            answer: Shown = await response.json()
+            return {"status": response.status, **answer}
+
+
+class HttpViewer(Viewer):
+    """What streams over plain HTTP."""
+
+    def __init__(self, http: aiohttp.ClientSession) -> None:
+        super().__init__(http)
+        self.response: aiohttp.ClientResponse
+        self._pending: list[Shown] = []
+
+    async def _open(self, method: str, path: str, **options: object) -> None:
+        self.response = await self.http.request(method, path, **options)  # type: ignore[arg-type]
+        assert self.response.status == 200, await self.response.text()
+        self.generation_id = self.response.headers["X-Generation-ID"]
+
+    async def _read(self) -> Shown | None:
+        while not self._pending:
+            read = await self.response.content.readany()
+            if not read:
+                return None
+            self._decode(read)
+        return self._pending.pop(0)
+
+    def _decode(self, read: bytes) -> None:
+        raise NotImplementedError
+
+    async def leave(self) -> None:
+        self.response.close()
+
+
+class SseViewer(HttpViewer):
+    def __init__(self, http: aiohttp.ClientSession) -> None:
+        super().__init__(http)
+        self._decoder = EventStreamDecoder()
+        self.heartbeats = 0
+
+    async def start(self, body: Shown) -> None:
+        await self._open("POST", "/api/chat/stream", json=body)
+
+    async def attach(self, generation_id: str, after: int) -> None:
+        headers = {"Last-Event-ID": f"{generation_id}:{after}"} if after else {}
+        await self._open("GET", f"/api/generations/{generation_id}/events", headers=headers)
+
+    def _decode(self, read: bytes) -> None:
+        self.heartbeats += read.count(b": hb\n")
+        for event in self._decoder.feed(read):
+            shown = orjson.loads(event.data)
+            named, seq = event.last_event_id.rsplit(":", 1)
+            assert named == self.generation_id
+            assert event.event == ("message" if shown["type"] == "chunk" else shown["type"])
+            self._pending.append({**shown, "seq": int(seq)})
+
+
+class NdjsonViewer(HttpViewer):
+    def __init__(self, http: aiohttp.ClientSession) -> None:
+        super().__init__(http)
+        self._tail = b""
+        self.heartbeats = 0
+
+    async def start(self, body: Shown) -> None:
+        await self._open("POST", "/api/chat/ndjson", json=body)
+
+    async def attach(self, generation_id: str, after: int) -> None:
+        await self._open("GET", f"/api/generations/{generation_id}/lines?after={after}")
+
+    def _decode(self, read: bytes) -> None:
+        *lines, self._tail = (self._tail + read).split(b"\n")
+        self.heartbeats += lines.count(b"")
+        self._pending += [orjson.loads(line) for line in lines if line]
+
+
+class WebSocketViewer(Viewer):
+    def __init__(self, http: aiohttp.ClientSession) -> None:
+        super().__init__(http)
+        self._socket: aiohttp.ClientWebSocketResponse | None = None
+        self._ids = count(1)
+        self._events: list[Shown] = []
+        self._answers: dict[object, Shown] = {}
+        self.over = False
+
+    async def connect(self) -> aiohttp.ClientWebSocketResponse:
+        if self._socket is None:
+            self._socket = await self.http.ws_connect("/api/ws", protocols=["dualstream.v1"])
+            assert self._socket.protocol == "dualstream.v1"
+        return self._socket
+
+    async def command(self, **fields: object) -> Shown:
+        socket = await self.connect()
+        number = next(self._ids)
+        await socket.send_str(orjson.dumps({"id": number, **fields}).decode())
+        async with asyncio.timeout(PATIENCE):
+            while number not in self._answers:
+                await self._take()
+        return self._answers.pop(number)
+
+    async def _take(self) -> None:
+        assert self._socket is not None
+        message = await self._socket.receive()
+        assert message.type is aiohttp.WSMsgType.TEXT, (message, self._socket.close_code)
+        shown = orjson.loads(message.data)
+        if shown["type"] in {"ack", "rejected", "pong"}:
+            self._answers[shown["id"]] = shown
+        else:
+            self._events.append(shown)
+            self.over = shown["type"] in {"complete", "interrupted", "error"}
+
+    async def start(self, body: Shown) -> None:
+        answer = await self.command(type="start", **body)
+        assert answer["type"] == "ack", answer
+        self.generation_id = str(answer["generation_id"])
+
+    async def attach(self, generation_id: str, after: int) -> None:
+        answer = await self.command(type="attach", generation_id=generation_id, after=after)
+        assert answer["type"] == "ack", answer
+        self.generation_id = generation_id
+
+    async def _read(self) -> Shown | None:
+        while not self._events:
+            if self.over:
+                # A pong behind the terminal event proves that nothing stands between them.
+                assert (await self.command(type="ping"))["type"] == "pong"
+                assert not self._events
+                return None
+            await self._take()
+        event = self._events.pop(0)
+        assert event["generation_id"] == self.generation_id
+        return event
+
+    async def leave(self) -> None:
+        if self._socket is not None:
+            await self._socket.close()
+
+    async def interrupt(self, generation_id: str) -> Shown:
+        return await self.command(type="interrupt", generation_id=generation_id, reason="enough")
+
+    async def feedback(self, generation_id: str, body: Shown) -> Shown:
+        return await self.command(type="feedback", generation_id=generation_id, **body)
+
+
+VIEWERS: dict[str, type[Viewer]] = {"sse": SseViewer, "websocket": WebSocketViewer, "ndjson": NdjsonViewer}
