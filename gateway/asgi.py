@@ -11,31 +11,31 @@ from gateway.admission.streams import Stream
 Serve = Callable[[Receive, Send], Awaitable[None]]
 
 
-SERVING = "dualstream.serving"
-"""Where in the scope there is a `Serving` for a transport to fill in."""
+DEFERRED = "dualstream.serving"
+"""Where in the scope there is a `DeferredServe` for a transport to fill in."""
 
 
 @dataclass(eq=False, slots=True)
-class Serving:
+class DeferredServe:
     """One client's. Whoever puts it into the scope runs `serve` and lets `stream` leave, whatever becomes of it."""
 
     serve: Serve | None = None
     stream: Stream | None = None
 
 
-async def serve_on(scope: Scope, receive: Receive, send: Send, serve: Serve) -> None:
+async def defer(scope: Scope, receive: Receive, send: Send, serve: Serve) -> None:
     """Have `serve` run when the frames, closures and middleware that led here have returned.
 
     Kept to a stream's end, they would take more memory than the rest of it. Where nobody sees to that, it runs now.
     """
-    serving: Serving | None = scope.get(SERVING)
+    serving: DeferredServe | None = scope.get(DEFERRED)
     if serving is None:
         await serve(receive, send)
     else:
         serving.serve = serve
 
 
-EXTENSION = "dualstream.writer"
+WRITER_EXTENSION = "dualstream.writer"
 """The ASGI extension by which our own server lends its writer (gateway/server/)."""
 
 
@@ -46,19 +46,19 @@ class Writer(Protocol):
     """Frames go over the wire as they are: a WebSocket's are to be whole, header and all."""
 
     def write(self, frames: Sequence[bytes]) -> bool:
-        """Write them; False when the client is slow, and no more should come until `resume` is called."""
+        """Write them; False when the client is slow, and no more should come until `on_drain` is called."""
         ...
 
-    def listen(self, resume: Callable[[], None], lost: Callable[[], None]) -> None:
+    def bind(self, on_drain: Callable[[], None], on_disconnect: Callable[[], None]) -> None:
         """Have these called when a slow client takes in more, and when it is gone."""
         ...
 
-    def cut(self) -> None:
+    def abort(self) -> None:
         """Break the connection off, so that what was written is not taken for all there is."""
         ...
 
 
-def lent(scope: Scope) -> Writer | None:
+def direct_writer(scope: Scope) -> Writer | None:
     """Give the server's own writer, if it lends one."""
-    writer: Writer | None = scope.get("extensions", {}).get(EXTENSION)
+    writer: Writer | None = scope.get("extensions", {}).get(WRITER_EXTENSION)
     return writer

@@ -10,10 +10,10 @@ from gateway.generation.event_log import EventLog
 from gateway.protocol.commands import Message, StartRequest
 from gateway.protocol.errors import Failed
 from gateway.protocol.events import Chunk, Usage
-from gateway.security.principals import anybody
-from gateway.upstreams.base import Answer, Call, Finish, Part
+from gateway.security.principals import anonymous
+from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest, UpstreamResponse
 
-ANYBODY = anybody("")
+ANYBODY = anonymous("")
 """Whoever asks a gateway without keys."""
 
 
@@ -73,10 +73,10 @@ async def settle() -> None:
 class ScriptedCall:
     """One call of a scripted upstream, and the levers that move it."""
 
-    call: Call
+    call: UpstreamRequest
     closed: bool = False
     _opening: asyncio.Future[None] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-    _parts: asyncio.Queue[Sequence[Part] | Failed | None] = field(default_factory=asyncio.Queue)
+    _parts: asyncio.Queue[Sequence[UpstreamEvent] | Failed | None] = field(default_factory=asyncio.Queue)
 
     def accept(self) -> None:
         """Send the headers."""
@@ -86,13 +86,13 @@ class ScriptedCall:
         """Fail before the headers."""
         self._opening.set_exception(failure)
 
-    def send(self, *parts: Part | str) -> None:
+    def send(self, *parts: UpstreamEvent | str) -> None:
         """Send parts as one read; a string is a chunk."""
         self._parts.put_nowait([Chunk(part) if isinstance(part, str) else part for part in parts])
 
     def finish(self, reason: str = "stop", usage: Usage | None = None) -> None:
         """Send the end mark, perhaps figures, and end."""
-        self.send(Finish(reason), *([usage] if usage else []))
+        self.send(Finished(reason), *([usage] if usage else []))
         self._parts.put_nowait(None)
 
     def fail(self, failure: Failed) -> None:
@@ -120,10 +120,10 @@ class ScriptedUpstream:
     def open_calls(self) -> int:
         return sum(not call.closed for call in self.calls)
 
-    def continues(self, _call: Call) -> bool:
+    def continues(self, _call: UpstreamRequest) -> bool:
         return self.native
 
-    async def open(self, call: Call) -> Answer:
+    async def open(self, call: UpstreamRequest) -> UpstreamResponse:
         scripted = ScriptedCall(call)
         self.calls.append(scripted)
         try:
@@ -149,7 +149,7 @@ class _ScriptedAnswer:
         self._scripted = scripted
         self._stopped = False
 
-    async def stream(self, take: Callable[[Sequence[Part]], None]) -> None:
+    async def stream(self, take: Callable[[Sequence[UpstreamEvent]], None]) -> None:
         while (parts := await self._scripted._parts.get()) is not None and not self._stopped:
             if isinstance(parts, Failed):
                 try:

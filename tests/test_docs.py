@@ -11,7 +11,7 @@ import pytest
 from gateway.config import Settings, load, table
 from gateway.config.docs_tables import TABLES, nested_table, preset_table
 from gateway.protocol.commands import COMMANDS, Options
-from gateway.protocol.errors import MEANING
+from gateway.protocol.errors import CODES
 from gateway.protocol.events import Event
 from gateway.security.key_file import KeyTable, read_keys
 from gateway.simulator.settings import PROFILES, Fault
@@ -61,8 +61,8 @@ def test_every_event_command_option_and_code_is_documented() -> None:
         assert f"| `{command}` |" in protocol
     for option in Options.model_fields:
         assert f"`{option}`" in protocol
-    for code, meaning in MEANING.items():
-        row = f"| `{code}` | {meaning.status} | {meaning.close} | {'yes' if meaning.retryable else 'no'} |"
+    for code, meaning in CODES.items():
+        row = f"| `{code}` | {meaning.status} | {meaning.close_code} | {'yes' if meaning.retryable else 'no'} |"
         assert row in protocol
 
 

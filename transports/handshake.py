@@ -4,11 +4,11 @@ from typing import Final
 
 from starlette.websockets import WebSocket
 
-from gateway.api.middleware.auth import admit, check_origin, credential
+from gateway.api.middleware.auth import authenticate, check_origin, credential
 from gateway.api.services import Services
 from gateway.protocol.commands import HelloCommand
-from gateway.protocol.errors import MEANING, Code, Refused
-from gateway.security.authenticator import Gate
+from gateway.protocol.errors import CODES, Code, Refused
+from gateway.security.authenticator import Authenticator
 from gateway.security.principals import Principal
 
 SUBPROTOCOL: Final = "dualstream.v1"
@@ -23,12 +23,12 @@ HELLO_BYTES: Final = 16 * 1024
 """What a client that is not known may send at once."""
 
 
-class Known:
+class SocketIdentity:
     """Whose a socket is. `principal` is None until a hello says so; `origin` is that of its handshake."""
 
-    def __init__(self, gate: Gate, origin: str, principal: Principal | None) -> None:
+    def __init__(self, authenticator: Authenticator, origin: str, principal: Principal | None) -> None:
         self.principal = principal
-        self._gate = gate
+        self._authenticator = authenticator
         self._origin = origin
 
     def renew(self) -> Principal | None:
@@ -38,7 +38,7 @@ class Known:
             Refused: `auth_error`: what it was known by is not good any more.
         """
         if self.principal is not None:
-            self.principal = self._gate.renew(self.principal)
+            self.principal = self._authenticator.renew(self.principal)
         return self.principal
 
     async def hello(self, command: HelloCommand) -> None:
@@ -48,11 +48,13 @@ class Known:
             Refused: `auth_error`, or `forbidden`: it is another's.
         """
         if command.ticket is not None:
-            asking = self._gate.redeem(command.ticket.get_secret_value(), "socket", self._origin)
-        elif self._gate.is_open:
+            asking = self._authenticator.redeem(command.ticket.get_secret_value(), "socket", self._origin)
+        elif self._authenticator.allows_anonymous:
             return
         else:
-            asking = await self._gate.recognise(None if command.token is None else command.token.get_secret_value())
+            asking = await self._authenticator.authenticate_credential(
+                None if command.token is None else command.token.get_secret_value()
+            )
         before = self.principal
         # An address is what stood for it before the gateway got keys.
         if before is not None and before.source != "address" and before.id != asking.id:
@@ -66,16 +68,16 @@ def close_reason(refused: Refused) -> str:
     return refused.message.encode()[:123].decode(errors="ignore")
 
 
-async def shake_hands(services: Services, websocket: WebSocket) -> Known | None:
+async def shake_hands(services: Services, websocket: WebSocket) -> SocketIdentity | None:
     """Accept a socket and tell what is known of its client; None if it was refused, and closed."""
     offered: list[str] = websocket.scope.get("subprotocols", [])
     await websocket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
     try:
         origin = check_origin(services, websocket)
-        return Known(services.gate, origin, await _principal(services, websocket, offered, origin))
+        return SocketIdentity(services.authenticator, origin, await _principal(services, websocket, offered, origin))
     except Refused as refused:
         # Only after accepting: a browser can read a close code, but not the status of a failed handshake.
-        await websocket.close(MEANING[refused.code].close, close_reason(refused))
+        await websocket.close(CODES[refused.code].close_code, close_reason(refused))
         return None
 
 
@@ -83,8 +85,8 @@ async def _principal(services: Services, websocket: WebSocket, offered: list[str
     """Give whose it is by what came with the handshake; None if that was nothing, and something is needed."""
     ticket = next((one for one in offered if one.startswith(TICKET_SUBPROTOCOL)), None)
     if ticket is not None and "authorization" not in websocket.headers:
-        return services.gate.redeem(ticket.removeprefix(TICKET_SUBPROTOCOL), "socket", origin)
+        return services.authenticator.redeem(ticket.removeprefix(TICKET_SUBPROTOCOL), "socket", origin)
     shown = credential(services, websocket)
-    if shown is None and not services.gate.is_open:
+    if shown is None and not services.authenticator.allows_anonymous:
         return None
-    return await admit(services, websocket, shown)
+    return await authenticate(services, websocket, shown)

@@ -11,10 +11,10 @@ from gateway.api.context import principal_of
 from gateway.api.responses import STREAM_HEADERS
 from gateway.api.services import Services
 from gateway.api.streams import enter_stream
-from gateway.asgi import Writer, lent, serve_on
+from gateway.asgi import Writer, defer, direct_writer
 from gateway.generation.event_log import Entry
 from gateway.generation.generation import Generation
-from transports.viewer import Viewing
+from transports.viewer import Viewer
 from transports.writer import sending
 
 
@@ -56,69 +56,69 @@ class StreamedResponse:
         self._generation = generation
         self._after = after
         self._services = services
-        self._viewing = Viewing(services, self, self._end, until_over=True)
+        self._viewer = Viewer(services, self, self._end, close_at_end=True)
         self._over: asyncio.Future[None]
         self._writer: Writer | None
         self.write: Callable[[Sequence[bytes]], bool]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Begin the answer; see `serve_on` for the rest of it.
+        """Begin the answer; see `defer` for the rest of it.
 
         Raises:
             Refused: `rate_limit`, where it was not asked for before (`enter_stream`), or `generation_lost`.
         """
         enter_stream(self._services, HTTPConnection(scope))
         try:
-            self._viewing.attach(self._generation.id, self._after, principal_of(scope))
+            self._viewer.attach(self._generation.id, self._after, principal_of(scope))
             await send({"type": "http.response.start", "status": 200, "headers": _encoded(self._headers)})
         except BaseException:
-            self._viewing.close()
+            self._viewer.close()
             raise
         self._headers = {}
-        self._writer = lent(scope)
-        await serve_on(scope, receive, send, self._serve)
+        self._writer = direct_writer(scope)
+        await defer(scope, receive, send, self._serve)
 
     async def _serve(self, receive: Receive, send: Send) -> None:
         """Stream until the terminal event is written or the client is gone."""
-        viewing = self._viewing
-        # It holds this as its outlet: together they would be a circle, which nobody would free soon.
-        del self._viewing
+        viewer = self._viewer
+        # It holds this as its connection: together they would be a circle, which nobody would free soon.
+        del self._viewer
         try:
             if self._writer is not None:
-                await self._view(viewing, self._writer)
+                await self._view(viewer, self._writer)
             else:
-                await self._view_slowly(viewing, receive, send)
-            if viewing.failure is not None:
-                raise viewing.failure
-            if viewing.finished:
-                await send({"type": "http.response.body", "body": b"".join(viewing.rest), "more_body": False})
+                await self._view_slowly(viewer, receive, send)
+            if viewer.failure is not None:
+                raise viewer.failure
+            if viewer.finished:
+                await send({"type": "http.response.body", "body": b"".join(viewer.final_frames), "more_body": False})
             elif self._writer is not None:
-                self._writer.cut()
+                self._writer.abort()
         finally:
-            viewing.close()
+            viewer.close()
 
-    def beat(self) -> bool:
+    def send_heartbeat(self) -> bool:
         """Send what a client skips."""
         return self.write((self._heartbeat,))
 
-    async def _view(self, viewing: Viewing, writer: Writer) -> None:
+    async def _view(self, viewer: Viewer, writer: Writer) -> None:
         self._over = asyncio.get_running_loop().create_future()
         self.write = writer.write
-        writer.listen(viewing.resume, viewing.stop)
-        viewing.begin()
+        writer.bind(viewer.resume, viewer.stop)
+        viewer.begin()
         await self._over
 
-    async def _view_slowly(self, viewing: Viewing, receive: Receive, send: Send) -> None:
+    async def _view_slowly(self, viewer: Viewer, receive: Receive, send: Send) -> None:
         async def send_body(frames: Sequence[bytes]) -> None:
             await send({"type": "http.response.body", "body": b"".join(frames), "more_body": True})
 
         async def leave() -> None:
             while (await receive())["type"] != "http.disconnect":
                 pass
-            viewing.stop()
+            viewer.stop()
 
         async with sending(send_body, leave) as writer:
-            await self._view(viewing, writer)
+            await self._view(viewer, writer)
 
     def _end(self) -> None:
         if not self._over.done():

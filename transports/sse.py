@@ -19,7 +19,7 @@ from gateway.api.responses import (
 )
 from gateway.api.services import Services
 from gateway.api.streams import enter_stream
-from gateway.api.tickets import shown
+from gateway.api.tickets import ticket_from_url
 from gateway.generation.event_log import Entry
 from gateway.generation.generation import Generation
 from gateway.protocol.commands import StartRequest, parse
@@ -27,7 +27,7 @@ from gateway.protocol.errors import Code, Refused, invalid
 from gateway.protocol.event_stream import event_frame
 from gateway.protocol.events import Accepted, Chunk
 from gateway.protocol.position import after_position
-from gateway.security.origins import is_browser, tells_the_page
+from gateway.security.origins import has_origin_headers, is_browser
 from transports.http_stream import StreamedResponse
 
 RETRY_MS = 500
@@ -85,15 +85,17 @@ class _Endpoints:
             if position:
                 return self._resume(request, position)
             enter_stream(self._services, request)
-            bounds = principal(request).bounds
-            if bounds is not None:
+            generation_scope = principal(request).generation_scope
+            if generation_scope is not None:
                 # Its ticket has started this, and the browser is back before it has heard so.
-                return self._stream(request, self._services.hub.find(bounds.generation_id, principal(request)), 0)
+                return self._stream(
+                    request, self._services.hub.find(generation_scope.generation_id, principal(request)), 0
+                )
             _refuse_untold_page(request)
             return self._start(request, parse(StartRequest, _body_of_query(request.query_params)))
         except Refused as refused:
-            if (ticket := shown(request.scope)) is not None:
-                self._services.gate.give_back(ticket)
+            if (ticket := ticket_from_url(request.scope)) is not None:
+                self._services.authenticator.give_back(ticket)
             return refusal(refused, request)
 
     async def attach(self, request: Request) -> Response | StreamedResponse:
@@ -118,8 +120,8 @@ class _Endpoints:
             principal=asking,
             idempotency_key=idempotency_key(request),
         )
-        if (ticket := shown(request.scope)) is not None:
-            self._services.gate.started(ticket, generation.id)
+        if (ticket := ticket_from_url(request.scope)) is not None:
+            self._services.authenticator.started(ticket, generation.id)
         return self._stream(request, generation, 0, start_headers(request, generation, hub.allowance(asking)))
 
     def _resume(self, request: Request, position: str) -> Response | StreamedResponse:
@@ -156,8 +158,8 @@ def _refuse_untold_page(request: Request) -> None:
     Raises:
         Refused: `forbidden`.
     """
-    known_by_more = principal(request).source != "address" or shown(request.scope) is not None
-    if not known_by_more and is_browser(request.headers) and not tells_the_page(request.headers):
+    known_by_more = principal(request).source != "address" or ticket_from_url(request.scope) is not None
+    if not known_by_more and is_browser(request.headers) and not has_origin_headers(request.headers):
         message = (
             "This browser does not tell which page asks, as it does over HTTPS and on this machine: use HTTPS, "
             "start by POST, or show a ticket (POST /api/tickets)."

@@ -23,7 +23,7 @@ WRITE_BYTES = 32 * 1024
 """About what is written at once to a viewer that is behind: more would only wait in the memory of its socket."""
 
 
-class Outlet(Protocol):
+class ClientConnection(Protocol):
     """One client's connection, as its viewing needs it. Nothing here waits: what can't be taken yet is said so."""
 
     framing: str
@@ -34,10 +34,10 @@ class Outlet(Protocol):
         ...
 
     def write(self, frames: Sequence[bytes]) -> bool:
-        """Send whole frames; False when the client is slow: no more until `Viewing.resume` is called."""
+        """Send whole frames; False when the client is slow: no more until `Viewer.resume` is called."""
         ...
 
-    def beat(self) -> bool:
+    def send_heartbeat(self) -> bool:
         """Show that the connection is alive, if the transport does not do so by itself; as `write`."""
         ...
 
@@ -46,11 +46,11 @@ class Outlet(Protocol):
 class _Cursor:
     log: EventLog
     seq: int
-    touched: Callable[[], None] | None = None
+    on_append: Callable[[], None] | None = None
     """What the log calls, once this is followed."""
 
 
-class Viewing:
+class Viewer:
     """One client's cursors, and what writes what follows them: at once, in the stack of whoever appends to a log.
 
     Make it, attach, `begin`; it calls `ended` when it is over. Whoever makes one must `close` it: that is where its
@@ -58,24 +58,24 @@ class Viewing:
     """
 
     def __init__(
-        self, services: Services, outlet: Outlet, ended: Callable[[], None], *, until_over: bool = False
+        self, services: Services, connection: ClientConnection, ended: Callable[[], None], *, close_at_end: bool = False
     ) -> None:
         self.finished = False
-        """All that was viewed has ended and was written, but for `rest`; with `until_over` only."""
-        self.rest: Sequence[bytes] = ()
+        """All that was viewed has ended and was written, but for `rest`; with `close_at_end` only."""
+        self.final_frames: Sequence[bytes] = ()
         """The last frames: whoever ends the connection sends them with its end."""
         self.failure: Exception | None = None
-        """What went wrong in the outlet."""
+        """What went wrong in the connection."""
         self._hub = services.hub
         self._clock = services.clock
         self._heartbeat = services.heartbeat
-        self._patience = services.viewer_timeout
-        self._outlet = outlet
+        self._viewer_timeout = services.viewer_timeout
+        self._connection = connection
         self._ended = ended
-        self._until_over = until_over
+        self._close_at_end = close_at_end
         self._over = False
         self._cursors: dict[str, _Cursor] = {}
-        self._touched: dict[_Cursor, None] = {}
+        self._pending: dict[_Cursor, None] = {}
         self._timer: Timer | None = None
         self._last_write = self._clock.now()
         self._room = False
@@ -90,7 +90,7 @@ class Viewing:
             return
         self._begun = self._room = True
         self._last_write = self._clock.now()
-        self._look_in(min(self._heartbeat, self._patience))
+        self._schedule_check(min(self._heartbeat, self._viewer_timeout))
         self.follow()
 
     def attach(self, generation_id: str, after: int, principal: Principal) -> Generation:
@@ -113,10 +113,10 @@ class Viewing:
     def follow(self) -> None:
         """Write what there is of all that is attached, and from now on what comes."""
         for cursor in self._cursors.values():
-            if cursor.touched is None:
-                cursor.touched = partial(self._touch, cursor)
-                cursor.log.subscribe(cursor.touched)
-                self._touched[cursor] = None
+            if cursor.on_append is None:
+                cursor.on_append = partial(self._on_append, cursor)
+                cursor.log.subscribe(cursor.on_append)
+                self._pending[cursor] = None
         if self._room:
             self._flush()
 
@@ -125,11 +125,11 @@ class Viewing:
         cursor = self._cursors.pop(generation_id, None)
         if cursor is None:
             return False
-        self._touched.pop(cursor, None)
-        if cursor.touched is not None:
-            cursor.log.unsubscribe(cursor.touched)
+        self._pending.pop(cursor, None)
+        if cursor.on_append is not None:
+            cursor.log.unsubscribe(cursor.on_append)
             # It holds the cursor: a circle, which nobody would free soon.
-            cursor.touched = None
+            cursor.on_append = None
         self._hub.leave(generation_id)
         return True
 
@@ -157,8 +157,8 @@ class Viewing:
     def _flush(self) -> None:
         """Write what follows the cursors, as far as there is room."""
         try:
-            while self._room and self._touched:
-                self._write(next(iter(self._touched)))
+            while self._room and self._pending:
+                self._write(next(iter(self._pending)))
         except Exception as error:  # noqa: BLE001 - not swallowed: it is the outlet's, and goes to its owner
             self._fail(error)
 
@@ -166,8 +166,8 @@ class Viewing:
         self.failure = error
         self.stop()
 
-    def _touch(self, cursor: _Cursor) -> None:
-        self._touched[cursor] = None
+    def _on_append(self, cursor: _Cursor) -> None:
+        self._pending[cursor] = None
         if self._room:
             self._flush()
 
@@ -175,63 +175,63 @@ class Viewing:
         log = cursor.log
         frames = self._frames(cursor, log)
         if cursor.seq == log.last:
-            del self._touched[cursor]
+            del self._pending[cursor]
         ended = log.ended and cursor.seq == log.last
         if ended:
             self.detach(log.generation_id)
-        if ended and self._until_over and not self._cursors:
-            self.rest, self.finished = frames, True
+        if ended and self._close_at_end and not self._cursors:
+            self.final_frames, self.finished = frames, True
             self.stop()
         elif frames:
             self._last_write = self._clock.now()
-            self._room = self._outlet.write(frames)
+            self._room = self._connection.write(frames)
 
     def _frames(self, cursor: _Cursor, log: EventLog) -> Sequence[bytes]:
         """Frame what follows a cursor, and move it."""
         seq, cursor.seq, shared = cursor.seq, log.last, log.readers > 1
         if shared:
             # Viewers side by side get the same frames, made once.
-            made = log.frames.get(self._outlet.framing)
+            made = log.frames.get(self._connection.framing)
             if made is not None and made[0] == seq and made[1] == log.last:
                 return made[2]
         entries = log.since(seq)
         if not entries:
             return ()
         if len(entries) == 1:
-            frames = [self._outlet.frame(log.generation_id, entries[0])]
+            frames = [self._connection.frame(log.generation_id, entries[0])]
         else:
             frames, cursor.seq = self._some(log.generation_id, merge(entries) if len(entries) > BEHIND else entries)
         if shared and cursor.seq == log.last:
-            log.frames[self._outlet.framing] = (seq, log.last, frames)
+            log.frames[self._connection.framing] = (seq, log.last, frames)
         return frames
 
     def _some(self, generation_id: str, entries: Iterable[Entry]) -> tuple[list[bytes], int]:
         """Frame as much as is worth writing at once, and tell how far that is."""
         frames, size, reached = list[bytes](), 0, 0
         for entry in entries:
-            frames.append(self._outlet.frame(generation_id, entry))
+            frames.append(self._connection.frame(generation_id, entry))
             size, reached = size + len(entry.data), entry.last
             if size > WRITE_BYTES:
                 break
         return frames, reached
 
-    def _look_in(self, seconds: float) -> None:
-        self._timer = self._clock.call_later(seconds, self._look)
+    def _schedule_check(self, seconds: float) -> None:
+        self._timer = self._clock.call_later(seconds, self._check_idle)
 
-    def _look(self) -> None:
+    def _check_idle(self) -> None:
         """Fill a silence, and give up a client that does not read."""
         since = self._clock.now() - self._last_write
-        limit = self._heartbeat if self._room else self._patience
+        limit = self._heartbeat if self._room else self._viewer_timeout
         if since < limit:
             # Not less than the clock can tell apart: it would be called again at the same time.
-            self._look_in(max(min(limit - since, self._heartbeat), 0.001))
+            self._schedule_check(max(min(limit - since, self._heartbeat), 0.001))
             return
         if not self._room:
             self.stop()
             return
         self._last_write = self._clock.now()
-        self._look_in(min(self._heartbeat, self._patience))
+        self._schedule_check(min(self._heartbeat, self._viewer_timeout))
         try:
-            self._room = self._outlet.beat()
+            self._room = self._connection.send_heartbeat()
         except Exception as error:  # noqa: BLE001 - as in `_flush`
             self._fail(error)

@@ -15,7 +15,7 @@ from gateway.api.requests import parse_json, request_id
 from gateway.api.responses import refusal
 from gateway.api.services import Services
 from gateway.api.streams import claim_stream, enter_stream
-from gateway.asgi import Writer, lent, serve_on
+from gateway.asgi import Writer, defer, direct_writer
 from gateway.generation.event_log import Entry
 from gateway.generation.generation import Generation
 from gateway.pipeline.hub import new_id
@@ -32,13 +32,13 @@ from gateway.protocol.commands import (
     StartCommand,
     parse,
 )
-from gateway.protocol.errors import MEANING, Refused, invalid
+from gateway.protocol.errors import CODES, Refused, invalid
 from gateway.protocol.events import Accepted
 from gateway.protocol.position import after_position
 from gateway.security.authenticator import missing
 from gateway.security.principals import Principal
-from transports.handshake import HELLO_BYTES, HELLO_SECONDS, Known, close_reason, shake_hands
-from transports.viewer import Viewing
+from transports.handshake import HELLO_BYTES, HELLO_SECONDS, SocketIdentity, close_reason, shake_hands
+from transports.viewer import Viewer
 from transports.writer import sending
 
 CLOSE_SECONDS = 5.0
@@ -60,17 +60,17 @@ class WebSocketTransport:
             known = await shake_hands(services, websocket)
             if known is not None and await _has_room(services, websocket, known):
                 serve = _Socket(services, websocket, known).serve
-                await serve_on(websocket.scope, websocket.receive, websocket.send, serve)
+                await defer(websocket.scope, websocket.receive, websocket.send, serve)
 
         return [WebSocketRoute("/api/ws", serve), Route("/api/ws", _explain, methods=["GET"])]
 
 
-async def _has_room(services: Services, websocket: WebSocket, known: Known) -> bool:
+async def _has_room(services: Services, websocket: WebSocket, known: SocketIdentity) -> bool:
     """Count a socket among the streams, or close it."""
     try:
         claim_stream(services, enter_stream(services, websocket), known.principal)
     except Refused as refused:
-        await websocket.close(MEANING[refused.code].close, close_reason(refused))
+        await websocket.close(CODES[refused.code].close_code, close_reason(refused))
         return False
     return True
 
@@ -87,20 +87,30 @@ class _Socket:
     """One client: its commands are read here; its events are written as they come."""
 
     __slots__ = (
-        *("_closed", "_known", "_lent", "_reading", "_receive", "_request_id", "_send", "_services", "_stream"),
-        *("_unreadable", "_viewing", "_writer", "framing", "write"),
+        *(
+            "_closed",
+            "_known",
+            "_direct_writer",
+            "_reading",
+            "_receive",
+            "_request_id",
+            "_send",
+            "_services",
+            "_stream",
+        ),
+        *("_unreadable", "_viewer", "_writer", "framing", "write"),
     )
 
-    def __init__(self, services: Services, websocket: WebSocket, known: Known) -> None:
+    def __init__(self, services: Services, websocket: WebSocket, known: SocketIdentity) -> None:
         self.framing = "websocket"
         self._services = services
         self._known = known
         # One request starts one generation; a socket, any number of them.
         self._request_id = request_id(websocket) if "x-request-id" in websocket.headers else None
         self._stream = enter_stream(services, websocket)
-        self._lent = lent(websocket.scope)
+        self._direct_writer = direct_writer(websocket.scope)
         self._reading = anyio.CancelScope()
-        self._viewing = Viewing(services, self, self._reading.cancel)
+        self._viewer = Viewer(services, self, self._reading.cancel)
         self._writer: Writer
         self.write: Callable[[Sequence[bytes]], bool]
         self._unreadable = 0
@@ -119,9 +129,9 @@ class _Socket:
             pass
         finally:
             self._services.commands.forget(self._name)
-            self._viewing.close()
+            self._viewer.close()
             # It holds this as its outlet: together they would be a circle, which nobody would free soon.
-            del self._viewing
+            del self._viewer
 
     async def _wait_for_hello(self) -> bool:
         """Take nothing but a hello; tell whether it came in time and was good, else close."""
@@ -147,16 +157,16 @@ class _Socket:
         return self._known.principal is not None
 
     async def _serve(self) -> None:
-        if self._lent is not None:
-            await self._view(self._lent)
+        if self._direct_writer is not None:
+            await self._view(self._direct_writer)
         else:
             async with sending(self._send_messages) as writer:
                 await self._view(writer)
-        if self._viewing.failure is not None:
-            raise self._viewing.failure
+        if self._viewer.failure is not None:
+            raise self._viewer.failure
         if self._reading.cancelled_caught:
             # It is a viewer no more, however long the rest takes.
-            self._viewing.close()
+            self._viewer.close()
             with anyio.move_on_after(CLOSE_SECONDS):
                 await self._close(1013, "What was sent is not read: come back and attach by position.")
 
@@ -168,7 +178,7 @@ class _Socket:
             message = b'{"generation_id":"%b","seq":%d,%b' % (generation_id.encode(), entry.last, entry.data[1:])
         return text_frame(message) if self._writer.raw else message
 
-    def beat(self) -> bool:
+    def send_heartbeat(self) -> bool:
         """Do nothing: the server's own pings show that the connection is alive."""
         return True
 
@@ -176,8 +186,8 @@ class _Socket:
         self._writer, self.write = writer, writer.write
         if not writer.raw:
             self.framing = "websocket message"
-        writer.listen(self._viewing.resume, self._viewing.stop)
-        self._viewing.begin()
+        writer.bind(self._viewer.resume, self._viewer.stop)
+        self._viewer.begin()
         with self._reading:
             await self._read_commands()
 
@@ -262,7 +272,7 @@ class _Socket:
                 await self._attach(command, asking)
             case DetachCommand():
                 generation = hub.find(command.generation_id, asking)
-                if not self._viewing.detach(generation.id):
+                if not self._viewer.detach(generation.id):
                     raise invalid(f"generation_id: {generation.id} is not attached to this socket")
                 await self._ack(command, generation)
             case InterruptCommand():
@@ -286,7 +296,7 @@ class _Socket:
             self._known.principal = before
             if before is not None:
                 raise
-            await self._close(MEANING[refused.code].close, close_reason(refused))
+            await self._close(CODES[refused.code].close_code, close_reason(refused))
             self._closed = True
             return
         await self._say({"type": "ack", "id": command.id, "generation_id": None})
@@ -314,9 +324,9 @@ class _Socket:
             principal=asking,
             idempotency_key=command.idempotency_key,
         )
-        self._viewing.attach(generation.id, 0, asking)
+        self._viewer.attach(generation.id, 0, asking)
         await self._ack(command, generation)
-        self._viewing.follow()
+        self._viewer.follow()
 
     async def _attach(self, command: AttachCommand, asking: Principal) -> None:
         after = command.after
@@ -324,13 +334,13 @@ class _Socket:
         if not isinstance(after, int):
             after = after_position(generation.id, after) if after else 0
         self._refuse_one_too_many()
-        self._viewing.attach(generation.id, after, asking)
+        self._viewer.attach(generation.id, after, asking)
         await self._ack(command, generation)
-        self._viewing.follow()
+        self._viewer.follow()
 
     def _refuse_one_too_many(self) -> None:
         most = self._services.max_generations_per_socket
-        if len(self._viewing) >= most:
+        if len(self._viewer) >= most:
             raise invalid(f"{most} generations are attached to this socket: detach one, or open another.", status=429)
 
     async def _ack(self, command: Command, generation: Generation, **more: object) -> None:

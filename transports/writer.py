@@ -14,8 +14,8 @@ class SendingWriter:
         self._send = send
         self._frames: Sequence[bytes] = ()
         self._came = asyncio.Event()
-        self._resume: Callable[[], None]
-        self._lost: Callable[[], None]
+        self._on_drain: Callable[[], None]
+        self._on_disconnect: Callable[[], None]
 
     def write(self, frames: Sequence[bytes]) -> bool:
         """Have them sent; there is room again when they are."""
@@ -23,11 +23,11 @@ class SendingWriter:
         self._came.set()
         return False
 
-    def listen(self, resume: Callable[[], None], lost: Callable[[], None]) -> None:
-        """As `Writer.listen`."""
-        self._resume, self._lost = resume, lost
+    def bind(self, on_drain: Callable[[], None], on_disconnect: Callable[[], None]) -> None:
+        """As `Writer.bind`."""
+        self._on_drain, self._on_disconnect = on_drain, on_disconnect
 
-    def cut(self) -> None:
+    def abort(self) -> None:
         """Do nothing: a server breaks off by itself what its application left without an end."""
 
     async def run(self) -> None:
@@ -37,9 +37,9 @@ class SendingWriter:
                 await self._came.wait()
                 self._came.clear()
                 await self._send(self._frames)
-                self._resume()
+                self._on_drain()
         finally:
-            self._lost()
+            self._on_disconnect()
 
 
 @asynccontextmanager

@@ -35,7 +35,7 @@ class CommandRate:
         Raises:
             Refused: `rate_limit`, with the time after which it will pass; nothing is counted then.
         """
-        if self._limit.of(address):
+        if self._limit.limit_for(address):
             if wait := self._clients.wait(client, 1, now):
                 raise self._too_many(wait)
             self._clients.spend(client, 1, now)
@@ -46,17 +46,17 @@ class CommandRate:
         Raises:
             Refused: `rate_limit`: as many as may come at once have stopped nothing.
         """
-        if self._limit.of(address) and self._clients.level(client, now) <= -self._clients.burst:
+        if self._limit.limit_for(address) and self._clients.level(client, now) <= -self._clients.burst:
             raise self._too_many(self._clients.wait(client, 1, now))
 
     def stopped_nothing(self, client: str, address: str, now: float) -> None:
         """Count a request that was let pass as a stop, and was none."""
-        if self._limit.of(address):
+        if self._limit.limit_for(address):
             self._clients.spend(client, 1, now)
 
     def message(self, socket: str, address: str, now: float) -> Refused | None:
         """Count a message on a socket, and give its refusal if it is one too many. Those are counted as well."""
-        if not self._limit.of(address):
+        if not self._limit.limit_for(address):
             return None
         is_late = self._sockets.wait(socket, 1, now) > 0
         self._sockets.spend(socket, 1, now)
@@ -64,12 +64,12 @@ class CommandRate:
 
     def give_back(self, socket: str, address: str, now: float) -> None:
         """Count a message as not sent."""
-        if self._limit.of(address):
+        if self._limit.limit_for(address):
             self._sockets.spend(socket, -1, now)
 
     def is_flooded(self, socket: str, address: str, now: float) -> bool:
         """Tell whether a socket was sent as much again, after it was told that it is too much."""
-        return bool(self._limit.of(address)) and self._sockets.level(socket, now) <= -self._sockets.burst
+        return bool(self._limit.limit_for(address)) and self._sockets.level(socket, now) <= -self._sockets.burst
 
     def forget(self, socket: str) -> None:
         """Forget a socket that is closed."""

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from gateway.admission.limits import NO_LIMIT, AddressLimit, Counts
-from gateway.admission.log_throttle import Told
+from gateway.admission.limits import NO_LIMIT, AddressLimit, KeyedCounter
+from gateway.admission.log_throttle import LogThrottle
 from gateway.net.addresses import Networks, client_address
 from gateway.protocol.errors import Code, Refused
 
@@ -20,11 +20,11 @@ class Connections:
     def __init__(self, most: int = 0, per_address: AddressLimit = NO_LIMIT, proxies: Networks | None = None) -> None:
         self.most = most
         self.open = 0
-        self.told = Told()
+        self.log_throttle = LogThrottle()
         """When it was logged that one was refused."""
         self._per_address = per_address
         self._proxies = proxies or Networks()
-        self._each = Counts()
+        self._each = KeyedCounter()
 
     def enter(self, host: str) -> "Connection":
         """Count one in that comes from an address; whoever does must let it leave, once.
@@ -36,7 +36,7 @@ class Connections:
             message = f"This gateway has {self.most} connections open, and takes no more: try again later."
             raise Refused(Code.QUEUE_FULL, message, retry_after_ms=RETRY_MS)
         address = client_address(host)
-        most = self._per_address.of(address)
+        most = self._per_address.limit_for(address)
         if not self._each.has_room(address, most) and host not in self._proxies:
             message = f"Your address has {most} connections open: close some, or try again later."
             raise Refused(Code.RATE_LIMIT, message, retry_after_ms=RETRY_MS)

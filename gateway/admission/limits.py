@@ -10,17 +10,17 @@ from gateway.net.addresses import is_local
 class AddressLimit:
     """How many an address may have; 0 means no limit.
 
-    `most` None: it is not set, and then `default` holds, but for this machine's own addresses: who comes from there is
-    a proxy that everybody comes by, or its owner.
+    `max_count` None means not set: then `default` applies, except to addresses of this machine, from which a proxy of
+    all clients, or the operator, connects.
     """
 
-    most: int | None = 0
+    max_count: int | None = 0
     default: int = 0
 
-    def of(self, address: str) -> int:
+    def limit_for(self, address: str) -> int:
         """Give the limit of an address; of "" that of what is no address."""
-        if self.most is not None:
-            return self.most
+        if self.max_count is not None:
+            return self.max_count
         return 0 if is_local(address) else self.default
 
 
@@ -28,7 +28,7 @@ NO_LIMIT: Final = AddressLimit()
 
 
 @dataclass(frozen=True, slots=True)
-class OwnLimits:
+class PrincipalLimits:
     """A principal's own limits. None: as set for all; 0: no limit. The budget is US dollars for each UTC day."""
 
     rate_limit_per_minute: int | None = None
@@ -39,10 +39,10 @@ class OwnLimits:
     max_streams: int | None = None
 
 
-NO_OWN_LIMITS = OwnLimits()
+NO_PRINCIPAL_LIMITS = PrincipalLimits()
 
 
-class Counts:
+class KeyedCounter:
     """Counts by name; a name without any takes no memory."""
 
     def __init__(self) -> None:
@@ -51,9 +51,9 @@ class Counts:
     def __getitem__(self, name: str) -> int:
         return self._each.get(name, 0)
 
-    def has_room(self, name: str, most: int) -> bool:
+    def has_room(self, name: str, max_count: int) -> bool:
         """Tell whether one more is within a limit; 0 means none."""
-        return not most or self[name] < most
+        return not max_count or self[name] < max_count
 
     def add(self, name: str) -> None:
         """Count one in."""

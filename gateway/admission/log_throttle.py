@@ -8,7 +8,7 @@ SECONDS = 60.0
 """Between one time and the next."""
 
 
-class Told:
+class LogThrottle:
     """Remembers when something was told last."""
 
     def __init__(self) -> None:
@@ -22,7 +22,7 @@ class Told:
         return True
 
 
-def crowd(refused: Refused) -> str:
+def log_message(refused: Refused) -> str:
     """Spell a refusal for the log: clients of a proxy have one address, and can't know why they are refused."""
     hint = " If that is a proxy's, name it in trusted_proxies." if refused.code is Code.RATE_LIMIT else ""
     return f"{refused.message}{hint} (The next {SECONDS:g} s more of this is not told.)"

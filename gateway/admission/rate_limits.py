@@ -7,7 +7,7 @@ a store shared by several gateways can hold just as well.
 
 from dataclasses import dataclass
 
-from gateway.admission.limits import NO_OWN_LIMITS, OwnLimits
+from gateway.admission.limits import NO_PRINCIPAL_LIMITS, PrincipalLimits
 from gateway.protocol.errors import Code, Refused
 
 EPSILON = 1e-6
@@ -86,10 +86,10 @@ class RateLimits:
     """
 
     def __init__(self, requests_per_minute: int, burst: int, output_tokens_per_minute: int = 0) -> None:
-        self._general = OwnLimits(requests_per_minute, burst, output_tokens_per_minute)
+        self._general = PrincipalLimits(requests_per_minute, burst, output_tokens_per_minute)
         self._buckets: dict[tuple[str, int, int], Buckets] = {}
 
-    def take(self, principal: str, now: float, own: OwnLimits = NO_OWN_LIMITS) -> None:
+    def take(self, principal: str, now: float, own: PrincipalLimits = NO_PRINCIPAL_LIMITS) -> None:
         """Count a request.
 
         Raises:
@@ -104,17 +104,17 @@ class RateLimits:
                 raise _limited(f"You start more than {requests.per_minute:g} generations a minute", wait)
             requests.spend(principal, 1, now)
 
-    def give_back(self, principal: str, now: float, own: OwnLimits = NO_OWN_LIMITS) -> None:
+    def give_back(self, principal: str, now: float, own: PrincipalLimits = NO_PRINCIPAL_LIMITS) -> None:
         """Count a request as not made."""
         if (requests := self._requests(own)) is not None:
             requests.spend(principal, -1, now)
 
-    def generated(self, principal: str, tokens: int, now: float, own: OwnLimits = NO_OWN_LIMITS) -> None:
+    def generated(self, principal: str, tokens: int, now: float, own: PrincipalLimits = NO_PRINCIPAL_LIMITS) -> None:
         """Count output tokens, however their generation ended."""
         if (buckets := self._tokens(own)) is not None:
             buckets.spend(principal, tokens, now)
 
-    def allowance(self, principal: str, now: float, own: OwnLimits = NO_OWN_LIMITS) -> Allowance | None:
+    def allowance(self, principal: str, now: float, own: PrincipalLimits = NO_PRINCIPAL_LIMITS) -> Allowance | None:
         """Tell what is left; None without a limit."""
         buckets = self._requests(own)
         if buckets is None:
@@ -123,7 +123,7 @@ class RateLimits:
         reset = (buckets.burst - level) * 60 / buckets.per_minute
         return Allowance(int(buckets.per_minute), int(buckets.burst), max(0, int(level + EPSILON)), reset)
 
-    def _requests(self, own: OwnLimits) -> Buckets | None:
+    def _requests(self, own: PrincipalLimits) -> Buckets | None:
         per_minute, burst, general = own.rate_limit_per_minute, own.rate_limit_burst, self._general
         if per_minute is None:
             per_minute = general.rate_limit_per_minute
@@ -132,7 +132,7 @@ class RateLimits:
             burst = min(per_minute, general.rate_limit_burst or per_minute)
         return self._of("requests", per_minute, general.rate_limit_burst if burst is None else burst)
 
-    def _tokens(self, own: OwnLimits) -> Buckets | None:
+    def _tokens(self, own: PrincipalLimits) -> Buckets | None:
         per_minute = own.output_tokens_per_minute
         per_minute = self._general.output_tokens_per_minute if per_minute is None else per_minute
         return self._of("tokens", per_minute, per_minute)

@@ -5,8 +5,8 @@ A stream is a connection on which events are read: an HTTP body, or a WebSocket,
 
 from dataclasses import dataclass, field
 
-from gateway.admission.limits import NO_LIMIT, AddressLimit, Counts
-from gateway.admission.log_throttle import Told
+from gateway.admission.limits import NO_LIMIT, AddressLimit, KeyedCounter
+from gateway.admission.log_throttle import LogThrottle
 from gateway.protocol.errors import Code, Refused
 
 STREAMS_PER_CLIENT = 1000
@@ -23,11 +23,11 @@ class Streams:
     def __init__(self, per_client: AddressLimit = NO_LIMIT, per_address: AddressLimit = NO_LIMIT) -> None:
         self.per_client = per_client
         self.open = 0
-        self.told = Told()
+        self.log_throttle = LogThrottle()
         """When it was logged that an address was refused one."""
         self._per_address = per_address
-        self._addresses = Counts()
-        self._clients = Counts()
+        self._addresses = KeyedCounter()
+        self._clients = KeyedCounter()
 
     def enter(self, address: str) -> "Stream":
         """Count one in that comes from an address, of whoever it is; whoever does must let it leave, once.
@@ -35,7 +35,7 @@ class Streams:
         Raises:
             Refused: `rate_limit`.
         """
-        most = self._per_address.of(address)
+        most = self._per_address.limit_for(address)
         if not self._addresses.has_room(address, most):
             raise _too_many(f"Your address reads {most} streams already")
         self._addresses.add(address)

@@ -16,7 +16,7 @@ from gateway.protocol.commands import FeedbackRequest, InterruptRequest, StartRe
 from gateway.protocol.errors import Refused
 from gateway.protocol.events import Terminal
 from gateway.protocol.position import position
-from gateway.security.principals import Bounds, Principal
+from gateway.security.principals import GenerationScope, Principal
 
 
 class GenerationResource:
@@ -59,10 +59,10 @@ class GenerationResource:
 
     def _ticket(self, generation: Generation, asking: Principal, origin: str) -> str | None:
         """Make a ticket to read what was started; None where none is needed, or there are too many."""
-        if self._services.gate.is_open:
+        if self._services.authenticator.allows_anonymous:
             return None
         try:
-            return self._services.gate.issue(asking, Bounds(generation.id), origin)[0]
+            return self._services.authenticator.issue(asking, GenerationScope(generation.id), origin)[0]
         except Refused:
             # It has started: that a page may have to ask for its ticket again is no reason to say that it has not.
             return None

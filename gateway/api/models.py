@@ -11,7 +11,7 @@ from gateway.api.context import principal
 from gateway.api.responses import json_response
 from gateway.pipeline.hub import Hub
 from gateway.protocol.errors import Refused
-from gateway.routing.registry import Models
+from gateway.routing.registry import ModelRegistry
 
 OWNER = "dualstream"
 
@@ -30,7 +30,7 @@ def model_routes(hub: Hub) -> list[BaseRoute]:
     def described(name: str) -> dict[str, object]:
         return {"id": name, "object": "model", "created": created, "owned_by": OWNER}
 
-    def models_of(request: Request) -> Models:
+    def models_of(request: Request) -> ModelRegistry:
         return hub.models_for(principal(request))
 
     async def listed(request: Request) -> Response:

@@ -6,7 +6,7 @@ from gateway.admission.command_rate import CommandRate
 from gateway.admission.streams import Streams
 from gateway.clock import Clock
 from gateway.pipeline.hub import Hub
-from gateway.security.authenticator import Gate
+from gateway.security.authenticator import Authenticator
 from gateway.security.origins import Origins
 
 
@@ -21,7 +21,7 @@ class Services:
     max_body_bytes: int = 4 << 20
     max_generations_per_socket: int = 100
     origins: Origins = field(default_factory=Origins)
-    gate: Gate = field(default_factory=Gate)
+    authenticator: Authenticator = field(default_factory=Authenticator)
     cookie: str | None = None
     """The name of the cookie that may carry a key or token."""
     streams: Streams = field(default_factory=Streams)

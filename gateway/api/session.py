@@ -1,8 +1,8 @@
 """A cookie that carries a key or token: for pages of the same site, which then need neither headers nor tickets.
 
 A browser sends a cookie with every request, whichever page makes it. So a cookie counts only where the request names
-that page, and the page is allowed (see `gateway.security.origins`); `SameSite=Strict` alone would admit every other page
-of the same site.
+that page, and the page is allowed (see `gateway.security.origins`). `SameSite=Strict` alone would admit every other
+page of the same site.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from gateway.api.responses import no_content
 from gateway.api.services import Services
 from gateway.protocol.errors import Code, Refused, invalid
 from gateway.security.authenticator import bearer
-from gateway.security.origins import is_plain, tells_the_page
+from gateway.security.origins import has_origin_headers, is_insecure_origin
 
 PATH: Final = "/api/session"
 
@@ -47,7 +47,7 @@ class SessionRoute:
 
     def _begin(self, request: Request, name: str) -> Response:
         """Put the credential of the `Authorization` header into the cookie, out of the page's own reach."""
-        if self._services.gate.is_open:
+        if self._services.authenticator.allows_anonymous:
             # One page does for gateways with keys and without.
             return no_content(request)
         who, credential = principal(request), bearer(request.headers)
@@ -71,12 +71,12 @@ class SessionRoute:
         return response
 
 
-def is_left(scope: Scope) -> bool:
+def ends_session(scope: Scope) -> bool:
     """Tell whether a request is to forget the cookie, for which it need not be good."""
     return bool(scope["method"] == "DELETE" and scope["path"] == PATH)
 
 
-def shown(name: str | None, connection: HTTPConnection) -> str | None:
+def token_from_cookie(name: str | None, connection: HTTPConnection) -> str | None:
     """Give the credential in a request's cookie; None without one.
 
     Raises:
@@ -86,7 +86,7 @@ def shown(name: str | None, connection: HTTPConnection) -> str | None:
     credentials = [] if name is None else _named(name, connection.headers.getlist("cookie"))
     if not credentials:
         return None
-    if not tells_the_page(connection.headers) or is_plain(connection.headers):
+    if not has_origin_headers(connection.headers) or is_insecure_origin(connection.headers):
         message = (
             "A cookie counts only with Origin or Sec-Fetch-Site, which browsers send over HTTPS and on this machine, "
             "and not for a page over plain HTTP: use HTTPS, or show a key in Authorization."

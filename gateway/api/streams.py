@@ -4,11 +4,11 @@ import logging
 
 from starlette.requests import HTTPConnection
 
-from gateway.admission.log_throttle import crowd
+from gateway.admission.log_throttle import log_message
 from gateway.admission.streams import Stream
 from gateway.api.context import PRINCIPAL, address
 from gateway.api.services import Services
-from gateway.asgi import SERVING, Serving
+from gateway.asgi import DEFERRED, DeferredServe
 from gateway.protocol.errors import Refused
 from gateway.security.principals import Principal
 
@@ -23,7 +23,7 @@ def enter_stream(services: Services, connection: HTTPConnection) -> Stream | Non
     Raises:
         Refused: `rate_limit`.
     """
-    serving: Serving | None = connection.scope.get(SERVING)
+    serving: DeferredServe | None = connection.scope.get(DEFERRED)
     if serving is None:
         # Nobody would see to its leaving.
         return None
@@ -37,8 +37,8 @@ def _entered(services: Services, came_from: str) -> Stream:
     try:
         return services.streams.enter(came_from)
     except Refused as refused:
-        if services.streams.told.is_due(services.clock.now()):
-            logger.warning("a stream from %s was refused: %s", came_from, crowd(refused))
+        if services.streams.log_throttle.is_due(services.clock.now()):
+            logger.warning("a stream from %s was refused: %s", came_from, log_message(refused))
         raise
 
 
@@ -50,5 +50,5 @@ def claim_stream(services: Services, stream: Stream | None, asking: Principal | 
     """
     if stream is not None and asking is not None:
         own = asking.limits.max_streams
-        general = services.streams.per_client.of(asking.address)
+        general = services.streams.per_client.limit_for(asking.address)
         stream.claim(asking.id, general if own is None else own)

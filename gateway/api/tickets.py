@@ -15,8 +15,8 @@ from gateway.api.requests import read_json
 from gateway.api.responses import json_response
 from gateway.api.services import Services
 from gateway.protocol.commands import TicketRequest, parse
-from gateway.security.principals import Bounds
-from gateway.security.tickets import Asked, Reading, TicketScope
+from gateway.security.principals import GenerationScope
+from gateway.security.tickets import ReadAccess, TicketScope, TicketUse
 
 START: Final = "/api/chat/stream"
 _EVENTS: Final = re.compile(r"/api/generations/([^/]+)/events")
@@ -39,12 +39,12 @@ class TicketRoute:
         if wanted.generation_id is not None:
             hub = self._services.hub
             (hub.find_to_command if wanted.commands else hub.find)(wanted.generation_id, asking)
-        ticket, until = self._services.gate.issue(asking, _scope(wanted), request.scope[ORIGIN])
+        ticket, until = self._services.authenticator.issue(asking, _scope(wanted), request.scope[ORIGIN])
         answer = {"ticket": ticket, "expires_at": datetime.fromtimestamp(until, UTC).isoformat(timespec="milliseconds")}
         return json_response(request, answer, 201)
 
 
-def shown(scope: Scope) -> str | None:
+def ticket_from_url(scope: Scope) -> str | None:
     """Give the ticket in a request's URL, if it is one that may have one there, and shows nothing better."""
     if scope["method"] != "GET" or b"ticket=" not in scope["query_string"]:
         return None
@@ -54,14 +54,14 @@ def shown(scope: Scope) -> str | None:
     return None if "authorization" in request.headers else request.query_params.get("ticket") or None
 
 
-def asked(request: Request) -> Asked:
+def requested_use(request: Request) -> TicketUse:
     """Tell what a ticket is shown for, on the two routes that take one in the URL."""
     position = request.headers.get("last-event-id")
     found = _EVENTS.fullmatch(request.scope["path"])
     if found is None:
-        return Reading(_named(position), again=True) if position else "start"
+        return ReadAccess(_named(position), again=True) if position else "start"
     position = position or request.query_params.get("last_event_id", "")
-    return Reading(found[1], again=_named(position) == found[1])
+    return ReadAccess(found[1], again=_named(position) == found[1])
 
 
 def _named(position: str) -> str:
@@ -70,5 +70,5 @@ def _named(position: str) -> str:
 
 def _scope(wanted: TicketRequest) -> TicketScope:
     if wanted.generation_id is not None:
-        return Bounds(wanted.generation_id, wanted.commands)
+        return GenerationScope(wanted.generation_id, wanted.commands)
     return wanted.scope or "socket"

@@ -7,14 +7,14 @@ from gateway.config.settings import Settings
 from gateway.config.tables import JwtTable
 from gateway.config.validate import unpriced
 from gateway.security.api_keys import StoredKey, check_distinct, parse_stored
-from gateway.security.authenticator import Door, KeyDoor
+from gateway.security.authenticator import ApiKeyScheme, CredentialScheme
 from gateway.security.jwks import FetchedKeys, read_file
-from gateway.security.jwt_tokens import KeySource, Rules, SharedSecret, TokenDoor
+from gateway.security.jwt_tokens import JwtRules, JwtScheme, KeySource, SharedSecret
 from gateway.security.key_file import read_keys
 from gateway.toml.problems import ConfigurationError
 
 
-def doors(settings: Settings, before: Sequence[Door] = ()) -> Sequence[Door]:
+def credential_schemes(settings: Settings, before: Sequence[CredentialScheme] = ()) -> Sequence[CredentialScheme]:
     """Make the doors; none is an open gateway.
 
     A door for tokens that `before` has of the same configuration is taken over, with the issuer's keys that it fetched.
@@ -22,11 +22,11 @@ def doors(settings: Settings, before: Sequence[Door] = ()) -> Sequence[Door]:
     Raises:
         ConfigurationError: a file of keys can't be read, or something in it is wrong.
     """
-    made: list[Door] = []
+    made: list[CredentialScheme] = []
     if settings.keys or settings.keys_file is not None:
-        made.append(KeyDoor(_stored(settings)))
+        made.append(ApiKeyScheme(_stored(settings)))
     if settings.jwt is not None:
-        made.append(_token_door(settings.jwt, before))
+        made.append(_jwt_scheme(settings.jwt, before))
     return made
 
 
@@ -49,10 +49,10 @@ def _stored(settings: Settings) -> Sequence[StoredKey]:
     return keys
 
 
-def _token_door(table: JwtTable, before: Sequence[Door]) -> TokenDoor:
-    rules = Rules(table.algorithms, table.issuer, table.audience, table.models_claim, table.roles_claim)
-    made = TokenDoor(rules, _key_source(table))
-    same = (door for door in before if isinstance(door, TokenDoor) and door.credential == made.credential)
+def _jwt_scheme(table: JwtTable, before: Sequence[CredentialScheme]) -> JwtScheme:
+    rules = JwtRules(table.algorithms, table.issuer, table.audience, table.models_claim, table.roles_claim)
+    made = JwtScheme(rules, _key_source(table))
+    same = (scheme for scheme in before if isinstance(scheme, JwtScheme) and scheme.credential == made.credential)
     return next(same, made)
 
 

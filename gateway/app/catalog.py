@@ -12,27 +12,27 @@ from gateway.config.validate import SINGLE, price, served
 from gateway.routing.backoff import Backoff
 from gateway.routing.breaker import Breaker
 from gateway.routing.model import Model, Policy
-from gateway.routing.registry import Models
+from gateway.routing.registry import ModelRegistry
 from gateway.routing.target import Target
 from gateway.routing.watchdog import Limits
 from gateway.simulator import Simulator
 from gateway.upstreams.base import Upstream
 from gateway.upstreams.connections import ConnectionLimits
 from gateway.upstreams.formats.anthropic import AnthropicWire
-from gateway.upstreams.formats.base import Quirks, Wire
+from gateway.upstreams.formats.base import Quirks, WireFormat
 from gateway.upstreams.formats.gemini import GeminiWire
 from gateway.upstreams.formats.openai_chat import OpenAIWire
 from gateway.upstreams.formats.openai_responses import ResponsesWire
 from gateway.upstreams.http import HttpUpstream
 
-WIRES: Final[Mapping[str, Callable[[Quirks], Wire]]] = {
+WIRES: Final[Mapping[str, Callable[[Quirks], WireFormat]]] = {
     "openai": OpenAIWire,
     "openai-responses": lambda _quirks: ResponsesWire(),
     "anthropic": lambda _quirks: AnthropicWire(),
     "gemini": lambda _quirks: GeminiWire(),
 }
 
-USED: Final = frozenset(
+CATALOG_SETTINGS: Final = frozenset(
     {*SINGLE, "aliases", "providers", "models", "default_model", "connect_timeout", "queue_timeout"}
     | {"first_token_timeout", "stall_timeout", "total_timeout", "min_chars_per_second", "max_attempts"}
     | {"retry_base", "retry_longest", "retry_within", "breaker_failures", "breaker_rest"}
@@ -43,7 +43,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Spec:
+class TargetSpec:
     """All that is configured of a target: one that is the same keeps what it remembers."""
 
     owner: str
@@ -77,16 +77,16 @@ class BuiltIn:
 
 
 @dataclass(slots=True, eq=False)
-class Catalogue:
+class Catalog:
     """The models of a configuration, and what is called for them. `start` it, then `close` it once.
 
     `providers` are by the name that clients are shown; `simulator` is there if one of them is the one built in.
     """
 
-    models: Models = field(default_factory=Models)
+    models: ModelRegistry = field(default_factory=ModelRegistry)
     providers: dict[str, Provider] = field(default_factory=dict)
     upstreams: dict[Provider, HttpUpstream] = field(default_factory=dict)
-    targets: dict[Spec, Target] = field(default_factory=dict)
+    targets: dict[TargetSpec, Target] = field(default_factory=dict)
     simulator: BuiltIn | None = None
 
     async def start(self) -> None:
@@ -102,7 +102,7 @@ class Catalogue:
             if described.base_url is None:
                 upstream.base_url = base_url
 
-    async def close(self, successor: "Catalogue | None" = None) -> None:
+    async def close(self, successor: "Catalog | None" = None) -> None:
         """Close what it holds, but for what its successor has taken over."""
         taken = {*successor.upstreams.values()} if successor is not None else set()
         for upstream in {*self.upstreams.values()} - taken:
@@ -111,21 +111,21 @@ class Catalogue:
             await self.simulator.stop()
 
 
-def build(settings: Settings, *, upstream: Upstream | None = None, before: Catalogue | None = None) -> Catalogue:
+def build(settings: Settings, *, upstream: Upstream | None = None, before: Catalog | None = None) -> Catalog:
     """Make the catalogue of a configuration; `before` gives what it has of the same.
 
     With an `upstream`, all models are asked of that one.
     """
-    made = _Making(settings, before or Catalogue())
+    made = CatalogBuilder(settings, before or Catalog())
     if settings.models:
         models = [made.model(name, table) for name, table in settings.models.items()]
-        made.catalogue.models = Models(models, aliases=settings.aliases, default=settings.default_model)
+        made.catalogue.models = ModelRegistry(models, aliases=settings.aliases, default=settings.default_model)
     else:
         made.catalogue.models = _single(settings, made, upstream)
     return made.catalogue
 
 
-def _single(settings: Settings, made: "_Making", upstream: Upstream | None) -> Models:
+def _single(settings: Settings, made: "CatalogBuilder", upstream: Upstream | None) -> ModelRegistry:
     """Make the models of a gateway with one upstream: those that are listed, or else any that it may have."""
     simulated = upstream is None and settings.upstream is None
     policy = made.policy(ModelTable())
@@ -142,16 +142,16 @@ def _single(settings: Settings, made: "_Making", upstream: Upstream | None) -> M
         return Model(name, [target], policy) if passes else None
 
     models = [Model(name, [target], policy) for name in names]
-    return Models(models, aliases=settings.aliases, default=settings.default_model, unlisted=unlisted)
+    return ModelRegistry(models, aliases=settings.aliases, default=settings.default_model, unlisted=unlisted)
 
 
-class _Making:
+class CatalogBuilder:
     """A catalogue in the making, of the settings and of what there was before."""
 
-    def __init__(self, settings: Settings, before: Catalogue) -> None:
+    def __init__(self, settings: Settings, before: Catalog) -> None:
         self._settings = settings
         self._before = before
-        self.catalogue = Catalogue()
+        self.catalogue = Catalog()
 
     def model(self, name: str, table: ModelTable) -> Model:
         """Make a model with its targets."""
@@ -176,7 +176,7 @@ class _Making:
         )
         return Policy(limits, backoff, table.routing, table.hedge, table.failover, table.max_output_tokens)
 
-    def target(self, spec: Spec) -> Target:
+    def target(self, spec: TargetSpec) -> Target:
         """Make a target, or give the one that there was of the same configuration."""
         target = self._before.targets.get(spec)
         called = self._upstream(spec.provider)
@@ -194,12 +194,12 @@ class _Making:
         self.catalogue.targets[spec] = target
         return target
 
-    def spec(self, owner: str, described: Provider, limits: Limits) -> Spec:
+    def spec(self, owner: str, described: Provider, limits: Limits) -> TargetSpec:
         """Describe a target of which nothing is set but what holds for all."""
         settings = self._settings
         # The simulator fails because a client told it to: that is no reason to leave it alone.
         failures = 0 if described.base_url is None else settings.breaker_failures
-        return Spec(owner, described, limits, failures, settings.breaker_rest)
+        return TargetSpec(owner, described, limits, failures, settings.breaker_rest)
 
     def _of(self, name: str, upstream: UpstreamTable, over: Limits) -> Target:
         """Make the target of one of a model's upstreams."""

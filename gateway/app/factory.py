@@ -23,27 +23,27 @@ from gateway.admission.streams import STREAMS_PER_ADDRESS, STREAMS_PER_CLIENT, S
 from gateway.api.context import PRINCIPAL
 from gateway.api.demo_page import page_routes
 from gateway.api.generations import GenerationResource
-from gateway.api.middleware.auth import Guard
-from gateway.api.middleware.command_rate import counted, reads_on
-from gateway.api.middleware.headers import sealed
+from gateway.api.middleware.auth import AuthMiddleware
+from gateway.api.middleware.command_rate import is_read_route, rate_limited
+from gateway.api.middleware.headers import validate_headers
 from gateway.api.models import model_routes
 from gateway.api.responses import json_response, refusal
 from gateway.api.services import Services
 from gateway.api.session import SessionRoute
 from gateway.api.status import status_routes
 from gateway.api.tickets import TicketRoute
-from gateway.app.authentication import doors
+from gateway.app.authentication import credential_schemes
 from gateway.app.catalog import build
-from gateway.app.reload import Reloading
-from gateway.asgi import SERVING, Serving, lent
+from gateway.app.reload import Reloader
+from gateway.asgi import DEFERRED, DeferredServe, direct_writer
 from gateway.billing.budgets import Budgets
 from gateway.clock import Clock, SystemClock
 from gateway.config import Settings
 from gateway.net.addresses import is_loopback
-from gateway.pipeline.hub import Hub, Keeping
+from gateway.pipeline.hub import Hub, RetentionPolicy
 from gateway.protocol.errors import Code, Refused, invalid
-from gateway.routing.registry import Models
-from gateway.security.authenticator import Gate
+from gateway.routing.registry import ModelRegistry
+from gateway.security.authenticator import Authenticator
 from gateway.security.origins import Origins
 from gateway.security.principals import Principal
 from gateway.upstreams.base import Upstream
@@ -59,12 +59,12 @@ class Gateway(Starlette):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Take one request or connection."""
         # Put in now: whoever copies the scope on the way copies what it holds, not what is put into it later.
-        serving = Serving()
-        scope[SERVING] = serving
+        serving = DeferredServe()
+        scope[DEFERRED] = serving
         try:
-            await super().__call__(scope, receive, sealed(send))
+            await super().__call__(scope, receive, validate_headers(send))
             if serving.serve is not None:
-                if lent(scope) is not None:
+                if direct_writer(scope) is not None:
                     # Our own server asks for no more; others look at it when all is over.
                     kept = {key: scope[key] for key in ("type", "method") if key in scope}
                     scope.clear()
@@ -89,8 +89,8 @@ def create_app(settings: Settings, *, clock: Clock | None = None, upstream: Upst
     clock = clock or SystemClock()
     catalogue = build(settings, upstream=upstream)
     hub = _hub(settings, catalogue.models, clock)
-    gate = Gate(doors(settings), clock.unix)
-    reloading = Reloading(hub, settings, catalogue, gate)
+    authenticator = Authenticator(credential_schemes(settings), clock.unix)
+    reloading = Reloader(hub, settings, catalogue, authenticator)
     services = Services(
         hub,
         clock,
@@ -99,7 +99,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, upstream: Upst
         settings.max_body_bytes,
         settings.max_generations_per_socket,
         Origins(frozenset(settings.allowed_origins), any_host=_takes_any_host(settings)),
-        gate,
+        authenticator,
         settings.cookie,
         Streams(
             AddressLimit(settings.max_streams_per_client, STREAMS_PER_CLIENT),
@@ -129,11 +129,11 @@ def create_app(settings: Settings, *, clock: Clock | None = None, upstream: Upst
     resource = GenerationResource(services)
     app = Gateway(
         routes=[
-            *filter(reads_on, transports),
-            *counted(
+            *filter(is_read_route, transports),
+            *rate_limited(
                 services,
                 [
-                    *filterfalse(reads_on, transports),
+                    *filterfalse(is_read_route, transports),
                     *resource.routes(),
                     *TicketRoute(services).routes(),
                     *SessionRoute(services).routes(),
@@ -144,7 +144,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, upstream: Upst
             ),
         ],
         # The guard stands within: a preflight carries no key, and a refusal is for the page to read.
-        middleware=[*_cors(settings.allowed_origins), Middleware(Guard, services=services)],
+        middleware=[*_cors(settings.allowed_origins), Middleware(AuthMiddleware, services=services)],
         exception_handlers={Refused: refused, HTTPException: _no_route, Exception: _failed},
         lifespan=lifespan,
     )
@@ -170,14 +170,14 @@ def _takes_any_host(settings: Settings) -> bool:
     return settings.insecure and not is_loopback(settings.host)
 
 
-def _hub(settings: Settings, models: Models, clock: Clock) -> Hub:
+def _hub(settings: Settings, models: ModelRegistry, clock: Clock) -> Hub:
     return Hub(
         models,
         Slots(settings.max_concurrent, settings.max_queue, settings.max_concurrent_per_client),
         clock,
         rates=RateLimits(settings.rate_limit_per_minute, settings.rate_limit_burst, settings.output_tokens_per_minute),
         budgets=Budgets(settings.budget_per_day),
-        keeping=Keeping(
+        keeping=RetentionPolicy(
             settings.on_disconnect,
             settings.grace,
             settings.retention,

@@ -5,24 +5,24 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from gateway.app.authentication import doors
-from gateway.app.catalog import USED, Catalogue, build
+from gateway.app.authentication import credential_schemes
+from gateway.app.catalog import CATALOG_SETTINGS, Catalog, build
 from gateway.config import ConfigurationError, Settings
 from gateway.pipeline.hub import Hub
-from gateway.security.authenticator import Gate
+from gateway.security.authenticator import Authenticator
 
-CHANGES: Final = USED | {"keys_file", "keys", "jwt"}
+RELOADABLE: Final = CATALOG_SETTINGS | {"keys_file", "keys", "jwt"}
 """The settings that a reload changes."""
 
 logger = logging.getLogger(__name__)
 
 
-class Reloading:
+class Reloader:
     """Owns the catalogue that is in use, and those before it until nothing runs on them any more."""
 
-    def __init__(self, hub: Hub, settings: Settings, catalogue: Catalogue, gate: Gate) -> None:
+    def __init__(self, hub: Hub, settings: Settings, catalogue: Catalog, authenticator: Authenticator) -> None:
         self.catalogue = catalogue
-        self._gate = gate
+        self._authenticator = authenticator
         self._hub = hub
         self._settings = self._started = settings
         self._lock = asyncio.Lock()
@@ -51,8 +51,8 @@ class Reloading:
             OSError: the simulator is needed, and can't listen. Nothing has changed.
         """
         async with self._lock:
-            made = doors(settings, self._gate.doors)
-            if not made and not self._gate.is_open:
+            made = credential_schemes(settings, self._authenticator.schemes)
+            if not made and not self._authenticator.allows_anonymous:
                 message = "keys: there are none any more; only a restart opens a gateway that had some"
                 raise ConfigurationError(message)
             former, catalogue = self.catalogue, build(settings, before=self.catalogue)
@@ -63,7 +63,7 @@ class Reloading:
                 raise
             running = self._hub.reload(catalogue.models)
             self.catalogue = catalogue
-            self._gate.change(made)
+            self._authenticator.change(made)
             logger.warning("the configuration was loaded again: %s", self._difference(settings, catalogue))
             self._settings = settings
         task = asyncio.get_running_loop().create_task(_retire(former, catalogue, running), name="retire")
@@ -87,15 +87,15 @@ class Reloading:
         except OSError as error:
             logger.error("the configuration stays as it was: the simulator can't listen: %s", error.strerror)
 
-    def _difference(self, settings: Settings, catalogue: Catalogue) -> str:
+    def _difference(self, settings: Settings, catalogue: Catalog) -> str:
         """Say what changes, since the last time; and what a restart would change, since the start."""
-        changed = ", ".join(sorted(_differing(self._settings, settings) & CHANGES)) or "nothing"
+        changed = ", ".join(sorted(_differing(self._settings, settings) & RELOADABLE)) or "nothing"
         told = f"models: {', '.join(catalogue.models.names) or 'any'}; changed: {changed}"
-        fixed = ", ".join(sorted(_differing(self._started, settings) - CHANGES))
+        fixed = ", ".join(sorted(_differing(self._started, settings) - RELOADABLE))
         return f"{told}; only a restart changes {fixed}" if fixed else told
 
 
-async def _retire(former: Catalogue, successor: Catalogue, running: Sequence[asyncio.Task[None]]) -> None:
+async def _retire(former: Catalog, successor: Catalog, running: Sequence[asyncio.Task[None]]) -> None:
     """Close what a catalogue held alone, when what runs on it is over."""
     if running:
         await asyncio.wait(running)

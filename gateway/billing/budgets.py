@@ -72,7 +72,7 @@ class Budgets:
 
 
 @dataclass(slots=True)
-class Spending:
+class BudgetCharge:
     """What one generation has been charged of its principal's budget."""
 
     budgets: Budgets
@@ -87,7 +87,7 @@ class Spending:
         """Tell whether there is a budget at all."""
         return bool(self.budgets.limit(self.own))
 
-    def settle(self, cost: float | None, unix: float) -> float:
+    def charge_to_date(self, cost: float | None, unix: float) -> float:
         """Charge what it cost up to now, and give what is left; a cost that is not known is not charged.
 
         What was charged too much is given back on the day on which it was charged, not on the next.

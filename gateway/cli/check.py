@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from gateway.app.catalog import Catalogue
+from gateway.app.catalog import Catalog
 from gateway.billing.prices import PRICED_ON
 from gateway.config import Settings
 from gateway.config.providers import Provider
 from gateway.net.addresses import is_loopback
 from gateway.protocol.commands import Message
 from gateway.protocol.errors import Code, Failed
-from gateway.protocol.events import Chunk, Reasoning, Run, ToolCall
+from gateway.protocol.events import Chunk, Reasoning, TextBatch, ToolCall
 from gateway.routing.model import Model
 from gateway.routing.target import Target
-from gateway.upstreams.base import Call, Part
+from gateway.upstreams.base import UpstreamEvent, UpstreamRequest
 
 LIVE_SECONDS: Final = 30.0
 """How long an upstream may take for one token."""
@@ -28,7 +28,7 @@ LEAST_TOKENS: Final = {"openai-responses": 16}
 _LOOPBACK: Final = ("localhost", "127.", "::1")
 
 
-def report(catalogue: Catalogue) -> list[str]:
+def report(catalogue: Catalog) -> list[str]:
     """Say which models there are, and of whom they are asked."""
     models = catalogue.models
     if not models.by_name:
@@ -68,7 +68,7 @@ def _place(described: Provider) -> str:
     return f"{host}; key {f'{described.key_variable} ' if described.key_variable else ''}set"
 
 
-def warnings(settings: Settings, catalogue: Catalogue) -> list[str]:
+def warnings(settings: Settings, catalogue: Catalog) -> list[str]:
     """Say what is no error but may not be meant."""
     found = []
     for described in catalogue.providers.values():
@@ -132,7 +132,7 @@ class Outcome:
         return who + (f"{self.ttft_ms:.0f} ms to the first token" if self.ttft_ms is not None else "answered, no text")
 
 
-async def ask_all(catalogue: Catalogue, seconds: float = LIVE_SECONDS) -> Sequence[Outcome]:
+async def ask_all(catalogue: Catalog, seconds: float = LIVE_SECONDS) -> Sequence[Outcome]:
     """Ask every upstream of every model for one token, all at once."""
     return await asyncio.gather(
         *(
@@ -144,7 +144,9 @@ async def ask_all(catalogue: Catalogue, seconds: float = LIVE_SECONDS) -> Sequen
 
 
 async def _ask(target: Target, model: str, described: Provider, seconds: float) -> Outcome:
-    call = Call(model, [Message(role="user", content="Hello")], {"max_tokens": LEAST_TOKENS.get(described.api, 1)})
+    call = UpstreamRequest(
+        model, [Message(role="user", content="Hello")], {"max_tokens": LEAST_TOKENS.get(described.api, 1)}
+    )
     began = time.monotonic()
     try:
         async with asyncio.timeout(seconds):
@@ -157,13 +159,13 @@ async def _ask(target: Target, model: str, described: Provider, seconds: float) 
     return Outcome(target.name, model, None if ttft is None else (ttft - began) * 1000)
 
 
-async def _first_token(target: Target, call: Call) -> float | None:
+async def _first_token(target: Target, call: UpstreamRequest) -> float | None:
     """Give the time of the first token; None if the answer has none."""
     first: list[float] = []
     answer = await target.upstream.open(call)
 
-    def take(parts: Sequence[Part]) -> None:
-        if any(isinstance(part, Chunk | Reasoning | ToolCall | Run) for part in parts):
+    def take(parts: Sequence[UpstreamEvent]) -> None:
+        if any(isinstance(part, Chunk | Reasoning | ToolCall | TextBatch) for part in parts):
             first.append(time.monotonic())
             answer.stop()
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, get_args
 
-from gateway.admission.limits import OwnLimits
+from gateway.admission.limits import PrincipalLimits
 from gateway.config.settings import variable
 from gateway.security.api_keys import StoredKey, check_name, hashed, make
 from gateway.security.key_file import LIMITS, alone, read_keys, write_keys
@@ -95,7 +95,7 @@ def _create(options: argparse.Namespace, file: Path, unix: float) -> None:
     print(f"This is the key of {options.name}; it is shown this once. {file} has its hash.", file=sys.stderr)
 
 
-def _limits(options: argparse.Namespace) -> OwnLimits:
+def _limits(options: argparse.Namespace) -> PrincipalLimits:
     given = {
         "--rate": options.rate,
         "--budget": options.budget,
@@ -106,7 +106,7 @@ def _limits(options: argparse.Namespace) -> OwnLimits:
         if value is not None and not 0 <= value < float("inf"):
             message = f"{option}: must be 0 or more; 0 means no limit"
             raise ValueError(message)
-    return OwnLimits(
+    return PrincipalLimits(
         rate_limit_per_minute=options.rate,
         max_concurrent=options.max_concurrent,
         max_streams=options.max_streams,

@@ -12,7 +12,7 @@ LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 _INDENT: Final = "    "
 
 
-class Contained(logging.Formatter):
+class EscapingFormatter(logging.Formatter):
     """Writes a record with its control characters spelled out, and its further lines indented."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -31,5 +31,5 @@ def printable(text: str) -> str:
 def configure() -> None:
     """Write all logs of this process to standard error, from warnings on."""
     handler = logging.StreamHandler()
-    handler.setFormatter(Contained(LOG_FORMAT))
+    handler.setFormatter(EscapingFormatter(LOG_FORMAT))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)

@@ -12,8 +12,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Final
 
-from gateway.app.authentication import doors
-from gateway.app.catalog import Catalogue, build
+from gateway.app.authentication import credential_schemes
+from gateway.app.catalog import Catalog, build
 from gateway.cli import keys
 from gateway.cli import logging_setup as logs
 from gateway.cli.bench import command as bench_providers
@@ -125,7 +125,7 @@ def _check(options: argparse.Namespace) -> int:
     file = find_file(options.file, os.environ)
     try:
         settings = load({}, os.environ, file)
-        doors(settings)
+        credential_schemes(settings)
     except ConfigurationError as error:
         print(error, file=sys.stderr)
         return 2
@@ -137,7 +137,7 @@ def _check(options: argparse.Namespace) -> int:
     return asyncio.run(_check_live(catalogue)) if options.live else 0
 
 
-async def _check_live(catalogue: Catalogue) -> int:
+async def _check_live(catalogue: Catalog) -> int:
     await catalogue.start()
     try:
         outcomes = await ask_all(catalogue)

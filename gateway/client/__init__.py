@@ -14,7 +14,7 @@ from gateway.client.answer import Answer
 from gateway.client.client import Client
 from gateway.client.connectors import TransportName
 from gateway.client.frames import decode
-from gateway.client.retry import Retries, Trouble
+from gateway.client.retry import Retries, RetryNotice
 from gateway.client.view import STATE_AFTER, State
 
-__all__ = ["STATE_AFTER", "Answer", "Client", "Retries", "State", "TransportName", "Trouble", "decode"]
+__all__ = ["STATE_AFTER", "Answer", "Client", "Retries", "RetryNotice", "State", "TransportName", "decode"]

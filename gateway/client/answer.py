@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
-from gateway.client.connectors import CommandName, Feed, Link, Posts, TransportName
-from gateway.client.frames import CutError, Frame, JsonMap
-from gateway.client.retry import Patience, Retries
+from gateway.client.connectors import CommandName, Connector, EventFeed, HttpCommands, TransportName
+from gateway.client.frames import ConnectionLost, Frame, JsonMap
+from gateway.client.retry import Retries, RetryPolicy
 from gateway.client.view import State, View
 from gateway.protocol.errors import Code, Failed, Refused
 from gateway.protocol.events import Event, Mode, Terminal
@@ -15,13 +15,13 @@ from gateway.protocol.position import position
 
 
 @dataclass(frozen=True, slots=True)
-class Roads:
+class Shared:
     """What the answers of one client share: the ways to the gateway, and which answers hold a connection now."""
 
-    links: Mapping[TransportName, Link]
-    posts: Posts
+    links: Mapping[TransportName, Connector]
+    posts: HttpCommands
     retries: Retries
-    patience: Callable[[int], Patience]
+    patience: Callable[[int], RetryPolicy]
     in_use: "set[Answer]" = field(default_factory=set)
 
 
@@ -32,13 +32,13 @@ class Answer:
     """
 
     def __init__(
-        self, view: View, transport: TransportName, roads: Roads, opened: tuple[Feed, Frame] | None = None
+        self, view: View, transport: TransportName, roads: Shared, opened: tuple[EventFeed, Frame] | None = None
     ) -> None:
         self._view = view
         self._transport = transport
         self._roads = roads
         self._resuming = roads.patience(roads.retries.resume_failures)
-        self._feed: Feed | None = None
+        self._feed: EventFeed | None = None
         self._first: Frame | None = None
         self._over = False
         self._switching = False
@@ -105,7 +105,7 @@ class Answer:
         while not self._over:
             try:
                 event = await self._next()
-            except (CutError, Refused) as error:
+            except (ConnectionLost, Refused) as error:
                 await self._recover(error)
                 continue
             if self._view.terminal is not None:
@@ -132,7 +132,7 @@ class Answer:
                 if refusal.code is Code.ALREADY_OVER:
                     return False
                 await patience.after(refusal)
-            except CutError as cut:
+            except ConnectionLost as cut:
                 await patience.after(cut)
             else:
                 return True
@@ -155,7 +155,7 @@ class Answer:
             answered = await self._command(
                 "feedback", {name: value for name, value in said.items() if value is not None}
             )
-        except CutError as cut:
+        except ConnectionLost as cut:
             raise Failed(Code.NETWORK_ERROR, str(cut)) from cut
         feedback_id = answered.get("feedback_id")
         return feedback_id if isinstance(feedback_id, str) else None
@@ -210,7 +210,7 @@ class Answer:
             self._feed = feed
             self._roads.in_use.add(self)
 
-    async def _recover(self, error: CutError | Refused) -> None:
+    async def _recover(self, error: ConnectionLost | Refused) -> None:
         await self._drop()
         if self._over or self._switching:
             return

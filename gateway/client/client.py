@@ -10,13 +10,13 @@ from typing import Self, get_args
 import aiohttp
 from yarl import URL
 
-from gateway.client.answer import Answer, Roads
-from gateway.client.connectors import Link, Posts, TransportName
-from gateway.client.event_stream import EventStreamLink
-from gateway.client.frames import CutError
-from gateway.client.retry import Patience, Retries, Sleep, Trouble
+from gateway.client.answer import Answer, Shared
+from gateway.client.connectors import Connector, HttpCommands, TransportName
+from gateway.client.event_stream import EventStreamConnector
+from gateway.client.frames import ConnectionLost
+from gateway.client.retry import Retries, RetryNotice, RetryPolicy, Sleep
 from gateway.client.view import View
-from gateway.client.web_socket import WebSocketLink
+from gateway.client.web_socket import WebSocketConnector
 from gateway.protocol.errors import Refused, invalid
 from gateway.protocol.position import parse_position
 
@@ -39,7 +39,7 @@ class Client:
         retries: Retries | None = None,
         connect_s: float = 10.0,
         idle_s: float = 60.0,
-        notice: Callable[[Trouble], None] | None = None,
+        notice: Callable[[RetryNotice], None] | None = None,
         sleep: Sleep = asyncio.sleep,
         random: Callable[[], float] = chance.random,
     ) -> None:
@@ -56,7 +56,7 @@ class Client:
         self._sleep = sleep
         self._random = random
         self._session: aiohttp.ClientSession | None = None
-        self._opened: Roads | None = None
+        self._opened: Shared | None = None
 
     async def __aenter__(self) -> Self:
         headers = {} if self._token is None else {"Authorization": f"Bearer {self._token}"}
@@ -64,13 +64,13 @@ class Client:
         # As many connections as there are answers: each holds one for as long as it streams.
         connector = aiohttp.TCPConnector(limit=0)
         session = aiohttp.ClientSession(connector=connector, headers=headers, timeout=timeout)
-        posts = Posts(session, self.url)
-        links: dict[TransportName, Link] = {
-            "sse": EventStreamLink(session, self.url, posts),
-            "ws": WebSocketLink(session, self.url, posts, idle_s=self._idle_s),
+        posts = HttpCommands(session, self.url)
+        links: dict[TransportName, Connector] = {
+            "sse": EventStreamConnector(session, self.url, posts),
+            "ws": WebSocketConnector(session, self.url, posts, idle_s=self._idle_s),
         }
         self._session = session
-        self._opened = Roads(links, posts, self._retries, self._patience)
+        self._opened = Shared(links, posts, self._retries, self._patience)
         return self
 
     async def __aexit__(
@@ -109,7 +109,7 @@ class Client:
         while True:
             try:
                 return await self._start(body, key)
-            except (CutError, Refused) as error:
+            except (ConnectionLost, Refused) as error:
                 await patience.after(error)
 
     def attach(self, generation_id: str, *, after: int | str | None = None) -> Answer:
@@ -128,7 +128,7 @@ class Client:
         return Answer(View(generation_id, after=after or 0), self.transport, self._roads)
 
     @property
-    def _roads(self) -> Roads:
+    def _roads(self) -> Shared:
         if self._opened is None:
             message = "a Client is used inside `async with`"
             raise RuntimeError(message)
@@ -147,8 +147,8 @@ class Client:
             raise
         return Answer(View(first.generation_id), transport, roads, (feed, first))
 
-    def _patience(self, failures: int) -> Patience:
-        return Patience(self._retries, failures, sleep=self._sleep, random=self._random, notice=self._notice)
+    def _patience(self, failures: int) -> RetryPolicy:
+        return RetryPolicy(self._retries, failures, sleep=self._sleep, random=self._random, notice=self._notice)
 
 
 def _base(url: str) -> URL:

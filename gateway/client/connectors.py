@@ -9,7 +9,7 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from gateway.client.frames import CutError, Frame, JsonMap, read_object, refusal_of_answer
+from gateway.client.frames import ConnectionLost, Frame, JsonMap, read_object, refusal_of_answer
 from gateway.protocol.errors import Refused
 
 TransportName = Literal["sse", "ws"]
@@ -32,7 +32,7 @@ class Commands(Protocol):
         ...
 
 
-class Feed(Commands, Protocol):
+class EventFeed(Commands, Protocol):
     """One connection that brings the events of one generation."""
 
     async def next(self) -> Frame | None:
@@ -48,15 +48,15 @@ class Feed(Commands, Protocol):
         """Let go of the connection; a `next` that waits ends with CutError."""
 
 
-class Link(Protocol):
+class Connector(Protocol):
     """How generations are reached on one transport."""
 
-    async def start(self, body: JsonMap, idempotency_key: str) -> Feed:
-        """Start a generation, or attach to that which the key has started. Raises as `Feed.next`."""
+    async def start(self, body: JsonMap, idempotency_key: str) -> EventFeed:
+        """Start a generation, or attach to that which the key has started. Raises as `EventFeed.next`."""
         ...
 
-    async def attach(self, generation_id: str, after: int) -> Feed:
-        """View a generation after a sequence number. Raises as `Feed.next`."""
+    async def attach(self, generation_id: str, after: int) -> EventFeed:
+        """View a generation after a sequence number. Raises as `EventFeed.next`."""
         ...
 
 
@@ -72,13 +72,13 @@ def foreign_errors(base: URL) -> Iterator[None]:
     except aiohttp.ClientConnectorError as error:
         reason = os.strerror(error.os_error.errno) if error.os_error.errno else str(error.os_error)
         message = f"{base} can't be reached: {reason}"
-        raise CutError(message) from error
+        raise ConnectionLost(message) from error
     except TimeoutError as error:
         message = f"nothing came from {base} for too long"
-        raise CutError(message) from error
+        raise ConnectionLost(message) from error
     except (aiohttp.ClientError, OSError) as error:
         message = f"the connection to {base} was cut"
-        raise CutError(message) from error
+        raise ConnectionLost(message) from error
 
 
 async def refused(response: aiohttp.ClientResponse) -> Refused:
@@ -89,7 +89,7 @@ async def refused(response: aiohttp.ClientResponse) -> Refused:
         response.close()
 
 
-class Posts:
+class HttpCommands:
     """Commands by POST, one request each."""
 
     def __init__(self, session: aiohttp.ClientSession, base: URL) -> None:

@@ -7,33 +7,33 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from gateway.client.connectors import LONGEST_FRAME, CommandName, Feed, Posts, foreign_errors, refused
-from gateway.client.frames import CutError, Frame, JsonMap, decode, read_object
+from gateway.client.connectors import LONGEST_FRAME, CommandName, EventFeed, HttpCommands, foreign_errors, refused
+from gateway.client.frames import ConnectionLost, Frame, JsonMap, decode, read_object
 from gateway.protocol.errors import Code, Refused, invalid
 from gateway.protocol.event_stream import EventStreamDecoder, LineTooLongError, ServerSentEvent
 from gateway.protocol.events import Error
 from gateway.protocol.position import parse_position, position
 
 
-class EventStreamLink:
+class EventStreamConnector:
     """Generations over server-sent events."""
 
-    def __init__(self, session: aiohttp.ClientSession, base: URL, posts: Posts) -> None:
+    def __init__(self, session: aiohttp.ClientSession, base: URL, posts: HttpCommands) -> None:
         self._session = session
         self._base = base
         self._posts = posts
 
-    async def start(self, body: JsonMap, idempotency_key: str) -> Feed:
+    async def start(self, body: JsonMap, idempotency_key: str) -> EventFeed:
         """Start and stream in one response; as `Link.start`."""
         headers = {"Content-Type": "application/json", "Idempotency-Key": idempotency_key}
         return await self._open("POST", self._base / "api/chat/stream", headers, orjson.dumps(body))
 
-    async def attach(self, generation_id: str, after: int) -> Feed:
+    async def attach(self, generation_id: str, after: int) -> EventFeed:
         """Attach with `Last-Event-ID`; as `Link.attach`."""
         headers = {"Last-Event-ID": position(generation_id, after)} if after else {}
         return await self._open("GET", self._base / "api/generations" / generation_id / "events", headers)
 
-    async def _open(self, method: str, url: URL, headers: Mapping[str, str], data: bytes | None = None) -> Feed:
+    async def _open(self, method: str, url: URL, headers: Mapping[str, str], data: bytes | None = None) -> EventFeed:
         accept = {"Accept": "text/event-stream", "Cache-Control": "no-cache"}
         with foreign_errors(self._base):
             response = await self._session.request(
@@ -51,7 +51,7 @@ class EventStreamLink:
 class EventStreamFeed:
     """The events of one response. Nothing is read ahead: a reader that is slow holds the gateway's viewer back."""
 
-    def __init__(self, response: aiohttp.ClientResponse, base: URL, posts: Posts) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, base: URL, posts: HttpCommands) -> None:
         self._response = response
         self._base = base
         self._posts = posts
@@ -59,7 +59,7 @@ class EventStreamFeed:
         self._frames: deque[ServerSentEvent] = deque()
 
     async def next(self) -> Frame | None:
-        """Wait for the next frame; as `Feed.next`.
+        """Wait for the next frame; as `EventFeed.next`.
 
         Raises:
             CutError: when the body ended or broke.
@@ -72,11 +72,11 @@ class EventStreamFeed:
                 read = await self._response.content.readany()
             if not read:
                 message = f"the stream from {self._base} ended before the answer did"
-                raise CutError(message)
+                raise ConnectionLost(message)
             try:
                 self._frames.extend(self._decoder.feed(read))
             except LineTooLongError as error:
-                raise CutError(str(error)) from error
+                raise ConnectionLost(str(error)) from error
         return _frame(self._frames.popleft())
 
     async def command(self, generation_id: str, name: CommandName, fields: JsonMap) -> JsonMap:
@@ -98,7 +98,7 @@ def _frame(sent: ServerSentEvent) -> Frame:
         generation_id, seq = parse_position(sent.last_event_id)
     except Refused as error:
         message = f"an event without a readable position: {sent.last_event_id[:80]!r}"
-        raise CutError(message) from error
+        raise ConnectionLost(message) from error
     return Frame(generation_id, seq, event)
 
 

@@ -28,7 +28,7 @@ from gateway.protocol.events import (
 JsonMap = Mapping[str, object]
 
 
-class CutError(Exception):
+class ConnectionLost(Exception):
     """A connection ended before the terminal event, or can't be trusted any more: attach after the last event."""
 
 
@@ -104,7 +104,7 @@ def decode(fields: JsonMap) -> Event | None:
         first = error.errors(include_url=False, include_input=False)[0]
         place = ".".join(map(str, first["loc"]))
         message = f"unreadable {kind!r} event: {place}: {first['msg']}"
-        raise CutError(message) from None
+        raise ConnectionLost(message) from None
 
 
 def read_object(data: bytes | str) -> JsonMap:
@@ -117,10 +117,10 @@ def read_object(data: bytes | str) -> JsonMap:
         value: object = orjson.loads(data)
     except orjson.JSONDecodeError as error:
         message = f"not JSON: {error}"
-        raise CutError(message) from None
+        raise ConnectionLost(message) from None
     if not isinstance(value, dict):
         message = "not a JSON object"
-        raise CutError(message)
+        raise ConnectionLost(message)
     return value
 
 
@@ -130,7 +130,7 @@ def refusal_of_answer(status: int, body: bytes, retry_after: str | None) -> Refu
     if body[:1] == b"{":
         try:
             error = read_object(body).get("error")
-        except CutError:
+        except ConnectionLost:
             error = None
     retry_after_ms = int(retry_after) * 1000 if retry_after is not None and _SECONDS.fullmatch(retry_after) else None
     if isinstance(error, dict):
@@ -168,14 +168,14 @@ def refusal(error: JsonMap, *, status: int | None = None, retry_after_ms: int | 
     return refused
 
 
-def ending_of_close(code: int | None, reason: str) -> CutError | Refused:
+def ending_of_close(code: int | None, reason: str) -> ConnectionLost | Refused:
     """Say what a closed WebSocket means: a refusal for the gateway's own reasons, a cut for all others."""
     said = reason or f"the WebSocket was closed ({code})"
     if code == 4401:
         return Refused(Code.AUTH_ERROR, "The key or token is not valid here.")
     if code in _CODE_OF_CLOSE:
         return Refused(_CODE_OF_CLOSE[code], said)
-    return CutError(said)
+    return ConnectionLost(said)
 
 
 def _text_of(value: object) -> str:

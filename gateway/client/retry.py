@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from gateway.client.frames import CutError
+from gateway.client.frames import ConnectionLost
 from gateway.protocol.errors import Code, Failed, Refused
 
 Sleep = Callable[[float], Awaitable[None]]
@@ -25,7 +25,7 @@ class Retries:
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class RetryNotice:
     """A try failed and another follows after `delay_s`: something to show."""
 
     reason: str
@@ -34,7 +34,7 @@ class Trouble:
     delay_s: float
 
 
-class Patience:
+class RetryPolicy:
     """Counts failures in a row, waits between them, and gives up after `failures` of them."""
 
     def __init__(
@@ -44,7 +44,7 @@ class Patience:
         *,
         sleep: Sleep,
         random: Callable[[], float],
-        notice: Callable[[Trouble], None] | None,
+        notice: Callable[[RetryNotice], None] | None,
     ) -> None:
         self._retries = retries
         self._failures = failures
@@ -57,7 +57,7 @@ class Patience:
         """Forget earlier failures."""
         self._failed = 0
 
-    async def after(self, error: CutError | Refused) -> None:
+    async def after(self, error: ConnectionLost | Refused) -> None:
         """Wait before the next try, as long as the gateway asked for at least.
 
         Raises:
@@ -77,5 +77,5 @@ class Patience:
         delay_s = asked_s + self._retries.delay(self._failed, self._random())
         if self._notice is not None:
             reason = error.message if isinstance(error, Refused) else str(error)
-            self._notice(Trouble(reason, self._failed, self._failures, delay_s))
+            self._notice(RetryNotice(reason, self._failed, self._failures, delay_s))
         await self._sleep(delay_s)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Literal
 
-from gateway.client.frames import CutError, Frame
+from gateway.client.frames import ConnectionLost, Frame
 from gateway.protocol.events import (
     Accepted,
     Chunk,
@@ -67,14 +67,14 @@ class View:
         """
         if frame.generation_id != self.generation_id:
             message = f"an event of {frame.generation_id} came, where {self.generation_id} was asked for"
-            raise CutError(message)
+            raise ConnectionLost(message)
         if frame.seq <= self.seq:
             return None
         # Content may have been merged on the way: its frame then stands for all numbers up to its own.
         merges = isinstance(frame.event, Chunk | Reasoning | ToolCall | Gap)
         if frame.seq != self.seq + 1 and not merges:
             message = f"events {self.seq + 1} to {frame.seq - 1} are missing"
-            raise CutError(message)
+            raise ConnectionLost(message)
         self.seq = frame.seq
         if frame.event is not None:
             self._apply(frame.event)

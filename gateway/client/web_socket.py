@@ -8,9 +8,9 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from gateway.client.connectors import LONGEST_FRAME, CommandName, Feed, Posts, foreign_errors
+from gateway.client.connectors import LONGEST_FRAME, CommandName, EventFeed, HttpCommands, foreign_errors
 from gateway.client.frames import (
-    CutError,
+    ConnectionLost,
     Frame,
     JsonMap,
     decode,
@@ -32,24 +32,24 @@ CLOSE_S = 1.0
 _ENDS = {Complete.type, Interrupted.type, Error.type}
 
 
-class WebSocketLink:
+class WebSocketConnector:
     """Generations over WebSocket. `idle_s` bounds the seconds in which nothing comes, pongs included."""
 
-    def __init__(self, session: aiohttp.ClientSession, base: URL, posts: Posts, *, idle_s: float) -> None:
+    def __init__(self, session: aiohttp.ClientSession, base: URL, posts: HttpCommands, *, idle_s: float) -> None:
         self._session = session
         self._base = base
         self._posts = posts
         self._idle_s = idle_s
 
-    async def start(self, body: JsonMap, idempotency_key: str) -> Feed:
+    async def start(self, body: JsonMap, idempotency_key: str) -> EventFeed:
         """Start on a socket of its own; as `Link.start`."""
         return await self._open({"type": "start", **body, "idempotency_key": idempotency_key}, 0)
 
-    async def attach(self, generation_id: str, after: int) -> Feed:
+    async def attach(self, generation_id: str, after: int) -> EventFeed:
         """Attach on a socket of its own; as `Link.attach`."""
         return await self._open({"type": "attach", "generation_id": generation_id, "after": after}, after)
 
-    async def _open(self, first: JsonMap, after: int) -> Feed:
+    async def _open(self, first: JsonMap, after: int) -> EventFeed:
         with foreign_errors(self._base):
             try:
                 socket = await self._session.ws_connect(
@@ -75,7 +75,9 @@ class WebSocketLink:
 class WebSocketFeed:
     """One socket and the task that reads it: events wait here for the reader, replies go to whoever asked."""
 
-    def __init__(self, socket: aiohttp.ClientWebSocketResponse, base: URL, posts: Posts, *, reply_s: float) -> None:
+    def __init__(
+        self, socket: aiohttp.ClientWebSocketResponse, base: URL, posts: HttpCommands, *, reply_s: float
+    ) -> None:
         self._socket = socket
         self._base = base
         self._posts = posts
@@ -84,7 +86,7 @@ class WebSocketFeed:
         self._replies: dict[int, asyncio.Future[JsonMap]] = {}
         self._frames: deque[Frame] = deque()
         self._nothing_follows = False
-        self._ending: CutError | Refused | None = None
+        self._ending: ConnectionLost | Refused | None = None
         self._arrived = asyncio.Event()
         self._room = asyncio.Event()
         self._reading = asyncio.create_task(self._read(), name="dualstream client socket")
@@ -95,7 +97,7 @@ class WebSocketFeed:
         self._nothing_follows = ack.get("state") in _ENDS and isinstance(last, int) and last <= after
 
     async def next(self) -> Frame | None:
-        """Wait for the next frame; as `Feed.next`.
+        """Wait for the next frame; as `EventFeed.next`.
 
         Raises:
             CutError: when the socket closed.
@@ -143,7 +145,7 @@ class WebSocketFeed:
 
     async def aclose(self) -> None:
         """Close the socket and end its reader."""
-        self._end(CutError("the socket was closed by this side"))
+        self._end(ConnectionLost("the socket was closed by this side"))
         self._reading.cancel()
         try:
             await asyncio.wait([self._reading])
@@ -154,13 +156,13 @@ class WebSocketFeed:
         try:
             async for message in self._socket:
                 if message.type is not aiohttp.WSMsgType.TEXT:
-                    self._end(CutError("a binary message came"))
+                    self._end(ConnectionLost("a binary message came"))
                     return
                 self._take(read_object(message.data))
                 while len(self._frames) >= HELD_FRAMES and not self._replies:
                     self._room.clear()
                     await self._room.wait()
-        except CutError as error:
+        except ConnectionLost as error:
             self._end(error)
             return
         self._end(ending_of_close(self._socket.close_code, f"the connection to {self._base} was cut"))
@@ -177,7 +179,7 @@ class WebSocketFeed:
             self._frames.append(Frame(generation_id, seq, decode(fields)))
             self._arrived.set()
 
-    def _end(self, ending: CutError | Refused) -> None:
+    def _end(self, ending: ConnectionLost | Refused) -> None:
         if self._ending is None:
             self._ending = ending
         for reply in self._replies.values():

@@ -17,10 +17,10 @@ from gateway.config.tables import (
     as_key,
     as_shared_secret,
 )
-from gateway.config.validate import misfits, place
+from gateway.config.validate import cross_check, place
 from gateway.toml import problems
 from gateway.toml.document import Document, read
-from gateway.toml.problems import Problem, told
+from gateway.toml.problems import Problem, as_error
 
 TOKEN_VARIABLE: Final = f"{PREFIX}TOKEN"
 """What `dualstream chat` shows to the gateway."""
@@ -69,12 +69,12 @@ def load(options: Mapping[str, object], environment: Mapping[str, str], file: Pa
             values[name] = given
             labels[name] = variable(name) if option is None else f"--{name.replace('_', '-')}"
     settings, wrong, broken = _checked(values)
-    found += [*wrong, *misfits(settings, values.keys(), broken)]
+    found += [*wrong, *cross_check(settings, values.keys(), broken)]
     settings, unset = _with_keys(settings, environment)
     settings, untold = _with_secret(settings, environment, broken)
     found += [*unset, *untold]
     if found:
-        raise told(_named(found, labels, document))
+        raise as_error(_named(found, labels, document))
     return _beside(settings, file, labels)
 
 

@@ -46,7 +46,7 @@ def compared(settings: Settings) -> tuple[str, ...]:
     return COMPARED_MODELS if simulated else served(settings)
 
 
-def misfits(settings: Settings, given: Collection[str], broken: Collection[Path]) -> Iterator[Problem]:
+def cross_check(settings: Settings, given: Collection[str], broken: Collection[Path]) -> Iterator[Problem]:
     """Find what does not fit together.
 
     `given` are the settings that were set anywhere; `broken` the paths of tables that were left out for what is wrong

@@ -7,10 +7,10 @@ what continues begins with it again, and that is taken off there.
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from gateway.protocol.events import Chunk, Content, Run
+from gateway.protocol.events import Chunk, Content, TextBatch
 
 
-class Joint:
+class Continuation:
     """The seam behind `text`: `prefix` is what to send, `join` takes from what follows what is there already."""
 
     def __init__(self, text: str) -> None:
@@ -22,10 +22,10 @@ class Joint:
         """Tell whether what follows may still have to be cut."""
         return bool(self._overlap)
 
-    def join(self, content: Sequence[Content | Run]) -> list[Content]:
+    def join(self, content: Sequence[Content | TextBatch]) -> list[Content]:
         """Cut the beginning of what follows by what already stands before it."""
         joined: list[Content] = []
-        for event in apart(content):
+        for event in split_batches(content):
             if isinstance(event, Chunk) and self._overlap:
                 text = self._cut(event.content)
                 joined += [Chunk(text)] if text else []
@@ -42,10 +42,10 @@ class Joint:
         return text[same:]
 
 
-def apart(content: Sequence[Content | Run]) -> Iterator[Content]:
+def split_batches(content: Sequence[Content | TextBatch]) -> Iterator[Content]:
     """Take runs apart into their events."""
     for part in content:
-        if isinstance(part, Run):
+        if isinstance(part, TextBatch):
             whole, kind = part.text.content, type(part.text)
             yield from (kind(whole[start:end]) for start, end in pairwise((0, *part.ends)))
         else:

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import orjson
 
-from gateway.protocol.events import TERMINAL, TEXT_HEAD, Chunk, Event, Reasoning, Revision, Run, encode
+from gateway.protocol.events import TERMINAL, TEXT_HEAD, Chunk, Event, Reasoning, Revision, TextBatch, encode
 
 MERGED_BYTES = 32 * 1024
 """Joined text events grow up to about this size, so that no frame outgrows what clients take in one message."""
@@ -71,15 +71,15 @@ class EventLog:
         self.add(event)
         self.wake()
 
-    def extend(self, events: Iterable[Event | Run]) -> None:
+    def extend(self, events: Iterable[Event | TextBatch]) -> None:
         """Add what came together, and wake the readers once."""
         for event in events:
             self.add(event)
         self.wake()
 
-    def add(self, added: Event | Run) -> None:
+    def add(self, added: Event | TextBatch) -> None:
         """Add without waking anybody; nothing may follow a terminal event."""
-        event, ends = (added.text, added.ends) if isinstance(added, Run) else (added, ())
+        event, ends = (added.text, added.ends) if isinstance(added, TextBatch) else (added, ())
         if self.ended:
             message = f"{event.type} after the terminal event of {self.generation_id}"
             raise AssertionError(message)

@@ -7,9 +7,9 @@ from itertools import takewhile
 from gateway.billing.prices import Price
 from gateway.billing.usage import total
 from gateway.generation.attempt import Attempt
-from gateway.generation.continuation import apart
+from gateway.generation.continuation import split_batches
 from gateway.generation.event_log import EventLog
-from gateway.generation.state import TRANSITIONS, Cause, State
+from gateway.generation.state import TRANSITIONS, State, Trigger
 from gateway.protocol.commands import FeedbackRequest, JsonObject, Message, StartRequest
 from gateway.protocol.errors import Code, Failed, Refused, invalid
 from gateway.protocol.events import (
@@ -25,9 +25,9 @@ from gateway.protocol.events import (
     Queued,
     Retry,
     Revision,
-    Run,
     Start,
     Terminal,
+    TextBatch,
     ToolCall,
     Usage,
 )
@@ -125,7 +125,7 @@ class Generation:
 
     def admitted(self, now: float) -> None:
         """Leave the queue."""
-        self._move(Cause.ADMITTED)
+        self._move(Trigger.ADMITTED)
         self._admitted_at = now
 
     def attempt(
@@ -153,17 +153,17 @@ class Generation:
         """Tell that an upstream took the call; after the fence it no longer matters, and beside another in a race."""
         attempt.opened = True
         if self.state is State.CONNECTING:
-            self._move(Cause.OPENED)
+            self._move(Trigger.OPENED)
             if attempt.revision == self.revision:
                 self._start(attempt)
 
-    def won(self, attempt: Attempt) -> None:
+    def on_winner(self, attempt: Attempt) -> None:
         """Tell that an attempt brings the answer: the first of a race with content."""
         self._current = attempt
         if attempt is not self._started and not self.state.fenced:
             self._start(attempt)
 
-    def take(self, content: Sequence[Content | Run], now: float) -> bool:
+    def take(self, content: Sequence[Content | TextBatch], now: float) -> bool:
         """Append content as it came; False when the fence is down and it was dropped.
 
         Raises:
@@ -175,22 +175,22 @@ class Generation:
             if self._first_content_at is None:
                 self._first_content_at = now
             self._begun = True
-            self._move(Cause.CONTENT)
+            self._move(Trigger.CONTENT)
         if self._counted(content):
             self.log.extend(content)
             return True
-        fitting = list(takewhile(lambda event: self._counted([event]), apart(content)))
+        fitting = list(takewhile(lambda event: self._counted([event]), split_batches(content)))
         self.log.extend(fitting)
         message = f"The answer is longer than {self.output_limit} bytes, the limit set for this gateway."
         raise Failed(Code.OUTPUT_LIMIT, message)
 
-    def _counted(self, content: Sequence[Content | Run]) -> bool:
+    def _counted(self, content: Sequence[Content | TextBatch]) -> bool:
         """Count content, all or nothing; False when the answer would grow past its bound."""
         counts = self._counts
         size, text, chunks, chars, last = counts.size, counts.text, counts.chunks, counts.chars, counts.last
         tools = counts.tools
         for part in content:
-            event, pieces = (part.text, len(part.ends)) if isinstance(part, Run) else (part, 1)
+            event, pieces = (part.text, len(part.ends)) if isinstance(part, TextBatch) else (part, 1)
             kind: type[Content] = type(event)
             if kind is ToolCall or (last is not kind and last is not None):
                 # It can't be joined with what stands before it.
@@ -217,11 +217,11 @@ class Generation:
 
     def retrying(self, failure: Failed, delay_ms: int, provider: str, attempt: Attempt | None = None) -> None:
         """Tell that the newest attempt, or the one given, failed and that another follows."""
-        self._move(Cause.RETRIED)
+        self._move(Trigger.RETRIED)
         number = len(self.attempts) if attempt is None else attempt.number
         self.log.append(Retry(number, delay_ms, failure.code, provider))
 
-    def left_to(self, other: Attempt, failure: Failed, attempt: Attempt) -> None:
+    def on_race_failure(self, other: Attempt, failure: Failed, attempt: Attempt) -> None:
         """Tell that an attempt failed beside which another one runs, in a race."""
         if self._started is not other:
             self.retrying(failure, 0, attempt.provider, attempt)
@@ -232,30 +232,30 @@ class Generation:
 
     def finished(self, now: float) -> None:
         """Tell that the upstream ended the answer itself."""
-        if self._after(Cause.FINISHED) is not State.COMPLETE:
-            self._move(Cause.FINISHED)
+        if self._after(Trigger.FINISHED) is not State.COMPLETE:
+            self._move(Trigger.FINISHED)
             return
         finish_reason = None if self._current is None else self._current.finish_reason
-        self._end(Cause.FINISHED, Complete(finish_reason, *self._bill(), self.metrics(now)), now)
+        self._end(Trigger.FINISHED, Complete(finish_reason, *self._bill(), self.metrics(now)), now)
 
     def failed(self, failure: Failed, now: float) -> None:
         """Tell that no attempt will bring the answer; a command that fenced it before wins."""
-        if self._after(Cause.FAILED) is not State.ERROR:
-            self._move(Cause.FAILED)
+        if self._after(Trigger.FAILED) is not State.ERROR:
+            self._move(Trigger.FAILED)
             return
         why = (failure.code, failure.message, failure.retryable, failure.retry_after_ms)
         partial = self._first_content_at is not None
-        self._end(Cause.FAILED, Error(*why, partial, *self._bill(), self.metrics(now)), now)
+        self._end(Trigger.FAILED, Error(*why, partial, *self._bill(), self.metrics(now)), now)
 
     def closed(self, now: float) -> None:
         """Tell that the upstream connection is closed: a stop ends now, a revise begins anew, nothing else cares."""
         if self.state is State.STOPPING and self._stop is not None:
             stop = self._stop
             why = (stop.by, stop.reason, _ms(now - stop.read_at))
-            self._end(Cause.CLOSED, Interrupted(*why, *self._bill(), self.metrics(now)), now)
+            self._end(Trigger.CLOSED, Interrupted(*why, *self._bill(), self.metrics(now)), now)
         elif self.state is State.REVISING and self._revise is not None:
             revise, self._revise = self._revise, None
-            self._move(Cause.CLOSED)
+            self._move(Trigger.CLOSED)
             self._begin_revision(revise, now)
 
     # What clients command.
@@ -269,7 +269,7 @@ class Generation:
         if self.state in {State.STOPPING, State.INTERRUPTED}:
             return False
         self._refuse_if_over()
-        self._move(Cause.INTERRUPTED)
+        self._move(Trigger.INTERRUPTED)
         self._stop = _Stop(by, reason, read_at)
         return True
 
@@ -285,7 +285,7 @@ class Generation:
         if request.mode != "note":
             self._refuse_if_over()
         self._note(taken)
-        if not self.state.over:
+        if not self.state.is_terminal:
             self.log.append(taken)
         if request.mode == "stop":
             return self.interrupt("feedback", request.text, read_at)
@@ -310,7 +310,7 @@ class Generation:
             self._messages.append(Message(role="assistant", content=partial))
         self._messages.append(Message(role="user", content=taken.text))
         revise = _Revise(taken.feedback_id, read_at)
-        if self._move(Cause.REVISED) is State.QUEUED:
+        if self._move(Trigger.REVISED) is State.QUEUED:
             self._begin_revision(revise, read_at)
             return False
         self._revise = revise
@@ -404,18 +404,18 @@ class Generation:
         self._started, self.provider = attempt, attempt.provider
         self.log.append(Start(attempt.provider, attempt.upstream_model, attempt.number, self.revision))
 
-    def _after(self, cause: Cause) -> State:
+    def _after(self, cause: Trigger) -> State:
         after = TRANSITIONS[self.state].get(cause)
         if after is None:
             message = f"{cause} in state {self.state}"
             raise AssertionError(message)
         return after
 
-    def _move(self, cause: Cause) -> State:
+    def _move(self, cause: Trigger) -> State:
         self.state = self._after(cause)
         return self.state
 
-    def _end(self, cause: Cause, event: Terminal, now: float) -> None:
+    def _end(self, cause: Trigger, event: Terminal, now: float) -> None:
         # First the log, which may not take the event; then the state; then the readers, who look at both.
         self.log.add(event)
         self._move(cause)
@@ -423,7 +423,7 @@ class Generation:
         self.log.wake()
 
     def _refuse_if_over(self) -> None:
-        if self.state.over:
+        if self.state.is_terminal:
             raise self._already_over(f"is already over ({self.state})")
 
     def _already_over(self, how: str) -> Refused:

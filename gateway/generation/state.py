@@ -18,7 +18,7 @@ class State(StrEnum):
     ERROR = "error"
 
     @property
-    def over(self) -> bool:
+    def is_terminal(self) -> bool:
         """Tell whether this is an end."""
         return self in _ENDS
 
@@ -28,7 +28,7 @@ class State(StrEnum):
         return self in _FENCED
 
 
-class Cause(StrEnum):
+class Trigger(StrEnum):
     """What moves a generation."""
 
     ADMITTED = "admitted"
@@ -45,49 +45,49 @@ class Cause(StrEnum):
 _ENDS = frozenset({State.COMPLETE, State.INTERRUPTED, State.ERROR})
 _FENCED = frozenset({State.REVISING, State.STOPPING}) | _ENDS
 
-TRANSITIONS: Mapping[State, Mapping[Cause, State]] = {
+TRANSITIONS: Mapping[State, Mapping[Trigger, State]] = {
     State.QUEUED: {
-        Cause.ADMITTED: State.CONNECTING,
-        Cause.REVISED: State.QUEUED,  # nothing runs yet: the feedback joins the messages, the place is kept
-        Cause.INTERRUPTED: State.STOPPING,
-        Cause.FAILED: State.ERROR,
+        Trigger.ADMITTED: State.CONNECTING,
+        Trigger.REVISED: State.QUEUED,  # nothing runs yet: the feedback joins the messages, the place is kept
+        Trigger.INTERRUPTED: State.STOPPING,
+        Trigger.FAILED: State.ERROR,
     },
     State.CONNECTING: {
-        Cause.OPENED: State.WAITING,
-        Cause.RETRIED: State.CONNECTING,
-        Cause.REVISED: State.REVISING,
-        Cause.INTERRUPTED: State.STOPPING,
-        Cause.FAILED: State.ERROR,
+        Trigger.OPENED: State.WAITING,
+        Trigger.RETRIED: State.CONNECTING,
+        Trigger.REVISED: State.REVISING,
+        Trigger.INTERRUPTED: State.STOPPING,
+        Trigger.FAILED: State.ERROR,
     },
     State.WAITING: {
-        Cause.CONTENT: State.STREAMING,
-        Cause.FINISHED: State.COMPLETE,
-        Cause.RETRIED: State.CONNECTING,
-        Cause.REVISED: State.REVISING,
-        Cause.INTERRUPTED: State.STOPPING,
-        Cause.FAILED: State.ERROR,
+        Trigger.CONTENT: State.STREAMING,
+        Trigger.FINISHED: State.COMPLETE,
+        Trigger.RETRIED: State.CONNECTING,
+        Trigger.REVISED: State.REVISING,
+        Trigger.INTERRUPTED: State.STOPPING,
+        Trigger.FAILED: State.ERROR,
     },
     State.STREAMING: {
-        Cause.CONTENT: State.STREAMING,
-        Cause.FINISHED: State.COMPLETE,
-        Cause.RETRIED: State.CONNECTING,  # failover: another upstream goes on
-        Cause.REVISED: State.REVISING,
-        Cause.INTERRUPTED: State.STOPPING,
-        Cause.FAILED: State.ERROR,
+        Trigger.CONTENT: State.STREAMING,
+        Trigger.FINISHED: State.COMPLETE,
+        Trigger.RETRIED: State.CONNECTING,  # failover: another upstream goes on
+        Trigger.REVISED: State.REVISING,
+        Trigger.INTERRUPTED: State.STOPPING,
+        Trigger.FAILED: State.ERROR,
     },
     # Fenced: whatever the upstream still does is beside the point. Its failure or end is no event any more, and the
     # command ends as it said it would.
     State.REVISING: {
-        Cause.CLOSED: State.CONNECTING,
-        Cause.FINISHED: State.REVISING,
-        Cause.REVISED: State.REVISING,
-        Cause.INTERRUPTED: State.STOPPING,
-        Cause.FAILED: State.REVISING,
+        Trigger.CLOSED: State.CONNECTING,
+        Trigger.FINISHED: State.REVISING,
+        Trigger.REVISED: State.REVISING,
+        Trigger.INTERRUPTED: State.STOPPING,
+        Trigger.FAILED: State.REVISING,
     },
     State.STOPPING: {
-        Cause.CLOSED: State.INTERRUPTED,
-        Cause.FINISHED: State.STOPPING,
-        Cause.FAILED: State.STOPPING,
+        Trigger.CLOSED: State.INTERRUPTED,
+        Trigger.FINISHED: State.STOPPING,
+        Trigger.FAILED: State.STOPPING,
     },
     State.COMPLETE: {},
     State.INTERRUPTED: {},
@@ -100,4 +100,4 @@ def diagram() -> str:
     lines = ["stateDiagram-v2", "    [*] --> queued"]
     for state, moves in TRANSITIONS.items():
         lines += [f"    {state} --> {after}: {cause}" for cause, after in moves.items() if after is not state]
-    return "\n".join([*lines, *(f"    {end} --> [*]" for end in State if end.over)])
+    return "\n".join([*lines, *(f"    {end} --> [*]" for end in State if end.is_terminal)])

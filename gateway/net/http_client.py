@@ -16,7 +16,7 @@ _ALWAYS: Final = {"User-Agent": "dualstream", "Accept-Encoding": "identity"}
 """With every request. A stream that is compressed comes in lumps, and a small body could unpack to a large one."""
 
 
-class Outgoing:
+class HttpClient:
     """Connections for requests to configured addresses. Whoever makes one must `close` it."""
 
     def __init__(self, timeout: aiohttp.ClientTimeout, connector: aiohttp.BaseConnector | None = None) -> None:

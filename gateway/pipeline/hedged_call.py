@@ -10,16 +10,16 @@ from typing import NamedTuple
 from gateway.billing.usage import estimate_output
 from gateway.clock import Clock, Timer
 from gateway.generation.attempt import Attempt
-from gateway.generation.continuation import Joint
+from gateway.generation.continuation import Continuation
 from gateway.generation.generation import Generation
-from gateway.pipeline.budget_meter import Meter
-from gateway.pipeline.upstream_call import Calling
+from gateway.pipeline.budget_meter import BudgetMeter
+from gateway.pipeline.upstream_call import UpstreamCall
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Failed
-from gateway.protocol.events import Content, Run
+from gateway.protocol.events import Content, TextBatch
 from gateway.routing.route import Route
 from gateway.routing.target import Target
-from gateway.upstreams.base import Call
+from gateway.upstreams.base import UpstreamRequest
 
 
 class Failure(NamedTuple):
@@ -30,7 +30,7 @@ class Failure(NamedTuple):
     attempt: Attempt | None
 
 
-class Round:
+class HedgedCall:
     """Calls a target, and another one beside it if that takes too long. Whoever makes one calls `release` in the end.
 
     `failures` are what went wrong, the last one last; empty when the answer is whole, or it was cut.
@@ -41,15 +41,17 @@ class Round:
         "failures",
     )
 
-    def __init__(self, generation: Generation, route: Route, clock: Clock, meter: Meter, first_call: float) -> None:
+    def __init__(
+        self, generation: Generation, route: Route, clock: Clock, meter: BudgetMeter, first_call: float
+    ) -> None:
         self.failures: list[Failure] = []
         self._generation = generation
         self._route = route
         self._clock = clock
         self._meter = meter
         self._first_call = first_call
-        self._callings: list[Calling] = []
-        self._winner: Calling | None = None
+        self._callings: list[UpstreamCall] = []
+        self._winner: UpstreamCall | None = None
         self._timer: Timer | None = None
 
     async def run(self, target: Target) -> None:
@@ -83,11 +85,11 @@ class Round:
 
     # What a call tells; see `calling.Listener`.
 
-    def opened(self, calling: Calling) -> None:
+    def opened(self, calling: UpstreamCall) -> None:
         """Tell who accepted the call."""
         self._generation.opened(calling.attempt)
 
-    def content(self, calling: Calling, content: Sequence[Content | Run], now: float) -> None:
+    def content(self, calling: UpstreamCall, content: Sequence[Content | TextBatch], now: float) -> None:
         """Take content: the first call with some has won, and only that one brings any."""
         if self._winner is not calling:
             self._win(calling)
@@ -95,21 +97,21 @@ class Round:
         if calling.attempt.text_bytes >= self._meter.due:
             self._meter.charge(calling.attempt)
 
-    def finished(self, calling: Calling, now: float) -> None:
+    def finished(self, calling: UpstreamCall, now: float) -> None:
         """End the generation, but for a call that ended without a word while another one may still bring some."""
         if self._winner is calling or all(other.over for other in self._callings):
-            self._generation.won(calling.attempt)
+            self._generation.on_winner(calling.attempt)
             self._generation.finished(now)
 
-    def _win(self, calling: Calling) -> None:
+    def _win(self, calling: UpstreamCall) -> None:
         self._winner = calling
         self._disarm()
         for other in self._callings:
             if other is not calling:
-                other.lose()
-        self._generation.won(calling.attempt)
+                other.cancel_loser()
+        self._generation.on_winner(calling.attempt)
 
-    async def _race(self, calling: Calling, after: float) -> None:
+    async def _race(self, calling: UpstreamCall, after: float) -> None:
         """Make a call, and if no content comes for `after` seconds, another one beside it."""
         async with asyncio.TaskGroup() as group:
             self._timer = self._clock.call_later(after, partial(self._hedge, calling, group))
@@ -120,9 +122,9 @@ class Round:
                 # Who ends last stands last: that one's failure is told.
                 self._callings.sort(key=lambda one: one is calling)
             elif calling.failure is not None and self._winner is None:
-                self._generation.left_to(other.attempt, calling.failure, calling.attempt)
+                self._generation.on_race_failure(other.attempt, calling.failure, calling.attempt)
 
-    def _hedge(self, calling: Calling, group: asyncio.TaskGroup) -> None:
+    def _hedge(self, calling: UpstreamCall, group: asyncio.TaskGroup) -> None:
         self._timer = None
         beside = None if calling.over else self._route.beside(calling.target, self._clock.now())
         if beside is not None:
@@ -130,7 +132,7 @@ class Round:
             with suppress(Failed):
                 group.create_task(self._call(beside).run())
 
-    def _call(self, target: Target) -> Calling:
+    def _call(self, target: Target) -> UpstreamCall:
         """Have a target let a call through.
 
         Raises:
@@ -152,8 +154,8 @@ class Round:
             prefix="" if joint is None else joint.prefix,
             anew=generation.begun and joint is None,
         )
-        call = Call(name, attempt.messages, options, continues=joint is not None)
-        calling = Calling(
+        call = UpstreamRequest(name, attempt.messages, options, continues=joint is not None)
+        calling = UpstreamCall(
             target, attempt, call, self._clock, self, first_call=self._first_call, probe=probe, joint=joint
         )
         self._callings.append(calling)
@@ -168,15 +170,15 @@ class Round:
         route.called(target)
         return calling
 
-    def _joint(self, target: Target, name: str) -> Joint | None:
+    def _joint(self, target: Target, name: str) -> Continuation | None:
         """Go on with the text of an attempt that died; None if the target can't: then it is begun anew."""
         if target in self._route.asked_anew:
             return None
-        joint = Joint(self._generation.log.text())
-        call = Call(name, (), self._generation.options, continues=True)
+        joint = Continuation(self._generation.log.text())
+        call = UpstreamRequest(name, (), self._generation.options, continues=True)
         return joint if joint.prefix and target.upstream.continues(call) else None
 
-    def _options(self, joint: Joint | None) -> JsonObject:
+    def _options(self, joint: Continuation | None) -> JsonObject:
         """Give the options of a call; its bound is the lower one of the client's and ours, less what is there."""
         options, most = self._generation.options, self._route.model.policy.max_output_tokens
         asked = options.get("max_tokens")
@@ -191,7 +193,7 @@ class Round:
         silent = next((calling for calling in self._callings if calling.whole), None)
         if silent is not None and self._winner is None and not self._generation.state.fenced:
             # It ended without a word while another one was still running, which then brought nothing either.
-            self._generation.won(silent.attempt)
+            self._generation.on_winner(silent.attempt)
             self._generation.finished(self._clock.now())
             return
         for calling in self._callings:

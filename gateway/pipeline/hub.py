@@ -10,20 +10,20 @@ from functools import partial
 
 from gateway.admission.rate_limits import Allowance, RateLimits
 from gateway.admission.slots import Slots
-from gateway.billing.budgets import Budgets, Spending
+from gateway.billing.budgets import BudgetCharge, Budgets
 from gateway.billing.savings import Savings
 from gateway.clock import Clock, Timer
 from gateway.generation.generation import Generation
 from gateway.generation.state import State
 from gateway.pipeline.pipeline import Pipeline
 from gateway.protocol.commands import FeedbackRequest, InterruptRequest, OnDisconnect, StartRequest
-from gateway.protocol.errors import Code, Refused, forbidden, invalid, lost, out_of_bounds
-from gateway.routing.registry import Models
+from gateway.protocol.errors import Code, Refused, forbidden, invalid, lost, out_of_scope
+from gateway.routing.registry import ModelRegistry
 from gateway.security.principals import Principal
 
 
 @dataclass(frozen=True, slots=True)
-class Keeping:
+class RetentionPolicy:
     """How generations are kept: times in seconds, sizes in bytes, `retained` counts finished ones."""
 
     on_disconnect: OnDisconnect = "grace"
@@ -35,20 +35,23 @@ class Keeping:
 
 
 @dataclass(eq=False, slots=True)
-class _Held:
+class Record:
+    """A generation, with all that the hub keeps beside it."""
+
     generation: Generation
     pipeline: Pipeline
     on_disconnect: OnDisconnect
     idempotency: tuple[str, str] | None
     fingerprint: bytes
     principal: Principal
-    spending: Spending
+    charge: BudgetCharge
     task: asyncio.Task[None] | None = None
     viewers: int = 0
     timer: Timer | None = None
     """While it runs, the grace after the last viewer left; afterwards, the retention."""
 
     def cancel_timer(self) -> None:
+        """Cancel the timer, if one runs."""
         if self.timer is not None:
             self.timer.cancel()
             self.timer = None
@@ -77,13 +80,13 @@ class Hub:
 
     def __init__(
         self,
-        models: Models,
+        models: ModelRegistry,
         slots: Slots,
         clock: Clock,
         *,
         rates: RateLimits | None = None,
         budgets: Budgets | None = None,
-        keeping: Keeping | None = None,
+        keeping: RetentionPolicy | None = None,
         identify: Callable[[str], str] = new_id,
     ) -> None:
         self.models = models
@@ -94,9 +97,9 @@ class Hub:
         self.draining = False
         self._rates = rates or RateLimits(0, 0)
         self._budgets = budgets or Budgets()
-        self._keeping = keeping or Keeping()
+        self._keeping = keeping or RetentionPolicy()
         self._identify = identify
-        self._held: dict[str, _Held] = {}
+        self._held: dict[str, Record] = {}
         self._finished: OrderedDict[str, int] = OrderedDict()
         self._retained_bytes = 0
         self._by_key: dict[tuple[str, str], str] = {}
@@ -122,8 +125,8 @@ class Hub:
             Refused: shutting down, unknown model, rate limit, full queue, a key used for another body, or a principal
                 that is bound to one generation.
         """
-        if principal.bounds is not None:
-            raise self._refused(out_of_bounds())
+        if principal.generation_scope is not None:
+            raise self._refused(out_of_scope())
         key = (principal.id, idempotency_key) if idempotency_key is not None else None
         fingerprint = hashlib.sha256(request.model_dump_json().encode()).digest() if key is not None else b""
         if key is not None and key in self._by_key:
@@ -139,15 +142,15 @@ class Hub:
             generation = Generation(
                 self._identify("g"), request, request_id, model.name, self.clock.now(), self._keeping.output_limit
             )
-            spending = Spending(self._budgets, principal.id, limits.budget_per_day)
-            budget = spending if spending.is_limited else None
+            charge = BudgetCharge(self._budgets, principal.id, limits.budget_per_day)
+            budget = charge if charge.is_limited else None
             pipeline = Pipeline(generation, model, self.slots, self.clock, principal, budget)
         except Refused as refused:
             if refused.code is Code.QUEUE_FULL:
                 self._rates.give_back(principal.id, self.clock.now(), principal.limits)
             raise self._refused(refused) from None
         on_disconnect = request.options.on_disconnect or self._keeping.on_disconnect
-        held = _Held(generation, pipeline, on_disconnect, key, fingerprint, principal, spending)
+        held = Record(generation, pipeline, on_disconnect, key, fingerprint, principal, charge)
         self._held[generation.id] = held
         if key is not None:
             self._by_key[key] = generation.id
@@ -157,12 +160,12 @@ class Hub:
         held.task.add_done_callback(partial(self._over, held))
         return generation
 
-    def reload(self, models: Models) -> list[asyncio.Task[None]]:
+    def reload(self, models: ModelRegistry) -> list[asyncio.Task[None]]:
         """Serve other models from now on; give the tasks that still ask the former ones."""
         self.models = models
         return [held.task for held in self._held.values() if held.task is not None]
 
-    def models_for(self, principal: Principal) -> Models:
+    def models_for(self, principal: Principal) -> ModelRegistry:
         """Give the models that a principal may use."""
         return self.models if principal.models is None else self.models.only(principal.models)
 
@@ -204,7 +207,7 @@ class Hub:
             state = self._find_to_command(generation_id, principal).generation.state
         except Refused:
             return False
-        return not state.over and state is not State.STOPPING
+        return not state.is_terminal and state is not State.STOPPING
 
     def feedback(self, generation_id: str, request: FeedbackRequest, read_at: float, principal: Principal) -> str:
         """Take feedback to a generation and give its id.
@@ -285,21 +288,21 @@ class Hub:
             "draining": self.draining,
         }
 
-    def _find(self, generation_id: str, principal: Principal) -> _Held:
+    def _find(self, generation_id: str, principal: Principal) -> Record:
         held = self._held.get(generation_id)
         if held is None or not (held.principal.id == principal.id or principal.observes):
             raise lost(generation_id)
-        if principal.bounds is not None and principal.bounds.generation_id != generation_id:
+        if principal.generation_scope is not None and principal.generation_scope.generation_id != generation_id:
             raise lost(generation_id)
         return held
 
-    def _find_to_command(self, generation_id: str, principal: Principal) -> _Held:
+    def _find_to_command(self, generation_id: str, principal: Principal) -> Record:
         held = self._find(generation_id, principal)
         if not (held.principal.id == principal.id or principal.operates):
             # It may be read: that it is there is no secret.
             raise forbidden("operate")
-        if principal.bounds is not None and not principal.bounds.commands:
-            raise out_of_bounds()
+        if principal.generation_scope is not None and not principal.generation_scope.commands:
+            raise out_of_scope()
         return held
 
     def _started_before(self, key: tuple[str, str], fingerprint: bytes) -> Generation:
@@ -314,20 +317,20 @@ class Hub:
         self.counters.refused[code] = self.counters.refused.get(code, 0) + 1
         return refused
 
-    def _deserted(self, held: _Held) -> None:
+    def _deserted(self, held: Record) -> None:
         if held.on_disconnect == "cancel":
             self._stop_deserted(held)
         elif held.on_disconnect == "grace":
             held.cancel_timer()
             held.timer = self.clock.call_later(self._keeping.grace, lambda: self._stop_deserted(held))
 
-    def _stop_deserted(self, held: _Held) -> None:
+    def _stop_deserted(self, held: Record) -> None:
         held.timer = None
-        if held.generation.state.over:
+        if held.generation.state.is_terminal:
             return
         held.pipeline.interrupt("disconnect", "the last viewer left", self.clock.now())
 
-    def _over(self, held: _Held, _task: asyncio.Task[None]) -> None:
+    def _over(self, held: Record, _task: asyncio.Task[None]) -> None:
         generation_id = held.generation.id
         # A task that was cancelled before its first step has not run, not even its own end.
         held.pipeline.release()
@@ -349,11 +352,11 @@ class Hub:
         while len(self._finished) > keeping.retained or self._retained_bytes > keeping.retained_bytes:
             self._forget(next(iter(self._finished)))
 
-    def _count(self, held: _Held) -> None:
+    def _count(self, held: Record) -> None:
         generation = held.generation
         tokens, cost = generation.usage().output_tokens or 0, generation.charged()
         self._rates.generated(held.principal.id, tokens, self.clock.now(), held.principal.limits)
-        held.spending.settle(cost, self.clock.unix())
+        held.charge.charge_to_date(cost, self.clock.unix())
         self.counters.cost_usd += cost
         answering = generation.answering
         match generation.state.value:

@@ -10,13 +10,13 @@ import logging
 from collections.abc import Callable
 from math import inf
 
-from gateway.admission.slots import Place, Slots, Ticket
-from gateway.billing.budgets import Spending
+from gateway.admission.slots import SlotRequest, Slots, SlotState
+from gateway.billing.budgets import BudgetCharge
 from gateway.clock import Clock, Timer
 from gateway.generation.generation import Generation
 from gateway.generation.state import State
-from gateway.pipeline.budget_meter import Meter
-from gateway.pipeline.hedged_call import Failure, Round
+from gateway.pipeline.budget_meter import BudgetMeter
+from gateway.pipeline.hedged_call import Failure, HedgedCall
 from gateway.protocol.commands import FeedbackRequest
 from gateway.protocol.errors import Code, Failed
 from gateway.protocol.events import InterruptedBy
@@ -28,7 +28,7 @@ from gateway.security.principals import Principal
 
 logger = logging.getLogger(__name__)
 
-DIED = PROVIDER_FAULTS | {Code.TOO_SLOW, Code.RATE_LIMIT}
+FAILOVER_CODES = PROVIDER_FAULTS | {Code.TOO_SLOW, Code.RATE_LIMIT}
 """Failures in mid-answer after which another upstream may go on, where that is wanted."""
 
 
@@ -41,7 +41,7 @@ class Pipeline:
 
     __slots__ = (
         *("_clock", "_cut", "_failures", "_fault", "_first_call", "_meter", "_model", "_moved", "_route"),
-        *("_slots", "_target", "_ticket", "_timer", "_turn", "generation"),
+        *("_slots", "_target", "_slot_request", "_timer", "_turn", "generation"),
     )
 
     def __init__(
@@ -51,13 +51,13 @@ class Pipeline:
         slots: Slots,
         clock: Clock,
         principal: Principal,
-        spending: Spending | None = None,
+        charge: BudgetCharge | None = None,
     ) -> None:
         self.generation = generation
         self._model = model
         self._slots = slots
         self._clock = clock
-        self._meter = Meter(generation, clock, spending)
+        self._meter = BudgetMeter(generation, clock, charge)
         self._cut: Callable[[], None] | None = None
         """Ends at once what the task waits for. Whoever sets it looks at the fence afterwards, before waiting."""
         self._timer: Timer | None = None
@@ -69,7 +69,7 @@ class Pipeline:
         """Of the last round."""
         self._fault: Failed | None = None
         self._moved: asyncio.Event | None = None
-        self._ticket: Ticket = slots.request(
+        self._slot_request: SlotRequest = slots.request(
             principal.id, self._clock.now(), self._wake, principal.limits.max_concurrent
         )
 
@@ -77,12 +77,12 @@ class Pipeline:
         """Carry the generation to its terminal event; whatever happens, it gets one, and nothing is left open."""
         generation = self.generation
         try:
-            if self._ticket.place is Place.WAITING:
+            if self._slot_request.state is SlotState.WAITING:
                 await self._wait_for_slot()
             self._cut_short()
-            if not generation.state.over:
+            if not generation.state.is_terminal:
                 self._enter()
-            while not generation.state.over:
+            while not generation.state.is_terminal:
                 await self._attempt()
                 self._cut_short()
                 await self._after_attempt()
@@ -101,7 +101,7 @@ class Pipeline:
         """
         self._disarm()
         self._cut = self._moved = None
-        self._slots.release(self._ticket, self._clock.now())
+        self._slots.release(self._slot_request, self._clock.now())
         generation, now = self.generation, self._clock.now()
         generation.closed(now)
         if not generation.log.ended:
@@ -127,14 +127,14 @@ class Pipeline:
         self.generation.closed(self._clock.now())
 
     async def _wait_for_slot(self) -> None:
-        ticket, limits = self._ticket, self._model.policy.limits
+        slot_request, limits = self._slot_request, self._model.policy.limits
         self._moved = asyncio.Event()
         self._cut = self._moved.set
         if limits.queue:
             self._timer = self._clock.call_later(limits.queue, self._queue_timed_out)
         # A command or the time limit may come in the same turn as the call that wakes us.
-        while ticket.place is Place.WAITING and not self.generation.state.fenced:
-            self.generation.queued(ticket.position, self._slots.eta_ms(ticket))
+        while slot_request.state is SlotState.WAITING and not self.generation.state.fenced:
+            self.generation.queued(slot_request.position, self._slots.eta_ms(slot_request))
             await self._moved.wait()
             self._moved.clear()
 
@@ -145,7 +145,7 @@ class Pipeline:
         self._cancel()
 
     def _enter(self) -> None:
-        if self._ticket.place is Place.EVICTED:
+        if self._slot_request.state is SlotState.EVICTED:
             message = "The queue is full, and you have more waiting in it than others: try again later."
             failure = Failed(Code.QUEUE_FULL, message, retry_after_ms=1000)
             self.generation.failed(failure, self._clock.now())
@@ -167,7 +167,7 @@ class Pipeline:
             return
         if self._first_call is None:
             self._first_call = self._clock.now()
-        one = Round(self.generation, route, self._clock, self._meter, self._first_call)
+        one = HedgedCall(self.generation, route, self._clock, self._meter, self._first_call)
         self._cut = one.cut
         try:
             await one.run(self._target)
@@ -204,7 +204,7 @@ class Pipeline:
         generation, route, now = self.generation, self._route, self._clock.now()
         failures, self._failures = self._failures, []
         # A round whose text feedback has made obsolete may end as it likes.
-        if not failures or route is None or generation.state.over or self._turn != generation.turn:
+        if not failures or route is None or generation.state.is_terminal or self._turn != generation.turn:
             return
         target, failure, attempt = failures[-1]
         if failure.code is Code.INVALID_REQUEST and attempt is not None and attempt.continues and route.more:
@@ -233,7 +233,7 @@ class Pipeline:
         """Decide whom to call next, and after how many seconds; once content has come, only for failover."""
         policy = self._model.policy
         if self.generation.state is State.STREAMING and not (
-            policy.failover and failure.code in DIED and not self.generation.calls_tools
+            policy.failover and failure.code in FAILOVER_CODES and not self.generation.calls_tools
         ):
             return None
         total, first = policy.limits.total, self._first_call

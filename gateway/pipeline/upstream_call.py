@@ -8,14 +8,14 @@ import anyio
 
 from gateway.clock import Clock, Timer
 from gateway.generation.attempt import Attempt
-from gateway.generation.continuation import Joint
-from gateway.protocol.errors import Code, Failed, NotSpelled
-from gateway.protocol.events import Content, Run, Usage
+from gateway.generation.continuation import Continuation
+from gateway.protocol.errors import Code, Failed, UnsupportedOption
+from gateway.protocol.events import Content, TextBatch, Usage
 from gateway.routing.breaker import Circuit
-from gateway.routing.route import OF_THE_REQUEST
+from gateway.routing.route import REQUEST_FAULTS
 from gateway.routing.target import Target
 from gateway.routing.watchdog import Watchdog
-from gateway.upstreams.base import Answer, Call, Finish, Part
+from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest, UpstreamResponse
 
 logger = logging.getLogger(__name__)
 
@@ -23,21 +23,21 @@ logger = logging.getLogger(__name__)
 class Listener(Protocol):
     """Who is told what a call brings."""
 
-    def opened(self, calling: "Calling") -> None:
+    def opened(self, calling: "UpstreamCall") -> None:
         """Take note that the upstream accepted it."""
 
-    def content(self, calling: "Calling", content: Sequence[Content | Run], now: float) -> None:
+    def content(self, calling: "UpstreamCall", content: Sequence[Content | TextBatch], now: float) -> None:
         """Take content.
 
         Raises:
             Failed: it ends the call.
         """
 
-    def finished(self, calling: "Calling", now: float) -> None:
+    def finished(self, calling: "UpstreamCall", now: float) -> None:
         """Take note that the upstream ended the answer itself."""
 
 
-class Calling:
+class UpstreamCall:
     """A call that a target has let through. Whoever makes one awaits `run` and, run or not, calls `release`.
 
     `failure` is what ended it; None when the answer is whole, or it was cut.
@@ -52,13 +52,13 @@ class Calling:
         self,
         target: Target,
         attempt: Attempt,
-        call: Call,
+        call: UpstreamRequest,
         clock: Clock,
         listener: Listener,
         *,
         first_call: float,
         probe: bool,
-        joint: Joint | None = None,
+        joint: Continuation | None = None,
     ) -> None:
         self.target = target
         self.attempt = attempt
@@ -96,10 +96,10 @@ class Calling:
             self.attempt.ended = how
             self._halt()
 
-    def lose(self) -> None:
+    def cancel_loser(self) -> None:
         """End it because another one has won; how long it was waited for says something of its pace."""
         if not self.over:
-            self.target.pace.waited(self._clock.now() - self._began)
+            self.target.latency.add_timeout(self._clock.now() - self._began)
             self.cut("lost")
 
     def call_off(self, failure: Failed) -> None:
@@ -118,7 +118,7 @@ class Calling:
         self.target.release()
         failure, attempt = self.failure, self.attempt
         self.target.failed += failure is not None
-        if failure is not None and failure.code not in OF_THE_REQUEST and not attempt.text_bytes:
+        if failure is not None and failure.code not in REQUEST_FAULTS and not attempt.text_bytes:
             self.target.failing = True
         # One that we gave up waiting for may have been taken.
         attempt.refused = failure is not None and not attempt.opened and not self._given_up
@@ -141,7 +141,7 @@ class Calling:
         finally:
             await answer.close()
 
-    async def _open(self) -> Answer | None:
+    async def _open(self) -> UpstreamResponse | None:
         """Wait for the headers; None when it was cut short."""
         with anyio.CancelScope() as scope:
             self._stop = scope.cancel
@@ -151,17 +151,17 @@ class Calling:
                 return answer
         return None
 
-    def _take(self, parts: Sequence[Part]) -> None:
+    def _take(self, parts: Sequence[UpstreamEvent]) -> None:
         """Take what one read brought. This is the path of each chunk: it wakes no task and sets no timer."""
         if self.over:
             return
         attempt, watchdog, now = self.attempt, self._watchdog, self._clock.now()
-        content: list[Content | Run] = []
+        content: list[Content | TextBatch] = []
         marked = False
         for part in parts:
             if isinstance(part, Usage):
                 attempt.figures(part, final=marked or watchdog.end_marked)
-            elif isinstance(part, Finish):
+            elif isinstance(part, Finished):
                 attempt.finish_reason = part.reason
                 marked = True
             else:
@@ -169,7 +169,7 @@ class Calling:
         changed = False
         if content and watchdog.content(content, now):
             changed = True
-            self.target.pace.add(now - self._began)
+            self.target.latency.add(now - self._began)
             self.target.failing = False
             self._settle(None, answered=True)
         if marked:
@@ -192,7 +192,7 @@ class Calling:
         failure = watchdog.verdict(now)
         if failure is not None:
             if failure.code is Code.FIRST_TOKEN_TIMEOUT:
-                self.target.pace.waited(now - self._began)
+                self.target.latency.add_timeout(now - self._began)
             self.failure, self.over, self._given_up = failure, True, True
             self._halt()
         elif watchdog.complete(now):
@@ -215,13 +215,13 @@ class Calling:
 
     def _settle(self, failure: Failed | None, *, answered: bool = False) -> None:
         """Tell the breaker how the call went: at its first content, and again should it fail after that."""
-        if isinstance(failure, NotSpelled):
+        if isinstance(failure, UnsupportedOption):
             # Nothing was sent: it says nothing of the provider.
             failure = None
         if failure is not None or not self._settled:
             breaker, now = self.target.breaker, self._clock.now()
             before = breaker.circuit(now)
-            breaker.settle(failure, now, answered=answered, probe=self._probe and not self._settled)
+            breaker.record(failure, now, answered=answered, probe=self._probe and not self._settled)
             self._settled = True
             if (after := breaker.circuit(now)) is not before:
                 self._tell(after, failure)

@@ -39,36 +39,36 @@ class Code(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
+class CodeInfo:
     """What a code is on each road: the HTTP status, the WebSocket close code when a socket ends by it, retry or not."""
 
     status: int
-    close: int
+    close_code: int
     retryable: bool
 
 
-MEANING: dict[Code, Meaning] = {
-    Code.TIMEOUT: Meaning(504, 1011, retryable=True),
-    Code.RATE_LIMIT: Meaning(429, 4429, retryable=True),
-    Code.SERVER_ERROR: Meaning(502, 1011, retryable=True),
-    Code.AUTH_ERROR: Meaning(401, 4401, retryable=False),
-    Code.INVALID_REQUEST: Meaning(400, 4400, retryable=False),
-    Code.NETWORK_ERROR: Meaning(502, 1011, retryable=True),
-    Code.QUEUE_FULL: Meaning(503, 4429, retryable=True),
-    Code.QUEUE_TIMEOUT: Meaning(503, 1013, retryable=True),
-    Code.FIRST_TOKEN_TIMEOUT: Meaning(504, 1011, retryable=True),
-    Code.STALLED: Meaning(504, 1011, retryable=True),
-    Code.TOO_SLOW: Meaning(504, 1011, retryable=True),
-    Code.TRUNCATED: Meaning(502, 1011, retryable=True),
-    Code.UPSTREAM_PROTOCOL: Meaning(502, 1011, retryable=True),
-    Code.CONTENT_FILTER: Meaning(422, 1008, retryable=False),
-    Code.MODEL_NOT_FOUND: Meaning(404, 1008, retryable=False),
-    Code.GENERATION_LOST: Meaning(404, 1008, retryable=True),
-    Code.ALREADY_OVER: Meaning(409, 1008, retryable=False),
-    Code.OUTPUT_LIMIT: Meaning(422, 1009, retryable=False),
-    Code.BUDGET_EXCEEDED: Meaning(402, 1008, retryable=False),
-    Code.SHUTTING_DOWN: Meaning(503, 1012, retryable=True),
-    Code.FORBIDDEN: Meaning(403, 4403, retryable=False),
+CODES: dict[Code, CodeInfo] = {
+    Code.TIMEOUT: CodeInfo(504, 1011, retryable=True),
+    Code.RATE_LIMIT: CodeInfo(429, 4429, retryable=True),
+    Code.SERVER_ERROR: CodeInfo(502, 1011, retryable=True),
+    Code.AUTH_ERROR: CodeInfo(401, 4401, retryable=False),
+    Code.INVALID_REQUEST: CodeInfo(400, 4400, retryable=False),
+    Code.NETWORK_ERROR: CodeInfo(502, 1011, retryable=True),
+    Code.QUEUE_FULL: CodeInfo(503, 4429, retryable=True),
+    Code.QUEUE_TIMEOUT: CodeInfo(503, 1013, retryable=True),
+    Code.FIRST_TOKEN_TIMEOUT: CodeInfo(504, 1011, retryable=True),
+    Code.STALLED: CodeInfo(504, 1011, retryable=True),
+    Code.TOO_SLOW: CodeInfo(504, 1011, retryable=True),
+    Code.TRUNCATED: CodeInfo(502, 1011, retryable=True),
+    Code.UPSTREAM_PROTOCOL: CodeInfo(502, 1011, retryable=True),
+    Code.CONTENT_FILTER: CodeInfo(422, 1008, retryable=False),
+    Code.MODEL_NOT_FOUND: CodeInfo(404, 1008, retryable=False),
+    Code.GENERATION_LOST: CodeInfo(404, 1008, retryable=True),
+    Code.ALREADY_OVER: CodeInfo(409, 1008, retryable=False),
+    Code.OUTPUT_LIMIT: CodeInfo(422, 1009, retryable=False),
+    Code.BUDGET_EXCEEDED: CodeInfo(402, 1008, retryable=False),
+    Code.SHUTTING_DOWN: CodeInfo(503, 1012, retryable=True),
+    Code.FORBIDDEN: CodeInfo(403, 4403, retryable=False),
 }
 
 
@@ -81,7 +81,7 @@ class GatewayError(Exception):
         super().__init__(message)
         self.code = code
         self.message = message
-        self.retryable = MEANING[code].retryable if retryable is None else retryable
+        self.retryable = CODES[code].retryable if retryable is None else retryable
         self.retry_after_ms = retry_after_ms
 
 
@@ -99,7 +99,7 @@ class Refused(GatewayError):
     ) -> None:
         super().__init__(code, message, retry_after_ms=retry_after_ms)
         self.param = param
-        self.status = MEANING[code].status if status is None else status
+        self.status = CODES[code].status if status is None else status
 
     def body(self) -> dict[str, object]:
         """Say it as the JSON body of an HTTP answer: `{"error": {code, message, retryable, retry_after_ms, param}}`."""
@@ -118,7 +118,7 @@ class Failed(GatewayError):
     """The end of an attempt that did not bring a whole answer."""
 
 
-class NotSpelled(Failed):
+class UnsupportedOption(Failed):
     """A call that a provider's wire format has no word for: nothing was sent, and another provider may have one."""
 
     def __init__(self, message: str) -> None:
@@ -139,7 +139,7 @@ def lost(generation_id: str) -> Refused:
     )
 
 
-def out_of_bounds() -> Refused:
+def out_of_scope() -> Refused:
     """Make the refusal for what goes beyond a ticket."""
     return Refused(Code.FORBIDDEN, "Your ticket does not go so far: ask for another one.", param="ticket")
 

@@ -198,7 +198,7 @@ class Error:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class TextBatch:
     """Text events of one kind that came together, joined. `ends`: where each of them ends, in characters."""
 
     text: Chunk | Reasoning
@@ -229,6 +229,6 @@ def encode(event: Event) -> bytes:
     return b'{"type":"%b",%b' % (event.type.encode(), fields[1:])
 
 
-def run_of(kind: type[Text], pieces: Sequence[str]) -> Run:
+def run_of(kind: type[Text], pieces: Sequence[str]) -> TextBatch:
     """Join pieces of text that came together."""
-    return Run(kind("".join(pieces)), array("I", accumulate(map(len, pieces))))
+    return TextBatch(kind("".join(pieces)), array("I", accumulate(map(len, pieces))))

@@ -29,17 +29,17 @@ class Circuit(StrEnum):
 
 @dataclass(slots=True)
 class Breaker:
-    """Opens after `threshold` failures in a row, for `rest` seconds, then lets single probes through.
+    """Opens after `threshold` failures in a row, for `cooldown` seconds, then lets single probes through.
 
-    Each probe that fails doubles the rest, up to `longest_rest`; one that succeeds closes the circuit.
+    Each probe that fails doubles the cooldown, up to `max_cooldown`; one that succeeds closes the circuit.
     """
 
     threshold: int = 5
-    rest: float = 5.0
-    longest_rest: float = 60.0
+    cooldown: float = 5.0
+    max_cooldown: float = 60.0
     _failures: int = field(init=False, default=0)
     _reopens_at: float = field(init=False, default=0.0)
-    _resting: float = field(init=False, default=0.0)
+    _cooldown: float = field(init=False, default=0.0)
     _probing: bool = field(init=False, default=False)
 
     def circuit(self, now: float) -> Circuit:
@@ -53,10 +53,10 @@ class Breaker:
         circuit = self.circuit(now)
         if circuit is Circuit.CLOSED or (circuit is Circuit.HALF_OPEN and not self._probing):
             return now
-        return max(self._reopens_at, now + self.rest / 5)
+        return max(self._reopens_at, now + self.cooldown / 5)
 
     def admit(self, now: float) -> bool:
-        """Let a call through, which the caller must `settle`; tell whether it is a probe.
+        """Let a call through, which the caller must `record`; tell whether it is a probe.
 
         Raises:
             Failed: `server_error` with the time to wait, while the provider is left alone.
@@ -71,7 +71,7 @@ class Breaker:
         self._probing = True
         return True
 
-    def settle(self, failure: Failed | None, now: float, *, answered: bool, probe: bool = False) -> None:
+    def record(self, failure: Failed | None, now: float, *, answered: bool, probe: bool = False) -> None:
         """Tell how a call that was let through went; neither failed nor `answered`: it was stopped before it showed.
 
         A failure of one that was let through before the circuit opened says nothing new while it is open.
@@ -83,10 +83,10 @@ class Breaker:
         if failure is not None and failure.code in PROVIDER_FAULTS:
             self._failures += 1
             if self._failures >= self.threshold:
-                self._resting = min(self._resting * 2 if probe else self.rest, self.longest_rest)
-                self._reopens_at = now + self._resting
+                self._cooldown = min(self._cooldown * 2 if probe else self.cooldown, self.max_cooldown)
+                self._reopens_at = now + self._cooldown
         elif failure is not None or answered:
-            self._failures, self._resting = 0, 0.0
+            self._failures, self._cooldown = 0, 0.0
 
 
 @dataclass(slots=True)

@@ -14,8 +14,8 @@ ENOUGH = 20
 
 
 @dataclass(slots=True)
-class Pace:
-    """Times to first content, in seconds. One that was cut off would have taken longer; see `waited`."""
+class LatencyStats:
+    """Times to first content, in seconds. One that was cut off would have taken longer; see `add_timeout`."""
 
     mean: float | None = None
     _times: deque[float] = field(default_factory=lambda: deque(maxlen=WINDOW))
@@ -25,7 +25,7 @@ class Pace:
         self.mean = seconds if self.mean is None else self.mean + WEIGHT * (seconds - self.mean)
         self._times.append(seconds)
 
-    def waited(self, seconds: float) -> None:
+    def add_timeout(self, seconds: float) -> None:
         """Count one that was cut off: it tells something only when it was waited for longer than was to be expected."""
         if self.mean is None or seconds > self.mean:
             self.add(seconds)

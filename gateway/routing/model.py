@@ -56,13 +56,13 @@ class Model:
                 targets = _fastest(targets, self.policy.chance)
             case "ordered":
                 pass
-        return sorted(targets, key=lambda target: target.resting_until > now)
+        return sorted(targets, key=lambda target: target.cooldown_until > now)
 
     def hedge_after(self, target: Target) -> float | None:
         """Give the seconds after which to race a second target; None if there is to be none."""
         if len(self.targets) < 2:
             return None
-        return target.pace.p95 if self.policy.hedge == "p95" else self.policy.hedge
+        return target.latency.p95 if self.policy.hedge == "p95" else self.policy.hedge
 
 
 def _weighted(targets: list[Target], chance: Callable[[], float]) -> list[Target]:
@@ -84,7 +84,7 @@ def _weighted(targets: list[Target], chance: Callable[[], float]) -> list[Target
 
 def _fastest(targets: list[Target], chance: Callable[[], float]) -> list[Target]:
     """Sort by the moving estimate; one that nothing is known of comes first, to be known, but for one that fails."""
-    ordered = sorted(targets, key=lambda target: (target.failing, target.pace.mean or 0.0))
+    ordered = sorted(targets, key=lambda target: (target.failing, target.latency.mean or 0.0))
     if chance() < EXPLORE:
         explored = ordered.pop(min(len(ordered) - 1, 1 + int(chance() * (len(ordered) - 1))))
         ordered.insert(0, explored)

@@ -6,7 +6,7 @@ from gateway.protocol.errors import Code, Refused, invalid
 from gateway.routing.model import Model
 
 
-class Models:
+class ModelRegistry:
     """The models of a configuration. The first one is the default, unless `default` names another.
 
     `aliases` gives other names for them. `unlisted` makes a model of any other name that a client gives, or gives None
@@ -31,7 +31,7 @@ class Models:
         """List the names that clients may use, aliases last."""
         return (*self.by_name, *self.aliases)
 
-    def only(self, allowed: Collection[str]) -> "Models":
+    def only(self, allowed: Collection[str]) -> "ModelRegistry":
         """Give those that are allowed, as if there were no others. Who may use a model may use its aliases."""
         asked = {self.aliases.get(name, name) for name in allowed}
         listed = [model for name, model in self.by_name.items() if name in asked]
@@ -40,7 +40,7 @@ class Models:
         names = {model.name for model in models}
         aliases = {alias: name for alias, name in self.aliases.items() if name in names}
         default = self.default if self.default in {*names, *aliases} else None
-        return Models(models, aliases=aliases, default=default)
+        return ModelRegistry(models, aliases=aliases, default=default)
 
     def resolve(self, name: str | None) -> Model:
         """Give the model to ask.

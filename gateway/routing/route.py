@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import NamedTuple
 
-from gateway.protocol.errors import Code, Failed, NotSpelled
+from gateway.protocol.errors import Code, Failed, UnsupportedOption
 from gateway.routing.model import Model
 from gateway.routing.target import Target
 
-OF_THE_REQUEST = frozenset({Code.INVALID_REQUEST, Code.CONTENT_FILTER, Code.OUTPUT_LIMIT, Code.BUDGET_EXCEEDED})
+REQUEST_FAULTS = frozenset({Code.INVALID_REQUEST, Code.CONTENT_FILTER, Code.OUTPUT_LIMIT, Code.BUDGET_EXCEEDED})
 """What is the request's own fault, or the principal's: another upstream would say the same."""
 
 
@@ -45,7 +45,7 @@ class Route:
         if not self.more:
             return None
         for target in self._order:
-            free = target is not racing and max(self._ready_at(target, now), target.resting_until) <= now
+            free = target is not racing and max(self._ready_at(target, now), target.cooldown_until) <= now
             if free and self._paid(target):
                 return target
         return None
@@ -70,8 +70,8 @@ class Route:
         delay = policy.backoff.delay(failure, times, now - self.began, policy.chance)
         self._failed[target] = _Failures(times, inf if delay is None else now + delay)
         if failure.code is Code.RATE_LIMIT and failure.retry_after_ms is not None:
-            target.resting_until = max(target.resting_until, now + failure.retry_after_ms / 1000)
-        if failure.code in OF_THE_REQUEST and not isinstance(failure, NotSpelled):
+            target.cooldown_until = max(target.cooldown_until, now + failure.retry_after_ms / 1000)
+        if failure.code in REQUEST_FAULTS and not isinstance(failure, UnsupportedOption):
             self._over = True
 
     def next(self, now: float, left: float = inf) -> tuple[Target, float] | None:

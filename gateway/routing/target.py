@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from gateway.billing.prices import Price, known_price
 from gateway.protocol.errors import Code, Failed
 from gateway.routing.breaker import Breaker, RetryBudget
-from gateway.routing.latency import Pace
+from gateway.routing.latency import LatencyStats
 from gateway.routing.watchdog import Limits
 from gateway.upstreams.base import Upstream
 
@@ -32,8 +32,8 @@ class Target:
     max_concurrent: int = 0
     breaker: Breaker = field(default_factory=Breaker)
     retry_budget: RetryBudget = field(default_factory=RetryBudget)
-    pace: Pace = field(default_factory=Pace)
-    resting_until: float = field(init=False, default=0.0)
+    latency: LatencyStats = field(default_factory=LatencyStats)
+    cooldown_until: float = field(init=False, default=0.0)
     """Until when its provider asked to be left alone."""
     running: int = field(init=False, default=0)
     calls: int = field(init=False, default=0)
@@ -86,7 +86,7 @@ class Target:
 
     def figures(self, asked: str, now: float) -> dict[str, object]:
         """Tell how it does, as `GET /api/stats` shows it; `ttft_ms` is the moving mean, None before any content."""
-        mean = self.pace.mean
+        mean = self.latency.mean
         return {
             "provider": self.name,
             "upstream_model": self.upstream_model(asked),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from gateway.protocol.errors import Code, Failed
-from gateway.protocol.events import Content, Run, ToolCall
+from gateway.protocol.events import Content, TextBatch, ToolCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Watchdog:
     def __post_init__(self) -> None:
         self._last = self.began
 
-    def content(self, content: Sequence[Content | Run], now: float) -> bool:
+    def content(self, content: Sequence[Content | TextBatch], now: float) -> bool:
         """Tell that content came; True if other limits hold from now on. Behind the end mark it counts for nothing."""
         if self.end_marked:
             return False
@@ -110,7 +110,7 @@ class Watchdog:
         return Failed(code, messages[code])
 
 
-def _characters(content: Content | Run) -> int:
+def _characters(content: Content | TextBatch) -> int:
     if isinstance(content, ToolCall):
         return len(content.arguments)
-    return len(content.text.content if isinstance(content, Run) else content.content)
+    return len(content.text.content if isinstance(content, TextBatch) else content.content)

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from gateway.admission.limits import NO_OWN_LIMITS, OwnLimits
+from gateway.admission.limits import NO_PRINCIPAL_LIMITS, PrincipalLimits
 from gateway.security.principals import Principal, Role
 
 PREFIX: Final = "ds_"
@@ -48,7 +48,7 @@ class StoredKey:
     expires: float | None = None
     models: frozenset[str] | None = None
     roles: frozenset[Role] = frozenset()
-    limits: OwnLimits = NO_OWN_LIMITS
+    limits: PrincipalLimits = NO_PRINCIPAL_LIMITS
 
     @property
     def credential(self) -> str:

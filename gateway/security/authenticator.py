@@ -1,7 +1,8 @@
-"""The gate: from what a client shows to the principal whose it is. All that comes in passes here.
+"""Authenticate clients: from the credential of a request to its principal.
 
-What can be shown is one `Door` each: keys and tokens today. A door knows its own credentials and leaves the others.
-Who came in by one may ask for tickets, which stand for it where no header can be set.
+Each kind of credential is a `CredentialScheme`: API keys and JSON Web Tokens today. A scheme recognises its own
+credentials and ignores the others. An authenticated client may ask for tickets, which replace a credential where no
+header can be set.
 """
 
 import time
@@ -10,17 +11,17 @@ from typing import Final, Protocol
 
 from gateway.protocol.errors import Code, Refused
 from gateway.security.api_keys import ExpiredError, StoredKey, by_id, verify
-from gateway.security.principals import Principal, anybody
-from gateway.security.tickets import SECONDS, Asked, Tickets, TicketScope, bad_ticket
+from gateway.security.principals import Principal, anonymous
+from gateway.security.tickets import SECONDS, Tickets, TicketScope, TicketUse, bad_ticket
 
 LONGEST: Final = 8192
 """Characters of a credential: tokens have a few hundred, some companies' a few thousand."""
 
 
-class Door(Protocol):
+class CredentialScheme(Protocol):
     """One kind of credential."""
 
-    async def admit(self, credential: str, unix: float) -> Principal | None:
+    async def authenticate(self, credential: str, unix: float) -> Principal | None:
         """Give whose it is; None if it is not of this kind.
 
         Raises:
@@ -33,14 +34,17 @@ class Door(Protocol):
         ...
 
 
-class KeyDoor:
+class ApiKeyScheme:
     """Lets in who has a key."""
 
     def __init__(self, stored: Sequence[StoredKey]) -> None:
         self._stored = by_id(stored)
 
-    async def admit(self, credential: str, unix: float) -> Principal | None:
-        """As `Door.admit`. What is no token is taken for a key, so that a broken one costs what a wrong one does."""
+    async def authenticate(self, credential: str, unix: float) -> Principal | None:
+        """Return the principal of a key; see `CredentialScheme.authenticate`.
+
+        Everything without a dot is treated as a key, so that a malformed key costs as much time as a wrong one.
+        """
         if "." in credential:
             return None
         try:
@@ -50,47 +54,47 @@ class KeyDoor:
         return None if found is None else found.principal()
 
     def renew(self, principal: Principal) -> Principal | None:
-        """As `Door.renew`."""
+        """As `CredentialScheme.renew`."""
         found = self._stored.get(principal.credential.partition(":")[0]) if principal.source == "key" else None
         if found is None or (found.name, found.credential) != (principal.name, principal.credential):
             return None
         return found.principal()
 
 
-class Gate:
+class Authenticator:
     """Says who is asking. Without doors it is open: everybody is let in, by their address."""
 
-    def __init__(self, doors: Sequence[Door] = (), unix: Callable[[], float] = time.time) -> None:
-        self._doors = tuple(doors)
+    def __init__(self, schemes: Sequence[CredentialScheme] = (), unix: Callable[[], float] = time.time) -> None:
+        self._schemes = tuple(schemes)
         self._unix = unix
         self._tickets = Tickets()
 
     @property
-    def is_open(self) -> bool:
+    def allows_anonymous(self) -> bool:
         """Tell whether everybody is let in."""
-        return not self._doors
+        return not self._schemes
 
     @property
-    def doors(self) -> Sequence[Door]:
+    def schemes(self) -> Sequence[CredentialScheme]:
         """List its doors."""
-        return self._doors
+        return self._schemes
 
-    def change(self, doors: Sequence[Door]) -> None:
+    def change(self, schemes: Sequence[CredentialScheme]) -> None:
         """Have other doors from now on; one that is closed stays so."""
-        if doors:
-            self._doors = tuple(doors)
+        if schemes:
+            self._schemes = tuple(schemes)
 
-    async def admit(self, credential: str | None, address: str) -> Principal:
+    async def authenticate(self, credential: str | None, address: str) -> Principal:
         """Give the principal of a request, or of a WebSocket's handshake, by what it shows.
 
         Raises:
             Refused: `auth_error`: nothing is shown, or what is shown is not good.
         """
-        if self.is_open:
-            return anybody(address)
-        return await self.recognise(credential)
+        if self.allows_anonymous:
+            return anonymous(address)
+        return await self.authenticate_credential(credential)
 
-    async def recognise(self, credential: str | None) -> Principal:
+    async def authenticate_credential(self, credential: str | None) -> Principal:
         """Give whose a credential is.
 
         Raises:
@@ -99,8 +103,8 @@ class Gate:
         if not credential:
             raise missing()
         if len(credential) <= LONGEST:
-            for door in self._doors:
-                if (principal := await door.admit(credential, self._unix())) is not None:
+            for scheme in self._schemes:
+                if (principal := await scheme.authenticate(credential, self._unix())) is not None:
                     return principal
         raise bad()
 
@@ -110,17 +114,17 @@ class Gate:
         Raises:
             Refused: `auth_error`: it is over, or was revoked.
         """
-        if self.is_open:
+        if self.allows_anonymous:
             return principal
         if principal.source == "address":
             raise missing()
-        found = next(filter(None, (door.renew(principal) for door in self._doors)), None)
+        found = next(filter(None, (scheme.renew(principal) for scheme in self._schemes)), None)
         if found is None:
             raise bad()
         # A reload may have moved the end of its time.
         if found.expires is not None and found.expires <= self._unix():
             raise expired()
-        return found.within(principal.bounds)
+        return found.restricted_to(principal.generation_scope)
 
     def issue(self, principal: Principal, scope: TicketScope, origin: str) -> tuple[str, float]:
         """Make a ticket that stands for a principal; tell until when, in seconds since 1970.
@@ -131,13 +135,13 @@ class Gate:
         unix = self._unix()
         return self._tickets.issue(principal, scope, origin, unix), unix + SECONDS
 
-    def redeem(self, ticket: str, asked: Asked, origin: str) -> Principal:
+    def redeem(self, ticket: str, use: TicketUse, origin: str) -> Principal:
         """Give whose a ticket is, as it is now; see `Tickets.redeem`. It ends with what it was asked for by.
 
         Raises:
             Refused: `auth_error`, one and the same for all that is wrong.
         """
-        found = self._tickets.redeem(ticket, asked, origin, self._unix())
+        found = self._tickets.redeem(ticket, use, origin, self._unix())
         try:
             return self.renew(found)
         except Refused:

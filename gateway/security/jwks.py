@@ -13,7 +13,7 @@ import jwt
 import orjson
 from yarl import URL
 
-from gateway.net.http_client import Outgoing
+from gateway.net.http_client import HttpClient
 from gateway.protocol.errors import Code, Refused
 
 logger = logging.getLogger(__name__)
@@ -90,7 +90,7 @@ async def _get(url: URL) -> bytes:
         TimeoutError: it took too long.
         ValueError: it is none that could be a set of keys.
     """
-    way = Outgoing(aiohttp.ClientTimeout(total=FETCH_SECONDS))
+    way = HttpClient(aiohttp.ClientTimeout(total=FETCH_SECONDS))
     try:
         response = await way.request("GET", url, {"Accept": "application/json"})
         if response.status != 200:

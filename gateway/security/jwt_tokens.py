@@ -53,7 +53,7 @@ class SharedSecret:
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class JwtRules:
     """What a token must say, and where it says what its holder may do."""
 
     algorithms: Sequence[str]
@@ -63,17 +63,17 @@ class Rules:
     roles_claim: str = "roles"
 
 
-class TokenDoor:
+class JwtScheme:
     """Lets in who has a token."""
 
-    def __init__(self, rules: Rules, keys: KeySource) -> None:
+    def __init__(self, rules: JwtRules, keys: KeySource) -> None:
         self._rules = rules
         self._keys = keys
         self.credential = hashed(f"{rules}{keys.mark}")
         """Tells what a token was checked with: after a reload that may be trusted no more."""
 
-    async def admit(self, credential: str, unix: float) -> Principal | None:
-        """As `Door.admit`."""
+    async def authenticate(self, credential: str, unix: float) -> Principal | None:
+        """As `Door.authenticate`."""
         if credential.count(".") != 2:
             return None
         try:

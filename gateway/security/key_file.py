@@ -12,11 +12,11 @@ from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
-from gateway.admission.limits import OwnLimits
+from gateway.admission.limits import PrincipalLimits
 from gateway.security.api_keys import StoredKey, check_distinct, check_name, check_parts, parse
 from gateway.security.principals import Role
 from gateway.toml.document import Document, read
-from gateway.toml.problems import Problem, spelled, told, unknown
+from gateway.toml.problems import Problem, as_error, format_path, unknown
 
 if sys.platform != "win32":
     import fcntl
@@ -47,7 +47,7 @@ class KeyTable(BaseModel):
     max_streams: Limit | None = None
 
 
-LIMITS: Final = tuple(OwnLimits.__dataclass_fields__)
+LIMITS: Final = tuple(PrincipalLimits.__dataclass_fields__)
 
 
 def read_keys(file: Path) -> list[StoredKey]:
@@ -112,7 +112,7 @@ def write_keys(file: Path, keys: Iterable[StoredKey]) -> None:
     """
     # A link stays one: what it leads to is replaced.
     target = file.resolve()
-    text = HEAD + "".join(f"\n[{spelled(('keys', key.name))}]\n{_table(key)}" for key in keys)
+    text = HEAD + "".join(f"\n[{format_path(('keys', key.name))}]\n{_table(key)}" for key in keys)
     # `mkstemp` makes it for its owner alone (mode 0600).
     handle, made = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     try:
@@ -139,7 +139,7 @@ def _keep_owner(handle: int, target: Path) -> None:
 
 def _refuse(problems: Sequence[Problem], document: Document) -> None:
     if problems:
-        raise told([message for _, message in sorted(map(document.place, problems))])
+        raise as_error([message for _, message in sorted(map(document.place, problems))])
 
 
 def _key(name: str, value: object) -> StoredKey:
@@ -154,7 +154,7 @@ def _key(name: str, value: object) -> StoredKey:
         _unix(table.expires),
         None if table.models is None else frozenset(table.models),
         frozenset(table.roles),
-        OwnLimits(**{limit: getattr(table, limit) for limit in LIMITS}),
+        PrincipalLimits(**{limit: getattr(table, limit) for limit in LIMITS}),
     )
 
 

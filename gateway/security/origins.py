@@ -54,7 +54,7 @@ class Origins:
         return _is_loopback_name(name) or _is_address(name)
 
 
-def tells_the_page(headers: Mapping[str, str]) -> bool:
+def has_origin_headers(headers: Mapping[str, str]) -> bool:
     """Tell whether a request says which page it comes from; what it says is for `Origins.check` to judge.
 
     A browser leaves both out only for a GET over plain HTTP from a machine that is not its own.
@@ -62,7 +62,7 @@ def tells_the_page(headers: Mapping[str, str]) -> bool:
     return "origin" in headers or "sec-fetch-site" in headers
 
 
-def is_plain(headers: Mapping[str, str]) -> bool:
+def is_insecure_origin(headers: Mapping[str, str]) -> bool:
     """Tell whether a request comes from a page of this host over plain HTTP, and not on this machine.
 
     Cookies that are `Secure` come over HTTPS, whatever a proxy that is not trusted says of it: such a page is not ours.

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal, get_args
 
-from gateway.admission.limits import NO_OWN_LIMITS, OwnLimits
+from gateway.admission.limits import NO_PRINCIPAL_LIMITS, PrincipalLimits
 
 Role = Literal["observe", "operate"]
 """What goes beyond one's own: to read any generation and the figures; to interrupt and give feedback to any, too."""
@@ -15,7 +15,7 @@ ROLES: Final[frozenset[Role]] = frozenset(get_args(Role))
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class GenerationScope:
     """What a ticket may narrow a principal to: one generation, to be read, and with `commands` to be commanded, too."""
 
     generation_id: str
@@ -30,10 +30,10 @@ class Principal:
     source: Source = "address"
     models: frozenset[str] | None = None
     roles: frozenset[Role] = frozenset()
-    limits: OwnLimits = NO_OWN_LIMITS
+    limits: PrincipalLimits = NO_PRINCIPAL_LIMITS
     credential: str = field(default="", repr=False)
     expires: float | None = None
-    bounds: Bounds | None = None
+    generation_scope: GenerationScope | None = None
 
     @property
     def id(self) -> str:
@@ -55,11 +55,11 @@ class Principal:
         """Tell whether it may command what is not its own."""
         return "operate" in self.roles
 
-    def within(self, bounds: Bounds | None) -> "Principal":
+    def restricted_to(self, generation_scope: GenerationScope | None) -> "Principal":
         """Give the same principal within these bounds."""
-        return self if bounds == self.bounds else replace(self, bounds=bounds)
+        return self if generation_scope == self.generation_scope else replace(self, generation_scope=generation_scope)
 
 
-def anybody(address: str) -> Principal:
+def anonymous(address: str) -> Principal:
     """Make the principal of a gateway without keys: an address, for its limits, that may do everything."""
     return Principal(address, roles=ROLES)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from gateway.protocol.errors import Code, Refused
-from gateway.security.principals import Bounds, Principal
+from gateway.security.principals import GenerationScope, Principal
 
 SECONDS: Final = 30.0
 """How long a ticket may be used for the first time."""
@@ -24,19 +24,19 @@ MOST: Final = 20_000
 
 _BYTES: Final = 24
 
-TicketScope = Literal["start", "socket"] | Bounds
+TicketScope = Literal["start", "socket"] | GenerationScope
 """What a ticket is for: to start one answer and read it, to be a socket's, or one generation."""
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ReadAccess:
     """The wish to read a generation; `again` from a position in it, as who has read of it before."""
 
     generation_id: str
     again: bool = False
 
 
-Asked = Literal["start", "socket"] | Reading
+TicketUse = Literal["start", "socket"] | ReadAccess
 """What a ticket is shown for."""
 
 
@@ -51,7 +51,7 @@ class _Ticket:
 
 
 @dataclass(slots=True)
-class _Shelf:
+class _TicketStore:
     """Tickets by the hash of their text, oldest first, in all and for each principal."""
 
     most_of_one: int
@@ -83,8 +83,8 @@ class Tickets:
 
     def __init__(self, most: int = MOST, most_of_one: int = MOST_OF_ONE) -> None:
         self._most = most
-        self._unused = _Shelf(most_of_one)
-        self._used = _Shelf(most // 2)
+        self._unused = _TicketStore(most_of_one)
+        self._used = _TicketStore(most // 2)
 
     def __len__(self) -> int:
         return len(self._unused.all) + len(self._used.all)
@@ -103,8 +103,8 @@ class Tickets:
         self._unused.put(_digest(text), _Ticket(principal, scope, origin, unix + SECONDS))
         return text
 
-    def redeem(self, text: str, asked: Asked, origin: str, unix: float) -> Principal:
-        """Use a ticket, and give whose it is; with `bounds` if it may do nothing but with one generation.
+    def redeem(self, text: str, use: TicketUse, origin: str, unix: float) -> Principal:
+        """Use a ticket, and give whose it is; with `generation_scope` if it may do nothing but with one generation.
 
         What is asked for `"start"` and comes with bounds has been started before: read that. Otherwise start it, and
         tell `started` or `give_back`.
@@ -114,21 +114,21 @@ class Tickets:
         """
         digest = _digest(text)
         if digest in self._used.all:
-            return _read_again(self._used.all[digest], asked, origin)
+            return _read_again(self._used.all[digest], use, origin)
         ticket = self._unused.all.get(digest)
         if ticket is None or ticket.origin != origin or ticket.until <= unix:
             raise bad_ticket()
-        match ticket.scope, asked:
+        match ticket.scope, use:
             case "start", "start":
                 self._use(digest)
                 return ticket.principal
-            case Bounds(generation_id=named), Reading(generation_id=wanted) if named == wanted:
+            case GenerationScope(generation_id=named), ReadAccess(generation_id=wanted) if named == wanted:
                 self._use(digest).generation_id = named
-                return ticket.principal.within(Bounds(named))
+                return ticket.principal.restricted_to(GenerationScope(named))
             case "socket", "socket":
                 return self._unused.take(digest).principal
-            case Bounds() as bounds, "socket":
-                return self._unused.take(digest).principal.within(bounds)
+            case GenerationScope() as generation_scope, "socket":
+                return self._unused.take(digest).principal.restricted_to(generation_scope)
             case _:
                 raise bad_ticket()
 
@@ -163,18 +163,18 @@ def bad_ticket() -> Refused:
     return Refused(Code.AUTH_ERROR, message, param="ticket", status=401)
 
 
-def _read_again(used: _Ticket, asked: Asked, origin: str) -> Principal:
+def _read_again(used: _Ticket, use: TicketUse, origin: str) -> Principal:
     """Let one who has used a ticket read on, and nothing else."""
     if used.generation_id is None or used.origin != origin:
         raise bad_ticket()
-    match asked:
+    match use:
         case "start" if used.scope == "start":
             pass
-        case Reading(generation_id=wanted, again=True) if wanted == used.generation_id:
+        case ReadAccess(generation_id=wanted, again=True) if wanted == used.generation_id:
             pass
         case _:
             raise bad_ticket()
-    return used.principal.within(Bounds(used.generation_id))
+    return used.principal.restricted_to(GenerationScope(used.generation_id))
 
 
 def _digest(text: str) -> bytes:

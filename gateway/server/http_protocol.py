@@ -13,11 +13,11 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from gateway.admission.connections import Connection, Connections
-from gateway.admission.log_throttle import crowd
-from gateway.asgi import EXTENSION
+from gateway.admission.log_throttle import log_message
+from gateway.asgi import WRITER_EXTENSION
 from gateway.net.tcp import reset
 from gateway.protocol.errors import Refused, invalid
-from gateway.server.lightweight import Flag, Flow
+from gateway.server.lightweight import LightFlowControl, SingleWaiterEvent
 from gateway.server.raw_response import answer
 from gateway.server.websocket_protocol import SocketProtocol
 
@@ -59,10 +59,10 @@ class HttpProtocol(HttpToolsProtocol):
         "_counted",
         "_deadline",
         "_head_bytes",
-        "_lost",
+        "_on_disconnect",
+        "_on_drain",
         "_place",
         "_read_bytes",
-        "_resume",
         "cycle",
         "expect_100_continue",
         "headers",
@@ -90,13 +90,13 @@ class HttpProtocol(HttpToolsProtocol):
         self._read_bytes = 0
         self._beside = 0
         self._deadline: asyncio.TimerHandle | None = None
-        self._resume: Callable[[], None] | None = None
-        self._lost: Callable[[], None] | None = None
+        self._on_drain: Callable[[], None] | None = None
+        self._on_disconnect: Callable[[], None] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Count it, and begin the first request's time; one too many is told so, and closed without being read."""
         super().connection_made(transport)
-        self.pipeline, self.flow = NOTHING_QUEUED, Flow(transport)
+        self.pipeline, self.flow = NOTHING_QUEUED, LightFlowControl(transport)
         try:
             if self._counted is not None:
                 self._place = self._counted.enter("" if self.client is None else self.client[0])
@@ -112,8 +112,8 @@ class HttpProtocol(HttpToolsProtocol):
         super().connection_lost(exc)
         if self._place is not None:
             self._place.leave()
-        if self._lost is not None:
-            self._lost()
+        if self._on_disconnect is not None:
+            self._on_disconnect()
         self._forget()
 
     def write(self, frames: Sequence[bytes]) -> bool:
@@ -124,18 +124,18 @@ class HttpProtocol(HttpToolsProtocol):
         self.transport.write(b"%x\r\n%b\r\n" % (len(body), body))
         return not self.flow.write_paused
 
-    def listen(self, resume: Callable[[], None], lost: Callable[[], None]) -> None:
+    def bind(self, on_drain: Callable[[], None], on_disconnect: Callable[[], None]) -> None:
         """Have a viewer called; see `transports.writer.Writer`."""
-        self._resume, self._lost = resume, lost
+        self._on_drain, self._on_disconnect = on_drain, on_disconnect
         if not self.cycle.more_body:
             # The request has come whole: until the next one, nothing is to be parsed.
             self.parser = None
         # A large body has paused reading; how else should the client's leaving be noticed?
         self.flow.resume_reading()
         if self.cycle.disconnected:
-            lost()
+            on_disconnect()
 
-    def cut(self) -> None:
+    def abort(self) -> None:
         """Reset the connection: closing it would wait for what is not read. See `transports.writer.Writer`."""
         if not self.cycle.disconnected:
             reset(self.transport)
@@ -143,8 +143,8 @@ class HttpProtocol(HttpToolsProtocol):
     def resume_writing(self) -> None:
         """Tell that there is room again."""
         super().resume_writing()
-        if self._resume is not None:
-            self._resume()
+        if self._on_drain is not None:
+            self._on_drain()
 
     def on_response_complete(self) -> None:
         """Forget the viewer."""
@@ -174,7 +174,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         """Begin a head."""
-        if self._deadline is None and self._lost is None:
+        if self._deadline is None and self._on_disconnect is None:
             self._begin()
         self._head_bytes = 0
         super().on_message_begin()
@@ -200,7 +200,7 @@ class HttpProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """Keep a piece of body, unless it is not waited for: its answer streams already, or it was refused."""
         self._beside -= (1 + BESIDE_EACH_BYTE) * len(body)
-        if self._lost is None and not self.transport.is_closing():
+        if self._on_disconnect is None and not self.transport.is_closing():
             super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -233,8 +233,8 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         """Lend the writer, and keep less."""
-        cycle.scope["extensions"] = {EXTENSION: self}  # type: ignore[dict-item]
-        cycle.message_event = Flag()
+        cycle.scope["extensions"] = {WRITER_EXTENSION: self}  # type: ignore[dict-item]
+        cycle.message_event = SingleWaiterEvent()
         # The scope has them, for as long as it needs them.
         self.headers, self.url = [], b""
         super()._start_asgi_task(cycle, app)
@@ -245,7 +245,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _forget(self) -> None:
         """Let go of the viewer and of the writer that was lent to it: each holds this in turn."""
-        self._resume = self._lost = None
+        self._on_drain = self._on_disconnect = None
         cycle: RequestResponseCycle | None = self.cycle
         if cycle is not None:
             cycle.scope.pop("extensions", None)
@@ -281,9 +281,9 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _tell(self, refused: Refused) -> None:
         """Tell the log, now and then."""
-        if self._counted is not None and self._counted.told.is_due(self.loop.time()):
+        if self._counted is not None and self._counted.log_throttle.is_due(self.loop.time()):
             whose = "" if self.client is None else self.client[0]
-            logger.warning("a connection from %s was refused: %s", whose, crowd(refused))
+            logger.warning("a connection from %s was refused: %s", whose, log_message(refused))
 
     def _refuse(self, refused: Refused) -> None:
         """Answer, and close; where an answer has begun, there is no room for another."""

@@ -7,7 +7,7 @@ from uvicorn._types import ASGIReceiveEvent
 from uvicorn.protocols.http.flow_control import FlowControl
 
 
-class Flag(asyncio.Event):
+class SingleWaiterEvent(asyncio.Event):
     """An event that at most one task waits for."""
 
     def __init__(self) -> None:
@@ -34,11 +34,11 @@ class Flag(asyncio.Event):
         return True
 
 
-class Mailbox(asyncio.Queue[ASGIReceiveEvent]):
+class SingleReaderQueue(asyncio.Queue[ASGIReceiveEvent]):
     """A queue that at most one task reads."""
 
     def __init__(self) -> None:
-        self._filled = Flag()
+        self._filled = SingleWaiterEvent()
         self._messages: list[ASGIReceiveEvent] = []
 
     def put_nowait(self, item: ASGIReceiveEvent) -> None:
@@ -59,10 +59,10 @@ class Mailbox(asyncio.Queue[ASGIReceiveEvent]):
         return message
 
 
-class Flow(FlowControl):
+class LightFlowControl(FlowControl):
     """uvicorn's flow control, with a flag for its event."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         super().__init__(transport)
-        self._is_writable_event = Flag()
+        self._is_writable_event = SingleWaiterEvent()
         self._is_writable_event.set()

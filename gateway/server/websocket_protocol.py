@@ -11,10 +11,10 @@ from websockets.frames import Frame
 from websockets.http11 import Request
 
 from gateway.admission.connections import Connection
-from gateway.asgi import EXTENSION
+from gateway.asgi import WRITER_EXTENSION
 from gateway.net.tcp import reset
 from gateway.protocol.errors import invalid
-from gateway.server.lightweight import Flag, Mailbox
+from gateway.server.lightweight import SingleReaderQueue, SingleWaiterEvent
 from gateway.server.raw_response import answer
 
 PONG_BYTES = 64 * 1024
@@ -33,7 +33,15 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     # See `HttpProtocol`.
     __slots__ = (
-        *("_resume", "close_sent", "close_timeout", "close_timer", "curr_msg_data_type", "frames", "initial_response"),
+        *(
+            "_on_drain",
+            "close_sent",
+            "close_timeout",
+            "close_timer",
+            "curr_msg_data_type",
+            "frames",
+            "initial_response",
+        ),
         *("last_ping_rtt", "pending_ping_payload", "ping_sent_at", "pong_timer", "read_paused", "request", "response"),
         *("_unknown_bytes", "place", "scope"),
     )
@@ -47,13 +55,13 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         """Where its connection is counted."""
         self._unknown_bytes: int | None = 0
         """What was read before anybody viewed for it; None from then on."""
-        self._resume: Callable[[], None] | None = None
-        self.queue, self.writable = Mailbox(), Flag()
+        self._on_drain: Callable[[], None] | None = None
+        self.queue, self.writable = SingleReaderQueue(), SingleWaiterEvent()
         self.writable.set()
 
     async def run_asgi(self) -> None:
         """Run the application, with the writer lent to it."""
-        self.scope["extensions"] = {EXTENSION: self, **(self.scope["extensions"] or {})}  # type: ignore[dict-item]
+        self.scope["extensions"] = {WRITER_EXTENSION: self, **(self.scope["extensions"] or {})}  # type: ignore[dict-item]
         await super().run_asgi()
 
     def write(self, frames: Sequence[bytes]) -> bool:
@@ -62,12 +70,12 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             self.transport.write(frames[0] if len(frames) == 1 else b"".join(frames))
         return self.writable.is_set()
 
-    def listen(self, resume: Callable[[], None], lost: Callable[[], None]) -> None:
+    def bind(self, on_drain: Callable[[], None], on_disconnect: Callable[[], None]) -> None:
         """Have a viewer called when there is room; of its end, `receive` tells. See `transports.writer.Writer`.
 
         Its client is known by now: from here on messages have their full size.
         """
-        self._resume = resume
+        self._on_drain = on_drain
         self._unknown_bytes = None
         if self.queue.empty():
             self._read_on()
@@ -77,7 +85,7 @@ class SocketProtocol(WebSocketsSansIOProtocol):
         super().connection_lost(exc)
         if self.place is not None:
             self.place.leave()
-        self._resume = None
+        self._on_drain = None
         self.conn.parser.close()
 
     def data_received(self, data: bytes) -> None:
@@ -103,15 +111,15 @@ class SocketProtocol(WebSocketsSansIOProtocol):
             self._unknown_bytes += len(data)
         super().data_received(data)
 
-    def cut(self) -> None:
+    def abort(self) -> None:
         """Reset the connection; see `transports.writer.Writer`."""
         reset(self.transport)
 
     def resume_writing(self) -> None:
         """Tell that there is room again."""
         super().resume_writing()
-        if self._resume is not None:
-            self._resume()
+        if self._on_drain is not None:
+            self._on_drain()
 
     def receive(self) -> Coroutine[Any, Any, ASGIReceiveEvent]:
         """Give the next message, without a frame of its own to be kept meanwhile."""

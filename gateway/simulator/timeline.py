@@ -95,9 +95,9 @@ def _strike(fault: Fault, due: float, frames: Frames) -> Iterator[Step]:
         case "hugeline":
             yield Step(due, frames.huge())
         case "pings":
-            for beat in count(1):
-                yield Step(due + beat * PING_INTERVAL, COMMENT, 0)
-                yield Step(due + beat * PING_INTERVAL, frames.nothing())
+            for send_heartbeat in count(1):
+                yield Step(due + send_heartbeat * PING_INTERVAL, COMMENT, 0)
+                yield Step(due + send_heartbeat * PING_INTERVAL, frames.nothing())
         case _:  # "truncate": nothing more comes
             return
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateway.toml.lines import Lines
-from gateway.toml.problems import ConfigurationError, Problem, spelled
+from gateway.toml.problems import ConfigurationError, Problem, format_path
 
 
 @dataclass(slots=True)
@@ -22,7 +22,7 @@ class Document:
         """Give the line of a problem, 0 if there is none, and the message that names it."""
         line = self.lines.of(problem.path)
         where = self.name if line is None else f"{self.name}:{line}"
-        return line or 0, f"{where}: {spelled(problem.path)}: {problem.message}"
+        return line or 0, f"{where}: {format_path(problem.path)}: {problem.message}"
 
 
 def read(file: Path | None) -> Document:

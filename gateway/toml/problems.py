@@ -25,7 +25,7 @@ class Problem:
     message: str
 
 
-def spelled(path: Path) -> str:
+def format_path(path: Path) -> str:
     """Spell a path as TOML would: `models."gpt-4.1".upstreams[0].weight`."""
     parts = [
         f"[{part}]"
@@ -51,7 +51,7 @@ def unknown(name: str, known: Sequence[str]) -> str:
     )
 
 
-def told(messages: Sequence[str]) -> ConfigurationError:
+def as_error(messages: Sequence[str]) -> ConfigurationError:
     """Make the error that tells them, the first `MOST` in full."""
     more = [f"and {len(messages) - MOST} more"] if len(messages) > MOST else []
     return ConfigurationError("\n".join([*messages[:MOST], *more]))

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.protocol.commands import JsonObject, Message
-from gateway.protocol.events import Content, Run, Usage
-from gateway.upstreams.sanitize import one_word
+from gateway.protocol.events import Content, TextBatch, Usage
+from gateway.upstreams.sanitize import sanitize_token
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class UpstreamRequest:
     """One call: the model by its upstream name, the messages, the options in the OpenAI spelling.
 
     `continues`: the last message is the assistant's, to be gone on with, not answered.
@@ -23,7 +23,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Finish:
+class Finished:
     """The provider's own end mark; `reason` None if it ended without one, `other` if that is no word."""
 
     reason: str | None
@@ -31,18 +31,18 @@ class Finish:
     def __post_init__(self) -> None:
         # Clients read it, and nobody cuts it short: whatever a provider sends, it holds a word.
         if self.reason is not None:
-            object.__setattr__(self, "reason", one_word(self.reason))
+            object.__setattr__(self, "reason", sanitize_token(self.reason))
 
 
-Part = Content | Run | Usage | Finish
+UpstreamEvent = Content | TextBatch | Usage | Finished
 
 
-class Answer(Protocol):
+class UpstreamResponse(Protocol):
     """An answer whose headers have come. Whoever has one must `close` it."""
 
     model: str
 
-    async def stream(self, take: Callable[[Sequence[Part]], None]) -> None:
+    async def stream(self, take: Callable[[Sequence[UpstreamEvent]], None]) -> None:
         """Call `take` with what each read from the socket brings, at once; return at the provider's own end mark.
 
         Call it once. What `take` raises ends the stream and is raised here.
@@ -70,11 +70,11 @@ class Upstream(Protocol):
 
     name: str
 
-    def continues(self, call: Call) -> bool:
+    def continues(self, call: UpstreamRequest) -> bool:
         """Tell whether a call whose last message is the assistant's can be continued natively."""
         ...
 
-    async def open(self, call: Call) -> Answer:
+    async def open(self, call: UpstreamRequest) -> UpstreamResponse:
         """Call it and wait for the headers. Cancelled, or failing, it leaves nothing open.
 
         Raises:

@@ -29,7 +29,7 @@ class ConnectionLimits:
     keep_alive: float = 30.0
 
 
-class LineProtocol(ResponseHandler):
+class TrackedProtocol(ResponseHandler):
     """A connection that tells who listens of each read, and of its end. `served`: it has been used for a call."""
 
     served = False
@@ -61,13 +61,13 @@ class LineProtocol(ResponseHandler):
             self.listener()
 
 
-class Line:
+class UpstreamConnection:
     """What one call holds of the network. `kept`: its connection had served before; `response`: once there is one."""
 
     def __init__(self) -> None:
         self.kept = False
         self.response: aiohttp.ClientResponse | None = None
-        self._protocol: LineProtocol | None = None
+        self._protocol: TrackedProtocol | None = None
         self._transport: asyncio.Transport | None = None
 
     @contextmanager
@@ -79,7 +79,7 @@ class Line:
         finally:
             _LINE.reset(token)
 
-    def connected(self, protocol: LineProtocol) -> None:
+    def connected(self, protocol: TrackedProtocol) -> None:
         """Take note of the connection."""
         self._protocol, self._transport, self.kept = protocol, protocol.transport, protocol.served
         protocol.served = True
@@ -128,17 +128,17 @@ def is_event_stream(response: aiohttp.ClientResponse) -> bool:
     return response.headers.get("Content-Type", "").partition(";")[0].strip().lower() == "text/event-stream"
 
 
-def forget_heads(response: aiohttp.ClientResponse) -> None:
+def forget_headers(response: aiohttp.ClientResponse) -> None:
     """Drop what was said before the body: kilobytes for as long as the answer lasts. aiohttp has no word for it."""
     response._request_info = _NOTHING_ASKED  # noqa: SLF001
     response._headers, response._raw_headers = _NOTHING_ASKED.headers, ()  # noqa: SLF001
 
 
 _NOTHING_ASKED = aiohttp.RequestInfo(URL(), "POST", CIMultiDictProxy(CIMultiDict[str]()), URL())
-_LINE: ContextVar[Line | None] = ContextVar("line", default=None)
+_LINE: ContextVar[UpstreamConnection | None] = ContextVar("line", default=None)
 
 
-class LineConnector(aiohttp.TCPConnector):
+class TrackingConnector(aiohttp.TCPConnector):
     """A connector that tells a call which connection it got."""
 
     def __init__(self, limits: ConnectionLimits, *, keep: bool) -> None:
@@ -146,12 +146,12 @@ class LineConnector(aiohttp.TCPConnector):
             super().__init__(limit=limits.connections, keepalive_timeout=limits.keep_alive)
         else:
             super().__init__(limit=limits.connections, force_close=True)
-        self._factory = cast("partial[ResponseHandler]", partial(LineProtocol, self._loop))
+        self._factory = cast("partial[ResponseHandler]", partial(TrackedProtocol, self._loop))
 
     async def connect(self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout) -> Connection:
         """Give a connection, kept or new."""
         connection = await super().connect(req, traces, timeout)
         line, protocol = _LINE.get(), connection.protocol
-        if line is not None and isinstance(protocol, LineProtocol):
+        if line is not None and isinstance(protocol, TrackedProtocol):
             line.connected(protocol)
         return connection

@@ -6,11 +6,11 @@ from urllib.parse import quote
 
 from yarl import URL
 
-from gateway.protocol.errors import NotSpelled
+from gateway.protocol.errors import UnsupportedOption
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class Endpoint:
     """A place below a base URL.
 
     `segments` may hold a client's words: each of them stays one segment of the path. `action` is ours, and is added as
@@ -31,7 +31,7 @@ class Place:
 
 
 @lru_cache(maxsize=256)
-def _url(base_url: str, place: Place) -> URL:
+def _url(base_url: str, place: Endpoint) -> URL:
     base = str(URL(base_url)).rstrip("/")
     # Encoded: nobody is to read what was quoted once more, and find a way up in it.
     return URL("/".join([base, *map(_quoted, place.segments)]) + place.action, encoded=True)
@@ -41,5 +41,5 @@ def _quoted(segment: str) -> str:
     # Quoting leaves dots as they are, and servers and proxies may read dots that are quoted as well.
     if segment in {"", ".", ".."}:
         message = f"{segment!r} is not the name of a model."
-        raise NotSpelled(message)
+        raise UnsupportedOption(message)
     return quote(segment, safe="", errors="replace")

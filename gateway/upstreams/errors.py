@@ -17,7 +17,7 @@ from pydantic import JsonValue, SecretStr
 
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Code, Failed
-from gateway.upstreams.sanitize import plain_words
+from gateway.upstreams.sanitize import sanitize_message
 
 ERROR_BODY_BYTES = 16 * 1024
 ERROR_BODY_SECONDS = 1.0
@@ -152,7 +152,7 @@ def from_stream(error: JsonValue, api_key: SecretStr | None) -> Failed:
     if code is None and isinstance(status, int):
         code = _BY_STATUS.get(status, (None, ""))[0]
     code = code or Code.SERVER_ERROR
-    words = plain_words(str(fields.get("message") or ""), api_key) if code in _WORDS_HELP else ""
+    words = sanitize_message(str(fields.get("message") or ""), api_key) if code in _WORDS_HELP else ""
     return Failed(code, "The provider reported an error in its answer" + (f": {words}" if words else "."))
 
 
@@ -189,4 +189,4 @@ def _words(body: bytes, api_key: SecretStr | None) -> str:
         return ""
     error = answer.get("error") if isinstance(answer, dict) else None
     message = error.get("message") if isinstance(error, dict) else error
-    return plain_words(message, api_key) if isinstance(message, str) else ""
+    return sanitize_message(message, api_key) if isinstance(message, str) else ""

@@ -10,31 +10,33 @@ from anyio import move_on_after
 from gateway.protocol.errors import Code, Failed
 from gateway.protocol.event_stream import EventStreamDecoder, LineTooLongError
 from gateway.protocol.events import run_of
-from gateway.upstreams.base import Part
-from gateway.upstreams.connections import Line
+from gateway.upstreams.base import UpstreamEvent
+from gateway.upstreams.connections import UpstreamConnection
 from gateway.upstreams.errors import broken, from_transport
-from gateway.upstreams.formats.base import Reader
-from gateway.upstreams.text_pattern import TextPattern
+from gateway.upstreams.formats.base import EventReader
+from gateway.upstreams.text_pattern import TextTemplate
 
 DRAIN_SECONDS = 0.1
 """After the end mark, how long to wait for the end of the body."""
 
 
-class StreamedAnswer:
+class StreamedResponse:
     """One answer that comes as text/event-stream; see `Answer`."""
 
-    def __init__(self, model: str, line: Line, content: aiohttp.StreamReader, reader: Reader) -> None:
+    def __init__(
+        self, model: str, line: UpstreamConnection, content: aiohttp.StreamReader, reader: EventReader
+    ) -> None:
         self.model = model
         self._line = line
         self._content = content
         self._reader = reader
         self._decoder = EventStreamDecoder()
-        self._pattern = TextPattern()
-        self._take: Callable[[Sequence[Part]], None] = _drop
+        self._pattern = TextTemplate()
+        self._take: Callable[[Sequence[UpstreamEvent]], None] = _drop
         self._ended: asyncio.Future[None] | None = asyncio.get_running_loop().create_future()
         self._over = self._reading = self._more = False
 
-    async def stream(self, take: Callable[[Sequence[Part]], None]) -> None:
+    async def stream(self, take: Callable[[Sequence[UpstreamEvent]], None]) -> None:
         """Hand on what each read brings; see `Answer.stream`."""
         self._take = take
         self._line.listen(self._on_read)
@@ -90,7 +92,7 @@ class StreamedAnswer:
     def _read(self) -> bool:
         """Take what has come; True at the answer's end."""
         reader = self._reader
-        parts: list[Part] = []
+        parts: list[UpstreamEvent] = []
         try:
             read = self._content.read_nowait()
             if read:
@@ -112,34 +114,34 @@ class StreamedAnswer:
             raise broken("it is not HTTP")
         return at_end or reader.done or (self._line.lost and not self._more)
 
-    def _parse(self, read: bytes, parts: list[Part]) -> None:
+    def _parse(self, read: bytes, parts: list[UpstreamEvent]) -> None:
         reader, decoder, pattern = self._reader, self._decoder, self._pattern
-        if decoder.between and reader.plain and (text := pattern.line(read)):
+        if decoder.between and reader.is_stateless and (text := pattern.line(read)):
             # By far the most common: one more piece of text, and nothing else.
             parts.append(pattern.kind(text))
             return
         events, at = decoder.feed_data(read), 0
         while at < len(events) and not reader.done:
-            texts = pattern.texts(events, at) if reader.plain else ()
+            texts = pattern.texts(events, at) if reader.is_stateless else ()
             if texts:
                 parts.append(pattern.kind(texts[0]) if len(texts) == 1 else run_of(pattern.kind, texts))
                 at += len(texts)
                 continue
             before = len(parts)
             reader.read(events[at], parts)
-            if reader.plain:
+            if reader.is_stateless:
                 pattern.learn(events[at], parts[before:], self._decode)
             at += 1
 
-    def _decode(self, data: bytes) -> Sequence[Part]:
+    def _decode(self, data: bytes) -> Sequence[UpstreamEvent]:
         """Decode an event by itself; a probe that was put into a wrong place gives nothing."""
-        parts: list[Part] = []
+        parts: list[UpstreamEvent] = []
         with suppress(Failed):
-            self._reader.fresh().read(data, parts)
+            self._reader.new().read(data, parts)
         return parts
 
 
-def _drop(_parts: Sequence[Part]) -> None:
+def _drop(_parts: Sequence[UpstreamEvent]) -> None:
     pass
 
 

@@ -47,7 +47,7 @@ _MARKUP: Final = re.compile(r"<[a-zA-Z/!?]|&(?:[a-zA-Z]{2,10}|#\w{1,8});")
 _ONE_WORD: Final = re.compile(r"[A-Za-z][A-Za-z_]{0,63}")
 
 
-def plain_words(words: str, api_key: SecretStr | None) -> str:
+def sanitize_message(words: str, api_key: SecretStr | None) -> str:
     """Give one short line of what is plain in a provider's words; "" if that says nothing, or some of the key."""
     if _MARKUP.search(words):
         return ""
@@ -60,7 +60,7 @@ def plain_words(words: str, api_key: SecretStr | None) -> str:
     return line if len(line) <= MESSAGE_LENGTH else f"{line[: MESSAGE_LENGTH - 1]}{_ELLIPSIS}"
 
 
-def one_word(word: str) -> str:
+def sanitize_token(word: str) -> str:
     """Give a word that stands for something, such as a reason to finish; `other` for what is no word."""
     return word if _ONE_WORD.fullmatch(word) else "other"
 

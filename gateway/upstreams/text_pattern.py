@@ -16,7 +16,7 @@ FRUITLESS = 8
 """After so many patterns that fitted nothing, learn no more: this provider spells no two events alike."""
 
 
-class TextPattern:
+class TextTemplate:
     """What stands before and behind the text, byte by byte, in the events of one stream.
 
     Most providers repeat the same JSON around each piece of text. An event that begins and ends like one which was

@@ -6,7 +6,7 @@ import orjson
 
 from gateway.client.connectors import LONGEST_FRAME
 from gateway.client.event_stream import _frame
-from gateway.client.frames import CutError, decode, ending_of_close, read_object, refusal, refusal_of_answer
+from gateway.client.frames import ConnectionLost, decode, ending_of_close, read_object, refusal, refusal_of_answer
 from gateway.protocol.errors import Refused
 from gateway.protocol.event_stream import EventStreamDecoder, LineTooLongError
 from gateway.protocol.events import encode
@@ -19,7 +19,7 @@ def client_stream(data: bytes) -> None:
     decoder = EventStreamDecoder(LONGEST_FRAME)
     try:
         frames = [_frame(sent) for piece in pieces for sent in decoder.feed(piece)]
-    except (CutError, Refused, LineTooLongError):
+    except (ConnectionLost, Refused, LineTooLongError):
         return
     for frame in frames:
         assert frame.seq >= 0
@@ -33,7 +33,7 @@ def client_message(data: bytes) -> None:
         fields = read_object(data)
         told = refusal(fields)
         event = decode(fields)
-    except CutError:
+    except ConnectionLost:
         return
     assert orjson.dumps(told.body())
     if event is not None:
@@ -77,7 +77,7 @@ TARGETS: Final = [
     Target(
         "client-stream",
         "the event stream, in the Python client",
-        "only `CutError` and `Refused`; what is taken can be encoded",
+        "only `ConnectionLost` and `Refused`; what is taken can be encoded",
         client_stream,
         [b"\0" + b"".join(b"id: g_a:%d\ndata: %b\n\n" % (seq + 1, event) for seq, event in enumerate(_EVENTS))],
         (*_WORDS, b"id: g_a:1\n", b"data: ", b"\n\n"),
@@ -86,7 +86,7 @@ TARGETS: Final = [
     Target(
         "client-message",
         "messages of the WebSocket, in the Python client",
-        "only `CutError`; what is taken can be encoded",
+        "only `ConnectionLost`; what is taken can be encoded",
         client_message,
         [
             *_EVENTS,

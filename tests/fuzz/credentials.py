@@ -20,12 +20,12 @@ from pydantic import SecretStr
 from gateway.config import ConfigurationError
 from gateway.protocol.errors import Code, Refused
 from gateway.security import api_keys as keys
-from gateway.security.authenticator import Gate, KeyDoor, bearer
+from gateway.security.authenticator import ApiKeyScheme, Authenticator, bearer
 from gateway.security.jwks import read_keys as read_key_set
-from gateway.security.jwt_tokens import LONGEST_SUBJECT, Rules, SharedSecret, TokenDoor
+from gateway.security.jwt_tokens import LONGEST_SUBJECT, JwtRules, JwtScheme, SharedSecret
 from gateway.security.key_file import read_keys, write_keys
-from gateway.security.principals import Bounds, Principal
-from gateway.security.tickets import Asked, Reading, Tickets, TicketScope
+from gateway.security.principals import GenerationScope, Principal
+from gateway.security.tickets import ReadAccess, Tickets, TicketScope, TicketUse
 from tests.fuzz.target import Target, deep, digits, text_of
 from tests.fuzz.upstreams import loop
 
@@ -39,16 +39,16 @@ _HEADER: Final = b'{"alg":"HS256"}'
 
 
 @cache
-def _doors() -> tuple[KeyDoor, TokenDoor]:
-    return KeyDoor([STORED]), TokenDoor(Rules(["HS256"]), SharedSecret(SecretStr(SECRET)))
+def _doors() -> tuple[ApiKeyScheme, JwtScheme]:
+    return ApiKeyScheme([STORED]), JwtScheme(JwtRules(["HS256"]), SharedSecret(SecretStr(SECRET)))
 
 
 def authorization(data: bytes) -> None:
     """Ask the gate with a header: only the one key is let in, and only as it is spelled."""
     text = text_of(data)
-    gate = Gate(_doors(), lambda: 0.0)
+    authenticator = Authenticator(_doors(), lambda: 0.0)
     try:
-        found = loop().run_until_complete(gate.admit(bearer({"authorization": text}), "10.0.0.1"))
+        found = loop().run_until_complete(authenticator.authenticate(bearer({"authorization": text}), "10.0.0.1"))
     except Refused as refusal:
         assert refusal.code is Code.AUTH_ERROR
     else:
@@ -70,7 +70,7 @@ def token(data: bytes) -> None:
     signature = hmac.new(SECRET.encode(), signed, hashlib.sha256).digest()
     for text in (text_of(b"%b.%b" % (signed, _encoded(signature))), text_of(claims)):
         try:
-            found = loop().run_until_complete(_doors()[1].admit(text, 0.0))
+            found = loop().run_until_complete(_doors()[1].authenticate(text, 0.0))
         except Refused as refusal:
             assert refusal.code is Code.AUTH_ERROR
         else:
@@ -105,20 +105,20 @@ def key_set(data: bytes) -> None:
 def ticket(data: bytes) -> None:
     """Show tickets, `{ticket}` being one that is good: each is good once, and nothing else is ever good."""
     tickets, owner = Tickets(), Principal("alice", "key")
-    scopes: list[TicketScope] = ["start", "socket", Bounds("g_a"), Bounds("g_a", commands=True)]
+    scopes: list[TicketScope] = ["start", "socket", GenerationScope("g_a"), GenerationScope("g_a", commands=True)]
     good = tickets.issue(owner, scopes[data[0] % 4] if data else "start", "", 0.0)
     used = False
     for line in data[1:].split(b"\n"):
         kind, _, rest = line.partition(b" ")
         text = text_of(rest).replace("{ticket}", good)
-        asked: Asked = {b"s": "start", b"w": "socket"}.get(kind[:1], Reading("g_a", again=kind == b"again"))  # type: ignore[assignment]
+        asked: TicketUse = {b"s": "start", b"w": "socket"}.get(kind[:1], ReadAccess("g_a", again=kind == b"again"))  # type: ignore[assignment]
         try:
             found = tickets.redeem(text, asked, "", 1.0)
         except Refused as refusal:
             assert refusal.code is Code.AUTH_ERROR
         else:
             assert text == good
-            assert not used or found.bounds is not None
+            assert not used or found.generation_scope is not None
             used = True
         assert len(tickets) <= 1
 

@@ -60,15 +60,15 @@ def headers(data: bytes) -> None:
     except Refused as refusal:
         refused(refusal)
     try:
-        credential = session.shown(COOKIE, request)
+        credential = session.token_from_cookie(COOKIE, request)
         told = ";".join(request.headers.getlist("cookie"))
         assert (credential is not None) is (_NAMED.search(told) is not None)
         assert credential is None or credential in told
     except Refused as refusal:
         refused(refusal)
     wants_events(request)
-    if tickets.shown(request.scope) is not None:
-        tickets.asked(request)
+    if tickets.ticket_from_url(request.scope) is not None:
+        tickets.requested_use(request)
 
 
 def forwarded(data: bytes) -> None:

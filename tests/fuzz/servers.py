@@ -13,10 +13,10 @@ from gateway.app.factory import create_app
 from gateway.config import Settings
 from gateway.pipeline.hub import Hub
 from gateway.protocol.events import Chunk
-from gateway.security.authenticator import Gate
+from gateway.security.authenticator import Authenticator
 from gateway.security.principals import Principal
 from gateway.server.http_protocol import HEAD_BYTES
-from gateway.upstreams.base import Answer, Call, Finish, Part
+from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest, UpstreamResponse
 from tests.fuzz.bodies import WORDS
 from tests.fuzz.credentials import KEY, STORED
 from tests.fuzz.frames import HANDSHAKE, masked, unframed
@@ -109,10 +109,10 @@ class Telling:
 
     name = "telling"
 
-    def continues(self, _call: Call) -> bool:
+    def continues(self, _call: UpstreamRequest) -> bool:
         return False
 
-    async def open(self, call: Call) -> Answer:
+    async def open(self, call: UpstreamRequest) -> UpstreamResponse:
         return _Told(call.model)
 
     async def close(self) -> None:
@@ -123,8 +123,8 @@ class _Told:
     def __init__(self, model: str) -> None:
         self.model = model
 
-    async def stream(self, take: Callable[[Sequence[Part]], None]) -> None:
-        take([Chunk("Hi"), Finish("stop")])
+    async def stream(self, take: Callable[[Sequence[UpstreamEvent]], None]) -> None:
+        take([Chunk("Hi"), Finished("stop")])
 
     def stop(self) -> None:
         pass
@@ -140,14 +140,14 @@ class Gateway:
         self._clock = ManualClock()
         app: Starlette = create_app(settings, clock=self._clock, upstream=Telling())
         self._hub: Hub = app.state.hub
-        self._gate: Gate = app.state.reloading._gate
+        self._authenticator: Authenticator = app.state.reloading._authenticator
         self._server = Server(app)
 
     async def converse(self, reads: Sequence[bytes]) -> bytes:
         """Let a client send this; see that nothing is left of it."""
-        owner = Principal("alice", "address" if self._gate.is_open else "key", credential=STORED.id)
+        owner = Principal("alice", "address" if self._authenticator.allows_anonymous else "key", credential=STORED.id)
         known = self._hub.start(ask(), request_id="r", principal=owner).id.encode()
-        ticket = self._gate.issue(owner, "start", "")[0].encode()
+        ticket = self._authenticator.issue(owner, "start", "")[0].encode()
         written = await self._server.converse([read.replace(PLACE, known).replace(TICKET, ticket) for read in reads])
         await is_quiet()
         for _ in range(2):

@@ -13,15 +13,15 @@ from gateway.protocol.event_stream import EventStreamDecoder, LineTooLongError
 from gateway.protocol.events import Chunk, Reasoning, ToolCall, encode
 from gateway.simulator.errors import RequestError
 from gateway.simulator.wires import WIRES
-from gateway.upstreams.base import Finish, Part
+from gateway.upstreams.base import Finished, UpstreamEvent
 from gateway.upstreams.errors import LONGEST_RETRY_AFTER, _words, from_stream, retry_after_ms, retry_delay_ms
 from gateway.upstreams.formats.anthropic import MessagesReader
-from gateway.upstreams.formats.base import Reader
+from gateway.upstreams.formats.base import EventReader
 from gateway.upstreams.formats.gemini import GenerateContentReader
 from gateway.upstreams.formats.json_values import decode
 from gateway.upstreams.formats.openai_chat import ChunkReader
 from gateway.upstreams.formats.openai_responses import ResponsesReader
-from gateway.upstreams.sanitize import MESSAGE_LENGTH, plain_words
+from gateway.upstreams.sanitize import MESSAGE_LENGTH, sanitize_message
 from tests.fuzz.target import Target, cut, deep, digits, text_of
 from tests.gateway.protocol.test_event_stream import STREAM, reference
 from tests.gateway.simulator.wires.examples import DELTAS, answer, plain, played
@@ -35,7 +35,7 @@ KEY: Final = SecretStr("sk-of-the-gateway")
 GROWTH: Final = 16
 """How many bytes may come of one: `\\u00e9` in JSON that is put into JSON is the most that is meant."""
 
-READERS: Final[dict[str, Callable[[], Reader]]] = {
+READERS: Final[dict[str, Callable[[], EventReader]]] = {
     "openai": ChunkReader,
     "openai-responses": ResponsesReader,
     "anthropic": MessagesReader,
@@ -98,8 +98,8 @@ def answer_stream(provider: str, data: bytes) -> None:
     assert sum(map(_size, expected)) <= GROWTH * len(stream)
 
 
-def _slowly(stream: bytes, reader: Reader) -> tuple[list[Part], str]:
-    parts: list[Part] = []
+def _slowly(stream: bytes, reader: EventReader) -> tuple[list[UpstreamEvent], str]:
+    parts: list[UpstreamEvent] = []
     try:
         events = EventStreamDecoder().feed(stream)
     except LineTooLongError:
@@ -115,7 +115,7 @@ def _slowly(stream: bytes, reader: Reader) -> tuple[list[Part], str]:
     return parts, ""
 
 
-def _size(part: Part) -> int:
+def _size(part: UpstreamEvent) -> int:
     """Encode a part as the log would; give how long what it says is."""
     match part:
         case Chunk() | Reasoning():
@@ -123,7 +123,7 @@ def _size(part: Part) -> int:
         case ToolCall():
             assert encode(part)
             return len(f"{part.id}{part.name}{part.arguments}")
-        case Finish():
+        case Finished():
             return len((part.reason or "").encode())
         case _:
             assert orjson.dumps(part)
@@ -136,7 +136,7 @@ def error_body(data: bytes) -> None:
     _fit(words)
     wait = retry_delay_ms(data)
     assert wait is None or 0 <= wait <= LONGEST_RETRY_AFTER * 1000
-    _fit(plain_words(_text(data), KEY))
+    _fit(sanitize_message(_text(data), KEY))
     try:
         error = decode(data)
     except Failed:

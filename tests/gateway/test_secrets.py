@@ -15,13 +15,13 @@ from gateway.app.catalog import build
 from gateway.app.factory import create_app
 from gateway.cli.chat import ChatSettings
 from gateway.cli.check import report, warnings
-from gateway.cli.logging_setup import LOG_FORMAT, Contained, printable
+from gateway.cli.logging_setup import LOG_FORMAT, EscapingFormatter, printable
 from gateway.client import Client
 from gateway.config import ConfigurationError, Settings, load
 from gateway.protocol.commands import HelloCommand, parse
 from gateway.protocol.errors import Refused
 from gateway.security.api_keys import StoredKey, hashed, make
-from gateway.security.authenticator import Gate
+from gateway.security.authenticator import Authenticator
 from gateway.security.key_file import write_keys
 from tests.gateway.security.test_jwt_tokens import token
 
@@ -64,7 +64,7 @@ def settings(tmp_path: Path) -> Settings:
 def written(thing: object) -> Iterator[str]:
     """Write a thing in the ways that a log, a crash or a person at a prompt would."""
     yield from (repr(thing), str(thing), f"{thing}", pprint.pformat(thing), pprint.pformat([thing]))
-    yield Contained(LOG_FORMAT).format(logging.makeLogRecord({"msg": "%r %s", "args": (thing, [thing])}))
+    yield EscapingFormatter(LOG_FORMAT).format(logging.makeLogRecord({"msg": "%r %s", "args": (thing, [thing])}))
 
 
 def shown_by(thing: object) -> set[str]:
@@ -77,20 +77,33 @@ def test_what_is_looked_for_would_be_found() -> None:
 
 async def test_no_object_of_ours_shows_a_secret(settings: Settings) -> None:
     app = create_app(settings)
-    gate: Gate = app.state.reloading._gate
-    principals = [await gate.recognise(KEY.text()), await gate.recognise(token(key=ENVIRONMENT["AUTH"]))]
-    tickets = [gate.issue(principal, "start", "")[0] for principal in principals]
+    authenticator: Authenticator = app.state.reloading._authenticator
+    principals = [
+        await authenticator.authenticate_credential(KEY.text()),
+        await authenticator.authenticate_credential(token(key=ENVIRONMENT["AUTH"])),
+    ]
+    tickets = [authenticator.issue(principal, "start", "")[0] for principal in principals]
     client = Client("http://127.0.0.1:1", token=KEY.text())
     chat = ChatSettings("http://127.0.0.1:1", token=KEY.text())
     hello = parse(HelloCommand, {"type": "hello", "token": KEY.text()})
     upstreams = build(settings).upstreams
     held = [one for one in gc.get_objects() if str(type(one).__module__).startswith(OURS)]
     # They are there to be looked at.
-    assert {type(one).__name__ for one in held} >= {"Settings", "ProviderTable", "JwtTable", "HttpUpstream", "Gate"}
-    assert {type(one).__name__ for one in held} >= {"StoredKey", "TokenDoor", "Target", "Principal", "ChatSettings"}
-    for one in [*held, settings, app, gate, *principals, client, chat, hello, upstreams, vars(app.state)]:
+    assert {type(one).__name__ for one in held} >= {
+        "Settings",
+        "ProviderTable",
+        "JwtTable",
+        "HttpUpstream",
+        "Authenticator",
+    }
+    assert {type(one).__name__ for one in held} >= {"StoredKey", "JwtScheme", "Target", "Principal", "ChatSettings"}
+    for one in [*held, settings, app, authenticator, *principals, client, chat, hello, upstreams, vars(app.state)]:
         assert shown_by(one) == set(), type(one)
-    assert not any(ticket in repr(one) for one in [gate, gate._tickets, vars(gate._tickets)] for ticket in tickets)
+    assert not any(
+        ticket in repr(one)
+        for one in [authenticator, authenticator._tickets, vars(authenticator._tickets)]
+        for ticket in tickets
+    )
 
 
 def test_a_dump_of_the_settings_shows_none(settings: Settings) -> None:
@@ -126,11 +139,11 @@ def test_what_is_wrong_with_a_configuration_is_said_without_any(tmp_path: Path, 
 
 
 async def test_what_is_not_let_in_is_refused_without_it(settings: Settings) -> None:
-    gate: Gate = create_app(settings).state.reloading._gate
+    authenticator: Authenticator = create_app(settings).state.reloading._authenticator
     wrong = f"{KEY.text()[:-1]}!"
     for shown in (wrong, token(key="y" * 32), ENVIRONMENT["AUTH"]):
         with pytest.raises(Refused) as refused:
-            await gate.recognise(shown)
+            await authenticator.authenticate_credential(shown)
         told = "".join(traceback.format_exception(refused.value)) + repr(refused.value) + str(refused.value.body())
         assert shown not in told
         assert shown_by(told) == set()
@@ -141,7 +154,7 @@ async def test_what_is_not_let_in_is_refused_without_it(settings: Settings) -> N
 
 def logged(message: str, *given: object) -> list[str]:
     record = logging.LogRecord("a.b", logging.WARNING, "", 0, message, given, None)
-    return Contained("%(levelname)s %(name)s: %(message)s").format(record).split("\n")
+    return EscapingFormatter("%(levelname)s %(name)s: %(message)s").format(record).split("\n")
 
 
 def test_what_somebody_says_begins_no_record() -> None:
@@ -159,7 +172,7 @@ def test_a_traceback_is_within_its_record() -> None:
         raise ValueError(message)
     except ValueError as error:
         record = logging.LogRecord("a", logging.ERROR, "", 0, "failed", (), (ValueError, error, error.__traceback__))
-    first, *rest = Contained(LOG_FORMAT).format(record).split("\n")
+    first, *rest = EscapingFormatter(LOG_FORMAT).format(record).split("\n")
     assert first.endswith("ERROR a: failed")
     assert rest
     assert all(line.startswith("    ") for line in rest)

@@ -24,10 +24,10 @@ from gateway.client import Client, TransportName
 from gateway.config import Settings
 from tests.integration.processes import CHECKOUT, Server, Wire, program
 from tests.integration.servers import running, simulator_process
-from tests.served.viewers import PATIENCE, Shown, SseViewer, Viewer, WebSocketViewer
+from tests.served.viewers import PATIENCE, Shown, SseViewer, ViewingClient, WebSocketViewer
 
 SHIPPED = CHECKOUT / "deploy" / "nginx" / "dualstream.conf"
-TRANSPORTS: Mapping[str, type[Viewer]] = {"sse": SseViewer, "websocket": WebSocketViewer}
+TRANSPORTS: Mapping[str, type[ViewingClient]] = {"sse": SseViewer, "websocket": WebSocketViewer}
 HELD_BACK = 1.5
 """Seconds after which what has not come is taken as held back; it would not come in an hour."""
 
@@ -157,7 +157,7 @@ async def http(nginx: Nginx) -> AsyncIterator[aiohttp.ClientSession]:
 
 
 @asynccontextmanager
-async def viewing(transport: str, url: str, address: str = "127.0.0.1") -> AsyncIterator[Viewer]:
+async def viewing(transport: str, url: str, address: str = "127.0.0.1") -> AsyncIterator[ViewingClient]:
     """Give a viewer with connections of its own, which it leaves in the end."""
     async with session(url, address) as http:
         viewer = TRANSPORTS[transport](http)
@@ -169,7 +169,7 @@ async def viewing(transport: str, url: str, address: str = "127.0.0.1") -> Async
 
 
 @pytest.fixture(params=TRANSPORTS)
-async def viewer(request: pytest.FixtureRequest, nginx: Nginx) -> AsyncIterator[Viewer]:
+async def viewer(request: pytest.FixtureRequest, nginx: Nginx) -> AsyncIterator[ViewingClient]:
     async with viewing(request.param, nginx.url) as viewer:
         yield viewer
 
@@ -251,7 +251,7 @@ async def word_by_word(folder: Path, changes: Mapping[str, str]) -> AsyncIterato
             yield provider, gateway, nginx.url
 
 
-async def each_word_arrives(viewer: Viewer, provider: Provider, gateway: str) -> None:
+async def each_word_arrives(viewer: ViewingClient, provider: Provider, gateway: str) -> None:
     """See each word before the next one is said: whatever holds back even one stops this for ever."""
     async with asyncio.timeout(PATIENCE):
         await viewer.start(PROMPTED)
@@ -367,7 +367,7 @@ def test_silence_is_allowed_for_several_heartbeats_and_bodies_above_our_limit() 
 
 @pytest.mark.parametrize(("body", "seen"), [(LONG, "chunk"), (SILENT, "start")])
 async def test_a_client_that_leaves_is_gone_for_the_provider_too(
-    viewer: Viewer, body: Shown, seen: str, upstream: str, behind: str
+    viewer: ViewingClient, body: Shown, seen: str, upstream: str, behind: str
 ) -> None:
     before = await hang_ups(upstream)
     await viewer.start({**body, "options": {"on_disconnect": "cancel"}})
@@ -404,7 +404,7 @@ async def whole_text(upstream: str, model: str) -> str:
         return text
 
 
-async def test_an_interrupt_reaches_the_provider(viewer: Viewer, upstream: str) -> None:
+async def test_an_interrupt_reaches_the_provider(viewer: ViewingClient, upstream: str) -> None:
     before = await hang_ups(upstream)
     await viewer.start(LONG)
     await viewer.until("chunk")
@@ -580,7 +580,7 @@ async def test_two_hundred_at_once_are_whole(transport: TransportName, nginx: Ng
         assert all(await asyncio.gather(*(one(client, models[number % 10]) for number in range(200))))
 
 
-async def test_a_reload_of_nginx_cuts_nobody(viewer: Viewer, nginx: Nginx, upstream: str) -> None:
+async def test_a_reload_of_nginx_cuts_nobody(viewer: ViewingClient, nginx: Nginx, upstream: str) -> None:
     model = "sim?ttft=0&speed=300&length=400&seed=7"
     await viewer.start({"messages": MESSAGES, "model": model})
     await viewer.until("chunk")

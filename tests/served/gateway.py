@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 
 from gateway.admission.streams import Streams
 from gateway.app.factory import create_app
-from gateway.app.reload import Reloading
+from gateway.app.reload import Reloader
 from gateway.config import Settings
 from gateway.generation.generation import Generation
 from gateway.pipeline.hub import Hub
@@ -32,7 +32,7 @@ class Served:
     clock: ManualClock
     upstream: ScriptedUpstream
     http: aiohttp.ClientSession
-    reloading: Reloading
+    reloading: Reloader
     streams: Streams
 
     async def called(self, number: int = 1) -> None:

@@ -8,7 +8,7 @@ import aiohttp
 import pytest
 from pydantic import SecretStr
 
-from gateway.admission.limits import OwnLimits
+from gateway.admission.limits import PrincipalLimits
 from gateway.config import Settings
 from gateway.config.tables import JwtTable
 from gateway.security.api_keys import StoredKey, hashed, make
@@ -16,14 +16,14 @@ from gateway.security.key_file import write_keys
 from gateway.security.principals import Role
 from tests.gateway.security.test_jwt_tokens import SECRET
 from tests.served.gateway import Protocols, Served
-from tests.served.viewers import VIEWERS, Shown, Viewer
+from tests.served.viewers import VIEWERS, Shown, ViewingClient
 
 BODY: Shown = {"messages": [{"role": "user", "content": "Hello"}]}
 KEYS = {name: make() for name in ("alice", "bob", "watcher", "operator", "small", "old", "reader")}
 ROLES: Mapping[str, frozenset[Role]] = {"watcher": frozenset({"observe"}), "operator": frozenset({"operate"})}
-LIMITS: Mapping[str, OwnLimits] = {
-    "small": OwnLimits(rate_limit_per_minute=2, max_concurrent=1),
-    "reader": OwnLimits(max_streams=3),
+LIMITS: Mapping[str, PrincipalLimits] = {
+    "small": PrincipalLimits(rate_limit_per_minute=2, max_concurrent=1),
+    "reader": PrincipalLimits(max_streams=3),
 }
 
 
@@ -32,7 +32,7 @@ def stored(name: str) -> StoredKey:
 
     `reader` may read three streams.
     """
-    key, limits = KEYS[name], LIMITS.get(name, OwnLimits())
+    key, limits = KEYS[name], LIMITS.get(name, PrincipalLimits())
     models = frozenset({"n"}) if name == "small" else None
     expires = 1.0 if name == "old" else None
     return StoredKey(name, key.id, hashed(key.secret), None, expires, models, ROLES.get(name, frozenset()), limits)
@@ -59,7 +59,7 @@ class People:
     def named(self, name: str) -> aiohttp.ClientSession:
         return self.session(KEYS[name].text())
 
-    def viewer(self, kind: str, name: str) -> Viewer:
+    def viewer(self, kind: str, name: str) -> ViewingClient:
         return VIEWERS[kind](self.named(name))
 
 

@@ -21,7 +21,7 @@ async def until(condition: Callable[[], object]) -> None:
             await asyncio.sleep(0)
 
 
-class Viewer(ABC):
+class ViewingClient(ABC):
     """A client that views one generation; `next` gives its events as JSON objects with `seq`."""
 
     def __init__(self, http: aiohttp.ClientSession) -> None:
@@ -85,7 +85,7 @@ class Viewer(ABC):
             return {"status": response.status, **answer}
 
 
-class HttpViewer(Viewer):
+class HttpViewer(ViewingClient):
     """What streams over plain HTTP."""
 
     def __init__(self, http: aiohttp.ClientSession) -> None:
@@ -154,7 +154,7 @@ class NdjsonViewer(HttpViewer):
         self._pending += [orjson.loads(line) for line in lines if line]
 
 
-class WebSocketViewer(Viewer):
+class WebSocketViewer(ViewingClient):
     def __init__(self, http: aiohttp.ClientSession) -> None:
         super().__init__(http)
         self._socket: aiohttp.ClientWebSocketResponse | None = None
@@ -222,4 +222,4 @@ class WebSocketViewer(Viewer):
         return await self.command(type="feedback", generation_id=generation_id, **body)
 
 
-VIEWERS: dict[str, type[Viewer]] = {"sse": SseViewer, "websocket": WebSocketViewer, "ndjson": NdjsonViewer}
+VIEWERS: dict[str, type[ViewingClient]] = {"sse": SseViewer, "websocket": WebSocketViewer, "ndjson": NdjsonViewer}

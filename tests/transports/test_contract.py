@@ -6,17 +6,17 @@ from gateway.app.factory import load_transports
 from gateway.protocol.events import Usage
 from tests.served.gateway import Served
 from tests.served.people import BODY, protocols
-from tests.served.viewers import VIEWERS, NdjsonViewer, SseViewer, Viewer, until
+from tests.served.viewers import VIEWERS, NdjsonViewer, SseViewer, ViewingClient, until
 
 __all__ = ["protocols"]
 
 
 @pytest.fixture(params=list(VIEWERS))
-def viewer(request: pytest.FixtureRequest, served: Served) -> Viewer:
+def viewer(request: pytest.FixtureRequest, served: Served) -> ViewingClient:
     return VIEWERS[request.param](served.http)
 
 
-def other(served: Served, kind: str) -> Viewer:
+def other(served: Served, kind: str) -> ViewingClient:
     return VIEWERS[kind](served.http)
 
 
@@ -24,7 +24,7 @@ def test_transports_are_found_by_entry_points_also_a_third_party_one() -> None:
     assert {transport.name for transport in load_transports()} == set(VIEWERS)
 
 
-async def test_a_whole_answer(served: Served, viewer: Viewer) -> None:
+async def test_a_whole_answer(served: Served, viewer: ViewingClient) -> None:
     await viewer.start(BODY)
     await served.called()
     served.upstream.last.send("Xin ", "chào ")
@@ -43,7 +43,7 @@ async def test_a_whole_answer(served: Served, viewer: Viewer) -> None:
     }
 
 
-async def test_the_first_event_comes_before_the_upstream_says_anything(served: Served, viewer: Viewer) -> None:
+async def test_the_first_event_comes_before_the_upstream_says_anything(served: Served, viewer: ViewingClient) -> None:
     await viewer.start(BODY)
     event = await viewer.next()
     assert event is not None
@@ -52,7 +52,7 @@ async def test_the_first_event_comes_before_the_upstream_says_anything(served: S
     await viewer.leave()
 
 
-async def test_it_resumes_from_every_position(served: Served, viewer: Viewer) -> None:
+async def test_it_resumes_from_every_position(served: Served, viewer: ViewingClient) -> None:
     await viewer.start(BODY)
     await served.called()
     for word in ("one ", "two ", "three ", "four "):
@@ -98,7 +98,7 @@ async def test_a_viewer_that_changes_its_transport_gets_every_character_once(
 
 @pytest.mark.parametrize("watcher", list(VIEWERS))
 async def test_started_on_one_transport_watched_and_interrupted_on_another(
-    served: Served, viewer: Viewer, watcher: str
+    served: Served, viewer: ViewingClient, watcher: str
 ) -> None:
     await viewer.start(BODY)
     await served.called()
@@ -116,7 +116,7 @@ async def test_started_on_one_transport_watched_and_interrupted_on_another(
     assert served.upstream.last.closed
 
 
-async def test_interrupted_before_the_first_token_and_again(served: Served, viewer: Viewer) -> None:
+async def test_interrupted_before_the_first_token_and_again(served: Served, viewer: ViewingClient) -> None:
     await viewer.start(BODY)
     await served.called()
     await viewer.interrupt(viewer.generation_id)
@@ -128,7 +128,7 @@ async def test_interrupted_before_the_first_token_and_again(served: Served, view
     assert answer["state"] == "interrupted"
 
 
-async def test_feedback_begins_the_text_anew(served: Served, viewer: Viewer) -> None:
+async def test_feedback_begins_the_text_anew(served: Served, viewer: ViewingClient) -> None:
     await viewer.start(BODY)
     await served.called()
     served.upstream.last.send("A long story ")
@@ -146,7 +146,7 @@ async def test_feedback_begins_the_text_anew(served: Served, viewer: Viewer) -> 
     assert messages == ["Hello", "A long story ", "shorter, please"]
 
 
-async def test_a_note_is_taken_during_and_after(served: Served, viewer: Viewer) -> None:
+async def test_a_note_is_taken_during_and_after(served: Served, viewer: ViewingClient) -> None:
     await viewer.start(BODY)
     await served.called()
     await viewer.feedback(viewer.generation_id, {"rating": 1, "mode": "note"})
@@ -159,7 +159,7 @@ async def test_a_note_is_taken_during_and_after(served: Served, viewer: Viewer) 
         assert [note["rating"] for note in (await response.json())["feedback"]] == [1, -1]
 
 
-async def test_a_viewer_that_leaves_is_noticed_before_the_first_token(served: Served, viewer: Viewer) -> None:
+async def test_a_viewer_that_leaves_is_noticed_before_the_first_token(served: Served, viewer: ViewingClient) -> None:
     await viewer.start({**BODY, "options": {"on_disconnect": "cancel"}})
     await served.called()
     await viewer.leave()
@@ -168,7 +168,7 @@ async def test_a_viewer_that_leaves_is_noticed_before_the_first_token(served: Se
     assert served.only.state == "interrupted"
 
 
-async def test_a_client_that_does_not_read_holds_nobody_up(served: Served, viewer: Viewer) -> None:
+async def test_a_client_that_does_not_read_holds_nobody_up(served: Served, viewer: ViewingClient) -> None:
     await viewer.start(BODY)
     await served.called()
     stalled = type(viewer)(served.http)

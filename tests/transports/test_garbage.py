@@ -8,14 +8,14 @@ import pytest
 from gateway.server.http_protocol import HttpProtocol
 from gateway.server.websocket_protocol import SocketProtocol
 from tests.served.gateway import Served
-from tests.served.viewers import VIEWERS, Shown, Viewer, until
-from transports.viewer import Viewing
+from tests.served.viewers import VIEWERS, Shown, ViewingClient, until
+from transports.viewer import Viewer
 
 BODY: Shown = {"messages": [{"role": "user", "content": "Hello"}]}
 
 
 @pytest.fixture(params=["sse", "websocket"])
-def viewer(request: pytest.FixtureRequest, served: Served) -> Viewer:
+def viewer(request: pytest.FixtureRequest, served: Served) -> ViewingClient:
     return VIEWERS[request.param](served.http)
 
 
@@ -37,7 +37,7 @@ def find(served: Served) -> list[str]:
     found = [
         type(one).__qualname__
         for one in gc.garbage
-        if (isinstance(one, Viewing) and one._hub is served.hub)
+        if (isinstance(one, Viewer) and one._hub is served.hub)
         or (isinstance(one, HttpProtocol | SocketProtocol) and (one.server or ("", 0))[1] == port)
     ]
     gc.garbage.clear()
@@ -46,7 +46,7 @@ def find(served: Served) -> list[str]:
 
 @pytest.mark.usefixtures("by_hand")
 @pytest.mark.parametrize("how", ["whole", "interrupted", "left"])
-async def test_a_stream_leaves_no_circles(served: Served, viewer: Viewer, how: str) -> None:
+async def test_a_stream_leaves_no_circles(served: Served, viewer: ViewingClient, how: str) -> None:
     await viewer.start(BODY)
     await served.called()
     served.upstream.last.send("Xin ", "chào")
@@ -61,7 +61,7 @@ async def test_a_stream_leaves_no_circles(served: Served, viewer: Viewer, how: s
     await until(lambda: served.hub.viewers == 0)
     if how == "left":
         served.clock.advance(10)
-        await until(lambda: served.only.state.over)
+        await until(lambda: served.only.state.is_terminal)
     await served.http.close()
     await until(lambda: served.hub.running == 0)
     assert find(served) == []

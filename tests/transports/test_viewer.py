@@ -14,11 +14,11 @@ from gateway.generation.generation import Generation
 from gateway.pipeline.hub import Hub
 from gateway.protocol.errors import Refused
 from gateway.routing.model import Model, Policy
-from gateway.routing.registry import Models
+from gateway.routing.registry import ModelRegistry
 from gateway.routing.target import Target
 from gateway.routing.watchdog import Limits
 from tests.support import ANYBODY, ManualClock, ScriptedUpstream, ask, settle
-from transports.viewer import Viewing
+from transports.viewer import Viewer
 
 
 @dataclass
@@ -43,7 +43,7 @@ class GatedOutlet:
         self.batches.append([frame.decode() for frame in frames])
         return self.open
 
-    def beat(self) -> bool:
+    def send_heartbeat(self) -> bool:
         self.beats += 1
         return self.open
 
@@ -57,7 +57,7 @@ class GatedOutlet:
 class Seat:
     """A viewing, and how often it said that it is over."""
 
-    viewing: Viewing
+    viewing: Viewer
     ends: int = 0
 
 
@@ -77,7 +77,7 @@ class Room:
         def ended() -> None:
             seat.ends += 1
 
-        seat = Seat(Viewing(self.services, outlet, ended, until_over=True))
+        seat = Seat(Viewer(self.services, outlet, ended, close_at_end=True))
         for generation in generations:
             seat.viewing.attach(generation.id, after, ANYBODY)
         seat.viewing.begin()
@@ -90,7 +90,7 @@ async def room() -> AsyncIterator[Room]:
     clock, upstream = ManualClock(), ScriptedUpstream()
     limits = Limits(stall=0, first_token=0)
     model = Model("m", [Target(upstream, limits=limits)], Policy(limits))
-    hub = Hub(Models([model]), Slots(0, 0), clock)
+    hub = Hub(ModelRegistry([model]), Slots(0, 0), clock)
     made = Room(Services(hub, clock, heartbeat=15), upstream, clock)
     yield made
     for seat in made.seats:
@@ -174,7 +174,7 @@ async def test_one_that_ended_while_there_was_no_room_is_written_to_its_end() ->
         assert seat.ends == 1
         assert seat.viewing.finished
         assert len(outlet.batches) == 1
-        assert [orjson.loads(frame)["type"] for frame in seat.viewing.rest] == ["chunk", "complete"]
+        assert [orjson.loads(frame)["type"] for frame in seat.viewing.final_frames] == ["chunk", "complete"]
         seat.viewing.resume()
 
 
@@ -198,7 +198,7 @@ async def test_attaching_again_moves_the_cursor_and_counts_one_viewer() -> None:
 async def test_a_position_that_is_not_reached_yet_is_refused_and_counts_nobody() -> None:
     async with room() as it:
         generation = await it.streaming()
-        viewing = Viewing(it.services, GatedOutlet(), lambda: None)
+        viewing = Viewer(it.services, GatedOutlet(), lambda: None)
         with pytest.raises(Refused, match="has 2 events so far, not 9"):
             viewing.attach(generation.id, 9, ANYBODY)
         assert it.services.hub.viewers == 0
@@ -208,7 +208,7 @@ async def test_nothing_is_written_before_it_begins_nor_after_it_is_stopped() -> 
     async with room() as it:
         generation = await it.streaming()
         outlet = GatedOutlet()
-        viewing = Viewing(it.services, outlet, lambda: None)
+        viewing = Viewer(it.services, outlet, lambda: None)
         viewing.attach(generation.id, 0, ANYBODY)
         it.upstream.last.send("one ")
         viewing.resume()
@@ -253,7 +253,7 @@ async def test_an_outlet_that_fails_is_its_owners_fault_and_nobody_elses() -> No
         assert failing.ends == 1
         assert isinstance(failing.viewing.failure, ValueError)
         assert reading.text == "x"
-        assert generation.state.over
+        assert generation.state.is_terminal
 
 
 async def test_heartbeats_fill_silence_only() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 from websockets.frames import Frame, Opcode
 
-from gateway.asgi import lent
+from gateway.asgi import direct_writer
 from tests.support import settle
 from transports.websocket import text_frame
 from transports.writer import SendingWriter, sending
@@ -19,8 +19,8 @@ def test_a_text_frame_is_what_the_library_would_send(length: int) -> None:
 
 
 def test_a_server_that_lends_nothing() -> None:
-    assert lent({"type": "http"}) is None
-    assert lent({"type": "http", "extensions": {"http.response.debug": {}}}) is None
+    assert direct_writer({"type": "http"}) is None
+    assert direct_writer({"type": "http", "extensions": {"http.response.debug": {}}}) is None
 
 
 class Wire:
@@ -36,7 +36,7 @@ class Wire:
         self.sent += frames
 
     def listen(self, writer: SendingWriter) -> None:
-        writer.listen(lambda: self.calls.append("resume"), lambda: self.calls.append("lost"))
+        writer.bind(lambda: self.calls.append("resume"), lambda: self.calls.append("lost"))
 
 
 async def test_the_slow_twin_is_full_until_what_it_took_is_sent() -> None:

@@ -19,7 +19,7 @@ PUBLIC: Final = frozenset({"/", "/health", "/ready", "/openapi.json"})
 PUBLIC_FOLDER: Final = "/static/"
 
 
-class Guard:
+class AuthMiddleware:
     """ASGI middleware that lets no request to a route from a foreign page, or of a principal that is not known.
 
     The routes that are public it leaves alone.
@@ -33,21 +33,21 @@ class Guard:
         """Ask both, and put what is known into the scope."""
         if scope["type"] == "http" and not _is_public(scope["path"]):
             try:
-                await self._admit(scope)
+                await self._authenticate(scope)
             except Refused as refused:
                 await refusal(refused, Request(scope))(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
-    async def _admit(self, scope: Scope) -> None:
+    async def _authenticate(self, scope: Scope) -> None:
         request = Request(scope)
         # First: a foreign page is told that it is one, and can't use a ticket up.
         origin = check_origin(self._services, request)
-        ticket = tickets.shown(scope)
+        ticket = tickets.ticket_from_url(scope)
         if ticket is not None:
-            scope[PRINCIPAL] = self._services.gate.redeem(ticket, tickets.asked(request), origin)
-        elif not session.is_left(scope):
-            await admit(self._services, request, credential(self._services, request))
+            scope[PRINCIPAL] = self._services.authenticator.redeem(ticket, tickets.requested_use(request), origin)
+        elif not session.ends_session(scope):
+            await authenticate(self._services, request, credential(self._services, request))
 
 
 def check_origin(services: Services, connection: HTTPConnection) -> str:
@@ -67,18 +67,18 @@ def credential(services: Services, connection: HTTPConnection) -> str | None:
     Raises:
         Refused: `auth_error`, or `forbidden`: a cookie came, and nothing says from which page.
     """
-    if services.gate.is_open:
+    if services.authenticator.allows_anonymous:
         return None
-    return bearer(connection.headers) or session.shown(services.cookie, connection)
+    return bearer(connection.headers) or session.token_from_cookie(services.cookie, connection)
 
 
-async def admit(services: Services, connection: HTTPConnection, shown: str | None) -> Principal:
+async def authenticate(services: Services, connection: HTTPConnection, credential: str | None) -> Principal:
     """Let a connection in by what it shows, and note whose it is.
 
     Raises:
         Refused: `auth_error`.
     """
-    principal = await services.gate.admit(shown, address(connection))
+    principal = await services.authenticator.authenticate(credential, address(connection))
     connection.scope[PRINCIPAL] = principal
     return principal
 

@@ -10,7 +10,7 @@ from gateway.api.services import Services
 from gateway.security.principals import Principal
 
 
-class Counted:
+class CommandRateLimit:
     """One route's application, behind the count. What anybody may ask is not counted, nor is a stop that stops.
 
     Each generation can be stopped once: that is no flood, and a client that sends too much else may still stop what it
@@ -51,15 +51,15 @@ class Counted:
         return scope["path"].endswith("/interrupt") and self._services.hub.would_stop(generation_id, asking)
 
 
-def counted(services: Services, routes: Iterable[BaseRoute]) -> Sequence[BaseRoute]:
+def rate_limited(services: Services, routes: Iterable[BaseRoute]) -> Sequence[BaseRoute]:
     """Put routes behind the count; a folder of files is none that needs a principal."""
     given = list(routes)
     for route in given:
         if isinstance(route, Route):
-            route.app = Counted(route.app, services)
+            route.app = CommandRateLimit(route.app, services)
     return given
 
 
-def reads_on(route: BaseRoute) -> bool:
+def is_read_route(route: BaseRoute) -> bool:
     """Tell whether a transport's route is one by which a client reads what was started, or comes back to it."""
     return not isinstance(route, Route) or "{generation_id}" in route.path

@@ -17,7 +17,7 @@ _NAME: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
-def sealed(send: Send) -> Send:
+def validate_headers(send: Send) -> Send:
     """Give a `send` by which no head goes out that holds a line break or another control character.
 
     What would send one fails with a ValueError, and nothing of it goes out.

@@ -8,7 +8,7 @@ from gateway.admission.rate_limits import Allowance
 from gateway.api.requests import LONGEST_KEY
 from gateway.api.responses import REFUSED_POSITION, STREAM_HEADERS
 from gateway.protocol.commands import JsonObject
-from gateway.protocol.errors import MEANING, Code
+from gateway.protocol.errors import CODES, Code
 
 Tag = Literal["generations", "models", "tickets", "gateway", "page"]
 
@@ -126,7 +126,7 @@ class Refused:
     @property
     def status(self) -> int:
         """Give the HTTP status."""
-        return MEANING[self.code].status if self.at is None else self.at
+        return CODES[self.code].status if self.at is None else self.at
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from gateway.cli.bench.plan import Plan, Subject
 from gateway.cli.bench.sample import Recorder, Sample
 from gateway.clock import Clock, SystemClock
 from gateway.protocol.errors import Code, Failed
-from gateway.upstreams.base import Answer, Call, Part
+from gateway.upstreams.base import UpstreamEvent, UpstreamRequest, UpstreamResponse
 
 Report = Callable[[Subject, Sample], None]
 
@@ -43,7 +43,7 @@ async def _turn(plan: Plan, clock: Clock, subject: Subject, numbers: range, repo
             tasks.create_task(one(number))
 
 
-async def _request(plan: Plan, clock: Clock, subject: Subject, call: Call) -> Sample:
+async def _request(plan: Plan, clock: Clock, subject: Subject, call: UpstreamRequest) -> Sample:
     """Send one request; how it fails is a sample too."""
     recorder = Recorder(clock.now(), call.messages)
     with CancelScope() as scope:
@@ -60,7 +60,7 @@ async def _request(plan: Plan, clock: Clock, subject: Subject, call: Call) -> Sa
     return recorder.complete(clock.now())
 
 
-async def _read(answer: Answer, recorder: Recorder, clock: Clock, tail: float) -> None:
+async def _read(answer: UpstreamResponse, recorder: Recorder, clock: Clock, tail: float) -> None:
     tails = _Tail(clock, tail, answer.stop)
     try:
         await answer.stream(partial(_take, recorder, clock, tails))
@@ -84,7 +84,7 @@ class _Tail:
         self.cancel = self._start().cancel
 
 
-def _take(recorder: Recorder, clock: Clock, tail: _Tail, parts: Sequence[Part]) -> None:
+def _take(recorder: Recorder, clock: Clock, tail: _Tail, parts: Sequence[UpstreamEvent]) -> None:
     recorder.take(parts, clock.now())
     if recorder.ended is not None and not tail.started:
         tail.start()

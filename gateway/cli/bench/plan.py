@@ -8,7 +8,7 @@ from gateway.billing.prices import Price
 from gateway.protocol.commands import Message
 from gateway.routing.model import Model
 from gateway.routing.target import Target
-from gateway.upstreams.base import Call
+from gateway.upstreams.base import UpstreamRequest
 
 PROMPTS = (
     "Explain in plain words how a bicycle stays upright while it is ridden.",
@@ -71,10 +71,12 @@ class Plan:
         """Count the requests that count."""
         return self.requests * len(self.subjects)
 
-    def call(self, subject: Subject, number: int) -> Call:
+    def call(self, subject: Subject, number: int) -> UpstreamRequest:
         """Make one of a subject's requests; the same number asks the same of everybody."""
         prompt = self.prompts[number % len(self.prompts)]
-        return Call(subject.upstream_model, [Message(role="user", content=prompt)], {"max_tokens": self.max_tokens})
+        return UpstreamRequest(
+            subject.upstream_model, [Message(role="user", content=prompt)], {"max_tokens": self.max_tokens}
+        )
 
     def turns(self) -> Iterator[tuple[Subject, range]]:
         """Give the turns in their order: whom to ask, and the numbers of the requests to send at once.

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 
 from gateway.billing.usage import estimate_input, estimate_output
 from gateway.protocol.commands import Message
-from gateway.protocol.events import Reasoning, Run, ToolCall, Usage
-from gateway.upstreams.base import Finish, Part
+from gateway.protocol.events import Reasoning, TextBatch, ToolCall, Usage
+from gateway.upstreams.base import Finished, UpstreamEvent
 
 EMPTY = "empty"
 """The failure of an answer that ended as it should and held nothing."""
@@ -64,14 +64,14 @@ class Recorder:
     _thought: bool = field(init=False, default=False)
     _usage: Usage | None = field(init=False, default=None)
 
-    def take(self, parts: Sequence[Part], now: float) -> None:
+    def take(self, parts: Sequence[UpstreamEvent], now: float) -> None:
         """Tell what one read brought."""
         before, anything = self._chars, False
         for part in parts:
             if isinstance(part, Usage):
                 # Each is of the answer so far: the last one counts.
                 self._usage = part
-            elif isinstance(part, Finish):
+            elif isinstance(part, Finished):
                 self.ended = now
             else:
                 anything = self._count(part) or anything
@@ -102,15 +102,15 @@ class Recorder:
         first = self._reads[0] - self.began if self._reads else None
         return Sample(now - self.began, first, self._chars, failure=code, message=message)
 
-    def _count(self, part: Part) -> bool:
+    def _count(self, part: UpstreamEvent) -> bool:
         """Count content; False if it is none."""
         match part:
             case ToolCall():
                 text, anything = part.arguments, True
-            case Run():
+            case TextBatch():
                 text, anything = part.text.content, bool(part.text.content)
                 self._thought = self._thought or isinstance(part.text, Reasoning)
-            case Usage() | Finish():
+            case Usage() | Finished():
                 return False
             case _:
                 text, anything = part.content, bool(part.content)

@@ -39,37 +39,37 @@ class Switch:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class SlashCommand:
     """Something without more to say."""
 
     name: Literal["stop", "help", "quit"]
 
 
 @dataclass(frozen=True, slots=True)
-class Mistake:
+class InvalidInput:
     """A line that means nothing; `message` says what would."""
 
     message: str
 
 
-Meant = Say | Note | Switch | Order | Mistake
+Input = Say | Note | Switch | SlashCommand | InvalidInput
 
 
-_ALONE: dict[str, Meant] = {
+_ALONE: dict[str, Input] = {
     "/good": Note(rating=1),
     "/bad": Note(rating=-1),
-    "/note": Mistake("/note needs a text: /note the second paragraph is wrong"),
-    "/stop": Order("stop"),
-    "/help": Order("help"),
-    "/quit": Order("quit"),
-    "/exit": Order("quit"),
+    "/note": InvalidInput("/note needs a text: /note the second paragraph is wrong"),
+    "/stop": SlashCommand("stop"),
+    "/help": SlashCommand("help"),
+    "/quit": SlashCommand("quit"),
+    "/exit": SlashCommand("quit"),
     "/transport sse": Switch("sse"),
     "/transport ws": Switch("ws"),
     "/transport websocket": Switch("ws"),
 }
 
 
-def parse(line: str) -> Meant | None:
+def parse(line: str) -> Input | None:
     """Say what a line means; None for an empty one."""
     line = line.strip()
     if not line:
@@ -83,5 +83,7 @@ def parse(line: str) -> Meant | None:
     if alone is None and word == "/note":
         return Note(text=rest[0])
     if alone is None and word == "/transport":
-        return Mistake("/transport is followed by sse or ws")
-    return alone or Mistake(f"{line} is no command: /help lists them; //{line.removeprefix('/')} says it to the model")
+        return InvalidInput("/transport is followed by sse or ws")
+    return alone or InvalidInput(
+        f"{line} is no command: /help lists them; //{line.removeprefix('/')} says it to the model"
+    )

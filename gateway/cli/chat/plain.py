@@ -8,14 +8,14 @@ from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from typing import TextIO, TypeVar
 
-from gateway.cli.chat.input import HELP, Mistake, Note, Order, Say, Switch, parse
+from gateway.cli.chat.input import HELP, InvalidInput, Note, Say, SlashCommand, Switch, parse
 from gateway.cli.chat.line_reader import LinesIn
 from gateway.cli.chat.messages import describe, status_line
 from gateway.cli.chat.sanitize import safe, safe_line
-from gateway.cli.chat.session import Talk
+from gateway.cli.chat.session import ChatSession
 from gateway.cli.chat.settings import ChatSettings
 from gateway.cli.chat.turn import Turn
-from gateway.client import Client, Trouble
+from gateway.client import Client, RetryNotice
 from gateway.protocol.errors import GatewayError
 from gateway.protocol.events import Chunk, Error, Event, Gap, Interrupted, Revision
 
@@ -99,7 +99,7 @@ class PlainChat:
         self._out = out
         self._status = status
         self._by_hand = by_hand
-        self._talk: Talk | None = None
+        self._talk: ChatSession | None = None
         self._stops: asyncio.Queue[None] = asyncio.Queue()
         self._leave = asyncio.Event()
 
@@ -122,7 +122,7 @@ class PlainChat:
 
     async def run(self, client: Client) -> int:
         """Ask and answer until there are no more questions, or something goes wrong; give the exit code."""
-        self._talk = talk = Talk(client, self._settings, time.monotonic)
+        self._talk = talk = ChatSession(client, self._settings, time.monotonic)
         question = self._settings.prompt
         only = question is not None
         while True:
@@ -135,7 +135,7 @@ class PlainChat:
                 return code
             question = None
 
-    async def _question(self, talk: Talk) -> str | None:
+    async def _question(self, talk: ChatSession) -> str | None:
         while True:
             line = await self._unless_left(self._lines.next())
             if line is None:
@@ -147,16 +147,16 @@ class PlainChat:
             match parse(line):
                 case Say(text=text):
                     return text
-                case Order(name="quit"):
+                case SlashCommand(name="quit"):
                     return None
                 case _:
                     await self._aside(talk, line)
 
-    async def _one(self, talk: Talk, question: str) -> int:
+    async def _one(self, talk: ChatSession, question: str) -> int:
         printed = Printed()
 
-        def seen(event: Event | Trouble) -> None:
-            if not isinstance(event, Trouble):
+        def seen(event: Event | RetryNotice) -> None:
+            if not isinstance(event, RetryNotice):
                 self._write(printed.take(event))
 
         tasks = [asyncio.create_task(self._stop_when_told(talk))]
@@ -186,34 +186,34 @@ class PlainChat:
             return INTERRUPTED
         return 0
 
-    async def _stop_when_told(self, talk: Talk) -> None:
+    async def _stop_when_told(self, talk: ChatSession) -> None:
         while True:
             await self._stops.get()
             problem = await talk.stop()
             if problem is not None:
                 self._say(problem)
 
-    async def _listen(self, talk: Talk) -> None:
+    async def _listen(self, talk: ChatSession) -> None:
         while (line := await self._lines.next()) is not None:
             match parse(line):
                 case Say(text=text):
                     problem = await talk.revise(text)
                     self._say(problem or "feedback sent")
-                case Order(name="stop" | "quit"):
+                case SlashCommand(name="stop" | "quit"):
                     self._stops.put_nowait(None)
                 case _:
                     await self._aside(talk, line)
 
-    async def _aside(self, talk: Talk, line: str) -> None:
+    async def _aside(self, talk: ChatSession, line: str) -> None:
         match parse(line):
             case Note(text=text, rating=rating):
                 self._say(await talk.note(text, rating) or "recorded")
             case Switch(transport=transport):
                 await talk.switch(transport)
                 self._say(f"now on {transport}")
-            case Mistake(message=message):
+            case InvalidInput(message=message):
                 self._say(message)
-            case Order():
+            case SlashCommand():
                 self._say(HELP)
             case _:
                 pass
@@ -238,7 +238,7 @@ class PlainChat:
         self._status.write(f"{safe(text)}\n")
         self._status.flush()
 
-    def _trouble(self, trouble: Trouble) -> None:
+    def _trouble(self, trouble: RetryNotice) -> None:
         self._say(f"{safe_line(trouble.reason)}; trying again ({trouble.failure} of {trouble.failures - 1})")
         if self._talk is not None:
             self._talk.trouble(trouble)

@@ -15,12 +15,12 @@ from prompt_toolkit.layout.controls import FormattedTextControl
 from prompt_toolkit.styles import Style
 from prompt_toolkit.widgets import TextArea
 
-from gateway.cli.chat.input import HELP, Mistake, Note, Order, Say, Switch, parse
+from gateway.cli.chat.input import HELP, InvalidInput, Note, Say, SlashCommand, Switch, parse
 from gateway.cli.chat.messages import describe, status_line
-from gateway.cli.chat.session import Talk
+from gateway.cli.chat.session import ChatSession
 from gateway.cli.chat.settings import ChatSettings
 from gateway.cli.chat.transcript import Row, Transcript
-from gateway.client import Client, Trouble
+from gateway.client import Client, RetryNotice
 from gateway.protocol.errors import GatewayError
 from gateway.protocol.events import Error, Event
 
@@ -96,7 +96,7 @@ class Screen:
         self._rows = _Rows(self.transcript)
         self._input = TextArea(height=1, prompt="> ", multiline=False, wrap_lines=False, accept_handler=self._entered)
         self._leaving_asked = False
-        self._talk: Talk | None = None
+        self._talk: ChatSession | None = None
         self._tasks: asyncio.TaskGroup | None = None
         self._asking: asyncio.Task[None] | None = None
         self._app = self._application()
@@ -104,7 +104,7 @@ class Screen:
 
     async def run(self, client: Client) -> None:
         """Show it until the user leaves; what still runs then is stopped."""
-        self._talk = talk = Talk(client, self._settings, time.monotonic)
+        self._talk = talk = ChatSession(client, self._settings, time.monotonic)
         async with asyncio.TaskGroup() as tasks:
             self._tasks = tasks
             await self._app.run_async()
@@ -117,7 +117,7 @@ class Screen:
             if self._asking is not None:
                 self._asking.cancel()
 
-    def trouble(self, trouble: Trouble) -> None:
+    def trouble(self, trouble: RetryNotice) -> None:
         """Take note that the client is trying again; the status line shows it."""
         if self._talk is not None:
             self._talk.trouble(trouble)
@@ -189,13 +189,13 @@ class Screen:
                 self._tasks.create_task(self._told(talk.note(noted, rating), "Recorded."))
             case Switch(transport=transport):
                 self._tasks.create_task(talk.switch(transport))
-            case Order(name="stop"):
+            case SlashCommand(name="stop"):
                 self._do_stop()
-            case Order(name="quit"):
+            case SlashCommand(name="quit"):
                 self._app.exit()
-            case Order():
+            case SlashCommand():
                 self.transcript.said("class:note", HELP)
-            case Mistake(message=message):
+            case InvalidInput(message=message):
                 self.transcript.said("class:error", message)
         return False
 
@@ -203,7 +203,7 @@ class Screen:
         if self._talk is not None and self._tasks is not None:
             self._tasks.create_task(self._told(self._talk.stop(), ""))
 
-    async def _ask(self, talk: Talk, question: str) -> None:
+    async def _ask(self, talk: ChatSession, question: str) -> None:
         turn = await talk.ask(question, self._seen)
         if turn.failure is not None:
             self.transcript.said("class:error", turn.failure)
@@ -219,7 +219,7 @@ class Screen:
             self.transcript.said("class:note", done)
         self._app.invalidate()
 
-    def _seen(self, event: Event | Trouble) -> None:
-        if not isinstance(event, Trouble):
+    def _seen(self, event: Event | RetryNotice) -> None:
+        if not isinstance(event, RetryNotice):
             self.transcript.take(event)
         self._app.invalidate()

@@ -5,14 +5,14 @@ from collections.abc import Callable
 from gateway.cli.chat.messages import describe, describe_start
 from gateway.cli.chat.settings import ChatSettings
 from gateway.cli.chat.turn import Conversation, Turn
-from gateway.client import Answer, Client, TransportName, Trouble
+from gateway.client import Answer, Client, RetryNotice, TransportName
 from gateway.protocol.errors import Code, GatewayError, Refused
 from gateway.protocol.events import Event
 
-Seen = Callable[[Event | Trouble], None]
+Seen = Callable[[Event | RetryNotice], None]
 
 
-class Talk:
+class ChatSession:
     """A conversation over one client, one answer at a time. `now` gives seconds of a clock that only goes forward."""
 
     def __init__(self, client: Client, settings: ChatSettings, now: Callable[[], float]) -> None:
@@ -63,7 +63,7 @@ class Talk:
                 await answer.aclose()
         return turn
 
-    def trouble(self, trouble: Trouble) -> None:
+    def trouble(self, trouble: RetryNotice) -> None:
         """Take note that the client is trying again."""
         if self.turn is not None and self.turn.running:
             self.turn.trouble = trouble

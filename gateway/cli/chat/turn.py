@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from gateway.client import STATE_AFTER, State, Trouble
+from gateway.client import STATE_AFTER, RetryNotice, State
 from gateway.protocol.events import (
     Accepted,
     Chunk,
@@ -36,7 +36,7 @@ class Turn:
     chars: int = 0
     stop_at: float | None = None
     ended_at: float | None = None
-    trouble: Trouble | None = None
+    trouble: RetryNotice | None = None
     resumed: int = 0
     terminal: Terminal | None = None
     failure: str | None = None

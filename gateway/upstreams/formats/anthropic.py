@@ -7,11 +7,19 @@ from pydantic import JsonValue, SecretStr
 
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.events import Chunk, Reasoning, ToolCall, Usage
-from gateway.upstreams.base import Call, Finish, Part
-from gateway.upstreams.endpoint import Place
+from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest
+from gateway.upstreams.endpoint import Endpoint
 from gateway.upstreams.errors import broken, from_stream
-from gateway.upstreams.formats.anthropic_request import spell, takes_prefill
-from gateway.upstreams.formats.json_values import Halves, count_of, decode, detail_of, object_of, spelled, text_of
+from gateway.upstreams.formats.anthropic_request import build_request, takes_prefill
+from gateway.upstreams.formats.json_values import (
+    SurrogateJoiner,
+    count_of,
+    decode,
+    detail_of,
+    object_of,
+    spelled,
+    text_of,
+)
 
 VERSION = "2023-06-01"
 """Of the API: the one whose options have words for OpenAI's (docs.anthropic.com, "Versions")."""
@@ -31,20 +39,20 @@ REASONS: Mapping[str, str] = {
 class AnthropicWire:
     """`POST {base_url}/messages`; see `Wire`."""
 
-    def place(self, _call: Call) -> Place:
+    def endpoint(self, _call: UpstreamRequest) -> Endpoint:
         """Give where it is posted to, below the base URL."""
-        return Place(("messages",))
+        return Endpoint(("messages",))
 
     def headers(self, api_key: str | None) -> dict[str, str]:
         """Give the headers that carry the key, and the version that this is written for."""
         key = {} if api_key is None else {"x-api-key": api_key}
         return {**key, "anthropic-version": VERSION}
 
-    def body(self, call: Call) -> JsonObject:
+    def body(self, call: UpstreamRequest) -> JsonObject:
         """Spell a call; see `Wire.body`."""
-        return spell(call)
+        return build_request(call)
 
-    def continues(self, call: Call) -> bool:
+    def continues(self, call: UpstreamRequest) -> bool:
         """Tell whether the model goes on from a last turn of the assistant's; its white space at the end gets lost."""
         return takes_prefill(call)
 
@@ -72,22 +80,22 @@ class MessagesReader:
     api_key: SecretStr | None = None
     finished: bool = False
     done: bool = False
-    _half: Halves = field(default_factory=Halves)
+    _half: SurrogateJoiner = field(default_factory=SurrogateJoiner)
     _blocks: dict[int | None, _Tool | None] = field(default_factory=dict)
     """Those that are open and no text; None: not the client's business."""
     _calls: int = 0
     _usage: JsonObject = field(default_factory=dict)
 
     @property
-    def plain(self) -> bool:
+    def is_stateless(self) -> bool:
         """Tell whether the next event means by itself what it says."""
         return not (self.finished or self._half)
 
-    def fresh(self) -> "MessagesReader":
+    def new(self) -> "MessagesReader":
         """Make one that has read nothing."""
         return MessagesReader()
 
-    def read(self, data: bytes, parts: list[Part]) -> None:
+    def read(self, data: bytes, parts: list[UpstreamEvent]) -> None:
         """Add the parts of one event."""
         event = decode(data)
         match event.get("type"):
@@ -102,7 +110,7 @@ class MessagesReader:
             case "message_stop":
                 if not self.finished:
                     self.finished = True
-                    parts.append(Finish(None))
+                    parts.append(Finished(None))
                 self.done = True
             case "error":
                 raise from_stream(event.get("error"), self.api_key)
@@ -115,7 +123,7 @@ class MessagesReader:
             case _:
                 raise broken("an event of it has no type")
 
-    def _block(self, kind: str, event: JsonObject, parts: list[Part]) -> None:
+    def _block(self, kind: str, event: JsonObject, parts: list[UpstreamEvent]) -> None:
         index = count_of(event.get("index"))
         if kind == "content_block_delta":
             self._delta(index, object_of(event.get("delta")), parts)
@@ -124,7 +132,7 @@ class MessagesReader:
         else:
             self._stop(index, parts)
 
-    def _start(self, index: int | None, block: JsonObject, parts: list[Part]) -> None:
+    def _start(self, index: int | None, block: JsonObject, parts: list[UpstreamEvent]) -> None:
         match block.get("type"):
             case "text":
                 self._say(Chunk, index, text_of(block.get("text")) or "", parts)
@@ -138,7 +146,7 @@ class MessagesReader:
                 # Redacted thinking is for the provider alone; its own tools it has called by itself.
                 self._blocks[index] = None
 
-    def _delta(self, index: int | None, delta: JsonObject, parts: list[Part]) -> None:
+    def _delta(self, index: int | None, delta: JsonObject, parts: list[UpstreamEvent]) -> None:
         match delta:
             case {"type": "text_delta", "text": str() as text}:
                 self._say(Chunk, index, text, parts)
@@ -150,11 +158,11 @@ class MessagesReader:
                 raise broken(f"a {kind} of it says nothing")
             # Signatures and citations have no part of ours, and others may come.
 
-    def _say(self, kind: type[Chunk | Reasoning], index: int | None, text: str, parts: list[Part]) -> None:
+    def _say(self, kind: type[Chunk | Reasoning], index: int | None, text: str, parts: list[UpstreamEvent]) -> None:
         if text and (whole := self._half.whole(index, text)):
             parts.append(kind(whole))
 
-    def _arguments(self, index: int | None, text: str, parts: list[Part]) -> None:
+    def _arguments(self, index: int | None, text: str, parts: list[UpstreamEvent]) -> None:
         if index not in self._blocks:
             raise broken("a tool's input came before its name")
         tool = self._blocks[index]
@@ -163,7 +171,7 @@ class MessagesReader:
             if whole := self._half.whole(index, text):
                 parts.append(ToolCall(tool.number, None, None, whole))
 
-    def _stop(self, index: int | None, parts: list[Part]) -> None:
+    def _stop(self, index: int | None, parts: list[UpstreamEvent]) -> None:
         # Half a character that its block does not end is none.
         self._half.drop(index)
         tool = self._blocks.pop(index, None)
@@ -171,12 +179,12 @@ class MessagesReader:
             # A tool without parameters gets no pieces, or empty ones; its arguments are to be JSON all the same.
             parts.append(ToolCall(tool.number, None, None, spelled(tool.input)))
 
-    def _reason(self, reason: JsonValue, parts: list[Part]) -> None:
+    def _reason(self, reason: JsonValue, parts: list[UpstreamEvent]) -> None:
         if isinstance(reason, str) and not self.finished:
             self.finished = True
-            parts.append(Finish(REASONS.get(reason, reason)))
+            parts.append(Finished(REASONS.get(reason, reason)))
 
-    def _figures(self, owner: JsonObject, parts: list[Part]) -> None:
+    def _figures(self, owner: JsonObject, parts: list[UpstreamEvent]) -> None:
         """Tell what was used until now; later figures are totals too, and stand in for the earlier of their name."""
         usage = object_of(owner.get("usage"))
         self._usage |= {name: value for name, value in usage.items() if value is not None}

@@ -12,8 +12,8 @@ import orjson
 from pydantic import JsonValue
 
 from gateway.protocol.commands import JsonObject, Message
-from gateway.protocol.errors import NotSpelled
-from gateway.upstreams.base import Call
+from gateway.protocol.errors import UnsupportedOption
+from gateway.upstreams.base import UpstreamRequest
 
 MAX_TOKENS = 4096
 """Of an answer whose call sets no bound: the API wants one. Even the smallest of its models gives so much."""
@@ -49,7 +49,7 @@ _BUDGETED = re.compile(r"claude-(?:[123]\b|[a-z]+-4(?:[-.][0-5]\b|[-@]\d{8}|$))"
 thinking", "Thinking support, defaults, and rejected configurations by model")."""
 
 
-def spell(call: Call) -> JsonObject:
+def build_request(call: UpstreamRequest) -> JsonObject:
     """Spell a call.
 
     Raises:
@@ -66,7 +66,7 @@ def spell(call: Call) -> JsonObject:
     return body
 
 
-def takes_prefill(call: Call) -> bool:
+def takes_prefill(call: UpstreamRequest) -> bool:
     """Tell whether the model goes on from a last turn of the assistant's.
 
     Claude 4.5 and before do, when they neither think nor are held to a schema; to later ones it is HTTP 400
@@ -76,9 +76,9 @@ def takes_prefill(call: Call) -> bool:
     return _BUDGETED.search(call.model) is not None and not bound
 
 
-def _refused(message: str) -> NotSpelled:
+def _refused(message: str) -> UnsupportedOption:
     """Make the failure of a call that can't be spelled."""
-    return NotSpelled(f"{message}.")
+    return UnsupportedOption(f"{message}.")
 
 
 def _conversation(messages: Sequence[Message]) -> JsonObject:

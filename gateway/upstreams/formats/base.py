@@ -6,11 +6,11 @@ from typing import Literal, Protocol
 from pydantic import SecretStr
 
 from gateway.protocol.commands import JsonObject
-from gateway.upstreams.base import Call, Part
-from gateway.upstreams.endpoint import Place
+from gateway.upstreams.base import UpstreamEvent, UpstreamRequest
+from gateway.upstreams.endpoint import Endpoint
 
 
-class Reader(Protocol):
+class EventReader(Protocol):
     """Reads the events of one answer in a provider's wire format; keeps what reaches over from one to the next."""
 
     finished: bool
@@ -19,15 +19,15 @@ class Reader(Protocol):
     """Nothing is to follow."""
 
     @property
-    def plain(self) -> bool:
+    def is_stateless(self) -> bool:
         """Tell whether the next event means by itself what it says, whatever came before."""
         ...
 
-    def fresh(self) -> "Reader":
+    def new(self) -> "EventReader":
         """Make one that has read nothing."""
         ...
 
-    def read(self, data: bytes, parts: list[Part]) -> None:
+    def read(self, data: bytes, parts: list[UpstreamEvent]) -> None:
         """Add the parts of one event.
 
         Raises:
@@ -36,10 +36,10 @@ class Reader(Protocol):
         ...
 
 
-class Wire(Protocol):
+class WireFormat(Protocol):
     """A wire format: `POST` of a JSON body, answered by text/event-stream."""
 
-    def place(self, call: Call) -> Place:
+    def endpoint(self, call: UpstreamRequest) -> Endpoint:
         """Give where it is posted to, below the base URL."""
         ...
 
@@ -47,7 +47,7 @@ class Wire(Protocol):
         """Give the headers that carry the key, and what else the provider wants."""
         ...
 
-    def body(self, call: Call) -> JsonObject:
+    def body(self, call: UpstreamRequest) -> JsonObject:
         """Spell a call, whose messages and options are in OpenAI's spelling.
 
         Raises:
@@ -55,11 +55,11 @@ class Wire(Protocol):
         """
         ...
 
-    def continues(self, call: Call) -> bool:
+    def continues(self, call: UpstreamRequest) -> bool:
         """Tell whether a call whose last message is the assistant's can be continued natively."""
         ...
 
-    def reader(self, api_key: SecretStr | None) -> Reader:
+    def reader(self, api_key: SecretStr | None) -> EventReader:
         """Make a reader of one answer; the key is never to be shown."""
         ...
 

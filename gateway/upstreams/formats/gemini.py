@@ -11,12 +11,12 @@ from pydantic import SecretStr
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Code, Failed
 from gateway.protocol.events import Chunk, Reasoning, ToolCall, Usage
-from gateway.upstreams.base import Call, Finish, Part
-from gateway.upstreams.endpoint import Place
+from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest
+from gateway.upstreams.endpoint import Endpoint
 from gateway.upstreams.errors import broken, from_stream
-from gateway.upstreams.formats.gemini_request import spell
-from gateway.upstreams.formats.json_values import Halves, clean, count_of, decode, list_of, object_of, text_of
-from gateway.upstreams.sanitize import one_word, plain_words
+from gateway.upstreams.formats.gemini_request import build_request
+from gateway.upstreams.formats.json_values import SurrogateJoiner, clean, count_of, decode, list_of, object_of, text_of
+from gateway.upstreams.sanitize import sanitize_message, sanitize_token
 
 _FINISH = {
     "STOP": "stop",
@@ -51,23 +51,23 @@ RESPONSE_ID = 64
 class GeminiWire:
     """`POST {base_url}/models/{model}:streamGenerateContent`; see `Wire`."""
 
-    def place(self, call: Call) -> Place:
+    def endpoint(self, call: UpstreamRequest) -> Endpoint:
         """Give where it is posted to, below the base URL; the model may be named as `models/…` or `tunedModels/…`."""
         kind, slash, name = call.model.partition("/")
         if not (slash and kind in {"models", "tunedModels"}):
             kind, name = "models", call.model
         # Without alt=sse it would answer with one JSON array.
-        return Place((kind, name), ":streamGenerateContent?alt=sse")
+        return Endpoint((kind, name), ":streamGenerateContent?alt=sse")
 
     def headers(self, api_key: str | None) -> dict[str, str]:
         """Give the headers that carry the key."""
         return {} if api_key is None else {"x-goog-api-key": api_key}
 
-    def body(self, call: Call) -> JsonObject:
+    def body(self, call: UpstreamRequest) -> JsonObject:
         """Spell a call; see `Wire.body`."""
-        return spell(call)
+        return build_request(call)
 
-    def continues(self, _call: Call) -> bool:
+    def continues(self, _call: UpstreamRequest) -> bool:
         """Tell that a turn of the assistant's is never gone on with: it is answered."""
         return False
 
@@ -87,20 +87,20 @@ class GenerateContentReader:
     api_key: SecretStr | None = None
     finished: bool = False
     done: bool = False
-    _half: Halves = field(default_factory=Halves)
+    _half: SurrogateJoiner = field(default_factory=SurrogateJoiner)
     _calls: int = 0
     _response: str = ""
 
     @property
-    def plain(self) -> bool:
+    def is_stateless(self) -> bool:
         """Tell whether the next event means by itself what it says."""
         return not (self.finished or self._half)
 
-    def fresh(self) -> "GenerateContentReader":
+    def new(self) -> "GenerateContentReader":
         """Make one that has read nothing."""
         return GenerateContentReader()
 
-    def read(self, data: bytes, parts: list[Part]) -> None:
+    def read(self, data: bytes, parts: list[UpstreamEvent]) -> None:
         """Add the parts of one event."""
         response = decode(data)
         error = response.get("error")
@@ -120,7 +120,7 @@ class GenerateContentReader:
         if failed is not None:
             raise failed
 
-    def _part(self, part: JsonObject, parts: list[Part]) -> None:
+    def _part(self, part: JsonObject, parts: list[UpstreamEvent]) -> None:
         """Add what one part says; one that holds a signature alone says nothing to a client."""
         call, text = part.get("functionCall"), _text_of(part)
         if isinstance(call, dict):
@@ -143,18 +143,18 @@ class GenerateContentReader:
         text = json.dumps(arguments or {}, ensure_ascii=False, separators=(",", ":"))
         return ToolCall(index, text_of(call.get("id")) or made, clean(name), clean(text))
 
-    def _ending(self, candidate: JsonObject, parts: list[Part]) -> Failed | None:
+    def _ending(self, candidate: JsonObject, parts: list[UpstreamEvent]) -> Failed | None:
         """Add the end mark, if it has come; give the failure that it stands for, if it does."""
         reason = candidate.get("finishReason")
         # Some servers spell out that there is no reason yet.
         if not isinstance(reason, str) or reason in {"", "FINISH_REASON_UNSPECIFIED"}:
             return None
         if reason in _FAILED:
-            words = plain_words(str(candidate.get("finishMessage") or ""), self.api_key)
+            words = sanitize_message(str(candidate.get("finishMessage") or ""), self.api_key)
             return Failed(_FAILED[reason], f"The model's answer failed: {reason}" + (f": {words}" if words else ""))
         self.finished = True
         word = _FINISH.get(reason) or reason.lower()
-        parts.append(Finish("tool_calls" if word == "stop" and self._calls else word))
+        parts.append(Finished("tool_calls" if word == "stop" and self._calls else word))
         return None
 
     def _refusal(self, response: JsonObject) -> Failed | None:
@@ -162,7 +162,7 @@ class GenerateContentReader:
         reason = object_of(response.get("promptFeedback")).get("blockReason")
         if not isinstance(reason, str) or not reason:
             return None
-        return Failed(Code.CONTENT_FILTER, f"The provider blocked the prompt: {one_word(reason)}.")
+        return Failed(Code.CONTENT_FILTER, f"The provider blocked the prompt: {sanitize_token(reason)}.")
 
 
 def _text_of(part: JsonObject) -> str:

@@ -9,8 +9,8 @@ import orjson
 from pydantic import JsonValue
 
 from gateway.protocol.commands import JsonObject
-from gateway.protocol.errors import NotSpelled
-from gateway.upstreams.base import Call
+from gateway.protocol.errors import UnsupportedOption
+from gateway.upstreams.base import UpstreamRequest
 from gateway.upstreams.formats.json_values import list_of, object_of
 
 _SETTINGS = {
@@ -49,7 +49,7 @@ for it but the one that Google added: `extra_content.google.thought_signature`.
 _IMAGES = {"png": "png", "jpg": "jpeg", "jpeg": "jpeg", "webp": "webp", "heic": "heic", "heif": "heif"}
 
 
-def spell(call: Call) -> JsonObject:
+def build_request(call: UpstreamRequest) -> JsonObject:
     """Spell a call as the body of `streamGenerateContent`.
 
     Raises:
@@ -63,7 +63,7 @@ def spell(call: Call) -> JsonObject:
     return body | _tools(options)
 
 
-def _conversation(call: Call) -> JsonObject:
+def _conversation(call: UpstreamRequest) -> JsonObject:
     """Spell the messages.
 
     Instructions stand beside the conversation there, whatever their place was in it; consecutive messages of one side
@@ -276,5 +276,5 @@ def _only(value: JsonObject, known: set[str], where: str) -> None:
             raise _refused(f"{where}.{name}", "the provider has no word for it: leave it out")
 
 
-def _refused(where: str, why: str) -> NotSpelled:
-    return NotSpelled(f"{where}: {why}.")
+def _refused(where: str, why: str) -> UnsupportedOption:
+    return UnsupportedOption(f"{where}: {why}.")

@@ -14,7 +14,7 @@ DEEPEST: Final = 64
 """How deep JSON may be nested: beyond some hundred levels Python can't spell it again."""
 
 
-class Halves:
+class SurrogateJoiner:
     """Puts characters together that come in halves: some servers cut JSON text between UTF-16 surrogates."""
 
     def __init__(self) -> None:

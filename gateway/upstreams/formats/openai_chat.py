@@ -6,11 +6,11 @@ from pydantic import JsonValue, SecretStr
 
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.events import Chunk, Reasoning, ToolCall, Usage
-from gateway.upstreams.base import Call, Finish, Part
-from gateway.upstreams.endpoint import Place
+from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest
+from gateway.upstreams.endpoint import Endpoint
 from gateway.upstreams.errors import from_stream
 from gateway.upstreams.formats.base import Quirks
-from gateway.upstreams.formats.json_values import Halves, count_of, decode, detail_of, spelled, text_of
+from gateway.upstreams.formats.json_values import SurrogateJoiner, count_of, decode, detail_of, spelled, text_of
 
 DONE = b"[DONE]"
 
@@ -25,17 +25,17 @@ class OpenAIWire:
     def __init__(self, quirks: Quirks | None = None) -> None:
         self._quirks = quirks or Quirks()
 
-    def place(self, call: Call) -> Place:
+    def endpoint(self, call: UpstreamRequest) -> Endpoint:
         """Give where it is posted to, below the base URL."""
         # DeepSeek takes the mark below /beta alone (api-docs.deepseek.com, "Chat Prefix Completion").
         beta = ("beta",) if call.continues and self._quirks.continuation == "prefix" else ()
-        return Place((*beta, "chat", "completions"))
+        return Endpoint((*beta, "chat", "completions"))
 
     def headers(self, api_key: str | None) -> dict[str, str]:
         """Give the headers that carry the key."""
         return {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
 
-    def body(self, call: Call) -> JsonObject:
+    def body(self, call: UpstreamRequest) -> JsonObject:
         """Spell a call; its options are in this spelling already, but for the server's quirks."""
         quirks = self._quirks
         return {
@@ -47,7 +47,7 @@ class OpenAIWire:
             **(_CONTINUED if call.continues and quirks.continuation == "continue_final_message" else {}),
         }
 
-    def continues(self, _call: Call) -> bool:
+    def continues(self, _call: UpstreamRequest) -> bool:
         """Tell whether the server goes on from a last message of the assistant's."""
         return self._quirks.continuation != "none"
 
@@ -55,7 +55,7 @@ class OpenAIWire:
         """Make a reader of one answer; the key is never to be shown."""
         return ChunkReader(api_key)
 
-    def _messages(self, call: Call) -> list[JsonValue]:
+    def _messages(self, call: UpstreamRequest) -> list[JsonValue]:
         messages: list[JsonObject] = [message.model_dump(exclude_unset=True) for message in call.messages]
         if not self._quirks.developer_role:
             messages = [
@@ -73,25 +73,25 @@ class ChunkReader:
     api_key: SecretStr | None = None
     finished: bool = False
     done: bool = False
-    _half: Halves = field(default_factory=Halves)
+    _half: SurrogateJoiner = field(default_factory=SurrogateJoiner)
     _tool_index: int = -1
     _tool_id: str | None = None
 
     @property
-    def plain(self) -> bool:
+    def is_stateless(self) -> bool:
         """Tell whether the next event means by itself what it says."""
         return not (self.finished or self._half)
 
-    def fresh(self) -> "ChunkReader":
+    def new(self) -> "ChunkReader":
         """Make one that has read nothing."""
         return ChunkReader()
 
-    def read(self, data: bytes, parts: list[Part]) -> None:
+    def read(self, data: bytes, parts: list[UpstreamEvent]) -> None:
         """Add the parts of one event."""
         if data == DONE:
             if not self.finished:
                 self.finished = True
-                parts.append(Finish(None))
+                parts.append(Finished(None))
             self.done = True
             return
         chunk = decode(data)
@@ -108,16 +108,16 @@ class ChunkReader:
         if isinstance(usage, dict):
             parts.append(_usage(usage))
 
-    def _choice(self, choice: JsonObject, parts: list[Part]) -> None:
+    def _choice(self, choice: JsonObject, parts: list[UpstreamEvent]) -> None:
         delta = choice.get("delta") or choice.get("message")
         if isinstance(delta, dict) and not self.finished:
             self._delta(delta, parts)
         reason = choice.get("finish_reason")
         if isinstance(reason, str) and not self.finished:
             self.finished = True
-            parts.append(Finish(reason))
+            parts.append(Finished(reason))
 
-    def _delta(self, delta: JsonObject, parts: list[Part]) -> None:
+    def _delta(self, delta: JsonObject, parts: list[UpstreamEvent]) -> None:
         reasoning = _content(delta.get("reasoning_content") or delta.get("reasoning"))
         if reasoning and (whole := self._half.whole("reasoning", reasoning)):
             parts.append(Reasoning(whole))

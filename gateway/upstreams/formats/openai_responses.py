@@ -11,12 +11,12 @@ from pydantic import JsonValue, SecretStr
 
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.events import Chunk, Reasoning, Text, ToolCall, Usage
-from gateway.upstreams.base import Call, Finish, Part
-from gateway.upstreams.endpoint import Place
+from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest
+from gateway.upstreams.endpoint import Endpoint
 from gateway.upstreams.errors import broken, from_stream
-from gateway.upstreams.formats.json_values import Halves, count_of, decode, detail_of, object_of, text_of
+from gateway.upstreams.formats.json_values import SurrogateJoiner, count_of, decode, detail_of, object_of, text_of
 from gateway.upstreams.formats.openai_chat import DONE
-from gateway.upstreams.formats.openai_responses_request import Summary, spell
+from gateway.upstreams.formats.openai_responses_request import Summary, build_request
 
 ADDED = "response.output_item.added"
 ITEM_DONE = "response.output_item.done"
@@ -61,19 +61,19 @@ class ResponsesWire:
     def __init__(self, summary: Summary | None = None) -> None:
         self._summary = summary
 
-    def place(self, _call: Call) -> Place:
+    def endpoint(self, _call: UpstreamRequest) -> Endpoint:
         """Give where it is posted to, below the base URL."""
-        return Place(("responses",))
+        return Endpoint(("responses",))
 
     def headers(self, api_key: str | None) -> dict[str, str]:
         """Give the headers that carry the key."""
         return {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
 
-    def body(self, call: Call) -> JsonObject:
+    def body(self, call: UpstreamRequest) -> JsonObject:
         """Spell a call; see `Wire.body`."""
-        return spell(call, self._summary)
+        return build_request(call, self._summary)
 
-    def continues(self, _call: Call) -> bool:
+    def continues(self, _call: UpstreamRequest) -> bool:
         """Tell that a turn of the assistant's is never gone on with: it is answered."""
         return False
 
@@ -95,20 +95,20 @@ class ResponsesReader:
     finished: bool = False
     done: bool = False
     _source: dict[str, str] = field(default_factory=dict)
-    _half: Halves = field(default_factory=Halves)
+    _half: SurrogateJoiner = field(default_factory=SurrogateJoiner)
     _index: dict[str | int, int] = field(default_factory=dict)
     _calls: int = 0
 
     @property
-    def plain(self) -> bool:
+    def is_stateless(self) -> bool:
         """Tell whether the next event means by itself what it says."""
         return not (self.finished or self._half)
 
-    def fresh(self) -> "ResponsesReader":
+    def new(self) -> "ResponsesReader":
         """Make one that has read nothing."""
         return ResponsesReader()
 
-    def read(self, data: bytes, parts: list[Part]) -> None:
+    def read(self, data: bytes, parts: list[UpstreamEvent]) -> None:
         """Add the parts of one event."""
         if data == DONE:
             # Some servers add it out of habit. It is no end mark: those of this API say how the response ended.
@@ -129,7 +129,9 @@ class ResponsesReader:
             # Documented flat, sent with an object `error` (openai-dotnet #881).
             raise from_stream(event.get("error") or event, self.api_key)
 
-    def _piece(self, what: tuple[str, type[Text], str], source: str, holder: JsonObject, parts: list[Part]) -> None:
+    def _piece(
+        self, what: tuple[str, type[Text], str], source: str, holder: JsonObject, parts: list[UpstreamEvent]
+    ) -> None:
         name, make, key = what
         if text := self._new(name, source, holder.get(key)):
             parts.append(make(text))
@@ -142,7 +144,7 @@ class ResponsesReader:
             raise broken("a text of it is something else")
         return self._half.whole(name, value) if self._source.setdefault(name, source) == source else ""
 
-    def _item(self, source: str, item: JsonObject, place: JsonValue, parts: list[Part]) -> None:
+    def _item(self, source: str, item: JsonObject, place: JsonValue, parts: list[UpstreamEvent]) -> None:
         kind = text_of(item.get("type")) or ""
         if kind in _CALLS:
             index = self._call(item, place, parts)
@@ -155,7 +157,7 @@ class ResponsesReader:
                 if what := _TEXTS.get(f"response.{part.get('type')}.done"):
                     self._piece(what, source, part, parts)
 
-    def _call(self, item: JsonObject, place: JsonValue, parts: list[Part]) -> int:
+    def _call(self, item: JsonObject, place: JsonValue, parts: list[UpstreamEvent]) -> int:
         """Give the index of a call among the calls; one that is not known begins."""
         call_id = text_of(item.get("call_id")) or text_of(item.get("id"))
         if call_id is None:
@@ -179,18 +181,18 @@ class ResponsesReader:
             raise broken("arguments of it belong to no tool call")
         return self._calls - 1
 
-    def _arguments(self, index: int, source: str, value: JsonValue, parts: list[Part]) -> None:
+    def _arguments(self, index: int, source: str, value: JsonValue, parts: list[UpstreamEvent]) -> None:
         if text := self._new(f"tool {index}", source, value):
             parts.append(ToolCall(index, None, None, text))
 
-    def _end(self, kind: str, response: JsonObject, parts: list[Part]) -> None:
+    def _end(self, kind: str, response: JsonObject, parts: list[UpstreamEvent]) -> None:
         if not self._source:
             # A server that tells it all at the end.
             for place, item in enumerate(_objects(response.get("output"))):
                 self._item(kind, item, place, parts)
         if kind != FAILED:
             self.finished = self.done = True
-            parts.append(Finish(self._reason(kind, response)))
+            parts.append(Finished(self._reason(kind, response)))
         usage = response.get("usage")
         if isinstance(usage, dict):
             parts.append(_usage(usage))

@@ -10,13 +10,13 @@ from typing import Literal
 from pydantic import JsonValue
 
 from gateway.protocol.commands import JsonObject, Message
-from gateway.protocol.errors import NotSpelled
-from gateway.upstreams.base import Call
+from gateway.protocol.errors import UnsupportedOption
+from gateway.upstreams.base import UpstreamRequest
 
 Summary = Literal["auto", "concise", "detailed"]
 
 
-def spell(call: Call, summary: Summary | None = None) -> JsonObject:
+def build_request(call: UpstreamRequest, summary: Summary | None = None) -> JsonObject:
     """Spell a call.
 
     System and developer messages stay items in their place: `instructions` holds but one, as text, at the top.
@@ -33,8 +33,8 @@ def spell(call: Call, summary: Summary | None = None) -> JsonObject:
     return {**options, "model": call.model, "input": _input(call.messages), "stream": True, "store": False}
 
 
-def _no_word(what: str) -> NotSpelled:
-    return NotSpelled(f"The provider has no word for {what}: leave it out.")
+def _no_word(what: str) -> UnsupportedOption:
+    return UnsupportedOption(f"The provider has no word for {what}: leave it out.")
 
 
 def _option(name: str, value: JsonValue) -> JsonObject:
@@ -106,7 +106,7 @@ def _items(message: Message) -> Iterator[JsonObject]:
     extra: JsonObject = message.model_extra or {}
     if message.role == "tool":
         if not isinstance(extra.get("tool_call_id"), str):
-            raise NotSpelled("A tool message says no tool_call_id: give that of the call it answers.")
+            raise UnsupportedOption("A tool message says no tool_call_id: give that of the call it answers.")
         yield {"type": "function_call_output", "call_id": extra["tool_call_id"], "output": _content(message)}
         return
     for name in ("name", "audio", "function_call"):
@@ -160,4 +160,4 @@ def _call(call: JsonValue) -> JsonObject:
             return {"type": "custom_tool_call", "call_id": call_id, "name": name, "input": said}
         case {"id": str(call_id), "function": {"name": str(name), "arguments": str(said)}}:
             return {"type": "function_call", "call_id": call_id, "name": name, "arguments": said}
-    raise NotSpelled("A tool call in the messages can't be read: it needs id, function.name and .arguments.")
+    raise UnsupportedOption("A tool call in the messages can't be read: it needs id, function.name and .arguments.")

@@ -19,7 +19,7 @@ def refusal_of(connections: Connections, host: str) -> Refused:
 
 
 @pytest.mark.parametrize(
-    ("most", "address", "limit"),
+    ("max_count", "address", "limit"),
     [
         (None, "203.0.113.1", 5),
         (None, "127.0.0.1", 0),
@@ -30,8 +30,8 @@ def refusal_of(connections: Connections, host: str) -> Refused:
         (0, "203.0.113.1", 0),
     ],
 )
-def test_a_limit_holds_for_this_machine_only_if_it_is_set(most: int | None, address: str, limit: int) -> None:
-    assert AddressLimit(most, 5).of(address) == limit
+def test_a_limit_holds_for_this_machine_only_if_it_is_set(max_count: int | None, address: str, limit: int) -> None:
+    assert AddressLimit(max_count, 5).limit_for(address) == limit
 
 
 def test_an_address_has_so_many_connections_and_a_network_of_ipv6_is_one() -> None:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.admission.limits import OwnLimits
+from gateway.admission.limits import PrincipalLimits
 from gateway.admission.rate_limits import SWEEP_AT, Buckets, RateLimits
 from gateway.protocol.errors import Refused
 
@@ -83,7 +83,7 @@ def test_a_debt_is_paid_before_anything_passes() -> None:
 
 
 def test_a_principals_own_limits_win_and_are_kept_apart() -> None:
-    limits, own = RateLimits(60, 10, output_tokens_per_minute=60), OwnLimits(2, None, 600)
+    limits, own = RateLimits(60, 10, output_tokens_per_minute=60), PrincipalLimits(2, None, 600)
     for _ in range(2):
         limits.take("a", 0.0, own)
     with pytest.raises(Refused, match="more than 2 generations a minute"):
@@ -98,13 +98,13 @@ def test_a_principals_own_limits_win_and_are_kept_apart() -> None:
     assert allowance is not None
     assert (allowance.limit, allowance.burst, allowance.remaining) == (2, 2, 1)
     limits.give_back("a", 60.0, own)
-    assert limits.allowance("a", 60.0, OwnLimits(rate_limit_per_minute=0)) is None
+    assert limits.allowance("a", 60.0, PrincipalLimits(rate_limit_per_minute=0)) is None
 
 
 def test_own_limits_where_there_are_none_for_all() -> None:
     limits = RateLimits(0, 1)
-    limits.take("a", 0.0, OwnLimits(1, 3))
-    allowance = limits.allowance("a", 0.0, OwnLimits(1, 3))
+    limits.take("a", 0.0, PrincipalLimits(1, 3))
+    allowance = limits.allowance("a", 0.0, PrincipalLimits(1, 3))
     assert allowance is not None
     assert (allowance.limit, allowance.remaining) == (1, 2)
     assert limits.allowance("a", 0.0) is None

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.admission.slots import Place, Slots, Ticket
+from gateway.admission.slots import SlotRequest, Slots, SlotState
 from gateway.protocol.errors import Code, Refused
 
 
@@ -15,13 +15,17 @@ def silent() -> None:
 def test_up_to_the_bound_all_run_then_they_wait_then_they_are_refused() -> None:
     slots = Slots(2, 1)
     first, second, third = (slots.request("a", 0.0, silent) for _ in range(3))
-    assert [ticket.place for ticket in (first, second, third)] == [Place.RUNNING, Place.RUNNING, Place.WAITING]
+    assert [ticket.state for ticket in (first, second, third)] == [
+        SlotState.RUNNING,
+        SlotState.RUNNING,
+        SlotState.WAITING,
+    ]
     with pytest.raises(Refused) as refused:
         slots.request("a", 0.0, silent)
     assert refused.value.code is Code.QUEUE_FULL
     assert refused.value.retry_after_ms
     slots.release(first, 0.0)
-    assert third.place is Place.RUNNING
+    assert third.state is SlotState.RUNNING
     assert (slots.running, slots.queued) == (2, 0)
 
 
@@ -36,7 +40,7 @@ def test_a_release_counts_once() -> None:
 def test_no_limit() -> None:
     slots = Slots(0, 0)
     tickets = [slots.request("a", 0.0, silent) for _ in range(1000)]
-    assert {ticket.place for ticket in tickets} == {Place.RUNNING}
+    assert {ticket.state for ticket in tickets} == {SlotState.RUNNING}
 
 
 def test_one_with_many_waiting_does_not_starve_one_with_one() -> None:
@@ -46,16 +50,16 @@ def test_one_with_many_waiting_does_not_starve_one_with_one() -> None:
     other = slots.request("quiet", 0.0, silent)
     assert other.position == 2
     slots.release(running, 0.0)
-    assert waiting[0].place is Place.RUNNING
+    assert waiting[0].state is SlotState.RUNNING
     assert other.position == 1
     slots.release(waiting[0], 0.0)
-    assert other.place is Place.RUNNING
+    assert other.state is SlotState.RUNNING
 
 
 def test_those_whose_place_changed_are_told() -> None:
     slots = Slots(1, 0)
     seen: dict[str, list[int]] = {"b": [], "c": []}
-    tickets: dict[str, Ticket] = {}
+    tickets: dict[str, SlotRequest] = {}
     running = slots.request("a", 0.0, silent)
     for name in ("b", "c"):
         tickets[name] = slots.request(name, 0.0, lambda name=name: seen[name].append(tickets[name].position))  # type: ignore[misc]
@@ -71,7 +75,7 @@ def test_those_whose_place_changed_are_told() -> None:
 )
 def test_slots_are_never_lost_or_doubled(max_running: int, max_queued: int, steps: list[tuple[str, int]]) -> None:
     slots = Slots(max_running, max_queued)
-    tickets: list[Ticket] = []
+    tickets: list[SlotRequest] = []
     for step, number in steps:
         if step == "request":
             try:
@@ -80,8 +84,8 @@ def test_slots_are_never_lost_or_doubled(max_running: int, max_queued: int, step
                 assert slots.queued == max_queued
         elif tickets:
             slots.release(tickets[number % len(tickets)], 0.0)
-        running = [ticket for ticket in tickets if ticket.place is Place.RUNNING]
-        waiting = [ticket for ticket in tickets if ticket.place is Place.WAITING]
+        running = [ticket for ticket in tickets if ticket.state is SlotState.RUNNING]
+        waiting = [ticket for ticket in tickets if ticket.state is SlotState.WAITING]
         assert slots.running == len(running)
         assert slots.queued == len(waiting)
         assert not max_running or len(running) <= max_running
@@ -97,6 +101,6 @@ def test_a_principals_own_number_of_slots_wins() -> None:
     few = [slots.request("few", 0.0, lambda: None, 1) for _ in range(3)]
     many = [slots.request("many", 0.0, lambda: None, 0) for _ in range(9)]
     usual = [slots.request("usual", 0.0, lambda: None) for _ in range(3)]
-    assert [sum(ticket.place is Place.RUNNING for ticket in tickets) for tickets in (few, many, usual)] == [1, 9, 2]
+    assert [sum(ticket.state is SlotState.RUNNING for ticket in tickets) for tickets in (few, many, usual)] == [1, 9, 2]
     slots.release(few[0], 1.0)
-    assert [ticket.place for ticket in few] == [Place.RELEASED, Place.RUNNING, Place.WAITING]
+    assert [ticket.state for ticket in few] == [SlotState.RELEASED, SlotState.RUNNING, SlotState.WAITING]

@@ -17,7 +17,7 @@ from gateway.protocol.event_stream import EventStreamDecoder
 from tests.gateway.security.test_jwt_tokens import token
 from tests.served.gateway import Served
 from tests.served.people import BODY, KEYS, People, asking_for_keys, file, people, protocols
-from tests.served.viewers import VIEWERS, HttpViewer, Shown, Viewer, WebSocketViewer, until
+from tests.served.viewers import VIEWERS, HttpViewer, Shown, ViewingClient, WebSocketViewer, until
 
 __all__ = ["file", "people", "protocols"]
 
@@ -31,7 +31,7 @@ def settings(settings: Settings, file: Path) -> Settings:
     return asking_for_keys(settings, file).model_copy(update=limits)
 
 
-async def read(people: People, served: Served, name: str, kind: str = "sse") -> Viewer:
+async def read(people: People, served: Served, name: str, kind: str = "sse") -> ViewingClient:
     """Have a stream that somebody reads."""
     viewer = people.viewer(kind, name)
     before = served.streams.open
@@ -205,7 +205,7 @@ async def test_a_place_is_given_back_however_a_stream_ends(people: People, serve
     await until(lambda: served.streams.open == 0)
 
 
-async def reset(viewer: Viewer) -> None:
+async def reset(viewer: ViewingClient) -> None:
     """Reset a viewer's connection, as a network does."""
     if isinstance(viewer, WebSocketViewer):
         assert viewer._socket is not None

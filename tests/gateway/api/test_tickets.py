@@ -295,7 +295,7 @@ async def test_a_used_ticket_reads_as_long_as_the_answer_is_kept(people: People,
     served.upstream.last.finish()
     await source.read("accepted")
     source.cut()
-    await until(lambda: served.only.state.over and not served.hub.running)
+    await until(lambda: served.only.state.is_terminal and not served.hub.running)
     served.clock.advance(299)
     again = Source(served, source._url)
     await again.connect()
@@ -434,7 +434,7 @@ async def test_no_ticket_is_logged_or_told(people: People, served: Served, caplo
             said += str(opened._response.headers)
             await opened.send_json({"type": "hello", "id": 1, "ticket": texts[3], "x": 1})
             said += (await opened.receive()).data
-    said += caplog.text + repr(served.hub.stats()) + repr(vars(served.reloading._gate))
+    said += caplog.text + repr(served.hub.stats()) + repr(vars(served.reloading._authenticator))
     for text in texts:
         assert text not in said
         assert hashed(text) not in said

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from jwt.algorithms import RSAAlgorithm
 
-from gateway.app.authentication import doors
+from gateway.app.authentication import credential_schemes
 from gateway.config import ConfigurationError, Settings, load
 from gateway.protocol.errors import Refused
 from gateway.security.api_keys import StoredKey, hashed, make
-from gateway.security.authenticator import Gate
+from gateway.security.authenticator import Authenticator
 from gateway.security.key_file import write_keys
 from tests.gateway.security.test_jwt_tokens import OTHER_RSA_KEY, RSA_KEY, SECRET, issuer, key_set, public, token
 
@@ -18,16 +18,16 @@ KEY = make()
 HASH = hashed(KEY.secret)
 
 
-def gate(settings: Settings) -> Gate:
-    return Gate(doors(settings))
+def authenticator(settings: Settings) -> Authenticator:
+    return Authenticator(credential_schemes(settings))
 
 
 async def who(settings: Settings, credential: str) -> str:
-    return (await gate(settings).admit(credential, "")).id
+    return (await authenticator(settings).authenticate(credential, "")).id
 
 
 def test_without_any_it_is_open() -> None:
-    assert gate(load({}, {})).is_open
+    assert authenticator(load({}, {})).allows_anonymous
     assert not load({}, {}).guarded
 
 
@@ -46,21 +46,21 @@ async def test_a_file_of_keys_lies_beside_the_configuration_unless_a_variable_na
     settings = load({}, {"DUALSTREAM_KEYS_FILE": "other.toml"}, file)
     assert settings.keys_file == Path("other.toml")
     with pytest.raises(ConfigurationError, match=r"other\.toml: can't be read"):
-        doors(settings)
+        credential_schemes(settings)
 
 
 async def test_a_file_without_keys_is_closed(tmp_path: Path) -> None:
     write_keys(tmp_path / "k.toml", [])
     settings = load({}, {"DUALSTREAM_KEYS_FILE": str(tmp_path / "k.toml")})
     assert settings.guarded
-    assert not gate(settings).is_open
+    assert not authenticator(settings).allows_anonymous
 
 
 def test_a_name_in_two_places(tmp_path: Path) -> None:
     write_keys(tmp_path / "k.toml", [StoredKey("alice", "abcd1234", HASH)])
     variables = {"DUALSTREAM_KEYS_FILE": str(tmp_path / "k.toml"), "DUALSTREAM_KEYS": f"alice:{KEY.id}:{HASH}"}
     with pytest.raises(ConfigurationError, match=r"keys: two keys have the name alice, one here and one in .*k.toml"):
-        doors(load({}, variables))
+        credential_schemes(load({}, variables))
 
 
 def test_a_budget_needs_prices(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def told_of_prices(tmp_path: Path, price: str) -> str:
     file.write_text(f'keys_file = "k.toml"\n[models.a]\nprovider = "ollama"\n{price}')
     (tmp_path / "k.toml").write_text(f'[keys.alice]\nid = "{KEY.id}"\nhash = "{HASH}"\nbudget_per_day = 1\n')
     try:
-        doors(load({}, {}, file))
+        credential_schemes(load({}, {}, file))
     except ConfigurationError as error:
         return str(error)
     return ""
@@ -91,10 +91,10 @@ async def test_tokens_with_public_keys_beside_the_configuration(tmp_path: Path) 
     file = tmp_path / "dualstream.toml"
     file.write_text('[jwt]\nalgorithms = ["RS256"]\njwks_file = "keys.json"\n')
     with pytest.raises(ConfigurationError, match=r"jwt.jwks_file: .*keys.json: can't be read: No such file"):
-        doors(load({}, {}, file))
+        credential_schemes(load({}, {}, file))
     (tmp_path / "keys.json").write_text("{}")
     with pytest.raises(ConfigurationError, match=r"jwt.jwks_file: .*keys.json: is no set of keys"):
-        doors(load({}, {}, file))
+        credential_schemes(load({}, {}, file))
     key = RSAAlgorithm.to_jwk(RSA_KEY.public_key(), as_dict=True)
     (tmp_path / "keys.json").write_text(json.dumps({"keys": [key]}))
     assert await who(load({}, {}, file), token(key=RSA_KEY, algorithm="RS256")) == "token:alice"
@@ -103,36 +103,36 @@ async def test_tokens_with_public_keys_beside_the_configuration(tmp_path: Path) 
 def test_tokens_whose_keys_are_fetched_ask_nobody_at_the_start(tmp_path: Path) -> None:
     file = tmp_path / "dualstream.toml"
     file.write_text('[jwt]\nalgorithms = ["ES256"]\njwks_url = "https://a.example/jwks.json"\n')
-    assert not gate(load({}, {}, file)).is_open
+    assert not authenticator(load({}, {}, file)).allows_anonymous
 
 
 async def test_a_reload_keeps_the_issuers_keys_where_nothing_has_changed(tmp_path: Path) -> None:
     file = tmp_path / "dualstream.toml"
     async with issuer(public(RSA_KEY, kid="r")) as it:
         file.write_text(f'[jwt]\nalgorithms = ["RS256"]\njwks_url = "{it.url}"\n')
-        gate = Gate(doors(load({}, {}, file)))
+        authenticator = Authenticator(credential_schemes(load({}, {}, file)))
         shown = token(key=RSA_KEY, algorithm="RS256", kid="r")
-        principal = await gate.recognise(shown)
+        principal = await authenticator.authenticate_credential(shown)
         # The issuer is down when the configuration is loaded again.
         it.status = 500
-        gate.change(doors(load({}, {}, file), gate.doors))
-        assert await gate.recognise(shown) == principal
+        authenticator.change(credential_schemes(load({}, {}, file), authenticator.schemes))
+        assert await authenticator.authenticate_credential(shown) == principal
         assert it.asked == 1
         file.write_text(f'[jwt]\nalgorithms = ["RS256"]\njwks_url = "{it.url}"\naudience = "us"\n')
-        gate.change(doors(load({}, {}, file), gate.doors))
+        authenticator.change(credential_schemes(load({}, {}, file), authenticator.schemes))
         with pytest.raises(Refused):
-            await gate.recognise(shown)
+            await authenticator.authenticate_credential(shown)
         assert it.asked == 2
 
 
 async def test_a_reload_reads_a_file_of_public_keys_anew(tmp_path: Path) -> None:
     file, keys = tmp_path / "dualstream.toml", tmp_path / "keys.json"
     file.write_text('[jwt]\nalgorithms = ["RS256"]\njwks_file = "keys.json"\n')
-    gate, kept = Gate(), list[bool]()
+    authenticator, kept = Authenticator(), list[bool]()
     for key in (RSA_KEY, RSA_KEY, OTHER_RSA_KEY):
         keys.write_bytes(key_set(public(key, kid="r")))
-        made = doors(load({}, {}, file), gate.doors)
-        kept.append(list(made) == list(gate.doors))
-        gate.change(made)
-        assert (await gate.recognise(token(key=key, algorithm="RS256", kid="r"))).name == "alice"
+        made = credential_schemes(load({}, {}, file), authenticator.schemes)
+        kept.append(list(made) == list(authenticator.schemes))
+        authenticator.change(made)
+        assert (await authenticator.authenticate_credential(token(key=key, algorithm="RS256", kid="r"))).name == "alice"
     assert kept == [False, True, False]

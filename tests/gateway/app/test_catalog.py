@@ -3,7 +3,7 @@
 import pytest
 from pydantic import SecretStr
 
-from gateway.app.catalog import USED, build
+from gateway.app.catalog import CATALOG_SETTINGS, build
 from gateway.billing.prices import Price
 from gateway.config import Settings
 from gateway.protocol.errors import Refused
@@ -121,4 +121,4 @@ async def test_the_simulator_is_handed_on_while_it_is_used() -> None:
 
 
 def test_all_that_a_catalogue_is_made_of_are_settings() -> None:
-    assert Settings.model_fields.keys() >= USED
+    assert Settings.model_fields.keys() >= CATALOG_SETTINGS

@@ -10,15 +10,15 @@ from pydantic import HttpUrl, SecretStr
 
 from gateway.admission.slots import Slots
 from gateway.app.catalog import build
-from gateway.app.reload import Reloading
+from gateway.app.reload import Reloader
 from gateway.config import ConfigurationError, Settings
 from gateway.config.tables import JwtTable
 from gateway.pipeline.hub import Hub
 from gateway.protocol.events import Usage
 from gateway.routing.model import Model
-from gateway.routing.registry import Models
+from gateway.routing.registry import ModelRegistry
 from gateway.routing.target import Target
-from gateway.security.authenticator import Gate
+from gateway.security.authenticator import Authenticator
 from gateway.upstreams.formats.openai_chat import OpenAIWire
 from gateway.upstreams.http import HttpUpstream
 from tests.support import ANYBODY, ManualClock, ScriptedUpstream, ask, settle
@@ -39,14 +39,14 @@ class Watched(HttpUpstream):
 
 
 @asynccontextmanager
-async def gateway() -> AsyncIterator[tuple[Reloading, Hub, ScriptedUpstream, set[str]]]:
+async def gateway() -> AsyncIterator[tuple[Reloader, Hub, ScriptedUpstream, set[str]]]:
     """Run a gateway whose model `m` is a scripted upstream's, over the catalogue of `BEFORE`; and what was closed."""
     catalogue, scripted = build(BEFORE), ScriptedUpstream()
     closed: set[str] = set()
     for described in catalogue.upstreams:
         catalogue.upstreams[described] = Watched(described.name, closed)
-    hub = Hub(Models([Model("m", [Target(scripted)])]), Slots(0, 0), ManualClock())
-    reloading = Reloading(hub, BEFORE, catalogue, Gate())
+    hub = Hub(ModelRegistry([Model("m", [Target(scripted)])]), Slots(0, 0), ManualClock())
+    reloading = Reloader(hub, BEFORE, catalogue, Authenticator())
     await reloading.start()
     yield reloading, hub, scripted, closed
     await hub.close()
@@ -129,7 +129,7 @@ async def test_one_that_is_right_is_taken() -> None:
 async def test_keys_are_read_again_and_a_gate_that_closed_does_not_open() -> None:
     async with gateway() as (reloading, hub, _, _):
         await reloading.change(AFTER.model_copy(update={"keys": (SecretStr(f"alice:abcd1234:{'0' * 64}"),)}))
-        assert not reloading._gate.is_open
+        assert not reloading._authenticator.allows_anonymous
         models = hub.models
         with pytest.raises(ConfigurationError, match="only a restart opens"):
             await reloading.change(AFTER)
@@ -142,8 +142,8 @@ async def test_a_door_whose_configuration_is_the_same_is_kept() -> None:
     table = JwtTable.model_validate({"algorithms": ["RS256"], "jwks_url": HttpUrl("https://a.example/jwks.json")})
     async with gateway() as (reloading, _, _, _):
         await reloading.change(AFTER.model_copy(update={"jwt": table}))
-        (door,) = reloading._gate.doors
+        (scheme,) = reloading._authenticator.schemes
         await reloading.change(AFTER.model_copy(update={"jwt": table, "port": 1}))
-        assert reloading._gate.doors == (door,)
+        assert reloading._authenticator.schemes == (scheme,)
         await reloading.change(AFTER.model_copy(update={"jwt": table.model_copy(update={"issuer": "me"})}))
-        assert reloading._gate.doors != (door,)
+        assert reloading._authenticator.schemes != (scheme,)

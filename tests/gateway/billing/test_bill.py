@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.billing.budgets import DAY, Budgets, Spending
+from gateway.billing.budgets import DAY, BudgetCharge, Budgets
 from gateway.billing.prices import Price, flat, known_price
 from gateway.billing.savings import Savings
 from gateway.generation.attempt import Attempt
@@ -122,21 +122,21 @@ def test_without_a_budget_nothing_is_remembered() -> None:
 
 def test_what_a_generation_was_charged_follows_what_it_cost() -> None:
     budgets = Budgets(1.0)
-    spending = Spending(budgets, "a")
-    assert spending.settle(0.2, 0) == pytest.approx(0.8)
-    assert spending.settle(None, 0) == pytest.approx(0.8)
-    assert spending.settle(0.5, 0) == pytest.approx(0.5)
+    spending = BudgetCharge(budgets, "a")
+    assert spending.charge_to_date(0.2, 0) == pytest.approx(0.8)
+    assert spending.charge_to_date(None, 0) == pytest.approx(0.8)
+    assert spending.charge_to_date(0.5, 0) == pytest.approx(0.5)
     # The provider's own figures are lower than our estimate.
-    assert spending.settle(0.1, 0) == pytest.approx(0.9)
+    assert spending.charge_to_date(0.1, 0) == pytest.approx(0.9)
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 2)), max_size=40))
 def test_whatever_the_estimates_were_the_last_cost_is_what_was_spent(costs: list[tuple[str, float]]) -> None:
     budgets = Budgets(1000.0)
-    running = {name: Spending(budgets, "p") for name in "abc"}
+    running = {name: BudgetCharge(budgets, "p") for name in "abc"}
     last: dict[str, float] = {}
     for name, cost in costs:
-        running[name].settle(cost, 5.0)
+        running[name].charge_to_date(cost, 5.0)
         last[name] = cost
     assert budgets.spent("p", 5.0) == pytest.approx(sum(last.values()), abs=1e-9)
 
@@ -163,13 +163,13 @@ def test_what_interrupts_saved_is_what_longer_answers_had_on_the_average() -> No
 
 def test_a_principals_own_budget_wins() -> None:
     budgets = Budgets(1.0)
-    rich, free = Spending(budgets, "rich", 5.0), Spending(budgets, "free", 0)
-    assert rich.settle(2.0, 0) == 3.0
-    assert free.settle(9.0, 0) == float("inf")
-    assert (rich.is_limited, free.is_limited, Spending(budgets, "x").is_limited) == (True, False, True)
+    rich, free = BudgetCharge(budgets, "rich", 5.0), BudgetCharge(budgets, "free", 0)
+    assert rich.charge_to_date(2.0, 0) == 3.0
+    assert free.charge_to_date(9.0, 0) == float("inf")
+    assert (rich.is_limited, free.is_limited, BudgetCharge(budgets, "x").is_limited) == (True, False, True)
     budgets.check("rich", 0, 5.0)
-    rich.settle(5.0, 0)
+    rich.charge_to_date(5.0, 0)
     with pytest.raises(Refused, match="The budget of 5 US dollars"):
         budgets.check("rich", 0, 5.0)
     assert "5 US dollars" in rich.exceeded(0).message
-    assert Spending(Budgets(), "poor", 1.0).settle(0.25, 0) == 0.75
+    assert BudgetCharge(Budgets(), "poor", 1.0).charge_to_date(0.25, 0) == 0.75

@@ -10,7 +10,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from gateway.client import Answer, Client, Retries, TransportName, Trouble
+from gateway.client import Answer, Client, Retries, RetryNotice, TransportName
 from gateway.client.web_socket import HELD_FRAMES, WebSocketFeed
 from gateway.protocol.errors import Code, Failed, Refused
 from gateway.protocol.events import Accepted, Chunk, Complete, Event, Gap, Interrupted, Metrics, Revision, Start, Usage
@@ -169,7 +169,7 @@ class Bench:
     gateway: FakeGateway
     url: str
     waits: list[float] = field(default_factory=list)
-    troubles: list[Trouble] = field(default_factory=list)
+    troubles: list[RetryNotice] = field(default_factory=list)
 
     def client(self, transport: TransportName, *, idle_s: float = 5.0, retries: Retries | None = None) -> Client:
         """Make a client whose waits are only written down."""

@@ -3,8 +3,16 @@
 import orjson
 import pytest
 
-from gateway.client.frames import CutError, Frame, decode, ending_of_close, read_object, refusal, refusal_of_answer
-from gateway.client.retry import Patience, Retries, Trouble
+from gateway.client.frames import (
+    ConnectionLost,
+    Frame,
+    decode,
+    ending_of_close,
+    read_object,
+    refusal,
+    refusal_of_answer,
+)
+from gateway.client.retry import Retries, RetryNotice, RetryPolicy
 from gateway.client.view import View
 from gateway.protocol.errors import Code, Failed, Refused, invalid
 from gateway.protocol.events import (
@@ -70,13 +78,13 @@ def test_types_of_a_newer_gateway_are_no_event() -> None:
 
 
 def test_a_known_type_with_wrong_fields_is_a_cut_that_names_them() -> None:
-    with pytest.raises(CutError, match="'chunk' event: content"):
+    with pytest.raises(ConnectionLost, match="'chunk' event: content"):
         decode({"type": "chunk", "content": None})
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[1]", b"null"])
 def test_a_frame_that_is_no_object_is_a_cut(data: bytes) -> None:
-    with pytest.raises(CutError):
+    with pytest.raises(ConnectionLost):
         read_object(data)
 
 
@@ -148,8 +156,8 @@ def test_closes_are_refusals_or_cuts() -> None:
     forbidden = ending_of_close(4403, "not yours")
     assert isinstance(forbidden, Refused)
     assert (forbidden.code, forbidden.message) == (Code.FORBIDDEN, "not yours")
-    assert isinstance(ending_of_close(1012, "draining"), CutError)
-    assert isinstance(ending_of_close(None, ""), CutError)
+    assert isinstance(ending_of_close(1012, "draining"), ConnectionLost)
+    assert isinstance(ending_of_close(None, ""), ConnectionLost)
 
 
 def _view(*events: tuple[int, Event | None]) -> View:
@@ -179,7 +187,7 @@ def test_merged_content_stands_for_several_numbers() -> None:
 @pytest.mark.parametrize("event", [EVENTS[2], EVENTS[8], EVENTS[10], None])
 def test_a_hole_before_anything_else_is_a_cut_and_changes_nothing(event: Event | None) -> None:
     view = _view((1, EVENTS[0]), (2, Chunk("a")))
-    with pytest.raises(CutError, match="events 3 to 4 are missing"):
+    with pytest.raises(ConnectionLost, match="events 3 to 4 are missing"):
         view.take(Frame("g_1", 5, event))
     assert (view.seq, view.text, view.terminal) == (2, "a", None)
 
@@ -195,7 +203,7 @@ def test_a_gap_replaces_the_text() -> None:
 
 
 def test_another_generations_event_is_a_cut() -> None:
-    with pytest.raises(CutError, match="g_2"):
+    with pytest.raises(ConnectionLost, match="g_2"):
         View("g_1").take(Frame("g_2", 1, EVENTS[0]))
 
 
@@ -211,28 +219,28 @@ class _Waits:
 
     def __init__(self) -> None:
         self.waits: list[float] = []
-        self.troubles: list[Trouble] = []
+        self.troubles: list[RetryNotice] = []
 
     async def sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
 
-    def patience(self, failures: int, retries: Retries) -> Patience:
-        return Patience(retries, failures, sleep=self.sleep, random=lambda: 1.0, notice=self.troubles.append)
+    def patience(self, failures: int, retries: Retries) -> RetryPolicy:
+        return RetryPolicy(retries, failures, sleep=self.sleep, random=lambda: 1.0, notice=self.troubles.append)
 
 
 async def test_patience_ends_with_the_cause_and_is_renewed_by_progress() -> None:
     waits = _Waits()
     patience = waits.patience(3, Retries(base_s=1.0))
-    await patience.after(CutError("cut"))
-    await patience.after(CutError("cut"))
+    await patience.after(ConnectionLost("cut"))
+    await patience.after(ConnectionLost("cut"))
     patience.progress()
-    await patience.after(CutError("cut"))
-    await patience.after(CutError("cut"))
+    await patience.after(ConnectionLost("cut"))
+    await patience.after(ConnectionLost("cut"))
     with pytest.raises(Failed, match=r"cut \(tried 3 times\)") as failed:
-        await patience.after(CutError("cut"))
+        await patience.after(ConnectionLost("cut"))
     assert failed.value.code is Code.NETWORK_ERROR
     assert waits.waits == [1.0, 2.0, 1.0, 2.0]
-    assert waits.troubles[1] == Trouble("cut", 2, 3, 2.0)
+    assert waits.troubles[1] == RetryNotice("cut", 2, 3, 2.0)
 
 
 async def test_a_refusals_own_wait_comes_first() -> None:

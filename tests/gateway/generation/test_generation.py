@@ -191,7 +191,7 @@ def test_an_end_that_can_not_be_written_is_no_end() -> None:
     generation.attempts[-1].finish_reason = "\ud800"
     with pytest.raises(TypeError):
         generation.finished(104.0)
-    assert not generation.state.over
+    assert not generation.state.is_terminal
     generation.failed(Failed(Code.SERVER_ERROR, "a fault of ours"), 104.0)
     assert generation.log.ended
 
@@ -267,7 +267,7 @@ class Walk(RuleBasedStateMachine):
         self.generation.queued(position, None)
 
     @precondition(lambda self: self.generation.attempts and not self.generation.attempts[-1].opened)
-    @precondition(lambda self: not self.generation.state.over)
+    @precondition(lambda self: not self.generation.state.is_terminal)
     @rule()
     def opened(self) -> None:
         self.generation.opened(self.generation.attempts[-1])
@@ -285,12 +285,12 @@ class Walk(RuleBasedStateMachine):
         assert (self.generation.log.last == before) is fenced or taken
 
     @precondition(lambda self: self.generation.attempts and self.generation.attempts[-1].opened)
-    @precondition(lambda self: not self.generation.state.over)
+    @precondition(lambda self: not self.generation.state.is_terminal)
     @rule()
     def finished(self) -> None:
         self.generation.finished(self.tick())
 
-    @precondition(lambda self: not self.generation.state.over)
+    @precondition(lambda self: not self.generation.state.is_terminal)
     @rule()
     def failed(self) -> None:
         self.generation.failed(Failed(Code.NETWORK_ERROR, "gone"), self.tick())
@@ -315,7 +315,7 @@ class Walk(RuleBasedStateMachine):
     def feedback(self, mode: str) -> None:
         self.feedbacks += 1
         request = FeedbackRequest.model_validate({"text": "mind this", "mode": mode})
-        refusable = self.generation.state.over or self.generation.state is State.STOPPING
+        refusable = self.generation.state.is_terminal or self.generation.state is State.STOPPING
         try:
             self.generation.feedback(f"f_{self.feedbacks}", request, self.tick())
         except Refused:
@@ -326,8 +326,8 @@ class Walk(RuleBasedStateMachine):
     def one_end_and_nothing_after_it(self) -> None:
         log = self.generation.log
         ends = [e.last for e in log.since(0) if isinstance(e.event, Complete | Interrupted | Error)]
-        assert ends == ([log.last] if self.generation.state.over else [])
-        assert log.ended is self.generation.state.over
+        assert ends == ([log.last] if self.generation.state.is_terminal else [])
+        assert log.ended is self.generation.state.is_terminal
 
     @invariant()
     def the_figures_hold(self) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.billing.budgets import DAY, Budgets, Spending
+from gateway.billing.budgets import DAY, BudgetCharge, Budgets
 from gateway.billing.prices import Price
 from gateway.generation.attempt import Attempt
 from gateway.generation.state import State
@@ -10,10 +10,10 @@ from gateway.protocol.commands import FeedbackRequest, InterruptRequest
 from gateway.protocol.errors import Code, Failed
 from gateway.protocol.events import Chunk, Complete, Error, Usage
 from gateway.routing.breaker import Breaker, Circuit
-from gateway.routing.latency import Pace
+from gateway.routing.latency import LatencyStats
 from gateway.routing.model import Policy
-from gateway.security.principals import anybody
-from gateway.upstreams.base import Call, Finish
+from gateway.security.principals import anonymous
+from gateway.upstreams.base import Finished, UpstreamRequest
 from tests.gateway.pipeline.test_targets import (
     CUT,
     DOLLAR,
@@ -68,18 +68,18 @@ async def test_one_that_is_given_up_when_the_other_has_won_is_no_news() -> None:
 async def test_a_second_that_the_budget_does_not_cover_is_none() -> None:
     async with stage(RACE, price=ALL_TOKENS, budget=PROMPT + 2) as it:
         breaker = it.targets[1].breaker = Breaker(2)
-        breaker.settle(NO, it.clock.now(), answered=False)
+        breaker.record(NO, it.clock.now(), answered=False)
         generation = await it.start(principal="p")
         await it.opened(it.a)
         await it.later(0.5)
         assert not it.b.calls
         # Nobody is called, so nothing is held, learned, or charged.
         assert it.targets[1].running == 0
-        assert it.hub._budgets.left(anybody("p").id, it.clock.unix()) == 2
-        breaker.settle(NO, it.clock.now(), answered=False)
+        assert it.hub._budgets.left(anonymous("p").id, it.clock.unix()) == 2
+        breaker.record(NO, it.clock.now(), answered=False)
         assert breaker.circuit(it.clock.now()) is Circuit.OPEN
         await it.say(it.a, "x")
-        assert it.targets[1].pace.mean is None
+        assert it.targets[1].latency.mean is None
         await it.finish(it.a, Usage(1, 1, "exact"))
         complete = end(generation)
         assert isinstance(complete, Complete)
@@ -103,8 +103,8 @@ async def test_the_first_is_asked_again_though_there_was_no_budget_for_a_second(
 async def test_a_probe_that_is_not_paid_for_does_not_close_the_circuit() -> None:
     async with stage(price=ALL_TOKENS, budget=10) as it:
         for target in it.targets:
-            target.breaker = Breaker(1, rest=5)
-            target.breaker.settle(NO, it.clock.now(), answered=False)
+            target.breaker = Breaker(1, cooldown=5)
+            target.breaker.record(NO, it.clock.now(), answered=False)
         await it.later(5)
         generation = await it.start(ask("x" * 400), principal="p")
         failed = end(generation)
@@ -116,7 +116,7 @@ async def test_a_probe_that_is_not_paid_for_does_not_close_the_circuit() -> None
 
 async def test_who_asked_to_be_left_alone_is_not_raced() -> None:
     async with stage(RACE) as it:
-        it.targets[1].resting_until = it.clock.now() + 7
+        it.targets[1].cooldown_until = it.clock.now() + 7
         await race(it)
         assert not it.b.calls
 
@@ -141,39 +141,39 @@ async def test_an_answer_that_came_in_one_read_has_a_pace() -> None:
         await it.start()
         await it.opened(it.a)
         it.clock.advance(0.3)
-        it.a.last.send("Hello", Finish("stop"), Usage(1, 1, "exact"))
+        it.a.last.send("Hello", Finished("stop"), Usage(1, 1, "exact"))
         it.a.last.finish()
         await settle()
-        assert it.targets[0].pace.mean == pytest.approx(0.3)
+        assert it.targets[0].latency.mean == pytest.approx(0.3)
 
 
 async def test_a_race_that_was_short_says_nothing_of_the_loser() -> None:
     async with stage(RACE) as it:
-        it.targets[1].pace.add(2.0)
+        it.targets[1].latency.add(2.0)
         await race(it)
         await it.opened(it.b)
         await it.later(0.01)
         await it.say(it.a, "x")
         assert ends(await it.start())[:1] == [None]
-        assert it.targets[1].pace.mean == 2.0
+        assert it.targets[1].latency.mean == 2.0
 
 
 async def test_who_is_given_up_is_not_the_fastest_for_long() -> None:
     async with stage() as it:
-        it.targets[0].pace.add(0.1)
+        it.targets[0].latency.add(0.1)
         await it.start()
         await it.opened(it.a)
         await it.later(60)
-        assert it.targets[0].pace.mean == pytest.approx(0.1 + 0.2 * 59.9)
+        assert it.targets[0].latency.mean == pytest.approx(0.1 + 0.2 * 59.9)
 
 
 def test_a_time_that_was_cut_off_counts_if_it_is_longer_than_expected() -> None:
-    pace = Pace()
-    pace.waited(1.0)
-    pace.waited(0.5)
-    assert pace.mean == 1.0
-    pace.waited(2.0)
-    assert pace.mean == pytest.approx(1.2)
+    latency = LatencyStats()
+    latency.add_timeout(1.0)
+    latency.add_timeout(0.5)
+    assert latency.mean == 1.0
+    latency.add_timeout(2.0)
+    assert latency.mean == pytest.approx(1.2)
 
 
 # Failover.
@@ -224,7 +224,7 @@ async def test_feedback_before_a_text_was_begun_anew_is_on_what_is_there() -> No
 async def test_an_upstream_that_breaks_when_asked_whether_it_can_go_on_leaves_nothing_held() -> None:
     async with stage(FAILOVER) as it:
 
-        def broken(_call: Call) -> bool:
+        def broken(_call: UpstreamRequest) -> bool:
             raise RuntimeError
 
         it.b.continues = broken  # type: ignore[method-assign]
@@ -277,7 +277,7 @@ async def mixed(it: Stage) -> None:
 async def test_what_is_known_of_a_cost_is_charged_though_not_all_of_it_is() -> None:
     async with stage(FAILOVER, budget=10) as it:
         await mixed(it)
-        assert it.hub._budgets.spent(anybody("p").id, it.clock.unix()) == 4
+        assert it.hub._budgets.spent(anonymous("p").id, it.clock.unix()) == 4
         assert it.hub.stats()["cost_usd"] == 4
 
 
@@ -292,13 +292,13 @@ async def test_what_the_provider_does_not_tell_is_charged_by_estimate() -> None:
 
 def test_what_was_charged_too_much_yesterday_is_not_more_to_spend_today() -> None:
     budgets = Budgets(10.0)
-    late, other = Spending(budgets, "a"), Spending(budgets, "a")
-    late.settle(9.0, DAY - 1)
-    other.settle(3.0, DAY + 1)
-    assert late.settle(1.0, DAY + 1) == 7.0
+    late, other = BudgetCharge(budgets, "a"), BudgetCharge(budgets, "a")
+    late.charge_to_date(9.0, DAY - 1)
+    other.charge_to_date(3.0, DAY + 1)
+    assert late.charge_to_date(1.0, DAY + 1) == 7.0
     # From now on it is charged what it costs beyond that.
-    assert late.settle(2.0, DAY + 2) == 6.0
-    assert late.settle(1.5, DAY + 3) == 6.5
+    assert late.charge_to_date(2.0, DAY + 2) == 6.0
+    assert late.charge_to_date(1.5, DAY + 3) == 6.5
 
 
 # What interrupts saved.

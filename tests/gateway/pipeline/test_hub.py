@@ -15,18 +15,18 @@ from gateway.admission.rate_limits import RateLimits
 from gateway.admission.slots import Slots
 from gateway.generation.generation import FEEDBACK_BYTES, FRAME_BYTES, MAX_FEEDBACK, Generation
 from gateway.generation.state import State
-from gateway.pipeline.hub import Hub, Keeping
+from gateway.pipeline.hub import Hub, RetentionPolicy
 from gateway.protocol.commands import FeedbackRequest, InterruptRequest, StartRequest
 from gateway.protocol.errors import Code, Failed, Refused
 from gateway.protocol.events import Error, Event, Interrupted, Retry, ToolCall, Usage
 from gateway.routing.backoff import Backoff
 from gateway.routing.breaker import Breaker
 from gateway.routing.model import Model, Policy
-from gateway.routing.registry import Models
+from gateway.routing.registry import ModelRegistry
 from gateway.routing.target import Target
 from gateway.routing.watchdog import Limits
-from gateway.security.principals import Bounds, Principal, anybody
-from gateway.upstreams.base import Finish
+from gateway.security.principals import GenerationScope, Principal, anonymous
+from gateway.upstreams.base import Finished
 from tests.support import ANYBODY, ManualClock, ScriptedUpstream, ask, settle, types
 
 LIMITS = Limits(queue=30, first_token=60, stall=20, tail=5)
@@ -42,7 +42,7 @@ class Bench:
         self, request: StartRequest | None = None, principal: str = "", idempotency_key: str | None = None
     ) -> Generation:
         return self.hub.start(
-            request or ask(), request_id="r", principal=anybody(principal), idempotency_key=idempotency_key
+            request or ask(), request_id="r", principal=anonymous(principal), idempotency_key=idempotency_key
         )
 
     async def streaming(self, request: StartRequest | None = None) -> Generation:
@@ -65,17 +65,17 @@ async def bench(
     slots: int = 0,
     queue: int = 0,
     prompt: bool = True,
-    keeping: Keeping | None = None,
+    keeping: RetentionPolicy | None = None,
     limits: Limits = LIMITS,
     attempts: int = 1,
     breaker: int = 0,
     rates: RateLimits | None = None,
 ) -> AsyncIterator[Bench]:
     clock, upstream = ManualClock(), ScriptedUpstream(prompt=prompt)
-    target = Target(upstream, limits=limits, breaker=Breaker(breaker, rest=10))
+    target = Target(upstream, limits=limits, breaker=Breaker(breaker, cooldown=10))
     policy = Policy(limits, Backoff(attempts, base=1, longest=8, within=60), chance=lambda: 1.0)
     hub = Hub(
-        Models([Model("m", [target], policy)]),
+        ModelRegistry([Model("m", [target], policy)]),
         Slots(slots, queue),
         clock,
         rates=rates,
@@ -111,7 +111,7 @@ async def test_a_whole_answer() -> None:
 async def test_usage_may_come_after_the_end_mark_but_is_not_waited_for_long() -> None:
     async with bench() as it:
         generation = await it.streaming()
-        it.upstream.last.send(Finish("stop"))
+        it.upstream.last.send(Finished("stop"))
         await settle()
         assert not generation.log.ended
         it.clock.advance(5)
@@ -166,7 +166,7 @@ async def to_not_begun(it: Bench) -> Generation:
 
 async def to_ending(it: Bench) -> Generation:
     generation = await to_streaming(it)
-    it.upstream.last.send(Finish("stop"))
+    it.upstream.last.send(Finished("stop"))
     await settle()
     return generation
 
@@ -232,7 +232,7 @@ async def test_whatever_ends_it_in_whatever_state_all_is_given_back(
         ]
         assert ends == [end(generation)]
         for other in [held.generation for held in it.hub._held.values()]:
-            if not other.state.over:
+            if not other.state.is_terminal:
                 interrupt(it, other)
         await settle()
         it.nothing_is_left()
@@ -392,7 +392,7 @@ async def test_a_generation_nobody_ever_viewed_runs_on() -> None:
 
 
 async def test_finished_generations_are_held_for_a_time_and_up_to_a_number() -> None:
-    async with bench(keeping=Keeping(retention=300, retained=3)) as it:
+    async with bench(keeping=RetentionPolicy(retention=300, retained=3)) as it:
         finished = []
         for _ in range(5):
             generation = await it.streaming()
@@ -676,7 +676,7 @@ async def test_a_slot_and_an_interrupt_in_the_same_turn() -> None:
         running = await it.streaming()
         waiting = it.start()
         await settle()
-        it.hub.slots.release(it.hub._held[running.id].pipeline._ticket, it.clock.now())
+        it.hub.slots.release(it.hub._held[running.id].pipeline._slot_request, it.clock.now())
         interrupt(it, waiting)
         await settle()
         stopped = end(waiting)
@@ -711,7 +711,7 @@ async def test_the_conversation_is_not_kept_once_the_answer_is_over() -> None:
 
 
 async def test_what_finished_is_held_up_to_a_size_with_its_notes_and_metadata() -> None:
-    async with bench(keeping=Keeping(retained_bytes=1000)) as it:
+    async with bench(keeping=RetentionPolicy(retained_bytes=1000)) as it:
         held = []
         for name in ("a" * 200, "b" * 200):
             request = StartRequest(messages=ask().messages, metadata={"k": name})
@@ -761,7 +761,7 @@ async def test_only_who_may_stop_what_runs_would_stop_it() -> None:
         told = [it.hub.would_stop(generation.id, one) for one in (alice, bob, ANYBODY)]
         assert told == [True, False, True]
         assert not it.hub.would_stop("g_x", alice)
-        assert not it.hub.would_stop(generation.id, alice.within(Bounds(generation.id)))
+        assert not it.hub.would_stop(generation.id, alice.restricted_to(GenerationScope(generation.id)))
         it.hub.interrupt(generation.id, InterruptRequest(), it.clock.now(), alice)
         assert generation.state is State.STOPPING
         assert not it.hub.would_stop(generation.id, alice)
@@ -770,7 +770,7 @@ async def test_only_who_may_stop_what_runs_would_stop_it() -> None:
 
 
 async def test_what_finished_is_held_up_to_a_size() -> None:
-    async with bench(keeping=Keeping(retained_bytes=25)) as it:
+    async with bench(keeping=RetentionPolicy(retained_bytes=25)) as it:
         finished = []
         for _ in range(3):
             generation = await it.streaming()
@@ -794,7 +794,7 @@ async def test_the_figures_are_json_also_after_refusals() -> None:
 async def test_the_last_read_and_the_end_of_the_wait_for_it_in_the_same_turn(caplog: pytest.LogCaptureFixture) -> None:
     async with bench() as it:
         generation = await it.streaming()
-        it.upstream.last.send(Finish("stop"))
+        it.upstream.last.send(Finished("stop"))
         await settle()
         it.upstream.last.send(Usage(1, 1, "exact"))
         it.upstream.last._parts.put_nowait(None)
@@ -886,7 +886,7 @@ async def test_a_full_queue_makes_room_for_who_has_less_in_it() -> None:
         assert quiet.state is State.QUEUED
         with pytest.raises(Refused):
             it.start(principal="busy")
-        allowance = it.hub.allowance(anybody("busy"))
+        allowance = it.hub.allowance(anonymous("busy"))
         assert allowance is not None
         assert allowance.remaining == 4
         interrupt(it, busy[0])
@@ -919,7 +919,7 @@ async def test_what_is_forgotten_is_freed_without_the_garbage_collector(ending: 
     gc.collect()
     gc.disable()
     try:
-        async with bench(slots=1, prompt=False, keeping=Keeping(on_disconnect="cancel", retention=10)) as it:
+        async with bench(slots=1, prompt=False, keeping=RetentionPolicy(on_disconnect="cancel", retention=10)) as it:
             generation = it.start()
             kept = weakref.ref(generation.log)
             await settle()
@@ -945,7 +945,7 @@ async def test_what_is_forgotten_is_freed_without_the_garbage_collector(ending: 
                 await settle()
                 interrupt(it, generation)
             await settle()
-            assert generation.state.over
+            assert generation.state.is_terminal
             it.clock.advance(11)
             await settle()
             it.upstream.calls.clear()

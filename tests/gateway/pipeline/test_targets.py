@@ -15,7 +15,7 @@ from gateway.generation.generation import Generation
 from gateway.generation.state import State
 from gateway.pipeline.hub import Hub
 from gateway.protocol.commands import FeedbackRequest, InterruptRequest, StartRequest
-from gateway.protocol.errors import Code, Failed, NotSpelled, Refused
+from gateway.protocol.errors import Code, Failed, Refused, UnsupportedOption
 from gateway.protocol.events import (
     Complete,
     Error,
@@ -31,11 +31,11 @@ from gateway.protocol.events import (
 from gateway.routing.backoff import Backoff
 from gateway.routing.breaker import Breaker
 from gateway.routing.model import Model, Policy
-from gateway.routing.registry import Models
+from gateway.routing.registry import ModelRegistry
 from gateway.routing.target import Target
 from gateway.routing.watchdog import Limits
-from gateway.security.principals import anybody
-from gateway.upstreams.base import Finish
+from gateway.security.principals import anonymous
+from gateway.upstreams.base import Finished
 from tests.support import ANYBODY, ManualClock, ScriptedCall, ScriptedUpstream, ask, settle, types
 
 LIMITS = Limits(queue=30, first_token=60, stall=20, tail=5)
@@ -60,7 +60,7 @@ class Stage:
     targets: list[Target]
 
     async def start(self, request: StartRequest | None = None, principal: str = "") -> Generation:
-        generation = self.hub.start(request or ask(), request_id="r", principal=anybody(principal))
+        generation = self.hub.start(request or ask(), request_id="r", principal=anonymous(principal))
         await settle()
         return generation
 
@@ -100,7 +100,7 @@ async def stage(policy: Policy | None = None, *, price: Price | None = None, bud
         Target(upstream, f"{upstream.name}-model", price=price, limits=LIMITS, breaker=Breaker(0))
         for upstream in upstreams
     ]
-    hub = Hub(Models([Model("m", targets, policy)]), Slots(0, 0), clock, budgets=Budgets(budget))
+    hub = Hub(ModelRegistry([Model("m", targets, policy)]), Slots(0, 0), clock, budgets=Budgets(budget))
     others = asyncio.all_tasks()
     yield Stage(hub, clock, upstreams[0], upstreams[1], targets)
     await hub.close()
@@ -195,7 +195,7 @@ async def test_once_content_has_come_nobody_else_is_asked_without_failover() -> 
 async def test_what_one_has_no_word_for_is_asked_of_the_next_and_costs_nothing() -> None:
     async with stage(price=DOLLAR) as it:
         generation = await it.start()
-        await it.refuse(it.a, NotSpelled("The provider has no word for seed: leave it out."))
+        await it.refuse(it.a, UnsupportedOption("The provider has no word for seed: leave it out."))
         await it.opened(it.b)
         await it.say(it.b, "x")
         await it.finish(it.b, Usage(0, 1, "exact"))
@@ -427,7 +427,7 @@ async def test_how_long_a_loser_was_waited_for_is_remembered() -> None:
         await it.opened(it.b)
         await it.later(0.25)
         await it.say(it.b, "x")
-        assert (it.targets[0].pace.mean, it.targets[1].pace.mean) == (0.75, 0.25)
+        assert (it.targets[0].latency.mean, it.targets[1].latency.mean) == (0.75, 0.25)
 
 
 # Failover.
@@ -673,7 +673,7 @@ async def test_what_the_provider_counted_is_what_is_charged_in_the_end() -> None
             await it.opened(it.a)
             await it.say(it.a, "x" * 20)
             await it.finish(it.a, Usage(0, 3, "exact"))
-        assert it.hub._budgets.left(anybody("p").id, it.clock.unix()) == pytest.approx(3)
+        assert it.hub._budgets.left(anonymous("p").id, it.clock.unix()) == pytest.approx(3)
         assert it.hub.stats()["cost_usd"] == 9
 
 
@@ -803,7 +803,7 @@ async def test_the_end_mark_of_the_loser_in_the_turn_of_the_winners_content_chan
     async with stage(RACE) as it:
         generation = await to_racing_opened(it)
         it.b.last.send("Hello")
-        it.a.last.send(Finish("stop"))
+        it.a.last.send(Finished("stop"))
         await settle()
         await it.finish(it.b)
         assert generation.log.text() == "Hello"
@@ -817,7 +817,7 @@ async def test_a_provider_that_is_left_alone_and_one_that_answers_again_are_logg
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     async with stage() as it:
-        it.targets[0].breaker = Breaker(2, rest=5)
+        it.targets[0].breaker = Breaker(2, cooldown=5)
         for wait in (0, 6, 11):
             # The second failure opens it, and so does that of the probe.
             await it.start()

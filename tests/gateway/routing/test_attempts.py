@@ -32,11 +32,11 @@ def test_it_ends_with_the_attempts_and_with_the_time() -> None:
 
 
 def let_through(breaker: Breaker, failure: Failed | None, now: float, *, answered: bool = False) -> None:
-    breaker.settle(failure, now, answered=answered, probe=breaker.admit(now))
+    breaker.record(failure, now, answered=answered, probe=breaker.admit(now))
 
 
 def open_breaker() -> Breaker:
-    breaker = Breaker(3, rest=10, longest_rest=60)
+    breaker = Breaker(3, cooldown=10, max_cooldown=60)
     for _ in range(3):
         let_through(breaker, DOWN, 0)
     return breaker
@@ -47,7 +47,7 @@ def test_it_opens_after_failures_in_a_row_only() -> None:
     for failure in (DOWN, DOWN, None, DOWN, DOWN, BUSY, DOWN, DOWN):
         let_through(breaker, failure, 0, answered=failure is None)
     assert breaker.circuit(0) is Circuit.CLOSED
-    breaker.settle(DOWN, 0, answered=False)
+    breaker.record(DOWN, 0, answered=False)
     assert breaker.circuit(0) is Circuit.OPEN
     with pytest.raises(Failed) as failed:
         breaker.admit(4)
@@ -65,7 +65,7 @@ def test_one_probe_at_a_time_and_each_that_fails_doubles_the_rest() -> None:
         assert probe
         with pytest.raises(Failed):
             breaker.admit(now)
-        breaker.settle(DOWN, now, answered=False, probe=probe)
+        breaker.record(DOWN, now, answered=False, probe=probe)
 
 
 def test_a_probe_that_answers_closes_it_and_one_that_was_stopped_makes_room() -> None:
@@ -77,14 +77,14 @@ def test_a_probe_that_answers_closes_it_and_one_that_was_stopped_makes_room() ->
 
 
 def test_a_call_from_before_it_opened_is_not_taken_for_the_probe() -> None:
-    breaker = Breaker(1, rest=10, longest_rest=60)
+    breaker = Breaker(1, cooldown=10, max_cooldown=60)
     early = breaker.admit(0)
     let_through(breaker, DOWN, 0)
     probe = breaker.admit(10)
-    breaker.settle(DOWN, 11, answered=False, probe=early)
+    breaker.record(DOWN, 11, answered=False, probe=early)
     with pytest.raises(Failed):
         breaker.admit(11)
-    breaker.settle(DOWN, 12, answered=False, probe=probe)
+    breaker.record(DOWN, 12, answered=False, probe=probe)
     assert breaker.circuit(31.9) is Circuit.OPEN
     assert breaker.circuit(32) is Circuit.HALF_OPEN
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.routing.latency import ENOUGH, WINDOW, Pace
+from gateway.routing.latency import ENOUGH, WINDOW, LatencyStats
 from gateway.routing.model import EXPLORE, Model, Policy, Routing
 from gateway.routing.target import Target
 from tests.support import ScriptedUpstream
@@ -58,39 +58,39 @@ def test_whatever_the_weights_everybody_is_asked_once(weights: list[float], chan
 
 def test_the_fastest_first_and_who_is_not_known_before_them() -> None:
     listed = targets(1, 1, 1)
-    listed[0].pace.add(0.4)
-    listed[1].pace.add(0.1)
+    listed[0].latency.add(0.4)
+    listed[1].latency.add(0.1)
     assert order(listed, "fastest", 0.9) == [2, 1, 0]
-    listed[2].pace.add(0.2)
+    listed[2].latency.add(0.2)
     assert order(listed, "fastest", 0.9) == [1, 2, 0]
 
 
 def test_now_and_then_another_one_comes_first_so_that_it_stays_known() -> None:
     listed = targets(1, 1, 1)
     for target, seconds in zip(listed, (0.1, 0.2, 0.3), strict=True):
-        target.pace.add(seconds)
+        target.latency.add(seconds)
     assert order(listed, "fastest", EXPLORE - 0.001, 0.0) == [1, 0, 2]
     assert order(listed, "fastest", EXPLORE - 0.001, 0.9) == [2, 0, 1]
 
 
 def test_who_asked_to_be_left_alone_comes_last() -> None:
     listed = targets(1, 1, 1)
-    listed[0].resting_until = 10.0
+    listed[0].cooldown_until = 10.0
     model = Model("m", listed)
     assert [listed.index(target) for target in model.order(9.9)] == [1, 2, 0]
     assert [listed.index(target) for target in model.order(10.0)] == [0, 1, 2]
 
 
 def test_the_mean_follows_what_happens() -> None:
-    assert Pace().mean is None
-    pace = Pace()
+    assert LatencyStats().mean is None
+    pace = LatencyStats()
     for seconds in (1.0, *repeat(0.1, 30)):
         pace.add(seconds)
     assert pace.mean == pytest.approx(0.1, abs=0.01)
 
 
 def test_a_percentile_needs_enough_and_forgets_what_is_long_past() -> None:
-    pace, found = Pace(), list[float | None]()
+    pace, found = LatencyStats(), list[float | None]()
     for step in range(ENOUGH):
         pace.add(step)
         found.append(pace.p95)
@@ -109,5 +109,5 @@ def test_when_to_race() -> None:
     learning = Model("m", [first, second], Policy(hedge="p95"))
     assert learning.hedge_after(first) is None
     for _ in range(ENOUGH):
-        first.pace.add(0.3)
+        first.latency.add(0.3)
     assert learning.hedge_after(first) == 0.3

@@ -4,7 +4,7 @@ import pytest
 
 from gateway.protocol.errors import Code, Refused
 from gateway.routing.model import Model
-from gateway.routing.registry import Models
+from gateway.routing.registry import ModelRegistry
 from gateway.routing.target import Target
 from tests.support import ScriptedUpstream
 
@@ -13,7 +13,7 @@ def model(name: str) -> Model:
     return Model(name, [Target(ScriptedUpstream())])
 
 
-MODELS = Models([model("a"), model("b"), model("c")], aliases={"x": "a", "y": "b"}, default="y")
+MODELS = ModelRegistry([model("a"), model("b"), model("c")], aliases={"x": "a", "y": "b"}, default="y")
 
 
 def test_only_those_that_are_allowed_are_there_with_their_aliases() -> None:
@@ -41,7 +41,7 @@ def test_with_nothing_allowed_there_is_nothing() -> None:
 
 
 def test_where_any_may_be_asked_for_those_alone_may() -> None:
-    only = Models(unlisted=model).only({"p", "q"})
+    only = ModelRegistry(unlisted=model).only({"p", "q"})
     assert only.names == ("p", "q")
     assert only.resolve(None).name == "p"
     with pytest.raises(Refused):

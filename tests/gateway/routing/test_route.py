@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.protocol.errors import Code, Failed, NotSpelled
+from gateway.protocol.errors import Code, Failed, UnsupportedOption
 from gateway.routing.backoff import Backoff
 from gateway.routing.breaker import Breaker
 from gateway.routing.model import Model, Policy
@@ -15,7 +15,7 @@ NO = Failed(Code.SERVER_ERROR, "no")
 
 
 def route(count: int, *, attempts: int = 4, within: float = 60, total: float = 0) -> tuple[Route, list[Target]]:
-    targets = [Target(ScriptedUpstream(), breaker=Breaker(2, rest=10)) for _ in range(count)]
+    targets = [Target(ScriptedUpstream(), breaker=Breaker(2, cooldown=10)) for _ in range(count)]
     backoff = Backoff(attempts, base=1, longest=8, within=within)
     return Route(Model("m", targets, Policy(Limits(total=total), backoff, chance=lambda: 1.0)), 0.0), targets
 
@@ -67,7 +67,7 @@ def test_what_is_the_requests_own_fault_nobody_else_is_asked(code: Code) -> None
 
 def test_what_one_has_no_word_for_another_may_have() -> None:
     it, (a, b) = route(2)
-    fail(it, a, NotSpelled("seed"))
+    fail(it, a, UnsupportedOption("seed"))
     assert it.next(0.0) == (b, 0.0)
 
 
@@ -75,14 +75,14 @@ def test_a_wait_that_a_provider_asks_for_holds_for_others_too() -> None:
     it, (a, b) = route(2)
     fail(it, a, Failed(Code.RATE_LIMIT, "no", retry_after_ms=7000))
     assert it.next(0.0) == (b, 0.0)
-    assert a.resting_until == 7.0
+    assert a.cooldown_until == 7.0
     assert it.model.order(6.0) == [b, a]
 
 
 def test_who_is_left_alone_is_passed_over() -> None:
     it, (a, b) = route(2)
     for _ in range(2):
-        a.breaker.settle(NO, 0.0, answered=False)
+        a.breaker.record(NO, 0.0, answered=False)
     assert it.first(0.0) is b
     fail(it, b)
     # The breaker lets a probe through after 10 seconds; the other one's wait is shorter.
@@ -93,7 +93,7 @@ def test_if_all_are_left_alone_the_first_says_so() -> None:
     it, targets = route(2)
     for target in targets:
         for _ in range(2):
-            target.breaker.settle(NO, 0.0, answered=False)
+            target.breaker.record(NO, 0.0, answered=False)
     assert it.first(0.0) is targets[0]
 
 

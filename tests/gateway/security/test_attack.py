@@ -13,12 +13,12 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from pydantic import SecretStr
 
-from gateway.app.authentication import doors
+from gateway.app.authentication import credential_schemes
 from gateway.config import ConfigurationError, Settings
 from gateway.config.tables import JwtTable
 from gateway.protocol.errors import Refused
 from gateway.security.api_keys import StoredKey, hashed, make
-from gateway.security.authenticator import Door, Gate, KeyDoor, bad, expired
+from gateway.security.authenticator import ApiKeyScheme, Authenticator, CredentialScheme, bad, expired
 from gateway.security.jwks import FetchedKeys
 from gateway.security.key_file import alone, read_keys, write_keys
 from tests.gateway.security.test_authenticator import Time
@@ -30,30 +30,32 @@ ALICE = StoredKey("alice", KEY.id, hashed(KEY.secret))
 
 async def test_the_end_of_a_keys_time_is_what_the_file_says_now() -> None:
     time = Time()
-    gate = Gate([KeyDoor([replace(ALICE, expires=1500)])], time)
-    principal = await gate.recognise(KEY.text())
-    gate.change([KeyDoor([replace(ALICE, expires=3000)])])
+    authenticator = Authenticator([ApiKeyScheme([replace(ALICE, expires=1500)])], time)
+    principal = await authenticator.authenticate_credential(KEY.text())
+    authenticator.change([ApiKeyScheme([replace(ALICE, expires=3000)])])
     time.unix = 2000
-    assert gate.renew(principal).expires == 3000
-    gate.change([KeyDoor([replace(ALICE, expires=1999)])])
+    assert authenticator.renew(principal).expires == 3000
+    authenticator.change([ApiKeyScheme([replace(ALICE, expires=1999)])])
     with pytest.raises(Refused) as refused:
-        gate.renew(principal)
+        authenticator.renew(principal)
     assert refused.value.body() == expired().body()
 
 
-def with_secret(secret: str = SECRET, audience: str | None = None) -> Sequence[Door]:
-    return doors(Settings(jwt=JwtTable(algorithms=("HS256",), secret=SecretStr(secret), audience=audience)))
+def with_secret(secret: str = SECRET, audience: str | None = None) -> Sequence[CredentialScheme]:
+    return credential_schemes(
+        Settings(jwt=JwtTable(algorithms=("HS256",), secret=SecretStr(secret), audience=audience))
+    )
 
 
 async def test_a_token_of_a_secret_that_was_changed_is_not_renewed() -> None:
-    gate = Gate(with_secret())
-    principal = await gate.recognise(token())
-    gate.change(with_secret())
-    assert gate.renew(principal) is principal
+    authenticator = Authenticator(with_secret())
+    principal = await authenticator.authenticate_credential(token())
+    authenticator.change(with_secret())
+    assert authenticator.renew(principal) is principal
     for made in (with_secret("another" * 9), with_secret(audience="us")):
-        gate.change(made)
+        authenticator.change(made)
         with pytest.raises(Refused) as refused:
-            gate.renew(principal)
+            authenticator.renew(principal)
         assert refused.value.body() == bad().body()
     assert SECRET not in repr(principal)
 
@@ -62,14 +64,14 @@ async def test_a_token_of_a_key_that_was_taken_out_of_the_file_is_not_renewed(tm
     file = tmp_path / "jwks.json"
     settings = Settings(jwt=JwtTable(algorithms=("RS256",), jwks_file=str(file)))
     file.write_bytes(key_set(public(RSA_KEY, kid="r")))
-    gate = Gate(doors(settings))
-    principal = await gate.recognise(token(key=RSA_KEY, algorithm="RS256", kid="r"))
-    gate.change(doors(settings))
-    assert gate.renew(principal) is principal
+    authenticator = Authenticator(credential_schemes(settings))
+    principal = await authenticator.authenticate_credential(token(key=RSA_KEY, algorithm="RS256", kid="r"))
+    authenticator.change(credential_schemes(settings))
+    assert authenticator.renew(principal) is principal
     file.write_bytes(key_set(public(OTHER_RSA_KEY, kid="r")))
-    gate.change(doors(settings))
+    authenticator.change(credential_schemes(settings))
     with pytest.raises(Refused):
-        gate.renew(principal)
+        authenticator.renew(principal)
 
 
 async def test_who_gives_up_waiting_has_the_issuer_asked_once_all_the_same() -> None:

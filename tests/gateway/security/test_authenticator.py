@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.admission.limits import OwnLimits
+from gateway.admission.limits import PrincipalLimits
 from gateway.protocol.errors import Code, Refused
 from gateway.security.api_keys import KeyText, StoredKey, hashed, make
-from gateway.security.authenticator import Gate, KeyDoor, bad, bearer, expired, missing
-from gateway.security.principals import ROLES, Principal, anybody
+from gateway.security.authenticator import ApiKeyScheme, Authenticator, bad, bearer, expired, missing
+from gateway.security.principals import ROLES, Principal, anonymous
 
 
 @dataclass
@@ -29,73 +29,73 @@ def shows(credential: str) -> dict[str, str]:
     return {"authorization": f"Bearer {credential}"}
 
 
-async def refusal(gate: Gate, headers: dict[str, str]) -> Refused:
+async def refusal(authenticator: Authenticator, headers: dict[str, str]) -> Refused:
     with pytest.raises(Refused) as refused:
-        await gate.admit(bearer(headers), "::1")
+        await authenticator.authenticate(bearer(headers), "::1")
     assert (refused.value.code, refused.value.status) == (Code.AUTH_ERROR, 401)
     return refused.value
 
 
 async def test_without_doors_everybody_is_let_in_whatever_they_show() -> None:
     for credential in (None, "anything"):
-        principal = await Gate().admit(credential, "127.0.0.1")
-        assert principal == anybody("127.0.0.1")
+        principal = await Authenticator().authenticate(credential, "127.0.0.1")
+        assert principal == anonymous("127.0.0.1")
         assert principal.roles == ROLES
-        assert Gate().renew(principal) is principal
+        assert Authenticator().renew(principal) is principal
 
 
 async def test_who_has_a_key_is_let_in_and_is_its_principal() -> None:
-    gate = Gate([KeyDoor([ALICE])], Time())
+    authenticator = Authenticator([ApiKeyScheme([ALICE])], Time())
     for spelled in ("Bearer", "bearer", "BEARER "):
-        principal = await gate.admit(bearer({"authorization": f"{spelled} {KEY.text()}"}), "::1")
+        principal = await authenticator.authenticate(bearer({"authorization": f"{spelled} {KEY.text()}"}), "::1")
         assert (principal.id, principal.models, principal.roles) == ("key:alice", frozenset({"m"}), frozenset())
 
 
 async def test_all_that_is_bad_is_told_the_same() -> None:
-    gate = Gate([KeyDoor([ALICE])], Time())
-    assert (await refusal(gate, {})).message == missing().message
+    authenticator = Authenticator([ApiKeyScheme([ALICE])], Time())
+    assert (await refusal(authenticator, {})).message == missing().message
     other = make()
     for credential in (KeyText(KEY.id, other.secret).text(), other.text(), "ds_", "x", "a.b.c", "é", "x" * 9000):
-        assert (await refusal(gate, shows(credential))).body() == bad().body()
+        assert (await refusal(authenticator, shows(credential))).body() == bad().body()
     for header in ("", "Bearer", "Basic eDp5", KEY.text()):
-        assert (await refusal(gate, {"authorization": header})).body() == bad().body()
+        assert (await refusal(authenticator, {"authorization": header})).body() == bad().body()
 
 
 async def test_expired_is_told_to_who_has_the_key() -> None:
     time = Time()
-    gate = Gate([KeyDoor([ALICE])], time)
-    principal = await gate.admit(KEY.text(), "::1")
+    authenticator = Authenticator([ApiKeyScheme([ALICE])], time)
+    principal = await authenticator.authenticate(KEY.text(), "::1")
     time.unix = 2000
-    assert (await refusal(gate, shows(KEY.text()))).message == expired().message
-    assert (await refusal(gate, shows(KeyText(KEY.id, make().secret).text()))).message == bad().message
+    assert (await refusal(authenticator, shows(KEY.text()))).message == expired().message
+    assert (await refusal(authenticator, shows(KeyText(KEY.id, make().secret).text()))).message == bad().message
     with pytest.raises(Refused, match="expired"):
-        gate.renew(principal)
+        authenticator.renew(principal)
 
 
 async def test_without_any_key_nobody_is_let_in() -> None:
-    assert (await refusal(Gate([KeyDoor([])]), shows(KEY.text()))).message == bad().message
+    assert (await refusal(Authenticator([ApiKeyScheme([])]), shows(KEY.text()))).message == bad().message
 
 
 async def test_who_was_let_in_is_renewed_until_the_key_is_revoked() -> None:
-    gate = Gate([KeyDoor([ALICE])], Time())
-    principal = await gate.admit(KEY.text(), "::1")
-    limits = OwnLimits(max_concurrent=1)
-    gate.change([KeyDoor([StoredKey("alice", KEY.id, ALICE.hash, limits=limits)])])
-    assert gate.renew(principal) == Principal(
+    authenticator = Authenticator([ApiKeyScheme([ALICE])], Time())
+    principal = await authenticator.authenticate(KEY.text(), "::1")
+    limits = PrincipalLimits(max_concurrent=1)
+    authenticator.change([ApiKeyScheme([StoredKey("alice", KEY.id, ALICE.hash, limits=limits)])])
+    assert authenticator.renew(principal) == Principal(
         "alice", "key", limits=limits, credential=f"{KEY.id}:{hashed(KEY.secret)}"
     )
-    gate.change([KeyDoor([StoredKey("alice", "another1", ALICE.hash)])])
+    authenticator.change([ApiKeyScheme([StoredKey("alice", "another1", ALICE.hash)])])
     with pytest.raises(Refused, match="not valid"):
-        gate.renew(principal)
+        authenticator.renew(principal)
 
 
 def test_a_gate_that_closes_knows_nobody_by_address_any_more_and_does_not_open_again() -> None:
-    gate = Gate()
-    gate.change([KeyDoor([])])
+    authenticator = Authenticator()
+    authenticator.change([ApiKeyScheme([])])
     with pytest.raises(Refused, match="asks for a key"):
-        gate.renew(anybody("::1"))
-    gate.change([])
-    assert not gate.is_open
+        authenticator.renew(anonymous("::1"))
+    authenticator.change([])
+    assert not authenticator.allows_anonymous
 
 
 @given(st.dictionaries(st.sampled_from(["authorization", "x"]), st.text(max_size=40)))
@@ -110,14 +110,14 @@ def test_whatever_is_in_the_header_it_is_read_or_refused(headers: dict[str, str]
 
 
 async def test_a_secret_that_is_new_under_the_same_id_ends_what_the_old_one_opened() -> None:
-    gate = Gate([KeyDoor([ALICE])], Time())
-    principal = await gate.recognise(KEY.text())
-    ticket, _ = gate.issue(principal, "socket", "")
-    gate.change([KeyDoor([replace(ALICE, hash=hashed("another"))])])
+    authenticator = Authenticator([ApiKeyScheme([ALICE])], Time())
+    principal = await authenticator.authenticate_credential(KEY.text())
+    ticket, _ = authenticator.issue(principal, "socket", "")
+    authenticator.change([ApiKeyScheme([replace(ALICE, hash=hashed("another"))])])
     with pytest.raises(Refused) as refused:
-        gate.renew(principal)
+        authenticator.renew(principal)
     assert refused.value.body() == bad().body()
     with pytest.raises(Refused):
-        gate.redeem(ticket, "socket", "")
-    gate.change([KeyDoor([replace(ALICE, models=None)])])
-    assert gate.renew(principal).models is None
+        authenticator.redeem(ticket, "socket", "")
+    authenticator.change([ApiKeyScheme([replace(ALICE, models=None)])])
+    assert authenticator.renew(principal).models is None

@@ -23,7 +23,7 @@ from pydantic import SecretStr
 from gateway.protocol.errors import Code, Refused
 from gateway.security.authenticator import bad, expired
 from gateway.security.jwks import MOST_BYTES, PAUSE_SECONDS, FetchedKeys, FixedKeys, read_file, read_keys
-from gateway.security.jwt_tokens import LEEWAY_SECONDS, Rules, SharedSecret, TokenDoor
+from gateway.security.jwt_tokens import LEEWAY_SECONDS, JwtRules, JwtScheme, SharedSecret
 from gateway.security.principals import ROLES
 
 SECRET = "0123456789abcdef" * 4
@@ -51,8 +51,8 @@ def fixed(*keys: dict[str, object], algorithms: tuple[str, ...] = ("RS256", "ES2
     return FixedKeys(read_keys(key_set(*keys), algorithms))
 
 
-def shared(**rules: str) -> TokenDoor:
-    return TokenDoor(Rules(["HS256"], **rules), SharedSecret(SecretStr(SECRET)))
+def shared(**rules: str) -> JwtScheme:
+    return JwtScheme(JwtRules(["HS256"], **rules), SharedSecret(SecretStr(SECRET)))
 
 
 def token(claims: Claims = EMPTY, key: PrivateKey | str = SECRET, algorithm: str = "HS256", kid: str = "") -> str:
@@ -66,9 +66,9 @@ def encoded(part: object) -> str:
     return base64.urlsafe_b64encode(data).rstrip(b"=").decode()
 
 
-async def refused(door: TokenDoor, text: str) -> Refused:
+async def refused(scheme: JwtScheme, text: str) -> Refused:
     with pytest.raises(Refused) as error:
-        found = await door.admit(text, 0)
+        found = await scheme.authenticate(text, 0)
         if found is None:
             raise bad()
     assert error.value.code is Code.AUTH_ERROR
@@ -76,19 +76,19 @@ async def refused(door: TokenDoor, text: str) -> Refused:
 
 
 async def test_a_token_names_its_principal() -> None:
-    found = await shared().admit(token({"models": ["a", "b"], "roles": ["observe", "root"]}), 0)
+    found = await shared().authenticate(token({"models": ["a", "b"], "roles": ["observe", "root"]}), 0)
     assert found is not None
     assert (found.id, found.models, found.roles) == ("token:alice", frozenset("ab"), frozenset({"observe"}))
     assert found.expires == SOON + LEEWAY_SECONDS
-    plain = await shared().admit(token(), 0)
+    plain = await shared().authenticate(token(), 0)
     assert plain is not None
     assert (plain.models, plain.roles) == (None, frozenset())
 
 
 async def test_the_claims_may_have_other_names_and_be_one_string() -> None:
-    door = shared(models_claim="m", roles_claim="https://a.example/roles")
+    scheme = shared(models_claim="m", roles_claim="https://a.example/roles")
     claims = {"m": "a b", "models": ["c"], "https://a.example/roles": "operate observe"}
-    found = await door.admit(token(claims), 0)
+    found = await scheme.authenticate(token(claims), 0)
     assert found is not None
     assert (found.models, found.roles) == (frozenset("ab"), ROLES)
 
@@ -112,17 +112,17 @@ async def test_one_that_does_not_say_what_it_must_is_not_taken(claims: dict[str,
 
 
 async def test_issuer_and_audience_are_looked_at_where_they_are_set() -> None:
-    door = shared(issuer="https://a.example", audience="us")
+    scheme = shared(issuer="https://a.example", audience="us")
     right: Claims = {"iss": "https://a.example", "aud": ["them", "us"]}
-    assert await door.admit(token(right), 0)
+    assert await scheme.authenticate(token(right), 0)
     wrongs: list[Claims] = [{"iss": "https://b.example"}, {"iss": None}, {"aud": "them"}, {"aud": None}]
     for wrong in wrongs:
-        assert (await refused(door, token({**right, **wrong}))).message == bad().message
-    assert await shared().admit(token(right), 0)
+        assert (await refused(scheme, token({**right, **wrong}))).message == bad().message
+    assert await shared().authenticate(token(right), 0)
 
 
 async def test_expired_is_told_to_who_has_one_that_was_signed() -> None:
-    assert await shared().admit(token({"exp": int(time.time()) - LEEWAY_SECONDS // 2}), 0)
+    assert await shared().authenticate(token({"exp": int(time.time()) - LEEWAY_SECONDS // 2}), 0)
     past = token({"exp": int(time.time()) - 2 * LEEWAY_SECONDS})
     assert (await refused(shared(), past)).message == expired().message
     assert (await refused(shared(), past[:-4] + "AAAA")).message == bad().message
@@ -135,9 +135,9 @@ async def test_what_was_signed_otherwise_is_not_taken() -> None:
 
 
 async def test_public_keys() -> None:
-    door = TokenDoor(Rules(["RS256", "ES256"]), fixed(public(RSA_KEY, kid="r"), public(EC_KEY, kid="e")))
-    assert await door.admit(token(EMPTY, RSA_KEY, "RS256", "r"), 0)
-    assert await door.admit(token(EMPTY, EC_KEY, "ES256", "e"), 0)
+    scheme = JwtScheme(JwtRules(["RS256", "ES256"]), fixed(public(RSA_KEY, kid="r"), public(EC_KEY, kid="e")))
+    assert await scheme.authenticate(token(EMPTY, RSA_KEY, "RS256", "r"), 0)
+    assert await scheme.authenticate(token(EMPTY, EC_KEY, "ES256", "e"), 0)
     for text in (
         token(EMPTY, OTHER_RSA_KEY, "RS256", "r"),
         token(EMPTY, RSA_KEY, "RS256", "e"),
@@ -145,20 +145,20 @@ async def test_public_keys() -> None:
         token(EMPTY, RSA_KEY, "RS256"),
         token(EMPTY, RSA_KEY, "RS512", "r"),
     ):
-        assert (await refused(door, text)).message == bad().message
+        assert (await refused(scheme, text)).message == bad().message
 
 
 async def test_a_public_key_is_no_shared_secret() -> None:
     known = public(RSA_KEY, kid="r")
     signed = f"{encoded({'alg': 'HS256', 'kid': 'r'})}.{encoded({'sub': 'alice', 'exp': SOON})}"
     signature = hmac.digest(json.dumps(known).encode(), signed.encode(), "sha256")
-    door = TokenDoor(Rules(["RS256"]), fixed(known))
-    assert (await refused(door, f"{signed}.{encoded(signature)}")).message == bad().message
+    scheme = JwtScheme(JwtRules(["RS256"]), fixed(known))
+    assert (await refused(scheme, f"{signed}.{encoded(signature)}")).message == bad().message
 
 
 async def test_the_only_key_needs_no_name() -> None:
-    door = TokenDoor(Rules(["RS256"]), fixed(public(RSA_KEY, alg="RS256")))
-    assert await door.admit(token(EMPTY, RSA_KEY, "RS256"), 0)
+    scheme = JwtScheme(JwtRules(["RS256"]), fixed(public(RSA_KEY, alg="RS256")))
+    assert await scheme.authenticate(token(EMPTY, RSA_KEY, "RS256"), 0)
 
 
 @pytest.mark.parametrize(
@@ -192,13 +192,13 @@ def test_a_file_has_a_bound(tmp_path: Path) -> None:
 
 @given(st.text(max_size=100) | st.lists(st.text(max_size=40), min_size=3, max_size=3).map(".".join))
 def test_whatever_it_is_it_is_refused_and_breaks_nothing(text: str) -> None:
-    async def admit() -> None:
+    async def authenticate() -> None:
         try:
-            assert await shared().admit(text, 0) is None
+            assert await shared().authenticate(text, 0) is None
         except Refused as refused:
             assert refused.body() == bad().body()
 
-    asyncio.run(admit())
+    asyncio.run(authenticate())
 
 
 async def test_one_that_is_nested_without_end_is_refused() -> None:

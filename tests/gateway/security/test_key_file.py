@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gateway.admission.limits import OwnLimits
+from gateway.admission.limits import PrincipalLimits
 from gateway.config import ConfigurationError
 from gateway.security.api_keys import StoredKey, hashed, make
 from gateway.security.key_file import read_keys, write_keys
@@ -27,7 +27,7 @@ keys = st.builds(
     st.none() | st.frozensets(words, max_size=3),
     st.frozensets(st.sampled_from(sorted(ROLES))),
     st.builds(
-        OwnLimits,
+        PrincipalLimits,
         rate_limit_per_minute=numbers,
         rate_limit_burst=st.none() | st.integers(1, 9),
         output_tokens_per_minute=numbers,

@@ -12,7 +12,7 @@ from gateway.app.factory import create_app
 from gateway.config import Settings
 from gateway.protocol.errors import Code, Refused
 from gateway.protocol.event_stream import EventStreamDecoder
-from gateway.security.origins import Origins, is_browser, tells_the_page
+from gateway.security.origins import Origins, has_origin_headers, is_browser
 from tests.served.gateway import Served
 from tests.served.people import BODY, People, asking_for_keys, file, people, protocols
 
@@ -117,9 +117,9 @@ def test_a_name_that_was_made_to_point_here_is_not_our_own_page(host: str, *, ou
 
 
 def test_what_tells_of_the_page() -> None:
-    assert tells_the_page({"origin": PAGE})
-    assert tells_the_page({"sec-fetch-site": "none"})
-    assert not tells_the_page({"user-agent": "curl/8", "referer": PAGE})
+    assert has_origin_headers({"origin": PAGE})
+    assert has_origin_headers({"sec-fetch-site": "none"})
+    assert not has_origin_headers({"user-agent": "curl/8", "referer": PAGE})
     assert is_browser({"user-agent": CHROME["User-Agent"]})
     assert not is_browser({"user-agent": "curl/8.0"})
     assert not is_browser({})

@@ -8,19 +8,26 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, multiple, rule
 
 from gateway.protocol.errors import Code, Refused
 from gateway.security.api_keys import StoredKey, hashed, make
-from gateway.security.authenticator import Gate, KeyDoor
-from gateway.security.principals import Bounds, Principal
-from gateway.security.tickets import Asked, Reading, Tickets, TicketScope, bad_ticket
+from gateway.security.authenticator import ApiKeyScheme, Authenticator
+from gateway.security.principals import GenerationScope, Principal
+from gateway.security.tickets import ReadAccess, Tickets, TicketScope, TicketUse, bad_ticket
 
 ALICE, BOB = Principal("alice", "key"), Principal("bob", "key")
 HERE, PAGE = "", "https://app.example"
-OF_G: TicketScope = Bounds("g")
+OF_G: TicketScope = GenerationScope("g")
 SCOPES: list[TicketScope] = ["start", "socket", OF_G]
-ASKED: list[Asked] = ["start", "socket", Reading("g"), Reading("g", again=True), Reading("h"), Reading("h", again=True)]
+ASKED: list[TicketUse] = [
+    "start",
+    "socket",
+    ReadAccess("g"),
+    ReadAccess("g", again=True),
+    ReadAccess("h"),
+    ReadAccess("h", again=True),
+]
 OPENS = {("start", "start"), ("socket", "socket"), (OF_G, "socket"), (OF_G, ASKED[2]), (OF_G, ASKED[3])}
 
 
-def refused(kept: Tickets, text: str, asked: Asked, origin: str = HERE, unix: float = 0) -> None:
+def refused(kept: Tickets, text: str, asked: TicketUse, origin: str = HERE, unix: float = 0) -> None:
     with pytest.raises(Refused) as found:
         kept.redeem(text, asked, origin, unix)
     assert found.value.body() == bad_ticket().body()
@@ -28,14 +35,14 @@ def refused(kept: Tickets, text: str, asked: Asked, origin: str = HERE, unix: fl
 
 @pytest.mark.parametrize("asked", ASKED, ids=str)
 @pytest.mark.parametrize("scope", SCOPES, ids=str)
-def test_a_ticket_opens_what_it_is_for_and_a_wrong_use_does_not_use_it_up(scope: TicketScope, asked: Asked) -> None:
+def test_a_ticket_opens_what_it_is_for_and_a_wrong_use_does_not_use_it_up(scope: TicketScope, asked: TicketUse) -> None:
     kept = Tickets()
     text = kept.issue(ALICE, scope, HERE, 0)
     if (scope, asked) not in OPENS:
         refused(kept, text, asked)
         asked = next(one for one in ASKED if (scope, one) in OPENS)
     found = kept.redeem(text, asked, HERE, 0)
-    assert found == ALICE.within(scope if isinstance(scope, Bounds) else None)
+    assert found == ALICE.restricted_to(scope if isinstance(scope, GenerationScope) else None)
 
 
 @pytest.mark.parametrize("unix", [1030, 1030.001, 2000])
@@ -50,10 +57,10 @@ def test_another_origin_is_refused_before_and_after_its_use() -> None:
     kept = Tickets()
     for issued, other in ((HERE, PAGE), (PAGE, HERE), (PAGE, PAGE + "x")):
         text = kept.issue(ALICE, OF_G, issued, 0)
-        refused(kept, text, Reading("g"), other)
-        kept.redeem(text, Reading("g"), issued, 0)
-        refused(kept, text, Reading("g", again=True), other)
-        assert kept.redeem(text, Reading("g", again=True), issued, 0).name == "alice"
+        refused(kept, text, ReadAccess("g"), other)
+        kept.redeem(text, ReadAccess("g"), issued, 0)
+        refused(kept, text, ReadAccess("g", again=True), other)
+        assert kept.redeem(text, ReadAccess("g", again=True), issued, 0).name == "alice"
 
 
 @pytest.mark.parametrize("scope", ["socket", OF_G], ids=str)
@@ -68,19 +75,19 @@ def test_what_opened_a_socket_opens_nothing_more(scope: TicketScope) -> None:
 
 def test_only_a_socket_may_command_by_a_ticket() -> None:
     kept = Tickets()
-    one, two = (kept.issue(ALICE, Bounds("g", commands=True), HERE, 0) for _ in range(2))
-    assert kept.redeem(one, "socket", HERE, 0).bounds == Bounds("g", commands=True)
+    one, two = (kept.issue(ALICE, GenerationScope("g", commands=True), HERE, 0) for _ in range(2))
+    assert kept.redeem(one, "socket", HERE, 0).generation_scope == GenerationScope("g", commands=True)
     for again in (False, True):
-        assert kept.redeem(two, Reading("g", again=again), HERE, 0).bounds == Bounds("g")
+        assert kept.redeem(two, ReadAccess("g", again=again), HERE, 0).generation_scope == GenerationScope("g")
 
 
 def test_a_used_one_reads_on_at_any_time_from_a_position_in_what_it_read() -> None:
     kept = Tickets()
     text = kept.issue(ALICE, OF_G, HERE, 0)
-    kept.redeem(text, Reading("g"), HERE, 0)
+    kept.redeem(text, ReadAccess("g"), HERE, 0)
     for asked in ASKED:
-        if asked == Reading("g", again=True):
-            assert kept.redeem(text, asked, HERE, 1e6) == ALICE.within(Bounds("g"))
+        if asked == ReadAccess("g", again=True):
+            assert kept.redeem(text, asked, HERE, 1e6) == ALICE.restricted_to(GenerationScope("g"))
         else:
             refused(kept, text, asked)
 
@@ -88,14 +95,14 @@ def test_a_used_one_reads_on_at_any_time_from_a_position_in_what_it_read() -> No
 def test_a_start_that_is_used_leads_to_what_it_started() -> None:
     kept = Tickets()
     text = kept.issue(ALICE, "start", HERE, 0)
-    assert kept.redeem(text, "start", HERE, 0).bounds is None
+    assert kept.redeem(text, "start", HERE, 0).generation_scope is None
     for asked in ASKED:
         refused(kept, text, asked)
     kept.started(text, "g")
     for _ in range(2):
         for asked in ASKED:
-            if asked in ("start", Reading("g", again=True)):
-                assert kept.redeem(text, asked, HERE, 1e6).bounds == Bounds("g")
+            if asked in ("start", ReadAccess("g", again=True)):
+                assert kept.redeem(text, asked, HERE, 1e6).generation_scope == GenerationScope("g")
             else:
                 refused(kept, text, asked)
         kept.started(text, "h")
@@ -115,15 +122,15 @@ def test_a_principals_oldest_makes_room_and_nobody_elses() -> None:
     kept = Tickets(most=4, most_of_one=2)
     bobs = kept.issue(BOB, OF_G, HERE, 0)
     first, *others = (kept.issue(ALICE, OF_G, HERE, 0) for _ in range(3))
-    refused(kept, first, Reading("g"))
+    refused(kept, first, ReadAccess("g"))
     others.append(kept.issue(ALICE, OF_G, HERE, 0))
-    refused(kept, others.pop(0), Reading("g"))
+    refused(kept, others.pop(0), ReadAccess("g"))
     for text in (bobs, *others):
-        kept.redeem(text, Reading("g"), HERE, 0)
-    kept.redeem(kept.issue(ALICE, OF_G, HERE, 0), Reading("g"), HERE, 0)
-    refused(kept, others[0], Reading("g", again=True))
+        kept.redeem(text, ReadAccess("g"), HERE, 0)
+    kept.redeem(kept.issue(ALICE, OF_G, HERE, 0), ReadAccess("g"), HERE, 0)
+    refused(kept, others[0], ReadAccess("g", again=True))
     for text in (bobs, others[1]):
-        kept.redeem(text, Reading("g", again=True), HERE, 0)
+        kept.redeem(text, ReadAccess("g", again=True), HERE, 0)
 
 
 def test_too_many_are_refused_until_some_are_used_or_expire() -> None:
@@ -133,11 +140,11 @@ def test_too_many_are_refused_until_some_are_used_or_expire() -> None:
         kept.issue(BOB, OF_G, HERE, 29.9)
     assert (found.value.code, found.value.retry_after_ms) == (Code.RATE_LIMIT, 1000)
     texts.append(kept.issue(Principal("carol", "key"), OF_G, HERE, 30))
-    kept.redeem(texts[1], Reading("g"), HERE, 30)
-    kept.redeem(texts[2], Reading("g"), HERE, 30)
+    kept.redeem(texts[1], ReadAccess("g"), HERE, 30)
+    kept.redeem(texts[2], ReadAccess("g"), HERE, 30)
     last = kept.issue(ALICE, OF_G, HERE, 30)
-    kept.redeem(last, Reading("g"), HERE, 30)
-    refused(kept, texts[1], Reading("g", again=True))
+    kept.redeem(last, ReadAccess("g"), HERE, 30)
+    refused(kept, texts[1], ReadAccess("g", again=True))
     assert len(kept) == 2
 
 
@@ -155,24 +162,26 @@ def test_192_random_bits_and_nothing_shows_them() -> None:
 def test_a_ticket_ends_with_the_key_that_it_was_asked_for_by() -> None:
     key, now = make(), [1000.0]
     stored = StoredKey("alice", key.id, hashed(key.secret), expires=1010)
-    gate = Gate([KeyDoor([stored])], lambda: now[0])
+    authenticator = Authenticator([ApiKeyScheme([stored])], lambda: now[0])
     alice = stored.principal()
-    text, until = gate.issue(alice, OF_G, HERE)
+    text, until = authenticator.issue(alice, OF_G, HERE)
     assert until == 1030
-    assert gate.redeem(text, Reading("g"), HERE).bounds == OF_G
-    socket = gate.redeem(gate.issue(alice, Bounds("g", commands=True), HERE)[0], "socket", HERE)
-    assert gate.renew(socket).bounds == Bounds("g", commands=True)
-    unused = gate.issue(alice, "start", HERE)[0]
+    assert authenticator.redeem(text, ReadAccess("g"), HERE).generation_scope == OF_G
+    socket = authenticator.redeem(
+        authenticator.issue(alice, GenerationScope("g", commands=True), HERE)[0], "socket", HERE
+    )
+    assert authenticator.renew(socket).generation_scope == GenerationScope("g", commands=True)
+    unused = authenticator.issue(alice, "start", HERE)[0]
     now[0] = 1010.0
-    late: list[tuple[str, Asked]] = [(text, Reading("g", again=True)), (unused, "start")]
+    late: list[tuple[str, TicketUse]] = [(text, ReadAccess("g", again=True)), (unused, "start")]
     for ticket, asked in late:
         with pytest.raises(Refused) as found:
-            gate.redeem(ticket, asked, HERE)
+            authenticator.redeem(ticket, asked, HERE)
         assert found.value.body() == bad_ticket().body()
     now[0] = 1005.0
-    gate.change([KeyDoor([StoredKey("alice", make().id, stored.hash)])])
+    authenticator.change([ApiKeyScheme([StoredKey("alice", make().id, stored.hash)])])
     with pytest.raises(Refused, match=bad_ticket().message):
-        gate.redeem(text, Reading("g", again=True), HERE)
+        authenticator.redeem(text, ReadAccess("g", again=True), HERE)
 
 
 ORIGINS = st.sampled_from([HERE, PAGE])
@@ -223,7 +232,7 @@ class Use(RuleBasedStateMachine):
         self.unix += seconds
 
     @rule(text=issued, asked=st.sampled_from(ASKED), origin=ORIGINS, works=st.booleans())
-    def redeem(self, text: str, asked: Asked, origin: str, works: bool) -> None:
+    def redeem(self, text: str, asked: TicketUse, origin: str, works: bool) -> None:
         expected = self._expected(text, asked, origin)
         if expected is None:
             refused(self.kept, text, asked, origin, self.unix)
@@ -231,7 +240,7 @@ class Use(RuleBasedStateMachine):
         found = self.kept.redeem(text, asked, origin, self.unix)
         assert found == expected
         known = self.known[text]
-        if asked == "start" and found.bounds is None:
+        if asked == "start" and found.generation_scope is None:
             assert self.starts.get(text, 0) == 0
             if works:
                 self.starts[text] = 1
@@ -240,18 +249,18 @@ class Use(RuleBasedStateMachine):
             else:
                 self.kept.give_back(text)
         elif not known.spent:
-            known.spent, known.reads = True, "g" if isinstance(asked, Reading) else None
+            known.spent, known.reads = True, "g" if isinstance(asked, ReadAccess) else None
 
-    def _expected(self, text: str, asked: Asked, origin: str) -> Principal | None:
+    def _expected(self, text: str, asked: TicketUse, origin: str) -> Principal | None:
         known = self.known.get(text)
         if known is None or known.origin != origin:
             return None
         if known.spent:
-            again = asked == Reading("g", again=True) or (asked == known.scope == "start")
-            return known.principal.within(Bounds("g")) if again and known.reads else None
+            again = asked == ReadAccess("g", again=True) or (asked == known.scope == "start")
+            return known.principal.restricted_to(GenerationScope("g")) if again and known.reads else None
         if known.until <= self.unix or (known.scope, asked) not in OPENS:
             return None
-        return known.principal.within(known.scope if isinstance(known.scope, Bounds) else None)
+        return known.principal.restricted_to(known.scope if isinstance(known.scope, GenerationScope) else None)
 
 
 TestUse = Use.TestCase

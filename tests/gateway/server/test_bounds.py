@@ -474,16 +474,16 @@ class TestUnknown:
             assert answer["type"] == "ack"
 
     async def test_what_comes_while_a_token_is_looked_at_may_be_large(self, served: Served) -> None:
-        door = SlowDoor()
-        served.reloading._gate.change([door])
+        scheme = SlowDoor()
+        served.reloading._authenticator.change([scheme])
         headers = {"Authorization": "Bearer x"}
         large = {"type": "start", "id": 2, "messages": [{"role": "user", "content": "x" * (3 << 20)}]}
         async with served.http.ws_connect("/api/ws", headers=headers) as socket, asyncio.timeout(10):
             assert socket._writer.transport is not None
             socket._writer.transport.write(frame(TEXT, orjson.dumps(large)))
-            await door.asked.wait()
+            await scheme.asked.wait()
             await settle()
-            door.opened.set()
+            scheme.opened.set()
             while (answer := await socket.receive_json()).get("id") != 2:
                 pass
             assert answer["type"] == "ack"
@@ -505,7 +505,7 @@ class SlowDoor:
     def __init__(self) -> None:
         self.asked, self.opened = asyncio.Event(), asyncio.Event()
 
-    async def admit(self, credential: str, unix: float) -> Principal | None:
+    async def authenticate(self, credential: str, unix: float) -> Principal | None:
         self.asked.set()
         await self.opened.wait()
         return Principal("slow", "token")

@@ -96,7 +96,7 @@ async def test_leaving_is_noticed_however_large_the_question_was(served: Served,
         await served.called()
         await read_until(reader, b"accepted")
     await until(lambda: served.hub.viewers == 0)
-    await until(lambda: served.only.state.over)
+    await until(lambda: served.only.state.is_terminal)
 
 
 async def test_a_connection_carries_one_stream_after_the_other(served: Served) -> None:
@@ -115,7 +115,9 @@ async def test_a_head_begun_inside_a_stream_has_its_time_like_any_other(served: 
         writer.write(request(BODY) + BODY)
         await served.called()
         await read_until(reader, b"accepted")
-        (connection,) = (one for one in gc.get_objects() if isinstance(one, HttpProtocol) and one._lost is not None)
+        (connection,) = (
+            one for one in gc.get_objects() if isinstance(one, HttpProtocol) and one._on_disconnect is not None
+        )
         writer.write(b"GET /health HTTP/1.1\r\nX: ")
         await until(lambda: connection._head_bytes is not None)
         assert connection._deadline is None
@@ -135,7 +137,7 @@ async def test_a_request_inside_a_stream_ends_the_connection(served: Served) -> 
             await read_until(reader, b"0\r\n\r\n")
     await until(lambda: served.hub.viewers == 0)
     await served.called()
-    await until(lambda: served.only.state.over)
+    await until(lambda: served.only.state.is_terminal)
 
 
 @pytest.mark.parametrize(

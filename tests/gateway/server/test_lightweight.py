@@ -2,12 +2,12 @@
 
 import asyncio
 
-from gateway.server.lightweight import Flag, Mailbox
+from gateway.server.lightweight import SingleReaderQueue, SingleWaiterEvent
 from tests.support import settle
 
 
 async def test_a_flag_lets_the_one_go_on_that_waits() -> None:
-    flag = Flag()
+    flag = SingleWaiterEvent()
     waiting = asyncio.create_task(flag.wait())
     await settle()
     assert not waiting.done()
@@ -25,7 +25,7 @@ async def test_a_flag_lets_the_one_go_on_that_waits() -> None:
 
 
 async def test_a_flag_that_is_cleared_before_the_waiter_runs_keeps_it_waiting() -> None:
-    flag = Flag()
+    flag = SingleWaiterEvent()
     waiting = asyncio.create_task(flag.wait())
     await settle()
     flag.set()
@@ -37,7 +37,7 @@ async def test_a_flag_that_is_cleared_before_the_waiter_runs_keeps_it_waiting() 
 
 
 async def test_a_mailbox_keeps_the_order_and_waits_for_more() -> None:
-    box = Mailbox()
+    box = SingleReaderQueue()
     assert box.empty()
     box.put_nowait({"type": "websocket.connect"})
     box.put_nowait({"type": "websocket.receive", "text": "a"})

@@ -7,30 +7,30 @@ from itertools import pairwise
 from hypothesis import strategies as st
 
 from gateway.protocol.errors import Failed
-from gateway.protocol.events import Run
-from gateway.upstreams.base import Part
-from gateway.upstreams.connections import Line
-from gateway.upstreams.formats.base import Reader
-from gateway.upstreams.response import StreamedAnswer
+from gateway.protocol.events import TextBatch
+from gateway.upstreams.base import UpstreamEvent
+from gateway.upstreams.connections import UpstreamConnection
+from gateway.upstreams.formats.base import EventReader
+from gateway.upstreams.response import StreamedResponse
 
 cuts = st.lists(st.integers(0, 2000), max_size=6)
 """Where to cut a stream."""
 
 
-def apart(parts: Sequence[Part]) -> Iterator[Part]:
+def apart(parts: Sequence[UpstreamEvent]) -> Iterator[UpstreamEvent]:
     """Take runs of text apart into what the provider sent."""
     for part in parts:
-        if isinstance(part, Run):
+        if isinstance(part, TextBatch):
             cuts = pairwise((0, *part.ends))
             yield from (type(part.text)(part.text.content[start:end]) for start, end in cuts)
         else:
             yield part
 
 
-async def streamed(reads: Iterable[bytes], reader: Reader) -> tuple[list[Part], str]:
+async def streamed(reads: Iterable[bytes], reader: EventReader) -> tuple[list[UpstreamEvent], str]:
     """Let an answer read what a connection brings, and its end; give its parts and the code of its failure."""
-    content, parts = Content(list(reads)), list[Part]()
-    answer = StreamedAnswer("m", content.line, content, reader)  # type: ignore[arg-type]
+    content, parts = Content(list(reads)), list[UpstreamEvent]()
+    answer = StreamedResponse("m", content.line, content, reader)  # type: ignore[arg-type]
     try:
         await asyncio.wait_for(answer.stream(parts.extend), 60)
     except Failed as failure:
@@ -63,7 +63,7 @@ class Content:
         return read
 
 
-class FedLine(Line):
+class FedLine(UpstreamConnection):
     def __init__(self) -> None:
         super().__init__()
         self._listener: Callable[[], None] | None = None

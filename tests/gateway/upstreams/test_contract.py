@@ -16,9 +16,9 @@ from gateway.protocol.commands import JsonObject, Message
 from gateway.protocol.errors import Code, Failed
 from gateway.protocol.events import Chunk, Reasoning, ToolCall, Usage
 from gateway.simulator import Simulator
-from gateway.upstreams.base import Call, Finish, Part
+from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest
 from gateway.upstreams.formats.anthropic import AnthropicWire
-from gateway.upstreams.formats.base import Wire
+from gateway.upstreams.formats.base import WireFormat
 from gateway.upstreams.formats.gemini import GeminiWire
 from gateway.upstreams.formats.openai_chat import OpenAIWire
 from gateway.upstreams.formats.openai_responses import ResponsesWire
@@ -34,7 +34,7 @@ PIXEL = (
     "kJggg=="
 )
 QUESTION: list[JsonObject] = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Why stream?"}]
-PROVIDERS: dict[str, tuple[Callable[[], Wire], str]] = {
+PROVIDERS: dict[str, tuple[Callable[[], WireFormat], str]] = {
     "openai": (OpenAIWire, "/v1"),
     "openai-responses": (ResponsesWire, "/v1"),
     "anthropic": (AnthropicWire, "/v1"),
@@ -54,11 +54,11 @@ class Understood:
     finish: str | None = None
     failure: Failed | None = None
 
-    def take_all(self, parts: Sequence[Part]) -> None:
+    def take_all(self, parts: Sequence[UpstreamEvent]) -> None:
         for part in apart(parts):
             self.take(part)
 
-    def take(self, part: Part) -> None:
+    def take(self, part: UpstreamEvent) -> None:
         if isinstance(part, Chunk):
             self.text += part.content
         elif isinstance(part, Reasoning):
@@ -69,7 +69,7 @@ class Understood:
             name_and_arguments[1] += part.arguments
         elif isinstance(part, Usage):
             self.usage = part
-        elif isinstance(part, Finish):
+        elif isinstance(part, Finished):
             self.finish = part.reason
 
 
@@ -95,7 +95,7 @@ async def ask(
     understood = Understood()
     spoken = [Message.model_validate(message) for message in messages or QUESTION]
     try:
-        answer = await upstream.open(Call(f"sim-instant?{settings}", spoken, options))  # type: ignore[arg-type]
+        answer = await upstream.open(UpstreamRequest(f"sim-instant?{settings}", spoken, options))  # type: ignore[arg-type]
         try:
             await answer.stream(understood.take_all)
         finally:
@@ -231,7 +231,9 @@ async def test_what_can_not_be_read(upstream: HttpUpstream) -> None:
 @case("a stop closes the provider's socket, mid-stream")
 async def test_a_stop_closes_the_connection(upstream: HttpUpstream, simulator: Simulator) -> None:
     answer = await upstream.open(
-        Call("sim?length=5000&speed=500&ttft=0", [Message.model_validate(message) for message in QUESTION], {})
+        UpstreamRequest(
+            "sim?length=5000&speed=500&ttft=0", [Message.model_validate(message) for message in QUESTION], {}
+        )
     )
     await answer.stream(lambda _parts: answer.stop())
     await answer.close()

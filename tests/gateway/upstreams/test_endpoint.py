@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from gateway.protocol.commands import Message
-from gateway.protocol.errors import Failed, NotSpelled
-from gateway.upstreams.base import Call
-from gateway.upstreams.endpoint import Place
-from gateway.upstreams.formats.base import Quirks, Wire
+from gateway.protocol.errors import Failed, UnsupportedOption
+from gateway.upstreams.base import UpstreamRequest
+from gateway.upstreams.endpoint import Endpoint
+from gateway.upstreams.formats.base import Quirks, WireFormat
 from gateway.upstreams.formats.gemini import GeminiWire
 from gateway.upstreams.formats.openai_chat import OpenAIWire
 from gateway.upstreams.http import HttpUpstream
@@ -26,7 +26,7 @@ BASES = (
     "https://a.example:444/x%20y/%2e%2e/v1beta/",
     "http://[::1]:9/",
 )
-WIRES: list[Wire] = [make() for make, _ in PROVIDERS.values()] + [OpenAIWire(Quirks(continuation="prefix"))]
+WIRES: list[WireFormat] = [make() for make, _ in PROVIDERS.values()] + [OpenAIWire(Quirks(continuation="prefix"))]
 OUTWARD = [
     *(
         "..",
@@ -70,13 +70,16 @@ def path_of(url: URL) -> str:
 
 @given(base=st.sampled_from(BASES), wire=st.sampled_from(WIRES), model=models, said=st.text(), continues=st.booleans())
 def test_whatever_a_client_says_the_address_is_the_configured_one(
-    base: str, wire: Wire, model: str, said: str, continues: bool
+    base: str, wire: WireFormat, model: str, said: str, continues: bool
 ) -> None:
-    configured, call = URL(base), Call(model, [user(said)], {"user": said, "stop": said}, continues=continues)
+    configured, call = (
+        URL(base),
+        UpstreamRequest(model, [user(said)], {"user": said, "stop": said}, continues=continues),
+    )
     try:
-        place = wire.place(call)
+        place = wire.endpoint(call)
         url = place.below(base)
-    except NotSpelled:
+    except UnsupportedOption:
         assert isinstance(wire, GeminiWire)
         assert {".", "..", ""} & {model, model.partition("/")[2]}
         return
@@ -97,8 +100,8 @@ def test_whatever_a_client_says_the_address_is_the_configured_one(
 
 @pytest.mark.parametrize("segment", ["", ".", ".."])
 def test_a_segment_that_leads_up_or_nowhere_is_refused(segment: str) -> None:
-    with pytest.raises(NotSpelled):
-        Place(("models", segment)).below(BASES[0])
+    with pytest.raises(UnsupportedOption):
+        Endpoint(("models", segment)).below(BASES[0])
 
 
 async def test_over_the_wire_the_target_is_a_path_and_the_host_is_the_configured_one() -> None:
@@ -106,7 +109,7 @@ async def test_over_the_wire_the_target_is_a_path_and_the_host_is_the_configured
         for model in OUTWARD:
             for wire in WIRES:
                 upstream = HttpUpstream("test", plain.base_url, wire, KEY)
-                call = Call(model, [Message(role="user", content=model.replace("\ud800", ""))], {})
+                call = UpstreamRequest(model, [Message(role="user", content=model.replace("\ud800", ""))], {})
                 before = len(requests)
                 try:
                     answer = await asyncio.wait_for(upstream.open(call), 10)
@@ -130,7 +133,7 @@ async def test_over_the_wire_the_target_is_a_path_and_the_host_is_the_configured
 async def test_an_image_is_the_providers_to_fetch() -> None:
     async with provider(bodies(WHOLE)) as (elsewhere, fetched), provider(bodies(WHOLE)) as (upstream, requests):
         picture = {"type": "image_url", "image_url": {"url": f"{elsewhere.base_url}cat.png"}}
-        call = Call("m", [Message(role="user", content=[picture])], {})  # type: ignore[list-item]
+        call = UpstreamRequest("m", [Message(role="user", content=[picture])], {})  # type: ignore[list-item]
         answer = await upstream.open(call)
         await answer.close()
         assert (len(requests), fetched) == (1, [])

@@ -10,8 +10,8 @@ from pydantic import SecretStr
 
 from gateway.protocol.errors import Code, Failed
 from gateway.protocol.events import Chunk, Reasoning, ToolCall, Usage
-from gateway.upstreams.base import Answer, Call, Finish, Part
-from gateway.upstreams.connections import ConnectionLimits, Line, LineProtocol
+from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest, UpstreamResponse
+from gateway.upstreams.connections import ConnectionLimits, TrackedProtocol, UpstreamConnection
 from gateway.upstreams.errors import retry_after_ms
 from gateway.upstreams.formats.openai_chat import OpenAIWire
 from gateway.upstreams.http import HttpUpstream
@@ -19,7 +19,7 @@ from tests.gateway.upstreams.parts import apart
 from tests.support import settle, user
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
-CALL = Call("model-1", [user("Hello")], {"temperature": 0.5})
+CALL = UpstreamRequest("model-1", [user("Hello")], {"temperature": 0.5})
 KEY = SecretStr("sk-very-secret-key")
 Serve = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
 
@@ -101,7 +101,7 @@ def answers(status: str, body: bytes = b"", *headers: str) -> Serve:
 
 
 @asynccontextmanager
-async def opened(upstream: HttpUpstream, call: Call) -> AsyncIterator[Answer]:
+async def opened(upstream: HttpUpstream, call: UpstreamRequest) -> AsyncIterator[UpstreamResponse]:
     answer = await upstream.open(call)
     try:
         yield answer
@@ -109,15 +109,15 @@ async def opened(upstream: HttpUpstream, call: Call) -> AsyncIterator[Answer]:
         await answer.close()
 
 
-async def read(upstream: HttpUpstream, into: list[Part] | None = None) -> list[Part]:
-    parts: list[Part] = [] if into is None else into
+async def read(upstream: HttpUpstream, into: list[UpstreamEvent] | None = None) -> list[UpstreamEvent]:
+    parts: list[UpstreamEvent] = [] if into is None else into
     async with opened(upstream, CALL) as answer:
         await answer.stream(lambda read: parts.extend(apart(read)))
     return parts
 
 
-async def failure(serve: Serve) -> tuple[Failed, list[Part]]:
-    parts: list[Part] = []
+async def failure(serve: Serve) -> tuple[Failed, list[UpstreamEvent]]:
+    parts: list[UpstreamEvent] = []
     async with provider(serve) as (upstream, _):
         with pytest.raises(Failed) as failed:
             await read(upstream, parts)
@@ -156,8 +156,8 @@ async def test_an_end_that_comes_while_the_buffer_is_full_loses_nothing() -> Non
 
 
 async def test_a_connection_that_another_call_has_by_now_keeps_its_listener() -> None:
-    first, second = Line(), Line()
-    protocol = LineProtocol(asyncio.get_running_loop())
+    first, second = UpstreamConnection(), UpstreamConnection()
+    protocol = TrackedProtocol(asyncio.get_running_loop())
     heard: list[str] = []
 
     def by_first() -> None:
@@ -215,7 +215,7 @@ async def test_everything_becomes_a_part() -> None:
             Chunk("Xin "),
             ToolCall(1, "call_1", "weather", ""),
             ToolCall(1, None, None, '{"city":'),
-            Finish("tool_calls"),
+            Finished("tool_calls"),
             Usage(3, 0, "exact"),
         ]
 
@@ -226,7 +226,7 @@ async def test_characters_survive_every_split(size: int) -> None:
     stream = delta(content=text) + delta(finish_reason="stop") + DONE
     pieces = [stream[start : start + size] for start in range(0, len(stream), size)]
     async with provider(bodies(*pieces)) as (upstream, _):
-        assert await read(upstream) == [Chunk(text), Finish("stop")]
+        assert await read(upstream) == [Chunk(text), Finished("stop")]
 
 
 async def test_a_character_cut_between_surrogates_is_put_together() -> None:
@@ -234,20 +234,20 @@ async def test_a_character_cut_between_surrogates_is_put_together() -> None:
     lone = b'{"choices":[{"delta":{"content":"\\udc00!"}}]}'
     stream = b"".join(map(event, (*halves, lone))) + delta(finish_reason="stop") + DONE
     async with provider(bodies(stream)) as (upstream, _):
-        assert await read(upstream) == [Chunk("a"), Chunk("🙂b"), Chunk("\ufffd!"), Finish("stop")]
+        assert await read(upstream) == [Chunk("a"), Chunk("🙂b"), Chunk("\ufffd!"), Finished("stop")]
 
 
 @pytest.mark.parametrize("tail", [DONE, b""], ids=["done", "finish reason alone"])
 async def test_either_end_mark_will_do(tail: bytes) -> None:
     async with provider(bodies(WHOLE + tail)) as (upstream, _):
-        assert await read(upstream) == [Chunk("Xin chào"), Finish("stop")]
+        assert await read(upstream) == [Chunk("Xin chào"), Finished("stop")]
     async with provider(bodies(delta(content="x") + DONE)) as (upstream, _):
-        assert await read(upstream) == [Chunk("x"), Finish(None)]
+        assert await read(upstream) == [Chunk("x"), Finished(None)]
 
 
 async def test_a_cut_after_the_end_mark_is_no_failure() -> None:
     async with provider(bodies(WHOLE, end=False)) as (upstream, _):
-        assert await read(upstream) == [Chunk("Xin chào"), Finish("stop")]
+        assert await read(upstream) == [Chunk("Xin chào"), Finished("stop")]
 
 
 @pytest.mark.parametrize("end", [True, False], ids=["clean end", "connection cut"])
@@ -388,14 +388,14 @@ async def test_leaving_closes_the_socket_at_once_in_mid_stream_and_before_header
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
         assert await asyncio.wait_for(hung_up.get(), 5) == 1
-        early = asyncio.create_task(read_call(upstream, Call("early", [user("early")], {})))
+        early = asyncio.create_task(read_call(upstream, UpstreamRequest("early", [user("early")], {})))
         while len(requests) < 2:
             await asyncio.sleep(0)
         early.cancel()
         assert await asyncio.wait_for(hung_up.get(), 5) == 2
 
 
-async def read_call(upstream: HttpUpstream, call: Call) -> None:
+async def read_call(upstream: HttpUpstream, call: UpstreamRequest) -> None:
     async with opened(upstream, call):
         pass
 
@@ -427,7 +427,7 @@ async def test_what_json_can_not_carry_on_does_not_get_in() -> None:
     usage = b'{"choices":[],"usage":{"prompt_tokens":1180591620717411303424,"completion_tokens":-1},"x":"\\ud800"}'
     async with provider(bodies(event(lone) + event(usage) + DONE)) as (upstream, _):
         parts = await read(upstream)
-    assert parts == [ToolCall(0, "\ufffd", "\ufffd", "{}"), Finish("other"), Usage(None, None, "exact")]
+    assert parts == [ToolCall(0, "\ufffd", "\ufffd", "{}"), Finished("other"), Usage(None, None, "exact")]
     assert orjson.dumps(parts)
 
 
@@ -452,22 +452,22 @@ async def test_content_in_the_shapes_that_servers_find_for_it() -> None:
             ToolCall(0, "a", "f", '{"x":1}'),
             ToolCall(0, None, None, "!"),
             ToolCall(1, "b", "g", ""),
-            Finish("stop"),
+            Finished("stop"),
         ]
 
 
 async def test_what_says_nothing_is_no_content() -> None:
     stream = delta(tool_calls=[{"index": 0}, {"index": 0, "function": {"arguments": ""}}]) + WHOLE
     async with provider(bodies(stream + delta(content="late") + DONE)) as (upstream, _):
-        assert await read(upstream) == [Chunk("Xin chào"), Finish("stop")]
+        assert await read(upstream) == [Chunk("Xin chào"), Finished("stop")]
 
 
 @pytest.mark.parametrize("after", [b"data: {oops\n\n", event({"error": {"message": "late"}})])
 async def test_behind_the_end_mark_nothing_can_go_wrong_any_more(after: bytes) -> None:
     async with provider(bodies(WHOLE + after)) as (upstream, _):
-        assert await read(upstream) == [Chunk("Xin chào"), Finish("stop")]
+        assert await read(upstream) == [Chunk("Xin chào"), Finished("stop")]
     async with provider(bodies(WHOLE + DONE, end=False)) as (upstream, _):
-        assert await read(upstream) == [Chunk("Xin chào"), Finish("stop")]
+        assert await read(upstream) == [Chunk("Xin chào"), Finished("stop")]
 
 
 async def test_an_error_whose_body_does_not_come_is_not_waited_for() -> None:
@@ -499,7 +499,7 @@ async def test_a_call_that_is_cut_while_its_prompt_goes_out_does_not_deliver_the
     server = await asyncio.start_server(connected, "127.0.0.1", 0)
     upstream = HttpUpstream("test", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", OpenAIWire())
     prompt = 20_000_000
-    calling = asyncio.create_task(read_call(upstream, Call("m", [user("x" * prompt)], {})))
+    calling = asyncio.create_task(read_call(upstream, UpstreamRequest("m", [user("x" * prompt)], {})))
     await accepted.wait()
     for _ in range(50):
         await asyncio.sleep(0)

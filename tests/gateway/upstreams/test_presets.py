@@ -5,17 +5,17 @@ import pytest
 from gateway.app.catalog import WIRES
 from gateway.config.presets import PRESETS, PresetName
 from gateway.protocol.commands import JsonObject, Message
-from gateway.upstreams.base import Call
-from gateway.upstreams.endpoint import Place
-from gateway.upstreams.formats.base import Wire
+from gateway.upstreams.base import UpstreamRequest
+from gateway.upstreams.endpoint import Endpoint
+from gateway.upstreams.formats.base import WireFormat
 from gateway.upstreams.http import HttpUpstream
 
 SPOKEN = [Message(role="developer", content="Be brief."), Message(role="user", content="Why?")]
 BEGUN = [*SPOKEN, Message(role="assistant", content="Because")]
-CALL = Call("m", SPOKEN, {"max_tokens": 7, "temperature": 0.5})
+CALL = UpstreamRequest("m", SPOKEN, {"max_tokens": 7, "temperature": 0.5})
 
 
-def wire(name: PresetName) -> Wire:
+def wire(name: PresetName) -> WireFormat:
     preset = PRESETS[name]
     return WIRES[preset.api](preset.quirks)
 
@@ -47,11 +47,11 @@ def test_chat_completions_in_their_own_words(name: PresetName, limit: str, role:
         "stream": True,
         "stream_options": {"include_usage": True},
     }
-    assert wire(name).place(CALL) == Place(("chat", "completions"))
+    assert wire(name).endpoint(CALL) == Endpoint(("chat", "completions"))
 
 
 def test_what_is_set_by_its_newer_name_stays() -> None:
-    assert wire("openai").body(Call("m", SPOKEN, {"max_completion_tokens": 9}))["max_completion_tokens"] == 9
+    assert wire("openai").body(UpstreamRequest("m", SPOKEN, {"max_completion_tokens": 9}))["max_completion_tokens"] == 9
 
 
 @pytest.mark.parametrize(
@@ -67,13 +67,13 @@ def test_what_is_set_by_its_newer_name_stays() -> None:
 def test_an_answer_that_has_begun_is_gone_on_with(
     name: PresetName, path: str, added: JsonObject, marked: JsonObject
 ) -> None:
-    begun = Call("m", BEGUN, {})
+    begun = UpstreamRequest("m", BEGUN, {})
     assert wire(name).continues(begun)
     # Asked to answer it, nobody goes on with it.
-    assert wire(name).place(begun) == Place(("chat", "completions"))
+    assert wire(name).endpoint(begun) == Endpoint(("chat", "completions"))
     answered = wire(name).body(begun)
-    going_on = Call("m", BEGUN, {}, continues=True)
-    assert str(wire(name).place(going_on).below("http://a.example")) == f"http://a.example{path}"
+    going_on = UpstreamRequest("m", BEGUN, {}, continues=True)
+    assert str(wire(name).endpoint(going_on).below("http://a.example")) == f"http://a.example{path}"
     assert wire(name).body(going_on) == {
         **answered,
         **added,
@@ -89,7 +89,7 @@ def roles_and_texts(body: JsonObject) -> list[object]:
 
 @pytest.mark.parametrize("name", ["openai", "openai-responses", "gemini", "holysheep"])
 def test_some_answer_it_instead(name: PresetName) -> None:
-    assert not wire(name).continues(Call("m", BEGUN, {}))
+    assert not wire(name).continues(UpstreamRequest("m", BEGUN, {}))
 
 
 @pytest.mark.parametrize(
@@ -106,10 +106,10 @@ def test_some_answer_it_instead(name: PresetName) -> None:
     ],
 )
 def test_older_claudes_go_on(model: str, options: JsonObject, goes_on: bool) -> None:
-    assert wire("anthropic").continues(Call(model, BEGUN, options)) is goes_on
+    assert wire("anthropic").continues(UpstreamRequest(model, BEGUN, options)) is goes_on
 
 
 def test_an_upstream_says_what_its_format_says() -> None:
     for name in PRESETS:
-        call = Call("m", BEGUN, {})
+        call = UpstreamRequest("m", BEGUN, {})
         assert HttpUpstream(name, "http://127.0.0.1:9", wire(name)).continues(call) == wire(name).continues(call)

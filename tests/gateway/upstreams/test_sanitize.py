@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from gateway.upstreams.base import Finish
-from gateway.upstreams.sanitize import MESSAGE_LENGTH, plain_words
+from gateway.upstreams.base import Finished
+from gateway.upstreams.sanitize import MESSAGE_LENGTH, sanitize_message
 
 SECRET = "sk-very-secret-key-4f9a"
 KEY = SecretStr(SECRET)
@@ -33,7 +33,7 @@ KEY = SecretStr(SECRET)
     ],
 )
 def test_what_helps_is_let_through(words: str) -> None:
-    assert plain_words(words, KEY) == words
+    assert sanitize_message(words, KEY) == words
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_what_helps_is_let_through(words: str) -> None:
     ],
 )
 def test_what_is_not_plain_is_not(inside: str, shown: str) -> None:
-    told = plain_words(f"the request to {inside} has failed", KEY)
+    told = sanitize_message(f"the request to {inside} has failed", KEY)
     assert told == "the request to … has failed"
     assert shown not in told
 
@@ -85,20 +85,20 @@ def test_what_is_not_plain_is_not(inside: str, shown: str) -> None:
     ],
 )
 def test_of_markup_and_of_what_holds_hardly_a_word_nothing_is_told(words: str) -> None:
-    assert plain_words(words, KEY) == ""
+    assert sanitize_message(words, KEY) == ""
 
 
 @pytest.mark.parametrize("between", [" ", " , ", "\n", " - ", "\u200b ", " ** "])
 def test_a_key_that_was_broken_up_takes_all_with_it(between: str) -> None:
-    assert plain_words(f"the key {between.join(['very', 'secret', 'key'])} is not one of ours", KEY) == ""
-    assert plain_words("the secret is not one of ours", KEY) != ""
+    assert sanitize_message(f"the key {between.join(['very', 'secret', 'key'])} is not one of ours", KEY) == ""
+    assert sanitize_message("the secret is not one of ours", KEY) != ""
 
 
 def test_it_is_one_short_line() -> None:
-    assert plain_words("two\n\nlines\x00 and a half", None) == "two lines and a half"
-    told = plain_words("x " * 5000, None)
+    assert sanitize_message("two\n\nlines\x00 and a half", None) == "two lines and a half"
+    told = sanitize_message("x " * 5000, None)
     assert (len(told), told[-1]) == (MESSAGE_LENGTH, "…")
-    assert plain_words("words of \ud800 halves", None) == "words of … halves"
+    assert sanitize_message("words of \ud800 halves", None) == "words of … halves"
 
 
 spellings = st.sampled_from(
@@ -109,7 +109,10 @@ spellings = st.sampled_from(
 @given(before=st.text(max_size=40), after=st.text(max_size=40), spelled=spellings, every=st.integers(1, 30))
 def test_whatever_is_around_it_the_key_is_not_told(before: str, after: str, spelled: str, every: int) -> None:
     parts = [spelled[at : at + every] for at in range(0, len(spelled), every)]
-    for told in (plain_words(f"{before}{spelled}{after}", KEY), plain_words(" ".join([before, *parts, after]), KEY)):
+    for told in (
+        sanitize_message(f"{before}{spelled}{after}", KEY),
+        sanitize_message(" ".join([before, *parts, after]), KEY),
+    ):
         squeezed = "".join(filter(str.isalnum, told.casefold()))
         assert "verysecretkey" not in squeezed
         assert spelled not in told
@@ -131,4 +134,4 @@ def test_whatever_is_around_it_the_key_is_not_told(before: str, after: str, spel
     ],
 )
 def test_an_end_mark_holds_a_word(reason: str | None, shown: str | None) -> None:
-    assert Finish(reason).reason == shown
+    assert Finished(reason).reason == shown

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from gateway.protocol.errors import Failed
 from gateway.protocol.event_stream import EventStreamDecoder
 from gateway.protocol.events import Chunk, Reasoning
-from gateway.upstreams.base import Part
+from gateway.upstreams.base import UpstreamEvent
 from gateway.upstreams.formats.openai_chat import ChunkReader
-from gateway.upstreams.text_pattern import FRUITLESS, TextPattern
+from gateway.upstreams.text_pattern import FRUITLESS, TextTemplate
 from tests.gateway.upstreams.parts import apart, cuts, pieces, streamed
 
 PROVIDERS = [
@@ -68,9 +68,9 @@ events = st.lists(
 )
 
 
-def slowly(stream: bytes) -> tuple[list[Part], str]:
+def slowly(stream: bytes) -> tuple[list[UpstreamEvent], str]:
     """Decode every event in full, one after the other."""
-    reader, parts = ChunkReader(), list[Part]()
+    reader, parts = ChunkReader(), list[UpstreamEvent]()
     for event in EventStreamDecoder().feed(stream):
         if reader.done:
             break
@@ -81,7 +81,7 @@ def slowly(stream: bytes) -> tuple[list[Part], str]:
     return parts, ""
 
 
-def joined(parts: Sequence[Part]) -> list[Part]:
+def joined(parts: Sequence[UpstreamEvent]) -> list[UpstreamEvent]:
     return list(apart(parts))
 
 
@@ -99,17 +99,17 @@ async def test_whatever_comes_it_reads_what_decoding_reads(datas: list[bytes], p
         assert code == expected_code
 
 
-def learnt(*spelled: bytes) -> TextPattern:
-    pattern, reader = TextPattern(), ChunkReader()
+def learnt(*spelled: bytes) -> TextTemplate:
+    pattern, reader = TextTemplate(), ChunkReader()
     for data in spelled:
-        parts: list[Part] = []
+        parts: list[UpstreamEvent] = []
         reader.read(data, parts)
         pattern.learn(data, parts, decode)
     return pattern
 
 
-def decode(data: bytes) -> list[Part]:
-    parts: list[Part] = []
+def decode(data: bytes) -> list[UpstreamEvent]:
+    parts: list[UpstreamEvent] = []
     ChunkReader().read(data, parts)
     return parts
 

@@ -13,11 +13,11 @@ from gateway.protocol.event_stream import EventStreamDecoder
 from gateway.security.api_keys import KeyText, hashed, make
 from gateway.security.authenticator import bad, expired, missing
 from gateway.security.key_file import write_keys
-from gateway.security.principals import Principal, anybody
+from gateway.security.principals import Principal, anonymous
 from tests.gateway.security.test_jwt_tokens import token
 from tests.served.gateway import Served
 from tests.served.people import BODY, KEYS, People, asking_for_keys, file, people, protocols, stored
-from tests.served.viewers import VIEWERS, Shown, Viewer, WebSocketViewer
+from tests.served.viewers import VIEWERS, Shown, ViewingClient, WebSocketViewer
 
 __all__ = ["file", "people", "protocols"]
 
@@ -101,7 +101,7 @@ async def test_who_is_known_gets_a_whole_answer(people: People, served: Served, 
     await viewer.leave()
 
 
-async def running(people: People, served: Served, name: str = "alice") -> Viewer:
+async def running(people: People, served: Served, name: str = "alice") -> ViewingClient:
     """Have a generation of somebody's that streams."""
     viewer = people.viewer("sse", name)
     await viewer.start(BODY)
@@ -404,7 +404,7 @@ class TestOpen:
 
     async def test_whoever_has_the_id_may_use_it_from_any_address(self, people: People, served: Served) -> None:
         started = await running(people, served)
-        stranger = served.hub.find(started.generation_id, anybody("192.0.2.1"))
+        stranger = served.hub.find(started.generation_id, anonymous("192.0.2.1"))
         assert stranger is served.only
         async with people.session("whatever").get("/api/stats") as response:
             assert response.status == 200

@@ -14,7 +14,7 @@ from starlette.types import Message, Scope
 from yarl import URL
 
 from gateway.api.demo_page import PAGE_HEADERS
-from gateway.api.middleware.headers import ALWAYS, sealed
+from gateway.api.middleware.headers import ALWAYS, validate_headers
 from gateway.api.requests import request_id
 from gateway.api.responses import refusal
 from gateway.app.factory import Gateway
@@ -33,7 +33,7 @@ from gateway.protocol.events import (
     ToolCall,
     Usage,
 )
-from gateway.upstreams.base import Finish
+from gateway.upstreams.base import Finished
 from gateway.upstreams.formats.json_values import clean
 from tests.served.gateway import Served
 from tests.served.people import BODY
@@ -49,7 +49,7 @@ async def sent(headers: Head) -> Head:
     async def send(message: Message) -> None:
         out.append(message)
 
-    await sealed(send)({"type": "http.response.start", "status": 200, "headers": headers})
+    await validate_headers(send)({"type": "http.response.start", "status": 200, "headers": headers})
     return list(out[0]["headers"])
 
 
@@ -176,7 +176,7 @@ def of(text: str, code: str = "x") -> list[Event]:
         Reasoning(text),
         ToolCall(0, text, text, text),
         Feedback(text, "note", text, None),
-        Complete(Finish(text).reason, USAGE, None, METRICS),
+        Complete(Finished(text).reason, USAGE, None, METRICS),
         Interrupted("client", text, 0, USAGE, None, METRICS),
         Error(code, text, retryable=False, retry_after_ms=None, partial=False, usage=None, cost_usd=None, metrics=None),
     ]

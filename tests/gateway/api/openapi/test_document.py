@@ -19,7 +19,7 @@ from gateway.api.openapi.routes import OPERATIONS
 from gateway.api.tickets import START
 from gateway.app.factory import create_app
 from gateway.config import Settings
-from gateway.protocol.errors import MEANING, Code, Refused
+from gateway.protocol.errors import CODES, Code, Refused
 from gateway.protocol.events import (
     Accepted,
     Chunk,
@@ -119,7 +119,7 @@ def test_each_code_has_the_status_of_its_meaning(described: dict[str, Any]) -> N
     for operation in OPERATIONS:
         responses = described["paths"][operation.path][operation.method]["responses"]
         for refusal in operation.refusals:
-            assert refusal.at != MEANING[refusal.code].status
+            assert refusal.at != CODES[refusal.code].status
             narrowed = responses[str(refusal.status)]["content"]["application/json"]["schema"]["allOf"][1]
             assert refusal.code in narrowed["properties"]["error"]["properties"]["code"]["enum"]
     assert described["components"]["schemas"]["Code"]["enum"] == [*Code]

@@ -20,7 +20,7 @@ from gateway.protocol.errors import Code, Failed
 from gateway.protocol.events import Chunk, Usage
 from gateway.routing.model import Model
 from gateway.routing.target import Target
-from gateway.upstreams.base import Answer, Call, Finish, Part
+from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest, UpstreamResponse
 from tests.support import ScriptedUpstream, settle
 
 
@@ -29,16 +29,16 @@ class Prompt:
 
     def __init__(self, name: str, failure: Failed | None = None) -> None:
         self.name = name
-        self.calls: list[Call] = []
+        self.calls: list[UpstreamRequest] = []
         self._failure = failure
 
-    async def open(self, call: Call) -> Answer:
+    async def open(self, call: UpstreamRequest) -> UpstreamResponse:
         self.calls.append(call)
         if self._failure is not None:
             raise Failed(self._failure.code, self._failure.message)
         return PromptAnswer(call.model)
 
-    def continues(self, _call: Call) -> bool:
+    def continues(self, _call: UpstreamRequest) -> bool:
         return False
 
     async def close(self) -> None:
@@ -49,9 +49,9 @@ class PromptAnswer:
     def __init__(self, model: str) -> None:
         self.model = model
 
-    async def stream(self, take: Callable[[Sequence[Part]], None]) -> None:
+    async def stream(self, take: Callable[[Sequence[UpstreamEvent]], None]) -> None:
         take([Chunk("one ")])
-        take([Chunk("two"), Finish("stop"), Usage(10, 2, "exact")])
+        take([Chunk("two"), Finished("stop"), Usage(10, 2, "exact")])
 
     def stop(self) -> None:
         pass

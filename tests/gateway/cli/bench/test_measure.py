@@ -11,7 +11,7 @@ from gateway.cli.bench.plan import Plan, Subject
 from gateway.cli.bench.sample import Sample
 from gateway.protocol.errors import Code, Failed
 from gateway.protocol.events import Usage
-from gateway.upstreams.base import Answer, Call, Finish, Part
+from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest, UpstreamResponse
 from tests.gateway.cli.bench.fakes import subject
 from tests.support import ManualClock, ScriptedUpstream, settle
 
@@ -150,7 +150,7 @@ async def test_figures_that_do_not_come_are_not_waited_for() -> None:
     async with measuring(one(upstream)) as running:
         await running.wait(1)
         upstream.last.send("abc")
-        upstream.last.send(Finish("stop"))
+        upstream.last.send(Finished("stop"))
         await running.wait(5)
         await running.task
         assert (running.only.failure, running.only.duration) == (None, 1.0)
@@ -178,10 +178,10 @@ class Broken:
 
     name = "broken"
 
-    async def open(self, call: Call) -> Answer:
+    async def open(self, call: UpstreamRequest) -> UpstreamResponse:
         return BrokenAnswer(call.model)
 
-    def continues(self, _call: Call) -> bool:
+    def continues(self, _call: UpstreamRequest) -> bool:
         return False
 
     async def close(self) -> None:
@@ -192,7 +192,7 @@ class BrokenAnswer:
     def __init__(self, model: str) -> None:
         self.model = model
 
-    async def stream(self, take: Callable[[Sequence[Part]], None]) -> None:
+    async def stream(self, take: Callable[[Sequence[UpstreamEvent]], None]) -> None:
         raise RuntimeError(take)
 
     def stop(self) -> None:

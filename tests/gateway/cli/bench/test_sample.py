@@ -4,14 +4,14 @@ import pytest
 
 from gateway.billing.usage import estimate_input
 from gateway.cli.bench.sample import EMPTY, Recorder, Sample
-from gateway.protocol.events import Chunk, Reasoning, Run, ToolCall, Usage
-from gateway.upstreams.base import Finish, Part
+from gateway.protocol.events import Chunk, Reasoning, TextBatch, ToolCall, Usage
+from gateway.upstreams.base import Finished, UpstreamEvent
 from tests.support import user
 
 PROMPT = [user("Hello")]
 
 
-def record(*reads: tuple[float, list[Part]]) -> Sample:
+def record(*reads: tuple[float, list[UpstreamEvent]]) -> Sample:
     recorder = Recorder(100.0, PROMPT)
     for now, parts in reads:
         recorder.take(parts, 100.0 + now)
@@ -22,10 +22,10 @@ def test_speed_is_of_what_came_behind_the_first_read() -> None:
     sample = record(
         (0.25, [Chunk("")]),
         (0.5, [Chunk("first")]),
-        (1.0, [Run(Chunk("ab" * 5), [5, 10])]),
+        (1.0, [TextBatch(Chunk("ab" * 5), [5, 10])]),
         (1.5, [Usage(None, None, "exact")]),
         (2.5, [Chunk("c" * 10)]),
-        (3.0, [Finish("stop")]),
+        (3.0, [Finished("stop")]),
         (4.0, [Usage(7, 50, "exact", cached_input_tokens=3)]),
     )
     assert sample.ttft == 0.5
@@ -37,9 +37,9 @@ def test_speed_is_of_what_came_behind_the_first_read() -> None:
 
 
 @pytest.mark.parametrize(
-    "first", [Reasoning("hm"), ToolCall(0, "id", "name", ""), Run(Reasoning("hm"), [2]), Chunk("x")]
+    "first", [Reasoning("hm"), ToolCall(0, "id", "name", ""), TextBatch(Reasoning("hm"), [2]), Chunk("x")]
 )
-def test_any_content_is_the_first(first: Part) -> None:
+def test_any_content_is_the_first(first: UpstreamEvent) -> None:
     assert record((0.5, [first]), (0.75, [Chunk("y")])).ttft == 0.5
 
 
@@ -59,7 +59,7 @@ def test_what_the_provider_does_not_count_is_estimated() -> None:
 
 
 def test_an_answer_in_one_read_has_no_speed() -> None:
-    sample = record((1.0, [Chunk("all of it"), Finish("stop")]))
+    sample = record((1.0, [Chunk("all of it"), Finished("stop")]))
     assert sample.ttft == 1.0
     assert (sample.chars_per_s, sample.tokens_per_s, list(sample.gaps)) == (None, None, [])
 
@@ -70,7 +70,7 @@ def test_a_tool_call_without_arguments_has_no_tokens_a_second() -> None:
 
 
 def test_an_empty_answer_is_a_failure() -> None:
-    sample = record((0.5, [Chunk("")]), (1.0, [Finish("stop"), Usage(7, 0, "exact")]))
+    sample = record((0.5, [Chunk("")]), (1.0, [Finished("stop"), Usage(7, 0, "exact")]))
     assert (sample.failure, sample.ttft, sample.usage) == (EMPTY, None, None)
 
 

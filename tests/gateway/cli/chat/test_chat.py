@@ -4,13 +4,13 @@ import dataclasses
 
 import pytest
 
-from gateway.cli.chat.input import Meant, Mistake, Note, Order, Say, Switch, parse
+from gateway.cli.chat.input import Input, InvalidInput, Note, Say, SlashCommand, Switch, parse
 from gateway.cli.chat.messages import describe, describe_start, status_line
 from gateway.cli.chat.plain import Printed
 from gateway.cli.chat.sanitize import safe, safe_line
 from gateway.cli.chat.transcript import Block, Transcript, wrap
 from gateway.cli.chat.turn import Conversation, Turn
-from gateway.client import Trouble
+from gateway.client import RetryNotice
 from gateway.protocol.errors import Code, Failed, Refused
 from gateway.protocol.events import (
     Accepted,
@@ -55,21 +55,21 @@ def _turn(*events: Event, question: str = "Why?") -> Turn:
         ("/note it is wrong  here", Note(text="it is wrong  here")),
         ("/good", Note(rating=1)),
         ("/bad ", Note(rating=-1)),
-        ("/stop", Order("stop")),
-        ("/help", Order("help")),
-        ("/quit", Order("quit")),
+        ("/stop", SlashCommand("stop")),
+        ("/help", SlashCommand("help")),
+        ("/quit", SlashCommand("quit")),
         ("/transport  ws", Switch("ws")),
         ("/transport sse", Switch("sse")),
     ],
 )
-def test_lines_mean(line: str, meant: Meant | None) -> None:
+def test_lines_mean(line: str, meant: Input | None) -> None:
     assert parse(line) == meant
 
 
 @pytest.mark.parametrize("line", ["/note", "/transport", "/transport tcp", "/stop it", "/nonsense", "/"])
 def test_mistakes_say_what_would_do(line: str) -> None:
     meant = parse(line)
-    assert isinstance(meant, Mistake)
+    assert isinstance(meant, InvalidInput)
     assert len(meant.message) > 10
 
 
@@ -104,7 +104,7 @@ def test_a_gap_is_the_whole_text() -> None:
 
 def test_trouble_ends_with_the_next_event() -> None:
     turn = _turn(ACCEPTED, Chunk("a"))
-    turn.trouble = Trouble("cut", 1, 10, 0.5)
+    turn.trouble = RetryNotice("cut", 1, 10, 0.5)
     turn.take(Chunk("b"), 4.0)
     turn.take(Chunk("c"), 4.0)
     assert turn.resumed == 1
@@ -154,7 +154,7 @@ def test_the_status_line_tells_each_state() -> None:
     assert at(9.0, _turn(ACCEPTED, Queued(3, None))) == "WS · sim · queued, place 3 · 9 s"
     streaming = _turn(ACCEPTED, Chunk("x" * 1200))
     assert at(4.0, streaming) == "WS · sim · streaming · first token 2.0 s · 600 chars/s · 1,200 chars"
-    streaming.trouble = Trouble("the connection\nwas cut", 2, 10, 0.4)
+    streaming.trouble = RetryNotice("the connection\nwas cut", 2, 10, 0.4)
     assert "the connection was cut; trying again in 400 ms (2 of 9)" in at(4.0, streaming)
     streaming.trouble = None
     streaming.stop_at = 3.0

@@ -13,8 +13,8 @@ from gateway.protocol.commands import Message, Options
 from gateway.protocol.errors import Code, Failed
 from gateway.protocol.event_stream import EventStreamDecoder
 from gateway.protocol.events import Chunk, Reasoning, ToolCall, Usage
-from gateway.upstreams.base import Call, Finish, Part
-from gateway.upstreams.endpoint import Place
+from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest
+from gateway.upstreams.endpoint import Endpoint
 from gateway.upstreams.formats.anthropic import AnthropicWire, MessagesReader
 from gateway.upstreams.formats.anthropic_request import EFFORTS, MAX_TOKENS
 from tests.gateway.upstreams.parts import cuts, pieces, streamed
@@ -130,13 +130,13 @@ OVERLAPPING = stream(
     stop(1),
     *ending("tool_use", output_tokens=1),
 )
-TRANSCRIPTS: dict[str, tuple[bytes, list[Part]]] = {
+TRANSCRIPTS: dict[str, tuple[bytes, list[UpstreamEvent]]] = {
     "text": (
         TEXT,
         [
             Usage(25, 1, "exact"),
             *map(Chunk, ["Hello", "!", " Xin chào 🙂"]),
-            Finish("stop"),
+            Finished("stop"),
             Usage(25, 15, "exact"),
         ],
     ),
@@ -148,7 +148,7 @@ TRANSCRIPTS: dict[str, tuple[bytes, list[Part]]] = {
             Reasoning("\n\n1071 = 2·462 + 147"),
             Chunk("The GCD"),
             Chunk(" is **21**."),
-            Finish("stop"),
+            Finished("stop"),
             Usage(1240, 90, "exact", 1000, 70),
         ],
     ),
@@ -163,13 +163,13 @@ TRANSCRIPTS: dict[str, tuple[bytes, list[Part]]] = {
             ToolCall(1, None, None, "{}"),
             ToolCall(2, "toolu_3", "get_weather", ""),
             ToolCall(2, None, None, '{"location": "Huế"}'),
-            Finish("tool_calls"),
+            Finished("tool_calls"),
             Usage(472, 89, "exact"),
         ],
     ),
     "a search by the provider": (
         SEARCH,
-        [Usage(2679, 3, "exact", 0), Chunk("It is mild."), Finish("stop"), Usage(10682, 510, "exact", 0)],
+        [Usage(2679, 3, "exact", 0), Chunk("It is mild."), Finished("stop"), Usage(10682, 510, "exact", 0)],
     ),
     "overlapping blocks": (
         OVERLAPPING,
@@ -179,7 +179,7 @@ TRANSCRIPTS: dict[str, tuple[bytes, list[Part]]] = {
             ToolCall(1, None, None, '{"x":'),
             ToolCall(0, None, None, '{"y":1}'),
             ToolCall(1, None, None, "2}"),
-            Finish("tool_calls"),
+            Finished("tool_calls"),
             Usage(None, 1, "exact"),
         ],
     ),
@@ -187,9 +187,9 @@ TRANSCRIPTS: dict[str, tuple[bytes, list[Part]]] = {
 transcripts = pytest.mark.parametrize(("raw", "expected"), TRANSCRIPTS.values(), ids=TRANSCRIPTS)
 
 
-def slowly(raw: bytes) -> tuple[list[Part], str]:
+def slowly(raw: bytes) -> tuple[list[UpstreamEvent], str]:
     """Decode every event in full, one after the other."""
-    reader, parts = MessagesReader(), list[Part]()
+    reader, parts = MessagesReader(), list[UpstreamEvent]()
     for sent in EventStreamDecoder().feed(raw):
         if reader.done:
             break
@@ -200,7 +200,7 @@ def slowly(raw: bytes) -> tuple[list[Part], str]:
     return parts, "" if reader.finished else "truncated"
 
 
-async def answered(raw: bytes, places: Sequence[int] = ()) -> tuple[list[Part], str]:
+async def answered(raw: bytes, places: Sequence[int] = ()) -> tuple[list[UpstreamEvent], str]:
     return await streamed(pieces(raw, places), MessagesReader())
 
 
@@ -213,19 +213,19 @@ def failed(*events: Json) -> Failed:
 
 
 @transcripts
-async def test_a_stream_becomes_parts(raw: bytes, expected: list[Part]) -> None:
+async def test_a_stream_becomes_parts(raw: bytes, expected: list[UpstreamEvent]) -> None:
     assert await answered(raw) == (expected, "")
     assert slowly(raw) == (expected, "")
 
 
 @transcripts
-async def test_it_survives_every_split_in_two(raw: bytes, expected: list[Part]) -> None:
+async def test_it_survives_every_split_in_two(raw: bytes, expected: list[UpstreamEvent]) -> None:
     for place in range(1, len(raw)):
         assert await answered(raw, [place]) == (expected, ""), place
 
 
 @transcripts
-async def test_it_survives_single_bytes_and_carriage_returns(raw: bytes, expected: list[Part]) -> None:
+async def test_it_survives_single_bytes_and_carriage_returns(raw: bytes, expected: list[UpstreamEvent]) -> None:
     assert await answered(raw, range(len(raw))) == (expected, "")
     assert await answered(raw.replace(b"\n", b"\r\n")) == (expected, "")
 
@@ -235,7 +235,7 @@ async def test_it_ends_with_message_stop_and_needs_a_stop_reason_before() -> Non
     assert (await answered(cut))[1] == "truncated"
     whole = TEXT.partition(b"event: message_stop")[0]
     assert await answered(whole) == await answered(TEXT)
-    assert (await answered(cut + stream(event("message_stop"))))[0][-1] == Finish(None)
+    assert (await answered(cut + stream(event("message_stop"))))[0][-1] == Finished(None)
     assert await answered(TEXT + b"data: oops\n\n" + stream(text("more"))) == await answered(TEXT)
 
 
@@ -245,7 +245,7 @@ async def test_nothing_of_the_answer_comes_after_its_end_mark() -> None:
     parts, code = await answered(
         stream(text("a"), end, text("b"), stop(0), ending("refusal", output_tokens=2)[0], late)
     )
-    assert parts == [Chunk("a"), Finish("stop"), Usage(None, 1, "exact"), Usage(None, 2, "exact")]
+    assert parts == [Chunk("a"), Finished("stop"), Usage(None, 1, "exact"), Usage(None, 2, "exact")]
     assert code == ""
 
 
@@ -264,7 +264,7 @@ async def test_nothing_of_the_answer_comes_after_its_end_mark() -> None:
 )
 async def test_stop_reasons_in_openai_words(reason: str, expected: str) -> None:
     parts, _ = await answered(stream(message_start(), text("Once"), *ending(reason)))
-    assert parts == [Chunk("Once"), Finish(expected)]
+    assert parts == [Chunk("Once"), Finished(expected)]
 
 
 async def test_figures_come_without_an_end_too_and_the_last_count() -> None:
@@ -273,7 +273,7 @@ async def test_figures_come_without_an_end_too_and_the_last_count() -> None:
     assert parts == [
         Usage(3, None, "exact"),
         Usage(3, 7, "exact"),
-        Finish("stop"),
+        Finished("stop"),
         Usage(5, 7, "exact"),
     ]
 
@@ -299,7 +299,7 @@ async def test_a_block_may_begin_with_its_content() -> None:
         ToolCall(0, None, None, '{"to":"Hu\\u1ebf"}'),
         ToolCall(1, "b", "go", ""),
         ToolCall(1, None, None, "{}"),
-        Finish("tool_calls"),
+        Finished("tool_calls"),
     ]
 
 
@@ -326,7 +326,7 @@ async def test_a_character_cut_between_surrogates_is_put_together() -> None:
         Chunk("\ufffd!"),
         ToolCall(0, None, None, "🙂"),
         Chunk("c"),
-        Finish("stop"),
+        Finished("stop"),
     ]
 
 
@@ -401,7 +401,7 @@ async def test_what_is_malformed_is_a_failure_and_what_came_before_counts(data: 
     ],
 )
 def test_what_is_odd_and_says_nothing_is_passed_over(sent: Json) -> None:
-    reader, parts = MessagesReader(), list[Part]()
+    reader, parts = MessagesReader(), list[UpstreamEvent]()
     reader.read(orjson.dumps(sent), parts)
     assert [part for part in parts if part != Usage(None, None, "exact")] == []
     assert not reader.finished
@@ -469,7 +469,7 @@ def body(*messages: Message, **given: object) -> Json:
     """Spell a call whose options came through the edge."""
     model = str(given.pop("model", "claude-sonnet-4-5"))
     options = Options.model_validate(given).for_provider()
-    spelled: Json = dict(AnthropicWire().body(Call(model, messages or [user("Hello")], options)))
+    spelled: Json = dict(AnthropicWire().body(UpstreamRequest(model, messages or [user("Hello")], options)))
     orjson.dumps(spelled)
     return spelled
 
@@ -495,7 +495,7 @@ def called(identity: str, arguments: str, name: str = "go") -> Json:
 
 def test_where_and_how_it_is_posted() -> None:
     wire = AnthropicWire()
-    assert wire.place(Call("m", [], {})) == Place(("messages",))
+    assert wire.endpoint(UpstreamRequest("m", [], {})) == Endpoint(("messages",))
     assert wire.headers("k") == {"x-api-key": "k", "anthropic-version": "2023-06-01"}
     assert body() == {
         "model": "claude-sonnet-4-5",

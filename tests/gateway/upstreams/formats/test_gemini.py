@@ -14,7 +14,7 @@ from gateway.protocol.commands import Message
 from gateway.protocol.errors import Code, Failed
 from gateway.protocol.event_stream import EventStreamDecoder
 from gateway.protocol.events import Chunk, Reasoning, ToolCall, Usage, encode
-from gateway.upstreams.base import Call, Finish, Part
+from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest
 from gateway.upstreams.formats.gemini import GeminiWire, GenerateContentReader
 from gateway.upstreams.http import HttpUpstream
 from tests.gateway.upstreams.parts import pieces, streamed
@@ -56,7 +56,7 @@ TEXT = (
 )
 TEXT_PARTS = [
     *(Chunk("Xin "), Usage(4, 1, "exact"), Chunk("chào 🙂"), Usage(4, 3, "exact")),
-    *(Chunk("."), Finish("stop"), Usage(4, 4, "exact")),
+    *(Chunk("."), Finished("stop"), Usage(4, 4, "exact")),
 ]
 THOUGHTS = (
     event(text("**Comparing**\n\n", thought=True), usage={"promptTokenCount": 9, "thoughtsTokenCount": 20})
@@ -83,23 +83,23 @@ CALLS = event(
 )
 
 
-def read(stream: bytes) -> list[Part]:
+def read(stream: bytes) -> list[UpstreamEvent]:
     """Decode every event in full."""
-    reader, parts = GenerateContentReader(KEY), list[Part]()
+    reader, parts = GenerateContentReader(KEY), list[UpstreamEvent]()
     for each in EventStreamDecoder().feed(stream):
         reader.read(each.data, parts)
     return parts
 
 
-def failure(stream: bytes) -> tuple[Failed, list[Part]]:
-    reader, parts = GenerateContentReader(KEY), list[Part]()
+def failure(stream: bytes) -> tuple[Failed, list[UpstreamEvent]]:
+    reader, parts = GenerateContentReader(KEY), list[UpstreamEvent]()
     with pytest.raises(Failed) as failed:
         for each in EventStreamDecoder().feed(stream):
             reader.read(each.data, parts)
     return failed.value, parts
 
 
-async def answered(reads: Sequence[bytes]) -> tuple[list[Part], str]:
+async def answered(reads: Sequence[bytes]) -> tuple[list[UpstreamEvent], str]:
     return await streamed(reads, GenerateContentReader())
 
 
@@ -114,7 +114,7 @@ def test_thoughts_count_as_output() -> None:
     assert read(THOUGHTS) == [
         *(Reasoning("**Comparing**\n\n"), Usage(9, 20, "exact", None, 20)),
         *(Reasoning("So: "), Usage(9, 31, "exact", None, 31)),
-        *(Chunk("Five."), Finish("stop"), Usage(9, 33, "exact", 8, 31)),
+        *(Chunk("Five."), Finished("stop"), Usage(9, 33, "exact", 8, 31)),
     ]
 
 
@@ -122,7 +122,7 @@ def test_calls_side_by_side() -> None:
     assert read(CALLS) == [
         ToolCall(0, "call_XdH5_0", "add", '{"a":2,"b":[1.5,null]}'),
         ToolCall(1, "call_XdH5_1", "say", '{"words":"chào"}'),
-        Finish("tool_calls"),
+        Finished("tool_calls"),
         Usage(121, 75, "exact", None, 39),
     ]
 
@@ -134,7 +134,7 @@ def test_calls_over_several_events_and_an_end_without_content() -> None:
     assert read(stream) == [
         Chunk("Let me see. "),
         *(ToolCall(0, "fc-7", "now", "{}"), ToolCall(1, "call_XdH5_1", "add", "{}")),
-        *(Finish("tool_calls"), Usage(1, None, "exact")),
+        *(Finished("tool_calls"), Usage(1, None, "exact")),
     ]
 
 
@@ -155,14 +155,14 @@ def test_a_call_of_an_answer_without_a_name() -> None:
     ],
 )
 def test_reasons_in_the_words_that_clients_know(reason: str, word: str) -> None:
-    assert read(event(text("a"), reason=reason)) == [Chunk("a"), Finish(word)]
+    assert read(event(text("a"), reason=reason)) == [Chunk("a"), Finished(word)]
     called = read(event(function("f", {}), reason=reason))[-1]
-    assert called == Finish("tool_calls" if word == "stop" else word)
+    assert called == Finished("tool_calls" if word == "stop" else word)
 
 
 def test_a_safety_stop_without_content() -> None:
     stopped = {"candidates": [{"finishReason": "SAFETY", "index": 0, "safetyRatings": []}]}
-    assert read(event(text("Once ")) + raw(stopped)) == [Chunk("Once "), Finish("content_filter")]
+    assert read(event(text("Once ")) + raw(stopped)) == [Chunk("Once "), Finished("content_filter")]
 
 
 @pytest.mark.parametrize("reason", ["", "FINISH_REASON_UNSPECIFIED"])
@@ -280,7 +280,7 @@ async def test_what_follows_the_reason_is_read_too() -> None:
     stream = event(text("a"), reason="STOP") + event(text("b"), reason="STOP") + raw({"usageMetadata": {}})
     parts, code = await answered([stream])
     assert (parts, code) == (
-        [Chunk("a"), Finish("stop"), Chunk("b"), Finish("stop"), Usage(None, None, "exact")],
+        [Chunk("a"), Finished("stop"), Chunk("b"), Finished("stop"), Usage(None, None, "exact")],
         "",
     )
 
@@ -311,8 +311,8 @@ SPELLINGS = [
 ]
 
 
-def slowly(stream: bytes) -> tuple[list[Part], str]:
-    reader, parts = GenerateContentReader(), list[Part]()
+def slowly(stream: bytes) -> tuple[list[UpstreamEvent], str]:
+    reader, parts = GenerateContentReader(), list[UpstreamEvent]()
     for each in EventStreamDecoder().feed(stream):
         try:
             reader.read(each.data, parts)
@@ -363,7 +363,7 @@ json = st.recursive(
 
 @given(json)
 def test_whatever_comes_is_read_or_refused(value: object) -> None:
-    reader, parts = GenerateContentReader(), list[Part]()
+    reader, parts = GenerateContentReader(), list[UpstreamEvent]()
     for answer in (value, {"candidates": value}, {"candidates": [{"content": {"parts": value}}]}):
         try:
             reader.read(orjson.dumps(answer, option=orjson.OPT_NON_STR_KEYS), parts)
@@ -386,15 +386,15 @@ def called(name: str, arguments: object, **more: object) -> Json:
     return {"id": "call_1", "type": "function", "function": {"name": name, "arguments": arguments}, **more}
 
 
-def spell(*messages: Message, **options: Any) -> Json:  # noqa: ANN401 - as JSON has it
+def build_request(*messages: Message, **options: Any) -> Json:  # noqa: ANN401 - as JSON has it
     model = options.pop("model", "gemini-2.5-flash")
-    body: Json = GeminiWire().body(Call(model, messages or [user("Hi")], options))
+    body: Json = GeminiWire().body(UpstreamRequest(model, messages or [user("Hi")], options))
     assert orjson.loads(orjson.dumps(body)) == body
     return body
 
 
 def config(**options: object) -> object:
-    return spell(**options).get("generationConfig")
+    return build_request(**options).get("generationConfig")
 
 
 @pytest.mark.parametrize(
@@ -407,14 +407,17 @@ def config(**options: object) -> object:
     ],
 )
 def test_the_model_stands_in_the_path(model: str, path: str) -> None:
-    url = GeminiWire().place(Call(model, [], {})).below("http://a.example/v1beta/")
+    url = GeminiWire().endpoint(UpstreamRequest(model, [], {})).below("http://a.example/v1beta/")
     assert str(url) == f"http://a.example/v1beta{path}:streamGenerateContent?alt=sse"
 
 
 async def test_the_request_it_makes_and_the_answer_it_reads() -> None:
     async with provider(bodies(TEXT)) as (other, requests):
         upstream = HttpUpstream("gemini", other.base_url, GeminiWire(), KEY)
-        answer, parts = await upstream.open(Call("a b", [user("Hello")], {"temperature": 0.5})), list[Part]()
+        answer, parts = (
+            await upstream.open(UpstreamRequest("a b", [user("Hello")], {"temperature": 0.5})),
+            list[UpstreamEvent](),
+        )
         await answer.stream(parts.extend)
         await answer.close()
         await upstream.close()
@@ -434,7 +437,7 @@ async def test_an_error_before_the_stream() -> None:
     async with provider(answers("400 Bad Request", orjson.dumps(said))) as (other, _):
         upstream = HttpUpstream("gemini", other.base_url, GeminiWire(), KEY)
         with pytest.raises(Failed) as failed:
-            await upstream.open(Call("m", [user("Hello")], {}))
+            await upstream.open(UpstreamRequest("m", [user("Hello")], {}))
         await upstream.close()
     assert failed.value.code is Code.INVALID_REQUEST
     assert failed.value.message == "The provider refused the request (HTTP 400): Bad …"
@@ -442,7 +445,7 @@ async def test_an_error_before_the_stream() -> None:
 
 def test_a_whole_conversation() -> None:
     signed = {"extra_content": {"google": {"thought_signature": SIGNATURE}}, "index": 0}
-    body = spell(
+    body = build_request(
         message("system", "Be kind."),
         message("developer", [text("Be ", type="text"), text("brief.", type="text")]),
         message("user", "What is 2+3,"),
@@ -500,14 +503,14 @@ def test_a_whole_conversation() -> None:
 )
 def test_the_first_of_calls_side_by_side_is_signed(model: str, *, signed: bool) -> None:
     calls = [called("f", "{}", id="1"), called("g", "{}", id="2")]
-    body = spell(user("Go"), message("assistant", tool_calls=calls), model=model)
+    body = build_request(user("Go"), message("assistant", tool_calls=calls), model=model)
     first, second = body["contents"][1]["parts"]
     assert (first.get("thoughtSignature"), second.get("thoughtSignature")) == (UNSIGNED if signed else None, None)
 
 
 def test_a_result_takes_its_name_from_the_last_call_so_called_or_brings_it_along() -> None:
     twice = [message("assistant", tool_calls=[called(name, "{}")]) for name in ("f", "g")]
-    body = spell(
+    body = build_request(
         *(
             user("Go"),
             *twice,
@@ -524,13 +527,13 @@ def test_a_result_takes_its_name_from_the_last_call_so_called_or_brings_it_along
 
 def test_a_call_without_an_id_has_none_there_either() -> None:
     made = message("assistant", tool_calls=[called("f", "{}", id=None)])
-    assert spell(user("Go"), made)["contents"][1]["parts"] == [{"functionCall": {"name": "f", "args": {}}}]
+    assert build_request(user("Go"), made)["contents"][1]["parts"] == [{"functionCall": {"name": "f", "args": {}}}]
 
 
 def test_a_result_too_deep_for_a_body_is_sent_as_text() -> None:
     deep = '{"a":' * 253 + "1" + "}" * 253
     calls = message("assistant", tool_calls=[called("f", "{}")])
-    body = spell(user("Go"), calls, message("tool", deep, tool_call_id="call_1"))
+    body = build_request(user("Go"), calls, message("tool", deep, tool_call_id="call_1"))
     assert body["contents"][-1]["parts"][0]["functionResponse"]["response"] == {"result": deep}
 
 
@@ -547,7 +550,7 @@ def test_images(url: str, part: dict[str, dict[str, object]]) -> None:
     if "fileData" in part:
         part = {"fileData": part["fileData"] | {"fileUri": url}}
     shown = [{"type": "image_url", "image_url": {"url": url, "detail": "auto"}}, {"type": "text", "text": "What?"}]
-    assert spell(message("user", shown))["contents"] == [{"role": "user", "parts": [part, text("What?")]}]
+    assert build_request(message("user", shown))["contents"] == [{"role": "user", "parts": [part, text("What?")]}]
 
 
 def test_settings() -> None:
@@ -597,7 +600,7 @@ def test_tools() -> None:
     parameters = {"type": "object", "properties": {"a": {"type": "integer"}}, "additionalProperties": False}
     full = {"name": "add", "description": "Add.", "parameters": parameters, "strict": False}
     tools = [{"type": "function", "function": full}, {"type": "function", "function": {"name": "now"}}]
-    assert spell(tools=tools) == {
+    assert build_request(tools=tools) == {
         "contents": [{"role": "user", "parts": [text("Hi")]}],
         "tools": [
             {
@@ -623,7 +626,7 @@ def test_tools() -> None:
 )
 def test_which_tool_to_call(choice: object, mode: Json, *, strict: bool) -> None:
     tools = [{"type": "function", "function": {"name": "f", "strict": strict}}]
-    body = spell(tools=tools, **({} if choice is None else {"tool_choice": choice}))
+    body = build_request(tools=tools, **({} if choice is None else {"tool_choice": choice}))
     assert body["toolConfig"] == {"functionCallingConfig": mode}
     assert body["tools"] == [{"functionDeclarations": [{"name": "f"}]}]
 
@@ -684,7 +687,7 @@ def test_what_gemini_has_no_word_for_is_refused(
     messages: list[Message], options: dict[str, object], where: str
 ) -> None:
     with pytest.raises(Failed) as failed:
-        spell(*messages, **options)
+        build_request(*messages, **options)
     assert (failed.value.code, failed.value.retryable) == (Code.INVALID_REQUEST, False)
     assert f"{where}: " in failed.value.message
 
@@ -704,7 +707,7 @@ messages = st.one_of(
 @given(st.lists(messages, min_size=1, max_size=8))
 def test_whatever_is_said_sides_take_turns_and_nobody_says_nothing(said: list[Message]) -> None:
     try:
-        sides = spell(*said)["contents"]
+        sides = build_request(*said)["contents"]
     except Failed as failed:
         assert failed.code is Code.INVALID_REQUEST
         return

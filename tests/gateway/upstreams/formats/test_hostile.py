@@ -4,7 +4,7 @@ import pytest
 
 from gateway.protocol.errors import Code, Failed
 from gateway.protocol.events import ToolCall
-from gateway.upstreams.base import Part
+from gateway.upstreams.base import UpstreamEvent
 from gateway.upstreams.formats.gemini import RESPONSE_ID, GenerateContentReader
 from gateway.upstreams.formats.json_values import DEEPEST, decode
 from tests.fuzz.upstreams import DEEP, READERS
@@ -33,7 +33,7 @@ def test_what_is_nested_as_deep_as_anybody_needs_is_read() -> None:
 
 def test_a_long_id_is_not_repeated_with_each_call() -> None:
     calls = b",".join([b'{"functionCall":{"name":"f"}}'] * 3)
-    parts: list[Part] = []
+    parts: list[UpstreamEvent] = []
     data = b'{"responseId":"%b","candidates":[{"content":{"parts":[%b]}}]}' % (b"r" * 9000, calls)
     GenerateContentReader().read(data, parts)
     ids = [part.id for part in parts if isinstance(part, ToolCall)]

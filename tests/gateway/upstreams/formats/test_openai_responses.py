@@ -14,8 +14,8 @@ from gateway.protocol.commands import JsonObject, Message, Options
 from gateway.protocol.errors import Code, Failed
 from gateway.protocol.event_stream import EventStreamDecoder
 from gateway.protocol.events import Chunk, Reasoning, ToolCall, Usage
-from gateway.upstreams.base import Call, Finish, Part
-from gateway.upstreams.endpoint import Place
+from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest
+from gateway.upstreams.endpoint import Endpoint
 from gateway.upstreams.formats.openai_responses import ResponsesReader, ResponsesWire
 from tests.gateway.upstreams.parts import pieces, streamed
 from tests.support import user
@@ -106,28 +106,28 @@ def spelled(events: Sequence[Event | bytes], *, numbered: bool = True) -> bytes:
     return b"".join(written)
 
 
-def read(*events: Event) -> list[Part]:
+def read(*events: Event) -> list[UpstreamEvent]:
     """Decode every event in full, one after the other."""
-    reader, parts = ResponsesReader(KEY), list[Part]()
+    reader, parts = ResponsesReader(KEY), list[UpstreamEvent]()
     for each in events:
         reader.read(orjson.dumps(each), parts)
     return parts
 
 
-def failure(*events: Event) -> tuple[Failed, list[Part]]:
-    reader, parts = ResponsesReader(KEY), list[Part]()
+def failure(*events: Event) -> tuple[Failed, list[UpstreamEvent]]:
+    reader, parts = ResponsesReader(KEY), list[UpstreamEvent]()
     with pytest.raises(Failed) as failed:
         for each in events:
             reader.read(orjson.dumps(each), parts)
     return failed.value, parts
 
 
-async def answered(stream: bytes, places: Sequence[int] = ()) -> tuple[list[Part], str]:
+async def answered(stream: bytes, places: Sequence[int] = ()) -> tuple[list[UpstreamEvent], str]:
     return await streamed(pieces(stream, places), ResponsesReader(KEY))
 
 
-def slowly(stream: bytes) -> tuple[list[Part], str]:
-    reader, parts = ResponsesReader(KEY), list[Part]()
+def slowly(stream: bytes) -> tuple[list[UpstreamEvent], str]:
+    reader, parts = ResponsesReader(KEY), list[UpstreamEvent]()
     for each in EventStreamDecoder().feed(stream):
         if reader.done:
             break
@@ -150,16 +150,16 @@ USAGE = {
 }
 EXACT = Usage(36, 87, "exact", 12, 64)
 
-TRANSCRIPTS: dict[str, tuple[list[Event], list[Part]]] = {
+TRANSCRIPTS: dict[str, tuple[list[Event], list[UpstreamEvent]]] = {
     "text": (
         [*BEGIN, *message(0, "Xin ", "chào ", "🙂"), ended(usage=USAGE)],
-        [Chunk("Xin "), Chunk("chào "), Chunk("🙂"), Finish("stop"), EXACT],
+        [Chunk("Xin "), Chunk("chào "), Chunk("🙂"), Finished("stop"), EXACT],
     ),
     "reasoning summary": (
         [*BEGIN, *summary(0, ["**Look**", " first"], ["**Add**"]), *message(1, "Five."), ended(usage=USAGE)],
         [
             *(Reasoning("**Look**"), Reasoning(" first"), Reasoning("\n\n"), Reasoning("**Add**"), Chunk("Five.")),
-            *(Finish("stop"), EXACT),
+            *(Finished("stop"), EXACT),
         ],
     ),
     "reasoning text": (
@@ -170,7 +170,7 @@ TRANSCRIPTS: dict[str, tuple[list[Event], list[Part]]] = {
             *message(1, "Yes."),
             ended(),
         ],
-        [Reasoning("Hm. "), Reasoning("Well."), Chunk("Yes."), Finish("stop")],
+        [Reasoning("Hm. "), Reasoning("Well."), Chunk("Yes."), Finished("stop")],
     ),
     "parallel calls": (
         [
@@ -183,16 +183,16 @@ TRANSCRIPTS: dict[str, tuple[list[Event], list[Part]]] = {
             Reasoning("Both."),
             *(ToolCall(0, "call_a", "weather", ""), ToolCall(0, None, None, '{"city":')),
             *(ToolCall(0, None, None, '"Huế"}'), ToolCall(1, "call_b", "time", ""), ToolCall(1, None, None, "{}")),
-            *(Finish("tool_calls"), EXACT),
+            *(Finished("tool_calls"), EXACT),
         ],
     ),
     "refusal": (
         [*BEGIN, *refusal(0, "I can't ", "do that."), ended()],
-        [Chunk("I can't "), Chunk("do that."), Finish("stop")],
+        [Chunk("I can't "), Chunk("do that."), Finished("stop")],
     ),
     "out of tokens": (
         [*message(0, "Once "), ended("incomplete", incomplete_details={"reason": "max_output_tokens"}, usage=USAGE)],
-        [Chunk("Once "), Finish("length"), EXACT],
+        [Chunk("Once "), Finished("length"), EXACT],
     ),
 }
 
@@ -219,7 +219,7 @@ async def test_done_alone_is_no_end() -> None:
 
 async def test_nothing_counts_behind_the_end() -> None:
     late: list[Event | bytes] = [*message(1, "late"), b"data: oops\n\n"]
-    assert await answered(spelled([*message(0, "a"), ended(), *late])) == ([Chunk("a"), Finish("stop")], "")
+    assert await answered(spelled([*message(0, "a"), ended(), *late])) == ([Chunk("a"), Finished("stop")], "")
 
 
 def test_what_no_chat_shows_is_ignored() -> None:
@@ -251,7 +251,7 @@ def test_what_came_by_no_delta_comes_whole_and_once(name: str, gone: tuple[str, 
     assert parts[-1] == expected[-1]
 
 
-def whole(parts: Sequence[Part]) -> tuple[str, str, dict[int, str], list[object]]:
+def whole(parts: Sequence[UpstreamEvent]) -> tuple[str, str, dict[int, str], list[object]]:
     """Join what was said."""
     calls: dict[int, str] = {}
     for part in parts:
@@ -259,7 +259,7 @@ def whole(parts: Sequence[Part]) -> tuple[str, str, dict[int, str], list[object]
             calls[part.index] = calls.get(part.index, "") + (part.id or "") + (part.name or "") + part.arguments
     said = "".join(part.content for part in parts if isinstance(part, Chunk))
     thought = "".join(part.content for part in parts if isinstance(part, Reasoning))
-    return said, thought, calls, [part for part in parts if isinstance(part, Finish | Usage)]
+    return said, thought, calls, [part for part in parts if isinstance(part, Finished | Usage)]
 
 
 def test_an_answer_told_only_at_its_end() -> None:
@@ -275,10 +275,10 @@ def test_an_answer_told_only_at_its_end() -> None:
     ]
     assert read(*BEGIN, ended(output=output)) == [
         *(Reasoning("a\n\nb"), Reasoning("c"), Chunk("d"), Chunk("e")),
-        *(ToolCall(0, "call_a", "f", ""), ToolCall(0, None, None, "{}"), Finish("tool_calls")),
+        *(ToolCall(0, "call_a", "f", ""), ToolCall(0, None, None, "{}"), Finished("tool_calls")),
     ]
     # What came before is not told again.
-    assert read(*message(0, "x"), ended(output=output)) == [Chunk("x"), Finish("stop")]
+    assert read(*message(0, "x"), ended(output=output)) == [Chunk("x"), Finished("stop")]
 
 
 def test_two_messages_told_whole() -> None:
@@ -344,7 +344,7 @@ def test_servers_that_name_and_number_as_they_like(differ: Event) -> None:
 
 def test_a_character_cut_between_surrogates_is_put_together() -> None:
     """The fake server aimock cuts between UTF-16 units, as servers in JavaScript do."""
-    reader, parts = ResponsesReader(), list[Part]()
+    reader, parts = ResponsesReader(), list[UpstreamEvent]()
     at = b'{"type":"response.%b","item_id":"i","delta":"%b"}'
     added = b'{"type":"response.output_item.added","item":{"type":"function_call","id":"i","call_id":"c","name":"f"}}'
     for data in (
@@ -353,7 +353,7 @@ def test_a_character_cut_between_surrogates_is_put_together() -> None:
         *(at % (b"function_call_arguments.delta", half) for half in (b"\\ud83d", b"\\ude42")),
     ):
         reader.read(data, parts)
-        assert reader.plain == (not data.endswith(b'\\ud83d"}'))
+        assert reader.is_stateless == (not data.endswith(b'\\ud83d"}'))
     assert [part.content for part in parts if isinstance(part, Chunk)] == ["a", "🙂b", "\ufffd!"]
     assert whole(parts)[2] == {0: "cf🙂"}
 
@@ -371,12 +371,12 @@ def test_a_character_cut_between_surrogates_is_put_together() -> None:
     ],
 )
 def test_how_it_ended(how: str, fields: Event, reason: str | None) -> None:
-    reader, parts = ResponsesReader(), list[Part]()
+    reader, parts = ResponsesReader(), list[UpstreamEvent]()
     reader.read(orjson.dumps(ended(how, **fields)), parts)
-    assert parts == [Finish(reason)]
+    assert parts == [Finished(reason)]
     assert reader.finished
     assert reader.done
-    assert not reader.plain
+    assert not reader.is_stateless
 
 
 @pytest.mark.parametrize(
@@ -389,8 +389,8 @@ def test_how_it_ended(how: str, fields: Event, reason: str | None) -> None:
         (None, []),
     ],
 )
-def test_usage_follows_the_end_mark(usage: object, expected: list[Part]) -> None:
-    assert read(ended(usage=usage)) == [Finish("stop"), *expected]
+def test_usage_follows_the_end_mark(usage: object, expected: list[UpstreamEvent]) -> None:
+    assert read(ended(usage=usage)) == [Finished("stop"), *expected]
 
 
 @pytest.mark.parametrize(
@@ -476,7 +476,7 @@ fields = ["item", "item_id", "output_index", "delta", "text", "arguments", "resp
 def test_whatever_comes_it_is_read_or_a_failure(events: list[Event]) -> None:
     parts, code = slowly(spelled(events))
     assert code in {"", *Code}
-    assert sum(isinstance(part, Finish) for part in parts) <= 1
+    assert sum(isinstance(part, Finished) for part in parts) <= 1
 
 
 words = st.text(max_size=4) | st.sampled_from([":", ",", "delta"])
@@ -504,7 +504,7 @@ async def test_by_its_pattern_it_reads_what_decoding_reads(
 
 
 def body(options: JsonObject | None = None, *messages: Message) -> JsonObject:
-    call = Call("model-1", messages or [user("Hello")], options or {})
+    call = UpstreamRequest("model-1", messages or [user("Hello")], options or {})
     before = deepcopy(call)
     made = ResponsesWire().body(call)
     # It may be called again.
@@ -525,8 +525,8 @@ def refused(options: JsonObject | None = None, *messages: Message) -> Failed:
 
 def test_the_request_it_makes() -> None:
     wire = ResponsesWire()
-    call = Call("model-1", [user("Hello")], {"temperature": 0.5})
-    assert wire.place(call) == Place(("responses",))
+    call = UpstreamRequest("model-1", [user("Hello")], {"temperature": 0.5})
+    assert wire.endpoint(call) == Endpoint(("responses",))
     assert wire.headers("sk-1") == {"Authorization": "Bearer sk-1"}
     assert wire.body(call) == {
         "model": "model-1",
@@ -676,8 +676,11 @@ def test_every_option_is_spelled_or_refused() -> None:
 
 def test_a_summary_is_asked_for_beside_an_effort_where_it_is_set() -> None:
     wire, options = ResponsesWire(summary="auto"), {"reasoning_effort": "high"}
-    assert wire.body(Call("m", [user("a")], dict(options)))["reasoning"] == {"effort": "high", "summary": "auto"}
-    assert "reasoning" not in wire.body(Call("m", [user("a")], {}))
+    assert wire.body(UpstreamRequest("m", [user("a")], dict(options)))["reasoning"] == {
+        "effort": "high",
+        "summary": "auto",
+    }
+    assert "reasoning" not in wire.body(UpstreamRequest("m", [user("a")], {}))
     assert options == {"reasoning_effort": "high"}
 
 
@@ -812,7 +815,7 @@ def test_a_message_that_it_has_no_word_for_is_refused(said: Event, words: str) -
 @given(st.lists(st.tuples(st.sampled_from(["system", "developer", "user", "assistant"]), st.text(max_size=5))))
 def test_no_message_is_lost_or_moved(said: list[tuple[str, str]]) -> None:
     messages = [Message.model_validate({"role": role, "content": content}) for role, content in said]
-    wire = ResponsesWire().body(Call("m", messages, {}))["input"]
+    wire = ResponsesWire().body(UpstreamRequest("m", messages, {}))["input"]
     assert wire == [
         {"type": "message", "role": role, "content": content}
         for role, content in said
