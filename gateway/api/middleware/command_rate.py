@@ -1,4 +1,7 @@
-"""What counts a client's requests, beside the guard: all but those that read on what was started."""
+"""Middleware that counts a client's requests as commands; it runs inside `AuthMiddleware`.
+
+Requests that only read what was started, or reconnect to it, are not counted (see `is_read_route`).
+"""
 
 from collections.abc import Iterable, Sequence
 
@@ -11,10 +14,11 @@ from gateway.security.principals import Principal
 
 
 class CommandRateLimit:
-    """One route's application, behind the count. What anybody may ask is not counted, nor is a stop that stops.
+    """ASGI application of one route, behind the command rate limit.
 
-    Each generation can be stopped once: that is no flood, and a client that sends too much else may still stop what it
-    has started.
+    Requests to public routes are not counted, nor is an interrupt that stops a running generation. Each generation can
+    be interrupted only once, so effective interrupts cannot flood the gateway; and a client that exceeds its rate can
+    still stop what it has started.
     """
 
     def __init__(self, app: ASGIApp, services: Services) -> None:
@@ -22,44 +26,44 @@ class CommandRateLimit:
         self._services = services
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Count a request, and let it pass.
+        """Count a request and pass it on.
 
         Raises:
             Refused: `rate_limit`.
         """
-        asking: Principal | None = scope.get(PRINCIPAL)
-        if asking is None:
+        principal: Principal | None = scope.get(PRINCIPAL)
+        if principal is None:
             await self._app(scope, receive, send)
-        elif self._stops(scope, asking):
-            await self._let_stop(asking, scope, receive, send)
+        elif self._stops(scope, principal):
+            await self._let_stop(principal, scope, receive, send)
         else:
-            self._services.commands.request(asking.id, asking.address, self._services.clock.now())
+            self._services.commands.request(principal.id, principal.address, self._services.clock.now())
             await self._app(scope, receive, send)
 
-    async def _let_stop(self, asking: Principal, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _let_stop(self, principal: Principal, scope: Scope, receive: Receive, send: Send) -> None:
         commands, clock = self._services.commands, self._services.clock
-        commands.let_stop(asking.id, asking.address, clock.now())
+        commands.let_stop(principal.id, principal.address, clock.now())
         try:
             await self._app(scope, receive, send)
         finally:
-            if self._stops(scope, asking):
-                # It could have stopped something, and was no such command.
-                commands.stopped_nothing(asking.id, asking.address, clock.now())
+            if self._stops(scope, principal):
+                # The generation can still be stopped, so this request was not an interrupt that took effect: count it.
+                commands.stopped_nothing(principal.id, principal.address, clock.now())
 
-    def _stops(self, scope: Scope, asking: Principal) -> bool:
+    def _stops(self, scope: Scope, principal: Principal) -> bool:
         generation_id = scope["path_params"].get("generation_id", "")
-        return scope["path"].endswith("/interrupt") and self._services.hub.would_stop(generation_id, asking)
+        return scope["path"].endswith("/interrupt") and self._services.hub.would_stop(generation_id, principal)
 
 
 def rate_limited(services: Services, routes: Iterable[BaseRoute]) -> Sequence[BaseRoute]:
-    """Put routes behind the count; a folder of files is none that needs a principal."""
-    given = list(routes)
-    for route in given:
+    """Wrap each route in `CommandRateLimit` and return the routes; mounts (static files) need no principal and stay."""
+    limited = list(routes)
+    for route in limited:
         if isinstance(route, Route):
             route.app = CommandRateLimit(route.app, services)
-    return given
+    return limited
 
 
 def is_read_route(route: BaseRoute) -> bool:
-    """Tell whether a transport's route is one by which a client reads what was started, or comes back to it."""
+    """Return True if a transport's route only reads what was started, or reconnects to it."""
     return not isinstance(route, Route) or "{generation_id}" in route.path
