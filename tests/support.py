@@ -120,7 +120,7 @@ class ScriptedUpstream:
     def open_calls(self) -> int:
         return sum(not call.closed for call in self.calls)
 
-    def continues(self, _call: UpstreamRequest) -> bool:
+    def can_continue(self, _call: UpstreamRequest) -> bool:
         return self.native
 
     async def open(self, call: UpstreamRequest) -> UpstreamResponse:

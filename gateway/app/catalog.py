@@ -18,18 +18,18 @@ from gateway.routing.watchdog import Limits
 from gateway.simulator import Simulator
 from gateway.upstreams.base import Upstream
 from gateway.upstreams.connections import ConnectionLimits
-from gateway.upstreams.formats.anthropic import AnthropicWire
+from gateway.upstreams.formats.anthropic import AnthropicFormat
 from gateway.upstreams.formats.base import Quirks, WireFormat
-from gateway.upstreams.formats.gemini import GeminiWire
-from gateway.upstreams.formats.openai_chat import OpenAIWire
-from gateway.upstreams.formats.openai_responses import ResponsesWire
+from gateway.upstreams.formats.gemini import GeminiFormat
+from gateway.upstreams.formats.openai_chat import OpenAIChatFormat
+from gateway.upstreams.formats.openai_responses import OpenAIResponsesFormat
 from gateway.upstreams.http import HttpUpstream
 
 WIRES: Final[Mapping[str, Callable[[Quirks], WireFormat]]] = {
-    "openai": OpenAIWire,
-    "openai-responses": lambda _quirks: ResponsesWire(),
-    "anthropic": lambda _quirks: AnthropicWire(),
-    "gemini": lambda _quirks: GeminiWire(),
+    "openai": OpenAIChatFormat,
+    "openai-responses": lambda _quirks: OpenAIResponsesFormat(),
+    "anthropic": lambda _quirks: AnthropicFormat(),
+    "gemini": lambda _quirks: GeminiFormat(),
 }
 
 CATALOG_SETTINGS: Final = frozenset(
@@ -162,11 +162,11 @@ class CatalogBuilder:
         """Make a model's policy: its own figures, or else those for all."""
         settings = self._settings
         limits = Limits(
-            queue=_first(table.queue_timeout, settings.queue_timeout),
-            total=_first(table.total_timeout, settings.total_timeout),
-            first_token=_first(table.first_token_timeout, settings.first_token_timeout),
-            stall=_first(table.stall_timeout, settings.stall_timeout),
-            characters_per_second=_first(table.min_chars_per_second, settings.min_chars_per_second),
+            queue_timeout=_first(table.queue_timeout, settings.queue_timeout),
+            total_timeout=_first(table.total_timeout, settings.total_timeout),
+            first_token_timeout=_first(table.first_token_timeout, settings.first_token_timeout),
+            stall_timeout=_first(table.stall_timeout, settings.stall_timeout),
+            min_chars_per_second=_first(table.min_chars_per_second, settings.min_chars_per_second),
         )
         backoff = Backoff(
             _first(table.max_attempts, settings.max_attempts),
@@ -205,9 +205,9 @@ class CatalogBuilder:
         """Make the target of one of a model's upstreams."""
         limits = replace(
             over,
-            first_token=_first(upstream.first_token_timeout, over.first_token),
-            stall=_first(upstream.stall_timeout, over.stall),
-            characters_per_second=_first(upstream.min_chars_per_second, over.characters_per_second),
+            first_token_timeout=_first(upstream.first_token_timeout, over.first_token_timeout),
+            stall_timeout=_first(upstream.stall_timeout, over.stall_timeout),
+            min_chars_per_second=_first(upstream.min_chars_per_second, over.min_chars_per_second),
         )
         spec = replace(
             self.spec(name, provider(self._settings, upstream.provider), limits),

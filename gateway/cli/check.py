@@ -110,7 +110,7 @@ def _unused(name: str, model: Model) -> list[str]:
         found += [
             f"{name}: hedge has no effect on {target.name}, whose first_token_timeout is over before"
             for target in model.targets
-            if 0 < target.limits.first_token <= policy.hedge
+            if 0 < target.limits.first_token_timeout <= policy.hedge
         ]
     return found
 

@@ -126,7 +126,7 @@ class HedgedCall:
 
     def _hedge(self, calling: UpstreamCall, group: asyncio.TaskGroup) -> None:
         self._timer = None
-        beside = None if calling.over else self._route.beside(calling.target, self._clock.now())
+        beside = None if calling.over else self._route.hedge_target(calling.target, self._clock.now())
         if beside is not None:
             # A second one that is not let through, or not paid for, is none: the first goes on as if it were alone.
             with suppress(Failed):
@@ -145,7 +145,7 @@ class HedgedCall:
         try:
             probe = target.admit(self._clock.now())
         except Failed:
-            route.refused(target)
+            route.record_refusal(target)
             raise
         attempt = generation.attempt(
             target.name,
@@ -165,18 +165,18 @@ class HedgedCall:
             calling.call_off(failed)
             # Its prompt, which was not sent, is given back at once: other answers share the budget.
             self._meter.left()
-            route.refused(target)
+            route.record_refusal(target)
             raise
-        route.called(target)
+        route.record_call(target)
         return calling
 
     def _joint(self, target: Target, name: str) -> Continuation | None:
         """Go on with the text of an attempt that died; None if the target can't: then it is begun anew."""
-        if target in self._route.asked_anew:
+        if target in self._route.cannot_continue:
             return None
         joint = Continuation(self._generation.log.text())
         call = UpstreamRequest(name, (), self._generation.options, continues=True)
-        return joint if joint.prefix and target.upstream.continues(call) else None
+        return joint if joint.prefix and target.upstream.can_continue(call) else None
 
     def _options(self, joint: Continuation | None) -> JsonObject:
         """Give the options of a call; its bound is the lower one of the client's and ours, less what is there."""

@@ -280,7 +280,7 @@ class Hub:
             "cost_usd": round(self.counters.cost_usd, 6),
             "saved_by_interrupts": self.savings.figures(),
             "upstreams": [
-                {"model": model.name, **target.figures(model.name, self.clock.now())}
+                {"model": model.name, **target.stats(model.name, self.clock.now())}
                 for model in self.models.by_name.values()
                 for target in model.targets
             ],

@@ -130,8 +130,8 @@ class Pipeline:
         slot_request, limits = self._slot_request, self._model.policy.limits
         self._moved = asyncio.Event()
         self._cut = self._moved.set
-        if limits.queue:
-            self._timer = self._clock.call_later(limits.queue, self._queue_timed_out)
+        if limits.queue_timeout:
+            self._timer = self._clock.call_later(limits.queue_timeout, self._queue_timed_out)
         # A command or the time limit may come in the same turn as the call that wakes us.
         while slot_request.state is SlotState.WAITING and not self.generation.state.fenced:
             self.generation.queued(slot_request.position, self._slots.eta_ms(slot_request))
@@ -139,7 +139,7 @@ class Pipeline:
             self._moved.clear()
 
     def _queue_timed_out(self) -> None:
-        seconds = self._model.policy.limits.queue
+        seconds = self._model.policy.limits.queue_timeout
         failure = Failed(Code.QUEUE_TIMEOUT, f"No slot became free within {seconds:g} seconds.", retry_after_ms=1000)
         self.generation.failed(failure, self._clock.now())
         self._cancel()
@@ -159,11 +159,11 @@ class Pipeline:
         if route is None or self._turn != self.generation.turn:
             now = self._clock.now()
             self._route = route = Route(self._model, now)
-            self._turn, self._target = self.generation.turn, route.first(now)
-        if self._target.full:
+            self._turn, self._target = self.generation.turn, route.first_target(now)
+        if self._target.is_full:
             await self._wait_for_room(route)
         if self.generation.state.fenced:
-            route.refused(self._target)
+            route.record_refusal(self._target)
             return
         if self._first_call is None:
             self._first_call = self._clock.now()
@@ -179,23 +179,23 @@ class Pipeline:
     async def _wait_for_room(self, route: Route) -> None:
         """Wait while all calls are taken that the targets may have at once: of all of them, or of the one chosen."""
         targets = (self._target,) if route.calls else self._model.targets
-        room, limit = asyncio.Event(), self._model.policy.limits.queue
+        room, limit = asyncio.Event(), self._model.policy.limits.queue_timeout
         self._cut = wake = room.set
         if limit:
             self._timer = self._clock.call_later(limit, self._queue_timed_out)
-        place = min([target.wait(wake) for target in targets])
+        place = min([target.add_waiter(wake) for target in targets])
         self.generation.queued(place, None)
         try:
-            while self._target.full and not self.generation.state.fenced:
+            while self._target.is_full and not self.generation.state.fenced:
                 await room.wait()
                 room.clear()
                 if not route.calls:
-                    self._target = route.first(self._clock.now())
+                    self._target = route.first_target(self._clock.now())
         finally:
             self._cut = None
             self._disarm()
             for target in targets:
-                target.leave(wake)
+                target.remove_waiter(wake)
 
     # Between two rounds.
 
@@ -207,13 +207,13 @@ class Pipeline:
         if not failures or route is None or generation.state.is_terminal or self._turn != generation.turn:
             return
         target, failure, attempt = failures[-1]
-        if failure.code is Code.INVALID_REQUEST and attempt is not None and attempt.continues and route.more:
+        if failure.code is Code.INVALID_REQUEST and attempt is not None and attempt.continues and route.has_calls_left:
             # Whatever its preset says, this model does not go on from a text that others began.
-            route.asked_anew += (target,)
+            route.cannot_continue += (target,)
             generation.retrying(failure, 0, target.name, attempt)
             return
         for target, failure, _ in failures:
-            route.failed(target, failure, now)
+            route.record_failure(target, failure, now)
         following = self._following(route, failure, now)
         if following is None:
             generation.failed(failure, now)
@@ -227,7 +227,7 @@ class Pipeline:
             if not generation.state.fenced:
                 await woken.wait()
         if generation.state.fenced:
-            route.refused(self._target)
+            route.record_refusal(self._target)
 
     def _following(self, route: Route, failure: Failed, now: float) -> tuple[Target, float] | None:
         """Decide whom to call next, and after how many seconds; once content has come, only for failover."""
@@ -236,8 +236,8 @@ class Pipeline:
             policy.failover and failure.code in FAILOVER_CODES and not self.generation.calls_tools
         ):
             return None
-        total, first = policy.limits.total, self._first_call
-        return route.next(now, first + total - now if total and first is not None else inf)
+        total, first = policy.limits.total_timeout, self._first_call
+        return route.next_target(now, first + total - now if total and first is not None else inf)
 
     def _wake(self) -> None:
         if self._moved is not None:

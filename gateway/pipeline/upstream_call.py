@@ -167,14 +167,14 @@ class UpstreamCall:
             else:
                 content.append(part)
         changed = False
-        if content and watchdog.content(content, now):
+        if content and watchdog.record_content(content, now):
             changed = True
             self.target.latency.add(now - self._began)
             self.target.failing = False
             self._settle(None, answered=True)
         if marked:
             # Behind the content that the same read brought.
-            watchdog.finish(now)
+            watchdog.record_finish(now)
         if self._joint is not None and self._joint.open:
             content = [*self._joint.join(content)]
         if content:
@@ -189,17 +189,17 @@ class UpstreamCall:
         watchdog, now = self._watchdog, self._clock.now()
         if self.over:
             return
-        failure = watchdog.verdict(now)
+        failure = watchdog.find_failure(now)
         if failure is not None:
             if failure.code is Code.FIRST_TOKEN_TIMEOUT:
                 self.target.latency.add_timeout(now - self._began)
             self.failure, self.over, self._given_up = failure, True, True
             self._halt()
-        elif watchdog.complete(now):
+        elif watchdog.is_complete(now):
             # The answer is whole; only its figures are missing.
             self._finish(now)
             self._halt()
-        elif (due := watchdog.due()) is not None:
+        elif (due := watchdog.next_check()) is not None:
             self._timer = self._clock.call_later(max(0.0, due - now), self._watch)
 
     def _finish(self, now: float) -> None:

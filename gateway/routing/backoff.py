@@ -14,10 +14,10 @@ class Backoff:
     beginning.
     """
 
-    attempts: int = 4
-    base: float = 1.0
-    longest: float = 10.0
-    within: float = 60.0
+    max_attempts: int = 4
+    retry_base: float = 1.0
+    retry_longest: float = 10.0
+    retry_within: float = 60.0
 
     def delay(self, failure: Failed, failed: int, elapsed: float, chance: Callable[[], float]) -> float | None:
         """Give the wait before the next attempt after `failed` ones, or None if there is to be none.
@@ -25,9 +25,9 @@ class Backoff:
         A provider that says when to come back is not asked before; if that is too late for us, it is not asked
         again. `chance` gives a number from 0 to 1.
         """
-        if not failure.retryable or failed >= self.attempts:
+        if not failure.retryable or failed >= self.max_attempts:
             return None
-        delay = chance() * min(self.longest, self.base * 2 ** (failed - 1))
+        delay = chance() * min(self.retry_longest, self.retry_base * 2 ** (failed - 1))
         if failure.retry_after_ms is not None:
-            delay = failure.retry_after_ms / 1000 + min(delay, self.base)
-        return delay if elapsed + delay <= self.within else None
+            delay = failure.retry_after_ms / 1000 + min(delay, self.retry_base)
+        return delay if elapsed + delay <= self.retry_within else None

@@ -93,13 +93,13 @@ class Breaker:
 class RetryBudget:
     """Retries a provider may get: a share of its first attempts, and a few more, so that it is not hammered."""
 
-    share: float = 0.2
-    most: float = 10.0
+    ratio: float = 0.2
+    max_balance: float = 10.0
     _left: float = field(init=False, default=-1.0)
 
     def deposit(self) -> None:
         """Count a first attempt."""
-        self._left = min(self.most, self._balance() + self.share)
+        self._left = min(self.max_balance, self._balance() + self.ratio)
 
     def withdraw(self) -> bool:
         """Take a retry; False if there is none left."""
@@ -111,7 +111,7 @@ class RetryBudget:
 
     def refund(self) -> None:
         """Give back a retry that did not come to a call."""
-        self._left = min(self.most, self._balance() + 1)
+        self._left = min(self.max_balance, self._balance() + 1)
 
     def _balance(self) -> float:
-        return self.most if self._left < 0 else self._left
+        return self.max_balance if self._left < 0 else self._left

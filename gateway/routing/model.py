@@ -1,8 +1,8 @@
 """A model as clients know it: its targets, the order to ask them in, and what to do when one fails."""
 
-import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from random import random as random_float
 from typing import Literal
 
 from gateway.routing.backoff import Backoff
@@ -30,7 +30,7 @@ class Policy:
     hedge: float | Literal["p95"] | None = None
     failover: bool = False
     max_output_tokens: int | None = None
-    chance: Callable[[], float] = random.random
+    random: Callable[[], float] = random_float
 
 
 @dataclass(slots=True, eq=False)
@@ -51,9 +51,9 @@ class Model:
         targets = list(self.targets)
         match self.policy.routing:
             case "weighted":
-                targets = _weighted(targets, self.policy.chance)
+                targets = _weighted(targets, self.policy.random)
             case "fastest":
-                targets = _fastest(targets, self.policy.chance)
+                targets = _fastest(targets, self.policy.random)
             case "ordered":
                 pass
         return sorted(targets, key=lambda target: target.cooldown_until > now)

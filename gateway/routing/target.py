@@ -57,13 +57,13 @@ class Target:
         return self.price or known_price(self.preset, self.upstream_model(asked))
 
     @property
-    def full(self) -> bool:
+    def is_full(self) -> bool:
         """Tell whether all calls that it may have at once are taken."""
         return bool(self.max_concurrent) and self.running >= self.max_concurrent
 
     def ready_at(self, now: float) -> float:
         """Give the time from which it would take a call, as far as can be told."""
-        return now + BUSY_SECONDS if self.full else self.breaker.ready_at(now)
+        return now + BUSY_SECONDS if self.is_full else self.breaker.ready_at(now)
 
     def admit(self, now: float) -> bool:
         """Let a call through, which the caller must `release` once; tell whether it is a probe of the breaker's.
@@ -71,7 +71,7 @@ class Target:
         Raises:
             Failed: while the breaker leaves it alone, or all calls that it may have are taken.
         """
-        if self.full:
+        if self.is_full:
             message = f"All {self.max_concurrent} calls that this provider may have at once are taken."
             raise Failed(Code.RATE_LIMIT, message)
         probe = self.breaker.admit(now)
@@ -84,7 +84,7 @@ class Target:
         self.running -= 1
         self._pass_on()
 
-    def figures(self, asked: str, now: float) -> dict[str, object]:
+    def stats(self, asked: str, now: float) -> dict[str, object]:
         """Tell how it does, as `GET /api/stats` shows it; `ttft_ms` is the moving mean, None before any content."""
         mean = self.latency.mean
         return {
@@ -97,16 +97,16 @@ class Target:
             "ttft_ms": None if mean is None else round(mean * 1000, 1),
         }
 
-    def wait(self, wake: Callable[[], None]) -> int:
+    def add_waiter(self, wake: Callable[[], None]) -> int:
         """Have `wake` called when there may be room, until it leaves; give its place in the queue, from 1 on."""
         self._waiting.append(wake)
         return len(self._waiting)
 
-    def leave(self, wake: Callable[[], None]) -> None:
+    def remove_waiter(self, wake: Callable[[], None]) -> None:
         """Wait no more; the room that it was woken for and did not take is the next one's."""
         self._waiting.remove(wake)
         self._pass_on()
 
     def _pass_on(self) -> None:
-        if self._waiting and not self.full:
+        if self._waiting and not self.is_full:
             self._waiting[0]()

@@ -16,13 +16,13 @@ class Limits:
     figures after the provider's end mark. Connecting has its own limit, where connections are made.
     """
 
-    queue: float = 30.0
-    total: float = 0.0
-    first_token: float = 300.0
-    stall: float = 300.0
-    characters_per_second: float = 0.0
-    window: float = 10.0
-    tail: float = 5.0
+    queue_timeout: float = 30.0
+    total_timeout: float = 0.0
+    first_token_timeout: float = 300.0
+    stall_timeout: float = 300.0
+    min_chars_per_second: float = 0.0
+    rate_window: float = 10.0
+    usage_timeout: float = 5.0
 
 
 @dataclass(slots=True)
@@ -41,34 +41,34 @@ class Watchdog:
     def __post_init__(self) -> None:
         self._last = self.began
 
-    def content(self, content: Sequence[Content | TextBatch], now: float) -> bool:
+    def record_content(self, content: Sequence[Content | TextBatch], now: float) -> bool:
         """Tell that content came; True if other limits hold from now on. Behind the end mark it counts for nothing."""
         if self.end_marked:
             return False
         self._last = now
-        if self.limits.characters_per_second:
+        if self.limits.min_chars_per_second:
             self._in_window += sum(map(_characters, content))
         if self._streaming:
             return False
         self._streaming, self._window_began = True, now
         return True
 
-    def finish(self, now: float) -> None:
+    def record_finish(self, now: float) -> None:
         """Tell that the provider's end mark came."""
         self.end_marked = True
         self._last = now
 
-    def due(self) -> float | None:
+    def next_check(self) -> float | None:
         """Give the time at which to look again; None if nothing can run out."""
         if self.end_marked:
-            return self._last + self.limits.tail
+            return self._last + self.limits.usage_timeout
         return min((due for due, _ in self._clocks()), default=None)
 
-    def complete(self, now: float) -> bool:
+    def is_complete(self, now: float) -> bool:
         """Tell whether the answer is whole and its figures have been waited for long enough."""
-        return self.end_marked and now >= self._last + self.limits.tail
+        return self.end_marked and now >= self._last + self.limits.usage_timeout
 
-    def verdict(self, now: float) -> Failed | None:
+    def find_failure(self, now: float) -> Failed | None:
         """Give what has run out by now, if anything; the floor's window begins anew when it was held."""
         if self.end_marked:
             return None
@@ -80,32 +80,32 @@ class Watchdog:
         return None
 
     def _too_slow(self, now: float) -> bool:
-        slow = self._in_window < self.limits.characters_per_second * (now - self._window_began)
+        slow = self._in_window < self.limits.min_chars_per_second * (now - self._window_began)
         self._window_began, self._in_window = now, 0
         return slow
 
     def _clocks(self) -> list[tuple[float, Code]]:
         """List what may run out, and when."""
         limits, clocks = self.limits, []
-        if limits.total:
-            clocks.append((self.first_call + limits.total, Code.TIMEOUT))
+        if limits.total_timeout:
+            clocks.append((self.first_call + limits.total_timeout, Code.TIMEOUT))
         if not self._streaming:
-            if limits.first_token:
-                clocks.append((self.began + limits.first_token, Code.FIRST_TOKEN_TIMEOUT))
+            if limits.first_token_timeout:
+                clocks.append((self.began + limits.first_token_timeout, Code.FIRST_TOKEN_TIMEOUT))
             return clocks
-        if limits.stall:
-            clocks.append((self._last + limits.stall, Code.STALLED))
-        if limits.characters_per_second:
-            clocks.append((self._window_began + limits.window, Code.TOO_SLOW))
+        if limits.stall_timeout:
+            clocks.append((self._last + limits.stall_timeout, Code.STALLED))
+        if limits.min_chars_per_second:
+            clocks.append((self._window_began + limits.rate_window, Code.TOO_SLOW))
         return clocks
 
     def _failure(self, code: Code) -> Failed:
         limits = self.limits
         messages = {
-            Code.TIMEOUT: f"The answer took longer than {limits.total:g} seconds.",
-            Code.FIRST_TOKEN_TIMEOUT: f"The provider sent no first token within {limits.first_token:g} seconds.",
-            Code.STALLED: f"The provider sent nothing more for {limits.stall:g} seconds.",
-            Code.TOO_SLOW: f"The provider sends fewer than {limits.characters_per_second:g} characters a second.",
+            Code.TIMEOUT: f"The answer took longer than {limits.total_timeout:g} seconds.",
+            Code.FIRST_TOKEN_TIMEOUT: f"The provider sent no content within {limits.first_token_timeout:g} seconds.",
+            Code.STALLED: f"The provider sent nothing more for {limits.stall_timeout:g} seconds.",
+            Code.TOO_SLOW: f"The provider sends fewer than {limits.min_chars_per_second:g} characters a second.",
         }
         return Failed(code, messages[code])
 

@@ -70,7 +70,7 @@ class Upstream(Protocol):
 
     name: str
 
-    def continues(self, call: UpstreamRequest) -> bool:
+    def can_continue(self, call: UpstreamRequest) -> bool:
         """Tell whether a call whose last message is the assistant's can be continued natively."""
         ...
 

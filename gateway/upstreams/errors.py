@@ -21,7 +21,7 @@ from gateway.upstreams.sanitize import sanitize_message
 
 ERROR_BODY_BYTES = 16 * 1024
 ERROR_BODY_SECONDS = 1.0
-LONGEST_RETRY_AFTER = 86_400.0
+MAX_RETRY_AFTER = 86_400.0
 
 _BY_STATUS: Mapping[int, tuple[Code, str]] = {
     400: (Code.INVALID_REQUEST, "The provider refused the request"),
@@ -165,7 +165,7 @@ def retry_after_ms(headers: Mapping[str, str], now: float | None = None) -> int 
         except ValueError:
             continue
         if milliseconds >= 0:
-            return round(min(milliseconds, LONGEST_RETRY_AFTER * 1000))
+            return round(min(milliseconds, MAX_RETRY_AFTER * 1000))
     if now is None:
         return None
     try:
@@ -173,13 +173,13 @@ def retry_after_ms(headers: Mapping[str, str], now: float | None = None) -> int 
     except (ValueError, OverflowError):
         # An OverflowError is a year, or a time zone, beyond all reckoning.
         return None
-    return round(min(max(0.0, until - now), LONGEST_RETRY_AFTER) * 1000)
+    return round(min(max(0.0, until - now), MAX_RETRY_AFTER) * 1000)
 
 
 def retry_delay_ms(body: bytes) -> int | None:
     """Read Google's `RetryInfo` out of an error's body (google/rpc/error_details.proto); it sends no `Retry-After`."""
     found = _RETRY_DELAY.search(body)
-    return round(min(float(found[1]), LONGEST_RETRY_AFTER) * 1000) if found else None
+    return round(min(float(found[1]), MAX_RETRY_AFTER) * 1000) if found else None
 
 
 def _words(body: bytes, api_key: SecretStr | None) -> str:

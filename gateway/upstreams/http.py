@@ -43,9 +43,9 @@ class HttpUpstream:
         self._clients: dict[bool, HttpClient] = {}
         """By whether their connections are kept for further calls."""
 
-    def continues(self, call: UpstreamRequest) -> bool:
+    def can_continue(self, call: UpstreamRequest) -> bool:
         """Tell whether a call whose last message is the assistant's can be continued natively."""
-        return self._wire.continues(call)
+        return self._wire.can_continue(call)
 
     async def open(self, call: UpstreamRequest) -> StreamedResponse:
         """Call it and wait for the headers; see `Upstream.open`."""

@@ -109,7 +109,7 @@ class Telling:
 
     name = "telling"
 
-    def continues(self, _call: UpstreamRequest) -> bool:
+    def can_continue(self, _call: UpstreamRequest) -> bool:
         return False
 
     async def open(self, call: UpstreamRequest) -> UpstreamResponse:

@@ -14,7 +14,7 @@ from gateway.protocol.events import Chunk, Reasoning, ToolCall, encode
 from gateway.simulator.errors import RequestError
 from gateway.simulator.wires import WIRES
 from gateway.upstreams.base import Finished, UpstreamEvent
-from gateway.upstreams.errors import LONGEST_RETRY_AFTER, _words, from_stream, retry_after_ms, retry_delay_ms
+from gateway.upstreams.errors import MAX_RETRY_AFTER, _words, from_stream, retry_after_ms, retry_delay_ms
 from gateway.upstreams.formats.anthropic import MessagesReader
 from gateway.upstreams.formats.base import EventReader
 from gateway.upstreams.formats.gemini import GenerateContentReader
@@ -135,7 +135,7 @@ def error_body(data: bytes) -> None:
     words = _words(data, KEY)
     _fit(words)
     wait = retry_delay_ms(data)
-    assert wait is None or 0 <= wait <= LONGEST_RETRY_AFTER * 1000
+    assert wait is None or 0 <= wait <= MAX_RETRY_AFTER * 1000
     _fit(sanitize_message(_text(data), KEY))
     try:
         error = decode(data)
@@ -162,7 +162,7 @@ def retry_after(data: bytes) -> None:
     for name in ("Retry-After", "retry-after-ms"):
         for now in (None, 1e9):
             wait = retry_after_ms({name: text}, now)
-            assert wait is None or 0 <= wait <= LONGEST_RETRY_AFTER * 1000
+            assert wait is None or 0 <= wait <= MAX_RETRY_AFTER * 1000
 
 
 def _streams(provider: str) -> list[bytes]:

@@ -17,7 +17,7 @@ from gateway.cli.bench.command import add_arguments, run
 from gateway.config import load
 from gateway.routing.model import Model
 from gateway.routing.target import Target
-from gateway.upstreams.formats.openai_chat import OpenAIWire
+from gateway.upstreams.formats.openai_chat import OpenAIChatFormat
 from gateway.upstreams.http import HttpUpstream
 from tests.integration.processes import CHECKOUT, Server
 
@@ -27,7 +27,7 @@ HASTE = "?ttft=1&speed=20000&jitter=0"
 
 @pytest.fixture
 async def upstream(simulator: Server) -> AsyncIterator[HttpUpstream]:
-    upstream = HttpUpstream("simulator", f"{simulator.url}/v1", OpenAIWire())
+    upstream = HttpUpstream("simulator", f"{simulator.url}/v1", OpenAIChatFormat())
     yield upstream
     await upstream.close()
 

@@ -88,7 +88,7 @@ class Room:
 @asynccontextmanager
 async def room() -> AsyncIterator[Room]:
     clock, upstream = ManualClock(), ScriptedUpstream()
-    limits = Limits(stall=0, first_token=0)
+    limits = Limits(stall_timeout=0, first_token_timeout=0)
     model = Model("m", [Target(upstream, limits=limits)], Policy(limits))
     hub = Hub(ModelRegistry([model]), Slots(0, 0), clock)
     made = Room(Services(hub, clock, heartbeat=15), upstream, clock)

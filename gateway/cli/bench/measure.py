@@ -50,7 +50,7 @@ async def _request(plan: Plan, clock: Clock, subject: Subject, call: UpstreamReq
         timer = clock.call_later(plan.timeout, scope.cancel)
         try:
             answer = await subject.target.upstream.open(call)
-            await _read(answer, recorder, clock, subject.target.limits.tail)
+            await _read(answer, recorder, clock, subject.target.limits.usage_timeout)
         except Failed as failure:
             return recorder.failed(clock.now(), failure.code.value, failure.message)
         finally:

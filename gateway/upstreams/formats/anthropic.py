@@ -36,7 +36,7 @@ REASONS: Mapping[str, str] = {
 """Stop reasons in OpenAI's words, as all of them reach clients (docs.anthropic.com, "Handling stop reasons")."""
 
 
-class AnthropicWire:
+class AnthropicFormat:
     """`POST {base_url}/messages`; see `Wire`."""
 
     def endpoint(self, _call: UpstreamRequest) -> Endpoint:
@@ -52,7 +52,7 @@ class AnthropicWire:
         """Spell a call; see `Wire.body`."""
         return build_request(call)
 
-    def continues(self, call: UpstreamRequest) -> bool:
+    def can_continue(self, call: UpstreamRequest) -> bool:
         """Tell whether the model goes on from a last turn of the assistant's; its white space at the end gets lost."""
         return takes_prefill(call)
 

@@ -55,7 +55,7 @@ class WireFormat(Protocol):
         """
         ...
 
-    def continues(self, call: UpstreamRequest) -> bool:
+    def can_continue(self, call: UpstreamRequest) -> bool:
         """Tell whether a call whose last message is the assistant's can be continued natively."""
         ...
 

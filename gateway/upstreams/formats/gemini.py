@@ -48,7 +48,7 @@ RESPONSE_ID = 64
 """Characters of a response's id that go into the ids of its calls; Google's have some twenty."""
 
 
-class GeminiWire:
+class GeminiFormat:
     """`POST {base_url}/models/{model}:streamGenerateContent`; see `Wire`."""
 
     def endpoint(self, call: UpstreamRequest) -> Endpoint:
@@ -67,7 +67,7 @@ class GeminiWire:
         """Spell a call; see `Wire.body`."""
         return build_request(call)
 
-    def continues(self, _call: UpstreamRequest) -> bool:
+    def can_continue(self, _call: UpstreamRequest) -> bool:
         """Tell that a turn of the assistant's is never gone on with: it is answered."""
         return False
 

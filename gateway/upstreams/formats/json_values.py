@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from gateway.protocol.commands import JsonObject
 from gateway.upstreams.errors import broken
 
-DEEPEST: Final = 64
+MAX_DEPTH: Final = 64
 """How deep JSON may be nested: beyond some hundred levels Python can't spell it again."""
 
 
@@ -60,14 +60,14 @@ def decode(data: bytes) -> JsonObject:
             raise broken("a line of it is not JSON") from error
     if not isinstance(value, dict):
         raise broken("a line of it is not a JSON object")
-    if data.count(b"[") + data.count(b"{") > DEEPEST and _is_deep(value):
+    if data.count(b"[") + data.count(b"{") > MAX_DEPTH and _is_deep(value):
         raise broken("a line of it is nested too deep")
     return value
 
 
 def _is_deep(value: JsonValue) -> bool:
     level = [value]
-    for _ in range(DEEPEST):
+    for _ in range(MAX_DEPTH):
         inner = (each for outer in level for each in (outer.values() if isinstance(outer, dict) else list_of(outer)))
         level = [each for each in inner if isinstance(each, dict | list)]
     return bool(level)

@@ -19,7 +19,7 @@ _CONTINUED: JsonObject = {"continue_final_message": True, "add_generation_prompt
 """docs.vllm.ai, "OpenAI-Compatible Server", "Chat API", "Extra parameters"; the one excludes the other."""
 
 
-class OpenAIWire:
+class OpenAIChatFormat:
     """`POST {base_url}/chat/completions`; see `Wire`."""
 
     def __init__(self, quirks: Quirks | None = None) -> None:
@@ -47,7 +47,7 @@ class OpenAIWire:
             **(_CONTINUED if call.continues and quirks.continuation == "continue_final_message" else {}),
         }
 
-    def continues(self, _call: UpstreamRequest) -> bool:
+    def can_continue(self, _call: UpstreamRequest) -> bool:
         """Tell whether the server goes on from a last message of the assistant's."""
         return self._quirks.continuation != "none"
 

@@ -50,7 +50,7 @@ BREAK = "\n\n"
 """Between the parts of a reasoning summary: each is a paragraph, and none says so itself."""
 
 
-class ResponsesWire:
+class OpenAIResponsesFormat:
     """`POST {base_url}/responses`; see `Wire`.
 
     `summary` (auto, concise or detailed) asks for a summary of the reasoning, without which OpenAI shows none. It goes
@@ -73,7 +73,7 @@ class ResponsesWire:
         """Spell a call; see `Wire.body`."""
         return build_request(call, self._summary)
 
-    def continues(self, _call: UpstreamRequest) -> bool:
+    def can_continue(self, _call: UpstreamRequest) -> bool:
         """Tell that a turn of the assistant's is never gone on with: it is answered."""
         return False
 

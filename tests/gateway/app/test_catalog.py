@@ -43,12 +43,12 @@ async def test_models_are_made_with_what_their_tables_say() -> None:
     assert catalogue.models.names == ("chat", "fast", "gpt-4")
     policy = chat.policy
     assert (policy.routing, policy.hedge, policy.failover, policy.max_output_tokens) == ("weighted", 2, True, 99)
-    assert (policy.limits.first_token, policy.limits.stall, policy.backoff.attempts) == (20, 60, 2)
+    assert (policy.limits.first_token_timeout, policy.limits.stall_timeout, policy.backoff.max_attempts) == (20, 60, 2)
     first, second = chat.targets
     assert (first.name, first.model, first.weight, first.max_concurrent) == ("eu", "gpt-4.1", 3, 5)
-    assert (first.limits.first_token, first.limits.stall, first.breaker.threshold) == (20, 7, 5)
+    assert (first.limits.first_token_timeout, first.limits.stall_timeout, first.breaker.threshold) == (20, 7, 5)
     assert first.price_of("chat") == Price(15, 15, 15)
-    assert (second.name, second.upstream_model("chat"), second.limits.first_token) == ("vllm", "chat", 5)
+    assert (second.name, second.upstream_model("chat"), second.limits.first_token_timeout) == ("vllm", "chat", 5)
     assert second.price_of("chat") == Price(1, 1, 2)
     with pytest.raises(Refused):
         catalogue.models.resolve("other")

@@ -19,7 +19,7 @@ from gateway.routing.model import Model
 from gateway.routing.registry import ModelRegistry
 from gateway.routing.target import Target
 from gateway.security.authenticator import Authenticator
-from gateway.upstreams.formats.openai_chat import OpenAIWire
+from gateway.upstreams.formats.openai_chat import OpenAIChatFormat
 from gateway.upstreams.http import HttpUpstream
 from tests.support import ANYBODY, ManualClock, ScriptedUpstream, ask, settle
 
@@ -31,7 +31,7 @@ class Watched(HttpUpstream):
     """An upstream that tells when it is closed."""
 
     def __init__(self, name: str, closed: set[str]) -> None:
-        super().__init__(name, "", OpenAIWire())
+        super().__init__(name, "", OpenAIChatFormat())
         self._closed = closed
 
     async def close(self) -> None:

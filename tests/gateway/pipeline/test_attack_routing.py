@@ -227,7 +227,7 @@ async def test_an_upstream_that_breaks_when_asked_whether_it_can_go_on_leaves_no
         def broken(_call: UpstreamRequest) -> bool:
             raise RuntimeError
 
-        it.b.continues = broken  # type: ignore[method-assign]
+        it.b.can_continue = broken  # type: ignore[method-assign]
         generation = await dying(it, native=True)
         assert generation.state is State.ERROR
         assert it.targets[1].running == 0

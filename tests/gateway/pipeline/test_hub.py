@@ -29,7 +29,7 @@ from gateway.security.principals import GenerationScope, Principal, anonymous
 from gateway.upstreams.base import Finished
 from tests.support import ANYBODY, ManualClock, ScriptedUpstream, ask, settle, types
 
-LIMITS = Limits(queue=30, first_token=60, stall=20, tail=5)
+LIMITS = Limits(queue_timeout=30, first_token_timeout=60, stall_timeout=20, usage_timeout=5)
 
 
 @dataclass
@@ -73,7 +73,7 @@ async def bench(
 ) -> AsyncIterator[Bench]:
     clock, upstream = ManualClock(), ScriptedUpstream(prompt=prompt)
     target = Target(upstream, limits=limits, breaker=Breaker(breaker, cooldown=10))
-    policy = Policy(limits, Backoff(attempts, base=1, longest=8, within=60), chance=lambda: 1.0)
+    policy = Policy(limits, Backoff(attempts, retry_base=1, retry_longest=8, retry_within=60), random=lambda: 1.0)
     hub = Hub(
         ModelRegistry([Model("m", [target], policy)]),
         Slots(slots, queue),
@@ -353,7 +353,7 @@ async def test_content_puts_the_stall_off_but_an_empty_read_does_not() -> None:
     [("cancel", 0, "interrupted"), ("grace", 5, "interrupted"), ("continue", 500, "streaming")],
 )
 async def test_what_becomes_of_it_when_the_last_viewer_leaves(policy: str, after: float, state: str) -> None:
-    async with bench(limits=Limits(stall=0)) as it:
+    async with bench(limits=Limits(stall_timeout=0)) as it:
         generation = await it.streaming(ask(on_disconnect=policy))
         it.hub.enter(generation.id, ANYBODY)
         it.hub.enter(generation.id, ANYBODY)
@@ -372,7 +372,7 @@ async def test_what_becomes_of_it_when_the_last_viewer_leaves(policy: str, after
 
 
 async def test_who_comes_back_within_the_grace_keeps_it_running() -> None:
-    async with bench(limits=Limits(stall=0)) as it:
+    async with bench(limits=Limits(stall_timeout=0)) as it:
         generation = await it.streaming()
         it.hub.enter(generation.id, ANYBODY)
         it.hub.leave(generation.id)
@@ -384,7 +384,7 @@ async def test_who_comes_back_within_the_grace_keeps_it_running() -> None:
 
 
 async def test_a_generation_nobody_ever_viewed_runs_on() -> None:
-    async with bench(limits=Limits(stall=0)) as it:
+    async with bench(limits=Limits(stall_timeout=0)) as it:
         generation = await it.streaming()
         it.clock.advance(100)
         await settle()
@@ -509,7 +509,7 @@ async def test_before_the_first_content_it_is_tried_again_with_growing_waits() -
 
 
 async def test_a_silent_first_attempt_is_tried_again_and_its_socket_closed() -> None:
-    async with bench(attempts=2, limits=Limits(first_token=30)) as it:
+    async with bench(attempts=2, limits=Limits(first_token_timeout=30)) as it:
         generation = it.start()
         await settle()
         it.clock.advance(30)
@@ -612,7 +612,7 @@ async def test_a_provider_that_keeps_failing_is_left_alone_then_probed_once() ->
 
 
 async def test_the_whole_may_not_take_longer_than_its_limit() -> None:
-    async with bench(limits=Limits(total=100, stall=0, first_token=0), attempts=9) as it:
+    async with bench(limits=Limits(total_timeout=100, stall_timeout=0, first_token_timeout=0), attempts=9) as it:
         generation = await it.streaming()
         for _ in range(9):
             it.clock.advance(11)
@@ -626,7 +626,7 @@ async def test_the_whole_may_not_take_longer_than_its_limit() -> None:
 
 
 async def test_an_answer_that_crawls_is_too_slow() -> None:
-    async with bench(limits=Limits(stall=0, characters_per_second=2, window=10)) as it:
+    async with bench(limits=Limits(stall_timeout=0, min_chars_per_second=2, rate_window=10)) as it:
         generation = await it.streaming()
         for _ in range(3):
             it.upstream.last.send("x" * 20)
@@ -686,7 +686,7 @@ async def test_a_slot_and_an_interrupt_in_the_same_turn() -> None:
 
 
 async def test_a_queue_timeout_and_a_move_in_the_same_turn(caplog: pytest.LogCaptureFixture) -> None:
-    async with bench(slots=1, queue=5, limits=Limits(queue=30, stall=0, first_token=0)) as it:
+    async with bench(slots=1, queue=5, limits=Limits(queue_timeout=30, stall_timeout=0, first_token_timeout=0)) as it:
         running = await it.streaming()
         first, second = it.start(), it.start()
         await settle()
@@ -805,7 +805,7 @@ async def test_the_last_read_and_the_end_of_the_wait_for_it_in_the_same_turn(cap
 
 
 async def test_the_total_limit_is_final_also_before_the_first_content() -> None:
-    async with bench(limits=Limits(total=2, first_token=0, stall=0), attempts=4) as it:
+    async with bench(limits=Limits(total_timeout=2, first_token_timeout=0, stall_timeout=0), attempts=4) as it:
         generation = it.start()
         await settle()
         it.clock.advance(2)
@@ -817,7 +817,7 @@ async def test_the_total_limit_is_final_also_before_the_first_content() -> None:
 
 
 async def test_no_wait_that_would_outlast_the_total_limit_is_begun() -> None:
-    async with bench(prompt=False, limits=Limits(total=5), attempts=4) as it:
+    async with bench(prompt=False, limits=Limits(total_timeout=5), attempts=4) as it:
         generation = it.start()
         await settle()
         it.upstream.last.refuse(refusal(Code.RATE_LIMIT, 8000))
@@ -898,7 +898,7 @@ async def test_a_full_queue_makes_room_for_who_has_less_in_it() -> None:
 
 @pytest.mark.parametrize("what", ["interrupt", "revise", "timeout"])
 async def test_what_comes_in_the_turn_of_the_headers_is_not_lost(what: str) -> None:
-    async with bench(prompt=False, limits=Limits(first_token=300)) as it:
+    async with bench(prompt=False, limits=Limits(first_token_timeout=300)) as it:
         generation = it.start()
         await settle()
         it.upstream.last.accept()

@@ -38,7 +38,7 @@ from gateway.security.principals import anonymous
 from gateway.upstreams.base import Finished
 from tests.support import ANYBODY, ManualClock, ScriptedCall, ScriptedUpstream, ask, settle, types
 
-LIMITS = Limits(queue=30, first_token=60, stall=20, tail=5)
+LIMITS = Limits(queue_timeout=30, first_token_timeout=60, stall_timeout=20, usage_timeout=5)
 NO = Failed(Code.SERVER_ERROR, "no")
 CUT = Failed(Code.TRUNCATED, "cut")
 DOLLAR = Price(input=0, cached=0, output=1_000_000)
@@ -94,7 +94,10 @@ class Stage:
 async def stage(policy: Policy | None = None, *, price: Price | None = None, budget: float = 0) -> AsyncIterator[Stage]:
     clock, upstreams = ManualClock(), [Named("a"), Named("b")]
     policy = replace(
-        policy or Policy(), limits=LIMITS, backoff=Backoff(4, base=1, longest=8, within=60), chance=lambda: 1.0
+        policy or Policy(),
+        limits=LIMITS,
+        backoff=Backoff(4, retry_base=1, retry_longest=8, retry_within=60),
+        random=lambda: 1.0,
     )
     targets = [
         Target(upstream, f"{upstream.name}-model", price=price, limits=LIMITS, breaker=Breaker(0))

@@ -17,14 +17,14 @@ BUSY = Failed(Code.RATE_LIMIT, "busy")
 @given(st.integers(1, 10), st.floats(0, 1), st.integers(0, 100_000) | st.none())
 def test_a_delay_is_within_its_bounds(failed: int, chance: float, retry_after_ms: int | None) -> None:
     failure = Failed(Code.SERVER_ERROR, "down", retry_after_ms=retry_after_ms)
-    delay = Backoff(20, base=1, longest=10, within=1000).delay(failure, failed, 0, lambda: chance)
+    delay = Backoff(20, retry_base=1, retry_longest=10, retry_within=1000).delay(failure, failed, 0, lambda: chance)
     assert delay is not None
     asked = (retry_after_ms or 0) / 1000
     assert asked <= delay <= asked + min(10, 2 ** (failed - 1))
 
 
 def test_it_ends_with_the_attempts_and_with_the_time() -> None:
-    backoff = Backoff(3, base=1, longest=10, within=60)
+    backoff = Backoff(3, retry_base=1, retry_longest=10, retry_within=60)
     assert backoff.delay(DOWN, 2, 0, lambda: 1.0) == 2
     assert backoff.delay(DOWN, 3, 0, lambda: 1.0) is None
     assert backoff.delay(DOWN, 1, 59.5, lambda: 1.0) is None
@@ -96,7 +96,7 @@ def test_zero_switches_it_off() -> None:
 
 
 def test_a_dying_provider_is_not_hammered() -> None:
-    budget, retries = RetryBudget(share=0.2, most=10), 0
+    budget, retries = RetryBudget(ratio=0.2, max_balance=10), 0
     for _ in range(1000):
         budget.deposit()
         while budget.withdraw():
@@ -104,44 +104,46 @@ def test_a_dying_provider_is_not_hammered() -> None:
     assert 200 <= retries <= 210
 
 
-LIMITS = Limits(total=100, first_token=30, stall=10, characters_per_second=5, window=4, tail=2)
+LIMITS = Limits(
+    total_timeout=100, first_token_timeout=30, stall_timeout=10, min_chars_per_second=5, rate_window=4, usage_timeout=2
+)
 
 
 def code_at(watchdog: Watchdog, now: float) -> str | None:
-    failure = watchdog.verdict(now)
+    failure = watchdog.find_failure(now)
     return failure.code.value if failure else None
 
 
 def test_each_clock_has_its_code() -> None:
     waiting = Watchdog(LIMITS, first_call=0, began=0)
-    assert (waiting.due(), code_at(waiting, 29.9), code_at(waiting, 30)) == (30, None, "first_token_timeout")
-    streaming = Watchdog(Limits(stall=10), 0, 0)
-    assert streaming.content([Chunk("x" * 5)], 20)
-    assert not streaming.content([Chunk("x" * 5)], 25)
-    assert (streaming.due(), code_at(streaming, 34.9), code_at(streaming, 35)) == (35, None, "stalled")
+    assert (waiting.next_check(), code_at(waiting, 29.9), code_at(waiting, 30)) == (30, None, "first_token_timeout")
+    streaming = Watchdog(Limits(stall_timeout=10), 0, 0)
+    assert streaming.record_content([Chunk("x" * 5)], 20)
+    assert not streaming.record_content([Chunk("x" * 5)], 25)
+    assert (streaming.next_check(), code_at(streaming, 34.9), code_at(streaming, 35)) == (35, None, "stalled")
     late = Watchdog(LIMITS, first_call=0, began=90)
-    assert (late.due(), code_at(late, 100)) == (100, "timeout")
+    assert (late.next_check(), code_at(late, 100)) == (100, "timeout")
 
 
 def test_the_floor_is_looked_at_window_by_window() -> None:
     watchdog = Watchdog(LIMITS, 0, 0)
-    watchdog.content([Chunk("x" * 20)], 0)
-    assert (watchdog.due(), code_at(watchdog, 4)) == (4, None)
-    watchdog.content([Chunk("x" * 19)], 7)
-    assert (watchdog.due(), code_at(watchdog, 8)) == (8, "too_slow")
+    watchdog.record_content([Chunk("x" * 20)], 0)
+    assert (watchdog.next_check(), code_at(watchdog, 4)) == (4, None)
+    watchdog.record_content([Chunk("x" * 19)], 7)
+    assert (watchdog.next_check(), code_at(watchdog, 8)) == (8, "too_slow")
 
 
 def test_after_the_end_mark_only_the_figures_are_waited_for() -> None:
     watchdog = Watchdog(LIMITS, 0, 0)
-    watchdog.content([Chunk("x" * 1)], 1)
-    watchdog.finish(1)
-    assert (watchdog.due(), code_at(watchdog, 1000)) == (3, None)
-    assert not watchdog.complete(2.9)
-    assert watchdog.complete(3)
+    watchdog.record_content([Chunk("x" * 1)], 1)
+    watchdog.record_finish(1)
+    assert (watchdog.next_check(), code_at(watchdog, 1000)) == (3, None)
+    assert not watchdog.is_complete(2.9)
+    assert watchdog.is_complete(3)
 
 
 def test_without_limits_nothing_runs_out() -> None:
-    watchdog = Watchdog(Limits(total=0, first_token=0, stall=0), 0, 0)
-    assert watchdog.due() is None
-    watchdog.content([Chunk("x" * 1)], 1)
-    assert watchdog.due() is None
+    watchdog = Watchdog(Limits(total_timeout=0, first_token_timeout=0, stall_timeout=0), 0, 0)
+    assert watchdog.next_check() is None
+    watchdog.record_content([Chunk("x" * 1)], 1)
+    assert watchdog.next_check() is None

@@ -25,7 +25,7 @@ def chances(*numbers: float) -> Callable[[], float]:
 
 
 def order(listed: list[Target], routing: Routing, *numbers: float) -> list[int]:
-    model = Model("m", listed, Policy(routing=routing, chance=chances(*numbers)))
+    model = Model("m", listed, Policy(routing=routing, random=chances(*numbers)))
     return [listed.index(target) for target in model.order(0.0)]
 
 

@@ -17,11 +17,11 @@ from gateway.protocol.errors import Code, Failed
 from gateway.protocol.events import Chunk, Reasoning, ToolCall, Usage
 from gateway.simulator import Simulator
 from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest
-from gateway.upstreams.formats.anthropic import AnthropicWire
+from gateway.upstreams.formats.anthropic import AnthropicFormat
 from gateway.upstreams.formats.base import WireFormat
-from gateway.upstreams.formats.gemini import GeminiWire
-from gateway.upstreams.formats.openai_chat import OpenAIWire
-from gateway.upstreams.formats.openai_responses import ResponsesWire
+from gateway.upstreams.formats.gemini import GeminiFormat
+from gateway.upstreams.formats.openai_chat import OpenAIChatFormat
+from gateway.upstreams.formats.openai_responses import OpenAIResponsesFormat
 from gateway.upstreams.http import HttpUpstream
 from tests.gateway.upstreams.parts import apart
 
@@ -35,10 +35,10 @@ PIXEL = (
 )
 QUESTION: list[JsonObject] = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Why stream?"}]
 PROVIDERS: dict[str, tuple[Callable[[], WireFormat], str]] = {
-    "openai": (OpenAIWire, "/v1"),
-    "openai-responses": (ResponsesWire, "/v1"),
-    "anthropic": (AnthropicWire, "/v1"),
-    "gemini": (GeminiWire, "/v1beta"),
+    "openai": (OpenAIChatFormat, "/v1"),
+    "openai-responses": (OpenAIResponsesFormat, "/v1"),
+    "anthropic": (AnthropicFormat, "/v1"),
+    "gemini": (GeminiFormat, "/v1beta"),
 }
 """By `upstream_api`: how it is spelled, and where the simulator speaks it."""
 
@@ -122,7 +122,7 @@ def case(what: str) -> Callable[[Callable[..., object]], Callable[..., object]]:
 async def test_text(upstream: HttpUpstream, simulator: Simulator, language: str) -> None:
     answer = await ask(upstream, f"length=200&language={language}")
     assert answer.failure is None
-    plain = HttpUpstream("openai", f"{simulator.origin}/v1", OpenAIWire(), KEY)
+    plain = HttpUpstream("openai", f"{simulator.origin}/v1", OpenAIChatFormat(), KEY)
     assert answer.text == (await ask(plain, f"length=200&language={language}")).text != ""
     await plain.close()
     assert answer.finish == "stop"

@@ -13,8 +13,8 @@ from gateway.protocol.errors import Failed, UnsupportedOption
 from gateway.upstreams.base import UpstreamRequest
 from gateway.upstreams.endpoint import Endpoint
 from gateway.upstreams.formats.base import Quirks, WireFormat
-from gateway.upstreams.formats.gemini import GeminiWire
-from gateway.upstreams.formats.openai_chat import OpenAIWire
+from gateway.upstreams.formats.gemini import GeminiFormat
+from gateway.upstreams.formats.openai_chat import OpenAIChatFormat
 from gateway.upstreams.http import HttpUpstream
 from tests.gateway.upstreams.test_contract import PROVIDERS
 from tests.gateway.upstreams.test_http import KEY, WHOLE, bodies, provider
@@ -26,7 +26,7 @@ BASES = (
     "https://a.example:444/x%20y/%2e%2e/v1beta/",
     "http://[::1]:9/",
 )
-WIRES: list[WireFormat] = [make() for make, _ in PROVIDERS.values()] + [OpenAIWire(Quirks(continuation="prefix"))]
+WIRES: list[WireFormat] = [make() for make, _ in PROVIDERS.values()] + [OpenAIChatFormat(Quirks(continuation="prefix"))]
 OUTWARD = [
     *(
         "..",
@@ -80,7 +80,7 @@ def test_whatever_a_client_says_the_address_is_the_configured_one(
         place = wire.endpoint(call)
         url = place.below(base)
     except UnsupportedOption:
-        assert isinstance(wire, GeminiWire)
+        assert isinstance(wire, GeminiFormat)
         assert {".", "..", ""} & {model, model.partition("/")[2]}
         return
     assert (url.origin(), url.user, url.password, url.fragment) == (configured.origin(), None, None, "")
@@ -94,7 +94,7 @@ def test_whatever_a_client_says_the_address_is_the_configured_one(
     assert str(url).isprintable()
     assert " " not in str(url)
     # The last one is the model's, and comes out as it was.
-    if isinstance(wire, GeminiWire) and "\ud800" not in model and model.isprintable():
+    if isinstance(wire, GeminiFormat) and "\ud800" not in model and model.isprintable():
         assert unquote(added.rpartition("/")[2].removesuffix(place.action.partition("?")[0])) in model
 
 

@@ -13,7 +13,7 @@ from gateway.protocol.events import Chunk, Reasoning, ToolCall, Usage
 from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest, UpstreamResponse
 from gateway.upstreams.connections import ConnectionLimits, TrackedProtocol, UpstreamConnection
 from gateway.upstreams.errors import retry_after_ms
-from gateway.upstreams.formats.openai_chat import OpenAIWire
+from gateway.upstreams.formats.openai_chat import OpenAIChatFormat
 from gateway.upstreams.http import HttpUpstream
 from tests.gateway.upstreams.parts import apart
 from tests.support import settle, user
@@ -68,7 +68,7 @@ async def provider(
     server = await asyncio.start_server(connected, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     upstream = HttpUpstream(
-        "test", f"http://127.0.0.1:{port}/v1/", OpenAIWire(), KEY, ConnectionLimits(connect_timeout=5)
+        "test", f"http://127.0.0.1:{port}/v1/", OpenAIChatFormat(), KEY, ConnectionLimits(connect_timeout=5)
     )
     try:
         yield upstream, requests
@@ -316,7 +316,7 @@ async def test_nobody_listens() -> None:
     port = server.sockets[0].getsockname()[1]
     server.close()
     await server.wait_closed()
-    upstream = HttpUpstream("test", f"http://127.0.0.1:{port}/v1", OpenAIWire())
+    upstream = HttpUpstream("test", f"http://127.0.0.1:{port}/v1", OpenAIChatFormat())
     with pytest.raises(Failed, match="can't be reached") as failed:
         await read(upstream)
     await upstream.close()
@@ -497,7 +497,7 @@ async def test_a_call_that_is_cut_while_its_prompt_goes_out_does_not_deliver_the
         writer.close()
 
     server = await asyncio.start_server(connected, "127.0.0.1", 0)
-    upstream = HttpUpstream("test", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", OpenAIWire())
+    upstream = HttpUpstream("test", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", OpenAIChatFormat())
     prompt = 20_000_000
     calling = asyncio.create_task(read_call(upstream, UpstreamRequest("m", [user("x" * prompt)], {})))
     await accepted.wait()

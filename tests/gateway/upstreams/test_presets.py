@@ -68,7 +68,7 @@ def test_an_answer_that_has_begun_is_gone_on_with(
     name: PresetName, path: str, added: JsonObject, marked: JsonObject
 ) -> None:
     begun = UpstreamRequest("m", BEGUN, {})
-    assert wire(name).continues(begun)
+    assert wire(name).can_continue(begun)
     # Asked to answer it, nobody goes on with it.
     assert wire(name).endpoint(begun) == Endpoint(("chat", "completions"))
     answered = wire(name).body(begun)
@@ -89,7 +89,7 @@ def roles_and_texts(body: JsonObject) -> list[object]:
 
 @pytest.mark.parametrize("name", ["openai", "openai-responses", "gemini", "holysheep"])
 def test_some_answer_it_instead(name: PresetName) -> None:
-    assert not wire(name).continues(UpstreamRequest("m", BEGUN, {}))
+    assert not wire(name).can_continue(UpstreamRequest("m", BEGUN, {}))
 
 
 @pytest.mark.parametrize(
@@ -106,10 +106,10 @@ def test_some_answer_it_instead(name: PresetName) -> None:
     ],
 )
 def test_older_claudes_go_on(model: str, options: JsonObject, goes_on: bool) -> None:
-    assert wire("anthropic").continues(UpstreamRequest(model, BEGUN, options)) is goes_on
+    assert wire("anthropic").can_continue(UpstreamRequest(model, BEGUN, options)) is goes_on
 
 
 def test_an_upstream_says_what_its_format_says() -> None:
     for name in PRESETS:
         call = UpstreamRequest("m", BEGUN, {})
-        assert HttpUpstream(name, "http://127.0.0.1:9", wire(name)).continues(call) == wire(name).continues(call)
+        assert HttpUpstream(name, "http://127.0.0.1:9", wire(name)).can_continue(call) == wire(name).can_continue(call)

@@ -38,7 +38,7 @@ class Prompt:
             raise Failed(self._failure.code, self._failure.message)
         return PromptAnswer(call.model)
 
-    def continues(self, _call: UpstreamRequest) -> bool:
+    def can_continue(self, _call: UpstreamRequest) -> bool:
         return False
 
     async def close(self) -> None:

@@ -181,7 +181,7 @@ class Broken:
     async def open(self, call: UpstreamRequest) -> UpstreamResponse:
         return BrokenAnswer(call.model)
 
-    def continues(self, _call: UpstreamRequest) -> bool:
+    def can_continue(self, _call: UpstreamRequest) -> bool:
         return False
 
     async def close(self) -> None:

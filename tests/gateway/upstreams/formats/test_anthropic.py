@@ -15,7 +15,7 @@ from gateway.protocol.event_stream import EventStreamDecoder
 from gateway.protocol.events import Chunk, Reasoning, ToolCall, Usage
 from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest
 from gateway.upstreams.endpoint import Endpoint
-from gateway.upstreams.formats.anthropic import AnthropicWire, MessagesReader
+from gateway.upstreams.formats.anthropic import AnthropicFormat, MessagesReader
 from gateway.upstreams.formats.anthropic_request import EFFORTS, MAX_TOKENS
 from tests.gateway.upstreams.parts import cuts, pieces, streamed
 from tests.support import user
@@ -205,7 +205,7 @@ async def answered(raw: bytes, places: Sequence[int] = ()) -> tuple[list[Upstrea
 
 
 def failed(*events: Json) -> Failed:
-    reader = AnthropicWire().reader(SecretStr("sk-ant-secret"))
+    reader = AnthropicFormat().reader(SecretStr("sk-ant-secret"))
     with pytest.raises(Failed) as failure:
         for sent in events:
             reader.read(orjson.dumps(sent), [])
@@ -469,7 +469,7 @@ def body(*messages: Message, **given: object) -> Json:
     """Spell a call whose options came through the edge."""
     model = str(given.pop("model", "claude-sonnet-4-5"))
     options = Options.model_validate(given).for_provider()
-    spelled: Json = dict(AnthropicWire().body(UpstreamRequest(model, messages or [user("Hello")], options)))
+    spelled: Json = dict(AnthropicFormat().body(UpstreamRequest(model, messages or [user("Hello")], options)))
     orjson.dumps(spelled)
     return spelled
 
@@ -494,7 +494,7 @@ def called(identity: str, arguments: str, name: str = "go") -> Json:
 
 
 def test_where_and_how_it_is_posted() -> None:
-    wire = AnthropicWire()
+    wire = AnthropicFormat()
     assert wire.endpoint(UpstreamRequest("m", [], {})) == Endpoint(("messages",))
     assert wire.headers("k") == {"x-api-key": "k", "anthropic-version": "2023-06-01"}
     assert body() == {

@@ -15,7 +15,7 @@ from gateway.protocol.errors import Code, Failed
 from gateway.protocol.event_stream import EventStreamDecoder
 from gateway.protocol.events import Chunk, Reasoning, ToolCall, Usage, encode
 from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest
-from gateway.upstreams.formats.gemini import GeminiWire, GenerateContentReader
+from gateway.upstreams.formats.gemini import GeminiFormat, GenerateContentReader
 from gateway.upstreams.http import HttpUpstream
 from tests.gateway.upstreams.parts import pieces, streamed
 from tests.gateway.upstreams.test_http import answers, bodies, provider
@@ -388,7 +388,7 @@ def called(name: str, arguments: object, **more: object) -> Json:
 
 def build_request(*messages: Message, **options: Any) -> Json:  # noqa: ANN401 - as JSON has it
     model = options.pop("model", "gemini-2.5-flash")
-    body: Json = GeminiWire().body(UpstreamRequest(model, messages or [user("Hi")], options))
+    body: Json = GeminiFormat().body(UpstreamRequest(model, messages or [user("Hi")], options))
     assert orjson.loads(orjson.dumps(body)) == body
     return body
 
@@ -407,13 +407,13 @@ def config(**options: object) -> object:
     ],
 )
 def test_the_model_stands_in_the_path(model: str, path: str) -> None:
-    url = GeminiWire().endpoint(UpstreamRequest(model, [], {})).below("http://a.example/v1beta/")
+    url = GeminiFormat().endpoint(UpstreamRequest(model, [], {})).below("http://a.example/v1beta/")
     assert str(url) == f"http://a.example/v1beta{path}:streamGenerateContent?alt=sse"
 
 
 async def test_the_request_it_makes_and_the_answer_it_reads() -> None:
     async with provider(bodies(TEXT)) as (other, requests):
-        upstream = HttpUpstream("gemini", other.base_url, GeminiWire(), KEY)
+        upstream = HttpUpstream("gemini", other.base_url, GeminiFormat(), KEY)
         answer, parts = (
             await upstream.open(UpstreamRequest("a b", [user("Hello")], {"temperature": 0.5})),
             list[UpstreamEvent](),
@@ -435,7 +435,7 @@ async def test_the_request_it_makes_and_the_answer_it_reads() -> None:
 async def test_an_error_before_the_stream() -> None:
     said = {"error": {"code": 400, "message": f"Bad {KEY.get_secret_value()}", "status": "INVALID_ARGUMENT"}}
     async with provider(answers("400 Bad Request", orjson.dumps(said))) as (other, _):
-        upstream = HttpUpstream("gemini", other.base_url, GeminiWire(), KEY)
+        upstream = HttpUpstream("gemini", other.base_url, GeminiFormat(), KEY)
         with pytest.raises(Failed) as failed:
             await upstream.open(UpstreamRequest("m", [user("Hello")], {}))
         await upstream.close()

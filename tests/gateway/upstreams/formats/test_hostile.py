@@ -6,7 +6,7 @@ from gateway.protocol.errors import Code, Failed
 from gateway.protocol.events import ToolCall
 from gateway.upstreams.base import UpstreamEvent
 from gateway.upstreams.formats.gemini import RESPONSE_ID, GenerateContentReader
-from gateway.upstreams.formats.json_values import DEEPEST, decode
+from gateway.upstreams.formats.json_values import MAX_DEPTH, decode
 from tests.fuzz.upstreams import DEEP, READERS
 
 
@@ -16,7 +16,7 @@ def nested(levels: int) -> bytes:
 
 @pytest.mark.parametrize("provider", READERS)
 # orjson reads 1024 levels, Python's own recursion ends before that.
-@pytest.mark.parametrize("levels", [DEEPEST, 500, 990, 1010, 2000, 100_000])
+@pytest.mark.parametrize("levels", [MAX_DEPTH, 500, 990, 1010, 2000, 100_000])
 def test_what_is_nested_without_end_is_the_providers_fault(provider: str, levels: int) -> None:
     for events in DEEP[provider]:
         reader = READERS[provider]()
@@ -27,7 +27,7 @@ def test_what_is_nested_without_end_is_the_providers_fault(provider: str, levels
 
 
 def test_what_is_nested_as_deep_as_anybody_needs_is_read() -> None:
-    assert decode(b'{"a":%b}' % nested(DEEPEST - 1)).keys() == {"a"}
+    assert decode(b'{"a":%b}' % nested(MAX_DEPTH - 1)).keys() == {"a"}
     assert decode(b'{"a":"%b"}' % nested(500)).keys() == {"a"}
 
 

@@ -16,7 +16,7 @@ from gateway.protocol.event_stream import EventStreamDecoder
 from gateway.protocol.events import Chunk, Reasoning, ToolCall, Usage
 from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest
 from gateway.upstreams.endpoint import Endpoint
-from gateway.upstreams.formats.openai_responses import ResponsesReader, ResponsesWire
+from gateway.upstreams.formats.openai_responses import OpenAIResponsesFormat, ResponsesReader
 from tests.gateway.upstreams.parts import pieces, streamed
 from tests.support import user
 
@@ -506,7 +506,7 @@ async def test_by_its_pattern_it_reads_what_decoding_reads(
 def body(options: JsonObject | None = None, *messages: Message) -> JsonObject:
     call = UpstreamRequest("model-1", messages or [user("Hello")], options or {})
     before = deepcopy(call)
-    made = ResponsesWire().body(call)
+    made = OpenAIResponsesFormat().body(call)
     # It may be called again.
     assert call == before
     return made
@@ -524,7 +524,7 @@ def refused(options: JsonObject | None = None, *messages: Message) -> Failed:
 
 
 def test_the_request_it_makes() -> None:
-    wire = ResponsesWire()
+    wire = OpenAIResponsesFormat()
     call = UpstreamRequest("model-1", [user("Hello")], {"temperature": 0.5})
     assert wire.endpoint(call) == Endpoint(("responses",))
     assert wire.headers("sk-1") == {"Authorization": "Bearer sk-1"}
@@ -675,7 +675,7 @@ def test_every_option_is_spelled_or_refused() -> None:
 
 
 def test_a_summary_is_asked_for_beside_an_effort_where_it_is_set() -> None:
-    wire, options = ResponsesWire(summary="auto"), {"reasoning_effort": "high"}
+    wire, options = OpenAIResponsesFormat(summary="auto"), {"reasoning_effort": "high"}
     assert wire.body(UpstreamRequest("m", [user("a")], dict(options)))["reasoning"] == {
         "effort": "high",
         "summary": "auto",
@@ -815,7 +815,7 @@ def test_a_message_that_it_has_no_word_for_is_refused(said: Event, words: str) -
 @given(st.lists(st.tuples(st.sampled_from(["system", "developer", "user", "assistant"]), st.text(max_size=5))))
 def test_no_message_is_lost_or_moved(said: list[tuple[str, str]]) -> None:
     messages = [Message.model_validate({"role": role, "content": content}) for role, content in said]
-    wire = ResponsesWire().body(UpstreamRequest("m", messages, {}))["input"]
+    wire = OpenAIResponsesFormat().body(UpstreamRequest("m", messages, {}))["input"]
     assert wire == [
         {"type": "message", "role": role, "content": content}
         for role, content in said
