@@ -1,4 +1,4 @@
-"""The Python client: start, watch, steer and stop generations, over SSE or WebSocket; resumes by itself.
+"""The Python client: start, watch, steer and stop generations, over SSE or WebSocket. Lost connections are resumed.
 
     async with Client("http://127.0.0.1:8080", transport="ws") as client:
         answer = await client.start("Why is the sky blue?")
@@ -6,8 +6,8 @@
             print(event)
         print(answer.text)
 
-It raises `gateway.protocol.errors.Refused` for what the gateway refuses, and `gateway.protocol.errors.Failed` when the
-gateway can't be reached.
+It raises `gateway.protocol.errors.Refused` if the gateway refuses a request, and `gateway.protocol.errors.Failed` if
+the gateway can't be reached.
 """
 
 from gateway.client.answer import Answer

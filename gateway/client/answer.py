@@ -1,4 +1,4 @@
-"""One answer: its events, each once and in order, whatever happens to connections on the way."""
+"""The events of one generation, each once and in order, over as many connections as that takes."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,124 +16,126 @@ from gateway.protocol.position import position
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What the answers of one client share: the ways to the gateway, and which answers hold a connection now."""
+    """What all answers of one client share. `connected` holds the answers that have an open connection."""
 
-    links: Mapping[TransportName, Connector]
-    posts: HttpCommands
+    connectors: Mapping[TransportName, Connector]
+    commands: HttpCommands
     retries: Retries
-    patience: Callable[[int], RetryPolicy]
-    in_use: "set[Answer]" = field(default_factory=set)
+    retry_policy: Callable[[int], RetryPolicy]
+    """Builds a policy that allows this number of failures in a row."""
+    connected: "set[Answer]" = field(default_factory=set)
 
 
 class Answer:
-    """A generation, as seen by one reader at a time: iterate over it to get its events.
+    """A generation, as seen by one reader at a time. Iterate over it to receive its events.
 
-    Iteration ends after the terminal event. After `Failed` (the gateway stayed out of reach) iterate on to try again.
+    Iteration ends after the terminal event. After `Failed` (the gateway could not be reached) iterate again to retry.
     """
 
     def __init__(
-        self, view: View, transport: TransportName, roads: Shared, opened: tuple[EventFeed, Frame] | None = None
+        self, view: View, transport: TransportName, shared: Shared, opened: tuple[EventFeed, Frame] | None = None
     ) -> None:
         self._view = view
         self._transport = transport
-        self._roads = roads
-        self._resuming = roads.patience(roads.retries.resume_failures)
+        self._shared = shared
+        self._retry_policy = shared.retry_policy(shared.retries.resume_failures)
         self._feed: EventFeed | None = None
         self._first: Frame | None = None
-        self._over = False
+        self._ended = False
         self._switching = False
         self._attachments = 0
         if opened is not None:
             self._feed, self._first = opened
-            roads.in_use.add(self)
+            shared.connected.add(self)
 
     @property
     def id(self) -> str:
-        """The generation's id."""
+        """Return the generation's id."""
         return self._view.generation_id
 
     @property
     def seq(self) -> int:
-        """The number of the last event that was given."""
+        """Return the sequence number of the last event that was returned."""
         return self._view.seq
 
     @property
     def position(self) -> str:
-        """The position of the last event that was given: any viewer can go on after it, on any transport."""
+        """Return the position of the last event that was returned: any viewer can resume there, on any transport."""
         return position(self.id, self.seq)
 
     @property
     def text(self) -> str:
-        """The text of the running revision, as far as it was seen."""
+        """Return the text of the current revision, up to the last event that was returned."""
         return self._view.text
 
     @property
     def revision(self) -> int:
-        """The running revision: 1, and one more with each feedback that was applied."""
+        """Return the current revision: 1, and one more with each feedback that was applied."""
         return self._view.revision
 
     @property
     def state(self) -> State:
-        """Where the generation is, as far as it was seen."""
+        """Return the generation's state after the last event that was returned."""
         return self._view.state
 
     @property
     def terminal(self) -> Terminal | None:
-        """The terminal event, once it was given."""
+        """Return the terminal event; None before it was returned."""
         return self._view.terminal
 
     @property
     def transport(self) -> TransportName:
-        """The transport that it is read on."""
+        """Return the transport that events are read on."""
         return self._transport
 
     @property
     def attachments(self) -> int:
-        """How often a connection was made again: after cuts, and for `switch`."""
+        """Return how often this answer was attached again: after a lost connection, and for `switch`."""
         return self._attachments
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Event:
-        """Give the next event, attaching again after a cut as often as it takes.
+        """Return the next event. After a lost connection, attach again as often as the retry policy allows.
 
         Raises:
-            Refused: when the gateway does not let us go on: `generation_lost`, say.
-            Failed: `network_error`, when it stayed out of reach.
+            Refused: if the gateway refuses to resume, for example with `generation_lost`.
+            Failed: `network_error`, if the gateway can't be reached.
         """
-        while not self._over:
+        while not self._ended:
             try:
                 event = await self._next()
             except (ConnectionLost, Refused) as error:
                 await self._recover(error)
                 continue
             if self._view.terminal is not None:
-                self._over = True
-                await self._drop()
+                self._ended = True
+                await self._close_feed()
             if event is not None:
                 return event
         raise StopAsyncIteration
 
     async def interrupt(self, reason: str | None = None) -> bool:
-        """Stop the generation; keep iterating to see its end. False: it was over already.
+        """Interrupt the generation and return True; return False if it had already ended.
 
-        Trying again is safe: it is asked again after a cut.
+        Keep iterating to receive its terminal event. The command is idempotent, so it is sent again after a lost
+        connection.
 
         Raises:
-            Refused: when it is not ours to stop, or not known (any more).
-            Failed: `network_error`, when the gateway stayed out of reach.
+            Refused: if the generation is unknown, no longer kept, or not this client's to interrupt.
+            Failed: `network_error`, if the gateway can't be reached.
         """
-        patience = self._roads.patience(self._roads.retries.start_failures)
+        retry_policy = self._shared.retry_policy(self._shared.retries.start_failures)
         while self._view.terminal is None:
             try:
                 await self._command("interrupt", {} if reason is None else {"reason": reason})
             except Refused as refusal:
                 if refusal.code is Code.ALREADY_OVER:
                     return False
-                await patience.after(refusal)
-            except ConnectionLost as cut:
-                await patience.after(cut)
+                await retry_policy.wait_after(refusal)
+            except ConnectionLost as error:
+                await retry_policy.wait_after(error)
             else:
                 return True
         return False
@@ -141,37 +143,40 @@ class Answer:
     async def feedback(
         self, text: str | None = None, *, rating: int | None = None, mode: Mode = "revise"
     ) -> str | None:
-        """Say something of the answer: `revise` begins it anew, `stop` ends it, `note` records, also after the end.
+        """Send feedback: `revise` starts a new revision, `stop` ends the generation, `note` only records.
 
-        Gives the feedback's id, if the transport tells it. It is sent once: after `Failed` look at the events before
-        sending it again.
+        A `note` is also accepted after the end. Feedback is sent once, because it is not idempotent: after `Failed`,
+        check the events before sending it again.
+
+        Returns:
+            The feedback's id; None if the transport does not return it.
 
         Raises:
-            Refused: when it is not taken: `already_over`, say.
-            Failed: `network_error`, when the connection broke: it may or may not have been taken.
+            Refused: if the gateway rejects the feedback, for example with `already_over`.
+            Failed: `network_error`, if the connection was lost: the feedback may or may not have been accepted.
         """
-        said = {"text": text, "rating": rating, "mode": mode}
+        fields = {"text": text, "rating": rating, "mode": mode}
         try:
-            answered = await self._command(
-                "feedback", {name: value for name, value in said.items() if value is not None}
+            reply = await self._command(
+                "feedback", {name: value for name, value in fields.items() if value is not None}
             )
-        except ConnectionLost as cut:
-            raise Failed(Code.NETWORK_ERROR, str(cut)) from cut
-        feedback_id = answered.get("feedback_id")
+        except ConnectionLost as error:
+            raise Failed(Code.NETWORK_ERROR, str(error)) from error
+        feedback_id = reply.get("feedback_id")
         return feedback_id if isinstance(feedback_id, str) else None
 
     async def switch(self, transport: TransportName) -> None:
-        """Go on reading on the other transport, from where this one has come to."""
+        """Continue reading on another transport, after the last event that was returned."""
         if transport == self._transport:
             return
         self._transport = transport
         self._switching = True
-        await self._drop()
+        await self._close_feed()
 
     async def aclose(self) -> None:
-        """Stop reading. The generation goes on without us, as its disconnect policy says."""
-        self._over = True
-        await self._drop()
+        """Stop reading. The generation then runs on or ends as its disconnect policy says."""
+        self._ended = True
+        await self._close_feed()
 
     async def __aenter__(self) -> Self:
         return self
@@ -187,48 +192,51 @@ class Answer:
             if self._feed is None:
                 await self._attach()
             feed = self._feed
-            if feed is None:  # closed or switched while we were attaching
+            if feed is None:  # closed or switched while attaching
                 return None
             frame = await feed.next()
         if frame is None:
-            self._over = True
+            self._ended = True
             return None
-        before = self._view.seq
-        event = self._view.take(frame)
-        if self._view.seq > before:
-            self._resuming.progress()
+        seq_before = self._view.seq
+        event = self._view.receive(frame)
+        # A repeated frame is no progress: a gateway that only ever repeats must exhaust the retries.
+        if self._view.seq > seq_before:
+            self._retry_policy.reset()
         return event
 
     async def _attach(self) -> None:
         transport = self._transport
         self._switching = False
-        feed = await self._roads.links[transport].attach(self.id, self.seq)
+        feed = await self._shared.connectors[transport].attach(self.id, self.seq)
         self._attachments += 1
-        if self._over or transport != self._transport:
+        # `aclose` and `switch` may have been called while this waited for the connection.
+        if self._ended or transport != self._transport:
             await feed.aclose()
         else:
             self._feed = feed
-            self._roads.in_use.add(self)
+            self._shared.connected.add(self)
 
     async def _recover(self, error: ConnectionLost | Refused) -> None:
-        await self._drop()
-        if self._over or self._switching:
+        await self._close_feed()
+        if self._ended or self._switching:
             return
-        # A generation that is not known can be started again, but never attached to.
+        # `generation_lost` is retryable, but only as a new start: attaching can't bring the generation back.
         if isinstance(error, Refused) and error.code is Code.GENERATION_LOST:
             raise error
         try:
-            await self._resuming.after(error)
+            await self._retry_policy.wait_after(error)
         except (Refused, Failed):
-            self._resuming.progress()
+            # Iterating again after a failure has all its retries.
+            self._retry_policy.reset()
             raise
 
-    async def _drop(self) -> None:
+    async def _close_feed(self) -> None:
         feed, self._feed = self._feed, None
-        self._roads.in_use.discard(self)
+        self._shared.connected.discard(self)
         if feed is not None:
             await feed.aclose()
 
     async def _command(self, name: CommandName, fields: JsonMap) -> JsonMap:
-        road = self._roads.posts if self._feed is None else self._feed
-        return await road.command(self.id, name, fields)
+        commands = self._shared.commands if self._feed is None else self._feed
+        return await commands.command(self.id, name, fields)

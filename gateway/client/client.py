@@ -1,4 +1,4 @@
-"""The client: one session of connections, and the answers read through it."""
+"""The client: one HTTP session, and the answers that are read through it."""
 
 import asyncio
 import random as chance
@@ -24,13 +24,13 @@ Messages = Sequence[Mapping[str, object]]
 
 
 class Client:
-    """A gateway, at its address. Use it in `async with`: leaving closes every connection that it has made.
+    """A client of the gateway at `url`. Use it in `async with`, which closes all its connections at the end.
 
-    `idle_s` bounds the seconds in which no byte comes, heartbeats counted. `notice` is told of each try that failed and
-    is followed by another.
+    `connect_s` is the maximum number of seconds to open a connection, `idle_s` the maximum without receiving any byte,
+    heartbeats included. `notice` is called for each failed attempt that is followed by a retry.
     """
 
-    def __init__(  # noqa: PLR0913 - settings, all by name
+    def __init__(  # noqa: PLR0913 - settings, all passed by name
         self,
         url: str,
         *,
@@ -43,9 +43,9 @@ class Client:
         sleep: Sleep = asyncio.sleep,
         random: Callable[[], float] = chance.random,
     ) -> None:
-        self.url = _base(url)
+        self.url = _parse_url(url)
         if transport not in get_args(TransportName):
-            message = f"transport: {transport!r} is none; known are: {', '.join(get_args(TransportName))}"
+            message = f"transport: {transport!r} is unknown; use one of: {', '.join(get_args(TransportName))}"
             raise ValueError(message)
         self.transport: TransportName = transport
         self._token = token
@@ -61,16 +61,16 @@ class Client:
     async def __aenter__(self) -> Self:
         headers = {} if self._token is None else {"Authorization": f"Bearer {self._token}"}
         timeout = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=self._connect_s, sock_read=self._idle_s)
-        # As many connections as there are answers: each holds one for as long as it streams.
+        # No limit on connections: each answer holds one for as long as it streams.
         connector = aiohttp.TCPConnector(limit=0)
         session = aiohttp.ClientSession(connector=connector, headers=headers, timeout=timeout)
-        posts = HttpCommands(session, self.url)
-        links: dict[TransportName, Connector] = {
-            "sse": EventStreamConnector(session, self.url, posts),
-            "ws": WebSocketConnector(session, self.url, posts, idle_s=self._idle_s),
+        commands = HttpCommands(session, self.url)
+        connectors: dict[TransportName, Connector] = {
+            "sse": EventStreamConnector(session, self.url, commands),
+            "ws": WebSocketConnector(session, self.url, commands, idle_s=self._idle_s),
         }
         self._session = session
-        self._opened = Shared(links, posts, self._retries, self._patience)
+        self._opened = Shared(connectors, commands, self._retries, self._retry_policy)
         return self
 
     async def __aexit__(
@@ -79,7 +79,7 @@ class Client:
         opened, session = self._opened, self._session
         self._opened = self._session = None
         if opened is not None:
-            for answer in tuple(opened.in_use):
+            for answer in tuple(opened.connected):
                 await answer.aclose()
         if session is not None:
             await session.close()
@@ -93,67 +93,68 @@ class Client:
         metadata: Mapping[str, str] | None = None,
         idempotency_key: str | None = None,
     ) -> Answer:
-        """Start a generation and give its answer once it is accepted, trying again where that is safe.
+        """Start a generation and return its answer once the gateway has accepted it. Retry where that is safe.
 
-        Every try carries the same idempotency key: a start whose acceptance was lost is found again, not doubled.
+        Every attempt carries the same idempotency key: if the acceptance was lost, the retry finds the same generation
+        instead of starting a second one.
 
         Raises:
-            Refused: when the gateway does not take it.
-            Failed: `network_error`, when it stayed out of reach.
+            Refused: if the gateway refuses the request.
+            Failed: `network_error`, if the gateway can't be reached.
         """
         messages: Messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else list(prompt)
-        given = {"messages": messages, "model": model, "options": options, "metadata": metadata}
-        body = {name: value for name, value in given.items() if value is not None}
+        fields = {"messages": messages, "model": model, "options": options, "metadata": metadata}
+        body = {name: value for name, value in fields.items() if value is not None}
         key = idempotency_key or secrets.token_urlsafe(16)
-        patience = self._patience(self._retries.start_failures)
+        retry_policy = self._retry_policy(self._retries.start_failures)
         while True:
             try:
                 return await self._start(body, key)
             except (ConnectionLost, Refused) as error:
-                await patience.after(error)
+                await retry_policy.wait_after(error)
 
     def attach(self, generation_id: str, *, after: int | str | None = None) -> Answer:
-        """View a generation that exists, after a position or sequence number; from its beginning without.
+        """Return an answer that reads an existing generation from its beginning, or after a position or seq.
 
         Nothing is sent before the answer is iterated over.
 
         Raises:
-            Refused: when `after` is not a position of this generation.
+            Refused: if `after` is not a position of this generation.
         """
         if isinstance(after, str):
             named, after = parse_position(after)
             if named != generation_id:
-                message = f"after: {named[:64]!r} is another generation's position."
+                message = f"after: this is another generation's position ({named[:64]!r})."
                 raise invalid(message, param="after")
-        return Answer(View(generation_id, after=after or 0), self.transport, self._roads)
+        return Answer(View(generation_id, after=after or 0), self.transport, self._shared)
 
     @property
-    def _roads(self) -> Shared:
+    def _shared(self) -> Shared:
         if self._opened is None:
-            message = "a Client is used inside `async with`"
+            message = "use a Client inside `async with`"
             raise RuntimeError(message)
         return self._opened
 
     async def _start(self, body: Mapping[str, object], key: str) -> Answer:
-        roads, transport = self._roads, self.transport
-        feed = await roads.links[transport].start(body, key)
+        shared, transport = self._shared, self.transport
+        feed = await shared.connectors[transport].start(body, key)
         try:
             first = await feed.next()
             if first is None:
-                message = f"{self.url} did not answer as a Dualstream gateway: a start brought no event."
+                message = f"{self.url} does not respond like a Dualstream gateway: the start returned no event."
                 raise invalid(message)
         except BaseException:
             await feed.aclose()
             raise
-        return Answer(View(first.generation_id), transport, roads, (feed, first))
+        return Answer(View(first.generation_id), transport, shared, (feed, first))
 
-    def _patience(self, failures: int) -> RetryPolicy:
+    def _retry_policy(self, failures: int) -> RetryPolicy:
         return RetryPolicy(self._retries, failures, sleep=self._sleep, random=self._random, notice=self._notice)
 
 
-def _base(url: str) -> URL:
-    base = URL(url if "://" in url else f"http://{url}")
-    if base.scheme not in {"http", "https"} or not base.host:
-        message = f"url: {url!r} is not the address of a gateway: give one like http://127.0.0.1:8080."
+def _parse_url(url: str) -> URL:
+    parsed = URL(url if "://" in url else f"http://{url}")
+    if parsed.scheme not in {"http", "https"} or not parsed.host:
+        message = f"url: {url!r} is not the address of a gateway: use one like http://127.0.0.1:8080."
         raise invalid(message, param="url")
-    return base.with_query(None).with_fragment(None)
+    return parsed.with_query(None).with_fragment(None)

@@ -1,4 +1,4 @@
-"""The two sides of a transport, as the client sees them, and commands by POST, which serve every transport."""
+"""Interfaces that each transport of the client implements, and commands by POST, which work with every transport."""
 
 import os
 from collections.abc import Iterator
@@ -9,63 +9,63 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from gateway.client.frames import ConnectionLost, Frame, JsonMap, read_object, refusal_of_answer
+from gateway.client.frames import ConnectionLost, Frame, JsonMap, read_object, refusal_of_response
 from gateway.protocol.errors import Refused
 
 TransportName = Literal["sse", "ws"]
 CommandName = Literal["interrupt", "feedback"]
 
-LONGEST_FRAME = 32 << 20
-"""Bytes of one event: a `gap` brings a whole text at once, and JSON may need six bytes for one of them."""
+MAX_FRAME_BYTES = 32 << 20
+"""Maximum bytes of one event. A `gap` carries a whole text, and JSON may need six bytes for one byte of it."""
 
 
 class Commands(Protocol):
-    """Where commands to a generation go."""
+    """Sends commands to generations."""
 
     async def command(self, generation_id: str, name: CommandName, fields: JsonMap) -> JsonMap:
-        """Send a command and give what was answered.
+        """Send a command and return the gateway's reply.
 
         Raises:
-            Refused: when it is not carried out.
-            CutError: when the connection broke, so that it may or may not have been carried out.
+            Refused: if the gateway does not execute it.
+            ConnectionLost: if the connection broke: the command may or may not have been executed.
         """
         ...
 
 
 class EventFeed(Commands, Protocol):
-    """One connection that brings the events of one generation."""
+    """One connection that delivers the events of one generation."""
 
     async def next(self) -> Frame | None:
-        """Wait for the next frame; None when the generation is over and nothing follows.
+        """Wait for the next frame and return it; return None if the generation has ended and nothing follows.
 
         Raises:
-            CutError: when the connection is of no more use; attach again.
-            Refused: when the gateway ended it, and said why.
+            ConnectionLost: if the connection can't be used any more; attach again.
+            Refused: if the gateway ended it with an error code.
         """
         ...
 
     async def aclose(self) -> None:
-        """Let go of the connection; a `next` that waits ends with CutError."""
+        """Close the connection. A pending `next` then raises ConnectionLost."""
 
 
 class Connector(Protocol):
-    """How generations are reached on one transport."""
+    """Opens connections on one transport."""
 
     async def start(self, body: JsonMap, idempotency_key: str) -> EventFeed:
-        """Start a generation, or attach to that which the key has started. Raises as `EventFeed.next`."""
+        """Start a generation, or attach to the one that this key has started. Raises the errors of `EventFeed.next`."""
         ...
 
     async def attach(self, generation_id: str, after: int) -> EventFeed:
-        """View a generation after a sequence number. Raises as `EventFeed.next`."""
+        """Read a generation after a sequence number. Raises the errors of `EventFeed.next`."""
         ...
 
 
 @contextmanager
-def foreign_errors(base: URL) -> Iterator[None]:
-    """Translate what the HTTP library and the operating system raise into CutError.
+def translate_errors(base: URL) -> Iterator[None]:
+    """Translate exceptions of aiohttp and of the operating system into ConnectionLost.
 
     Raises:
-        CutError: in place of those.
+        ConnectionLost: in their place.
     """
     try:
         yield
@@ -74,42 +74,42 @@ def foreign_errors(base: URL) -> Iterator[None]:
         message = f"{base} can't be reached: {reason}"
         raise ConnectionLost(message) from error
     except TimeoutError as error:
-        message = f"nothing came from {base} for too long"
+        message = f"no data from {base} for too long"
         raise ConnectionLost(message) from error
     except (aiohttp.ClientError, OSError) as error:
-        message = f"the connection to {base} was cut"
+        message = f"the connection to {base} was lost"
         raise ConnectionLost(message) from error
 
 
-async def refused(response: aiohttp.ClientResponse) -> Refused:
-    """Read the refusal that a response brings, and let go of the response."""
+async def read_refusal(response: aiohttp.ClientResponse) -> Refused:
+    """Read the refusal in a response's body, and close the response."""
     try:
-        return refusal_of_answer(response.status, await response.read(), response.headers.get("Retry-After"))
+        return refusal_of_response(response.status, await response.read(), response.headers.get("Retry-After"))
     finally:
         response.close()
 
 
 class HttpCommands:
-    """Commands by POST, one request each."""
+    """Sends commands by POST, one request each."""
 
     def __init__(self, session: aiohttp.ClientSession, base: URL) -> None:
         self._session = session
         self._base = base
 
     async def command(self, generation_id: str, name: CommandName, fields: JsonMap) -> JsonMap:
-        """Send a command and give what was answered; as `Commands.command`.
+        """Implement `Commands.command`.
 
         Raises:
-            Refused: when it is not carried out.
-            CutError: when the connection broke.
+            Refused: if the gateway does not execute it.
+            ConnectionLost: if the connection broke.
         """
         url = self._base / "api/generations" / generation_id / name
         headers = {"Content-Type": "application/json"}
-        with foreign_errors(self._base):
+        with translate_errors(self._base):
             async with self._session.post(
                 url, data=orjson.dumps(fields), headers=headers, allow_redirects=False
             ) as response:
                 if response.status >= 300:
-                    raise await refused(response)
+                    raise await read_refusal(response)
                 body = await response.read()
         return read_object(body) if body else {}

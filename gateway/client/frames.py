@@ -1,4 +1,4 @@
-"""What comes over the wire, as values: events from JSON objects, refusals from answers. Pure."""
+"""Decoding of what the gateway sends: events from JSON objects, refusals from HTTP responses and close codes. Pure."""
 
 import re
 from collections.abc import Mapping
@@ -29,11 +29,11 @@ JsonMap = Mapping[str, object]
 
 
 class ConnectionLost(Exception):
-    """A connection ended before the terminal event, or can't be trusted any more: attach after the last event."""
+    """A connection ended before the terminal event, or sent invalid data. Attach again after the last event."""
 
 
 class Frame(NamedTuple):
-    """One event at its place. `event` is None for a type that this version does not know."""
+    """One event with its position. `event` is None for a type that this version does not know."""
 
     generation_id: str
     seq: int
@@ -70,8 +70,8 @@ _CODE_OF_STATUS = {
     503: Code.SHUTTING_DOWN,
     504: Code.TIMEOUT,
 }
-LONGEST_WAIT_MS = 10**12
-"""Of a refusal, some thirty years: a longer wait is no advice."""
+MAX_RETRY_AFTER_MS = 10**12
+"""Maximum `retry_after_ms` that is used, about 30 years. A longer one is ignored: it would not be a time to wait."""
 
 _SECONDS = re.compile(r"[0-9]{1,9}")
 _CODE_OF_CLOSE = {
@@ -85,14 +85,14 @@ _CODE_OF_CLOSE = {
 
 
 def decode(fields: JsonMap) -> Event | None:
-    """Turn an event's JSON object into its class; None for a type that only a newer gateway has.
+    """Decode an event's JSON object into its class; return None for a type that only a newer gateway has.
 
-    Fields that this version does not know are left out.
+    Fields that this version does not know are ignored.
 
     Raises:
-        CutError: when it is one of the known types, but its fields are not.
+        ConnectionLost: if the type is known, but its fields are invalid.
     """
-    kind = _text_of(fields.get("type"))
+    kind = _text(fields.get("type"))
     adapter = _ADAPTERS.get(kind)
     if adapter is None:
         return None
@@ -102,16 +102,16 @@ def decode(fields: JsonMap) -> Event | None:
         return adapter.validate_python(fields)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-        place = ".".join(map(str, first["loc"]))
-        message = f"unreadable {kind!r} event: {place}: {first['msg']}"
+        path = ".".join(map(str, first["loc"]))
+        message = f"invalid {kind!r} event: {path}: {first['msg']}"
         raise ConnectionLost(message) from None
 
 
 def read_object(data: bytes | str) -> JsonMap:
-    """Read the one JSON object of a frame.
+    """Parse the JSON object of a frame.
 
     Raises:
-        CutError: when it is something else.
+        ConnectionLost: if it is not a JSON object.
     """
     try:
         value: object = orjson.loads(data)
@@ -124,8 +124,11 @@ def read_object(data: bytes | str) -> JsonMap:
     return value
 
 
-def refusal_of_answer(status: int, body: bytes, retry_after: str | None) -> Refused:
-    """Read a refusal from an HTTP answer; one that is not the gateway's own words is told by its status alone."""
+def refusal_of_response(status: int, body: bytes, retry_after: str | None) -> Refused:
+    """Build a refusal from an HTTP response. If the body is not the gateway's JSON, the status alone decides.
+
+    A proxy between client and gateway may have answered with a page of its own.
+    """
     error: object = None
     if body[:1] == b"{":
         try:
@@ -136,26 +139,26 @@ def refusal_of_answer(status: int, body: bytes, retry_after: str | None) -> Refu
     if isinstance(error, dict):
         return refusal(error, status=status, retry_after_ms=retry_after_ms)
     code = _CODE_OF_STATUS.get(status, Code.SERVER_ERROR if status >= 500 else Code.INVALID_REQUEST)
-    said = f"The answer was HTTP {status}, and not in the words of a Dualstream gateway."
-    return Refused(code, said, status=status, retry_after_ms=retry_after_ms)
+    message = f"The response was HTTP {status}, without an error of a Dualstream gateway."
+    return Refused(code, message, status=status, retry_after_ms=retry_after_ms)
 
 
 def refusal(error: JsonMap, *, status: int | None = None, retry_after_ms: int | None = None) -> Refused:
     """Build a refusal from `code`, `message`, `retryable`, `retry_after_ms` and `param`.
 
-    A code that this version does not know becomes `server_error` or `invalid_request`, by whether to try again.
+    A code that this version does not know becomes `server_error` if it is retryable, else `invalid_request`.
     """
-    said_code = _text_of(error.get("code"))
+    received_code = _text(error.get("code"))
     retryable = error.get("retryable")
-    message = _text_of(error.get("message")) or "The gateway refused, and did not say why."
+    message = _text(error.get("message")) or "The gateway refused without a reason."
     try:
-        code = Code(said_code)
+        code = Code(received_code)
     except ValueError:
         code = Code.SERVER_ERROR if retryable is True else Code.INVALID_REQUEST
-        message = f"{message} ({said_code})" if said_code else message
-    told, param = error.get("retry_after_ms"), error.get("param")
-    if isinstance(told, int | float) and 0 <= told < LONGEST_WAIT_MS:
-        retry_after_ms = int(told)
+        message = f"{message} ({received_code})" if received_code else message
+    received_ms, param = error.get("retry_after_ms"), error.get("param")
+    if isinstance(received_ms, int | float) and 0 <= received_ms < MAX_RETRY_AFTER_MS:
+        retry_after_ms = int(received_ms)
     refused = Refused(
         code,
         message,
@@ -168,16 +171,16 @@ def refusal(error: JsonMap, *, status: int | None = None, retry_after_ms: int | 
     return refused
 
 
-def ending_of_close(code: int | None, reason: str) -> ConnectionLost | Refused:
-    """Say what a closed WebSocket means: a refusal for the gateway's own reasons, a cut for all others."""
-    said = reason or f"the WebSocket was closed ({code})"
+def error_of_close(code: int | None, reason: str) -> ConnectionLost | Refused:
+    """Map the close code of a WebSocket to a refusal; codes that are not the gateway's own mean a lost connection."""
+    message = reason or f"the WebSocket was closed ({code})"
     if code == 4401:
         return Refused(Code.AUTH_ERROR, "The key or token is not valid here.")
     if code in _CODE_OF_CLOSE:
-        return Refused(_CODE_OF_CLOSE[code], said)
-    return ConnectionLost(said)
+        return Refused(_CODE_OF_CLOSE[code], message)
+    return ConnectionLost(message)
 
 
-def _text_of(value: object) -> str:
-    """Give a text, an empty one for what is none: JSON that is nested deep can't be spelled as one."""
+def _text(value: object) -> str:
+    """Return a string as it is, and "" for anything else: `str()` of deeply nested JSON would raise RecursionError."""
     return value if isinstance(value, str) else ""

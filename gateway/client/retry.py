@@ -1,4 +1,4 @@
-"""When to try again, and when to give up: exponential backoff with full jitter, reset by progress."""
+"""When to retry, and when to give up: exponential backoff with full jitter, reset by progress."""
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ Sleep = Callable[[float], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Retries:
-    """How often to try again and how long to wait between, in seconds; counts are of failures in a row."""
+    """Limits of retries. `start_failures` and `resume_failures` count failures in a row; times are in seconds."""
 
     start_failures: int = 5
     resume_failures: int = 10
@@ -20,13 +20,13 @@ class Retries:
     longest_retry_after_s: float = 60.0
 
     def delay(self, failure: int, chance: float) -> float:
-        """Give the seconds to wait after so many failures in a row; `chance`, even in 0 to 1, is the full jitter."""
+        """Return the seconds to wait after this failure in a row; `chance`, uniform in [0, 1), is the full jitter."""
         return chance * min(self.cap_s, self.base_s * 2.0 ** (failure - 1))
 
 
 @dataclass(frozen=True, slots=True)
 class RetryNotice:
-    """A try failed and another follows after `delay_s`: something to show."""
+    """Attempt `failure` of `failures` failed, and the next one follows after `delay_s`. For display to users."""
 
     reason: str
     failure: int
@@ -35,7 +35,7 @@ class RetryNotice:
 
 
 class RetryPolicy:
-    """Counts failures in a row, waits between them, and gives up after `failures` of them."""
+    """Counts failures in a row, waits between attempts, and gives up after `failures` of them."""
 
     def __init__(
         self,
@@ -53,28 +53,29 @@ class RetryPolicy:
         self._notice = notice
         self._failed = 0
 
-    def progress(self) -> None:
-        """Forget earlier failures."""
+    def reset(self) -> None:
+        """Forget earlier failures, because there was progress."""
         self._failed = 0
 
-    async def after(self, error: ConnectionLost | Refused) -> None:
-        """Wait before the next try, as long as the gateway asked for at least.
+    async def wait_after(self, error: ConnectionLost | Refused) -> None:
+        """Wait before the next attempt, at least as long as the gateway asks for.
 
         Raises:
-            Refused: the error itself, if trying again can't help or must wait too long, or it was tried often enough.
-            Failed: `network_error`, for a cut after as many tries.
+            Refused: the error itself, if it is not retryable, would wait too long, or was the last attempt.
+            Failed: `network_error`, if the connection was lost on the last attempt.
         """
         self._failed += 1
         last = self._failed >= self._failures
-        asked_s = 0.0
+        retry_after_s = 0.0
         if isinstance(error, Refused):
-            asked_s = (error.retry_after_ms or 0) / 1000
-            if last or not error.retryable or asked_s > self._retries.longest_retry_after_s:
+            retry_after_s = (error.retry_after_ms or 0) / 1000
+            if last or not error.retryable or retry_after_s > self._retries.longest_retry_after_s:
                 raise error
         elif last:
-            tries = f" (tried {self._failed} times)" if self._failed > 1 else ""
-            raise Failed(Code.NETWORK_ERROR, f"{error}{tries}") from error
-        delay_s = asked_s + self._retries.delay(self._failed, self._random())
+            attempts = f" (tried {self._failed} times)" if self._failed > 1 else ""
+            raise Failed(Code.NETWORK_ERROR, f"{error}{attempts}") from error
+        # The jitter is added to the requested wait: clients that wait for the same time must not return together.
+        delay_s = retry_after_s + self._retries.delay(self._failed, self._random())
         if self._notice is not None:
             reason = error.message if isinstance(error, Refused) else str(error)
             self._notice(RetryNotice(reason, self._failed, self._failures, delay_s))

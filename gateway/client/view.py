@@ -1,4 +1,4 @@
-"""What a viewer knows of a generation: fed frames in any repetition, it takes each event once and in order. Pure."""
+"""A viewer's state of a generation. Frames may repeat; each event is applied once and in order. Pure."""
 
 from collections.abc import Mapping
 from typing import Literal
@@ -42,7 +42,7 @@ STATE_AFTER: Mapping[type[Event], State] = {
 
 
 class View:
-    """A generation as far as it was seen: `seq` is the last event taken, `text` that of the running revision."""
+    """A generation up to event `seq`; `text` is that of the current revision."""
 
     def __init__(self, generation_id: str, *, after: int = 0) -> None:
         self.generation_id = generation_id
@@ -54,23 +54,24 @@ class View:
 
     @property
     def text(self) -> str:
-        """The text of the running revision."""
+        """Return the text of the current revision."""
         if len(self._pieces) > 1:
             self._pieces = ["".join(self._pieces)]
         return self._pieces[0] if self._pieces else ""
 
-    def take(self, frame: Frame) -> Event | None:
-        """Take a frame and give its event; None for one that was taken before, or that this version does not know.
+    def receive(self, frame: Frame) -> Event | None:
+        """Apply a frame and return its event; return None for a repeated one, or if its type is unknown.
 
         Raises:
-            CutError: when the frame is another generation's, or events before it are missing.
+            ConnectionLost: if the frame belongs to another generation, or if events before it are missing.
         """
         if frame.generation_id != self.generation_id:
-            message = f"an event of {frame.generation_id} came, where {self.generation_id} was asked for"
+            message = f"received an event of {frame.generation_id} instead of {self.generation_id}"
             raise ConnectionLost(message)
         if frame.seq <= self.seq:
             return None
-        # Content may have been merged on the way: its frame then stands for all numbers up to its own.
+        # The gateway joins content that arrives together, or for a viewer that has fallen behind: one frame then stands
+        # for all numbers up to its own (docs/protocol.md).
         merges = isinstance(frame.event, Chunk | Reasoning | ToolCall | Gap)
         if frame.seq != self.seq + 1 and not merges:
             message = f"events {self.seq + 1} to {frame.seq - 1} are missing"

@@ -1,4 +1,4 @@
-"""WebSocket: events and commands on one socket, one socket for each answer."""
+"""The WebSocket transport: events and commands on one socket, one socket per answer."""
 
 import asyncio
 from collections import deque
@@ -8,64 +8,63 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from gateway.client.connectors import LONGEST_FRAME, CommandName, EventFeed, HttpCommands, foreign_errors
+from gateway.client.connectors import MAX_FRAME_BYTES, CommandName, EventFeed, HttpCommands, translate_errors
 from gateway.client.frames import (
     ConnectionLost,
     Frame,
     JsonMap,
     decode,
-    ending_of_close,
+    error_of_close,
     read_object,
     refusal,
-    refusal_of_answer,
+    refusal_of_response,
 )
 from gateway.protocol.errors import Refused
 from gateway.protocol.events import Complete, Error, Interrupted
 
-HELD_FRAMES = 1024
-"""Frames read ahead of the reader; at this number the socket is not read, so that the gateway's viewer falls behind."""
+MAX_BUFFERED_FRAMES = 1024
+"""Maximum frames read ahead. The socket is then not read, so that the gateway's viewer falls behind and merges."""
 
 CLOSE_S = 1.0
-"""Seconds for the other side to answer a close."""
+"""Seconds to wait for the gateway's close frame."""
 
-
-_ENDS = {Complete.type, Interrupted.type, Error.type}
+_TERMINAL_STATES = {Complete.type, Interrupted.type, Error.type}
 
 
 class WebSocketConnector:
-    """Generations over WebSocket. `idle_s` bounds the seconds in which nothing comes, pongs included."""
+    """Opens generations over WebSocket. `idle_s` is the maximum number of seconds without any frame, pongs included."""
 
-    def __init__(self, session: aiohttp.ClientSession, base: URL, posts: HttpCommands, *, idle_s: float) -> None:
+    def __init__(self, session: aiohttp.ClientSession, base: URL, commands: HttpCommands, *, idle_s: float) -> None:
         self._session = session
         self._base = base
-        self._posts = posts
+        self._commands = commands
         self._idle_s = idle_s
 
     async def start(self, body: JsonMap, idempotency_key: str) -> EventFeed:
-        """Start on a socket of its own; as `Link.start`."""
+        """Implement `Connector.start`, on a new socket."""
         return await self._open({"type": "start", **body, "idempotency_key": idempotency_key}, 0)
 
     async def attach(self, generation_id: str, after: int) -> EventFeed:
-        """Attach on a socket of its own; as `Link.attach`."""
+        """Implement `Connector.attach`, on a new socket."""
         return await self._open({"type": "attach", "generation_id": generation_id, "after": after}, after)
 
-    async def _open(self, first: JsonMap, after: int) -> EventFeed:
-        with foreign_errors(self._base):
+    async def _open(self, first_command: JsonMap, after: int) -> EventFeed:
+        with translate_errors(self._base):
             try:
                 socket = await self._session.ws_connect(
                     self._base / "api/ws",
                     protocols=("dualstream.v1",),
-                    # A ping after two thirds without a word, a third for its pong.
+                    # aiohttp waits half a heartbeat for the pong: 2/3 idle and 1/3 for the pong make `idle_s`.
                     heartbeat=self._idle_s * 2 / 3,
-                    max_msg_size=LONGEST_FRAME,
+                    max_msg_size=MAX_FRAME_BYTES,
                     timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_S),
                 )
             except aiohttp.WSServerHandshakeError as error:
                 retry_after = error.headers.get("Retry-After") if error.headers else None
-                raise refusal_of_answer(error.status, b"", retry_after) from error
-        feed = WebSocketFeed(socket, self._base, self._posts, reply_s=self._idle_s)
+                raise refusal_of_response(error.status, b"", retry_after) from error
+        feed = WebSocketFeed(socket, self._base, self._commands, reply_s=self._idle_s)
         try:
-            feed.expect(await feed.ask(first), after)
+            feed.read_ack(await feed.send_command(first_command), after)
         except BaseException:
             await feed.aclose()
             raise
@@ -73,82 +72,82 @@ class WebSocketConnector:
 
 
 class WebSocketFeed:
-    """One socket and the task that reads it: events wait here for the reader, replies go to whoever asked."""
+    """One socket and the task that reads it. Events are buffered for `next`; replies go to their commands by id."""
 
     def __init__(
-        self, socket: aiohttp.ClientWebSocketResponse, base: URL, posts: HttpCommands, *, reply_s: float
+        self, socket: aiohttp.ClientWebSocketResponse, base: URL, commands: HttpCommands, *, reply_s: float
     ) -> None:
         self._socket = socket
         self._base = base
-        self._posts = posts
+        self._commands = commands
         self._reply_s = reply_s
         self._ids = count(1)
         self._replies: dict[int, asyncio.Future[JsonMap]] = {}
         self._frames: deque[Frame] = deque()
-        self._nothing_follows = False
-        self._ending: ConnectionLost | Refused | None = None
+        self._at_end = False
+        self._error: ConnectionLost | Refused | None = None
         self._arrived = asyncio.Event()
-        self._room = asyncio.Event()
-        self._reading = asyncio.create_task(self._read(), name="dualstream client socket")
+        self._may_read = asyncio.Event()
+        self._reader = asyncio.create_task(self._read(), name="dualstream client socket")
 
-    def expect(self, ack: JsonMap, after: int) -> None:
-        """Learn from the first `ack` whether anything follows: a finished generation may have been seen to its end."""
+    def read_ack(self, ack: JsonMap, after: int) -> None:
+        """Read from the first `ack` whether events follow: `after` may be the end of a finished generation."""
         last = ack.get("seq")
-        self._nothing_follows = ack.get("state") in _ENDS and isinstance(last, int) and last <= after
+        self._at_end = ack.get("state") in _TERMINAL_STATES and isinstance(last, int) and last <= after
 
     async def next(self) -> Frame | None:
-        """Wait for the next frame; as `EventFeed.next`.
+        """Implement `EventFeed.next`.
 
         Raises:
-            CutError: when the socket closed.
-            Refused: when the gateway closed it with a code of its own.
+            ConnectionLost: if the socket was closed.
+            Refused: if the gateway closed it with one of its own codes.
         """
         while not self._frames:
-            if self._nothing_follows:
+            if self._at_end:
                 return None
-            if self._ending is not None:
-                raise self._ending
+            if self._error is not None:
+                raise self._error
             self._arrived.clear()
             await self._arrived.wait()
-        self._room.set()
+        self._may_read.set()
         return self._frames.popleft()
 
     async def command(self, generation_id: str, name: CommandName, fields: JsonMap) -> JsonMap:
-        """Send a command on the socket, or by POST if it has closed; as `Commands.command`."""
-        if self._ending is not None:
-            return await self._posts.command(generation_id, name, fields)
-        return await self.ask({"type": name, "generation_id": generation_id, **fields})
+        """Implement `Commands.command`: on the socket, or by POST if it has closed."""
+        if self._error is not None:
+            return await self._commands.command(generation_id, name, fields)
+        return await self.send_command({"type": name, "generation_id": generation_id, **fields})
 
-    async def ask(self, command: JsonMap) -> JsonMap:
-        """Send a command and wait for its `ack`.
+    async def send_command(self, command: JsonMap) -> JsonMap:
+        """Send a command and return its `ack`.
 
         Raises:
-            Refused: when it is rejected.
-            CutError: when the socket closed, or no reply came.
+            Refused: if it was rejected.
+            ConnectionLost: if the socket closed, or no reply came in time.
         """
         command_id = next(self._ids)
         reply = asyncio.get_running_loop().create_future()
         self._replies[command_id] = reply
-        self._room.set()  # a reply may stand behind more events than are held
+        self._may_read.set()  # the reply may be behind more events than the buffer holds
         try:
-            with foreign_errors(self._base):
+            with translate_errors(self._base):
                 async with asyncio.timeout(self._reply_s):
-                    if self._ending is not None:
-                        raise self._ending
+                    if self._error is not None:
+                        raise self._error
                     await self._socket.send_str(orjson.dumps({**command, "id": command_id}).decode())
-                    answered: JsonMap = await reply
+                    message: JsonMap = await reply
         finally:
             del self._replies[command_id]
-        if answered.get("type") == "rejected":
-            raise refusal(answered)
-        return answered
+        if message.get("type") == "rejected":
+            raise refusal(message)
+        return message
 
     async def aclose(self) -> None:
-        """Close the socket and end its reader."""
-        self._end(ConnectionLost("the socket was closed by this side"))
-        self._reading.cancel()
+        """Close the socket and end the task that reads it."""
+        self._fail(ConnectionLost("the socket was closed by this client"))
+        self._reader.cancel()
         try:
-            await asyncio.wait([self._reading])
+            await asyncio.wait([self._reader])
         finally:
             await self._socket.close()
 
@@ -156,21 +155,22 @@ class WebSocketFeed:
         try:
             async for message in self._socket:
                 if message.type is not aiohttp.WSMsgType.TEXT:
-                    self._end(ConnectionLost("a binary message came"))
+                    self._fail(ConnectionLost("received a binary message"))
                     return
-                self._take(read_object(message.data))
-                while len(self._frames) >= HELD_FRAMES and not self._replies:
-                    self._room.clear()
-                    await self._room.wait()
+                self._receive(read_object(message.data))
+                # Waiting here while a command waits for its reply would be a deadlock: the reply is behind the events.
+                while len(self._frames) >= MAX_BUFFERED_FRAMES and not self._replies:
+                    self._may_read.clear()
+                    await self._may_read.wait()
         except ConnectionLost as error:
-            self._end(error)
+            self._fail(error)
             return
-        self._end(ending_of_close(self._socket.close_code, f"the connection to {self._base} was cut"))
+        self._fail(error_of_close(self._socket.close_code, f"the connection to {self._base} was lost"))
 
-    def _take(self, fields: JsonMap) -> None:
+    def _receive(self, fields: JsonMap) -> None:
         if fields.get("type") in {"ack", "rejected"}:
-            asked = fields.get("id")
-            reply = self._replies.get(asked) if isinstance(asked, int) else None
+            command_id = fields.get("id")
+            reply = self._replies.get(command_id) if isinstance(command_id, int) else None
             if reply is not None and not reply.done():
                 reply.set_result(fields)
             return
@@ -179,10 +179,11 @@ class WebSocketFeed:
             self._frames.append(Frame(generation_id, seq, decode(fields)))
             self._arrived.set()
 
-    def _end(self, ending: ConnectionLost | Refused) -> None:
-        if self._ending is None:
-            self._ending = ending
+    def _fail(self, error: ConnectionLost | Refused) -> None:
+        # The first error is the cause; those that follow from closing are not.
+        if self._error is None:
+            self._error = error
         for reply in self._replies.values():
             if not reply.done():
-                reply.set_exception(self._ending)
+                reply.set_exception(self._error)
         self._arrived.set()

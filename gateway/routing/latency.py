@@ -3,6 +3,8 @@
 from collections import deque
 from dataclasses import dataclass, field
 
+from gateway.routing.percentile import percentile
+
 WEIGHT = 0.2
 """Of the newest time in the moving mean."""
 
@@ -35,4 +37,4 @@ class LatencyStats:
         """Give the time that 95 of 100 stay below; None while there are too few to tell."""
         if len(self._times) < ENOUGH:
             return None
-        return sorted(self._times)[-(-len(self._times) * 95 // 100) - 1]
+        return percentile(self._times, 0.95)

@@ -4,9 +4,9 @@ from typing import Final
 
 import orjson
 
-from gateway.client.connectors import LONGEST_FRAME
-from gateway.client.event_stream import _frame
-from gateway.client.frames import ConnectionLost, decode, ending_of_close, read_object, refusal, refusal_of_answer
+from gateway.client.connectors import MAX_FRAME_BYTES
+from gateway.client.event_stream import _build_frame
+from gateway.client.frames import ConnectionLost, decode, error_of_close, read_object, refusal, refusal_of_response
 from gateway.protocol.errors import Refused
 from gateway.protocol.event_stream import EventStreamDecoder, LineTooLongError
 from gateway.protocol.events import encode
@@ -16,9 +16,9 @@ from tests.fuzz.target import Target, cut, deep, digits, text_of
 def client_stream(data: bytes) -> None:
     """Read a stream as the client does."""
     pieces, _ = cut(data)
-    decoder = EventStreamDecoder(LONGEST_FRAME)
+    decoder = EventStreamDecoder(MAX_FRAME_BYTES)
     try:
-        frames = [_frame(sent) for piece in pieces for sent in decoder.feed(piece)]
+        frames = [_build_frame(sent) for piece in pieces for sent in decoder.feed(piece)]
     except (ConnectionLost, Refused, LineTooLongError):
         return
     for frame in frames:
@@ -46,10 +46,10 @@ def client_refusal(data: bytes) -> None:
     status, _, retry_after = text_of(head).partition(" ")
     number = int(status) if status.isascii() and status.isdigit() and len(status) < 5 else 500
     for after in (None, retry_after):
-        told = refusal_of_answer(number, body, after)
+        told = refusal_of_response(number, body, after)
         assert orjson.dumps(told.body())
         assert told.retry_after_ms is None or told.retry_after_ms >= 0
-    assert str(ending_of_close(number, retry_after))
+    assert str(error_of_close(number, retry_after))
 
 
 _EVENTS: Final = [

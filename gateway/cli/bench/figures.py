@@ -3,7 +3,6 @@
 Figures are of the requests that were answered; the others are counted by what went wrong.
 """
 
-import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from statistics import fmean
 
 from gateway.billing.prices import Price
 from gateway.cli.bench.sample import Sample
+from gateway.routing.percentile import percentile
 
 REQUESTS = 10_000
 """What costs are told for."""
@@ -75,16 +75,6 @@ def p50(spread: Spread | None) -> float | None:
 def p95(spread: Spread | None) -> float | None:
     """Give the 95 of 100, if there are any."""
     return None if spread is None else spread.p95
-
-
-def percentile(values: Iterable[float], share: float) -> float | None:
-    """Give the least of the values that `share` of them do not exceed; None of none.
-
-    That is the nearest rank: always a time that was measured, never one between two. Of fewer than 20 values the
-    95th percentile is the greatest.
-    """
-    ordered = sorted(values)
-    return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else None
 
 
 def figures(samples: Sequence[Sample], price: Price | None) -> Figures:
