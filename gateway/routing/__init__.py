@@ -1,1 +1,1 @@
-"""Which upstream is asked next: what each of a model's targets is, how it did of late, in which order to ask. Pure."""
+"""Routing: what a model's targets are, how they performed recently, and which one to call next. Pure."""

@@ -1,4 +1,4 @@
-"""How long to wait before the next attempt, and whether there is to be one."""
+"""Whether to retry a failed call, and how long to wait first. Pure."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,10 +8,10 @@ from gateway.protocol.errors import Failed
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Exponential backoff with full jitter (Amazon's "Exponential Backoff And Jitter"). Times in seconds.
+    """Exponential backoff with full jitter (AWS Architecture Blog, "Exponential Backoff And Jitter"). Times in seconds.
 
-    `attempts` counts all calls, the first one too; `within` bounds the time from the first call to the last one's
-    beginning.
+    The fields have the names of their settings. `max_attempts` counts all calls, the first one included.
+    `retry_within` bounds the time from the start of the first call to the start of the last one.
     """
 
     max_attempts: int = 4
@@ -19,15 +19,18 @@ class Backoff:
     retry_longest: float = 10.0
     retry_within: float = 60.0
 
-    def delay(self, failure: Failed, failed: int, elapsed: float, chance: Callable[[], float]) -> float | None:
-        """Give the wait before the next attempt after `failed` ones, or None if there is to be none.
+    def delay(self, failure: Failed, failures: int, elapsed: float, random: Callable[[], float]) -> float | None:
+        """Return the wait before the next attempt, or None if there must be none.
 
-        A provider that says when to come back is not asked before; if that is too late for us, it is not asked
-        again. `chance` gives a number from 0 to 1.
+        `failures` counts the failed attempts so far, `elapsed` the time since the first call, and `random` returns a
+        number from 0 to 1. A provider that says when to come back is never called earlier. If that is later than
+        `retry_within` allows, it is not called again.
         """
-        if not failure.retryable or failed >= self.max_attempts:
+        if not failure.retryable or failures >= self.max_attempts:
             return None
-        delay = chance() * min(self.retry_longest, self.retry_base * 2 ** (failed - 1))
+        # Full jitter: calls that failed together, because their provider did, must not return together.
+        delay = random() * min(self.retry_longest, self.retry_base * 2 ** (failures - 1))
         if failure.retry_after_ms is not None:
+            # Jitter is added, not subtracted: a rate limit answers every call before that time with another 429.
             delay = failure.retry_after_ms / 1000 + min(delay, self.retry_base)
         return delay if elapsed + delay <= self.retry_within else None

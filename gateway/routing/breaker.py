@@ -1,4 +1,4 @@
-"""Leave a provider alone that keeps failing: a circuit breaker, and a budget for retries."""
+"""Protect a failing provider from further calls: a circuit breaker and a retry budget. Pure."""
 
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -16,11 +16,11 @@ PROVIDER_FAULTS = frozenset(
         Code.UPSTREAM_PROTOCOL,
     }
 )
-"""What speaks against a provider. A refused request or a rate limit shows one that is alive."""
+"""Codes that count against a provider. A refused request or a rate limit does not: it shows that the provider works."""
 
 
 class Circuit(StrEnum):
-    """Closed: calls pass. Open: none does. Half-open: one probe at a time."""
+    """State of a circuit breaker: closed lets all calls pass, open none, half-open one probe at a time."""
 
     CLOSED = "closed"
     OPEN = "open"
@@ -29,52 +29,56 @@ class Circuit(StrEnum):
 
 @dataclass(slots=True)
 class Breaker:
-    """Opens after `threshold` failures in a row, for `cooldown` seconds, then lets single probes through.
+    """Circuit breaker of one target. Opens after `threshold` consecutive failures, for `cooldown` seconds.
 
-    Each probe that fails doubles the cooldown, up to `max_cooldown`; one that succeeds closes the circuit.
+    After the cooldown, single probes pass. A failed probe doubles the cooldown, up to `max_cooldown` seconds; a
+    successful one closes the circuit. `threshold` is the setting `breaker_failures` (0 disables the breaker),
+    `cooldown` is `breaker_rest`.
     """
 
     threshold: int = 5
     cooldown: float = 5.0
     max_cooldown: float = 60.0
     _failures: int = field(init=False, default=0)
-    _reopens_at: float = field(init=False, default=0.0)
-    _cooldown: float = field(init=False, default=0.0)
+    _open_until: float = field(init=False, default=0.0)
+    _current_cooldown: float = field(init=False, default=0.0)
     _probing: bool = field(init=False, default=False)
 
     def circuit(self, now: float) -> Circuit:
-        """Tell how it stands."""
+        """Return the state of the circuit at `now`."""
         if not self.threshold or self._failures < self.threshold:
             return Circuit.CLOSED
-        return Circuit.OPEN if now < self._reopens_at else Circuit.HALF_OPEN
+        return Circuit.OPEN if now < self._open_until else Circuit.HALF_OPEN
 
     def ready_at(self, now: float) -> float:
-        """Give the time from which a call would be let through, as far as can be told."""
+        """Return the earliest time at which a call may pass, as far as is known now."""
         circuit = self.circuit(now)
         if circuit is Circuit.CLOSED or (circuit is Circuit.HALF_OPEN and not self._probing):
             return now
-        return max(self._reopens_at, now + self.cooldown / 5)
+        # It is not known when the running probe will end: check again after a fraction of the cooldown.
+        return max(self._open_until, now + self.cooldown / 5)
 
     def admit(self, now: float) -> bool:
-        """Let a call through, which the caller must `record`; tell whether it is a probe.
+        """Admit a call, whose result the caller must `record`. Return True if it is a probe.
 
         Raises:
-            Failed: `server_error` with the time to wait, while the provider is left alone.
+            Failed: `server_error` with the time to wait, while the circuit is open or a probe runs.
         """
         circuit = self.circuit(now)
         if circuit is Circuit.CLOSED:
             return False
         if circuit is Circuit.OPEN or self._probing:
-            message = "The provider keeps failing and is left alone for a while."
+            message = "The provider keeps failing and is not called for a while."
             wait = self.ready_at(now) - now
             raise Failed(Code.SERVER_ERROR, message, retry_after_ms=round(wait * 1000))
         self._probing = True
         return True
 
     def record(self, failure: Failed | None, now: float, *, answered: bool, probe: bool = False) -> None:
-        """Tell how a call that was let through went; neither failed nor `answered`: it was stopped before it showed.
+        """Record the result of an admitted call: a failure, an answer, or neither (cancelled before its first content).
 
-        A failure of one that was let through before the circuit opened says nothing new while it is open.
+        `probe` is what `admit` returned. Calls admitted while the circuit was closed may fail after it has opened.
+        Those failures say nothing new: they are ignored, and neither end a probe nor extend the cooldown.
         """
         if probe:
             self._probing = False
@@ -83,35 +87,43 @@ class Breaker:
         if failure is not None and failure.code in PROVIDER_FAULTS:
             self._failures += 1
             if self._failures >= self.threshold:
-                self._cooldown = min(self._cooldown * 2 if probe else self.cooldown, self.max_cooldown)
-                self._reopens_at = now + self._cooldown
+                cooldown = self._current_cooldown * 2 if probe else self.cooldown
+                self._current_cooldown = min(cooldown, self.max_cooldown)
+                self._open_until = now + self._current_cooldown
         elif failure is not None or answered:
-            self._failures, self._cooldown = 0, 0.0
+            self._failures, self._current_cooldown = 0, 0.0
 
 
 @dataclass(slots=True)
 class RetryBudget:
-    """Retries a provider may get: a share of its first attempts, and a few more, so that it is not hammered."""
+    """Budget of retries for one target: `ratio` of its first attempts, and up to `max_balance` saved up.
+
+    It bounds the extra load of retries while a provider fails for many generations at once, which `Backoff` can't: that
+    one limits the retries of a single generation (cf. Finagle's `RetryBudget`).
+    """
 
     ratio: float = 0.2
     max_balance: float = 10.0
-    _left: float = field(init=False, default=-1.0)
+    _balance: float = field(init=False, default=-1.0)
+    """Retries left; negative before the first use, which counts as full."""
+
+    @property
+    def balance(self) -> float:
+        """Return how many retries are left."""
+        return self.max_balance if self._balance < 0 else self._balance
 
     def deposit(self) -> None:
-        """Count a first attempt."""
-        self._left = min(self.max_balance, self._balance() + self.ratio)
+        """Count a first attempt, which adds `ratio` of a retry."""
+        self._balance = min(self.max_balance, self.balance + self.ratio)
 
     def withdraw(self) -> bool:
-        """Take a retry; False if there is none left."""
-        left = self._balance()
-        if left < 1:
+        """Pay for a retry. Return False if the balance is below 1."""
+        balance = self.balance
+        if balance < 1:
             return False
-        self._left = left - 1
+        self._balance = balance - 1
         return True
 
     def refund(self) -> None:
-        """Give back a retry that did not come to a call."""
-        self._left = min(self.max_balance, self._balance() + 1)
-
-    def _balance(self) -> float:
-        return self.max_balance if self._left < 0 else self._left
+        """Return the price of a retry for which no call was made."""
+        self._balance = min(self.max_balance, self.balance + 1)

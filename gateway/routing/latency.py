@@ -1,4 +1,4 @@
-"""How long an upstream takes to its first content: a moving estimate, and what 95 of 100 stay below. Pure."""
+"""Time to first content of an upstream: a moving mean and the 95th percentile. Pure."""
 
 from collections import deque
 from dataclasses import dataclass, field
@@ -6,35 +6,39 @@ from dataclasses import dataclass, field
 from gateway.routing.percentile import percentile
 
 WEIGHT = 0.2
-"""Of the newest time in the moving mean."""
+"""Weight of the newest time in the exponential moving mean."""
 
 WINDOW = 200
-"""Times looked at for the percentile."""
+"""Number of recent times that the percentile is computed from."""
 
-ENOUGH = 20
-"""Times that a percentile needs: of fewer, the 95th is the longest."""
+MIN_SAMPLES = 20
+"""Number of times needed for a percentile: the 95th of fewer would be their maximum."""
 
 
 @dataclass(slots=True)
 class LatencyStats:
-    """Times to first content, in seconds. One that was cut off would have taken longer; see `add_timeout`."""
+    """Times to first content, in seconds. Calls that were cancelled before content count too; see `add_timeout`."""
 
     mean: float | None = None
     _times: deque[float] = field(default_factory=lambda: deque(maxlen=WINDOW))
 
     def add(self, seconds: float) -> None:
-        """Count one."""
+        """Add a time to first content."""
         self.mean = seconds if self.mean is None else self.mean + WEIGHT * (seconds - self.mean)
         self._times.append(seconds)
 
     def add_timeout(self, seconds: float) -> None:
-        """Count one that was cut off: it tells something only when it was waited for longer than was to be expected."""
+        """Add the time after which a call without content was given up, if that is longer than the mean.
+
+        The call would have taken longer (a censored sample). Without it, the statistics would hold only the calls that
+        won their race, and a slow upstream would look fast. A shorter time says nothing.
+        """
         if self.mean is None or seconds > self.mean:
             self.add(seconds)
 
     @property
     def p95(self) -> float | None:
-        """Give the time that 95 of 100 stay below; None while there are too few to tell."""
-        if len(self._times) < ENOUGH:
+        """Return the 95th percentile in seconds (nearest rank), or None with fewer than `MIN_SAMPLES` times."""
+        if len(self._times) < MIN_SAMPLES:
             return None
         return percentile(self._times, 0.95)

@@ -1,4 +1,4 @@
-"""A model as clients know it: its targets, the order to ask them in, and what to do when one fails."""
+"""A model under the name that clients use: its targets, their order, and the policy for failures. Pure."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -10,18 +10,19 @@ from gateway.routing.target import Target
 from gateway.routing.watchdog import Limits
 
 Routing = Literal["ordered", "weighted", "fastest"]
-"""How targets are put in order: as they are listed, by chance with their weights, by their time to first content."""
+"""How targets are ordered: as listed, at random by weight, or by mean time to first content."""
 
-EXPLORE = 0.05
-"""How often `fastest` asks another one first, so that its estimates do not grow stale."""
+EXPLORATION_RATE = 0.05
+"""Share of generations for which `fastest` tries another target first, so that no estimate becomes stale."""
 
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How long to wait for a provider, and how often to ask. `chance` gives the jitter, from 0 up to 1.
+    """Time limits, retries and routing of a model.
 
-    `hedge`: race a second target when none has brought content after so many seconds, or after the first one's own
-    observed 95th percentile; None: never. `failover`: go on with another target when one dies in mid-answer.
+    `hedge` starts a second target when the first one has sent no content after this many seconds, or after its own 95th
+    percentile (`p95`); None disables hedging. With `failover`, another target continues an answer whose target failed
+    in the middle. `random` returns numbers from 0 up to 1, for jitter, weights and exploration.
     """
 
     limits: Limits = field(default_factory=Limits)
@@ -35,16 +36,16 @@ class Policy:
 
 @dataclass(slots=True, eq=False)
 class Model:
-    """A model by the name that clients use."""
+    """A model under the name that clients use."""
 
     name: str
     targets: Sequence[Target]
     policy: Policy = field(default_factory=Policy)
 
     def order(self, now: float) -> Sequence[Target]:
-        """Put the targets into the order in which an answer that begins now should ask them.
+        """Return the targets in the order in which a generation that starts at `now` should call them.
 
-        Those whose provider asked to be left alone come last.
+        Targets whose provider asked for a pause (`Target.cooldown_until`) come last.
         """
         if len(self.targets) == 1:
             return self.targets
@@ -56,36 +57,37 @@ class Model:
                 targets = _fastest(targets, self.policy.random)
             case "ordered":
                 pass
+        # The sort is stable: within each group the order stays.
         return sorted(targets, key=lambda target: target.cooldown_until > now)
 
     def hedge_after(self, target: Target) -> float | None:
-        """Give the seconds after which to race a second target; None if there is to be none."""
+        """Return the seconds after which to start a second target beside this one, or None to start none."""
         if len(self.targets) < 2:
             return None
         return target.latency.p95 if self.policy.hedge == "p95" else self.policy.hedge
 
 
-def _weighted(targets: list[Target], chance: Callable[[], float]) -> list[Target]:
-    """Draw one after the other, each as likely as its share of the weight that is left."""
-    left, drawn = list(targets), []
-    while left:
-        point = chance() * sum(target.weight for target in left)
-        for target in left:
+def _weighted(targets: list[Target], random: Callable[[], float]) -> list[Target]:
+    """Draw targets without replacement, each with a probability of its share of the remaining weight."""
+    remaining, drawn = list(targets), []
+    while remaining:
+        point = random() * sum(target.weight for target in remaining)
+        for target in remaining:
             point -= target.weight
             if point < 0:
                 break
         else:
-            # By rounding, or because all that is left weighs nothing.
-            target = left[-1] if any(one.weight for one in left) else left[0]
-        left.remove(target)
+            # `point` ended at 0 by rounding, or because all remaining weights are 0: those keep their listed order.
+            target = remaining[-1] if any(other.weight for other in remaining) else remaining[0]
+        remaining.remove(target)
         drawn.append(target)
     return drawn
 
 
-def _fastest(targets: list[Target], chance: Callable[[], float]) -> list[Target]:
-    """Sort by the moving estimate; one that nothing is known of comes first, to be known, but for one that fails."""
+def _fastest(targets: list[Target], random: Callable[[], float]) -> list[Target]:
+    """Sort by mean time to first content: failing targets last, those without a sample first, to get one."""
     ordered = sorted(targets, key=lambda target: (target.failing, target.latency.mean or 0.0))
-    if chance() < EXPLORE:
-        explored = ordered.pop(min(len(ordered) - 1, 1 + int(chance() * (len(ordered) - 1))))
+    if random() < EXPLORATION_RATE:
+        explored = ordered.pop(min(len(ordered) - 1, 1 + int(random() * (len(ordered) - 1))))
         ordered.insert(0, explored)
     return ordered

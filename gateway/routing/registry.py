@@ -1,4 +1,4 @@
-"""Which models can be asked for, by which names."""
+"""The models that clients may request, by name and alias. Pure."""
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 
@@ -7,10 +7,11 @@ from gateway.routing.model import Model
 
 
 class ModelRegistry:
-    """The models of a configuration. The first one is the default, unless `default` names another.
+    """The models of a configuration.
 
-    `aliases` gives other names for them. `unlisted` makes a model of any other name that a client gives, or gives None
-    for one that is not served; without models and a default, a name has to be given.
+    The default model is `default`, or else the first one. `aliases` maps further names to names of models. `unlisted`
+    builds a model for any other name that a client requests, or returns None if that name is not served. Without models
+    and a default, clients have to name one.
     """
 
     def __init__(
@@ -28,25 +29,29 @@ class ModelRegistry:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """List the names that clients may use, aliases last."""
+        """Return the names that clients may request, aliases last."""
         return (*self.by_name, *self.aliases)
 
     def only(self, allowed: Collection[str]) -> "ModelRegistry":
-        """Give those that are allowed, as if there were no others. Who may use a model may use its aliases."""
-        asked = {self.aliases.get(name, name) for name in allowed}
-        listed = [model for name, model in self.by_name.items() if name in asked]
-        others = [self._unlisted(name) for name in sorted(asked - self.by_name.keys())]
-        models = [*listed, *(model for model in others if model is not None)]
+        """Return a registry of the allowed models alone. An allowed model may be requested by its aliases, too.
+
+        `allowed` may name models by alias. The new registry does not reveal that there are others: neither in `names`
+        nor in the message of a refusal.
+        """
+        allowed = {self.aliases.get(name, name) for name in allowed}
+        listed = [model for name, model in self.by_name.items() if name in allowed]
+        unlisted = [self._unlisted(name) for name in sorted(allowed - self.by_name.keys())]
+        models = [*listed, *(model for model in unlisted if model is not None)]
         names = {model.name for model in models}
         aliases = {alias: name for alias, name in self.aliases.items() if name in names}
         default = self.default if self.default in {*names, *aliases} else None
         return ModelRegistry(models, aliases=aliases, default=default)
 
     def resolve(self, name: str | None) -> Model:
-        """Give the model to ask.
+        """Return the model of a name or alias; None is the default model.
 
         Raises:
-            Refused: `model_not_found`, or `invalid_request` when none is named and there is no default.
+            Refused: `model_not_found`, or `invalid_request` if there is neither a name nor a default.
         """
         if name is None:
             if self.default is None:

@@ -1,4 +1,4 @@
-"""The way of one answer through its model's targets: whom to ask first, whom next, and when. Pure."""
+"""The route of one generation through its model's targets: which one to call first, which next, and when. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,95 +10,103 @@ from gateway.routing.model import Model
 from gateway.routing.target import Target
 
 REQUEST_FAULTS = frozenset({Code.INVALID_REQUEST, Code.CONTENT_FILTER, Code.OUTPUT_LIMIT, Code.BUDGET_EXCEEDED})
-"""What is the request's own fault, or the principal's: another upstream would say the same."""
+"""Codes caused by the request or its principal: another target would fail in the same way."""
 
 
 class _Failures(NamedTuple):
-    times: int
-    not_before: float
+    attempts: int
+    retry_at: float
+    """Earliest time of the next call; infinite if there must be none."""
 
 
 @dataclass(slots=True)
 class Route:
-    """Where an answer has been and where it goes next, from `began` on. Times in seconds of one clock."""
+    """The calls of one generation so far, and its next target. `began` and all times are seconds of one clock."""
 
     model: Model
     began: float
     calls: int = field(init=False, default=0)
-    """Those that a breaker refused included."""
+    """Number of calls, those refused by a breaker included."""
     cannot_continue: tuple[Target, ...] = field(init=False, default=())
-    """Targets that refused to go on from a text, and answer it instead."""
+    """Targets that refused to continue a partial answer. They answer from the start instead."""
     _order: Sequence[Target] = field(init=False)
-    _asked: tuple[Target, ...] = field(init=False, default=())
-    _failed: dict[Target, _Failures] = field(init=False, default_factory=dict)
-    _over: bool = field(init=False, default=False)
+    _called: tuple[Target, ...] = field(init=False, default=())
+    _failures: dict[Target, _Failures] = field(init=False, default_factory=dict)
+    _request_failed: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
+        # Computed once: with `weighted` and `fastest`, a second call would draw another order.
         self._order = self.model.order(self.began)
 
     def first_target(self, now: float) -> Target:
-        """Give whom to ask first: the first that would take a call, else the first."""
+        """Return the first target that would admit a call now, or the first of all if none would."""
         return min(self._order, key=lambda target: target.ready_at(now) > now)
 
     def hedge_target(self, racing: Target, now: float) -> Target | None:
-        """Give whom to race against `racing`; None if nobody else would take a call now."""
+        """Return the target to race against `racing`, or None if no other one would admit a call now."""
         if not self.has_calls_left:
             return None
         for target in self._order:
-            free = target is not racing and max(self._ready_at(target, now), target.cooldown_until) <= now
-            if free and self._paid(target):
+            # A race is optional: it must not disturb a provider that asked for a pause.
+            ready = target is not racing and max(self._ready_at(target, now), target.cooldown_until) <= now
+            if ready and self._pay(target):
                 return target
         return None
 
     def record_call(self, target: Target) -> None:
-        """Count a call; the first of this answer to a target earns it a part of a retry."""
+        """Count a call. The first call of this generation to a target adds to that target's retry budget."""
         self.calls += 1
-        if target not in self._asked:
-            self._asked += (target,)
+        if target not in self._called:
+            self._called += (target,)
             target.retry_budget.deposit()
 
     def record_refusal(self, target: Target) -> None:
-        """Count a call that did not come about: the breaker refused it, say; what a retry had paid is given back."""
+        """Count a call that was not made, for example because the breaker refused it; refund its retry."""
         self.calls += 1
-        if target in self._failed:
+        if target in self._failures:
             target.retry_budget.refund()
 
     def record_failure(self, target: Target, failure: Failed, now: float) -> None:
-        """Tell that a call to a target failed."""
+        """Record that a call to a target failed, and decide when the target may be called again."""
         policy = self.model.policy
-        times = self._failed[target].times + 1 if target in self._failed else 1
-        delay = policy.backoff.delay(failure, times, now - self.began, policy.random)
-        self._failed[target] = _Failures(times, inf if delay is None else now + delay)
+        attempts = self._failures[target].attempts + 1 if target in self._failures else 1
+        delay = policy.backoff.delay(failure, attempts, now - self.began, policy.random)
+        self._failures[target] = _Failures(attempts, inf if delay is None else now + delay)
         if failure.code is Code.RATE_LIMIT and failure.retry_after_ms is not None:
+            # On the target, not on this route: the pause holds for other generations, too.
             target.cooldown_until = max(target.cooldown_until, now + failure.retry_after_ms / 1000)
+        # An option that this wire format lacks was not sent: another target's format may have it.
         if failure.code in REQUEST_FAULTS and not isinstance(failure, UnsupportedOption):
-            self._over = True
+            self._request_failed = True
 
-    def next_target(self, now: float, left: float = inf) -> tuple[Target, float] | None:
-        """Give whom to ask next, and in how many seconds; None if nobody, or not before `left` seconds are gone.
+    def next_target(self, now: float, seconds_left: float = inf) -> tuple[Target, float] | None:
+        """Return the next target and the seconds to wait before its call, or None if no call remains.
 
-        A target that was asked before pays for it out of its retry budget.
+        None, too, if the call could not start before `seconds_left` have passed. A target that failed before pays for
+        the call from its retry budget; a target that can't pay is not called again on this route.
         """
-        within = self.began + self.model.policy.backoff.retry_within - now
-        if self._over or not self.has_calls_left:
+        retry_window = self.began + self.model.policy.backoff.retry_within - now
+        if self._request_failed or not self.has_calls_left:
             return None
         for target in sorted(self._order, key=lambda target: self._ready_at(target, now)):
             wait = self._ready_at(target, now) - now
-            if (wait and wait > within) or wait >= left:
+            # `retry_within` bounds waiting alone: a target that is ready now is called even when that time is over.
+            if (wait and wait > retry_window) or wait >= seconds_left:
                 return None
-            if self._paid(target):
+            if self._pay(target):
                 return target, wait
-            self._failed[target] = self._failed[target]._replace(not_before=inf)
+            self._failures[target] = self._failures[target]._replace(retry_at=inf)
         return None
-
-    def _paid(self, target: Target) -> bool:
-        return target not in self._failed or target.retry_budget.withdraw()
 
     @property
     def has_calls_left(self) -> bool:
-        """Tell whether an answer may have one more call: at least one to each target."""
+        """Return True if the generation may make one more call: `max_attempts`, but at least one for each target."""
         return self.calls < max(self.model.policy.backoff.max_attempts, len(self._order))
+
+    def _pay(self, target: Target) -> bool:
+        """Return True if a call is paid for; a target without a failure on this route needs no payment."""
+        return target not in self._failures or target.retry_budget.withdraw()
 
     def _ready_at(self, target: Target, now: float) -> float:
         ready_at = target.ready_at(now)
-        return max(ready_at, self._failed[target].not_before) if target in self._failed else ready_at
+        return max(ready_at, self._failures[target].retry_at) if target in self._failures else ready_at

@@ -1,4 +1,4 @@
-"""A target: one upstream, the name a model has there, what a call of it costs, and what is remembered of its calls."""
+"""A target: an upstream, the model's name there, its price, and the state that its calls share. Pure."""
 
 from collections import deque
 from collections.abc import Callable
@@ -12,15 +12,16 @@ from gateway.routing.watchdog import Limits
 from gateway.upstreams.base import Upstream
 
 BUSY_SECONDS = 1.0
-"""When to ask a target again all of whose calls are taken, where nobody waits for one."""
+"""Seconds after which to try a fully occupied target again, where no generation waits in its queue."""
 
 
 @dataclass(slots=True, eq=False)
 class Target:
-    """One upstream that a model may be asked of.
+    """One upstream that can serve a model.
 
-    `model` is the model's name there; None is the name that the client gave. `price` None is looked up by `preset`.
-    `limits` holds the times of one call. `max_concurrent` bounds the calls at once; 0 means no limit.
+    `model` is the model's name at the upstream; None passes on the name that the client requested. If `price` is None,
+    the price table is searched by `preset`. `limits` holds the time limits of one call. `max_concurrent` bounds the
+    calls that run at once; 0 means no limit.
     """
 
     upstream: Upstream
@@ -34,45 +35,45 @@ class Target:
     retry_budget: RetryBudget = field(default_factory=RetryBudget)
     latency: LatencyStats = field(default_factory=LatencyStats)
     cooldown_until: float = field(init=False, default=0.0)
-    """Until when its provider asked to be left alone."""
+    """End of the pause that the provider asked for (`Retry-After` of a 429)."""
     running: int = field(init=False, default=0)
     calls: int = field(init=False, default=0)
     failed: int = field(init=False, default=0)
-    """Of its calls, those that did."""
+    """Number of failed calls, out of `calls`."""
     failing: bool = field(init=False, default=False)
-    """Its last call failed without content, by its own fault."""
-    _waiting: deque[Callable[[], None]] = field(init=False, default_factory=deque)
+    """The last call failed before its content, and not because of the request."""
+    _waiters: deque[Callable[[], None]] = field(init=False, default_factory=deque)
 
     @property
     def name(self) -> str:
-        """Give the provider's name, as clients are shown it."""
+        """Return the provider's name, as events show it to clients."""
         return self.upstream.name
 
-    def upstream_model(self, asked: str) -> str:
-        """Give the model's name here, for one that a client asked for."""
-        return self.model or asked
+    def upstream_model(self, requested: str) -> str:
+        """Return the model's name at this upstream, for the name that the client requested."""
+        return self.model or requested
 
-    def price_of(self, asked: str) -> Price | None:
-        """Give what tokens cost here; None if nobody told."""
-        return self.price or known_price(self.preset, self.upstream_model(asked))
+    def price_of(self, requested: str) -> Price | None:
+        """Return the price of the requested model at this upstream, or None if it is unknown."""
+        return self.price or known_price(self.preset, self.upstream_model(requested))
 
     @property
     def is_full(self) -> bool:
-        """Tell whether all calls that it may have at once are taken."""
+        """Return True if `max_concurrent` calls are running."""
         return bool(self.max_concurrent) and self.running >= self.max_concurrent
 
     def ready_at(self, now: float) -> float:
-        """Give the time from which it would take a call, as far as can be told."""
+        """Return the earliest time at which a call may be admitted, as far as is known now."""
         return now + BUSY_SECONDS if self.is_full else self.breaker.ready_at(now)
 
     def admit(self, now: float) -> bool:
-        """Let a call through, which the caller must `release` once; tell whether it is a probe of the breaker's.
+        """Admit a call, which the caller must `release` exactly once. Return True if it is a probe of the breaker.
 
         Raises:
-            Failed: while the breaker leaves it alone, or all calls that it may have are taken.
+            Failed: the circuit is open, or `max_concurrent` calls are running.
         """
         if self.is_full:
-            message = f"All {self.max_concurrent} calls that this provider may have at once are taken."
+            message = f"All {self.max_concurrent} calls that this provider may have at once are in use."
             raise Failed(Code.RATE_LIMIT, message)
         probe = self.breaker.admit(now)
         self.running += 1
@@ -80,16 +81,16 @@ class Target:
         return probe
 
     def release(self) -> None:
-        """Count a call that was let through as over, and wake who waits longest for it."""
+        """Count an admitted call as ended, and wake the first waiter."""
         self.running -= 1
-        self._pass_on()
+        self._wake_first()
 
-    def stats(self, asked: str, now: float) -> dict[str, object]:
-        """Tell how it does, as `GET /api/stats` shows it; `ttft_ms` is the moving mean, None before any content."""
+    def stats(self, requested: str, now: float) -> dict[str, object]:
+        """Return the figures of `GET /api/stats`; `ttft_ms` is the moving mean, None before any content."""
         mean = self.latency.mean
         return {
             "provider": self.name,
-            "upstream_model": self.upstream_model(asked),
+            "upstream_model": self.upstream_model(requested),
             "running": self.running,
             "calls": self.calls,
             "failed": self.failed,
@@ -98,15 +99,22 @@ class Target:
         }
 
     def add_waiter(self, wake: Callable[[], None]) -> int:
-        """Have `wake` called when there may be room, until it leaves; give its place in the queue, from 1 on."""
-        self._waiting.append(wake)
-        return len(self._waiting)
+        """Append to the queue of waiters, and return the position there, from 1 on.
+
+        `wake` is called when a call might be admitted, until `remove_waiter`.
+        """
+        self._waiters.append(wake)
+        return len(self._waiters)
 
     def remove_waiter(self, wake: Callable[[], None]) -> None:
-        """Wait no more; the room that it was woken for and did not take is the next one's."""
-        self._waiting.remove(wake)
-        self._pass_on()
+        """Remove a waiter, and wake the new first one if a call might still be admitted.
 
-    def _pass_on(self) -> None:
-        if self._waiting and not self.is_full:
-            self._waiting[0]()
+        A waiter that was woken and left without a call would otherwise leave the free slot unnoticed (a lost wakeup).
+        """
+        self._waiters.remove(wake)
+        self._wake_first()
+
+    def _wake_first(self) -> None:
+        # The first one alone, in order of arrival: it stays in the queue until it removes itself.
+        if self._waiters and not self.is_full:
+            self._waiters[0]()

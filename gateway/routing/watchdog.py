@@ -1,4 +1,7 @@
-"""Notice an upstream that takes too long: four clocks and a floor. Heartbeats and empty deltas reset none of them."""
+"""Detect an upstream that takes too long, by four time limits and a minimum rate. Pure.
+
+Only content resets the limits: heartbeats, comments and empty deltas do not.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,11 +12,12 @@ from gateway.protocol.events import Content, TextBatch, ToolCall
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How long a generation may take where, in seconds, and how slow it may be; 0 means no limit.
+    """Limits of a generation's time, in seconds, and of its rate. 0 means no limit. Most have their setting's name.
 
-    `total` runs from the first call to the end, over all attempts; `first_token` and `stall` between contents of one
-    attempt; `characters_per_second` is a floor over each `window` of streaming; `tail` is the wait for the usage
-    figures after the provider's end mark. Connecting has its own limit, where connections are made.
+    `total_timeout` runs from the first call to the end, over all attempts. `first_token_timeout` and `stall_timeout`
+    bound the wait for the first and for the next content of one attempt. `min_chars_per_second` is the minimum rate,
+    checked once per `rate_window` of streaming. `usage_timeout` bounds the wait for the usage figures after the
+    provider's end mark. Connecting has a limit of its own, `ConnectionLimits.connect_timeout`.
     """
 
     queue_timeout: float = 30.0
@@ -27,85 +31,95 @@ class Limits:
 
 @dataclass(slots=True)
 class Watchdog:
-    """Watches one attempt that began at `began`, of a generation whose first call was at `first_call`."""
+    """Time limits of one attempt that began at `began`, for a generation whose first call began at `first_call`.
+
+    The caller sets one timer, for `next_check`. Content does not move that timer: it only updates a time here, and the
+    timer, when it fires, finds that nothing has expired and is set again. So a chunk in mid-stream costs no timer
+    operation.
+    """
 
     limits: Limits
     first_call: float
     began: float
     end_marked: bool = field(init=False, default=False)
-    _last: float = field(init=False)
+    """The provider's end mark has come."""
+    _last_content: float = field(init=False)
     _streaming: bool = field(init=False, default=False)
     _window_began: float = field(init=False, default=0.0)
-    _in_window: int = field(init=False, default=0)
+    _window_chars: int = field(init=False, default=0)
 
     def __post_init__(self) -> None:
-        self._last = self.began
+        self._last_content = self.began
 
     def record_content(self, content: Sequence[Content | TextBatch], now: float) -> bool:
-        """Tell that content came; True if other limits hold from now on. Behind the end mark it counts for nothing."""
+        """Record content, on the path of each chunk. Return True if it is the first, after which other limits hold.
+
+        Content after the end mark is ignored: it must not postpone the end of the wait for usage.
+        """
         if self.end_marked:
             return False
-        self._last = now
+        self._last_content = now
+        # Characters are counted only where a limit needs them.
         if self.limits.min_chars_per_second:
-            self._in_window += sum(map(_characters, content))
+            self._window_chars += sum(map(_characters, content))
         if self._streaming:
             return False
         self._streaming, self._window_began = True, now
         return True
 
     def record_finish(self, now: float) -> None:
-        """Tell that the provider's end mark came."""
+        """Record the provider's end mark."""
         self.end_marked = True
-        self._last = now
+        self._last_content = now
 
     def next_check(self) -> float | None:
-        """Give the time at which to look again; None if nothing can run out."""
+        """Return the time of the next check, or None if no limit can be exceeded."""
         if self.end_marked:
-            return self._last + self.limits.usage_timeout
-        return min((due for due, _ in self._clocks()), default=None)
+            return self._last_content + self.limits.usage_timeout
+        return min((due for due, _ in self._deadlines()), default=None)
 
     def is_complete(self, now: float) -> bool:
-        """Tell whether the answer is whole and its figures have been waited for long enough."""
-        return self.end_marked and now >= self._last + self.limits.usage_timeout
+        """Return True if the end mark has come and the wait for usage figures is over."""
+        return self.end_marked and now >= self._last_content + self.limits.usage_timeout
 
     def find_failure(self, now: float) -> Failed | None:
-        """Give what has run out by now, if anything; the floor's window begins anew when it was held."""
+        """Return the failure of the first limit exceeded at `now`, or None. Begin a new rate window after one ended."""
         if self.end_marked:
             return None
-        for due, code in sorted(self._clocks()):
+        for due, code in sorted(self._deadlines()):
             if now < due:
                 break
-            if code is not Code.TOO_SLOW or self._too_slow(now):
+            if code is not Code.TOO_SLOW or self._end_rate_window(now):
                 return self._failure(code)
         return None
 
-    def _too_slow(self, now: float) -> bool:
-        slow = self._in_window < self.limits.min_chars_per_second * (now - self._window_began)
-        self._window_began, self._in_window = now, 0
-        return slow
+    def _end_rate_window(self, now: float) -> bool:
+        """Begin a new rate window. Return True if the rate in the last one was too low."""
+        too_slow = self._window_chars < self.limits.min_chars_per_second * (now - self._window_began)
+        self._window_began, self._window_chars = now, 0
+        return too_slow
 
-    def _clocks(self) -> list[tuple[float, Code]]:
-        """List what may run out, and when."""
-        limits, clocks = self.limits, []
+    def _deadlines(self) -> list[tuple[float, Code]]:
+        limits, deadlines = self.limits, []
         if limits.total_timeout:
-            clocks.append((self.first_call + limits.total_timeout, Code.TIMEOUT))
+            deadlines.append((self.first_call + limits.total_timeout, Code.TIMEOUT))
         if not self._streaming:
             if limits.first_token_timeout:
-                clocks.append((self.began + limits.first_token_timeout, Code.FIRST_TOKEN_TIMEOUT))
-            return clocks
+                deadlines.append((self.began + limits.first_token_timeout, Code.FIRST_TOKEN_TIMEOUT))
+            return deadlines
         if limits.stall_timeout:
-            clocks.append((self._last + limits.stall_timeout, Code.STALLED))
+            deadlines.append((self._last_content + limits.stall_timeout, Code.STALLED))
         if limits.min_chars_per_second:
-            clocks.append((self._window_began + limits.rate_window, Code.TOO_SLOW))
-        return clocks
+            deadlines.append((self._window_began + limits.rate_window, Code.TOO_SLOW))
+        return deadlines
 
     def _failure(self, code: Code) -> Failed:
         limits = self.limits
         messages = {
             Code.TIMEOUT: f"The answer took longer than {limits.total_timeout:g} seconds.",
             Code.FIRST_TOKEN_TIMEOUT: f"The provider sent no content within {limits.first_token_timeout:g} seconds.",
-            Code.STALLED: f"The provider sent nothing more for {limits.stall_timeout:g} seconds.",
-            Code.TOO_SLOW: f"The provider sends fewer than {limits.min_chars_per_second:g} characters a second.",
+            Code.STALLED: f"The provider sent no further content for {limits.stall_timeout:g} seconds.",
+            Code.TOO_SLOW: f"The provider sends fewer than {limits.min_chars_per_second:g} characters per second.",
         }
         return Failed(code, messages[code])
 

@@ -252,10 +252,10 @@ async def test_a_retry_that_was_paid_for_and_not_made_is_given_back() -> None:
         generation = await it.start()
         await it.refuse(it.a)
         await it.refuse(it.b)
-        assert it.targets[0].retry_budget._balance() == 9
+        assert it.targets[0].retry_budget.balance == 9
         it.hub.interrupt(generation.id, InterruptRequest(), it.clock.now(), ANYBODY)
         await settle()
-        assert it.targets[0].retry_budget._balance() == 10
+        assert it.targets[0].retry_budget.balance == 10
 
 
 # The bill.

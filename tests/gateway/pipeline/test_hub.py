@@ -853,14 +853,14 @@ async def test_what_the_breaker_refuses_is_no_attempt_and_costs_no_retry() -> No
         await settle()
         budget = it.hub.models.resolve("m").targets[0].retry_budget
         assert budget.withdraw()
-        left = budget._balance()
+        left = budget.balance
         it.clock.advance(1)
         await settle()
         failed = end(generation)
         assert isinstance(failed, Error)
         assert failed.metrics is not None
         assert (failed.metrics.attempts, len(it.upstream.calls)) == (1, 2)
-        assert budget._balance() == left + 1
+        assert budget.balance == left + 1
 
 
 async def test_a_call_that_was_given_up_before_its_headers_is_not_free() -> None:

@@ -1,4 +1,4 @@
-"""The models that a principal may use, as if there were no others."""
+"""Registries restricted to the models that a principal may use."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def model(name: str) -> Model:
 MODELS = ModelRegistry([model("a"), model("b"), model("c")], aliases={"x": "a", "y": "b"}, default="y")
 
 
-def test_only_those_that_are_allowed_are_there_with_their_aliases() -> None:
+def test_only_allowed_models_exist_with_their_aliases() -> None:
     only = MODELS.only({"a", "c", "nowhere"})
     assert only.names == ("a", "c", "x")
     assert only.default == "a"
@@ -27,12 +27,12 @@ def test_only_those_that_are_allowed_are_there_with_their_aliases() -> None:
         assert refused.value.code is Code.MODEL_NOT_FOUND
 
 
-def test_who_may_use_an_alias_may_use_its_model() -> None:
+def test_allowing_an_alias_allows_its_model() -> None:
     only = MODELS.only({"y"})
     assert (only.names, only.default) == (("b", "y"), "y")
 
 
-def test_with_nothing_allowed_there_is_nothing() -> None:
+def test_with_nothing_allowed_no_model_exists() -> None:
     only = MODELS.only(())
     assert only.names == ()
     for name in (None, "a"):
@@ -40,7 +40,7 @@ def test_with_nothing_allowed_there_is_nothing() -> None:
             only.resolve(name)
 
 
-def test_where_any_may_be_asked_for_those_alone_may() -> None:
+def test_of_unlisted_models_only_the_allowed_exist() -> None:
     only = ModelRegistry(unlisted=model).only({"p", "q"})
     assert only.names == ("p", "q")
     assert only.resolve(None).name == "p"

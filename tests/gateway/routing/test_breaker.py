@@ -1,0 +1,82 @@
+"""The circuit breaker's states, and the retry budget."""
+
+import pytest
+
+from gateway.protocol.errors import Code, Failed
+from gateway.routing.breaker import Breaker, Circuit, RetryBudget
+
+DOWN = Failed(Code.SERVER_ERROR, "down")
+BUSY = Failed(Code.RATE_LIMIT, "busy")
+
+
+def record_call(breaker: Breaker, failure: Failed | None, now: float, *, answered: bool = False) -> None:
+    breaker.record(failure, now, answered=answered, probe=breaker.admit(now))
+
+
+def open_breaker() -> Breaker:
+    breaker = Breaker(3, cooldown=10, max_cooldown=60)
+    for _ in range(3):
+        record_call(breaker, DOWN, 0)
+    return breaker
+
+
+def test_it_opens_after_consecutive_failures_only() -> None:
+    breaker = Breaker(3)
+    for failure in (DOWN, DOWN, None, DOWN, DOWN, BUSY, DOWN, DOWN):
+        record_call(breaker, failure, 0, answered=failure is None)
+    assert breaker.circuit(0) is Circuit.CLOSED
+    breaker.record(DOWN, 0, answered=False)
+    assert breaker.circuit(0) is Circuit.OPEN
+    with pytest.raises(Failed) as failed:
+        breaker.admit(4)
+    assert failed.value.retry_after_ms == 1000
+
+
+def test_one_probe_at_a_time_and_each_that_fails_doubles_the_cooldown() -> None:
+    breaker = open_breaker()
+    now = 0.0
+    for cooldown in (10, 20, 40, 60, 60):
+        with pytest.raises(Failed):
+            breaker.admit(now + cooldown - 0.1)
+        now += cooldown
+        probe = breaker.admit(now)
+        assert probe
+        with pytest.raises(Failed):
+            breaker.admit(now)
+        breaker.record(DOWN, now, answered=False, probe=probe)
+
+
+def test_an_answered_probe_closes_the_circuit_and_a_cancelled_one_admits_another() -> None:
+    breaker = open_breaker()
+    record_call(breaker, None, 10)
+    assert breaker.circuit(10) is Circuit.HALF_OPEN
+    record_call(breaker, None, 10, answered=True)
+    assert breaker.circuit(10) is Circuit.CLOSED
+
+
+def test_a_call_admitted_before_the_circuit_opened_is_not_the_probe() -> None:
+    breaker = Breaker(1, cooldown=10, max_cooldown=60)
+    early = breaker.admit(0)
+    record_call(breaker, DOWN, 0)
+    probe = breaker.admit(10)
+    breaker.record(DOWN, 11, answered=False, probe=early)
+    with pytest.raises(Failed):
+        breaker.admit(11)
+    breaker.record(DOWN, 12, answered=False, probe=probe)
+    assert breaker.circuit(31.9) is Circuit.OPEN
+    assert breaker.circuit(32) is Circuit.HALF_OPEN
+
+
+def test_a_threshold_of_zero_disables_the_breaker() -> None:
+    breaker = Breaker(0)
+    for _ in range(100):
+        record_call(breaker, DOWN, 0)
+
+
+def test_the_retry_budget_bounds_the_retries_to_a_failing_provider() -> None:
+    budget, retries = RetryBudget(ratio=0.2, max_balance=10), 0
+    for _ in range(1000):
+        budget.deposit()
+        while budget.withdraw():
+            retries += 1
+    assert 200 <= retries <= 210
