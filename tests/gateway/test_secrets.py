@@ -23,7 +23,7 @@ from gateway.protocol.errors import Refused
 from gateway.security.api_keys import StoredKey, hashed, make
 from gateway.security.authenticator import Authenticator
 from gateway.security.key_file import write_keys
-from tests.gateway.security.test_jwt_tokens import token
+from tests.gateway.security.issuer import token
 
 OURS = ("gateway.", "transports.")
 KEY = make()

@@ -24,7 +24,7 @@ from gateway.client import Client, TransportName
 from gateway.config import Settings
 from tests.integration.processes import CHECKOUT, Server, Wire, program
 from tests.integration.servers import running, simulator_process
-from tests.served.viewers import PATIENCE, Shown, SseViewer, ViewingClient, WebSocketViewer
+from tests.served.viewers import TIMEOUT, JsonObject, SseViewer, ViewingClient, WebSocketViewer
 
 SHIPPED = CHECKOUT / "deploy" / "nginx" / "dualstream.conf"
 TRANSPORTS: Mapping[str, type[ViewingClient]] = {"sse": SseViewer, "websocket": WebSocketViewer}
@@ -33,10 +33,10 @@ HELD_BACK = 1.5
 
 WORDS = ["Each ", "word ", "by ", "itself, ", "một ", "từ ", "một ", "🌊."]
 MESSAGES = [{"role": "user", "content": "Hello"}]
-LONG: Shown = {"messages": MESSAGES, "model": "sim?ttft=0&speed=200&length=1000000"}
-SILENT: Shown = {"messages": MESSAGES, "model": "sim?ttft=3600000"}
-BRIEF: Shown = {"messages": MESSAGES, "model": "sim-instant?length=20"}
-PROMPTED: Shown = {"messages": MESSAGES, "model": "prompted"}
+LONG: JsonObject = {"messages": MESSAGES, "model": "sim?ttft=0&speed=200&length=1000000"}
+SILENT: JsonObject = {"messages": MESSAGES, "model": "sim?ttft=3600000"}
+BRIEF: JsonObject = {"messages": MESSAGES, "model": "sim-instant?length=20"}
+PROMPTED: JsonObject = {"messages": MESSAGES, "model": "prompted"}
 BUFFERING = {"proxy_buffering off;": "proxy_buffering on;"}
 DEAF_AND_BUFFERING = {"proxy_buffering off;": "proxy_buffering on; proxy_ignore_headers X-Accel-Buffering;"}
 COMPRESSING = {"gzip off;": "gzip on;"}
@@ -174,9 +174,9 @@ async def viewer(request: pytest.FixtureRequest, nginx: Nginx) -> AsyncIterator[
         yield viewer
 
 
-async def get(url: str) -> Shown:
+async def get(url: str) -> JsonObject:
     async with aiohttp.ClientSession() as http, http.get(url) as response:
-        answer: Shown = await response.json()
+        answer: JsonObject = await response.json()
         return answer
 
 
@@ -187,12 +187,12 @@ async def hang_ups(upstream: str) -> int:
 
 async def until_hung_up(upstream: str, before: int) -> None:
     """Wait until the provider has noticed that one more connection to it was closed."""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIMEOUT):
         while await hang_ups(upstream) == before:
             await asyncio.sleep(0.01)
 
 
-async def last_event(behind: str, generation_id: str) -> Shown:
+async def last_event(behind: str, generation_id: str) -> JsonObject:
     """Ask the gateway itself how a generation ended."""
     async with viewing("sse", behind) as witness:
         await witness.attach(generation_id, 0)
@@ -253,7 +253,7 @@ async def word_by_word(folder: Path, changes: Mapping[str, str]) -> AsyncIterato
 
 async def each_word_arrives(viewer: ViewingClient, provider: Provider, gateway: str) -> None:
     """See each word before the next one is said: whatever holds back even one stops this for ever."""
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIMEOUT):
         await viewer.start(PROMPTED)
     for number, word in enumerate(WORDS, start=1):
         provider.say(word)
@@ -312,7 +312,7 @@ async def test_a_body_without_chunks_is_held_back_only_with_buffering(
         with nginx_before(address, folder=tmp_path / "nginx", changes=changes) as nginx:
             async with session(nginx.url) as http:
                 checking = asyncio.create_task(each_arrives(http))
-                done, _ = await asyncio.wait({checking}, timeout=HELD_BACK if held_back else PATIENCE)
+                done, _ = await asyncio.wait({checking}, timeout=HELD_BACK if held_back else TIMEOUT)
                 assert bool(done) is not held_back
                 said.put_nowait(b"")
                 if held_back:
@@ -330,7 +330,7 @@ def beating(upstream: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 async def test_heartbeats_pass_before_the_first_token_over_sse(beating: Nginx) -> None:
     async with (
-        asyncio.timeout(PATIENCE),
+        asyncio.timeout(TIMEOUT),
         session(beating.url) as http,
         http.post("/api/chat/stream", json=SILENT) as response,
     ):
@@ -342,7 +342,7 @@ async def test_heartbeats_pass_before_the_first_token_over_sse(beating: Nginx) -
 
 async def test_pings_pass_before_the_first_token_over_websocket_and_pongs_come_back(beating: Nginx) -> None:
     async with (
-        asyncio.timeout(PATIENCE),
+        asyncio.timeout(TIMEOUT),
         session(beating.url) as http,
         http.ws_connect("/api/ws", protocols=["dualstream.v1"], autoping=False) as socket,
     ):
@@ -367,7 +367,7 @@ def test_silence_is_allowed_for_several_heartbeats_and_bodies_above_our_limit() 
 
 @pytest.mark.parametrize(("body", "seen"), [(LONG, "chunk"), (SILENT, "start")])
 async def test_a_client_that_leaves_is_gone_for_the_provider_too(
-    viewer: ViewingClient, body: Shown, seen: str, upstream: str, behind: str
+    viewer: ViewingClient, body: JsonObject, seen: str, upstream: str, behind: str
 ) -> None:
     before = await hang_ups(upstream)
     await viewer.start({**body, "options": {"on_disconnect": "cancel"}})
@@ -420,7 +420,7 @@ async def test_when_the_gateway_is_killed_no_body_ends_cleanly(upstream: str, tm
         nginx_before(gateway, folder=tmp_path / "nginx") as nginx,
     ):
         async with (
-            asyncio.timeout(PATIENCE),
+            asyncio.timeout(TIMEOUT),
             session(nginx.url) as http,
             http.post("/api/chat/stream", json=LONG) as response,
             http.ws_connect("/api/ws") as socket,
@@ -477,7 +477,7 @@ async def test_a_body_that_is_too_large_is_refused_in_our_words_before_it_is_sen
     size: int, said: str, nginx: Nginx
 ) -> None:
     address = urlsplit(nginx.url)
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIMEOUT):
         reader, writer = await asyncio.open_connection(address.hostname, address.port)
         head = f"POST /api/chat/stream HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {size}"
         writer.write(f'{head}\r\n\r\n{{"messages": [{{"role": "'.encode())
@@ -527,7 +527,7 @@ async def test_the_log_names_requests_and_generations_and_holds_no_prompt(
         assert b"event: complete" in await response.read()
     named = f"request={response.headers['X-Request-ID']} generation={response.headers['X-Generation-ID']}"
     log = nginx.log
-    async with asyncio.timeout(PATIENCE):
+    async with asyncio.timeout(TIMEOUT):
         while named not in log.read_text():
             await asyncio.sleep(0.01)
     assert "secret" not in log.read_text()

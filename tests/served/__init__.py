@@ -1,0 +1,1 @@
+"""A running gateway for tests, and clients for each of its transports."""

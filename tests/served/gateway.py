@@ -1,4 +1,4 @@
-"""The gateway on a real socket, with a clock and an upstream that the test moves."""
+"""A gateway on a real socket, with a clock and an upstream that the test controls."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -32,15 +32,16 @@ class Served:
     clock: ManualClock
     upstream: ScriptedUpstream
     http: aiohttp.ClientSession
-    reloading: Reloader
+    reloader: Reloader
     streams: Streams
 
     async def called(self, number: int = 1) -> None:
-        """Wait until the upstream was called so often."""
+        """Wait until the upstream has received this many calls."""
         await until(lambda: len(self.upstream.calls) >= number)
 
     @property
     def only(self) -> Generation:
+        """Return the one generation that the gateway holds."""
         (held,) = self.hub._held.values()
         return held.generation
 
@@ -59,7 +60,7 @@ def settings() -> Settings:
 
 @dataclass(frozen=True)
 class Protocols:
-    """What the server speaks to its sockets with: our own, which lend their writers, or any other server's."""
+    """The protocol classes of the server: ours, which offer a direct writer, or uvicorn's own."""
 
     http: Literal["httptools"] | type[HttpProtocol] = HttpProtocol
     ws: Literal["websockets-sansio"] | type[SocketProtocol] = SocketProtocol
@@ -75,14 +76,14 @@ Configure = Callable[[Settings, Starlette], uvicorn.Config]
 
 @pytest.fixture
 def configure(protocols: Protocols) -> Configure:
-    """What the server is run with; `as_commanded` is how the command does it."""
+    """Return a function that builds the server's configuration; `as_command` builds that of the command line."""
     return lambda _, app: uvicorn.Config(
         app, port=0, http=protocols.http, ws=protocols.ws, log_level="error", ws_ping_interval=None
     )
 
 
-def as_commanded(settings: Settings, app: Starlette) -> uvicorn.Config:
-    """Run the server as the command does, on a free port."""
+def as_command(settings: Settings, app: Starlette) -> uvicorn.Config:
+    """Build the configuration that the command line uses, on a free port."""
     config = server_config(settings, app)
     config.port = 0
     return config

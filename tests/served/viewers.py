@@ -1,4 +1,4 @@
-"""One client for each transport, all with the same face, so that one suite serves them all."""
+"""A client for each transport, all with one interface, so that one test suite covers every transport."""
 
 import asyncio
 from abc import ABC, abstractmethod
@@ -10,56 +10,56 @@ import orjson
 
 from gateway.protocol.event_stream import EventStreamDecoder
 
-Shown = dict[str, object]
-PATIENCE = 10.0
+JsonObject = dict[str, object]
+TIMEOUT = 10.0
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """Wait for what other tasks and sockets will bring about."""
-    async with asyncio.timeout(PATIENCE):
+    """Wait until other tasks and sockets have made a condition true."""
+    async with asyncio.timeout(TIMEOUT):
         while not condition():
             await asyncio.sleep(0)
 
 
 class ViewingClient(ABC):
-    """A client that views one generation; `next` gives its events as JSON objects with `seq`."""
+    """A client that reads one generation; `next` returns its events as JSON objects with `seq`."""
 
     def __init__(self, http: aiohttp.ClientSession) -> None:
         self.http = http
         self.generation_id = ""
-        self.seen: list[Shown] = []
+        self.seen: list[JsonObject] = []
 
     @abstractmethod
-    async def start(self, body: Shown) -> None: ...
+    async def start(self, body: JsonObject) -> None: ...
 
     @abstractmethod
     async def attach(self, generation_id: str, after: int) -> None: ...
 
     @abstractmethod
-    async def _read(self) -> Shown | None:
-        """Give the next event; None at the end of what this transport sends."""
+    async def _read(self) -> JsonObject | None:
+        """Return the next event, or None at the end of what this transport sends."""
 
     @abstractmethod
     async def leave(self) -> None: ...
 
-    async def next(self) -> Shown | None:
-        async with asyncio.timeout(PATIENCE):
+    async def next(self) -> JsonObject | None:
+        async with asyncio.timeout(TIMEOUT):
             event = await self._read()
         if event is not None:
             self.seen.append(event)
             self.generation_id = str(event.get("generation_id", self.generation_id))
         return event
 
-    async def until(self, kind: str) -> Shown:
-        """Read on to the next event of a type."""
+    async def until(self, kind: str) -> JsonObject:
+        """Read up to the next event of a type, and return that."""
         while (event := await self.next()) is not None:
             if event["type"] == kind:
                 return event
         message = f"ended without {kind}"
         raise AssertionError(message)
 
-    async def to_end(self) -> list[Shown]:
-        """Read to the terminal event, and see that nothing follows it."""
+    async def to_end(self) -> list[JsonObject]:
+        """Read up to the terminal event, and check that nothing follows it."""
         while (event := await self.next()) is not None:
             if event["type"] in {"complete", "interrupted", "error"}:
                 break
@@ -73,32 +73,32 @@ class ViewingClient(ABC):
     def text(self) -> str:
         return "".join(str(event["content"]) for event in self.seen if event["type"] == "chunk")
 
-    async def interrupt(self, generation_id: str) -> Shown:
+    async def interrupt(self, generation_id: str) -> JsonObject:
         return await self._post(f"/api/generations/{generation_id}/interrupt", {"reason": "enough"})
 
-    async def feedback(self, generation_id: str, body: Shown) -> Shown:
+    async def feedback(self, generation_id: str, body: JsonObject) -> JsonObject:
         return await self._post(f"/api/generations/{generation_id}/feedback", body)
 
-    async def _post(self, path: str, body: Shown) -> Shown:
+    async def _post(self, path: str, body: JsonObject) -> JsonObject:
         async with self.http.post(path, json=body) as response:
-            answer: Shown = await response.json()
+            answer: JsonObject = await response.json()
             return {"status": response.status, **answer}
 
 
 class HttpViewer(ViewingClient):
-    """What streams over plain HTTP."""
+    """Base of the transports that stream over plain HTTP."""
 
     def __init__(self, http: aiohttp.ClientSession) -> None:
         super().__init__(http)
         self.response: aiohttp.ClientResponse
-        self._pending: list[Shown] = []
+        self._pending: list[JsonObject] = []
 
     async def _open(self, method: str, path: str, **options: object) -> None:
         self.response = await self.http.request(method, path, **options)  # type: ignore[arg-type]
         assert self.response.status == 200, await self.response.text()
         self.generation_id = self.response.headers["X-Generation-ID"]
 
-    async def _read(self) -> Shown | None:
+    async def _read(self) -> JsonObject | None:
         while not self._pending:
             read = await self.response.content.readany()
             if not read:
@@ -119,7 +119,7 @@ class SseViewer(HttpViewer):
         self._decoder = EventStreamDecoder()
         self.heartbeats = 0
 
-    async def start(self, body: Shown) -> None:
+    async def start(self, body: JsonObject) -> None:
         await self._open("POST", "/api/chat/stream", json=body)
 
     async def attach(self, generation_id: str, after: int) -> None:
@@ -129,11 +129,11 @@ class SseViewer(HttpViewer):
     def _decode(self, read: bytes) -> None:
         self.heartbeats += read.count(b": hb\n")
         for event in self._decoder.feed(read):
-            shown = orjson.loads(event.data)
-            named, seq = event.last_event_id.rsplit(":", 1)
-            assert named == self.generation_id
-            assert event.event == ("message" if shown["type"] == "chunk" else shown["type"])
-            self._pending.append({**shown, "seq": int(seq)})
+            fields = orjson.loads(event.data)
+            generation_id, seq = event.last_event_id.rsplit(":", 1)
+            assert generation_id == self.generation_id
+            assert event.event == ("message" if fields["type"] == "chunk" else fields["type"])
+            self._pending.append({**fields, "seq": int(seq)})
 
 
 class NdjsonViewer(HttpViewer):
@@ -142,7 +142,7 @@ class NdjsonViewer(HttpViewer):
         self._tail = b""
         self.heartbeats = 0
 
-    async def start(self, body: Shown) -> None:
+    async def start(self, body: JsonObject) -> None:
         await self._open("POST", "/api/chat/ndjson", json=body)
 
     async def attach(self, generation_id: str, after: int) -> None:
@@ -159,8 +159,8 @@ class WebSocketViewer(ViewingClient):
         super().__init__(http)
         self._socket: aiohttp.ClientWebSocketResponse | None = None
         self._ids = count(1)
-        self._events: list[Shown] = []
-        self._answers: dict[object, Shown] = {}
+        self._events: list[JsonObject] = []
+        self._answers: dict[object, JsonObject] = {}
         self.over = False
 
     async def connect(self) -> aiohttp.ClientWebSocketResponse:
@@ -169,27 +169,27 @@ class WebSocketViewer(ViewingClient):
             assert self._socket.protocol == "dualstream.v1"
         return self._socket
 
-    async def command(self, **fields: object) -> Shown:
+    async def command(self, **fields: object) -> JsonObject:
         socket = await self.connect()
         number = next(self._ids)
         await socket.send_str(orjson.dumps({"id": number, **fields}).decode())
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             while number not in self._answers:
-                await self._take()
+                await self._receive()
         return self._answers.pop(number)
 
-    async def _take(self) -> None:
+    async def _receive(self) -> None:
         assert self._socket is not None
         message = await self._socket.receive()
         assert message.type is aiohttp.WSMsgType.TEXT, (message, self._socket.close_code)
-        shown = orjson.loads(message.data)
-        if shown["type"] in {"ack", "rejected", "pong"}:
-            self._answers[shown["id"]] = shown
+        received = orjson.loads(message.data)
+        if received["type"] in {"ack", "rejected", "pong"}:
+            self._answers[received["id"]] = received
         else:
-            self._events.append(shown)
-            self.over = shown["type"] in {"complete", "interrupted", "error"}
+            self._events.append(received)
+            self.over = received["type"] in {"complete", "interrupted", "error"}
 
-    async def start(self, body: Shown) -> None:
+    async def start(self, body: JsonObject) -> None:
         answer = await self.command(type="start", **body)
         assert answer["type"] == "ack", answer
         self.generation_id = str(answer["generation_id"])
@@ -199,14 +199,14 @@ class WebSocketViewer(ViewingClient):
         assert answer["type"] == "ack", answer
         self.generation_id = generation_id
 
-    async def _read(self) -> Shown | None:
+    async def _read(self) -> JsonObject | None:
         while not self._events:
             if self.over:
-                # A pong behind the terminal event proves that nothing stands between them.
+                # A pong right after the terminal event proves that nothing was sent between them.
                 assert (await self.command(type="ping"))["type"] == "pong"
                 assert not self._events
                 return None
-            await self._take()
+            await self._receive()
         event = self._events.pop(0)
         assert event["generation_id"] == self.generation_id
         return event
@@ -215,10 +215,10 @@ class WebSocketViewer(ViewingClient):
         if self._socket is not None:
             await self._socket.close()
 
-    async def interrupt(self, generation_id: str) -> Shown:
+    async def interrupt(self, generation_id: str) -> JsonObject:
         return await self.command(type="interrupt", generation_id=generation_id, reason="enough")
 
-    async def feedback(self, generation_id: str, body: Shown) -> Shown:
+    async def feedback(self, generation_id: str, body: JsonObject) -> JsonObject:
         return await self.command(type="feedback", generation_id=generation_id, **body)
 
 

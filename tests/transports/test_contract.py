@@ -4,8 +4,8 @@ import pytest
 
 from gateway.app.factory import load_transports
 from gateway.protocol.events import Usage
+from tests.served.clients import BODY, protocols
 from tests.served.gateway import Served
-from tests.served.people import BODY, protocols
 from tests.served.viewers import VIEWERS, NdjsonViewer, SseViewer, ViewingClient, until
 
 __all__ = ["protocols"]

@@ -8,10 +8,10 @@ import pytest
 from gateway.server.http_protocol import HttpProtocol
 from gateway.server.websocket_protocol import SocketProtocol
 from tests.served.gateway import Served
-from tests.served.viewers import VIEWERS, Shown, ViewingClient, until
+from tests.served.viewers import VIEWERS, JsonObject, ViewingClient, until
 from transports.viewer import Viewer
 
-BODY: Shown = {"messages": [{"role": "user", "content": "Hello"}]}
+BODY: JsonObject = {"messages": [{"role": "user", "content": "Hello"}]}
 
 
 @pytest.fixture(params=["sse", "websocket"])

@@ -5,9 +5,9 @@ import pytest
 
 from gateway.protocol.event_stream import EventStreamDecoder
 from tests.served.gateway import Served
-from tests.served.viewers import Shown, SseViewer
+from tests.served.viewers import JsonObject, SseViewer
 
-BODY: Shown = {"messages": [{"role": "user", "content": "Hello"}]}
+BODY: JsonObject = {"messages": [{"role": "user", "content": "Hello"}]}
 EVENTS = {"Accept": "text/event-stream"}
 
 

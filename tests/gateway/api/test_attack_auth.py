@@ -14,20 +14,20 @@ from gateway.protocol.event_stream import EventStreamDecoder
 from gateway.security.jwks import FetchedKeys
 from gateway.security.key_file import write_keys
 from tests.gateway.api.middleware.test_auth import settings, socket
+from tests.served.clients import BODY, KEYS, Clients, clients, keys_file, stored_key
 from tests.served.gateway import Served
-from tests.served.people import BODY, KEYS, People, file, people, stored
 
-__all__ = ["file", "people", "settings"]
+__all__ = ["clients", "keys_file", "settings"]
 
 
 async def test_a_key_whose_time_was_cut_short_starts_nothing_more_on_a_socket(
-    people: People, served: Served, settings: Settings, file: Path
+    clients: Clients, served: Served, settings: Settings, keys_file: Path
 ) -> None:
-    async with socket(people, KEYS["alice"].text()) as it:
+    async with socket(clients, KEYS["alice"].text()) as it:
         await it.send_json({"type": "ping", "id": 1})
         assert (await it.receive_json())["type"] == "pong"
-        write_keys(file, [replace(stored("alice"), expires=1.0)])
-        await served.reloading.change(settings)
+        write_keys(keys_file, [replace(stored_key("alice"), expires=1.0)])
+        await served.reloader.change(settings)
         await it.send_json({"type": "start", "id": 2, **BODY})
         answer = await it.receive_json()
         assert (answer["type"], answer["code"]) == ("rejected", "auth_error")

@@ -7,9 +7,9 @@ import orjson
 import pytest
 
 from tests.served.gateway import Served
-from tests.served.viewers import Shown, WebSocketViewer, until
+from tests.served.viewers import JsonObject, WebSocketViewer, until
 
-GOOD: Shown = {"messages": [{"role": "user", "content": "Hello"}]}
+GOOD: JsonObject = {"messages": [{"role": "user", "content": "Hello"}]}
 
 BAD_STARTS: list[tuple[object, str | None, str]] = [
     ([], None, "must be a JSON object, not an array"),
@@ -57,7 +57,7 @@ async def test_a_start_that_does_not_fit(served: Served, path: str, body: object
 
 @pytest.mark.parametrize(("body", "param", "said"), [bad for bad in BAD_STARTS if isinstance(bad[0], dict)])
 async def test_a_start_command_that_does_not_fit_leaves_the_socket_open(
-    served: Served, body: Shown, param: str | None, said: str
+    served: Served, body: JsonObject, param: str | None, said: str
 ) -> None:
     viewer = WebSocketViewer(served.http)
     answer = await viewer.command(type="start", **body)

@@ -11,12 +11,12 @@ from gateway.api.session import LONGEST
 from gateway.config import Settings
 from gateway.security.jwt_tokens import LEEWAY_SECONDS
 from gateway.security.key_file import write_keys
-from tests.gateway.security.test_jwt_tokens import token
+from tests.gateway.security.issuer import token
+from tests.served.clients import BODY, KEYS, Clients, clients, keys_file, protocols, stored_key, with_keys
 from tests.served.gateway import Served
-from tests.served.people import BODY, KEYS, People, asking_for_keys, file, people, protocols, stored
-from tests.served.viewers import Shown
+from tests.served.viewers import JsonObject
 
-__all__ = ["file", "people", "protocols"]
+__all__ = ["clients", "keys_file", "protocols"]
 
 NAME = "__Host-dualstream"
 PAGE = "https://app.example"
@@ -26,21 +26,21 @@ OURS = {"Sec-Fetch-Site": "same-origin"}
 
 
 @pytest.fixture
-def settings(settings: Settings, file: Path) -> Settings:
-    return asking_for_keys(settings, file).model_copy(update={"cookie": NAME, "allowed_origins": (PAGE,)})
+def settings(settings: Settings, keys_file: Path) -> Settings:
+    return with_keys(settings, keys_file).model_copy(update={"cookie": NAME, "allowed_origins": (PAGE,)})
 
 
 def with_cookie(name: str = "alice", **headers: str) -> dict[str, str]:
     return {"Cookie": f"other=1; {NAME}={KEYS[name].text()}", **headers}
 
 
-async def said(response: aiohttp.ClientResponse) -> Shown:
-    body: Shown = (await response.json())["error"]
+async def said(response: aiohttp.ClientResponse) -> JsonObject:
+    body: JsonObject = (await response.json())["error"]
     return body
 
 
-async def test_a_page_has_its_key_put_out_of_its_own_reach(people: People) -> None:
-    async with people.named("alice").post("/api/session") as response:
+async def test_a_page_has_its_key_put_out_of_its_own_reach(clients: Clients) -> None:
+    async with clients.named("alice").post("/api/session") as response:
         assert response.status == 204
         assert response.headers["Cache-Control"] == "no-store"
         (cookie,) = SimpleCookie(response.headers["Set-Cookie"]).values()
@@ -52,10 +52,10 @@ async def test_a_page_has_its_key_put_out_of_its_own_reach(people: People) -> No
     assert (cookie["max-age"], cookie["expires"]) == ("", "")
 
 
-async def test_a_cookie_ends_with_its_token(served: Served, people: People) -> None:
+async def test_a_cookie_ends_with_its_token(served: Served, clients: Clients) -> None:
     served.clock.advance(1000)
     text = token({"exp": 4_000_000_000})
-    async with people.session(text).post("/api/session") as response:
+    async with clients.session(text).post("/api/session") as response:
         (cookie,) = SimpleCookie(response.headers["Set-Cookie"]).values()
     assert int(cookie["max-age"]) == 4_000_000_000 + LEEWAY_SECONDS - int(served.clock.unix())
 
@@ -71,13 +71,13 @@ async def test_it_can_be_forgotten_also_when_it_is_good_no_more(served: Served) 
         assert "Set-Cookie" not in response.headers
 
 
-async def test_only_a_header_is_put_into_a_cookie(served: Served, people: People) -> None:
+async def test_only_a_header_is_put_into_a_cookie(served: Served, clients: Clients) -> None:
     async with served.http.post("/api/session", headers=with_cookie(**OURS)) as response:
         assert response.status == 400
         assert (await said(response))["param"] == "Authorization"
     async with served.http.post("/api/session") as response:
         assert response.status == 401
-    async with people.session(token({"long": "x" * LONGEST})).post("/api/session") as response:
+    async with clients.session(token({"long": "x" * LONGEST})).post("/api/session") as response:
         assert response.status == 400
         assert "tickets" in str((await said(response))["message"])
 
@@ -182,19 +182,19 @@ async def test_a_page_over_plain_http_is_not_its(served: Served, host: str, orig
             assert socket.close_code == 4403
 
 
-async def test_what_is_wrong_with_it_nobody_learns(served: Served, file: Path, people: People) -> None:
+async def test_what_is_wrong_with_it_nobody_learns(served: Served, keys_file: Path, clients: Clients) -> None:
     wrong = [f"{NAME}=", f"{NAME}=x", f'{NAME}="a b"', f"{NAME}={KEYS['alice'].text()}x"]
     for text in wrong:
         async with served.http.get("/api/models", headers={"Cookie": text, **OURS}) as response:
             assert response.status == 401, text
-    write_keys(file, [stored("bob")])
-    await served.reloading.change(served.reloading._settings)
+    write_keys(keys_file, [stored_key("bob")])
+    await served.reloader.change(served.reloader._settings)
     async with served.http.get("/api/models", headers=with_cookie(**OURS)) as response:
         assert response.status == 401
 
 
-async def test_a_header_wins_and_so_does_a_ticket(served: Served, people: People) -> None:
-    bob = people.named("bob")
+async def test_a_header_wins_and_so_does_a_ticket(served: Served, clients: Clients) -> None:
+    bob = clients.named("bob")
     async with bob.post("/api/generations", headers=with_cookie(**OURS), json=BODY) as response:
         assert served.hub._held[(await response.json())["id"]].principal.id == "key:bob"
     async with bob.post("/api/tickets", json={"scope": "socket"}) as response:
@@ -206,7 +206,7 @@ async def test_a_header_wins_and_so_does_a_ticket(served: Served, people: People
         assert not socket.closed
 
 
-async def test_without_the_setting_there_is_none(served: Served, people: People) -> None:
+async def test_without_the_setting_there_is_none(served: Served, clients: Clients) -> None:
     async with served.http.get("/api/models", headers={"Cookie": f"else={KEYS['alice'].text()}", **OURS}) as response:
         assert response.status == 401
 
@@ -230,8 +230,8 @@ class TestUnset:
     def settings(self, settings: Settings) -> Settings:
         return settings.model_copy(update={"cookie": None})
 
-    async def test_no_cookie_is_looked_at(self, served: Served, people: People) -> None:
+    async def test_no_cookie_is_looked_at(self, served: Served, clients: Clients) -> None:
         async with served.http.get("/api/models", headers=with_cookie(**OURS)) as response:
             assert response.status == 401
-        async with people.named("alice").post("/api/session") as response:
+        async with clients.named("alice").post("/api/session") as response:
             assert response.status == 404

@@ -14,26 +14,26 @@ import pytest
 from gateway.config import Settings
 from gateway.protocol.errors import Code, Failed
 from gateway.protocol.event_stream import EventStreamDecoder
-from tests.gateway.security.test_jwt_tokens import token
+from tests.gateway.security.issuer import token
+from tests.served.clients import BODY, KEYS, Clients, clients, keys_file, protocols, with_keys
 from tests.served.gateway import Served
-from tests.served.people import BODY, KEYS, People, asking_for_keys, file, people, protocols
-from tests.served.viewers import VIEWERS, HttpViewer, Shown, ViewingClient, WebSocketViewer, until
+from tests.served.viewers import VIEWERS, HttpViewer, JsonObject, ViewingClient, WebSocketViewer, until
 
-__all__ = ["file", "people", "protocols"]
+__all__ = ["clients", "keys_file", "protocols"]
 
 EVENTS = {"Accept": "text/event-stream"}
-HELLO: Shown = {"type": "hello", "id": 1, "token": KEYS["alice"].text()}
+HELLO: JsonObject = {"type": "hello", "id": 1, "token": KEYS["alice"].text()}
 
 
 @pytest.fixture
-def settings(settings: Settings, file: Path) -> Settings:
+def settings(settings: Settings, keys_file: Path) -> Settings:
     limits = {"max_streams_per_client": 2, "max_streams_per_address": 4}
-    return asking_for_keys(settings, file).model_copy(update=limits)
+    return with_keys(settings, keys_file).model_copy(update=limits)
 
 
-async def read(people: People, served: Served, name: str, kind: str = "sse") -> ViewingClient:
+async def read(clients: Clients, served: Served, name: str, kind: str = "sse") -> ViewingClient:
     """Have a stream that somebody reads."""
-    viewer = people.viewer(kind, name)
+    viewer = clients.viewer(kind, name)
     before = served.streams.open
     await viewer.start(BODY)
     assert served.streams.open == before + 1
@@ -62,22 +62,22 @@ async def refused_over_http(session: aiohttp.ClientSession, path: str) -> dict[s
 
 
 @pytest.mark.parametrize("path", ["/api/chat/stream", "/api/chat/ndjson"])
-async def test_who_may_not_read_starts_nothing(people: People, served: Served, path: str) -> None:
-    first, second = await read(people, served, "alice"), await read(people, served, "alice", "websocket")
-    error = await refused_over_http(people.named("alice"), path)
+async def test_who_may_not_read_starts_nothing(clients: Clients, served: Served, path: str) -> None:
+    first, second = await read(clients, served, "alice"), await read(clients, served, "alice", "websocket")
+    error = await refused_over_http(clients.named("alice"), path)
     assert (error["code"], error["retryable"], error["retry_after_ms"]) == ("rate_limit", True, 5000)
     assert "You read 2 streams already" in str(error["message"])
     assert served.hub.counters.started == 2
     await first.leave()
     await until(lambda: served.streams.open == 1)
-    third = await read(people, served, "alice")
+    third = await read(clients, served, "alice")
     for viewer in (second, third):
         await viewer.leave()
 
 
-async def test_an_event_source_is_told_to_come_back(people: People, served: Served) -> None:
-    held = [await read(people, served, "alice") for _ in range(2)]
-    session = people.named("alice")
+async def test_an_event_source_is_told_to_come_back(clients: Clients, served: Served) -> None:
+    held = [await read(clients, served, "alice") for _ in range(2)]
+    session = clients.named("alice")
     for path in ("/api/chat/stream?prompt=x", f"/api/generations/{held[0].generation_id}/events"):
         async with session.get(path, headers=EVENTS) as response:
             assert response.status == 200
@@ -90,11 +90,11 @@ async def test_an_event_source_is_told_to_come_back(people: People, served: Serv
         await viewer.leave()
 
 
-async def test_a_ticket_is_not_used_up_by_a_stream_that_is_refused(people: People, served: Served) -> None:
-    held = [await read(people, served, "alice") for _ in range(2)]
-    async with people.named("alice").post("/api/tickets", json={"scope": "start"}) as response:
+async def test_a_ticket_is_not_used_up_by_a_stream_that_is_refused(clients: Clients, served: Served) -> None:
+    held = [await read(clients, served, "alice") for _ in range(2)]
+    async with clients.named("alice").post("/api/tickets", json={"scope": "start"}) as response:
         ticket = (await response.json())["ticket"]
-    address, stranger = f"/api/chat/stream?prompt=x&ticket={ticket}", people.session(None)
+    address, stranger = f"/api/chat/stream?prompt=x&ticket={ticket}", clients.session(None)
     async with stranger.get(address, headers=EVENTS) as response:
         assert b"rate_limit" in await response.read()
     await held.pop().leave()
@@ -105,9 +105,9 @@ async def test_a_ticket_is_not_used_up_by_a_stream_that_is_refused(people: Peopl
         await viewer.leave()
 
 
-async def test_a_socket_too_many_is_accepted_and_closed(people: People, served: Served) -> None:
-    held = [await read(people, served, "alice") for _ in range(2)]
-    async with socket_of(people.named("alice")) as socket:
+async def test_a_socket_too_many_is_accepted_and_closed(clients: Clients, served: Served) -> None:
+    held = [await read(clients, served, "alice") for _ in range(2)]
+    async with socket_of(clients.named("alice")) as socket:
         code, reason = await closing(socket)
         assert (code, "You read 2 streams" in reason) == (4429, True)
     await until(lambda: served.streams.open == 2)
@@ -115,8 +115,8 @@ async def test_a_socket_too_many_is_accepted_and_closed(people: People, served: 
         await viewer.leave()
 
 
-async def test_a_hello_makes_a_socket_its_principals(people: People, served: Served) -> None:
-    stranger = people.session(None)
+async def test_a_hello_makes_a_socket_its_principals(clients: Clients, served: Served) -> None:
+    stranger = clients.session(None)
     async with socket_of(stranger) as first, socket_of(stranger) as second, socket_of(stranger) as third:
         for socket in (first, second):
             await socket.send_json(HELLO)
@@ -130,15 +130,15 @@ async def test_a_hello_makes_a_socket_its_principals(people: People, served: Ser
 
 
 async def test_who_is_not_known_counts_for_its_address(
-    people: People, served: Served, caplog: pytest.LogCaptureFixture
+    clients: Clients, served: Served, caplog: pytest.LogCaptureFixture
 ) -> None:
-    stranger = people.session(None)
+    stranger = clients.session(None)
     async with socket_of(stranger), socket_of(stranger), socket_of(stranger), socket_of(stranger):
         await until(lambda: served.streams.open == 4)
         async with socket_of(stranger) as fifth:
             code, reason = await closing(fifth)
             assert (code, "Your address reads 4 streams" in reason) == (4429, True)
-        error = await refused_over_http(people.named("bob"), "/api/chat/stream")
+        error = await refused_over_http(clients.named("bob"), "/api/chat/stream")
         assert "Your address reads 4 streams" in str(error["message"])
     # Once, for whoever has forgotten to name the proxy that all of them come by.
     (told,) = [record.getMessage() for record in caplog.records if "stream" in record.getMessage()]
@@ -146,35 +146,39 @@ async def test_who_is_not_known_counts_for_its_address(
     assert "trusted_proxies" in told
 
 
-async def test_the_address_is_the_one_that_a_proxy_forwards(people: People, served: Served) -> None:
+async def test_the_address_is_the_one_that_a_proxy_forwards(clients: Clients, served: Served) -> None:
     # 127.0.0.1 is trusted, as uvicorn does where nothing else is said.
-    held = [await read(people, served, name) for name in ("alice", "alice", "bob", "bob")]
-    async with people.named("reader").post(
+    held = [await read(clients, served, name) for name in ("alice", "alice", "bob", "bob")]
+    async with clients.named("reader").post(
         "/api/chat/stream", json=BODY, headers={"X-Forwarded-For": "203.0.113.1"}
     ) as response:
         assert response.status == 200
-    await refused_over_http(people.named("reader"), "/api/chat/stream")
+    await refused_over_http(clients.named("reader"), "/api/chat/stream")
     for viewer in held:
         await viewer.leave()
 
 
-async def test_a_key_may_have_a_limit_of_its_own(people: People, served: Served) -> None:
-    held = [await read(people, served, "reader", kind) for kind in VIEWERS]
-    assert "You read 3 streams" in str((await refused_over_http(people.named("reader"), "/api/chat/stream"))["message"])
+async def test_a_key_may_have_a_limit_of_its_own(clients: Clients, served: Served) -> None:
+    held = [await read(clients, served, "reader", kind) for kind in VIEWERS]
+    assert "You read 3 streams" in str(
+        (await refused_over_http(clients.named("reader"), "/api/chat/stream"))["message"]
+    )
     for viewer in held:
         await viewer.leave()
 
 
-async def test_a_token_has_the_general_limit(people: People, served: Served) -> None:
-    session = people.session(token())
+async def test_a_token_has_the_general_limit(clients: Clients, served: Served) -> None:
+    session = clients.session(token())
     async with socket_of(session), socket_of(session):
         await refused_over_http(session, "/api/chat/stream")
 
 
 @pytest.mark.parametrize("kind", list(VIEWERS))
 @pytest.mark.parametrize("end", ["complete", "error", "left", "reset", "hub closed", "refused", "cancelled"])
-async def test_a_place_is_given_back_however_a_stream_ends(people: People, served: Served, kind: str, end: str) -> None:
-    viewer = await read(people, served, "alice", kind)
+async def test_a_place_is_given_back_however_a_stream_ends(
+    clients: Clients, served: Served, kind: str, end: str
+) -> None:
+    viewer = await read(clients, served, "alice", kind)
     await served.called()
     served.upstream.last.send("word")
     await viewer.until("chunk")
@@ -192,7 +196,7 @@ async def test_a_place_is_given_back_however_a_stream_ends(people: People, serve
             await viewer.to_end()
         case "refused":
             position = {"Last-Event-ID": f"{viewer.generation_id}:99"}
-            async with people.named("alice").post("/api/chat/stream", json=BODY, headers=position) as response:
+            async with clients.named("alice").post("/api/chat/stream", json=BODY, headers=position) as response:
                 assert response.status == 400
         case "cancelled":
             # As a server does when it can't wait any longer.
@@ -220,7 +224,7 @@ async def reset(viewer: ViewingClient) -> None:
     response.connection.transport.abort()
 
 
-async def test_a_request_that_is_broken_off_gives_its_place_back(people: People, served: Served) -> None:
+async def test_a_request_that_is_broken_off_gives_its_place_back(clients: Clients, served: Served) -> None:
     host, port = served.url.removeprefix("http://").split(":")
     _, writer = await asyncio.open_connection(host, int(port))
     head = f"POST /api/chat/stream HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {KEYS['alice'].text()}\r\n"

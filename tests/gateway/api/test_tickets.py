@@ -14,11 +14,11 @@ from gateway.protocol.event_stream import EventStreamDecoder
 from gateway.security.api_keys import hashed
 from gateway.security.key_file import write_keys
 from gateway.security.tickets import bad_ticket
+from tests.served.clients import BODY, Clients, clients, keys_file, protocols, stored_key, with_keys
 from tests.served.gateway import Served
-from tests.served.people import BODY, People, asking_for_keys, file, people, protocols, stored
-from tests.served.viewers import Shown, until
+from tests.served.viewers import JsonObject, until
 
-__all__ = ["file", "people", "protocols"]
+__all__ = ["clients", "keys_file", "protocols"]
 
 PAGE = "https://app.example"
 OTHER = "https://other.example"
@@ -27,23 +27,23 @@ START = "/api/chat/stream?prompt=Hello&ticket="
 
 
 @pytest.fixture
-def settings(settings: Settings, file: Path) -> Settings:
-    return asking_for_keys(settings, file).model_copy(update={"allowed_origins": (PAGE, OTHER)})
+def settings(settings: Settings, keys_file: Path) -> Settings:
+    return with_keys(settings, keys_file).model_copy(update={"allowed_origins": (PAGE, OTHER)})
 
 
-async def ticket(people: People, name: str = "alice", origin: str | None = None, **wanted: object) -> str:
+async def ticket(clients: Clients, name: str = "alice", origin: str | None = None, **wanted: object) -> str:
     headers = {} if origin is None else {"Origin": origin}
-    async with people.named(name).post("/api/tickets", json=wanted, headers=headers) as response:
+    async with clients.named(name).post("/api/tickets", json=wanted, headers=headers) as response:
         answer = await response.json()
         assert (response.status, response.headers["Cache-Control"]) == (201, "no-store"), answer
         assert answer.keys() == {"ticket", "expires_at"}
         return str(answer["ticket"])
 
 
-async def detached(people: People, name: str = "alice") -> Shown:
-    async with people.named(name).post("/api/generations", json=BODY) as response:
+async def detached(clients: Clients, name: str = "alice") -> JsonObject:
+    async with clients.named(name).post("/api/generations", json=BODY) as response:
         assert (response.status, response.headers["Cache-Control"]) == (201, "no-store")
-        answer: Shown = await response.json()
+        answer: JsonObject = await response.json()
         return answer
 
 
@@ -57,7 +57,7 @@ class Source:
         self._response: aiohttp.ClientResponse
         self._decoder = EventStreamDecoder()
         self.last_event_id = ""
-        self.seen: list[Shown] = []
+        self.seen: list[JsonObject] = []
 
     async def connect(self) -> int:
         headers = {**ACCEPT, **self._origin}
@@ -67,12 +67,12 @@ class Source:
         self._decoder = EventStreamDecoder()
         return self._response.status
 
-    async def read(self, kind: str) -> Shown:
+    async def read(self, kind: str) -> JsonObject:
         """Read to the next event of that type, and what came with it."""
         async with asyncio.timeout(10):
             while read := await self._response.content.readany():
                 came = self._decoder.feed(read)
-                shown: list[Shown] = [orjson.loads(event.data) for event in came]
+                shown: list[JsonObject] = [orjson.loads(event.data) for event in came]
                 self.seen += shown
                 for event in came:
                     self.last_event_id = event.last_event_id
@@ -97,8 +97,8 @@ class Source:
         return "".join(str(event["content"]) for event in self.seen if event["type"] == "chunk")
 
 
-async def test_an_event_source_resumes_after_its_ticket_is_spent(people: People, served: Served) -> None:
-    source = Source(served, START + await ticket(people, scope="start"))
+async def test_an_event_source_resumes_after_its_ticket_is_spent(clients: Clients, served: Served) -> None:
+    source = Source(served, START + await ticket(clients, scope="start"))
     await source.connect()
     await served.called()
     served.upstream.last.send("Once ")
@@ -122,8 +122,8 @@ async def test_an_event_source_resumes_after_its_ticket_is_spent(people: People,
     assert served.hub.counters.started == 1
 
 
-async def test_a_spent_start_never_starts_twice(people: People, served: Served) -> None:
-    source = Source(served, START + await ticket(people, scope="start"))
+async def test_a_spent_start_never_starts_twice(clients: Clients, served: Served) -> None:
+    source = Source(served, START + await ticket(clients, scope="start"))
     for _ in range(3):
         assert await source.connect() == 200
         source.cut()
@@ -136,8 +136,8 @@ async def test_a_spent_start_never_starts_twice(people: People, served: Served) 
     await served.hub.close()
 
 
-async def test_of_starts_at_once_with_one_ticket_one_starts(people: People, served: Served) -> None:
-    url = START + await ticket(people, scope="start")
+async def test_of_starts_at_once_with_one_ticket_one_starts(clients: Clients, served: Served) -> None:
+    url = START + await ticket(clients, scope="start")
     sources = [Source(served, url) for _ in range(5)]
     await asyncio.gather(*(source.connect() for source in sources))
     assert len({(await source.read("accepted"))["generation_id"] for source in sources}) == 1
@@ -145,12 +145,12 @@ async def test_of_starts_at_once_with_one_ticket_one_starts(people: People, serv
     await served.hub.close()
 
 
-async def test_a_start_that_is_refused_for_now_may_come_again(people: People, served: Served) -> None:
-    small = people.named("small")
+async def test_a_start_that_is_refused_for_now_may_come_again(clients: Clients, served: Served) -> None:
+    small = clients.named("small")
     for _ in range(2):
         async with small.post("/api/generations", json=BODY) as response:
             assert response.status == 201
-    text = await ticket(people, "small", scope="start")
+    text = await ticket(clients, "small", scope="start")
     source = Source(served, START + text)
     await source.connect()
     assert (await source.read("error"))["code"] == "rate_limit"
@@ -159,8 +159,8 @@ async def test_a_start_that_is_refused_for_now_may_come_again(people: People, se
     await served.hub.close()
 
 
-async def test_a_start_that_is_asked_for_wrongly_uses_nothing_up(people: People, served: Served) -> None:
-    url = START + await ticket(people, scope="start")
+async def test_a_start_that_is_asked_for_wrongly_uses_nothing_up(clients: Clients, served: Served) -> None:
+    url = START + await ticket(clients, scope="start")
     async with served.http.get(url) as response:
         assert response.status == 406
     source = Source(served, url)
@@ -170,8 +170,8 @@ async def test_a_start_that_is_asked_for_wrongly_uses_nothing_up(people: People,
     await served.hub.close()
 
 
-async def test_the_ticket_of_a_start_reads_it_and_nothing_else(people: People, served: Served) -> None:
-    one, other = await detached(people), await detached(people)
+async def test_the_ticket_of_a_start_reads_it_and_nothing_else(clients: Clients, served: Served) -> None:
+    one, other = await detached(clients), await detached(clients)
     await served.called(2)
     events = f"/api/generations/{one['id']}/events?ticket={one['ticket']}"
     source = Source(served, events)
@@ -203,9 +203,9 @@ def by_ticket(generation_id: str, text: str) -> list[tuple[str, str]]:
     ]
 
 
-async def test_no_other_route_takes_a_ticket(people: People, served: Served) -> None:
-    started = await detached(people)
-    for text in (str(started["ticket"]), await ticket(people, scope="start"), await ticket(people, scope="socket")):
+async def test_no_other_route_takes_a_ticket(clients: Clients, served: Served) -> None:
+    started = await detached(clients)
+    for text in (str(started["ticket"]), await ticket(clients, scope="start"), await ticket(clients, scope="socket")):
         for method, path in by_ticket(str(started["id"]), text):
             async with served.http.request(method, path, json={} if method == "POST" else None) as response:
                 assert response.status == 401, path
@@ -218,9 +218,9 @@ async def test_no_other_route_takes_a_ticket(people: People, served: Served) -> 
     "misuse", ["made up", "expired", "other origin", "no page", "for a socket", "spent", "revoked"]
 )
 async def test_every_misuse_is_told_the_same(
-    people: People, served: Served, settings: Settings, file: Path, misuse: str
+    clients: Clients, served: Served, settings: Settings, keys_file: Path, misuse: str
 ) -> None:
-    text = await ticket(people, origin=PAGE, scope="socket" if misuse == "for a socket" else "start")
+    text = await ticket(clients, origin=PAGE, scope="socket" if misuse == "for a socket" else "start")
     origin: str | None = PAGE
     match misuse:
         case "made up":
@@ -237,11 +237,11 @@ async def test_every_misuse_is_told_the_same(
             await started.read("accepted")
             started.cut()
         case "revoked":
-            write_keys(file, map(stored, ("bob",)))
-            await served.reloading.change(settings)
+            write_keys(keys_file, map(stored_key, ("bob",)))
+            await served.reloader.change(settings)
     source = Source(served, START + text, origin)
     if misuse == "spent":
-        foreign = await detached(people)
+        foreign = await detached(clients)
         source.last_event_id = f"{foreign['id']}:1"
     before = served.hub.counters.started
     headers = {**({} if origin is None else {"Origin": origin}), "Last-Event-ID": source.last_event_id}
@@ -252,11 +252,11 @@ async def test_every_misuse_is_told_the_same(
     await served.hub.close()
 
 
-async def test_a_foreign_page_is_refused_and_uses_nothing_up(people: People, served: Served) -> None:
-    text = await ticket(people, origin=PAGE, scope="start")
+async def test_a_foreign_page_is_refused_and_uses_nothing_up(clients: Clients, served: Served) -> None:
+    text = await ticket(clients, origin=PAGE, scope="start")
     async with served.http.get(START + text, headers={"Origin": "https://evil.example"}) as response:
         assert (response.status, (await response.json())["error"]["code"]) == (403, "forbidden")
-    async with people.named("alice").post(
+    async with clients.named("alice").post(
         "/api/tickets", json={"scope": "start"}, headers={"Origin": "https://evil.example"}
     ) as response:
         assert response.status == 403
@@ -267,8 +267,8 @@ async def test_a_foreign_page_is_refused_and_uses_nothing_up(people: People, ser
     await served.hub.close()
 
 
-async def test_our_own_page_shows_its_origin_with_some_requests_only(people: People, served: Served) -> None:
-    source = Source(served, START + await ticket(people, origin=served.url, scope="start"))
+async def test_our_own_page_shows_its_origin_with_some_requests_only(clients: Clients, served: Served) -> None:
+    source = Source(served, START + await ticket(clients, origin=served.url, scope="start"))
     await source.connect()
     await source.read("accepted")
     source.cut()
@@ -276,20 +276,20 @@ async def test_our_own_page_shows_its_origin_with_some_requests_only(people: Peo
 
 
 async def test_a_revoked_key_ends_what_a_ticket_still_reads(
-    people: People, served: Served, settings: Settings, file: Path
+    clients: Clients, served: Served, settings: Settings, keys_file: Path
 ) -> None:
-    source = Source(served, START + await ticket(people, scope="start"))
+    source = Source(served, START + await ticket(clients, scope="start"))
     await source.connect()
     await source.read("accepted")
     source.cut()
-    write_keys(file, map(stored, ("bob",)))
-    await served.reloading.change(settings)
+    write_keys(keys_file, map(stored_key, ("bob",)))
+    await served.reloader.change(settings)
     assert await source.refused() == bad_ticket().message
     await served.hub.close()
 
 
-async def test_a_used_ticket_reads_as_long_as_the_answer_is_kept(people: People, served: Served) -> None:
-    source = Source(served, START + await ticket(people, scope="start"))
+async def test_a_used_ticket_reads_as_long_as_the_answer_is_kept(clients: Clients, served: Served) -> None:
+    source = Source(served, START + await ticket(clients, scope="start"))
     await source.connect()
     await served.called()
     served.upstream.last.finish()
@@ -305,9 +305,9 @@ async def test_a_used_ticket_reads_as_long_as_the_answer_is_kept(people: People,
     assert (await again.read("error"))["code"] == "generation_lost"
 
 
-async def test_a_ticket_for_what_is_not_there_is_not_made(people: People, served: Served) -> None:
-    foreign = str((await detached(people))["id"])
-    bob = people.named("bob")
+async def test_a_ticket_for_what_is_not_there_is_not_made(clients: Clients, served: Served) -> None:
+    foreign = str((await detached(clients))["id"])
+    bob = clients.named("bob")
     for wanted, status in (
         ({"generation_id": foreign}, 404),
         ({"generation_id": "g_x"}, 404),
@@ -330,7 +330,7 @@ async def socket(
         yield opened
 
 
-async def ask(opened: aiohttp.ClientWebSocketResponse, **command: object) -> Shown:
+async def ask(opened: aiohttp.ClientWebSocketResponse, **command: object) -> JsonObject:
     await opened.send_json({"id": 1, **command})
     while (answer := await opened.receive_json(timeout=10)).get("id") != 1:
         pass
@@ -343,8 +343,8 @@ async def closed(opened: aiohttp.ClientWebSocketResponse) -> tuple[int | None, s
     return opened.close_code, str(message.extra)
 
 
-async def test_a_ticket_opens_a_socket_and_is_not_echoed(people: People, served: Served) -> None:
-    text = await ticket(people, scope="socket")
+async def test_a_ticket_opens_a_socket_and_is_not_echoed(clients: Clients, served: Served) -> None:
+    text = await ticket(clients, scope="socket")
     async with socket(served, text) as opened:
         assert opened.protocol == "dualstream.v1"
         assert (await ask(opened, type="start", **BODY))["type"] == "ack"
@@ -354,14 +354,14 @@ async def test_a_ticket_opens_a_socket_and_is_not_echoed(people: People, served:
         assert await closed(opened) == (4401, bad_ticket().message)
 
 
-async def test_a_ticket_in_a_hello(people: People, served: Served) -> None:
-    text = await ticket(people, scope="socket")
+async def test_a_ticket_in_a_hello(clients: Clients, served: Served) -> None:
+    text = await ticket(clients, scope="socket")
     async with socket(served) as opened:
         assert await ask(opened, type="hello", ticket=text) == {"type": "ack", "id": 1, "generation_id": None}
         assert (await ask(opened, type="ping"))["type"] == "pong"
         assert (await ask(opened, type="hello", ticket=text))["message"] == bad_ticket().message
         assert (await ask(opened, type="hello", ticket=text, token="x"))["code"] == "invalid_request"
-        bobs = await ticket(people, "bob", scope="socket")
+        bobs = await ticket(clients, "bob", scope="socket")
         assert (await ask(opened, type="hello", ticket=bobs))["code"] == "forbidden"
         assert (await ask(opened, type="ping"))["type"] == "pong"
     async with socket(served) as opened:
@@ -369,10 +369,10 @@ async def test_a_ticket_in_a_hello(people: People, served: Served) -> None:
         assert await closed(opened) == (4401, bad_ticket().message)
 
 
-async def test_every_misuse_of_a_socket_is_told_the_same(people: People, served: Served) -> None:
-    start = await ticket(people, scope="start")
-    elsewhere = await ticket(people, scope="socket", origin=PAGE)
-    late = await ticket(people, scope="socket")
+async def test_every_misuse_of_a_socket_is_told_the_same(clients: Clients, served: Served) -> None:
+    start = await ticket(clients, scope="start")
+    elsewhere = await ticket(clients, scope="socket", origin=PAGE)
+    late = await ticket(clients, scope="socket")
     for text, origin in ((start, None), (elsewhere, None), (elsewhere, OTHER), ("x", None), ("", None)):
         async with socket(served, text, origin) as opened:
             assert opened.protocol == "dualstream.v1"
@@ -385,9 +385,9 @@ async def test_every_misuse_of_a_socket_is_told_the_same(people: People, served:
 
 
 @pytest.mark.parametrize("commands", [False, True])
-async def test_a_socket_of_one_generation(people: People, served: Served, commands: bool) -> None:
-    one, other = str((await detached(people))["id"]), str((await detached(people))["id"])
-    text = await ticket(people, generation_id=one, commands=commands)
+async def test_a_socket_of_one_generation(clients: Clients, served: Served, commands: bool) -> None:
+    one, other = str((await detached(clients))["id"]), str((await detached(clients))["id"])
+    text = await ticket(clients, generation_id=one, commands=commands)
     async with socket(served, text) as opened:
         assert (await ask(opened, type="attach", generation_id=one))["type"] == "ack"
         assert (await ask(opened, type="start", **BODY))["code"] == "forbidden"
@@ -401,17 +401,17 @@ async def test_a_socket_of_one_generation(people: People, served: Served, comman
 
 
 async def test_a_socket_by_a_ticket_ends_with_its_key(
-    people: People, served: Served, settings: Settings, file: Path
+    clients: Clients, served: Served, settings: Settings, keys_file: Path
 ) -> None:
-    async with socket(served, await ticket(people, scope="socket")) as opened:
-        write_keys(file, map(stored, ("bob",)))
-        await served.reloading.change(settings)
+    async with socket(served, await ticket(clients, scope="socket")) as opened:
+        write_keys(keys_file, map(stored_key, ("bob",)))
+        await served.reloader.change(settings)
         assert (await ask(opened, type="start", **BODY))["code"] == "auth_error"
 
 
-async def test_a_key_in_a_header_wins_and_leaves_the_ticket_alone(people: People, served: Served) -> None:
-    text = await ticket(people, scope="start")
-    async with people.named("bob").get(START + text, headers=ACCEPT) as response:
+async def test_a_key_in_a_header_wins_and_leaves_the_ticket_alone(clients: Clients, served: Served) -> None:
+    text = await ticket(clients, scope="start")
+    async with clients.named("bob").get(START + text, headers=ACCEPT) as response:
         assert served.hub._held[response.headers["X-Generation-ID"]].principal.id == "key:bob"
     source = Source(served, START + text)
     await source.connect()
@@ -421,9 +421,9 @@ async def test_a_key_in_a_header_wins_and_leaves_the_ticket_alone(people: People
     await served.hub.close()
 
 
-async def test_no_ticket_is_logged_or_told(people: People, served: Served, caplog: pytest.LogCaptureFixture) -> None:
+async def test_no_ticket_is_logged_or_told(clients: Clients, served: Served, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(0)
-    texts = [await ticket(people, scope=scope) for scope in ("start", "start", "socket", "socket")]
+    texts = [await ticket(clients, scope=scope) for scope in ("start", "start", "socket", "socket")]
     said = ""
     elsewhere = [f"{path}?ticket={texts[1]}" for path in ("/api/chat/stream", "/nowhere")]
     for url in (START + texts[0], START + texts[0], *elsewhere):
@@ -434,7 +434,7 @@ async def test_no_ticket_is_logged_or_told(people: People, served: Served, caplo
             said += str(opened._response.headers)
             await opened.send_json({"type": "hello", "id": 1, "ticket": texts[3], "x": 1})
             said += (await opened.receive()).data
-    said += caplog.text + repr(served.hub.stats()) + repr(vars(served.reloading._authenticator))
+    said += caplog.text + repr(served.hub.stats()) + repr(vars(served.reloader._authenticator))
     for text in texts:
         assert text not in said
         assert hashed(text) not in said
@@ -448,13 +448,13 @@ class TestOpen:
     def settings(self) -> Settings:
         return Settings(model=("m",), max_concurrent=0, rate_limit_per_minute=0, stall_timeout=0)
 
-    async def test_tickets_are_made_and_taken(self, people: People, served: Served) -> None:
-        source = Source(served, START + await ticket(people, scope="start"))
+    async def test_tickets_are_made_and_taken(self, clients: Clients, served: Served) -> None:
+        source = Source(served, START + await ticket(clients, scope="start"))
         for _ in range(2):
             await source.connect()
             source.cut()
         assert served.hub.counters.started == 1
-        async with socket(served, await ticket(people, scope="socket")) as opened:
+        async with socket(served, await ticket(clients, scope="socket")) as opened:
             assert (await ask(opened, type="ping"))["type"] == "pong"
         assert await Source(served, START + "x").refused() == bad_ticket().message
         async with served.http.post("/api/generations", json=BODY) as response:
@@ -462,8 +462,8 @@ class TestOpen:
         await served.hub.close()
 
 
-async def test_who_may_not_command_gets_no_ticket_to_command_by(people: People) -> None:
-    generation_id = str((await detached(people))["id"])
+async def test_who_may_not_command_gets_no_ticket_to_command_by(clients: Clients) -> None:
+    generation_id = str((await detached(clients))["id"])
     for name, commands, status, code in (
         ("watcher", True, 403, "forbidden"),
         ("watcher", False, 201, None),
@@ -472,5 +472,5 @@ async def test_who_may_not_command_gets_no_ticket_to_command_by(people: People) 
         ("bob", True, 404, "generation_lost"),
     ):
         wanted = {"generation_id": generation_id, "commands": commands}
-        async with people.named(name).post("/api/tickets", json=wanted) as response:
+        async with clients.named(name).post("/api/tickets", json=wanted) as response:
             assert (response.status, (await response.json()).get("error", {}).get("code")) == (status, code)

@@ -12,7 +12,7 @@ from gateway.protocol.errors import Refused
 from gateway.security.api_keys import StoredKey, hashed, make
 from gateway.security.authenticator import Authenticator
 from gateway.security.key_file import write_keys
-from tests.gateway.security.test_jwt_tokens import OTHER_RSA_KEY, RSA_KEY, SECRET, issuer, key_set, public, token
+from tests.gateway.security.issuer import OTHER_RSA_KEY, RSA_KEY, SECRET, issuer, key_set, public, token
 
 KEY = make()
 HASH = hashed(KEY.secret)
@@ -117,12 +117,12 @@ async def test_a_reload_keeps_the_issuers_keys_where_nothing_has_changed(tmp_pat
         it.status = 500
         authenticator.change(credential_schemes(load({}, {}, file), authenticator.schemes))
         assert await authenticator.authenticate_credential(shown) == principal
-        assert it.asked == 1
+        assert it.requests == 1
         file.write_text(f'[jwt]\nalgorithms = ["RS256"]\njwks_url = "{it.url}"\naudience = "us"\n')
         authenticator.change(credential_schemes(load({}, {}, file), authenticator.schemes))
         with pytest.raises(Refused):
             await authenticator.authenticate_credential(shown)
-        assert it.asked == 2
+        assert it.requests == 2
 
 
 async def test_a_reload_reads_a_file_of_public_keys_anew(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from gateway.protocol.errors import Code, Failed
 from gateway.security.jwks import FetchedKeys
 from gateway.upstreams.errors import ERROR_BODY_BYTES, ERROR_BODY_SECONDS
-from tests.gateway.security.test_jwt_tokens import RSA_KEY, key_set, public
+from tests.gateway.security.issuer import RSA_KEY, key_set, public
 from tests.gateway.upstreams.test_http import CALL, HEAD, KEY, WHOLE, answers, bodies, failure, provider, read
 
 ROOMS = ("gateway", "transports")

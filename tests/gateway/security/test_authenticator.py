@@ -121,3 +121,16 @@ async def test_a_secret_that_is_new_under_the_same_id_ends_what_the_old_one_open
         authenticator.redeem(ticket, "socket", "")
     authenticator.change([ApiKeyScheme([replace(ALICE, models=None)])])
     assert authenticator.renew(principal).models is None
+
+
+async def test_the_end_of_a_keys_time_is_what_the_file_says_now() -> None:
+    time = Time()
+    authenticator = Authenticator([ApiKeyScheme([replace(ALICE, expires=1500)])], time)
+    principal = await authenticator.authenticate_credential(KEY.text())
+    authenticator.change([ApiKeyScheme([replace(ALICE, expires=3000)])])
+    time.unix = 2000
+    assert authenticator.renew(principal).expires == 3000
+    authenticator.change([ApiKeyScheme([replace(ALICE, expires=1999)])])
+    with pytest.raises(Refused) as refused:
+        authenticator.renew(principal)
+    assert refused.value.body() == expired().body()

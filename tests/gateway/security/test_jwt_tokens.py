@@ -5,46 +5,35 @@ import base64
 import hmac
 import json
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
 
 import jwt
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestServer
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from hypothesis import given
 from hypothesis import strategies as st
-from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 from pydantic import SecretStr
 
+from gateway.app.authentication import credential_schemes
+from gateway.config import Settings
+from gateway.config.tables import JwtTable
 from gateway.protocol.errors import Code, Refused
-from gateway.security.authenticator import bad, expired
-from gateway.security.jwks import MOST_BYTES, PAUSE_SECONDS, FetchedKeys, FixedKeys, read_file, read_keys
+from gateway.security.authenticator import Authenticator, CredentialScheme, bad, expired
+from gateway.security.jwks import FixedKeys, read_keys
 from gateway.security.jwt_tokens import LEEWAY_SECONDS, JwtRules, JwtScheme, SharedSecret
 from gateway.security.principals import ROLES
-
-SECRET = "0123456789abcdef" * 4
-RSA_KEY = rsa.generate_private_key(65537, 2048)
-OTHER_RSA_KEY = rsa.generate_private_key(65537, 2048)
-EC_KEY = ec.generate_private_key(ec.SECP256R1())
-PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
-Claims = Mapping[str, object]
-EMPTY: Claims = {}
-# Later than the whole suite ends, wherever it runs.
-SOON = int(time.time()) + 86_400
-
-
-def public(key: PrivateKey, **more: str) -> dict[str, object]:
-    if isinstance(key, rsa.RSAPrivateKey):
-        return {**RSAAlgorithm.to_jwk(key.public_key(), as_dict=True), **more}
-    return {**ECAlgorithm.to_jwk(key.public_key(), as_dict=True), **more}
-
-
-def key_set(*keys: dict[str, object]) -> bytes:
-    return json.dumps({"keys": keys}).encode()
+from tests.gateway.security.issuer import (
+    EC_KEY,
+    EMPTY,
+    OTHER_RSA_KEY,
+    RSA_KEY,
+    SECRET,
+    SOON,
+    Claims,
+    key_set,
+    public,
+    token,
+)
 
 
 def fixed(*keys: dict[str, object], algorithms: tuple[str, ...] = ("RS256", "ES256")) -> FixedKeys:
@@ -53,12 +42,6 @@ def fixed(*keys: dict[str, object], algorithms: tuple[str, ...] = ("RS256", "ES2
 
 def shared(**rules: str) -> JwtScheme:
     return JwtScheme(JwtRules(["HS256"], **rules), SharedSecret(SecretStr(SECRET)))
-
-
-def token(claims: Claims = EMPTY, key: PrivateKey | str = SECRET, algorithm: str = "HS256", kid: str = "") -> str:
-    """Sign one; a claim that is None is left out."""
-    body = {name: value for name, value in {"sub": "alice", "exp": SOON, **claims}.items() if value is not None}
-    return jwt.encode(body, key, algorithm, {"kid": kid} if kid else None)
 
 
 def encoded(part: object) -> str:
@@ -161,35 +144,6 @@ async def test_the_only_key_needs_no_name() -> None:
     assert await scheme.authenticate(token(EMPTY, RSA_KEY, "RS256"), 0)
 
 
-@pytest.mark.parametrize(
-    ("body", "said"),
-    [
-        (b"", "is no set of keys"),
-        (b"[]", "is no set of keys"),
-        (b'{"keys": 3}', "is no set of keys"),
-        (b'{"keys": [3, {"kty": "RSA"}, {"kty": "oct", "k": "AAAA"}]}', "holds no key for RS256"),
-        (key_set(public(RSA_KEY, use="enc"), public(RSA_KEY, alg="PS256"), public(EC_KEY)), "holds no key for RS256"),
-    ],
-)
-def test_what_is_no_set_of_keys(tmp_path: Path, body: bytes, said: str) -> None:
-    file = tmp_path / "keys.json"
-    file.write_bytes(body)
-    with pytest.raises(ValueError, match=said):
-        read_file(file, ("RS256",))
-
-
-@pytest.mark.parametrize("kind", [[], {}, 7, None])
-def test_a_key_of_no_kind_is_passed_over(kind: object) -> None:
-    assert list(read_keys(key_set({"kty": kind}, public(EC_KEY, kid="a")), ("ES256",))) == ["a"]
-
-
-def test_a_file_has_a_bound(tmp_path: Path) -> None:
-    file = tmp_path / "keys.json"
-    file.write_bytes(b" " * (MOST_BYTES + 1))
-    with pytest.raises(ValueError, match="more than"):
-        read_file(file, ("RS256",))
-
-
 @given(st.text(max_size=100) | st.lists(st.text(max_size=40), min_size=3, max_size=3).map(".".join))
 def test_whatever_it_is_it_is_refused_and_breaks_nothing(text: str) -> None:
     async def authenticate() -> None:
@@ -206,77 +160,6 @@ async def test_one_that_is_nested_without_end_is_refused() -> None:
     assert (await refused(shared(), f"{deep}.{deep}.AAAA")).message == bad().message
 
 
-@dataclass
-class Issuer:
-    """Has keys at an address."""
-
-    body: bytes = b""
-    status: int = 200
-    asked: int = 0
-    now: float = 0.0
-    url: str = ""
-    keys: FetchedKeys = field(init=False)
-
-    async def answer(self, _request: web.Request) -> web.Response:
-        self.asked += 1
-        return web.Response(body=self.body, status=self.status, headers={"Location": "/"})
-
-
-@asynccontextmanager
-async def issuer(*keys: dict[str, object]) -> AsyncIterator[Issuer]:
-    it = Issuer(key_set(*keys))
-    app = web.Application()
-    app.router.add_get("/jwks.json", it.answer)
-    async with TestServer(app) as server:
-        it.url = str(server.make_url("/jwks.json"))
-        it.keys = FetchedKeys(it.url, ("RS256",), lambda: it.now)
-        yield it
-
-
-async def test_keys_are_fetched_once_for_all_who_ask() -> None:
-    async with issuer(public(RSA_KEY, kid="r")) as it:
-        assert it.asked == 0
-        found = await asyncio.gather(*(it.keys.find("r") for _ in range(10)))
-        assert all(found)
-        assert it.asked == 1
-
-
-async def test_an_unknown_id_has_them_fetched_again_at_most_once_a_minute() -> None:
-    async with issuer(public(RSA_KEY, kid="r")) as it:
-        assert await it.keys.find("r")
-        it.body = key_set(public(RSA_KEY, kid="r"), public(OTHER_RSA_KEY, kid="new"))
-        for _ in range(10):
-            assert await it.keys.find("new") is None
-        assert it.asked == 1
-        it.now += PAUSE_SECONDS
-        assert await it.keys.find("new")
-        assert it.asked == 2
-
-
-async def test_a_key_that_was_taken_out_is_not_taken_for_ever() -> None:
-    async with issuer(public(RSA_KEY, kid="r")) as it:
-        assert await it.keys.find("r")
-        it.body = key_set(public(OTHER_RSA_KEY, kid="new"))
-        it.now += 3600
-        assert await it.keys.find("r") is None
-
-
-@pytest.mark.parametrize(("status", "body"), [(500, None), (302, None), (200, b"x"), (200, b" " * (MOST_BYTES + 1))])
-async def test_what_there_was_stays_when_the_issuer_has_nothing(status: int, body: bytes | None) -> None:
-    async with issuer(public(RSA_KEY, kid="r")) as it:
-        assert await it.keys.find("r")
-        it.status, it.body, it.now = status, it.body if body is None else body, 3600
-        assert await it.keys.find("r")
-        assert it.asked == 2
-
-
-async def test_without_any_key_it_is_our_fault_and_passes() -> None:
-    async with issuer() as it:
-        with pytest.raises(Refused) as error:
-            await it.keys.find("r")
-        assert (error.value.status, error.value.retryable) == (503, True)
-
-
 async def test_a_claim_that_is_null_is_not_one_that_is_absent() -> None:
     # `token` leaves out what is None.
     for claim in ("models", "roles"):
@@ -284,13 +167,34 @@ async def test_a_claim_that_is_null_is_not_one_that_is_absent() -> None:
         assert (await refused(shared(), jwt.encode(claims, SECRET, "HS256"))).body() == bad().body()
 
 
-def test_keys_that_a_token_can_not_tell_apart_are_refused() -> None:
-    one, other = public(RSA_KEY), public(OTHER_RSA_KEY)
-    with pytest.raises(ValueError, match="holds two keys without a kid: by it a token says"):
-        read_keys(key_set(one, other), ("RS256",))
-    with pytest.raises(ValueError, match="holds two keys with one and the same kid"):
-        read_keys(key_set({**one, "kid": "r"}, {**other, "kid": "r"}), ("RS256",))
-    # The same twice is one; and what is not for our algorithms is not looked at.
-    assert len(read_keys(key_set(one, one, public(EC_KEY)), ("RS256",))) == 1
-    assert len(read_keys(key_set({**one, "use": "enc"}, other), ("RS256",))) == 1
-    assert len(read_keys(key_set(one, {**other, "kid": "r"}), ("RS256",))) == 2
+def with_secret(secret: str = SECRET, audience: str | None = None) -> Sequence[CredentialScheme]:
+    return credential_schemes(
+        Settings(jwt=JwtTable(algorithms=("HS256",), secret=SecretStr(secret), audience=audience))
+    )
+
+
+async def test_a_token_of_a_secret_that_was_changed_is_not_renewed() -> None:
+    authenticator = Authenticator(with_secret())
+    principal = await authenticator.authenticate_credential(token())
+    authenticator.change(with_secret())
+    assert authenticator.renew(principal) is principal
+    for made in (with_secret("another" * 9), with_secret(audience="us")):
+        authenticator.change(made)
+        with pytest.raises(Refused) as refused:
+            authenticator.renew(principal)
+        assert refused.value.body() == bad().body()
+    assert SECRET not in repr(principal)
+
+
+async def test_a_token_of_a_key_that_was_taken_out_of_the_file_is_not_renewed(tmp_path: Path) -> None:
+    file = tmp_path / "jwks.json"
+    settings = Settings(jwt=JwtTable(algorithms=("RS256",), jwks_file=str(file)))
+    file.write_bytes(key_set(public(RSA_KEY, kid="r")))
+    authenticator = Authenticator(credential_schemes(settings))
+    principal = await authenticator.authenticate_credential(token(key=RSA_KEY, algorithm="RS256", kid="r"))
+    authenticator.change(credential_schemes(settings))
+    assert authenticator.renew(principal) is principal
+    file.write_bytes(key_set(public(OTHER_RSA_KEY, kid="r")))
+    authenticator.change(credential_schemes(settings))
+    with pytest.raises(Refused):
+        authenticator.renew(principal)

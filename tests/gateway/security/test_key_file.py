@@ -1,6 +1,9 @@
 """The file of keys: what is written is read, by its owner alone, and what is wrong in it is told by line."""
 
+import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +13,7 @@ from hypothesis import strategies as st
 from gateway.admission.limits import PrincipalLimits
 from gateway.config import ConfigurationError
 from gateway.security.api_keys import StoredKey, hashed, make
-from gateway.security.key_file import read_keys, write_keys
+from gateway.security.key_file import alone, read_keys, write_keys
 from gateway.security.principals import ROLES
 
 numbers = st.none() | st.integers(0, 10**9)
@@ -115,3 +118,43 @@ def test_a_time_that_is_none_in_utc_is_refused(tmp_path: Path, moment: str) -> N
     file.write_text(f'[keys.alice]\nid = "Xb41cQ7r"\nhash = "{"0" * 64}"\nexpires = {moment}\n', "utf-8")
     with pytest.raises(ConfigurationError, match=r"keys\.alice: .*beyond the years 1 to 9999"):
         read_keys(file)
+
+
+KEY = make()
+
+
+ALICE = StoredKey("alice", KEY.id, hashed(KEY.secret))
+
+
+def test_keys_that_are_made_at_once_are_all_kept(tmp_path: Path) -> None:
+    file = tmp_path / "keys.toml"
+    write_keys(file, [ALICE])
+    command = [sys.executable, "-m", "gateway", "keys"]
+    with alone(file):
+        # Both wait until what is going on is done.
+        actions = (["create", "bob"], ["revoke", "alice"])
+        running = [
+            subprocess.Popen([*command, *one, "--file", str(file)], stdout=subprocess.DEVNULL) for one in actions
+        ]
+        with pytest.raises(subprocess.TimeoutExpired):
+            running[0].wait(1.5)
+        write_keys(file, [ALICE, StoredKey("carol", "abcd1234", hashed("x"))])
+    assert [one.wait(30) for one in running] == [0, 0]
+    assert {key.name for key in read_keys(file)} == {"bob", "carol"}
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
+def test_a_file_of_a_services_user_stays_its_own(tmp_path: Path) -> None:
+    file = tmp_path / "keys.toml"
+    write_keys(file, [ALICE])
+    os.chown(file, 1234, 1235)
+    write_keys(file, [])
+    assert (file.stat().st_uid, file.stat().st_gid, file.stat().st_mode & 0o777) == (1234, 1235, 0o600)
+
+
+def test_a_key_in_place_of_a_name_is_not_told(tmp_path: Path) -> None:
+    file = tmp_path / "keys.toml"
+    file.write_text(f"[keys.{KEY.text()}]\n")
+    with pytest.raises(ConfigurationError, match="1: keys: the name of a key") as error:
+        read_keys(file)
+    assert KEY.secret not in str(error.value)

@@ -13,10 +13,10 @@ from gateway.config import Settings
 from gateway.protocol.errors import Code, Refused
 from gateway.protocol.event_stream import EventStreamDecoder
 from gateway.security.origins import Origins, has_origin_headers, is_browser
+from tests.served.clients import BODY, Clients, clients, keys_file, protocols, with_keys
 from tests.served.gateway import Served
-from tests.served.people import BODY, People, asking_for_keys, file, people, protocols
 
-__all__ = ["file", "people", "protocols"]
+__all__ = ["clients", "keys_file", "protocols"]
 
 PAGE = "https://app.example"
 EVIL = "https://evil.example"
@@ -236,21 +236,21 @@ async def test_an_allowed_page_may_read_why_it_is_refused(served: Served) -> Non
 
 class TestWithKeys:
     @pytest.fixture
-    def settings(self, settings: Settings, file: Path) -> Settings:
-        return asking_for_keys(settings, file)
+    def settings(self, settings: Settings, keys_file: Path) -> Settings:
+        return with_keys(settings, keys_file)
 
     async def test_who_shows_nothing_is_told_so_where_its_page_can_read_it(self, served: Served) -> None:
         async with served.http.post("/api/generations", json=BODY, headers={"Origin": PAGE}) as response:
             assert response.status == 401
             assert response.headers["Access-Control-Allow-Origin"] == PAGE
 
-    async def test_a_key_does_not_help_a_foreign_page(self, served: Served, people: People) -> None:
+    async def test_a_key_does_not_help_a_foreign_page(self, served: Served, clients: Clients) -> None:
         for method, path in routes():
-            async with people.named("alice").request(method, path, headers={"Origin": EVIL}, json=BODY) as response:
+            async with clients.named("alice").request(method, path, headers={"Origin": EVIL}, json=BODY) as response:
                 assert response.status == 403, (method, path)
         assert served.hub.running == 0
 
-    async def test_a_browser_that_tells_no_page_may_start_by_a_key(self, served: Served, people: People) -> None:
-        async with people.named("alice").get(GET_START, headers={**EVENTS, **CHROME}) as response:
+    async def test_a_browser_that_tells_no_page_may_start_by_a_key(self, served: Served, clients: Clients) -> None:
+        async with clients.named("alice").get(GET_START, headers={**EVENTS, **CHROME}) as response:
             assert response.status == 200
             assert served.hub.running == 1

@@ -23,12 +23,12 @@ from gateway.server.http_protocol import (
     HttpProtocol,
 )
 from gateway.server.websocket_protocol import FRAGMENTS, UNKNOWN_BYTES
-from tests.served.gateway import Configure, Served, as_commanded
-from tests.served.people import KEYS, asking_for_keys, file
+from tests.served.clients import KEYS, keys_file, with_keys
+from tests.served.gateway import Configure, Served, as_command
 from tests.served.viewers import until
 from tests.support import settle
 
-__all__ = ["file"]
+__all__ = ["keys_file"]
 
 GET = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
 UPGRADE = (
@@ -45,7 +45,7 @@ def settings(settings: Settings) -> Settings:
 
 @pytest.fixture
 def configure() -> Configure:
-    return as_commanded
+    return as_command
 
 
 Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
@@ -435,8 +435,8 @@ class TestUnknown:
     """What is read of a socket before its hello."""
 
     @pytest.fixture
-    def settings(self, settings: Settings, file: Path) -> Settings:
-        return asking_for_keys(settings, file).model_copy(
+    def settings(self, settings: Settings, keys_file: Path) -> Settings:
+        return with_keys(settings, keys_file).model_copy(
             update={"max_body_bytes": 4 << 20, "max_connections_per_address": 0}
         )
 
@@ -475,7 +475,7 @@ class TestUnknown:
 
     async def test_what_comes_while_a_token_is_looked_at_may_be_large(self, served: Served) -> None:
         scheme = SlowDoor()
-        served.reloading._authenticator.change([scheme])
+        served.reloader._authenticator.change([scheme])
         headers = {"Authorization": "Bearer x"}
         large = {"type": "start", "id": 2, "messages": [{"role": "user", "content": "x" * (3 << 20)}]}
         async with served.http.ws_connect("/api/ws", headers=headers) as socket, asyncio.timeout(10):

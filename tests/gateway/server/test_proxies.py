@@ -4,7 +4,7 @@ import aiohttp
 import pytest
 
 from gateway.config import Settings
-from tests.served.gateway import Configure, Served, as_commanded
+from tests.served.gateway import Configure, Served, as_command
 
 BODY = {"messages": [{"role": "user", "content": "Hello"}]}
 CLAIMS = {
@@ -29,7 +29,7 @@ def settings(settings: Settings, trusted: str) -> Settings:
 
 @pytest.fixture
 def configure() -> Configure:
-    return as_commanded
+    return as_command
 
 
 async def client_of(served: Served, *headers: tuple[str, str]) -> str:

@@ -14,17 +14,17 @@ from gateway.security.api_keys import KeyText, hashed, make
 from gateway.security.authenticator import bad, expired, missing
 from gateway.security.key_file import write_keys
 from gateway.security.principals import Principal, anonymous
-from tests.gateway.security.test_jwt_tokens import token
+from tests.gateway.security.issuer import token
+from tests.served.clients import BODY, KEYS, Clients, clients, keys_file, protocols, stored_key, with_keys
 from tests.served.gateway import Served
-from tests.served.people import BODY, KEYS, People, asking_for_keys, file, people, protocols, stored
-from tests.served.viewers import VIEWERS, Shown, ViewingClient, WebSocketViewer
+from tests.served.viewers import VIEWERS, JsonObject, ViewingClient, WebSocketViewer
 
-__all__ = ["file", "people", "protocols"]
+__all__ = ["clients", "keys_file", "protocols"]
 
 
 @pytest.fixture
-def settings(settings: Settings, file: Path) -> Settings:
-    return asking_for_keys(settings, file)
+def settings(settings: Settings, keys_file: Path) -> Settings:
+    return with_keys(settings, keys_file)
 
 
 ROUTES = [
@@ -60,11 +60,11 @@ REFUSALS = {
 @pytest.mark.parametrize("route", ROUTES)
 @pytest.mark.parametrize("shown", REFUSALS)
 async def test_no_route_is_open_but_to_who_has_a_key(
-    people: People, served: Served, route: tuple[str, str], shown: str
+    clients: Clients, served: Served, route: tuple[str, str], shown: str
 ) -> None:
     credential, said = REFUSALS[shown]
     method, path = route
-    async with people.session(credential).request(method, path, json=BODY if method == "POST" else None) as response:
+    async with clients.session(credential).request(method, path, json=BODY if method == "POST" else None) as response:
         assert response.status == 401
         assert response.headers["WWW-Authenticate"] == "Bearer"
         error = (await response.json())["error"]
@@ -72,15 +72,15 @@ async def test_no_route_is_open_but_to_who_has_a_key(
     assert served.hub.counters.started == 0
 
 
-async def test_what_anybody_may_ask(people: People) -> None:
-    stranger = people.session(None)
+async def test_what_anybody_may_ask(clients: Clients) -> None:
+    stranger = clients.session(None)
     for path in ("/", "/health", "/ready", "/static/dualstream.js"):
         async with stranger.get(path) as response:
             assert response.status == 200, path
 
 
-async def test_an_event_source_is_told_in_its_way_and_stopped(people: People) -> None:
-    stranger = people.session(None)
+async def test_an_event_source_is_told_in_its_way_and_stopped(clients: Clients) -> None:
+    stranger = clients.session(None)
     headers = {"Accept": "text/event-stream"}
     for path in ("/api/chat/stream?prompt=x", "/api/generations/g_x/events"):
         async with stranger.get(path, headers=headers) as response:
@@ -90,8 +90,8 @@ async def test_an_event_source_is_told_in_its_way_and_stopped(people: People) ->
 
 @pytest.mark.parametrize("kind", list(VIEWERS))
 @pytest.mark.parametrize("credential", [KEYS["alice"].text(), token()], ids=["key", "token"])
-async def test_who_is_known_gets_a_whole_answer(people: People, served: Served, kind: str, credential: str) -> None:
-    viewer = VIEWERS[kind](people.session(credential))
+async def test_who_is_known_gets_a_whole_answer(clients: Clients, served: Served, kind: str, credential: str) -> None:
+    viewer = VIEWERS[kind](clients.session(credential))
     await viewer.start(BODY)
     await served.called()
     served.upstream.last.send("Xin chào")
@@ -101,9 +101,9 @@ async def test_who_is_known_gets_a_whole_answer(people: People, served: Served, 
     await viewer.leave()
 
 
-async def running(people: People, served: Served, name: str = "alice") -> ViewingClient:
+async def running(clients: Clients, served: Served, name: str = "alice") -> ViewingClient:
     """Have a generation of somebody's that streams."""
-    viewer = people.viewer("sse", name)
+    viewer = clients.viewer("sse", name)
     await viewer.start(BODY)
     await served.called()
     served.upstream.last.send("Once upon ")
@@ -115,7 +115,7 @@ async def asked_over_http(session: aiohttp.ClientSession, generation_id: str) ->
     """Ask everything of a generation over HTTP; give status and body, without the id in it."""
     address = f"/api/generations/{generation_id}"
     resume = {"Last-Event-ID": f"{generation_id}:1"}
-    asked: dict[str, tuple[str, str, Shown | None, dict[str, str]]] = {
+    asked: dict[str, tuple[str, str, JsonObject | None, dict[str, str]]] = {
         "read": ("GET", address, None, {}),
         "events": ("GET", f"{address}/events", None, {}),
         "event source": ("GET", f"{address}/events", None, {"Accept": "text/event-stream"}),
@@ -136,9 +136,9 @@ async def asked_over_http(session: aiohttp.ClientSession, generation_id: str) ->
     return found
 
 
-async def test_foreign_is_as_unknown_over_http(people: People, served: Served) -> None:
-    alice = await running(people, served)
-    bob, unknown = people.named("bob"), "g_" + "x" * (len(alice.generation_id) - 2)
+async def test_foreign_is_as_unknown_over_http(clients: Clients, served: Served) -> None:
+    alice = await running(clients, served)
+    bob, unknown = clients.named("bob"), "g_" + "x" * (len(alice.generation_id) - 2)
     foreign = await asked_over_http(bob, alice.generation_id)
     assert foreign == await asked_over_http(bob, unknown)
     for name, (status, body) in foreign.items():
@@ -150,7 +150,7 @@ async def test_foreign_is_as_unknown_over_http(people: People, served: Served) -
 
 
 async def asked_over_socket(viewer: WebSocketViewer, generation_id: str) -> list[bytes]:
-    commands: list[Shown] = [
+    commands: list[JsonObject] = [
         {"type": "attach"},
         {"type": "attach", "after": 99_999},
         {"type": "attach", "after": f"{generation_id}:1"},
@@ -167,9 +167,9 @@ async def asked_over_socket(viewer: WebSocketViewer, generation_id: str) -> list
     return found
 
 
-async def test_foreign_is_as_unknown_over_a_socket(people: People, served: Served) -> None:
-    alice = await running(people, served)
-    bob = WebSocketViewer(people.named("bob"))
+async def test_foreign_is_as_unknown_over_a_socket(clients: Clients, served: Served) -> None:
+    alice = await running(clients, served)
+    bob = WebSocketViewer(clients.named("bob"))
     foreign = await asked_over_socket(bob, alice.generation_id)
     assert foreign == await asked_over_socket(bob, "g_" + "x" * (len(alice.generation_id) - 2))
     assert served.only.state == "streaming"
@@ -177,17 +177,19 @@ async def test_foreign_is_as_unknown_over_a_socket(people: People, served: Serve
     await alice.leave()
 
 
-async def test_a_token_is_not_the_key_of_its_name(people: People, served: Served) -> None:
-    alice = await running(people, served)
-    async with people.session(token({"sub": "alice"})).get(f"/api/generations/{alice.generation_id}") as response:
+async def test_a_token_is_not_the_key_of_its_name(clients: Clients, served: Served) -> None:
+    alice = await running(clients, served)
+    async with clients.session(token({"sub": "alice"})).get(f"/api/generations/{alice.generation_id}") as response:
         assert response.status == 404
     await alice.leave()
 
 
 @pytest.mark.parametrize("kind", list(VIEWERS))
-async def test_its_own_are_read_resumed_and_commanded_from_anywhere(people: People, served: Served, kind: str) -> None:
-    alice = await running(people, served)
-    again = people.viewer(kind, "alice")
+async def test_its_own_are_read_resumed_and_commanded_from_anywhere(
+    clients: Clients, served: Served, kind: str
+) -> None:
+    alice = await running(clients, served)
+    again = clients.viewer(kind, "alice")
     await again.attach(alice.generation_id, 2)
     await again.until("chunk")
     assert (await again.feedback(alice.generation_id, {"rating": 1, "mode": "note"}))["feedback_id"]
@@ -198,9 +200,9 @@ async def test_its_own_are_read_resumed_and_commanded_from_anywhere(people: Peop
 
 
 @pytest.mark.parametrize("kind", list(VIEWERS))
-async def test_an_observer_reads_and_commands_nothing(people: People, served: Served, kind: str) -> None:
-    alice = await running(people, served)
-    watcher = people.viewer(kind, "watcher")
+async def test_an_observer_reads_and_commands_nothing(clients: Clients, served: Served, kind: str) -> None:
+    alice = await running(clients, served)
+    watcher = clients.viewer(kind, "watcher")
     await watcher.attach(alice.generation_id, 0)
     await watcher.until("chunk")
     refused = [await watcher.interrupt(alice.generation_id), await watcher.feedback(alice.generation_id, {"text": "x"})]
@@ -216,39 +218,39 @@ async def test_an_observer_reads_and_commands_nothing(people: People, served: Se
 
 
 @pytest.mark.parametrize("kind", list(VIEWERS))
-async def test_an_operator_commands_any(people: People, served: Served, kind: str) -> None:
-    alice = await running(people, served)
-    operator = people.viewer(kind, "operator")
+async def test_an_operator_commands_any(clients: Clients, served: Served, kind: str) -> None:
+    alice = await running(clients, served)
+    operator = clients.viewer(kind, "operator")
     await operator.attach(alice.generation_id, 0)
     await operator.interrupt(alice.generation_id)
     assert (await alice.to_end())[-1]["type"] == "interrupted"
     await operator.leave()
 
 
-async def test_the_figures_are_for_who_may_read_all(people: People) -> None:
+async def test_the_figures_are_for_who_may_read_all(clients: Clients) -> None:
     for name, status in (("alice", 403), ("watcher", 200), ("operator", 200)):
-        async with people.named(name).get("/api/stats") as response:
+        async with clients.named(name).get("/api/stats") as response:
             assert response.status == status
             if status == 403:
                 assert (await response.json())["error"]["code"] == "forbidden"
 
 
-async def test_an_idempotency_key_is_its_principals_own(people: People, served: Served) -> None:
+async def test_an_idempotency_key_is_its_principals_own(clients: Clients, served: Served) -> None:
     started = []
     for name in ("alice", "alice", "bob"):
         headers = {"Idempotency-Key": "k"}
-        async with people.named(name).post("/api/generations", json=BODY, headers=headers) as response:
+        async with clients.named(name).post("/api/generations", json=BODY, headers=headers) as response:
             assert response.status == 201
             started.append((await response.json())["id"])
-    viewer = WebSocketViewer(people.named("bob"))
+    viewer = WebSocketViewer(clients.named("bob"))
     started.append((await viewer.command(type="start", idempotency_key="k", **BODY))["generation_id"])
     assert started[0] == started[1] != started[2] == started[3]
     await viewer.leave()
     await served.hub.close()
 
 
-async def test_models_that_are_not_allowed_are_as_unknown(people: People, served: Served) -> None:
-    small = people.named("small")
+async def test_models_that_are_not_allowed_are_as_unknown(clients: Clients, served: Served) -> None:
+    small = clients.named("small")
     refused = []
     for model in ("m", "w"):
         async with small.post("/api/generations", json={**BODY, "model": model}) as response:
@@ -262,14 +264,14 @@ async def test_models_that_are_not_allowed_are_as_unknown(people: People, served
         assert await response.json() == {"models": ["n", "o"], "default": "n"}
     async with small.get("/v1/models") as response:
         assert [model["id"] for model in (await response.json())["data"]] == ["n", "o"]
-    viewer = people.viewer("sse", "small")
+    viewer = clients.viewer("sse", "small")
     await viewer.start(BODY)
     assert served.only.model == "n"
     await viewer.leave()
 
 
-async def test_limits_of_its_own_win(people: People, served: Served) -> None:
-    small = people.named("small")
+async def test_limits_of_its_own_win(clients: Clients, served: Served) -> None:
+    small = clients.named("small")
     seen = []
     for _ in range(3):
         async with small.post("/api/generations", json=BODY) as response:
@@ -277,15 +279,15 @@ async def test_limits_of_its_own_win(people: People, served: Served) -> None:
     assert seen == [(201, "2"), (201, "2"), (429, "2")]
     assert (served.hub.slots.running, served.hub.slots.queued) == (1, 1)
     for _ in range(9):
-        async with people.named("alice").post("/api/generations", json=BODY) as response:
+        async with clients.named("alice").post("/api/generations", json=BODY) as response:
             assert (response.status, response.headers.get("X-RateLimit-Limit")) == (201, None)
     assert served.hub.slots.running == 10
     await served.hub.close()
 
 
 @asynccontextmanager
-async def socket(people: People, credential: str | None = None) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
-    async with people.session(credential).ws_connect("/api/ws", protocols=["dualstream.v1"]) as opened:
+async def socket(clients: Clients, credential: str | None = None) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+    async with clients.session(credential).ws_connect("/api/ws", protocols=["dualstream.v1"]) as opened:
         yield opened
 
 
@@ -295,8 +297,8 @@ async def close_code(opened: aiohttp.ClientWebSocketResponse) -> int | None:
     return opened.close_code
 
 
-async def test_a_hello_tells_who_it_is(people: People, served: Served) -> None:
-    async with socket(people) as it:
+async def test_a_hello_tells_who_it_is(clients: Clients, served: Served) -> None:
+    async with socket(clients) as it:
         for command in ({"type": "ping"}, {"type": "start", **BODY}, {"type": "attach", "generation_id": "g_x"}):
             await it.send_json({"id": 1, **command})
             answer = await it.receive_json()
@@ -315,40 +317,40 @@ async def test_a_hello_tells_who_it_is(people: People, served: Served) -> None:
 @pytest.mark.parametrize(
     "credential", [None, "", "x", make().text(), KEYS["old"].text(), token(key="x" * 64)], ids=range(6)
 )
-async def test_a_hello_that_is_not_good_closes(people: People, credential: str | None) -> None:
-    async with socket(people) as it:
+async def test_a_hello_that_is_not_good_closes(clients: Clients, credential: str | None) -> None:
+    async with socket(clients) as it:
         await it.send_json({"type": "hello", "id": 1, "token": credential})
         assert await close_code(it) == 4401
 
 
-async def test_a_header_that_is_not_good_closes_a_socket(people: People, served: Served) -> None:
+async def test_a_header_that_is_not_good_closes_a_socket(clients: Clients, served: Served) -> None:
     for credential in ("x", KEYS["old"].text(), make().text()):
-        async with socket(people, credential) as it:
+        async with socket(clients, credential) as it:
             assert await close_code(it) == 4401
 
 
-async def test_who_says_nothing_in_time_is_shown_out(people: People, served: Served) -> None:
-    async with socket(people) as it:
+async def test_who_says_nothing_in_time_is_shown_out(clients: Clients, served: Served) -> None:
+    async with socket(clients) as it:
         await it.send_json({"type": "ping", "id": 1})
         assert (await it.receive_json())["type"] == "rejected"
         served.clock.advance(5)
         assert await close_code(it) == 4408
 
 
-async def test_who_is_not_known_may_send_little_and_no_nonsense(people: People) -> None:
-    async with socket(people) as it:
+async def test_who_is_not_known_may_send_little_and_no_nonsense(clients: Clients) -> None:
+    async with socket(clients) as it:
         await it.send_json({"type": "hello", "token": "x" * 17_000})
         assert await close_code(it) == 4413
-    async with socket(people) as it:
+    async with socket(clients) as it:
         for _ in range(10):
             await it.send_str("hello?")
         assert await close_code(it) == 4400
-    async with socket(people) as it:
+    async with socket(clients) as it:
         await it.close()
 
 
-async def test_a_newer_token_for_the_same_socket(people: People) -> None:
-    async with socket(people, token({"sub": "carol"})) as it:
+async def test_a_newer_token_for_the_same_socket(clients: Clients) -> None:
+    async with socket(clients, token({"sub": "carol"})) as it:
         for credential, said in ((token({"sub": "carol"}), "ack"), (token(), "forbidden"), ("x", "auth_error")):
             await it.send_json({"type": "hello", "id": 1, "token": credential})
             answer = await it.receive_json()
@@ -356,14 +358,14 @@ async def test_a_newer_token_for_the_same_socket(people: People) -> None:
 
 
 async def test_a_key_that_is_revoked_ends_and_what_runs_does_not(
-    people: People, served: Served, settings: Settings, file: Path
+    clients: Clients, served: Served, settings: Settings, keys_file: Path
 ) -> None:
-    alice = await running(people, served)
-    async with socket(people, KEYS["alice"].text()) as it:
+    alice = await running(clients, served)
+    async with socket(clients, KEYS["alice"].text()) as it:
         await it.send_json({"type": "attach", "id": 1, "generation_id": alice.generation_id, "after": 3})
         assert (await it.receive_json())["type"] == "ack"
-        write_keys(file, map(stored, ("bob",)))
-        await served.reloading.change(settings)
+        write_keys(keys_file, map(stored_key, ("bob",)))
+        await served.reloader.change(settings)
         async with alice.http.get("/api/models") as response:
             assert response.status == 401
         await it.send_json({"type": "start", "id": 2, **BODY})
@@ -374,23 +376,23 @@ async def test_a_key_that_is_revoked_ends_and_what_runs_does_not(
         await alice.to_end()
         assert alice.text == "Once upon a time"
         assert (await it.receive_json())["content"] == "a time"
-        async with people.named("bob").get("/api/models") as response:
+        async with clients.named("bob").get("/api/models") as response:
             assert response.status == 200
 
 
 async def test_nothing_secret_is_logged_or_told(
-    people: People, served: Served, caplog: pytest.LogCaptureFixture
+    clients: Clients, served: Served, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(0)
     text = KEYS["alice"].text()
     said = ""
     for credential in (text, text[:-1] + "!", f"{text}.x.y"):
-        async with people.session(credential).get("/nowhere") as response:
+        async with clients.session(credential).get("/nowhere") as response:
             said += await response.text()
-        async with socket(people) as it:
+        async with socket(clients) as it:
             await it.send_json({"type": "hello", "id": 1, "token": credential, "x": 1})
             said += (await it.receive()).data
-    for shown in (said, caplog.text, repr(Principal("a")), repr(stored("alice"))):
+    for shown in (said, caplog.text, repr(Principal("a")), repr(stored_key("alice"))):
         assert KEYS["alice"].secret[:20] not in shown
         assert hashed(KEYS["alice"].secret) not in shown
 
@@ -402,21 +404,21 @@ class TestOpen:
     def settings(self) -> Settings:
         return Settings(model=("m", "n"), max_concurrent=0, rate_limit_per_minute=0, stall_timeout=0)
 
-    async def test_whoever_has_the_id_may_use_it_from_any_address(self, people: People, served: Served) -> None:
-        started = await running(people, served)
+    async def test_whoever_has_the_id_may_use_it_from_any_address(self, clients: Clients, served: Served) -> None:
+        started = await running(clients, served)
         stranger = served.hub.find(started.generation_id, anonymous("192.0.2.1"))
         assert stranger is served.only
-        async with people.session("whatever").get("/api/stats") as response:
+        async with clients.session("whatever").get("/api/stats") as response:
             assert response.status == 200
         await started.leave()
 
     async def test_when_it_gets_keys_sockets_are_asked_for_them(
-        self, people: People, served: Served, settings: Settings, file: Path
+        self, clients: Clients, served: Served, settings: Settings, keys_file: Path
     ) -> None:
-        async with socket(people) as it:
+        async with socket(clients) as it:
             await it.send_json({"type": "hello", "id": 1})
             assert (await it.receive_json())["type"] == "ack"
-            await served.reloading.change(settings.model_copy(update={"keys_file": file}))
+            await served.reloader.change(settings.model_copy(update={"keys_file": keys_file}))
             await it.send_json({"type": "ping", "id": 2})
             assert (await it.receive_json())["code"] == "auth_error"
             await it.send_json({"type": "hello", "id": 3, "token": KEYS["alice"].text()})

@@ -7,36 +7,36 @@ import aiohttp
 import pytest
 
 from gateway.config import Settings
+from tests.served.clients import BODY, Clients, clients, keys_file, protocols, with_keys
 from tests.served.gateway import Served
-from tests.served.people import BODY, People, asking_for_keys, file, people, protocols
-from tests.served.viewers import Shown, WebSocketViewer, until
+from tests.served.viewers import JsonObject, WebSocketViewer, until
 
-__all__ = ["file", "people", "protocols"]
+__all__ = ["clients", "keys_file", "protocols"]
 
 AT_ONCE = 6
 """Twice what may come in a second."""
 
 
 @pytest.fixture
-def settings(settings: Settings, file: Path) -> Settings:
-    return asking_for_keys(settings, file).model_copy(update={"max_commands_per_second": AT_ONCE // 2})
+def settings(settings: Settings, keys_file: Path) -> Settings:
+    return with_keys(settings, keys_file).model_copy(update={"max_commands_per_second": AT_ONCE // 2})
 
 
-async def status_of(session: aiohttp.ClientSession, method: str, path: str, body: Shown | None = None) -> int:
+async def status_of(session: aiohttp.ClientSession, method: str, path: str, body: JsonObject | None = None) -> int:
     async with session.request(method, path, json=body) as response:
         await response.read()
         return response.status
 
 
-async def test_requests_are_refused_beyond_the_pace_and_pass_when_told(people: People, served: Served) -> None:
-    alice = people.named("alice")
+async def test_requests_are_refused_beyond_the_pace_and_pass_when_told(clients: Clients, served: Served) -> None:
+    alice = clients.named("alice")
     assert [await status_of(alice, "GET", "/api/models") for _ in range(AT_ONCE)] == [200] * AT_ONCE
     async with alice.get("/api/models") as response:
         assert (response.status, response.headers["Retry-After"]) == (429, "1")
         error = (await response.json())["error"]
     assert (error["code"], error["retryable"]) == ("rate_limit", True)
     assert error["retry_after_ms"] == 334
-    assert await status_of(people.named("bob"), "GET", "/api/models") == 200
+    assert await status_of(clients.named("bob"), "GET", "/api/models") == 200
     served.clock.advance(error["retry_after_ms"] / 1000)
     assert await status_of(alice, "GET", "/api/models") == 200
     assert await status_of(alice, "GET", "/api/models") == 429
@@ -53,24 +53,24 @@ async def test_requests_are_refused_beyond_the_pace_and_pass_when_told(people: P
         ("GET", "/v1/models"),
     ],
 )
-async def test_whatever_neither_starts_nor_streams_is_counted(people: People, method: str, path: str) -> None:
-    alice = people.named("alice")
+async def test_whatever_neither_starts_nor_streams_is_counted(clients: Clients, method: str, path: str) -> None:
+    alice = clients.named("alice")
     for _ in range(AT_ONCE):
         assert await status_of(alice, method, path) != 429
     assert await status_of(alice, method, path) == 429
-    assert await status_of(people.session(None), "GET", "/health") == 200
+    assert await status_of(clients.session(None), "GET", "/health") == 200
 
 
 @pytest.mark.parametrize("path", ["/api/generations", "/api/chat/stream"])
-async def test_starts_are_counted_also_those_that_are_none(people: People, served: Served, path: str) -> None:
-    alice = people.named("alice")
+async def test_starts_are_counted_also_those_that_are_none(clients: Clients, served: Served, path: str) -> None:
+    alice = clients.named("alice")
     assert [await status_of(alice, "POST", path, {"nonsense": 1}) for _ in range(AT_ONCE)] == [400] * AT_ONCE
     assert await status_of(alice, "POST", path, BODY) == 429
     assert served.hub.counters.started == 0
 
 
-async def test_to_come_back_to_a_stream_is_not_counted(people: People, served: Served) -> None:
-    alice = people.named("alice")
+async def test_to_come_back_to_a_stream_is_not_counted(clients: Clients, served: Served) -> None:
+    alice = clients.named("alice")
     async with alice.post("/api/generations", json=BODY) as started:
         generation_id = (await started.json())["id"]
     for _ in range(2 * AT_ONCE):
@@ -79,8 +79,8 @@ async def test_to_come_back_to_a_stream_is_not_counted(people: People, served: S
     assert await status_of(alice, "GET", "/api/models") == 200
 
 
-async def test_a_stop_that_is_none_is_counted(people: People, served: Served) -> None:
-    alice = people.named("alice")
+async def test_a_stop_that_is_none_is_counted(clients: Clients, served: Served) -> None:
+    alice = clients.named("alice")
     async with alice.post("/api/generations", json=BODY) as started:
         path = f"/api/generations/{(await started.json())['id']}/interrupt"
     # Those that may come at once, and as many again.
@@ -91,8 +91,8 @@ async def test_a_stop_that_is_none_is_counted(people: People, served: Served) ->
     assert await status_of(alice, "POST", path) == 202
 
 
-async def test_a_stop_is_heard_whatever_else_was_sent(people: People, served: Served) -> None:
-    alice = people.named("alice")
+async def test_a_stop_is_heard_whatever_else_was_sent(clients: Clients, served: Served) -> None:
+    alice = clients.named("alice")
     started = []
     for _ in range(AT_ONCE):
         async with alice.post("/api/generations", json=BODY) as response:
@@ -104,14 +104,14 @@ async def test_a_stop_is_heard_whatever_else_was_sent(people: People, served: Se
     await until(lambda: served.hub.counters.interrupted == len(started))
     # What stops nothing is as anything else, also where it is another's.
     assert await status_of(alice, "POST", f"/api/generations/{started[0]}/interrupt") == 429
-    bob = people.named("bob")
+    bob = clients.named("bob")
     async with bob.post("/api/generations", json=BODY) as response:
         foreign = (await response.json())["id"]
     assert await status_of(alice, "POST", f"/api/generations/{foreign}/interrupt") == 429
 
 
-async def test_a_socket_is_told_and_goes_on_when_it_waits(people: People, served: Served) -> None:
-    viewer = WebSocketViewer(people.named("alice"))
+async def test_a_socket_is_told_and_goes_on_when_it_waits(clients: Clients, served: Served) -> None:
+    viewer = WebSocketViewer(clients.named("alice"))
     for _ in range(AT_ONCE):
         assert (await viewer.command(type="ping"))["type"] == "pong"
     rejected = await viewer.command(type="ping")
@@ -119,7 +119,7 @@ async def test_a_socket_is_told_and_goes_on_when_it_waits(people: People, served
     assert rejected["retry_after_ms"] == 667
     served.clock.advance(0.667)
     assert (await viewer.command(type="ping"))["type"] == "pong"
-    other = WebSocketViewer(people.named("alice"))
+    other = WebSocketViewer(clients.named("alice"))
     for _ in range(AT_ONCE):
         assert (await other.command(type="ping"))["type"] == "pong"
     for one in (viewer, other):
@@ -129,8 +129,8 @@ async def test_a_socket_is_told_and_goes_on_when_it_waits(people: People, served
 @pytest.mark.parametrize(
     "text", ['{"type":"ping"}', '{"type":"dance","id":1}', '{"type":"interrupt","generation_id":"g"}']
 )
-async def test_a_socket_that_goes_on_is_closed(people: People, text: str) -> None:
-    async with people.named("alice").ws_connect("/api/ws") as socket, asyncio.timeout(10):
+async def test_a_socket_that_goes_on_is_closed(clients: Clients, text: str) -> None:
+    async with clients.named("alice").ws_connect("/api/ws") as socket, asyncio.timeout(10):
         for _ in range(2 * AT_ONCE):
             await socket.send_str(text)
         answers = []
@@ -140,8 +140,8 @@ async def test_a_socket_that_goes_on_is_closed(people: People, text: str) -> Non
     assert len(answers) == 2 * AT_ONCE
 
 
-async def test_a_flood_before_the_hello_is_one_too(people: People) -> None:
-    async with people.session(None).ws_connect("/api/ws") as socket, asyncio.timeout(10):
+async def test_a_flood_before_the_hello_is_one_too(clients: Clients) -> None:
+    async with clients.session(None).ws_connect("/api/ws") as socket, asyncio.timeout(10):
         for number in range(2 * AT_ONCE):
             await socket.send_json({"type": "ping", "id": number})
         while (await socket.receive()).type is aiohttp.WSMsgType.TEXT:
@@ -149,8 +149,8 @@ async def test_a_flood_before_the_hello_is_one_too(people: People) -> None:
         assert socket.close_code == 4429
 
 
-async def test_a_stop_on_a_socket_is_heard_in_a_flood(people: People, served: Served) -> None:
-    viewer = WebSocketViewer(people.named("alice"))
+async def test_a_stop_on_a_socket_is_heard_in_a_flood(clients: Clients, served: Served) -> None:
+    viewer = WebSocketViewer(clients.named("alice"))
     started = [await viewer.command(type="start", **BODY) for _ in range(AT_ONCE)]
     for _ in range(AT_ONCE - 1):
         assert (await viewer.command(type="ping"))["code"] == "rate_limit"

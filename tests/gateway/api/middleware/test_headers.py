@@ -35,8 +35,8 @@ from gateway.protocol.events import (
 )
 from gateway.upstreams.base import Finished
 from gateway.upstreams.formats.json_values import clean
+from tests.served.clients import BODY
 from tests.served.gateway import Served
-from tests.served.people import BODY
 from transports.sse import EventStream
 
 Head = Sequence[tuple[bytes, bytes]]

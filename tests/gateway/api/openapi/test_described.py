@@ -10,9 +10,9 @@ from jsonschema_rs import Draft202012Validator
 from gateway.api.openapi import document
 from tests.described import strict
 from tests.served.gateway import Served
-from tests.served.viewers import Shown
+from tests.served.viewers import JsonObject
 
-BODY: Shown = {"messages": [{"role": "user", "content": "Hello"}], "metadata": {"a": "b"}}
+BODY: JsonObject = {"messages": [{"role": "user", "content": "Hello"}], "metadata": {"a": "b"}}
 DESCRIBED: Any = strict(document("1"))
 
 

@@ -1,4 +1,4 @@
-"""Who comes in: people with keys, and a gateway that asks for them."""
+"""Clients with API keys, and a gateway that requires them."""
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
@@ -14,11 +14,11 @@ from gateway.config.tables import JwtTable
 from gateway.security.api_keys import StoredKey, hashed, make
 from gateway.security.key_file import write_keys
 from gateway.security.principals import Role
-from tests.gateway.security.test_jwt_tokens import SECRET
+from tests.gateway.security.issuer import SECRET
 from tests.served.gateway import Protocols, Served
-from tests.served.viewers import VIEWERS, Shown, ViewingClient
+from tests.served.viewers import VIEWERS, JsonObject, ViewingClient
 
-BODY: Shown = {"messages": [{"role": "user", "content": "Hello"}]}
+BODY: JsonObject = {"messages": [{"role": "user", "content": "Hello"}]}
 KEYS = {name: make() for name in ("alice", "bob", "watcher", "operator", "small", "old", "reader")}
 ROLES: Mapping[str, frozenset[Role]] = {"watcher": frozenset({"observe"}), "operator": frozenset({"operate"})}
 LIMITS: Mapping[str, PrincipalLimits] = {
@@ -27,10 +27,10 @@ LIMITS: Mapping[str, PrincipalLimits] = {
 }
 
 
-def stored(name: str) -> StoredKey:
-    """Give a key as the gateway has it: `old` expired in 1970, `small` may use one model, twice a minute.
+def stored_key(name: str) -> StoredKey:
+    """Return a client's key as the gateway stores it.
 
-    `reader` may read three streams.
+    `old` expired in 1970; `small` may use one model, twice a minute; `reader` may read three streams at once.
     """
     key, limits = KEYS[name], LIMITS.get(name, PrincipalLimits())
     models = frozenset({"n"}) if name == "small" else None
@@ -38,15 +38,15 @@ def stored(name: str) -> StoredKey:
     return StoredKey(name, key.id, hashed(key.secret), None, expires, models, ROLES.get(name, frozenset()), limits)
 
 
-def asking_for_keys(settings: Settings, file: Path) -> Settings:
-    """Have these settings ask for the keys of a file, or for a token."""
+def with_keys(settings: Settings, path: Path) -> Settings:
+    """Return these settings with API keys from a file and with JSON Web Tokens."""
     table = JwtTable(algorithms=("HS256",), secret=SecretStr(SECRET))
-    return settings.model_copy(update={"keys_file": file, "model": ("m", "n"), "aliases": {"o": "n"}, "jwt": table})
+    return settings.model_copy(update={"keys_file": path, "model": ("m", "n"), "aliases": {"o": "n"}, "jwt": table})
 
 
 @dataclass
-class People:
-    """Clients, each with a session of its own, which sends what it shows with every request."""
+class Clients:
+    """Open HTTP sessions, one per client, each of which sends its credential with every request."""
 
     served: Served
     sessions: list[aiohttp.ClientSession] = field(default_factory=list)
@@ -65,20 +65,20 @@ class People:
 
 @pytest.fixture(params=["our server", "another server"])
 def protocols(request: pytest.FixtureRequest) -> Protocols:
-    """Straight to the socket, and over ASGI's `send`: the slow way is the fast one's oracle."""
+    """Run each test over the direct writer and over ASGI's `send`, whose output is the reference for the other."""
     return Protocols() if request.param == "our server" else Protocols("httptools", "websockets-sansio")
 
 
 @pytest.fixture
-def file(tmp_path: Path) -> Path:
-    file = tmp_path / "keys.toml"
-    write_keys(file, map(stored, KEYS))
-    return file
+def keys_file(tmp_path: Path) -> Path:
+    path = tmp_path / "keys.toml"
+    write_keys(path, map(stored_key, KEYS))
+    return path
 
 
 @pytest.fixture
-async def people(served: Served) -> AsyncIterator[People]:
-    it = People(served)
-    yield it
-    for session in it.sessions:
+async def clients(served: Served) -> AsyncIterator[Clients]:
+    opened = Clients(served)
+    yield opened
+    for session in opened.sessions:
         await session.close()

@@ -1,0 +1,119 @@
+"""Key sets: which keys are accepted, and when they are fetched from the issuer."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+
+from gateway.protocol.errors import Refused
+from gateway.security.jwks import MOST_BYTES, PAUSE_SECONDS, FetchedKeys, read_file, read_keys
+from tests.gateway.security.issuer import EC_KEY, OTHER_RSA_KEY, RSA_KEY, issuer, key_set, public
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b"", "is no set of keys"),
+        (b"[]", "is no set of keys"),
+        (b'{"keys": 3}', "is no set of keys"),
+        (b'{"keys": [3, {"kty": "RSA"}, {"kty": "oct", "k": "AAAA"}]}', "holds no key for RS256"),
+        (key_set(public(RSA_KEY, use="enc"), public(RSA_KEY, alg="PS256"), public(EC_KEY)), "holds no key for RS256"),
+    ],
+)
+def test_what_is_no_set_of_keys(tmp_path: Path, body: bytes, said: str) -> None:
+    file = tmp_path / "keys.json"
+    file.write_bytes(body)
+    with pytest.raises(ValueError, match=said):
+        read_file(file, ("RS256",))
+
+
+@pytest.mark.parametrize("kind", [[], {}, 7, None])
+def test_a_key_of_no_kind_is_passed_over(kind: object) -> None:
+    assert list(read_keys(key_set({"kty": kind}, public(EC_KEY, kid="a")), ("ES256",))) == ["a"]
+
+
+def test_a_file_has_a_bound(tmp_path: Path) -> None:
+    file = tmp_path / "keys.json"
+    file.write_bytes(b" " * (MOST_BYTES + 1))
+    with pytest.raises(ValueError, match="more than"):
+        read_file(file, ("RS256",))
+
+
+async def test_keys_are_fetched_once_for_all_who_ask() -> None:
+    async with issuer(public(RSA_KEY, kid="r")) as server:
+        assert server.requests == 0
+        found = await asyncio.gather(*(server.keys.find("r") for _ in range(10)))
+        assert all(found)
+        assert server.requests == 1
+
+
+async def test_an_unknown_id_has_them_fetched_again_at_most_once_a_minute() -> None:
+    async with issuer(public(RSA_KEY, kid="r")) as server:
+        assert await server.keys.find("r")
+        server.body = key_set(public(RSA_KEY, kid="r"), public(OTHER_RSA_KEY, kid="new"))
+        for _ in range(10):
+            assert await server.keys.find("new") is None
+        assert server.requests == 1
+        server.now += PAUSE_SECONDS
+        assert await server.keys.find("new")
+        assert server.requests == 2
+
+
+async def test_a_key_that_was_taken_out_is_not_taken_for_ever() -> None:
+    async with issuer(public(RSA_KEY, kid="r")) as server:
+        assert await server.keys.find("r")
+        server.body = key_set(public(OTHER_RSA_KEY, kid="new"))
+        server.now += 3600
+        assert await server.keys.find("r") is None
+
+
+@pytest.mark.parametrize(("status", "body"), [(500, None), (302, None), (200, b"x"), (200, b" " * (MOST_BYTES + 1))])
+async def test_what_there_was_stays_when_the_issuer_has_nothing(status: int, body: bytes | None) -> None:
+    async with issuer(public(RSA_KEY, kid="r")) as server:
+        assert await server.keys.find("r")
+        server.status, server.body, server.now = status, server.body if body is None else body, 3600
+        assert await server.keys.find("r")
+        assert server.requests == 2
+
+
+async def test_without_any_key_it_is_our_fault_and_passes() -> None:
+    async with issuer() as server:
+        with pytest.raises(Refused) as error:
+            await server.keys.find("r")
+        assert (error.value.status, error.value.retryable) == (503, True)
+
+
+def test_keys_that_a_token_can_not_tell_apart_are_refused() -> None:
+    one, other = public(RSA_KEY), public(OTHER_RSA_KEY)
+    with pytest.raises(ValueError, match="holds two keys without a kid: by it a token says"):
+        read_keys(key_set(one, other), ("RS256",))
+    with pytest.raises(ValueError, match="holds two keys with one and the same kid"):
+        read_keys(key_set({**one, "kid": "r"}, {**other, "kid": "r"}), ("RS256",))
+    # The same twice is one; and what is not for our algorithms is not looked at.
+    assert len(read_keys(key_set(one, one, public(EC_KEY)), ("RS256",))) == 1
+    assert len(read_keys(key_set({**one, "use": "enc"}, other), ("RS256",))) == 1
+    assert len(read_keys(key_set(one, {**other, "kid": "r"}), ("RS256",))) == 2
+
+
+async def test_who_gives_up_waiting_has_the_issuer_asked_once_all_the_same() -> None:
+    asked, answer = 0, asyncio.Event()
+
+    async def serve(_request: web.Request) -> web.Response:
+        nonlocal asked
+        asked += 1
+        await answer.wait()
+        return web.Response(body=key_set(public(RSA_KEY, kid="r")))
+
+    app = web.Application()
+    app.router.add_get("/jwks.json", serve)
+    async with TestServer(app) as server:
+        keys = FetchedKeys(str(server.make_url("/jwks.json")), ("RS256",))
+        for _ in range(5):
+            with pytest.raises(TimeoutError):
+                await asyncio.wait_for(keys.find("unknown"), 0.05)
+        answer.set()
+        assert await keys.find("r")
+        assert await keys.find("unknown") is None
+    assert asked == 1
