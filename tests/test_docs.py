@@ -99,6 +99,47 @@ def test_every_test_that_proves_something_is_there() -> None:
         assert named in files
 
 
+PAGES_OF_THE_CODE = ("CONTRIBUTING.md", "docs/design.md", "docs/glossary.md")
+
+
+@pytest.mark.parametrize("page", PAGES_OF_THE_CODE)
+def test_every_module_that_is_named_exists(page: str) -> None:
+    named = re.findall(r"`((?:gateway|transports|tests)/[\w./]+|(?:gateway|transports)/)(?:::\w+)?`", read(page))
+    assert len(named) > 10
+    assert [path for path in named if "NAME" not in path and not (ROOT / path).exists()] == []
+
+
+def test_every_entry_point_on_the_paths_of_a_chunk_and_a_command_exists() -> None:
+    rows = re.findall(r"^\| `([\w/]+\.py)` \| `([\w.]+)` \|", read("CONTRIBUTING.md"), re.MULTILINE)
+    assert len(rows) > 20
+    for path, named in rows:
+        for name in named.split("."):
+            assert re.search(rf"^ *(class|def|async def) {name}\b", read(path), re.MULTILINE), f"{path}: {named}"
+
+
+def test_every_test_that_contributors_are_sent_to_exists() -> None:
+    for path, test in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", read("CONTRIBUTING.md")):
+        assert f"def {test}(" in read(path), f"{path}::{test}"
+
+
+def test_every_class_of_the_glossary_exists_and_the_terms_are_in_order() -> None:
+    page = read("docs/glossary.md")
+    terms = re.findall(r"^\| ([^|`]+) \| ", page, re.MULTILINE)[1:]
+    assert len(terms) > 50
+    assert terms == sorted(set(terms), key=str.casefold)
+    source = "\n".join(
+        found.read_text("utf-8") for folder in ("gateway", "transports") for found in (ROOT / folder).rglob("*.py")
+    )
+    classes = set(re.findall(r"^ *class (\w+)", source, re.MULTILINE))
+    named = set(re.findall(r"`([A-Z][a-z]\w*)`", page))
+    assert len(named) > 50
+    assert named - classes - NOT_CLASSES_OF_OURS == set()
+
+
+NOT_CLASSES_OF_OURS = {"MockClock"}
+"""Of other projects, named as the source of a term."""
+
+
 def test_every_make_target_that_is_named_exists() -> None:
     targets = set(re.findall(r"^([a-z-]+):", read("Makefile"), re.MULTILINE))
     for page in ["README.md", "CONTRIBUTING.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]:
