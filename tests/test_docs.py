@@ -8,8 +8,8 @@ from typing import get_args
 
 import pytest
 
-from gateway.config import Settings, load, table
-from gateway.config.docs_tables import TABLES, nested_table, preset_table
+from gateway.config import Settings, load, settings_table
+from gateway.config.docs_tables import FILE_TABLES, keys_table, preset_table
 from gateway.protocol.commands import COMMANDS, Options
 from gateway.protocol.errors import CODES
 from gateway.protocol.events import Event
@@ -27,9 +27,9 @@ def read(name: str) -> str:
 
 def test_every_setting_is_documented() -> None:
     page = read("docs/configuration.md")
-    assert table() in page
-    for name, kind in TABLES.items():
-        assert f"`{name}`:\n\n{nested_table(kind)}\n" in page
+    assert settings_table() in page
+    for name, kind in FILE_TABLES.items():
+        assert f"`{name}`:\n\n{keys_table(kind)}\n" in page
 
 
 def test_every_part_of_a_key_is_documented(tmp_path: Path) -> None:

@@ -1,11 +1,11 @@
-"""The doors of a configuration: whom it lets in."""
+"""Build the credential schemes that a configuration describes."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 from gateway.config.settings import Settings
 from gateway.config.tables import JwtTable
-from gateway.config.validate import unpriced
+from gateway.config.validate import check_prices
 from gateway.security.api_keys import StoredKey, check_distinct, parse_stored
 from gateway.security.authenticator import ApiKeyScheme, CredentialScheme
 from gateway.security.jwks import FetchedKeys, read_file
@@ -14,34 +14,38 @@ from gateway.security.key_file import read_keys
 from gateway.toml.problems import ConfigurationError
 
 
-def credential_schemes(settings: Settings, before: Sequence[CredentialScheme] = ()) -> Sequence[CredentialScheme]:
-    """Make the doors; none is an open gateway.
+def credential_schemes(settings: Settings, previous: Sequence[CredentialScheme] = ()) -> Sequence[CredentialScheme]:
+    """Build the schemes; without any, the gateway accepts anonymous clients.
 
-    A door for tokens that `before` has of the same configuration is taken over, with the issuer's keys that it fetched.
+    A JWT scheme in `previous` with the same configuration is reused, together with the issuer's keys that it fetched.
 
     Raises:
-        ConfigurationError: a file of keys can't be read, or something in it is wrong.
+        ConfigurationError: a file of keys cannot be read, or its content is wrong.
     """
-    made: list[CredentialScheme] = []
+    schemes: list[CredentialScheme] = []
     if settings.keys or settings.keys_file is not None:
-        made.append(ApiKeyScheme(_stored(settings)))
+        schemes.append(ApiKeyScheme(_read_stored_keys(settings)))
     if settings.jwt is not None:
-        made.append(_jwt_scheme(settings.jwt, before))
-    return made
+        schemes.append(_build_jwt_scheme(settings.jwt, previous))
+    return schemes
 
 
-def _stored(settings: Settings) -> Sequence[StoredKey]:
-    """Give all keys, those of the file and those of the settings."""
+def _read_stored_keys(settings: Settings) -> Sequence[StoredKey]:
+    """Return the keys of the settings and of the file.
+
+    Raises:
+        ConfigurationError: the file cannot be read, a name or id is in both, or a key's budget needs missing prices.
+    """
     keys = [parse_stored(key.get_secret_value()) for key in settings.keys]
     if settings.keys_file is not None:
         keys += read_keys(settings.keys_file)
     try:
         check_distinct(keys)
     except ValueError as error:
-        message = f"keys: {error}, one here and one in {settings.keys_file}"
+        message = f"keys: {error}, one in this setting and one in {settings.keys_file}"
         raise ConfigurationError(message) from None
     limited = next((key.name for key in keys if key.limits.budget_per_day), None)
-    if limited is not None and (problem := next(unpriced(settings), None)) is not None:
+    if limited is not None and (problem := next(check_prices(settings), None)) is not None:
         message = (
             f"{settings.keys_file}: keys.{limited}.budget_per_day: needs prices: {'.'.join(map(str, problem.path))}: "
         )
@@ -49,14 +53,19 @@ def _stored(settings: Settings) -> Sequence[StoredKey]:
     return keys
 
 
-def _jwt_scheme(table: JwtTable, before: Sequence[CredentialScheme]) -> JwtScheme:
+def _build_jwt_scheme(table: JwtTable, previous: Sequence[CredentialScheme]) -> JwtScheme:
     rules = JwtRules(table.algorithms, table.issuer, table.audience, table.models_claim, table.roles_claim)
-    made = JwtScheme(rules, _key_source(table))
-    same = (scheme for scheme in before if isinstance(scheme, JwtScheme) and scheme.credential == made.credential)
-    return next(same, made)
+    scheme = JwtScheme(rules, _build_key_source(table))
+    same = (old for old in previous if isinstance(old, JwtScheme) and old.credential == scheme.credential)
+    return next(same, scheme)
 
 
-def _key_source(table: JwtTable) -> KeySource:
+def _build_key_source(table: JwtTable) -> KeySource:
+    """Return the source of verification keys; a file is read at once, an issuer's URL only when a token arrives.
+
+    Raises:
+        ConfigurationError: the file cannot be read, or its content is wrong.
+    """
     if table.secret is not None:
         return SharedSecret(table.secret)
     if table.jwks_url is not None:

@@ -1,4 +1,4 @@
-"""Make of the settings what they name: providers with their connections, targets with their memory, models."""
+"""Build what a configuration describes: upstreams with their connections, targets with their statistics, models."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -6,9 +6,10 @@ from typing import Final, TypeVar
 
 from gateway.billing.prices import Price
 from gateway.config import Settings
-from gateway.config.providers import Provider, provider, single
+from gateway.config.model_names import served_models
+from gateway.config.providers import Provider, resolve_provider, single_provider
+from gateway.config.settings import SINGLE_UPSTREAM_SETTINGS
 from gateway.config.tables import ModelTable, UpstreamTable
-from gateway.config.validate import SINGLE, price, served
 from gateway.routing.backoff import Backoff
 from gateway.routing.breaker import Breaker
 from gateway.routing.model import Model, Policy
@@ -25,26 +26,27 @@ from gateway.upstreams.formats.openai_chat import OpenAIChatFormat
 from gateway.upstreams.formats.openai_responses import OpenAIResponsesFormat
 from gateway.upstreams.http import HttpUpstream
 
-WIRES: Final[Mapping[str, Callable[[Quirks], WireFormat]]] = {
+WIRE_FORMATS: Final[Mapping[str, Callable[[Quirks], WireFormat]]] = {
     "openai": OpenAIChatFormat,
     "openai-responses": lambda _quirks: OpenAIResponsesFormat(),
     "anthropic": lambda _quirks: AnthropicFormat(),
     "gemini": lambda _quirks: GeminiFormat(),
 }
+"""Factories of wire formats, by the API of a provider."""
 
 CATALOG_SETTINGS: Final = frozenset(
-    {*SINGLE, "aliases", "providers", "models", "default_model", "connect_timeout", "queue_timeout"}
+    {*SINGLE_UPSTREAM_SETTINGS, "aliases", "providers", "models", "default_model", "connect_timeout", "queue_timeout"}
     | {"first_token_timeout", "stall_timeout", "total_timeout", "min_chars_per_second", "max_attempts"}
     | {"retry_base", "retry_longest", "retry_within", "breaker_failures", "breaker_rest"}
 )
-"""The settings that a catalogue is made of; all others hold from the start of the process to its end."""
+"""Settings that a catalog is built from. All others, except those of authentication, need a restart to change."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class TargetSpec:
-    """All that is configured of a target: one that is the same keeps what it remembers."""
+    """Complete configuration of a target. On a reload, a target with an equal spec keeps its state and statistics."""
 
     owner: str
     provider: Provider
@@ -57,132 +59,136 @@ class TargetSpec:
     max_concurrent: int = 0
 
 
-class BuiltIn:
-    """The simulator that is built in, started when it is first needed."""
+class BuiltInSimulator:
+    """The built-in simulator; it starts when it is first needed."""
 
     def __init__(self) -> None:
         self._simulator = Simulator()
         self._base_url: str | None = None
 
     async def start(self) -> str:
-        """Give its base URL; start it, if it is not yet."""
+        """Start the simulator if it is not running, and return its base URL.
+
+        Raises:
+            OSError: it can't listen.
+        """
         if self._base_url is None:
             await self._simulator.start()
             self._base_url = self._simulator.base_url
         return self._base_url
 
     async def stop(self) -> None:
-        """Stop it."""
+        """Stop the simulator."""
         await self._simulator.stop()
 
 
 @dataclass(slots=True, eq=False)
 class Catalog:
-    """The models of a configuration, and what is called for them. `start` it, then `close` it once.
+    """The models of a configuration and the upstreams that they call. Call `start` first, and `close` once.
 
-    `providers` are by the name that clients are shown; `simulator` is there if one of them is the one built in.
+    The keys of `providers` are the names that clients see. `simulator` is set if a provider is the built-in simulator.
     """
 
     models: ModelRegistry = field(default_factory=ModelRegistry)
     providers: dict[str, Provider] = field(default_factory=dict)
     upstreams: dict[Provider, HttpUpstream] = field(default_factory=dict)
     targets: dict[TargetSpec, Target] = field(default_factory=dict)
-    simulator: BuiltIn | None = None
+    simulator: BuiltInSimulator | None = None
 
     async def start(self) -> None:
-        """Start the simulator, if it is used.
+        """Start the simulator if a provider uses it.
 
         Raises:
-            OSError: it can't listen.
+            OSError: the simulator can't listen.
         """
         if self.simulator is None:
             return
         base_url = await self.simulator.start()
-        for described, upstream in self.upstreams.items():
-            if described.base_url is None:
+        for provider, upstream in self.upstreams.items():
+            if provider.base_url is None:
                 upstream.base_url = base_url
 
     async def close(self, successor: "Catalog | None" = None) -> None:
-        """Close what it holds, but for what its successor has taken over."""
-        taken = {*successor.upstreams.values()} if successor is not None else set()
-        for upstream in {*self.upstreams.values()} - taken:
+        """Close the upstreams and the simulator, except those that `successor` reuses."""
+        reused = {*successor.upstreams.values()} if successor is not None else set()
+        for upstream in {*self.upstreams.values()} - reused:
             await upstream.close()
         if self.simulator is not None and (successor is None or successor.simulator is not self.simulator):
             await self.simulator.stop()
 
 
-def build(settings: Settings, *, upstream: Upstream | None = None, before: Catalog | None = None) -> Catalog:
-    """Make the catalogue of a configuration; `before` gives what it has of the same.
+def build(settings: Settings, *, upstream: Upstream | None = None, previous: Catalog | None = None) -> Catalog:
+    """Build the catalog of a configuration, reusing those parts of `previous` whose configuration is equal.
 
-    With an `upstream`, all models are asked of that one.
+    With an `upstream`, and without `[models]`, all models call that upstream.
     """
-    made = CatalogBuilder(settings, before or Catalog())
+    builder = CatalogBuilder(settings, previous or Catalog())
     if settings.models:
-        models = [made.model(name, table) for name, table in settings.models.items()]
-        made.catalogue.models = ModelRegistry(models, aliases=settings.aliases, default=settings.default_model)
+        models = [builder.build_model(name, table) for name, table in settings.models.items()]
+        builder.catalog.models = ModelRegistry(models, aliases=settings.aliases, default=settings.default_model)
     else:
-        made.catalogue.models = _single(settings, made, upstream)
-    return made.catalogue
+        builder.catalog.models = _build_single(settings, builder, upstream)
+    return builder.catalog
 
 
-def _single(settings: Settings, made: "CatalogBuilder", upstream: Upstream | None) -> ModelRegistry:
-    """Make the models of a gateway with one upstream: those that are listed, or else any that it may have."""
-    simulated = upstream is None and settings.upstream is None
-    policy = made.policy(ModelTable())
-    spec = made.spec("", single(settings), policy.limits)
+def _build_single(settings: Settings, builder: "CatalogBuilder", upstream: Upstream | None) -> ModelRegistry:
+    """Build the registry of a gateway with a single upstream: the listed models, or any model if none is listed."""
+    is_simulated = upstream is None and settings.upstream is None
+    policy = builder.build_policy(ModelTable())
     if upstream is None:
-        target = made.target(spec)
+        target = builder.build_target(builder.default_spec("", single_provider(settings), policy.limits))
     else:
         breaker = Breaker(settings.breaker_failures, settings.breaker_rest)
         target = Target(upstream, limits=policy.limits, breaker=breaker)
-    names = served(settings) if simulated else settings.model
+    names = served_models(settings) if is_simulated else settings.model
 
     def unlisted(name: str) -> Model | None:
-        passes = name.startswith("sim") if simulated else not names
-        return Model(name, [target], policy) if passes else None
+        is_served = name.startswith("sim") if is_simulated else not names
+        return Model(name, [target], policy) if is_served else None
 
     models = [Model(name, [target], policy) for name in names]
     return ModelRegistry(models, aliases=settings.aliases, default=settings.default_model, unlisted=unlisted)
 
 
 class CatalogBuilder:
-    """A catalogue in the making, of the settings and of what there was before."""
+    """Builds a catalog from the settings and the previous catalog."""
 
-    def __init__(self, settings: Settings, before: Catalog) -> None:
+    def __init__(self, settings: Settings, previous: Catalog) -> None:
         self._settings = settings
-        self._before = before
-        self.catalogue = Catalog()
+        self._previous = previous
+        self.catalog = Catalog()
 
-    def model(self, name: str, table: ModelTable) -> Model:
-        """Make a model with its targets."""
-        policy = self.policy(table)
-        return Model(name, [self._of(name, upstream, policy.limits) for upstream in table.asked], policy)
+    def build_model(self, name: str, table: ModelTable) -> Model:
+        """Build a model with its targets."""
+        policy = self.build_policy(table)
+        targets = [self._build_upstream_target(name, upstream, policy.limits) for upstream in table.all_upstreams]
+        return Model(name, targets, policy)
 
-    def policy(self, table: ModelTable) -> Policy:
-        """Make a model's policy: its own figures, or else those for all."""
+    def build_policy(self, table: ModelTable) -> Policy:
+        """Build the policy of a model from its own values, or the settings of the gateway where it has none."""
         settings = self._settings
         limits = Limits(
-            queue_timeout=_first(table.queue_timeout, settings.queue_timeout),
-            total_timeout=_first(table.total_timeout, settings.total_timeout),
-            first_token_timeout=_first(table.first_token_timeout, settings.first_token_timeout),
-            stall_timeout=_first(table.stall_timeout, settings.stall_timeout),
-            min_chars_per_second=_first(table.min_chars_per_second, settings.min_chars_per_second),
+            queue_timeout=_first_set(table.queue_timeout, settings.queue_timeout),
+            total_timeout=_first_set(table.total_timeout, settings.total_timeout),
+            first_token_timeout=_first_set(table.first_token_timeout, settings.first_token_timeout),
+            stall_timeout=_first_set(table.stall_timeout, settings.stall_timeout),
+            min_chars_per_second=_first_set(table.min_chars_per_second, settings.min_chars_per_second),
         )
         backoff = Backoff(
-            _first(table.max_attempts, settings.max_attempts),
-            _first(table.retry_base, settings.retry_base),
-            _first(table.retry_longest, settings.retry_longest),
-            _first(table.retry_within, settings.retry_within),
+            _first_set(table.max_attempts, settings.max_attempts),
+            _first_set(table.retry_base, settings.retry_base),
+            _first_set(table.retry_longest, settings.retry_longest),
+            _first_set(table.retry_within, settings.retry_within),
         )
         return Policy(limits, backoff, table.routing, table.hedge, table.failover, table.max_output_tokens)
 
-    def target(self, spec: TargetSpec) -> Target:
-        """Make a target, or give the one that there was of the same configuration."""
-        target = self._before.targets.get(spec)
-        called = self._upstream(spec.provider)
+    def build_target(self, spec: TargetSpec) -> Target:
+        """Return the previous target with an equal spec, or build one."""
+        target = self._previous.targets.get(spec)
+        upstream = self._build_upstream(spec.provider)
         if target is None:
             target = Target(
-                called,
+                upstream,
                 spec.model,
                 weight=spec.weight,
                 price=spec.price,
@@ -191,49 +197,49 @@ class CatalogBuilder:
                 max_concurrent=spec.max_concurrent,
                 breaker=Breaker(spec.breaker_failures, spec.breaker_rest),
             )
-        self.catalogue.targets[spec] = target
+        self.catalog.targets[spec] = target
         return target
 
-    def spec(self, owner: str, described: Provider, limits: Limits) -> TargetSpec:
-        """Describe a target of which nothing is set but what holds for all."""
+    def default_spec(self, owner: str, provider: Provider, limits: Limits) -> TargetSpec:
+        """Return the spec of a target for which only the settings of the gateway are set."""
         settings = self._settings
-        # The simulator fails because a client told it to: that is no reason to leave it alone.
-        failures = 0 if described.base_url is None else settings.breaker_failures
-        return TargetSpec(owner, described, limits, failures, settings.breaker_rest)
+        # The simulator fails when a client requests a failure. That must not open its circuit for all other clients.
+        failures = 0 if provider.base_url is None else settings.breaker_failures
+        return TargetSpec(owner, provider, limits, failures, settings.breaker_rest)
 
-    def _of(self, name: str, upstream: UpstreamTable, over: Limits) -> Target:
-        """Make the target of one of a model's upstreams."""
+    def _build_upstream_target(self, name: str, upstream: UpstreamTable, model_limits: Limits) -> Target:
+        """Build the target of one upstream of a model."""
         limits = replace(
-            over,
-            first_token_timeout=_first(upstream.first_token_timeout, over.first_token_timeout),
-            stall_timeout=_first(upstream.stall_timeout, over.stall_timeout),
-            min_chars_per_second=_first(upstream.min_chars_per_second, over.min_chars_per_second),
+            model_limits,
+            first_token_timeout=_first_set(upstream.first_token_timeout, model_limits.first_token_timeout),
+            stall_timeout=_first_set(upstream.stall_timeout, model_limits.stall_timeout),
+            min_chars_per_second=_first_set(upstream.min_chars_per_second, model_limits.min_chars_per_second),
         )
         spec = replace(
-            self.spec(name, provider(self._settings, upstream.provider), limits),
+            self.default_spec(name, resolve_provider(self._settings, upstream.provider), limits),
             model=upstream.upstream_model or name,
             weight=upstream.weight,
-            price=price(upstream),
+            price=None if upstream.price is None else upstream.price.to_price(),
             max_concurrent=upstream.max_concurrent,
         )
-        return self.target(spec)
+        return self.build_target(spec)
 
-    def _upstream(self, described: Provider) -> HttpUpstream:
-        """Give the connections to a provider: those that there were, if nothing of it has changed."""
-        catalogue, before = self.catalogue, self._before
-        if described not in catalogue.upstreams:
-            catalogue.providers[described.name] = described
-            catalogue.upstreams[described] = before.upstreams.get(described) or HttpUpstream(
-                described.name,
-                described.base_url or "",
-                WIRES[described.api](described.quirks),
-                described.key,
-                ConnectionLimits(described.connections, described.connect_timeout),
+    def _build_upstream(self, provider: Provider) -> HttpUpstream:
+        """Return the upstream of a provider, which all its models share: the previous one if nothing has changed."""
+        catalog, previous = self.catalog, self._previous
+        if provider not in catalog.upstreams:
+            catalog.providers[provider.name] = provider
+            catalog.upstreams[provider] = previous.upstreams.get(provider) or HttpUpstream(
+                provider.name,
+                provider.base_url or "",
+                WIRE_FORMATS[provider.api](provider.quirks),
+                provider.key,
+                ConnectionLimits(provider.connections, provider.connect_timeout),
             )
-        if described.base_url is None and catalogue.simulator is None:
-            catalogue.simulator = before.simulator or BuiltIn()
-        return catalogue.upstreams[described]
+        if provider.base_url is None and catalog.simulator is None:
+            catalog.simulator = previous.simulator or BuiltInSimulator()
+        return catalog.upstreams[provider]
 
 
-def _first(own: T | None, general: T) -> T:
-    return general if own is None else own
+def _first_set(value: T | None, fallback: T) -> T:
+    return fallback if value is None else value

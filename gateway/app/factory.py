@@ -164,7 +164,7 @@ def load_transports() -> list[Transport]:
 def _takes_any_host(settings: Settings) -> bool:
     """Tell whether pages of any name that leads here are the gateway's own."""
     # A proxy that is trusted vouches for the hosts that it lets through; with keys, a page needs one.
-    if settings.trusted_proxies or settings.guarded:
+    if settings.trusted_proxies or settings.requires_credentials:
         return True
     # Who asks for nothing is on loopback, whatever name was given for it, such as 127.1; see `gateway.server.run`.
     return settings.insecure and not is_loopback(settings.host)

@@ -1,4 +1,4 @@
-"""Change the models and keys of a gateway that runs; what runs ends as it began."""
+"""Change the models and keys of a running gateway; running generations finish with the former models."""
 
 import asyncio
 import logging
@@ -12,95 +12,98 @@ from gateway.pipeline.hub import Hub
 from gateway.security.authenticator import Authenticator
 
 RELOADABLE: Final = CATALOG_SETTINGS | {"keys_file", "keys", "jwt"}
-"""The settings that a reload changes."""
+"""Settings that a reload changes."""
 
 logger = logging.getLogger(__name__)
 
 
 class Reloader:
-    """Owns the catalogue that is in use, and those before it until nothing runs on them any more."""
+    """Owner of the current catalog, and of former catalogs until no generation runs on them any more."""
 
-    def __init__(self, hub: Hub, settings: Settings, catalogue: Catalog, authenticator: Authenticator) -> None:
-        self.catalogue = catalogue
+    def __init__(self, hub: Hub, settings: Settings, catalog: Catalog, authenticator: Authenticator) -> None:
+        self.catalog = catalog
         self._authenticator = authenticator
         self._hub = hub
-        self._settings = self._started = settings
+        self._settings = self._initial_settings = settings
         self._lock = asyncio.Lock()
         self._loading: set[asyncio.Task[None]] = set()
         self._retiring: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
-        """Start what the catalogue needs.
+        """Start the catalog.
 
         Raises:
             OSError: the simulator can't listen.
         """
-        await self.catalogue.start()
+        await self.catalog.start()
 
     def request(self, load: Callable[[], Settings]) -> None:
-        """Load the configuration and change to it, soon; what is wrong with it is logged, and nothing changes."""
+        """Start a task that loads the configuration and changes to it. If that fails, it logs why; nothing changes."""
         task = asyncio.get_running_loop().create_task(self._load(load), name="reload")
         self._loading.add(task)
         task.add_done_callback(self._loading.discard)
 
     async def change(self, settings: Settings) -> None:
-        """Change to another configuration: what starts from now on is asked of its models, by whom its keys let in.
+        """Change to another configuration: new generations use its models, and new requests its keys.
 
         Raises:
-            ConfigurationError: the keys can't be read, or there are none any more. Nothing has changed.
-            OSError: the simulator is needed, and can't listen. Nothing has changed.
+            ConfigurationError: the keys can't be read, or no keys are left. Nothing has changed.
+            OSError: the simulator is needed, but can't listen. Nothing has changed.
         """
+        # Two reloads at once would both replace the same catalog: it would be closed twice, and one successor never.
         async with self._lock:
-            made = credential_schemes(settings, self._authenticator.schemes)
-            if not made and not self._authenticator.allows_anonymous:
-                message = "keys: there are none any more; only a restart opens a gateway that had some"
+            schemes = credential_schemes(settings, self._authenticator.schemes)
+            if not schemes and not self._authenticator.allows_anonymous:
+                message = "keys: no keys are left; only a restart makes the gateway accept clients without credentials"
                 raise ConfigurationError(message)
-            former, catalogue = self.catalogue, build(settings, before=self.catalogue)
+            former, catalog = self.catalog, build(settings, previous=self.catalog)
             try:
-                await catalogue.start()
+                await catalog.start()
             except BaseException:
-                await catalogue.close(former)
+                await catalog.close(former)
                 raise
-            running = self._hub.reload(catalogue.models)
-            self.catalogue = catalogue
-            self._authenticator.change(made)
-            logger.warning("the configuration was loaded again: %s", self._difference(settings, catalogue))
+            # No await from here on: requests see either the former models and keys, or the new ones.
+            running = self._hub.reload(catalog.models)
+            self.catalog = catalog
+            self._authenticator.change(schemes)
+            logger.warning("configuration reloaded: %s", self._describe_changes(settings, catalog))
             self._settings = settings
-        task = asyncio.get_running_loop().create_task(_retire(former, catalogue, running), name="retire")
+        task = asyncio.get_running_loop().create_task(_retire(former, catalog, running), name="retire")
         self._retiring.add(task)
         task.add_done_callback(self._retiring.discard)
 
     async def close(self) -> None:
-        """Close everything; call it when the hub is closed, so that nothing runs."""
+        """Close all catalogs. Call it after the hub is closed, when no generation runs any more."""
         for task in self._loading:
             task.cancel()
         await asyncio.gather(*self._loading, return_exceptions=True)
         await asyncio.gather(*self._retiring, return_exceptions=True)
-        await self.catalogue.close()
+        await self.catalog.close()
 
     async def _load(self, load: Callable[[], Settings]) -> None:
         try:
-            # To say on which line a fault is may take a while.
+            # In a thread: locating the line of a problem parses the file many times, which would block all streams.
             await self.change(await asyncio.to_thread(load))
         except ConfigurationError as error:
-            logger.error("the configuration stays as it was:\n%s", error)
+            logger.error("configuration not changed:\n%s", error)
         except OSError as error:
-            logger.error("the configuration stays as it was: the simulator can't listen: %s", error.strerror)
+            logger.error("configuration not changed: the simulator can't listen: %s", error.strerror)
 
-    def _difference(self, settings: Settings, catalogue: Catalog) -> str:
-        """Say what changes, since the last time; and what a restart would change, since the start."""
-        changed = ", ".join(sorted(_differing(self._settings, settings) & RELOADABLE)) or "nothing"
-        told = f"models: {', '.join(catalogue.models.names) or 'any'}; changed: {changed}"
-        fixed = ", ".join(sorted(_differing(self._started, settings) - RELOADABLE))
-        return f"{told}; only a restart changes {fixed}" if fixed else told
+    def _describe_changes(self, settings: Settings, catalog: Catalog) -> str:
+        """Return what changes since the last reload, and what differs from the start but needs a restart."""
+        changed = ", ".join(sorted(_differences(self._settings, settings) & RELOADABLE)) or "nothing"
+        changes = f"models: {', '.join(catalog.models.names) or 'any'}; changed: {changed}"
+        fixed = ", ".join(sorted(_differences(self._initial_settings, settings) - RELOADABLE))
+        return f"{changes}; only a restart changes {fixed}" if fixed else changes
 
 
 async def _retire(former: Catalog, successor: Catalog, running: Sequence[asyncio.Task[None]]) -> None:
-    """Close what a catalogue held alone, when what runs on it is over."""
+    """Wait until the generations of a former catalog have ended, then close what its successor does not reuse."""
     if running:
         await asyncio.wait(running)
     await former.close(successor)
 
 
-def _differing(one: Settings, other: Settings) -> set[str]:
-    return {name for name in Settings.model_fields if getattr(one, name) != getattr(other, name)}
+def _differences(settings: Settings, other: Settings) -> set[str]:
+    """Return the names of the settings whose values differ."""
+    return {name for name in Settings.model_fields if getattr(settings, name) != getattr(other, name)}

@@ -77,7 +77,7 @@ def warnings(settings: Settings, catalogue: Catalog) -> list[str]:
             found.append(f"{described.name}: plain http to {url.hostname}: keys and texts can be read on the way")
         if described.quirks.continuation == "prefix" and url.path.rstrip("/").endswith("/v1"):
             found.append(f"{described.name}: an answer is gone on with below /beta: base_url should end before /v1")
-    if not (settings.guarded or settings.insecure or is_loopback(settings.host)):
+    if not (settings.requires_credentials or settings.insecure or is_loopback(settings.host)):
         found.append(f"others may reach {settings.host}, and nobody is asked for a key: serve does not start like this")
     found += [f"{name}: no model uses this provider" for name in settings.providers if name not in catalogue.providers]
     for name, model in catalogue.models.by_name.items():

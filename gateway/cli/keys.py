@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final, get_args
 
 from gateway.admission.limits import PrincipalLimits
-from gateway.config.settings import variable
+from gateway.config import variable_name
 from gateway.security.api_keys import StoredKey, check_name, hashed, make
 from gateway.security.key_file import LIMITS, alone, read_keys, write_keys
 from gateway.security.principals import Role
@@ -118,7 +118,7 @@ def _say_where(file: Path, named: Path | None) -> None:
     if named is not None and file.resolve() == named.resolve():
         print("A running gateway takes it on SIGHUP (kill -HUP).", file=sys.stderr)
     else:
-        told = f'keys_file = "{file}" in the configuration, or {variable("keys_file")}={file}'
+        told = f'keys_file = "{file}" in the configuration, or {variable_name("keys_file")}={file}'
         print(f"No gateway asks for it yet: {told}", file=sys.stderr)
 
 

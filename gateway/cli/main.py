@@ -26,11 +26,11 @@ from gateway.config import (
     ConfigurationError,
     Settings,
     find_file,
-    keys_file,
+    find_keys_file,
     load,
     unknown_variables,
 )
-from gateway.config.validate import compared
+from gateway.config.model_names import models_to_compare
 from gateway.server.run import serve
 from gateway.simulator import Simulator
 
@@ -154,7 +154,7 @@ def _add_keys(parser: argparse.ArgumentParser) -> None:
 
 def _keys(options: argparse.Namespace) -> int:
     try:
-        named = keys_file(os.environ, find_file(None, os.environ))
+        named = find_keys_file(os.environ, find_file(None, os.environ))
         return keys.run(options, named, time.time())
     except ConfigurationError as error:
         print(f"dualstream: {error}", file=sys.stderr)
@@ -205,7 +205,7 @@ async def _run_bench_providers(settings: Settings, options: argparse.Namespace) 
     catalogue = build(settings)
     await catalogue.start()
     try:
-        return await bench_providers.run(list(catalogue.models.by_name.values()), options, compared(settings))
+        return await bench_providers.run(list(catalogue.models.by_name.values()), options, models_to_compare(settings))
     finally:
         await catalogue.close()
 

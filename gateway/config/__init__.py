@@ -1,16 +1,9 @@
-"""Everything that can be set: what it is, where it may be set, what is known of providers, what is wrong."""
+"""The settings: their names and meaning, the sources they are loaded from, the presets of providers, and all checks."""
 
-from gateway.config.docs_tables import table
-from gateway.config.load import (
-    DEFAULT_FILE,
-    FILE_VARIABLE,
-    TOKEN_VARIABLE,
-    find_file,
-    keys_file,
-    load,
-    unknown_variables,
-)
-from gateway.config.settings import Settings, variable
+from gateway.config.docs_tables import settings_table
+from gateway.config.files import DEFAULT_FILE, FILE_VARIABLE, find_file, find_keys_file
+from gateway.config.load import TOKEN_VARIABLE, load, unknown_variables
+from gateway.config.settings import Settings, variable_name
 from gateway.toml.problems import ConfigurationError
 
 __all__ = [
@@ -20,9 +13,9 @@ __all__ = [
     "ConfigurationError",
     "Settings",
     "find_file",
-    "keys_file",
+    "find_keys_file",
     "load",
-    "table",
+    "settings_table",
     "unknown_variables",
-    "variable",
+    "variable_name",
 ]

@@ -1,4 +1,4 @@
-"""The settings as Markdown tables, as docs/configuration.md shows them. Pure."""
+"""The settings and presets as Markdown tables, for docs/configuration.md and docs/providers.md. Pure."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -8,12 +8,12 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
-from gateway.config.presets import PRESETS, Preset
-from gateway.config.settings import PLAIN, Settings, variable
+from gateway.config.presets import PRESETS
+from gateway.config.settings import PLAIN_SETTINGS, Settings, variable_name
 from gateway.config.tables import JwtTable, ModelTable, PriceTable, ProviderTable, UpstreamTable
 from gateway.upstreams.formats.base import Quirks
 
-TABLES: Final[Mapping[str, type[BaseModel]]] = MappingProxyType(
+FILE_TABLES: Final[Mapping[str, type[BaseModel]]] = MappingProxyType(
     {
         "[providers.NAME]": ProviderTable,
         "[models.NAME]": ModelTable,
@@ -22,37 +22,44 @@ TABLES: Final[Mapping[str, type[BaseModel]]] = MappingProxyType(
         "[jwt]": JwtTable,
     }
 )
-"""The tables of the file, and what each may hold."""
+"""Tables of the configuration file, by the headings that the documentation gives them."""
+
+_CONTINUATIONS: Final = {
+    "none": "",
+    "last_message": "continues a final assistant message",
+    "prefix": "continues a final assistant message marked `prefix`, below `/beta`",
+    "continue_final_message": "continues a final assistant message with `continue_final_message`",
+}
 
 
-def table() -> str:
-    """Write the settings that have a variable each."""
+def settings_table() -> str:
+    """Return a table of the settings that have an environment variable each."""
     lines = ["| setting | variable | default | meaning |", "|---|---|---|---|"]
-    for name in PLAIN:
+    for name in PLAIN_SETTINGS:
         field = Settings.model_fields[name]
-        lines.append(f"| `{name}` | `{variable(name)}` | {_default(field)} | {field.description} |")
+        lines.append(f"| `{name}` | `{variable_name(name)}` | {_format_default(field)} | {field.description} |")
     return "\n".join(lines)
 
 
-def nested_table(kind: type[BaseModel]) -> str:
-    """Write the keys of one of the file's own tables."""
+def keys_table(table: type[BaseModel]) -> str:
+    """Return a table of the keys of one of `FILE_TABLES`."""
     lines = ["| key | default | meaning |", "|---|---|---|"]
-    for name, field in kind.model_fields.items():
+    for name, field in table.model_fields.items():
         if not field.exclude:
-            lines.append(f"| `{name}` | {_default(field)} | {field.description} |")
+            lines.append(f"| `{name}` | {_format_default(field)} | {field.description} |")
     return "\n".join(lines)
 
 
 def preset_table() -> str:
-    """Write what is known of providers, as docs/providers.md shows it."""
-    lines = ["| preset | API | base URL | key variable | what it does otherwise |", "|---|---|---|---|---|"]
+    """Return a table of the presets."""
+    lines = ["| preset | API | base URL | key variable | differences |", "|---|---|---|---|---|"]
     for name, preset in PRESETS.items():
         url, key = (f"`{value}`" if value else "none" for value in (preset.base_url, preset.key_variable))
-        lines.append(f"| `{name}` | `{preset.api}` | {url} | {key} | {_quirks(preset)} |")
+        lines.append(f"| `{name}` | `{preset.api}` | {url} | {key} | {_format_quirks(preset.quirks)} |")
     return "\n".join(lines)
 
 
-def _default(field: FieldInfo) -> str:
+def _format_default(field: FieldInfo) -> str:
     if field.default is PydanticUndefined:
         return "must be set"
     default = ", ".join(field.default) if isinstance(field.default, tuple) else field.default
@@ -61,17 +68,10 @@ def _default(field: FieldInfo) -> str:
     return f"`{default}`" if default not in {None, ""} else "none"
 
 
-def _quirks(preset: Preset) -> str:
-    quirks = preset.quirks
-    words = {
-        "none": "",
-        "last_message": "goes on from a last message of the assistant's",
-        "prefix": "goes on from a last message marked `prefix`, below `/beta`",
-        "continue_final_message": "goes on from a last message with `continue_final_message`",
-    }
-    told = [
-        f"`max_tokens` is `{quirks.token_limit}`" if quirks.token_limit != Quirks().token_limit else "",
-        "" if quirks.developer_role else "the role `developer` goes as `system`",
-        words[quirks.continuation],
+def _format_quirks(quirks: Quirks) -> str:
+    differences = [
+        f"`max_tokens` is sent as `{quirks.token_limit}`" if quirks.token_limit != Quirks().token_limit else "",
+        "" if quirks.developer_role else "the role `developer` is sent as `system`",
+        _CONTINUATIONS[quirks.continuation],
     ]
-    return "; ".join(filter(None, told)) or "-"
+    return "; ".join(filter(None, differences)) or "-"

@@ -1,6 +1,6 @@
-"""What is known of providers: where their API is, which it is, where their key is, what they spell otherwise. Pure.
+"""Presets: address, API, key variable and differences of known providers. Pure.
 
-The variables are those that the providers' own libraries and pages name.
+The variables have the names that the libraries and documentation of the providers use.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ PresetName = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """What is known of a provider. `base_url` None: the simulator that is built in. `key_variable` None: no key."""
+    """Defaults of a provider. `base_url` None: the built-in simulator. `key_variable` None: no key is sent."""
 
     base_url: str | None
     api: Api = "openai"
@@ -35,12 +35,12 @@ class Preset:
 
 
 PRESETS: Final[Mapping[PresetName, Preset]] = {
-    # platform.openai.com/docs/api-reference/chat/create: `max_tokens` is deprecated, and models that reason refuse it
+    # platform.openai.com/docs/api-reference/chat/create: `max_tokens` is deprecated, and reasoning models reject it
     # ("Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.").
     "openai": Preset(
         "https://api.openai.com/v1",
         key_variable="OPENAI_API_KEY",
-        quirks=Quirks(token_limit="max_completion_tokens"),  # noqa: S106 - a field's name, no secret
+        quirks=Quirks(token_limit="max_completion_tokens"),  # noqa: S106 - the name of a field, not a secret
     ),
     # platform.openai.com/docs/api-reference/responses.
     "openai-responses": Preset("https://api.openai.com/v1", "openai-responses", "OPENAI_API_KEY"),
@@ -49,25 +49,26 @@ PRESETS: Final[Mapping[PresetName, Preset]] = {
     # ai.google.dev/api, "Gemini API reference".
     "gemini": Preset("https://generativelanguage.googleapis.com/v1beta", "gemini", "GEMINI_API_KEY"),
     # api-docs.deepseek.com, "Your First API Call": no /v1 is needed; "Chat Prefix Completion (Beta)": `prefix` on the
-    # last message, below /beta. Of `developer` it says "unknown variant, expected one of `system`, `user`,
+    # last message, below /beta. It rejects `developer`: "unknown variant, expected one of `system`, `user`,
     # `assistant`, `tool`" (earendil-works/pi #1048).
     "deepseek": Preset(
         "https://api.deepseek.com",
         key_variable="DEEPSEEK_API_KEY",
         quirks=Quirks(developer_role=False, continuation="prefix"),
     ),
-    # holysheep.ai, "OpenAI-compatible endpoint": chat completions as they are, a bearer token.
+    # holysheep.ai, "OpenAI-compatible endpoint": chat completions without differences, a bearer token.
     "holysheep": Preset("https://api.holysheep.ai/v1", key_variable="HOLYSHEEP_API_KEY"),
-    # docs.vllm.ai, "OpenAI-Compatible Server": port 8000; `continue_final_message` among the extra parameters of chat.
-    # Roles are the chat template's, and most know no `developer` ("Unexpected message role.", ogx-ai/ogx #6069).
+    # docs.vllm.ai, "OpenAI-Compatible Server": port 8000; `continue_final_message` is an extra parameter of chat. The
+    # chat template defines the roles; most templates have no `developer` ("Unexpected message role.", ogx-ai/ogx #6069).
     "vllm": Preset(
         "http://127.0.0.1:8000/v1", quirks=Quirks(developer_role=False, continuation="continue_final_message")
     ),
-    # docs.ollama.com, "OpenAI compatibility": port 11434. Roles are the model's (ollama-python #453); a last message of
-    # the assistant's is gone on with as it is (ollama #6778).
+    # docs.ollama.com, "OpenAI compatibility": port 11434. The model defines the roles (ollama-python #453); a final
+    # assistant message is continued without a mark (ollama #6778).
     "ollama": Preset("http://127.0.0.1:11434/v1", quirks=Quirks(developer_role=False, continuation="last_message")),
-    # github.com/ggml-org/llama.cpp, tools/server/README.md: port 8080. Roles are the chat template's; a last message of
-    # the assistant's is gone on with as it is, but for a model that is to think (llama.cpp #15404).
+    # github.com/ggml-org/llama.cpp, tools/server/README.md: port 8080. The chat template defines the roles; a final
+    # assistant message is continued without a mark, except by a model with thinking enabled (llama.cpp #15404).
     "llamacpp": Preset("http://127.0.0.1:8080/v1", quirks=Quirks(developer_role=False, continuation="last_message")),
     "simulator": Preset(None, quirks=Quirks(continuation="last_message")),
 }
+"""Presets by their names."""

@@ -1,22 +1,22 @@
-"""A provider as it is called: what its table says, over what its preset knows, over what is set for all. Pure."""
+"""Providers with all their settings: those of a table, then those of its preset, then the general settings. Pure."""
 
 from dataclasses import dataclass
-from typing import get_args
+from typing import Final, get_args
 
 from pydantic import SecretStr
 
-from gateway.billing.prices import Price, known_price
 from gateway.config.presets import PRESETS, Api, Preset, PresetName
 from gateway.config.settings import Settings
 from gateway.config.tables import ProviderTable
 from gateway.upstreams.formats.base import Quirks
 
-NO_PRESET = Preset("")
+NO_PRESET: Final = Preset("")
+"""Defaults of a provider without a preset."""
 
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """Where models are asked. `base_url` None: the simulator that is built in; `key_variable` None: it has no key."""
+    """A provider as it is called. `base_url` None: the built-in simulator; `key_variable` None: no key variable."""
 
     name: str
     preset: str
@@ -28,26 +28,22 @@ class Provider:
     connect_timeout: float
     quirks: Quirks
 
-    def price_of(self, model: str, given: Price | None) -> Price | None:
-        """Give what tokens of a model cost here; None if nobody told."""
-        return given or known_price(self.preset, model)
-
 
 def preset_name(name: str, table: ProviderTable | None) -> PresetName | None:
-    """Give the preset of a provider: the one that its table names, or else that of its own name."""
+    """Return the preset of a provider: the one that its table names, else the one of the same name, else None."""
     if table is not None and table.preset is not None:
         return table.preset
     return next((preset for preset in get_args(PresetName) if preset == name), None)
 
 
-def provider(settings: Settings, name: str) -> Provider:
-    """Give the provider of that name: a table's, or a preset's own."""
+def resolve_provider(settings: Settings, name: str) -> Provider:
+    """Return the provider of that name, which is that of a table or of a preset."""
     table = settings.providers.get(name) or ProviderTable()
-    found = preset_name(name, table)
-    preset = PRESETS[found] if found else NO_PRESET
+    known_preset = preset_name(name, table)
+    preset = PRESETS[known_preset] if known_preset else NO_PRESET
     return Provider(
         name=name,
-        preset=found or "",
+        preset=known_preset or "",
         base_url=preset.base_url if table.base_url is None else str(table.base_url),
         api=table.api or preset.api,
         key_variable=(preset.key_variable if table.key_variable is None else table.key_variable) or None,
@@ -58,17 +54,17 @@ def provider(settings: Settings, name: str) -> Provider:
     )
 
 
-def single(settings: Settings) -> Provider:
-    """Give the one provider of settings without `[models]`: that of `upstream`, or the simulator."""
-    simulated = settings.upstream is None
+def single_provider(settings: Settings) -> Provider:
+    """Return the only provider of settings without `[models]`: that of `upstream`, or the simulator."""
+    is_simulated = settings.upstream is None
     return Provider(
-        name="simulator" if simulated else settings.provider,
-        preset="simulator" if simulated else "",
-        base_url=None if simulated else str(settings.upstream),
-        api="openai" if simulated else settings.upstream_api,
+        name="simulator" if is_simulated else settings.provider,
+        preset="simulator" if is_simulated else "",
+        base_url=None if is_simulated else str(settings.upstream),
+        api="openai" if is_simulated else settings.upstream_api,
         key_variable=None,
         key=settings.upstream_api_key,
         connections=settings.upstream_connections,
         connect_timeout=settings.connect_timeout,
-        quirks=PRESETS["simulator"].quirks if simulated else Quirks(),
+        quirks=PRESETS["simulator"].quirks if is_simulated else Quirks(),
     )

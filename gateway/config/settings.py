@@ -1,4 +1,4 @@
-"""The one list of what can be set: on the command line, by `DUALSTREAM_…` environment variables, in a TOML file."""
+"""All settings: on the command line, in `DUALSTREAM_…` environment variables and in a TOML file."""
 
 import ipaddress
 import re
@@ -7,167 +7,249 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, StringConstraints, field_validator
 
-from gateway.config.tables import JwtTable, ModelTable, ProviderTable, as_base, as_key
+from gateway.config.checks import check_base_url, check_header_value
+from gateway.config.tables import JwtTable, ModelTable, ProviderTable
 from gateway.security.api_keys import check_distinct, parse_stored
 
-PREFIX: Final = "DUALSTREAM_"
+VARIABLE_PREFIX: Final = "DUALSTREAM_"
 
-NAMED: Final = ("aliases", "providers", "models")
-"""Tables of the file whose keys are names that the operator gives."""
+NAMED_TABLES: Final = ("aliases", "providers", "models")
+"""Tables of the file whose keys are names that the operator chooses."""
 
-NESTED: Final = (*NAMED, "jwt")
+TABLE_SETTINGS: Final = (*NAMED_TABLES, "jwt")
 """Settings that are tables of the file and have neither a variable nor an option."""
 
+SINGLE_UPSTREAM_SETTINGS: Final = (
+    "upstream",
+    "upstream_api",
+    "upstream_api_key",
+    "upstream_connections",
+    "provider",
+    "model",
+)
+"""Settings of a gateway with a single upstream; they cannot be combined with `[models]`."""
+
 ModelName = Annotated[str, StringConstraints(min_length=1, max_length=256)]
-"""What a start may ask for (`StartRequest.model`)."""
+"""Model name that a request may carry (`StartRequest.model`)."""
 ProviderName = Annotated[str, StringConstraints(min_length=1, max_length=100)]
 
 
 class Settings(BaseModel):
-    """The settings. Times in seconds, sizes in bytes; where 0 is allowed for a limit, it means no limit."""
+    """The settings. Times in seconds, sizes in bytes; a limit of 0 means no limit, where 0 is allowed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    host: str = Field("127.0.0.1", description="The address to listen on.")
-    port: int = Field(8080, ge=0, le=65535, description="The port to listen on; 0 takes a free one.")
+    host: str = Field("127.0.0.1", description="Address to listen on.")
+    port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0: any free port.")
     insecure: bool = Field(
-        default=False, description="Listen on an address that others reach though anybody may then use the gateway."
+        default=False,
+        description="Allow an address that other machines can reach although no credentials are required.",
     )
 
     keys_file: Path | None = Field(
-        None, description="The file of `dualstream keys`: who may use the gateway; from the configuration's folder."
+        None,
+        description=(
+            "File of the accepted keys, written by `dualstream keys`. A relative path in the configuration file starts "
+            "at the folder of that file."
+        ),
     )
     keys: tuple[SecretStr, ...] = Field(
-        (), description="Keys without a file, each `name:id:hash`, separated by commas.", repr=False
+        (), description="Accepted keys without a file, each `name:id:hash`, separated by commas.", repr=False
     )
 
     upstream: HttpUrl | None = Field(
-        None, description="Base URL of the provider's API. Without it a built-in simulator answers."
+        None, description="Base URL of the provider's API. None: the built-in simulator answers."
     )
     upstream_api: Literal["openai", "openai-responses", "anthropic", "gemini"] = Field(
         "openai",
         description=(
-            "Which API that is: chat completions as OpenAI and most others have them, OpenAI's Responses, "
-            "Anthropic's Messages or Google's Gemini."
+            "API of the upstream: `openai` (chat completions, which most providers offer), `openai-responses` (OpenAI "
+            "Responses), `anthropic` (Anthropic Messages) or `gemini` (Google Gemini)."
         ),
     )
-    upstream_api_key: SecretStr | None = Field(None, description="The key sent to the upstream.")
-    upstream_connections: int = Field(0, ge=0, description="Connections to the upstream at once.")
-    provider: str = Field("upstream", min_length=1, description="What clients are shown as the provider's name.")
+    upstream_api_key: SecretStr | None = Field(None, description="Key sent to the upstream.")
+    upstream_connections: int = Field(
+        0, ge=0, description="Maximum number of connections to the upstream; 0: no limit."
+    )
+    provider: str = Field("upstream", min_length=1, description="Provider name shown to clients.")
     model: tuple[str, ...] = Field(
-        (), description="Models that clients may ask for, separated by commas; the first is the default. None: any."
+        (),
+        description=(
+            "Models that clients may request, separated by commas; the first is the default. None: any model, or "
+            "without `upstream` those of the simulator."
+        ),
     )
 
     default_model: ModelName | None = Field(
-        None, description="The model of a start that names none. None: the first one."
+        None, description="Model of a request that names none. None: the first configured model."
     )
-    budget_per_day: float = Field(0, ge=0, description="What one client may spend in a UTC day, in US dollars.")
+    budget_per_day: float = Field(
+        0, ge=0, description="Maximum cost of one client per UTC day, in US dollars; 0: no limit."
+    )
 
-    max_concurrent: int = Field(50, ge=0, description="Generations that run at once.")
-    max_concurrent_per_client: int = Field(0, ge=0, description="Generations of one client that run at once.")
-    max_queue: int = Field(200, ge=0, description="Generations that may wait for a slot.")
-    queue_timeout: float = Field(30, ge=0, description="How long a generation may wait for a slot.")
-    rate_limit_per_minute: int = Field(500, ge=0, description="Generations that one client may start in a minute.")
-    rate_limit_burst: int = Field(50, ge=1, description="How many of them at once.")
-    output_tokens_per_minute: int = Field(0, ge=0, description="Output tokens for one client in a minute.")
+    max_concurrent: int = Field(50, ge=0, description="Maximum number of running generations; 0: no limit.")
+    max_concurrent_per_client: int = Field(
+        0, ge=0, description="Maximum number of running generations of one client; 0: no limit."
+    )
+    max_queue: int = Field(200, ge=0, description="Maximum number of generations waiting for a slot; 0: no limit.")
+    queue_timeout: float = Field(30, ge=0, description="Maximum seconds that a generation waits; 0: no limit.")
+    rate_limit_per_minute: int = Field(
+        500, ge=0, description="Maximum number of generations that one client starts per minute; 0: no limit."
+    )
+    rate_limit_burst: int = Field(
+        50, ge=1, description="Number of generations that one client may start at once within that rate."
+    )
+    output_tokens_per_minute: int = Field(
+        0, ge=0, description="Maximum number of output tokens for one client per minute; 0: no limit."
+    )
     trusted_proxies: tuple[str, ...] = Field(
         (),
-        description="Addresses of proxies whose X-Forwarded-For is believed, separated by commas; * believes anybody.",
+        description=(
+            "Addresses or networks of proxies whose X-Forwarded-For header is trusted, separated by commas; `*`: every "
+            "address."
+        ),
     )
 
-    max_connections: int = Field(0, ge=0, description="Connections at once. 0: as many as open files allow.")
+    max_connections: int = Field(
+        0, ge=0, description="Maximum number of open connections; 0: derived from the limit of open files."
+    )
     max_connections_per_address: int | None = Field(
         None,
         ge=0,
         description=(
-            "The same from one address; trusted proxies may have any number. None: 500, and no limit for this "
-            "machine's own."
+            "Maximum number of open connections from one address that is not a trusted proxy; 0: no limit. None: 500, "
+            "and no limit for loopback addresses."
         ),
     )
     max_streams_per_client: int | None = Field(
         None,
         ge=0,
         description=(
-            "Streams and WebSockets that one client reads at once. None: 1000, and without keys no limit for this "
-            "machine's own addresses."
+            "Maximum number of streams and WebSockets of one client; 0: no limit. None: 1000, and without credentials "
+            "no limit for loopback addresses."
         ),
     )
     max_streams_per_address: int | None = Field(
         None,
         ge=0,
         description=(
-            "The same from one address, behind trusted proxies as they forward it. None: 500, and no limit for this "
-            "machine's own."
+            "Maximum number of streams and WebSockets from one address, as forwarded by trusted proxies; 0: no limit. "
+            "None: 500, and no limit for loopback addresses."
         ),
     )
     max_commands_per_second: int | None = Field(
         None,
         ge=0,
         description=(
-            "Messages on one WebSocket, and one client's requests, but those that read on; twice as many at "
-            "once. None: 100, and without keys no limit for this machine's own addresses."
+            "Maximum number of messages per second on one WebSocket, and of requests per second of one client except "
+            "those that read a generation; bursts of twice as many are allowed; 0: no limit. None: 100, and without "
+            "credentials no limit for loopback addresses."
         ),
     )
 
-    connect_timeout: float = Field(10, gt=0, description="How long connecting to the upstream may take.")
-    first_token_timeout: float = Field(300, ge=0, description="How long the first content may take.")
-    stall_timeout: float = Field(300, ge=0, description="How long a running answer may stay without new content.")
-    total_timeout: float = Field(3600, ge=0, description="How long one generation may take, from its first call on.")
-    min_chars_per_second: float = Field(0, ge=0, description="How slow a running answer may be, over ten seconds.")
-    max_attempts: int = Field(4, ge=1, description="Calls made for one answer before its first content, the first too.")
-    retry_base: float = Field(1, ge=0, description="The longest wait before the first retry; doubled for each further.")
-    retry_longest: float = Field(10, ge=0, description="The longest wait before any retry.")
-    retry_within: float = Field(60, ge=0, description="How long after the first call a retry may still begin.")
-    breaker_failures: int = Field(5, ge=0, description="Failures in a row after which the upstream is left alone.")
-    breaker_rest: float = Field(5, gt=0, description="For how long; doubled for each probe that fails, up to 60.")
-    max_output_bytes: int = Field(2 << 20, ge=1, description="How much content one generation may have.")
+    connect_timeout: float = Field(10, gt=0, description="Maximum seconds to connect to an upstream.")
+    first_token_timeout: float = Field(
+        300, ge=0, description="Maximum seconds from an upstream call to its first content; 0: no limit."
+    )
+    stall_timeout: float = Field(
+        300, ge=0, description="Maximum seconds without new content after the first content; 0: no limit."
+    )
+    total_timeout: float = Field(
+        3600, ge=0, description="Maximum seconds of one generation, from its first upstream call; 0: no limit."
+    )
+    min_chars_per_second: float = Field(
+        0, ge=0, description="Minimum number of characters per second, measured over 10 seconds; 0: no minimum."
+    )
+    max_attempts: int = Field(
+        4, ge=1, description="Maximum number of upstream calls before the first content, including the first call."
+    )
+    retry_base: float = Field(
+        1, ge=0, description="Maximum seconds before the first retry; doubled for each further retry."
+    )
+    retry_longest: float = Field(
+        10, ge=0, description="Maximum seconds before any retry, unless the provider asks for a longer wait."
+    )
+    retry_within: float = Field(
+        60, ge=0, description="Seconds after the first call during which a retry may begin; 0: no retries."
+    )
+    breaker_failures: int = Field(
+        5, ge=0, description="Failures in a row after which the circuit breaker of an upstream opens; 0: never."
+    )
+    breaker_rest: float = Field(
+        5, gt=0, description="Seconds that the circuit stays open; doubled after each failed probe, up to 60."
+    )
+    max_output_bytes: int = Field(2 << 20, ge=1, description="Maximum content of one generation, in bytes.")
 
     on_disconnect: Literal["grace", "cancel", "continue"] = Field(
-        "grace", description="What becomes of a generation whose last viewer left."
+        "grace",
+        description=(
+            "What happens to a generation when its last viewer disconnects: it is cancelled after `grace` seconds "
+            "(`grace`) or immediately (`cancel`), or runs on (`continue`)."
+        ),
     )
-    grace: float = Field(5, ge=0, description="How long a viewer may stay away with `on_disconnect = grace`.")
-    retention: float = Field(300, ge=0, description="How long a finished generation can be read.")
-    max_retained: int = Field(10_000, ge=1, description="How many finished generations are held at most.")
+    grace: float = Field(
+        5, ge=0, description="Seconds that a generation runs without a viewer with `on_disconnect = grace`."
+    )
+    retention: float = Field(300, ge=0, description="Seconds that a finished generation can still be read.")
+    max_retained: int = Field(
+        10_000, ge=1, description="Maximum number of finished generations that are kept; the oldest are dropped first."
+    )
 
     max_retained_bytes: int = Field(
-        256 << 20, ge=1, description="How much they may take together: content, feedback, metadata."
+        256 << 20,
+        ge=1,
+        description="Maximum size of all finished generations together, in bytes: content, feedback, metadata.",
     )
 
-    heartbeat: float = Field(15, gt=0, description="The longest silence on a connection to a client.")
-    max_body_bytes: int = Field(4 << 20, ge=1024, description="The largest request body or WebSocket message.")
-    max_generations_per_socket: int = Field(100, ge=1, description="Generations viewed at once on one WebSocket.")
+    heartbeat: float = Field(
+        15, gt=0, description="Seconds without data on a connection to a client after which a heartbeat is sent."
+    )
+    max_body_bytes: int = Field(
+        4 << 20, ge=1024, description="Maximum size of a request body or WebSocket message, in bytes."
+    )
+    max_generations_per_socket: int = Field(
+        100, ge=1, description="Maximum number of generations viewed at the same time on one WebSocket."
+    )
     allowed_origins: tuple[str, ...] = Field(
-        (), description="Origins of foreign pages that may use the gateway, separated by commas."
+        (), description="Origins of other sites whose pages may use the gateway, separated by commas."
     )
     cookie: str | None = Field(
-        None, description="The name of a cookie in which browsers may show a key or token, such as `__Host-dualstream`."
+        None,
+        description=(
+            "Name of the cookie in which browsers may send a key or token, such as `__Host-dualstream`. None: cookies "
+            "are not accepted."
+        ),
     )
-    viewer_timeout: float = Field(30, gt=0, description="How long a client may leave what it was sent unread.")
-    drain_timeout: float = Field(30, ge=0, description="How long running generations may go on after SIGTERM.")
+    viewer_timeout: float = Field(
+        30, gt=0, description="Maximum seconds that a client leaves sent data unread before it is disconnected."
+    )
+    drain_timeout: float = Field(
+        30, ge=0, description="Maximum seconds that running generations continue after SIGTERM or SIGINT."
+    )
 
     aliases: dict[ModelName, ModelName] = Field({}, description="Other names of models.")
-    providers: dict[ProviderName, ProviderTable] = Field({}, description="Where models are asked, beside the presets.")
-    models: dict[ModelName, ModelTable] = Field({}, description="The models that clients may ask for.")
-    jwt: JwtTable | None = Field(None, description="Which JSON Web Tokens are taken.")
+    providers: dict[ProviderName, ProviderTable] = Field({}, description="Providers in addition to the presets.")
+    models: dict[ModelName, ModelTable] = Field({}, description="Models that clients may request.")
+    jwt: JwtTable | None = Field(None, description="Rules for accepted JSON Web Tokens.")
 
     @property
-    def guarded(self) -> bool:
-        """Tell whether only those come in who are known."""
+    def requires_credentials(self) -> bool:
+        """Return True if every client must present a key or a token."""
         return bool(self.keys or self.keys_file or self.jwt)
 
     @field_validator("model", "allowed_origins", "trusted_proxies", "keys", mode="before")
     @classmethod
-    def _split(cls, value: object) -> object:
+    def _split_at_commas(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @field_validator("upstream")
     @classmethod
-    def _is_a_base(cls, url: HttpUrl | None) -> HttpUrl | None:
-        return as_base(url)
+    def _check_upstream(cls, url: HttpUrl | None) -> HttpUrl | None:
+        return check_base_url(url)
 
     @field_validator("trusted_proxies")
     @classmethod
-    def _are_addresses(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+    def _check_proxies(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
         for proxy in proxies:
             try:
                 if proxy != "*":
@@ -179,38 +261,40 @@ class Settings(BaseModel):
 
     @field_validator("allowed_origins")
     @classmethod
-    def _are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+    def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
         for origin in origins:
             if not re.fullmatch(r"https?://[^/\s*]+", origin):
-                message = f"{origin!r} is not an origin: write https://host or https://host:port, no path, no *"
+                message = (
+                    f"{origin!r} is not an origin: use https://host or https://host:port, without a path and without *"
+                )
                 raise ValueError(message)
         return origins
 
     @field_validator("cookie")
     @classmethod
-    def _is_a_name(cls, name: str | None) -> str | None:
-        # A token (RFC 6265, 4.1.1).
+    def _check_cookie_name(cls, name: str | None) -> str | None:
+        # A cookie's name is a token (RFC 6265, 4.1.1).
         if name is not None and not re.fullmatch(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,64}", name):
-            message = f"{name!r} is not a cookie's name: write letters, digits, - and _, such as __Host-dualstream"
+            message = f"{name!r} is not a cookie name: use letters, digits, - and _, such as __Host-dualstream"
             raise ValueError(message)
         return name
 
     @field_validator("keys")
     @classmethod
-    def _are_keys(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
+    def _check_keys(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
         check_distinct([parse_stored(key.get_secret_value()) for key in keys])
         return keys
 
     @field_validator("upstream_api_key")
     @classmethod
-    def _fits_a_header(cls, key: SecretStr | None) -> SecretStr | None:
-        return as_key(key)
+    def _check_upstream_api_key(cls, key: SecretStr | None) -> SecretStr | None:
+        return check_header_value(key)
 
 
-PLAIN: Final = tuple(name for name in Settings.model_fields if name not in NESTED)
-"""Settings that have a variable each."""
+PLAIN_SETTINGS: Final = tuple(name for name in Settings.model_fields if name not in TABLE_SETTINGS)
+"""Settings that have an environment variable each."""
 
 
-def variable(name: str) -> str:
-    """Name the environment variable of a setting."""
-    return PREFIX + name.upper()
+def variable_name(setting: str) -> str:
+    """Return the name of the environment variable of a setting."""
+    return VARIABLE_PREFIX + setting.upper()

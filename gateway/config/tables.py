@@ -1,14 +1,18 @@
-"""The tables of the file, as they are written there: `[providers.…]`, `[models.…]` and what is within them."""
+"""The tables of the configuration file: `[providers.…]`, `[models.…]`, `[jwt]` and the tables inside them."""
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, StringConstraints, field_validator
 
+from gateway.billing.prices import Price
+from gateway.config.checks import check_base_url, check_no_userinfo, check_variable_name
 from gateway.config.presets import Api, PresetName
 from gateway.routing.model import Routing
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=256)]
-Price = Annotated[float, Field(ge=0)]
+VariableName = Annotated[str, StringConstraints(max_length=100)]
+Dollars = Annotated[float, Field(ge=0)]
+Seconds = Annotated[float, Field(ge=0)]
 
 
 class _Table(BaseModel):
@@ -16,247 +20,226 @@ class _Table(BaseModel):
 
 
 class PriceTable(_Table):
-    """What tokens cost: US dollars per million."""
+    """Prices of tokens in US dollars per million."""
 
-    input: Price = Field(description="A million tokens of input.")
-    cached: Price | None = Field(
-        None, description="A million tokens of input that the provider had in its cache. None: as `input`."
+    input: Dollars = Field(description="Price of a million input tokens.")
+    cached: Dollars | None = Field(
+        None, description="Price of a million input tokens from the provider's cache. None: the same as `input`."
     )
-    output: Price = Field(description="A million tokens of output.")
+    output: Dollars = Field(description="Price of a million output tokens.")
+
+    def to_price(self) -> Price:
+        """Return the price that the table describes."""
+        return Price(self.input, self.input if self.cached is None else self.cached, self.output)
 
 
 class ProviderTable(_Table):
-    """Where models are asked. `key` is what the key variable holds: it is never written in the file."""
+    """A provider. `key` is the value of the key variable; it is never written in the file."""
 
     preset: PresetName | None = Field(
-        None, description="What is known of it (docs/providers.md). None: the preset of this table's name, if any."
+        None,
+        description=(
+            "Preset that supplies the defaults (docs/providers.md). None: the preset with the name of this table, if "
+            "there is one."
+        ),
     )
-    base_url: HttpUrl | None = Field(None, description="Base URL of its API. None: the preset's.")
+    base_url: HttpUrl | None = Field(None, description="Base URL of the API. None: that of the preset.")
     api: Api | None = Field(
-        None, description="Which API that is, as in `upstream_api`. None: the preset's, or `openai`."
+        None, description="API of the provider, as in `upstream_api`. None: that of the preset, or `openai`."
     )
-    key_variable: Annotated[str, StringConstraints(max_length=100)] | None = Field(
-        None, description='The environment variable that holds its key; "" for no key. None: the preset\'s.'
+    key_variable: VariableName | None = Field(
+        None,
+        description='Environment variable that holds the key; "": no key is sent. None: that of the preset.',
     )
-    connections: int = Field(0, ge=0, description="Connections to it at once.")
+    connections: int = Field(0, ge=0, description="Maximum number of connections to the provider; 0: no limit.")
     connect_timeout: Annotated[float, Field(gt=0)] | None = Field(
-        None, description="How long connecting to it may take. None: as set for all."
+        None, description="Maximum seconds to connect to the provider. None: the setting of the gateway."
     )
     key: SecretStr | None = Field(None, exclude=True, repr=False)
 
     @field_validator("base_url")
     @classmethod
-    def _is_a_base(cls, url: HttpUrl | None) -> HttpUrl | None:
-        return as_base(url)
+    def _check_base_url(cls, url: HttpUrl | None) -> HttpUrl | None:
+        return check_base_url(url)
 
     @field_validator("key_variable")
     @classmethod
-    def _is_a_variable(cls, name: str | None) -> str | None:
-        return as_variable(name, "OPENAI_API_KEY")
+    def _check_key_variable(cls, name: str | None) -> str | None:
+        return check_variable_name(name, "OPENAI_API_KEY")
 
 
 JwtAlgorithm = Literal["HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "ES256", "ES384", "ES512"]
 
-_LEAST_SECRET: Final = 32
-
 
 class JwtTable(_Table):
-    """Which JSON Web Tokens are taken. `secret` is what the secret variable holds: it is never written in the file."""
+    """Rules for JSON Web Tokens. `secret` is the value of the secret variable; it is never written in the file."""
 
     algorithms: Annotated[tuple[JwtAlgorithm, ...], Field(strict=False)] = Field(
-        description="What tokens may be signed with: `HS256` to `HS512`, or `RS256` to `RS512` and `ES256` to `ES512`."
+        description="Accepted algorithms: any of `HS256` to `HS512`, or any of `RS256` to `RS512` and `ES256` to `ES512`."
     )
-    secret_variable: Annotated[str, StringConstraints(max_length=100)] | None = Field(
-        None, description="For HS: the environment variable that holds the shared secret, 32 bytes or more."
+    secret_variable: VariableName | None = Field(
+        None, description="For HS: environment variable that holds the shared secret of at least 32 bytes."
     )
     jwks_file: Text | None = Field(
-        None, description="For RS and ES: a file with the issuer's public keys (JWKS), from the configuration's folder."
+        None,
+        description=(
+            "For RS and ES: file with the issuer's public keys (JWKS). A relative path starts at the folder of the "
+            "configuration file."
+        ),
     )
     jwks_url: HttpUrl | None = Field(
-        None, description="For RS and ES: where the issuer has them; fetched when needed, kept for an hour."
+        None,
+        description="For RS and ES: URL of the issuer's public keys (JWKS); fetched when needed, cached for an hour.",
     )
-    issuer: Text | None = Field(None, description="What `iss` must be. None: it is not looked at.")
-    audience: Text | None = Field(None, description="What `aud` must hold. None: it is not looked at.")
-    models_claim: Text = Field("models", description="The claim that lists the models allowed; without it, all.")
-    roles_claim: Text = Field("roles", description="The claim that lists the roles `observe` and `operate`.")
+    issuer: Text | None = Field(None, description="Required value of the claim `iss`. None: the claim is not checked.")
+    audience: Text | None = Field(
+        None, description="Value that the claim `aud` must contain. None: the claim is not checked."
+    )
+    models_claim: Text = Field(
+        "models", description="Claim that lists the allowed models. A token without it may use all models."
+    )
+    roles_claim: Text = Field("roles", description="Claim that lists the roles `observe` and `operate`.")
     secret: SecretStr | None = Field(None, exclude=True, repr=False)
 
     @field_validator("algorithms")
     @classmethod
-    def _are_some(cls, algorithms: tuple[JwtAlgorithm, ...]) -> tuple[JwtAlgorithm, ...]:
+    def _check_algorithms(cls, algorithms: tuple[JwtAlgorithm, ...]) -> tuple[JwtAlgorithm, ...]:
         if not algorithms:
-            message = "must name one at least"
+            message = "must name at least one algorithm"
             raise ValueError(message)
         return algorithms
 
     @field_validator("jwks_url")
     @classmethod
-    def _is_a_place(cls, url: HttpUrl | None) -> HttpUrl | None:
-        return as_place(url)
+    def _check_jwks_url(cls, url: HttpUrl | None) -> HttpUrl | None:
+        return check_no_userinfo(url)
 
     @field_validator("secret_variable")
     @classmethod
-    def _is_a_variable(cls, name: str | None) -> str | None:
-        return as_variable(name, "AUTH_SECRET")
+    def _check_secret_variable(cls, name: str | None) -> str | None:
+        return check_variable_name(name, "AUTH_SECRET")
 
     @property
-    def is_shared(self) -> bool:
-        """Tell whether tokens are signed with a shared secret."""
+    def uses_shared_secret(self) -> bool:
+        """Return True if tokens are signed with a shared secret."""
         return self.algorithms[0].startswith("HS")
 
 
 class _CallTable(_Table):
-    """What holds for one call of an upstream."""
+    """Settings of the calls of one upstream."""
 
     upstream_model: Text | None = Field(
-        None, description="The model's name at the provider. None: the name that clients use."
+        None, description="Name of the model at the provider. None: the name that clients use."
     )
-    max_concurrent: int = Field(0, ge=0, description="Calls at once.")
-    price: PriceTable | None = Field(None, description="What tokens cost. None: as known of the preset, if it is.")
-    first_token_timeout: Annotated[float, Field(ge=0)] | None = Field(
-        None, description="How long the first content may take. None: as set one level above."
+    max_concurrent: int = Field(0, ge=0, description="Maximum number of running calls; 0: no limit.")
+    price: PriceTable | None = Field(
+        None, description="Price of tokens. None: the known price for the preset, if there is one."
     )
-    stall_timeout: Annotated[float, Field(ge=0)] | None = Field(
-        None, description="How long a running answer may stay without new content. None: as set one level above."
+    first_token_timeout: Seconds | None = Field(
+        None,
+        description="Maximum seconds from a call to its first content; 0: no limit. None: the setting one level above.",
+    )
+    stall_timeout: Seconds | None = Field(
+        None,
+        description=(
+            "Maximum seconds without new content after the first content; 0: no limit. None: the setting one level "
+            "above."
+        ),
     )
     min_chars_per_second: Annotated[float, Field(ge=0)] | None = Field(
-        None, description="How slow a running answer may be, over ten seconds. None: as set one level above."
+        None,
+        description=(
+            "Minimum number of characters per second, measured over 10 seconds; 0: no minimum. None: the setting one "
+            "level above."
+        ),
     )
 
 
 class UpstreamTable(_CallTable):
-    """One of the upstreams that a model may be asked of."""
+    """One of several upstreams of a model."""
 
-    provider: Text = Field(description="A table of `providers`, or a preset.")
-    weight: float = Field(1, ge=0, description="Its share of the calls with `routing = weighted`.")
+    provider: Text = Field(description="Name of a `providers` table or of a preset.")
+    weight: float = Field(
+        1, ge=0, description="Relative share of the calls with `routing = weighted`; 0: called only after the others."
+    )
 
 
 class ModelTable(_CallTable):
-    """A model by the name that clients use: either with one `provider`, or with a list of `upstreams`."""
+    """A model under the name that clients use, with either one `provider` or a list of `upstreams`."""
 
-    provider: Text | None = Field(None, description="A table of `providers`, or a preset: the one upstream.")
+    provider: Text | None = Field(
+        None, description="Name of a `providers` table or of a preset, for a model with one upstream."
+    )
     upstreams: Annotated[tuple[UpstreamTable, ...], Field(strict=False)] = Field(
-        (), description="The upstreams, where there is more than one."
+        (), description="List of upstreams, in place of `provider`."
     )
     routing: Routing = Field(
-        "ordered", description="In which order to ask them: as listed, by chance with their weights, the fastest first."
+        "ordered",
+        description=(
+            "Order in which the upstreams are called: as listed (`ordered`), random by weight (`weighted`), or by mean "
+            "time to the first content (`fastest`)."
+        ),
     )
     hedge: float | Literal["p95"] | None = Field(
         None,
         description=(
-            "When to race a second upstream, none having brought content: after so many seconds, or after the first "
-            "one's own 95th percentile (`p95`). None: never."
+            "Seconds without content after which a second upstream is called in parallel; `p95`: the 95th percentile "
+            "of the first upstream's own times. None: never."
         ),
     )
-    failover: bool = Field(default=False, description="Go on with another upstream when one dies in mid-answer.")
+    failover: bool = Field(
+        default=False, description="Continue an answer with another upstream when the current one fails mid-stream."
+    )
     max_output_tokens: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="The longest answer; a start that asks for more gets this."
+        None, description="Maximum number of output tokens of one answer; a higher `max_tokens` is lowered to it."
     )
-    queue_timeout: Annotated[float, Field(ge=0)] | None = Field(
-        None, description="How long a generation may wait for a slot. None: as set for all."
+    queue_timeout: Seconds | None = Field(
+        None, description="Maximum seconds that a generation waits; 0: no limit. None: the setting of the gateway."
     )
-    total_timeout: Annotated[float, Field(ge=0)] | None = Field(
-        None, description="How long one generation may take, from its first call on. None: as set for all."
+    total_timeout: Seconds | None = Field(
+        None,
+        description=(
+            "Maximum seconds of one generation, from its first upstream call; 0: no limit. None: the setting of the "
+            "gateway."
+        ),
     )
     max_attempts: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="Calls made for one answer before its first content. None: as set for all."
+        None,
+        description="Maximum number of upstream calls before the first content. None: the setting of the gateway.",
     )
-    retry_base: Annotated[float, Field(ge=0)] | None = Field(
-        None, description="The longest wait before the first retry. None: as set for all."
+    retry_base: Seconds | None = Field(
+        None, description="Maximum seconds before the first retry. None: the setting of the gateway."
     )
-    retry_longest: Annotated[float, Field(ge=0)] | None = Field(
-        None, description="The longest wait before any retry. None: as set for all."
+    retry_longest: Seconds | None = Field(
+        None, description="Maximum seconds before any retry. None: the setting of the gateway."
     )
-    retry_within: Annotated[float, Field(ge=0)] | None = Field(
-        None, description="How long after the first call a retry may still begin. None: as set for all."
+    retry_within: Seconds | None = Field(
+        None,
+        description=(
+            "Seconds after the first call during which a retry may begin; 0: no retries. None: the setting of the "
+            "gateway."
+        ),
     )
 
     @field_validator("hedge", mode="plain")
     @classmethod
-    def _is_a_moment(cls, value: object) -> float | Literal["p95"] | None:
+    def _check_hedge(cls, value: object) -> float | Literal["p95"] | None:
         if value is None or value == "p95":
             return None if value is None else "p95"
         if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < float("inf"):
             return float(value)
-        message = 'must be seconds greater than 0, or "p95"'
+        message = 'must be a number of seconds greater than 0, or "p95"'
         raise ValueError(message)
 
     @property
-    def asked(self) -> tuple[UpstreamTable, ...]:
-        """List the upstreams, however they are written."""
+    def all_upstreams(self) -> tuple[UpstreamTable, ...]:
+        """Return the upstreams, whether the table has a `provider` or a list of `upstreams`."""
         if self.provider is None:
             return self.upstreams
-        one = UpstreamTable(
+        upstream = UpstreamTable(
             provider=self.provider,
             upstream_model=self.upstream_model,
             max_concurrent=self.max_concurrent,
             price=self.price,
         )
-        return (one,)
-
-
-def as_variable(name: str | None, such_as: str) -> str | None:
-    """Check that a key can't be meant.
-
-    Raises:
-        ValueError: it is no name of a variable.
-    """
-    # Capitals alone, as POSIX has them: a key itself, written here by mistake, is then no name and not shown.
-    if name and not (name.isascii() and name.isidentifier() and name == name.upper()):
-        message = f"must be the name of an environment variable in capitals, such as {such_as}, not a key"
-        raise ValueError(message)
-    return name
-
-
-def as_place(url: HttpUrl | None) -> HttpUrl | None:
-    """Check that a URL holds no secret, so that it can be shown.
-
-    Raises:
-        ValueError: it has a name or a password; the message does not show them.
-    """
-    if url is not None and (url.username or url.password):
-        message = "must have no name or password before an @: a key goes into a variable"
-        raise ValueError(message)
-    return url
-
-
-def as_base(url: HttpUrl | None) -> HttpUrl | None:
-    """Check that paths can be added to a URL, and that it can be shown.
-
-    Raises:
-        ValueError: it has a name or password, a query or a fragment, or the path that calls go to.
-    """
-    as_place(url)
-    if url is not None and (url.query or url.fragment):
-        message = "must be a base URL, without a query or fragment: paths are added to it"
-        raise ValueError(message)
-    path = ((url and url.path) or "").rstrip("/")
-    for added in ("/chat/completions", "/responses", "/messages"):
-        if path.endswith(added):
-            message = f"must be a base URL, that ends before {added}: it is added to it"
-            raise ValueError(message)
-    return url
-
-
-def as_shared_secret(secret: SecretStr) -> SecretStr:
-    """Check that a secret is long enough that nobody finds it from a token (RFC 7518, 3.2).
-
-    Raises:
-        ValueError: it is too short.
-    """
-    if len(secret.get_secret_value().encode()) < _LEAST_SECRET:
-        message = f"must have at least {_LEAST_SECRET} bytes"
-        raise ValueError(message)
-    return secret
-
-
-def as_key(key: SecretStr | None) -> SecretStr | None:
-    """Check that a key can be sent in a header.
-
-    Raises:
-        ValueError: it is not printable ASCII.
-    """
-    if key is not None and not (key.get_secret_value().isascii() and key.get_secret_value().isprintable()):
-        message = "must be printable ASCII: is there a line break or a foreign character in it?"
-        raise ValueError(message)
-    return key
+        return (upstream,)

@@ -1,170 +1,154 @@
-"""What has to fit together in a configuration each of whose parts is right by itself. Pure."""
+"""Checks of settings that depend on each other, after each value was found valid by itself. Pure."""
 
 from collections.abc import Collection, Iterator
 from typing import Final
 
-from gateway.billing.prices import Price
+from gateway.billing.prices import known_price
+from gateway.config.model_names import served_models
 from gateway.config.presets import PRESETS
-from gateway.config.providers import preset_name, provider, single
-from gateway.config.settings import Settings
-from gateway.config.tables import JwtTable, ModelTable, UpstreamTable
+from gateway.config.providers import preset_name, resolve_provider, single_provider
+from gateway.config.settings import SINGLE_UPSTREAM_SETTINGS, Settings
+from gateway.config.tables import JwtTable, ModelTable
 from gateway.toml.problems import Path, Problem
 
-SINGLE: Final = ("upstream", "upstream_api", "upstream_api_key", "upstream_connections", "provider", "model")
-"""The settings of a gateway with one upstream; they do not go with `[models]`."""
+_LOOPBACK_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
-COMPARED_MODELS: Final = ("sim-gpt-4.1", "sim-gpt-4o", "sim-claude-3.5-sonnet", "sim-gemini-1.5-flash")
-"""The simulator's models that each act as a provider's: those of the comparison that this project started from."""
-
-SIMULATED_MODELS: Final = ("sim", *COMPARED_MODELS, "sim-instant")
-"""What a gateway without any upstream serves, and any other name that begins with `sim`."""
-
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
-
-_OF_AN_UPSTREAM: Final = ("upstream_model", "max_concurrent", "price")
+_UPSTREAM_KEYS: Final = ("upstream_model", "max_concurrent", "price")
+"""Keys of a model that describe its only upstream."""
 
 
-def price(upstream: UpstreamTable) -> Price | None:
-    """Give the price that is written for an upstream."""
-    told = upstream.price
-    return None if told is None else Price(told.input, told.input if told.cached is None else told.cached, told.output)
+def cross_check(settings: Settings, explicit: Collection[str], broken: Collection[Path]) -> Iterator[Problem]:
+    """Yield the problems between settings.
 
-
-def served(settings: Settings) -> tuple[str, ...]:
-    """List the names of models, without aliases; empty if any may be asked for."""
-    if settings.models:
-        return tuple(settings.models)
-    return settings.model or (SIMULATED_MODELS if settings.upstream is None else ())
-
-
-def compared(settings: Settings) -> tuple[str, ...]:
-    """List the names of models that are worth comparing, unless others are asked for.
-
-    Of the simulator that nobody configured these are not all: some differ in nothing that could be compared.
+    `explicit` are the names of the settings that were set anywhere. `broken` are the paths of settings and tables that
+    were left out because they are invalid: problems that may only follow from that are not reported.
     """
-    simulated = settings.upstream is None and not settings.models and not settings.model
-    return COMPARED_MODELS if simulated else served(settings)
-
-
-def cross_check(settings: Settings, given: Collection[str], broken: Collection[Path]) -> Iterator[Problem]:
-    """Find what does not fit together.
-
-    `given` are the settings that were set anywhere; `broken` the paths of tables that were left out for what is wrong
-    in them: nothing is said of what would need them.
-    """
-    if settings.models or any(path[0] == "models" for path in broken):
-        for name in SINGLE:
-            if name in given:
-                yield Problem((name,), "goes with one upstream alone, and there are [models]: remove it")
+    if settings.models or _is_broken("models", broken):
+        for name in SINGLE_UPSTREAM_SETTINGS:
+            if name in explicit:
+                yield Problem((name,), "cannot be combined with [models]: remove it")
     for name in settings.providers:
-        yield from _of_provider(settings, name)
+        yield from _check_provider(settings, name)
     for name, model in settings.models.items():
-        yield from _of_model(settings, name, model, broken)
-    if not any(path[0] == "models" for path in broken):
-        yield from _of_names(settings)
+        yield from _check_model(settings, name, model, broken)
+    if not _is_broken("models", broken):
+        yield from _check_names(settings)
     if settings.budget_per_day:
-        yield from unpriced(settings, broken)
-    if settings.jwt is not None and not any(path[0] == "jwt" for path in broken):
-        yield from _of_tokens(settings.jwt)
+        yield from check_prices(settings, broken)
+    if settings.jwt is not None and not _is_broken("jwt", broken):
+        yield from _check_jwt(settings.jwt)
 
 
-def _of_provider(settings: Settings, name: str) -> Iterator[Problem]:
+def check_prices(settings: Settings, broken: Collection[Path] = ()) -> Iterator[Problem]:
+    """Yield a problem for each upstream without a price: a budget needs all of them."""
+    for name, model in settings.models.items():
+        for index, upstream in enumerate(model.all_upstreams):
+            preset = resolve_provider(settings, upstream.provider).preset
+            has_price = upstream.price is not None or known_price(preset, upstream.upstream_model or name) is not None
+            if not has_price and ("providers", upstream.provider) not in broken:
+                message = (
+                    "is not known, but budget_per_day needs it: set it, or { input = 0, output = 0 } if calls are free"
+                )
+                yield Problem((*upstream_path(name, model, index), "price"), message)
+    if not settings.models and not broken:
+        preset = single_provider(settings).preset
+        is_unpriced = any(known_price(preset, name) is None for name in served_models(settings))
+        if is_unpriced or settings.upstream is not None:
+            message = "needs the prices of all models: configure them in [models], each with its price"
+            yield Problem(("budget_per_day",), message)
+
+
+def upstream_path(name: str, model: ModelTable, index: int) -> Path:
+    """Return the path of an upstream of a model, in the form of the table that the file has."""
+    return ("models", name) if model.provider is not None else ("models", name, "upstreams", index)
+
+
+def _is_broken(table: str, broken: Collection[Path]) -> bool:
+    return any(path[0] == table for path in broken)
+
+
+def _check_provider(settings: Settings, name: str) -> Iterator[Problem]:
     table = settings.providers[name]
     if table.base_url is None and preset_name(name, table) is None:
-        presets = ", ".join(PRESETS)
-        yield Problem(("providers", name, "base_url"), f"is missing; or name a preset: {presets}")
+        message = f"is missing: set it, or set preset to one of: {', '.join(PRESETS)}"
+        yield Problem(("providers", name, "base_url"), message)
     if table.base_url is not None and preset_name(name, table) == "simulator":
-        message = "the simulator is built in: name no base_url, or name the preset openai"
+        message = "cannot be set for the built-in simulator: remove it, or set preset to openai"
         yield Problem(("providers", name, "base_url"), message)
 
 
-def _of_model(settings: Settings, name: str, model: ModelTable, broken: Collection[Path]) -> Iterator[Problem]:
+def _check_model(settings: Settings, name: str, model: ModelTable, broken: Collection[Path]) -> Iterator[Problem]:
     path: Path = ("models", name)
     if model.provider is not None and model.upstreams:
-        message = "goes with one upstream alone, and there are upstreams: remove one of the two"
-        yield Problem((*path, "provider"), message)
+        yield Problem((*path, "provider"), "cannot be combined with upstreams: remove one of the two")
         return
-    if not model.asked:
-        yield Problem((*path, "provider"), "is missing; or give a list of upstreams")
+    if not model.all_upstreams:
+        yield Problem((*path, "provider"), "is missing: set it, or add a list of upstreams")
     elif model.upstreams:
-        for key in _OF_AN_UPSTREAM:
+        for key in _UPSTREAM_KEYS:
             if key in model.model_fields_set:
-                yield Problem((*path, key), "belongs to one of the upstreams: write it there")
+                yield Problem((*path, key), "belongs to a single upstream: move it to an entry of upstreams")
         if not any(upstream.weight for upstream in model.upstreams):
             message = "must be greater than 0 for at least one of the upstreams"
             yield Problem((*path, "upstreams", 0, "weight"), message)
-    if len(model.asked) < 2 and model.hedge is not None:
-        yield Problem((*path, "hedge"), "needs a second upstream to race")
-    yield from _of_upstreams(settings, name, model, broken)
+    if len(model.all_upstreams) < 2 and model.hedge is not None:
+        yield Problem((*path, "hedge"), "needs a second upstream")
+    yield from _check_upstreams(settings, name, model, broken)
 
 
-def _of_upstreams(settings: Settings, name: str, model: ModelTable, broken: Collection[Path]) -> Iterator[Problem]:
-    seen: dict[tuple[str, str], int] = {}
-    for at, upstream in enumerate(model.asked):
-        where = place(name, model, at)
-        known = upstream.provider in settings.providers or preset_name(upstream.provider, None)
-        if not known and ("providers", upstream.provider) not in broken:
-            tables = ", ".join([*settings.providers, *PRESETS])
-            yield Problem((*where, "provider"), f"is neither a table of providers nor a preset; known are: {tables}")
-        first = seen.setdefault((upstream.provider, upstream.upstream_model or name), at)
-        if first != at:
-            yield Problem(where, f"is the same upstream as upstreams[{first}]: remove one of the two")
+def _check_upstreams(settings: Settings, name: str, model: ModelTable, broken: Collection[Path]) -> Iterator[Problem]:
+    first_index: dict[tuple[str, str], int] = {}
+    for index, upstream in enumerate(model.all_upstreams):
+        path = upstream_path(name, model, index)
+        is_known = upstream.provider in settings.providers or preset_name(upstream.provider, None)
+        if not is_known and ("providers", upstream.provider) not in broken:
+            names = ", ".join([*settings.providers, *PRESETS])
+            yield Problem((*path, "provider"), f"is neither a table of providers nor a preset; use one of: {names}")
+        first = first_index.setdefault((upstream.provider, upstream.upstream_model or name), index)
+        if first != index:
+            yield Problem(path, f"is the same upstream as upstreams[{first}]: remove one of the two")
 
 
-def place(name: str, model: ModelTable, at: int) -> Path:
-    """Give the path of an upstream of a model, however it is written."""
-    return ("models", name) if model.provider is not None else ("models", name, "upstreams", at)
-
-
-def _of_names(settings: Settings) -> Iterator[Problem]:
-    names = served(settings)
-    known = ", ".join(names) or "none, as any may be asked for: list them in model"
+def _check_names(settings: Settings) -> Iterator[Problem]:
+    names = served_models(settings)
+    models = ", ".join(names) or "none, because any model may be requested; list the models in model"
+    unknown = f"must be the name of a model; configured models: {models}"
     for alias, name in settings.aliases.items():
         if alias in names:
-            yield Problem(("aliases", alias), "is the name of a model: an alias has another one")
+            yield Problem(("aliases", alias), "is already the name of a model: choose another alias")
         if name not in names:
-            yield Problem(("aliases", alias), f"must be the name of a model; there are: {known}")
+            yield Problem(("aliases", alias), unknown)
     default = settings.default_model
-    simulated = default is not None and not settings.models and not settings.model and default.startswith("sim")
-    if default is not None and names and default not in {*names, *settings.aliases} and not simulated:
-        yield Problem(("default_model",), f"must be the name of a model; there are: {known}")
+    # A name that begins with "sim" may carry parameters of the simulator, such as "sim?speed=3".
+    is_simulated = default is not None and not settings.models and not settings.model and default.startswith("sim")
+    if default is not None and names and default not in {*names, *settings.aliases} and not is_simulated:
+        yield Problem(("default_model",), unknown)
 
 
-def _of_tokens(jwt: JwtTable) -> Iterator[Problem]:
-    """What a signature is checked with must be one thing: a public key that is taken for a secret is no secret."""
+def _check_jwt(jwt: JwtTable) -> Iterator[Problem]:
+    """Yield the problems of the keys of tokens.
+
+    The algorithms must use one kind of key. If HS and RS were both accepted, an attacker could sign a token with HS and
+    the public key, which everyone has, as the secret (RFC 8725, 2.1 and 3.1).
+    """
     if {algorithm.startswith("HS") for algorithm in jwt.algorithms} == {True, False}:
-        yield Problem(("jwt", "algorithms"), "must be of one kind: either HS with a secret, or RS and ES with keys")
+        message = "must be of one kind: either HS with a shared secret, or RS and ES with public keys"
+        yield Problem(("jwt", "algorithms"), message)
         return
-    if jwt.is_shared and not jwt.secret_variable:
-        yield Problem(("jwt", "secret_variable"), f"is missing: {jwt.algorithms[0]} needs a secret")
+    algorithm = jwt.algorithms[0]
+    if jwt.uses_shared_secret and not jwt.secret_variable:
+        yield Problem(("jwt", "secret_variable"), f"is missing: {algorithm} needs a shared secret")
     public = [name for name in ("jwks_file", "jwks_url") if getattr(jwt, name) is not None]
-    if jwt.is_shared:
+    if jwt.uses_shared_secret:
         for name in public:
-            yield Problem(("jwt", name), f"does not go with {jwt.algorithms[0]}: remove it")
+            yield Problem(("jwt", name), f"cannot be combined with {algorithm}: remove it")
     elif len(public) == 2:
-        yield Problem(("jwt", "jwks_url"), "does not go with jwks_file: remove one of the two")
-    if not jwt.is_shared and not public:
-        yield Problem(("jwt", "jwks_url"), f"is missing, or jwks_file: {jwt.algorithms[0]} needs the issuer's keys")
-    if not jwt.is_shared and jwt.secret_variable:
-        yield Problem(("jwt", "secret_variable"), f"does not go with {jwt.algorithms[0]}: remove it")
+        yield Problem(("jwt", "jwks_url"), "cannot be combined with jwks_file: remove one of the two")
+    if not jwt.uses_shared_secret and not public:
+        yield Problem(("jwt", "jwks_url"), f"is missing: {algorithm} needs public keys; set jwks_url or jwks_file")
+    if not jwt.uses_shared_secret and jwt.secret_variable:
+        yield Problem(("jwt", "secret_variable"), f"cannot be combined with {algorithm}: remove it")
     url = jwt.jwks_url
-    if url is not None and url.scheme != "https" and url.host not in _LOOPBACK:
-        yield Problem(("jwt", "jwks_url"), "must be https: whoever can change the keys on the way comes in")
-
-
-def unpriced(settings: Settings, broken: Collection[Path] = ()) -> Iterator[Problem]:
-    """With a budget, whatever is asked must have a price."""
-    for name, model in settings.models.items():
-        for at, upstream in enumerate(model.asked):
-            asked = provider(settings, upstream.provider)
-            unknown = asked.price_of(upstream.upstream_model or name, price(upstream)) is None
-            if unknown and ("providers", upstream.provider) not in broken:
-                message = (
-                    "is not known, and budget_per_day needs it: write it, or { input = 0, output = 0 } for what is free"
-                )
-                yield Problem((*place(name, model, at), "price"), message)
-    if not settings.models and not broken:
-        free = [name for name in served(settings) if single(settings).price_of(name, None) is None]
-        if free or settings.upstream is not None:
-            message = "needs the price of what is asked: name it in [models], with its price"
-            yield Problem(("budget_per_day",), message)
+    if url is not None and url.scheme != "https" and url.host not in _LOOPBACK_HOSTS:
+        message = "must be https: an attacker who changes the keys in transit could sign tokens"
+        yield Problem(("jwt", "jwks_url"), message)

@@ -140,7 +140,7 @@ def _listen(found: _Found) -> socket.socket:
 def _refuse_exposure(settings: Settings, found: _Found) -> None:
     """Look at the very address that will be listened on, whatever name it was given by."""
     address = found[1]
-    if settings.guarded:
+    if settings.requires_credentials:
         if settings.insecure:
             logger.warning("insecure has no effect: there are keys, and who has none is let in nowhere")
     elif settings.insecure:

@@ -54,7 +54,7 @@ def test_the_command_has_a_name_and_a_version() -> None:
 @pytest.mark.parametrize(
     ("arguments", "environment", "code", "said"),
     [
-        (("serve", "--port", "99999"), {}, 2, "--port: Input should be less than or equal to 65535"),
+        (("serve", "--port", "99999"), {}, 2, "--port: must be less than or equal to 65535"),
         (("serve", "--upstream", "nowhere"), {}, 2, "--upstream: "),
         (("serve", "--config", "/nonexistent.toml"), {}, 2, "can't be read"),
         (("serve",), {"DUALSTREAM_PORT": "tcp://10.0.0.1:80"}, 2, "DUALSTREAM_PORT: "),

@@ -74,7 +74,7 @@ async def test_a_reload_drops_no_stream_and_new_starts_get_the_new_models(
             before = len(await stream.content.readexactly(4000))
             file.write_text("max_queue = 'x'\n[models.new]\n")
             hang_up(server)
-            await asyncio.to_thread(server.wait_for, r"stays as it was:\n.*dualstream.toml:1: max_queue: must be")
+            await asyncio.to_thread(server.wait_for, r"configuration not changed:\n.*dualstream.toml:1: max_queue: must be")
             assert f"{file}:2: models.new.provider: is missing" in server.output
             async with http.post(f"{server.url}/api/chat/stream", json=body("sim-instant")) as fresh:
                 assert "event: complete" in await fresh.text()

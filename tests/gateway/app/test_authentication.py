@@ -28,12 +28,12 @@ async def who(settings: Settings, credential: str) -> str:
 
 def test_without_any_it_is_open() -> None:
     assert authenticator(load({}, {})).allows_anonymous
-    assert not load({}, {}).guarded
+    assert not load({}, {}).requires_credentials
 
 
 async def test_keys_of_the_environment() -> None:
     settings = load({}, {"DUALSTREAM_KEYS": f"alice:{KEY.id}:{HASH}"})
-    assert settings.guarded
+    assert settings.requires_credentials
     assert await who(settings, KEY.text()) == "key:alice"
     assert HASH not in repr(settings)
 
@@ -52,14 +52,14 @@ async def test_a_file_of_keys_lies_beside_the_configuration_unless_a_variable_na
 async def test_a_file_without_keys_is_closed(tmp_path: Path) -> None:
     write_keys(tmp_path / "k.toml", [])
     settings = load({}, {"DUALSTREAM_KEYS_FILE": str(tmp_path / "k.toml")})
-    assert settings.guarded
+    assert settings.requires_credentials
     assert not authenticator(settings).allows_anonymous
 
 
 def test_a_name_in_two_places(tmp_path: Path) -> None:
     write_keys(tmp_path / "k.toml", [StoredKey("alice", "abcd1234", HASH)])
     variables = {"DUALSTREAM_KEYS_FILE": str(tmp_path / "k.toml"), "DUALSTREAM_KEYS": f"alice:{KEY.id}:{HASH}"}
-    with pytest.raises(ConfigurationError, match=r"keys: two keys have the name alice, one here and one in .*k.toml"):
+    with pytest.raises(ConfigurationError, match=r"keys: two keys have the name alice, one in this setting and one in .*k.toml"):
         credential_schemes(load({}, variables))
 
 

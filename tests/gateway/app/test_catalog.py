@@ -94,13 +94,13 @@ async def test_an_upstream_that_is_given_answers_for_all() -> None:
 async def test_what_has_not_changed_keeps_its_connections_and_its_memory() -> None:
     before = build(settings())
     slower = {"chat": TABLES["models"]["chat"], "fast": {"provider": "eu", "upstream_model": "smaller"}}  # type: ignore[index]
-    after = build(settings(models=slower, default_model="fast"), before=before)
+    after = build(settings(models=slower, default_model="fast"), previous=before)
     assert after.upstreams == before.upstreams
     old, new = before.models.by_name, after.models.by_name
     assert list(new["chat"].targets) == list(old["chat"].targets)
     assert new["fast"].targets[0] is not old["fast"].targets[0]
     other_key = {"eu": {**TABLES["providers"]["eu"], "key": SecretStr("l")}}  # type: ignore[index]
-    changed = build(settings(providers=other_key), before=before)
+    changed = build(settings(providers=other_key), previous=before)
     kept = set(before.upstreams.values()) & set(changed.upstreams.values())
     assert [upstream.name for upstream in kept] == ["vllm"]
 
@@ -109,11 +109,11 @@ async def test_the_simulator_is_handed_on_while_it_is_used() -> None:
     first = build(Settings())
     await first.start()
     address = first.upstreams[first.providers["simulator"]].base_url
-    second = build(settings(models={"a": {"provider": "simulator"}}, default_model=None, aliases={}), before=first)
+    second = build(settings(models={"a": {"provider": "simulator"}}, default_model=None, aliases={}), previous=first)
     await second.start()
     await first.close(second)
     assert second.upstreams[second.providers["simulator"]].base_url == address
-    third = build(settings(), before=second)
+    third = build(settings(), previous=second)
     await third.start()
     await second.close(third)
     assert third.simulator is None

@@ -15,7 +15,7 @@ def test_the_documentation_shows_what_is_printed() -> None:
 def test_it_is_said_where_and_shows_no_key(broken: Broken) -> None:
     printed = broken.printed()
     assert "sk-" not in printed
-    assert "Input should" not in printed or broken.environment or broken.options
+    assert "Input should" not in printed
     for line in printed.splitlines():
         assert line.startswith(("dualstream.toml:", "DUALSTREAM_", "--", "and ")), line
 

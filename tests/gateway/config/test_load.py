@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from pydantic import SecretStr
 
-from gateway.config import ConfigurationError, Settings, find_file, load, unknown_variables, variable
-from gateway.config.settings import PLAIN
+from gateway.config import ConfigurationError, Settings, find_file, load, unknown_variables, variable_name
+from gateway.config.settings import PLAIN_SETTINGS
 
 
 def test_the_command_line_wins_over_the_environment_and_that_over_the_file(tmp_path: Path) -> None:
@@ -33,20 +33,20 @@ def test_every_setting_has_a_variable() -> None:
         "keys_file": "keys.toml",
         "keys": f"alice:abcd1234:{'0' * 64},bob:abcd1235:{'1' * 64}",
     }
-    for name in PLAIN:
+    for name in PLAIN_SETTINGS:
         field = Settings.model_fields[name]
         text = special.get(name) or values[field.annotation]
-        settings = load({}, {variable(name): text})
+        settings = load({}, {variable_name(name): text})
         assert getattr(settings, name) != field.default, name
 
 
 @pytest.mark.parametrize(
     ("options", "environment", "said"),
     [
-        ({"port": 70_000}, {}, "--port: Input should be less than or equal to 65535"),
+        ({"port": 70_000}, {}, "--port: must be less than or equal to 65535"),
         ({}, {"DUALSTREAM_PORT": "tcp://10.0.0.1:80"}, "DUALSTREAM_PORT: must be a whole number"),
         ({"upstream": "localhost:9"}, {}, "--upstream: "),
-        ({"upstream": "ftp://host/"}, {}, "--upstream: URL scheme should be 'http' or 'https'"),
+        ({"upstream": "ftp://host/"}, {}, "--upstream: URL scheme must be 'http' or 'https'"),
         ({"upstream": "http://host/v1?key=1"}, {}, "without a query"),
         ({}, {"DUALSTREAM_ALLOWED_ORIGINS": "*"}, "'*' is not an origin"),
         ({}, {"DUALSTREAM_ALLOWED_ORIGINS": "https://a.example/path"}, "is not an origin"),

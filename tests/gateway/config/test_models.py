@@ -8,10 +8,10 @@ import pytest
 from pydantic import BaseModel
 
 from gateway.config import ConfigurationError, Settings, load
-from gateway.config.docs_tables import TABLES, nested_table
+from gateway.config.docs_tables import FILE_TABLES, keys_table
 from gateway.config.presets import PRESETS
-from gateway.config.providers import provider
-from gateway.config.settings import PLAIN
+from gateway.config.providers import resolve_provider
+from gateway.config.settings import PLAIN_SETTINGS
 from gateway.config.tables import JwtTable, ModelTable, PriceTable, ProviderTable, UpstreamTable
 
 ROOT = Path(__file__).parents[3]
@@ -27,7 +27,7 @@ def loaded(tmp_path: Path, text: str, environment: dict[str, str] | None = None)
 def test_the_example_loads(tmp_path: Path) -> None:
     settings = loaded(tmp_path, EXAMPLE)
     assert list(settings.models) == ["fast", "chat", "llama3.2:3b", "practice"]
-    assert [upstream.provider for upstream in settings.models["chat"].asked] == ["eu-openai", "anthropic", "lab"]
+    assert [upstream.provider for upstream in settings.models["chat"].all_upstreams] == ["eu-openai", "anthropic", "lab"]
     assert sorted(settings.providers) == ["anthropic", "deepseek", "eu-openai", "lab", "ollama", "simulator"]
 
 
@@ -35,13 +35,13 @@ def test_the_example_loads_with_all_that_is_left_out(tmp_path: Path) -> None:
     text = re.sub(r"^#(?=\w+ =)", "", EXAMPLE, flags=re.MULTILINE)
     assert text.count("\n#") < EXAMPLE.count("\n#") - 40
     settings = loaded(tmp_path, text)
-    assert settings.models["chat"].asked[0].weight == 3
+    assert settings.models["chat"].all_upstreams[0].weight == 3
     assert settings.providers["eu-openai"].connect_timeout == 10
 
 
 def test_the_example_has_each_setting_left_out_at_its_default() -> None:
     head = EXAMPLE.partition("\n[")[0]
-    for name in PLAIN:
+    for name in PLAIN_SETTINGS:
         assert re.search(rf"^#? *{name} = ", head, re.MULTILINE), name
         if found := re.search(rf"^#{name} = ([^#\[]+)", head, re.MULTILINE):
             assert tomllib.loads(f"x = {found[1]}")["x"] == Settings.model_fields[name].default, name
@@ -70,7 +70,7 @@ def test_keys_come_from_the_environment_and_do_not_show(tmp_path: Path) -> None:
     key = settings.providers["eu-openai"].key
     assert key is not None
     assert key.get_secret_value() == "sk-eu"
-    for shown in (repr(settings), settings.model_dump_json(), repr(provider(settings, "eu-openai"))):
+    for shown in (repr(settings), settings.model_dump_json(), repr(resolve_provider(settings, "eu-openai"))):
         assert "sk-eu" not in shown
 
 
@@ -78,19 +78,19 @@ def test_the_short_form_is_the_long_one(tmp_path: Path) -> None:
     rest = 'upstream_model = "b"\nprice = { input = 1, output = 2 }\nmax_concurrent = 3\n'
     short = loaded(tmp_path, f'[models.a]\nprovider = "vllm"\n{rest}')
     long = loaded(tmp_path, f'[[models.a.upstreams]]\nprovider = "vllm"\n{rest}')
-    assert short.models["a"].asked == long.models["a"].asked
+    assert short.models["a"].all_upstreams == long.models["a"].all_upstreams
 
 
 def test_a_table_of_a_presets_name_is_that_preset_with_changes(tmp_path: Path) -> None:
     settings = loaded(tmp_path, '[providers.openai]\nconnections = 5\n[models.a]\nprovider = "openai"\n')
-    described = provider(settings, "openai")
+    described = resolve_provider(settings, "openai")
     assert (described.preset, described.connections) == ("openai", 5)
     assert described.base_url == "https://api.openai.com/v1"
 
 
 def test_an_empty_key_variable_means_no_key(tmp_path: Path) -> None:
     settings = loaded(tmp_path, '[providers.openai]\nbase_url = "http://127.0.0.1:9/v1"\nkey_variable = ""\n', {})
-    assert provider(settings, "openai").key is None
+    assert resolve_provider(settings, "openai").key is None
 
 
 def test_all_that_is_wrong_is_said_at_once_by_line(tmp_path: Path) -> None:
@@ -113,6 +113,6 @@ def test_a_budget_takes_the_prices_that_are_known(tmp_path: Path) -> None:
     assert loaded(tmp_path, text).budget_per_day == 5
 
 
-@pytest.mark.parametrize("start", TABLES)
+@pytest.mark.parametrize("start", FILE_TABLES)
 def test_every_key_is_described(start: str) -> None:
-    assert "None |" not in nested_table(TABLES[start])
+    assert "None |" not in keys_table(FILE_TABLES[start])

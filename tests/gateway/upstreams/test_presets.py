@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.app.catalog import WIRES
+from gateway.app.catalog import WIRE_FORMATS
 from gateway.config.presets import PRESETS, PresetName
 from gateway.protocol.commands import JsonObject, Message
 from gateway.upstreams.base import UpstreamRequest
@@ -17,7 +17,7 @@ CALL = UpstreamRequest("m", SPOKEN, {"max_tokens": 7, "temperature": 0.5})
 
 def wire(name: PresetName) -> WireFormat:
     preset = PRESETS[name]
-    return WIRES[preset.api](preset.quirks)
+    return WIRE_FORMATS[preset.api](preset.quirks)
 
 
 def roles(body: JsonObject) -> list[str]:

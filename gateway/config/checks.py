@@ -1,0 +1,78 @@
+"""Checks of single values. Each returns the value, or raises ValueError with a message that does not show it. Pure."""
+
+from typing import Final
+
+from pydantic import HttpUrl, SecretStr
+
+_MIN_SECRET_BYTES: Final = 32
+"""RFC 7518, 3.2: a key of HS256 has at least the size of its hash."""
+
+_CALL_PATHS: Final = ("/chat/completions", "/responses", "/messages")
+"""Paths of upstream calls, which are appended to a base URL."""
+
+
+def check_variable_name(name: str | None, example: str) -> str | None:
+    """Check the name of an environment variable that holds a secret; empty names are allowed.
+
+    Raises:
+        ValueError: it is not a name in capitals, so that it may be the secret itself.
+    """
+    # POSIX names variables in capitals. A key that is written here by mistake is then rejected, and never shown.
+    if name and not (name.isascii() and name.isidentifier() and name == name.upper()):
+        message = f"must be the name of an environment variable in capitals, such as {example}, not a key"
+        raise ValueError(message)
+    return name
+
+
+def check_no_userinfo(url: HttpUrl | None) -> HttpUrl | None:
+    """Check that a URL contains no secret, so that it can be shown and logged.
+
+    Raises:
+        ValueError: it has a user name or a password.
+    """
+    if url is not None and (url.username or url.password):
+        message = "must not contain a user name or password: put keys into environment variables"
+        raise ValueError(message)
+    return url
+
+
+def check_base_url(url: HttpUrl | None) -> HttpUrl | None:
+    """Check that paths can be appended to a URL, and that it can be shown.
+
+    Raises:
+        ValueError: it has a user name, password, query or fragment, or ends with the path of a call.
+    """
+    check_no_userinfo(url)
+    if url is not None and (url.query or url.fragment):
+        message = "must be a base URL without a query or fragment: paths are appended to it"
+        raise ValueError(message)
+    path = ((url and url.path) or "").rstrip("/")
+    for call_path in _CALL_PATHS:
+        if path.endswith(call_path):
+            message = f"must be a base URL: remove {call_path}, which is appended to it"
+            raise ValueError(message)
+    return url
+
+
+def check_shared_secret(secret: SecretStr) -> SecretStr:
+    """Check that a shared secret is too long to be found from a token by guessing (RFC 7518, 3.2).
+
+    Raises:
+        ValueError: it is too short.
+    """
+    if len(secret.get_secret_value().encode()) < _MIN_SECRET_BYTES:
+        message = f"must have at least {_MIN_SECRET_BYTES} bytes"
+        raise ValueError(message)
+    return secret
+
+
+def check_header_value(key: SecretStr | None) -> SecretStr | None:
+    """Check that a key can be sent in a header.
+
+    Raises:
+        ValueError: it is not printable ASCII.
+    """
+    if key is not None and not (key.get_secret_value().isascii() and key.get_secret_value().isprintable()):
+        message = "must be printable ASCII: remove line breaks and non-ASCII characters"
+        raise ValueError(message)
+    return key

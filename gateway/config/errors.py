@@ -1,0 +1,76 @@
+"""Wording of configuration errors: converts the errors of pydantic to problems in terms of a TOML file. Pure."""
+
+from collections.abc import Iterator, Mapping
+from typing import Final
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from gateway.config.settings import Settings
+from gateway.config.tables import JwtTable, ModelTable, PriceTable, ProviderTable, UpstreamTable
+from gateway.toml import problems
+from gateway.toml.problems import Path, Problem
+
+_TABLES: Final[Mapping[str, type[BaseModel]]] = {"providers": ProviderTable, "models": ModelTable, "jwt": JwtTable}
+
+_MESSAGES: Final = {
+    "missing": "is missing",
+    "model_type": "must be a table",
+    "dict_type": "must be a table",
+    "bool_type": "must be true or false",
+    "bool_parsing": "must be true or false",
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "int_type": "must be a whole number",
+    "int_parsing": "must be a whole number",
+    "tuple_type": "must be a list",
+    "string_type": "must be a string in quotes",
+}
+"""Messages for types of pydantic errors whose own message uses Python's terms ("valid dictionary", "Field required")."""
+
+_SIMILAR_TABLES: Final[Mapping[Path, str]] = {
+    ("model",): "must be a list of names; a model with its own upstream is a table [models.NAME]",
+    ("provider",): "must be a string in quotes; a provider is a table [providers.NAME]",
+}
+"""Messages for settings whose names differ from the name of a table by one letter."""
+
+
+def to_problem(error: ErrorDetails) -> Problem:
+    """Convert an error of pydantic."""
+    location = error["loc"]
+    return Problem(_to_path(location), _to_message(error["type"], error["msg"], location))
+
+
+def _to_path(location: tuple[str | int, ...]) -> Path:
+    """Return the path of an error. Pydantic appends "[key]" if the key itself is wrong, not its value."""
+    return location[:-1] if location[-1:] == ("[key]",) else location
+
+
+def _to_message(kind: str, message: str, location: tuple[str | int, ...]) -> str:
+    if kind == "extra_forbidden":
+        return problems.unknown(str(location[-1]), list(_allowed_keys(location)))
+    if location[2:] == ("upstreams",) and kind == "tuple_type":
+        return "must be a list: each entry begins with [[models.NAME.upstreams]]"
+    if location in _SIMILAR_TABLES and kind in {"string_type", "tuple_type"}:
+        return _SIMILAR_TABLES[location]
+    if location[:1] == ("aliases",) and kind == "string_type":
+        return "must be the name of a model; put a name with a dot in quotes, and settings above the first table"
+    if location[-1:] == ("[key]",):
+        return f"its name {_reword(message)}"
+    return _MESSAGES.get(kind, _reword(message))
+
+
+def _reword(message: str) -> str:
+    """Convert a message of pydantic ("Input should be …") to the form of the other messages ("must be …")."""
+    message = message.removeprefix("Value error, ").removeprefix("Input ").removeprefix("String ")
+    return message.replace("should", "must", 1)
+
+
+def _allowed_keys(location: tuple[str | int, ...]) -> Iterator[str]:
+    """Yield the keys of the table that contains a location."""
+    table = _TABLES.get(str(location[0]), Settings) if len(location) > 1 else Settings
+    if "upstreams" in location[2:-1]:
+        table = UpstreamTable
+    if "price" in location[2:-1]:
+        table = PriceTable
+    return (name for name, field in table.model_fields.items() if not field.exclude)
