@@ -26,7 +26,7 @@ _MESSAGES: Final = {
     "tuple_type": "must be a list",
     "string_type": "must be a string in quotes",
 }
-"""Messages for types of pydantic errors whose own message uses Python's terms ("valid dictionary", "Field required")."""
+"""Messages for types of errors whose own message uses Python's terms ("valid dictionary", "Field required")."""
 
 _SIMILAR_TABLES: Final[Mapping[Path, str]] = {
     ("model",): "must be a list of names; a model with its own upstream is a table [models.NAME]",

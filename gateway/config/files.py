@@ -15,7 +15,7 @@ DEFAULT_FILE: Final = Path("dualstream.toml")
 
 
 def find_file(option: Path | None, environment: Mapping[str, str]) -> Path | None:
-    """Return the configuration file: that of the option, of `DUALSTREAM_CONFIG`, or `./dualstream.toml` if it exists."""
+    """Return the file of the option, else that of `DUALSTREAM_CONFIG`, else `./dualstream.toml` if it exists."""
     if option is not None:
         return option
     variable = environment.get(FILE_VARIABLE)
@@ -34,7 +34,9 @@ def find_keys_file(environment: Mapping[str, str], file: Path | None = None) -> 
     if variable:
         return Path(variable)
     keys_file = read(file).values.get("keys_file")
-    return _relative_to(file, Path(keys_file)) if file is not None and isinstance(keys_file, str) and keys_file else None
+    return (
+        _relative_to(file, Path(keys_file)) if file is not None and isinstance(keys_file, str) and keys_file else None
+    )
 
 
 def resolve_paths(settings: Settings, file: Path | None, overridden: Collection[str]) -> Settings:

@@ -45,7 +45,7 @@ def load(options: Mapping[str, object], environment: Mapping[str, str], file: Pa
 
 
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:
-    """Return the variables with our prefix that set nothing: misspelled ones, or ones that a platform adds by itself."""
+    """Return the variables with our prefix that set nothing: they are misspelled, or a platform added them."""
     known = {FILE_VARIABLE, TOKEN_VARIABLE, *map(variable_name, PLAIN_SETTINGS)}
     return sorted(name for name in environment if name.startswith(VARIABLE_PREFIX) and name not in known)
 

@@ -59,7 +59,7 @@ PRESETS: Final[Mapping[PresetName, Preset]] = {
     # holysheep.ai, "OpenAI-compatible endpoint": chat completions without differences, a bearer token.
     "holysheep": Preset("https://api.holysheep.ai/v1", key_variable="HOLYSHEEP_API_KEY"),
     # docs.vllm.ai, "OpenAI-Compatible Server": port 8000; `continue_final_message` is an extra parameter of chat. The
-    # chat template defines the roles; most templates have no `developer` ("Unexpected message role.", ogx-ai/ogx #6069).
+    # chat template defines the roles; most have no `developer` ("Unexpected message role.", ogx-ai/ogx #6069).
     "vllm": Preset(
         "http://127.0.0.1:8000/v1", quirks=Quirks(developer_role=False, continuation="continue_final_message")
     ),

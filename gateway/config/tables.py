@@ -75,7 +75,7 @@ class JwtTable(_Table):
     """Rules for JSON Web Tokens. `secret` is the value of the secret variable; it is never written in the file."""
 
     algorithms: Annotated[tuple[JwtAlgorithm, ...], Field(strict=False)] = Field(
-        description="Accepted algorithms: any of `HS256` to `HS512`, or any of `RS256` to `RS512` and `ES256` to `ES512`."
+        description="Accepted algorithms: of `HS256` to `HS512`, or of `RS256` to `RS512` and `ES256` to `ES512`."
     )
     secret_variable: VariableName | None = Field(
         None, description="For HS: environment variable that holds the shared secret of at least 32 bytes."
@@ -184,7 +184,7 @@ class ModelTable(_CallTable):
         None,
         description=(
             "Seconds without content after which a second upstream is called in parallel; `p95`: the 95th percentile "
-            "of the first upstream's own times. None: never."
+            "of the first upstream's times to the first content. None: never."
         ),
     )
     failover: bool = Field(

@@ -135,7 +135,7 @@ async def test_a_revoked_key_ends_with_the_next_reload(http: aiohttp.ClientSessi
         await stream.content.readany()
         assert command("keys", "revoke", "alice", "--file", str(file)).returncode == 0
         server._process.send_signal(signal.SIGHUP)
-        await asyncio.to_thread(server.wait_for, "loaded again")
+        await asyncio.to_thread(server.wait_for, "configuration reloaded")
         for name, status in (("alice", 401), ("bob", 200)):
             async with http.get(f"{server.url}/api/models", headers=headers[name]) as response:
                 assert response.status == status

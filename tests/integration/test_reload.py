@@ -61,7 +61,7 @@ async def test_a_reload_drops_no_stream_and_new_starts_get_the_new_models(
             generation_id = stream.headers["X-Generation-ID"]
             write("after", "sim-instant")
             hang_up(server)
-            await asyncio.to_thread(server.wait_for, "loaded again: models: sim-instant; changed: models, providers")
+            await asyncio.to_thread(server.wait_for, "reloaded: models: sim-instant; changed: models, providers")
             async with http.get(f"{server.url}/v1/models") as listed:
                 assert [model["id"] for model in (await listed.json())["data"]] == ["sim-instant"]
             async with http.post(f"{server.url}/api/chat/stream", json=body("sim-instant")) as fresh:
@@ -74,7 +74,9 @@ async def test_a_reload_drops_no_stream_and_new_starts_get_the_new_models(
             before = len(await stream.content.readexactly(4000))
             file.write_text("max_queue = 'x'\n[models.new]\n")
             hang_up(server)
-            await asyncio.to_thread(server.wait_for, r"configuration not changed:\n.*dualstream.toml:1: max_queue: must be")
+            await asyncio.to_thread(
+                server.wait_for, r"configuration not changed:\n.*dualstream.toml:1: max_queue: must be"
+            )
             assert f"{file}:2: models.new.provider: is missing" in server.output
             async with http.post(f"{server.url}/api/chat/stream", json=body("sim-instant")) as fresh:
                 assert "event: complete" in await fresh.text()
@@ -98,7 +100,7 @@ async def test_a_file_that_needs_the_simulator_gets_it(http: aiohttp.ClientSessi
     with processes.gateway("--config", str(file)) as server:
         file.write_text('[models.sim-instant]\nprovider = "simulator"\n')
         hang_up(server)
-        await asyncio.to_thread(server.wait_for, "loaded again")
+        await asyncio.to_thread(server.wait_for, "configuration reloaded")
         async with http.post(f"{server.url}/api/chat/stream", json=body("sim-instant")) as response:
             text = await response.text()
             assert '"provider":"simulator","upstream_model":"sim-instant"' in text

@@ -59,7 +59,9 @@ async def test_a_file_without_keys_is_closed(tmp_path: Path) -> None:
 def test_a_name_in_two_places(tmp_path: Path) -> None:
     write_keys(tmp_path / "k.toml", [StoredKey("alice", "abcd1234", HASH)])
     variables = {"DUALSTREAM_KEYS_FILE": str(tmp_path / "k.toml"), "DUALSTREAM_KEYS": f"alice:{KEY.id}:{HASH}"}
-    with pytest.raises(ConfigurationError, match=r"keys: two keys have the name alice, one in this setting and one in .*k.toml"):
+    with pytest.raises(
+        ConfigurationError, match=r"keys: two keys have the name alice, one in this setting and one in .*k.toml"
+    ):
         credential_schemes(load({}, variables))
 
 

@@ -27,7 +27,11 @@ def loaded(tmp_path: Path, text: str, environment: dict[str, str] | None = None)
 def test_the_example_loads(tmp_path: Path) -> None:
     settings = loaded(tmp_path, EXAMPLE)
     assert list(settings.models) == ["fast", "chat", "llama3.2:3b", "practice"]
-    assert [upstream.provider for upstream in settings.models["chat"].all_upstreams] == ["eu-openai", "anthropic", "lab"]
+    assert [upstream.provider for upstream in settings.models["chat"].all_upstreams] == [
+        "eu-openai",
+        "anthropic",
+        "lab",
+    ]
     assert sorted(settings.providers) == ["anthropic", "deepseek", "eu-openai", "lab", "ollama", "simulator"]
 
 
