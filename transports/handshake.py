@@ -4,7 +4,7 @@ from typing import Final
 
 from starlette.websockets import WebSocket
 
-from gateway.api.middleware.auth import authenticate, check_origin, credential
+from gateway.api.middleware.auth import authenticate, check_origin, read_credential
 from gateway.api.services import Services
 from gateway.protocol.commands import HelloCommand
 from gateway.protocol.errors import CODES, Code, Refused
@@ -48,11 +48,11 @@ class SocketIdentity:
             Refused: `auth_error`, or `forbidden`: it is another's.
         """
         if command.ticket is not None:
-            asking = self._authenticator.redeem(command.ticket.get_secret_value(), "socket", self._origin)
+            asking = self._authenticator.redeem_ticket(command.ticket.get_secret_value(), "socket", self._origin)
         elif self._authenticator.allows_anonymous:
             return
         else:
-            asking = await self._authenticator.authenticate_credential(
+            asking = await self._authenticator.verify_credential(
                 None if command.token is None else command.token.get_secret_value()
             )
         before = self.principal
@@ -85,8 +85,8 @@ async def _principal(services: Services, websocket: WebSocket, offered: list[str
     """Give whose it is by what came with the handshake; None if that was nothing, and something is needed."""
     ticket = next((one for one in offered if one.startswith(TICKET_SUBPROTOCOL)), None)
     if ticket is not None and "authorization" not in websocket.headers:
-        return services.authenticator.redeem(ticket.removeprefix(TICKET_SUBPROTOCOL), "socket", origin)
-    shown = credential(services, websocket)
+        return services.authenticator.redeem_ticket(ticket.removeprefix(TICKET_SUBPROTOCOL), "socket", origin)
+    shown = read_credential(services, websocket)
     if shown is None and not services.authenticator.allows_anonymous:
         return None
     return await authenticate(services, websocket, shown)

@@ -7,13 +7,14 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from gateway.api.context import principal
-from gateway.api.requests import idempotency_key, read_json, request_id
+from gateway.api.generations import start_generation
+from gateway.api.requests import read_json
 from gateway.api.responses import (
     REFUSED_POSITION,
     STREAM_HEADERS,
-    ids,
+    id_headers,
     no_content,
-    refusal,
+    refusal_response,
     start_headers,
     wants_events,
 )
@@ -95,8 +96,8 @@ class _Endpoints:
             return self._start(request, parse(StartRequest, _body_of_query(request.query_params)))
         except Refused as refused:
             if (ticket := ticket_from_url(request.scope)) is not None:
-                self._services.authenticator.give_back(ticket)
-            return refusal(refused, request)
+                self._services.authenticator.restore_ticket(ticket)
+            return refusal_response(refused, request)
 
     async def attach(self, request: Request) -> Response | StreamedResponse:
         try:
@@ -110,19 +111,14 @@ class _Endpoints:
         except Refused as refused:
             if request.headers.get("last-event-id") == REFUSED_POSITION:
                 return no_content(request)
-            return refusal(refused, request)
+            return refusal_response(refused, request)
 
     def _start(self, request: Request, start: StartRequest) -> Response | StreamedResponse:
-        hub, asking = self._services.hub, principal(request)
-        generation = hub.start(
-            start,
-            request_id=request_id(request),
-            principal=asking,
-            idempotency_key=idempotency_key(request),
-        )
+        generation = start_generation(self._services, request, start)
         if (ticket := ticket_from_url(request.scope)) is not None:
-            self._services.authenticator.started(ticket, generation.id)
-        return self._stream(request, generation, 0, start_headers(request, generation, hub.allowance(asking)))
+            self._services.authenticator.record_start(ticket, generation.id)
+        allowance = self._services.hub.allowance(principal(request))
+        return self._stream(request, generation, 0, start_headers(request, generation, allowance))
 
     def _resume(self, request: Request, position: str) -> Response | StreamedResponse:
         if position == REFUSED_POSITION:
@@ -138,7 +134,9 @@ class _Endpoints:
             raise invalid(f"last_event_id: {generation.id} has {generation.log.last} events so far, not {after}")
         if generation.log.ended and after == generation.log.last:
             return no_content(request)
-        return StreamedResponse(self._services, EventStream(), generation, after, headers or ids(request, generation))
+        return StreamedResponse(
+            self._services, EventStream(), generation, after, headers or id_headers(request, generation)
+        )
 
 
 def _refuse_other_clients(request: Request) -> None:

@@ -12,7 +12,7 @@ from starlette.types import Receive, Send
 from starlette.websockets import WebSocket
 
 from gateway.api.requests import parse_json, request_id
-from gateway.api.responses import refusal
+from gateway.api.responses import refusal_response
 from gateway.api.services import Services
 from gateway.api.streams import claim_stream, enter_stream
 from gateway.asgi import Writer, defer, direct_writer
@@ -35,7 +35,7 @@ from gateway.protocol.commands import (
 from gateway.protocol.errors import CODES, Refused, invalid
 from gateway.protocol.events import Accepted
 from gateway.protocol.position import after_position
-from gateway.security.authenticator import missing
+from gateway.security.authenticator import missing_credential
 from gateway.security.principals import Principal
 from transports.handshake import HELLO_BYTES, HELLO_SECONDS, SocketIdentity, close_reason, shake_hands
 from transports.viewer import Viewer
@@ -77,7 +77,7 @@ async def _has_room(services: Services, websocket: WebSocket, known: SocketIdent
 
 async def _explain(request: Request) -> Response:
     message = "This is a WebSocket: connect with a WebSocket client."
-    response = refusal(invalid(message, param="Upgrade", status=426), request)
+    response = refusal_response(invalid(message, param="Upgrade", status=426), request)
     # What to upgrade to (RFC 9110, 15.5.22), and that this is of the connection (7.8).
     response.headers.update({"Upgrade": "websocket", "Connection": "Upgrade"})
     return response
@@ -261,7 +261,7 @@ class _Socket:
         # A socket may outlive its key. What it views runs on, as a stream over HTTP does.
         asking = self._known.renew()
         if asking is None:
-            raise missing()
+            raise missing_credential()
         hub = self._services.hub
         match command:
             case PingCommand():

@@ -4,7 +4,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
 from gateway.net.addresses import client_address
-from gateway.security.authenticator import missing
+from gateway.security.authenticator import missing_credential
 from gateway.security.principals import Principal
 
 PRINCIPAL = "dualstream.principal"
@@ -28,7 +28,7 @@ def principal_of(scope: Scope) -> Principal:
     """Give whose a connection is; as `principal`."""
     found: Principal | None = scope.get(PRINCIPAL)
     if found is None:
-        raise missing()
+        raise missing_credential()
     return found
 
 

@@ -8,7 +8,7 @@ from starlette.routing import BaseRoute, Route
 
 from gateway.api.context import ORIGIN, principal
 from gateway.api.requests import idempotency_key, read_json, request_id
-from gateway.api.responses import ids, json_response, start_headers
+from gateway.api.responses import id_headers, json_response, start_headers
 from gateway.api.services import Services
 from gateway.generation.attempt import Attempt
 from gateway.generation.generation import COST_DIGITS, Generation
@@ -37,13 +37,8 @@ class GenerationResource:
     async def start(self, request: Request) -> Response:
         """Start detached: the client views it, if at all, by the URLs of the answer."""
         body = parse(StartRequest, await read_json(request, self._services.max_body_bytes))
-        hub, asking = self._services.hub, principal(request)
-        generation = hub.start(
-            body,
-            request_id=request_id(request),
-            principal=asking,
-            idempotency_key=idempotency_key(request),
-        )
+        asking = principal(request)
+        generation = start_generation(self._services, request, body)
         path = f"/api/generations/{generation.id}"
         urls = {
             "events": f"{path}/events",
@@ -52,7 +47,7 @@ class GenerationResource:
             "feedback": f"{path}/feedback",
         }
         answer: dict[str, object] = {"id": generation.id, "state": generation.state, "urls": urls}
-        headers = {"Location": path, **start_headers(request, generation, hub.allowance(asking))}
+        headers = {"Location": path, **start_headers(request, generation, self._services.hub.allowance(asking))}
         if (ticket := self._ticket(generation, asking, request.scope[ORIGIN])) is not None:
             answer["ticket"] = ticket
         return json_response(request, answer, 201, headers)
@@ -62,7 +57,7 @@ class GenerationResource:
         if self._services.authenticator.allows_anonymous:
             return None
         try:
-            return self._services.authenticator.issue(asking, GenerationScope(generation.id), origin)[0]
+            return self._services.authenticator.issue_ticket(asking, GenerationScope(generation.id), origin)[0]
         except Refused:
             # It has started: that a page may have to ask for its ticket again is no reason to say that it has not.
             return None
@@ -71,7 +66,7 @@ class GenerationResource:
         """Tell where a generation is and what came of it so far."""
         generation = self._services.hub.find(request.path_params["generation_id"], principal(request))
         return json_response(
-            request, snapshot(generation, self._services.clock.now()), headers=ids(request, generation)
+            request, snapshot(generation, self._services.clock.now()), headers=id_headers(request, generation)
         )
 
     async def interrupt(self, request: Request) -> Response:
@@ -81,7 +76,7 @@ class GenerationResource:
         generation_id, asking = request.path_params["generation_id"], principal(request)
         generation = self._services.hub.interrupt(generation_id, body, read_at, asking)
         answer = {"id": generation.id, "state": generation.state, "seq": generation.log.last}
-        return json_response(request, answer, 202, ids(request, generation))
+        return json_response(request, answer, 202, id_headers(request, generation))
 
     async def feedback(self, request: Request) -> Response:
         """Take feedback to it."""
@@ -91,8 +86,23 @@ class GenerationResource:
         generation = hub.find(request.path_params["generation_id"], asking)
         feedback_id = hub.feedback(generation.id, body, read_at, asking)
         return json_response(
-            request, {"feedback_id": feedback_id, "state": generation.state}, 202, ids(request, generation)
+            request, {"feedback_id": feedback_id, "state": generation.state}, 202, id_headers(request, generation)
         )
+
+
+def start_generation(services: Services, request: Request, start_request: StartRequest) -> Generation:
+    """Start a generation for the principal of a request, under the request's id and idempotency key.
+
+    Raises:
+        Refused: by `Hub.start`, or the idempotency key is not valid.
+    """
+    asking = principal(request)
+    return services.hub.start(
+        start_request,
+        request_id=request_id(request),
+        principal=asking,
+        idempotency_key=idempotency_key(request),
+    )
 
 
 def snapshot(generation: Generation, now: float) -> dict[str, object]:

@@ -15,7 +15,7 @@ _LENGTH = re.compile(r"[0-9]{1,15}")
 _SAFE_ID = re.compile(r"[\x21-\x7e]{1,128}")
 
 
-LONGEST_KEY = 255
+MAX_IDEMPOTENCY_KEY_LENGTH = 255
 
 
 _DEEPEST_JSON = 64
@@ -40,8 +40,8 @@ def idempotency_key(request: Request) -> str | None:
         Refused: when it is empty or too long.
     """
     key = request.headers.get("idempotency-key")
-    if key is not None and not 1 <= len(key) <= LONGEST_KEY:
-        message = f"Idempotency-Key: must have 1 to {LONGEST_KEY} characters."
+    if key is not None and not 1 <= len(key) <= MAX_IDEMPOTENCY_KEY_LENGTH:
+        message = f"Idempotency-Key: must have 1 to {MAX_IDEMPOTENCY_KEY_LENGTH} characters."
         raise invalid(message, param="Idempotency-Key")
     return key
 

@@ -39,17 +39,17 @@ def no_content(request: Request) -> Response:
     return Response(status_code=204, headers={"X-Request-ID": request_id(request)})
 
 
-def ids(request: Request, generation: Generation) -> dict[str, str]:
+def id_headers(request: Request, generation: Generation) -> dict[str, str]:
     """Give the headers that name a request and the generation that it is about."""
     return {"X-Generation-ID": generation.id, "X-Request-ID": request_id(request)}
 
 
 def start_headers(request: Request, generation: Generation, allowance: Allowance | None) -> dict[str, str]:
     """Give the headers of an answer to a start: what was started, and what may still be."""
-    return ids(request, generation) | (allowance.headers() if allowance is not None else {})
+    return id_headers(request, generation) | (allowance.headers() if allowance is not None else {})
 
 
-def refusal(refused: Refused, request: Request, allowance: Allowance | None = None) -> Response:
+def refusal_response(refused: Refused, request: Request, allowance: Allowance | None = None) -> Response:
     """Refuse with the status of its code, or to an EventSource, which can't read one, with an event, and then a 204."""
     if wants_events(request):
         if request.headers.get("last-event-id") == REFUSED_POSITION:

@@ -18,12 +18,12 @@ from gateway.api.requests import request_id
 from gateway.api.responses import no_content
 from gateway.api.services import Services
 from gateway.protocol.errors import Code, Refused, invalid
-from gateway.security.authenticator import bearer
+from gateway.security.authenticator import bearer_credential
 from gateway.security.origins import has_origin_headers, is_insecure_origin
 
 PATH: Final = "/api/session"
 
-LONGEST: Final = 3800
+MAX_COOKIE_LENGTH: Final = 3800
 """Characters of a credential: browsers drop cookies of more than 4,096 with name and attributes (RFC 6265, 6.1)."""
 
 
@@ -50,12 +50,12 @@ class SessionRoute:
         if self._services.authenticator.allows_anonymous:
             # One page does for gateways with keys and without.
             return no_content(request)
-        who, credential = principal(request), bearer(request.headers)
+        who, credential = principal(request), bearer_credential(request.headers)
         if credential is None:
             message = "Authorization: show the key or token that the cookie is to carry."
             raise invalid(message, param="Authorization")
-        if len(credential) > LONGEST:
-            message = f"The token has more than {LONGEST} characters, which no cookie holds: use tickets."
+        if len(credential) > MAX_COOKIE_LENGTH:
+            message = f"The token has more than {MAX_COOKIE_LENGTH} characters, which no cookie holds: use tickets."
             raise invalid(message, param="Authorization")
         seconds = None if who.expires is None else int(who.expires - self._services.clock.unix())
         return self._answer(request, name, credential, seconds)

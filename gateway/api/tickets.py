@@ -18,7 +18,7 @@ from gateway.protocol.commands import TicketRequest, parse
 from gateway.security.principals import GenerationScope
 from gateway.security.tickets import ReadAccess, TicketScope, TicketUse
 
-START: Final = "/api/chat/stream"
+START_PATH: Final = "/api/chat/stream"
 _EVENTS: Final = re.compile(r"/api/generations/([^/]+)/events")
 
 
@@ -39,7 +39,7 @@ class TicketRoute:
         if wanted.generation_id is not None:
             hub = self._services.hub
             (hub.find_to_command if wanted.commands else hub.find)(wanted.generation_id, asking)
-        ticket, until = self._services.authenticator.issue(asking, _scope(wanted), request.scope[ORIGIN])
+        ticket, until = self._services.authenticator.issue_ticket(asking, _scope(wanted), request.scope[ORIGIN])
         answer = {"ticket": ticket, "expires_at": datetime.fromtimestamp(until, UTC).isoformat(timespec="milliseconds")}
         return json_response(request, answer, 201)
 
@@ -48,7 +48,7 @@ def ticket_from_url(scope: Scope) -> str | None:
     """Give the ticket in a request's URL, if it is one that may have one there, and shows nothing better."""
     if scope["method"] != "GET" or b"ticket=" not in scope["query_string"]:
         return None
-    if scope["path"] != START and _EVENTS.fullmatch(scope["path"]) is None:
+    if scope["path"] != START_PATH and _EVENTS.fullmatch(scope["path"]) is None:
         return None
     request = Request(scope)
     return None if "authorization" in request.headers else request.query_params.get("ticket") or None
@@ -59,9 +59,9 @@ def requested_use(request: Request) -> TicketUse:
     position = request.headers.get("last-event-id")
     found = _EVENTS.fullmatch(request.scope["path"])
     if found is None:
-        return ReadAccess(_named(position), again=True) if position else "start"
+        return ReadAccess(_named(position), resume=True) if position else "start"
     position = position or request.query_params.get("last_event_id", "")
-    return ReadAccess(found[1], again=_named(position) == found[1])
+    return ReadAccess(found[1], resume=_named(position) == found[1])
 
 
 def _named(position: str) -> str:

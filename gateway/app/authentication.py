@@ -6,9 +6,9 @@ from pathlib import Path
 from gateway.config.settings import Settings
 from gateway.config.tables import JwtTable
 from gateway.config.validate import check_prices
-from gateway.security.api_keys import StoredKey, check_distinct, parse_stored
+from gateway.security.api_keys import StoredKey, check_unique, parse_stored_key
 from gateway.security.authenticator import ApiKeyScheme, CredentialScheme
-from gateway.security.jwks import FetchedKeys, read_file
+from gateway.security.jwks import RemoteKeySet, read_jwks_file
 from gateway.security.jwt_tokens import JwtRules, JwtScheme, KeySource, SharedSecret
 from gateway.security.key_file import read_keys
 from gateway.toml.problems import ConfigurationError
@@ -36,11 +36,11 @@ def _read_stored_keys(settings: Settings) -> Sequence[StoredKey]:
     Raises:
         ConfigurationError: the file cannot be read, a name or id is in both, or a key's budget needs missing prices.
     """
-    keys = [parse_stored(key.get_secret_value()) for key in settings.keys]
+    keys = [parse_stored_key(key.get_secret_value()) for key in settings.keys]
     if settings.keys_file is not None:
         keys += read_keys(settings.keys_file)
     try:
-        check_distinct(keys)
+        check_unique(keys)
     except ValueError as error:
         message = f"keys: {error}, one in this setting and one in {settings.keys_file}"
         raise ConfigurationError(message) from None
@@ -69,10 +69,10 @@ def _build_key_source(table: JwtTable) -> KeySource:
     if table.secret is not None:
         return SharedSecret(table.secret)
     if table.jwks_url is not None:
-        return FetchedKeys(str(table.jwks_url), table.algorithms)
+        return RemoteKeySet(str(table.jwks_url), table.algorithms)
     file = Path(table.jwks_file or "")
     try:
-        return read_file(file, table.algorithms)
+        return read_jwks_file(file, table.algorithms)
     except OSError as error:
         message = f"jwt.jwks_file: {file}: can't be read: {error.strerror}"
     except ValueError as error:

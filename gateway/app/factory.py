@@ -27,7 +27,7 @@ from gateway.api.middleware.auth import AuthMiddleware
 from gateway.api.middleware.command_rate import is_read_route, rate_limited
 from gateway.api.middleware.headers import validate_headers
 from gateway.api.models import model_routes
-from gateway.api.responses import json_response, refusal
+from gateway.api.responses import json_response, refusal_response
 from gateway.api.services import Services
 from gateway.api.session import SessionRoute
 from gateway.api.status import status_routes
@@ -123,7 +123,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, upstream: Upst
         if not isinstance(error, Refused):
             raise error
         known: Principal | None = request.scope.get(PRINCIPAL)
-        return refusal(error, request, None if known is None else hub.allowance(known))
+        return refusal_response(error, request, None if known is None else hub.allowance(known))
 
     transports = [route for transport in load_transports() for route in transport.routes(services)]
     resource = GenerationResource(services)

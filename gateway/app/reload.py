@@ -65,7 +65,7 @@ class Reloader:
             # No await from here on: requests see either the former models and keys, or the new ones.
             running = self._hub.reload(catalog.models)
             self.catalog = catalog
-            self._authenticator.change(schemes)
+            self._authenticator.replace_schemes(schemes)
             logger.warning("configuration reloaded: %s", self._describe_changes(settings, catalog))
             self._settings = settings
         task = asyncio.get_running_loop().create_task(_retire(former, catalog, running), name="retire")

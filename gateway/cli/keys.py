@@ -10,8 +10,8 @@ from typing import Final, get_args
 
 from gateway.admission.limits import PrincipalLimits
 from gateway.config import variable_name
-from gateway.security.api_keys import StoredKey, check_name, hashed, make
-from gateway.security.key_file import LIMITS, alone, read_keys, write_keys
+from gateway.security.api_keys import StoredKey, check_name, generate_key, hash_secret
+from gateway.security.key_file import LIMIT_FIELDS, exclusive_access, read_keys, write_keys
 from gateway.security.principals import Role
 
 DEFAULT_FILE: Final = Path("dualstream.keys.toml")
@@ -77,15 +77,15 @@ def run(options: argparse.Namespace, named: Path | None, unix: float) -> int:
 
 def _create(options: argparse.Namespace, file: Path, unix: float) -> None:
     check_name(options.name)
-    key = make()
+    key = generate_key()
     models = None if options.models is None else frozenset(filter(None, map(str.strip, options.models.split(","))))
     if models is not None and not models:
         message = "--models: name one at least"
         raise ValueError(message)
     expires = None if options.expires is None else expiry(options.expires, unix)
     roles: frozenset[Role] = frozenset(options.role or ())
-    stored = StoredKey(options.name, key.id, hashed(key.secret), unix, expires, models, roles, _limits(options))
-    with alone(file):
+    stored = StoredKey(options.name, key.id, hash_secret(key.secret), unix, expires, models, roles, _limits(options))
+    with exclusive_access(file):
         keys = read_keys(file)
         if any(each.name == options.name for each in keys):
             message = f"there is a key {options.name} already: revoke it first, or choose another name"
@@ -125,7 +125,7 @@ def _say_where(file: Path, named: Path | None) -> None:
 def _revoke(name: str, file: Path) -> None:
     # One that is not there is not to be made.
     read_keys(file)
-    with alone(file):
+    with exclusive_access(file):
         keys = read_keys(file)
         kept = [key for key in keys if key.name != name]
         if len(kept) == len(keys):
@@ -164,7 +164,7 @@ def table(keys: Sequence[StoredKey], unix: float) -> list[str]:
 
 def _row(key: StoredKey, unix: float) -> tuple[str, ...]:
     over = " (over)" if key.expires is not None and key.expires <= unix else ""
-    limits = [f"{name}={value}" for name in LIMITS if (value := getattr(key.limits, name)) is not None]
+    limits = [f"{name}={value}" for name in LIMIT_FIELDS if (value := getattr(key.limits, name)) is not None]
     return (
         key.name,
         key.id,

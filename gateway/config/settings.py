@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, StringCon
 
 from gateway.config.checks import check_base_url, check_header_value
 from gateway.config.tables import JwtTable, ModelTable, ProviderTable
-from gateway.security.api_keys import check_distinct, parse_stored
+from gateway.security.api_keys import check_unique, parse_stored_key
 
 VARIABLE_PREFIX: Final = "DUALSTREAM_"
 
@@ -282,7 +282,7 @@ class Settings(BaseModel):
     @field_validator("keys")
     @classmethod
     def _check_keys(cls, keys: tuple[SecretStr, ...]) -> tuple[SecretStr, ...]:
-        check_distinct([parse_stored(key.get_secret_value()) for key in keys])
+        check_unique([parse_stored_key(key.get_secret_value()) for key in keys])
         return keys
 
     @field_validator("upstream_api_key")

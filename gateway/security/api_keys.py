@@ -26,7 +26,7 @@ _HASH: Final = re.compile(r"[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
-class KeyText:
+class ApiKey:
     """A key as its holder has it; only `text()` shows it."""
 
     id: str
@@ -60,57 +60,57 @@ class StoredKey:
         return Principal(self.name, "key", self.models, self.roles, self.limits, self.credential, self.expires)
 
 
-def make() -> KeyText:
+def generate_key() -> ApiKey:
     """Make a new key."""
     identity = "".join(secrets.choice(_ID_LETTERS) for _ in range(_ID_LENGTH))
-    return KeyText(identity, secrets.token_urlsafe(_SECRET_BYTES))
+    return ApiKey(identity, secrets.token_urlsafe(_SECRET_BYTES))
 
 
-def parse(text: str) -> KeyText | None:
+def parse_key(text: str) -> ApiKey | None:
     """Read a key; None if it is none."""
     # An id has no underscore, a secret may have some: where one ends and the other begins shows by the length.
     found = _KEY.fullmatch(text)
-    return None if found is None else KeyText(found[1], found[2])
+    return None if found is None else ApiKey(found[1], found[2])
 
 
-def hashed(secret: str) -> str:
+def hash_secret(secret: str) -> str:
     """Hash a secret for keeping: SHA-256, in hexadecimal."""
     # Slow hashes and salts are against guessing what people choose. These are 256 random bits: nobody guesses one in
     # the age of the universe at any speed, and a slow hash would let anybody keep our processor busy.
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-_NOBODY: Final = StoredKey("", "", hashed(""))
+_NOBODY: Final = StoredKey("", "", hash_secret(""))
 """What a key with an unknown id is compared with."""
 
 
-class ExpiredError(Exception):
+class ExpiredKeyError(Exception):
     """The key is right, and was good once."""
 
 
-def by_id(stored: Iterable[StoredKey]) -> dict[str, StoredKey]:
+def index_by_id(stored: Iterable[StoredKey]) -> dict[str, StoredKey]:
     """Put keys where they are found by their ids."""
     return {key.id: key for key in stored}
 
 
-def verify(text: str, stored: Mapping[str, StoredKey], unix: float) -> StoredKey | None:
+def verify_key(text: str, stored: Mapping[str, StoredKey], unix: float) -> StoredKey | None:
     """Find the key that this is the text of; None if there is none.
 
     The time that it takes tells neither whether the id is known nor how much of the secret is right.
 
     Raises:
-        ExpiredError: it is one, and its time is over. Only who has the secret learns that.
+        ExpiredKeyError: it is one, and its time is over. Only who has the secret learns that.
     """
-    given = parse(text) or KeyText("", "-")
+    given = parse_key(text) or ApiKey("", "-")
     known = stored.get(given.id, _NOBODY)
-    if not hmac.compare_digest(hashed(given.secret), known.hash) or known is _NOBODY:
+    if not hmac.compare_digest(hash_secret(given.secret), known.hash) or known is _NOBODY:
         return None
     if known.expires is not None and known.expires <= unix:
-        raise ExpiredError
+        raise ExpiredKeyError
     return known
 
 
-def parse_stored(text: str) -> StoredKey:
+def parse_stored_key(text: str) -> StoredKey:
     """Read `name:id:hash`, as the environment variable has it.
 
     Raises:
@@ -119,7 +119,7 @@ def parse_stored(text: str) -> StoredKey:
     name, _, rest = text.partition(":")
     identity, _, digest = rest.partition(":")
     check_name(name)
-    check_parts(identity, digest)
+    check_id_and_hash(identity, digest)
     return StoredKey(name, identity, digest)
 
 
@@ -129,12 +129,12 @@ def check_name(name: str) -> None:
     Raises:
         ValueError: it can't; the message does not show it, since it may be a key.
     """
-    if KEY_NAME.fullmatch(name) is None or parse(name) is not None:
+    if KEY_NAME.fullmatch(name) is None or parse_key(name) is not None:
         message = "the name of a key has letters, digits, '.', '_' and '-', at most 64, and is no key itself"
         raise ValueError(message)
 
 
-def check_parts(identity: str, digest: str) -> None:
+def check_id_and_hash(identity: str, digest: str) -> None:
     """Look whether these are an id and a hash.
 
     Raises:
@@ -148,7 +148,7 @@ def check_parts(identity: str, digest: str) -> None:
         raise ValueError(message)
 
 
-def check_distinct(stored: Iterable[StoredKey]) -> None:
+def check_unique(stored: Iterable[StoredKey]) -> None:
     """Look whether keys can be told apart.
 
     Raises:

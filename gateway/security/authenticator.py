@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Protocol
 
 from gateway.protocol.errors import Code, Refused
-from gateway.security.api_keys import ExpiredError, StoredKey, by_id, verify
+from gateway.security.api_keys import ExpiredKeyError, StoredKey, index_by_id, verify_key
 from gateway.security.principals import Principal, anonymous
-from gateway.security.tickets import SECONDS, Tickets, TicketScope, TicketUse, bad_ticket
+from gateway.security.tickets import TICKET_SECONDS, TicketScope, TicketStore, TicketUse, invalid_ticket
 
-LONGEST: Final = 8192
+MAX_CREDENTIAL_LENGTH: Final = 8192
 """Characters of a credential: tokens have a few hundred, some companies' a few thousand."""
 
 
@@ -38,7 +38,7 @@ class ApiKeyScheme:
     """Lets in who has a key."""
 
     def __init__(self, stored: Sequence[StoredKey]) -> None:
-        self._stored = by_id(stored)
+        self._stored = index_by_id(stored)
 
     async def authenticate(self, credential: str, unix: float) -> Principal | None:
         """Return the principal of a key; see `CredentialScheme.authenticate`.
@@ -48,9 +48,9 @@ class ApiKeyScheme:
         if "." in credential:
             return None
         try:
-            found = verify(credential, self._stored, unix)
-        except ExpiredError:
-            raise expired() from None
+            found = verify_key(credential, self._stored, unix)
+        except ExpiredKeyError:
+            raise expired_credential() from None
         return None if found is None else found.principal()
 
     def renew(self, principal: Principal) -> Principal | None:
@@ -67,7 +67,7 @@ class Authenticator:
     def __init__(self, schemes: Sequence[CredentialScheme] = (), unix: Callable[[], float] = time.time) -> None:
         self._schemes = tuple(schemes)
         self._unix = unix
-        self._tickets = Tickets()
+        self._tickets = TicketStore()
 
     @property
     def allows_anonymous(self) -> bool:
@@ -79,7 +79,7 @@ class Authenticator:
         """List its doors."""
         return self._schemes
 
-    def change(self, schemes: Sequence[CredentialScheme]) -> None:
+    def replace_schemes(self, schemes: Sequence[CredentialScheme]) -> None:
         """Have other doors from now on; one that is closed stays so."""
         if schemes:
             self._schemes = tuple(schemes)
@@ -92,21 +92,21 @@ class Authenticator:
         """
         if self.allows_anonymous:
             return anonymous(address)
-        return await self.authenticate_credential(credential)
+        return await self.verify_credential(credential)
 
-    async def authenticate_credential(self, credential: str | None) -> Principal:
+    async def verify_credential(self, credential: str | None) -> Principal:
         """Give whose a credential is.
 
         Raises:
             Refused: `auth_error`.
         """
         if not credential:
-            raise missing()
-        if len(credential) <= LONGEST:
+            raise missing_credential()
+        if len(credential) <= MAX_CREDENTIAL_LENGTH:
             for scheme in self._schemes:
                 if (principal := await scheme.authenticate(credential, self._unix())) is not None:
                     return principal
-        raise bad()
+        raise invalid_credential()
 
     def renew(self, principal: Principal) -> Principal:
         """Give a principal that was let in before as it is now: with other limits, say, when its key has got some.
@@ -117,26 +117,26 @@ class Authenticator:
         if self.allows_anonymous:
             return principal
         if principal.source == "address":
-            raise missing()
+            raise missing_credential()
         found = next(filter(None, (scheme.renew(principal) for scheme in self._schemes)), None)
         if found is None:
-            raise bad()
+            raise invalid_credential()
         # A reload may have moved the end of its time.
         if found.expires is not None and found.expires <= self._unix():
-            raise expired()
+            raise expired_credential()
         return found.restricted_to(principal.generation_scope)
 
-    def issue(self, principal: Principal, scope: TicketScope, origin: str) -> tuple[str, float]:
+    def issue_ticket(self, principal: Principal, scope: TicketScope, origin: str) -> tuple[str, float]:
         """Make a ticket that stands for a principal; tell until when, in seconds since 1970.
 
         Raises:
             Refused: `rate_limit`.
         """
         unix = self._unix()
-        return self._tickets.issue(principal, scope, origin, unix), unix + SECONDS
+        return self._tickets.issue(principal, scope, origin, unix), unix + TICKET_SECONDS
 
-    def redeem(self, ticket: str, use: TicketUse, origin: str) -> Principal:
-        """Give whose a ticket is, as it is now; see `Tickets.redeem`. It ends with what it was asked for by.
+    def redeem_ticket(self, ticket: str, use: TicketUse, origin: str) -> Principal:
+        """Give whose a ticket is, as it is now; see `TicketStore.redeem`. It ends with what it was asked for by.
 
         Raises:
             Refused: `auth_error`, one and the same for all that is wrong.
@@ -145,18 +145,18 @@ class Authenticator:
         try:
             return self.renew(found)
         except Refused:
-            raise bad_ticket() from None
+            raise invalid_ticket() from None
 
-    def started(self, ticket: str, generation_id: str) -> None:
-        """As `Tickets.started`."""
-        self._tickets.started(ticket, generation_id)
+    def record_start(self, ticket: str, generation_id: str) -> None:
+        """As `TicketStore.started`."""
+        self._tickets.record_start(ticket, generation_id)
 
-    def give_back(self, ticket: str) -> None:
-        """As `Tickets.give_back`."""
-        self._tickets.give_back(ticket)
+    def restore_ticket(self, ticket: str) -> None:
+        """As `TicketStore.give_back`."""
+        self._tickets.restore(ticket)
 
 
-def bearer(headers: Mapping[str, str]) -> str | None:
+def bearer_credential(headers: Mapping[str, str]) -> str | None:
     """Read `Authorization: Bearer …` (RFC 6750, 2.1); None if there is none.
 
     Raises:
@@ -167,21 +167,21 @@ def bearer(headers: Mapping[str, str]) -> str | None:
         return None
     scheme, _, credential = given.strip().partition(" ")
     if scheme.lower() != "bearer" or not credential:
-        raise bad()
+        raise invalid_credential()
     return credential.strip()
 
 
-def missing() -> Refused:
+def missing_credential() -> Refused:
     """Make the refusal of who shows nothing."""
     return _refused("This gateway asks for a key: send the header Authorization: Bearer …")
 
 
-def bad() -> Refused:
+def invalid_credential() -> Refused:
     """Make the refusal of who shows what is not good; it tells nobody why."""
     return _refused("The key or token is not valid here.")
 
 
-def expired() -> Refused:
+def expired_credential() -> Refused:
     """Make the refusal of who shows what was good once."""
     return _refused("The key or token has expired: ask for a new one.")
 

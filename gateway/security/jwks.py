@@ -18,54 +18,54 @@ from gateway.protocol.errors import Code, Refused
 
 logger = logging.getLogger(__name__)
 
-MOST_BYTES: Final = 256 * 1024
-FETCH_SECONDS: Final = 5.0
+MAX_BYTES: Final = 256 * 1024
+FETCH_TIMEOUT: Final = 5.0
 
-FRESH_SECONDS: Final = 3600.0
+REFRESH_INTERVAL: Final = 3600.0
 """After how long the issuer is asked again, so that a key which it has taken out is not taken for ever."""
 
-PAUSE_SECONDS: Final = 60.0
+MIN_FETCH_INTERVAL: Final = 60.0
 """How long it is not asked again, whatever ids strangers put into their tokens."""
 
-PUBLIC: Final = ("RSA", "EC")
+PUBLIC_KEY_TYPES: Final = ("RSA", "EC")
 
-Keys = Mapping[str | None, jwt.PyJWK]
+KeysById = Mapping[str | None, jwt.PyJWK]
 
 
-class FixedKeys:
-    """Keys that do not change."""
+class StaticKeySet:
+    """KeysById that do not change."""
 
-    def __init__(self, keys: Keys, mark: str = "") -> None:
+    def __init__(self, keys: KeysById, fingerprint: str = "") -> None:
         self._keys = keys
-        self.mark = mark
+        self.fingerprint = fingerprint
 
     async def find(self, key_id: str | None) -> jwt.PyJWK | None:
         """As `KeySource.find`."""
-        return pick(self._keys, key_id)
+        return select_key(self._keys, key_id)
 
 
-class FetchedKeys:
+class RemoteKeySet:
     """An issuer's keys, fetched when they are first needed."""
 
     def __init__(self, url: str, algorithms: tuple[str, ...], now: Callable[[], float] = time.monotonic) -> None:
-        self._url = self.mark = url
+        self._url = self.fingerprint = url
         self._algorithms = algorithms
         self._now = now
-        self._keys: Keys = {}
+        self._keys: KeysById = {}
         self._asked_at: float | None = None
         self._fetching: asyncio.Task[None] | None = None
 
     async def find(self, key_id: str | None) -> jwt.PyJWK | None:
         """As `KeySource.find`."""
-        found = pick(self._keys, key_id)
-        if self._is_due(FRESH_SECONDS if found is not None else PAUSE_SECONDS):
+        found = select_key(self._keys, key_id)
+        if self._is_due(REFRESH_INTERVAL if found is not None else MIN_FETCH_INTERVAL):
             # A task of its own: who waits may give up, or it could be begun again and again by such as do.
             self._fetching = self._fetching or asyncio.create_task(self._fetch(), name="jwks")
             await asyncio.shield(self._fetching)
-            found = pick(self._keys, key_id)
+            found = select_key(self._keys, key_id)
         if not self._keys:
             message = "The keys that tokens are checked with can't be had just now: try again later."
-            raise Refused(Code.SERVER_ERROR, message, status=503, retry_after_ms=round(PAUSE_SECONDS * 1000))
+            raise Refused(Code.SERVER_ERROR, message, status=503, retry_after_ms=round(MIN_FETCH_INTERVAL * 1000))
         return found
 
     def _is_due(self, after: float) -> bool:
@@ -74,7 +74,7 @@ class FetchedKeys:
     async def _fetch(self) -> None:
         """Take what the issuer has; if it has nothing that can be read, what there was stays."""
         try:
-            self._keys = read_keys(await _get(URL(self._url)), self._algorithms)
+            self._keys = parse_jwks(await _get(URL(self._url)), self._algorithms)
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             logger.warning("the keys of %s can't be had: %s", URL(self._url).with_query(None), _why(error))
         finally:
@@ -90,7 +90,7 @@ async def _get(url: URL) -> bytes:
         TimeoutError: it took too long.
         ValueError: it is none that could be a set of keys.
     """
-    way = HttpClient(aiohttp.ClientTimeout(total=FETCH_SECONDS))
+    way = HttpClient(aiohttp.ClientTimeout(total=FETCH_TIMEOUT))
     try:
         response = await way.request("GET", url, {"Accept": "application/json"})
         if response.status != 200:
@@ -104,7 +104,7 @@ async def _get(url: URL) -> bytes:
 def _why(error: Exception) -> str:
     """Say what went wrong in our own words: the library's hold what the issuer said."""
     if isinstance(error, TimeoutError):
-        return f"no answer within {FETCH_SECONDS:g} s"
+        return f"no answer within {FETCH_TIMEOUT:g} s"
     if isinstance(error, aiohttp.ClientConnectorError):
         return "nobody answers there"
     return "what comes is not HTTP, or breaks off" if isinstance(error, aiohttp.ClientError) else str(error)
@@ -114,13 +114,13 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
     body = bytearray()
     async for piece in response.content.iter_any():
         body += piece
-        if len(body) > MOST_BYTES:
-            message = f"more than {MOST_BYTES} bytes"
+        if len(body) > MAX_BYTES:
+            message = f"more than {MAX_BYTES} bytes"
             raise ValueError(message)
     return bytes(body)
 
 
-def read_file(file: Path, algorithms: tuple[str, ...]) -> FixedKeys:
+def read_jwks_file(file: Path, algorithms: tuple[str, ...]) -> StaticKeySet:
     """Read a file of keys.
 
     Raises:
@@ -128,14 +128,14 @@ def read_file(file: Path, algorithms: tuple[str, ...]) -> FixedKeys:
         ValueError: it holds no keys for these algorithms.
     """
     with file.open("rb") as opened:
-        body = opened.read(MOST_BYTES + 1)
-    if len(body) > MOST_BYTES:
-        message = f"has more than {MOST_BYTES} bytes"
+        body = opened.read(MAX_BYTES + 1)
+    if len(body) > MAX_BYTES:
+        message = f"has more than {MAX_BYTES} bytes"
         raise ValueError(message)
-    return FixedKeys(read_keys(body, algorithms), hashlib.sha256(body).hexdigest())
+    return StaticKeySet(parse_jwks(body, algorithms), hashlib.sha256(body).hexdigest())
 
 
-def read_keys(body: bytes, algorithms: tuple[str, ...]) -> Keys:
+def parse_jwks(body: bytes, algorithms: tuple[str, ...]) -> KeysById:
     """Read a set of keys; of those that signatures are not checked with here, nothing is said.
 
     Raises:
@@ -153,7 +153,7 @@ def read_keys(body: bytes, algorithms: tuple[str, ...]) -> Keys:
     seen: dict[str | None, object] = {}
     for one in listed:
         # A shared secret does not belong here, and a key for encryption checks no signature.
-        if isinstance(one, dict) and one.get("kty") in PUBLIC and one.get("use", "sig") == "sig":
+        if isinstance(one, dict) and one.get("kty") in PUBLIC_KEY_TYPES and one.get("use", "sig") == "sig":
             key_id = one.get("kid") if isinstance(one.get("kid"), str) else None
             for key in _key(one, algorithms):
                 if seen.setdefault(key_id, one) != one:
@@ -181,7 +181,7 @@ def _key(one: Mapping[str, object], algorithms: tuple[str, ...]) -> list[jwt.PyJ
     return []
 
 
-def pick(keys: Keys, key_id: str | None) -> jwt.PyJWK | None:
+def select_key(keys: KeysById, key_id: str | None) -> jwt.PyJWK | None:
     """Give the key of that id; for a token that names none, the only one."""
     if key_id is None and len(keys) == 1:
         return next(iter(keys.values()))

@@ -7,14 +7,14 @@ from typing import Final, Protocol
 import jwt
 from pydantic import SecretStr
 
-from gateway.security.api_keys import hashed
-from gateway.security.authenticator import bad, expired
+from gateway.security.api_keys import hash_secret
+from gateway.security.authenticator import expired_credential, invalid_credential
 from gateway.security.principals import ROLES, Principal
 
 LEEWAY_SECONDS: Final = 10
 """How far two clocks may differ."""
 
-LONGEST_SUBJECT: Final = 256
+MAX_SUBJECT_LENGTH: Final = 256
 
 Claims = dict[str, object]
 
@@ -23,7 +23,7 @@ class KeySource(Protocol):
     """Where the keys are that signatures are checked with."""
 
     @property
-    def mark(self) -> str:
+    def fingerprint(self) -> str:
         """Tell this source from another, without its secret."""
         ...
 
@@ -43,9 +43,9 @@ class SharedSecret:
     secret: SecretStr
 
     @property
-    def mark(self) -> str:
-        """As `KeySource.mark`."""
-        return hashed(self.secret.get_secret_value())
+    def fingerprint(self) -> str:
+        """As `KeySource.fingerprint`."""
+        return hash_secret(self.secret.get_secret_value())
 
     async def find(self, key_id: str | None) -> str:
         """As `KeySource.find`."""
@@ -69,7 +69,7 @@ class JwtScheme:
     def __init__(self, rules: JwtRules, keys: KeySource) -> None:
         self._rules = rules
         self._keys = keys
-        self.credential = hashed(f"{rules}{keys.mark}")
+        self.credential = hash_secret(f"{rules}{keys.fingerprint}")
         """Tells what a token was checked with: after a reload that may be trusted no more."""
 
     async def authenticate(self, credential: str, unix: float) -> Principal | None:
@@ -84,10 +84,10 @@ class JwtScheme:
             return self._principal(self._claims(credential, key))
         except jwt.ExpiredSignatureError:
             # The signature is looked at before: who learns this has a token that was good.
-            raise expired() from None
+            raise expired_credential() from None
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
             # What is JSON of a stranger's making may be nested as deep, and hold such numbers, as it likes.
-            raise bad() from None
+            raise invalid_credential() from None
 
     def renew(self, principal: Principal) -> Principal | None:
         """As `Door.renew`; that a token is taken back before its time, nobody tells us."""
@@ -113,8 +113,8 @@ class JwtScheme:
 
     def _principal(self, claims: Claims) -> Principal:
         subject, until = claims["sub"], claims["exp"]
-        if not isinstance(subject, str) or not 1 <= len(subject) <= LONGEST_SUBJECT or not subject.isprintable():
-            raise bad()
+        if not isinstance(subject, str) or not 1 <= len(subject) <= MAX_SUBJECT_LENGTH or not subject.isprintable():
+            raise invalid_credential()
         # PyJWT takes an `exp` that is a string of digits, too.
         expires = float(until) + LEEWAY_SECONDS if isinstance(until, int | float | str) else None
         models = _words(claims, self._rules.models_claim)
@@ -134,8 +134,8 @@ def _words(claims: Claims, name: str) -> frozenset[str] | None:
     claim = claims[name]
     parts: object = claim.split() if isinstance(claim, str) else claim
     if not isinstance(parts, list):
-        raise bad()
+        raise invalid_credential()
     found = frozenset(part for part in parts if isinstance(part, str))
     if any(not isinstance(part, str) for part in parts):
-        raise bad()
+        raise invalid_credential()
     return found

@@ -13,7 +13,7 @@ from typing import Annotated, Final
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from gateway.admission.limits import PrincipalLimits
-from gateway.security.api_keys import StoredKey, check_distinct, check_name, check_parts, parse
+from gateway.security.api_keys import StoredKey, check_id_and_hash, check_name, check_unique, parse_key
 from gateway.security.principals import Role
 from gateway.toml.document import Document, read
 from gateway.toml.problems import Problem, as_error, format_path, unknown
@@ -21,7 +21,8 @@ from gateway.toml.problems import Problem, as_error, format_path, unknown
 if sys.platform != "win32":
     import fcntl
 
-HEAD: Final = """# The keys of a Dualstream gateway, written by `dualstream keys`, which keeps no comment but this one.
+FILE_HEADER: Final = """\
+# The keys of a Dualstream gateway, written by `dualstream keys`, which keeps no comment but this one.
 # No key can be had from its hash. A running gateway reads this file again on SIGHUP.
 """
 
@@ -47,7 +48,7 @@ class KeyTable(BaseModel):
     max_streams: Limit | None = None
 
 
-LIMITS: Final = tuple(PrincipalLimits.__dataclass_fields__)
+LIMIT_FIELDS: Final = tuple(PrincipalLimits.__dataclass_fields__)
 
 
 def read_keys(file: Path) -> list[StoredKey]:
@@ -74,17 +75,17 @@ def read_keys(file: Path) -> list[StoredKey]:
             ]
         except ValueError as error:
             # A key that was written in place of a name is not to be shown.
-            problems.append(Problem(("keys", name) if parse(name) is None else ("keys",), str(error)))
+            problems.append(Problem(("keys", name) if parse_key(name) is None else ("keys",), str(error)))
     _refuse(problems, document)
     try:
-        check_distinct(found)
+        check_unique(found)
     except ValueError as error:
         _refuse([Problem(("keys",), str(error))], document)
     return found
 
 
 @contextmanager
-def alone(file: Path) -> Iterator[None]:
+def exclusive_access(file: Path) -> Iterator[None]:
     """Keep others from changing a file of keys meanwhile: what they write would bring a revoked key back.
 
     Raises:
@@ -112,7 +113,7 @@ def write_keys(file: Path, keys: Iterable[StoredKey]) -> None:
     """
     # A link stays one: what it leads to is replaced.
     target = file.resolve()
-    text = HEAD + "".join(f"\n[{format_path(('keys', key.name))}]\n{_table(key)}" for key in keys)
+    text = FILE_HEADER + "".join(f"\n[{format_path(('keys', key.name))}]\n{_table(key)}" for key in keys)
     # `mkstemp` makes it for its owner alone (mode 0600).
     handle, made = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     try:
@@ -145,7 +146,7 @@ def _refuse(problems: Sequence[Problem], document: Document) -> None:
 def _key(name: str, value: object) -> StoredKey:
     check_name(name)
     table = KeyTable.model_validate(value)
-    check_parts(table.id, table.hash.get_secret_value())
+    check_id_and_hash(table.id, table.hash.get_secret_value())
     return StoredKey(
         name,
         table.id,
@@ -154,7 +155,7 @@ def _key(name: str, value: object) -> StoredKey:
         _unix(table.expires),
         None if table.models is None else frozenset(table.models),
         frozenset(table.roles),
-        PrincipalLimits(**{limit: getattr(table, limit) for limit in LIMITS}),
+        PrincipalLimits(**{limit: getattr(table, limit) for limit in LIMIT_FIELDS}),
     )
 
 
@@ -177,7 +178,7 @@ def _table(key: StoredKey) -> str:
         f"hash = {_quoted(key.hash)}",
         *(f"{name} = {_moment(time)}" for name, time in times.items() if time is not None),
         *(f"{name} = [{', '.join(map(_quoted, words))}]" for name, words in lists.items() if words is not None),
-        *(f"{name} = {value!r}" for name in LIMITS if (value := getattr(key.limits, name)) is not None),
+        *(f"{name} = {value!r}" for name in LIMIT_FIELDS if (value := getattr(key.limits, name)) is not None),
     ]
     return "\n".join(lines) + "\n"
 

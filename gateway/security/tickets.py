@@ -13,13 +13,13 @@ from typing import Final, Literal
 from gateway.protocol.errors import Code, Refused
 from gateway.security.principals import GenerationScope, Principal
 
-SECONDS: Final = 30.0
+TICKET_SECONDS: Final = 30.0
 """How long a ticket may be used for the first time."""
 
-MOST_OF_ONE: Final = 1000
+MAX_UNUSED_PER_PRINCIPAL: Final = 1000
 """Unused tickets of one principal; its oldest makes room for the next."""
 
-MOST: Final = 20_000
+MAX_UNUSED: Final = 20_000
 """Unused tickets of all; one more is refused. Used ones are as many, half of them one principal's: the oldest go."""
 
 _BYTES: Final = 24
@@ -33,7 +33,7 @@ class ReadAccess:
     """The wish to read a generation; `again` from a position in it, as who has read of it before."""
 
     generation_id: str
-    again: bool = False
+    resume: bool = False
 
 
 TicketUse = Literal["start", "socket"] | ReadAccess
@@ -51,16 +51,16 @@ class _Ticket:
 
 
 @dataclass(slots=True)
-class _TicketStore:
+class _TicketIndex:
     """Tickets by the hash of their text, oldest first, in all and for each principal."""
 
-    most_of_one: int
+    max_per_principal: int
     all: dict[bytes, _Ticket] = field(default_factory=dict)
     each: dict[str, dict[bytes, None]] = field(default_factory=dict)
 
     def put(self, digest: bytes, ticket: _Ticket) -> None:
         own = self.each.setdefault(ticket.principal.id, {})
-        if len(own) >= self.most_of_one:
+        if len(own) >= self.max_per_principal:
             self.take(next(iter(own)))
         # It may have been its last one, with which the principal's place went.
         self.each.setdefault(ticket.principal.id, own)[digest] = None
@@ -78,13 +78,13 @@ class _TicketStore:
         return next(iter(self.all))
 
 
-class Tickets:
+class TicketStore:
     """All tickets of this process. Times are seconds since 1970; an origin is what `Origins.check` gives."""
 
-    def __init__(self, most: int = MOST, most_of_one: int = MOST_OF_ONE) -> None:
-        self._most = most
-        self._unused = _TicketStore(most_of_one)
-        self._used = _TicketStore(most // 2)
+    def __init__(self, max_unused: int = MAX_UNUSED, max_per_principal: int = MAX_UNUSED_PER_PRINCIPAL) -> None:
+        self._max_unused = max_unused
+        self._unused = _TicketIndex(max_per_principal)
+        self._used = _TicketIndex(max_unused // 2)
 
     def __len__(self) -> int:
         return len(self._unused.all) + len(self._used.all)
@@ -96,11 +96,11 @@ class Tickets:
             Refused: `rate_limit`: too many are unused.
         """
         self._drop_expired(unix)
-        if len(self._unused.all) >= self._most:
-            message = f"{self._most} tickets are waiting to be used: ask again later."
+        if len(self._unused.all) >= self._max_unused:
+            message = f"{self._max_unused} tickets are waiting to be used: ask again later."
             raise Refused(Code.RATE_LIMIT, message, retry_after_ms=1000)
         text = secrets.token_urlsafe(_BYTES)
-        self._unused.put(_digest(text), _Ticket(principal, scope, origin, unix + SECONDS))
+        self._unused.put(_digest(text), _Ticket(principal, scope, origin, unix + TICKET_SECONDS))
         return text
 
     def redeem(self, text: str, use: TicketUse, origin: str, unix: float) -> Principal:
@@ -117,7 +117,7 @@ class Tickets:
             return _read_again(self._used.all[digest], use, origin)
         ticket = self._unused.all.get(digest)
         if ticket is None or ticket.origin != origin or ticket.until <= unix:
-            raise bad_ticket()
+            raise invalid_ticket()
         match ticket.scope, use:
             case "start", "start":
                 self._use(digest)
@@ -130,14 +130,14 @@ class Tickets:
             case GenerationScope() as generation_scope, "socket":
                 return self._unused.take(digest).principal.restricted_to(generation_scope)
             case _:
-                raise bad_ticket()
+                raise invalid_ticket()
 
-    def started(self, text: str, generation_id: str) -> None:
+    def record_start(self, text: str, generation_id: str) -> None:
         """Tell what was started by a ticket: what it may be read by from now on."""
         if (used := self._used.all.get(_digest(text))) is not None and used.generation_id is None:
             used.generation_id = generation_id
 
-    def give_back(self, text: str) -> None:
+    def restore(self, text: str) -> None:
         """Make a ticket unused again if nothing was started by it: an EventSource may be told to come back later."""
         digest = _digest(text)
         used = self._used.all.get(digest)
@@ -146,7 +146,7 @@ class Tickets:
 
     def _use(self, digest: bytes) -> _Ticket:
         ticket = self._unused.take(digest)
-        if len(self._used.all) >= self._most:
+        if len(self._used.all) >= self._max_unused:
             self._used.take(self._used.oldest())
         self._used.put(digest, ticket)
         return ticket
@@ -157,7 +157,7 @@ class Tickets:
             waiting.take(oldest)
 
 
-def bad_ticket() -> Refused:
+def invalid_ticket() -> Refused:
     """Make the refusal of a ticket that is not good; it tells nobody why."""
     message = "The ticket is not valid here: ask for a new one."
     return Refused(Code.AUTH_ERROR, message, param="ticket", status=401)
@@ -166,14 +166,14 @@ def bad_ticket() -> Refused:
 def _read_again(used: _Ticket, use: TicketUse, origin: str) -> Principal:
     """Let one who has used a ticket read on, and nothing else."""
     if used.generation_id is None or used.origin != origin:
-        raise bad_ticket()
+        raise invalid_ticket()
     match use:
         case "start" if used.scope == "start":
             pass
-        case ReadAccess(generation_id=wanted, again=True) if wanted == used.generation_id:
+        case ReadAccess(generation_id=wanted, resume=True) if wanted == used.generation_id:
             pass
         case _:
-            raise bad_ticket()
+            raise invalid_ticket()
     return used.principal.restricted_to(GenerationScope(used.generation_id))
 
 

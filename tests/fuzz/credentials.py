@@ -20,18 +20,18 @@ from pydantic import SecretStr
 from gateway.config import ConfigurationError
 from gateway.protocol.errors import Code, Refused
 from gateway.security import api_keys as keys
-from gateway.security.authenticator import ApiKeyScheme, Authenticator, bearer
-from gateway.security.jwks import read_keys as read_key_set
-from gateway.security.jwt_tokens import LONGEST_SUBJECT, JwtRules, JwtScheme, SharedSecret
+from gateway.security.authenticator import ApiKeyScheme, Authenticator, bearer_credential
+from gateway.security.jwks import parse_jwks
+from gateway.security.jwt_tokens import MAX_SUBJECT_LENGTH, JwtRules, JwtScheme, SharedSecret
 from gateway.security.key_file import read_keys, write_keys
 from gateway.security.principals import GenerationScope, Principal
-from gateway.security.tickets import ReadAccess, Tickets, TicketScope, TicketUse
+from gateway.security.tickets import ReadAccess, TicketScope, TicketStore, TicketUse
 from tests.fuzz.target import Target, deep, digits, text_of
 from tests.fuzz.upstreams import loop
 
 SECRET: Final = "0123456789abcdef" * 4
-KEY: Final = keys.KeyText("Xb41cQ7r", "s" * 43)
-STORED: Final = keys.StoredKey("alice", KEY.id, keys.hashed(KEY.secret))
+KEY: Final = keys.ApiKey("Xb41cQ7r", "s" * 43)
+STORED: Final = keys.StoredKey("alice", KEY.id, keys.hash_secret(KEY.secret))
 FAR: Final = 4_102_444_800
 """The year 2100, in seconds since 1970."""
 
@@ -48,16 +48,18 @@ def authorization(data: bytes) -> None:
     text = text_of(data)
     authenticator = Authenticator(_doors(), lambda: 0.0)
     try:
-        found = loop().run_until_complete(authenticator.authenticate(bearer({"authorization": text}), "10.0.0.1"))
+        found = loop().run_until_complete(
+            authenticator.authenticate(bearer_credential({"authorization": text}), "10.0.0.1")
+        )
     except Refused as refusal:
         assert refusal.code is Code.AUTH_ERROR
     else:
         assert found.name == "alice"
-        assert bearer({"authorization": text}) == KEY.text()
-    if (parsed := keys.parse(text)) is not None:
+        assert bearer_credential({"authorization": text}) == KEY.text()
+    if (parsed := keys.parse_key(text)) is not None:
         assert parsed.text() == text
     try:
-        stored = keys.parse_stored(text)
+        stored = keys.parse_stored_key(text)
     except ValueError:
         return
     assert f"{stored.name}:{stored.id}:{stored.hash}" == text
@@ -78,7 +80,7 @@ def token(data: bytes) -> None:
 
 
 def _is_whole(found: Principal) -> bool:
-    assert 1 <= len(found.name) <= LONGEST_SUBJECT
+    assert 1 <= len(found.name) <= MAX_SUBJECT_LENGTH
     assert found.expires is not None
     assert math.isfinite(found.expires)
     return bool(found.name.encode())
@@ -91,7 +93,7 @@ def _encoded(part: bytes) -> bytes:
 def key_set(data: bytes) -> None:
     """Read an issuer's keys: each is one that a signature can be checked with."""
     try:
-        found = read_key_set(data, ("RS256", "ES256"))
+        found = parse_jwks(data, ("RS256", "ES256"))
     except ValueError:
         return
     for key in found.values():
@@ -104,14 +106,14 @@ def key_set(data: bytes) -> None:
 
 def ticket(data: bytes) -> None:
     """Show tickets, `{ticket}` being one that is good: each is good once, and nothing else is ever good."""
-    tickets, owner = Tickets(), Principal("alice", "key")
+    tickets, owner = TicketStore(), Principal("alice", "key")
     scopes: list[TicketScope] = ["start", "socket", GenerationScope("g_a"), GenerationScope("g_a", commands=True)]
     good = tickets.issue(owner, scopes[data[0] % 4] if data else "start", "", 0.0)
     used = False
     for line in data[1:].split(b"\n"):
         kind, _, rest = line.partition(b" ")
         text = text_of(rest).replace("{ticket}", good)
-        asked: TicketUse = {b"s": "start", b"w": "socket"}.get(kind[:1], ReadAccess("g_a", again=kind == b"again"))  # type: ignore[assignment]
+        asked: TicketUse = {b"s": "start", b"w": "socket"}.get(kind[:1], ReadAccess("g_a", resume=kind == b"again"))  # type: ignore[assignment]
         try:
             found = tickets.redeem(text, asked, "", 1.0)
         except Refused as refusal:

@@ -10,7 +10,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from gateway.api import session, tickets
 from gateway.api.context import address
-from gateway.api.requests import _SAFE_ID, LONGEST_KEY, idempotency_key, request_id
+from gateway.api.requests import _SAFE_ID, MAX_IDEMPOTENCY_KEY_LENGTH, idempotency_key, request_id
 from gateway.api.responses import wants_events
 from gateway.protocol.errors import Refused
 from gateway.security.origins import Origins
@@ -33,7 +33,7 @@ def _scope(data: bytes) -> Scope:
     query, *lines = data.split(b"\n")
     pairs = [line.partition(b":") for line in lines]
     headers = [(name.lower(), value.strip()) for name, _, value in pairs]
-    path = EVENTS if len(query) % 2 else tickets.START
+    path = EVENTS if len(query) % 2 else tickets.START_PATH
     return {
         "type": "http",
         "method": "GET",
@@ -56,7 +56,7 @@ def headers(data: bytes) -> None:
     assert _SAFE_ID.fullmatch(request_id(request))
     try:
         key = idempotency_key(request)
-        assert key is None or 1 <= len(key) <= LONGEST_KEY
+        assert key is None or 1 <= len(key) <= MAX_IDEMPOTENCY_KEY_LENGTH
     except Refused as refusal:
         refused(refusal)
     try:

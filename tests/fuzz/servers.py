@@ -147,7 +147,7 @@ class Gateway:
         """Let a client send this; see that nothing is left of it."""
         owner = Principal("alice", "address" if self._authenticator.allows_anonymous else "key", credential=STORED.id)
         known = self._hub.start(ask(), request_id="r", principal=owner).id.encode()
-        ticket = self._authenticator.issue(owner, "start", "")[0].encode()
+        ticket = self._authenticator.issue_ticket(owner, "start", "")[0].encode()
         written = await self._server.converse([read.replace(PLACE, known).replace(TICKET, ticket) for read in reads])
         await is_quiet()
         for _ in range(2):

@@ -20,24 +20,24 @@ from gateway.client import Client
 from gateway.config import ConfigurationError, Settings, load
 from gateway.protocol.commands import HelloCommand, parse
 from gateway.protocol.errors import Refused
-from gateway.security.api_keys import StoredKey, hashed, make
+from gateway.security.api_keys import StoredKey, generate_key, hash_secret
 from gateway.security.authenticator import Authenticator
 from gateway.security.key_file import write_keys
 from tests.gateway.security.issuer import token
 
 OURS = ("gateway.", "transports.")
-KEY = make()
+KEY = generate_key()
 ENVIRONMENT = {
     "EU_KEY": "sk-provider-canary-1",
     "OPENAI_API_KEY": "sk-preset-canary-2",
     "AUTH": "shared-canary-3-" + "x" * 32,
-    "DUALSTREAM_KEYS": f"bob:abcd1234:{hashed('canary')}",
+    "DUALSTREAM_KEYS": f"bob:abcd1234:{hash_secret('canary')}",
 }
 SECRETS = (
     *(value for name, value in ENVIRONMENT.items() if name != "DUALSTREAM_KEYS"),
     KEY.secret,
-    hashed(KEY.secret),
-    hashed("canary"),
+    hash_secret(KEY.secret),
+    hash_secret("canary"),
 )
 FILE = """
 keys_file = "keys.toml"
@@ -56,7 +56,7 @@ secret_variable = "AUTH"
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    write_keys(tmp_path / "keys.toml", [StoredKey("alice", KEY.id, hashed(KEY.secret))])
+    write_keys(tmp_path / "keys.toml", [StoredKey("alice", KEY.id, hash_secret(KEY.secret))])
     (tmp_path / "dualstream.toml").write_text(FILE)
     return load({}, ENVIRONMENT, tmp_path / "dualstream.toml")
 
@@ -79,10 +79,10 @@ async def test_no_object_of_ours_shows_a_secret(settings: Settings) -> None:
     app = create_app(settings)
     authenticator: Authenticator = app.state.reloading._authenticator
     principals = [
-        await authenticator.authenticate_credential(KEY.text()),
-        await authenticator.authenticate_credential(token(key=ENVIRONMENT["AUTH"])),
+        await authenticator.verify_credential(KEY.text()),
+        await authenticator.verify_credential(token(key=ENVIRONMENT["AUTH"])),
     ]
-    tickets = [authenticator.issue(principal, "start", "")[0] for principal in principals]
+    tickets = [authenticator.issue_ticket(principal, "start", "")[0] for principal in principals]
     client = Client("http://127.0.0.1:1", token=KEY.text())
     chat = ChatSettings("http://127.0.0.1:1", token=KEY.text())
     hello = parse(HelloCommand, {"type": "hello", "token": KEY.text()})
@@ -143,7 +143,7 @@ async def test_what_is_not_let_in_is_refused_without_it(settings: Settings) -> N
     wrong = f"{KEY.text()[:-1]}!"
     for shown in (wrong, token(key="y" * 32), ENVIRONMENT["AUTH"]):
         with pytest.raises(Refused) as refused:
-            await authenticator.authenticate_credential(shown)
+            await authenticator.verify_credential(shown)
         told = "".join(traceback.format_exception(refused.value)) + repr(refused.value) + str(refused.value.body())
         assert shown not in told
         assert shown_by(told) == set()

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 from gateway.admission.limits import PrincipalLimits
 from gateway.config import Settings
 from gateway.config.tables import JwtTable
-from gateway.security.api_keys import StoredKey, hashed, make
+from gateway.security.api_keys import StoredKey, generate_key, hash_secret
 from gateway.security.key_file import write_keys
 from gateway.security.principals import Role
 from tests.gateway.security.issuer import SECRET
@@ -19,7 +19,7 @@ from tests.served.gateway import Protocols, Served
 from tests.served.viewers import VIEWERS, JsonObject, ViewingClient
 
 BODY: JsonObject = {"messages": [{"role": "user", "content": "Hello"}]}
-KEYS = {name: make() for name in ("alice", "bob", "watcher", "operator", "small", "old", "reader")}
+KEYS = {name: generate_key() for name in ("alice", "bob", "watcher", "operator", "small", "old", "reader")}
 ROLES: Mapping[str, frozenset[Role]] = {"watcher": frozenset({"observe"}), "operator": frozenset({"operate"})}
 LIMITS: Mapping[str, PrincipalLimits] = {
     "small": PrincipalLimits(rate_limit_per_minute=2, max_concurrent=1),
@@ -35,7 +35,7 @@ def stored_key(name: str) -> StoredKey:
     key, limits = KEYS[name], LIMITS.get(name, PrincipalLimits())
     models = frozenset({"n"}) if name == "small" else None
     expires = 1.0 if name == "old" else None
-    return StoredKey(name, key.id, hashed(key.secret), None, expires, models, ROLES.get(name, frozenset()), limits)
+    return StoredKey(name, key.id, hash_secret(key.secret), None, expires, models, ROLES.get(name, frozenset()), limits)
 
 
 def with_keys(settings: Settings, path: Path) -> Settings:

@@ -8,7 +8,7 @@ from starlette.routing import BaseRoute, Route
 
 from gateway.api.context import principal
 from gateway.api.requests import read_json, request_id
-from gateway.api.responses import ids
+from gateway.api.responses import id_headers
 from gateway.api.services import Services
 from gateway.api.streams import enter_stream
 from gateway.generation.event_log import Entry
@@ -37,12 +37,12 @@ class NdjsonTransport:
             enter_stream(services, request)
             body = parse(StartRequest, await read_json(request, services.max_body_bytes))
             generation = services.hub.start(body, request_id=request_id(request), principal=principal(request))
-            return StreamedResponse(services, Lines(), generation, 0, ids(request, generation))
+            return StreamedResponse(services, Lines(), generation, 0, id_headers(request, generation))
 
         async def attach(request: Request) -> Response | StreamedResponse:
             generation = services.hub.find(request.path_params["generation_id"], principal(request))
             after = int(request.query_params.get("after", "0"))
-            return StreamedResponse(services, Lines(), generation, after, ids(request, generation))
+            return StreamedResponse(services, Lines(), generation, after, id_headers(request, generation))
 
         return [
             Route("/api/chat/ndjson", start, methods=["POST"]),

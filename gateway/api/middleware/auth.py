@@ -7,16 +7,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.api import session, tickets
 from gateway.api.context import ORIGIN, PRINCIPAL, address
-from gateway.api.responses import refusal
+from gateway.api.responses import refusal_response
 from gateway.api.services import Services
 from gateway.protocol.errors import Refused
-from gateway.security.authenticator import bearer
+from gateway.security.authenticator import bearer_credential
 from gateway.security.principals import Principal
 
-PUBLIC: Final = frozenset({"/", "/health", "/ready", "/openapi.json"})
+PUBLIC_PATHS: Final = frozenset({"/", "/health", "/ready", "/openapi.json"})
 """What anybody may ask: the page, which shows nothing by itself, whether the gateway is there, and what it can do."""
 
-PUBLIC_FOLDER: Final = "/static/"
+PUBLIC_PREFIX: Final = "/static/"
 
 
 class AuthMiddleware:
@@ -35,7 +35,7 @@ class AuthMiddleware:
             try:
                 await self._authenticate(scope)
             except Refused as refused:
-                await refusal(refused, Request(scope))(scope, receive, send)
+                await refusal_response(refused, Request(scope))(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
@@ -45,9 +45,11 @@ class AuthMiddleware:
         origin = check_origin(self._services, request)
         ticket = tickets.ticket_from_url(scope)
         if ticket is not None:
-            scope[PRINCIPAL] = self._services.authenticator.redeem(ticket, tickets.requested_use(request), origin)
+            scope[PRINCIPAL] = self._services.authenticator.redeem_ticket(
+                ticket, tickets.requested_use(request), origin
+            )
         elif not session.ends_session(scope):
-            await authenticate(self._services, request, credential(self._services, request))
+            await authenticate(self._services, request, read_credential(self._services, request))
 
 
 def check_origin(services: Services, connection: HTTPConnection) -> str:
@@ -61,7 +63,7 @@ def check_origin(services: Services, connection: HTTPConnection) -> str:
     return origin
 
 
-def credential(services: Services, connection: HTTPConnection) -> str | None:
+def read_credential(services: Services, connection: HTTPConnection) -> str | None:
     """Give what a connection shows in its `Authorization` or its cookie; None without, and where nobody is asked.
 
     Raises:
@@ -69,7 +71,7 @@ def credential(services: Services, connection: HTTPConnection) -> str | None:
     """
     if services.authenticator.allows_anonymous:
         return None
-    return bearer(connection.headers) or session.token_from_cookie(services.cookie, connection)
+    return bearer_credential(connection.headers) or session.token_from_cookie(services.cookie, connection)
 
 
 async def authenticate(services: Services, connection: HTTPConnection, credential: str | None) -> Principal:
@@ -84,4 +86,4 @@ async def authenticate(services: Services, connection: HTTPConnection, credentia
 
 
 def _is_public(path: str) -> bool:
-    return path in PUBLIC or path.startswith(PUBLIC_FOLDER)
+    return path in PUBLIC_PATHS or path.startswith(PUBLIC_PREFIX)

@@ -6,7 +6,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from gateway.api.middleware.auth import PUBLIC, PUBLIC_FOLDER
+from gateway.api.middleware.auth import PUBLIC_PATHS, PUBLIC_PREFIX
 from gateway.api.openapi.answers import Refusal
 from gateway.api.openapi.parts import (
     COUNTED,
@@ -118,7 +118,7 @@ def _general(operation: Operation) -> Iterator[Refused]:
 
 
 def _is_public(operation: Operation) -> bool:
-    return operation.path in PUBLIC or operation.path.startswith(PUBLIC_FOLDER)
+    return operation.path in PUBLIC_PATHS or operation.path.startswith(PUBLIC_PREFIX)
 
 
 def _answer(answer: Answer) -> JsonObject:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from gateway.admission.rate_limits import Allowance
-from gateway.api.requests import LONGEST_KEY
+from gateway.api.requests import MAX_IDEMPOTENCY_KEY_LENGTH
 from gateway.api.responses import REFUSED_POSITION, STREAM_HEADERS
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import CODES, Code
@@ -63,7 +63,7 @@ PARAMETERS: Final[Mapping[str, Parameter]] = {
         "Idempotency-Key",
         "header",
         "Of your choice. The same start with the same key attaches to what was started the first time.",
-        {"type": "string", "minLength": 1, "maxLength": LONGEST_KEY},
+        {"type": "string", "minLength": 1, "maxLength": MAX_IDEMPOTENCY_KEY_LENGTH},
     ),
     "RequestId": Parameter(
         "X-Request-ID", "header", "Echoed if it is 1 to 128 printable ASCII characters, else one is made.", _TEXT

@@ -7,11 +7,11 @@ import orjson
 import pytest
 from starlette.requests import Request
 
-from gateway.api.responses import REFUSED_POSITION, refusal
+from gateway.api.responses import REFUSED_POSITION, refusal_response
 from gateway.config import Settings
 from gateway.protocol.errors import Refused
 from gateway.protocol.event_stream import EventStreamDecoder
-from gateway.security.jwks import FetchedKeys
+from gateway.security.jwks import RemoteKeySet
 from gateway.security.key_file import write_keys
 from tests.gateway.api.middleware.test_auth import settings, socket
 from tests.served.clients import BODY, KEYS, Clients, clients, keys_file, stored_key
@@ -37,8 +37,8 @@ async def test_a_key_whose_time_was_cut_short_starts_nothing_more_on_a_socket(
 async def test_an_event_source_comes_back_when_the_issuers_keys_may_be_had() -> None:
     scope = {"type": "http", "method": "GET", "headers": [(b"accept", b"text/event-stream")]}
     with pytest.raises(Refused) as refused:
-        await FetchedKeys("http://127.0.0.1:1/", ("RS256",)).find(None)
-    (event,) = EventStreamDecoder().feed(bytes(refusal(refused.value, Request(scope)).body))
+        await RemoteKeySet("http://127.0.0.1:1/", ("RS256",)).find(None)
+    (event,) = EventStreamDecoder().feed(bytes(refusal_response(refused.value, Request(scope)).body))
     assert orjson.loads(event.data)["retryable"]
     assert event.last_event_id != REFUSED_POSITION
 

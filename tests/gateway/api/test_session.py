@@ -7,7 +7,7 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from gateway.api.session import LONGEST
+from gateway.api.session import MAX_COOKIE_LENGTH
 from gateway.config import Settings
 from gateway.security.jwt_tokens import LEEWAY_SECONDS
 from gateway.security.key_file import write_keys
@@ -77,7 +77,7 @@ async def test_only_a_header_is_put_into_a_cookie(served: Served, clients: Clien
         assert (await said(response))["param"] == "Authorization"
     async with served.http.post("/api/session") as response:
         assert response.status == 401
-    async with clients.session(token({"long": "x" * LONGEST})).post("/api/session") as response:
+    async with clients.session(token({"long": "x" * MAX_COOKIE_LENGTH})).post("/api/session") as response:
         assert response.status == 400
         assert "tickets" in str((await said(response))["message"])
 

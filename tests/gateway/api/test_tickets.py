@@ -11,9 +11,9 @@ import pytest
 
 from gateway.config import Settings
 from gateway.protocol.event_stream import EventStreamDecoder
-from gateway.security.api_keys import hashed
+from gateway.security.api_keys import hash_secret
 from gateway.security.key_file import write_keys
-from gateway.security.tickets import bad_ticket
+from gateway.security.tickets import invalid_ticket
 from tests.served.clients import BODY, Clients, clients, keys_file, protocols, stored_key, with_keys
 from tests.served.gateway import Served
 from tests.served.viewers import JsonObject, until
@@ -176,10 +176,10 @@ async def test_the_ticket_of_a_start_reads_it_and_nothing_else(clients: Clients,
     events = f"/api/generations/{one['id']}/events?ticket={one['ticket']}"
     source = Source(served, events)
     for url in (events.replace(str(one["id"]), str(other["id"])), START + str(one["ticket"])):
-        assert await Source(served, url).refused() == bad_ticket().message
+        assert await Source(served, url).refused() == invalid_ticket().message
     await source.connect()
     await source.read("start")
-    assert await Source(served, events).refused() == bad_ticket().message
+    assert await Source(served, events).refused() == invalid_ticket().message
     # Before its first event an EventSource has no position of its own: one in the URL is as good.
     again = Source(served, f"{events}&last_event_id={one['id']}:0")
     await again.connect()
@@ -246,8 +246,8 @@ async def test_every_misuse_is_told_the_same(
     before = served.hub.counters.started
     headers = {**({} if origin is None else {"Origin": origin}), "Last-Event-ID": source.last_event_id}
     async with served.http.get(source._url, headers=headers) as response:
-        assert (response.status, (await response.json())) == (401, bad_ticket().body())
-    assert await source.refused() == bad_ticket().message
+        assert (response.status, (await response.json())) == (401, invalid_ticket().body())
+    assert await source.refused() == invalid_ticket().message
     assert served.hub.counters.started == before
     await served.hub.close()
 
@@ -284,7 +284,7 @@ async def test_a_revoked_key_ends_what_a_ticket_still_reads(
     source.cut()
     write_keys(keys_file, map(stored_key, ("bob",)))
     await served.reloader.change(settings)
-    assert await source.refused() == bad_ticket().message
+    assert await source.refused() == invalid_ticket().message
     await served.hub.close()
 
 
@@ -351,7 +351,7 @@ async def test_a_ticket_opens_a_socket_and_is_not_echoed(clients: Clients, serve
         assert served.hub._held[served.only.id].principal.id == "key:alice"
         assert (await ask(opened, type="interrupt", generation_id=served.only.id))["type"] == "ack"
     async with socket(served, text) as opened:
-        assert await closed(opened) == (4401, bad_ticket().message)
+        assert await closed(opened) == (4401, invalid_ticket().message)
 
 
 async def test_a_ticket_in_a_hello(clients: Clients, served: Served) -> None:
@@ -359,14 +359,14 @@ async def test_a_ticket_in_a_hello(clients: Clients, served: Served) -> None:
     async with socket(served) as opened:
         assert await ask(opened, type="hello", ticket=text) == {"type": "ack", "id": 1, "generation_id": None}
         assert (await ask(opened, type="ping"))["type"] == "pong"
-        assert (await ask(opened, type="hello", ticket=text))["message"] == bad_ticket().message
+        assert (await ask(opened, type="hello", ticket=text))["message"] == invalid_ticket().message
         assert (await ask(opened, type="hello", ticket=text, token="x"))["code"] == "invalid_request"
         bobs = await ticket(clients, "bob", scope="socket")
         assert (await ask(opened, type="hello", ticket=bobs))["code"] == "forbidden"
         assert (await ask(opened, type="ping"))["type"] == "pong"
     async with socket(served) as opened:
         await opened.send_json({"type": "hello", "ticket": text})
-        assert await closed(opened) == (4401, bad_ticket().message)
+        assert await closed(opened) == (4401, invalid_ticket().message)
 
 
 async def test_every_misuse_of_a_socket_is_told_the_same(clients: Clients, served: Served) -> None:
@@ -376,12 +376,12 @@ async def test_every_misuse_of_a_socket_is_told_the_same(clients: Clients, serve
     for text, origin in ((start, None), (elsewhere, None), (elsewhere, OTHER), ("x", None), ("", None)):
         async with socket(served, text, origin) as opened:
             assert opened.protocol == "dualstream.v1"
-            assert await closed(opened) == (4401, bad_ticket().message)
+            assert await closed(opened) == (4401, invalid_ticket().message)
     async with socket(served, elsewhere, "https://evil.example") as opened:
         assert (await closed(opened))[0] == 4403
     served.clock.advance(30)
     async with socket(served, late) as opened:
-        assert await closed(opened) == (4401, bad_ticket().message)
+        assert await closed(opened) == (4401, invalid_ticket().message)
 
 
 @pytest.mark.parametrize("commands", [False, True])
@@ -437,7 +437,7 @@ async def test_no_ticket_is_logged_or_told(clients: Clients, served: Served, cap
     said += caplog.text + repr(served.hub.stats()) + repr(vars(served.reloader._authenticator))
     for text in texts:
         assert text not in said
-        assert hashed(text) not in said
+        assert hash_secret(text) not in said
     await served.hub.close()
 
 
@@ -456,7 +456,7 @@ class TestOpen:
         assert served.hub.counters.started == 1
         async with socket(served, await ticket(clients, scope="socket")) as opened:
             assert (await ask(opened, type="ping"))["type"] == "pong"
-        assert await Source(served, START + "x").refused() == bad_ticket().message
+        assert await Source(served, START + "x").refused() == invalid_ticket().message
         async with served.http.post("/api/generations", json=BODY) as response:
             assert "ticket" not in await response.json()
         await served.hub.close()

@@ -9,13 +9,13 @@ from jwt.algorithms import RSAAlgorithm
 from gateway.app.authentication import credential_schemes
 from gateway.config import ConfigurationError, Settings, load
 from gateway.protocol.errors import Refused
-from gateway.security.api_keys import StoredKey, hashed, make
+from gateway.security.api_keys import StoredKey, generate_key, hash_secret
 from gateway.security.authenticator import Authenticator
 from gateway.security.key_file import write_keys
 from tests.gateway.security.issuer import OTHER_RSA_KEY, RSA_KEY, SECRET, issuer, key_set, public, token
 
-KEY = make()
-HASH = hashed(KEY.secret)
+KEY = generate_key()
+HASH = hash_secret(KEY.secret)
 
 
 def authenticator(settings: Settings) -> Authenticator:
@@ -114,16 +114,16 @@ async def test_a_reload_keeps_the_issuers_keys_where_nothing_has_changed(tmp_pat
         file.write_text(f'[jwt]\nalgorithms = ["RS256"]\njwks_url = "{it.url}"\n')
         authenticator = Authenticator(credential_schemes(load({}, {}, file)))
         shown = token(key=RSA_KEY, algorithm="RS256", kid="r")
-        principal = await authenticator.authenticate_credential(shown)
+        principal = await authenticator.verify_credential(shown)
         # The issuer is down when the configuration is loaded again.
         it.status = 500
-        authenticator.change(credential_schemes(load({}, {}, file), authenticator.schemes))
-        assert await authenticator.authenticate_credential(shown) == principal
+        authenticator.replace_schemes(credential_schemes(load({}, {}, file), authenticator.schemes))
+        assert await authenticator.verify_credential(shown) == principal
         assert it.requests == 1
         file.write_text(f'[jwt]\nalgorithms = ["RS256"]\njwks_url = "{it.url}"\naudience = "us"\n')
-        authenticator.change(credential_schemes(load({}, {}, file), authenticator.schemes))
+        authenticator.replace_schemes(credential_schemes(load({}, {}, file), authenticator.schemes))
         with pytest.raises(Refused):
-            await authenticator.authenticate_credential(shown)
+            await authenticator.verify_credential(shown)
         assert it.requests == 2
 
 
@@ -135,6 +135,6 @@ async def test_a_reload_reads_a_file_of_public_keys_anew(tmp_path: Path) -> None
         keys.write_bytes(key_set(public(key, kid="r")))
         made = credential_schemes(load({}, {}, file), authenticator.schemes)
         kept.append(list(made) == list(authenticator.schemes))
-        authenticator.change(made)
-        assert (await authenticator.authenticate_credential(token(key=key, algorithm="RS256", kid="r"))).name == "alice"
+        authenticator.replace_schemes(made)
+        assert (await authenticator.verify_credential(token(key=key, algorithm="RS256", kid="r"))).name == "alice"
     assert kept == [False, True, False]

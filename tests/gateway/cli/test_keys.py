@@ -6,8 +6,8 @@ import pytest
 
 from gateway.cli.keys import expiry, table
 from gateway.cli.main import main
-from gateway.security.api_keys import by_id as keys_by_id
-from gateway.security.api_keys import hashed, parse, verify
+from gateway.security.api_keys import hash_secret, parse_key, verify_key
+from gateway.security.api_keys import index_by_id as keys_by_id
 from gateway.security.key_file import read_keys
 
 DAY = 86_400
@@ -27,12 +27,12 @@ def test_a_key_is_printed_once_and_kept_as_its_hash(folder: Path, capsys: pytest
     assert keys("create", "alice") == 0
     printed = capsys.readouterr()
     text = printed.out.strip()
-    key = parse(text)
+    key = parse_key(text)
     assert key is not None
     file = folder / "dualstream.keys.toml"
     (kept,) = read_keys(file)
-    assert (kept.name, kept.hash) == ("alice", hashed(key.secret))
-    assert verify(text, keys_by_id([kept]), 0) == kept
+    assert (kept.name, kept.hash) == ("alice", hash_secret(key.secret))
+    assert verify_key(text, keys_by_id([kept]), 0) == kept
     assert key.secret not in file.read_text() + printed.err
     assert "keys_file" in printed.err
     assert keys("list") == 0

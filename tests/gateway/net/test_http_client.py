@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.protocol.errors import Code, Failed
-from gateway.security.jwks import FetchedKeys
+from gateway.security.jwks import RemoteKeySet
 from gateway.upstreams.errors import ERROR_BODY_BYTES, ERROR_BODY_SECONDS
 from tests.gateway.security.issuer import RSA_KEY, key_set, public
 from tests.gateway.upstreams.test_http import CALL, HEAD, KEY, WHOLE, answers, bodies, failure, provider, read
@@ -140,11 +140,11 @@ async def test_an_issuer_is_asked_by_the_same_way_and_its_words_are_not_logged(
     for serve, why in cases:
         async with provider(serve) as (upstream, requests):
             place = f"{upstream.base_url}k"
-            await FetchedKeys(f"{place}?code=hush", ("RS256",))._fetch()
+            await RemoteKeySet(f"{place}?code=hush", ("RS256",))._fetch()
             assert len(requests) == 1
             assert b"accept-encoding: identity" in requests[0].lower()
         assert any(said.startswith(f"the keys of {place} can't be had: {why}") for said in caplog.messages)
-    await FetchedKeys("http://127.0.0.1:1/k?code=hush", ("RS256",))._fetch()
+    await RemoteKeySet("http://127.0.0.1:1/k?code=hush", ("RS256",))._fetch()
     assert caplog.messages[-1] == "the keys of http://127.0.0.1:1/k can't be had: nobody answers there"
     assert "hush" not in caplog.text
     assert "red" not in " ".join(caplog.messages).split()

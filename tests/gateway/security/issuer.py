@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestServer
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from gateway.security.jwks import FetchedKeys
+from gateway.security.jwks import RemoteKeySet
 
 SECRET = "0123456789abcdef" * 4
 RSA_KEY = rsa.generate_private_key(65537, 2048)
@@ -50,7 +50,7 @@ class Issuer:
     requests: int = 0
     now: float = 0.0
     url: str = ""
-    keys: FetchedKeys = field(init=False)
+    keys: RemoteKeySet = field(init=False)
 
     async def answer(self, _request: web.Request) -> web.Response:
         self.requests += 1
@@ -64,5 +64,5 @@ async def issuer(*keys: dict[str, object]) -> AsyncIterator[Issuer]:
     app.router.add_get("/jwks.json", server.answer)
     async with TestServer(app) as running:
         server.url = str(running.make_url("/jwks.json"))
-        server.keys = FetchedKeys(server.url, ("RS256",), lambda: server.now)
+        server.keys = RemoteKeySet(server.url, ("RS256",), lambda: server.now)
         yield server

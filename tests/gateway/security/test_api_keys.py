@@ -7,104 +7,104 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.security.api_keys import (
-    ExpiredError,
-    KeyText,
+    ApiKey,
+    ExpiredKeyError,
     StoredKey,
-    by_id,
-    check_distinct,
-    hashed,
-    make,
-    parse,
-    parse_stored,
-    verify,
+    check_unique,
+    generate_key,
+    hash_secret,
+    index_by_id,
+    parse_key,
+    parse_stored_key,
+    verify_key,
 )
 
 BASE64URL = string.ascii_letters + string.digits + "-_"
 texts = st.builds(
-    KeyText,
+    ApiKey,
     st.text(string.ascii_letters + string.digits, min_size=8, max_size=8),
     st.text(BASE64URL, min_size=43, max_size=43),
 )
 
 
-def stored(key: KeyText, expires: float | None = None) -> dict[str, StoredKey]:
-    return by_id([StoredKey("alice", key.id, hashed(key.secret), expires=expires)])
+def stored(key: ApiKey, expires: float | None = None) -> dict[str, StoredKey]:
+    return index_by_id([StoredKey("alice", key.id, hash_secret(key.secret), expires=expires)])
 
 
 def test_a_new_key_is_256_random_bits_under_an_id_and_no_other_has_it() -> None:
-    made = {make().text() for _ in range(100)}
+    made = {generate_key().text() for _ in range(100)}
     assert len(made) == 100
     for text in made:
-        key = parse(text)
+        key = parse_key(text)
         assert key is not None
         assert key.text() == text
         assert len(key.secret) == 43
 
 
 @given(texts)
-def test_what_is_spelled_is_read(key: KeyText) -> None:
-    assert parse(key.text()) == key
+def test_what_is_spelled_is_read(key: ApiKey) -> None:
+    assert parse_key(key.text()) == key
 
 
 @given(st.text(max_size=80) | st.text(BASE64URL, max_size=60).map(lambda text: f"ds_{text}"))
 def test_whatever_else_is_no_key_or_spells_itself(text: str) -> None:
-    key = parse(text)
+    key = parse_key(text)
     assert key is None or key.text() == text
-    assert verify(text, {}, 0) is None
+    assert verify_key(text, {}, 0) is None
 
 
 @given(texts, texts)
-def test_only_the_very_key_is_recognised(key: KeyText, other: KeyText) -> None:
+def test_only_the_very_key_is_recognised(key: ApiKey, other: ApiKey) -> None:
     known = stored(key)
-    assert verify(key.text(), known, 0) == known[key.id]
-    for wrong in (KeyText(key.id, other.secret), KeyText(other.id, key.secret), other):
-        assert wrong == key or verify(wrong.text(), known, 0) is None
+    assert verify_key(key.text(), known, 0) == known[key.id]
+    for wrong in (ApiKey(key.id, other.secret), ApiKey(other.id, key.secret), other):
+        assert wrong == key or verify_key(wrong.text(), known, 0) is None
 
 
 @given(texts, st.integers(0, 54), st.sampled_from(BASE64URL))
-def test_a_key_with_another_letter_is_another_key(key: KeyText, at: int, letter: str) -> None:
+def test_a_key_with_another_letter_is_another_key(key: ApiKey, at: int, letter: str) -> None:
     text = key.text()[:at] + letter + key.text()[at + 1 :]
-    assert (verify(text, stored(key), 0) is None) == (text != key.text())
+    assert (verify_key(text, stored(key), 0) is None) == (text != key.text())
 
 
 def test_expired_is_said_to_who_has_the_secret_alone() -> None:
-    key, other = make(), make()
+    key, other = generate_key(), generate_key()
     known = stored(key, expires=100)
-    assert verify(key.text(), known, 99.9)
-    with pytest.raises(ExpiredError):
-        verify(key.text(), known, 100)
-    assert verify(KeyText(key.id, other.secret).text(), known, 100) is None
+    assert verify_key(key.text(), known, 99.9)
+    with pytest.raises(ExpiredKeyError):
+        verify_key(key.text(), known, 100)
+    assert verify_key(ApiKey(key.id, other.secret).text(), known, 100) is None
 
 
 def test_neither_secret_nor_hash_shows() -> None:
-    key = make()
+    key = generate_key()
     for shown in (repr(key), str(key), repr(stored(key))):
         assert key.secret not in shown
-        assert hashed(key.secret) not in shown
+        assert hash_secret(key.secret) not in shown
 
 
 def test_a_key_of_the_environment() -> None:
-    key = make()
-    assert parse_stored(f"alice:{key.id}:{hashed(key.secret)}") == stored(key)[key.id]
+    key = generate_key()
+    assert parse_stored_key(f"alice:{key.id}:{hash_secret(key.secret)}") == stored(key)[key.id]
 
 
 @pytest.mark.parametrize("text", ["", "alice", "al ice:abcd1234:" + "0" * 64, "a:abcd123:" + "0" * 64, "a:abcd1234:0"])
 def test_what_is_none(text: str) -> None:
     with pytest.raises(ValueError, match="of a key"):
-        parse_stored(text)
+        parse_stored_key(text)
 
 
 def test_a_key_by_mistake_is_not_shown() -> None:
-    key = make().text()
+    key = generate_key().text()
     for text in (key, f"{key}:abcd1234:{'0' * 64}", f"a:{key}:x", f"a:abcd1234:{key}"):
         with pytest.raises(ValueError, match="of a key") as error:
-            parse_stored(text)
+            parse_stored_key(text)
         assert key not in str(error.value)
 
 
 def test_two_keys_that_can_not_be_told_apart() -> None:
     one = StoredKey("a", "abcd1234", "0" * 64)
-    check_distinct([one, StoredKey("b", "abcd1235", "0" * 64)])
+    check_unique([one, StoredKey("b", "abcd1235", "0" * 64)])
     for other in (StoredKey("a", "abcd1235", "1" * 64), StoredKey("b", "abcd1234", "1" * 64)):
         with pytest.raises(ValueError, match="two keys have the"):
-            check_distinct([one, other])
+            check_unique([one, other])

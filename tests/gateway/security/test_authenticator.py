@@ -8,8 +8,15 @@ from hypothesis import strategies as st
 
 from gateway.admission.limits import PrincipalLimits
 from gateway.protocol.errors import Code, Refused
-from gateway.security.api_keys import KeyText, StoredKey, hashed, make
-from gateway.security.authenticator import ApiKeyScheme, Authenticator, bad, bearer, expired, missing
+from gateway.security.api_keys import ApiKey, StoredKey, generate_key, hash_secret
+from gateway.security.authenticator import (
+    ApiKeyScheme,
+    Authenticator,
+    bearer_credential,
+    expired_credential,
+    invalid_credential,
+    missing_credential,
+)
 from gateway.security.principals import ROLES, Principal, anonymous
 
 
@@ -21,8 +28,8 @@ class Time:
         return self.unix
 
 
-KEY = make()
-ALICE = StoredKey("alice", KEY.id, hashed(KEY.secret), expires=2000.0, models=frozenset({"m"}))
+KEY = generate_key()
+ALICE = StoredKey("alice", KEY.id, hash_secret(KEY.secret), expires=2000.0, models=frozenset({"m"}))
 
 
 def shows(credential: str) -> dict[str, str]:
@@ -31,7 +38,7 @@ def shows(credential: str) -> dict[str, str]:
 
 async def refusal(authenticator: Authenticator, headers: dict[str, str]) -> Refused:
     with pytest.raises(Refused) as refused:
-        await authenticator.authenticate(bearer(headers), "::1")
+        await authenticator.authenticate(bearer_credential(headers), "::1")
     assert (refused.value.code, refused.value.status) == (Code.AUTH_ERROR, 401)
     return refused.value
 
@@ -47,18 +54,20 @@ async def test_without_doors_everybody_is_let_in_whatever_they_show() -> None:
 async def test_who_has_a_key_is_let_in_and_is_its_principal() -> None:
     authenticator = Authenticator([ApiKeyScheme([ALICE])], Time())
     for spelled in ("Bearer", "bearer", "BEARER "):
-        principal = await authenticator.authenticate(bearer({"authorization": f"{spelled} {KEY.text()}"}), "::1")
+        principal = await authenticator.authenticate(
+            bearer_credential({"authorization": f"{spelled} {KEY.text()}"}), "::1"
+        )
         assert (principal.id, principal.models, principal.roles) == ("key:alice", frozenset({"m"}), frozenset())
 
 
 async def test_all_that_is_bad_is_told_the_same() -> None:
     authenticator = Authenticator([ApiKeyScheme([ALICE])], Time())
-    assert (await refusal(authenticator, {})).message == missing().message
-    other = make()
-    for credential in (KeyText(KEY.id, other.secret).text(), other.text(), "ds_", "x", "a.b.c", "é", "x" * 9000):
-        assert (await refusal(authenticator, shows(credential))).body() == bad().body()
+    assert (await refusal(authenticator, {})).message == missing_credential().message
+    other = generate_key()
+    for credential in (ApiKey(KEY.id, other.secret).text(), other.text(), "ds_", "x", "a.b.c", "é", "x" * 9000):
+        assert (await refusal(authenticator, shows(credential))).body() == invalid_credential().body()
     for header in ("", "Bearer", "Basic eDp5", KEY.text()):
-        assert (await refusal(authenticator, {"authorization": header})).body() == bad().body()
+        assert (await refusal(authenticator, {"authorization": header})).body() == invalid_credential().body()
 
 
 async def test_expired_is_told_to_who_has_the_key() -> None:
@@ -66,42 +75,44 @@ async def test_expired_is_told_to_who_has_the_key() -> None:
     authenticator = Authenticator([ApiKeyScheme([ALICE])], time)
     principal = await authenticator.authenticate(KEY.text(), "::1")
     time.unix = 2000
-    assert (await refusal(authenticator, shows(KEY.text()))).message == expired().message
-    assert (await refusal(authenticator, shows(KeyText(KEY.id, make().secret).text()))).message == bad().message
+    assert (await refusal(authenticator, shows(KEY.text()))).message == expired_credential().message
+    assert (
+        await refusal(authenticator, shows(ApiKey(KEY.id, generate_key().secret).text()))
+    ).message == invalid_credential().message
     with pytest.raises(Refused, match="expired"):
         authenticator.renew(principal)
 
 
 async def test_without_any_key_nobody_is_let_in() -> None:
-    assert (await refusal(Authenticator([ApiKeyScheme([])]), shows(KEY.text()))).message == bad().message
+    assert (await refusal(Authenticator([ApiKeyScheme([])]), shows(KEY.text()))).message == invalid_credential().message
 
 
 async def test_who_was_let_in_is_renewed_until_the_key_is_revoked() -> None:
     authenticator = Authenticator([ApiKeyScheme([ALICE])], Time())
     principal = await authenticator.authenticate(KEY.text(), "::1")
     limits = PrincipalLimits(max_concurrent=1)
-    authenticator.change([ApiKeyScheme([StoredKey("alice", KEY.id, ALICE.hash, limits=limits)])])
+    authenticator.replace_schemes([ApiKeyScheme([StoredKey("alice", KEY.id, ALICE.hash, limits=limits)])])
     assert authenticator.renew(principal) == Principal(
-        "alice", "key", limits=limits, credential=f"{KEY.id}:{hashed(KEY.secret)}"
+        "alice", "key", limits=limits, credential=f"{KEY.id}:{hash_secret(KEY.secret)}"
     )
-    authenticator.change([ApiKeyScheme([StoredKey("alice", "another1", ALICE.hash)])])
+    authenticator.replace_schemes([ApiKeyScheme([StoredKey("alice", "another1", ALICE.hash)])])
     with pytest.raises(Refused, match="not valid"):
         authenticator.renew(principal)
 
 
 def test_a_gate_that_closes_knows_nobody_by_address_any_more_and_does_not_open_again() -> None:
     authenticator = Authenticator()
-    authenticator.change([ApiKeyScheme([])])
+    authenticator.replace_schemes([ApiKeyScheme([])])
     with pytest.raises(Refused, match="asks for a key"):
         authenticator.renew(anonymous("::1"))
-    authenticator.change([])
+    authenticator.replace_schemes([])
     assert not authenticator.allows_anonymous
 
 
 @given(st.dictionaries(st.sampled_from(["authorization", "x"]), st.text(max_size=40)))
 def test_whatever_is_in_the_header_it_is_read_or_refused(headers: dict[str, str]) -> None:
     try:
-        found = bearer(headers)
+        found = bearer_credential(headers)
     except Refused as refused:
         assert refused.code is Code.AUTH_ERROR
     else:
@@ -111,26 +122,26 @@ def test_whatever_is_in_the_header_it_is_read_or_refused(headers: dict[str, str]
 
 async def test_a_secret_that_is_new_under_the_same_id_ends_what_the_old_one_opened() -> None:
     authenticator = Authenticator([ApiKeyScheme([ALICE])], Time())
-    principal = await authenticator.authenticate_credential(KEY.text())
-    ticket, _ = authenticator.issue(principal, "socket", "")
-    authenticator.change([ApiKeyScheme([replace(ALICE, hash=hashed("another"))])])
+    principal = await authenticator.verify_credential(KEY.text())
+    ticket, _ = authenticator.issue_ticket(principal, "socket", "")
+    authenticator.replace_schemes([ApiKeyScheme([replace(ALICE, hash=hash_secret("another"))])])
     with pytest.raises(Refused) as refused:
         authenticator.renew(principal)
-    assert refused.value.body() == bad().body()
+    assert refused.value.body() == invalid_credential().body()
     with pytest.raises(Refused):
-        authenticator.redeem(ticket, "socket", "")
-    authenticator.change([ApiKeyScheme([replace(ALICE, models=None)])])
+        authenticator.redeem_ticket(ticket, "socket", "")
+    authenticator.replace_schemes([ApiKeyScheme([replace(ALICE, models=None)])])
     assert authenticator.renew(principal).models is None
 
 
 async def test_the_end_of_a_keys_time_is_what_the_file_says_now() -> None:
     time = Time()
     authenticator = Authenticator([ApiKeyScheme([replace(ALICE, expires=1500)])], time)
-    principal = await authenticator.authenticate_credential(KEY.text())
-    authenticator.change([ApiKeyScheme([replace(ALICE, expires=3000)])])
+    principal = await authenticator.verify_credential(KEY.text())
+    authenticator.replace_schemes([ApiKeyScheme([replace(ALICE, expires=3000)])])
     time.unix = 2000
     assert authenticator.renew(principal).expires == 3000
-    authenticator.change([ApiKeyScheme([replace(ALICE, expires=1999)])])
+    authenticator.replace_schemes([ApiKeyScheme([replace(ALICE, expires=1999)])])
     with pytest.raises(Refused) as refused:
         authenticator.renew(principal)
-    assert refused.value.body() == expired().body()
+    assert refused.value.body() == expired_credential().body()

@@ -8,7 +8,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from gateway.protocol.errors import Refused
-from gateway.security.jwks import MOST_BYTES, PAUSE_SECONDS, FetchedKeys, read_file, read_keys
+from gateway.security.jwks import MAX_BYTES, MIN_FETCH_INTERVAL, RemoteKeySet, parse_jwks, read_jwks_file
 from tests.gateway.security.issuer import EC_KEY, OTHER_RSA_KEY, RSA_KEY, issuer, key_set, public
 
 
@@ -26,19 +26,19 @@ def test_what_is_no_set_of_keys(tmp_path: Path, body: bytes, said: str) -> None:
     file = tmp_path / "keys.json"
     file.write_bytes(body)
     with pytest.raises(ValueError, match=said):
-        read_file(file, ("RS256",))
+        read_jwks_file(file, ("RS256",))
 
 
 @pytest.mark.parametrize("kind", [[], {}, 7, None])
 def test_a_key_of_no_kind_is_passed_over(kind: object) -> None:
-    assert list(read_keys(key_set({"kty": kind}, public(EC_KEY, kid="a")), ("ES256",))) == ["a"]
+    assert list(parse_jwks(key_set({"kty": kind}, public(EC_KEY, kid="a")), ("ES256",))) == ["a"]
 
 
 def test_a_file_has_a_bound(tmp_path: Path) -> None:
     file = tmp_path / "keys.json"
-    file.write_bytes(b" " * (MOST_BYTES + 1))
+    file.write_bytes(b" " * (MAX_BYTES + 1))
     with pytest.raises(ValueError, match="more than"):
-        read_file(file, ("RS256",))
+        read_jwks_file(file, ("RS256",))
 
 
 async def test_keys_are_fetched_once_for_all_who_ask() -> None:
@@ -56,7 +56,7 @@ async def test_an_unknown_id_has_them_fetched_again_at_most_once_a_minute() -> N
         for _ in range(10):
             assert await server.keys.find("new") is None
         assert server.requests == 1
-        server.now += PAUSE_SECONDS
+        server.now += MIN_FETCH_INTERVAL
         assert await server.keys.find("new")
         assert server.requests == 2
 
@@ -69,7 +69,7 @@ async def test_a_key_that_was_taken_out_is_not_taken_for_ever() -> None:
         assert await server.keys.find("r") is None
 
 
-@pytest.mark.parametrize(("status", "body"), [(500, None), (302, None), (200, b"x"), (200, b" " * (MOST_BYTES + 1))])
+@pytest.mark.parametrize(("status", "body"), [(500, None), (302, None), (200, b"x"), (200, b" " * (MAX_BYTES + 1))])
 async def test_what_there_was_stays_when_the_issuer_has_nothing(status: int, body: bytes | None) -> None:
     async with issuer(public(RSA_KEY, kid="r")) as server:
         assert await server.keys.find("r")
@@ -88,13 +88,13 @@ async def test_without_any_key_it_is_our_fault_and_passes() -> None:
 def test_keys_that_a_token_can_not_tell_apart_are_refused() -> None:
     one, other = public(RSA_KEY), public(OTHER_RSA_KEY)
     with pytest.raises(ValueError, match="holds two keys without a kid: by it a token says"):
-        read_keys(key_set(one, other), ("RS256",))
+        parse_jwks(key_set(one, other), ("RS256",))
     with pytest.raises(ValueError, match="holds two keys with one and the same kid"):
-        read_keys(key_set({**one, "kid": "r"}, {**other, "kid": "r"}), ("RS256",))
+        parse_jwks(key_set({**one, "kid": "r"}, {**other, "kid": "r"}), ("RS256",))
     # The same twice is one; and what is not for our algorithms is not looked at.
-    assert len(read_keys(key_set(one, one, public(EC_KEY)), ("RS256",))) == 1
-    assert len(read_keys(key_set({**one, "use": "enc"}, other), ("RS256",))) == 1
-    assert len(read_keys(key_set(one, {**other, "kid": "r"}), ("RS256",))) == 2
+    assert len(parse_jwks(key_set(one, one, public(EC_KEY)), ("RS256",))) == 1
+    assert len(parse_jwks(key_set({**one, "use": "enc"}, other), ("RS256",))) == 1
+    assert len(parse_jwks(key_set(one, {**other, "kid": "r"}), ("RS256",))) == 2
 
 
 async def test_who_gives_up_waiting_has_the_issuer_asked_once_all_the_same() -> None:
@@ -109,7 +109,7 @@ async def test_who_gives_up_waiting_has_the_issuer_asked_once_all_the_same() -> 
     app = web.Application()
     app.router.add_get("/jwks.json", serve)
     async with TestServer(app) as server:
-        keys = FetchedKeys(str(server.make_url("/jwks.json")), ("RS256",))
+        keys = RemoteKeySet(str(server.make_url("/jwks.json")), ("RS256",))
         for _ in range(5):
             with pytest.raises(TimeoutError):
                 await asyncio.wait_for(keys.find("unknown"), 0.05)

@@ -18,8 +18,8 @@ from gateway.app.authentication import credential_schemes
 from gateway.config import Settings
 from gateway.config.tables import JwtTable
 from gateway.protocol.errors import Code, Refused
-from gateway.security.authenticator import Authenticator, CredentialScheme, bad, expired
-from gateway.security.jwks import FixedKeys, read_keys
+from gateway.security.authenticator import Authenticator, CredentialScheme, expired_credential, invalid_credential
+from gateway.security.jwks import StaticKeySet, parse_jwks
 from gateway.security.jwt_tokens import LEEWAY_SECONDS, JwtRules, JwtScheme, SharedSecret
 from gateway.security.principals import ROLES
 from tests.gateway.security.issuer import (
@@ -36,8 +36,8 @@ from tests.gateway.security.issuer import (
 )
 
 
-def fixed(*keys: dict[str, object], algorithms: tuple[str, ...] = ("RS256", "ES256")) -> FixedKeys:
-    return FixedKeys(read_keys(key_set(*keys), algorithms))
+def fixed(*keys: dict[str, object], algorithms: tuple[str, ...] = ("RS256", "ES256")) -> StaticKeySet:
+    return StaticKeySet(parse_jwks(key_set(*keys), algorithms))
 
 
 def shared(**rules: str) -> JwtScheme:
@@ -53,7 +53,7 @@ async def refused(scheme: JwtScheme, text: str) -> Refused:
     with pytest.raises(Refused) as error:
         found = await scheme.authenticate(text, 0)
         if found is None:
-            raise bad()
+            raise invalid_credential()
     assert error.value.code is Code.AUTH_ERROR
     return error.value
 
@@ -91,7 +91,7 @@ async def test_the_claims_may_have_other_names_and_be_one_string() -> None:
     ],
 )
 async def test_one_that_does_not_say_what_it_must_is_not_taken(claims: dict[str, object]) -> None:
-    assert (await refused(shared(), token(claims))).body() == bad().body()
+    assert (await refused(shared(), token(claims))).body() == invalid_credential().body()
 
 
 async def test_issuer_and_audience_are_looked_at_where_they_are_set() -> None:
@@ -100,21 +100,21 @@ async def test_issuer_and_audience_are_looked_at_where_they_are_set() -> None:
     assert await scheme.authenticate(token(right), 0)
     wrongs: list[Claims] = [{"iss": "https://b.example"}, {"iss": None}, {"aud": "them"}, {"aud": None}]
     for wrong in wrongs:
-        assert (await refused(scheme, token({**right, **wrong}))).message == bad().message
+        assert (await refused(scheme, token({**right, **wrong}))).message == invalid_credential().message
     assert await shared().authenticate(token(right), 0)
 
 
 async def test_expired_is_told_to_who_has_one_that_was_signed() -> None:
     assert await shared().authenticate(token({"exp": int(time.time()) - LEEWAY_SECONDS // 2}), 0)
     past = token({"exp": int(time.time()) - 2 * LEEWAY_SECONDS})
-    assert (await refused(shared(), past)).message == expired().message
-    assert (await refused(shared(), past[:-4] + "AAAA")).message == bad().message
+    assert (await refused(shared(), past)).message == expired_credential().message
+    assert (await refused(shared(), past[:-4] + "AAAA")).message == invalid_credential().message
 
 
 async def test_what_was_signed_otherwise_is_not_taken() -> None:
     unsigned = f"{encoded({'alg': 'none', 'typ': 'JWT'})}.{encoded({'sub': 'alice', 'exp': SOON})}"
     for text in (f"{unsigned}.", f"{unsigned}.AAAA", token(EMPTY, "x" * 64), token(EMPTY, algorithm="HS512")):
-        assert (await refused(shared(), text)).message == bad().message
+        assert (await refused(shared(), text)).message == invalid_credential().message
 
 
 async def test_public_keys() -> None:
@@ -128,7 +128,7 @@ async def test_public_keys() -> None:
         token(EMPTY, RSA_KEY, "RS256"),
         token(EMPTY, RSA_KEY, "RS512", "r"),
     ):
-        assert (await refused(scheme, text)).message == bad().message
+        assert (await refused(scheme, text)).message == invalid_credential().message
 
 
 async def test_a_public_key_is_no_shared_secret() -> None:
@@ -136,7 +136,7 @@ async def test_a_public_key_is_no_shared_secret() -> None:
     signed = f"{encoded({'alg': 'HS256', 'kid': 'r'})}.{encoded({'sub': 'alice', 'exp': SOON})}"
     signature = hmac.digest(json.dumps(known).encode(), signed.encode(), "sha256")
     scheme = JwtScheme(JwtRules(["RS256"]), fixed(known))
-    assert (await refused(scheme, f"{signed}.{encoded(signature)}")).message == bad().message
+    assert (await refused(scheme, f"{signed}.{encoded(signature)}")).message == invalid_credential().message
 
 
 async def test_the_only_key_needs_no_name() -> None:
@@ -150,21 +150,21 @@ def test_whatever_it_is_it_is_refused_and_breaks_nothing(text: str) -> None:
         try:
             assert await shared().authenticate(text, 0) is None
         except Refused as refused:
-            assert refused.body() == bad().body()
+            assert refused.body() == invalid_credential().body()
 
     asyncio.run(authenticate())
 
 
 async def test_one_that_is_nested_without_end_is_refused() -> None:
     deep = encoded(b"[" * 5000)
-    assert (await refused(shared(), f"{deep}.{deep}.AAAA")).message == bad().message
+    assert (await refused(shared(), f"{deep}.{deep}.AAAA")).message == invalid_credential().message
 
 
 async def test_a_claim_that_is_null_is_not_one_that_is_absent() -> None:
     # `token` leaves out what is None.
     for claim in ("models", "roles"):
         claims = {"sub": "alice", "exp": SOON, claim: None}
-        assert (await refused(shared(), jwt.encode(claims, SECRET, "HS256"))).body() == bad().body()
+        assert (await refused(shared(), jwt.encode(claims, SECRET, "HS256"))).body() == invalid_credential().body()
 
 
 def with_secret(secret: str = SECRET, audience: str | None = None) -> Sequence[CredentialScheme]:
@@ -175,14 +175,14 @@ def with_secret(secret: str = SECRET, audience: str | None = None) -> Sequence[C
 
 async def test_a_token_of_a_secret_that_was_changed_is_not_renewed() -> None:
     authenticator = Authenticator(with_secret())
-    principal = await authenticator.authenticate_credential(token())
-    authenticator.change(with_secret())
+    principal = await authenticator.verify_credential(token())
+    authenticator.replace_schemes(with_secret())
     assert authenticator.renew(principal) is principal
     for made in (with_secret("another" * 9), with_secret(audience="us")):
-        authenticator.change(made)
+        authenticator.replace_schemes(made)
         with pytest.raises(Refused) as refused:
             authenticator.renew(principal)
-        assert refused.value.body() == bad().body()
+        assert refused.value.body() == invalid_credential().body()
     assert SECRET not in repr(principal)
 
 
@@ -191,10 +191,10 @@ async def test_a_token_of_a_key_that_was_taken_out_of_the_file_is_not_renewed(tm
     settings = Settings(jwt=JwtTable(algorithms=("RS256",), jwks_file=str(file)))
     file.write_bytes(key_set(public(RSA_KEY, kid="r")))
     authenticator = Authenticator(credential_schemes(settings))
-    principal = await authenticator.authenticate_credential(token(key=RSA_KEY, algorithm="RS256", kid="r"))
-    authenticator.change(credential_schemes(settings))
+    principal = await authenticator.verify_credential(token(key=RSA_KEY, algorithm="RS256", kid="r"))
+    authenticator.replace_schemes(credential_schemes(settings))
     assert authenticator.renew(principal) is principal
     file.write_bytes(key_set(public(OTHER_RSA_KEY, kid="r")))
-    authenticator.change(credential_schemes(settings))
+    authenticator.replace_schemes(credential_schemes(settings))
     with pytest.raises(Refused):
         authenticator.renew(principal)

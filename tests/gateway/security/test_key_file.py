@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from gateway.admission.limits import PrincipalLimits
 from gateway.config import ConfigurationError
-from gateway.security.api_keys import StoredKey, hashed, make
-from gateway.security.key_file import alone, read_keys, write_keys
+from gateway.security.api_keys import StoredKey, generate_key, hash_secret
+from gateway.security.key_file import exclusive_access, read_keys, write_keys
 from gateway.security.principals import ROLES
 
 numbers = st.none() | st.integers(0, 10**9)
@@ -23,8 +23,8 @@ words = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 keys = st.builds(
     StoredKey,
     st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True),
-    st.builds(lambda: make().id),
-    st.builds(lambda: hashed(make().secret)),
+    st.builds(lambda: generate_key().id),
+    st.builds(lambda: hash_secret(generate_key().secret)),
     moments,
     moments,
     st.none() | st.frozensets(words, max_size=3),
@@ -120,17 +120,17 @@ def test_a_time_that_is_none_in_utc_is_refused(tmp_path: Path, moment: str) -> N
         read_keys(file)
 
 
-KEY = make()
+KEY = generate_key()
 
 
-ALICE = StoredKey("alice", KEY.id, hashed(KEY.secret))
+ALICE = StoredKey("alice", KEY.id, hash_secret(KEY.secret))
 
 
 def test_keys_that_are_made_at_once_are_all_kept(tmp_path: Path) -> None:
     file = tmp_path / "keys.toml"
     write_keys(file, [ALICE])
     command = [sys.executable, "-m", "gateway", "keys"]
-    with alone(file):
+    with exclusive_access(file):
         # Both wait until what is going on is done.
         actions = (["create", "bob"], ["revoke", "alice"])
         running = [
@@ -138,7 +138,7 @@ def test_keys_that_are_made_at_once_are_all_kept(tmp_path: Path) -> None:
         ]
         with pytest.raises(subprocess.TimeoutExpired):
             running[0].wait(1.5)
-        write_keys(file, [ALICE, StoredKey("carol", "abcd1234", hashed("x"))])
+        write_keys(file, [ALICE, StoredKey("carol", "abcd1234", hash_secret("x"))])
     assert [one.wait(30) for one in running] == [0, 0]
     assert {key.name for key in read_keys(file)} == {"bob", "carol"}
 

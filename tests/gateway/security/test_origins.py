@@ -7,7 +7,7 @@ import orjson
 import pytest
 from starlette.routing import BaseRoute, Route
 
-from gateway.api.middleware.auth import PUBLIC
+from gateway.api.middleware.auth import PUBLIC_PATHS
 from gateway.app.factory import create_app
 from gateway.config import Settings
 from gateway.protocol.errors import Code, Refused
@@ -36,7 +36,7 @@ def routes() -> list[tuple[str, str]]:
     return [
         (method, route.path.replace("{generation_id}", "g_x").replace("{name:path}", "m"))
         for route in found
-        if isinstance(route, Route) and route.path not in PUBLIC
+        if isinstance(route, Route) and route.path not in PUBLIC_PATHS
         for method in sorted(route.methods or ())
     ]
 

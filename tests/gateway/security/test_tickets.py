@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, multiple, rule
 
 from gateway.protocol.errors import Code, Refused
-from gateway.security.api_keys import StoredKey, hashed, make
+from gateway.security.api_keys import StoredKey, generate_key, hash_secret
 from gateway.security.authenticator import ApiKeyScheme, Authenticator
 from gateway.security.principals import GenerationScope, Principal
-from gateway.security.tickets import ReadAccess, Tickets, TicketScope, TicketUse, bad_ticket
+from gateway.security.tickets import ReadAccess, TicketScope, TicketStore, TicketUse, invalid_ticket
 
 ALICE, BOB = Principal("alice", "key"), Principal("bob", "key")
 HERE, PAGE = "", "https://app.example"
@@ -20,23 +20,23 @@ ASKED: list[TicketUse] = [
     "start",
     "socket",
     ReadAccess("g"),
-    ReadAccess("g", again=True),
+    ReadAccess("g", resume=True),
     ReadAccess("h"),
-    ReadAccess("h", again=True),
+    ReadAccess("h", resume=True),
 ]
 OPENS = {("start", "start"), ("socket", "socket"), (OF_G, "socket"), (OF_G, ASKED[2]), (OF_G, ASKED[3])}
 
 
-def refused(kept: Tickets, text: str, asked: TicketUse, origin: str = HERE, unix: float = 0) -> None:
+def refused(kept: TicketStore, text: str, asked: TicketUse, origin: str = HERE, unix: float = 0) -> None:
     with pytest.raises(Refused) as found:
         kept.redeem(text, asked, origin, unix)
-    assert found.value.body() == bad_ticket().body()
+    assert found.value.body() == invalid_ticket().body()
 
 
 @pytest.mark.parametrize("asked", ASKED, ids=str)
 @pytest.mark.parametrize("scope", SCOPES, ids=str)
 def test_a_ticket_opens_what_it_is_for_and_a_wrong_use_does_not_use_it_up(scope: TicketScope, asked: TicketUse) -> None:
-    kept = Tickets()
+    kept = TicketStore()
     text = kept.issue(ALICE, scope, HERE, 0)
     if (scope, asked) not in OPENS:
         refused(kept, text, asked)
@@ -47,25 +47,25 @@ def test_a_ticket_opens_what_it_is_for_and_a_wrong_use_does_not_use_it_up(scope:
 
 @pytest.mark.parametrize("unix", [1030, 1030.001, 2000])
 def test_it_expires_to_the_millisecond(unix: float) -> None:
-    kept = Tickets()
+    kept = TicketStore()
     late, in_time = (kept.issue(ALICE, "start", HERE, 1000) for _ in range(2))
     refused(kept, late, "start", unix=unix)
     assert kept.redeem(in_time, "start", HERE, 1029.999) is ALICE
 
 
 def test_another_origin_is_refused_before_and_after_its_use() -> None:
-    kept = Tickets()
+    kept = TicketStore()
     for issued, other in ((HERE, PAGE), (PAGE, HERE), (PAGE, PAGE + "x")):
         text = kept.issue(ALICE, OF_G, issued, 0)
         refused(kept, text, ReadAccess("g"), other)
         kept.redeem(text, ReadAccess("g"), issued, 0)
-        refused(kept, text, ReadAccess("g", again=True), other)
-        assert kept.redeem(text, ReadAccess("g", again=True), issued, 0).name == "alice"
+        refused(kept, text, ReadAccess("g", resume=True), other)
+        assert kept.redeem(text, ReadAccess("g", resume=True), issued, 0).name == "alice"
 
 
 @pytest.mark.parametrize("scope", ["socket", OF_G], ids=str)
 def test_what_opened_a_socket_opens_nothing_more(scope: TicketScope) -> None:
-    kept = Tickets()
+    kept = TicketStore()
     text = kept.issue(ALICE, scope, HERE, 0)
     kept.redeem(text, "socket", HERE, 0)
     for asked in ASKED:
@@ -74,52 +74,52 @@ def test_what_opened_a_socket_opens_nothing_more(scope: TicketScope) -> None:
 
 
 def test_only_a_socket_may_command_by_a_ticket() -> None:
-    kept = Tickets()
+    kept = TicketStore()
     one, two = (kept.issue(ALICE, GenerationScope("g", commands=True), HERE, 0) for _ in range(2))
     assert kept.redeem(one, "socket", HERE, 0).generation_scope == GenerationScope("g", commands=True)
     for again in (False, True):
-        assert kept.redeem(two, ReadAccess("g", again=again), HERE, 0).generation_scope == GenerationScope("g")
+        assert kept.redeem(two, ReadAccess("g", resume=again), HERE, 0).generation_scope == GenerationScope("g")
 
 
 def test_a_used_one_reads_on_at_any_time_from_a_position_in_what_it_read() -> None:
-    kept = Tickets()
+    kept = TicketStore()
     text = kept.issue(ALICE, OF_G, HERE, 0)
     kept.redeem(text, ReadAccess("g"), HERE, 0)
     for asked in ASKED:
-        if asked == ReadAccess("g", again=True):
+        if asked == ReadAccess("g", resume=True):
             assert kept.redeem(text, asked, HERE, 1e6) == ALICE.restricted_to(GenerationScope("g"))
         else:
             refused(kept, text, asked)
 
 
 def test_a_start_that_is_used_leads_to_what_it_started() -> None:
-    kept = Tickets()
+    kept = TicketStore()
     text = kept.issue(ALICE, "start", HERE, 0)
     assert kept.redeem(text, "start", HERE, 0).generation_scope is None
     for asked in ASKED:
         refused(kept, text, asked)
-    kept.started(text, "g")
+    kept.record_start(text, "g")
     for _ in range(2):
         for asked in ASKED:
-            if asked in ("start", ReadAccess("g", again=True)):
+            if asked in ("start", ReadAccess("g", resume=True)):
                 assert kept.redeem(text, asked, HERE, 1e6).generation_scope == GenerationScope("g")
             else:
                 refused(kept, text, asked)
-        kept.started(text, "h")
-        kept.give_back(text)
+        kept.record_start(text, "h")
+        kept.restore(text)
 
 
 def test_a_start_that_started_nothing_is_good_for_what_is_left_of_its_time() -> None:
-    kept = Tickets()
+    kept = TicketStore()
     text = kept.issue(ALICE, "start", HERE, 0)
     for unix in (1.0, 29.0):
         kept.redeem(text, "start", HERE, unix)
-        kept.give_back(text)
+        kept.restore(text)
     refused(kept, text, "start", unix=30)
 
 
 def test_a_principals_oldest_makes_room_and_nobody_elses() -> None:
-    kept = Tickets(most=4, most_of_one=2)
+    kept = TicketStore(max_unused=4, max_per_principal=2)
     bobs = kept.issue(BOB, OF_G, HERE, 0)
     first, *others = (kept.issue(ALICE, OF_G, HERE, 0) for _ in range(3))
     refused(kept, first, ReadAccess("g"))
@@ -128,13 +128,13 @@ def test_a_principals_oldest_makes_room_and_nobody_elses() -> None:
     for text in (bobs, *others):
         kept.redeem(text, ReadAccess("g"), HERE, 0)
     kept.redeem(kept.issue(ALICE, OF_G, HERE, 0), ReadAccess("g"), HERE, 0)
-    refused(kept, others[0], ReadAccess("g", again=True))
+    refused(kept, others[0], ReadAccess("g", resume=True))
     for text in (bobs, others[1]):
-        kept.redeem(text, ReadAccess("g", again=True), HERE, 0)
+        kept.redeem(text, ReadAccess("g", resume=True), HERE, 0)
 
 
 def test_too_many_are_refused_until_some_are_used_or_expire() -> None:
-    kept = Tickets(most=2)
+    kept = TicketStore(max_unused=2)
     texts = [kept.issue(ALICE, OF_G, HERE, 0), kept.issue(BOB, OF_G, HERE, 10)]
     with pytest.raises(Refused) as found:
         kept.issue(BOB, OF_G, HERE, 29.9)
@@ -144,12 +144,12 @@ def test_too_many_are_refused_until_some_are_used_or_expire() -> None:
     kept.redeem(texts[2], ReadAccess("g"), HERE, 30)
     last = kept.issue(ALICE, OF_G, HERE, 30)
     kept.redeem(last, ReadAccess("g"), HERE, 30)
-    refused(kept, texts[1], ReadAccess("g", again=True))
+    refused(kept, texts[1], ReadAccess("g", resume=True))
     assert len(kept) == 2
 
 
 def test_192_random_bits_and_nothing_shows_them() -> None:
-    kept = Tickets()
+    kept = TicketStore()
     texts = {kept.issue(ALICE, "start", HERE, 0) for _ in range(100)}
     assert len(texts) == 100
     shown = repr(kept.__dict__)
@@ -160,28 +160,28 @@ def test_192_random_bits_and_nothing_shows_them() -> None:
 
 
 def test_a_ticket_ends_with_the_key_that_it_was_asked_for_by() -> None:
-    key, now = make(), [1000.0]
-    stored = StoredKey("alice", key.id, hashed(key.secret), expires=1010)
+    key, now = generate_key(), [1000.0]
+    stored = StoredKey("alice", key.id, hash_secret(key.secret), expires=1010)
     authenticator = Authenticator([ApiKeyScheme([stored])], lambda: now[0])
     alice = stored.principal()
-    text, until = authenticator.issue(alice, OF_G, HERE)
+    text, until = authenticator.issue_ticket(alice, OF_G, HERE)
     assert until == 1030
-    assert authenticator.redeem(text, ReadAccess("g"), HERE).generation_scope == OF_G
-    socket = authenticator.redeem(
-        authenticator.issue(alice, GenerationScope("g", commands=True), HERE)[0], "socket", HERE
+    assert authenticator.redeem_ticket(text, ReadAccess("g"), HERE).generation_scope == OF_G
+    socket = authenticator.redeem_ticket(
+        authenticator.issue_ticket(alice, GenerationScope("g", commands=True), HERE)[0], "socket", HERE
     )
     assert authenticator.renew(socket).generation_scope == GenerationScope("g", commands=True)
-    unused = authenticator.issue(alice, "start", HERE)[0]
+    unused = authenticator.issue_ticket(alice, "start", HERE)[0]
     now[0] = 1010.0
-    late: list[tuple[str, TicketUse]] = [(text, ReadAccess("g", again=True)), (unused, "start")]
+    late: list[tuple[str, TicketUse]] = [(text, ReadAccess("g", resume=True)), (unused, "start")]
     for ticket, asked in late:
         with pytest.raises(Refused) as found:
-            authenticator.redeem(ticket, asked, HERE)
-        assert found.value.body() == bad_ticket().body()
+            authenticator.redeem_ticket(ticket, asked, HERE)
+        assert found.value.body() == invalid_ticket().body()
     now[0] = 1005.0
-    authenticator.change([ApiKeyScheme([StoredKey("alice", make().id, stored.hash)])])
-    with pytest.raises(Refused, match=bad_ticket().message):
-        authenticator.redeem(text, ReadAccess("g", again=True), HERE)
+    authenticator.replace_schemes([ApiKeyScheme([StoredKey("alice", generate_key().id, stored.hash)])])
+    with pytest.raises(Refused, match=invalid_ticket().message):
+        authenticator.redeem_ticket(text, ReadAccess("g", resume=True), HERE)
 
 
 ORIGINS = st.sampled_from([HERE, PAGE])
@@ -206,7 +206,7 @@ class Use(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.kept = Tickets()
+        self.kept = TicketStore()
         self.unix = 0.0
         self.known: dict[str, Known] = {}
         self.starts: dict[str, int] = {}
@@ -244,10 +244,10 @@ class Use(RuleBasedStateMachine):
             assert self.starts.get(text, 0) == 0
             if works:
                 self.starts[text] = 1
-                self.kept.started(text, "g")
+                self.kept.record_start(text, "g")
                 known.spent, known.reads = True, "g"
             else:
-                self.kept.give_back(text)
+                self.kept.restore(text)
         elif not known.spent:
             known.spent, known.reads = True, "g" if isinstance(asked, ReadAccess) else None
 
@@ -256,7 +256,7 @@ class Use(RuleBasedStateMachine):
         if known is None or known.origin != origin:
             return None
         if known.spent:
-            again = asked == ReadAccess("g", again=True) or (asked == known.scope == "start")
+            again = asked == ReadAccess("g", resume=True) or (asked == known.scope == "start")
             return known.principal.restricted_to(GenerationScope("g")) if again and known.reads else None
         if known.until <= self.unix or (known.scope, asked) not in OPENS:
             return None

@@ -475,7 +475,7 @@ class TestUnknown:
 
     async def test_what_comes_while_a_token_is_looked_at_may_be_large(self, served: Served) -> None:
         scheme = SlowDoor()
-        served.reloader._authenticator.change([scheme])
+        served.reloader._authenticator.replace_schemes([scheme])
         headers = {"Authorization": "Bearer x"}
         large = {"type": "start", "id": 2, "messages": [{"role": "user", "content": "x" * (3 << 20)}]}
         async with served.http.ws_connect("/api/ws", headers=headers) as socket, asyncio.timeout(10):

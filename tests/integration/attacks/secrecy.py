@@ -13,7 +13,7 @@ import aiohttp
 import jwt
 import orjson
 
-from gateway.security.api_keys import hashed, make
+from gateway.security.api_keys import generate_key, hash_secret
 from tests.integration.attacks.outcome import Family, Outcome, unless
 from tests.integration.attacks.provider import FAILURES, INTERNAL
 from tests.integration.attacks.stage import PATIENCE, Stage, write_key_file
@@ -119,14 +119,14 @@ async def _meant_to_be_seen(scene: Scene) -> Outcome:
 
 
 async def _credentials(scene: Scene) -> Outcome:
-    alice, never = scene.stage.keys["alice"], make()
+    alice, never = scene.stage.keys["alice"], generate_key()
     late = jwt.encode({"sub": "carol", "exp": time.time() - 3600}, scene.jwt_secret, "HS256")
     forged = jwt.encode({"sub": "carol", "exp": time.time() + 3600}, "y" * 64, "HS256")
     bare = jwt.encode({"sub": "carol", "exp": time.time() + 3600}, "", "none")
     scene.shown = {
         "a key": alice.text(),
         "a key's secret": alice.secret,
-        "a key's hash": hashed(alice.secret),
+        "a key's hash": hash_secret(alice.secret),
         "a wrong key": never.text(),
         "an expired token": late,
         "a forged token": forged,
@@ -243,7 +243,7 @@ async def _broken_keys(scene: Scene) -> Outcome:
     broken = (
         f'[keys."{alice.text()}"]\nid = "x"\nhash = "y"\n',
         f'[keys.alice]\nid = "{alice.id}"\nhash = "{alice.secret}"\n',
-        f'[keys.alice]\nid = "{alice.id}"\nhash = "{hashed(alice.secret)}"\nsecret = "{alice.secret}"\n',
+        f'[keys.alice]\nid = "{alice.id}"\nhash = "{hash_secret(alice.secret)}"\nsecret = "{alice.secret}"\n',
         f"[keys.alice]\nhash = {alice.text()}\n",
     )
     told = 0
@@ -254,7 +254,9 @@ async def _broken_keys(scene: Scene) -> Outcome:
         scene.server.wait_for(rf"(?s)(secret-keys\.toml.*){{{told}}}")
     good = await scene.try_each("/api/models", f"Authorization: Bearer {alice.text()}")
     write_key_file(file, scene.stage.keys)
-    found = scene.found({"a key": alice.text(), "a key's secret": alice.secret, "a key's hash": hashed(alice.secret)})
+    found = scene.found(
+        {"a key": alice.text(), "a key's secret": alice.secret, "a key's hash": hash_secret(alice.secret)}
+    )
     return Outcome(
         "A broken file of keys, and SIGHUP",
         "a key where its name belongs, a secret where its hash belongs, a field too many, no TOML",

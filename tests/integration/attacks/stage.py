@@ -9,7 +9,7 @@ from typing import Final
 
 import aiohttp
 
-from gateway.security.api_keys import KeyText, StoredKey, hashed, make
+from gateway.security.api_keys import ApiKey, StoredKey, generate_key, hash_secret
 from gateway.security.key_file import write_keys
 from gateway.security.principals import Role
 from tests.integration.attacks.pages import foreign_site
@@ -46,7 +46,7 @@ class Stage:
     folder: Path
     patience: float
     """Seconds that slow attackers get."""
-    keys: dict[str, KeyText] = field(default_factory=dict)
+    keys: dict[str, ApiKey] = field(default_factory=dict)
 
     def bearer(self, name: str) -> dict[str, str]:
         """Give the header by which somebody is known."""
@@ -79,15 +79,17 @@ def megabytes(server: Server) -> float:
     return int(resident) * os.sysconf("SC_PAGESIZE") / 1e6
 
 
-def write_key_file(file: Path, keys: dict[str, KeyText]) -> None:
+def write_key_file(file: Path, keys: dict[str, ApiKey]) -> None:
     """Write the file of keys."""
-    write_keys(file, [StoredKey(name, key.id, hashed(key.secret), roles=ROLES[name]) for name, key in keys.items()])
+    write_keys(
+        file, [StoredKey(name, key.id, hash_secret(key.secret), roles=ROLES[name]) for name, key in keys.items()]
+    )
 
 
 @contextmanager
 def stage(folder: Path, patience: float) -> Iterator[Stage]:
     """Start it all."""
-    keys = {name: make() for name in ROLES}
+    keys = {name: generate_key() for name in ROLES}
     write_key_file(folder / "keys.toml", keys)
     with ExitStack() as stack:
         provider = stack.enter_context(hostile_provider())

@@ -8,7 +8,7 @@ from jsonschema_rs import Draft202012Validator
 from schemathesis import Case, CheckContext, HookContext, Response
 from schemathesis.specs.openapi.checks import negative_data_rejection
 
-from gateway.api.requests import LONGEST_KEY
+from gateway.api.requests import MAX_IDEMPOTENCY_KEY_LENGTH
 from gateway.api.responses import REFUSED_POSITION
 from gateway.protocol.event_stream import EventStreamDecoder, ServerSentEvent
 
@@ -40,7 +40,10 @@ def leave_http_alone(_context: HookContext, case: Case[Any], _sent: dict[str, ob
 @schemathesis.hook("before_call")
 def use_keys_once(_context: HookContext, case: Case[Any], _sent: dict[str, object]) -> None:
     """Use no idempotency key twice: a second start with it is refused by 409, whether it is valid or not."""
-    if "Idempotency-Key" in case.headers and 1 <= len(case.headers["Idempotency-Key"].strip()) <= LONGEST_KEY:
+    if (
+        "Idempotency-Key" in case.headers
+        and 1 <= len(case.headers["Idempotency-Key"].strip()) <= MAX_IDEMPOTENCY_KEY_LENGTH
+    ):
         case.headers["Idempotency-Key"] = case.id
 
 

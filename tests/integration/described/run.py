@@ -14,7 +14,7 @@ from urllib.request import urlopen
 import orjson
 
 from gateway.protocol.commands import JsonObject
-from gateway.security.api_keys import StoredKey, hashed, make
+from gateway.security.api_keys import StoredKey, generate_key, hash_secret
 from gateway.security.key_file import write_keys
 from tests.described import strict
 from tests.integration.servers import running
@@ -37,10 +37,10 @@ def described(*, keys: bool) -> Iterator[Gateway]:
     """Run a gateway before the simulator; with keys, its own has the role that all routes need."""
     with tempfile.TemporaryDirectory() as folder:
         environment = {"DUALSTREAM_MODEL": MODEL, "DUALSTREAM_RETENTION": "30"}
-        key = make() if keys else None
+        key = generate_key() if keys else None
         if key is not None:
             file = Path(folder) / "keys.toml"
-            write_keys(file, [StoredKey("examiner", key.id, hashed(key.secret), roles=frozenset({"operate"}))])
+            write_keys(file, [StoredKey("examiner", key.id, hash_secret(key.secret), roles=frozenset({"operate"}))])
             environment["DUALSTREAM_KEYS_FILE"] = str(file)
         with running("serve", "--port", "0", environment=environment) as (_, url):
             yield Gateway(url, None if key is None else key.text())

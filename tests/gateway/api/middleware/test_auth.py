@@ -10,8 +10,8 @@ import pytest
 
 from gateway.config import Settings
 from gateway.protocol.event_stream import EventStreamDecoder
-from gateway.security.api_keys import KeyText, hashed, make
-from gateway.security.authenticator import bad, expired, missing
+from gateway.security.api_keys import ApiKey, generate_key, hash_secret
+from gateway.security.authenticator import expired_credential, invalid_credential, missing_credential
 from gateway.security.key_file import write_keys
 from gateway.security.principals import Principal, anonymous
 from tests.gateway.security.issuer import token
@@ -46,13 +46,13 @@ ROUTES = [
     ("GET", "/nowhere"),
 ]
 REFUSALS = {
-    "none": (None, missing().message),
-    "garbage": ("sk-1234", bad().message),
-    "unknown": (make().text(), bad().message),
-    "wrong secret": (KeyText(KEYS["alice"].id, make().secret).text(), bad().message),
-    "expired": (KEYS["old"].text(), expired().message),
-    "bad token": (token(key="x" * 64), bad().message),
-    "expired token": (token({"exp": 1}), expired().message),
+    "none": (None, missing_credential().message),
+    "garbage": ("sk-1234", invalid_credential().message),
+    "unknown": (generate_key().text(), invalid_credential().message),
+    "wrong secret": (ApiKey(KEYS["alice"].id, generate_key().secret).text(), invalid_credential().message),
+    "expired": (KEYS["old"].text(), expired_credential().message),
+    "bad token": (token(key="x" * 64), invalid_credential().message),
+    "expired token": (token({"exp": 1}), expired_credential().message),
 }
 
 
@@ -315,7 +315,7 @@ async def test_a_hello_tells_who_it_is(clients: Clients, served: Served) -> None
 
 
 @pytest.mark.parametrize(
-    "credential", [None, "", "x", make().text(), KEYS["old"].text(), token(key="x" * 64)], ids=range(6)
+    "credential", [None, "", "x", generate_key().text(), KEYS["old"].text(), token(key="x" * 64)], ids=range(6)
 )
 async def test_a_hello_that_is_not_good_closes(clients: Clients, credential: str | None) -> None:
     async with socket(clients) as it:
@@ -324,7 +324,7 @@ async def test_a_hello_that_is_not_good_closes(clients: Clients, credential: str
 
 
 async def test_a_header_that_is_not_good_closes_a_socket(clients: Clients, served: Served) -> None:
-    for credential in ("x", KEYS["old"].text(), make().text()):
+    for credential in ("x", KEYS["old"].text(), generate_key().text()):
         async with socket(clients, credential) as it:
             assert await close_code(it) == 4401
 
@@ -394,7 +394,7 @@ async def test_nothing_secret_is_logged_or_told(
             said += (await it.receive()).data
     for shown in (said, caplog.text, repr(Principal("a")), repr(stored_key("alice"))):
         assert KEYS["alice"].secret[:20] not in shown
-        assert hashed(KEYS["alice"].secret) not in shown
+        assert hash_secret(KEYS["alice"].secret) not in shown
 
 
 class TestOpen:

@@ -16,7 +16,7 @@ from yarl import URL
 from gateway.api.demo_page import PAGE_HEADERS
 from gateway.api.middleware.headers import ALWAYS, validate_headers
 from gateway.api.requests import request_id
-from gateway.api.responses import refusal
+from gateway.api.responses import refusal_response
 from gateway.app.factory import Gateway
 from gateway.generation.event_log import EventLog
 from gateway.protocol.errors import Code, Refused
@@ -202,7 +202,7 @@ def test_a_text_stays_in_its_event(text: str) -> None:
 def test_a_refusal_is_one_event_too(text: str) -> None:
     scope = {"type": "http", "method": "GET", "headers": [(b"accept", b"text/event-stream")]}
     for code in (Code.INVALID_REQUEST, Code.RATE_LIMIT):
-        body = bytes(refusal(Refused(code, clean(text)), Request(scope)).body)
+        body = bytes(refusal_response(Refused(code, clean(text)), Request(scope)).body)
         (event,) = EventStreamDecoder().feed(body)
         assert (event.event, orjson.loads(event.data)["message"]) == ("error", clean(text))
 

@@ -12,11 +12,11 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from starlette.routing import BaseRoute, Mount, Route
 
 from gateway.admission.rate_limits import Allowance
-from gateway.api.middleware.auth import PUBLIC, PUBLIC_FOLDER
+from gateway.api.middleware.auth import PUBLIC_PATHS, PUBLIC_PREFIX
 from gateway.api.openapi import document
 from gateway.api.openapi.parts import RATE
 from gateway.api.openapi.routes import OPERATIONS
-from gateway.api.tickets import START
+from gateway.api.tickets import START_PATH
 from gateway.app.factory import create_app
 from gateway.config import Settings
 from gateway.protocol.errors import CODES, Code, Refused
@@ -105,8 +105,10 @@ def test_every_part_is_used(described: dict[str, Any]) -> None:
 def test_what_is_public_and_what_takes_a_ticket_is_told(described: dict[str, Any]) -> None:
     for operation in OPERATIONS:
         security = described["paths"][operation.path][operation.method]["security"]
-        is_public = operation.path in PUBLIC or operation.path.startswith(PUBLIC_FOLDER)
-        takes_ticket = operation.method == "get" and (operation.path == START or operation.path.endswith("/events"))
+        is_public = operation.path in PUBLIC_PATHS or operation.path.startswith(PUBLIC_PREFIX)
+        takes_ticket = operation.method == "get" and (
+            operation.path == START_PATH or operation.path.endswith("/events")
+        )
         asked = operation.needs_key and not is_public
         assert ({"bearer": []} in security) is asked
         assert ({"ticket": []} in security) is takes_ticket
