@@ -1,4 +1,4 @@
-"""How many files, sockets among them, this process may have open, and how many clients that is enough for."""
+"""The process's limit of open files, sockets included, and how many clients it allows."""
 
 import sys
 from contextlib import suppress
@@ -7,30 +7,31 @@ from typing import Final
 if sys.platform != "win32":
     import resource
 
-SPARE: Final = 100
-"""Files that are no client's: what listens, logs, files of the page, calls that answer nobody any more."""
+RESERVED_FILES: Final = 100
+"""Open files that no client needs: listening sockets, logs, static files, upstream calls whose client has left."""
 
 
-def raise_limit() -> int:
-    """Raise the limit to the highest that we may; give it, 0 for none or where there is no telling.
+def raise_fd_limit() -> int:
+    """Raise the soft limit of open files to the hard one and return it; 0 for no limit, or an unknown one.
 
-    The soft one is low for the sake of programs that use `select`, which can't take more (Go's programs raise it, too).
+    The soft limit is low for the sake of `select`, which can't handle higher file descriptors, and which we don't use.
+    Programs in Go raise it as well.
     """
     if sys.platform == "win32":
         return 0
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    # macOS takes less than its hard limit claims.
+    # macOS accepts less than the hard limit that it reports.
     with suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return 0 if soft == resource.RLIM_INFINITY else soft
 
 
-def most_connections(wanted: int, files: int) -> int:
-    """Tell how many clients may be connected: as many as are `wanted`, or, with 0, as `files` are enough for.
+def connection_limit(configured: int, open_files: int) -> int:
+    """Return the maximum number of client connections: the configured one, or with 0 what `open_files` allow.
 
-    Each may need a second file, for a connection to an upstream. 0 means no limit.
+    Each client may need a second file, for a connection to an upstream. 0 means no limit.
     """
-    if wanted or not files:
-        return wanted
-    return max(1, (files - SPARE) // 2)
+    if configured or not open_files:
+        return configured
+    return max(1, (open_files - RESERVED_FILES) // 2)

@@ -1,4 +1,4 @@
-"""HTTP/1.1: uvicorn's protocol, with bounds on what a client may do before our code sees anything of it."""
+"""HTTP/1.1: uvicorn's protocol, with limits on what a client may do before the application sees a request."""
 
 import asyncio
 import logging
@@ -18,50 +18,54 @@ from gateway.asgi import WRITER_EXTENSION
 from gateway.net.tcp import reset
 from gateway.protocol.errors import Refused, invalid
 from gateway.server.lightweight import LightFlowControl, SingleWaiterEvent
-from gateway.server.raw_response import answer
-from gateway.server.websocket_protocol import SocketProtocol
+from gateway.server.raw_response import encode_refusal
+from gateway.server.websocket_protocol import WebSocketProtocol
 
 logger = logging.getLogger(__name__)
 
-HEAD_BYTES = 64 * 1024
-"""The largest request head, URL included; as much again may stand beside a body."""
+MAX_HEAD_BYTES = 64 * 1024
+"""Maximum bytes of a request head, URL included, and of the framing of its body (see `MAX_FRAMING_PER_BYTE`)."""
 
-URL_BYTES = 32 * 1024
-"""The longest URL."""
+MAX_URL_BYTES = 32 * 1024
+"""Maximum bytes of a URL."""
 
-HEADER_LINES = 100
-"""Headers of one request."""
+MAX_HEADERS = 100
+"""Maximum number of headers in one request."""
 
-HEAD_SECONDS = 10.0
-"""How long a head may take to arrive: the first one from the connection's beginning, others from their first byte."""
+HEAD_TIMEOUT = 10.0
+"""Seconds for a request head to arrive, from the start of the connection (the first head) or from its first byte."""
 
-BESIDE_EACH_BYTE = 16
-"""What may stand beside each byte of a body, beyond 64 KiB: chunks' sizes, extensions, trailers. One alone has five."""
+MAX_FRAMING_PER_BYTE = 16
+"""Maximum bytes of framing (chunk sizes, chunk extensions, trailers) for each byte of a body, beyond `MAX_HEAD_BYTES`.
 
-REQUEST_SECONDS = 60.0
-"""How long a whole request, head and body, may take to arrive."""
+A chunk of one byte has five bytes of framing (RFC 9112, 7.1): its size, and two line ends.
+"""
 
-NOTHING_QUEUED: deque[tuple[RequestResponseCycle, ASGI3Application]] = deque()
-"""No pipelined requests are taken: one empty queue does for all connections."""
+REQUEST_TIMEOUT = 60.0
+"""Seconds for a whole request, head and body, to arrive; they begin with those of the head."""
+
+EMPTY_PIPELINE: deque[tuple[RequestResponseCycle, ASGI3Application]] = deque()
+"""Pipeline of every connection: requests are never queued (see `HttpProtocol`), so all share one empty deque."""
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """HTTP/1.1 with bounded heads, time limits for requests, and no pipelining; `connections` counts them.
+    """HTTP/1.1 with limits on request heads, time limits for requests, and no pipelining; `connections` counts them.
 
-    A client that sends its next request into a running answer (no browser or proxy does) would hide its leaving
-    behind it: reading stops there.
+    A request that arrives during the response to another ends the connection; a client that pipelines should then
+    retry what was not answered (RFC 9112, 9.3.2). uvicorn queues such a request and stops reading, so that a disconnect
+    during the response would go unnoticed. No browser or proxy pipelines.
     """
 
-    # With more than thirty attributes an object gets a dictionary of its own, of 1.6 KB (CPython 3.11): these stay
-    # out of it.
+    # CPython 3.11 shares the keys of at most 30 instance attributes among a class's objects; beyond that each object
+    # gets a dictionary of its own, of 1.6 KB. uvicorn's protocol is close to the limit: these stay out of it.
     __slots__ = (
-        "_beside",
-        "_counted",
+        "_connection_counter",
+        "_connection_slot",
         "_deadline",
+        "_framing_bytes",
         "_head_bytes",
         "_on_disconnect",
         "_on_drain",
-        "_place",
         "_read_bytes",
         "cycle",
         "expect_100_continue",
@@ -84,227 +88,251 @@ class HttpProtocol(HttpToolsProtocol):
         connections: Connections | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self._counted = connections
-        self._place: Connection | None = None
+        self._connection_counter = connections
+        self._connection_slot: Connection | None = None
         self._head_bytes: int | None = None
+        """Bytes read of a head that is not complete; None outside of a head."""
         self._read_bytes = 0
-        self._beside = 0
+        """Bytes of the read that is being parsed."""
+        self._framing_bytes = 0
+        """Bytes read since the head, less what the body's size allows."""
         self._deadline: asyncio.TimerHandle | None = None
         self._on_drain: Callable[[], None] | None = None
         self._on_disconnect: Callable[[], None] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Count it, and begin the first request's time; one too many is told so, and closed without being read."""
+        """Count the connection and start the first head's timeout; refuse it, unread, if there are too many."""
         super().connection_made(transport)
-        self.pipeline, self.flow = NOTHING_QUEUED, LightFlowControl(transport)
+        self.pipeline, self.flow = EMPTY_PIPELINE, LightFlowControl(transport)
         try:
-            if self._counted is not None:
-                self._place = self._counted.enter("" if self.client is None else self.client[0])
+            if self._connection_counter is not None:
+                self._connection_slot = self._connection_counter.enter("" if self.client is None else self.client[0])
         except Refused as refused:
-            self._tell(refused)
+            self._log_refusal(refused)
             self._refuse(refused)
         else:
-            self._begin()
+            self._start_deadline()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End it."""
-        self._arrived()
+        """Release the connection's slot, and tell the viewer, if there is one."""
+        self._cancel_deadline()
         super().connection_lost(exc)
-        if self._place is not None:
-            self._place.leave()
+        if self._connection_slot is not None:
+            self._connection_slot.leave()
         if self._on_disconnect is not None:
             self._on_disconnect()
-        self._forget()
+        self._unbind()
 
     def write(self, frames: Sequence[bytes]) -> bool:
-        """Write a piece of body; see `transports.writer.Writer`."""
+        """Implement `Writer.write`: write the frames as one chunk of the chunked transfer coding (RFC 9112, 7.1)."""
         if self.transport.is_closing():
+            # Not a slow client, for which False would stand: the connection is ending, and `on_disconnect` follows.
             return True
         body = frames[0] if len(frames) == 1 else b"".join(frames)
+        # One write and one bytes object: the transport tries to send at once, so that each write is a system call.
         self.transport.write(b"%x\r\n%b\r\n" % (len(body), body))
         return not self.flow.write_paused
 
     def bind(self, on_drain: Callable[[], None], on_disconnect: Callable[[], None]) -> None:
-        """Have a viewer called; see `transports.writer.Writer`."""
+        """Implement `Writer.bind`."""
         self._on_drain, self._on_disconnect = on_drain, on_disconnect
         if not self.cycle.more_body:
-            # The request has come whole: until the next one, nothing is to be parsed.
+            # The request is complete. A parser takes memory, and this stream may be long: the next read makes another.
             self.parser = None
-        # A large body has paused reading; how else should the client's leaving be noticed?
+        # uvicorn pauses reading when a body exceeds 64 KiB. A paused socket does not report that its client has left.
         self.flow.resume_reading()
         if self.cycle.disconnected:
             on_disconnect()
 
     def abort(self) -> None:
-        """Reset the connection: closing it would wait for what is not read. See `transports.writer.Writer`."""
+        """Implement `Writer.abort`: reset the connection. A close would first flush what the client does not read."""
         if not self.cycle.disconnected:
             reset(self.transport)
 
     def resume_writing(self) -> None:
-        """Tell that there is room again."""
+        """Call the viewer's `on_drain`: the transport's write buffer has room again."""
         super().resume_writing()
         if self._on_drain is not None:
             self._on_drain()
 
     def on_response_complete(self) -> None:
-        """Forget the viewer."""
-        self._forget()
+        """Release the viewer, and start the timeout of a head that began during its stream."""
+        self._unbind()
         super().on_response_complete()
         if self._head_bytes is not None and self._deadline is None and not self.transport.is_closing():
-            # A head that was begun within the stream: its time runs from here, and the connection is not idle.
+            # `on_message_begin` started no timeout during the stream. Now it runs, and the connection is not idle.
             self._unset_keepalive_if_required()
-            self._begin()
+            self._start_deadline()
 
     def data_received(self, data: bytes) -> None:
-        """Parse, and count while a head has no end."""
+        """Parse a read, then check the size of what is not complete."""
         if self.parser is None:
             self.parser = httptools.HttpRequestParser(self)
+            # As uvicorn sets it for the first parser of a connection.
             self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
         scope, idle, self._read_bytes = self.scope, None, len(data)
         if self._deadline is None:
-            # uvicorn takes any byte for a request's. Line ends between requests are none, and end nobody's idling.
+            # uvicorn stops its keep-alive timer at any byte. Empty lines before a request line are ignored (RFC 9112,
+            # 2.2), so a client could keep an idle connection with them for ever: the timer is hidden from uvicorn.
             idle, self.timeout_keep_alive_task = self.timeout_keep_alive_task, None
         super().data_received(data)
         if idle is not None:
+            # Each request has a scope of its own, from its first byte on.
             if self.scope is scope:
                 self.timeout_keep_alive_task = idle
             else:
                 idle.cancel()
-        self._count(len(data))
+        self._check_size(len(data))
 
     def on_message_begin(self) -> None:
-        """Begin a head."""
+        """Start to count a head, and its timeout."""
+        # The first head's timeout runs since `connection_made`. None is started during a stream, because it would abort
+        # that stream: `on_response_complete` starts it.
         if self._deadline is None and self._on_disconnect is None:
-            self._begin()
+            self._start_deadline()
         self._head_bytes = 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
-        """End a head."""
-        # The read that it ends in is counted whole.
-        self._head_bytes, self._beside = None, -HEAD_BYTES
+        """Check a complete head; start the application if it is valid."""
+        # The read in which a head ends is counted as framing, head included: hence the credit.
+        self._head_bytes, self._framing_bytes = None, -MAX_HEAD_BYTES
         cycle: RequestResponseCycle | None = self.cycle
         if cycle is not None and not cycle.response_complete:
+            # A pipelined request (see the class). No response can be written inside of the one that has begun.
             self.transport.abort()
-        elif len(self.url) > URL_BYTES:
-            self._refuse(_too_long())
-        elif self._read_bytes > HEAD_BYTES and _size(self.headers) + len(self.url) > HEAD_BYTES:
-            self._refuse(_too_large())
-        elif len(self.headers) > HEADER_LINES:
-            self._refuse(invalid(f"The request has more than {HEADER_LINES} headers.", status=431))
-        elif not self._names_one_host():
-            self._refuse(invalid("A request names its host, once (RFC 9112, 3.2).", param="Host"))
+        elif len(self.url) > MAX_URL_BYTES:
+            self._refuse(_url_too_long())
+        # `_check_size` runs after each read, and never sees a head that is complete in one. Measuring costs a loop over
+        # all headers, so it is done only if that last read alone exceeds the limit: a head that comes in several reads
+        # may have twice the limit.
+        elif self._read_bytes > MAX_HEAD_BYTES and _encoded_size(self.headers) + len(self.url) > MAX_HEAD_BYTES:
+            self._refuse(_head_too_large())
+        elif len(self.headers) > MAX_HEADERS:
+            self._refuse(invalid(f"The request has more than {MAX_HEADERS} headers.", status=431))
+        elif not self._has_valid_host():
+            self._refuse(invalid("A request must have exactly one Host header (RFC 9112, 3.2).", param="Host"))
         elif not self.transport.is_closing():
             super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
-        """Keep a piece of body, unless it is not waited for: its answer streams already, or it was refused."""
-        self._beside -= (1 + BESIDE_EACH_BYTE) * len(body)
+        """Buffer a piece of the body, unless nothing reads it: its response streams already, or it was refused."""
+        self._framing_bytes -= (1 + MAX_FRAMING_PER_BYTE) * len(body)
         if self._on_disconnect is None and not self.transport.is_closing():
             super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """End a request."""
-        self._arrived()
+        """Stop the request's timeout; start the keep-alive timer if the response was complete before the request."""
+        self._cancel_deadline()
         if self.transport.is_closing():
             return
         super().on_message_complete()
         cycle: RequestResponseCycle | None = self.cycle
         if cycle is not None and cycle.response_complete and self.timeout_keep_alive_task is None:
-            # Its answer did not wait for all of it: the connection is idle from here.
+            # uvicorn starts the timer at the end of the response; the rest of the body has stopped it again.
             self.timeout_keep_alive_task = self.loop.call_later(
                 self.timeout_keep_alive, self.timeout_keep_alive_handler
             )
 
     def handle_websocket_upgrade(self) -> None:
-        """Hand the connection over."""
-        self._arrived()
+        """Pass the connection, with its slot, to a `WebSocketProtocol`."""
+        self._cancel_deadline()
         if self.transport.is_closing():
             return
         self._unset_keepalive_if_required()
         super().handle_websocket_upgrade()
-        # It holds this, and nobody will tell this of the connection's end.
+        # The parser and this protocol are a reference cycle, which `connection_lost` would break: from now on the
+        # transport calls that of the other protocol.
         self.parser = None
-        cast("SocketProtocol", self.transport.get_protocol()).place, self._place = self._place, None
+        websocket = cast("WebSocketProtocol", self.transport.get_protocol())
+        websocket.connection_slot, self._connection_slot = self._connection_slot, None
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what can't be parsed."""
-        self._refuse(invalid("This can't be read as a request of HTTP/1.1."))
+        """Refuse a request that can't be parsed, with our error body in place of uvicorn's text."""
+        self._refuse(invalid("This is not a valid HTTP/1.1 request."))
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
-        """Lend the writer, and keep less."""
+        """Start the application with this protocol as its direct writer, and release what it does not need."""
         cycle.scope["extensions"] = {WRITER_EXTENSION: self}  # type: ignore[dict-item]
         cycle.message_event = SingleWaiterEvent()
-        # The scope has them, for as long as it needs them.
+        # The scope holds what the application needs of them; between the requests of a connection nothing does.
         self.headers, self.url = [], b""
         super()._start_asgi_task(cycle, app)
 
-    def _names_one_host(self) -> bool:
+    def _has_valid_host(self) -> bool:
+        """Return True if the request has exactly one Host header, or none in HTTP/1.0 (RFC 9112, 3.2)."""
         hosts = sum(name == b"host" for name, _ in self.headers)
         return hosts == 1 or (hosts == 0 and self.parser is not None and self.parser.get_http_version() == "1.0")
 
-    def _forget(self) -> None:
-        """Let go of the viewer and of the writer that was lent to it: each holds this in turn."""
+    def _unbind(self) -> None:
+        """Release the viewer's callbacks and the writer in the scope: each is a reference cycle with this protocol."""
         self._on_drain = self._on_disconnect = None
         cycle: RequestResponseCycle | None = self.cycle
         if cycle is not None:
             cycle.scope.pop("extensions", None)
 
-    def _begin(self) -> None:
-        self._deadline = self.loop.call_later(HEAD_SECONDS, self._look)
+    def _start_deadline(self) -> None:
+        self._deadline = self.loop.call_later(HEAD_TIMEOUT, self._on_deadline)
 
-    def _look(self) -> None:
-        """See how far a request has come by the time that its head may take."""
+    def _on_deadline(self) -> None:
+        """End the connection if its head is not complete; else start the timeout of the body."""
         scope: HTTPScope | None = self.scope
         if scope is None:
-            # Browsers open connections ahead: they would take an answer for one to what they are just sending.
+            # Nothing was sent. Browsers open connections in advance: a response, such as 408, could cross the request
+            # that they are just sending, and be taken for the response to it.
             self.transport.abort()
         elif self._head_bytes is not None:
-            self._refuse(invalid(f"The request's head took longer than {HEAD_SECONDS:g} seconds.", status=408))
+            message = f"The request head took longer than {HEAD_TIMEOUT:g} seconds to arrive."
+            self._refuse(invalid(message, status=408))
         else:
-            self._deadline = self.loop.call_later(REQUEST_SECONDS - HEAD_SECONDS, self.transport.abort)
+            self._deadline = self.loop.call_later(REQUEST_TIMEOUT - HEAD_TIMEOUT, self.transport.abort)
 
-    def _arrived(self) -> None:
+    def _cancel_deadline(self) -> None:
         if self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
 
-    def _count(self, size: int) -> None:
+    def _check_size(self, size: int) -> None:
+        """Count `size` bytes of a read; refuse a head, or the framing of a body, that is too large."""
         if self._head_bytes is not None:
             self._head_bytes += size
-            if self._head_bytes > HEAD_BYTES:
-                self._refuse(_too_long() if len(self.url) > URL_BYTES else _too_large())
+            if self._head_bytes > MAX_HEAD_BYTES:
+                self._refuse(_url_too_long() if len(self.url) > MAX_URL_BYTES else _head_too_large())
         else:
-            self._beside += size
-            if self._beside > HEAD_BYTES:
-                self._refuse(invalid(f"More than {HEAD_BYTES} bytes stand beside what the request's body holds."))
+            self._framing_bytes += size
+            if self._framing_bytes > MAX_HEAD_BYTES:
+                message = f"The request has more than {MAX_HEAD_BYTES} bytes of chunk framing and trailers."
+                self._refuse(invalid(message))
 
-    def _tell(self, refused: Refused) -> None:
-        """Tell the log, now and then."""
-        if self._counted is not None and self._counted.log_throttle.is_due(self.loop.time()):
-            whose = "" if self.client is None else self.client[0]
-            logger.warning("a connection from %s was refused: %s", whose, log_message(refused))
+    def _log_refusal(self, refused: Refused) -> None:
+        """Log that a connection was refused, at most once per period of the throttle."""
+        if self._connection_counter is not None and self._connection_counter.log_throttle.is_due(self.loop.time()):
+            address = "" if self.client is None else self.client[0]
+            logger.warning("a connection from %s was refused: %s", address, log_message(refused))
 
     def _refuse(self, refused: Refused) -> None:
-        """Answer, and close; where an answer has begun, there is no room for another."""
-        self._arrived()
+        """Respond with an error and close; abort where a response has begun, whose body the error would become.
+
+        The close does not linger: a client that is still sending may get a reset in place of the error (RFC 9112, 9.6).
+        """
+        self._cancel_deadline()
         cycle: RequestResponseCycle | None = self.cycle
         if cycle is not None and cycle.response_started and not cycle.response_complete:
             self.transport.abort()
         elif not self.transport.is_closing():
-            self.transport.write(answer(refused))
+            self.transport.write(encode_refusal(refused))
             self.transport.close()
 
 
-def _too_long() -> Refused:
-    message = f"The URL is longer than {URL_BYTES} bytes: send what it holds as the body of a POST."
+def _url_too_long() -> Refused:
+    message = f"The URL is longer than {MAX_URL_BYTES} bytes: send its parameters in the body of a POST request."
     return invalid(message, param="url", status=414)
 
 
-def _size(headers: Iterable[tuple[bytes, bytes]]) -> int:
-    """Give what header lines take, with what stands between names and values, and at their ends."""
+def _encoded_size(headers: Iterable[tuple[bytes, bytes]]) -> int:
+    """Return the bytes of the header lines, with `: ` and CRLF."""
     return sum(len(name) + len(value) + 4 for name, value in headers)
 
 
-def _too_large() -> Refused:
-    return invalid(f"The request's head is larger than {HEAD_BYTES} bytes.", status=431)
+def _head_too_large() -> Refused:
+    return invalid(f"The request head is larger than {MAX_HEAD_BYTES} bytes.", status=431)

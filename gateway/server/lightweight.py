@@ -1,4 +1,7 @@
-"""What an idle connection keeps, for one that waits: asyncio's own are for many, and take 760 bytes for each queue."""
+"""Event, queue and flow control with a single waiter, for what an idle connection keeps.
+
+Those of asyncio each keep a deque of waiters or messages, which takes 760 bytes even when it is empty.
+"""
 
 import asyncio
 from typing import Literal
@@ -8,23 +11,29 @@ from uvicorn.protocols.http.flow_control import FlowControl
 
 
 class SingleWaiterEvent(asyncio.Event):
-    """An event that at most one task waits for."""
+    """An `asyncio.Event` for which at most one task waits."""
 
     def __init__(self) -> None:
+        # Not `super().__init__()`, which makes a deque of waiters. The inherited `is_set` and `clear` use `_value`.
         self._value = False
         self._waiter: asyncio.Future[None] | None = None
 
     def set(self) -> None:
-        """Let it go on."""
+        """Set the event, and wake the task that waits for it."""
         self._value = True
         if self._waiter is not None and not self._waiter.done():
             self._waiter.set_result(None)
 
     async def wait(self) -> Literal[True]:
-        """Wait until it is set."""
+        """Wait until the event is set.
+
+        Raises:
+            AssertionError: another task is waiting.
+        """
+        # A loop, because the event may be cleared again before the woken task runs.
         while not self._value:
             if self._waiter is not None:
-                message = "a flag is waited for by one task"
+                message = "only one task may wait for this event"
                 raise AssertionError(message)
             self._waiter = asyncio.get_running_loop().create_future()
             try:
@@ -35,23 +44,24 @@ class SingleWaiterEvent(asyncio.Event):
 
 
 class SingleReaderQueue(asyncio.Queue[ASGIReceiveEvent]):
-    """A queue that at most one task reads."""
+    """An unbounded `asyncio.Queue` that at most one task reads. It has only the methods that uvicorn calls."""
 
     def __init__(self) -> None:
         self._filled = SingleWaiterEvent()
+        # A list: reading pauses after each message, so that the queue is short, and an empty deque takes 760 bytes.
         self._messages: list[ASGIReceiveEvent] = []
 
     def put_nowait(self, item: ASGIReceiveEvent) -> None:
-        """Add a message."""
+        """Append a message."""
         self._messages.append(item)
         self._filled.set()
 
     def empty(self) -> bool:
-        """Tell whether there is none."""
+        """Return True if there is no message."""
         return not self._messages
 
     async def get(self) -> ASGIReceiveEvent:
-        """Take the oldest message; wait for one."""
+        """Remove and return the oldest message; wait for one if there is none."""
         await self._filled.wait()
         message = self._messages.pop(0)
         if not self._messages:
@@ -60,7 +70,7 @@ class SingleReaderQueue(asyncio.Queue[ASGIReceiveEvent]):
 
 
 class LightFlowControl(FlowControl):
-    """uvicorn's flow control, with a flag for its event."""
+    """uvicorn's flow control with a `SingleWaiterEvent`."""
 
     def __init__(self, transport: asyncio.Transport) -> None:
         super().__init__(transport)

@@ -1,4 +1,4 @@
-"""A refusal as a whole HTTP answer, for what never reaches the application."""
+"""Error responses as bytes, for requests that never reach the application."""
 
 from http import HTTPStatus
 
@@ -8,8 +8,11 @@ from gateway.api.middleware.headers import ALWAYS
 from gateway.protocol.errors import Refused
 
 
-def answer(refused: Refused) -> bytes:
-    """Spell a refusal as the application would (`Refused.body`); the connection is to be closed behind it."""
+def encode_refusal(refused: Refused) -> bytes:
+    """Encode a refusal as a whole HTTP/1.1 response with the error body that the application sends.
+
+    The caller closes the connection after it, as its `Connection: close` says (RFC 9112, 9.6).
+    """
     status, body = HTTPStatus(refused.status), orjson.dumps(refused.body())
     lines = [
         f"HTTP/1.1 {status.value} {status.phrase}",
@@ -20,5 +23,6 @@ def answer(refused: Refused) -> bytes:
         *(f"{name.decode()}: {value.decode()}" for name, value in ALWAYS.items()),
     ]
     if refused.retry_after_ms is not None:
+        # Whole seconds, rounded up.
         lines.append(f"retry-after: {-(-refused.retry_after_ms // 1000)}")
     return "\r\n".join([*lines, "", ""]).encode() + body

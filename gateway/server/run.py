@@ -20,9 +20,9 @@ from gateway.app.factory import create_app
 from gateway.config import ConfigurationError, Settings
 from gateway.net.addresses import Networks, is_local
 from gateway.pipeline.hub import Hub
-from gateway.server.fd_limit import most_connections, raise_limit
+from gateway.server.fd_limit import connection_limit, raise_fd_limit
 from gateway.server.http_protocol import HttpProtocol
-from gateway.server.websocket_protocol import SocketProtocol
+from gateway.server.websocket_protocol import WebSocketProtocol
 
 logger = logging.getLogger(__name__)
 
@@ -92,7 +92,7 @@ def server_config(settings: Settings, app: Starlette) -> uvicorn.Config:
     """Choose how uvicorn runs the application. It raises this process's limit of open files as far as it goes."""
     proxies = Networks(settings.trusted_proxies)
     connections = Connections(
-        most_connections(settings.max_connections, raise_limit()),
+        connection_limit(settings.max_connections, raise_fd_limit()),
         AddressLimit(settings.max_connections_per_address, CONNECTIONS_PER_ADDRESS),
         proxies,
     )
@@ -101,7 +101,7 @@ def server_config(settings: Settings, app: Starlette) -> uvicorn.Config:
         app,
         # Whatever makes the protocol will do, whether it is a class or not.
         http=partial(HttpProtocol, connections=connections),  # type: ignore[arg-type]
-        ws=SocketProtocol,
+        ws=WebSocketProtocol,
         loop="uvloop" if sys.platform != "win32" else "asyncio",
         # Compressing small frames costs more than it saves, and each socket some 100 KB of window.
         ws_per_message_deflate=False,

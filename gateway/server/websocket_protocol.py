@@ -1,4 +1,4 @@
-"""WebSocket: uvicorn's protocol, with bounded answers to pings, and a way for frames past its queue."""
+"""WebSocket: uvicorn's protocol, with limits on pings, fragments and unauthenticated clients, and a direct writer."""
 
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Literal
@@ -15,35 +15,43 @@ from gateway.asgi import WRITER_EXTENSION
 from gateway.net.tcp import reset
 from gateway.protocol.errors import invalid
 from gateway.server.lightweight import SingleReaderQueue, SingleWaiterEvent
-from gateway.server.raw_response import answer
+from gateway.server.raw_response import encode_refusal
 
-PONG_BYTES = 64 * 1024
-"""What may wait in the socket of a client that sends pings and does not read the answers."""
+MAX_UNSENT_BYTES = 64 * 1024
+"""Maximum bytes in the write buffer when a ping arrives: above, the client pings and does not read the pongs."""
+
+MAX_UNAUTHENTICATED_BYTES = 64 * 1024
+"""Bytes after which no more is read of a client that has not authenticated yet (no viewer is bound)."""
+
+MAX_FRAGMENTS = 4096
+"""Maximum number of fragments of one message: each takes memory, even an empty one (RFC 6455, 5.4, has no limit)."""
 
 
-UNKNOWN_BYTES = 64 * 1024
-"""What is read of a client that nobody has begun to view for: it did not say yet who it is."""
+class WebSocketProtocol(WebSocketsSansIOProtocol):
+    """WebSocket with limits on pings, fragments and unauthenticated clients; text that is not UTF-8 logs no traceback.
 
-FRAGMENTS = 4096
-"""Pieces of one message: each takes memory, however small it is."""
+    Its direct writer bypasses uvicorn's `send`: it gets whole, encoded frames.
+    """
 
-
-class SocketProtocol(WebSocketsSansIOProtocol):
-    """WebSocket with bounds on pings, on pieces and on who is not known; no traceback for text that is not UTF-8."""
-
-    # See `HttpProtocol`.
+    # For the reason given in `HttpProtocol`.
     __slots__ = (
-        *(
-            "_on_drain",
-            "close_sent",
-            "close_timeout",
-            "close_timer",
-            "curr_msg_data_type",
-            "frames",
-            "initial_response",
-        ),
-        *("last_ping_rtt", "pending_ping_payload", "ping_sent_at", "pong_timer", "read_paused", "request", "response"),
-        *("_unknown_bytes", "place", "scope"),
+        "_on_drain",
+        "_unauthenticated_bytes",
+        "close_sent",
+        "close_timeout",
+        "close_timer",
+        "connection_slot",
+        "curr_msg_data_type",
+        "frames",
+        "initial_response",
+        "last_ping_rtt",
+        "pending_ping_payload",
+        "ping_sent_at",
+        "pong_timer",
+        "read_paused",
+        "request",
+        "response",
+        "scope",
     )
 
     raw = True
@@ -51,145 +59,162 @@ class SocketProtocol(WebSocketsSansIOProtocol):
 
     def __init__(self, config: Config, server_state: ServerState, app_state: dict[str, Any]) -> None:
         super().__init__(config, server_state, app_state)
-        self.place: Connection | None = None
-        """Where its connection is counted."""
-        self._unknown_bytes: int | None = 0
-        """What was read before anybody viewed for it; None from then on."""
+        self.connection_slot: Connection | None = None
+        """Slot of the connection among all that are counted; `HttpProtocol` passes it on."""
+        self._unauthenticated_bytes: int | None = 0
+        """Bytes read before a viewer was bound; None from then on."""
         self._on_drain: Callable[[], None] | None = None
         self.queue, self.writable = SingleReaderQueue(), SingleWaiterEvent()
         self.writable.set()
 
     async def run_asgi(self) -> None:
-        """Run the application, with the writer lent to it."""
+        """Run the application with this protocol as its direct writer."""
         self.scope["extensions"] = {WRITER_EXTENSION: self, **(self.scope["extensions"] or {})}  # type: ignore[dict-item]
         await super().run_asgi()
 
     def write(self, frames: Sequence[bytes]) -> bool:
-        """Write whole frames; see `transports.writer.Writer`."""
+        """Implement `Writer.write`: write whole WebSocket frames."""
+        # No data frame may precede the handshake's response, or follow a close frame (RFC 6455, 5.5.1).
         if self.handshake_complete and not (self.close_sent or self.disconnected or self.transport.is_closing()):
             self.transport.write(frames[0] if len(frames) == 1 else b"".join(frames))
         return self.writable.is_set()
 
     def bind(self, on_drain: Callable[[], None], on_disconnect: Callable[[], None]) -> None:
-        """Have a viewer called when there is room; of its end, `receive` tells. See `transports.writer.Writer`.
+        """Implement `Writer.bind`; `on_disconnect` is never called, because `receive` returns the disconnect.
 
-        Its client is known by now: from here on messages have their full size.
+        A viewer is bound once its client is authenticated: from here on messages may have their full size.
         """
         self._on_drain = on_drain
-        self._unknown_bytes = None
+        self._unauthenticated_bytes = None
         if self.queue.empty():
-            self._read_on()
+            self._resume_reading()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """End it, and let go of what holds this: the viewer, and the parser, which would wait for more."""
+        """Release the connection's slot and the reference cycles: the viewer's callback, and the parser.
+
+        The parser is a suspended generator that waits for more data.
+        """
         super().connection_lost(exc)
-        if self.place is not None:
-            self.place.leave()
+        if self.connection_slot is not None:
+            self.connection_slot.leave()
         self._on_drain = None
         self.conn.parser.close()
 
     def data_received(self, data: bytes) -> None:
-        """Read on, unless a client that is not known has sent too much. The first to come is a whole handshake.
+        """Parse a read, unless an unauthenticated client has sent too much.
 
-        Who does not wait for its answer (RFC 6455, 4.1) is cut off.
+        The first one is the whole handshake, which uvicorn's HTTP protocol has parsed and encodes again. A client that
+        sends frames before it has the response, which it must wait for (RFC 6455, 4.1), is disconnected.
         """
         if not self.handshake_initiated:
             super().data_received(data)
             if not self.handshake_initiated:
-                # Its parser has stricter bounds than that of HTTP, and would wait for ever.
-                message = "The handshake can't be read: it has a body, a line of more than 8 KiB, or too many of them."
-                self.transport.write(answer(invalid(message)))
+                # The parser of websockets has stricter limits than llhttp. It records its error (`handshake_exc`), but
+                # makes no event of it: uvicorn would wait for one for ever.
+                message = "The handshake is not valid: it has a body, a line of more than 8 KiB, or too many headers."
+                self.transport.write(encode_refusal(invalid(message)))
                 self.transport.close()
             return
         if not self.handshake_complete:
             self.transport.abort()
             return
-        if self._unknown_bytes is not None:
-            if self._unknown_bytes > UNKNOWN_BYTES:
-                self._fail(4413, f"Say who you are within {UNKNOWN_BYTES} bytes.")
+        if self._unauthenticated_bytes is not None:
+            # Checked before this read is counted: the read that exceeds the limit may hold a valid hello, and the start
+            # of a large message behind it.
+            if self._unauthenticated_bytes > MAX_UNAUTHENTICATED_BYTES:
+                self._fail(4413, f"Authenticate within {MAX_UNAUTHENTICATED_BYTES} bytes.")
                 return
-            self._unknown_bytes += len(data)
+            self._unauthenticated_bytes += len(data)
         super().data_received(data)
 
     def abort(self) -> None:
-        """Reset the connection; see `transports.writer.Writer`."""
+        """Implement `Writer.abort`: reset the connection."""
         reset(self.transport)
 
     def resume_writing(self) -> None:
-        """Tell that there is room again."""
+        """Call the viewer's `on_drain`: the transport's write buffer has room again."""
         super().resume_writing()
         if self._on_drain is not None:
             self._on_drain()
 
     def receive(self) -> Coroutine[Any, Any, ASGIReceiveEvent]:
-        """Give the next message, without a frame of its own to be kept meanwhile."""
-        return super().receive() if self._unknown_bytes is None else self._receive_of_unknown()
+        """Return a coroutine that waits for the next message.
 
-    async def _receive_of_unknown(self) -> ASGIReceiveEvent:
-        """Give the next message.
+        Not a coroutine itself: its frame would be kept for as long as the connection waits.
+        """
+        return super().receive() if self._unauthenticated_bytes is None else self._receive_unauthenticated()
 
-        What comes behind a handshake, or a hello, stays unread until that was looked at: it may be larger once its
-        client is known.
+    async def _receive_unauthenticated(self) -> ASGIReceiveEvent:
+        """Return the next message, and resume reading before it comes, not after.
+
+        uvicorn resumes when a message is taken from the queue. Here, what follows the handshake or a hello stays unread
+        until the application has checked it: once the client is authenticated, it may be larger.
         """
         if self.queue.empty():
-            self._read_on()
+            self._resume_reading()
         return await self.queue.get()
 
     async def send(self, message: ASGISendEvent) -> None:
-        """Send, and let a close not wait behind what the client does not read."""
+        """Send a message; a close does not wait for a client that does not read."""
         if message["type"] == "websocket.close":
             self.writable.set()
         await super().send(message)
         if message["type"] == "websocket.accept":
-            # The handshake is over. What it said is dropped from the request itself: the parser's frame holds it too.
+            # The handshake's headers are not used again. They are cleared, not released: the parser's generator refers
+            # to the request as well.
             self.request.headers.clear()
             self.response.headers.clear()
 
     def handle_connect(self, event: Request) -> None:
-        """Take a handshake; see `receive`."""
+        """Start the application for a handshake, and pause reading; see `_receive_unauthenticated`."""
         super().handle_connect(event)
         if not self.transport.is_closing():
             self.read_paused = True
             self.transport.pause_reading()
 
     def handle_parser_exception(self) -> None:
-        """Close; to the application the client is gone: what it still says has nowhere to go, and is no fault of it."""
+        """Close the connection after a protocol error, and be disconnected for the application from now on.
+
+        What it still sends then raises `ClientDisconnected`. uvicorn alone would raise a `RuntimeError`, and log it as
+        a fault of the application.
+        """
         super().handle_parser_exception()
         self.disconnected = True
 
     def handle_ping(self) -> None:
-        """Answer, unless the answers are not read."""
-        if self.transport.get_write_buffer_size() > PONG_BYTES:
+        """Send the pong (RFC 6455, 5.5.2), or abort if the client reads nothing while it pings."""
+        if self.transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
             self.transport.abort()
             return
         super().handle_ping()
 
     def handle_cont(self, event: Frame) -> None:
-        """Add a piece to a message, if it has not too many."""
-        if len(self.frames) < FRAGMENTS:
+        """Add a fragment to its message; close with 4413 if there are too many."""
+        if len(self.frames) < MAX_FRAGMENTS:
             super().handle_cont(event)
         elif not self.close_sent:
-            self._fail(4413, f"A message has at most {FRAGMENTS} pieces.")
+            self._fail(4413, f"A message may have at most {MAX_FRAGMENTS} fragments.")
 
     def send_receive_event_to_app(self) -> None:
-        """Hand a message on; close with 1007 (RFC 6455, 8.1) if it is text that can't be read."""
+        """Queue a complete message; close with 1007 if it is text that is not UTF-8 (RFC 6455, 8.1)."""
         if self.curr_msg_data_type == "text" and not self.close_sent:
             try:
                 b"".join(self.frames).decode()
             except UnicodeDecodeError:
+                # uvicorn would log it with a traceback: a client could fill the log.
                 self.frames = []
                 self._fail(1007, "not UTF-8")
                 return
         super().send_receive_event_to_app()
 
     def _fail(self, code: int, reason: str) -> None:
-        """Close at once, and read no more."""
+        """Send a close frame and close at once, without reading on (RFC 6455, 7.1.7: fail the connection)."""
+        # The client may have sent its close frame in the same read: then the parser has already responded to it.
         if self.conn.close_sent is None:
-            # Else the client has closed as well, in the same read, and was answered.
             self.conn.send_close(code, reason)
         self.handle_parser_exception()
 
-    def _read_on(self) -> None:
+    def _resume_reading(self) -> None:
         if self.read_paused:
             self.read_paused = False
             self.transport.resume_reading()

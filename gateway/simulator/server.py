@@ -2,8 +2,6 @@
 
 import asyncio
 import secrets
-import socket
-import struct
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,6 +10,7 @@ from typing import Final, cast
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from gateway.net.tcp import reset
 from gateway.simulator.errors import RequestError
 from gateway.simulator.ledger import Ledger
 from gateway.simulator.playing import BATCH, Exchange, stream, whole
@@ -26,7 +25,6 @@ from gateway.simulator.wires.chat_completions import models_body
 
 _BACKLOG: Final = 4096
 _STOP_SECONDS: Final = 1.0
-_RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 _HTML: Final = "<!doctype html><title>One moment</title><h1>One moment, please</h1><p>We are checking your browser.</p>"
 
 
@@ -204,9 +202,7 @@ def _reset(request: web.Request) -> web.Response:
     """Reset the connection without an answer."""
     transport = request.transport
     if transport is not None:
-        connection = transport.get_extra_info("socket")
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-        transport.abort()
+        reset(transport)
     return _nothing()
 
 

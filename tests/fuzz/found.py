@@ -18,7 +18,8 @@ _STREAM: Final = "tests/gateway/protocol/test_event_stream.py"
 _OPENAI: Final = "tests/gateway/upstreams/test_http.py"
 _WORDS: Final = "tests/gateway/upstreams/test_sanitize.py"
 _HOSTILE: Final = "tests/gateway/upstreams/formats/test_hostile.py"
-_PEERS: Final = "tests/gateway/server/test_peers.py"
+_HTTP: Final = "tests/gateway/server/test_http_protocol_peers.py"
+_WEBSOCKET: Final = "tests/gateway/server/test_websocket_protocol_peers.py"
 _CLIENT: Final = "tests/gateway/client/test_frames.py"
 
 FOUND: Final = [
@@ -68,61 +69,61 @@ FOUND: Final = [
         "http",
         "two requests in one read",
         "the first one got the body of the second behind its own",
-        f"{_PEERS}::test_a_request_gets_no_body_of_the_one_behind_it",
+        f"{_HTTP}::test_a_request_gets_no_body_of_the_next_one",
     ),
     Found(
         "http",
         "a head without end inside a streamed answer",
         "431 was written into that answer",
-        f"{_PEERS}::test_a_head_without_end_inside_an_answer_is_not_answered_into_it",
+        f"{_HTTP}::test_a_head_without_end_during_a_response_gets_no_response_inside_it",
     ),
     Found(
         "upgrade",
         "frames before the handshake is answered",
         "`AssertionError` and `InvalidState` out of the protocol, with a traceback in the log",
-        f"{_PEERS}::test_frames_before_the_handshake_is_answered_cut_the_connection",
+        f"{_WEBSOCKET}::test_frames_before_the_response_to_the_handshake_abort_the_connection",
     ),
     Found(
         "upgrade",
         "a handshake with a header of 8 KiB",
         "neither answered nor closed, for ever",
-        f"{_PEERS}::test_a_handshake_that_can_not_be_read_is_answered",
+        f"{_WEBSOCKET}::test_a_handshake_that_is_not_valid_gets_a_response",
     ),
     Found(
         "frames",
         "text that is not UTF-8 behind a message",
         "the answer to that message came after our close: a traceback in the log",
-        f"{_PEERS}::test_an_answer_that_comes_after_we_closed_is_no_fault_of_the_application",
+        f"{_WEBSOCKET}::test_a_message_sent_after_our_close_is_not_logged_as_an_error",
     ),
     Found(
         "frames",
         "text that is not UTF-8 after we closed",
         "`InvalidState` out of the protocol",
-        f"{_PEERS}::test_text_that_is_not_utf8_after_the_close_is_passed_over",
+        f"{_WEBSOCKET}::test_text_that_is_not_utf8_after_the_close_is_ignored",
     ),
     Found(
         "frames",
         "text that is not UTF-8, and a close, in one read",
         "the close was answered before the text was looked at: `InvalidState` out of the protocol",
-        f"{_PEERS}::test_text_that_is_not_utf8_before_a_close_in_the_same_read",
+        f"{_WEBSOCKET}::test_text_that_is_not_utf8_before_a_close_in_the_same_read",
     ),
     Found(
         "frames",
         "empty fragments, or very small ones",
         "kept one by one: empty ones without end, small ones at twenty times their bytes",
-        "tests/gateway/server/test_bounds.py::test_a_message_has_so_many_pieces",
+        "tests/gateway/server/test_websocket_protocol_limits.py::test_the_fragments_of_a_message_are_limited",
     ),
     Found(
         "http",
         "headers without end behind the last chunk of a body",
         "kept for as long as a request may take, whatever their size",
-        f"{_PEERS}::test_what_follows_a_body_is_bounded",
+        f"{_HTTP}::test_what_follows_a_body_is_limited",
     ),
     Found(
         "requests",
         "`Content-Length: ²`, under another server than ours",
         "`ValueError`, 500",
-        f"{_PEERS}::test_a_length_that_is_no_number_is_refused",
+        "tests/gateway/api/test_requests_content_length.py::test_a_length_that_is_not_a_number_is_refused",
     ),
     Found(
         "body",

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp
 from uvicorn.server import ServerState
 
 from gateway.server.http_protocol import HttpProtocol
-from gateway.server.websocket_protocol import SocketProtocol
+from gateway.server.websocket_protocol import WebSocketProtocol
 
 TURNS = 5000
 """Of the loop, after which what is still not quiet is taken for a hang."""
@@ -99,7 +99,7 @@ class Server:
         self._config = uvicorn.Config(
             app,
             http=HttpProtocol,
-            ws=SocketProtocol,
+            ws=WebSocketProtocol,
             ws_per_message_deflate=False,
             ws_max_size=1 << 20,
             ws_ping_interval=None,

@@ -18,7 +18,7 @@ from gateway.generation.generation import Generation
 from gateway.pipeline.hub import Hub
 from gateway.server.http_protocol import HttpProtocol
 from gateway.server.run import server_config
-from gateway.server.websocket_protocol import SocketProtocol
+from gateway.server.websocket_protocol import WebSocketProtocol
 from tests.served.viewers import until
 from tests.support import ManualClock, ScriptedUpstream
 
@@ -63,7 +63,7 @@ class Protocols:
     """The protocol classes of the server: ours, which offer a direct writer, or uvicorn's own."""
 
     http: Literal["httptools"] | type[HttpProtocol] = HttpProtocol
-    ws: Literal["websockets-sansio"] | type[SocketProtocol] = SocketProtocol
+    ws: Literal["websockets-sansio"] | type[WebSocketProtocol] = WebSocketProtocol
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 from gateway.server.http_protocol import HttpProtocol
-from gateway.server.websocket_protocol import SocketProtocol
+from gateway.server.websocket_protocol import WebSocketProtocol
 from tests.served.gateway import Served
 from tests.served.viewers import VIEWERS, JsonObject, ViewingClient, until
 from transports.viewer import Viewer
@@ -38,7 +38,7 @@ def find(served: Served) -> list[str]:
         type(one).__qualname__
         for one in gc.garbage
         if (isinstance(one, Viewer) and one._hub is served.hub)
-        or (isinstance(one, HttpProtocol | SocketProtocol) and (one.server or ("", 0))[1] == port)
+        or (isinstance(one, HttpProtocol | WebSocketProtocol) and (one.server or ("", 0))[1] == port)
     ]
     gc.garbage.clear()
     return found

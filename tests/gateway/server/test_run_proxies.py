@@ -1,4 +1,4 @@
-"""Whose address is believed: proxies that are trusted say where their clients come from, and nobody else does."""
+"""The client's address: trusted proxies send it in X-Forwarded-For, and that header is ignored from any other peer."""
 
 import aiohttp
 import pytest
@@ -33,16 +33,16 @@ def configure() -> Configure:
 
 
 async def client_of(served: Served, *headers: tuple[str, str]) -> str:
-    """Start a generation with these headers; give the address that stands for its client."""
+    """Start a generation with these headers; return its principal, which is the client's address."""
     before = set(served.hub._held)
     async with served.http.post("/api/generations", json=BODY, headers=headers) as response:
         assert response.status == 201
-    (made,) = set(served.hub._held) - before
-    return served.hub._held[made].principal.name
+    (generation_id,) = set(served.hub._held) - before
+    return served.hub._held[generation_id].principal.name
 
 
 @pytest.mark.parametrize("trusted", ["", "10.0.0.1", "127.0.0.2,::1,192.168.0.0/16"])
-async def test_nobody_else_is_believed(served: Served) -> None:
+async def test_the_headers_of_an_untrusted_proxy_are_ignored(served: Served) -> None:
     assert await client_of(served, *CLAIMS.items()) == "127.0.0.1"
     async with served.http.ws_connect("/api/ws", headers=CLAIMS) as socket:
         await socket.send_json({"type": "start", "id": 1, **BODY})
@@ -51,7 +51,7 @@ async def test_nobody_else_is_believed(served: Served) -> None:
         assert {held.principal.name for held in served.hub._held.values()} == {"127.0.0.1"}
 
 
-async def test_only_the_header_that_proxies_are_asked_to_send_counts(served: Served) -> None:
+async def test_only_x_forwarded_for_counts(served: Served) -> None:
     others = {name: value for name, value in CLAIMS.items() if name != "X-Forwarded-For"}
     assert await client_of(served, *others.items()) == "127.0.0.1"
 
@@ -79,7 +79,7 @@ async def test_only_the_header_that_proxies_are_asked_to_send_counts(served: Ser
         ("*", ["203.0.113.9, 203.0.113.8"], "203.0.113.9"),
     ],
 )
-async def test_a_trusted_one_is_and_the_nearest_that_is_not_is_the_client(
+async def test_the_last_untrusted_address_before_trusted_proxies_is_the_client(
     served: Served, forwarded: list[str], client: str
 ) -> None:
     assert await client_of(served, *(("X-Forwarded-For", line) for line in forwarded)) == client
@@ -91,11 +91,11 @@ async def test_a_trusted_one_is_and_the_nearest_that_is_not_is_the_client(
     assert {held.principal.name for held in served.hub._held.values()} == {client}
 
 
-async def test_what_is_no_address_takes_no_more_room_than_one(served: Served) -> None:
+async def test_a_value_that_is_not_an_address_is_truncated(served: Served) -> None:
     assert await client_of(served, ("X-Forwarded-For", "x" * 8000)) == "x" * 64
 
 
-async def test_the_connections_of_a_trusted_one_have_no_limit(served: Served) -> None:
+async def test_the_connections_of_a_trusted_proxy_have_no_limit(served: Served) -> None:
     async with aiohttp.ClientSession(served.url, connector=aiohttp.TCPConnector(limit=0)) as session:
         sockets = [await session.ws_connect("/api/ws") for _ in range(5)]
         for socket in sockets:

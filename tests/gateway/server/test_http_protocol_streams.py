@@ -1,4 +1,4 @@
-"""What clients do to their connections around a stream, byte by byte on raw sockets."""
+"""Requests before, during and after a stream on the same connection of `HttpProtocol`, on raw sockets."""
 
 import asyncio
 import gc
@@ -51,7 +51,7 @@ async def read_until(reader: asyncio.StreamReader, mark: bytes) -> bytes:
 
 
 async def finished(served: Served) -> str:
-    """Have a finished generation, and give its id."""
+    """Run a generation to its end; return its id."""
     async with connected(served) as (reader, writer):
         writer.write(request(BODY) + BODY)
         await served.called()
@@ -61,7 +61,7 @@ async def finished(served: Served) -> str:
     return served.only.id
 
 
-async def test_a_body_that_nobody_waits_for_disturbs_no_stream(served: Served) -> None:
+async def test_a_body_that_nothing_reads_disturbs_no_stream(served: Served) -> None:
     async with connected(served) as (first, starter), connected(served) as (reader, writer):
         starter.write(request(BODY) + BODY)
         await served.called()
@@ -75,21 +75,21 @@ async def test_a_body_that_nobody_waits_for_disturbs_no_stream(served: Served) -
         assert b"400" not in await read_until(reader, b"0\r\n\r\n")
 
 
-async def test_a_body_that_nobody_waits_for_is_not_taken_for_a_request(served: Served) -> None:
+async def test_a_body_that_nothing_reads_is_not_parsed_as_a_request(served: Served) -> None:
     generation_id = await finished(served)
     inner = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
     async with connected(served) as (reader, writer):
         writer.write(request(inner, f"Last-Event-ID: {generation_id}:1"))
         await read_until(reader, b"0\r\n\r\n")
         writer.write(inner)
-        # What follows the body is the next request, and gets the next answer.
+        # What follows the body is the next request, and gets the next response.
         writer.write(b"GET /ready HTTP/1.1\r\nHost: localhost\r\n\r\n")
         answer = await read_until(reader, b"ready")
         assert b"healthy" not in answer
 
 
 @pytest.mark.parametrize("size", [10, 300_000])
-async def test_leaving_is_noticed_however_large_the_question_was(served: Served, size: int) -> None:
+async def test_a_disconnect_is_noticed_however_large_the_request_was(served: Served, size: int) -> None:
     body = orjson.dumps({"messages": [{"role": "user", "content": "x" * size}]})
     async with connected(served) as (reader, writer):
         writer.write(request(body) + body)
@@ -110,13 +110,15 @@ async def test_a_connection_carries_one_stream_after_the_other(served: Served) -
             writer.write(b"\r\n")
 
 
-async def test_a_head_begun_inside_a_stream_has_its_time_like_any_other(served: Served) -> None:
+async def test_a_head_that_begins_during_a_stream_has_a_timeout_after_it(served: Served) -> None:
     async with connected(served) as (reader, writer):
         writer.write(request(BODY) + BODY)
         await served.called()
         await read_until(reader, b"accepted")
         (connection,) = (
-            one for one in gc.get_objects() if isinstance(one, HttpProtocol) and one._on_disconnect is not None
+            protocol
+            for protocol in gc.get_objects()
+            if isinstance(protocol, HttpProtocol) and protocol._on_disconnect is not None
         )
         writer.write(b"GET /health HTTP/1.1\r\nX: ")
         await until(lambda: connection._head_bytes is not None)
@@ -126,7 +128,7 @@ async def test_a_head_begun_inside_a_stream_has_its_time_like_any_other(served: 
         assert [connection._deadline is None, connection.timeout_keep_alive_task] == [False, None]
 
 
-async def test_a_request_inside_a_stream_ends_the_connection(served: Served) -> None:
+async def test_a_request_during_a_stream_ends_the_connection(served: Served) -> None:
     async with connected(served) as (reader, writer):
         writer.write(request(BODY) + BODY)
         await read_until(reader, b"accepted")
@@ -144,7 +146,7 @@ async def test_a_request_inside_a_stream_ends_the_connection(served: Served) -> 
     "more",
     [["Content-Length: 2", "", "{}"], ["X: " + "x" * 9000, "", ""], [*(f"X-{n}: 1" for n in range(130)), "", ""]],
 )
-async def test_a_handshake_that_can_not_be_read_is_refused_and_not_kept(served: Served, more: list[str]) -> None:
+async def test_a_handshake_that_is_not_valid_is_refused_and_closed(served: Served, more: list[str]) -> None:
     async with connected(served) as (reader, writer):
         upgrade = ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"]
         key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
@@ -157,7 +159,7 @@ async def test_a_handshake_that_can_not_be_read_is_refused_and_not_kept(served: 
 @pytest.mark.parametrize(
     ("start", "endless"), [(b"0\r\n", b"X: y\r\n"), (b"0\r\nX: ", b"y"), (b"1;", b"x"), (b"", b"0")]
 )
-async def test_what_is_no_body_is_bounded_behind_the_head_too(served: Served, start: bytes, endless: bytes) -> None:
+async def test_the_framing_of_a_body_is_limited(served: Served, start: bytes, endless: bytes) -> None:
     async with connected(served) as (reader, writer):
         writer.write(CHUNKED + start)
         writer.write(endless * (200_000 // len(endless)))

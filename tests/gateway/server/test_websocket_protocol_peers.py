@@ -1,0 +1,43 @@
+"""What no client sends to `WebSocketProtocol`, without a socket."""
+
+import pytest
+
+from tests.fuzz.frames import HANDSHAKE, masked
+from tests.gateway.server.peer import sent
+
+
+async def test_frames_before_the_response_to_the_handshake_abort_the_connection() -> None:
+    for early in (masked(b"\xff"), masked(b"", 0x88), b"\xff\xff", masked(b"Hi")):
+        assert await sent(HANDSHAKE, early, answers=False) == ([], b"")
+
+
+@pytest.mark.parametrize(
+    ("header", "status"),
+    [(b"Cookie: " + b"x" * 9000, b"400"), (b"\r\n".join([b"X: y"] * 200), b"431")],
+)
+async def test_a_handshake_that_is_not_valid_gets_a_response(header: bytes, status: bytes) -> None:
+    _, written = await sent(HANDSHAKE.removesuffix(b"\r\n") + header + b"\r\n\r\n")
+    assert written.startswith(b"HTTP/1.1 " + status)
+
+
+async def test_text_that_is_not_utf8_after_the_close_is_ignored() -> None:
+    seen, written = await sent(HANDSHAKE, masked(b"close"), masked(b"\xff"))
+    assert seen == ["close"]
+    assert b"\x11\x3denough" in written
+
+
+async def test_text_that_is_not_utf8_before_a_close_in_the_same_read() -> None:
+    seen, written = await sent(HANDSHAKE, masked(b"\xff") + masked(b"\x03\xe8bye", 0x88))
+    assert seen == []
+    assert written.endswith(b"\x88\x05\x03\xe8bye")
+
+
+async def test_a_message_sent_after_our_close_is_not_logged_as_an_error() -> None:
+    seen, written = await sent(HANDSHAKE, masked(b"close") + masked(b"\xff"))
+    assert seen == ["close"]
+    assert b"\x03\xefnot UTF-8" in written
+
+
+async def test_a_message_in_fragments_arrives_whole() -> None:
+    seen, _ = await sent(HANDSHAKE, masked(b"H", 0x01) + masked(b"", 0x00), masked(b"i", 0x80), masked(b"\0", 0x82))
+    assert seen == ["Hi", b"\0"]
