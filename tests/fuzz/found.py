@@ -135,7 +135,7 @@ FOUND: Final = [
         "key-set",
         "a key whose `kty` is a list",
         "`TypeError`: with `jwks_file`, at the start",
-        "tests/gateway/security/test_jwt_tokens.py::test_a_key_of_no_kind_is_passed_over",
+        "tests/gateway/security/test_jwks.py::test_a_key_of_no_kind_is_passed_over",
     ),
     Found(
         "key-file",
