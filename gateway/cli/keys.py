@@ -1,4 +1,4 @@
-"""`dualstream keys`: create, list, revoke. A key is printed once and then nobody has it but its holder."""
+"""`dualstream keys`: create, list and revoke keys. A new key is printed once; the file stores only its hash."""
 
 import argparse
 import re
@@ -15,57 +15,66 @@ from gateway.security.key_file import LIMIT_FIELDS, exclusive_access, read_keys,
 from gateway.security.principals import Role
 
 DEFAULT_FILE: Final = Path("dualstream.keys.toml")
+"""File of keys that is used if neither `--file` nor the configuration names one."""
 
-_SPAN: Final = re.compile(r"([1-9][0-9]{0,4})d")
+_DAYS: Final = re.compile(r"([1-9][0-9]{0,4})d")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what the command is told."""
+    """Add the arguments of the command to its parser."""
     parser.description = (
-        "Make, list and revoke the keys of those who may use the gateway. They are kept as hashes in a file of their "
-        f"own: that of --file, else the configuration's keys_file, else ./{DEFAULT_FILE}. A running gateway reads it "
+        "Create, list and revoke the keys with which clients use the gateway. The file of keys stores their hashes. It "
+        f"is that of --file, else the configuration's keys_file, else ./{DEFAULT_FILE}. A running gateway reads it "
         "again on SIGHUP."
     )
     actions = parser.add_subparsers(required=True, metavar="ACTION", dest="action")
-    create = actions.add_parser("create", help="make a key and print it, this once")
-    create.add_argument("name", metavar="NAME", help="whose it is; a later key of the same name is the same principal")
-    create.add_argument("--models", metavar="A,B", help="the models it may ask for (default: all)")
+    create = actions.add_parser("create", help="create a key and print it once")
     create.add_argument(
-        "--expires", metavar="90d|DATE", help="after so many days, or when that day begins (UTC); default: never"
+        "name",
+        metavar="NAME",
+        help="name of the principal; a later key with the same name identifies the same principal",
     )
-    create.add_argument("--rate", type=int, metavar="N", help="generations it may start in a minute")
-    create.add_argument("--budget", type=float, metavar="USD", help="what it may spend in a UTC day")
-    create.add_argument("--max-concurrent", type=int, metavar="N", help="generations of it that run at once")
-    create.add_argument("--max-streams", type=int, metavar="N", help="streams and WebSockets that it may read at once")
+    create.add_argument("--models", metavar="A,B", help="models that the key may use (default: all)")
+    create.add_argument(
+        "--expires",
+        metavar="90d|DATE",
+        help="number of days, or the day at whose start (UTC) the key expires; default: never",
+    )
+    create.add_argument("--rate", type=int, metavar="N", help="maximum number of generations started per minute")
+    create.add_argument("--budget", type=float, metavar="USD", help="maximum cost per UTC day, in US dollars")
+    create.add_argument("--max-concurrent", type=int, metavar="N", help="maximum number of running generations")
+    create.add_argument("--max-streams", type=int, metavar="N", help="maximum number of open streams and WebSockets")
     create.add_argument(
         "--role",
         action="append",
         choices=get_args(Role),
-        help="observe: read all generations and the figures; operate: steer them, too",
+        help="observe: read all generations and the statistics; operate: also control them",
     )
-    listed = actions.add_parser("list", help="say which keys there are")
-    revoke = actions.add_parser("revoke", help="take a key back")
+    list_keys = actions.add_parser("list", help="list the keys")
+    revoke = actions.add_parser("revoke", help="revoke a key")
     revoke.add_argument("name", metavar="NAME")
-    for one in (create, listed, revoke):
-        one.add_argument("--file", type=Path, metavar="FILE", help="the file of keys")
+    for action in (create, list_keys, revoke):
+        action.add_argument("--file", type=Path, metavar="FILE", help="file of keys")
 
 
-def run(options: argparse.Namespace, named: Path | None, unix: float) -> int:
-    """Do what is asked, and give the exit code. `named` is the configuration's file of keys, `unix` the time.
+def run(options: argparse.Namespace, configured: Path | None, unix: float) -> int:
+    """Run the action and return the exit code.
+
+    `configured` is the file of keys that the configuration names, `unix` the current time in seconds since 1970.
 
     Raises:
-        ConfigurationError: the file can't be read, or something in it is wrong.
+        ConfigurationError: the file can't be read, or its content is wrong.
     """
-    file: Path = options.file or named or DEFAULT_FILE
+    file: Path = options.file or configured or DEFAULT_FILE
     try:
         match options.action:
             case "create":
                 _create(options, file, unix)
-                _say_where(file, named)
+                _print_next_step(file, configured)
             case "revoke":
                 _revoke(options.name, file)
             case _:
-                print("\n".join(table(read_keys(file), unix)))
+                print("\n".join(format_table(read_keys(file), unix)))
     except OSError as error:
         print(f"dualstream: {file}: can't be written: {error.strerror}", file=sys.stderr)
         return 1
@@ -80,29 +89,30 @@ def _create(options: argparse.Namespace, file: Path, unix: float) -> None:
     key = generate_key()
     models = None if options.models is None else frozenset(filter(None, map(str.strip, options.models.split(","))))
     if models is not None and not models:
-        message = "--models: name one at least"
+        message = "--models: name at least one model"
         raise ValueError(message)
-    expires = None if options.expires is None else expiry(options.expires, unix)
+    expires = None if options.expires is None else parse_expiry(options.expires, unix)
     roles: frozenset[Role] = frozenset(options.role or ())
-    stored = StoredKey(options.name, key.id, hash_secret(key.secret), unix, expires, models, roles, _limits(options))
+    limits = _parse_limits(options)
+    stored = StoredKey(options.name, key.id, hash_secret(key.secret), unix, expires, models, roles, limits)
     with exclusive_access(file):
         keys = read_keys(file)
         if any(each.name == options.name for each in keys):
-            message = f"there is a key {options.name} already: revoke it first, or choose another name"
+            message = f"a key named {options.name} exists already: revoke it first, or choose another name"
             raise ValueError(message)
         write_keys(file, [*keys, stored])
     print(key.text())
-    print(f"This is the key of {options.name}; it is shown this once. {file} has its hash.", file=sys.stderr)
+    print(f"This is the key of {options.name}. It is not shown again: {file} stores only its hash.", file=sys.stderr)
 
 
-def _limits(options: argparse.Namespace) -> PrincipalLimits:
-    given = {
+def _parse_limits(options: argparse.Namespace) -> PrincipalLimits:
+    values = {
         "--rate": options.rate,
         "--budget": options.budget,
         "--max-concurrent": options.max_concurrent,
         "--max-streams": options.max_streams,
     }
-    for option, value in given.items():
+    for option, value in values.items():
         if value is not None and not 0 <= value < float("inf"):
             message = f"{option}: must be 0 or more; 0 means no limit"
             raise ValueError(message)
@@ -114,67 +124,72 @@ def _limits(options: argparse.Namespace) -> PrincipalLimits:
     )
 
 
-def _say_where(file: Path, named: Path | None) -> None:
-    if named is not None and file.resolve() == named.resolve():
-        print("A running gateway takes it on SIGHUP (kill -HUP).", file=sys.stderr)
+def _print_next_step(file: Path, configured: Path | None) -> None:
+    if configured is not None and file.resolve() == configured.resolve():
+        print("A running gateway accepts it after SIGHUP (kill -HUP).", file=sys.stderr)
     else:
-        told = f'keys_file = "{file}" in the configuration, or {variable_name("keys_file")}={file}'
-        print(f"No gateway asks for it yet: {told}", file=sys.stderr)
+        setting = f'keys_file = "{file}" in the configuration, or {variable_name("keys_file")}={file}'
+        print(f"The configuration does not name this file yet: set {setting}", file=sys.stderr)
 
 
 def _revoke(name: str, file: Path) -> None:
-    # One that is not there is not to be made.
+    # Locking creates the file. Read it first, so that a mistyped name is an error and creates nothing.
     read_keys(file)
     with exclusive_access(file):
         keys = read_keys(file)
         kept = [key for key in keys if key.name != name]
         if len(kept) == len(keys):
-            message = f"{file} has no key of that name; there are: {', '.join(key.name for key in keys) or 'none'}"
+            message = f"{file} has no key of that name; its keys: {', '.join(key.name for key in keys) or 'none'}"
             raise ValueError(message)
         write_keys(file, kept)
     print("Revoked. A running gateway refuses it after SIGHUP (kill -HUP).", file=sys.stderr)
 
 
-def expiry(given: str, unix: float) -> float:
-    """Read when a key expires: `90d`, `2027-01-31`, `2027-01-31T12:00Z`; in seconds since 1970.
+def parse_expiry(text: str, unix: float) -> float:
+    """Parse the time at which a key expires, and return it in seconds since 1970.
+
+    The forms are `90d` (days from now), `2027-01-31` and `2027-01-31T12:00Z`; a time without a zone is in UTC.
 
     Raises:
-        ValueError: it is none of these, or past.
+        ValueError: the form is another, or the time is in the past.
     """
-    message = "--expires: must be days such as 90d, or a date such as 2027-01-31"
-    if (days := _SPAN.fullmatch(given)) is not None:
+    message = "--expires: must be a number of days such as 90d, or a date such as 2027-01-31"
+    if (days := _DAYS.fullmatch(text)) is not None:
         return unix + timedelta(days=int(days[1])).total_seconds()
     try:
-        moment = datetime.fromisoformat(given)
+        moment = datetime.fromisoformat(text)
     except ValueError:
         raise ValueError(message) from None
     expires = (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).timestamp()
     if expires <= unix:
-        message = "--expires: that is past"
+        message = "--expires: is in the past"
         raise ValueError(message)
     return expires
 
 
-def table(keys: Sequence[StoredKey], unix: float) -> list[str]:
-    """List keys, without their hashes."""
-    rows = [("NAME", "ID", "CREATED", "EXPIRES", "MODELS", "ROLES", "LIMITS"), *(_row(key, unix) for key in keys)]
+def format_table(keys: Sequence[StoredKey], unix: float) -> list[str]:
+    """Return the lines of a table of keys, without their hashes."""
+    rows = [
+        ("NAME", "ID", "CREATED", "EXPIRES", "MODELS", "ROLES", "LIMIT_FIELDS"),
+        *(_format_row(key, unix) for key in keys),
+    ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
-def _row(key: StoredKey, unix: float) -> tuple[str, ...]:
-    over = " (over)" if key.expires is not None and key.expires <= unix else ""
+def _format_row(key: StoredKey, unix: float) -> tuple[str, ...]:
+    expired = " (expired)" if key.expires is not None and key.expires <= unix else ""
     limits = [f"{name}={value}" for name in LIMIT_FIELDS if (value := getattr(key.limits, name)) is not None]
     return (
         key.name,
         key.id,
-        _day(key.created),
-        (_day(key.expires) if key.expires is not None else "never") + over,
+        _format_day(key.created),
+        (_format_day(key.expires) if key.expires is not None else "never") + expired,
         "all" if key.models is None else ",".join(sorted(key.models)) or "none",
         ",".join(sorted(key.roles)) or "-",
         ",".join(limits) or "-",
     )
 
 
-def _day(unix: float | None) -> str:
+def _format_day(unix: float | None) -> str:
     return "?" if unix is None else datetime.fromtimestamp(unix, UTC).strftime("%Y-%m-%d")

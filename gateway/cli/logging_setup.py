@@ -1,7 +1,7 @@
-"""How the log is written: what a record says, whoever said it, stays within the record.
+"""Logging to standard error. The text of a record stays inside the record.
 
-Messages hold what others chose: the names of models, the words of a library. A line break in one of them would begin
-what looks like a record of its own, and an escape sequence would drive the terminal of who reads it.
+Messages contain text of others: names of models, messages of libraries. A line break in it would start what looks like
+another record (CWE-117), and an escape sequence would control the terminal of the reader.
 """
 
 import logging
@@ -13,23 +13,23 @@ _INDENT: Final = "    "
 
 
 class EscapingFormatter(logging.Formatter):
-    """Writes a record with its control characters spelled out, and its further lines indented."""
+    """Formatter that escapes control characters and indents every line of a record after the first."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Write it, with its traceback if it has one."""
+        """Return the text of a record, with its traceback if there is one."""
         lines = super().format(record).split("\n")
-        return f"\n{_INDENT}".join(map(printable, lines))
+        return f"\n{_INDENT}".join(map(escape, lines))
 
 
-def printable(text: str) -> str:
-    """Give a text with what does not print spelled as in a string's literal."""
+def escape(text: str) -> str:
+    """Replace characters that are not printable by escape sequences as in a string literal."""
     if text.isprintable():
         return text
-    return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
 def configure() -> None:
-    """Write all logs of this process to standard error, from warnings on."""
+    """Configure the root logger: warnings and errors go to standard error."""
     handler = logging.StreamHandler()
     handler.setFormatter(EscapingFormatter(LOG_FORMAT))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)

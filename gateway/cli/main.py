@@ -18,7 +18,8 @@ from gateway.cli import keys
 from gateway.cli import logging_setup as logs
 from gateway.cli.bench import command as bench_providers
 from gateway.cli.chat import ChatSettings, chat
-from gateway.cli.check import ask_all, report, warnings
+from gateway.cli.check import report, warnings
+from gateway.cli.live_check import call_all
 from gateway.config import (
     DEFAULT_FILE,
     FILE_VARIABLE,
@@ -140,7 +141,7 @@ def _check(options: argparse.Namespace) -> int:
 async def _check_live(catalogue: Catalog) -> int:
     await catalogue.start()
     try:
-        outcomes = await ask_all(catalogue)
+        outcomes = await call_all(catalogue)
     finally:
         await catalogue.close()
     print("\n".join(map(str, outcomes)) if outcomes else "nothing to ask: no model is named")

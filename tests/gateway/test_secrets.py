@@ -15,7 +15,7 @@ from gateway.app.catalog import build
 from gateway.app.factory import create_app
 from gateway.cli.chat import ChatSettings
 from gateway.cli.check import report, warnings
-from gateway.cli.logging_setup import LOG_FORMAT, EscapingFormatter, printable
+from gateway.cli.logging_setup import LOG_FORMAT, EscapingFormatter
 from gateway.client import Client
 from gateway.config import ConfigurationError, Settings, load
 from gateway.protocol.commands import HelloCommand, parse
@@ -147,37 +147,3 @@ async def test_what_is_not_let_in_is_refused_without_it(settings: Settings) -> N
         told = "".join(traceback.format_exception(refused.value)) + repr(refused.value) + str(refused.value.body())
         assert shown not in told
         assert shown_by(told) == set()
-
-
-# The log.
-
-
-def logged(message: str, *given: object) -> list[str]:
-    record = logging.LogRecord("a.b", logging.WARNING, "", 0, message, given, None)
-    return EscapingFormatter("%(levelname)s %(name)s: %(message)s").format(record).split("\n")
-
-
-def test_what_somebody_says_begins_no_record() -> None:
-    forged = "m\n2026-01-01 ERROR root: all is lost\r\x1b[2K\u2028x\u202e\x00\x9b"
-    assert logged("the model %s fails", forged) == [
-        "WARNING a.b: the model m",
-        "    2026-01-01 ERROR root: all is lost\\r\\x1b[2K\\u2028x\\u202e\\x00\\x9b fails",
-    ]
-    assert logged("Xin chào, %s", "thế giới") == ["WARNING a.b: Xin chào, thế giới"]
-
-
-def test_a_traceback_is_within_its_record() -> None:
-    try:
-        message = "a\nWARNING b: c"
-        raise ValueError(message)
-    except ValueError as error:
-        record = logging.LogRecord("a", logging.ERROR, "", 0, "failed", (), (ValueError, error, error.__traceback__))
-    first, *rest = EscapingFormatter(LOG_FORMAT).format(record).split("\n")
-    assert first.endswith("ERROR a: failed")
-    assert rest
-    assert all(line.startswith("    ") for line in rest)
-
-
-@pytest.mark.parametrize("text", ["plain", "chào", ""])
-def test_what_prints_stays(text: str) -> None:
-    assert printable(text) == text

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli.keys import expiry, table
+from gateway.cli.keys import format_table, parse_expiry
 from gateway.cli.main import main
 from gateway.security.api_keys import hash_secret, parse_key, verify_key
 from gateway.security.api_keys import index_by_id as keys_by_id
@@ -60,14 +60,14 @@ def test_all_that_can_be_said_of_it(folder: Path, capsys: pytest.CaptureFixture[
     limits_shown = ("rate_limit_per_minute=5", "budget_per_day=1.5", "max_concurrent=2", "max_streams=3")
     for shown in ("a,b", "observe,operate", *limits_shown):
         assert shown in row
-    assert "(over)" in table([kept], kept.expires)[1]
+    assert "(expired)" in format_table([kept], kept.expires)[1]
 
 
 def test_the_file_of_the_configuration_is_taken(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     # That another setting is wrong does not keep anybody from revoking a key.
     (folder / "dualstream.toml").write_text('keys_file = "mine.toml"\nport = "x"\n')
     assert keys("create", "alice") == 0
-    assert "takes it on SIGHUP" in capsys.readouterr().err
+    assert "accepts it after SIGHUP" in capsys.readouterr().err
     assert [key.name for key in read_keys(folder / "mine.toml")] == ["alice"]
     assert keys("revoke", "alice") == 0
     assert read_keys(folder / "mine.toml") == []
@@ -76,15 +76,15 @@ def test_the_file_of_the_configuration_is_taken(folder: Path, capsys: pytest.Cap
 @pytest.mark.parametrize(
     ("arguments", "code", "said"),
     [
-        (["create", "alice"], 2, "there is a key alice already"),
+        (["create", "alice"], 2, "a key named alice exists already"),
         (["create", "a b"], 2, "the name of a key has letters"),
-        (["create", "b", "--models", ","], 2, "--models: name one at least"),
-        (["create", "b", "--expires", "soon"], 2, "--expires: must be days such as 90d"),
-        (["create", "b", "--expires", "2001-01-31"], 2, "--expires: that is past"),
+        (["create", "b", "--models", ","], 2, "--models: name at least one model"),
+        (["create", "b", "--expires", "soon"], 2, "--expires: must be a number of days such as 90d"),
+        (["create", "b", "--expires", "2001-01-31"], 2, "--expires: is in the past"),
         (["create", "b", "--rate", "-1"], 2, "--rate: must be 0 or more"),
         (["create", "b", "--budget", "inf"], 2, "--budget: must be 0 or more"),
         (["create", "b", "--file", "nowhere/k.toml"], 1, "can't be written: No such file"),
-        (["revoke", "b"], 2, "has no key of that name; there are: alice"),
+        (["revoke", "b"], 2, "has no key of that name; its keys: alice"),
         (["list", "--file", "b.toml"], 2, "can't be read"),
     ],
 )
@@ -102,13 +102,13 @@ def test_what_can_not_be_done_is_said(
 
 
 def test_when_a_key_expires() -> None:
-    assert expiry("90d", 1000) == 1000 + 90 * DAY
-    assert expiry("1970-02-01", 1000) == 31 * DAY
-    assert expiry("1970-02-01T01:00:00+01:00", 1000) == 31 * DAY
-    assert expiry("1970-02-01T12:00Z", 1000) == 31.5 * DAY
+    assert parse_expiry("90d", 1000) == 1000 + 90 * DAY
+    assert parse_expiry("1970-02-01", 1000) == 31 * DAY
+    assert parse_expiry("1970-02-01T01:00:00+01:00", 1000) == 31 * DAY
+    assert parse_expiry("1970-02-01T12:00Z", 1000) == 31.5 * DAY
     for wrong in ("", "0d", "-1d", "d", "90", "1970-13-01", "99999999d"):
         with pytest.raises(ValueError, match="--expires"):
-            expiry(wrong, 1000)
+            parse_expiry(wrong, 1000)
 
 
 def test_check_looks_at_the_keys_too(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,87 @@
+"""The live part of `dualstream check`: requests one token from every upstream and measures the time to it."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from gateway.app.catalog import Catalog
+from gateway.config.providers import Provider
+from gateway.protocol.commands import Message
+from gateway.protocol.errors import Code, Failed
+from gateway.protocol.events import Chunk, Reasoning, TextBatch, ToolCall
+from gateway.routing.target import Target
+from gateway.upstreams.base import UpstreamEvent, UpstreamRequest
+
+TIMEOUT_SECONDS: Final = 30.0
+"""Maximum time from the start of a call to its first token."""
+
+MIN_OUTPUT_TOKENS: Final = {"openai-responses": 16}
+"""Lowest `max_tokens` of an API, where it is not 1 (platform.openai.com/docs/api-reference/responses/create)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Result of one call: milliseconds to the first token, or the failure. Neither: the answer had no text."""
+
+    provider: str
+    model: str
+    ttft_ms: float | None = None
+    failure: Failed | None = None
+
+    def __str__(self) -> str:
+        """Return the outcome as one line."""
+        target = f"{self.provider}: {self.model}: "
+        if self.failure is not None:
+            return f"{target}{self.failure.code}: {self.failure.message}"
+        return target + (
+            f"{self.ttft_ms:.0f} ms to the first token" if self.ttft_ms is not None else "answered, no text"
+        )
+
+
+async def call_all(catalog: Catalog, timeout_seconds: float = TIMEOUT_SECONDS) -> Sequence[Outcome]:
+    """Call every target of every model in parallel, each for one token."""
+    return await asyncio.gather(
+        *(
+            _call(target, target.upstream_model(model.name), catalog.providers[target.name], timeout_seconds)
+            for model in catalog.models.by_name.values()
+            for target in model.targets
+        )
+    )
+
+
+async def _call(target: Target, model: str, provider: Provider, timeout_seconds: float) -> Outcome:
+    max_tokens = MIN_OUTPUT_TOKENS.get(provider.api, 1)
+    request = UpstreamRequest(model, [Message(role="user", content="Hello")], {"max_tokens": max_tokens})
+    began = time.monotonic()
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            first_token_at = await _first_token_time(target, request)
+    except TimeoutError:
+        failure = Failed(Code.FIRST_TOKEN_TIMEOUT, f"No first token within {timeout_seconds:g} seconds.")
+        return Outcome(target.name, model, failure=failure)
+    except Failed as failure:
+        return Outcome(target.name, model, failure=failure)
+    return Outcome(target.name, model, None if first_token_at is None else (first_token_at - began) * 1000)
+
+
+async def _first_token_time(target: Target, request: UpstreamRequest) -> float | None:
+    """Return the monotonic time of the first token; None if the answer has none.
+
+    Raises:
+        Failed: the call failed.
+    """
+    times: list[float] = []
+    response = await target.upstream.open(request)
+
+    def stop_at_first_token(events: Sequence[UpstreamEvent]) -> None:
+        if any(isinstance(event, Chunk | Reasoning | ToolCall | TextBatch) for event in events):
+            times.append(time.monotonic())
+            response.stop()
+
+    try:
+        await response.stream(stop_at_first_token)
+    finally:
+        await response.close()
+    return times[0] if times else None

@@ -1,0 +1,52 @@
+"""The calls of `dualstream check --live`, against the simulator."""
+
+from gateway.app.catalog import build
+from gateway.cli.live_check import Outcome, call_all
+from gateway.config import Settings
+from gateway.protocol.errors import Code, Failed
+from gateway.simulator import Simulator
+
+APIS = ["chat", "responses", "claude", "gemini"]
+
+
+async def test_each_upstream_is_called_for_one_token() -> None:
+    simulator = Simulator()
+    await simulator.start()
+    live = Settings.model_validate(
+        {
+            "providers": {
+                "chat": {"base_url": simulator.base_url},
+                "responses": {"base_url": simulator.base_url, "api": "openai-responses"},
+                "claude": {"base_url": simulator.base_url, "api": "anthropic"},
+                "gemini": {"base_url": f"{simulator.origin}/v1beta", "api": "gemini"},
+            },
+            "models": {
+                "sim-instant": {
+                    "upstreams": [{"provider": name} for name in ("chat", "responses", "claude", "gemini")]
+                },
+                "sim-instant?length=0": {"provider": "chat"},
+                "sim?fault=401": {"provider": "chat"},
+                "sim?ttft=60000": {"provider": "claude"},
+            },
+        }
+    )
+    catalog = build(live)
+    *well, silent, refused, late = await call_all(catalog, 1.0)
+    await catalog.close()
+    await simulator.stop()
+    assert [outcome.provider for outcome in well] == APIS
+    for outcome in well:
+        assert outcome.failure is None
+        assert outcome.ttft_ms is not None
+        assert 0 < outcome.ttft_ms < 1000
+    assert (silent.ttft_ms, silent.failure) == (None, None)
+    assert refused.failure is not None
+    assert refused.failure.code is Code.AUTH_ERROR
+    assert late.failure is not None
+    assert late.failure.code is Code.FIRST_TOKEN_TIMEOUT
+
+
+def test_an_outcome_is_a_line() -> None:
+    assert str(Outcome("a", "m", 12.3)) == "a: m: 12 ms to the first token"
+    assert str(Outcome("a", "m")) == "a: m: answered, no text"
+    assert str(Outcome("a", "m", failure=Failed(Code.AUTH_ERROR, "No."))) == "a: m: auth_error: No."
