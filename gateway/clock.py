@@ -1,4 +1,4 @@
-"""Time as a dependency, so that tests move it by hand."""
+"""Clock interface, so that tests can control time."""
 
 import asyncio
 import time
@@ -7,34 +7,34 @@ from typing import Protocol
 
 
 class Timer(Protocol):
-    """Something that will be called, until it is cancelled."""
+    """A scheduled call that can be cancelled."""
 
     def cancel(self) -> None:
-        """Do not call it any more; also after it was called."""
+        """Cancel the call. Does nothing after it was made."""
 
 
 class Clock(Protocol):
-    """Where seconds come from."""
+    """A source of time, in seconds."""
 
     def now(self) -> float:
-        """Give seconds of a clock that only goes forward."""
+        """Return seconds of a monotonic clock."""
         ...
 
     def unix(self) -> float:
-        """Give seconds since 1970, which tell the day."""
+        """Return seconds since 1970 (UTC), for expiry times and days."""
         ...
 
     def call_later(self, delay: float, callback: Callable[[], None]) -> Timer:
-        """Call `callback` once, `delay` seconds from now."""
+        """Call `callback` once, in `delay` seconds."""
         ...
 
 
 class SystemClock:
-    """The running event loop's clock."""
+    """The system's clocks, and timers of the running event loop."""
 
     now = staticmethod(time.monotonic)
     unix = staticmethod(time.time)
 
     def call_later(self, delay: float, callback: Callable[[], None]) -> Timer:
-        """Call `callback` from the event loop."""
+        """Call `callback` from the running event loop in `delay` seconds."""
         return asyncio.get_running_loop().call_later(delay, callback)

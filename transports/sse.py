@@ -27,7 +27,7 @@ from gateway.protocol.commands import StartRequest, parse
 from gateway.protocol.errors import Code, Refused, invalid
 from gateway.protocol.event_stream import event_frame
 from gateway.protocol.events import Accepted, Chunk
-from gateway.protocol.position import after_position
+from gateway.protocol.position import parse_position_of
 from gateway.security.origins import has_origin_headers, is_browser
 from transports.http_stream import StreamedResponse
 
@@ -107,7 +107,7 @@ class _Endpoints:
             position = request.headers.get("last-event-id") or request.query_params.get("last_event_id")
             if position == REFUSED_POSITION:
                 return no_content(request)
-            return self._stream(request, generation, after_position(generation.id, position) if position else 0)
+            return self._stream(request, generation, parse_position_of(generation.id, position) if position else 0)
         except Refused as refused:
             if request.headers.get("last-event-id") == REFUSED_POSITION:
                 return no_content(request)
@@ -124,7 +124,7 @@ class _Endpoints:
         if position == REFUSED_POSITION:
             return no_content(request)
         generation_id = position.rpartition(":")[0]
-        after = after_position(generation_id, position)
+        after = parse_position_of(generation_id, position)
         return self._stream(request, self._services.hub.find(generation_id, principal(request)), after)
 
     def _stream(

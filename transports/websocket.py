@@ -21,7 +21,7 @@ from gateway.generation.generation import Generation
 from gateway.pipeline.hub import new_id
 from gateway.protocol.commands import (
     COMMANDS,
-    LONGEST_ID,
+    MAX_ID_LENGTH,
     AttachCommand,
     Command,
     DetachCommand,
@@ -34,7 +34,7 @@ from gateway.protocol.commands import (
 )
 from gateway.protocol.errors import CODES, Refused, invalid
 from gateway.protocol.events import Accepted
-from gateway.protocol.position import after_position
+from gateway.protocol.position import parse_position_of
 from gateway.security.authenticator import missing_credential
 from gateway.security.principals import Principal
 from transports.handshake import HELLO_BYTES, HELLO_SECONDS, SocketIdentity, close_reason, shake_hands
@@ -225,7 +225,7 @@ class _Socket:
     async def _take(self, text: str | None, read_at: float) -> None:
         command_id: object = None
         generation_id: object = None
-        too_many = self._services.commands.message(self._name, self._address, read_at)
+        too_many = self._services.commands.count_message(self._name, self._address, read_at)
         try:
             if text is None:
                 message = "The message is binary: send commands as text."
@@ -241,7 +241,7 @@ class _Socket:
             await self._carry_out(command, read_at)
             if stops:
                 # Each generation can be stopped once: that is no flood, and is to be heard in one.
-                self._services.commands.give_back(self._name, self._address, read_at)
+                self._services.commands.refund_message(self._name, self._address, read_at)
         except Refused as refused:
             if command_id is None and generation_id is None:
                 self._unreadable += 1
@@ -319,7 +319,7 @@ class _Socket:
     async def _start(self, command: StartCommand, asking: Principal) -> None:
         self._refuse_one_too_many()
         generation = self._services.hub.start(
-            command.request(),
+            command.as_request(),
             request_id=self._request_id or new_id("r"),
             principal=asking,
             idempotency_key=command.idempotency_key,
@@ -332,7 +332,7 @@ class _Socket:
         after = command.after
         generation = self._services.hub.find(command.generation_id, asking)
         if not isinstance(after, int):
-            after = after_position(generation.id, after) if after else 0
+            after = parse_position_of(generation.id, after) if after else 0
         self._refuse_one_too_many()
         self._viewer.attach(generation.id, after, asking)
         await self._ack(command, generation)
@@ -364,7 +364,7 @@ def text_frame(message: bytes) -> bytes:
 
 def _is_short(text: object) -> bool:
     """Tell whether a client's own words for something are worth giving back to it."""
-    return isinstance(text, str) and len(text) <= LONGEST_ID
+    return isinstance(text, str) and len(text) <= MAX_ID_LENGTH
 
 
 def _utf8_longer_than(text: str, size: int) -> bool:

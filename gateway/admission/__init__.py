@@ -1,1 +1,1 @@
-"""Who may run now, who waits, and who is refused at once."""
+"""Admission control: rate limits, concurrency slots and their queue, limits of connections and streams. Pure."""

@@ -1,4 +1,4 @@
-"""How many connections there may be, in all and from one address, whatever comes over them. Pure."""
+"""Limits of open connections, in total and per address, for every protocol on them. Pure."""
 
 from dataclasses import dataclass
 
@@ -8,55 +8,64 @@ from gateway.net.addresses import Networks, client_address
 from gateway.protocol.errors import Code, Refused
 
 CONNECTIONS_PER_ADDRESS = 500
-"""Where nothing is set."""
+"""Default of `max_connections_per_address`."""
 
 RETRY_MS = 1000
-"""Advised to who is refused: as connections end, there is room again."""
+"""`retry_after_ms` of a refusal: connections are short, so there is room again soon."""
 
 
 class Connections:
-    """Counts connections; `most` in all, 0 for no limit. Those from `proxies` are many clients', and not one's."""
+    """Counts open connections.
 
-    def __init__(self, most: int = 0, per_address: AddressLimit = NO_LIMIT, proxies: Networks | None = None) -> None:
-        self.most = most
+    `max_connections` 0: no limit in total. The limit per address does not apply to trusted proxies, whose connections
+    carry the requests of many clients.
+    """
+
+    def __init__(
+        self,
+        max_connections: int = 0,
+        max_per_address: AddressLimit = NO_LIMIT,
+        trusted_proxies: Networks | None = None,
+    ) -> None:
+        self.max_connections = max_connections
         self.open = 0
         self.log_throttle = LogThrottle()
-        """When it was logged that one was refused."""
-        self._per_address = per_address
-        self._proxies = proxies or Networks()
-        self._each = KeyedCounter()
+        """Limits the log messages about refused connections."""
+        self._max_per_address = max_per_address
+        self._trusted_proxies = trusted_proxies or Networks()
+        self._addresses = KeyedCounter()
 
-    def enter(self, host: str) -> "Connection":
-        """Count one in that comes from an address; whoever does must let it leave, once.
+    def admit(self, host: str) -> "Connection":
+        """Count a connection from an address. The caller must release it, once.
 
         Raises:
-            Refused: `queue_full`, there are too many in all, or `rate_limit`, from its address.
+            Refused: `queue_full`: too many connections in total; `rate_limit`: too many from this address.
         """
-        if self.most and self.open >= self.most:
-            message = f"This gateway has {self.most} connections open, and takes no more: try again later."
+        if self.max_connections and self.open >= self.max_connections:
+            message = f"This gateway has {self.max_connections} connections open and accepts no more: try again later."
             raise Refused(Code.QUEUE_FULL, message, retry_after_ms=RETRY_MS)
         address = client_address(host)
-        most = self._per_address.limit_for(address)
-        if not self._each.has_room(address, most) and host not in self._proxies:
-            message = f"Your address has {most} connections open: close some, or try again later."
+        max_count = self._max_per_address.limit_for(address)
+        if not self._addresses.has_room(address, max_count) and host not in self._trusted_proxies:
+            message = f"Your address has {max_count} connections open: close some, or try again later."
             raise Refused(Code.RATE_LIMIT, message, retry_after_ms=RETRY_MS)
-        self._each.add(address)
+        self._addresses.add(address)
         self.open += 1
         return Connection(self, address)
 
-    def leave(self, address: str) -> None:
-        """Count one out; see `Connection.leave`."""
-        self._each.remove(address)
+    def release(self, address: str) -> None:
+        """Uncount a connection; see `Connection.release`."""
+        self._addresses.remove(address)
         self.open -= 1
 
 
 @dataclass(eq=False, slots=True)
 class Connection:
-    """One that was counted in."""
+    """An admitted connection."""
 
-    _all: Connections
+    _connections: Connections
     _address: str
 
-    def leave(self) -> None:
-        """Count it out, once."""
-        self._all.leave(self._address)
+    def release(self) -> None:
+        """Uncount the connection. Call it exactly once."""
+        self._connections.release(self._address)

@@ -1,35 +1,36 @@
-"""A limit by address, as it is set for all. Pure."""
+"""Limits per address and per principal, and counters for them. Pure."""
 
 from dataclasses import dataclass
 from typing import Final
 
-from gateway.net.addresses import is_local
+from gateway.net.addresses import is_loopback_address
 
 
 @dataclass(frozen=True, slots=True)
 class AddressLimit:
-    """How many an address may have; 0 means no limit.
+    """Limit for each address; 0 means no limit.
 
-    `max_count` None means not set: then `default` applies, except to addresses of this machine, from which a proxy of
-    all clients, or the operator, connects.
+    `max_count` None means not set: `default` applies, except to loopback addresses, from which the operator connects,
+    or a local proxy with the requests of all clients.
     """
 
     max_count: int | None = 0
     default: int = 0
 
     def limit_for(self, address: str) -> int:
-        """Give the limit of an address; of "" that of what is no address."""
+        """Return the limit of an address. "" stands for a client that is identified by something else."""
         if self.max_count is not None:
             return self.max_count
-        return 0 if is_local(address) else self.default
+        return 0 if is_loopback_address(address) else self.default
 
 
 NO_LIMIT: Final = AddressLimit()
+"""No limit for any address."""
 
 
 @dataclass(frozen=True, slots=True)
 class PrincipalLimits:
-    """A principal's own limits. None: as set for all; 0: no limit. The budget is US dollars for each UTC day."""
+    """A principal's own limits. None: the general setting applies; 0: no limit. `budget_per_day`: US dollars."""
 
     rate_limit_per_minute: int | None = None
     rate_limit_burst: int | None = None
@@ -39,30 +40,31 @@ class PrincipalLimits:
     max_streams: int | None = None
 
 
-NO_PRINCIPAL_LIMITS = PrincipalLimits()
+NO_PRINCIPAL_LIMITS: Final = PrincipalLimits()
+"""The general settings apply."""
 
 
 class KeyedCounter:
-    """Counts by name; a name without any takes no memory."""
+    """A counter for each key. Keys with a count of 0 use no memory."""
 
     def __init__(self) -> None:
-        self._each: dict[str, int] = {}
+        self._counts: dict[str, int] = {}
 
-    def __getitem__(self, name: str) -> int:
-        return self._each.get(name, 0)
+    def __getitem__(self, key: str) -> int:
+        return self._counts.get(key, 0)
 
-    def has_room(self, name: str, max_count: int) -> bool:
-        """Tell whether one more is within a limit; 0 means none."""
-        return not max_count or self[name] < max_count
+    def has_room(self, key: str, max_count: int) -> bool:
+        """Return True if one more is within a limit; 0 means no limit."""
+        return not max_count or self[key] < max_count
 
-    def add(self, name: str) -> None:
-        """Count one in."""
-        self._each[name] = self[name] + 1
+    def add(self, key: str) -> None:
+        """Increment a counter."""
+        self._counts[key] = self[key] + 1
 
-    def remove(self, name: str) -> None:
-        """Count one out."""
-        left = self._each[name] - 1
-        if left:
-            self._each[name] = left
+    def remove(self, key: str) -> None:
+        """Decrement a counter."""
+        count = self._counts[key] - 1
+        if count:
+            self._counts[key] = count
         else:
-            del self._each[name]
+            del self._counts[key]

@@ -1,28 +1,32 @@
-"""How often something is told that would fill a log if it were told each time. Pure."""
+"""Throttle for log messages about refusals, which a flood of requests would otherwise fill the log with. Pure."""
 
 from math import inf
 
 from gateway.protocol.errors import Code, Refused
 
-SECONDS = 60.0
-"""Between one time and the next."""
+INTERVAL = 60.0
+"""Minimum seconds between two messages."""
 
 
 class LogThrottle:
-    """Remembers when something was told last."""
+    """Remembers when the last message was logged."""
 
     def __init__(self) -> None:
         self._last = -inf
 
     def is_due(self, now: float) -> bool:
-        """Tell whether it is to be told now, `now` in seconds; from then on it was."""
-        if now - self._last < SECONDS:
+        """Return True at most once per `INTERVAL`, and record it. `now` is in seconds."""
+        if now - self._last < INTERVAL:
             return False
         self._last = now
         return True
 
 
 def log_message(refused: Refused) -> str:
-    """Spell a refusal for the log: clients of a proxy have one address, and can't know why they are refused."""
-    hint = " If that is a proxy's, name it in trusted_proxies." if refused.code is Code.RATE_LIMIT else ""
-    return f"{refused.message}{hint} (The next {SECONDS:g} s more of this is not told.)"
+    """Return the log message of a refusal.
+
+    For a limit per address, it names the setting `trusted_proxies`: behind an unknown proxy, all clients share one
+    address, and the refused ones can't know that this is why.
+    """
+    hint = " If this is a proxy's address, add it to trusted_proxies." if refused.code is Code.RATE_LIMIT else ""
+    return f"{refused.message}{hint} (Further refusals in the next {INTERVAL:g} s are not logged.)"

@@ -1,8 +1,8 @@
-"""Token buckets: how often, and how much, each principal may ask. Pure.
+"""Rate limits: token buckets for each principal's requests and output tokens. Pure.
 
-Our own and not a library's, because a bucket here must go below zero (output tokens are counted after they were
-generated), tell to the millisecond when it refills, and be moved by hand in tests; it is one number and one time, which
-a store shared by several gateways can hold just as well.
+No library is used, because a bucket must be able to go below zero (output tokens are counted after they were
+generated), report to the millisecond when it refills, and run on a clock that tests control. A bucket is one number and
+one time, so a store shared by several gateways could hold it as well.
 """
 
 from dataclasses import dataclass
@@ -11,15 +11,15 @@ from gateway.admission.limits import NO_PRINCIPAL_LIMITS, PrincipalLimits
 from gateway.protocol.errors import Code, Refused
 
 EPSILON = 1e-6
-"""What adding fractions may have lost of a whole request."""
+"""Tolerance for rounding errors of adding fractions of a token."""
 
 SWEEP_AT = 1024
-"""Buckets held before those that are full again, and so say nothing, are forgotten."""
+"""Number of buckets at which full ones are removed: they hold no information."""
 
 
 @dataclass(frozen=True, slots=True)
 class Allowance:
-    """What is left of a limit. `remaining` whole requests; the bucket is full again in `reset` seconds."""
+    """State of a request limit. `remaining` counts whole requests; the bucket is full again in `reset` seconds."""
 
     limit: int
     burst: int
@@ -27,7 +27,7 @@ class Allowance:
     reset: float
 
     def headers(self) -> dict[str, str]:
-        """Say it in headers: the IETF draft's (draft-ietf-httpapi-ratelimit-headers) and the customary ones."""
+        """Return the headers of the IETF draft (draft-ietf-httpapi-ratelimit-headers) and the customary X- headers."""
         reset = str(-(-round(self.reset * 1000) // 1000))
         return {
             "RateLimit-Policy": f'"default";q={self.limit};w=60',
@@ -45,7 +45,7 @@ class _Bucket:
 
 
 class Buckets:
-    """One bucket for each principal: `per_minute` flow in, at most `burst` are in it."""
+    """A token bucket for each key, refilled by `per_minute` tokens a minute up to `burst`."""
 
     def __init__(self, per_minute: float, burst: float) -> None:
         self.per_minute = per_minute
@@ -53,69 +53,70 @@ class Buckets:
         self._buckets: dict[str, _Bucket] = {}
         self._sweep_at = SWEEP_AT
 
-    def level(self, principal: str, now: float) -> float:
-        """Tell how much is in a bucket; below zero when more was spent than was in it."""
-        bucket = self._buckets.get(principal)
+    def level(self, key: str, now: float) -> float:
+        """Return the number of tokens in a bucket, which is negative if more were spent than it held."""
+        bucket = self._buckets.get(key)
         if bucket is None:
             return self.burst
         return min(self.burst, bucket.level + (now - bucket.at) * self.per_minute / 60)
 
-    def spend(self, principal: str, amount: float, now: float) -> None:
-        """Take out, below zero too."""
-        self._buckets[principal] = _Bucket(self.level(principal, now) - amount, now)
+    def spend(self, key: str, amount: float, now: float) -> None:
+        """Remove tokens from a bucket, also below zero. A negative amount puts tokens back."""
+        self._buckets[key] = _Bucket(self.level(key, now) - amount, now)
         if len(self._buckets) > self._sweep_at:
-            full = [name for name in self._buckets if self.level(name, now) >= self.burst]
-            for name in full:
-                del self._buckets[name]
+            full = [other for other in self._buckets if self.level(other, now) >= self.burst]
+            for other in full:
+                del self._buckets[other]
             self._sweep_at = max(SWEEP_AT, 2 * len(self._buckets))
 
-    def forget(self, principal: str) -> None:
-        """Forget a bucket: a later one of the same name is full."""
-        self._buckets.pop(principal, None)
+    def forget(self, key: str) -> None:
+        """Remove a bucket. The key's next one is full."""
+        self._buckets.pop(key, None)
 
-    def wait(self, principal: str, amount: float, now: float) -> float:
-        """Tell in how many seconds so much will be in a bucket; 0 if it is."""
-        missing = amount - self.level(principal, now)
+    def wait(self, key: str, amount: float, now: float) -> float:
+        """Return the seconds until a bucket holds `amount` tokens; 0 if it does now."""
+        missing = amount - self.level(key, now)
         return missing * 60 / self.per_minute if missing > EPSILON else 0.0
 
 
 class RateLimits:
-    """Requests and output tokens of each principal; 0 a minute means no limit.
+    """Limits of each principal's requests and output tokens; 0 a minute means no limit.
 
-    A principal's own limits win; who has the same ones as others still has buckets of its own.
+    A principal's own limits (`own`) replace the general ones.
     """
 
-    def __init__(self, requests_per_minute: int, burst: int, output_tokens_per_minute: int = 0) -> None:
-        self._general = PrincipalLimits(requests_per_minute, burst, output_tokens_per_minute)
+    def __init__(self, rate_limit_per_minute: int, rate_limit_burst: int, output_tokens_per_minute: int = 0) -> None:
+        self._general = PrincipalLimits(rate_limit_per_minute, rate_limit_burst, output_tokens_per_minute)
         self._buckets: dict[tuple[str, int, int], Buckets] = {}
 
-    def take(self, principal: str, now: float, own: PrincipalLimits = NO_PRINCIPAL_LIMITS) -> None:
+    def consume(self, principal: str, now: float, own: PrincipalLimits = NO_PRINCIPAL_LIMITS) -> None:
         """Count a request.
 
         Raises:
-            Refused: `rate_limit`, with the time after which it will pass; nothing is counted then.
+            Refused: `rate_limit`, with the time until a request will pass. The request is not counted.
         """
         requests, tokens = self._requests(own), self._tokens(own)
         if tokens is not None and (wait := tokens.wait(principal, 1, now)):
-            said = f"More than {tokens.per_minute:g} output tokens a minute were generated for you"
-            raise _limited(said, wait)
+            raise _limited(f"More than {tokens.per_minute:g} output tokens a minute were generated for you", wait)
         if requests is not None:
             if wait := requests.wait(principal, 1, now):
                 raise _limited(f"You start more than {requests.per_minute:g} generations a minute", wait)
             requests.spend(principal, 1, now)
 
-    def give_back(self, principal: str, now: float, own: PrincipalLimits = NO_PRINCIPAL_LIMITS) -> None:
-        """Count a request as not made."""
+    def refund(self, principal: str, now: float, own: PrincipalLimits = NO_PRINCIPAL_LIMITS) -> None:
+        """Undo the count of a request."""
         if (requests := self._requests(own)) is not None:
             requests.spend(principal, -1, now)
 
-    def generated(self, principal: str, tokens: int, now: float, own: PrincipalLimits = NO_PRINCIPAL_LIMITS) -> None:
-        """Count output tokens, however their generation ended."""
+    def record_output(
+        self, principal: str, tokens: int, now: float, own: PrincipalLimits = NO_PRINCIPAL_LIMITS
+    ) -> None:
+        """Count the output tokens of a generation that has ended in any way."""
         if (buckets := self._tokens(own)) is not None:
             buckets.spend(principal, tokens, now)
 
     def allowance(self, principal: str, now: float, own: PrincipalLimits = NO_PRINCIPAL_LIMITS) -> Allowance | None:
-        """Tell what is left; None without a limit."""
+        """Return what is left of the request limit; None if there is no limit."""
         buckets = self._requests(own)
         if buckets is None:
             return None
@@ -128,26 +129,26 @@ class RateLimits:
         if per_minute is None:
             per_minute = general.rate_limit_per_minute
         elif burst is None:
-            # Who may start ten in a minute may not start fifty at once because others may.
+            # A principal limited to 10 a minute must not start 50 at once because the general burst is 50.
             burst = min(per_minute, general.rate_limit_burst or per_minute)
-        return self._of("requests", per_minute, general.rate_limit_burst if burst is None else burst)
+        return self._buckets_of("requests", per_minute, general.rate_limit_burst if burst is None else burst)
 
     def _tokens(self, own: PrincipalLimits) -> Buckets | None:
         per_minute = own.output_tokens_per_minute
         per_minute = self._general.output_tokens_per_minute if per_minute is None else per_minute
-        return self._of("tokens", per_minute, per_minute)
+        return self._buckets_of("tokens", per_minute, per_minute)
 
-    def _of(self, what: str, per_minute: int | None, burst: int | None) -> Buckets | None:
-        """Give the buckets of one size: there are as many as there are different limits in the configuration."""
+    def _buckets_of(self, unit: str, per_minute: int | None, burst: int | None) -> Buckets | None:
+        """Return the buckets of one size. Principals with equal limits share this object, but not a bucket in it."""
         if not per_minute:
             return None
-        # One request must fit in.
-        size = (what, per_minute, burst or 1)
+        # A burst of 0 would never allow a request.
+        size = (unit, per_minute, burst or 1)
         if size not in self._buckets:
             self._buckets[size] = Buckets(*size[1:])
         return self._buckets[size]
 
 
-def _limited(said: str, wait: float) -> Refused:
+def _limited(reason: str, wait: float) -> Refused:
     milliseconds = max(1, -int(-wait * 1000 // 1))
-    return Refused(Code.RATE_LIMIT, f"{said}: try again in {wait:.1f} seconds.", retry_after_ms=milliseconds)
+    return Refused(Code.RATE_LIMIT, f"{reason}: try again in {wait:.1f} seconds.", retry_after_ms=milliseconds)

@@ -1,6 +1,7 @@
-"""How many streams may be read at once, by one client and from one address. Pure.
+"""Limits of open streams, per client and per address. Pure.
 
-A stream is a connection on which events are read: an HTTP body, or a WebSocket, whatever that carries.
+A stream is a connection on which events are read: the body of an HTTP response, or a WebSocket with any number of
+generations on it.
 """
 
 from dataclasses import dataclass, field
@@ -10,50 +11,52 @@ from gateway.admission.log_throttle import LogThrottle
 from gateway.protocol.errors import Code, Refused
 
 STREAMS_PER_CLIENT = 1000
+"""Default of `max_streams_per_client`."""
+
 STREAMS_PER_ADDRESS = 500
-"""Where nothing is set."""
+"""Default of `max_streams_per_address`."""
 
 RETRY_MS = 5000
-"""Advised to who is refused: streams last longer than requests, and an EventSource keeps coming back."""
+"""`retry_after_ms` of a refusal: streams last longer than requests, and an EventSource reconnects for ever."""
 
 
 class Streams:
-    """Counts streams. `per_client` is what holds for a principal that has no limit of its own."""
+    """Counts open streams. `max_per_client` is the limit of principals that have none of their own."""
 
-    def __init__(self, per_client: AddressLimit = NO_LIMIT, per_address: AddressLimit = NO_LIMIT) -> None:
-        self.per_client = per_client
+    def __init__(self, max_per_client: AddressLimit = NO_LIMIT, max_per_address: AddressLimit = NO_LIMIT) -> None:
+        self.max_per_client = max_per_client
         self.open = 0
         self.log_throttle = LogThrottle()
-        """When it was logged that an address was refused one."""
-        self._per_address = per_address
+        """Limits the log messages about refused streams."""
+        self._max_per_address = max_per_address
         self._addresses = KeyedCounter()
         self._clients = KeyedCounter()
 
-    def enter(self, address: str) -> "Stream":
-        """Count one in that comes from an address, of whoever it is; whoever does must let it leave, once.
+    def admit(self, address: str) -> "Stream":
+        """Count a stream from an address, of a client that may be unknown yet. The caller must release it, once.
 
         Raises:
-            Refused: `rate_limit`.
+            Refused: `rate_limit`: too many streams from this address.
         """
-        most = self._per_address.limit_for(address)
-        if not self._addresses.has_room(address, most):
-            raise _too_many(f"Your address reads {most} streams already")
+        max_count = self._max_per_address.limit_for(address)
+        if not self._addresses.has_room(address, max_count):
+            raise _too_many(f"Your address reads {max_count} streams already")
         self._addresses.add(address)
         self.open += 1
         return Stream(self, address)
 
-    def claim(self, stream: "Stream", client: str, most: int) -> None:
+    def claim(self, stream: "Stream", client: str, max_streams: int) -> None:
         """Count a stream as a client's; see `Stream.claim`."""
         if client == stream.client:
             return
-        if not self._clients.has_room(client, most):
-            raise _too_many(f"You read {most} streams already")
+        if not self._clients.has_room(client, max_streams):
+            raise _too_many(f"You read {max_streams} streams already")
         self._disclaim(stream)
         self._clients.add(client)
         stream.client = client
 
-    def leave(self, stream: "Stream") -> None:
-        """Count one out; see `Stream.leave`."""
+    def release(self, stream: "Stream") -> None:
+        """Uncount a stream; see `Stream.release`."""
         self._disclaim(stream)
         self._addresses.remove(stream.address)
         self.open -= 1
@@ -65,24 +68,26 @@ class Streams:
 
 @dataclass(eq=False, slots=True)
 class Stream:
-    """One that was counted in. `client` is whose it is, "" as long as that is not known."""
+    """An admitted stream. `client` identifies its client, "" until that is known."""
 
-    _all: Streams
+    _streams: Streams
     address: str
     client: str = field(init=False, default="")
 
-    def claim(self, client: str, most: int) -> None:
-        """Count it as this client's, of whom there may be `most`, 0 for any number; it may have been another's before.
+    def claim(self, client: str, max_streams: int) -> None:
+        """Count the stream as this client's, instead of the client's that it had before, if any.
+
+        `max_streams` is the client's limit, 0 for none.
 
         Raises:
-            Refused: `rate_limit`; it is as before then.
+            Refused: `rate_limit`. The stream keeps the client that it had.
         """
-        self._all.claim(self, client, most)
+        self._streams.claim(self, client, max_streams)
 
-    def leave(self) -> None:
-        """Count it out, once."""
-        self._all.leave(self)
+    def release(self) -> None:
+        """Uncount the stream. Call it exactly once."""
+        self._streams.release(self)
 
 
-def _too_many(said: str) -> Refused:
-    return Refused(Code.RATE_LIMIT, f"{said}: close one, or try again later.", retry_after_ms=RETRY_MS)
+def _too_many(reason: str) -> Refused:
+    return Refused(Code.RATE_LIMIT, f"{reason}: close one, or try again later.", retry_after_ms=RETRY_MS)

@@ -15,7 +15,7 @@ from gateway.generation.generation import COST_DIGITS, Generation
 from gateway.protocol.commands import FeedbackRequest, InterruptRequest, StartRequest, parse
 from gateway.protocol.errors import Refused
 from gateway.protocol.events import Terminal
-from gateway.protocol.position import position
+from gateway.protocol.position import format_position
 from gateway.security.principals import GenerationScope, Principal
 
 
@@ -114,7 +114,7 @@ def snapshot(generation: Generation, now: float) -> dict[str, object]:
         "provider": generation.provider,
         "revision": generation.revision,
         "seq": generation.log.last,
-        "position": position(generation.id, generation.log.last),
+        "position": format_position(generation.id, generation.log.last),
         "text": generation.log.text(),
         "usage": generation.usage(),
         "cost_usd": generation.cost(),

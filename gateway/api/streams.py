@@ -35,7 +35,7 @@ def enter_stream(services: Services, connection: HTTPConnection) -> Stream | Non
 
 def _entered(services: Services, came_from: str) -> Stream:
     try:
-        return services.streams.enter(came_from)
+        return services.streams.admit(came_from)
     except Refused as refused:
         if services.streams.log_throttle.is_due(services.clock.now()):
             logger.warning("a stream from %s was refused: %s", came_from, log_message(refused))
@@ -50,5 +50,5 @@ def claim_stream(services: Services, stream: Stream | None, asking: Principal | 
     """
     if stream is not None and asking is not None:
         own = asking.limits.max_streams
-        general = services.streams.per_client.limit_for(asking.address)
+        general = services.streams.max_per_client.limit_for(asking.address)
         stream.claim(asking.id, general if own is None else own)

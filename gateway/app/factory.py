@@ -39,7 +39,7 @@ from gateway.asgi import DEFERRED, DeferredServe, direct_writer
 from gateway.billing.budgets import Budgets
 from gateway.clock import Clock, SystemClock
 from gateway.config import Settings
-from gateway.net.addresses import is_loopback
+from gateway.net.addresses import is_loopback_host
 from gateway.pipeline.hub import Hub, RetentionPolicy
 from gateway.protocol.errors import Code, Refused, invalid
 from gateway.routing.registry import ModelRegistry
@@ -72,7 +72,7 @@ class Gateway(Starlette):
                 await serving.serve(receive, send)
         finally:
             if serving.stream is not None:
-                serving.stream.leave()
+                serving.stream.release()
 
 
 def create_app(settings: Settings, *, clock: Clock | None = None, upstream: Upstream | None = None) -> Starlette:
@@ -167,7 +167,7 @@ def _takes_any_host(settings: Settings) -> bool:
     if settings.trusted_proxies or settings.requires_credentials:
         return True
     # Who asks for nothing is on loopback, whatever name was given for it, such as 127.1; see `gateway.server.run`.
-    return settings.insecure and not is_loopback(settings.host)
+    return settings.insecure and not is_loopback_host(settings.host)
 
 
 def _hub(settings: Settings, models: ModelRegistry, clock: Clock) -> Hub:

@@ -1,1 +1,1 @@
-"""Prices, usage, savings and budgets. Pure."""
+"""Prices, token usage, savings and budgets. Pure."""

@@ -1,7 +1,8 @@
-"""Budgets: how many US dollars each principal may spend in a day (UTC). Pure.
+"""Budgets: US dollars that each principal may spend in a day (UTC). Pure.
 
-A prompt is charged when it is sent and an answer while it streams, by estimates that the provider's figures replace at
-the end: several streams of one principal share what is left, and none of them runs on when it is gone.
+A prompt is charged when it is sent, and an answer while it streams. These charges are estimates; the provider's figures
+replace them at the end. So concurrent streams of one principal share what remains, and all of them end when it is
+spent.
 """
 
 from dataclasses import dataclass, field
@@ -10,98 +11,102 @@ from math import inf
 from gateway.protocol.errors import Code, Failed, Refused
 
 DAY = 86_400
+"""Seconds."""
+
 EPSILON = 1e-12
-"""What adding fractions of a dollar may have left of nothing."""
+"""Tolerance, in US dollars, for rounding errors of adding fractions of a dollar."""
 
 
 @dataclass(slots=True)
 class Budgets:
-    """What each principal spent on the present day; `per_day` US dollars are the limit, 0 means none.
+    """Spending of each principal on the current day. `budget_per_day` is the general limit in US dollars, 0 for none.
 
-    A principal's own limit wins: `own`, None for the general one. `unix` is the time in seconds since 1970.
+    A principal's own limit replaces the general one: `own_limit`, None if it has none. `unix` is in seconds since 1970.
     """
 
-    per_day: float = 0.0
+    budget_per_day: float = 0.0
     _day: int = field(init=False, default=-1)
     _spent: dict[str, float] = field(init=False, default_factory=dict)
 
-    def limit(self, own: float | None = None) -> float:
-        """Give the limit that holds; 0 means none."""
-        return self.per_day if own is None else own
+    def limit(self, own_limit: float | None = None) -> float:
+        """Return the limit that applies; 0 means no limit."""
+        return self.budget_per_day if own_limit is None else own_limit
 
-    def left(self, principal: str, unix: float, own: float | None = None) -> float:
-        """Tell how many US dollars are left, below zero when more was spent; infinity without a limit."""
-        limit = self.limit(own)
+    def remaining(self, principal: str, unix: float, own_limit: float | None = None) -> float:
+        """Return the remaining US dollars: negative if more was spent, infinity without a limit."""
+        limit = self.limit(own_limit)
         return limit - self.spent(principal, unix) if limit else inf
 
     def spent(self, principal: str, unix: float) -> float:
-        """Tell how many US dollars were spent on this day."""
-        self._turn(unix)
+        """Return the US dollars spent on this day."""
+        self._start_day(unix)
         return self._spent.get(principal, 0.0)
 
-    def check(self, principal: str, unix: float, own: float | None = None) -> None:
-        """Look whether anything is left.
+    def check(self, principal: str, unix: float, own_limit: float | None = None) -> None:
+        """Check that some of the budget remains.
 
         Raises:
             Refused: `budget_exceeded`, with the time until the day ends.
         """
-        if self.left(principal, unix, own) <= EPSILON:
-            raise Refused(Code.BUDGET_EXCEEDED, self._message(own), retry_after_ms=self._until_tomorrow(unix))
+        if self.remaining(principal, unix, own_limit) <= EPSILON:
+            raise Refused(Code.BUDGET_EXCEEDED, self._message(own_limit), retry_after_ms=_ms_until_tomorrow(unix))
 
-    def exceeded(self, unix: float, own: float | None = None) -> Failed:
-        """Make the failure of a generation that the budget ends."""
-        return Failed(Code.BUDGET_EXCEEDED, self._message(own), retry_after_ms=self._until_tomorrow(unix))
+    def exceeded(self, unix: float, own_limit: float | None = None) -> Failed:
+        """Build the failure that ends a generation because the budget is spent."""
+        return Failed(Code.BUDGET_EXCEEDED, self._message(own_limit), retry_after_ms=_ms_until_tomorrow(unix))
 
-    def spend(self, principal: str, dollars: float, unix: float, own: float | None = None) -> None:
-        """Count what was spent, or, below zero, what was counted and not spent."""
-        if self.limit(own) and dollars:
-            self._turn(unix)
+    def spend(self, principal: str, dollars: float, unix: float, own_limit: float | None = None) -> None:
+        """Record spent US dollars. A negative amount corrects an earlier charge that was too high."""
+        if self.limit(own_limit) and dollars:
+            self._start_day(unix)
             self._spent[principal] = self._spent.get(principal, 0.0) + dollars
 
-    def _turn(self, unix: float) -> None:
+    def _start_day(self, unix: float) -> None:
         day = int(unix // DAY)
         if day != self._day:
             self._day = day
             self._spent.clear()
 
-    def _until_tomorrow(self, unix: float) -> int:
-        return round((DAY - unix % DAY) * 1000)
-
-    def _message(self, own: float | None) -> str:
-        return f"The budget of {self.limit(own):g} US dollars a day is spent; it is renewed at midnight UTC."
+    def _message(self, own_limit: float | None) -> str:
+        return f"The budget of {self.limit(own_limit):g} US dollars a day is spent; it is renewed at midnight UTC."
 
 
 @dataclass(slots=True)
 class BudgetCharge:
-    """What one generation has been charged of its principal's budget."""
+    """Charges of one generation to its principal's budget."""
 
     budgets: Budgets
     principal: str
-    own: float | None = None
+    own_limit: float | None = None
     charged: float = 0.0
     _day: int = field(init=False, default=-1)
     _today: float = field(init=False, default=0.0)
 
     @property
     def is_limited(self) -> bool:
-        """Tell whether there is a budget at all."""
-        return bool(self.budgets.limit(self.own))
+        """Return True if the principal has a budget."""
+        return bool(self.budgets.limit(self.own_limit))
 
     def charge_to_date(self, cost: float | None, unix: float) -> float:
-        """Charge what it cost up to now, and give what is left; a cost that is not known is not charged.
+        """Charge the cost of the generation so far (US dollars), and return what remains of the budget.
 
-        What was charged too much is given back on the day on which it was charged, not on the next.
+        An unknown cost (None) changes nothing. If earlier charges were too high, the difference is refunded, but only
+        up to what was charged today: yesterday's charges must not increase today's budget.
         """
         day = int(unix // DAY)
         if day != self._day:
             self._day, self._today = day, 0.0
         if cost is not None:
-            more = max(cost - self.charged, -self._today)
-            self.budgets.spend(self.principal, more, unix, self.own)
-            self._today += more
+            difference = max(cost - self.charged, -self._today)
+            self.budgets.spend(self.principal, difference, unix, self.own_limit)
+            self._today += difference
             self.charged = cost
-        return self.budgets.left(self.principal, unix, self.own)
+        return self.budgets.remaining(self.principal, unix, self.own_limit)
 
     def exceeded(self, unix: float) -> Failed:
-        """Make the failure of a generation that the budget ends."""
-        return self.budgets.exceeded(unix, self.own)
+        """Build the failure that ends a generation because the budget is spent."""
+        return self.budgets.exceeded(unix, self.own_limit)
+
+
+def _ms_until_tomorrow(unix: float) -> int:
+    return round((DAY - unix % DAY) * 1000)

@@ -1,21 +1,21 @@
-"""What interrupts saved: the tokens that an answer would still have had. An estimate, and it says so. Pure.
+"""Estimate of what interrupts saved: the tokens that the interrupted answers would still have had. Pure.
 
-Nobody knows how long an answer would have become. What is known is how long those of the same model became that nobody
-stopped: of the ones longer than where it was stopped, the mean is what it would have reached.
+The length that an interrupted answer would have reached is unknown. The estimate is the mean length of recent complete
+answers of the same model, of those that are longer than the interrupted one.
 """
 
 from collections import deque
 from dataclasses import dataclass, field
 
-from gateway.billing.prices import Price
+from gateway.billing.prices import MILLION, Price
 
 WINDOW = 200
-"""Whole answers of a model that are looked at."""
+"""Number of recent complete answers of each model on which estimates are based."""
 
 
 @dataclass(slots=True)
 class Savings:
-    """Sums over all interrupted answers. `unknown` counts those of models of which no longer answer is known."""
+    """Totals over all interrupted answers. `unknown` counts those without a longer complete answer to estimate from."""
 
     interrupts: int = 0
     unknown: int = 0
@@ -23,12 +23,12 @@ class Savings:
     cost_usd: float = 0.0
     _lengths: dict[str, deque[int]] = field(init=False, default_factory=dict)
 
-    def completed(self, model: str, tokens: int) -> None:
-        """Count an answer that came to its end, by its output tokens."""
+    def record_completed(self, model: str, tokens: int) -> None:
+        """Record the number of output tokens of a complete answer."""
         self._lengths.setdefault(model, deque(maxlen=WINDOW)).append(tokens)
 
-    def interrupted(self, model: str, tokens: int, price: Price | None) -> None:
-        """Count an answer that was stopped after so many output tokens."""
+    def record_interrupted(self, model: str, tokens: int, price: Price | None) -> None:
+        """Add the estimate for an answer that was interrupted after `tokens` output tokens."""
         self.interrupts += 1
         longer = [length for length in self._lengths.get(model, ()) if length > tokens]
         if not longer:
@@ -37,10 +37,10 @@ class Savings:
         saved = round(sum(longer) / len(longer)) - tokens
         self.tokens += saved
         if price is not None:
-            self.cost_usd += saved * price.output / 1_000_000
+            self.cost_usd += saved * price.output / MILLION
 
-    def figures(self) -> dict[str, object]:
-        """Give the sums, as `GET /api/stats` shows them."""
+    def stats(self) -> dict[str, object]:
+        """Return the totals in the form of `GET /api/stats`."""
         return {
             "interrupts": self.interrupts,
             "unknown": self.unknown,

@@ -1,4 +1,4 @@
-"""What a generation used: the provider's own figures where it gave them, else an estimate that says so. Pure."""
+"""Token usage: estimates where the provider reports no figures, and sums over attempts. Pure."""
 
 from collections.abc import Iterable, Sequence
 
@@ -8,11 +8,14 @@ from gateway.protocol.commands import Message
 from gateway.protocol.events import Usage
 
 BYTES_PER_TOKEN = 4
-"""About what current tokenizers make of English prose; other scripts take more bytes a character, so bytes are fairer
-than characters. Providers' own rule of thumb (OpenAI, "What are tokens and how to count them?")."""
+"""Bytes of UTF-8 per token, about right for current tokenizers and English prose.
+
+The providers' own rule of thumb (OpenAI, "What are tokens and how to count them?"). A character of another script has
+more bytes and more tokens, so an estimate from bytes is closer than one from characters.
+"""
 
 TOKENS_PER_MESSAGE = 4
-"""What the chat format adds to each message (OpenAI cookbook, "How to count tokens")."""
+"""Tokens that the chat format adds to each message (OpenAI cookbook, "How to count tokens")."""
 
 
 def estimate_output(text_bytes: int) -> int:
@@ -25,8 +28,8 @@ def estimate_input(messages: Iterable[Message]) -> int:
     return sum(TOKENS_PER_MESSAGE + estimate_output(_size(message)) for message in messages)
 
 
-def total(parts: Sequence[Usage]) -> Usage:
-    """Add up attempts: exact if each is (none at all is exactly nothing), unknown where one is unknown."""
+def sum_usage(parts: Sequence[Usage]) -> Usage:
+    """Sum the usage of attempts: exact if all are, None where one is None. No attempts at all are exactly 0 tokens."""
     if len(parts) == 1:
         return parts[0]
     return Usage(
@@ -44,7 +47,7 @@ def _sum(counts: list[int | None]) -> int | None:
 
 
 def _sum_known(counts: list[int | None]) -> int | None:
-    """Add up what is a part of something else: a provider that does not tell it has none, as far as anybody knows."""
+    """Sum optional sub-counts (cached, reasoning): a missing one counts as 0, all missing as None."""
     known = [count for count in counts if count is not None]
     return sum(known) if known else None
 

@@ -8,7 +8,7 @@ from gateway.app.catalog import Catalog
 from gateway.billing.prices import PRICED_ON
 from gateway.config import Settings
 from gateway.config.providers import Provider
-from gateway.net.addresses import is_loopback
+from gateway.net.addresses import is_loopback_host
 from gateway.routing.model import Model
 from gateway.routing.target import Target
 
@@ -62,7 +62,7 @@ def warnings(settings: Settings, catalog: Catalog) -> list[str]:
     lines: list[str] = []
     for provider in catalog.providers.values():
         lines += _provider_warnings(provider)
-    if not (settings.requires_credentials or settings.insecure or is_loopback(settings.host)):
+    if not (settings.requires_credentials or settings.insecure or is_loopback_host(settings.host)):
         lines.append(f"{settings.host} may be reached by others, but no credentials are required: serve will not start")
     lines += [f"{name}: no model uses this provider" for name in settings.providers if name not in catalog.providers]
     for name, model in catalog.models.by_name.items():

@@ -11,7 +11,7 @@ from gateway.client.retry import Retries, RetryPolicy
 from gateway.client.view import State, View
 from gateway.protocol.errors import Code, Failed, Refused
 from gateway.protocol.events import Event, Mode, Terminal
-from gateway.protocol.position import position
+from gateway.protocol.position import format_position
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class Answer:
     @property
     def position(self) -> str:
         """Return the position of the last event that was returned: any viewer can resume there, on any transport."""
-        return position(self.id, self.seq)
+        return format_position(self.id, self.seq)
 
     @property
     def text(self) -> str:

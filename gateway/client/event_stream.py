@@ -17,9 +17,9 @@ from gateway.client.connectors import (
 )
 from gateway.client.frames import ConnectionLost, Frame, JsonMap, decode, read_object
 from gateway.protocol.errors import Code, Refused, invalid
-from gateway.protocol.event_stream import EventStreamDecoder, LineTooLongError, ServerSentEvent
+from gateway.protocol.event_stream import EventStreamDecoder, EventTooLongError, ServerSentEvent
 from gateway.protocol.events import Error
-from gateway.protocol.position import parse_position, position
+from gateway.protocol.position import format_position, parse_position
 
 
 class EventStreamConnector:
@@ -37,7 +37,7 @@ class EventStreamConnector:
 
     async def attach(self, generation_id: str, after: int) -> EventFeed:
         """Implement `Connector.attach`, with `Last-Event-ID`."""
-        headers = {"Last-Event-ID": position(generation_id, after)} if after else {}
+        headers = {"Last-Event-ID": format_position(generation_id, after)} if after else {}
         return await self._open("GET", self._base / "api/generations" / generation_id / "events", headers)
 
     async def _open(self, method: str, url: URL, headers: Mapping[str, str], data: bytes | None = None) -> EventFeed:
@@ -84,7 +84,7 @@ class EventStreamFeed:
                 raise ConnectionLost(message)
             try:
                 self._events.extend(self._decoder.feed(data))
-            except LineTooLongError as error:
+            except EventTooLongError as error:
                 raise ConnectionLost(str(error)) from error
         return _build_frame(self._events.popleft())
 

@@ -48,7 +48,7 @@ def _to_path(location: tuple[str | int, ...]) -> Path:
 
 def _to_message(kind: str, message: str, location: tuple[str | int, ...]) -> str:
     if kind == "extra_forbidden":
-        return problems.unknown(str(location[-1]), list(_allowed_keys(location)))
+        return problems.unknown_setting(str(location[-1]), list(_allowed_keys(location)))
     if location[2:] == ("upstreams",) and kind == "tuple_type":
         return "must be a list: each entry begins with [[models.NAME.upstreams]]"
     if location in _SIMILAR_TABLES and kind in {"string_type", "tuple_type"}:

@@ -81,5 +81,5 @@ def _format_problems(found: list[Problem], sources: Mapping[str, str], document:
         if source is not None:
             lines.append((0, f"{source}: {problem.message}"))
         else:
-            lines.append(document.place(problem))
+            lines.append(document.locate(problem))
     return [message for _, message in sorted(lines, key=lambda line: line[0])]

@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 import orjson
 
-from gateway.protocol.events import TERMINAL, TEXT_HEAD, Chunk, Event, Reasoning, Revision, TextBatch, encode
+from gateway.protocol.events import TERMINAL, TEXT_PREFIX, Chunk, Event, Reasoning, Revision, TextBatch, encode
 
 MERGED_BYTES = 32 * 1024
 """Joined text events grow up to about this size, so that no frame outgrows what clients take in one message."""
 
-_TEXT_HEAD = {kind: len(head) + len('"') for kind, head in TEXT_HEAD.items()}
+_TEXT_HEAD = {kind: len(head) + len('"') for kind, head in TEXT_PREFIX.items()}
 _LAST = attrgetter("last")
 
 

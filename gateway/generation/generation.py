@@ -5,7 +5,7 @@ from dataclasses import InitVar, dataclass, field
 from itertools import takewhile
 
 from gateway.billing.prices import Price
-from gateway.billing.usage import total
+from gateway.billing.usage import sum_usage
 from gateway.generation.attempt import Attempt
 from gateway.generation.continuation import split_batches
 from gateway.generation.event_log import EventLog
@@ -353,7 +353,7 @@ class Generation:
 
     def usage(self) -> Usage:
         """Add up what all attempts used."""
-        return total([used for attempt in self.attempts if (used := attempt.used()) is not None])
+        return sum_usage([used for attempt in self.attempts if (used := attempt.used()) is not None])
 
     def cost(self) -> float | None:
         """Add up what all attempts cost, in US dollars; None if it is not known of one."""

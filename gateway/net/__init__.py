@@ -1,1 +1,1 @@
-"""Addresses, the HTTP client, and TCP connections."""
+"""IP addresses, the HTTP client, and TCP connections."""

@@ -1,4 +1,4 @@
-"""Addresses of clients: which of them are one client's, which this machine's own, which a proxy's. Pure."""
+"""IP addresses: normalization of client addresses, loopback checks, and sets of networks. Pure."""
 
 import ipaddress
 from collections.abc import Sequence
@@ -7,55 +7,55 @@ from functools import lru_cache
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
-LONGEST = 64
-"""Characters of what stands for an address: a proxy may forward any text as one."""
+MAX_ADDRESS_LENGTH = 64
+"""Maximum characters kept of a client's address that is not an IP address: a proxy may forward any text as one."""
 
 _MAPPED_BITS = 96
 
 
 @lru_cache(maxsize=4096)
 def client_address(host: str) -> str:
-    """Give the address that stands for a client: of IPv6 the network, of which a single client has all addresses."""
-    address = _parsed(host)
+    """Return the key under which a client is counted: its IPv4 address, or the /64 network of its IPv6 address."""
+    address = _parse(host)
     if address is None:
-        return host[:LONGEST]
+        return host[:MAX_ADDRESS_LENGTH]
     if isinstance(address, ipaddress.IPv4Address) or address.is_loopback:
         return str(address)
-    # RFC 6177: nobody is given less.
+    # A single client has at least a /64, and so 2**64 addresses (RFC 6177).
     return str(ipaddress.IPv6Network((address, 64), strict=False))
 
 
 @lru_cache(maxsize=4096)
-def is_local(address: str) -> bool:
-    """Tell whether it is one of this machine's own, by which nobody comes from elsewhere."""
-    parsed = _parsed(address)
+def is_loopback_address(address: str) -> bool:
+    """Return True if an address is a loopback address, on which only this machine can connect."""
+    parsed = _parse(address)
     return parsed is not None and parsed.is_loopback
 
 
-def is_loopback(host: str) -> bool:
-    """Tell whether what listens on this host, a name or an address, is reached from this machine alone."""
-    return host == "localhost" or is_local(host)
+def is_loopback_host(host: str) -> bool:
+    """Return True if a server that listens on this host, a name or an address, is reachable from this machine only."""
+    return host == "localhost" or is_loopback_address(host)
 
 
 class Networks:
-    """Networks as they are set, such as `10.0.0.0/8` or `::1`; `*` is all. IPv4 is the same in IPv6's form."""
+    """Set of networks such as `10.0.0.0/8` or `::1`; `*` contains every host. IPv4-mapped IPv6 counts as IPv4."""
 
-    def __init__(self, written: Sequence[str] = ()) -> None:
-        self._all = "*" in written
-        self._networks = [_network(one) for one in written if one != "*"]
+    def __init__(self, networks: Sequence[str] = ()) -> None:
+        self._all = "*" in networks
+        self._networks = [_parse_network(network) for network in networks if network != "*"]
 
     def __contains__(self, host: str) -> bool:
-        address = _parsed(host)
+        address = _parse(host)
         return self._all or (address is not None and any(address in network for network in self._networks))
 
-    def spelled(self) -> list[str]:
-        """Spell them in all forms that an address in them may have, for who compares without knowing that."""
+    def all_forms(self) -> list[str]:
+        """Return the networks as text, IPv4 also as IPv4-mapped IPv6, for code that does not know they are equal."""
         if self._all:
             return ["*"]
         return [form for network in self._networks for form in _forms(network)]
 
 
-def _parsed(host: str) -> Address | None:
+def _parse(host: str) -> Address | None:
     try:
         address = ipaddress.ip_address(host.partition("%")[0])
     except ValueError:
@@ -63,8 +63,8 @@ def _parsed(host: str) -> Address | None:
     return (address.ipv4_mapped or address) if isinstance(address, ipaddress.IPv6Address) else address
 
 
-def _network(written: str) -> Network:
-    network = ipaddress.ip_network(written, strict=False)
+def _parse_network(text: str) -> Network:
+    network = ipaddress.ip_network(text, strict=False)
     if isinstance(network, ipaddress.IPv6Network) and network.prefixlen >= _MAPPED_BITS:
         mapped = network.network_address.ipv4_mapped
         if mapped is not None:

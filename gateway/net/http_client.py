@@ -1,8 +1,8 @@
-"""The one way out: HTTP to an address of the configuration, and to no other.
+"""The only HTTP client of the server: it connects to configured addresses and to no other.
 
-All that could lead elsewhere, or carry something from one call to the next, is left out here once: no redirect is
-followed, no proxy and no password is taken from the environment or from a `.netrc`, no cookie is kept, and nothing that
-comes compressed is unpacked.
+Everything that could lead to another address, or carry state from one call to the next, is turned off: redirects are
+not followed, proxies and passwords are not taken from the environment or from `.netrc`, cookies are not kept, and
+compressed responses are not decompressed.
 """
 
 from collections.abc import Mapping
@@ -12,12 +12,12 @@ from typing import Final
 import aiohttp
 from yarl import URL
 
-_ALWAYS: Final = {"User-Agent": "dualstream", "Accept-Encoding": "identity"}
-"""With every request. A stream that is compressed comes in lumps, and a small body could unpack to a large one."""
+_HEADERS: Final = {"User-Agent": "dualstream", "Accept-Encoding": "identity"}
+"""Headers of every request. A compressed stream would come in bursts, and a small body could expand to a large one."""
 
 
 class HttpClient:
-    """Connections for requests to configured addresses. Whoever makes one must `close` it."""
+    """Pool of connections to configured addresses. The owner must `close` it."""
 
     def __init__(self, timeout: aiohttp.ClientTimeout, connector: aiohttp.BaseConnector | None = None) -> None:
         self._session = aiohttp.ClientSession(
@@ -31,20 +31,21 @@ class HttpClient:
     async def request(
         self, method: str, url: URL, headers: Mapping[str, str], body: bytes | BytesIO | None = None
     ) -> aiohttp.ClientResponse:
-        """Send a request, and give the answer once its head has come; a redirect is an answer like any other.
+        """Send a request and return the response when its headers are read. A redirect is a response like any other.
 
         Raises:
-            aiohttp.ClientError: there is none, or none that can be read.
-            TimeoutError: it took too long.
+            aiohttp.ClientError: There is no response, or it is not valid HTTP.
+            TimeoutError: A timeout of the client expired.
         """
         try:
             return await self._session.request(
-                method, url, data=body, headers={**_ALWAYS, **headers}, allow_redirects=False
+                method, url, data=body, headers={**_HEADERS, **headers}, allow_redirects=False
             )
         except aiohttp.ClientResponseError as error:
-            unreadable = aiohttp.ClientError(error.message)
-        # The library's own error holds what was sent, the key with it, and shows it to whoever looks.
-        raise unreadable
+            invalid_response = aiohttp.ClientError(error.message)
+        # Raised outside the handler, so that it has no context: aiohttp's error holds the request's headers, which
+        # include the API key.
+        raise invalid_response
 
     async def close(self) -> None:
         """Close all connections."""

@@ -1,4 +1,4 @@
-"""Cut a connection so that the other end sees that it broke, and gets nothing more of what was on its way."""
+"""Reset TCP connections: the peer sees an error, and receives nothing of what was still buffered."""
 
 import asyncio
 import socket
@@ -6,13 +6,13 @@ import struct
 from contextlib import suppress
 
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-"""SO_LINGER without time to linger: what the kernel still holds is dropped, not delivered (tcp(7))."""
+"""Value of SO_LINGER with a timeout of 0: the kernel drops unsent data and sends RST, not FIN (socket(7), tcp(7))."""
 
 
 def reset(transport: asyncio.Transport) -> None:
-    """Reset a connection; one that is closed already stays so."""
-    below = transport.get_extra_info("socket")
-    if below is not None and below.fileno() >= 0:
+    """Reset a connection. Does nothing to one that is closed already."""
+    sock = transport.get_extra_info("socket")
+    if sock is not None and sock.fileno() >= 0:
         with suppress(OSError):
-            below.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
     transport.abort()

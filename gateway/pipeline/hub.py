@@ -138,7 +138,7 @@ class Hub:
             model = self.models_for(principal).resolve(request.model)
             limits = principal.limits
             self._budgets.check(principal.id, self.clock.unix(), limits.budget_per_day)
-            self._rates.take(principal.id, self.clock.now(), limits)
+            self._rates.consume(principal.id, self.clock.now(), limits)
             generation = Generation(
                 self._identify("g"), request, request_id, model.name, self.clock.now(), self._keeping.output_limit
             )
@@ -147,7 +147,7 @@ class Hub:
             pipeline = Pipeline(generation, model, self.slots, self.clock, principal, budget)
         except Refused as refused:
             if refused.code is Code.QUEUE_FULL:
-                self._rates.give_back(principal.id, self.clock.now(), principal.limits)
+                self._rates.refund(principal.id, self.clock.now(), principal.limits)
             raise self._refused(refused) from None
         on_disconnect = request.options.on_disconnect or self._keeping.on_disconnect
         held = Record(generation, pipeline, on_disconnect, key, fingerprint, principal, charge)
@@ -271,14 +271,14 @@ class Hub:
             "queued": self.slots.queued,
             "viewers": self.viewers,
             "held": len(self._held),
-            "max_concurrent": self.slots.max_running,
-            "max_queue": self.slots.max_queued,
+            "max_concurrent": self.slots.max_concurrent,
+            "max_queue": self.slots.max_queue,
             "started": self.counters.started,
             "complete": self.counters.complete,
             "interrupted": self.counters.interrupted,
             "error": self.counters.error,
             "cost_usd": round(self.counters.cost_usd, 6),
-            "saved_by_interrupts": self.savings.figures(),
+            "saved_by_interrupts": self.savings.stats(),
             "upstreams": [
                 {"model": model.name, **target.stats(model.name, self.clock.now())}
                 for model in self.models.by_name.values()
@@ -355,18 +355,18 @@ class Hub:
     def _count(self, held: Record) -> None:
         generation = held.generation
         tokens, cost = generation.usage().output_tokens or 0, generation.charged()
-        self._rates.generated(held.principal.id, tokens, self.clock.now(), held.principal.limits)
+        self._rates.record_output(held.principal.id, tokens, self.clock.now(), held.principal.limits)
         held.charge.charge_to_date(cost, self.clock.unix())
         self.counters.cost_usd += cost
         answering = generation.answering
         match generation.state.value:
             case "complete":
                 self.counters.complete += 1
-                self.savings.completed(generation.model, generation.length())
+                self.savings.record_completed(generation.model, generation.length())
             case "interrupted":
                 self.counters.interrupted += 1
                 price = None if answering is None else answering.price
-                self.savings.interrupted(generation.model, generation.length(), price)
+                self.savings.record_interrupted(generation.model, generation.length(), price)
             case _:
                 self.counters.error += 1
 

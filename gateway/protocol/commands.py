@@ -1,6 +1,6 @@
-"""What clients ask for: the bodies of HTTP requests and the commands of a WebSocket, checked once, at the edge.
+"""Bodies of HTTP requests and commands of a WebSocket, validated once, where they enter.
 
-A body that does not fit raises `Refused` with a message that names the field and says what to change.
+An invalid body raises `Refused` with a message that names the field and says what to change.
 """
 
 import re
@@ -22,70 +22,72 @@ from pydantic_core import ErrorDetails
 from gateway.protocol.errors import Refused, invalid
 from gateway.protocol.events import Mode
 
-LONGEST_ID = 128
-"""Characters of what a client calls something by: the id of a command, a generation's, a position."""
+MAX_ID_LENGTH = 128
+"""Maximum characters of an identifier that a client sends: a command's id, a position."""
 
-MOST_METADATA = 50
-"""Entries of a start's metadata."""
+MAX_METADATA_ENTRIES = 50
+"""Maximum entries of the metadata of a start."""
 
 OnDisconnect = Literal["grace", "cancel", "continue"]
 JsonObject = dict[str, JsonValue]
 
 
-def _whole(value: object) -> object:
+def _integral_float_to_int(value: object) -> object:
     return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
-WHOLE = BeforeValidator(_whole)
-"""Takes an integer as JSON knows it, where 2.0 is 2."""
+JSON_INTEGER = BeforeValidator(_integral_float_to_int)
+"""Validator for an integer as JSON defines it: JSON has one number type, so 2.0 is the integer 2."""
 
-LARGEST = 2**63 - 1
-"""The largest integer that can be sent on to every provider."""
+MAX_INTEGER = 2**63 - 1
+"""Largest integer that can be passed on to every provider (64 bits, signed)."""
 
-# What the validators below ask for, as JSON Schema says it: a test holds the two against each other.
-_SAYS_SOMETHING: list[JsonValue] = [
+# The rules of the validators below in JSON Schema, for the OpenAPI document. A test compares the two.
+_CONTENT_OR_TOOL_CALLS: list[JsonValue] = [
     {"required": ["content"], "properties": {"content": {"type": ["string", "array"]}}},
     {
         "required": ["tool_calls"],
         "properties": {"role": {"const": "assistant"}, "tool_calls": {"type": "array", "minItems": 1}},
     },
 ]
-_IS_FOR_ONE_THING: list[JsonValue] = [
+_SCOPE_OR_GENERATION: list[JsonValue] = [
     {
         "required": ["scope"],
         "properties": {"scope": {"type": "string"}, "generation_id": {"type": "null"}, "commands": {"const": False}},
     },
     {"required": ["generation_id"], "properties": {"scope": {"type": "null"}, "generation_id": {"type": "string"}}},
 ]
-_HAS_WHAT_ITS_MODE_NEEDS: list[JsonValue] = [
+_FIELDS_BY_MODE: list[JsonValue] = [
     {"required": ["text"], "properties": {"text": {"type": "string"}}},
     {"required": ["mode"], "properties": {"mode": {"const": "stop"}}},
     {"required": ["mode", "rating"], "properties": {"mode": {"const": "note"}, "rating": {"type": "integer"}}},
 ]
 
 
-class Strict(BaseModel):
-    """A body that takes the named fields in their own types, and no others."""
+class StrictModel(BaseModel):
+    """Base of bodies that accept only the declared fields, without type conversion."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
 
 class Message(BaseModel):
-    """One message of the conversation, as the provider knows it; fields that we do not know are passed on."""
+    """One message of the conversation. Fields that are not declared here are passed on to the provider unchanged."""
 
-    model_config = ConfigDict(extra="allow", frozen=True, strict=True, json_schema_extra={"anyOf": _SAYS_SOMETHING})
+    model_config = ConfigDict(
+        extra="allow", frozen=True, strict=True, json_schema_extra={"anyOf": _CONTENT_OR_TOOL_CALLS}
+    )
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
     content: str | list[JsonObject] | None = None
 
     @model_validator(mode="after")
-    def _says_something(self) -> "Message":
-        if self.content is None and not (self.role == "assistant" and self._calls_tools()):
-            message = "content is missing: give a string, or a list of content parts"
+    def _check_content(self) -> "Message":
+        if self.content is None and not (self.role == "assistant" and self._has_tool_calls()):
+            message = "content is missing: send a string or a list of content parts"
             raise ValueError(message)
         return self
 
-    def _calls_tools(self) -> bool:
+    def _has_tool_calls(self) -> bool:
         calls = (self.model_extra or {}).get("tool_calls")
         return isinstance(calls, list) and len(calls) > 0
 
@@ -93,14 +95,14 @@ class Message(BaseModel):
 StopText = Annotated[str, Field(max_length=256)]
 
 
-class Options(Strict):
-    """What is passed to the provider, and how the generation is to be kept."""
+class Options(StrictModel):
+    """Parameters for the provider, and the disconnect policy of the generation."""
 
     temperature: Annotated[float, Field(ge=0, le=2)] | None = None
     top_p: Annotated[float, Field(ge=0, le=1)] | None = None
-    max_tokens: Annotated[int, Field(ge=1, lt=2**31), WHOLE] | None = None
+    max_tokens: Annotated[int, Field(ge=1, lt=2**31), JSON_INTEGER] | None = None
     stop: StopText | Annotated[list[StopText], Field(max_length=16)] | None = None
-    seed: Annotated[int, Field(ge=-LARGEST, le=LARGEST), WHOLE] | None = None
+    seed: Annotated[int, Field(ge=-MAX_INTEGER, le=MAX_INTEGER), JSON_INTEGER] | None = None
     presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
     frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
     tools: Annotated[list[JsonObject], Field(max_length=256)] | None = None
@@ -112,25 +114,26 @@ class Options(Strict):
     on_disconnect: OnDisconnect | None = None
 
     def for_provider(self) -> JsonObject:
-        """Give those that the provider is to see, in its names."""
+        """Return the options that are sent to the provider, under the names of its API."""
         return self.model_dump(exclude_none=True, exclude={"on_disconnect"})
 
 
-def _is_small(value: object) -> object:
-    """Look at the number of entries before at each of them: of many, each would be found fault with."""
-    if isinstance(value, dict) and len(value) > MOST_METADATA:
-        message = f"has {len(value)} entries: give at most {MOST_METADATA}"
+def _check_entry_count(value: object) -> object:
+    # Before the entries are validated: pydantic would report every invalid entry of an arbitrarily large object.
+    if isinstance(value, dict) and len(value) > MAX_METADATA_ENTRIES:
+        message = f"has {len(value)} entries: send at most {MAX_METADATA_ENTRIES}"
         raise ValueError(message)
     return value
 
 
 Metadata = Annotated[
-    dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=1000)]], BeforeValidator(_is_small)
+    dict[Annotated[str, Field(max_length=64)], Annotated[str, Field(max_length=1000)]],
+    BeforeValidator(_check_entry_count),
 ]
 
 
-class StartRequest(Strict):
-    """Start a generation: the body of `POST /api/chat/stream` and `POST /api/generations`."""
+class StartRequest(StrictModel):
+    """Body of `POST /api/chat/stream` and `POST /api/generations`: starts a generation."""
 
     messages: Annotated[list[Message], FailFast(), Field(min_length=1, max_length=2000)]
     model: Annotated[str, Field(min_length=1, max_length=256)] | None = None
@@ -138,117 +141,120 @@ class StartRequest(Strict):
     metadata: Metadata = {}
 
 
-class TicketRequest(Strict):
-    """Ask for a ticket: `start`, `socket`, or for one generation, to read it and with `commands` to command it, too."""
+class TicketRequest(StrictModel):
+    """Body of `POST /api/tickets`: requests a ticket for `start`, for `socket`, or for one generation.
 
-    model_config = ConfigDict(json_schema_extra={"oneOf": _IS_FOR_ONE_THING})
+    A ticket for a generation allows reading it, and with `commands` also commanding it.
+    """
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": _SCOPE_OR_GENERATION})
 
     scope: Literal["start", "socket"] | None = None
     generation_id: Annotated[str, Field(min_length=1, max_length=64)] | None = None
     commands: bool = False
 
     @model_validator(mode="after")
-    def _is_for_one_thing(self) -> "TicketRequest":
+    def _check_scope(self) -> "TicketRequest":
         if (self.scope is None) == (self.generation_id is None):
-            message = "what the ticket is for: give scope ('start' or 'socket'), or generation_id, one of them"
+            message = "set exactly one of scope ('start' or 'socket') and generation_id"
             raise ValueError(message)
         if self.commands and self.generation_id is None:
-            message = "commands goes with generation_id; a ticket for a socket may command all that is yours"
+            message = "commands needs generation_id; a socket ticket allows commands to all your generations anyway"
             raise ValueError(message)
         return self
 
 
-class InterruptRequest(Strict):
-    """Stop a generation; `reason` is the client's own words, given back in `interrupted`."""
+class InterruptRequest(StrictModel):
+    """Body of an interrupt, which stops a generation. `reason` is free text, returned in the `interrupted` event."""
 
     reason: Annotated[str, Field(max_length=1000)] | None = None
 
 
-class FeedbackRequest(Strict):
-    """Say something of a running answer: `revise` begins it anew, `stop` ends it, `note` only records."""
+class FeedbackRequest(StrictModel):
+    """Body of feedback on a running answer: `revise` restarts it, `stop` ends it, `note` only records the feedback."""
 
-    model_config = ConfigDict(json_schema_extra={"anyOf": _HAS_WHAT_ITS_MODE_NEEDS})
+    model_config = ConfigDict(json_schema_extra={"anyOf": _FIELDS_BY_MODE})
 
     text: Annotated[str, Field(min_length=1, max_length=8192)] | None = None
-    rating: Annotated[int, Field(ge=-100, le=100), WHOLE] | None = None
+    rating: Annotated[int, Field(ge=-100, le=100), JSON_INTEGER] | None = None
     mode: Mode = "revise"
 
     @model_validator(mode="after")
-    def _has_what_its_mode_needs(self) -> "FeedbackRequest":
+    def _check_mode(self) -> "FeedbackRequest":
         if self.mode == "revise" and self.text is None:
-            message = "text is missing: a revise needs it; to record a rating alone, set mode to 'note'"
+            message = "text is missing: mode 'revise' needs it; to record only a rating, set mode to 'note'"
             raise ValueError(message)
         if self.mode == "note" and self.text is None and self.rating is None:
-            message = "text and rating are both missing: a note needs one of them"
+            message = "text and rating are both missing: mode 'note' needs one of them"
             raise ValueError(message)
         return self
 
 
-class Command(Strict):
-    """A message of a WebSocket client; `id`, if given, comes back in its `ack` or `rejected`."""
+class Command(StrictModel):
+    """A message of a WebSocket client. `id`, if set, is repeated in the `ack` or `rejected` that answers it."""
 
-    id: Annotated[str, Field(max_length=LONGEST_ID)] | int | None = None
+    id: Annotated[str, Field(max_length=MAX_ID_LENGTH)] | int | None = None
 
 
 class StartCommand(StartRequest, Command):
-    """`start`: as the POST body, and an idempotency key."""
+    """`start`: the fields of the POST body, and an idempotency key."""
 
     type: Literal["start"]
     idempotency_key: Annotated[str, Field(min_length=1, max_length=255)] | None = None
 
-    def request(self) -> StartRequest:
-        """Give the start alone, as a POST would have brought it."""
+    def as_request(self) -> StartRequest:
+        """Return the fields of the POST body alone."""
         return StartRequest(messages=self.messages, model=self.model, options=self.options, metadata=self.metadata)
 
 
-class Addressed(Command):
-    """A command to one generation; naming it is what keeps a late stop from hitting the next answer."""
+class GenerationCommand(Command):
+    """A command to one generation. It names the generation, so that a late stop can't hit the next answer."""
 
     generation_id: Annotated[str, Field(min_length=1, max_length=64)]
 
 
-class AttachCommand(Addressed):
-    """`attach`: view a generation, after a position or sequence number; from the beginning without."""
+class AttachCommand(GenerationCommand):
+    """`attach`: view a generation after a position or sequence number, or from its beginning."""
 
     type: Literal["attach"]
-    after: Annotated[str, Field(max_length=LONGEST_ID)] | Annotated[int, Field(ge=0)] | None = None
+    after: Annotated[str, Field(max_length=MAX_ID_LENGTH)] | Annotated[int, Field(ge=0)] | None = None
 
 
-class DetachCommand(Addressed):
-    """`detach`: stop viewing; the generation goes on as its disconnect policy says."""
+class DetachCommand(GenerationCommand):
+    """`detach`: stop viewing a generation. Whether it continues is up to its disconnect policy."""
 
     type: Literal["detach"]
 
 
-class InterruptCommand(Addressed, InterruptRequest):
-    """`interrupt`."""
+class InterruptCommand(GenerationCommand, InterruptRequest):
+    """`interrupt`: stop a generation."""
 
     type: Literal["interrupt"]
 
 
-class FeedbackCommand(Addressed, FeedbackRequest):
-    """`feedback`."""
+class FeedbackCommand(GenerationCommand, FeedbackRequest):
+    """`feedback`: revise, stop or annotate a running answer."""
 
     type: Literal["feedback"]
 
 
 class PingCommand(Command):
-    """`ping`: answered by `pong`."""
+    """`ping`: answered with `pong`."""
 
     type: Literal["ping"]
 
 
 class HelloCommand(Command):
-    """`hello`: says who the client is; a gateway without keys takes any."""
+    """`hello`: authenticates the client. A gateway without keys accepts any."""
 
     type: Literal["hello"]
     token: Annotated[SecretStr, Field(max_length=8192)] | None = None
     ticket: Annotated[SecretStr, Field(max_length=256)] | None = None
 
     @model_validator(mode="after")
-    def _shows_one(self) -> "HelloCommand":
+    def _check_single_credential(self) -> "HelloCommand":
         if self.token is not None and self.ticket is not None:
-            message = "token and ticket are both there: send one of them"
+            message = "token and ticket are both set: send only one of them"
             raise ValueError(message)
         return self
 
@@ -269,10 +275,10 @@ _UNION_MEMBER = re.compile(r"(constrained-)?(str|int)$|(constrained-)?list\[|dic
 
 
 def parse(kind: type[Body], value: object) -> Body:
-    """Check a decoded JSON value against one kind of body.
+    """Validate a decoded JSON value as one kind of body.
 
     Raises:
-        Refused: naming the first field that does not fit, and how many others there are.
+        Refused: The value is invalid. The message names the first invalid field and counts the others.
     """
     if not isinstance(value, dict):
         message = f"The body must be a JSON object, not {_json_type(value)}."
@@ -285,32 +291,36 @@ def parse(kind: type[Body], value: object) -> Body:
 
 def _refusal(error: ValidationError, kind: type[BaseModel]) -> Refused:
     details = error.errors(include_url=False, include_context=False, include_input=False)
-    first = _telling(details)
-    path = _path(first["loc"])
-    said = first["msg"].removeprefix("Value error, ").replace(" after validation", "")
+    first = _most_specific(details)
+    path = _format_path(first["loc"])
+    problem = first["msg"].removeprefix("Value error, ").replace(" after validation", "")
     if first["type"] == "extra_forbidden":
+        # `Options` is the only nested body that forbids other fields.
         known = ", ".join(kind.model_fields if len(first["loc"]) == 1 else Options.model_fields)
-        said = f"not a field we know; known are: {known}"
+        problem = f"unknown field; known are: {known}"
     elif first["type"] == "missing":
-        said = "is missing"
+        problem = "is missing"
     elif first["loc"][-1:] == (_KEY,):
-        said = f"the name of an entry: {said}"
+        problem = f"the name of an entry: {problem}"
     more = f" ({len(details) - 1} more)" if len(details) > 1 else ""
-    return invalid(f"{path}: {said}{more}" if path else f"{said}{more}", param=path or None)
+    return invalid(f"{path}: {problem}{more}" if path else f"{problem}{more}", param=path or None)
 
 
-def _telling(details: list[ErrorDetails]) -> ErrorDetails:
-    """Choose the error to tell: of what may be of several types, the one of the type that it is."""
-    place = _path(details[0]["loc"])
-    of_the_same = (one for one in details if _path(one["loc"]).startswith(place))
-    return next((one for one in of_the_same if not one["type"].endswith("_type")), details[0])
+def _most_specific(details: list[ErrorDetails]) -> ErrorDetails:
+    """Return the error to report: the first field's, and for a union that of the member with the value's type.
+
+    A union reports one error per member. All but one of them only say that the value has another type.
+    """
+    path = _format_path(details[0]["loc"])
+    same_field = (detail for detail in details if _format_path(detail["loc"]).startswith(path))
+    return next((detail for detail in same_field if not detail["type"].endswith("_type")), details[0])
 
 
-def _path(location: tuple[int | str, ...]) -> str:
-    """Write where something is in a body, as a programmer would."""
-    # A union adds its member's type to the path ("content.str"), a dictionary the mark of its keys: no client's words.
+def _format_path(location: tuple[int | str, ...]) -> str:
+    """Format the location of a field as in code: `messages[0].content`."""
+    # pydantic adds a union member's type ("content.str") and a mark for keys of a dictionary: not part of the body.
     parts = [part for part in location if isinstance(part, int) or not (part == _KEY or _UNION_MEMBER.match(part))]
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part[:LONGEST_ID]}" for part in parts).lstrip(".")
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part[:MAX_ID_LENGTH]}" for part in parts).lstrip(".")
 
 
 def _json_type(value: object) -> str:

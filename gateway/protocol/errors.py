@@ -1,11 +1,11 @@
-"""Everything that can be refused or go wrong, as data: a code, what it means, and whether to try again.
+"""Errors as data: a code, its status on each transport, and whether a retry can help.
 
     GatewayError
-    ├── Refused      a request or command that is not carried out; nothing was started or changed
-    └── Failed       the end of an attempt, and of its generation if no other attempt follows
-        └── NotSpelled   one that this provider has no word for; another may
+    ├── Refused      a request or command was not carried out; nothing was started or changed
+    └── Failed       an attempt ended without a complete answer; ends its generation if no other attempt follows
+        └── UnsupportedOption   the provider's wire format can't express the request; another provider's may
 
-Foreign exceptions become one of these at the edge where they are raised, and nowhere else.
+Exceptions of libraries are converted to one of these where they are raised, and nowhere else.
 """
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from enum import StrEnum
 
 
 class Code(StrEnum):
-    """The codes of the protocol; clients may rely on them."""
+    """Error codes of the protocol. Clients may rely on them."""
 
     TIMEOUT = "timeout"
     RATE_LIMIT = "rate_limit"
@@ -23,7 +23,7 @@ class Code(StrEnum):
     NETWORK_ERROR = "network_error"
     QUEUE_FULL = "queue_full"
     QUEUE_TIMEOUT = "queue_timeout"
-    FIRST_TOKEN_TIMEOUT = "first_token_timeout"  # noqa: S105 - a code, no secret
+    FIRST_TOKEN_TIMEOUT = "first_token_timeout"  # noqa: S105 - a code, not a secret
     STALLED = "stalled"
     TOO_SLOW = "too_slow"
     TRUNCATED = "truncated"
@@ -40,7 +40,7 @@ class Code(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CodeInfo:
-    """What a code is on each road: the HTTP status, the WebSocket close code when a socket ends by it, retry or not."""
+    """HTTP status and WebSocket close code of an error code, and whether a retry can help."""
 
     status: int
     close_code: int
@@ -73,7 +73,10 @@ CODES: dict[Code, CodeInfo] = {
 
 
 class GatewayError(Exception):
-    """The root of all our errors: `code`, a `message` for people, `retryable`, `retry_after_ms` (None: no advice)."""
+    """Base of all errors of the gateway.
+
+    `message` is for people. `retryable` defaults to that of the code. `retry_after_ms` None: no advice.
+    """
 
     def __init__(
         self, code: Code, message: str, *, retryable: bool | None = None, retry_after_ms: int | None = None
@@ -86,7 +89,10 @@ class GatewayError(Exception):
 
 
 class Refused(GatewayError):
-    """A request or command that is not carried out. `param` names the field to change; `status` may be more exact."""
+    """A request or command was not carried out.
+
+    `param` names the field to change. `status` overrides the HTTP status of the code with a more exact one.
+    """
 
     def __init__(
         self,
@@ -102,7 +108,7 @@ class Refused(GatewayError):
         self.status = CODES[code].status if status is None else status
 
     def body(self) -> dict[str, object]:
-        """Say it as the JSON body of an HTTP answer: `{"error": {code, message, retryable, retry_after_ms, param}}`."""
+        """Return the JSON body of an HTTP response: `{"error": {code, message, retryable, retry_after_ms, param}}`."""
         return {
             "error": {
                 "code": self.code,
@@ -115,23 +121,23 @@ class Refused(GatewayError):
 
 
 class Failed(GatewayError):
-    """The end of an attempt that did not bring a whole answer."""
+    """An attempt ended without a complete answer."""
 
 
 class UnsupportedOption(Failed):
-    """A call that a provider's wire format has no word for: nothing was sent, and another provider may have one."""
+    """The provider's wire format can't express the request. Nothing was sent, and another provider may support it."""
 
     def __init__(self, message: str) -> None:
         super().__init__(Code.INVALID_REQUEST, message, retryable=False)
 
 
 def invalid(message: str, *, param: str | None = None, status: int | None = None) -> Refused:
-    """Make the refusal of a request that can't be carried out as it stands; the message says what to change."""
+    """Build the refusal of an invalid request. The message says what to change."""
     return Refused(Code.INVALID_REQUEST, message, param=param, status=status)
 
 
 def lost(generation_id: str) -> Refused:
-    """Make the refusal for a generation that is not known (any more)."""
+    """Build the refusal for a generation that does not exist, or is no longer held."""
     return Refused(
         Code.GENERATION_LOST,
         f"There is no generation {generation_id[:64]!r} here (any more): start a new one.",
@@ -140,10 +146,12 @@ def lost(generation_id: str) -> Refused:
 
 
 def out_of_scope() -> Refused:
-    """Make the refusal for what goes beyond a ticket."""
-    return Refused(Code.FORBIDDEN, "Your ticket does not go so far: ask for another one.", param="ticket")
+    """Build the refusal of a request that the ticket's scope does not include."""
+    return Refused(Code.FORBIDDEN, "This ticket does not allow that: request another one.", param="ticket")
 
 
 def forbidden(role: str) -> Refused:
-    """Make the refusal for what a role is needed for."""
-    return Refused(Code.FORBIDDEN, f"This needs the role {role!r}, which your key has not got.", param="Authorization")
+    """Build the refusal of a request that needs a role."""
+    return Refused(
+        Code.FORBIDDEN, f"This needs the role {role!r}, which your key does not have.", param="Authorization"
+    )

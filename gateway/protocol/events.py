@@ -1,14 +1,14 @@
-"""What a generation's log holds: one frozen class for each event of the protocol.
+"""Events of a generation's log: one frozen class for each event type of the protocol.
 
-Their names, fields and meanings are those of docs/protocol.md. Positions and sequence numbers are the log's, not the
-event's: an event says what happened, the log says when in the order.
+Names, fields and meanings are those of docs/protocol.md. An event holds no position and no sequence number: the log
+assigns them.
 """
 
 from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import orjson
 
@@ -18,7 +18,7 @@ InterruptedBy = Literal["client", "feedback", "disconnect", "limit", "shutdown"]
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of a generation; unknown is None, never 0. `exact` when the provider itself counted them.
+    """Token counts of a generation. Unknown is None, never 0. `source` is `exact` if the provider counted the tokens.
 
     `cached_input_tokens` are part of `input_tokens`, `reasoning_tokens` of `output_tokens`.
     """
@@ -32,10 +32,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Metrics:
-    """What a generation took, known at its end. Times in milliseconds.
-
-    `bytes` counts the content in UTF-8.
-    """
+    """Measurements of a generation, known at its end. Times are in ms; `bytes` is the size of the content in UTF-8."""
 
     request_id: str
     ttft_ms: float | None
@@ -51,7 +48,7 @@ class Metrics:
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """Always the first event, before any upstream is called: a client can resume from here on."""
+    """Always the first event, before any upstream is called. A client can resume from this position on."""
 
     type: ClassVar[str] = "accepted"
     generation_id: str
@@ -61,7 +58,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Queued:
-    """The generation waits for a slot; repeated as it moves. `position` 1 is next; `eta_ms` None is unknown."""
+    """The generation waits for a slot; repeated when it moves up. `position` 1 is next; `eta_ms` None: unknown."""
 
     type: ClassVar[str] = "queued"
     position: int
@@ -81,9 +78,10 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Retry:
-    """An attempt failed before its first content, or failover goes on from one that did after it; another follows.
+    """An attempt failed, and another follows after `delay_ms`.
 
-    After `delay_ms`. Where text was there already, `start` goes on with it, or a `revision` begins it anew.
+    It failed before its first content, or after it with failover enabled. In the second case, the next attempt either
+    continues the text (`start` follows) or replaces it (`revision` follows).
     """
 
     type: ClassVar[str] = "retry"
@@ -103,7 +101,7 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Reasoning:
-    """A piece of the model's thinking."""
+    """A piece of the model's reasoning."""
 
     type: ClassVar[str] = "reasoning"
     content: str
@@ -111,7 +109,7 @@ class Reasoning:
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A tool-call delta: `id` and `name` come with a call's first delta, `arguments` are pieces to be joined."""
+    """A tool-call delta. `id` and `name` come with a call's first delta; `arguments` are pieces to concatenate."""
 
     type: ClassVar[str] = "tool_call"
     index: int
@@ -122,7 +120,7 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
-    """A client's feedback was taken."""
+    """A client's feedback was accepted."""
 
     type: ClassVar[str] = "feedback"
     feedback_id: str
@@ -133,9 +131,9 @@ class Feedback:
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """A new text begins: the running attempt was cancelled by feedback, or it died and can't be continued elsewhere.
+    """The text starts over: feedback cancelled the running attempt, or the attempt failed and can't be continued.
 
-    `cancel_ms`: feedback read → upstream closed. It and `feedback_id` are None with the reason `failover`.
+    `cancel_ms`: from feedback read to upstream closed. It and `feedback_id` are None if the reason is `failover`.
     """
 
     type: ClassVar[str] = "revision"
@@ -147,9 +145,9 @@ class Revision:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """The asked position is no longer held: the whole text so far. Made for one viewer, never appended to a log.
+    """The text so far, for one viewer whose requested position is no longer held. Never appended to a log.
 
-    The log in memory holds every position to its end, so it never needs one; clients must know it all the same.
+    The log in memory holds every position, so it never needs this event. Clients must support it all the same.
     """
 
     type: ClassVar[str] = "gap"
@@ -160,7 +158,7 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Complete:
-    """Terminal: the provider ended the answer itself."""
+    """Terminal: the provider completed the answer."""
 
     type: ClassVar[str] = "complete"
     finish_reason: str | None
@@ -171,7 +169,7 @@ class Complete:
 
 @dataclass(frozen=True, slots=True)
 class Interrupted:
-    """Terminal: somebody stopped it. `cancel_ms`: command read → upstream closed."""
+    """Terminal: the generation was stopped. `cancel_ms`: from command read to upstream closed."""
 
     type: ClassVar[str] = "interrupted"
     by: InterruptedBy
@@ -184,7 +182,7 @@ class Interrupted:
 
 @dataclass(frozen=True, slots=True)
 class Error:
-    """Terminal: it failed. `partial` when text had come before; `retryable` when the same start may work later."""
+    """Terminal: the generation failed. `partial`: text had been sent; `retryable`: the same start may succeed later."""
 
     type: ClassVar[str] = "error"
     code: str
@@ -199,10 +197,15 @@ class Error:
 
 @dataclass(frozen=True, slots=True)
 class TextBatch:
-    """Text events of one kind that came together, joined. `ends`: where each of them ends, in characters."""
+    """Consecutive text events of one kind from one read, joined. `ends`: where each of them ends, in characters."""
 
     text: Chunk | Reasoning
     ends: Sequence[int]
+
+    @classmethod
+    def of(cls, kind: type[Chunk | Reasoning], pieces: Sequence[str]) -> Self:
+        """Join pieces of text into one event of `kind`."""
+        return cls(kind("".join(pieces)), array("I", accumulate(map(len, pieces))))
 
 
 Text = Chunk | Reasoning
@@ -211,24 +214,19 @@ Terminal = Complete | Interrupted | Error
 Event = Accepted | Queued | Start | Retry | Content | Feedback | Revision | Gap | Terminal
 
 TERMINAL = frozenset({Complete, Interrupted, Error})
-TEXT_HEAD: dict[type[Event], bytes] = {
+TEXT_PREFIX: dict[type[Event], bytes] = {
     Chunk: b'{"type":"chunk","content":',
     Reasoning: b'{"type":"reasoning","content":',
 }
-"""How a text event's JSON object begins; its content and `}` follow."""
+"""Start of a text event's JSON object, up to its content."""
 
 
 def encode(event: Event) -> bytes:
     """Encode an event as the compact JSON object that every transport sends: `type` first, then its fields."""
     if isinstance(event, Chunk | Reasoning):
-        return b"%b%b}" % (TEXT_HEAD[type(event)], orjson.dumps(event.content))
+        return b"%b%b}" % (TEXT_PREFIX[type(event)], orjson.dumps(event.content))
     if isinstance(event, Gap):
         fields = orjson.dumps({"from": event.from_seq, "to": event.to_seq, "text": event.text})
     else:
         fields = orjson.dumps(event)
     return b'{"type":"%b",%b' % (event.type.encode(), fields[1:])
-
-
-def run_of(kind: type[Text], pieces: Sequence[str]) -> TextBatch:
-    """Join pieces of text that came together."""
-    return TextBatch(kind("".join(pieces)), array("I", accumulate(map(len, pieces))))

@@ -1,41 +1,41 @@
-"""Positions: where in a generation's log a client is. Pure."""
+"""Positions: points in a generation's log from which a client can resume. Pure."""
 
 from gateway.protocol.errors import Refused, invalid
 
 
-def position(generation_id: str, seq: int) -> str:
-    """Write a position: the generation and a sequence number."""
+def format_position(generation_id: str, seq: int) -> str:
+    """Format a position from a generation's id and a sequence number."""
     return f"{generation_id}:{seq}"
 
 
 def parse_position(text: str) -> tuple[str, int]:
-    """Read a position back.
+    """Parse a position into a generation's id and a sequence number.
 
     Raises:
-        Refused: when it is not one of ours.
+        Refused: The text is not a position.
     """
     generation_id, _, seq = text.rpartition(":")
     if not generation_id or not seq.isascii() or not seq.isdigit() or len(seq) > 15:
-        raise broken_position(text)
+        raise invalid_position(text)
     return generation_id, int(seq)
 
 
-def broken_position(text: str) -> Refused:
-    """Make the refusal of a position that we did not write."""
+def invalid_position(text: str) -> Refused:
+    """Build the refusal of a position that is malformed, or belongs to another generation."""
     return invalid(
-        f"{text[:100]!r} is not a position: send the id of the last event you got, unchanged, "
-        "or nothing to read from the beginning.",
+        f"{text[:100]!r} is not a position: send the id of the last event you received, unchanged, "
+        "or omit it to read from the beginning.",
         param="last_event_id",
     )
 
 
-def after_position(generation_id: str, position: str) -> int:
-    """Read a position that must belong to this generation.
+def parse_position_of(generation_id: str, position: str) -> int:
+    """Parse a position of the given generation and return its sequence number.
 
     Raises:
-        Refused: when it does not.
+        Refused: The text is not a position, or one of another generation.
     """
-    named, seq = parse_position(position)
-    if named != generation_id:
-        raise broken_position(position)
+    position_id, seq = parse_position(position)
+    if position_id != generation_id:
+        raise invalid_position(position)
     return seq

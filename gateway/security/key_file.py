@@ -16,7 +16,7 @@ from gateway.admission.limits import PrincipalLimits
 from gateway.security.api_keys import StoredKey, check_id_and_hash, check_name, check_unique, parse_key
 from gateway.security.principals import Role
 from gateway.toml.document import Document, read
-from gateway.toml.problems import Problem, as_error, format_path, unknown
+from gateway.toml.problems import Problem, as_error, format_path, unknown_setting
 
 if sys.platform != "win32":
     import fcntl
@@ -61,7 +61,7 @@ def read_keys(file: Path) -> list[StoredKey]:
     problems: list[Problem] = []
     found: list[StoredKey] = []
     tables = document.values.get("keys", {})
-    problems += [Problem((name,), unknown(name, ["keys"])) for name in document.values if name != "keys"]
+    problems += [Problem((name,), unknown_setting(name, ["keys"])) for name in document.values if name != "keys"]
     if not isinstance(tables, dict):
         problems.append(Problem(("keys",), "must be a table"))
         tables = {}
@@ -140,7 +140,7 @@ def _keep_owner(handle: int, target: Path) -> None:
 
 def _refuse(problems: Sequence[Problem], document: Document) -> None:
     if problems:
-        raise as_error([message for _, message in sorted(map(document.place, problems))])
+        raise as_error([message for _, message in sorted(map(document.locate, problems))])
 
 
 def _key(name: str, value: object) -> StoredKey:

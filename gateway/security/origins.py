@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlsplit
 
-from gateway.net.addresses import is_loopback
+from gateway.net.addresses import is_loopback_host
 from gateway.protocol.errors import Code, Refused
 
 SECURE_SCHEMES: Final = frozenset({"https", "wss"})
@@ -85,7 +85,7 @@ def _name(host: str) -> str:
 
 
 def _is_loopback_name(name: str) -> bool:
-    return is_loopback(name) or name.endswith(".localhost")
+    return is_loopback_host(name) or name.endswith(".localhost")
 
 
 def _is_address(name: str) -> bool:

@@ -106,7 +106,7 @@ class HttpProtocol(HttpToolsProtocol):
         self.pipeline, self.flow = EMPTY_PIPELINE, LightFlowControl(transport)
         try:
             if self._connection_counter is not None:
-                self._connection_slot = self._connection_counter.enter("" if self.client is None else self.client[0])
+                self._connection_slot = self._connection_counter.admit("" if self.client is None else self.client[0])
         except Refused as refused:
             self._log_refusal(refused)
             self._refuse(refused)
@@ -118,7 +118,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._cancel_deadline()
         super().connection_lost(exc)
         if self._connection_slot is not None:
-            self._connection_slot.leave()
+            self._connection_slot.release()
         if self._on_disconnect is not None:
             self._on_disconnect()
         self._unbind()

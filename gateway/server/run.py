@@ -18,7 +18,7 @@ from gateway.admission.connections import CONNECTIONS_PER_ADDRESS, Connections
 from gateway.admission.limits import AddressLimit
 from gateway.app.factory import create_app
 from gateway.config import ConfigurationError, Settings
-from gateway.net.addresses import Networks, is_local
+from gateway.net.addresses import Networks, is_loopback_address
 from gateway.pipeline.hub import Hub
 from gateway.server.fd_limit import connection_limit, raise_fd_limit
 from gateway.server.http_protocol import HttpProtocol
@@ -113,7 +113,7 @@ def server_config(settings: Settings, app: Starlette) -> uvicorn.Config:
         access_log=False,
         # Otherwise any client could say that it is another.
         proxy_headers=bool(settings.trusted_proxies),
-        forwarded_allow_ips=proxies.spelled(),
+        forwarded_allow_ips=proxies.all_forms(),
         # Its own set-up would write past the one of `gateway.cli.logging_setup`.
         log_config=None,
         log_level="warning",
@@ -145,7 +145,7 @@ def _refuse_exposure(settings: Settings, found: _Found) -> None:
             logger.warning("insecure has no effect: there are keys, and who has none is let in nowhere")
     elif settings.insecure:
         logger.warning("insecure: anybody who reaches %s may use this gateway, and spend what it costs", address)
-    elif not is_local(address):
+    elif not is_loopback_address(address):
         raise ConfigurationError(EXPOSED.format(address=address))
 
 

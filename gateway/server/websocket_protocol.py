@@ -96,7 +96,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         """
         super().connection_lost(exc)
         if self.connection_slot is not None:
-            self.connection_slot.leave()
+            self.connection_slot.release()
         self._on_drain = None
         self.conn.parser.close()
 

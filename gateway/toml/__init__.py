@@ -1,1 +1,1 @@
-"""Read TOML files and report problems by line."""
+"""Reading of TOML files, and problems reported by line."""

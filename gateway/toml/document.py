@@ -1,4 +1,4 @@
-"""The TOML file: which one it is, what it says, and how a place in it is named."""
+"""A parsed TOML file that can locate a problem by line."""
 
 import re
 import tomllib
@@ -12,24 +12,24 @@ from gateway.toml.problems import ConfigurationError, Problem, format_path
 
 @dataclass(slots=True)
 class Document:
-    """A file that was read; without one, it says nothing."""
+    """A parsed file. The default stands for no file: it has no values."""
 
     name: str = ""
     values: Mapping[str, object] = field(default_factory=dict)
     lines: Lines = field(default_factory=lambda: Lines(""))
 
-    def place(self, problem: Problem) -> tuple[int, str]:
-        """Give the line of a problem, 0 if there is none, and the message that names it."""
-        line = self.lines.of(problem.path)
-        where = self.name if line is None else f"{self.name}:{line}"
-        return line or 0, f"{where}: {format_path(problem.path)}: {problem.message}"
+    def locate(self, problem: Problem) -> tuple[int, str]:
+        """Return the line of a problem, 0 if it has none, and the message with file and line."""
+        line = self.lines.line_of(problem.path)
+        location = self.name if line is None else f"{self.name}:{line}"
+        return line or 0, f"{location}: {format_path(problem.path)}: {problem.message}"
 
 
 def read(file: Path | None) -> Document:
-    """Read a file.
+    """Read and parse a file; None returns an empty document.
 
     Raises:
-        ConfigurationError: it can't be read, or is not TOML; with the line.
+        ConfigurationError: The file can't be read, or is not valid TOML. The message names the line.
     """
     if file is None:
         return Document()
@@ -42,21 +42,21 @@ def read(file: Path | None) -> Document:
     except UnicodeDecodeError as error:
         message = f"{file}: is not TOML: it is not UTF-8 (byte {error.start})"
     except tomllib.TOMLDecodeError as error:
-        message = _not_toml(file, text, str(error))
+        message = _describe_syntax_error(file, text, str(error))
     except ValueError:
-        message = f"{file}: is not TOML that can be read: a number in it has thousands of digits"
+        message = f"{file}: is not TOML that can be read: a number has thousands of digits"
     except RecursionError:
-        message = f"{file}: is not TOML that can be read: it is nested too deep"
+        message = f"{file}: is not TOML that can be read: it is nested too deeply"
     raise ConfigurationError(message)
 
 
-def _not_toml(file: Path, text: str, said: str) -> str:
-    place = re.search(r" \(at (?:line (\d+), (column \d+)|end of document)\)$", said)
-    if place is None:
-        return f"{file}: is not TOML: {said}"
-    said = said[: place.start()]
-    if said.startswith(("Cannot overwrite", "Cannot declare")):
-        said += ": is it there twice? Each table of a list begins with [[…]], as in [[models.NAME.upstreams]]"
-    if place[1] is None:
-        return f"{file}:{len(text.rstrip().splitlines()) or 1}: is not TOML: {said} at the end of the file"
-    return f"{file}:{place[1]}: is not TOML: {said} ({place[2]})"
+def _describe_syntax_error(file: Path, text: str, problem: str) -> str:
+    position = re.search(r" \(at (?:line (\d+), (column \d+)|end of document)\)$", problem)
+    if position is None:
+        return f"{file}: is not TOML: {problem}"
+    problem = problem[: position.start()]
+    if problem.startswith(("Cannot overwrite", "Cannot declare")):
+        problem += ": is it defined twice? Each table of a list begins with [[…]], as in [[models.NAME.upstreams]]"
+    if position[1] is None:
+        return f"{file}:{len(text.rstrip().splitlines()) or 1}: is not TOML: {problem} at the end of the file"
+    return f"{file}:{position[1]}: is not TOML: {problem} ({position[2]})"

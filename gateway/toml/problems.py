@@ -1,4 +1,4 @@
-"""What is wrong with a configuration: each problem by the path of its setting, all of them in one message. Pure."""
+"""Problems of a configuration: each with the path of its setting, all reported in one error. Pure."""
 
 import re
 from collections.abc import Sequence
@@ -7,26 +7,26 @@ from difflib import get_close_matches
 from typing import Final
 
 Path = tuple[str | int, ...]
-"""Where in the file: keys of tables, indexes of arrays."""
+"""Location of a value in a file: keys of tables and indexes of arrays."""
 
-MOST: Final = 20
-"""Problems told at once."""
+MAX_SHOWN: Final = 20
+"""Maximum number of problems in one error message."""
 
 
 class ConfigurationError(Exception):
-    """The configuration can't be used; the message says which settings are wrong, where, and what to change."""
+    """The configuration is invalid. The message names the settings, their lines, and what to change."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """Something that is wrong, at a path; the path need not be there, as when a key is missing."""
+    """A problem of the setting at a path. The path need not exist, for example if a key is missing."""
 
     path: Path
     message: str
 
 
 def format_path(path: Path) -> str:
-    """Spell a path as TOML would: `models."gpt-4.1".upstreams[0].weight`."""
+    """Format a path with TOML's keys: `models."gpt-4.1".upstreams[0].weight`."""
     parts = [
         f"[{part}]"
         if isinstance(part, int)
@@ -41,17 +41,13 @@ def _quoted(key: str) -> str:
     return '"' + "".join(letter if letter.isprintable() else f"\\u{ord(letter):04x}" for letter in escaped) + '"'
 
 
-def unknown(name: str, known: Sequence[str]) -> str:
-    """Say that a key is not known, and which one may be meant."""
+def unknown_setting(name: str, known: Sequence[str]) -> str:
+    """Return the message for an unknown key, with the closest known one if there is any."""
     near = get_close_matches(name, known, 1)
-    return (
-        f"not a setting we know: did you mean {near[0]}?"
-        if near
-        else f"not a setting we know; known are: {', '.join(known)}"
-    )
+    return f"unknown setting: did you mean {near[0]}?" if near else f"unknown setting; known are: {', '.join(known)}"
 
 
 def as_error(messages: Sequence[str]) -> ConfigurationError:
-    """Make the error that tells them, the first `MOST` in full."""
-    more = [f"and {len(messages) - MOST} more"] if len(messages) > MOST else []
-    return ConfigurationError("\n".join([*messages[:MOST], *more]))
+    """Build the error that lists the messages, the first `MAX_SHOWN` in full."""
+    more = [f"and {len(messages) - MAX_SHOWN} more"] if len(messages) > MAX_SHOWN else []
+    return ConfigurationError("\n".join([*messages[:MAX_SHOWN], *more]))

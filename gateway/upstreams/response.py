@@ -8,8 +8,8 @@ import aiohttp
 from anyio import move_on_after
 
 from gateway.protocol.errors import Code, Failed
-from gateway.protocol.event_stream import EventStreamDecoder, LineTooLongError
-from gateway.protocol.events import run_of
+from gateway.protocol.event_stream import EventStreamDecoder, EventTooLongError
+from gateway.protocol.events import TextBatch
 from gateway.upstreams.base import UpstreamEvent
 from gateway.upstreams.connections import UpstreamConnection
 from gateway.upstreams.errors import broken, from_transport
@@ -97,7 +97,7 @@ class StreamedResponse:
             read = self._content.read_nowait()
             if read:
                 self._parse(read, parts)
-        except (Failed, LineTooLongError, aiohttp.ClientError, TimeoutError) as error:
+        except (Failed, EventTooLongError, aiohttp.ClientError, TimeoutError) as error:
             # What came whole before the fault still counts; behind the end mark, nothing else does.
             self._take(parts)
             if not reader.finished:
@@ -116,7 +116,7 @@ class StreamedResponse:
 
     def _parse(self, read: bytes, parts: list[UpstreamEvent]) -> None:
         reader, decoder, pattern = self._reader, self._decoder, self._pattern
-        if decoder.between and reader.is_stateless and (text := pattern.line(read)):
+        if decoder.at_boundary and reader.is_stateless and (text := pattern.line(read)):
             # By far the most common: one more piece of text, and nothing else.
             parts.append(pattern.kind(text))
             return
@@ -124,7 +124,7 @@ class StreamedResponse:
         while at < len(events) and not reader.done:
             texts = pattern.texts(events, at) if reader.is_stateless else ()
             if texts:
-                parts.append(pattern.kind(texts[0]) if len(texts) == 1 else run_of(pattern.kind, texts))
+                parts.append(pattern.kind(texts[0]) if len(texts) == 1 else TextBatch.of(pattern.kind, texts))
                 at += len(texts)
                 continue
             before = len(parts)
@@ -148,4 +148,4 @@ def _drop(_parts: Sequence[UpstreamEvent]) -> None:
 def _failure(error: Exception) -> Failed:
     if isinstance(error, Failed):
         return error
-    return broken(str(error)) if isinstance(error, LineTooLongError) else from_transport(error, opened=True)
+    return broken(str(error)) if isinstance(error, EventTooLongError) else from_transport(error, opened=True)

@@ -18,7 +18,7 @@ from gateway.protocol.commands import (
     parse,
 )
 from gateway.protocol.errors import Refused
-from gateway.protocol.position import after_position, parse_position, position
+from gateway.protocol.position import format_position, parse_position, parse_position_of
 from tests.fuzz.target import Target, deep, digits, text_of
 from transports.sse import _body_of_query
 
@@ -142,8 +142,8 @@ def positions(data: bytes) -> None:
     except Refused as refusal:
         refused(refusal)
         return
-    assert parse_position(position(generation_id, seq)) == (generation_id, seq)
-    assert after_position(generation_id, text) == seq >= 0
+    assert parse_position(format_position(generation_id, seq)) == (generation_id, seq)
+    assert parse_position_of(generation_id, text) == seq >= 0
 
 
 _START: Final = (

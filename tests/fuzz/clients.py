@@ -8,7 +8,7 @@ from gateway.client.connectors import MAX_FRAME_BYTES
 from gateway.client.event_stream import _build_frame
 from gateway.client.frames import ConnectionLost, decode, error_of_close, read_object, refusal, refusal_of_response
 from gateway.protocol.errors import Refused
-from gateway.protocol.event_stream import EventStreamDecoder, LineTooLongError
+from gateway.protocol.event_stream import EventStreamDecoder, EventTooLongError
 from gateway.protocol.events import encode
 from tests.fuzz.target import Target, cut, deep, digits, text_of
 
@@ -19,7 +19,7 @@ def client_stream(data: bytes) -> None:
     decoder = EventStreamDecoder(MAX_FRAME_BYTES)
     try:
         frames = [_build_frame(sent) for piece in pieces for sent in decoder.feed(piece)]
-    except (ConnectionLost, Refused, LineTooLongError):
+    except (ConnectionLost, Refused, EventTooLongError):
         return
     for frame in frames:
         assert frame.seq >= 0

@@ -9,7 +9,7 @@ import orjson
 from pydantic import SecretStr
 
 from gateway.protocol.errors import Code, Failed
-from gateway.protocol.event_stream import EventStreamDecoder, LineTooLongError
+from gateway.protocol.event_stream import EventStreamDecoder, EventTooLongError
 from gateway.protocol.events import Chunk, Reasoning, ToolCall, encode
 from gateway.simulator.errors import RequestError
 from gateway.simulator.wires import WIRES
@@ -66,7 +66,7 @@ def _decoded(pieces: Sequence[bytes]) -> tuple[list[tuple[str, str, str]] | None
     decoder = EventStreamDecoder()
     try:
         events = [event for piece in pieces for event in decoder.feed(piece)]
-    except LineTooLongError:
+    except EventTooLongError:
         return None, None
     return [(_text(event.data), event.event, event.last_event_id) for event in events], decoder.retry_ms
 
@@ -76,7 +76,7 @@ def _hold_little(pieces: Sequence[bytes]) -> None:
     for piece in pieces:
         try:
             decoder.feed(piece)
-        except LineTooLongError:
+        except EventTooLongError:
             return
         assert sum(map(len, decoder._tail)) + sum(len(line) + 1 for line in decoder._data) <= SMALL_LIMIT
 
@@ -102,7 +102,7 @@ def _slowly(stream: bytes, reader: EventReader) -> tuple[list[UpstreamEvent], st
     parts: list[UpstreamEvent] = []
     try:
         events = EventStreamDecoder().feed(stream)
-    except LineTooLongError:
+    except EventTooLongError:
         return parts, "limit"
     for event in events:
         if reader.done:

@@ -117,7 +117,7 @@ def test_check_says_what_there_is_or_what_is_wrong(write: Write) -> None:
     for arguments in (("check", str(file)), ("check",), ("serve", "--config", str(file))):
         done = command(*arguments, DUALSTREAM_CONFIG=str(file))
         assert done.returncode == 2
-        assert f"{file}:1: prot: not a setting we know: did you mean port?" in done.stderr
+        assert f"{file}:1: prot: unknown setting: did you mean port?" in done.stderr
 
 
 def test_check_asks_each_upstream(write: Write) -> None:

@@ -37,18 +37,18 @@ class CommandRateLimit:
         elif self._stops(scope, principal):
             await self._let_stop(principal, scope, receive, send)
         else:
-            self._services.commands.request(principal.id, principal.address, self._services.clock.now())
+            self._services.commands.count_request(principal.id, principal.address, self._services.clock.now())
             await self._app(scope, receive, send)
 
     async def _let_stop(self, principal: Principal, scope: Scope, receive: Receive, send: Send) -> None:
         commands, clock = self._services.commands, self._services.clock
-        commands.let_stop(principal.id, principal.address, clock.now())
+        commands.allow_stop(principal.id, principal.address, clock.now())
         try:
             await self._app(scope, receive, send)
         finally:
             if self._stops(scope, principal):
                 # The generation can still be stopped, so this request was not an interrupt that took effect: count it.
-                commands.stopped_nothing(principal.id, principal.address, clock.now())
+                commands.count_failed_stop(principal.id, principal.address, clock.now())
 
     def _stops(self, scope: Scope, principal: Principal) -> bool:
         generation_id = scope["path_params"].get("generation_id", "")

@@ -14,7 +14,7 @@ from gateway.protocol.errors import Code, Refused
 
 def refusal_of(connections: Connections, host: str) -> Refused:
     with pytest.raises(Refused) as refused:
-        connections.enter(host)
+        connections.admit(host)
     return refused.value
 
 
@@ -35,37 +35,37 @@ def test_a_limit_holds_for_this_machine_only_if_it_is_set(max_count: int | None,
 
 
 def test_an_address_has_so_many_connections_and_a_network_of_ipv6_is_one() -> None:
-    connections = Connections(per_address=AddressLimit(2, 0))
-    held = [connections.enter("203.0.113.1"), connections.enter("::ffff:203.0.113.1")]
+    connections = Connections(max_per_address=AddressLimit(2, 0))
+    held = [connections.admit("203.0.113.1"), connections.admit("::ffff:203.0.113.1")]
     refused = refusal_of(connections, "203.0.113.1")
     assert (refused.code, refused.status, refused.retry_after_ms) == (Code.RATE_LIMIT, 429, 1000)
-    held += [connections.enter("2001:db8::1"), connections.enter("2001:db8::2")]
+    held += [connections.admit("2001:db8::1"), connections.admit("2001:db8::2")]
     refusal_of(connections, "2001:db8::3")
-    held.append(connections.enter("2001:db8:0:1::1"))
-    held.pop(0).leave()
-    held.append(connections.enter("203.0.113.1"))
+    held.append(connections.admit("2001:db8:0:1::1"))
+    held.pop(0).release()
+    held.append(connections.admit("203.0.113.1"))
     for one in held:
-        one.leave()
-    assert (connections.open, connections._each._each) == (0, {})
+        one.release()
+    assert (connections.open, connections._addresses._counts) == (0, {})
 
 
 def test_proxies_have_any_number() -> None:
-    connections = Connections(per_address=AddressLimit(1, 0), proxies=Networks(["10.0.0.0/8"]))
+    connections = Connections(max_per_address=AddressLimit(1, 0), trusted_proxies=Networks(["10.0.0.0/8"]))
     for _ in range(10):
-        connections.enter("10.0.0.1")
-        connections.enter("::ffff:10.0.0.2")
-    connections.enter("11.0.0.1")
+        connections.admit("10.0.0.1")
+        connections.admit("::ffff:10.0.0.2")
+    connections.admit("11.0.0.1")
     refusal_of(connections, "11.0.0.1")
 
 
 def test_there_are_so_many_connections_in_all_whoever_has_them() -> None:
-    connections = Connections(2, proxies=Networks(["*"]))
-    first = connections.enter("127.0.0.1")
-    connections.enter("10.0.0.1")
+    connections = Connections(2, trusted_proxies=Networks(["*"]))
+    first = connections.admit("127.0.0.1")
+    connections.admit("10.0.0.1")
     refused = refusal_of(connections, "127.0.0.1")
     assert (refused.code, refused.status) == (Code.QUEUE_FULL, 503)
-    first.leave()
-    connections.enter("10.0.0.1")
+    first.release()
+    connections.admit("10.0.0.1")
 
 
 @given(st.lists(st.tuples(st.sampled_from(["a", "b", "::1"]), st.booleans()), max_size=60))
@@ -74,27 +74,27 @@ def test_no_more_than_may_and_all_given_back(steps: list[tuple[str, bool]]) -> N
     for host, comes in steps:
         mine = held.setdefault(host, [])
         if not comes and mine:
-            mine.pop().leave()
+            mine.pop().release()
         elif comes:
             free = len(mine) < 3 and connections.open < 5
             try:
-                mine.append(connections.enter(host))
+                mine.append(connections.admit(host))
                 assert free
             except Refused:
                 assert not free
         assert connections.open == sum(map(len, held.values())) <= 5
     for one in [one for mine in held.values() for one in mine]:
-        one.leave()
-    assert (connections.open, connections._each._each) == (0, {})
+        one.release()
+    assert (connections.open, connections._addresses._counts) == (0, {})
 
 
 def test_streams_are_counted_for_the_address_and_then_for_the_client() -> None:
-    streams = Streams(per_address=AddressLimit(2, 0))
-    alice, unknown = streams.enter("a"), streams.enter("a")
+    streams = Streams(max_per_address=AddressLimit(2, 0))
+    alice, unknown = streams.admit("a"), streams.admit("a")
     with pytest.raises(Refused) as refused:
-        streams.enter("a")
+        streams.admit("a")
     assert (refused.value.code, refused.value.retryable, refused.value.retry_after_ms) == (Code.RATE_LIMIT, True, 5000)
-    other = streams.enter("b")
+    other = streams.admit("b")
     alice.claim("key:alice", 1)
     alice.claim("key:alice", 1)
     for one in (unknown, other):
@@ -102,97 +102,97 @@ def test_streams_are_counted_for_the_address_and_then_for_the_client() -> None:
             one.claim("key:alice", 1)
         assert "You read 1 streams already" in refused.value.message
     unknown.claim("key:bob", 1)
-    alice.leave()
+    alice.release()
     other.claim("key:alice", 1)
     for one in (unknown, other):
-        one.leave()
-    assert (streams.open, streams._addresses._each, streams._clients._each) == (0, {}, {})
+        one.release()
+    assert (streams.open, streams._addresses._counts, streams._clients._counts) == (0, {}, {})
 
 
 def test_a_stream_may_become_anothers_and_stays_whose_it_was_if_that_is_refused() -> None:
     streams = Streams()
-    first, second = streams.enter("a"), streams.enter("a")
+    first, second = streams.admit("a"), streams.admit("a")
     first.claim("key:alice", 1)
     second.claim("address:a", 0)
     with pytest.raises(Refused):
         second.claim("key:alice", 1)
     assert second.client == "address:a"
     second.claim("key:alice", 2)
-    assert streams._clients._each == {"key:alice": 2}
+    assert streams._clients._counts == {"key:alice": 2}
     for one in (first, second):
-        one.leave()
-    assert streams._clients._each == {}
+        one.release()
+    assert streams._clients._counts == {}
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["", "x", "y"])), max_size=40))
 def test_streams_never_leave_anything_behind(comers: list[tuple[str, str]]) -> None:
-    streams, held = Streams(per_address=AddressLimit(6, 0)), list[Stream]()
+    streams, held = Streams(max_per_address=AddressLimit(6, 0)), list[Stream]()
     for address, client in comers:
         try:
-            held.append(streams.enter(address))
+            held.append(streams.admit(address))
         except Refused:
             continue
         if client:
             try:
                 held[-1].claim(client, 4)
             except Refused:
-                held.pop().leave()
-    assert all(count <= 4 for count in streams._clients._each.values())
+                held.pop().release()
+    assert all(count <= 4 for count in streams._clients._counts.values())
     for one in held:
-        one.leave()
-    assert (streams.open, streams._addresses._each, streams._clients._each) == (0, {}, {})
+        one.release()
+    assert (streams.open, streams._addresses._counts, streams._clients._counts) == (0, {}, {})
 
 
 def test_requests_pass_at_their_rate_and_who_waits_as_told_passes() -> None:
     rate = CommandRate(10)
     for _ in range(20):
-        rate.request("key:alice", "", 0.0)
+        rate.count_request("key:alice", "", 0.0)
     with pytest.raises(Refused) as refused:
-        rate.request("key:alice", "", 0.0)
+        rate.count_request("key:alice", "", 0.0)
     assert (refused.value.code, refused.value.retry_after_ms) == (Code.RATE_LIMIT, 100)
-    rate.request("key:bob", "", 0.0)
-    rate.request("key:alice", "", 0.1)
+    rate.count_request("key:bob", "", 0.0)
+    rate.count_request("key:alice", "", 0.1)
 
 
 def test_the_rate_is_not_for_this_machine_unless_it_is_set() -> None:
     unset, slow, none = CommandRate(None), CommandRate(1), CommandRate(0)
     for _ in range(10 * PER_SECOND):
-        unset.request("address:127.0.0.1", "127.0.0.1", 0.0)
-        none.request("key:alice", "", 0.0)
-        assert none.message("s", "", 0.0) is None
-        assert unset.message("s", "127.0.0.1", 0.0) is None
+        unset.count_request("address:127.0.0.1", "127.0.0.1", 0.0)
+        none.count_request("key:alice", "", 0.0)
+        assert none.count_message("s", "", 0.0) is None
+        assert unset.count_message("s", "127.0.0.1", 0.0) is None
     assert not unset.is_flooded("s", "127.0.0.1", 0.0)
     assert not none.is_flooded("s", "", 0.0)
     for rate, passes in ((unset, BURST_SECONDS * PER_SECOND), (slow, BURST_SECONDS)):
         for _ in range(passes):
-            rate.request("address:203.0.113.1", "203.0.113.1", 0.0)
+            rate.count_request("address:203.0.113.1", "203.0.113.1", 0.0)
         with pytest.raises(Refused):
-            rate.request("address:203.0.113.1", "203.0.113.1", 0.0)
-    slow.request("address:127.0.0.1", "127.0.0.1", 0.0)
+            rate.count_request("address:203.0.113.1", "203.0.113.1", 0.0)
+    slow.count_request("address:127.0.0.1", "127.0.0.1", 0.0)
 
 
 def test_a_socket_is_told_and_then_flooded() -> None:
     rate = CommandRate(10)
-    assert [rate.message("s", "", 0.0) for _ in range(20)] == [None] * 20
-    told = rate.message("s", "", 0.0)
+    assert [rate.count_message("s", "", 0.0) for _ in range(20)] == [None] * 20
+    told = rate.count_message("s", "", 0.0)
     assert told is not None
     assert told.retry_after_ms == 200
-    assert rate.message("s", "", (told.retry_after_ms or 0) / 1000) is None
-    assert rate.message("other", "", 0.0) is None
+    assert rate.count_message("s", "", (told.retry_after_ms or 0) / 1000) is None
+    assert rate.count_message("other", "", 0.0) is None
     for _ in range(18):
-        rate.message("s", "", 0.2)
+        rate.count_message("s", "", 0.2)
     assert not rate.is_flooded("s", "", 0.2)
-    rate.message("s", "", 0.2)
-    rate.message("s", "", 0.2)
+    rate.count_message("s", "", 0.2)
+    rate.count_message("s", "", 0.2)
     assert rate.is_flooded("s", "", 0.2)
     assert not rate.is_flooded("s", "", 0.5)
     rate.forget("s")
-    assert rate.message("s", "", 0.2) is None
+    assert rate.count_message("s", "", 0.2) is None
 
 
 def test_what_is_given_back_was_not_sent() -> None:
     rate = CommandRate(1)
     for _ in range(100):
-        rate.message("s", "", 0.0)
-        rate.give_back("s", "", 0.0)
-    assert rate.message("s", "", 0.0) is None
+        rate.count_message("s", "", 0.0)
+        rate.refund_message("s", "", 0.0)
+    assert rate.count_message("s", "", 0.0) is None

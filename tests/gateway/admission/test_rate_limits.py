@@ -19,7 +19,7 @@ def test_never_more_than_the_burst_and_the_flow(per_minute: int, burst: int, pau
     for pause in pauses:
         now += pause
         try:
-            limits.take("a", now)
+            limits.consume("a", now)
             allowed += 1
         except Refused:
             pass
@@ -30,7 +30,7 @@ def test_over_a_minute_of_asking_too_often_exactly_the_burst_and_the_flow_pass()
     limits, allowed = RateLimits(500, 50), 0
     for tick in range(60_000):
         try:
-            limits.take("a", tick / 1000)
+            limits.consume("a", tick / 1000)
             allowed += 1
         except Refused:
             pass
@@ -41,18 +41,18 @@ def test_over_a_minute_of_asking_too_often_exactly_the_burst_and_the_flow_pass()
 def test_who_comes_back_when_told_passes_and_not_before(per_minute: int, burst: int, start: float) -> None:
     limits = RateLimits(per_minute, burst)
     for _ in range(burst):
-        limits.take("a", start)
+        limits.consume("a", start)
     with pytest.raises(Refused) as refused:
-        limits.take("a", start)
+        limits.consume("a", start)
     wait = (refused.value.retry_after_ms or 0) / 1000
     with pytest.raises(Refused):
-        limits.take("a", start + wait - 0.002)
-    limits.take("a", start + wait)
+        limits.consume("a", start + wait - 0.002)
+    limits.consume("a", start + wait)
 
 
 def test_the_headers_say_what_is_left() -> None:
     limits = RateLimits(60, 10)
-    limits.take("a", 0.0)
+    limits.consume("a", 0.0)
     allowance = limits.allowance("a", 0.0)
     assert allowance is not None
     assert allowance.headers() == {
@@ -74,36 +74,36 @@ def test_buckets_that_are_full_again_are_forgotten() -> None:
 
 def test_a_debt_is_paid_before_anything_passes() -> None:
     limits = RateLimits(0, 1, output_tokens_per_minute=600)
-    limits.generated("a", 1200, 0.0)
+    limits.record_output("a", 1200, 0.0)
     with pytest.raises(Refused) as refused:
-        limits.take("a", 0.0)
+        limits.consume("a", 0.0)
     assert refused.value.retry_after_ms == 60_100
-    limits.take("a", 60.1)
-    limits.take("b", 0.0)
+    limits.consume("a", 60.1)
+    limits.consume("b", 0.0)
 
 
 def test_a_principals_own_limits_win_and_are_kept_apart() -> None:
     limits, own = RateLimits(60, 10, output_tokens_per_minute=60), PrincipalLimits(2, None, 600)
     for _ in range(2):
-        limits.take("a", 0.0, own)
+        limits.consume("a", 0.0, own)
     with pytest.raises(Refused, match="more than 2 generations a minute"):
-        limits.take("a", 0.0, own)
-    limits.take("b", 0.0)
-    limits.generated("a", 500, 0.0, own)
-    limits.generated("b", 500, 0.0)
-    limits.take("a", 60.0, own)
+        limits.consume("a", 0.0, own)
+    limits.consume("b", 0.0)
+    limits.record_output("a", 500, 0.0, own)
+    limits.record_output("b", 500, 0.0)
+    limits.consume("a", 60.0, own)
     with pytest.raises(Refused, match="60 output tokens"):
-        limits.take("b", 60.0)
+        limits.consume("b", 60.0)
     allowance = limits.allowance("a", 60.0, own)
     assert allowance is not None
     assert (allowance.limit, allowance.burst, allowance.remaining) == (2, 2, 1)
-    limits.give_back("a", 60.0, own)
+    limits.refund("a", 60.0, own)
     assert limits.allowance("a", 60.0, PrincipalLimits(rate_limit_per_minute=0)) is None
 
 
 def test_own_limits_where_there_are_none_for_all() -> None:
     limits = RateLimits(0, 1)
-    limits.take("a", 0.0, PrincipalLimits(1, 3))
+    limits.consume("a", 0.0, PrincipalLimits(1, 3))
     allowance = limits.allowance("a", 0.0, PrincipalLimits(1, 3))
     assert allowance is not None
     assert (allowance.limit, allowance.remaining) == (1, 2)

@@ -101,8 +101,8 @@ def test_a_budget_of_a_day() -> None:
     it = Budgets(1.0)
     it.check("a", DAY + 100)
     it.spend("a", 0.75, DAY + 100)
-    assert it.left("a", DAY + 200) == 0.25
-    assert it.left("b", DAY + 200) == 1.0
+    assert it.remaining("a", DAY + 200) == 0.25
+    assert it.remaining("b", DAY + 200) == 1.0
     it.spend("a", 0.25, DAY + 300)
     with pytest.raises(Refused, match="1 US dollars a day is spent; it is renewed at midnight UTC") as refused:
         it.check("a", 2 * DAY - 60)
@@ -110,7 +110,7 @@ def test_a_budget_of_a_day() -> None:
     assert refused.value.retry_after_ms == 60_000
     it.check("b", 2 * DAY - 60)
     it.check("a", 2 * DAY)
-    assert it.left("a", 2 * DAY) == 1.0
+    assert it.remaining("a", 2 * DAY) == 1.0
 
 
 def test_without_a_budget_nothing_is_remembered() -> None:
@@ -143,17 +143,17 @@ def test_whatever_the_estimates_were_the_last_cost_is_what_was_spent(costs: list
 
 def test_what_interrupts_saved_is_what_longer_answers_had_on_the_average() -> None:
     it = Savings()
-    it.interrupted("m", 10, PRICE)
+    it.record_interrupted("m", 10, PRICE)
     assert (it.interrupts, it.unknown, it.tokens) == (1, 1, 0)
     for tokens in (5, 100, 300):
-        it.completed("m", tokens)
-    it.interrupted("m", 50, PRICE)
+        it.record_completed("m", tokens)
+    it.record_interrupted("m", 50, PRICE)
     assert it.tokens == 150
     assert it.cost_usd == pytest.approx(150 * 8e-6)
-    it.interrupted("m", 300, PRICE)
-    it.interrupted("other", 1, PRICE)
-    it.interrupted("m", 100, None)
-    assert it.figures() == {
+    it.record_interrupted("m", 300, PRICE)
+    it.record_interrupted("other", 1, PRICE)
+    it.record_interrupted("m", 100, None)
+    assert it.stats() == {
         "interrupts": 5,
         "unknown": 3,
         "tokens_estimated": 350,

@@ -70,7 +70,7 @@ def test_what_is_wrong_is_named_with_its_source(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("prot = 1", ":1: prot: not a setting we know: did you mean port?"),
+        ("prot = 1", ":1: prot: unknown setting: did you mean port?"),
         ("port = ", "is not TOML"),
         ("port = 'x'", ": port: "),
     ],

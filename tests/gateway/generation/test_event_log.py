@@ -15,12 +15,12 @@ from gateway.protocol.events import (
     Metrics,
     Reasoning,
     Revision,
+    TextBatch,
     ToolCall,
     Usage,
     encode,
-    run_of,
 )
-from gateway.protocol.position import parse_position, position
+from gateway.protocol.position import format_position, parse_position
 
 TERMINAL = Complete("stop", Usage(1, 2, "exact"), None, Metrics("r", 1.0, 2.0, 0.0, 1, 1, 1, None, 1, 1))
 texts = st.text(min_size=0, max_size=12)
@@ -83,7 +83,7 @@ def test_what_came_joined_reads_like_what_came_one_by_one(
     for event in history:
         if isinstance(event, tuple):
             kind, pieces = event
-            log.extend([run_of(kind, pieces)])
+            log.extend([TextBatch.of(kind, pieces)])
             one_by_one += map(kind, pieces)
         else:
             log.append(event)
@@ -152,7 +152,7 @@ def test_a_broken_position_is_refused(text: str) -> None:
 
 
 def test_a_position_comes_back() -> None:
-    assert parse_position(position("g_x", 17)) == ("g_x", 17)
+    assert parse_position(format_position("g_x", 17)) == ("g_x", 17)
 
 
 def test_events_are_spelled_as_the_protocol_says() -> None:

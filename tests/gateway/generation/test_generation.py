@@ -9,7 +9,7 @@ from gateway.generation.generation import Generation
 from gateway.generation.state import State
 from gateway.protocol.commands import FeedbackRequest, Message
 from gateway.protocol.errors import Code, Failed, Refused
-from gateway.protocol.events import Chunk, Complete, Error, Interrupted, Reasoning, Revision, ToolCall, Usage, run_of
+from gateway.protocol.events import Chunk, Complete, Error, Interrupted, Reasoning, Revision, TextBatch, ToolCall, Usage
 from tests.support import ask, types
 
 
@@ -156,7 +156,7 @@ def test_the_answer_is_bounded_and_what_fits_is_kept() -> None:
 def test_of_a_run_that_is_too_long_what_fits_is_kept() -> None:
     generation = streaming(output_limit=12)
     with pytest.raises(Failed):
-        generation.take([run_of(Chunk, [".", "..", "four", "x"])], 103.0)
+        generation.take([TextBatch.of(Chunk, [".", "..", "four", "x"])], 103.0)
     assert generation.log.text() == "Xin chào..."
     assert generation.metrics(103.0).chunks == 4
 
@@ -164,7 +164,7 @@ def test_of_a_run_that_is_too_long_what_fits_is_kept() -> None:
 def test_a_run_counts_as_the_events_it_is_made_of() -> None:
     together, apart = streaming(), streaming()
     pieces = ["an", " ", "đường", "🙂"]
-    together.take([run_of(Chunk, pieces), run_of(Reasoning, pieces)], 103.0)
+    together.take([TextBatch.of(Chunk, pieces), TextBatch.of(Reasoning, pieces)], 103.0)
     apart.take([*map(Chunk, pieces), *map(Reasoning, pieces)], 103.0)
     assert together.metrics(104.0) == apart.metrics(104.0)
     assert together.usage() == apart.usage()

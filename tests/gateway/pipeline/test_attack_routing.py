@@ -75,7 +75,7 @@ async def test_a_second_that_the_budget_does_not_cover_is_none() -> None:
         assert not it.b.calls
         # Nobody is called, so nothing is held, learned, or charged.
         assert it.targets[1].running == 0
-        assert it.hub._budgets.left(anonymous("p").id, it.clock.unix()) == 2
+        assert it.hub._budgets.remaining(anonymous("p").id, it.clock.unix()) == 2
         breaker.record(NO, it.clock.now(), answered=False)
         assert breaker.circuit(it.clock.now()) is Circuit.OPEN
         await it.say(it.a, "x")

@@ -676,7 +676,7 @@ async def test_what_the_provider_counted_is_what_is_charged_in_the_end() -> None
             await it.opened(it.a)
             await it.say(it.a, "x" * 20)
             await it.finish(it.a, Usage(0, 3, "exact"))
-        assert it.hub._budgets.left(anonymous("p").id, it.clock.unix()) == pytest.approx(3)
+        assert it.hub._budgets.remaining(anonymous("p").id, it.clock.unix()) == pytest.approx(3)
         assert it.hub.stats()["cost_usd"] == 9
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.api.requests import parse_json
-from gateway.protocol.commands import LONGEST_ID, AttachCommand, Command, StartCommand, StartRequest, parse
+from gateway.protocol.commands import MAX_ID_LENGTH, AttachCommand, Command, StartCommand, StartRequest, parse
 from gateway.protocol.errors import Refused
 
 MESSAGE = {"role": "user", "content": "Hello"}
@@ -19,7 +19,7 @@ def refusal_of(kind: type[StartRequest | Command], value: object) -> tuple[str, 
     ("fields", "param", "said"),
     [
         ({"messages": [MESSAGE] * 2001}, "messages", "at most 2000 items, not 2001"),
-        ({"metadata": {str(number): "" for number in range(51)}}, "metadata", "has 51 entries: give at most 50"),
+        ({"metadata": {str(number): "" for number in range(51)}}, "metadata", "has 51 entries: send at most 50"),
         ({"metadata": {"k" * 65: ""}}, f"metadata.{'k' * 65}", "the name of an entry: String should have at most 64"),
         ({"metadata": {"k": "v" * 1001}}, "metadata.k", "at most 1000 characters"),
         ({"options": {"stop": ["x"] * 17}}, "options.stop", "at most 16 items"),
@@ -57,7 +57,7 @@ def test_as_much_as_may_be_is_taken() -> None:
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("after", "x" * (LONGEST_ID + 1)), ("id", "x" * (LONGEST_ID + 1)), ("generation_id", "g" * 65)],
+    [("after", "x" * (MAX_ID_LENGTH + 1)), ("id", "x" * (MAX_ID_LENGTH + 1)), ("generation_id", "g" * 65)],
 )
 def test_what_a_client_calls_something_by_is_short(field: str, value: str) -> None:
     command = {"type": "attach", "generation_id": "g", field: value}

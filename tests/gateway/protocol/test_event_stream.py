@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.protocol.event_stream import EventStreamDecoder, LineTooLongError, ServerSentEvent
+from gateway.protocol.event_stream import EventStreamDecoder, EventTooLongError, ServerSentEvent
 
 STREAM = (
     "\ufeff: a comment\n"
@@ -107,14 +107,14 @@ def test_whole_events_cut_without_looking_at_lines_are_those_of_the_lines(events
     fast = EventStreamDecoder()
     read = [fast.feed_data(piece) for piece in pieces]
     assert [data for some in read for data in some] == [event.data for event in decode(pieces)[0]]
-    assert fast.between
+    assert fast.at_boundary
 
 
 def test_between_tells_whether_something_is_held() -> None:
     decoder = EventStreamDecoder()
     for piece, between in [(b"data: a", False), (b"\n\n", True), (b"event: x\n", False), (b"data: b\n\n", True)]:
         decoder.feed_data(piece)
-        assert decoder.between is between, piece
+        assert decoder.at_boundary is between, piece
     assert decoder.feed_data(b"data: c\n\ndata: d\n\n") == [b"c", b"d"]
 
 
@@ -131,14 +131,14 @@ def test_invalid_utf8_stays_bytes() -> None:
 @pytest.mark.parametrize("piece", [b"data: " + b"x" * 50, b"data: 1234567890\n"])
 def test_an_event_without_end_is_bounded(piece: bytes) -> None:
     decoder = EventStreamDecoder(limit=100)
-    with pytest.raises(LineTooLongError, match="longer than 100 bytes"):
+    with pytest.raises(EventTooLongError, match="longer than 100 bytes"):
         for _ in range(20):
             decoder.feed(piece)
 
 
 def test_lines_that_come_in_halves_are_bounded_too() -> None:
     decoder = EventStreamDecoder(limit=100)
-    with pytest.raises(LineTooLongError):
+    with pytest.raises(EventTooLongError):
         for _ in range(101):
             decoder.feed(b"data:")
             decoder.feed(b"\n")

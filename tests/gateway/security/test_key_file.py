@@ -86,7 +86,7 @@ GOOD = f'id = "abcd1234"\nhash = "{"0" * 64}"\n'
         (f'[keys."a b"]\n{GOOD}', '1: keys."a b": the name of a key has letters'),
         (f"[keys.a]\n{GOOD}[keys.b]\n{GOOD}", "1: keys: two keys have the id abcd1234"),
         ("keys = 3\n", "1: keys: must be a table"),
-        ("[key.a]\n", "1: key: not a setting we know: did you mean keys?"),
+        ("[key.a]\n", "1: key: unknown setting: did you mean keys?"),
         ("[keys\n", "1: is not TOML"),
     ],
 )

@@ -122,11 +122,11 @@ async def test_each_connection_leaves_the_count_once_however_it_ends(
                 await until(lambda: connections.open == 2)
                 await leave(ends)  # type: ignore[misc]
                 await until(lambda: connections.open == 1)
-        assert connections._each._each == {"127.0.0.1": 1}
+        assert connections._addresses._counts == {"127.0.0.1": 1}
         witness[1].write(GET)
         assert (await read_response(witness[0]))[0] == 200
     await until(lambda: connections.open == 0)
-    assert connections._each._each == {}
+    assert connections._addresses._counts == {}
 
 
 class TestTotalLimit:

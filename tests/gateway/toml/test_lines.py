@@ -70,7 +70,7 @@ last = true
     ],
 )
 def test_a_value_is_found_or_what_is_above_it(path: Path, line: int | None) -> None:
-    assert Lines(TEXT).of(path) == line
+    assert Lines(TEXT).line_of(path) == line
 
 
 @dataclass
@@ -137,4 +137,4 @@ def files(draw: st.DrawFn) -> Written:
 @given(files(), st.data())
 def test_whatever_is_planted_is_found_on_its_line(written: Written, data: st.DataObject) -> None:
     path = data.draw(st.sampled_from(sorted(written.places, key=str)))
-    assert Lines("\n".join(written.lines)).of(path) == written.places[path]
+    assert Lines("\n".join(written.lines)).line_of(path) == written.places[path]
