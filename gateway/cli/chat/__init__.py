@@ -1,7 +1,8 @@
-"""`dualstream chat`: talk with a gateway in the terminal, on either transport.
+"""`dualstream chat`: a conversation with a gateway in the terminal, over either transport.
 
-In a real terminal it is a screen (`screen`); with a prompt given, in pipes and elsewhere it is plain text (`plain`).
-Both drive the same `talk`, and show what the pure parts `turn`, `words`, `lines` and `safe` make of it.
+In a terminal it is a full screen (`screen`); with a prompt as its argument, in pipes and elsewhere it is plain text
+(`plain`). Both drive the same `session`, and render it with the pure modules `turn`, `messages`, `transcript` and
+`sanitize`.
 """
 
 import sys
@@ -14,7 +15,7 @@ __all__ = ["ChatSettings", "chat"]
 
 
 async def chat(settings: ChatSettings) -> int:
-    """Talk until the user leaves, and give the exit code: 0, 1 after an error, 130 after an interrupt."""
+    """Run a chat until the user quits. Return the exit code: 0, 1 after an error, 130 after an interrupt."""
     if settings.prompt is None and sys.stdin.isatty() and sys.stdout.isatty():
         return await chat_on_screen(settings)
     return await chat_plainly(settings, sys.stdin, sys.stdout, sys.stderr)

@@ -1,4 +1,4 @@
-"""What a typed line means. Pure."""
+"""Parsing of typed lines: text for the model, and slash commands. Pure."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,26 +6,26 @@ from typing import Literal
 from gateway.client import TransportName
 
 HELP = """\
-Type a question and press Enter. While an answer streams, a line is feedback: the answer begins anew with it in mind.
-/note TEXT         record a remark on the answer
+Type a question and press Enter. While an answer streams, a line is feedback: the answer starts again and follows it.
+/note TEXT         record a note on the answer
 /good, /bad        rate the answer
-/stop              stop the answer (so does Ctrl-C)
-/transport sse|ws  go on over the other transport, also in the middle of an answer
-/help              this
-/quit              leave (so do Ctrl-D, and Ctrl-C twice)
+/stop              stop the answer (or press Ctrl-C)
+/transport sse|ws  use the other transport, also in the middle of an answer
+/help              show this help
+/quit              quit (or press Ctrl-D, or Ctrl-C twice)
 //TEXT             a question or feedback that begins with a slash"""
 
 
 @dataclass(frozen=True, slots=True)
-class Say:
-    """A question, or feedback if an answer is running."""
+class Prompt:
+    """A question, or feedback if an answer is streaming."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """A remark or a rating, to be recorded."""
+    """A note or a rating to record."""
 
     text: str | None = None
     rating: int | None = None
@@ -33,32 +33,32 @@ class Note:
 
 @dataclass(frozen=True, slots=True)
 class Switch:
-    """Go on over this transport."""
+    """A change of transport."""
 
     transport: TransportName
 
 
 @dataclass(frozen=True, slots=True)
 class SlashCommand:
-    """Something without more to say."""
+    """A command without arguments."""
 
     name: Literal["stop", "help", "quit"]
 
 
 @dataclass(frozen=True, slots=True)
 class InvalidInput:
-    """A line that means nothing; `message` says what would."""
+    """A line that is not a valid command; `message` says what to type instead."""
 
     message: str
 
 
-Input = Say | Note | Switch | SlashCommand | InvalidInput
+Input = Prompt | Note | Switch | SlashCommand | InvalidInput
 
 
-_ALONE: dict[str, Input] = {
+_COMMANDS: dict[str, Input] = {
     "/good": Note(rating=1),
     "/bad": Note(rating=-1),
-    "/note": InvalidInput("/note needs a text: /note the second paragraph is wrong"),
+    "/note": InvalidInput("/note needs a text, for example: /note the second paragraph is wrong"),
     "/stop": SlashCommand("stop"),
     "/help": SlashCommand("help"),
     "/quit": SlashCommand("quit"),
@@ -67,23 +67,24 @@ _ALONE: dict[str, Input] = {
     "/transport ws": Switch("ws"),
     "/transport websocket": Switch("ws"),
 }
+"""Complete lines, with one space between their words. A `/note` with a text is not among them."""
 
 
 def parse(line: str) -> Input | None:
-    """Say what a line means; None for an empty one."""
+    """Parse a line; return None if it is empty."""
     line = line.strip()
     if not line:
         return None
     if line.startswith("//"):
-        return Say(line.removeprefix("/"))
+        return Prompt(line.removeprefix("/"))
     if not line.startswith("/"):
-        return Say(line)
+        return Prompt(line)
     word, *rest = line.split(maxsplit=1)
-    alone = _ALONE.get(" ".join([word, *rest]))
-    if alone is None and word == "/note":
+    command = _COMMANDS.get(" ".join([word, *rest]))
+    if command is None and word == "/note":
         return Note(text=rest[0])
-    if alone is None and word == "/transport":
-        return InvalidInput("/transport is followed by sse or ws")
-    return alone or InvalidInput(
-        f"{line} is no command: /help lists them; //{line.removeprefix('/')} says it to the model"
+    if command is None and word == "/transport":
+        return InvalidInput("/transport needs sse or ws")
+    return command or InvalidInput(
+        f"{line} is not a command: /help lists the commands; //{line.removeprefix('/')} sends it to the model"
     )

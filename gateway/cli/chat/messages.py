@@ -1,4 +1,4 @@
-"""What the terminal says of a turn: its status line, its errors. Pure."""
+"""Texts of the terminal: the status line of a turn, and errors. Pure."""
 
 from gateway.cli.chat.sanitize import safe_line
 from gateway.cli.chat.turn import Turn
@@ -13,23 +13,23 @@ _STATES = {
     "accepted": "waiting",
     "queued": "queued",
     "started": "waiting for the first token",
-    "retrying": "trying again upstream",
+    "retrying": "retrying upstream",
     "streaming": "streaming",
     "revising": "revising",
 }
-_BY = {
+_STOPPED_BY = {
     "client": "stopped",
     "feedback": "stopped by feedback",
-    "disconnect": "stopped: nobody was reading",
+    "disconnect": "stopped: no viewer was connected",
     "limit": "stopped by a limit",
     "shutdown": "stopped: the gateway shut down",
 }
 
 
 def status_line(transport: TransportName, model: str | None, turn: Turn | None, now: float) -> str:
-    """Say it all on one line: transport, model, state, time to first token, speed, size; at the end how it ended."""
-    known_model = (turn.model if turn is not None else None) or model or "default model"
-    parts = [transport.upper(), safe_line(known_model)]
+    """Build the status line: transport, model, state or end, time to first token, speed, size, tokens and cost."""
+    model_name = (turn.model if turn is not None else None) or model or "default model"
+    parts = [transport.upper(), safe_line(model_name)]
     if turn is None:
         return SEPARATOR.join([*parts, "ready"])
     parts.append(_state(turn))
@@ -51,34 +51,34 @@ def status_line(transport: TransportName, model: str | None, turn: Turn | None, 
 
 
 def describe(error: GatewayError | Error) -> str:
-    """Say an error for people: its message, its code, and whether to try again."""
-    again = "trying again will not help"
+    """Return an error as one line: its message, its code, and whether a retry may help."""
+    advice = "trying again will not help"
     if error.retryable:
-        again = "worth trying again"
+        advice = "worth trying again"
         if error.retry_after_ms:
-            again += f" in {max(1, round(error.retry_after_ms / 1000))} s"
+            advice += f" in {max(1, round(error.retry_after_ms / 1000))} s"
     field = f", field {safe_line(error.param)}" if isinstance(error, Refused) and error.param else ""
-    return f"{safe_line(error.message)} ({safe_line(error.code)}{field}; {again})"
+    return f"{safe_line(error.message)} ({safe_line(error.code)}{field}; {advice})"
 
 
 def describe_start(error: GatewayError, url: str) -> str:
-    """Say why an answer could not be started; for a gateway out of reach, how to start one."""
+    """Return why an answer could not be started; if the gateway can't be reached, also how to start one."""
     if error.code is not Code.NETWORK_ERROR:
         return describe(error)
     return f"{safe_line(error.message)}. Is a gateway running at {url}? Start one with: dualstream serve"
 
 
 def _state(turn: Turn) -> str:
-    if turn.trouble is not None:
-        trouble = turn.trouble
-        again = f"trying again in {_ms(trouble.delay_s)} ({trouble.failure} of {trouble.failures - 1})"
-        return f"{safe_line(trouble.reason)}; {again}"
+    if turn.retry_notice is not None:
+        notice = turn.retry_notice
+        retry = f"trying again in {_ms(notice.delay_s)} ({notice.failure} of {notice.failures - 1})"
+        return f"{safe_line(notice.reason)}; {retry}"
     if not turn.running:
         return _end(turn)
     if turn.stop_at is not None:
         return "stopping"
-    if turn.state == "queued" and turn.place is not None:
-        return f"queued, place {turn.place}"
+    if turn.state == "queued" and turn.queue_position is not None:
+        return f"queued, position {turn.queue_position}"
     return _STATES.get(turn.state, str(turn.state))
 
 
@@ -87,9 +87,9 @@ def _end(turn: Turn) -> str:
         case Complete(finish_reason=reason):
             return f"complete ({safe_line(reason)})" if reason else "complete"
         case Interrupted(by=by, cancel_ms=cancel_ms):
-            stopped = turn.stop_at is not None and turn.ended_at is not None
-            seen = f" in {_ms((turn.ended_at or 0) - (turn.stop_at or 0))}" if stopped else ""
-            return f"{_BY.get(by, by)}{seen} (upstream closed in {cancel_ms:.1f} ms)"
+            timed = turn.stop_at is not None and turn.ended_at is not None
+            duration = f" in {_ms((turn.ended_at or 0) - (turn.stop_at or 0))}" if timed else ""
+            return f"{_STOPPED_BY.get(by, by)}{duration} (upstream closed in {cancel_ms:.1f} ms)"
         case Error(code=code):
             return f"error ({safe_line(code)})"
         case None:
@@ -100,6 +100,7 @@ def _speed(turn: Turn, now: float) -> float | None:
     if turn.first_at is None or turn.last_at is None:
         return None
     seconds = (now if turn.running else turn.last_at) - turn.first_at
+    # A shorter time says nothing: the first chunks may arrive in one read.
     return turn.chars / seconds if seconds >= 0.05 else None
 
 

@@ -1,4 +1,4 @@
-"""What `dualstream chat` is told by its command line."""
+"""Settings of `dualstream chat`, from its command line."""
 
 from dataclasses import dataclass, field
 
@@ -7,7 +7,7 @@ from gateway.client import TransportName
 
 @dataclass(frozen=True, slots=True)
 class ChatSettings:
-    """Where to talk, and how. With a `prompt` it is one question, its answer, and the exit."""
+    """Gateway, transport and model of a chat. With a `prompt`, it ends after one question and its answer."""
 
     url: str
     transport: TransportName = "sse"

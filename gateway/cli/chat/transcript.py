@@ -1,4 +1,4 @@
-"""The conversation as rows of a screen: what is said in which style, wrapped to a width. Pure."""
+"""The conversation as styled rows of a screen, wrapped to its width. Pure."""
 
 from dataclasses import dataclass, field
 
@@ -13,37 +13,37 @@ Row = tuple[str, str]
 TAB = "    "
 
 EMOJI_STYLE = "\ufe0f"
-"""Asks for the sign before it to be shown as an emoji, which many terminals then make two cells wide."""
+"""Variation selector 16: requests emoji presentation of the character before it, two cells wide in many terminals."""
 
 
 def cells(text: str) -> int:
-    """Give the most cells that a terminal may need for a text."""
+    """Return the maximum number of cells that a terminal may need for a text."""
     return get_cwidth(text) + text.count(EMOJI_STYLE)
 
 
 def wrap(line: str, width: int) -> list[str]:
-    """Cut a line into rows of at most `width` cells, between words where it can be; wide signs take two cells."""
+    """Wrap a line into rows of at most `width` cells, between words where possible; wide characters take two cells."""
     rows: list[str] = []
     start, used, after_space = 0, 0, -1
-    for index, sign in enumerate(line):
-        wide = cells(sign)
-        if used + wide > width and index > start:
-            if sign == " ":
+    for index, char in enumerate(line):
+        char_cells = cells(char)
+        if used + char_cells > width and index > start:
+            if char == " ":
                 rows.append(line[start:index])
                 start, used, after_space = index + 1, 0, -1
                 continue
             cut = after_space if after_space > start else index
             rows.append(line[start:cut].rstrip(" "))
             start, used, after_space = cut, cells(line[cut:index]), -1
-        used += wide
-        if sign == " ":
+        used += char_cells
+        if char == " ":
             after_space = index + 1
     rows.append(line[start:])
     return rows
 
 
 class Block:
-    """A run of text in one style, wrapped as it grows: only its last line is wrapped again."""
+    """Text in one style. When text is appended, only its last line is wrapped again."""
 
     def __init__(self, style: str, text: str = "") -> None:
         self.style = style
@@ -55,11 +55,11 @@ class Block:
 
     @property
     def text(self) -> str:
-        """All of it, as it is shown."""
+        """Return all of the text, as it is displayed."""
         return "\n".join([*self._lines, self._tail])
 
     def add(self, text: str) -> None:
-        """Append text, made safe."""
+        """Append text, without its control characters."""
         *lines, self._tail = (self._tail + safe(text).replace("\t", TAB)).split("\n")
         self._lines += lines
         if self._width:
@@ -67,12 +67,12 @@ class Block:
                 self._rows += wrap(line, self._width)
 
     def replace(self, text: str) -> None:
-        """Put another text in the place of this one."""
+        """Replace the text."""
         self._lines, self._tail, self._rows = [], "", []
         self.add(text)
 
     def rows(self, width: int) -> list[str]:
-        """Give its rows at this width."""
+        """Return the rows at this width."""
         if width != self._width:
             self._width = width
             self._rows = [row for line in self._lines for row in wrap(line, width)]
@@ -81,7 +81,7 @@ class Block:
 
 @dataclass(slots=True)
 class Transcript:
-    """All that was said, and the part of it that is in view. `scrolled` counts the rows below the view."""
+    """All blocks of the conversation, and the view of them. `scrolled` is the number of rows below the view."""
 
     scrolled: int = 0
     _blocks: list[Block] = field(default_factory=list)
@@ -90,32 +90,32 @@ class Transcript:
     _tool: int | None = None
     _total: int = 0
 
-    def asked(self, question: str) -> None:
-        """Add a question; its answer begins below."""
+    def add_question(self, question: str) -> None:
+        """Append a question; its answer starts below."""
         self._blocks.append(Block("class:you", f"> {question}"))
         self._answer = self._thinking = self._tool = None
         self.scrolled = 0
 
-    def said(self, style: str, text: str) -> None:
-        """Add words of this program, or the user's feedback; an answer that is running grows on above them."""
+    def add_message(self, style: str, text: str) -> None:
+        """Append a message of this program, or feedback; a running answer continues to grow above it."""
         self._blocks.append(Block(style, text))
 
-    def take(self, event: Event) -> None:
-        """Add what an event brings."""
+    def receive(self, event: Event) -> None:
+        """Append the content of an event."""
         match event:
             case Chunk(content=content):
-                self._grow(content)
+                self._append_to_answer(content)
             case Reasoning(content=content):
                 if self._thinking is None:
-                    self._thinking = self._begun("class:thinking")
+                    self._thinking = self._add_block("class:thinking")
                 self._thinking.add(content)
             case ToolCall(index=index, name=name, arguments=arguments):
                 if self._thinking is None or self._tool != index:
-                    self._thinking, self._tool = self._begun("class:thinking"), index
+                    self._thinking, self._tool = self._add_block("class:thinking"), index
                     self._thinking.add(f"calls {name or 'a tool'} ")
                 self._thinking.add(arguments)
             case Gap(text=text):
-                self._grow("")
+                self._append_to_answer("")
                 if self._answer is not None:
                     self._answer.replace(text)
             case Revision():
@@ -126,7 +126,7 @@ class Transcript:
                 pass
 
     def view(self, width: int, height: int) -> list[Row]:
-        """Give the rows in view. Scrolled up, the view stays on its rows while more come below."""
+        """Return the rows in view. While it is scrolled up, the view stays on its rows when rows are added below."""
         total = sum(len(block.rows(width)) + 1 for block in self._blocks)
         if self.scrolled:
             self.scrolled += total - self._total
@@ -141,20 +141,20 @@ class Transcript:
         return rows[self.scrolled : self.scrolled + height][::-1]
 
     def scroll(self, rows: int) -> None:
-        """Move the view up by so many rows; down, if negative."""
+        """Scroll up by this number of rows; down if it is negative."""
         self.scrolled = max(0, self.scrolled + rows)
 
-    def plain(self) -> str:
-        """Give it all without styles, to be left behind in the terminal."""
+    def to_text(self) -> str:
+        """Return the conversation without styles; it stays in the terminal after the screen is closed."""
         return "".join(f"{block.text}\n\n" for block in self._blocks)
 
-    def _grow(self, content: str) -> None:
+    def _append_to_answer(self, content: str) -> None:
         if self._answer is None:
-            self._answer = self._begun("class:answer")
+            self._answer = self._add_block("class:answer")
             self._thinking = self._tool = None
         self._answer.add(content)
 
-    def _begun(self, style: str) -> Block:
+    def _add_block(self, style: str) -> Block:
         block = Block(style)
         self._blocks.append(block)
         return block

@@ -1,4 +1,4 @@
-"""One question and its answer, as far as they were seen, and the conversation made of them. Pure: told the time."""
+"""One question with its answer, and the conversation of such turns. Pure: the time is passed in."""
 
 from dataclasses import dataclass, field
 
@@ -24,92 +24,92 @@ Message = dict[str, object]
 
 @dataclass(slots=True)
 class Turn:
-    """A question and its answer. Times are seconds of one clock; `chars` counts text that arrived, all revisions."""
+    """A question and its answer. Times are seconds of one clock; `chars` counts the text of all revisions."""
 
     question: str
     asked_at: float
     model: str | None = None
     state: State | None = None
-    place: int | None = None
+    queue_position: int | None = None
     first_at: float | None = None
     last_at: float | None = None
     chars: int = 0
     stop_at: float | None = None
     ended_at: float | None = None
-    trouble: RetryNotice | None = None
+    retry_notice: RetryNotice | None = None
     resumed: int = 0
     terminal: Terminal | None = None
     failure: str | None = None
     exchanges: list[tuple[str, str]] = field(default_factory=list)
-    """Of each revision that feedback ended: its text, and the feedback."""
+    """For each revision that feedback ended: its text, and the feedback."""
     _pieces: list[str] = field(default_factory=list)
     _feedback: dict[str, str] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
-        """The answer's text."""
+        """Return the text of the current revision."""
         return "".join(self._pieces)
 
     @property
     def running(self) -> bool:
-        """Whether more may come."""
+        """Return True until the turn has ended or failed."""
         return self.terminal is None and self.failure is None
 
-    def take(self, event: Event, now: float) -> None:
-        """Take what came."""
-        if self.trouble is not None:
-            self.trouble = None
+    def receive(self, event: Event, now: float) -> None:
+        """Apply an event to the turn."""
+        if self.retry_notice is not None:
+            self.retry_notice = None
             self.resumed += 1
         self.state = STATE_AFTER.get(type(event), self.state)
         match event:
             case Accepted(model=model):
                 self.model = model
-            case Queued(position=place):
-                self.place = place
+            case Queued(position=position):
+                self.queue_position = position
             case Chunk(content=content):
-                self._came(content, now)
+                self._count(content, now)
                 self._pieces.append(content)
             case Reasoning(content=content) | ToolCall(arguments=content):
-                self._came(content, now)
+                self._count(content, now)
             case Gap(text=text):
-                self._came(text, now)
+                self._count(text, now)
                 self._pieces = [text]
-            case Feedback(feedback_id=feedback_id, text=said):
-                self._feedback[feedback_id] = said or ""
+            case Feedback(feedback_id=feedback_id, text=feedback):
+                self._feedback[feedback_id] = feedback or ""
             case Revision():
-                self._begins_anew(event)
+                self._start_revision(event)
             case Complete() | Interrupted() | Error():
                 self.terminal, self.ended_at = event, now
             case _:
                 pass
 
-    def _begins_anew(self, revision: Revision) -> None:
-        # What an upstream said that died is void, and nothing to be remembered.
+    def _start_revision(self, revision: Revision) -> None:
+        # A revision without feedback is a failover: the text of the upstream that failed is void, and not remembered.
         if revision.feedback_id is not None:
             self.exchanges.append((self.text, self._feedback.get(revision.feedback_id, "")))
         self._pieces = []
 
-    def failed(self, message: str, now: float) -> None:
-        """End without a terminal event: the gateway refused, or stayed out of reach."""
-        self.failure, self.ended_at, self.trouble = message, now, None
+    def fail(self, message: str, now: float) -> None:
+        """End the turn without a terminal event: the gateway refused it, or could not be reached."""
+        self.failure, self.ended_at, self.retry_notice = message, now, None
 
     def messages(self) -> list[Message]:
-        """Give what a later question must know of it: nothing, if nothing was answered."""
+        """Return the messages of this turn for a later question; none if there was no answer."""
         texts = [text for text, _feedback in self.exchanges] + [self.text]
         if not any(texts):
             return []
-        said: list[Message] = []
-        users = [self.question] + [feedback for _text, feedback in self.exchanges]
+        messages: list[Message] = []
+        inputs = [self.question] + [feedback for _text, feedback in self.exchanges]
         pending = ""
-        for asked, text in zip(users, texts, strict=True):
-            # Where feedback came before any text, both are one: providers want the roles to take turns.
-            pending = f"{pending}\n\n{asked}" if pending else asked
+        for user_input, text in zip(inputs, texts, strict=True):
+            # Feedback that came before any text is joined to the question: providers want the roles to alternate.
+            pending = f"{pending}\n\n{user_input}" if pending else user_input
             if text:
-                said += [{"role": "user", "content": pending}, {"role": "assistant", "content": text}]
+                messages += [{"role": "user", "content": pending}, {"role": "assistant", "content": text}]
                 pending = ""
-        return said
+        return messages
 
-    def _came(self, content: str, now: float) -> None:
+    def _count(self, content: str, now: float) -> None:
         if self.first_at is None:
             self.first_at = now
         self.last_at = now
@@ -118,13 +118,13 @@ class Turn:
 
 @dataclass(slots=True)
 class Conversation:
-    """The turns so far, under a system prompt."""
+    """The turns so far, with an optional system prompt."""
 
     system: str | None = None
     turns: list[Turn] = field(default_factory=list)
 
     def ask(self, question: str, now: float) -> tuple[Turn, list[Message]]:
-        """Add a turn, and give the messages that ask its question after all that was said before."""
+        """Append a turn; return it with the messages to send: those of all earlier turns, then the question."""
         messages: list[Message] = [] if self.system is None else [{"role": "system", "content": self.system}]
         for turn in self.turns:
             messages += turn.messages()
