@@ -1,1 +1,1 @@
-"""Measure the configured models as their users would: how soon they begin, how fast they go on, what they cost."""
+"""Measures the configured models from a user's view: time to first token, speed, cost and errors."""

@@ -19,72 +19,84 @@ from gateway.cli.bench.plan import PROMPTS, BadPlanError, Plan, Subject, find, s
 from gateway.cli.bench.report.data import to_csv, to_json
 from gateway.cli.bench.report.page import page
 from gateway.cli.bench.report.terminal import console, progress, show
-from gateway.cli.bench.results import Circumstances, Results, results
+from gateway.cli.bench.results import Results, RunInfo, build_results
 from gateway.cli.bench.sample import Sample
 from gateway.routing.model import Model
 
 STDOUT = "-"
 WRITERS: tuple[tuple[str, Callable[[Results], str]], ...] = (("json", to_json), ("csv", to_csv), ("html", page))
-"""What can be written, by the option that names its file."""
+"""Output formats, by the option that names the file."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the command's options."""
     parser.description = (
-        "Ask each configured model the same, and set beside one another how soon and how fast each answers and what it "
-        "costs. The requests are real, and are paid for; without a configuration the built-in simulator answers them, "
-        "as four providers. Ctrl-C ends it with the figures of what was measured so far. It ends with 1 if a target "
-        "answered nothing, with 2 if it can't do what is asked."
+        "Send the same requests to each configured model, and compare time to first token, speed, cost and errors. The "
+        "requests are real and cost money; without a configuration, the built-in simulator answers them as four "
+        "providers. Ctrl-C ends the run and reports what was measured so far. The exit code is 1 if every request to "
+        "some target failed, and 2 if the options are invalid."
     )
     add = parser.add_argument
-    add("--models", type=_names, default=[], metavar="A,B", help="only these (default: all that are configured)")
-    add("--requests", type=_count, default=20, metavar="N", help="to each target (default %(default)s)")
-    add("--concurrency", type=_count, default=4, metavar="C", help="so many of them at once (default %(default)s)")
-    add("--max-tokens", type=_count, default=160, metavar="N", help="of an answer (default %(default)s)")
-    add("--prompt", metavar="TEXT", help="ask this (default: a few prompts that call for prose)")
-    add("--timeout", type=_seconds, default=60.0, metavar="SECONDS", help="for one request (default %(default)g)")
-    add("--warm-up", action="store_true", help="send one more request to each target before, which does not count")
+    add(
+        "--models",
+        type=_names,
+        default=[],
+        metavar="A,B",
+        help="measure only these models (default: all configured models)",
+    )
+    add("--requests", type=_count, default=20, metavar="N", help="requests per target (default %(default)s)")
+    add("--concurrency", type=_count, default=4, metavar="C", help="concurrent requests (default %(default)s)")
+    add("--max-tokens", type=_count, default=160, metavar="N", help="maximum tokens of an answer (default %(default)s)")
+    add("--prompt", metavar="TEXT", help="prompt to send (default: five prompts that ask for prose)")
+    add(
+        "--timeout", type=_seconds, default=60.0, metavar="SECONDS", help="timeout of one request (default %(default)g)"
+    )
+    add("--warm-up", action="store_true", help="first send one uncounted request to each target")
     add(
         "--daily-tokens",
         type=_count,
         default=100_000,
         metavar="N",
-        help="for a month's cost (default %(default)s)",
+        help="tokens per day for the cost of a month (default %(default)s)",
     )
-    add("--baseline", metavar="TARGET", help="savings are against this one, as provider/model (default: the dearest)")
+    add(
+        "--baseline",
+        metavar="TARGET",
+        help="target that savings are compared to, as provider/model (default: the most expensive)",
+    )
     for name in ("json", "csv", "html"):
-        add(f"--{name}", metavar="FILE", help=f"write the results as {name.upper()}; - is the standard output")
+        add(f"--{name}", metavar="FILE", help=f"write the results as {name.upper()}; - is standard output")
 
 
-async def run(models: Sequence[Model], options: argparse.Namespace, usual: Sequence[str] = ()) -> int:
-    """Measure the models and show what was found; give the exit code. `usual`: those that are meant if none is named.
+async def run(models: Sequence[Model], options: argparse.Namespace, default_names: Sequence[str] = ()) -> int:
+    """Measure the models and report the results. `default_names`: the models to measure if no option names any.
 
-    0; 1 when every request to some target failed; 2 when the options can't be followed; 130 after Ctrl-C.
+    Return the exit code: 0; 1 if every request to some target failed; 2 if the options are invalid; 130 after Ctrl-C.
     """
     try:
         _check_files(options)
-        plan = _plan(models, options, usual)
+        plan = _build_plan(models, options, default_names)
         baseline = None if options.baseline is None else find(plan.subjects, options.baseline).label
     except BadPlanError as error:
         print(f"dualstream: {error}", file=sys.stderr)
         return 2
     scope = CancelScope()
-    # A second Ctrl-C, by who can't wait, must not cost the report of what was paid for.
+    # A second Ctrl-C, while the report is written, must not lose results that were paid for.
     with _interruptible(scope.cancel):
         samples = await _measure(plan, scope)
-        circumstances = _circumstances(interrupted=scope.cancelled_caught)
-        found = results(plan, samples, options.daily_tokens, baseline, circumstances)
-        # What is on the standard output for a program must be that alone.
-        show(console(stderr=_writes_to_stdout(options)), found)
-        written = _write(found, options)
+        info = _run_info(interrupted=scope.cancelled_caught)
+        results = build_results(plan, samples, options.daily_tokens, baseline, info)
+        # A file on standard output is for a program to read, so the tables must not be there too.
+        show(console(stderr=_writes_to_stdout(options)), results)
+        written = _write(results, options)
     if not written:
         return 2
-    return 130 if found.interrupted else int(found.broken)
+    return 130 if results.interrupted else int(results.broken)
 
 
-def _plan(models: Sequence[Model], options: argparse.Namespace, usual: Sequence[str]) -> Plan:
+def _build_plan(models: Sequence[Model], options: argparse.Namespace, default_names: Sequence[str]) -> Plan:
     return Plan(
-        subjects(models, options.models or usual),
+        subjects(models, options.models or default_names),
         options.requests,
         options.concurrency,
         options.max_tokens,
@@ -95,13 +107,13 @@ def _plan(models: Sequence[Model], options: argparse.Namespace, usual: Sequence[
 
 
 async def _measure(plan: Plan, scope: CancelScope) -> dict[str, list[Sample]]:
-    """Measure until it is done, or the scope is cancelled."""
+    """Measure until the plan is done or the scope is cancelled; return the samples by label."""
     samples: dict[str, list[Sample]] = defaultdict(list)
-    with progress(console(stderr=True), plan) as told, scope:
+    with progress(console(stderr=True), plan) as show_progress, scope:
 
         def report(subject: Subject, sample: Sample) -> None:
             samples[subject.label].append(sample)
-            told(subject, sample)
+            show_progress(subject, sample)
 
         await measure(plan, FineClock(), report)
     return samples
@@ -109,7 +121,7 @@ async def _measure(plan: Plan, scope: CancelScope) -> dict[str, list[Sample]]:
 
 @contextmanager
 def _interruptible(stop: Callable[[], None]) -> Iterator[None]:
-    """Have Ctrl-C call `stop`, within."""
+    """Call `stop` on SIGINT within this context."""
     loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGINT, stop)
     try:
@@ -118,9 +130,9 @@ def _interruptible(stop: Callable[[], None]) -> Iterator[None]:
         loop.remove_signal_handler(signal.SIGINT)
 
 
-def _circumstances(*, interrupted: bool) -> Circumstances:
+def _run_info(*, interrupted: bool) -> RunInfo:
     versions = {"dualstream": version("dualstream"), "python": platform.python_version()}
-    return Circumstances(datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), versions, interrupted)
+    return RunInfo(datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"), versions, interrupted)
 
 
 def _writes_to_stdout(options: argparse.Namespace) -> bool:
@@ -128,16 +140,16 @@ def _writes_to_stdout(options: argparse.Namespace) -> bool:
 
 
 def _check_files(options: argparse.Namespace) -> None:
-    """Notice beforehand what can't be written: measuring takes minutes and money.
+    """Check the output files before measuring, which takes minutes and money.
 
     Raises:
-        BadPlanError: there is no such folder, or two are for the standard output.
+        BadPlanError: a file can't be written, or two are for standard output.
     """
-    given = {name: getattr(options, name) for name, _ in WRITERS if getattr(options, name) is not None}
-    if list(given.values()).count(STDOUT) > 1:
-        message = f"only one of --{', --'.join(given)} can go to the standard output: name a file for the others"
+    files = {name: getattr(options, name) for name, _ in WRITERS if getattr(options, name) is not None}
+    if list(files.values()).count(STDOUT) > 1:
+        message = f"only one of --{', --'.join(files)} can be written to standard output: name files for the others"
         raise BadPlanError(message)
-    for name, file in given.items():
+    for name, file in files.items():
         if file != STDOUT and not _writable(Path(file)):
             message = f"--{name}: {file!r} can't be written: name a file in a folder that exists"
             raise BadPlanError(message)
@@ -147,30 +159,30 @@ def _writable(path: Path) -> bool:
     try:
         return path.parent.is_dir() and not path.is_dir()
     except OSError:
-        # A name that no file can have.
+        # For example, the name is too long.
         return False
 
 
-def _write(found: Results, options: argparse.Namespace) -> bool:
-    """Write what was asked for; False if something could not be."""
-    written = True
+def _write(results: Results, options: argparse.Namespace) -> bool:
+    """Write the requested files; return False if one could not be written."""
+    all_written = True
     for name, write in WRITERS:
         file = getattr(options, name)
         if file == STDOUT:
-            sys.stdout.write(write(found))
+            sys.stdout.write(write(results))
         elif file is not None:
             try:
-                Path(file).write_text(write(found), "utf-8")
+                Path(file).write_text(write(results), "utf-8")
             except OSError as error:
                 print(f"dualstream: --{name}: can't write {file}: {error.strerror}", file=sys.stderr)
-                written = False
-    return written
+                all_written = False
+    return all_written
 
 
 def _names(text: str) -> list[str]:
     names = [name.strip() for name in text.split(",") if name.strip()]
     if not names:
-        message = "must be names of models, with commas between"
+        message = "must be names of models, separated by commas"
         raise argparse.ArgumentTypeError(message)
     return names
 

@@ -1,6 +1,6 @@
-"""What the samples of a target come to. Pure.
+"""Figures of a target, computed from its samples. Pure.
 
-Figures are of the requests that were answered; the others are counted by what went wrong.
+Figures are of answered requests; failed ones are counted by error code.
 """
 
 from collections import Counter
@@ -13,12 +13,12 @@ from gateway.cli.bench.sample import Sample
 from gateway.routing.percentile import percentile
 
 REQUESTS = 10_000
-"""What costs are told for."""
+"""Number of requests that costs are reported for."""
 
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """The half and the 95 of 100 that values stay within."""
+    """Median and 95th percentile, both by nearest rank."""
 
     p50: float
     p95: float
@@ -26,7 +26,7 @@ class Spread:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """Tokens of an answered request, on average. `exact` when the provider itself counted all of them."""
+    """Average tokens of an answered request. `exact`: the provider counted all of them."""
 
     input: float
     output: float
@@ -36,17 +36,17 @@ class Tokens:
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """A target's figures. Times in seconds, money in US dollars; what is not known is None, never 0.
+    """Figures of a target. Times in seconds, money in US dollars; an unknown figure is None, never 0.
 
-    `chars_per_s` and `tokens_per_s` are medians over the requests, `gap_p95` is over the gaps of all of them.
-    `cost` is of one request, on average.
+    `chars_per_s` and `tokens_per_s` are medians over the requests, `gap_p95` is over the gaps of all requests.
+    `cost` is the average of one request.
     """
 
     requests: int
     answered: int
     errors: Mapping[str, int]
     messages: Mapping[str, str]
-    """By code, what the first of them said."""
+    """By error code, the message of its first failure."""
     ttft: Spread | None
     duration: Spread | None
     chars_per_s: float | None
@@ -58,27 +58,27 @@ class Figures:
 
     @property
     def error_rate(self) -> float | None:
-        """Give the share of the requests that failed; None of none."""
+        """Return the share of requests that failed; None if there were no requests."""
         return (self.requests - self.answered) / self.requests if self.requests else None
 
     @property
     def cost_of_many(self) -> float | None:
-        """Give what `REQUESTS` of them cost."""
+        """Return the cost of `REQUESTS` requests."""
         return None if self.cost is None else self.cost * REQUESTS
 
 
 def p50(spread: Spread | None) -> float | None:
-    """Give the half, if there is any."""
+    """Return the median; None if there is none."""
     return None if spread is None else spread.p50
 
 
 def p95(spread: Spread | None) -> float | None:
-    """Give the 95 of 100, if there are any."""
+    """Return the 95th percentile; None if there is none."""
     return None if spread is None else spread.p95
 
 
-def figures(samples: Sequence[Sample], price: Price | None) -> Figures:
-    """Work out the figures of one target."""
+def compute_figures(samples: Sequence[Sample], price: Price | None) -> Figures:
+    """Compute the figures of one target."""
     answered = [sample for sample in samples if sample.failure is None]
     failed = [(sample.failure, sample.message) for sample in samples if sample.failure is not None]
     return Figures(
@@ -98,8 +98,8 @@ def figures(samples: Sequence[Sample], price: Price | None) -> Figures:
 
 
 def _spread(values: Sequence[float]) -> Spread | None:
-    half, most = percentile(values, 0.5), percentile(values, 0.95)
-    return None if half is None or most is None else Spread(half, most)
+    median, p95_value = percentile(values, 0.5), percentile(values, 0.95)
+    return None if median is None or p95_value is None else Spread(median, p95_value)
 
 
 def _tokens(answered: Sequence[Sample]) -> Tokens | None:
@@ -110,7 +110,7 @@ def _tokens(answered: Sequence[Sample]) -> Tokens | None:
     return Tokens(
         input=fmean(usage.input_tokens or 0 for usage in used),
         output=fmean(usage.output_tokens or 0 for usage in used),
-        # A request that is not told of had none in the cache, as far as anybody knows.
+        # A provider that omits the count for a request is assumed to have had nothing in its cache.
         cached=sum(cached) / len(used) if cached else None,
         exact=all(usage.source == "exact" for usage in used),
     )

@@ -1,4 +1,4 @@
-"""Call the targets and take down what they answer: directly, without admission, retries or failover."""
+"""Calls the targets and records their answers: directly, without admission, retries or failover."""
 
 import asyncio
 import time
@@ -17,62 +17,64 @@ Report = Callable[[Subject, Sample], None]
 
 
 class FineClock(SystemClock):
-    """The clock with the finest steps there are."""
+    """Clock with the highest available resolution."""
 
     now = staticmethod(time.perf_counter)
 
 
 async def measure(plan: Plan, clock: Clock, report: Report) -> None:
-    """Send the requests of a plan in turns, and `report` each as it ends.
+    """Send the requests of a plan in turns, and call `report` with each sample.
 
-    Cancelled, it leaves nothing open; what was under way is not reported.
+    If it is cancelled, it closes every call, and does not report requests that had not ended.
     """
     if plan.warm_up:
         for subject in plan.subjects:
-            await _turn(plan, clock, subject, range(1), _forget)
+            await _run_turn(plan, clock, subject, range(1), _discard)
     for subject, numbers in plan.turns():
-        await _turn(plan, clock, subject, numbers, report)
+        await _run_turn(plan, clock, subject, numbers, report)
 
 
-async def _turn(plan: Plan, clock: Clock, subject: Subject, numbers: range, report: Report) -> None:
-    async def one(number: int) -> None:
-        report(subject, await _request(plan, clock, subject, plan.call(subject, number)))
+async def _run_turn(plan: Plan, clock: Clock, subject: Subject, numbers: range, report: Report) -> None:
+    async def send(number: int) -> None:
+        report(subject, await _measure_request(plan, clock, subject, plan.request(subject, number)))
 
     async with asyncio.TaskGroup() as tasks:
         for number in numbers:
-            tasks.create_task(one(number))
+            tasks.create_task(send(number))
 
 
-async def _request(plan: Plan, clock: Clock, subject: Subject, call: UpstreamRequest) -> Sample:
-    """Send one request; how it fails is a sample too."""
-    recorder = Recorder(clock.now(), call.messages)
+async def _measure_request(plan: Plan, clock: Clock, subject: Subject, request: UpstreamRequest) -> Sample:
+    """Send one request and return its sample; a failure is a sample too."""
+    recorder = Recorder(clock.now(), request.messages)
     with CancelScope() as scope:
         timer = clock.call_later(plan.timeout, scope.cancel)
         try:
-            answer = await subject.target.upstream.open(call)
-            await _read(answer, recorder, clock, subject.target.limits.usage_timeout)
+            response = await subject.target.upstream.open(request)
+            await _read(response, recorder, clock, subject.target.limits.usage_timeout)
         except Failed as failure:
             return recorder.failed(clock.now(), failure.code.value, failure.message)
         finally:
             timer.cancel()
     if scope.cancelled_caught:
-        return recorder.failed(clock.now(), Code.TIMEOUT.value, f"It took longer than {plan.timeout:g} seconds.")
+        return recorder.failed(
+            clock.now(), Code.TIMEOUT.value, f"The request took longer than {plan.timeout:g} seconds."
+        )
     return recorder.complete(clock.now())
 
 
-async def _read(answer: UpstreamResponse, recorder: Recorder, clock: Clock, tail: float) -> None:
-    tails = _Tail(clock, tail, answer.stop)
+async def _read(response: UpstreamResponse, recorder: Recorder, clock: Clock, tail: float) -> None:
+    tail_timer = _TailTimer(clock, tail, response.stop)
     try:
-        await answer.stream(partial(_take, recorder, clock, tails))
+        await response.stream(partial(_record, recorder, clock, tail_timer))
     finally:
-        tails.cancel()
-        # Nobody waits for it any more when it is cancelled, but its socket must not stay open.
+        tail_timer.cancel()
+        # After a cancellation, each await would raise at once, and the socket would stay open: hence the shield.
         with CancelScope(shield=True):
-            await answer.close()
+            await response.close()
 
 
-class _Tail:
-    """Stops an answer whose figures do not come within `seconds` of its end mark, as the pipeline does."""
+class _TailTimer:
+    """Stops a response whose usage does not arrive within `seconds` of its end mark, as the pipeline does."""
 
     def __init__(self, clock: Clock, seconds: float, stop: Callable[[], None]) -> None:
         self._start = partial(clock.call_later, seconds, stop)
@@ -84,13 +86,13 @@ class _Tail:
         self.cancel = self._start().cancel
 
 
-def _take(recorder: Recorder, clock: Clock, tail: _Tail, parts: Sequence[UpstreamEvent]) -> None:
-    recorder.take(parts, clock.now())
-    if recorder.ended is not None and not tail.started:
-        tail.start()
+def _record(recorder: Recorder, clock: Clock, tail_timer: _TailTimer, events: Sequence[UpstreamEvent]) -> None:
+    recorder.add(events, clock.now())
+    if recorder.ended is not None and not tail_timer.started:
+        tail_timer.start()
 
 
-def _forget(_subject: Subject, _sample: Sample) -> None:
+def _discard(_subject: Subject, _sample: Sample) -> None:
     pass
 
 

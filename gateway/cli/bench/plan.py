@@ -1,4 +1,4 @@
-"""What is asked of whom, how often, and in which order. Pure."""
+"""The plan of a run: targets, prompts, number and order of requests. Pure."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -17,19 +17,19 @@ PROMPTS = (
     "Explain to a new colleague what a database index is, and when it does harm.",
     "Describe a walk through a city in the rain, street by street.",
 )
-"""Prompts that any model answers with more prose than it may write, so that answers are of one length.
+"""Prompts that any model answers with more prose than `max_tokens` allows, so that answers have the same length.
 
-Several, because one alone would soon come from somebody's cache.
+There are several, because the answer to a single one could soon come from a provider's cache.
 """
 
 
 class BadPlanError(ValueError):
-    """What was asked for can't be measured; the message says what to change."""
+    """The requested run is not possible; the message says what to change."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Subject:
-    """A target that is measured; its `label` is no other's. `model` is the name that clients use for it."""
+    """A target to measure, with a unique `label`. `model` is the name that clients use for it."""
 
     label: str
     model: str
@@ -37,25 +37,25 @@ class Subject:
 
     @property
     def provider(self) -> str:
-        """Give the provider's name."""
+        """Return the provider's name."""
         return self.target.name
 
     @property
     def upstream_model(self) -> str:
-        """Give the model's name there."""
+        """Return the provider's name of the model."""
         return self.target.upstream_model(self.model)
 
     @property
     def price(self) -> Price | None:
-        """Give what its tokens cost; None if nobody told."""
+        """Return the price of its tokens; None if it is not known."""
         return self.target.price_of(self.model)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """`requests` to each of `subjects`, `concurrency` at once. `timeout` is of one request, in seconds.
+    """`requests` to each of `subjects`, `concurrency` at once. `timeout` is the limit of one request, in seconds.
 
-    `warm_up`: one more request to each before, which does not count.
+    `warm_up`: first send one uncounted request to each.
     """
 
     subjects: Sequence[Subject]
@@ -68,23 +68,23 @@ class Plan:
 
     @property
     def total(self) -> int:
-        """Count the requests that count."""
+        """Return the number of requests, without those of the warm-up."""
         return self.requests * len(self.subjects)
 
-    def call(self, subject: Subject, number: int) -> UpstreamRequest:
-        """Make one of a subject's requests; the same number asks the same of everybody."""
+    def request(self, subject: Subject, number: int) -> UpstreamRequest:
+        """Build one request to a subject. The same number means the same prompt for every subject."""
         prompt = self.prompts[number % len(self.prompts)]
         return UpstreamRequest(
             subject.upstream_model, [Message(role="user", content=prompt)], {"max_tokens": self.max_tokens}
         )
 
     def turns(self) -> Iterator[tuple[Subject, range]]:
-        """Give the turns in their order: whom to ask, and the numbers of the requests to send at once.
+        """Yield the turns in order: a subject, and the numbers of its requests to send at once.
 
-        In each round each subject has one turn. Providers are slower at some hours than at others, so measuring one
-        after the other would compare hours; asking all at once would have two models of one provider share its rate
-        limit, and all of them this machine and its line. The round begins with another subject each time, so that
-        nobody always follows the same one.
+        In each round every subject has one turn. Providers are slower at some hours, so measuring one after the other
+        would compare hours. Measuring all at once would make models of one provider share its rate limit, and all of
+        them this machine and its network. Each round starts with another subject, so that no subject always follows
+        the same one.
         """
         for number, first in enumerate(range(0, self.requests, self.concurrency)):
             start = number % max(1, len(self.subjects))
@@ -93,53 +93,57 @@ class Plan:
 
 
 def subjects(models: Sequence[Model], names: Sequence[str] = ()) -> list[Subject]:
-    """List the targets of the models with these names, or of all, each with a label of its own.
+    """Return the targets of the models with these names, or of all models, each with a unique label.
 
     Raises:
-        BadPlanError: there is no such model, or none at all.
+        BadPlanError: if a name is unknown, or no models are configured.
     """
     known = [model.name for model in models]
     if not known:
-        message = "no models are configured: name them in the file that --config gives, or in DUALSTREAM_MODEL"
+        message = "no models are configured: add them to the file of --config, or set DUALSTREAM_MODEL"
         raise BadPlanError(message)
     for name in names:
         if name not in known:
-            message = f"--models: {name!r} is not configured; known are: {', '.join(known)}"
+            message = f"--models: {name!r} is not configured; use one of: {', '.join(known)}"
             raise BadPlanError(message)
     chosen = [(model, target) for model in models if not names or model.name in names for target in model.targets]
-    taken = Counter(_short(*pair) for pair in chosen)
-    return _told_apart([Subject(_label(*pair, taken), pair[0].name, pair[1]) for pair in chosen])
+    counts = Counter(_short_label(*pair) for pair in chosen)
+    return _number_duplicates([Subject(_label(*pair, counts), pair[0].name, pair[1]) for pair in chosen])
 
 
 def find(chosen: Sequence[Subject], name: str) -> Subject:
-    """Find a subject by its label, or by the name of a model that has no other target.
+    """Return the subject with this label, or the only subject of the model with this name.
 
     Raises:
-        BadPlanError: there is none, or more than one.
+        BadPlanError: if there is none, or more than one.
     """
-    found = [one for one in chosen if one.label == name] or [one for one in chosen if one.model == name]
+    found = [subject for subject in chosen if subject.label == name] or [
+        subject for subject in chosen if subject.model == name
+    ]
     if len(found) != 1:
-        labels = ", ".join(one.label for one in chosen)
-        message = f"--baseline: {name!r} is {'no target' if not found else 'several'}; known are: {labels}"
+        labels = ", ".join(subject.label for subject in chosen)
+        message = (
+            f"--baseline: {name!r} matches {'no target' if not found else 'several targets'}; use one of: {labels}"
+        )
         raise BadPlanError(message)
     return found[0]
 
 
-def _short(model: Model, target: Target) -> str:
+def _short_label(model: Model, target: Target) -> str:
     return f"{target.name}/{target.upstream_model(model.name)}"
 
 
-def _label(model: Model, target: Target, taken: Counter[str]) -> str:
-    """Name what is asked; the client's name for it only where two would be the same."""
-    short = _short(model, target)
-    return short if taken[short] == 1 else f"{short} ({model.name})"
+def _label(model: Model, target: Target, counts: Counter[str]) -> str:
+    """Return provider and upstream model; with the client's name of the model if that is not unique."""
+    short = _short_label(model, target)
+    return short if counts[short] == 1 else f"{short} ({model.name})"
 
 
-def _told_apart(labelled: Sequence[Subject]) -> list[Subject]:
-    """Number those that are the same by all their names."""
-    every, seen, apart = Counter(one.label for one in labelled), Counter[str](), []
-    for one in labelled:
-        seen[one.label] += 1
-        number = f" #{seen[one.label]}" if every[one.label] > 1 else ""
-        apart.append(Subject(one.label + number, one.model, one.target))
-    return apart
+def _number_duplicates(labelled: Sequence[Subject]) -> list[Subject]:
+    """Append a number to labels that are still not unique."""
+    counts, seen, numbered = Counter(subject.label for subject in labelled), Counter[str](), []
+    for subject in labelled:
+        seen[subject.label] += 1
+        number = f" #{seen[subject.label]}" if counts[subject.label] > 1 else ""
+        numbered.append(Subject(subject.label + number, subject.model, subject.target))
+    return numbered

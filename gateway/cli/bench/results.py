@@ -1,21 +1,21 @@
-"""All that one run of the benchmark found, in the order in which it is shown. Pure."""
+"""Results of one run, in the order in which they are reported. Pure."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.cli.bench.figures import Figures, figures, p50
+from gateway.cli.bench.figures import Figures, compute_figures, p50
 from gateway.cli.bench.plan import Plan, Subject
 from gateway.cli.bench.sample import Sample
-from gateway.cli.bench.savings import Saving, Savings, savings
+from gateway.cli.bench.savings import Saving, Savings, compute_savings
 
 Samples = Mapping[str, Sequence[Sample]]
-"""By label, in the order in which they ended."""
+"""Samples by label, in the order in which the requests ended."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A target and its figures."""
+    """A target with its figures: one line of a table."""
 
     subject: Subject
     figures: Figures
@@ -25,9 +25,9 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """A run. `taken`: when it ended, an ISO date and time. `interrupted`: somebody ended it early.
+    """Results of a run. `taken`: its end, as date and time in UTC. `interrupted`: Ctrl-C ended it early.
 
-    `lines`: the cheapest request first; those whose cost is not known last, the quickest of them first.
+    `lines`: by cost of a request, ascending; targets of unknown cost are last, by time to first token.
     """
 
     taken: str
@@ -39,38 +39,39 @@ class Results:
 
     @property
     def broken(self) -> bool:
-        """Tell whether some target failed with every request."""
+        """Return True if every request to some target failed."""
         return any(line.figures.requests and not line.figures.answered for line in self.lines)
 
 
 @dataclass(frozen=True, slots=True)
-class Circumstances:
-    """What is told of a run beside its figures."""
+class RunInfo:
+    """Facts of a run that are reported beside its figures."""
 
     taken: str
     versions: Mapping[str, str]
     interrupted: bool = False
 
 
-def results(
-    plan: Plan, samples: Samples, daily_tokens: int, baseline: str | None, circumstances: Circumstances
-) -> Results:
-    """Work everything out."""
-    by_label = {one.label: figures(samples.get(one.label, ()), one.price) for one in plan.subjects}
-    months = savings(by_label, daily_tokens, baseline)
+def build_results(plan: Plan, samples: Samples, daily_tokens: int, baseline: str | None, info: RunInfo) -> Results:
+    """Compute figures and savings of all targets, and sort them."""
+    figures = {
+        subject.label: compute_figures(samples.get(subject.label, ()), subject.price) for subject in plan.subjects
+    }
+    savings = compute_savings(figures, daily_tokens, baseline)
     lines = [
-        Line(one, by_label[one.label], months.by_label[one.label], samples.get(one.label, ())) for one in plan.subjects
+        Line(subject, figures[subject.label], savings.by_label[subject.label], samples.get(subject.label, ()))
+        for subject in plan.subjects
     ]
     return Results(
-        circumstances.taken,
+        info.taken,
         plan,
-        sorted(lines, key=_place),
-        months,
-        circumstances.versions,
-        circumstances.interrupted,
+        sorted(lines, key=_sort_key),
+        savings,
+        info.versions,
+        info.interrupted,
     )
 
 
-def _place(line: Line) -> tuple[float, float]:
+def _sort_key(line: Line) -> tuple[float, float]:
     cost, ttft = line.figures.cost, p50(line.figures.ttft)
     return math.inf if cost is None else cost, math.inf if ttft is None else ttft

@@ -1,4 +1,4 @@
-"""What one request brought, and when: told of each read, it gives the sample. Pure."""
+"""Records what one request returned, and when, as a sample. Pure."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,16 +9,16 @@ from gateway.protocol.events import Reasoning, TextBatch, ToolCall, Usage
 from gateway.upstreams.base import Finished, UpstreamEvent
 
 EMPTY = "empty"
-"""The failure of an answer that ended as it should and held nothing."""
+"""Failure code of an answer that ended normally without content."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One request. Times in seconds; what is not known is None, never 0.
+    """One request. Times in seconds; an unknown figure is None, never 0.
 
-    `ttft`: request → first content. `duration`: request → the provider's end mark, or whatever ended it.
-    `streamed_chars` came behind the first read with content, in `streamed_seconds` from that one to the last.
-    `spoken_tokens` are those of `usage` whose text was sent: not those of thinking that the provider keeps to itself.
+    `ttft`: from the request to the first content. `duration`: from the request to the provider's end mark, or to the
+    failure. `streamed_chars` arrived after the first read with content, in the `streamed_seconds` from that read to the
+    last. `sent_tokens` are the output tokens whose text was sent, without those of hidden reasoning.
     """
 
     duration: float
@@ -28,64 +28,64 @@ class Sample:
     streamed_seconds: float = 0.0
     gaps: Sequence[float] = ()
     usage: Usage | None = None
-    spoken_tokens: int | None = None
+    sent_tokens: int | None = None
     failure: str | None = None
     message: str = ""
 
     @property
     def chars_per_s(self) -> float | None:
-        """Give the characters a second once it streamed; None of an answer that came in one read.
+        """Return characters per second of the stream; None if the answer came in one read.
 
-        The first read is left out: what it brought was written before the time that is counted.
+        The first read is not counted: its content was generated before the time that is measured.
         """
         return self.streamed_chars / self.streamed_seconds if self.streamed_seconds > 0 else None
 
     @property
     def tokens_per_s(self) -> float | None:
-        """Give the tokens a second once it streamed, as if they were spread over the characters evenly."""
+        """Return tokens per second of the stream, assuming that tokens are spread evenly over the characters."""
         speed = self.chars_per_s
-        if speed is None or self.spoken_tokens is None or not self.chars:
+        if speed is None or self.sent_tokens is None or not self.chars:
             return None
-        return speed * self.spoken_tokens / self.chars
+        return speed * self.sent_tokens / self.chars
 
 
 @dataclass(slots=True)
 class Recorder:
-    """Takes down one request that was sent at `began`."""
+    """Records one request that was sent at `began`."""
 
     began: float
     messages: Sequence[Message]
     ended: float | None = field(init=False, default=None)
-    """When the provider's end mark came."""
+    """Time of the provider's end mark."""
     _reads: list[float] = field(init=False, default_factory=list)
     _chars: int = field(init=False, default=0)
     _first_chars: int = field(init=False, default=0)
     _bytes: int = field(init=False, default=0)
-    _thought: bool = field(init=False, default=False)
+    _shows_reasoning: bool = field(init=False, default=False)
     _usage: Usage | None = field(init=False, default=None)
 
-    def take(self, parts: Sequence[UpstreamEvent], now: float) -> None:
-        """Tell what one read brought."""
-        before, anything = self._chars, False
-        for part in parts:
-            if isinstance(part, Usage):
-                # Each is of the answer so far: the last one counts.
-                self._usage = part
-            elif isinstance(part, Finished):
+    def add(self, events: Sequence[UpstreamEvent], now: float) -> None:
+        """Record the events of one read."""
+        chars_before, has_content = self._chars, False
+        for event in events:
+            if isinstance(event, Usage):
+                # Usage is cumulative, so the last one counts.
+                self._usage = event
+            elif isinstance(event, Finished):
                 self.ended = now
             else:
-                anything = self._count(part) or anything
-        if anything:
+                has_content = self._count(event) or has_content
+        if has_content:
             if not self._reads:
-                self._first_chars = self._chars - before
+                self._first_chars = self._chars - chars_before
             self._reads.append(now)
 
     def complete(self, now: float) -> Sample:
-        """Give the sample of an answer that came to its end; without content it is a failure all the same."""
+        """Return the sample of a completed answer. Without content it is a failure."""
         end = now if self.ended is None else self.ended
         if not self._reads:
-            return Sample(end - self.began, failure=EMPTY, message="The answer held nothing.")
-        usage = self._used()
+            return Sample(end - self.began, failure=EMPTY, message="The answer was empty.")
+        usage = self._complete_usage()
         return Sample(
             duration=end - self.began,
             ttft=self._reads[0] - self.began,
@@ -94,44 +94,48 @@ class Recorder:
             streamed_seconds=self._reads[-1] - self._reads[0],
             gaps=[later - earlier for earlier, later in zip(self._reads, self._reads[1:], strict=False)],
             usage=usage,
-            spoken_tokens=self._spoken(usage),
+            sent_tokens=self._count_sent(usage),
         )
 
     def failed(self, now: float, code: str, message: str) -> Sample:
-        """Give the sample of one that did not; what came before is no answer, and only its beginning is told."""
+        """Return the sample of a failed request. Of the partial answer only its first content and its length count."""
         first = self._reads[0] - self.began if self._reads else None
         return Sample(now - self.began, first, self._chars, failure=code, message=message)
 
-    def _count(self, part: UpstreamEvent) -> bool:
-        """Count content; False if it is none."""
-        match part:
+    def _count(self, event: UpstreamEvent) -> bool:
+        """Count the characters of an event; return True if it has content."""
+        match event:
             case ToolCall():
-                text, anything = part.arguments, True
+                text, has_content = event.arguments, True
             case TextBatch():
-                text, anything = part.text.content, bool(part.text.content)
-                self._thought = self._thought or isinstance(part.text, Reasoning)
+                text, has_content = event.text.content, bool(event.text.content)
+                self._shows_reasoning = self._shows_reasoning or isinstance(event.text, Reasoning)
             case Usage() | Finished():
                 return False
             case _:
-                text, anything = part.content, bool(part.content)
-                self._thought = self._thought or isinstance(part, Reasoning)
+                text, has_content = event.content, bool(event.content)
+                self._shows_reasoning = self._shows_reasoning or isinstance(event, Reasoning)
         self._chars += len(text)
         self._bytes += len(text.encode(errors="replace"))
-        return anything
+        return has_content
 
-    def _used(self) -> Usage:
-        """Give the provider's figures; what it left out is estimated, which makes all of it an estimate."""
-        said = self._usage or Usage(None, None, "estimated")
-        whole = said.input_tokens is not None and said.output_tokens is not None
+    def _complete_usage(self) -> Usage:
+        """Return the provider's usage. A missing count is estimated, which makes the whole usage an estimate."""
+        usage = self._usage or Usage(None, None, "estimated")
+        complete = usage.input_tokens is not None and usage.output_tokens is not None
         return Usage(
-            estimate_input(self.messages) if said.input_tokens is None else said.input_tokens,
-            estimate_output(self._bytes) if said.output_tokens is None else said.output_tokens,
-            said.source if whole else "estimated",
-            said.cached_input_tokens,
-            said.reasoning_tokens,
+            estimate_input(self.messages) if usage.input_tokens is None else usage.input_tokens,
+            estimate_output(self._bytes) if usage.output_tokens is None else usage.output_tokens,
+            usage.source if complete else "estimated",
+            usage.cached_input_tokens,
+            usage.reasoning_tokens,
         )
 
-    def _spoken(self, usage: Usage) -> int | None:
+    def _count_sent(self, usage: Usage) -> int | None:
         if usage.output_tokens is None:
             return None
-        return usage.output_tokens if self._thought else max(0, usage.output_tokens - (usage.reasoning_tokens or 0))
+        return (
+            usage.output_tokens
+            if self._shows_reasoning
+            else max(0, usage.output_tokens - (usage.reasoning_tokens or 0))
+        )

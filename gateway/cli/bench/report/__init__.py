@@ -1,1 +1,1 @@
-"""Results to look at, and to work on with: in the terminal, as a page, as JSON and CSV."""
+"""Reports of results: tables in the terminal, an HTML page, JSON and CSV."""

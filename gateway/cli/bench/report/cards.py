@@ -1,4 +1,4 @@
-"""The charts of the page, each on a card. Pure."""
+"""The charts of the page, one per card. Pure."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -6,27 +6,27 @@ from html import escape
 
 from gateway.cli.bench.charts import Bar, Strip, bars, strips
 from gateway.cli.bench.figures import REQUESTS, Spread, p50, p95
-from gateway.cli.bench.report.table import NOTHING, estimated, model, money, ms, number, percent
+from gateway.cli.bench.report.table import UNKNOWN, estimated, model, money, ms, number, percent
 from gateway.cli.bench.results import Line, Results
 
 SHADES = 8
-"""Colours that colours.css has; the ninth target gets the first one's again."""
+"""Number of colours in colours.css; the ninth target has the colour of the first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """A bar for each target. `most`: where its thin line ends, if it has one."""
+    """A bar per target. `max_value` is the end of its thin line, if it has one."""
 
     title: str
     about: str
     value: Callable[[Line], float | None]
     write: Callable[[Line], str]
-    most: Callable[[Line], float | None] = lambda _line: None
+    max_value: Callable[[Line], float | None] = lambda _line: None
 
 
 @dataclass(frozen=True, slots=True)
-class Drawn:
-    """A target as the charts show it: `shade` is its colour's class."""
+class DrawnTarget:
+    """A target in the charts; `shade` is the class of its colour."""
 
     line: Line
     title: str
@@ -34,22 +34,22 @@ class Drawn:
 
 
 def cards(results: Results) -> str:
-    """Draw all charts: those of times first, then those of speed and money."""
+    """Draw all charts: times first, then speed and cost."""
     targets, month = _targets(results.lines), f"A month at {results.savings.daily_tokens:,} tokens a day"
     drawn = [
         _card(TTFT.title, TTFT.about, _bars(TTFT, targets)),
-        _card("Every time to first token", "Each dot is a request that was answered.", _dots(targets)),
+        _card("Every time to first token", "Each dot is an answered request.", _dots(targets)),
         *(_card(chart.title, chart.about, _bars(chart, targets)) for chart in CHARTS),
         _card(month, MONTH.about, _bars(MONTH, targets)),
     ]
     return f"<div class=cards>{''.join(drawn)}</div>\n"
 
 
-def _targets(lines: Sequence[Line]) -> list[Drawn]:
-    """Name each by its model alone where all are one provider's: there is little room."""
-    alone = len({line.subject.provider for line in lines}) == 1
+def _targets(lines: Sequence[Line]) -> list[DrawnTarget]:
+    """Return the targets with titles and colours; without the provider if it is the same for all, to save room."""
+    same_provider = len({line.subject.provider for line in lines}) == 1
     return [
-        Drawn(line, model(line) if alone else line.subject.label, f"shade-{index % SHADES}")
+        DrawnTarget(line, model(line) if same_provider else line.subject.label, f"shade-{index % SHADES}")
         for index, line in enumerate(lines)
     ]
 
@@ -61,16 +61,16 @@ def _card(title: str, about: str, drawing: str) -> str:
     )
 
 
-def _bars(chart: Chart, targets: Sequence[Drawn]) -> str:
+def _bars(chart: Chart, targets: Sequence[DrawnTarget]) -> str:
     return bars([_bar(chart, target) for target in targets])
 
 
-def _bar(chart: Chart, target: Drawn) -> Bar:
-    value, most = chart.value(target.line), chart.most(target.line)
-    return Bar(target.shade, target.title, chart.write(target.line), value, value or 0.0, most or 0.0)
+def _bar(chart: Chart, target: DrawnTarget) -> Bar:
+    value, max_value = chart.value(target.line), chart.max_value(target.line)
+    return Bar(target.shade, target.title, chart.write(target.line), value, value or 0.0, max_value or 0.0)
 
 
-def _dots(targets: Sequence[Drawn]) -> str:
+def _dots(targets: Sequence[DrawnTarget]) -> str:
     return strips([Strip(target.shade, target.title, _ttfts(target.line)) for target in targets], ms)
 
 
@@ -79,53 +79,53 @@ def _ttfts(line: Line) -> list[float]:
 
 
 def _both(spread: Spread | None) -> str:
-    return NOTHING if spread is None else f"{ms(spread.p50)} · {ms(spread.p95)}"
+    return UNKNOWN if spread is None else f"{ms(spread.p50)} · {ms(spread.p95)}"
 
 
 def _month(line: Line) -> str:
-    """Write a month's cost, and what part of the baseline's is saved."""
+    """Return the cost of a month, and the saved share of the baseline's cost."""
     saved = line.saving.percent
     return money(line.saving.monthly) + (f" (-{percent(saved)})" if saved is not None and round(saved) > 0 else "")
 
 
 TTFT = Chart(
     "Time to first token",
-    "p50; the thin line reaches to p95. Less is better.",
+    "p50; the thin line ends at p95. Lower is better.",
     lambda line: p50(line.figures.ttft),
     lambda line: _both(line.figures.ttft),
     lambda line: p95(line.figures.ttft),
 )
 CHARTS = (
     Chart(
-        "Whole answer",
-        "From the request to the end mark, p50; the thin line reaches to p95.",
+        "Complete answer",
+        "From the request to the end mark, p50; the thin line ends at p95. Lower is better.",
         lambda line: p50(line.figures.duration),
         lambda line: _both(line.figures.duration),
         lambda line: p95(line.figures.duration),
     ),
     Chart(
         "Gap between chunks, p95",
-        "Less is smoother.",
+        "Lower is smoother.",
         lambda line: line.figures.gap_p95,
         lambda line: ms(line.figures.gap_p95),
     ),
     Chart(
         "Characters a second",
-        "Once it streams. More is better.",
+        "Of the stream after its first read. Higher is better.",
         lambda line: line.figures.chars_per_s,
         lambda line: number(line.figures.chars_per_s),
     ),
     Chart(
         "Tokens a second",
-        "Once it streams. More is better.",
+        "Of the stream after its first read. Higher is better.",
         lambda line: line.figures.tokens_per_s,
         lambda line: estimated(line.figures, number(line.figures.tokens_per_s, 1)),
     ),
     Chart(
         f"Cost of {REQUESTS:,} requests",
-        "Such as those that were measured.",
+        "Requests like the measured ones. Lower is better.",
         lambda line: line.figures.cost_of_many,
         lambda line: estimated(line.figures, money(line.figures.cost_of_many)),
     ),
 )
-MONTH = Chart("", "In brackets what is saved against the baseline.", lambda line: line.saving.monthly, _month)
+MONTH = Chart("", "In brackets: the difference from the baseline.", lambda line: line.saving.monthly, _month)

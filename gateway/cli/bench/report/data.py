@@ -1,4 +1,4 @@
-"""Results as JSON and CSV: the same names in both, plain numbers, nothing where nothing is known. Pure."""
+"""Results as JSON and CSV: the same names in both, plain numbers; unknown figures are null or empty. Pure."""
 
 import csv
 import io
@@ -16,7 +16,7 @@ MS = 1000
 
 
 def record(line: Line) -> Record:
-    """Give a target's figures by name. Times in milliseconds, money in US dollars."""
+    """Return the figures of a target by name. Times in milliseconds, money in US dollars."""
     subject, figures, saving = line.subject, line.figures, line.saving
     return {
         "target": subject.label,
@@ -43,9 +43,9 @@ def record(line: Line) -> Record:
 
 
 def to_json(results: Results) -> str:
-    """Write everything, each request too."""
+    """Return all results as JSON, every request included."""
     plan, savings = results.plan, results.savings
-    told: dict[str, object] = {
+    document: dict[str, object] = {
         "taken": results.taken,
         "interrupted": results.interrupted,
         "requests": plan.requests,
@@ -68,11 +68,11 @@ def to_json(results: Results) -> str:
             for line in results.lines
         ],
     }
-    return orjson.dumps(told, option=orjson.OPT_INDENT_2).decode() + "\n"
+    return orjson.dumps(document, option=orjson.OPT_INDENT_2).decode() + "\n"
 
 
 def to_csv(results: Results) -> str:
-    """Write a line for each target; `errors` as `code:count`, one after the other."""
+    """Return one CSV line per target; `errors` is a list of `code:count`, separated by spaces."""
     text = io.StringIO()
     rows = [{**record(line), "errors": _errors(line)} for line in results.lines]
     writer = csv.DictWriter(text, list(rows[0]) if rows else [], lineterminator="\n")

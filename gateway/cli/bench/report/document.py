@@ -1,4 +1,4 @@
-"""A page that needs nothing else: no script, no font, no picture from elsewhere."""
+"""A self-contained HTML page: no scripts, and no fonts or images from elsewhere."""
 
 from html import escape
 from pathlib import Path
@@ -7,7 +7,7 @@ STYLE = Path(__file__).with_name("page.css")
 
 
 def document(title: str, body: str, colours: str) -> str:
-    """Put the parts of a page together; `colours` is the style of what only this page draws."""
+    """Build the page; `colours` is the style sheet of its own charts."""
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'

@@ -1,4 +1,4 @@
-"""The tables that terminal and page show: how figures are written, in which columns. Pure."""
+"""The tables of terminal and page: their columns, and the format of figures. Pure."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,17 +8,17 @@ from gateway.cli.bench.figures import REQUESTS, Figures, p50, p95
 from gateway.cli.bench.results import Line, Results
 from gateway.cli.bench.savings import DAYS
 
-NOTHING = "\N{EN DASH}"
-"""What is not known."""
+UNKNOWN = "\N{EN DASH}"
+"""Displayed for an unknown figure."""
 ESTIMATED = "~"
-"""Before what rests on tokens that the provider did not count."""
+"""Prefix of a figure that is based on estimated tokens."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column; `left`: it holds words. A title may take two lines.
+    """A column. `left`: text, aligned to the left. A title may have two lines.
 
-    `breaks`: a table that is too wide is divided before it.
+    `breaks`: a table that is too wide is split before this column.
     """
 
     title: str
@@ -28,7 +28,7 @@ class Column:
 
 
 def performance() -> Sequence[Column]:
-    """Give the columns of the first table."""
+    """Return the columns of the first table: speed, price, cost and errors."""
     return (
         Column("Provider", lambda line: line.subject.provider, left=True),
         Column("Model", model, left=True),
@@ -44,14 +44,14 @@ def performance() -> Sequence[Column]:
 
 
 def roi(results: Results) -> Sequence[Column]:
-    """Give the columns of the second table: a month's cost, and what is saved against the baseline."""
-    against = next((line for line in results.lines if line.subject.label == results.savings.baseline), None)
-    other = money(against.saving.blended if against else None)
+    """Return the columns of the second table: cost of a month, and savings against the baseline."""
+    baseline = next((line for line in results.lines if line.subject.label == results.savings.baseline), None)
+    baseline_price = money(baseline.saving.blended if baseline else None)
     return (
         Column("Provider", lambda line: line.subject.provider, left=True),
         Column("Model", model, left=True),
         Column("blended\nper 1M", lambda line: money(line.saving.blended)),
-        Column("baseline\nper 1M", lambda _line: other),
+        Column("baseline\nper 1M", lambda _line: baseline_price),
         Column("savings", lambda line: percent(line.saving.percent)),
         Column("a month", lambda line: money(line.saving.monthly)),
         Column("saved\na month", lambda line: money(line.saving.saved)),
@@ -59,68 +59,68 @@ def roi(results: Results) -> Sequence[Column]:
 
 
 def roi_title(results: Results) -> str:
-    """Say what the second table is of."""
-    told = results.savings
-    share = "" if told.input_share is None else f", {told.input_share:.0%} of them input as measured"
-    against = "" if told.baseline is None else f", against {told.baseline}"
-    return f"{told.daily_tokens:,} tokens a day, {DAYS} days{share}{against}"
+    """Return the title of the second table."""
+    savings = results.savings
+    share = "" if savings.input_share is None else f", {savings.input_share:.0%} of them input as measured"
+    baseline = "" if savings.baseline is None else f", against {savings.baseline}"
+    return f"{savings.daily_tokens:,} tokens a day, {DAYS} days{share}{baseline}"
 
 
 def model(line: Line) -> str:
-    """Give the model's name at its provider, told apart from others of the same name."""
+    """Return the provider's name of the model, as in the target's unique label."""
     return line.subject.label.removeprefix(f"{line.subject.provider}/")
 
 
 def number(value: float | None, digits: int = 0) -> str:
-    """Write a figure."""
-    return NOTHING if value is None else f"{value:,.{digits}f}"
+    """Format a number."""
+    return UNKNOWN if value is None else f"{value:,.{digits}f}"
 
 
 def ms(seconds: float | None) -> str:
-    """Write a time in milliseconds; what is short with a decimal."""
+    """Format a time in milliseconds; below 10 ms with one decimal."""
     if seconds is None:
-        return NOTHING
+        return UNKNOWN
     value = seconds * 1000
     return f"{value:,.{0 if value >= 10 or not value else 1}f} ms"
 
 
 def money(dollars: float | None) -> str:
-    """Write US dollars, to the cent unless it is about less."""
+    """Format US dollars: with cents, or with four decimals below $0.10."""
     if dollars is None:
-        return NOTHING
+        return UNKNOWN
     size = abs(dollars)
     return f"{'-' if dollars < 0 else ''}${size:,.{2 if size >= 0.1 or not size else 4}f}"
 
 
 def percent(value: float | None) -> str:
-    """Write a percentage; -0 is 0."""
-    return NOTHING if value is None else f"{round(value) or 0} %"
+    """Format a percentage; -0 is formatted as 0."""
+    return UNKNOWN if value is None else f"{round(value) or 0} %"
 
 
-def price(asked: Price | None) -> str:
-    """Write what a million tokens cost: input / output, or one figure that is both."""
-    if asked is None:
-        return NOTHING
-    if asked.input == asked.output:
-        return money(asked.input)
-    return f"{money(asked.input)} / {money(asked.output)}"
+def price(tokens: Price | None) -> str:
+    """Format the price of a million tokens: input / output, or one figure if they are the same."""
+    if tokens is None:
+        return UNKNOWN
+    if tokens.input == tokens.output:
+        return money(tokens.input)
+    return f"{money(tokens.input)} / {money(tokens.output)}"
 
 
 def estimated(figures: Figures, text: str) -> str:
-    """Mark what rests on an estimate."""
-    return text if text == NOTHING or figures.tokens is None or figures.tokens.exact else f"{ESTIMATED}{text}"
+    """Prefix a figure with `ESTIMATED` if it is based on estimated tokens."""
+    return text if text == UNKNOWN or figures.tokens is None or figures.tokens.exact else f"{ESTIMATED}{text}"
 
 
 def errors(figures: Figures) -> str:
-    """Write how many failed, and their share."""
+    """Format the number of failed requests, and their share."""
     failed = figures.requests - figures.answered
     if figures.error_rate is None:
-        return NOTHING
+        return UNKNOWN
     return f"{failed} ({figures.error_rate:.0%})" if failed else "0"
 
 
 def problems(results: Results) -> list[str]:
-    """Tell for each target and code how often it failed so, and what the first of them said."""
+    """Return one line per target and error code: how many requests failed, and the first message."""
     return [
         f"{line.subject.label}: {code}, {count} of {line.figures.requests}: {line.figures.messages[code]}"
         for line in results.lines

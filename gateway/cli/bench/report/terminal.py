@@ -15,25 +15,25 @@ from gateway.cli.bench.results import Line, Results
 from gateway.cli.bench.sample import Sample
 from gateway.cli.chat.sanitize import safe_line
 
-TOLD = 10
-"""How many lines tell of the progress where there is no terminal."""
-WIDE = 160
-"""Columns where there is no terminal: room for every figure on its line."""
-BETWEEN = 2
-"""Blanks between two columns of a table."""
+PROGRESS_LINES = 10
+"""Number of progress lines if standard error is not a terminal."""
+WIDTH = 160
+"""Width in columns if the output is not a terminal: wide enough for every figure on one line."""
+COLUMN_GAP = 2
+"""Spaces between two columns of a table."""
 TARGET = Column("Target", lambda line: line.subject.label, left=True)
-"""What names a line where there is no room for two columns of words."""
+"""First column of a split table: provider and model in one column."""
 
 
 def console(*, stderr: bool = False) -> Console:
-    """Make the console for what is printed."""
-    made = Console(stderr=stderr, highlight=False)
-    return made if made.is_terminal else Console(stderr=stderr, highlight=False, width=WIDE)
+    """Build the console for standard output or standard error."""
+    terminal = Console(stderr=stderr, highlight=False)
+    return terminal if terminal.is_terminal else Console(stderr=stderr, highlight=False, width=WIDTH)
 
 
 @contextmanager
 def progress(screen: Console, plan: Plan) -> Iterator[Callable[[Subject, Sample], None]]:
-    """Show a bar of a plan's requests; what is entered is told of each. Without a terminal: lines now and then."""
+    """Display progress as a bar, or as lines without a terminal. The caller passes each sample to the function."""
     count = _Count(plan.total)
     if not screen.is_terminal:
         yield lambda subject, sample: count.add(sample, lambda: screen.print(count.line(subject), soft_wrap=True))
@@ -50,38 +50,38 @@ def progress(screen: Console, plan: Plan) -> Iterator[Callable[[Subject, Sample]
 
         def add(subject: Subject, sample: Sample) -> None:
             count.add(sample, lambda: None)
-            bar.update(task, advance=1, description=count.beside(subject))
+            bar.update(task, advance=1, description=count.describe(subject))
 
         yield add
 
 
 class _Count:
-    """Counts the requests that ended, and tells when it is time for a line."""
+    """Counts the requests that ended, and decides when to print a line."""
 
     def __init__(self, total: int) -> None:
         self._total = total
-        self._done = self._failed = self._told = 0
+        self._done = self._failed = self._printed = 0
 
-    def add(self, sample: Sample, tell: Callable[[], None]) -> None:
+    def add(self, sample: Sample, print_line: Callable[[], None]) -> None:
         self._done += 1
         self._failed += sample.failure is not None
-        if self._done * TOLD // self._total > self._told:
-            self._told = self._done * TOLD // self._total
-            tell()
+        if self._done * PROGRESS_LINES // self._total > self._printed:
+            self._printed = self._done * PROGRESS_LINES // self._total
+            print_line()
 
     def line(self, subject: Subject) -> Text:
-        return Text(f"[{self._done:>{len(str(self._total))}}/{self._total}] {self.beside(subject)}")
+        return Text(f"[{self._done:>{len(str(self._total))}}/{self._total}] {self.describe(subject)}")
 
-    def beside(self, subject: Subject) -> str:
+    def describe(self, subject: Subject) -> str:
         failed = f", {self._failed} failed" if self._failed else ""
         return f"{safe_line(subject.label)}{failed}"
 
 
 def show(screen: Console, results: Results) -> None:
-    """Print the tables, and what is to be known about them."""
+    """Print the tables, their notes, and all failures."""
     _print(screen, performance(), results.lines)
     if any(line.figures.tokens and not line.figures.tokens.exact for line in results.lines):
-        screen.print(f"{ESTIMATED} estimated: the provider did not count its tokens", style="dim")
+        screen.print(f"{ESTIMATED} estimated: the provider did not report its tokens", style="dim")
     screen.print()
     screen.print(Text(roi_title(results), style="bold"))
     _print(screen, roi(results), results.lines)
@@ -92,25 +92,25 @@ def show(screen: Console, results: Results) -> None:
 
 
 def _print(screen: Console, columns: Sequence[Column], lines: Sequence[Line]) -> None:
-    for number, part in enumerate(_parts(columns, lines, screen.width)):
+    for number, part in enumerate(_split(columns, lines, screen.width)):
         if number:
             screen.print()
         screen.print(_table(part, lines))
 
 
-def _parts(columns: Sequence[Column], lines: Sequence[Line], width: int) -> list[list[Column]]:
-    """Divide columns into as many tables as the width asks for; each begins with what names its lines."""
-    if sum(_width(column, lines) + BETWEEN for column in columns) - BETWEEN <= width:
+def _split(columns: Sequence[Column], lines: Sequence[Line], width: int) -> list[list[Column]]:
+    """Split columns into as many tables as the width requires; each starts with the column `TARGET`."""
+    if sum(_width(column, lines) + COLUMN_GAP for column in columns) - COLUMN_GAP <= width:
         return [list(columns)]
-    # A name that is longer than half of it is folded.
-    room = width - min(_width(TARGET, lines), width // 2)
+    # A name that is longer than half of the width is folded.
+    available = width - min(_width(TARGET, lines), width // 2)
     parts: list[list[Column]] = []
     left = 0
     for column in (column for column in columns if not column.left):
-        needed = BETWEEN + _width(column, lines)
+        needed = COLUMN_GAP + _width(column, lines)
         if not parts or column.breaks or needed > left:
             parts.append([TARGET])
-            left = room
+            left = available
         parts[-1].append(column)
         left -= needed
     return parts
@@ -125,7 +125,7 @@ def _cell(column: Column, line: Line) -> str:
 
 
 def _table(columns: Sequence[Column], lines: Sequence[Line]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, BETWEEN, 0, 0))
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, COLUMN_GAP, 0, 0))
     for column in columns:
         table.add_column(
             column.title,

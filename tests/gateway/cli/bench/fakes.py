@@ -1,10 +1,10 @@
-"""Subjects, samples and whole results, made of values."""
+"""Subjects, samples and results with given values."""
 
 from collections.abc import Sequence
 
 from gateway.billing.prices import Price
 from gateway.cli.bench.plan import Plan, Subject
-from gateway.cli.bench.results import Circumstances, Results, results
+from gateway.cli.bench.results import Results, RunInfo, build_results
 from gateway.cli.bench.sample import Sample
 from gateway.protocol.events import Usage
 from gateway.routing.target import Target
@@ -25,7 +25,7 @@ def answered(ttft: float, *, tokens: tuple[int, int] = (20, 160), exact: bool = 
         streamed_seconds=2.0,
         gaps=[0.5, 0.5, 1.0],
         usage=Usage(*tokens, "exact" if exact else "estimated"),
-        spoken_tokens=tokens[1],
+        sent_tokens=tokens[1],
     )
 
 
@@ -36,6 +36,6 @@ def failed(code: str, message: str = "It broke.") -> Sample:
 def result(
     subjects: Sequence[Subject], samples: dict[str, list[Sample]], baseline: str | None = None, daily: int = 100_000
 ) -> Results:
-    by_label = {f"scripted/{name}": list(of) for name, of in samples.items()}
-    told = Circumstances("2026-11-22 12:00 UTC", {"dualstream": "1"})
-    return results(Plan(subjects), by_label, daily, baseline, told)
+    by_label = {f"scripted/{name}": list(listed) for name, listed in samples.items()}
+    info = RunInfo("2026-11-22 12:00 UTC", {"dualstream": "1"})
+    return build_results(Plan(subjects), by_label, daily, baseline, info)

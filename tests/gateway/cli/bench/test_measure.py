@@ -1,4 +1,4 @@
-"""Measuring targets that answer as the test tells them, on a clock moved by hand."""
+"""Measurements of scripted targets, with a manual clock."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -17,15 +17,15 @@ from tests.support import ManualClock, ScriptedUpstream, settle
 
 
 class Measuring:
-    """A measurement that is under way."""
+    """A running measurement."""
 
     def __init__(self, plan: Plan, clock: ManualClock) -> None:
         self.clock = clock
         self.samples: list[tuple[str, Sample]] = []
         self.task = asyncio.create_task(measure(plan, clock, self._report))
 
-    def _report(self, one: Subject, sample: Sample) -> None:
-        self.samples.append((one.model, sample))
+    def _report(self, subject: Subject, sample: Sample) -> None:
+        self.samples.append((subject.model, sample))
 
     @property
     def only(self) -> Sample:
@@ -40,7 +40,7 @@ class Measuring:
 
 @asynccontextmanager
 async def measuring(plan: Plan) -> AsyncIterator[Measuring]:
-    """Measure meanwhile; afterwards no timer is left."""
+    """Measure within this context; check at its end that no timer is left."""
     running = Measuring(plan, ManualClock())
     await settle()
     yield running
@@ -50,13 +50,13 @@ async def measuring(plan: Plan) -> AsyncIterator[Measuring]:
     assert running.clock.pending == 0
 
 
-def one(upstream: ScriptedUpstream) -> Plan:
+def one_request(upstream: ScriptedUpstream) -> Plan:
     return Plan([subject("a", upstream=upstream)], requests=1, concurrency=1, timeout=30)
 
 
-async def test_an_answer_is_timed_from_the_request_on() -> None:
+async def test_an_answer_is_timed_from_its_request() -> None:
     upstream = ScriptedUpstream(prompt=False)
-    async with measuring(one(upstream)) as running:
+    async with measuring(one_request(upstream)) as running:
         await running.wait(0.5)
         upstream.last.accept()
         await running.wait(0.5)
@@ -73,7 +73,7 @@ async def test_an_answer_is_timed_from_the_request_on() -> None:
     assert upstream.open_calls == 0
 
 
-async def test_as_many_at_once_as_the_concurrency_says_and_one_target_at_a_time() -> None:
+async def test_requests_are_concurrent_and_targets_take_turns() -> None:
     a, b = ScriptedUpstream(), ScriptedUpstream()
     plan = Plan([subject("a", upstream=a), subject("b", upstream=b)], requests=5, concurrency=3)
     seen = []
@@ -105,16 +105,16 @@ async def test_a_warm_up_is_sent_and_does_not_count() -> None:
 
 async def test_a_refusal_is_a_sample() -> None:
     upstream = ScriptedUpstream(prompt=False)
-    async with measuring(one(upstream)) as running:
+    async with measuring(one_request(upstream)) as running:
         upstream.last.refuse(Failed(Code.RATE_LIMIT, "Slower, please."))
         await running.task
         assert (running.only.failure, running.only.message) == ("rate_limit", "Slower, please.")
     assert upstream.open_calls == 0
 
 
-async def test_a_failure_in_mid_answer_is_a_sample() -> None:
+async def test_a_failure_during_the_answer_is_a_sample() -> None:
     upstream = ScriptedUpstream()
-    async with measuring(one(upstream)) as running:
+    async with measuring(one_request(upstream)) as running:
         await running.wait(1)
         upstream.last.send("abc")
         await running.wait(1)
@@ -126,9 +126,9 @@ async def test_a_failure_in_mid_answer_is_a_sample() -> None:
 
 
 @pytest.mark.parametrize("prompt", [False, True])
-async def test_a_request_that_takes_too_long_is_ended(*, prompt: bool) -> None:
+async def test_a_request_is_ended_by_its_timeout(*, prompt: bool) -> None:
     upstream = ScriptedUpstream(prompt=prompt)
-    async with measuring(one(upstream)) as running:
+    async with measuring(one_request(upstream)) as running:
         await running.wait(29)
         assert not running.task.done()
         await running.wait(1)
@@ -139,15 +139,15 @@ async def test_a_request_that_takes_too_long_is_ended(*, prompt: bool) -> None:
 
 async def test_an_empty_answer_is_a_failure() -> None:
     upstream = ScriptedUpstream()
-    async with measuring(one(upstream)) as running:
+    async with measuring(one_request(upstream)) as running:
         upstream.last.finish()
         await running.task
         assert running.only.failure == "empty"
 
 
-async def test_figures_that_do_not_come_are_not_waited_for() -> None:
+async def test_missing_usage_does_not_delay_the_sample() -> None:
     upstream = ScriptedUpstream()
-    async with measuring(one(upstream)) as running:
+    async with measuring(one_request(upstream)) as running:
         await running.wait(1)
         upstream.last.send("abc")
         upstream.last.send(Finished("stop"))
@@ -159,7 +159,7 @@ async def test_figures_that_do_not_come_are_not_waited_for() -> None:
     assert upstream.open_calls == 0
 
 
-async def test_cancelled_it_leaves_nothing_open_and_keeps_what_ended() -> None:
+async def test_cancelling_closes_all_calls_and_keeps_the_samples() -> None:
     upstream = ScriptedUpstream()
     async with measuring(Plan([subject("a", upstream=upstream)], requests=4, concurrency=4)) as running:
         upstream.calls[2].send("text")
@@ -174,7 +174,7 @@ async def test_cancelled_it_leaves_nothing_open_and_keeps_what_ended() -> None:
 
 
 class Broken:
-    """An upstream with a fault of ours: it raises what is no `Failed`."""
+    """An upstream with a bug: it raises an error that is not `Failed`."""
 
     name = "broken"
 
@@ -202,7 +202,7 @@ class BrokenAnswer:
         pass
 
 
-async def test_a_fault_of_ours_is_not_taken_for_the_providers() -> None:
+async def test_an_error_of_our_own_is_not_counted_as_a_failure() -> None:
     running = Measuring(Plan([subject("a", upstream=Broken())], requests=1), ManualClock())
     with pytest.raises(ExceptionGroup) as caught:
         await running.task

@@ -1,4 +1,4 @@
-"""Who is asked, under which label, in which order."""
+"""Subjects, their labels, and the order of requests."""
 
 import pytest
 from hypothesis import given
@@ -22,8 +22,8 @@ def models() -> list[Model]:
     ]
 
 
-def test_each_target_is_a_subject_with_a_label_of_its_own() -> None:
-    assert [one.label for one in subjects(models())] == [
+def test_each_target_is_a_subject_with_a_unique_label() -> None:
+    assert [subject.label for subject in subjects(models())] == [
         "scripted/large",
         "other/large-2",
         "scripted/small (small)",
@@ -31,15 +31,15 @@ def test_each_target_is_a_subject_with_a_label_of_its_own() -> None:
         "scripted/twice (twice) #1",
         "scripted/twice (twice) #2",
     ]
-    assert [one.label for one in subjects(models(), ["alias", "large"])] == [
+    assert [subject.label for subject in subjects(models(), ["alias", "large"])] == [
         "scripted/large",
         "other/large-2",
         "scripted/small",
     ]
 
 
-def test_an_unknown_name_is_answered_with_the_known() -> None:
-    with pytest.raises(BadPlanError, match="'huge' is not configured; known are: large, small, alias, twice"):
+def test_an_error_for_an_unknown_name_lists_the_known_names() -> None:
+    with pytest.raises(BadPlanError, match="'huge' is not configured; use one of: large, small, alias, twice"):
         subjects(models(), ["small", "huge"])
     with pytest.raises(BadPlanError, match="no models are configured"):
         subjects([])
@@ -49,33 +49,34 @@ def test_a_baseline_is_a_label_or_a_model_with_one_target() -> None:
     chosen = subjects(models())
     assert find(chosen, "other/large-2").label == "other/large-2"
     assert find(chosen, "alias").label == "scripted/small (alias)"
-    with pytest.raises(BadPlanError, match="'large' is several; known are: scripted/large, other/large-2"):
+    several = "'large' matches several targets; use one of: scripted/large, other/large-2"
+    with pytest.raises(BadPlanError, match=several):
         find(chosen, "large")
-    with pytest.raises(BadPlanError, match="'huge' is no target"):
+    with pytest.raises(BadPlanError, match="'huge' matches no target"):
         find(chosen, "huge")
 
 
 @given(st.integers(1, 5), st.integers(1, 30), st.integers(1, 9))
-def test_each_request_is_sent_once_and_no_target_gets_ahead(targets: int, requests: int, concurrency: int) -> None:
+def test_each_request_is_sent_once_and_targets_advance_together(targets: int, requests: int, concurrency: int) -> None:
     plan = Plan([subject(str(number)) for number in range(targets)], requests, concurrency)
-    sent: dict[Subject, list[int]] = {one: [] for one in plan.subjects}
-    for one, numbers in plan.turns():
+    sent: dict[Subject, list[int]] = {target: [] for target in plan.subjects}
+    for target, numbers in plan.turns():
         assert len(numbers) <= concurrency
-        sent[one].extend(numbers)
-        counts = [len(of) for of in sent.values()]
+        sent[target].extend(numbers)
+        counts = [len(numbers) for numbers in sent.values()]
         assert max(counts) - min(counts) <= concurrency
-    assert all(of == list(range(requests)) for of in sent.values())
+    assert all(numbers == list(range(requests)) for numbers in sent.values())
     assert plan.total == targets * requests
 
 
-def test_a_round_begins_with_another_target_each_time() -> None:
+def test_each_round_starts_with_another_target() -> None:
     plan = Plan([subject(name) for name in "abc"], 3, 1)
-    assert "".join(one.model for one, _ in plan.turns()) == "abcbcacab"
+    assert "".join(target.model for target, _ in plan.turns()) == "abcbcacab"
 
 
-def test_the_same_number_asks_everybody_the_same() -> None:
+def test_the_same_number_is_the_same_prompt_for_every_subject() -> None:
     plan = Plan([subject("a"), subject("b")], prompts=["one", "two"])
-    a, b = (plan.call(one, 3) for one in plan.subjects)
+    a, b = (plan.request(target, 3) for target in plan.subjects)
     assert (a.model, b.model) == ("a", "b")
     assert a.messages == b.messages
     assert a.messages[0].content == "two"

@@ -1,4 +1,4 @@
-"""What is made of the reads of one answer."""
+"""Samples of recorded reads."""
 
 import pytest
 
@@ -14,11 +14,11 @@ PROMPT = [user("Hello")]
 def record(*reads: tuple[float, list[UpstreamEvent]]) -> Sample:
     recorder = Recorder(100.0, PROMPT)
     for now, parts in reads:
-        recorder.take(parts, 100.0 + now)
+        recorder.add(parts, 100.0 + now)
     return recorder.complete(100.0 + reads[-1][0] if reads else 101.0)
 
 
-def test_speed_is_of_what_came_behind_the_first_read() -> None:
+def test_speed_is_measured_after_the_first_read() -> None:
     sample = record(
         (0.25, [Chunk("")]),
         (0.5, [Chunk("first")]),
@@ -39,21 +39,21 @@ def test_speed_is_of_what_came_behind_the_first_read() -> None:
 @pytest.mark.parametrize(
     "first", [Reasoning("hm"), ToolCall(0, "id", "name", ""), TextBatch(Reasoning("hm"), [2]), Chunk("x")]
 )
-def test_any_content_is_the_first(first: UpstreamEvent) -> None:
+def test_any_content_counts_as_the_first(first: UpstreamEvent) -> None:
     assert record((0.5, [first]), (0.75, [Chunk("y")])).ttft == 0.5
 
 
-def test_thinking_that_is_not_sent_is_not_counted_as_speed() -> None:
+def test_hidden_reasoning_does_not_count_as_speed() -> None:
     usage = Usage(7, 100, "exact", reasoning_tokens=90)
     hidden = record((1.0, [Chunk("a" * 10)]), (2.0, [Chunk("b" * 10), usage]))
-    assert hidden.spoken_tokens == 10
+    assert hidden.sent_tokens == 10
     shown = record((1.0, [Reasoning("a" * 10)]), (2.0, [Chunk("b" * 10), usage]))
-    assert shown.spoken_tokens == 100
+    assert shown.sent_tokens == 100
 
 
-def test_what_the_provider_does_not_count_is_estimated() -> None:
-    silent = record((1.0, [Chunk("\u00e9" * 10)]))
-    assert silent.usage == Usage(estimate_input(PROMPT), 5, "estimated")
+def test_missing_counts_are_estimated() -> None:
+    uncounted = record((1.0, [Chunk("\u00e9" * 10)]))
+    assert uncounted.usage == Usage(estimate_input(PROMPT), 5, "estimated")
     half = record((1.0, [Chunk("a" * 40), Usage(None, 12, "exact")]))
     assert half.usage == Usage(estimate_input(PROMPT), 12, "estimated")
 
@@ -74,8 +74,8 @@ def test_an_empty_answer_is_a_failure() -> None:
     assert (sample.failure, sample.ttft, sample.usage) == (EMPTY, None, None)
 
 
-def test_of_a_failure_only_the_beginning_is_told() -> None:
+def test_a_failure_keeps_its_time_to_first_token() -> None:
     recorder = Recorder(100.0, PROMPT)
-    recorder.take([Chunk("abc")], 100.5)
+    recorder.add([Chunk("abc")], 100.5)
     sample = recorder.failed(101.0, "truncated", "It broke.")
     assert sample == Sample(1.0, 0.5, 3, failure="truncated", message="It broke.")
