@@ -1,4 +1,4 @@
-"""What attackers get of gateways as shipped: nothing that they must not have, and what docs/attacks.md says."""
+"""What attackers get from gateways with default settings: nothing they must not have, and what docs/attacks.md says."""
 
 from collections.abc import Iterator
 
@@ -9,7 +9,7 @@ from tests.integration.attacks.page import FAMILIES, PAGE, section
 from tests.integration.attacks.stage import Stage, stage
 
 HASTY_SECONDS = 14.0
-"""Long enough for what must be over within ten seconds; `make attacks` waits for the rest."""
+"""Long enough for limits of up to ten seconds; `make attacks` waits for the longer ones."""
 
 
 @pytest.fixture(scope="module")
@@ -28,8 +28,8 @@ async def test_nothing_is_got_and_the_page_says_so(family: Family, scene: Stage)
 
 
 def test_what_gets_through_is_seen_on_the_page() -> None:
-    won = Outcome("An attack", "somehow", "200 from http://127.0.0.1:40123", "nothing", ("nothing was started",))
-    row = section(FAMILIES[0], [won]).splitlines()[-1]
+    outcome = Outcome("An attack", "somehow", "200 from http://127.0.0.1:40123", "nothing", ("nothing was started",))
+    row = section(FAMILIES[0], [outcome]).splitlines()[-1]
     assert row.startswith(
-        "| An attack | somehow | **got through: not so: nothing was started**; 200 from http://127.0.0.1:port"
+        "| An attack | somehow | **got through; does not hold: nothing was started**; 200 from http://127.0.0.1:port"
     )

@@ -1,1 +1,1 @@
-"""Attacks on gateways as shipped, and what each attacker got: `python -m tests.integration.attacks`."""
+"""Attacks on gateways with default settings, and what each attacker got: `python -m tests.integration.attacks`."""

@@ -1,4 +1,4 @@
-"""Carry out all attacks, and write docs/attacks.md: `make attacks`."""
+"""Run all attacks and write docs/attacks.md: `make attacks`."""
 
 import asyncio
 import sys
@@ -11,21 +11,21 @@ from tests.integration.attacks.page import FAMILIES, PAGE, write
 from tests.integration.attacks.stage import stage
 
 PATIENT_SECONDS: Final = 66.0
-"""Longer than a request may take."""
+"""Seconds for slow attackers: longer than the limit for a request."""
 
 
 def main() -> int:
-    """Run them, and write the page whatever came of them; the exit code tells whether anything got through."""
+    """Run all attacks, write the page in any case, and return 1 if one of them got through."""
     with TemporaryDirectory() as folder, stage(Path(folder), PATIENT_SECONDS) as scene:
         outcomes: dict[str, list[Outcome]] = {}
         for family in FAMILIES:
             outcomes[family.title] = list(asyncio.run(family.run(scene)))
     write(outcomes)
     every = [outcome for found in outcomes.values() for outcome in found]
-    through = [f"{outcome.attack}: not so: {', '.join(outcome.wrong)}" for outcome in every if outcome.wrong]
+    through = [f"{outcome.attack}: does not hold: {', '.join(outcome.wrong)}" for outcome in every if outcome.wrong]
     print(
         *through,
-        f"{len(every)} attacks and controls, {len(through)} not as they must be; {PAGE.name} is written",
+        f"{len(every)} attacks and controls, {len(through)} failed; {PAGE.name} is written",
         sep="\n",
     )
     return 1 if through else 0

@@ -1,4 +1,4 @@
-"""Requests that are too much of something."""
+"""Requests that are too large in some way."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,35 +10,35 @@ from tests.integration.attacks.wire import request
 
 PIECE: Final = b"x" * (1 << 16)
 
-Begun = Callable[[str], bytes]
+FirstBytes = Callable[[str], bytes]
 
 
 @dataclass(frozen=True, slots=True)
 class Excess:
-    """What is sent at first, given the header with a key, and then again and again."""
+    """`begin` returns the first bytes, given the header with a key; `endless` is then sent repeatedly."""
 
     name: str
     how: str
-    begin: Begun
+    begin: FirstBytes
     endless: bytes = b""
     stopped_by: str = ""
     statuses: tuple[int, ...] = (400, 413, 414, 431)
-    """One of these must be answered; with 0, closing without a word will do."""
-    hasty: bool = False
-    """Whether it is refused while it is being sent: a reset may overtake the refusal."""
-    unread: bool = False
-    """Whether what follows a refusal may be sent on, to be thrown away for as long as a request may take."""
+    """One of these must be the response's status; 0 means that closing without a response is enough."""
+    refused_early: bool = False
+    """The refusal is sent while the request is still being sent: a reset may overtake it."""
+    discarded: bool = False
+    """Data after the refusal may be accepted and discarded, as long as a request may take."""
 
 
-def _head(method: str, path: str, *headers: str) -> Begun:
+def _head(method: str, path: str, *headers: str) -> FirstBytes:
     return lambda key: request(method, path, key, *headers)
 
 
-def _body(value: object) -> Begun:
+def _body(value: object) -> FirstBytes:
     return _raw(orjson.dumps(value))
 
 
-def _raw(body: bytes) -> Begun:
+def _raw(body: bytes) -> FirstBytes:
     return lambda key: request("POST", "/api/generations", key, "Content-Type: application/json", body=body)
 
 
@@ -46,7 +46,7 @@ _MESSAGE: Final = {"role": "user", "content": "x"}
 _CHUNKED: Final = ("Content-Type: application/json", "Transfer-Encoding: chunked")
 
 
-def _chunked(start: bytes) -> Begun:
+def _chunked(start: bytes) -> FirstBytes:
     return lambda key: request("POST", "/api/generations", key, *_CHUNKED) + start
 
 
@@ -59,19 +59,19 @@ EXCESSES: Final = (
         "32 KiB for a URL",
     ),
     Excess(
-        "Head",
+        "Request head",
         "70 KiB in two headers",
         _head("GET", "/health", *[f"X-{n}: {'x' * 35_000}" for n in "ab"]),
         b"",
-        "64 KiB for a head",
-        hasty=True,
+        "64 KiB for a request head",
+        refused_early=True,
     ),
     Excess(
         "One header",
         "without end",
         lambda _: b"GET /health HTTP/1.1\r\nHost: x\r\nX: ",
         PIECE,
-        "64 KiB for a head",
+        "64 KiB for a request head",
         (431, 0),
     ),
     Excess("Headers", "101, small", _head("GET", "/health", *[f"X-{n}: 1" for n in range(101)]), b"", "100 headers"),
@@ -80,18 +80,18 @@ EXCESSES: Final = (
         "10,000",
         _head("GET", "/health", *[f"X-{n}: 1" for n in range(10_000)]),
         b"",
-        "64 KiB for a head",
+        "64 KiB for a request head",
         (431, 0),
-        hasty=True,
+        refused_early=True,
     ),
     Excess(
         "Last-Event-ID",
         "2 MiB",
         _head("GET", "/api/chat/stream?prompt=x", f"Last-Event-ID: {'9' * (2 << 20)}"),
         b"",
-        "64 KiB for a head",
+        "64 KiB for a request head",
         (431, 0),
-        hasty=True,
+        refused_early=True,
     ),
     Excess(
         "Last-Event-ID",
@@ -119,7 +119,7 @@ EXCESSES: Final = (
         "20 KB of `Authorization`",
         lambda _: request("GET", "/api/stats", f"Authorization: Bearer ds_{'x' * 20_000}"),
         b"",
-        "8,192 characters, then it is none",
+        "8,192 characters for a credential",
         (401,),
     ),
     Excess(
@@ -134,36 +134,41 @@ EXCESSES: Final = (
         "without end",
         _chunked(b""),
         b"10000\r\n%b\r\n" % PIECE,
-        "`max_body_bytes`; the rest is thrown away, 60 s at most",
+        "`max_body_bytes`; the rest is discarded, for at most 60 s",
         (413, 0),
-        unread=True,
+        discarded=True,
     ),
     Excess(
         "Body, of white space",
         "without end",
         _chunked(b""),
         b"10000\r\n%b\r\n" % (b" " * len(PIECE)),
-        "`max_body_bytes`; the rest is thrown away, 60 s at most",
+        "`max_body_bytes`; the rest is discarded, for at most 60 s",
         (413, 0),
-        unread=True,
+        discarded=True,
     ),
     Excess(
         "Chunk size",
         "a line of zeros without end",
         _chunked(b""),
         b"0" * len(PIECE),
-        "64 KiB of what is no body",
+        "64 KiB beside the content of a body",
         (400, 0),
     ),
     Excess(
-        "Chunk extension", "one without end", _chunked(b"1;"), PIECE, "64 KiB of what is no body", (400, 413, 431, 0)
+        "Chunk extension",
+        "one without end",
+        _chunked(b"1;"),
+        PIECE,
+        "64 KiB beside the content of a body",
+        (400, 413, 431, 0),
     ),
     Excess(
         "Trailer",
-        "one without end, behind a body's last chunk",
+        "one without end, after the last chunk of a body",
         _chunked(b"0\r\nX: "),
         PIECE,
-        "64 KiB of what is no body",
+        "64 KiB beside the content of a body",
         (400, 413, 431, 0),
     ),
     Excess(
@@ -171,7 +176,7 @@ EXCESSES: Final = (
         "any number",
         _chunked(b"0\r\n"),
         b"X-Trailer: 1\r\n" * 4096,
-        "64 KiB of what is no body",
+        "64 KiB beside the content of a body",
         (400, 413, 431, 0),
     ),
     Excess("JSON depth", "100,000 arrays", _raw(b"[" * 100_000 + b"]" * 100_000), b"", "64 levels"),
@@ -195,7 +200,7 @@ EXCESSES: Final = (
         "of 1 million digits",
         _raw(b'{"messages":%b}' % (b"9" * 1_000_000)),
         b"",
-        "it is no number that we know",
+        "it is not a finite number",
     ),
     Excess("Messages", "2,001", _body({"model": "plain", "messages": [_MESSAGE] * 2001}), b"", "2,000 messages"),
     Excess(
@@ -211,15 +216,15 @@ EXCESSES: Final = (
         "a name of 1 MB",
         _body({"messages": [{"role": "r" * (1 << 20), "content": "x"}]}),
         b"",
-        "the answer quotes nothing of it",
+        "the response does not quote it",
     ),
     Excess(
         "Pipelining",
-        "10,000 requests behind the first",
+        "10,000 requests after the first",
         lambda key: request("GET", "/api/models", key) * 10_000,
         b"",
-        "none is taken while another is answered",
+        "none is read while another one is answered",
         (200, 0),
-        hasty=True,
+        refused_early=True,
     ),
 )

@@ -1,4 +1,4 @@
-"""Headers and paths by which somebody would pass for somebody else, or past the gate."""
+"""Headers and paths that try to pass for another client, or to bypass authentication."""
 
 import asyncio
 from collections.abc import Awaitable, Sequence
@@ -8,7 +8,7 @@ import orjson
 
 from tests.integration.attacks.outcome import Outcome, unless
 from tests.integration.attacks.stage import Stage
-from tests.integration.attacks.wire import CLOSE, Heard, dial, exchange, request
+from tests.integration.attacks.wire import CLOSE, Received, dial, exchange, request
 from tests.integration.processes import gateway
 from tests.integration.test_nginx import nginx_before
 
@@ -21,7 +21,7 @@ CLAIMS: Final = (
     ("X_Forwarded_For: 10.9.8.3",),
     ("Forwarded: for=10.9.8.2", "X-Real-IP: 10.9.8.2", "X-Client-IP: 10.9.8.2"),
 )
-"""Ways to say that one is at another address, or at none."""
+"""Claims of another client address, or of none."""
 
 PATHS: Final = (
     "/static/../api/stats",
@@ -39,16 +39,16 @@ PATHS: Final = (
     "http://localhost/api/stats",
     "/api/stats?/static/",
 )
-"""Ways to spell a route that needs a key as one that does not."""
+"""Ways to write a route that requires a key as one that does not."""
 
 BODY: Final = orjson.dumps({"model": "plain", "messages": [{"role": "user", "content": "Hello"}]})
 
 
 async def run(stage: Stage) -> list[Outcome]:
-    """Try them all."""
+    """Run them all."""
     return [
         await _another_address(stage),
-        await _passed_on(stage),
+        await _forwarded(stage),
         await _two_keys(stage),
         await _paths(stage),
     ]
@@ -59,7 +59,7 @@ def _start(*headers: str) -> bytes:
 
 
 async def _another_address(stage: Stage) -> Outcome:
-    """One start in a minute is allowed to each address, and this one has made it."""
+    """Each address may start one generation per minute, and this one has done so."""
     limits = {"rate_limit_per_minute": 1, "rate_limit_burst": 1}
     counts = []
     with (
@@ -69,20 +69,20 @@ async def _another_address(stage: Stage) -> Outcome:
     ):
         for url in (alone.url, nginx.url):
             first = await exchange(url, _start(CLOSE), first=10)
-            heard = [first, *await asyncio.gather(*(exchange(url, _start(*claim), first=10) for claim in CLAIMS))]
-            counts.append([_status(one) for one in heard])
+            received = [first, *await asyncio.gather(*(exchange(url, _start(*claim), first=10) for claim in CLAIMS))]
+            counts.append([_status(reply) for reply in received])
     return Outcome(
         "Another address",
-        f"a rate limit of one start a minute, and {len(CLAIMS)} more starts with `X-Forwarded-For` once, twice, in a "
+        f"a rate limit of one start per minute, and {len(CLAIMS)} more starts with `X-Forwarded-For` once, twice, in a "
         "list, named in `Connection`, with underscores, `Forwarded`, `X-Real-IP`",
         "; ".join(f"{way}: {_counted(seen)}" for way, seen in zip(("directly", "nginx"), counts, strict=True)),
-        "nginx says the address that it sees, the gateway believes nginx alone",
+        "nginx sends the address that it sees, and the gateway trusts only nginx",
         unless(one_start_each=all(seen == [201] + [429] * len(CLAIMS) for seen in counts)),
     )
 
 
-async def _passed_on(stage: Stage) -> Outcome:
-    """Look at what nginx passes on, in the place of the gateway."""
+async def _forwarded(stage: Stage) -> Outcome:
+    """Record what nginx forwards, in place of the gateway."""
     got: list[bytes] = []
 
     async def record(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -102,11 +102,11 @@ async def _passed_on(stage: Stage) -> Outcome:
                 )
                 async with dial(nginx.url, "127.0.0.2") as wire:
                     await wire.send(request("GET", "/api/models", *claim, *lies))
-                    await wire.hear(10, 0.1)
+                    await wire.receive(10, 0.1)
     seen = {line for head in got for line in head.decode().split("\r\n") if _is_forwarded(line)}
     true = {"X-Forwarded-For: 127.0.0.2", "X-Forwarded-Proto: http", "X-Forwarded-Host: localhost"}
     return Outcome(
-        "Lies that are passed on",
+        "Forged headers that are forwarded",
         "the same with `X-Forwarded-Proto: https` and `X-Forwarded-Host`; what nginx sends to the gateway",
         ", ".join(f"`{line}`" for line in sorted(seen)),
         "`proxy_set_header`, for each of them",
@@ -119,21 +119,24 @@ def _is_forwarded(line: str) -> bool:
 
 
 async def _two_keys(stage: Stage) -> Outcome:
-    """Show two keys: whoever looks at the other one of them would be deceived."""
+    """Send two keys: a server that reads the other one of them would be deceived."""
     bob, watcher, none = (f"Authorization: Bearer {key}" for key in (*_texts(stage, "bob", "watcher"), "ds_none"))
-    seen = {}
+    statuses_by_way = {}
     for way, url in (("directly", stage.keyed.url), ("nginx", stage.nginx.url)):
         pairs = ((bob, watcher), (none, watcher), (watcher, none))
-        seen[way] = [
+        statuses_by_way[way] = [
             _status(await exchange(url, request("GET", "/api/stats", CLOSE, *pair), first=10)) for pair in pairs
         ]
     return Outcome(
         "Two keys",
-        "`Authorization` twice: one without the role and one with it; one that is none and one with it; the other way "
-        "round",
-        "; ".join(f"{way}: {', '.join(map(str, statuses))}" for way, statuses in seen.items()),
-        "the first one counts, and no other; nginx refuses two",
-        unless(the_second_adds_nothing=all(statuses[:2] in ([403, 401], [400, 400]) for statuses in seen.values())),
+        "`Authorization` twice: a key without the role and one with it; an invalid key and one with it; the reverse",
+        "; ".join(f"{way}: {', '.join(map(str, statuses))}" for way, statuses in statuses_by_way.items()),
+        "only the first one counts; nginx refuses two",
+        unless(
+            the_second_adds_nothing=all(
+                statuses[:2] in ([403, 401], [400, 400]) for statuses in statuses_by_way.values()
+            )
+        ),
     )
 
 
@@ -143,20 +146,22 @@ def _texts(stage: Stage, *names: str) -> list[str]:
 
 async def _paths(stage: Stage) -> Outcome:
     urls = (stage.keyed.url, stage.nginx.url)
-    waiting: list[Awaitable[Heard]] = [exchange(url, request("GET", path), first=10) for url in urls for path in PATHS]
-    heard = await asyncio.gather(*waiting)
+    waiting: list[Awaitable[Received]] = [
+        exchange(url, request("GET", path), first=10) for url in urls for path in PATHS
+    ]
+    received = await asyncio.gather(*waiting)
     return Outcome(
-        "Past the gate by the path",
-        f"`/api/stats` without a key, spelled in {len(PATHS)} ways, such as `/static/..%2fapi/stats`; directly and "
+        "Past authentication by the path",
+        f"`/api/stats` without a key, written in {len(PATHS)} ways, such as `/static/..%2fapi/stats`; directly and "
         "through nginx",
-        _counted([_status(one) for one in heard]),
-        "the gate looks at the path that is routed",
-        unless(no_figures=not any(b'"started"' in one.raw or b"[project]" in one.raw for one in heard)),
+        _counted([_status(reply) for reply in received]),
+        "authentication checks the same path that is routed",
+        unless(no_figures=not any(b'"started"' in reply.raw or b"[project]" in reply.raw for reply in received)),
     )
 
 
-def _status(heard: Heard) -> int:
-    return heard.answers()[0].status if heard.raw else 0
+def _status(received: Received) -> int:
+    return received.answers()[0].status if received.raw else 0
 
 
 def _counted(statuses: Sequence[int]) -> str:

@@ -1,4 +1,4 @@
-"""Line breaks, markup and events where text is meant: in what is echoed, and in what a model says."""
+"""Line breaks, markup and events in place of text: in what is echoed, and in a model's text."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final
@@ -11,7 +11,7 @@ from tests.integration.attacks.stage import PATIENCE, Stage
 from tests.integration.attacks.wire import CLOSE, exchange, request
 from tests.integration.browser import Page, chromium
 
-IDS: Final[Mapping[str, bytes]] = {
+REQUEST_IDS: Final[Mapping[str, bytes]] = {
     "CR": b"a\rSet-Cookie: x=1",
     "LF and a header": b"a\nSet-Cookie: x=1",
     "NUL": b"a\x00b",
@@ -27,41 +27,41 @@ NAMES: Final = frozenset(("id", "event", "data", "retry"))
 
 
 async def run(stage: Stage) -> list[Outcome]:
-    """Try it all; the last with a browser."""
+    """Run them all; the last ones with a browser."""
     return [
         await _request_ids(stage),
-        await _echoed(stage),
+        await _echoed_fields(stage),
         await _events_of_a_model(stage),
         await _messages_of_a_model(stage),
-        *_shown(stage),
+        *_demo_page(stage),
     ]
 
 
 async def _request_ids(stage: Stage) -> Outcome:
-    said, split = {}, []
-    for name, value in IDS.items():
+    results, split = {}, []
+    for name, value in REQUEST_IDS.items():
         data = request("GET", "/health", "X-Request-ID: VALUE", CLOSE).replace(b"VALUE", value)
         (answer,) = (await exchange(stage.keyed.url, data, first=PATIENCE)).answers()
         echoed = answer.header("x-request-id").encode("latin-1") == value
-        said[name] = f"{answer.status}{' echoed' if echoed else ''}"
+        results[name] = f"{answer.status}{' echoed' if echoed else ''}"
         split += [name for known, _ in answer.headers if known == "set-cookie"]
     return Outcome(
         "`X-Request-ID`",
-        ", ".join(IDS),
-        ", ".join(said.values()),
+        ", ".join(REQUEST_IDS),
+        ", ".join(results.values()),
         "the parser; only 1 to 128 printable ASCII characters are echoed",
-        unless(no_header_was_added=not split, every_answer_is_one=len(said) == len(IDS)),
+        unless(no_header_was_added=not split, every_answer_is_one=len(results) == len(REQUEST_IDS)),
     )
 
 
-async def _echoed(stage: Stage) -> Outcome:
-    """Have it in everything that a client may say and that comes back to it, or to other viewers."""
+async def _echoed_fields(stage: Stage) -> Outcome:
+    """Send it in every field that is returned to the client or to other viewers."""
     messages = [{"role": "user", "content": EVIL}]
     body = {"model": EVIL[:200], "messages": messages, "metadata": {EVIL: EVIL}}
     key, json = f"Authorization: {stage.bearer('alice')['Authorization']}", "Content-Type: application/json"
     sent = request("POST", "/api/chat/stream", key, json, CLOSE, "Idempotency-Key: a\tb", body=orjson.dumps(body))
     (answer,) = (await exchange(stage.keyed.url, sent, first=PATIENCE)).answers()
-    events = strictly(answer.body)
+    events = parse_strictly(answer.body)
     slow = {**body, "model": "slow", "options": {"on_disconnect": "continue"}}
     async with stage.client(stage.keyed.url, "alice") as http:
         async with http.post("/api/generations", json=slow) as response:
@@ -71,14 +71,14 @@ async def _echoed(stage: Stage) -> Outcome:
         async with http.post(f"{path}/interrupt", json={"reason": EVIL}) as response:
             stopped = response.status
         async with http.get(f"{path}/events") as response:
-            over = strictly(await response.read())
+            over = parse_strictly(await response.read())
         async with http.get(path) as response:
             snapshot = await response.json()
     return Outcome(
         "Everything that is echoed",
         "CR, LF, NUL, U+2028 and an event's lines in the model's name, the prompt, the metadata, a feedback, a reason",
-        f"{_types(events)}; then {noted}, {stopped}: {_types(over)}; each as it was sent",
-        "it is JSON in one line, and goes into no header",
+        f"{_types(events)}; then {noted}, {stopped}: {_types(over)}; each returned unchanged",
+        "it is JSON on one line, and never part of a header",
         unless(
             the_name_is_the_name=events[0]["model"] == EVIL[:200],
             the_reason_is_the_reason=over[-1]["reason"] == EVIL,
@@ -93,9 +93,9 @@ async def _events_of_a_model(stage: Stage) -> Outcome:
     body = orjson.dumps({"model": "frames", "messages": [{"role": "user", "content": "Hello"}]})
     sent = request("POST", "/api/chat/stream", key, "Content-Type: application/json", CLOSE, body=body)
     (answer,) = (await exchange(stage.keyed.url, sent, first=PATIENCE)).answers()
-    events = strictly(answer.body)
-    return _heard(
-        "A model that says events, by SSE",
+    events = parse_strictly(answer.body)
+    return _compare_with_text(
+        "A model whose text looks like events, over SSE",
         "`␊␊data: …`, `event:`, `id:`, `retry:`, a heartbeat, CR, NUL, NEL, U+2028, a BOM in its text",
         "the same",
         events,
@@ -108,44 +108,44 @@ async def _messages_of_a_model(stage: Stage) -> Outcome:
         await socket.send_json({"type": "start", "model": "frames", "messages": [{"role": "user", "content": "Hello"}]})
         while not events or events[-1]["type"] not in {"complete", "error"}:
             events.append(orjson.loads(await socket.receive_str(timeout=PATIENCE)))
-    return _heard("The same, by WebSocket", "as before", "a message is one JSON object", events)
+    return _compare_with_text("The same, over WebSocket", "as before", "a message is one JSON object", events)
 
 
-def _heard(attack: str, how: str, stopped_by: str, events: Sequence[Mapping[str, object]]) -> Outcome:
-    """Hold what came against what the model said."""
+def _compare_with_text(attack: str, how: str, stopped_by: str, events: Sequence[Mapping[str, object]]) -> Outcome:
+    """Compare what was received with the model's text."""
     text = "".join(str(event["content"]) for event in events if event["type"] == "chunk")
     return Outcome(
         attack,
         how,
-        f"{_types(events)}; the text as it was said",
+        f"{_types(events)}; the text unchanged",
         stopped_by,
         unless(text_is_text=text == FRAMES, nothing_else_came=_types(events) == "accepted start chunk complete"),
     )
 
 
-def strictly(body: bytes) -> list[dict[str, object]]:
-    """Read an event stream as the standard says (WHATWG HTML, 9.2.6), and fail on what we do not send."""
+def parse_strictly(body: bytes) -> list[dict[str, object]]:
+    """Parse an event stream by the standard (WHATWG HTML, 9.2.6), and fail on anything the gateway does not send."""
     assert b"\r" not in body
     assert not body.startswith("\ufeff".encode())
     events: list[dict[str, object]] = []
     for block in body.decode().removesuffix("\n\n").split("\n\n"):
         fields = [line.split(": ", 1) for line in block.split("\n") if line != ": hb"]
         assert {name for name, _ in fields} <= NAMES, block
-        given = dict(fields)
-        assert len(given) == len(fields), block
-        event = orjson.loads(given["data"])
-        assert given.get("event", "chunk") == event["type"], block
+        values = dict(fields)
+        assert len(values) == len(fields), block
+        event = orjson.loads(values["data"])
+        assert values.get("event", "chunk") == event["type"], block
         events.append(event)
     return events
 
 
 def _types(events: Sequence[Mapping[str, object]]) -> str:
-    """List the types of events, runs of one type as one."""
+    """List the types of events; repeated types once."""
     types = [str(event["type"]) for event in events]
-    return " ".join(one for place, one in enumerate(types) if place == 0 or types[place - 1] != one)
+    return " ".join(kind for index, kind in enumerate(types) if index == 0 or types[index - 1] != kind)
 
 
-def _shown(stage: Stage) -> list[Outcome]:
+def _demo_page(stage: Stage) -> list[Outcome]:
     with chromium(stage.folder / "chromium-demo") as driver:
         page = Page(driver, stage.open.url)
         page.tolerate("Content Security Policy")
@@ -162,18 +162,18 @@ def _shown(stage: Stage) -> list[Outcome]:
         blocked = page.wait_for(_INLINE)
     return [
         Outcome(
-            "A model that says HTML, in the demo page",
+            "A model whose text is HTML, in the demo page",
             "`<img onerror>`, `<script>`, `<svg onload>`, `<iframe srcdoc>`, a `javascript:` link, a style; as an "
             "answer and as a model's name, in both panes",
-            f"shown as text: {_yes(all(seen))}; elements that came of it: {elements}; ran: {_yes(ran is not None)}",
-            "the page writes `textContent` alone",
+            f"shown as text: {_yes(all(seen))}; elements created: {elements}; script ran: {_yes(ran is not None)}",
+            "the page sets only `textContent`",
             unless(it_is_text=all(seen), no_elements=elements == 0, nothing_ran=ran is None),
         ),
         Outcome(
-            "If it were put in as HTML",
-            "the same markup, set as `innerHTML` by the test; a `<script>` element, made and put in beside it",
-            f"the browser blocked it: {', '.join(blocked['directives'])}; ran: {_yes(blocked['ran'])}",
-            "`require-trusted-types-for 'script'`, and `script-src 'self'` behind it",
+            "If it were inserted as HTML",
+            "the same markup, set as `innerHTML` by the test; a `<script>` element, created and inserted beside it",
+            f"the browser blocked it: {', '.join(blocked['directives'])}; script ran: {_yes(blocked['ran'])}",
+            "`require-trusted-types-for 'script'`, and `script-src 'self'` as a second barrier",
             unless(nothing_ran=not blocked["ran"], both_were_blocked=blocked["times"] >= 2),
         ),
     ]
@@ -201,6 +201,6 @@ _INLINE: Final = """
 FAMILY: Final = Family(
     "Injection",
     """\
-Answers are read by a parser that fails on whatever we do not mean to send.""",
+Responses are read by a strict parser that fails on anything the gateway does not send.""",
     run,
 )

@@ -1,4 +1,4 @@
-"""More of what may be had than may be had: sockets, messages, streams, commands."""
+"""More than is allowed: messages, fragments, generations, streams, connections, commands."""
 
 import asyncio
 from collections.abc import Sequence
@@ -10,7 +10,7 @@ import aiohttp
 from gateway.config import Settings
 from tests.integration.attacks.outcome import Outcome, unless
 from tests.integration.attacks.stage import Stage, megabytes
-from tests.integration.attacks.wire import Heard, dial, request
+from tests.integration.attacks.wire import Received, dial, request
 from tests.integration.processes import gateway
 
 UPGRADE: Final = (
@@ -25,7 +25,7 @@ MEBIBYTE: Final = 1 << 20
 
 
 async def run(stage: Stage) -> list[Outcome]:
-    """Try them all, one after the other."""
+    """Run them one after the other."""
     key = f"Authorization: {stage.bearer('bob')['Authorization']}"
     texts = _frame(1, b"x" * 32768)
     fragments = _frame(0, b"x" * 65536, last=False)
@@ -49,33 +49,37 @@ async def run(stage: Stage) -> list[Outcome]:
             "Half a million empty fragments",
             (key,),
             [_frame(1, b"x", last=False), *[_frame(0, b"", last=False) * 4096] * 128],
-            "fragments are kept as one, and these add nothing",
+            "4,096 fragments for a message",
             closed=False,
         ),
         await _framed(stage, "A control frame of 126 bytes", (key,), [_frame(9, b"x" * 126)], "RFC 6455, 5.5"),
-        await _framed(stage, "Binary messages", (key,), [_frame(2, b"x") * 10], "ten in a row that are no commands"),
+        await _framed(
+            stage, "Binary messages", (key,), [_frame(2, b"x") * 10], "ten messages in a row that are not commands"
+        ),
         await _framed(stage, "Text that is not UTF-8", (key,), [_frame(1, b"\xff")], "RFC 6455, 8.1"),
         await _framed(
             stage,
             "A hello of 17 KiB, no key",
             (),
             [_frame(1, b'{"type":"hello","token":"%b"}' % (b"x" * 17408))],
-            "16 KiB for a hello",
+            "16 KiB for a message before a `hello`",
         ),
         await _framed(
             stage,
             "A message of 8 MiB before any hello",
             (),
             [_frame(1, b"x" * 65536, last=False), *[fragments] * 127],
-            "64 KiB until a hello",
+            "64 KiB before a `hello`",
         ),
-        await _framed(stage, "Many messages before any hello", (), [texts] * 64, "they are no hello"),
+        await _framed(
+            stage, "Many messages before any hello", (), [texts] * 64, "16 KiB for a message before a `hello`"
+        ),
         await _framed(
             stage,
             "A list of subprotocols of 30 KB",
             (key, f"Sec-WebSocket-Protocol: {'dualstream.v1, ' * 2000}x"),
             [],
-            "a handshake's line has 8 KiB",
+            "8 KiB for a line of the handshake",
         ),
         await _pings(stage, key),
         await _generations_on_a_socket(stage),
@@ -89,29 +93,32 @@ async def _framed(
     before = megabytes(stage.keyed)
     async with dial(stage.keyed.url) as wire:
         await wire.send(request("GET", "/api/ws", *headers, *UPGRADE))
-        head = await wire.hear(8)
+        head = await wire.receive(8)
         sent = 0
         for frame in frames:
             if wire.writer.is_closing() or wire.reader.at_eof():
                 break
             await wire.send(frame)
             sent += len(frame)
-        rest = await wire.hear(8 if closed else 1) if not head.closed else head
-    heard = Heard(head.raw + (rest.raw if rest is not head else b""), rest.closed)
+        rest = await wire.receive(8 if closed else 1) if not head.closed else head
+    received = Received(head.raw + (rest.raw if rest is not head else b""), rest.closed)
     grown = megabytes(stage.keyed) - before
     return Outcome(
         name,
         "on a WebSocket",
-        heard.says(),
+        received.describe(),
         stopped_by,
-        unless(it_was_closed=not closed or heard.closed or "close code" in heard.says(), memory_is_bounded=grown < 64),
-        # What is sent on into a connection that is closed resets it, now before the close is read and now after it.
+        unless(
+            it_was_closed=not closed or received.closed or "close code" in received.describe(),
+            memory_is_bounded=grown < 64,
+        ),
+        # Data sent into a closed connection resets it, sometimes before the close frame is read.
         varies=len(frames) > 1,
     )
 
 
 async def _pings(stage: Stage, key: str) -> Outcome:
-    """Send pings, and read no answer."""
+    """Send pings, and do not read the pongs."""
     before = megabytes(stage.keyed)
     async with dial(stage.keyed.url) as wire:
         await wire.send(request("GET", "/api/ws", key, *UPGRADE))
@@ -128,8 +135,8 @@ async def _pings(stage: Stage, key: str) -> Outcome:
     return Outcome(
         "Pings without end, no pong read",
         "on a WebSocket",
-        "cut" if sent < 64 * MEBIBYTE else "taken",
-        "64 KiB of unread answers",
+        "disconnected" if sent < 64 * MEBIBYTE else "accepted",
+        "64 KiB of unread pongs",
         unless(it_was_cut=sent < 64 * MEBIBYTE, memory_is_bounded=grown < 64),
     )
 
@@ -142,16 +149,16 @@ async def _generations_on_a_socket(stage: Stage) -> Outcome:
             await socket.send_json(
                 {"type": "start", "id": number, "model": "slow", "messages": messages, "options": options}
             )
-        said: dict[int, str] = {}
-        while len(said) < 101:
+        replies: dict[int, str] = {}
+        while len(replies) < 101:
             message = await socket.receive_json()
             if message["type"] in {"ack", "rejected"}:
-                said[message["id"]] = message["type"] if message["type"] == "ack" else f"“{message['message']}”"
-    taken = list(said.values()).count("ack")
+                replies[message["id"]] = message["type"] if message["type"] == "ack" else f"“{message['message']}”"
+    taken = list(replies.values()).count("ack")
     return Outcome(
-        "101 answers on one socket",
+        "101 generations on one socket",
         "101 times `start`",
-        f"{taken} x ack; the last one: {said[100]}",
+        f"{taken} x ack; the last one: {replies[100]}",
         "`max_generations_per_socket`",
         unless(a_hundred_at_most=taken <= 100),
     )
@@ -175,8 +182,8 @@ def _missing(name: str) -> Outcome | None:
 async def _streams(stage: Stage, name: str, who: str) -> Outcome:
     if (missing := _missing(name)) is not None:
         return missing
-    guarded = {"keys_file": stage.folder / "keys.toml"} if who else {}
-    with gateway("--upstream", stage.provider.url, **guarded, **{name: 3}) as server:
+    protected = {"keys_file": stage.folder / "keys.toml"} if who else {}
+    with gateway("--upstream", stage.provider.url, **protected, **{name: 3}) as server:
         async with stage.client(server.url, who) as http:
             body = {"model": "slow", "messages": [{"role": "user", "content": "streams"}]}
             answers = [await http.post("/api/chat/stream", json=body) for _ in range(6)]
@@ -201,10 +208,10 @@ async def _connections(stage: Stage) -> Outcome:
             wires = [await stack.enter_async_context(dial(server.url)) for _ in range(40)]
             for wire in wires:
                 await wire.send(request("GET", "/health"))
-            heard = [await wire.hear(2, 0.1) for wire in wires]
+            received = [await wire.receive(2, 0.1) for wire in wires]
         async with stage.client(server.url) as http, http.get("/health") as response:
             after = response.status
-    served = sum(b" 200 " in one.raw[:20] for one in heard)
+    served = sum(b" 200 " in reply.raw[:20] for reply in received)
     return Outcome(
         f"More than `{name}`",
         "20 are allowed, 40 are opened from one address",
@@ -238,7 +245,7 @@ async def _commands(stage: Stage) -> Outcome:
 
 
 def _frame(opcode: int, payload: bytes, *, last: bool = True) -> bytes:
-    """Write a client's frame."""
+    """Build a client's frame."""
     size = len(payload)
     first = bytes([opcode | (0x80 if last else 0)])
     if size < 126:

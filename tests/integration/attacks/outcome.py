@@ -1,4 +1,4 @@
-"""What came of an attack, and how that is written down."""
+"""The outcome of an attack, and its row on the page."""
 
 import re
 from collections.abc import Callable, Coroutine, Sequence
@@ -11,15 +11,15 @@ _UNSTEADY = (
     (re.compile(r"\br_[\w-]{22}"), "r_…"),
     (re.compile(r"(?<=[\w\]]):\d{4,5}\b"), ":port"),
 )
-"""What differs from run to run: ids, and ports behind a host."""
+"""What differs from run to run: ids, and ports after a host."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One attack: what was done, what the attacker got as it was answered, and what stopped it.
+    """One attack: what was done, what the attacker got, and what stopped it.
 
-    `wrong` lists what does not hold: what the attacker won, or a control that failed. With `varies` the answer hangs on
-    the machine's speed, so that another run may write another one.
+    `wrong` lists the conditions that do not hold: what the attacker got, or a control that failed. If `varies`, `got`
+    depends on the machine's speed and may differ in another run.
     """
 
     attack: str
@@ -30,28 +30,28 @@ class Outcome:
     varies: bool = False
 
     def row(self) -> str:
-        """Write it as a row of the page's tables."""
-        won = f"**got through: not so: {'; '.join(self.wrong)}**; " if self.wrong else ""
-        cells = (self.attack, self.how, steady(won + self.got), self.stopped_by)
+        """Return a row of the page's tables."""
+        failure = f"**got through; does not hold: {'; '.join(self.wrong)}**; " if self.wrong else ""
+        cells = (self.attack, self.how, steady(failure + self.got), self.stopped_by)
         return f"| {' | '.join(cell.replace('|', '&#124;') for cell in cells)} |"
 
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """Attacks of one kind; `run` carries them all out."""
+    """Attacks of one kind; `run` runs them all."""
 
     title: str
-    says: str
+    description: str
     run: Callable[[Stage], Coroutine[None, None, Sequence[Outcome]]]
 
 
 def steady(text: str) -> str:
-    """Leave out what differs from run to run."""
+    """Remove what differs from run to run."""
     for pattern, put in _UNSTEADY:
         text = pattern.sub(put, text)
     return text
 
 
-def unless(**holds: object) -> list[str]:
-    """List what does not hold, by its name, for `Outcome.wrong`."""
-    return [name.replace("_", " ") for name, is_so in holds.items() if not is_so]
+def unless(**conditions: object) -> list[str]:
+    """List the names of the conditions that do not hold, for `Outcome.wrong`."""
+    return [name.replace("_", " ") for name, holds in conditions.items() if not holds]

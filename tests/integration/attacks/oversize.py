@@ -1,4 +1,4 @@
-"""Too much of everything, and how much memory it took the gateway."""
+"""Oversized input of every kind, and how much memory it took."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -12,61 +12,61 @@ from tests.integration.attacks.excesses import EXCESSES, Excess
 from tests.integration.attacks.limits import run as limits
 from tests.integration.attacks.outcome import Family, Outcome, unless
 from tests.integration.attacks.stage import Stage, megabytes
-from tests.integration.attacks.wire import Heard, Wire, dial
+from tests.integration.attacks.wire import Received, Wire, dial
 
-MOST_SENT: Final = 64 << 20
-"""Bytes after which an attacker who is let go on has won."""
-MOST_MEMORY: Final = 64
-"""Megabytes that one attack may take: the largest body in some of its forms."""
+MAX_SENT: Final = 64 << 20
+"""Bytes after which an attacker who can still send has won."""
+MAX_MEMORY: Final = 64
+"""Megabytes that one attack may cost: the largest body, in some of its representations."""
 
 
 async def run(stage: Stage) -> list[Outcome]:
-    """Send it all, one after the other: memory is measured around each."""
+    """Run all attacks one after the other, measuring memory around each."""
     return [
-        *[await _exceed(stage, excess) for excess in EXCESSES],
+        *[await _send_excess(stage, excess) for excess in EXCESSES],
         *[await _measured(stage, attack) for attack in (_many_tickets, _many_feedbacks)],
         *await limits(stage),
     ]
 
 
-async def _exceed(stage: Stage, excess: Excess) -> Outcome:
+async def _send_excess(stage: Stage, excess: Excess) -> Outcome:
     key = f"Authorization: {stage.bearer('bob')['Authorization']}"
     before = megabytes(stage.keyed)
     async with dial(stage.keyed.url) as wire:
         sending = asyncio.create_task(_send(wire, excess, excess.begin(key)))
-        heard = await wire.hear(first=4)
+        received = await wire.receive(first=4)
         sending.cancel()
         went_on = (await asyncio.gather(sending, return_exceptions=True))[0] is True
     grown = megabytes(stage.keyed) - before
-    status = heard.answers()[0].status if heard.raw else 0
+    status = received.answers()[0].status if received.raw else 0
     return Outcome(
         f"{excess.name}: {excess.how}",
         "all at once" if not excess.endless else "until it is refused",
-        _said(heard, excess) + _memory(grown),
+        _describe(received, excess) + _memory(grown),
         excess.stopped_by,
         unless(
-            refused=status in excess.statuses and (heard.closed or status != 0),
-            it_did_not_go_on=excess.unread or not went_on,
-            memory_is_bounded=grown < MOST_MEMORY,
+            refused=status in excess.statuses and (received.closed or status != 0),
+            it_did_not_go_on=excess.discarded or not went_on,
+            memory_is_bounded=grown < MAX_MEMORY,
         ),
-        varies=excess.hasty or bool(excess.endless),
+        varies=excess.refused_early or bool(excess.endless),
     )
 
 
-def _said(heard: Heard, excess: Excess) -> str:
-    # What is refused while it is being sent may be reset before the refusal is read.
-    return heard.says() if not excess.endless or heard.raw else "reset" if heard.closed else "taken"
+def _describe(received: Received, excess: Excess) -> str:
+    # A request that is refused while it is being sent may be reset before the refusal is read.
+    return received.describe() if not excess.endless or received.raw else "reset" if received.closed else "taken"
 
 
 def _memory(grown: float) -> str:
-    return "" if grown < MOST_MEMORY else f"; {grown:.0f} MB of memory"
+    return "" if grown < MAX_MEMORY else f"; {grown:.0f} MB of memory"
 
 
 async def _send(wire: Wire, excess: Excess, begin: bytes) -> bool:
-    """Send until it is not taken any more; tell whether what has no end was taken all the same."""
+    """Send until the server accepts no more; return True if it accepted endless input."""
     wire.writer.write(begin)
     await wire.writer.drain()
-    for _ in range(MOST_SENT // len(excess.endless) if excess.endless else 0):
+    for _ in range(MAX_SENT // len(excess.endless) if excess.endless else 0):
         wire.writer.write(excess.endless)
         await wire.writer.drain()
     return bool(excess.endless)
@@ -76,34 +76,34 @@ async def _measured(stage: Stage, attack: Callable[[Stage], Awaitable[Outcome]])
     before = megabytes(stage.keyed)
     outcome = await attack(stage)
     grown = megabytes(stage.keyed) - before
-    assert grown < MOST_MEMORY, (outcome.attack, grown)
+    assert grown < MAX_MEMORY, (outcome.attack, grown)
     return outcome
 
 
 @asynccontextmanager
 async def attacker(stage: Stage) -> AsyncIterator[aiohttp.ClientSession]:
-    """Give a client with bob's key."""
+    """Return a client with bob's key."""
     async with stage.client(stage.keyed.url, "bob") as http:
         yield http
 
 
 async def _many_tickets(stage: Stage) -> Outcome:
-    async def one(http: aiohttp.ClientSession) -> tuple[int, str]:
+    async def request_ticket(http: aiohttp.ClientSession) -> tuple[int, str]:
         async with http.post("/api/tickets", json={"scope": "start"}) as response:
             return response.status, (await response.json()).get("ticket", "")
 
     async with attacker(stage) as http:
-        first = await one(http)
-        statuses = [status for status, _ in await asyncio.gather(*(one(http) for _ in range(1100)))]
+        first = await request_ticket(http)
+        statuses = [status for status, _ in await asyncio.gather(*(request_ticket(http) for _ in range(1100)))]
     async with stage.client(stage.keyed.url) as http:
         query = {"prompt": "Hello", "ticket": first[1]}
         async with http.get("/api/chat/stream", params=query, headers={"Accept": "text/event-stream"}) as response:
-            said = (await response.text()).count('"auth_error"')
+            errors = (await response.text()).count('"auth_error"')
     return Outcome(
         "Tickets: 1,101 unused ones",
         "`POST /api/tickets`, none of them used",
-        f"some hundred x 201, the rest 429; the first one by then: {'`auth_error`' if said else 'good'}",
-        "`max_commands_per_second`, 100 of one principal, twice as many at once; 1,000 tickets of one principal",
+        f"some hundred x 201, the rest 429; the first one afterwards: {'`auth_error`' if errors else 'valid'}",
+        "`max_commands_per_second` (100 for each principal, a burst of 200); 1,000 tickets for each principal",
         unless(few_were_made=statuses.count(201) < 1000, the_rest_was_refused=set(statuses) == {201, 429}),
     )
 
@@ -120,9 +120,9 @@ async def _many_feedbacks(stage: Stage) -> Outcome:
             kept = len((await response.json())["feedback"])
     return Outcome(
         "Feedback: 150 notes of 8 KiB",
-        "to one running answer",
-        ", ".join(f"{statuses.count(one)} x {one}" for one in sorted(set(statuses))) + f"; kept: {kept}",
-        "100 are kept for a generation",
+        "to one running generation",
+        ", ".join(f"{statuses.count(status)} x {status}" for status in sorted(set(statuses))) + f"; stored: {kept}",
+        "64 KiB and 100 entries of feedback for one generation",
         unless(at_most_a_hundred=kept <= 100),
     )
 
@@ -130,7 +130,7 @@ async def _many_feedbacks(stage: Stage) -> Outcome:
 FAMILY: Final = Family(
     "Oversize",
     """\
-bob, or somebody without a key, sends too much. Around each attack the gateway's memory is looked at: it may grow by
-64 MB. What is sent without end is 64 MiB, if it is taken.""",
+bob, or a client without a key, sends too much. Memory of the gateway is measured around each attack; it may grow by 64
+MB. Endless input stops at 64 MiB, if the gateway accepts that much.""",
     run,
 )

@@ -1,4 +1,4 @@
-"""Somebody with a good key, and somebody else's answer."""
+"""A client with a valid key, and another principal's generation."""
 
 import asyncio
 from collections.abc import Mapping
@@ -9,7 +9,7 @@ import orjson
 from tests.integration.attacks.cross_site import RunningAnswer, running_answer
 from tests.integration.attacks.outcome import Family, Outcome, unless
 from tests.integration.attacks.stage import PATIENCE, Stage
-from tests.integration.attacks.wire import CLOSE, Heard, exchange, request
+from tests.integration.attacks.wire import CLOSE, Received, exchange, request
 
 UNKNOWN: Final = "g_AAAAAAAAAAAAAAAAAAAAAA"
 JSON: Final = "Content-Type: application/json"
@@ -44,16 +44,16 @@ COMMANDS: Final[Mapping[str, Mapping[str, object]]] = {
 
 
 async def run(stage: Stage) -> list[Outcome]:
-    """Let bob, and those with roles, try everything on an answer of alice's."""
+    """Run all attacks by bob, and by principals with roles, on a generation of alice's."""
     async with running_answer(stage, stage.keyed) as answer:
         rows = [await _by_http(stage, answer, name) for name in REQUESTS]
         rows += [await _by_socket(stage, answer)]
-        rows += [await _observing(stage, answer), await _state(answer)]
+        rows += [await _observing(stage, answer), await _check_unchanged(answer)]
         rows += [await _operating(stage, answer)]
     return [*rows, await _idempotency(stage)]
 
 
-async def _ask(stage: Stage, who: str, name: str, generation_id: str) -> Heard:
+async def _send(stage: Stage, who: str, name: str, generation_id: str) -> Received:
     method, path, header, body = REQUESTS[name]
     data = request(
         method,
@@ -68,67 +68,70 @@ async def _ask(stage: Stage, who: str, name: str, generation_id: str) -> Heard:
 
 
 async def _by_http(stage: Stage, answer: RunningAnswer, name: str) -> Outcome:
-    heard, unknown = await asyncio.gather(_ask(stage, "bob", name, answer.id), _ask(stage, "bob", name, UNKNOWN))
-    same = _without(heard.raw, answer.id) == _without(unknown.raw, UNKNOWN)
+    received, unknown = await asyncio.gather(_send(stage, "bob", name, answer.id), _send(stage, "bob", name, UNKNOWN))
+    same = _without(received.raw, answer.id) == _without(unknown.raw, UNKNOWN)
     return Outcome(
-        f"Another's answer: {name}",
-        f"`{REQUESTS[name][0]} {REQUESTS[name][1]}` with a key of one's own",
-        f"{_event(heard)}; byte for byte as of an unknown id: {'yes' if same else 'no'}",
-        "to all others it is one that is not there",
-        unless(same_as_an_unknown_one=same, refused=b"generation_lost" in heard.raw),
+        f"Another principal's generation: {name}",
+        f"`{REQUESTS[name][0]} {REQUESTS[name][1]}` with a valid key of another principal",
+        f"{_describe_refusal(received)}; byte for byte the same as for an unknown id: {'yes' if same else 'no'}",
+        "to other principals it does not exist",
+        unless(same_as_an_unknown_one=same, refused=b"generation_lost" in received.raw),
     )
 
 
 def _without(raw: bytes, generation_id: str) -> bytes:
-    """Leave out what differs between any two answers: the id that was asked for, and the server's clock."""
+    """Remove what differs between any two responses: the requested id, and the server's time."""
     lines = raw.replace(generation_id.encode(), b"ID").split(b"\r\n")
     return b"\r\n".join(line for line in lines if not line.lower().startswith(b"date:"))
 
 
-def _event(heard: Heard) -> str:
-    """Write down a refusal, be it an event's."""
-    answer = heard.answers()[0]
+def _describe_refusal(received: Received) -> str:
+    """Describe a refusal, also one that is sent as an event."""
+    answer = received.answers()[0]
     for line in answer.body.split(b"\n"):
         if line.startswith(b"data: "):
             event = orjson.loads(line[6:])
             return f"{answer.status}, event `{event['type']}`, `{event.get('code')}`"
-    return answer.says()
+    return answer.describe()
 
 
 async def _by_socket(stage: Stage, answer: RunningAnswer) -> Outcome:
-    said, same = {}, True
+    replies, same = {}, True
     async with stage.client(stage.keyed.url, "bob") as http, http.ws_connect("/api/ws") as socket:
         for name, command in COMMANDS.items():
             texts = []
             for generation_id in (answer.id, UNKNOWN):
                 await socket.send_json({"id": 1, "generation_id": generation_id, **command})
                 texts.append((await socket.receive_str(timeout=PATIENCE)).replace(generation_id, "ID"))
-            said[name] = orjson.loads(texts[0])
+            replies[name] = orjson.loads(texts[0])
             same = same and texts[0] == texts[1]
     return Outcome(
-        "Another's answer on a socket",
+        "Another principal's generation on a socket",
         ", ".join(COMMANDS),
-        f"{', '.join(str(one.get('code', one['type'])) for one in said.values())}; byte for byte as of an unknown id: "
-        f"{'yes' if same else 'no'}",
-        "to all others it is one that is not there",
-        unless(all_refused=all(one["type"] == "rejected" for one in said.values()), same_as_an_unknown_one=same),
+        f"{', '.join(str(reply.get('code', reply['type'])) for reply in replies.values())}; byte for byte the same as "
+        f"for an unknown id: {'yes' if same else 'no'}",
+        "to other principals it does not exist",
+        unless(all_refused=all(reply["type"] == "rejected" for reply in replies.values()), same_as_an_unknown_one=same),
     )
 
 
 async def _observing(stage: Stage, answer: RunningAnswer) -> Outcome:
     names = ("snapshot", "interrupt", "feedback", "note")
-    heard = {name: (await _ask(stage, "watcher", name, answer.id)).answers()[0].status for name in names}
+    received = {name: (await _send(stage, "watcher", name, answer.id)).answers()[0].status for name in names}
     return Outcome(
-        "The role `observe`, commanding",
+        "The role `observe`, sending commands",
         ", ".join(names),
-        ", ".join(map(str, heard.values())),
-        "it reads, and does not command",
-        unless(it_reads=heard["snapshot"] == 200, it_does_not_command=[heard[name] for name in names[1:]] == [403] * 3),
+        ", ".join(map(str, received.values())),
+        "the role may read, and not send commands",
+        unless(
+            it_reads=received["snapshot"] == 200,
+            it_does_not_command=[received[name] for name in names[1:]] == [403] * 3,
+        ),
     )
 
 
-async def _state(answer: RunningAnswer) -> Outcome:
-    """See what came of all this before somebody comes who may."""
+async def _check_unchanged(answer: RunningAnswer) -> Outcome:
+    """Check the effect of all attacks, before a principal acts that may."""
     async with answer.http.get(f"/api/generations/{answer.id}") as response:
         snapshot = await response.json()
     got = (snapshot["state"], snapshot["revision"], len(snapshot["feedback"]))
@@ -136,19 +139,19 @@ async def _state(answer: RunningAnswer) -> Outcome:
         "All of these",
         "what its owner sees",
         f"state {got[0]}, revision {got[1]}, feedback {got[2]}",
-        "none of it was carried out",
+        "no command was carried out",
         unless(nothing_has_changed=got == ("streaming", 1, 0)),
     )
 
 
 async def _operating(stage: Stage, answer: RunningAnswer) -> Outcome:
-    note = (await _ask(stage, "operator", "note", answer.id)).answers()[0].status
-    stop = (await _ask(stage, "operator", "interrupt", answer.id)).answers()[0].status
+    note = (await _send(stage, "operator", "note", answer.id)).answers()[0].status
+    stop = (await _send(stage, "operator", "interrupt", answer.id)).answers()[0].status
     return Outcome(
         "(control) The role `operate`",
         "note, interrupt",
         f"{note}, {stop}",
-        "nothing: that is what it is for",
+        "allowed: that is the purpose of the role",
         unless(both_taken=(note, stop) == (202, 202)),
     )
 
@@ -162,10 +165,10 @@ async def _idempotency(stage: Stage) -> Outcome:
         (answer,) = (await exchange(stage.keyed.url, data, first=PATIENCE)).answers()
         ids[who] = orjson.loads(answer.body)["id"]
     return Outcome(
-        "Another's idempotency key",
-        "the same key and body as somebody else's start",
-        "an answer of one's own" if ids["bob"] != ids["alice"] else "the other's answer",
-        "these keys are each principal's own",
+        "Another principal's idempotency key",
+        "the same key and body as alice's start",
+        "a generation of his own" if ids["bob"] != ids["alice"] else "the other's answer",
+        "idempotency keys are separate for each principal",
         unless(not_the_others=ids["bob"] != ids["alice"], but_alices_own=ids["alice"] == ids["alice again"]),
     )
 
@@ -173,6 +176,6 @@ async def _idempotency(stage: Stage) -> Outcome:
 FAMILY: Final = Family(
     "Ownership",
     """\
-bob has a good key, and the id of an answer of alice's that is being written.""",
+bob has a valid key of his own, and the id of a running generation of alice's.""",
     run,
 )

@@ -23,25 +23,27 @@ FAMILIES: Final[tuple[Family, ...]] = (
 INTRODUCTION: Final = """\
 # Attacks
 
-What attackers got, who were let loose on gateways as they come: real processes and sockets, a real Chromium, a real
-nginx with [our configuration](nginx.md), and a provider of the worst kind, which remembers all that it is asked.
-`make attacks` carries them all out and writes this page; `make test` does it, too, with less patience, and compares.
-What protects whom stands in [security.md](security.md).
+What attackers get from gateways with default settings. The suite uses real processes and sockets, a real Chromium, a
+real nginx with [our configuration](nginx.md), and a malicious provider that records every request. `make attacks` runs
+all attacks and writes this page; `make test` runs them with shorter waits and compares. [security.md](security.md)
+describes the threat model.
 
-*Got* is what was printed: status, code, close code, message. A row that says **got through** tells of an attack that
-succeeded, and what does not hold; the test fails then. Rows that begin with (control) are in order, and must work:
-without them nothing would show that the attacks can.
+*Got* is what the attacker received: status, code, close code, message. A row with **got through** is an attack that
+succeeded, with the condition that does not hold; the test then fails. Rows that begin with (control) are legitimate
+requests that must work: they show that the attacks can reach the gateway.
 
-Two gateways are attacked, each before the same provider: one without keys, as it comes, and one with keys, among whose
-holders are alice, the victim, and bob, who has a key of his own. *Directly* and *nginx* are the two ways to the latter.
-Limits that count requests are out of the way, where it is not they that are attacked.
+Two gateways are attacked, both in front of the same provider: one without keys, and one with keys, where alice is the
+victim and bob has a key of his own. *Directly* and *nginx* are the two ways to the latter. Limits that count requests
+are off, except where they are the target.
 """
 
 
 def section(family: Family, outcomes: Sequence[Outcome]) -> str:
-    """Write what came of one family."""
-    head = "| attack | how | got | what stopped it |\n|---|---|---|---|"
-    return "\n".join([f"## {family.title}\n\n{family.says}\n\n{head}", *(outcome.row() for outcome in outcomes)])
+    """Return the section of one family."""
+    header = "| attack | how | got | what stopped it |\n|---|---|---|---|"
+    return "\n".join(
+        [f"## {family.title}\n\n{family.description}\n\n{header}", *(outcome.row() for outcome in outcomes)]
+    )
 
 
 def write(outcomes: Mapping[str, Sequence[Outcome]]) -> None:

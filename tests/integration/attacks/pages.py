@@ -1,4 +1,4 @@
-"""A foreign site: pages of an attacker, under whatever name the browser is told."""
+"""A foreign site: pages of an attacker, under any host name that the browser resolves to it."""
 
 import threading
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ _PAGES = {
 
 class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        """Give one of the pages."""
+        """Send one of the pages."""
         page = f"<!doctype html><title>Win a prize</title><body>{_PAGES.get(self.path, '')}</body>".encode()
         self.send_response(200 if self.path in _PAGES else 404)
         self.send_header("Content-Type", "text/html; charset=utf-8")
@@ -22,12 +22,12 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(page)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
 def foreign_site() -> Iterator[int]:
-    """Run it; give its port."""
+    """Run the site; yield its port."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     thread = threading.Thread(target=server.serve_forever, name="foreign site", args=(0.05,))
     thread.start()

@@ -1,4 +1,4 @@
-/* What a foreign page can try against a gateway. Each gives, in words, what the page got; `marker` is what it asks. */
+/* What a foreign page can try against a gateway. Each returns a description of what the page got; `marker` is the prompt. */
 
 const PATIENCE = 6000;
 
@@ -6,7 +6,7 @@ const JSON_START = (marker) => JSON.stringify({ model: "plain", messages: [{ rol
 
 const query = (marker) => `prompt=${encodeURIComponent(marker)}&model=plain`;
 
-/** Gives what comes first: an outcome, or that none came. */
+/** Returns the first outcome, or that none came in time. */
 function first(begin) {
   return new Promise((resolve) => {
     setTimeout(() => resolve("nothing"), PATIENCE);
@@ -18,7 +18,7 @@ async function fetched(url, options = {}) {
   try {
     const response = await fetch(url, options);
     const text = await response.text();
-    if (response.type === "opaque") return "an opaque answer, unreadable";
+    if (response.type === "opaque") return "an opaque response, unreadable";
     const said = text.includes('"code":"forbidden"') ? "refused, readable" : "readable";
     return `${response.status}, ${text.length > 0 ? said : "empty"}`;
   } catch (error) {
@@ -26,7 +26,7 @@ async function fetched(url, options = {}) {
   }
 }
 
-/** Lets an element load something; `frame` ones fire `load` for errors too, so what they show is asked of the driver. */
+/** Loads a URL by an element. Frames fire `load` for errors too, so the driver inspects what they show. */
 function loaded(tag, attributes, attribute, url) {
   return first((resolve) => {
     const element = Object.assign(document.createElement(tag), attributes);
@@ -45,17 +45,17 @@ function submitted(url, encoding, fields) {
     for (const [field, value] of Object.entries(fields)) form.append(Object.assign(document.createElement("input"), { name: field, value }));
     document.body.append(frame, form);
     frame.onload = () => {
-      let seen = "an answer in a frame, unreadable";
+      let seen = "a response in a frame, unreadable";
       try {
         seen = frame.contentDocument.URL === "about:blank" ? null : "readable";
-      } catch { /* another origin's */ }
-      if (frame.contentDocument === null || seen === "readable") resolve(seen ?? "an answer in a frame, unreadable");
+      } catch { /* of another origin */ }
+      if (frame.contentDocument === null || seen === "readable") resolve(seen ?? "a response in a frame, unreadable");
     };
     form.submit();
   });
 }
 
-/** A form's field can spell JSON, if its `=` stands within a string. */
+/** A form field can encode JSON if its `=` is inside a string. */
 function jsonField(marker) {
   const [before, after] = JSON_START(marker).split(marker);
   return { [`${before}${marker} `]: ` ${after}` };
@@ -98,7 +98,7 @@ const probes = {
   image: (gateway, marker) => loaded("img", {}, "src", `${gateway}/api/chat/stream?${query(marker)}`),
   script: (gateway, marker) => loaded("script", {}, "src", `${gateway}/api/chat/stream?${query(marker)}`),
   style: (gateway, marker) => loaded("link", { rel: "stylesheet" }, "href", `${gateway}/api/chat/stream?${query(marker)}`),
-  frame: (gateway, marker) => loaded("iframe", {}, "src", `${gateway}/api/chat/stream?${query(marker)}`).then(() => "an answer in a frame, unreadable"),
+  frame: (gateway, marker) => loaded("iframe", {}, "src", `${gateway}/api/chat/stream?${query(marker)}`).then(() => "a response in a frame, unreadable"),
   frameOfPage: (gateway) => loaded("iframe", {}, "src", `${gateway}/`),
   interruptByForm: (gateway, _marker, id) => submitted(`${gateway}/api/generations/${id}/interrupt`, "text/plain", {}),
   interruptNoCors: (gateway, _marker, id) => fetched(`${gateway}/api/generations/${id}/interrupt`, { method: "POST", mode: "no-cors", credentials: "include" }),
@@ -113,7 +113,7 @@ const probes = {
   ticket: (gateway) => fetched(`${gateway}/api/tickets`, { method: "POST", mode: "no-cors", headers: { "Content-Type": "text/plain" }, body: '{"scope":"start"}' }),
 };
 
-/** What an allowed page can do, with a key: it must all work. */
+/** What an allowed page with a key can do: all of it must work. */
 async function friendly(gateway, marker, key) {
   const post = (path, body) =>
     fetch(`${gateway}${path}`, {

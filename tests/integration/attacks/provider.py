@@ -1,4 +1,4 @@
-"""A provider that remembers what it was asked, and answers as the worst of providers would."""
+"""A provider that records its requests, and responds as badly as a provider could."""
 
 import json
 import threading
@@ -9,20 +9,20 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Final
 
 INTERNAL: Final = "llm-7.prod.internal"
-"""A host that is nobody's business."""
+"""An internal host name that no client may see."""
 
 SCRIPT: Final = (
     "<img src=x onerror=\"window.pwned=1;alert('img')\"><script>window.pwned=1</script>"
     '<svg onload="window.pwned=1"></svg><iframe srcdoc="<script>parent.pwned=1</script>"></iframe>'
     '<a href="javascript:window.pwned=1">here</a> <style>body{display:none}</style>'
 )
-"""What a page that shows a model's words as HTML would carry out."""
+"""Markup that a page would run if it inserted a model's text as HTML."""
 
 FRAMES: Final = (
     'a\n\ndata: {"type":"complete"}\n\nb\r\n\r\nevent: error\r\ndata: {"type":"error"}\r\n\r\nc\rid: g_x:99\r\rd'
     "\u2028data: e\u2029\u0085f\x00g\x0bh\x0ci\ufeffj\nretry: 1\n: hb\n\nk"
 )
-"""What a client that splits lines carelessly would take for events of ours."""
+"""Text that a client with careless line splitting would read as events of the gateway."""
 
 TEXTS: Final[Mapping[str, str]] = {"plain": "Hello there.", "script": SCRIPT, "frames": FRAMES}
 SLOW_PIECES: Final = 2400
@@ -31,16 +31,16 @@ SLOW_SECONDS: Final = 0.05
 
 @dataclass
 class Provider:
-    """The provider as a server in a thread: `url` is its base, `asked` the prompts that have reached it."""
+    """The provider, a server in a thread: `url` is its base URL, `asked` the prompts that have reached it."""
 
     url: str = ""
     asked: list[str] = field(default_factory=list)
     keys: set[str] = field(default_factory=set)
-    """What was shown as a key."""
+    """The API keys it was sent."""
     ending: threading.Event = field(default_factory=threading.Event)
 
-    def heard(self, marker: str) -> int:
-        """Tell how often a prompt with these words has come."""
+    def count_prompts(self, marker: str) -> int:
+        """Count the prompts that contain a text."""
         return sum(marker in prompt for prompt in self.asked)
 
 
@@ -50,14 +50,14 @@ class _Server(ThreadingHTTPServer):
     provider: Provider
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: clients that leave are what is tried here."""
+        """Log nothing: clients that disconnect are part of the tests."""
 
 
 class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_POST(self) -> None:
-        """Answer by the model's name: one of `TEXTS`, `long`, `slow`, or a way to fail."""
+        """Respond by the model's name: one of `TEXTS`, `long`, `slow`, or a failure."""
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.provider.asked.append(json.dumps(body["messages"], ensure_ascii=False))
         key = self.headers.get("Authorization", "no key").removeprefix("Bearer ")
@@ -75,7 +75,7 @@ class _Handler(BaseHTTPRequestHandler):
                 if self.server.provider.ending.wait(SLOW_SECONDS):
                     return
         elif model == "long":
-            # In JSON each takes six bytes: more than the kernel takes for a client that does not read.
+            # In JSON each character takes six bytes: more than the kernel buffers for a client that does not read.
             self._stream([*[_chunk("\1" * 18_000)] * 100, _chunk(None)])
         else:
             self._stream([_chunk(TEXTS.get(model, TEXTS["plain"])), _chunk(None)])
@@ -101,7 +101,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(f"data: {event}\n\n".encode())
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 _FAILURES: Final[Mapping[str, tuple[int, str, str]]] = {
@@ -117,7 +117,7 @@ _FAILURES: Final[Mapping[str, tuple[int, str, str]]] = {
 }
 
 FAILURES: Final = (*_FAILURES, "in-stream")
-"""Models that fail with the gateway's key in what is said."""
+"""Models that fail, with the gateway's key in the message."""
 
 
 def _chunk(text: str | None) -> str:
@@ -128,7 +128,7 @@ def _chunk(text: str | None) -> str:
 
 @contextmanager
 def hostile_provider() -> Iterator[Provider]:
-    """Run it."""
+    """Run the provider."""
     server = _Server(("127.0.0.1", 0), _Handler)
     server.provider = Provider(f"http://127.0.0.1:{server.server_port}/v1")
     thread = threading.Thread(target=server.serve_forever, name="hostile provider", args=(0.05,))

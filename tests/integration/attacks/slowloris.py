@@ -1,4 +1,4 @@
-"""Five hundred sockets that take their time, and what others get meanwhile."""
+"""Five hundred slow sockets, and what other clients get meanwhile."""
 
 import asyncio
 import random
@@ -19,16 +19,16 @@ from tests.integration.attacks.stage import Stage, megabytes
 from tests.integration.attacks.wire import request
 
 EACH: Final = 100
-"""Sockets of each kind, from as many addresses: what one address may have is not what stops them here."""
-PACE_SECONDS: Final = 0.5
+"""Sockets of each kind, each from its own address, so that no limit per address stops them."""
+INTERVAL_SECONDS: Final = 0.5
 SLACK_SECONDS: Final = 3.0
-ASKED: Final = 60
-"""How many answers somebody else asks for, before and meanwhile."""
+GENERATIONS: Final = 60
+"""How many generations another client starts, before and during the attack."""
 
 
 @dataclass
 class Slow:
-    """One kind: what is sent at first and then bit by bit, and after how many seconds it must be over."""
+    """One kind: the first bytes, the bytes that follow slowly, and the seconds after which it must be closed."""
 
     name: str
     how: str
@@ -38,47 +38,61 @@ class Slow:
     stopped_by: str
     reads: bool = True
     last: bytes = b"\0no such bytes"
-    """What the server says at last, though the connection may stay until that is answered."""
+    """The server's last bytes; the connection may stay open until the client answers them."""
     lasted: list[float] = field(default_factory=list)
 
     def got(self) -> str:
-        """Write down how long they lasted."""
+        """Describe how long the sockets lasted."""
         if not self.lasted:
-            return f"{EACH} sockets: none was cut within the time of this run"
+            return f"{EACH} sockets: none was closed within the time of this run"
         span = sorted({round(seconds) for seconds in (min(self.lasted), max(self.lasted))})
-        return f"{EACH} sockets: {len(self.lasted)} cut, after {' to '.join(map(str, span))} s"
+        return f"{EACH} sockets: {len(self.lasted)} closed, after {' to '.join(map(str, span))} s"
 
 
 async def run(stage: Stage) -> list[Outcome]:
-    """Let them all come at once, and somebody else beside them."""
-    kinds = await _kinds(stage)
-    before = await _asked(stage)
+    """Open all sockets at once, with another client beside them."""
+    kinds = await _slow_kinds(stage)
+    before = await _start_generations(stage)
     memory, until = megabytes(stage.keyed), time.monotonic() + stage.patience
-    crowd = [
-        _linger(stage, kind, f"127.0.{10 + row}.{number + 1}", until)
+    sockets = [
+        _run_socket(stage, kind, f"127.0.{10 + row}.{number + 1}", until)
         for row, kind in enumerate(kinds)
         for number in range(EACH)
     ]
-    lingering = asyncio.gather(*crowd)
+    running = asyncio.gather(*sockets)
     await asyncio.sleep(1)
-    # In a thread: what the attackers do in this loop is not to be measured.
-    meanwhile = await asyncio.to_thread(asyncio.run, _asked(stage))
+    # In a thread, so that the attackers' work in this loop is not measured.
+    meanwhile = await asyncio.to_thread(asyncio.run, _start_generations(stage))
     grown = megabytes(stage.keyed) - memory
-    await lingering
+    await running
     return [*(_outcome(stage, kind) for kind in kinds), _others(before, meanwhile, grown)]
 
 
-async def _kinds(stage: Stage) -> list[Slow]:
+async def _slow_kinds(stage: Stage) -> list[Slow]:
     key = f"Authorization: {stage.bearer('bob')['Authorization']}"
     long = await _long_answer(stage)
     body = request("POST", "/api/chat/stream", key, "Content-Type: application/json", "Content-Length: 100000")
     return [
-        Slow("Heads", "a byte each half second", b"GET /health HTTP/1.1\r\nX: ", b"y", 10, "10 s for a head"),
-        Slow("Bodies", "a byte each half second, of a request with a key", body, b" ", 60, "60 s for a request"),
-        Slow("Silence", "nothing is sent at all", b"", b"", 10, "10 s for a head"),
+        Slow(
+            "Request heads",
+            "one byte every half second",
+            b"GET /health HTTP/1.1\r\nX: ",
+            b"y",
+            10,
+            "10 s for a request head",
+        ),
+        Slow(
+            "Request bodies",
+            "one byte every half second, of a request with a key",
+            body,
+            b" ",
+            60,
+            "60 s for a request",
+        ),
+        Slow("Silence", "nothing is sent at all", b"", b"", 10, "10 s for a request head"),
         Slow(
             "Readers",
-            "the events of a long answer are asked for, and not read",
+            "the events of a long generation are requested, and not read",
             request("GET", f"/api/generations/{long}/events", key),
             b"",
             5,
@@ -87,11 +101,11 @@ async def _kinds(stage: Stage) -> list[Slow]:
         ),
         Slow(
             "WebSockets",
-            "no hello, a ping each half second",
+            "no `hello`, a ping every half second",
             request("GET", "/api/ws", *UPGRADE),
             b"\x89\x80\0\0\0\0",
             5,
-            "5 s for a hello, then close code 4408",
+            "5 s for a `hello`, then close code 4408",
             last=(4408).to_bytes(2),
         ),
     ]
@@ -109,16 +123,16 @@ async def _long_answer(stage: Stage) -> str:
             return response.headers["X-Generation-ID"]
 
 
-async def _linger(stage: Stage, kind: Slow, address: str, until: float) -> None:
-    """Be one of them, until it is cut or the time is over."""
+async def _run_socket(stage: Stage, kind: Slow, address: str, until: float) -> None:
+    """Run one socket until it is closed, or the time is over."""
     server = urlsplit(stage.keyed.url)
     sock = socket.socket()
     sock.setblocking(False)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     sock.bind((address, 0))
     loop = asyncio.get_running_loop()
-    # Not all at the same moment: each half second would be a burst of five hundred.
-    await asyncio.sleep(PACE_SECONDS * random.random())
+    # Spread out: otherwise every half second would bring a burst of five hundred.
+    await asyncio.sleep(INTERVAL_SECONDS * random.random())
     began = time.monotonic()
     try:
         await loop.sock_connect(sock, (server.hostname, server.port))
@@ -133,12 +147,12 @@ async def _linger(stage: Stage, kind: Slow, address: str, until: float) -> None:
 
 
 async def _trickle(sock: socket.socket, kind: Slow, until: float) -> bool:
-    """Send bit by bit, and read what comes; tell whether the server has ended it."""
+    """Send slowly and read; return True if the server has ended the connection."""
     loop = asyncio.get_running_loop()
     reading = asyncio.create_task(_read_to_end(sock, kind.last))
     try:
         while time.monotonic() < until:
-            await asyncio.wait({reading}, timeout=PACE_SECONDS)
+            await asyncio.wait({reading}, timeout=INTERVAL_SECONDS)
             if reading.done():
                 return True
             await loop.sock_sendall(sock, kind.trickle)
@@ -156,19 +170,19 @@ async def _read_to_end(sock: socket.socket, last: bytes) -> None:
 
 
 async def _ignore(sock: socket.socket, _kind: Slow, until: float) -> bool:
-    """Read nothing; a reset shows all the same."""
+    """Read nothing until a reset shows; return True if there was one."""
     while time.monotonic() < until:
-        await asyncio.sleep(PACE_SECONDS)
+        await asyncio.sleep(INTERVAL_SECONDS)
         if sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
             return True
     return False
 
 
-async def _asked(stage: Stage) -> Sequence[float]:
-    """Be somebody else: ask, and give the seconds to each first event; -1 for an answer that did not end well."""
+async def _start_generations(stage: Stage) -> Sequence[float]:
+    """Start generations as another client; return the seconds to each first event, -1 for one without `complete`."""
     seconds = []
     async with stage.client(stage.keyed.url, "alice") as http:
-        for _ in range(ASKED):
+        for _ in range(GENERATIONS):
             seconds.append(await _first_event(http))
             await asyncio.sleep(0.05)
     return seconds
@@ -201,11 +215,11 @@ def _outcome(stage: Stage, kind: Slow) -> Outcome:
 def _others(before: Sequence[float], meanwhile: Sequence[float], grown: float) -> Outcome:
     median, worst = (_ratio(before, meanwhile, place) for place in (49, 98))
     return Outcome(
-        "Somebody else meanwhile",
+        "Another client meanwhile",
         f"{len(meanwhile)} answers by SSE, one after the other, with all {5 * EACH} sockets open",
-        f"{sum(one >= 0 for one in meanwhile)} complete; time to the first event against that without them: median x "
-        f"{median:.1f}, 99th percentile x {worst:.1f}; memory: {grown:.0f} MB more",
-        "a socket that waits costs no more than its memory",
+        f"{sum(one >= 0 for one in meanwhile)} complete; time to the first event, relative to a run without them: "
+        f"median x {median:.1f}, 99th percentile x {worst:.1f}; memory: {grown:.0f} MB more",
+        "a waiting socket costs only its memory",
         unless(all_complete=min(*before, *meanwhile) >= 0, memory_is_bounded=grown < 150),
         varies=True,
     )
@@ -218,7 +232,7 @@ def _ratio(before: Sequence[float], meanwhile: Sequence[float], place: int) -> f
 FAMILY: Final = Family(
     "Slowloris",
     """\
-Five hundred sockets at once, and somebody else who asks for answers all the while. Seconds and ratios are of the
-machine that wrote this page; they are nobody's verdict.""",
+Five hundred slow sockets at once, and another client that starts generations meanwhile. Seconds and ratios are those of
+the machine that wrote this page; no test depends on them.""",
     run,
 )

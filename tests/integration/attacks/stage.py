@@ -1,4 +1,4 @@
-"""What is attacked: gateways as they come, with keys and without, directly and behind the nginx that we ship."""
+"""What is attacked: gateways with default settings, with and without keys, directly and behind the nginx we ship."""
 
 import os
 from collections.abc import AsyncIterator, Iterator
@@ -18,10 +18,10 @@ from tests.integration.processes import Server, gateway
 from tests.integration.test_nginx import Nginx, nginx_before
 
 PATIENCE: Final = 20.0
-"""Seconds for what should come at once."""
+"""Seconds for anything that should happen at once."""
 
 ALLOWED_HOST: Final = "friend.test"
-"""Where the one foreign page lives that may use the gateway with keys."""
+"""Host of the one foreign page that may use the gateway with keys."""
 
 ROLES: Final[dict[str, frozenset[Role]]] = {
     "alice": frozenset(),
@@ -33,54 +33,54 @@ ROLES: Final[dict[str, frozenset[Role]]] = {
 
 @dataclass
 class Stage:
-    """The servers, and who has keys: alice is the victim, bob the attacker, if he has a key at all."""
+    """The servers, and the holders of keys: alice is the victim, bob the attacker (if the attacker has a key)."""
 
     provider: Provider
     site_port: int
     open: Server
-    """A gateway as it comes: on loopback, without keys."""
+    """A gateway with default settings: on loopback, without keys."""
     keyed: Server
     behind: Server
-    """With keys too; believes nginx."""
+    """A gateway with keys that trusts nginx."""
     nginx: Nginx
     folder: Path
     patience: float
-    """Seconds that slow attackers get."""
+    """Seconds for slow attackers."""
     keys: dict[str, ApiKey] = field(default_factory=dict)
 
     def bearer(self, name: str) -> dict[str, str]:
-        """Give the header by which somebody is known."""
+        """Return the `Authorization` header of a key holder."""
         return {"Authorization": f"Bearer {self.keys[name].text()}"}
 
     @asynccontextmanager
     async def client(self, url: str, name: str = "") -> AsyncIterator[aiohttp.ClientSession]:
-        """Give a client of one of the servers, which shows somebody's key if it is told whose."""
+        """Return a client of one of the servers, with a holder's key if a name is given."""
         patience = aiohttp.ClientTimeout(total=PATIENCE)
         headers = self.bearer(name) if name else {}
         async with aiohttp.ClientSession(url, headers=headers, timeout=patience) as http:
             yield http
 
     async def started(self, server: Server) -> int:
-        """Tell how many answers a gateway has started."""
+        """Return how many generations a gateway has started."""
         async with self.client(server.url, "" if server is self.open else "watcher") as http:
-            return await started(http)
+            return await count_started(http)
 
 
-async def started(http: aiohttp.ClientSession) -> int:
-    """Ask for the number of answers that were started."""
+async def count_started(http: aiohttp.ClientSession) -> int:
+    """Request the number of started generations."""
     async with http.get("/api/stats") as response:
         assert response.status == 200, await response.text()
         return int((await response.json())["started"])
 
 
 def megabytes(server: Server) -> float:
-    """Tell how much memory a server holds."""
+    """Return a server's resident memory in megabytes."""
     resident = Path(f"/proc/{server.pid}/statm").read_text().split()[1]
     return int(resident) * os.sysconf("SC_PAGESIZE") / 1e6
 
 
 def write_key_file(file: Path, keys: dict[str, ApiKey]) -> None:
-    """Write the file of keys."""
+    """Write the key file."""
     write_keys(
         file, [StoredKey(name, key.id, hash_secret(key.secret), roles=ROLES[name]) for name, key in keys.items()]
     )
@@ -88,19 +88,19 @@ def write_key_file(file: Path, keys: dict[str, ApiKey]) -> None:
 
 @contextmanager
 def stage(folder: Path, patience: float) -> Iterator[Stage]:
-    """Start it all."""
+    """Start all servers."""
     keys = {name: generate_key() for name in ROLES}
     write_key_file(folder / "keys.toml", keys)
     with ExitStack() as stack:
         provider = stack.enter_context(hostile_provider())
         site_port = stack.enter_context(foreign_site())
         upstream = ("--upstream", provider.url)
-        # The attackers of one machine have one address, and what they are to be stopped by is not how many they are.
-        many = {"rate_limit_per_minute": 1_000_000, "rate_limit_burst": 1_000_000}
-        guarded = {"keys_file": folder / "keys.toml", "viewer_timeout": 5, **many}
+        # The attackers of one machine share one address; the rate limit must not be what stops them.
+        unlimited = {"rate_limit_per_minute": 1_000_000, "rate_limit_burst": 1_000_000}
+        protected = {"keys_file": folder / "keys.toml", "viewer_timeout": 5, **unlimited}
         friend = f"http://{ALLOWED_HOST}:{site_port}"
-        plain = stack.enter_context(gateway(*upstream, **many))
-        keyed = stack.enter_context(gateway(*upstream, allowed_origins=friend, **guarded))
-        behind = stack.enter_context(gateway(*upstream, trusted_proxies="127.0.0.1", **guarded))
+        plain = stack.enter_context(gateway(*upstream, **unlimited))
+        keyed = stack.enter_context(gateway(*upstream, allowed_origins=friend, **protected))
+        behind = stack.enter_context(gateway(*upstream, trusted_proxies="127.0.0.1", **protected))
         nginx = stack.enter_context(nginx_before(behind.url, folder=folder / "nginx"))
         yield Stage(provider, site_port, plain, keyed, behind, nginx, folder, patience, keys)

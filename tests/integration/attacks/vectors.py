@@ -10,19 +10,19 @@ START: Final = "/api/generations"
 
 @dataclass(frozen=True, slots=True)
 class Vector:
-    """A way to hide a request: `write` gives the bytes, from the key's header and the hidden request."""
+    """A way to hide a request: `write` builds the bytes from the header with the key and the hidden request."""
 
     name: str
     how: str
     head: Sequence[str]
     body: bytes = b""
-    """`HIDDEN` in it is the hidden request, `SIZE` its size in hexadecimal."""
+    """`HIDDEN` stands for the hidden request, `SIZE` for its size in hexadecimal."""
     first_line: str = f"POST {START} HTTP/1.1"
     host: bytes = b"Host: localhost\r\n"
-    stopped_by: str = "refused by the parser: nginx's, llhttp"
+    stopped_by: str = "refused by the parser (nginx; llhttp)"
 
     def write(self, key: str, hidden: bytes) -> bytes:
-        """Give the bytes that are sent."""
+        """Build the bytes to send."""
         body = self.body.replace(b"SIZE", b"%x" % len(hidden)).replace(b"HIDDEN", hidden)
         lines = [line.replace("LENGTH", str(len(body))).replace("\\n", "\n").replace("\\r", "\r") for line in self.head]
         head = "".join(f"{line}\r\n" for line in (*lines, key, "Content-Type: application/json"))
@@ -30,16 +30,16 @@ class Vector:
 
 
 ENDED: Final = b"0\r\n\r\nHIDDEN"
-"""Where chunks count, the body ends before what is hidden."""
+"""If the server uses chunks, the body ends before the hidden request."""
 WITHIN: Final = b"SIZE\r\nHIDDEN\r\n0\r\n\r\n"
-"""Where chunks do not count, what is hidden begins behind the first line."""
+"""If the server ignores chunks, the hidden request begins after the first line."""
 UPGRADE: Final = ("Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==")
-BODY: Final = "read as the body that it says it is"
+BODY: Final = "read as the body that its headers declare"
 BOTH: Final = "Content-Length: LENGTH"
 
 VECTORS: Final = (
-    Vector("CL.TE", "both lengths; the chunks end before the hidden request", (BOTH, CHUNKED), ENDED),
-    Vector("TE.CL", "both lengths; the declared one ends before it", (CHUNKED, "Content-Length: 4"), WITHIN),
+    Vector("CL.TE", "both headers; the chunks end before the hidden request", (BOTH, CHUNKED), ENDED),
+    Vector("TE.CL", "both headers; the declared one ends before it", (CHUNKED, "Content-Length: 4"), WITHIN),
     Vector("TE.TE: space", "`Transfer-Encoding : chunked`", (BOTH, "Transfer-Encoding : chunked"), ENDED),
     Vector("TE.TE: tab", "`Transfer-Encoding:⇥chunked`", (BOTH, "Transfer-Encoding:\tchunked"), ENDED),
     Vector("TE.TE: vertical tab", "`Transfer-Encoding: ␋chunked`", (BOTH, "Transfer-Encoding: \x0bchunked"), ENDED),
@@ -50,7 +50,7 @@ VECTORS: Final = (
     Vector("TE.TE: folded", "`Transfer-Encoding:⏎ chunked`", (BOTH, "Transfer-Encoding:\\r\\n chunked"), ENDED),
     Vector("TE.TE: bare LF", "`X: x␊Transfer-Encoding: chunked`", (BOTH, f"X: x\\n{CHUNKED}"), ENDED),
     Vector("TE.TE: bare CR", "`X: x␍Transfer-Encoding: chunked`", (BOTH, f"X: x\\r{CHUNKED}"), ENDED),
-    Vector("TE in HTTP/1.0", "chunks in a version that has none", (BOTH, CHUNKED), ENDED, f"POST {START} HTTP/1.0"),
+    Vector("TE in HTTP/1.0", "chunks, which HTTP/1.0 does not have", (BOTH, CHUNKED), ENDED, f"POST {START} HTTP/1.0"),
     Vector("Two lengths", "`Content-Length` twice, the second longer", ("Content-Length: 4", BOTH), b"{}  HIDDEN"),
     Vector("Two lengths in one", "`Content-Length: 4, 4`", ("Content-Length: 4, 4",), b"{}  HIDDEN"),
     Vector("Signed length", "`Content-Length: +4`", ("Content-Length: +4",), b"{}  HIDDEN"),
@@ -66,14 +66,14 @@ VECTORS: Final = (
         "chunks that end with LF alone",
         (CHUNKED,),
         b"0\n\nHIDDEN",
-        stopped_by="llhttp refuses it; nginx takes it, and passes on chunks of its own",
+        stopped_by="llhttp refuses it; nginx accepts it, and forwards chunks of its own",
     ),
     Vector(
         "Trailer",
         "the hidden request as the chunks' trailer",
         (CHUNKED,),
         b"0\r\nX: y\r\nHIDDEN",
-        stopped_by="refused, or left out: trailers are not read",
+        stopped_by="refused, or ignored: trailers are not read",
     ),
     Vector("NUL in a header", "`X: a␀b`", ("X: a\x00b", BOTH), b"HIDDEN"),
     Vector("NUL in the URL", "`/api/generations␀`", (BOTH,), b"HIDDEN", f"POST {START}\x00 HTTP/1.1"),
@@ -82,7 +82,7 @@ VECTORS: Final = (
     Vector("Two hosts", "`Host` twice", ("Host: evil.test", BOTH), b"HIDDEN", stopped_by=f"nginx; {BODY}"),
     Vector("No host", "HTTP/1.1 without `Host`", (BOTH,), b"HIDDEN", host=b"", stopped_by=f"nginx; {BODY}"),
     Vector(
-        "Absolute address",
+        "Absolute URL",
         "`POST http://evil.test/…`",
         (BOTH,),
         b"HIDDEN",
@@ -91,7 +91,7 @@ VECTORS: Final = (
     ),
     Vector("Body of a GET", "a GET with a length", (BOTH,), b"HIDDEN", "GET /health HTTP/1.1", stopped_by=BODY),
     Vector(
-        "Body behind a close",
+        "Body after a close",
         "`Connection: close`",
         ("Connection: close", "Content-Length: 2"),
         b"{}HIDDEN",
@@ -103,7 +103,7 @@ VECTORS: Final = (
     ),
     Vector(
         "Failed WebSocket",
-        "an upgrade of an unknown version, the hidden request behind it",
+        "an upgrade with an unknown version, followed by the hidden request",
         (*UPGRADE, "Sec-WebSocket-Version: 777"),
         b"HIDDEN",
         "GET /api/ws HTTP/1.1",
@@ -111,22 +111,22 @@ VECTORS: Final = (
     ),
     Vector(
         "Failed WebSocket with a body",
-        "an upgrade of an unknown version, the hidden request behind it",
+        "an upgrade with an unknown version, followed by the hidden request",
         (*UPGRADE, "Sec-WebSocket-Version: 777", BOTH),
         b"HIDDEN",
         "GET /api/ws HTTP/1.1",
     ),
     Vector(
-        "Taken WebSocket",
-        "an upgrade that is taken, the hidden request behind it",
+        "Accepted WebSocket",
+        "an accepted upgrade, followed by the hidden request",
         (*UPGRADE, "Sec-WebSocket-Version: 13"),
         b"HIDDEN",
         "GET /api/ws HTTP/1.1",
-        stopped_by="frames are read from there on, and this is none",
+        stopped_by="from there on only frames are read, and this is not one",
     ),
     Vector(
         "Upgrade elsewhere",
-        "an upgrade of a route that is no WebSocket",
+        "an upgrade on a route that is not a WebSocket",
         (*UPGRADE, "Sec-WebSocket-Version: 13", BOTH),
         b"HIDDEN",
         "GET /health HTTP/1.1",
@@ -145,7 +145,7 @@ VECTORS: Final = (
         (BOTH,),
         b"HIDDEN",
         "GET /api/stats",
-        stopped_by="one request, the connection ends with its answer",
+        stopped_by="one request; the connection ends with its response",
     ),
     Vector("HTTP/2 preface", "`PRI * HTTP/2.0`", (), b"SM\r\n\r\nHIDDEN", "PRI * HTTP/2.0"),
 )

@@ -1,4 +1,4 @@
-"""Bytes on a socket: what no client library would send, and answers read by the letter."""
+"""Raw bytes on a socket: requests that no client library would send, and strict parsing of responses."""
 
 import asyncio
 import re
@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 import orjson
 
 FIRST_SECONDS: Final = 3.0
-"""How long an answer may take that may not come at all."""
+"""Seconds to wait for a response that may never come."""
 
 QUIET_SECONDS: Final = 0.5
-"""After so much silence behind an answer, no other one is waited for."""
+"""Seconds of silence after a response, after which no other one is expected."""
 
 CLOSE: Final = "Connection: close"
-"""With it the end of an answer shows at once."""
+"""With this header the end of a response shows at once."""
 
 _STATUS: Final = re.compile(rb"HTTP/1\.[01] (\d{3}) [\x20-\x7e]*")
 _HEADER: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+): ?([\x20-\x7e\x80-\xff]*)")
@@ -25,20 +25,20 @@ _HEADER: Final = re.compile(rb"([!#$%&'*+.^_`|~0-9A-Za-z-]+): ?([\x20-\x7e\x80-\
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer; header names in lower case, in the order in which they came."""
+    """One response; header names in lower case, in the order received."""
 
     status: int
     headers: Sequence[tuple[str, str]]
     body: bytes
 
     def header(self, name: str) -> str:
-        """Give a header that must be there at most once; "" if it is not."""
+        """Return a header that may occur at most once; "" if it is absent."""
         found = [value for known, value in self.headers if known == name]
         assert len(found) <= 1, (name, found)
         return found[0] if found else ""
 
-    def says(self) -> str:
-        """Write it down: the status, and what our own error says. What has no head has status 0."""
+    def describe(self) -> str:
+        """Describe the response: its status, and the message of our own errors. One without headers has status 0."""
         try:
             error = orjson.loads(self.body)["error"]
         except (orjson.JSONDecodeError, KeyError, TypeError):
@@ -51,43 +51,43 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """All that came back on one connection, and whether the server closed it."""
+class Received:
+    """Everything received on one connection, and whether the server closed it."""
 
     raw: bytes
     closed: bool
 
     def answers(self) -> list[Answer]:
-        """Read it as answers, one after the other; an answer that is not HTTP fails."""
+        """Parse the responses in order; fail on one that is not HTTP."""
         found, rest = [], self.raw
         if self.raw and not self.raw.startswith(b"HTTP/"):
-            # HTTP/0.9 has no heads.
+            # HTTP/0.9 has no headers.
             return [Answer(0, (), self.raw)]
         while rest:
             answer, rest = _first(rest)
             found.append(answer)
         return found
 
-    def says(self) -> str:
-        """Write it down."""
+    def describe(self) -> str:
+        """Describe the responses."""
         if not self.raw:
-            return "closed without a word" if self.closed else "no answer"
-        return ", then ".join(answer.says() for answer in self.answers()) + (", closed" if self.closed else "")
+            return "closed without a response" if self.closed else "no answer"
+        return ", then ".join(answer.describe() for answer in self.answers()) + (", closed" if self.closed else "")
 
 
 class Wire:
-    """A connection on which anything can be sent."""
+    """A connection on which any bytes can be sent."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.reader, self.writer = reader, writer
 
     async def send(self, data: bytes) -> None:
-        """Send, as far as the other side takes it."""
+        """Send, as far as the server accepts it."""
         with suppress(OSError):
             self.writer.write(data)
             await self.writer.drain()
 
-    async def hear(self, first: float = FIRST_SECONDS, quiet: float = QUIET_SECONDS) -> Heard:
+    async def receive(self, first: float = FIRST_SECONDS, quiet: float = QUIET_SECONDS) -> Received:
         """Read until the server closes, or is silent."""
         raw = bytearray()
         try:
@@ -95,12 +95,12 @@ class Wire:
                 async with asyncio.timeout(quiet if raw else first):
                     piece = await self.reader.read(1 << 16)
                 if not piece:
-                    return Heard(bytes(raw), closed=True)
+                    return Received(bytes(raw), closed=True)
                 raw += piece
         except TimeoutError:
-            return Heard(bytes(raw), closed=False)
+            return Received(bytes(raw), closed=False)
         except OSError:
-            return Heard(bytes(raw), closed=True)
+            return Received(bytes(raw), closed=True)
 
 
 @asynccontextmanager
@@ -111,22 +111,22 @@ async def dial(url: str, address: str = "127.0.0.1") -> AsyncIterator[Wire]:
     try:
         yield Wire(reader, writer)
     finally:
-        # Aborted: a server that still has something to say would not let it be closed.
+        # Aborted: a server that still has data to send would delay a close.
         writer.transport.abort()
         with suppress(OSError):
             await writer.wait_closed()
 
 
-async def exchange(url: str, *sent: bytes, first: float = FIRST_SECONDS, quiet: float = QUIET_SECONDS) -> Heard:
-    """Send on a connection of its own, and give what comes back."""
+async def exchange(url: str, *sent: bytes, first: float = FIRST_SECONDS, quiet: float = QUIET_SECONDS) -> Received:
+    """Send on a new connection, and return what comes back."""
     async with dial(url) as wire:
         for piece in sent:
             await wire.send(piece)
-        return await wire.hear(first, quiet)
+        return await wire.receive(first, quiet)
 
 
 def request(method: str, path: str, *headers: str, body: bytes = b"", host: str = "localhost") -> bytes:
-    """Write a request; its length is declared unless a header says how long it is."""
+    """Build a request; its length is declared unless a header declares one."""
     lines = [f"{method} {path} HTTP/1.1", f"Host: {host}", *headers]
     if body and not any(line.lower().startswith(("content-length", "transfer-encoding")) for line in headers):
         lines.append(f"Content-Length: {len(body)}")
@@ -137,14 +137,14 @@ def _first(raw: bytes) -> tuple[Answer, bytes]:
     head, mark, rest = raw.partition(b"\r\n\r\n")
     assert mark, f"no end of a head in {raw[:200]!r}"
     status, *lines = head.split(b"\r\n")
-    line = _STATUS.fullmatch(status)
-    assert line is not None, status
+    status_line = _STATUS.fullmatch(status)
+    assert status_line is not None, status
     headers = []
-    for one in lines:
-        found = _HEADER.fullmatch(one)
-        assert found is not None, one
+    for line in lines:
+        found = _HEADER.fullmatch(line)
+        assert found is not None, line
         headers.append((found[1].decode().lower(), found[2].decode("latin-1")))
-    answer = Answer(int(line[1]), headers, b"")
+    answer = Answer(int(status_line[1]), headers, b"")
     body, rest = _body(answer, rest)
     return Answer(answer.status, headers, body), rest
 
@@ -161,7 +161,7 @@ def _body(answer: Answer, rest: bytes) -> tuple[bytes, bytes]:
 
 
 def _chunks(rest: bytes) -> tuple[bytes, bytes]:
-    """Read chunks; a body that was cut ends where it was cut."""
+    """Parse chunks; a truncated body ends where it was truncated."""
     body = b""
     while rest:
         size, _, rest = rest.partition(b"\r\n")
@@ -173,8 +173,8 @@ def _chunks(rest: bytes) -> tuple[bytes, bytes]:
 
 
 def _frames(rest: bytes) -> str:
-    """Write down a server's frames: how many texts, and the close."""
-    texts, said = 0, ""
+    """Describe a server's frames: the number of text frames, and the close."""
+    texts, close = 0, ""
     while len(rest) >= 2:
         opcode, size, start = rest[0] & 0x0F, rest[1] & 0x7F, 2
         if size >= 126:
@@ -183,5 +183,5 @@ def _frames(rest: bytes) -> str:
         payload, rest = rest[start : start + size], rest[start + size :]
         texts += opcode == 1
         if opcode == 8:
-            said = f", close code {int.from_bytes(payload[:2], 'big')} “{payload[2:].decode()}”"
-    return (f", {texts} messages" if texts else "") + said
+            close = f", close code {int.from_bytes(payload[:2], 'big')} “{payload[2:].decode()}”"
+    return (f", {texts} messages" if texts else "") + close
