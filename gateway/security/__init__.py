@@ -1,1 +1,1 @@
-"""Who may come in, and what they may do: principals, keys, tokens, and the gate that asks for them."""
+"""Authentication: principals, API keys, JSON Web Tokens, tickets, and which web pages may use the gateway."""

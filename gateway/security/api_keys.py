@@ -1,4 +1,4 @@
-"""Keys: how they are made, spelled, hashed and recognised. Pure, but for the randomness of a new one."""
+"""API keys: generate, parse, hash and verify. Pure, except for the randomness of a new key."""
 
 import hashlib
 import hmac
@@ -13,7 +13,7 @@ from gateway.admission.limits import NO_PRINCIPAL_LIMITS, PrincipalLimits
 from gateway.security.principals import Principal, Role
 
 PREFIX: Final = "ds_"
-"""What every key begins with: it tells a key from a token, and lets scanners find one that was published."""
+"""Prefix of every key: it distinguishes a key from a token, and lets secret scanners find a published key."""
 
 KEY_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
@@ -27,19 +27,19 @@ _HASH: Final = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class ApiKey:
-    """A key as its holder has it; only `text()` shows it."""
+    """A key as its holder has it; only `text` reveals the secret."""
 
     id: str
     secret: str = field(repr=False)
 
     def text(self) -> str:
-        """Spell it: `ds_<id>_<secret>`."""
+        """Return the key as clients send it: `ds_<id>_<secret>`."""
         return f"{PREFIX}{self.id}_{self.secret}"
 
 
 @dataclass(frozen=True, slots=True)
 class StoredKey:
-    """A key as the gateway has it. Times in seconds since 1970; `models` None: any."""
+    """A key as the gateway stores it. Times are seconds since 1970; `models` is None if every model is allowed."""
 
     name: str
     id: str
@@ -52,112 +52,112 @@ class StoredKey:
 
     @property
     def credential(self) -> str:
-        """Tell it from another, also from one whose secret is new under the same id."""
+        """Return an identifier of this very key; it changes if the secret is replaced under the same id."""
         return f"{self.id}:{self.hash}"
 
     def principal(self) -> Principal:
-        """Give whose it is."""
+        """Return the principal that the key identifies."""
         return Principal(self.name, "key", self.models, self.roles, self.limits, self.credential, self.expires)
 
 
 def generate_key() -> ApiKey:
-    """Make a new key."""
-    identity = "".join(secrets.choice(_ID_LETTERS) for _ in range(_ID_LENGTH))
-    return ApiKey(identity, secrets.token_urlsafe(_SECRET_BYTES))
+    """Generate a random key."""
+    key_id = "".join(secrets.choice(_ID_LETTERS) for _ in range(_ID_LENGTH))
+    return ApiKey(key_id, secrets.token_urlsafe(_SECRET_BYTES))
 
 
 def parse_key(text: str) -> ApiKey | None:
-    """Read a key; None if it is none."""
-    # An id has no underscore, a secret may have some: where one ends and the other begins shows by the length.
-    found = _KEY.fullmatch(text)
-    return None if found is None else ApiKey(found[1], found[2])
+    """Parse a key; return None if the text is not one."""
+    # A secret may contain underscores; an id may not, and has a fixed length. So the split is unambiguous.
+    match = _KEY.fullmatch(text)
+    return None if match is None else ApiKey(match[1], match[2])
 
 
 def hash_secret(secret: str) -> str:
-    """Hash a secret for keeping: SHA-256, in hexadecimal."""
-    # Slow hashes and salts are against guessing what people choose. These are 256 random bits: nobody guesses one in
-    # the age of the universe at any speed, and a slow hash would let anybody keep our processor busy.
+    """Return the SHA-256 of a secret in hexadecimal."""
+    # Slow hashes and salts protect passwords, which can be guessed. A secret of 256 random bits cannot be guessed at
+    # any speed, and a slow hash would let anyone keep our processor busy with wrong keys.
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
-_NOBODY: Final = StoredKey("", "", hash_secret(""))
-"""What a key with an unknown id is compared with."""
+_UNKNOWN_KEY: Final = StoredKey("", "", hash_secret(""))
+"""Stands in for a stored key if the id is unknown, so that the comparison takes place all the same."""
 
 
 class ExpiredKeyError(Exception):
-    """The key is right, and was good once."""
+    """The key is correct, but has expired."""
 
 
 def index_by_id(stored: Iterable[StoredKey]) -> dict[str, StoredKey]:
-    """Put keys where they are found by their ids."""
+    """Return a mapping from the ids of keys to the keys."""
     return {key.id: key for key in stored}
 
 
 def verify_key(text: str, stored: Mapping[str, StoredKey], unix: float) -> StoredKey | None:
-    """Find the key that this is the text of; None if there is none.
+    """Return the stored key that matches a text, or None.
 
-    The time that it takes tells neither whether the id is known nor how much of the secret is right.
+    The time this takes reveals neither whether the id is known nor how much of the secret is correct.
 
     Raises:
-        ExpiredKeyError: it is one, and its time is over. Only who has the secret learns that.
+        ExpiredKeyError: the key matches and has expired. Only the holder of the secret can learn this.
     """
-    given = parse_key(text) or ApiKey("", "-")
-    known = stored.get(given.id, _NOBODY)
-    if not hmac.compare_digest(hash_secret(given.secret), known.hash) or known is _NOBODY:
+    key = parse_key(text) or ApiKey("", "-")
+    candidate = stored.get(key.id, _UNKNOWN_KEY)
+    if not hmac.compare_digest(hash_secret(key.secret), candidate.hash) or candidate is _UNKNOWN_KEY:
         return None
-    if known.expires is not None and known.expires <= unix:
+    if candidate.expires is not None and candidate.expires <= unix:
         raise ExpiredKeyError
-    return known
+    return candidate
 
 
 def parse_stored_key(text: str) -> StoredKey:
-    """Read `name:id:hash`, as the environment variable has it.
+    """Parse `name:id:hash`, the form of a key in the environment variable.
 
     Raises:
-        ValueError: it is not that; the message does not show it.
+        ValueError: it has another form; the message does not contain the text.
     """
     name, _, rest = text.partition(":")
-    identity, _, digest = rest.partition(":")
+    key_id, _, digest = rest.partition(":")
     check_name(name)
-    check_id_and_hash(identity, digest)
-    return StoredKey(name, identity, digest)
+    check_id_and_hash(key_id, digest)
+    return StoredKey(name, key_id, digest)
 
 
 def check_name(name: str) -> None:
-    """Look whether a key can be called that.
+    """Check that a key may have this name.
 
     Raises:
-        ValueError: it can't; the message does not show it, since it may be a key.
+        ValueError: it may not; the message does not contain the name, which may be a key in the wrong place.
     """
     if KEY_NAME.fullmatch(name) is None or parse_key(name) is not None:
-        message = "the name of a key has letters, digits, '.', '_' and '-', at most 64, and is no key itself"
+        message = "the name of a key has letters, digits, '.', '_' and '-', at most 64, and is not itself a key"
         raise ValueError(message)
 
 
-def check_id_and_hash(identity: str, digest: str) -> None:
-    """Look whether these are an id and a hash.
+def check_id_and_hash(key_id: str, digest: str) -> None:
+    """Check the form of an id and a hash.
 
     Raises:
-        ValueError: they are not; the message does not show them.
+        ValueError: one of them has another form; the message contains neither.
     """
-    if _ID.fullmatch(identity) is None:
+    if _ID.fullmatch(key_id) is None:
         message = f"the id of a key must be {_ID_LENGTH} letters and digits, as in ds_<id>_<secret>"
         raise ValueError(message)
     if _HASH.fullmatch(digest) is None:
-        message = "the hash of a key must be the SHA-256 of its secret, 64 hexadecimal digits in small letters"
+        message = "the hash of a key must be the SHA-256 of its secret, 64 lower-case hexadecimal digits"
         raise ValueError(message)
 
 
 def check_unique(stored: Iterable[StoredKey]) -> None:
-    """Look whether keys can be told apart.
+    """Check that no two keys share a name or an id.
 
     Raises:
-        ValueError: two have the same name or id.
+        ValueError: two keys do.
     """
     seen: set[str] = set()
     for key in stored:
-        for what in (f"name {key.name}", f"id {key.id}"):
-            if what in seen:
-                message = f"two keys have the {what}"
+        for attribute in (f"name {key.name}", f"id {key.id}"):
+            if attribute in seen:
+                message = f"two keys have the {attribute}"
                 raise ValueError(message)
-            seen.add(what)
+            seen.add(attribute)

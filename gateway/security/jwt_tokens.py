@@ -1,4 +1,4 @@
-"""Tokens: JSON Web Tokens (RFC 7519) of an issuer that the operator trusts, checked by PyJWT."""
+"""JSON Web Tokens (RFC 7519) of an issuer that the operator trusts, verified by PyJWT."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from gateway.security.authenticator import expired_credential, invalid_credentia
 from gateway.security.principals import ROLES, Principal
 
 LEEWAY_SECONDS: Final = 10
-"""How far two clocks may differ."""
+"""Tolerated difference between the issuer's clock and ours, in seconds."""
 
 MAX_SUBJECT_LENGTH: Final = 256
 
@@ -20,41 +20,41 @@ Claims = dict[str, object]
 
 
 class KeySource(Protocol):
-    """Where the keys are that signatures are checked with."""
+    """Source of the keys that verify signatures."""
 
     @property
     def fingerprint(self) -> str:
-        """Tell this source from another, without its secret."""
+        """Return an identifier of this source that does not reveal its secret."""
         ...
 
     async def find(self, key_id: str | None) -> "jwt.PyJWK | str | None":
-        """Give the key of that id, or the only one; None if there is none.
+        """Return the key with an id, or the only key if the id is None. None if there is none.
 
         Raises:
-            Refused: it can't be told now.
+            Refused: the keys are not available at the moment.
         """
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class SharedSecret:
-    """The one secret of HS256 and its like."""
+    """The one secret of HS256, HS384 or HS512."""
 
     secret: SecretStr
 
     @property
     def fingerprint(self) -> str:
-        """As `KeySource.fingerprint`."""
+        """Implement `KeySource.fingerprint`."""
         return hash_secret(self.secret.get_secret_value())
 
     async def find(self, key_id: str | None) -> str:
-        """As `KeySource.find`."""
+        """Implement `KeySource.find`."""
         return self.secret.get_secret_value()
 
 
 @dataclass(frozen=True, slots=True)
 class JwtRules:
-    """What a token must say, and where it says what its holder may do."""
+    """What a token must contain, and which claims hold the rights of its principal."""
 
     algorithms: Sequence[str]
     issuer: str | None = None
@@ -64,16 +64,16 @@ class JwtRules:
 
 
 class JwtScheme:
-    """Lets in who has a token."""
+    """Credential scheme of JSON Web Tokens."""
 
     def __init__(self, rules: JwtRules, keys: KeySource) -> None:
         self._rules = rules
         self._keys = keys
         self.credential = hash_secret(f"{rules}{keys.fingerprint}")
-        """Tells what a token was checked with: after a reload that may be trusted no more."""
+        """Identifies the rules and keys that verified a token: after a reload they may no longer be trusted."""
 
     async def authenticate(self, credential: str, unix: float) -> Principal | None:
-        """As `Door.authenticate`."""
+        """Implement `CredentialScheme.authenticate`."""
         if credential.count(".") != 2:
             return None
         try:
@@ -81,24 +81,25 @@ class JwtScheme:
             key = await self._keys.find(key_id if isinstance(key_id, str) else None)
             if key is None:
                 return None
-            return self._principal(self._claims(credential, key))
+            return self._principal(self._verified_claims(credential, key))
         except jwt.ExpiredSignatureError:
-            # The signature is looked at before: who learns this has a token that was good.
+            # PyJWT verifies the signature before `exp`: only the holder of a genuine token learns that it has expired.
             raise expired_credential() from None
         except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
-            # What is JSON of a stranger's making may be nested as deep, and hold such numbers, as it likes.
+            # The JSON of an unverified token may contain any number, and be nested to any depth.
             raise invalid_credential() from None
 
     def renew(self, principal: Principal) -> Principal | None:
-        """As `Door.renew`; that a token is taken back before its time, nobody tells us."""
+        """Implement `CredentialScheme.renew`. The issuer does not notify us of tokens revoked before they expire."""
         return principal if principal.source == "token" and principal.credential == self.credential else None
 
-    def _claims(self, token: str, key: jwt.PyJWK | str) -> Claims:
+    def _verified_claims(self, token: str, key: jwt.PyJWK | str) -> Claims:
         rules = self._rules
         claims: Claims = jwt.decode(
             token,
             key,
-            # Ours, never the token's own word: else it could ask for none, or for a public key as a shared secret.
+            # Ours, never the token's `alg`: a token could choose `none`, or use a public key as a shared secret
+            # (RFC 8725, 2.1 and 3.1).
             algorithms=list(rules.algorithms),
             issuer=rules.issuer,
             audience=rules.audience,
@@ -112,30 +113,31 @@ class JwtScheme:
         return claims
 
     def _principal(self, claims: Claims) -> Principal:
-        subject, until = claims["sub"], claims["exp"]
+        subject, exp = claims["sub"], claims["exp"]
         if not isinstance(subject, str) or not 1 <= len(subject) <= MAX_SUBJECT_LENGTH or not subject.isprintable():
             raise invalid_credential()
-        # PyJWT takes an `exp` that is a string of digits, too.
-        expires = float(until) + LEEWAY_SECONDS if isinstance(until, int | float | str) else None
-        models = _words(claims, self._rules.models_claim)
-        roles = _words(claims, self._rules.roles_claim) or frozenset()
-        known = frozenset(role for role in ROLES if role in roles)
-        return Principal(subject, "token", models, known, credential=self.credential, expires=expires)
+        # PyJWT also accepts an `exp` that is a string of digits.
+        expires = float(exp) + LEEWAY_SECONDS if isinstance(exp, int | float | str) else None
+        models = _string_set(claims, self._rules.models_claim)
+        claimed = _string_set(claims, self._rules.roles_claim) or frozenset()
+        roles = frozenset(role for role in ROLES if role in claimed)
+        return Principal(subject, "token", models, roles, credential=self.credential, expires=expires)
 
 
-def _words(claims: Claims, name: str) -> frozenset[str] | None:
-    """Read a claim that is a list of words, or one string with spaces between them (RFC 8693, 4.2); None if absent.
+def _string_set(claims: Claims, name: str) -> frozenset[str] | None:
+    """Return a claim that is a list of strings, or one string separated by spaces (RFC 8693, 4.2). None if absent.
 
     Raises:
-        Refused: `auth_error`: it is neither. A null too: an issuer that means nobody must not be read as anybody.
+        Refused: `auth_error`: it has another form. So does null: an issuer that means "no models" must not be read as
+            "all models".
     """
     if name not in claims:
         return None
     claim = claims[name]
-    parts: object = claim.split() if isinstance(claim, str) else claim
-    if not isinstance(parts, list):
+    values: object = claim.split() if isinstance(claim, str) else claim
+    if not isinstance(values, list):
         raise invalid_credential()
-    found = frozenset(part for part in parts if isinstance(part, str))
-    if any(not isinstance(part, str) for part in parts):
+    strings = frozenset(value for value in values if isinstance(value, str))
+    if any(not isinstance(value, str) for value in values):
         raise invalid_credential()
-    return found
+    return strings

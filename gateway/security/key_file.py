@@ -1,4 +1,4 @@
-"""The file of keys: TOML with a table `[keys.NAME]` each, read with the configuration, written by `dualstream keys`."""
+"""Key file: TOML with one table `[keys.NAME]` per key, read with the configuration, written by `dualstream keys`."""
 
 import json
 import os
@@ -22,15 +22,15 @@ if sys.platform != "win32":
     import fcntl
 
 FILE_HEADER: Final = """\
-# The keys of a Dualstream gateway, written by `dualstream keys`, which keeps no comment but this one.
-# No key can be had from its hash. A running gateway reads this file again on SIGHUP.
+# API keys of a Dualstream gateway, written by `dualstream keys`, which keeps no comment but this one.
+# A key cannot be recovered from its hash. A running gateway reads this file again on SIGHUP.
 """
 
 Limit = Annotated[int, Field(ge=0)]
 
 
 class KeyTable(BaseModel):
-    """What a key's table may hold; limits as in the configuration, for this key alone."""
+    """Schema of one key's table. Its limits are named as in the configuration, and apply to this key."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
@@ -55,48 +55,51 @@ def read_keys(file: Path) -> list[StoredKey]:
     """Read the keys of a file.
 
     Raises:
-        ConfigurationError: it can't be read, or something in it is wrong; with the line, and without any hash.
+        ConfigurationError: the file cannot be read, or its content is not valid. The message names the line, and
+            contains no hash.
     """
     document = read(file)
     problems: list[Problem] = []
-    found: list[StoredKey] = []
-    tables = document.values.get("keys", {})
+    keys: list[StoredKey] = []
     problems += [Problem((name,), unknown_setting(name, ["keys"])) for name in document.values if name != "keys"]
+    tables = document.values.get("keys", {})
     if not isinstance(tables, dict):
         problems.append(Problem(("keys",), "must be a table"))
         tables = {}
     for name, table in tables.items():
         try:
-            found.append(_key(name, table))
+            keys.append(_parse_key_table(name, table))
         except ValidationError as error:
             problems += [
                 Problem(("keys", name, *detail["loc"]), detail["msg"].removeprefix("Input "))
                 for detail in error.errors(include_url=False, include_context=False, include_input=False)
             ]
         except ValueError as error:
-            # A key that was written in place of a name is not to be shown.
+            # The name may be a key, written in the wrong place: it must not appear in the message.
             problems.append(Problem(("keys", name) if parse_key(name) is None else ("keys",), str(error)))
-    _refuse(problems, document)
+    _raise_problems(problems, document)
     try:
-        check_unique(found)
+        check_unique(keys)
     except ValueError as error:
-        _refuse([Problem(("keys",), str(error))], document)
-    return found
+        _raise_problems([Problem(("keys",), str(error))], document)
+    return keys
 
 
 @contextmanager
 def exclusive_access(file: Path) -> Iterator[None]:
-    """Keep others from changing a file of keys meanwhile: what they write would bring a revoked key back.
+    """Lock a key file, or create it empty, against other processes that change it.
+
+    Without the lock, a process that has read the file earlier would write a revoked key back.
 
     Raises:
-        OSError: it can't be opened; one that is not there is made, without keys.
+        OSError: the file cannot be opened.
     """
     while True:
         handle = os.open(file, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             if sys.platform != "win32":
                 fcntl.flock(handle, fcntl.LOCK_EX)
-                # Who had it before may have put another one in its place.
+                # `write_keys` replaces the file: the previous owner of the lock may have put another file at this path.
                 if not os.path.samestat(os.fstat(handle), file.stat()):
                     continue
             yield
@@ -106,44 +109,47 @@ def exclusive_access(file: Path) -> Iterator[None]:
 
 
 def write_keys(file: Path, keys: Iterable[StoredKey]) -> None:
-    """Write a file of keys in place of what there is, at once and for its owner alone.
+    """Replace a key file atomically, readable by its owner only.
 
     Raises:
-        OSError: it can't be written; then what there was is as it was.
+        OSError: it cannot be written; the previous file is unchanged.
     """
-    # A link stays one: what it leads to is replaced.
+    # A symbolic link stays a link: its target is replaced.
     target = file.resolve()
-    text = FILE_HEADER + "".join(f"\n[{format_path(('keys', key.name))}]\n{_table(key)}" for key in keys)
-    # `mkstemp` makes it for its owner alone (mode 0600).
-    handle, made = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+    text = FILE_HEADER + "".join(f"\n[{format_path(('keys', key.name))}]\n{_format_table(key)}" for key in keys)
+    # `mkstemp` creates the file with mode 0600.
+    handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as opened:
             _keep_owner(handle, target)
             opened.write(text)
             opened.flush()
             os.fsync(opened.fileno())
-        Path(made).replace(target)
+        Path(temporary).replace(target)
     except BaseException:
         with suppress(OSError):
-            Path(made).unlink()
+            Path(temporary).unlink()
         raise
 
 
 def _keep_owner(handle: int, target: Path) -> None:
-    """Give the new file to whose the former one is: a service that can't read it would go on with revoked keys."""
+    """Set the owner of the new file to that of the previous one.
+
+    Otherwise, after root has changed the file, the service could not read it, and would keep the revoked keys.
+    """
     if sys.platform != "win32":
-        # Only root can; all others own what they write.
+        # Only root can change an owner; any other user already owns the file it writes.
         with suppress(OSError):
-            former = target.stat()
-            os.fchown(handle, former.st_uid, former.st_gid)
+            previous = target.stat()
+            os.fchown(handle, previous.st_uid, previous.st_gid)
 
 
-def _refuse(problems: Sequence[Problem], document: Document) -> None:
+def _raise_problems(problems: Sequence[Problem], document: Document) -> None:
     if problems:
         raise as_error([message for _, message in sorted(map(document.locate, problems))])
 
 
-def _key(name: str, value: object) -> StoredKey:
+def _parse_key_table(name: str, value: object) -> StoredKey:
     check_name(name)
     table = KeyTable.model_validate(value)
     check_id_and_hash(table.id, table.hash.get_secret_value())
@@ -151,42 +157,42 @@ def _key(name: str, value: object) -> StoredKey:
         name,
         table.id,
         table.hash.get_secret_value(),
-        _unix(table.created),
-        _unix(table.expires),
+        _to_unix(table.created),
+        _to_unix(table.expires),
         None if table.models is None else frozenset(table.models),
         frozenset(table.roles),
         PrincipalLimits(**{limit: getattr(table, limit) for limit in LIMIT_FIELDS}),
     )
 
 
-def _unix(moment: datetime | None) -> float | None:
+def _to_unix(moment: datetime | None) -> float | None:
     if moment is None:
         return None
-    # A time without a zone is one of UTC: nothing here depends on where the machine stands.
+    # A time without a zone is UTC, not local time: the file means the same on every machine.
     try:
         return (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).astimezone(UTC).timestamp()
     except OverflowError:
-        message = "a time of it is, in UTC, beyond the years 1 to 9999"
+        message = "one of its times is, in UTC, beyond the years 1 to 9999"
         raise ValueError(message) from None
 
 
-def _table(key: StoredKey) -> str:
+def _format_table(key: StoredKey) -> str:
     lists = {"models": None if key.models is None else sorted(key.models), "roles": sorted(key.roles) or None}
     times = {"created": key.created, "expires": key.expires}
     lines = [
-        f"id = {_quoted(key.id)}",
-        f"hash = {_quoted(key.hash)}",
-        *(f"{name} = {_moment(time)}" for name, time in times.items() if time is not None),
-        *(f"{name} = [{', '.join(map(_quoted, words))}]" for name, words in lists.items() if words is not None),
+        f"id = {_toml_string(key.id)}",
+        f"hash = {_toml_string(key.hash)}",
+        *(f"{name} = {_toml_time(time)}" for name, time in times.items() if time is not None),
+        *(f"{name} = [{', '.join(map(_toml_string, items))}]" for name, items in lists.items() if items is not None),
         *(f"{name} = {value!r}" for name in LIMIT_FIELDS if (value := getattr(key.limits, name)) is not None),
     ]
     return "\n".join(lines) + "\n"
 
 
-def _moment(unix: float) -> str:
+def _toml_time(unix: float) -> str:
     return datetime.fromtimestamp(unix, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def _quoted(text: str) -> str:
-    # A JSON string is a TOML one, but for DEL, which TOML wants escaped.
+def _toml_string(text: str) -> str:
+    # A JSON string is a TOML basic string, except that TOML requires DEL to be escaped (toml.io, v1.0.0, "String").
     return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")

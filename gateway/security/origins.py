@@ -1,4 +1,4 @@
-"""Which pages may use the gateway: its own, and those whose origin is allowed. Pure."""
+"""Which web pages may use the gateway: its own, and those of allowed origins. Pure."""
 
 import ipaddress
 from collections.abc import Mapping
@@ -14,70 +14,75 @@ SECURE_SCHEMES: Final = frozenset({"https", "wss"})
 
 @dataclass(frozen=True, slots=True)
 class Origins:
-    """Lets through what is no browser, the gateway's own pages, and allowed origins.
+    """Origin policy: it admits clients that are not browsers, the gateway's own pages, and allowed origins.
 
-    Browsers send `Origin` with a WebSocket handshake and with requests to other origins, and tell of the rest by
-    `Sec-Fetch-Site` (W3C Fetch Metadata), so that a foreign page can't pass for none. A page is our own if its origin
-    is the host it asks for; but a name that somebody makes point here (DNS rebinding) is such a host too, and of what
-    it asks for by GET browsers tell nothing. So unless `any_host`, only addresses and loopback names may be asked.
+    Browsers send `Origin` with a WebSocket handshake and with cross-origin requests, and `Sec-Fetch-Site` with others
+    (W3C Fetch Metadata), so a page of another origin cannot pass for a client that is not a browser.
+
+    A page is our own if its origin equals the requested host. After DNS rebinding, that is also true for an attacker's
+    host name that resolves to this gateway; with its GET requests over plain HTTP, browsers send neither header. So
+    unless `any_host` is True, `Host` must be an IP address or a loopback name.
     """
 
     allowed: frozenset[str] = frozenset()
     any_host: bool = True
 
     def check(self, headers: Mapping[str, str], scheme: str = "http") -> str:
-        """Refuse a foreign page; give the origin of an allowed one, and "" for our own and for what is no page.
+        """Return the origin of an allowed page, or "" for our own page and for a client that is not a browser.
 
-        The last two are not told apart: for a page's requests to where it came from, browsers send an `Origin` with
-        some and none with others, such as an EventSource's. `scheme` is that of the request.
+        The last two cannot be distinguished: browsers send `Origin` with some same-origin requests and not with others,
+        such as those of an `EventSource`. `scheme` is the scheme of the request.
 
         Raises:
-            Refused: `forbidden`.
+            Refused: `forbidden`: a page of another origin, or the host is not one of ours.
         """
         origin, host = headers.get("origin"), headers.get("host", "").lower()
-        if not self._is_ours(host):
-            raise _not_ours(host)
+        if not self._is_allowed_host(host):
+            raise _unknown_host(host)
         if origin is not None:
-            if _names(origin, host, scheme):
+            if _is_same_origin(origin, host, scheme):
                 return ""
             if origin in self.allowed:
                 return origin
-            raise _forbidden(origin)
+            raise _forbidden_origin(origin)
         if headers.get("sec-fetch-site") not in {None, "same-origin", "none"}:
-            raise _forbidden("another site")
+            raise _forbidden_origin("another site")
         return ""
 
-    def _is_ours(self, host: str) -> bool:
+    def _is_allowed_host(self, host: str) -> bool:
         if self.any_host:
             return True
-        name = _name(host)
+        name = _hostname(host)
         return _is_loopback_name(name) or _is_address(name)
 
 
 def has_origin_headers(headers: Mapping[str, str]) -> bool:
-    """Tell whether a request says which page it comes from; what it says is for `Origins.check` to judge.
+    """Return True if a request states which page sent it; `Origins.check` decides whether that page is allowed.
 
-    A browser leaves both out only for a GET over plain HTTP from a machine that is not its own.
+    A browser omits both headers only with a same-origin or no-CORS GET to an insecure origin: plain HTTP, not loopback.
     """
     return "origin" in headers or "sec-fetch-site" in headers
 
 
 def is_insecure_origin(headers: Mapping[str, str]) -> bool:
-    """Tell whether a request comes from a page of this host over plain HTTP, and not on this machine.
+    """Return True if a request comes from a page of this host that was loaded over plain HTTP, except on loopback.
 
-    Cookies that are `Secure` come over HTTPS, whatever a proxy that is not trusted says of it: such a page is not ours.
+    A `Secure` cookie proves that the request came over HTTPS, even if an untrusted proxy does not report it. So a page
+    over plain HTTP is a foreign one: anyone on the network path may have written it.
     """
     origin, host = headers.get("origin", ""), headers.get("host", "").lower()
-    return origin.startswith("http:") and _names(origin, host, "http") and not _is_loopback_name(_name(host))
+    return (
+        origin.startswith("http:") and _is_same_origin(origin, host, "http") and not _is_loopback_name(_hostname(host))
+    )
 
 
 def is_browser(headers: Mapping[str, str]) -> bool:
-    """Tell a browser, by what all of them have begun their names with since 1994; a page can't make it another."""
+    """Return True if the user agent begins with `Mozilla/`, as that of every browser does; a page cannot change it."""
     return headers.get("user-agent", "").startswith("Mozilla/")
 
 
-def _name(host: str) -> str:
-    """Give the name, or the address, of a host with its port; "" of what is none."""
+def _hostname(host: str) -> str:
+    """Return the name or address of `host[:port]`, or "" if it is not valid."""
     try:
         return urlsplit(f"//{host}").hostname or ""
     except ValueError:
@@ -96,11 +101,11 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def _names(origin: str, host: str, scheme: str) -> bool:
-    """Tell whether an origin is that of the host which is asked.
+def _is_same_origin(origin: str, host: str, scheme: str) -> bool:
+    """Return True if an origin is that of the requested host.
 
-    A page over plain HTTP is not ours where we are asked over HTTPS: anybody on the way may have written it. The other
-    way round a proxy has taken the TLS off.
+    A page over plain HTTP does not count if the request came over HTTPS: anyone on the network path may have written
+    it. The reverse is allowed: a proxy in front of the gateway terminates TLS.
     """
     try:
         parts = urlsplit(origin)
@@ -109,15 +114,15 @@ def _names(origin: str, host: str, scheme: str) -> bool:
     return bool(host) and parts.netloc.lower() == host and not (scheme in SECURE_SCHEMES and parts.scheme == "http")
 
 
-def _not_ours(host: str) -> Refused:
+def _unknown_host(host: str) -> Refused:
     message = (
-        f"A gateway on loopback without keys is asked as localhost or by an address, not as {host[:200]!r}: where a "
-        "proxy passes that name on, name the proxy in DUALSTREAM_TRUSTED_PROXIES, or set up keys."
+        f"A gateway on loopback without keys answers as localhost or by its IP address, not as {host[:200]!r}: if a "
+        "proxy forwards that name, list the proxy in DUALSTREAM_TRUSTED_PROXIES, or configure keys."
     )
     return Refused(Code.FORBIDDEN, message, param="Host")
 
 
-def _forbidden(origin: str) -> Refused:
+def _forbidden_origin(origin: str) -> Refused:
     return Refused(
         Code.FORBIDDEN,
         f"Pages of {origin[:200]} may not use this gateway: add their origin to DUALSTREAM_ALLOWED_ORIGINS.",

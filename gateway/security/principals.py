@@ -1,4 +1,4 @@
-"""Who asks, and what they may do. Pure."""
+"""Principals: authenticated identities and what they may do. Pure."""
 
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal, get_args
@@ -6,17 +6,20 @@ from typing import Final, Literal, get_args
 from gateway.admission.limits import NO_PRINCIPAL_LIMITS, PrincipalLimits
 
 Role = Literal["observe", "operate"]
-"""What goes beyond one's own: to read any generation and the figures; to interrupt and give feedback to any, too."""
+"""Rights beyond a principal's own generations.
+
+`observe`: read every generation and the statistics. `operate`: also interrupt every generation and give it feedback.
+"""
 
 Source = Literal["address", "key", "token"]
-"""By what a principal is known. A name of one source is not the same name of another."""
+"""How a principal is identified. Equal names of different sources are different principals."""
 
 ROLES: Final[frozenset[Role]] = frozenset(get_args(Role))
 
 
 @dataclass(frozen=True, slots=True)
 class GenerationScope:
-    """What a ticket may narrow a principal to: one generation, to be read, and with `commands` to be commanded, too."""
+    """Restriction of a principal, by its ticket, to one generation: to read it and, with `commands`, to command it."""
 
     generation_id: str
     commands: bool = False
@@ -24,7 +27,11 @@ class GenerationScope:
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Whose a request is. `models` None: any. `expires` is in seconds since 1970; `credential` names what proved it."""
+    """Authenticated identity that owns generations, limits and a budget.
+
+    `models` is None if every model is allowed. `credential` identifies what proved the identity, `expires` is when that
+    ends, in seconds since 1970.
+    """
 
     name: str
     source: Source = "address"
@@ -37,29 +44,29 @@ class Principal:
 
     @property
     def id(self) -> str:
-        """Tell principals apart, whatever they are called and wherever they come from."""
+        """Return an identifier that is unique across names and sources."""
         return f"{self.source}:{self.name}"
 
     @property
     def address(self) -> str:
-        """Give the address that stands for it, "" if it is known by something better."""
+        """Return the client address that identifies this principal, or "" if a key or token does."""
         return self.name if self.source == "address" else ""
 
     @property
     def observes(self) -> bool:
-        """Tell whether it may read what is not its own."""
+        """Return True if it may read generations of other principals."""
         return bool(self.roles)
 
     @property
     def operates(self) -> bool:
-        """Tell whether it may command what is not its own."""
+        """Return True if it may command generations of other principals."""
         return "operate" in self.roles
 
     def restricted_to(self, generation_scope: GenerationScope | None) -> "Principal":
-        """Give the same principal within these bounds."""
+        """Return this principal restricted to a generation, or unrestricted if None."""
         return self if generation_scope == self.generation_scope else replace(self, generation_scope=generation_scope)
 
 
 def anonymous(address: str) -> Principal:
-    """Make the principal of a gateway without keys: an address, for its limits, that may do everything."""
+    """Build the principal of a client of a gateway without keys: its address carries the limits, all is allowed."""
     return Principal(address, roles=ROLES)

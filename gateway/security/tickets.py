@@ -1,8 +1,7 @@
-"""Tickets: what a page shows once in place of a key, where it can't set a header. Pure, but for their randomness.
+"""Tickets: short-lived substitutes for a key or token, for pages that cannot set a header. Pure, except for randomness.
 
-A ticket in a URL is one that proxies log and people copy. So it is good for 30 s and once, for one thing, and from one
-page. An EventSource comes back with the same URL after its connection broke: what a used ticket still opens is that one
-generation, to be read.
+A ticket in a URL ends up in proxy logs and in copied links. So it is valid for 30 s, once, for one purpose and from one
+origin. An `EventSource` reconnects with the same URL, so a used ticket still reads its one generation, and only that.
 """
 
 import hashlib
@@ -14,30 +13,33 @@ from gateway.protocol.errors import Code, Refused
 from gateway.security.principals import GenerationScope, Principal
 
 TICKET_SECONDS: Final = 30.0
-"""How long a ticket may be used for the first time."""
+"""Seconds within which a ticket must be used for the first time."""
 
 MAX_UNUSED_PER_PRINCIPAL: Final = 1000
-"""Unused tickets of one principal; its oldest makes room for the next."""
+"""Maximum number of unused tickets of one principal; beyond it, the oldest of that principal is dropped."""
 
 MAX_UNUSED: Final = 20_000
-"""Unused tickets of all; one more is refused. Used ones are as many, half of them one principal's: the oldest go."""
+"""Maximum number of unused tickets in all; beyond it, issuing is refused.
+
+As many used tickets are kept, at most half of them of one principal; beyond either bound the oldest is dropped.
+"""
 
 _BYTES: Final = 24
 
 TicketScope = Literal["start", "socket"] | GenerationScope
-"""What a ticket is for: to start one answer and read it, to be a socket's, or one generation."""
+"""Purpose of a ticket: start one generation and read it, open a WebSocket, or access one generation."""
 
 
 @dataclass(frozen=True, slots=True)
 class ReadAccess:
-    """The wish to read a generation; `again` from a position in it, as who has read of it before."""
+    """Use of a ticket to read a generation; `resume` is True if the request names a position in that generation."""
 
     generation_id: str
     resume: bool = False
 
 
 TicketUse = Literal["start", "socket"] | ReadAccess
-"""What a ticket is shown for."""
+"""What the holder of a ticket requests with it."""
 
 
 @dataclass(slots=True)
@@ -45,41 +47,41 @@ class _Ticket:
     principal: Principal
     scope: TicketScope
     origin: str
-    until: float
+    expires: float
     generation_id: str | None = None
-    """What it may be read by, once used; None after a start that has not started anything yet."""
+    """The generation that a used ticket still reads; None while a start has not started anything."""
 
 
 @dataclass(slots=True)
 class _TicketIndex:
-    """Tickets by the hash of their text, oldest first, in all and for each principal."""
+    """Tickets by the hash of their text, oldest first, in all and per principal."""
 
     max_per_principal: int
-    all: dict[bytes, _Ticket] = field(default_factory=dict)
-    each: dict[str, dict[bytes, None]] = field(default_factory=dict)
+    tickets: dict[bytes, _Ticket] = field(default_factory=dict)
+    by_principal: dict[str, dict[bytes, None]] = field(default_factory=dict)
 
-    def put(self, digest: bytes, ticket: _Ticket) -> None:
-        own = self.each.setdefault(ticket.principal.id, {})
+    def add(self, digest: bytes, ticket: _Ticket) -> None:
+        own = self.by_principal.setdefault(ticket.principal.id, {})
         if len(own) >= self.max_per_principal:
-            self.take(next(iter(own)))
-        # It may have been its last one, with which the principal's place went.
-        self.each.setdefault(ticket.principal.id, own)[digest] = None
-        self.all[digest] = ticket
+            self.remove(next(iter(own)))
+        # `remove` deletes a principal's entry with its last ticket: with a bound of 1, `own` is no longer in the dict.
+        self.by_principal.setdefault(ticket.principal.id, own)[digest] = None
+        self.tickets[digest] = ticket
 
-    def take(self, digest: bytes) -> _Ticket:
-        ticket = self.all.pop(digest)
-        own = self.each[ticket.principal.id]
+    def remove(self, digest: bytes) -> _Ticket:
+        ticket = self.tickets.pop(digest)
+        own = self.by_principal[ticket.principal.id]
         del own[digest]
         if not own:
-            del self.each[ticket.principal.id]
+            del self.by_principal[ticket.principal.id]
         return ticket
 
     def oldest(self) -> bytes:
-        return next(iter(self.all))
+        return next(iter(self.tickets))
 
 
 class TicketStore:
-    """All tickets of this process. Times are seconds since 1970; an origin is what `Origins.check` gives."""
+    """Unused and used tickets of this process. Times: seconds since 1970. Origins: as `Origins.check` returns them."""
 
     def __init__(self, max_unused: int = MAX_UNUSED, max_per_principal: int = MAX_UNUSED_PER_PRINCIPAL) -> None:
         self._max_unused = max_unused
@@ -87,90 +89,95 @@ class TicketStore:
         self._used = _TicketIndex(max_unused // 2)
 
     def __len__(self) -> int:
-        return len(self._unused.all) + len(self._used.all)
+        return len(self._unused.tickets) + len(self._used.tickets)
 
     def issue(self, principal: Principal, scope: TicketScope, origin: str, unix: float) -> str:
-        """Make a ticket: 192 random bits, base64url.
+        """Issue a ticket and return its text: 192 random bits in base64url.
 
         Raises:
-            Refused: `rate_limit`: too many are unused.
+            Refused: `rate_limit`: too many tickets are unused.
         """
         self._drop_expired(unix)
-        if len(self._unused.all) >= self._max_unused:
-            message = f"{self._max_unused} tickets are waiting to be used: ask again later."
+        if len(self._unused.tickets) >= self._max_unused:
+            message = f"{self._max_unused} tickets are waiting to be used: try again later."
             raise Refused(Code.RATE_LIMIT, message, retry_after_ms=1000)
         text = secrets.token_urlsafe(_BYTES)
-        self._unused.put(_digest(text), _Ticket(principal, scope, origin, unix + TICKET_SECONDS))
+        self._unused.add(_digest(text), _Ticket(principal, scope, origin, unix + TICKET_SECONDS))
         return text
 
     def redeem(self, text: str, use: TicketUse, origin: str, unix: float) -> Principal:
-        """Use a ticket, and give whose it is; with `generation_scope` if it may do nothing but with one generation.
+        """Use a ticket and return its principal, restricted by `generation_scope` if the ticket allows one generation.
 
-        What is asked for `"start"` and comes with bounds has been started before: read that. Otherwise start it, and
-        tell `started` or `give_back`.
+        If the use is `"start"` and the result has a `generation_scope`, the ticket has started that generation before:
+        read it. Without one, start a generation and then call `record_start` or `restore`.
 
         Raises:
-            Refused: `auth_error`, one and the same for all that is wrong. It uses up nothing.
+            Refused: `auth_error`, the same for every reason. The ticket is not used up.
         """
         digest = _digest(text)
-        if digest in self._used.all:
-            return _read_again(self._used.all[digest], use, origin)
-        ticket = self._unused.all.get(digest)
-        if ticket is None or ticket.origin != origin or ticket.until <= unix:
+        if digest in self._used.tickets:
+            return _redeem_used(self._used.tickets[digest], use, origin)
+        ticket = self._unused.tickets.get(digest)
+        if ticket is None or ticket.origin != origin or ticket.expires <= unix:
             raise invalid_ticket()
         match ticket.scope, use:
             case "start", "start":
-                self._use(digest)
+                self._mark_used(digest)
                 return ticket.principal
-            case GenerationScope(generation_id=named), ReadAccess(generation_id=wanted) if named == wanted:
-                self._use(digest).generation_id = named
-                return ticket.principal.restricted_to(GenerationScope(named))
+            case GenerationScope(generation_id=allowed), ReadAccess(generation_id=requested) if allowed == requested:
+                self._mark_used(digest).generation_id = allowed
+                # Only a WebSocket can carry commands: a ticket that reads over HTTP allows none.
+                return ticket.principal.restricted_to(GenerationScope(allowed))
             case "socket", "socket":
-                return self._unused.take(digest).principal
+                return self._unused.remove(digest).principal
             case GenerationScope() as generation_scope, "socket":
-                return self._unused.take(digest).principal.restricted_to(generation_scope)
+                return self._unused.remove(digest).principal.restricted_to(generation_scope)
             case _:
                 raise invalid_ticket()
 
     def record_start(self, text: str, generation_id: str) -> None:
-        """Tell what was started by a ticket: what it may be read by from now on."""
-        if (used := self._used.all.get(_digest(text))) is not None and used.generation_id is None:
+        """Record the generation that a ticket started, which it may read from now on."""
+        if (used := self._used.tickets.get(_digest(text))) is not None and used.generation_id is None:
             used.generation_id = generation_id
 
     def restore(self, text: str) -> None:
-        """Make a ticket unused again if nothing was started by it: an EventSource may be told to come back later."""
+        """Mark a ticket as unused if it started nothing, so that an `EventSource` that was refused can retry."""
         digest = _digest(text)
-        used = self._used.all.get(digest)
+        used = self._used.tickets.get(digest)
         if used is not None and used.generation_id is None:
-            self._unused.put(digest, self._used.take(digest))
+            self._unused.add(digest, self._used.remove(digest))
 
-    def _use(self, digest: bytes) -> _Ticket:
-        ticket = self._unused.take(digest)
-        if len(self._used.all) >= self._max_unused:
-            self._used.take(self._used.oldest())
-        self._used.put(digest, ticket)
+    def _mark_used(self, digest: bytes) -> _Ticket:
+        ticket = self._unused.remove(digest)
+        if len(self._used.tickets) >= self._max_unused:
+            self._used.remove(self._used.oldest())
+        self._used.add(digest, ticket)
         return ticket
 
     def _drop_expired(self, unix: float) -> None:
-        waiting = self._unused
-        while waiting.all and waiting.all[oldest := waiting.oldest()].until <= unix:
-            waiting.take(oldest)
+        unused = self._unused
+        while unused.tickets and unused.tickets[oldest := unused.oldest()].expires <= unix:
+            unused.remove(oldest)
 
 
 def invalid_ticket() -> Refused:
-    """Make the refusal of a ticket that is not good; it tells nobody why."""
-    message = "The ticket is not valid here: ask for a new one."
+    """Build the refusal of an invalid ticket, which is the same for every reason."""
+    message = "The ticket is not valid here: request a new one."
     return Refused(Code.AUTH_ERROR, message, param="ticket", status=401)
 
 
-def _read_again(used: _Ticket, use: TicketUse, origin: str) -> Principal:
-    """Let one who has used a ticket read on, and nothing else."""
+def _redeem_used(used: _Ticket, use: TicketUse, origin: str) -> Principal:
+    """Return the principal of a used ticket, restricted to reading the ticket's generation.
+
+    Raises:
+        Refused: `auth_error`: any other use.
+    """
     if used.generation_id is None or used.origin != origin:
         raise invalid_ticket()
     match use:
         case "start" if used.scope == "start":
             pass
-        case ReadAccess(generation_id=wanted, resume=True) if wanted == used.generation_id:
+        case ReadAccess(generation_id=requested, resume=True) if requested == used.generation_id:
             pass
         case _:
             raise invalid_ticket()
@@ -178,5 +185,6 @@ def _read_again(used: _Ticket, use: TicketUse, origin: str) -> Principal:
 
 
 def _digest(text: str) -> bytes:
-    # As with keys: 192 random bits need no slow hash. What is found by a hash tells nothing by the time that it takes.
+    # As for API keys, 192 random bits need no slow hash. The store is keyed by the hash, so the time of a look-up
+    # reveals nothing about the text of a ticket.
     return hashlib.sha256(text.encode(errors="replace")).digest()

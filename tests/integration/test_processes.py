@@ -152,7 +152,7 @@ def test_the_terminal_shows_its_key(tmp_path: Path, transport: str) -> None:
         assert command(*asked, DUALSTREAM_TOKEN=key).returncode == 0
         done = command(*asked)
         assert done.returncode == 1
-        assert "asks for a key" in done.stdout + done.stderr
+        assert "requires a key" in done.stdout + done.stderr
 
 
 async def test_out_of_the_box_it_answers_with_no_key_and_no_configuration(http: aiohttp.ClientSession) -> None:

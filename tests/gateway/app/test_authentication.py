@@ -95,7 +95,7 @@ async def test_tokens_with_public_keys_beside_the_configuration(tmp_path: Path) 
     with pytest.raises(ConfigurationError, match=r"jwt.jwks_file: .*keys.json: can't be read: No such file"):
         credential_schemes(load({}, {}, file))
     (tmp_path / "keys.json").write_text("{}")
-    with pytest.raises(ConfigurationError, match=r"jwt.jwks_file: .*keys.json: is no set of keys"):
+    with pytest.raises(ConfigurationError, match=r"jwt.jwks_file: .*keys.json: is not a key set"):
         credential_schemes(load({}, {}, file))
     key = RSAAlgorithm.to_jwk(RSA_KEY.public_key(), as_dict=True)
     (tmp_path / "keys.json").write_text(json.dumps({"keys": [key]}))

@@ -133,9 +133,9 @@ async def test_an_issuer_is_asked_by_the_same_way_and_its_words_are_not_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     cases = [
-        (answers("302 \x1b[31mred", b"{}", "Location: http://127.0.0.1:1/"), "the answer is HTTP 302"),
-        (answers("200 red", gzip.compress(key_set(public(RSA_KEY))), "Content-Encoding: gzip"), "is no set of keys"),
-        (answers("red"), "what comes is not HTTP, or breaks off"),
+        (answers("302 \x1b[31mred", b"{}", "Location: http://127.0.0.1:1/"), "the response has status 302"),
+        (answers("200 red", gzip.compress(key_set(public(RSA_KEY))), "Content-Encoding: gzip"), "is not a key set"),
+        (answers("red"), "the response is not HTTP, or is incomplete"),
     ]
     for serve, why in cases:
         async with provider(serve) as (upstream, requests):
@@ -143,9 +143,9 @@ async def test_an_issuer_is_asked_by_the_same_way_and_its_words_are_not_logged(
             await RemoteKeySet(f"{place}?code=hush", ("RS256",))._fetch()
             assert len(requests) == 1
             assert b"accept-encoding: identity" in requests[0].lower()
-        assert any(said.startswith(f"the keys of {place} can't be had: {why}") for said in caplog.messages)
+        assert any(said.startswith(f"the keys of {place} are not available: {why}") for said in caplog.messages)
     await RemoteKeySet("http://127.0.0.1:1/k?code=hush", ("RS256",))._fetch()
-    assert caplog.messages[-1] == "the keys of http://127.0.0.1:1/k can't be had: nobody answers there"
+    assert caplog.messages[-1] == "the keys of http://127.0.0.1:1/k are not available: cannot connect"
     assert "hush" not in caplog.text
     assert "red" not in " ".join(caplog.messages).split()
 

@@ -103,7 +103,7 @@ async def test_who_was_let_in_is_renewed_until_the_key_is_revoked() -> None:
 def test_a_gate_that_closes_knows_nobody_by_address_any_more_and_does_not_open_again() -> None:
     authenticator = Authenticator()
     authenticator.replace_schemes([ApiKeyScheme([])])
-    with pytest.raises(Refused, match="asks for a key"):
+    with pytest.raises(Refused, match="requires a key"):
         authenticator.renew(anonymous("::1"))
     authenticator.replace_schemes([])
     assert not authenticator.allows_anonymous
