@@ -27,13 +27,13 @@ FOUND: Final = [
         "event-stream",
         "`data:` lines that come in halves",
         "not counted: the bound of an event did not hold, and each line took longer than the one before",
-        f"{_STREAM}::test_lines_that_come_in_halves_are_bounded_too",
+        f"{_STREAM}::test_lines_that_are_split_between_reads_count_toward_the_limit",
     ),
     Found(
         "event-stream",
         "`retry:` of thousands of digits",
         "`ValueError`: the answer failed as if the gateway had",
-        f"{_STREAM}::test_a_wait_of_thousands_of_digits_is_passed_over",
+        f"{_STREAM}::test_a_retry_of_thousands_of_digits_is_ignored",
     ),
     Found(
         "answer-openai",
@@ -129,7 +129,7 @@ FOUND: Final = [
         "body",
         "a field with a name of 4 MiB",
         "the refusal gave it back, twice",
-        "tests/gateway/protocol/test_commands.py::test_no_refusal_gives_back_more_than_a_line",
+        "tests/gateway/protocol/test_commands.py::test_a_refusal_repeats_only_the_start_of_a_long_name",
     ),
     Found(
         "key-set",

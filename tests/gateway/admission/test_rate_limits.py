@@ -14,7 +14,7 @@ from gateway.protocol.errors import Refused
     st.integers(1, 100),
     st.lists(st.floats(0, 5, allow_nan=False), min_size=1, max_size=200),
 )
-def test_never_more_than_the_burst_and_the_flow(per_minute: int, burst: int, pauses: list[float]) -> None:
+def test_never_more_than_the_burst_and_the_rate_pass(per_minute: int, burst: int, pauses: list[float]) -> None:
     limits, now, allowed = RateLimits(per_minute, burst), 0.0, 0
     for pause in pauses:
         now += pause
@@ -26,7 +26,7 @@ def test_never_more_than_the_burst_and_the_flow(per_minute: int, burst: int, pau
     assert allowed <= burst + now * per_minute / 60 + 1e-6
 
 
-def test_over_a_minute_of_asking_too_often_exactly_the_burst_and_the_flow_pass() -> None:
+def test_in_a_minute_of_constant_requests_exactly_the_burst_and_the_rate_pass() -> None:
     limits, allowed = RateLimits(500, 50), 0
     for tick in range(60_000):
         try:
@@ -34,11 +34,11 @@ def test_over_a_minute_of_asking_too_often_exactly_the_burst_and_the_flow_pass()
             allowed += 1
         except Refused:
             pass
-    assert allowed == 549  # 50 at once, and one each 120 ms until the last millisecond of the minute
+    assert allowed == 549  # 50 at once, and one every 120 ms until the last millisecond of the minute
 
 
 @given(st.integers(1, 600), st.integers(1, 20), st.floats(0, 100, allow_nan=False))
-def test_who_comes_back_when_told_passes_and_not_before(per_minute: int, burst: int, start: float) -> None:
+def test_a_request_passes_after_the_advised_wait_and_not_before(per_minute: int, burst: int, start: float) -> None:
     limits = RateLimits(per_minute, burst)
     for _ in range(burst):
         limits.consume("a", start)
@@ -50,7 +50,7 @@ def test_who_comes_back_when_told_passes_and_not_before(per_minute: int, burst: 
     limits.consume("a", start + wait)
 
 
-def test_the_headers_say_what_is_left() -> None:
+def test_headers_of_an_allowance() -> None:
     limits = RateLimits(60, 10)
     limits.consume("a", 0.0)
     allowance = limits.allowance("a", 0.0)
@@ -65,14 +65,14 @@ def test_the_headers_say_what_is_left() -> None:
     assert RateLimits(0, 1).allowance("a", 0.0) is None
 
 
-def test_buckets_that_are_full_again_are_forgotten() -> None:
+def test_full_buckets_are_removed() -> None:
     buckets = Buckets(60, 1)
     for number in range(10 * SWEEP_AT):
         buckets.spend(str(number), 1, float(number))
     assert len(buckets._buckets) <= 2 * SWEEP_AT
 
 
-def test_a_debt_is_paid_before_anything_passes() -> None:
+def test_excess_output_tokens_delay_the_next_request() -> None:
     limits = RateLimits(0, 1, output_tokens_per_minute=600)
     limits.record_output("a", 1200, 0.0)
     with pytest.raises(Refused) as refused:
@@ -82,7 +82,7 @@ def test_a_debt_is_paid_before_anything_passes() -> None:
     limits.consume("b", 0.0)
 
 
-def test_a_principals_own_limits_win_and_are_kept_apart() -> None:
+def test_a_principals_own_limits_replace_the_general_ones() -> None:
     limits, own = RateLimits(60, 10, output_tokens_per_minute=60), PrincipalLimits(2, None, 600)
     for _ in range(2):
         limits.consume("a", 0.0, own)
@@ -101,7 +101,7 @@ def test_a_principals_own_limits_win_and_are_kept_apart() -> None:
     assert limits.allowance("a", 60.0, PrincipalLimits(rate_limit_per_minute=0)) is None
 
 
-def test_own_limits_where_there_are_none_for_all() -> None:
+def test_own_limits_without_general_ones() -> None:
     limits = RateLimits(0, 1)
     limits.consume("a", 0.0, PrincipalLimits(1, 3))
     allowance = limits.allowance("a", 0.0, PrincipalLimits(1, 3))

@@ -6,7 +6,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.generation.event_log import Entry, EventLog, merge
-from gateway.protocol.errors import Code, Refused
 from gateway.protocol.events import (
     Accepted,
     Chunk,
@@ -20,7 +19,6 @@ from gateway.protocol.events import (
     Usage,
     encode,
 )
-from gateway.protocol.position import format_position, parse_position
 
 TERMINAL = Complete("stop", Usage(1, 2, "exact"), None, Metrics("r", 1.0, 2.0, 0.0, 1, 1, 1, None, 1, 1))
 texts = st.text(min_size=0, max_size=12)
@@ -142,18 +140,3 @@ def test_what_comes_together_wakes_once() -> None:
     log.unsubscribe(listener)
     log.append(Chunk("c"))
     assert calls == [2, 3]
-
-
-@pytest.mark.parametrize("text", ["", "g", "g:", ":3", "g:x", "g:-1", "g:1.5", "g:٣", "g:" + "9" * 40, "\0"])
-def test_a_broken_position_is_refused(text: str) -> None:
-    with pytest.raises(Refused, match="is not a position") as refused:
-        parse_position(text)
-    assert refused.value.code is Code.INVALID_REQUEST
-
-
-def test_a_position_comes_back() -> None:
-    assert parse_position(format_position("g_x", 17)) == ("g_x", 17)
-
-
-def test_events_are_spelled_as_the_protocol_says() -> None:
-    assert encode(Chunk('é "\n')) == '{"type":"chunk","content":"é \\"\\n"}'.encode()

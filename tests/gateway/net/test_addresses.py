@@ -1,4 +1,4 @@
-"""Whose an address is, and which are this machine's own."""
+"""Addresses of clients, loopback addresses, and networks."""
 
 import pytest
 
@@ -22,23 +22,23 @@ from gateway.net.addresses import MAX_ADDRESS_LENGTH, Networks, client_address, 
         ("x" * 1000, "x" * MAX_ADDRESS_LENGTH),
     ],
 )
-def test_what_stands_for_a_client(host: str, client: str) -> None:
+def test_the_address_that_identifies_a_client(host: str, client: str) -> None:
     assert client_address(host) == client
 
 
 @pytest.mark.parametrize(
-    ("address", "local"),
+    ("address", "is_loopback"),
     [
-        *[(own, True) for own in ("127.0.0.1", "127.8.9.10", "::1", "::ffff:127.0.0.1")],
+        *[(loopback, True) for loopback in ("127.0.0.1", "127.8.9.10", "::1", "::ffff:127.0.0.1")],
         *[(other, False) for other in ("10.0.0.1", "::2", "2001:db8::/64", "localhost", "unknown", "")],
     ],
 )
-def test_this_machines_own(address: str, local: bool) -> None:
-    assert is_loopback_address(address) is local
+def test_loopback_addresses(address: str, is_loopback: bool) -> None:
+    assert is_loopback_address(address) is is_loopback
 
 
 @pytest.mark.parametrize(
-    ("written", "within", "without"),
+    ("networks", "members", "others"),
     [
         (["10.0.0.2"], ["10.0.0.2", "::ffff:10.0.0.2"], ["10.0.0.3", "::ffff:10.0.0.3", ""]),
         (["10.1.2.3/8"], ["10.9.9.9", "::ffff:10.9.9.9"], ["11.0.0.1"]),
@@ -50,12 +50,12 @@ def test_this_machines_own(address: str, local: bool) -> None:
         ([], [], ["127.0.0.1", "::1", ""]),
     ],
 )
-def test_networks_hold_addresses_in_every_form(written: list[str], within: list[str], without: list[str]) -> None:
-    networks = Networks(written)
-    assert [host for host in within if host not in networks] == []
-    assert [host for host in without if host in networks] == []
+def test_networks_contain_addresses_in_every_form(networks: list[str], members: list[str], others: list[str]) -> None:
+    found = Networks(networks)
+    assert [host for host in members if host not in found] == []
+    assert [host for host in others if host in found] == []
 
 
-def test_networks_are_spelled_in_every_form() -> None:
+def test_networks_are_listed_in_every_form() -> None:
     assert Networks(["10.1.2.3/8", "::1"]).all_forms() == ["10.0.0.0/8", "::ffff:10.0.0.0/104", "::1/128"]
     assert Networks(["10.0.0.1", "*"]).all_forms() == ["*"]

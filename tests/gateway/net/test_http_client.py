@@ -1,4 +1,4 @@
-"""The one way out: what it does not follow, does not keep, does not unpack, and does not tell."""
+"""The only HTTP client: no redirects, proxies, cookies or decompression, and no secrets in its errors."""
 
 import ast
 import asyncio
@@ -14,48 +14,48 @@ from gateway.upstreams.errors import ERROR_BODY_BYTES, ERROR_BODY_SECONDS
 from tests.gateway.security.issuer import RSA_KEY, key_set, public
 from tests.gateway.upstreams.test_http import CALL, HEAD, KEY, WHOLE, answers, bodies, failure, provider, read
 
-ROOMS = ("gateway", "transports")
-ALONE = {Path("gateway/net/http_client.py"), Path("gateway/client/client.py")}
-"""Where a session is made: the way out, and the client of a gateway, which is no part of the server."""
+PACKAGES = ("gateway", "transports")
+ALLOWED = {Path("gateway/net/http_client.py"), Path("gateway/client/client.py")}
+"""Modules that open connections: the HTTP client, and the gateway's Python client, which is not part of the server."""
 
 
-def test_there_is_no_other_way_out() -> None:
-    made = {
+def test_no_other_module_opens_connections() -> None:
+    found = {
         file
-        for room in ROOMS
-        for file in Path(room).rglob("*.py")
+        for package in PACKAGES
+        for file in Path(package).rglob("*.py")
         for node in ast.walk(ast.parse(file.read_text("utf-8")))
         if isinstance(node, ast.Call)
         and (node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", ""))
         in {"ClientSession", "urlopen", "open_connection", "create_connection"}
     }
-    assert made == ALONE
+    assert found == ALLOWED
 
 
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"])
 async def test_a_redirect_is_not_followed(status: str) -> None:
-    async with provider(bodies(WHOLE)) as (elsewhere, asked):
+    async with provider(bodies(WHOLE)) as (elsewhere, requests):
         redirect = answers(status, b"", f"Location: {elsewhere.base_url}")
         failed, _ = await failure(redirect)
         assert (failed.code, failed.retryable) == (Code.UPSTREAM_PROTOCOL, False)
         assert "127.0.0.1" not in failed.message
-        assert asked == []
+        assert requests == []
 
 
-async def test_of_the_environment_no_proxy_and_no_password_is_taken(
+async def test_proxies_and_passwords_of_the_environment_are_ignored(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     netrc = tmp_path / "netrc"
     netrc.write_text("machine 127.0.0.1 login me password hush\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
-    async with provider(bodies(WHOLE)) as (proxy, passed_on), provider(bodies(WHOLE)) as (upstream, requests):
+    async with provider(bodies(WHOLE)) as (proxy, proxied), provider(bodies(WHOLE)) as (upstream, requests):
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
             monkeypatch.setenv(name, proxy.base_url)
         await read(upstream)
         upstream._api_key = None
         await read(upstream)
-        assert passed_on == []
+        assert proxied == []
         assert len(requests) == 2
         assert b"authorization" not in requests[1].lower()
 
@@ -73,18 +73,18 @@ async def test_a_cookie_is_not_kept() -> None:
         assert b"cookie" not in b"".join(requests).lower()
 
 
-async def test_what_comes_compressed_is_not_unpacked() -> None:
-    event_stream, packed = "Content-Type: text/event-stream", "Content-Encoding: gzip"
-    failed, parts = await failure(answers("200 OK", gzip.compress(WHOLE), event_stream, packed))
+async def test_a_compressed_response_is_not_decompressed() -> None:
+    event_stream, gzipped = "Content-Type: text/event-stream", "Content-Encoding: gzip"
+    failed, parts = await failure(answers("200 OK", gzip.compress(WHOLE), event_stream, gzipped))
     assert (failed.code, parts) == (Code.UPSTREAM_PROTOCOL, [])
     assert "compressed" in failed.message
     said = b'{"error":{"message":"the prompt is too long"}}'
-    for body, words, *headers in ((said, ": the prompt is too long"), (gzip.compress(said), ".", packed)):
+    for body, words, *headers in ((said, ": the prompt is too long"), (gzip.compress(said), ".", gzipped)):
         failed, _ = await failure(answers("400 Bad Request", body, *headers))
         assert failed.message == f"The provider refused the request (HTTP 400){words}"
 
 
-async def test_a_head_without_end_is_given_up() -> None:
+async def test_headers_without_end_are_refused() -> None:
     sent = 0
 
     async def serve(_request: bytes, writer: asyncio.StreamWriter) -> None:
@@ -100,14 +100,14 @@ async def test_a_head_without_end_is_given_up() -> None:
     assert sent < 100_000
 
 
-async def test_of_a_long_error_only_the_beginning_is_read() -> None:
-    for length, told in ((ERROR_BODY_BYTES // 2, ": the prompt is too long"), (4 << 20, ".")):
+async def test_only_the_beginning_of_a_long_error_is_read() -> None:
+    for length, quoted in ((ERROR_BODY_BYTES // 2, ": the prompt is too long"), (4 << 20, ".")):
         said = b'{"error":{"message":"the prompt is too long"},"rest":"%b"}' % (b"x" * length)
         failed, _ = await failure(answers("400 Bad Request", said))
-        assert failed.message == f"The provider refused the request (HTTP 400){told}"
+        assert failed.message == f"The provider refused the request (HTTP 400){quoted}"
 
 
-async def test_an_error_without_end_is_not_waited_for() -> None:
+async def test_an_error_body_without_end_is_abandoned() -> None:
     async def serve(_request: bytes, writer: asyncio.StreamWriter) -> None:
         writer.write(HEAD.replace(b"200 OK", b"400 No") + b"2\r\n{}\r\n")
 
@@ -115,21 +115,21 @@ async def test_an_error_without_end_is_not_waited_for() -> None:
     assert failed.message == "The provider refused the request (HTTP 400)."
 
 
-async def test_what_is_no_http_fails_without_the_key_in_anything_that_is_kept() -> None:
+async def test_the_failure_of_an_invalid_response_does_not_hold_the_key() -> None:
     async def serve(_request: bytes, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: none\r\n\r\n")
 
     failed, _ = await failure(serve)
     assert failed.code is Code.UPSTREAM_PROTOCOL
     error: BaseException | None = failed
-    kept = "".join(traceback.format_exception(failed))
+    held = "".join(traceback.format_exception(failed))
     while error is not None:
-        kept += repr(error)
+        held += repr(error)
         error = error.__cause__ or error.__context__
-    assert KEY.get_secret_value() not in kept
+    assert KEY.get_secret_value() not in held
 
 
-async def test_an_issuer_is_asked_by_the_same_way_and_its_words_are_not_logged(
+async def test_key_sets_are_fetched_by_this_client_and_issuers_texts_are_not_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     cases = [
@@ -139,18 +139,18 @@ async def test_an_issuer_is_asked_by_the_same_way_and_its_words_are_not_logged(
     ]
     for serve, why in cases:
         async with provider(serve) as (upstream, requests):
-            place = f"{upstream.base_url}k"
-            await RemoteKeySet(f"{place}?code=hush", ("RS256",))._fetch()
+            url = f"{upstream.base_url}k"
+            await RemoteKeySet(f"{url}?code=hush", ("RS256",))._fetch()
             assert len(requests) == 1
             assert b"accept-encoding: identity" in requests[0].lower()
-        assert any(said.startswith(f"the keys of {place} are not available: {why}") for said in caplog.messages)
+        assert any(message.startswith(f"the keys of {url} are not available: {why}") for message in caplog.messages)
     await RemoteKeySet("http://127.0.0.1:1/k?code=hush", ("RS256",))._fetch()
     assert caplog.messages[-1] == "the keys of http://127.0.0.1:1/k are not available: cannot connect"
     assert "hush" not in caplog.text
     assert "red" not in " ".join(caplog.messages).split()
 
 
-async def test_a_call_shows_the_key_to_its_provider_alone() -> None:
+async def test_only_the_provider_sees_the_key() -> None:
     async with provider(bodies(WHOLE)) as (upstream, requests):
         answer = await upstream.open(CALL)
         secret = KEY.get_secret_value()

@@ -1,4 +1,4 @@
-"""How much a body may hold, and what JSON is taken for."""
+"""Limits of bodies and commands, and JSON that is refused."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def refusal_of(kind: type[StartRequest | Command], value: object) -> tuple[str, 
 
 
 @pytest.mark.parametrize(
-    ("fields", "param", "said"),
+    ("fields", "param", "problem"),
     [
         ({"messages": [MESSAGE] * 2001}, "messages", "at most 2000 items, not 2001"),
         ({"metadata": {str(number): "" for number in range(51)}}, "metadata", "has 51 entries: send at most 50"),
@@ -34,13 +34,13 @@ def refusal_of(kind: type[StartRequest | Command], value: object) -> tuple[str, 
         ({"options": {"max_tokens": 2**31}}, "options.max_tokens", "less than 2147483648"),
     ],
 )
-def test_what_is_too_much_is_named(fields: dict[str, object], param: str, said: str) -> None:
+def test_a_refusal_names_the_field_over_its_limit(fields: dict[str, object], param: str, problem: str) -> None:
     message, named = refusal_of(StartRequest, {"messages": [MESSAGE], **fields})
     assert (named, message.startswith(f"{param}: ")) == (param, True)
-    assert said in message
+    assert problem in message
 
 
-def test_as_much_as_may_be_is_taken() -> None:
+def test_a_body_at_all_limits_is_accepted() -> None:
     options = {
         "stop": ["x" * 256] * 16,
         "tools": [{}] * 256,
@@ -59,28 +59,28 @@ def test_as_much_as_may_be_is_taken() -> None:
     ("field", "value"),
     [("after", "x" * (MAX_ID_LENGTH + 1)), ("id", "x" * (MAX_ID_LENGTH + 1)), ("generation_id", "g" * 65)],
 )
-def test_what_a_client_calls_something_by_is_short(field: str, value: str) -> None:
+def test_identifiers_of_clients_are_limited(field: str, value: str) -> None:
     command = {"type": "attach", "generation_id": "g", field: value}
     message, named = refusal_of(AttachCommand, command)
     assert named == field
     assert "String should have at most" in message
 
 
-def test_a_key_is_short_too() -> None:
+def test_an_idempotency_key_is_limited() -> None:
     command = {"type": "start", "messages": [MESSAGE], "idempotency_key": "x" * 256}
     assert refusal_of(StartCommand, command)[1] == "idempotency_key"
 
 
-@pytest.mark.parametrize("place", ["", "options", "metadata"])
-def test_no_refusal_gives_back_more_than_a_line(place: str) -> None:
+@pytest.mark.parametrize("field", ["", "options", "metadata"])
+def test_a_refusal_repeats_only_the_start_of_a_long_name(field: str) -> None:
     unknown: dict[str, object] = {"x" * 1_000_000: 1}
-    message, named = refusal_of(StartRequest, {"messages": [MESSAGE], **({place: unknown} if place else unknown)})
+    message, named = refusal_of(StartRequest, {"messages": [MESSAGE], **({field: unknown} if field else unknown)})
     assert len(message) < 1000
     assert len(named or "") < 200
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "problem"),
     [
         ('{"seed": 1e400}', "is not JSON"),
         ('{"seed": NaN}', "is not JSON"),
@@ -92,13 +92,13 @@ def test_no_refusal_gives_back_more_than_a_line(place: str) -> None:
         ("[" + "0," * 100_001 + "0]", "more than 100000 values"),
     ],
 )
-def test_json_that_is_none_or_means_no_good(text: str, said: str) -> None:
+def test_invalid_or_excessive_json_is_refused(text: str, problem: str) -> None:
     with pytest.raises(Refused) as refused:
         parse_json(text, "The body")
-    assert said in refused.value.message
+    assert problem in refused.value.message
 
 
-def test_of_a_name_that_comes_twice_the_last_is_checked_and_passed_on() -> None:
+def test_the_last_of_duplicate_names_is_checked_and_passed_on() -> None:
     text = '{"messages": [{"role": "user", "content": "a", "content": "b"}], "options": {"seed": 1, "seed": "x"}}'
     assert refusal_of(StartRequest, parse_json(text, "The body"))[1] == "options.seed"
     start = parse(StartRequest, parse_json(text.replace('"x"', "2"), "The body"))
@@ -106,7 +106,7 @@ def test_of_a_name_that_comes_twice_the_last_is_checked_and_passed_on() -> None:
 
 
 @pytest.mark.parametrize("number", ["18446744073709551616", "-9223372036854775809", "9223372036854775808"])
-def test_no_integer_beyond_64_bits_is_taken_for_another(number: str) -> None:
+def test_integers_beyond_64_bits_are_refused(number: str) -> None:
     start = {"messages": [MESSAGE], "options": parse_json(f'{{"seed": {number}}}', "The body")}
     assert refusal_of(StartRequest, start)[1] == "options.seed"
     command = {"type": "attach", "generation_id": "g", "after": parse_json(number, "The body")}

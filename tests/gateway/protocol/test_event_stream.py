@@ -1,4 +1,4 @@
-"""The text/event-stream decoder against the standard, with every split of the input."""
+"""The text/event-stream decoder, compared with the standard for every split of the input."""
 
 from itertools import combinations
 
@@ -33,7 +33,7 @@ def decode(pieces: list[bytes]) -> tuple[list[ServerSentEvent], str, int | None]
 
 
 def reference(stream: str) -> list[tuple[str, str, str]]:
-    """Interpret a whole stream the slow way, step by step as the standard words it."""
+    """Decode a complete stream step by step, as the standard words it: the reference implementation."""
     stream = stream.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     data, event, last_id = "", "", ""
     dispatched: list[tuple[str, str, str]] = []
@@ -68,10 +68,10 @@ def test_every_split_in_two_and_byte_by_byte() -> None:
 
 def test_every_split_in_three() -> None:
     short = "data: é\r\n\r\ndata: 🙂\r\rid:1\ndata:x\n\n".encode()
-    whole = decode([short])
-    assert len(whole[0]) == 3
+    expected = decode([short])
+    assert len(expected[0]) == 3
     for first, second in combinations(range(len(short) + 1), 2):
-        assert decode([short[:first], short[first:second], short[second:]]) == whole
+        assert decode([short[:first], short[first:second], short[second:]]) == expected
 
 
 line_ends = st.sampled_from(["\n", "\r", "\r\n"])
@@ -81,7 +81,7 @@ fields = st.sampled_from(
 
 
 @given(st.lists(st.tuples(fields, line_ends)), st.booleans(), st.lists(st.integers(0, 400)))
-def test_it_agrees_with_the_reference_however_it_is_cut(
+def test_every_split_gives_what_the_reference_implementation_gives(
     lines: list[tuple[str, str]], mark: bool, cuts: list[int]
 ) -> None:
     text = ("\ufeff" if mark else "") + "".join(line + end for line, end in lines)
@@ -91,34 +91,36 @@ def test_it_agrees_with_the_reference_however_it_is_cut(
     expected = reference(text)
     fast = EventStreamDecoder()
     assert [data for piece in pieces for data in fast.feed_data(piece)] == [event.data for event in decode(pieces)[0]]
-    # A CR at the very end may be half of a CRLF: its line has ended either way.
+    # A CR at the very end may be half of a CRLF: the line has ended either way.
     assert [(event.data.decode(), event.event, event.last_event_id) for event in decode(pieces)[0]] == expected
 
 
-whole_events = st.sampled_from([b"data: a\n\n", b"data: b c\n\n", b"data: \n\n", "data: đ🙂\n\n".encode()])
-odd_events = st.sampled_from([b"data:x\n\n", b": ping\n\n", b"data: a\ndata: b\n\n", b"event: e\ndata: a\n\n", b"\n\n"])
+plain_events = st.sampled_from([b"data: a\n\n", b"data: b c\n\n", b"data: \n\n", "data: đ🙂\n\n".encode()])
+other_events = st.sampled_from(
+    [b"data:x\n\n", b": ping\n\n", b"data: a\ndata: b\n\n", b"event: e\ndata: a\n\n", b"\n\n"]
+)
 
 
-@given(st.lists(whole_events | odd_events), st.lists(st.integers(0, 200)))
-def test_whole_events_cut_without_looking_at_lines_are_those_of_the_lines(events: list[bytes], cuts: list[int]) -> None:
+@given(st.lists(plain_events | other_events), st.lists(st.integers(0, 200)))
+def test_the_fast_path_gives_what_decoding_by_line_gives(events: list[bytes], cuts: list[int]) -> None:
     stream = b"".join(events)
     places = sorted({min(cut, len(stream)) for cut in cuts})
     pieces = [stream[start:end] for start, end in zip([0, *places], [*places, len(stream)], strict=True)]
     fast = EventStreamDecoder()
     read = [fast.feed_data(piece) for piece in pieces]
-    assert [data for some in read for data in some] == [event.data for event in decode(pieces)[0]]
+    assert [data for events_of_read in read for data in events_of_read] == [event.data for event in decode(pieces)[0]]
     assert fast.at_boundary
 
 
-def test_between_tells_whether_something_is_held() -> None:
+def test_at_boundary_is_true_if_nothing_is_held() -> None:
     decoder = EventStreamDecoder()
-    for piece, between in [(b"data: a", False), (b"\n\n", True), (b"event: x\n", False), (b"data: b\n\n", True)]:
+    for piece, at_boundary in [(b"data: a", False), (b"\n\n", True), (b"event: x\n", False), (b"data: b\n\n", True)]:
         decoder.feed_data(piece)
-        assert decoder.at_boundary is between, piece
+        assert decoder.at_boundary is at_boundary, piece
     assert decoder.feed_data(b"data: c\n\ndata: d\n\n") == [b"c", b"d"]
 
 
-def test_an_empty_data_line_is_held_too() -> None:
+def test_an_empty_data_line_is_held() -> None:
     decoder = EventStreamDecoder()
     pieces = [b"data:\n:c", b"\n", b"data: [DONE]\n\n"]
     assert [data for piece in pieces for data in decoder.feed_data(piece)] == [b"\n[DONE]"]
@@ -129,14 +131,14 @@ def test_invalid_utf8_stays_bytes() -> None:
 
 
 @pytest.mark.parametrize("piece", [b"data: " + b"x" * 50, b"data: 1234567890\n"])
-def test_an_event_without_end_is_bounded(piece: bytes) -> None:
+def test_an_event_without_end_is_refused(piece: bytes) -> None:
     decoder = EventStreamDecoder(limit=100)
     with pytest.raises(EventTooLongError, match="longer than 100 bytes"):
         for _ in range(20):
             decoder.feed(piece)
 
 
-def test_lines_that_come_in_halves_are_bounded_too() -> None:
+def test_lines_that_are_split_between_reads_count_toward_the_limit() -> None:
     decoder = EventStreamDecoder(limit=100)
     with pytest.raises(EventTooLongError):
         for _ in range(101):
@@ -144,13 +146,13 @@ def test_lines_that_come_in_halves_are_bounded_too() -> None:
             decoder.feed(b"\n")
 
 
-def test_a_wait_of_thousands_of_digits_is_passed_over() -> None:
+def test_a_retry_of_thousands_of_digits_is_ignored() -> None:
     decoder = EventStreamDecoder()
     decoder.feed(b"retry: 250\nretry: %b\n" % (b"9" * 5000))
     assert decoder.retry_ms == 250
 
 
-def test_many_events_are_not_bounded() -> None:
+def test_the_limit_applies_to_each_event() -> None:
     decoder = EventStreamDecoder(limit=100)
     for _ in range(50):
         assert len(decoder.feed(b"data: 1234567890\n\n")) == 1

@@ -1,4 +1,4 @@
-"""On which line a value begins, however the file is laid out."""
+"""The line on which a value begins, for every layout of a file."""
 
 import json
 from dataclasses import dataclass, field
@@ -69,20 +69,20 @@ last = true
         ((), None),
     ],
 )
-def test_a_value_is_found_or_what_is_above_it(path: Path, line: int | None) -> None:
+def test_a_value_or_its_nearest_parent_is_found(path: Path, line: int | None) -> None:
     assert Lines(TEXT).line_of(path) == line
 
 
 @dataclass
-class Written:
-    """A file, and where each value was written."""
+class GeneratedFile:
+    """A generated file, and the line of each of its values."""
 
     lines: list[str] = field(default_factory=list)
-    places: dict[Path, int] = field(default_factory=dict)
+    line_of: dict[Path, int] = field(default_factory=dict)
 
     def add(self, text: str, *paths: Path) -> None:
         self.lines.append(text)
-        self.places |= {path: len(self.lines) for path in paths}
+        self.line_of |= {path: len(self.lines) for path in paths}
 
 
 SCALARS = st.one_of(
@@ -93,48 +93,48 @@ SCALARS = st.one_of(
 NOISE = st.lists(st.sampled_from(["", "# x = [", '# """', "  # '''"]), max_size=2)
 
 
-def noise(draw: st.DrawFn, written: Written) -> None:
+def noise(draw: st.DrawFn, generated: GeneratedFile) -> None:
     for line in draw(NOISE):
-        written.add(line)
+        generated.add(line)
 
 
-def write(draw: st.DrawFn, written: Written, key: str, path: Path) -> None:
-    noise(draw, written)
+def write(draw: st.DrawFn, generated: GeneratedFile, key: str, path: Path) -> None:
+    noise(draw, generated)
     match draw(st.integers(0, 3)):
         case 0:
-            written.add(f"{key} = {draw(SCALARS)}", path)
+            generated.add(f"{key} = {draw(SCALARS)}", path)
         case 1:
-            written.add(f"{key} = {{ a = {draw(SCALARS)}, b = 2 }}", path, (*path, "a"), (*path, "b"))
+            generated.add(f"{key} = {{ a = {draw(SCALARS)}, b = 2 }}", path, (*path, "a"), (*path, "b"))
         case 2:
-            written.add(f"{key} = [ # ]", path)
+            generated.add(f"{key} = [ # ]", path)
             for at in range(draw(st.integers(1, 3))):
-                noise(draw, written)
-                written.add(f"  {{ a = {draw(SCALARS)} }},", (*path, at), (*path, at, "a"))
-            written.add("]")
+                noise(draw, generated)
+                generated.add(f"  {{ a = {draw(SCALARS)} }},", (*path, at), (*path, at, "a"))
+            generated.add("]")
         case _:
-            written.add(f'{key} = """', path)
-            written.lines.extend(["]", "x = 1", '"""'])
+            generated.add(f'{key} = """', path)
+            generated.lines.extend(["]", "x = 1", '"""'])
 
 
 @st.composite
-def files(draw: st.DrawFn) -> Written:
-    """Write tables whose values take one line or several."""
-    written = Written()
+def files(draw: st.DrawFn) -> GeneratedFile:
+    """Generate tables whose values take one line or several."""
+    generated = GeneratedFile()
     for top in range(draw(st.integers(0, 2))):
-        write(draw, written, f"top{top}", (f"top{top}",))
+        write(draw, generated, f"top{top}", (f"top{top}",))
     for table in range(draw(st.integers(1, 3))):
         name = draw(st.sampled_from(["plain", "with space", "gpt-4.1"])) + str(table)
-        noise(draw, written)
-        written.add(f"[models.{json.dumps(name)}]", ("models", name))
+        noise(draw, generated)
+        generated.add(f"[models.{json.dumps(name)}]", ("models", name))
         for key in range(draw(st.integers(0, 3))):
-            write(draw, written, f"key{key}", ("models", name, f"key{key}"))
+            write(draw, generated, f"key{key}", ("models", name, f"key{key}"))
     for at in range(draw(st.integers(0, 3))):
-        written.add("[[many]]", ("many", at))
-        write(draw, written, "value", ("many", at, "value"))
-    return written
+        generated.add("[[many]]", ("many", at))
+        write(draw, generated, "value", ("many", at, "value"))
+    return generated
 
 
 @given(files(), st.data())
-def test_whatever_is_planted_is_found_on_its_line(written: Written, data: st.DataObject) -> None:
-    path = data.draw(st.sampled_from(sorted(written.places, key=str)))
-    assert Lines("\n".join(written.lines)).line_of(path) == written.places[path]
+def test_every_generated_value_is_found_on_its_line(generated: GeneratedFile, data: st.DataObject) -> None:
+    path = data.draw(st.sampled_from(sorted(generated.line_of, key=str)))
+    assert Lines("\n".join(generated.lines)).line_of(path) == generated.line_of[path]

@@ -1,0 +1,66 @@
+"""Budgets per day, and charges to them."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.billing.budgets import DAY, BudgetCharge, Budgets
+from gateway.protocol.errors import Code, Refused
+
+
+def test_a_budget_is_renewed_each_day() -> None:
+    budgets = Budgets(1.0)
+    budgets.check("a", DAY + 100)
+    budgets.spend("a", 0.75, DAY + 100)
+    assert budgets.remaining("a", DAY + 200) == 0.25
+    assert budgets.remaining("b", DAY + 200) == 1.0
+    budgets.spend("a", 0.25, DAY + 300)
+    with pytest.raises(Refused, match="1 US dollars a day is spent; it is renewed at midnight UTC") as refused:
+        budgets.check("a", 2 * DAY - 60)
+    assert (refused.value.code, refused.value.status) == (Code.BUDGET_EXCEEDED, 402)
+    assert refused.value.retry_after_ms == 60_000
+    budgets.check("b", 2 * DAY - 60)
+    budgets.check("a", 2 * DAY)
+    assert budgets.remaining("a", 2 * DAY) == 1.0
+
+
+def test_without_a_budget_nothing_is_recorded() -> None:
+    budgets = Budgets()
+    budgets.spend("a", 1e9, 0)
+    budgets.check("a", 0)
+    assert budgets.spent("a", 0) == 0
+
+
+def test_charges_follow_the_cost() -> None:
+    budgets = Budgets(1.0)
+    charge = BudgetCharge(budgets, "a")
+    assert charge.charge_to_date(0.2, 0) == pytest.approx(0.8)
+    assert charge.charge_to_date(None, 0) == pytest.approx(0.8)
+    assert charge.charge_to_date(0.5, 0) == pytest.approx(0.5)
+    # The provider's own figures are lower than our estimate.
+    assert charge.charge_to_date(0.1, 0) == pytest.approx(0.9)
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.floats(0, 2)), max_size=40))
+def test_the_last_costs_are_what_was_spent(costs: list[tuple[str, float]]) -> None:
+    budgets = Budgets(1000.0)
+    running = {name: BudgetCharge(budgets, "p") for name in "abc"}
+    last: dict[str, float] = {}
+    for name, cost in costs:
+        running[name].charge_to_date(cost, 5.0)
+        last[name] = cost
+    assert budgets.spent("p", 5.0) == pytest.approx(sum(last.values()), abs=1e-9)
+
+
+def test_a_principals_own_budget_replaces_the_general_one() -> None:
+    budgets = Budgets(1.0)
+    rich, free = BudgetCharge(budgets, "rich", 5.0), BudgetCharge(budgets, "free", 0)
+    assert rich.charge_to_date(2.0, 0) == 3.0
+    assert free.charge_to_date(9.0, 0) == float("inf")
+    assert (rich.is_limited, free.is_limited, BudgetCharge(budgets, "x").is_limited) == (True, False, True)
+    budgets.check("rich", 0, 5.0)
+    rich.charge_to_date(5.0, 0)
+    with pytest.raises(Refused, match="The budget of 5 US dollars"):
+        budgets.check("rich", 0, 5.0)
+    assert "5 US dollars" in rich.exceeded(0).message
+    assert BudgetCharge(Budgets(), "poor", 1.0).charge_to_date(0.25, 0) == 0.75

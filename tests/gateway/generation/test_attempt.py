@@ -1,0 +1,45 @@
+"""Usage and cost of an attempt."""
+
+import pytest
+
+from gateway.billing.prices import Price
+from gateway.generation.attempt import Attempt
+from gateway.protocol.events import Usage
+from tests.support import user
+
+PRICE = Price(input=2.0, cached=0.5, output=8.0)
+
+
+def make_attempt(price: Price | None = PRICE) -> Attempt:
+    return Attempt(1, 1, (user("x" * 36),), price=price)  # 13 tokens by the estimate
+
+
+def test_a_refused_call_is_free_even_without_a_price() -> None:
+    attempt = make_attempt(None)
+    attempt.refused = True
+    assert attempt.cost() == 0
+
+
+def test_a_cancelled_call_costs_its_prompt_and_the_text_received() -> None:
+    attempt = make_attempt()
+    assert attempt.cost() == pytest.approx(13 * 2e-6)
+    attempt.text_bytes = 400
+    assert attempt.cost() == pytest.approx(13 * 2e-6 + 100 * 8e-6)
+    attempt.figures(Usage(50, 1, "exact", cached_input_tokens=40), final=False)
+    assert attempt.used() == Usage(50, 100, "estimated", 40, None)
+    assert attempt.cost() == pytest.approx(10 * 2e-6 + 40 * 0.5e-6 + 100 * 8e-6)
+    attempt.figures(Usage(50, 120, "exact"), final=True)
+    assert attempt.cost() == pytest.approx(50 * 2e-6 + 120 * 8e-6)
+
+
+def test_without_a_price_the_cost_is_unknown() -> None:
+    assert make_attempt(None).cost() is None
+
+
+def test_the_cost_is_kept_when_the_prompt_is_dropped() -> None:
+    attempt = make_attempt()
+    attempt.text_bytes = 400
+    before = (attempt.used(), attempt.cost())
+    attempt.forget_prompt()
+    assert (attempt.used(), attempt.cost()) == before
+    assert attempt.messages == ()

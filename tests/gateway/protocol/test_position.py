@@ -1,0 +1,17 @@
+"""Positions: parsing and formatting."""
+
+import pytest
+
+from gateway.protocol.errors import Code, Refused
+from gateway.protocol.position import format_position, parse_position
+
+
+@pytest.mark.parametrize("text", ["", "g", "g:", ":3", "g:x", "g:-1", "g:1.5", "g:٣", "g:" + "9" * 40, "\0"])
+def test_a_malformed_position_is_refused(text: str) -> None:
+    with pytest.raises(Refused, match="is not a position") as refused:
+        parse_position(text)
+    assert refused.value.code is Code.INVALID_REQUEST
+
+
+def test_a_formatted_position_is_parsed() -> None:
+    assert parse_position(format_position("g_x", 17)) == ("g_x", 17)
