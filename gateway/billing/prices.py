@@ -35,7 +35,7 @@ PRICED_ON: Final = "2026-11-22"
 """Date of the table below."""
 
 KNOWN_PRICES: Final[Mapping[str, Mapping[str, Price]]] = {
-    # From the price comparison in the project's requirements, which has one figure for all tokens of a model. These are
+    # From the price comparison that the project started with, which has one figure for all tokens of a model. These are
     # defaults: configure the prices of your contract.
     "holysheep": {
         "gpt-4.1": flat(8.00),
