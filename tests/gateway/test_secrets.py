@@ -1,4 +1,4 @@
-"""What must stay secret is so by its type: nothing that holds one shows it, however it is written out."""
+"""Secrets have types that hide them: no object that contains one shows it, however it is printed."""
 
 import gc
 import json
@@ -61,18 +61,18 @@ def settings(tmp_path: Path) -> Settings:
     return load({}, ENVIRONMENT, tmp_path / "dualstream.toml")
 
 
-def written(thing: object) -> Iterator[str]:
-    """Write a thing in the ways that a log, a crash or a person at a prompt would."""
-    yield from (repr(thing), str(thing), f"{thing}", pprint.pformat(thing), pprint.pformat([thing]))
-    yield EscapingFormatter(LOG_FORMAT).format(logging.makeLogRecord({"msg": "%r %s", "args": (thing, [thing])}))
+def printed_forms(value: object) -> Iterator[str]:
+    """Yield a value as a log, a traceback or an interactive prompt prints it."""
+    yield from (repr(value), str(value), f"{value}", pprint.pformat(value), pprint.pformat([value]))
+    yield EscapingFormatter(LOG_FORMAT).format(logging.makeLogRecord({"msg": "%r %s", "args": (value, [value])}))
 
 
-def shown_by(thing: object) -> set[str]:
-    return {secret for text in written(thing) for secret in SECRETS if secret in text}
+def secrets_shown_by(value: object) -> set[str]:
+    return {secret for text in printed_forms(value) for secret in SECRETS if secret in text}
 
 
-def test_what_is_looked_for_would_be_found() -> None:
-    assert shown_by({"key": ENVIRONMENT["EU_KEY"]}) == {ENVIRONMENT["EU_KEY"]}
+def test_a_visible_secret_is_found() -> None:
+    assert secrets_shown_by({"key": ENVIRONMENT["EU_KEY"]}) == {ENVIRONMENT["EU_KEY"]}
 
 
 async def test_no_object_of_ours_shows_a_secret(settings: Settings) -> None:
@@ -87,34 +87,42 @@ async def test_no_object_of_ours_shows_a_secret(settings: Settings) -> None:
     chat = ChatSettings("http://127.0.0.1:1", token=KEY.text())
     hello = parse(HelloCommand, {"type": "hello", "token": KEY.text()})
     upstreams = build(settings).upstreams
-    held = [one for one in gc.get_objects() if str(type(one).__module__).startswith(OURS)]
-    # They are there to be looked at.
-    assert {type(one).__name__ for one in held} >= {
+    objects = [value for value in gc.get_objects() if str(type(value).__module__).startswith(OURS)]
+    # The test is only valid if these objects exist.
+    assert {type(value).__name__ for value in objects} >= {
         "Settings",
         "ProviderTable",
         "JwtTable",
         "HttpUpstream",
         "Authenticator",
     }
-    assert {type(one).__name__ for one in held} >= {"StoredKey", "JwtScheme", "Target", "Principal", "ChatSettings"}
-    for one in [*held, settings, app, authenticator, *principals, client, chat, hello, upstreams, vars(app.state)]:
-        assert shown_by(one) == set(), type(one)
+    assert {type(value).__name__ for value in objects} >= {
+        "StoredKey",
+        "JwtScheme",
+        "Target",
+        "Principal",
+        "ChatSettings",
+    }
+    for value in [*objects, settings, app, authenticator, *principals, client, chat, hello, upstreams, vars(app.state)]:
+        assert secrets_shown_by(value) == set(), type(value)
     assert not any(
-        ticket in repr(one)
-        for one in [authenticator, authenticator._tickets, vars(authenticator._tickets)]
+        ticket in repr(value)
+        for value in [authenticator, authenticator._tickets, vars(authenticator._tickets)]
         for ticket in tickets
     )
 
 
-def test_a_dump_of_the_settings_shows_none(settings: Settings) -> None:
-    assert shown_by(settings.model_dump()) == set()
-    assert shown_by(settings.model_dump_json()) == set()
-    assert shown_by(Settings(upstream_api_key=SecretStr(ENVIRONMENT["EU_KEY"])).model_dump(mode="json")) == set()
+def test_a_dump_of_the_settings_shows_no_secret(settings: Settings) -> None:
+    assert secrets_shown_by(settings.model_dump()) == set()
+    assert secrets_shown_by(settings.model_dump_json()) == set()
+    assert (
+        secrets_shown_by(Settings(upstream_api_key=SecretStr(ENVIRONMENT["EU_KEY"])).model_dump(mode="json")) == set()
+    )
 
 
-async def test_check_shows_none(settings: Settings) -> None:
-    catalogue = build(settings)
-    assert shown_by("\n".join([*report(catalogue), *warnings(settings, catalogue)])) == set()
+async def test_check_shows_no_secret(settings: Settings) -> None:
+    catalog = build(settings)
+    assert secrets_shown_by("\n".join([*report(catalog), *warnings(settings, catalog)])) == set()
 
 
 @pytest.mark.parametrize(
@@ -129,21 +137,21 @@ async def test_check_shows_none(settings: Settings) -> None:
         FILE.replace("EU_KEY", "AUTH_BROKEN"),
     ],
 )
-def test_what_is_wrong_with_a_configuration_is_said_without_any(tmp_path: Path, broken: str) -> None:
+def test_configuration_errors_show_no_secret(tmp_path: Path, broken: str) -> None:
     file = tmp_path / "dualstream.toml"
     file.write_text(broken)
     with pytest.raises(ConfigurationError) as error:
         load({}, {**ENVIRONMENT, "AUTH_BROKEN": f"{ENVIRONMENT['EU_KEY']}\n"}, file)
-    told = "".join(traceback.format_exception(error.value))
-    assert {secret for secret in SECRETS if secret in told} == set()
+    text = "".join(traceback.format_exception(error.value))
+    assert {secret for secret in SECRETS if secret in text} == set()
 
 
-async def test_what_is_not_let_in_is_refused_without_it(settings: Settings) -> None:
+async def test_a_refusal_shows_no_credential(settings: Settings) -> None:
     authenticator: Authenticator = create_app(settings).state.reloading._authenticator
     wrong = f"{KEY.text()[:-1]}!"
-    for shown in (wrong, token(key="y" * 32), ENVIRONMENT["AUTH"]):
+    for credential in (wrong, token(key="y" * 32), ENVIRONMENT["AUTH"]):
         with pytest.raises(Refused) as refused:
-            await authenticator.verify_credential(shown)
-        told = "".join(traceback.format_exception(refused.value)) + repr(refused.value) + str(refused.value.body())
-        assert shown not in told
-        assert shown_by(told) == set()
+            await authenticator.verify_credential(credential)
+        text = "".join(traceback.format_exception(refused.value)) + repr(refused.value) + str(refused.value.body())
+        assert credential not in text
+        assert secrets_shown_by(text) == set()

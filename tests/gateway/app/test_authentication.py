@@ -1,4 +1,4 @@
-"""The doors that a configuration has, and the errors that it may have."""
+"""The credential schemes of a configuration, and the errors that it may have."""
 
 import json
 from pathlib import Path
@@ -22,41 +22,41 @@ def authenticator(settings: Settings) -> Authenticator:
     return Authenticator(credential_schemes(settings))
 
 
-async def who(settings: Settings, credential: str) -> str:
+async def principal_id(settings: Settings, credential: str) -> str:
     return (await authenticator(settings).authenticate(credential, "")).id
 
 
-def test_without_any_it_is_open() -> None:
+def test_without_schemes_anonymous_clients_are_allowed() -> None:
     assert authenticator(load({}, {})).allows_anonymous
     assert not load({}, {}).requires_credentials
 
 
-async def test_keys_of_the_environment() -> None:
+async def test_keys_from_a_variable() -> None:
     settings = load({}, {"DUALSTREAM_KEYS": f"alice:{KEY.id}:{HASH}"})
     assert settings.requires_credentials
-    assert await who(settings, KEY.text()) == "key:alice"
+    assert await principal_id(settings, KEY.text()) == "key:alice"
     assert HASH not in repr(settings)
 
 
-async def test_a_file_of_keys_lies_beside_the_configuration_unless_a_variable_names_it(tmp_path: Path) -> None:
+async def test_the_path_of_the_keys_file_starts_at_the_configuration_unless_a_variable_sets_it(tmp_path: Path) -> None:
     file = tmp_path / "dualstream.toml"
     file.write_text('keys_file = "k.toml"\n')
     write_keys(tmp_path / "k.toml", [StoredKey("alice", KEY.id, HASH)])
-    assert await who(load({}, {}, file), KEY.text()) == "key:alice"
+    assert await principal_id(load({}, {}, file), KEY.text()) == "key:alice"
     settings = load({}, {"DUALSTREAM_KEYS_FILE": "other.toml"}, file)
     assert settings.keys_file == Path("other.toml")
     with pytest.raises(ConfigurationError, match=r"other\.toml: can't be read"):
         credential_schemes(settings)
 
 
-async def test_a_file_without_keys_is_closed(tmp_path: Path) -> None:
+async def test_with_an_empty_keys_file_credentials_are_required(tmp_path: Path) -> None:
     write_keys(tmp_path / "k.toml", [])
     settings = load({}, {"DUALSTREAM_KEYS_FILE": str(tmp_path / "k.toml")})
     assert settings.requires_credentials
     assert not authenticator(settings).allows_anonymous
 
 
-def test_a_name_in_two_places(tmp_path: Path) -> None:
+def test_a_name_in_the_setting_and_the_file_is_an_error(tmp_path: Path) -> None:
     write_keys(tmp_path / "k.toml", [StoredKey("alice", "abcd1234", HASH)])
     variables = {"DUALSTREAM_KEYS_FILE": str(tmp_path / "k.toml"), "DUALSTREAM_KEYS": f"alice:{KEY.id}:{HASH}"}
     with pytest.raises(
@@ -65,12 +65,12 @@ def test_a_name_in_two_places(tmp_path: Path) -> None:
         credential_schemes(load({}, variables))
 
 
-def test_a_budget_needs_prices(tmp_path: Path) -> None:
-    assert told_of_prices(tmp_path, "price = { input = 1, output = 1 }\n") == ""
-    assert "keys.alice.budget_per_day: needs prices: models.a.price: is not known" in told_of_prices(tmp_path, "")
+def test_the_budget_of_a_key_needs_prices(tmp_path: Path) -> None:
+    assert price_error(tmp_path, "price = { input = 1, output = 1 }\n") == ""
+    assert "keys.alice.budget_per_day: needs prices: models.a.price: is not known" in price_error(tmp_path, "")
 
 
-def told_of_prices(tmp_path: Path, price: str) -> str:
+def price_error(tmp_path: Path, price: str) -> str:
     file = tmp_path / "dualstream.toml"
     file.write_text(f'keys_file = "k.toml"\n[models.a]\nprovider = "ollama"\n{price}')
     (tmp_path / "k.toml").write_text(f'[keys.alice]\nid = "{KEY.id}"\nhash = "{HASH}"\nbudget_per_day = 1\n')
@@ -86,7 +86,7 @@ async def test_tokens_with_a_shared_secret(tmp_path: Path) -> None:
     file.write_text('[jwt]\nalgorithms = ["HS256"]\nsecret_variable = "AUTH"\naudience = "us"\n')
     settings = load({}, {"AUTH": SECRET}, file)
     assert SECRET not in repr(settings) + settings.model_dump_json()
-    assert await who(settings, token({"aud": "us"})) == "token:alice"
+    assert await principal_id(settings, token({"aud": "us"})) == "token:alice"
 
 
 async def test_tokens_with_public_keys_beside_the_configuration(tmp_path: Path) -> None:
@@ -99,42 +99,42 @@ async def test_tokens_with_public_keys_beside_the_configuration(tmp_path: Path) 
         credential_schemes(load({}, {}, file))
     key = RSAAlgorithm.to_jwk(RSA_KEY.public_key(), as_dict=True)
     (tmp_path / "keys.json").write_text(json.dumps({"keys": [key]}))
-    assert await who(load({}, {}, file), token(key=RSA_KEY, algorithm="RS256")) == "token:alice"
+    assert await principal_id(load({}, {}, file), token(key=RSA_KEY, algorithm="RS256")) == "token:alice"
 
 
-def test_tokens_whose_keys_are_fetched_ask_nobody_at_the_start(tmp_path: Path) -> None:
+def test_an_issuers_keys_are_not_fetched_at_the_start(tmp_path: Path) -> None:
     file = tmp_path / "dualstream.toml"
     file.write_text('[jwt]\nalgorithms = ["ES256"]\njwks_url = "https://a.example/jwks.json"\n')
     assert not authenticator(load({}, {}, file)).allows_anonymous
 
 
-async def test_a_reload_keeps_the_issuers_keys_where_nothing_has_changed(tmp_path: Path) -> None:
+async def test_a_reload_keeps_the_issuers_keys_if_nothing_has_changed(tmp_path: Path) -> None:
     file = tmp_path / "dualstream.toml"
-    async with issuer(public(RSA_KEY, kid="r")) as it:
-        file.write_text(f'[jwt]\nalgorithms = ["RS256"]\njwks_url = "{it.url}"\n')
+    async with issuer(public(RSA_KEY, kid="r")) as server:
+        file.write_text(f'[jwt]\nalgorithms = ["RS256"]\njwks_url = "{server.url}"\n')
         authenticator = Authenticator(credential_schemes(load({}, {}, file)))
-        shown = token(key=RSA_KEY, algorithm="RS256", kid="r")
-        principal = await authenticator.verify_credential(shown)
+        credential = token(key=RSA_KEY, algorithm="RS256", kid="r")
+        principal = await authenticator.verify_credential(credential)
         # The issuer is down when the configuration is loaded again.
-        it.status = 500
+        server.status = 500
         authenticator.replace_schemes(credential_schemes(load({}, {}, file), authenticator.schemes))
-        assert await authenticator.verify_credential(shown) == principal
-        assert it.requests == 1
-        file.write_text(f'[jwt]\nalgorithms = ["RS256"]\njwks_url = "{it.url}"\naudience = "us"\n')
+        assert await authenticator.verify_credential(credential) == principal
+        assert server.requests == 1
+        file.write_text(f'[jwt]\nalgorithms = ["RS256"]\njwks_url = "{server.url}"\naudience = "us"\n')
         authenticator.replace_schemes(credential_schemes(load({}, {}, file), authenticator.schemes))
         with pytest.raises(Refused):
-            await authenticator.verify_credential(shown)
-        assert it.requests == 2
+            await authenticator.verify_credential(credential)
+        assert server.requests == 2
 
 
-async def test_a_reload_reads_a_file_of_public_keys_anew(tmp_path: Path) -> None:
+async def test_a_reload_reads_a_file_of_public_keys_again(tmp_path: Path) -> None:
     file, keys = tmp_path / "dualstream.toml", tmp_path / "keys.json"
     file.write_text('[jwt]\nalgorithms = ["RS256"]\njwks_file = "keys.json"\n')
     authenticator, kept = Authenticator(), list[bool]()
     for key in (RSA_KEY, RSA_KEY, OTHER_RSA_KEY):
         keys.write_bytes(key_set(public(key, kid="r")))
-        made = credential_schemes(load({}, {}, file), authenticator.schemes)
-        kept.append(list(made) == list(authenticator.schemes))
-        authenticator.replace_schemes(made)
+        schemes = credential_schemes(load({}, {}, file), authenticator.schemes)
+        kept.append(list(schemes) == list(authenticator.schemes))
+        authenticator.replace_schemes(schemes)
         assert (await authenticator.verify_credential(token(key=key, algorithm="RS256", kid="r"))).name == "alice"
     assert kept == [False, True, False]

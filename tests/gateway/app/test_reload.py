@@ -1,4 +1,4 @@
-"""Another configuration while something runs: it goes on, and what it runs on is closed when it is over."""
+"""Reloads while generations run: these finish, and their catalog is closed afterwards."""
 
 import logging
 from collections.abc import AsyncIterator
@@ -27,8 +27,8 @@ BEFORE = Settings.model_validate({"models": {"a": {"provider": "vllm"}, "m": {"p
 AFTER = Settings.model_validate({"models": {"b": {"provider": "llamacpp"}, "m": {"provider": "ollama"}}})
 
 
-class Watched(HttpUpstream):
-    """An upstream that tells when it is closed."""
+class RecordingUpstream(HttpUpstream):
+    """An upstream that adds its name to `closed` when it is closed."""
 
     def __init__(self, name: str, closed: set[str]) -> None:
         super().__init__(name, "", OpenAIChatFormat())
@@ -40,25 +40,28 @@ class Watched(HttpUpstream):
 
 @asynccontextmanager
 async def gateway() -> AsyncIterator[tuple[Reloader, Hub, ScriptedUpstream, set[str]]]:
-    """Run a gateway whose model `m` is a scripted upstream's, over the catalogue of `BEFORE`; and what was closed."""
-    catalogue, scripted = build(BEFORE), ScriptedUpstream()
+    """Run a hub over the catalog of `BEFORE`, with a scripted upstream for the model `m`.
+
+    Also yield the names of the closed upstreams.
+    """
+    catalog, scripted = build(BEFORE), ScriptedUpstream()
     closed: set[str] = set()
-    for described in catalogue.upstreams:
-        catalogue.upstreams[described] = Watched(described.name, closed)
+    for provider in catalog.upstreams:
+        catalog.upstreams[provider] = RecordingUpstream(provider.name, closed)
     hub = Hub(ModelRegistry([Model("m", [Target(scripted)])]), Slots(0, 0), ManualClock())
-    reloading = Reloader(hub, BEFORE, catalogue, Authenticator())
-    await reloading.start()
-    yield reloading, hub, scripted, closed
+    reloader = Reloader(hub, BEFORE, catalog, Authenticator())
+    await reloader.start()
+    yield reloader, hub, scripted, closed
     await hub.close()
-    await reloading.close()
+    await reloader.close()
     assert closed == {"vllm", "ollama"}
 
 
-async def test_what_runs_goes_on_and_what_it_runs_on_is_closed_after_it() -> None:
-    async with gateway() as (reloading, hub, scripted, closed):
+async def test_a_running_generation_finishes_before_its_upstream_is_closed() -> None:
+    async with gateway() as (reloader, hub, scripted, closed):
         generation = hub.start(ask(), request_id="r", principal=ANYBODY)
         await settle()
-        await reloading.change(AFTER)
+        await reloader.change(AFTER)
         await settle()
         assert hub.models.names == ("b", "m")
         assert not closed
@@ -69,35 +72,37 @@ async def test_what_runs_goes_on_and_what_it_runs_on_is_closed_after_it() -> Non
         assert closed == {"vllm"}
 
 
-async def test_with_nothing_running_it_is_closed_at_once() -> None:
-    async with gateway() as (reloading, _, _, closed):
-        await reloading.change(AFTER)
+async def test_without_generations_unused_upstreams_are_closed_at_once() -> None:
+    async with gateway() as (reloader, _, _, closed):
+        await reloader.change(AFTER)
         await settle()
         assert closed == {"vllm"}
 
 
-async def test_a_shutdown_closes_what_still_waits() -> None:
-    async with gateway() as (reloading, hub, _, closed):
+async def test_a_shutdown_closes_former_catalogs() -> None:
+    async with gateway() as (reloader, hub, _, closed):
         hub.start(ask(), request_id="r", principal=ANYBODY)
         await settle()
-        await reloading.change(AFTER)
+        await reloader.change(AFTER)
         await settle()
         assert not closed
 
 
-async def test_what_changed_is_logged(caplog: pytest.LogCaptureFixture) -> None:
-    async with gateway() as (reloading, _, _, _):
-        await reloading.change(AFTER.model_copy(update={"port": 1, "max_concurrent": 3}))
+async def test_changes_are_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async with gateway() as (reloader, _, _, _):
+        await reloader.change(AFTER.model_copy(update={"port": 1, "max_concurrent": 3}))
         assert caplog.messages == [
             "configuration reloaded: models: b, m; changed: models; only a restart changes max_concurrent, port"
         ]
 
 
-async def test_what_needs_a_restart_is_told_until_it_is_as_at_the_start(caplog: pytest.LogCaptureFixture) -> None:
-    async with gateway() as (reloading, _, _, _):
+async def test_settings_that_need_a_restart_are_logged_until_they_are_reverted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with gateway() as (reloader, _, _, _):
         for _ in range(2):
-            await reloading.change(AFTER.model_copy(update={"port": 1}))
-        await reloading.change(AFTER)
+            await reloader.change(AFTER.model_copy(update={"port": 1}))
+        await reloader.change(AFTER)
         assert [message.partition("; ")[2] for message in caplog.messages] == [
             "changed: models; only a restart changes port",
             "changed: nothing; only a restart changes port",
@@ -105,44 +110,44 @@ async def test_what_needs_a_restart_is_told_until_it_is_as_at_the_start(caplog: 
         ]
 
 
-async def test_a_configuration_that_is_wrong_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_invalid_configuration_changes_nothing(caplog: pytest.LogCaptureFixture) -> None:
     def load() -> Settings:
         message = "a.toml:1: port: no"
         raise ConfigurationError(message)
 
-    async with gateway() as (reloading, hub, _, _):
+    async with gateway() as (reloader, hub, _, _):
         models = hub.models
-        await reloading._load(load)
+        await reloader._load(load)
         assert hub.models is models
         assert [(record.levelno, "a.toml:1: port: no" in record.getMessage()) for record in caplog.records] == [
             (logging.ERROR, True)
         ]
 
 
-async def test_one_that_is_right_is_taken() -> None:
-    async with gateway() as (reloading, hub, _, _):
-        await reloading._load(lambda: AFTER)
+async def test_a_valid_configuration_is_used() -> None:
+    async with gateway() as (reloader, hub, _, _):
+        await reloader._load(lambda: AFTER)
         assert hub.models.names == ("b", "m")
 
 
-async def test_keys_are_read_again_and_a_gate_that_closed_does_not_open() -> None:
-    async with gateway() as (reloading, hub, _, _):
-        await reloading.change(AFTER.model_copy(update={"keys": (SecretStr(f"alice:abcd1234:{'0' * 64}"),)}))
-        assert not reloading._authenticator.allows_anonymous
+async def test_keys_are_read_again_but_required_credentials_stay_required() -> None:
+    async with gateway() as (reloader, hub, _, _):
+        await reloader.change(AFTER.model_copy(update={"keys": (SecretStr(f"alice:abcd1234:{'0' * 64}"),)}))
+        assert not reloader._authenticator.allows_anonymous
         models = hub.models
         with pytest.raises(ConfigurationError, match="no keys are left; only a restart"):
-            await reloading.change(AFTER)
+            await reloader.change(AFTER)
         with pytest.raises(ConfigurationError, match="can't be read"):
-            await reloading.change(AFTER.model_copy(update={"keys_file": Path("/nonexistent")}))
+            await reloader.change(AFTER.model_copy(update={"keys_file": Path("/nonexistent")}))
         assert hub.models is models
 
 
-async def test_a_door_whose_configuration_is_the_same_is_kept() -> None:
+async def test_a_jwt_scheme_with_the_same_configuration_is_reused() -> None:
     table = JwtTable.model_validate({"algorithms": ["RS256"], "jwks_url": HttpUrl("https://a.example/jwks.json")})
-    async with gateway() as (reloading, _, _, _):
-        await reloading.change(AFTER.model_copy(update={"jwt": table}))
-        (scheme,) = reloading._authenticator.schemes
-        await reloading.change(AFTER.model_copy(update={"jwt": table, "port": 1}))
-        assert reloading._authenticator.schemes == (scheme,)
-        await reloading.change(AFTER.model_copy(update={"jwt": table.model_copy(update={"issuer": "me"})}))
-        assert reloading._authenticator.schemes != (scheme,)
+    async with gateway() as (reloader, _, _, _):
+        await reloader.change(AFTER.model_copy(update={"jwt": table}))
+        (scheme,) = reloader._authenticator.schemes
+        await reloader.change(AFTER.model_copy(update={"jwt": table, "port": 1}))
+        assert reloader._authenticator.schemes == (scheme,)
+        await reloader.change(AFTER.model_copy(update={"jwt": table.model_copy(update={"issuer": "me"})}))
+        assert reloader._authenticator.schemes != (scheme,)

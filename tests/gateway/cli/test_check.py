@@ -1,12 +1,17 @@
-"""What `dualstream check` says of a configuration that is right."""
+"""The report and the warnings of `dualstream check` for a valid configuration, and its errors for keys."""
+
+from pathlib import Path
+
+import pytest
 
 from gateway.app.catalog import build
 from gateway.cli.check import report, warnings
+from gateway.cli.main import main
 from gateway.config import Settings
-from tests.gateway.app.test_catalog import settings
+from tests.gateway.app.two_models import settings
 
 
-async def test_each_model_is_shown_with_its_upstreams() -> None:
+async def test_the_report_lists_each_model_with_its_upstreams() -> None:
     assert report(build(settings())) == [
         "chat, default, alias gpt-4, weighted, hedged after 2 s, with failover",
         "  eu: gpt-4.1; eu.example; key OPENAI_API_KEY set; weight 3; price 15 in, 15 cached, 15 out",
@@ -16,12 +21,12 @@ async def test_each_model_is_shown_with_its_upstreams() -> None:
     ]
 
 
-async def test_one_upstream_is_shown_too() -> None:
-    one = Settings.model_validate({"upstream": "https://a.example:81/v1", "upstream_api_key": "sk-secret"})
-    assert report(build(one)) == ["any model", "  upstream: a.example:81; key set"]
+async def test_the_report_lists_a_single_upstream() -> None:
+    single = Settings.model_validate({"upstream": "https://a.example:81/v1", "upstream_api_key": "sk-secret"})
+    assert report(build(single)) == ["any model", "  upstream: a.example:81; key set"]
 
 
-async def test_what_may_not_be_meant_is_a_warning() -> None:
+async def test_likely_mistakes_are_warnings() -> None:
     doubtful = Settings.model_validate(
         {
             "providers": {
@@ -44,16 +49,16 @@ async def test_what_may_not_be_meant_is_a_warning() -> None:
     ]
 
 
-async def test_what_is_set_for_nothing_is_a_warning() -> None:
+async def test_settings_without_effect_are_warnings() -> None:
     price = {"input": 0, "output": 0}
-    two = [{"provider": "vllm", "price": price, "weight": 3}, {"provider": "ollama", "price": price}]
+    upstreams = [{"provider": "vllm", "price": price, "weight": 3}, {"provider": "ollama", "price": price}]
     doubtful = Settings.model_validate(
         {
             "host": "0.0.0.0",
             "models": {
-                "a": {"upstreams": two, "hedge": 300, "first_token_timeout": 5},
+                "a": {"upstreams": upstreams, "hedge": 300, "first_token_timeout": 5},
                 "b": {"provider": "vllm", "price": price, "failover": True, "routing": "fastest"},
-                "c": {"upstreams": two, "routing": "weighted", "hedge": 2, "failover": True},
+                "c": {"upstreams": upstreams, "routing": "weighted", "hedge": 2, "failover": True},
                 "gpt-4.1": {"provider": "openai"},
             },
         }
@@ -67,3 +72,15 @@ async def test_what_is_set_for_nothing_is_a_warning() -> None:
         "b: routing has no effect: it needs a second upstream",
         "gpt-4.1: the price at openai is not set: the known one of 2026-11-22 is used",
     ]
+
+
+def test_keys_are_checked_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dualstream.toml").write_text('keys_file = "mine.toml"\n')
+    assert main(["check"]) == 2
+    assert "mine.toml: can't be read" in capsys.readouterr().err
+    (tmp_path / "mine.toml").write_text("[keys.a]\n")
+    assert main(["check"]) == 2
+    assert "mine.toml:1: keys.a.id" in capsys.readouterr().err

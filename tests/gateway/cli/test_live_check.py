@@ -31,11 +31,11 @@ async def test_each_upstream_is_called_for_one_token() -> None:
         }
     )
     catalog = build(live)
-    *well, silent, refused, late = await call_all(catalog, 1.0)
+    *answered, silent, refused, late = await call_all(catalog, 1.0)
     await catalog.close()
     await simulator.stop()
-    assert [outcome.provider for outcome in well] == APIS
-    for outcome in well:
+    assert [outcome.provider for outcome in answered] == APIS
+    for outcome in answered:
         assert outcome.failure is None
         assert outcome.ttft_ms is not None
         assert 0 < outcome.ttft_ms < 1000
