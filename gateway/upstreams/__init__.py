@@ -1,1 +1,1 @@
-"""How the gateway calls providers: one small protocol, and an implementation for each wire format."""
+"""Calls to providers: one small interface, implemented over HTTP for each wire format."""

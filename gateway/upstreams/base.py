@@ -1,4 +1,4 @@
-"""What the pipeline asks of a provider, whatever its wire format."""
+"""The interface between the pipeline and an upstream, independent of the wire format."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,9 +11,9 @@ from gateway.upstreams.sanitize import sanitize_token
 
 @dataclass(frozen=True, slots=True)
 class UpstreamRequest:
-    """One call: the model by its upstream name, the messages, the options in the OpenAI spelling.
+    """A request: the model's name at the upstream, the messages, and the options in OpenAI's chat format.
 
-    `continues`: the last message is the assistant's, to be gone on with, not answered.
+    With `continues`, the last message is a partial answer of the assistant, and the model is to write its continuation.
     """
 
     model: str
@@ -24,12 +24,15 @@ class UpstreamRequest:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """The provider's own end mark; `reason` None if it ended without one, `other` if that is no word."""
+    """The provider's end mark. `reason` is its finish reason, or None if it sent none.
+
+    A reason that is not a plain token (`sanitize_token`) becomes `other`.
+    """
 
     reason: str | None
 
     def __post_init__(self) -> None:
-        # Clients read it, and nobody cuts it short: whatever a provider sends, it holds a word.
+        # It reaches clients in `complete`, with no bound on its length: a provider must not send text through it.
         if self.reason is not None:
             object.__setattr__(self, "reason", sanitize_token(self.reason))
 
@@ -38,47 +41,48 @@ UpstreamEvent = Content | TextBatch | Usage | Finished
 
 
 class UpstreamResponse(Protocol):
-    """An answer whose headers have come. Whoever has one must `close` it."""
+    """A response whose headers have arrived. The caller must `close` it."""
 
     model: str
 
-    async def stream(self, take: Callable[[Sequence[UpstreamEvent]], None]) -> None:
-        """Call `take` with what each read from the socket brings, at once; return at the provider's own end mark.
+    async def stream(self, on_events: Callable[[Sequence[UpstreamEvent]], None]) -> None:
+        """Call `on_events` with the events of each read from the socket, until the provider's end mark.
 
-        Call it once. What `take` raises ends the stream and is raised here.
+        `on_events` runs in the callback of the read itself, so no task is woken for a chunk. An exception that it
+        raises ends the stream and is raised here. Call this method once.
 
         Raises:
-            Failed: `truncated` without that mark, `upstream_protocol`, `network_error`, or what the provider says in
-                its stream.
+            Failed: `truncated` if the stream ends without the end mark, `upstream_protocol`, `network_error`, or the
+                code of an error that the provider sends in its stream.
         """
         ...
 
     def stop(self) -> None:
-        """Have `stream` return as soon as it can, whatever is still to come."""
+        """End `stream` as soon as possible, without the rest of the response."""
         ...
 
     async def close(self) -> None:
-        """Close the connection at once, drained or not.
+        """Close the connection at once, or return it to the pool if the response has been read to its end.
 
-        Returns when the socket is really closed, or given back whole for the next call.
+        Returns when the socket is closed, or when the connection is ready for the next request.
         """
         ...
 
 
 class Upstream(Protocol):
-    """A provider. `name` is what `start` shows a client."""
+    """A configured endpoint of a provider. Clients see `name` in `start` events."""
 
     name: str
 
-    def can_continue(self, call: UpstreamRequest) -> bool:
-        """Tell whether a call whose last message is the assistant's can be continued natively."""
+    def can_continue(self, request: UpstreamRequest) -> bool:
+        """Return True if the model can continue a last message of the assistant, in place of answering it."""
         ...
 
-    async def open(self, call: UpstreamRequest) -> UpstreamResponse:
-        """Call it and wait for the headers. Cancelled, or failing, it leaves nothing open.
+    async def open(self, request: UpstreamRequest) -> UpstreamResponse:
+        """Send a request and wait for the response headers. If it is cancelled or fails, it leaves nothing open.
 
         Raises:
-            Failed: when it can't be reached or refuses.
+            Failed: the provider can't be reached, or refuses the request.
         """
         ...
 

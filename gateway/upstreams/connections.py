@@ -1,4 +1,8 @@
-"""The connection beneath one upstream call, so that it can be cut at any moment, also before the answer has begun."""
+"""The connection of one upstream request, which can be aborted at any time, even before the response headers.
+
+aiohttp does not show which connection a request uses until its response has begun, and closing a connection first sends
+what is left of the request. This module extends aiohttp where the cancellation of a call needs more.
+"""
 
 import asyncio
 from collections.abc import Callable, Iterator
@@ -22,7 +26,7 @@ from gateway.net.tcp import reset
 
 @dataclass(frozen=True, slots=True)
 class ConnectionLimits:
-    """Bounds of the connections to one provider. Times in seconds; 0 connections means no limit."""
+    """Limits of the connections to one provider. Times in seconds; 0 connections means no limit."""
 
     connections: int = 0
     connect_timeout: float = 10.0
@@ -30,31 +34,39 @@ class ConnectionLimits:
 
 
 class TrackedProtocol(ResponseHandler):
-    """A connection that tells who listens of each read, and of its end. `served`: it has been used for a call."""
+    """aiohttp's client protocol, which also calls `listener` after each read and when the connection is lost.
+
+    The listener runs in the callback of the event loop that read the socket. aiohttp's own way, a task that awaits the
+    body, costs one more turn of the event loop for each chunk.
+    """
 
     served = False
+    """The connection has been used for a request before."""
     listener: Callable[[], None] | None = None
     _paused_reading = False
 
     def data_received(self, data: bytes) -> None:
-        """Parse, and tell."""
+        """Parse what was read, then call the listener."""
         super().data_received(data)
         if self.listener is not None:
             self.listener()
 
     def pause_reading(self) -> None:
-        """Pause, and remember it."""
+        """Pause reading, and remember it."""
         self._paused_reading = True
         super().pause_reading()
 
     def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002 - aiohttp's own
-        """Resume what was paused: aiohttp asks for it with every piece that is taken out of the buffer."""
+        """Resume reading if it is paused.
+
+        aiohttp (`StreamReader._read_nowait_chunk`) calls this for each piece taken out of its buffer, paused or not.
+        """
         if self._paused_reading:
             self._paused_reading = False
             super().resume_reading(resume_parser)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        """End, and tell."""
+        """Handle the end of the connection, then call the listener."""
         super().connection_lost(exc)
         self._paused_reading = False
         if self.listener is not None:
@@ -62,84 +74,104 @@ class TrackedProtocol(ResponseHandler):
 
 
 class UpstreamConnection:
-    """What one call holds of the network. `kept`: its connection had served before; `response`: once there is one."""
+    """The connection that one request uses.
+
+    `reused` is True if the connection had served another request before. `response` is set once its headers
+    have arrived.
+    """
 
     def __init__(self) -> None:
-        self.kept = False
+        self.reused = False
         self.response: aiohttp.ClientResponse | None = None
         self._protocol: TrackedProtocol | None = None
         self._transport: asyncio.Transport | None = None
 
     @contextmanager
-    def dialling(self) -> Iterator[None]:
-        """Be told, within, of the connection that the connector gives."""
-        token = _LINE.set(self)
+    def track(self) -> Iterator[None]:
+        """Register the connection that a request made inside this context gets from a `TrackingConnector`."""
+        token = _CONNECTION.set(self)
         try:
             yield
         finally:
-            _LINE.reset(token)
+            _CONNECTION.reset(token)
 
-    def connected(self, protocol: TrackedProtocol) -> None:
-        """Take note of the connection."""
-        self._protocol, self._transport, self.kept = protocol, protocol.transport, protocol.served
+    def attach(self, protocol: TrackedProtocol) -> None:
+        """Register the connection that the connector chose."""
+        self._protocol, self._transport, self.reused = protocol, protocol.transport, protocol.served
         protocol.served = True
 
     @property
-    def lost(self) -> bool:
-        """Tell whether the connection is gone."""
+    def is_lost(self) -> bool:
+        """Return True if the connection has ended."""
         return self._protocol is not None and self._protocol.transport is None
 
-    def listen(self, listener: Callable[[], None]) -> None:
-        """Have `listener` called after each read and at the connection's end."""
+    def set_listener(self, listener: Callable[[], None]) -> None:
+        """Set the function to call after each read and at the end of the connection."""
         if self._protocol is not None:
             self._protocol.listener = listener
 
-    def unlisten(self, listener: Callable[[], None]) -> None:
-        """Call it no more. The connection may be another call's by now, with another listener: that one stays."""
+    def remove_listener(self, listener: Callable[[], None]) -> None:
+        """Remove the listener, if it is still the one set.
+
+        aiohttp returns a connection to its pool as soon as the body has been parsed. Another request may use it by now,
+        with a listener of its own, which must stay.
+        """
         if self._protocol is not None and self._protocol.listener == listener:
             self._protocol.listener = None
 
-    async def hang_up(self) -> None:
-        """Cut the connection, if it is still this call's, and return when its socket is closed.
+    async def abort(self) -> None:
+        """Abort the connection if this request still uses it, and return when its socket is closed.
 
-        It is aborted, with what is unsent dropped on both sides of the kernel: closing would first deliver the rest
-        of the request.
+        Unsent data is dropped, here and in the kernel: `close()` would first deliver the rest of the request, and the
+        provider would begin an answer without a reader.
         """
         protocol, transport, response = self._protocol, self._transport, self.response
         if protocol is None or transport is None:
             return
         if response is not None and response.connection is None:
-            # It was read to its end: the connection is back in the pool, and may be another call's already.
+            # The response was read to its end: the connection is in the pool, and may serve another request already.
             return
+        # aiohttp creates this future on first access, and only while the connection is open.
         closed = protocol.closed
         reset(transport)
         protocol.abort()
         if response is not None:
             response.close()
         if closed is not None:
+            # Shielded: the caller is often cancelled at this point, and must not return before the socket is closed.
             with CancelScope(shield=True):
                 await asyncio.wait([closed])
-            # A reset by the peer is as closed as any.
+            # Retrieve the exception, or asyncio logs it as never retrieved. A reset by the peer closed the socket, too.
             closed.exception()
 
 
 def is_event_stream(response: aiohttp.ClientResponse) -> bool:
-    """Tell whether a text/event-stream comes; without `content_type`, which would keep 1.7 KB with the response."""
+    """Return True if the body is text/event-stream.
+
+    `response.content_type` is avoided: it would keep 1.7 KB with the response, for as long as it streams.
+    """
     return response.headers.get("Content-Type", "").partition(";")[0].strip().lower() == "text/event-stream"
 
 
-def forget_headers(response: aiohttp.ClientResponse) -> None:
-    """Drop what was said before the body: kilobytes for as long as the answer lasts. aiohttp has no word for it."""
-    response._request_info = _NOTHING_ASKED  # noqa: SLF001
-    response._headers, response._raw_headers = _NOTHING_ASKED.headers, ()  # noqa: SLF001
+def drop_headers(response: aiohttp.ClientResponse) -> None:
+    """Drop the headers of a response and its request. aiohttp would hold these kilobytes for the whole stream.
+
+    aiohttp has no public way to do it.
+    """
+    response._request_info = _NO_REQUEST  # noqa: SLF001
+    response._headers, response._raw_headers = _NO_REQUEST.headers, ()  # noqa: SLF001
 
 
-_NOTHING_ASKED = aiohttp.RequestInfo(URL(), "POST", CIMultiDictProxy(CIMultiDict[str]()), URL())
-_LINE: ContextVar[UpstreamConnection | None] = ContextVar("line", default=None)
+_NO_REQUEST = aiohttp.RequestInfo(URL(), "POST", CIMultiDictProxy(CIMultiDict[str]()), URL())
+_CONNECTION: ContextVar[UpstreamConnection | None] = ContextVar("upstream_connection", default=None)
 
 
 class TrackingConnector(aiohttp.TCPConnector):
-    """A connector that tells a call which connection it got."""
+    """A connector that tells an `UpstreamConnection` which connection its request got.
+
+    A context variable carries the `UpstreamConnection`, because aiohttp calls `connect` inside the request and passes
+    nothing through.
+    """
 
     def __init__(self, limits: ConnectionLimits, *, keep: bool) -> None:
         if keep:
@@ -149,9 +181,9 @@ class TrackingConnector(aiohttp.TCPConnector):
         self._factory = cast("partial[ResponseHandler]", partial(TrackedProtocol, self._loop))
 
     async def connect(self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout) -> Connection:
-        """Give a connection, kept or new."""
+        """Return a connection from the pool, or a new one."""
         connection = await super().connect(req, traces, timeout)
-        line, protocol = _LINE.get(), connection.protocol
-        if line is not None and isinstance(protocol, TrackedProtocol):
-            line.connected(protocol)
+        upstream_connection, protocol = _CONNECTION.get(), connection.protocol
+        if upstream_connection is not None and isinstance(protocol, TrackedProtocol):
+            upstream_connection.attach(protocol)
         return connection

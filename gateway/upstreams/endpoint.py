@@ -1,4 +1,4 @@
-"""Where calls go: below the base URL of the configuration, whatever a client calls its model. Pure."""
+"""Addresses of calls: always below the configured base URL, for any model that a client may name. Pure."""
 
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,34 +11,35 @@ from gateway.protocol.errors import UnsupportedOption
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """A place below a base URL.
+    """A path below a base URL.
 
-    `segments` may hold a client's words: each of them stays one segment of the path. `action` is ours, and is added as
-    it is.
+    `segments` may contain text from a client: each is quoted, and stays one segment of the path. `action` is ours, and
+    is appended unquoted.
     """
 
     segments: tuple[str, ...]
     action: str = ""
 
-    def below(self, base_url: str) -> URL:
-        """Give its URL.
+    def resolve(self, base_url: str) -> URL:
+        """Return the URL of this endpoint below `base_url`.
 
         Raises:
-            NotSpelled: a segment would lead out of the place.
-            ValueError: the base is no URL.
+            UnsupportedOption: a segment is empty, `.` or `..`, and would lead out of the path.
+            ValueError: the base URL is invalid.
         """
         return _url(base_url, self)
 
 
 @lru_cache(maxsize=256)
-def _url(base_url: str, place: Endpoint) -> URL:
+def _url(base_url: str, endpoint: Endpoint) -> URL:
     base = str(URL(base_url)).rstrip("/")
-    # Encoded: nobody is to read what was quoted once more, and find a way up in it.
-    return URL("/".join([base, *map(_quoted, place.segments)]) + place.action, encoded=True)
+    # `encoded=True`: yarl must not decode and normalize what is quoted here, and find a `..` in it.
+    return URL("/".join([base, *map(_quote, endpoint.segments)]) + endpoint.action, encoded=True)
 
 
-def _quoted(segment: str) -> str:
-    # Quoting leaves dots as they are, and servers and proxies may read dots that are quoted as well.
+def _quote(segment: str) -> str:
+    # Quoting does not change dots (RFC 3986, 2.3: unreserved), and quoted dots are equivalent: servers and proxies
+    # may remove the segments `.` and `..` in either form (RFC 3986, 5.2.4 and 6.2.2).
     if segment in {"", ".", ".."}:
         message = f"{segment!r} is not the name of a model."
         raise UnsupportedOption(message)

@@ -1,7 +1,7 @@
-"""Translate what a provider says or does wrong into `Failed`: the one edge where foreign errors become ours.
+"""Translate errors of providers and of the HTTP client into `Failed`: the only place where foreign errors become ours.
 
-Clients see these messages, and operators do, in logs, checks and reports: nothing of the provider's goes into them but
-what is plain in its own words about a request that is wrong (`words.py`).
+Clients see the messages, and operators see them in logs, checks and reports. The only text of a provider in them is its
+message about an invalid request, sanitized (`sanitize.py`): anything else could reveal keys, hosts or paths.
 """
 
 import re
@@ -20,20 +20,26 @@ from gateway.protocol.errors import Code, Failed
 from gateway.upstreams.sanitize import sanitize_message
 
 ERROR_BODY_BYTES = 16 * 1024
+"""Bytes read of an error's body."""
+
 ERROR_BODY_SECONDS = 1.0
+"""Seconds to wait for an error's body. Its message is a help, not worth holding a retry for."""
+
 MAX_RETRY_AFTER = 86_400.0
+"""Longest wait that a provider may ask for, in seconds; longer ones are cut to it."""
 
 _BY_STATUS: Mapping[int, tuple[Code, str]] = {
     400: (Code.INVALID_REQUEST, "The provider refused the request"),
     401: (Code.AUTH_ERROR, "The provider refused the gateway's key: check the variable that holds it"),
-    403: (Code.AUTH_ERROR, "The provider does not allow this to the gateway's key"),
+    403: (Code.AUTH_ERROR, "The provider does not allow this for the gateway's key"),
     404: (Code.MODEL_NOT_FOUND, "The provider does not know this model, or the upstream's address is wrong"),
-    408: (Code.TIMEOUT, "The provider ran out of time"),
-    413: (Code.INVALID_REQUEST, "The provider finds the request too large"),
+    408: (Code.TIMEOUT, "The provider timed out"),
+    413: (Code.INVALID_REQUEST, "The request is too large for the provider"),
     422: (Code.INVALID_REQUEST, "The provider refused the request"),
     429: (Code.RATE_LIMIT, "The provider's rate limit is reached"),
-    504: (Code.TIMEOUT, "The provider ran out of time"),
+    504: (Code.TIMEOUT, "The provider timed out"),
 }
+"""Code and message by HTTP status."""
 
 _BY_TYPE: Mapping[str, Code] = {
     "rate_limit_error": Code.RATE_LIMIT,
@@ -47,12 +53,13 @@ _BY_TYPE: Mapping[str, Code] = {
     "model_not_found": Code.MODEL_NOT_FOUND,
     "content_filter": Code.CONTENT_FILTER,
     "timeout": Code.TIMEOUT,
-    # Anthropic's, where it has words of its own ("Errors"); `overloaded_error` and `api_error` are what any other is.
+    # Anthropic's own types (docs.anthropic.com, "Errors"). `overloaded_error` and `api_error` are left out: like any
+    # unknown type, they become `server_error`.
     "billing_error": Code.AUTH_ERROR,
     "not_found_error": Code.MODEL_NOT_FOUND,
     "request_too_large": Code.INVALID_REQUEST,
     "timeout_error": Code.TIMEOUT,
-    # The codes of a failed response (platform.openai.com/docs/api-reference/responses/object, `error.code`).
+    # Codes of a failed response (platform.openai.com/docs/api-reference/responses/object, `error.code`).
     "invalid_prompt": Code.INVALID_REQUEST,
     "data_residency_mismatch": Code.INVALID_REQUEST,
     "invalid_image": Code.INVALID_REQUEST,
@@ -73,70 +80,74 @@ _BY_TYPE: Mapping[str, Code] = {
     "misalignment_policy_violation": Code.CONTENT_FILTER,
     "vector_store_timeout": Code.TIMEOUT,
 }
+"""Code by the `code` or `type` of an error object."""
 
-# Where the client can mend it, the provider's own words help; elsewhere they are nobody's business.
-_WORDS_HELP = frozenset({Code.INVALID_REQUEST, Code.CONTENT_FILTER})
+_QUOTED = frozenset({Code.INVALID_REQUEST, Code.CONTENT_FILTER})
+"""Codes for which the provider's message is quoted: the client can fix the request, and the message says how."""
+
 _RETRY_DELAY = re.compile(rb'"retryDelay"\s*:\s*"(\d{1,9}(?:\.\d{1,9})?)s"')
-_KINDS = frozenset({"application/json", "application/x-ndjson", "text/html", "text/plain"})
-"""What an answer may be called in a message."""
+_NAMED_CONTENT_TYPES = frozenset({"application/json", "application/x-ndjson", "text/html", "text/plain"})
+"""Content types that a message may name; any other is text of the provider."""
 
 
-def broken(how: str) -> Failed:
-    """Make the failure of an answer that is not what the provider's protocol says."""
-    return Failed(Code.UPSTREAM_PROTOCOL, f"The provider's answer can't be read: {how}.")
+def unreadable(reason: str) -> Failed:
+    """Return the failure of a response that violates the provider's protocol."""
+    return Failed(Code.UPSTREAM_PROTOCOL, f"The provider's response can't be read: {reason}.")
 
 
 def from_transport(error: Exception, *, opened: bool) -> Failed:
-    """Translate what the HTTP client raises; `opened`: the answer had begun."""
+    """Translate an exception of the HTTP client. `opened` is True if the response had begun."""
     if opened:
-        # Also a body that ends short of its chunked terminator: no provider ends an answer so.
+        # This includes a body without its final chunk (RFC 9112, 8): no provider ends a complete response that way.
         return Failed(Code.TRUNCATED, "The connection to the provider broke off before the end of the answer.")
+    # aiohttp's errors of connecting are subclasses of ClientOSError and TimeoutError: they are excluded here.
     if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError | TimeoutError) and not isinstance(
         error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError
     ):
-        return Failed(Code.NETWORK_ERROR, "The provider closed the connection without an answer.")
+        return Failed(Code.NETWORK_ERROR, "The provider closed the connection without a response.")
     if isinstance(error, aiohttp.ClientConnectorError | TimeoutError):
         return Failed(Code.NETWORK_ERROR, "The provider can't be reached.")
     if isinstance(error, aiohttp.InvalidURL | ValueError):
-        return Failed(Code.NETWORK_ERROR, "The upstream's address is not one that can be called.", retryable=False)
-    return broken("it is not HTTP")
+        return Failed(Code.NETWORK_ERROR, "The upstream's address is not a valid URL.", retryable=False)
+    return unreadable("it is not HTTP")
 
 
-async def of_answer(response: aiohttp.ClientResponse, api_key: SecretStr | None) -> Failed:
-    """Translate an answer that is no event stream: an error status, or a success that is something else."""
+async def from_response(response: aiohttp.ClientResponse, api_key: SecretStr | None) -> Failed:
+    """Translate a response that is no event stream: an error status, or a success with another content type."""
     status = response.status
     if 300 <= status < 400:
         message = "The upstream's address redirects elsewhere: set the final address."
         return Failed(Code.UPSTREAM_PROTOCOL, message, retryable=False)
     if status < 400:
-        if is_packed(response):
-            return broken("it is compressed, which was not asked for")
-        kind = response.content_type if response.content_type in _KINDS else "something else"
+        if is_compressed(response):
+            return unreadable("it is compressed, which was not requested")
+        content_type = response.content_type
+        kind = content_type if content_type in _NAMED_CONTENT_TYPES else "another content type"
         return Failed(
             Code.UPSTREAM_PROTOCOL,
-            f"The provider answered {status} with {kind} where 200 with text/event-stream was asked for: "
+            f"The provider responded {status} with {kind}, not 200 with text/event-stream: "
             "check that the upstream's address is the base of the API that `upstream_api` names.",
             retryable=False,
         )
-    code, said = _BY_STATUS.get(status, (None, ""))
+    code, message = _BY_STATUS.get(status, (None, ""))
     if code is None:
         code = Code.SERVER_ERROR if status >= 500 else Code.INVALID_REQUEST
-        said = "The provider has a problem of its own" if status >= 500 else "The provider refused the request"
+        message = "The provider has an internal error" if status >= 500 else "The provider refused the request"
     wait = retry_after_ms(response.headers, time.time())
-    asks_to_wait = wait is None and code is Code.RATE_LIMIT
-    body = await _body(response) if code in _WORDS_HELP or asks_to_wait else b""
-    words = _words(body, api_key) if code in _WORDS_HELP else ""
-    message = f"{said} (HTTP {status})" + (f": {words}" if words else ".")
-    return Failed(code, message, retry_after_ms=retry_delay_ms(body) if asks_to_wait else wait)
+    search_delay = wait is None and code is Code.RATE_LIMIT
+    body = await _body(response) if code in _QUOTED or search_delay else b""
+    quote = _error_message(body, api_key) if code in _QUOTED else ""
+    message = f"{message} (HTTP {status})" + (f": {quote}" if quote else ".")
+    return Failed(code, message, retry_after_ms=retry_delay_ms(body) if search_delay else wait)
 
 
-def is_packed(response: aiohttp.ClientResponse) -> bool:
-    """Tell whether a body comes compressed; nothing unpacks it (`gateway/net/http_client.py`)."""
+def is_compressed(response: aiohttp.ClientResponse) -> bool:
+    """Return True if the body is compressed. Nothing decompresses it (`gateway/net/http_client.py`)."""
     return response.headers.get("Content-Encoding", "identity").strip().lower() not in {"", "identity"}
 
 
 async def _body(response: aiohttp.ClientResponse) -> bytes:
-    """Read the beginning of an error's body; one that does not come is not waited for."""
+    """Read the beginning of an error's body, without waiting long for it."""
     body = b""
     with move_on_after(ERROR_BODY_SECONDS), suppress(aiohttp.ClientError):
         while len(body) < ERROR_BODY_BYTES and not response.content.at_eof():
@@ -145,25 +156,34 @@ async def _body(response: aiohttp.ClientResponse) -> bytes:
 
 
 def from_stream(error: JsonValue, api_key: SecretStr | None) -> Failed:
-    """Translate an error object that came inside a stream."""
+    """Translate an error object that a provider sent inside its stream.
+
+    Its `code` or `type` decides, then a numeric `code` or `status`, as in HTTP; otherwise it is `server_error`.
+    """
     fields: JsonObject = error if isinstance(error, dict) else {"message": error}
     status = fields.get("code") if isinstance(fields.get("code"), int) else fields.get("status")
     code = next((_BY_TYPE[kind] for name in ("code", "type") if (kind := str(fields.get(name))) in _BY_TYPE), None)
     if code is None and isinstance(status, int):
         code = _BY_STATUS.get(status, (None, ""))[0]
     code = code or Code.SERVER_ERROR
-    words = sanitize_message(str(fields.get("message") or ""), api_key) if code in _WORDS_HELP else ""
-    return Failed(code, "The provider reported an error in its answer" + (f": {words}" if words else "."))
+    quote = sanitize_message(str(fields.get("message") or ""), api_key) if code in _QUOTED else ""
+    return Failed(code, "The provider sent an error in its stream" + (f": {quote}" if quote else "."))
 
 
 def retry_after_ms(headers: Mapping[str, str], now: float | None = None) -> int | None:
-    """Read `Retry-After` (RFC 9110, 10.2.3) in seconds, or `retry-after-ms`; a date needs `now`, in Unix seconds."""
+    """Return the wait that `retry-after-ms` or `Retry-After` (RFC 9110, 10.2.3) asks for, in milliseconds, or None.
+
+    `Retry-After` holds seconds or a date. A date is read only if `now` is given, in Unix seconds.
+    """
+    # `retry-after-ms` is not standard, but more precise: OpenAI's client reads it first, too (openai-python,
+    # `_parse_retry_after_header`).
     for name, factor in (("retry-after-ms", 1.0), ("Retry-After", 1000.0)):
         value = headers.get(name, "").strip()
         try:
             milliseconds = float(value) * factor
         except ValueError:
             continue
+        # NaN is not >= 0: it is skipped like a negative number.
         if milliseconds >= 0:
             return round(min(milliseconds, MAX_RETRY_AFTER * 1000))
     if now is None:
@@ -171,22 +191,26 @@ def retry_after_ms(headers: Mapping[str, str], now: float | None = None) -> int 
     try:
         until = parsedate_to_datetime(headers.get("Retry-After", "")).timestamp()
     except (ValueError, OverflowError):
-        # An OverflowError is a year, or a time zone, beyond all reckoning.
+        # OverflowError: the year or the time zone has too many digits for a C integer.
         return None
     return round(min(max(0.0, until - now), MAX_RETRY_AFTER) * 1000)
 
 
 def retry_delay_ms(body: bytes) -> int | None:
-    """Read Google's `RetryInfo` out of an error's body (google/rpc/error_details.proto); it sends no `Retry-After`."""
+    """Return the delay of Google's `RetryInfo` in an error's body (google/rpc/error_details.proto), or None.
+
+    Google's APIs send it in place of `Retry-After`. A regular expression is enough, and reads bodies cut short as well.
+    """
     found = _RETRY_DELAY.search(body)
     return round(min(float(found[1]), MAX_RETRY_AFTER) * 1000) if found else None
 
 
-def _words(body: bytes, api_key: SecretStr | None) -> str:
+def _error_message(body: bytes, api_key: SecretStr | None) -> str:
+    """Return the sanitized message of an error's body, or "" if there is none."""
     try:
-        answer = orjson.loads(body)
+        content = orjson.loads(body)
     except orjson.JSONDecodeError:
         return ""
-    error = answer.get("error") if isinstance(answer, dict) else None
+    error = content.get("error") if isinstance(content, dict) else None
     message = error.get("message") if isinstance(error, dict) else error
     return sanitize_message(message, api_key) if isinstance(message, str) else ""

@@ -1,4 +1,4 @@
-"""Call a provider over HTTP: connections kept and replaced, bodies posted, answers opened."""
+"""Calls to providers over HTTP: connection pools, requests with a JSON body, streamed responses."""
 
 import io
 
@@ -13,94 +13,100 @@ from gateway.upstreams.connections import (
     ConnectionLimits,
     TrackingConnector,
     UpstreamConnection,
-    forget_headers,
+    drop_headers,
     is_event_stream,
 )
-from gateway.upstreams.errors import from_transport, is_packed, of_answer
+from gateway.upstreams.errors import from_response, from_transport, is_compressed
 from gateway.upstreams.formats.base import WireFormat
 from gateway.upstreams.response import StreamedResponse
 
-PIECE_BYTES = 64 * 1024
-"""A body up to this size is sent in one piece."""
+MAX_SINGLE_WRITE = 64 * 1024
+"""Largest body, in bytes, that is sent in a single write."""
 
 
 class HttpUpstream:
-    """Any server that is posted a JSON body and streams its answer as text/event-stream, spelled by a `WireFormat`."""
+    """A server that takes a JSON body by POST and streams text/event-stream, in a `WireFormat`. See `Upstream`."""
 
     def __init__(
         self,
         name: str,
         base_url: str,
-        wire: WireFormat,
+        wire_format: WireFormat,
         api_key: SecretStr | None = None,
         limits: ConnectionLimits | None = None,
     ) -> None:
         self.name = name
         self.base_url = base_url
-        self._wire = wire
+        self._wire_format = wire_format
         self._api_key = api_key
         self._limits = limits or ConnectionLimits()
         self._clients: dict[bool, HttpClient] = {}
-        """By whether their connections are kept for further calls."""
+        """Two pools: True keeps connections for further requests, False closes each after its request."""
 
-    def can_continue(self, call: UpstreamRequest) -> bool:
-        """Tell whether a call whose last message is the assistant's can be continued natively."""
-        return self._wire.can_continue(call)
+    def can_continue(self, request: UpstreamRequest) -> bool:
+        """See `Upstream.can_continue`."""
+        return self._wire_format.can_continue(request)
 
-    async def open(self, call: UpstreamRequest) -> StreamedResponse:
-        """Call it and wait for the headers; see `Upstream.open`."""
-        line = UpstreamConnection()
+    async def open(self, request: UpstreamRequest) -> StreamedResponse:
+        """Send a request and wait for the response headers; see `Upstream.open`."""
+        connection = UpstreamConnection()
         try:
-            url = self._url(call)
-            response = await self._post(url, orjson.dumps(self._wire.body(call)), line)
-            if response.status != 200 or not is_event_stream(response) or is_packed(response):
-                raise await of_answer(response, self._api_key)
+            url = self._url(request)
+            response = await self._post(url, orjson.dumps(self._wire_format.body(request)), connection)
+            if response.status != 200 or not is_event_stream(response) or is_compressed(response):
+                raise await from_response(response, self._api_key)
         except BaseException:
-            await line.hang_up()
+            # Cancellation, too: the connection must not outlive the call.
+            await connection.abort()
             raise
-        forget_headers(response)
-        return StreamedResponse(call.model, line, response.content, self._wire.reader(self._api_key))
+        drop_headers(response)
+        return StreamedResponse(request.model, connection, response.content, self._wire_format.reader(self._api_key))
 
     async def close(self) -> None:
         """Close all connections."""
         for client in self._clients.values():
             await client.close()
 
-    def _url(self, call: UpstreamRequest) -> URL:
+    def _url(self, request: UpstreamRequest) -> URL:
         try:
-            return self._wire.endpoint(call).below(self.base_url)
+            return self._wire_format.endpoint(request).resolve(self.base_url)
         except ValueError as error:
             raise from_transport(error, opened=False) from error
 
-    async def _post(self, url: URL, body: bytes, line: UpstreamConnection) -> aiohttp.ClientResponse:
+    async def _post(self, url: URL, body: bytes, connection: UpstreamConnection) -> aiohttp.ClientResponse:
+        """Send a request, and once more over a new connection if a reused one is lost before any response.
+
+        A server may close a kept connection at any time (RFC 9112, 9.3.1), and the request can cross with that close:
+        llama.cpp announces keep-alive and closes after each stream. Without the second attempt, the client would see an
+        error that says nothing about the provider. A server that breaks a reused connection because of this very
+        request is called twice, no more: on the new connection the loss is an error.
+        """
         try:
-            return await self._post_once(url, body, line, keep=True)
+            return await self._post_once(url, body, connection, keep=True)
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-            # A kept connection that its server had closed meanwhile, as llama.cpp does after each stream; or one whose
-            # server broke it for this call. Of neither has a byte of an answer come: ask once more, over a fresh one.
-            if not line.kept:
+            if not connection.reused:
                 raise from_transport(error, opened=False) from error
-            await line.hang_up()
+            await connection.abort()
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise from_transport(error, opened=False) from error
         try:
-            return await self._post_once(url, body, line, keep=False)
+            return await self._post_once(url, body, connection, keep=False)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise from_transport(error, opened=False) from error
 
     async def _post_once(
-        self, url: URL, body: bytes, line: UpstreamConnection, *, keep: bool
+        self, url: URL, body: bytes, connection: UpstreamConnection, *, keep: bool
     ) -> aiohttp.ClientResponse:
-        client = self._clients.get(keep) or self._connect(keep=keep)
-        # As a file it goes out in pieces: a large one at once would hold everybody up.
-        data = body if len(body) <= PIECE_BYTES else io.BytesIO(body)
-        with line.dialling():
-            line.response = await client.request("POST", url, self._headers(), data)
-        return line.response
+        client = self._clients.get(keep) or self._create_client(keep=keep)
+        # aiohttp writes bytes at once but a file in pieces: a large body in one write would hold up the event loop.
+        data = body if len(body) <= MAX_SINGLE_WRITE else io.BytesIO(body)
+        with connection.track():
+            connection.response = await client.request("POST", url, self._headers(), data)
+        return connection.response
 
-    def _connect(self, *, keep: bool) -> HttpClient:
+    def _create_client(self, *, keep: bool) -> HttpClient:
         limits = self._limits
-        # Only connecting is bounded here: how long an answer may take is the pipeline's business.
+        # Only connecting is limited here. The pipeline's watchdog limits how long a response may take.
         timeout = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=limits.connect_timeout, sock_read=None)
         self._clients[keep] = HttpClient(timeout, TrackingConnector(limits, keep=keep))
         return self._clients[keep]
@@ -110,5 +116,5 @@ class HttpUpstream:
         return {
             "Content-Type": "application/json",
             "Accept": "text/event-stream",
-            **self._wire.headers(None if key is None else key.get_secret_value()),
+            **self._wire_format.headers(None if key is None else key.get_secret_value()),
         }

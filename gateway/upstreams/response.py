@@ -1,4 +1,8 @@
-"""A streamed answer, read in the stack of the socket's own callback: no task is woken for what a read brings."""
+"""A streamed response, read inside the callback of the socket: no task is woken for a chunk.
+
+The usual way (`async for` over the body) wakes a task for each read, in a later turn of the event loop. Here the whole
+path of a chunk, from the socket to the event log, is one call stack.
+"""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -12,76 +16,79 @@ from gateway.protocol.event_stream import EventStreamDecoder, EventTooLongError
 from gateway.protocol.events import TextBatch
 from gateway.upstreams.base import UpstreamEvent
 from gateway.upstreams.connections import UpstreamConnection
-from gateway.upstreams.errors import broken, from_transport
+from gateway.upstreams.errors import from_transport, unreadable
 from gateway.upstreams.formats.base import EventReader
-from gateway.upstreams.text_pattern import TextTemplate
+from gateway.upstreams.text_template import TextTemplate
 
 DRAIN_SECONDS = 0.1
-"""After the end mark, how long to wait for the end of the body."""
+"""Seconds to wait, after the end mark, for the end of the body."""
 
 
 class StreamedResponse:
-    """One answer that comes as text/event-stream; see `Answer`."""
+    """A response with a text/event-stream body; see `UpstreamResponse`."""
 
     def __init__(
-        self, model: str, line: UpstreamConnection, content: aiohttp.StreamReader, reader: EventReader
+        self, model: str, connection: UpstreamConnection, body: aiohttp.StreamReader, reader: EventReader
     ) -> None:
         self.model = model
-        self._line = line
-        self._content = content
+        self._connection = connection
+        self._body = body
         self._reader = reader
         self._decoder = EventStreamDecoder()
-        self._pattern = TextTemplate()
-        self._take: Callable[[Sequence[UpstreamEvent]], None] = _drop
+        self._template = TextTemplate()
+        self._on_events: Callable[[Sequence[UpstreamEvent]], None] = _ignore
         self._ended: asyncio.Future[None] | None = asyncio.get_running_loop().create_future()
-        self._over = self._reading = self._more = False
+        self._stopped = self._reading = self._has_more = False
 
-    async def stream(self, take: Callable[[Sequence[UpstreamEvent]], None]) -> None:
-        """Hand on what each read brings; see `Answer.stream`."""
-        self._take = take
-        self._line.listen(self._on_read)
-        # What came with the headers.
+    async def stream(self, on_events: Callable[[Sequence[UpstreamEvent]], None]) -> None:
+        """Call `on_events` with the events of each read; see `UpstreamResponse.stream`."""
+        self._on_events = on_events
+        self._connection.set_listener(self._on_read)
+        # The first part of the body may have arrived together with the headers: no read will announce it.
         self._on_read()
         if self._ended is not None:
             await self._ended
 
     def stop(self) -> None:
-        """Let `stream` return; see `Answer.stop`."""
+        """End `stream`; see `UpstreamResponse.stop`."""
         self._end()
 
     async def close(self) -> None:
-        """Give the connection back if the answer came to its end, else cut it; see `Answer.close`."""
-        self._over = True
-        # Who takes what is read holds this, and so does what went wrong: circles, which nobody would free soon.
-        self._take, self._ended = _drop, None
-        self._line.unlisten(self._on_read)
+        """Return the connection to the pool if the response is complete, or else abort it."""
+        self._stopped = True
+        # Two reference cycles, which would live until the garbage collector's next run: the callback refers to the call
+        # that holds this response, and the traceback of an exception in the future refers to this object.
+        self._on_events, self._ended = _ignore, None
+        self._connection.remove_listener(self._on_read)
         try:
-            if self._reader.done and not self._content.at_eof():
-                # The end of the body, that the connection may serve again; not worth waiting long for.
+            if self._reader.done and not self._body.at_eof():
+                # With the end of the body the connection can serve another request. That saves a handshake, which is
+                # not worth a long wait.
                 with move_on_after(DRAIN_SECONDS), suppress(aiohttp.ClientError):
-                    await self._content.wait_eof()
+                    await self._body.wait_eof()
         finally:
-            await self._line.hang_up()
+            await self._connection.abort()
 
     def _on_read(self) -> None:
-        """Take in what has come; called in the stack of the socket's callback."""
-        # Taking out what was read may let more come in, which calls this again.
-        self._more = True
-        if self._reading or self._over:
+        """Handle what has arrived; called in the callback of the socket."""
+        # Taking data out of aiohttp's buffer may resume its parser, which calls this method again before it returns.
+        # The inner call only sets the flag, so that events stay in order; the loop of the outer call does the rest.
+        self._has_more = True
+        if self._reading or self._stopped:
             return
         self._reading = True
         try:
-            while self._more and not self._over:
-                self._more = False
-                if self._read():
+            while self._has_more and not self._stopped:
+                self._has_more = False
+                if self._read_available():
                     self._end()
-        except Exception as error:  # noqa: BLE001 - not swallowed: it goes to the task that waits for the answer
+        except Exception as error:  # noqa: BLE001 - not swallowed: `stream` raises it in the task that awaits it
             self._end(error)
         finally:
             self._reading = False
 
     def _end(self, error: Exception | None = None) -> None:
-        self._over = True
+        self._stopped = True
         if self._ended is None or self._ended.done():
             return
         if error is None:
@@ -89,63 +96,75 @@ class StreamedResponse:
         else:
             self._ended.set_exception(error)
 
-    def _read(self) -> bool:
-        """Take what has come; True at the answer's end."""
+    def _read_available(self) -> bool:
+        """Read and hand over what has arrived. Return True at the end of the response."""
         reader = self._reader
-        parts: list[UpstreamEvent] = []
+        events: list[UpstreamEvent] = []
         try:
-            read = self._content.read_nowait()
-            if read:
-                self._parse(read, parts)
+            data = self._body.read_nowait()
+            if data:
+                self._parse(data, events)
         except (Failed, EventTooLongError, aiohttp.ClientError, TimeoutError) as error:
-            # What came whole before the fault still counts; behind the end mark, nothing else does.
-            self._take(parts)
+            # Events completed before the fault count. After the end mark the answer is whole, and no fault counts.
+            self._on_events(events)
             if not reader.finished:
                 raise _failure(error) from error
             return True
-        if parts:
-            self._take(parts)
-        # Taking out what was read may have let more come in, and the end: `_on_read` comes back for it.
-        at_end = self._content.at_eof()
+        if events:
+            self._on_events(events)
+        # `read_nowait` may have let more data in, even the end of the connection: then `_has_more` is set, and
+        # `_on_read` reads again.
+        at_end = self._body.at_eof()
         if at_end and not reader.finished:
-            raise Failed(Code.TRUNCATED, "The provider's answer broke off without its end mark.")
-        if self._line.lost and not (at_end or self._more or reader.finished):
-            # aiohttp tells of framing that it can't read by closing the connection alone.
-            raise broken("it is not HTTP")
-        return at_end or reader.done or (self._line.lost and not self._more)
+            raise Failed(Code.TRUNCATED, "The provider's response ended without its end mark.")
+        if self._connection.is_lost and not (at_end or self._has_more or reader.finished):
+            # aiohttp reports framing that it can't parse (a chunk size that is no number) by closing the connection
+            # alone: the body has no end and no exception.
+            raise unreadable("it is not HTTP")
+        return at_end or reader.done or (self._connection.is_lost and not self._has_more)
 
-    def _parse(self, read: bytes, parts: list[UpstreamEvent]) -> None:
-        reader, decoder, pattern = self._reader, self._decoder, self._pattern
-        if decoder.at_boundary and reader.is_stateless and (text := pattern.line(read)):
-            # By far the most common: one more piece of text, and nothing else.
-            parts.append(pattern.kind(text))
+    def _parse(self, data: bytes, events: list[UpstreamEvent]) -> None:
+        """Decode what was read, by the template where it fits, and append the events.
+
+        The template may only be used while the reader is stateless: with half a character pending, or after the end
+        mark, the same bytes mean something else.
+        """
+        reader, decoder, template = self._reader, self._decoder, self._template
+        if decoder.at_boundary and reader.is_stateless and (text := template.match_read(data)):
+            # By far the most common case: a read with one event, and in it one more piece of text. It costs a few
+            # comparisons of bytes and the decoding of one JSON string; no line is split, no JSON object is built.
+            events.append(template.kind(text))
             return
-        events, at = decoder.feed_data(read), 0
-        while at < len(events) and not reader.done:
-            texts = pattern.texts(events, at) if reader.is_stateless else ()
+        payloads, at = decoder.feed_data(data), 0
+        while at < len(payloads) and not reader.done:
+            texts = template.match_payloads(payloads, at) if reader.is_stateless else ()
             if texts:
-                parts.append(pattern.kind(texts[0]) if len(texts) == 1 else TextBatch.of(pattern.kind, texts))
+                # Pieces that arrived together travel together, as one event with the ends of its pieces.
+                events.append(template.kind(texts[0]) if len(texts) == 1 else TextBatch.of(template.kind, texts))
                 at += len(texts)
                 continue
-            before = len(parts)
-            reader.read(events[at], parts)
+            before = len(events)
+            reader.read(payloads[at], events)
             if reader.is_stateless:
-                pattern.learn(events[at], parts[before:], self._decode)
+                template.learn(payloads[at], events[before:], self._decode_alone)
             at += 1
 
-    def _decode(self, data: bytes) -> Sequence[UpstreamEvent]:
-        """Decode an event by itself; a probe that was put into a wrong place gives nothing."""
-        parts: list[UpstreamEvent] = []
+    def _decode_alone(self, payload: bytes) -> Sequence[UpstreamEvent]:
+        """Return the events of a payload, decoded by a new reader; none if that can't read it.
+
+        The template decodes its probe with it. The probe may stand in a wrong place, such as the type of an event.
+        """
+        events: list[UpstreamEvent] = []
         with suppress(Failed):
-            self._reader.new().read(data, parts)
-        return parts
+            self._reader.new().read(payload, events)
+        return events
 
 
-def _drop(_parts: Sequence[UpstreamEvent]) -> None:
+def _ignore(_events: Sequence[UpstreamEvent]) -> None:
     pass
 
 
 def _failure(error: Exception) -> Failed:
     if isinstance(error, Failed):
         return error
-    return broken(str(error)) if isinstance(error, EventTooLongError) else from_transport(error, opened=True)
+    return unreadable(str(error)) if isinstance(error, EventTooLongError) else from_transport(error, opened=True)

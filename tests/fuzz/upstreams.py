@@ -14,14 +14,14 @@ from gateway.protocol.events import Chunk, Reasoning, ToolCall, encode
 from gateway.simulator.errors import RequestError
 from gateway.simulator.wires import WIRES
 from gateway.upstreams.base import Finished, UpstreamEvent
-from gateway.upstreams.errors import MAX_RETRY_AFTER, _words, from_stream, retry_after_ms, retry_delay_ms
+from gateway.upstreams.errors import MAX_RETRY_AFTER, _error_message, from_stream, retry_after_ms, retry_delay_ms
 from gateway.upstreams.formats.anthropic import MessagesReader
 from gateway.upstreams.formats.base import EventReader
 from gateway.upstreams.formats.gemini import GenerateContentReader
 from gateway.upstreams.formats.json_values import decode
 from gateway.upstreams.formats.openai_chat import ChunkReader
 from gateway.upstreams.formats.openai_responses import ResponsesReader
-from gateway.upstreams.sanitize import MESSAGE_LENGTH, sanitize_message
+from gateway.upstreams.sanitize import MAX_MESSAGE_LENGTH, sanitize_message
 from tests.fuzz.target import Target, cut, deep, digits, text_of
 from tests.gateway.protocol.test_event_stream import STREAM, reference
 from tests.gateway.simulator.wires.examples import DELTAS, answer, plain, played
@@ -132,7 +132,7 @@ def _size(part: UpstreamEvent) -> int:
 
 def error_body(data: bytes) -> None:
     """Read a refusal's body: what a client is told of it is one short line, without the key."""
-    words = _words(data, KEY)
+    words = _error_message(data, KEY)
     _fit(words)
     wait = retry_delay_ms(data)
     assert wait is None or 0 <= wait <= MAX_RETRY_AFTER * 1000
@@ -145,12 +145,12 @@ def error_body(data: bytes) -> None:
 
 
 def _fit_for_clients(failure: Failed) -> None:
-    assert len(failure.message) <= MESSAGE_LENGTH + 100
+    assert len(failure.message) <= MAX_MESSAGE_LENGTH + 100
     assert orjson.dumps(failure.message)
 
 
 def _fit(words: str) -> None:
-    assert len(words) <= MESSAGE_LENGTH
+    assert len(words) <= MAX_MESSAGE_LENGTH
     assert words.isprintable()
     assert orjson.dumps(words)
     assert KEY.get_secret_value() not in words

@@ -1,1 +1,1 @@
-"""The providers' wire formats: requests out, events in. Pure."""
+"""Wire formats of providers: requests out, events in. Pure."""

@@ -1,8 +1,8 @@
-"""Spell a call for Anthropic's Messages API: OpenAI's words into Anthropic's (docs.anthropic.com, "Messages"). Pure.
+"""Build the body of Anthropic's Messages API from a request in OpenAI's chat format. Pure.
 
-What has no word there is refused and not left out: an answer to another question than was asked helps nobody. Left
-out is what says nothing: a penalty of 0, a temperature of 1, text that is blank, the `detail` of an image and the
-`name` of a speaker, which Anthropic's own OpenAI layer ignores too ("OpenAI SDK compatibility").
+Source: docs.anthropic.com, "Messages". What the API can't express is refused and not dropped: an answer to a different
+request is of no use. Only what has no effect is dropped: a penalty of 0, a temperature of 1, blank text, the `detail`
+of an image and the `name` of a speaker, which Anthropic's own OpenAI layer ignores, too ("OpenAI SDK compatibility").
 """
 
 import re
@@ -16,204 +16,206 @@ from gateway.protocol.errors import UnsupportedOption
 from gateway.upstreams.base import UpstreamRequest
 
 MAX_TOKENS = 4096
-"""Of an answer whose call sets no bound: the API wants one. Even the smallest of its models gives so much."""
+"""`max_tokens` of a request that sets none, because the API requires it. Its smallest model allows this many."""
 
-LEAST_BUDGET = 1024
-"""Of thinking ("Extended thinking", "budget_tokens")."""
+MIN_BUDGET = 1024
+"""Smallest `budget_tokens` of thinking ("Extended thinking", "budget_tokens")."""
 
 EFFORTS: Mapping[JsonValue, tuple[str, int]] = {
-    "minimal": ("low", LEAST_BUDGET),
-    "low": ("low", LEAST_BUDGET),
+    "minimal": ("low", MIN_BUDGET),
+    "low": ("low", MIN_BUDGET),
     "medium": ("medium", 8192),
     "high": ("high", 24_576),
     "xhigh": ("xhigh", 24_576),
     "max": ("max", 24_576),
 }
-"""What a `reasoning_effort` means: Anthropic's own `effort`, and about how many tokens.
+"""Anthropic's `effort`, and a thinking budget in tokens, by `reasoning_effort`.
 
-The numbers are those of the other API that gives some (ai.google.dev, "OpenAI compatibility", "Thinking"); more, and
-an answer beside them, is over what Claude Opus 4 can give.
+The budgets are Google's, the other API that publishes some (ai.google.dev, "OpenAI compatibility", "Thinking"). More
+than the largest, together with an answer, exceeds what Claude Opus 4 can generate.
 """
 
-_NEUTRAL: JsonObject = {"temperature": 1, "presence_penalty": 0, "frequency_penalty": 0}
-"""What an option is by itself: then it need not be said. Newer models refuse any temperature."""
+_DEFAULTS: JsonObject = {"temperature": 1, "presence_penalty": 0, "frequency_penalty": 0}
+"""Options that are dropped if they have this value, their default. Newer models refuse any temperature."""
 
-_OF_A_TOOL = ("name", "description", "strict")
-_PASSED_ON = ("temperature", "top_p")
-_KNOWN = frozenset(
-    {*_PASSED_ON, "max_tokens", "stop", "user", "tools", "tool_choice", "parallel_tool_calls"}
+_TOOL_FIELDS = ("name", "description", "strict")
+_SAMPLING = ("temperature", "top_p")
+_SUPPORTED = frozenset(
+    {*_SAMPLING, "max_tokens", "stop", "user", "tools", "tool_choice", "parallel_tool_calls"}
     | {"response_format", "reasoning_effort"}
 )
-_BUDGETED = re.compile(r"claude-(?:[123]\b|[a-z]+-4(?:[-.][0-5]\b|[-@]\d{8}|$))")
-"""Claude 4.5 and before: they know thinking by its budget alone, 4.7 and after by its effort alone ("Troubleshooting
-thinking", "Thinking support, defaults, and rejected configurations by model")."""
+_BUDGET_MODELS = re.compile(r"claude-(?:[123]\b|[a-z]+-4(?:[-.][0-5]\b|[-@]\d{8}|$))")
+"""Claude up to 4.5, where thinking is set by a budget alone. From 4.7 on, it is set by the effort alone.
+
+Source: "Troubleshooting thinking", "Thinking support, defaults, and rejected configurations by model".
+"""
 
 
-def build_request(call: UpstreamRequest) -> JsonObject:
-    """Spell a call.
+def build_request(request: UpstreamRequest) -> JsonObject:
+    """Build the body of a request.
 
     Raises:
-        NotSpelled: naming what the API has no word for.
+        UnsupportedOption: naming what the API can't express.
     """
-    options = {name: value for name, value in call.options.items() if value != _NEUTRAL.get(name, ...)}
+    options = {name: value for name, value in request.options.items() if value != _DEFAULTS.get(name, ...)}
     for name in options:
-        if name not in _KNOWN:
-            raise _refused(f"The provider has no word for {name}: leave it out")
-    body: JsonObject = {"model": call.model, **_conversation(call.messages), "stream": True}
-    body |= _sampling(options) | _tools(options) | _thinking(call.model, options)
-    if output := _effort(call.model, options) | _format(options):
+        if name not in _SUPPORTED:
+            raise _unsupported(f"The provider does not support {name}: leave it out")
+    body: JsonObject = {"model": request.model, **_conversation(request.messages), "stream": True}
+    body |= _sampling(options) | _tools(options) | _thinking(request.model, options)
+    if output := _effort(request.model, options) | _response_format(options):
         body["output_config"] = output
     return body
 
 
-def takes_prefill(call: UpstreamRequest) -> bool:
-    """Tell whether the model goes on from a last turn of the assistant's.
+def supports_prefill(request: UpstreamRequest) -> bool:
+    """Return True if the model continues a last message of the assistant ("prefill").
 
-    Claude 4.5 and before do, when they neither think nor are held to a schema; to later ones it is HTTP 400
-    (docs.anthropic.com, "Prefill Claude's response", "Structured outputs").
+    Claude up to 4.5 does, unless it thinks or is bound to a schema. Later models respond with HTTP 400.
+    Source: docs.anthropic.com, "Prefill Claude's response", "Structured outputs".
     """
-    bound = {"reasoning_effort", "response_format"} & call.options.keys()
-    return _BUDGETED.search(call.model) is not None and not bound
+    excluding = {"reasoning_effort", "response_format"} & request.options.keys()
+    return _BUDGET_MODELS.search(request.model) is not None and not excluding
 
 
-def _refused(message: str) -> UnsupportedOption:
-    """Make the failure of a call that can't be spelled."""
+def _unsupported(message: str) -> UnsupportedOption:
     return UnsupportedOption(f"{message}.")
 
 
 def _conversation(messages: Sequence[Message]) -> JsonObject:
-    """Spell messages as turns, and what stands above them all as `system`, from wherever it was said."""
+    """Build the alternating turns, and `system` from all system messages, wherever they stand."""
     system: list[JsonValue] = []
     turns: list[tuple[str, list[JsonObject]]] = []
     for at, message in enumerate(messages):
-        where = f"messages[{at}]"
-        blocks = _message(message, where)
+        path = f"messages[{at}]"
+        blocks = _message(message, path)
         if message.role in {"system", "developer"}:
             system.extend(blocks)
             continue
         role = "assistant" if message.role == "assistant" else "user"
         if turns and turns[-1][0] == role:
-            # All results of tools that were called at once must come in one turn.
+            # Messages of one side are joined: the results of parallel tool calls must come in a single turn.
             turns[-1][1].extend(blocks)
         elif blocks:
             turns.append((role, blocks))
     if turns and turns[-1][0] == "assistant":
-        _trim(turns[-1][1])
-    spelled: list[JsonValue] = [{"role": role, "content": [*blocks]} for role, blocks in turns]
-    return {"system": system, "messages": spelled} if system else {"messages": spelled}
+        _strip_prefill(turns[-1][1])
+    content: list[JsonValue] = [{"role": role, "content": [*blocks]} for role, blocks in turns]
+    return {"system": system, "messages": content} if system else {"messages": content}
 
 
-def _trim(prefill: list[JsonObject]) -> None:
-    """Take the white space off the end of what the answer is to go on from: the API refuses it."""
-    match prefill[-1]:
+def _strip_prefill(blocks: list[JsonObject]) -> None:
+    """Remove white space from the end of the text to be continued: the API refuses it."""
+    match blocks[-1]:
         case {"type": "text", "text": str() as text}:
-            prefill[-1] = {**prefill[-1], "text": text.rstrip()}
+            blocks[-1] = {**blocks[-1], "text": text.rstrip()}
 
 
-def _message(message: Message, where: str) -> list[JsonObject]:
-    blocks, extra = _blocks(message.content, where), message.model_extra or {}
+def _message(message: Message, path: str) -> list[JsonObject]:
+    blocks, extra = _blocks(message.content, path), message.model_extra or {}
     if message.role in {"system", "developer"} and any(block.get("type") != "text" for block in blocks):
-        raise _refused(f"{where}: a {message.role} message takes text alone here")
+        raise _unsupported(f"{path}: a {message.role} message may contain only text for this provider")
     if message.role == "tool":
-        identity = extra.get("tool_call_id")
-        if not isinstance(identity, str):
-            raise _refused(f"{where}.tool_call_id is missing")
-        said: JsonObject = {"content": [*blocks]} if blocks else {}
-        return [{"type": "tool_result", "tool_use_id": identity, **said}]
+        call_id = extra.get("tool_call_id")
+        if not isinstance(call_id, str):
+            raise _unsupported(f"{path}.tool_call_id is missing")
+        content: JsonObject = {"content": [*blocks]} if blocks else {}
+        return [{"type": "tool_result", "tool_use_id": call_id, **content}]
     calls = extra.get("tool_calls") if message.role == "assistant" else None
     if isinstance(calls, list):
-        blocks.extend(_tool_use(call, f"{where}.tool_calls[{at}]") for at, call in enumerate(calls))
+        blocks.extend(_tool_use(call, f"{path}.tool_calls[{at}]") for at, call in enumerate(calls))
     return blocks
 
 
-def _tool_use(call: JsonValue, where: str) -> JsonObject:
+def _tool_use(call: JsonValue, path: str) -> JsonObject:
     match call:
-        case {"id": str() as identity, "function": {"name": str() as name, "arguments": str() as arguments}}:
+        case {"id": str() as call_id, "function": {"name": str() as name, "arguments": str() as arguments}}:
             try:
-                given = orjson.loads(arguments.strip() or "{}")
-                # It goes out where that stands in the body: nested deeper than orjson writes, it could not.
-                orjson.dumps([[[[[[given]]]]]])
+                value = orjson.loads(arguments.strip() or "{}")
+                # The value is sent this deep in the body, and orjson can't write what is nested too deeply there.
+                orjson.dumps([[[[[[value]]]]]])
             except (orjson.JSONDecodeError, orjson.JSONEncodeError):
-                given = None
-            if isinstance(given, dict):
-                return {"type": "tool_use", "id": identity, "name": name, "input": given}
-            raise _refused(f"{where}.function.arguments is not a JSON object")
-    raise _refused(f"{where}: a tool call has an id, a function.name and function.arguments")
+                value = None
+            if isinstance(value, dict):
+                return {"type": "tool_use", "id": call_id, "name": name, "input": value}
+            raise _unsupported(f"{path}.function.arguments is not a JSON object")
+    raise _unsupported(f"{path}: a tool call needs an id, a function.name and function.arguments")
 
 
-def _blocks(content: str | list[JsonObject] | None, where: str) -> list[JsonObject]:
+def _blocks(content: str | list[JsonObject] | None, path: str) -> list[JsonObject]:
     parts: list[JsonObject] = [{"type": "text", "text": content}] if isinstance(content, str) else content or []
-    blocks = [_block(part, f"{where}.content[{at}]") for at, part in enumerate(parts)]
+    blocks = [_block(part, f"{path}.content[{at}]") for at, part in enumerate(parts)]
     # The API refuses blank text.
     return [block for block in blocks if block.get("type") != "text" or str(block.get("text")).strip()]
 
 
-def _block(part: JsonObject, where: str) -> JsonObject:
+def _block(part: JsonObject, path: str) -> JsonObject:
     match part:
         case {"type": "image_url", "image_url": {"url": str() as url}}:
-            return {"type": "image", "source": _source(url, "image/", where)}
-        case {"type": "file", "file": {"file_data": str() as url, **named}}:
-            title = {"title": name} if isinstance(name := named.get("filename"), str) else {}
-            return {"type": "document", "source": _source(url, "application/pdf", where), **title}
+            return {"type": "image", "source": _source(url, "image/", path)}
+        case {"type": "file", "file": {"file_data": str() as url, **fields}}:
+            title = {"title": name} if isinstance(name := fields.get("filename"), str) else {}
+            return {"type": "document", "source": _source(url, "application/pdf", path), **title}
         case {"type": "refusal", "refusal": str() as text}:
             return {"type": "text", "text": text}
         case {"type": "image_url" | "file" | "input_audio" | "refusal" as kind}:
-            known = "text, images by their url and PDF files as file_data"
-            raise _refused(f"{where}: the provider takes {known}, not this {kind}")
-    # Text, and blocks in Anthropic's own spelling, with what they carry beside (`cache_control`).
+            supported = "text, images by URL and PDF files as file_data"
+            raise _unsupported(f"{path}: the provider supports {supported}, not this {kind}")
+    # Text, and blocks in Anthropic's own format, are passed on with all their fields (such as `cache_control`).
     return part
 
 
-def _source(url: str, kind: str, where: str) -> JsonObject:
-    """Spell where an image or a file is: here in the URL itself, or where it says."""
+def _source(url: str, media_type: str, path: str) -> JsonObject:
+    """Build the source of an image or a file: the data of a `data:` URL, or the URL itself."""
     head, _, data = url.partition(",")
     media, *parameters = head.removeprefix("data:").split(";")
-    if head.startswith("data:") and "base64" in parameters and media.startswith(kind):
+    if head.startswith("data:") and "base64" in parameters and media.startswith(media_type):
         return {"type": "base64", "media_type": media, "data": data}
     if url.startswith(("https://", "http://")):
         return {"type": "url", "url": url}
-    raise _refused(f"{where}: give an https: URL, or data:{kind}{'…' if kind[-1] == '/' else ''};base64,…")
+    example = f"data:{media_type}{'…' if media_type[-1] == '/' else ''};base64,…"
+    raise _unsupported(f"{path}: must be an https: URL, or {example}")
 
 
 def _sampling(options: JsonObject) -> JsonObject:
     temperature, stop, user = options.get("temperature"), options.get("stop"), options.get("user")
     if isinstance(temperature, int | float) and temperature > 1:
-        # Anthropic's OpenAI layer takes it for 1; but then two that ask differently are answered alike.
-        raise _refused("The provider's temperature goes from 0 to 1")
-    spelled: JsonObject = {name: options[name] for name in _PASSED_ON if name in options}
+        # Anthropic's OpenAI layer cuts it to 1. But then two different requests would get the same answers.
+        raise _unsupported("The provider's temperature is from 0 to 1")
+    sampling: JsonObject = {name: options[name] for name in _SAMPLING if name in options}
     if stop:
-        spelled["stop_sequences"] = [stop] if isinstance(stop, str) else stop
+        sampling["stop_sequences"] = [stop] if isinstance(stop, str) else stop
     if user:
-        spelled["metadata"] = {"user_id": user}
-    return spelled
+        sampling["metadata"] = {"user_id": user}
+    return sampling
 
 
 def _tools(options: JsonObject) -> JsonObject:
     tools = options.get("tools")
-    spelled: JsonObject = {}
+    fields: JsonObject = {}
     if isinstance(tools, list) and tools:
-        spelled["tools"] = [_tool(tool, f"tools[{at}]") for at, tool in enumerate(tools)]
-    choice = _choice(options.get("tool_choice"))
+        fields["tools"] = [_tool(tool, f"tools[{at}]") for at, tool in enumerate(tools)]
+    choice = _tool_choice(options.get("tool_choice"))
     if tools and options.get("parallel_tool_calls") is False and choice != {"type": "none"}:
         choice = {"type": "auto", **choice, "disable_parallel_tool_use": True}
     if choice:
-        spelled["tool_choice"] = choice
-    return spelled
+        fields["tool_choice"] = choice
+    return fields
 
 
-def _tool(tool: JsonValue, where: str) -> JsonValue:
+def _tool(tool: JsonValue, path: str) -> JsonValue:
     match tool:
         case {"type": "function", "function": dict() as function} if isinstance(function.get("name"), str):
             schema = function.get("parameters") or {"type": "object", "properties": {}}
-            kept = {field: value for field in _OF_A_TOOL if (value := function.get(field)) is not None}
-            return {**kept, "input_schema": schema}
+            fields = {name: value for name in _TOOL_FIELDS if (value := function.get(name)) is not None}
+            return {**fields, "input_schema": schema}
         case {"type": str() as kind} if kind != "function":
-            # One of Anthropic's own, in its spelling.
+            # One of Anthropic's server tools, in its own format.
             return tool
-    raise _refused(f"{where}: a function tool has a function.name")
+    raise _unsupported(f"{path}: a function tool needs a function.name")
 
 
-def _choice(choice: JsonValue) -> JsonObject:
+def _tool_choice(choice: JsonValue) -> JsonObject:
     match choice:
         case None:
             return {}
@@ -223,53 +225,53 @@ def _choice(choice: JsonValue) -> JsonObject:
             return {"type": "any"}
         case {"type": "function", "function": {"name": str() as name}}:
             return {"type": "tool", "name": name}
-    raise _refused("tool_choice is auto, none, required or one function with its name")
+    raise _unsupported("tool_choice must be auto, none, required or one function with its name")
 
 
 def _thinking(model: str, options: JsonObject) -> JsonObject:
-    """Spell how long to think, and how long the answer may be: that bound holds for both together."""
-    effort, bound = options.get("reasoning_effort"), options.get("max_tokens")
+    """Build `thinking` and `max_tokens`, which bounds thinking and answer together."""
+    effort, limit = options.get("reasoning_effort"), options.get("max_tokens")
     if effort is None or effort == "none":
-        spelled: JsonObject = {} if effort is None else {"thinking": {"type": "disabled"}}
-        return {**spelled, "max_tokens": MAX_TOKENS if bound is None else bound}
+        disabled: JsonObject = {} if effort is None else {"thinking": {"type": "disabled"}}
+        return {**disabled, "max_tokens": MAX_TOKENS if limit is None else limit}
     if effort not in EFFORTS:
-        raise _refused(f"reasoning_effort is none or one of {', '.join(map(str, EFFORTS))}")
-    _thinkable(options)
+        raise _unsupported(f"reasoning_effort must be none or one of {', '.join(map(str, EFFORTS))}")
+    _check_thinking(options)
     budget = EFFORTS[effort][1]
-    most = bound if isinstance(bound, int) else MAX_TOKENS + budget
-    if _by_effort(model):
-        # Without `display`, newer models think without a word of it.
-        return {"max_tokens": most, "thinking": {"type": "adaptive", "display": "summarized"}}
-    if most <= LEAST_BUDGET:
-        raise _refused(f"With reasoning_effort, max_tokens must be over {LEAST_BUDGET}: thinking counts too")
-    if bound is not None:
-        # Leave the answer half of it, where the other half is enough to think.
-        budget = max(LEAST_BUDGET, min(budget, most // 2))
-    return {"max_tokens": most, "thinking": {"type": "enabled", "budget_tokens": budget}}
+    max_tokens = limit if isinstance(limit, int) else MAX_TOKENS + budget
+    if _has_effort(model):
+        # Without `display`, newer models stream nothing of their thinking.
+        return {"max_tokens": max_tokens, "thinking": {"type": "adaptive", "display": "summarized"}}
+    if max_tokens <= MIN_BUDGET:
+        raise _unsupported(f"With reasoning_effort, max_tokens must be over {MIN_BUDGET}: thinking counts, too")
+    if limit is not None:
+        # Leave half of it for the answer, if the other half is enough to think.
+        budget = max(MIN_BUDGET, min(budget, max_tokens // 2))
+    return {"max_tokens": max_tokens, "thinking": {"type": "enabled", "budget_tokens": budget}}
 
 
-def _thinkable(options: JsonObject) -> None:
-    """Check what does not go with thinking ("Extended thinking", "Feature compatibility")."""
+def _check_thinking(options: JsonObject) -> None:
+    """Raise if an option excludes thinking ("Extended thinking", "Feature compatibility")."""
     if "temperature" in options:
-        raise _refused("With reasoning_effort, the provider's temperature is 1: leave it out")
-    if _choice(options.get("tool_choice")).get("type") in {"any", "tool"}:
-        raise _refused("With reasoning_effort, the provider's tool_choice is auto or none")
+        raise _unsupported("With reasoning_effort, the provider's temperature is 1: leave it out")
+    if _tool_choice(options.get("tool_choice")).get("type") in {"any", "tool"}:
+        raise _unsupported("With reasoning_effort, the provider's tool_choice must be auto or none")
 
 
 def _effort(model: str, options: JsonObject) -> JsonObject:
     effort = options.get("reasoning_effort")
-    return {"effort": EFFORTS[effort][0]} if effort in EFFORTS and _by_effort(model) else {}
+    return {"effort": EFFORTS[effort][0]} if effort in EFFORTS and _has_effort(model) else {}
 
 
-def _by_effort(model: str) -> bool:
-    # Other servers with this API know what has been in it for long: the budget.
-    return "claude" in model and not _BUDGETED.search(model)
+def _has_effort(model: str) -> bool:
+    # Other servers with this API support the older way, the budget.
+    return "claude" in model and not _BUDGET_MODELS.search(model)
 
 
-def _format(options: JsonObject) -> JsonObject:
+def _response_format(options: JsonObject) -> JsonObject:
     match options.get("response_format"):
         case None | {"type": "text"}:
             return {}
         case {"type": "json_schema", "json_schema": {"schema": dict() as schema}}:
             return {"format": {"type": "json_schema", "schema": schema}}
-    raise _refused("response_format is text, or json_schema with its json_schema.schema, for this provider")
+    raise _unsupported("response_format must be text, or json_schema with its json_schema.schema, for this provider")

@@ -1,4 +1,4 @@
-"""What a provider's wire format is: how a call is spelled, and how what streams back is read. Pure."""
+"""What a wire format is: how requests are written, and how streamed events are read. Pure."""
 
 from dataclasses import dataclass
 from typing import Literal, Protocol
@@ -11,66 +11,78 @@ from gateway.upstreams.endpoint import Endpoint
 
 
 class EventReader(Protocol):
-    """Reads the events of one answer in a provider's wire format; keeps what reaches over from one to the next."""
+    """Reads the events of one response, and keeps the state that reaches from one event to the next."""
 
     finished: bool
-    """The provider's end mark has come."""
+    """The provider's end mark has been read, and `Finished` was appended: the answer is complete.
+
+    From here on no fault counts: neither an error event, nor malformed data, nor a lost connection. Before, the end of
+    the body means that the answer is truncated. Usage figures may still follow.
+    """
+
     done: bool
-    """Nothing is to follow."""
+    """The last event of the stream has been read: nothing follows, and the end of the body need not be awaited.
+
+    It may come with `finished`, after it (`finish_reason`, then usage, then `[DONE]`), or never (Gemini).
+    """
 
     @property
     def is_stateless(self) -> bool:
-        """Tell whether the next event means by itself what it says, whatever came before."""
+        """Return True if the meaning of the next event depends on no earlier one.
+
+        Only then may `TextTemplate` read it in place of this reader. False after the end mark, and while half of a
+        surrogate pair is pending.
+        """
         ...
 
     def new(self) -> "EventReader":
-        """Make one that has read nothing."""
+        """Return a reader that has read nothing."""
         ...
 
-    def read(self, data: bytes, parts: list[UpstreamEvent]) -> None:
-        """Add the parts of one event.
+    def read(self, data: bytes, events: list[UpstreamEvent]) -> None:
+        """Decode the data of one event and append what it contains to `events`.
 
         Raises:
-            Failed: `upstream_protocol`, or the provider's own error.
+            Failed: `upstream_protocol` if it can't be read, or the provider's own error.
         """
         ...
 
 
 class WireFormat(Protocol):
-    """A wire format: `POST` of a JSON body, answered by text/event-stream."""
+    """A wire format: a JSON body sent by POST, answered with text/event-stream."""
 
-    def endpoint(self, call: UpstreamRequest) -> Endpoint:
-        """Give where it is posted to, below the base URL."""
+    def endpoint(self, request: UpstreamRequest) -> Endpoint:
+        """Return the address of the request, below the base URL."""
         ...
 
     def headers(self, api_key: str | None) -> dict[str, str]:
-        """Give the headers that carry the key, and what else the provider wants."""
+        """Return the headers that carry the key, and any others that the provider requires."""
         ...
 
-    def body(self, call: UpstreamRequest) -> JsonObject:
-        """Spell a call, whose messages and options are in OpenAI's spelling.
+    def body(self, request: UpstreamRequest) -> JsonObject:
+        """Convert a request, whose messages and options are in OpenAI's chat format, to the body of this format.
 
         Raises:
-            Failed: `invalid_request`, when it holds what this provider has no word for.
+            UnsupportedOption: `invalid_request`, naming what this format can't express.
         """
         ...
 
-    def can_continue(self, call: UpstreamRequest) -> bool:
-        """Tell whether a call whose last message is the assistant's can be continued natively."""
+    def can_continue(self, request: UpstreamRequest) -> bool:
+        """Return True if the model can continue a last message of the assistant, in place of answering it."""
         ...
 
     def reader(self, api_key: SecretStr | None) -> EventReader:
-        """Make a reader of one answer; the key is never to be shown."""
+        """Return a reader for one response; an error message that contains the key is not quoted."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Quirks:
-    """What a server spells otherwise than most.
+    """How a server differs from most servers with OpenAI's chat API.
 
-    `token_limit` is its name for `max_tokens`. Without `developer_role`, messages of that role go as `system`.
-    `continuation` is how an answer that has begun is gone on with: not at all, from a last message of the assistant's
-    as it is (`last_message`), by a mark on that message (`prefix`), by a field of the body (`continue_final_message`).
+    `token_limit` is its name of `max_tokens`. Without `developer_role`, messages of that role are sent as `system`.
+    `continuation` is how it continues a partial answer: not at all, from a last message of the assistant as it is
+    (`last_message`), by a mark on that message (`prefix`), or by a field of the body (`continue_final_message`).
     """
 
     token_limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"  # noqa: S105 - a field's name, no secret

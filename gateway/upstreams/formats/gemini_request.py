@@ -1,8 +1,8 @@
-"""Spell a call for Google's Gemini API: OpenAI's words into Google's. Pure.
+"""Build the body of Google's Gemini API from a request in OpenAI's chat format. Pure.
 
 Sources: ai.google.dev/api/generate-content (fields), and the guides "Function calling", "Thinking", "Thought
-signatures", "Structured outputs", "File input methods", "OpenAI compatibility". What Gemini has no word for is refused,
-never dropped, unless it changes nothing of the answer.
+signatures", "Structured outputs", "File input methods", "OpenAI compatibility". What Gemini can't express is refused,
+and not dropped unless it has no effect on the answer.
 """
 
 import orjson
@@ -13,7 +13,7 @@ from gateway.protocol.errors import UnsupportedOption
 from gateway.upstreams.base import UpstreamRequest
 from gateway.upstreams.formats.json_values import list_of, object_of
 
-_SETTINGS = {
+_GENERATION_CONFIG = {
     "temperature": "temperature",
     "top_p": "topP",
     "max_tokens": "maxOutputTokens",
@@ -23,207 +23,209 @@ _SETTINGS = {
     "frequency_penalty": "frequencyPenalty",
 }
 _OPTIONS = {
-    *_SETTINGS,
+    *_GENERATION_CONFIG,
     *("stop", "response_format", "reasoning_effort", "tools", "tool_choice", "parallel_tool_calls"),
-    # Who asks is for the provider's eyes alone, and changes nothing of the answer.
+    # It identifies the client to the provider and has no effect on the answer: it is dropped.
     "user",
 }
-_FIELDS = {
+_MESSAGE_FIELDS = {
     *("role", "content", "refusal", "tool_calls", "tool_call_id"),
-    # What a model thought, or cited, when it answered before: Gemini takes neither back.
+    # Reasoning and citations of earlier answers are dropped: Gemini does not accept them.
     *("reasoning", "reasoning_content", "annotations"),
 }
 
 _BUDGETS = {"minimal": 1024, "low": 1024, "medium": 8192, "high": 24576}
-"""Tokens of thought, for models before Gemini 3: the ones of Google's own "OpenAI compatibility"."""
+"""Thinking budget in tokens by `reasoning_effort`, before Gemini 3 (the guide "OpenAI compatibility", "Thinking")."""
 
 _LEVELS = {"minimal", "low", "medium", "high", "xhigh"}
+"""Values of `reasoning_effort` that are thinking levels, from Gemini 3 on."""
 
-_UNSIGNED = "skip_thought_signature_validator"
-"""Stands for a signature that is not known ("Thought signatures", FAQ).
+_UNKNOWN_SIGNATURE = "skip_thought_signature_validator"
+"""Replaces an unknown signature ("Thought signatures", FAQ).
 
-Gemini 3 refuses a conversation in which a call of its own comes back without one, and OpenAI's spelling has no place
-for it but the one that Google added: `extra_content.google.thought_signature`.
+Gemini 3 refuses a conversation in which one of its calls has no signature. OpenAI's format has no field for it except
+the one that Google added, `extra_content.google.thought_signature`.
 """
 
-_IMAGES = {"png": "png", "jpg": "jpeg", "jpeg": "jpeg", "webp": "webp", "heic": "heic", "heif": "heif"}
+_IMAGE_TYPES = {"png": "png", "jpg": "jpeg", "jpeg": "jpeg", "webp": "webp", "heic": "heic", "heif": "heif"}
 
 
-def build_request(call: UpstreamRequest) -> JsonObject:
-    """Spell a call as the body of `streamGenerateContent`.
+def build_request(request: UpstreamRequest) -> JsonObject:
+    """Build the body of `streamGenerateContent`.
 
     Raises:
-        NotSpelled: naming the field that Gemini has no word for.
+        UnsupportedOption: naming the field that Gemini can't express.
     """
-    options: JsonObject = {name: value for name, value in call.options.items() if value is not None}
-    _only(options, _OPTIONS, "options")
-    body = _conversation(call)
-    if config := _config(call.model, options):
+    options: JsonObject = {name: value for name, value in request.options.items() if value is not None}
+    _check_fields(options, _OPTIONS, "options")
+    body = _conversation(request)
+    if config := _generation_config(request.model, options):
         body["generationConfig"] = config
     return body | _tools(options)
 
 
-def _conversation(call: UpstreamRequest) -> JsonObject:
-    """Spell the messages.
+def _conversation(request: UpstreamRequest) -> JsonObject:
+    """Build `systemInstruction` and `contents` from the messages.
 
-    Instructions stand beside the conversation there, whatever their place was in it; consecutive messages of one side
-    become one; a message without a word is none.
+    System messages are collected from wherever they stand; consecutive messages of one side are joined; an empty
+    message is dropped.
     """
-    system, names, sides = list[JsonValue](), dict[str, str](), list[tuple[str, list[JsonValue]]]()
-    for at, message in enumerate(call.messages):
-        where, fields = f"messages[{at}]", message.model_dump(exclude_unset=True)
-        _only(fields, {*_FIELDS, "name"} if message.role == "tool" else _FIELDS, where)
-        said = _result(fields, names, where) if message.role == "tool" else _parts(fields.get("content"), where)
+    system, names, turns = list[JsonValue](), dict[str, str](), list[tuple[str, list[JsonValue]]]()
+    for at, message in enumerate(request.messages):
+        path, fields = f"messages[{at}]", message.model_dump(exclude_unset=True)
+        _check_fields(fields, {*_MESSAGE_FIELDS, "name"} if message.role == "tool" else _MESSAGE_FIELDS, path)
+        parts = _result(fields, names, path) if message.role == "tool" else _parts(fields.get("content"), path)
         if message.role in {"system", "developer"}:
-            system += [{"text": text} for text in _texts(said, where)]
+            system += [{"text": text} for text in _texts(parts, path)]
             continue
         if message.role == "assistant":
-            said += [*_parts(fields.get("refusal"), where), *_calls(call.model, fields, names, where)]
-        side = "model" if message.role == "assistant" else "user"
-        if sides and sides[-1][0] == side:
-            sides[-1][1].extend(said)
-        elif said:
-            sides.append((side, said))
-    if not sides:
-        raise _refused("messages", "Gemini wants at least one that says something and is not a system message")
-    body: JsonObject = {"contents": [{"role": side, "parts": said} for side, said in sides]}
+            parts += [*_parts(fields.get("refusal"), path), *_calls(request.model, fields, names, path)]
+        role = "model" if message.role == "assistant" else "user"
+        if turns and turns[-1][0] == role:
+            turns[-1][1].extend(parts)
+        elif parts:
+            turns.append((role, parts))
+    if not turns:
+        raise _unsupported("messages", "must contain one that is not empty and not a system message")
+    body: JsonObject = {"contents": [{"role": role, "parts": parts} for role, parts in turns]}
     return {"systemInstruction": {"parts": system}, **body} if system else body
 
 
-def _parts(content: JsonValue, where: str) -> list[JsonValue]:
-    """Spell what a message says; empty text is nothing, and Gemini refuses it."""
+def _parts(content: JsonValue, path: str) -> list[JsonValue]:
+    """Build the parts of a message's content, without empty text, which Gemini refuses."""
     if isinstance(content, str):
         return [{"text": content}] if content else []
-    parts = [_part(part, f"{where}.content[{at}]") for at, part in enumerate(_items(content, f"{where}.content"))]
+    parts = [_part(part, f"{path}.content[{at}]") for at, part in enumerate(_items(content, f"{path}.content"))]
     return [part for part in parts if part != {"text": ""}]
 
 
-def _part(part: JsonObject, where: str) -> JsonObject:
+def _part(part: JsonObject, path: str) -> JsonObject:
     kind = part.get("type")
     if kind in {"text", "refusal"} and isinstance(text := part.get(str(kind)), str):
-        _only(part, {"type", str(kind)}, where)
+        _check_fields(part, {"type", str(kind)}, path)
         return {"text": text}
     image = object_of(part.get("image_url"))
     if kind != "image_url" or not isinstance(url := image.get("url"), str):
-        raise _refused(where, "is no content part that Gemini has a word for here: text and image_url are")
-    _only(part, {"type", "image_url"}, where)
-    _only(image, {"url", *(["detail"] if image.get("detail") == "auto" else [])}, f"{where}.image_url")
-    return _image(url, f"{where}.image_url.url")
+        raise _unsupported(path, "must be text or image_url for this provider")
+    _check_fields(part, {"type", "image_url"}, path)
+    _check_fields(image, {"url", *(["detail"] if image.get("detail") == "auto" else [])}, f"{path}.image_url")
+    return _image(url, f"{path}.image_url.url")
 
 
-def _image(url: str, where: str) -> JsonObject:
-    """Spell an image: as data, or by an address that Gemini itself fetches from (not all models do)."""
+def _image(url: str, path: str) -> JsonObject:
+    """Build the part of an image: inline data, or an address that Gemini fetches itself (not all models do)."""
     head, _, data = url.partition(",")
     if head.startswith("data:") and head.endswith(";base64") and "/" in head:
         return {"inlineData": {"mimeType": head[5:].partition(";")[0], "data": data}}
     if not url.startswith("https://"):
-        raise _refused(where, "must be a data: URL in base64, or an https: URL")
-    kind = _IMAGES.get(url.partition("?")[0].rpartition(".")[2].lower())
+        raise _unsupported(path, "must be a data: URL in base64, or an https: URL")
+    kind = _IMAGE_TYPES.get(url.partition("?")[0].rpartition(".")[2].lower())
     return {"fileData": {**({"mimeType": f"image/{kind}"} if kind else {}), "fileUri": url}}
 
 
-def _texts(parts: list[JsonValue], where: str) -> list[str]:
-    """Give the texts of parts that may hold nothing else."""
+def _texts(parts: list[JsonValue], path: str) -> list[str]:
+    """Return the texts of parts; raise if a part is not text."""
     texts = [object_of(part).get("text") for part in parts]
     if not all(isinstance(text, str) for text in texts):
-        raise _refused(f"{where}.content", "may hold text only, in a message of this role")
+        raise _unsupported(f"{path}.content", "may contain only text in a message of this role")
     return [text for text in texts if isinstance(text, str)]
 
 
-def _calls(model: str, fields: JsonObject, names: dict[str, str], where: str) -> list[JsonObject]:
-    """Spell the calls that a message made, and note their functions' names for the results."""
-    where = f"{where}.tool_calls"
-    calls = [_call(call, names, f"{where}[{at}]") for at, call in enumerate(_items(fields.get("tool_calls"), where))]
-    # Of calls side by side the first one alone is signed.
-    if calls and "thoughtSignature" not in calls[0] and not _before_gemini_3(model):
-        calls[0]["thoughtSignature"] = _UNSIGNED
+def _calls(model: str, fields: JsonObject, names: dict[str, str], path: str) -> list[JsonObject]:
+    """Build the parts of a message's tool calls, and add their functions' names to `names`, by call id."""
+    path = f"{path}.tool_calls"
+    calls = [_call(call, names, f"{path}[{at}]") for at, call in enumerate(_items(fields.get("tool_calls"), path))]
+    # Of parallel calls, only the first has a signature ("Thought signatures").
+    if calls and "thoughtSignature" not in calls[0] and not _is_before_gemini_3(model):
+        calls[0]["thoughtSignature"] = _UNKNOWN_SIGNATURE
     return calls
 
 
-def _call(call: JsonObject, names: dict[str, str], where: str) -> JsonObject:
-    function, identity = object_of(call.get("function")), call.get("id")
+def _call(call: JsonObject, names: dict[str, str], path: str) -> JsonObject:
+    function, call_id = object_of(call.get("function")), call.get("id")
     if call.get("type", "function") != "function" or not isinstance(name := function.get("name"), str):
-        raise _refused(where, "is not the call of a function by its name")
-    _only(call, {"id", "type", "index", "function", "extra_content"}, where)
-    _only(function, {"name", "arguments"}, f"{where}.function")
-    arguments = _parsed(str(function.get("arguments") or "{}"))
+        raise _unsupported(path, "must be a call of a function with its name")
+    _check_fields(call, {"id", "type", "index", "function", "extra_content"}, path)
+    _check_fields(function, {"name", "arguments"}, f"{path}.function")
+    arguments = _parse_object(str(function.get("arguments") or "{}"))
     if arguments is None:
-        raise _refused(f"{where}.function.arguments", "must be a JSON object, as a string")
-    spelled: JsonObject = {"name": name, "args": arguments}
-    if isinstance(identity, str):
-        names[identity] = name
-        spelled["id"] = identity
+        raise _unsupported(f"{path}.function.arguments", "must be a JSON object, as a string")
+    function_call: JsonObject = {"name": name, "args": arguments}
+    if isinstance(call_id, str):
+        names[call_id] = name
+        function_call["id"] = call_id
     signature = object_of(object_of(call.get("extra_content")).get("google")).get("thought_signature")
-    return {"functionCall": spelled, **({"thoughtSignature": signature} if signature else {})}
+    return {"functionCall": function_call, **({"thoughtSignature": signature} if signature else {})}
 
 
-def _result(fields: JsonObject, names: dict[str, str], where: str) -> list[JsonValue]:
-    """Spell what a tool brought: a JSON object as it is, anything else as its `result`."""
-    identity = str(fields.get("tool_call_id"))
-    name = names.get(identity) or fields.get("name")
+def _result(fields: JsonObject, names: dict[str, str], path: str) -> list[JsonValue]:
+    """Build the part of a tool's result: a JSON object as it is, any other text as the field `result`."""
+    call_id = str(fields.get("tool_call_id"))
+    name = names.get(call_id) or fields.get("name")
     if not isinstance(name, str):
-        raise _refused(f"{where}.tool_call_id", "names no tool call of a message before this one")
-    text = "".join(_texts(_parts(fields.get("content"), where), where))
-    value = _parsed(text)
+        raise _unsupported(f"{path}.tool_call_id", "must be the id of a tool call in an earlier message")
+    text = "".join(_texts(_parts(fields.get("content"), path), path))
+    value = _parse_object(text)
     response: JsonObject = {"name": name, "response": {"result": text} if value is None else value}
-    return [{"functionResponse": {"id": identity, **response} if identity in names else response}]
+    return [{"functionResponse": {"id": call_id, **response} if call_id in names else response}]
 
 
-def _parsed(text: str) -> JsonObject | None:
-    """Give the JSON object that a text is; None if it is none, or too deep to be written within a body."""
+def _parse_object(text: str) -> JsonObject | None:
+    """Parse a JSON object; None if the text is not one, or too deep to be encoded inside the body."""
     try:
         value = orjson.loads(text)
+        # It stands this deep in the body, and orjson refuses to encode more than 254 levels.
         orjson.dumps([[[[[[value]]]]]])
     except (orjson.JSONDecodeError, orjson.JSONEncodeError):
         return None
     return value if isinstance(value, dict) else None
 
 
-def _config(model: str, options: JsonObject) -> JsonObject:
-    config: JsonObject = {theirs: options[ours] for ours, theirs in _SETTINGS.items() if ours in options}
+def _generation_config(model: str, options: JsonObject) -> JsonObject:
+    config: JsonObject = {theirs: options[ours] for ours, theirs in _GENERATION_CONFIG.items() if ours in options}
     if "stop" in options:
         stop = options["stop"]
         config["stopSequences"] = stop if isinstance(stop, list) else [stop]
     if "response_format" in options:
-        config |= _format(object_of(options["response_format"]))
+        config |= _response_format(object_of(options["response_format"]))
     if "reasoning_effort" in options:
         config["thinkingConfig"] = _thinking(model, str(options["reasoning_effort"]))
     return config
 
 
-def _format(wanted: JsonObject) -> JsonObject:
-    kind, schema = wanted.get("type"), object_of(wanted.get("json_schema")).get("schema")
+def _response_format(requested: JsonObject) -> JsonObject:
+    kind, schema = requested.get("type"), object_of(requested.get("json_schema")).get("schema")
     if kind == "text":
         return {}
     if kind == "json_object":
         return {"responseMimeType": "application/json"}
     if kind == "json_schema" and isinstance(schema, dict):
         return {"responseMimeType": "application/json", "responseJsonSchema": schema}
-    raise _refused("options.response_format", "must be text, json_object, or json_schema with its schema")
+    raise _unsupported("options.response_format", "must be text, json_object, or json_schema with its schema")
 
 
 def _thinking(model: str, effort: str) -> JsonObject:
-    """Spell how much to think, by a budget up to Gemini 2.5 and by a level since, and that thoughts are to be shown."""
+    """Build `thinkingConfig`: a budget up to Gemini 2.5, a level since; and thoughts are to be included."""
     if effort == "none":
-        # To ask for thoughts where there are to be none is an error.
+        # `includeThoughts` without thinking is an error.
         return {"thinkingBudget": 0}
-    by_budget = _before_gemini_3(model)
+    by_budget = _is_before_gemini_3(model)
     if effort not in (_BUDGETS if by_budget else _LEVELS):
-        raise _refused(
+        raise _unsupported(
             "options.reasoning_effort", "must be none, minimal, low, medium or high (from Gemini 3 on, xhigh)"
         )
-    how: JsonObject = {"thinkingBudget": _BUDGETS[effort]} if by_budget else {"thinkingLevel": effort.upper()}
-    return {**how, "includeThoughts": True}
+    config: JsonObject = {"thinkingBudget": _BUDGETS[effort]} if by_budget else {"thinkingLevel": effort.upper()}
+    return {**config, "includeThoughts": True}
 
 
-def _before_gemini_3(model: str) -> bool:
+def _is_before_gemini_3(model: str) -> bool:
     return model.removeprefix("models/").startswith(("gemini-1", "gemini-2"))
 
 
 def _tools(options: JsonObject) -> JsonObject:
     if options.get("parallel_tool_calls") is False:
-        # To allow them is Gemini's own way.
-        raise _refused("options.parallel_tool_calls", "can't be forbidden to Gemini: leave it out")
+        # True is Gemini's only behavior.
+        raise _unsupported("options.parallel_tool_calls", "can't be disabled at Gemini: leave it out")
     tools = _items(options.get("tools"), "options.tools")
     choice, body = options.get("tool_choice"), JsonObject()
     if tools:
@@ -231,50 +233,50 @@ def _tools(options: JsonObject) -> JsonObject:
         body["tools"] = [{"functionDeclarations": [*functions]}]
     strict = any(object_of(tool.get("function")).get("strict") is True for tool in tools)
     if choice is not None or strict:
-        body["toolConfig"] = {"functionCallingConfig": _choice(choice, strict=strict)}
+        body["toolConfig"] = {"functionCallingConfig": _tool_choice(choice, strict=strict)}
     return body
 
 
-def _function(tool: JsonObject, where: str) -> JsonObject:
+def _function(tool: JsonObject, path: str) -> JsonObject:
     function = object_of(tool.get("function"))
     if tool.get("type") != "function" or not isinstance(function.get("name"), str):
-        raise _refused(where, "is not a function with a name, the only kind of tool that is passed on to Gemini")
-    _only(tool, {"type", "function"}, where)
-    # `strict` is said of all functions together there; see `_choice`.
-    _only(function, {"name", "description", "parameters", "strict"}, f"{where}.function")
-    words = {"name": "name", "description": "description", "parameters": "parametersJsonSchema"}
-    return {theirs: function[ours] for ours, theirs in words.items() if function.get(ours) is not None}
+        raise _unsupported(path, "must be a function with a name: other tools are not passed on to Gemini")
+    _check_fields(tool, {"type", "function"}, path)
+    # `strict` has no field here: Gemini has it for all functions together, see `_tool_choice`.
+    _check_fields(function, {"name", "description", "parameters", "strict"}, f"{path}.function")
+    fields = {"name": "name", "description": "description", "parameters": "parametersJsonSchema"}
+    return {theirs: function[ours] for ours, theirs in fields.items() if function.get(ours) is not None}
 
 
-def _choice(choice: JsonValue, *, strict: bool) -> JsonObject:
+def _tool_choice(choice: JsonValue, *, strict: bool) -> JsonObject:
     if choice is None or choice == "auto":
-        # VALIDATED: as free to call or to answer, but calls keep to their schemas, as they always do with ANY.
+        # VALIDATED is AUTO, but calls must match their schemas. With ANY they always do.
         return {"mode": "VALIDATED" if strict else "AUTO"}
     if choice == "none":
         return {"mode": "NONE"}
     if choice == "required":
         return {"mode": "ANY"}
-    wanted = object_of(choice)
-    name = object_of(wanted.get("function")).get("name")
-    if wanted.get("type") != "function" or not isinstance(name, str):
-        raise _refused("options.tool_choice", "must be auto, none, required, or a function by its name")
+    requested = object_of(choice)
+    name = object_of(requested.get("function")).get("name")
+    if requested.get("type") != "function" or not isinstance(name, str):
+        raise _unsupported("options.tool_choice", "must be auto, none, required, or a function with its name")
     return {"mode": "ANY", "allowedFunctionNames": [name]}
 
 
-def _items(value: JsonValue, where: str) -> list[JsonObject]:
-    """Give the objects of a list that may be missing."""
+def _items(value: JsonValue, path: str) -> list[JsonObject]:
+    """Return the objects of a list, which may be missing; raise if the value is anything else."""
     items = [item for item in list_of(value) if isinstance(item, dict)]
     if value is not None and not (isinstance(value, list) and len(items) == len(value)):
-        raise _refused(where, "must be a list of objects")
+        raise _unsupported(path, "must be a list of objects")
     return items
 
 
-def _only(value: JsonObject, known: set[str], where: str) -> None:
-    """Refuse what is said beside the known; what is empty says nothing."""
-    for name, said in value.items():
-        if said and name not in known:
-            raise _refused(f"{where}.{name}", "the provider has no word for it: leave it out")
+def _check_fields(value: JsonObject, known: set[str], path: str) -> None:
+    """Raise if a field outside `known` has a value; empty values have no effect and pass."""
+    for name, content in value.items():
+        if content and name not in known:
+            raise _unsupported(f"{path}.{name}", "the provider does not support it: leave it out")
 
 
-def _refused(where: str, why: str) -> UnsupportedOption:
-    return UnsupportedOption(f"{where}: {why}.")
+def _unsupported(path: str, reason: str) -> UnsupportedOption:
+    return UnsupportedOption(f"{path}: {reason}.")

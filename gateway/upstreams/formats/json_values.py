@@ -1,4 +1,4 @@
-"""Values out of what providers send as JSON: read with care, and fit to be sent on. Pure."""
+"""Values from the JSON of providers: checked, and made encodable again. Pure."""
 
 import json
 from collections.abc import Hashable
@@ -8,64 +8,71 @@ import orjson
 from pydantic import JsonValue
 
 from gateway.protocol.commands import JsonObject
-from gateway.upstreams.errors import broken
+from gateway.upstreams.errors import unreadable
 
 MAX_DEPTH: Final = 64
-"""How deep JSON may be nested: beyond some hundred levels Python can't spell it again."""
+"""Maximum nesting of JSON. Python can't encode some hundred levels again (RecursionError)."""
 
 
 class SurrogateJoiner:
-    """Puts characters together that come in halves: some servers cut JSON text between UTF-16 surrogates."""
+    """Joins characters that arrive as two UTF-16 surrogates in different events: some servers cut JSON text there."""
 
     def __init__(self) -> None:
-        self._held: dict[Hashable, str] = {}
+        self._pending: dict[Hashable, str] = {}
 
     def __bool__(self) -> bool:
-        return bool(self._held)
+        return bool(self._pending)
 
-    def whole(self, stream: Hashable, text: str) -> str:
-        """Give what is whole of a stream's next piece; a half is held for the piece after it."""
-        if text.isascii() and not self._held:
+    def join(self, stream: Hashable, text: str) -> str:
+        """Return the complete characters of the next piece of a stream; a high surrogate at its end is held back.
+
+        `stream` names the text that the piece belongs to, such as the content or the arguments of one tool call.
+        """
+        # The path of nearly every chunk: `isascii` reads a flag of the string, not its characters.
+        if text.isascii() and not self._pending:
             return text
-        text = self._held.pop(stream, "") + text
+        text = self._pending.pop(stream, "") + text
         if text and "\ud800" <= text[-1] <= "\udbff":
-            self._held[stream] = text[-1]
+            self._pending[stream] = text[-1]
             text = text[:-1]
-        return clean(text)
+        return repair_surrogates(text)
 
-    def drop(self, stream: Hashable) -> None:
-        """Forget the half of a stream that is over."""
-        self._held.pop(stream, None)
+    def discard(self, stream: Hashable) -> None:
+        """Discard the pending surrogate of a stream that has ended: without its other half it is no character."""
+        self._pending.pop(stream, None)
 
 
-def clean(text: str) -> str:
-    """Join surrogate pairs, and replace those that have no other half: they can't be encoded."""
+def repair_surrogates(text: str) -> str:
+    """Join surrogate pairs, and replace lone surrogates by U+FFFD: no UTF-8 encoder accepts them."""
     return text if text.isascii() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
 def decode(data: bytes) -> JsonObject:
-    """Decode one event.
+    """Decode the data of one event.
 
     Raises:
-        Failed: `upstream_protocol`, when it is no JSON object, or nested too deep.
+        Failed: `upstream_protocol`, if it is not a JSON object, or nested too deeply.
     """
     try:
         value = orjson.loads(data)
     except orjson.JSONDecodeError:
-        # orjson refuses a lone surrogate, which the standard library and some providers' servers allow.
+        # orjson refuses lone surrogates in escapes, which the standard library and some providers' servers allow
+        # (RFC 8259, 8.2 leaves it open).
         try:
             value = json.loads(data)
         except (ValueError, RecursionError) as error:
-            # A ValueError is no JSON, no UTF-8, or a number of thousands of digits.
-            raise broken("a line of it is not JSON") from error
+            # ValueError: not JSON, not UTF-8, or a number of thousands of digits (sys.set_int_max_str_digits).
+            raise unreadable("an event is not JSON") from error
     if not isinstance(value, dict):
-        raise broken("a line of it is not a JSON object")
+        raise unreadable("an event is not a JSON object")
+    # Counting brackets is cheap and rarely exceeds the limit: only then are the levels walked.
     if data.count(b"[") + data.count(b"{") > MAX_DEPTH and _is_deep(value):
-        raise broken("a line of it is nested too deep")
+        raise unreadable("an event is nested too deeply")
     return value
 
 
 def _is_deep(value: JsonValue) -> bool:
+    # Level by level, not by recursion: the value may be deep enough to exhaust the stack.
     level = [value]
     for _ in range(MAX_DEPTH):
         inner = (each for outer in level for each in (outer.values() if isinstance(outer, dict) else list_of(outer)))
@@ -73,32 +80,32 @@ def _is_deep(value: JsonValue) -> bool:
     return bool(level)
 
 
-def spelled(value: JsonValue) -> str:
-    """Spell a value as compact JSON."""
+def to_json(value: JsonValue) -> str:
+    """Encode a value as compact JSON, in ASCII."""
     return json.dumps(value, separators=(",", ":"))
 
 
 def count_of(value: JsonValue) -> int | None:
-    """Give a count that JSON can carry on: not negative, and exact in every language."""
+    """Return a count, or None if the value is not an integer from 0 to 2**53 - 1, which JavaScript holds exactly."""
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53 else None
 
 
 def detail_of(usage: JsonObject, group: str, name: str) -> int | None:
-    """Give a count out of a group of them."""
+    """Return a count from a group of usage details, or None."""
     details = usage.get(group)
     return count_of(details.get(name)) if isinstance(details, dict) else None
 
 
 def text_of(value: JsonValue) -> str | None:
-    """Give a text, cleaned."""
-    return clean(value) if isinstance(value, str) else None
+    """Return a string with its surrogates repaired, or None if the value is not a string."""
+    return repair_surrogates(value) if isinstance(value, str) else None
 
 
 def object_of(value: JsonValue) -> JsonObject:
-    """Give an object, an empty one where there is none."""
+    """Return an object; an empty one if the value is not an object."""
     return value if isinstance(value, dict) else {}
 
 
 def list_of(value: JsonValue) -> list[JsonValue]:
-    """Give a list, an empty one where there is none."""
+    """Return a list; an empty one if the value is not a list."""
     return value if isinstance(value, list) else []

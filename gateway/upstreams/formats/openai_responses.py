@@ -1,7 +1,7 @@
-"""OpenAI Responses, streamed: the wire format that OpenAI's reasoning models show their thinking in.
+"""OpenAI's Responses API, streamed: the API in which OpenAI's reasoning models show their reasoning.
 
-platform.openai.com/docs/api-reference/responses and …/responses-streaming; in their words a conversation is `input`, a
-list of items, and an answer is a list of items too, told in events of which each says its `type`.
+Sources: platform.openai.com/docs/api-reference/responses and …/responses-streaming. There, a conversation is `input`, a
+list of items. A response is a list of items, too, streamed as events that each name their `type`.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from gateway.protocol.commands import JsonObject
 from gateway.protocol.events import Chunk, Reasoning, Text, ToolCall, Usage
 from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest
 from gateway.upstreams.endpoint import Endpoint
-from gateway.upstreams.errors import broken, from_stream
+from gateway.upstreams.errors import from_stream, unreadable
 from gateway.upstreams.formats.json_values import SurrogateJoiner, count_of, decode, detail_of, object_of, text_of
 from gateway.upstreams.formats.openai_chat import DONE
 from gateway.upstreams.formats.openai_responses_request import Summary, build_request
@@ -33,7 +33,10 @@ _TEXTS: Mapping[str, tuple[str, type[Text], str]] = {
     "response.reasoning_summary_text.delta": ("summary", Reasoning, "delta"),
     "response.reasoning_summary_text.done": ("summary", Reasoning, "text"),
 }
-"""Events that bring text: its kind, what it becomes, where it stands. A content part `x` is as `response.x.done`."""
+"""Types of events with text: the name of the text, the type of our event, the field that holds the text.
+
+A content part of type `x` has the same fields as the event `response.x.done`.
+"""
 
 _ARGUMENTS: Mapping[str, str] = {
     "response.function_call_arguments.delta": "delta",
@@ -41,173 +44,183 @@ _ARGUMENTS: Mapping[str, str] = {
     "response.custom_tool_call_input.delta": "delta",
     "response.custom_tool_call_input.done": "input",
 }
+"""Types of events with a tool call's arguments, and the field that holds them."""
+
 _CALLS: Mapping[str, str] = {"function_call": "arguments", "custom_tool_call": "input"}
+"""Types of items that are tool calls, and the field that holds their arguments."""
 
-_REASONS: Mapping[str, str] = {"max_output_tokens": "length"}
-"""Why a response is incomplete, as chat completions say it; `content_filter` is the same word in both."""
+_FINISH_REASONS: Mapping[str, str] = {"max_output_tokens": "length"}
+"""Finish reason of chat completions by the reason of an incomplete response; `content_filter` is the same in both."""
 
-BREAK = "\n\n"
-"""Between the parts of a reasoning summary: each is a paragraph, and none says so itself."""
+PARAGRAPH_BREAK = "\n\n"
+"""Text between the parts of a reasoning summary: each is a paragraph, but contains no line end."""
 
 
 class OpenAIResponsesFormat:
-    """`POST {base_url}/responses`; see `Wire`.
+    """`POST {base_url}/responses`; see `WireFormat`.
 
-    `summary` (auto, concise or detailed) asks for a summary of the reasoning, without which OpenAI shows none. It goes
-    only with calls that name a `reasoning_effort`, as other models refuse it, and is not asked for unless set: OpenAI
-    refuses it to organizations that it has not verified (litellm #16032).
+    `summary` (auto, concise or detailed) requests a summary of the reasoning, without which OpenAI shows none. It is
+    sent only with requests that set `reasoning_effort`, because other models refuse it. It is off by default, because
+    OpenAI refuses it to organizations that it has not verified (litellm #16032).
     """
 
     def __init__(self, summary: Summary | None = None) -> None:
         self._summary = summary
 
-    def endpoint(self, _call: UpstreamRequest) -> Endpoint:
-        """Give where it is posted to, below the base URL."""
+    def endpoint(self, _request: UpstreamRequest) -> Endpoint:
+        """See `WireFormat.endpoint`."""
         return Endpoint(("responses",))
 
     def headers(self, api_key: str | None) -> dict[str, str]:
-        """Give the headers that carry the key."""
+        """See `WireFormat.headers`."""
         return {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
 
-    def body(self, call: UpstreamRequest) -> JsonObject:
-        """Spell a call; see `Wire.body`."""
-        return build_request(call, self._summary)
+    def body(self, request: UpstreamRequest) -> JsonObject:
+        """See `WireFormat.body`."""
+        return build_request(request, self._summary)
 
-    def can_continue(self, _call: UpstreamRequest) -> bool:
-        """Tell that a turn of the assistant's is never gone on with: it is answered."""
+    def can_continue(self, _request: UpstreamRequest) -> bool:
+        """Return False: a last message of the assistant is answered, never continued."""
         return False
 
     def reader(self, api_key: SecretStr | None) -> "ResponsesReader":
-        """Make a reader of one answer; the key is never to be shown."""
+        """See `WireFormat.reader`."""
         return ResponsesReader(api_key)
 
 
 @dataclass(slots=True)
 class ResponsesReader:
-    """Reads the events of a response; see `Reader`.
+    """Reads the events of a response; see `EventReader`.
 
-    Text of a kind, and the arguments of a call, are taken from the first type of event that brings them: deltas, or
-    where a server sends none, what is whole. Their item would tell more exactly what is known already, but servers
-    name and number items as they like: llama.cpp not at all, litellm (#36375) anew with each delta.
+    The same text is streamed several times: as deltas, then complete in a `done` event, in its item, and in the
+    response. For each text, and for the arguments of each call, the first type of event that contains it is its source;
+    all other types are ignored. The ids of items would tell repetitions more exactly, but servers do not agree on them:
+    llama.cpp sends none, litellm (#36375) a new one with each delta.
     """
 
     api_key: SecretStr | None = None
     finished: bool = False
     done: bool = False
-    _source: dict[str, str] = field(default_factory=dict)
-    _half: SurrogateJoiner = field(default_factory=SurrogateJoiner)
-    _index: dict[str | int, int] = field(default_factory=dict)
-    _calls: int = 0
+    _sources: dict[str, str] = field(default_factory=dict)
+    """Type of the event that a text is taken from, by the name of the text."""
+    _surrogates: SurrogateJoiner = field(default_factory=SurrogateJoiner)
+    _call_indexes: dict[str | int, int] = field(default_factory=dict)
+    """Index of a call by its call id, its item's id, and its `output_index`."""
+    _call_count: int = 0
 
     @property
     def is_stateless(self) -> bool:
-        """Tell whether the next event means by itself what it says."""
-        return not (self.finished or self._half)
+        """See `EventReader.is_stateless`."""
+        return not (self.finished or self._surrogates)
 
     def new(self) -> "ResponsesReader":
-        """Make one that has read nothing."""
+        """See `EventReader.new`."""
         return ResponsesReader()
 
-    def read(self, data: bytes, parts: list[UpstreamEvent]) -> None:
-        """Add the parts of one event."""
+    def read(self, data: bytes, events: list[UpstreamEvent]) -> None:
+        """See `EventReader.read`."""
         if data == DONE:
-            # Some servers add it out of habit. It is no end mark: those of this API say how the response ended.
+            # Some servers add it, as in chat completions. It is no end mark: that of this API says how the response
+            # ended.
             return
         event = decode(data)
         kind = text_of(event.get("type")) or ""
         if kind in _TEXTS:
-            self._piece(_TEXTS[kind], kind, event, parts)
+            self._append_text(_TEXTS[kind], kind, event, events)
         elif kind in _ARGUMENTS:
-            self._arguments(self._call_of(event), kind, event.get(_ARGUMENTS[kind]), parts)
+            self._append_arguments(self._call_index(event), kind, event.get(_ARGUMENTS[kind]), events)
         elif kind in {ADDED, ITEM_DONE}:
-            self._item(kind, object_of(event.get("item")), event.get("output_index"), parts)
-        elif kind == SUMMARY_PART_ADDED and "summary" in self._source:
-            parts.append(Reasoning(BREAK))
+            self._read_item(kind, object_of(event.get("item")), event.get("output_index"), events)
+        elif kind == SUMMARY_PART_ADDED and "summary" in self._sources:
+            events.append(Reasoning(PARAGRAPH_BREAK))
         elif kind in {COMPLETED, INCOMPLETE, FAILED}:
-            self._end(kind, object_of(event.get("response")), parts)
+            self._end(kind, object_of(event.get("response")), events)
         elif kind == "error" or (not kind and event.get("error")):
-            # Documented flat, sent with an object `error` (openai-dotnet #881).
+            # The documentation shows its fields in the event itself; servers send an object `error`
+            # (openai-dotnet #881).
             raise from_stream(event.get("error") or event, self.api_key)
 
-    def _piece(
-        self, what: tuple[str, type[Text], str], source: str, holder: JsonObject, parts: list[UpstreamEvent]
+    def _append_text(
+        self, spec: tuple[str, type[Text], str], source: str, holder: JsonObject, events: list[UpstreamEvent]
     ) -> None:
-        name, make, key = what
-        if text := self._new(name, source, holder.get(key)):
-            parts.append(make(text))
+        name, event_type, key = spec
+        if text := self._new_text(name, source, holder.get(key)):
+            events.append(event_type(text))
 
-    def _new(self, name: str, source: str, value: JsonValue) -> str:
-        """Give what a text brings; "" if events of another type bring it already."""
+    def _new_text(self, name: str, source: str, value: JsonValue) -> str:
+        """Return the text of a value; "" if the text `name` has another source."""
         if not value:
             return ""
         if not isinstance(value, str):
-            raise broken("a text of it is something else")
-        return self._half.whole(name, value) if self._source.setdefault(name, source) == source else ""
+            raise unreadable("a text is not a string")
+        return self._surrogates.join(name, value) if self._sources.setdefault(name, source) == source else ""
 
-    def _item(self, source: str, item: JsonObject, place: JsonValue, parts: list[UpstreamEvent]) -> None:
+    def _read_item(self, source: str, item: JsonObject, output_index: JsonValue, events: list[UpstreamEvent]) -> None:
         kind = text_of(item.get("type")) or ""
         if kind in _CALLS:
-            index = self._call(item, place, parts)
+            index = self._register_call(item, output_index, events)
+            # An item is added without its arguments, which follow; if a server sends them, `done` repeats them.
             if source != ADDED:
-                self._arguments(index, source, item.get(_CALLS[kind]), parts)
+                self._append_arguments(index, source, item.get(_CALLS[kind]), events)
         elif source != ADDED:
             summary = [text for part in _objects(item.get("summary")) if (text := text_of(part.get("text")))]
-            self._piece(("summary", Reasoning, "text"), source, {"text": BREAK.join(summary)}, parts)
+            holder: JsonObject = {"text": PARAGRAPH_BREAK.join(summary)}
+            self._append_text(("summary", Reasoning, "text"), source, holder, events)
             for part in _objects(item.get("content")):
-                if what := _TEXTS.get(f"response.{part.get('type')}.done"):
-                    self._piece(what, source, part, parts)
+                if spec := _TEXTS.get(f"response.{part.get('type')}.done"):
+                    self._append_text(spec, source, part, events)
 
-    def _call(self, item: JsonObject, place: JsonValue, parts: list[UpstreamEvent]) -> int:
-        """Give the index of a call among the calls; one that is not known begins."""
+    def _register_call(self, item: JsonObject, output_index: JsonValue, events: list[UpstreamEvent]) -> int:
+        """Return the index of a call among the calls; append the beginning of a new one."""
         call_id = text_of(item.get("call_id")) or text_of(item.get("id"))
         if call_id is None:
-            raise broken("a tool call of it has no id")
-        index = self._index.get(call_id)
+            raise unreadable("a tool call has no id")
+        index = self._call_indexes.get(call_id)
         if index is None:
-            index = self._calls
-            self._calls += 1
-            parts.append(ToolCall(index, call_id, text_of(item.get("name")), ""))
-        for key in (call_id, item.get("id"), place):
+            index = self._call_count
+            self._call_count += 1
+            events.append(ToolCall(index, call_id, text_of(item.get("name")), ""))
+        for key in (call_id, item.get("id"), output_index):
             if isinstance(key, str | int):
-                self._index[key] = index
+                self._call_indexes[key] = index
         return index
 
-    def _call_of(self, event: JsonObject) -> int:
-        """Give the index of the call that arguments belong to: by the item's id, its place, or else the last one's."""
+    def _call_index(self, event: JsonObject) -> int:
+        """Return the index of the call that arguments belong to: by the item's id, its place, or else the last call."""
         for key in (event.get("item_id"), event.get("output_index")):
-            if isinstance(key, str | int) and key in self._index:
-                return self._index[key]
-        if not self._calls:
-            raise broken("arguments of it belong to no tool call")
-        return self._calls - 1
+            if isinstance(key, str | int) and key in self._call_indexes:
+                return self._call_indexes[key]
+        if not self._call_count:
+            raise unreadable("arguments belong to no tool call")
+        return self._call_count - 1
 
-    def _arguments(self, index: int, source: str, value: JsonValue, parts: list[UpstreamEvent]) -> None:
-        if text := self._new(f"tool {index}", source, value):
-            parts.append(ToolCall(index, None, None, text))
+    def _append_arguments(self, index: int, source: str, value: JsonValue, events: list[UpstreamEvent]) -> None:
+        if text := self._new_text(f"tool {index}", source, value):
+            events.append(ToolCall(index, None, None, text))
 
-    def _end(self, kind: str, response: JsonObject, parts: list[UpstreamEvent]) -> None:
-        if not self._source:
-            # A server that tells it all at the end.
-            for place, item in enumerate(_objects(response.get("output"))):
-                self._item(kind, item, place, parts)
+    def _end(self, kind: str, response: JsonObject, events: list[UpstreamEvent]) -> None:
+        if not self._sources:
+            # A server that sends the whole content in its last event alone.
+            for output_index, item in enumerate(_objects(response.get("output"))):
+                self._read_item(kind, item, output_index, events)
         if kind != FAILED:
             self.finished = self.done = True
-            parts.append(Finished(self._reason(kind, response)))
+            events.append(Finished(self._finish_reason(kind, response)))
         usage = response.get("usage")
         if isinstance(usage, dict):
-            parts.append(_usage(usage))
+            events.append(_usage(usage))
         if kind == FAILED:
             raise from_stream(response.get("error"), self.api_key)
 
-    def _reason(self, kind: str, response: JsonObject) -> str | None:
+    def _finish_reason(self, kind: str, response: JsonObject) -> str | None:
         reason = text_of(object_of(response.get("incomplete_details")).get("reason"))
         if reason is None and kind == COMPLETED:
-            return "tool_calls" if self._calls else "stop"
-        return _REASONS.get(reason, reason) if reason else None
+            return "tool_calls" if self._call_count else "stop"
+        return _FINISH_REASONS.get(reason, reason) if reason else None
 
 
 def _objects(value: JsonValue) -> list[JsonObject]:
-    return [one for one in value if isinstance(one, dict)] if isinstance(value, list) else []
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _usage(usage: JsonObject) -> Usage:

@@ -1,7 +1,7 @@
-"""Spell a call for the Responses API: OpenAI's chat words into those of its newer API. Pure.
+"""Build the body of OpenAI's Responses API from a request in OpenAI's chat format. Pure.
 
-platform.openai.com/docs/api-reference/responses/create, and the guides "Migrate to Responses" and "Function calling".
-What has no word there is refused and not left out, unless it says nothing.
+Sources: platform.openai.com/docs/api-reference/responses/create, and the guides "Migrate to Responses" and "Function
+calling". What the API can't express is refused, and not dropped unless it has no effect.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -16,38 +16,38 @@ from gateway.upstreams.base import UpstreamRequest
 Summary = Literal["auto", "concise", "detailed"]
 
 
-def build_request(call: UpstreamRequest, summary: Summary | None = None) -> JsonObject:
-    """Spell a call.
+def build_request(request: UpstreamRequest, summary: Summary | None = None) -> JsonObject:
+    """Build the body of a request.
 
-    System and developer messages stay items in their place: `instructions` holds but one, as text, at the top.
+    System and developer messages stay items in their place: `instructions` could hold only a single text, at the top.
 
     Raises:
-        NotSpelled: naming what the API has no word for.
+        UnsupportedOption: naming what the API can't express.
     """
     options: JsonObject = {}
-    for name, value in call.options.items():
+    for name, value in request.options.items():
         options |= _option(name, value)
     reasoning = options.get("reasoning")
     if isinstance(reasoning, dict) and summary:
         reasoning["summary"] = summary
-    return {**options, "model": call.model, "input": _input(call.messages), "stream": True, "store": False}
+    return {**options, "model": request.model, "input": _input(request.messages), "stream": True, "store": False}
 
 
-def _no_word(what: str) -> UnsupportedOption:
-    return UnsupportedOption(f"The provider has no word for {what}: leave it out.")
+def _unsupported(subject: str) -> UnsupportedOption:
+    return UnsupportedOption(f"The provider does not support {subject}: leave it out.")
 
 
 def _option(name: str, value: JsonValue) -> JsonObject:
-    spell = _OPTIONS.get(name)
-    if spell is not None:
-        return spell(value)
-    if name in _UNSAID and value == _UNSAID[name]:
+    convert = _OPTIONS.get(name)
+    if convert is not None:
+        return convert(value)
+    if name in _UNSUPPORTED_DEFAULTS and value == _UNSUPPORTED_DEFAULTS[name]:
         return {}
-    raise _no_word(f"the option {name[:64]!r}")
+    raise _unsupported(f"the option {name[:64]!r}")
 
 
-def _flat(value: JsonValue) -> JsonValue:
-    """Lift what chat completions put under a key that is named like the type: `{"type": "x", "x": {…}}`."""
+def _flatten(value: JsonValue) -> JsonValue:
+    """Lift the fields that chat completions nest under a key named like the type: `{"type": "x", "x": {…}}`."""
     if not isinstance(value, dict):
         return value
     kind = value.get("type")
@@ -55,25 +55,25 @@ def _flat(value: JsonValue) -> JsonValue:
     return {**inner, **{key: value[key] for key in value if key != kind}} if isinstance(inner, dict) else value
 
 
-def _each(value: JsonValue, spell: Callable[[JsonValue], JsonValue]) -> JsonValue:
-    return [spell(one) for one in value] if isinstance(value, list) else value
+def _each(value: JsonValue, convert: Callable[[JsonValue], JsonValue]) -> JsonValue:
+    return [convert(item) for item in value] if isinstance(value, list) else value
 
 
 def _tool(tool: JsonValue) -> JsonValue:
-    flat = _flat(tool)
+    flat = _flatten(tool)
     if flat is tool or not isinstance(flat, dict):
-        # One of the provider's own (web_search and the like), or in this spelling already.
+        # One of the provider's own tools (such as web_search), or a tool in this API's format already.
         return tool
     if flat["type"] == "function":
-        # Unsaid, `strict` is false there and true here (guides/function-calling, "Strict mode"); `parameters` may be
-        # missing only there.
+        # The default of `strict` is false in chat completions and true here (guides/function-calling, "Strict mode").
+        # `parameters` is optional only there.
         return {"parameters": {"type": "object", "properties": {}}, **flat, "strict": flat.get("strict") or False}
-    return {**flat, "format": _flat(flat["format"])} if "format" in flat else flat
+    return {**flat, "format": _flatten(flat["format"])} if "format" in flat else flat
 
 
 def _tool_choice(choice: JsonValue) -> JsonValue:
-    flat = _flat(choice)
-    return {**flat, "tools": _each(flat["tools"], _flat)} if isinstance(flat, dict) and "tools" in flat else flat
+    flat = _flatten(choice)
+    return {**flat, "tools": _each(flat["tools"], _flatten)} if isinstance(flat, dict) and "tools" in flat else flat
 
 
 _OPTIONS: Mapping[str, Callable[[JsonValue], JsonObject]] = {
@@ -83,18 +83,19 @@ _OPTIONS: Mapping[str, Callable[[JsonValue], JsonObject]] = {
     "tools": lambda value: {"tools": _each(value, _tool)},
     "tool_choice": lambda value: {"tool_choice": _tool_choice(value)},
     "parallel_tool_calls": lambda value: {"parallel_tool_calls": value},
-    "response_format": lambda value: {"text": {"format": _flat(value)}},
+    "response_format": lambda value: {"text": {"format": _flatten(value)}},
     "reasoning_effort": lambda value: {"reasoning": {"effort": value}},
-    # `user` is deprecated for it (api-reference/responses/create).
+    # It replaces the deprecated `user` (api-reference/responses/create).
     "user": lambda value: {"safety_identifier": value},
 }
 
-_UNSAID: Mapping[str, JsonValue] = {"stop": [], "presence_penalty": 0, "frequency_penalty": 0}
-"""Options without a word here, and the value that says nothing: many clients send their defaults."""
+_UNSUPPORTED_DEFAULTS: Mapping[str, JsonValue] = {"stop": [], "presence_penalty": 0, "frequency_penalty": 0}
+"""Unsupported options and their value without effect: many clients send their defaults."""
 
 
 def _input(messages: Sequence[Message]) -> list[JsonValue]:
     items = [item for message in messages for item in _items(message)]
+    # In chat completions, the result of a custom tool looks like that of a function: only its call tells.
     custom = {item["call_id"] for item in items if item["type"] == "custom_tool_call"}
     for item in items:
         if item["type"] == "function_call_output" and item["call_id"] in custom:
@@ -106,14 +107,15 @@ def _items(message: Message) -> Iterator[JsonObject]:
     extra: JsonObject = message.model_extra or {}
     if message.role == "tool":
         if not isinstance(extra.get("tool_call_id"), str):
-            raise UnsupportedOption("A tool message says no tool_call_id: give that of the call it answers.")
+            raise UnsupportedOption("A tool message has no tool_call_id: add the id of the call it answers.")
         yield {"type": "function_call_output", "call_id": extra["tool_call_id"], "output": _content(message)}
         return
     for name in ("name", "audio", "function_call"):
         if extra.get(name):
-            raise _no_word(f"a message's {name!r}")
-    content = _answer(message, extra.get("refusal")) if message.role == "assistant" else _content(message)
-    if content or message.role != "assistant":
+            raise _unsupported(f"a message's {name!r}")
+    is_assistant = message.role == "assistant"
+    content = _assistant_content(message, extra.get("refusal")) if is_assistant else _content(message)
+    if content or not is_assistant:
         yield {"type": "message", "role": message.role, "content": content}
     calls = extra.get("tool_calls")
     yield from map(_call, calls if isinstance(calls, list) else ())
@@ -123,11 +125,11 @@ def _content(message: Message) -> JsonValue:
     return [_part(part) for part in message.content] if isinstance(message.content, list) else message.content
 
 
-def _answer(message: Message, refusal: JsonValue) -> JsonValue:
-    """Spell what an assistant said: as one text where it is no more than that.
+def _assistant_content(message: Message, refusal: JsonValue) -> JsonValue:
+    """Build the content of an assistant's message: a string if it is nothing but text.
 
-    A list is to servers that check by OpenAI's own types (vLLM) an item of their own, whose id is missing (openai/codex
-    #12669).
+    A list would make servers that validate with OpenAI's own types (vLLM) expect an output item, and miss its id
+    (openai/codex #12669).
     """
     content: Sequence[JsonObject] = message.content if isinstance(message.content, list) else ()
     if isinstance(message.content, str) and message.content:
@@ -150,14 +152,14 @@ def _part(part: JsonObject, *, assistant: bool = False) -> JsonObject:
             return {**rest, "type": "input_image", "image_url": image.get("url"), "detail": detail}
         case {"type": "file", "file": dict() as file, **rest} if not assistant:
             return {**rest, **file, "type": "input_file"}
-    where = "an assistant's message" if assistant else "a message"
-    raise _no_word(f"a part of type {str(part.get('type'))[:64]!r} in {where}")
+    place = "an assistant's message" if assistant else "a message"
+    raise _unsupported(f"a part of type {str(part.get('type'))[:64]!r} in {place}")
 
 
 def _call(call: JsonValue) -> JsonObject:
     match call:
-        case {"id": str(call_id), "type": "custom", "custom": {"name": str(name), "input": str(said)}}:
-            return {"type": "custom_tool_call", "call_id": call_id, "name": name, "input": said}
-        case {"id": str(call_id), "function": {"name": str(name), "arguments": str(said)}}:
-            return {"type": "function_call", "call_id": call_id, "name": name, "arguments": said}
-    raise UnsupportedOption("A tool call in the messages can't be read: it needs id, function.name and .arguments.")
+        case {"id": str(call_id), "type": "custom", "custom": {"name": str(name), "input": str(text)}}:
+            return {"type": "custom_tool_call", "call_id": call_id, "name": name, "input": text}
+        case {"id": str(call_id), "function": {"name": str(name), "arguments": str(text)}}:
+            return {"type": "function_call", "call_id": call_id, "name": name, "arguments": text}
+    raise UnsupportedOption("A tool call in the messages is invalid: it needs id, function.name and .arguments.")

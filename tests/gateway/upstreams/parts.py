@@ -68,7 +68,7 @@ class FedLine(UpstreamConnection):
         super().__init__()
         self._listener: Callable[[], None] | None = None
 
-    def listen(self, listener: Callable[[], None] | None) -> None:
+    def set_listener(self, listener: Callable[[], None] | None) -> None:
         self._listener = listener
 
     def tell(self) -> None:

@@ -78,7 +78,7 @@ def test_whatever_a_client_says_the_address_is_the_configured_one(
     )
     try:
         place = wire.endpoint(call)
-        url = place.below(base)
+        url = place.resolve(base)
     except UnsupportedOption:
         assert isinstance(wire, GeminiFormat)
         assert {".", "..", ""} & {model, model.partition("/")[2]}
@@ -101,7 +101,7 @@ def test_whatever_a_client_says_the_address_is_the_configured_one(
 @pytest.mark.parametrize("segment", ["", ".", ".."])
 def test_a_segment_that_leads_up_or_nowhere_is_refused(segment: str) -> None:
     with pytest.raises(UnsupportedOption):
-        Endpoint(("models", segment)).below(BASES[0])
+        Endpoint(("models", segment)).resolve(BASES[0])
 
 
 async def test_over_the_wire_the_target_is_a_path_and_the_host_is_the_configured_one() -> None:

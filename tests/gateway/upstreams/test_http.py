@@ -167,9 +167,9 @@ async def test_a_connection_that_another_call_has_by_now_keeps_its_listener() ->
         heard.append("second")
 
     for line, listener in ((first, by_first), (second, by_second)):
-        line.connected(protocol)
-        line.listen(listener)
-    first.unlisten(by_first)
+        line.attach(protocol)
+        line.set_listener(listener)
+    first.remove_listener(by_first)
     protocol.connection_lost(None)
     assert heard == ["second"]
 

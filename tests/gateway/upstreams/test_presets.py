@@ -73,7 +73,7 @@ def test_an_answer_that_has_begun_is_gone_on_with(
     assert wire(name).endpoint(begun) == Endpoint(("chat", "completions"))
     answered = wire(name).body(begun)
     going_on = UpstreamRequest("m", BEGUN, {}, continues=True)
-    assert str(wire(name).endpoint(going_on).below("http://a.example")) == f"http://a.example{path}"
+    assert str(wire(name).endpoint(going_on).resolve("http://a.example")) == f"http://a.example{path}"
     assert wire(name).body(going_on) == {
         **answered,
         **added,

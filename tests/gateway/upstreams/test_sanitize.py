@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from pydantic import SecretStr
 
 from gateway.upstreams.base import Finished
-from gateway.upstreams.sanitize import MESSAGE_LENGTH, sanitize_message
+from gateway.upstreams.sanitize import MAX_MESSAGE_LENGTH, sanitize_message
 
 SECRET = "sk-very-secret-key-4f9a"
 KEY = SecretStr(SECRET)
@@ -97,7 +97,7 @@ def test_a_key_that_was_broken_up_takes_all_with_it(between: str) -> None:
 def test_it_is_one_short_line() -> None:
     assert sanitize_message("two\n\nlines\x00 and a half", None) == "two lines and a half"
     told = sanitize_message("x " * 5000, None)
-    assert (len(told), told[-1]) == (MESSAGE_LENGTH, "…")
+    assert (len(told), told[-1]) == (MAX_MESSAGE_LENGTH, "…")
     assert sanitize_message("words of \ud800 halves", None) == "words of … halves"
 
 

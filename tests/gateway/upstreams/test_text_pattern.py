@@ -12,7 +12,7 @@ from gateway.protocol.event_stream import EventStreamDecoder
 from gateway.protocol.events import Chunk, Reasoning
 from gateway.upstreams.base import UpstreamEvent
 from gateway.upstreams.formats.openai_chat import ChunkReader
-from gateway.upstreams.text_pattern import FRUITLESS, TextTemplate
+from gateway.upstreams.text_template import MAX_UNUSED, TextTemplate
 from tests.gateway.upstreams.parts import apart, cuts, pieces, streamed
 
 PROVIDERS = [
@@ -117,36 +117,39 @@ def decode(data: bytes) -> list[UpstreamEvent]:
 def test_it_reads_one_event_and_many() -> None:
     pattern = learnt(PROVIDERS[0] % b'"a"')
     assert pattern.kind is Chunk
-    assert pattern.line(b"data: %b\n\n" % (PROVIDERS[0] % b'"b\\n"')) == "b\n"
-    assert pattern.texts([PROVIDERS[0] % b'"a"', PROVIDERS[0] % b'"b"', PROVIDERS[1] % b'"c"'], 0) == ["a", "b"]
+    assert pattern.match_read(b"data: %b\n\n" % (PROVIDERS[0] % b'"b\\n"')) == "b\n"
+    assert pattern.match_payloads([PROVIDERS[0] % b'"a"', PROVIDERS[0] % b'"b"', PROVIDERS[1] % b'"c"'], 0) == [
+        "a",
+        "b",
+    ]
     assert learnt(PROVIDERS[3] % b'"a"').kind is Reasoning
 
 
 @pytest.mark.parametrize("provider", [4, 5, 8, 10, 12, 13])
 def test_it_learns_nothing_where_the_text_is_not_all_there_is(provider: int) -> None:
     pattern = learnt(PROVIDERS[provider] % b'"z"')
-    assert pattern.texts([PROVIDERS[provider] % b'"q"'], 0) == []
+    assert pattern.match_payloads([PROVIDERS[provider] % b'"q"'], 0) == []
 
 
 def test_a_carriage_return_ends_a_line_of_the_stream() -> None:
     pattern = learnt(PROVIDERS[0] % b'"a"')
-    assert pattern.line(b"data: %b\n\n" % (PROVIDERS[0] % b'\r"b"')) == ""
+    assert pattern.match_read(b"data: %b\n\n" % (PROVIDERS[0] % b'\r"b"')) == ""
 
 
 def test_two_events_in_one_read_are_not_one() -> None:
     pattern, event = learnt(PROVIDERS[0] % b'"a"'), b"data: %b\n\n" % (PROVIDERS[0] % b'"b"')
-    assert pattern.line(event) == "b"
-    assert pattern.line(event + event) == ""
+    assert pattern.match_read(event) == "b"
+    assert pattern.match_read(event + event) == ""
 
 
 def test_what_comes_together_has_a_bound() -> None:
     pattern = learnt(PROVIDERS[0] % b'"a"')
     long = PROVIDERS[0] % orjson.dumps("x" * 5000)
-    assert len(pattern.texts([long] * 5, 0)) == 2
-    assert len(pattern.texts([long] * 5, 4)) == 1
+    assert len(pattern.match_payloads([long] * 5, 0)) == 2
+    assert len(pattern.match_payloads([long] * 5, 4)) == 1
 
 
 def test_it_stops_learning_from_who_spells_no_two_alike() -> None:
-    pattern = learnt(*(b'{"id":%d,"choices":[{"delta":{"content":"a"}}]}' % n for n in range(FRUITLESS + 1)))
-    assert pattern.texts([b'{"id":%d,"choices":[{"delta":{"content":"a"}}]}' % (FRUITLESS - 1)], 0) == ["a"]
-    assert pattern.texts([b'{"id":%d,"choices":[{"delta":{"content":"a"}}]}' % FRUITLESS], 0) == []
+    pattern = learnt(*(b'{"id":%d,"choices":[{"delta":{"content":"a"}}]}' % n for n in range(MAX_UNUSED + 1)))
+    assert pattern.match_payloads([b'{"id":%d,"choices":[{"delta":{"content":"a"}}]}' % (MAX_UNUSED - 1)], 0) == ["a"]
+    assert pattern.match_payloads([b'{"id":%d,"choices":[{"delta":{"content":"a"}}]}' % MAX_UNUSED], 0) == []

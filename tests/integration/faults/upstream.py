@@ -20,7 +20,7 @@ QUICK = "sim?ttft=0&speed=0&length=50"
 STREAMING = 10
 AT_ONCE = 5
 PATIENCE = 60.0
-LEFT_ALONE = "left alone"
+LEFT_ALONE = "not called for a while"
 
 
 @dataclass(slots=True)

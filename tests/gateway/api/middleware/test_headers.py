@@ -34,7 +34,7 @@ from gateway.protocol.events import (
     Usage,
 )
 from gateway.upstreams.base import Finished
-from gateway.upstreams.formats.json_values import clean
+from gateway.upstreams.formats.json_values import repair_surrogates
 from tests.served.clients import BODY
 from tests.served.gateway import Served
 from transports.sse import EventStream
@@ -184,7 +184,7 @@ def of(text: str, code: str = "x") -> list[Event]:
 
 @given(anything)
 def test_a_text_stays_in_its_event(text: str) -> None:
-    for event in of(clean(text)):
+    for event in of(repair_surrogates(text)):
         log = EventLog("g_x")
         log.append(event)
         frame = EventStream().frame("g_x", log.since(0)[0])
@@ -202,9 +202,9 @@ def test_a_text_stays_in_its_event(text: str) -> None:
 def test_a_refusal_is_one_event_too(text: str) -> None:
     scope = {"type": "http", "method": "GET", "headers": [(b"accept", b"text/event-stream")]}
     for code in (Code.INVALID_REQUEST, Code.RATE_LIMIT):
-        body = bytes(refusal_response(Refused(code, clean(text)), Request(scope)).body)
+        body = bytes(refusal_response(Refused(code, repair_surrogates(text)), Request(scope)).body)
         (event,) = EventStreamDecoder().feed(body)
-        assert (event.event, orjson.loads(event.data)["message"]) == ("error", clean(text))
+        assert (event.event, orjson.loads(event.data)["message"]) == ("error", repair_surrogates(text))
 
 
 @pytest.mark.parametrize("broken", [b"a\nb", b"a\rb", b"a\r\ndata: x", b"\n"])

@@ -407,7 +407,7 @@ def config(**options: object) -> object:
     ],
 )
 def test_the_model_stands_in_the_path(model: str, path: str) -> None:
-    url = GeminiFormat().endpoint(UpstreamRequest(model, [], {})).below("http://a.example/v1beta/")
+    url = GeminiFormat().endpoint(UpstreamRequest(model, [], {})).resolve("http://a.example/v1beta/")
     assert str(url) == f"http://a.example/v1beta{path}:streamGenerateContent?alt=sse"
 
 

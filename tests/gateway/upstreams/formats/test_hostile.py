@@ -5,7 +5,7 @@ import pytest
 from gateway.protocol.errors import Code, Failed
 from gateway.protocol.events import ToolCall
 from gateway.upstreams.base import UpstreamEvent
-from gateway.upstreams.formats.gemini import RESPONSE_ID, GenerateContentReader
+from gateway.upstreams.formats.gemini import MAX_RESPONSE_ID, GenerateContentReader
 from gateway.upstreams.formats.json_values import MAX_DEPTH, decode
 from tests.fuzz.upstreams import DEEP, READERS
 
@@ -38,4 +38,4 @@ def test_a_long_id_is_not_repeated_with_each_call() -> None:
     GenerateContentReader().read(data, parts)
     ids = [part.id for part in parts if isinstance(part, ToolCall)]
     assert len(set(ids)) == 3
-    assert all(one is not None and len(one) < RESPONSE_ID + 20 for one in ids)
+    assert all(one is not None and len(one) < MAX_RESPONSE_ID + 20 for one in ids)

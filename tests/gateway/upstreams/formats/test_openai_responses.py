@@ -431,7 +431,7 @@ def test_the_key_is_not_shown() -> None:
     error: Event = {"code": "invalid_prompt", "message": f"this is bad: {KEY.get_secret_value()}"}
     for form in ({**error, "type": "error"}, ended("failed", error=error)):
         failed, _ = failure(form)
-        assert failed.message == "The provider reported an error in its answer."
+        assert failed.message == "The provider sent an error in its stream."
 
 
 @pytest.mark.parametrize(
@@ -642,7 +642,7 @@ def test_a_tool(tool: JsonObject, expected: JsonObject) -> None:
 )
 def test_an_option_that_it_has_no_word_for_is_refused(option: str, value: object) -> None:
     assert refused({option: value}).message == (  # type: ignore[dict-item]
-        f"The provider has no word for the option '{option}': leave it out."
+        f"The provider does not support the option '{option}': leave it out."
     )
 
 

@@ -1,0 +1,37 @@
+"""Build the body of OpenAI chat completions. Pure.
+
+Requests have this format already, so only the differences between servers (`Quirks`) are applied.
+"""
+
+from pydantic import JsonValue
+
+from gateway.protocol.commands import JsonObject
+from gateway.upstreams.base import UpstreamRequest
+from gateway.upstreams.formats.base import Quirks
+
+_CONTINUATION: JsonObject = {"continue_final_message": True, "add_generation_prompt": False}
+"""docs.vllm.ai, "OpenAI-Compatible Server", "Chat API", "Extra parameters": the two exclude each other."""
+
+
+def build_request(request: UpstreamRequest, quirks: Quirks) -> JsonObject:
+    """Build the body of a request for a server with these quirks."""
+    return {
+        **{quirks.token_limit if name == "max_tokens" else name: value for name, value in request.options.items()},
+        "model": request.model,
+        "messages": _messages(request, quirks),
+        "stream": True,
+        # Without it, a stream has no usage figures.
+        "stream_options": {"include_usage": True},
+        **(_CONTINUATION if request.continues and quirks.continuation == "continue_final_message" else {}),
+    }
+
+
+def _messages(request: UpstreamRequest, quirks: Quirks) -> list[JsonValue]:
+    messages: list[JsonObject] = [message.model_dump(exclude_unset=True) for message in request.messages]
+    if not quirks.developer_role:
+        messages = [
+            {**message, "role": "system"} if message["role"] == "developer" else message for message in messages
+        ]
+    if request.continues and quirks.continuation == "prefix":
+        messages[-1] = {**messages[-1], "prefix": True}
+    return [*messages]

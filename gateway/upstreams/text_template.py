@@ -1,0 +1,95 @@
+"""Read text from events that look like an earlier one, without decoding the JSON around it. Pure."""
+
+from collections.abc import Callable, Sequence
+
+import orjson
+
+from gateway.protocol.events import Chunk, Reasoning, Text
+
+PROBE = "\x01dualstream\x01"
+"""A text that no provider sends."""
+
+MAX_BATCH_CHARS = 8192
+"""Characters after which a batch of text ends; clients get a batch as one message."""
+
+MAX_UNUSED = 8
+"""Number of templates in a row that matched nothing, after which no more are learned: no two events look alike."""
+
+
+class TextTemplate:
+    """The bytes before and after the text in the events of one stream.
+
+    Most providers send the same JSON around each piece of text. A template is learned from an event that was decoded in
+    full. A later event that begins and ends with the same bytes, and has exactly one JSON string between them, means
+    the same with another text: JSON is parsed from left to right, so equal bytes before the string put the parser into
+    the same state, and equal bytes after it complete the same value. So a text costs two comparisons of bytes and the
+    decoding of one JSON string.
+
+    Whether the string found in the event is the text itself, and not another field with the same value, is tested with
+    a probe when a template is learned.
+    """
+
+    def __init__(self) -> None:
+        self.kind: type[Text] = Chunk
+        # No valid JSON contains a NUL byte: before the first template, nothing matches.
+        self._prefix = self._suffix = b"\0"
+        self._unused = 0
+
+    def match_read(self, data: bytes) -> str:
+        r"""Return the text of a read that is exactly one matching event, with `data: ` and its line ends; else "".
+
+        The read must have no line end but its last two: a carriage return ends a line as well (WHATWG HTML, 9.2.6), and
+        JSON allows one as white space.
+        """
+        if not (data.startswith(b"data: ") and data.endswith(b"\n\n") and data.find(b"\n") == len(data) - 2):
+            return ""
+        if b"\r" in data:
+            return ""
+        return self._match(data, 6, len(data) - 2)
+
+    def match_payloads(self, payloads: Sequence[bytes], start: int) -> list[str]:
+        """Return the texts of the payloads from `start` on, up to the first mismatch or to `MAX_BATCH_CHARS`."""
+        texts, length = list[str](), 0
+        for at in range(start, len(payloads)):
+            text = self._match(payloads[at], 0, len(payloads[at]))
+            if not text:
+                break
+            texts.append(text)
+            length += len(text)
+            if length > MAX_BATCH_CHARS:
+                break
+        return texts
+
+    def learn(self, payload: bytes, events: Sequence[object], decode: Callable[[bytes], Sequence[object]]) -> None:
+        """Update the template from a payload and the events it was decoded to, if they are a single text.
+
+        `decode` decodes a payload by itself. The payload with the probe in place of the text must decode to the probe
+        alone, or nothing is learned.
+        """
+        if len(events) != 1 or not isinstance(events[0], Chunk | Reasoning) or self._unused >= MAX_UNUSED:
+            return
+        kind = type(events[0])
+        prefix, found, suffix = payload.partition(orjson.dumps(events[0].content))
+        if (
+            b"\n" not in payload
+            and found
+            and list(decode(b"%b%b%b" % (prefix, orjson.dumps(PROBE), suffix))) == [kind(PROBE)]
+        ):
+            self._prefix, self._suffix, self.kind = prefix, suffix, kind
+            self._unused += 1
+
+    def _match(self, data: bytes, start: int, end: int) -> str:
+        """Return the text between prefix and suffix, or "" if there is none: then the event is decoded in full."""
+        prefix, suffix = self._prefix, self._suffix
+        if not (data.startswith(prefix, start) and data.endswith(suffix, start, end)):
+            return ""
+        try:
+            text = orjson.loads(data[start + len(prefix) : end - len(suffix)])
+        except orjson.JSONDecodeError:
+            # More than a string stands there, or prefix and suffix overlap; or a lone surrogate, which orjson refuses.
+            return ""
+        # Not a subclass, and no other JSON value: null, a number or an object in this place needs the reader.
+        if type(text) is not str:
+            return ""
+        self._unused = 0
+        return text
