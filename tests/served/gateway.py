@@ -89,6 +89,17 @@ def as_command(settings: Settings, app: Starlette) -> uvicorn.Config:
     return config
 
 
+async def _shut_down(server: uvicorn.Server) -> None:
+    """Stop the server as its own `shutdown` does, but without the 0.1 s that it sleeps each time."""
+    for listener in server.servers:
+        listener.close()
+    state = server.server_state
+    for connection in list(state.connections):
+        connection.shutdown()
+    await until(lambda: not state.connections and not state.tasks)
+    await server.lifespan.shutdown()
+
+
 @pytest.fixture
 async def served(settings: Settings, configure: Configure) -> AsyncIterator[Served]:
     clock, upstream = ManualClock(), ScriptedUpstream()
@@ -103,7 +114,7 @@ async def served(settings: Settings, configure: Configure) -> AsyncIterator[Serv
         url = f"http://{host}:{port}"
         yield Served(url, app.state.hub, clock, upstream, http, app.state.reloading, app.state.streams)
         await app.state.hub.close()
-    await server.shutdown()
+    await _shut_down(server)
     await until(lambda: app.state.hub.viewers == 0)
     await until(lambda: app.state.streams.open == 0)
     assert app.state.hub.slots.running == 0
