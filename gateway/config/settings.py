@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, StringConstraints, field_validator
 
 from gateway.config.checks import check_base_url, check_header_value
+from gateway.config.presets import Api
 from gateway.config.tables import JwtTable, ModelTable, ProviderTable
 from gateway.security.api_keys import check_unique, parse_stored_key
 
@@ -60,7 +61,7 @@ class Settings(BaseModel):
     upstream: HttpUrl | None = Field(
         None, description="Base URL of the provider's API. None: the built-in simulator answers."
     )
-    upstream_api: Literal["openai", "openai-responses", "anthropic", "gemini"] = Field(
+    upstream_api: Api = Field(
         "openai",
         description=(
             "API of the upstream: `openai` (chat completions, which most providers offer), `openai-responses` (OpenAI "
@@ -84,7 +85,7 @@ class Settings(BaseModel):
         None, description="Model of a request that names none. None: the first configured model."
     )
     budget_per_day: float = Field(
-        0, ge=0, description="Maximum cost of one client per UTC day, in US dollars; 0: no limit."
+        0, ge=0, description="Maximum cost of the generations of one client per UTC day, in US dollars; 0: no limit."
     )
 
     max_concurrent: int = Field(50, ge=0, description="Maximum number of running generations; 0: no limit.")
@@ -92,7 +93,9 @@ class Settings(BaseModel):
         0, ge=0, description="Maximum number of running generations of one client; 0: no limit."
     )
     max_queue: int = Field(200, ge=0, description="Maximum number of generations waiting for a slot; 0: no limit.")
-    queue_timeout: float = Field(30, ge=0, description="Maximum seconds that a generation waits; 0: no limit.")
+    queue_timeout: float = Field(
+        30, ge=0, description="Maximum seconds that a generation waits for a slot; 0: no limit."
+    )
     rate_limit_per_minute: int = Field(
         500, ge=0, description="Maximum number of generations that one client starts per minute; 0: no limit."
     )
@@ -125,16 +128,16 @@ class Settings(BaseModel):
         None,
         ge=0,
         description=(
-            "Maximum number of streams and WebSockets of one client; 0: no limit. None: 1000, and without credentials "
-            "no limit for loopback addresses."
+            "Maximum number of open streams and WebSockets of one client; 0: no limit. None: 1000, and without "
+            "credentials no limit for loopback addresses."
         ),
     )
     max_streams_per_address: int | None = Field(
         None,
         ge=0,
         description=(
-            "Maximum number of streams and WebSockets from one address, as forwarded by trusted proxies; 0: no limit. "
-            "None: 500, and no limit for loopback addresses."
+            "Maximum number of open streams and WebSockets from one address, as forwarded by trusted proxies; 0: no "
+            "limit. None: 500, and no limit for loopback addresses."
         ),
     )
     max_commands_per_second: int | None = Field(
@@ -178,7 +181,7 @@ class Settings(BaseModel):
     breaker_rest: float = Field(
         5, gt=0, description="Seconds that the circuit stays open; doubled after each failed probe, up to 60."
     )
-    max_output_bytes: int = Field(2 << 20, ge=1, description="Maximum content of one generation, in bytes.")
+    max_output_bytes: int = Field(2 << 20, ge=1, description="Maximum size of the content of one generation, in bytes.")
 
     on_disconnect: Literal["grace", "cancel", "continue"] = Field(
         "grace",
@@ -188,7 +191,7 @@ class Settings(BaseModel):
         ),
     )
     grace: float = Field(
-        5, ge=0, description="Seconds that a generation runs without a viewer with `on_disconnect = grace`."
+        5, ge=0, description="Seconds that a generation runs without a viewer, if `on_disconnect` is `grace`."
     )
     retention: float = Field(300, ge=0, description="Seconds that a finished generation can still be read.")
     max_retained: int = Field(

@@ -194,7 +194,10 @@ class ModelTable(_CallTable):
         None, description="Maximum number of output tokens of one answer; a higher `max_tokens` is lowered to it."
     )
     queue_timeout: Seconds | None = Field(
-        None, description="Maximum seconds that a generation waits; 0: no limit. None: the setting of the gateway."
+        None,
+        description=(
+            "Maximum seconds that a generation waits for a slot; 0: no limit. None: the setting of the gateway."
+        ),
     )
     total_timeout: Seconds | None = Field(
         None,
