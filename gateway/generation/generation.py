@@ -1,20 +1,25 @@
-"""One answer being produced: its state, its log, and the fence. Sans-I/O: told what happened and when, it decides."""
+"""One generation: its state, its log, and the fence. Sans-I/O: it is fed what happened and when, and decides.
+
+The fence is what a command raises: once it is up, no content is appended, although the provider's connection may still
+bring some until it is closed.
+"""
 
 from collections.abc import Sequence
 from dataclasses import InitVar, dataclass, field
 from itertools import takewhile
 
 from gateway.billing.prices import Price
-from gateway.billing.usage import sum_usage
 from gateway.generation.attempt import Attempt
+from gateway.generation.bill import output_tokens, total_charged, total_cost, total_usage
+from gateway.generation.content_counter import ContentCounter, utf8_length
 from gateway.generation.continuation import split_batches
 from gateway.generation.event_log import EventLog
+from gateway.generation.feedback_notes import FeedbackNotes
 from gateway.generation.state import TRANSITIONS, State, Trigger
 from gateway.protocol.commands import FeedbackRequest, JsonObject, Message, StartRequest
-from gateway.protocol.errors import Code, Failed, Refused, invalid
+from gateway.protocol.errors import Code, Failed, Refused
 from gateway.protocol.events import (
     Accepted,
-    Chunk,
     Complete,
     Content,
     Error,
@@ -28,22 +33,8 @@ from gateway.protocol.events import (
     Start,
     Terminal,
     TextBatch,
-    ToolCall,
     Usage,
 )
-
-COST_DIGITS = 9
-"""Of a cost in US dollars: a token of the cheapest model costs more than a few of the last one."""
-
-FRAME_BYTES = 64
-"""Counted for each event that can't be joined with the one before it, so that many small ones stay bounded."""
-
-
-MAX_FEEDBACK = 100
-"""Feedbacks kept for one generation."""
-
-FEEDBACK_BYTES = 64 * 1024
-"""Of their texts together, in UTF-8."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,25 +51,12 @@ class _Revise:
 
 
 @dataclass(slots=True)
-class _Counts:
-    chunks: int = 0
-    chars: int = 0
-    size: int = 0
-    """UTF-8 bytes of all content, and a frame for each run of it."""
-    text: int = 0
-    """UTF-8 bytes of all content alone."""
-    last: type[Content] | None = None
-    tools: bool = False
-    """A tool call has come, since the text last began."""
-
-
-@dataclass(slots=True)
 class Generation:
     """A generation from `accepted` to its one terminal event.
 
-    Times are seconds of one clock. `output_limit` bounds the content in UTF-8 bytes, counting 64 more for each event
-    that can't be joined with the one before it. What a client may not do raises `Refused`; a call that can't happen in
-    a state, by the table, raises `AssertionError`.
+    Times are seconds of one clock. `output_limit` bounds the content, as `ContentCounter` measures it. A command that
+    is not possible raises `Refused`; a trigger that the transition table does not have in a state is a programming
+    error and raises `AssertionError`.
     """
 
     id: str
@@ -92,163 +70,148 @@ class Generation:
     metadata: dict[str, str] = field(init=False)
     state: State = field(init=False, default=State.QUEUED)
     revision: int = field(init=False, default=1)
-    turn: int = field(init=False, default=1)
-    """As `revision`, but for those that failover began: how often it was asked."""
+    prompt_version: int = field(init=False, default=1)
+    """Grows when feedback changes the messages. A failover begins a revision, but asks the same."""
     provider: str | None = field(init=False, default=None)
     attempts: list[Attempt] = field(init=False, default_factory=list)
-    notes: list[Feedback] = field(init=False, default_factory=list)
-    _notes_bytes: int = field(init=False, default=0)
     end: Terminal | None = field(init=False, default=None)
     ended_at: float | None = field(init=False, default=None)
-    _begun: bool = field(init=False, default=False)
-    _started: Attempt | None = field(init=False, default=None)
-    """The attempt of the last `start`: who answers, as far as clients know."""
-    _current: Attempt | None = field(init=False, default=None)
+    has_content: bool = field(init=False, default=False)
+    """Content of the present text has come, from any attempt."""
+    current_attempt: Attempt | None = field(init=False, default=None)
+    """The attempt that brings the answer: the winner of a race, else the newest."""
+    _announced_attempt: Attempt | None = field(init=False, default=None)
+    """The attempt of the last `start` event: the one that clients know of."""
     _messages: list[Message] = field(init=False)
     _admitted_at: float | None = field(init=False, default=None)
     _first_content_at: float | None = field(init=False, default=None)
-    _counts: _Counts = field(init=False, default_factory=_Counts)
+    _counter: ContentCounter = field(init=False)
+    _feedback: FeedbackNotes = field(init=False, default_factory=FeedbackNotes)
     _stop: _Stop | None = field(init=False, default=None)
     _revise: _Revise | None = field(init=False, default=None)
 
     def __post_init__(self, request: StartRequest) -> None:
         self.options, self.metadata = request.options.for_provider(), request.metadata
         self._messages = list(request.messages)
+        self._counter = ContentCounter(self.output_limit)
         self.log = EventLog(self.id)
         self.log.append(Accepted(self.id, self.request_id, self.model))
 
-    # What the pipeline tells.
+    # What the pipeline reports.
 
-    def queued(self, position: int, eta_ms: int | None) -> None:
-        """Tell the place in the queue."""
+    def on_queued(self, position: int, eta_ms: int | None) -> None:
+        """Append the position in the queue."""
         self.log.append(Queued(position, eta_ms))
 
-    def admitted(self, now: float) -> None:
+    def on_admitted(self, now: float) -> None:
         """Leave the queue."""
         self._move(Trigger.ADMITTED)
         self._admitted_at = now
 
-    def attempt(
+    def begin_attempt(
         self,
         provider: str = "",
         upstream_model: str = "",
         price: Price | None = None,
         *,
         prefix: str = "",
-        anew: bool = False,
+        new_revision: bool = False,
     ) -> Attempt:
-        """Begin an upstream call with the messages as they stand, and behind them the `prefix` to go on from.
+        """Begin an upstream call with the messages as they stand, followed by the `prefix` to continue.
 
-        With `anew` its first content begins the text anew: until then, what there is of it is not thrown away.
+        With `new_revision` the first content of the attempt begins a new text. Until then the present text stays: it is
+        not thrown away for an attempt that may bring nothing.
         """
         messages = [*self._messages, Message(role="assistant", content=prefix)] if prefix else self._messages
         number = len(self.attempts) + 1
-        revision = self.revision + int(anew)
+        revision = self.revision + int(new_revision)
         attempt = Attempt(number, revision, tuple(messages), provider, upstream_model, price, bool(prefix))
         self.attempts.append(attempt)
-        self._current = attempt
+        self.current_attempt = attempt
         return attempt
 
-    def opened(self, attempt: Attempt) -> None:
-        """Tell that an upstream took the call; after the fence it no longer matters, and beside another in a race."""
+    def on_opened(self, attempt: Attempt) -> None:
+        """Record that an upstream accepted the call; it changes nothing after the fence, or beside another in a race."""
         attempt.opened = True
         if self.state is State.CONNECTING:
             self._move(Trigger.OPENED)
             if attempt.revision == self.revision:
-                self._start(attempt)
+                self._announce(attempt)
 
     def on_winner(self, attempt: Attempt) -> None:
-        """Tell that an attempt brings the answer: the first of a race with content."""
-        self._current = attempt
-        if attempt is not self._started and not self.state.fenced:
-            self._start(attempt)
+        """Make an attempt the one that brings the answer: the first of a race with content."""
+        self.current_attempt = attempt
+        if attempt is not self._announced_attempt and not self.state.fenced:
+            self._announce(attempt)
 
-    def take(self, content: Sequence[Content | TextBatch], now: float) -> bool:
-        """Append content as it came; False when the fence is down and it was dropped.
+    def append_content(self, content: Sequence[Content | TextBatch], now: float) -> bool:
+        """Append content as it came; return False if the fence is up and the content was dropped.
+
+        This runs for each read from a provider.
 
         Raises:
-            Failed: `output_limit`, when the answer grows past its bound; what fits was appended.
+            Failed: `output_limit`: the content exceeds the limit; what fits was appended.
         """
         if self.state is not State.STREAMING:
             if self.state.fenced:
                 return False
             if self._first_content_at is None:
                 self._first_content_at = now
-            self._begun = True
+            self.has_content = True
             self._move(Trigger.CONTENT)
-        if self._counted(content):
+        added = self._counter.add(content)
+        if added is not None:
+            if self.current_attempt is not None:
+                self.current_attempt.text_bytes += added
             self.log.extend(content)
             return True
-        fitting = list(takewhile(lambda event: self._counted([event]), split_batches(content)))
-        self.log.extend(fitting)
-        message = f"The answer is longer than {self.output_limit} bytes, the limit set for this gateway."
+        self.log.extend(list(takewhile(self._fits, split_batches(content))))
+        message = f"The answer is longer than {self.output_limit} bytes, the limit of this gateway."
         raise Failed(Code.OUTPUT_LIMIT, message)
 
-    def _counted(self, content: Sequence[Content | TextBatch]) -> bool:
-        """Count content, all or nothing; False when the answer would grow past its bound."""
-        counts = self._counts
-        size, text, chunks, chars, last = counts.size, counts.text, counts.chunks, counts.chars, counts.last
-        tools = counts.tools
-        for part in content:
-            event, pieces = (part.text, len(part.ends)) if isinstance(part, TextBatch) else (part, 1)
-            kind: type[Content] = type(event)
-            if kind is ToolCall or (last is not kind and last is not None):
-                # It can't be joined with what stands before it.
-                size += FRAME_BYTES
-            last = kind
-            if isinstance(event, ToolCall):
-                tools = True
-                length = _utf8(event.arguments) + _utf8(event.name or "") + _utf8(event.id or "")
-            else:
-                words = event.content
-                length = len(words) if words.isascii() else len(words.encode())
-                if kind is Chunk:
-                    chunks += pieces
-                    chars += len(words)
-            size += length
-            text += length
-        if size > self.output_limit:
-            return False
-        if self._current is not None:
-            self._current.text_bytes += text - counts.text
-        counts.size, counts.text, counts.chunks, counts.chars, counts.last = size, text, chunks, chars, last
-        counts.tools = tools
-        return True
+    def _fits(self, event: Content) -> bool:
+        added = self._counter.add((event,))
+        if added is not None and self.current_attempt is not None:
+            self.current_attempt.text_bytes += added
+        return added is not None
 
-    def retrying(self, failure: Failed, delay_ms: int, provider: str, attempt: Attempt | None = None) -> None:
-        """Tell that the newest attempt, or the one given, failed and that another follows."""
+    def on_retry(self, failure: Failed, delay_ms: int, provider: str, attempt: Attempt | None = None) -> None:
+        """Record that an attempt failed, the newest if none is given, and that another follows."""
         self._move(Trigger.RETRIED)
         number = len(self.attempts) if attempt is None else attempt.number
         self.log.append(Retry(number, delay_ms, failure.code, provider))
 
     def on_race_failure(self, other: Attempt, failure: Failed, attempt: Attempt) -> None:
-        """Tell that an attempt failed beside which another one runs, in a race."""
-        if self._started is not other:
-            self.retrying(failure, 0, attempt.provider, attempt)
+        """Record that an attempt failed while `other` still races."""
+        if self._announced_attempt is not other:
+            self.on_retry(failure, 0, attempt.provider, attempt)
             if other.opened:
-                self.opened(other)
+                self.on_opened(other)
         else:
             self.log.append(Retry(attempt.number, 0, failure.code, attempt.provider))
 
-    def finished(self, now: float) -> None:
-        """Tell that the upstream ended the answer itself."""
-        if self._after(Trigger.FINISHED) is not State.COMPLETE:
+    def on_finished(self, now: float) -> None:
+        """Complete: the upstream ended the answer itself."""
+        if self._state_after(Trigger.FINISHED) is not State.COMPLETE:
             self._move(Trigger.FINISHED)
             return
-        finish_reason = None if self._current is None else self._current.finish_reason
+        finish_reason = None if self.current_attempt is None else self.current_attempt.finish_reason
         self._end(Trigger.FINISHED, Complete(finish_reason, *self._bill(), self.metrics(now)), now)
 
-    def failed(self, failure: Failed, now: float) -> None:
-        """Tell that no attempt will bring the answer; a command that fenced it before wins."""
-        if self._after(Trigger.FAILED) is not State.ERROR:
+    def on_failed(self, failure: Failed, now: float) -> None:
+        """Fail: no attempt will bring the answer. A command that raised the fence before wins."""
+        if self._state_after(Trigger.FAILED) is not State.ERROR:
             self._move(Trigger.FAILED)
             return
         why = (failure.code, failure.message, failure.retryable, failure.retry_after_ms)
         partial = self._first_content_at is not None
         self._end(Trigger.FAILED, Error(*why, partial, *self._bill(), self.metrics(now)), now)
 
-    def closed(self, now: float) -> None:
-        """Tell that the upstream connection is closed: a stop ends now, a revise begins anew, nothing else cares."""
+    def on_closed(self, now: float) -> None:
+        """Finish a command, now that the upstream connection is closed.
+
+        A stop ends the generation, a revise begins the next revision; without a command it changes nothing.
+        """
         if self.state is State.STOPPING and self._stop is not None:
             stop = self._stop
             why = (stop.by, stop.reason, _ms(now - stop.read_at))
@@ -258,58 +221,48 @@ class Generation:
             self._move(Trigger.CLOSED)
             self._begin_revision(revise, now)
 
-    # What clients command.
+    # Commands of clients.
 
     def interrupt(self, by: InterruptedBy, reason: str | None, read_at: float) -> bool:
-        """Put the fence down; True if the upstream is now to be closed, False if a stop is under way or done.
+        """Raise the fence; return True if the upstream must be closed, False if it is stopping or stopped already.
 
         Raises:
-            Refused: `already_over`, when it ended in another way before.
+            Refused: `already_over`: the generation ended in another way.
         """
         if self.state in {State.STOPPING, State.INTERRUPTED}:
             return False
-        self._refuse_if_over()
+        self._refuse_if_terminal()
         self._move(Trigger.INTERRUPTED)
         self._stop = _Stop(by, reason, read_at)
         return True
 
     def feedback(self, feedback_id: str, request: FeedbackRequest, read_at: float) -> bool:
-        """Take feedback; True if the upstream is now to be closed.
+        """Record feedback; return True if the upstream must be closed.
 
         Raises:
-            Refused: `already_over`, when it is not a note and the answer ended or is being stopped; too much of it.
+            Refused: `already_over`: it is not a note, and the generation ended or is stopping; or too much feedback.
         """
-        taken = Feedback(feedback_id, request.mode, request.text, request.rating)
+        feedback = Feedback(feedback_id, request.mode, request.text, request.rating)
         if request.mode != "note" and self.state is State.STOPPING:
             raise self._already_over("is being stopped")
         if request.mode != "note":
-            self._refuse_if_over()
-        self._note(taken)
+            self._refuse_if_terminal()
+        self._feedback.add(feedback)
         if not self.state.is_terminal:
-            self.log.append(taken)
+            self.log.append(feedback)
         if request.mode == "stop":
             return self.interrupt("feedback", request.text, read_at)
         if request.mode == "note":
             return False
-        return self._take_revise(taken, read_at)
+        return self._revise_with(feedback, read_at)
 
-    def _note(self, taken: Feedback) -> None:
-        if len(self.notes) >= MAX_FEEDBACK:
-            message = f"This generation has got {MAX_FEEDBACK} feedbacks already: it takes no more."
-            raise invalid(message, status=429)
-        size = _utf8(taken.text or "")
-        if self._notes_bytes + size > FEEDBACK_BYTES:
-            message = f"text: this generation holds at most {FEEDBACK_BYTES} bytes of feedback: say it in fewer words."
-            raise invalid(message, param="text", status=429)
-        self._notes_bytes += size
-        self.notes.append(taken)
-
-    def _take_revise(self, taken: Feedback, read_at: float) -> bool:
+    def _revise_with(self, feedback: Feedback, read_at: float) -> bool:
+        # A second feedback before the next attempt: the partial text is among the messages already.
         partial = self.log.text() if self._revise is None else ""
         if partial:
             self._messages.append(Message(role="assistant", content=partial))
-        self._messages.append(Message(role="user", content=taken.text))
-        revise = _Revise(taken.feedback_id, read_at)
+        self._messages.append(Message(role="user", content=feedback.text))
+        revise = _Revise(feedback.feedback_id, read_at)
         if self._move(Trigger.REVISED) is State.QUEUED:
             self._begin_revision(revise, read_at)
             return False
@@ -318,76 +271,65 @@ class Generation:
 
     def _begin_revision(self, revise: _Revise, now: float) -> None:
         self.revision += 1
-        self.turn += 1
-        self._begun = self._counts.tools = False
+        self.prompt_version += 1
+        self.has_content = False
+        self._counter.start_text()
         self.log.append(Revision(self.revision, revise.feedback_id, _ms(now - revise.read_at)))
 
-    # What anybody may ask.
+    # Queries.
 
     def forget_prompt(self) -> None:
-        """Drop the conversation, which may be large and which nobody asks for once the answer is over."""
+        """Drop the conversation: it may be large, and nothing needs it once the generation has ended."""
         for attempt in self.attempts:
             attempt.forget_prompt()
         self._messages, self.options = [], {}
 
     @property
-    def begun(self) -> bool:
-        """Tell whether content of the present text has come, from whatever attempt."""
-        return self._begun
+    def has_tool_calls(self) -> bool:
+        """Return True if the present text has tool calls, which no other upstream can continue."""
+        return self._counter.has_tool_calls
 
     @property
-    def answering(self) -> Attempt | None:
-        """Tell which attempt brings the answer: the one that won, else the newest."""
-        return self._current
-
-    @property
-    def calls_tools(self) -> bool:
-        """Tell whether the present text has tool calls, which nobody else can go on with."""
-        return self._counts.tools
+    def notes(self) -> Sequence[Feedback]:
+        """Return all feedback in the order it came."""
+        return self._feedback.notes
 
     @property
     def size(self) -> int:
-        """Count what it takes, in UTF-8 bytes: content, with what keeps its events apart, feedback and metadata."""
-        noted = self._notes_bytes + FRAME_BYTES * len(self.notes)
-        return self._counts.size + noted + sum(_utf8(name) + _utf8(value) for name, value in self.metadata.items())
+        """Return the memory that is counted for it, in UTF-8 bytes: content with framing, feedback and metadata."""
+        metadata = sum(utf8_length(name) + utf8_length(value) for name, value in self.metadata.items())
+        return self._counter.size + self._feedback.size + metadata
 
     def usage(self) -> Usage:
-        """Add up what all attempts used."""
-        return sum_usage([used for attempt in self.attempts if (used := attempt.used()) is not None])
+        """Return the usage of all attempts."""
+        return total_usage(self.attempts)
 
     def cost(self) -> float | None:
-        """Add up what all attempts cost, in US dollars; None if it is not known of one."""
-        costs = [attempt.cost() for attempt in self.attempts]
-        known = [cost for cost in costs if cost is not None]
-        return round(sum(known), COST_DIGITS) if len(known) == len(costs) else None
+        """Return the cost of all attempts in US dollars; None if it is unknown for one of them."""
+        return total_cost(self.attempts)
 
     def charged(self) -> float:
-        """Add up what a budget is charged for it: also where its cost as a whole is not known."""
-        return sum(attempt.charged() for attempt in self.attempts)
+        """Return what a budget is charged in US dollars, also where the total cost is unknown."""
+        return total_charged(self.attempts)
 
-    def length(self) -> int:
-        """Count the output tokens of the present text: of all attempts that it is made of."""
-        parts = [
-            attempt.used()
-            for attempt in self.attempts
-            if attempt.revision == self.revision and (attempt.text_bytes or attempt is self._current)
-        ]
-        return sum(part.output_tokens or 0 for part in parts if part is not None)
+    def output_tokens(self) -> int:
+        """Return the output tokens of the present text."""
+        return output_tokens(self.attempts, self.revision, self.current_attempt)
 
     def metrics(self, now: float) -> Metrics:
-        """Measure it up to now, or to its end."""
+        """Return the measurements up to now, or up to its end."""
         end = now if self.ended_at is None else self.ended_at
-        first, counts = self._first_content_at, self._counts
+        first, counter = self._first_content_at, self._counter
         streamed = end - first if first is not None else 0.0
         return Metrics(
             request_id=self.request_id,
             ttft_ms=_ms(first - self.accepted_at) if first is not None else None,
             duration_ms=_ms(end - self.accepted_at),
             queue_ms=_ms((end if self._admitted_at is None else self._admitted_at) - self.accepted_at),
-            chunks=counts.chunks,
-            chars=counts.chars,
-            bytes=counts.text,
-            chars_per_s=round(counts.chars / streamed, 1) if streamed > 0 else None,
+            chunks=counter.chunks,
+            chars=counter.chars,
+            bytes=counter.text_bytes,
+            chars_per_s=round(counter.chars / streamed, 1) if streamed > 0 else None,
             attempts=len(self.attempts),
             revisions=self.revision,
         )
@@ -395,43 +337,39 @@ class Generation:
     def _bill(self) -> tuple[Usage, float | None]:
         return self.usage(), self.cost()
 
-    def _start(self, attempt: Attempt) -> None:
+    def _announce(self, attempt: Attempt) -> None:
         if attempt.revision > self.revision:
-            # The upstream before it died, and what that said can't be continued there.
+            # Failover: the upstream before it died, and this one can't continue its text.
             self.revision = attempt.revision
-            self._counts.tools = False
+            self._counter.start_text()
             self.log.append(Revision(self.revision, None, None, "failover"))
-        self._started, self.provider = attempt, attempt.provider
+        self._announced_attempt, self.provider = attempt, attempt.provider
         self.log.append(Start(attempt.provider, attempt.upstream_model, attempt.number, self.revision))
 
-    def _after(self, cause: Trigger) -> State:
-        after = TRANSITIONS[self.state].get(cause)
+    def _state_after(self, trigger: Trigger) -> State:
+        after = TRANSITIONS[self.state].get(trigger)
         if after is None:
-            message = f"{cause} in state {self.state}"
+            message = f"{trigger} in state {self.state}"
             raise AssertionError(message)
         return after
 
-    def _move(self, cause: Trigger) -> State:
-        self.state = self._after(cause)
+    def _move(self, trigger: Trigger) -> State:
+        self.state = self._state_after(trigger)
         return self.state
 
-    def _end(self, cause: Trigger, event: Terminal, now: float) -> None:
-        # First the log, which may not take the event; then the state; then the readers, who look at both.
+    def _end(self, trigger: Trigger, event: Terminal, now: float) -> None:
+        # First the log, which may reject the event; then the state; then the readers, which look at both.
         self.log.add(event)
-        self._move(cause)
+        self._move(trigger)
         self.end, self.ended_at = event, now
         self.log.wake()
 
-    def _refuse_if_over(self) -> None:
+    def _refuse_if_terminal(self) -> None:
         if self.state.is_terminal:
             raise self._already_over(f"is already over ({self.state})")
 
     def _already_over(self, how: str) -> Refused:
         return Refused(Code.ALREADY_OVER, f"Generation {self.id} {how}.", param="generation_id")
-
-
-def _utf8(text: str) -> int:
-    return len(text.encode())
 
 
 def _ms(seconds: float) -> float:

@@ -1,11 +1,11 @@
-"""The states of a generation and what moves it between them: the one table. docs/design.md draws it."""
+"""The states of a generation and what moves it between them, as one table; docs/design.md shows its diagram. Pure."""
 
 from collections.abc import Mapping
 from enum import StrEnum
 
 
 class State(StrEnum):
-    """Where a generation is; the last three are its ends."""
+    """State of a generation; the last three are terminal."""
 
     QUEUED = "queued"
     CONNECTING = "connecting"
@@ -19,17 +19,17 @@ class State(StrEnum):
 
     @property
     def is_terminal(self) -> bool:
-        """Tell whether this is an end."""
-        return self in _ENDS
+        """Return True if nothing follows this state."""
+        return self in _TERMINAL
 
     @property
     def fenced(self) -> bool:
-        """Tell whether content is no longer taken: a command has decided, the upstream is being closed."""
+        """Return True if content is no longer accepted: a command has decided, the upstream is being closed."""
         return self in _FENCED
 
 
 class Trigger(StrEnum):
-    """What moves a generation."""
+    """What moves a generation from one state to another."""
 
     ADMITTED = "admitted"
     OPENED = "opened"
@@ -42,13 +42,13 @@ class Trigger(StrEnum):
     CLOSED = "closed"
 
 
-_ENDS = frozenset({State.COMPLETE, State.INTERRUPTED, State.ERROR})
-_FENCED = frozenset({State.REVISING, State.STOPPING}) | _ENDS
+_TERMINAL = frozenset({State.COMPLETE, State.INTERRUPTED, State.ERROR})
+_FENCED = frozenset({State.REVISING, State.STOPPING}) | _TERMINAL
 
 TRANSITIONS: Mapping[State, Mapping[Trigger, State]] = {
     State.QUEUED: {
         Trigger.ADMITTED: State.CONNECTING,
-        Trigger.REVISED: State.QUEUED,  # nothing runs yet: the feedback joins the messages, the place is kept
+        Trigger.REVISED: State.QUEUED,  # no call runs yet: the feedback joins the messages, the position is kept
         Trigger.INTERRUPTED: State.STOPPING,
         Trigger.FAILED: State.ERROR,
     },
@@ -70,13 +70,12 @@ TRANSITIONS: Mapping[State, Mapping[Trigger, State]] = {
     State.STREAMING: {
         Trigger.CONTENT: State.STREAMING,
         Trigger.FINISHED: State.COMPLETE,
-        Trigger.RETRIED: State.CONNECTING,  # failover: another upstream goes on
+        Trigger.RETRIED: State.CONNECTING,  # failover: another upstream continues
         Trigger.REVISED: State.REVISING,
         Trigger.INTERRUPTED: State.STOPPING,
         Trigger.FAILED: State.ERROR,
     },
-    # Fenced: whatever the upstream still does is beside the point. Its failure or end is no event any more, and the
-    # command ends as it said it would.
+    # Fenced: the upstream's end or failure no longer matters, and the command ends as it announced.
     State.REVISING: {
         Trigger.CLOSED: State.CONNECTING,
         Trigger.FINISHED: State.REVISING,
@@ -96,8 +95,8 @@ TRANSITIONS: Mapping[State, Mapping[Trigger, State]] = {
 
 
 def diagram() -> str:
-    """Draw the table as a Mermaid state diagram."""
+    """Return the table as a Mermaid state diagram."""
     lines = ["stateDiagram-v2", "    [*] --> queued"]
     for state, moves in TRANSITIONS.items():
-        lines += [f"    {state} --> {after}: {cause}" for cause, after in moves.items() if after is not state]
+        lines += [f"    {state} --> {after}: {trigger}" for trigger, after in moves.items() if after is not state]
     return "\n".join([*lines, *(f"    {end} --> [*]" for end in State if end.is_terminal)])
