@@ -1,64 +1,69 @@
-"""The two ASGI extensions: the server's direct writer, and deferred serving."""
+"""The two ASGI extensions between our server, the application and the transports.
+
+Our own server (`gateway.server`) offers the *direct writer*: a transport writes frames straight to the socket instead
+of through ASGI's `send`. Our own application (`gateway.app.factory`) offers *deferred serving*: a transport begins a
+response inside Starlette and serves it after Starlette has returned. Under another server or application both are
+missing, and transports work without them.
+"""
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from starlette.types import Receive, Scope, Send
 
 from gateway.admission.streams import Stream
 
+WRITER_EXTENSION: Final = "dualstream.writer"
+"""Name of the direct writer among the `extensions` of an ASGI scope."""
+
+DEFERRED: Final = "dualstream.deferred"
+"""Key of the `DeferredServe` in an ASGI scope."""
+
 Serve = Callable[[Receive, Send], Awaitable[None]]
 
 
-DEFERRED = "dualstream.serving"
-"""Where in the scope there is a `DeferredServe` for a transport to fill in."""
+class Writer(Protocol):
+    """Writes frames to one client without waiting."""
+
+    raw: bool
+    """Frames go to the socket as they are: a WebSocket's must be complete, header included."""
+
+    def write(self, frames: Sequence[bytes]) -> bool:
+        """Write frames; return False if the client is slow, and no more should come before `on_drain` is called."""
+        ...
+
+    def bind(self, on_drain: Callable[[], None], on_disconnect: Callable[[], None]) -> None:
+        """Register what to call when a slow client accepts more, and when it is gone."""
+        ...
+
+    def abort(self) -> None:
+        """Abort the connection, so that what was written can't pass for a complete response."""
+        ...
+
+
+def direct_writer(scope: Scope) -> Writer | None:
+    """Return the server's own writer; None under another server."""
+    writer: Writer | None = scope.get("extensions", {}).get(WRITER_EXTENSION)
+    return writer
 
 
 @dataclass(eq=False, slots=True)
 class DeferredServe:
-    """One client's. Whoever puts it into the scope runs `serve` and lets `stream` leave, whatever becomes of it."""
+    """What remains to be done for one client. Whoever puts it into the scope runs `serve` and releases `stream`."""
 
     serve: Serve | None = None
     stream: Stream | None = None
 
 
 async def defer(scope: Scope, receive: Receive, send: Send, serve: Serve) -> None:
-    """Have `serve` run when the frames, closures and middleware that led here have returned.
+    """Run `serve` after the frames, closures and middleware that led here have returned.
 
-    Kept to a stream's end, they would take more memory than the rest of it. Where nobody sees to that, it runs now.
+    Kept until the end of a stream, they would take more memory than the rest of it. Without a `DeferredServe` in the
+    scope, `serve` runs now.
     """
-    serving: DeferredServe | None = scope.get(DEFERRED)
-    if serving is None:
+    deferred: DeferredServe | None = scope.get(DEFERRED)
+    if deferred is None:
         await serve(receive, send)
     else:
-        serving.serve = serve
-
-
-WRITER_EXTENSION = "dualstream.writer"
-"""The ASGI extension by which our own server lends its writer (gateway/server/)."""
-
-
-class Writer(Protocol):
-    """Takes frames for one client, without waiting."""
-
-    raw: bool
-    """Frames go over the wire as they are: a WebSocket's are to be whole, header and all."""
-
-    def write(self, frames: Sequence[bytes]) -> bool:
-        """Write them; False when the client is slow, and no more should come until `on_drain` is called."""
-        ...
-
-    def bind(self, on_drain: Callable[[], None], on_disconnect: Callable[[], None]) -> None:
-        """Have these called when a slow client takes in more, and when it is gone."""
-        ...
-
-    def abort(self) -> None:
-        """Break the connection off, so that what was written is not taken for all there is."""
-        ...
-
-
-def direct_writer(scope: Scope) -> Writer | None:
-    """Give the server's own writer, if it lends one."""
-    writer: Writer | None = scope.get("extensions", {}).get(WRITER_EXTENSION)
-    return writer
+        deferred.serve = serve

@@ -1,4 +1,4 @@
-"""What a transport is."""
+"""The interface of a transport. It adds framing to events, and nothing else: names, order and meaning are the log's."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -9,10 +9,10 @@ from gateway.api.services import Services
 
 
 class Transport(Protocol):
-    """A way for events to reach a client."""
+    """A way for events to reach clients: a class that is called without arguments, named in the entry points."""
 
     name: str
 
     def routes(self, services: Services) -> Sequence[BaseRoute]:
-        """Give the routes by which clients come."""
+        """Return the routes by which clients connect."""
         ...

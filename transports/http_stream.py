@@ -7,7 +7,6 @@ from typing import Protocol
 from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
-from gateway.api.context import principal_of
 from gateway.api.responses import STREAM_HEADERS
 from gateway.api.services import Services
 from gateway.api.streams import enter_stream
@@ -19,22 +18,22 @@ from transports.writer import sending
 
 
 class Framing(Protocol):
-    """How events are spelled in a body; `heartbeat` is what a client skips."""
+    """The frame format of a body; clients skip `heartbeat`."""
 
     framing: str
     content_type: str
     heartbeat: bytes
 
     def frame(self, generation_id: str, entry: Entry) -> bytes:
-        """Frame one entry; its JSON is encoded already."""
+        """Return the frame of one entry, whose JSON is encoded already."""
         ...
 
 
 class StreamedResponse:
-    """One viewer: an ASGI application of a single answer. `headers` are added to those of every stream.
+    """One viewer, as an ASGI application of a single response. `headers` are added to those of every stream.
 
-    The body ends with the terminal event. If it has to end before, because the client does not read it, it is left
-    without its end: what is seen then is a broken connection, not a finished answer.
+    The body ends with the terminal event. If it must end earlier, because the client does not read it, it is left
+    without its last chunk (RFC 9112, 7.1), so that the client sees a broken connection and not a finished answer.
     """
 
     def __init__(
@@ -56,21 +55,21 @@ class StreamedResponse:
         self._generation = generation
         self._after = after
         self._services = services
-        self._viewer = Viewer(services, self, self._end, close_at_end=True)
-        self._over: asyncio.Future[None]
+        self._viewer = Viewer(services, self, self._on_viewer_stop, close_at_end=True)
+        self._stopped: asyncio.Future[None]
         self._writer: Writer | None
         self.write: Callable[[Sequence[bytes]], bool]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Begin the answer; see `defer` for the rest of it.
+        """Send the headers, and defer the body; see `gateway.asgi.defer`.
 
         Raises:
-            Refused: `rate_limit`, where it was not asked for before (`enter_stream`), or `generation_lost`.
+            Refused: `rate_limit`, unless the caller has entered the stream before (`enter_stream`); `generation_lost`.
         """
         enter_stream(self._services, HTTPConnection(scope))
         try:
-            self._viewer.attach(self._generation.id, self._after, principal_of(scope))
-            await send({"type": "http.response.start", "status": 200, "headers": _encoded(self._headers)})
+            self._viewer.attach(self._generation, self._after)
+            await send({"type": "http.response.start", "status": 200, "headers": _encode_headers(self._headers)})
         except BaseException:
             self._viewer.close()
             raise
@@ -81,13 +80,13 @@ class StreamedResponse:
     async def _serve(self, receive: Receive, send: Send) -> None:
         """Stream until the terminal event is written or the client is gone."""
         viewer = self._viewer
-        # It holds this as its connection: together they would be a circle, which nobody would free soon.
+        # The viewer holds this response as its connection: a reference cycle.
         del self._viewer
         try:
             if self._writer is not None:
                 await self._view(viewer, self._writer)
             else:
-                await self._view_slowly(viewer, receive, send)
+                await self._view_over_send(viewer, receive, send)
             if viewer.failure is not None:
                 raise viewer.failure
             if viewer.finished:
@@ -98,32 +97,32 @@ class StreamedResponse:
             viewer.close()
 
     def send_heartbeat(self) -> bool:
-        """Send what a client skips."""
+        """Write what clients skip."""
         return self.write((self._heartbeat,))
 
     async def _view(self, viewer: Viewer, writer: Writer) -> None:
-        self._over = asyncio.get_running_loop().create_future()
+        self._stopped = asyncio.get_running_loop().create_future()
         self.write = writer.write
         writer.bind(viewer.resume, viewer.stop)
         viewer.begin()
-        await self._over
+        await self._stopped
 
-    async def _view_slowly(self, viewer: Viewer, receive: Receive, send: Send) -> None:
+    async def _view_over_send(self, viewer: Viewer, receive: Receive, send: Send) -> None:
         async def send_body(frames: Sequence[bytes]) -> None:
             await send({"type": "http.response.body", "body": b"".join(frames), "more_body": True})
 
-        async def leave() -> None:
+        async def wait_for_disconnect() -> None:
             while (await receive())["type"] != "http.disconnect":
                 pass
             viewer.stop()
 
-        async with sending(send_body, leave) as writer:
+        async with sending(send_body, wait_for_disconnect) as writer:
             await self._view(viewer, writer)
 
-    def _end(self) -> None:
-        if not self._over.done():
-            self._over.set_result(None)
+    def _on_viewer_stop(self) -> None:
+        if not self._stopped.done():
+            self._stopped.set_result(None)
 
 
-def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
+def _encode_headers(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:
     return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]

@@ -32,18 +32,18 @@ from gateway.security.origins import has_origin_headers, is_browser
 from transports.http_stream import StreamedResponse
 
 RETRY_MS = 500
-"""How long an EventSource waits before it comes back; browsers' own default is some seconds."""
+"""Delay before an EventSource reconnects (WHATWG HTML, 9.2.6, `retry`); browsers wait some seconds by default."""
 
 
 class EventStream:
-    """Framing as text/event-stream; a chunk is left unnamed, so that `onmessage` gets it."""
+    """Framing as text/event-stream. Chunks have no `event:` line, so that `onmessage` receives them."""
 
     framing = "sse"
     content_type = "text/event-stream"
     heartbeat = b": hb\n"
 
     def frame(self, generation_id: str, entry: Entry) -> bytes:
-        """Frame one entry; its position is the event's id."""
+        """Return the frame of one entry; its id is the position."""
         kind, position = entry.kind, b"%b:%d" % (generation_id.encode(), entry.last)
         name = b"" if kind is Chunk else kind.type.encode()
         return event_frame(entry.data, name, position, RETRY_MS if kind is Accepted else None)
@@ -55,10 +55,10 @@ class EventStreamTransport:
     name = "sse"
 
     def routes(self, services: Services) -> Sequence[BaseRoute]:
-        """Give the routes by which clients come."""
+        """Return the routes by which clients connect."""
         endpoints = _Endpoints(services)
         return [
-            # One route, so that a refusal of other methods tells both.
+            # One route for both methods, so that `Allow` in a 405 names both.
             Route("/api/chat/stream", endpoints.start, methods=["POST", "GET"]),
             Route("/api/generations/{generation_id}/events", endpoints.attach, methods=["GET"]),
         ]
@@ -88,11 +88,11 @@ class _Endpoints:
             enter_stream(self._services, request)
             generation_scope = principal(request).generation_scope
             if generation_scope is not None:
-                # Its ticket has started this, and the browser is back before it has heard so.
+                # The ticket has started this generation: the browser reconnects before it received the first event.
                 return self._stream(
                     request, self._services.hub.find(generation_scope.generation_id, principal(request)), 0
                 )
-            _refuse_untold_page(request)
+            _refuse_unknown_page(request)
             return self._start(request, parse(StartRequest, _body_of_query(request.query_params)))
         except Refused as refused:
             if (ticket := ticket_from_url(request.scope)) is not None:
@@ -140,43 +140,43 @@ class _Endpoints:
 
 
 def _refuse_other_clients(request: Request) -> None:
-    """Refuse what is no EventSource.
+    """Refuse clients that are not an EventSource: a GET must not start a generation by accident.
 
     Raises:
         Refused: `invalid_request`.
     """
     if not wants_events(request):
-        message = "Accept: text/event-stream is missing: this is for an EventSource; to start otherwise, use POST."
+        message = "Accept: text/event-stream is missing: this route is for an EventSource; otherwise start by POST."
         raise invalid(message, param="Accept", status=406)
 
 
-def _refuse_untold_page(request: Request) -> None:
-    """Refuse what a foreign page could have sent: a GET, whose answer it can't read, but which would start one.
+def _refuse_unknown_page(request: Request) -> None:
+    """Refuse a GET that any page could have sent: the page can't read the response, but would start a generation.
 
     Raises:
         Refused: `forbidden`.
     """
-    known_by_more = principal(request).source != "address" or ticket_from_url(request.scope) is not None
-    if not known_by_more and is_browser(request.headers) and not has_origin_headers(request.headers):
+    has_credential = principal(request).source != "address" or ticket_from_url(request.scope) is not None
+    if not has_credential and is_browser(request.headers) and not has_origin_headers(request.headers):
         message = (
-            "This browser does not tell which page asks, as it does over HTTPS and on this machine: use HTTPS, "
-            "start by POST, or show a ticket (POST /api/tickets)."
+            "This browser does not send which page makes the request, as it does over HTTPS and on this machine: use "
+            "HTTPS, start by POST, or present a ticket (POST /api/tickets)."
         )
         raise Refused(Code.FORBIDDEN, message, param="Origin")
 
 
 def _body_of_query(given: Mapping[str, str]) -> dict[str, object]:
-    """Give the body that a POST would have had.
+    """Return the body that a POST would have.
 
     Raises:
-        Refused: a parameter is missing, or not one we know.
+        Refused: a parameter is missing or unknown.
     """
     unknown = given.keys() - {"prompt", "model", "ticket"}
     if unknown:
-        raise invalid(f"{min(unknown)[:100]}: not a parameter we know; known are: prompt, model, ticket")
+        raise invalid(f"{min(unknown)[:100]}: not a known parameter; known are: prompt, model, ticket")
     prompt = given.get("prompt")
     if not prompt:
-        message = "prompt: is missing; give it as ?prompt=…"
+        message = "prompt: is missing; send it as ?prompt=…"
         raise invalid(message, param="prompt")
     body: dict[str, object] = {"messages": [{"role": "user", "content": prompt}]}
     if "model" in given:

@@ -1,44 +1,42 @@
-"""What a transport is, and the one way by which every transport brings logs to a client.
-
-A transport adds framing and nothing else. It is plugged in by the entry-point group `dualstream.transports`, which
-names a class that can be called without arguments and gives a `Transport`.
-"""
+"""The viewer: one client's cursors, and the code by which every transport writes events."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import Final, Protocol
 
 from gateway.api.services import Services
-from gateway.clock import Timer
+from gateway.clock import RestartableTimer
 from gateway.generation.event_log import Entry, EventLog, merge
 from gateway.generation.generation import Generation
 from gateway.protocol.errors import invalid
-from gateway.security.principals import Principal
 
-BEHIND = 16
-"""A viewer with more entries than this before it is behind: it gets the text of adjacent ones joined."""
+MAX_SINGLE_ENTRIES: Final = 16
+"""A viewer with more entries than this before it is behind: adjacent text is joined for it."""
 
-WRITE_BYTES = 32 * 1024
-"""About what is written at once to a viewer that is behind: more would only wait in the memory of its socket."""
+WRITE_BYTES: Final = 32 * 1024
+"""About the maximum of bytes written at once to a viewer that is behind: more would only fill its socket's buffer."""
+
+MIN_CHECK_SECONDS: Final = 0.001
+"""Minimum delay of the next check: a shorter one may come at the same reading of the clock, again and again."""
 
 
 class ClientConnection(Protocol):
-    """One client's connection, as its viewing needs it. Nothing here waits: what can't be taken yet is said so."""
+    """One client's connection, as its viewer needs it. Nothing here waits: a full connection says so."""
 
     framing: str
-    """Names how frames are spelled: viewers of one framing share each frame."""
+    """Name of the frame format: viewers with one framing share each frame."""
 
     def frame(self, generation_id: str, entry: Entry) -> bytes:
-        """Frame one entry; its JSON is encoded already."""
+        """Return the frame of one entry, whose JSON is encoded already."""
         ...
 
     def write(self, frames: Sequence[bytes]) -> bool:
-        """Send whole frames; False when the client is slow: no more until `Viewer.resume` is called."""
+        """Write complete frames; return False if the client is slow, and no more should come before `Viewer.resume`."""
         ...
 
     def send_heartbeat(self) -> bool:
-        """Show that the connection is alive, if the transport does not do so by itself; as `write`."""
+        """Show that the connection is alive, if the transport does not do so itself; return as `write` does."""
         ...
 
 
@@ -47,119 +45,122 @@ class _Cursor:
     log: EventLog
     seq: int
     on_append: Callable[[], None] | None = None
-    """What the log calls, once this is followed."""
+    """The callback that is subscribed to the log; None before the cursor is followed."""
 
 
 class Viewer:
-    """One client's cursors, and what writes what follows them: at once, in the stack of whoever appends to a log.
+    """Writes what follows one client's cursors, at once, in the call stack of whoever appends to a log.
 
-    Make it, attach, `begin`; it calls `ended` when it is over. Whoever makes one must `close` it: that is where its
-    viewers are counted out.
+    Create it, `attach`, `begin`; it calls `on_stop` when it stops. Its creator must `close` it: only there its viewers
+    leave the hub. With `close_at_end` it stops once everything attached has ended.
     """
 
     def __init__(
-        self, services: Services, connection: ClientConnection, ended: Callable[[], None], *, close_at_end: bool = False
+        self,
+        services: Services,
+        connection: ClientConnection,
+        on_stop: Callable[[], None],
+        *,
+        close_at_end: bool = False,
     ) -> None:
         self.finished = False
-        """All that was viewed has ended and was written, but for `rest`; with `close_at_end` only."""
+        """With `close_at_end`: everything attached has ended and is written, except for `final_frames`."""
         self.final_frames: Sequence[bytes] = ()
-        """The last frames: whoever ends the connection sends them with its end."""
+        """The last frames: whoever ends the connection sends them together with its end."""
         self.failure: Exception | None = None
-        """What went wrong in the connection."""
+        """An exception of the connection, for its owner."""
         self._hub = services.hub
         self._clock = services.clock
         self._heartbeat = services.heartbeat
         self._viewer_timeout = services.viewer_timeout
         self._connection = connection
-        self._ended = ended
+        self._on_stop = on_stop
         self._close_at_end = close_at_end
-        self._over = False
+        self._stopped = False
         self._cursors: dict[str, _Cursor] = {}
         self._pending: dict[_Cursor, None] = {}
-        self._timer: Timer | None = None
+        """Cursors with entries that are not written yet, in the order they came."""
+        self._timer = RestartableTimer(services.clock)
         self._last_write = self._clock.now()
-        self._room = False
+        self._writable = False
         self._begun = False
 
     def __len__(self) -> int:
         return len(self._cursors)
 
     def begin(self) -> None:
-        """Write what there is, and from now on what comes."""
-        if self._over:
+        """Write what the logs hold, and from now on what is appended."""
+        if self._stopped:
             return
-        self._begun = self._room = True
+        self._begun = self._writable = True
         self._last_write = self._clock.now()
         self._schedule_check(min(self._heartbeat, self._viewer_timeout))
         self.follow()
 
-    def attach(self, generation_id: str, after: int, principal: Principal) -> Generation:
-        """View a generation after a sequence number, from the next `follow` on; if it is viewed already, from there.
+    def attach(self, generation: Generation, after: int) -> None:
+        """View a generation after a sequence number, from the next `follow` on; a cursor that it has is moved there.
 
-        The `principal` is whose client it is; it is asked here alone, and not with each event.
+        The caller has authorised the client (`Hub.find` or `Hub.start`): this is not checked for each event.
 
         Raises:
-            Refused: `generation_lost`, or a number that is not reached yet.
+            Refused: `invalid_request`: the number is not reached yet; `generation_lost`.
         """
-        generation = self._hub.find(generation_id, principal)
-        if after > generation.log.last:
-            raise invalid(f"after: {generation_id} has {generation.log.last} events so far, not {after}", param="after")
-        # Enter before leaving: a viewer that moves in its log is not one that left.
-        self._hub.enter(generation_id, principal)
-        self.detach(generation_id)
-        self._cursors[generation_id] = _Cursor(generation.log, after)
-        return generation
+        last = generation.log.last
+        if after > last:
+            raise invalid(f"after: {generation.id} has {last} events so far, not {after}", param="after")
+        # Added before it is removed: a viewer that moves in its log is not the last one to leave.
+        self._hub.add_viewer(generation.id)
+        self.detach(generation.id)
+        self._cursors[generation.id] = _Cursor(generation.log, after)
 
     def follow(self) -> None:
-        """Write what there is of all that is attached, and from now on what comes."""
+        """Write what is new of everything attached, and from now on what is appended."""
         for cursor in self._cursors.values():
             if cursor.on_append is None:
                 cursor.on_append = partial(self._on_append, cursor)
                 cursor.log.subscribe(cursor.on_append)
                 self._pending[cursor] = None
-        if self._room:
+        if self._writable:
             self._flush()
 
     def detach(self, generation_id: str) -> bool:
-        """Stop viewing a generation; tell whether it was viewed."""
+        """Stop viewing a generation; return False if it was not viewed."""
         cursor = self._cursors.pop(generation_id, None)
         if cursor is None:
             return False
         self._pending.pop(cursor, None)
         if cursor.on_append is not None:
             cursor.log.unsubscribe(cursor.on_append)
-            # It holds the cursor: a circle, which nobody would free soon.
+            # The callback holds the cursor: a reference cycle, which only the garbage collector would free.
             cursor.on_append = None
-        self._hub.leave(generation_id)
+        self._hub.remove_viewer(generation_id)
         return True
 
     def stop(self) -> None:
-        """Write no more: the client is gone, or is to be cut off. A second time does nothing."""
-        if not self._over:
-            self._over, self._room = True, False
-            self._ended()
+        """Write no more: the client is gone, or is to be disconnected. A second time does nothing."""
+        if not self._stopped:
+            self._stopped, self._writable = True, False
+            self._on_stop()
 
     def close(self) -> None:
-        """Stop viewing everything; a second time does nothing."""
-        self._over, self._room = True, False
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        """Detach from everything; a second time does nothing."""
+        self._stopped, self._writable = True, False
+        self._timer.cancel()
         for generation_id in tuple(self._cursors):
             self.detach(generation_id)
 
     def resume(self) -> None:
-        """Tell that the client takes in more again."""
-        if self._begun and not self._over:
-            self._room = True
+        """Write on: the client accepts more again."""
+        if self._begun and not self._stopped:
+            self._writable = True
             self._flush()
 
     def _flush(self) -> None:
-        """Write what follows the cursors, as far as there is room."""
+        """Write what follows the cursors, as long as the connection is writable."""
         try:
-            while self._room and self._pending:
+            while self._writable and self._pending:
                 self._write(next(iter(self._pending)))
-        except Exception as error:  # noqa: BLE001 - not swallowed: it is the outlet's, and goes to its owner
+        except Exception as error:  # noqa: BLE001 - not swallowed: the connection failed, and its owner gets the error
             self._fail(error)
 
     def _fail(self, error: Exception) -> None:
@@ -168,7 +169,7 @@ class Viewer:
 
     def _on_append(self, cursor: _Cursor) -> None:
         self._pending[cursor] = None
-        if self._room:
+        if self._writable:
             self._flush()
 
     def _write(self, cursor: _Cursor) -> None:
@@ -184,29 +185,30 @@ class Viewer:
             self.stop()
         elif frames:
             self._last_write = self._clock.now()
-            self._room = self._connection.write(frames)
+            self._writable = self._connection.write(frames)
 
     def _frames(self, cursor: _Cursor, log: EventLog) -> Sequence[bytes]:
-        """Frame what follows a cursor, and move it."""
+        """Return the frames that follow a cursor, and move it."""
         seq, cursor.seq, shared = cursor.seq, log.last, log.readers > 1
         if shared:
-            # Viewers side by side get the same frames, made once.
-            made = log.frames.get(self._connection.framing)
-            if made is not None and made[0] == seq and made[1] == log.last:
-                return made[2]
+            # Viewers side by side write the same frames: one of them makes them.
+            cached = log.frames.get(self._connection.framing)
+            if cached is not None and cached[0] == seq and cached[1] == log.last:
+                return cached[2]
         entries = log.since(seq)
         if not entries:
             return ()
         if len(entries) == 1:
             frames = [self._connection.frame(log.generation_id, entries[0])]
         else:
-            frames, cursor.seq = self._some(log.generation_id, merge(entries) if len(entries) > BEHIND else entries)
+            is_behind = len(entries) > MAX_SINGLE_ENTRIES
+            frames, cursor.seq = self._frame_some(log.generation_id, merge(entries) if is_behind else entries)
         if shared and cursor.seq == log.last:
             log.frames[self._connection.framing] = (seq, log.last, frames)
         return frames
 
-    def _some(self, generation_id: str, entries: Iterable[Entry]) -> tuple[list[bytes], int]:
-        """Frame as much as is worth writing at once, and tell how far that is."""
+    def _frame_some(self, generation_id: str, entries: Iterable[Entry]) -> tuple[list[bytes], int]:
+        """Return about `WRITE_BYTES` of frames, and the sequence number that they reach."""
         frames, size, reached = list[bytes](), 0, 0
         for entry in entries:
             frames.append(self._connection.frame(generation_id, entry))
@@ -216,22 +218,21 @@ class Viewer:
         return frames, reached
 
     def _schedule_check(self, seconds: float) -> None:
-        self._timer = self._clock.call_later(seconds, self._check_idle)
+        self._timer.start(seconds, self._check_idle)
 
     def _check_idle(self) -> None:
-        """Fill a silence, and give up a client that does not read."""
-        since = self._clock.now() - self._last_write
-        limit = self._heartbeat if self._room else self._viewer_timeout
-        if since < limit:
-            # Not less than the clock can tell apart: it would be called again at the same time.
-            self._schedule_check(max(min(limit - since, self._heartbeat), 0.001))
+        """Send a heartbeat into a silence, and stop for a client that does not read."""
+        since_write = self._clock.now() - self._last_write
+        limit = self._heartbeat if self._writable else self._viewer_timeout
+        if since_write < limit:
+            self._schedule_check(max(min(limit - since_write, self._heartbeat), MIN_CHECK_SECONDS))
             return
-        if not self._room:
+        if not self._writable:
             self.stop()
             return
         self._last_write = self._clock.now()
         self._schedule_check(min(self._heartbeat, self._viewer_timeout))
         try:
-            self._room = self._connection.send_heartbeat()
+            self._writable = self._connection.send_heartbeat()
         except Exception as error:  # noqa: BLE001 - as in `_flush`
             self._fail(error)

@@ -1,4 +1,4 @@
-"""How frames reach a client's socket: straight, where the server lends its writer, or else over ASGI's `send`."""
+"""Write frames over ASGI's `send`, for servers that lend no direct writer; see `gateway.asgi.Writer`."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -6,36 +6,36 @@ from contextlib import asynccontextmanager
 
 
 class SendingWriter:
-    """The slow twin of a server's own writer: any ASGI server will do, for the price of a task and its wake-ups."""
+    """A writer for any ASGI server, for the price of a task and its wake-ups: the reference for direct writers."""
 
     raw = False
 
     def __init__(self, send: Callable[[Sequence[bytes]], Awaitable[None]]) -> None:
         self._send = send
         self._frames: Sequence[bytes] = ()
-        self._came = asyncio.Event()
+        self._has_frames = asyncio.Event()
         self._on_drain: Callable[[], None]
         self._on_disconnect: Callable[[], None]
 
     def write(self, frames: Sequence[bytes]) -> bool:
-        """Have them sent; there is room again when they are."""
+        """Queue frames; return False, since more can be written only after they are sent."""
         self._frames = frames
-        self._came.set()
+        self._has_frames.set()
         return False
 
     def bind(self, on_drain: Callable[[], None], on_disconnect: Callable[[], None]) -> None:
-        """As `Writer.bind`."""
+        """Implement `Writer.bind`."""
         self._on_drain, self._on_disconnect = on_drain, on_disconnect
 
     def abort(self) -> None:
-        """Do nothing: a server breaks off by itself what its application left without an end."""
+        """Do nothing: a server aborts a response that its application left without an end."""
 
     async def run(self) -> None:
-        """Send what comes."""
+        """Send what is written, until the client is gone or the task is cancelled."""
         try:
             while True:
-                await self._came.wait()
-                self._came.clear()
+                await self._has_frames.wait()
+                self._has_frames.clear()
                 await self._send(self._frames)
                 self._on_drain()
         finally:
@@ -44,11 +44,11 @@ class SendingWriter:
 
 @asynccontextmanager
 async def sending(
-    send: Callable[[Sequence[bytes]], Awaitable[None]], *beside: Callable[[], Awaitable[None]]
+    send: Callable[[Sequence[bytes]], Awaitable[None]], *others: Callable[[], Awaitable[None]]
 ) -> AsyncIterator[SendingWriter]:
-    """Lend the slow twin, while its task runs, and others beside it that end when the client is gone."""
+    """Yield a writer while its task runs, together with the tasks of `others`; all are cancelled at the end."""
     writer = SendingWriter(send)
-    tasks = [asyncio.ensure_future(run()) for run in (writer.run, *beside)]
+    tasks = [asyncio.ensure_future(run()) for run in (writer.run, *others)]
     try:
         yield writer
     finally:
@@ -56,6 +56,6 @@ async def sending(
             task.cancel()
         ended = await asyncio.gather(*tasks, return_exceptions=True)
     for error in ended:
-        # An OSError is how `send` tells that the client is gone.
+        # `send` raises an OSError when the client is gone (ASGI, HTTP, "Disconnected client").
         if isinstance(error, Exception) and not isinstance(error, OSError):
             raise error

@@ -11,7 +11,8 @@ from gateway.api.requests import idempotency_key, read_json, request_id
 from gateway.api.responses import id_headers, json_response, start_headers
 from gateway.api.services import Services
 from gateway.generation.attempt import Attempt
-from gateway.generation.generation import COST_DIGITS, Generation
+from gateway.generation.bill import COST_DIGITS
+from gateway.generation.generation import Generation
 from gateway.protocol.commands import FeedbackRequest, InterruptRequest, StartRequest, parse
 from gateway.protocol.errors import Refused
 from gateway.protocol.events import Terminal
@@ -70,24 +71,40 @@ class GenerationResource:
         )
 
     async def interrupt(self, request: Request) -> Response:
-        """Stop it."""
-        read_at = self._services.clock.now()
-        body = parse(InterruptRequest, await read_json(request, self._services.max_body_bytes, empty={}))
-        generation_id, asking = request.path_params["generation_id"], principal(request)
-        generation = self._services.hub.interrupt(generation_id, body, read_at, asking)
+        """Stop a generation first, and count the command afterwards.
+
+        A stop that stops something is never refused for its number, and not counted: each generation can be stopped
+        once, so this is no flood, and a flood must not keep a client from stopping what costs it money. A stop that
+        stops nothing has no effect, and can still be refused after it was tried.
+        """
+        commands, read_at, asking = self._services.commands, self._services.clock.now(), principal(request)
+        commands.allow_stop(asking.id, asking.address, read_at)
+        try:
+            body = parse(InterruptRequest, await read_json(request, self._services.max_body_bytes, empty={}))
+        except Refused:
+            # Not even a command: counted, but not refused before there are too many of them.
+            commands.count_failed_stop(asking.id, asking.address, read_at)
+            raise
+        try:
+            result = self._services.hub.interrupt(request.path_params["generation_id"], body, read_at, asking)
+        except Refused:
+            commands.count_request(asking.id, asking.address, read_at)
+            raise
+        if not result.stopped:
+            commands.count_request(asking.id, asking.address, read_at)
+        generation = result.generation
         answer = {"id": generation.id, "state": generation.state, "seq": generation.log.last}
         return json_response(request, answer, 202, id_headers(request, generation))
 
     async def feedback(self, request: Request) -> Response:
-        """Take feedback to it."""
+        """Record feedback."""
         read_at = self._services.clock.now()
         body = parse(FeedbackRequest, await read_json(request, self._services.max_body_bytes))
-        hub, asking = self._services.hub, principal(request)
-        generation = hub.find(request.path_params["generation_id"], asking)
-        feedback_id = hub.feedback(generation.id, body, read_at, asking)
-        return json_response(
-            request, {"feedback_id": feedback_id, "state": generation.state}, 202, id_headers(request, generation)
+        generation, feedback_id = self._services.hub.feedback(
+            request.path_params["generation_id"], body, read_at, principal(request)
         )
+        answer = {"feedback_id": feedback_id, "state": generation.state}
+        return json_response(request, answer, 202, id_headers(request, generation))
 
 
 def start_generation(services: Services, request: Request, start_request: StartRequest) -> Generation:

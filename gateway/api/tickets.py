@@ -38,7 +38,7 @@ class TicketRoute:
         asking = principal(request)
         if wanted.generation_id is not None:
             hub = self._services.hub
-            (hub.find_to_command if wanted.commands else hub.find)(wanted.generation_id, asking)
+            (hub.find_for_command if wanted.commands else hub.find)(wanted.generation_id, asking)
         ticket, until = self._services.authenticator.issue_ticket(asking, _scope(wanted), request.scope[ORIGIN])
         answer = {"ticket": ticket, "expires_at": datetime.fromtimestamp(until, UTC).isoformat(timespec="milliseconds")}
         return json_response(request, answer, 201)

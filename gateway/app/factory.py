@@ -175,9 +175,11 @@ def _hub(settings: Settings, models: ModelRegistry, clock: Clock) -> Hub:
         models,
         Slots(settings.max_concurrent, settings.max_queue, settings.max_concurrent_per_client),
         clock,
-        rates=RateLimits(settings.rate_limit_per_minute, settings.rate_limit_burst, settings.output_tokens_per_minute),
+        rate_limits=RateLimits(
+            settings.rate_limit_per_minute, settings.rate_limit_burst, settings.output_tokens_per_minute
+        ),
         budgets=Budgets(settings.budget_per_day),
-        keeping=RetentionPolicy(
+        retention_policy=RetentionPolicy(
             settings.on_disconnect,
             settings.grace,
             settings.retention,

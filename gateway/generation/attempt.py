@@ -42,7 +42,7 @@ class Attempt:
         return self.usage if self.usage_final or self.refused else self._estimated()
 
     def charged(self) -> float:
-        """Return what a budget is charged in US dollars: the cost, estimated where figures are missing; 0 if unpriced."""
+        """Return what a budget is charged in US dollars: the cost, or an estimate of it; 0 without a price."""
         cost = self.cost()
         if cost is None and self.price is not None:
             cost = self.price.cost(self._estimated())

@@ -155,7 +155,7 @@ class EventLog:
 
 
 def merge(entries: Sequence[Entry]) -> Iterator[Entry]:
-    """Yield entries with adjacent text events of one kind joined, for a reader that is behind; nothing is re-encoded."""
+    """Yield entries with adjacent text of one kind joined, for a reader that is behind; nothing is encoded again."""
     return _merge(entries, _join_for_reader)
 
 

@@ -131,7 +131,7 @@ class Generation:
         return attempt
 
     def on_opened(self, attempt: Attempt) -> None:
-        """Record that an upstream accepted the call; it changes nothing after the fence, or beside another in a race."""
+        """Record that an upstream accepted the call; after the fence, or second in a race, it changes no state."""
         attempt.opened = True
         if self.state is State.CONNECTING:
             self._move(Trigger.OPENED)
@@ -165,7 +165,8 @@ class Generation:
                 self.current_attempt.text_bytes += added
             self.log.extend(content)
             return True
-        self.log.extend(list(takewhile(self._fits, split_batches(content))))
+        fitting: list[Content] = list(takewhile(self._fits, split_batches(content)))
+        self.log.extend(fitting)
         message = f"The answer is longer than {self.output_limit} bytes, the limit of this gateway."
         raise Failed(Code.OUTPUT_LIMIT, message)
 

@@ -1,6 +1,7 @@
-"""Charge a principal's budget with what a generation costs, while it runs."""
+"""Charge a principal's budget with the cost of a generation while it runs."""
 
 from math import inf
+from typing import Final
 
 from gateway.billing.budgets import BudgetCharge
 from gateway.billing.prices import MILLION
@@ -9,41 +10,41 @@ from gateway.clock import Clock
 from gateway.generation.attempt import Attempt
 from gateway.generation.generation import Generation
 
-CHARGE_BYTES = 256
-"""After how much text the budget is looked at again: some 64 tokens, or fewer when less than that is left."""
+CHARGE_BYTES: Final = 256
+"""Maximum bytes of text between two charges: some 64 tokens, fewer if less than that is left of the budget."""
 
 
 class BudgetMeter:
-    """Looks at a budget now and then. `due` is how many bytes of text an attempt may have before the next time."""
+    """Charges a budget in steps. An attempt whose text reaches `due` bytes must be charged again."""
 
-    __slots__ = ("_charge", "_clock", "_generation", "due")
+    __slots__ = ("_budget_charge", "_clock", "_generation", "due")
 
-    def __init__(self, generation: Generation, clock: Clock, charge: BudgetCharge | None) -> None:
+    def __init__(self, generation: Generation, clock: Clock, budget_charge: BudgetCharge | None) -> None:
         self._generation = generation
         self._clock = clock
-        self._charge = charge
+        self._budget_charge = budget_charge
         self.due = inf
 
     def charge(self, attempt: Attempt) -> None:
-        """Charge what the generation cost up to now.
+        """Charge the cost up to now, and the text that may come until the next charge.
 
         Raises:
             Failed: `budget_exceeded`.
         """
-        if self._charge is None:
+        if self._budget_charge is None:
             return
-        left, price = self.left(), attempt.price
+        left, price = self.charge_to_date(), attempt.price
         if left <= 0:
-            raise self._charge.exceeded(self._clock.unix())
+            raise self._budget_charge.exceeded(self._clock.unix())
         if price is not None and price.output:
-            of_a_byte = price.output / MILLION / BYTES_PER_TOKEN
-            step = max(BYTES_PER_TOKEN, min(CHARGE_BYTES, left / of_a_byte))
+            byte_cost = price.output / MILLION / BYTES_PER_TOKEN
+            step = max(BYTES_PER_TOKEN, min(CHARGE_BYTES, left / byte_cost))
             self.due = attempt.text_bytes + step
-            # What it may have until then is taken already: other answers share the budget.
-            self._charge.charge_to_date(self._generation.charged() + step * of_a_byte, self._clock.unix())
+            # Charged in advance: other generations share the budget, and must not spend it meanwhile.
+            self._budget_charge.charge_to_date(self._generation.charged() + step * byte_cost, self._clock.unix())
 
-    def left(self) -> float:
-        """Charge, and give what is left of the budget."""
-        if self._charge is None:
+    def charge_to_date(self) -> float:
+        """Charge the cost up to now; return what is left of the budget in US dollars."""
+        if self._budget_charge is None:
             return inf
-        return self._charge.charge_to_date(self._generation.charged(), self._clock.unix())
+        return self._budget_charge.charge_to_date(self._generation.charged(), self._clock.unix())

@@ -1,4 +1,8 @@
-"""One round of upstream calls of a generation: one, or two that race. It listens to them and tells the generation."""
+"""One upstream call of a generation, or two that race: a hedge ("The Tail at Scale", Dean and Barroso, CACM 2013).
+
+The hedged call listens to its calls and reports to the generation: the first call with content wins, and the other one
+is cancelled.
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -8,7 +12,7 @@ from math import inf
 from typing import NamedTuple
 
 from gateway.billing.usage import estimate_output
-from gateway.clock import Clock, Timer
+from gateway.clock import Clock, RestartableTimer
 from gateway.generation.attempt import Attempt
 from gateway.generation.continuation import Continuation
 from gateway.generation.generation import Generation
@@ -22,8 +26,8 @@ from gateway.routing.target import Target
 from gateway.upstreams.base import UpstreamRequest
 
 
-class Failure(NamedTuple):
-    """What went wrong where; without an attempt, the call did not come about."""
+class CallFailure(NamedTuple):
+    """A failure and its target; `attempt` is None if the call was never made."""
 
     target: Target
     failed: Failed
@@ -31,176 +35,176 @@ class Failure(NamedTuple):
 
 
 class HedgedCall:
-    """Calls a target, and another one beside it if that takes too long. Whoever makes one calls `release` in the end.
+    """Calls a target, and a second one if the first takes too long. Its creator calls `release` in the end.
 
-    `failures` are what went wrong, the last one last; empty when the answer is whole, or it was cut.
+    `failures` are what failed, the last one last; empty if the answer is complete, or the call was cancelled.
     """
 
     __slots__ = (
-        *("_callings", "_clock", "_first_call", "_generation", "_meter", "_route", "_timer", "_winner"),
+        *("_calls", "_clock", "_first_call_at", "_generation", "_meter", "_route", "_timer", "_winner"),
         "failures",
     )
 
     def __init__(
-        self, generation: Generation, route: Route, clock: Clock, meter: BudgetMeter, first_call: float
+        self, generation: Generation, route: Route, clock: Clock, meter: BudgetMeter, first_call_at: float
     ) -> None:
-        self.failures: list[Failure] = []
+        self.failures: list[CallFailure] = []
         self._generation = generation
         self._route = route
         self._clock = clock
         self._meter = meter
-        self._first_call = first_call
-        self._callings: list[UpstreamCall] = []
+        self._first_call_at = first_call_at
+        self._calls: list[UpstreamCall] = []
         self._winner: UpstreamCall | None = None
-        self._timer: Timer | None = None
+        self._timer = RestartableTimer(clock)
 
     async def run(self, target: Target) -> None:
-        """Make the calls, until all are closed."""
+        """Make the calls; return when all of them are closed."""
         try:
-            calling = self._call(target)
+            call = self._create_call(target)
         except Failed as failed:
-            self.failures.append(Failure(target, failed, None))
+            self.failures.append(CallFailure(target, failed, None))
             return
         if self._generation.state.fenced:
-            self.cut()
-        # A text that is gone on with is gone on with once.
-        after = None if self._generation.begun else self._route.model.hedge_after(target)
-        await (calling.run() if after is None else self._race(calling, after))
-        self._take_stock()
+            self.cancel()
+        # Two calls that continue the same text would both append to it: a continuation does not race.
+        hedge_after = None if self._generation.has_content else self._route.model.hedge_after(target)
+        await (call.run() if hedge_after is None else self._race(call, hedge_after))
+        self._collect_outcomes()
 
-    def cut(self) -> None:
-        """End all calls at once."""
-        for calling in self._callings:
-            calling.cut()
+    def cancel(self) -> None:
+        """Cancel all calls at once."""
+        for call in self._calls:
+            call.cancel()
 
     def release(self) -> None:
-        """Give back what the calls hold; a second time does nothing."""
-        self._disarm()
-        for calling in self._callings:
-            calling.release()
-            # What went wrong holds the frames that it went through, and they hold the call: a circle.
-            calling.failure = None
-        self._callings.clear()
+        """Release what the calls hold; a second time does nothing."""
+        self._timer.cancel()
+        for call in self._calls:
+            call.release()
+            # An exception holds the frames it passed, and they hold the call: a reference cycle.
+            call.failure = None
+        self._calls.clear()
         self._winner, self._meter.due = None, inf
 
-    # What a call tells; see `calling.Listener`.
+    # What a call reports; see `CallListener`.
 
-    def opened(self, calling: UpstreamCall) -> None:
-        """Tell who accepted the call."""
-        self._generation.opened(calling.attempt)
+    def on_opened(self, call: UpstreamCall) -> None:
+        """Record which upstream accepted the call."""
+        self._generation.on_opened(call.attempt)
 
-    def content(self, calling: UpstreamCall, content: Sequence[Content | TextBatch], now: float) -> None:
-        """Take content: the first call with some has won, and only that one brings any."""
-        if self._winner is not calling:
-            self._win(calling)
-        self._generation.take(content, now)
-        if calling.attempt.text_bytes >= self._meter.due:
-            self._meter.charge(calling.attempt)
+    def on_content(self, call: UpstreamCall, content: Sequence[Content | TextBatch], now: float) -> None:
+        """Append content; the first call with content has won, and the only one that still brings any."""
+        if self._winner is not call:
+            self._win(call)
+        self._generation.append_content(content, now)
+        if call.attempt.text_bytes >= self._meter.due:
+            self._meter.charge(call.attempt)
 
-    def finished(self, calling: UpstreamCall, now: float) -> None:
-        """End the generation, but for a call that ended without a word while another one may still bring some."""
-        if self._winner is calling or all(other.over for other in self._callings):
-            self._generation.on_winner(calling.attempt)
-            self._generation.finished(now)
+    def on_finished(self, call: UpstreamCall, now: float) -> None:
+        """Complete the generation, unless the call ended without content while another one may still bring some."""
+        if self._winner is call or all(other.is_over for other in self._calls):
+            self._generation.on_winner(call.attempt)
+            self._generation.on_finished(now)
 
-    def _win(self, calling: UpstreamCall) -> None:
-        self._winner = calling
-        self._disarm()
-        for other in self._callings:
-            if other is not calling:
+    def _win(self, call: UpstreamCall) -> None:
+        self._winner = call
+        self._timer.cancel()
+        for other in self._calls:
+            if other is not call:
                 other.cancel_loser()
-        self._generation.on_winner(calling.attempt)
+        self._generation.on_winner(call.attempt)
 
-    async def _race(self, calling: UpstreamCall, after: float) -> None:
-        """Make a call, and if no content comes for `after` seconds, another one beside it."""
+    async def _race(self, call: UpstreamCall, hedge_after: float) -> None:
+        """Make a call and, if no content comes for `hedge_after` seconds, a second one to another target."""
         async with asyncio.TaskGroup() as group:
-            self._timer = self._clock.call_later(after, partial(self._hedge, calling, group))
-            await calling.run()
-            self._disarm()
-            other = next((other for other in self._callings if not other.over), None)
+            self._timer.start(hedge_after, partial(self._hedge, call, group))
+            await call.run()
+            self._timer.cancel()
+            other = next((other for other in self._calls if not other.is_over), None)
             if other is None:
-                # Who ends last stands last: that one's failure is told.
-                self._callings.sort(key=lambda one: one is calling)
-            elif calling.failure is not None and self._winner is None:
-                self._generation.on_race_failure(other.attempt, calling.failure, calling.attempt)
+                # The call that ended last is the last in the list: its failure is the one that clients see.
+                self._calls.sort(key=lambda listed: listed is call)
+            elif call.failure is not None and self._winner is None:
+                self._generation.on_race_failure(other.attempt, call.failure, call.attempt)
 
-    def _hedge(self, calling: UpstreamCall, group: asyncio.TaskGroup) -> None:
-        self._timer = None
-        beside = None if calling.over else self._route.hedge_target(calling.target, self._clock.now())
-        if beside is not None:
-            # A second one that is not let through, or not paid for, is none: the first goes on as if it were alone.
+    def _hedge(self, call: UpstreamCall, group: asyncio.TaskGroup) -> None:
+        target = None if call.is_over else self._route.hedge_target(call.target, self._clock.now())
+        if target is not None:
+            # If the second call is not admitted, or not paid for, the first one continues alone.
             with suppress(Failed):
-                group.create_task(self._call(beside).run())
+                group.create_task(self._create_call(target).run())
 
-    def _call(self, target: Target) -> UpstreamCall:
-        """Have a target let a call through.
+    def _create_call(self, target: Target) -> UpstreamCall:
+        """Have a target admit a call.
 
         Raises:
-            Failed: when it does not, or when there is no budget for it.
+            Failed: the target does not admit it, or the budget does not allow it.
         """
         generation, route = self._generation, self._route
-        name = target.upstream_model(generation.model)
-        joint = self._joint(target, name) if generation.begun else None
-        options = self._options(joint)
+        model = target.upstream_model(generation.model)
+        continuation = self._continuation(target, model) if generation.has_content else None
+        options = self._options(continuation)
         try:
             probe = target.admit(self._clock.now())
         except Failed:
             route.record_refusal(target)
             raise
-        attempt = generation.attempt(
+        attempt = generation.begin_attempt(
             target.name,
-            name,
+            model,
             target.price_of(generation.model),
-            prefix="" if joint is None else joint.prefix,
-            anew=generation.begun and joint is None,
+            prefix="" if continuation is None else continuation.prefix,
+            new_revision=generation.has_content and continuation is None,
         )
-        call = UpstreamRequest(name, attempt.messages, options, continues=joint is not None)
-        calling = UpstreamCall(
-            target, attempt, call, self._clock, self, first_call=self._first_call, probe=probe, joint=joint
+        request = UpstreamRequest(model, attempt.messages, options, continues=continuation is not None)
+        call = UpstreamCall(
+            target,
+            attempt,
+            request,
+            self._clock,
+            self,
+            first_call_at=self._first_call_at,
+            probe=probe,
+            continuation=continuation,
         )
-        self._callings.append(calling)
+        self._calls.append(call)
         try:
             self._meter.charge(attempt)
         except Failed as failed:
-            calling.call_off(failed)
-            # Its prompt, which was not sent, is given back at once: other answers share the budget.
-            self._meter.left()
+            call.abandon(failed)
+            # The prompt, which was not sent, is refunded at once: other generations share the budget.
+            self._meter.charge_to_date()
             route.record_refusal(target)
             raise
         route.record_call(target)
-        return calling
+        return call
 
-    def _joint(self, target: Target, name: str) -> Continuation | None:
-        """Go on with the text of an attempt that died; None if the target can't: then it is begun anew."""
+    def _continuation(self, target: Target, model: str) -> Continuation | None:
+        """Return the continuation of a text whose attempt died; None if the target must begin a new text."""
         if target in self._route.cannot_continue:
             return None
-        joint = Continuation(self._generation.log.text())
-        call = UpstreamRequest(name, (), self._generation.options, continues=True)
-        return joint if joint.prefix and target.upstream.can_continue(call) else None
+        continuation = Continuation(self._generation.log.text())
+        request = UpstreamRequest(model, (), self._generation.options, continues=True)
+        return continuation if continuation.prefix and target.upstream.can_continue(request) else None
 
-    def _options(self, joint: Continuation | None) -> JsonObject:
-        """Give the options of a call; its bound is the lower one of the client's and ours, less what is there."""
-        options, most = self._generation.options, self._route.model.policy.max_output_tokens
-        asked = options.get("max_tokens")
-        bounds = [bound for bound in (asked, most) if isinstance(bound, int)]
-        if not bounds:
+    def _options(self, continuation: Continuation | None) -> JsonObject:
+        """Return the options of a call; `max_tokens` is the lower of the client's and ours, less what is written."""
+        options, max_output_tokens = self._generation.options, self._route.model.policy.max_output_tokens
+        limits = [limit for limit in (options.get("max_tokens"), max_output_tokens) if isinstance(limit, int)]
+        if not limits:
             return options
-        there = 0 if joint is None else estimate_output(len(joint.prefix.encode()))
-        return {**options, "max_tokens": max(1, min(bounds) - there)}
+        written = 0 if continuation is None else estimate_output(len(continuation.prefix.encode()))
+        return {**options, "max_tokens": max(1, min(limits) - written)}
 
-    def _take_stock(self) -> None:
-        """Look what became of the calls."""
-        silent = next((calling for calling in self._callings if calling.whole), None)
+    def _collect_outcomes(self) -> None:
+        """Collect the failures of the calls, once all are closed."""
+        silent = next((call for call in self._calls if call.complete), None)
         if silent is not None and self._winner is None and not self._generation.state.fenced:
-            # It ended without a word while another one was still running, which then brought nothing either.
+            # It ended without content while another call was still running, which then brought none either.
             self._generation.on_winner(silent.attempt)
-            self._generation.finished(self._clock.now())
+            self._generation.on_finished(self._clock.now())
             return
-        for calling in self._callings:
-            if calling.failure is not None:
-                self.failures.append(Failure(calling.target, calling.failure, calling.attempt))
-
-    def _disarm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        for call in self._calls:
+            if call.failure is not None:
+                self.failures.append(CallFailure(call.target, call.failure, call.attempt))

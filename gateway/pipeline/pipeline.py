@@ -1,8 +1,8 @@
-"""One generation from admission over its attempts to its terminal event. It does the I/O; the generation decides.
+"""One generation from admission to its terminal event. The pipeline does the I/O; the generation decides.
 
-The task that runs `Pipeline.run` owns everything a generation holds: its slot, its calls, its timer.
-A command and a failure take the same road: what is awaited is cut, the connection is closed where it was
-opened, and the generation says what that means.
+The task that runs `Pipeline.run` owns everything that a generation holds: its slot, its calls and its timer. A command
+and a failure take the same path: what the task waits for is cut short, the connection is closed where it was opened,
+and the generation decides what that means.
 """
 
 import asyncio
@@ -12,11 +12,11 @@ from math import inf
 
 from gateway.admission.slots import SlotRequest, Slots, SlotState
 from gateway.billing.budgets import BudgetCharge
-from gateway.clock import Clock, Timer
+from gateway.clock import Clock, RestartableTimer
 from gateway.generation.generation import Generation
 from gateway.generation.state import State
 from gateway.pipeline.budget_meter import BudgetMeter
-from gateway.pipeline.hedged_call import Failure, HedgedCall
+from gateway.pipeline.hedged_call import CallFailure, HedgedCall
 from gateway.protocol.commands import FeedbackRequest
 from gateway.protocol.errors import Code, Failed
 from gateway.protocol.events import InterruptedBy
@@ -29,19 +29,28 @@ from gateway.security.principals import Principal
 logger = logging.getLogger(__name__)
 
 FAILOVER_CODES = PROVIDER_FAULTS | {Code.TOO_SLOW, Code.RATE_LIMIT}
-"""Failures in mid-answer after which another upstream may go on, where that is wanted."""
+"""Failures in mid-answer after which another upstream may continue, if failover is on."""
 
 
 class Pipeline:
     """Runs one generation.
 
     Raises:
-        Refused: `queue_full`, when it is made.
+        Refused: `queue_full`, from the constructor.
     """
 
     __slots__ = (
-        *("_clock", "_cut", "_failures", "_fault", "_first_call", "_meter", "_model", "_moved", "_route"),
-        *("_slots", "_target", "_slot_request", "_timer", "_turn", "generation"),
+        *(
+            "_clock",
+            "_failures",
+            "_first_call_at",
+            "_internal_failure",
+            "_meter",
+            "_model",
+            "_prompt_version",
+            "_route",
+        ),
+        *("_slot_changed", "_slot_request", "_slots", "_stop_waiting", "_target", "_timer", "generation"),
     )
 
     def __init__(
@@ -51,203 +60,209 @@ class Pipeline:
         slots: Slots,
         clock: Clock,
         principal: Principal,
-        charge: BudgetCharge | None = None,
+        budget_charge: BudgetCharge | None = None,
     ) -> None:
         self.generation = generation
         self._model = model
         self._slots = slots
         self._clock = clock
-        self._meter = BudgetMeter(generation, clock, charge)
-        self._cut: Callable[[], None] | None = None
-        """Ends at once what the task waits for. Whoever sets it looks at the fence afterwards, before waiting."""
-        self._timer: Timer | None = None
-        self._first_call: float | None = None
+        self._meter = BudgetMeter(generation, clock, budget_charge)
+        self._stop_waiting: Callable[[], None] | None = None
+        """Ends at once what the task waits for. Whoever sets it checks the fence afterwards, before waiting."""
+        self._timer = RestartableTimer(clock)
+        self._first_call_at: float | None = None
         self._route: Route | None = None
-        self._turn = 0
+        self._prompt_version = 0
         self._target = model.targets[0]
-        self._failures: list[Failure] = []
-        """Of the last round."""
-        self._fault: Failed | None = None
-        self._moved: asyncio.Event | None = None
+        self._failures: list[CallFailure] = []
+        """Failures of the last hedged call."""
+        self._internal_failure: Failed | None = None
+        self._slot_changed: asyncio.Event | None = None
         self._slot_request: SlotRequest = slots.request(
-            principal.id, self._clock.now(), self._wake, principal.limits.max_concurrent
+            principal.id, self._clock.now(), self._on_slot_changed, principal.limits.max_concurrent
         )
 
     async def run(self) -> None:
-        """Carry the generation to its terminal event; whatever happens, it gets one, and nothing is left open."""
+        """Bring the generation to its terminal event; it always gets one, and nothing is left open."""
         generation = self.generation
         try:
             if self._slot_request.state is SlotState.WAITING:
                 await self._wait_for_slot()
-            self._cut_short()
+            self._finish_wait()
             if not generation.state.is_terminal:
-                self._enter()
+                self._leave_queue()
             while not generation.state.is_terminal:
-                await self._attempt()
-                self._cut_short()
-                await self._after_attempt()
-                self._cut_short()
+                await self._call()
+                self._finish_wait()
+                await self._after_call()
+                self._finish_wait()
         except Exception:  # the task's boundary: a fault of ours must end the generation too
             logger.exception("generation %s, request %s", generation.id, generation.request_id)
-            message = f"The gateway failed; it is logged under request {generation.request_id}."
-            self._fault = Failed(Code.SERVER_ERROR, message, retryable=False)
+            message = f"The gateway failed; its log has the reason under request {generation.request_id}."
+            self._internal_failure = Failed(Code.SERVER_ERROR, message, retryable=False)
         finally:
             self.release()
 
     def release(self) -> None:
-        """Give back all that it holds and see to the terminal event; a second time does nothing.
+        """Release everything it holds and ensure the terminal event; a second time does nothing.
 
-        Only a task that was cancelled, or not even begun, and a fault of ours come here with the generation running.
+        The generation still runs here only if the task was cancelled, or was never started, or after a fault of ours.
         """
-        self._disarm()
-        self._cut = self._moved = None
+        self._timer.cancel()
+        self._stop_waiting = self._slot_changed = None
         self._slots.release(self._slot_request, self._clock.now())
         generation, now = self.generation, self._clock.now()
-        generation.closed(now)
+        generation.on_closed(now)
         if not generation.log.ended:
-            shutting_down = "The gateway is shutting down: start again elsewhere or later."
-            generation.failed(self._fault or Failed(Code.SHUTTING_DOWN, shutting_down), now)
+            message = "The gateway is shutting down: start again on another gateway, or later."
+            generation.on_failed(self._internal_failure or Failed(Code.SHUTTING_DOWN, message), now)
 
-    def interrupt(self, by: InterruptedBy, reason: str | None, read_at: float) -> None:
-        """Stop it, in whatever state; see `Generation.interrupt`."""
-        if self.generation.interrupt(by, reason, read_at):
-            self._cancel()
+    def interrupt(self, by: InterruptedBy, reason: str | None, read_at: float) -> bool:
+        """Stop the generation in any state; return True if it was running. See `Generation.interrupt`."""
+        stopped = self.generation.interrupt(by, reason, read_at)
+        if stopped:
+            self._cut_wait_short()
+        return stopped
 
     def feedback(self, feedback_id: str, request: FeedbackRequest, read_at: float) -> None:
-        """Take feedback, in whatever state; see `Generation.feedback`."""
+        """Record feedback in any state; see `Generation.feedback`."""
         if self.generation.feedback(feedback_id, request, read_at):
-            self._cancel()
+            self._cut_wait_short()
 
     # From the queue to the first call.
 
-    def _cut_short(self) -> None:
-        """Draw the consequence, if a command has cut short what was waited for."""
-        self._cut = None
-        self._disarm()
-        self.generation.closed(self._clock.now())
+    def _finish_wait(self) -> None:
+        """Clean up after a wait, and let the generation act on the command that may have cut it short."""
+        self._stop_waiting = None
+        self._timer.cancel()
+        self.generation.on_closed(self._clock.now())
 
     async def _wait_for_slot(self) -> None:
-        slot_request, limits = self._slot_request, self._model.policy.limits
-        self._moved = asyncio.Event()
-        self._cut = self._moved.set
-        if limits.queue_timeout:
-            self._timer = self._clock.call_later(limits.queue_timeout, self._queue_timed_out)
-        # A command or the time limit may come in the same turn as the call that wakes us.
+        slot_request, queue_timeout = self._slot_request, self._model.policy.limits.queue_timeout
+        self._slot_changed = asyncio.Event()
+        self._stop_waiting = self._slot_changed.set
+        if queue_timeout:
+            self._timer.start(queue_timeout, self._on_queue_timeout)
+        # A command or the time limit may come in the same turn of the event loop as the slot.
         while slot_request.state is SlotState.WAITING and not self.generation.state.fenced:
-            self.generation.queued(slot_request.position, self._slots.eta_ms(slot_request))
-            await self._moved.wait()
-            self._moved.clear()
+            self.generation.on_queued(slot_request.position, self._slots.eta_ms(slot_request))
+            await self._slot_changed.wait()
+            self._slot_changed.clear()
 
-    def _queue_timed_out(self) -> None:
+    def _on_queue_timeout(self) -> None:
         seconds = self._model.policy.limits.queue_timeout
         failure = Failed(Code.QUEUE_TIMEOUT, f"No slot became free within {seconds:g} seconds.", retry_after_ms=1000)
-        self.generation.failed(failure, self._clock.now())
-        self._cancel()
+        self.generation.on_failed(failure, self._clock.now())
+        self._cut_wait_short()
 
-    def _enter(self) -> None:
+    def _leave_queue(self) -> None:
         if self._slot_request.state is SlotState.EVICTED:
-            message = "The queue is full, and you have more waiting in it than others: try again later."
+            message = "The queue is full, and you have more requests in it than others: try again later."
             failure = Failed(Code.QUEUE_FULL, message, retry_after_ms=1000)
-            self.generation.failed(failure, self._clock.now())
+            self.generation.on_failed(failure, self._clock.now())
             return
-        self.generation.admitted(self._clock.now())
+        self.generation.on_admitted(self._clock.now())
 
-    # A round of calls.
+    # One hedged call.
 
-    async def _attempt(self) -> None:
+    async def _call(self) -> None:
         route = self._route
-        if route is None or self._turn != self.generation.turn:
+        if route is None or self._prompt_version != self.generation.prompt_version:
             now = self._clock.now()
             self._route = route = Route(self._model, now)
-            self._turn, self._target = self.generation.turn, route.first_target(now)
+            self._prompt_version, self._target = self.generation.prompt_version, route.first_target(now)
         if self._target.is_full:
-            await self._wait_for_room(route)
+            await self._wait_for_target(route)
         if self.generation.state.fenced:
             route.record_refusal(self._target)
             return
-        if self._first_call is None:
-            self._first_call = self._clock.now()
-        one = HedgedCall(self.generation, route, self._clock, self._meter, self._first_call)
-        self._cut = one.cut
+        if self._first_call_at is None:
+            self._first_call_at = self._clock.now()
+        call = HedgedCall(self.generation, route, self._clock, self._meter, self._first_call_at)
+        self._stop_waiting = call.cancel
         try:
-            await one.run(self._target)
-            # What went wrong holds the frames that it went through, and they hold the round: a circle.
-            self._failures, one.failures = one.failures, []
+            await call.run(self._target)
+            # Moved out: an exception holds the frames it passed, and they hold the call: a reference cycle.
+            self._failures, call.failures = call.failures, []
         finally:
-            one.release()
+            call.release()
 
-    async def _wait_for_room(self, route: Route) -> None:
-        """Wait while all calls are taken that the targets may have at once: of all of them, or of the one chosen."""
+    async def _wait_for_target(self, route: Route) -> None:
+        """Wait while the targets have all the calls they may have: every target, or the one that was chosen."""
         targets = (self._target,) if route.calls else self._model.targets
-        room, limit = asyncio.Event(), self._model.policy.limits.queue_timeout
-        self._cut = wake = room.set
-        if limit:
-            self._timer = self._clock.call_later(limit, self._queue_timed_out)
-        place = min([target.add_waiter(wake) for target in targets])
-        self.generation.queued(place, None)
+        changed, queue_timeout = asyncio.Event(), self._model.policy.limits.queue_timeout
+        self._stop_waiting = wake = changed.set
+        if queue_timeout:
+            self._timer.start(queue_timeout, self._on_queue_timeout)
+        position = min([target.add_waiter(wake) for target in targets])
+        self.generation.on_queued(position, None)
         try:
             while self._target.is_full and not self.generation.state.fenced:
-                await room.wait()
-                room.clear()
+                await changed.wait()
+                changed.clear()
                 if not route.calls:
                     self._target = route.first_target(self._clock.now())
         finally:
-            self._cut = None
-            self._disarm()
+            self._stop_waiting = None
+            self._timer.cancel()
             for target in targets:
                 target.remove_waiter(wake)
 
-    # Between two rounds.
+    # Between two calls.
 
-    async def _after_attempt(self) -> None:
-        """See what is to follow failures: another round, perhaps after a wait, or the end."""
+    async def _after_call(self) -> None:
+        """Decide what follows failures: another call, perhaps after a wait, or the end."""
         generation, route, now = self.generation, self._route, self._clock.now()
         failures, self._failures = self._failures, []
-        # A round whose text feedback has made obsolete may end as it likes.
-        if not failures or route is None or generation.state.is_terminal or self._turn != generation.turn:
+        # The failures of a prompt that feedback has replaced no longer matter.
+        if (
+            not failures
+            or route is None
+            or generation.state.is_terminal
+            or self._prompt_version != generation.prompt_version
+        ):
             return
         target, failure, attempt = failures[-1]
         if failure.code is Code.INVALID_REQUEST and attempt is not None and attempt.continues and route.has_calls_left:
-            # Whatever its preset says, this model does not go on from a text that others began.
+            # Whatever its preset claims, this model does not continue a text: ask it for a new one.
             route.cannot_continue += (target,)
-            generation.retrying(failure, 0, target.name, attempt)
+            generation.on_retry(failure, 0, target.name, attempt)
             return
         for target, failure, _ in failures:
             route.record_failure(target, failure, now)
-        following = self._following(route, failure, now)
+        following = self._next_target(route, failure, now)
         if following is None:
-            generation.failed(failure, now)
+            generation.on_failed(failure, now)
             return
         self._target, delay = following
-        generation.retrying(failure, round(delay * 1000), target.name, attempt)
+        generation.on_retry(failure, round(delay * 1000), target.name, attempt)
         if delay > 0:
-            woken = asyncio.Event()
-            self._cut = woken.set
-            self._timer = self._clock.call_later(delay, woken.set)
-            if not generation.state.fenced:
-                await woken.wait()
+            await self._wait_for_retry(delay)
         if generation.state.fenced:
             route.record_refusal(self._target)
 
-    def _following(self, route: Route, failure: Failed, now: float) -> tuple[Target, float] | None:
-        """Decide whom to call next, and after how many seconds; once content has come, only for failover."""
+    async def _wait_for_retry(self, delay: float) -> None:
+        woken = asyncio.Event()
+        self._stop_waiting = woken.set
+        self._timer.start(delay, woken.set)
+        if not self.generation.state.fenced:
+            await woken.wait()
+
+    def _next_target(self, route: Route, failure: Failed, now: float) -> tuple[Target, float] | None:
+        """Return the target to call next and the delay in seconds; after content, only for failover."""
         policy = self._model.policy
         if self.generation.state is State.STREAMING and not (
-            policy.failover and failure.code in FAILOVER_CODES and not self.generation.calls_tools
+            policy.failover and failure.code in FAILOVER_CODES and not self.generation.has_tool_calls
         ):
             return None
-        total, first = policy.limits.total_timeout, self._first_call
-        return route.next_target(now, first + total - now if total and first is not None else inf)
+        total_timeout, first_call_at = policy.limits.total_timeout, self._first_call_at
+        left = first_call_at + total_timeout - now if total_timeout and first_call_at is not None else inf
+        return route.next_target(now, left)
 
-    def _wake(self) -> None:
-        if self._moved is not None:
-            self._moved.set()
+    def _on_slot_changed(self) -> None:
+        if self._slot_changed is not None:
+            self._slot_changed.set()
 
-    def _cancel(self) -> None:
-        if self._cut is not None:
-            self._cut()
-
-    def _disarm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+    def _cut_wait_short(self) -> None:
+        if self._stop_waiting is not None:
+            self._stop_waiting()

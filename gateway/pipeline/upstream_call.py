@@ -1,4 +1,4 @@
-"""One upstream call, from its opening to its closed connection: streamed, watched, cut at once when it has to be."""
+"""One upstream call, from opening it to its closed connection: streamed, watched, and cancelled at once when needed."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -6,7 +6,7 @@ from typing import Protocol
 
 import anyio
 
-from gateway.clock import Clock, Timer
+from gateway.clock import Clock, RestartableTimer
 from gateway.generation.attempt import Attempt
 from gateway.generation.continuation import Continuation
 from gateway.protocol.errors import Code, Failed, UnsupportedOption
@@ -20,222 +20,227 @@ from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest, Ups
 logger = logging.getLogger(__name__)
 
 
-class Listener(Protocol):
-    """Who is told what a call brings."""
+class CallListener(Protocol):
+    """Receives what a call brings."""
 
-    def opened(self, calling: "UpstreamCall") -> None:
-        """Take note that the upstream accepted it."""
+    def on_opened(self, call: "UpstreamCall") -> None:
+        """Handle that the upstream accepted the call."""
 
-    def content(self, calling: "UpstreamCall", content: Sequence[Content | TextBatch], now: float) -> None:
-        """Take content.
+    def on_content(self, call: "UpstreamCall", content: Sequence[Content | TextBatch], now: float) -> None:
+        """Handle content.
 
         Raises:
             Failed: it ends the call.
         """
 
-    def finished(self, calling: "UpstreamCall", now: float) -> None:
-        """Take note that the upstream ended the answer itself."""
+    def on_finished(self, call: "UpstreamCall", now: float) -> None:
+        """Handle that the upstream ended the answer itself."""
 
 
 class UpstreamCall:
-    """A call that a target has let through. Whoever makes one awaits `run` and, run or not, calls `release`.
+    """A call that a target has admitted. Its creator awaits `run` and, run or not, calls `release`.
 
-    `failure` is what ended it; None when the answer is whole, or it was cut.
+    `failure` is what ended it; None if the answer is `complete`, or the call was cancelled. `is_over`: nothing that it
+    still brings counts.
     """
 
     __slots__ = (
-        *("_began", "_call", "_clock", "_given_up", "_joint", "_listener", "_probe", "_released", "_settled", "_stop"),
-        *("_timer", "_watchdog", "attempt", "failure", "over", "target", "whole"),
+        *(
+            "_clock",
+            "_continuation",
+            "_given_up",
+            "_listener",
+            "_probe",
+            "_recorded",
+            "_released",
+            "_request",
+            "_started_at",
+        ),
+        *("_stop_waiting", "_timer", "_watchdog", "attempt", "complete", "failure", "is_over", "target"),
     )
 
     def __init__(
         self,
         target: Target,
         attempt: Attempt,
-        call: UpstreamRequest,
+        request: UpstreamRequest,
         clock: Clock,
-        listener: Listener,
+        listener: CallListener,
         *,
-        first_call: float,
+        first_call_at: float,
         probe: bool,
-        joint: Continuation | None = None,
+        continuation: Continuation | None = None,
     ) -> None:
         self.target = target
         self.attempt = attempt
-        self.failure: Failed | None = None
-        self.whole = False
-        self.over = False
-        """Nothing that it still brings counts: it was cut, or has failed."""
-        self._call = call
         self._clock = clock
+        self.failure: Failed | None = None
+        self.complete = self.is_over = False
+        self._request = request
         self._listener = listener
-        self._joint = joint
+        self._continuation = continuation
         self._probe = probe
-        self._began = clock.now()
-        self._watchdog = Watchdog(target.limits, first_call, self._began)
-        self._stop: Callable[[], None] | None = None
-        """Ends at once what `run` waits for. Whoever sets it looks at `over` afterwards, before waiting."""
-        self._timer: Timer | None = None
-        self._settled = self._given_up = self._released = False
+        self._started_at = clock.now()
+        self._watchdog = Watchdog(target.limits, first_call_at, self._started_at)
+        self._timer = RestartableTimer(clock)
+        self._stop_waiting: Callable[[], None] | None = None
+        """Ends at once what `run` waits for. Whoever sets it checks `is_over` afterwards, before waiting."""
+        self._recorded = self._given_up = self._released = False
 
     async def run(self) -> None:
-        """Make the call, and tell what it brings until it is closed."""
-        self._watch()
+        """Make the call, and report what it brings until its connection is closed."""
+        self._check_limits()
         try:
             await self._stream()
         except Failed as failure:
-            if not self.over:
+            if not self.is_over:
                 self.failure = failure
         finally:
             self.release()
 
-    def cut(self, how: str = "cancelled") -> None:
-        """End it at once; what it still brings is dropped."""
-        if not self.over:
-            self.over = True
-            self.attempt.ended = how
+    def cancel(self, ended: str = "cancelled") -> None:
+        """End the call at once; what it still brings is dropped. `ended` is recorded in its attempt."""
+        if not self.is_over:
+            self.is_over = True
+            self.attempt.ended = ended
             self._halt()
 
     def cancel_loser(self) -> None:
-        """End it because another one has won; how long it was waited for says something of its pace."""
-        if not self.over:
-            self.target.latency.add_timeout(self._clock.now() - self._began)
-            self.cut("lost")
+        """Cancel the call because another one has won the race; the wait for it enters its latency."""
+        if not self.is_over:
+            self.target.latency.add_timeout(self._clock.now() - self._started_at)
+            self.cancel("lost")
 
-    def call_off(self, failure: Failed) -> None:
-        """Give back what it holds, without having made the call."""
+    def abandon(self, failure: Failed) -> None:
+        """Release what the call holds without making it."""
         self.attempt.ended = failure.code.value
         self.release()
         self.attempt.refused = True
 
     def release(self) -> None:
-        """Give back what it holds; a second time does nothing."""
+        """Release what the call holds; a second time does nothing."""
         if self._released:
             return
-        self._released = self.over = True
-        self._disarm()
-        self._settle(self.failure)
+        self._released = self.is_over = True
+        self._timer.cancel()
+        self._record(self.failure)
         self.target.release()
         failure, attempt = self.failure, self.attempt
         self.target.failed += failure is not None
         if failure is not None and failure.code not in REQUEST_FAULTS and not attempt.text_bytes:
             self.target.failing = True
-        # One that we gave up waiting for may have been taken.
+        # A call that we gave up waiting for may have been accepted, and is billed.
         attempt.refused = failure is not None and not attempt.opened and not self._given_up
         if attempt.ended is None:
             attempt.ended = "cancelled" if failure is None else failure.code.value
 
     async def _stream(self) -> None:
-        answer = await self._open()
-        if answer is None:
+        response = await self._open()
+        if response is None:
             return
         try:
-            self._stop = answer.stop
-            # It may be cut in the turn in which the headers come: `open` is done then, its scope stops nothing.
-            if not self.over:
-                self.attempt.upstream_model = answer.model
-                self._listener.opened(self)
-                await answer.stream(self._take)
-            if not self.over:
+            self._stop_waiting = response.stop
+            # A cancellation in the turn of the event loop in which the headers came finds `open` done: its scope has
+            # nothing left to cancel.
+            if not self.is_over:
+                self.attempt.upstream_model = response.model
+                self._listener.on_opened(self)
+                await response.stream(self._on_events)
+            if not self.is_over:
                 self._finish(self._clock.now())
         finally:
-            await answer.close()
+            await response.close()
 
     async def _open(self) -> UpstreamResponse | None:
-        """Wait for the headers; None when it was cut short."""
+        """Wait for the headers; return None if the call was cancelled meanwhile."""
         with anyio.CancelScope() as scope:
-            self._stop = scope.cancel
-            if not self.over:
-                answer = await self.target.upstream.open(self._call)
+            self._stop_waiting = scope.cancel
+            if not self.is_over:
+                response = await self.target.upstream.open(self._request)
                 self.attempt.opened = True
-                return answer
+                return response
         return None
 
-    def _take(self, parts: Sequence[UpstreamEvent]) -> None:
-        """Take what one read brought. This is the path of each chunk: it wakes no task and sets no timer."""
-        if self.over:
+    def _on_events(self, events: Sequence[UpstreamEvent]) -> None:
+        """Handle the events of one read. This is the path of each chunk: it wakes no task and sets no timer."""
+        if self.is_over:
             return
         attempt, watchdog, now = self.attempt, self._watchdog, self._clock.now()
         content: list[Content | TextBatch] = []
-        marked = False
-        for part in parts:
-            if isinstance(part, Usage):
-                attempt.figures(part, final=marked or watchdog.end_marked)
-            elif isinstance(part, Finished):
-                attempt.finish_reason = part.reason
-                marked = True
+        end_marked = False
+        for event in events:
+            if isinstance(event, Usage):
+                attempt.set_usage(event, final=end_marked or watchdog.end_marked)
+            elif isinstance(event, Finished):
+                attempt.finish_reason = event.reason
+                end_marked = True
             else:
-                content.append(part)
-        changed = False
+                content.append(event)
+        limits_changed = False
         if content and watchdog.record_content(content, now):
-            changed = True
-            self.target.latency.add(now - self._began)
+            limits_changed = True
+            self.target.latency.add(now - self._started_at)
             self.target.failing = False
-            self._settle(None, answered=True)
-        if marked:
-            # Behind the content that the same read brought.
+            self._record(None, answered=True)
+        if end_marked:
+            # After the content that the same read brought: content behind the end mark counts for nothing.
             watchdog.record_finish(now)
-        if self._joint is not None and self._joint.open:
-            content = [*self._joint.join(content)]
+        if self._continuation is not None and self._continuation.has_overlap:
+            content = [*self._continuation.join(content)]
         if content:
-            self._listener.content(self, content, now)
-        # Other limits hold from here on; else the running timer finds out by itself that content came.
-        if changed or watchdog.end_marked:
-            self._watch()
+            self._listener.on_content(self, content, now)
+        # Other limits apply from here on. Otherwise no timer is moved: the pending check finds by itself that content
+        # came, which is cheaper than a timer for each chunk.
+        if limits_changed or watchdog.end_marked:
+            self._check_limits()
 
-    def _watch(self) -> None:
-        """Look whether something has run out, and again when it would."""
-        self._disarm()
+    def _check_limits(self) -> None:
+        """End the call if a time limit has run out, and schedule the next check."""
+        self._timer.cancel()
         watchdog, now = self._watchdog, self._clock.now()
-        if self.over:
+        if self.is_over:
             return
         failure = watchdog.find_failure(now)
         if failure is not None:
             if failure.code is Code.FIRST_TOKEN_TIMEOUT:
-                self.target.latency.add_timeout(now - self._began)
-            self.failure, self.over, self._given_up = failure, True, True
+                self.target.latency.add_timeout(now - self._started_at)
+            self.failure, self.is_over, self._given_up = failure, True, True
             self._halt()
         elif watchdog.is_complete(now):
-            # The answer is whole; only its figures are missing.
+            # The answer is complete; only its usage figures are missing.
             self._finish(now)
             self._halt()
         elif (due := watchdog.next_check()) is not None:
-            self._timer = self._clock.call_later(max(0.0, due - now), self._watch)
+            self._timer.start(max(0.0, due - now), self._check_limits)
 
     def _finish(self, now: float) -> None:
-        self._settle(None, answered=True)
-        self.whole = self.over = True
+        self._record(None, answered=True)
+        self.complete = self.is_over = True
         self.attempt.ended = "answered"
-        self._listener.finished(self, now)
+        self._listener.on_finished(self, now)
 
     def _halt(self) -> None:
-        self._disarm()
-        if self._stop is not None:
-            self._stop()
+        self._timer.cancel()
+        if self._stop_waiting is not None:
+            self._stop_waiting()
 
-    def _settle(self, failure: Failed | None, *, answered: bool = False) -> None:
-        """Tell the breaker how the call went: at its first content, and again should it fail after that."""
+    def _record(self, failure: Failed | None, *, answered: bool = False) -> None:
+        """Record the outcome in the breaker: at the first content, and again if the call fails after that."""
         if isinstance(failure, UnsupportedOption):
-            # Nothing was sent: it says nothing of the provider.
+            # Nothing was sent: it says nothing about the provider.
             failure = None
-        if failure is not None or not self._settled:
+        if failure is not None or not self._recorded:
             breaker, now = self.target.breaker, self._clock.now()
             before = breaker.circuit(now)
-            breaker.record(failure, now, answered=answered, probe=self._probe and not self._settled)
-            self._settled = True
+            breaker.record(failure, now, answered=answered, probe=self._probe and not self._recorded)
+            self._recorded = True
             if (after := breaker.circuit(now)) is not before:
-                self._tell(after, failure)
+                self._log_circuit(after, failure)
 
-    def _tell(self, circuit: Circuit, failure: Failed | None) -> None:
-        """Log that the provider is left alone from now on, or asked again."""
-        who = (self.target.name, self._call.model)
+    def _log_circuit(self, circuit: Circuit, failure: Failed | None) -> None:
+        names = (self.target.name, self._request.model)
         if circuit is Circuit.OPEN:
             wait, code = self.target.breaker.ready_at(self._clock.now()) - self._clock.now(), failure and failure.code
-            logger.warning("%s, model %s: keeps failing (%s), and is left alone for %g s", *who, code, wait)
+            logger.warning("%s, model %s: circuit opened for %g s, last failure %s", *names, wait, code)
         else:
-            logger.warning("%s, model %s: answers again", *who)
-
-    def _disarm(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+            logger.warning("%s, model %s: circuit closed", *names)

@@ -154,7 +154,12 @@ class Gateway:
             # A generation ends after its grace, and is forgotten after its retention.
             self._clock.advance(LONG)
             await is_quiet()
-        assert (self._hub.viewers, self._hub.running, len(self._hub._held), self._clock.pending) == (0, 0, 0, 0)
+        assert (self._hub.viewers, self._hub.running, len(self._hub._records._by_id), self._clock.pending) == (
+            0,
+            0,
+            0,
+            0,
+        )
         return written
 
 

@@ -42,8 +42,8 @@ class Served:
     @property
     def only(self) -> Generation:
         """Return the one generation that the gateway holds."""
-        (held,) = self.hub._held.values()
-        return held.generation
+        (record,) = self.hub._records._by_id.values()
+        return record.generation
 
 
 @pytest.fixture

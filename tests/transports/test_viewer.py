@@ -79,7 +79,7 @@ class Room:
 
         seat = Seat(Viewer(self.services, outlet, ended, close_at_end=True))
         for generation in generations:
-            seat.viewing.attach(generation.id, after, ANYBODY)
+            seat.viewing.attach(generation, after)
         seat.viewing.begin()
         self.seats.append(seat)
         return seat
@@ -185,7 +185,7 @@ async def test_attaching_again_moves_the_cursor_and_counts_one_viewer() -> None:
         await settle()
         outlet = GatedOutlet()
         seat = it.view(generation, outlet=outlet)
-        seat.viewing.attach(generation.id, 3, ANYBODY)
+        seat.viewing.attach(generation, 3)
         assert outlet.text == "one two "
         seat.viewing.follow()
         assert outlet.text == "one two two "
@@ -200,7 +200,7 @@ async def test_a_position_that_is_not_reached_yet_is_refused_and_counts_nobody()
         generation = await it.streaming()
         viewing = Viewer(it.services, GatedOutlet(), lambda: None)
         with pytest.raises(Refused, match="has 2 events so far, not 9"):
-            viewing.attach(generation.id, 9, ANYBODY)
+            viewing.attach(generation, 9)
         assert it.services.hub.viewers == 0
 
 
@@ -209,7 +209,7 @@ async def test_nothing_is_written_before_it_begins_nor_after_it_is_stopped() -> 
         generation = await it.streaming()
         outlet = GatedOutlet()
         viewing = Viewer(it.services, outlet, lambda: None)
-        viewing.attach(generation.id, 0, ANYBODY)
+        viewing.attach(generation, 0)
         it.upstream.last.send("one ")
         viewing.resume()
         await settle()

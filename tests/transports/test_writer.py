@@ -8,7 +8,7 @@ from websockets.frames import Frame, Opcode
 
 from gateway.asgi import direct_writer
 from tests.support import settle
-from transports.websocket import text_frame
+from transports.websocket_connection import text_frame
 from transports.writer import SendingWriter, sending
 
 

@@ -31,7 +31,7 @@ async def test_a_key_whose_time_was_cut_short_starts_nothing_more_on_a_socket(
         await it.send_json({"type": "start", "id": 2, **BODY})
         answer = await it.receive_json()
         assert (answer["type"], answer["code"]) == ("rejected", "auth_error")
-    assert served.hub.counters.started == 0
+    assert served.hub.statistics.started == 0
 
 
 async def test_an_event_source_comes_back_when_the_issuers_keys_may_be_had() -> None:

@@ -88,7 +88,7 @@ async def test_it_opens_what_its_key_does_to_pages_that_may(served: Served, head
     async with served.http.get(START, headers={**EVENTS, **mine}) as response:
         assert response.status == 200
         generation_id = response.headers["X-Generation-ID"]
-        assert served.hub._held[generation_id].principal.id == "key:alice"
+        assert served.hub._records._by_id[generation_id].principal.id == "key:alice"
         async with served.http.get(f"/api/generations/{generation_id}", headers=mine) as found:
             assert found.status == 200
         async with served.http.get(f"/api/generations/{generation_id}", headers=with_cookie("bob", **headers)) as lost:
@@ -102,7 +102,7 @@ async def test_a_socket_opens_by_it(served: Served) -> None:
         async with served.http.ws_connect("/api/ws", headers=with_cookie(Origin=origin)) as socket:
             await socket.send_json({"type": "start", "id": 1, **BODY})
             assert (await socket.receive_json())["type"] == "ack"
-    assert {held.principal.id for held in served.hub._held.values()} == {"key:alice"}
+    assert {record.principal.id for record in served.hub._records._by_id.values()} == {"key:alice"}
 
 
 @pytest.mark.parametrize(
@@ -196,7 +196,7 @@ async def test_what_is_wrong_with_it_nobody_learns(served: Served, keys_file: Pa
 async def test_a_header_wins_and_so_does_a_ticket(served: Served, clients: Clients) -> None:
     bob = clients.named("bob")
     async with bob.post("/api/generations", headers=with_cookie(**OURS), json=BODY) as response:
-        assert served.hub._held[(await response.json())["id"]].principal.id == "key:bob"
+        assert served.hub._records._by_id[(await response.json())["id"]].principal.id == "key:bob"
     async with bob.post("/api/tickets", json={"scope": "socket"}) as response:
         text = (await response.json())["ticket"]
     protocols = ["dualstream.v1", f"dualstream.ticket.{text}"]

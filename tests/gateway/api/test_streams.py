@@ -67,7 +67,7 @@ async def test_who_may_not_read_starts_nothing(clients: Clients, served: Served,
     error = await refused_over_http(clients.named("alice"), path)
     assert (error["code"], error["retryable"], error["retry_after_ms"]) == ("rate_limit", True, 5000)
     assert "You read 2 streams already" in str(error["message"])
-    assert served.hub.counters.started == 2
+    assert served.hub.statistics.started == 2
     await first.leave()
     await until(lambda: served.streams.open == 1)
     third = await read(clients, served, "alice")
@@ -85,7 +85,7 @@ async def test_an_event_source_is_told_to_come_back(clients: Clients, served: Se
         (event,) = EventStreamDecoder().feed(body)
         assert (orjson.loads(event.data)["code"], event.last_event_id) == ("rate_limit", "")
         assert 5000 <= int(body.split(b"\n")[0].removeprefix(b"retry: ")) <= 10_000
-    assert served.hub.counters.started == 2
+    assert served.hub.statistics.started == 2
     for viewer in held:
         await viewer.leave()
 
@@ -234,4 +234,4 @@ async def test_a_request_that_is_broken_off_gives_its_place_back(clients: Client
     with suppress(ConnectionError):
         await writer.wait_closed()
     await until(lambda: served.streams.open == 0)
-    assert served.hub.counters.started == 0
+    assert served.hub.statistics.started == 0

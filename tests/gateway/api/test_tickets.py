@@ -119,7 +119,7 @@ async def test_an_event_source_resumes_after_its_ticket_is_spent(clients: Client
     assert source.text == "Once upon a time"
     assert [event["type"] for event in source.seen if event["type"] != "chunk"] == ["accepted", "start", "complete"]
     assert await source.connect() == 204
-    assert served.hub.counters.started == 1
+    assert served.hub.statistics.started == 1
 
 
 async def test_a_spent_start_never_starts_twice(clients: Clients, served: Served) -> None:
@@ -130,8 +130,8 @@ async def test_a_spent_start_never_starts_twice(clients: Clients, served: Served
     other = Source(served, source._url.replace("Hello", "Other"))
     await other.connect()
     assert (await other.read("accepted"))["generation_id"] == served.only.id
-    assert served.hub.counters.started == 1
-    assert served.hub._held[served.only.id].principal.id == "key:alice"
+    assert served.hub.statistics.started == 1
+    assert served.hub._records._by_id[served.only.id].principal.id == "key:alice"
     other.cut()
     await served.hub.close()
 
@@ -141,7 +141,7 @@ async def test_of_starts_at_once_with_one_ticket_one_starts(clients: Clients, se
     sources = [Source(served, url) for _ in range(5)]
     await asyncio.gather(*(source.connect() for source in sources))
     assert len({(await source.read("accepted"))["generation_id"] for source in sources}) == 1
-    assert served.hub.counters.started == 1
+    assert served.hub.statistics.started == 1
     await served.hub.close()
 
 
@@ -155,7 +155,7 @@ async def test_a_start_that_is_refused_for_now_may_come_again(clients: Clients, 
     await source.connect()
     assert (await source.read("error"))["code"] == "rate_limit"
     assert source.last_event_id == ""
-    assert served.hub.counters.started == 2
+    assert served.hub.statistics.started == 2
     await served.hub.close()
 
 
@@ -166,7 +166,7 @@ async def test_a_start_that_is_asked_for_wrongly_uses_nothing_up(clients: Client
     source = Source(served, url)
     await source.connect()
     await source.read("accepted")
-    assert served.hub.counters.started == 1
+    assert served.hub.statistics.started == 1
     await served.hub.close()
 
 
@@ -210,7 +210,7 @@ async def test_no_other_route_takes_a_ticket(clients: Clients, served: Served) -
             async with served.http.request(method, path, json={} if method == "POST" else None) as response:
                 assert response.status == 401, path
                 assert text not in await response.text()
-    assert served.hub.counters.started == 1
+    assert served.hub.statistics.started == 1
     await served.hub.close()
 
 
@@ -243,12 +243,12 @@ async def test_every_misuse_is_told_the_same(
     if misuse == "spent":
         foreign = await detached(clients)
         source.last_event_id = f"{foreign['id']}:1"
-    before = served.hub.counters.started
+    before = served.hub.statistics.started
     headers = {**({} if origin is None else {"Origin": origin}), "Last-Event-ID": source.last_event_id}
     async with served.http.get(source._url, headers=headers) as response:
         assert (response.status, (await response.json())) == (401, invalid_ticket().body())
     assert await source.refused() == invalid_ticket().message
-    assert served.hub.counters.started == before
+    assert served.hub.statistics.started == before
     await served.hub.close()
 
 
@@ -348,7 +348,7 @@ async def test_a_ticket_opens_a_socket_and_is_not_echoed(clients: Clients, serve
     async with socket(served, text) as opened:
         assert opened.protocol == "dualstream.v1"
         assert (await ask(opened, type="start", **BODY))["type"] == "ack"
-        assert served.hub._held[served.only.id].principal.id == "key:alice"
+        assert served.hub._records._by_id[served.only.id].principal.id == "key:alice"
         assert (await ask(opened, type="interrupt", generation_id=served.only.id))["type"] == "ack"
     async with socket(served, text) as opened:
         assert await closed(opened) == (4401, invalid_ticket().message)
@@ -396,7 +396,7 @@ async def test_a_socket_of_one_generation(clients: Clients, served: Served, comm
         note = await ask(opened, type="feedback", generation_id=one, rating=1, mode="note")
         stop = await ask(opened, type="interrupt", generation_id=one)
         assert [answer.get("code", "ack") for answer in (note, stop)] == ["ack" if commands else "forbidden"] * 2
-    assert served.hub.counters.started == 2
+    assert served.hub.statistics.started == 2
     await served.hub.close()
 
 
@@ -412,12 +412,12 @@ async def test_a_socket_by_a_ticket_ends_with_its_key(
 async def test_a_key_in_a_header_wins_and_leaves_the_ticket_alone(clients: Clients, served: Served) -> None:
     text = await ticket(clients, scope="start")
     async with clients.named("bob").get(START + text, headers=ACCEPT) as response:
-        assert served.hub._held[response.headers["X-Generation-ID"]].principal.id == "key:bob"
+        assert served.hub._records._by_id[response.headers["X-Generation-ID"]].principal.id == "key:bob"
     source = Source(served, START + text)
     await source.connect()
     await source.read("accepted")
     source.cut()
-    assert served.hub.counters.started == 2
+    assert served.hub.statistics.started == 2
     await served.hub.close()
 
 
@@ -453,7 +453,7 @@ class TestOpen:
         for _ in range(2):
             await source.connect()
             source.cut()
-        assert served.hub.counters.started == 1
+        assert served.hub.statistics.started == 1
         async with socket(served, await ticket(clients, scope="socket")) as opened:
             assert (await ask(opened, type="ping"))["type"] == "pong"
         assert await Source(served, START + "x").refused() == invalid_ticket().message

@@ -25,10 +25,10 @@ def test_a_cancelled_call_costs_its_prompt_and_the_text_received() -> None:
     assert attempt.cost() == pytest.approx(13 * 2e-6)
     attempt.text_bytes = 400
     assert attempt.cost() == pytest.approx(13 * 2e-6 + 100 * 8e-6)
-    attempt.figures(Usage(50, 1, "exact", cached_input_tokens=40), final=False)
+    attempt.set_usage(Usage(50, 1, "exact", cached_input_tokens=40), final=False)
     assert attempt.used() == Usage(50, 100, "estimated", 40, None)
     assert attempt.cost() == pytest.approx(10 * 2e-6 + 40 * 0.5e-6 + 100 * 8e-6)
-    attempt.figures(Usage(50, 120, "exact"), final=True)
+    attempt.set_usage(Usage(50, 120, "exact"), final=True)
     assert attempt.cost() == pytest.approx(50 * 2e-6 + 120 * 8e-6)
 
 

@@ -53,7 +53,7 @@ def whole(history: list[Event], after: int) -> list[tuple[str, str]]:
 
 @given(st.lists(events, max_size=40), st.integers(2, 10), st.booleans())
 def test_every_position_reads_the_rest_exactly_once(history: list[Event], hold: int, compacted: bool) -> None:
-    log = EventLog("g", hold=hold)
+    log = EventLog("g", max_entries=hold)
     for event in history:
         log.append(event)
     if compacted:
@@ -77,7 +77,7 @@ runs = st.tuples(st.sampled_from([Chunk, Reasoning]), st.lists(st.text(min_size=
 def test_what_came_joined_reads_like_what_came_one_by_one(
     history: list[Event | tuple[type[Chunk | Reasoning], list[str]]], hold: int, compacted: bool
 ) -> None:
-    log, one_by_one = EventLog("g", hold=hold), list[Event]()
+    log, one_by_one = EventLog("g", max_entries=hold), list[Event]()
     for event in history:
         if isinstance(event, tuple):
             kind, pieces = event
@@ -97,7 +97,7 @@ def test_what_came_joined_reads_like_what_came_one_by_one(
 
 @given(st.lists(events, max_size=30), st.integers(2, 8))
 def test_the_text_is_that_of_the_newest_revision(history: list[Event], hold: int) -> None:
-    log = EventLog("g", hold=hold)
+    log = EventLog("g", max_entries=hold)
     log.extend(history)
     expected = ""
     for event in history:
@@ -109,7 +109,7 @@ def test_the_text_is_that_of_the_newest_revision(history: list[Event], hold: int
 
 
 def test_a_long_answer_of_small_pieces_is_held_in_few_entries() -> None:
-    log = EventLog("g", hold=100)
+    log = EventLog("g", max_entries=100)
     for _ in range(10_000):
         log.append(Chunk("x"))
     assert len(log) < 200

@@ -284,7 +284,7 @@ async def test_what_is_known_of_a_cost_is_charged_though_not_all_of_it_is() -> N
 async def test_what_the_provider_does_not_tell_is_charged_by_estimate() -> None:
     it = Attempt(1, 1, (user("x" * 36),), price=ALL_TOKENS)  # 13 tokens by the estimate
     it.text_bytes = 40
-    it.figures(Usage(None, 12, "exact"), final=True)
+    it.set_usage(Usage(None, 12, "exact"), final=True)
     assert (it.cost(), it.charged()) == (None, 25)
     it.forget_prompt()
     assert (it.cost(), it.charged()) == (None, 25)
@@ -317,7 +317,7 @@ async def test_how_long_an_answer_became_is_told_by_who_won(*, second: bool) -> 
         await it.say(it.a, "x" * 80)
         it.hub.interrupt(generation.id, InterruptRequest(), it.clock.now(), ANYBODY)
         await settle()
-        assert it.hub.savings.tokens == 80
+        assert it.hub.statistics.savings.tokens == 80
 
 
 async def test_an_answer_that_went_on_elsewhere_is_as_long_as_all_of_it() -> None:
@@ -326,7 +326,7 @@ async def test_an_answer_that_went_on_elsewhere_is_as_long_as_all_of_it() -> Non
         await it.opened(it.b)
         await it.say(it.b, "y")
         await it.finish(it.b, Usage(0, 30, "exact"))
-        assert list(it.hub.savings._lengths["m"]) == [50]
+        assert list(it.hub.statistics.savings._lengths["m"]) == [50]
 
 
 # Not mended yet.
@@ -344,7 +344,7 @@ async def test_an_answer_waits_for_a_target_that_is_full_as_it_does_for_a_slot()
         assert not [e for e in events(waiting) if e.type == "retry"]
         assert not waiting.log.ended
         assert types(waiting.log) == ["accepted", "queued"]
-        it.hub.interrupt(next(iter(it.hub._held)), InterruptRequest(), it.clock.now(), ANYBODY)
+        it.hub.interrupt(next(iter(it.hub._records._by_id)), InterruptRequest(), it.clock.now(), ANYBODY)
         await settle()
         assert it.a.open_calls == 1
         await it.opened(it.a)

@@ -13,7 +13,9 @@ import pytest
 
 from gateway.admission.rate_limits import RateLimits
 from gateway.admission.slots import Slots
-from gateway.generation.generation import FEEDBACK_BYTES, FRAME_BYTES, MAX_FEEDBACK, Generation
+from gateway.generation.content_counter import FRAME_BYTES
+from gateway.generation.feedback_notes import FEEDBACK_BYTES, MAX_FEEDBACK
+from gateway.generation.generation import Generation
 from gateway.generation.state import State
 from gateway.pipeline.hub import Hub, RetentionPolicy
 from gateway.protocol.commands import FeedbackRequest, InterruptRequest, StartRequest
@@ -78,8 +80,8 @@ async def bench(
         ModelRegistry([Model("m", [target], policy)]),
         Slots(slots, queue),
         clock,
-        rates=rates,
-        keeping=keeping,
+        rate_limits=rates,
+        retention_policy=keeping,
     )
     made = Bench(hub, clock, upstream)
     others = asyncio.all_tasks()
@@ -180,8 +182,8 @@ def stop_by_feedback(it: Bench, generation: Generation) -> None:
 
 
 def leave(it: Bench, generation: Generation) -> None:
-    it.hub.enter(generation.id, ANYBODY)
-    it.hub.leave(generation.id)
+    it.hub.add_viewer(generation.id)
+    it.hub.remove_viewer(generation.id)
     it.clock.advance(5)
 
 
@@ -198,9 +200,9 @@ def upstream_fails(it: Bench, _generation: Generation) -> None:
 
 def shut_down(it: Bench, _generation: Generation) -> None:
     it.hub.draining = True
-    for held in it.hub._held.values():
-        assert held.task is not None
-        held.task.cancel()
+    for record in it.hub._records._by_id.values():
+        assert record.task is not None
+        record.task.cancel()
 
 
 async def to_retrying(it: Bench) -> Generation:
@@ -231,7 +233,7 @@ async def test_whatever_ends_it_in_whatever_state_all_is_given_back(
             entry.event for entry in generation.log.since(0) if entry.event.type in {"interrupted", "error", "complete"}
         ]
         assert ends == [end(generation)]
-        for other in [held.generation for held in it.hub._held.values()]:
+        for other in [record.generation for record in it.hub._records._by_id.values()]:
             if not other.state.is_terminal:
                 interrupt(it, other)
         await settle()
@@ -355,13 +357,13 @@ async def test_content_puts_the_stall_off_but_an_empty_read_does_not() -> None:
 async def test_what_becomes_of_it_when_the_last_viewer_leaves(policy: str, after: float, state: str) -> None:
     async with bench(limits=Limits(stall_timeout=0)) as it:
         generation = await it.streaming(ask(on_disconnect=policy))
-        it.hub.enter(generation.id, ANYBODY)
-        it.hub.enter(generation.id, ANYBODY)
-        it.hub.leave(generation.id)
+        it.hub.add_viewer(generation.id)
+        it.hub.add_viewer(generation.id)
+        it.hub.remove_viewer(generation.id)
         it.clock.advance(1000)
         await settle()
         assert generation.state is State.STREAMING
-        it.hub.leave(generation.id)
+        it.hub.remove_viewer(generation.id)
         it.clock.advance(after)
         await settle()
         assert generation.state == state
@@ -374,10 +376,10 @@ async def test_what_becomes_of_it_when_the_last_viewer_leaves(policy: str, after
 async def test_who_comes_back_within_the_grace_keeps_it_running() -> None:
     async with bench(limits=Limits(stall_timeout=0)) as it:
         generation = await it.streaming()
-        it.hub.enter(generation.id, ANYBODY)
-        it.hub.leave(generation.id)
+        it.hub.add_viewer(generation.id)
+        it.hub.remove_viewer(generation.id)
         it.clock.advance(4.9)
-        it.hub.enter(generation.id, ANYBODY)
+        it.hub.add_viewer(generation.id)
         it.clock.advance(100)
         await settle()
         assert generation.state is State.STREAMING
@@ -392,7 +394,7 @@ async def test_a_generation_nobody_ever_viewed_runs_on() -> None:
 
 
 async def test_finished_generations_are_held_for_a_time_and_up_to_a_number() -> None:
-    async with bench(keeping=RetentionPolicy(retention=300, retained=3)) as it:
+    async with bench(keeping=RetentionPolicy(retention=300, max_retained=3)) as it:
         finished = []
         for _ in range(5):
             generation = await it.streaming()
@@ -441,7 +443,7 @@ async def test_feedback_is_bounded() -> None:
         note = FeedbackRequest(rating=1, mode="note")
         for _ in range(MAX_FEEDBACK):
             it.hub.feedback(generation.id, note, it.clock.now(), ANYBODY)
-        with pytest.raises(Refused, match="feedbacks already"):
+        with pytest.raises(Refused, match="100 feedbacks, the maximum"):
             it.hub.feedback(generation.id, note, it.clock.now(), ANYBODY)
 
 
@@ -676,7 +678,7 @@ async def test_a_slot_and_an_interrupt_in_the_same_turn() -> None:
         running = await it.streaming()
         waiting = it.start()
         await settle()
-        it.hub.slots.release(it.hub._held[running.id].pipeline._slot_request, it.clock.now())
+        it.hub.slots.release(it.hub._records._by_id[running.id].pipeline._slot_request, it.clock.now())
         interrupt(it, waiting)
         await settle()
         stopped = end(waiting)
@@ -711,7 +713,7 @@ async def test_the_conversation_is_not_kept_once_the_answer_is_over() -> None:
 
 
 async def test_what_finished_is_held_up_to_a_size_with_its_notes_and_metadata() -> None:
-    async with bench(keeping=RetentionPolicy(retained_bytes=1000)) as it:
+    async with bench(keeping=RetentionPolicy(max_retained_bytes=1000)) as it:
         held = []
         for name in ("a" * 200, "b" * 200):
             request = StartRequest(messages=ask().messages, metadata={"k": name})
@@ -720,17 +722,17 @@ async def test_what_finished_is_held_up_to_a_size_with_its_notes_and_metadata() 
             it.upstream.last.finish()
             await settle()
         first, second = held
-        assert it.hub._retained_bytes == first.size + second.size == 402
+        assert it.hub._records.retained_bytes == first.size + second.size == 402
         note = FeedbackRequest(text="n" * 300, mode="note")
         it.hub.feedback(second.id, note, it.clock.now(), ANYBODY)
-        assert it.hub._retained_bytes == first.size + second.size == 402 + 300 + FRAME_BYTES
+        assert it.hub._records.retained_bytes == first.size + second.size == 402 + 300 + FRAME_BYTES
         # The note makes it too much: what is oldest goes.
         it.hub.feedback(second.id, note, it.clock.now(), ANYBODY)
         with pytest.raises(Refused):
             it.hub.find(first.id, ANYBODY)
-        assert it.hub._retained_bytes == second.size == 201 + 2 * (300 + FRAME_BYTES)
+        assert it.hub._records.retained_bytes == second.size == 201 + 2 * (300 + FRAME_BYTES)
         it.hub.feedback(second.id, note, it.clock.now(), ANYBODY)
-        assert (it.hub._retained_bytes, it.hub._finished) == (0, {})
+        assert (it.hub._records.retained_bytes, it.hub._records._retained) == (0, {})
 
 
 async def test_the_texts_of_feedback_are_bounded_together() -> None:
@@ -743,7 +745,7 @@ async def test_the_texts_of_feedback_are_bounded_together() -> None:
         with pytest.raises(Refused) as refused:
             it.hub.feedback(generation.id, note, it.clock.now(), ANYBODY)
         assert (refused.value.status, refused.value.param) == (429, "text")
-        assert "in fewer words" in refused.value.message
+        assert "shorten it" in refused.value.message
         it.hub.feedback(generation.id, FeedbackRequest(text="fine", mode="note"), it.clock.now(), ANYBODY)
         it.hub.feedback(generation.id, FeedbackRequest(rating=1, mode="note"), it.clock.now(), ANYBODY)
         with pytest.raises(Refused):
@@ -753,24 +755,38 @@ async def test_the_texts_of_feedback_are_bounded_together() -> None:
         await settle()
 
 
-async def test_only_who_may_stop_what_runs_would_stop_it() -> None:
+async def test_an_interrupt_says_whether_it_stopped_something() -> None:
     async with bench() as it:
         alice, bob = Principal("alice", "key"), Principal("bob", "key")
         generation = it.hub.start(ask(), request_id="r", principal=alice)
+        other = it.hub.start(ask(), request_id="r", principal=alice)
         await settle()
-        told = [it.hub.would_stop(generation.id, one) for one in (alice, bob, ANYBODY)]
-        assert told == [True, False, True]
-        assert not it.hub.would_stop("g_x", alice)
-        assert not it.hub.would_stop(generation.id, alice.restricted_to(GenerationScope(generation.id)))
-        it.hub.interrupt(generation.id, InterruptRequest(), it.clock.now(), alice)
-        assert generation.state is State.STOPPING
-        assert not it.hub.would_stop(generation.id, alice)
+
+        def state() -> State:
+            return generation.state
+
+        def interrupt(generation_id: str, principal: Principal) -> bool:
+            return it.hub.interrupt(generation_id, InterruptRequest(), it.clock.now(), principal).stopped
+
+        for generation_id, principal in (
+            (generation.id, bob),
+            ("g_x", alice),
+            (generation.id, alice.restricted_to(GenerationScope(generation.id))),
+        ):
+            with pytest.raises(Refused):
+                interrupt(generation_id, principal)
+        assert state() is State.WAITING
+        assert interrupt(other.id, ANYBODY)
+        assert interrupt(generation.id, alice)
+        assert state() is State.STOPPING
+        assert not interrupt(generation.id, alice)
         await settle()
-        assert not it.hub.would_stop(generation.id, alice)
+        assert state() is State.INTERRUPTED
+        assert not interrupt(generation.id, alice)
 
 
 async def test_what_finished_is_held_up_to_a_size() -> None:
-    async with bench(keeping=RetentionPolicy(retained_bytes=25)) as it:
+    async with bench(keeping=RetentionPolicy(max_retained_bytes=25)) as it:
         finished = []
         for _ in range(3):
             generation = await it.streaming()
@@ -938,8 +954,8 @@ async def test_what_is_forgotten_is_freed_without_the_garbage_collector(ending: 
             elif ending == "broken off":
                 call.fail(Failed(Code.TRUNCATED, "broke off"))
             elif ending == "deserted":
-                it.hub.enter(generation.id, ANYBODY)
-                it.hub.leave(generation.id)
+                it.hub.add_viewer(generation.id)
+                it.hub.remove_viewer(generation.id)
             elif ending == "revised":
                 it.hub.feedback(generation.id, FeedbackRequest(text="shorter"), it.clock.now(), ANYBODY)
                 await settle()

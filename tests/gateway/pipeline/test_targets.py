@@ -767,9 +767,9 @@ def revise(it: Stage, generation: Generation) -> None:
 
 def shut_down(it: Stage, _generation: Generation) -> None:
     it.hub.draining = True
-    for held in it.hub._held.values():
-        assert held.task is not None
-        held.task.cancel()
+    for record in it.hub._records._by_id.values():
+        assert record.task is not None
+        record.task.cancel()
 
 
 def time_goes(it: Stage, _generation: Generation) -> None:
@@ -834,7 +834,7 @@ async def test_a_provider_that_is_left_alone_and_one_that_answers_again_are_logg
         await it.say(it.a, "x")
         await it.finish(it.a)
         assert caplog.messages == [
-            "a, model a-model: keeps failing (server_error), and is left alone for 5 s",
-            "a, model a-model: keeps failing (server_error), and is left alone for 10 s",
-            "a, model a-model: answers again",
+            "a, model a-model: circuit opened for 5 s, last failure server_error",
+            "a, model a-model: circuit opened for 10 s, last failure server_error",
+            "a, model a-model: circuit closed",
         ]

@@ -78,7 +78,7 @@ async def test_what_follows_a_refused_head_is_ignored(served: Served, caplog: py
     async with connected(served) as (reader, writer):
         writer.write(head % (b"x" * MAX_URL_BYTES, len(body)) + body + GET)
         await expect_refusal(reader, 414)
-    assert served.hub.counters.started == 0
+    assert served.hub.statistics.started == 0
     assert caplog.text == ""
 
 

@@ -34,11 +34,11 @@ def configure() -> Configure:
 
 async def client_of(served: Served, *headers: tuple[str, str]) -> str:
     """Start a generation with these headers; return its principal, which is the client's address."""
-    before = set(served.hub._held)
+    before = set(served.hub._records._by_id)
     async with served.http.post("/api/generations", json=BODY, headers=headers) as response:
         assert response.status == 201
-    (generation_id,) = set(served.hub._held) - before
-    return served.hub._held[generation_id].principal.name
+    (generation_id,) = set(served.hub._records._by_id) - before
+    return served.hub._records._by_id[generation_id].principal.name
 
 
 @pytest.mark.parametrize("trusted", ["", "10.0.0.1", "127.0.0.2,::1,192.168.0.0/16"])
@@ -48,7 +48,7 @@ async def test_the_headers_of_an_untrusted_proxy_are_ignored(served: Served) -> 
         await socket.send_json({"type": "start", "id": 1, **BODY})
         while (await socket.receive_json()).get("type") != "ack":
             pass
-        assert {held.principal.name for held in served.hub._held.values()} == {"127.0.0.1"}
+        assert {record.principal.name for record in served.hub._records._by_id.values()} == {"127.0.0.1"}
 
 
 async def test_only_x_forwarded_for_counts(served: Served) -> None:
@@ -88,7 +88,7 @@ async def test_the_last_untrusted_address_before_trusted_proxies_is_the_client(
         await socket.send_json({"type": "start", "id": 1, **BODY})
         while (await socket.receive_json()).get("type") != "ack":
             pass
-    assert {held.principal.name for held in served.hub._held.values()} == {client}
+    assert {record.principal.name for record in served.hub._records._by_id.values()} == {client}
 
 
 async def test_a_value_that_is_not_an_address_is_truncated(served: Served) -> None:

@@ -55,7 +55,7 @@ class Recovery:
             calls_of_probing=(self.calls_of_probing, 1),
             after=(self.after, ["complete"] * 3),
             left=(self.left, {}),
-            breakers=(self.breakers, ["keeps failing"] * 2 + ["answers again"]),
+            breakers=(self.breakers, ["circuit opened"] * 2 + ["circuit closed"]),
             complaints=(self.complaints, []),
         )
 
@@ -99,7 +99,7 @@ async def recovery(rest: float) -> Recovery:
                     seen.after = [_code(await _one(client, QUICK)) for _ in range(3)]
                     timeline.note(f"closed: the next three starts: {', '.join(seen.after)}")
                     seen.left = busy(await until_idle(http, ours.address))
-            seen.breakers = [said.partition(" (")[0] for said in ours.breakers()]
+            seen.breakers = [said.partition(" for ")[0] for said in ours.breakers()]
             seen.complaints = ours.complaints()
     return seen
 

@@ -69,7 +69,7 @@ async def test_no_route_is_open_but_to_who_has_a_key(
         assert response.headers["WWW-Authenticate"] == "Bearer"
         error = (await response.json())["error"]
     assert (error["code"], error["message"], error["retryable"]) == ("auth_error", said, False)
-    assert served.hub.counters.started == 0
+    assert served.hub.statistics.started == 0
 
 
 async def test_what_anybody_may_ask(clients: Clients) -> None:
@@ -311,7 +311,7 @@ async def test_a_hello_tells_who_it_is(clients: Clients, served: Served) -> None
         await it.send_json({"type": "ping", "id": 4})
         while (answer := await it.receive_json())["type"] != "pong":
             pass
-        assert served.hub._held[served.only.id].principal.id == "key:alice"
+        assert served.hub._records._by_id[served.only.id].principal.id == "key:alice"
 
 
 @pytest.mark.parametrize(

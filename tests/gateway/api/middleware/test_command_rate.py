@@ -66,7 +66,7 @@ async def test_starts_are_counted_also_those_that_are_none(clients: Clients, ser
     alice = clients.named("alice")
     assert [await status_of(alice, "POST", path, {"nonsense": 1}) for _ in range(AT_ONCE)] == [400] * AT_ONCE
     assert await status_of(alice, "POST", path, BODY) == 429
-    assert served.hub.counters.started == 0
+    assert served.hub.statistics.started == 0
 
 
 async def test_to_come_back_to_a_stream_is_not_counted(clients: Clients, served: Served) -> None:
@@ -101,7 +101,7 @@ async def test_a_stop_is_heard_whatever_else_was_sent(clients: Clients, served: 
         pass
     for generation_id in started:
         assert await status_of(alice, "POST", f"/api/generations/{generation_id}/interrupt") == 202
-    await until(lambda: served.hub.counters.interrupted == len(started))
+    await until(lambda: served.hub.statistics.interrupted == len(started))
     # What stops nothing is as anything else, also where it is another's.
     assert await status_of(alice, "POST", f"/api/generations/{started[0]}/interrupt") == 429
     bob = clients.named("bob")
@@ -157,7 +157,7 @@ async def test_a_stop_on_a_socket_is_heard_in_a_flood(clients: Clients, served: 
     for start in started:
         answer = await viewer.command(type="interrupt", generation_id=start["generation_id"])
         assert answer["type"] == "ack"
-    await until(lambda: served.hub.counters.interrupted == AT_ONCE)
+    await until(lambda: served.hub.statistics.interrupted == AT_ONCE)
     answer = await viewer.command(type="interrupt", generation_id=started[0]["generation_id"])
     assert answer["code"] == "rate_limit"
     await viewer.leave()

@@ -1,0 +1,127 @@
+"""The generations that the process holds: running ones, and finished ones for as long as they are retained."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gateway.billing.budgets import BudgetCharge
+from gateway.clock import RestartableTimer
+from gateway.generation.generation import Generation
+from gateway.pipeline.pipeline import Pipeline
+from gateway.protocol.commands import OnDisconnect
+from gateway.protocol.errors import forbidden, invalid, lost, out_of_scope
+from gateway.security.principals import Principal
+
+IdempotencyKey = tuple[str, str]
+"""A principal's id, and the key it sent: keys of different principals never meet."""
+
+
+@dataclass(eq=False, slots=True)
+class Record:
+    """A generation with what the hub keeps beside it. `task` is None once it has ended."""
+
+    generation: Generation
+    pipeline: Pipeline
+    on_disconnect: OnDisconnect
+    idempotency_key: IdempotencyKey | None
+    fingerprint: bytes
+    """Hash of the start request, to compare with that of a later request with the same key."""
+    principal: Principal
+    budget_charge: BudgetCharge
+    timer: RestartableTimer
+    """While it runs, the grace period after the last viewer left; afterwards, the retention."""
+    task: asyncio.Task[None] | None = None
+    viewers: int = 0
+
+
+class Records:
+    """Records by generation id and by idempotency key. Finished ones make room for newer ones, oldest first."""
+
+    def __init__(self, max_retained: int, max_retained_bytes: int) -> None:
+        self._max_retained = max_retained
+        self._max_retained_bytes = max_retained_bytes
+        self._by_id: dict[str, Record] = {}
+        self._by_idempotency_key: dict[IdempotencyKey, Record] = {}
+        self._retained: OrderedDict[str, int] = OrderedDict()
+        """Finished generations, oldest first, with the size that is counted for each."""
+        self.retained_bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self._by_id.values())
+
+    @property
+    def running(self) -> int:
+        """Return the number of generations that have not ended, queued ones included."""
+        return len(self._by_id) - len(self._retained)
+
+    def add(self, record: Record) -> None:
+        """Add a generation that begins."""
+        self._by_id[record.generation.id] = record
+        if record.idempotency_key is not None:
+            self._by_idempotency_key[record.idempotency_key] = record
+
+    def get(self, generation_id: str) -> Record | None:
+        """Return a record, without any check; None if it is unknown."""
+        return self._by_id.get(generation_id)
+
+    def find(self, generation_id: str, principal: Principal) -> Record:
+        """Return the record of a generation that the principal may read.
+
+        Raises:
+            Refused: `generation_lost`, also for a generation of another principal: ids can't be probed.
+        """
+        record = self._by_id.get(generation_id)
+        if record is None or not (record.principal.id == principal.id or principal.observes):
+            raise lost(generation_id)
+        if principal.generation_scope is not None and principal.generation_scope.generation_id != generation_id:
+            raise lost(generation_id)
+        return record
+
+    def find_for_command(self, generation_id: str, principal: Principal) -> Record:
+        """Return the record of a generation that the principal may interrupt and give feedback to.
+
+        Raises:
+            Refused: `generation_lost` or `forbidden`.
+        """
+        record = self.find(generation_id, principal)
+        if not (record.principal.id == principal.id or principal.operates):
+            # The principal may read it, so its existence is no secret.
+            raise forbidden("operate")
+        if principal.generation_scope is not None and not principal.generation_scope.commands:
+            raise out_of_scope()
+        return record
+
+    def started_with(self, key: IdempotencyKey, fingerprint: bytes) -> Record | None:
+        """Return the record that an idempotency key started before; None if the key is new.
+
+        Raises:
+            Refused: `invalid_request` with status 409: it was started with another request.
+        """
+        record = self._by_idempotency_key.get(key)
+        if record is not None and record.fingerprint != fingerprint:
+            message = "This Idempotency-Key was used for a different request: use a new key for a new request."
+            raise invalid(message, param="idempotency_key", status=409)
+        return record
+
+    def retain(self, generation: Generation) -> None:
+        """Count the size of a finished generation, again after a note has made it grow; the oldest make room."""
+        self.retained_bytes += generation.size - self._retained.get(generation.id, 0)
+        self._retained[generation.id] = generation.size
+        while len(self._retained) > self._max_retained or self.retained_bytes > self._max_retained_bytes:
+            self.forget(next(iter(self._retained)))
+
+    def is_retained(self, generation_id: str) -> bool:
+        """Return True if a generation has finished and is retained."""
+        return generation_id in self._retained
+
+    def forget(self, generation_id: str) -> None:
+        """Remove a finished generation."""
+        record = self._by_id.pop(generation_id)
+        record.timer.cancel()
+        self.retained_bytes -= self._retained.pop(generation_id)
+        if record.idempotency_key is not None:
+            self._by_idempotency_key.pop(record.idempotency_key, None)

@@ -1,0 +1,162 @@
+"""One client's WebSocket: it reads commands, writes events as they come, and closes with a code that says why."""
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import anyio
+import orjson
+from starlette.types import Receive, Send
+from starlette.websockets import WebSocket
+
+from gateway.api.services import Services
+from gateway.api.streams import enter_stream
+from gateway.asgi import Writer, direct_writer
+from gateway.generation.event_log import Entry
+from gateway.protocol.events import Accepted
+from transports.handshake import HELLO_BYTES, HELLO_SECONDS, SocketIdentity
+from transports.viewer import Viewer
+from transports.websocket_commands import Close, WebSocketCommands
+from transports.writer import sending
+
+CLOSE_SECONDS: Final = 5.0
+"""How long to try to send a close frame to a client that does not read."""
+
+
+class WebSocketConnection:
+    """One socket. Its task reads commands; events are written in the call stack of whoever appends to a log."""
+
+    __slots__ = (
+        *(
+            "_commands",
+            "_direct_writer",
+            "_identity",
+            "_reading",
+            "_receive",
+            "_send",
+            "_services",
+            "_viewer",
+            "_writer",
+        ),
+        *("framing", "write"),
+    )
+
+    def __init__(self, services: Services, websocket: WebSocket, identity: SocketIdentity) -> None:
+        self.framing = "websocket"
+        self._services = services
+        self._identity = identity
+        self._direct_writer = direct_writer(websocket.scope)
+        self._reading = anyio.CancelScope()
+        self._viewer = Viewer(services, self, self._reading.cancel)
+        stream = enter_stream(services, websocket)
+        self._commands = WebSocketCommands(services, websocket, identity, self._viewer, stream, self._send_json)
+        self._writer: Writer
+        self.write: Callable[[Sequence[bytes]], bool]
+        self._receive: Receive
+        self._send: Send
+
+    async def serve(self, receive: Receive, send: Send) -> None:
+        """Execute commands and write events until the client is gone, or does not read."""
+        self._receive, self._send = receive, send
+        try:
+            if self._identity.principal is not None or await self._wait_for_hello():
+                await self._serve()
+        except OSError:
+            # `send` raises an OSError when the client is gone (ASGI, WebSocket, "Send").
+            pass
+        finally:
+            self._commands.close()
+            self._viewer.close()
+            # The viewer holds this object as its connection, the commands hold its method: reference cycles.
+            del self._viewer, self._commands
+
+    async def _wait_for_hello(self) -> bool:
+        """Accept nothing but a hello; close the socket and return False if no valid one comes in time."""
+        waiting = anyio.CancelScope()
+        deadline = self._services.clock.call_later(HELLO_SECONDS, waiting.cancel)
+        try:
+            with waiting:
+                while self._identity.principal is None:
+                    if not await self._read_command(HELLO_BYTES, "A hello has"):
+                        return False
+        finally:
+            deadline.cancel()
+        if self._identity.principal is None:
+            await self._close(Close(4408, f"No hello came within {HELLO_SECONDS:g} seconds."))
+        return self._identity.principal is not None
+
+    async def _serve(self) -> None:
+        if self._direct_writer is not None:
+            await self._view(self._direct_writer)
+        else:
+            async with sending(self._send_messages) as writer:
+                await self._view(writer)
+        if self._viewer.failure is not None:
+            raise self._viewer.failure
+        if self._reading.cancelled_caught:
+            # No longer a viewer, however long closing takes.
+            self._viewer.close()
+            with anyio.move_on_after(CLOSE_SECONDS):
+                await self._close(Close(1013, "This client does not read: reconnect and attach by position."))
+
+    def frame(self, generation_id: str, entry: Entry) -> bytes:
+        """Return an entry as a message: its JSON with the generation's id and the sequence number added in front."""
+        if entry.kind is Accepted:
+            message = b'{"seq":%d,%b' % (entry.last, entry.data[1:])
+        else:
+            message = b'{"generation_id":"%b","seq":%d,%b' % (generation_id.encode(), entry.last, entry.data[1:])
+        return text_frame(message) if self._writer.raw else message
+
+    def send_heartbeat(self) -> bool:
+        """Do nothing: the server's own pings (RFC 6455, 5.5.2) show that the connection is alive."""
+        return True
+
+    async def _view(self, writer: Writer) -> None:
+        self._writer, self.write = writer, writer.write
+        if not writer.raw:
+            # Frames of the two kinds of writers differ: viewers must not share them.
+            self.framing = "websocket message"
+        writer.bind(self._viewer.resume, self._viewer.stop)
+        self._viewer.begin()
+        with self._reading:
+            while await self._read_command(self._services.max_body_bytes, "A message has"):
+                pass
+
+    async def _read_command(self, max_bytes: int, subject: str) -> bool:
+        """Read a message and execute it; return False if the client is gone, or the socket is closed."""
+        message = await self._receive()
+        read_at = self._services.clock.now()
+        if message["type"] == "websocket.disconnect":
+            return False
+        text = message.get("text")
+        if text is not None and _utf8_longer_than(text, max_bytes):
+            close: Close | None = Close(4413, f"{subject} at most {max_bytes} bytes.")
+        else:
+            close = await self._commands.handle(text, read_at)
+        if close is not None:
+            await self._close(close)
+        return close is None
+
+    async def _send_messages(self, messages: Sequence[bytes]) -> None:
+        for message in messages:
+            await self._send({"type": "websocket.send", "text": message.decode()})
+
+    async def _send_json(self, message: dict[str, object]) -> None:
+        await self._send({"type": "websocket.send", "text": orjson.dumps(message).decode()})
+
+    async def _close(self, close: Close) -> None:
+        await self._send({"type": "websocket.close", "code": close.code, "reason": close.reason})
+
+
+def text_frame(message: bytes) -> bytes:
+    """Return the frame of a text message as a server sends it: complete, unmasked, uncompressed (RFC 6455, 5.2)."""
+    length = len(message)
+    if length < 126:
+        return b"\x81%c%b" % (length, message)
+    if length < 1 << 16:
+        return b"\x81\x7e%b%b" % (length.to_bytes(2, "big"), message)
+    return b"\x81\x7f%b%b" % (length.to_bytes(8, "big"), message)
+
+
+def _utf8_longer_than(text: str, size: int) -> bool:
+    # A character has one to four bytes: most texts need no encoding to decide.
+    return len(text) > size or (4 * len(text) > size and len(text.encode()) > size)
