@@ -109,6 +109,15 @@ def test_every_module_that_is_named_exists(page: str) -> None:
     assert [path for path in named if "NAME" not in path and not (ROOT / path).exists()] == []
 
 
+def test_every_package_has_a_row_in_the_design() -> None:
+    page = read("docs/design.md")
+    for found in (ROOT / "gateway").iterdir():
+        if found.suffix == ".py" and found.name != "__init__.py":
+            assert f"| `gateway/{found.name}` |" in page
+        elif (found / "__init__.py").exists():
+            assert f"| `gateway/{found.name}/` |" in page
+
+
 def test_every_entry_point_on_the_paths_of_a_chunk_and_a_command_exists() -> None:
     rows = re.findall(r"^\| `([\w/]+\.py)` \| `([\w.]+)` \|", read("CONTRIBUTING.md"), re.MULTILINE)
     assert len(rows) > 20
