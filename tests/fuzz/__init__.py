@@ -1,6 +1,6 @@
-"""Fuzz targets (`make fuzz`): every parser that eats bytes from outside, and what must hold whatever they are.
+"""Fuzz targets (`make fuzz`): every parser of untrusted bytes, and the properties that must hold for any input.
 
-`table` lists the targets; each is a function that takes bytes and raises if something does not hold. `engine` runs one
-under atheris, guided by coverage, in a process of its own; `mutation` is the small engine of the ordinary test suite,
-which needs nothing and does the same each time. `python -m tests.fuzz` runs them all and writes docs/fuzzing.md.
+`table` lists the targets; each is a function that takes bytes and raises if a property does not hold. `engine` runs one
+target in its own process under atheris, guided by coverage. `mutation` is the deterministic engine of the ordinary test
+suite, without dependencies. `python -m tests.fuzz` runs all targets and writes docs/fuzzing.md.
 """

@@ -1,4 +1,4 @@
-"""What clients send as JSON or in a URL: bodies, commands, the query of a start, positions."""
+"""Input of clients as JSON or in a URL: bodies, commands, the query of a start, positions."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -19,11 +19,11 @@ from gateway.protocol.commands import (
 )
 from gateway.protocol.errors import Refused
 from gateway.protocol.position import format_position, parse_position, parse_position_of
-from tests.fuzz.target import Target, deep, digits, text_of
+from tests.fuzz.target import Target, digits, header_text, nested_list
 from transports.sse import _body_of_query
 
-MOST_SAID: Final = 2000
-"""Characters of a refusal."""
+MAX_REFUSAL_LENGTH: Final = 2000
+"""Maximum characters of a refusal."""
 
 KINDS: Final[tuple[type[BaseModel], ...]] = (
     StartRequest,
@@ -33,10 +33,10 @@ KINDS: Final[tuple[type[BaseModel], ...]] = (
     *COMMANDS.values(),
 )
 
+MAX_DEPTH: Final = 4
+"""Maximum nesting of fields that `_choose` varies."""
 
-DEEPEST: Final = 4
-
-FITTING: Final[dict[str, object]] = {
+VALID: Final[dict[str, object]] = {
     "messages": [
         {"role": "user", "content": [{"type": "text", "text": "Hi"}], "name": "x"},
         {"role": "assistant", "content": None, "tool_calls": [{"id": "c"}]},
@@ -65,82 +65,82 @@ FITTING: Final[dict[str, object]] = {
     "token": "ds_a",
     "ticket": "t",
 }
-VALUES: Final[tuple[object, ...]] = (
+OTHERS: Final[tuple[object, ...]] = (
     *(None, True, False, 0, 1, -1, 100, 2**53, 2**64 - 1, -(2**63), 0.5, 1e308),
     *("", "x", "\0", "\U0001f642", "x" * 9000, "user", "assistant", "system", "revise", "stop", "cancel", "start"),
     *([], {}, [[]], [{}], {"x" * 300: 1}, ["a"] * 9),
 )
 
 
-def refused(refusal: Refused) -> None:
-    """See that a refusal can be sent, and does not give back what came."""
-    assert len(orjson.dumps(refusal.body())) <= 6 * MOST_SAID
-    assert len(refusal.message) + len(refusal.param or "") <= MOST_SAID
+def check_refusal(refusal: Refused) -> None:
+    """Check that a refusal can be sent, and that its size does not depend on the input's."""
+    assert len(orjson.dumps(refusal.body())) <= 6 * MAX_REFUSAL_LENGTH
+    assert len(refusal.message) + len(refusal.param or "") <= MAX_REFUSAL_LENGTH
 
 
 def body(data: bytes) -> None:
-    """Parse JSON as every kind of body and command; what is taken says the same when it is spelled again."""
+    """Parse JSON as every kind of body and command. An accepted value is the same after encoding and parsing it."""
     try:
         value = parse_json(data, "The body")
     except Refused as refusal:
-        refused(refusal)
+        check_refusal(refusal)
         return
     for kind in KINDS:
         try:
-            taken = parse(kind, value)
+            parsed = parse(kind, value)
         except Refused as refusal:
-            refused(refusal)
+            check_refusal(refusal)
         else:
-            _spelled_again(taken)
+            _check_round_trip(parsed)
 
 
-def _spelled_again(taken: BaseModel) -> None:
-    if isinstance(taken, StartRequest):
-        assert orjson.dumps(taken.options.for_provider())
-        assert orjson.dumps([message.model_dump(exclude_unset=True) for message in taken.messages])
-    if not isinstance(taken, HelloCommand):
-        assert parse(type(taken), orjson.loads(taken.model_dump_json())) == taken
+def _check_round_trip(parsed: BaseModel) -> None:
+    if isinstance(parsed, StartRequest):
+        assert orjson.dumps(parsed.options.for_provider())
+        assert orjson.dumps([message.model_dump(exclude_unset=True) for message in parsed.messages])
+    if not isinstance(parsed, HelloCommand):
+        assert parse(type(parsed), orjson.loads(parsed.model_dump_json())) == parsed
 
 
 def fields(data: bytes) -> None:
-    """Parse a body of a kind, of which the bytes choose each field: none, what belongs there, or something else."""
+    """Parse a body whose fields the input chooses: each is missing, valid, or has another value."""
     codes = iter(data)
     kind = KINDS[next(codes, 0) % len(KINDS)]
     command = next((name for name, each in COMMANDS.items() if each is kind), "start")
-    fitting = {**FITTING, "type": command}
-    chosen = {name: _value(codes, fitting.get(name), DEEPEST) for name in kind.model_fields if next(codes, 0) % 4}
+    valid = {**VALID, "type": command}
+    chosen = {name: _choose(codes, valid.get(name), MAX_DEPTH) for name in kind.model_fields if next(codes, 0) % 4}
     body(orjson.dumps(chosen))
 
 
-def _value(codes: Iterator[int], fitting: object, deeper: int) -> object:
-    """Give what fits, with a part of it changed perhaps, or something else."""
+def _choose(codes: Iterator[int], valid: object, depth: int) -> object:
+    """Return a valid value, possibly with some of its parts replaced, or another value."""
     code = next(codes, 1) % 4
-    if code == 0 or not deeper:
-        return VALUES[next(codes, 0) % len(VALUES)]
-    if isinstance(fitting, dict):
-        return {name: _value(codes, value, deeper - 1) for name, value in fitting.items() if next(codes, 1) % 8}
-    if isinstance(fitting, list):
-        return [_value(codes, each, deeper - 1) for each in fitting for _ in range(next(codes, 1) % 3)]
-    return fitting
+    if code == 0 or not depth:
+        return OTHERS[next(codes, 0) % len(OTHERS)]
+    if isinstance(valid, dict):
+        return {name: _choose(codes, value, depth - 1) for name, value in valid.items() if next(codes, 1) % 8}
+    if isinstance(valid, list):
+        return [_choose(codes, each, depth - 1) for each in valid for _ in range(next(codes, 1) % 3)]
+    return valid
 
 
 def query(data: bytes) -> None:
-    """Read a start out of a URL."""
+    """Parse the query of a start."""
     try:
-        taken = parse(StartRequest, _body_of_query(QueryParams(data)))
+        start = parse(StartRequest, _body_of_query(QueryParams(data)))
     except Refused as refusal:
-        refused(refusal)
+        check_refusal(refusal)
     else:
-        assert taken.messages[0].content
+        assert start.messages[0].content
 
 
 def positions(data: bytes) -> None:
-    """Read `Last-Event-ID`; what is taken is a position that can be written."""
-    text = text_of(data)
+    """Parse `Last-Event-ID`. An accepted position can be formatted and parsed again."""
+    text = header_text(data)
     try:
         generation_id, seq = parse_position(text)
     except Refused as refusal:
-        refused(refusal)
+        check_refusal(refusal)
         return
     assert parse_position(format_position(generation_id, seq)) == (generation_id, seq)
     assert parse_position_of(generation_id, text) == seq >= 0
@@ -160,8 +160,8 @@ _COMMANDS: Final = [
     b'{"type":"ping","id":7}',
     b'{"type":"hello","token":"ds_a"}',
 ]
-WORDS: Final = (
-    *(f'"{name}":'.encode() for name in sorted({*FITTING, "role", "content", "type"})),
+TOKENS: Final = (
+    *(f'"{name}":'.encode() for name in sorted({*VALID, "role", "content", "type"})),
     *(b"null", b"true", b"1e308", b"18446744073709551615", b"-9223372036854775808", b'"\\u0000"', b'"\\ud83d\\ude00"'),
 )
 
@@ -169,7 +169,7 @@ TARGETS: Final = [
     Target(
         "body",
         "JSON bodies over HTTP, and commands on a WebSocket",
-        "only `Refused`, in few words; what is taken says the same when it is spelled again",
+        "only `Refused`, with a short message; an accepted value survives encoding and parsing",
         body,
         [
             _START,
@@ -177,14 +177,14 @@ TARGETS: Final = [
             b'{"text":"x","rating":1,"mode":"note"}',
             b'{"generation_id":"g_a","commands":true}',
             b'{"%b":1}' % digits(),
-            deep(),
+            nested_list(),
         ],
-        WORDS,
+        TOKENS,
         fast=True,
     ),
     Target(
         "fields",
-        "the same, made of what belongs there, with other values in between",
+        "the same, built from valid and other values",
         "as `body`",
         fields,
         [bytes([kind]) + b"\1" * 60 for kind in range(len(KINDS))],
@@ -193,7 +193,7 @@ TARGETS: Final = [
     Target(
         "query",
         "the query of `GET /api/chat/stream`",
-        "only `Refused`, in few words",
+        "only `Refused`, with a short message",
         query,
         [b"prompt=Hello&model=m&ticket=t", b"prompt=%C3%A9%00+%ff"],
         (b"prompt=", b"model=", b"ticket=", b"%"),
@@ -202,7 +202,7 @@ TARGETS: Final = [
     Target(
         "position",
         "`Last-Event-ID`, `last_event_id`, `after`",
-        "only `Refused`; what is taken can be written again",
+        "only `Refused`; an accepted position survives formatting and parsing",
         positions,
         [b"g_abc:12", b"g:0", b"refused", b"a:b:3", b"g:" + digits()],
         (b"g_", b":", b"999999999999999"),

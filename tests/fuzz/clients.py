@@ -1,4 +1,4 @@
-"""What a gateway sends to the Python client, to which it is outside: events, refusals, ends."""
+"""Input of the Python client, which does not trust a gateway: events, refusals, close codes."""
 
 from typing import Final
 
@@ -10,12 +10,12 @@ from gateway.client.frames import ConnectionLost, decode, error_of_close, read_o
 from gateway.protocol.errors import Refused
 from gateway.protocol.event_stream import EventStreamDecoder, EventTooLongError
 from gateway.protocol.events import encode
-from tests.fuzz.target import Target, cut, deep, digits, text_of
+from tests.fuzz.target import Target, digits, header_text, nested_list, split
 
 
 def client_stream(data: bytes) -> None:
-    """Read a stream as the client does."""
-    pieces, _ = cut(data)
+    """Decode a stream as the client does."""
+    pieces, _ = split(data)
     decoder = EventStreamDecoder(MAX_FRAME_BYTES)
     try:
         frames = [_build_frame(sent) for piece in pieces for sent in decoder.feed(piece)]
@@ -28,27 +28,27 @@ def client_stream(data: bytes) -> None:
 
 
 def client_message(data: bytes) -> None:
-    """Read a WebSocket message as the client does: an event, or a refusal."""
+    """Decode a WebSocket message as the client does: an event or a refusal."""
     try:
         fields = read_object(data)
-        told = refusal(fields)
+        refused = refusal(fields)
         event = decode(fields)
     except ConnectionLost:
         return
-    assert orjson.dumps(told.body())
+    assert orjson.dumps(refused.body())
     if event is not None:
         assert encode(event)
 
 
 def client_refusal(data: bytes) -> None:
-    """Read a refusal: its first line is the status and `Retry-After`, the rest its body."""
-    head, _, body = data.partition(b"\n")
-    status, _, retry_after = text_of(head).partition(" ")
+    """Decode a refusal. The first line is the status and `Retry-After`, the rest is the body."""
+    first_line, _, body = data.partition(b"\n")
+    status, _, retry_after = header_text(first_line).partition(" ")
     number = int(status) if status.isascii() and status.isdigit() and len(status) < 5 else 500
     for after in (None, retry_after):
-        told = refusal_of_response(number, body, after)
-        assert orjson.dumps(told.body())
-        assert told.retry_after_ms is None or told.retry_after_ms >= 0
+        refused = refusal_of_response(number, body, after)
+        assert orjson.dumps(refused.body())
+        assert refused.retry_after_ms is None or refused.retry_after_ms >= 0
     assert str(error_of_close(number, retry_after))
 
 
@@ -68,7 +68,7 @@ _EVENTS: Final = [
         b'"usage":null,"cost_usd":null,"metrics":null}'
     ),
 ]
-_WORDS: Final = (
+_TOKENS: Final = (
     *(b'"type":"', b"chunk", b"reasoning", b"queued", b"retry", b"interrupted", b'"generation_id":"g_a"', b'"seq":1'),
     *(b'"retry_after_ms":', b'"retryable":', b'"code":', b'"message":', b'"param":', b"null", b"1e308", b"-1"),
 )
@@ -77,30 +77,30 @@ TARGETS: Final = [
     Target(
         "client-stream",
         "the event stream, in the Python client",
-        "only `ConnectionLost` and `Refused`; what is taken can be encoded",
+        "only `ConnectionLost` and `Refused`; an accepted event can be encoded",
         client_stream,
         [b"\0" + b"".join(b"id: g_a:%d\ndata: %b\n\n" % (seq + 1, event) for seq, event in enumerate(_EVENTS))],
-        (*_WORDS, b"id: g_a:1\n", b"data: ", b"\n\n"),
+        (*_TOKENS, b"id: g_a:1\n", b"data: ", b"\n\n"),
         fast=True,
     ),
     Target(
         "client-message",
         "messages of the WebSocket, in the Python client",
-        "only `ConnectionLost`; what is taken can be encoded",
+        "only `ConnectionLost`; an accepted event can be encoded",
         client_message,
         [
             *_EVENTS,
             b'{"type":"rejected","id":1,"code":"rate_limit","message":"m","retryable":true,"retry_after_ms":5,"param":"p"}',
-            b'{"type":%b,"code":1}' % deep(),
-            b'{"code":%b}' % deep(),
+            b'{"type":%b,"code":1}' % nested_list(),
+            b'{"code":%b}' % nested_list(),
         ],
-        _WORDS,
+        _TOKENS,
         fast=True,
     ),
     Target(
         "client-refusal",
         "refusals and close codes, in the Python client",
-        "a `Refused` that can be told",
+        "a `Refused` that can be encoded",
         client_refusal,
         [
             b'429 7\n{"error":{"code":"rate_limit","message":"m","retryable":true,"retry_after_ms":7000,"param":null}}',
@@ -108,7 +108,7 @@ TARGETS: Final = [
             b"429 %b\n" % digits(),
             b"4401 bye\n{}",
         ],
-        _WORDS,
+        _TOKENS,
         fast=True,
     ),
 ]

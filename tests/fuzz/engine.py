@@ -1,6 +1,7 @@
-"""One target under atheris, in this process: `python -m tests.fuzz.engine NAME CORPUS [libFuzzer's options]`.
+"""Run one target under atheris in this process: `python -m tests.fuzz.engine NAME CORPUS [libFuzzer's options]`.
 
-It needs atheris (the extra `fuzz`), which instruments what is imported below, so nothing of ours is imported above.
+Needs atheris (the extra `fuzz`). It instruments modules as they are imported, so the project's modules are imported in
+`main` only.
 """
 
 import importlib
@@ -11,11 +12,11 @@ from pathlib import Path
 import atheris
 
 INSTRUMENTED = ["gateway", "transports", "uvicorn.protocols", "websockets", "jwt"]
-"""What the engine sees the inside of: our own, and what stands between the socket and it."""
+"""Packages instrumented for coverage: the project's own, and those that parse its input."""
 
 
 def main() -> None:
-    """Run it; libFuzzer ends the process, with another code than 0 if there is a finding."""
+    """Run the target. libFuzzer ends the process, with a code other than 0 if there is a finding."""
     name, corpus, *options = sys.argv[1:]
     with atheris.instrument_imports(include=INSTRUMENTED):
         table = importlib.import_module("tests.fuzz.table")
@@ -23,17 +24,17 @@ def main() -> None:
     folder = Path(corpus)
     for number, seed in enumerate(target.seeds):
         (folder / f"seed-{number}").write_bytes(seed)
-    if target.words:
-        # One without a word is an error to it.
-        options.append(f"-dict={_dictionary(target.words, folder.with_suffix('.dict'))}")
+    if target.dictionary:
+        # An empty dictionary is an error to libFuzzer.
+        options.append(f"-dict={_write_dictionary(target.dictionary, folder.with_suffix('.dict'))}")
     atheris.Setup([sys.argv[0], corpus, *options], target.run)
     atheris.Fuzz()
 
 
-def _dictionary(words: Sequence[bytes], file: Path) -> Path:
-    """Write a dictionary as AFL and libFuzzer read it."""
-    escaped = ("".join(f"\\x{byte:02x}" for byte in word) for word in words)
-    file.write_text("".join(f'"{word}"\n' for word in escaped), "ascii")
+def _write_dictionary(tokens: Sequence[bytes], file: Path) -> Path:
+    """Write a dictionary in the format of AFL and libFuzzer."""
+    escaped = ("".join(f"\\x{byte:02x}" for byte in token) for token in tokens)
+    file.write_text("".join(f'"{token}"\n' for token in escaped), "ascii")
     return file
 
 

@@ -1,4 +1,4 @@
-"""WebSocket frames as a client sends them, and as a server does (RFC 6455, 5.2)."""
+"""Encode WebSocket frames of a client, and decode those of a server (RFC 6455, 5.2)."""
 
 from typing import Final
 
@@ -10,7 +10,7 @@ HANDSHAKE: Final = (
 
 
 def masked(payload: bytes, first: int = 0x81) -> bytes:
-    """Frame as a client does, with a mask of zeros, so that it stays readable."""
+    """Encode a client's frame. The mask is zero, so the payload stays readable."""
     size = len(payload)
     if size < 126:
         return b"%c%c\0\0\0\0%b" % (first, 0x80 | size, payload)
@@ -19,16 +19,16 @@ def masked(payload: bytes, first: int = 0x81) -> bytes:
     return b"%c\xff%b\0\0\0\0%b" % (first, size.to_bytes(8, "big"), payload)
 
 
-def unframed(answers: bytes) -> list[tuple[int, bytes]]:
-    """Read frames as a server sends them: each one's kind and payload."""
-    found, at = [], 0
-    while at < len(answers):
-        size, head = answers[at + 1], 2
+def decode_frames(data: bytes) -> list[tuple[int, bytes]]:
+    """Decode a server's frames into pairs of opcode and payload."""
+    frames, at = [], 0
+    while at < len(data):
+        size, header = data[at + 1], 2
         if size == 126:
-            size, head = int.from_bytes(answers[at + 2 : at + 4], "big"), 4
+            size, header = int.from_bytes(data[at + 2 : at + 4], "big"), 4
         elif size == 127:
-            size, head = int.from_bytes(answers[at + 2 : at + 10], "big"), 10
-        found.append((answers[at] & 0x0F, answers[at + head : at + head + size]))
-        at += head + size
-    assert at == len(answers)
-    return found
+            size, header = int.from_bytes(data[at + 2 : at + 10], "big"), 10
+        frames.append((data[at] & 0x0F, data[at + header : at + header + size]))
+        at += header + size
+    assert at == len(data)
+    return frames

@@ -1,4 +1,4 @@
-"""What a request's headers say of where it comes from, and how it wants to be called."""
+"""Headers that are read before a request's route: origin, cookie, identifiers, forwarded addresses."""
 
 import asyncio
 import re
@@ -14,22 +14,22 @@ from gateway.api.requests import _SAFE_ID, MAX_IDEMPOTENCY_KEY_LENGTH, idempoten
 from gateway.api.responses import wants_events
 from gateway.protocol.errors import Refused
 from gateway.security.origins import Origins
-from tests.fuzz.bodies import refused
-from tests.fuzz.target import Target, text_of
+from tests.fuzz.bodies import check_refusal
+from tests.fuzz.target import Target, header_text
 from tests.fuzz.upstreams import loop
 
 ALLOWED: Final = "https://pages.example"
-PAGES: Final = (Origins(frozenset({ALLOWED})), Origins(frozenset({ALLOWED}), any_host=False))
+ORIGINS: Final = (Origins(frozenset({ALLOWED})), Origins(frozenset({ALLOWED}), any_host=False))
 COOKIE: Final = "__Host-d"
 EVENTS: Final = "/api/generations/g_a/events"
 
 
-_NAMED: Final = re.compile(rf"(?:^|;)[ \t]*{COOKIE}(?:=|[ \t]*(?:;|$))")
-"""A cookie of that name, and of no name that only looks like it."""
+_COOKIE_NAME: Final = re.compile(rf"(?:^|;)[ \t]*{COOKIE}(?:=|[ \t]*(?:;|$))")
+"""Matches a cookie of exactly this name."""
 
 
 def _scope(data: bytes) -> Scope:
-    """Make a request: its first line is the query, the others are headers."""
+    """Build a request. The first line of the input is the query, the others are headers."""
     query, *lines = data.split(b"\n")
     pairs = [line.partition(b":") for line in lines]
     headers = [(name.lower(), value.strip()) for name, _, value in pairs]
@@ -46,44 +46,44 @@ def _scope(data: bytes) -> Scope:
 
 
 def headers(data: bytes) -> None:
-    """Read all that is read of a request before its route."""
+    """Read all headers that are read before a request's route."""
     request = Request(_scope(data))
-    for pages in PAGES:
+    for origins in ORIGINS:
         try:
-            assert pages.check(request.headers) in {"", ALLOWED}
+            assert origins.check(request.headers) in {"", ALLOWED}
         except Refused as refusal:
-            refused(refusal)
+            check_refusal(refusal)
     assert _SAFE_ID.fullmatch(request_id(request))
     try:
         key = idempotency_key(request)
         assert key is None or 1 <= len(key) <= MAX_IDEMPOTENCY_KEY_LENGTH
     except Refused as refusal:
-        refused(refusal)
+        check_refusal(refusal)
     try:
         credential = session.token_from_cookie(COOKIE, request)
-        told = ";".join(request.headers.getlist("cookie"))
-        assert (credential is not None) is (_NAMED.search(told) is not None)
-        assert credential is None or credential in told
+        cookies = ";".join(request.headers.getlist("cookie"))
+        assert (credential is not None) is (_COOKIE_NAME.search(cookies) is not None)
+        assert credential is None or credential in cookies
     except Refused as refusal:
-        refused(refusal)
+        check_refusal(refusal)
     wants_events(request)
     if tickets.ticket_from_url(request.scope) is not None:
         tickets.requested_use(request)
 
 
 def forwarded(data: bytes) -> None:
-    """Read `X-Forwarded-For` behind a trusted proxy: an address, or what was given for one."""
-    seen: list[str] = []
+    """Read `X-Forwarded-For` behind a trusted proxy: an address, or the text that was sent as one."""
+    addresses: list[str] = []
 
     async def application(scope: Scope, _receive: Receive, _send: Send) -> None:
-        seen.append(address(HTTPConnection(scope)))
+        addresses.append(address(HTTPConnection(scope)))
         await asyncio.sleep(0)
 
     scope = {**_scope(b""), "headers": [(b"x-forwarded-for", data), (b"x-forwarded-proto", data)]}
-    trusting = ProxyHeadersMiddleware(application, trusted_hosts=["127.0.0.1"])  # type: ignore[arg-type]
-    loop().run_until_complete(trusting(scope, None, None))  # type: ignore[arg-type]
-    assert len(seen) == 1
-    assert len(seen[0]) <= len(text_of(data)) + 40
+    middleware = ProxyHeadersMiddleware(application, trusted_hosts=["127.0.0.1"])  # type: ignore[arg-type]
+    loop().run_until_complete(middleware(scope, None, None))  # type: ignore[arg-type]
+    assert len(addresses) == 1
+    assert len(addresses[0]) <= len(header_text(data)) + 40
 
 
 TARGETS: Final = [
@@ -91,7 +91,7 @@ TARGETS: Final = [
         "headers",
         "`Origin`, `Host`, `Sec-Fetch-Site`, `Cookie`, `X-Request-ID`, `Idempotency-Key`, `Last-Event-ID`, a ticket in "
         "the URL",
-        "only `Refused`; an origin is one that is allowed, or none; a cookie is one of that very name",
+        "only `Refused`; an accepted origin is an allowed one, or none; the cookie has exactly the name",
         headers,
         [
             b"ticket=t&prompt=x\nOrigin: https://pages.example\nHost: localhost:8000\nX-Request-ID: r-1",
@@ -118,7 +118,7 @@ TARGETS: Final = [
     Target(
         "forwarded",
         "`X-Forwarded-For` and `X-Forwarded-Proto` of a trusted proxy",
-        "an address, of IPv6 its network",
+        "an address, or the network of an IPv6 address",
         forwarded,
         [b"10.1.2.3", b"2001:db8::1, 127.0.0.1", b"fe80::1%eth0", b"::ffff:10.1.2.3", b"https", b"[::1]:80", b"unix:"],
         (b", ", b"::", b"%", b"127.0.0.1", b"https"),

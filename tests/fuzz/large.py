@@ -1,6 +1,6 @@
-"""Long inputs that make a parser slow if it goes over the same bytes again and again.
+"""Large inputs, which reveal parsers whose time is not linear in the size of the input.
 
-`python -m tests.fuzz.large NAME` gives a target some of 1 MB; it prints what it gives before it does.
+`python -m tests.fuzz.large NAME` runs a target with inputs of 1 MB, and prints the start of each before it runs it.
 """
 
 import sys
@@ -12,7 +12,7 @@ from tests.fuzz.target import Target
 
 SIZE: Final = 1_000_000
 SHOWN: Final = 200
-"""Bytes of an input that are printed."""
+"""Bytes printed of each input."""
 
 PIECES: Final = (
     *(b"a", b" ", b"0", b"\n", b"\r", b"\0", b"\xff", b"[", b"{", b'"', b"\\", b",", b":", b".", b"%", b"=", b"&"),
@@ -21,17 +21,20 @@ PIECES: Final = (
 
 
 def inputs(target: Target, size: int) -> Iterator[bytes]:
-    """Give inputs of about so many bytes: a short piece again and again: itself, whole, cut, behind half a seed."""
-    for piece in (*PIECES, *target.words):
-        row = piece * (size // len(piece))
-        yield row
-        yield b"\0" + row
-        yield b"\1" + row
-        yield target.seeds[0][: len(target.seeds[0]) // 2] + row
+    """Yield inputs of about `size` bytes that repeat one short piece.
+
+    Each is yielded as it is, as an unsplit and as a split stream (see `target.split`), and after half a seed.
+    """
+    for piece in (*PIECES, *target.dictionary):
+        repeated = piece * (size // len(piece))
+        yield repeated
+        yield b"\0" + repeated
+        yield b"\1" + repeated
+        yield target.seeds[0][: len(target.seeds[0]) // 2] + repeated
 
 
 def main() -> None:
-    """Run one target with them."""
+    """Run one target with all large inputs."""
     target = TARGETS[sys.argv[1]]
     for data in inputs(target, SIZE):
         print(data[:SHOWN], flush=True)

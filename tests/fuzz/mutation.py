@@ -1,38 +1,38 @@
-"""Inputs made of seeds by chance that is the same each time: the engine of the ordinary test suite."""
+"""Deterministic pseudo-random mutations of seeds: the engine of the ordinary test suite."""
 
 import random
 from collections.abc import Iterator
 
-from tests.fuzz.target import LONGEST, Target
+from tests.fuzz.target import MAX_BYTES, Target
 
-MOST_CHANGES = 6
-"""Of one input."""
+MAX_CHANGES = 6
+"""Maximum mutations of one input."""
 
 
 def inputs(target: Target, count: int) -> Iterator[bytes]:
-    """Give the seeds, and then inputs made of them."""
+    """Yield the seeds, then `count` mutations of them. The target's name seeds the random generator."""
     yield from target.seeds
-    chance = random.Random(target.name)
+    rng = random.Random(target.name)
     for _ in range(count):
-        data = chance.choice(target.seeds)
-        for _ in range(chance.randint(1, MOST_CHANGES)):
-            data = _changed(data, target, chance)
-        yield data[:LONGEST]
+        data = rng.choice(target.seeds)
+        for _ in range(rng.randint(1, MAX_CHANGES)):
+            data = _mutate(data, target, rng)
+        yield data[:MAX_BYTES]
 
 
-def _changed(data: bytes, target: Target, chance: random.Random) -> bytes:
-    at, end = sorted((chance.randint(0, len(data)), chance.randint(0, len(data))))
-    other = chance.choice(target.seeds)
-    match chance.randrange(6):
+def _mutate(data: bytes, target: Target, rng: random.Random) -> bytes:
+    start, end = sorted((rng.randint(0, len(data)), rng.randint(0, len(data))))
+    other = rng.choice(target.seeds)
+    match rng.randrange(6):
         case 0:
-            return data[:at] + chance.randbytes(chance.randint(1, 4)) + data[at:]
+            return data[:start] + rng.randbytes(rng.randint(1, 4)) + data[start:]
         case 1:
-            return data[:at] + data[end:]
+            return data[:start] + data[end:]
         case 2:
-            return data[:end] + data[at:]
+            return data[:end] + data[start:]
         case 3:
-            return data[:at] + other[chance.randint(0, len(other)) :]
-        case 4 if target.words:
-            return data[:at] + chance.choice(target.words) + data[at:]
+            return data[:start] + other[rng.randint(0, len(other)) :]
+        case 4 if target.dictionary:
+            return data[:start] + rng.choice(target.dictionary) + data[start:]
         case _:
-            return data[:at] + bytes([chance.randrange(256)]) + data[at + 1 :]
+            return data[:start] + bytes([rng.randrange(256)]) + data[start + 1 :]

@@ -1,4 +1,4 @@
-"""The server's protocols without a socket: what a peer sends, read by read, and what it gets back."""
+"""The server's protocols without a socket: feeds them a peer's reads and returns what they write."""
 
 import asyncio
 import logging
@@ -12,15 +12,15 @@ from uvicorn.server import ServerState
 from gateway.server.http_protocol import HttpProtocol
 from gateway.server.websocket_protocol import WebSocketProtocol
 
-TURNS = 5000
-"""Of the loop, after which what is still not quiet is taken for a hang."""
+MAX_ITERATIONS = 5000
+"""Maximum iterations of the event loop until it must be idle; more are a hang."""
 
 WAIT_SECONDS = 5.0
-"""For threads that read files."""
+"""Time for threads that read files."""
 
 
 class Transport(asyncio.Transport):
-    """Keeps what is written; ends as asyncio's own do, in a later turn of the loop."""
+    """Keeps what is written. Calls `connection_lost` in a later iteration of the loop, as asyncio's transports do."""
 
     def __init__(self, protocol: asyncio.Protocol) -> None:
         super().__init__()
@@ -67,8 +67,8 @@ class Transport(asyncio.Transport):
         self.protocol.connection_lost(None)
 
 
-class Complaints(logging.Handler):
-    """What was logged as an error meanwhile: an application that failed, a task that nobody asked."""
+class LoggedErrors(logging.Handler):
+    """Collects records logged as errors: applications that failed, exceptions of tasks that were never retrieved."""
 
     def __init__(self) -> None:
         super().__init__(logging.ERROR)
@@ -77,7 +77,7 @@ class Complaints(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         self.records.append(record)
 
-    def __enter__(self) -> "Complaints":
+    def __enter__(self) -> "LoggedErrors":
         logging.getLogger().addHandler(self)
         return self
 
@@ -85,7 +85,7 @@ class Complaints(logging.Handler):
         logging.getLogger().removeHandler(self)
 
     def raise_first(self) -> None:
-        """Raise what was logged first, with its traceback where it has one."""
+        """Raise the first logged error, with its traceback if it has one."""
         for record in self.records:
             if isinstance(record.exc_info, tuple) and record.exc_info[1] is not None:
                 raise record.exc_info[1]
@@ -93,7 +93,7 @@ class Complaints(logging.Handler):
 
 
 class Server:
-    """An application behind our own protocols."""
+    """An application behind the server's protocols."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._config = uvicorn.Config(
@@ -109,46 +109,48 @@ class Server:
         self._config.load()
 
     def connect(self, state: ServerState) -> Transport:
-        """Let a peer in."""
+        """Accept a connection and return its transport."""
         return Transport(HttpProtocol(self._config, state, {}))
 
-    async def converse(self, reads: Sequence[bytes], *, answers: bool = True) -> bytes:
-        """Let a peer send this and go; give what it got. Without `answers` it sends all before anything runs.
+    async def converse(self, reads: Sequence[bytes], *, wait: bool = True) -> bytes:
+        """Send reads to the server, close the connection, and return what the server wrote.
+
+        `wait`: before each read, wait until the server is idle; otherwise send all reads at once.
 
         Raises:
-            Exception: what the protocols or the application raised.
+            Exception: An exception of the protocols or the application.
         """
         state = ServerState()
-        with Complaints() as complaints:
+        with LoggedErrors() as errors:
             transport = self.connect(state)
             try:
-                await _send(transport, reads, answers=answers)
+                await _send(transport, reads, wait=wait)
             finally:
                 transport.close()
-                await is_quiet()
+                await run_until_idle()
                 if state.tasks:
                     await asyncio.wait(state.tasks, timeout=WAIT_SECONDS)
         assert not state.tasks, "a task outlives its client"
-        complaints.raise_first()
+        errors.raise_first()
         return bytes(transport.written)
 
 
-async def _send(transport: Transport, reads: Sequence[bytes], *, answers: bool) -> None:
+async def _send(transport: Transport, reads: Sequence[bytes], *, wait: bool) -> None:
     for read in reads:
-        if answers:
-            await is_quiet()
-        if transport.is_closing() or (answers and transport.paused):
+        if wait:
+            await run_until_idle()
+        if transport.is_closing() or (wait and transport.paused):
             return
         transport.protocol.data_received(read)
-    await is_quiet()
+    await run_until_idle()
 
 
-async def is_quiet() -> bool:
-    """Let all run that can."""
+async def run_until_idle() -> bool:
+    """Run the event loop until it is idle."""
     ready: Sequence[object] = asyncio.get_running_loop()._ready  # type: ignore[attr-defined]
-    for _ in range(TURNS):
+    for _ in range(MAX_ITERATIONS):
         await asyncio.sleep(0)
         if not ready:
             return True
-    message = "what one client sent never comes to rest"
+    message = "the event loop does not become idle"
     raise AssertionError(message)

@@ -1,4 +1,4 @@
-"""What clients send to the server: HTTP and WebSocket as bytes, to an application that notes it, and to our own."""
+"""Input of the server: HTTP and WebSocket as bytes, to a recording application and to the gateway."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -17,45 +17,46 @@ from gateway.security.authenticator import Authenticator
 from gateway.security.principals import Principal
 from gateway.server.http_protocol import MAX_HEAD_BYTES
 from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest, UpstreamResponse
-from tests.fuzz.bodies import WORDS
+from tests.fuzz.bodies import TOKENS
 from tests.fuzz.credentials import KEY, STORED
-from tests.fuzz.frames import HANDSHAKE, masked, unframed
-from tests.fuzz.peer import Server, is_quiet
-from tests.fuzz.target import Target, cut
+from tests.fuzz.frames import HANDSHAKE, decode_frames, masked
+from tests.fuzz.peer import Server, run_until_idle
+from tests.fuzz.target import Target, split
 from tests.fuzz.upstreams import loop
 from tests.support import ManualClock, ask
 
-PLACE: Final = b"{id}"
-"""In an input, where the id of a generation that there is goes; ids are random."""
+GENERATION_ID: Final = b"{id}"
+"""Placeholder in an input for the (random) id of an existing generation."""
 
 TICKET: Final = b"{ticket}"
+"""Placeholder in an input for a valid ticket."""
 
-MOST_LINES: Final = 1000
-"""Commands of one input; the rest is one more."""
+MAX_COMMANDS: Final = 1000
+"""Maximum commands of one input. The rest of it is one more."""
 
-LONG: Final = 1000.0
-"""Seconds after which nothing is kept of what a client started."""
+RETENTION: Final = 1000.0
+"""Seconds after which nothing of a generation is held any more."""
 
 
-class Notes:
-    """An application that notes what reaches it. It closes a socket on which "close" comes."""
+class Recorder:
+    """An application that records its input. It closes a WebSocket when it receives "close"."""
 
     def __init__(self) -> None:
-        self.seen: list[object] = []
+        self.received: list[object] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
             await self._socket(receive, send)
             return
         names = ("method", "raw_path", "query_string", "headers")
-        at, body = len(self.seen), b""
-        self.seen.append(None)
+        at, body = len(self.received), b""
+        self.received.append(None)
         more = True
         while more:
             message = await receive()
             body += message.get("body", b"")
             more = message["type"] == "http.request" and message.get("more_body", False)
-            self.seen[at] = (*(scope[name] for name in names), body, message["type"])
+            self.received[at] = (*(scope[name] for name in names), body, message["type"])
         await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
         await send({"type": "http.response.body", "body": b"ok"})
 
@@ -63,63 +64,63 @@ class Notes:
         await receive()
         await send({"type": "websocket.accept"})
         while (message := await receive())["type"] == "websocket.receive":
-            self.seen.append(message.get("text") or message.get("bytes"))
+            self.received.append(message.get("text") or message.get("bytes"))
             if message.get("text") == "close":
                 await send({"type": "websocket.close", "code": 4413, "reason": "enough"})
                 return
 
 
-def _noted(reads: Sequence[bytes], *, answers: bool) -> tuple[list[object], bytes]:
-    notes = Notes()
-    written = loop().run_until_complete(Server(notes).converse(reads, answers=answers))
-    return notes.seen, written
+def _record(reads: Sequence[bytes], *, wait: bool) -> tuple[list[object], bytes]:
+    recorder = Recorder()
+    written = loop().run_until_complete(Server(recorder).converse(reads, wait=wait))
+    return recorder.received, written
 
 
 def http(data: bytes) -> None:
-    """Send HTTP as it is cut, and whole: the same requests reach the application, and the same answers come back."""
-    pieces, stream = cut(data)
-    _noted(pieces, answers=True)
-    in_pieces, whole = _noted(pieces, answers=False), _noted([stream], answers=False)
-    # Behind an upgrade to what we do not speak, uvicorn drops the rest of the read, but not the reads after it.
+    """Send HTTP in pieces, and at once: the application receives the same requests, the client the same responses."""
+    pieces, stream = split(data)
+    _record(pieces, wait=True)
+    in_pieces, at_once = _record(pieces, wait=False), _record([stream], wait=False)
+    # After an upgrade to an unsupported protocol, uvicorn drops the rest of the read, but not the following reads.
     if len(stream) <= MAX_HEAD_BYTES and b"pgrade" not in stream:
-        assert in_pieces == whole
+        assert in_pieces == at_once
 
 
 def frames(data: bytes) -> None:
-    """Send frames as they are cut, and whole: the same messages reach the application, as far as it goes on."""
-    pieces, stream = cut(data)
-    in_pieces, _ = _noted([HANDSHAKE, *pieces], answers=True)
-    whole, _ = _noted([HANDSHAKE, stream], answers=True)
-    loop().run_until_complete(_gateway(guarded=False).converse([HANDSHAKE, *pieces]))
-    least = min(len(in_pieces), len(whole))
-    assert in_pieces[:least] == whole[:least]
+    """Send frames in pieces, and at once: the application receives the same messages until it closes."""
+    pieces, stream = split(data)
+    in_pieces, _ = _record([HANDSHAKE, *pieces], wait=True)
+    at_once, _ = _record([HANDSHAKE, stream], wait=True)
+    loop().run_until_complete(_gateway(with_keys=False).converse([HANDSHAKE, *pieces]))
+    count = min(len(in_pieces), len(at_once))
+    assert in_pieces[:count] == at_once[:count]
 
 
 def upgrade(data: bytes) -> None:
-    """Send a handshake with whatever headers, and frames behind it: it is answered."""
-    head, _, rest = data.partition(b"\n\n")
-    lines = HANDSHAKE.removesuffix(b"\r\n") + head.replace(b"\n", b"\r\n") + b"\r\n\r\n"
-    _, written = _noted([lines, rest], answers=True)
+    """Send a handshake with any headers, and frames after it: it gets a response."""
+    headers, _, rest = data.partition(b"\n\n")
+    handshake = HANDSHAKE.removesuffix(b"\r\n") + headers.replace(b"\n", b"\r\n") + b"\r\n\r\n"
+    _, written = _record([handshake, rest], wait=True)
     assert written.startswith(b"HTTP/1.1 ")
-    _noted([lines, rest], answers=False)
+    _record([handshake, rest], wait=False)
 
 
-class Telling:
-    """An upstream that says one word, at once."""
+class InstantUpstream:
+    """An upstream that sends a complete answer at once."""
 
-    name = "telling"
+    name = "instant"
 
     def can_continue(self, _call: UpstreamRequest) -> bool:
         return False
 
     async def open(self, call: UpstreamRequest) -> UpstreamResponse:
-        return _Told(call.model)
+        return _InstantResponse(call.model)
 
     async def close(self) -> None:
         pass
 
 
-class _Told:
+class _InstantResponse:
     def __init__(self, model: str) -> None:
         self.model = model
 
@@ -134,38 +135,36 @@ class _Told:
 
 
 class Gateway:
-    """Our own application, whose time is moved by hand."""
+    """The gateway's application, with a clock that is advanced manually."""
 
     def __init__(self, settings: Settings) -> None:
         self._clock = ManualClock()
-        app: Starlette = create_app(settings, clock=self._clock, upstream=Telling())
+        app: Starlette = create_app(settings, clock=self._clock, upstream=InstantUpstream())
         self._hub: Hub = app.state.hub
         self._authenticator: Authenticator = app.state.reloading._authenticator
         self._server = Server(app)
 
     async def converse(self, reads: Sequence[bytes]) -> bytes:
-        """Let a client send this; see that nothing is left of it."""
+        """Send reads to the gateway, and check that nothing is held afterwards."""
         owner = Principal("alice", "address" if self._authenticator.allows_anonymous else "key", credential=STORED.id)
-        known = self._hub.start(ask(), request_id="r", principal=owner).id.encode()
+        generation_id = self._hub.start(ask(), request_id="r", principal=owner).id.encode()
         ticket = self._authenticator.issue_ticket(owner, "start", "")[0].encode()
-        written = await self._server.converse([read.replace(PLACE, known).replace(TICKET, ticket) for read in reads])
-        await is_quiet()
-        for _ in range(2):
-            # A generation ends after its grace, and is forgotten after its retention.
-            self._clock.advance(LONG)
-            await is_quiet()
-        assert (self._hub.viewers, self._hub.running, len(self._hub._records._by_id), self._clock.pending) == (
-            0,
-            0,
-            0,
-            0,
+        written = await self._server.converse(
+            [read.replace(GENERATION_ID, generation_id).replace(TICKET, ticket) for read in reads]
         )
+        await run_until_idle()
+        for _ in range(2):
+            # A generation ends after its grace period, and is removed after its retention period.
+            self._clock.advance(RETENTION)
+            await run_until_idle()
+        held = len(self._hub._records._by_id)
+        assert (self._hub.viewers, self._hub.running, held, self._clock.pending) == (0, 0, 0, 0)
         return written
 
 
 @cache
-def _gateway(*, guarded: bool) -> Gateway:
-    keys = (f"{STORED.name}:{STORED.id}:{STORED.hash}",) if guarded else ()
+def _gateway(*, with_keys: bool) -> Gateway:
+    keys = (f"{STORED.name}:{STORED.id}:{STORED.hash}",) if with_keys else ()
     settings = Settings(
         model=("m",), max_concurrent=0, rate_limit_per_minute=0, max_body_bytes=2000, keys=keys, allowed_origins=()
     )
@@ -173,23 +172,23 @@ def _gateway(*, guarded: bool) -> Gateway:
 
 
 def requests(data: bytes) -> None:
-    """Send requests to the gateway: each is answered, and never by "the gateway failed"."""
-    pieces, _ = cut(data)
-    written = loop().run_until_complete(_gateway(guarded=data[:1] < b"\x80").converse(pieces))
-    found = re.match(rb"HTTP/1\.1 (\d+) ", written)
-    assert (found is None) == (not written)
-    if found is not None:
-        assert int(found[1]) < 500 or int(found[1]) == 503, written
+    """Send requests to the gateway: each gets a response, and never status 500."""
+    pieces, _ = split(data)
+    written = loop().run_until_complete(_gateway(with_keys=data[:1] < b"\x80").converse(pieces))
+    status = re.match(rb"HTTP/1\.1 (\d+) ", written)
+    assert (status is None) == (not written)
+    if status is not None:
+        assert int(status[1]) < 500 or int(status[1]) == 503, written
 
 
 def commands(data: bytes) -> None:
-    """Send messages to the gateway's socket, one a line: each gets an answer that is JSON."""
-    sent = [masked(line) for line in data.split(b"\n", MOST_LINES)]
-    written = loop().run_until_complete(_gateway(guarded=False).converse([HANDSHAKE, *sent]))
-    _, _, answers = written.partition(b"\r\n\r\n")
-    for kind, payload in unframed(answers):
-        assert kind in {1, 8, 10}
-        assert kind != 1 or orjson.loads(payload)["type"]
+    """Send one message per line to the gateway's WebSocket: all messages that come back are JSON."""
+    messages = [masked(line) for line in data.split(b"\n", MAX_COMMANDS)]
+    written = loop().run_until_complete(_gateway(with_keys=False).converse([HANDSHAKE, *messages]))
+    _, _, frames_written = written.partition(b"\r\n\r\n")
+    for opcode, payload in decode_frames(frames_written):
+        assert opcode in {1, 8, 10}
+        assert opcode != 1 or orjson.loads(payload)["type"]
 
 
 _AUTHORIZATION: Final = b"Authorization: Bearer " + KEY.text().encode() + b"\r\n"
@@ -197,16 +196,16 @@ _BODY: Final = b'{"messages":[{"role":"user","content":"Hi"}]}'
 
 
 def _request(line: bytes, *headers: bytes, body: bytes = b"") -> bytes:
-    head = b"".join(header + b"\r\n" for header in (b"Host: localhost", *headers))
+    lines = b"".join(header + b"\r\n" for header in (b"Host: localhost", *headers))
     length = b"Content-Type: application/json\r\nContent-Length: %d\r\n" % len(body) if body else b""
-    return b"%b HTTP/1.1\r\n%b%b%b\r\n%b" % (line, head, _AUTHORIZATION, length, body)
+    return b"%b HTTP/1.1\r\n%b%b%b\r\n%b" % (line, lines, _AUTHORIZATION, length, body)
 
 
 _CHUNKED: Final = (
     b"POST /x?y HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\nTrailer: t\r\n\r\n"
     b"5;x=y\r\nhello\r\n0\r\nt: v\r\n\r\n"
 )
-_HTTP_WORDS: Final = (
+_HTTP_TOKENS: Final = (
     *(
         b"\r\n",
         b"\r\n\r\n",
@@ -233,7 +232,7 @@ TARGETS: Final = [
     Target(
         "http",
         "HTTP/1.1, as bytes",
-        "the same requests and answers however it is cut; nothing is raised or logged; no task stays",
+        "the same requests and responses for every split; nothing is raised or logged; no task is left",
         http,
         [
             bytes([length]) + data
@@ -247,12 +246,12 @@ TARGETS: Final = [
                 HANDSHAKE + _FRAMES[0],
             )
         ],
-        _HTTP_WORDS,
+        _HTTP_TOKENS,
     ),
     Target(
         "upgrade",
         "the WebSocket handshake",
-        "it is answered; nothing is raised or logged; no task stays",
+        "it gets a response; nothing is raised or logged; no task is left",
         upgrade,
         [
             b"Sec-WebSocket-Protocol: a, b\nOrigin: x\n\n" + _FRAMES[0],
@@ -269,7 +268,7 @@ TARGETS: Final = [
     Target(
         "frames",
         "WebSocket frames, as bytes",
-        "the same messages however they are cut; nothing is raised or logged; no task stays",
+        "the same messages for every split; nothing is raised or logged; no task is left",
         frames,
         [bytes([length]) + data for length in (0, 1) for data in (*_FRAMES, b"".join(_FRAMES))],
         (*_FRAMES, b"\x81\x80\0\0\0\0", b"\x01\x80\0\0\0\0", b"\x00\x80\0\0\0\0", b"\x88\x82\0\0\0\0", b"\xff"),
@@ -296,12 +295,20 @@ TARGETS: Final = [
                 _request(b"GET /ready") + _request(b"HEAD /health"),
             )
         ],
-        (*_HTTP_WORDS, b"/api/", b"{id}", b"{ticket}", b"ticket=", b"last_event_id=", b"Accept: text/event-stream\r\n"),
+        (
+            *_HTTP_TOKENS,
+            b"/api/",
+            b"{id}",
+            b"{ticket}",
+            b"ticket=",
+            b"last_event_id=",
+            b"Accept: text/event-stream\r\n",
+        ),
     ),
     Target(
         "commands",
         "commands on the gateway's WebSocket",
-        "each answer is JSON; nothing is raised or logged; nothing is held afterwards",
+        "each message of the gateway is JSON; nothing is raised or logged; nothing is held afterwards",
         commands,
         [
             b'{"type":"start","id":1,"messages":[{"role":"user","content":"Hi"}]}\n{"type":"ping","id":2}',
@@ -310,6 +317,6 @@ TARGETS: Final = [
             b'{"type":"feedback","id":"f","generation_id":"{id}","mode":"note","rating":1}',
             b'{"type":"hello","id":1,"ticket":"{ticket}"}\n{"type":"hello","token":"x"}\n[]\n\n\xff',
         ],
-        (*WORDS, b"{id}", b"\n"),
+        (*TOKENS, b"{id}", b"\n"),
     ),
 ]

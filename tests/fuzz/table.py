@@ -7,6 +7,6 @@ from tests.fuzz.target import Target
 
 TARGETS: Final[dict[str, Target]] = {
     target.name: target
-    for room in (upstreams, servers, bodies, credentials, headers, clients, browser)
-    for target in room.TARGETS
+    for module in (upstreams, servers, bodies, credentials, headers, clients, browser)
+    for target in module.TARGETS
 }

@@ -1,50 +1,49 @@
-"""Every target, with its seeds, inputs made of them, and long rows: less than `make fuzz`, and always the same."""
+"""Every target with its seeds, mutations of them, and large inputs: a deterministic subset of `make fuzz`."""
 
 import shutil
 
 import pytest
 
 from tests.fuzz import large, mutation
-from tests.fuzz.found import FOUND
+from tests.fuzz.findings import FINDINGS
 from tests.fuzz.page import PAGE
 from tests.fuzz.table import TARGETS
-from tests.fuzz.target import LONGEST, Target, cut
+from tests.fuzz.target import MAX_BYTES, Target, split
 from tests.gateway.upstreams.parts import pieces
 
 COUNT = 100
-"""Inputs made by chance."""
+"""Mutations per target."""
 
-LONG = 16_384
-"""Bytes of a long row."""
+LARGE = 16_384
+"""Bytes of a large input."""
+
+RUNNABLE = [name for name, target in TARGETS.items() if not target.program or shutil.which(target.program)]
+"""Targets that can run on this machine."""
 
 
-HERE = [name for name, target in TARGETS.items() if not target.program or shutil.which(target.program)]
-"""Those that can be run on this machine."""
-
-
-@pytest.mark.parametrize("name", HERE)
-def test_whatever_comes_it_holds(name: str) -> None:
+@pytest.mark.parametrize("name", RUNNABLE)
+def test_properties_hold_for_any_input(name: str) -> None:
     target = TARGETS[name]
     for data in mutation.inputs(target, COUNT):
         try:
             target.run(data)
         except BaseException as error:
-            error.add_note(f"{name} was given {data!r}")
+            error.add_note(f"{name}: the input was {data!r}")
             raise
 
 
-@pytest.mark.parametrize("name", HERE)
-def test_long_rows_do_not_take_long(name: str) -> None:
-    for data in large.inputs(TARGETS[name], LONG):
+@pytest.mark.parametrize("name", RUNNABLE)
+def test_large_inputs_do_not_take_long(name: str) -> None:
+    for data in large.inputs(TARGETS[name], LARGE):
         TARGETS[name].run(data)
 
 
-def test_inputs_are_the_same_each_time_and_not_the_seeds_alone() -> None:
+def test_mutations_are_deterministic_and_differ_from_the_seeds() -> None:
     for target in TARGETS.values():
-        made = list(mutation.inputs(target, 50))
-        assert made == list(mutation.inputs(target, 50))
-        assert len(set(made)) > len(target.seeds) + 25
-        assert all(len(seed) <= LONGEST for seed in target.seeds)
+        inputs = list(mutation.inputs(target, 50))
+        assert inputs == list(mutation.inputs(target, 50))
+        assert len(set(inputs)) > len(target.seeds) + 25
+        assert all(len(seed) <= MAX_BYTES for seed in target.seeds)
 
 
 def test_a_fault_is_found() -> None:
@@ -58,20 +57,20 @@ def test_a_fault_is_found() -> None:
 
 
 @pytest.mark.parametrize("data", [b"", b"\0", b"\0abc", b"\1abc", b"\2abc", b"\1" + bytes(1000)])
-def test_a_stream_is_cut_and_nothing_of_it_is_lost(data: bytes) -> None:
-    reads, stream = cut(data)
+def test_splitting_a_stream_loses_nothing(data: bytes) -> None:
+    reads, stream = split(data)
     assert b"".join(reads) == stream == data[1:]
     assert (
         reads == list(pieces(stream, range(0, len(stream), len(reads[0]) if reads and reads[0] else 1))) or not stream
     )
 
 
-def test_the_page_has_every_target_and_all_that_was_found() -> None:
+def test_the_page_has_every_target_and_finding() -> None:
     page = PAGE.read_text("utf-8")
     for target in TARGETS.values():
-        assert f"| `{target.name}` | {target.eats} | {target.holds} |" in page
-    for one in FOUND:
-        assert one.target in TARGETS
-        assert f"| `{one.target}` | {one.came} | {one.wrong} | `{one.test}` |" in page
-        file, _, name = one.test.partition("::")
+        assert f"| `{target.name}` | {target.reads} | {target.checks} |" in page
+    for finding in FINDINGS:
+        assert finding.target in TARGETS
+        assert f"| `{finding.target}` | {finding.input} | {finding.bug} | `{finding.test}` |" in page
+        file, _, name = finding.test.partition("::")
         assert f"def {name}(" in (PAGE.parents[1] / file).read_text("utf-8")

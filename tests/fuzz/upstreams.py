@@ -1,4 +1,4 @@
-"""What providers send: the event stream, each one's JSON, errors in bodies and headers."""
+"""Input from providers: the event stream, the JSON of each wire format, errors in bodies and headers."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -22,18 +22,18 @@ from gateway.upstreams.formats.json_values import decode
 from gateway.upstreams.formats.openai_chat import ChunkReader
 from gateway.upstreams.formats.openai_responses import ResponsesReader
 from gateway.upstreams.sanitize import MAX_MESSAGE_LENGTH, sanitize_message
-from tests.fuzz.target import Target, cut, deep, digits, text_of
+from tests.fuzz.target import Target, digits, header_text, nested_list, split
 from tests.gateway.protocol.test_event_stream import STREAM, reference
 from tests.gateway.simulator.wires.examples import DELTAS, answer, plain, played
 from tests.gateway.upstreams.parts import apart, streamed
 
 SMALL_LIMIT: Final = 64
-"""Bytes of one event, where the decoder's bound is looked at."""
+"""Limit of one event in the test of the decoder's limit, in bytes."""
 
 KEY: Final = SecretStr("sk-of-the-gateway")
 
 GROWTH: Final = 16
-"""How many bytes may come of one: `\\u00e9` in JSON that is put into JSON is the most that is meant."""
+"""Maximum bytes of output per byte of input. The worst case is JSON with escapes such as `\\u00e9` inside JSON."""
 
 READERS: Final[dict[str, Callable[[], EventReader]]] = {
     "openai": ChunkReader,
@@ -46,23 +46,25 @@ _WIRES: Final = dict(zip(("openai", "anthropic", "gemini", "openai-responses"), 
 
 @cache
 def loop() -> asyncio.AbstractEventLoop:
-    """Give the loop of all inputs of this process."""
+    """Return the event loop for all inputs of this process."""
     return asyncio.new_event_loop()
 
 
 def event_stream(data: bytes) -> None:
-    """Decode a stream as it is cut, whole, by the fast way, and as the standard words it."""
-    pieces, stream = cut(data)
-    events, retry = _decoded(pieces)
+    """Decode a stream in pieces, at once, by the fast path, and by the reference implementation."""
+    pieces, stream = split(data)
+    events, retry = _decode(pieces)
     if events is not None:
-        assert (events, retry) == _decoded([stream])
+        assert (events, retry) == _decode([stream])
         assert events == reference(stream.decode("utf-8", "replace"))
         fast = EventStreamDecoder()
-        assert [_text(one) for piece in pieces for one in fast.feed_data(piece)] == [text for text, _, _ in events]
-    _hold_little(pieces)
+        assert [_text(event_data) for piece in pieces for event_data in fast.feed_data(piece)] == [
+            text for text, _, _ in events
+        ]
+    _check_limit(pieces)
 
 
-def _decoded(pieces: Sequence[bytes]) -> tuple[list[tuple[str, str, str]] | None, int | None]:
+def _decode(pieces: Sequence[bytes]) -> tuple[list[tuple[str, str, str]] | None, int | None]:
     decoder = EventStreamDecoder()
     try:
         events = [event for piece in pieces for event in decoder.feed(piece)]
@@ -71,7 +73,7 @@ def _decoded(pieces: Sequence[bytes]) -> tuple[list[tuple[str, str, str]] | None
     return [(_text(event.data), event.event, event.last_event_id) for event in events], decoder.retry_ms
 
 
-def _hold_little(pieces: Sequence[bytes]) -> None:
+def _check_limit(pieces: Sequence[bytes]) -> None:
     decoder = EventStreamDecoder(SMALL_LIMIT)
     for piece in pieces:
         try:
@@ -86,10 +88,10 @@ def _text(data: bytes) -> str:
 
 
 def answer_stream(provider: str, data: bytes) -> None:
-    """Read an answer as it is cut, by patterns, and event by event; all that comes of it can be sent on."""
-    pieces, stream = cut(data)
+    """Read an answer in pieces by patterns, and event by event. All events of it can be sent to clients."""
+    pieces, stream = split(data)
     parts, code = loop().run_until_complete(streamed([piece for piece in pieces if piece], READERS[provider]()))
-    expected, expected_code = _slowly(stream, READERS[provider]())
+    expected, expected_code = _read_by_event(stream, READERS[provider]())
     if expected_code == "limit":
         return
     assert list(apart(parts)) == expected
@@ -98,7 +100,7 @@ def answer_stream(provider: str, data: bytes) -> None:
     assert sum(map(_size, expected)) <= GROWTH * len(stream)
 
 
-def _slowly(stream: bytes, reader: EventReader) -> tuple[list[UpstreamEvent], str]:
+def _read_by_event(stream: bytes, reader: EventReader) -> tuple[list[UpstreamEvent], str]:
     parts: list[UpstreamEvent] = []
     try:
         events = EventStreamDecoder().feed(stream)
@@ -110,13 +112,13 @@ def _slowly(stream: bytes, reader: EventReader) -> tuple[list[UpstreamEvent], st
         try:
             reader.read(event.data, parts)
         except Failed as failure:
-            _fit_for_clients(failure)
+            _check_failure(failure)
             return parts, "" if reader.finished else failure.code
     return parts, ""
 
 
 def _size(part: UpstreamEvent) -> int:
-    """Encode a part as the log would; give how long what it says is."""
+    """Encode an event as the log does, and return the size of its content."""
     match part:
         case Chunk() | Reasoning():
             return len(encode(part)) - len(encode(Chunk("")))
@@ -131,34 +133,33 @@ def _size(part: UpstreamEvent) -> int:
 
 
 def error_body(data: bytes) -> None:
-    """Read a refusal's body: what a client is told of it is one short line, without the key."""
-    words = _error_message(data, KEY)
-    _fit(words)
+    """Read the body of a refusal. The message for clients is one short line without the key."""
+    _check_message(_error_message(data, KEY))
     wait = retry_delay_ms(data)
     assert wait is None or 0 <= wait <= MAX_RETRY_AFTER * 1000
-    _fit(sanitize_message(_text(data), KEY))
+    _check_message(sanitize_message(_text(data), KEY))
     try:
         error = decode(data)
     except Failed:
         return
-    _fit_for_clients(from_stream(error, KEY))
+    _check_failure(from_stream(error, KEY))
 
 
-def _fit_for_clients(failure: Failed) -> None:
+def _check_failure(failure: Failed) -> None:
     assert len(failure.message) <= MAX_MESSAGE_LENGTH + 100
     assert orjson.dumps(failure.message)
 
 
-def _fit(words: str) -> None:
-    assert len(words) <= MAX_MESSAGE_LENGTH
-    assert words.isprintable()
-    assert orjson.dumps(words)
-    assert KEY.get_secret_value() not in words
+def _check_message(message: str) -> None:
+    assert len(message) <= MAX_MESSAGE_LENGTH
+    assert message.isprintable()
+    assert orjson.dumps(message)
+    assert KEY.get_secret_value() not in message
 
 
 def retry_after(data: bytes) -> None:
-    """Read the headers by which a provider asks to wait."""
-    text = text_of(data)
+    """Read the headers with which a provider asks clients to wait."""
+    text = header_text(data)
     for name in ("Retry-After", "retry-after-ms"):
         for now in (None, 1e9):
             wait = retry_after_ms({name: text}, now)
@@ -166,13 +167,13 @@ def retry_after(data: bytes) -> None:
 
 
 def _streams(provider: str) -> list[bytes]:
-    """Spell some answers as the simulator does, whole and cut."""
+    """Encode some answers as the simulator does, complete and truncated, unsplit and split."""
     wire = _WIRES[provider]
     error = RequestError("no such thing")
     frames = [wire.frames(answer("c_1")), wire.frames(answer("c_1", plain())), wire.frames(answer("c_1"))]
-    whole = b"".join(played(frames[0]))
+    complete = b"".join(played(frames[0]))
     cases = [
-        whole,
+        complete,
         b"".join(played(frames[1], DELTAS[2:4])),
         frames[2].start() + frames[2].nothing() + frames[2].error(error),
         frames[2].garbage(),
@@ -180,11 +181,11 @@ def _streams(provider: str) -> list[bytes]:
     return [bytes([length]) + case for case in cases for length in (0, 40)]
 
 
-_WORDS_OF_STREAMS: Final = (
+_STREAM_TOKENS: Final = (
     *(b"data: ", b"\n\n", b"\r\n", b"\r", b"[DONE]", b'"\\ud83d"', b'"\\ude00"', b"null", b"{}", b"[]", b"1e308"),
     *(b'"index":0', b'"text":', b'"error":{"type":"', b'"message":', b'"content":', b'"type":', b'"usage":', b'"id":'),
 )
-_WORDS: Final[dict[str, tuple[bytes, ...]]] = {
+_TOKENS: Final[dict[str, tuple[bytes, ...]]] = {
     "openai": (b'"choices":[', b'"delta":{', b'"tool_calls":[', b'"function":{', b'"arguments":', b'"finish_reason":'),
     "openai-responses": (
         *(b"response.output_text.delta", b"response.output_text.done", b"response.completed", b"response.failed"),
@@ -201,7 +202,7 @@ _WORDS: Final[dict[str, tuple[bytes, ...]]] = {
     ),
 }
 
-DEEP: Final[dict[str, tuple[bytes, ...]]] = {
+NESTED: Final[dict[str, tuple[bytes, ...]]] = {
     "openai": (
         b'{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"c","function":{"name":"f","arguments":%b}}]}}]}',
         b'{"error":{"code":%b}}',
@@ -219,13 +220,13 @@ DEEP: Final[dict[str, tuple[bytes, ...]]] = {
         b'{"candidates":[{"content":{"parts":[{"executableCode":{"code":%b}}]}}]}',
     ),
 }
-"""Where a value of a provider's is spelled again."""
+"""Events of each format with a nested value where a reader encodes or formats it again."""
 
 TARGETS: Final = [
     Target(
         "event-stream",
         "an upstream's `text/event-stream`",
-        "the same however it is cut, as by the fast way, and as the standard words it; one event is bounded",
+        "the same for every split, by the fast path, and as the standard defines it; an event is limited",
         event_stream,
         [
             b"\0" + STREAM,
@@ -240,24 +241,24 @@ TARGETS: Final = [
         Target(
             f"answer-{provider}",
             f"the JSON of `{provider}`, streamed",
-            "the same however it is cut, and read by its pattern; only `Failed`; all parts can be sent on",
+            "the same for every split, and by patterns; only `Failed`; all events can be sent to clients",
             partial(answer_stream, provider),
-            [*_streams(provider), *(b"\0data: %b\n\n" % (event % deep()) for event in DEEP[provider])],
-            (*_WORDS_OF_STREAMS, *words),
+            [*_streams(provider), *(b"\0data: %b\n\n" % (event % nested_list()) for event in NESTED[provider])],
+            (*_STREAM_TOKENS, *tokens),
         )
-        for provider, words in _WORDS.items()
+        for provider, tokens in _TOKENS.items()
     ),
     Target(
         "error-body",
         "the body of an upstream's refusal, and an error in its stream",
-        "what clients are told is one short line of printable text, without the key",
+        "the message for clients is one short line of printable text, without the key",
         error_body,
         [
             b'{"error":{"message":"max_tokens is too large","type":"invalid_request_error","code":null}}',
             b'{"error":{"code":429,"details":[{"@type":"x","retryDelay":"34.5s"}]}}',
             b'{"error":"see http://10.0.0.1:8000/v1 with sk-of-the-gateway or db.internal:9, token: abcdefg"}',
             b'{"code":"context_length_exceeded","message":"too long"}',
-            b'{"type":%b}' % deep(),
+            b'{"type":%b}' % nested_list(),
         ],
         (b'"retryDelay":"1s"', b"invalid_request_error", b"sk-of-the-gateway", b"[::1]:8", b"http://", b".local"),
         fast=True,
@@ -265,7 +266,7 @@ TARGETS: Final = [
     Target(
         "retry-after",
         "`Retry-After` and `retry-after-ms` of an upstream",
-        "nothing, or a wait of at most a day",
+        "no wait, or one of at most a day",
         retry_after,
         [
             b"120",

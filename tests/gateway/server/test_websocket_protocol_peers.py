@@ -8,7 +8,7 @@ from tests.gateway.server.peer import sent
 
 async def test_frames_before_the_response_to_the_handshake_abort_the_connection() -> None:
     for early in (masked(b"\xff"), masked(b"", 0x88), b"\xff\xff", masked(b"Hi")):
-        assert await sent(HANDSHAKE, early, answers=False) == ([], b"")
+        assert await sent(HANDSHAKE, early, wait=False) == ([], b"")
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from gateway.protocol.events import ToolCall
 from gateway.upstreams.base import UpstreamEvent
 from gateway.upstreams.formats.gemini import MAX_RESPONSE_ID, GenerateContentReader
 from gateway.upstreams.formats.json_values import MAX_DEPTH, decode
-from tests.fuzz.upstreams import DEEP, READERS
+from tests.fuzz.upstreams import NESTED, READERS
 
 
 def nested(levels: int) -> bytes:
@@ -18,7 +18,7 @@ def nested(levels: int) -> bytes:
 # orjson reads 1024 levels, Python's own recursion ends before that.
 @pytest.mark.parametrize("levels", [MAX_DEPTH, 500, 990, 1010, 2000, 100_000])
 def test_what_is_nested_without_end_is_the_providers_fault(provider: str, levels: int) -> None:
-    for events in DEEP[provider]:
+    for events in NESTED[provider]:
         reader = READERS[provider]()
         with pytest.raises(Failed) as failed:
             for data in (events % nested(levels)).split(b"\n\ndata: "):

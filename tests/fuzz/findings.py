@@ -1,170 +1,170 @@
-"""What was found, by the targets or in writing them: all of it is mended, and each has a test of its own."""
+"""Bugs found by the targets, or while writing them. All are fixed, and each has its own test."""
 
 from dataclasses import dataclass
 from typing import Final
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """A finding: of which target, what came, what was wrong, and the test that shows it."""
+class Finding:
+    """A fixed bug: its target, the input, the wrong behaviour, and its regression test."""
 
     target: str
-    came: str
-    wrong: str
+    input: str
+    bug: str
     test: str
 
 
 _STREAM: Final = "tests/gateway/protocol/test_event_stream.py"
-_OPENAI: Final = "tests/gateway/upstreams/test_http.py"
-_WORDS: Final = "tests/gateway/upstreams/test_sanitize.py"
+_UPSTREAM: Final = "tests/gateway/upstreams/test_http.py"
+_SANITIZE: Final = "tests/gateway/upstreams/test_sanitize.py"
 _HOSTILE: Final = "tests/gateway/upstreams/formats/test_hostile.py"
 _HTTP: Final = "tests/gateway/server/test_http_protocol_peers.py"
 _WEBSOCKET: Final = "tests/gateway/server/test_websocket_protocol_peers.py"
 _CLIENT: Final = "tests/gateway/client/test_frames.py"
 
-FOUND: Final = [
-    Found(
+FINDINGS: Final = [
+    Finding(
         "event-stream",
-        "`data:` lines that come in halves",
-        "not counted: the bound of an event did not hold, and each line took longer than the one before",
+        "`data:` lines split between reads",
+        "not counted: the limit of an event did not apply, and each line took longer than the one before",
         f"{_STREAM}::test_lines_that_are_split_between_reads_count_toward_the_limit",
     ),
-    Found(
+    Finding(
         "event-stream",
         "`retry:` of thousands of digits",
         "`ValueError`: the answer failed as if the gateway had",
         f"{_STREAM}::test_a_retry_of_thousands_of_digits_is_ignored",
     ),
-    Found(
+    Finding(
         "answer-openai",
-        "arguments, an input, an error, code nested 1,000 deep",
+        "arguments, an input, an error, code nested 1,000 levels deep",
         "`RecursionError`, in three of four formats",
         f"{_HOSTILE}::test_what_is_nested_without_end_is_the_providers_fault",
     ),
-    Found(
+    Finding(
         "answer-gemini",
         "a long `responseId`, and many calls",
-        "it was in the id of each call: gigabytes from one event",
+        "repeated in the id of each call: gigabytes from one event",
         f"{_HOSTILE}::test_a_long_id_is_not_repeated_with_each_call",
     ),
-    Found(
+    Finding(
         "error-body",
-        "one long word, or a row of names",
-        "quadratic: 3 s of nothing else for 16 KiB, hours for an error of 1 MiB in a stream",
-        f"{_WORDS}::test_it_is_one_short_line",
+        "one long word, or many names in a row",
+        "quadratic time: 3 s of CPU for 16 KiB, hours for an error of 1 MiB in a stream",
+        f"{_SANITIZE}::test_it_is_one_short_line",
     ),
-    Found(
+    Finding(
         "error-body",
-        "the key with characters in it that can't be seen",
-        "they were taken out after the key was looked for: it was told",
-        f"{_WORDS}::test_a_key_that_was_broken_up_takes_all_with_it",
+        "the key with invisible characters in it",
+        "they were removed after the search for the key, so it reached the client",
+        f"{_SANITIZE}::test_a_key_that_was_broken_up_takes_all_with_it",
     ),
-    Found(
+    Finding(
         "retry-after",
         "a year or a time zone of 20 digits",
         "`OverflowError`",
-        f"{_OPENAI}::test_retry_after",
+        f"{_UPSTREAM}::test_retry_after",
     ),
-    Found(
+    Finding(
         "http",
         "two requests in one read",
-        "the first one got the body of the second behind its own",
+        "the first one received the body of the second after its own",
         f"{_HTTP}::test_a_request_gets_no_body_of_the_next_one",
     ),
-    Found(
+    Finding(
         "http",
-        "a head without end inside a streamed answer",
-        "431 was written into that answer",
+        "a request head without end during a streamed response",
+        "431 was written into that response",
         f"{_HTTP}::test_a_head_without_end_during_a_response_gets_no_response_inside_it",
     ),
-    Found(
+    Finding(
         "upgrade",
-        "frames before the handshake is answered",
-        "`AssertionError` and `InvalidState` out of the protocol, with a traceback in the log",
+        "frames before the response to the handshake",
+        "`AssertionError` and `InvalidState` from the protocol, with a traceback in the log",
         f"{_WEBSOCKET}::test_frames_before_the_response_to_the_handshake_abort_the_connection",
     ),
-    Found(
+    Finding(
         "upgrade",
         "a handshake with a header of 8 KiB",
-        "neither answered nor closed, for ever",
+        "no response, and never closed",
         f"{_WEBSOCKET}::test_a_handshake_that_is_not_valid_gets_a_response",
     ),
-    Found(
+    Finding(
         "frames",
-        "text that is not UTF-8 behind a message",
-        "the answer to that message came after our close: a traceback in the log",
+        "text that is not UTF-8 after a message",
+        "the reply to that message was sent after our close: a traceback in the log",
         f"{_WEBSOCKET}::test_a_message_sent_after_our_close_is_not_logged_as_an_error",
     ),
-    Found(
+    Finding(
         "frames",
         "text that is not UTF-8 after we closed",
-        "`InvalidState` out of the protocol",
+        "`InvalidState` from the protocol",
         f"{_WEBSOCKET}::test_text_that_is_not_utf8_after_the_close_is_ignored",
     ),
-    Found(
+    Finding(
         "frames",
         "text that is not UTF-8, and a close, in one read",
-        "the close was answered before the text was looked at: `InvalidState` out of the protocol",
+        "the close was answered before the text was checked: `InvalidState` from the protocol",
         f"{_WEBSOCKET}::test_text_that_is_not_utf8_before_a_close_in_the_same_read",
     ),
-    Found(
+    Finding(
         "frames",
         "empty fragments, or very small ones",
-        "kept one by one: empty ones without end, small ones at twenty times their bytes",
+        "held one by one: empty ones without limit, small ones at twenty times their bytes",
         "tests/gateway/server/test_websocket_protocol_limits.py::test_the_fragments_of_a_message_are_limited",
     ),
-    Found(
+    Finding(
         "http",
-        "headers without end behind the last chunk of a body",
-        "kept for as long as a request may take, whatever their size",
+        "trailers without end after the last chunk of a body",
+        "held for as long as a request may take, without a limit of size",
         f"{_HTTP}::test_what_follows_a_body_is_limited",
     ),
-    Found(
+    Finding(
         "requests",
-        "`Content-Length: ²`, under another server than ours",
+        "`Content-Length: ²`, under a third-party server",
         "`ValueError`, 500",
         "tests/gateway/api/test_requests_content_length.py::test_a_length_that_is_not_a_number_is_refused",
     ),
-    Found(
+    Finding(
         "body",
         "a field with a name of 4 MiB",
-        "the refusal gave it back, twice",
+        "the refusal repeated it, twice",
         "tests/gateway/protocol/test_commands.py::test_a_refusal_repeats_only_the_start_of_a_long_name",
     ),
-    Found(
+    Finding(
         "key-set",
         "a key whose `kty` is a list",
-        "`TypeError`: with `jwks_file`, at the start",
+        "`TypeError`, with `jwks_file` when the gateway starts",
         "tests/gateway/security/test_jwks.py::test_a_key_of_no_kind_is_passed_over",
     ),
-    Found(
+    Finding(
         "key-file",
         "a number of thousands of digits",
         "`ValueError`, without the file's name",
-        "tests/gateway/config/test_load.py::test_a_number_of_thousands_of_digits_is_said",
+        "tests/gateway/config/test_load.py::test_a_number_of_thousands_of_digits_is_an_error",
     ),
-    Found(
+    Finding(
         "key-file",
-        "a time of the last day there is, of another time zone",
-        "`ValueError` when the file is written anew",
+        "a time on the last representable day, in another time zone",
+        "`ValueError` when the file is written again",
         "tests/gateway/security/test_key_file.py::test_a_time_that_is_none_in_utc_is_refused",
     ),
-    Found(
+    Finding(
         "client-refusal",
         "`Retry-After: ²`",
-        "`ValueError` out of the client",
+        "`ValueError` from the client",
         f"{_CLIENT}::test_a_wait_that_is_no_number_is_none",
     ),
-    Found(
+    Finding(
         "client-message",
         "`retry_after_ms` of 1e308",
-        "a wait of 308 digits, that nothing can say or keep",
+        "a wait of 308 digits, which can't be formatted or stored",
         f"{_CLIENT}::test_a_wait_beyond_all_reckoning_is_none",
     ),
-    Found(
+    Finding(
         "client-message",
-        "a type, code or message nested 1,000 deep",
-        "`RecursionError` out of the client",
+        "a type, code or message nested 1,000 levels deep",
+        "`RecursionError` from the client",
         f"{_CLIENT}::test_what_is_nested_deep_where_a_text_belongs_is_none",
     ),
 ]
