@@ -1,7 +1,7 @@
 """A gateway on a real socket, with a clock and an upstream that the test controls."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Set
 from dataclasses import dataclass
 from typing import Literal
 
@@ -34,6 +34,8 @@ class Served:
     http: aiohttp.ClientSession
     reloader: Reloader
     streams: Streams
+    protocols: Set[object]
+    """Protocols of the open connections."""
 
     async def called(self, number: int = 1) -> None:
         """Wait until the upstream has received this many calls."""
@@ -111,8 +113,9 @@ async def served(settings: Settings, configure: Configure) -> AsyncIterator[Serv
     await server.startup()
     host, port = server.servers[0].sockets[0].getsockname()[:2]
     async with aiohttp.ClientSession(f"http://{host}:{port}") as http:
-        url = f"http://{host}:{port}"
-        yield Served(url, app.state.hub, clock, upstream, http, app.state.reloading, app.state.streams)
+        url, state = f"http://{host}:{port}", app.state
+        protocols = server.server_state.connections
+        yield Served(url, state.hub, clock, upstream, http, state.reloading, state.streams, protocols)
         await app.state.hub.close()
     await _shut_down(server)
     await until(lambda: app.state.hub.viewers == 0)

@@ -23,8 +23,11 @@ def viewer(request: pytest.FixtureRequest, served: Served) -> ViewingClient:
 def by_hand() -> Iterator[None]:
     """Collect garbage only when the test does."""
     gc.disable()
+    # What other tests have left would be searched through each time.
+    gc.freeze()
     yield
     gc.set_debug(0)
+    gc.unfreeze()
     gc.enable()
 
 

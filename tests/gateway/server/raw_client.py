@@ -1,7 +1,6 @@
 """A client on a raw socket: it sends any bytes, in any reads, and reads responses and close frames."""
 
 import asyncio
-import gc
 import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -54,12 +53,10 @@ async def expect_refusal(reader: asyncio.StreamReader, status: int) -> dict[str,
 
 def protocols_of(served: Served) -> list[HttpProtocol]:
     """Return the server's protocols of the connections."""
-    port = int(served.url.rpartition(":")[2])
-    found = (protocol for protocol in gc.get_objects() if isinstance(protocol, HttpProtocol))
     return [
         protocol
-        for protocol in found
-        if (protocol.server or ("", 0))[1] == port and not protocol.transport.is_closing()
+        for protocol in served.protocols
+        if isinstance(protocol, HttpProtocol) and not protocol.transport.is_closing()
     ]
 
 

@@ -1,7 +1,6 @@
 """Requests before, during and after a stream on the same connection of `HttpProtocol`, on raw sockets."""
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
@@ -117,7 +116,7 @@ async def test_a_head_that_begins_during_a_stream_has_a_timeout_after_it(served:
         await read_until(reader, b"accepted")
         (connection,) = (
             protocol
-            for protocol in gc.get_objects()
+            for protocol in served.protocols
             if isinstance(protocol, HttpProtocol) and protocol._on_disconnect is not None
         )
         writer.write(b"GET /health HTTP/1.1\r\nX: ")
