@@ -8,7 +8,7 @@ from starlette.routing import BaseRoute, Route
 
 from gateway.api.context import principal
 from gateway.api.generations import start_generation
-from gateway.api.requests import read_json
+from gateway.api.requests import read_json, wants_events
 from gateway.api.responses import (
     REFUSED_POSITION,
     STREAM_HEADERS,
@@ -16,7 +16,6 @@ from gateway.api.responses import (
     no_content,
     refusal_response,
     start_headers,
-    wants_events,
 )
 from gateway.api.services import Services
 from gateway.api.streams import enter_stream

@@ -1,1 +1,1 @@
-"""The HTTP API: every route except the streams."""
+"""HTTP API: every route except the streams, and the middleware of all routes."""

@@ -1,4 +1,4 @@
-"""What middleware has found out about a request, in its ASGI scope."""
+"""Values that middleware stores in the ASGI scope of a request."""
 
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
@@ -8,30 +8,29 @@ from gateway.security.authenticator import missing_credential
 from gateway.security.principals import Principal
 
 PRINCIPAL = "dualstream.principal"
-"""Where in the scope the principal is, once the gate has let it in."""
-
+"""Scope key of the principal; absent until the request is authenticated."""
 
 ORIGIN = "dualstream.origin"
-"""Where in the scope the origin of an allowed page is; "" is our own, or no page."""
+"""Scope key of the origin of an allowed page; "" for our own page and for a client that is not a browser."""
 
 
 def principal(connection: HTTPConnection) -> Principal:
-    """Give whose a request is, as the gate has said (gateway/api/middleware/auth.py).
+    """Return the principal of a request, as `AuthMiddleware` stored it.
 
     Raises:
-        Refused: `auth_error`: the gate was not asked, or has not let it in.
+        Refused: `auth_error`: the request is not authenticated.
     """
     return principal_of(connection.scope)
 
 
 def principal_of(scope: Scope) -> Principal:
-    """Give whose a connection is; as `principal`."""
-    found: Principal | None = scope.get(PRINCIPAL)
-    if found is None:
+    """Return the principal in a scope; see `principal`."""
+    stored: Principal | None = scope.get(PRINCIPAL)
+    if stored is None:
         raise missing_credential()
-    return found
+    return stored
 
 
 def address(connection: HTTPConnection) -> str:
-    """Tell where a request comes from: its client's address, behind trusted proxies as they forward it."""
+    """Return the client's address; behind trusted proxies, the one that they forward."""
     return client_address(connection.client.host if connection.client is not None else "")

@@ -1,4 +1,4 @@
-"""The demo page and its scripts, under a policy that lets them do little."""
+"""The demo page and its scripts, under a strict content security policy."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +14,7 @@ PAGE_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; "
         "base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
-        # Text that becomes markup or a script is an error, whichever line of the page does it.
+        # Trusted Types (W3C): converting a string to markup or a script is an error, in every line of the page.
         "require-trusted-types-for 'script'; trusted-types 'none'"
     ),
     "Cache-Control": "no-cache",
@@ -25,28 +25,28 @@ PAGE_HEADERS = {
     ),
     "Referrer-Policy": "no-referrer",
 }
-"""Of the page and its scripts; `transports.heads.ALWAYS` comes to it."""
+"""Headers of the page and its scripts; `middleware.headers` adds `DEFAULT_HEADERS`."""
 
 
 def page_routes() -> Sequence[BaseRoute]:
-    """Make the routes of the page and its folder."""
-    folder = _static_folder()
+    """Build the routes of the page and its static files."""
+    directory = _static_directory()
 
     async def page(_request: Request) -> Response:
-        return FileResponse(folder / "demo.html", headers=PAGE_HEADERS)
+        return FileResponse(directory / "demo.html", headers=PAGE_HEADERS)
 
-    return [Route("/", page), Mount("/static", _with_page_headers(StaticFiles(directory=folder)))]
+    return [Route("/", page), Mount("/static", _with_page_headers(StaticFiles(directory=directory)))]
 
 
-def _static_folder() -> Path:
-    """Find the page and its scripts: inside the package when installed, beside it in a checkout."""
+def _static_directory() -> Path:
+    """Return the directory of the page: inside the package when installed, beside it in a checkout."""
     package = Path(__file__).parents[1]
-    inside = package / "static"
-    return inside if inside.is_dir() else package.parent / "static"
+    installed = package / "static"
+    return installed if installed.is_dir() else package.parent / "static"
 
 
 def _with_page_headers(files: ASGIApp) -> ASGIApp:
-    """Put static files under the page's own policy."""
+    """Wrap an application of static files so that its responses have the page's headers."""
 
     async def serve(scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:

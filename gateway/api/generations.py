@@ -1,4 +1,4 @@
-"""A generation as an HTTP resource: the commands of those whose transport goes one way, and its snapshot."""
+"""A generation as an HTTP resource: start it, read its snapshot, and command it where the transport is one-way."""
 
 from collections.abc import Sequence
 
@@ -21,13 +21,13 @@ from gateway.security.principals import GenerationScope, Principal
 
 
 class GenerationResource:
-    """`POST /api/generations`, `GET /api/generations/{id}`, and the commands to it."""
+    """`POST /api/generations`, `GET /api/generations/{id}`, and the commands to a generation."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
 
     def routes(self) -> Sequence[BaseRoute]:
-        """Give the routes of what there is already."""
+        """Return the routes."""
         return [
             Route("/api/generations", self.start, methods=["POST"]),
             Route("/api/generations/{generation_id}", self.snapshot, methods=["GET"]),
@@ -36,10 +36,10 @@ class GenerationResource:
         ]
 
     async def start(self, request: Request) -> Response:
-        """Start detached: the client views it, if at all, by the URLs of the answer."""
-        body = parse(StartRequest, await read_json(request, self._services.max_body_bytes))
-        asking = principal(request)
-        generation = start_generation(self._services, request, body)
+        """Start a generation without reading it; the response contains the URLs to read and command it."""
+        start_request = parse(StartRequest, await read_json(request, self._services.max_body_bytes))
+        owner = principal(request)
+        generation = start_generation(self._services, request, start_request)
         path = f"/api/generations/{generation.id}"
         urls = {
             "events": f"{path}/events",
@@ -47,24 +47,24 @@ class GenerationResource:
             "interrupt": f"{path}/interrupt",
             "feedback": f"{path}/feedback",
         }
-        answer: dict[str, object] = {"id": generation.id, "state": generation.state, "urls": urls}
-        headers = {"Location": path, **start_headers(request, generation, self._services.hub.allowance(asking))}
-        if (ticket := self._ticket(generation, asking, request.scope[ORIGIN])) is not None:
-            answer["ticket"] = ticket
-        return json_response(request, answer, 201, headers)
+        body: dict[str, object] = {"id": generation.id, "state": generation.state, "urls": urls}
+        headers = {"Location": path, **start_headers(request, generation, self._services.hub.allowance(owner))}
+        if (ticket := self._issue_ticket(generation, owner, request.scope[ORIGIN])) is not None:
+            body["ticket"] = ticket
+        return json_response(request, body, 201, headers)
 
-    def _ticket(self, generation: Generation, asking: Principal, origin: str) -> str | None:
-        """Make a ticket to read what was started; None where none is needed, or there are too many."""
+    def _issue_ticket(self, generation: Generation, owner: Principal, origin: str) -> str | None:
+        """Return a ticket that reads a new generation; None if no ticket is needed, or too many are unused."""
         if self._services.authenticator.allows_anonymous:
             return None
         try:
-            return self._services.authenticator.issue_ticket(asking, GenerationScope(generation.id), origin)[0]
+            return self._services.authenticator.issue_ticket(owner, GenerationScope(generation.id), origin)[0]
         except Refused:
-            # It has started: that a page may have to ask for its ticket again is no reason to say that it has not.
+            # The generation has started, so the start must not be refused; the page can request a ticket later.
             return None
 
     async def snapshot(self, request: Request) -> Response:
-        """Tell where a generation is and what came of it so far."""
+        """Return the state of a generation and its text so far."""
         generation = self._services.hub.find(request.path_params["generation_id"], principal(request))
         return json_response(
             request, snapshot(generation, self._services.clock.now()), headers=id_headers(request, generation)
@@ -77,53 +77,53 @@ class GenerationResource:
         once, so this is no flood, and a flood must not keep a client from stopping what costs it money. A stop that
         stops nothing has no effect, and can still be refused after it was tried.
         """
-        commands, read_at, asking = self._services.commands, self._services.clock.now(), principal(request)
-        commands.allow_stop(asking.id, asking.address, read_at)
+        commands, read_at, sender = self._services.commands, self._services.clock.now(), principal(request)
+        commands.allow_stop(sender.id, sender.address, read_at)
         try:
             body = parse(InterruptRequest, await read_json(request, self._services.max_body_bytes, empty={}))
         except Refused:
             # Not even a command: counted, but not refused before there are too many of them.
-            commands.count_failed_stop(asking.id, asking.address, read_at)
+            commands.count_failed_stop(sender.id, sender.address, read_at)
             raise
         try:
-            result = self._services.hub.interrupt(request.path_params["generation_id"], body, read_at, asking)
+            result = self._services.hub.interrupt(request.path_params["generation_id"], body, read_at, sender)
         except Refused:
-            commands.count_request(asking.id, asking.address, read_at)
+            commands.count_request(sender.id, sender.address, read_at)
             raise
         if not result.stopped:
-            commands.count_request(asking.id, asking.address, read_at)
+            commands.count_request(sender.id, sender.address, read_at)
         generation = result.generation
-        answer = {"id": generation.id, "state": generation.state, "seq": generation.log.last}
-        return json_response(request, answer, 202, id_headers(request, generation))
+        response = {"id": generation.id, "state": generation.state, "seq": generation.log.last}
+        return json_response(request, response, 202, id_headers(request, generation))
 
     async def feedback(self, request: Request) -> Response:
-        """Record feedback."""
+        """Record feedback on a generation."""
         read_at = self._services.clock.now()
         body = parse(FeedbackRequest, await read_json(request, self._services.max_body_bytes))
         generation, feedback_id = self._services.hub.feedback(
             request.path_params["generation_id"], body, read_at, principal(request)
         )
-        answer = {"feedback_id": feedback_id, "state": generation.state}
-        return json_response(request, answer, 202, id_headers(request, generation))
+        response = {"feedback_id": feedback_id, "state": generation.state}
+        return json_response(request, response, 202, id_headers(request, generation))
 
 
 def start_generation(services: Services, request: Request, start_request: StartRequest) -> Generation:
     """Start a generation for the principal of a request, under the request's id and idempotency key.
 
     Raises:
-        Refused: by `Hub.start`, or the idempotency key is not valid.
+        Refused: `Hub.start` refuses it, or the idempotency key is not valid.
     """
-    asking = principal(request)
+    owner = principal(request)
     return services.hub.start(
         start_request,
         request_id=request_id(request),
-        principal=asking,
+        principal=owner,
         idempotency_key=idempotency_key(request),
     )
 
 
 def snapshot(generation: Generation, now: float) -> dict[str, object]:
-    """Describe a generation as it stands at `now`."""
+    """Return the snapshot of a generation; `now` is a time of the gateway's clock, in seconds."""
     return {
         "id": generation.id,
         "state": generation.state,
@@ -138,12 +138,12 @@ def snapshot(generation: Generation, now: float) -> dict[str, object]:
         "metrics": generation.metrics(now),
         "feedback": generation.notes,
         "metadata": generation.metadata,
-        "attempts": [_attempt(attempt) for attempt in generation.attempts],
-        "end": None if generation.end is None else _end(generation.end),
+        "attempts": [_attempt_snapshot(attempt) for attempt in generation.attempts],
+        "end": None if generation.end is None else _end_snapshot(generation.end),
     }
 
 
-def _attempt(attempt: Attempt) -> dict[str, object]:
+def _attempt_snapshot(attempt: Attempt) -> dict[str, object]:
     cost = attempt.cost()
     return {
         "attempt": attempt.number,
@@ -156,7 +156,7 @@ def _attempt(attempt: Attempt) -> dict[str, object]:
     }
 
 
-def _end(end: Terminal) -> dict[str, object]:
-    """Tell how it ended; its figures stand in the snapshot itself."""
+def _end_snapshot(end: Terminal) -> dict[str, object]:
+    """Return how a generation ended; its usage, cost and metrics are in the snapshot itself."""
     names = ("finish_reason", "by", "reason", "code", "message")
     return {"type": end.type, **{name: getattr(end, name, None) for name in names}}

@@ -1,4 +1,4 @@
-"""Which models may be asked for: `GET /v1/models` as OpenAI's clients ask it, `GET /api/models` for the demo page."""
+"""The available models: `GET /v1/models` in OpenAI's form, and `GET /api/models` for the demo page."""
 
 import time
 
@@ -16,32 +16,30 @@ from gateway.routing.registry import ModelRegistry
 OWNER = "dualstream"
 
 
-class _Name(PathConvertor):
-    """Any name at all: a line end in it is no reason to be refused in another form."""
+class _ModelName(PathConvertor):
+    """Any path, with line breaks: such a name must get the same 404 in OpenAI's form, not that of an unknown route."""
 
     regex = "(?s:.*)"
 
 
 def model_routes(hub: Hub) -> list[BaseRoute]:
-    """Make the routes; they list what the hub serves at that moment (platform.openai.com/docs/api-reference/models)."""
+    """Build the routes, which list what the hub serves at the time (platform.openai.com/docs/api-reference/models)."""
     created = int(time.time())
-    register_url_convertor("model", _Name())
+    register_url_convertor("model", _ModelName())
 
-    def described(name: str) -> dict[str, object]:
+    def describe(name: str) -> dict[str, object]:
         return {"id": name, "object": "model", "created": created, "owned_by": OWNER}
 
     def models_of(request: Request) -> ModelRegistry:
         return hub.models_for(principal(request))
 
-    async def listed(request: Request) -> Response:
-        return json_response(
-            request, {"object": "list", "data": [described(name) for name in models_of(request).names]}
-        )
+    async def list_models(request: Request) -> Response:
+        return json_response(request, {"object": "list", "data": [describe(name) for name in models_of(request).names]})
 
-    async def one(request: Request) -> Response:
+    async def get_model(request: Request) -> Response:
         name = request.path_params["name"]
         try:
-            # One that is not listed may be served all the same.
+            # Not a search of the list: with a wildcard route, models that are not listed are served too.
             models_of(request).resolve(name)
         except Refused as refused:
             error = {
@@ -51,14 +49,14 @@ def model_routes(hub: Hub) -> list[BaseRoute]:
                 "code": refused.code,
             }
             return json_response(request, {"error": error}, refused.status)
-        return json_response(request, described(name))
+        return json_response(request, describe(name))
 
-    async def models(request: Request) -> Response:
-        served = models_of(request)
-        return json_response(request, {"models": served.names, "default": served.default})
+    async def list_names(request: Request) -> Response:
+        models = models_of(request)
+        return json_response(request, {"models": models.names, "default": models.default})
 
     return [
-        Route("/v1/models", listed),
-        Route("/v1/models/{name:model}", one),
-        Route("/api/models", models),
+        Route("/v1/models", list_models),
+        Route("/v1/models/{name:model}", get_model),
+        Route("/api/models", list_names),
     ]

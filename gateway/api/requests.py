@@ -1,7 +1,8 @@
-"""Read HTTP requests: bodies within bounds, ids and keys."""
+"""Read HTTP requests: bodies within bounds, ids, and whether an `EventSource` sent them."""
 
 import re
 from collections.abc import Collection
+from typing import Final
 
 import orjson
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
@@ -9,35 +10,28 @@ from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from gateway.pipeline.hub import new_id
 from gateway.protocol.errors import Refused, invalid
 
-_LENGTH = re.compile(r"[0-9]{1,15}")
+MAX_IDEMPOTENCY_KEY_LENGTH: Final = 255
 
-
-_SAFE_ID = re.compile(r"[\x21-\x7e]{1,128}")
-
-
-MAX_IDEMPOTENCY_KEY_LENGTH = 255
-
-
-_DEEPEST_JSON = 64
-
-
-_MOST_VALUES = 100_000
+_CONTENT_LENGTH: Final = re.compile(r"[0-9]{1,15}")
+_SAFE_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
+_MAX_JSON_DEPTH: Final = 64
+_MAX_JSON_VALUES: Final = 100_000
 
 
 def request_id(connection: HTTPConnection) -> str:
-    """Echo the client's `X-Request-ID` if it is one that can be echoed and logged, or make one."""
-    given = connection.headers.get("x-request-id", "")
-    if _SAFE_ID.fullmatch(given):
-        return given
-    made: str = connection.scope.setdefault("dualstream.request_id", new_id("r"))
-    return made
+    """Return the client's `X-Request-ID` if it is safe to echo and log, or else an id generated once per request."""
+    client_id = connection.headers.get("x-request-id", "")
+    if _SAFE_ID.fullmatch(client_id):
+        return client_id
+    generated: str = connection.scope.setdefault("dualstream.request_id", new_id("r"))
+    return generated
 
 
 def idempotency_key(request: Request) -> str | None:
-    """Give the client's `Idempotency-Key`.
+    """Return the client's `Idempotency-Key`.
 
     Raises:
-        Refused: when it is empty or too long.
+        Refused: it is empty or too long.
     """
     key = request.headers.get("idempotency-key")
     if key is not None and not 1 <= len(key) <= MAX_IDEMPOTENCY_KEY_LENGTH:
@@ -46,62 +40,73 @@ def idempotency_key(request: Request) -> str | None:
     return key
 
 
+def wants_events(request: Request) -> bool:
+    """Return True for an `EventSource`, by the one header that it always sends (WHATWG HTML, 9.2.3)."""
+    return request.method == "GET" and "text/event-stream" in request.headers.get("accept", "")
+
+
 async def read_json(request: Request, limit: int, *, empty: object = None) -> object:
-    """Read a JSON body of at most `limit` bytes; an empty one is `empty`.
+    """Read a JSON body of at most `limit` bytes; return `empty` for an empty body, if it is given.
 
     Raises:
-        Refused: too large, another content type, or not JSON.
+        Refused: the body is too large, has another content type, or is not JSON.
     """
-    declared = request.headers.get("content-length", "0")
-    if empty is not None and declared == "0" and "transfer-encoding" not in request.headers:
+    content_length = request.headers.get("content-length", "0")
+    if empty is not None and content_length == "0" and "transfer-encoding" not in request.headers:
         return empty
-    kind = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    # A page can send a form or plain text anywhere without asking (no CORS preflight): take what it can't.
-    if kind != "application/json":
-        raise invalid(f"Content-Type is {kind[:100]!r}: send application/json.", param="Content-Type", status=415)
-    if _LENGTH.fullmatch(declared) is None or int(declared) > limit:
+    content_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    # A page can send a form or plain text to any origin without a CORS preflight, but not JSON (WHATWG Fetch, 2.2.2).
+    if content_type != "application/json":
+        message = f"Content-Type is {content_type[:100]!r}: send application/json."
+        raise invalid(message, param="Content-Type", status=415)
+    if _CONTENT_LENGTH.fullmatch(content_length) is None or int(content_length) > limit:
         raise _too_large(limit)
     body = bytearray()
     try:
-        async for piece in request.stream():
-            body += piece
+        async for chunk in request.stream():
+            body += chunk
+            # A chunked body has no Content-Length to check.
             if len(body) > limit:
                 raise _too_large(limit)
     except ClientDisconnect:
-        message = "The request broke off."
+        message = "The client disconnected before the end of the request."
         raise invalid(message) from None
     return parse_json(body, "The body") if body.strip() or empty is None else empty
 
 
-def parse_json(text: bytes | bytearray | str, what: str) -> object:
-    """Decode JSON that a client sent.
+def parse_json(text: bytes | bytearray | str, subject: str) -> object:
+    """Parse JSON that a client sent; `subject` names it in messages.
 
     Raises:
-        Refused: when it is none, or nested deeper than anything meant well.
+        Refused: it is not JSON, or too deep or too large.
     """
     try:
         value: object = orjson.loads(text)
     except orjson.JSONDecodeError as error:
-        message = f"{what} is not JSON: {error}."
+        message = f"{subject} is not JSON: {error}."
         raise invalid(message) from None
-    _refuse_sprawl(value, what)
+    _check_json_bounds(value, subject)
     return value
 
 
-def _refuse_sprawl(value: object, what: str) -> None:
-    """Refuse what is nested deeper, or holds more values, than anything meant well: looking at it would take long."""
+def _check_json_bounds(value: object, subject: str) -> None:
+    """Check the depth of a value and the number of its parts: validating more would block the event loop.
+
+    Raises:
+        Refused: it is too deep, or has too many parts.
+    """
     level: list[Collection[object]] = [[value]]
     count = 0
-    for _ in range(_DEEPEST_JSON + 1):
-        inner = (one for outer in level for one in (outer.values() if isinstance(outer, dict) else outer))
-        level = [one for one in inner if isinstance(one, dict | list)]
+    for _ in range(_MAX_JSON_DEPTH + 1):
+        items = (item for parent in level for item in (parent.values() if isinstance(parent, dict) else parent))
+        level = [item for item in items if isinstance(item, dict | list)]
         if not level:
             return
         count += sum(map(len, level))
-        if count > _MOST_VALUES:
-            message = f"{what} holds more than {_MOST_VALUES} values."
+        if count > _MAX_JSON_VALUES:
+            message = f"{subject} contains more than {_MAX_JSON_VALUES} values."
             raise invalid(message)
-    message = f"{what} is nested more than {_DEEPEST_JSON} levels deep."
+    message = f"{subject} is nested more than {_MAX_JSON_DEPTH} levels deep."
     raise invalid(message)
 
 

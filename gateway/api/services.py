@@ -1,4 +1,4 @@
-"""What the API and the transports are given to work with."""
+"""Dependencies of the API and the transports."""
 
 from dataclasses import dataclass, field
 
@@ -12,7 +12,7 @@ from gateway.security.origins import Origins
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """What the gateway lends to its transports. `heartbeat` and `viewer_timeout` in seconds, sizes in bytes."""
+    """The parts of the gateway that routes use. `heartbeat` and `viewer_timeout` are seconds, sizes are bytes."""
 
     hub: Hub
     clock: Clock
@@ -23,6 +23,6 @@ class Services:
     origins: Origins = field(default_factory=Origins)
     authenticator: Authenticator = field(default_factory=Authenticator)
     cookie: str | None = None
-    """The name of the cookie that may carry a key or token."""
+    """Name of the cookie that may carry a key or token; None if none is configured."""
     streams: Streams = field(default_factory=Streams)
     commands: CommandRate = field(default_factory=CommandRate)

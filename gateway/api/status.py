@@ -20,9 +20,9 @@ from gateway.protocol.errors import forbidden
 
 
 def status_routes(hub: Hub) -> Sequence[BaseRoute]:
-    """Make the routes: alive, ready, figures, and the description of all routes."""
+    """Build the routes: liveness, readiness, statistics, and the OpenAPI document."""
     started = time.monotonic()
-    described = _description()
+    openapi = _openapi_document()
 
     async def health(request: Request) -> Response:
         uptime = round(time.monotonic() - started, 3)
@@ -40,18 +40,18 @@ def status_routes(hub: Hub) -> Sequence[BaseRoute]:
             raise forbidden("observe")
         return json_response(request, hub.stats())
 
-    async def description(request: Request) -> Response:
-        return Response(described, headers={"X-Request-ID": request_id(request)}, media_type="application/json")
+    async def openapi_document(request: Request) -> Response:
+        return Response(openapi, headers={"X-Request-ID": request_id(request)}, media_type="application/json")
 
     return [
         Route("/health", health),
         Route("/ready", ready),
         Route("/api/stats", stats),
-        Route("/openapi.json", description),
+        Route("/openapi.json", openapi_document),
     ]
 
 
 @cache
-def _description() -> bytes:
-    """Return the description of all routes as JSON. It takes 50 ms to build and is the same for every application."""
+def _openapi_document() -> bytes:
+    """Return the OpenAPI document as JSON. It takes 50 ms to build and is the same for every application."""
     return orjson.dumps(document(version("dualstream")))

@@ -1,4 +1,4 @@
-"""What lasts as long as a client is served: what serves it on, and its place among the streams."""
+"""Admit streams: each connection on which a client reads events counts against limits until it ends."""
 
 import logging
 
@@ -16,39 +16,39 @@ logger = logging.getLogger(__name__)
 
 
 def enter_stream(services: Services, connection: HTTPConnection) -> Stream | None:
-    """Count a connection on which events will be read, until it is over; a second time gives what the first did.
+    """Count a connection as an open stream until it ends, and return the stream; a second call returns the same one.
 
-    Whoever starts a generation to stream it calls this before, so that none is started whose stream is refused.
+    Call it before starting a generation that the connection will read, so that a refused stream starts nothing.
+    Return None, and count nothing, if the scope has no `DeferredServe`: nothing would release the stream.
 
     Raises:
         Refused: `rate_limit`.
     """
-    serving: DeferredServe | None = connection.scope.get(DEFERRED)
-    if serving is None:
-        # Nobody would see to its leaving.
+    deferred: DeferredServe | None = connection.scope.get(DEFERRED)
+    if deferred is None:
         return None
-    if serving.stream is None:
-        serving.stream = _entered(services, address(connection))
-        claim_stream(services, serving.stream, connection.scope.get(PRINCIPAL))
-    return serving.stream
+    if deferred.stream is None:
+        deferred.stream = _admit(services, address(connection))
+        claim_stream(services, deferred.stream, connection.scope.get(PRINCIPAL))
+    return deferred.stream
 
 
-def _entered(services: Services, came_from: str) -> Stream:
+def _admit(services: Services, client_address: str) -> Stream:
     try:
-        return services.streams.admit(came_from)
+        return services.streams.admit(client_address)
     except Refused as refused:
         if services.streams.log_throttle.is_due(services.clock.now()):
-            logger.warning("a stream from %s was refused: %s", came_from, log_message(refused))
+            logger.warning("a stream from %s was refused: %s", client_address, log_message(refused))
         raise
 
 
-def claim_stream(services: Services, stream: Stream | None, asking: Principal | None) -> None:
-    """Count a stream as a principal's, as soon as it is known whose it is.
+def claim_stream(services: Services, stream: Stream | None, owner: Principal | None) -> None:
+    """Count a stream against its principal, once the client is authenticated.
 
     Raises:
         Refused: `rate_limit`.
     """
-    if stream is not None and asking is not None:
-        own = asking.limits.max_streams
-        general = services.streams.max_per_client.limit_for(asking.address)
-        stream.claim(asking.id, general if own is None else own)
+    if stream is not None and owner is not None:
+        own_limit = owner.limits.max_streams
+        general_limit = services.streams.max_per_client.limit_for(owner.address)
+        stream.claim(owner.id, general_limit if own_limit is None else own_limit)

@@ -1,4 +1,4 @@
-"""Tickets over HTTP: the route that makes them, and what a request with one in its URL asks for."""
+"""Tickets over HTTP: the route that issues them, and how a request uses the ticket in its URL."""
 
 import re
 from collections.abc import Sequence
@@ -29,23 +29,25 @@ class TicketRoute:
         self._services = services
 
     def routes(self) -> Sequence[BaseRoute]:
-        """Give the route by which clients come."""
+        """Return the route."""
         return [Route("/api/tickets", self.issue, methods=["POST"])]
 
     async def issue(self, request: Request) -> Response:
-        """Make a ticket for the page that asks, or the program."""
-        wanted = parse(TicketRequest, await read_json(request, self._services.max_body_bytes))
-        asking = principal(request)
-        if wanted.generation_id is not None:
+        """Issue a ticket, bound to the origin of the page that requests it."""
+        ticket_request = parse(TicketRequest, await read_json(request, self._services.max_body_bytes))
+        owner = principal(request)
+        if ticket_request.generation_id is not None:
+            # Refuse now what the ticket could not open: a generation of someone else, or commands without the right.
             hub = self._services.hub
-            (hub.find_for_command if wanted.commands else hub.find)(wanted.generation_id, asking)
-        ticket, until = self._services.authenticator.issue_ticket(asking, _scope(wanted), request.scope[ORIGIN])
-        answer = {"ticket": ticket, "expires_at": datetime.fromtimestamp(until, UTC).isoformat(timespec="milliseconds")}
-        return json_response(request, answer, 201)
+            (hub.find_for_command if ticket_request.commands else hub.find)(ticket_request.generation_id, owner)
+        scope = _ticket_scope(ticket_request)
+        ticket, expires = self._services.authenticator.issue_ticket(owner, scope, request.scope[ORIGIN])
+        expires_at = datetime.fromtimestamp(expires, UTC).isoformat(timespec="milliseconds")
+        return json_response(request, {"ticket": ticket, "expires_at": expires_at}, 201)
 
 
 def ticket_from_url(scope: Scope) -> str | None:
-    """Give the ticket in a request's URL, if it is one that may have one there, and shows nothing better."""
+    """Return the ticket in a request's URL; None on routes that take none, and if `Authorization` is present."""
     if scope["method"] != "GET" or b"ticket=" not in scope["query_string"]:
         return None
     if scope["path"] != START_PATH and _EVENTS.fullmatch(scope["path"]) is None:
@@ -55,20 +57,20 @@ def ticket_from_url(scope: Scope) -> str | None:
 
 
 def requested_use(request: Request) -> TicketUse:
-    """Tell what a ticket is shown for, on the two routes that take one in the URL."""
+    """Return what a request uses its ticket for, on the two routes that take one in the URL."""
     position = request.headers.get("last-event-id")
-    found = _EVENTS.fullmatch(request.scope["path"])
-    if found is None:
-        return ReadAccess(_named(position), resume=True) if position else "start"
+    match = _EVENTS.fullmatch(request.scope["path"])
+    if match is None:
+        return ReadAccess(_generation_id(position), resume=True) if position else "start"
     position = position or request.query_params.get("last_event_id", "")
-    return ReadAccess(found[1], resume=_named(position) == found[1])
+    return ReadAccess(match[1], resume=_generation_id(position) == match[1])
 
 
-def _named(position: str) -> str:
+def _generation_id(position: str) -> str:
     return position.rpartition(":")[0]
 
 
-def _scope(wanted: TicketRequest) -> TicketScope:
-    if wanted.generation_id is not None:
-        return GenerationScope(wanted.generation_id, wanted.commands)
-    return wanted.scope or "socket"
+def _ticket_scope(ticket_request: TicketRequest) -> TicketScope:
+    if ticket_request.generation_id is not None:
+        return GenerationScope(ticket_request.generation_id, ticket_request.commands)
+    return ticket_request.scope or "socket"

@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 import orjson
 
-from gateway.api.middleware.headers import ALWAYS
+from gateway.api.middleware.headers import DEFAULT_HEADERS
 from gateway.protocol.errors import Refused
 
 
@@ -20,7 +20,7 @@ def encode_refusal(refused: Refused) -> bytes:
         f"content-length: {len(body)}",
         "cache-control: no-store",
         "connection: close",
-        *(f"{name.decode()}: {value.decode()}" for name, value in ALWAYS.items()),
+        *(f"{name.decode()}: {value.decode()}" for name, value in DEFAULT_HEADERS.items()),
     ]
     if refused.retry_after_ms is not None:
         # Whole seconds, rounded up.

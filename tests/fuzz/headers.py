@@ -10,8 +10,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from gateway.api import session, tickets
 from gateway.api.context import address
-from gateway.api.requests import _SAFE_ID, MAX_IDEMPOTENCY_KEY_LENGTH, idempotency_key, request_id
-from gateway.api.responses import wants_events
+from gateway.api.requests import _SAFE_ID, MAX_IDEMPOTENCY_KEY_LENGTH, idempotency_key, request_id, wants_events
 from gateway.protocol.errors import Refused
 from gateway.security.origins import Origins
 from tests.fuzz.bodies import check_refusal

@@ -1,4 +1,7 @@
-"""What stands before every route: which page asks, and whose it is. A WebSocket is asked later: it may say hello."""
+"""Check the origin of every request, and authenticate it.
+
+A WebSocket is authenticated after its handshake instead (transports/handshake.py): its first command may be a hello.
+"""
 
 from typing import Final
 
@@ -14,15 +17,15 @@ from gateway.security.authenticator import bearer_credential
 from gateway.security.principals import Principal
 
 PUBLIC_PATHS: Final = frozenset({"/", "/health", "/ready", "/openapi.json"})
-"""What anybody may ask: the page, which shows nothing by itself, whether the gateway is there, and what it can do."""
+"""Paths without authentication: the demo page, which shows nothing by itself, health checks, the API description."""
 
 PUBLIC_PREFIX: Final = "/static/"
 
 
 class AuthMiddleware:
-    """ASGI middleware that lets no request to a route from a foreign page, or of a principal that is not known.
+    """ASGI middleware that refuses requests of foreign pages and of clients that are not authenticated.
 
-    The routes that are public it leaves alone.
+    Public paths are exempt.
     """
 
     def __init__(self, app: ASGIApp, services: Services) -> None:
@@ -30,7 +33,7 @@ class AuthMiddleware:
         self._services = services
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Ask both, and put what is known into the scope."""
+        """Check a request, and store its origin and principal in the scope."""
         if scope["type"] == "http" and not _is_public(scope["path"]):
             try:
                 await self._authenticate(scope)
@@ -41,7 +44,7 @@ class AuthMiddleware:
 
     async def _authenticate(self, scope: Scope) -> None:
         request = Request(scope)
-        # First: a foreign page is told that it is one, and can't use a ticket up.
+        # The origin comes first: a foreign page must get 403 (not 401), and must not use a ticket up.
         origin = check_origin(self._services, request)
         ticket = tickets.ticket_from_url(scope)
         if ticket is not None:
@@ -53,10 +56,10 @@ class AuthMiddleware:
 
 
 def check_origin(services: Services, connection: HTTPConnection) -> str:
-    """Let no foreign page through, and note where an allowed one is from; see `Origins.check`.
+    """Check which page sent a request, and store the origin in the scope; see `Origins.check`.
 
     Raises:
-        Refused: `forbidden`.
+        Refused: `forbidden`: a foreign page.
     """
     origin = services.origins.check(connection.headers, connection.scope["scheme"])
     connection.scope[ORIGIN] = origin
@@ -64,10 +67,10 @@ def check_origin(services: Services, connection: HTTPConnection) -> str:
 
 
 def read_credential(services: Services, connection: HTTPConnection) -> str | None:
-    """Give what a connection shows in its `Authorization` or its cookie; None without, and where nobody is asked.
+    """Return the credential in `Authorization` or in the cookie; None without one, and if none is required.
 
     Raises:
-        Refused: `auth_error`, or `forbidden`: a cookie came, and nothing says from which page.
+        Refused: `auth_error`: the header has another form; `forbidden`: a cookie came without the page that sent it.
     """
     if services.authenticator.allows_anonymous:
         return None
@@ -75,10 +78,10 @@ def read_credential(services: Services, connection: HTTPConnection) -> str | Non
 
 
 async def authenticate(services: Services, connection: HTTPConnection, credential: str | None) -> Principal:
-    """Let a connection in by what it shows, and note whose it is.
+    """Authenticate a connection, and store its principal in the scope.
 
     Raises:
-        Refused: `auth_error`.
+        Refused: `auth_error`: the credential is missing or not valid.
     """
     principal = await services.authenticator.authenticate(credential, address(connection))
     connection.scope[PRINCIPAL] = principal

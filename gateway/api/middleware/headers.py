@@ -1,4 +1,4 @@
-"""The heads of HTTP answers. All of them pass here, whoever made them, so that none can be read as more than it is."""
+"""Validate the headers of every HTTP response in one place, against response splitting (CWE-113)."""
 
 import re
 from collections.abc import Mapping
@@ -6,35 +6,35 @@ from typing import Final
 
 from starlette.types import Message, Send
 
-ALWAYS: Final[Mapping[bytes, bytes]] = {
+DEFAULT_HEADERS: Final[Mapping[bytes, bytes]] = {
     b"x-content-type-options": b"nosniff",
-    # No page elsewhere takes it in as a picture, script or style; one that is allowed to fetch it (CORS) still may.
+    # Pages of other origins cannot embed it as an image, script or style; an allowed page can still fetch it (CORS).
     b"cross-origin-resource-policy": b"same-origin",
 }
-"""With every answer that does not say otherwise."""
+"""Headers of every response that does not set them itself."""
 
 _NAME: Final = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _CONTROL: Final = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 def validate_headers(send: Send) -> Send:
-    """Give a `send` by which no head goes out that holds a line break or another control character.
+    """Wrap an ASGI `send` so that it adds the default headers, and sends no header with a control character.
 
-    What would send one fails with a ValueError, and nothing of it goes out.
+    Such a response fails with a ValueError before any part of it is sent.
     """
 
-    async def send_sealed(message: Message) -> None:
+    async def send_validated(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message["headers"] = _sealed([*message.get("headers", ())])
+            message["headers"] = _validated([*message.get("headers", ())])
         await send(message)
 
-    return send_sealed
+    return send_validated
 
 
-def _sealed(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+def _validated(headers: list[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
     for name, value in headers:
         if _NAME.fullmatch(name) is None or _CONTROL.search(value) is not None:
-            message = f"the header {name!a} can't be sent: there is a control character in it"
+            message = f"cannot send the header {name!a}: it contains a control character"
             raise ValueError(message)
-    given = {name.lower() for name, _ in headers}
-    return [*headers, *((name, value) for name, value in ALWAYS.items() if name not in given)]
+    present = {name.lower() for name, _ in headers}
+    return [*headers, *((name, value) for name, value in DEFAULT_HEADERS.items() if name not in present)]

@@ -7,7 +7,7 @@ from typing import Final
 from pydantic import JsonValue
 
 from gateway.api.middleware.auth import PUBLIC_PATHS, PUBLIC_PREFIX
-from gateway.api.openapi.answers import Refusal
+from gateway.api.openapi.response_bodies import Refusal
 from gateway.api.openapi.parts import (
     COUNTED,
     FOREIGN,

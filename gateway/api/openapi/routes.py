@@ -6,7 +6,7 @@ from typing import Final, Literal
 
 from pydantic import BaseModel
 
-from gateway.api.openapi import answers
+from gateway.api.openapi import response_bodies
 from gateway.api.openapi.parts import (
     ANYTHING,
     BODY,
@@ -94,7 +94,7 @@ OPERATIONS: Final[Sequence[Operation]] = (
             Answer(
                 201,
                 "It has started.",
-                answers.Started,
+                response_bodies.Started,
                 headers=(*_OF_ONE, "Location", *RATE),
                 started="$response.body#/id",
             ),
@@ -109,7 +109,7 @@ OPERATIONS: Final[Sequence[Operation]] = (
         "snapshot",
         "generations",
         "Tell where a generation is and what came of it so far",
-        (Answer(200, "As it stands now.", answers.Snapshot, headers=_OF_ONE),),
+        (Answer(200, "As it stands now.", response_bodies.Snapshot, headers=_OF_ONE),),
         (LOST,),
         ("GenerationId", "RequestId"),
     ),
@@ -131,7 +131,7 @@ OPERATIONS: Final[Sequence[Operation]] = (
         "interrupt",
         "generations",
         "Stop a generation; a second time does nothing",
-        (Answer(202, "It is being stopped.", answers.Interrupting, headers=_OF_ONE),),
+        (Answer(202, "It is being stopped.", response_bodies.Interrupting, headers=_OF_ONE),),
         (*BODY, LOST, *COMMANDING),
         ("GenerationId", "RequestId"),
         InterruptRequest,
@@ -143,7 +143,7 @@ OPERATIONS: Final[Sequence[Operation]] = (
         "feedback",
         "generations",
         "Say something of an answer: revise it, stop it, or note it",
-        (Answer(202, "It was taken.", answers.FeedbackTaken, headers=_OF_ONE),),
+        (Answer(202, "It was taken.", response_bodies.FeedbackTaken, headers=_OF_ONE),),
         (
             *BODY,
             LOST,
@@ -159,7 +159,7 @@ OPERATIONS: Final[Sequence[Operation]] = (
         "ticket",
         "tickets",
         "Ask for a ticket of 30 s and one use, for a page's EventSource or WebSocket",
-        (Answer(201, "The ticket.", answers.Ticket),),
+        (Answer(201, "The ticket.", response_bodies.Ticket),),
         (*BODY, LOST, Refused(Code.RATE_LIMIT, "Too many tickets are not used yet.")),
         ("RequestId",),
         TicketRequest,
@@ -209,7 +209,7 @@ OPERATIONS: Final[Sequence[Operation]] = (
         "models",
         "models",
         "List what may be asked for",
-        (Answer(200, "The models and the default.", answers.ModelsServed),),
+        (Answer(200, "The models and the default.", response_bodies.ModelsServed),),
         parameters=("RequestId",),
     ),
     Operation(
@@ -218,7 +218,7 @@ OPERATIONS: Final[Sequence[Operation]] = (
         "openaiModels",
         "models",
         "List the models and their aliases in OpenAI's form",
-        (Answer(200, "The list.", answers.ModelList),),
+        (Answer(200, "The list.", response_bodies.ModelList),),
         parameters=("RequestId",),
     ),
     Operation(
@@ -228,8 +228,8 @@ OPERATIONS: Final[Sequence[Operation]] = (
         "models",
         "Tell one model in OpenAI's form",
         (
-            Answer(200, "The model.", answers.Model),
-            Answer(404, "The model is not served, or not to you; in OpenAI's form.", answers.OpenAIRefusal),
+            Answer(200, "The model.", response_bodies.Model),
+            Answer(404, "The model is not served, or not to you; in OpenAI's form.", response_bodies.OpenAIRefusal),
         ),
         parameters=("ModelName", "RequestId"),
     ),
@@ -239,7 +239,7 @@ OPERATIONS: Final[Sequence[Operation]] = (
         "stats",
         "gateway",
         "Tell what runs, waits and was refused",
-        (Answer(200, "The figures.", answers.Stats),),
+        (Answer(200, "The figures.", response_bodies.Stats),),
         (Refused(Code.FORBIDDEN, "It needs the role `observe`."),),
         ("RequestId",),
     ),
@@ -249,7 +249,7 @@ OPERATIONS: Final[Sequence[Operation]] = (
         "health",
         "gateway",
         "Tell that the gateway is alive",
-        (Answer(200, "It is.", answers.Health),),
+        (Answer(200, "It is.", response_bodies.Health),),
         parameters=("RequestId",),
     ),
     Operation(
@@ -259,8 +259,8 @@ OPERATIONS: Final[Sequence[Operation]] = (
         "gateway",
         "Tell whether the gateway takes starts",
         (
-            Answer(200, "It does.", answers.Ready),
-            Answer(503, "It is going away.", answers.Ready, headers=("X-Request-ID", "Retry-After")),
+            Answer(200, "It does.", response_bodies.Ready),
+            Answer(503, "It is going away.", response_bodies.Ready, headers=("X-Request-ID", "Retry-After")),
         ),
         parameters=("RequestId",),
     ),

@@ -7,25 +7,25 @@ from pydantic import BaseModel, TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode
 from pydantic_core import core_schema
 
-from gateway.api.openapi import answers
+from gateway.api.openapi import response_bodies
 from gateway.protocol.commands import FeedbackRequest, InterruptRequest, JsonObject, StartRequest, TicketRequest
 from gateway.protocol.events import Event
 
 REQUESTS: Final[Sequence[type]] = (StartRequest, InterruptRequest, FeedbackRequest, TicketRequest)
 ANSWERS: Final[Sequence[type]] = (
-    answers.Refusal,
-    answers.Started,
-    answers.Snapshot,
-    answers.Interrupting,
-    answers.FeedbackTaken,
-    answers.Ticket,
-    answers.ModelsServed,
-    answers.Model,
-    answers.ModelList,
-    answers.OpenAIRefusal,
-    answers.Stats,
-    answers.Health,
-    answers.Ready,
+    response_bodies.Refusal,
+    response_bodies.Started,
+    response_bodies.Snapshot,
+    response_bodies.Interrupting,
+    response_bodies.FeedbackTaken,
+    response_bodies.Ticket,
+    response_bodies.ModelsServed,
+    response_bodies.Model,
+    response_bodies.ModelList,
+    response_bodies.OpenAIRefusal,
+    response_bodies.Stats,
+    response_bodies.Health,
+    response_bodies.Ready,
 )
 
 _TEMPLATE: Final = "#/components/schemas/{model}"
