@@ -1,4 +1,4 @@
-"""The description of all HTTP routes (OpenAPI 3.1), for people and for programs that make or test clients."""
+"""OpenAPI 3.1 document of all HTTP routes, for people and for tools that generate or test clients."""
 
 from gateway.api.openapi.document import document
 

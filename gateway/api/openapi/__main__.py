@@ -1,4 +1,4 @@
-"""`make openapi`: write the description into a file."""
+"""`make openapi`: write the OpenAPI document to a file."""
 
 import sys
 from importlib.metadata import version

@@ -1,4 +1,4 @@
-"""The document: operations and components put together."""
+"""Build the OpenAPI document from the operations and components."""
 
 from collections.abc import Iterable, Iterator
 from itertools import groupby
@@ -7,40 +7,39 @@ from typing import Final
 from pydantic import JsonValue
 
 from gateway.api.middleware.auth import PUBLIC_PATHS, PUBLIC_PREFIX
-from gateway.api.openapi.response_bodies import Refusal
-from gateway.api.openapi.parts import (
-    COUNTED,
-    FOREIGN,
+from gateway.api.openapi.components import (
+    FOREIGN_PAGE,
     HEADERS,
     JSON,
     PARAMETERS,
-    RATE,
+    RATE_LIMIT_HEADERS,
     TAGS,
-    UNKNOWN,
-    Answer,
+    TOO_MANY_COMMANDS,
+    UNAUTHENTICATED,
     Header,
     Parameter,
-    Refused,
+    RefusalSpec,
+    ResponseSpec,
 )
+from gateway.api.openapi.response_bodies import Refusal
 from gateway.api.openapi.routes import OPERATIONS, Operation
 from gateway.api.openapi.schemas import ref, schemas
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Code
 
-ABOUT: Final = """\
-One answer of a model is a *generation*: a resource with an id and an append-only log of events, which any number of \
-clients read, from any position, over Server-Sent Events or a WebSocket. It outlives their connections.
+DESCRIPTION: Final = """\
+One answer of a model is a *generation*: a resource with an id and an append-only log of events. Any number of clients \
+read it, from any position, over Server-Sent Events or a WebSocket. It outlives their connections.
 
-A gateway that has no keys asks for none. Every GET is also answered as HEAD. A path that there is not is answered by \
-404, a method that it does not take by 405, both in the form of `Refusal`. Any refusal of a GET that accepts \
-`text/event-stream` comes as 200 with one `error` event, since an EventSource can't read a status. A request whose \
-head is larger than 64 KiB gets 431, one whose URL is \
-longer than 32 KiB 414, one that is no HTTP 400. All beyond HTTP is in docs/protocol.md.
+A gateway without keys requires no authentication. Every GET route also answers HEAD. An unknown path gets 404, an \
+unsupported method 405, both with a `Refusal`. Every refusal of a GET that accepts `text/event-stream` is a 200 with \
+one `error` event, since an EventSource cannot read a status. A request head of more than 64 KiB gets 431, a URL of \
+more than 32 KiB 414, a request that is not HTTP 400. Everything beyond HTTP is described in docs/protocol.md.
 """
 
 
 def document(version: str) -> JsonObject:
-    """Describe all HTTP routes of this version of the gateway."""
+    """Return the OpenAPI document of this version of the gateway."""
     paths: dict[str, JsonObject] = {}
     for operation in OPERATIONS:
         paths.setdefault(operation.path, {})[operation.method] = _operation(operation)
@@ -50,27 +49,27 @@ def document(version: str) -> JsonObject:
             "title": "Dualstream",
             "version": version,
             "summary": "A streaming gateway for AI agents.",
-            "description": ABOUT,
+            "description": DESCRIPTION,
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [{"url": "/", "description": "The gateway that gives this description."}],
-        "tags": [{"name": name, "description": said} for name, said in TAGS.items()],
+        "servers": [{"url": "/", "description": "The gateway that serves this document."}],
+        "tags": [{"name": name, "description": description} for name, description in TAGS.items()],
         "paths": {**paths},
         "components": {
             "schemas": schemas(),
-            "parameters": {name: _parameter(one) for name, one in PARAMETERS.items()},
-            "headers": {name: _header(one) for name, one in HEADERS.items()},
+            "parameters": {name: _parameter(parameter) for name, parameter in PARAMETERS.items()},
+            "headers": {name: _header(header) for name, header in HEADERS.items()},
             "securitySchemes": {
                 "bearer": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "A key (`ds_…`) or a token. It is asked for once the gateway has keys.",
+                    "description": "A key (`ds_…`) or a token; required if the gateway has keys.",
                 },
                 "ticket": {
                     "type": "apiKey",
                     "in": "query",
                     "name": "ticket",
-                    "description": "A ticket of `POST /api/tickets`, good once. `Authorization` wins over it.",
+                    "description": "A single-use ticket from `POST /api/tickets`. `Authorization` takes precedence.",
                 },
             },
         },
@@ -78,66 +77,66 @@ def document(version: str) -> JsonObject:
 
 
 def _operation(operation: Operation) -> JsonObject:
-    described: JsonObject = {
+    built: JsonObject = {
         "operationId": operation.id,
         "tags": [operation.tag],
         "summary": operation.summary,
         "security": _security(operation),
         "responses": {
-            **{str(answer.status): _answer(answer) for answer in operation.answers},
-            **_refusals([*operation.refusals, *_general(operation)]),
+            **{str(spec.status): _response_with_body(spec) for spec in operation.responses},
+            **_refusals([*operation.refusals, *_middleware_refusals(operation)]),
         },
     }
     if operation.description:
-        described["description"] = operation.description
+        built["description"] = operation.description
     if operation.parameters:
-        described["parameters"] = [{"$ref": f"#/components/parameters/{name}"} for name in operation.parameters]
-    if operation.takes is not None:
-        described["requestBody"] = {
+        built["parameters"] = [{"$ref": f"#/components/parameters/{name}"} for name in operation.parameters]
+    if operation.request_body is not None:
+        built["requestBody"] = {
             "required": operation.needs_body,
-            "content": {JSON: {"schema": ref(operation.takes)}},
+            "content": {JSON: {"schema": ref(operation.request_body)}},
         }
-    return described
+    return built
 
 
 def _security(operation: Operation) -> list[JsonValue]:
     if _is_public(operation) or not operation.needs_key:
         return []
-    return [{"bearer": []}, {"ticket": []}] if operation.by_ticket else [{"bearer": []}]
+    return [{"bearer": []}, {"ticket": []}] if operation.accepts_ticket else [{"bearer": []}]
 
 
-def _general(operation: Operation) -> Iterator[Refused]:
-    """Give the refusals that come before a route is asked."""
+def _middleware_refusals(operation: Operation) -> Iterator[RefusalSpec]:
+    """Yield the refusals of middleware, before a request reaches its route."""
     if _is_public(operation):
         return
-    yield FOREIGN
+    yield FOREIGN_PAGE
     if operation.needs_key:
-        yield UNKNOWN
-        if operation.counted:
-            yield COUNTED
+        yield UNAUTHENTICATED
+        if operation.counts_as_command:
+            yield TOO_MANY_COMMANDS
 
 
 def _is_public(operation: Operation) -> bool:
     return operation.path in PUBLIC_PATHS or operation.path.startswith(PUBLIC_PREFIX)
 
 
-def _answer(answer: Answer) -> JsonObject:
-    described = _response(answer.description, answer.headers)
-    if answer.body is not None:
-        described["content"] = {answer.media: {"schema": ref(answer.body)}}
-    if answer.started is not None:
-        described["links"] = _links(answer.started)
-    return described
+def _response_with_body(spec: ResponseSpec) -> JsonObject:
+    built = _response(spec.description, spec.headers)
+    if spec.body is not None:
+        built["content"] = {spec.media_type: {"schema": ref(spec.body)}}
+    if spec.started_id is not None:
+        built["links"] = _links(spec.started_id)
+    return built
 
 
-def _refusals(refusals: Iterable[Refused]) -> JsonObject:
-    """Describe refusals by status: the codes that one can have, and when it comes."""
+def _refusals(refusals: Iterable[RefusalSpec]) -> JsonObject:
+    """Group refusals by status: OpenAPI has one response per status, ours may have several codes."""
     ordered = sorted(refusals, key=lambda refusal: refusal.status)
     by_status = {status: list(group) for status, group in groupby(ordered, key=lambda refusal: refusal.status)}
     return {str(status): _refusal(group) for status, group in by_status.items()}
 
 
-def _refusal(group: list[Refused]) -> JsonObject:
+def _refusal(group: list[RefusalSpec]) -> JsonObject:
     codes = list(dict.fromkeys(refusal.code for refusal in group))
     headers = ["X-Request-ID"]
     if Code.AUTH_ERROR in codes:
@@ -145,13 +144,13 @@ def _refusal(group: list[Refused]) -> JsonObject:
     if group[0].status in {429, 503}:
         headers.append("Retry-After")
     if Code.RATE_LIMIT in codes:
-        headers.extend(RATE)
+        headers.extend(RATE_LIMIT_HEADERS)
     if group[0].status == 426:
         headers.append("Upgrade")
-    described = _response(" Or: ".join(f"`{refusal.code}`: {refusal.when}" for refusal in group), headers)
+    built = _response(" Or: ".join(f"`{refusal.code}`: {refusal.when}" for refusal in group), headers)
     narrowed: JsonObject = {"properties": {"error": {"properties": {"code": {"enum": [*codes]}}}}}
-    described["content"] = {JSON: {"schema": {"allOf": [ref(Refusal), narrowed]}}}
-    return described
+    built["content"] = {JSON: {"schema": {"allOf": [ref(Refusal), narrowed]}}}
+    return built
 
 
 def _response(description: str, headers: Iterable[str]) -> JsonObject:
@@ -159,9 +158,9 @@ def _response(description: str, headers: Iterable[str]) -> JsonObject:
     return {"description": description, **({"headers": named} if named else {})}
 
 
-def _links(started: str) -> JsonObject:
-    """Lead from a start to what can be done with what it started."""
-    named: JsonObject = {"generation_id": started}
+def _links(started_id: str) -> JsonObject:
+    """Build links from the response of a start to the operations on the started generation."""
+    named: JsonObject = {"generation_id": started_id}
     links: JsonObject = {
         operation.id: {"operationId": operation.id, "parameters": named}
         for operation in OPERATIONS
@@ -173,7 +172,7 @@ def _links(started: str) -> JsonObject:
 def _parameter(parameter: Parameter) -> JsonObject:
     return {
         "name": parameter.name,
-        "in": parameter.place,
+        "in": parameter.location,
         "required": parameter.required,
         "description": parameter.description,
         "schema": parameter.schema,

@@ -1,6 +1,6 @@
-"""What routes answer with, as classes that schemas are made of.
+"""Response bodies as classes, from which their JSON schemas are generated; a class's name is its schema's name.
 
-Routes build their answers themselves: tests hold these against the classes, field by field.
+Routes do not use these classes to build responses; tests validate the responses against the schemas, field by field.
 """
 
 from dataclasses import dataclass
@@ -20,7 +20,7 @@ Count = Annotated[int, Field(ge=0)]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong. `message` is for people, `param` names the field to change, `retryable`: it may work later."""
+    """An error. `message` is for people, `param` names the field to change, `retryable`: a retry may succeed."""
 
     code: Code
     message: str
@@ -31,14 +31,14 @@ class Problem:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """A request that was not carried out; nothing was started or changed."""
+    """A refused request: nothing was started or changed."""
 
     error: Problem
 
 
 @dataclass(frozen=True, slots=True)
 class Urls:
-    """Where the events of a generation are read, and where it is commanded. Relative to the gateway."""
+    """URLs to read the events of a generation and to command it, relative to the gateway."""
 
     events: str
     socket: str
@@ -48,7 +48,10 @@ class Urls:
 
 @dataclass(frozen=True, slots=True)
 class Started:
-    """A generation that was started, or found by its idempotency key. `ticket`, with keys alone, reads its events."""
+    """A generation that was started, or found by its idempotency key.
+
+    `ticket` reads its events; it is present only if the gateway requires keys.
+    """
 
     id: GenerationId
     state: State
@@ -58,7 +61,10 @@ class Started:
 
 @dataclass(frozen=True, slots=True)
 class AttemptFigures:
-    """One upstream call. `ended`: `answered`, `lost` (a race), `cancelled`, a code, or null while it runs."""
+    """One upstream call.
+
+    `ended`: `answered`, `lost` (against another hedged call), `cancelled`, an error code, or null while it runs.
+    """
 
     attempt: int
     revision: int
@@ -71,7 +77,7 @@ class AttemptFigures:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """How a generation ended; what does not belong to its type is null."""
+    """How a generation ended; fields that its `type` does not use are null."""
 
     type: Literal["complete", "interrupted", "error"]
     finish_reason: str | None
@@ -83,7 +89,7 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """Where a generation is and what came of it so far; `position` is where to read on from."""
+    """State of a generation and its text so far; `position` is where to resume reading."""
 
     id: GenerationId
     state: State
@@ -104,7 +110,7 @@ class Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Interrupting:
-    """An interrupt that was taken; `interrupted` follows when the upstream is closed."""
+    """An accepted interrupt; the event `interrupted` follows once the upstream call is cancelled."""
 
     id: GenerationId
     state: State
@@ -113,7 +119,7 @@ class Interrupting:
 
 @dataclass(frozen=True, slots=True)
 class FeedbackTaken:
-    """Feedback that was taken."""
+    """Accepted feedback."""
 
     feedback_id: FeedbackId
     state: State
@@ -121,7 +127,7 @@ class FeedbackTaken:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A ticket and when it ends if it is not used, ISO 8601."""
+    """A ticket, and until when it can be used, in ISO 8601."""
 
     ticket: str
     expires_at: Annotated[str, Field(json_schema_extra={"format": "date-time"})]
@@ -129,7 +135,7 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class ModelsServed:
-    """What may be asked for. An empty list means any; without a default, a start names one."""
+    """The available models. An empty list means any model; if `default` is null, a start must name a model."""
 
     models: list[str]
     default: str | None
@@ -137,7 +143,7 @@ class ModelsServed:
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """A model or an alias, in OpenAI's form. `created` is when the gateway started, in seconds since 1970."""
+    """A model or an alias, in OpenAI's form. `created`: when the gateway started, in seconds since 1970."""
 
     id: str
     object: Literal["model"]
@@ -155,7 +161,7 @@ class ModelList:
 
 @dataclass(frozen=True, slots=True)
 class OpenAIProblem:
-    """What is wrong, in OpenAI's form."""
+    """An error in OpenAI's form."""
 
     message: str
     type: Literal["invalid_request_error"]
@@ -165,14 +171,14 @@ class OpenAIProblem:
 
 @dataclass(frozen=True, slots=True)
 class OpenAIRefusal:
-    """A model that there is not, as OpenAI's clients expect to be told."""
+    """The refusal of an unknown model, in OpenAI's form."""
 
     error: OpenAIProblem
 
 
 @dataclass(frozen=True, slots=True)
 class Saved:
-    """What interrupts saved, estimated. `unknown` counts those of which nothing can be said."""
+    """Estimated savings by interrupts. `unknown` counts interrupts without an estimate."""
 
     interrupts: Count
     unknown: Count
@@ -182,7 +188,7 @@ class Saved:
 
 @dataclass(frozen=True, slots=True)
 class UpstreamFigures:
-    """How an upstream of a model does; `ttft_ms` is a moving mean, null before any content."""
+    """Statistics of an upstream of a model. `ttft_ms`: moving mean time to first token, null before any content."""
 
     model: str
     provider: str
@@ -196,7 +202,7 @@ class UpstreamFigures:
 
 @dataclass(frozen=True, slots=True)
 class Stats:
-    """What runs and waits now, and what happened since the start; `refused` counts refusals of starts by code."""
+    """Current load, and totals since the gateway started. `refused` counts refused starts by code."""
 
     running: Count
     active: Count
@@ -227,6 +233,6 @@ class Health:
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """Whether the gateway takes starts."""
+    """Whether the gateway accepts starts."""
 
     status: Literal["ready", "draining"]

@@ -1,4 +1,4 @@
-"""What each route is for, what it takes, and every status that it gives. A test compares the list with the routes."""
+"""The operations of all routes: purpose, parameters, and every status. A test compares the list with the routes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -7,21 +7,21 @@ from typing import Final, Literal
 from pydantic import BaseModel
 
 from gateway.api.openapi import response_bodies
-from gateway.api.openapi.parts import (
+from gateway.api.openapi.components import (
     ANYTHING,
-    BODY,
-    COMMANDING,
+    BODY_REFUSALS,
+    COMMAND_REFUSALS,
+    EVENT_STREAM,
+    GENERATION_LOST,
     HTML,
-    LOST,
+    INVALID_FIELDS,
     NO_COOKIE,
-    NO_MORE,
-    RATE,
-    STARTING,
-    STREAM,
-    STREAMS,
-    UNFIT,
-    Answer,
-    Refused,
+    NO_MORE_EVENTS,
+    RATE_LIMIT_HEADERS,
+    START_REFUSALS,
+    TOO_MANY_STREAMS,
+    RefusalSpec,
+    ResponseSpec,
     Tag,
 )
 from gateway.protocol.commands import FeedbackRequest, InterruptRequest, StartRequest, TicketRequest
@@ -30,30 +30,32 @@ from gateway.protocol.errors import Code
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One method of one path. `parameters` are keys of `parts.PARAMETERS`."""
+    """One method of one path. `parameters` are keys of `components.PARAMETERS`."""
 
     method: Literal["get", "post", "delete"]
     path: str
     id: str
     tag: Tag
     summary: str
-    answers: tuple[Answer, ...]
-    refusals: tuple[Refused, ...] = ()
+    responses: tuple[ResponseSpec, ...]
+    refusals: tuple[RefusalSpec, ...] = ()
     parameters: tuple[str, ...] = ()
-    takes: type[BaseModel] | None = None
+    request_body: type[BaseModel] | None = None
     needs_body: bool = True
-    by_ticket: bool = False
-    counted: bool = True
-    """Its requests count as commands: all but those that read on what was started."""
+    accepts_ticket: bool = False
+    counts_as_command: bool = True
+    """Whether its requests count against the command rate; those that only read or resume a stream do not."""
     needs_key: bool = True
-    """Where the gateway has keys, and the path is not public."""
+    """Whether it requires a credential, if the gateway has keys and the path is not public."""
     description: str = ""
 
 
-_STREAM_STARTED: Final = replace(
-    STREAM, headers=(*STREAM.headers, "X-Generation-ID", *RATE), started="$response.header.X-Generation-ID"
+_STARTED_STREAM: Final = replace(
+    EVENT_STREAM,
+    headers=(*EVENT_STREAM.headers, "X-Generation-ID", *RATE_LIMIT_HEADERS),
+    started_id="$response.header.X-Generation-ID",
 )
-_OF_ONE: Final = ("X-Request-ID", "X-Generation-ID")
+_GENERATION_HEADERS: Final = ("X-Request-ID", "X-Generation-ID")
 
 OPERATIONS: Final[Sequence[Operation]] = (
     Operation(
@@ -61,27 +63,27 @@ OPERATIONS: Final[Sequence[Operation]] = (
         "/api/chat/stream",
         "startStreaming",
         "generations",
-        "Start an answer and stream its events",
-        (_STREAM_STARTED, NO_MORE),
-        (*BODY, *STARTING, STREAMS, LOST),
+        "Start a generation and stream its events",
+        (_STARTED_STREAM, NO_MORE_EVENTS),
+        (*BODY_REFUSALS, *START_REFUSALS, TOO_MANY_STREAMS, GENERATION_LOST),
         ("LastEventId", "IdempotencyKey", "RequestId"),
         StartRequest,
-        description="With a `Last-Event-ID` it starts nothing: it goes on with that generation; the body is not read.",
+        description="With a `Last-Event-ID` it starts nothing: it resumes that generation, and does not read the body.",
     ),
     Operation(
         "get",
         "/api/chat/stream",
         "startByEventSource",
         "generations",
-        "Start an answer from a bare `new EventSource(url)`",
-        (STREAM, NO_MORE),
-        (Refused(Code.INVALID_REQUEST, "`Accept: text/event-stream` is missing.", at=406),),
+        "Start a generation from a plain `new EventSource(url)`",
+        (EVENT_STREAM, NO_MORE_EVENTS),
+        (RefusalSpec(Code.INVALID_REQUEST, "`Accept: text/event-stream` is missing.", status_override=406),),
         ("Prompt", "ModelQuery", "LastEventId", "IdempotencyKey", "RequestId"),
-        by_ticket=True,
+        accepts_ticket=True,
         description=(
-            "Needs `Accept: text/event-stream`, which an EventSource sends. It can't read a status, so that all "
-            "refusals are 200 with an `error` event, whose frame has a `retry` if trying again may help, else the id "
-            "`refused`, with which it comes back once and gets 204. Takes no other parameters than these."
+            "Requires `Accept: text/event-stream`, which an EventSource sends. It cannot read a status, so a refusal "
+            "is 200 with an `error` event. Its frame has a `retry` if a retry may succeed; otherwise it has the id "
+            "`refused`, with which the EventSource reconnects once and gets 204. No other parameters are accepted."
         ),
     ),
     Operation(
@@ -89,17 +91,17 @@ OPERATIONS: Final[Sequence[Operation]] = (
         "/api/generations",
         "start",
         "generations",
-        "Start an answer detached; read it, if at all, by the URLs of the answer",
+        "Start a generation without reading it; the response has the URLs to read and command it",
         (
-            Answer(
+            ResponseSpec(
                 201,
-                "It has started.",
+                "The generation was started, or found by its idempotency key.",
                 response_bodies.Started,
-                headers=(*_OF_ONE, "Location", *RATE),
-                started="$response.body#/id",
+                headers=(*_GENERATION_HEADERS, "Location", *RATE_LIMIT_HEADERS),
+                started_id="$response.body#/id",
             ),
         ),
-        (*BODY, *STARTING),
+        (*BODY_REFUSALS, *START_REFUSALS),
         ("IdempotencyKey", "RequestId"),
         StartRequest,
     ),
@@ -108,9 +110,9 @@ OPERATIONS: Final[Sequence[Operation]] = (
         "/api/generations/{generation_id}",
         "snapshot",
         "generations",
-        "Tell where a generation is and what came of it so far",
-        (Answer(200, "As it stands now.", response_bodies.Snapshot, headers=_OF_ONE),),
-        (LOST,),
+        "Get the state of a generation and its text so far",
+        (ResponseSpec(200, "The generation at this moment.", response_bodies.Snapshot, headers=_GENERATION_HEADERS),),
+        (GENERATION_LOST,),
         ("GenerationId", "RequestId"),
     ),
     Operation(
@@ -119,20 +121,24 @@ OPERATIONS: Final[Sequence[Operation]] = (
         "events",
         "generations",
         "Stream a generation's events, from the beginning or after a position",
-        (STREAM, NO_MORE),
-        (UNFIT, LOST, STREAMS),
+        (EVENT_STREAM, NO_MORE_EVENTS),
+        (INVALID_FIELDS, GENERATION_LOST, TOO_MANY_STREAMS),
         ("GenerationId", "LastEventId", "LastEventIdQuery", "RequestId"),
-        by_ticket=True,
-        counted=False,
+        accepts_ticket=True,
+        counts_as_command=False,
     ),
     Operation(
         "post",
         "/api/generations/{generation_id}/interrupt",
         "interrupt",
         "generations",
-        "Stop a generation; a second time does nothing",
-        (Answer(202, "It is being stopped.", response_bodies.Interrupting, headers=_OF_ONE),),
-        (*BODY, LOST, *COMMANDING),
+        "Interrupt a generation; repeating it has no effect",
+        (
+            ResponseSpec(
+                202, "The generation is being interrupted.", response_bodies.Interrupting, headers=_GENERATION_HEADERS
+            ),
+        ),
+        (*BODY_REFUSALS, GENERATION_LOST, *COMMAND_REFUSALS),
         ("GenerationId", "RequestId"),
         InterruptRequest,
         needs_body=False,
@@ -142,13 +148,15 @@ OPERATIONS: Final[Sequence[Operation]] = (
         "/api/generations/{generation_id}/feedback",
         "feedback",
         "generations",
-        "Say something of an answer: revise it, stop it, or note it",
-        (Answer(202, "It was taken.", response_bodies.FeedbackTaken, headers=_OF_ONE),),
+        "Give feedback: revise the answer, stop it, or record a note",
+        (ResponseSpec(202, "The feedback was accepted.", response_bodies.FeedbackTaken, headers=_GENERATION_HEADERS),),
         (
-            *BODY,
-            LOST,
-            *COMMANDING,
-            Refused(Code.INVALID_REQUEST, "It has got as many feedbacks as it may have.", at=429),
+            *BODY_REFUSALS,
+            GENERATION_LOST,
+            *COMMAND_REFUSALS,
+            RefusalSpec(
+                Code.INVALID_REQUEST, "The generation has the maximum number of feedback entries.", status_override=429
+            ),
         ),
         ("GenerationId", "RequestId"),
         FeedbackRequest,
@@ -158,9 +166,9 @@ OPERATIONS: Final[Sequence[Operation]] = (
         "/api/tickets",
         "ticket",
         "tickets",
-        "Ask for a ticket of 30 s and one use, for a page's EventSource or WebSocket",
-        (Answer(201, "The ticket.", response_bodies.Ticket),),
-        (*BODY, LOST, Refused(Code.RATE_LIMIT, "Too many tickets are not used yet.")),
+        "Issue a single-use ticket, valid for 30 s, for a page's EventSource or WebSocket",
+        (ResponseSpec(201, "The ticket.", response_bodies.Ticket),),
+        (*BODY_REFUSALS, GENERATION_LOST, RefusalSpec(Code.RATE_LIMIT, "Too many tickets are unused.")),
         ("RequestId",),
         TicketRequest,
     ),
@@ -169,9 +177,13 @@ OPERATIONS: Final[Sequence[Operation]] = (
         "/api/session",
         "beginSession",
         "tickets",
-        "Put the key or token of `Authorization` into a cookie, out of the page's own reach",
-        (Answer(204, "It is in the cookie; or no key is needed here.", headers=("X-Request-ID", "Set-Cookie")),),
-        (Refused(Code.INVALID_REQUEST, "`Authorization` is missing, or too long for a cookie."), NO_COOKIE),
+        "Set a cookie to the key or token of `Authorization`; scripts of the page cannot read it",
+        (
+            ResponseSpec(
+                204, "The cookie is set, or the gateway requires no key.", headers=("X-Request-ID", "Set-Cookie")
+            ),
+        ),
+        (RefusalSpec(Code.INVALID_REQUEST, "`Authorization` is missing, or too long for a cookie."), NO_COOKIE),
         ("RequestId",),
     ),
     Operation(
@@ -179,8 +191,8 @@ OPERATIONS: Final[Sequence[Operation]] = (
         "/api/session",
         "endSession",
         "tickets",
-        "Have the browser forget the cookie, also one that is not good any more",
-        (Answer(204, "It is forgotten.", headers=("X-Request-ID", "Set-Cookie")),),
+        "Clear the cookie, even if its credential is no longer valid",
+        (ResponseSpec(204, "The cookie is cleared.", headers=("X-Request-ID", "Set-Cookie")),),
         (NO_COOKIE,),
         ("RequestId",),
         needs_key=False,
@@ -190,26 +202,26 @@ OPERATIONS: Final[Sequence[Operation]] = (
         "/api/ws",
         "socket",
         "generations",
-        "Open a WebSocket that carries many generations, both ways",
-        (Answer(101, "The socket is open.", headers=()),),
-        (Refused(Code.INVALID_REQUEST, "It is no WebSocket handshake.", at=426),),
+        "Open a WebSocket for the events and commands of many generations",
+        (ResponseSpec(101, "The WebSocket is open.", headers=()),),
+        (RefusalSpec(Code.INVALID_REQUEST, "The request is not a WebSocket handshake.", status_override=426),),
         ("RequestId",),
         description=(
             "Subprotocol `dualstream.v1`. Each event is one text message: the same object as over SSE, with "
             "`generation_id` and `seq` added. The client sends commands: `start`, `attach`, `detach`, `interrupt`, "
-            "`feedback`, `ping`, `hello`, each answered by `ack` or `rejected` if it has an `id`. With keys it shows "
-            "`Authorization`, the subprotocol `dualstream.ticket.<ticket>`, or sends a `hello` first. The details are "
-            "in docs/protocol.md: OpenAPI has no words for them."
+            "`feedback`, `ping`, `hello`; each that has an `id` is answered by `ack` or `rejected`. If the gateway has "
+            "keys, the client sends `Authorization`, the subprotocol `dualstream.ticket.<ticket>`, or a first `hello`. "
+            "OpenAPI cannot describe the details: see docs/protocol.md."
         ),
-        counted=False,
+        counts_as_command=False,
     ),
     Operation(
         "get",
         "/api/models",
         "models",
         "models",
-        "List what may be asked for",
-        (Answer(200, "The models and the default.", response_bodies.ModelsServed),),
+        "List the available models",
+        (ResponseSpec(200, "The models and the default.", response_bodies.ModelsServed),),
         parameters=("RequestId",),
     ),
     Operation(
@@ -218,7 +230,7 @@ OPERATIONS: Final[Sequence[Operation]] = (
         "openaiModels",
         "models",
         "List the models and their aliases in OpenAI's form",
-        (Answer(200, "The list.", response_bodies.ModelList),),
+        (ResponseSpec(200, "The list.", response_bodies.ModelList),),
         parameters=("RequestId",),
     ),
     Operation(
@@ -226,10 +238,14 @@ OPERATIONS: Final[Sequence[Operation]] = (
         "/v1/models/{name}",
         "openaiModel",
         "models",
-        "Tell one model in OpenAI's form",
+        "Get one model in OpenAI's form",
         (
-            Answer(200, "The model.", response_bodies.Model),
-            Answer(404, "The model is not served, or not to you; in OpenAI's form.", response_bodies.OpenAIRefusal),
+            ResponseSpec(200, "The model.", response_bodies.Model),
+            ResponseSpec(
+                404,
+                "The model is not served, or not allowed for this principal; in OpenAI's form.",
+                response_bodies.OpenAIRefusal,
+            ),
         ),
         parameters=("ModelName", "RequestId"),
     ),
@@ -238,9 +254,9 @@ OPERATIONS: Final[Sequence[Operation]] = (
         "/api/stats",
         "stats",
         "gateway",
-        "Tell what runs, waits and was refused",
-        (Answer(200, "The figures.", response_bodies.Stats),),
-        (Refused(Code.FORBIDDEN, "It needs the role `observe`."),),
+        "Get the current load, and totals since the start",
+        (ResponseSpec(200, "The statistics.", response_bodies.Stats),),
+        (RefusalSpec(Code.FORBIDDEN, "The role `observe` is required."),),
         ("RequestId",),
     ),
     Operation(
@@ -248,8 +264,8 @@ OPERATIONS: Final[Sequence[Operation]] = (
         "/health",
         "health",
         "gateway",
-        "Tell that the gateway is alive",
-        (Answer(200, "It is.", response_bodies.Health),),
+        "Check that the gateway is alive",
+        (ResponseSpec(200, "The gateway is alive.", response_bodies.Health),),
         parameters=("RequestId",),
     ),
     Operation(
@@ -257,10 +273,12 @@ OPERATIONS: Final[Sequence[Operation]] = (
         "/ready",
         "ready",
         "gateway",
-        "Tell whether the gateway takes starts",
+        "Check whether the gateway accepts starts",
         (
-            Answer(200, "It does.", response_bodies.Ready),
-            Answer(503, "It is going away.", response_bodies.Ready, headers=("X-Request-ID", "Retry-After")),
+            ResponseSpec(200, "The gateway accepts starts.", response_bodies.Ready),
+            ResponseSpec(
+                503, "The gateway is shutting down.", response_bodies.Ready, headers=("X-Request-ID", "Retry-After")
+            ),
         ),
         parameters=("RequestId",),
     ),
@@ -269,8 +287,8 @@ OPERATIONS: Final[Sequence[Operation]] = (
         "/openapi.json",
         "description",
         "gateway",
-        "Give this description",
-        (Answer(200, "This.", "Description"),),
+        "Get this document",
+        (ResponseSpec(200, "The document.", "Description"),),
         parameters=("RequestId",),
     ),
     Operation(
@@ -278,12 +296,12 @@ OPERATIONS: Final[Sequence[Operation]] = (
         "/",
         "page",
         "page",
-        "Show the demo page",
+        "Get the demo page",
         (
-            Answer(200, "The page.", "Text", HTML, headers=()),
-            Answer(206, "A part of it, or several.", "Text", ANYTHING, headers=()),
-            Answer(400, "`Range` is not one.", "Text", "text/plain", headers=()),
-            Answer(416, "`Range` is beyond its end.", "Text", "text/plain", headers=()),
+            ResponseSpec(200, "The page.", "Text", HTML, headers=()),
+            ResponseSpec(206, "One part or several.", "Text", ANYTHING, headers=()),
+            ResponseSpec(400, "`Range` is not valid.", "Text", "text/plain", headers=()),
+            ResponseSpec(416, "`Range` is beyond the end.", "Text", "text/plain", headers=()),
         ),
     ),
     Operation(
@@ -291,15 +309,15 @@ OPERATIONS: Final[Sequence[Operation]] = (
         "/static/{path}",
         "file",
         "page",
-        "Give a file of the demo page, or the browser client",
+        "Get a file of the demo page, or the browser client",
         (
-            Answer(200, "The file.", "Text", ANYTHING, headers=()),
-            Answer(206, "A part of it, or several.", "Text", ANYTHING, headers=()),
-            Answer(304, "It is as it was.", headers=()),
-            Answer(400, "`Range` is not one.", "Text", "text/plain", headers=()),
-            Answer(416, "`Range` is beyond its end.", "Text", "text/plain", headers=()),
+            ResponseSpec(200, "The file.", "Text", ANYTHING, headers=()),
+            ResponseSpec(206, "One part or several.", "Text", ANYTHING, headers=()),
+            ResponseSpec(304, "The file has not changed.", headers=()),
+            ResponseSpec(400, "`Range` is not valid.", "Text", "text/plain", headers=()),
+            ResponseSpec(416, "`Range` is beyond the end.", "Text", "text/plain", headers=()),
         ),
-        (Refused(Code.INVALID_REQUEST, "There is no such file.", at=404),),
+        (RefusalSpec(Code.INVALID_REQUEST, "The file does not exist.", status_override=404),),
         ("File",),
     ),
 )

@@ -1,4 +1,4 @@
-"""The schemas of all bodies: requests as they are parsed, answers and events as they are sent."""
+"""JSON schemas of all bodies: requests as they are parsed, responses and events as they are sent."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, get_args
@@ -12,7 +12,7 @@ from gateway.protocol.commands import FeedbackRequest, InterruptRequest, JsonObj
 from gateway.protocol.events import Event
 
 REQUESTS: Final[Sequence[type]] = (StartRequest, InterruptRequest, FeedbackRequest, TicketRequest)
-ANSWERS: Final[Sequence[type]] = (
+RESPONSES: Final[Sequence[type]] = (
     response_bodies.Refusal,
     response_bodies.Started,
     response_bodies.Snapshot,
@@ -29,12 +29,15 @@ ANSWERS: Final[Sequence[type]] = (
 )
 
 _TEMPLATE: Final = "#/components/schemas/{model}"
-_SPELLED: Final = {"from_seq": "from", "to_seq": "to"}
-"""Fields that are sent under a name that Python keeps for itself, and its fellow."""
+_WIRE_NAMES: Final = {"from_seq": "from", "to_seq": "to"}
+"""Names on the wire of fields that have another name in Python, where `from` is a keyword."""
 
 
 class _Generator(GenerateJsonSchema):
-    """Leaves out titles, which only repeat names, and what a default leaves open; an answer has all of its fields."""
+    """Schema generator that omits titles (they repeat names) and unset fields of defaults.
+
+    In responses every field is required: the gateway always sends all of them.
+    """
 
     def field_title_should_be_set(self, schema: object) -> bool:
         return False
@@ -51,55 +54,55 @@ class _Generator(GenerateJsonSchema):
 
 
 def ref(kind: type | str) -> JsonObject:
-    """Refer to the schema of a class, or to one by its name."""
+    """Return a reference to the schema of a class, or to the schema with this name."""
     return {"$ref": _TEMPLATE.format(model=kind if isinstance(kind, str) else kind.__name__)}
 
 
 def schemas() -> JsonObject:
-    """Give the components, by name."""
-    found, events = _made(), get_args(Event)
-    # Without keys there is none.
-    found["Started"]["required"].remove("ticket")
-    named = {event.type: f"{event.__name__}Event" for event in events}
-    spelled = {named[event.type]: _event(event.type, found[event.__name__]) for event in events}
-    # Feedback stands in a snapshot, too, without a type.
+    """Return the schema components by name."""
+    generated, events = _generate(), get_args(Event)
+    # A gateway without keys issues no ticket with a start.
+    generated["Started"]["required"].remove("ticket")
+    names = {event.type: f"{event.__name__}Event" for event in events}
+    typed = {names[event.type]: _event(event.type, generated[event.__name__]) for event in events}
+    # Feedback is also part of a snapshot, where it has no `type`: it keeps its untyped schema as well.
     untyped = {event.__name__ for event in events} - {"Feedback"}
-    kept = {name: schema for name, schema in found.items() if name not in untyped}
+    kept = {name: schema for name, schema in generated.items() if name not in untyped}
     return {
-        **dict(sorted({**kept, **spelled}.items())),
-        "Event": _any_of(named),
+        **dict(sorted({**kept, **typed}.items())),
+        "Event": _any_of(names),
         "Frame": _frame(),
         "Text": {"type": "string"},
         "Description": {"type": "object", "description": "An OpenAPI document."},
     }
 
 
-def _made() -> dict[str, dict[str, Any]]:
-    """Have pydantic make the schema of each class, and of those that they are made of."""
-    asked: list[tuple[str, JsonSchemaMode, TypeAdapter[object]]] = [
+def _generate() -> dict[str, dict[str, Any]]:
+    """Generate the schema of each class, and of the classes of its fields."""
+    inputs: list[tuple[str, JsonSchemaMode, TypeAdapter[object]]] = [
         *((kind.__name__, "validation", TypeAdapter(kind)) for kind in REQUESTS),
-        *((kind.__name__, "serialization", TypeAdapter(kind)) for kind in (*ANSWERS, *get_args(Event))),
+        *((kind.__name__, "serialization", TypeAdapter(kind)) for kind in (*RESPONSES, *get_args(Event))),
     ]
-    _, made = TypeAdapter.json_schemas(asked, ref_template=_TEMPLATE, schema_generator=_Generator)
-    found: dict[str, dict[str, Any]] = made["$defs"]
-    for schema in found.values():
+    _, generated = TypeAdapter.json_schemas(inputs, ref_template=_TEMPLATE, schema_generator=_Generator)
+    definitions: dict[str, dict[str, Any]] = generated["$defs"]
+    for schema in definitions.values():
         schema.pop("title", None)
-    return found
+    return definitions
 
 
 def _event(name: str, fields: Mapping[str, Any]) -> JsonObject:
-    """Give an event's schema as it is sent: its type first, then its fields."""
-    properties = {_SPELLED.get(field, field): schema for field, schema in fields["properties"].items()}
+    """Return the schema of an event as it is sent: its type first, then its fields."""
+    properties = {_WIRE_NAMES.get(field, field): schema for field, schema in fields["properties"].items()}
     if "code" in properties:
         properties["code"] = ref("Code")
     properties = {"type": {"const": name, "type": "string"}, **properties}
     return {**fields, "properties": properties, "required": list(properties)}
 
 
-def _any_of(named: Mapping[str, str]) -> JsonObject:
-    mapping = {name: _TEMPLATE.format(model=schema) for name, schema in named.items()}
+def _any_of(names: Mapping[str, str]) -> JsonObject:
+    mapping = {name: _TEMPLATE.format(model=schema) for name, schema in names.items()}
     return {
-        "description": "What happened, as one JSON object; `type` tells what.",
+        "description": "An event, as one JSON object; `type` names its schema.",
         "oneOf": [{"$ref": target} for target in mapping.values()],
         "discriminator": {"propertyName": "type", "mapping": {**mapping}},
     }
@@ -109,8 +112,8 @@ def _frame() -> JsonObject:
     return {
         "type": "object",
         "description": (
-            "One frame of a stream: this schema is that of each frame, not of the body. `id` is the position to come "
-            "back with, `event` the type of the event, left out for a `chunk`; the first frame has a `retry`."
+            "One frame of a stream: the schema applies to each frame, not to the body. `id` is the position to resume "
+            "with; `event` is the type of the event, omitted for a `chunk`; the first frame has a `retry`."
         ),
         "properties": {
             "id": {"type": "string"},

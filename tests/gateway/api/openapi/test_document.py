@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from gateway.admission.rate_limits import Allowance
 from gateway.api.middleware.auth import PUBLIC_PATHS, PUBLIC_PREFIX
 from gateway.api.openapi import document
-from gateway.api.openapi.parts import RATE
+from gateway.api.openapi.components import RATE_LIMIT_HEADERS
 from gateway.api.openapi.routes import OPERATIONS
 from gateway.api.tickets import START_PATH
 from gateway.app.factory import create_app
@@ -121,14 +121,14 @@ def test_each_code_has_the_status_of_its_meaning(described: dict[str, Any]) -> N
     for operation in OPERATIONS:
         responses = described["paths"][operation.path][operation.method]["responses"]
         for refusal in operation.refusals:
-            assert refusal.at != CODES[refusal.code].status
+            assert refusal.status_override != CODES[refusal.code].status
             narrowed = responses[str(refusal.status)]["content"]["application/json"]["schema"]["allOf"][1]
             assert refusal.code in narrowed["properties"]["error"]["properties"]["code"]["enum"]
     assert described["components"]["schemas"]["Code"]["enum"] == [*Code]
 
 
 def test_the_headers_of_a_limit_are_those_that_are_sent() -> None:
-    assert tuple(Allowance(60, 10, 9, 1.0).headers()) == RATE
+    assert tuple(Allowance(60, 10, 9, 1.0).headers()) == RATE_LIMIT_HEADERS
 
 
 def test_there_is_a_sample_of_every_event() -> None:
