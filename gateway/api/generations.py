@@ -71,18 +71,18 @@ class GenerationResource:
         )
 
     async def interrupt(self, request: Request) -> Response:
-        """Stop a generation first, and count the command afterwards.
+        """Interrupt a generation, and count the command only afterwards.
 
-        A stop that stops something is never refused for its number, and not counted: each generation can be stopped
-        once, so this is no flood, and a flood must not keep a client from stopping what costs it money. A stop that
-        stops nothing has no effect, and can still be refused after it was tried.
+        An interrupt that takes effect is neither counted nor refused by the command rate: each generation can be
+        interrupted only once, so these cannot flood the gateway, and a client that exceeds its rate must still be able
+        to stop what costs it money. One without effect is counted, and may be refused, after it was tried.
         """
         commands, read_at, sender = self._services.commands, self._services.clock.now(), principal(request)
         commands.allow_stop(sender.id, sender.address, read_at)
         try:
             body = parse(InterruptRequest, await read_json(request, self._services.max_body_bytes, empty={}))
         except Refused:
-            # Not even a command: counted, but not refused before there are too many of them.
+            # Not a valid command: counted, but refused only after too many of them.
             commands.count_failed_stop(sender.id, sender.address, read_at)
             raise
         try:
