@@ -39,14 +39,14 @@ _HEADER: Final = b'{"alg":"HS256"}'
 
 
 @cache
-def _doors() -> tuple[ApiKeyScheme, JwtScheme]:
+def _schemes() -> tuple[ApiKeyScheme, JwtScheme]:
     return ApiKeyScheme([STORED]), JwtScheme(JwtRules(["HS256"]), SharedSecret(SecretStr(SECRET)))
 
 
 def authorization(data: bytes) -> None:
     """Authenticate with a header. Only the one stored key is accepted, and only in its exact form."""
     text = header_text(data)
-    authenticator = Authenticator(_doors(), lambda: 0.0)
+    authenticator = Authenticator(_schemes(), lambda: 0.0)
     try:
         found = loop().run_until_complete(
             authenticator.authenticate(bearer_credential({"authorization": text}), "10.0.0.1")
@@ -72,7 +72,7 @@ def token(data: bytes) -> None:
     signature = hmac.new(SECRET.encode(), signed, hashlib.sha256).digest()
     for text in (header_text(b"%b.%b" % (signed, _base64url(signature))), header_text(claims)):
         try:
-            found = loop().run_until_complete(_doors()[1].authenticate(text, 0.0))
+            found = loop().run_until_complete(_schemes()[1].authenticate(text, 0.0))
         except Refused as refusal:
             assert refusal.code is Code.AUTH_ERROR
         else:

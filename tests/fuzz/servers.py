@@ -32,7 +32,7 @@ TICKET: Final = b"{ticket}"
 """Placeholder in an input for a valid ticket."""
 
 MAX_COMMANDS: Final = 1000
-"""Maximum commands of one input. The rest of it is one more."""
+"""Maximum line breaks at which an input is split into commands; the rest is the last command."""
 
 RETENTION: Final = 1000.0
 """Seconds after which nothing of a generation is held any more."""

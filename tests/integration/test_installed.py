@@ -92,7 +92,7 @@ def test_all_that_is_needed_is_pinned_and_its_licence_told(venv: Path) -> None:
     (packages,) = venv.glob("lib/python3*/site-packages")
     subprocess.run([venv / "bin" / "python", "-m", "pip", "check"], check=True, stdout=subprocess.DEVNULL)
     told = licences.from_page(pins.PAGE.read_text("utf-8"))
-    assert licences.found(told, str(packages)) == told
+    assert licences.read_all(told, str(packages)) == told
     versions = {pin.name: str(pin.version) for pin in pins.read(pins.RUNTIME)}
     shown = subprocess.run([venv / "bin" / "python", "-m", "pip", "freeze"], check=True, capture_output=True, text=True)
     frozen = dict(line.split("==") for line in shown.stdout.splitlines() if "==" in line)

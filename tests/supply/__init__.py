@@ -1,1 +1,1 @@
-"""What comes from others: pinned, audited, and under licences that go with ours."""
+"""Supply chain: pinned dependencies, their audit and licences, and the container image."""

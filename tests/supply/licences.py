@@ -1,4 +1,4 @@
-"""The licences of what we run on, as each package tells its own, and which of them go with Apache-2.0."""
+"""Licences of the runtime packages, from their metadata, and which are compatible with Apache-2.0."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -10,65 +10,65 @@ PERMISSIVE = frozenset({
     "0BSD", "Apache-2.0", "BSD-2-Clause", "BSD-3-Clause", "ISC", "MIT", "MIT-0", "PSF-2.0", "Python-2.0", "Unlicense",
     "Zlib",
 })  # fmt: skip
-"""Those that ask for nothing but their own text and notices, by their SPDX names."""
+"""SPDX identifiers of licences that only require their own text and notices to be kept."""
 
-ADMITTED: Mapping[str, frozenset[str]] = {"orjson": frozenset({"MPL-2.0"})}
-"""Further ones, package by package: docs/supply-chain.md gives the reason for each."""
+ACCEPTED: Mapping[str, frozenset[str]] = {"orjson": frozenset({"MPL-2.0"})}
+"""Other licences that are accepted for one package; docs/supply-chain.md gives the reason for each."""
 
-# Older packages name their licence in words.
-WORDS = {
+# SPDX identifiers of licences that older packages name in words.
+SPDX_OF_NAME = {
     "Apache 2.0": "Apache-2.0",
     "Apache Software License": "Apache-2.0",
     "MIT License": "MIT",
     "Mozilla Public License 2.0 (MPL 2.0)": "MPL-2.0",
     "Python Software Foundation License": "PSF-2.0",
 }
-# What the licence's text in the package says, where its metadata says less: which of the BSD licences, and that one
-# of two may be chosen.
-READ = {"prompt-toolkit": "BSD-3-Clause", "uvloop": "MIT OR Apache-2.0"}
+# From the licence text in the package, where the metadata is less exact: which of the BSD licences, or a choice of two.
+FROM_TEXT = {"prompt-toolkit": "BSD-3-Clause", "uvloop": "MIT OR Apache-2.0"}
 
 HEAD = "| package | licence |\n|---|---|\n"
 
 
-def found(names: Iterable[str], folder: str) -> dict[str, str]:
-    """Give the licence of each of these packages, installed in that folder, as an SPDX expression."""
+def read_all(names: Iterable[str], folder: str) -> dict[str, str]:
+    """Return the SPDX expression of each package, installed in `folder`."""
     context = DistributionFinder.Context(path=[folder])
-    installed = {canonicalize_name(one.name): one for one in MetadataPathFinder.find_distributions(context)}
-    return {name: READ.get(name) or licence(installed[canonicalize_name(name)]) for name in names}
+    installed = {canonicalize_name(package.name): package for package in MetadataPathFinder.find_distributions(context)}
+    return {name: FROM_TEXT.get(name) or read_licence(installed[canonicalize_name(name)]) for name in names}
 
 
-def licence(package: Distribution) -> str:
-    """Read a package's licence from its metadata: the expression (PEP 639), else the field, else classifiers."""
-    about = package.metadata
-    if "License-Expression" in about:
-        return str(about["License-Expression"])
-    # Some have the whole text in that field.
-    short = str((about.get_all("License") or [""])[0])
-    if short and len(short) < 40:
-        return WORDS.get(short, short)
-    classified = [one.rpartition(" :: ")[2] for one in about.get_all("Classifier") or [] if one.startswith("License ")]
-    return " AND ".join(WORDS.get(one, one) for one in classified) or "unknown"
+def read_licence(package: Distribution) -> str:
+    """Read a package's licence from its metadata: the expression (PEP 639), else the field, else the classifiers."""
+    metadata = package.metadata
+    if "License-Expression" in metadata:
+        return str(metadata["License-Expression"])
+    # Some packages have the complete licence text in this field: only a short value is a name.
+    name = str((metadata.get_all("License") or [""])[0])
+    if name and len(name) < 40:
+        return SPDX_OF_NAME.get(name, name)
+    classifiers = [line for line in metadata.get_all("Classifier") or [] if line.startswith("License ")]
+    names = [line.rpartition(" :: ")[2] for line in classifiers]
+    return " AND ".join(SPDX_OF_NAME.get(name, name) for name in names) or "unknown"
 
 
-def unfit(name: str, expression: str) -> set[str]:
-    """Give those of a package's licences that are not admitted. Each has to be, even where one may choose."""
-    named = set(re.findall(r"[^\s()]+", expression)) - {"AND", "OR"}
-    return named - PERMISSIVE - ADMITTED.get(name, frozenset())
+def not_accepted(name: str, expression: str) -> set[str]:
+    """Return the licences of an expression that are not accepted. Every one must be, even those joined with OR."""
+    identifiers = set(re.findall(r"[^\s()]+", expression)) - {"AND", "OR"}
+    return identifiers - PERMISSIVE - ACCEPTED.get(name, frozenset())
 
 
 def table(licences: Mapping[str, str]) -> str:
-    """Make the page's table."""
+    """Build the page's table."""
     return HEAD + "".join(f"| {name} | {expression} |\n" for name, expression in sorted(licences.items()))
 
 
 def from_page(page: str) -> dict[str, str]:
-    """Read the table back."""
+    """Parse the table of the page."""
     rows = _rows(page).removeprefix(HEAD).splitlines()
     return {name: expression for name, _, expression in (row.strip("| ").partition(" | ") for row in rows)}
 
 
 def with_table(page: str, table: str) -> str:
-    """Put a new table in the place of the old one."""
+    """Return the page with its table replaced."""
     return page.replace(_rows(page), table)
 
 

@@ -1,7 +1,7 @@
-"""The dependencies by version and hash: what `constraints/` says, and `make pin`, which writes it.
+"""Pinned dependencies, by version and hash: read the files in `constraints/`, or write them (`make pin`).
 
-uv resolves for every platform and every Python at once (`--universal`), and gives the hashes of all files of a version;
-what it would say of the registry that it asked is left out.
+uv resolves for all platforms and Python versions at once (`--universal`), and lists the hashes of all files of a
+version. Its comments, which can name the registry, are removed.
 """
 
 import re
@@ -25,27 +25,31 @@ BUILD = ROOT / "constraints" / "build.txt"
 PAGE = ROOT / "docs" / "supply-chain.md"
 
 HEADER = """\
-# {what}, with what that needs in turn: each by version, with the hashes of all its files, so that it holds
-# for every platform and every Python from {python} on. Written by `make pin`; docs/supply-chain.md tells more.
+# {what}, with all dependencies: each by version, with the hashes of all its files, for every platform and
+# every Python from {python} on. Written by `make pin`; see docs/supply-chain.md.
 """
 
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """One package: `requirement` names exactly one version, and where it is needed."""
+    """One pinned package. `requirement` names exactly one version, and the platforms that need it."""
 
     requirement: Requirement
     hashes: tuple[str, ...]
-    """As `sha256:` and 64 hexadecimal digits."""
+    """`sha256:` and 64 hexadecimal digits each."""
 
     @property
     def name(self) -> str:
-        """Its name as registries compare it."""
+        """Return the normalized name, as registries compare it."""
         return canonicalize_name(self.requirement.name)
 
     @property
     def version(self) -> Version:
-        """The one version; ValueError where another than exactly one is meant."""
+        """Return the version.
+
+        Raises:
+            ValueError: The requirement does not name exactly one version.
+        """
         (specifier,) = self.requirement.specifier
         if specifier.operator != "==":
             raise ValueError(f"{self.requirement} is not pinned")
@@ -53,7 +57,7 @@ class Pin:
 
 
 def read(file: Path) -> list[Pin]:
-    """List the pins of a file in pip's requirements format."""
+    """Read the pins of a file in pip's requirements format."""
     text = re.sub(r"^#.*\n", "", file.read_text("utf-8"), flags=re.MULTILINE).replace("\\\n", " ")
     pins = []
     for line in filter(None, map(str.strip, text.splitlines())):
@@ -63,42 +67,44 @@ def read(file: Path) -> list[Pin]:
 
 
 def project() -> tuple[list[Requirement], list[Requirement], str]:
-    """Give what pyproject.toml asks for to run and to build, and the oldest Python that it admits."""
-    asked = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
-    runtime = [Requirement(one) for one in asked["project"]["dependencies"]]
-    build = [Requirement(one) for one in asked["build-system"]["requires"]]
-    return runtime, build, asked["project"]["requires-python"].removeprefix(">=")
+    """Return the runtime and build requirements of pyproject.toml, and the oldest supported Python."""
+    pyproject = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    runtime = [Requirement(text) for text in pyproject["project"]["dependencies"]]
+    build = [Requirement(text) for text in pyproject["build-system"]["requires"]]
+    return runtime, build, pyproject["project"]["requires-python"].removeprefix(">=")
 
 
 def pin(arguments: Sequence[str] = ()) -> None:
-    """Write both files. What still fits stays as it is; `--upgrade` among the arguments takes the newest.
+    """Write both files. Pins that still satisfy the requirements stay; the argument `--upgrade` takes the newest.
 
     Raises:
-        subprocess.CalledProcessError: what is asked for can't be had together, or no registry answered.
+        subprocess.CalledProcessError: The requirements conflict, or the registry is not available.
     """
     runtime, build, python = project()
-    _compile(RUNTIME, runtime, HEADER.format(what="What Dualstream runs on", python=python), python, arguments)
-    _compile(BUILD, build, HEADER.format(what="What builds Dualstream", python=python), python, arguments)
+    _compile(RUNTIME, runtime, HEADER.format(what="Runtime packages of Dualstream", python=python), python, arguments)
+    _compile(BUILD, build, HEADER.format(what="Packages that build Dualstream", python=python), python, arguments)
 
 
-def _compile(file: Path, asked: Sequence[Requirement], header: str, python: str, arguments: Sequence[str]) -> None:
+def _compile(
+    file: Path, requirements: Sequence[Requirement], header: str, python: str, arguments: Sequence[str]
+) -> None:
     file.parent.mkdir(exist_ok=True)
     command = ["compile", "--quiet", "--universal", "--python-version", python, "--generate-hashes", "--no-annotate"]
-    _uv(*command, "--no-header", *arguments, "--output-file", str(file), "-", given="\n".join(map(str, asked)))
+    _uv(*command, "--no-header", *arguments, "--output-file", str(file), "-", stdin="\n".join(map(str, requirements)))
     file.write_text(header + re.sub(r"^#.*\n", "", file.read_text("utf-8"), flags=re.MULTILINE), "utf-8")
 
 
 def write_licences() -> None:
-    """Write the table of licences into its page, from the very packages that are pinned."""
+    """Write the table of licences into its page, from the metadata of the pinned packages."""
     with tempfile.TemporaryDirectory() as folder:
         _uv("install", "--quiet", "--require-hashes", "--no-deps", "--target", folder, "--requirement", str(RUNTIME))
-        table = licences.table(licences.found([pin.name for pin in read(RUNTIME)], folder))
+        table = licences.table(licences.read_all([pin.name for pin in read(RUNTIME)], folder))
     PAGE.write_text(licences.with_table(PAGE.read_text("utf-8"), table), "utf-8")
 
 
-def _uv(*arguments: str, given: str | None = None) -> None:
+def _uv(*arguments: str, stdin: str | None = None) -> None:
     command = [sys.executable, "-m", "uv", "pip", *arguments]
-    subprocess.run(command, input=given, text=True, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(command, input=stdin, text=True, check=True, stdout=subprocess.DEVNULL)
 
 
 if __name__ == "__main__":
