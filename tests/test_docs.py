@@ -14,8 +14,7 @@ from gateway.protocol.commands import COMMANDS, Options
 from gateway.protocol.errors import CODES
 from gateway.protocol.events import Event
 from gateway.security.key_file import KeyTable, read_keys
-from gateway.simulator.settings import PROFILES, Fault
-from gateway.simulator.settings import Settings as SimulatorSettings
+from gateway.simulator.settings import PROFILES, Fault, SimulatorSettings
 from gateway.simulator.texts import Language
 
 ROOT = Path(__file__).parents[1]

@@ -1,11 +1,11 @@
-"""The one error of the simulator: a request it refuses."""
+"""The simulator's exception: a request that it refuses."""
 
 
 class RequestError(Exception):
-    """A request that is refused; each wire format says of it what its provider's error object has room for.
+    """A refused request. Each format encodes the attributes that its provider's error object has.
 
-    `message` tells the caller what to change. `status` is the HTTP status. `kind` and `code` are OpenAI's words for it,
-    `param` names the part of the request that is at fault, and `retry_after` is how many seconds to wait.
+    `message` says what to change. `status` is the HTTP status. `kind` and `code` are OpenAI's type and code of the
+    error, `param` names the part of the request that is not valid, and `retry_after` is the wait in seconds.
     """
 
     def __init__(

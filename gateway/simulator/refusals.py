@@ -1,11 +1,12 @@
-"""What the simulator refuses: the faults that are asked for, and mistakes; each wire format spells it its own way."""
+"""Errors of the simulator: simulated ones, and those of requests that have no route. Each format encodes its own."""
 
 from typing import Final
 
 from gateway.simulator.errors import RequestError
-from gateway.simulator.settings import Settings
+from gateway.simulator.settings import SimulatorSettings
 
-LARGEST_BODY: Final = 64 * 1024 * 1024
+MAX_BODY_BYTES: Final = 64 * 1024 * 1024
+"""Maximum bytes of a request body."""
 _PATHS: Final = (
     "POST /v1/chat/completions, POST /v1/responses, POST /v1/messages, "
     "POST /v1beta/models/{model}:generateContent, POST /v1beta/models/{model}:streamGenerateContent?alt=sse, "
@@ -13,8 +14,8 @@ _PATHS: Final = (
 )
 
 
-def failure(settings: Settings) -> RequestError:
-    """Give the error that the settings ask for."""
+def simulated_error(settings: SimulatorSettings) -> RequestError:
+    """Return the error that the settings request."""
     wait = settings.retry_after
     match settings.fault:
         case "429":
@@ -34,15 +35,15 @@ def failure(settings: Settings) -> RequestError:
             return RequestError(message, status=500, kind="server_error", retry_after=wait)
 
 
-def explained(path: str, method: str, status: int, reason: str, allowed: str) -> RequestError:
-    """Say what the framework refused and what would do instead."""
+def convert_http_error(path: str, method: str, status: int, reason: str, allowed: str) -> RequestError:
+    """Convert an HTTP error of the framework to one that says what to change."""
     match status:
         case 404:
             message, code = f"There is nothing at {path}. Use {_PATHS}.", "unknown_path"
         case 405:
-            message, code = f"{path} does not take {method}. Use {allowed}.", "method_not_allowed"
+            message, code = f"{path} does not allow {method}. Use {allowed}.", "method_not_allowed"
         case 413:
-            message, code = f"The body is too large. Send at most {LARGEST_BODY} bytes.", "request_too_large"
+            message, code = f"The body is too large. Send at most {MAX_BODY_BYTES} bytes.", "request_too_large"
         case _:
             message, code = f"The request was refused: {reason}.", "refused"
     return RequestError(message, status=status, code=code)

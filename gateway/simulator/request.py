@@ -1,4 +1,4 @@
-"""The one request that the script understands, whatever wire format it came in."""
+"""A request, independent of the wire format in which it was sent."""
 
 from dataclasses import dataclass, field
 from typing import Literal
@@ -10,7 +10,7 @@ Role = Literal["system", "developer", "user", "assistant", "tool"]
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One turn of the conversation: who speaks, and the text without images and the like."""
+    """One turn of the conversation: its role, and its text without images and other media."""
 
     role: Role
     text: str = ""
@@ -18,7 +18,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Function:
-    """What a tool is called, and the JSON schema of what it takes."""
+    """Name of a tool, and the JSON schema of its parameters."""
 
     name: str
     parameters: dict[str, JsonValue] = field(default_factory=dict)
@@ -26,10 +26,10 @@ class Function:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
-    """A request for one answer; it has at least one turn.
+    """A request for one response; it has at least one turn.
 
-    The instructions that some formats keep apart are the first turn, and what a tool gave back is a turn of its own, so
-    that the same conversation is the same request in each format. `with_usage` tells whether usage is asked for.
+    Instructions, which some formats send separately, are the first turn. The result of a tool is a turn of its own. So
+    the same conversation is the same request in each format. `with_usage` is True if the request asks for usage.
     """
 
     model: str
@@ -42,6 +42,6 @@ class Request:
     tools: tuple[Function, ...] = ()
 
 
-def joined(texts: list[str]) -> str:
-    """Give the text of a turn that came in parts."""
+def join_texts(texts: list[str]) -> str:
+    """Return the text of a turn whose text has several parts."""
     return " ".join(text for text in texts if text)

@@ -1,4 +1,4 @@
-"""Compose what the simulator says: request and settings in, a script out. No clock, no network."""
+"""Compose a response: request and settings in, a script out. Pure."""
 
 import re
 import unicodedata
@@ -9,9 +9,9 @@ from itertools import pairwise
 from random import Random
 from typing import Final, Literal
 
-from gateway.simulator.graphemes import cut, pieces
+from gateway.simulator.graphemes import pieces, truncate
 from gateway.simulator.request import Request, Turn
-from gateway.simulator.settings import Settings
+from gateway.simulator.settings import SimulatorSettings
 from gateway.simulator.texts import CORPORA, Corpus, Language
 from gateway.simulator.tools import ToolCall, make_calls
 
@@ -30,13 +30,13 @@ _LANGUAGE_WORDS: Final[dict[str, Language]] = {
     "markdown": "markdown",
     "table": "markdown",
 }
-_ASKS_FOR_LANGUAGE: Final = re.compile(rf"\b(?:{'|'.join(_LANGUAGE_WORDS)})\b")
-_ASKS_FOR_LESS: Final = re.compile(r"\b(?:shorter|ngắn hơn)\b")
+_LANGUAGE_REQUEST: Final = re.compile(rf"\b(?:{'|'.join(_LANGUAGE_WORDS)})\b")
+_LENGTH_REQUEST: Final = re.compile(r"\b(?:shorter|ngắn hơn)\b")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """Tokens, at four characters each; `cached` are some of the prompt's, `reasoning` some of the completion's."""
+    """Counts of tokens, of four characters each. `cached` is a part of `prompt`, `reasoning` a part of `completion`."""
 
     prompt: int
     completion: int
@@ -46,11 +46,11 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
-    """All of one answer; `stop` is the stop string that ended its text, if one did."""
+    """The content of one response. `stop` is the stop string that ended the text, if any."""
 
     reasoning: str
     text: str
-    calls: tuple[ToolCall, ...]
+    tool_calls: tuple[ToolCall, ...]
     finish_reason: Literal["stop", "length", "tool_calls"]
     usage: Usage
     seed: int
@@ -59,107 +59,113 @@ class Script:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """One chunk of an answer; `call` is the place of a tool call, and `opens` it if this chunk is its first."""
+    """One chunk of a response. `call_index` is that of its tool call, `started_call` the call if it starts here."""
 
     kind: Literal["reasoning", "content", "tool"]
     text: str
-    call: int = 0
-    opens: ToolCall | None = None
+    call_index: int = 0
+    started_call: ToolCall | None = None
 
 
-def compose(request: Request, settings: Settings) -> Script:
-    """Compose the answer to a request; the same request and settings always give the same one.
+def compose(request: Request, settings: SimulatorSettings) -> Script:
+    """Compose the response to a request; equal requests and settings give equal responses.
 
-    Where the assistant's own words come last, it goes on from them.
+    If the last turn is the assistant's (a prefill), the response continues it.
     """
-    sent, (request, begun) = request, _begun(request)
+    sent, (request, prefill) = request, _split_prefill(request)
     seed = _seed(request, settings)
-    # The seed makes the same answer again, which is the point of it; nothing here is secret.
+    # Repeatable by design; nothing here is secret.
     random = Random(seed)  # noqa: S311
-    language, shorter = _wishes(request.turns, settings.language)
+    language, shorter = _requested_style(request.turns, settings.language)
     corpus = CORPORA[language]
-    calls = make_calls(request, settings.tool_calls, random)
-    length = settings.length if settings.length is not None else 0 if calls else DEFAULT_LENGTH
+    tool_calls = make_calls(request, settings.tool_calls, random)
+    length = settings.length if settings.length is not None else 0 if tool_calls else DEFAULT_LENGTH
     if shorter:
         length //= 3
-    reasoning = "" if begun else _reasoning(corpus, settings.reasoning, random)
-    text = _text(_opening(request.turns, corpus, shorter=shorter), corpus, length, random)
-    text, stop = _stopped(text, request.stops)
-    text = text.removeprefix(begun)
-    whole = len(reasoning) + len(text)
+    reasoning = "" if prefill else _compose_reasoning(corpus, settings.reasoning, random)
+    text = _compose_text(_opening(request.turns, corpus, shorter=shorter), corpus, length, random)
+    text, stop = _cut_at_stop(text, request.stops)
+    text = text.removeprefix(prefill)
+    full_length = len(reasoning) + len(text)
     if request.max_tokens is not None:
         budget = request.max_tokens * CHARACTERS_PER_TOKEN
-        reasoning = cut(reasoning, budget)
-        text = cut(text, budget - len(reasoning))
-    cut_off = len(reasoning) + len(text) < whole
-    calls = () if cut_off else calls
+        reasoning = truncate(reasoning, budget)
+        text = truncate(text, budget - len(reasoning))
+    is_truncated = len(reasoning) + len(text) < full_length
+    tool_calls = () if is_truncated else tool_calls
     return Script(
         reasoning=reasoning,
         text=text,
-        calls=calls,
-        finish_reason="length" if cut_off else "tool_calls" if calls else "stop",
-        usage=_usage(sent, reasoning, text, calls, settings.cached),
+        tool_calls=tool_calls,
+        finish_reason="length" if is_truncated else "tool_calls" if tool_calls else "stop",
+        usage=_usage(sent, reasoning, text, tool_calls, settings.cached),
         seed=seed,
-        stop=None if cut_off else stop,
+        stop=None if is_truncated else stop,
     )
 
 
 def deltas(script: Script, chunk: int | None = None) -> Iterator[Delta]:
-    """Give the chunks of an answer in order, lazily."""
+    """Yield the chunks of a response in order."""
     for piece in pieces(script.reasoning, chunk):
         yield Delta("reasoning", piece)
     for piece in pieces(script.text, chunk):
         yield Delta("content", piece)
-    for place, call in enumerate(script.calls):
-        yield Delta("tool", "", place, call)
+    for index, call in enumerate(script.tool_calls):
+        yield Delta("tool", "", index, call)
         for piece in pieces(call.arguments, chunk):
-            yield Delta("tool", piece, place)
+            yield Delta("tool", piece, index)
 
 
-def _begun(request: Request) -> tuple[Request, str]:
-    """Take from a request what the assistant has already said of its answer."""
+def _split_prefill(request: Request) -> tuple[Request, str]:
+    """Return the request without a last turn of the assistant, and that turn's text."""
     *before, last = request.turns
     if not before or last.role != "assistant":
         return request, ""
     return replace(request, turns=tuple(before)), last.text
 
 
-def _seed(request: Request, settings: Settings) -> int:
+def _seed(request: Request, settings: SimulatorSettings) -> int:
     if settings.seed is not None:
         return settings.seed
     if request.seed is not None:
         return request.seed
-    # hash() differs from process to process.
+    # Not hash(), which differs between processes.
     return zlib.crc32("\0".join(f"{turn.role}\0{turn.text}" for turn in request.turns).encode())
 
 
-def tokens(characters: int) -> int:
-    """Give how many tokens so many characters are."""
+def count_tokens(characters: int) -> int:
+    """Return the number of tokens in so many characters, rounded up."""
     return -(-characters // CHARACTERS_PER_TOKEN)
 
 
-def _usage(request: Request, reasoning: str, text: str, calls: Sequence[ToolCall], cached: float) -> Usage:
-    prompt = tokens(sum(len(turn.text) for turn in request.turns))
-    said = len(reasoning) + len(text) + sum(len(call.name) + len(call.arguments) for call in calls)
-    return Usage(prompt=prompt, completion=tokens(said), cached=int(prompt * cached), reasoning=tokens(len(reasoning)))
+def _usage(request: Request, reasoning: str, text: str, tool_calls: Sequence[ToolCall], cached: float) -> Usage:
+    prompt = count_tokens(sum(len(turn.text) for turn in request.turns))
+    completion = len(reasoning) + len(text) + sum(len(call.name) + len(call.arguments) for call in tool_calls)
+    return Usage(
+        prompt=prompt,
+        completion=count_tokens(completion),
+        cached=int(prompt * cached),
+        reasoning=count_tokens(len(reasoning)),
+    )
 
 
-def _wishes(turns: Sequence[Turn], language: Language) -> tuple[Language, bool]:
-    """Give the language asked for last in the turns after a partial answer, and whether the last turn wants less."""
+def _requested_style(turns: Sequence[Turn], language: Language) -> tuple[Language, bool]:
+    """Return the language that the feedback requested last, and True if the last turn requests a shorter response."""
     feedback = [turn.text for turn in _feedback(turns)]
     for text in reversed(feedback):
-        if asked := _ASKS_FOR_LANGUAGE.search(_folded(text)):
-            language = _LANGUAGE_WORDS[asked.group()]
+        if match := _LANGUAGE_REQUEST.search(_normalize(text)):
+            language = _LANGUAGE_WORDS[match.group()]
             break
     is_last = bool(feedback) and turns[-1].role == "user"
-    return language, is_last and bool(_ASKS_FOR_LESS.search(_folded(feedback[-1])))
+    return language, is_last and bool(_LENGTH_REQUEST.search(_normalize(feedback[-1])))
 
 
 def _feedback(turns: Sequence[Turn]) -> list[Turn]:
+    """Return the turns of the user that follow one of the assistant."""
     return [turn for before, turn in pairwise(turns) if before.role == "assistant" and turn.role == "user"]
 
 
-def _folded(text: str) -> str:
+def _normalize(text: str) -> str:
     return unicodedata.normalize("NFC", text).lower()
 
 
@@ -169,23 +175,23 @@ def _opening(turns: Sequence[Turn], corpus: Corpus, *, shorter: bool) -> str:
         return corpus.returned.replace("{quote}", _quote(last.text))
     if len(turns) > 1 and last.role == "user" and turns[-2].role == "assistant":
         return (corpus.shortened if shorter else corpus.revised).replace("{quote}", _quote(last.text))
-    asked = next((turn.text for turn in reversed(turns) if turn.role == "user"), "")
-    return corpus.asked.replace("{quote}", _quote(asked) or "…")
+    question = next((turn.text for turn in reversed(turns) if turn.role == "user"), "")
+    return corpus.asked.replace("{quote}", _quote(question) or "…")
 
 
 def _quote(text: str) -> str:
-    """Give one line of at most 80 characters, cut after a word where that is possible."""
-    # Long before anything is folded into one line, since a prompt may have millions of characters.
-    line = " ".join(cut(text, 20 * _QUOTE_LENGTH).split())
+    """Return one line of at most 80 characters, which ends after a word if possible."""
+    # Truncated before it is split, since a prompt may have millions of characters.
+    line = " ".join(truncate(text, 20 * _QUOTE_LENGTH).split())
     if len(line) <= _QUOTE_LENGTH:
         return line
-    short = cut(line, _QUOTE_LENGTH - 1)
+    short = truncate(line, _QUOTE_LENGTH - 1)
     words, _, _ = short.rpartition(" ")
     return (words if len(words) > _QUOTE_LENGTH // 2 else short) + "…"
 
 
-def _text(opening: str, corpus: Corpus, length: int, random: Random) -> str:
-    """Give exactly `length` characters: the opening, then the paragraphs in ever new order, linked once they repeat."""
+def _compose_text(opening: str, corpus: Corpus, length: int, random: Random) -> str:
+    """Return exactly `length` characters: the opening, then all paragraphs in random order, repeated with links."""
     parts = [opening]
     size = len(opening)
     repeats = False
@@ -195,31 +201,31 @@ def _text(opening: str, corpus: Corpus, length: int, random: Random) -> str:
             parts.append(part)
             size += len(part)
         repeats = True
-    return _fit("\n\n".join(parts), length)
+    return _fit_length("\n\n".join(parts), length)
 
 
-def _reasoning(corpus: Corpus, length: int, random: Random) -> str:
-    """Give exactly `length` characters of thinking aloud."""
+def _compose_reasoning(corpus: Corpus, length: int, random: Random) -> str:
+    """Return exactly `length` characters of reasoning."""
     text = ""
     while len(text) < length:
         text += "".join(random.sample(corpus.reasoning, len(corpus.reasoning)))
-    return _fit(text, length)
+    return _fit_length(text, length)
 
 
-def _fit(text: str, length: int) -> str:
-    """Cut to exactly `length` characters between graphemes, with an end that reads as one."""
+def _fit_length(text: str, length: int) -> str:
+    """Truncate to exactly `length` characters, between graphemes, with an ellipsis or the end of a code block."""
     if length == 0:
         return ""
     head = text[: max(length - 4, 0)]
     tail = "\n```" if head.count("```") % 2 else "…"
-    kept = cut(text, length - len(tail)).rstrip(" ,\n")
-    # A grapheme that did not fit, or a comma that nothing follows, leaves a gap to fill.
+    kept = truncate(text, length - len(tail)).rstrip(" ,\n")
+    # Dots fill the gap of a grapheme that did not fit, or of a comma that was removed.
     return kept + "…" * (length - len(tail) - len(kept)) + tail
 
 
-def _stopped(text: str, stops: tuple[str, ...]) -> tuple[str, str | None]:
-    """Give the text up to the first stop string that it has, and which one that is."""
-    found = [(place, stop) for stop in stops if (place := text.find(stop)) >= 0]
+def _cut_at_stop(text: str, stops: tuple[str, ...]) -> tuple[str, str | None]:
+    """Return the text before the first stop string in it, and that stop string."""
+    found = [(index, stop) for stop in stops if (index := text.find(stop)) >= 0]
     if not found:
         return text, None
     end, stop = min(found)

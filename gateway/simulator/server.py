@@ -1,4 +1,4 @@
-"""The shell around the pure parts: sockets, clock and tasks of the simulator."""
+"""The HTTP server around the pure modules of the simulator: sockets, clock and tasks."""
 
 import asyncio
 import secrets
@@ -12,16 +12,16 @@ from aiohttp.typedefs import Handler
 
 from gateway.net.tcp import reset
 from gateway.simulator.errors import RequestError
-from gateway.simulator.ledger import Ledger
-from gateway.simulator.playing import BATCH, Exchange, stream, whole
-from gateway.simulator.refusals import LARGEST_BODY, explained, failure
+from gateway.simulator.formats import FORMATS, ProviderFormat, format_for_path
+from gateway.simulator.formats.base import ScriptedResponse
+from gateway.simulator.formats.chat_completions import encode_models
+from gateway.simulator.playback import BATCH_BYTES, Exchange, send_body, send_stream
+from gateway.simulator.refusals import MAX_BODY_BYTES, convert_http_error, simulated_error
 from gateway.simulator.request import Request
 from gateway.simulator.script import Script, compose
-from gateway.simulator.settings import Settings, read_settings
+from gateway.simulator.settings import SimulatorSettings, parse_settings
+from gateway.simulator.stats import Stats
 from gateway.simulator.timeline import STREAM_FAULTS, timeline
-from gateway.simulator.wires import WIRES, Wire, wire_at
-from gateway.simulator.wires.base import Answer
-from gateway.simulator.wires.chat_completions import models_body
 
 _BACKLOG: Final = 4096
 _STOP_SECONDS: Final = 1.0
@@ -29,19 +29,19 @@ _HTML: Final = "<!doctype html><title>One moment</title><h1>One moment, please</
 
 
 class Simulator:
-    """A server of made-up answers on its own port; `start` it, use `base_url`, `stop` it."""
+    """A server of made-up responses on a port of its own; `start` it, use `base_url`, `stop` it."""
 
     def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
-        """Take the address to listen on; port 0 lets the system choose."""
+        """Set the address to listen on; with port 0 the system chooses."""
         self._host = host
         self._port = port
-        self._ledger = Ledger()
-        self._answering: dict[asyncio.Task[object], web.Request] = {}
+        self._stats = Stats()
+        self._requests_by_task: dict[asyncio.Task[object], web.Request] = {}
         self._runner: web.AppRunner | None = None
 
     @property
     def base_url(self) -> str:
-        """The address for OpenAI clients, `http://host:port/v1`.
+        """Return the base URL for OpenAI clients, `http://host:port/v1`.
 
         Raises:
             RuntimeError: The simulator is not started.
@@ -51,7 +51,7 @@ class Simulator:
 
     @property
     def origin(self) -> str:
-        """The address without a path, for clients that add all of it: Anthropic's `/v1`, Google's `/v1beta`.
+        """Return the base URL without a path, for clients that add `/v1` (Anthropic) or `/v1beta` (Google).
 
         Raises:
             RuntimeError: The simulator is not started.
@@ -64,24 +64,24 @@ class Simulator:
         return f"http://{host}:{port}"
 
     async def start(self) -> None:
-        """Listen.
+        """Start to listen.
 
         Raises:
-            OSError: The address is taken or not of this machine.
+            OSError: The address is in use, or not one of this machine.
 
         """
-        app = web.Application(middlewares=[self._shaping_errors], client_max_size=LARGEST_BODY)
+        app = web.Application(middlewares=[self._encode_errors], client_max_size=MAX_BODY_BYTES)
         app.add_routes(
             [
-                *(web.post(path, self._complete) for path in WIRES),
-                web.get("/v1/models", self._models),
-                web.get("/health", self._health),
-                web.get("/stats", self._stats),
-                web.get("/closes", self._closes),
+                *(web.post(path, self._respond) for path in FORMATS),
+                web.get("/v1/models", self._get_models),
+                web.get("/health", self._get_health),
+                web.get("/stats", self._get_stats),
+                web.get("/closes", self._get_closes),
             ]
         )
-        app.on_shutdown.append(self._cut_all)
-        # With cancellation the loss of a connection reaches the handler at once, wherever it waits.
+        app.on_shutdown.append(self._abort_all)
+        # With cancellation, a handler notices a disconnect at once, wherever it waits.
         runner = web.AppRunner(app, handler_cancellation=True, access_log=None, shutdown_timeout=_STOP_SECONDS)
         await runner.setup()
         try:
@@ -92,127 +92,136 @@ class Simulator:
         self._runner = runner
 
     async def stop(self) -> None:
-        """Close the port and cut all open streams at once; do nothing when not started."""
+        """Close the port and abort all open streams; do nothing if it is not started."""
         runner, self._runner = self._runner, None
         if runner is not None:
             await runner.cleanup()
 
-    async def _cut_all(self, _app: web.Application) -> None:
-        transports = [request.transport for request in self._answering.values() if request.transport is not None]
-        tasks = set(self._answering)
+    async def _abort_all(self, _app: web.Application) -> None:
+        transports = [request.transport for request in self._requests_by_task.values() if request.transport is not None]
+        tasks = set(self._requests_by_task)
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks, timeout=_STOP_SECONDS)
-        # Closing would first wait until a client that does not read has read.
+        # A close would first wait for clients that do not read.
         for transport in transports:
             transport.abort()
 
-    async def _health(self, _request: web.Request) -> web.Response:
+    async def _get_health(self, _request: web.Request) -> web.Response:
         return web.json_response({"status": "ok"})
 
-    async def _models(self, _request: web.Request) -> web.Response:
-        return web.Response(body=models_body(), content_type="application/json")
+    async def _get_models(self, _request: web.Request) -> web.Response:
+        return web.Response(body=encode_models(), content_type="application/json")
 
-    async def _stats(self, _request: web.Request) -> web.Response:
-        return web.json_response(self._ledger.stats())
+    async def _get_stats(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._stats.counts())
 
-    async def _closes(self, _request: web.Request) -> web.Response:
-        return web.json_response(self._ledger.recent_closes())
+    async def _get_closes(self, _request: web.Request) -> web.Response:
+        return web.json_response(self._stats.recent_closes())
 
-    async def _complete(self, request: web.Request) -> web.StreamResponse:
-        self._ledger.requests += 1
-        began = asyncio.get_running_loop().time()
-        wire = wire_at(request.path)
-        asked = wire.read(await request.read(), request.headers, {**request.query, **request.match_info})
-        settings = read_settings(asked.model, request.headers.get("X-Simulate", ""))
-        if settings.fault in STREAM_FAULTS and not asked.stream:
+    async def _respond(self, request: web.Request) -> web.StreamResponse:
+        self._stats.requests += 1
+        started_at = asyncio.get_running_loop().time()
+        provider_format = format_for_path(request.path)
+        parameters = {**request.query, **request.match_info}
+        parsed = provider_format.parse_request(await request.read(), request.headers, parameters)
+        settings = parse_settings(parsed.model, request.headers.get("X-Simulate", ""))
+        if settings.fault in STREAM_FAULTS and not parsed.stream:
             message = f"The fault '{settings.fault}' needs a stream; ask for one, or choose another fault."
             raise RequestError(message, code="invalid_setting", param="fault")
-        exchange = Exchange(f"{wire.prefix}{secrets.token_hex(12)}", began)
-        async with self._running(request, exchange):
+        exchange = Exchange(f"{provider_format.prefix}{secrets.token_hex(12)}", started_at)
+        async with self._count(request, exchange):
             match settings.fault:
                 case "429" | "500" | "401":
-                    return _refusal(request, failure(settings))
+                    return _error_response(request, simulated_error(settings))
                 case "html":
                     return web.Response(text=_HTML, content_type="text/html")
                 case "refuse":
                     return _reset(request)
                 case _:
-                    return await self._answer(request, wire, asked, settings, exchange)
+                    return await self._send(request, provider_format, parsed, settings, exchange)
 
-    async def _answer(
-        self, request: web.Request, wire: Wire, asked: Request, settings: Settings, exchange: Exchange
+    async def _send(
+        self,
+        request: web.Request,
+        provider_format: ProviderFormat,
+        parsed: Request,
+        settings: SimulatorSettings,
+        exchange: Exchange,
     ) -> web.StreamResponse:
-        answer = Answer(
-            script=compose(asked, settings),
+        response = ScriptedResponse(
+            script=compose(parsed, settings),
             id=exchange.id,
             created=int(time.time()),
-            model=asked.model,
-            with_usage=asked.with_usage if settings.usage == "asked" else settings.usage == "on",
+            model=parsed.model,
+            with_usage=parsed.with_usage if settings.usage == "asked" else settings.usage == "on",
         )
-        if not asked.stream:
-            return await whole(wire.whole(answer), exchange, _seconds(answer.script, settings))
-        steps = timeline(answer.script, settings, wire.frames(answer))
-        return await stream(request, steps, exchange, self._ledger, 1 if settings.fault == "trickle" else BATCH)
+        if not parsed.stream:
+            body = provider_format.encode_response(response)
+            return await send_body(body, exchange, _stream_seconds(response.script, settings))
+        steps = timeline(response.script, settings, provider_format.stream_encoder(response))
+        return await send_stream(
+            request, steps, exchange, self._stats, 1 if settings.fault == "trickle" else BATCH_BYTES
+        )
 
     @asynccontextmanager
-    async def _running(self, request: web.Request, exchange: Exchange) -> AsyncIterator[None]:
-        """Count an answer and how it ends: completed, hung up, or cut by `stop` with the client still there."""
-        self._ledger.running += 1
+    async def _count(self, request: web.Request, exchange: Exchange) -> AsyncIterator[None]:
+        """Count a response and how it ends: completed, closed early by its client, or aborted by `stop`."""
+        self._stats.running += 1
         try:
             yield
         except (asyncio.CancelledError, ConnectionError):
             if request.transport is None or request.transport.is_closing():
-                self._ledger.close(exchange.id, exchange.chunks, time.monotonic_ns())
+                self._stats.add_close(exchange.id, exchange.chunks, time.monotonic_ns())
             raise
         else:
-            self._ledger.completed += 1
+            self._stats.completed += 1
         finally:
-            self._ledger.running -= 1
+            self._stats.running -= 1
 
     @web.middleware
-    async def _shaping_errors(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Refuse in the words of the wire format, and know each task that answers, so that `stop` can cut it."""
-        # A handler always runs in a task.
+    async def _encode_errors(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Encode errors in the format of the path, and register the handler's task, so that `stop` can cancel it."""
+        # aiohttp runs each handler in a task.
         task = cast("asyncio.Task[object]", asyncio.current_task())
-        self._answering[task] = request
+        self._requests_by_task[task] = request
         try:
             return await handler(request)
         except RequestError as refused:
-            return _refusal(request, refused)
+            return _error_response(request, refused)
         except web.HTTPException as refused:
             allowed = refused.headers.get("Allow", "")
-            error = explained(request.path, request.method, refused.status, refused.reason, allowed)
-            return _refusal(request, error, refused)
+            error = convert_http_error(request.path, request.method, refused.status, refused.reason, allowed)
+            return _error_response(request, error, refused)
         except ConnectionError:
-            # Already counted; raised further it would be logged as a failure of the server.
-            return _nothing()
+            # Counted by `_count`. Raised further, it would be logged as an error of the server.
+            return _no_response()
         finally:
-            del self._answering[task]
+            del self._requests_by_task[task]
 
 
-def _seconds(script: Script, settings: Settings) -> float:
-    """Give the time that streaming an answer would take."""
-    said = len(script.reasoning) + len(script.text)
-    return settings.ttft / 1000 + (said / settings.speed if settings.speed else 0)
+def _stream_seconds(script: Script, settings: SimulatorSettings) -> float:
+    """Return the seconds that the response would take as a stream."""
+    length = len(script.reasoning) + len(script.text)
+    return settings.ttft / 1000 + (length / settings.speed if settings.speed else 0)
 
 
 def _reset(request: web.Request) -> web.Response:
-    """Reset the connection without an answer."""
+    """Reset the connection without a response."""
     transport = request.transport
     if transport is not None:
         reset(transport)
-    return _nothing()
+    return _no_response()
 
 
-def _nothing() -> web.Response:
-    """Give the answer for a client that is gone, which goes nowhere."""
+def _no_response() -> web.Response:
+    """Return what a handler must return for a client that is gone; it is not sent."""
     return web.Response()
 
 
-def _refusal(request: web.Request, error: RequestError, origin: web.HTTPException | None = None) -> web.Response:
-    body, headers = wire_at(request.path).refusal(error)
-    if origin is not None and "Allow" in origin.headers:
-        headers["Allow"] = origin.headers["Allow"]
+def _error_response(request: web.Request, error: RequestError, cause: web.HTTPException | None = None) -> web.Response:
+    body, headers = format_for_path(request.path).encode_error(error)
+    if cause is not None and "Allow" in cause.headers:
+        headers["Allow"] = cause.headers["Allow"]
     return web.Response(status=error.status, body=body, content_type="application/json", headers=headers)

@@ -1,4 +1,4 @@
-"""What can be set for one request: the query string behind the model's name and the header `X-Simulate`."""
+"""Settings of one request, from the query string after the model's name and the header `X-Simulate`."""
 
 from typing import Annotated, Final, Literal
 from urllib.parse import parse_qsl
@@ -33,49 +33,49 @@ PROFILES: Final[dict[str, str]] = {
     "sim-claude-3.5-sonnet": "ttft=450&speed=38",
     "sim-gemini-1.5-flash": "ttft=280&speed=55",
 }
-"""Model names, and the settings that each of them stands for."""
+"""Settings of each model name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=ConfigDict(extra="forbid"))
-class Settings:
-    """How the simulator answers one request."""
+class SimulatorSettings:
+    """How the simulator responds to one request."""
 
     ttft: Annotated[float, Field(ge=0, le=3_600_000, allow_inf_nan=False)] = 120.0
     """Milliseconds from the request to the first token."""
     speed: Annotated[float, Field(ge=0, le=10_000_000, allow_inf_nan=False)] = 85.0
-    """Characters a second; 0 is as fast as possible."""
+    """Characters per second; 0 is as fast as possible."""
     jitter: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.2
-    """How far a chunk may be off its time, as a part of the gap between two chunks."""
+    """Range of a chunk's deviation from its time, as a fraction of the gap before it."""
     length: Annotated[int, Field(ge=0, le=5_000_000)] | None = None
-    """Characters of the answer; unset it is 600, or nothing beside tool calls."""
+    """Characters of the response's text; unset it is 600, or 0 with tool calls."""
     language: Language = "english"
     reasoning: Annotated[int, Field(ge=0, le=1_000_000)] = 0
-    """Characters of reasoning before the answer."""
+    """Characters of reasoning before the text."""
     tool_calls: Annotated[int, Field(ge=0, le=64)] = 0
-    """Parallel tool calls; none follow once a tool has answered, so that an agent's loop ends."""
+    """Number of parallel tool calls; none after the result of a tool, so that an agent's loop ends."""
     seed: int | None = None
-    """Choice of the text; unset it follows from the messages."""
+    """Seed of the text; unset it is derived from the messages."""
     chunk: Annotated[int, Field(ge=1, le=1_000_000)] | None = None
-    """Characters in a chunk, which may then split a grapheme; unset it is a few, by pieces of words."""
+    """Characters per chunk, which may split a grapheme; unset, chunks are pieces of words."""
     usage: Literal["asked", "on", "off"] = "asked"
-    """When usage is sent: as the request asks, always, never."""
+    """When usage is sent: as the request asks, always, or never."""
     cached: Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)] = 0.0
-    """How much of the prompt's tokens comes from the provider's cache, as usage tells."""
+    """Fraction of the prompt's tokens that usage reports as read from the provider's cache."""
     fault: Fault | None = None
     after: Annotated[int, Field(ge=0)] = 5
-    """Chunks of the answer (reasoning does not count) before a fault within the stream."""
+    """Chunks of the response, without those of the reasoning, before a fault within the stream."""
     retry_after: Annotated[int, Field(ge=0)] | None = None
     """Seconds in Retry-After; unset it is 1 with the fault 429, and not sent with 500."""
 
 
-_SETTINGS: Final = TypeAdapter(Settings)
+_SETTINGS: Final = TypeAdapter(SimulatorSettings)
 
 
-def read_settings(model: str, header: str = "") -> Settings:
-    """Read the settings from a model's name such as `sim?ttft=200` and the header, which wins.
+def parse_settings(model: str, header: str = "") -> SimulatorSettings:
+    """Parse the settings from a model's name such as `sim?ttft=200` and from the header, which takes precedence.
 
     Raises:
-        RequestError: 404 for an unknown model; 400 for an unknown setting or a bad value, naming it.
+        RequestError: 404 for an unknown model; 400 for an unknown setting or a value that is not valid, with its name.
 
     """
     name, _, query = model.partition("?")
@@ -84,27 +84,31 @@ def read_settings(model: str, header: str = "") -> Settings:
             f"The model '{name}' does not exist. Use one of {', '.join(PROFILES)}, with settings as in 'sim?speed=40'."
         )
         raise RequestError(message, status=404, code="model_not_found", param="model")
-    given = _pairs(PROFILES[name], name) | _pairs(query, "the model's name") | _pairs(header.strip(), "X-Simulate")
+    values = (
+        _parse_pairs(PROFILES[name], name)
+        | _parse_pairs(query, "the model's name")
+        | _parse_pairs(header.strip(), "X-Simulate")
+    )
     try:
-        return _SETTINGS.validate_python(given)
+        return _SETTINGS.validate_python(values)
     except ValidationError as refused:
         first = refused.errors(include_url=False)[0]
-        raise _bad_setting(str(first["loc"][0]), first["type"], first["msg"], given) from None
+        raise _bad_setting(str(first["loc"][0]), first["type"], first["msg"], values) from None
 
 
-def _pairs(query: str, place: str) -> dict[str, str]:
+def _parse_pairs(query: str, source: str) -> dict[str, str]:
     if not query:
         return {}
     try:
         return dict(parse_qsl(query, keep_blank_values=True, strict_parsing=True))
     except ValueError:
-        message = f"The settings in {place} must look like 'ttft=200&speed=85'; got '{query}'."
+        message = f"The settings in {source} must look like 'ttft=200&speed=85'; got '{query}'."
         raise RequestError(message, code="invalid_setting") from None
 
 
-def _bad_setting(name: str, problem: str, detail: str, given: dict[str, str]) -> RequestError:
+def _bad_setting(name: str, problem: str, detail: str, values: dict[str, str]) -> RequestError:
     if problem == "unexpected_keyword_argument":
-        known = ", ".join(Settings.__dataclass_fields__)
-        return RequestError(f"There is no setting '{name}'. Use {known}.", code="unknown_setting", param=name)
-    message = f"Bad value '{given[name]}' for the setting '{name}': {detail}."
+        names = ", ".join(SimulatorSettings.__dataclass_fields__)
+        return RequestError(f"There is no setting '{name}'. Use {names}.", code="unknown_setting", param=name)
+    message = f"Bad value '{values[name]}' for the setting '{name}': {detail}."
     return RequestError(message, code="invalid_setting", param=name)

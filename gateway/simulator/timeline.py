@@ -1,4 +1,4 @@
-"""When each frame of a stream is due and how the stream ends: values in, steps out. The server only plays them."""
+"""When each event of a stream is due, and how the stream ends: values in, steps out. Pure; `playback` runs them."""
 
 from collections.abc import Iterator
 from enum import Enum
@@ -7,30 +7,30 @@ from random import Random
 from typing import Final, NamedTuple
 
 from gateway.simulator.errors import RequestError
+from gateway.simulator.formats.base import COMMENT, StreamEncoder
 from gateway.simulator.script import Delta, Script, deltas
-from gateway.simulator.settings import Fault, Settings
-from gateway.simulator.wires.base import COMMENT, Frames
+from gateway.simulator.settings import Fault, SimulatorSettings
 
-PING_INTERVAL: Final = 0.1
-"""Seconds between two pings of the fault `pings`; short, so that a limit on idle time can be tried quickly."""
+PING_SECONDS: Final = 0.1
+"""Seconds between pings of the fault `pings`; short, so that tests of idle timeouts are quick."""
 
-_WITHIN_STREAM: Final[frozenset[Fault]] = frozenset(
+_MID_STREAM_FAULTS: Final[frozenset[Fault]] = frozenset(
     {"drop", "truncate", "stall", "garbage", "error", "hugeline", "pings"}
 )
-_GOES_ON: Final[frozenset[Fault]] = frozenset({"garbage", "hugeline"})
-STREAM_FAULTS: Final[frozenset[Fault]] = _WITHIN_STREAM | {"trickle"}
-"""The faults that only a stream can have."""
+_CONTINUES_AFTER_FAULT: Final[frozenset[Fault]] = frozenset({"garbage", "hugeline"})
+STREAM_FAULTS: Final[frozenset[Fault]] = _MID_STREAM_FAULTS | {"trickle"}
+"""Faults that need a stream."""
 
 
 class End(Enum):
-    """How a stream ends; without a word about it the end is clean."""
+    """How a stream ends, if not cleanly."""
 
     CUT = "cut"
     SILENCE = "silence"
 
 
 class Step(NamedTuple):
-    """Bytes to send `due` seconds after the request, how many chunks end with them, and an end if not clean."""
+    """Bytes to send `due` seconds after the request, the number of chunks that they complete, and an unclean end."""
 
     due: float
     data: bytes
@@ -38,49 +38,49 @@ class Step(NamedTuple):
     end: End | None = None
 
 
-def timeline(script: Script, settings: Settings, frames: Frames) -> Iterator[Step]:
-    """Give the steps of a stream in the order of their times, lazily, since an answer or a fault may be endless."""
-    steps = (step for step in _steps(script, settings, frames) if step.data or step.end)
+def timeline(script: Script, settings: SimulatorSettings, encoder: StreamEncoder) -> Iterator[Step]:
+    """Return an iterator over the steps of a stream, in the order of their times. With a fault it may be endless."""
+    steps = (step for step in _steps(script, settings, encoder) if step.data or step.end)
     return _trickle(steps) if settings.fault == "trickle" else steps
 
 
-def _steps(script: Script, settings: Settings, frames: Frames) -> Iterator[Step]:
+def _steps(script: Script, settings: SimulatorSettings, encoder: StreamEncoder) -> Iterator[Step]:
     due = settings.ttft / 1000
-    fault = settings.fault if settings.fault in _WITHIN_STREAM else None
-    left = settings.after
-    yield Step(due, frames.start())
-    for due, delta in _paced(script, settings):
+    fault = settings.fault if settings.fault in _MID_STREAM_FAULTS else None
+    chunks_left = settings.after
+    yield Step(due, encoder.start())
+    for due, delta in _schedule(script, settings):
         if fault is not None and delta.kind != "reasoning":
-            if left == 0:
-                yield from _strike(fault, due, frames)
-                if fault not in _GOES_ON:
+            if chunks_left == 0:
+                yield from _fault_steps(fault, due, encoder)
+                if fault not in _CONTINUES_AFTER_FAULT:
                     return
                 fault = None
-            left -= 1
-        yield Step(due, frames.delta(delta))
+            chunks_left -= 1
+        yield Step(due, encoder.delta(delta))
     if fault is not None:
-        yield from _strike(fault, due, frames)
-        if fault not in _GOES_ON:
+        yield from _fault_steps(fault, due, encoder)
+        if fault not in _CONTINUES_AFTER_FAULT:
             return
-    for frame in frames.finish():
-        yield Step(due, frame)
-    yield Step(due, frames.done(), 0)
+    for event in encoder.finish():
+        yield Step(due, event)
+    yield Step(due, encoder.done(), 0)
 
 
-def _paced(script: Script, settings: Settings) -> Iterator[tuple[float, Delta]]:
-    """Give each chunk with its time; jitter moves a chunk off its place on the grid, never the grid, so speed holds."""
+def _schedule(script: Script, settings: SimulatorSettings) -> Iterator[tuple[float, Delta]]:
+    """Yield each chunk with its time. Jitter moves a chunk and never the schedule, so that the mean speed holds."""
     random = Random(script.seed)  # noqa: S311 -- repeatable by design, not a secret
-    second = 1 / settings.speed if settings.speed else 0.0
-    place = latest = settings.ttft / 1000
+    seconds_per_character = 1 / settings.speed if settings.speed else 0.0
+    scheduled = due = settings.ttft / 1000
     gap = 0.0
     for delta in deltas(script, settings.chunk):
-        place += gap
-        latest = max(latest, place + settings.jitter * gap * (random.random() - 0.5))
-        yield latest, delta
-        gap = len(delta.text) * second
+        scheduled += gap
+        due = max(due, scheduled + settings.jitter * gap * (random.random() - 0.5))
+        yield due, delta
+        gap = len(delta.text) * seconds_per_character
 
 
-def _strike(fault: Fault, due: float, frames: Frames) -> Iterator[Step]:
+def _fault_steps(fault: Fault, due: float, encoder: StreamEncoder) -> Iterator[Step]:
     match fault:
         case "drop":
             yield Step(due, b"", 0, End.CUT)
@@ -88,27 +88,27 @@ def _strike(fault: Fault, due: float, frames: Frames) -> Iterator[Step]:
             yield Step(due, b"", 0, End.SILENCE)
         case "error":
             message = "The simulated model failed within the stream."
-            broken = RequestError(message, status=500, kind="server_error", code="stream_error")
-            yield Step(due, frames.error(broken))
+            error = RequestError(message, status=500, kind="server_error", code="stream_error")
+            yield Step(due, encoder.error(error))
         case "garbage":
-            yield Step(due, frames.garbage())
+            yield Step(due, encoder.malformed())
         case "hugeline":
-            yield Step(due, frames.huge())
+            yield Step(due, encoder.oversized())
         case "pings":
-            for send_heartbeat in count(1):
-                yield Step(due + send_heartbeat * PING_INTERVAL, COMMENT, 0)
-                yield Step(due + send_heartbeat * PING_INTERVAL, frames.nothing())
-        case _:  # "truncate": nothing more comes
+            for number in count(1):
+                yield Step(due + number * PING_SECONDS, COMMENT, 0)
+                yield Step(due + number * PING_SECONDS, encoder.keepalive())
+        case _:  # "truncate": the body ends here
             return
 
 
 def _trickle(steps: Iterator[Step]) -> Iterator[Step]:
-    """Spread the bytes of each frame over the time since the frame before it."""
-    before: float | None = None
+    """Spread the bytes of each step over the time since the previous step."""
+    previous: float | None = None
     for step in steps:
-        begin = step.due if before is None else before
-        share = (step.due - begin) / max(len(step.data), 1)
+        start = step.due if previous is None else previous
+        interval = (step.due - start) / max(len(step.data), 1)
         last = len(step.data) - 1
-        for place, byte in enumerate(step.data):
-            yield Step(begin + (place + 1) * share, bytes((byte,)), step.chunks if place == last else 0)
-        before = step.due
+        for index, byte in enumerate(step.data):
+            yield Step(start + (index + 1) * interval, bytes((byte,)), step.chunks if index == last else 0)
+        previous = step.due

@@ -12,7 +12,7 @@ from gateway.protocol.errors import Code, Failed
 from gateway.protocol.event_stream import EventStreamDecoder, EventTooLongError
 from gateway.protocol.events import Chunk, Reasoning, ToolCall, encode
 from gateway.simulator.errors import RequestError
-from gateway.simulator.wires import WIRES
+from gateway.simulator.formats import FORMATS
 from gateway.upstreams.base import Finished, UpstreamEvent
 from gateway.upstreams.errors import MAX_RETRY_AFTER, _error_message, from_stream, retry_after_ms, retry_delay_ms
 from gateway.upstreams.formats.anthropic import MessagesReader
@@ -24,7 +24,7 @@ from gateway.upstreams.formats.openai_responses import ResponsesReader
 from gateway.upstreams.sanitize import MAX_MESSAGE_LENGTH, sanitize_message
 from tests.fuzz.target import Target, digits, header_text, nested_list, split
 from tests.gateway.protocol.test_event_stream import STREAM, reference
-from tests.gateway.simulator.wires.examples import DELTAS, answer, plain, played
+from tests.gateway.simulator.formats.examples import DELTAS, encode_stream, make_response, text_script
 from tests.gateway.upstreams.parts import apart, streamed
 
 SMALL_LIMIT: Final = 64
@@ -41,7 +41,7 @@ READERS: Final[dict[str, Callable[[], EventReader]]] = {
     "anthropic": MessagesReader,
     "gemini": GenerateContentReader,
 }
-_WIRES: Final = dict(zip(("openai", "anthropic", "gemini", "openai-responses"), WIRES.values(), strict=True))
+_FORMATS: Final = dict(zip(("openai", "anthropic", "gemini", "openai-responses"), FORMATS.values(), strict=True))
 
 
 @cache
@@ -168,15 +168,16 @@ def retry_after(data: bytes) -> None:
 
 def _streams(provider: str) -> list[bytes]:
     """Encode some answers as the simulator does, complete and truncated, unsplit and split."""
-    wire = _WIRES[provider]
+    provider_format = _FORMATS[provider]
     error = RequestError("no such thing")
-    frames = [wire.frames(answer("c_1")), wire.frames(answer("c_1", plain())), wire.frames(answer("c_1"))]
-    complete = b"".join(played(frames[0]))
+    responses = (make_response("c_1"), make_response("c_1", text_script()), make_response("c_1"))
+    encoders = [provider_format.stream_encoder(response) for response in responses]
+    complete = b"".join(encode_stream(encoders[0]))
     cases = [
         complete,
-        b"".join(played(frames[1], DELTAS[2:4])),
-        frames[2].start() + frames[2].nothing() + frames[2].error(error),
-        frames[2].garbage(),
+        b"".join(encode_stream(encoders[1], DELTAS[2:4])),
+        encoders[2].start() + encoders[2].keepalive() + encoders[2].error(error),
+        encoders[2].malformed(),
     ]
     return [bytes([length]) + case for case in cases for length in (0, 40)]
 

@@ -1,10 +1,12 @@
+"""Division of text between graphemes."""
+
 from itertools import accumulate
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.simulator.graphemes import cut, graphemes, pieces
+from gateway.simulator.graphemes import graphemes, pieces, truncate
 
 GRAPHEMES = [
     *"abc xyz.,\n\t漢字ไ",
@@ -47,16 +49,16 @@ def test_pieces_join_to_any_text(text: str) -> None:
 
 
 @given(st.text(), st.integers(1, 9))
-def test_pieces_of_a_size_have_it_whatever_they_split(text: str, size: int) -> None:
-    found = list(pieces(text, size))
-    assert "".join(found) == text
-    assert all(len(piece) == size for piece in found[:-1])
+def test_pieces_of_a_size_may_split_graphemes(text: str, size: int) -> None:
+    chunks = list(pieces(text, size))
+    assert "".join(chunks) == text
+    assert all(len(piece) == size for piece in chunks[:-1])
 
 
 @given(known, st.integers(0, 100))
-def test_cut_keeps_as_many_whole_graphemes_as_fit(parts: list[str], length: int) -> None:
+def test_truncate_keeps_as_many_whole_graphemes_as_fit(parts: list[str], length: int) -> None:
     ends = [0, *accumulate(map(len, parts))]
-    assert len(cut("".join(parts), length)) == max(end for end in ends if end <= length)
+    assert len(truncate("".join(parts), length)) == max(end for end in ends if end <= length)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The simulator as its clients see it, over real connections on loopback."""
+"""The server over real connections on loopback, with a client of chat completions."""
 
 import asyncio
 import gc
@@ -24,7 +24,7 @@ class Choice(BaseModel):
 
 
 class Chunk(BaseModel):
-    """What one frame carries."""
+    """One chunk."""
 
     id: str
     choices: list[Choice]
@@ -32,7 +32,7 @@ class Chunk(BaseModel):
 
 
 class Stats(BaseModel):
-    """What `/stats` tells."""
+    """Body of `/stats`."""
 
     requests: int
     completed: int
@@ -41,15 +41,15 @@ class Stats(BaseModel):
     chunks: int
 
 
-class Closed(BaseModel):
-    """What `/closes` tells of one hang-up."""
+class EarlyClose(BaseModel):
+    """One early close in the body of `/closes`."""
 
     id: str
     chunks: int
     at: int
 
 
-class Refusal(BaseModel):
+class Error(BaseModel):
     """OpenAI's error object."""
 
     message: str
@@ -65,27 +65,27 @@ class Client:
         self._session = session
         self._base_url = base_url
 
-    async def ask(self, settings: str, model: str = "sim-instant", **fields: object) -> aiohttp.ClientResponse:
-        """Post a request for a stream; the caller closes what comes back."""
+    async def post(self, settings: str, model: str = "sim-instant", **fields: object) -> aiohttp.ClientResponse:
+        """Post a request for a stream; the caller closes the response."""
         body = {"model": model, "messages": MESSAGES, "stream": True, **fields}
         return await self._session.post(
             f"{self._base_url}/chat/completions", json=body, headers={"X-Simulate": settings}
         )
 
-    async def frames(self, settings: str, stream_options: object = None) -> list[str]:
-        """Give all frames of a stream without their `data: `."""
-        async with await self.ask(settings, stream_options=stream_options) as response:
+    async def events(self, settings: str, stream_options: object = None) -> list[str]:
+        """Return the data of all events of a stream."""
+        async with await self.post(settings, stream_options=stream_options) as response:
             assert response.content_type == "text/event-stream"
-            return frames(await response.text())
+            return parse_events(await response.text())
 
     async def stats(self) -> Stats:
-        """Give the counts."""
+        """Return the counts."""
         return Stats.model_validate_json(await self.get("../stats"))
 
-    async def closes(self) -> list[Closed]:
-        """Wait until a hang-up has been noticed."""
+    async def closes(self) -> list[EarlyClose]:
+        """Wait for an early close; return all."""
         async with asyncio.timeout(5):
-            while not (found := TypeAdapter(list[Closed]).validate_json(await self.get("../closes"))):
+            while not (found := TypeAdapter(list[EarlyClose]).validate_json(await self.get("../closes"))):
                 pass
         return found
 
@@ -94,28 +94,28 @@ class Client:
         return await self.send("GET", path, status)
 
     async def send(self, method: str, path: str, status: int, data: bytes | None = None) -> bytes:
-        """Send a request, expect the status and give the body."""
+        """Send a request, expect the status and return the body."""
         async with self._session.request(method, f"{self._base_url}/{path}", data=data) as response:
             assert response.status == status
             return await response.read()
 
 
-def frames(text: str) -> list[str]:
-    *found, rest = text.split("\n\n")
+def parse_events(text: str) -> list[str]:
+    *events, rest = text.split("\n\n")
     assert rest == ""
-    return [frame.removeprefix("data: ") for frame in found]
+    return [event.removeprefix("data: ") for event in events]
 
 
-def chunks(found: list[str]) -> list[Chunk]:
-    return [Chunk.model_validate_json(frame) for frame in found]
+def chunks(events: list[str]) -> list[Chunk]:
+    return [Chunk.model_validate_json(event) for event in events]
 
 
-def content(found: list[Chunk]) -> str:
-    return "".join(str(choice.delta.get("content", "")) for chunk in found for choice in chunk.choices)
+def content(chunks: list[Chunk]) -> str:
+    return "".join(str(choice.delta.get("content", "")) for chunk in chunks for choice in chunk.choices)
 
 
-def refusal(body: bytes) -> Refusal:
-    return TypeAdapter(dict[str, Refusal]).validate_json(body)["error"]
+def error_of(body: bytes) -> Error:
+    return TypeAdapter(dict[str, Error]).validate_json(body)["error"]
 
 
 def address(simulator: Simulator) -> tuple[str, int]:
@@ -128,9 +128,9 @@ def request_bytes(body: bytes) -> bytes:
 
 
 async def read_chunks(response: aiohttp.ClientResponse, count: int) -> list[Chunk]:
-    """Read so many frames and leave the rest."""
+    """Read `count` events and leave the rest."""
     found = [(await response.content.readuntil(b"\n\n")).decode() for _ in range(count)]
-    return chunks(frames("".join(found)))
+    return chunks(parse_events("".join(found)))
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -145,7 +145,7 @@ async def simulator(caplog: pytest.LogCaptureFixture) -> AsyncIterator[Simulator
     await simulator.start()
     yield simulator
     await simulator.stop()
-    # Clients come and go; none of that is worth a line in the log.
+    # Clients that connect and leave log nothing.
     assert caplog.get_records("call") == []
 
 
@@ -155,8 +155,8 @@ async def client(simulator: Simulator) -> AsyncIterator[Client]:
         yield Client(session, simulator.base_url)
 
 
-async def test_stream_has_the_order_and_the_text_of_the_real_one(client: Client) -> None:
-    *found, done = await client.frames("length=120", stream_options={"include_usage": True})
+async def test_stream_has_the_order_and_the_text_of_the_service(client: Client) -> None:
+    *found, done = await client.events("length=120", stream_options={"include_usage": True})
     assert done == "[DONE]"
     first, *middle, finish, usage = chunks(found)
     assert first.choices[0].delta == {"role": "assistant", "content": ""}
@@ -168,23 +168,23 @@ async def test_stream_has_the_order_and_the_text_of_the_real_one(client: Client)
 
 
 @pytest.mark.parametrize(
-    ("setting", "asked", "comes"),
+    ("setting", "requested", "is_sent"),
     [("", False, False), ("usage=on", False, True), ("usage=off", True, False), ("", True, True)],
 )
-async def test_usage_comes_as_asked_or_set(client: Client, setting: str, asked: bool, comes: bool) -> None:
-    found = await client.frames(setting, stream_options={"include_usage": asked})
-    assert any(chunk.usage for chunk in chunks(found[:-1])) == comes
+async def test_usage_is_sent_as_requested_or_set(client: Client, setting: str, requested: bool, is_sent: bool) -> None:
+    found = await client.events(setting, stream_options={"include_usage": requested})
+    assert any(chunk.usage for chunk in chunks(found[:-1])) == is_sent
 
 
-async def test_answer_without_a_stream_is_one_object(client: Client) -> None:
-    async with await client.ask("length=120", stream=False) as response:
-        answer = TypeAdapter(dict[str, object]).validate_json(await response.read())
-    assert answer["object"] == "chat.completion"
-    assert answer["usage"] == USAGE
+async def test_response_without_a_stream_is_one_object(client: Client) -> None:
+    async with await client.post("length=120", stream=False) as response:
+        response_object = TypeAdapter(dict[str, object]).validate_json(await response.read())
+    assert response_object["object"] == "chat.completion"
+    assert response_object["usage"] == USAGE
 
 
-async def test_long_answer_comes_whole(client: Client) -> None:
-    found = await client.frames("length=300000&language=vietnamese")
+async def test_long_response_is_complete(client: Client) -> None:
+    found = await client.events("length=300000&language=vietnamese")
     assert len(content(chunks(found[:-1]))) == 300_000
 
 
@@ -198,119 +198,119 @@ async def test_long_answer_comes_whole(client: Client) -> None:
         ("speed=x", 400, "invalid_setting", None),
     ],
 )
-async def test_refusal_has_status_and_shape(
+async def test_error_has_its_status_and_body(
     client: Client, setting: str, status: int, code: str | None, retry_after: str | None
 ) -> None:
-    async with await client.ask(setting) as response:
+    async with await client.post(setting) as response:
         assert response.status == status
         assert response.headers.get("Retry-After") == retry_after
-        assert refusal(await response.read()).code == code
+        assert error_of(await response.read()).code == code
 
 
 async def test_model_that_does_not_exist_is_not_found(client: Client) -> None:
-    async with await client.ask("", model="gpt-9") as response:
+    async with await client.post("", model="gpt-9") as response:
         assert response.status == 404
-        assert refusal(await response.read()).param == "model"
+        assert error_of(await response.read()).param == "model"
 
 
 @pytest.mark.parametrize("fault", ["drop", "truncate", "stall", "garbage", "error", "trickle", "hugeline", "pings"])
 async def test_fault_of_a_stream_needs_a_stream(client: Client, fault: str) -> None:
-    async with await client.ask(f"fault={fault}", stream=False) as response:
+    async with await client.post(f"fault={fault}", stream=False) as response:
         assert response.status == 400
-        assert refusal(await response.read()).param == "fault"
+        assert error_of(await response.read()).param == "fault"
 
 
-async def test_wrong_path_method_and_body_are_refused_in_shape(client: Client) -> None:
-    assert "POST /v1/chat/completions" in refusal(await client.get("nowhere", 404)).message
-    assert "Use POST" in refusal(await client.get("chat/completions", 405)).message
-    assert "valid JSON" in refusal(await client.send("POST", "chat/completions", 400, b"{")).message
+async def test_wrong_path_method_and_body_get_an_error_body(client: Client) -> None:
+    assert "POST /v1/chat/completions" in error_of(await client.get("nowhere", 404)).message
+    assert "Use POST" in error_of(await client.get("chat/completions", 405)).message
+    assert "valid JSON" in error_of(await client.send("POST", "chat/completions", 400, b"{")).message
 
 
 async def test_html_page_comes_with_status_200(client: Client) -> None:
-    async with await client.ask("fault=html") as response:
+    async with await client.post("fault=html") as response:
         assert (response.status, response.content_type) == (200, "text/html")
 
 
 async def test_refused_connection_is_reset(client: Client) -> None:
     with pytest.raises(aiohttp.ClientOSError, match="reset"):
-        await client.ask("fault=refuse")
+        await client.post("fault=refuse")
 
 
-async def test_drop_is_a_cut_after_what_was_sent(client: Client) -> None:
-    async with await client.ask("fault=drop&after=3") as response:
+async def test_drop_closes_after_what_was_sent(client: Client) -> None:
+    async with await client.post("fault=drop&after=3") as response:
         assert len(await read_chunks(response, 4)) == 4
         with pytest.raises(aiohttp.ClientPayloadError):
             await response.read()
 
 
-async def test_truncated_stream_ends_cleanly_without_its_end(client: Client) -> None:
-    found = chunks(await client.frames("fault=truncate&after=3"))
+async def test_truncated_stream_ends_cleanly_without_an_end_marker(client: Client) -> None:
+    found = chunks(await client.events("fault=truncate&after=3"))
     assert [bool(content([chunk])) for chunk in found] == [False, True, True, True]
     assert all(chunk.choices[0].finish_reason is None for chunk in found)
 
 
-async def test_garbage_is_one_broken_line(client: Client) -> None:
-    found = await client.frames("fault=garbage&after=3")
-    broken = found.pop(4)
+async def test_garbage_is_one_malformed_line(client: Client) -> None:
+    found = await client.events("fault=garbage&after=3")
+    malformed = found.pop(4)
     with pytest.raises(ValueError, match="JSON"):
-        Chunk.model_validate_json(broken)
+        Chunk.model_validate_json(malformed)
     assert len(content(chunks(found[:-1]))) == 600
 
 
-async def test_error_frame_ends_the_stream(client: Client) -> None:
-    found = await client.frames("fault=error&after=1")
+async def test_error_event_ends_the_stream(client: Client) -> None:
+    found = await client.events("fault=error&after=1")
     assert len(found) == 3
-    assert refusal(found[-1].encode()).type == "server_error"
+    assert error_of(found[-1].encode()).type == "server_error"
 
 
-async def test_huge_line_has_several_mebibytes(client: Client) -> None:
-    assert max(map(len, await client.frames("fault=hugeline"))) > 4 * 1024 * 1024
+async def test_oversized_line_has_several_mebibytes(client: Client) -> None:
+    assert max(map(len, await client.events("fault=hugeline"))) > 4 * 1024 * 1024
 
 
 async def test_trickle_writes_every_byte_alone(client: Client) -> None:
-    async with await client.ask("fault=trickle&length=20") as response:
+    async with await client.post("fault=trickle&length=20") as response:
         pieces = [piece async for piece, _ in response.content.iter_chunks() if piece]
     assert {len(piece) for piece in pieces} == {1}
-    assert frames(b"".join(pieces).decode())[-1] == "[DONE]"
+    assert parse_events(b"".join(pieces).decode())[-1] == "[DONE]"
 
 
 async def test_pings_are_comments_and_empty_deltas(client: Client) -> None:
-    async with await client.ask("fault=pings&after=0") as response:
+    async with await client.post("fault=pings&after=0") as response:
         await read_chunks(response, 1)
         assert await response.content.readuntil(b"\n\n") == b": ping\n\n"
         (empty,) = await read_chunks(response, 1)
         assert empty.choices[0].delta == {}
 
 
-async def test_hang_up_in_a_stall_is_noticed(client: Client) -> None:
-    async with await client.ask("fault=stall&after=2") as response:
+async def test_early_close_in_a_stall_is_noticed(client: Client) -> None:
+    async with await client.post("fault=stall&after=2") as response:
         found = await read_chunks(response, 3)
         before = time.monotonic_ns()
         response.close()
-    (closed,) = await client.closes()
-    assert (closed.id, closed.chunks) == (found[0].id, 3)
-    assert 0 <= closed.at - before < 1_000_000_000
+    (close,) = await client.closes()
+    assert (close.id, close.chunks) == (found[0].id, 3)
+    assert 0 <= close.at - before < 1_000_000_000
     stats = await client.stats()
     assert (stats.running, stats.completed, stats.hung_up, stats.chunks) == (0, 0, 1, 3)
 
 
-async def test_hang_up_before_the_first_token_is_noticed(client: Client) -> None:
-    async with await client.ask("ttft=60000") as response:
+async def test_early_close_before_the_first_token_is_noticed(client: Client) -> None:
+    async with await client.post("ttft=60000") as response:
         name = response.headers["X-Request-Id"]
         assert (await client.stats()).running == 1
         response.close()
-    (closed,) = await client.closes()
-    assert (closed.id, closed.chunks) == (name, 0)
+    (close,) = await client.closes()
+    assert (close.id, close.chunks) == (name, 0)
 
 
-async def test_hang_up_of_a_client_that_does_not_read_is_noticed(client: Client) -> None:
-    async with await client.ask("length=5000000") as response:
+async def test_early_close_of_a_client_that_does_not_read_is_noticed(client: Client) -> None:
+    async with await client.post("length=5000000") as response:
         await read_chunks(response, 1)
         response.close()
     assert (await client.closes())[0].chunks > 1
 
 
-async def test_hang_up_on_a_whole_answer_is_noticed(simulator: Simulator, client: Client) -> None:
+async def test_early_close_without_a_stream_is_noticed(simulator: Simulator, client: Client) -> None:
     _, writer = await asyncio.open_connection(*address(simulator))
     writer.write(request_bytes(b'{"model":"sim?ttft=60000","messages":[{"role":"user","content":"x"}]}'))
     async with asyncio.timeout(5):
@@ -321,36 +321,36 @@ async def test_hang_up_on_a_whole_answer_is_noticed(simulator: Simulator, client
 
 
 @pytest.mark.parametrize("model", [b"sim", b"sim-instant?length=500000"])
-async def test_hang_up_before_the_answer_begins_is_noticed(simulator: Simulator, client: Client, model: bytes) -> None:
+async def test_early_close_before_the_response_is_noticed(simulator: Simulator, client: Client, model: bytes) -> None:
     body = b'{"model":"%b","stream":true,"messages":[{"role":"user","content":"x"}]}' % model
     with socket.create_connection(address(simulator)) as connection:
         connection.sendall(request_bytes(body))
     assert len(await client.closes()) == 1
 
 
-async def test_end_that_the_script_wants_is_no_hang_up(client: Client) -> None:
+async def test_scripted_end_is_not_an_early_close(client: Client) -> None:
     for fault in ("drop", "truncate", "error"):
-        async with await client.ask(f"fault={fault}&after=0") as response:
+        async with await client.post(f"fault={fault}&after=0") as response:
             await read_chunks(response, 1)
     with pytest.raises(aiohttp.ClientOSError):
-        await client.ask("fault=refuse")
-    await client.frames("length=10")
+        await client.post("fault=refuse")
+    await client.events("length=10")
     stats = await client.stats()
     assert (stats.requests, stats.completed, stats.running, stats.hung_up) == (5, 5, 0, 0)
 
 
-async def test_models_and_health_are_there(client: Client) -> None:
+async def test_models_and_health_are_served(client: Client) -> None:
     assert b'"sim-gpt-4.1"' in await client.get("models")
     assert await client.get("../health") == b'{"status": "ok"}'
 
 
 @pytest.mark.parametrize("settings", ["fault=stall&after=1", "ttft=60000", "speed=1", "fault=pings", "length=5000000"])
-async def test_stop_cuts_open_streams_at_once_and_leaves_no_task(settings: str) -> None:
+async def test_stop_aborts_open_streams_at_once_and_leaves_no_task(settings: str) -> None:
     before = asyncio.all_tasks()
     simulator = Simulator()
     await simulator.start()
     async with aiohttp.ClientSession() as session:
-        response = await Client(session, simulator.base_url).ask(settings)
+        response = await Client(session, simulator.base_url).post(settings)
         async with asyncio.timeout(0.9):
             await simulator.stop()
         with pytest.raises(aiohttp.ClientError):
@@ -360,7 +360,7 @@ async def test_stop_cuts_open_streams_at_once_and_leaves_no_task(settings: str) 
 
 async def test_stop_does_not_wait_for_a_client_that_does_not_read(simulator: Simulator, client: Client) -> None:
     connection = socket.socket()
-    # So little room that most of the huge line stays with the server.
+    # A receive buffer so small that most of the oversized line stays in the server.
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     connection.setblocking(False)
     await asyncio.get_running_loop().sock_connect(connection, address(simulator))
@@ -383,9 +383,9 @@ async def test_port_is_free_after_stop_and_stop_may_come_twice(simulator: Simula
     await simulator.stop()
     with pytest.raises(RuntimeError, match="no address"):
         _ = simulator.base_url
-    again = Simulator(port=port)
-    await again.start()
-    assert again.base_url.endswith(f":{port}/v1")
+    restarted = Simulator(port=port)
+    await restarted.start()
+    assert restarted.base_url.endswith(f":{port}/v1")
     with pytest.raises(OSError, match="in use"):
         await Simulator(port=port).start()
-    await again.stop()
+    await restarted.stop()

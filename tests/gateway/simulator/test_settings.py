@@ -1,3 +1,5 @@
+"""Settings in the model's name and in the header."""
+
 import contextlib
 
 import pytest
@@ -5,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.simulator.errors import RequestError
-from gateway.simulator.settings import PROFILES, Settings, read_settings
+from gateway.simulator.settings import PROFILES, SimulatorSettings, parse_settings
 
 
 def test_plain_name_gives_the_defaults() -> None:
-    assert read_settings("sim") == Settings(
+    assert parse_settings("sim") == SimulatorSettings(
         ttft=120,
         speed=85,
         jitter=0.2,
@@ -27,15 +29,15 @@ def test_plain_name_gives_the_defaults() -> None:
     )
 
 
-def test_query_behind_the_name_is_read() -> None:
+def test_query_after_the_name_is_parsed() -> None:
     name = "sim?ttft=200&speed=8.5&jitter=0.3&length=600&language=vietnamese&fault=drop&after=20&seed=-3&chunk=1"
-    assert read_settings(name) == Settings(
+    assert parse_settings(name) == SimulatorSettings(
         ttft=200, speed=8.5, jitter=0.3, length=600, language="vietnamese", fault="drop", after=20, seed=-3, chunk=1
     )
 
 
-def test_header_wins_over_the_name_and_the_name_over_the_profile() -> None:
-    settings = read_settings("sim-gpt-4o?speed=50&length=7", "length=9")
+def test_header_takes_precedence_over_the_name_and_the_name_over_the_profile() -> None:
+    settings = parse_settings("sim-gpt-4o?speed=50&length=7", "length=9")
     assert (settings.ttft, settings.speed, settings.length) == (380, 50, 9)
 
 
@@ -50,18 +52,18 @@ def test_header_wins_over_the_name_and_the_name_over_the_profile() -> None:
     ],
 )
 def test_profiles_have_the_times_they_are_named_for(name: str, ttft: float, speed: float) -> None:
-    settings = read_settings(name)
+    settings = parse_settings(name)
     assert (settings.ttft, settings.speed) == (ttft, speed)
 
 
-def test_every_profile_can_be_read() -> None:
-    assert all(isinstance(read_settings(name), Settings) for name in PROFILES)
+def test_every_profile_can_be_parsed() -> None:
+    assert all(isinstance(parse_settings(name), SimulatorSettings) for name in PROFILES)
 
 
 @pytest.mark.parametrize("name", ["gpt-4", "", "simulator", "SIM", "?ttft=1"])
 def test_unknown_model_is_not_found(name: str) -> None:
     with pytest.raises(RequestError, match="does not exist") as refused:
-        read_settings(name)
+        parse_settings(name)
     assert (refused.value.status, refused.value.code, refused.value.param) == (404, "model_not_found", "model")
 
 
@@ -87,29 +89,29 @@ def test_unknown_model_is_not_found(name: str) -> None:
         "retry_after=soon",
     ],
 )
-def test_bad_value_is_refused_and_the_setting_named(setting: str) -> None:
+def test_error_names_a_setting_whose_value_is_not_valid(setting: str) -> None:
     name, _, value = setting.partition("=")
     with pytest.raises(RequestError) as refused:
-        read_settings(f"sim?{setting}")
+        parse_settings(f"sim?{setting}")
     assert (refused.value.status, refused.value.param) == (400, name)
     assert f"'{name}'" in refused.value.message
     assert f"'{value}'" in refused.value.message
 
 
-def test_unknown_setting_is_refused_and_the_known_ones_listed() -> None:
+def test_error_for_an_unknown_setting_lists_the_known_ones() -> None:
     with pytest.raises(RequestError, match=r"no setting 'sped'.*speed") as refused:
-        read_settings("sim?sped=3")
+        parse_settings("sim?sped=3")
     assert (refused.value.status, refused.value.code, refused.value.param) == (400, "unknown_setting", "sped")
 
 
 @pytest.mark.parametrize("query", ["speed", "&", "speed=3&&", "speed=3&x"])
-def test_query_that_is_none_is_refused(query: str) -> None:
+def test_query_that_is_not_valid_is_refused(query: str) -> None:
     with pytest.raises(RequestError, match="must look like"):
-        read_settings("sim", query)
+        parse_settings("sim", query)
 
 
 @given(st.text(min_size=1), st.text())
-def test_any_text_gives_settings_or_a_refusal(query: str, header: str) -> None:
+def test_any_text_is_parsed_or_refused(query: str, header: str) -> None:
     # Any other error fails the test.
     with contextlib.suppress(RequestError):
-        assert isinstance(read_settings(f"sim?{query}", header), Settings)
+        assert isinstance(parse_settings(f"sim?{query}", header), SimulatorSettings)

@@ -1,8 +1,10 @@
+"""Parsing of request bodies of `POST /v1/chat/completions`."""
+
 import orjson
 import pytest
 
-from gateway.simulator.bodies.chat_completions import read_chat_completion
 from gateway.simulator.errors import RequestError
+from gateway.simulator.formats.chat_completions_request import parse_chat_completion
 
 
 def body(**fields: object) -> bytes:
@@ -16,22 +18,22 @@ def test_content_may_be_text_or_parts_or_nothing() -> None:
         {"role": "assistant", "content": None},
         {"role": "user", "content": "x"},
     ]
-    request = read_chat_completion(body(messages=messages))
+    request = parse_chat_completion(body(messages=messages))
     assert [turn.text for turn in request.turns] == ["look here", "", "x"]
 
 
-def test_fields_it_does_not_know_are_ignored() -> None:
-    assert read_chat_completion(body(temperature=0.3, user="someone")).model == "sim"
+def test_unknown_fields_are_ignored() -> None:
+    assert parse_chat_completion(body(temperature=0.3, user="someone")).model == "sim"
 
 
 @pytest.mark.parametrize(("stop", "stops"), [(None, ()), ("a", ("a",)), (["a", "b"], ("a", "b"))])
 def test_stop_may_be_one_or_several(stop: object, stops: tuple[str, ...]) -> None:
-    assert read_chat_completion(body(stop=stop)).stops == stops
+    assert parse_chat_completion(body(stop=stop)).stops == stops
 
 
-def test_new_name_of_the_token_limit_wins() -> None:
-    assert read_chat_completion(body(max_tokens=5)).max_tokens == 5
-    assert read_chat_completion(body(max_tokens=5, max_completion_tokens=7)).max_tokens == 7
+def test_new_name_of_the_token_limit_takes_precedence() -> None:
+    assert parse_chat_completion(body(max_tokens=5)).max_tokens == 5
+    assert parse_chat_completion(body(max_tokens=5, max_completion_tokens=7)).max_tokens == 7
 
 
 @pytest.mark.parametrize(
@@ -48,9 +50,9 @@ def test_new_name_of_the_token_limit_wins() -> None:
         ({"stream_options": {"include_usage": True}}, None),
     ],
 )
-def test_bad_field_is_refused_and_named(fields: dict[str, object], param: str | None) -> None:
+def test_error_names_the_field_that_is_not_valid(fields: dict[str, object], param: str | None) -> None:
     with pytest.raises(RequestError) as refused:
-        read_chat_completion(body(**fields))
+        parse_chat_completion(body(**fields))
     assert (refused.value.status, refused.value.param) == (400, param)
     assert (param or "stream_options") in refused.value.message
 
@@ -58,11 +60,11 @@ def test_bad_field_is_refused_and_named(fields: dict[str, object], param: str | 
 @pytest.mark.parametrize("wrong", [b"", b"{", b"\xff", b'{"model": "\\ud800"}'])
 def test_what_is_not_json_is_refused(wrong: bytes) -> None:
     with pytest.raises(RequestError, match="valid JSON") as refused:
-        read_chat_completion(wrong)
+        parse_chat_completion(wrong)
     assert refused.value.status == 400
 
 
 @pytest.mark.parametrize("wrong", [b"[]", b"3", b"null"])
-def test_json_that_is_no_object_is_refused(wrong: bytes) -> None:
+def test_json_that_is_not_an_object_is_refused(wrong: bytes) -> None:
     with pytest.raises(RequestError, match="Change 'body'"):
-        read_chat_completion(wrong)
+        parse_chat_completion(wrong)

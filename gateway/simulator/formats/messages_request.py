@@ -1,4 +1,4 @@
-"""The body of `POST /v1/messages` (platform.claude.com/docs, API reference, "Create a Message")."""
+"""Request body of `POST /v1/messages` (platform.claude.com/docs, API reference, "Create a Message")."""
 
 from collections.abc import Iterator, Mapping
 from typing import Annotated, ClassVar, Final, Literal, Self
@@ -6,15 +6,15 @@ from typing import Annotated, ClassVar, Final, Literal, Self
 from pydantic import BeforeValidator, Field, JsonValue, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
-from gateway.simulator.bodies.base import Body, NonEmpty, StrictBody, checked, names
 from gateway.simulator.errors import RequestError
-from gateway.simulator.request import Function, Request, Turn, joined
+from gateway.simulator.formats.request_model import NonEmpty, RequestModel, StrictRequestModel, field_names, parse_body
+from gateway.simulator.request import Function, Request, Turn, join_texts
 
-NEWEST: Final = "2026-10-21"
-VERSIONS: Final = ("2023-01-01", "2023-06-01", NEWEST)
-_NOT_IN_NEWEST: Final = ("temperature", "top_p", "top_k")
+NEWEST_VERSION: Final = "2026-10-21"
+VERSIONS: Final = ("2023-01-01", "2023-06-01", NEWEST_VERSION)
+_REMOVED_IN_NEWEST: Final = ("temperature", "top_p", "top_k")
 
-_NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
+_REQUIRED_FIELDS: Final[Mapping[str, tuple[str, ...]]] = {
     "text": ("text",),
     "tool_use": ("id", "name", "input"),
     "tool_result": ("tool_use_id",),
@@ -27,8 +27,8 @@ def _blocks(content: object) -> object:
     return ({"type": "text", "text": content},) if content else ()
 
 
-class Block(Body):
-    """One block of a message's content; which fields it has depends on its type."""
+class Block(RequestModel):
+    """One content block of a message; its type determines which fields it has."""
 
     type: str
     text: str = ""
@@ -39,25 +39,25 @@ class Block(Body):
     content: "Blocks" = ()
 
     @model_validator(mode="after")
-    def _is_whole(self) -> Self:
-        for name in _NEEDS.get(self.type, ()):
+    def _has_required_fields(self) -> Self:
+        for name in _REQUIRED_FIELDS.get(self.type, ()):
             if getattr(self, name) in (None, ""):
-                told = {"type": self.type, "name": name}
-                raise PydanticCustomError("block", "{type} content blocks must have a non-empty {name}", told)
+                context = {"type": self.type, "name": name}
+                raise PydanticCustomError("block", "{type} content blocks must have a non-empty {name}", context)
         return self
 
 
 Blocks = Annotated[tuple[Block, ...], BeforeValidator(_blocks)]
 
 
-class Message(Body):
-    """One message; what tools gave back are blocks of the user's."""
+class Message(RequestModel):
+    """One message; results of tools are blocks of a message of the user."""
 
     role: Literal["user", "assistant", "system"]
     content: Annotated[Blocks, Field(min_length=1)]
 
     def turns(self) -> Iterator[Turn]:
-        """Give the turns: each result of a tool, then what is said."""
+        """Yield the turns: one per result of a tool, then one for the text."""
         results = [block for block in self.content if block.type == "tool_result"]
         for result in results:
             yield Turn("tool", _text(result.content))
@@ -66,8 +66,8 @@ class Message(Body):
             yield Turn(self.role, text)
 
 
-class Tool(Body):
-    """A tool that the answer may call; those that Anthropic runs itself have a type and no schema."""
+class Tool(RequestModel):
+    """A tool that the model may call; tools that Anthropic runs have a type and no schema."""
 
     name: NonEmpty
     type: str = "custom"
@@ -80,17 +80,17 @@ class Tool(Body):
         return self
 
 
-class MessagesBody(StrictBody):
-    """A request for one message."""
+class MessagesBody(StrictRequestModel):
+    """A request for a message."""
 
-    accepted: ClassVar[frozenset[str]] = names(
+    ignored: ClassVar[frozenset[str]] = field_names(
         "cache_control container context_management diagnostics inference_geo mcp_servers metadata output_config "
         "output_format service_tier speed thinking tool_choice"
     )
 
     model: str
     messages: Annotated[tuple[Message, ...], Field(min_length=1)]
-    # None at all fills the provider's cache and gets no answer.
+    # 0 fills the provider's cache and generates nothing.
     max_tokens: Annotated[int, Field(ge=0)]
     system: Blocks = ()
     stream: bool = False
@@ -102,44 +102,44 @@ class MessagesBody(StrictBody):
 
     @field_validator("messages")
     @classmethod
-    def _follow_each_other(cls, messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    def _check_order(cls, messages: tuple[Message, ...]) -> tuple[Message, ...]:
         if messages[0].role != "user":
             problem: Final = "the first message must use the \"user\" role; instructions go into 'system'"
             raise PydanticCustomError("order", problem)
-        for before, after in zip((None, *messages), (*messages, None), strict=True):
-            _check_results(_ids(before, "tool_use"), _ids(after, "tool_result"))
+        for previous, following in zip((None, *messages), (*messages, None), strict=True):
+            _match_results(_ids(previous, "tool_use"), _ids(following, "tool_result"))
         return messages
 
 
-def read_messages(body: bytes, headers: Mapping[str, str]) -> Request:
-    """Read the body of a request, and the header that says which version of the format it is in.
+def parse_messages(body: bytes, headers: Mapping[str, str]) -> Request:
+    """Parse a request body, and the header with the version of the format.
 
     Raises:
-        RequestError: 400, naming the field at fault.
+        RequestError: 400, with the field that is not valid.
 
     """
     version = headers.get("anthropic-version")
     if version not in VERSIONS:
         problem = "header is required" if version is None else f'"{version}" is not a valid version'
         raise RequestError(f"anthropic-version: {problem}; send '{VERSIONS[-1]}'.", param="anthropic-version")
-    asked = checked(MessagesBody, body)
-    for name in _NOT_IN_NEWEST if version == NEWEST else ():
-        # Whatever the value, the default too (platform.claude.com/docs, "Versions").
-        if name in asked.model_fields_set:
+    parsed = parse_body(MessagesBody, body)
+    for name in _REMOVED_IN_NEWEST if version == NEWEST_VERSION else ():
+        # Any value is refused, the default included (platform.claude.com/docs, "Versions").
+        if name in parsed.model_fields_set:
             raise RequestError(f"Leave out '{name}': version {version} does not have it.", param=name)
-    instructions = [Turn("system", _text(asked.system))] if asked.system else []
+    instructions = [Turn("system", _text(parsed.system))] if parsed.system else []
     return Request(
-        model=asked.model,
-        turns=(*instructions, *(turn for message in asked.messages for turn in message.turns())),
-        stream=asked.stream,
-        max_tokens=asked.max_tokens,
-        stops=asked.stop_sequences,
-        tools=tuple(Function(name=tool.name, parameters=tool.input_schema or {}) for tool in asked.tools),
+        model=parsed.model,
+        turns=(*instructions, *(turn for message in parsed.messages for turn in message.turns())),
+        stream=parsed.stream,
+        max_tokens=parsed.max_tokens,
+        stops=parsed.stop_sequences,
+        tools=tuple(Function(name=tool.name, parameters=tool.input_schema or {}) for tool in parsed.tools),
     )
 
 
 def _text(blocks: tuple[Block, ...]) -> str:
-    return joined([block.text for block in blocks if block.type == "text"])
+    return join_texts([block.text for block in blocks if block.type == "text"])
 
 
 def _ids(message: Message | None, kind: str) -> set[str]:
@@ -147,15 +147,15 @@ def _ids(message: Message | None, kind: str) -> set[str]:
     return {block.id or block.tool_use_id for block in blocks if block.type == kind}
 
 
-def _check_results(asked: set[str], answered: set[str]) -> None:
-    """Refuse calls without a result in the very next message, and results of calls that are not in the one before."""
-    if missing := ", ".join(sorted(asked - answered)):
+def _match_results(calls: set[str], results: set[str]) -> None:
+    """Raise if a tool call has no result in the next message, or a result has no call in the previous one."""
+    if missing := ", ".join(sorted(calls - results)):
         raise PydanticCustomError(
             "tool_use",
             "`tool_use` ids were found without `tool_result` blocks immediately after: {ids}",
             {"ids": missing},
         )
-    if unexpected := ", ".join(sorted(answered - asked)):
+    if unexpected := ", ".join(sorted(results - calls)):
         raise PydanticCustomError(
             "tool_result",
             "`tool_result` blocks must have a `tool_use` block in the previous message: {ids}",

@@ -1,4 +1,4 @@
-"""Each wire format as a client of it: how a conversation is asked about, and what comes back, in the script's words."""
+"""A client of each wire format: it sends a conversation, and parses responses into one common form."""
 
 import json
 import re
@@ -18,8 +18,8 @@ SCHEMA = {
 
 
 @dataclass
-class Told:
-    """What a client has understood; usage is prompt, completion, cached, reasoning."""
+class ParsedResponse:
+    """Content of a response, in terms of the script. `usage` is prompt, completion, cached, reasoning."""
 
     text: str = ""
     reasoning: str = ""
@@ -28,40 +28,40 @@ class Told:
     usage: tuple[int, int, int, int] | None = None
     error: str | None = None
     ended: bool = False
-    broken: int = 0
+    malformed: int = 0
 
 
-class Format(Protocol):
-    """A wire format."""
+class FormatClient(Protocol):
+    """Client of one wire format."""
 
     @property
     def name(self) -> str: ...
     @property
     def headers(self) -> Mapping[str, str]: ...
     @property
-    def refusals(self) -> Mapping[int, str]: ...
+    def error_types(self) -> Mapping[int, str]: ...
     def path(self, *, stream: bool) -> str: ...
-    def body(
+    def request_body(
         self, turns: Sequence[Turn], *, stream: bool, limit: int, stops: Sequence[str] = ()
     ) -> dict[str, object]: ...
-    def stream(self, data: bytes) -> Told: ...
-    def whole(self, data: bytes) -> Told: ...
-    def refusal(self, data: bytes) -> tuple[str, str]: ...
+    def parse_stream(self, data: bytes) -> ParsedResponse: ...
+    def parse_response(self, data: bytes) -> ParsedResponse: ...
+    def parse_error(self, data: bytes) -> tuple[str, str]: ...
 
 
-def events(data: bytes, told: Told) -> Iterator[tuple[str | None, Any]]:
-    """Give the events of a stream with their names; count what is not JSON."""
-    *found, rest = re.split(r"\r?\n\r?\n", data.decode())
+def parse_events(data: bytes, parsed: ParsedResponse) -> Iterator[tuple[str | None, Any]]:
+    """Yield the events of a stream with their names; count in `parsed` those that are not JSON."""
+    *events, rest = re.split(r"\r?\n\r?\n", data.decode())
     assert rest == ""
-    for lines in map(str.splitlines, found):
+    for lines in map(str.splitlines, events):
         fields = dict(line.split(": ", 1) for line in lines if not line.startswith(":"))
         if fields.get("data") == "[DONE]":
-            told.ended = True
+            parsed.ended = True
         elif fields:
             try:
                 yield fields.get("event"), json.loads(fields["data"])
             except ValueError:
-                told.broken += 1
+                parsed.malformed += 1
 
 
 def _instructions(turns: Sequence[Turn]) -> str:
@@ -69,11 +69,11 @@ def _instructions(turns: Sequence[Turn]) -> str:
 
 
 class ChatCompletions:
-    """See `Format`."""
+    """See `FormatClient`."""
 
     name = "chat_completions"
     headers: ClassVar[Names] = {}
-    refusals: ClassVar[Statuses] = {
+    error_types: ClassVar[Statuses] = {
         401: "invalid_request_error",
         429: "requests",
         500: "server_error",
@@ -83,7 +83,9 @@ class ChatCompletions:
     def path(self, *, stream: bool) -> str:
         return "/v1/chat/completions"
 
-    def body(self, turns: Sequence[Turn], *, stream: bool, limit: int, stops: Sequence[str] = ()) -> dict[str, object]:
+    def request_body(
+        self, turns: Sequence[Turn], *, stream: bool, limit: int, stops: Sequence[str] = ()
+    ) -> dict[str, object]:
         call = {"id": "call_0", "type": "function", "function": {"name": "look", "arguments": "{}"}}
         return {
             "model": "sim-instant",
@@ -100,33 +102,33 @@ class ChatCompletions:
             **({"stop": list(stops)} if stops else {}),
         }
 
-    def stream(self, data: bytes) -> Told:
-        told = Told()
+    def parse_stream(self, data: bytes) -> ParsedResponse:
+        parsed = ParsedResponse()
         arguments: list[str] = []
-        for _, chunk in events(data, told):
+        for _, chunk in parse_events(data, parsed):
             if "error" in chunk:
-                told.error = chunk["error"]["message"]
+                parsed.error = chunk["error"]["message"]
                 continue
-            told.usage = self._usage(chunk.get("usage")) or told.usage
+            parsed.usage = self._usage(chunk.get("usage")) or parsed.usage
             for choice in chunk["choices"]:
-                told.text += choice["delta"].get("content", "")
-                told.reasoning += choice["delta"].get("reasoning_content", "")
-                told.finish = choice["finish_reason"] or told.finish
+                parsed.text += choice["delta"].get("content", "")
+                parsed.reasoning += choice["delta"].get("reasoning_content", "")
+                parsed.finish = choice["finish_reason"] or parsed.finish
                 for call in choice["delta"].get("tool_calls", ()):
                     if "id" in call:
                         arguments.append("")
-                        told.calls.append((call["function"]["name"], None))
+                        parsed.calls.append((call["function"]["name"], None))
                     arguments[call["index"]] += call["function"]["arguments"]
-        if told.finish:
-            told.calls = [(name, json.loads(text)) for (name, _), text in zip(told.calls, arguments, strict=True)]
-        return told
+        if parsed.finish:
+            parsed.calls = [(name, json.loads(text)) for (name, _), text in zip(parsed.calls, arguments, strict=True)]
+        return parsed
 
-    def whole(self, data: bytes) -> Told:
+    def parse_response(self, data: bytes) -> ParsedResponse:
         body = json.loads(data)
         (choice,) = body["choices"]
         message = choice["message"]
         calls = [call["function"] for call in message.get("tool_calls", ())]
-        return Told(
+        return ParsedResponse(
             text=message["content"] or "",
             reasoning=message.get("reasoning_content", ""),
             calls=[(call["name"], json.loads(call["arguments"])) for call in calls],
@@ -135,7 +137,7 @@ class ChatCompletions:
             ended=True,
         )
 
-    def refusal(self, data: bytes) -> tuple[str, str]:
+    def parse_error(self, data: bytes) -> tuple[str, str]:
         error = json.loads(data)["error"]
         assert set(error) == {"message", "type", "param", "code"}
         return error["type"], error["message"]
@@ -152,11 +154,11 @@ class ChatCompletions:
 
 
 class Messages:
-    """See `Format`."""
+    """See `FormatClient`."""
 
     name = "messages"
     headers: ClassVar[Names] = {"anthropic-version": "2023-06-01", "x-api-key": "k"}
-    refusals: ClassVar[Statuses] = {
+    error_types: ClassVar[Statuses] = {
         401: "authentication_error",
         429: "rate_limit_error",
         500: "api_error",
@@ -172,7 +174,9 @@ class Messages:
     def path(self, *, stream: bool) -> str:
         return "/v1/messages"
 
-    def body(self, turns: Sequence[Turn], *, stream: bool, limit: int, stops: Sequence[str] = ()) -> dict[str, object]:
+    def request_body(
+        self, turns: Sequence[Turn], *, stream: bool, limit: int, stops: Sequence[str] = ()
+    ) -> dict[str, object]:
         return {
             "model": "sim-instant",
             **({"system": instructions} if (instructions := _instructions(turns)) else {}),
@@ -187,44 +191,44 @@ class Messages:
         if turn.role == "tool":
             result = {"type": "tool_result", "tool_use_id": "toolu_0", "content": turn.text}
             return {"role": "user", "content": [result]}
-        use = {"type": "tool_use", "id": "toolu_0", "name": "look", "input": {}}
-        return {"role": turn.role, "content": turn.text or [use]}
+        tool_use = {"type": "tool_use", "id": "toolu_0", "name": "look", "input": {}}
+        return {"role": turn.role, "content": turn.text or [tool_use]}
 
-    def stream(self, data: bytes) -> Told:
-        told = Told()
+    def parse_stream(self, data: bytes) -> ParsedResponse:
+        parsed = ParsedResponse()
         arguments = ""
-        for name, event in events(data, told):
+        for name, event in parse_events(data, parsed):
             assert name == event["type"]
             match event:
                 case {"type": "content_block_start", "content_block": {"type": "tool_use", "name": str(tool)}}:
-                    told.calls.append((tool, None))
+                    parsed.calls.append((tool, None))
                     arguments = ""
                 case {"type": "content_block_delta", "delta": delta}:
-                    told.text += delta.get("text", "")
-                    told.reasoning += delta.get("thinking", "")
+                    parsed.text += delta.get("text", "")
+                    parsed.reasoning += delta.get("thinking", "")
                     arguments += delta.get("partial_json", "")
-                case {"type": "content_block_stop"} if told.calls:
-                    told.calls[-1] = (told.calls[-1][0], json.loads(arguments))
+                case {"type": "content_block_stop"} if parsed.calls:
+                    parsed.calls[-1] = (parsed.calls[-1][0], json.loads(arguments))
                 case {"type": "message_delta", "delta": {"stop_reason": str(reason)}}:
-                    told.finish = self.reasons[reason]
-                    told.usage = self._usage(event["usage"])
+                    parsed.finish = self.reasons[reason]
+                    parsed.usage = self._usage(event["usage"])
                 case {"type": "message_stop"}:
-                    told.ended = True
+                    parsed.ended = True
                 case {"type": "error", "error": {"message": str(message)}}:
-                    told.error = message
-        return told
+                    parsed.error = message
+        return parsed
 
-    def whole(self, data: bytes) -> Told:
+    def parse_response(self, data: bytes) -> ParsedResponse:
         body = json.loads(data)
-        told = Told(finish=self.reasons[body["stop_reason"]], usage=self._usage(body["usage"]), ended=True)
+        parsed = ParsedResponse(finish=self.reasons[body["stop_reason"]], usage=self._usage(body["usage"]), ended=True)
         for block in body["content"]:
-            told.text += block.get("text", "")
-            told.reasoning += block.get("thinking", "")
+            parsed.text += block.get("text", "")
+            parsed.reasoning += block.get("thinking", "")
             if block["type"] == "tool_use":
-                told.calls.append((block["name"], block["input"]))
-        return told
+                parsed.calls.append((block["name"], block["input"]))
+        return parsed
 
-    def refusal(self, data: bytes) -> tuple[str, str]:
+    def parse_error(self, data: bytes) -> tuple[str, str]:
         body = json.loads(data)
         assert body["type"] == "error"
         return body["error"]["type"], body["error"]["message"]
@@ -236,11 +240,11 @@ class Messages:
 
 
 class GenerateContent:
-    """See `Format`."""
+    """See `FormatClient`."""
 
     name = "generate_content"
     headers: ClassVar[Names] = {"x-goog-api-key": "k"}
-    refusals: ClassVar[Statuses] = {
+    error_types: ClassVar[Statuses] = {
         401: "UNAUTHENTICATED",
         429: "RESOURCE_EXHAUSTED",
         500: "INTERNAL",
@@ -250,9 +254,15 @@ class GenerateContent:
     def path(self, *, stream: bool) -> str:
         return f"/v1beta/models/sim-instant:{'streamGenerateContent?alt=sse' if stream else 'generateContent'}"
 
-    def body(self, turns: Sequence[Turn], *, stream: bool, limit: int, stops: Sequence[str] = ()) -> dict[str, object]:
+    def request_body(
+        self, turns: Sequence[Turn], *, stream: bool, limit: int, stops: Sequence[str] = ()
+    ) -> dict[str, object]:
         return {
-            **({"systemInstruction": {"parts": [{"text": told}]}} if (told := _instructions(turns)) else {}),
+            **(
+                {"systemInstruction": {"parts": [{"text": instructions}]}}
+                if (instructions := _instructions(turns))
+                else {}
+            ),
             "contents": [self._content(turn) for turn in turns if turn.role != "system"],
             "tools": [{"functionDeclarations": [{"name": "look", "parameters": SCHEMA}]}],
             "generationConfig": {"maxOutputTokens": limit, "stopSequences": list(stops)},
@@ -269,58 +279,60 @@ class GenerateContent:
             case _:
                 return {"role": "user", "parts": [{"text": turn.text}]}
 
-    def stream(self, data: bytes) -> Told:
-        told = Told()
-        for name, chunk in events(data, told):
+    def parse_stream(self, data: bytes) -> ParsedResponse:
+        parsed = ParsedResponse()
+        for name, chunk in parse_events(data, parsed):
             assert name is None
             if "error" in chunk:
-                told.error = chunk["error"]["message"]
+                parsed.error = chunk["error"]["message"]
             else:
-                self._chunk(chunk, told)
-        # The reason is the end mark.
-        told.ended = told.finish is not None
-        return told
+                self._chunk(chunk, parsed)
+        # The finish reason is the end marker.
+        parsed.ended = parsed.finish is not None
+        return parsed
 
-    def whole(self, data: bytes) -> Told:
-        told = Told(ended=True)
-        self._chunk(json.loads(data), told)
-        return told
+    def parse_response(self, data: bytes) -> ParsedResponse:
+        parsed = ParsedResponse(ended=True)
+        self._chunk(json.loads(data), parsed)
+        return parsed
 
-    def refusal(self, data: bytes) -> tuple[str, str]:
+    def parse_error(self, data: bytes) -> tuple[str, str]:
         error = json.loads(data)["error"]
         assert isinstance(error["code"], int)
         return error["status"], error["message"]
 
-    def _chunk(self, chunk: dict[str, Any], told: Told) -> None:
+    def _chunk(self, chunk: dict[str, Any], parsed: ParsedResponse) -> None:
         (candidate,) = chunk["candidates"]
         for part in candidate["content"]["parts"]:
             if part.get("thought"):
-                told.reasoning += part["text"]
+                parsed.reasoning += part["text"]
             else:
-                told.text += part.get("text", "")
+                parsed.text += part.get("text", "")
             if "functionCall" in part:
-                told.calls.append((part["functionCall"]["name"], part["functionCall"]["args"]))
+                parsed.calls.append((part["functionCall"]["name"], part["functionCall"]["args"]))
         reason = candidate.get("finishReason")
         if reason:
-            told.finish = {"STOP": "tool_calls" if told.calls else "stop", "MAX_TOKENS": "length"}[reason]
+            parsed.finish = {"STOP": "tool_calls" if parsed.calls else "stop", "MAX_TOKENS": "length"}[reason]
         usage = chunk["usageMetadata"]
         thoughts = usage.get("thoughtsTokenCount", 0)
         completion = usage.get("candidatesTokenCount", 0) + thoughts
         assert usage["totalTokenCount"] == usage["promptTokenCount"] + completion
-        told.usage = (usage["promptTokenCount"], completion, usage.get("cachedContentTokenCount", 0), thoughts)
+        parsed.usage = (usage["promptTokenCount"], completion, usage.get("cachedContentTokenCount", 0), thoughts)
 
 
 class Responses:
-    """See `Format`."""
+    """See `FormatClient`."""
 
     name = "responses"
     headers: ClassVar[Names] = {}
-    refusals: ClassVar[Statuses] = ChatCompletions.refusals
+    error_types: ClassVar[Statuses] = ChatCompletions.error_types
 
     def path(self, *, stream: bool) -> str:
         return "/v1/responses"
 
-    def body(self, turns: Sequence[Turn], *, stream: bool, limit: int, stops: Sequence[str] = ()) -> dict[str, object]:
+    def request_body(
+        self, turns: Sequence[Turn], *, stream: bool, limit: int, stops: Sequence[str] = ()
+    ) -> dict[str, object]:
         assert not stops
         return {
             "model": "sim-instant",
@@ -340,42 +352,42 @@ class Responses:
             case _:
                 return {"role": turn.role, "content": turn.text}
 
-    def stream(self, data: bytes) -> Told:
-        told = Told()
-        for number, (name, event) in enumerate(events(data, told)):
+    def parse_stream(self, data: bytes) -> ParsedResponse:
+        parsed = ParsedResponse()
+        for number, (name, event) in enumerate(parse_events(data, parsed)):
             assert (name, number) == (event["type"], event["sequence_number"])
             match event:
                 case {"type": "response.output_text.delta", "delta": str(text)}:
-                    told.text += text
+                    parsed.text += text
                 case {"type": "response.reasoning_summary_text.delta", "delta": str(text)}:
-                    told.reasoning += text
+                    parsed.reasoning += text
                 case {"type": "response.output_item.done", "item": {"type": "function_call", "name": str(tool)}}:
-                    told.calls.append((tool, json.loads(event["item"]["arguments"])))
+                    parsed.calls.append((tool, json.loads(event["item"]["arguments"])))
                 case {"type": "response.completed" | "response.incomplete", "response": response}:
-                    told.ended = True
-                    told.finish, told.usage = self._ending(response)
+                    parsed.ended = True
+                    parsed.finish, parsed.usage = self._finish(response)
                 case {"type": "response.failed", "response": {"error": {"message": str(message)}}}:
-                    told.error = message
-        return told
+                    parsed.error = message
+        return parsed
 
-    def whole(self, data: bytes) -> Told:
+    def parse_response(self, data: bytes) -> ParsedResponse:
         body = json.loads(data)
-        finish, usage = self._ending(body)
-        told = Told(finish=finish, usage=usage, ended=True)
+        finish, usage = self._finish(body)
+        parsed = ParsedResponse(finish=finish, usage=usage, ended=True)
         for item in body["output"]:
             match item["type"]:
                 case "message":
-                    told.text += item["content"][0]["text"]
+                    parsed.text += item["content"][0]["text"]
                 case "reasoning":
-                    told.reasoning += item["summary"][0]["text"]
+                    parsed.reasoning += item["summary"][0]["text"]
                 case "function_call":
-                    told.calls.append((item["name"], json.loads(item["arguments"])))
-        return told
+                    parsed.calls.append((item["name"], json.loads(item["arguments"])))
+        return parsed
 
-    def refusal(self, data: bytes) -> tuple[str, str]:
-        return ChatCompletions().refusal(data)
+    def parse_error(self, data: bytes) -> tuple[str, str]:
+        return ChatCompletions().parse_error(data)
 
-    def _ending(self, body: dict[str, Any]) -> tuple[str, tuple[int, int, int, int]]:
+    def _finish(self, body: dict[str, Any]) -> tuple[str, tuple[int, int, int, int]]:
         calls = any(item["type"] == "function_call" for item in body["output"])
         finish = {"completed": "tool_calls" if calls else "stop", "incomplete": "length"}[body["status"]]
         usage = body["usage"]
@@ -388,4 +400,4 @@ class Responses:
         )
 
 
-FORMATS: list[Format] = [ChatCompletions(), Messages(), GenerateContent(), Responses()]
+CLIENTS: list[FormatClient] = [ChatCompletions(), Messages(), GenerateContent(), Responses()]

@@ -1,4 +1,4 @@
-"""The body of `POST /v1beta/models/{model}:generateContent` (ai.google.dev/api/generate-content, "Request body")."""
+"""Request body of Gemini's `generateContent` (ai.google.dev/api/generate-content, "Request body")."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -8,27 +8,27 @@ from pydantic import ConfigDict, Field, JsonValue, field_validator
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
-from gateway.simulator.bodies.base import Body, NonEmpty, StrictBody, checked, names
 from gateway.simulator.errors import RequestError
-from gateway.simulator.request import Function, Request, Turn, joined
+from gateway.simulator.formats.request_model import NonEmpty, RequestModel, StrictRequestModel, field_names, parse_body
+from gateway.simulator.request import Function, Request, Turn, join_texts
 
-_NAMES = ConfigDict(alias_generator=to_camel, validate_by_name=True)
+_CAMEL_CASE = ConfigDict(alias_generator=to_camel, validate_by_name=True)
 
 
-class FunctionCall(Body):
+class FunctionCall(RequestModel):
     """A call that the model made."""
 
     name: NonEmpty
 
 
-class FunctionResponse(Body):
-    """What a call gave back."""
+class FunctionResponse(RequestModel):
+    """The result of a function call."""
 
     name: NonEmpty
     response: dict[str, JsonValue]
 
     def text(self) -> str:
-        """Give the result as text, without the object around it that Google asks for where it is text alone."""
+        """Return the result as text, without the object that Google requires around a plain text."""
         match self.response:
             case {"result": str(text)} | {"output": str(text)} if len(self.response) == 1:
                 return text
@@ -36,10 +36,10 @@ class FunctionResponse(Body):
                 return json.dumps(response, ensure_ascii=False)
 
 
-class Part(Body):
+class Part(RequestModel):
     """One part of a turn."""
 
-    model_config = _NAMES
+    model_config = _CAMEL_CASE
 
     text: str = ""
     thought: bool = False
@@ -47,18 +47,18 @@ class Part(Body):
     function_response: FunctionResponse | None = None
 
 
-class Content(Body):
-    """One turn of the conversation; what functions gave back are parts of the user's."""
+class Content(RequestModel):
+    """One turn of the conversation; results of functions are parts of a turn of the user."""
 
     role: Literal["user", "model", "function"] = "user"
     parts: Annotated[tuple[Part, ...], Field(min_length=1)]
 
     def text(self) -> str:
-        """Give what is said, without thoughts."""
-        return joined([part.text for part in self.parts if not part.thought])
+        """Return the text without thoughts."""
+        return join_texts([part.text for part in self.parts if not part.thought])
 
     def turns(self) -> Iterator[Turn]:
-        """Give the turns: each result of a function, then what is said."""
+        """Yield the turns: one per result of a function, then one for the text."""
         results = [part.function_response for part in self.parts if part.function_response]
         for result in results:
             yield Turn("tool", result.text())
@@ -67,29 +67,29 @@ class Content(Body):
             yield Turn("assistant" if self.role == "model" else "user", text)
 
 
-class FunctionDeclaration(Body):
-    """What a function is called and takes, its schema in Google's spelling or as JSON schema."""
+class FunctionDeclaration(RequestModel):
+    """Name and parameters of a function; the schema is Google's own or a JSON schema."""
 
-    model_config = _NAMES
+    model_config = _CAMEL_CASE
 
     name: NonEmpty
     parameters: dict[str, JsonValue] | None = None
     parameters_json_schema: dict[str, JsonValue] | None = None
 
 
-class Tool(Body):
-    """Functions that the answer may call; tools that Google runs itself are ignored."""
+class Tool(RequestModel):
+    """Functions that the model may call; tools that Google runs are ignored."""
 
-    model_config = _NAMES
+    model_config = _CAMEL_CASE
 
     function_declarations: tuple[FunctionDeclaration, ...] = ()
 
 
-class GenerationConfig(StrictBody):
-    """How the answer is made."""
+class GenerationConfig(StrictRequestModel):
+    """Options of the generation."""
 
-    model_config = _NAMES
-    accepted: ClassVar[frozenset[str]] = names(
+    model_config = _CAMEL_CASE
+    ignored: ClassVar[frozenset[str]] = field_names(
         "audioTranscriptionConfig enableEnhancedCivicAnswers frequencyPenalty imageConfig logprobs mediaResolution "
         "presencePenalty responseFormat responseJsonSchema responseLogprobs responseMimeType responseModalities "
         "responseSchema routingConfig speechConfig temperature thinkingConfig topK topP translationConfig"
@@ -101,11 +101,11 @@ class GenerationConfig(StrictBody):
     seed: int | None = None
 
 
-class GenerateContentBody(StrictBody):
-    """A request for one answer."""
+class GenerateContentBody(StrictRequestModel):
+    """A request for one response."""
 
-    model_config = _NAMES
-    accepted: ClassVar[frozenset[str]] = names(
+    model_config = _CAMEL_CASE
+    ignored: ClassVar[frozenset[str]] = field_names(
         "cachedContent continuationToken labels model safetySettings serviceTier store toolConfig"
     )
 
@@ -116,43 +116,44 @@ class GenerateContentBody(StrictBody):
 
     @field_validator("contents")
     @classmethod
-    def _follow_each_other(cls, contents: tuple[Content, ...]) -> tuple[Content, ...]:
-        for before, after in zip((None, *contents), (*contents, None), strict=True):
-            calls = sum(part.function_call is not None for part in before.parts) if before else 0
-            results = sum(part.function_response is not None for part in after.parts) if after else 0
+    def _check_results(cls, contents: tuple[Content, ...]) -> tuple[Content, ...]:
+        for previous, following in zip((None, *contents), (*contents, None), strict=True):
+            calls = sum(part.function_call is not None for part in previous.parts) if previous else 0
+            results = sum(part.function_response is not None for part in following.parts) if following else 0
             if calls != results:
                 problem = "the number of function response parts must be that of the turn's function call parts"
                 raise PydanticCustomError("function_response", problem)
         return contents
 
 
-def read_generate_content(body: bytes, place: Mapping[str, str]) -> Request:
-    """Read the body of a request; `place` is what its path and query say: model, method, alt.
+def parse_generate_content(body: bytes, parameters: Mapping[str, str]) -> Request:
+    """Parse a request body; `parameters` are those of the path and the query: `model`, `method`, `alt`.
 
     Raises:
-        RequestError: 400, naming the field at fault.
+        RequestError: 400, with the field that is not valid.
 
     """
-    stream = place["method"] == "streamGenerateContent"
-    if stream and place.get("alt") != "sse":
-        # Google would stream one long JSON array.
+    stream = parameters["method"] == "streamGenerateContent"
+    if stream and parameters.get("alt") != "sse":
+        # Without it Google streams one long JSON array.
         raise RequestError("Add the query ?alt=sse: the simulator streams events only.", param="alt")
-    asked = checked(GenerateContentBody, body)
-    instruction = asked.system_instruction
-    config = asked.generation_config
+    parsed = parse_body(GenerateContentBody, body)
+    instruction = parsed.system_instruction
+    config = parsed.generation_config
     return Request(
-        model=place["model"],
+        model=parameters["model"],
         turns=(
             *([Turn("system", instruction.text())] if instruction else []),
-            *(turn for content in asked.contents for turn in content.turns()),
+            *(turn for content in parsed.contents for turn in content.turns()),
         ),
         stream=stream,
         max_tokens=config.max_output_tokens,
         stops=config.stop_sequences,
         seed=config.seed,
-        tools=tuple(_function(declared) for tool in asked.tools for declared in tool.function_declarations),
+        tools=tuple(_to_function(declaration) for tool in parsed.tools for declaration in tool.function_declarations),
     )
 
 
-def _function(declared: FunctionDeclaration) -> Function:
-    return Function(name=declared.name, parameters=declared.parameters or declared.parameters_json_schema or {})
+def _to_function(declaration: FunctionDeclaration) -> Function:
+    parameters = declaration.parameters or declaration.parameters_json_schema or {}
+    return Function(name=declaration.name, parameters=parameters)

@@ -1,4 +1,4 @@
-"""What is expected is written down from platform.claude.com/docs, "Streaming messages"."""
+"""Expected events are from platform.claude.com/docs, "Streaming messages"."""
 
 from dataclasses import replace
 
@@ -6,9 +6,17 @@ import orjson
 import pytest
 
 from gateway.simulator.errors import RequestError
+from gateway.simulator.formats.messages import MessagesEncoder, MessagesFormat
 from gateway.simulator.script import Delta
-from gateway.simulator.wires.messages import MessageFrames, Messages
-from tests.gateway.simulator.wires.examples import DELTAS, SCRIPT, SIGNATURE, answer, named, plain, played
+from tests.gateway.simulator.formats.examples import (
+    DELTAS,
+    SCRIPT,
+    SIGNATURE,
+    encode_stream,
+    make_response,
+    parse_events,
+    text_script,
+)
 
 MESSAGE = {"id": "msg_1", "type": "message", "role": "assistant", "model": "sim"}
 PROMPT = {"input_tokens": 5, "cache_creation_input_tokens": 0, "cache_read_input_tokens": 4}
@@ -27,14 +35,14 @@ def stop(index: int) -> object:
     return {"type": "content_block_stop", "index": index}
 
 
-def use(identity: str, name: str, given: object) -> object:
-    return {"type": "tool_use", "id": identity, "name": name, "input": given}
+def tool_use(identity: str, name: str, arguments: object) -> object:
+    return {"type": "tool_use", "id": identity, "name": name, "input": arguments}
 
 
 def test_events_are_those_of_the_documentation() -> None:
     ending = {"stop_reason": None, "stop_sequence": None}
     message = MESSAGE | ending | {"content": [], "usage": PROMPT | {"output_tokens": 1}}
-    assert list(named(b"".join(played(MessageFrames(answer("msg_1")))))) == [
+    assert list(parse_events(b"".join(encode_stream(MessagesEncoder(make_response("msg_1")))))) == [
         {"type": "message_start", "message": message},
         start(0, {"type": "thinking", "thinking": "", "signature": ""}),
         {"type": "ping"},
@@ -46,12 +54,12 @@ def test_events_are_those_of_the_documentation() -> None:
         delta(1, "text_delta", "text", "Chào "),
         delta(1, "text_delta", "text", "bạn"),
         stop(1),
-        start(2, use("toolu_0a0b0c0d0e", "look", {})),
+        start(2, tool_use("toolu_0a0b0c0d0e", "look", {})),
         delta(2, "input_json_delta", "partial_json", ""),
         delta(2, "input_json_delta", "partial_json", '{"at":'),
         delta(2, "input_json_delta", "partial_json", ' "ễ"}'),
         stop(2),
-        start(3, use("toolu_1a1b1c1d1e", "find", {})),
+        start(3, tool_use("toolu_1a1b1c1d1e", "find", {})),
         delta(3, "input_json_delta", "partial_json", ""),
         delta(3, "input_json_delta", "partial_json", "{}"),
         stop(3),
@@ -65,12 +73,12 @@ def test_events_are_those_of_the_documentation() -> None:
 
 
 def test_whole_message_has_a_block_for_each_part() -> None:
-    assert orjson.loads(Messages().whole(answer("msg_1"))) == MESSAGE | {
+    assert orjson.loads(MessagesFormat().encode_response(make_response("msg_1"))) == MESSAGE | {
         "content": [
             {"type": "thinking", "thinking": "Hm, so.", "signature": SIGNATURE},
             {"type": "text", "text": "Chào bạn"},
-            use("toolu_0a0b0c0d0e", "look", {"at": "ễ"}),
-            use("toolu_1a1b1c1d1e", "find", {}),
+            tool_use("toolu_0a0b0c0d0e", "look", {"at": "ễ"}),
+            tool_use("toolu_1a1b1c1d1e", "find", {}),
         ],
         "stop_reason": "tool_use",
         "stop_sequence": None,
@@ -87,38 +95,38 @@ def test_whole_message_has_a_block_for_each_part() -> None:
     ],
 )
 def test_stop_reason_and_sequence(changes: dict[str, object], reason: str, sequence: str | None) -> None:
-    script = plain(**changes)
-    whole = orjson.loads(Messages().whole(answer("msg_1", script)))
-    assert (whole["stop_reason"], whole["stop_sequence"]) == (reason, sequence)
-    *_, last, _ = named(b"".join(played(MessageFrames(answer("msg_1", script)), DELTAS[2:4])))
+    script = text_script(**changes)
+    message = orjson.loads(MessagesFormat().encode_response(make_response("msg_1", script)))
+    assert (message["stop_reason"], message["stop_sequence"]) == (reason, sequence)
+    *_, last, _ = parse_events(b"".join(encode_stream(MessagesEncoder(make_response("msg_1", script)), DELTAS[2:4])))
     assert last["delta"] == {"stop_reason": reason, "stop_sequence": sequence}
 
 
-def test_answer_without_content_has_no_block() -> None:
-    frames = MessageFrames(answer("msg_1", plain(text="")))
-    kinds = [event["type"] for event in named(b"".join(played(frames, ())))]
+def test_response_without_content_has_no_block() -> None:
+    encoder = MessagesEncoder(make_response("msg_1", text_script(text="")))
+    kinds = [event["type"] for event in parse_events(b"".join(encode_stream(encoder, ())))]
     assert kinds == ["message_start", "message_delta", "message_stop"]
 
 
-def test_error_comes_amid_a_block() -> None:
-    frames = MessageFrames(answer("msg_1"))
-    frames.delta(DELTAS[2])
-    (error,) = named(frames.error(RequestError("Broken.", status=500, kind="server_error")))
+def test_error_may_come_inside_of_a_block() -> None:
+    encoder = MessagesEncoder(make_response("msg_1"))
+    encoder.delta(DELTAS[2])
+    (error,) = parse_events(encoder.error(RequestError("Broken.", status=500, kind="server_error")))
     assert error == {"type": "error", "error": {"type": "api_error", "message": "Broken."}}
 
 
-def test_huge_line_closes_the_thoughts_and_leaves_a_call_open() -> None:
-    frames = MessageFrames(answer("msg_1"))
-    frames.delta(DELTAS[0])
-    assert [event["type"] for event in named(frames.huge())] == [
+def test_oversized_line_closes_a_thinking_block_and_stays_in_a_tool_use() -> None:
+    encoder = MessagesEncoder(make_response("msg_1"))
+    encoder.delta(DELTAS[0])
+    assert [event["type"] for event in parse_events(encoder.oversized())] == [
         "content_block_delta",
         "content_block_stop",
         "content_block_start",
         "content_block_delta",
     ]
-    frames.delta(Delta("tool", "", 0, SCRIPT.calls[0]))
-    (huge,) = named(frames.huge())
-    assert huge["index"] == 2
+    encoder.delta(Delta("tool", "", 0, SCRIPT.tool_calls[0]))
+    (oversized,) = parse_events(encoder.oversized())
+    assert oversized["index"] == 2
 
 
 @pytest.mark.parametrize(
@@ -126,10 +134,12 @@ def test_huge_line_closes_the_thoughts_and_leaves_a_call_open() -> None:
     [(400, "invalid_request_error"), (404, "not_found_error"), (413, "request_too_large"), (503, "api_error")],
 )
 def test_error_has_the_type_of_its_status(status: int, kind: str) -> None:
-    body, _ = Messages().refusal(RequestError("Do that.", status=status))
+    body, _ = MessagesFormat().encode_error(RequestError("Do that.", status=status))
     assert orjson.loads(body) == {"type": "error", "error": {"type": kind, "message": "Do that."}}
 
 
 def test_usage_without_reasoning_has_no_details() -> None:
-    usage = orjson.loads(Messages().whole(answer("msg_1", plain(usage=replace(SCRIPT.usage, reasoning=0)))))["usage"]
+    usage = orjson.loads(
+        MessagesFormat().encode_response(make_response("msg_1", text_script(usage=replace(SCRIPT.usage, reasoning=0))))
+    )["usage"]
     assert usage == PROMPT | {"output_tokens": 12}

@@ -1,8 +1,10 @@
+"""Parsing of request bodies of `POST /v1/responses`."""
+
 import orjson
 import pytest
 
-from gateway.simulator.bodies.responses import read_response
 from gateway.simulator.errors import RequestError
+from gateway.simulator.formats.responses_request import parse_response
 from gateway.simulator.request import Function, Request, Turn
 
 USER = {"role": "user", "content": "hi"}
@@ -10,43 +12,43 @@ CALL = {"type": "function_call", "call_id": "call_1", "name": "look", "arguments
 OUTPUT = {"type": "function_call_output", "call_id": "call_1", "output": "21 degrees"}
 
 
-def read(**fields: object) -> Request:
-    return read_response(orjson.dumps({"model": "sim", "input": "hi", **fields}))
+def parse(**fields: object) -> Request:
+    return parse_response(orjson.dumps({"model": "sim", "input": "hi", **fields}))
 
 
-def test_input_may_be_text_alone() -> None:
-    assert read(instructions="Be brief.").turns == (Turn("system", "Be brief."), Turn("user", "hi"))
+def test_input_may_be_plain_text() -> None:
+    assert parse(instructions="Be brief.").turns == (Turn("system", "Be brief."), Turn("user", "hi"))
 
 
-def test_parts_are_joined_and_images_passed_over() -> None:
+def test_parts_are_joined_and_images_ignored() -> None:
     image = {"type": "input_image", "image_url": "x"}
-    asked = [{"type": "input_text", "text": "a"}, image, {"type": "input_text", "text": "b"}]
-    said = [{"type": "output_text", "text": "c", "annotations": []}]
-    contents = {"developer": "x", "user": asked, "assistant": said}
+    question = [{"type": "input_text", "text": "a"}, image, {"type": "input_text", "text": "b"}]
+    reply = [{"type": "output_text", "text": "c", "annotations": []}]
+    contents = {"developer": "x", "user": question, "assistant": reply}
     items = [{"role": role, "content": content} for role, content in contents.items()]
-    assert read(input=items).turns == (Turn("developer", "x"), Turn("user", "a b"), Turn("assistant", "c"))
+    assert parse(input=items).turns == (Turn("developer", "x"), Turn("user", "a b"), Turn("assistant", "c"))
 
 
-def test_what_the_assistant_says_and_calls_in_a_row_is_one_turn() -> None:
+def test_adjacent_items_of_the_assistant_are_one_turn() -> None:
     reasoning = {"type": "reasoning", "id": "rs_1", "summary": []}
-    said = {"type": "message", "role": "assistant", "content": "wait"}
+    reply = {"type": "message", "role": "assistant", "content": "wait"}
     other = CALL | {"call_id": "call_2"}
     outputs = [OUTPUT, OUTPUT | {"call_id": "call_2", "output": [{"type": "input_text", "text": "x"}]}]
-    request = read(input=[USER, reasoning, said, CALL, other, *outputs])
+    request = parse(input=[USER, reasoning, reply, CALL, other, *outputs])
     assert request.turns[1:] == (Turn("assistant", "wait"), Turn("tool", "21 degrees"), Turn("tool", "x"))
 
 
-def test_tools_of_openai_itself_are_passed_over() -> None:
+def test_tools_that_openai_runs_are_ignored() -> None:
     tools = [{"type": "web_search"}, {"type": "function", "name": "look", "parameters": {"type": "object"}}]
-    assert read(tools=tools).tools == (Function(name="look", parameters={"type": "object"}),)
+    assert parse(tools=tools).tools == (Function(name="look", parameters={"type": "object"}),)
 
 
 def test_stream_may_have_options_of_its_own() -> None:
-    assert read(stream=True, stream_options={"include_obfuscation": False}).stream
+    assert parse(stream=True, stream_options={"include_obfuscation": False}).stream
 
 
 @pytest.mark.parametrize(
-    ("fields", "param", "said"),
+    ("fields", "param", "message"),
     [
         ({"input": None}, "input", "input"),
         ({"input": []}, "input", "input"),
@@ -67,7 +69,7 @@ def test_stream_may_have_options_of_its_own() -> None:
         ({"tools": [{"type": "function", "function": {"name": "look"}}]}, "tools", "'name'"),
     ],
 )
-def test_bad_field_is_refused_and_named(fields: dict[str, object], param: str, said: str) -> None:
-    with pytest.raises(RequestError, match=said) as refused:
-        read(**fields)
+def test_error_names_the_field_that_is_not_valid(fields: dict[str, object], param: str, message: str) -> None:
+    with pytest.raises(RequestError, match=message) as refused:
+        parse(**fields)
     assert (refused.value.status, refused.value.param) == (400, param)
