@@ -1,6 +1,6 @@
 # One word per target; `make` alone lists them. Each target installs what it needs.
 .DEFAULT_GOAL := help
-.PHONY: help run run-local check test unit lint format types coverage bench bench-quick bench-compare measure \
+.PHONY: help run run-local check test unit lint format types coverage architecture bench bench-quick bench-compare measure \
 	faults attacks soak schemathesis fuzz openapi config-errors screenshot pin audit install-pinned clean
 
 PYTHON ?= python3
@@ -16,6 +16,7 @@ EXAMPLES ?= 200
 SEED ?= 1
 FUZZ_RUNS ?= 100000
 TARGET ?=
+REVISION ?=
 WORKERS ?= auto
 
 # Bytecode is cached even where the environment says otherwise: a test run starts some 200 Python processes, and each
@@ -66,6 +67,9 @@ types: $(VENV)/lint ## check types with mypy in strict mode
 
 coverage: $(VENV)/test programs ## run all tests and list the lines they do not reach
 	$(BIN)/python -m pytest --cov=gateway --cov=transports --cov-report=term-missing:skip-covered
+
+architecture: $(VENV)/test ## count packages, layers and imports, and list the longest modules, classes and functions (REVISION=)
+	@$(BIN)/python -m tests.architecture $(if $(REVISION),--revision $(REVISION))
 
 bench: $(VENV)/bench ## measure the cost of streaming, compared with Express and nginx; 11 minutes (BENCH="--runs 1" for fewer)
 	$(BIN)/python -m tests.bench $(BENCH)
