@@ -15,9 +15,10 @@ class Finding:
 
 
 _STREAM: Final = "tests/gateway/protocol/test_event_stream.py"
-_UPSTREAM: Final = "tests/gateway/upstreams/test_http.py"
+_ERRORS: Final = "tests/gateway/upstreams/test_errors.py"
 _SANITIZE: Final = "tests/gateway/upstreams/test_sanitize.py"
-_HOSTILE: Final = "tests/gateway/upstreams/formats/test_hostile.py"
+_JSON: Final = "tests/gateway/upstreams/formats/test_json_values.py"
+_GEMINI: Final = "tests/gateway/upstreams/formats/test_gemini.py"
 _HTTP: Final = "tests/gateway/server/test_http_protocol_peers.py"
 _WEBSOCKET: Final = "tests/gateway/server/test_websocket_protocol_peers.py"
 _CLIENT: Final = "tests/gateway/client/test_frames.py"
@@ -39,31 +40,31 @@ FINDINGS: Final = [
         "answer-openai",
         "arguments, an input, an error, code nested 1,000 levels deep",
         "`RecursionError`, in three of four formats",
-        f"{_HOSTILE}::test_what_is_nested_without_end_is_the_providers_fault",
+        f"{_JSON}::test_json_nested_too_deeply_is_a_protocol_error",
     ),
     Finding(
         "answer-gemini",
         "a long `responseId`, and many calls",
         "repeated in the id of each call: gigabytes from one event",
-        f"{_HOSTILE}::test_a_long_id_is_not_repeated_with_each_call",
+        f"{_GEMINI}::test_a_long_response_id_is_cut_in_the_ids_of_calls",
     ),
     Finding(
         "error-body",
         "one long word, or many names in a row",
         "quadratic time: 3 s of CPU for 16 KiB, hours for an error of 1 MiB in a stream",
-        f"{_SANITIZE}::test_it_is_one_short_line",
+        f"{_SANITIZE}::test_a_message_is_one_short_line",
     ),
     Finding(
         "error-body",
         "the key with invisible characters in it",
         "they were removed after the search for the key, so it reached the client",
-        f"{_SANITIZE}::test_a_key_that_was_broken_up_takes_all_with_it",
+        f"{_SANITIZE}::test_a_message_with_a_divided_key_is_dropped",
     ),
     Finding(
         "retry-after",
         "a year or a time zone of 20 digits",
         "`OverflowError`",
-        f"{_UPSTREAM}::test_retry_after",
+        f"{_ERRORS}::test_retry_after",
     ),
     Finding(
         "http",

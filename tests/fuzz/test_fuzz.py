@@ -9,7 +9,7 @@ from tests.fuzz.findings import FINDINGS
 from tests.fuzz.page import PAGE
 from tests.fuzz.table import TARGETS
 from tests.fuzz.target import MAX_BYTES, Target, split
-from tests.gateway.upstreams.parts import pieces
+from tests.gateway.upstreams.replay import split_at
 
 COUNT = 100
 """Mutations per target."""
@@ -61,7 +61,7 @@ def test_splitting_a_stream_loses_nothing(data: bytes) -> None:
     reads, stream = split(data)
     assert b"".join(reads) == stream == data[1:]
     assert (
-        reads == list(pieces(stream, range(0, len(stream), len(reads[0]) if reads and reads[0] else 1))) or not stream
+        reads == list(split_at(stream, range(0, len(stream), len(reads[0]) if reads and reads[0] else 1))) or not stream
     )
 
 

@@ -25,7 +25,7 @@ from gateway.upstreams.sanitize import MAX_MESSAGE_LENGTH, sanitize_message
 from tests.fuzz.target import Target, digits, header_text, nested_list, split
 from tests.gateway.protocol.test_event_stream import STREAM, reference
 from tests.gateway.simulator.formats.examples import DELTAS, encode_stream, make_response, text_script
-from tests.gateway.upstreams.parts import apart, streamed
+from tests.gateway.upstreams.replay import replay, split_batches
 
 SMALL_LIMIT: Final = 64
 """Limit of one event in the test of the decoder's limit, in bytes."""
@@ -90,11 +90,11 @@ def _text(data: bytes) -> str:
 def answer_stream(provider: str, data: bytes) -> None:
     """Read an answer in pieces by patterns, and event by event. All events of it can be sent to clients."""
     pieces, stream = split(data)
-    parts, code = loop().run_until_complete(streamed([piece for piece in pieces if piece], READERS[provider]()))
+    parts, code = loop().run_until_complete(replay([piece for piece in pieces if piece], READERS[provider]()))
     expected, expected_code = _read_by_event(stream, READERS[provider]())
     if expected_code == "limit":
         return
-    assert list(apart(parts)) == expected
+    assert list(split_batches(parts)) == expected
     if expected_code or code != Code.TRUNCATED:
         assert code == expected_code
     assert sum(map(_size, expected)) <= GROWTH * len(stream)

@@ -12,7 +12,17 @@ from gateway.protocol.errors import Code, Failed
 from gateway.security.jwks import RemoteKeySet
 from gateway.upstreams.errors import ERROR_BODY_BYTES, ERROR_BODY_SECONDS
 from tests.gateway.security.issuer import RSA_KEY, key_set, public
-from tests.gateway.upstreams.test_http import CALL, HEAD, KEY, WHOLE, answers, bodies, failure, provider, read
+from tests.gateway.upstreams.raw_server import (
+    COMPLETE,
+    KEY,
+    REQUEST,
+    RESPONSE_HEAD,
+    raw_upstream,
+    read_events,
+    read_failure,
+    respond,
+    respond_stream,
+)
 
 PACKAGES = ("gateway", "transports")
 ALLOWED = {Path("gateway/net/http_client.py"), Path("gateway/client/client.py")}
@@ -34,9 +44,9 @@ def test_no_other_module_opens_connections() -> None:
 
 @pytest.mark.parametrize("status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"])
 async def test_a_redirect_is_not_followed(status: str) -> None:
-    async with provider(bodies(WHOLE)) as (elsewhere, requests):
-        redirect = answers(status, b"", f"Location: {elsewhere.base_url}")
-        failed, _ = await failure(redirect)
+    async with raw_upstream(respond_stream(COMPLETE)) as (elsewhere, requests):
+        redirect = respond(status, b"", f"Location: {elsewhere.base_url}")
+        failed, _ = await read_failure(redirect)
         assert (failed.code, failed.retryable) == (Code.UPSTREAM_PROTOCOL, False)
         assert "127.0.0.1" not in failed.message
         assert requests == []
@@ -49,38 +59,41 @@ async def test_proxies_and_passwords_of_the_environment_are_ignored(
     netrc.write_text("machine 127.0.0.1 login me password hush\n")
     netrc.chmod(0o600)
     monkeypatch.setenv("NETRC", str(netrc))
-    async with provider(bodies(WHOLE)) as (proxy, proxied), provider(bodies(WHOLE)) as (upstream, requests):
+    async with (
+        raw_upstream(respond_stream(COMPLETE)) as (proxy, proxied),
+        raw_upstream(respond_stream(COMPLETE)) as (upstream, requests),
+    ):
         for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
             monkeypatch.setenv(name, proxy.base_url)
-        await read(upstream)
+        await read_events(upstream)
         upstream._api_key = None
-        await read(upstream)
+        await read_events(upstream)
         assert proxied == []
         assert len(requests) == 2
         assert b"authorization" not in requests[1].lower()
 
 
 async def test_a_cookie_is_not_kept() -> None:
-    cookie = HEAD.replace(b"\r\n\r\n", b"\r\nSet-Cookie: who=alice; Path=/\r\n\r\n")
+    cookie = RESPONSE_HEAD.replace(b"\r\n\r\n", b"\r\nSet-Cookie: who=alice; Path=/\r\n\r\n")
 
     async def serve(_request: bytes, writer: asyncio.StreamWriter) -> None:
-        writer.write(cookie + b"%x\r\n%b\r\n0\r\n\r\n" % (len(WHOLE), WHOLE))
+        writer.write(cookie + b"%x\r\n%b\r\n0\r\n\r\n" % (len(COMPLETE), COMPLETE))
 
-    async with provider(serve) as (upstream, requests):
+    async with raw_upstream(serve) as (upstream, requests):
         for _ in range(2):
-            await read(upstream)
+            await read_events(upstream)
         assert len(requests) == 2
         assert b"cookie" not in b"".join(requests).lower()
 
 
 async def test_a_compressed_response_is_not_decompressed() -> None:
     event_stream, gzipped = "Content-Type: text/event-stream", "Content-Encoding: gzip"
-    failed, parts = await failure(answers("200 OK", gzip.compress(WHOLE), event_stream, gzipped))
+    failed, parts = await read_failure(respond("200 OK", gzip.compress(COMPLETE), event_stream, gzipped))
     assert (failed.code, parts) == (Code.UPSTREAM_PROTOCOL, [])
     assert "compressed" in failed.message
     said = b'{"error":{"message":"the prompt is too long"}}'
     for body, words, *headers in ((said, ": the prompt is too long"), (gzip.compress(said), ".", gzipped)):
-        failed, _ = await failure(answers("400 Bad Request", body, *headers))
+        failed, _ = await read_failure(respond("400 Bad Request", body, *headers))
         assert failed.message == f"The provider refused the request (HTTP 400){words}"
 
 
@@ -95,7 +108,7 @@ async def test_headers_without_end_are_refused() -> None:
             sent += 1
             await writer.drain()
 
-    failed, _ = await failure(serve)
+    failed, _ = await read_failure(serve)
     assert failed.code is Code.UPSTREAM_PROTOCOL
     assert sent < 100_000
 
@@ -103,15 +116,15 @@ async def test_headers_without_end_are_refused() -> None:
 async def test_only_the_beginning_of_a_long_error_is_read() -> None:
     for length, quoted in ((ERROR_BODY_BYTES // 2, ": the prompt is too long"), (4 << 20, ".")):
         said = b'{"error":{"message":"the prompt is too long"},"rest":"%b"}' % (b"x" * length)
-        failed, _ = await failure(answers("400 Bad Request", said))
+        failed, _ = await read_failure(respond("400 Bad Request", said))
         assert failed.message == f"The provider refused the request (HTTP 400){quoted}"
 
 
 async def test_an_error_body_without_end_is_abandoned() -> None:
     async def serve(_request: bytes, writer: asyncio.StreamWriter) -> None:
-        writer.write(HEAD.replace(b"200 OK", b"400 No") + b"2\r\n{}\r\n")
+        writer.write(RESPONSE_HEAD.replace(b"200 OK", b"400 No") + b"2\r\n{}\r\n")
 
-    failed, _ = await asyncio.wait_for(failure(serve), 10 * ERROR_BODY_SECONDS)
+    failed, _ = await asyncio.wait_for(read_failure(serve), 10 * ERROR_BODY_SECONDS)
     assert failed.message == "The provider refused the request (HTTP 400)."
 
 
@@ -119,7 +132,7 @@ async def test_the_failure_of_an_invalid_response_does_not_hold_the_key() -> Non
     async def serve(_request: bytes, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: none\r\n\r\n")
 
-    failed, _ = await failure(serve)
+    failed, _ = await read_failure(serve)
     assert failed.code is Code.UPSTREAM_PROTOCOL
     error: BaseException | None = failed
     held = "".join(traceback.format_exception(failed))
@@ -133,12 +146,12 @@ async def test_key_sets_are_fetched_by_this_client_and_issuers_texts_are_not_log
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     cases = [
-        (answers("302 \x1b[31mred", b"{}", "Location: http://127.0.0.1:1/"), "the response has status 302"),
-        (answers("200 red", gzip.compress(key_set(public(RSA_KEY))), "Content-Encoding: gzip"), "is not a key set"),
-        (answers("red"), "the response is not HTTP, or is incomplete"),
+        (respond("302 \x1b[31mred", b"{}", "Location: http://127.0.0.1:1/"), "the response has status 302"),
+        (respond("200 red", gzip.compress(key_set(public(RSA_KEY))), "Content-Encoding: gzip"), "is not a key set"),
+        (respond("red"), "the response is not HTTP, or is incomplete"),
     ]
     for serve, why in cases:
-        async with provider(serve) as (upstream, requests):
+        async with raw_upstream(serve) as (upstream, requests):
             url = f"{upstream.base_url}k"
             await RemoteKeySet(f"{url}?code=hush", ("RS256",))._fetch()
             assert len(requests) == 1
@@ -151,8 +164,8 @@ async def test_key_sets_are_fetched_by_this_client_and_issuers_texts_are_not_log
 
 
 async def test_only_the_provider_sees_the_key() -> None:
-    async with provider(bodies(WHOLE)) as (upstream, requests):
-        answer = await upstream.open(CALL)
+    async with raw_upstream(respond_stream(COMPLETE)) as (upstream, requests):
+        answer = await upstream.open(REQUEST)
         secret = KEY.get_secret_value()
         assert secret.encode() in requests[0]
         assert secret not in repr(answer) + repr(upstream) + repr(vars(upstream)) + repr(answer.__dict__)
@@ -160,8 +173,8 @@ async def test_only_the_provider_sees_the_key() -> None:
 
 
 async def test_a_failure_names_no_address() -> None:
-    async with provider(bodies(WHOLE)) as (upstream, _):
+    async with raw_upstream(respond_stream(COMPLETE)) as (upstream, _):
         upstream.base_url = "http://127.0.0.1:1/v1"
         with pytest.raises(Failed) as failed:
-            await upstream.open(CALL)
+            await upstream.open(REQUEST)
     assert failed.value.message == "The provider can't be reached."

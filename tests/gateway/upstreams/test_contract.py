@@ -23,7 +23,7 @@ from gateway.upstreams.formats.gemini import GeminiFormat
 from gateway.upstreams.formats.openai_chat import OpenAIChatFormat
 from gateway.upstreams.formats.openai_responses import OpenAIResponsesFormat
 from gateway.upstreams.http import HttpUpstream
-from tests.gateway.upstreams.parts import apart
+from tests.gateway.upstreams.replay import split_batches
 
 KEY = SecretStr("sk-of-the-contract")
 CITY_AND_DAYS = {"type": "object", "properties": {"city": {"type": "string"}, "days": {"type": "integer"}}}
@@ -55,7 +55,7 @@ class Understood:
     failure: Failed | None = None
 
     def take_all(self, parts: Sequence[UpstreamEvent]) -> None:
-        for part in apart(parts):
+        for part in split_batches(parts):
             self.take(part)
 
     def take(self, part: UpstreamEvent) -> None:
@@ -147,7 +147,7 @@ async def test_parallel_tool_calls(upstream: HttpUpstream) -> None:
 
 
 @case("a tool's result, sent back")
-async def test_a_tool_result_goes_back(upstream: HttpUpstream) -> None:
+async def test_a_tool_result_is_sent_back(upstream: HttpUpstream) -> None:
     called = {"id": "call_1", "type": "function", "function": {"name": "look", "arguments": '{"city":"Huế"}'}}
     history: list[JsonObject] = [
         {"role": "user", "content": "Is it warm?"},
@@ -161,7 +161,7 @@ async def test_a_tool_result_goes_back(upstream: HttpUpstream) -> None:
 
 
 @case("an image")
-async def test_an_image_goes_along(upstream: HttpUpstream) -> None:
+async def test_an_image_is_sent(upstream: HttpUpstream) -> None:
     parts: JsonObject = {
         "role": "user",
         "content": [{"type": "text", "text": "What is this?"}, {"type": "image_url", "image_url": {"url": PIXEL}}],
@@ -185,7 +185,7 @@ async def test_usage(upstream: HttpUpstream) -> None:
 
 
 @case("the token limit as `length`")
-async def test_the_token_limit_is_a_reason_to_end(upstream: HttpUpstream) -> None:
+async def test_the_token_limit_is_a_finish_reason(upstream: HttpUpstream) -> None:
     answer = await ask(upstream, "length=2000", max_tokens=20)
     assert answer.failure is None
     assert answer.finish == "length"
@@ -213,7 +213,7 @@ async def test_refusals(upstream: HttpUpstream, fault: str, code: Code) -> None:
 
 @case("a dropped or cut stream as `truncated`")
 @pytest.mark.parametrize("fault", ["drop", "truncate"])
-async def test_a_stream_that_breaks_off(upstream: HttpUpstream, fault: str) -> None:
+async def test_a_truncated_stream(upstream: HttpUpstream, fault: str) -> None:
     answer = await ask(upstream, f"length=200&fault={fault}&after=20")
     assert answer.failure is not None
     assert answer.failure.code is Code.TRUNCATED
@@ -221,7 +221,7 @@ async def test_a_stream_that_breaks_off(upstream: HttpUpstream, fault: str) -> N
 
 
 @case("garbage as `upstream_protocol`, what came before kept")
-async def test_what_can_not_be_read(upstream: HttpUpstream) -> None:
+async def test_garbage_in_the_stream(upstream: HttpUpstream) -> None:
     answer = await ask(upstream, "length=200&fault=garbage&after=20")
     assert answer.failure is not None
     assert answer.failure.code is Code.UPSTREAM_PROTOCOL
@@ -247,7 +247,7 @@ async def test_a_stop_closes_the_connection(upstream: HttpUpstream, simulator: S
 
 
 @case("what it has no word for is refused, not dropped")
-async def test_what_there_is_no_word_for_is_refused(upstream: HttpUpstream) -> None:
+async def test_an_unsupported_option_is_refused(upstream: HttpUpstream) -> None:
     failure = (await ask(upstream, logit_bias={"50256": -100})).failure
     if upstream.name == "openai":
         # It has a word for everything: it is the spelling that clients use.

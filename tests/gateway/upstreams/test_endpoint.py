@@ -16,8 +16,8 @@ from gateway.upstreams.formats.base import Quirks, WireFormat
 from gateway.upstreams.formats.gemini import GeminiFormat
 from gateway.upstreams.formats.openai_chat import OpenAIChatFormat
 from gateway.upstreams.http import HttpUpstream
+from tests.gateway.upstreams.raw_server import COMPLETE, KEY, raw_upstream, respond_stream
 from tests.gateway.upstreams.test_contract import PROVIDERS
-from tests.gateway.upstreams.test_http import KEY, WHOLE, bodies, provider
 from tests.support import user
 
 BASES = (
@@ -69,7 +69,7 @@ def path_of(url: URL) -> str:
 
 
 @given(base=st.sampled_from(BASES), wire=st.sampled_from(WIRES), model=models, said=st.text(), continues=st.booleans())
-def test_whatever_a_client_says_the_address_is_the_configured_one(
+def test_the_address_is_the_configured_one_for_any_input_of_a_client(
     base: str, wire: WireFormat, model: str, said: str, continues: bool
 ) -> None:
     configured, call = (
@@ -99,13 +99,13 @@ def test_whatever_a_client_says_the_address_is_the_configured_one(
 
 
 @pytest.mark.parametrize("segment", ["", ".", ".."])
-def test_a_segment_that_leads_up_or_nowhere_is_refused(segment: str) -> None:
+def test_an_empty_or_dot_segment_is_refused(segment: str) -> None:
     with pytest.raises(UnsupportedOption):
         Endpoint(("models", segment)).resolve(BASES[0])
 
 
-async def test_over_the_wire_the_target_is_a_path_and_the_host_is_the_configured_one() -> None:
-    async with provider(bodies(WHOLE)) as (plain, requests):
+async def test_on_the_socket_the_target_is_a_path_and_the_host_is_the_configured_one() -> None:
+    async with raw_upstream(respond_stream(COMPLETE)) as (plain, requests):
         for model in OUTWARD:
             for wire in WIRES:
                 upstream = HttpUpstream("test", plain.base_url, wire, KEY)
@@ -130,8 +130,11 @@ async def test_over_the_wire_the_target_is_a_path_and_the_host_is_the_configured
                 assert b"Host: 127.0.0.1:%d" % (URL(plain.base_url).port or 0) in lines
 
 
-async def test_an_image_is_the_providers_to_fetch() -> None:
-    async with provider(bodies(WHOLE)) as (elsewhere, fetched), provider(bodies(WHOLE)) as (upstream, requests):
+async def test_the_gateway_does_not_fetch_images() -> None:
+    async with (
+        raw_upstream(respond_stream(COMPLETE)) as (elsewhere, fetched),
+        raw_upstream(respond_stream(COMPLETE)) as (upstream, requests),
+    ):
         picture = {"type": "image_url", "image_url": {"url": f"{elsewhere.base_url}cat.png"}}
         call = UpstreamRequest("m", [Message(role="user", content=[picture])], {})  # type: ignore[list-item]
         answer = await upstream.open(call)

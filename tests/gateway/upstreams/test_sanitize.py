@@ -1,4 +1,4 @@
-"""What of a provider's words reaches a client: nothing but plain prose."""
+"""What reaches clients of a provider's message: nothing but plain prose."""
 
 import base64
 import json
@@ -8,15 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from gateway.upstreams.base import Finished
 from gateway.upstreams.sanitize import MAX_MESSAGE_LENGTH, sanitize_message
 
 SECRET = "sk-very-secret-key-4f9a"
+
+
 KEY = SecretStr(SECRET)
 
 
 @pytest.mark.parametrize(
-    "words",
+    "message",
     [
         "maximum context length is 8192 tokens, you sent 9,000",
         "This model's maximum is 10 (you asked for 12.5%).",
@@ -32,8 +33,8 @@ KEY = SecretStr(SECRET)
         "max_completion_tokens must be < 5",
     ],
 )
-def test_what_helps_is_let_through(words: str) -> None:
-    assert sanitize_message(words, KEY) == words
+def test_plain_prose_passes(message: str) -> None:
+    assert sanitize_message(message, KEY) == message
 
 
 @pytest.mark.parametrize(
@@ -65,14 +66,14 @@ def test_what_helps_is_let_through(words: str) -> None:
         ("x" * 500, "xxx"),
     ],
 )
-def test_what_is_not_plain_is_not(inside: str, shown: str) -> None:
-    told = sanitize_message(f"the request to {inside} has failed", KEY)
-    assert told == "the request to … has failed"
-    assert shown not in told
+def test_a_word_that_is_not_plain_becomes_an_ellipsis(inside: str, shown: str) -> None:
+    sanitized = sanitize_message(f"the request to {inside} has failed", KEY)
+    assert sanitized == "the request to … has failed"
+    assert shown not in sanitized
 
 
 @pytest.mark.parametrize(
-    "words",
+    "message",
     [
         "<html><b>no</b></html>",
         "Bad gateway <b",
@@ -84,54 +85,37 @@ def test_what_is_not_plain_is_not(inside: str, shown: str) -> None:
         "",
     ],
 )
-def test_of_markup_and_of_what_holds_hardly_a_word_nothing_is_told(words: str) -> None:
-    assert sanitize_message(words, KEY) == ""
+def test_markup_and_messages_with_hardly_a_plain_word_are_dropped(message: str) -> None:
+    assert sanitize_message(message, KEY) == ""
 
 
 @pytest.mark.parametrize("between", [" ", " , ", "\n", " - ", "\u200b ", " ** "])
-def test_a_key_that_was_broken_up_takes_all_with_it(between: str) -> None:
+def test_a_message_with_a_divided_key_is_dropped(between: str) -> None:
     assert sanitize_message(f"the key {between.join(['very', 'secret', 'key'])} is not one of ours", KEY) == ""
     assert sanitize_message("the secret is not one of ours", KEY) != ""
 
 
-def test_it_is_one_short_line() -> None:
+def test_a_message_is_one_short_line() -> None:
     assert sanitize_message("two\n\nlines\x00 and a half", None) == "two lines and a half"
-    told = sanitize_message("x " * 5000, None)
-    assert (len(told), told[-1]) == (MAX_MESSAGE_LENGTH, "…")
+    sanitized = sanitize_message("x " * 5000, None)
+    assert (len(sanitized), sanitized[-1]) == (MAX_MESSAGE_LENGTH, "…")
     assert sanitize_message("words of \ud800 halves", None) == "words of … halves"
 
 
-spellings = st.sampled_from(
+encodings = st.sampled_from(
     [SECRET, json.dumps(SECRET), base64.b64encode(SECRET.encode()).decode(), SECRET.upper(), SECRET.encode().hex()]
 )
 
 
-@given(before=st.text(max_size=40), after=st.text(max_size=40), spelled=spellings, every=st.integers(1, 30))
-def test_whatever_is_around_it_the_key_is_not_told(before: str, after: str, spelled: str, every: int) -> None:
-    parts = [spelled[at : at + every] for at in range(0, len(spelled), every)]
-    for told in (
-        sanitize_message(f"{before}{spelled}{after}", KEY),
+@given(before=st.text(max_size=40), after=st.text(max_size=40), encoded=encodings, every=st.integers(1, 30))
+def test_the_key_never_passes_with_any_text_around_it(before: str, after: str, encoded: str, every: int) -> None:
+    parts = [encoded[at : at + every] for at in range(0, len(encoded), every)]
+    for sanitized in (
+        sanitize_message(f"{before}{encoded}{after}", KEY),
         sanitize_message(" ".join([before, *parts, after]), KEY),
     ):
-        squeezed = "".join(filter(str.isalnum, told.casefold()))
-        assert "verysecretkey" not in squeezed
-        assert spelled not in told
-        assert told.isprintable()
-        assert "<" not in told or "< " in f"{told} "
-
-
-@pytest.mark.parametrize(
-    ("reason", "shown"),
-    [
-        (None, None),
-        ("stop", "stop"),
-        ("insufficient_system_resource", "insufficient_system_resource"),
-        ("", "other"),
-        ("http://llm-gpu-3", "other"),
-        ("stop\n", "other"),
-        ("\ud800", "other"),
-        ("x" * 65, "other"),
-    ],
-)
-def test_an_end_mark_holds_a_word(reason: str | None, shown: str | None) -> None:
-    assert Finished(reason).reason == shown
+        letters = "".join(filter(str.isalnum, sanitized.casefold()))
+        assert "verysecretkey" not in letters
+        assert encoded not in sanitized
+        assert sanitized.isprintable()
+        assert "<" not in sanitized or "< " in f"{sanitized} "

@@ -1,4 +1,4 @@
-"""Reading text by its pattern, against decoding each event in full: the slow way is the oracle."""
+"""Text read by template, compared with full decoding of each event, the reference implementation."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from gateway.protocol.events import Chunk, Reasoning
 from gateway.upstreams.base import UpstreamEvent
 from gateway.upstreams.formats.openai_chat import ChunkReader
 from gateway.upstreams.text_template import MAX_UNUSED, TextTemplate
-from tests.gateway.upstreams.parts import apart, cuts, pieces, streamed
+from tests.gateway.upstreams.replay import replay, split_at, split_batches, split_points
 
 PROVIDERS = [
     # The same facts as different servers spell them: before and behind the text, its key last, first and in between.
@@ -36,6 +36,8 @@ PROVIDERS = [
     b'{"obfuscation":"a","choices":[{"delta":{"content":%b}}]}',
     b'{"obfuscation":"bcd","choices":[{"delta":{"content":%b}}]}',
 ]
+
+
 VALUES = [
     *(
         b'""',
@@ -55,101 +57,104 @@ VALUES = [
     *(b'"\\u0061"', b'"\\ud83d"', b'"\\ude00"', b'"\\ud83d\\ude00"', b'"\\n\\"\\\\"', '"đ🙂"'.encode(), b'"\xff"'),
     *(b'"a\tb"', b'"\\u0001dualstream\\u0001"', b' "a"', b'"a" ', b'"a"},"x":{"content":"b"'),
 ]
-WHOLE = [b"[DONE]", b"{}", b"oops", b'{"error":{"message":"late"}}', b"[1]"]
 
-events = st.lists(
+
+OTHER = [b"[DONE]", b"{}", b"oops", b'{"error":{"message":"late"}}', b"[1]"]
+
+
+payload_lists = st.lists(
     st.one_of(
         st.builds(lambda provider, value: provider % value, st.sampled_from(PROVIDERS), st.sampled_from(VALUES)),
         st.builds(lambda value: PROVIDERS[0] % value, st.sampled_from(VALUES)),
         st.builds(lambda text: PROVIDERS[0] % orjson.dumps(text), st.text(max_size=5)),
-        st.sampled_from(WHOLE),
+        st.sampled_from(OTHER),
     ),
     max_size=12,
 )
 
 
-def slowly(stream: bytes) -> tuple[list[UpstreamEvent], str]:
+def decode_fully(stream: bytes) -> tuple[list[UpstreamEvent], str]:
     """Decode every event in full, one after the other."""
-    reader, parts = ChunkReader(), list[UpstreamEvent]()
+    reader, events = ChunkReader(), list[UpstreamEvent]()
     for event in EventStreamDecoder().feed(stream):
         if reader.done:
             break
         try:
-            reader.read(event.data, parts)
+            reader.read(event.data, events)
         except Failed as failure:
-            return parts, "" if reader.finished else failure.code
-    return parts, ""
+            return events, "" if reader.finished else failure.code
+    return events, ""
 
 
-def joined(parts: Sequence[UpstreamEvent]) -> list[UpstreamEvent]:
-    return list(apart(parts))
+def separate(events: Sequence[UpstreamEvent]) -> list[UpstreamEvent]:
+    return list(split_batches(events))
 
 
-@given(events, cuts)
+@given(payload_lists, split_points)
 @example([PROVIDERS[0] % b'"a"', PROVIDERS[0] % b'"b"', PROVIDERS[3] % b'"c"', PROVIDERS[0] % b'"d"'], [])
 @example([PROVIDERS[12] % b'"z"', PROVIDERS[12] % b'"a"'], [])
 @example([PROVIDERS[0] % b'","', PROVIDERS[0] % b'"b"', PROVIDERS[0] % b'"choices"', PROVIDERS[0] % b'"c"'], [])
 @example([PROVIDERS[0] % b'"\\ud83d"', PROVIDERS[0] % b'"a"', PROVIDERS[0] % b'"b"'], [])
-async def test_whatever_comes_it_reads_what_decoding_reads(datas: list[bytes], places: list[int]) -> None:
-    stream = b"".join(b"data: %b\n\n" % data for data in datas)
-    parts, code = await streamed(pieces(stream, places), ChunkReader())
-    expected, expected_code = slowly(stream)
-    assert joined(parts) == joined(expected)
+async def test_reading_by_template_equals_full_decoding(payloads: list[bytes], points: list[int]) -> None:
+    stream = b"".join(b"data: %b\n\n" % data for data in payloads)
+    events, code = await replay(split_at(stream, points), ChunkReader())
+    expected, expected_code = decode_fully(stream)
+    assert separate(events) == separate(expected)
     if expected_code or code != "truncated":
         assert code == expected_code
 
 
-def learnt(*spelled: bytes) -> TextTemplate:
-    pattern, reader = TextTemplate(), ChunkReader()
-    for data in spelled:
-        parts: list[UpstreamEvent] = []
-        reader.read(data, parts)
-        pattern.learn(data, parts, decode)
-    return pattern
+def learned(*payloads: bytes) -> TextTemplate:
+    template, reader = TextTemplate(), ChunkReader()
+    for data in payloads:
+        events: list[UpstreamEvent] = []
+        reader.read(data, events)
+        template.learn(data, events, decode)
+    return template
 
 
 def decode(data: bytes) -> list[UpstreamEvent]:
-    parts: list[UpstreamEvent] = []
-    ChunkReader().read(data, parts)
-    return parts
+    events: list[UpstreamEvent] = []
+    ChunkReader().read(data, events)
+    return events
 
 
-def test_it_reads_one_event_and_many() -> None:
-    pattern = learnt(PROVIDERS[0] % b'"a"')
-    assert pattern.kind is Chunk
-    assert pattern.match_read(b"data: %b\n\n" % (PROVIDERS[0] % b'"b\\n"')) == "b\n"
-    assert pattern.match_payloads([PROVIDERS[0] % b'"a"', PROVIDERS[0] % b'"b"', PROVIDERS[1] % b'"c"'], 0) == [
+def test_it_matches_one_event_and_several() -> None:
+    template = learned(PROVIDERS[0] % b'"a"')
+    assert template.kind is Chunk
+    assert template.match_read(b"data: %b\n\n" % (PROVIDERS[0] % b'"b\\n"')) == "b\n"
+    assert template.match_payloads([PROVIDERS[0] % b'"a"', PROVIDERS[0] % b'"b"', PROVIDERS[1] % b'"c"'], 0) == [
         "a",
         "b",
     ]
-    assert learnt(PROVIDERS[3] % b'"a"').kind is Reasoning
+    assert learned(PROVIDERS[3] % b'"a"').kind is Reasoning
 
 
 @pytest.mark.parametrize("provider", [4, 5, 8, 10, 12, 13])
-def test_it_learns_nothing_where_the_text_is_not_all_there_is(provider: int) -> None:
-    pattern = learnt(PROVIDERS[provider] % b'"z"')
-    assert pattern.match_payloads([PROVIDERS[provider] % b'"q"'], 0) == []
+def test_nothing_is_learned_unless_the_text_is_the_only_content(provider: int) -> None:
+    template = learned(PROVIDERS[provider] % b'"z"')
+    assert template.match_payloads([PROVIDERS[provider] % b'"q"'], 0) == []
 
 
-def test_a_carriage_return_ends_a_line_of_the_stream() -> None:
-    pattern = learnt(PROVIDERS[0] % b'"a"')
-    assert pattern.match_read(b"data: %b\n\n" % (PROVIDERS[0] % b'\r"b"')) == ""
+def test_a_carriage_return_is_a_line_end() -> None:
+    template = learned(PROVIDERS[0] % b'"a"')
+    assert template.match_read(b"data: %b\n\n" % (PROVIDERS[0] % b'\r"b"')) == ""
 
 
 def test_two_events_in_one_read_are_not_one() -> None:
-    pattern, event = learnt(PROVIDERS[0] % b'"a"'), b"data: %b\n\n" % (PROVIDERS[0] % b'"b"')
-    assert pattern.match_read(event) == "b"
-    assert pattern.match_read(event + event) == ""
+    template, event = learned(PROVIDERS[0] % b'"a"'), b"data: %b\n\n" % (PROVIDERS[0] % b'"b"')
+    assert template.match_read(event) == "b"
+    assert template.match_read(event + event) == ""
 
 
-def test_what_comes_together_has_a_bound() -> None:
-    pattern = learnt(PROVIDERS[0] % b'"a"')
+def test_a_batch_has_a_limit() -> None:
+    template = learned(PROVIDERS[0] % b'"a"')
     long = PROVIDERS[0] % orjson.dumps("x" * 5000)
-    assert len(pattern.match_payloads([long] * 5, 0)) == 2
-    assert len(pattern.match_payloads([long] * 5, 4)) == 1
+    assert len(template.match_payloads([long] * 5, 0)) == 2
+    assert len(template.match_payloads([long] * 5, 4)) == 1
 
 
-def test_it_stops_learning_from_who_spells_no_two_alike() -> None:
-    pattern = learnt(*(b'{"id":%d,"choices":[{"delta":{"content":"a"}}]}' % n for n in range(MAX_UNUSED + 1)))
-    assert pattern.match_payloads([b'{"id":%d,"choices":[{"delta":{"content":"a"}}]}' % (MAX_UNUSED - 1)], 0) == ["a"]
-    assert pattern.match_payloads([b'{"id":%d,"choices":[{"delta":{"content":"a"}}]}' % MAX_UNUSED], 0) == []
+def test_it_stops_learning_when_no_two_events_look_alike() -> None:
+    template = learned(*(b'{"id":%d,"choices":[{"delta":{"content":"a"}}]}' % n for n in range(MAX_UNUSED + 1)))
+    assert template.match_payloads([b'{"id":%d,"choices":[{"delta":{"content":"a"}}]}' % (MAX_UNUSED - 1)], 0) == ["a"]
+    assert template.match_payloads([b'{"id":%d,"choices":[{"delta":{"content":"a"}}]}' % MAX_UNUSED], 0) == []

@@ -1,0 +1,130 @@
+"""A server that sends raw bytes, and an `HttpUpstream` (in OpenAI's chat format) that calls it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+import orjson
+import pytest
+from pydantic import SecretStr
+
+from gateway.protocol.errors import Failed
+from gateway.upstreams.base import UpstreamEvent, UpstreamRequest, UpstreamResponse
+from gateway.upstreams.connections import ConnectionLimits
+from gateway.upstreams.formats.openai_chat import OpenAIChatFormat
+from gateway.upstreams.http import HttpUpstream
+from tests.gateway.upstreams.replay import split_batches
+from tests.support import user
+
+RESPONSE_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+
+REQUEST = UpstreamRequest("model-1", [user("Hello")], {"temperature": 0.5})
+
+
+KEY = SecretStr("sk-very-secret-key")
+
+
+Serve = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
+
+
+def chunked(data: bytes) -> bytes:
+    return b"%x\r\n%b\r\n" % (len(data), data)
+
+
+def event(value: object) -> bytes:
+    return b"data: %b\n\n" % (value if isinstance(value, bytes) else orjson.dumps(value))
+
+
+def delta(finish_reason: str | None = None, **fields: object) -> bytes:
+    return event({"choices": [{"index": 0, "delta": fields, "finish_reason": finish_reason}]})
+
+
+COMPLETE = delta(role="assistant", content="") + delta(content="Xin chào") + delta(finish_reason="stop")
+
+
+DONE = event(b"[DONE]")
+
+
+@asynccontextmanager
+async def raw_upstream(
+    serve: Serve, disconnects: asyncio.Queue[int] | None = None
+) -> AsyncIterator[tuple[HttpUpstream, list[bytes]]]:
+    """Run a server that hands each request to `serve`; note what it got and, after how many requests, a hang-up."""
+    requests: list[bytes] = []
+    tasks: set[asyncio.Task[None]] = set()
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        tasks.add(task)
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0] or 0)
+                requests.append(head + await reader.readexactly(length))
+                await serve(requests[-1], writer)
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            if disconnects is not None:
+                disconnects.put_nowait(len(requests))
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(connected, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    upstream = HttpUpstream(
+        "test", f"http://127.0.0.1:{port}/v1/", OpenAIChatFormat(), KEY, ConnectionLimits(connect_timeout=5)
+    )
+    try:
+        yield upstream, requests
+    finally:
+        await upstream.close()
+        server.close()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def respond_stream(*chunks: bytes, end: bool = True) -> Serve:
+    """Serve a stream of these pieces, each its own chunk."""
+
+    async def serve(_request: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(RESPONSE_HEAD + b"".join(map(chunked, chunks)) + (b"0\r\n\r\n" if end else b""))
+        if not end:
+            await writer.drain()
+            writer.close()
+
+    return serve
+
+
+def respond(status: str, body: bytes = b"", *headers: str) -> Serve:
+    async def serve(_request: bytes, writer: asyncio.StreamWriter) -> None:
+        lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers]
+        writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
+
+    return serve
+
+
+@asynccontextmanager
+async def opened(upstream: HttpUpstream, request: UpstreamRequest) -> AsyncIterator[UpstreamResponse]:
+    response = await upstream.open(request)
+    try:
+        yield response
+    finally:
+        await response.close()
+
+
+async def read_events(upstream: HttpUpstream, into: list[UpstreamEvent] | None = None) -> list[UpstreamEvent]:
+    events: list[UpstreamEvent] = [] if into is None else into
+    async with opened(upstream, REQUEST) as response:
+        await response.stream(lambda read_events: events.extend(split_batches(read_events)))
+    return events
+
+
+async def read_failure(serve: Serve) -> tuple[Failed, list[UpstreamEvent]]:
+    events: list[UpstreamEvent] = []
+    async with raw_upstream(serve) as (upstream, _):
+        with pytest.raises(Failed) as failed:
+            await read_events(upstream, events)
+    return failed.value, events

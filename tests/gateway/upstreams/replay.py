@@ -1,0 +1,90 @@
+"""Read a response from prepared bytes, cut into reads at any places."""
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
+
+from hypothesis import strategies as st
+
+from gateway.protocol.errors import Failed
+from gateway.protocol.event_stream import EventStreamDecoder
+from gateway.protocol.events import TextBatch
+from gateway.upstreams.base import UpstreamEvent
+from gateway.upstreams.connections import UpstreamConnection
+from gateway.upstreams.formats.base import EventReader
+from gateway.upstreams.response import StreamedResponse
+
+split_points = st.lists(st.integers(0, 2000), max_size=6)
+"""Positions at which to split a stream."""
+
+
+def split_at(stream: bytes, points: Sequence[int]) -> Iterator[bytes]:
+    """Split a stream at these positions."""
+    inside = sorted({min(point, len(stream)) for point in points})
+    yield from (
+        stream[start:end] for start, end in zip([0, *inside], [*inside, len(stream)], strict=True) if end > start
+    )
+
+
+def split_batches(events: Sequence[UpstreamEvent]) -> Iterator[UpstreamEvent]:
+    """Split batches of text into the events that the provider sent."""
+    for event in events:
+        if isinstance(event, TextBatch):
+            bounds = pairwise((0, *event.ends))
+            yield from (type(event.text)(event.text.content[start:end]) for start, end in bounds)
+        else:
+            yield event
+
+
+async def replay(reads: Iterable[bytes], reader: EventReader) -> tuple[list[UpstreamEvent], str]:
+    """Stream a response from prepared reads; return its events and the code of its failure, or ""."""
+    body, events = FakeBody(list(reads)), list[UpstreamEvent]()
+    response = StreamedResponse("m", body.connection, body, reader)  # type: ignore[arg-type]
+    try:
+        await asyncio.wait_for(response.stream(events.extend), 60)
+    except Failed as failure:
+        return list(split_batches(events)), failure.code
+    return list(split_batches(events)), ""
+
+
+def decode_each(stream: bytes, reader: EventReader) -> tuple[list[UpstreamEvent], str]:
+    """Decode every event in full, one after the other: the reference for `replay`, without reads and templates."""
+    events: list[UpstreamEvent] = []
+    for sent in EventStreamDecoder().feed(stream):
+        if reader.done:
+            break
+        try:
+            reader.read(sent.data, events)
+        except Failed as failure:
+            return events, "" if reader.finished else failure.code
+    return events, "" if reader.finished else "truncated"
+
+
+class FakeBody:
+    """aiohttp's reader of a body, with prepared reads. Its connection calls back while there are more."""
+
+    def __init__(self, reads: list[bytes]) -> None:
+        self._reads = reads
+        self.connection = FakeConnection()
+
+    def at_eof(self) -> bool:
+        return not self._reads
+
+    def read_nowait(self) -> bytes:
+        read = self._reads.pop(0) if self._reads else b""
+        if self._reads:
+            asyncio.get_running_loop().call_soon(self.connection.notify)
+        return read
+
+
+class FakeConnection(UpstreamConnection):
+    def __init__(self) -> None:
+        super().__init__()
+        self._listener: Callable[[], None] | None = None
+
+    def set_listener(self, listener: Callable[[], None] | None) -> None:
+        self._listener = listener
+
+    def notify(self) -> None:
+        if self._listener is not None:
+            self._listener()

@@ -1,0 +1,85 @@
+"""Streamed responses on real sockets: every way in which bytes may arrive, and end."""
+
+import asyncio
+
+import pytest
+
+from gateway.protocol.errors import Code
+from gateway.protocol.events import Chunk
+from gateway.upstreams.base import Finished
+from tests.gateway.upstreams.raw_server import (
+    COMPLETE,
+    DONE,
+    RESPONSE_HEAD,
+    chunked,
+    delta,
+    event,
+    raw_upstream,
+    read_events,
+    read_failure,
+    respond_stream,
+)
+from tests.support import settle
+
+
+async def test_broken_framing_is_reported_at_once() -> None:
+    async def serve(_request: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(RESPONSE_HEAD + chunked(delta(content="Once ")))
+        await settle()
+        writer.write(b"zzz\r\n")
+
+    failed, events = await read_failure(serve)
+    assert failed.code is Code.UPSTREAM_PROTOCOL
+    assert events == [Chunk("Once ")]
+
+
+async def test_an_end_while_the_buffer_is_full_loses_nothing() -> None:
+    text = "".join(f"{number} " for number in range(40_000))
+    words = text.split(" ")[:-1]
+    body = b"".join(delta(content=f"{word} ") for word in words) + DONE
+    head = RESPONSE_HEAD.replace(b"Transfer-Encoding: chunked\r\n", b"Content-Length: %d\r\n" % len(body))
+
+    async def serve(_request: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(head + body)
+
+    async with raw_upstream(serve) as (upstream, _):
+        events = await read_events(upstream)
+    assert "".join(part.content for part in events if isinstance(part, Chunk)) == text
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 7])
+async def test_characters_survive_every_split(size: int) -> None:
+    text = "Tiếng Việt: ế ộ ữ 👩‍👩‍👧‍👦 🇻🇳 e\u0302\u0301"
+    stream = delta(content=text) + delta(finish_reason="stop") + DONE
+    chunks = [stream[start : start + size] for start in range(0, len(stream), size)]
+    async with raw_upstream(respond_stream(*chunks)) as (upstream, _):
+        assert await read_events(upstream) == [Chunk(text), Finished("stop")]
+
+
+async def test_a_lost_connection_after_the_end_mark_is_no_failure() -> None:
+    async with raw_upstream(respond_stream(COMPLETE, end=False)) as (upstream, _):
+        assert await read_events(upstream) == [Chunk("Xin chào"), Finished("stop")]
+
+
+@pytest.mark.parametrize("end", [True, False], ids=["clean end", "connection cut"])
+async def test_a_response_without_its_end_mark_is_truncated(*, end: bool) -> None:
+    failed, events = await read_failure(respond_stream(delta(content="Once "), end=end))
+    assert (failed.code, failed.retryable) == (Code.TRUNCATED, True)
+    assert events == [Chunk("Once ")]
+
+
+@pytest.mark.parametrize(
+    "line", [b"data: {oops\n\n", b"data: [1]\n\n", b"data: \xff\n\n", b"data: " + b"x" * (2 << 20)]
+)
+async def test_a_malformed_event_is_a_failure_and_earlier_events_count(line: bytes) -> None:
+    failed, events = await read_failure(respond_stream(delta(content="Once ") + line))
+    assert (failed.code, failed.retryable) == (Code.UPSTREAM_PROTOCOL, True)
+    assert events == [Chunk("Once ")]
+
+
+@pytest.mark.parametrize("after", [b"data: {oops\n\n", event({"error": {"message": "late"}})])
+async def test_after_the_end_mark_no_fault_counts(after: bytes) -> None:
+    async with raw_upstream(respond_stream(COMPLETE + after)) as (upstream, _):
+        assert await read_events(upstream) == [Chunk("Xin chào"), Finished("stop")]
+    async with raw_upstream(respond_stream(COMPLETE + DONE, end=False)) as (upstream, _):
+        assert await read_events(upstream) == [Chunk("Xin chào"), Finished("stop")]
