@@ -45,43 +45,43 @@ class EventStreamDecoder:
         self._start = b""
         self._started = False
 
-    def feed_data(self, read: bytes) -> list[bytes]:
+    def feed_data(self, data: bytes) -> list[bytes]:
         """Decode bytes and return the data of the events that they complete.
 
         Raises:
             EventTooLongError: An event is longer than the limit.
         """
-        if self.at_boundary and read.startswith(b"data: ") and read.endswith(b"\n\n") and len(read) <= self._limit:
+        if self.at_boundary and data.startswith(b"data: ") and data.endswith(b"\n\n") and len(data) <= self._limit:
             # Fast path for complete events of one `data: ` line each, as most providers send them. If there are exactly
             # two LF for each event, and no CR, then splitting at the separator is the same as decoding line by line.
-            events = read[6:-2].split(b"\n\ndata: ")
-            if b"\r" not in read and read.count(b"\n") == 2 * len(events):
+            events = data[6:-2].split(b"\n\ndata: ")
+            if b"\r" not in data and data.count(b"\n") == 2 * len(events):
                 self._started = True
                 self.last_event_id = self._id
                 return events
-        events = [event.data for event in self.feed(read)]
+        events = [event.data for event in self.feed(data)]
         held = self._held or self._tail or self._data or self._event
         self.at_boundary = not (held or self._after_cr or self._start)
         return events
 
-    def feed(self, read: bytes) -> list[ServerSentEvent]:
+    def feed(self, data: bytes) -> list[ServerSentEvent]:
         """Decode bytes and return the events that they complete.
 
         Raises:
             EventTooLongError: An event is longer than the limit.
         """
         if not self._started:
-            read = self._strip_byte_order_mark(read)
-        if b"\r" in read or self._after_cr:
-            read = self._normalize_line_ends(read)
-        if b"\n" not in read:
-            self._hold(read)
+            data = self._strip_byte_order_mark(data)
+        if b"\r" in data or self._after_cr:
+            data = self._normalize_line_ends(data)
+        if b"\n" not in data:
+            self._hold(data)
             return []
         if self._tail:
             self._held -= sum(map(len, self._tail))
-            read = b"".join([*self._tail, read])
+            data = b"".join([*self._tail, data])
             self._tail.clear()
-        *lines, tail = read.split(b"\n")
+        *lines, tail = data.split(b"\n")
         events: list[ServerSentEvent] = []
         for line in lines:
             if line[:6] == b"data: ":
@@ -95,22 +95,22 @@ class EventStreamDecoder:
         self._hold(tail)
         return events
 
-    def _strip_byte_order_mark(self, read: bytes) -> bytes:
-        read = self._start + read
-        if len(read) < len(BYTE_ORDER_MARK) and BYTE_ORDER_MARK.startswith(read):
-            self._start = read
+    def _strip_byte_order_mark(self, data: bytes) -> bytes:
+        data = self._start + data
+        if len(data) < len(BYTE_ORDER_MARK) and BYTE_ORDER_MARK.startswith(data):
+            self._start = data
             return b""
         self._started = True
-        return read.removeprefix(BYTE_ORDER_MARK)
+        return data.removeprefix(BYTE_ORDER_MARK)
 
-    def _normalize_line_ends(self, read: bytes) -> bytes:
-        if not read:
-            return read
+    def _normalize_line_ends(self, data: bytes) -> bytes:
+        if not data:
+            return data
         if self._after_cr:
-            read = read.removeprefix(b"\n")
+            data = data.removeprefix(b"\n")
             self._after_cr = False
-        self._after_cr = read.endswith(b"\r")
-        return read.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        self._after_cr = data.endswith(b"\r")
+        return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
     def _hold(self, piece: bytes) -> None:
         if piece:

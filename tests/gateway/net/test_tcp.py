@@ -1,0 +1,26 @@
+"""Reset of a TCP connection."""
+
+import asyncio
+from typing import cast
+
+import pytest
+
+from gateway.net.tcp import reset
+
+
+async def test_the_peer_sees_a_reset_and_a_second_one_does_nothing() -> None:
+    accepted: asyncio.Future[asyncio.StreamWriter] = asyncio.get_running_loop().create_future()
+
+    async def accept(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        accepted.set_result(writer)
+        await asyncio.sleep(0)
+
+    server = await asyncio.start_server(accept, "127.0.0.1", 0)
+    async with server:
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        transport = cast("asyncio.Transport", (await accepted).transport)
+        reset(transport)
+        with pytest.raises(ConnectionResetError):
+            await reader.read()
+        reset(transport)
+        writer.close()
