@@ -1,92 +1,93 @@
 /**
- * One generation as its reader sees it: what its events add up to, and what to do when the connection to it breaks. It does
- * not know how connections are made: it asks for a link, and is told what the link sees.
+ * One generation as its reader sees it: the result of its events, and what to do when its connection is lost. It does not
+ * know how connections are made: it asks for one, and receives what the connection reports.
  */
 
 import { waitBefore } from "./backoff.js";
 import { DualstreamError, errorOf, networkError } from "./errors.js";
-import { MERGEABLE, TERMINAL } from "./position.js";
+import { APPLY, MERGEABLE, STATE_AFTER, TERMINAL } from "./events.js";
 
 /** @typedef {import("../dualstream.js").Transport} Transport */
 /** @typedef {"connecting"|"queued"|"waiting"|"streaming"|"offline"|"complete"|"interrupted"|"error"|"detached"} State */
 
 /**
- * One generation as this client sees it: an async iterable of its events, and what they add up to. Iterate it once; the
- * iteration ends after the terminal event, and throws a DualstreamError if that was an `error` or if the answer could not
- * be had. Leaving the loop early detaches. Made by `Dualstream.start` and `.attach`.
+ * One generation as this client sees it: an async iterable of its events, and their result. Iterate it once. The iteration
+ * ends after the terminal event; it throws a DualstreamError if that was an `error`, or if the answer could not be read.
+ * Leaving the loop early detaches. Returned by `Dualstream.start` and `.attach`.
  */
 export class Answer {
-  /** @type {string|null} the generation's id; null until the gateway has given it */
+  /** @type {string|null} the generation's id; null until the gateway has returned it */
   id;
-  /** @type {Transport} the transport in use now */
+  /** @type {Transport} the current transport */
   transport;
   /** the text of the current revision */
   text = "";
-  /** the model's thinking, of the current revision */
+  /** the model's reasoning in the current revision */
   reasoning = "";
   /** 1, and one more for each feedback that was applied */
   revision = 1;
-  /** @type {{position: number, etaMs: number|null}|null} the place in line while queued; 1 is next */
+  /** @type {{position: number, etaMs: number|null}|null} the position in the queue while queued; 1 is next */
   queue = null;
-  /** @type {{attempt: number, delayMs: number, error: DualstreamError}|null} the next try to connect, while waiting for it */
+  /** @type {{attempt: number, delayMs: number, error: DualstreamError}|null} the next attempt to connect, while waiting for it */
   retrying = null;
   /** @type {object|null} the terminal event, with usage, cost_usd and metrics */
   terminal = null;
-  /** @type {unknown} why it failed, if it did */
+  /** @type {unknown} why the answer failed, if it did */
   error = null;
-  /** payload that came in, in bytes as far as the transport shows them (EventSource: characters of event data) */
+  /** received payload in bytes, as far as the transport shows them (EventSource: characters of event data) */
   received = 0;
   /** @type {Promise<object|null>} the terminal event, null after `detach()`; rejects as the iteration does */
   finished;
 
-  #ways;
-  #how;
+  #context;
+  #options;
   #key;
   #seq;
   #phase = "connecting";
-  #connected = false;
-  #cutOff = false;
-  #over = false;
-  #sink = null;
-  #link = null;
-  #leaving = null; // the connection of before a hand-over, kept until the new one stands
+  #wasConnected = false; // this answer has been connected at least once
+  #disconnected = false;
+  #ended = false;
+  #listener = null;
+  #connection = null;
+  #isOpen = false; // the current connection has been opened
+  #previous = null; // the connection before a change of transport, kept until the new one is open
   #attempt = 0;
-  #mendedAt = -1;
-  #stopping = false; // an interrupt was asked for
-  #stands = false; // the present connection was opened
+  #refetchedAt = -1; // the seq after which missing events were requested again
+  #interrupting = false;
   #timers = { idle: null, retry: null, total: null };
   #events = /** @type {object[]} */ ([]);
   #wake = null;
   #settle;
-  #naming;
+  #idKnown;
 
   /** @internal */
-  constructor(how, ways) {
-    this.#ways = ways;
-    this.#how = how;
-    this.#key = how.idempotencyKey ?? ways.env.uuid();
-    this.#seq = how.seq ?? 0;
-    this.id = how.id ?? null;
-    this.transport = how.transport;
-    this.text = how.text ?? "";
-    this.revision = how.revision ?? 1;
+  constructor(options, context) {
+    this.#context = context;
+    this.#options = options;
+    this.#key = options.idempotencyKey ?? context.env.uuid();
+    this.#seq = options.seq ?? 0;
+    this.id = options.id ?? null;
+    this.transport = options.transport;
+    this.text = options.text ?? "";
+    this.revision = options.revision ?? 1;
     this.finished = new Promise((resolve, reject) => { this.#settle = { resolve, reject }; });
-    this.#naming = withResolvers();
-    this.#naming.promise.catch(() => {}); // whoever waits for it hears it; nobody has to
+    this.#idKnown = withResolvers();
+    // A caller may await neither promise: a rejection without a handler would be reported as unhandled.
+    this.#idKnown.promise.catch(() => {});
     this.finished.catch(() => {});
-    if (this.id !== null) this.#naming.resolve();
-    if (ways.timeout) this.#timer("total", ways.timeout, () => this.#abandon(new DualstreamError("timeout", "The answer took too long.", { retryable: true })));
-    // A moment later, so that a failure at once finds a caller who listens.
-    queueMicrotask(() => this.#begin());
+    if (this.id !== null) this.#idKnown.resolve();
+    if (context.timeout) this.#setTimer("total", context.timeout, () => this.#abandon(new DualstreamError("timeout", "The answer took too long.", { retryable: true })));
+    // In a microtask, so that the caller can add its handlers before an immediate failure.
+    queueMicrotask(() => this.#start());
   }
 
   /** @returns {State} */
   get state() {
-    if (this.#over || !this.#cutOff) return this.#phase;
-    return this.#connected ? "offline" : "connecting";
+    if (this.#ended || !this.#disconnected) return this.#phase;
+    return this.#wasConnected ? "offline" : "connecting";
   }
 
-  /** @returns {string|null} where this reader is: resumes here on any transport; null before the first event */
+  /** @returns {string|null} the position of this reader, to resume from on any transport; null before the first event */
   get position() {
     return this.id === null || this.#seq === 0 ? null : `${this.id}:${this.#seq}`;
   }
@@ -96,59 +97,60 @@ export class Answer {
     return this.terminal?.usage ?? null;
   }
 
-  /** @returns {object|null} the gateway's own figures, known at the end */
+  /** @returns {object|null} the gateway's own measurements, known at the end */
   get metrics() {
     return this.terminal?.metrics ?? null;
   }
 
   /**
-   * Stop the generation, for everybody who reads it. Its `interrupted` event follows; stopping one that is over is no error.
-   * @param {string} [reason] given back in `interrupted`
-   * @returns {Promise<void>} when the gateway has it; rejects with a DualstreamError when it can't be told
+   * Interrupt the generation, for all its readers. Its `interrupted` event follows. It is no error if it had already ended.
+   * @param {string} [reason] repeated in the `interrupted` event
+   * @returns {Promise<void>} when the gateway has accepted it; rejects with a DualstreamError if it can't be sent
    */
   async interrupt(reason) {
-    if (this.#over) return;
-    this.#stopping = true;
-    if (this.id === null && this.#timers.retry !== null) return this.#fail(notTaken());
-    await this.#naming.promise;
+    if (this.#ended) return;
+    this.#interrupting = true;
+    if (this.id === null && this.#timers.retry !== null) return this.#fail(stoppedEarly());
+    await this.#idKnown.promise;
     await this.#command("interrupt", reason === undefined ? {} : { reason }).catch((error) => {
       if (error.code !== "already_over") throw error;
     });
-    if (this.#timers.retry !== null) this.reconnect(); // offline: the end is worth fetching at once
+    if (this.#timers.retry !== null) this.reconnect(); // offline: fetch the terminal event without waiting for the retry
   }
 
   /**
-   * Say something of the answer: `revise` (default) begins it anew, `stop` ends it, `note` only records, also after the end.
+   * Send feedback: `revise` (default) starts a new revision, `stop` ends the generation, `note` only records, also after the
+   * end.
    * @param {{text?: string, rating?: number, mode?: "revise"|"stop"|"note"}} feedback
    * @returns {Promise<object>} with its `feedback_id`; rejects with a DualstreamError
    */
   async feedback(feedback) {
-    await this.#naming.promise;
+    await this.#idKnown.promise;
     return this.#command("feedback", feedback);
   }
 
-  /** Leave without stopping. The iteration ends; `position` tells where to resume. */
+  /** Stop reading without interrupting the generation. The iteration ends; resume at `position`. */
   detach() {
-    if (this.#over) return;
+    if (this.#ended) return;
     this.#finish("detached");
     this.#settle.resolve(null);
-    this.#naming.reject(new DualstreamError("aborted", "Detached before the gateway had taken it."));
+    this.#idKnown.reject(new DualstreamError("aborted", "Detached before the gateway had accepted it."));
   }
 
   /**
-   * Go on with this answer on another transport from the exact position. The old connection stays until the new one
-   * stands, so that the generation is never without a reader.
+   * Continue this answer on another transport from the exact position. The old connection is kept until the new one is open,
+   * so that the generation always has a reader.
    * @param {Transport} transport
-   * @returns {Promise<void>} once the new connection has been asked for
+   * @returns {Promise<void>} once the new connection has been requested
    */
   async moveTo(transport) {
-    this.#ways.check(transport);
-    await this.#naming.promise;
-    if (this.#over || transport === this.transport) return;
+    this.#context.check(transport);
+    await this.#idKnown.promise;
+    if (this.#ended || transport === this.transport) return;
     this.transport = transport;
-    this.#leaving?.close();
-    this.#leaving = this.#link;
-    this.#link = null;
+    this.#previous?.close();
+    this.#previous = this.#connection;
+    this.#connection = null;
     this.#connect();
     this.#changed();
   }
@@ -159,16 +161,15 @@ export class Answer {
   }
 
   /**
-   * Pull the plug: cut the connection (a shared socket with all its answers), stay away, then resume.
-   * @param {number} [ms] how long to stay away
+   * Cut the connection (a shared socket with all its answers), stay offline, then resume.
+   * @param {number} [ms] time to stay offline, in milliseconds
    */
   drop(ms = 0) {
-    if (this.#over) return;
-    const link = this.#mute();
-    this.#leaving?.close();
-    this.#leaving = null;
-    link?.cut();
-    this.#away(ms);
+    if (this.#ended) return;
+    const connection = this.#closeConnection();
+    this.#closePrevious();
+    connection?.abort();
+    this.#reconnectAfter(ms);
   }
 
   /** @returns {AsyncGenerator<object, void, void>} */
@@ -176,257 +177,244 @@ export class Answer {
     try {
       for (;;) {
         while (this.#events.length > 0) yield this.#events.shift();
-        if (this.#over) break;
+        if (this.#ended) break;
         await new Promise((resolve) => { this.#wake = resolve; });
       }
       if (this.error !== null) throw this.error;
     } finally {
-      this.detach(); // left early; after the end it does nothing
+      this.detach(); // if the loop was left early; no effect after the end
     }
   }
 
-  #begin() {
-    const { signal } = this.#how;
-    if (this.#over) return;
+  #start() {
+    const { signal } = this.#options;
+    if (this.#ended) return;
     if (signal?.aborted) return this.#fail(signal.reason);
     signal?.addEventListener("abort", this.#onAbort);
     this.#connect();
   }
 
-  #onAbort = () => this.#abandon(this.#how.signal.reason);
+  #onAbort = () => this.#abandon(this.#options.signal.reason);
 
-  /** Stop the generation and fail here, without waiting for the gateway's word. */
+  /** Interrupt the generation, and fail here without waiting for its terminal event. */
   #abandon(error) {
-    if (this.id !== null) this.#command("interrupt", {}).catch(() => {}); // the reader is gone in any case
-    else this.#naming.promise.then(() => this.#command("interrupt", {})).catch(() => {});
+    // The reader is gone in any case, so an error of the command is ignored.
+    if (this.id !== null) this.#command("interrupt", {}).catch(() => {});
+    else this.#idKnown.promise.then(() => this.#command("interrupt", {})).catch(() => {});
     this.#fail(error);
   }
 
   #command(name, fields) {
-    return this.#ways.command({ transport: this.transport, id: this.id, name, fields });
+    return this.#context.command({ transport: this.transport, id: this.id, name, fields });
   }
 
   #connect() {
-    this.#clear("retry");
+    this.#clearTimer("retry");
     this.retrying = null;
-    this.#stands = false;
-    const sink = (this.#sink = this.#newSink());
-    this.#watch();
-    const wanted = { transport: this.transport, id: this.id, seq: this.#seq, position: this.position, body: this.#how.body, key: this.#key };
+    this.#isOpen = false;
+    const listener = (this.#listener = this.#createListener());
+    this.#restartIdleTimer();
+    const target = { transport: this.transport, id: this.id, seq: this.#seq, position: this.position, body: this.#options.body, key: this.#key };
     try {
-      const link = this.#ways.open(wanted, sink);
-      if (this.#sink === sink) this.#link = link;
-      else link.close();
+      const connection = this.#context.open(target, listener);
+      // `open` may have reported an error already, and a retry may have replaced the listener.
+      if (this.#listener === listener) this.#connection = connection;
+      else connection.close();
     } catch (error) {
       this.#fail(error);
     }
   }
 
-  /** What one connection may tell; once another one was asked for, nothing of the old one counts any more. */
-  #newSink() {
-    const ifCurrent = (take) => (...told) => { if (this.#sink === sink) take(...told); };
-    const sink = {
-      named: ifCurrent((id) => this.#named(id)),
-      opened: ifCurrent(() => this.#opened()),
-      alive: ifCurrent((bytes = 0) => { this.received += bytes; this.#watch(); }),
-      event: ifCurrent((event) => this.#take(event)),
-      offline: ifCurrent(() => this.#broken()),
-      down: ifCurrent((error) => this.#down(error)),
-      ended: ifCurrent((state) => this.#ended(state)),
+  /** Create the listener of one connection. Reports of an earlier connection are ignored once another was requested. */
+  #createListener() {
+    const ifCurrent = (handler) => (...args) => { if (this.#listener === listener) handler(...args); };
+    const listener = {
+      onId: ifCurrent((id) => this.#onId(id)),
+      onOpen: ifCurrent(() => this.#onOpen()),
+      onActivity: ifCurrent((bytes = 0) => { this.received += bytes; this.#restartIdleTimer(); }),
+      onEvent: ifCurrent((event) => this.#onEvent(event)),
+      onReconnecting: ifCurrent(() => this.#onReconnecting()),
+      onError: ifCurrent((error) => this.#onError(error)),
+      onEnd: ifCurrent((state) => this.#onEnd(state)),
     };
-    return sink;
+    return listener;
   }
 
-  #named(id) {
+  #onId(id) {
     this.id = id;
-    this.#naming.resolve();
+    this.#idKnown.resolve();
   }
 
-  #opened() {
-    this.#leaving?.close();
-    this.#leaving = null;
-    this.#connected = true;
-    this.#stands = true;
-    this.#cutOff = false;
-    this.#watch();
+  #onOpen() {
+    this.#closePrevious();
+    this.#wasConnected = true;
+    this.#isOpen = true;
+    this.#disconnected = false;
+    this.#restartIdleTimer();
     this.#changed();
   }
 
   /**
-   * EventSource lost its connection and is on its way back. When that fails too, the waits are ours: its own never grow, nor
-   * does it ever give up.
+   * EventSource has lost its connection and is reconnecting. If that fails too, this client takes over the retries: those of
+   * EventSource neither back off nor end.
    */
-  #broken() {
-    if (this.#attempt > 0) return this.#down(networkError("The connection was lost, and could not be made again."));
+  #onReconnecting() {
+    if (this.#attempt > 0) return this.#onError(networkError("The connection was lost, and reconnecting failed."));
     this.#attempt = 1;
-    this.#cutOff = true;
-    this.#stands = false;
-    this.#watch();
+    this.#disconnected = true;
+    this.#isOpen = false;
+    this.#restartIdleTimer();
     this.#changed();
   }
 
-  #down(error) {
-    this.#mute();
-    const { retry, env } = this.#ways;
-    if (this.#stopping && this.id === null) return this.#fail(notTaken());
-    // A start may be repeated because its Idempotency-Key makes it the same start; a lost generation does not come back.
+  #onError(error) {
+    this.#closeConnection();
+    const { retry, env } = this.#context;
+    if (this.#interrupting && this.id === null) return this.#fail(stoppedEarly());
+    // A start may be repeated, because its Idempotency-Key makes it the same start. A lost generation can't be attached to.
     const final = error.code === "generation_lost" && this.id !== null;
     const delay = final ? null : waitBefore(error, this.#attempt + 1, retry, env.random());
     if (delay === null) return this.#fail(error);
     this.#attempt += 1;
     this.retrying = { attempt: this.#attempt, delayMs: delay, error };
-    this.#away(delay);
+    this.#reconnectAfter(delay);
   }
 
-  #away(ms) {
-    this.#cutOff = true;
-    this.#clear("idle");
-    this.#timer("retry", ms, () => this.#connect());
+  #reconnectAfter(ms) {
+    this.#disconnected = true;
+    this.#clearTimer("idle");
+    this.#setTimer("retry", ms, () => this.#connect());
     this.#changed();
   }
 
-  /** The connection counts as dead when nothing comes for too long, though no error says so. */
-  #watch() {
-    if (this.#over || !this.#ways.idleTimeout) return;
-    this.#timer("idle", this.#ways.idleTimeout, () => {
-      // EventSource hides heartbeats: a connection that did open is made anew, which shows whether the gateway is there.
-      if (this.#stands) return this.reconnect();
-      const link = this.#link;
-      this.#down(new DualstreamError("timeout", "The gateway does not answer.", { retryable: true }));
-      link?.cut();
+  /** Without data for too long, a connection counts as dead, even without an error: TCP does not report a silent peer. */
+  #restartIdleTimer() {
+    if (this.#ended || !this.#context.idleTimeout) return;
+    this.#setTimer("idle", this.#context.idleTimeout, () => {
+      // EventSource hides heartbeats. Reconnecting after it was open is therefore no failure: it tests the gateway.
+      if (this.#isOpen) return this.reconnect();
+      const connection = this.#connection;
+      this.#onError(new DualstreamError("timeout", "The gateway does not answer.", { retryable: true }));
+      connection?.abort();
     });
   }
 
-  /** Stop listening to the connection; gives it, for its end. */
-  #mute() {
-    const link = this.#link;
-    this.#sink = null;
-    this.#link = null;
-    link?.close();
-    return link;
+  /** Close the connection and ignore its reports; return it, so that the caller can abort it. */
+  #closeConnection() {
+    const connection = this.#connection;
+    this.#listener = null;
+    this.#connection = null;
+    connection?.close();
+    return connection;
   }
 
-  #take(event) {
+  #closePrevious() {
+    this.#previous?.close();
+    this.#previous = null;
+  }
+
+  #onEvent(event) {
     const { type, seq } = event;
     const terminal = TERMINAL.has(type);
     if (Number.isSafeInteger(seq) && type !== "gap") {
-      // EventSource gives an event without an id the last one's: an end is never a repeat, since we would have ended.
+      // EventSource repeats the last id for an event without one. A terminal event is therefore never a repetition: after
+      // the first one, this answer would have ended.
       if (seq <= this.#seq && !terminal) return;
-      // The gateway merges texts for a reader that is behind, so that only the number of another event shows a hole. It is
-      // asked once to fill it; what it then sends is all there is.
-      if (seq > this.#seq + 1 && !MERGEABLE.has(type) && this.#mendedAt !== this.#seq) {
-        this.#mendedAt = this.#seq;
+      // The gateway merges content for a slow reader, so only other events show that some are missing. They are requested
+      // once; what the gateway then sends is all that it has.
+      if (seq > this.#seq + 1 && !MERGEABLE.has(type) && this.#refetchedAt !== this.#seq) {
+        this.#refetchedAt = this.#seq;
         return this.reconnect();
       }
       this.#seq = Math.max(this.#seq, seq);
     }
     this.#attempt = 0;
-    this.#cutOff = false;
-    this.#connected = true;
+    this.#disconnected = false;
+    this.#wasConnected = true;
     this.#apply(event);
     if (terminal) this.#finish(type, event.type === "error" ? errorOf(event) : null);
-    this.#give(event);
-    if (terminal) this.#conclude();
+    this.#deliver(event);
+    if (terminal) this.#settleFinished();
   }
 
   #apply(event) {
     const before = `${this.#phase} ${this.queue?.position}`;
     APPLY[event.type]?.(this, event);
     if (event.type === "gap") this.#seq = Math.max(this.#seq, event.to);
-    if (event.type === "accepted" && this.id === null) this.#named(event.generation_id);
-    this.#phase = PHASE[event.type] ?? this.#phase;
+    if (event.type === "accepted" && this.id === null) this.#onId(event.generation_id);
+    this.#phase = STATE_AFTER[event.type] ?? this.#phase;
     if (this.#phase !== "queued") this.queue = null;
     if (before !== `${this.#phase} ${this.queue?.position}`) this.#changed();
   }
 
-  #give(event) {
-    if (this.#how.onEvent) return this.#how.onEvent(event, this);
+  #deliver(event) {
+    if (this.#options.onEvent) return this.#options.onEvent(event, this);
     this.#events.push(event);
-    this.#wakeUp();
+    this.#wakeReader();
   }
 
-  /** The gateway has nothing after our position: the end was seen before this answer was made. */
-  #ended(state) {
+  /** The gateway has no events after our position: the end was read before this answer was created. */
+  #onEnd(state) {
     this.#finish(TERMINAL.has(state) ? state : "complete");
-    this.#conclude();
+    this.#settleFinished();
   }
 
   /** @param {unknown} error */
   #fail(error) {
-    if (this.#over) return;
+    if (this.#ended) return;
     this.#finish("error", error);
-    this.#conclude();
+    this.#settleFinished();
   }
 
-  #conclude() {
+  #settleFinished() {
     if (this.error === null) this.#settle.resolve(this.terminal);
     else this.#settle.reject(this.error);
-    if (this.id === null) this.#naming.reject(this.error);
+    if (this.id === null) this.#idKnown.reject(this.error);
   }
 
-  /** Let go of everything: connection, timers, listeners. */
+  /** Release everything: connections, timers, listeners. */
   #finish(phase, error = null) {
-    this.#over = true;
+    this.#ended = true;
     this.#phase = phase;
     this.error = error;
     this.queue = this.retrying = null;
-    this.#mute();
-    this.#leaving?.close();
-    this.#leaving = null;
-    for (const name of Object.keys(this.#timers)) this.#clear(name);
-    this.#how.signal?.removeEventListener("abort", this.#onAbort);
-    this.#ways.over();
-    this.#wakeUp();
+    this.#closeConnection();
+    this.#closePrevious();
+    for (const name of Object.keys(this.#timers)) this.#clearTimer(name);
+    this.#options.signal?.removeEventListener("abort", this.#onAbort);
+    this.#context.onEnd();
+    this.#wakeReader();
     this.#changed();
   }
 
-  #wakeUp() {
+  #wakeReader() {
     this.#wake?.();
     this.#wake = null;
   }
 
   #changed() {
-    this.#how.onState?.(this);
+    this.#options.onState?.(this);
   }
 
-  #timer(name, ms, then) {
-    this.#clear(name);
-    this.#timers[name] = this.#ways.env.setTimeout(() => {
+  #setTimer(name, ms, callback) {
+    this.#clearTimer(name);
+    this.#timers[name] = this.#context.env.setTimeout(() => {
       this.#timers[name] = null;
-      then();
+      callback();
     }, ms);
   }
 
-  #clear(name) {
-    if (this.#timers[name] !== null) this.#ways.env.clearTimeout(this.#timers[name]);
+  #clearTimer(name) {
+    if (this.#timers[name] !== null) this.#context.env.clearTimeout(this.#timers[name]);
     this.#timers[name] = null;
   }
 }
 
-/** What each event does to the answer's public fields. */
-const APPLY = {
-  queued: (answer, { position, eta_ms: etaMs }) => { answer.queue = { position, etaMs }; },
-  start: (answer, { revision }) => { answer.revision = revision ?? answer.revision; },
-  chunk: (answer, { content }) => { answer.text += content; },
-  reasoning: (answer, { content }) => { answer.reasoning += content; },
-  revision: (answer, { revision }) => { Object.assign(answer, { revision, text: "", reasoning: "" }); },
-  gap: (answer, { text }) => { answer.text = text; },
-  complete: (answer, event) => { answer.terminal = event; },
-  interrupted: (answer, event) => { answer.terminal = event; },
-  error: (answer, event) => { answer.terminal = event; },
-};
+const stoppedEarly = () => new DualstreamError("aborted", "Stopped before the gateway had accepted it.");
 
-/** The state that each event brings; the others leave it as it is. */
-const PHASE = {
-  accepted: "waiting", queued: "queued", start: "waiting", retry: "waiting", revision: "waiting",
-  chunk: "streaming", reasoning: "streaming", tool_call: "streaming", gap: "streaming",
-};
-
-const notTaken = () => new DualstreamError("aborted", "Stopped before the gateway had taken it.");
-
-/** `Promise.withResolvers`, which Node 20 has not. */
+/** `Promise.withResolvers`, which Node 20 lacks. */
 function withResolvers() {
-  const made = {};
-  made.promise = new Promise((resolve, reject) => Object.assign(made, { resolve, reject }));
-  return made;
+  const deferred = {};
+  deferred.promise = new Promise((resolve, reject) => Object.assign(deferred, { resolve, reject }));
+  return deferred;
 }

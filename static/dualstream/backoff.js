@@ -1,25 +1,25 @@
 /**
- * Whether to try again, and after how long. Pure: chance and time are given.
+ * Whether to retry, and after how long. Pure: randomness is passed in.
  */
 
 /**
  * @typedef {object} Retry
- * @property {number} attempts how often in a row to try again before giving up; an event that arrives starts the count anew
- * @property {number} baseMs the longest first wait; it doubles with each attempt
- * @property {number} maxMs no wait of our own choice is longer
- * @property {number} maxRetryAfterMs when the gateway asks for a longer wait than this, give up and say so
+ * @property {number} attempts maximum number of retries in a row; each event that arrives resets the count
+ * @property {number} baseMs maximum of the first wait; it doubles with each attempt
+ * @property {number} maxMs maximum wait, unless the gateway asks for a longer one
+ * @property {number} maxRetryAfterMs maximum wait that the gateway may ask for; a longer one ends the retries
  */
 
 /** @type {Readonly<Retry>} */
 export const RETRY = Object.freeze({ attempts: 8, baseMs: 500, maxMs: 15_000, maxRetryAfterMs: 60_000 });
 
 /**
- * Decide after a failure: exponential backoff with full jitter, so that a thousand clients that lost the same gateway do
- * not come back at the same moment. A wait that the gateway asked for is kept in full; the jitter comes on top.
+ * Return the wait after a failure: exponential backoff with full jitter, so that a thousand clients that lost the same
+ * gateway do not return at the same moment. A wait that the gateway asks for is kept in full, and the jitter is added.
  * @param {{retryable: boolean, retryAfterMs: number|null}} error
- * @param {number} attempt 1 for the first try after the failure
+ * @param {number} attempt 1 for the first retry
  * @param {Retry} retry
- * @param {number} chance from 0 up to but not including 1
+ * @param {number} chance uniform in [0, 1)
  * @returns {number|null} milliseconds to wait; null: give up
  */
 export function waitBefore(error, attempt, retry, chance) {

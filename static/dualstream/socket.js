@@ -1,232 +1,232 @@
 /**
- * One WebSocket for many generations: commands are matched with their answers by id, events with their readers by
- * generation. It does not reconnect: when it is gone, every reader and every command hears so, and a new one is made.
+ * One WebSocket for many generations: replies are matched to commands by id, events to listeners by generation. It does not
+ * reconnect: when the socket is lost, every listener and pending command receives the error, and the client opens a new socket.
  */
 
 import { DualstreamError, errorOf, errorOfClose, networkError } from "./errors.js";
-import { TERMINAL } from "./position.js";
+import { TERMINAL } from "./events.js";
 
-/** @typedef {import("./links.js").Sink} Sink */
-/** @typedef {import("./links.js").Link} Link */
+/** @typedef {import("./connectors.js").Listener} Listener */
+/** @typedef {import("./connectors.js").Connection} Connection */
 
 export const SUBPROTOCOL = "dualstream.v1";
 
-const OPEN = 1; // WebSocket.OPEN, which a stand-in need not have
-const EARLY = 1024; // frames kept for a generation whose start is not acknowledged yet
+const OPEN = 1; // WebSocket.OPEN; a replacement class may lack the constant
+const MAX_EARLY_EVENTS = 1024; // events kept for generations whose start is not acknowledged yet
 
 export class SharedSocket {
   #socket = null;
-  #over = false;
-  #readers = /** @type {Map<string, Sink>} */ (new Map());
-  #pending = /** @type {Map<number, {done: Function, failed: Function, starts: boolean}>} */ (new Map());
+  #closed = false;
+  #listeners = /** @type {Map<string, Listener>} */ (new Map());
+  #pending = /** @type {Map<number, {resolve: Function, reject: Function, starts: boolean}>} */ (new Map());
   #outbox = /** @type {string[]} */ ([]);
   #early = /** @type {object[]} */ ([]);
   #nextId = 1;
-  #how;
-  #pinging = null;
+  #options;
+  #pingTimer = null;
 
   /**
-   * @param {object} how
-   * @param {() => Promise<WebSocket>} how.connect
-   * @param {number} how.pingMs a ping after this long, so that a dead connection is noticed; 0 sends none
-   * @param {boolean} how.keepOpen stay when nobody reads
-   * @param {object} how.env timers
-   * @param {(socket: SharedSocket) => void} how.onGone
+   * @param {object} options
+   * @param {() => Promise<WebSocket>} options.connect
+   * @param {number} options.pingMs interval of pings, which reveal a dead connection; 0 sends none
+   * @param {boolean} options.keepOpen stay open without listeners
+   * @param {object} options.env timers
+   * @param {(socket: SharedSocket) => void} options.onClose
    */
-  constructor(how) {
-    this.#how = how;
-    how.connect().then((socket) => this.#begin(socket), (error) => this.#gone(networkError("The connection could not be made.", error)));
+  constructor(options) {
+    this.#options = options;
+    options.connect().then((socket) => this.#start(socket), (error) => this.#fail(networkError("The connection could not be made.", error)));
   }
 
-  /** True when a command would go out now. */
+  /** True if a command would be sent at once. */
   get isOpen() {
-    return !this.#over && this.#socket?.readyState === OPEN;
+    return !this.#closed && this.#socket?.readyState === OPEN;
   }
 
-  /** True when this socket already brings the generation; a second reader needs another one, for its own position. */
+  /** True if this socket already receives the generation. A second reader needs another socket, for its own position. */
   carries(generationId) {
-    return this.#readers.has(generationId);
+    return this.#listeners.has(generationId);
   }
 
   /**
    * Start a generation and read it.
    * @param {object} body as the POST body
    * @param {string} idempotencyKey
-   * @param {Sink} sink
-   * @returns {Link}
+   * @param {Listener} listener
+   * @returns {Connection}
    */
-  start(body, idempotencyKey, sink) {
-    return this.#read("start", { ...body, idempotency_key: idempotencyKey }, sink);
+  start(body, idempotencyKey, listener) {
+    return this.#read("start", { ...body, idempotency_key: idempotencyKey }, listener);
   }
 
   /**
    * Read a generation from a position.
    * @param {string} generationId
-   * @param {number} after the seq to go on after
-   * @param {Sink} sink
-   * @returns {Link}
+   * @param {number} after the seq of the last event that is known
+   * @param {Listener} listener
+   * @returns {Connection}
    */
-  attach(generationId, after, sink) {
-    this.#readers.set(generationId, sink);
-    return this.#read("attach", { generation_id: generationId, after }, sink);
+  attach(generationId, after, listener) {
+    this.#listeners.set(generationId, listener);
+    return this.#read("attach", { generation_id: generationId, after }, listener);
   }
 
   /**
    * Send a command.
    * @param {string} type
    * @param {object} fields
-   * @returns {Promise<object>} its `ack`; rejects with a DualstreamError when refused, or when the connection went before
+   * @returns {Promise<object>} its `ack`; rejects with a DualstreamError if it was refused, or the connection was lost before
    */
   command(type, fields) {
-    return new Promise((done, failed) => this.#ask(type, fields, { done, failed, starts: false }));
+    return new Promise((resolve, reject) => this.#request(type, fields, { resolve, reject, starts: false }));
   }
 
-  /** Close now. Every reader hears `down`. */
-  cut() {
-    this.#gone(networkError("The connection was cut."));
+  /** Close the socket at once. Every listener receives `onError`. */
+  abort() {
+    this.#fail(networkError("The connection was cut."));
   }
 
-  /** Close if nobody needs it. */
+  /** Close the socket if it is not used. */
   release() {
-    if (this.#how.keepOpen || this.#readers.size > 0 || this.#pending.size > 0) return;
-    this.#gone(networkError("The connection is closed."));
+    if (this.#options.keepOpen || this.#listeners.size > 0 || this.#pending.size > 0) return;
+    this.#fail(networkError("The connection is closed."));
   }
 
-  #ask(type, fields, asked) {
-    if (this.#over) return asked.failed(networkError("The connection is closed."));
+  #request(type, fields, request) {
+    if (this.#closed) return request.reject(networkError("The connection is closed."));
     const id = this.#nextId;
     this.#nextId += 1;
-    this.#pending.set(id, asked);
+    this.#pending.set(id, request);
     this.#send({ type, id, ...fields });
   }
 
-  /** @returns {Link} */
-  #read(type, fields, sink) {
+  /** @returns {Connection} */
+  #read(type, fields, listener) {
     let generationId = fields.generation_id ?? null;
     let closed = false;
     const starts = generationId === null;
-    const done = (ack) => {
-      if (starts) this.#readers.set((generationId = ack.generation_id), sink);
-      if (closed) return this.#leave(generationId, sink);
-      sink.named(generationId);
-      sink.opened();
+    const resolve = (ack) => {
+      if (starts) this.#listeners.set((generationId = ack.generation_id), listener);
+      if (closed) return this.#detach(generationId, listener);
+      listener.onId(generationId);
+      listener.onOpen();
       this.#deliverEarly(generationId);
-      // Attached at the end of a finished generation: nothing more will come.
+      // Attached at the end of a finished generation: no events will follow.
       if (TERMINAL.has(ack.state) && fields.after === ack.seq) {
-        this.#readers.delete(generationId);
-        sink.ended(null);
+        this.#listeners.delete(generationId);
+        listener.onEnd(null);
         this.release();
       }
     };
-    const failed = (error) => {
-      if (this.#readers.get(generationId) === sink) this.#readers.delete(generationId);
-      if (!closed && error.code === "already_over") sink.ended(null);
-      else if (!closed) sink.down(error);
+    const reject = (error) => {
+      if (this.#listeners.get(generationId) === listener) this.#listeners.delete(generationId);
+      if (!closed && error.code === "already_over") listener.onEnd(null);
+      else if (!closed) listener.onError(error);
       this.release();
     };
     const close = () => {
       if (closed) return;
       closed = true;
-      if (generationId !== null) this.#leave(generationId, sink);
+      if (generationId !== null) this.#detach(generationId, listener);
     };
-    this.#ask(type, fields, { done, failed, starts });
-    return { close, cut: () => this.cut() };
+    this.#request(type, fields, { resolve, reject, starts });
+    return { close, abort: () => this.abort() };
   }
 
-  #leave(generationId, sink) {
-    if (this.#readers.get(generationId) === sink) {
-      this.#readers.delete(generationId);
+  #detach(generationId, listener) {
+    if (this.#listeners.get(generationId) === listener) {
+      this.#listeners.delete(generationId);
       this.#send({ type: "detach", generation_id: generationId });
     }
     this.release();
   }
 
-  #begin(socket) {
-    if (this.#over) return socket.close();
+  #start(socket) {
+    if (this.#closed) return socket.close();
     this.#socket = socket;
-    socket.onopen = () => this.#open();
-    socket.onmessage = ({ data }) => this.#hear(data);
-    socket.onclose = ({ code, reason }) => this.#gone(errorOfClose(code, reason));
-    socket.onerror = () => {}; // says nothing; the close that follows does
-    if (socket.readyState === OPEN) this.#open();
+    socket.onopen = () => this.#onOpen();
+    socket.onmessage = ({ data }) => this.#onMessage(data);
+    socket.onclose = ({ code, reason }) => this.#fail(errorOfClose(code, reason));
+    socket.onerror = () => {}; // has no details; the close event that follows does
+    if (socket.readyState === OPEN) this.#onOpen();
   }
 
-  #open() {
+  #onOpen() {
     for (const frame of this.#outbox.splice(0)) this.#socket.send(frame);
-    this.#pingLater();
+    this.#schedulePing();
   }
 
   #send(message) {
     const frame = JSON.stringify(message);
     if (this.isOpen) this.#socket.send(frame);
-    else if (!this.#over) this.#outbox.push(frame);
+    else if (!this.#closed) this.#outbox.push(frame);
   }
 
-  #pingLater() {
-    if (!this.#how.pingMs) return;
-    this.#pinging = this.#how.env.setTimeout(() => {
+  #schedulePing() {
+    if (!this.#options.pingMs) return;
+    this.#pingTimer = this.#options.env.setTimeout(() => {
       this.#send({ type: "ping" });
-      this.#pingLater();
-    }, this.#how.pingMs);
+      this.#schedulePing();
+    }, this.#options.pingMs);
   }
 
-  #hear(frame) {
+  #onMessage(frame) {
     let message;
     try {
       message = JSON.parse(frame);
     } catch (error) {
-      return this.#gone(new DualstreamError("upstream_protocol", "The gateway sent a frame that is no JSON.", { retryable: true, cause: error }));
+      return this.#fail(new DualstreamError("upstream_protocol", "The gateway sent a frame that is not JSON.", { retryable: true, cause: error }));
     }
-    if (message.type === "ack" || message.type === "rejected") return this.#answer(message);
-    if (message.generation_id === undefined) return this.#allAlive(); // pong
-    if (this.carries(message.generation_id)) this.#hearEvent(message, frame.length);
-    else if (this.#starting() && this.#early.length < EARLY) this.#early.push(message);
+    if (message.type === "ack" || message.type === "rejected") return this.#onReply(message);
+    if (message.generation_id === undefined) return this.#reportActivity(); // pong
+    if (this.carries(message.generation_id)) this.#onEvent(message, frame.length);
+    else if (this.#isStarting() && this.#early.length < MAX_EARLY_EVENTS) this.#early.push(message);
   }
 
-  #hearEvent(event, bytes = 0) {
-    const reader = this.#readers.get(event.generation_id);
-    if (TERMINAL.has(event.type)) this.#readers.delete(event.generation_id); // nothing left to detach from
-    reader?.alive(bytes);
-    reader?.event(event);
+  #onEvent(event, bytes = 0) {
+    const listener = this.#listeners.get(event.generation_id);
+    if (TERMINAL.has(event.type)) this.#listeners.delete(event.generation_id); // no detach is needed after the end
+    listener?.onActivity(bytes);
+    listener?.onEvent(event);
   }
 
-  #answer(message) {
-    const command = this.#pending.get(message.id);
+  #onReply(message) {
+    const request = this.#pending.get(message.id);
     this.#pending.delete(message.id);
-    this.#allAlive();
-    if (message.type === "ack") command?.done(message);
-    else command?.failed(errorOf(message));
+    this.#reportActivity();
+    if (message.type === "ack") request?.resolve(message);
+    else request?.reject(errorOf(message));
   }
 
-  #allAlive() {
-    for (const reader of this.#readers.values()) reader.alive();
+  #reportActivity() {
+    for (const listener of this.#listeners.values()) listener.onActivity();
   }
 
-  #starting() {
+  #isStarting() {
     return [...this.#pending.values()].some(({ starts }) => starts);
   }
 
-  /** Events may overtake the `ack` that says whose they are; they were kept for here. */
+  /** Deliver the events that arrived before the `ack` that maps their generation to this listener. */
   #deliverEarly(generationId) {
-    const mine = this.#early.filter((event) => event.generation_id === generationId);
+    const events = this.#early.filter((event) => event.generation_id === generationId);
     this.#early = this.#early.filter((event) => event.generation_id !== generationId);
-    for (const event of mine) this.#hearEvent(event);
+    for (const event of events) this.#onEvent(event);
   }
 
-  #gone(error) {
-    if (this.#over) return;
-    this.#over = true;
-    this.#how.env.clearTimeout(this.#pinging);
+  #fail(error) {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#options.env.clearTimeout(this.#pingTimer);
     if (this.#socket) {
       this.#socket.onopen = this.#socket.onmessage = this.#socket.onclose = null;
       this.#socket.close();
     }
-    this.#how.onGone(this);
+    this.#options.onClose(this);
     const pending = [...this.#pending.values()];
     this.#pending.clear();
-    for (const { failed } of pending) failed(error); // an `attach` among them takes its reader off the list
-    const readers = [...this.#readers.values()];
-    this.#readers.clear();
-    for (const reader of readers) reader.down(error);
+    for (const { reject } of pending) reject(error); // an `attach` among them removes its listener, which is then not called twice
+    const listeners = [...this.#listeners.values()];
+    this.#listeners.clear();
+    for (const listener of listeners) listener.onError(error);
   }
 }

@@ -1,4 +1,4 @@
-/** What a browser gives the client, moved by hand: time, fetch, EventSource, WebSocket. No test sleeps. */
+/** What a browser provides, driven by the test: timers, fetch, EventSource, WebSocket. No test sleeps. */
 
 import { Dualstream } from "../../static/dualstream.js";
 
@@ -13,8 +13,8 @@ export class FakeTimers {
     return this.#waiting.size;
   }
 
-  setTimeout = (then, ms = 0) => {
-    this.#waiting.set(this.#next, { at: this.now + ms, then });
+  setTimeout = (callback, ms = 0) => {
+    this.#waiting.set(this.#next, { at: this.now + ms, callback });
     return this.#next++;
   };
 
@@ -22,7 +22,7 @@ export class FakeTimers {
     this.#waiting.delete(timer);
   };
 
-  /** Let time pass, firing what falls due in order, with promises settled after each. */
+  /** Advance the time and run due timers in order; settle promises after each. */
   async pass(ms) {
     const until = this.now + ms;
     await flush();
@@ -31,14 +31,14 @@ export class FakeTimers {
       if (!due || due.at > until) break;
       this.#waiting.delete(timer);
       this.now = due.at;
-      due.then();
+      due.callback();
       await flush();
     }
     this.now = until;
   }
 }
 
-/** A `fetch` whose calls are kept and answered by the test. */
+/** A `fetch` that records its calls; the test answers them. */
 export class FakeFetch {
   calls = [];
 
@@ -58,11 +58,11 @@ export class FakeFetch {
     await flush();
   }
 
-  /** Answer with an event stream; gives what writes to it. */
+  /** Answer with an event stream; return functions that write to it. */
   async stream(headers = {}) {
     const { signal, resolve } = this.last;
     let controller;
-    const body = new ReadableStream({ start: (given) => { controller = given; } });
+    const body = new ReadableStream({ start: (created) => { controller = created; } });
     signal?.addEventListener("abort", () => { try { controller.error(signal.reason); } catch { /* already closed */ } });
     resolve(new Response(body, { status: 200, headers: { "Content-Type": "text/event-stream", ...headers } }));
     await flush();
@@ -87,14 +87,14 @@ export class FakeEventSource extends EventTarget {
     FakeEventSource.made.push(this);
   }
 
-  addEventListener(...given) {
+  addEventListener(...args) {
     this.listeners += 1;
-    super.addEventListener(...given);
+    super.addEventListener(...args);
   }
 
-  removeEventListener(...given) {
+  removeEventListener(...args) {
     this.listeners -= 1;
-    super.removeEventListener(...given);
+    super.removeEventListener(...args);
   }
 
   close() {
@@ -106,7 +106,7 @@ export class FakeEventSource extends EventTarget {
     this.dispatchEvent(new Event("open"));
   }
 
-  /** The connection broke; the browser is on its way back, or has given up. */
+  /** Lose the connection; the browser reconnects, or has given up. */
   fail({ forever = false } = {}) {
     this.readyState = forever ? 2 : 0;
     this.dispatchEvent(new Event("error"));
@@ -163,8 +163,8 @@ export class FakeWebSocket {
   }
 }
 
-/** A client among fakes. Chance is always 0.5, unless the test says otherwise. */
-export function among(options = {}) {
+/** Create a client with fakes. The random number is always 0.5, unless the options replace it. */
+export function setUp(options = {}) {
   FakeEventSource.made = [];
   FakeWebSocket.made = [];
   const timers = new FakeTimers();
@@ -188,7 +188,7 @@ export function among(options = {}) {
   return { client, timers, net, sources: FakeEventSource.made, sockets: FakeWebSocket.made };
 }
 
-/** Read an answer to its end; gives its events, and the error it ended with, if any. */
+/** Read an answer to its end; return its events, and the error that ended it, or null. */
 export async function read(answer) {
   const events = [];
   try {
@@ -204,3 +204,29 @@ export const chunk = (content) => ({ type: "chunk", content });
 export const complete = { type: "complete", finish_reason: "stop", usage: null, cost_usd: null, metrics: { chunks: 2 } };
 export const frame = (seq, event) =>
   `id: g_1:${seq}\n${event.type === "chunk" ? "" : `event: ${event.type}\n`}data: ${JSON.stringify(event)}\n\n`;
+export const on = (id, seq, event) => ({ ...event, generation_id: id, seq });
+
+const CREATED = { id: "g_1", state: "queued", urls: {} };
+
+/** Start an answer that is read with EventSource. */
+export async function startOverSse(options) {
+  const parts = setUp(options);
+  const answer = parts.client.start({ prompt: "hi" });
+  const result = read(answer);
+  await flush();
+  await parts.net.answer(201, CREATED);
+  return { ...parts, answer, result, source: parts.sources[0] };
+}
+
+/** Start an answer over WebSocket, up to its first event. */
+export async function startOverSocket(options = {}) {
+  const parts = setUp({ transport: "websocket", ...options });
+  const answer = parts.client.start({ prompt: "hi" });
+  const result = read(answer);
+  await flush();
+  const socket = parts.sockets[0];
+  await socket.open();
+  await socket.ack(socket.command("start"), { generation_id: "g_1" });
+  await socket.say(on("g_1", 1, accepted));
+  return { ...parts, answer, result, socket };
+}

@@ -1,26 +1,12 @@
-/** The answer over WebSocket: one socket for many, commands and their answers, reconnect, hand-over. */
+/** The answer over WebSocket: one socket for many answers, commands and replies, reconnects, changes of transport. */
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { accepted, among, chunk, complete, flush, read } from "./fakes.mjs";
+import { accepted, chunk, complete, flush, on, read, setUp, startOverSocket } from "./fakes.mjs";
 
-const on = (id, seq, event) => ({ ...event, generation_id: id, seq });
-
-async function started(options = {}) {
-  const all = among({ transport: "websocket", ...options });
-  const answer = all.client.start({ prompt: "hi" });
-  const result = read(answer);
-  await flush();
-  const socket = all.sockets[0];
-  await socket.open();
-  await socket.ack(socket.command("start"), { generation_id: "g_1" });
-  await socket.say(on("g_1", 1, accepted));
-  return { ...all, answer, result, socket };
-}
-
-test("start, read, end: the socket goes when nobody needs it", async () => {
-  const { socket, answer, result, timers } = await started();
+test("an unused socket is closed", async () => {
+  const { socket, answer, result, timers } = await startOverSocket();
   assert.deepEqual([socket.url, socket.protocols], ["ws://gateway.test/api/ws", ["dualstream.v1"]]);
   const { type, messages, idempotency_key: key } = socket.command("start");
   assert.deepEqual([type, messages, key], ["start", [{ role: "user", content: "hi" }], "key-1"]);
@@ -30,8 +16,8 @@ test("start, read, end: the socket goes when nobody needs it", async () => {
   assert.deepEqual([answer.text, socket.readyState, timers.count, socket.command("detach")], ["a", 3, 0, undefined]);
 });
 
-test("one socket carries many answers, and stays if it is to", async () => {
-  const { client, socket, sockets, answer } = await started({ keepOpen: true });
+test("one socket carries many answers, and is kept with keepOpen", async () => {
+  const { client, socket, sockets, answer } = await startOverSocket({ keepOpen: true });
   const other = client.start({ prompt: "ho" });
   await flush();
   await socket.ack(socket.command("start"), { generation_id: "g_2" });
@@ -46,8 +32,8 @@ test("one socket carries many answers, and stays if it is to", async () => {
   assert.equal(socket.readyState, 3);
 });
 
-test("events that overtake the ack of their start are not lost", async () => {
-  const { client, sockets } = among({ transport: "websocket" });
+test("events that arrive before the ack of their start are not lost", async () => {
+  const { client, sockets } = setUp({ transport: "websocket" });
   const answer = client.start({ prompt: "hi" });
   await flush();
   await sockets[0].open();
@@ -58,8 +44,8 @@ test("events that overtake the ack of their start are not lost", async () => {
   client.close();
 });
 
-test("a second reader of one generation gets a socket, and a position, of its own", async () => {
-  const { client, sockets } = await started();
+test("a second reader of a generation has its own socket and position", async () => {
+  const { client, sockets } = await startOverSocket();
   client.attach("g_1");
   await flush();
   await sockets[1].open();
@@ -67,8 +53,8 @@ test("a second reader of one generation gets a socket, and a position, of its ow
   client.close();
 });
 
-test("attached at the end of what is over, it ends", async () => {
-  const { client, sockets } = among({ transport: "websocket" });
+test("attaching at the end of a finished generation ends without an error", async () => {
+  const { client, sockets } = setUp({ transport: "websocket" });
   const answer = client.attach("g_1", { after: 7, text: "all of it" });
   const result = read(answer);
   await flush();
@@ -78,8 +64,8 @@ test("attached at the end of what is over, it ends", async () => {
   assert.deepEqual([answer.text, sockets[0].readyState], ["all of it", 3]);
 });
 
-test("a lost connection is made again with backoff, and resumed by attach", async () => {
-  const { socket, sockets, answer, timers, result } = await started();
+test("a lost connection is retried with backoff, and resumed by attach", async () => {
+  const { socket, sockets, answer, timers, result } = await startOverSocket();
   await socket.say(on("g_1", 2, chunk("a")));
   await socket.lose();
   assert.deepEqual([answer.state, answer.retrying.delayMs], ["offline", 250]);
@@ -98,7 +84,7 @@ test("a lost connection is made again with backoff, and resumed by attach", asyn
 });
 
 test("a start whose ack was lost is repeated with the same key", async () => {
-  const { client, sockets, timers } = among({ transport: "websocket" });
+  const { client, sockets, timers } = setUp({ transport: "websocket" });
   const answer = client.start({ prompt: "hi" });
   await flush();
   await sockets[0].open();
@@ -109,8 +95,8 @@ test("a start whose ack was lost is repeated with the same key", async () => {
   answer.detach();
 });
 
-test("a rejected start is an error with its code; a retryable one waits as asked", async () => {
-  const { client, sockets, timers } = among({ transport: "websocket", keepOpen: true });
+test("a rejected start is an error with its code, or a retry after the requested wait", async () => {
+  const { client, sockets, timers } = setUp({ transport: "websocket", keepOpen: true });
   const refused = read(client.start({ prompt: "hi", model: "nope" }));
   await flush();
   await sockets[0].open();
@@ -126,14 +112,14 @@ test("a rejected start is an error with its code; a retryable one waits as asked
   client.close();
 });
 
-test("who may not come in does not knock again", async () => {
-  const { socket, sockets, result } = await started();
+test("an authentication error is not retried", async () => {
+  const { socket, sockets, result } = await startOverSocket();
   await socket.lose(4401, "");
   assert.deepEqual([(await result).error.code, sockets.length], ["auth_error", 1]);
 });
 
-test("a generation that is gone is not asked for again", async () => {
-  const { socket, sockets, timers, result } = await started();
+test("a lost generation is not retried", async () => {
+  const { socket, sockets, timers, result } = await startOverSocket();
   await socket.lose();
   await timers.pass(250);
   await sockets[1].open();
@@ -141,21 +127,21 @@ test("a generation that is gone is not asked for again", async () => {
   assert.deepEqual([(await result).error.code, timers.count], ["generation_lost", 0]);
 });
 
-test("commands are matched with their answers by id", async () => {
-  const { socket, answer } = await started();
+test("replies are matched to commands by id", async () => {
+  const { socket, answer } = await startOverSocket();
   const stopped = answer.interrupt("enough");
-  const told = assert.rejects(answer.feedback({ text: "shorter" }), { code: "already_over" });
+  const rejected = assert.rejects(answer.feedback({ text: "shorter" }), { code: "already_over" });
   await flush();
   const [interrupt, feedback] = [socket.command("interrupt"), socket.command("feedback")];
   assert.deepEqual([interrupt.generation_id, interrupt.reason, feedback.text], ["g_1", "enough", "shorter"]);
   await socket.say({ type: "rejected", id: feedback.id, code: "already_over", message: "over", retryable: false });
   await socket.ack(interrupt, { generation_id: "g_1" });
   await stopped;
-  await told;
+  await rejected;
 });
 
-test("an interrupt does not wait for the socket to come back: it goes by POST", async () => {
-  const { socket, answer, net, timers, sockets } = await started();
+test("an interrupt without a socket is sent by POST", async () => {
+  const { socket, answer, net, timers, sockets } = await startOverSocket();
   await socket.lose();
   const stopped = answer.interrupt();
   await flush();
@@ -163,23 +149,23 @@ test("an interrupt does not wait for the socket to come back: it goes by POST", 
   await net.answer(202, {});
   await stopped;
   await timers.pass(0);
-  assert.equal(sockets.length, 2, "the end is fetched at once");
+  assert.equal(sockets.length, 2, "the terminal event is fetched at once");
   answer.detach();
 });
 
 test("feedback whose ack was lost is not sent twice", async () => {
-  const { socket, answer, net } = await started();
-  const told = answer.feedback({ text: "shorter" });
+  const { socket, answer, net } = await startOverSocket();
+  const reply = answer.feedback({ text: "shorter" });
   await flush();
-  const failed = assert.rejects(told, { code: "network_error" });
+  const failed = assert.rejects(reply, { code: "network_error" });
   await socket.lose();
   await failed;
   assert.equal(net.calls.length, 0);
   answer.detach();
 });
 
-test("a half-open socket is noticed: pings go unanswered, and it is made anew", async () => {
-  const { socket, sockets, timers, answer } = await started({ idleTimeout: 3000 });
+test("a half-open socket is detected by its missing pongs, and replaced", async () => {
+  const { socket, sockets, timers, answer } = await startOverSocket({ idleTimeout: 3000 });
   for (let round = 0; round < 5; round += 1) {
     await timers.pass(1000);
     await socket.say({ type: "pong" });
@@ -190,45 +176,13 @@ test("a half-open socket is noticed: pings go unanswered, and it is made anew", 
   answer.detach();
 });
 
-test("a ticket is a subprotocol, fresh for each socket", async () => {
-  let next = 1;
-  const { socket, sockets, timers, client } = await started({ ticket: async () => `t${next++}`, token: "secret" });
-  assert.deepEqual(socket.protocols, ["dualstream.v1", "dualstream.ticket.t1"]);
-  assert.equal(socket.sent[0].type, "start");
-  await socket.lose();
-  await timers.pass(250);
-  assert.equal(sockets[1].protocols[1], "dualstream.ticket.t2");
-  client.close();
-});
-
-test("a token is changed into a ticket, and goes into a header alone", async () => {
-  const { client, net, sockets, timers } = among({ transport: "websocket", token: "secret" });
-  const result = read(client.start({ prompt: "hi" }));
-  for (const number of [1, 2]) {
-    await flush();
-    const { method, url, headers, body } = net.last;
-    assert.deepEqual([method, url, body], ["POST", "http://gateway.test/api/tickets", { scope: "socket" }]);
-    assert.equal(headers.Authorization, "Bearer secret");
-    await net.answer(201, { ticket: `t${number}` });
-    const socket = sockets.at(-1);
-    assert.deepEqual(socket.protocols, ["dualstream.v1", `dualstream.ticket.t${number}`]);
-    await socket.open();
-    assert.doesNotMatch(socket.url + JSON.stringify(socket.sent), /secret/);
-    await socket.lose();
-    await timers.pass(1000);
-  }
-  await net.answer(401, { error: { code: "auth_error", message: "The key or token is not valid here.", retryable: false } });
-  assert.equal((await result).error.code, "auth_error");
-  assert.equal(sockets.length, 2);
-});
-
-test("hand-over: the new connection stands before the old one goes, and no character comes twice", async () => {
-  const { socket, sources, answer, result, timers } = await started();
+test("a change of transport opens the new connection before it closes the old one, and repeats no character", async () => {
+  const { socket, sources, answer, result, timers } = await startOverSocket();
   await socket.say(on("g_1", 2, chunk("a")));
   await answer.moveTo("sse");
   assert.deepEqual([answer.transport, socket.readyState], ["sse", 1]);
   assert.equal(new URL(sources[0].url).searchParams.get("last_event_id"), "g_1:2");
-  await socket.say(on("g_1", 3, chunk("b"))); // the old connection goes on for a moment
+  await socket.say(on("g_1", 3, chunk("b"))); // the old connection is still read for a moment
   sources[0].open();
   assert.equal(socket.readyState, 3);
   sources[0].say("g_1:4", chunk("bc"));
@@ -239,9 +193,4 @@ test("hand-over: the new connection stands before the old one goes, and no chara
   assert.equal(answer.state, "streaming");
   answer.detach();
   assert.deepEqual([(await result).error, sources[0].readyState, timers.count], [null, 2, 0]);
-});
-
-test("without a WebSocket the error says so", async () => {
-  const { client } = among({ transport: "websocket", environment: { WebSocket: undefined } });
-  assert.equal((await read(client.start({ prompt: "hi" }))).error.code, "unsupported");
 });

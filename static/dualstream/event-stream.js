@@ -1,35 +1,35 @@
 /**
- * A text/event-stream decoder: bytes in, messages out, as the WHATWG standard says (section 9.2.6).
- * Pure: no timer, no network. It is what `EventSource` does inside, for a body that `fetch` reads.
+ * A decoder of text/event-stream: bytes in, messages out, as the WHATWG HTML standard defines (section 9.2.6).
+ * Pure: no timers, no network. It does for a body read with `fetch` what `EventSource` does internally.
  */
 
 /**
  * @typedef {object} Message
- * @property {string} event the message's name; "message" when the stream gave none
+ * @property {string} event the message's name; "message" if the stream has none
  * @property {string} data
- * @property {string} lastEventId the id of this message, or of the last one before it that had one
+ * @property {string} lastEventId the id of this message, or of the last one before it that has one
  */
 
 const CR = "\r";
 const LF = "\n";
 
-/** Decode one stream. Feed it every piece of the body in turn; how the body is cut makes no difference. */
+/** Decodes one stream. Push every piece of the body in order; where the body is cut makes no difference. */
 export class EventStreamDecoder {
-  #utf8 = new TextDecoder("utf-8"); // drops one leading BOM, and joins characters that were cut in two
-  #rest = "";
-  #afterCR = false; // a CR ended the last line: an LF that comes next belongs to it
+  #utf8 = new TextDecoder("utf-8"); // removes one leading BOM, and joins characters that were cut in two
+  #partialLine = "";
+  #afterCR = false; // a CR ended the last line; an LF that follows belongs to it
   #event = "";
   #data = /** @type {string[]} */ ([]);
   #id = "";
 
-  /** The id that a reconnect must send as `Last-Event-ID`; counts at a message's end only, as in the standard. */
+  /** The id to send as `Last-Event-ID` when reconnecting; set at the end of a message only, as in the standard. */
   lastEventId = "";
 
-  /** @type {number|null} the stream's wish for the wait before a reconnect, in milliseconds */
+  /** @type {number|null} milliseconds that the stream asks to wait before reconnecting */
   retryMs = null;
 
   /**
-   * Take the next piece of the body.
+   * Decode the next piece of the body.
    * @param {Uint8Array} bytes
    * @returns {Message[]} the messages that this piece completed
    */
@@ -40,28 +40,28 @@ export class EventStreamDecoder {
       if (text[0] === LF) text = text.slice(1);
     }
     const messages = /** @type {Message[]} */ ([]);
-    let begin = 0;
-    // Search in the new text alone: a line that comes in a thousand pieces must not be read a thousand times.
-    for (let at = lineEnd(text, 0); at !== -1; at = lineEnd(text, begin)) {
-      const line = this.#rest + text.slice(begin, at);
-      this.#rest = "";
-      begin = at + 1;
+    let start = 0;
+    // Search only the new text: a line in a thousand pieces must not be scanned a thousand times.
+    for (let at = findLineEnd(text, 0); at !== -1; at = findLineEnd(text, start)) {
+      const line = this.#partialLine + text.slice(start, at);
+      this.#partialLine = "";
+      start = at + 1;
       if (text[at] === CR) {
-        if (begin === text.length) this.#afterCR = true;
-        else if (text[begin] === LF) begin += 1;
+        if (start === text.length) this.#afterCR = true;
+        else if (text[start] === LF) start += 1;
       }
-      const message = this.#line(line);
+      const message = this.#processLine(line);
       if (message) messages.push(message);
     }
-    this.#rest += text.slice(begin);
+    this.#partialLine += text.slice(start);
     return messages;
   }
 
   /** @returns {Message|null} */
-  #line(line) {
+  #processLine(line) {
     if (line === "") return this.#dispatch();
     const colon = line.indexOf(":");
-    if (colon === 0) return null; // a comment, such as a heartbeat
+    if (colon === 0) return null; // a comment, for example a heartbeat
     const field = colon === -1 ? line : line.slice(0, colon);
     const value = colon === -1 ? "" : line.slice(line[colon + 1] === " " ? colon + 2 : colon + 1);
     if (field === "data") this.#data.push(value);
@@ -82,7 +82,7 @@ export class EventStreamDecoder {
   }
 }
 
-function lineEnd(text, from) {
+function findLineEnd(text, from) {
   for (let at = from; at < text.length; at += 1) {
     if (text[at] === LF || text[at] === CR) return at;
   }

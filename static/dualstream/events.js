@@ -1,0 +1,49 @@
+/**
+ * Event types and their effects, the same on every transport.
+ */
+
+import { parsePosition } from "./position.js";
+
+/** Types of the events that end a generation; nothing follows them. */
+export const TERMINAL = new Set(["complete", "interrupted", "error"]);
+
+/** Types of events that the gateway may merge, for example for a slow viewer: their numbers may jump (docs/protocol.md). */
+export const MERGEABLE = new Set(["chunk", "reasoning", "tool_call"]);
+
+/** Event names used over SSE. `chunk` has no name, so that `onmessage` receives the text. */
+export const NAMED = [
+  "accepted", "queued", "start", "retry", "reasoning", "tool_call", "feedback", "revision", "gap",
+  "complete", "interrupted", "error",
+];
+
+/** The effect of each event on the public fields of an answer. */
+export const APPLY = {
+  queued: (answer, { position, eta_ms: etaMs }) => { answer.queue = { position, etaMs }; },
+  start: (answer, { revision }) => { answer.revision = revision ?? answer.revision; },
+  chunk: (answer, { content }) => { answer.text += content; },
+  reasoning: (answer, { content }) => { answer.reasoning += content; },
+  revision: (answer, { revision }) => { Object.assign(answer, { revision, text: "", reasoning: "" }); },
+  gap: (answer, { text }) => { answer.text = text; },
+  complete: (answer, event) => { answer.terminal = event; },
+  interrupted: (answer, event) => { answer.terminal = event; },
+  error: (answer, event) => { answer.terminal = event; },
+};
+
+/** The state after each event; other events do not change it. */
+export const STATE_AFTER = {
+  accepted: "waiting", queued: "queued", start: "waiting", retry: "waiting", revision: "waiting",
+  chunk: "streaming", reasoning: "streaming", tool_call: "streaming", gap: "streaming",
+};
+
+/**
+ * Build the event of an SSE message. It equals the object that a WebSocket would have received.
+ * @param {string} data the message's JSON
+ * @param {string} lastEventId its position
+ * @returns {{type: string, generation_id?: string, seq?: number}}
+ * @throws {SyntaxError} if the data is not the JSON of an event
+ */
+export function eventOf(data, lastEventId) {
+  const event = JSON.parse(data);
+  if (typeof event?.type !== "string") throw new SyntaxError("not an event: it has no type");
+  return { ...event, ...parsePosition(lastEventId) };
+}

@@ -1,0 +1,119 @@
+/** The client: starts, credentials and tickets. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { accepted, chunk, complete, flush, read, setUp, startOverSocket, startOverSse } from "./fakes.mjs";
+
+const CREATED = { id: "g_1", state: "queued", urls: {} };
+
+test("a start over SSE posts the messages with a key and reads the events", async () => {
+  const { net, source, answer, result, timers, client } = await startOverSse();
+  assert.equal(net.calls[0].url, "http://gateway.test/api/generations");
+  assert.deepEqual(net.calls[0].body, { messages: [{ role: "user", content: "hi" }] });
+  assert.equal(net.calls[0].headers["Idempotency-Key"], "key-1");
+  assert.equal(source.url, "http://gateway.test/api/generations/g_1/events");
+  source.open();
+  source.say("g_1:1", accepted);
+  source.say("g_1:2", chunk("He"));
+  source.say("g_1:3", chunk("llo"));
+  assert.deepEqual([answer.state, answer.text, answer.position], ["streaming", "Hello", "g_1:3"]);
+  source.say("g_1:4", complete);
+  const { events, error } = await result;
+  assert.equal(error, null);
+  assert.deepEqual(events[1], { type: "chunk", content: "He", generation_id: "g_1", seq: 2 });
+  assert.deepEqual(events.map(({ type }) => type), ["accepted", "chunk", "chunk", "complete"]);
+  assert.deepEqual(answer.metrics, { chunks: 2 });
+  assert.deepEqual([source.readyState, source.listeners, timers.count], [2, 0, 0], "no connection, listener or timer is left");
+  client.close();
+});
+
+test("a start with a retryable refusal is repeated with the same key after the requested wait", async () => {
+  const { client, net, timers, sources } = setUp();
+  const answer = client.start({ prompt: "hi" });
+  await flush();
+  await net.answer(503, { error: { code: "queue_full", message: "full", retryable: true, retry_after_ms: 3000 } });
+  assert.deepEqual([answer.state, answer.retrying.delayMs], ["connecting", 3250]);
+  await timers.pass(3249);
+  assert.equal(net.calls.length, 1);
+  await timers.pass(1);
+  assert.equal(net.calls.length, 2);
+  assert.equal(net.calls[1].headers["Idempotency-Key"], net.calls[0].headers["Idempotency-Key"]);
+  await net.answer(201, CREATED);
+  assert.equal(sources.length, 1);
+  client.close();
+});
+
+test("a start with a final refusal is not repeated", async () => {
+  const { client, net, timers } = setUp();
+  const result = read(client.start({ prompt: "hi", model: "nope" }));
+  await flush();
+  await net.answer(404, { error: { code: "model_not_found", message: "none", retryable: false, param: "model" } });
+  const { error } = await result;
+  assert.deepEqual([error.code, error.param, timers.count, net.calls.length], ["model_not_found", "model", 0, 1]);
+});
+
+test("cookies are sent to the page's origin only, unless credentials is include", async () => {
+  for (const credentials of [undefined, "include"]) {
+    const { client, net, sources } = setUp({ transport: "sse", ...(credentials && { credentials }) });
+    const answer = client.start({ prompt: "hi" });
+    await flush();
+    assert.equal(net.calls[0].credentials, credentials ?? "same-origin");
+    await net.answer(201, { id: "g_1" });
+    assert.equal(sources[0].withCredentials, credentials === "include");
+    answer.detach();
+    const snapshot = client.snapshot("g_1").catch(() => {});
+    await flush();
+    assert.equal(net.last.credentials, credentials ?? "same-origin");
+    await net.answer(200, {});
+    await snapshot;
+  }
+});
+
+test("the ticket of a detached start is in the EventSource's URL, with a position to resume from", async () => {
+  const { client, net, sources } = setUp({ transport: "sse" });
+  const answer = client.start({ prompt: "hi" });
+  await flush();
+  await net.answer(201, { id: "g_1", ticket: "t1" });
+  const { pathname, searchParams } = new URL(sources[0].url);
+  assert.equal(pathname, "/api/generations/g_1/events");
+  assert.deepEqual([...searchParams], [["last_event_id", "g_1:0"], ["ticket", "t1"]]);
+  answer.detach();
+});
+
+test("a ticket is a subprotocol, and a new one for each socket", async () => {
+  let next = 1;
+  const { socket, sockets, timers, client } = await startOverSocket({ ticket: async () => `t${next++}`, token: "secret" });
+  assert.deepEqual(socket.protocols, ["dualstream.v1", "dualstream.ticket.t1"]);
+  assert.equal(socket.sent[0].type, "start");
+  await socket.lose();
+  await timers.pass(250);
+  assert.equal(sockets[1].protocols[1], "dualstream.ticket.t2");
+  client.close();
+});
+
+test("a token is exchanged for a ticket, and sent only in a header", async () => {
+  const { client, net, sockets, timers } = setUp({ transport: "websocket", token: "secret" });
+  const result = read(client.start({ prompt: "hi" }));
+  for (const number of [1, 2]) {
+    await flush();
+    const { method, url, headers, body } = net.last;
+    assert.deepEqual([method, url, body], ["POST", "http://gateway.test/api/tickets", { scope: "socket" }]);
+    assert.equal(headers.Authorization, "Bearer secret");
+    await net.answer(201, { ticket: `t${number}` });
+    const socket = sockets.at(-1);
+    assert.deepEqual(socket.protocols, ["dualstream.v1", `dualstream.ticket.t${number}`]);
+    await socket.open();
+    assert.doesNotMatch(socket.url + JSON.stringify(socket.sent), /secret/);
+    await socket.lose();
+    await timers.pass(1000);
+  }
+  await net.answer(401, { error: { code: "auth_error", message: "The key or token is not valid here.", retryable: false } });
+  assert.equal((await result).error.code, "auth_error");
+  assert.equal(sockets.length, 2);
+});
+
+test("an environment without WebSocket is an error", async () => {
+  const { client } = setUp({ transport: "websocket", environment: { WebSocket: undefined } });
+  assert.equal((await read(client.start({ prompt: "hi" }))).error.code, "unsupported");
+});
