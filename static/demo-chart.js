@@ -1,19 +1,19 @@
 /**
- * A small chart of arrivals: a line of the characters so far, a tick for each chunk under it, shaded where the connection
- * was away. Draws at most once a frame, and only when something changed.
+ * A small chart of arrivals: a line for the number of characters, a tick for each chunk below it, and shading while the
+ * connection was lost. It is drawn at most once per frame, and only after a change.
  */
 
-const RUG = 12; // height of the ticks, in CSS pixels
-const FOOT = 15; // room for the axis
-const HEAD = 16; // room for the scale, so that the line does not run through it
+const TICKS = 12; // height of the ticks, in CSS pixels
+const AXIS = 15; // height reserved for the axis
+const SCALE = 16; // height reserved for the scale, so that the line does not cross it
 
 export class ArrivalsChart {
   #canvas;
-  #queued = false;
-  #begun = null;
-  #ended = null;
+  #scheduled = false;
+  #startedAt = null;
+  #endedAt = null;
   #arrivals = /** @type {{at: number, chars: number}[]} */ ([]);
-  #away = /** @type {{from: number, to: number|null}[]} */ ([]);
+  #absences = /** @type {{from: number, to: number|null}[]} */ ([]);
   #marks = /** @type {number[]} */ ([]);
 
   /** @param {HTMLCanvasElement} canvas */
@@ -24,67 +24,73 @@ export class ArrivalsChart {
     this.draw();
   }
 
-  /** @param {number} now milliseconds on the clock of `performance.now()`, as for all times here */
+  /** Start a new chart. @param {number} now milliseconds on the clock of `performance.now()`, as for all times here */
   begin(now) {
     this.#canvas.setAttribute("aria-label", "Arrivals over time: nothing yet");
-    this.#begun = now;
-    this.#ended = null;
+    this.#startedAt = now;
+    this.#endedAt = null;
     this.#arrivals = [];
-    this.#away = [];
+    this.#absences = [];
     this.#marks = [];
     this.draw();
   }
 
-  /** A chunk came; `chars` is how much text there is now. */
+  /** Add a chunk; `chars` is the number of characters after it. */
   arrived(now, chars) {
-    this.#arrivals.push({ at: now - this.#begun, chars });
+    this.#arrivals.push({ at: now - this.#startedAt, chars });
     this.draw();
   }
 
-  /** A new text begins. */
+  /** Start the text of a new revision. */
   restarted(now) {
-    this.#arrivals.push({ at: now - this.#begun, chars: 0 });
+    this.#arrivals.push({ at: now - this.#startedAt, chars: 0 });
     this.mark(now);
   }
 
-  /** Something happened that the eye should find again: a hand-over, a new revision, a stop. */
+  /** Mark an event with a vertical line: a change of transport, a new revision, a stop. */
   mark(now) {
-    this.#marks.push(now - this.#begun);
+    this.#marks.push(now - this.#startedAt);
     this.draw();
   }
 
-  left(now) {
-    this.#away.push({ from: now - this.#begun, to: null });
+  /** Start the shading of an absence. */
+  offline(now) {
+    this.#absences.push({ from: now - this.#startedAt, to: null });
     this.draw();
   }
 
-  cameBack(now) {
-    const last = this.#away.at(-1);
-    if (last && last.to === null) last.to = now - this.#begun;
+  /** End the shading of an absence. */
+  online(now) {
+    const last = this.#absences.at(-1);
+    if (last && last.to === null) last.to = now - this.#startedAt;
     this.draw();
   }
 
+  /** Stop the time axis. */
   end(now) {
-    this.cameBack(now);
-    this.#ended = now - this.#begun;
-    this.#canvas.setAttribute("aria-label", this.#inWords());
+    this.online(now);
+    this.#endedAt = now - this.#startedAt;
+    this.#canvas.setAttribute("aria-label", this.#description());
     this.draw();
   }
 
+  /** Draw in the next frame; while an answer runs, in every frame. */
   draw() {
-    if (this.#queued) return;
-    this.#queued = true;
+    if (this.#scheduled) return;
+    this.#scheduled = true;
     requestAnimationFrame(() => {
-      this.#queued = false;
+      this.#scheduled = false;
       this.#paint();
-      if (this.#begun !== null && this.#ended === null) this.draw();
+      if (this.#startedAt !== null && this.#endedAt === null) this.draw();
     });
   }
 
-  #inWords() {
+  /** @returns {string} the chart's accessible name */
+  #description() {
     const chars = this.#arrivals.at(-1)?.chars ?? 0;
-    const away = this.#away.length ? `, offline ${this.#away.length} times` : "";
-    return `Arrivals over time: ${this.#arrivals.filter((one) => one.chars > 0).length} chunks and ${chars} characters in ${(this.#ended / 1000).toFixed(1)} s${away}`;
+    const chunks = this.#arrivals.filter((arrival) => arrival.chars > 0).length;
+    const absences = this.#absences.length ? `, offline ${this.#absences.length} times` : "";
+    return `Arrivals over time: ${chunks} chunks and ${chars} characters in ${(this.#endedAt / 1000).toFixed(1)} s${absences}`;
   }
 
   #paint() {
@@ -94,29 +100,40 @@ export class ArrivalsChart {
     const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
     if (this.#canvas.width !== w || this.#canvas.height !== h) Object.assign(this.#canvas, { width: w, height: h });
     const style = getComputedStyle(this.#canvas);
-    const colour = (name) => style.getPropertyValue(name).trim();
+    const color = (name) => style.getPropertyValue(name).trim();
     const pen = this.#canvas.getContext("2d");
     pen.setTransform(ratio, 0, 0, ratio, 0, 0);
     pen.clearRect(0, 0, width, height);
-    const now = this.#begun === null ? 0 : this.#ended ?? performance.now() - this.#begun;
-    const span = niceAbove(Math.max(now, 2000));
-    const top = niceAbove(Math.max(this.#arrivals.reduce((most, { chars }) => Math.max(most, chars), 0), 100));
-    const base = height - FOOT - RUG;
+    const now = this.#startedAt === null ? 0 : this.#endedAt ?? performance.now() - this.#startedAt;
+    const span = roundUp(Math.max(now, 2000));
+    const top = roundUp(Math.max(this.#arrivals.reduce((max, { chars }) => Math.max(max, chars), 0), 100));
+    const base = height - AXIS - TICKS;
     const x = (at) => (at / span) * width;
-    const y = (chars) => base - (chars / top) * (base - HEAD);
+    const y = (chars) => base - (chars / top) * (base - SCALE);
 
-    pen.fillStyle = colour("--line");
-    for (const { from, to } of this.#away) {
+    pen.fillStyle = color("--line");
+    for (const { from, to } of this.#absences) {
       pen.globalAlpha = 0.55;
-      pen.fillRect(x(from), 0, Math.max(1, x(to ?? now) - x(from)), height - FOOT);
+      pen.fillRect(x(from), 0, Math.max(1, x(to ?? now) - x(from)), height - AXIS);
     }
     pen.globalAlpha = 1;
-    pen.fillRect(0, height - FOOT, width, 1);
+    pen.fillRect(0, height - AXIS, width, 1);
     pen.fillRect(0, base, width, 1);
 
-    pen.fillStyle = colour("--quiet");
-    for (const at of this.#marks) pen.fillRect(x(at), 0, 1, height - FOOT);
-    pen.font = `11px ${colour("--sans")}`;
+    pen.fillStyle = color("--quiet");
+    for (const at of this.#marks) pen.fillRect(x(at), 0, 1, height - AXIS);
+    pen.font = `11px ${color("--sans")}`;
+    this.#paintLabels(pen, span, top, width, height);
+
+    const accent = color("--accent");
+    this.#paintLine(pen, x, y, now, accent, base);
+    pen.fillStyle = accent;
+    pen.globalAlpha = 0.7;
+    for (const { at, chars } of this.#arrivals) if (chars > 0) pen.fillRect(x(at), base + 2, 1, TICKS - 3);
+    pen.globalAlpha = 1;
+  }
+
+  #paintLabels(pen, span, top, width, height) {
     pen.textBaseline = "bottom";
     pen.fillText("0", 0, height);
     pen.textAlign = "end";
@@ -124,13 +141,6 @@ export class ArrivalsChart {
     pen.textAlign = "start";
     pen.textBaseline = "top";
     pen.fillText(`${top.toLocaleString("en")} chars`, 0, 0);
-
-    const accent = colour("--accent");
-    this.#paintLine(pen, x, y, now, accent, base);
-    pen.fillStyle = accent;
-    pen.globalAlpha = 0.7;
-    for (const { at, chars } of this.#arrivals) if (chars > 0) pen.fillRect(x(at), base + 2, 1, RUG - 3);
-    pen.globalAlpha = 1;
   }
 
   #paintLine(pen, x, y, now, accent, base) {
@@ -157,8 +167,8 @@ export class ArrivalsChart {
   }
 }
 
-/** The next round number: 1, 2, 3, 5, 8 or 10 times a power of ten. */
-function niceAbove(value) {
+/** Return the next round number: 1, 2, 3, 5, 8 or 10 times a power of ten. */
+function roundUp(value) {
   const power = 10 ** Math.floor(Math.log10(value));
   return [1, 2, 3, 5, 8, 10].map((step) => step * power).find((step) => step >= value);
 }

@@ -20,7 +20,7 @@ def test_no_script_makes_markup_of_text(script: Path) -> None:
 
 
 def test_they_are_all_looked_at() -> None:
-    assert {script.name for script in SCRIPTS} >= {"demo.js", "demo-words.js", "dualstream.js", "answer.js"}
+    assert {script.name for script in SCRIPTS} >= {"demo.js", "demo-messages.js", "dualstream.js", "answer.js"}
     assert SINKS.search("it.innerHTML = text")
     assert SINKS.search("setTimeout('go()', 1)")
     assert not SINKS.search("setTimeout(go, 1)")

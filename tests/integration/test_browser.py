@@ -160,11 +160,11 @@ def test_feedback_begins_the_answer_anew(page: Page, quiet: Callable[[], int], h
     pane.click("feedback-send")
     pane.wait(lambda seen: seen.revision)
     seen = pane.ends()
-    assert seen.revision == "Revision 2, because you said: “Shorter, and in Vietnamese”"
+    assert seen.revision == "Revision 2, after your feedback: “Shorter, and in Vietnamese”"
     assert any(
-        re.search(r"Revision 2 begins; the attempt before was closed in [\d.]+ m?s\.", said) for said in seen.notices
+        re.search(r"Revision 2 started; the earlier attempt was closed in [\d.]+ m?s\.", said) for said in seen.notices
     )
-    assert seen.feedback == "Sent: the answer begins anew."
+    assert seen.feedback == "Sent: the answer starts again."
     assert not seen.text.startswith(first.text[:20])
     assert re.search("[ạảấầẩậắằẵặếềểễệịọốồổỗộớờởợụủứừửữựỳỷỹ]", seen.text)
     assert len(seen.text) == 2000
@@ -237,8 +237,8 @@ def test_pulled_plugs_are_resumed(open_page: Callable[[str], Page], tap: Tap) ->
         assert len(seen.text) == tap.length
         assert held(pane)["state"] == "complete"
         pulled, back = seen.notices
-        assert "You pulled the plug." in pulled
-        assert re.search(r"Back after [\d.]+ m?s: \d+ characters filled in\.", back)
+        assert "You cut the connection." in pulled
+        assert re.search(r"Back after [\d.]+ m?s: \d+ characters recovered\.", back)
         assert page.run("return document.querySelectorAll(arguments[0]).length", f"{pane.selector} mark") == 1
 
 
@@ -284,7 +284,7 @@ def test_handed_over_and_back(open_page: Callable[[str], Page], tap: Tap) -> Non
         for at, to in ((home, other), (other, home)):
             before = pane.streams(beyond=len(pane.look().text) + 20)
             pane.click("handover")
-            pane.noticed(f"Handed over from {NAMES[at]} to {NAMES[to]} after event ")
+            pane.noticed(f"Switched from {NAMES[at]} to {NAMES[to]} after event ")
             assert pane.look().transport == to
             pane.streams(beyond=len(before.text) + 20)
     tap.open()
@@ -307,9 +307,9 @@ def impatient_gateway(simulator: Server) -> Iterator[Server]:
     [
         ("429&retry_after=2", "Too many requests just now.", "You can run it again in 2 s.", False),
         ("500", "server has a problem.", "You can run it again.", False),
-        ("401", "You are not signed in here", "", False),
-        ("drop&after=10", "answer broke off.", "What had come is kept.", True),
-        ("garbage&after=10", "sent something unreadable.", "What had come is kept.", True),
+        ("401", "Your key is missing or not valid.", "", False),
+        ("drop&after=10", "answer was cut off.", "The text so far is kept.", True),
+        ("garbage&after=10", "sent invalid data.", "The text so far is kept.", True),
     ],
 )
 def test_failures_are_told_to_a_person(
@@ -391,14 +391,14 @@ def test_the_second_waits_in_line(open_page: Callable[[str], Page], narrow_gatew
     page.find("#run-both").click()
     both = [pane.wait(lambda seen: seen.text or seen.state == "queued") for pane in page.panes]
     first, second = page.panes if both[0].text else page.panes[::-1]
-    assert second.wait(lambda seen: seen.state == "queued").says == "You are next in line."
+    assert second.wait(lambda seen: seen.state == "queued").says == "You are next in the queue."
     first.streams()
     first.click("interrupt")
     first.ends("interrupted")
     second.streams()
     first_again = first.selector.replace("pane", "run")
     page.find(first_again).click()
-    assert "in line" in first.wait(lambda seen: seen.state == "queued").says
+    assert "in the queue" in first.wait(lambda seen: seen.state == "queued").says
     first.click("interrupt")
     assert first.ends("interrupted").text == ""
 
