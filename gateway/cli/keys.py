@@ -1,15 +1,17 @@
 """`dualstream keys`: create, list and revoke keys. A new key is printed once; the file stores only its hash."""
 
 import argparse
+import os
 import re
 import sys
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final, get_args
 
 from gateway.admission.limits import PrincipalLimits
-from gateway.config import variable_name
+from gateway.config import ConfigurationError, find_file, find_keys_file, variable_name
 from gateway.security.api_keys import StoredKey, check_name, generate_key, hash_secret
 from gateway.security.key_file import LIMIT_FIELDS, exclusive_access, read_keys, write_keys
 from gateway.security.principals import Role
@@ -57,7 +59,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action.add_argument("--file", type=Path, metavar="FILE", help="file of keys")
 
 
-def run(options: argparse.Namespace, configured: Path | None, unix: float) -> int:
+def run(options: argparse.Namespace) -> int:
+    """Run the action and return the exit code."""
+    try:
+        configured = find_keys_file(os.environ, find_file(None, os.environ))
+        return _run_action(options, configured, time.time())
+    except ConfigurationError as error:
+        print(f"dualstream: {error}", file=sys.stderr)
+        return 2
+
+
+def _run_action(options: argparse.Namespace, configured: Path | None, unix: float) -> int:
     """Run the action and return the exit code.
 
     `configured` is the file of keys that the configuration names, `unix` the current time in seconds since 1970.

@@ -14,7 +14,7 @@ from pydantic import SecretStr
 from gateway.app.catalog import build
 from gateway.app.factory import create_app
 from gateway.cli.chat import ChatSettings
-from gateway.cli.check import report, warnings
+from gateway.cli.configuration_report import report, warnings
 from gateway.cli.logging_setup import LOG_FORMAT, EscapingFormatter
 from gateway.client import Client
 from gateway.config import ConfigurationError, Settings, load

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gateway.app.catalog import build
-from gateway.cli.check import report, warnings
+from gateway.cli.configuration_report import report, warnings
 from gateway.cli.main import main
 from gateway.config import Settings
 from tests.gateway.app.two_models import settings

@@ -1,0 +1,34 @@
+"""`dualstream chat`: its arguments, and the choice between the screen and plain text."""
+
+import argparse
+import asyncio
+import os
+
+from gateway.cli.chat import ChatSettings, chat
+from gateway.config import TOKEN_VARIABLE
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the command to its parser."""
+    parser.description = (
+        "Chat with a running gateway. Ctrl-C interrupts; a line entered while it streams is feedback. "
+        f"A key or token is read from {TOKEN_VARIABLE}."
+    )
+    parser.add_argument("prompt", nargs="?", help="one question; without it, a conversation")
+    parser.add_argument("--url", default="http://127.0.0.1:8080", help="the gateway (default %(default)s)")
+    parser.add_argument("--transport", choices=["sse", "ws"], default="sse", help="default %(default)s")
+    parser.add_argument("--model", help="default: the gateway's own")
+    parser.add_argument("--system", help="a system message")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Chat until the user leaves, and return the exit code."""
+    settings = ChatSettings(
+        url=options.url,
+        transport=options.transport,
+        model=options.model,
+        system=options.system,
+        prompt=options.prompt,
+        token=os.environ.get(TOKEN_VARIABLE),
+    )
+    return asyncio.run(chat(settings))

@@ -1,0 +1,104 @@
+"""Report on a configuration before it is used: its models and their upstreams, and what may be a mistake in it."""
+
+from collections.abc import Iterator
+from typing import Final
+from urllib.parse import urlsplit
+
+from gateway.app.catalog import Catalog
+from gateway.billing.prices import PRICED_ON
+from gateway.config import Settings
+from gateway.config.providers import Provider
+from gateway.net.addresses import is_loopback_host
+from gateway.routing.model import Model
+from gateway.routing.target import Target
+
+_LOOPBACK_PREFIXES: Final = ("localhost", "127.", "::1")
+
+
+def report(catalog: Catalog) -> list[str]:
+    """Return the lines that list each model with its upstreams."""
+    models = catalog.models
+    if not models.by_name:
+        providers = catalog.providers.values()
+        return ["any model", *(f"  {provider.name}: {_format_provider(provider)}" for provider in providers)]
+    lines = []
+    for name, model in models.by_name.items():
+        aliases = [f"alias {alias}" for alias, aliased in models.aliases.items() if aliased == name]
+        default = ["default"] if models.aliases.get(models.default or "", models.default) == name else []
+        lines.append(", ".join([name, *default, *aliases, *_format_policy(model)]))
+        lines += [f"  {_format_target(model, target, catalog.providers[target.name])}" for target in model.targets]
+    return lines
+
+
+def _format_policy(model: Model) -> list[str]:
+    policy = model.policy
+    parts: list[str] = []
+    if len(model.targets) > 1:
+        parts.append(policy.routing)
+    if policy.hedge is not None:
+        parts.append(f"hedged after {policy.hedge if policy.hedge == 'p95' else f'{policy.hedge:g} s'}")
+    if policy.failover:
+        parts.append("with failover")
+    return parts
+
+
+def _format_target(model: Model, target: Target, provider: Provider) -> str:
+    price = target.price_of(model.name)
+    cost = f"{price.input:g} in, {price.cached:g} cached, {price.output:g} out" if price else "unknown"
+    weight = f"; weight {target.weight:g}" if model.policy.routing == "weighted" else ""
+    return f"{target.name}: {target.upstream_model(model.name)}; {_format_provider(provider)}{weight}; price {cost}"
+
+
+def _format_provider(provider: Provider) -> str:
+    """Return the host of a provider and whether it has a key; never the key itself."""
+    host = urlsplit(provider.base_url).netloc if provider.base_url else "built in"
+    if provider.key_variable is None and provider.key is None:
+        return f"{host}; no key"
+    return f"{host}; key {f'{provider.key_variable} ' if provider.key_variable else ''}set"
+
+
+def warnings(settings: Settings, catalog: Catalog) -> list[str]:
+    """Return a line for each part of the configuration that is valid but may be a mistake."""
+    lines: list[str] = []
+    for provider in catalog.providers.values():
+        lines += _provider_warnings(provider)
+    if not (settings.requires_credentials or settings.insecure or is_loopback_host(settings.host)):
+        lines.append(f"{settings.host} may be reached by others, but no credentials are required: serve will not start")
+    lines += [f"{name}: no model uses this provider" for name in settings.providers if name not in catalog.providers]
+    for name, model in catalog.models.by_name.items():
+        lines += _ineffective_settings(name, model)
+        lines += _price_warnings(name, model)
+    return lines
+
+
+def _provider_warnings(provider: Provider) -> Iterator[str]:
+    url = urlsplit(provider.base_url or "")
+    if url.scheme == "http" and not (url.hostname or "").startswith(_LOOPBACK_PREFIXES):
+        yield f"{provider.name}: plain http to {url.hostname}: keys and texts are sent unencrypted"
+    if provider.quirks.continuation == "prefix" and url.path.rstrip("/").endswith("/v1"):
+        yield f"{provider.name}: answers are continued below /beta: base_url should not end with /v1"
+
+
+def _ineffective_settings(name: str, model: Model) -> Iterator[str]:
+    policy = model.policy
+    if len(model.targets) < 2:
+        if policy.failover:
+            yield f"{name}: failover has no effect: it needs a second upstream"
+        if policy.routing != "ordered":
+            yield f"{name}: routing has no effect: it needs a second upstream"
+    if policy.routing != "weighted" and len({target.weight for target in model.targets}) > 1:
+        yield f'{name}: weight has no effect: it needs routing = "weighted"'
+    if isinstance(policy.hedge, int | float):
+        for target in model.targets:
+            if 0 < target.limits.first_token_timeout <= policy.hedge:
+                yield f"{name}: hedge has no effect at {target.name}: its first_token_timeout is not longer"
+
+
+def _price_warnings(name: str, model: Model) -> Iterator[str]:
+    prices = [(target, target.price_of(name)) for target in model.targets]
+    for target, price in prices:
+        if target.price is None and price is not None and target.preset != "simulator":
+            yield f"{name}: the price at {target.name} is not set: the known one of {PRICED_ON} is used"
+    for target, price in prices:
+        if price is None:
+            yield f"{name}: the price at {target.name} is not known: its answers report no cost"
