@@ -1,7 +1,6 @@
 """The demo page and its scripts, under a strict content security policy."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
@@ -9,6 +8,8 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from gateway.api.bundled_files import bundled_path
 
 PAGE_HEADERS = {
     "Content-Security-Policy": (
@@ -30,19 +31,12 @@ PAGE_HEADERS = {
 
 def page_routes() -> Sequence[BaseRoute]:
     """Build the routes of the page and its static files."""
-    directory = _static_directory()
+    directory = bundled_path("static", "static")
 
     async def page(_request: Request) -> Response:
         return FileResponse(directory / "demo.html", headers=PAGE_HEADERS)
 
     return [Route("/", page), Mount("/static", _with_page_headers(StaticFiles(directory=directory)))]
-
-
-def _static_directory() -> Path:
-    """Return the directory of the page: inside the package when installed, beside it in a checkout."""
-    package = Path(__file__).parents[1]
-    installed = package / "static"
-    return installed if installed.is_dir() else package.parent / "static"
 
 
 def _with_page_headers(files: ASGIApp) -> ASGIApp:

@@ -1,15 +1,11 @@
 """Build the credential schemes that a configuration describes."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 from gateway.config.settings import Settings
-from gateway.config.tables import JwtTable
 from gateway.config.validate import check_prices
 from gateway.security.api_keys import StoredKey, check_unique, parse_stored_key
 from gateway.security.authenticator import ApiKeyScheme, CredentialScheme
-from gateway.security.jwks import RemoteKeySet, read_jwks_file
-from gateway.security.jwt_tokens import JwtRules, JwtScheme, KeySource, SharedSecret
 from gateway.security.key_file import read_keys
 from gateway.toml.problems import ConfigurationError
 
@@ -26,7 +22,10 @@ def credential_schemes(settings: Settings, previous: Sequence[CredentialScheme] 
     if settings.keys or settings.keys_file is not None:
         schemes.append(ApiKeyScheme(_read_stored_keys(settings)))
     if settings.jwt is not None:
-        schemes.append(_build_jwt_scheme(settings.jwt, previous))
+        # Imported only here: PyJWT and cryptography take longer to load than all of the schemes.
+        from gateway.app.jwt_authentication import build_jwt_scheme  # noqa: PLC0415
+
+        schemes.append(build_jwt_scheme(settings.jwt, previous))
     return schemes
 
 
@@ -51,30 +50,3 @@ def _read_stored_keys(settings: Settings) -> Sequence[StoredKey]:
         )
         raise ConfigurationError(message + problem.message)
     return keys
-
-
-def _build_jwt_scheme(table: JwtTable, previous: Sequence[CredentialScheme]) -> JwtScheme:
-    rules = JwtRules(table.algorithms, table.issuer, table.audience, table.models_claim, table.roles_claim)
-    scheme = JwtScheme(rules, _build_key_source(table))
-    same = (old for old in previous if isinstance(old, JwtScheme) and old.credential == scheme.credential)
-    return next(same, scheme)
-
-
-def _build_key_source(table: JwtTable) -> KeySource:
-    """Return the source of verification keys; a file is read at once, an issuer's URL only when a token arrives.
-
-    Raises:
-        ConfigurationError: the file cannot be read, or its content is wrong.
-    """
-    if table.secret is not None:
-        return SharedSecret(table.secret)
-    if table.jwks_url is not None:
-        return RemoteKeySet(str(table.jwks_url), table.algorithms)
-    file = Path(table.jwks_file or "")
-    try:
-        return read_jwks_file(file, table.algorithms)
-    except OSError as error:
-        message = f"jwt.jwks_file: {file}: can't be read: {error.strerror}"
-    except ValueError as error:
-        message = f"jwt.jwks_file: {file}: {error}"
-    raise ConfigurationError(message)

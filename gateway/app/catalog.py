@@ -16,7 +16,6 @@ from gateway.routing.model import Model, Policy
 from gateway.routing.registry import ModelRegistry
 from gateway.routing.target import Target
 from gateway.routing.watchdog import Limits
-from gateway.simulator import Simulator
 from gateway.upstreams.base import Upstream
 from gateway.upstreams.connections import ConnectionLimits
 from gateway.upstreams.formats.anthropic import AnthropicFormat
@@ -63,6 +62,9 @@ class BuiltInSimulator:
     """The built-in simulator; it starts when it is first needed."""
 
     def __init__(self) -> None:
+        # Imported only here: a gateway with real providers needs neither the simulator nor aiohttp's web server.
+        from gateway.simulator import Simulator  # noqa: PLC0415
+
         self._simulator = Simulator()
         self._base_url: str | None = None
 

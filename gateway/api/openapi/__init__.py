@@ -1,5 +1,1 @@
-"""OpenAPI 3.1 document of all HTTP routes, for people and for tools that generate or test clients."""
-
-from gateway.api.openapi.document import document
-
-__all__ = ["document"]
+"""The OpenAPI 3.1 description of all HTTP routes. It is built once, by `make openapi`, and served from a file."""

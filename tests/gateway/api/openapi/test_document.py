@@ -13,8 +13,8 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from gateway.admission.rate_limits import Allowance
 from gateway.api.middleware.auth import PUBLIC_PATHS, PUBLIC_PREFIX
-from gateway.api.openapi import document
 from gateway.api.openapi.components import RATE_LIMIT_HEADERS
+from gateway.api.openapi.document import document
 from gateway.api.openapi.routes import OPERATIONS
 from gateway.api.tickets import START_PATH
 from gateway.app.factory import create_app

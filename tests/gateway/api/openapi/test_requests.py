@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 from jsonschema_rs import Draft202012Validator
 from pydantic import BaseModel
 
-from gateway.api.openapi import document
+from gateway.api.openapi.document import document
 from gateway.protocol.commands import FeedbackRequest, InterruptRequest, JsonObject, StartRequest, TicketRequest, parse
 from gateway.protocol.errors import Refused
 from tests.described import schema_of
