@@ -141,7 +141,7 @@ class Gateway:
         self._clock = ManualClock()
         app: Starlette = create_app(settings, clock=self._clock, upstream=InstantUpstream())
         self._hub: Hub = app.state.hub
-        self._authenticator: Authenticator = app.state.reloading._authenticator
+        self._authenticator: Authenticator = app.state.reloader._authenticator
         self._server = Server(app)
 
     async def converse(self, reads: Sequence[bytes]) -> bytes:

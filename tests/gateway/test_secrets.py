@@ -77,7 +77,7 @@ def test_a_visible_secret_is_found() -> None:
 
 async def test_no_object_of_ours_shows_a_secret(settings: Settings) -> None:
     app = create_app(settings)
-    authenticator: Authenticator = app.state.reloading._authenticator
+    authenticator: Authenticator = app.state.reloader._authenticator
     principals = [
         await authenticator.verify_credential(KEY.text()),
         await authenticator.verify_credential(token(key=ENVIRONMENT["AUTH"])),
@@ -147,7 +147,7 @@ def test_configuration_errors_show_no_secret(tmp_path: Path, broken: str) -> Non
 
 
 async def test_a_refusal_shows_no_credential(settings: Settings) -> None:
-    authenticator: Authenticator = create_app(settings).state.reloading._authenticator
+    authenticator: Authenticator = create_app(settings).state.reloader._authenticator
     wrong = f"{KEY.text()[:-1]}!"
     for credential in (wrong, token(key="y" * 32), ENVIRONMENT["AUTH"]):
         with pytest.raises(Refused) as refused:

@@ -85,7 +85,7 @@ def test_an_address_in_use_is_said_in_a_line() -> None:
 def test_where_others_reach_it_it_does_not_start_without_keys_and_says_why(host: str) -> None:
     done = command("serve", "--port", "0", "--host", host)
     assert done.returncode == 2
-    assert f"would listen on {host}, where others reach it" in done.stderr
+    assert f"would listen on {host}, which others can reach" in done.stderr
     for way_out in ("dualstream keys create NAME", "--host 127.0.0.1", "--insecure"):
         assert way_out in done.stderr
     assert "listens on" not in done.stdout
@@ -104,7 +104,7 @@ def test_a_name_is_looked_up() -> None:
 
 async def test_who_says_so_may_leave_it_open(http: aiohttp.ClientSession) -> None:
     with processes.gateway("--host", "0.0.0.0", "--insecure") as server:
-        assert "insecure: anybody who reaches 0.0.0.0 may use this gateway" in server.output
+        assert "insecure: everyone who reaches 0.0.0.0 may use this gateway" in server.output
         async with http.get(f"{server.url}/api/stats") as response:
             assert response.status == 200
 

@@ -17,7 +17,7 @@ from gateway.config import Settings
 from gateway.generation.generation import Generation
 from gateway.pipeline.hub import Hub
 from gateway.server.http_protocol import HttpProtocol
-from gateway.server.run import server_config
+from gateway.server.uvicorn_config import server_config
 from gateway.server.websocket_protocol import WebSocketProtocol
 from tests.served.viewers import until
 from tests.support import ManualClock, ScriptedUpstream
@@ -115,7 +115,7 @@ async def served(settings: Settings, configure: Configure) -> AsyncIterator[Serv
     async with aiohttp.ClientSession(f"http://{host}:{port}") as http:
         url, state = f"http://{host}:{port}", app.state
         protocols = server.server_state.connections
-        yield Served(url, state.hub, clock, upstream, http, state.reloading, state.streams, protocols)
+        yield Served(url, state.hub, clock, upstream, http, state.reloader, state.streams, protocols)
         await app.state.hub.close()
     await _shut_down(server)
     await until(lambda: app.state.hub.viewers == 0)

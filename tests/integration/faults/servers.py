@@ -22,7 +22,7 @@ TIME_WAIT = "06"
 PROMPT = "What can go wrong?"
 
 BREAKER = " gateway.pipeline.upstream_call: "
-EXPECTED = ("finishing what runs", "configured by", BREAKER)
+EXPECTED = ("draining, at most", "configured by", BREAKER)
 """What configures it, that it is to end, and who is left alone for a while."""
 
 

@@ -17,7 +17,7 @@ from gateway.api.demo_page import PAGE_HEADERS
 from gateway.api.middleware.headers import DEFAULT_HEADERS, validate_headers
 from gateway.api.requests import request_id
 from gateway.api.responses import refusal_response
-from gateway.app.factory import Gateway
+from gateway.app.application import Application
 from gateway.generation.event_log import EventLog
 from gateway.protocol.errors import Code, Refused
 from gateway.protocol.event_stream import EventStreamDecoder, event_frame
@@ -78,7 +78,7 @@ async def test_the_application_lets_none_out() -> None:
     async def split(_request: Request) -> Response:
         return Response(headers={"X-Test": "a\r\nSet-Cookie: b=c"})
 
-    app: Starlette = Gateway(routes=[Route("/", split)])
+    app: Starlette = Application(routes=[Route("/", split)])
     out: list[Message] = []
 
     async def receive() -> Message:

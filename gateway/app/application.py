@@ -1,0 +1,33 @@
+"""The ASGI application: Starlette, with deferred serving."""
+
+from starlette.applications import Starlette
+from starlette.types import Receive, Scope, Send
+
+from gateway.api.middleware.headers import validate_headers
+from gateway.asgi import DEFERRED, DeferredServe, direct_writer
+
+
+class Application(Starlette):
+    """Runs what a transport has deferred after Starlette has returned; see `gateway.asgi.defer`.
+
+    Here, and nowhere else, a stream that was counted is released, however its request ends.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request or connection."""
+        deferred = DeferredServe()
+        # Set before the request is handled: middleware that copies the scope copies this reference with it.
+        scope[DEFERRED] = deferred
+        try:
+            await super().__call__(scope, receive, validate_headers(send))
+            if deferred.serve is not None:
+                if direct_writer(scope) is not None:
+                    # The scope takes kilobytes for as long as the stream lasts. Our own server reads only these keys
+                    # of it; other servers may read others when the request has ended.
+                    kept = {key: scope[key] for key in ("type", "method") if key in scope}
+                    scope.clear()
+                    scope.update(kept)
+                await deferred.serve(receive, send)
+        finally:
+            if deferred.stream is not None:
+                deferred.stream.release()

@@ -1,0 +1,68 @@
+"""Build the hub and the services of the API from the settings."""
+
+from gateway.admission.command_rate import CommandRate
+from gateway.admission.limits import AddressLimit
+from gateway.admission.rate_limits import RateLimits
+from gateway.admission.slots import Slots
+from gateway.admission.streams import STREAMS_PER_ADDRESS, STREAMS_PER_CLIENT, Streams
+from gateway.api.services import Services
+from gateway.billing.budgets import Budgets
+from gateway.clock import Clock
+from gateway.config import Settings
+from gateway.net.addresses import is_loopback_host
+from gateway.pipeline.hub import Hub, RetentionPolicy
+from gateway.routing.registry import ModelRegistry
+from gateway.security.authenticator import Authenticator
+from gateway.security.origins import Origins
+
+
+def build_hub(settings: Settings, models: ModelRegistry, clock: Clock) -> Hub:
+    """Build the hub that serves `models`."""
+    return Hub(
+        models,
+        Slots(settings.max_concurrent, settings.max_queue, settings.max_concurrent_per_client),
+        clock,
+        rate_limits=RateLimits(
+            settings.rate_limit_per_minute, settings.rate_limit_burst, settings.output_tokens_per_minute
+        ),
+        budgets=Budgets(settings.budget_per_day),
+        retention_policy=RetentionPolicy(
+            on_disconnect=settings.on_disconnect,
+            grace=settings.grace,
+            retention=settings.retention,
+            max_retained=settings.max_retained,
+            max_retained_bytes=settings.max_retained_bytes,
+            max_output_bytes=settings.max_output_bytes,
+        ),
+    )
+
+
+def build_services(settings: Settings, hub: Hub, authenticator: Authenticator, clock: Clock) -> Services:
+    """Build what the API and the transports work with."""
+    return Services(
+        hub=hub,
+        clock=clock,
+        heartbeat=settings.heartbeat,
+        viewer_timeout=settings.viewer_timeout,
+        max_body_bytes=settings.max_body_bytes,
+        max_generations_per_socket=settings.max_generations_per_socket,
+        origins=Origins(frozenset(settings.allowed_origins), any_host=_accepts_any_host(settings)),
+        authenticator=authenticator,
+        cookie=settings.cookie,
+        streams=Streams(
+            AddressLimit(settings.max_streams_per_client, STREAMS_PER_CLIENT),
+            AddressLimit(settings.max_streams_per_address, STREAMS_PER_ADDRESS),
+        ),
+        commands=CommandRate(settings.max_commands_per_second),
+    )
+
+
+def _accepts_any_host(settings: Settings) -> bool:
+    """Return True if pages of any host name that leads here are the gateway's own; otherwise DNS rebinding is possible.
+
+    A trusted proxy answers for the host names it passes on, and with credentials a page of another site lacks them.
+    """
+    if settings.trusted_proxies or settings.requires_credentials:
+        return True
+    # Without --insecure the gateway listens on loopback, by whatever name, such as 127.1; see `gateway.server.run`.
+    return settings.insecure and not is_loopback_host(settings.host)
