@@ -1,4 +1,4 @@
-"""The door: `python -m gateway` is the command `dualstream`."""
+"""Run the command `dualstream` by `python -m gateway`."""
 
 import sys
 

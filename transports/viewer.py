@@ -49,7 +49,7 @@ class _Cursor:
 
 
 class Viewer:
-    """Writes what follows one client's cursors, at once, in the call stack of whoever appends to a log.
+    """Writes what follows one client's cursors, at once, in the call stack that appends to a log.
 
     Create it, `attach`, `begin`; it calls `on_stop` when it stops. Its creator must `close` it: only there its viewers
     leave the hub. With `close_at_end` it stops once everything attached has ended.
@@ -66,7 +66,7 @@ class Viewer:
         self.finished = False
         """With `close_at_end`: everything attached has ended and is written, except for `final_frames`."""
         self.final_frames: Sequence[bytes] = ()
-        """The last frames: whoever ends the connection sends them together with its end."""
+        """The last frames: the owner of the connection sends them together with its end."""
         self.failure: Exception | None = None
         """An exception of the connection, for its owner."""
         self._hub = services.hub

@@ -23,7 +23,7 @@ CLOSE_SECONDS: Final = 5.0
 
 
 class WebSocketConnection:
-    """One socket. Its task reads commands; events are written in the call stack of whoever appends to a log."""
+    """One socket. Its task reads commands; events are written in the call stack that appends to a log."""
 
     __slots__ = (
         *(

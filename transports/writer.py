@@ -1,4 +1,4 @@
-"""Write frames over ASGI's `send`, for servers that lend no direct writer; see `gateway.asgi.Writer`."""
+"""Write frames over ASGI's `send`, for servers without a direct writer; see `gateway.asgi.Writer`."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence

@@ -78,7 +78,7 @@ class _SubcommandParser(argparse.ArgumentParser):
 
 
 class _PrintVersion(argparse.Action):
-    """Prints the version. argparse's own action needs it beforehand, and reading it takes longer than all the rest."""
+    """Prints the version. argparse's own action needs it in advance, and reading it takes longer than everything else."""
 
     def __call__(
         self,

@@ -139,7 +139,7 @@ class Generation:
                 self._announce(attempt)
 
     def on_winner(self, attempt: Attempt) -> None:
-        """Make an attempt the one that brings the answer: the first of a race with content."""
+        """Select the attempt that brings the answer: the first of a race with content."""
         self.current_attempt = attempt
         if attempt is not self._announced_attempt and not self.state.fenced:
             self._announce(attempt)

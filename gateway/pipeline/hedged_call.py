@@ -59,7 +59,7 @@ class HedgedCall:
         self._timer = RestartableTimer(clock)
 
     async def run(self, target: Target) -> None:
-        """Make the calls; return when all of them are closed."""
+        """Run the calls; return when all of them are closed."""
         try:
             call = self._create_call(target)
         except Failed as failed:
@@ -116,7 +116,7 @@ class HedgedCall:
         self._generation.on_winner(call.attempt)
 
     async def _race(self, call: UpstreamCall, hedge_after: float) -> None:
-        """Make a call and, if no content comes for `hedge_after` seconds, a second one to another target."""
+        """Run a call and, if no content comes for `hedge_after` seconds, a second one to another target."""
         async with asyncio.TaskGroup() as group:
             self._timer.start(hedge_after, partial(self._hedge, call, group))
             await call.run()
@@ -136,7 +136,7 @@ class HedgedCall:
                 group.create_task(self._create_call(target).run())
 
     def _create_call(self, target: Target) -> UpstreamCall:
-        """Have a target admit a call.
+        """Create a call that a target has admitted.
 
         Raises:
             Failed: the target does not admit it, or the budget does not allow it.

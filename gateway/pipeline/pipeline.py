@@ -68,7 +68,7 @@ class Pipeline:
         self._clock = clock
         self._meter = BudgetMeter(generation, clock, budget_charge)
         self._stop_waiting: Callable[[], None] | None = None
-        """Ends at once what the task waits for. Whoever sets it checks the fence afterwards, before waiting."""
+        """Ends at once what the task waits for. The task sets it, then checks the fence, then waits: no command is missed."""
         self._timer = RestartableTimer(clock)
         self._first_call_at: float | None = None
         self._route: Route | None = None
@@ -224,7 +224,7 @@ class Pipeline:
             return
         target, failure, attempt = failures[-1]
         if failure.code is Code.INVALID_REQUEST and attempt is not None and attempt.continues and route.has_calls_left:
-            # Whatever its preset claims, this model does not continue a text: ask it for a new one.
+            # In spite of its preset, this model does not continue a text: ask it for a new one.
             route.cannot_continue += (target,)
             generation.on_retry(failure, 0, target.name, attempt)
             return

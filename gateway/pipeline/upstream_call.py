@@ -84,11 +84,11 @@ class UpstreamCall:
         self._watchdog = Watchdog(target.limits, first_call_at, self._started_at)
         self._timer = RestartableTimer(clock)
         self._stop_waiting: Callable[[], None] | None = None
-        """Ends at once what `run` waits for. Whoever sets it checks `is_over` afterwards, before waiting."""
+        """Ends at once what `run` waits for. `run` sets it, then checks `is_over`, then waits: no cancellation is missed."""
         self._recorded = self._given_up = self._released = False
 
     async def run(self) -> None:
-        """Make the call, and report what it brings until its connection is closed."""
+        """Run the call, and report what it brings until its connection is closed."""
         self._check_limits()
         try:
             await self._stream()
