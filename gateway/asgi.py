@@ -50,7 +50,7 @@ def direct_writer(scope: Scope) -> Writer | None:
 
 @dataclass(eq=False, slots=True)
 class DeferredServe:
-    """What remains to be done for one client. The application that sets it in the scope runs `serve` and releases `stream`."""
+    """What remains to be done for one client. The application sets it in the scope, runs `serve`, releases `stream`."""
 
     serve: Serve | None = None
     stream: Stream | None = None

@@ -64,5 +64,5 @@ def _accepts_any_host(settings: Settings) -> bool:
     """
     if settings.trusted_proxies or settings.requires_credentials:
         return True
-    # Without --insecure the gateway listens on loopback, by whatever name, such as 127.1; see `gateway.server.run`.
+    # Without --insecure the gateway listens on loopback, by any of its names, such as 127.1; see `gateway.server.run`.
     return settings.insecure and not is_loopback_host(settings.host)

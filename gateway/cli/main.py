@@ -78,7 +78,7 @@ class _SubcommandParser(argparse.ArgumentParser):
 
 
 class _PrintVersion(argparse.Action):
-    """Prints the version. argparse's own action needs it in advance, and reading it takes longer than everything else."""
+    """Prints the version. argparse's own action needs it in advance, and reading it takes longer than the rest."""
 
     def __call__(
         self,

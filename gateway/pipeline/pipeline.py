@@ -68,7 +68,7 @@ class Pipeline:
         self._clock = clock
         self._meter = BudgetMeter(generation, clock, budget_charge)
         self._stop_waiting: Callable[[], None] | None = None
-        """Ends at once what the task waits for. The task sets it, then checks the fence, then waits: no command is missed."""
+        """Ends at once what the task waits for. The task sets it before it checks the fence: no command is missed."""
         self._timer = RestartableTimer(clock)
         self._first_call_at: float | None = None
         self._route: Route | None = None

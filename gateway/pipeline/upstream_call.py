@@ -84,7 +84,7 @@ class UpstreamCall:
         self._watchdog = Watchdog(target.limits, first_call_at, self._started_at)
         self._timer = RestartableTimer(clock)
         self._stop_waiting: Callable[[], None] | None = None
-        """Ends at once what `run` waits for. `run` sets it, then checks `is_over`, then waits: no cancellation is missed."""
+        """Ends at once what `run` waits for. `run` sets it before it checks `is_over`: no cancellation is missed."""
         self._recorded = self._given_up = self._released = False
 
     async def run(self) -> None:
