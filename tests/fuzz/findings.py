@@ -124,7 +124,7 @@ FINDINGS: Final = [
         "requests",
         "`Content-Length: ²`, under a third-party server",
         "`ValueError`, 500",
-        "tests/gateway/api/test_requests_content_length.py::test_a_length_that_is_not_a_number_is_refused",
+        "tests/gateway/api/test_requests.py::test_a_length_that_is_not_a_number_is_refused",
     ),
     Finding(
         "body",
@@ -136,7 +136,7 @@ FINDINGS: Final = [
         "key-set",
         "a key whose `kty` is a list",
         "`TypeError`, with `jwks_file` when the gateway starts",
-        "tests/gateway/security/test_jwks.py::test_a_key_of_no_kind_is_passed_over",
+        "tests/gateway/security/test_jwks.py::test_a_key_without_a_valid_type_is_ignored",
     ),
     Finding(
         "key-file",
@@ -148,7 +148,7 @@ FINDINGS: Final = [
         "key-file",
         "a time on the last representable day, in another time zone",
         "`ValueError` when the file is written again",
-        "tests/gateway/security/test_key_file.py::test_a_time_that_is_none_in_utc_is_refused",
+        "tests/gateway/security/test_key_file.py::test_a_time_beyond_the_years_of_utc_is_refused",
     ),
     Finding(
         "client-refusal",

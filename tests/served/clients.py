@@ -1,6 +1,7 @@
 """Clients with API keys, and a gateway that requires them."""
 
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -59,6 +60,12 @@ class Clients:
     def named(self, name: str) -> aiohttp.ClientSession:
         return self.session(KEYS[name].text())
 
+    @asynccontextmanager
+    async def socket(self, credential: str | None = None) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+        """Open a WebSocket whose handshake sends this credential."""
+        async with self.session(credential).ws_connect("/api/ws", protocols=["dualstream.v1"]) as opened:
+            yield opened
+
     def viewer(self, kind: str, name: str) -> ViewingClient:
         return VIEWERS[kind](self.named(name))
 
@@ -82,3 +89,10 @@ async def clients(served: Served) -> AsyncIterator[Clients]:
     yield opened
     for session in opened.sessions:
         await session.close()
+
+
+async def close_code(opened: aiohttp.ClientWebSocketResponse) -> int | None:
+    """Read messages until the WebSocket is closed; return its close code."""
+    while (await opened.receive()).type is aiohttp.WSMsgType.TEXT:
+        pass
+    return opened.close_code

@@ -4,10 +4,11 @@ import orjson
 import pytest
 
 from gateway.protocol.event_stream import EventStreamDecoder
+from tests.served.clients import BODY
+from tests.served.errors import error_of
 from tests.served.gateway import Served
-from tests.served.viewers import JsonObject, SseViewer
+from tests.served.viewers import SseViewer, WebSocketViewer
 
-BODY: JsonObject = {"messages": [{"role": "user", "content": "Hello"}]}
 EVENTS = {"Accept": "text/event-stream"}
 
 
@@ -139,3 +140,17 @@ async def test_an_idempotency_key_attaches_to_what_it_started(served: Served) ->
         assert response.status == 409
     await first.leave()
     await second.leave()
+
+
+@pytest.mark.parametrize("position", ["nonsense", "g_other:1", "{id}:x", "{id}:99", "{id}:-1", ":"])
+async def test_an_invalid_position_is_refused(served: Served, position: str) -> None:
+    viewer = WebSocketViewer(served.http)
+    await viewer.start(BODY)
+    position = position.replace("{id}", viewer.generation_id)
+    events = f"/api/generations/{viewer.generation_id}/events"
+    async with served.http.get(events, headers={"Last-Event-ID": position}) as response:
+        assert response.status == 400
+        assert (await error_of(response))["code"] == "invalid_request"
+    rejected = await viewer.command(type="attach", generation_id=viewer.generation_id, after=position)
+    assert (rejected["type"], rejected["code"]) == ("rejected", "invalid_request")
+    await viewer.leave()

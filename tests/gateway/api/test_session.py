@@ -39,7 +39,7 @@ async def said(response: aiohttp.ClientResponse) -> JsonObject:
     return body
 
 
-async def test_a_page_has_its_key_put_out_of_its_own_reach(clients: Clients) -> None:
+async def test_a_session_puts_the_key_into_a_cookie_that_scripts_cannot_read(clients: Clients) -> None:
     async with clients.named("alice").post("/api/session") as response:
         assert response.status == 204
         assert response.headers["Cache-Control"] == "no-store"
@@ -60,7 +60,7 @@ async def test_a_cookie_ends_with_its_token(served: Served, clients: Clients) ->
     assert int(cookie["max-age"]) == 4_000_000_000 + LEEWAY_SECONDS - int(served.clock.unix())
 
 
-async def test_it_can_be_forgotten_also_when_it_is_good_no_more(served: Served) -> None:
+async def test_a_cookie_can_be_cleared_even_if_it_is_not_valid(served: Served) -> None:
     for cookie in (with_cookie(**OURS), {"Cookie": f"{NAME}=wrong", **OURS}, OURS):
         async with served.http.delete("/api/session", headers=cookie) as response:
             assert response.status == 204
@@ -71,7 +71,7 @@ async def test_it_can_be_forgotten_also_when_it_is_good_no_more(served: Served) 
         assert "Set-Cookie" not in response.headers
 
 
-async def test_only_a_header_is_put_into_a_cookie(served: Served, clients: Clients) -> None:
+async def test_only_the_credential_of_the_header_is_put_into_a_cookie(served: Served, clients: Clients) -> None:
     async with served.http.post("/api/session", headers=with_cookie(**OURS)) as response:
         assert response.status == 400
         assert (await said(response))["param"] == "Authorization"
@@ -83,7 +83,7 @@ async def test_only_a_header_is_put_into_a_cookie(served: Served, clients: Clien
 
 
 @pytest.mark.parametrize("headers", [OURS, {"Origin": PAGE, "Sec-Fetch-Site": "same-site"}], ids=["ours", "allowed"])
-async def test_it_opens_what_its_key_does_to_pages_that_may(served: Served, headers: dict[str, str]) -> None:
+async def test_a_cookie_grants_what_its_key_does_to_allowed_pages(served: Served, headers: dict[str, str]) -> None:
     mine = with_cookie(**headers)
     async with served.http.get(START, headers={**EVENTS, **mine}) as response:
         assert response.status == 200
@@ -97,7 +97,7 @@ async def test_it_opens_what_its_key_does_to_pages_that_may(served: Served, head
             assert stopped.status == 202
 
 
-async def test_a_socket_opens_by_it(served: Served) -> None:
+async def test_a_cookie_opens_a_socket(served: Served) -> None:
     for origin in (served.url, PAGE):
         async with served.http.ws_connect("/api/ws", headers=with_cookie(Origin=origin)) as socket:
             await socket.send_json({"type": "start", "id": 1, **BODY})
@@ -118,7 +118,7 @@ async def test_a_socket_opens_by_it(served: Served) -> None:
     ],
     ids=str,
 )
-async def test_it_opens_nothing_to_others(served: Served, headers: dict[str, str]) -> None:
+async def test_a_cookie_grants_nothing_to_other_pages(served: Served, headers: dict[str, str]) -> None:
     mine = with_cookie(**headers)
     requests = [("POST", "/api/generations"), ("POST", "/api/chat/stream"), ("GET", "/api/models"), ("GET", START)]
     for method, path in [*requests, ("POST", "/api/tickets"), ("POST", "/api/generations/g_x/interrupt")]:
@@ -132,7 +132,7 @@ async def test_it_opens_nothing_to_others(served: Served, headers: dict[str, str
 
 
 @pytest.mark.parametrize("blank", ["\xa0", "\x85"], ids=ascii)
-async def test_a_name_that_another_host_may_set_is_another(served: Served, blank: str) -> None:
+async def test_a_cookie_name_that_another_host_can_set_does_not_count(served: Served, blank: str) -> None:
     alice, watcher = KEYS["alice"].text(), KEYS["watcher"].text()
     # Browsers keep other hosts from `__Host-`, and from nothing that only looks like it.
     for name in (f"{blank}{NAME}", f"{NAME}{blank}", NAME.lower(), f"x{NAME}"):
@@ -141,7 +141,7 @@ async def test_a_name_that_another_host_may_set_is_another(served: Served, blank
         assert await figures(served, f"{name}={alice}; {NAME}={watcher}") == 200
 
 
-async def test_of_two_none_counts(served: Served) -> None:
+async def test_two_cookies_of_the_same_name_are_refused(served: Served) -> None:
     alice, watcher = KEYS["alice"].text(), KEYS["watcher"].text()
     assert await figures(served, f"{NAME}={alice}; {NAME}={watcher}") == 401
     assert await figures(served, f"{NAME}={alice}\r\nCookie: {NAME}={watcher}") == 401
@@ -170,7 +170,7 @@ async def figures(served: Served, cookies: str) -> int:
         ("app.localhost", "http://app.localhost", 200),
     ],
 )
-async def test_a_page_over_plain_http_is_not_its(served: Served, host: str, origin: str, status: int) -> None:
+async def test_a_page_over_plain_http_is_refused(served: Served, host: str, origin: str, status: int) -> None:
     async with served.http.get("/api/models", headers=with_cookie(Host=host, Origin=origin)) as response:
         assert response.status == status
     async with served.http.ws_connect("/api/ws", headers=with_cookie(Host=host, Origin=origin)) as socket:
@@ -182,7 +182,7 @@ async def test_a_page_over_plain_http_is_not_its(served: Served, host: str, orig
             assert socket.close_code == 4403
 
 
-async def test_what_is_wrong_with_it_nobody_learns(served: Served, keys_file: Path, clients: Clients) -> None:
+async def test_every_invalid_cookie_gets_the_same_status(served: Served, keys_file: Path, clients: Clients) -> None:
     wrong = [f"{NAME}=", f"{NAME}=x", f'{NAME}="a b"', f"{NAME}={KEYS['alice'].text()}x"]
     for text in wrong:
         async with served.http.get("/api/models", headers={"Cookie": text, **OURS}) as response:
@@ -193,7 +193,7 @@ async def test_what_is_wrong_with_it_nobody_learns(served: Served, keys_file: Pa
         assert response.status == 401
 
 
-async def test_a_header_wins_and_so_does_a_ticket(served: Served, clients: Clients) -> None:
+async def test_a_header_and_a_ticket_take_precedence_over_a_cookie(served: Served, clients: Clients) -> None:
     bob = clients.named("bob")
     async with bob.post("/api/generations", headers=with_cookie(**OURS), json=BODY) as response:
         assert served.hub._records._by_id[(await response.json())["id"]].principal.id == "key:bob"
@@ -206,7 +206,7 @@ async def test_a_header_wins_and_so_does_a_ticket(served: Served, clients: Clien
         assert not socket.closed
 
 
-async def test_without_the_setting_there_is_none(served: Served, clients: Clients) -> None:
+async def test_a_cookie_of_another_name_does_not_count(served: Served, clients: Clients) -> None:
     async with served.http.get("/api/models", headers={"Cookie": f"else={KEYS['alice'].text()}", **OURS}) as response:
         assert response.status == 401
 
@@ -216,7 +216,7 @@ class TestOpen:
     def settings(self, settings: Settings) -> Settings:
         return settings.model_copy(update={"keys_file": None, "jwt": None})
 
-    async def test_one_page_does_for_gateways_without_keys(self, served: Served) -> None:
+    async def test_a_session_is_not_an_error_without_keys(self, served: Served) -> None:
         for headers in ({}, {"Authorization": "Bearer anything"}, {"Authorization": "Basic eDp5"}):
             async with served.http.post("/api/session", headers=headers) as response:
                 assert response.status == 204
@@ -230,7 +230,7 @@ class TestUnset:
     def settings(self, settings: Settings) -> Settings:
         return settings.model_copy(update={"cookie": None})
 
-    async def test_no_cookie_is_looked_at(self, served: Served, clients: Clients) -> None:
+    async def test_without_the_setting_no_cookie_counts(self, served: Served, clients: Clients) -> None:
         async with served.http.get("/api/models", headers=with_cookie(**OURS)) as response:
             assert response.status == 401
         async with clients.named("alice").post("/api/session") as response:

@@ -62,7 +62,7 @@ async def refused_over_http(session: aiohttp.ClientSession, path: str) -> dict[s
 
 
 @pytest.mark.parametrize("path", ["/api/chat/stream", "/api/chat/ndjson"])
-async def test_who_may_not_read_starts_nothing(clients: Clients, served: Served, path: str) -> None:
+async def test_a_refused_stream_starts_nothing(clients: Clients, served: Served, path: str) -> None:
     first, second = await read(clients, served, "alice"), await read(clients, served, "alice", "websocket")
     error = await refused_over_http(clients.named("alice"), path)
     assert (error["code"], error["retryable"], error["retry_after_ms"]) == ("rate_limit", True, 5000)
@@ -75,7 +75,7 @@ async def test_who_may_not_read_starts_nothing(clients: Clients, served: Served,
         await viewer.leave()
 
 
-async def test_an_event_source_is_told_to_come_back(clients: Clients, served: Served) -> None:
+async def test_a_refused_event_source_retries_later(clients: Clients, served: Served) -> None:
     held = [await read(clients, served, "alice") for _ in range(2)]
     session = clients.named("alice")
     for path in ("/api/chat/stream?prompt=x", f"/api/generations/{held[0].generation_id}/events"):
@@ -105,7 +105,7 @@ async def test_a_ticket_is_not_used_up_by_a_stream_that_is_refused(clients: Clie
         await viewer.leave()
 
 
-async def test_a_socket_too_many_is_accepted_and_closed(clients: Clients, served: Served) -> None:
+async def test_a_socket_beyond_the_limit_is_accepted_and_closed(clients: Clients, served: Served) -> None:
     held = [await read(clients, served, "alice") for _ in range(2)]
     async with socket_of(clients.named("alice")) as socket:
         code, reason = await closing(socket)
@@ -115,7 +115,7 @@ async def test_a_socket_too_many_is_accepted_and_closed(clients: Clients, served
         await viewer.leave()
 
 
-async def test_a_hello_makes_a_socket_its_principals(clients: Clients, served: Served) -> None:
+async def test_a_hello_counts_the_socket_against_its_principal(clients: Clients, served: Served) -> None:
     stranger = clients.session(None)
     async with socket_of(stranger) as first, socket_of(stranger) as second, socket_of(stranger) as third:
         for socket in (first, second):
@@ -129,7 +129,7 @@ async def test_a_hello_makes_a_socket_its_principals(clients: Clients, served: S
         assert (await first.receive_json())["type"] == "ack"
 
 
-async def test_who_is_not_known_counts_for_its_address(
+async def test_an_unauthenticated_socket_counts_against_its_address(
     clients: Clients, served: Served, caplog: pytest.LogCaptureFixture
 ) -> None:
     stranger = clients.session(None)
@@ -158,7 +158,7 @@ async def test_the_address_is_the_one_that_a_proxy_forwards(clients: Clients, se
         await viewer.leave()
 
 
-async def test_a_key_may_have_a_limit_of_its_own(clients: Clients, served: Served) -> None:
+async def test_a_key_may_have_its_own_limit(clients: Clients, served: Served) -> None:
     held = [await read(clients, served, "reader", kind) for kind in VIEWERS]
     assert "You read 3 streams" in str(
         (await refused_over_http(clients.named("reader"), "/api/chat/stream"))["message"]
@@ -175,9 +175,7 @@ async def test_a_token_has_the_general_limit(clients: Clients, served: Served) -
 
 @pytest.mark.parametrize("kind", list(VIEWERS))
 @pytest.mark.parametrize("end", ["complete", "error", "left", "reset", "hub closed", "refused", "cancelled"])
-async def test_a_place_is_given_back_however_a_stream_ends(
-    clients: Clients, served: Served, kind: str, end: str
-) -> None:
+async def test_a_stream_is_released_however_it_ends(clients: Clients, served: Served, kind: str, end: str) -> None:
     viewer = await read(clients, served, "alice", kind)
     await served.called()
     served.upstream.last.send("word")
@@ -224,7 +222,7 @@ async def reset(viewer: ViewingClient) -> None:
     response.connection.transport.abort()
 
 
-async def test_a_request_that_is_broken_off_gives_its_place_back(clients: Clients, served: Served) -> None:
+async def test_an_aborted_request_releases_its_stream(clients: Clients, served: Served) -> None:
     host, port = served.url.removeprefix("http://").split(":")
     _, writer = await asyncio.open_connection(host, int(port))
     head = f"POST /api/chat/stream HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {KEYS['alice'].text()}\r\n"

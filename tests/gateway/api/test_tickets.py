@@ -97,7 +97,7 @@ class Source:
         return "".join(str(event["content"]) for event in self.seen if event["type"] == "chunk")
 
 
-async def test_an_event_source_resumes_after_its_ticket_is_spent(clients: Clients, served: Served) -> None:
+async def test_an_event_source_resumes_with_a_used_ticket(clients: Clients, served: Served) -> None:
     source = Source(served, START + await ticket(clients, scope="start"))
     await source.connect()
     await served.called()
@@ -122,7 +122,7 @@ async def test_an_event_source_resumes_after_its_ticket_is_spent(clients: Client
     assert served.hub.statistics.started == 1
 
 
-async def test_a_spent_start_never_starts_twice(clients: Clients, served: Served) -> None:
+async def test_a_used_start_ticket_never_starts_again(clients: Clients, served: Served) -> None:
     source = Source(served, START + await ticket(clients, scope="start"))
     for _ in range(3):
         assert await source.connect() == 200
@@ -136,7 +136,7 @@ async def test_a_spent_start_never_starts_twice(clients: Clients, served: Served
     await served.hub.close()
 
 
-async def test_of_starts_at_once_with_one_ticket_one_starts(clients: Clients, served: Served) -> None:
+async def test_concurrent_starts_with_one_ticket_start_once(clients: Clients, served: Served) -> None:
     url = START + await ticket(clients, scope="start")
     sources = [Source(served, url) for _ in range(5)]
     await asyncio.gather(*(source.connect() for source in sources))
@@ -145,7 +145,7 @@ async def test_of_starts_at_once_with_one_ticket_one_starts(clients: Clients, se
     await served.hub.close()
 
 
-async def test_a_start_that_is_refused_for_now_may_come_again(clients: Clients, served: Served) -> None:
+async def test_a_refused_start_may_be_retried_with_its_ticket(clients: Clients, served: Served) -> None:
     small = clients.named("small")
     for _ in range(2):
         async with small.post("/api/generations", json=BODY) as response:
@@ -159,7 +159,7 @@ async def test_a_start_that_is_refused_for_now_may_come_again(clients: Clients, 
     await served.hub.close()
 
 
-async def test_a_start_that_is_asked_for_wrongly_uses_nothing_up(clients: Clients, served: Served) -> None:
+async def test_an_invalid_start_does_not_use_the_ticket_up(clients: Clients, served: Served) -> None:
     url = START + await ticket(clients, scope="start")
     async with served.http.get(url) as response:
         assert response.status == 406
@@ -170,7 +170,7 @@ async def test_a_start_that_is_asked_for_wrongly_uses_nothing_up(clients: Client
     await served.hub.close()
 
 
-async def test_the_ticket_of_a_start_reads_it_and_nothing_else(clients: Clients, served: Served) -> None:
+async def test_the_ticket_of_a_detached_start_reads_only_that_generation(clients: Clients, served: Served) -> None:
     one, other = await detached(clients), await detached(clients)
     await served.called(2)
     events = f"/api/generations/{one['id']}/events?ticket={one['ticket']}"
@@ -203,7 +203,7 @@ def by_ticket(generation_id: str, text: str) -> list[tuple[str, str]]:
     ]
 
 
-async def test_no_other_route_takes_a_ticket(clients: Clients, served: Served) -> None:
+async def test_no_other_route_accepts_a_ticket(clients: Clients, served: Served) -> None:
     started = await detached(clients)
     for text in (str(started["ticket"]), await ticket(clients, scope="start"), await ticket(clients, scope="socket")):
         for method, path in by_ticket(str(started["id"]), text):
@@ -217,7 +217,7 @@ async def test_no_other_route_takes_a_ticket(clients: Clients, served: Served) -
 @pytest.mark.parametrize(
     "misuse", ["made up", "expired", "other origin", "no page", "for a socket", "spent", "revoked"]
 )
-async def test_every_misuse_is_told_the_same(
+async def test_every_misuse_of_a_ticket_gets_the_same_refusal(
     clients: Clients, served: Served, settings: Settings, keys_file: Path, misuse: str
 ) -> None:
     text = await ticket(clients, origin=PAGE, scope="socket" if misuse == "for a socket" else "start")
@@ -252,7 +252,7 @@ async def test_every_misuse_is_told_the_same(
     await served.hub.close()
 
 
-async def test_a_foreign_page_is_refused_and_uses_nothing_up(clients: Clients, served: Served) -> None:
+async def test_a_foreign_page_is_refused_and_does_not_use_the_ticket_up(clients: Clients, served: Served) -> None:
     text = await ticket(clients, origin=PAGE, scope="start")
     async with served.http.get(START + text, headers={"Origin": "https://evil.example"}) as response:
         assert (response.status, (await response.json())["error"]["code"]) == (403, "forbidden")
@@ -267,7 +267,7 @@ async def test_a_foreign_page_is_refused_and_uses_nothing_up(clients: Clients, s
     await served.hub.close()
 
 
-async def test_our_own_page_shows_its_origin_with_some_requests_only(clients: Clients, served: Served) -> None:
+async def test_our_own_page_may_send_its_origin_with_some_requests_only(clients: Clients, served: Served) -> None:
     source = Source(served, START + await ticket(clients, origin=served.url, scope="start"))
     await source.connect()
     await source.read("accepted")
@@ -288,7 +288,7 @@ async def test_a_revoked_key_ends_what_a_ticket_still_reads(
     await served.hub.close()
 
 
-async def test_a_used_ticket_reads_as_long_as_the_answer_is_kept(clients: Clients, served: Served) -> None:
+async def test_a_used_ticket_reads_as_long_as_the_generation_is_retained(clients: Clients, served: Served) -> None:
     source = Source(served, START + await ticket(clients, scope="start"))
     await source.connect()
     await served.called()
@@ -305,7 +305,7 @@ async def test_a_used_ticket_reads_as_long_as_the_answer_is_kept(clients: Client
     assert (await again.read("error"))["code"] == "generation_lost"
 
 
-async def test_a_ticket_for_what_is_not_there_is_not_made(clients: Clients, served: Served) -> None:
+async def test_no_ticket_is_issued_for_an_unknown_generation(clients: Clients, served: Served) -> None:
     foreign = str((await detached(clients))["id"])
     bob = clients.named("bob")
     for wanted, status in (
@@ -369,7 +369,7 @@ async def test_a_ticket_in_a_hello(clients: Clients, served: Served) -> None:
         assert await closed(opened) == (4401, invalid_ticket().message)
 
 
-async def test_every_misuse_of_a_socket_is_told_the_same(clients: Clients, served: Served) -> None:
+async def test_every_misuse_of_a_ticket_on_a_socket_gets_the_same_refusal(clients: Clients, served: Served) -> None:
     start = await ticket(clients, scope="start")
     elsewhere = await ticket(clients, scope="socket", origin=PAGE)
     late = await ticket(clients, scope="socket")
@@ -385,7 +385,9 @@ async def test_every_misuse_of_a_socket_is_told_the_same(clients: Clients, serve
 
 
 @pytest.mark.parametrize("commands", [False, True])
-async def test_a_socket_of_one_generation(clients: Clients, served: Served, commands: bool) -> None:
+async def test_a_ticket_may_restrict_a_socket_to_one_generation(
+    clients: Clients, served: Served, commands: bool
+) -> None:
     one, other = str((await detached(clients))["id"]), str((await detached(clients))["id"])
     text = await ticket(clients, generation_id=one, commands=commands)
     async with socket(served, text) as opened:
@@ -400,7 +402,7 @@ async def test_a_socket_of_one_generation(clients: Clients, served: Served, comm
     await served.hub.close()
 
 
-async def test_a_socket_by_a_ticket_ends_with_its_key(
+async def test_a_socket_opened_by_a_ticket_ends_with_its_key(
     clients: Clients, served: Served, settings: Settings, keys_file: Path
 ) -> None:
     async with socket(served, await ticket(clients, scope="socket")) as opened:
@@ -409,7 +411,9 @@ async def test_a_socket_by_a_ticket_ends_with_its_key(
         assert (await ask(opened, type="start", **BODY))["code"] == "auth_error"
 
 
-async def test_a_key_in_a_header_wins_and_leaves_the_ticket_alone(clients: Clients, served: Served) -> None:
+async def test_a_key_in_a_header_takes_precedence_and_leaves_the_ticket_unused(
+    clients: Clients, served: Served
+) -> None:
     text = await ticket(clients, scope="start")
     async with clients.named("bob").get(START + text, headers=ACCEPT) as response:
         assert served.hub._records._by_id[response.headers["X-Generation-ID"]].principal.id == "key:bob"
@@ -421,7 +425,7 @@ async def test_a_key_in_a_header_wins_and_leaves_the_ticket_alone(clients: Clien
     await served.hub.close()
 
 
-async def test_no_ticket_is_logged_or_told(clients: Clients, served: Served, caplog: pytest.LogCaptureFixture) -> None:
+async def test_no_ticket_is_logged_or_sent(clients: Clients, served: Served, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(0)
     texts = [await ticket(clients, scope=scope) for scope in ("start", "start", "socket", "socket")]
     said = ""
@@ -448,7 +452,7 @@ class TestOpen:
     def settings(self) -> Settings:
         return Settings(model=("m",), max_concurrent=0, rate_limit_per_minute=0, stall_timeout=0)
 
-    async def test_tickets_are_made_and_taken(self, clients: Clients, served: Served) -> None:
+    async def test_tickets_are_issued_and_redeemed_without_keys(self, clients: Clients, served: Served) -> None:
         source = Source(served, START + await ticket(clients, scope="start"))
         for _ in range(2):
             await source.connect()
@@ -462,7 +466,7 @@ class TestOpen:
         await served.hub.close()
 
 
-async def test_who_may_not_command_gets_no_ticket_to_command_by(clients: Clients) -> None:
+async def test_a_ticket_for_commands_requires_the_right_to_command(clients: Clients) -> None:
     generation_id = str((await detached(clients))["id"])
     for name, commands, status, code in (
         ("watcher", True, 403, "forbidden"),

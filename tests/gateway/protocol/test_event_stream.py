@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.protocol.event_stream import EventStreamDecoder, EventTooLongError, ServerSentEvent
+from gateway.protocol.event_stream import EventStreamDecoder, EventTooLongError, ServerSentEvent, event_frame
 
 STREAM = (
     "\ufeff: a comment\n"
@@ -157,3 +157,10 @@ def test_the_limit_applies_to_each_event() -> None:
     for _ in range(50):
         assert len(decoder.feed(b"data: 1234567890\n\n")) == 1
         assert decoder.feed(b": a comment of some length, again and again\n") == []
+
+
+@pytest.mark.parametrize("broken", [b"a\nb", b"a\rb", b"a\r\ndata: x", b"\n"])
+def test_no_field_may_contain_a_line_break(broken: bytes) -> None:
+    for fields in ((broken, b"n", b"p"), (b"d", broken, b"p"), (b"d", b"n", broken)):
+        with pytest.raises(ValueError, match="line break"):
+            event_frame(*fields)

@@ -43,7 +43,7 @@ async def refusal(authenticator: Authenticator, headers: dict[str, str]) -> Refu
     return refused.value
 
 
-async def test_without_doors_everybody_is_let_in_whatever_they_show() -> None:
+async def test_without_schemes_every_client_is_admitted() -> None:
     for credential in (None, "anything"):
         principal = await Authenticator().authenticate(credential, "127.0.0.1")
         assert principal == anonymous("127.0.0.1")
@@ -51,7 +51,7 @@ async def test_without_doors_everybody_is_let_in_whatever_they_show() -> None:
         assert Authenticator().renew(principal) is principal
 
 
-async def test_who_has_a_key_is_let_in_and_is_its_principal() -> None:
+async def test_a_key_identifies_its_principal() -> None:
     authenticator = Authenticator([ApiKeyScheme([ALICE])], Time())
     for spelled in ("Bearer", "bearer", "BEARER "):
         principal = await authenticator.authenticate(
@@ -60,7 +60,7 @@ async def test_who_has_a_key_is_let_in_and_is_its_principal() -> None:
         assert (principal.id, principal.models, principal.roles) == ("key:alice", frozenset({"m"}), frozenset())
 
 
-async def test_all_that_is_bad_is_told_the_same() -> None:
+async def test_every_invalid_credential_gets_the_same_refusal() -> None:
     authenticator = Authenticator([ApiKeyScheme([ALICE])], Time())
     assert (await refusal(authenticator, {})).message == missing_credential().message
     other = generate_key()
@@ -70,7 +70,7 @@ async def test_all_that_is_bad_is_told_the_same() -> None:
         assert (await refusal(authenticator, {"authorization": header})).body() == invalid_credential().body()
 
 
-async def test_expired_is_told_to_who_has_the_key() -> None:
+async def test_only_the_holder_of_the_secret_learns_that_a_key_has_expired() -> None:
     time = Time()
     authenticator = Authenticator([ApiKeyScheme([ALICE])], time)
     principal = await authenticator.authenticate(KEY.text(), "::1")
@@ -83,11 +83,11 @@ async def test_expired_is_told_to_who_has_the_key() -> None:
         authenticator.renew(principal)
 
 
-async def test_without_any_key_nobody_is_let_in() -> None:
+async def test_with_an_empty_key_file_every_client_is_refused() -> None:
     assert (await refusal(Authenticator([ApiKeyScheme([])]), shows(KEY.text()))).message == invalid_credential().message
 
 
-async def test_who_was_let_in_is_renewed_until_the_key_is_revoked() -> None:
+async def test_a_principal_is_renewed_until_its_key_is_revoked() -> None:
     authenticator = Authenticator([ApiKeyScheme([ALICE])], Time())
     principal = await authenticator.authenticate(KEY.text(), "::1")
     limits = PrincipalLimits(max_concurrent=1)
@@ -100,7 +100,7 @@ async def test_who_was_let_in_is_renewed_until_the_key_is_revoked() -> None:
         authenticator.renew(principal)
 
 
-def test_a_gate_that_closes_knows_nobody_by_address_any_more_and_does_not_open_again() -> None:
+def test_once_keys_are_required_addresses_are_refused_and_it_stays_so() -> None:
     authenticator = Authenticator()
     authenticator.replace_schemes([ApiKeyScheme([])])
     with pytest.raises(Refused, match="requires a key"):
@@ -110,7 +110,7 @@ def test_a_gate_that_closes_knows_nobody_by_address_any_more_and_does_not_open_a
 
 
 @given(st.dictionaries(st.sampled_from(["authorization", "x"]), st.text(max_size=40)))
-def test_whatever_is_in_the_header_it_is_read_or_refused(headers: dict[str, str]) -> None:
+def test_any_authorization_header_is_read_or_refused(headers: dict[str, str]) -> None:
     try:
         found = bearer_credential(headers)
     except Refused as refused:
@@ -120,7 +120,7 @@ def test_whatever_is_in_the_header_it_is_read_or_refused(headers: dict[str, str]
         assert found is None or found in headers["authorization"]
 
 
-async def test_a_secret_that_is_new_under_the_same_id_ends_what_the_old_one_opened() -> None:
+async def test_a_new_secret_under_the_same_id_ends_the_old_credential() -> None:
     authenticator = Authenticator([ApiKeyScheme([ALICE])], Time())
     principal = await authenticator.verify_credential(KEY.text())
     ticket, _ = authenticator.issue_ticket(principal, "socket", "")
@@ -134,7 +134,7 @@ async def test_a_secret_that_is_new_under_the_same_id_ends_what_the_old_one_open
     assert authenticator.renew(principal).models is None
 
 
-async def test_the_end_of_a_keys_time_is_what_the_file_says_now() -> None:
+async def test_a_reload_changes_when_a_key_expires() -> None:
     time = Time()
     authenticator = Authenticator([ApiKeyScheme([replace(ALICE, expires=1500)])], time)
     principal = await authenticator.verify_credential(KEY.text())

@@ -22,7 +22,7 @@ from tests.gateway.security.issuer import EC_KEY, OTHER_RSA_KEY, RSA_KEY, issuer
         (key_set(public(RSA_KEY, use="enc"), public(RSA_KEY, alg="PS256"), public(EC_KEY)), "contains no key"),
     ],
 )
-def test_what_is_no_set_of_keys(tmp_path: Path, body: bytes, said: str) -> None:
+def test_what_is_not_a_key_set_is_refused(tmp_path: Path, body: bytes, said: str) -> None:
     file = tmp_path / "keys.json"
     file.write_bytes(body)
     with pytest.raises(ValueError, match=said):
@@ -30,18 +30,18 @@ def test_what_is_no_set_of_keys(tmp_path: Path, body: bytes, said: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [[], {}, 7, None])
-def test_a_key_of_no_kind_is_passed_over(kind: object) -> None:
+def test_a_key_without_a_valid_type_is_ignored(kind: object) -> None:
     assert list(parse_jwks(key_set({"kty": kind}, public(EC_KEY, kid="a")), ("ES256",))) == ["a"]
 
 
-def test_a_file_has_a_bound(tmp_path: Path) -> None:
+def test_a_file_has_a_maximum_size(tmp_path: Path) -> None:
     file = tmp_path / "keys.json"
     file.write_bytes(b" " * (MAX_BYTES + 1))
     with pytest.raises(ValueError, match="more than"):
         read_jwks_file(file, ("RS256",))
 
 
-async def test_keys_are_fetched_once_for_all_who_ask() -> None:
+async def test_concurrent_requests_share_one_fetch() -> None:
     async with issuer(public(RSA_KEY, kid="r")) as server:
         assert server.requests == 0
         found = await asyncio.gather(*(server.keys.find("r") for _ in range(10)))
@@ -49,7 +49,7 @@ async def test_keys_are_fetched_once_for_all_who_ask() -> None:
         assert server.requests == 1
 
 
-async def test_an_unknown_id_has_them_fetched_again_at_most_once_a_minute() -> None:
+async def test_an_unknown_id_causes_at_most_one_fetch_a_minute() -> None:
     async with issuer(public(RSA_KEY, kid="r")) as server:
         assert await server.keys.find("r")
         server.body = key_set(public(RSA_KEY, kid="r"), public(OTHER_RSA_KEY, kid="new"))
@@ -61,7 +61,7 @@ async def test_an_unknown_id_has_them_fetched_again_at_most_once_a_minute() -> N
         assert server.requests == 2
 
 
-async def test_a_key_that_was_taken_out_is_not_taken_for_ever() -> None:
+async def test_a_key_that_the_issuer_removed_stops_being_valid() -> None:
     async with issuer(public(RSA_KEY, kid="r")) as server:
         assert await server.keys.find("r")
         server.body = key_set(public(OTHER_RSA_KEY, kid="new"))
@@ -70,7 +70,7 @@ async def test_a_key_that_was_taken_out_is_not_taken_for_ever() -> None:
 
 
 @pytest.mark.parametrize(("status", "body"), [(500, None), (302, None), (200, b"x"), (200, b" " * (MAX_BYTES + 1))])
-async def test_what_there_was_stays_when_the_issuer_has_nothing(status: int, body: bytes | None) -> None:
+async def test_the_keys_are_kept_when_a_fetch_fails(status: int, body: bytes | None) -> None:
     async with issuer(public(RSA_KEY, kid="r")) as server:
         assert await server.keys.find("r")
         server.status, server.body, server.now = status, server.body if body is None else body, 3600
@@ -78,14 +78,14 @@ async def test_what_there_was_stays_when_the_issuer_has_nothing(status: int, bod
         assert server.requests == 2
 
 
-async def test_without_any_key_it_is_our_fault_and_passes() -> None:
+async def test_without_any_key_a_token_is_refused_as_unavailable() -> None:
     async with issuer() as server:
         with pytest.raises(Refused) as error:
             await server.keys.find("r")
         assert (error.value.status, error.value.retryable) == (503, True)
 
 
-def test_keys_that_a_token_can_not_tell_apart_are_refused() -> None:
+def test_two_keys_with_the_same_id_are_refused() -> None:
     one, other = public(RSA_KEY), public(OTHER_RSA_KEY)
     with pytest.raises(ValueError, match="contains two keys without a kid: a token names"):
         parse_jwks(key_set(one, other), ("RS256",))
@@ -97,7 +97,7 @@ def test_keys_that_a_token_can_not_tell_apart_are_refused() -> None:
     assert len(parse_jwks(key_set(one, {**other, "kid": "r"}), ("RS256",))) == 2
 
 
-async def test_who_gives_up_waiting_has_the_issuer_asked_once_all_the_same() -> None:
+async def test_a_client_that_stops_waiting_does_not_cancel_the_fetch() -> None:
     asked, answer = 0, asyncio.Event()
 
     async def serve(_request: web.Request) -> web.Response:

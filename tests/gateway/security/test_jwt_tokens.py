@@ -90,11 +90,11 @@ async def test_the_claims_may_have_other_names_and_be_one_string() -> None:
         {"roles": {"observe": True}},
     ],
 )
-async def test_one_that_does_not_say_what_it_must_is_not_taken(claims: dict[str, object]) -> None:
+async def test_a_token_without_the_required_claims_is_refused(claims: dict[str, object]) -> None:
     assert (await refused(shared(), token(claims))).body() == invalid_credential().body()
 
 
-async def test_issuer_and_audience_are_looked_at_where_they_are_set() -> None:
+async def test_issuer_and_audience_are_checked_if_configured() -> None:
     scheme = shared(issuer="https://a.example", audience="us")
     right: Claims = {"iss": "https://a.example", "aud": ["them", "us"]}
     assert await scheme.authenticate(token(right), 0)
@@ -104,20 +104,20 @@ async def test_issuer_and_audience_are_looked_at_where_they_are_set() -> None:
     assert await shared().authenticate(token(right), 0)
 
 
-async def test_expired_is_told_to_who_has_one_that_was_signed() -> None:
+async def test_only_the_holder_of_a_genuine_token_learns_that_it_has_expired() -> None:
     assert await shared().authenticate(token({"exp": int(time.time()) - LEEWAY_SECONDS // 2}), 0)
     past = token({"exp": int(time.time()) - 2 * LEEWAY_SECONDS})
     assert (await refused(shared(), past)).message == expired_credential().message
     assert (await refused(shared(), past[:-4] + "AAAA")).message == invalid_credential().message
 
 
-async def test_what_was_signed_otherwise_is_not_taken() -> None:
+async def test_a_token_signed_with_another_key_or_algorithm_is_refused() -> None:
     unsigned = f"{encoded({'alg': 'none', 'typ': 'JWT'})}.{encoded({'sub': 'alice', 'exp': SOON})}"
     for text in (f"{unsigned}.", f"{unsigned}.AAAA", token(EMPTY, "x" * 64), token(EMPTY, algorithm="HS512")):
         assert (await refused(shared(), text)).message == invalid_credential().message
 
 
-async def test_public_keys() -> None:
+async def test_tokens_are_verified_with_public_keys() -> None:
     scheme = JwtScheme(JwtRules(["RS256", "ES256"]), fixed(public(RSA_KEY, kid="r"), public(EC_KEY, kid="e")))
     assert await scheme.authenticate(token(EMPTY, RSA_KEY, "RS256", "r"), 0)
     assert await scheme.authenticate(token(EMPTY, EC_KEY, "ES256", "e"), 0)
@@ -131,7 +131,7 @@ async def test_public_keys() -> None:
         assert (await refused(scheme, text)).message == invalid_credential().message
 
 
-async def test_a_public_key_is_no_shared_secret() -> None:
+async def test_a_public_key_is_not_accepted_as_a_shared_secret() -> None:
     known = public(RSA_KEY, kid="r")
     signed = f"{encoded({'alg': 'HS256', 'kid': 'r'})}.{encoded({'sub': 'alice', 'exp': SOON})}"
     signature = hmac.digest(json.dumps(known).encode(), signed.encode(), "sha256")
@@ -139,13 +139,13 @@ async def test_a_public_key_is_no_shared_secret() -> None:
     assert (await refused(scheme, f"{signed}.{encoded(signature)}")).message == invalid_credential().message
 
 
-async def test_the_only_key_needs_no_name() -> None:
+async def test_the_only_key_needs_no_id() -> None:
     scheme = JwtScheme(JwtRules(["RS256"]), fixed(public(RSA_KEY, alg="RS256")))
     assert await scheme.authenticate(token(EMPTY, RSA_KEY, "RS256"), 0)
 
 
 @given(st.text(max_size=100) | st.lists(st.text(max_size=40), min_size=3, max_size=3).map(".".join))
-def test_whatever_it_is_it_is_refused_and_breaks_nothing(text: str) -> None:
+def test_any_other_text_is_refused(text: str) -> None:
     async def authenticate() -> None:
         try:
             assert await shared().authenticate(text, 0) is None
@@ -155,12 +155,12 @@ def test_whatever_it_is_it_is_refused_and_breaks_nothing(text: str) -> None:
     asyncio.run(authenticate())
 
 
-async def test_one_that_is_nested_without_end_is_refused() -> None:
+async def test_a_deeply_nested_token_is_refused() -> None:
     deep = encoded(b"[" * 5000)
     assert (await refused(shared(), f"{deep}.{deep}.AAAA")).message == invalid_credential().message
 
 
-async def test_a_claim_that_is_null_is_not_one_that_is_absent() -> None:
+async def test_a_null_claim_is_refused() -> None:
     # `token` leaves out what is None.
     for claim in ("models", "roles"):
         claims = {"sub": "alice", "exp": SOON, claim: None}
@@ -173,7 +173,7 @@ def with_secret(secret: str = SECRET, audience: str | None = None) -> Sequence[C
     )
 
 
-async def test_a_token_of_a_secret_that_was_changed_is_not_renewed() -> None:
+async def test_a_token_is_not_renewed_after_its_secret_was_changed() -> None:
     authenticator = Authenticator(with_secret())
     principal = await authenticator.verify_credential(token())
     authenticator.replace_schemes(with_secret())
@@ -186,7 +186,7 @@ async def test_a_token_of_a_secret_that_was_changed_is_not_renewed() -> None:
     assert SECRET not in repr(principal)
 
 
-async def test_a_token_of_a_key_that_was_taken_out_of_the_file_is_not_renewed(tmp_path: Path) -> None:
+async def test_a_token_is_not_renewed_after_its_key_was_removed_from_the_file(tmp_path: Path) -> None:
     file = tmp_path / "jwks.json"
     settings = Settings(jwt=JwtTable(algorithms=("RS256",), jwks_file=str(file)))
     file.write_bytes(key_set(public(RSA_KEY, kid="r")))

@@ -43,7 +43,7 @@ keys = st.builds(
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(keys, max_size=4, unique_by=(lambda key: key.name, lambda key: key.id)))
-def test_what_is_written_is_read(tmp_path: Path, written: list[StoredKey]) -> None:
+def test_written_keys_are_read_back(tmp_path: Path, written: list[StoredKey]) -> None:
     file = tmp_path / "keys.toml"
     write_keys(file, written)
     assert read_keys(file) == written
@@ -51,7 +51,7 @@ def test_what_is_written_is_read(tmp_path: Path, written: list[StoredKey]) -> No
     assert [left.name for left in tmp_path.iterdir()] == ["keys.toml"]
 
 
-def test_a_link_to_it_stays_one(tmp_path: Path) -> None:
+def test_a_symbolic_link_stays_a_link(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     link = tmp_path / "keys.toml"
     link.symlink_to(tmp_path / "real" / "keys.toml")
@@ -60,7 +60,7 @@ def test_a_link_to_it_stays_one(tmp_path: Path) -> None:
     assert read_keys(tmp_path / "real" / "keys.toml") == []
 
 
-def test_what_can_not_be_written_leaves_what_was(tmp_path: Path) -> None:
+def test_a_failed_write_leaves_the_previous_file(tmp_path: Path) -> None:
     file = tmp_path / "nowhere" / "keys.toml"
     with pytest.raises(OSError, match="No such file"):
         write_keys(file, [])
@@ -90,7 +90,7 @@ GOOD = f'id = "abcd1234"\nhash = "{"0" * 64}"\n'
         ("[keys\n", "1: is not TOML"),
     ],
 )
-def test_what_is_wrong_is_told_by_line_and_without_a_hash(tmp_path: Path, text: str, said: str) -> None:
+def test_a_problem_is_reported_with_its_line_and_without_a_hash(tmp_path: Path, text: str, said: str) -> None:
     file = tmp_path / "keys.toml"
     file.write_text(text)
     with pytest.raises(ConfigurationError) as error:
@@ -100,7 +100,7 @@ def test_what_is_wrong_is_told_by_line_and_without_a_hash(tmp_path: Path, text: 
     assert "ds_secret" not in str(error.value)
 
 
-def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="can't be read: No such file"):
         read_keys(tmp_path / "keys.toml")
 
@@ -113,7 +113,7 @@ def test_a_time_without_a_zone_is_utc(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("moment", ["9999-12-31T23:59:59-23:59", "0001-01-01T00:00:00+23:59"])
-def test_a_time_that_is_none_in_utc_is_refused(tmp_path: Path, moment: str) -> None:
+def test_a_time_beyond_the_years_of_utc_is_refused(tmp_path: Path, moment: str) -> None:
     file = tmp_path / "keys.toml"
     file.write_text(f'[keys.alice]\nid = "Xb41cQ7r"\nhash = "{"0" * 64}"\nexpires = {moment}\n', "utf-8")
     with pytest.raises(ConfigurationError, match=r"keys\.alice: .*beyond the years 1 to 9999"):
@@ -126,7 +126,7 @@ KEY = generate_key()
 ALICE = StoredKey("alice", KEY.id, hash_secret(KEY.secret))
 
 
-def test_keys_that_are_made_at_once_are_all_kept(tmp_path: Path) -> None:
+def test_concurrent_changes_are_all_kept(tmp_path: Path) -> None:
     file = tmp_path / "keys.toml"
     write_keys(file, [ALICE])
     command = [sys.executable, "-m", "gateway", "keys"]
@@ -144,7 +144,7 @@ def test_keys_that_are_made_at_once_are_all_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can give files away")
-def test_a_file_of_a_services_user_stays_its_own(tmp_path: Path) -> None:
+def test_the_file_keeps_its_owner(tmp_path: Path) -> None:
     file = tmp_path / "keys.toml"
     write_keys(file, [ALICE])
     os.chown(file, 1234, 1235)
@@ -152,7 +152,7 @@ def test_a_file_of_a_services_user_stays_its_own(tmp_path: Path) -> None:
     assert (file.stat().st_uid, file.stat().st_gid, file.stat().st_mode & 0o777) == (1234, 1235, 0o600)
 
 
-def test_a_key_in_place_of_a_name_is_not_told(tmp_path: Path) -> None:
+def test_a_key_in_place_of_a_name_is_not_shown(tmp_path: Path) -> None:
     file = tmp_path / "keys.toml"
     file.write_text(f"[keys.{KEY.text()}]\n")
     with pytest.raises(ConfigurationError, match="1: keys: the name of a key") as error:

@@ -35,7 +35,7 @@ def refused(kept: TicketStore, text: str, asked: TicketUse, origin: str = HERE, 
 
 @pytest.mark.parametrize("asked", ASKED, ids=str)
 @pytest.mark.parametrize("scope", SCOPES, ids=str)
-def test_a_ticket_opens_what_it_is_for_and_a_wrong_use_does_not_use_it_up(scope: TicketScope, asked: TicketUse) -> None:
+def test_a_ticket_serves_its_purpose_and_a_wrong_use_does_not_use_it_up(scope: TicketScope, asked: TicketUse) -> None:
     kept = TicketStore()
     text = kept.issue(ALICE, scope, HERE, 0)
     if (scope, asked) not in OPENS:
@@ -46,14 +46,14 @@ def test_a_ticket_opens_what_it_is_for_and_a_wrong_use_does_not_use_it_up(scope:
 
 
 @pytest.mark.parametrize("unix", [1030, 1030.001, 2000])
-def test_it_expires_to_the_millisecond(unix: float) -> None:
+def test_a_ticket_expires_to_the_millisecond(unix: float) -> None:
     kept = TicketStore()
     late, in_time = (kept.issue(ALICE, "start", HERE, 1000) for _ in range(2))
     refused(kept, late, "start", unix=unix)
     assert kept.redeem(in_time, "start", HERE, 1029.999) is ALICE
 
 
-def test_another_origin_is_refused_before_and_after_its_use() -> None:
+def test_another_origin_is_refused_before_and_after_use() -> None:
     kept = TicketStore()
     for issued, other in ((HERE, PAGE), (PAGE, HERE), (PAGE, PAGE + "x")):
         text = kept.issue(ALICE, OF_G, issued, 0)
@@ -64,7 +64,7 @@ def test_another_origin_is_refused_before_and_after_its_use() -> None:
 
 
 @pytest.mark.parametrize("scope", ["socket", OF_G], ids=str)
-def test_what_opened_a_socket_opens_nothing_more(scope: TicketScope) -> None:
+def test_a_ticket_that_opened_a_socket_opens_nothing_more(scope: TicketScope) -> None:
     kept = TicketStore()
     text = kept.issue(ALICE, scope, HERE, 0)
     kept.redeem(text, "socket", HERE, 0)
@@ -73,7 +73,7 @@ def test_what_opened_a_socket_opens_nothing_more(scope: TicketScope) -> None:
     assert len(kept) == 0
 
 
-def test_only_a_socket_may_command_by_a_ticket() -> None:
+def test_a_ticket_allows_commands_only_on_a_socket() -> None:
     kept = TicketStore()
     one, two = (kept.issue(ALICE, GenerationScope("g", commands=True), HERE, 0) for _ in range(2))
     assert kept.redeem(one, "socket", HERE, 0).generation_scope == GenerationScope("g", commands=True)
@@ -81,7 +81,7 @@ def test_only_a_socket_may_command_by_a_ticket() -> None:
         assert kept.redeem(two, ReadAccess("g", resume=again), HERE, 0).generation_scope == GenerationScope("g")
 
 
-def test_a_used_one_reads_on_at_any_time_from_a_position_in_what_it_read() -> None:
+def test_a_used_ticket_resumes_its_generation_at_any_time() -> None:
     kept = TicketStore()
     text = kept.issue(ALICE, OF_G, HERE, 0)
     kept.redeem(text, ReadAccess("g"), HERE, 0)
@@ -92,7 +92,7 @@ def test_a_used_one_reads_on_at_any_time_from_a_position_in_what_it_read() -> No
             refused(kept, text, asked)
 
 
-def test_a_start_that_is_used_leads_to_what_it_started() -> None:
+def test_a_used_start_ticket_reads_what_it_started() -> None:
     kept = TicketStore()
     text = kept.issue(ALICE, "start", HERE, 0)
     assert kept.redeem(text, "start", HERE, 0).generation_scope is None
@@ -109,7 +109,7 @@ def test_a_start_that_is_used_leads_to_what_it_started() -> None:
         kept.restore(text)
 
 
-def test_a_start_that_started_nothing_is_good_for_what_is_left_of_its_time() -> None:
+def test_a_start_ticket_that_started_nothing_can_be_used_again_in_time() -> None:
     kept = TicketStore()
     text = kept.issue(ALICE, "start", HERE, 0)
     for unix in (1.0, 29.0):
@@ -118,7 +118,7 @@ def test_a_start_that_started_nothing_is_good_for_what_is_left_of_its_time() -> 
     refused(kept, text, "start", unix=30)
 
 
-def test_a_principals_oldest_makes_room_and_nobody_elses() -> None:
+def test_only_the_oldest_ticket_of_the_same_principal_is_dropped() -> None:
     kept = TicketStore(max_unused=4, max_per_principal=2)
     bobs = kept.issue(BOB, OF_G, HERE, 0)
     first, *others = (kept.issue(ALICE, OF_G, HERE, 0) for _ in range(3))
@@ -133,7 +133,7 @@ def test_a_principals_oldest_makes_room_and_nobody_elses() -> None:
         kept.redeem(text, ReadAccess("g", resume=True), HERE, 0)
 
 
-def test_too_many_are_refused_until_some_are_used_or_expire() -> None:
+def test_too_many_tickets_are_refused_until_some_are_used_or_expire() -> None:
     kept = TicketStore(max_unused=2)
     texts = [kept.issue(ALICE, OF_G, HERE, 0), kept.issue(BOB, OF_G, HERE, 10)]
     with pytest.raises(Refused) as found:
@@ -148,7 +148,7 @@ def test_too_many_are_refused_until_some_are_used_or_expire() -> None:
     assert len(kept) == 2
 
 
-def test_192_random_bits_and_nothing_shows_them() -> None:
+def test_a_ticket_has_192_random_bits_and_is_never_shown() -> None:
     kept = TicketStore()
     texts = {kept.issue(ALICE, "start", HERE, 0) for _ in range(100)}
     assert len(texts) == 100
@@ -159,7 +159,7 @@ def test_192_random_bits_and_nothing_shows_them() -> None:
     refused(kept, "\ud800", "start")
 
 
-def test_a_ticket_ends_with_the_key_that_it_was_asked_for_by() -> None:
+def test_a_ticket_ends_with_the_key_that_requested_it() -> None:
     key, now = generate_key(), [1000.0]
     stored = StoredKey("alice", key.id, hash_secret(key.secret), expires=1010)
     authenticator = Authenticator([ApiKeyScheme([stored])], lambda: now[0])

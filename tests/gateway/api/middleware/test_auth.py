@@ -1,7 +1,6 @@
 """Who comes in, over every transport: each route without a key, with a bad, an expired, a foreign and the right one."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import aiohttp
@@ -59,7 +58,7 @@ REFUSALS = {
 @pytest.mark.parametrize("protocols", ["our server"], indirect=True)
 @pytest.mark.parametrize("route", ROUTES)
 @pytest.mark.parametrize("shown", REFUSALS)
-async def test_no_route_is_open_but_to_who_has_a_key(
+async def test_every_route_requires_a_valid_credential(
     clients: Clients, served: Served, route: tuple[str, str], shown: str
 ) -> None:
     credential, said = REFUSALS[shown]
@@ -72,14 +71,14 @@ async def test_no_route_is_open_but_to_who_has_a_key(
     assert served.hub.statistics.started == 0
 
 
-async def test_what_anybody_may_ask(clients: Clients) -> None:
+async def test_public_paths_require_no_credential(clients: Clients) -> None:
     stranger = clients.session(None)
     for path in ("/", "/health", "/ready", "/static/dualstream.js"):
         async with stranger.get(path) as response:
             assert response.status == 200, path
 
 
-async def test_an_event_source_is_told_in_its_way_and_stopped(clients: Clients) -> None:
+async def test_an_event_source_gets_an_error_event_and_is_stopped(clients: Clients) -> None:
     stranger = clients.session(None)
     headers = {"Accept": "text/event-stream"}
     for path in ("/api/chat/stream?prompt=x", "/api/generations/g_x/events"):
@@ -90,7 +89,9 @@ async def test_an_event_source_is_told_in_its_way_and_stopped(clients: Clients) 
 
 @pytest.mark.parametrize("kind", list(VIEWERS))
 @pytest.mark.parametrize("credential", [KEYS["alice"].text(), token()], ids=["key", "token"])
-async def test_who_is_known_gets_a_whole_answer(clients: Clients, served: Served, kind: str, credential: str) -> None:
+async def test_an_authenticated_client_gets_a_complete_answer(
+    clients: Clients, served: Served, kind: str, credential: str
+) -> None:
     viewer = VIEWERS[kind](clients.session(credential))
     await viewer.start(BODY)
     await served.called()
@@ -136,7 +137,7 @@ async def asked_over_http(session: aiohttp.ClientSession, generation_id: str) ->
     return found
 
 
-async def test_foreign_is_as_unknown_over_http(clients: Clients, served: Served) -> None:
+async def test_a_foreign_generation_looks_unknown_over_http(clients: Clients, served: Served) -> None:
     alice = await running(clients, served)
     bob, unknown = clients.named("bob"), "g_" + "x" * (len(alice.generation_id) - 2)
     foreign = await asked_over_http(bob, alice.generation_id)
@@ -167,7 +168,7 @@ async def asked_over_socket(viewer: WebSocketViewer, generation_id: str) -> list
     return found
 
 
-async def test_foreign_is_as_unknown_over_a_socket(clients: Clients, served: Served) -> None:
+async def test_a_foreign_generation_looks_unknown_over_a_socket(clients: Clients, served: Served) -> None:
     alice = await running(clients, served)
     bob = WebSocketViewer(clients.named("bob"))
     foreign = await asked_over_socket(bob, alice.generation_id)
@@ -177,7 +178,7 @@ async def test_foreign_is_as_unknown_over_a_socket(clients: Clients, served: Ser
     await alice.leave()
 
 
-async def test_a_token_is_not_the_key_of_its_name(clients: Clients, served: Served) -> None:
+async def test_a_token_and_a_key_of_the_same_name_are_two_principals(clients: Clients, served: Served) -> None:
     alice = await running(clients, served)
     async with clients.session(token({"sub": "alice"})).get(f"/api/generations/{alice.generation_id}") as response:
         assert response.status == 404
@@ -185,7 +186,7 @@ async def test_a_token_is_not_the_key_of_its_name(clients: Clients, served: Serv
 
 
 @pytest.mark.parametrize("kind", list(VIEWERS))
-async def test_its_own_are_read_resumed_and_commanded_from_anywhere(
+async def test_a_principal_reads_resumes_and_commands_its_generations_from_anywhere(
     clients: Clients, served: Served, kind: str
 ) -> None:
     alice = await running(clients, served)
@@ -200,7 +201,9 @@ async def test_its_own_are_read_resumed_and_commanded_from_anywhere(
 
 
 @pytest.mark.parametrize("kind", list(VIEWERS))
-async def test_an_observer_reads_and_commands_nothing(clients: Clients, served: Served, kind: str) -> None:
+async def test_an_observer_reads_every_generation_and_commands_none(
+    clients: Clients, served: Served, kind: str
+) -> None:
     alice = await running(clients, served)
     watcher = clients.viewer(kind, "watcher")
     await watcher.attach(alice.generation_id, 0)
@@ -218,7 +221,7 @@ async def test_an_observer_reads_and_commands_nothing(clients: Clients, served: 
 
 
 @pytest.mark.parametrize("kind", list(VIEWERS))
-async def test_an_operator_commands_any(clients: Clients, served: Served, kind: str) -> None:
+async def test_an_operator_commands_every_generation(clients: Clients, served: Served, kind: str) -> None:
     alice = await running(clients, served)
     operator = clients.viewer(kind, "operator")
     await operator.attach(alice.generation_id, 0)
@@ -227,7 +230,7 @@ async def test_an_operator_commands_any(clients: Clients, served: Served, kind: 
     await operator.leave()
 
 
-async def test_the_figures_are_for_who_may_read_all(clients: Clients) -> None:
+async def test_the_statistics_require_a_role(clients: Clients) -> None:
     for name, status in (("alice", 403), ("watcher", 200), ("operator", 200)):
         async with clients.named(name).get("/api/stats") as response:
             assert response.status == status
@@ -235,7 +238,7 @@ async def test_the_figures_are_for_who_may_read_all(clients: Clients) -> None:
                 assert (await response.json())["error"]["code"] == "forbidden"
 
 
-async def test_an_idempotency_key_is_its_principals_own(clients: Clients, served: Served) -> None:
+async def test_an_idempotency_key_belongs_to_its_principal(clients: Clients, served: Served) -> None:
     started = []
     for name in ("alice", "alice", "bob"):
         headers = {"Idempotency-Key": "k"}
@@ -249,7 +252,7 @@ async def test_an_idempotency_key_is_its_principals_own(clients: Clients, served
     await served.hub.close()
 
 
-async def test_models_that_are_not_allowed_are_as_unknown(clients: Clients, served: Served) -> None:
+async def test_models_that_are_not_allowed_look_unknown(clients: Clients, served: Served) -> None:
     small = clients.named("small")
     refused = []
     for model in ("m", "w"):
@@ -270,7 +273,7 @@ async def test_models_that_are_not_allowed_are_as_unknown(clients: Clients, serv
     await viewer.leave()
 
 
-async def test_limits_of_its_own_win(clients: Clients, served: Served) -> None:
+async def test_limits_of_a_key_override_the_general_ones(clients: Clients, served: Served) -> None:
     small = clients.named("small")
     seen = []
     for _ in range(3):
@@ -285,83 +288,11 @@ async def test_limits_of_its_own_win(clients: Clients, served: Served) -> None:
     await served.hub.close()
 
 
-@asynccontextmanager
-async def socket(clients: Clients, credential: str | None = None) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
-    async with clients.session(credential).ws_connect("/api/ws", protocols=["dualstream.v1"]) as opened:
-        yield opened
-
-
-async def close_code(opened: aiohttp.ClientWebSocketResponse) -> int | None:
-    while (await opened.receive()).type is aiohttp.WSMsgType.TEXT:
-        pass
-    return opened.close_code
-
-
-async def test_a_hello_tells_who_it_is(clients: Clients, served: Served) -> None:
-    async with socket(clients) as it:
-        for command in ({"type": "ping"}, {"type": "start", **BODY}, {"type": "attach", "generation_id": "g_x"}):
-            await it.send_json({"id": 1, **command})
-            answer = await it.receive_json()
-            assert (answer["type"], answer["code"]) == ("rejected", "auth_error")
-        await it.send_json({"type": "hello", "id": 2, "token": KEYS["alice"].text()})
-        assert await it.receive_json() == {"type": "ack", "id": 2, "generation_id": None}
-        await it.send_json({"type": "start", "id": 3, **BODY})
-        assert (await it.receive_json())["type"] == "ack"
-        served.clock.advance(6)
-        await it.send_json({"type": "ping", "id": 4})
-        while (answer := await it.receive_json())["type"] != "pong":
-            pass
-        assert served.hub._records._by_id[served.only.id].principal.id == "key:alice"
-
-
-@pytest.mark.parametrize(
-    "credential", [None, "", "x", generate_key().text(), KEYS["old"].text(), token(key="x" * 64)], ids=range(6)
-)
-async def test_a_hello_that_is_not_good_closes(clients: Clients, credential: str | None) -> None:
-    async with socket(clients) as it:
-        await it.send_json({"type": "hello", "id": 1, "token": credential})
-        assert await close_code(it) == 4401
-
-
-async def test_a_header_that_is_not_good_closes_a_socket(clients: Clients, served: Served) -> None:
-    for credential in ("x", KEYS["old"].text(), generate_key().text()):
-        async with socket(clients, credential) as it:
-            assert await close_code(it) == 4401
-
-
-async def test_who_says_nothing_in_time_is_shown_out(clients: Clients, served: Served) -> None:
-    async with socket(clients) as it:
-        await it.send_json({"type": "ping", "id": 1})
-        assert (await it.receive_json())["type"] == "rejected"
-        served.clock.advance(5)
-        assert await close_code(it) == 4408
-
-
-async def test_who_is_not_known_may_send_little_and_no_nonsense(clients: Clients) -> None:
-    async with socket(clients) as it:
-        await it.send_json({"type": "hello", "token": "x" * 17_000})
-        assert await close_code(it) == 4413
-    async with socket(clients) as it:
-        for _ in range(10):
-            await it.send_str("hello?")
-        assert await close_code(it) == 4400
-    async with socket(clients) as it:
-        await it.close()
-
-
-async def test_a_newer_token_for_the_same_socket(clients: Clients) -> None:
-    async with socket(clients, token({"sub": "carol"})) as it:
-        for credential, said in ((token({"sub": "carol"}), "ack"), (token(), "forbidden"), ("x", "auth_error")):
-            await it.send_json({"type": "hello", "id": 1, "token": credential})
-            answer = await it.receive_json()
-            assert said in {answer["type"], answer.get("code")}
-
-
-async def test_a_key_that_is_revoked_ends_and_what_runs_does_not(
+async def test_a_revoked_key_ends_and_running_streams_do_not(
     clients: Clients, served: Served, settings: Settings, keys_file: Path
 ) -> None:
     alice = await running(clients, served)
-    async with socket(clients, KEYS["alice"].text()) as it:
+    async with clients.socket(KEYS["alice"].text()) as it:
         await it.send_json({"type": "attach", "id": 1, "generation_id": alice.generation_id, "after": 3})
         assert (await it.receive_json())["type"] == "ack"
         write_keys(keys_file, map(stored_key, ("bob",)))
@@ -380,16 +311,14 @@ async def test_a_key_that_is_revoked_ends_and_what_runs_does_not(
             assert response.status == 200
 
 
-async def test_nothing_secret_is_logged_or_told(
-    clients: Clients, served: Served, caplog: pytest.LogCaptureFixture
-) -> None:
+async def test_no_secret_is_logged_or_sent(clients: Clients, served: Served, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(0)
     text = KEYS["alice"].text()
     said = ""
     for credential in (text, text[:-1] + "!", f"{text}.x.y"):
         async with clients.session(credential).get("/nowhere") as response:
             said += await response.text()
-        async with socket(clients) as it:
+        async with clients.socket() as it:
             await it.send_json({"type": "hello", "id": 1, "token": credential, "x": 1})
             said += (await it.receive()).data
     for shown in (said, caplog.text, repr(Principal("a")), repr(stored_key("alice"))):
@@ -404,7 +333,7 @@ class TestOpen:
     def settings(self) -> Settings:
         return Settings(model=("m", "n"), max_concurrent=0, rate_limit_per_minute=0, stall_timeout=0)
 
-    async def test_whoever_has_the_id_may_use_it_from_any_address(self, clients: Clients, served: Served) -> None:
+    async def test_without_keys_the_id_suffices_from_any_address(self, clients: Clients, served: Served) -> None:
         started = await running(clients, served)
         stranger = served.hub.find(started.generation_id, anonymous("192.0.2.1"))
         assert stranger is served.only
@@ -412,10 +341,10 @@ class TestOpen:
             assert response.status == 200
         await started.leave()
 
-    async def test_when_it_gets_keys_sockets_are_asked_for_them(
+    async def test_open_sockets_must_authenticate_once_keys_are_required(
         self, clients: Clients, served: Served, settings: Settings, keys_file: Path
     ) -> None:
-        async with socket(clients) as it:
+        async with clients.socket() as it:
             await it.send_json({"type": "hello", "id": 1})
             assert (await it.receive_json())["type"] == "ack"
             await served.reloader.change(settings.model_copy(update={"keys_file": keys_file}))
@@ -425,3 +354,17 @@ class TestOpen:
             assert (await it.receive_json())["type"] == "ack"
             await it.send_json({"type": "ping", "id": 4})
             assert (await it.receive_json())["type"] == "pong"
+
+
+async def test_a_key_that_a_reload_expired_starts_nothing_on_an_open_socket(
+    clients: Clients, served: Served, settings: Settings, keys_file: Path
+) -> None:
+    async with clients.socket(KEYS["alice"].text()) as it:
+        await it.send_json({"type": "ping", "id": 1})
+        assert (await it.receive_json())["type"] == "pong"
+        write_keys(keys_file, [replace(stored_key("alice"), expires=1.0)])
+        await served.reloader.change(settings)
+        await it.send_json({"type": "start", "id": 2, **BODY})
+        answer = await it.receive_json()
+        assert (answer["type"], answer["code"]) == ("rejected", "auth_error")
+    assert served.hub.statistics.started == 0

@@ -28,7 +28,7 @@ async def status_of(session: aiohttp.ClientSession, method: str, path: str, body
         return response.status
 
 
-async def test_requests_are_refused_beyond_the_pace_and_pass_when_told(clients: Clients, served: Served) -> None:
+async def test_requests_beyond_the_rate_are_refused_until_retry_after(clients: Clients, served: Served) -> None:
     alice = clients.named("alice")
     assert [await status_of(alice, "GET", "/api/models") for _ in range(AT_ONCE)] == [200] * AT_ONCE
     async with alice.get("/api/models") as response:
@@ -53,7 +53,7 @@ async def test_requests_are_refused_beyond_the_pace_and_pass_when_told(clients: 
         ("GET", "/v1/models"),
     ],
 )
-async def test_whatever_neither_starts_nor_streams_is_counted(clients: Clients, method: str, path: str) -> None:
+async def test_every_other_request_is_counted(clients: Clients, method: str, path: str) -> None:
     alice = clients.named("alice")
     for _ in range(AT_ONCE):
         assert await status_of(alice, method, path) != 429
@@ -62,14 +62,14 @@ async def test_whatever_neither_starts_nor_streams_is_counted(clients: Clients, 
 
 
 @pytest.mark.parametrize("path", ["/api/generations", "/api/chat/stream"])
-async def test_starts_are_counted_also_those_that_are_none(clients: Clients, served: Served, path: str) -> None:
+async def test_starts_are_counted_even_if_they_are_not_valid(clients: Clients, served: Served, path: str) -> None:
     alice = clients.named("alice")
     assert [await status_of(alice, "POST", path, {"nonsense": 1}) for _ in range(AT_ONCE)] == [400] * AT_ONCE
     assert await status_of(alice, "POST", path, BODY) == 429
     assert served.hub.statistics.started == 0
 
 
-async def test_to_come_back_to_a_stream_is_not_counted(clients: Clients, served: Served) -> None:
+async def test_reconnecting_to_a_stream_is_not_counted(clients: Clients, served: Served) -> None:
     alice = clients.named("alice")
     async with alice.post("/api/generations", json=BODY) as started:
         generation_id = (await started.json())["id"]
@@ -79,7 +79,7 @@ async def test_to_come_back_to_a_stream_is_not_counted(clients: Clients, served:
     assert await status_of(alice, "GET", "/api/models") == 200
 
 
-async def test_a_stop_that_is_none_is_counted(clients: Clients, served: Served) -> None:
+async def test_an_invalid_interrupt_is_counted(clients: Clients, served: Served) -> None:
     alice = clients.named("alice")
     async with alice.post("/api/generations", json=BODY) as started:
         path = f"/api/generations/{(await started.json())['id']}/interrupt"
@@ -91,7 +91,7 @@ async def test_a_stop_that_is_none_is_counted(clients: Clients, served: Served) 
     assert await status_of(alice, "POST", path) == 202
 
 
-async def test_a_stop_is_heard_whatever_else_was_sent(clients: Clients, served: Served) -> None:
+async def test_an_effective_interrupt_is_accepted_beyond_the_rate(clients: Clients, served: Served) -> None:
     alice = clients.named("alice")
     started = []
     for _ in range(AT_ONCE):
@@ -110,7 +110,7 @@ async def test_a_stop_is_heard_whatever_else_was_sent(clients: Clients, served: 
     assert await status_of(alice, "POST", f"/api/generations/{foreign}/interrupt") == 429
 
 
-async def test_a_socket_is_told_and_goes_on_when_it_waits(clients: Clients, served: Served) -> None:
+async def test_a_socket_is_refused_and_continues_after_waiting(clients: Clients, served: Served) -> None:
     viewer = WebSocketViewer(clients.named("alice"))
     for _ in range(AT_ONCE):
         assert (await viewer.command(type="ping"))["type"] == "pong"
@@ -129,7 +129,7 @@ async def test_a_socket_is_told_and_goes_on_when_it_waits(clients: Clients, serv
 @pytest.mark.parametrize(
     "text", ['{"type":"ping"}', '{"type":"dance","id":1}', '{"type":"interrupt","generation_id":"g"}']
 )
-async def test_a_socket_that_goes_on_is_closed(clients: Clients, text: str) -> None:
+async def test_a_socket_that_keeps_sending_is_closed(clients: Clients, text: str) -> None:
     async with clients.named("alice").ws_connect("/api/ws") as socket, asyncio.timeout(10):
         for _ in range(2 * AT_ONCE):
             await socket.send_str(text)
@@ -140,7 +140,7 @@ async def test_a_socket_that_goes_on_is_closed(clients: Clients, text: str) -> N
     assert len(answers) == 2 * AT_ONCE
 
 
-async def test_a_flood_before_the_hello_is_one_too(clients: Clients) -> None:
+async def test_commands_before_the_hello_are_counted(clients: Clients) -> None:
     async with clients.session(None).ws_connect("/api/ws") as socket, asyncio.timeout(10):
         for number in range(2 * AT_ONCE):
             await socket.send_json({"type": "ping", "id": number})
@@ -149,7 +149,7 @@ async def test_a_flood_before_the_hello_is_one_too(clients: Clients) -> None:
         assert socket.close_code == 4429
 
 
-async def test_a_stop_on_a_socket_is_heard_in_a_flood(clients: Clients, served: Served) -> None:
+async def test_an_effective_interrupt_on_a_socket_is_accepted_beyond_the_rate(clients: Clients, served: Served) -> None:
     viewer = WebSocketViewer(clients.named("alice"))
     started = [await viewer.command(type="start", **BODY) for _ in range(AT_ONCE)]
     for _ in range(AT_ONCE - 1):

@@ -76,7 +76,7 @@ def routed(routes: Sequence[BaseRoute]) -> Iterator[tuple[str, str]]:
             yield from ((method.lower(), path) for method in (route.methods or set()) - {"HEAD"})
 
 
-def test_it_is_openapi(described: dict[str, Any]) -> None:
+def test_the_document_is_valid_openapi(described: dict[str, Any]) -> None:
     OpenAPIV31SpecValidator(described).validate()
     assert described["info"]["version"] == "1.2.3"
 
@@ -88,12 +88,12 @@ def test_it_describes_every_route_and_no_other(described: dict[str, Any]) -> Non
     assert len({operation.id for operation in OPERATIONS}) == len(told)
 
 
-def test_the_file_is_that_of_this_version() -> None:
+def test_the_file_is_up_to_date() -> None:
     stored = orjson.loads((ROOT / "docs" / "openapi.json").read_bytes())
     assert stored == orjson.loads(orjson.dumps(document(version("dualstream")))), "make openapi"
 
 
-def test_every_part_is_used(described: dict[str, Any]) -> None:
+def test_every_component_is_used(described: dict[str, Any]) -> None:
     text = orjson.dumps(described).decode()
     for kind, named in described["components"].items():
         for name in named:
@@ -102,7 +102,7 @@ def test_every_part_is_used(described: dict[str, Any]) -> None:
     assert {tag["name"] for tag in described["tags"]} == {operation.tag for operation in OPERATIONS}
 
 
-def test_what_is_public_and_what_takes_a_ticket_is_told(described: dict[str, Any]) -> None:
+def test_the_security_of_each_operation_is_described(described: dict[str, Any]) -> None:
     for operation in OPERATIONS:
         security = described["paths"][operation.path][operation.method]["security"]
         is_public = operation.path in PUBLIC_PATHS or operation.path.startswith(PUBLIC_PREFIX)
@@ -117,7 +117,7 @@ def test_what_is_public_and_what_takes_a_ticket_is_told(described: dict[str, Any
         assert "403" in told or is_public
 
 
-def test_each_code_has_the_status_of_its_meaning(described: dict[str, Any]) -> None:
+def test_each_refusal_has_the_status_of_its_code(described: dict[str, Any]) -> None:
     for operation in OPERATIONS:
         responses = described["paths"][operation.path][operation.method]["responses"]
         for refusal in operation.refusals:
@@ -127,7 +127,7 @@ def test_each_code_has_the_status_of_its_meaning(described: dict[str, Any]) -> N
     assert described["components"]["schemas"]["Code"]["enum"] == [*Code]
 
 
-def test_the_headers_of_a_limit_are_those_that_are_sent() -> None:
+def test_the_rate_limit_headers_are_those_that_are_sent() -> None:
     assert tuple(Allowance(60, 10, 9, 1.0).headers()) == RATE_LIMIT_HEADERS
 
 
@@ -136,7 +136,7 @@ def test_there_is_a_sample_of_every_event() -> None:
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.type)
-def test_an_event_has_the_fields_that_are_told_and_no_others(described: dict[str, Any], event: Event) -> None:
+def test_an_event_has_exactly_the_described_fields(described: dict[str, Any], event: Event) -> None:
     validator = Draft202012Validator(schema_of(strict(described), "Event"))
     sent = orjson.loads(encode(event))
     validator.validate(sent)
@@ -145,7 +145,7 @@ def test_an_event_has_the_fields_that_are_told_and_no_others(described: dict[str
     assert not validator.is_valid({**sent, "more": 1})
 
 
-def test_a_refusal_is_told_as_it_is_sent(described: dict[str, Any]) -> None:
+def test_a_refusal_matches_its_schema(described: dict[str, Any]) -> None:
     validator = Draft202012Validator(schema_of(strict(described), "Refusal"))
     for code in Code:
         sent = Refused(code, "why", param=None, retry_after_ms=7).body()

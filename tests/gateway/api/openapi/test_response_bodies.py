@@ -32,19 +32,19 @@ async def held(path: str, response: aiohttp.ClientResponse) -> dict[str, Any]:
 @pytest.mark.parametrize(
     "path", ["/api/models", "/v1/models", "/api/stats", "/health", "/ready", "/openapi.json", "/api/ws"]
 )
-async def test_what_is_asked_without_more(served: Served, path: str) -> None:
+async def test_responses_without_parameters_match_their_schemas(served: Served, path: str) -> None:
     async with served.http.get(path) as response:
         await held(path, response)
 
 
 @pytest.mark.parametrize(("name", "status"), [("m", 200), ("other", 404)])
-async def test_a_model(served: Served, name: str, status: int) -> None:
+async def test_a_model_response_matches_its_schema(served: Served, name: str, status: int) -> None:
     async with served.http.get(f"/v1/models/{name}") as response:
         assert response.status == status
         await held("/v1/models/{name}", response)
 
 
-async def test_the_way_of_a_generation(served: Served) -> None:
+async def test_the_responses_of_a_generation_match_their_schemas(served: Served) -> None:
     one = "/api/generations/{generation_id}"
     async with served.http.post("/api/generations", json=BODY) as response:
         address = f"/api/generations/{(await held('/api/generations', response))['id']}"
@@ -69,12 +69,12 @@ async def test_the_way_of_a_generation(served: Served) -> None:
         assert (await held("/api/stats", response))["upstreams"]
 
 
-async def test_a_ticket(served: Served) -> None:
+async def test_a_ticket_response_matches_its_schema(served: Served) -> None:
     async with served.http.post("/api/tickets", json={"scope": "start"}) as response:
         await held("/api/tickets", response)
 
 
-async def test_the_description_is_public_and_whole(served: Served) -> None:
+async def test_the_document_is_public_and_complete(served: Served) -> None:
     async with served.http.get("/openapi.json") as response:
         assert response.content_type == "application/json"
         told = await response.json()
@@ -82,14 +82,14 @@ async def test_the_description_is_public_and_whole(served: Served) -> None:
 
 
 @pytest.mark.parametrize("path", sorted(DESCRIBED["paths"]))
-async def test_a_method_that_there_is_not_is_told_all_that_there_are(served: Served, path: str) -> None:
+async def test_an_unsupported_method_gets_the_allowed_methods(served: Served, path: str) -> None:
     async with served.http.put(path) as response:
         assert response.status == 405
         allowed = {method.strip().lower() for method in response.headers["Allow"].split(",")}
         assert allowed - {"head"} == DESCRIBED["paths"][path].keys()
 
 
-async def test_who_asks_a_socket_for_a_page_is_told_what_to_upgrade_to(served: Served) -> None:
+async def test_a_plain_request_to_the_socket_route_gets_upgrade_required(served: Served) -> None:
     async with served.http.get("/api/ws") as response:
         assert response.status == 426
         assert (response.headers["Upgrade"], response.headers["Connection"]) == ("websocket", "Upgrade")

@@ -70,7 +70,7 @@ BODIES = st.one_of(
 
 
 @given(BODIES)
-def test_the_schema_and_the_parser_are_of_one_mind(asked: tuple[type[BaseModel], JsonObject]) -> None:
+def test_the_schema_accepts_what_the_parser_accepts(asked: tuple[type[BaseModel], JsonObject]) -> None:
     kind, body = asked
     assert VALIDATORS[kind].is_valid(body) == takes(kind, body)
 
@@ -97,10 +97,10 @@ def test_the_schema_and_the_parser_are_of_one_mind(asked: tuple[type[BaseModel],
         (TicketRequest, {}, False),
     ],
 )
-def test_what_they_say_of_these(kind: type[BaseModel], body: JsonObject, fits: bool) -> None:
+def test_the_schema_and_the_parser_agree_on_examples(kind: type[BaseModel], body: JsonObject, fits: bool) -> None:
     assert (VALIDATORS[kind].is_valid(body), takes(kind, body)) == (fits, fits)
 
 
-def test_a_whole_number_is_one_however_it_is_spelled() -> None:
+def test_an_integral_float_is_an_integer() -> None:
     request = parse(FeedbackRequest, {"rating": -30.0, "mode": "note"})
     assert repr(request.rating) == "-30"

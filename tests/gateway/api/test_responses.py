@@ -1,0 +1,56 @@
+"""Refusals and headers of responses."""
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from starlette.requests import Request
+
+from gateway.api.responses import REFUSED_POSITION, refusal_response
+from gateway.protocol.errors import Code, Refused
+from gateway.protocol.event_stream import EventStreamDecoder
+from gateway.security.jwks import RemoteKeySet
+from gateway.upstreams.formats.json_values import repair_surrogates
+from tests.served.clients import BODY
+from tests.served.gateway import Served
+from tests.served.viewers import WebSocketViewer
+
+
+async def test_an_event_source_retries_while_the_issuers_keys_are_unavailable() -> None:
+    scope = {"type": "http", "method": "GET", "headers": [(b"accept", b"text/event-stream")]}
+    with pytest.raises(Refused) as refused:
+        await RemoteKeySet("http://127.0.0.1:1/", ("RS256",)).find(None)
+    (event,) = EventStreamDecoder().feed(bytes(refusal_response(refused.value, Request(scope)).body))
+    assert orjson.loads(event.data)["retryable"]
+    assert event.last_event_id != REFUSED_POSITION
+
+
+async def test_every_response_has_a_request_id(served: Served) -> None:
+    viewer = WebSocketViewer(served.http)
+    await viewer.start(BODY)
+    address = f"/api/generations/{viewer.generation_id}"
+    paths = ["/health", "/ready", "/api/stats", "/api/models", "/nowhere", address, f"{address}/events"]
+    for path in paths:
+        for sent in ("mine-7", None):
+            async with served.http.get(path, headers={"X-Request-ID": sent} if sent else {}) as response:
+                named = response.headers["X-Request-ID"]
+                assert named == sent if sent else named.startswith("r_"), path
+    await viewer.leave()
+
+
+anything = st.one_of(
+    st.text(),
+    st.text(alphabet=st.characters(categories=["Cc", "Zl", "Zp", "Cs"])),
+    st.sampled_from(
+        ["\n\nevent: complete\ndata: {}\n\n", "\r\nid: x\r\n", "\u2028data: x", "\x85", "\ud800", "\0", "\ufeff"]
+    ),
+)
+
+
+@given(anything)
+def test_a_refusal_is_exactly_one_event(text: str) -> None:
+    scope = {"type": "http", "method": "GET", "headers": [(b"accept", b"text/event-stream")]}
+    for code in (Code.INVALID_REQUEST, Code.RATE_LIMIT):
+        body = bytes(refusal_response(Refused(code, repair_surrogates(text)), Request(scope)).body)
+        (event,) = EventStreamDecoder().feed(body)
+        assert (event.event, orjson.loads(event.data)["message"]) == ("error", repair_surrogates(text))

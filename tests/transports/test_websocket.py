@@ -1,0 +1,89 @@
+"""WebSocket transport: messages that are not valid, and its limits."""
+
+import aiohttp
+import orjson
+import pytest
+
+from tests.gateway.api.invalid_starts import BAD_STARTS
+from tests.served.clients import BODY
+from tests.served.gateway import Served
+from tests.served.viewers import JsonObject, WebSocketViewer, until
+
+
+@pytest.mark.parametrize(("body", "param", "said"), [bad for bad in BAD_STARTS if isinstance(bad[0], dict)])
+async def test_an_invalid_start_command_leaves_the_socket_open(
+    served: Served, body: JsonObject, param: str | None, said: str
+) -> None:
+    viewer = WebSocketViewer(served.http)
+    answer = await viewer.command(type="start", **body)
+    if param == "stream":
+        said = "known are: id, messages"
+    assert answer["type"] == "rejected"
+    assert said in str(answer["message"])
+    assert answer["param"] == param
+    assert (await viewer.command(type="ping"))["type"] == "pong"
+    await viewer.leave()
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ("{", "is not JSON"),
+        ("[]", "must be a JSON object"),
+        ("5", "must be a JSON object, not a number"),
+        ('{"type":"dance"}', "'dance' is not a command; known are: start, attach"),
+        ('{"type":7}', "is not a command"),
+        ("{}", "is not a command"),
+        ('{"type":"interrupt"}', "generation_id: is missing"),
+        ('{"type":"attach","generation_id":"g_x","after":-1}', "after"),
+        ('{"type":"interrupt","generation_id":"g_x"}', "no generation"),
+        ('{"type":"detach","generation_id":"g_x"}', "no generation"),
+        (b"\x00\x01", "binary"),
+    ],
+)
+async def test_an_invalid_command_is_rejected(served: Served, message: str | bytes, said: str) -> None:
+    async with served.http.ws_connect("/api/ws") as socket:
+        if isinstance(message, str):
+            await socket.send_str(message)
+        else:
+            await socket.send_bytes(message)
+        answer = await socket.receive_json()
+        assert answer["type"] == "rejected"
+        assert said in answer["message"]
+        await socket.send_str('{"type":"ping","id":1}')
+        assert (await socket.receive_json()) == {"type": "pong", "id": 1}
+
+
+async def test_many_invalid_messages_in_a_row_close_the_socket(served: Served) -> None:
+    async with served.http.ws_connect("/api/ws") as socket:
+        for _ in range(10):
+            await socket.send_str("hello?")
+        while (await socket.receive()).type is aiohttp.WSMsgType.TEXT:
+            pass
+        assert socket.close_code == 4400
+
+
+async def test_a_message_that_is_too_large_closes_the_socket(served: Served) -> None:
+    async with served.http.ws_connect("/api/ws") as socket:
+        await socket.send_str(orjson.dumps({"type": "ping", "pad": "x" * 30_000}).decode())
+        assert (await socket.receive()).type is aiohttp.WSMsgType.CLOSE
+        assert socket.close_code == 4413
+
+
+async def test_a_socket_carries_up_to_100_generations(served: Served) -> None:
+    viewer = WebSocketViewer(served.http)
+    for _ in range(100):
+        assert (await viewer.command(type="start", **BODY))["type"] == "ack"
+    rejected = await viewer.command(type="start", **BODY)
+    assert rejected["type"] == "rejected"
+    assert "detach one" in str(rejected["message"])
+    await viewer.leave()
+    await until(lambda: served.hub.viewers == 0)
+
+
+async def test_text_that_is_not_utf8_closes_the_socket(served: Served, caplog: pytest.LogCaptureFixture) -> None:
+    async with served.http.ws_connect("/api/ws") as socket:
+        await socket._writer.send_frame(b"\xff\xfe", aiohttp.WSMsgType.TEXT)
+        assert (await socket.receive()).type is aiohttp.WSMsgType.CLOSE
+        assert socket.close_code == 1007
+    assert "Traceback" not in caplog.text
