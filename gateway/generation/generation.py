@@ -16,6 +16,7 @@ from gateway.generation.continuation import split_batches
 from gateway.generation.event_log import EventLog
 from gateway.generation.feedback_notes import FeedbackNotes
 from gateway.generation.state import TRANSITIONS, State, Trigger
+from gateway.generation.timing import Timing, milliseconds
 from gateway.protocol.commands import FeedbackRequest, JsonObject, Message, StartRequest
 from gateway.protocol.errors import Code, Failed, Refused
 from gateway.protocol.events import (
@@ -63,7 +64,7 @@ class Generation:
     request: InitVar[StartRequest]
     request_id: str
     model: str
-    accepted_at: float
+    accepted_at: InitVar[float]
     output_limit: int = 2 << 20
     log: EventLog = field(init=False)
     options: JsonObject = field(init=False)
@@ -75,7 +76,6 @@ class Generation:
     provider: str | None = field(init=False, default=None)
     attempts: list[Attempt] = field(init=False, default_factory=list)
     end: Terminal | None = field(init=False, default=None)
-    ended_at: float | None = field(init=False, default=None)
     has_content: bool = field(init=False, default=False)
     """Content of the present text has come, from any attempt."""
     current_attempt: Attempt | None = field(init=False, default=None)
@@ -83,17 +83,16 @@ class Generation:
     _announced_attempt: Attempt | None = field(init=False, default=None)
     """The attempt of the last `start` event: the one that clients know of."""
     _messages: list[Message] = field(init=False)
-    _admitted_at: float | None = field(init=False, default=None)
-    _first_content_at: float | None = field(init=False, default=None)
+    _timing: Timing = field(init=False)
     _counter: ContentCounter = field(init=False)
     _feedback: FeedbackNotes = field(init=False, default_factory=FeedbackNotes)
     _stop: _Stop | None = field(init=False, default=None)
     _revise: _Revise | None = field(init=False, default=None)
 
-    def __post_init__(self, request: StartRequest) -> None:
+    def __post_init__(self, request: StartRequest, accepted_at: float) -> None:
         self.options, self.metadata = request.options.for_provider(), request.metadata
         self._messages = list(request.messages)
-        self._counter = ContentCounter(self.output_limit)
+        self._counter, self._timing = ContentCounter(self.output_limit), Timing(accepted_at)
         self.log = EventLog(self.id)
         self.log.append(Accepted(self.id, self.request_id, self.model))
 
@@ -106,7 +105,7 @@ class Generation:
     def on_admitted(self, now: float) -> None:
         """Leave the queue."""
         self._move(Trigger.ADMITTED)
-        self._admitted_at = now
+        self._timing.admitted_at = now
 
     def begin_attempt(
         self,
@@ -155,8 +154,8 @@ class Generation:
         if self.state is not State.STREAMING:
             if self.state.fenced:
                 return False
-            if self._first_content_at is None:
-                self._first_content_at = now
+            if self._timing.first_content_at is None:
+                self._timing.first_content_at = now
             self.has_content = True
             self._move(Trigger.CONTENT)
         added = self._counter.add(content)
@@ -205,7 +204,7 @@ class Generation:
             self._move(Trigger.FAILED)
             return
         why = (failure.code, failure.message, failure.retryable, failure.retry_after_ms)
-        partial = self._first_content_at is not None
+        partial = self._timing.first_content_at is not None
         self._end(Trigger.FAILED, Error(*why, partial, *self._bill(), self.metrics(now)), now)
 
     def on_closed(self, now: float) -> None:
@@ -215,7 +214,7 @@ class Generation:
         """
         if self.state is State.STOPPING and self._stop is not None:
             stop = self._stop
-            why = (stop.by, stop.reason, _ms(now - stop.read_at))
+            why = (stop.by, stop.reason, milliseconds(now - stop.read_at))
             self._end(Trigger.CLOSED, Interrupted(*why, *self._bill(), self.metrics(now)), now)
         elif self.state is State.REVISING and self._revise is not None:
             revise, self._revise = self._revise, None
@@ -275,7 +274,7 @@ class Generation:
         self.prompt_version += 1
         self.has_content = False
         self._counter.start_text()
-        self.log.append(Revision(self.revision, revise.feedback_id, _ms(now - revise.read_at)))
+        self.log.append(Revision(self.revision, revise.feedback_id, milliseconds(now - revise.read_at)))
 
     # Queries.
 
@@ -319,21 +318,7 @@ class Generation:
 
     def metrics(self, now: float) -> Metrics:
         """Return the measurements up to now, or up to its end."""
-        end = now if self.ended_at is None else self.ended_at
-        first, counter = self._first_content_at, self._counter
-        streamed = end - first if first is not None else 0.0
-        return Metrics(
-            request_id=self.request_id,
-            ttft_ms=_ms(first - self.accepted_at) if first is not None else None,
-            duration_ms=_ms(end - self.accepted_at),
-            queue_ms=_ms((end if self._admitted_at is None else self._admitted_at) - self.accepted_at),
-            chunks=counter.chunks,
-            chars=counter.chars,
-            bytes=counter.text_bytes,
-            chars_per_s=round(counter.chars / streamed, 1) if streamed > 0 else None,
-            attempts=len(self.attempts),
-            revisions=self.revision,
-        )
+        return self._timing.metrics(self.request_id, self._counter, len(self.attempts), self.revision, now)
 
     def _bill(self) -> tuple[Usage, float | None]:
         return self.usage(), self.cost()
@@ -362,7 +347,7 @@ class Generation:
         # First the log, which may reject the event; then the state; then the readers, which look at both.
         self.log.add(event)
         self._move(trigger)
-        self.end, self.ended_at = event, now
+        self.end, self._timing.ended_at = event, now
         self.log.wake()
 
     def _refuse_if_terminal(self) -> None:
@@ -371,7 +356,3 @@ class Generation:
 
     def _already_over(self, how: str) -> Refused:
         return Refused(Code.ALREADY_OVER, f"Generation {self.id} {how}.", param="generation_id")
-
-
-def _ms(seconds: float) -> float:
-    return round(seconds * 1000, 3)

@@ -1,0 +1,40 @@
+"""The moments of one generation, and the metrics computed from them. Pure."""
+
+from gateway.generation.content_counter import ContentCounter
+from gateway.protocol.events import Metrics
+
+
+def milliseconds(seconds: float) -> float:
+    """Return seconds as milliseconds, rounded to microseconds."""
+    return round(seconds * 1000, 3)
+
+
+class Timing:
+    """When a generation was accepted, admitted, brought its first content, and ended; seconds of one clock."""
+
+    __slots__ = ("accepted_at", "admitted_at", "ended_at", "first_content_at")
+
+    def __init__(self, accepted_at: float) -> None:
+        self.accepted_at = accepted_at
+        self.admitted_at: float | None = None
+        self.first_content_at: float | None = None
+        self.ended_at: float | None = None
+
+    def metrics(self, request_id: str, counter: ContentCounter, attempts: int, revisions: int, now: float) -> Metrics:
+        """Return the measurements up to now, or up to the end."""
+        end = now if self.ended_at is None else self.ended_at
+        left_queue_at = end if self.admitted_at is None else self.admitted_at
+        first = self.first_content_at
+        streamed = end - first if first is not None else 0.0
+        return Metrics(
+            request_id=request_id,
+            ttft_ms=milliseconds(first - self.accepted_at) if first is not None else None,
+            duration_ms=milliseconds(end - self.accepted_at),
+            queue_ms=milliseconds(left_queue_at - self.accepted_at),
+            chunks=counter.chunks,
+            chars=counter.chars,
+            bytes=counter.text_bytes,
+            chars_per_s=round(counter.chars / streamed, 1) if streamed > 0 else None,
+            attempts=attempts,
+            revisions=revisions,
+        )
