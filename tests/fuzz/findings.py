@@ -154,18 +154,18 @@ FINDINGS: Final = [
         "client-refusal",
         "`Retry-After: ²`",
         "`ValueError` from the client",
-        f"{_CLIENT}::test_a_wait_that_is_no_number_is_none",
+        f"{_CLIENT}::test_a_retry_after_that_is_not_a_number_is_ignored",
     ),
     Finding(
         "client-message",
         "`retry_after_ms` of 1e308",
         "a wait of 308 digits, which can't be formatted or stored",
-        f"{_CLIENT}::test_a_wait_beyond_all_reckoning_is_none",
+        f"{_CLIENT}::test_an_excessive_retry_after_is_ignored",
     ),
     Finding(
         "client-message",
         "a type, code or message nested 1,000 levels deep",
         "`RecursionError` from the client",
-        f"{_CLIENT}::test_what_is_nested_deep_where_a_text_belongs_is_none",
+        f"{_CLIENT}::test_deeply_nested_json_in_place_of_a_string_is_ignored",
     ),
 ]

@@ -80,19 +80,19 @@ def test_a_body_that_only_resembles_an_error_is_classified_by_its_status() -> No
 
 
 @pytest.mark.parametrize("retry_after", ["\u00b2", "9" * 5000, "-1", "1.5", ""])
-def test_a_wait_that_is_no_number_is_none(retry_after: str) -> None:
+def test_a_retry_after_that_is_not_a_number_is_ignored(retry_after: str) -> None:
     assert refusal_of_response(429, b"", retry_after).retry_after_ms is None
 
 
 @pytest.mark.parametrize("retry_after_ms", [1e308, -1e30, -1, 2**64])
-def test_a_wait_beyond_all_reckoning_is_none(retry_after_ms: float) -> None:
+def test_an_excessive_retry_after_is_ignored(retry_after_ms: float) -> None:
     refused = refusal({"code": "rate_limit", "retry_after_ms": retry_after_ms})
     assert refused.retry_after_ms is None
     assert orjson.dumps(refused.body())
 
 
 @pytest.mark.parametrize("name", ["type", "code", "message"])
-def test_what_is_nested_deep_where_a_text_belongs_is_none(name: str) -> None:
+def test_deeply_nested_json_in_place_of_a_string_is_ignored(name: str) -> None:
     fields = read_object(b'{"%b":%b}' % (name.encode(), b"[" * 1020 + b"]" * 1020))
     assert decode(fields) is None
     assert refusal(fields).code is Code.INVALID_REQUEST
