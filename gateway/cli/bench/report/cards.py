@@ -97,8 +97,8 @@ TTFT = Chart(
 )
 CHARTS = (
     Chart(
-        "Request to end mark",
-        "p50; the thin line ends at p95. Lower is better.",
+        "Complete answer",
+        "From request to end mark, p50; thin line to p95. Lower is better.",
         lambda line: p50(line.figures.duration),
         lambda line: _both(line.figures.duration),
         lambda line: p95(line.figures.duration),
