@@ -1,4 +1,4 @@
-"""What every provider must do, in whatever wire format: one suite over all of them, against the simulator's sockets.
+"""What every wire format must do: one suite over all of them, against the simulator on real sockets.
 
 `docs/providers.md` shows the matrix; a test compares it.
 """
@@ -40,12 +40,12 @@ PROVIDERS: dict[str, tuple[Callable[[], WireFormat], str]] = {
     "anthropic": (AnthropicFormat, "/v1"),
     "gemini": (GeminiFormat, "/v1beta"),
 }
-"""By `upstream_api`: how it is spelled, and where the simulator speaks it."""
+"""Wire format and path in the simulator, by `upstream_api`."""
 
 
 @dataclass
-class Understood:
-    """What an answer said, whatever it was spelled like."""
+class Received:
+    """Content of a response, independent of its wire format."""
 
     text: str = ""
     reasoning: str = ""
@@ -54,23 +54,23 @@ class Understood:
     finish: str | None = None
     failure: Failed | None = None
 
-    def take_all(self, parts: Sequence[UpstreamEvent]) -> None:
-        for part in split_batches(parts):
-            self.take(part)
+    def add_all(self, events: Sequence[UpstreamEvent]) -> None:
+        for event in split_batches(events):
+            self.add(event)
 
-    def take(self, part: UpstreamEvent) -> None:
-        if isinstance(part, Chunk):
-            self.text += part.content
-        elif isinstance(part, Reasoning):
-            self.reasoning += part.content
-        elif isinstance(part, ToolCall):
-            name_and_arguments = self.calls.setdefault(part.index, ["", ""])
-            name_and_arguments[0] += part.name or ""
-            name_and_arguments[1] += part.arguments
-        elif isinstance(part, Usage):
-            self.usage = part
-        elif isinstance(part, Finished):
-            self.finish = part.reason
+    def add(self, event: UpstreamEvent) -> None:
+        if isinstance(event, Chunk):
+            self.text += event.content
+        elif isinstance(event, Reasoning):
+            self.reasoning += event.content
+        elif isinstance(event, ToolCall):
+            name_and_arguments = self.calls.setdefault(event.index, ["", ""])
+            name_and_arguments[0] += event.name or ""
+            name_and_arguments[1] += event.arguments
+        elif isinstance(event, Usage):
+            self.usage = event
+        elif isinstance(event, Finished):
+            self.finish = event.reason
 
 
 @pytest.fixture
@@ -83,35 +83,35 @@ async def simulator() -> AsyncIterator[Simulator]:
 
 @pytest.fixture(params=list(PROVIDERS))
 async def upstream(request: pytest.FixtureRequest, simulator: Simulator) -> AsyncIterator[HttpUpstream]:
-    wire, path = PROVIDERS[request.param]
-    upstream = HttpUpstream(request.param, simulator.origin + path, wire(), KEY)
+    wire_format, path = PROVIDERS[request.param]
+    upstream = HttpUpstream(request.param, simulator.origin + path, wire_format(), KEY)
     yield upstream
     await upstream.close()
 
 
 async def ask(
     upstream: HttpUpstream, settings: str = "", messages: list[JsonObject] | None = None, **options: object
-) -> Understood:
-    understood = Understood()
-    spoken = [Message.model_validate(message) for message in messages or QUESTION]
+) -> Received:
+    received = Received()
+    sent = [Message.model_validate(message) for message in messages or QUESTION]
     try:
-        answer = await upstream.open(UpstreamRequest(f"sim-instant?{settings}", spoken, options))  # type: ignore[arg-type]
+        response = await upstream.open(UpstreamRequest(f"sim-instant?{settings}", sent, options))  # type: ignore[arg-type]
         try:
-            await answer.stream(understood.take_all)
+            await response.stream(received.add_all)
         finally:
-            await answer.close()
+            await response.close()
     except Failed as failure:
-        understood.failure = failure
-    return understood
+        received.failure = failure
+    return received
 
 
 CASES: dict[str, str] = {}
-"""What the matrix shows, by the test that proves it."""
+"""Titles of the matrix, by the test of each."""
 
 
-def case(what: str) -> Callable[[Callable[..., object]], Callable[..., object]]:
+def case(title: str) -> Callable[[Callable[..., object]], Callable[..., object]]:
     def note(test: Callable[..., object]) -> Callable[..., object]:
-        CASES[test.__name__] = what
+        CASES[test.__name__] = title
         return test
 
     return note
@@ -120,33 +120,33 @@ def case(what: str) -> Callable[[Callable[..., object]], Callable[..., object]]:
 @case("text: English, Vietnamese, code, Markdown, emoji")
 @pytest.mark.parametrize("language", ["english", "vietnamese", "code", "markdown", "emoji"])
 async def test_text(upstream: HttpUpstream, simulator: Simulator, language: str) -> None:
-    answer = await ask(upstream, f"length=200&language={language}")
-    assert answer.failure is None
+    received = await ask(upstream, f"length=200&language={language}")
+    assert received.failure is None
     plain = HttpUpstream("openai", f"{simulator.origin}/v1", OpenAIChatFormat(), KEY)
-    assert answer.text == (await ask(plain, f"length=200&language={language}")).text != ""
+    assert received.text == (await ask(plain, f"length=200&language={language}")).text != ""
     await plain.close()
-    assert answer.finish == "stop"
+    assert received.finish == "stop"
 
 
-@case("reasoning apart from text")
+@case("reasoning separate from text")
 async def test_reasoning(upstream: HttpUpstream) -> None:
-    answer = await ask(upstream, "length=60&reasoning=40")
-    assert len(answer.reasoning) >= 40
-    assert answer.text
-    assert answer.reasoning not in answer.text
+    received = await ask(upstream, "length=60&reasoning=40")
+    assert len(received.reasoning) >= 40
+    assert received.text
+    assert received.reasoning not in received.text
 
 
 @case("parallel tool calls, arguments in pieces")
 async def test_parallel_tool_calls(upstream: HttpUpstream) -> None:
-    answer = await ask(upstream, "length=20&tool_calls=2", tools=TOOLS)
-    assert answer.finish == "tool_calls"
-    assert sorted(answer.calls) == [0, 1]
-    for name, arguments in answer.calls.values():
+    received = await ask(upstream, "length=20&tool_calls=2", tools=TOOLS)
+    assert received.finish == "tool_calls"
+    assert sorted(received.calls) == [0, 1]
+    for name, arguments in received.calls.values():
         assert name == "look"
         assert isinstance(json.loads(arguments), dict)
 
 
-@case("a tool's result, sent back")
+@case("a tool result sent back")
 async def test_a_tool_result_is_sent_back(upstream: HttpUpstream) -> None:
     called = {"id": "call_1", "type": "function", "function": {"name": "look", "arguments": '{"city":"Huế"}'}}
     history: list[JsonObject] = [
@@ -154,21 +154,21 @@ async def test_a_tool_result_is_sent_back(upstream: HttpUpstream) -> None:
         {"role": "assistant", "content": None, "tool_calls": [called]},  # type: ignore[list-item]
         {"role": "tool", "tool_call_id": "call_1", "content": "31 degrees"},
     ]
-    answer = await ask(upstream, "length=60", history, tools=TOOLS)
-    assert answer.failure is None
-    assert answer.text
-    assert answer.finish == "stop"
+    received = await ask(upstream, "length=60", history, tools=TOOLS)
+    assert received.failure is None
+    assert received.text
+    assert received.finish == "stop"
 
 
 @case("an image")
 async def test_an_image_is_sent(upstream: HttpUpstream) -> None:
-    parts: JsonObject = {
+    events: JsonObject = {
         "role": "user",
         "content": [{"type": "text", "text": "What is this?"}, {"type": "image_url", "image_url": {"url": PIXEL}}],
     }
-    answer = await ask(upstream, "length=40", [parts])
-    assert answer.failure is None
-    assert answer.text
+    received = await ask(upstream, "length=40", [events])
+    assert received.failure is None
+    assert received.text
 
 
 @case("usage: input, output, cached, reasoning")
@@ -186,20 +186,20 @@ async def test_usage(upstream: HttpUpstream) -> None:
 
 @case("the token limit as `length`")
 async def test_the_token_limit_is_a_finish_reason(upstream: HttpUpstream) -> None:
-    answer = await ask(upstream, "length=2000", max_tokens=20)
-    assert answer.failure is None
-    assert answer.finish == "length"
+    received = await ask(upstream, "length=2000", max_tokens=20)
+    assert received.failure is None
+    assert received.finish == "length"
 
 
-@case("an error in mid-stream, by its code")
+@case("an error in the stream, by its code")
 async def test_an_error_inside_the_stream(upstream: HttpUpstream) -> None:
-    answer = await ask(upstream, "length=200&fault=error&after=20")
-    assert answer.failure is not None
-    assert answer.failure.code is Code.SERVER_ERROR
-    assert answer.text
+    received = await ask(upstream, "length=200&fault=error&after=20")
+    assert received.failure is not None
+    assert received.failure.code is Code.SERVER_ERROR
+    assert received.text
 
 
-@case("HTTP errors, by their codes, with the wait they ask for; no key shown")
+@case("HTTP errors by their codes, with the requested wait, without the key")
 @pytest.mark.parametrize(
     ("fault", "code"), [("429", Code.RATE_LIMIT), ("500", Code.SERVER_ERROR), ("401", Code.AUTH_ERROR)]
 )
@@ -211,46 +211,43 @@ async def test_refusals(upstream: HttpUpstream, fault: str, code: Code) -> None:
     assert KEY.get_secret_value() not in failure.message
 
 
-@case("a dropped or cut stream as `truncated`")
+@case("a dropped or truncated stream as `truncated`")
 @pytest.mark.parametrize("fault", ["drop", "truncate"])
 async def test_a_truncated_stream(upstream: HttpUpstream, fault: str) -> None:
-    answer = await ask(upstream, f"length=200&fault={fault}&after=20")
-    assert answer.failure is not None
-    assert answer.failure.code is Code.TRUNCATED
-    assert answer.text
+    received = await ask(upstream, f"length=200&fault={fault}&after=20")
+    assert received.failure is not None
+    assert received.failure.code is Code.TRUNCATED
+    assert received.text
 
 
-@case("garbage as `upstream_protocol`, what came before kept")
+@case("garbage as `upstream_protocol`, earlier events kept")
 async def test_garbage_in_the_stream(upstream: HttpUpstream) -> None:
-    answer = await ask(upstream, "length=200&fault=garbage&after=20")
-    assert answer.failure is not None
-    assert answer.failure.code is Code.UPSTREAM_PROTOCOL
-    assert answer.text
+    received = await ask(upstream, "length=200&fault=garbage&after=20")
+    assert received.failure is not None
+    assert received.failure.code is Code.UPSTREAM_PROTOCOL
+    assert received.text
 
 
-@case("a stop closes the provider's socket, mid-stream")
+@case("a stop closes the provider's socket in mid-stream")
 async def test_a_stop_closes_the_connection(upstream: HttpUpstream, simulator: Simulator) -> None:
-    answer = await upstream.open(
-        UpstreamRequest(
-            "sim?length=5000&speed=500&ttft=0", [Message.model_validate(message) for message in QUESTION], {}
-        )
-    )
-    await answer.stream(lambda _parts: answer.stop())
-    await answer.close()
+    messages = [Message.model_validate(message) for message in QUESTION]
+    response = await upstream.open(UpstreamRequest("sim?length=5000&speed=500&ttft=0", messages, {}))
+    await response.stream(lambda _events: response.stop())
+    await response.close()
     async with aiohttp.ClientSession() as http:
         while True:
-            async with http.get(f"{simulator.origin}/closes") as response:
-                closes = await response.json()
+            async with http.get(f"{simulator.origin}/closes") as ledger:
+                closes = await ledger.json()
             if closes:
                 break
     assert len(closes) == 1
 
 
-@case("what it has no word for is refused, not dropped")
+@case("an unsupported option is refused, not dropped")
 async def test_an_unsupported_option_is_refused(upstream: HttpUpstream) -> None:
     failure = (await ask(upstream, logit_bias={"50256": -100})).failure
     if upstream.name == "openai":
-        # It has a word for everything: it is the spelling that clients use.
+        # Requests have this format already: nothing in it is unsupported.
         assert failure is None
         return
     assert failure is not None
@@ -260,11 +257,11 @@ async def test_an_unsupported_option_is_refused(upstream: HttpUpstream) -> None:
 
 
 def matrix() -> str:
-    """Write which case holds for which provider."""
+    """Return the table of cases and providers for the documentation."""
     lines = [f"| case | {' | '.join(PROVIDERS)} |", f"|---|{'---|' * len(PROVIDERS)}"]
-    for test, what in CASES.items():
-        held = ["-" if name == "openai" and test.endswith("is_refused") else "yes" for name in PROVIDERS]
-        lines.append(f"| {what} | {' | '.join(held)} |")
+    for test, title in CASES.items():
+        results = ["-" if name == "openai" and test.endswith("is_refused") else "yes" for name in PROVIDERS]
+        lines.append(f"| {title} | {' | '.join(results)} |")
     return "\n".join(lines)
 
 
