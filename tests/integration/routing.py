@@ -1,4 +1,4 @@
-"""Answers of models with several upstreams, event by event: real processes; writes docs/routing-events.md."""
+"""Generations of models with several upstreams, event by event, in real processes; writes docs/routing-events.md."""
 
 import asyncio
 import sys
@@ -30,7 +30,7 @@ api = "gemini"
 base_url = "{google}"
 """
 
-SHOWN: Mapping[str, Sequence[str]] = {
+FIELDS: Mapping[str, Sequence[str]] = {
     "accepted": ["model"],
     "start": ["provider", "upstream_model", "attempt", "revision"],
     "retry": ["attempt", "provider", "code", "delay_ms"],
@@ -38,16 +38,16 @@ SHOWN: Mapping[str, Sequence[str]] = {
     "complete": ["finish_reason", "usage", "cost_usd"],
     "error": ["code", "partial", "retryable"],
 }
-"""What is shown of each event: what is the same in each run."""
+"""Fields of each event that are the same in every run, by its type."""
 
 
 @dataclass(frozen=True)
 class Case:
-    """A model with two upstreams, and the types of the events that it must bring."""
+    """A model with two upstreams, and the expected types of its events."""
 
     name: str
     title: str
-    says: str
+    description: str
     model: str
     types: str
     settings: str = ""
@@ -57,7 +57,7 @@ CASES = (
     Case(
         "fallback",
         "Fallback",
-        "The first upstream answers 500. The second is asked at once.",
+        "The first upstream responds with 500. The second one is called at once.",
         """
 [[models.fallback.upstreams]]
 provider = "weak"
@@ -70,15 +70,15 @@ upstream_model = "sim-instant?length=60"
         "accepted retry start chunk complete",
     ),
     Case(
-        "gate",
-        "The first-content gate",
-        "The first upstream accepts the call and sends an error instead of content: it has not won.",
+        "content",
+        "Selection by content",
+        "The first upstream accepts the call, then sends an error instead of content: it is not selected.",
         """
-[[models.gate.upstreams]]
+[[models.content.upstreams]]
 provider = "weak"
 upstream_model = "sim-instant?fault=error&after=0"
 
-[[models.gate.upstreams]]
+[[models.content.upstreams]]
 provider = "strong"
 upstream_model = "sim-instant?length=60"
 """,
@@ -86,9 +86,9 @@ upstream_model = "sim-instant?length=60"
     ),
     Case(
         "hedged",
-        "A race",
-        "The first upstream brings nothing for 0.3 s. A second one is called and wins; the first one's connection is "
-        "closed, and its prompt is in the bill: the usage is an estimate now, since the loser told none.",
+        "Hedging",
+        "The first upstream sends no content for 0.3 s. A second one is called and wins. The first one's connection is "
+        "aborted, and its prompt is counted: the usage is an estimate, because the loser sent no figures.",
         """
 [models.hedged]
 hedge = 0.3
@@ -106,7 +106,7 @@ upstream_model = "sim-instant?length=60"
     Case(
         "continued",
         "Failover, continued",
-        "The first upstream breaks off in mid-answer. The second one goes on from its last character.",
+        "The first upstream fails in mid-answer. The second one continues after its last character.",
         """
 [models.continued]
 failover = true
@@ -122,18 +122,18 @@ upstream_model = "sim-instant?length=60"
         "accepted start chunk retry start chunk complete",
     ),
     Case(
-        "anew",
-        "Failover, begun anew",
-        "The same, but the second one speaks an API that can't go on from a text: a new revision says so.",
+        "restarted",
+        "Failover, restarted",
+        "The same, but the API of the second upstream can't continue a text: a `revision` event announces a new one.",
         """
-[models.anew]
+[models.restarted]
 failover = true
 
-[[models.anew.upstreams]]
+[[models.restarted.upstreams]]
 provider = "weak"
 upstream_model = "sim?speed=200&ttft=0&length=60&fault=drop&after=5"
 
-[[models.anew.upstreams]]
+[[models.restarted.upstreams]]
 provider = "google"
 upstream_model = "sim-instant?length=60"
 price = { input = 0.3, output = 2.5 }
@@ -143,7 +143,7 @@ price = { input = 0.3, output = 2.5 }
     Case(
         "tools",
         "No failover inside a tool call",
-        "Half of a call's arguments can't be continued by another model: the answer ends, and says so.",
+        "Another model can't continue half of a call's arguments: the generation ends with an error.",
         """
 [models.tools]
 failover = true
@@ -160,8 +160,8 @@ upstream_model = "sim-instant?length=60"
     ),
     Case(
         "budget",
-        "A budget that ends a running answer",
-        "With `budget_per_day = 0.0005` and 8 dollars for a million tokens, some sixty tokens are all there is.",
+        "A budget that ends a running generation",
+        "With `budget_per_day = 0.0005` and 8 dollars per million tokens, the budget is spent after some sixty tokens.",
         """
 [models.budget]
 provider = "strong"
@@ -175,7 +175,7 @@ upstream_model = "sim?speed=2000&ttft=0&length=4000"
 
 @contextmanager
 def gateway(case: Case, google: str) -> Iterator[str]:
-    """Run a gateway with a case's file; give its address."""
+    """Run a gateway with the configuration of a case; yield its address."""
     with TemporaryDirectory() as folder:
         file = Path(folder) / "dualstream.toml"
         providers = PROVIDERS.replace("{google}", google)
@@ -186,20 +186,20 @@ def gateway(case: Case, google: str) -> Iterator[str]:
 
 @contextmanager
 def google_api() -> Iterator[str]:
-    """Run a simulator of its own; give the base URL of its Gemini API."""
+    """Run a simulator; yield the base URL of its Gemini API."""
     with simulator_process() as base_url:
         yield base_url.removesuffix("/v1") + "/v1beta"
 
 
 async def by_sse(address: str, case: Case) -> list[Event]:
-    """Start an answer, and read its events from an SSE body."""
+    """Start a generation, and return its events from an SSE body."""
     async with aiohttp.ClientSession(address) as http, http.post("/api/chat/stream", json=_body(case)) as response:
         lines = (await response.read()).split(b"\n")
     return [orjson.loads(line[6:]) for line in lines if line.startswith(b"data: ")]
 
 
 async def by_websocket(address: str, case: Case) -> list[Event]:
-    """Start an answer, and read its events from a WebSocket."""
+    """Start a generation, and return its events from a WebSocket."""
     events: list[Event] = []
     async with aiohttp.ClientSession(address) as http, http.ws_connect("/api/ws", protocols=["dualstream.v1"]) as ws:
         await ws.send_json({"type": "start", **_body(case)})
@@ -215,24 +215,24 @@ def _body(case: Case) -> dict[str, JsonValue]:
     return {"model": case.name, "messages": [{"role": "user", "content": "Hello"}]}
 
 
-def joined(events: Sequence[Event]) -> list[dict[str, JsonValue]]:
-    """Join what came in pieces: text, and the arguments of a tool call."""
-    found: list[dict[str, JsonValue]] = []
+def join_pieces(events: Sequence[Event]) -> list[dict[str, JsonValue]]:
+    """Join adjacent pieces of text, and of the arguments of a tool call."""
+    joined: list[dict[str, JsonValue]] = []
     for event in events:
         kind, piece = event["type"], {"chunk": "content", "tool_call": "arguments"}.get(str(event["type"]))
-        if piece and found and found[-1]["type"] == kind:
-            found[-1][piece] = f"{found[-1][piece]}{event[piece]}"
+        if piece and joined and joined[-1]["type"] == kind:
+            joined[-1][piece] = f"{joined[-1][piece]}{event[piece]}"
         else:
-            found.append(dict(event))
-    return found
+            joined.append(dict(event))
+    return joined
 
 
-def shown(case: Case, events: Sequence[Event]) -> str:
-    """Write events down, a line each: what is the same in each run."""
+def format_events(case: Case, events: Sequence[Event]) -> str:
+    """Return one line for each event, with the fields that are the same in every run."""
     lines = []
-    for event in joined(events):
+    for event in join_pieces(events):
         kind = str(event["type"])
-        fields = {name: event[name] for name in SHOWN.get(kind, ["content", "name", "arguments"]) if name in event}
+        fields = {name: event[name] for name in FIELDS.get(kind, ["content", "name", "arguments"]) if name in event}
         if case.name == "budget":
             fields = {name: f"{value[:40]}…" if name == "content" and isinstance(value, str) else value
                       for name, value in fields.items()}  # fmt: skip
@@ -243,14 +243,15 @@ def shown(case: Case, events: Sequence[Event]) -> str:
 
 
 async def page() -> str:
-    """Run all cases and write the page."""
+    """Run all cases and return the page."""
     parts = [
         "# Several upstreams, event by event\n\n"
-        "What clients see, on either transport the same, of models that are configured as shown; what it means stands\n"
-        "in [routing.md](routing.md). Real processes, the simulator as the upstreams; adjacent pieces of text are\n"
-        "joined, ids and times left out. Made by `python -m tests.integration.routing`; a test runs it all again and\n"
-        "compares. To see it yourself, put these providers before the models, and a `dualstream simulate` behind the\n"
-        'third; a second provider at a simulator of its own goes on with a text by `preset = "ollama"`.\n'
+        "The events that clients see of models with the configurations below; both transports send the same.\n"
+        "[routing.md](routing.md) explains them. The upstreams are simulators in real processes. Adjacent pieces of\n"
+        "text are joined; ids and times are left out. `python -m tests.integration.routing` writes this page, and a\n"
+        "test runs all cases again and compares. To try a case, put these providers before its models and start a\n"
+        "`dualstream simulate` at the address of the third provider. A provider with a simulator's `base_url`\n"
+        'continues a text only with a preset that does, such as `preset = "ollama"`.\n'
         f"\n```toml\n{PROVIDERS.replace('{google}', 'http://127.0.0.1:9090/v1beta').strip()}\n```\n"
     ]
     with google_api() as google:
@@ -258,12 +259,12 @@ async def page() -> str:
             with gateway(case, google) as address:
                 events = await by_sse(address, case)
             parts.append(
-                f"\n## {case.title}\n\n{case.says}\n\n```toml\n{case.model.strip()}\n```\n\n"
-                f"```\n{shown(case, events)}\n```\n"
+                f"\n## {case.title}\n\n{case.description}\n\n```toml\n{case.model.strip()}\n```\n\n"
+                f"```\n{format_events(case, events)}\n```\n"
             )
     return "".join(parts)
 
 
 if __name__ == "__main__":
     PAGE.write_text(asyncio.run(page()), "utf-8")
-    sys.stdout.write(f"{PAGE.name} is written\n")
+    sys.stdout.write(f"Wrote {PAGE.name}\n")

@@ -1,11 +1,22 @@
-"""Models with several upstreams, as a user configures and meets them: real processes, both transports."""
+"""Models with several upstreams, configured as users do: real processes, both transports."""
 
 from collections.abc import Iterator
 
 import aiohttp
 import pytest
 
-from tests.integration.routing import CASES, PAGE, Case, Event, by_sse, by_websocket, gateway, google_api, joined, shown
+from tests.integration.routing import (
+    CASES,
+    PAGE,
+    Case,
+    Event,
+    by_sse,
+    by_websocket,
+    format_events,
+    gateway,
+    google_api,
+    join_pieces,
+)
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +26,7 @@ def google() -> Iterator[str]:
 
 
 def types(events: list[Event]) -> str:
-    return " ".join(str(event["type"]) for event in joined(events))
+    return " ".join(str(event["type"]) for event in join_pieces(events))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -26,12 +37,12 @@ async def test_event_by_event_on_either_transport_as_documented(case: Case, goog
         over_websocket = await by_websocket(address, case)
     assert types(over_sse) == types(over_websocket) == case.types
     documented = PAGE.read_text("utf-8")
-    assert shown(case, over_sse) in documented
-    assert shown(case, over_websocket) in documented
+    assert format_events(case, over_sse) in documented
+    assert format_events(case, over_websocket) in documented
     assert case.model.strip() in documented
 
 
-async def test_the_snapshot_tells_what_each_call_cost_and_how_it_ended(google: str) -> None:
+async def test_the_snapshot_has_the_cost_and_end_of_each_attempt(google: str) -> None:
     case = next(case for case in CASES if case.name == "continued")
     with gateway(case, google) as address:
         events = await by_sse(address, case)
@@ -40,9 +51,9 @@ async def test_the_snapshot_tells_what_each_call_cost_and_how_it_ended(google: s
             http.get(f"/api/generations/{events[0]['generation_id']}") as response,
         ):
             snapshot = await response.json()
-    died, went_on = snapshot["attempts"]
-    assert (died["provider"], died["ended"], died["usage"]["source"]) == ("weak", "truncated", "estimated")
-    assert (went_on["provider"], went_on["ended"], went_on["usage"]["source"]) == ("strong", "answered", "exact")
-    assert snapshot["cost_usd"] == pytest.approx(died["cost_usd"] + went_on["cost_usd"])
+    failed, continued = snapshot["attempts"]
+    assert (failed["provider"], failed["ended"], failed["usage"]["source"]) == ("weak", "truncated", "estimated")
+    assert (continued["provider"], continued["ended"], continued["usage"]["source"]) == ("strong", "answered", "exact")
+    assert snapshot["cost_usd"] == pytest.approx(failed["cost_usd"] + continued["cost_usd"])
     assert snapshot["end"]["type"] == "complete"
     assert snapshot["text"] == "".join(str(event["content"]) for event in events if event["type"] == "chunk")
