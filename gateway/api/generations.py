@@ -7,6 +7,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from gateway.api.context import ORIGIN, principal
+from gateway.api.middleware.command_rate import INTERRUPT_PATH
 from gateway.api.requests import idempotency_key, read_json, request_id
 from gateway.api.responses import id_headers, json_response, start_headers
 from gateway.api.services import Services
@@ -31,7 +32,7 @@ class GenerationResource:
         return [
             Route("/api/generations", self.start, methods=["POST"]),
             Route("/api/generations/{generation_id}", self.snapshot, methods=["GET"]),
-            Route("/api/generations/{generation_id}/interrupt", self.interrupt, methods=["POST"]),
+            Route(INTERRUPT_PATH, self.interrupt, methods=["POST"]),
             Route("/api/generations/{generation_id}/feedback", self.feedback, methods=["POST"]),
         ]
 

@@ -51,6 +51,9 @@ class SingleReaderQueue(asyncio.Queue[ASGIReceiveEvent]):
         # A list: reading pauses after each message, so that the queue is short, and an empty deque takes 760 bytes.
         self._messages: list[ASGIReceiveEvent] = []
 
+    def __repr__(self) -> str:
+        return f"<SingleReaderQueue of {len(self._messages)} messages>"
+
     def put_nowait(self, item: ASGIReceiveEvent) -> None:
         """Append a message."""
         self._messages.append(item)

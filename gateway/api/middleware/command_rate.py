@@ -14,8 +14,8 @@ from gateway.api.context import PRINCIPAL
 from gateway.api.services import Services
 from gateway.security.principals import Principal
 
-COUNTS_ITSELF: Final = "/interrupt"
-"""End of the path of a route that counts its requests itself."""
+INTERRUPT_PATH: Final = "/api/generations/{generation_id}/interrupt"
+"""Path of the route that counts its requests itself."""
 
 
 class CommandRateLimit:
@@ -41,7 +41,7 @@ def rate_limited(services: Services, routes: Iterable[BaseRoute]) -> Sequence[Ba
     """Wrap each route in `CommandRateLimit` and return the routes; mounts (static files) need no principal and stay."""
     limited = list(routes)
     for route in limited:
-        if isinstance(route, Route) and not route.path.endswith(COUNTS_ITSELF):
+        if isinstance(route, Route) and route.path != INTERRUPT_PATH:
             route.app = CommandRateLimit(route.app, services)
     return limited
 

@@ -49,3 +49,8 @@ async def test_a_queue_keeps_the_order_and_waits_for_more() -> None:
     assert not waiting.done()
     queue.put_nowait({"type": "websocket.disconnect", "code": 1000})
     assert (await waiting)["type"] == "websocket.disconnect"
+
+
+def test_a_queue_can_be_printed() -> None:
+    # A debugger prints what it finds; asyncio's own `__repr__` reads attributes that this queue does not have.
+    assert "SingleReaderQueue" in repr(SingleReaderQueue())
