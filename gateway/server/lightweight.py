@@ -54,6 +54,8 @@ class SingleReaderQueue(asyncio.Queue[ASGIReceiveEvent]):
     def __repr__(self) -> str:
         return f"<SingleReaderQueue of {len(self._messages)} messages>"
 
+    __str__ = __repr__
+
     def put_nowait(self, item: ASGIReceiveEvent) -> None:
         """Append a message."""
         self._messages.append(item)

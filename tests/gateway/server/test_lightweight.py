@@ -52,5 +52,7 @@ async def test_a_queue_keeps_the_order_and_waits_for_more() -> None:
 
 
 def test_a_queue_can_be_printed() -> None:
-    # A debugger prints what it finds; asyncio's own `__repr__` reads attributes that this queue does not have.
-    assert "SingleReaderQueue" in repr(SingleReaderQueue())
+    # A debugger prints what it finds; asyncio's own methods read attributes that this queue does not have.
+    queue = SingleReaderQueue()
+    assert "SingleReaderQueue" in repr(queue)
+    assert str(queue) == repr(queue)
