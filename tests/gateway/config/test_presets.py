@@ -1,4 +1,4 @@
-"""What each preset sends: its address, its key, its own words."""
+"""Requests of each preset: endpoint, options, roles, and how a partial answer is continued."""
 
 import pytest
 
@@ -10,20 +10,14 @@ from gateway.upstreams.endpoint import Endpoint
 from gateway.upstreams.formats.base import WireFormat
 from gateway.upstreams.http import HttpUpstream
 
-SPOKEN = [Message(role="developer", content="Be brief."), Message(role="user", content="Why?")]
-BEGUN = [*SPOKEN, Message(role="assistant", content="Because")]
-CALL = UpstreamRequest("m", SPOKEN, {"max_tokens": 7, "temperature": 0.5})
+MESSAGES = [Message(role="developer", content="Be brief."), Message(role="user", content="Why?")]
+PARTIAL = [*MESSAGES, Message(role="assistant", content="Because")]
+REQUEST = UpstreamRequest("m", MESSAGES, {"max_tokens": 7, "temperature": 0.5})
 
 
-def wire(name: PresetName) -> WireFormat:
+def wire_format(name: PresetName) -> WireFormat:
     preset = PRESETS[name]
     return WIRE_FORMATS[preset.api](preset.quirks)
-
-
-def roles(body: JsonObject) -> list[str]:
-    messages = body["messages"]
-    assert isinstance(messages, list)
-    return [str(message["role"]) for message in messages if isinstance(message, dict)]
 
 
 @pytest.mark.parametrize(
@@ -38,8 +32,8 @@ def roles(body: JsonObject) -> list[str]:
         ("simulator", "max_tokens", "developer"),
     ],
 )
-def test_chat_completions_in_their_own_words(name: PresetName, limit: str, role: str) -> None:
-    assert wire(name).body(CALL) == {
+def test_chat_completions_with_the_quirks_of_each_server(name: PresetName, limit: str, role: str) -> None:
+    assert wire_format(name).body(REQUEST) == {
         limit: 7,
         "temperature": 0.5,
         "model": "m",
@@ -47,11 +41,16 @@ def test_chat_completions_in_their_own_words(name: PresetName, limit: str, role:
         "stream": True,
         "stream_options": {"include_usage": True},
     }
-    assert wire(name).endpoint(CALL) == Endpoint(("chat", "completions"))
+    assert wire_format(name).endpoint(REQUEST) == Endpoint(("chat", "completions"))
 
 
-def test_what_is_set_by_its_newer_name_stays() -> None:
-    assert wire("openai").body(UpstreamRequest("m", SPOKEN, {"max_completion_tokens": 9}))["max_completion_tokens"] == 9
+def test_max_completion_tokens_stays() -> None:
+    assert (
+        wire_format("openai").body(UpstreamRequest("m", MESSAGES, {"max_completion_tokens": 9}))[
+            "max_completion_tokens"
+        ]
+        == 9
+    )
 
 
 @pytest.mark.parametrize(
@@ -64,36 +63,34 @@ def test_what_is_set_by_its_newer_name_stays() -> None:
         ("simulator", "/chat/completions", {}, {}),
     ],
 )
-def test_an_answer_that_has_begun_is_gone_on_with(
-    name: PresetName, path: str, added: JsonObject, marked: JsonObject
-) -> None:
-    begun = UpstreamRequest("m", BEGUN, {})
-    assert wire(name).can_continue(begun)
-    # Asked to answer it, nobody goes on with it.
-    assert wire(name).endpoint(begun) == Endpoint(("chat", "completions"))
-    answered = wire(name).body(begun)
-    going_on = UpstreamRequest("m", BEGUN, {}, continues=True)
-    assert str(wire(name).endpoint(going_on).resolve("http://a.example")) == f"http://a.example{path}"
-    assert wire(name).body(going_on) == {
-        **answered,
+def test_a_partial_answer_is_continued(name: PresetName, path: str, added: JsonObject, marked: JsonObject) -> None:
+    partial = UpstreamRequest("m", PARTIAL, {})
+    assert wire_format(name).can_continue(partial)
+    # Without `continues`, the message is sent like any other.
+    assert wire_format(name).endpoint(partial) == Endpoint(("chat", "completions"))
+    answer = wire_format(name).body(partial)
+    continuation = UpstreamRequest("m", PARTIAL, {}, continues=True)
+    assert str(wire_format(name).endpoint(continuation).resolve("http://a.example")) == f"http://a.example{path}"
+    assert wire_format(name).body(continuation) == {
+        **answer,
         **added,
-        "messages": [*roles_and_texts(answered)[:-1], {"role": "assistant", "content": "Because", **marked}],
+        "messages": [*messages_of(answer)[:-1], {"role": "assistant", "content": "Because", **marked}],
     }
 
 
-def roles_and_texts(body: JsonObject) -> list[object]:
+def messages_of(body: JsonObject) -> list[object]:
     messages = body["messages"]
     assert isinstance(messages, list)
     return [*messages]
 
 
 @pytest.mark.parametrize("name", ["openai", "openai-responses", "gemini", "holysheep"])
-def test_some_answer_it_instead(name: PresetName) -> None:
-    assert not wire(name).can_continue(UpstreamRequest("m", BEGUN, {}))
+def test_some_can_not_continue(name: PresetName) -> None:
+    assert not wire_format(name).can_continue(UpstreamRequest("m", PARTIAL, {}))
 
 
 @pytest.mark.parametrize(
-    ("model", "options", "goes_on"),
+    ("model", "options", "expected"),
     [
         ("claude-sonnet-4-5", {}, True),
         ("claude-3-5-sonnet-20241022", {}, True),
@@ -105,11 +102,13 @@ def test_some_answer_it_instead(name: PresetName) -> None:
         ("some-other-model", {}, False),
     ],
 )
-def test_older_claudes_go_on(model: str, options: JsonObject, goes_on: bool) -> None:
-    assert wire("anthropic").can_continue(UpstreamRequest(model, BEGUN, options)) is goes_on
+def test_older_claude_models_continue(model: str, options: JsonObject, expected: bool) -> None:
+    assert wire_format("anthropic").can_continue(UpstreamRequest(model, PARTIAL, options)) is expected
 
 
-def test_an_upstream_says_what_its_format_says() -> None:
+def test_an_upstream_can_continue_if_its_format_can() -> None:
     for name in PRESETS:
-        call = UpstreamRequest("m", BEGUN, {})
-        assert HttpUpstream(name, "http://127.0.0.1:9", wire(name)).can_continue(call) == wire(name).can_continue(call)
+        request = UpstreamRequest("m", PARTIAL, {})
+        assert HttpUpstream(name, "http://127.0.0.1:9", wire_format(name)).can_continue(request) == wire_format(
+            name
+        ).can_continue(request)

@@ -17,14 +17,8 @@ from tests.gateway.upstreams.replay import split_batches
 from tests.support import user
 
 RESPONSE_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
-
-
 REQUEST = UpstreamRequest("model-1", [user("Hello")], {"temperature": 0.5})
-
-
 KEY = SecretStr("sk-very-secret-key")
-
-
 Serve = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
 
 
@@ -41,8 +35,6 @@ def delta(finish_reason: str | None = None, **fields: object) -> bytes:
 
 
 COMPLETE = delta(role="assistant", content="") + delta(content="Xin chào") + delta(finish_reason="stop")
-
-
 DONE = event(b"[DONE]")
 
 
@@ -50,7 +42,10 @@ DONE = event(b"[DONE]")
 async def raw_upstream(
     serve: Serve, disconnects: asyncio.Queue[int] | None = None
 ) -> AsyncIterator[tuple[HttpUpstream, list[bytes]]]:
-    """Run a server that hands each request to `serve`; note what it got and, after how many requests, a hang-up."""
+    """Run a server that passes each request to `serve`; yield an upstream that calls it, and the list of requests.
+
+    When a client disconnects, the number of requests so far is put into `disconnects`.
+    """
     requests: list[bytes] = []
     tasks: set[asyncio.Task[None]] = set()
 
@@ -87,7 +82,7 @@ async def raw_upstream(
 
 
 def respond_stream(*chunks: bytes, end: bool = True) -> Serve:
-    """Serve a stream of these pieces, each its own chunk."""
+    """Respond with a stream of these chunks; without `end`, close the connection after them."""
 
     async def serve(_request: bytes, writer: asyncio.StreamWriter) -> None:
         writer.write(RESPONSE_HEAD + b"".join(map(chunked, chunks)) + (b"0\r\n\r\n" if end else b""))
@@ -99,6 +94,8 @@ def respond_stream(*chunks: bytes, end: bool = True) -> Serve:
 
 
 def respond(status: str, body: bytes = b"", *headers: str) -> Serve:
+    """Respond with a status, headers and a body."""
+
     async def serve(_request: bytes, writer: asyncio.StreamWriter) -> None:
         lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}", *headers]
         writer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
@@ -116,13 +113,15 @@ async def opened(upstream: HttpUpstream, request: UpstreamRequest) -> AsyncItera
 
 
 async def read_events(upstream: HttpUpstream, into: list[UpstreamEvent] | None = None) -> list[UpstreamEvent]:
+    """Send `REQUEST` and return the events of its response, appended to `into` as they arrive."""
     events: list[UpstreamEvent] = [] if into is None else into
     async with opened(upstream, REQUEST) as response:
-        await response.stream(lambda read_events: events.extend(split_batches(read_events)))
+        await response.stream(lambda batch: events.extend(split_batches(batch)))
     return events
 
 
 async def read_failure(serve: Serve) -> tuple[Failed, list[UpstreamEvent]]:
+    """Send `REQUEST` to a server; return the failure, and the events before it."""
     events: list[UpstreamEvent] = []
     async with raw_upstream(serve) as (upstream, _):
         with pytest.raises(Failed) as failed:

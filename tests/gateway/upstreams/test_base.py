@@ -6,7 +6,7 @@ from gateway.upstreams.base import Finished
 
 
 @pytest.mark.parametrize(
-    ("reason", "shown"),
+    ("reason", "expected"),
     [
         (None, None),
         ("stop", "stop"),
@@ -18,5 +18,5 @@ from gateway.upstreams.base import Finished
         ("x" * 65, "other"),
     ],
 )
-def test_a_finish_reason_is_a_plain_token(reason: str | None, shown: str | None) -> None:
-    assert Finished(reason).reason == shown
+def test_a_finish_reason_is_a_plain_token(reason: str | None, expected: str | None) -> None:
+    assert Finished(reason).reason == expected

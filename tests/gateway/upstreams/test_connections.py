@@ -8,17 +8,17 @@ from gateway.upstreams.connections import TrackedProtocol, UpstreamConnection
 async def test_a_reused_connection_keeps_the_listener_of_the_newer_request() -> None:
     first, second = UpstreamConnection(), UpstreamConnection()
     protocol = TrackedProtocol(asyncio.get_running_loop())
-    heard: list[str] = []
+    called: list[str] = []
 
     def by_first() -> None:
-        heard.append("first")
+        called.append("first")
 
     def by_second() -> None:
-        heard.append("second")
+        called.append("second")
 
-    for line, listener in ((first, by_first), (second, by_second)):
-        line.attach(protocol)
-        line.set_listener(listener)
+    for connection, listener in ((first, by_first), (second, by_second)):
+        connection.attach(protocol)
+        connection.set_listener(listener)
     first.remove_listener(by_first)
     protocol.connection_lost(None)
-    assert heard == ["second"]
+    assert called == ["second"]

@@ -1,4 +1,4 @@
-"""Where calls go: below the configured address, whatever a client says."""
+"""Addresses of calls: below the configured base URL, for any input of a client."""
 
 import asyncio
 from urllib.parse import unquote
@@ -26,8 +26,10 @@ BASES = (
     "https://a.example:444/x%20y/%2e%2e/v1beta/",
     "http://[::1]:9/",
 )
-WIRES: list[WireFormat] = [make() for make, _ in PROVIDERS.values()] + [OpenAIChatFormat(Quirks(continuation="prefix"))]
-OUTWARD = [
+WIRE_FORMATS: list[WireFormat] = [make() for make, _ in PROVIDERS.values()] + [
+    OpenAIChatFormat(Quirks(continuation="prefix"))
+]
+HOSTILE_NAMES = [
     *(
         "..",
         ".",
@@ -56,11 +58,11 @@ OUTWARD = [
         " ",
     ),
 ]
-"""Names of models that would lead elsewhere, if they were taken for a part of an address."""
+"""Names of models that would change the address if they were inserted into it unquoted."""
 
 models = st.one_of(
     st.text(min_size=1, max_size=40),
-    st.lists(st.sampled_from([*OUTWARD, "/", "models/", "x"]), min_size=1, max_size=4).map("".join),
+    st.lists(st.sampled_from([*HOSTILE_NAMES, "/", "models/", "x"]), min_size=1, max_size=4).map("".join),
 )
 
 
@@ -68,34 +70,40 @@ def path_of(url: URL) -> str:
     return url.raw_path.rstrip("/")
 
 
-@given(base=st.sampled_from(BASES), wire=st.sampled_from(WIRES), model=models, said=st.text(), continues=st.booleans())
+@given(
+    base=st.sampled_from(BASES),
+    wire_format=st.sampled_from(WIRE_FORMATS),
+    model=models,
+    text=st.text(),
+    continues=st.booleans(),
+)
 def test_the_address_is_the_configured_one_for_any_input_of_a_client(
-    base: str, wire: WireFormat, model: str, said: str, continues: bool
+    base: str, wire_format: WireFormat, model: str, text: str, continues: bool
 ) -> None:
-    configured, call = (
+    configured, request = (
         URL(base),
-        UpstreamRequest(model, [user(said)], {"user": said, "stop": said}, continues=continues),
+        UpstreamRequest(model, [user(text)], {"user": text, "stop": text}, continues=continues),
     )
     try:
-        place = wire.endpoint(call)
-        url = place.resolve(base)
+        endpoint = wire_format.endpoint(request)
+        url = endpoint.resolve(base)
     except UnsupportedOption:
-        assert isinstance(wire, GeminiFormat)
+        assert isinstance(wire_format, GeminiFormat)
         assert {".", "..", ""} & {model, model.partition("/")[2]}
         return
     assert (url.origin(), url.user, url.password, url.fragment) == (configured.origin(), None, None, "")
     prefix, added = path_of(configured), url.raw_path[len(path_of(configured)) :]
     assert url.raw_path.startswith(f"{prefix}/")
-    # Each segment stays one: nothing of it divides, and none leads up, however often it is unquoted.
-    assert added.count("/") == len(place.segments)
+    # Each segment stays one segment, and none is a dot segment.
+    assert added.count("/") == len(endpoint.segments)
     assert not {".", "..", ""} & set(added.split("/")[1:])
-    assert url.raw_query_string == place.action.partition("?")[2]
+    assert url.raw_query_string == endpoint.action.partition("?")[2]
     assert str(url).isascii()
     assert str(url).isprintable()
     assert " " not in str(url)
-    # The last one is the model's, and comes out as it was.
-    if isinstance(wire, GeminiFormat) and "\ud800" not in model and model.isprintable():
-        assert unquote(added.rpartition("/")[2].removesuffix(place.action.partition("?")[0])) in model
+    # The last segment is the model's name, and unquoting restores it.
+    if isinstance(wire_format, GeminiFormat) and "\ud800" not in model and model.isprintable():
+        assert unquote(added.rpartition("/")[2].removesuffix(endpoint.action.partition("?")[0])) in model
 
 
 @pytest.mark.parametrize("segment", ["", ".", ".."])
@@ -105,17 +113,17 @@ def test_an_empty_or_dot_segment_is_refused(segment: str) -> None:
 
 
 async def test_on_the_socket_the_target_is_a_path_and_the_host_is_the_configured_one() -> None:
-    async with raw_upstream(respond_stream(COMPLETE)) as (plain, requests):
-        for model in OUTWARD:
-            for wire in WIRES:
-                upstream = HttpUpstream("test", plain.base_url, wire, KEY)
-                call = UpstreamRequest(model, [Message(role="user", content=model.replace("\ud800", ""))], {})
+    async with raw_upstream(respond_stream(COMPLETE)) as (target_upstream, requests):
+        for model in HOSTILE_NAMES:
+            for wire_format in WIRE_FORMATS:
+                upstream = HttpUpstream("test", target_upstream.base_url, wire_format, KEY)
+                request = UpstreamRequest(model, [Message(role="user", content=model.replace("\ud800", ""))], {})
                 before = len(requests)
                 try:
-                    answer = await asyncio.wait_for(upstream.open(call), 10)
-                    await answer.close()
+                    response = await asyncio.wait_for(upstream.open(request), 10)
+                    await response.close()
                 except (Failed, TypeError):
-                    # A lone surrogate can't be encoded; at our edge none comes in.
+                    # A lone surrogate can't be encoded; the API accepts none.
                     assert len(requests) == before
                     assert {".", "..", "models/..", "tunedModels/."} | {"\ud800"} >= {model}
                     continue
@@ -127,17 +135,17 @@ async def test_on_the_socket_the_target_is_a_path_and_the_host_is_the_configured
                 assert target.startswith(b"/v1/")
                 names = sorted(line.partition(b":")[0].lower() for line in lines[1:])
                 assert names == sorted({*names})
-                assert b"Host: 127.0.0.1:%d" % (URL(plain.base_url).port or 0) in lines
+                assert b"Host: 127.0.0.1:%d" % (URL(target_upstream.base_url).port or 0) in lines
 
 
 async def test_the_gateway_does_not_fetch_images() -> None:
     async with (
-        raw_upstream(respond_stream(COMPLETE)) as (elsewhere, fetched),
+        raw_upstream(respond_stream(COMPLETE)) as (image_host, fetched),
         raw_upstream(respond_stream(COMPLETE)) as (upstream, requests),
     ):
-        picture = {"type": "image_url", "image_url": {"url": f"{elsewhere.base_url}cat.png"}}
-        call = UpstreamRequest("m", [Message(role="user", content=[picture])], {})  # type: ignore[list-item]
-        answer = await upstream.open(call)
-        await answer.close()
+        picture = {"type": "image_url", "image_url": {"url": f"{image_host.base_url}cat.png"}}
+        request = UpstreamRequest("m", [Message(role="user", content=[picture])], {})  # type: ignore[list-item]
+        response = await upstream.open(request)
+        await response.close()
         assert (len(requests), fetched) == (1, [])
         assert b"cat.png" in requests[0]

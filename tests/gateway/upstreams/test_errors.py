@@ -1,4 +1,4 @@
-"""Errors of providers, as statuses and inside streams, and the waits that they ask for."""
+"""Errors of providers, as statuses and inside streams, and their `Retry-After`."""
 
 import asyncio
 
@@ -16,7 +16,7 @@ from tests.gateway.upstreams.raw_server import (
 
 
 @pytest.mark.parametrize(
-    ("error", "code", "words"),
+    ("error", "code", "quote"),
     [
         ({"message": "slow down", "type": "rate_limit_error"}, Code.RATE_LIMIT, ""),
         ({"message": "oops at 10.0.0.7:99", "code": 500}, Code.SERVER_ERROR, ""),
@@ -25,10 +25,10 @@ from tests.gateway.upstreams.raw_server import (
         ("just words", Code.SERVER_ERROR, ""),
     ],
 )
-async def test_an_error_inside_the_stream(error: object, code: Code, words: str) -> None:
+async def test_an_error_inside_the_stream(error: object, code: Code, quote: str) -> None:
     failed, _ = await read_failure(respond_stream(delta(content="x") + event({"error": error})))
     assert failed.code is code
-    assert words in failed.message
+    assert quote in failed.message
     assert "10.0.0.7" not in failed.message
 
 

@@ -85,12 +85,12 @@ async def test_a_connection_is_reused() -> None:
 
 
 async def test_a_kept_connection_that_the_server_closed_is_replaced() -> None:
-    """llama.cpp says keep-alive and closes: the next call must not fail for it."""
+    """llama.cpp announces keep-alive and closes the connection: the next request must not fail."""
     closing = asyncio.Event()
 
     async def serve(request: bytes, writer: asyncio.StreamWriter) -> None:
         if requests_on.setdefault(writer, 0):
-            # What a server does that closed while the request was on its way.
+            # As if the server had closed the connection while the request was on its way.
             writer.transport.abort()
             closing.set()
             return
@@ -113,26 +113,26 @@ async def test_cancelling_closes_the_socket_at_once_in_mid_stream_and_before_hea
     disconnects = asyncio.Queue[int]()
     async with raw_upstream(serve, disconnects) as (upstream, requests):
         async with opened(upstream, REQUEST) as response:
-            came = asyncio.Event()
-            reading = asyncio.create_task(response.stream(lambda _: came.set()))
-            await asyncio.wait_for(came.wait(), 5)
+            arrived = asyncio.Event()
+            reading = asyncio.create_task(response.stream(lambda _: arrived.set()))
+            await asyncio.wait_for(arrived.wait(), 5)
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
         assert await asyncio.wait_for(disconnects.get(), 5) == 1
-        early = asyncio.create_task(read_call(upstream, UpstreamRequest("early", [user("early")], {})))
+        early = asyncio.create_task(open_and_close(upstream, UpstreamRequest("early", [user("early")], {})))
         while len(requests) < 2:
             await asyncio.sleep(0)
         early.cancel()
         assert await asyncio.wait_for(disconnects.get(), 5) == 2
 
 
-async def read_call(upstream: HttpUpstream, request: UpstreamRequest) -> None:
+async def open_and_close(upstream: HttpUpstream, request: UpstreamRequest) -> None:
     async with opened(upstream, request):
         pass
 
 
 async def test_a_request_cancelled_while_it_is_sent_does_not_deliver_the_rest() -> None:
-    got = asyncio.get_running_loop().create_future()
+    result = asyncio.get_running_loop().create_future()
     accepted, let_read = asyncio.Event(), asyncio.Event()
 
     async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -144,23 +144,23 @@ async def test_a_request_cancelled_while_it_is_sent_does_not_deliver_the_rest() 
         try:
             while piece := await reader.read(1 << 16):
                 count += len(piece)
-            got.set_result((count, "end"))
+            result.set_result((count, "end"))
         except ConnectionResetError:
-            got.set_result((count, "reset"))
+            result.set_result((count, "reset"))
         writer.close()
 
     server = await asyncio.start_server(connected, "127.0.0.1", 0)
     upstream = HttpUpstream("test", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", OpenAIChatFormat())
     prompt = 20_000_000
-    calling = asyncio.create_task(read_call(upstream, UpstreamRequest("m", [user("x" * prompt)], {})))
+    opening = asyncio.create_task(open_and_close(upstream, UpstreamRequest("m", [user("x" * prompt)], {})))
     await accepted.wait()
     for _ in range(50):
         await asyncio.sleep(0)
-    calling.cancel()
-    await asyncio.gather(calling, return_exceptions=True)
+    opening.cancel()
+    await asyncio.gather(opening, return_exceptions=True)
     let_read.set()
-    count, how = await asyncio.wait_for(got, 10)
-    assert how == "reset"
+    count, end = await asyncio.wait_for(result, 10)
+    assert end == "reset"
     assert count < prompt
     await upstream.close()
     server.close()

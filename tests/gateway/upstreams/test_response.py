@@ -44,7 +44,7 @@ async def test_an_end_while_the_buffer_is_full_loses_nothing() -> None:
 
     async with raw_upstream(serve) as (upstream, _):
         events = await read_events(upstream)
-    assert "".join(part.content for part in events if isinstance(part, Chunk)) == text
+    assert "".join(event.content for event in events if isinstance(event, Chunk)) == text
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7])
@@ -61,7 +61,7 @@ async def test_a_lost_connection_after_the_end_mark_is_no_failure() -> None:
         assert await read_events(upstream) == [Chunk("Xin chào"), Finished("stop")]
 
 
-@pytest.mark.parametrize("end", [True, False], ids=["clean end", "connection cut"])
+@pytest.mark.parametrize("end", [True, False], ids=["clean end", "connection lost"])
 async def test_a_response_without_its_end_mark_is_truncated(*, end: bool) -> None:
     failed, events = await read_failure(respond_stream(delta(content="Once "), end=end))
     assert (failed.code, failed.retryable) == (Code.TRUNCATED, True)
@@ -69,17 +69,17 @@ async def test_a_response_without_its_end_mark_is_truncated(*, end: bool) -> Non
 
 
 @pytest.mark.parametrize(
-    "line", [b"data: {oops\n\n", b"data: [1]\n\n", b"data: \xff\n\n", b"data: " + b"x" * (2 << 20)]
+    "sent", [b"data: {oops\n\n", b"data: [1]\n\n", b"data: \xff\n\n", b"data: " + b"x" * (2 << 20)]
 )
-async def test_a_malformed_event_is_a_failure_and_earlier_events_count(line: bytes) -> None:
-    failed, events = await read_failure(respond_stream(delta(content="Once ") + line))
+async def test_a_malformed_event_is_a_failure_and_earlier_events_count(sent: bytes) -> None:
+    failed, events = await read_failure(respond_stream(delta(content="Once ") + sent))
     assert (failed.code, failed.retryable) == (Code.UPSTREAM_PROTOCOL, True)
     assert events == [Chunk("Once ")]
 
 
-@pytest.mark.parametrize("after", [b"data: {oops\n\n", event({"error": {"message": "late"}})])
-async def test_after_the_end_mark_no_fault_counts(after: bytes) -> None:
-    async with raw_upstream(respond_stream(COMPLETE + after)) as (upstream, _):
+@pytest.mark.parametrize("rest", [b"data: {oops\n\n", event({"error": {"message": "late"}})])
+async def test_after_the_end_mark_no_fault_counts(rest: bytes) -> None:
+    async with raw_upstream(respond_stream(COMPLETE + rest)) as (upstream, _):
         assert await read_events(upstream) == [Chunk("Xin chào"), Finished("stop")]
     async with raw_upstream(respond_stream(COMPLETE + DONE, end=False)) as (upstream, _):
         assert await read_events(upstream) == [Chunk("Xin chào"), Finished("stop")]

@@ -11,8 +11,6 @@ from pydantic import SecretStr
 from gateway.upstreams.sanitize import MAX_MESSAGE_LENGTH, sanitize_message
 
 SECRET = "sk-very-secret-key-4f9a"
-
-
 KEY = SecretStr(SECRET)
 
 
@@ -38,7 +36,7 @@ def test_plain_prose_passes(message: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("inside", "shown"),
+    ("word", "leak"),
     [
         ("http://10.1.2.3:80/x?y", "http"),
         ("10.1.2.3:8080", "10.1"),
@@ -66,10 +64,10 @@ def test_plain_prose_passes(message: str) -> None:
         ("x" * 500, "xxx"),
     ],
 )
-def test_a_word_that_is_not_plain_becomes_an_ellipsis(inside: str, shown: str) -> None:
-    sanitized = sanitize_message(f"the request to {inside} has failed", KEY)
+def test_a_word_that_is_not_plain_becomes_an_ellipsis(word: str, leak: str) -> None:
+    sanitized = sanitize_message(f"the request to {word} has failed", KEY)
     assert sanitized == "the request to … has failed"
-    assert shown not in sanitized
+    assert leak not in sanitized
 
 
 @pytest.mark.parametrize(

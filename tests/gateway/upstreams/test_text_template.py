@@ -16,7 +16,7 @@ from gateway.upstreams.text_template import MAX_UNUSED, TextTemplate
 from tests.gateway.upstreams.replay import replay, split_at, split_batches, split_points
 
 PROVIDERS = [
-    # The same facts as different servers spell them: before and behind the text, its key last, first and in between.
+    # The same content as different servers send it: the key of the text is last, first, or in between.
     b'{"id":"c-1","object":"chat.completion.chunk","created":1,"model":"m","choices":[{"index":0,"delta":{"content":%b},'
     b'"finish_reason":null}]}',
     b'{"choices": [{"finish_reason": null, "index": 0, "delta": {"content": %b}}], "created": 1, "id": "c"}',
@@ -36,8 +36,6 @@ PROVIDERS = [
     b'{"obfuscation":"a","choices":[{"delta":{"content":%b}}]}',
     b'{"obfuscation":"bcd","choices":[{"delta":{"content":%b}}]}',
 ]
-
-
 VALUES = [
     *(
         b'""',
@@ -57,10 +55,7 @@ VALUES = [
     *(b'"\\u0061"', b'"\\ud83d"', b'"\\ude00"', b'"\\ud83d\\ude00"', b'"\\n\\"\\\\"', '"đ🙂"'.encode(), b'"\xff"'),
     *(b'"a\tb"', b'"\\u0001dualstream\\u0001"', b' "a"', b'"a" ', b'"a"},"x":{"content":"b"'),
 ]
-
-
 OTHER = [b"[DONE]", b"{}", b"oops", b'{"error":{"message":"late"}}', b"[1]"]
-
 
 payload_lists = st.lists(
     st.one_of(

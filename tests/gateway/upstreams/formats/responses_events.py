@@ -12,74 +12,74 @@ def event(kind: str, **fields: object) -> Event:
     return {"type": f"response.{kind}", **fields}
 
 
-def item(kind: str, place: int, content: Event) -> Event:
-    return event(f"output_item.{kind}", output_index=place, item=content)
+def item(kind: str, index: int, content: Event) -> Event:
+    return event(f"output_item.{kind}", output_index=index, item=content)
 
 
 def ended(how: str = "completed", **fields: object) -> Event:
     return event(how, response={"id": "resp_1", "object": "response", "status": how, **fields})
 
 
-def text(kind: str, place: int, value: str, **fields: object) -> Event:
-    """Make a delta, or with the key `text` or `refusal` what is whole."""
-    where = {"item_id": f"item_{place}", "output_index": place, "content_index": 0}
+def text(kind: str, index: int, value: str, **fields: object) -> Event:
+    """Make a delta, or with the key `text` or `refusal` what is complete."""
+    where = {"item_id": f"item_{index}", "output_index": index, "content_index": 0}
     return event(kind, **{**where, **({"delta": value} if kind.endswith("delta") else fields)})
 
 
-def message(place: int, *words: str) -> list[Event]:
-    """Make a message as it is streamed: every event that the documentation lists for it."""
-    whole = "".join(words)
-    part = {"type": "output_text", "text": whole, "annotations": []}
-    at = {"item_id": f"item_{place}", "output_index": place, "content_index": 0}
-    head = {"type": "message", "id": f"item_{place}", "role": "assistant"}
+def message(index: int, *pieces: str) -> list[Event]:
+    """Return the events of a message: all that the documentation lists for it."""
+    complete = "".join(pieces)
+    part = {"type": "output_text", "text": complete, "annotations": []}
+    at = {"item_id": f"item_{index}", "output_index": index, "content_index": 0}
+    base = {"type": "message", "id": f"item_{index}", "role": "assistant"}
     return [
-        item("added", place, {**head, "status": "in_progress", "content": []}),
+        item("added", index, {**base, "status": "in_progress", "content": []}),
         event("content_part.added", **at, part={**part, "text": ""}),
-        *(text("output_text.delta", place, word, logprobs=[]) for word in words),
-        event("output_text.done", **at, text=whole),
+        *(text("output_text.delta", index, piece, logprobs=[]) for piece in pieces),
+        event("output_text.done", **at, text=complete),
         event("content_part.done", **at, part=part),
-        item("done", place, {**head, "status": "completed", "content": [part]}),
+        item("done", index, {**base, "status": "completed", "content": [part]}),
     ]
 
 
-def call(place: int, call_id: str, name: str, *arguments: str) -> list[Event]:
-    head = {"type": "function_call", "id": f"fc_{place}", "call_id": call_id, "name": name}
-    at = {"item_id": f"fc_{place}", "output_index": place}
+def call(index: int, call_id: str, name: str, *arguments: str) -> list[Event]:
+    base = {"type": "function_call", "id": f"fc_{index}", "call_id": call_id, "name": name}
+    at = {"item_id": f"fc_{index}", "output_index": index}
     return [
-        item("added", place, {**head, "status": "in_progress", "arguments": ""}),
+        item("added", index, {**base, "status": "in_progress", "arguments": ""}),
         *(event("function_call_arguments.delta", **at, delta=piece) for piece in arguments),
         event("function_call_arguments.done", **at, arguments="".join(arguments)),
-        item("done", place, {**head, "status": "completed", "arguments": "".join(arguments)}),
+        item("done", index, {**base, "status": "completed", "arguments": "".join(arguments)}),
     ]
 
 
-def summary(place: int, *paragraphs: Sequence[str]) -> list[Event]:
-    head = {"type": "reasoning", "id": f"rs_{place}"}
-    events = [item("added", place, {**head, "summary": []})]
-    for number, words in enumerate(paragraphs):
-        at = {"item_id": f"rs_{place}", "output_index": place, "summary_index": number}
-        whole = {"type": "summary_text", "text": "".join(words)}
+def summary(index: int, *paragraphs: Sequence[str]) -> list[Event]:
+    base = {"type": "reasoning", "id": f"rs_{index}"}
+    events = [item("added", index, {**base, "summary": []})]
+    for number, pieces in enumerate(paragraphs):
+        at = {"item_id": f"rs_{index}", "output_index": index, "summary_index": number}
+        complete = {"type": "summary_text", "text": "".join(pieces)}
         events += [
             event("reasoning_summary_part.added", **at, part={"type": "summary_text", "text": ""}),
-            *(event("reasoning_summary_text.delta", **at, delta=word) for word in words),
-            event("reasoning_summary_text.done", **at, text="".join(words)),
-            event("reasoning_summary_part.done", **at, part=whole),
+            *(event("reasoning_summary_text.delta", **at, delta=piece) for piece in pieces),
+            event("reasoning_summary_text.done", **at, text="".join(pieces)),
+            event("reasoning_summary_part.done", **at, part=complete),
         ]
-    parts = [{"type": "summary_text", "text": "".join(words)} for words in paragraphs]
-    return [*events, item("done", place, {**head, "summary": parts})]
+    parts = [{"type": "summary_text", "text": "".join(pieces)} for pieces in paragraphs]
+    return [*events, item("done", index, {**base, "summary": parts})]
 
 
-def refusal(place: int, *words: str) -> list[Event]:
-    at = {"item_id": f"item_{place}", "output_index": place, "content_index": 0}
+def refusal(index: int, *pieces: str) -> list[Event]:
+    at = {"item_id": f"item_{index}", "output_index": index, "content_index": 0}
     return [
-        *(event("refusal.delta", **at, delta=word) for word in words),
-        event("refusal.done", **at, refusal="".join(words)),
-        item("done", place, {"type": "message", "content": [{"type": "refusal", "refusal": "".join(words)}]}),
+        *(event("refusal.delta", **at, delta=piece) for piece in pieces),
+        event("refusal.done", **at, refusal="".join(pieces)),
+        item("done", index, {"type": "message", "content": [{"type": "refusal", "refusal": "".join(pieces)}]}),
     ]
 
 
 def encode_stream(events: Sequence[Event | bytes], *, numbered: bool = True) -> bytes:
-    """Spell them as OpenAI does: the type as the event's name too, a number in each."""
+    """Encode events as OpenAI does, with the type as the event's name and a sequence number in each."""
     numbers, written = count(), list[bytes]()
     for each in events:
         if isinstance(each, bytes):

@@ -50,14 +50,12 @@ def stop(index: int) -> Json:
     return event("content_block_stop", index=index)
 
 
-def ending(reason: str | None, **usage: object) -> tuple[Json, Json]:
-    said = event("message_delta", delta={"stop_reason": reason, "stop_sequence": None}, usage=usage)
-    return said, event("message_stop")
+def end_events(reason: str | None, **usage: object) -> tuple[Json, Json]:
+    message_delta = event("message_delta", delta={"stop_reason": reason, "stop_sequence": None}, usage=usage)
+    return message_delta, event("message_stop")
 
 
 PING = event("ping")
-
-
 TEXT = stream(
     message_start(input_tokens=25, output_tokens=1),
     start(0, "text", text=""),
@@ -67,10 +65,8 @@ TEXT = stream(
     text("!"),
     text(" Xin chào 🙂"),
     stop(0),
-    *ending("end_turn", output_tokens=15),
+    *end_events("end_turn", output_tokens=15),
 )
-
-
 THINKING = stream(
     message_start(input_tokens=40, cache_read_input_tokens=1000, cache_creation_input_tokens=200, output_tokens=3),
     start(0, "thinking", thinking="", signature=""),
@@ -84,10 +80,8 @@ THINKING = stream(
     text("The GCD", 2),
     text(" is **21**.", 2),
     stop(2),
-    *ending("end_turn", output_tokens=90, output_tokens_details={"thinking_tokens": 70}),
+    *end_events("end_turn", output_tokens=90, output_tokens_details={"thinking_tokens": 70}),
 )
-
-
 TOOLS = stream(
     message_start(input_tokens=472, output_tokens=2),
     start(0, "text", text=""),
@@ -102,10 +96,8 @@ TOOLS = stream(
     start(3, "tool_use", id="toolu_3", name="get_weather", input={}),
     json_delta('{"location": "Huế"}', 3),
     stop(3),
-    *ending("tool_use", output_tokens=89),
+    *end_events("tool_use", output_tokens=89),
 )
-
-
 SEARCH = stream(
     message_start(input_tokens=2679, cache_creation_input_tokens=0, cache_read_input_tokens=0, output_tokens=3),
     start(0, "server_tool_use", id="srvtoolu_1", name="web_search", input={}),
@@ -119,11 +111,11 @@ SEARCH = stream(
     text("It is mild.", 2),
     stop(2),
     event("something_new", index=9),
-    *ending("end_turn", input_tokens=10682, output_tokens=510, server_tool_use={"web_search_requests": 1}),
+    *end_events("end_turn", input_tokens=10682, output_tokens=510, server_tool_use={"web_search_requests": 1}),
 )
 
 
-# llama.cpp: blocks that overlap, all ended at the end; no event names, as far as we look.
+# As llama.cpp sends them: blocks that overlap, and all stop at the end.
 OVERLAPPING = stream(
     start(0, "tool_use", id="a", name="one"),
     start(1, "tool_use", id="b", name="two"),
@@ -132,10 +124,8 @@ OVERLAPPING = stream(
     json_delta("2}", 1),
     stop(0),
     stop(1),
-    *ending("tool_use", output_tokens=1),
+    *end_events("tool_use", output_tokens=1),
 )
-
-
 TRANSCRIPTS: dict[str, tuple[bytes, list[UpstreamEvent]]] = {
     "text": (
         TEXT,
@@ -191,7 +181,6 @@ TRANSCRIPTS: dict[str, tuple[bytes, list[UpstreamEvent]]] = {
     ),
 }
 
-
 transcripts = pytest.mark.parametrize(("raw", "expected"), TRANSCRIPTS.values(), ids=TRANSCRIPTS)
 
 
@@ -215,8 +204,8 @@ async def test_a_stream_becomes_events(raw: bytes, expected: list[UpstreamEvent]
 
 @transcripts
 async def test_it_survives_every_split_in_two(raw: bytes, expected: list[UpstreamEvent]) -> None:
-    for place in range(1, len(raw)):
-        assert await replayed(raw, [place]) == (expected, ""), place
+    for point in range(1, len(raw)):
+        assert await replayed(raw, [point]) == (expected, ""), point
 
 
 @transcripts
@@ -226,19 +215,19 @@ async def test_it_survives_single_bytes_and_carriage_returns(raw: bytes, expecte
 
 
 async def test_it_ends_with_message_stop_and_needs_a_stop_reason_before() -> None:
-    cut = TEXT.partition(b"event: message_delta")[0]
-    assert (await replayed(cut))[1] == "truncated"
-    whole = TEXT.partition(b"event: message_stop")[0]
-    assert await replayed(whole) == await replayed(TEXT)
-    assert (await replayed(cut + stream(event("message_stop"))))[0][-1] == Finished(None)
+    without_end = TEXT.partition(b"event: message_delta")[0]
+    assert (await replayed(without_end))[1] == "truncated"
+    complete = TEXT.partition(b"event: message_stop")[0]
+    assert await replayed(complete) == await replayed(TEXT)
+    assert (await replayed(without_end + stream(event("message_stop"))))[0][-1] == Finished(None)
     assert await replayed(TEXT + b"data: oops\n\n" + stream(text("more"))) == await replayed(TEXT)
 
 
 async def test_content_after_the_end_mark_is_ignored() -> None:
-    end = ending("end_turn", output_tokens=1)[0]
+    end = end_events("end_turn", output_tokens=1)[0]
     late = event("error", error={"type": "overloaded_error"})
     events, code = await replayed(
-        stream(text("a"), end, text("b"), stop(0), ending("refusal", output_tokens=2)[0], late)
+        stream(text("a"), end, text("b"), stop(0), end_events("refusal", output_tokens=2)[0], late)
     )
     assert events == [Chunk("a"), Finished("stop"), Usage(None, 1, "exact"), Usage(None, 2, "exact")]
     assert code == ""
@@ -258,13 +247,13 @@ async def test_content_after_the_end_mark_is_ignored() -> None:
     ],
 )
 async def test_stop_reasons_become_openai_finish_reasons(reason: str, expected: str) -> None:
-    events, _ = await replayed(stream(message_start(), text("Once"), *ending(reason)))
+    events, _ = await replayed(stream(message_start(), text("Once"), *end_events(reason)))
     assert events == [Chunk("Once"), Finished(expected)]
 
 
 async def test_usage_may_arrive_at_any_time_and_the_last_figures_count() -> None:
     midway = event("message_delta", delta={"stop_reason": None}, usage={"output_tokens": 7, "input_tokens": None})
-    events, _ = await replayed(stream(message_start(input_tokens=3), midway, *ending("end_turn", input_tokens=5)))
+    events, _ = await replayed(stream(message_start(input_tokens=3), midway, *end_events("end_turn", input_tokens=5)))
     assert events == [
         Usage(3, None, "exact"),
         Usage(3, 7, "exact"),
@@ -284,7 +273,7 @@ async def test_a_block_may_start_with_its_content() -> None:
         start(3, "tool_use", id="b", name="go", input={"to": "?"}),
         json_delta("{}", 3),
         stop(3),
-        *ending("tool_use"),
+        *end_events("tool_use"),
     )
     assert (await replayed(raw))[0] == [
         Reasoning("Hm."),
@@ -313,7 +302,7 @@ async def test_a_character_split_between_surrogates_is_joined() -> None:
         orjson.dumps(stop(0)),
         halves[0] % (2, text_of % b"c"),
     ]
-    raw = b"".join(b"data: %b\n\n" % data for data in sent) + stream(*ending("end_turn"))
+    raw = b"".join(b"data: %b\n\n" % data for data in sent) + stream(*end_events("end_turn"))
     assert (await replayed(raw))[0] == [
         Chunk("a"),
         Chunk("🙂b"),
@@ -420,22 +409,17 @@ SPELLINGS = [
     b'{"type":"message_delta","delta":{"stop_reason":%b},"usage":{"output_tokens":3}}',
     b'{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":%b},"p":"abc"}',
 ]
-
-
 VALUES = [
     *(b'""', b'" "', b'"a"', b'"x"', b'"z"', b"null", b"7", b"{}", b'["a"]', b'"a","text":"b"', b'"end_turn"'),
     *(b'"\\u0061"', b'"\\ud83d"', b'"\\ude00"', b'"\\ud83d\\ude00"', b'"\\n\\"\\\\"', '"đ🙂"'.encode(), b'"\xff"'),
     *(b'"a\tb"', b'"\\u0001dualstream\\u0001"', b' "a"', b'"a" ', b'"content_block_delta"', b'"tool_use"', b'"text"'),
 ]
-
-
 WHOLE = [
-    *(orjson.dumps(e) for e in (PING, message_start(input_tokens=1), stop(0), stop(2), *ending("end_turn"))),
+    *(orjson.dumps(e) for e in (PING, message_start(input_tokens=1), stop(0), stop(2), *end_events("end_turn"))),
     orjson.dumps(start(2, "tool_use", id="t", name="n", input={})),
     orjson.dumps(start(2, "server_tool_use", id="t", name="n", input={})),
     *(b"{}", b"oops", b'{"type":"error","error":{"type":"overloaded_error"}}'),
 ]
-
 
 payloads = st.lists(
     st.one_of(
@@ -446,8 +430,6 @@ payloads = st.lists(
     ),
     max_size=12,
 )
-
-
 FRAMES = [b"data: %b\n\n", b"event: x\ndata: %b\n\n"]
 
 

@@ -18,10 +18,10 @@ from tests.support import user
 Json = dict[str, object]
 
 
-def body(*messages: Message, **given: object) -> Json:
-    """Spell a call whose options came through the edge."""
-    model = str(given.pop("model", "claude-sonnet-4-5"))
-    options = Options.model_validate(given).for_provider()
+def body(*messages: Message, **fields: object) -> Json:
+    """Return the body of a request whose options were validated by the API."""
+    model = str(fields.pop("model", "claude-sonnet-4-5"))
+    options = Options.model_validate(fields).for_provider()
     built: Json = dict(AnthropicFormat().body(UpstreamRequest(model, messages or [user("Hello")], options)))
     orjson.dumps(built)
     return built
@@ -42,14 +42,14 @@ def text_block(text: str) -> Json:
     return {"type": "text", "text": text}
 
 
-def tool_call(identity: str, arguments: str, name: str = "go") -> Json:
-    return {"id": identity, "type": "function", "function": {"name": name, "arguments": arguments}}
+def tool_call(call_id: str, arguments: str, name: str = "go") -> Json:
+    return {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
 
 
 def test_address_headers_and_body_of_a_request() -> None:
-    wire = AnthropicFormat()
-    assert wire.endpoint(UpstreamRequest("m", [], {})) == Endpoint(("messages",))
-    assert wire.headers("k") == {"x-api-key": "k", "anthropic-version": "2023-06-01"}
+    wire_format = AnthropicFormat()
+    assert wire_format.endpoint(UpstreamRequest("m", [], {})) == Endpoint(("messages",))
+    assert wire_format.headers("k") == {"x-api-key": "k", "anthropic-version": "2023-06-01"}
     assert body() == {
         "model": "claude-sonnet-4-5",
         "messages": [{"role": "user", "content": [text_block("Hello")]}],
@@ -220,15 +220,9 @@ def test_options(options: Json, expected: Json) -> None:
 
 
 TOOL = {"type": "function", "function": {"name": "go", "description": "Go.", "parameters": {"type": "object"}}}
-
-
 ANTHROPIC_TOOL = {"name": "go", "description": "Go.", "input_schema": {"type": "object"}}
-
-
 NAMED = {"type": "function", "function": {"name": "go"}}
-
-
-ONE = {"disable_parallel_tool_use": True}
+SEQUENTIAL = {"disable_parallel_tool_use": True}
 
 
 @pytest.mark.parametrize(
@@ -240,9 +234,9 @@ ONE = {"disable_parallel_tool_use": True}
         ({"tool_choice": "none"}, {"type": "none"}),
         ({"tool_choice": "required"}, {"type": "any"}),
         ({"tool_choice": NAMED}, {"type": "tool", "name": "go"}),
-        ({"parallel_tool_calls": False}, {"type": "auto", **ONE}),
-        ({"parallel_tool_calls": False, "tool_choice": "required"}, {"type": "any", **ONE}),
-        ({"parallel_tool_calls": False, "tool_choice": NAMED}, {"type": "tool", "name": "go", **ONE}),
+        ({"parallel_tool_calls": False}, {"type": "auto", **SEQUENTIAL}),
+        ({"parallel_tool_calls": False, "tool_choice": "required"}, {"type": "any", **SEQUENTIAL}),
+        ({"parallel_tool_calls": False, "tool_choice": NAMED}, {"type": "tool", "name": "go", **SEQUENTIAL}),
         ({"parallel_tool_calls": False, "tool_choice": "none"}, {"type": "none"}),
     ],
 )
@@ -348,5 +342,5 @@ def test_turns_always_alternate_and_lose_no_text(conversation: list[tuple[str, s
     last = turns[-1]["content"][-1]
     if turns[-1]["role"] == "assistant":
         assert last["text"] == last["text"].rstrip()
-    message_part = orjson.dumps(built)
-    assert all(orjson.dumps(content.rstrip())[1:-1] in message_part for _, content in conversation)
+    encoded = orjson.dumps(built)
+    assert all(orjson.dumps(content.rstrip())[1:-1] in encoded for _, content in conversation)

@@ -20,32 +20,31 @@ from tests.gateway.upstreams.replay import decode_each, replay, split_at
 from tests.support import user
 
 Json = dict[str, Any]
-
-
 KEY = SecretStr("AIzaSyVerySecret0123456789")
-
-
 SIGNATURE = "CiQB0e2Kb02QlBJ2I5"
 
 
-UNSIGNED = "skip_thought_signature_validator"
-
-
 def event(*parts: Json, reason: str | None = None, usage: Json | None = None, **more: object) -> bytes:
-    """Make an event as Google spells it, its line ends too."""
+    """Encode an event as Google does, with its line ends."""
     candidate = {"content": {"parts": [*parts], "role": "model"}, "index": 0}
     candidate |= {"finishReason": reason} if reason else {}
-    figures = {"usageMetadata": usage} if usage is not None else {}
-    answer = {"candidates": [candidate], **figures, "modelVersion": "gemini-2.5-flash", "responseId": "XdH5", **more}
-    return raw(answer)
+    usage_fields = {"usageMetadata": usage} if usage is not None else {}
+    response = {
+        "candidates": [candidate],
+        **usage_fields,
+        "modelVersion": "gemini-2.5-flash",
+        "responseId": "XdH5",
+        **more,
+    }
+    return encode_event(response)
 
 
-def raw(answer: object) -> bytes:
-    return b"data: %b\r\n\r\n" % orjson.dumps(answer)
+def encode_event(response: object) -> bytes:
+    return b"data: %b\r\n\r\n" % orjson.dumps(response)
 
 
-def text(quote: str, **more: object) -> Json:
-    return {"text": quote, **more}
+def text(content: str, **more: object) -> Json:
+    return {"text": content, **more}
 
 
 def function(name: str, args: Json, **more: object) -> Json:
@@ -57,14 +56,10 @@ TEXT = (
     + event(text("chào 🙂"), usage={"promptTokenCount": 4, "candidatesTokenCount": 3, "totalTokenCount": 7})
     + event(text("."), reason="STOP", usage={"promptTokenCount": 4, "candidatesTokenCount": 4, "totalTokenCount": 8})
 )
-
-
-TEXT_PARTS = [
+TEXT_EVENTS = [
     *(Chunk("Xin "), Usage(4, 1, "exact"), Chunk("chào 🙂"), Usage(4, 3, "exact")),
     *(Chunk("."), Finished("stop"), Usage(4, 4, "exact")),
 ]
-
-
 THOUGHTS = (
     event(text("**Comparing**\n\n", thought=True), usage={"promptTokenCount": 9, "thoughtsTokenCount": 20})
     + event(text("So: ", thought=True), usage={"promptTokenCount": 9, "thoughtsTokenCount": 31})
@@ -81,8 +76,6 @@ THOUGHTS = (
         },
     )
 )
-
-
 CALLS = event(
     function("add", {"a": 2, "b": [1.5, None]}, thoughtSignature=SIGNATURE),
     function("say", {"words": "chào"}),
@@ -93,19 +86,19 @@ CALLS = event(
 
 
 def read(stream: bytes) -> list[UpstreamEvent]:
-    """Decode every event in full."""
-    reader, parts = GenerateContentReader(KEY), list[UpstreamEvent]()
+    """Decode every event of a stream in full."""
+    reader, output = GenerateContentReader(KEY), list[UpstreamEvent]()
     for each in EventStreamDecoder().feed(stream):
-        reader.read(each.data, parts)
-    return parts
+        reader.read(each.data, output)
+    return output
 
 
 def failure(stream: bytes) -> tuple[Failed, list[UpstreamEvent]]:
-    reader, parts = GenerateContentReader(KEY), list[UpstreamEvent]()
+    reader, output = GenerateContentReader(KEY), list[UpstreamEvent]()
     with pytest.raises(Failed) as failed:
         for each in EventStreamDecoder().feed(stream):
-            reader.read(each.data, parts)
-    return failed.value, parts
+            reader.read(each.data, output)
+    return failed.value, output
 
 
 async def replayed(reads: Sequence[bytes]) -> tuple[list[UpstreamEvent], str]:
@@ -113,7 +106,7 @@ async def replayed(reads: Sequence[bytes]) -> tuple[list[UpstreamEvent], str]:
 
 
 def test_text_and_usage() -> None:
-    assert read(TEXT) == TEXT_PARTS
+    assert read(TEXT) == TEXT_EVENTS
 
 
 def test_thoughts_count_as_output() -> None:
@@ -135,7 +128,7 @@ def test_parallel_calls() -> None:
 
 def test_calls_over_several_events_and_an_end_without_content() -> None:
     named = {"functionCall": {"id": "fc-7", "name": "now"}}
-    end = raw({"candidates": [{"finishReason": "STOP"}], "usageMetadata": {"promptTokenCount": 1}})
+    end = encode_event({"candidates": [{"finishReason": "STOP"}], "usageMetadata": {"promptTokenCount": 1}})
     stream = event(text("Let me see. ")) + event(named) + event(function("add", {}), responseId=None) + end
     assert read(stream) == [
         Chunk("Let me see. "),
@@ -168,12 +161,12 @@ def test_finish_reasons_become_openai_finish_reasons(reason: str, word: str) -> 
 
 def test_a_safety_stop_without_content() -> None:
     stopped = {"candidates": [{"finishReason": "SAFETY", "index": 0, "safetyRatings": []}]}
-    assert read(event(text("Once ")) + raw(stopped)) == [Chunk("Once "), Finished("content_filter")]
+    assert read(event(text("Once ")) + encode_event(stopped)) == [Chunk("Once "), Finished("content_filter")]
 
 
 @pytest.mark.parametrize("reason", ["", "FINISH_REASON_UNSPECIFIED"])
 def test_no_reason_yet(reason: str) -> None:
-    stream = raw({"candidates": [{"content": {"parts": [text("a")]}, "finishReason": reason}]})
+    stream = encode_event({"candidates": [{"content": {"parts": [text("a")]}, "finishReason": reason}]})
     assert read(stream) == [Chunk("a")]
 
 
@@ -188,19 +181,19 @@ def test_no_reason_yet(reason: str) -> None:
 )
 def test_a_finish_reason_that_is_a_failure_keeps_its_usage(reason: str, code: Code, *, retryable: bool) -> None:
     candidate = {"finishReason": reason, "finishMessage": f"oops: no such print(f()) {KEY.get_secret_value()}"}
-    failed, parts = failure(
-        raw({"candidates": [candidate], "usageMetadata": {"promptTokenCount": 9, "totalTokenCount": 9}})
+    failed, output = failure(
+        encode_event({"candidates": [candidate], "usageMetadata": {"promptTokenCount": 9, "totalTokenCount": 9}})
     )
-    assert (failed.code, failed.retryable, parts) == (code, retryable, [Usage(9, 0, "exact")])
+    assert (failed.code, failed.retryable, output) == (code, retryable, [Usage(9, 0, "exact")])
     assert failed.message == f"The model's answer failed: {reason}: oops: no such …"
 
 
 def test_a_blocked_prompt() -> None:
     blocked = {"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}, "usageMetadata": {"promptTokenCount": 5}}
-    failed, parts = failure(raw(blocked))
-    assert (failed.code, failed.retryable, parts) == (Code.CONTENT_FILTER, False, [Usage(5, None, "exact")])
+    failed, output = failure(encode_event(blocked))
+    assert (failed.code, failed.retryable, output) == (Code.CONTENT_FILTER, False, [Usage(5, None, "exact")])
     assert failed.message == "The provider blocked the prompt: PROHIBITED_CONTENT."
-    assert read(raw({"promptFeedback": {"safetyRatings": []}})) == []
+    assert read(encode_event({"promptFeedback": {"safetyRatings": []}})) == []
     assert read(event(text("a"), promptFeedback={"blockReason": "OTHER"})) == [Chunk("a")]
 
 
@@ -216,13 +209,13 @@ def test_a_blocked_prompt() -> None:
     ],
 )
 def test_an_error_inside_the_stream(error: Json, code: Code, quote: str) -> None:
-    failed, parts = failure(event(text("Once ")) + raw({"error": error}))
-    assert (failed.code, parts) == (code, [Chunk("Once ")])
+    failed, output = failure(event(text("Once ")) + encode_event({"error": error}))
+    assert (failed.code, output) == (code, [Chunk("Once ")])
     assert quote in failed.message
 
 
 @pytest.mark.parametrize(
-    ("figures", "usage"),
+    ("usage_fields", "usage"),
     [
         ({}, Usage(None, None, "exact")),
         ({"promptTokenCount": 10, "cachedContentTokenCount": 6}, Usage(10, None, "exact", 6)),
@@ -233,8 +226,8 @@ def test_an_error_inside_the_stream(error: Json, code: Code, quote: str) -> None
         ({"promptTokenCount": -1, "candidatesTokenCount": True, "totalTokenCount": "7"}, Usage(None, None, "exact")),
     ],
 )
-def test_usage_figures(figures: Json, usage: Usage) -> None:
-    assert read(event(usage=figures)) == [usage]
+def test_usage_figures(usage_fields: Json, usage: Usage) -> None:
+    assert read(event(usage=usage_fields)) == [usage]
 
 
 def test_parts_that_are_no_text() -> None:
@@ -245,8 +238,8 @@ def test_parts_that_are_no_text() -> None:
 
 
 def test_a_file_is_a_failure() -> None:
-    failed, parts = failure(event(text("Here: "), {"inlineData": {"mimeType": "image/png", "data": "iVBOR"}}))
-    assert (failed.code, failed.retryable, parts) == (Code.UPSTREAM_PROTOCOL, False, [Chunk("Here: ")])
+    failed, output = failure(event(text("Here: "), {"inlineData": {"mimeType": "image/png", "data": "iVBOR"}}))
+    assert (failed.code, failed.retryable, output) == (Code.UPSTREAM_PROTOCOL, False, [Chunk("Here: ")])
 
 
 @pytest.mark.parametrize(
@@ -260,18 +253,18 @@ def test_a_file_is_a_failure() -> None:
     ],
 )
 def test_malformed_events(data: bytes) -> None:
-    failed, parts = failure(b"data: %b\n\n" % data)
-    assert (failed.code, failed.retryable, parts) == (Code.UPSTREAM_PROTOCOL, True, [])
+    failed, output = failure(b"data: %b\n\n" % data)
+    assert (failed.code, failed.retryable, output) == (Code.UPSTREAM_PROTOCOL, True, [])
 
 
-@pytest.mark.parametrize("answer", [{}, {"candidates": []}, {"candidates": [7]}, {"candidates": [{"index": 1}]}])
-def test_events_without_content(answer: Json) -> None:
-    assert read(raw(answer)) == []
+@pytest.mark.parametrize("response", [{}, {"candidates": []}, {"candidates": [7]}, {"candidates": [{"index": 1}]}])
+def test_events_without_content(response: Json) -> None:
+    assert read(encode_event(response)) == []
 
 
 def test_a_second_candidate_is_not_mixed_in() -> None:
     both = [{"index": 1, "content": {"parts": [text("b")]}}, {"index": 0, "content": {"parts": [text("a")]}}]
-    assert read(raw({"candidates": both})) == [Chunk("a")]
+    assert read(encode_event({"candidates": both})) == [Chunk("a")]
 
 
 def test_a_character_split_between_surrogates_is_joined() -> None:
@@ -283,9 +276,9 @@ def test_a_character_split_between_surrogates_is_joined() -> None:
 
 async def test_events_after_the_finish_reason_are_read() -> None:
     """Some servers bring the figures late; the first Gemini models gave a reason with every event."""
-    stream = event(text("a"), reason="STOP") + event(text("b"), reason="STOP") + raw({"usageMetadata": {}})
-    parts, code = await replayed([stream])
-    assert (parts, code) == (
+    stream = event(text("a"), reason="STOP") + event(text("b"), reason="STOP") + encode_event({"usageMetadata": {}})
+    output, code = await replayed([stream])
+    assert (output, code) == (
         [Chunk("a"), Finished("stop"), Chunk("b"), Finished("stop"), Usage(None, None, "exact")],
         "",
     )
@@ -293,20 +286,18 @@ async def test_events_after_the_finish_reason_are_read() -> None:
 
 async def test_the_response_ends_with_its_body() -> None:
     assert await replayed([event(text("Once "))]) == ([Chunk("Once ")], "truncated")
-    assert await replayed([TEXT]) == (TEXT_PARTS, "")
-    assert await replayed([TEXT + raw({"error": {"code": 500}})]) == (TEXT_PARTS, "")
+    assert await replayed([TEXT]) == (TEXT_EVENTS, "")
+    assert await replayed([TEXT + encode_event({"error": {"code": 500}})]) == (TEXT_EVENTS, "")
 
 
 @pytest.mark.parametrize("stream", [TEXT, THOUGHTS, CALLS, TEXT.replace(b"\r\n", b"\n")])
 async def test_every_split_in_two(stream: bytes) -> None:
-    whole = read(stream)
+    expected = read(stream)
     for at in range(1, len(stream)):
-        assert await replayed([stream[:at], stream[at:]]) == (whole, "")
+        assert await replayed([stream[:at], stream[at:]]) == (expected, "")
 
 
 VALUES = [*(b'""', b'"a"', b'"\\ud83d"', b'"\\ude00b"', b'"a","thought":true,"x":"b"', b"null", b"7", '"đ🙂"'.encode())]
-
-
 SPELLINGS = [
     b'{"candidates":[{"content":{"parts":[{"text":%b}],"role":"model"},"index":0}]}',
     b'{"candidates":[{"content":{"parts":[{"text":%b,"thought":true}],"role":"model"},"index":0}]}',
@@ -359,15 +350,15 @@ json_values = st.recursive(
 
 @given(json_values)
 def test_any_json_is_read_or_refused(value: object) -> None:
-    reader, parts = GenerateContentReader(), list[UpstreamEvent]()
-    for answer in (value, {"candidates": value}, {"candidates": [{"content": {"parts": value}}]}):
+    reader, output = GenerateContentReader(), list[UpstreamEvent]()
+    for response in (value, {"candidates": value}, {"candidates": [{"content": {"parts": value}}]}):
         try:
-            reader.read(orjson.dumps(answer, option=orjson.OPT_NON_STR_KEYS), parts)
+            reader.read(orjson.dumps(response, option=orjson.OPT_NON_STR_KEYS), output)
         except Failed:
             continue
         except TypeError:  # an integer that orjson does not write
             return
-    assert all(encode(part) for part in parts if isinstance(part, Chunk | Reasoning | ToolCall))
+    assert all(encode(part) for part in output if isinstance(part, Chunk | Reasoning | ToolCall))
 
 
 @pytest.mark.parametrize(
@@ -387,12 +378,12 @@ def test_the_model_is_in_the_path(model: str, path: str) -> None:
 async def test_a_request_and_its_response() -> None:
     async with raw_upstream(respond_stream(TEXT)) as (other, requests):
         upstream = HttpUpstream("gemini", other.base_url, GeminiFormat(), KEY)
-        answer, parts = (
+        response, output = (
             await upstream.open(UpstreamRequest("a b", [user("Hello")], {"temperature": 0.5})),
             list[UpstreamEvent](),
         )
-        await answer.stream(parts.extend)
-        await answer.close()
+        await response.stream(output.extend)
+        await response.close()
         await upstream.close()
     head, _, body = requests[0].partition(b"\r\n\r\n")
     assert head.startswith(b"POST /v1/models/a%20b:streamGenerateContent?alt=sse HTTP/1.1")
@@ -402,12 +393,12 @@ async def test_a_request_and_its_response() -> None:
         "contents": [{"role": "user", "parts": [{"text": "Hello"}]}],
         "generationConfig": {"temperature": 0.5},
     }
-    assert parts == TEXT_PARTS
+    assert output == TEXT_EVENTS
 
 
 async def test_an_error_before_the_stream() -> None:
-    said = {"error": {"code": 400, "message": f"Bad {KEY.get_secret_value()}", "status": "INVALID_ARGUMENT"}}
-    async with raw_upstream(respond("400 Bad Request", orjson.dumps(said))) as (other, _):
+    error_body = {"error": {"code": 400, "message": f"Bad {KEY.get_secret_value()}", "status": "INVALID_ARGUMENT"}}
+    async with raw_upstream(respond("400 Bad Request", orjson.dumps(error_body))) as (other, _):
         upstream = HttpUpstream("gemini", other.base_url, GeminiFormat(), KEY)
         with pytest.raises(Failed) as failed:
             await upstream.open(UpstreamRequest("m", [user("Hello")], {}))
@@ -418,9 +409,9 @@ async def test_an_error_before_the_stream() -> None:
 
 def test_a_long_response_id_is_cut_in_the_ids_of_calls() -> None:
     calls = b",".join([b'{"functionCall":{"name":"f"}}'] * 3)
-    parts: list[UpstreamEvent] = []
+    output: list[UpstreamEvent] = []
     data = b'{"responseId":"%b","candidates":[{"content":{"parts":[%b]}}]}' % (b"r" * 9000, calls)
-    GenerateContentReader().read(data, parts)
-    ids = [part.id for part in parts if isinstance(part, ToolCall)]
+    GenerateContentReader().read(data, output)
+    ids = [part.id for part in output if isinstance(part, ToolCall)]
     assert len(set(ids)) == 3
     assert all(one is not None and len(one) < MAX_RESPONSE_ID + 20 for one in ids)

@@ -15,16 +15,12 @@ from gateway.upstreams.formats.gemini import GeminiFormat
 from tests.support import user
 
 Json = dict[str, Any]
-
-
 SIGNATURE = "CiQB0e2Kb02QlBJ2I5"
-
-
 UNKNOWN_SIGNATURE = "skip_thought_signature_validator"
 
 
-def text(words: str, **more: object) -> Json:
-    return {"text": words, **more}
+def text(content: str, **more: object) -> Json:
+    return {"text": content, **more}
 
 
 def message(role: str, content: object = None, **more: object) -> Message:
@@ -47,7 +43,7 @@ def config(**options: object) -> object:
     return build_request(**options).get("generationConfig")
 
 
-def test_a_whole_conversation() -> None:
+def test_a_conversation() -> None:
     signed = {"extra_content": {"google": {"thought_signature": SIGNATURE}}, "index": 0}
     body = build_request(
         message("system", "Be kind."),
@@ -137,8 +133,8 @@ def test_a_result_has_the_name_of_the_last_call_with_its_id_or_its_own() -> None
 
 
 def test_a_call_without_an_id_is_sent_without_an_id() -> None:
-    made = message("assistant", tool_calls=[tool_call("f", "{}", id=None)])
-    assert build_request(user("Go"), made)["contents"][1]["parts"] == [{"functionCall": {"name": "f", "args": {}}}]
+    call = message("assistant", tool_calls=[tool_call("f", "{}", id=None)])
+    assert build_request(user("Go"), call)["contents"][1]["parts"] == [{"functionCall": {"name": "f", "args": {}}}]
 
 
 def test_a_result_too_deep_for_a_body_is_sent_as_text() -> None:
@@ -308,7 +304,6 @@ def test_unsupported_fields_are_refused(messages: list[Message], options: dict[s
 contents = st.text(max_size=3) | st.lists(
     st.sampled_from([IMAGE, {"type": "text", "text": "a"}, {"type": "text", "text": ""}]), max_size=3
 )
-
 
 messages = st.one_of(
     st.builds(message, st.sampled_from(["system", "user", "assistant"]), contents),

@@ -1,4 +1,4 @@
-"""JSON that no provider should send: nested without end, numbers without end."""
+"""JSON that no provider should send: nested deeply, or with numbers of thousands of digits."""
 
 import pytest
 

@@ -31,7 +31,7 @@ KEY = SecretStr("nobody knows")
 
 
 def read(*events: Event) -> list[UpstreamEvent]:
-    """Decode every event in full, one after the other."""
+    """Decode every event in full, one after the other, and return the output."""
     reader, output = ResponsesReader(KEY), list[UpstreamEvent]()
     for each in events:
         reader.read(orjson.dumps(each), output)
@@ -53,8 +53,6 @@ async def replayed(stream: bytes, points: Sequence[int] = ()) -> tuple[list[Upst
 BEGIN = [
     event(kind, response={"id": "resp_1", "status": "in_progress", "output": []}) for kind in ("created", "queued")
 ]
-
-
 USAGE = {
     "input_tokens": 36,
     "input_tokens_details": {"cached_tokens": 12, "cache_write_tokens": 0},
@@ -62,11 +60,7 @@ USAGE = {
     "output_tokens_details": {"reasoning_tokens": 64},
     "total_tokens": 123,
 }
-
-
 EXACT = Usage(36, 87, "exact", 12, 64)
-
-
 TRANSCRIPTS: dict[str, tuple[list[Event], list[UpstreamEvent]]] = {
     "text": (
         [*BEGIN, *message(0, "Xin ", "chào ", "🙂"), ended(usage=USAGE)],
@@ -119,8 +113,8 @@ TRANSCRIPTS: dict[str, tuple[list[Event], list[UpstreamEvent]]] = {
 async def test_a_transcript_split_in_two_anywhere(name: str, *, numbered: bool) -> None:
     events, expected = TRANSCRIPTS[name]
     stream = encode_stream(events, numbered=numbered)
-    for place in range(len(stream)):
-        assert await replayed(stream, [place]) == (expected, "")
+    for point in range(len(stream)):
+        assert await replayed(stream, [point]) == (expected, "")
 
 
 async def test_comments_pings_and_done_are_ignored() -> None:
@@ -164,19 +158,19 @@ def without(events: Sequence[Event], *kinds: str) -> list[Event]:
 def test_content_without_deltas_arrives_complete_and_once(name: str, gone: tuple[str, ...]) -> None:
     events, expected = TRANSCRIPTS[name]
     output = read(*without(events, *gone))
-    assert whole(output) == whole(expected)
+    assert joined(output) == joined(expected)
     assert output[-1] == expected[-1]
 
 
-def whole(output: Sequence[UpstreamEvent]) -> tuple[str, str, dict[int, str], list[object]]:
-    """Join what was said."""
+def joined(output: Sequence[UpstreamEvent]) -> tuple[str, str, dict[int, str], list[object]]:
+    """Return the joined text, reasoning and calls, and the remaining events."""
     calls: dict[int, str] = {}
     for part in output:
         if isinstance(part, ToolCall):
             calls[part.index] = calls.get(part.index, "") + (part.id or "") + (part.name or "") + part.arguments
-    said = "".join(part.content for part in output if isinstance(part, Chunk))
-    thought = "".join(part.content for part in output if isinstance(part, Reasoning))
-    return said, thought, calls, [part for part in output if isinstance(part, Finished | Usage)]
+    answer = "".join(part.content for part in output if isinstance(part, Chunk))
+    reasoning = "".join(part.content for part in output if isinstance(part, Reasoning))
+    return answer, reasoning, calls, [part for part in output if isinstance(part, Finished | Usage)]
 
 
 def test_a_response_with_its_content_only_in_the_last_event() -> None:
@@ -194,7 +188,7 @@ def test_a_response_with_its_content_only_in_the_last_event() -> None:
         *(Reasoning("a\n\nb"), Reasoning("c"), Chunk("d"), Chunk("e")),
         *(ToolCall(0, "call_a", "f", ""), ToolCall(0, None, None, "{}"), Finished("tool_calls")),
     ]
-    # What came before is not told again.
+    # Content that was streamed is not repeated.
     assert read(*message(0, "x"), ended(output=output)) == [Chunk("x"), Finished("stop")]
 
 
@@ -207,15 +201,15 @@ def test_two_messages_without_deltas() -> None:
     "changed",
     [
         {},
-        {"item_id": "x1"},  # GitHub Copilot: an id of its own in each event
-        {"output_index": None},  # llama.cpp: no place
-        {"output_index": 0},  # litellm: one place for several
+        {"item_id": "x1"},  # GitHub Copilot: a new id in each event
+        {"output_index": None},  # llama.cpp: no index
+        {"output_index": 0},  # litellm: one index for several
     ],
 )
 def test_interleaved_calls_are_kept_apart(changed: Event) -> None:
     first, second = call(1, "call_a", "f", '{"a":', "1}"), call(3, "call_b", "g", '{"b":', "2}")
     events = [each for pair in zip(first, second, strict=True) for each in pair]
-    assert whole(read(*with_fields(events, changed), ended()))[2] == {0: 'call_af{"a":1}', 1: 'call_bg{"b":2}'}
+    assert joined(read(*with_fields(events, changed), ended()))[2] == {0: 'call_af{"a":1}', 1: 'call_bg{"b":2}'}
 
 
 def with_fields(events: Sequence[Event], changed: Event) -> list[Event]:
@@ -229,12 +223,12 @@ def test_arguments_repeated_in_the_item_are_not_repeated() -> None:
         *(ToolCall(0, "call_a", "f", ""), ToolCall(0, None, None, "{"), ToolCall(0, None, None, "}"))
     ]
     for following in (events[-1:], [ended(output=[events[-1]["item"]])]):
-        assert whole(read(added, *following))[2] == {0: "call_af{}"}
+        assert joined(read(added, *following))[2] == {0: "call_af{}"}
 
 
 def test_a_call_without_a_call_id_has_the_id_of_its_item() -> None:
     head: Event = {"type": "function_call", "id": "fc_0", "name": "f", "arguments": "{}"}
-    assert whole(read(item("added", 0, head), item("done", 0, head)))[2] == {0: "fc_0f{}"}
+    assert joined(read(item("added", 0, head), item("done", 0, head)))[2] == {0: "fc_0f{}"}
 
 
 def test_a_custom_tool() -> None:
@@ -272,7 +266,7 @@ def test_a_character_split_between_surrogates_is_joined() -> None:
         reader.read(data, output)
         assert reader.is_stateless == (not data.endswith(b'\\ud83d"}'))
     assert [part.content for part in output if isinstance(part, Chunk)] == ["a", "🙂b", "\ufffd!"]
-    assert whole(output)[2] == {0: "cf🙂"}
+    assert joined(output)[2] == {0: "cf🙂"}
 
 
 @pytest.mark.parametrize(
@@ -311,7 +305,7 @@ def test_usage_follows_the_end_mark(usage: object, expected: list[UpstreamEvent]
 
 
 @pytest.mark.parametrize(
-    ("error", "code", "retryable", "words"),
+    ("error", "code", "retryable", "quote"),
     [
         ({"code": "server_error", "message": "oops at 10.0.0.7:99"}, Code.SERVER_ERROR, True, ""),
         ({"code": "rate_limit_exceeded", "message": "slow down"}, Code.RATE_LIMIT, True, ""),
@@ -326,7 +320,7 @@ def test_usage_follows_the_end_mark(usage: object, expected: list[UpstreamEvent]
         ({"code": "something_new", "message": "?"}, Code.SERVER_ERROR, True, ""),
     ],
 )
-def test_a_failed_response(error: Event, code: Code, words: str, *, retryable: bool) -> None:
+def test_a_failed_response(error: Event, code: Code, quote: str, *, retryable: bool) -> None:
     # As it is documented, as it is sent (openai-dotnet #881), and as some proxies send it.
     flat: Event = (
         {**error, "type": "error", "sequence_number": 2} if error["code"] else {"type": "error", "error": error}
@@ -335,7 +329,7 @@ def test_a_failed_response(error: Event, code: Code, words: str, *, retryable: b
     for form in forms:
         failed, output = failure(*message(0, "Once "), form)
         assert (failed.code, failed.retryable, output) == (code, retryable, [Chunk("Once ")])
-        assert words in failed.message
+        assert quote in failed.message
         assert "10.0.0.7" not in failed.message
 
 
@@ -376,11 +370,7 @@ odd_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["type", "id", "text"]), inner),
     max_leaves=6,
 )
-
-
 kinds = sorted({str(each["type"]) for events, _ in TRANSCRIPTS.values() for each in events} | {"error"})
-
-
 fields = ["item", "item_id", "output_index", "delta", "text", "arguments", "response", "error", "code"]
 
 
@@ -400,16 +390,15 @@ def test_any_events_are_read_or_a_failure(events: list[Event]) -> None:
     assert sum(isinstance(part, Finished) for part in output) <= 1
 
 
-words = st.text(max_size=4) | st.sampled_from([":", ",", "delta"])
-
+texts = st.text(max_size=4) | st.sampled_from([":", ",", "delta"])
 
 deltas = st.one_of(
-    st.builds(lambda value: text("output_text.delta", 0, value), words),
-    st.builds(lambda value: text("output_text.delta", 1, value), words),
-    st.builds(lambda value: event("output_text.delta", delta=value), words),
-    st.builds(lambda value: event("output_text.done", text=value), words),
-    st.builds(lambda value: text("reasoning_text.delta", 0, value), words),
-    st.builds(lambda value: event("output_text.delta", obfuscation=value, delta="z"), words),
+    st.builds(lambda value: text("output_text.delta", 0, value), texts),
+    st.builds(lambda value: text("output_text.delta", 1, value), texts),
+    st.builds(lambda value: event("output_text.delta", delta=value), texts),
+    st.builds(lambda value: event("output_text.done", text=value), texts),
+    st.builds(lambda value: text("reasoning_text.delta", 0, value), texts),
+    st.builds(lambda value: event("output_text.delta", obfuscation=value, delta="z"), texts),
     st.sampled_from([item("done", 0, {"type": "message", "content": [{"type": "output_text", "text": "a"}]}), ended()]),
 )
 
@@ -422,7 +411,7 @@ async def test_reading_by_template_equals_full_decoding(events: list[Event], num
 
 
 def turns() -> Iterator[Event]:
-    """A first turn as it is read: what a client has of it, it gives back, and it is sent as it came."""
+    """Yield the events of a first turn, whose call the client sends back."""
     yield from call(0, "call_a", "weather", '{"city":', '"Huế"}')
     yield ended()
 
@@ -432,6 +421,6 @@ def test_a_call_that_was_read_can_be_sent_back() -> None:
     arguments = "".join(part.arguments for part in calls)
     tool = {"id": calls[0].id, "type": "function", "function": {"name": calls[0].name, "arguments": arguments}}
     (item_sent,) = orjson.loads(orjson.dumps(input_of(assistant(None, tool_calls=[tool]))))
-    came = next(each for each in turns() if each["type"] == "response.output_item.done")["item"]
-    assert isinstance(came, dict)
-    assert item_sent == {key: came[key] for key in came if key not in {"id", "status"}}
+    received = next(each for each in turns() if each["type"] == "response.output_item.done")["item"]
+    assert isinstance(received, dict)
+    assert item_sent == {key: received[key] for key in received if key not in {"id", "status"}}

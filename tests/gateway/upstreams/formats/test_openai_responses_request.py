@@ -53,8 +53,6 @@ def test_the_request_sent() -> None:
 
 
 WEATHER: JsonObject = {"name": "weather", "description": "w", "parameters": {"type": "object"}}
-
-
 SCHEMA: JsonObject = {"name": "answer", "schema": {"type": "object"}, "strict": True}
 
 
@@ -116,7 +114,7 @@ def test_an_option(option: str, value: object, expected: Event) -> None:
 @pytest.mark.parametrize(
     ("tool", "expected"),
     [
-        # Unsaid, `strict` is false in chat completions and true here.
+        # The default of `strict` is false in chat completions and true here.
         ({"type": "function", "function": WEATHER}, function(strict=False)),
         ({"type": "function", "function": {**WEATHER, "strict": True}}, function(strict=True)),
         ({"type": "function", "function": {**WEATHER, "strict": False}}, function(strict=False)),
