@@ -37,8 +37,8 @@ METRICS = Metrics("r", None, 0, 0, 0, 0, 0, None, 1, 1)
 USAGE = Usage(None, None, "estimated")
 
 
-def of(text: str, code: str = "x") -> list[Event]:
-    """List events that hold a text wherever one may be anybody's."""
+def events_with(text: str, code: str = "x") -> list[Event]:
+    """Return events that contain a text in every field that others can choose."""
     return [
         Chunk(text),
         Reasoning(text),
@@ -52,7 +52,7 @@ def of(text: str, code: str = "x") -> list[Event]:
 
 @given(anything)
 def test_no_text_begins_another_event(text: str) -> None:
-    for event in of(repair_surrogates(text)):
+    for event in events_with(repair_surrogates(text)):
         log = EventLog("g_x")
         log.append(event)
         frame = EventStream().frame("g_x", log.since(0)[0])

@@ -10,23 +10,23 @@ from tests.served.gateway import Served
 from tests.served.viewers import JsonObject, WebSocketViewer, until
 
 
-@pytest.mark.parametrize(("body", "param", "said"), [bad for bad in BAD_STARTS if isinstance(bad[0], dict)])
+@pytest.mark.parametrize(("body", "param", "message"), [bad for bad in BAD_STARTS if isinstance(bad[0], dict)])
 async def test_an_invalid_start_command_leaves_the_socket_open(
-    served: Served, body: JsonObject, param: str | None, said: str
+    served: Served, body: JsonObject, param: str | None, message: str
 ) -> None:
     viewer = WebSocketViewer(served.http)
     answer = await viewer.command(type="start", **body)
     if param == "stream":
-        said = "known are: id, messages"
+        message = "known are: id, messages"
     assert answer["type"] == "rejected"
-    assert said in str(answer["message"])
+    assert message in str(answer["message"])
     assert answer["param"] == param
     assert (await viewer.command(type="ping"))["type"] == "pong"
     await viewer.leave()
 
 
 @pytest.mark.parametrize(
-    ("message", "said"),
+    ("sent", "message"),
     [
         ("{", "is not JSON"),
         ("[]", "must be a JSON object"),
@@ -41,15 +41,15 @@ async def test_an_invalid_start_command_leaves_the_socket_open(
         (b"\x00\x01", "binary"),
     ],
 )
-async def test_an_invalid_command_is_rejected(served: Served, message: str | bytes, said: str) -> None:
+async def test_an_invalid_command_is_rejected(served: Served, sent: str | bytes, message: str) -> None:
     async with served.http.ws_connect("/api/ws") as socket:
-        if isinstance(message, str):
-            await socket.send_str(message)
+        if isinstance(sent, str):
+            await socket.send_str(sent)
         else:
-            await socket.send_bytes(message)
+            await socket.send_bytes(sent)
         answer = await socket.receive_json()
         assert answer["type"] == "rejected"
-        assert said in answer["message"]
+        assert message in answer["message"]
         await socket.send_str('{"type":"ping","id":1}')
         assert (await socket.receive_json()) == {"type": "pong", "id": 1}
 

@@ -10,7 +10,7 @@ async def test_feedback_that_is_not_valid_is_refused(served: Served) -> None:
     viewer = WebSocketViewer(served.http)
     await viewer.start(BODY)
     address = f"/api/generations/{viewer.generation_id}/feedback"
-    for body, said in (
+    for body, message in (
         ({}, "text is missing"),
         ({"rating": 1}, "set mode to 'note'"),
         ({"mode": "note"}, "text and rating are both missing"),
@@ -19,7 +19,7 @@ async def test_feedback_that_is_not_valid_is_refused(served: Served) -> None:
     ):
         async with served.http.post(address, json=body) as response:
             assert response.status == 400
-            assert said in str((await error_of(response))["message"])
+            assert message in str((await error_of(response))["message"])
     await viewer.leave()
 
 

@@ -1,4 +1,4 @@
-"""Which models there are, as OpenAI's clients ask it."""
+"""The routes that list and describe models."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a client may get wrong, and the message that tells it what to change."""
+"""Reading requests: bodies that are refused, and the message that says what to change; request ids."""
 
 from collections.abc import Sequence
 
@@ -18,15 +18,15 @@ from tests.served.gateway import Served
 
 
 @pytest.mark.parametrize("path", ["/api/chat/stream", "/api/generations"])
-@pytest.mark.parametrize(("body", "param", "said"), BAD_STARTS)
+@pytest.mark.parametrize(("body", "param", "message"), BAD_STARTS)
 async def test_a_start_that_is_not_valid_is_refused(
-    served: Served, path: str, body: object, param: str | None, said: str
+    served: Served, path: str, body: object, param: str | None, message: str
 ) -> None:
     async with served.http.post(
         path, data=orjson.dumps(body), headers={"Content-Type": "application/json"}
     ) as response:
         error = await error_of(response)
-        assert said in str(error["message"])
+        assert message in str(error["message"])
         assert error["param"] == param
         known_model = param != "model" or body == {**BODY, "model": 7}
         assert response.status == (400 if known_model else 404)
@@ -49,16 +49,16 @@ RAW_BODIES: list[tuple[bytes, dict[str, str], int, str]] = [
 ]
 
 
-@pytest.mark.parametrize(("body", "headers", "status", "said"), RAW_BODIES)
+@pytest.mark.parametrize(("body", "headers", "status", "message"), RAW_BODIES)
 async def test_a_body_that_cannot_be_read_is_refused(
-    served: Served, body: bytes, headers: dict[str, str], status: int, said: str
+    served: Served, body: bytes, headers: dict[str, str], status: int, message: str
 ) -> None:
     headers = {"Content-Type": "application/json"} | headers
     async with served.http.post("/api/chat/stream", data=body, headers=headers) as response:
         assert response.status == status
         error = await error_of(response)
         assert (error["code"], error["retryable"]) == ("invalid_request", False)
-        assert said in str(error["message"])
+        assert message in str(error["message"])
 
 
 async def test_a_body_without_content_length_is_bounded(served: Served) -> None:
@@ -70,15 +70,15 @@ async def test_a_body_without_content_length_is_bounded(served: Served) -> None:
         assert r.status == 413
 
 
-@pytest.mark.parametrize("given", ["a\tb", "é", "x" * 129, "a b", ""])
-async def test_an_unsafe_request_id_is_not_echoed(served: Served, given: str) -> None:
-    async with served.http.get("/health", headers={"X-Request-ID": given}) as response:
-        assert response.headers["X-Request-ID"] != given
+@pytest.mark.parametrize("client_id", ["a\tb", "é", "x" * 129, "a b", ""])
+async def test_an_unsafe_request_id_is_not_echoed(served: Served, client_id: str) -> None:
+    async with served.http.get("/health", headers={"X-Request-ID": client_id}) as response:
+        assert response.headers["X-Request-ID"] != client_id
 
 
 @given(st.binary(max_size=200))
-def test_a_request_id_is_safe_in_a_header(given: bytes) -> None:
-    named = request_id(Request({"type": "http", "headers": [(b"x-request-id", given)]}))
+def test_a_request_id_is_safe_in_a_header(client_id: bytes) -> None:
+    named = request_id(Request({"type": "http", "headers": [(b"x-request-id", client_id)]}))
     assert named.isascii()
     assert named.isprintable()
     assert " " not in named

@@ -1,4 +1,4 @@
-"""A cookie in place of a header: it opens what its key does, but only to pages that may."""
+"""The session cookie: it grants what its key grants, but only to allowed pages."""
 
 import asyncio
 from http.cookies import SimpleCookie
@@ -34,7 +34,7 @@ def with_cookie(name: str = "alice", **headers: str) -> dict[str, str]:
     return {"Cookie": f"other=1; {NAME}={KEYS[name].text()}", **headers}
 
 
-async def said(response: aiohttp.ClientResponse) -> JsonObject:
+async def error_of(response: aiohttp.ClientResponse) -> JsonObject:
     body: JsonObject = (await response.json())["error"]
     return body
 
@@ -48,7 +48,7 @@ async def test_a_session_puts_the_key_into_a_cookie_that_scripts_cannot_read(cli
     assert (cookie["path"], cookie["samesite"], cookie["domain"]) == ("/", "strict", "")
     assert cookie["httponly"]
     assert cookie["secure"]
-    # Until the browser is closed: a key without an end.
+    # A session cookie, for a key that does not expire.
     assert (cookie["max-age"], cookie["expires"]) == ("", "")
 
 
@@ -64,8 +64,8 @@ async def test_a_cookie_can_be_cleared_even_if_it_is_not_valid(served: Served) -
     for cookie in (with_cookie(**OURS), {"Cookie": f"{NAME}=wrong", **OURS}, OURS):
         async with served.http.delete("/api/session", headers=cookie) as response:
             assert response.status == 204
-            (kept,) = SimpleCookie(response.headers["Set-Cookie"]).values()
-            assert (kept.value, kept["max-age"]) == ("", "0")
+            (cleared,) = SimpleCookie(response.headers["Set-Cookie"]).values()
+            assert (cleared.value, cleared["max-age"]) == ("", "0")
     async with served.http.delete("/api/session", headers={"Origin": "https://evil.example"}) as response:
         assert response.status == 403
         assert "Set-Cookie" not in response.headers
@@ -74,12 +74,12 @@ async def test_a_cookie_can_be_cleared_even_if_it_is_not_valid(served: Served) -
 async def test_only_the_credential_of_the_header_is_put_into_a_cookie(served: Served, clients: Clients) -> None:
     async with served.http.post("/api/session", headers=with_cookie(**OURS)) as response:
         assert response.status == 400
-        assert (await said(response))["param"] == "Authorization"
+        assert (await error_of(response))["param"] == "Authorization"
     async with served.http.post("/api/session") as response:
         assert response.status == 401
     async with clients.session(token({"long": "x" * MAX_COOKIE_LENGTH})).post("/api/session") as response:
         assert response.status == 400
-        assert "tickets" in str((await said(response))["message"])
+        assert "tickets" in str((await error_of(response))["message"])
 
 
 @pytest.mark.parametrize("headers", [OURS, {"Origin": PAGE, "Sec-Fetch-Site": "same-site"}], ids=["ours", "allowed"])
@@ -112,7 +112,7 @@ async def test_a_cookie_opens_a_socket(served: Served) -> None:
         {"Origin": "https://evil.example"},
         {"Origin": "null"},
         {"Sec-Fetch-Site": "cross-site"},
-        # Another port of this very machine is the same site: the cookie comes along, the page may not.
+        # Another port of this machine is on the same site: the browser sends the cookie, but the page is not allowed.
         {"Sec-Fetch-Site": "same-site"},
         {"Origin": "http://127.0.0.1:1", "Sec-Fetch-Site": "same-site"},
     ],
@@ -134,22 +134,22 @@ async def test_a_cookie_grants_nothing_to_other_pages(served: Served, headers: d
 @pytest.mark.parametrize("blank", ["\xa0", "\x85"], ids=ascii)
 async def test_a_cookie_name_that_another_host_can_set_does_not_count(served: Served, blank: str) -> None:
     alice, watcher = KEYS["alice"].text(), KEYS["watcher"].text()
-    # Browsers keep other hosts from `__Host-`, and from nothing that only looks like it.
+    # Browsers prevent other hosts from setting `__Host-…`, but not names that only look like it.
     for name in (f"{blank}{NAME}", f"{NAME}{blank}", NAME.lower(), f"x{NAME}"):
-        assert await figures(served, f"{name}={watcher}") == 401
-        assert await figures(served, f"{NAME}={alice}; {name}={watcher}") == 403
-        assert await figures(served, f"{name}={alice}; {NAME}={watcher}") == 200
+        assert await stats_status(served, f"{name}={watcher}") == 401
+        assert await stats_status(served, f"{NAME}={alice}; {name}={watcher}") == 403
+        assert await stats_status(served, f"{name}={alice}; {NAME}={watcher}") == 200
 
 
 async def test_two_cookies_of_the_same_name_are_refused(served: Served) -> None:
     alice, watcher = KEYS["alice"].text(), KEYS["watcher"].text()
-    assert await figures(served, f"{NAME}={alice}; {NAME}={watcher}") == 401
-    assert await figures(served, f"{NAME}={alice}\r\nCookie: {NAME}={watcher}") == 401
-    assert await figures(served, f'a=b;c; {NAME}="{watcher}" ;d=') == 200
+    assert await stats_status(served, f"{NAME}={alice}; {NAME}={watcher}") == 401
+    assert await stats_status(served, f"{NAME}={alice}\r\nCookie: {NAME}={watcher}") == 401
+    assert await stats_status(served, f'a=b;c; {NAME}="{watcher}" ;d=') == 200
 
 
-async def figures(served: Served, cookies: str) -> int:
-    """Ask for the figures with these very bytes as cookies; give the status: 403 is for who is known but may not."""
+async def stats_status(served: Served, cookies: str) -> int:
+    """Request the statistics with exactly these bytes as cookies; return the status: 403 means no role."""
     host, port = served.url.removeprefix("http://").split(":")
     reader, writer = await asyncio.open_connection(host, int(port))
     head = ["GET /api/stats HTTP/1.1", f"Host: {host}:{port}", "Sec-Fetch-Site: same-origin", f"Cookie: {cookies}"]

@@ -1,4 +1,4 @@
-"""How many streams may be read at once: whom it holds back, and that all are given back, however they end."""
+"""Limits of open streams: which streams are refused, and that every stream is released, however it ends."""
 
 import asyncio
 import struct
@@ -32,7 +32,7 @@ def settings(settings: Settings, keys_file: Path) -> Settings:
 
 
 async def read(clients: Clients, served: Served, name: str, kind: str = "sse") -> ViewingClient:
-    """Have a stream that somebody reads."""
+    """Start a generation and read it."""
     viewer = clients.viewer(kind, name)
     before = served.streams.open
     await viewer.start(BODY)
@@ -47,7 +47,7 @@ async def socket_of(session: aiohttp.ClientSession) -> AsyncIterator[aiohttp.Cli
 
 
 async def closing(socket: aiohttp.ClientWebSocketResponse) -> tuple[int | None, str]:
-    """Wait for a socket to be closed; give its code and reason."""
+    """Wait until a WebSocket is closed; return its close code and reason."""
     while (message := await socket.receive()).type is aiohttp.WSMsgType.TEXT:
         pass
     return socket.close_code, str(message.extra)
@@ -124,7 +124,7 @@ async def test_a_hello_counts_the_socket_against_its_principal(clients: Clients,
         await third.send_json(HELLO)
         assert (await closing(third))[0] == 4429
         await until(lambda: served.streams.open == 2)
-        # A newer word for the same principal takes no second place.
+        # Another hello of the same principal does not count again.
         await first.send_json(HELLO)
         assert (await first.receive_json())["type"] == "ack"
 
@@ -140,14 +140,14 @@ async def test_an_unauthenticated_socket_counts_against_its_address(
             assert (code, "Your address reads 4 streams" in reason) == (4429, True)
         error = await refused_over_http(clients.named("bob"), "/api/chat/stream")
         assert "Your address reads 4 streams" in str(error["message"])
-    # Once, for whoever has forgotten to name the proxy that all of them come by.
-    (told,) = [record.getMessage() for record in caplog.records if "stream" in record.getMessage()]
-    assert told.startswith("a stream from 127.0.0.1 was refused")
-    assert "trusted_proxies" in told
+    # Logged once, for the operator who forgot to configure the proxy that all clients come through.
+    (message,) = [record.getMessage() for record in caplog.records if "stream" in record.getMessage()]
+    assert message.startswith("a stream from 127.0.0.1 was refused")
+    assert "trusted_proxies" in message
 
 
 async def test_the_address_is_the_one_that_a_proxy_forwards(clients: Clients, served: Served) -> None:
-    # 127.0.0.1 is trusted, as uvicorn does where nothing else is said.
+    # uvicorn trusts 127.0.0.1 by default.
     held = [await read(clients, served, name) for name in ("alice", "alice", "bob", "bob")]
     async with clients.named("reader").post(
         "/api/chat/stream", json=BODY, headers={"X-Forwarded-For": "203.0.113.1"}
@@ -197,7 +197,7 @@ async def test_a_stream_is_released_however_it_ends(clients: Clients, served: Se
             async with clients.named("alice").post("/api/chat/stream", json=BODY, headers=position) as response:
                 assert response.status == 400
         case "cancelled":
-            # As a server does when it can't wait any longer.
+            # As a server does when its shutdown times out.
             for task in asyncio.all_tasks():
                 if "run_asgi" in str(task.get_coro()):
                     task.cancel()
@@ -208,7 +208,7 @@ async def test_a_stream_is_released_however_it_ends(clients: Clients, served: Se
 
 
 async def reset(viewer: ViewingClient) -> None:
-    """Reset a viewer's connection, as a network does."""
+    """Reset the connection of a viewer (TCP RST)."""
     if isinstance(viewer, WebSocketViewer):
         assert viewer._socket is not None
         response = viewer._socket._response

@@ -1,4 +1,4 @@
-"""Tickets over the app: what a page does with one, and what nobody can do with one that is not theirs."""
+"""Tickets over HTTP and WebSocket: their legitimate uses, and every misuse."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -48,7 +48,7 @@ async def detached(clients: Clients, name: str = "alice") -> JsonObject:
 
 
 class Source:
-    """An EventSource: no headers but its own, and one URL for all its connections."""
+    """An `EventSource`: it sends only its own headers, and reconnects to the same URL."""
 
     def __init__(self, served: Served, url: str, origin: str | None = None) -> None:
         self._served = served
@@ -67,29 +67,29 @@ class Source:
         self._decoder = EventStreamDecoder()
         return self._response.status
 
-    async def read(self, kind: str) -> JsonObject:
-        """Read to the next event of that type, and what came with it."""
+    async def read(self, event_type: str) -> JsonObject:
+        """Read up to the next event of a type, with the rest of that read; return the event."""
         async with asyncio.timeout(10):
             while read := await self._response.content.readany():
-                came = self._decoder.feed(read)
-                shown: list[JsonObject] = [orjson.loads(event.data) for event in came]
-                self.seen += shown
-                for event in came:
+                events = self._decoder.feed(read)
+                decoded: list[JsonObject] = [orjson.loads(event.data) for event in events]
+                self.seen += decoded
+                for event in events:
                     self.last_event_id = event.last_event_id
-                if found := [event for event in shown if event["type"] == kind]:
+                if found := [event for event in decoded if event["type"] == event_type]:
                     return found[0]
-        message = f"ended without {kind}"
+        message = f"ended without {event_type}"
         raise AssertionError(message)
 
     async def refused(self) -> str:
-        """See that it is refused, and with the next connection stopped for good; give the message."""
+        """Check that it is refused, and stopped when it reconnects; return the message."""
         assert await self.connect() == 200
         error = await self.read("error")
         assert (error["code"], self.last_event_id) == ("auth_error", "refused")
         assert await self.connect() == 204
         return str(error["message"])
 
-    def cut(self) -> None:
+    def abort(self) -> None:
         self._response.close()
 
     @property
@@ -103,7 +103,7 @@ async def test_an_event_source_resumes_with_a_used_ticket(clients: Clients, serv
     await served.called()
     served.upstream.last.send("Once ")
     await source.read("chunk")
-    source.cut()
+    source.abort()
     await until(lambda: served.hub.viewers == 0)
     served.upstream.last.send("upon ")
     served.clock.advance(4)
@@ -111,7 +111,7 @@ async def test_an_event_source_resumes_with_a_used_ticket(clients: Clients, serv
         assert await source.connect() == 200
         served.upstream.last.send(piece)
         await source.read("chunk")
-        source.cut()
+        source.abort()
         served.clock.advance(40)
     served.upstream.last.finish()
     await source.connect()
@@ -126,13 +126,13 @@ async def test_a_used_start_ticket_never_starts_again(clients: Clients, served: 
     source = Source(served, START + await ticket(clients, scope="start"))
     for _ in range(3):
         assert await source.connect() == 200
-        source.cut()
+        source.abort()
     other = Source(served, source._url.replace("Hello", "Other"))
     await other.connect()
     assert (await other.read("accepted"))["generation_id"] == served.only.id
     assert served.hub.statistics.started == 1
     assert served.hub._records._by_id[served.only.id].principal.id == "key:alice"
-    other.cut()
+    other.abort()
     await served.hub.close()
 
 
@@ -171,26 +171,26 @@ async def test_an_invalid_start_does_not_use_the_ticket_up(clients: Clients, ser
 
 
 async def test_the_ticket_of_a_detached_start_reads_only_that_generation(clients: Clients, served: Served) -> None:
-    one, other = await detached(clients), await detached(clients)
+    own, other = await detached(clients), await detached(clients)
     await served.called(2)
-    events = f"/api/generations/{one['id']}/events?ticket={one['ticket']}"
+    events = f"/api/generations/{own['id']}/events?ticket={own['ticket']}"
     source = Source(served, events)
-    for url in (events.replace(str(one["id"]), str(other["id"])), START + str(one["ticket"])):
+    for url in (events.replace(str(own["id"]), str(other["id"])), START + str(own["ticket"])):
         assert await Source(served, url).refused() == invalid_ticket().message
     await source.connect()
     await source.read("start")
     assert await Source(served, events).refused() == invalid_ticket().message
-    # Before its first event an EventSource has no position of its own: one in the URL is as good.
-    again = Source(served, f"{events}&last_event_id={one['id']}:0")
+    # Before its first event an EventSource sends no position; one in the URL counts as well.
+    again = Source(served, f"{events}&last_event_id={own['id']}:0")
     await again.connect()
     assert (await again.read("start"))["type"] == "start"
-    source.cut()
-    again.cut()
+    source.abort()
+    again.abort()
     await served.hub.close()
 
 
 def by_ticket(generation_id: str, text: str) -> list[tuple[str, str]]:
-    """List what there is to ask, but for what a ticket may ask."""
+    """List requests on every route that accepts no ticket."""
     address = f"/api/generations/{generation_id}"
     return [
         (method, f"{path}?ticket={text}")
@@ -235,7 +235,7 @@ async def test_every_misuse_of_a_ticket_gets_the_same_refusal(
             started = Source(served, START + text, PAGE)
             await started.connect()
             await started.read("accepted")
-            started.cut()
+            started.abort()
         case "revoked":
             write_keys(keys_file, map(stored_key, ("bob",)))
             await served.reloader.change(settings)
@@ -263,7 +263,7 @@ async def test_a_foreign_page_is_refused_and_does_not_use_the_ticket_up(clients:
     source = Source(served, START + text, PAGE)
     await source.connect()
     await source.read("accepted")
-    source.cut()
+    source.abort()
     await served.hub.close()
 
 
@@ -271,7 +271,7 @@ async def test_our_own_page_may_send_its_origin_with_some_requests_only(clients:
     source = Source(served, START + await ticket(clients, origin=served.url, scope="start"))
     await source.connect()
     await source.read("accepted")
-    source.cut()
+    source.abort()
     await served.hub.close()
 
 
@@ -281,7 +281,7 @@ async def test_a_revoked_key_ends_what_a_ticket_still_reads(
     source = Source(served, START + await ticket(clients, scope="start"))
     await source.connect()
     await source.read("accepted")
-    source.cut()
+    source.abort()
     write_keys(keys_file, map(stored_key, ("bob",)))
     await served.reloader.change(settings)
     assert await source.refused() == invalid_ticket().message
@@ -294,7 +294,7 @@ async def test_a_used_ticket_reads_as_long_as_the_generation_is_retained(clients
     await served.called()
     served.upstream.last.finish()
     await source.read("accepted")
-    source.cut()
+    source.abort()
     await until(lambda: served.only.state.is_terminal and not served.hub.running)
     served.clock.advance(299)
     again = Source(served, source._url)
@@ -388,15 +388,15 @@ async def test_every_misuse_of_a_ticket_on_a_socket_gets_the_same_refusal(client
 async def test_a_ticket_may_restrict_a_socket_to_one_generation(
     clients: Clients, served: Served, commands: bool
 ) -> None:
-    one, other = str((await detached(clients))["id"]), str((await detached(clients))["id"])
-    text = await ticket(clients, generation_id=one, commands=commands)
+    allowed, other = str((await detached(clients))["id"]), str((await detached(clients))["id"])
+    text = await ticket(clients, generation_id=allowed, commands=commands)
     async with socket(served, text) as opened:
-        assert (await ask(opened, type="attach", generation_id=one))["type"] == "ack"
+        assert (await ask(opened, type="attach", generation_id=allowed))["type"] == "ack"
         assert (await ask(opened, type="start", **BODY))["code"] == "forbidden"
         for command in ("attach", "detach", "interrupt"):
             assert (await ask(opened, type=command, generation_id=other))["code"] == "generation_lost"
-        note = await ask(opened, type="feedback", generation_id=one, rating=1, mode="note")
-        stop = await ask(opened, type="interrupt", generation_id=one)
+        note = await ask(opened, type="feedback", generation_id=allowed, rating=1, mode="note")
+        stop = await ask(opened, type="interrupt", generation_id=allowed)
         assert [answer.get("code", "ack") for answer in (note, stop)] == ["ack" if commands else "forbidden"] * 2
     assert served.hub.statistics.started == 2
     await served.hub.close()
@@ -420,7 +420,7 @@ async def test_a_key_in_a_header_takes_precedence_and_leaves_the_ticket_unused(
     source = Source(served, START + text)
     await source.connect()
     await source.read("accepted")
-    source.cut()
+    source.abort()
     assert served.hub.statistics.started == 2
     await served.hub.close()
 
@@ -428,25 +428,25 @@ async def test_a_key_in_a_header_takes_precedence_and_leaves_the_ticket_unused(
 async def test_no_ticket_is_logged_or_sent(clients: Clients, served: Served, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(0)
     texts = [await ticket(clients, scope=scope) for scope in ("start", "start", "socket", "socket")]
-    said = ""
+    received = ""
     elsewhere = [f"{path}?ticket={texts[1]}" for path in ("/api/chat/stream", "/nowhere")]
     for url in (START + texts[0], START + texts[0], *elsewhere):
         async with served.http.get(url, headers=ACCEPT) as response:
-            said += str(response.headers) + (await response.content.readany()).decode()
+            received += str(response.headers) + (await response.content.readany()).decode()
     for text in texts[2:]:
         async with socket(served, text) as opened:
-            said += str(opened._response.headers)
+            received += str(opened._response.headers)
             await opened.send_json({"type": "hello", "id": 1, "ticket": texts[3], "x": 1})
-            said += (await opened.receive()).data
-    said += caplog.text + repr(served.hub.stats()) + repr(vars(served.reloader._authenticator))
+            received += (await opened.receive()).data
+    received += caplog.text + repr(served.hub.stats()) + repr(vars(served.reloader._authenticator))
     for text in texts:
-        assert text not in said
-        assert hash_secret(text) not in said
+        assert text not in received
+        assert hash_secret(text) not in received
     await served.hub.close()
 
 
 class TestOpen:
-    """A gateway without keys: tickets work all the same, so that one client does for both."""
+    """A gateway without keys: tickets work as well, so that one client works with both."""
 
     @pytest.fixture
     def settings(self) -> Settings:
@@ -456,7 +456,7 @@ class TestOpen:
         source = Source(served, START + await ticket(clients, scope="start"))
         for _ in range(2):
             await source.connect()
-            source.cut()
+            source.abort()
         assert served.hub.statistics.started == 1
         async with socket(served, await ticket(clients, scope="socket")) as opened:
             assert (await ask(opened, type="ping"))["type"] == "pong"

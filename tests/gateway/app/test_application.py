@@ -7,7 +7,7 @@ from tests.served.gateway import Served
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "status", "said"),
+    ("method", "path", "status", "message"),
     [
         ("GET", "/nowhere", 404, "nothing at '/nowhere'"),
         ("GET", "/api/generations", 405, "does not take GET"),
@@ -21,8 +21,8 @@ from tests.served.gateway import Served
     ],
 )
 async def test_unknown_paths_and_methods_are_refused(
-    served: Served, method: str, path: str, status: int, said: str
+    served: Served, method: str, path: str, status: int, message: str
 ) -> None:
     async with served.http.request(method, path) as response:
         assert response.status == status
-        assert said in str((await error_of(response))["message"])
+        assert message in str((await error_of(response))["message"])

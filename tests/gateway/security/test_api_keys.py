@@ -1,4 +1,4 @@
-"""How keys are made, spelled and recognised."""
+"""API keys: generated, parsed and verified."""
 
 import string
 
@@ -32,9 +32,9 @@ def stored(key: ApiKey, expires: float | None = None) -> dict[str, StoredKey]:
 
 
 def test_a_new_key_has_a_unique_secret_of_256_random_bits() -> None:
-    made = {generate_key().text() for _ in range(100)}
-    assert len(made) == 100
-    for text in made:
+    keys = {generate_key().text() for _ in range(100)}
+    assert len(keys) == 100
+    for text in keys:
         key = parse_key(text)
         assert key is not None
         assert key.text() == text
@@ -103,8 +103,8 @@ def test_a_key_given_by_mistake_is_not_shown() -> None:
 
 
 def test_two_keys_with_the_same_name_or_id_are_refused() -> None:
-    one = StoredKey("a", "abcd1234", "0" * 64)
-    check_unique([one, StoredKey("b", "abcd1235", "0" * 64)])
+    first = StoredKey("a", "abcd1234", "0" * 64)
+    check_unique([first, StoredKey("b", "abcd1235", "0" * 64)])
     for other in (StoredKey("a", "abcd1235", "1" * 64), StoredKey("b", "abcd1234", "1" * 64)):
         with pytest.raises(ValueError, match="two keys have the"):
-            check_unique([one, other])
+            check_unique([first, other])

@@ -1,4 +1,4 @@
-"""The gate: who is let in, what the others are told."""
+"""Credentials: which are accepted, and what the refusals reveal."""
 
 from dataclasses import dataclass, replace
 
@@ -53,9 +53,9 @@ async def test_without_schemes_every_client_is_admitted() -> None:
 
 async def test_a_key_identifies_its_principal() -> None:
     authenticator = Authenticator([ApiKeyScheme([ALICE])], Time())
-    for spelled in ("Bearer", "bearer", "BEARER "):
+    for scheme in ("Bearer", "bearer", "BEARER "):
         principal = await authenticator.authenticate(
-            bearer_credential({"authorization": f"{spelled} {KEY.text()}"}), "::1"
+            bearer_credential({"authorization": f"{scheme} {KEY.text()}"}), "::1"
         )
         assert (principal.id, principal.models, principal.roles) == ("key:alice", frozenset({"m"}), frozenset())
 

@@ -13,7 +13,7 @@ from tests.gateway.security.issuer import EC_KEY, OTHER_RSA_KEY, RSA_KEY, issuer
 
 
 @pytest.mark.parametrize(
-    ("body", "said"),
+    ("body", "message"),
     [
         (b"", "is not a key set"),
         (b"[]", "is not a key set"),
@@ -22,10 +22,10 @@ from tests.gateway.security.issuer import EC_KEY, OTHER_RSA_KEY, RSA_KEY, issuer
         (key_set(public(RSA_KEY, use="enc"), public(RSA_KEY, alg="PS256"), public(EC_KEY)), "contains no key"),
     ],
 )
-def test_what_is_not_a_key_set_is_refused(tmp_path: Path, body: bytes, said: str) -> None:
+def test_what_is_not_a_key_set_is_refused(tmp_path: Path, body: bytes, message: str) -> None:
     file = tmp_path / "keys.json"
     file.write_bytes(body)
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(ValueError, match=message):
         read_jwks_file(file, ("RS256",))
 
 
@@ -86,23 +86,23 @@ async def test_without_any_key_a_token_is_refused_as_unavailable() -> None:
 
 
 def test_two_keys_with_the_same_id_are_refused() -> None:
-    one, other = public(RSA_KEY), public(OTHER_RSA_KEY)
+    first, second = public(RSA_KEY), public(OTHER_RSA_KEY)
     with pytest.raises(ValueError, match="contains two keys without a kid: a token names"):
-        parse_jwks(key_set(one, other), ("RS256",))
+        parse_jwks(key_set(first, second), ("RS256",))
     with pytest.raises(ValueError, match="contains two keys with the same kid"):
-        parse_jwks(key_set({**one, "kid": "r"}, {**other, "kid": "r"}), ("RS256",))
-    # The same twice is one; and what is not for our algorithms is not looked at.
-    assert len(parse_jwks(key_set(one, one, public(EC_KEY)), ("RS256",))) == 1
-    assert len(parse_jwks(key_set({**one, "use": "enc"}, other), ("RS256",))) == 1
-    assert len(parse_jwks(key_set(one, {**other, "kid": "r"}), ("RS256",))) == 2
+        parse_jwks(key_set({**first, "kid": "r"}, {**second, "kid": "r"}), ("RS256",))
+    # The same entry twice is one key; an entry for another use or algorithm is ignored.
+    assert len(parse_jwks(key_set(first, first, public(EC_KEY)), ("RS256",))) == 1
+    assert len(parse_jwks(key_set({**first, "use": "enc"}, second), ("RS256",))) == 1
+    assert len(parse_jwks(key_set(first, {**second, "kid": "r"}), ("RS256",))) == 2
 
 
 async def test_a_client_that_stops_waiting_does_not_cancel_the_fetch() -> None:
-    asked, answer = 0, asyncio.Event()
+    requests, answer = 0, asyncio.Event()
 
     async def serve(_request: web.Request) -> web.Response:
-        nonlocal asked
-        asked += 1
+        nonlocal requests
+        requests += 1
         await answer.wait()
         return web.Response(body=key_set(public(RSA_KEY, kid="r")))
 
@@ -116,4 +116,4 @@ async def test_a_client_that_stops_waiting_does_not_cancel_the_fetch() -> None:
         answer.set()
         assert await keys.find("r")
         assert await keys.find("unknown") is None
-    assert asked == 1
+    assert requests == 1

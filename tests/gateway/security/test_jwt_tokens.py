@@ -1,4 +1,4 @@
-"""Tokens: which are taken, which are not, and where the keys that check them come from."""
+"""JSON Web Tokens: which are accepted, and as which principal."""
 
 import asyncio
 import base64
@@ -51,18 +51,18 @@ def encoded(part: object) -> str:
 
 async def refused(scheme: JwtScheme, text: str) -> Refused:
     with pytest.raises(Refused) as error:
-        found = await scheme.authenticate(text, 0)
-        if found is None:
+        principal = await scheme.authenticate(text, 0)
+        if principal is None:
             raise invalid_credential()
     assert error.value.code is Code.AUTH_ERROR
     return error.value
 
 
 async def test_a_token_names_its_principal() -> None:
-    found = await shared().authenticate(token({"models": ["a", "b"], "roles": ["observe", "root"]}), 0)
-    assert found is not None
-    assert (found.id, found.models, found.roles) == ("token:alice", frozenset("ab"), frozenset({"observe"}))
-    assert found.expires == SOON + LEEWAY_SECONDS
+    principal = await shared().authenticate(token({"models": ["a", "b"], "roles": ["observe", "root"]}), 0)
+    assert principal is not None
+    assert (principal.id, principal.models, principal.roles) == ("token:alice", frozenset("ab"), frozenset({"observe"}))
+    assert principal.expires == SOON + LEEWAY_SECONDS
     plain = await shared().authenticate(token(), 0)
     assert plain is not None
     assert (plain.models, plain.roles) == (None, frozenset())
@@ -71,9 +71,9 @@ async def test_a_token_names_its_principal() -> None:
 async def test_the_claims_may_have_other_names_and_be_one_string() -> None:
     scheme = shared(models_claim="m", roles_claim="https://a.example/roles")
     claims = {"m": "a b", "models": ["c"], "https://a.example/roles": "operate observe"}
-    found = await scheme.authenticate(token(claims), 0)
-    assert found is not None
-    assert (found.models, found.roles) == (frozenset("ab"), ROLES)
+    principal = await scheme.authenticate(token(claims), 0)
+    assert principal is not None
+    assert (principal.models, principal.roles) == (frozenset("ab"), ROLES)
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ async def test_a_deeply_nested_token_is_refused() -> None:
 
 
 async def test_a_null_claim_is_refused() -> None:
-    # `token` leaves out what is None.
+    # Encoded here, because `token` leaves out a claim that is None.
     for claim in ("models", "roles"):
         claims = {"sub": "alice", "exp": SOON, claim: None}
         assert (await refused(shared(), jwt.encode(claims, SECRET, "HS256"))).body() == invalid_credential().body()
@@ -178,8 +178,8 @@ async def test_a_token_is_not_renewed_after_its_secret_was_changed() -> None:
     principal = await authenticator.verify_credential(token())
     authenticator.replace_schemes(with_secret())
     assert authenticator.renew(principal) is principal
-    for made in (with_secret("another" * 9), with_secret(audience="us")):
-        authenticator.replace_schemes(made)
+    for schemes in (with_secret("another" * 9), with_secret(audience="us")):
+        authenticator.replace_schemes(schemes)
         with pytest.raises(Refused) as refused:
             authenticator.renew(principal)
         assert refused.value.body() == invalid_credential().body()

@@ -1,4 +1,4 @@
-"""The file of keys: what is written is read, by its owner alone, and what is wrong in it is told by line."""
+"""Key file: written for its owner only, read back, and its problems reported by line."""
 
 import os
 import stat
@@ -131,15 +131,15 @@ def test_concurrent_changes_are_all_kept(tmp_path: Path) -> None:
     write_keys(file, [ALICE])
     command = [sys.executable, "-m", "gateway", "keys"]
     with exclusive_access(file):
-        # Both wait until what is going on is done.
+        # Both wait for the lock.
         actions = (["create", "bob"], ["revoke", "alice"])
         running = [
-            subprocess.Popen([*command, *one, "--file", str(file)], stdout=subprocess.DEVNULL) for one in actions
+            subprocess.Popen([*command, *action, "--file", str(file)], stdout=subprocess.DEVNULL) for action in actions
         ]
         with pytest.raises(subprocess.TimeoutExpired):
             running[0].wait(1.5)
         write_keys(file, [ALICE, StoredKey("carol", "abcd1234", hash_secret("x"))])
-    assert [one.wait(30) for one in running] == [0, 0]
+    assert [process.wait(30) for process in running] == [0, 0]
     assert {key.name for key in read_keys(file)} == {"bob", "carol"}
 
 

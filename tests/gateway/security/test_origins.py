@@ -16,7 +16,7 @@ CHROME = {"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chro
         ({}, "http", ""),
         ({"host": "gw.example", "origin": "http://gw.example"}, "http", ""),
         ({"host": "GW.example", "origin": "https://gw.example"}, "https", ""),
-        # A proxy took the TLS off, and does not say so.
+        # A proxy terminated TLS, and does not report it.
         ({"host": "gw.example", "origin": "https://gw.example"}, "http", ""),
         ({"host": "gw.example", "origin": PAGE}, "http", PAGE),
         ({"host": "gw.example", "sec-fetch-site": "same-origin"}, "http", ""),
@@ -41,7 +41,7 @@ def test_our_own_and_allowed_pages_are_admitted(headers: dict[str, str], scheme:
         ({"host": "gw.example", "origin": f"{PAGE}.evil.example"}, "https"),
         ({"host": "gw.example", "origin": f"{PAGE}/"}, "https"),
         ({"host": "gw.example", "origin": "http://[::1"}, "https"),
-        # Anybody on the way may have written that page.
+        # Anyone on the network path may have written that page.
         ({"host": "gw.example", "origin": "http://gw.example"}, "https"),
         ({"host": "gw.example", "origin": "http://gw.example"}, "wss"),
         ({"host": "gw.example", "sec-fetch-site": "cross-site"}, "https"),
@@ -56,7 +56,7 @@ def test_foreign_pages_are_refused(headers: dict[str, str], scheme: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("host", "ours"),
+    ("host", "is_ours"),
     [
         ("127.0.0.1:8080", True),
         ("localhost:8080", True),
@@ -70,12 +70,12 @@ def test_foreign_pages_are_refused(headers: dict[str, str], scheme: str) -> None
         ("[::1", False),
     ],
 )
-def test_a_rebound_host_name_is_not_ours(host: str, *, ours: bool) -> None:
+def test_a_rebound_host_name_is_not_ours(host: str, *, is_ours: bool) -> None:
     origins = Origins(any_host=False)
-    # Browsers tell nothing with a GET over plain HTTP to such a name.
-    for told in ({"origin": f"http://{host}"}, {"sec-fetch-site": "same-origin"}, {}):
-        headers = {"host": host, **told}
-        if ours:
+    # Browsers send neither header with a GET over plain HTTP to such a name.
+    for origin_headers in ({"origin": f"http://{host}"}, {"sec-fetch-site": "same-origin"}, {}):
+        headers = {"host": host, **origin_headers}
+        if is_ours:
             assert origins.check(headers) == ""
         else:
             with pytest.raises(Refused):

@@ -1,4 +1,4 @@
-"""Who comes in, over every transport: each route without a key, with a bad, an expired, a foreign and the right one."""
+"""Authentication and ownership on every route and transport: no key, invalid, expired, another's, the right one."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -57,17 +57,17 @@ REFUSALS = {
 
 @pytest.mark.parametrize("protocols", ["our server"], indirect=True)
 @pytest.mark.parametrize("route", ROUTES)
-@pytest.mark.parametrize("shown", REFUSALS)
+@pytest.mark.parametrize("kind", REFUSALS)
 async def test_every_route_requires_a_valid_credential(
-    clients: Clients, served: Served, route: tuple[str, str], shown: str
+    clients: Clients, served: Served, route: tuple[str, str], kind: str
 ) -> None:
-    credential, said = REFUSALS[shown]
+    credential, message = REFUSALS[kind]
     method, path = route
     async with clients.session(credential).request(method, path, json=BODY if method == "POST" else None) as response:
         assert response.status == 401
         assert response.headers["WWW-Authenticate"] == "Bearer"
         error = (await response.json())["error"]
-    assert (error["code"], error["message"], error["retryable"]) == ("auth_error", said, False)
+    assert (error["code"], error["message"], error["retryable"]) == ("auth_error", message, False)
     assert served.hub.statistics.started == 0
 
 
@@ -103,7 +103,7 @@ async def test_an_authenticated_client_gets_a_complete_answer(
 
 
 async def running(clients: Clients, served: Served, name: str = "alice") -> ViewingClient:
-    """Have a generation of somebody's that streams."""
+    """Start a generation that is streaming."""
     viewer = clients.viewer("sse", name)
     await viewer.start(BODY)
     await served.called()
@@ -112,11 +112,11 @@ async def running(clients: Clients, served: Served, name: str = "alice") -> View
     return viewer
 
 
-async def asked_over_http(session: aiohttp.ClientSession, generation_id: str) -> dict[str, tuple[int, bytes]]:
-    """Ask everything of a generation over HTTP; give status and body, without the id in it."""
+async def responses_over_http(session: aiohttp.ClientSession, generation_id: str) -> dict[str, tuple[int, bytes]]:
+    """Send every request about a generation; return status, body and headers of each, without the id."""
     address = f"/api/generations/{generation_id}"
     resume = {"Last-Event-ID": f"{generation_id}:1"}
-    asked: dict[str, tuple[str, str, JsonObject | None, dict[str, str]]] = {
+    requests: dict[str, tuple[str, str, JsonObject | None, dict[str, str]]] = {
         "read": ("GET", address, None, {}),
         "events": ("GET", f"{address}/events", None, {}),
         "event source": ("GET", f"{address}/events", None, {"Accept": "text/event-stream"}),
@@ -129,28 +129,28 @@ async def asked_over_http(session: aiohttp.ClientSession, generation_id: str) ->
         "feedback": ("POST", f"{address}/feedback", {"text": "shorter"}, {}),
     }
     found = {}
-    for name, (method, path, body, headers) in asked.items():
+    for name, (method, path, body, headers) in requests.items():
         async with session.request(method, path, json=body, headers={"X-Request-ID": "r", **headers}) as response:
-            said = (await response.read()).replace(generation_id.encode(), b"ID")
-            shown = {str(k): v for k, v in response.headers.items() if k.lower() != "date"}
-            found[name] = (response.status, said + orjson.dumps(shown))
+            content = (await response.read()).replace(generation_id.encode(), b"ID")
+            remaining = {str(k): v for k, v in response.headers.items() if k.lower() != "date"}
+            found[name] = (response.status, content + orjson.dumps(remaining))
     return found
 
 
 async def test_a_foreign_generation_looks_unknown_over_http(clients: Clients, served: Served) -> None:
     alice = await running(clients, served)
     bob, unknown = clients.named("bob"), "g_" + "x" * (len(alice.generation_id) - 2)
-    foreign = await asked_over_http(bob, alice.generation_id)
-    assert foreign == await asked_over_http(bob, unknown)
+    foreign = await responses_over_http(bob, alice.generation_id)
+    assert foreign == await responses_over_http(bob, unknown)
     for name, (status, body) in foreign.items():
         assert (status, b"generation_lost" in body) == (200 if name in {"event source", "resume by get"} else 404, True)
     served.upstream.last.finish()
     await alice.to_end()
-    over = await asked_over_http(bob, alice.generation_id)
+    over = await responses_over_http(bob, alice.generation_id)
     assert over == foreign
 
 
-async def asked_over_socket(viewer: WebSocketViewer, generation_id: str) -> list[bytes]:
+async def responses_over_socket(viewer: WebSocketViewer, generation_id: str) -> list[bytes]:
     commands: list[JsonObject] = [
         {"type": "attach"},
         {"type": "attach", "after": 99_999},
@@ -171,8 +171,8 @@ async def asked_over_socket(viewer: WebSocketViewer, generation_id: str) -> list
 async def test_a_foreign_generation_looks_unknown_over_a_socket(clients: Clients, served: Served) -> None:
     alice = await running(clients, served)
     bob = WebSocketViewer(clients.named("bob"))
-    foreign = await asked_over_socket(bob, alice.generation_id)
-    assert foreign == await asked_over_socket(bob, "g_" + "x" * (len(alice.generation_id) - 2))
+    foreign = await responses_over_socket(bob, alice.generation_id)
+    assert foreign == await responses_over_socket(bob, "g_" + "x" * (len(alice.generation_id) - 2))
     assert served.only.state == "streaming"
     await bob.leave()
     await alice.leave()
@@ -292,21 +292,21 @@ async def test_a_revoked_key_ends_and_running_streams_do_not(
     clients: Clients, served: Served, settings: Settings, keys_file: Path
 ) -> None:
     alice = await running(clients, served)
-    async with clients.socket(KEYS["alice"].text()) as it:
-        await it.send_json({"type": "attach", "id": 1, "generation_id": alice.generation_id, "after": 3})
-        assert (await it.receive_json())["type"] == "ack"
+    async with clients.socket(KEYS["alice"].text()) as websocket:
+        await websocket.send_json({"type": "attach", "id": 1, "generation_id": alice.generation_id, "after": 3})
+        assert (await websocket.receive_json())["type"] == "ack"
         write_keys(keys_file, map(stored_key, ("bob",)))
         await served.reloader.change(settings)
         async with alice.http.get("/api/models") as response:
             assert response.status == 401
-        await it.send_json({"type": "start", "id": 2, **BODY})
-        answer = await it.receive_json()
+        await websocket.send_json({"type": "start", "id": 2, **BODY})
+        answer = await websocket.receive_json()
         assert (answer["type"], answer["code"]) == ("rejected", "auth_error")
         served.upstream.last.send("a time")
         served.upstream.last.finish()
         await alice.to_end()
         assert alice.text == "Once upon a time"
-        assert (await it.receive_json())["content"] == "a time"
+        assert (await websocket.receive_json())["content"] == "a time"
         async with clients.named("bob").get("/api/models") as response:
             assert response.status == 200
 
@@ -314,16 +314,16 @@ async def test_a_revoked_key_ends_and_running_streams_do_not(
 async def test_no_secret_is_logged_or_sent(clients: Clients, served: Served, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(0)
     text = KEYS["alice"].text()
-    said = ""
+    received = ""
     for credential in (text, text[:-1] + "!", f"{text}.x.y"):
         async with clients.session(credential).get("/nowhere") as response:
-            said += await response.text()
-        async with clients.socket() as it:
-            await it.send_json({"type": "hello", "id": 1, "token": credential, "x": 1})
-            said += (await it.receive()).data
-    for shown in (said, caplog.text, repr(Principal("a")), repr(stored_key("alice"))):
-        assert KEYS["alice"].secret[:20] not in shown
-        assert hash_secret(KEYS["alice"].secret) not in shown
+            received += await response.text()
+        async with clients.socket() as websocket:
+            await websocket.send_json({"type": "hello", "id": 1, "token": credential, "x": 1})
+            received += (await websocket.receive()).data
+    for output in (received, caplog.text, repr(Principal("a")), repr(stored_key("alice"))):
+        assert KEYS["alice"].secret[:20] not in output
+        assert hash_secret(KEYS["alice"].secret) not in output
 
 
 class TestOpen:
@@ -344,27 +344,27 @@ class TestOpen:
     async def test_open_sockets_must_authenticate_once_keys_are_required(
         self, clients: Clients, served: Served, settings: Settings, keys_file: Path
     ) -> None:
-        async with clients.socket() as it:
-            await it.send_json({"type": "hello", "id": 1})
-            assert (await it.receive_json())["type"] == "ack"
+        async with clients.socket() as websocket:
+            await websocket.send_json({"type": "hello", "id": 1})
+            assert (await websocket.receive_json())["type"] == "ack"
             await served.reloader.change(settings.model_copy(update={"keys_file": keys_file}))
-            await it.send_json({"type": "ping", "id": 2})
-            assert (await it.receive_json())["code"] == "auth_error"
-            await it.send_json({"type": "hello", "id": 3, "token": KEYS["alice"].text()})
-            assert (await it.receive_json())["type"] == "ack"
-            await it.send_json({"type": "ping", "id": 4})
-            assert (await it.receive_json())["type"] == "pong"
+            await websocket.send_json({"type": "ping", "id": 2})
+            assert (await websocket.receive_json())["code"] == "auth_error"
+            await websocket.send_json({"type": "hello", "id": 3, "token": KEYS["alice"].text()})
+            assert (await websocket.receive_json())["type"] == "ack"
+            await websocket.send_json({"type": "ping", "id": 4})
+            assert (await websocket.receive_json())["type"] == "pong"
 
 
 async def test_a_key_that_a_reload_expired_starts_nothing_on_an_open_socket(
     clients: Clients, served: Served, settings: Settings, keys_file: Path
 ) -> None:
-    async with clients.socket(KEYS["alice"].text()) as it:
-        await it.send_json({"type": "ping", "id": 1})
-        assert (await it.receive_json())["type"] == "pong"
+    async with clients.socket(KEYS["alice"].text()) as websocket:
+        await websocket.send_json({"type": "ping", "id": 1})
+        assert (await websocket.receive_json())["type"] == "pong"
         write_keys(keys_file, [replace(stored_key("alice"), expires=1.0)])
         await served.reloader.change(settings)
-        await it.send_json({"type": "start", "id": 2, **BODY})
-        answer = await it.receive_json()
+        await websocket.send_json({"type": "start", "id": 2, **BODY})
+        answer = await websocket.receive_json()
         assert (answer["type"], answer["code"]) == ("rejected", "auth_error")
     assert served.hub.statistics.started == 0

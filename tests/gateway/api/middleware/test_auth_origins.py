@@ -1,4 +1,4 @@
-"""Which pages may use the gateway: the same on every route, and the browser learns it before it sends anything."""
+"""Which pages may use the gateway: the same on every route, checked before a request has any effect."""
 
 from pathlib import Path
 
@@ -38,7 +38,7 @@ def settings(settings: Settings) -> Settings:
 
 
 def routes() -> list[tuple[str, str]]:
-    """List all routes but those that are public, each method by itself, with something in each place of a path."""
+    """List every method of every route that is not public, with a value for each path parameter."""
     found: list[BaseRoute] = create_app(Settings(cookie="c", keys_file=Path("/dev/null"))).routes
     return [
         (method, route.path.replace("{generation_id}", "g_x").replace("{name:path}", "m"))
@@ -76,7 +76,7 @@ async def test_a_foreign_page_cannot_start_by_get(served: Served) -> None:
             (event,) = EventStreamDecoder().feed(await response.read())
             assert orjson.loads(event.data)["code"] == "forbidden"
             assert event.last_event_id == "refused"
-    # Over plain HTTP from another machine a browser tells neither, and `Accept` it lets any page set.
+    # Over plain HTTP to another machine a browser sends neither header, and any page can set `Accept`.
     async with served.http.get(GET_START, headers={**EVENTS, **CHROME}) as response:
         (event,) = EventStreamDecoder().feed(await response.read())
         assert "HTTPS" in orjson.loads(event.data)["message"]

@@ -1,4 +1,4 @@
-"""How many commands may come in a second, and that a stop gets through all the same."""
+"""The limit of commands per second, and interrupts beyond it."""
 
 import asyncio
 from pathlib import Path
@@ -13,13 +13,13 @@ from tests.served.viewers import JsonObject, WebSocketViewer, until
 
 __all__ = ["clients", "keys_file", "protocols"]
 
-AT_ONCE = 6
-"""Twice what may come in a second."""
+BURST = 6
+"""Commands that are accepted at once: twice the rate per second."""
 
 
 @pytest.fixture
 def settings(settings: Settings, keys_file: Path) -> Settings:
-    return with_keys(settings, keys_file).model_copy(update={"max_commands_per_second": AT_ONCE // 2})
+    return with_keys(settings, keys_file).model_copy(update={"max_commands_per_second": BURST // 2})
 
 
 async def status_of(session: aiohttp.ClientSession, method: str, path: str, body: JsonObject | None = None) -> int:
@@ -30,7 +30,7 @@ async def status_of(session: aiohttp.ClientSession, method: str, path: str, body
 
 async def test_requests_beyond_the_rate_are_refused_until_retry_after(clients: Clients, served: Served) -> None:
     alice = clients.named("alice")
-    assert [await status_of(alice, "GET", "/api/models") for _ in range(AT_ONCE)] == [200] * AT_ONCE
+    assert [await status_of(alice, "GET", "/api/models") for _ in range(BURST)] == [200] * BURST
     async with alice.get("/api/models") as response:
         assert (response.status, response.headers["Retry-After"]) == (429, "1")
         error = (await response.json())["error"]
@@ -55,7 +55,7 @@ async def test_requests_beyond_the_rate_are_refused_until_retry_after(clients: C
 )
 async def test_every_other_request_is_counted(clients: Clients, method: str, path: str) -> None:
     alice = clients.named("alice")
-    for _ in range(AT_ONCE):
+    for _ in range(BURST):
         assert await status_of(alice, method, path) != 429
     assert await status_of(alice, method, path) == 429
     assert await status_of(clients.session(None), "GET", "/health") == 200
@@ -64,7 +64,7 @@ async def test_every_other_request_is_counted(clients: Clients, method: str, pat
 @pytest.mark.parametrize("path", ["/api/generations", "/api/chat/stream"])
 async def test_starts_are_counted_even_if_they_are_not_valid(clients: Clients, served: Served, path: str) -> None:
     alice = clients.named("alice")
-    assert [await status_of(alice, "POST", path, {"nonsense": 1}) for _ in range(AT_ONCE)] == [400] * AT_ONCE
+    assert [await status_of(alice, "POST", path, {"nonsense": 1}) for _ in range(BURST)] == [400] * BURST
     assert await status_of(alice, "POST", path, BODY) == 429
     assert served.hub.statistics.started == 0
 
@@ -73,7 +73,7 @@ async def test_reconnecting_to_a_stream_is_not_counted(clients: Clients, served:
     alice = clients.named("alice")
     async with alice.post("/api/generations", json=BODY) as started:
         generation_id = (await started.json())["id"]
-    for _ in range(2 * AT_ONCE):
+    for _ in range(2 * BURST):
         async with alice.get(f"/api/generations/{generation_id}/events") as response:
             assert response.status == 200
     assert await status_of(alice, "GET", "/api/models") == 200
@@ -83,10 +83,10 @@ async def test_an_invalid_interrupt_is_counted(clients: Clients, served: Served)
     alice = clients.named("alice")
     async with alice.post("/api/generations", json=BODY) as started:
         path = f"/api/generations/{(await started.json())['id']}/interrupt"
-    # Those that may come at once, and as many again.
-    most = 2 * AT_ONCE
-    statuses = [await status_of(alice, "POST", path, {"nonsense": 1}) for _ in range(most)]
-    assert statuses == [400] * (most - 1) + [429]
+    # The burst, and as many again, are only counted.
+    max_commands = 2 * BURST
+    statuses = [await status_of(alice, "POST", path, {"nonsense": 1}) for _ in range(max_commands)]
+    assert statuses == [400] * (max_commands - 1) + [429]
     served.clock.advance(1)
     assert await status_of(alice, "POST", path) == 202
 
@@ -94,7 +94,7 @@ async def test_an_invalid_interrupt_is_counted(clients: Clients, served: Served)
 async def test_an_effective_interrupt_is_accepted_beyond_the_rate(clients: Clients, served: Served) -> None:
     alice = clients.named("alice")
     started = []
-    for _ in range(AT_ONCE):
+    for _ in range(BURST):
         async with alice.post("/api/generations", json=BODY) as response:
             started.append((await response.json())["id"])
     while await status_of(alice, "GET", "/api/models") == 200:
@@ -102,7 +102,7 @@ async def test_an_effective_interrupt_is_accepted_beyond_the_rate(clients: Clien
     for generation_id in started:
         assert await status_of(alice, "POST", f"/api/generations/{generation_id}/interrupt") == 202
     await until(lambda: served.hub.statistics.interrupted == len(started))
-    # What stops nothing is as anything else, also where it is another's.
+    # An interrupt without effect is counted like any command, also for a generation of someone else.
     assert await status_of(alice, "POST", f"/api/generations/{started[0]}/interrupt") == 429
     bob = clients.named("bob")
     async with bob.post("/api/generations", json=BODY) as response:
@@ -112,7 +112,7 @@ async def test_an_effective_interrupt_is_accepted_beyond_the_rate(clients: Clien
 
 async def test_a_socket_is_refused_and_continues_after_waiting(clients: Clients, served: Served) -> None:
     viewer = WebSocketViewer(clients.named("alice"))
-    for _ in range(AT_ONCE):
+    for _ in range(BURST):
         assert (await viewer.command(type="ping"))["type"] == "pong"
     rejected = await viewer.command(type="ping")
     assert (rejected["type"], rejected["code"], rejected["retryable"]) == ("rejected", "rate_limit", True)
@@ -120,10 +120,10 @@ async def test_a_socket_is_refused_and_continues_after_waiting(clients: Clients,
     served.clock.advance(0.667)
     assert (await viewer.command(type="ping"))["type"] == "pong"
     other = WebSocketViewer(clients.named("alice"))
-    for _ in range(AT_ONCE):
+    for _ in range(BURST):
         assert (await other.command(type="ping"))["type"] == "pong"
-    for one in (viewer, other):
-        await one.leave()
+    for opened in (viewer, other):
+        await opened.leave()
 
 
 @pytest.mark.parametrize(
@@ -131,18 +131,18 @@ async def test_a_socket_is_refused_and_continues_after_waiting(clients: Clients,
 )
 async def test_a_socket_that_keeps_sending_is_closed(clients: Clients, text: str) -> None:
     async with clients.named("alice").ws_connect("/api/ws") as socket, asyncio.timeout(10):
-        for _ in range(2 * AT_ONCE):
+        for _ in range(2 * BURST):
             await socket.send_str(text)
         answers = []
         while (message := await socket.receive()).type is aiohttp.WSMsgType.TEXT:
             answers.append(message.json())
         assert socket.close_code == 4429
-    assert len(answers) == 2 * AT_ONCE
+    assert len(answers) == 2 * BURST
 
 
 async def test_commands_before_the_hello_are_counted(clients: Clients) -> None:
     async with clients.session(None).ws_connect("/api/ws") as socket, asyncio.timeout(10):
-        for number in range(2 * AT_ONCE):
+        for number in range(2 * BURST):
             await socket.send_json({"type": "ping", "id": number})
         while (await socket.receive()).type is aiohttp.WSMsgType.TEXT:
             pass
@@ -151,13 +151,13 @@ async def test_commands_before_the_hello_are_counted(clients: Clients) -> None:
 
 async def test_an_effective_interrupt_on_a_socket_is_accepted_beyond_the_rate(clients: Clients, served: Served) -> None:
     viewer = WebSocketViewer(clients.named("alice"))
-    started = [await viewer.command(type="start", **BODY) for _ in range(AT_ONCE)]
-    for _ in range(AT_ONCE - 1):
+    started = [await viewer.command(type="start", **BODY) for _ in range(BURST)]
+    for _ in range(BURST - 1):
         assert (await viewer.command(type="ping"))["code"] == "rate_limit"
     for start in started:
         answer = await viewer.command(type="interrupt", generation_id=start["generation_id"])
         assert answer["type"] == "ack"
-    await until(lambda: served.hub.statistics.interrupted == AT_ONCE)
+    await until(lambda: served.hub.statistics.interrupted == BURST)
     answer = await viewer.command(type="interrupt", generation_id=started[0]["generation_id"])
     assert answer["code"] == "rate_limit"
     await viewer.leave()

@@ -1,4 +1,4 @@
-"""What goes out to clients is read as one head, and one event: nobody's words begin another."""
+"""Validation of response headers, and the default headers."""
 
 from collections.abc import Sequence
 
@@ -16,11 +16,11 @@ from gateway.app.application import Application
 from tests.served.clients import BODY
 from tests.served.gateway import Served
 
-Head = Sequence[tuple[bytes, bytes]]
+Headers = Sequence[tuple[bytes, bytes]]
 
 
-async def sent(headers: Head) -> Head:
-    """Send a head; give what went out."""
+async def sent(headers: Headers) -> Headers:
+    """Send headers, and return what was sent."""
     out: list[Message] = []
 
     async def send(message: Message) -> None:

@@ -1,4 +1,4 @@
-"""The description is valid, current, and says of the routes what they are."""
+"""The OpenAPI document: valid, up to date, and complete."""
 
 from collections.abc import Iterator, Sequence
 from importlib.metadata import version
@@ -67,7 +67,7 @@ def described() -> dict[str, Any]:
 
 
 def routed(routes: Sequence[BaseRoute]) -> Iterator[tuple[str, str]]:
-    """List what answers over HTTP; every GET is HEAD, too."""
+    """Yield the methods and paths of all routes, without HEAD, which every GET route has."""
     for route in routes:
         if isinstance(route, Mount):
             yield "get", f"{route.path}/{{path}}"
@@ -82,10 +82,10 @@ def test_the_document_is_valid_openapi(described: dict[str, Any]) -> None:
 
 
 def test_it_describes_every_route_and_no_other(described: dict[str, Any]) -> None:
-    there = sorted(routed(create_app(Settings()).routes))
-    told = sorted((method, path) for path, methods in described["paths"].items() for method in methods)
-    assert told == there
-    assert len({operation.id for operation in OPERATIONS}) == len(told)
+    routes = sorted(routed(create_app(Settings()).routes))
+    operations = sorted((method, path) for path, methods in described["paths"].items() for method in methods)
+    assert operations == routes
+    assert len({operation.id for operation in OPERATIONS}) == len(operations)
 
 
 def test_the_file_is_up_to_date() -> None:
@@ -109,12 +109,12 @@ def test_the_security_of_each_operation_is_described(described: dict[str, Any]) 
         takes_ticket = operation.method == "get" and (
             operation.path == START_PATH or operation.path.endswith("/events")
         )
-        asked = operation.needs_key and not is_public
-        assert ({"bearer": []} in security) is asked
+        requires_key = operation.needs_key and not is_public
+        assert ({"bearer": []} in security) is requires_key
         assert ({"ticket": []} in security) is takes_ticket
-        told = described["paths"][operation.path][operation.method]["responses"]
-        assert ("401" in told) is asked
-        assert "403" in told or is_public
+        responses = described["paths"][operation.path][operation.method]["responses"]
+        assert ("401" in responses) is requires_key
+        assert "403" in responses or is_public
 
 
 def test_each_refusal_has_the_status_of_its_code(described: dict[str, Any]) -> None:

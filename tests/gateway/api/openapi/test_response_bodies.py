@@ -1,4 +1,4 @@
-"""Answers are as the description says, field by field."""
+"""Responses match the schemas of the OpenAPI document, field by field."""
 
 from typing import Any
 
@@ -16,15 +16,15 @@ BODY: JsonObject = {"messages": [{"role": "user", "content": "Hello"}], "metadat
 DESCRIBED: Any = strict(document("1"))
 
 
-async def held(path: str, response: aiohttp.ClientResponse) -> dict[str, Any]:
-    """Hold an answer against what is said of its status; give its body."""
-    said = DESCRIBED["paths"][path][response.method.lower()]["responses"][str(response.status)]
-    for name in said["headers"]:
+async def validated(path: str, response: aiohttp.ClientResponse) -> dict[str, Any]:
+    """Validate a response against the document, and return its body."""
+    expected = DESCRIBED["paths"][path][response.method.lower()]["responses"][str(response.status)]
+    for name in expected["headers"]:
         header = DESCRIBED["components"]["headers"][name]
         if header["required"]:
             assert name in response.headers
     body: dict[str, Any] = orjson.loads(await response.read())
-    schema = said["content"][response.content_type]["schema"]
+    schema = expected["content"][response.content_type]["schema"]
     Draft202012Validator({**schema, "components": DESCRIBED["components"]}).validate(body)
     return body
 
@@ -34,51 +34,51 @@ async def held(path: str, response: aiohttp.ClientResponse) -> dict[str, Any]:
 )
 async def test_responses_without_parameters_match_their_schemas(served: Served, path: str) -> None:
     async with served.http.get(path) as response:
-        await held(path, response)
+        await validated(path, response)
 
 
 @pytest.mark.parametrize(("name", "status"), [("m", 200), ("other", 404)])
 async def test_a_model_response_matches_its_schema(served: Served, name: str, status: int) -> None:
     async with served.http.get(f"/v1/models/{name}") as response:
         assert response.status == status
-        await held("/v1/models/{name}", response)
+        await validated("/v1/models/{name}", response)
 
 
 async def test_the_responses_of_a_generation_match_their_schemas(served: Served) -> None:
-    one = "/api/generations/{generation_id}"
+    path = "/api/generations/{generation_id}"
     async with served.http.post("/api/generations", json=BODY) as response:
-        address = f"/api/generations/{(await held('/api/generations', response))['id']}"
+        address = f"/api/generations/{(await validated('/api/generations', response))['id']}"
     await served.called()
     served.upstream.last.send("one ")
     async with served.http.post(f"{address}/feedback", json={"rating": 5, "mode": "note"}) as response:
-        await held(f"{one}/feedback", response)
+        await validated(f"{path}/feedback", response)
     async with served.http.get(address) as response:
-        assert (await held(one, response))["end"] is None
+        assert (await validated(path, response))["end"] is None
     async with served.http.post(f"{address}/interrupt", json={"reason": "enough"}) as response:
-        await held(f"{one}/interrupt", response)
+        await validated(f"{path}/interrupt", response)
     async with served.http.get(f"{address}/events") as response:
         await response.read()
     async with served.http.get(address) as response:
-        snapshot = await held(one, response)
+        snapshot = await validated(path, response)
         assert (snapshot["end"]["reason"], len(snapshot["feedback"]), len(snapshot["attempts"])) == ("enough", 1, 1)
     async with served.http.post(f"{address}/interrupt") as response:
         assert response.status == 202
     async with served.http.post(f"{address}/feedback", json={"text": "x"}) as response:
-        assert (await held(f"{one}/feedback", response))["error"]["code"] == "already_over"
+        assert (await validated(f"{path}/feedback", response))["error"]["code"] == "already_over"
     async with served.http.get("/api/stats") as response:
-        assert (await held("/api/stats", response))["upstreams"]
+        assert (await validated("/api/stats", response))["upstreams"]
 
 
 async def test_a_ticket_response_matches_its_schema(served: Served) -> None:
     async with served.http.post("/api/tickets", json={"scope": "start"}) as response:
-        await held("/api/tickets", response)
+        await validated("/api/tickets", response)
 
 
 async def test_the_document_is_public_and_complete(served: Served) -> None:
     async with served.http.get("/openapi.json") as response:
         assert response.content_type == "application/json"
-        told = await response.json()
-    assert told["paths"].keys() == DESCRIBED["paths"].keys()
+        document_served = await response.json()
+    assert document_served["paths"].keys() == DESCRIBED["paths"].keys()
 
 
 @pytest.mark.parametrize("path", sorted(DESCRIBED["paths"]))

@@ -1,4 +1,4 @@
-"""What the schemas of requests call valid is what the parser takes."""
+"""The schemas of requests accept exactly what the parser accepts."""
 
 import pytest
 from hypothesis import given
@@ -19,7 +19,7 @@ WORDS: tuple[object, ...] = ("", "x", "x" * 300, None, 5, ["x"], [], [{}], {})
 CALLS: tuple[object, ...] = ([], [{}], {}, {"a": 1}, "x", True, None)
 
 
-def takes(kind: type[BaseModel], body: JsonObject) -> bool:
+def accepts(kind: type[BaseModel], body: JsonObject) -> bool:
     try:
         parse(kind, body)
     except Refused:
@@ -27,15 +27,15 @@ def takes(kind: type[BaseModel], body: JsonObject) -> bool:
     return True
 
 
-def some(**values: tuple[object, ...]) -> st.SearchStrategy[dict[str, object]]:
-    """Make objects of some of these fields, each with one of its values."""
+def objects(**values: tuple[object, ...]) -> st.SearchStrategy[dict[str, object]]:
+    """Return a strategy of objects with some of these fields, each with one of its values."""
     return st.fixed_dictionaries({}, optional={name: st.sampled_from(each) for name, each in values.items()})
 
 
-MESSAGE = some(
+MESSAGE = objects(
     role=("user", "assistant", "tool", "robot", None), content=WORDS, tool_calls=CALLS, name=WORDS, other=NUMBERS
 )
-OPTIONS = some(
+OPTIONS = objects(
     temperature=NUMBERS,
     max_tokens=NUMBERS,
     seed=NUMBERS,
@@ -51,12 +51,12 @@ START = st.fixed_dictionaries(
     optional={
         "model": st.sampled_from(WORDS),
         "options": OPTIONS,
-        "metadata": some(a=WORDS, b=WORDS),
+        "metadata": objects(a=WORDS, b=WORDS),
         "other": st.just(1),
     },
 )
-FEEDBACK = some(text=WORDS, rating=(*NUMBERS, None), mode=("revise", "stop", "note", "shout", None), other=(1,))
-TICKET = some(
+FEEDBACK = objects(text=WORDS, rating=(*NUMBERS, None), mode=("revise", "stop", "note", "shout", None), other=(1,))
+TICKET = objects(
     scope=("start", "socket", "all", None),
     generation_id=("g_x", "", "g" * 65, None, 5),
     commands=(True, False, None, 0),
@@ -65,14 +65,14 @@ BODIES = st.one_of(
     st.tuples(st.just(StartRequest), START),
     st.tuples(st.just(FeedbackRequest), FEEDBACK),
     st.tuples(st.just(TicketRequest), TICKET),
-    st.tuples(st.just(InterruptRequest), some(reason=(*WORDS, "x" * 1001), other=(1,))),
+    st.tuples(st.just(InterruptRequest), objects(reason=(*WORDS, "x" * 1001), other=(1,))),
 )
 
 
 @given(BODIES)
 def test_the_schema_accepts_what_the_parser_accepts(asked: tuple[type[BaseModel], JsonObject]) -> None:
     kind, body = asked
-    assert VALIDATORS[kind].is_valid(body) == takes(kind, body)
+    assert VALIDATORS[kind].is_valid(body) == accepts(kind, body)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_the_schema_accepts_what_the_parser_accepts(asked: tuple[type[BaseModel]
     ],
 )
 def test_the_schema_and_the_parser_agree_on_examples(kind: type[BaseModel], body: JsonObject, fits: bool) -> None:
-    assert (VALIDATORS[kind].is_valid(body), takes(kind, body)) == (fits, fits)
+    assert (VALIDATORS[kind].is_valid(body), accepts(kind, body)) == (fits, fits)
 
 
 def test_an_integral_float_is_an_integer() -> None:
