@@ -124,7 +124,7 @@ install-pinned: $(VENV)/made ## install the pinned packages, checked by hash, th
 
 clean: ## remove generated files, and the virtual environment
 	rm -rf $(VENV) .local-model build dist htmlcov .coverage .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
-	rm -rf tests/bench/rivals/express/node_modules
+	rm -rf tests/bench/other_servers/express/node_modules
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Wheels only: building a source distribution would run its code here.

@@ -12,61 +12,69 @@ from pathlib import Path
 from rich.console import Console
 
 from tests.bench.compare import TOLERANCE, compare, ratios
-from tests.bench.limits import raise_open_files
 from tests.bench.machine import machine, versions
+from tests.bench.open_files import raise_open_files
 from tests.bench.processes import CHECKOUT
 from tests.bench.report.page import page
 from tests.bench.report.terminal import progress, show, show_changes, show_problems
 from tests.bench.results import Results, Row, UnreadableError, dump, load
-from tests.bench.runner import Turn, play, turns
+from tests.bench.runner import Turn, run, turns
 from tests.bench.scenarios import ALL, OURS, SCENARIOS, Scenario
 from tests.bench.targets import TARGETS, Target
 
 RESULTS = CHECKOUT / "build" / "bench" / "results.json"
 BASELINE = CHECKOUT / "docs" / "bench" / "baseline.json"
-ENOUGH_FILES = 2 * 2000 + 200
-"""Open files that the most streams take."""
+SCENARIO_NAMES = [scenario.name for scenario in SCENARIOS]
+REQUIRED_FILES = 2 * 2000 + 200
+"""Open files that the largest load needs: two connections for each stream."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what is asked for and give the exit code."""
-    words = list(sys.argv[1:] if arguments is None else arguments)
-    # As Ctrl-C does: the processes that we started must end with us.
+    """Run a subcommand; return the exit code."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    # Handled like Ctrl-C, so that the processes that we started end with us.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        return _compare(_compare_options(words[1:])) if words[:1] == ["compare"] else _run(_run_options(words))
+        return _compare(_compare_options(given[1:])) if given[:1] == ["compare"] else _run(_run_options(given))
     except KeyboardInterrupt:
-        print("\nStopped; all that was started is ended.", file=sys.stderr)
+        print("\nInterrupted; all processes have been stopped.", file=sys.stderr)
         return 130
     except UnreadableError as error:
         print(f"bench: {error}", file=sys.stderr)
         return 2
 
 
-def _run_options(words: Sequence[str]) -> argparse.Namespace:
+def _run_options(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--runs", type=_at_least_one, default=3, help="runs of each scenario (default %(default)s)")
-    parser.add_argument("--scenario", type=_names_of([one.name for one in SCENARIOS]), help="only these, by commas")
-    parser.add_argument("--only", type=_names_of(ALL), help=f"only these of {', '.join(ALL)}")
-    parser.add_argument("--minutes", type=float, default=20, help="begin nothing after that (default %(default)s)")
-    parser.add_argument("--quick", action="store_true", help="small loads that look for faults and time nothing")
+    parser.add_argument(
+        "--scenario",
+        type=_names_of(SCENARIO_NAMES),
+        help="run only these (a,b)",
+    )
+    parser.add_argument("--only", type=_names_of(ALL), help=f"run only these of {', '.join(ALL)}")
+    parser.add_argument("--minutes", type=float, default=20, help="start no run after this time (default %(default)s)")
+    parser.add_argument("--quick", action="store_true", help="run small loads that only look for faults")
     parser.add_argument("--json", type=Path, default=RESULTS, metavar="FILE", help="default %(default)s")
     parser.add_argument(
         "--html", type=Path, default=RESULTS.with_suffix(".html"), metavar="FILE", help="default %(default)s"
     )
-    return parser.parse_args(words)
+    return parser.parse_args(arguments)
 
 
-def _compare_options(words: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m tests.bench compare", description="Compare ratios to the rivals.")
+def _compare_options(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench compare", description="Compare the ratios.")
     parser.add_argument(
         "files", type=Path, nargs="*", metavar="FILE", help=f"[baseline.json] new.json (default {BASELINE} {RESULTS})"
     )
     parser.add_argument(
-        "--tolerance", type=float, default=TOLERANCE, help="how much worse is worse (default %(default)s)"
+        "--tolerance",
+        type=float,
+        default=TOLERANCE,
+        help="increase that counts as worse (default %(default)s)",
     )
-    parser.add_argument("--store", action="store_true", help="make the new results the baseline")
-    options = parser.parse_args(words)
+    parser.add_argument("--store", action="store_true", help="store the new results as the baseline")
+    options = parser.parse_args(arguments)
     if len(options.files) > 2:
         parser.error("at most two files: [baseline.json] new.json")
     return options
@@ -75,22 +83,22 @@ def _compare_options(words: Sequence[str]) -> argparse.Namespace:
 def _run(options: argparse.Namespace) -> int:
     console = _console()
     if sys.platform != "linux":
-        console.print("The benchmark reads what processes use from Linux's /proc: it runs nowhere else.", style="red")
+        console.print("The benchmark reads /proc, so it runs on Linux only.", style="red")
         return 2
-    _look_at_limits(console, quick=options.quick)
-    scenarios = [one for one in SCENARIOS if options.scenario is None or one.name in options.scenario]
+    _check_open_files(console, quick=options.quick)
+    scenarios = [each for each in SCENARIOS if options.scenario is None or each.name in options.scenario]
     chosen = options.only or (OURS if options.quick else ALL)
-    with console.status("Looking for what is installed; the first time Express comes by npm"):
+    with console.status("Looking for installed servers; Express is installed by npm the first time"):
         skipped = {name: reason for name in chosen if (reason := TARGETS[name].missing())}
     targets = [TARGETS[name] for name in chosen if name not in skipped]
     ordered = turns(scenarios, targets, 1 if options.quick else options.runs)
     if not ordered:
-        told = "".join(f"; {TARGETS[name].title}: {reason}" for name, reason in skipped.items())
-        console.print(f"Nothing that was chosen can be played{told}.", style="red", markup=False)
+        reasons = "".join(f"; {TARGETS[name].title}: {reason}" for name, reason in skipped.items())
+        console.print(f"None of the chosen loads can run{reasons}.", style="red", markup=False)
         return 2
-    results = _results(ordered, console, skipped, options)
+    results = _measure(ordered, console, skipped, options)
     if options.quick:
-        return _judge(console, results, scenarios, targets)
+        return _report_faults(console, results, scenarios, targets)
     show(console, results)
     for file, text in ((options.json, dump(results)), (options.html, page(results))):
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -99,26 +107,26 @@ def _run(options: argparse.Namespace) -> int:
     return 1 if _faulty(results) else 0
 
 
-def _results(
+def _measure(
     ordered: Sequence[Turn], console: Console, skipped: dict[str, str], options: argparse.Namespace
 ) -> Results:
     started = time.monotonic()
     taken = datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC")
-    here = machine()
-    with progress(console, len(ordered)) as begin:
-        rows = play(ordered, begin, started + 60 * options.minutes, quick=options.quick)
+    description = machine()
+    with progress(console, len(ordered)) as on_start:
+        rows = run(ordered, on_start, started + 60 * options.minutes, quick=options.quick)
     runs = max((turn.run + 1 for turn in ordered), default=0)
-    return Results(taken, here, versions(), runs, time.monotonic() - started, rows, skipped)
+    return Results(taken, description, versions(), runs, time.monotonic() - started, rows, skipped)
 
 
-def _judge(console: Console, results: Results, scenarios: Sequence[Scenario], targets: Sequence[Target]) -> int:
+def _report_faults(console: Console, results: Results, scenarios: Sequence[Scenario], targets: Sequence[Target]) -> int:
     show_problems(console, results)
     faulty = _faulty(results)
-    tokens = sum(run.get("tokens", 0) for row in results.rows for run in row.runs)
-    told = f"{len(results.rows) - len(faulty)} of {len(results.rows)} loads without a fault"
+    tokens = sum(figures.get("tokens", 0) for row in results.rows for figures in row.runs)
+    summary = f"{len(results.rows) - len(faulty)} of {len(results.rows)} loads without a fault"
     names = ", ".join(target.title for target in targets)
     console.print(
-        f"{told}: {len(scenarios)} scenarios, {names}, {tokens:,.0f} tokens in {results.seconds:.0f} s",
+        f"{summary}: {len(scenarios)} scenarios, {names}, {tokens:,.0f} tokens in {results.seconds:.0f} s",
         style="red" if faulty else "green",
         highlight=False,
     )
@@ -126,25 +134,25 @@ def _judge(console: Console, results: Results, scenarios: Sequence[Scenario], ta
 
 
 def _faulty(results: Results) -> list[Row]:
-    """Find our rows that have problems; a rival's are its own."""
+    """Return our rows that have problems. The problems of other servers do not fail the run."""
     return [row for row in results.rows if row.problems and row.target in OURS]
 
 
 def _console() -> Console:
     console = Console()
-    # Elsewhere than in a terminal nothing is gained by folding lines.
+    # Lines in a file or pipe are not folded.
     return console if console.is_terminal else Console(width=160)
 
 
-def _look_at_limits(console: Console, *, quick: bool) -> None:
+def _check_open_files(console: Console, *, quick: bool) -> None:
     before = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
     now = raise_open_files()
     if now > before:
         console.print(f"Raised the limit of open files from {before} to {now}.", style="dim", highlight=False)
-    if now < ENOUGH_FILES and not quick:
+    if now < REQUIRED_FILES and not quick:
         console.print(
-            f"At most {now} files may be open, and the most streams need {ENOUGH_FILES}: some requests will fail. "
-            f"Raise it: ulimit -Hn {ENOUGH_FILES}, as root.",
+            f"At most {now} files may be open, and the largest load needs {REQUIRED_FILES}: some requests will fail. "
+            f"Raise it: ulimit -Hn {REQUIRED_FILES}, as root.",
             style="yellow",
             highlight=False,
         )
@@ -161,13 +169,13 @@ def _compare(options: argparse.Namespace) -> int:
     changes = compare(ratios(load(baseline)), ratios(results), options.tolerance)
     show_changes(console, changes, options.tolerance)
     for name in sorted({change.ratio.row for change in changes if change.verdict == "missing"}):
-        console.print(f"{name}: missing or incomplete in {new}, not judged", style="yellow", highlight=False)
+        console.print(f"{name}: missing or incomplete in {new}, not compared", style="yellow", highlight=False)
     if options.store:
         _store(console, results)
         return 0
     worse = sum(change.verdict == "worse" for change in changes)
-    judged = sum(change.verdict not in {"missing", "new"} for change in changes)
-    console.print(f"{worse} of {judged} ratios are worse.", style="red" if worse else "green", highlight=False)
+    compared = sum(change.verdict not in {"missing", "new"} for change in changes)
+    console.print(f"{worse} of {compared} ratios are worse.", style="red" if worse else "green", highlight=False)
     return 1 if worse else 0
 
 
@@ -186,15 +194,15 @@ def _at_least_one(text: str) -> int:
 
 
 def _names_of(known: Sequence[str]) -> Callable[[str], list[str]]:
-    def read(text: str) -> list[str]:
+    def parse(text: str) -> list[str]:
         names = [name.strip() for name in text.split(",")]
         unknown = [name for name in names if name not in known]
         if unknown:
-            message = f"{unknown[0]!r} is none of {', '.join(known)}"
+            message = f"{unknown[0]!r} is not one of {', '.join(known)}"
             raise argparse.ArgumentTypeError(message)
         return names
 
-    return read
+    return parse
 
 
 if __name__ == "__main__":

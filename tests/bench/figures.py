@@ -4,11 +4,11 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 
 Figures = dict[str, float]
-"""Figures by name. A figure that a run could not give is left out, never 0."""
+"""Figures by name. A figure that was not measured is left out, not 0."""
 
 
 def quantile(values: Sequence[float], share: float) -> float:
-    """Give the least value that `share` of the values do not exceed.
+    """Return the smallest value that `share` of the values do not exceed.
 
     Raises:
         ValueError: there are no values.
@@ -21,7 +21,7 @@ def quantile(values: Sequence[float], share: float) -> float:
 
 
 def spread(values: Sequence[float]) -> Figures:
-    """Give p50, p99 and max, or nothing of nothing."""
+    """Return p50, p99 and max; without values, an empty dictionary."""
     if not values:
         return {}
     ordered = sorted(values)
@@ -29,7 +29,7 @@ def spread(values: Sequence[float]) -> Figures:
 
 
 def medians(runs: Iterable[Mapping[str, float]]) -> Figures:
-    """Give the median of each figure, over the runs that have it."""
+    """Return the median of each figure over the runs that have it."""
     collected: dict[str, list[float]] = {}
     for run in runs:
         for name, value in run.items():

@@ -1,4 +1,4 @@
-"""What is measured on, and with which versions."""
+"""The machine that is measured on, and the versions of all programs."""
 
 import os
 import platform
@@ -7,11 +7,11 @@ from importlib.metadata import version
 from pathlib import Path
 
 from tests.bench.processes import CHECKOUT
-from tests.bench.targets import EXPRESS, version_of
+from tests.bench.targets import EXPRESS, find_version
 
 
 def machine() -> dict[str, str]:
-    """Describe this machine."""
+    """Return a description of this machine."""
     return {
         "processor": _processor(),
         "cores": str(len(os.sched_getaffinity(0))),
@@ -22,16 +22,16 @@ def machine() -> dict[str, str]:
 
 
 def versions() -> dict[str, str]:
-    """Name the versions of all that takes part."""
+    """Return the versions of all programs that are involved."""
     found = {
         "dualstream": version("dualstream"),
         "commit": _commit(),
         "python": sys.version.split()[0],
         "uvloop": version("uvloop"),
         "uvicorn": version("uvicorn"),
-        "node": version_of("node", "--version"),
+        "node": find_version("node", "--version"),
         "express": _express(),
-        "nginx": version_of("nginx", "-v"),
+        "nginx": find_version("nginx", "-v"),
     }
     return {name: value for name, value in found.items() if value}
 

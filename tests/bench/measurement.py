@@ -1,4 +1,4 @@
-"""What a process tree costs, and what else the machine did meanwhile (proc(5))."""
+"""CPU time and memory of a process tree, and CPU time of the whole machine (proc(5))."""
 
 import os
 import time
@@ -14,26 +14,26 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True, slots=True)
-class Busy:
-    """CPU seconds of the whole machine since its start: in use, and taken by the host of a virtual one."""
+class MachineCpu:
+    """CPU seconds of the whole machine since it started: used, and stolen by the host of a virtual machine."""
 
     used: float
     stolen: float
 
 
-def busy() -> Busy:
-    """Read them."""
+def machine_cpu() -> MachineCpu:
+    """Read the CPU times of the machine."""
     user, nice, system, _, _, interrupts, soft, stolen = map(
         int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:9]
     )
-    return Busy((user + nice + system + interrupts + soft) / _TICKS, stolen / _TICKS)
+    return MachineCpu((user + nice + system + interrupts + soft) / _TICKS, stolen / _TICKS)
 
 
-def cpu(pids: Iterable[int]) -> int:
-    """Give the ns that the processes have used, user and system.
+def cpu_time(pids: Iterable[int]) -> int:
+    """Return the CPU time that the processes have used, user and system, in ns.
 
-    By each one's CPU clock, whose number is made of its id as in clock_getcpuclockid(3): /proc counts only in
-    hundredths of a second.
+    It is read from the CPU clock of each process, whose number is derived from the process id as
+    clock_getcpuclockid(3) does: /proc counts only in hundredths of a second.
     """
     total = 0
     for pid in pids:
@@ -43,7 +43,7 @@ def cpu(pids: Iterable[int]) -> int:
 
 
 def memory(pids: Iterable[int]) -> int:
-    """Give the bytes that the processes hold; pages that several share are counted once (PSS)."""
+    """Return the memory of the processes in bytes; shared pages are counted once (PSS)."""
     total = 0
     for pid in pids:
         with suppress(OSError):
@@ -55,7 +55,7 @@ def memory(pids: Iterable[int]) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What was used while a meter ran: ns of CPU, seconds, bytes, and cores taken by others and by the host."""
+    """Usage while a meter ran: CPU time in ns, seconds, bytes, and cores used by other processes and by the host."""
 
     cpu: int
     seconds: float
@@ -66,32 +66,32 @@ class Usage:
 
 
 class Meter:
-    """Watches a process tree; what `bystanders` use belongs to the benchmark, not to others."""
+    """Measures a process tree. The CPU time of `helpers` counts as the benchmark's, not as other processes'."""
 
-    def __init__(self, root: int, bystanders: Iterable[int]) -> None:
+    def __init__(self, root: int, helpers: Iterable[int]) -> None:
         self._pids = tree(root)
-        self._bystanders = tuple(bystanders)
+        self._helpers = tuple(helpers)
         self._memory_before = self._memory_peak = memory(self._pids)
         self._started = time.monotonic()
-        self._busy = busy()
-        self._bystanders_cpu = cpu(self._bystanders)
-        self._cpu = cpu(self._pids)
+        self._machine_cpu = machine_cpu()
+        self._helpers_cpu = cpu_time(self._helpers)
+        self._cpu = cpu_time(self._pids)
 
-    def look(self) -> None:
-        """Read the memory; between two looks it is not seen."""
+    def sample_memory(self) -> None:
+        """Read the memory; a peak between two samples is missed."""
         self._memory_peak = max(self._memory_peak, memory(self._pids))
 
     def stop(self, load_cpu: int) -> Usage:
-        """Give what was used; `load_cpu` are the ns of the load, which has ended already."""
-        used = cpu(self._pids) - self._cpu
+        """Return the usage; `load_cpu` is the CPU time of the load generator in ns, which has ended already."""
+        used = cpu_time(self._pids) - self._cpu
         seconds = time.monotonic() - self._started
-        now = busy()
-        accounted = used + load_cpu + cpu(self._bystanders) - self._bystanders_cpu
+        now = machine_cpu()
+        accounted = used + load_cpu + cpu_time(self._helpers) - self._helpers_cpu
         return Usage(
             cpu=used,
             seconds=seconds,
             memory_before=self._memory_before,
             memory_peak=self._memory_peak,
-            others_busy=max(0.0, now.used - self._busy.used - accounted / NANOSECONDS) / seconds,
-            stolen=(now.stolen - self._busy.stolen) / seconds,
+            others_busy=max(0.0, now.used - self._machine_cpu.used - accounted / NANOSECONDS) / seconds,
+            stolen=(now.stolen - self._machine_cpu.stolen) / seconds,
         )

@@ -1,4 +1,4 @@
-"""The processes of a benchmark: started on ports of their own, and ended by their ids."""
+"""The processes of a benchmark: each is started on its own port, and stopped by its id."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ ENDING_SECONDS = 2.0
 
 
 class StartError(Exception):
-    """A process did not start; the message holds what it said."""
+    """A process did not start; the message holds its output."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +30,14 @@ class Server:
 
 
 def free_port() -> int:
-    """Find a port that nobody listens on."""
+    """Return a free port."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         port: int = listening.getsockname()[1]
         return port
 
 
 def python(module: str, *arguments: str) -> list[str]:
-    """Write the command that runs a module."""
+    """Return the command that runs a module."""
     return [sys.executable, "-m", module, *arguments]
 
 
@@ -48,7 +48,7 @@ def serving(
     """Run a server until the block ends.
 
     Raises:
-        StartError: it does not listen in time.
+        StartError: it does not listen within STARTING_SECONDS.
     """
     with running(command, log, environment) as process:
         _wait_until_open(process, port, log)
@@ -66,9 +66,9 @@ def running(
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a process until the block ends.
 
-    It has a session of its own, so that a Ctrl-C in the terminal is ours alone and reaches it in the right order.
+    It has its own session, so that Ctrl-C in the terminal reaches only us, and processes are stopped in order.
     """
-    # What the developer has set for a gateway of their own is none of the benchmark's.
+    # Without the settings of the developer's own gateway.
     ours = {name: value for name, value in os.environ.items() if not name.startswith("DUALSTREAM_")}
     process = subprocess.Popen(
         command,
@@ -86,7 +86,7 @@ def running(
 
 
 def tree(root: int) -> list[int]:
-    """Give the process and all those below it."""
+    """Return the ids of a process and of all its descendants."""
     children: dict[int, list[int]] = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
@@ -100,7 +100,7 @@ def tree(root: int) -> list[int]:
 
 
 def is_running(pid: int) -> bool:
-    """Say whether a process is there, and not only the rest of it that nobody has asked for."""
+    """Return True if a process exists and is not a zombie."""
     try:
         return _stat(pid)[0] != "Z"
     except OSError:
@@ -108,7 +108,7 @@ def is_running(pid: int) -> bool:
 
 
 def _stat(pid: int) -> list[str]:
-    """Read its state, its parent and so on, without the name, which may hold anything."""
+    """Return the fields of a process from its state on; the name before them may contain any character."""
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
@@ -119,14 +119,14 @@ def _wait_until_open(process: subprocess.Popen[bytes], port: int, log: IO[bytes]
             return
         time.sleep(0.02)
     why = f"ended with {process.returncode}" if process.returncode is not None else "does not listen"
-    said = Path(log.name).read_bytes()[-2000:].decode(errors="replace")
+    output = Path(log.name).read_bytes()[-2000:].decode(errors="replace")
     name = " ".join(map(str, process.args[1:4])) if isinstance(process.args, list) else str(process.args)
-    message = f"{name} {why}:\n{said}"
+    message = f"{name} {why}:\n{output}"
     raise StartError(message)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """End it and those below it: nothing of value is lost, so it is not waited for long."""
+    """Stop a process and its descendants, by force after ENDING_SECONDS: nothing of value is lost."""
     pids = tree(process.pid) if process.poll() is None else []
     process.terminate()
     with suppress(subprocess.TimeoutExpired):

@@ -1,7 +1,7 @@
-"""A provider for benchmarks, as a process: OpenAI-compatible, and as cheap as Python gets.
+"""A provider for benchmarks, as a process: OpenAI-compatible, and as cheap as Python allows.
 
-It streams what the model's name says (`wire.Answer`) and keeps note of each client that hangs up. `GET /served` tells.
-The address is the first line that it prints.
+It streams what the model's name specifies (`messages.AnswerSpec`), and records each client that disconnects;
+`GET /stats` returns that. The first line that it prints holds its address.
 """
 
 import argparse
@@ -13,8 +13,8 @@ from typing import cast
 
 import uvloop
 
-from tests.bench.limits import raise_open_files
-from tests.bench.wire import Answer, Served, document_of
+from tests.bench.messages import AnswerSpec, ProviderStats, to_document
+from tests.bench.open_files import raise_open_files
 
 NANOSECONDS = 1_000_000_000
 
@@ -34,9 +34,9 @@ DONE = b"data: [DONE]\n\n"
 
 
 def main() -> None:
-    """Serve until a signal ends it."""
+    """Serve until a signal arrives."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--port", type=int, default=0, help="default: a free one")
+    parser.add_argument("--port", type=int, default=0, help="default: any free port")
     port: int = parser.parse_args().port
     raise_open_files()
     uvloop.run(_serve(port))
@@ -52,52 +52,53 @@ async def _serve(port: int) -> None:
 
 
 class Provider:
-    """What all connections share: the streams' numbers, the clock that paces them, and the notes."""
+    """State that all connections share: the numbers of streams, the timer that paces them, and statistics."""
 
     def __init__(self) -> None:
-        self.served = Served()
+        self.stats = ProviderStats()
         self._due: list[tuple[int, int, Stream]] = []
         self._timer: asyncio.TimerHandle | None = None
-        self._is_turning = False
+        self._is_running = False
 
     def next_number(self) -> int:
-        """Number a stream."""
-        self.served.started += 1
-        return self.served.started
+        """Return a number for a new stream."""
+        self.stats.started += 1
+        return self.stats.started
 
-    def wake(self, stream: "Stream", at: int) -> None:
-        """Let the stream have its turn at that time.
+    def schedule(self, stream: "Stream", at: int) -> None:
+        """Schedule the next token of a stream.
 
-        One timer for all streams: the event loop's own cost more than a heap, and are no finer than a millisecond.
+        One timer serves all streams: timers of the event loop cost more than a heap, and are no finer than a
+        millisecond.
         """
         heapq.heappush(self._due, (at, stream.number, stream))
-        if not self._is_turning and self._due[0][0] == at:
+        if not self._is_running and self._due[0][0] == at:
             self._set_timer()
 
     def _set_timer(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
         delay = (self._due[0][0] - time.monotonic_ns()) / NANOSECONDS
-        self._timer = asyncio.get_running_loop().call_later(max(delay, 0.001), self._turns)
+        self._timer = asyncio.get_running_loop().call_later(max(delay, 0.001), self._run_due)
 
-    def _turns(self) -> None:
-        self._is_turning = True
+    def _run_due(self) -> None:
+        self._is_running = True
         now = time.monotonic_ns()
         while self._due and self._due[0][0] <= now:
-            heapq.heappop(self._due)[2].turn()
-        self._is_turning = False
+            heapq.heappop(self._due)[2].send_due()
+        self._is_running = False
         if self._due:
             self._set_timer()
 
 
 class Stream:
-    """One answer under way."""
+    """An answer that is being streamed."""
 
-    def __init__(self, connection: "Connection", answer: Answer, number: int) -> None:
+    def __init__(self, connection: "Connection", answer: AnswerSpec, number: int) -> None:
         self.number = number
         self.sent = 0
-        self.is_over = False
-        self.is_held = False
+        self.is_finished = False
+        self.is_blocked = False
         self._connection = connection
         self._answer = answer
         self._interval = answer.interval_ms * 1_000_000
@@ -107,44 +108,44 @@ class Stream:
         connection.transport.write(HEAD + _chunk(prefix + ROLE))
         self._due = time.monotonic_ns() + answer.first_ms * 1_000_000
         if answer.first_ms:
-            connection.provider.wake(self, self._due)
+            connection.provider.schedule(self, self._due)
         else:
-            self.turn()
+            self.send_due()
 
-    def turn(self) -> None:
-        """Write what is due, unless the client is gone or does not read."""
-        self.is_held = self._connection.is_paused
-        if self.is_over or self.is_held:
+    def send_due(self) -> None:
+        """Write the token that is due, unless the client is gone or does not read."""
+        self.is_blocked = self._connection.is_paused
+        if self.is_finished or self.is_blocked:
             return
         self._write_token()
         if self.sent == self._answer.tokens:
             self._finish()
         elif self._interval:
             now = time.monotonic_ns()
-            # One that is far behind, since its client did not read, does not make up for it in a burst.
+            # A stream that is far behind, because its client did not read, does not catch up in a burst.
             self._due = now if self._due + NANOSECONDS < now else self._due
             self._due += self._interval
-            self._connection.provider.wake(self, self._due)
+            self._connection.provider.schedule(self, self._due)
         else:
-            asyncio.get_running_loop().call_soon(self.turn)
+            asyncio.get_running_loop().call_soon(self.send_due)
 
     def _write_token(self) -> None:
-        """Write one token, in a packet of its own as providers do: joined ones would be too easy to pass on."""
+        """Write one token, in its own packet as providers do: joined tokens would be cheaper to forward."""
         mark = b"@%d.%d.%d@" % (time.monotonic_ns(), self.sent, self.number)
         self._connection.transport.write(
             b"%x\r\n%b%b%b\r\n" % (self._fixed + len(mark), self._prefix, mark, CONTENT_END)
         )
         self.sent += 1
-        self._connection.provider.served.tokens += 1
+        self._connection.provider.stats.tokens += 1
 
     def _finish(self) -> None:
-        self.is_over = True
-        self._connection.provider.served.completed += 1
+        self.is_finished = True
+        self._connection.provider.stats.completed += 1
         prefix, tokens = PREFIX % self.number, self._answer.tokens
         self._connection.transport.write(
             b"".join(map(_chunk, (prefix + FINISH, prefix + USAGE % (tokens, tokens + 9), DONE))) + b"0\r\n\r\n"
         )
-        self._connection.finished()
+        self._connection.on_stream_finished()
 
 
 def _chunk(data: bytes) -> bytes:
@@ -152,7 +153,7 @@ def _chunk(data: bytes) -> bytes:
 
 
 class Connection(asyncio.Protocol):
-    """One connection of a client; it may carry one request after another."""
+    """A connection of a client, for one request after another."""
 
     transport: asyncio.Transport
 
@@ -171,30 +172,30 @@ class Connection(asyncio.Protocol):
             self._next_request()
 
     def eof_received(self) -> None:
-        self._gone()
+        self._on_disconnect()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._gone()
+        self._on_disconnect()
 
     def pause_writing(self) -> None:
         self.is_paused = True
 
     def resume_writing(self) -> None:
         self.is_paused = False
-        if self._stream is not None and self._stream.is_held:
-            self._stream.turn()
+        if self._stream is not None and self._stream.is_blocked:
+            self._stream.send_due()
 
-    def finished(self) -> None:
-        """Take the next request."""
-        self.provider.served.running -= 1
+    def on_stream_finished(self) -> None:
+        """Handle the next request."""
+        self.provider.stats.running -= 1
         self._stream = None
         self._next_request()
 
-    def _gone(self) -> None:
+    def _on_disconnect(self) -> None:
         if self._stream is not None:
-            self._stream.is_over = True
-            self.provider.served.running -= 1
-            self.provider.served.closes.append((self._stream.number, time.monotonic_ns(), self._stream.sent))
+            self._stream.is_finished = True
+            self.provider.stats.running -= 1
+            self.provider.stats.closes.append((self._stream.number, time.monotonic_ns(), self._stream.sent))
             self._stream = None
 
     def _next_request(self) -> None:
@@ -206,25 +207,25 @@ class Connection(asyncio.Protocol):
             return
         body, self._received = rest[:length], rest[length:]
         if head.startswith(b"POST /v1/chat/completions "):
-            self._chat(body)
-        elif head.startswith(b"GET /served "):
-            self._answer(b"200 OK", json.dumps(document_of(self.provider.served)).encode())
+            self._start_stream(body)
+        elif head.startswith(b"GET /stats "):
+            self._respond(b"200 OK", json.dumps(to_document(self.provider.stats)).encode())
         else:
-            self._answer(b"404 Not Found", b'{"error":{"message":"no such path"}}')
+            self._respond(b"404 Not Found", b'{"error":{"message":"unknown path"}}')
 
-    def _chat(self, body: bytes) -> None:
+    def _start_stream(self, body: bytes) -> None:
         try:
-            answer = Answer.of_model(json.loads(body)["model"])
+            answer = AnswerSpec.from_model_name(json.loads(body)["model"])
         except (ValueError, KeyError, TypeError) as error:
-            said = json.dumps({"error": {"message": str(error), "type": "invalid_request_error"}})
-            self._answer(b"400 Bad Request", said.encode())
+            refusal = json.dumps({"error": {"message": str(error), "type": "invalid_request_error"}})
+            self._respond(b"400 Bad Request", refusal.encode())
             return
-        self.provider.served.running += 1
+        self.provider.stats.running += 1
         stream = Stream(self, answer, self.provider.next_number())
-        if not stream.is_over:
+        if not stream.is_finished:
             self._stream = stream
 
-    def _answer(self, status: bytes, body: bytes) -> None:
+    def _respond(self, status: bytes, body: bytes) -> None:
         self.transport.write(
             b"HTTP/1.1 %b\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%b" % (status, len(body), body)
         )

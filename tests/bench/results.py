@@ -1,4 +1,4 @@
-"""The outcome of a benchmark, as it is stored. Pure."""
+"""The results of a benchmark, as they are stored."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -11,7 +11,7 @@ VERSION = 1
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One load at one target: the figures of each run, and what was wrong."""
+    """One load on one target: the figures of each run, and descriptions of the problems."""
 
     scenario: str
     name: str
@@ -21,13 +21,13 @@ class Row:
 
     @property
     def medians(self) -> Figures:
-        """The median of each figure."""
+        """Return the median of each figure."""
         return medians(self.runs)
 
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """All rows, where they were measured, and what was left out and why."""
+    """All rows, the machine and versions, and the targets left out with the reasons."""
 
     taken: str
     machine: dict[str, str]
@@ -38,26 +38,26 @@ class Results:
     skipped: dict[str, str] = field(default_factory=dict)
 
     def row(self, name: str, target: str) -> Row | None:
-        """Find a row."""
+        """Return a row, or None."""
         return next((row for row in self.rows if (row.name, row.target) == (name, target)), None)
 
     def figure(self, name: str, target: str, figure: str) -> float | None:
-        """Find a median."""
+        """Return a median, or None."""
         row = self.row(name, target)
         return row.medians.get(figure) if row else None
 
     @property
     def targets(self) -> list[str]:
-        """The targets that have rows, in their order."""
+        """Return the targets that have rows, in order."""
         return list(dict.fromkeys(row.target for row in self.rows))
 
 
 class UnreadableError(Exception):
-    """A file holds no results; the message says why."""
+    """A file does not hold results; the message says why."""
 
 
 def dump(results: Results) -> str:
-    """Write results as JSON, with the medians for those who read it by eye."""
+    """Encode results as JSON; medians are included for human readers."""
     document = {"version": VERSION, **asdict(results)}
     for written, row in zip(document["rows"], results.rows, strict=True):
         written["medians"] = row.medians
@@ -65,15 +65,15 @@ def dump(results: Results) -> str:
 
 
 def load(file: Path) -> Results:
-    """Read them.
+    """Read results from a file.
 
     Raises:
-        UnreadableError: the file is not there, or not such a file.
+        UnreadableError: the file does not exist, or does not hold results.
     """
     try:
         document = json.loads(file.read_text("utf-8"))
         if document.pop("version") != VERSION:
-            message = f"{file} is of another version"
+            message = f"{file} has another version"
             raise UnreadableError(message)
         for row in document["rows"]:
             del row["medians"]
@@ -82,5 +82,5 @@ def load(file: Path) -> Results:
         message = f"{file} can't be read: {error.strerror}"
         raise UnreadableError(message) from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        message = f"{file} holds no results: {error!r}"
+        message = f"{file} does not hold results: {error!r}"
         raise UnreadableError(message) from None

@@ -1,4 +1,4 @@
-"""Play scenarios in turns, so that what else the machine does meets all targets alike."""
+"""Runs of all scenarios, in turns: what else the machine does then affects all targets alike."""
 
 import time
 import urllib.error
@@ -6,17 +6,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 
-from tests.bench.judge import faults, figures
+from tests.bench.outcome import faults, figures
 from tests.bench.processes import StartError
 from tests.bench.results import Row
 from tests.bench.scenarios import Scenario, Shape
-from tests.bench.stage import LoadError, Stage, stage
 from tests.bench.targets import Target
+from tests.bench.testbed import LoadError, Testbed, testbed
 
 Progress = Callable[[str], None]
-"""Told what begins."""
+"""Called with a description of each turn that starts."""
 
-Staging = Callable[[Target, Scenario], AbstractContextManager[Stage]]
+OpenTestbed = Callable[[Target, Scenario], AbstractContextManager[Testbed]]
+"""Returns a context manager of the testbed for a turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +30,7 @@ class Turn:
 
 
 def turns(scenarios: Sequence[Scenario], targets: Sequence[Target], runs: int) -> list[Turn]:
-    """Put all turns in order: the targets of a run side by side."""
+    """Return all turns in order: the targets of a run follow one another."""
     return [
         Turn(scenario, target, run)
         for scenario in scenarios
@@ -39,26 +40,26 @@ def turns(scenarios: Sequence[Scenario], targets: Sequence[Target], runs: int) -
     ]
 
 
-def play(ordered: Sequence[Turn], progress: Progress, deadline: float, *, quick: bool = False) -> list[Row]:
-    """Play all turns that can begin until the deadline, and give a row for each load at each target."""
+def run(ordered: Sequence[Turn], progress: Progress, deadline: float, *, quick: bool = False) -> list[Row]:
+    """Run all turns that can start before the deadline; return a row for each load on each target."""
     rows: dict[tuple[str, str], Row] = {}
-    with _shared_stages() if quick else _fresh_stages() as staging:
+    with _shared_testbeds() if quick else _fresh_testbeds() as open_testbed:
         for turn in ordered:
             if time.monotonic() > deadline:
-                _row(rows, turn, turn.scenario.rows[0]).problems.append("not all runs: the time was over")
+                _row(rows, turn, turn.scenario.rows[0]).problems.append("not all runs: no time left")
                 continue
             progress(f"{turn.scenario.title}: {turn.target.title}")
-            _play(turn, staging, rows, quick=quick)
+            _run_turn(turn, open_testbed, rows, quick=quick)
     return list(rows.values())
 
 
-def _play(turn: Turn, staging: Staging, rows: dict[tuple[str, str], Row], *, quick: bool) -> None:
+def _run_turn(turn: Turn, open_testbed: OpenTestbed, rows: dict[tuple[str, str], Row], *, quick: bool) -> None:
     scenario, target = turn.scenario, turn.target
     shapes = scenario.quick if quick else scenario.shapes
     try:
-        with staging(target, scenario) as stage:
+        with open_testbed(target, scenario) as bed:
             for shape in shapes:
-                _measure(stage, target, shape, _row(rows, turn, scenario.row(shape)))
+                _measure(bed, target, shape, _row(rows, turn, scenario.row(shape)))
     except (StartError, LoadError, urllib.error.URLError) as error:
         _row(rows, turn, scenario.row(shapes[0])).problems.append(str(error))
 
@@ -67,37 +68,37 @@ def _row(rows: dict[tuple[str, str], Row], turn: Turn, name: str) -> Row:
     return rows.setdefault((name, turn.target.name), Row(turn.scenario.name, name, turn.target.name))
 
 
-def _measure(stage: Stage, target: Target, shape: Shape, row: Row) -> None:
-    outcome, usage, provider_cpu = stage.play(target, shape)
+def _measure(bed: Testbed, target: Target, shape: Shape, row: Row) -> None:
+    outcome, usage, provider_cpu = bed.run(target, shape)
     row.runs.append(figures(outcome, usage, provider_cpu))
     row.problems.extend(faults(outcome, must_close=target.must_close))
 
 
 @contextmanager
-def _fresh_stages() -> Iterator[Staging]:
-    """Give each turn processes of its own: what one left behind, as memory, is not another's."""
+def _fresh_testbeds() -> Iterator[OpenTestbed]:
+    """Start new processes for each turn: memory that one turn leaves behind does not affect the next."""
 
     @contextmanager
-    def staging(target: Target, scenario: Scenario) -> Iterator[Stage]:
-        with stage(target, scenario.settings) as fresh:
-            fresh.warm(target)
+    def open_testbed(target: Target, scenario: Scenario) -> Iterator[Testbed]:
+        with testbed(target, scenario.settings) as bed:
+            bed.warm_up(target)
             time.sleep(0.2)
-            yield fresh
+            yield bed
 
-    yield staging
+    yield open_testbed
 
 
 @contextmanager
-def _shared_stages() -> Iterator[Staging]:
-    """Start each server once for each of its settings: quick, and good enough where nothing is timed."""
-    with ExitStack() as open_stages:
-        started: dict[tuple[str, tuple[tuple[str, str], ...]], Stage] = {}
+def _shared_testbeds() -> Iterator[OpenTestbed]:
+    """Start each server once for each of its settings: fast, and sufficient where nothing is measured."""
+    with ExitStack() as stack:
+        started: dict[tuple[str, tuple[tuple[str, str], ...]], Testbed] = {}
 
         @contextmanager
-        def staging(target: Target, scenario: Scenario) -> Iterator[Stage]:
+        def open_testbed(target: Target, scenario: Scenario) -> Iterator[Testbed]:
             key = (target.server, tuple(sorted(scenario.settings.items())))
             if key not in started:
-                started[key] = open_stages.enter_context(stage(target, scenario.settings))
+                started[key] = stack.enter_context(testbed(target, scenario.settings))
             yield started[key]
 
-        yield staging
+        yield open_testbed

@@ -1,4 +1,4 @@
-"""What stands between load and provider: our gateway by either transport, and its rivals."""
+"""The servers between load and provider: our gateway over each transport, and two others."""
 
 import json
 import re
@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from tests.bench.messages import AnswerSpec, Framing, Request
 from tests.bench.processes import Server, free_port, python, serving
-from tests.bench.wire import Answer, Framing, Request
 
-RIVALS = Path(__file__).parent / "rivals"
-EXPRESS = RIVALS / "express"
+OTHER_SERVERS = Path(__file__).parent / "other_servers"
+EXPRESS = OTHER_SERVERS / "express"
 INSTALLING_SECONDS = 120
 
 GATEWAY_SETTINGS = {
@@ -26,21 +26,21 @@ GATEWAY_SETTINGS = {
 MESSAGES = [{"role": "user", "content": "Why is the sky blue?"}]
 
 Start = Callable[[int, Path, IO[bytes], Mapping[str, str]], AbstractContextManager[Server]]
-"""Start before the provider at that port; a directory for its files, its log, and the scenario's settings."""
+"""Starts a server in front of a provider: port of the provider, directory for files, log, settings of the scenario."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Something that streams. `missing` gives why it can't be started here, or nothing."""
+    """A server and a transport. `missing` returns why it can't be started here, or an empty string."""
 
     name: str
     title: str
     server: str
     start: Start
-    request: Callable[[Answer], Request]
+    request: Callable[[AnswerSpec], Request]
     missing: Callable[[], str]
     must_close: bool = True
-    """Whether a connection to the provider that stays open is a fault; of some it is the nature."""
+    """Whether a connection to the provider that stays open is a fault; other servers leave it open by design."""
 
 
 @contextmanager
@@ -67,43 +67,45 @@ def _express(provider: int, _directory: Path, log: IO[bytes], _settings: Mapping
 def _nginx(provider: int, directory: Path, log: IO[bytes], _settings: Mapping[str, str]) -> Iterator[Server]:
     port = free_port()
     file = directory / "nginx.conf"
-    template = (RIVALS / "nginx.conf").read_text()
+    template = (OTHER_SERVERS / "nginx.conf").read_text()
     file.write_text(template.replace("{port}", str(port)).replace("{provider}", str(provider)))
     with serving(["nginx", "-p", str(directory), "-e", "stderr", "-c", str(file)], port, log) as server:
         yield server
 
 
-def _stream(answer: Answer) -> Request:
-    return Request("sse", "/api/chat/stream", json.dumps({"model": answer.model(), "messages": MESSAGES}))
+def _stream(answer: AnswerSpec) -> Request:
+    return Request("sse", "/api/chat/stream", json.dumps({"model": answer.model_name(), "messages": MESSAGES}))
 
 
-def _socket(answer: Answer) -> Request:
-    start = {"type": "start", "model": answer.model(), "messages": MESSAGES}
+def _socket(answer: AnswerSpec) -> Request:
+    start = {"type": "start", "model": answer.model_name(), "messages": MESSAGES}
     return Request("websocket", "/api/ws", method="GET", first=json.dumps(start))
 
 
-def _seed_stream(answer: Answer) -> Request:
-    return Request("sse", "/api/chat/stream", json.dumps({"messages": MESSAGES, "options": {"model": answer.model()}}))
+def _seed_stream(answer: AnswerSpec) -> Request:
+    return Request(
+        "sse", "/api/chat/stream", json.dumps({"messages": MESSAGES, "options": {"model": answer.model_name()}})
+    )
 
 
-def _completions(answer: Answer) -> Request:
-    body = {"model": answer.model(), "messages": MESSAGES, "stream": True}
+def _completions(answer: AnswerSpec) -> Request:
+    body = {"model": answer.model_name(), "messages": MESSAGES, "stream": True}
     return Request("sse", "/v1/chat/completions", json.dumps(body))
 
 
-def viewing(framing: Framing, generation_id: str) -> Request:
-    """Ask our gateway for a view of a generation that runs."""
+def view_request(framing: Framing, generation_id: str) -> Request:
+    """Return the request that views a running generation of our gateway."""
     if framing == "sse":
         return Request("sse", f"/api/generations/{generation_id}/events", method="GET")
     attach = {"type": "attach", "generation_id": generation_id}
     return Request("websocket", "/api/ws", method="GET", first=json.dumps(attach))
 
 
-def _never_missing() -> str:
+def _find_nothing_missing() -> str:
     return ""
 
 
-def _express_is_missing() -> str:
+def _find_missing_express() -> str:
     if shutil.which("node") is None:
         return "node is not installed"
     if (EXPRESS / "node_modules" / "express").is_dir():
@@ -121,23 +123,23 @@ def _express_is_missing() -> str:
     return "" if done.returncode == 0 else f"npm install failed: {done.stderr.strip().splitlines()[:1]}"
 
 
-def _nginx_is_missing() -> str:
+def _find_missing_nginx() -> str:
     return "" if shutil.which("nginx") else "nginx is not installed"
 
 
 TARGETS = {
     target.name: target
     for target in (
-        Target("sse", "SSE", "gateway", _gateway, _stream, _never_missing),
-        Target("websocket", "WebSocket", "gateway", _gateway, _socket, _never_missing),
-        Target("express", "Express", "express", _express, _seed_stream, _express_is_missing, must_close=False),
-        Target("nginx", "nginx", "nginx", _nginx, _completions, _nginx_is_missing, must_close=False),
+        Target("sse", "SSE", "gateway", _gateway, _stream, _find_nothing_missing),
+        Target("websocket", "WebSocket", "gateway", _gateway, _socket, _find_nothing_missing),
+        Target("express", "Express", "express", _express, _seed_stream, _find_missing_express, must_close=False),
+        Target("nginx", "nginx", "nginx", _nginx, _completions, _find_missing_nginx, must_close=False),
     )
 }
 
 
-def version_of(*command: str) -> str:
-    """Ask a program for its version; give nothing if it is not there."""
+def find_version(*command: str) -> str:
+    """Return the version of a program, or an empty string if it is not installed."""
     if shutil.which(command[0]) is None:
         return ""
     done = subprocess.run(command, capture_output=True, text=True, check=False)

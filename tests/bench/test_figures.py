@@ -5,7 +5,7 @@ import pytest
 from tests.bench.figures import medians, quantile, spread
 
 
-def test_quantiles_are_values_that_were_there() -> None:
+def test_a_quantile_is_one_of_the_values() -> None:
     values = [float(value) for value in range(100, 0, -1)]
     assert quantile(values, 0.5) == 51
     assert quantile(values, 0.99) == 100
@@ -13,7 +13,7 @@ def test_quantiles_are_values_that_were_there() -> None:
     assert quantile([4.0], 0.99) == 4
 
 
-def test_of_nothing_there_is_no_quantile_and_no_spread() -> None:
+def test_without_values_there_is_no_quantile_and_no_spread() -> None:
     with pytest.raises(ValueError, match="no values"):
         quantile([], 0.5)
     assert spread([]) == {}

@@ -1,4 +1,4 @@
-"""The provider and the load of the benchmark, with each other and with a server that does wrong."""
+"""The load generator with the provider, and with servers that misbehave."""
 
 import asyncio
 import json
@@ -7,16 +7,16 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from tests.bench.judge import Outcome, faults
-from tests.bench.load.__main__ import carry_out
+from tests.bench.load.__main__ import run_plan
 from tests.bench.load.frames import ACCEPT
+from tests.bench.messages import AnswerSpec, Plan, ProviderStats, Request, Tally
+from tests.bench.outcome import Outcome, faults
 from tests.bench.provider import Connection, Provider
 from tests.bench.scenarios import Shape
-from tests.bench.wire import Answer, Plan, Request, Served, Tally
 
 
 def plan(port: int, shape: Shape) -> Plan:
-    body = json.dumps({"model": shape.answer.model()})
+    body = json.dumps({"model": shape.answer.model_name()})
     return Plan(
         port,
         Request("sse", "/v1/chat/completions", body),
@@ -35,40 +35,43 @@ async def listening(protocol: Callable[[], asyncio.Protocol]) -> AsyncIterator[i
         yield server.sockets[0].getsockname()[1]
 
 
-@pytest.mark.parametrize("answer", [Answer(40), Answer(10, interval_ms=2), Answer(10, interval_ms=2, first_ms=20)])
-async def test_nothing_is_lost_between_provider_and_load(answer: Answer) -> None:
+@pytest.mark.parametrize(
+    "answer", [AnswerSpec(40), AnswerSpec(10, interval_ms=2), AnswerSpec(10, interval_ms=2, first_ms=20)]
+)
+async def test_nothing_is_lost_between_provider_and_load(answer: AnswerSpec) -> None:
     provider, shape = Provider(), Shape(5, 20, answer)
     async with listening(lambda: Connection(provider)) as port:
-        tally = await carry_out(plan(port, shape))
-    assert faults(Outcome(shape, tally, provider.served), must_close=True) == []
+        tally = await run_plan(plan(port, shape))
+    assert faults(Outcome(shape, tally, provider.stats), must_close=True) == []
     assert (tally.succeeded, tally.tokens) == (20, 20 * answer.tokens)
-    assert (provider.served.started, provider.served.completed, provider.served.running) == (20, 20, 0)
+    assert (provider.stats.started, provider.stats.completed, provider.stats.running) == (20, 20, 0)
 
 
-async def test_the_provider_notes_who_leaves() -> None:
-    provider, shape = Provider(), Shape(5, 5, Answer(1000, interval_ms=2), leave_after=3)
+async def test_the_provider_records_disconnects() -> None:
+    provider, shape = Provider(), Shape(5, 5, AnswerSpec(1000, interval_ms=2), leave_after=3)
     async with listening(lambda: Connection(provider)) as port:
-        tally = await carry_out(plan(port, shape))
-        while provider.served.running:
+        tally = await run_plan(plan(port, shape))
+        while provider.stats.running:
             await asyncio.sleep(0.01)
-    assert faults(Outcome(shape, tally, provider.served), must_close=True) == []
-    assert sorted(stream for stream, _, _ in provider.served.closes) == sorted(one.stream for one in tally.stopped)
+    assert faults(Outcome(shape, tally, provider.stats), must_close=True) == []
+    assert sorted(stream for stream, _, _ in provider.stats.closes) == sorted(each.stream for each in tally.stopped)
     assert all(
-        at >= next(one.at for one in tally.stopped if one.stream == stream) for stream, at, _ in provider.served.closes
+        at >= next(each.at for each in tally.stopped if each.stream == stream)
+        for stream, at, _ in provider.stats.closes
     )
-    assert all(3 <= sent < 100 for _, _, sent in provider.served.closes)
+    assert all(3 <= sent < 100 for _, _, sent in provider.stats.closes)
 
 
-async def test_the_provider_refuses_what_it_does_not_understand() -> None:
+async def test_the_provider_refuses_unknown_models_and_paths() -> None:
     async with listening(lambda: Connection(Provider())) as port:
-        asked = Plan(port, Request("sse", "/v1/chat/completions", '{"model": "gpt"}'), 1, 1, 1)
-        assert (await carry_out(asked)).failures == {"protocol: status 400": 1}
-        asked = Plan(port, Request("sse", "/elsewhere", "{}"), 1, 1, 1)
-        assert (await carry_out(asked)).failures == {"protocol: status 404": 1}
+        wrong = Plan(port, Request("sse", "/v1/chat/completions", '{"model": "gpt"}'), 1, 1, 1)
+        assert (await run_plan(wrong)).failures == {"protocol: status 400": 1}
+        wrong = Plan(port, Request("sse", "/elsewhere", "{}"), 1, 1, 1)
+        assert (await run_plan(wrong)).failures == {"protocol: status 404": 1}
 
 
-class Wrong(asyncio.Protocol):
-    """Answers with these tokens, whatever is asked, and then in this way."""
+class WrongStream(asyncio.Protocol):
+    """Answers any request with these tokens and this end."""
 
     def __init__(self, sequences: Sequence[int], end: bytes) -> None:
         self._events = b"".join(b"data: @1.%d.1@\n\n" % sequence for sequence in sequences) + end
@@ -93,27 +96,27 @@ DONE = b"data: [DONE]\n\n"
     [
         ((0, 1, 2), DONE, []),
         ((0, 2), DONE, ["1 of 1 requests: tokens not as sent", "1 tokens lost"]),
-        ((0, 1, 1, 2), DONE, ["1 of 1 requests: tokens not as sent", "1 tokens doubled"]),
-        ((1, 0, 2), DONE, ["1 of 1 requests: tokens not as sent", "1 tokens disordered"]),
-        ((0, 1, 2), b"", ["1 of 1 requests: ended with a cut"]),
+        ((0, 1, 1, 2), DONE, ["1 of 1 requests: tokens not as sent", "1 tokens duplicated"]),
+        ((1, 0, 2), DONE, ["1 of 1 requests: tokens not as sent", "1 tokens reordered"]),
+        ((0, 1, 2), b"", ["1 of 1 requests: ended with no terminal event"]),
         ((0, 1, 2), b"event: error\ndata: {}\n\n", ["1 of 1 requests: ended with error"]),
         ((0, 1, 2), DONE + b"data: @1.3.1@\n\n", ["1 of 1 requests: content after the end"]),
-        ((0, 1, 2), DONE + DONE, ["1 of 1 requests: two ends"]),
-        ((), b"", ["1 of 1 requests: the connection was cut"]),
+        ((0, 1, 2), DONE + DONE, ["1 of 1 requests: two terminal events"]),
+        ((), b"", ["1 of 1 requests: the connection was lost"]),
     ],
 )
-async def test_whatever_is_wrong_is_found(sequences: Sequence[int], end: bytes, found: list[str]) -> None:
-    shape = Shape(1, 1, Answer(3))
-    async with listening(lambda: Wrong(sequences, end)) as port:
-        tally: Tally = await carry_out(plan(port, shape))
-    assert faults(Outcome(shape, tally, Provider().served), must_close=True) == found
+async def test_every_fault_of_a_stream_is_found(sequences: Sequence[int], end: bytes, found: list[str]) -> None:
+    shape = Shape(1, 1, AnswerSpec(3))
+    async with listening(lambda: WrongStream(sequences, end)) as port:
+        tally: Tally = await run_plan(plan(port, shape))
+    assert faults(Outcome(shape, tally, Provider().stats), must_close=True) == found
 
 
 class WrongSocket(asyncio.Protocol):
-    """A gateway's WebSocket that says all this when a generation is started, and the rest when it is interrupted."""
+    """A gateway's WebSocket that sends these messages after a start, and those after an interrupt."""
 
     def __init__(self, at_start: Sequence[str], at_interrupt: Sequence[str]) -> None:
-        self._says = iter([at_start, at_interrupt])
+        self._replies = iter([at_start, at_interrupt])
         self._is_open = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -125,13 +128,13 @@ class WrongSocket(asyncio.Protocol):
             self._is_open = True
             self._transport.write(f"HTTP/1.1 101 Welcome\r\nSec-WebSocket-Accept: {ACCEPT}\r\n\r\n".encode())
             return
-        for text in next(self._says, ()):
+        for text in next(self._replies, ()):
             self._transport.write(bytes((0x81, len(text))) + text.encode())
 
 
 def chunk(seq: int, *tokens: int) -> str:
-    marks = "".join(f"@1.{token}.1@" for token in tokens)
-    return f'{{"type":"chunk","content":"{marks}","seq":{seq}}}'
+    stamps = "".join(f"@1.{token}.1@" for token in tokens)
+    return f'{{"type":"chunk","content":"{stamps}","seq":{seq}}}'
 
 
 ACCEPTED = '{"type":"accepted","generation_id":"g_1","seq":1}'
@@ -139,7 +142,7 @@ ACK = '{"type":"ack","id":1,"generation_id":"g_1","state":"stopping","seq":3}'
 
 
 @pytest.mark.parametrize(
-    ("says", "found"),
+    ("replies", "found"),
     [
         ((ACK, '{"type":"interrupted","seq":4}'), []),
         (('{"type":"interrupted","seq":4}', ACK), []),
@@ -150,9 +153,9 @@ ACK = '{"type":"ack","id":1,"generation_id":"g_1","state":"stopping","seq":3}'
         (('{"type":"rejected","code":"already_over"}',), ["1 of 1 requests: rejected: already_over"]),
     ],
 )
-async def test_what_passes_the_fence_is_seen(says: Sequence[str], found: list[str]) -> None:
-    shape = Shape(1, 1, Answer(1000), interrupt_after=2)
+async def test_events_after_the_fence_are_found(replies: Sequence[str], found: list[str]) -> None:
+    shape = Shape(1, 1, AnswerSpec(1000), interrupt_after=2)
     request = Request("websocket", "/api/ws", method="GET", first='{"type":"start"}')
-    async with listening(lambda: WrongSocket((ACCEPTED, chunk(2, 0), chunk(3, 1)), says)) as port:
-        tally = await carry_out(Plan(port, request, 1, 1, 1000, interrupt_after=2, timeout_seconds=5))
-    assert faults(Outcome(shape, tally, Served(closes=[(1, 2, 2)])), must_close=True) == found
+    async with listening(lambda: WrongSocket((ACCEPTED, chunk(2, 0), chunk(3, 1)), replies)) as port:
+        tally = await run_plan(Plan(port, request, 1, 1, 1000, interrupt_after=2, timeout_seconds=5))
+    assert faults(Outcome(shape, tally, ProviderStats(closes=[(1, 2, 2)])), must_close=True) == found

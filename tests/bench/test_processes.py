@@ -1,4 +1,4 @@
-"""Processes are started, found, measured and ended."""
+"""Processes are started, found, measured and stopped."""
 
 import subprocess
 import sys
@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.measurement import Meter, cpu, memory
+from tests.bench.measurement import Meter, cpu_time, memory
 from tests.bench.processes import StartError, free_port, is_running, running, serving, tree
 
 BUSY = "import time\nend = time.process_time() + 0.2\nwhile time.process_time() < end: pass\ntime.sleep(60)"
 PARENT = f"import subprocess, sys\nsubprocess.run([sys.executable, '-c', {BUSY!r}])"
 
 
-def test_what_does_not_start_says_why(tmp_path: Path) -> None:
+def test_a_failed_start_reports_the_output(tmp_path: Path) -> None:
     command = [sys.executable, "-c", "import sys; sys.exit('the port is taken')"]
     with (
         (tmp_path / "log").open("w+b") as log,
@@ -24,13 +24,13 @@ def test_what_does_not_start_says_why(tmp_path: Path) -> None:
         pass
 
 
-def test_a_tree_is_measured_and_ended_whole(tmp_path: Path) -> None:
+def test_a_process_tree_is_measured_and_stopped(tmp_path: Path) -> None:
     with (tmp_path / "log").open("w+b") as log, running([sys.executable, "-c", PARENT], log) as process:
         meter = _wait_for_child(process)
         pids = tree(process.pid)
-        while cpu(pids) < 200_000_000:
+        while cpu_time(pids) < 200_000_000:
             time.sleep(0.01)
-        meter.look()
+        meter.sample_memory()
         usage = meter.stop(0)
     assert len(pids) == 2
     assert usage.memory_peak > 1_000_000

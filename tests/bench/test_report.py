@@ -1,4 +1,4 @@
-"""The table and the page, of results that lack some things."""
+"""The table and the page, also of incomplete results."""
 
 import re
 from pathlib import Path
@@ -10,7 +10,7 @@ from gateway.cli.bench.report.document import STYLE
 from tests.bench.figures import Figures
 from tests.bench.report.curves import Curve, curves
 from tests.bench.report.page import page
-from tests.bench.report.table import lines, noise
+from tests.bench.report.table import describe_noise, table_lines
 from tests.bench.results import Results, Row
 from tests.bench.runner import turns
 from tests.bench.scenarios import SCENARIOS, Scenario
@@ -28,42 +28,42 @@ def results() -> Results:
 
 
 def _run(scenario: Scenario, cost: float) -> Figures:
-    told = {metric.name: float(cost) for metric in scenario.metrics}
-    return {**told, "others_cores": 0.1, "stolen_cores": 0.0}
+    found = {metric.name: float(cost) for metric in scenario.metrics}
+    return {**found, "others_cores": 0.1, "stolen_cores": 0.0}
 
 
 def test_every_metric_has_a_line() -> None:
-    found = {(line.title, line.metric) for line in lines(results())}
-    assert len(found) == sum(len(one.rows) * len(one.metrics) for one in SCENARIOS) + 3
-    (firehose,) = [line for line in lines(results()) if line.scenario.name == "firehose"]
+    found = {(line.title, line.metric) for line in table_lines(results())}
+    assert len(found) == sum(len(each.rows) * len(each.metrics) for each in SCENARIOS) + 3
+    (firehose,) = [line for line in table_lines(results()) if line.scenario.name == "firehose"]
     assert firehose.cells == {"sse": "1.5 µs", "websocket": "3.0 µs", "express": "4.5 µs", "nginx": "6.0 µs"}
     assert firehose.ratios["sse", "express"] == "0.33"
 
 
-def test_what_was_never_closed_took_for_ever() -> None:
+def test_a_connection_that_is_never_closed_is_reported() -> None:
     row = Row("leave", "leave", "express", [{"never_closed": 100.0, "unseen_tokens": 140.0}])
-    told = {line.metric: line.cells["express"] for line in lines(Results("", {}, {}, 1, rows=[row]))}
-    assert told["until the provider is closed, p50"] == "never"
-    assert told["streams never closed"] == "100"
+    cells = {line.metric: line.cells["express"] for line in table_lines(Results("", {}, {}, 1, rows=[row]))}
+    assert cells["until the provider notices, p50"] == "never"
+    assert cells["streams never closed"] == "100"
 
 
-def test_the_page_needs_nothing_else_and_escapes_what_it_shows() -> None:
-    told = results()
-    told.rows[0].problems.append("<script>alert(1)</script>")
-    told.skipped["nginx"] = "nginx & Co. is not there"
-    text = page(told)
+def test_the_page_is_self_contained_and_escapes_text() -> None:
+    incomplete = results()
+    incomplete.rows[0].problems.append("<script>alert(1)</script>")
+    incomplete.skipped["nginx"] = "nginx & Co. is missing"
+    text = page(incomplete)
     assert not re.search(r"<(script|link|img|iframe)\b", text)
     assert "http" not in text
     assert "&lt;script&gt;" in text
-    assert "nginx &amp; Co. is not there" in text
+    assert "nginx &amp; Co. is missing" in text
     for scenario in SCENARIOS:
         assert f"<h2>{scenario.title}</h2>" in text
 
 
-def test_a_page_of_one_scenario_and_one_target_can_be_made() -> None:
+def test_a_page_may_have_one_scenario_and_one_target() -> None:
     assert "never" in page(Results("", {}, {}, 1, rows=[Row("leave", "leave", "express", [{"never_closed": 1.0}])]))
     assert "nothing was measured" in page(Results("", {}, {}, 0))
-    assert noise(Results("", {}, {}, 0)) == "nothing was measured"
+    assert describe_noise(Results("", {}, {}, 0)) == "nothing was measured"
 
 
 def test_bars_are_as_long_as_their_values() -> None:
@@ -75,12 +75,12 @@ def test_bars_are_as_long_as_their_values() -> None:
     assert ">never<" in drawn
 
 
-def test_curves_of_nothing_are_nothing() -> None:
+def test_a_chart_without_points_is_empty() -> None:
     assert curves([Curve("sse", "SSE", [])], str) == ""
     assert "circle" in curves([Curve("sse", "SSE", [(10, 0.0)])], str)
 
 
-def test_turns_put_the_targets_of_a_run_side_by_side() -> None:
+def test_the_targets_of_a_run_follow_one_another() -> None:
     ordered = turns(SCENARIOS[:1], list(TARGETS.values()), 2)
     assert [(turn.run, turn.target.name) for turn in ordered] == [
         (run, name) for run in (0, 1) for name in ("sse", "websocket", "express", "nginx")

@@ -1,1 +1,1 @@
-"""The load: clients of our own, as a process (`python -m tests.bench.load`)."""
+"""The load generator: our own clients, as a process (`python -m tests.bench.load`)."""

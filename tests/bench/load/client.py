@@ -1,4 +1,4 @@
-"""One of the clients at once: it makes one request after another and enters what arrives."""
+"""One of several concurrent clients: it sends one request after another, and records what arrives."""
 
 import asyncio
 import time
@@ -7,38 +7,38 @@ from collections.abc import Sequence
 from typing import cast
 
 from tests.bench.load.http import WireError
-from tests.bench.marks import Ledger
-from tests.bench.wire import Plan, Stopped, Tally
+from tests.bench.messages import Plan, StoppedStream, Tally
+from tests.bench.stamps import TokenTracker
 
 LINGERING_SECONDS = 0.1
-"""How long to listen for what might still come after the last interrupt."""
+"""Time to wait for events that might still arrive after the last interrupt."""
 
 
-class Notes:
-    """What the clients of a load write into together."""
+class Recorder:
+    """Counts and times of all clients of a load."""
 
     def __init__(self, plan: Plan) -> None:
         self.tally = Tally()
         self.delays: list[int] = []
         self.first_tokens: list[int] = []
-        self._left = plan.requests
+        self._remaining = plan.requests
 
     def take_request(self) -> bool:
-        """Take one of the requests that are left to be made."""
-        self._left -= 1
-        return self._left >= 0
+        """Return True if one more request is to be sent, and count it."""
+        self._remaining -= 1
+        return self._remaining >= 0
 
 
 class Client(ABC):
-    """A client; what is special about a transport is in those made of it."""
+    """A client; its subclasses implement the transports."""
 
-    def __init__(self, plan: Plan, notes: Notes) -> None:
+    def __init__(self, plan: Plan, recorder: Recorder) -> None:
         self.plan = plan
-        self.notes = notes
+        self.recorder = recorder
         self.generation_id = ""
-        self._line: _Line | None = None
-        self._over: asyncio.Future[str] | None = None
-        self._ledger = Ledger()
+        self._connection: _Connection | None = None
+        self._result: asyncio.Future[str] | None = None
+        self._tracker = TokenTracker()
         self._started = 0
         self._end = ""
         self._fence: int | None = None
@@ -48,170 +48,170 @@ class Client(ABC):
         self._last_seq = 0
 
     async def run(self) -> None:
-        """Make requests as long as there are some left."""
-        while self.notes.take_request():
-            self.notes.tally.requests += 1
-            why = await self._request()
-            if why:
-                self.notes.tally.fail(why)
+        """Send requests until none remain."""
+        while self.recorder.take_request():
+            self.recorder.tally.requests += 1
+            error = await self._request()
+            if error:
+                self.recorder.tally.fail(error)
             else:
-                self.notes.tally.succeeded += 1
+                self.recorder.tally.succeeded += 1
         if self.plan.interrupt_after:
             await asyncio.sleep(LINGERING_SECONDS)
-        self.leave()
+        self.disconnect()
 
-    def leave(self, last_words: bytes = b"") -> None:
-        """Be gone: without a word at once, else after it."""
-        if self._line is None:
+    def disconnect(self, final_data: bytes = b"") -> None:
+        """Close the connection after final data; without any, abort it."""
+        if self._connection is None:
             return
-        if last_words:
-            self._line.transport.write(last_words)
-            self._line.transport.close()
+        if final_data:
+            self._connection.transport.write(final_data)
+            self._connection.transport.close()
         else:
-            self._line.transport.abort()
-        self._line = None
+            self._connection.transport.abort()
+        self._connection = None
 
     def write(self, data: bytes) -> None:
-        """Send; to nobody, if the connection is gone."""
-        if self._line is not None:
-            self._line.transport.write(data)
+        """Send data, unless the connection is lost."""
+        if self._connection is not None:
+            self._connection.transport.write(data)
 
     @abstractmethod
-    def begin(self, *, fresh: bool) -> None:
-        """Ask for the next stream, on a fresh connection or on the one before."""
+    def start_stream(self, *, is_new: bool) -> None:
+        """Request the next stream, on a new connection or on the previous one."""
 
     @abstractmethod
-    def received(self, data: bytes) -> None:
-        """Take in what has come.
+    def on_data(self, data: bytes) -> None:
+        """Parse received data.
 
         Raises:
-            WireError: it breaks the protocol.
+            WireError: the data violates the protocol.
         """
 
     @abstractmethod
     async def send_interrupt(self) -> None:
-        """Send the command and call `fenced`; call `sending_interrupt` just before."""
+        """Call `on_interrupt_sent`, send the command, and call `on_interrupt_accepted` with its answer."""
 
-    def events(self, marks: Sequence[Sequence[bytes]], count: int) -> None:
-        """Enter events that came together, and the marks in them."""
+    def on_events(self, stamps: Sequence[Sequence[bytes]], count: int) -> None:
+        """Record events that arrived together, and the stamps in them."""
         now = time.monotonic_ns()
-        tally, ledger = self.notes.tally, self._ledger
+        tally, tracker = self.recorder.tally, self._tracker
         tally.events += count
-        if not marks:
+        if not stamps:
             return
         if self._end:
-            self._wrong("content after the end")
+            self._fail("content after the end")
             return
-        if not ledger.received:
-            self.notes.first_tokens.append(now - self._started)
-        ledger.enter(marks, now, self.notes.delays)
-        tally.tokens += len(marks)
-        if self.plan.leave_after and ledger.received >= self.plan.leave_after:
-            self._leave_early()
-        elif self.plan.interrupt_after and not self._interrupted_at and ledger.received >= self.plan.interrupt_after:
+        if not tracker.received:
+            self.recorder.first_tokens.append(now - self._started)
+        tracker.record(stamps, now, self.recorder.delays)
+        tally.tokens += len(stamps)
+        if self.plan.leave_after and tracker.received >= self.plan.leave_after:
+            self._disconnect_early()
+        elif self.plan.interrupt_after and not self._interrupted_at and tracker.received >= self.plan.interrupt_after:
             self._interrupted_at = time.monotonic_ns()
             self._interrupting = asyncio.get_running_loop().create_task(self.send_interrupt())
 
-    def ended(self, how: str, seq: int = 0) -> None:
-        """Enter the terminal event; what comes after it is a fault."""
+    def on_end(self, event: str, seq: int = 0) -> None:
+        """Record the terminal event; any content after it is a fault."""
         if self._end:
-            self._wrong("two ends")
+            self._fail("two terminal events")
             return
-        self._end = how
+        self._end = event
         self._last_seq = seq
 
-    def sending_interrupt(self) -> None:
-        """Note when the command was sent."""
+    def on_interrupt_sent(self) -> None:
+        """Record when the command is sent."""
         self._interrupted_at = time.monotonic_ns()
-        self._seen_at_interrupt = self._ledger.received
+        self._seen_at_interrupt = self._tracker.received
 
-    def fenced(self, seq: int) -> None:
-        """Enter the command's answer: the position after which only the terminal event may follow."""
+    def on_interrupt_accepted(self, seq: int) -> None:
+        """Record the fence: the position after which only the terminal event may follow."""
         self._fence = seq
-        self._settle()
+        self._finish_if_complete()
 
-    def finished(self) -> None:
-        """End the stream: nothing more can come of it."""
+    def on_stream_closed(self) -> None:
+        """End the stream: no more events can arrive."""
         self._is_finished = True
-        self._settle()
+        self._finish_if_complete()
 
-    def over(self, why: str = "") -> None:
-        """Give the request's outcome, once."""
-        if self._over is not None and not self._over.done():
-            self._over.set_result(why)
+    def finish_request(self, error: str = "") -> None:
+        """Set the outcome of the request; only the first one counts."""
+        if self._result is not None and not self._result.done():
+            self._result.set_result(error)
 
-    def arrived(self, line: "_Line", data: bytes) -> None:
-        """Take in what came over the connection, if it is still ours."""
-        if line is not self._line:
+    def on_connection_data(self, connection: "_Connection", data: bytes) -> None:
+        """Parse data of a connection, unless it is a former one."""
+        if connection is not self._connection:
             return
         try:
-            self.received(data)
+            self.on_data(data)
         except WireError as error:
-            self._wrong(f"protocol: {error}")
+            self._fail(f"protocol: {error}")
 
-    def cut(self, line: "_Line") -> None:
-        """Take note that the connection is gone."""
-        if line is self._line:
-            self._line = None
-            self.over("the connection was cut")
+    def on_connection_lost(self, connection: "_Connection") -> None:
+        """Fail the request whose connection is lost."""
+        if connection is self._connection:
+            self._connection = None
+            self.finish_request("the connection was lost")
 
     async def _request(self) -> str:
-        self._over = asyncio.get_running_loop().create_future()
-        self._ledger = Ledger()
+        self._result = asyncio.get_running_loop().create_future()
+        self._tracker = TokenTracker()
         self._end, self._fence, self._interrupted_at, self._is_finished = "", None, 0, False
         self._started = time.monotonic_ns()
-        fresh = self._line is None
-        if fresh:
+        is_new = self._connection is None
+        if is_new:
             try:
-                _, self._line = await asyncio.get_running_loop().create_connection(
-                    lambda: _Line(self), "127.0.0.1", self.plan.port
+                _, self._connection = await asyncio.get_running_loop().create_connection(
+                    lambda: _Connection(self), "127.0.0.1", self.plan.port
                 )
-            except OSError as error:
-                return f"connecting: {error.strerror}"
-        self.begin(fresh=fresh)
-        why = await self._over
-        if why:
-            self.leave()
-        return why
+            except OSError as failure:
+                return f"connecting: {failure.strerror}"
+        self.start_stream(is_new=is_new)
+        error = await self._result
+        if error:
+            self.disconnect()
+        return error
 
-    def _wrong(self, why: str) -> None:
-        """Note a fault, also of a request that has had its outcome: what follows an end follows it."""
-        if self._over is not None and self._over.done() and not self._over.result():
-            self.notes.tally.fail(why)
-        self.over(why)
+    def _fail(self, error: str) -> None:
+        """Record a fault. It counts even if the request has succeeded: events after the end arrive after that."""
+        if self._result is not None and self._result.done() and not self._result.result():
+            self.recorder.tally.fail(error)
+        self.finish_request(error)
 
-    def _leave_early(self) -> None:
-        self.leave()
-        self._note_stop(time.monotonic_ns(), self._ledger.received, 0)
-        self.over(self._faults(None))
+    def _disconnect_early(self) -> None:
+        self.disconnect()
+        self._record_stop(time.monotonic_ns(), self._tracker.received, 0)
+        self.finish_request(self._count_faults(None))
 
-    def _settle(self) -> None:
+    def _finish_if_complete(self) -> None:
         if not self._is_finished:
             return
         expected = "interrupted" if self.plan.interrupt_after else "complete"
         if self._end != expected:
-            self.over(f"ended with {self._end or 'a cut'}")
+            self.finish_request(f"ended with {self._end or 'no terminal event'}")
         elif not self.plan.interrupt_after:
-            self.over(self._faults(self.plan.tokens))
+            self.finish_request(self._count_faults(self.plan.tokens))
         elif self._fence is not None:
-            self._note_stop(self._interrupted_at, self._seen_at_interrupt, self._last_seq - self._fence - 1)
-            self.over(self._faults(None))
+            self._record_stop(self._interrupted_at, self._seen_at_interrupt, self._last_seq - self._fence - 1)
+            self.finish_request(self._count_faults(None))
 
-    def _note_stop(self, at: int, seen: int, past_fence: int) -> None:
-        if self._ledger.stream is not None:
-            self.notes.tally.stopped.append(Stopped(self._ledger.stream, at, seen, past_fence))
+    def _record_stop(self, at: int, seen: int, past_fence: int) -> None:
+        if self._tracker.stream is not None:
+            self.recorder.tally.stopped.append(StoppedStream(self._tracker.stream, at, seen, past_fence))
 
-    def _faults(self, expected: int | None) -> str:
-        faults, tally = self._ledger.close(expected), self.notes.tally
+    def _count_faults(self, expected: int | None) -> str:
+        faults, tally = self._tracker.finish(expected), self.recorder.tally
         tally.lost += faults.lost
-        tally.doubled += faults.doubled
-        tally.disordered += faults.disordered
+        tally.duplicated += faults.duplicated
+        tally.reordered += faults.reordered
         tally.foreign += faults.foreign
-        return "tokens not as sent" if any((faults.lost, faults.doubled, faults.disordered, faults.foreign)) else ""
+        return "tokens not as sent" if any((faults.lost, faults.duplicated, faults.reordered, faults.foreign)) else ""
 
 
-class _Line(asyncio.Protocol):
-    """A connection of a client; what comes late over an old one is nothing to it."""
+class _Connection(asyncio.Protocol):
+    """A connection of a client. Data of a former connection is ignored."""
 
     transport: asyncio.Transport
 
@@ -222,7 +222,7 @@ class _Line(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)
 
     def data_received(self, data: bytes) -> None:
-        self._client.arrived(self, data)
+        self._client.on_connection_data(self, data)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._client.cut(self)
+        self._client.on_connection_lost(self)

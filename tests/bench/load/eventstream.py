@@ -1,38 +1,37 @@
-"""A client over SSE, also of servers that speak the provider's own format."""
+"""A client over SSE, also for servers that use the provider's format."""
 
 import asyncio
 import json
 
 from tests.bench.load.client import Client
-from tests.bench.load.http import ChunkedBody, Head, WireError, parse_head, request
-from tests.bench.marks import MARK
+from tests.bench.load.http import ChunkedBody, ResponseHead, WireError, parse_response_head, request
+from tests.bench.stamps import STAMP
 
 ENDS = {b"event: complete": "complete", b"event: interrupted": "interrupted", b"event: error": "error"}
 
 
 class EventStreamClient(Client):
-    """One request on the connection for each stream; the connection is kept."""
+    """Sends one request for each stream, on one connection if the server keeps it."""
 
     _received = b""
     _events = b""
-    _head: Head | None = None
+    _head: ResponseHead | None = None
 
-    def begin(self, *, fresh: bool) -> None:
+    def start_stream(self, *, is_new: bool) -> None:
         """Send the request."""
         self._received, self._events, self._head, self._body = b"", b"", None, ChunkedBody()
-        asked = self.plan.request
-        self.write(
-            request(asked.method, asked.path, self.plan.port, asked.body.encode(), {"Accept": "text/event-stream"})
-        )
+        wanted = self.plan.request
+        headers = {"Accept": "text/event-stream"}
+        self.write(request(wanted.method, wanted.path, self.plan.port, wanted.body.encode(), headers))
 
-    def received(self, data: bytes) -> None:
-        """Take the head off, the chunks apart, and read the events that are whole."""
+    def on_data(self, data: bytes) -> None:
+        """Parse the response head, decode the chunks, and read complete events."""
         if self._head is None:
             head, found, data = (self._received + data).partition(b"\r\n\r\n")
             if not found:
                 self._received = head
                 return
-            self._head = parse_head(head)
+            self._head = parse_response_head(head)
             self.generation_id = self._head.headers.get("x-generation-id", "")
             if self._head.status != 200 or not self._head.is_chunked:
                 message = f"status {self._head.status}"
@@ -41,47 +40,47 @@ class EventStreamClient(Client):
         end = events.rfind(b"\n\n") + 2
         if end > 1:
             self._events = events[end:]
-            self._read(events[:end])
+            self._read_events(events[:end])
         else:
             self._events = events
-        if self._body.is_over:
-            if not self._head.keeps:
-                self.leave()
-            self.finished()
+        if self._body.is_complete:
+            if not self._head.is_kept_alive:
+                self.disconnect()
+            self.on_stream_closed()
 
     async def send_interrupt(self) -> None:
-        """Send the command by a request of its own."""
+        """Send the command by a separate request."""
         try:
             reader, writer = await asyncio.open_connection("127.0.0.1", self.plan.port)
         except OSError as error:
-            self.over(f"interrupt: {error.strerror}")
+            self.finish_request(f"interrupt: {error.strerror}")
             return
-        self.sending_interrupt()
+        self.on_interrupt_sent()
         path = f"/api/generations/{self.generation_id}/interrupt"
         writer.write(request("POST", path, self.plan.port, headers={"Connection": "close"}))
         head, _, body = (await reader.read()).partition(b"\r\n\r\n")
         writer.close()
-        if parse_head(head).status == 202:
-            self.fenced(json.loads(body)["seq"])
+        if parse_response_head(head).status == 202:
+            self.on_interrupt_accepted(json.loads(body)["seq"])
         else:
-            self.over(f"interrupt: status {parse_head(head).status}")
+            self.finish_request(f"interrupt: status {parse_response_head(head).status}")
 
-    def _read(self, block: bytes) -> None:
+    def _read_events(self, block: bytes) -> None:
         if b"\nevent: " not in block and not block.startswith(b"event: ") and b"[DONE]" not in block:
-            self.events(MARK.findall(block), block.count(b"\n\n"))
+            self.on_events(STAMP.findall(block), block.count(b"\n\n"))
             return
         for event in block.split(b"\n\n")[:-1]:
-            marks = MARK.findall(event)
-            self.events(marks, 1)
-            if not marks:
-                self._look_for_end(event)
+            stamps = STAMP.findall(event)
+            self.on_events(stamps, 1)
+            if not stamps:
+                self._find_end(event)
 
-    def _look_for_end(self, event: bytes) -> None:
+    def _find_end(self, event: bytes) -> None:
         seq = 0
         for line in event.split(b"\n"):
             if line.startswith(b"id: "):
                 seq = int(line.rpartition(b":")[2])
             elif line in ENDS:
-                self.ended(ENDS[line], seq)
+                self.on_end(ENDS[line], seq)
             elif line == b"data: [DONE]":
-                self.ended("complete")
+                self.on_end("complete")

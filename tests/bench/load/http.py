@@ -1,4 +1,4 @@
-"""HTTP/1.1 as far as a load needs it. Pure."""
+"""The part of HTTP/1.1 that the load generator needs. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,29 +8,29 @@ NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class WireError(Exception):
-    """The other side does not keep to the protocol."""
+    """The server violates the protocol."""
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    """The head of a response."""
+class ResponseHead:
+    """Status and headers of a response."""
 
     status: int
     headers: dict[str, str]
 
     @property
     def is_chunked(self) -> bool:
-        """Whether the body comes in chunks."""
+        """Return True if the body is sent in chunks."""
         return self.headers.get("transfer-encoding", "").lower() == "chunked"
 
     @property
-    def keeps(self) -> bool:
-        """Whether the connection may be used again."""
+    def is_kept_alive(self) -> bool:
+        """Return True if the connection may be used for another request."""
         return self.headers.get("connection", "").lower() != "close"
 
 
 def request(method: str, path: str, port: int, body: bytes = b"", headers: Mapping[str, str] = NO_HEADERS) -> bytes:
-    """Write a request."""
+    """Return the bytes of a request."""
     lines = [f"{method} {path} HTTP/1.1", f"Host: 127.0.0.1:{port}"]
     if body:
         lines += ["Content-Type: application/json"]
@@ -40,67 +40,67 @@ def request(method: str, path: str, port: int, body: bytes = b"", headers: Mappi
     return "\r\n".join([*lines, "", ""]).encode() + body
 
 
-def parse_head(data: bytes) -> Head:
-    """Read the head of a response, given without its blank line.
+def parse_response_head(data: bytes) -> ResponseHead:
+    """Parse status and headers of a response, without the blank line.
 
     Raises:
-        WireError: it is none.
+        WireError: the data is not a response.
     """
     first, *lines = data.decode("latin-1").split("\r\n")
-    words = first.split(" ", 2)
-    if len(words) < 2 or not words[0].startswith("HTTP/1.") or not words[1].isdigit():
+    fields = first.split(" ", 2)
+    if len(fields) < 2 or not fields[0].startswith("HTTP/1.") or not fields[1].isdigit():
         message = f"not a response: {first[:80]!r}"
         raise WireError(message)
     pairs = (line.partition(":") for line in lines)
-    return Head(int(words[1]), {name.strip().lower(): value.strip() for name, _, value in pairs})
+    return ResponseHead(int(fields[1]), {name.strip().lower(): value.strip() for name, _, value in pairs})
 
 
 class ChunkedBody:
-    """A body in chunks; `is_over` after the last one."""
+    """Parser of a body in chunks (RFC 9112, section 7.1); `is_complete` is set by the last one."""
 
     def __init__(self) -> None:
-        self.is_over = False
-        self._left = 0  # of the chunk under way, with its line break
+        self.is_complete = False
+        self._remaining = 0  # bytes of the current chunk, with its line break
         self._rest = b""
 
     def feed(self, data: bytes) -> bytes:
-        """Give the content of what has come.
+        """Return the content of received data.
 
         Raises:
-            WireError: it is not in chunks, or goes on after its end.
+            WireError: the data is not in chunks, or continues after the end.
         """
         data = self._rest + data if self._rest else data
         position, pieces = 0, []
         while position < len(data):
-            if self.is_over:
+            if self.is_complete:
                 message = "bytes after the end of the body"
                 raise WireError(message)
-            if self._left:
-                # The last two bytes of a chunk's rest are its line break, and these may come apart from it.
-                taken = min(self._left, len(data) - position)
-                pieces.append(data[position : position + min(taken, max(0, self._left - 2))])
-                self._left -= taken
+            if self._remaining:
+                # The last two remaining bytes are the line break, which may be split from the chunk.
+                taken = min(self._remaining, len(data) - position)
+                pieces.append(data[position : position + min(taken, max(0, self._remaining - 2))])
+                self._remaining -= taken
                 position += taken
                 continue
             end = data.find(b"\r\n", position)
             if end < 0:
                 break
-            size = _size(data[position:end])
+            size = _parse_size(data[position:end])
             if size == 0:
                 if len(data) < end + 4:
                     break
-                self.is_over = True
+                self.is_complete = True
                 position = end + 4
             else:
-                self._left = size + 2
+                self._remaining = size + 2
                 position = end + 2
         self._rest = data[position:]
         return b"".join(pieces)
 
 
-def _size(line: bytes) -> int:
+def _parse_size(line: bytes) -> int:
     try:
         return int(line, 16)
     except ValueError:
-        message = f"not the size of a chunk: {line[:40]!r}"
+        message = f"not a chunk size: {line[:40]!r}"
         raise WireError(message) from None

@@ -3,24 +3,24 @@
 import json
 
 from tests.bench.load.client import Client
-from tests.bench.load.frames import ACCEPT, CLOSE, KEY, PING, PONG, TEXT, FrameReader, masked
-from tests.bench.load.http import WireError, parse_head, request
-from tests.bench.marks import MARK
+from tests.bench.load.frames import ACCEPT, CLOSE, KEY, PING, PONG, TEXT, FrameReader, client_frame
+from tests.bench.load.http import WireError, parse_response_head, request
+from tests.bench.stamps import STAMP
 
 ENDS = ("complete", "interrupted", "error")
-GOING = (1000).to_bytes(2, "big")
+NORMAL_CLOSURE = (1000).to_bytes(2, "big")
 CHUNK = b'"type":"chunk"'
 
 
 class WebSocketClient(Client):
-    """One socket for all its streams, one after another, or a new one for each."""
+    """Uses one socket for all its streams, one after another, or a new one for each."""
 
     _received = b""
     _frames: FrameReader | None = None
 
-    def begin(self, *, fresh: bool) -> None:
+    def start_stream(self, *, is_new: bool) -> None:
         """Open the socket, or start the next generation on it."""
-        if not fresh:
+        if not is_new:
             self._start()
             return
         self._received, self._frames = b"", None
@@ -33,62 +33,62 @@ class WebSocketClient(Client):
         }
         self.write(request("GET", self.plan.request.path, self.plan.port, headers=handshake))
 
-    def received(self, data: bytes) -> None:
-        """Take the head off, and read the messages that are whole."""
+    def on_data(self, data: bytes) -> None:
+        """Parse the response to the handshake, and read complete messages."""
         if self._frames is None:
             head, found, data = (self._received + data).partition(b"\r\n\r\n")
             if not found:
                 self._received = head
                 return
-            answer = parse_head(head)
-            if answer.status != 101 or answer.headers.get("sec-websocket-accept") != ACCEPT:
-                message = f"status {answer.status} to the handshake"
+            response = parse_response_head(head)
+            if response.status != 101 or response.headers.get("sec-websocket-accept") != ACCEPT:
+                message = f"status {response.status} to the handshake"
                 raise WireError(message)
             self._frames = FrameReader()
             self._start()
-        marks: list[tuple[bytes, bytes, bytes]] = []
+        stamps: list[tuple[bytes, bytes, bytes]] = []
         count = 0
         for opcode, payload in self._frames.feed(data):
             if opcode == TEXT and CHUNK in payload:
-                marks += MARK.findall(payload)
+                stamps += STAMP.findall(payload)
                 count += 1
                 continue
-            self.events(marks, count)
-            marks, count = [], 0
-            self._special(opcode, payload)
-        self.events(marks, count)
+            self.on_events(stamps, count)
+            stamps, count = [], 0
+            self._on_other(opcode, payload)
+        self.on_events(stamps, count)
 
     async def send_interrupt(self) -> None:
         """Send the command."""
-        self.sending_interrupt()
-        self._say({"type": "interrupt", "id": 1, "generation_id": self.generation_id})
+        self.on_interrupt_sent()
+        self._send({"type": "interrupt", "id": 1, "generation_id": self.generation_id})
 
     def _start(self) -> None:
-        self.write(masked(TEXT, self.plan.request.first.encode()))
+        self.write(client_frame(TEXT, self.plan.request.first.encode()))
 
-    def _special(self, opcode: int, payload: bytes) -> None:
+    def _on_other(self, opcode: int, payload: bytes) -> None:
         if opcode == PING:
-            self.write(masked(PONG, payload))
+            self.write(client_frame(PONG, payload))
         elif opcode == CLOSE:
-            self.over("the socket was closed")
+            self.finish_request("the socket was closed")
         elif opcode == TEXT:
-            self._message(json.loads(payload))
+            self._on_message(json.loads(payload))
 
-    def _message(self, message: dict[str, object]) -> None:
+    def _on_message(self, message: dict[str, object]) -> None:
         kind, seq = message["type"], message.get("seq")
         if kind == "rejected":
-            self.over(f"rejected: {message['code']}")
+            self.finish_request(f"rejected: {message['code']}")
         elif kind == "ack" and isinstance(seq, int):
-            self.fenced(seq)
+            self.on_interrupt_accepted(seq)
         else:
-            self.events((), 1)
+            self.on_events((), 1)
         if kind == "accepted":
             self.generation_id = str(message["generation_id"])
         elif kind in ENDS and isinstance(seq, int):
-            self.ended(str(kind), seq)
+            self.on_end(str(kind), seq)
             if not self.plan.reuse_sockets:
-                self.leave(masked(CLOSE, GOING))
-            self.finished()
+                self.disconnect(client_frame(CLOSE, NORMAL_CLOSURE))
+            self.on_stream_closed()
 
-    def _say(self, message: dict[str, object]) -> None:
-        self.write(masked(TEXT, json.dumps(message).encode()))
+    def _send(self, message: dict[str, object]) -> None:
+        self.write(client_frame(TEXT, json.dumps(message).encode()))

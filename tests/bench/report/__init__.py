@@ -1,1 +1,1 @@
-"""Results to look at: in the terminal, and as a page."""
+"""Reports of results: in the terminal, and as a page."""

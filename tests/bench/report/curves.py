@@ -1,4 +1,4 @@
-"""Values over the number of streams, as lines. Pure."""
+"""Line charts of values over the number of streams. Pure."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -18,47 +18,49 @@ class Curve:
 
 
 def curves(chart: Sequence[Curve], write: Callable[[float], str]) -> str:
-    """Draw values over the number of streams, that in powers of ten."""
+    """Return a chart as SVG. The number of streams is on a logarithmic axis; without points, return an empty string."""
     height, left, right, top, bottom = 240, 64, 96, 12, 30
-    every = [point for curve in chart for point in curve.points]
-    if not every:
+    points = [point for curve in chart for point in curve.points]
+    if not points:
         return ""
-    first, last = min(x for x, _ in every), max(x for x, _ in every)
-    most = ceiling(max(y for _, y in every))
-    spread = math.log10(last / first) or 1.0
+    first, last = min(x for x, _ in points), max(x for x, _ in points)
+    highest = ceiling(max(y for _, y in points))
+    decades = math.log10(last / first) or 1.0
 
-    def place(x: float, y: float) -> tuple[float, float]:
+    def position(x: float, y: float) -> tuple[float, float]:
         return (
-            left + (WIDTH - left - right) * math.log10(x / first) / spread,
-            height - bottom - (height - top - bottom) * y / most,
+            left + (WIDTH - left - right) * math.log10(x / first) / decades,
+            height - bottom - (height - top - bottom) * y / highest,
         )
 
-    drawn = [grid(share * most / 4, place(first, share * most / 4)[1], left, right, write) for share in range(5)]
-    drawn += [
-        f'<text x="{place(x, 0)[0]:.1f}" y="{height - 12}" class="label middle">{x:,.0f}</text>'
-        for x in sorted({x for x, _ in every})
+    drawn = [
+        grid(share * highest / 4, position(first, share * highest / 4)[1], left, right, write) for share in range(5)
     ]
-    drawn += [_curve(curve, [place(*point) for point in curve.points]) for curve in chart if curve.points]
-    ends = {curve.title: place(*curve.points[-1]) for curve in chart if curve.points}
+    drawn += [
+        f'<text x="{position(x, 0)[0]:.1f}" y="{height - 12}" class="label middle">{x:,.0f}</text>'
+        for x in sorted({x for x, _ in points})
+    ]
+    drawn += [_curve(curve, [position(*point) for point in curve.points]) for curve in chart if curve.points]
+    ends = {curve.title: position(*curve.points[-1]) for curve in chart if curve.points}
     drawn += [
         f'<text x="{ends[title][0] + 10:.1f}" y="{y:.1f}" class="value">{escape(title)}</text>'
-        for title, y in _apart({title: y for title, (_, y) in ends.items()}, 16).items()
+        for title, y in _separate({title: y for title, (_, y) in ends.items()}, 16).items()
     ]
-    told = "; ".join(f"{curve.title} {write(curve.points[-1][1])}" for curve in chart if curve.points)
-    return svg(height, "".join(drawn), told)
+    summary = "; ".join(f"{curve.title} {write(curve.points[-1][1])}" for curve in chart if curve.points)
+    return svg(height, "".join(drawn), summary)
 
 
-def _curve(curve: Curve, places: Sequence[tuple[float, float]]) -> str:
-    path = "L".join(f"{x:.1f} {y:.1f}" for x, y in places)
-    dots = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" class="{curve.target}"/>' for x, y in places)
+def _curve(curve: Curve, points: Sequence[tuple[float, float]]) -> str:
+    path = "L".join(f"{x:.1f} {y:.1f}" for x, y in points)
+    dots = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5" class="{curve.target}"/>' for x, y in points)
     return f'<path d="M{path}" class="curve line-{curve.target}"/>{dots}'
 
 
-def _apart(heights: Mapping[str, float], least: float) -> dict[str, float]:
-    """Move labels down until none covers another."""
+def _separate(heights: Mapping[str, float], distance: float) -> dict[str, float]:
+    """Return the heights of labels, moved down until none overlaps another."""
     placed: dict[str, float] = {}
     lowest = -math.inf
     for title, y in sorted(heights.items(), key=lambda item: item[1]):
-        lowest = max(y, lowest + least)
+        lowest = max(y, lowest + distance)
         placed[title] = lowest
     return placed

@@ -1,4 +1,4 @@
-"""Results as a page that needs nothing else: no script, no font, no picture from elsewhere."""
+"""Results as a self-contained page: without scripts, fonts or pictures from elsewhere."""
 
 from collections.abc import Iterator
 from html import escape
@@ -7,7 +7,7 @@ from pathlib import Path
 from gateway.cli.bench.charts import Bar, bars
 from gateway.cli.bench.report.document import document
 from tests.bench.report.curves import Curve, curves
-from tests.bench.report.table import NOTHING, PAIRS, cell, lines, noise, shown
+from tests.bench.report.table import NOTHING, PAIRS, describe_noise, format_cell, format_figure, table_lines
 from tests.bench.results import Results
 from tests.bench.scenarios import CLOSE, CPU_PER_REQUEST, CPU_PER_TOKEN, MEMORY_PER_STREAM, SCENARIOS, Metric, Scenario
 from tests.bench.targets import TARGETS
@@ -24,7 +24,7 @@ TILES = (
 
 
 def page(results: Results) -> str:
-    """Write the page."""
+    """Return the page as HTML."""
     sections = (_head(results), _tiles(results), _cards(results), _table(results), _about(results))
     return document("Dualstream: benchmark", "".join(sections), COLOURS.read_text("utf-8"))
 
@@ -35,8 +35,8 @@ def _head(results: Results) -> str:
     )
     runs = "one run" if results.runs == 1 else f"medians of {results.runs} runs in turns; thin lines show their spread"
     return (
-        f"<h1>What streaming costs</h1>\n<p class=soft>{escape(results.taken)} · {runs}. Less is better everywhere. "
-        f"Figures of different machines don't compare; ratios do.</p>\n<div class=legend>{legend}</div>\n"
+        f"<h1>The cost of streaming</h1>\n<p class=soft>{escape(results.taken)} · {runs}. Less is better everywhere. "
+        f"Figures of different machines can't be compared; ratios can.</p>\n<div class=legend>{legend}</div>\n"
     )
 
 
@@ -49,21 +49,22 @@ def _tile(results: Results, row: str, metric: Metric, title: str) -> str:
     ours = results.figure(row, "sse", metric.name)
     if ours is None:
         return ""
-    rivals = [
-        f"{value / ours:.1f} times less than {TARGETS[rival].title}"
+    others = [
+        f"{value / ours:.1f} times less than {TARGETS[other].title}"
         if value > ours
-        else f"{ours / value:.1f} times that of {TARGETS[rival].title}"
-        for rival in ("express", "nginx")
-        if (value := results.figure(row, rival, metric.name))
+        else f"{ours / value:.1f} times that of {TARGETS[other].title}"
+        for other in ("express", "nginx")
+        if (value := results.figure(row, other, metric.name))
     ]
-    beside = " · ".join(rivals) or f"WebSocket: {cell(results, row, 'websocket', metric)}"
-    return f"<div class=tile>{title}, SSE<b>{shown(ours, metric)}</b><span class=soft>{beside}</span></div>"
+    comparison = " · ".join(others) or f"WebSocket: {format_cell(results, row, 'websocket', metric)}"
+    return f"<div class=tile>{title}, SSE<b>{format_figure(ours, metric)}</b><span class=soft>{comparison}</span></div>"
 
 
 def _cards(results: Results) -> str:
-    played = [one for one in SCENARIOS if any(row.scenario == one.name for row in results.rows)]
-    cards = "".join(_card(results, one) for one in played if len(one.rows) == 1)
-    return f"<div class=cards>{cards}</div>\n{''.join(_growth(results, one) for one in played if len(one.rows) > 1)}"
+    measured = [scenario for scenario in SCENARIOS if any(row.scenario == scenario.name for row in results.rows)]
+    cards = "".join(_card(results, scenario) for scenario in measured if len(scenario.rows) == 1)
+    growth = "".join(_growth(results, scenario) for scenario in measured if len(scenario.rows) > 1)
+    return f"<div class=cards>{cards}</div>\n{growth}"
 
 
 def _card(results: Results, scenario: Scenario) -> str:
@@ -85,15 +86,15 @@ def _chart(drawn: list[Bar]) -> str:
 
 def _bars(results: Results, scenario: Scenario, metric: Metric) -> Iterator[Bar]:
     for target in results.targets:
-        # A rival that can't do the same stands beside with what it can.
+        # A server that can't run this scenario is shown with the one that it is compared by.
         ours = target in scenario.targets
-        name = scenario.name if ours else scenario.beside
+        name = scenario.name if ours else scenario.compared_with
         row = results.row(name, target) if name else None
         if row is None:
             continue
         title = TARGETS[target].title
         values = [run[metric.name] for run in row.runs if metric.name in run]
-        text = cell(results, name, target, metric)
+        text = format_cell(results, name, target, metric)
         if not values:
             yield Bar(target, title, text)
             continue
@@ -126,10 +127,10 @@ def _points(results: Results, scenario: Scenario, target: str, metric: Metric) -
 def _table(results: Results) -> str:
     pairs = [pair for pair in PAIRS if set(pair) <= set(results.targets)]
     titles = [TARGETS[target].title for target in results.targets]
-    titles += [f"{TARGETS[ours].title}<br>÷ {TARGETS[rival].title}" for ours, rival in pairs]
+    titles += [f"{TARGETS[ours].title}<br>÷ {TARGETS[other].title}" for ours, other in pairs]
     head = "".join(f"<th>{title}</th>" for title in ("", "", *titles))
     body, before = [], ""
-    for line in lines(results):
+    for line in table_lines(results):
         title, before = ("" if line.title == before else line.title), line.title
         cells = [f"<td>{escape(line.cells.get(target, NOTHING))}</td>" for target in results.targets]
         cells += [_ratio(line.ratios.get(pair, "")) for pair in pairs]
@@ -146,9 +147,9 @@ def _ratio(text: str) -> str:
 
 
 def _about(results: Results) -> str:
-    told = [*results.machine.items(), *results.versions.items(), ("noise", noise(results))]
-    told += [(TARGETS[name].title, f"left out: {reason}") for name, reason in results.skipped.items()]
-    pairs = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in told)
+    items = [*results.machine.items(), *results.versions.items(), ("noise", describe_noise(results))]
+    items += [(TARGETS[name].title, f"left out: {reason}") for name, reason in results.skipped.items()]
+    pairs = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in items)
     problems = "".join(
         f"<p class=bad>{escape(f'{row.name}, {TARGETS[row.target].title}: {problem}')}</p>"
         for row in results.rows

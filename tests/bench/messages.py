@@ -1,4 +1,4 @@
-"""What the processes of a benchmark tell each other, as JSON. Pure."""
+"""Messages between the processes of a benchmark, as JSON. Pure."""
 
 from dataclasses import asdict, dataclass, field
 from typing import Literal
@@ -7,23 +7,23 @@ Framing = Literal["sse", "websocket"]
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """What the provider shall do, written into the model's name, since that passes through everything."""
+class AnswerSpec:
+    """The answer that the provider is to stream. It is encoded in the model's name, which every target passes on."""
 
     tokens: int
     interval_ms: int = 0
     first_ms: int = 0
 
-    def model(self) -> str:
-        """Write it as a model's name."""
+    def model_name(self) -> str:
+        """Encode it as a model's name."""
         return f"bench-{self.tokens}-{self.interval_ms}-{self.first_ms}"
 
     @classmethod
-    def of_model(cls, name: str) -> "Answer":
-        """Read it.
+    def from_model_name(cls, name: str) -> "AnswerSpec":
+        """Decode it.
 
         Raises:
-            ValueError: the name is another's.
+            ValueError: the name has another form.
         """
         word, *numbers = name.split("-")
         if word != "bench" or len(numbers) != 3:
@@ -34,7 +34,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """How a stream is asked for: a request, and over WebSocket the first message."""
+    """The request for a stream; over WebSocket, `first` is the first message."""
 
     framing: Framing
     path: str
@@ -45,7 +45,7 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What one load does; `port` is on the loopback address."""
+    """A load to be run. `port` is that of the target, on the loopback address."""
 
     port: int
     request: Request
@@ -60,8 +60,12 @@ class Plan:
 
 
 @dataclass(slots=True)
-class Stopped:
-    """A stream that its client ended: when, how many tokens it had seen, and for an interrupt what passed the fence."""
+class StoppedStream:
+    """A stream that its client stopped.
+
+    `at` is the time in ns, `seen` the number of tokens received by then, `past_fence` the number of events after the
+    fence of an interrupt.
+    """
 
     stream: int
     at: int
@@ -71,7 +75,7 @@ class Stopped:
 
 @dataclass(slots=True)
 class Tally:
-    """What one load saw. Times in ns."""
+    """What the load generator counted. Times are in ns, quantiles in ms."""
 
     requests: int = 0
     succeeded: int = 0
@@ -79,33 +83,33 @@ class Tally:
     tokens: int = 0
     events: int = 0
     lost: int = 0
-    doubled: int = 0
-    disordered: int = 0
+    duplicated: int = 0
+    reordered: int = 0
     foreign: int = 0
     wall: int = 0
     cpu: int = 0
     first_token: dict[str, float] = field(default_factory=dict)
     delay: dict[str, float] = field(default_factory=dict)
-    stopped: list[Stopped] = field(default_factory=list)
+    stopped: list[StoppedStream] = field(default_factory=list)
 
     @property
     def faults(self) -> dict[str, int]:
-        """Tokens that did not arrive as they were sent, by what became of them."""
+        """Return the numbers of tokens that did not arrive as they were sent."""
         return {
             "lost": self.lost,
-            "doubled": self.doubled,
-            "disordered": self.disordered,
+            "duplicated": self.duplicated,
+            "reordered": self.reordered,
             "foreign": self.foreign,
         }
 
     def fail(self, why: str) -> None:
-        """Count a request that failed."""
+        """Count a failed request."""
         self.failures[why] = self.failures.get(why, 0) + 1
 
 
 @dataclass(slots=True)
-class Served:
-    """What the provider saw: `closes` are the streams whose client hung up, as (stream, time, tokens sent)."""
+class ProviderStats:
+    """What the provider counted; `closes` lists disconnects as (stream, time in ns, tokens sent)."""
 
     started: int = 0
     completed: int = 0
@@ -114,27 +118,27 @@ class Served:
     closes: list[tuple[int, int, int]] = field(default_factory=list)
 
 
-def plan_of(document: dict[str, object]) -> Plan:
-    """Make a plan of its JSON object."""
+def parse_plan(document: dict[str, object]) -> Plan:
+    """Decode a plan."""
     request = document.pop("request")
     assert isinstance(request, dict)
     return Plan(request=Request(**request), **document)  # type: ignore[arg-type]
 
 
-def tally_of(document: dict[str, object]) -> Tally:
-    """Make a tally of its JSON object."""
+def parse_tally(document: dict[str, object]) -> Tally:
+    """Decode a tally."""
     stopped = document.pop("stopped")
     assert isinstance(stopped, list)
-    return Tally(stopped=[Stopped(**one) for one in stopped], **document)  # type: ignore[arg-type]
+    return Tally(stopped=[StoppedStream(**fields) for fields in stopped], **document)  # type: ignore[arg-type]
 
 
-def served_of(document: dict[str, object]) -> Served:
-    """Make what the provider saw of its JSON object."""
+def parse_provider_stats(document: dict[str, object]) -> ProviderStats:
+    """Decode what the provider counted."""
     closes = document.pop("closes")
     assert isinstance(closes, list)
-    return Served(closes=[(one[0], one[1], one[2]) for one in closes], **document)  # type: ignore[arg-type]
+    return ProviderStats(closes=[(stream, at, sent) for stream, at, sent in closes], **document)  # type: ignore[arg-type]
 
 
-def document_of(value: Plan | Tally | Served) -> dict[str, object]:
-    """Make a JSON object of one of these."""
+def to_document(value: Plan | Tally | ProviderStats) -> dict[str, object]:
+    """Encode a message as a JSON object."""
     return asdict(value)

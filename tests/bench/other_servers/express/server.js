@@ -1,5 +1,6 @@
-// The usual streaming proxy, as many write it: the provider's stream is read with fetch, taken apart, and written anew
-// to the client. As there, nobody tells the provider when a client leaves: the answer is generated, and paid, to its end.
+// A typical streaming proxy: it reads the provider's stream with fetch, parses it, and writes its own events to the
+// client. As in most of them, nothing aborts the call to the provider when a client disconnects: the answer is generated,
+// and paid for, to its end.
 const express = require('express');
 const cors = require('cors');
 const { randomUUID } = require('crypto');
