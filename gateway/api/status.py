@@ -1,4 +1,4 @@
-"""How the gateway is, and what it can do: `GET /health`, `/ready`, `/api/stats`, `/openapi.json`."""
+"""State of the gateway, and the description of its API: `GET /health`, `/ready`, `/api/stats`, `/openapi.json`."""
 
 import time
 from collections.abc import Sequence

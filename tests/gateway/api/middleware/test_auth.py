@@ -230,14 +230,6 @@ async def test_an_operator_commands_every_generation(clients: Clients, served: S
     await operator.leave()
 
 
-async def test_the_statistics_require_a_role(clients: Clients) -> None:
-    for name, status in (("alice", 403), ("watcher", 200), ("operator", 200)):
-        async with clients.named(name).get("/api/stats") as response:
-            assert response.status == status
-            if status == 403:
-                assert (await response.json())["error"]["code"] == "forbidden"
-
-
 async def test_an_idempotency_key_belongs_to_its_principal(clients: Clients, served: Served) -> None:
     started = []
     for name in ("alice", "alice", "bob"):
