@@ -42,6 +42,9 @@ class SingleWaiterEvent(asyncio.Event):
                 self._waiter = None
         return True
 
+    def __repr__(self) -> str:
+        return f"<SingleWaiterEvent, {'set' if self._value else 'unset'}>"
+
 
 class SingleReaderQueue(asyncio.Queue[ASGIReceiveEvent]):
     """An unbounded `asyncio.Queue` that at most one task reads. It has only the methods that uvicorn calls."""

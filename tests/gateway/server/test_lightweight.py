@@ -51,8 +51,9 @@ async def test_a_queue_keeps_the_order_and_waits_for_more() -> None:
     assert (await waiting)["type"] == "websocket.disconnect"
 
 
-def test_a_queue_can_be_printed() -> None:
-    # A debugger prints what it finds; asyncio's own methods read attributes that this queue does not have.
+def test_both_can_be_printed() -> None:
+    # A debugger prints what it finds; asyncio's own methods read attributes that these do not have.
     queue = SingleReaderQueue()
     assert "SingleReaderQueue" in repr(queue)
     assert str(queue) == repr(queue)
+    assert "SingleWaiterEvent" in repr(SingleWaiterEvent())
