@@ -7,7 +7,7 @@ from selenium.webdriver import Chrome
 
 from tests.integration import processes
 from tests.integration.browser import Page, chromium
-from tests.integration.processes import Process, Server, Wire
+from tests.integration.processes import Process, Server, TcpProxy
 
 
 @pytest.fixture(scope="session")
@@ -60,9 +60,9 @@ def page(open_page: Callable[[str], Page], gateway: Server) -> Page:
 
 
 @pytest.fixture
-def wire(gateway: Server) -> Iterator[Wire]:
-    """A wire to the gateway that can be cut."""
-    with Wire(gateway.url) as wire:
+def wire(gateway: Server) -> Iterator[TcpProxy]:
+    """A proxy of the gateway whose connections can be reset."""
+    with TcpProxy(gateway.url) as wire:
         yield wire
 
 

@@ -1,4 +1,4 @@
-"""Measure what the issues ask for on this machine: `make measure`. It prints figures and judges none of them."""
+"""Measure interrupts, memory and slow viewers on this machine: `make measure`. It prints figures without checks."""
 
 import argparse
 import asyncio
@@ -22,44 +22,44 @@ TRANSPORTS: Sequence[TransportName] = ("sse", "ws")
 
 
 def main() -> int:
-    """Run the chosen measurements, or all."""
+    """Run the selected measurements, or all."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--only", choices=MEASUREMENTS, action="append", help="one of them; may be repeated")
+    parser.add_argument("--only", choices=MEASUREMENTS, action="append", help="run this measurement; may be repeated")
     parser.add_argument("--streams", type=int, default=200)
     parser.add_argument("--generations", type=int, default=10_000)
     options = parser.parse_args()
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.2f}, Python {sys.version.split()[0]}")
-    for what in options.only or MEASUREMENTS:
+    for measurement in options.only or MEASUREMENTS:
         for transport in TRANSPORTS:
-            asyncio.run(_measure(what, transport, options.streams, options.generations))
+            asyncio.run(_measure(measurement, transport, options.streams, options.generations))
     return 0
 
 
-async def _measure(what: str, transport: TransportName, streams: int, generations: int) -> None:
+async def _measure(measurement: str, transport: TransportName, streams: int, generations: int) -> None:
     environment = {"DUALSTREAM_MAX_CONCURRENT": "0", "DUALSTREAM_RETENTION": "5"}
     with (
         simulator_process() as upstream,
         running("serve", "--port", "0", "--upstream", upstream, environment=environment) as (process, address),
     ):
-        if what == "interrupts":
+        if measurement == "interrupts":
             await interrupts(transport, address, upstream, streams)
-        elif what == "memory":
+        elif measurement == "memory":
             await memory(transport, address, process.pid, generations)
         else:
             await stalled(transport, address, process.pid, streams)
 
 
 async def interrupts(transport: TransportName, address: str, upstream: str, streams: int) -> None:
-    """Time each stop from the command's sending to the provider's seeing its socket closed."""
+    """Measure each interrupt from sending the command until the provider notices that its socket is closed."""
     async with Client(address, transport=transport) as client, aiohttp.ClientSession() as http:
         answers = [await client.start(f"Number {number}", model=LONG) for number in range(streams)]
         readers = [asyncio.create_task(_read(answer)) for answer in answers]
         while not all(answer.text for answer in answers):
             await asyncio.sleep(0.1)
-        sent, past_fence = [], 0
+        sent_at, past_fence = [], 0
         async with http.ws_connect(f"{address}/api/ws") as socket:
             for answer, reader in zip(answers, readers, strict=True):
-                sent.append(time.monotonic_ns())
+                sent_at.append(time.monotonic_ns())
                 if transport == "ws":
                     await socket.send_json({"type": "interrupt", "id": 1, "generation_id": answer.id})
                     fence = (await socket.receive_json())["seq"]
@@ -67,68 +67,72 @@ async def interrupts(transport: TransportName, address: str, upstream: str, stre
                     async with http.post(f"{address}/api/generations/{answer.id}/interrupt") as response:
                         fence = (await response.json())["seq"]
                 await reader
-                # The answer names the last event before the fence: only the terminal one may follow.
+                # The response has the last event before the fence: only the terminal event may follow it.
                 past_fence += answer.seq - fence - 1
                 await asyncio.sleep(0.02)
     closes = await _closes(upstream)
     assert len(closes) == streams, f"{len(closes)} of {streams} were closed"
-    outside = [(close["at"] - at) / 1e6 for at, close in zip(sent, closes, strict=True)]
-    inside = [answer.terminal.cancel_ms for answer in answers if isinstance(answer.terminal, Interrupted)]
+    to_close = [(close["at"] - at) / 1e6 for at, close in zip(sent_at, closes, strict=True)]
+    cancel_ms = [answer.terminal.cancel_ms for answer in answers if isinstance(answer.terminal, Interrupted)]
     print(
-        f"interrupt at {streams} running streams, {transport}: command sent → upstream closed {_spread(outside)} ms; "
-        f"cancel_ms of {len(inside)} interrupted: {_spread(inside)}; events past the fence: {past_fence}"
+        f"interrupt at {streams} running streams, {transport}: "
+        f"command sent → upstream closed {_percentiles(to_close)} ms; "
+        f"cancel_ms of {len(cancel_ms)} interrupted: {_percentiles(cancel_ms)}; events past the fence: {past_fence}"
     )
 
 
 async def memory(transport: TransportName, address: str, pid: int, generations: int) -> None:
-    """Watch the process over many short generations, a hundred at a time."""
+    """Measure the memory of the process over many short generations, a hundred concurrently."""
     sizes = []
     async with Client(address, transport=transport) as client:
 
-        async def one(number: int) -> None:
+        async def run(number: int) -> None:
             await _read(await client.start(f"Short {number}", model=SHORT))
 
         for done in range(0, generations, 100):
-            await asyncio.gather(*(one(done + number) for number in range(100)))
+            await asyncio.gather(*(run(done + number) for number in range(100)))
             if not (done + 100) % (generations // 5):
                 sizes.append(f"{done + 100}: {_megabytes(pid):.1f}")
         await asyncio.sleep(6)
     print(
         f"memory over {generations} short generations, {transport} (retention 5 s), MB after {', '.join(sizes)}, "
-        f"at rest {_megabytes(pid):.1f}"
+        f"idle {_megabytes(pid):.1f}"
     )
 
 
 async def stalled(transport: TransportName, address: str, pid: int, streams: int) -> None:
-    """Watch the process while many view one long answer, first all reading, then one of them not."""
-    for stuck in (0, 1):
-        model = f"sim?speed=200000&length=2000000&ttft=500&chunk=40&seed={stuck}"
+    """Measure the memory of the process with many viewers of a long answer: first all read, then one does not."""
+    for not_reading in (0, 1):
+        model = f"sim?speed=200000&length=2000000&ttft=500&chunk=40&seed={not_reading}"
         async with Client(address, transport=transport) as client, AsyncExitStack() as held:
             before = _megabytes(pid)
             answer = await client.start("A very long answer", model=model)
-            for _ in range(stuck):
+            for _ in range(not_reading):
                 await _view_without_reading(held, transport, address, answer.id)
-            viewers = [client.attach(answer.id) for _ in range(streams - stuck)]
+            viewers = [client.attach(answer.id) for _ in range(streams - not_reading)]
             readers = [asyncio.create_task(_read(viewer)) for viewer in viewers]
             peak = before
             while not all(reader.done() for reader in readers):
                 peak = max(peak, _megabytes(pid))
                 await asyncio.sleep(0.1)
-            whole = sum(len(viewer.text) == 2_000_000 for viewer in viewers)
+            complete = sum(len(viewer.text) == 2_000_000 for viewer in viewers)
             await answer.aclose()
         print(
-            f"{streams} viewers of 2,000,000 characters, {stuck} of them not reading, {transport}: {whole} whole; "
+            f"{streams} viewers of 2,000,000 characters, {not_reading} of them not reading, {transport}: "
+            f"{complete} complete; "
             f"memory before {before:.1f} MB, peak {peak:.1f} MB"
         )
 
 
-async def _view_without_reading(held: AsyncExitStack, transport: TransportName, address: str, identity: str) -> None:
+async def _view_without_reading(
+    held: AsyncExitStack, transport: TransportName, address: str, generation_id: str
+) -> None:
     http = await held.enter_async_context(aiohttp.ClientSession(read_bufsize=1024))
     if transport == "sse":
-        await held.enter_async_context(http.get(f"{address}/api/generations/{identity}/events"))
+        await held.enter_async_context(http.get(f"{address}/api/generations/{generation_id}/events"))
     else:
         socket = await held.enter_async_context(http.ws_connect(f"{address}/api/ws"))
-        await socket.send_json({"type": "attach", "generation_id": identity})
+        await socket.send_json({"type": "attach", "generation_id": generation_id})
 
 
 async def _read(answer: Answer) -> None:
@@ -142,7 +146,7 @@ async def _closes(upstream: str) -> list[dict[str, int]]:
         return closes
 
 
-def _spread(values: Sequence[float]) -> str:
+def _percentiles(values: Sequence[float]) -> str:
     ordered = sorted(values)
     return f"p50 {ordered[len(ordered) // 2]:.2f}, p99 {ordered[int(len(ordered) * 0.99)]:.2f}, max {ordered[-1]:.2f}"
 

@@ -1,4 +1,4 @@
-"""The gateway and the simulator as real processes, found at the address that they print."""
+"""The gateway and the simulator as real processes; their address is in the first line that they print."""
 
 import os
 import signal
@@ -12,12 +12,12 @@ STARTING_SECONDS = 30
 
 @contextmanager
 def running(*arguments: str, environment: dict[str, str] | None = None) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    """Run a subcommand; give its process and the address in the first line that it prints."""
+    """Run a subcommand; yield its process and the address in its first line."""
     process = subprocess.Popen(
         [sys.executable, "-m", "gateway", *arguments],
         stdout=subprocess.PIPE,
         text=True,
-        # All clients of a test have one address: a limit by address would hold them back together.
+        # All clients of a test share one address, and so one limit.
         env={**os.environ, "DUALSTREAM_RATE_LIMIT_PER_MINUTE": "0", **(environment or {})},
     )
     try:
@@ -32,13 +32,13 @@ def running(*arguments: str, environment: dict[str, str] | None = None) -> Itera
 
 @contextmanager
 def simulator_process() -> Iterator[str]:
-    """Run the simulator; give its base URL."""
+    """Run the simulator; yield its base URL."""
     with running("simulate", "--port", "0") as (_, address):
         yield address
 
 
 @contextmanager
 def gateway_process(upstream: str, **environment: str) -> Iterator[str]:
-    """Run the gateway before an upstream; give its address. Any model is passed on."""
+    """Run the gateway with an upstream; yield its address. It forwards any model."""
     with running("serve", "--port", "0", "--upstream", upstream, environment=environment) as (_, address):
         yield address

@@ -15,7 +15,7 @@ from selenium.webdriver.support.select import Select
 
 from tests.integration import processes
 from tests.integration.browser import Look, Page, Pane, read_json, until
-from tests.integration.processes import Server, Wire
+from tests.integration.processes import Server, TcpProxy
 from tests.integration.test_processes import command
 
 NAMES = {"sse": "SSE", "websocket": "WebSocket"}
@@ -199,7 +199,7 @@ class Tap:
     """A gateway whose model says the rest of its answer when the test wants it, and until then goes on slowly."""
 
     gateway: Server
-    wire: Wire
+    wire: TcpProxy
 
     model: ClassVar = "sim-instant?length=20000"
     length: ClassVar = 20_000
@@ -211,7 +211,7 @@ class Tap:
 
 @pytest.fixture(scope="module")
 def tapped_gateway(simulator: Server) -> Iterator[Tap]:
-    with Wire(simulator.url) as wire, processes.gateway("--upstream", f"{wire.url}/v1", grace=60) as server:
+    with TcpProxy(simulator.url) as wire, processes.gateway("--upstream", f"{wire.url}/v1", grace=60) as server:
         yield Tap(server, wire)
 
 
@@ -243,13 +243,13 @@ def test_pulled_plugs_are_resumed(open_page: Callable[[str], Page], tap: Tap) ->
 
 
 @pytest.fixture
-def tapped_wire(tap: Tap) -> Iterator[Wire]:
+def tapped_wire(tap: Tap) -> Iterator[TcpProxy]:
     """A wire to that gateway that can be cut."""
-    with Wire(tap.gateway.url) as wire:
+    with TcpProxy(tap.gateway.url) as wire:
         yield wire
 
 
-def test_a_cut_wire_is_resumed(tap: Tap, tapped_wire: Wire, open_page: Callable[[str], Page]) -> None:
+def test_a_cut_wire_is_resumed(tap: Tap, tapped_wire: TcpProxy, open_page: Callable[[str], Page]) -> None:
     page = open_page(tapped_wire.url)
     page.tolerate(r"net::ERR_|WebSocket connection to .* failed")
     page.ask("Take your time.", model=tap.model)
@@ -353,7 +353,7 @@ def test_an_unknown_model_is_told_to_a_person(open_page: Callable[[str], Page]) 
             assert "three" in seen.detail
 
 
-def test_a_gateway_that_went_away_is_told_to_a_person(wire: Wire, open_page: Callable[[str], Page]) -> None:
+def test_a_gateway_that_went_away_is_told_to_a_person(wire: TcpProxy, open_page: Callable[[str], Page]) -> None:
     page = open_page(wire.url)
     page.tolerate(r"net::ERR_|WebSocket connection to .* failed")
     page.ask("Take your time.", model=LONG)
@@ -597,7 +597,7 @@ def test_an_event_source_resumes_by_itself_when_its_ticket_is_spent(
     file = tmp_path / "keys.toml"
     key = command("keys", "create", "alice", "--file", str(file)).stdout.strip()
     upstream = ("--upstream", f"{simulator.url}/v1")
-    with processes.gateway(*upstream, keys_file=file, grace=60) as server, Wire(server.url) as wire:
+    with processes.gateway(*upstream, keys_file=file, grace=60) as server, TcpProxy(server.url) as wire:
         driver.get(f"{wire.url}/")
         driver.execute_script(TICKETED, key, "sim?ttft=20&speed=400&length=1600")
 

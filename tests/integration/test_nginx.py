@@ -22,7 +22,7 @@ from aiohttp import web
 
 from gateway.client import Client, TransportName
 from gateway.config import Settings
-from tests.integration.processes import CHECKOUT, Server, Wire, program
+from tests.integration.processes import CHECKOUT, Server, TcpProxy, program
 from tests.integration.servers import running, simulator_process
 from tests.served.viewers import TIMEOUT, JsonObject, SseViewer, ViewingClient, WebSocketViewer
 
@@ -384,7 +384,7 @@ async def test_what_a_reset_cut_is_resumed_to_the_last_character(
     first: str, second: str, nginx: Nginx, upstream: str
 ) -> None:
     model = f"sim?ttft=0&speed=300&length=400&language=vietnamese&seed={len(first) * 10 + len(second)}"
-    with Wire(nginx.url) as wire:
+    with TcpProxy(nginx.url) as wire:
         async with viewing(first, wire.url) as before:
             await before.start({"messages": MESSAGES, "model": model})
             while len(before.text) < 100:

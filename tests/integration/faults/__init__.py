@@ -1,1 +1,1 @@
-"""What can go wrong between client, gateway and provider, made to go wrong: `python -m tests.integration.faults`."""
+"""Fault injection between client, gateway and provider: `python -m tests.integration.faults`."""

@@ -1,4 +1,4 @@
-"""Run the whole catalogue and the long measurements, and write docs/reliability.md: `make faults`."""
+"""Run all cases and the long measurements, and write docs/reliability.md: `make faults`."""
 
 import argparse
 import asyncio
@@ -9,96 +9,103 @@ from datetime import UTC, datetime
 
 from gateway.client import TransportName
 from gateway.protocol.events import Complete, Error
-from tests.integration.faults import admission, catalogue, clients, draining, upstream
+from tests.integration.faults import admission, clients, draining, runner, upstream
 from tests.integration.faults.cases import CASES, SETUPS, Case
-from tests.integration.faults.catalogue import TRANSPORTS, Observed, Results, deviations
 from tests.integration.faults.page import SOAK, section, write_page
+from tests.integration.faults.runner import TRANSPORTS, Observed, Results, deviations
 from tests.integration.faults.servers import gateway
 from tests.integration.servers import simulator_process
 
-CROWD = 100
+WAITING = 100
 MINUTE = 60.0
 PER_MINUTE, BURST = 500, 50
-ENDED_BY = {"client": "closed by us", "server": "closed by it", "proxy": "cut by the network", None: "kept"}
+ENDED_BY = {
+    "client": "closed by the gateway",
+    "server": "closed by the upstream",
+    "proxy": "broken by the network",
+    None: "kept",
+}
 
 INTRODUCTION = """\
 # Reliability
 
-`make faults` writes this page: each row below was seen, on the machine and the day named at the end of this
-introduction, with the gateway, the provider (the simulator) and the network between them (a TCP proxy that does what
-networks do) as real processes and sockets. The same cases run with `make test`, in a shorter form.
+`make faults` writes this page. Each row below was observed on the machine and the day named at the end of this
+introduction, with the gateway, the provider (the simulator) and the network between them (a TCP proxy that injects
+faults) as real processes and sockets. `make test` runs the same cases in a shorter form.
 
-What is promised, whatever goes wrong:
+What is guaranteed under every fault:
 
 - **One end.** Each generation ends in exactly one terminal event, the last of its log, the same on SSE and WebSocket.
-  What a client saw, what either transport replays and what the snapshot says is the same text: no hole, nothing twice.
-- **No lie.** An answer that broke off is `error` with `partial: true`, never `complete`; a body without a terminal
-  event is never ended in order. A retry happens before the first content only, and is shown. (One thing is not: a
-  kept connection that breaks before a byte of the answer has come is replaced by a fresh one, once for each attempt.)
-- **No loss.** What was taken before a fault stays readable on both transports; a cut connection resumes anywhere.
-- **No leak.** After each fault running, active, queued and viewers are back at 0, and standard error is silent.
+  What a client received, what either transport replays and what the snapshot contains is the same text, without gaps or
+  duplicates.
+- **No false success.** A truncated answer is `error` with `partial: true`, never `complete`; a body without a terminal
+  event never ends cleanly. A retry happens only before the first content, and is reported. (One is not: a kept
+  connection that breaks before a byte of the response has arrived is replaced by a new one, once per attempt.)
+- **No loss.** Events logged before a fault stay readable on both transports; a client whose connection broke can resume
+  on either.
+- **No leak.** After each fault running, active, queued and viewers are back at 0, and standard error is empty.
 
-What bounds what:
+What limits what:
 
-| what may take too long, or be too much | setting | the client sees |
+| what may take too long, or be too much | setting | the client gets |
 |---|---|---|
 | waiting for a slot | `queue_timeout` | `queue_timeout` |
-| more waiting than there are places | `max_queue` | 503 or `rejected`, `queue_full` |
+| more starts than queue places | `max_queue` | 503 or `rejected`, `queue_full` |
 | more starts than one client may make | `rate_limit_per_minute`, `rate_limit_burst` | 429 or `rejected`, `rate_limit` |
 | connecting to the provider | `connect_timeout` | `network_error` |
-| the first content, heartbeats not counted | `first_token_timeout` | `first_token_timeout` |
-| silence between contents, heartbeats not counted | `stall_timeout` | `stalled` |
-| a whole answer, all its attempts | `total_timeout` | `timeout` |
-| a trickle | `min_chars_per_second` | `too_slow` |
+| the first content (heartbeats do not count) | `first_token_timeout` | `first_token_timeout` |
+| silence between contents (heartbeats do not count) | `stall_timeout` | `stalled` |
+| a whole answer, with all its attempts | `total_timeout` | `timeout` |
+| a slow stream | `min_chars_per_second` | `too_slow` |
 | text without end | `max_output_bytes` | `output_limit` |
 | attempts for one answer | `max_attempts`, `retry_within`, a provider's retry budget | the last attempt's error |
 | calls to a provider that keeps failing | `breaker_failures`, `breaker_rest` | `server_error`, with the time to wait |
 | a client that does not read | `viewer_timeout` | a reset; it can resume |
-| a generation nobody views | `grace` | `interrupted` by `disconnect` |
-| an end after SIGTERM | `drain_timeout` | `shutting_down`, retryable |
+| a generation without viewers | `grace` | `interrupted` by `disconnect` |
+| shutdown after SIGTERM | `drain_timeout` | `shutting_down`, retryable |
 """
 
 
 def main() -> int:
-    """Run it all, and write the page if all was as it must be; the exit code tells."""
+    """Run everything; write the page if there are no deviations. Return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=MINUTE, help="how long the limiter is measured")
+    parser.add_argument("--seconds", type=float, default=MINUTE, help="duration of the measurement of the rate limit")
     options = parser.parse_args()
-    results = asyncio.run(catalogue.run())
+    results = asyncio.run(runner.run())
     wrong = _wrong(results)
     sections = [_introduction(), _faults(results), *_measured(options.seconds, wrong), section(SOAK)]
     if wrong:
-        print("\n".join(wrong), "The page was left as it was.", sep="\n")
+        print("\n".join(wrong), "The page was not changed.", sep="\n")
         return 1
     write_page(sections)
-    print(f"{len(CASES)} cases on {len(TRANSPORTS)} transports, and the measurements: all as it must be")
+    print(f"{len(CASES)} cases on {len(TRANSPORTS)} transports, and the measurements: no deviations")
     return 0
 
 
 def _wrong(results: Results) -> list[str]:
     wrong = [
-        f"{case.name}, {transport}: {one}"
+        f"{case.name}, {transport}: {deviation}"
         for case in CASES
         for transport in TRANSPORTS
-        for one in deviations(case, results.seen[case.name, transport])
+        for deviation in deviations(case, results.seen[case.name, transport])
     ]
-    wrong += [f"{name}: left over: {left}" for name, left in results.left.items() if left]
-    return wrong + [f"{name}: {line}" for name, lines in results.complaints.items() for line in lines]
+    wrong += [f"{name}: left over: {leftover}" for name, leftover in results.leftover.items() if leftover]
+    return wrong + [f"{name}: {line}" for name, lines in results.log_errors.items() for line in lines]
 
 
 def _introduction() -> str:
-    made = f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, Python {sys.version.split()[0]}"
-    return f"{INTRODUCTION}\nMade on {made}; times are of that machine."
+    environment = f"{datetime.now(UTC):%Y-%m-%d}, {os.cpu_count()} cores, Python {sys.version.split()[0]}"
+    return f"{INTRODUCTION}\nMeasured on {environment}; times are from that machine."
 
 
 def _faults(results: Results) -> str:
     lines = [
         "## Faults",
         "",
-        "`once`, `hurried` and `twice` are the settings under which a case ran; they stand below the table. Text:",
-        "whole, a prefix of it, or none. Both transports are shown, though they must not differ.",
+        "The settings of each case are below the table. The text that the client got is whole, a prefix of the whole",
+        "text, or none. Both transports are listed, although they must not differ.",
         "",
-        "| case | what goes wrong | settings | SSE | WebSocket | the upstream saw |",
+        "| case | fault | settings | SSE | WebSocket | at the upstream |",
         "|---|---|---|---|---|---|",
     ]
     lines += [_row(case, results) for case in CASES]
@@ -111,9 +118,9 @@ def _faults(results: Results) -> str:
 
 def _row(case: Case, results: Results) -> str:
     seen = [results.seen[case.name, transport] for transport in TRANSPORTS]
-    upstreams = list(dict.fromkeys(_upstream(one) for one in seen))
-    shown = [case.name, case.what, case.setup.name, *map(_client, seen), "; ".join(upstreams)]
-    return f"| {' | '.join(shown)} |"
+    upstreams = list(dict.fromkeys(_upstream(observed) for observed in seen))
+    cells = [case.name, case.fault, case.setup.name, *map(_client, seen), "; ".join(upstreams)]
+    return f"| {' | '.join(cells)} |"
 
 
 def _client(seen: Observed) -> str:
@@ -133,9 +140,9 @@ def _end(seen: Observed) -> list[str]:
 
 
 def _text(seen: Observed) -> str:
-    if seen.text == seen.whole:
+    if seen.text == seen.full_text:
         return "whole"
-    return ("prefix" if seen.whole.startswith(seen.text) else "wrong") if seen.text else "none"
+    return ("prefix" if seen.full_text.startswith(seen.text) else "wrong") if seen.text else "none"
 
 
 def _upstream(seen: Observed) -> str:
@@ -146,7 +153,7 @@ def _upstream(seen: Observed) -> str:
 
 
 def _measured(seconds: float, wrong: list[str]) -> list[str]:
-    """Make the measurements' sections; what is not as it must be is added to `wrong`."""
+    """Run the measurements and return their sections; add deviations to `wrong`."""
     with simulator_process() as provider:
         return [
             _fairness(provider, wrong),
@@ -159,22 +166,22 @@ def _measured(seconds: float, wrong: list[str]) -> list[str]:
 
 def _fairness(provider: str, wrong: list[str]) -> str:
     settings = {"DUALSTREAM_MAX_CONCURRENT": "1", "DUALSTREAM_TRUSTED_PROXIES": "127.0.0.1"}
-    with gateway(provider, settings) as ours:
-        seen = [asyncio.run(admission.fairness(ours, transport, CROWD)) for transport in TRANSPORTS]
-    wrong += [f"turns: {one}" for seen_one in seen for one in seen_one.deviations()]
+    with gateway(provider, settings) as running:
+        seen = [asyncio.run(admission.fairness(running, transport, WAITING)) for transport in TRANSPORTS]
+    wrong += [f"fairness: {deviation}" for fairness in seen for deviation in fairness.deviations()]
     lines = [
-        "## Turns",
+        "## Fairness",
         "",
-        f"One slot; one principal has {CROWD} waiting, then another one comes with 1. Times count from the moment the",
-        "slot becomes free; each answer holds it for about 35 ms.",
+        f"One slot; one principal has {WAITING} generations waiting, then another principal starts one. Times are",
+        "from the release of the slot; each answer holds it for about 35 ms.",
         "",
-        "| the one's transport | its place at once | its wait | the hundred's median | the hundred's longest |",
+        "| transport of the one | its first position | its wait | median of the hundred | longest of the hundred |",
         "|---|---|---|---|---|",
     ]
     lines += [
-        f"| {_named(one.transport)} | {one.position} of {one.crowd + 1} | {one.the_one_ms:.0f} ms "
-        f"| {one.median_of_crowd_ms:.0f} ms | {one.last_of_crowd_ms:.0f} ms |"
-        for one in seen
+        f"| {_transport_name(row.transport)} | {row.position} of {row.waiting + 1} | {row.wait_ms:.0f} ms "
+        f"| {row.median_ms:.0f} ms | {row.longest_ms:.0f} ms |"
+        for row in seen
     ]
     return "\n".join(lines)
 
@@ -186,39 +193,40 @@ def _limiter(provider: str, seconds: float, wrong: list[str]) -> str:
         "DUALSTREAM_TRUSTED_PROXIES": "127.0.0.1",
     }
 
-    async def measure() -> Sequence[admission.Limited]:
-        with gateway(provider, settings) as ours:
-            every = (admission.limiter(ours, transport, PER_MINUTE, BURST, seconds) for transport in TRANSPORTS)
-            return await asyncio.gather(*every)
+    async def measure() -> Sequence[admission.RateLimit]:
+        with gateway(provider, settings) as running:
+            measurements = (
+                admission.limiter(running, transport, PER_MINUTE, BURST, seconds) for transport in TRANSPORTS
+            )
+            return await asyncio.gather(*measurements)
 
     seen = asyncio.run(measure())
-    wrong += [f"limits: {one}" for seen_one in seen for one in seen_one.deviations()]
+    wrong += [f"rate limit: {deviation}" for limit in seen for deviation in limit.deviations()]
     lines = [
-        "## Limits",
+        "## Rate limit",
         "",
-        f"{PER_MINUTE} starts a minute, {BURST} at once; a client asks every 10 ms. It must get the burst and what",
-        "flows in meanwhile. Early: passed before the time that the refusal before it had named; late: refused after.",
+        f"{PER_MINUTE} starts per minute, a burst of {BURST}; a client tries every 10 ms. It must get the burst and",
+        "what the rate adds. Early: accepted before the time that the last refusal advised; late: refused after it.",
         "",
-        "| transport | seconds | asked | configured | allowed | early | late |",
+        "| transport | seconds | tried | configured | accepted | early | late |",
         "|---|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {_named(one.transport)} | {one.seconds:.1f} | {one.asked:,} | {one.at_most:.0f} | {one.allowed} "
-        f"| {one.too_early} | {one.too_late} |"
-        for one in seen
+        f"| {_transport_name(row.transport)} | {row.seconds:.1f} | {row.tried:,} | {row.max_accepted:.0f} "
+        f"| {row.accepted} | {row.early} | {row.late} |"
+        for row in seen
     ]
     return "\n".join(lines)
 
 
 def _draining(wrong: list[str]) -> str:
     seen = asyncio.run(draining.drain(10, 10, 5))
-    wrong += [f"SIGTERM: {one}" for one in seen.deviations(10, 10, 5)]
+    wrong += [f"SIGTERM: {deviation}" for deviation in seen.deviations(10, 10, 5)]
     return "\n".join(
         [
             "## SIGTERM",
             "",
-            "20 answers run, half on each transport: 10 end by themselves within the `drain_timeout` of 5 s, 10 do",
-            "not.",
+            "20 answers run, half on each transport: 10 complete within the `drain_timeout` of 5 s, 10 do not.",
             "",
             seen.timeline.table(),
         ]
@@ -227,18 +235,18 @@ def _draining(wrong: list[str]) -> str:
 
 def _recovery(wrong: list[str]) -> str:
     seen = asyncio.run(upstream.recovery(2))
-    hammered = asyncio.run(upstream.retry_budget(50))
-    wrong += [f"upstream: {one}" for one in (*seen.deviations(), *hammered.deviations())]
+    budget = asyncio.run(upstream.retry_budget(50))
+    wrong += [f"upstream: {deviation}" for deviation in (*seen.deviations(), *budget.deviations())]
     return "\n".join(
         [
-            "## An upstream that dies and comes back",
+            "## An upstream that dies and recovers",
             "",
             "`max_attempts` 1, `breaker_failures` 3, `breaker_rest` 2 s.",
             "",
             seen.timeline.table(),
             "",
-            f"One that answers 500 to everything, {hammered.starts} starts at once, `max_attempts` 4, no breaker:",
-            f"{hammered.calls} calls (the retry budget allows 10 retries, and one more for each five first attempts).",
+            f"An upstream that always returns 500: {budget.starts} concurrent starts, `max_attempts` 4, no breaker.",
+            f"It gets {budget.calls} calls (the retry budget allows 10 retries, and one more per five first attempts).",
         ]
     )
 
@@ -250,11 +258,11 @@ def _clients(provider: str, wrong: list[str]) -> str:
         "DUALSTREAM_VIEWER_TIMEOUT": "1",
         "DUALSTREAM_MAX_OUTPUT_BYTES": str(clients.LARGE_OUTPUT_BYTES),
     }
-    with gateway(provider, settings) as ours:
-        killed = asyncio.run(clients.kill_half(ours, provider, 50))
-        unread = [asyncio.run(clients.does_not_read(ours, provider, transport)) for transport in TRANSPORTS]
-        wrong += [f"clients: {one}" for one in killed.deviations() + ours.complaints()]
-    wrong += [f"clients: {one}" for seen in unread for one in seen.deviations()]
+    with gateway(provider, settings) as running:
+        killed = asyncio.run(clients.kill_half(running, provider, 50))
+        unread = [asyncio.run(clients.does_not_read(running, provider, transport)) for transport in TRANSPORTS]
+        wrong += [f"clients: {deviation}" for deviation in killed.deviations() + running.log_errors()]
+    wrong += [f"clients: {deviation}" for slow in unread for deviation in slow.deviations()]
     lines = [
         "## Half of the clients are killed",
         "",
@@ -264,20 +272,20 @@ def _clients(provider: str, wrong: list[str]) -> str:
         "",
         "## A client that does not read",
         "",
-        "`viewer_timeout` 1 s; an answer of 5,000,000 characters, of which it reads no more than the beginning.",
+        "`viewer_timeout` 1 s; an answer of 5,000,000 characters, of which it reads only the beginning.",
         "",
-        "| transport | cut off after | nothing left of its connection, in the kernel neither | it sees | resumed |",
+        "| transport | disconnected after | connection freed, in the kernel as well | the client gets | resumed |",
         "|---|---|---|---|---|",
     ]
     lines += [
-        f"| {_named(one.transport)} | {one.after_s:.2f} s | {one.freed_s * 1000:.0f} ms later | {one.read_at_last} "
-        f"| {'the whole text' if one.resumed_whole else 'NOT the whole text'} |"
-        for one in unread
+        f"| {_transport_name(row.transport)} | {row.after_s:.2f} s | {row.freed_s * 1000:.0f} ms later | {row.end} "
+        f"| {'the whole text' if row.resumed_whole else 'NOT the whole text'} |"
+        for row in unread
     ]
     return "\n".join(lines)
 
 
-def _named(transport: TransportName) -> str:
+def _transport_name(transport: TransportName) -> str:
     return "SSE" if transport == "sse" else "WebSocket"
 
 

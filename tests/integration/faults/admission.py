@@ -1,4 +1,4 @@
-"""Limits and turns: how exact, and how fair."""
+"""How exact the rate limit is, and how fair the queue."""
 
 import asyncio
 import statistics
@@ -11,57 +11,57 @@ import aiohttp
 import orjson
 
 from gateway.client import TransportName
-from tests.integration.faults.servers import PROMPT, Gateway, busy, until_idle
-from tests.integration.faults.timeline import differing
+from tests.integration.faults.servers import PROMPT, Gateway, nonzero, until_idle
+from tests.integration.faults.timeline import differences
 
 ENDLESS = "sim?ttft=0&speed=85&length=100000"
 BRIEF = "sim?ttft=30&speed=0&length=20"
 INSTANT = "sim?ttft=0&speed=0&length=1"
-PATIENCE = 60.0
+TIMEOUT = 60.0
 POLL_SECONDS = 0.01
 ROUNDING_S = 0.002
-"""What milliseconds may have lost of a time."""
+"""Tolerance for times that are rounded to milliseconds."""
 
-Shown = dict[str, object]
+JsonObject = dict[str, object]
 
 
-def behind(address: str) -> dict[str, str]:
-    """Give the header by which a trusted proxy names the client."""
+def forwarded_for(address: str) -> dict[str, str]:
+    """Return the header in which a trusted proxy sends the client's address."""
     return {"X-Forwarded-For": address}
 
 
 def body(model: str) -> dict[str, object]:
-    """Make the body of a start."""
+    """Return the body of a start."""
     return {"model": model, "messages": [{"role": "user", "content": PROMPT}]}
 
 
 @dataclass(slots=True)
 class Fairness:
-    """How long the one waited, and the hundred. Times in milliseconds, since the first slot became free."""
+    """Waits of the one generation and of the hundred, in milliseconds from the release of the slot."""
 
     transport: TransportName
-    crowd: int
+    waiting: int
     position: int
-    the_one_ms: float
-    first_of_crowd_ms: float
-    median_of_crowd_ms: float
-    last_of_crowd_ms: float
-    left: dict[str, int]
+    wait_ms: float
+    shortest_queue_ms: float
+    median_ms: float
+    longest_ms: float
+    leftover: dict[str, int]
 
     def deviations(self) -> list[str]:
-        """Say what is not as it must be: one of the crowd stands before the one, and no more."""
-        return differing(
+        """Return deviations: exactly one of the hundred must be before the one."""
+        return differences(
             position=(self.position, 2),
-            sooner_than_most=(self.the_one_ms < self.median_of_crowd_ms < self.last_of_crowd_ms, True),
-            left=(self.left, {}),
+            waits_less_than_most=(self.wait_ms < self.median_ms < self.longest_ms, True),
+            leftover=(self.leftover, {}),
         )
 
 
-async def fairness(gateway: Gateway, transport: TransportName, crowd: int) -> Fairness:
-    """Let one principal queue a hundred, another one, behind a single slot that then becomes free."""
-    async with asyncio.timeout(PATIENCE), aiohttp.ClientSession(gateway.address) as http:
+async def fairness(gateway: Gateway, transport: TransportName, waiting: int) -> Fairness:
+    """Queue `waiting` generations of one principal and one of another, then release the only slot."""
+    async with asyncio.timeout(TIMEOUT), aiohttp.ClientSession(gateway.address) as http:
         holder = await _detached(http, "10.0.0.1", ENDLESS)
-        waiting = [await _detached(http, "10.0.0.1", BRIEF) for _ in range(crowd)]
+        queued = [await _detached(http, "10.0.0.1", BRIEF) for _ in range(waiting)]
         async with AsyncExitStack() as held:
             next_event = await _viewer(held, http, transport, "10.0.0.2", BRIEF)
             position = 0
@@ -71,135 +71,137 @@ async def fairness(gateway: Gateway, transport: TransportName, crowd: int) -> Fa
                     position = int(str(event["position"]))
             async with http.post(f"/api/generations/{holder}/interrupt") as response:
                 assert response.status == 202
-            freed = time.monotonic()
+            released_at = time.monotonic()
             while (event := await next_event())["type"] != "start":
                 pass
-            the_one = (time.monotonic() - freed) * 1000
+            wait_ms = (time.monotonic() - released_at) * 1000
             while (event := await next_event())["type"] != "complete":
                 pass
-        left = busy(await until_idle(http, "", PATIENCE))
-        # What the crowd waited, by the gateway's own clock; the first of them got the slot when it became free.
-        waits = sorted([await _waited(http, one) for one in waiting])
-    return Fairness(
-        transport, crowd, position, the_one, waits[0], statistics.median(waits) - waits[0], waits[-1] - waits[0], left
-    )
+        leftover = nonzero(await until_idle(http, "", TIMEOUT))
+        # The waits of the hundred by the gateway's own clock; the first of them got the slot when it was released.
+        waits = sorted([await _queue_ms(http, generation_id) for generation_id in queued])
+    median, longest = statistics.median(waits) - waits[0], waits[-1] - waits[0]
+    return Fairness(transport, waiting, position, wait_ms, waits[0], median, longest, leftover)
 
 
 async def _detached(http: aiohttp.ClientSession, client: str, model: str) -> str:
-    async with http.post("/api/generations", json=body(model), headers=behind(client)) as response:
+    """Start a generation without a viewer; return its id."""
+    async with http.post("/api/generations", json=body(model), headers=forwarded_for(client)) as response:
         answer = await response.json()
         assert response.status == 201, answer
-        identity: str = answer["id"]
-        return identity
+        generation_id: str = answer["id"]
+        return generation_id
 
 
-async def _waited(http: aiohttp.ClientSession, generation_id: str) -> float:
+async def _queue_ms(http: aiohttp.ClientSession, generation_id: str) -> float:
     async with http.get(f"/api/generations/{generation_id}") as response:
-        waited: float = (await response.json())["metrics"]["queue_ms"]
-        return waited
+        queue_ms: float = (await response.json())["metrics"]["queue_ms"]
+        return queue_ms
 
 
 async def _viewer(
     held: AsyncExitStack, http: aiohttp.ClientSession, transport: TransportName, client: str, model: str
-) -> Callable[[], Awaitable[Shown]]:
-    """Start a generation that is viewed; give what waits for its next event."""
+) -> Callable[[], Awaitable[JsonObject]]:
+    """Start a generation with a viewer; return a function that waits for its next event."""
     if transport == "ws":
-        socket = await held.enter_async_context(http.ws_connect("/api/ws", headers=behind(client)))
+        socket = await held.enter_async_context(http.ws_connect("/api/ws", headers=forwarded_for(client)))
         await socket.send_json({"type": "start", **body(model)})
 
-        async def next_message() -> Shown:
-            message: Shown = await socket.receive_json()
+        async def next_message() -> JsonObject:
+            message: JsonObject = await socket.receive_json()
             return message
 
         return next_message
-    response = await held.enter_async_context(http.post("/api/chat/stream", json=body(model), headers=behind(client)))
+    response = await held.enter_async_context(
+        http.post("/api/chat/stream", json=body(model), headers=forwarded_for(client))
+    )
     assert response.status == 200, await response.text()
 
-    async def next_frame() -> Shown:
+    async def next_frame() -> JsonObject:
         return await sse_event(response)
 
     return next_frame
 
 
-async def sse_event(response: aiohttp.ClientResponse) -> Shown:
-    """Read one frame's JSON, without help from our client."""
+async def sse_event(response: aiohttp.ClientResponse) -> JsonObject:
+    """Read the data of one event, without our client."""
     while line := await response.content.readline():
         if line.startswith(b"data: "):
-            event: Shown = orjson.loads(line[6:])
+            event: JsonObject = orjson.loads(line[6:])
             return event
     message = "the stream has ended"
     raise EOFError(message)
 
 
 @dataclass(slots=True)
-class Limited:
-    """How many starts passed in a time, against how many the limit lets through in it."""
+class RateLimit:
+    """How many starts were accepted in a period, and how many the limit allows."""
 
     transport: TransportName
     per_minute: int
     burst: int
     seconds: float
-    asked: int = 0
-    allowed: int = 0
-    at_least: float = 0.0
-    at_most: float = 0.0
-    too_early: int = 0
-    """Starts that passed before the time that the refusal before them had said."""
-    too_late: int = 0
-    """Starts that were refused although that time had passed."""
-    left: dict[str, int] = field(default_factory=dict)
+    tried: int = 0
+    accepted: int = 0
+    min_accepted: float = 0.0
+    max_accepted: float = 0.0
+    early: int = 0
+    """Starts accepted before the time that the last refusal advised."""
+    late: int = 0
+    """Starts refused after that time."""
+    leftover: dict[str, int] = field(default_factory=dict)
 
     def deviations(self) -> list[str]:
-        """Say what is not as it must be."""
-        return differing(
-            some_refused=(self.asked > self.allowed, True),
-            not_too_few=(self.allowed >= self.at_least, True),
-            not_too_many=(self.allowed <= self.at_most, True),
-            too_early=(self.too_early, 0),
-            too_late=(self.too_late, 0),
-            left=(self.left, {}),
+        """Return the deviations."""
+        return differences(
+            some_refused=(self.tried > self.accepted, True),
+            not_too_few=(self.accepted >= self.min_accepted, True),
+            not_too_many=(self.accepted <= self.max_accepted, True),
+            early=(self.early, 0),
+            late=(self.late, 0),
+            leftover=(self.leftover, {}),
         )
 
 
-async def limiter(gateway: Gateway, transport: TransportName, per_minute: int, burst: int, seconds: float) -> Limited:
-    """Start as often as it goes, and count what passes."""
-    seen = Limited(transport, per_minute, burst, seconds)
+async def limiter(gateway: Gateway, transport: TransportName, per_minute: int, burst: int, seconds: float) -> RateLimit:
+    """Start as often as possible, and count the accepted starts."""
+    seen = RateLimit(transport, per_minute, burst, seconds)
     client = "10.0.1.1" if transport == "sse" else "10.0.1.2"
     async with aiohttp.ClientSession(gateway.address) as http, AsyncExitStack() as held:
-        ask = await _asking(held, http, transport, client)
-        rate, began = per_minute / 60, time.monotonic()
+        start = await _starter(held, http, transport, client)
+        rate, started_at = per_minute / 60, time.monotonic()
         refused_from = refused_until = 0.0
-        first_done = sent = done = began
-        while done - began < seconds:
+        first_done = sent = done = started_at
+        while done - started_at < seconds:
             sent = time.monotonic()
-            wait = await ask()
+            wait = await start()
             done = time.monotonic()
-            first_done = first_done if seen.asked else done
-            seen.asked += 1
+            first_done = first_done if seen.tried else done
+            seen.tried += 1
             if wait is None:
-                seen.allowed += 1
-                # The decision fell before `done`, and the advice was counted from a moment after the refused was sent.
-                seen.too_early += done < refused_from - ROUNDING_S
+                seen.accepted += 1
+                # The gateway decided before `done`, and its advice began after the refused start was sent.
+                seen.early += done < refused_from - ROUNDING_S
                 refused_from = refused_until = 0.0
             else:
-                seen.too_late += bool(refused_until) and sent > refused_until + ROUNDING_S
+                seen.late += bool(refused_until) and sent > refused_until + ROUNDING_S
                 refused_from, refused_until = sent + wait, done + wait
             await asyncio.sleep(POLL_SECONDS)
-        seen.at_least = burst + rate * (sent - first_done) - 1
-        seen.at_most = burst + rate * (done - began)
-        seen.seconds = done - began
-        seen.left = busy(await until_idle(http, ""))
+        seen.min_accepted = burst + rate * (sent - first_done) - 1
+        seen.max_accepted = burst + rate * (done - started_at)
+        seen.seconds = done - started_at
+        seen.leftover = nonzero(await until_idle(http, ""))
     return seen
 
 
-async def _asking(
+async def _starter(
     held: AsyncExitStack, http: aiohttp.ClientSession, transport: TransportName, client: str
 ) -> Callable[[], Awaitable[float | None]]:
-    """Give what starts a generation: it tells the seconds to wait if that is refused, else None."""
+    """Return a function that starts a generation; it returns the seconds to wait if that is refused, else None."""
     if transport == "sse":
 
         async def post() -> float | None:
-            async with http.post("/api/chat/stream", json=body(INSTANT), headers=behind(client)) as response:
+            async with http.post("/api/chat/stream", json=body(INSTANT), headers=forwarded_for(client)) as response:
                 if response.status == 200:
                     await response.read()
                     return None
@@ -208,7 +210,7 @@ async def _asking(
                 return float(error["retry_after_ms"]) / 1000
 
         return post
-    socket = await held.enter_async_context(http.ws_connect("/api/ws", headers=behind(client)))
+    socket = await held.enter_async_context(http.ws_connect("/api/ws", headers=forwarded_for(client)))
 
     async def send() -> float | None:
         await socket.send_json({"type": "start", "id": 1, **body(INSTANT)})

@@ -1,4 +1,4 @@
-"""The catalogue: each fault, what the client must see of it, and what the upstream saw. Data; catalogue.py runs it."""
+"""The cases: each fault, what the client must get, and what must happen at the upstream. Data; `runner` runs it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from tests.integration.faults.proxy import (
     Bandwidth,
     BlackHole,
     ByteByByte,
-    Deaf,
+    FullBacklog,
     HalfClose,
     Latency,
     Mode,
@@ -22,20 +22,20 @@ from tests.integration.faults.proxy import (
 Text = Literal["whole", "prefix", "none"]
 
 FIRST_BYTES = 2500
-"""Of an answer: its head, the role, and some chunks."""
+"""Bytes of a response: its headers, the role, and some chunks."""
 
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """Settings of a gateway that several cases share."""
+    """Settings of the gateway that several cases share."""
 
     name: str
     settings: Mapping[str, str]
 
 
-# No breaker: one case's fault is not to change the next. Where waiting is not the point, nothing is hurried.
-ONCE = Setup(
-    "once",
+# No breaker: a case's fault must not affect the next case. Short timeouts only where a case is about a timeout.
+ONE_ATTEMPT = Setup(
+    "one attempt",
     {
         "DUALSTREAM_BREAKER_FAILURES": "0",
         "DUALSTREAM_MAX_ATTEMPTS": "1",
@@ -43,8 +43,8 @@ ONCE = Setup(
         "DUALSTREAM_MIN_CHARS_PER_SECOND": "20",
     },
 )
-HURRIED = Setup(
-    "hurried",
+SHORT_TIMEOUTS = Setup(
+    "short timeouts",
     {
         "DUALSTREAM_BREAKER_FAILURES": "0",
         "DUALSTREAM_MAX_ATTEMPTS": "1",
@@ -55,8 +55,8 @@ HURRIED = Setup(
         "DUALSTREAM_HEARTBEAT": "0.3",
     },
 )
-TWICE = Setup(
-    "twice",
+TWO_ATTEMPTS = Setup(
+    "two attempts",
     {
         "DUALSTREAM_BREAKER_FAILURES": "0",
         "DUALSTREAM_MAX_ATTEMPTS": "2",
@@ -64,41 +64,41 @@ TWICE = Setup(
         "DUALSTREAM_FIRST_TOKEN_TIMEOUT": "2",
     },
 )
-SETUPS = (ONCE, HURRIED, TWICE)
+SETUPS = (ONE_ATTEMPT, SHORT_TIMEOUTS, TWO_ATTEMPTS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sight:
-    """What the client must see. `code` None is `complete`; `retried` are the codes of the `retry` events before."""
+class Expected:
+    """What the client must get. `code` None is `complete`; `retried` are the codes of the `retry` events before."""
 
     code: Code | None = None
     retryable: bool = False
     partial: bool = False
     text: Text = "whole"
     retried: Sequence[Code] = ()
-    longest_wait_ms: float = 0
-    """The shortest that the longest wait before a retry may be: a provider that says when is not asked before."""
+    min_longest_wait_ms: float = 0
+    """Minimum of the longest wait before a retry: a provider's Retry-After is respected."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """One fault. `calls` is how often the upstream was called; `ended_by` who ended the last call's connection.
+    """One fault. `calls` is the number of calls to the upstream; `ended_by` the side that ended the last connection.
 
-    `ended_by` None: it was kept for the next call. "either": what comes first decides, and both are right.
+    `ended_by` None: the connection was kept for the next call. "either": a race that either side may win.
     """
 
     name: str
-    what: str
-    setup: Setup = ONCE
+    fault: str
+    setup: Setup = ONE_ATTEMPT
     model: str = "sim?ttft=0&speed=0&length=300"
     modes: Sequence[Mode] = field(default=(Pass(),))
-    sees: Sight
+    expected: Expected
     calls: int = 1
     ended_by: Side | Literal["either"] | None
 
     @property
-    def alone(self) -> bool:
-        """Tell whether it needs the proxy for itself: a mode of its own, or a connection that has not served before."""
+    def is_exclusive(self) -> bool:
+        """Return True if it needs the proxy for itself: for its modes, or a connection without earlier calls."""
         return self.modes != (Pass(),) or "fault=refuse" in self.model
 
 
@@ -106,157 +106,159 @@ def _sim(settings: str) -> str:
     return f"sim?ttft=0&speed=0&length=300&{settings}"
 
 
-COMPLETE = Sight()
+COMPLETE = Expected()
 
 
-def _error(code: Code, text: Text, *, retryable: bool = True, retried: Sequence[Code] = (), wait: float = 0) -> Sight:
-    return Sight(
+def _error(
+    code: Code, text: Text, *, retryable: bool = True, retried: Sequence[Code] = (), wait: float = 0
+) -> Expected:
+    return Expected(
         code=code,
         retryable=retryable,
         partial=text != "none",
         text=text,
         retried=retried,
-        longest_wait_ms=wait,
+        min_longest_wait_ms=wait,
     )
 
 
 _SIMULATED = (
     Case(
         name="429",
-        what="refuses with 429 and Retry-After",
+        fault="429 with Retry-After",
         model=_sim("fault=429"),
-        sees=_error(Code.RATE_LIMIT, "none"),
+        expected=_error(Code.RATE_LIMIT, "none"),
         ended_by=None,
     ),
     Case(
         name="500",
-        what="refuses with 500",
+        fault="500",
         model=_sim("fault=500"),
-        sees=_error(Code.SERVER_ERROR, "none"),
+        expected=_error(Code.SERVER_ERROR, "none"),
         ended_by=None,
     ),
     Case(
         name="401",
-        what="refuses the key",
+        fault="401: the key is refused",
         model=_sim("fault=401"),
-        sees=_error(Code.AUTH_ERROR, "none", retryable=False),
+        expected=_error(Code.AUTH_ERROR, "none", retryable=False),
         ended_by=None,
     ),
     Case(
         name="html",
-        what="answers 200 with a web page",
+        fault="200 with a web page",
         model=_sim("fault=html"),
-        sees=_error(Code.UPSTREAM_PROTOCOL, "none", retryable=False),
+        expected=_error(Code.UPSTREAM_PROTOCOL, "none", retryable=False),
         ended_by="either",
     ),
     Case(
         name="refuse",
-        what="resets the connection without an answer",
+        fault="the connection is reset without a response",
         model=_sim("fault=refuse"),
-        sees=_error(Code.NETWORK_ERROR, "none"),
+        expected=_error(Code.NETWORK_ERROR, "none"),
         ended_by="server",
     ),
     Case(
         name="drop",
-        what="cuts the connection after 5 chunks",
+        fault="the connection is closed after 5 chunks",
         model=_sim("fault=drop"),
-        sees=_error(Code.TRUNCATED, "prefix"),
+        expected=_error(Code.TRUNCATED, "prefix"),
         ended_by="server",
     ),
     Case(
-        name="drop at once",
-        what="cuts the connection before the first chunk",
+        name="drop at the start",
+        fault="the connection is closed before the first chunk",
         model=_sim("fault=drop&after=0"),
-        sees=_error(Code.TRUNCATED, "none"),
+        expected=_error(Code.TRUNCATED, "none"),
         ended_by="server",
     ),
     Case(
         name="truncate",
-        what="ends cleanly after 5 chunks, without an end mark",
+        fault="a clean end after 5 chunks, without an end marker",
         model=_sim("fault=truncate"),
-        sees=_error(Code.TRUNCATED, "prefix"),
+        expected=_error(Code.TRUNCATED, "prefix"),
         ended_by="either",
     ),
     Case(
         name="garbage",
-        what="sends a malformed line, then goes on",
+        fault="a malformed line, then the rest of the stream",
         model=_sim("fault=garbage"),
-        sees=_error(Code.UPSTREAM_PROTOCOL, "prefix"),
+        expected=_error(Code.UPSTREAM_PROTOCOL, "prefix"),
         ended_by="either",
     ),
     Case(
         name="error",
-        what="sends an error object in the stream",
+        fault="an error object within the stream",
         model=_sim("fault=error"),
-        sees=_error(Code.SERVER_ERROR, "prefix"),
+        expected=_error(Code.SERVER_ERROR, "prefix"),
         ended_by="either",
     ),
     Case(
         name="trickle",
-        what="sends each byte by itself",
+        fault="each byte in a write of its own",
         model="sim?ttft=0&speed=500&length=200&language=emoji&fault=trickle",
-        sees=COMPLETE,
+        expected=COMPLETE,
         ended_by=None,
     ),
     Case(
         name="hugeline",
-        what="sends a line of several MiB",
+        fault="a line of several MiB",
         model=_sim("fault=hugeline"),
-        sees=_error(Code.UPSTREAM_PROTOCOL, "prefix"),
+        expected=_error(Code.UPSTREAM_PROTOCOL, "prefix"),
         ended_by="client",
     ),
     Case(
         name="too long",
-        what="writes more than the gateway's output limit",
+        fault="more text than the gateway's output limit",
         model="sim?ttft=0&speed=0&length=40000",
-        sees=_error(Code.OUTPUT_LIMIT, "prefix", retryable=False),
+        expected=_error(Code.OUTPUT_LIMIT, "prefix", retryable=False),
         ended_by="either",
     ),
     Case(
         name="too slow",
-        what="writes 5 characters a second, under the floor of 20",
+        fault="5 characters per second, below the minimum of 20",
         model="sim?ttft=0&speed=5&length=1000",
-        sees=_error(Code.TOO_SLOW, "prefix"),
+        expected=_error(Code.TOO_SLOW, "prefix"),
         ended_by="client",
     ),
     Case(
         name="stall",
-        what="falls silent after 5 chunks",
-        setup=HURRIED,
+        fault="silence after 5 chunks",
+        setup=SHORT_TIMEOUTS,
         model=_sim("fault=stall"),
-        sees=_error(Code.STALLED, "prefix"),
+        expected=_error(Code.STALLED, "prefix"),
         ended_by="client",
     ),
     Case(
-        name="stall at once",
-        what="falls silent before the first chunk",
-        setup=HURRIED,
+        name="stall at the start",
+        fault="silence before the first chunk",
+        setup=SHORT_TIMEOUTS,
         model=_sim("fault=stall&after=0"),
-        sees=_error(Code.FIRST_TOKEN_TIMEOUT, "none"),
+        expected=_error(Code.FIRST_TOKEN_TIMEOUT, "none"),
         ended_by="client",
     ),
     Case(
         name="pings",
-        what="sends only comments and empty deltas after 5 chunks",
-        setup=HURRIED,
+        fault="only comments and empty deltas after 5 chunks",
+        setup=SHORT_TIMEOUTS,
         model=_sim("fault=pings"),
-        sees=_error(Code.STALLED, "prefix"),
+        expected=_error(Code.STALLED, "prefix"),
         ended_by="client",
     ),
     Case(
-        name="pings at once",
-        what="sends only comments and empty deltas",
-        setup=HURRIED,
+        name="pings at the start",
+        fault="only comments and empty deltas",
+        setup=SHORT_TIMEOUTS,
         model=_sim("fault=pings&after=0"),
-        sees=_error(Code.FIRST_TOKEN_TIMEOUT, "none"),
+        expected=_error(Code.FIRST_TOKEN_TIMEOUT, "none"),
         ended_by="client",
     ),
     Case(
-        name="no end in sight",
-        what="writes on beyond the time for a whole answer",
-        setup=HURRIED,
+        name="total timeout",
+        fault="a stream that is longer than the total timeout",
+        setup=SHORT_TIMEOUTS,
         model="sim?ttft=0&speed=40&length=10000",
-        sees=_error(Code.TIMEOUT, "prefix"),
+        expected=_error(Code.TIMEOUT, "prefix"),
         ended_by="client",
     ),
 )
@@ -264,71 +266,71 @@ _SIMULATED = (
 _RETRIED = (
     Case(
         name="429, retried",
-        what="refuses with 429 and `Retry-After: 1`, twice",
-        setup=TWICE,
+        fault="429 with `Retry-After: 1`, twice",
+        setup=TWO_ATTEMPTS,
         model=_sim("fault=429"),
-        sees=_error(Code.RATE_LIMIT, "none", retried=[Code.RATE_LIMIT], wait=1000),
+        expected=_error(Code.RATE_LIMIT, "none", retried=[Code.RATE_LIMIT], wait=1000),
         calls=2,
         ended_by=None,
     ),
     Case(
         name="500, retried",
-        what="refuses with 500, twice",
-        setup=TWICE,
+        fault="500, twice",
+        setup=TWO_ATTEMPTS,
         model=_sim("fault=500"),
-        sees=_error(Code.SERVER_ERROR, "none", retried=[Code.SERVER_ERROR]),
+        expected=_error(Code.SERVER_ERROR, "none", retried=[Code.SERVER_ERROR]),
         calls=2,
         ended_by=None,
     ),
     Case(
         name="401, not retried",
-        what="refuses the key",
-        setup=TWICE,
+        fault="401: the key is refused",
+        setup=TWO_ATTEMPTS,
         model=_sim("fault=401"),
-        sees=_error(Code.AUTH_ERROR, "none", retryable=False),
+        expected=_error(Code.AUTH_ERROR, "none", retryable=False),
         ended_by=None,
     ),
     Case(
-        name="drop at once, retried",
-        what="cuts the connection before the first chunk, twice",
-        setup=TWICE,
+        name="drop at the start, retried",
+        fault="the connection is closed before the first chunk, twice",
+        setup=TWO_ATTEMPTS,
         model=_sim("fault=drop&after=0"),
-        sees=_error(Code.TRUNCATED, "none", retried=[Code.TRUNCATED]),
+        expected=_error(Code.TRUNCATED, "none", retried=[Code.TRUNCATED]),
         calls=2,
         ended_by="server",
     ),
     Case(
         name="drop, not retried",
-        what="cuts the connection after 5 chunks",
-        setup=TWICE,
+        fault="the connection is closed after 5 chunks",
+        setup=TWO_ATTEMPTS,
         model=_sim("fault=drop"),
-        sees=_error(Code.TRUNCATED, "prefix"),
+        expected=_error(Code.TRUNCATED, "prefix"),
         ended_by="server",
     ),
     Case(
-        name="reset, then well",
-        what="the network resets the first connection",
-        setup=TWICE,
+        name="reset, then success",
+        fault="the network resets the first connection",
+        setup=TWO_ATTEMPTS,
         modes=(Reset(), Pass()),
-        sees=Sight(retried=[Code.NETWORK_ERROR]),
+        expected=Expected(retried=[Code.NETWORK_ERROR]),
         calls=2,
         ended_by=None,
     ),
     Case(
-        name="black hole, then well",
-        what="the network swallows the first call",
-        setup=TWICE,
+        name="black hole, then success",
+        fault="the network forwards nothing of the first call",
+        setup=TWO_ATTEMPTS,
         modes=(BlackHole(), Pass()),
-        sees=Sight(retried=[Code.FIRST_TOKEN_TIMEOUT]),
+        expected=Expected(retried=[Code.FIRST_TOKEN_TIMEOUT]),
         calls=2,
         ended_by=None,
     ),
     Case(
         name="reset in the text, not retried",
-        what="the network resets the first connection after some chunks",
-        setup=TWICE,
+        fault="the network resets the first connection after some chunks",
+        setup=TWO_ATTEMPTS,
         modes=(Reset(FIRST_BYTES), Pass()),
-        sees=_error(Code.TRUNCATED, "prefix"),
+        expected=_error(Code.TRUNCATED, "prefix"),
         ended_by="proxy",
     ),
 )
@@ -336,77 +338,77 @@ _RETRIED = (
 _NETWORK = (
     Case(
         name="latency",
-        what="200 ms each way",
+        fault="200 ms in each direction",
         modes=(Latency(0.2),),
-        sees=COMPLETE,
+        expected=COMPLETE,
         ended_by=None,
     ),
     Case(
         name="reset",
-        what="RST as soon as the request has come",
+        fault="RST as soon as the request has arrived",
         modes=(Reset(),),
-        sees=_error(Code.NETWORK_ERROR, "none"),
+        expected=_error(Code.NETWORK_ERROR, "none"),
         ended_by="proxy",
     ),
     Case(
         name="reset in the text",
-        what=f"RST after {FIRST_BYTES} bytes of the answer",
+        fault=f"RST after {FIRST_BYTES} bytes of the response",
         modes=(Reset(FIRST_BYTES),),
-        sees=_error(Code.TRUNCATED, "prefix"),
+        expected=_error(Code.TRUNCATED, "prefix"),
         ended_by="proxy",
     ),
     Case(
         name="half-close",
-        what=f"FIN after {FIRST_BYTES} bytes of the answer",
+        fault=f"FIN after {FIRST_BYTES} bytes of the response",
         modes=(HalfClose(FIRST_BYTES),),
-        sees=_error(Code.TRUNCATED, "prefix"),
+        expected=_error(Code.TRUNCATED, "prefix"),
         ended_by="proxy",
     ),
     Case(
         name="black hole",
-        what="accepts, and forwards nothing",
-        setup=HURRIED,
+        fault="connections are accepted, nothing is forwarded",
+        setup=SHORT_TIMEOUTS,
         modes=(BlackHole(),),
-        sees=_error(Code.FIRST_TOKEN_TIMEOUT, "none"),
+        expected=_error(Code.FIRST_TOKEN_TIMEOUT, "none"),
         ended_by="client",
     ),
     Case(
         name="black hole in the text",
-        what=f"forwards nothing more after {FIRST_BYTES} bytes",
-        setup=HURRIED,
+        fault=f"nothing is forwarded after {FIRST_BYTES} bytes",
+        setup=SHORT_TIMEOUTS,
         modes=(BlackHole(FIRST_BYTES),),
-        sees=_error(Code.STALLED, "prefix"),
+        expected=_error(Code.STALLED, "prefix"),
         ended_by="client",
     ),
     Case(
         name="byte by byte",
-        what="one byte of the answer at a time",
+        fault="one byte of the response at a time",
         model="sim?ttft=0&speed=0&length=100&language=vietnamese",
         modes=(ByteByByte(),),
-        sees=COMPLETE,
+        expected=COMPLETE,
         ended_by=None,
     ),
     Case(
-        name="narrow",
-        what="20,000 bytes a second",
+        name="low bandwidth",
+        fault="20,000 bytes per second",
         modes=(Bandwidth(20_000),),
-        sees=COMPLETE,
+        expected=COMPLETE,
         ended_by=None,
     ),
     Case(
         name="closed port",
-        what="connecting is refused",
+        fault="connections are refused",
         modes=(Refuse(),),
-        sees=_error(Code.NETWORK_ERROR, "none"),
+        expected=_error(Code.NETWORK_ERROR, "none"),
         calls=0,
         ended_by=None,
     ),
     Case(
-        name="deaf port",
-        what="connecting takes for ever",
-        setup=HURRIED,
-        modes=(Deaf(),),
-        sees=_error(Code.NETWORK_ERROR, "none"),
+        name="full backlog",
+        fault="connections are never accepted",
+        setup=SHORT_TIMEOUTS,
+        modes=(FullBacklog(),),
+        expected=_error(Code.NETWORK_ERROR, "none"),
         calls=0,
         ended_by=None,
     ),

@@ -1,4 +1,4 @@
-"""A gateway whose words are kept, and what it says of itself."""
+"""A gateway whose standard error is recorded, and its figures."""
 
 import asyncio
 import os
@@ -17,71 +17,71 @@ import aiohttp
 
 IDLE_SECONDS = 30.0
 TIME_WAIT = "06"
-"""The state in which /proc/net/tcp shows what is closed."""
+"""State of a closed connection in /proc/net/tcp."""
 
 PROMPT = "What can go wrong?"
 
 BREAKER = " gateway.pipeline.upstream_call: "
 EXPECTED = ("draining, at most", "configured by", BREAKER)
-"""What configures it, that it is to end, and who is left alone for a while."""
+"""Parts of expected lines: the start of the drain, the configuration file, circuit breakers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """A gateway that runs."""
+    """A running gateway."""
 
     process: subprocess.Popen[str]
     address: str
     _errors: IO[bytes]
 
-    def complaints(self) -> list[str]:
-        """Give what it wrote on standard error, but for what it says in its ordinary course."""
-        return [line for line in self._written() if not any(said in line for said in EXPECTED)]
+    def log_errors(self) -> list[str]:
+        """Return the lines on standard error that are not expected."""
+        return [line for line in self._lines() if not any(part in line for part in EXPECTED)]
 
     def breakers(self) -> list[str]:
-        """Give what it wrote of circuit breakers that opened or closed, without the model."""
-        return [line.rpartition(": ")[2] for line in self._written() if BREAKER in line]
+        """Return the log messages of circuit breakers, without the model."""
+        return [line.rpartition(": ")[2] for line in self._lines() if BREAKER in line]
 
-    def _written(self) -> list[str]:
+    def _lines(self) -> list[str]:
         self._errors.seek(0)
         return self._errors.read().decode(errors="replace").splitlines()
 
     def holds(self, client_port: int) -> bool:
-        """Tell whether its end of a client's connection still takes anything, be it the kernel's memory (proc(5))."""
-        ours = f":{urlsplit(self.address).port or 80:04X}"
-        theirs = f":{client_port:04X}"
+        """Return True if its end of a client's connection still exists, even in the kernel only (proc(5))."""
+        own = f":{urlsplit(self.address).port or 80:04X}"
+        peer = f":{client_port:04X}"
         for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
             local, remote, state = line.split()[1:4]
-            if local.endswith(ours) and remote.endswith(theirs) and state != TIME_WAIT:
+            if local.endswith(own) and remote.endswith(peer) and state != TIME_WAIT:
                 return True
         return False
 
     def megabytes(self) -> float:
-        """Tell how much memory it holds."""
+        """Return its resident memory in megabytes."""
         resident = Path(f"/proc/{self.process.pid}/statm").read_text().split()[1]
         return int(resident) * os.sysconf("SC_PAGESIZE") / 1e6
 
 
 @contextmanager
 def gateway(upstream: str | Path, settings: Mapping[str, str]) -> Iterator[Gateway]:
-    """Run `dualstream serve` before an upstream, or as a file says; settings are `DUALSTREAM_…` variables."""
-    before = ["--config", str(upstream)] if isinstance(upstream, Path) else ["--upstream", upstream]
-    ours = {name: value for name, value in os.environ.items() if not name.startswith("DUALSTREAM_")}
-    # All clients of a test have one address: a limit by address would hold them back together.
+    """Run `dualstream serve` with an upstream or a configuration file; `settings` are `DUALSTREAM_…` variables."""
+    options = ["--config", str(upstream)] if isinstance(upstream, Path) else ["--upstream", upstream]
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("DUALSTREAM_")}
+    # All clients of a test share one address, and so one limit.
     variables = {"DUALSTREAM_RATE_LIMIT_PER_MINUTE": "0", **settings}
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
-            [sys.executable, "-m", "gateway", "serve", "--port", "0", *before],
+            [sys.executable, "-m", "gateway", "serve", "--port", "0", *options],
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
-            env={**ours, **variables},
+            env={**environment, **variables},
         )
         try:
             assert process.stdout is not None
             line = process.stdout.readline()
             running = Gateway(process, line.split()[-1] if line else "", errors)
-            assert "http://" in line, running.complaints()
+            assert "http://" in line, running.log_errors()
             yield running
         finally:
             process.send_signal(signal.SIGKILL)
@@ -89,7 +89,7 @@ def gateway(upstream: str | Path, settings: Mapping[str, str]) -> Iterator[Gatew
 
 
 async def stats(http: aiohttp.ClientSession, address: str) -> dict[str, int]:
-    """Ask a gateway for its figures."""
+    """Return the figures of a gateway."""
     async with http.get(f"{address}/api/stats") as response:
         assert response.status == 200, await response.text()
         figures: dict[str, int] = await response.json()
@@ -97,26 +97,26 @@ async def stats(http: aiohttp.ClientSession, address: str) -> dict[str, int]:
 
 
 async def calls(http: aiohttp.ClientSession, upstream: str) -> int:
-    """Ask a simulator how often it was called."""
+    """Return how often a simulator was called."""
     async with http.get(f"{upstream.removesuffix('/v1')}/stats") as response:
         figures: dict[str, int] = await response.json()
         return figures["requests"]
 
 
 async def until_idle(http: aiohttp.ClientSession, address: str, seconds: float = IDLE_SECONDS) -> dict[str, int]:
-    """Wait until nothing runs, waits or is viewed any more; give the figures, which tell what is left otherwise."""
+    """Wait until nothing runs, waits or is viewed; return the last figures, which show what is left on a timeout."""
     figures: dict[str, int] = {}
     try:
         async with asyncio.timeout(seconds):
             while True:
                 figures = await stats(http, address)
-                if not busy(figures):
+                if not nonzero(figures):
                     return figures
                 await asyncio.sleep(0.02)
     except TimeoutError:
         return figures
 
 
-def busy(figures: Mapping[str, int]) -> dict[str, int]:
-    """Give those of the figures that are zero in a gateway that does nothing."""
+def nonzero(figures: Mapping[str, int]) -> dict[str, int]:
+    """Return the figures that should be 0 in an idle gateway and are not."""
     return {name: figures[name] for name in ("running", "active", "queued", "viewers") if figures[name]}

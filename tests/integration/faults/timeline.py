@@ -1,4 +1,4 @@
-"""What happened when, counted from one moment."""
+"""Events with their times."""
 
 import time
 from dataclasses import dataclass, field
@@ -6,30 +6,30 @@ from dataclasses import dataclass, field
 
 @dataclass(slots=True)
 class Timeline:
-    """Moments in seconds since `began`, and what happened then."""
+    """Events, with their times in seconds since `started_at`."""
 
-    began: float = field(default_factory=time.monotonic)
-    moments: list[tuple[float, str]] = field(default_factory=list)
+    started_at: float = field(default_factory=time.monotonic)
+    entries: list[tuple[float, str]] = field(default_factory=list)
 
-    def begin(self) -> None:
+    def restart(self) -> None:
         """Count from now."""
-        self.began = time.monotonic()
+        self.started_at = time.monotonic()
 
     @property
     def now(self) -> float:
-        """Tell the seconds since it began."""
-        return time.monotonic() - self.began
+        """Return the seconds since the start."""
+        return time.monotonic() - self.started_at
 
-    def note(self, what: str, at: float | None = None) -> None:
-        """Note what happened, now unless said otherwise."""
-        self.moments.append((self.now if at is None else at, what))
+    def note(self, event: str, at: float | None = None) -> None:
+        """Add an event, at the current time by default."""
+        self.entries.append((self.now if at is None else at, event))
 
     def table(self) -> str:
-        """Write it as a Markdown table."""
-        lines = ["| after | what |", "|---|---|"]
-        return "\n".join([*lines, *(f"| {at:.2f} s | {what} |" for at, what in sorted(self.moments))])
+        """Return a Markdown table."""
+        lines = ["| after | event |", "|---|---|"]
+        return "\n".join([*lines, *(f"| {at:.2f} s | {event} |" for at, event in sorted(self.entries))])
 
 
-def differing(**pairs: tuple[object, object]) -> list[str]:
-    """Say where what was seen is not what must be: `name=(seen, expected)`."""
-    return [f"{name}: {seen!r}, expected {wanted!r}" for name, (seen, wanted) in pairs.items() if seen != wanted]
+def differences(**pairs: tuple[object, object]) -> list[str]:
+    """Return the pairs `name=(seen, expected)` that differ, as messages."""
+    return [f"{name}: {seen!r}, expected {expected!r}" for name, (seen, expected) in pairs.items() if seen != expected]

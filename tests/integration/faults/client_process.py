@@ -1,6 +1,6 @@
-"""A crowd of clients in a process of its own, to be killed: `python -m tests.integration.faults.crowd URL COUNT MODEL`.
+"""A process of clients that can be killed: `python -m tests.integration.faults.client_process URL COUNT MODEL`.
 
-It prints the ids of its generations in one line once text came to each, half over SSE and half over WebSocket.
+Half of the clients use SSE, half WebSocket. It prints the ids of all generations in one line once each has text.
 """
 
 import asyncio
@@ -12,7 +12,7 @@ from tests.integration.faults.servers import PROMPT
 
 
 async def stream(address: str, count: int, model: str, ready: asyncio.Future[Sequence[Answer]]) -> None:
-    """Start so many answers and read them to their end; `ready` gets them once text came to each."""
+    """Start `count` answers and read them to their end; set them in `ready` once each has text."""
     async with Client(address, transport="sse") as by_sse, Client(address, transport="ws") as by_socket:
         clients = [by_sse if number % 2 else by_socket for number in range(count)]
         answers = await asyncio.gather(*(client.start(PROMPT, model=model) for client in clients))
