@@ -83,7 +83,7 @@ bench-compare: $(VENV)/bench ## compare the last results with docs/bench/baselin
 measure: $(VENV)/test ## measure interrupts, memory and a thousand streams on this machine
 	$(BIN)/python -m tests.integration.measure
 
-faults: $(VENV)/test ## inject every fault in the catalogue, and write docs/reliability.md
+faults: $(VENV)/test ## inject every fault, and write docs/reliability.md
 	$(BIN)/python -m tests.integration.faults
 
 attacks: $(VENV)/test programs ## run every known attack on real gateways, and write docs/attacks.md; 3 minutes

@@ -5,10 +5,9 @@ import unicodedata
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import JsonValue
 
 from gateway.simulator.graphemes import graphemes
-from gateway.simulator.request import Function, Request, Turn
+from gateway.simulator.request import Request, Turn
 from gateway.simulator.script import compose, deltas
 from gateway.simulator.settings import SimulatorSettings
 from gateway.simulator.texts import CORPORA, Language
@@ -186,33 +185,6 @@ def test_usage_counts_reasoning_and_cached_tokens() -> None:
 def test_truncated_calls_are_not_counted() -> None:
     script = compose(make_request(max_tokens=2), SimulatorSettings(length=40, tool_calls=3))
     assert (script.tool_calls, script.usage.completion) == ((), 2)
-
-
-def test_types_may_be_in_capitals() -> None:
-    parameters: dict[str, JsonValue] = {"type": "OBJECT", "properties": {"days": {"type": "INTEGER"}}}
-    request = Request(model="sim", turns=(QUESTION,), tools=(Function(name="look", parameters=parameters),))
-    (call,) = compose(request, SimulatorSettings(tool_calls=1)).tool_calls
-    assert int(call.arguments.removeprefix('{"days": ').removesuffix("}"))
-
-
-def test_tool_calls_use_the_tools_of_the_request_in_turn() -> None:
-    parameters: dict[str, JsonValue] = {
-        "properties": {
-            "city": {"type": "string"},
-            "days": {"type": "integer"},
-            "unit": {"enum": ["C", "F"]},
-            "tags": {"type": "array", "items": {"type": "boolean"}},
-        }
-    }
-    tools = tuple(Function(name=name, parameters=parameters) for name in ("one", "two"))
-    request = Request(model="sim", turns=(user("x"),), tools=tools)
-    script = compose(request, SimulatorSettings(tool_calls=3))
-    assert [call.name for call in script.tool_calls] == ["one", "two", "one"]
-    assert len({call.id for call in script.tool_calls}) == 3
-    assert (script.finish_reason, script.text) == ("tool_calls", "")
-    for call in script.tool_calls:
-        assert call.arguments.startswith('{"city": "')
-        assert '"unit": "C"' in call.arguments
 
 
 def test_tool_call_starts_and_then_has_deltas() -> None:
