@@ -18,6 +18,9 @@ FUZZ_RUNS ?= 100000
 TARGET ?=
 REVISION ?=
 WORKERS ?= auto
+# Integration tests wait more than they compute: one worker more than cores.
+BY_FILE := --dist=loadfile --no-loadscope-reorder
+TEST_WORKERS ?= --numprocesses=$(shell expr $$(nproc 2>/dev/null || echo 1) + 1) $(BY_FILE)
 
 # Bytecode is cached even where the environment says otherwise: a test run starts some 200 Python processes, and each
 # would compile the whole gateway again, which takes longer than most tests.
@@ -48,10 +51,10 @@ run-local: $(VENV)/local ## the same with a real language model on this machine 
 check: lint types unit ## check style, import directions and types, and run the unit tests; about a minute
 
 test: $(VENV)/test programs ## run all tests, with a real browser, nginx and processes
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest $(TEST_WORKERS)
 
 unit: $(VENV)/test ## run the unit tests: all but tests/integration (WORKERS=1 for one process)
-	$(BIN)/python -m pytest --quiet --ignore=tests/integration --numprocesses=$(WORKERS) --dist=loadfile
+	$(BIN)/python -m pytest --quiet --ignore=tests/integration --numprocesses=$(WORKERS) $(BY_FILE)
 
 lint: $(VENV)/lint ## check style, and the directions of imports
 	$(BIN)/ruff check .
@@ -66,7 +69,7 @@ types: $(VENV)/lint ## check types with mypy in strict mode
 	$(BIN)/mypy
 
 coverage: $(VENV)/test programs ## run all tests and list the lines they do not reach
-	$(BIN)/python -m pytest --cov=gateway --cov=transports --cov-report=term-missing:skip-covered
+	$(BIN)/python -m pytest $(TEST_WORKERS) --cov=gateway --cov=transports --cov-report=term-missing:skip-covered
 
 architecture: $(VENV)/test ## count packages, layers and imports, and list the longest modules, classes and functions (REVISION=)
 	@$(BIN)/python -m tests.architecture $(if $(REVISION),--revision $(REVISION))

@@ -1,6 +1,7 @@
 """Servers, a browser and the demo page in it; what they said is shown with a test that fails."""
 
 from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
 
 import pytest
 from selenium.webdriver import Chrome
@@ -8,6 +9,33 @@ from selenium.webdriver import Chrome
 from tests.integration import processes
 from tests.integration.browser import Page, chromium
 from tests.integration.processes import Process, Server, TcpProxy
+
+
+FOLDER = Path(__file__).parent
+LONGEST_FIRST = (
+    "test_browser",
+    "test_faults",
+    "test_schemathesis",
+    "test_attacks",
+    "test_installed",
+    "test_processes",
+    "test_readme",
+    "test_nginx",
+)
+"""Modules that take half a minute or more, in the order in which workers start them."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Sort tests for parallel workers: long integration tests first, so that no worker is left with one at the end."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=_start_order)
+
+
+def _start_order(item: pytest.Item) -> int:
+    if FOLDER not in item.path.parents:
+        return len(LONGEST_FIRST) + 1
+    name = item.path.stem
+    return LONGEST_FIRST.index(name) if name in LONGEST_FIRST else len(LONGEST_FIRST)
 
 
 @pytest.fixture(scope="session")

@@ -559,6 +559,7 @@ def test_a_gateway_with_keys_is_used_with_one_that_is_typed(driver: Chrome, tmp_
         stored = "return [localStorage.length, sessionStorage.length, document.cookie, location.href]"
         assert driver.execute_script(stored) == [0, 0, "", f"{server.url}/"]
         Select(driver.find_element("css selector", "#model")).select_by_value("sim-instant")
+        Select(driver.find_element("css selector", '[data-setting="speed"]')).select_by_value("2000")
         driver.find_element("css selector", "#run-both").click()
         states = "return [...document.querySelectorAll('[data-role=state]')].map((one) => one.dataset.state)"
         until(lambda: driver.execute_script(states) == ["complete"] * 2, lambda: driver.execute_script(states))

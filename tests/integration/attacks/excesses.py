@@ -60,10 +60,12 @@ EXCESSES: Final = (
     ),
     Excess(
         "Request head",
-        "70 KiB in two headers",
-        _head("GET", "/health", *[f"X-{n}: {'x' * 35_000}" for n in "ab"]),
+        "140 KiB in two headers",
+        _head("GET", "/health", *[f"X-{n}: {'x' * 70_000}" for n in "ab"]),
         b"",
         "64 KiB for a request head",
+        # More than twice the limit, so that it is refused however it is split into reads.
+        (431, 0),
         refused_early=True,
     ),
     Excess(
