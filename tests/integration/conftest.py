@@ -10,7 +10,6 @@ from tests.integration import processes
 from tests.integration.browser import Page, chromium
 from tests.integration.processes import Process, Server, TcpProxy
 
-
 FOLDER = Path(__file__).parent
 LONGEST_FIRST = (
     "test_browser",
