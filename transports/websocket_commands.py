@@ -32,7 +32,10 @@ from transports.handshake import SocketIdentity, close_reason
 from transports.viewer import Viewer
 
 MAX_UNREADABLE: Final = 10
-"""After so many messages in a row that are no command at all, the client does not speak this protocol."""
+"""Maximum number of messages in a row that are refused and have neither an id nor a generation's id.
+
+Such a client does not implement this protocol.
+"""
 
 
 class Close(NamedTuple):

@@ -245,7 +245,7 @@ class PingCommand(Command):
 
 
 class HelloCommand(Command):
-    """`hello`: authenticates the client. A gateway without keys accepts any."""
+    """`hello`: authenticates the client. A gateway without keys accepts any token, and checks a ticket."""
 
     type: Literal["hello"]
     token: Annotated[SecretStr, Field(max_length=8192)] | None = None
