@@ -182,7 +182,7 @@ def parse_expiry(text: str, unix: float) -> float:
 def format_table(keys: Sequence[StoredKey], unix: float) -> list[str]:
     """Return the lines of a table of keys, without their hashes."""
     rows = [
-        ("NAME", "ID", "CREATED", "EXPIRES", "MODELS", "ROLES", "LIMIT_FIELDS"),
+        ("NAME", "ID", "CREATED", "EXPIRES", "MODELS", "ROLES", "LIMITS"),
         *(_format_row(key, unix) for key in keys),
     ]
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]

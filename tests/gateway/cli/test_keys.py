@@ -56,7 +56,8 @@ def test_a_key_may_have_models_an_expiry_limits_and_roles(folder: Path, capsys: 
     assert limits.max_streams == 3
     capsys.readouterr()
     assert keys("list", "--file", "k.toml") == 0
-    (_, row) = capsys.readouterr().out.splitlines()
+    (titles, row) = capsys.readouterr().out.splitlines()
+    assert titles.split() == ["NAME", "ID", "CREATED", "EXPIRES", "MODELS", "ROLES", "LIMITS"]
     limits_shown = ("rate_limit_per_minute=5", "budget_per_day=1.5", "max_concurrent=2", "max_streams=3")
     for shown in ("a,b", "observe,operate", *limits_shown):
         assert shown in row
