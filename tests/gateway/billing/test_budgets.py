@@ -64,3 +64,14 @@ def test_a_principals_own_budget_replaces_the_general_one() -> None:
         budgets.check("rich", 0, 5.0)
     assert "5 US dollars" in rich.exceeded(0).message
     assert BudgetCharge(Budgets(), "poor", 1.0).charge_to_date(0.25, 0) == 0.75
+
+
+def test_a_refund_of_yesterday_does_not_raise_the_budget_of_today() -> None:
+    budgets = Budgets(10.0)
+    late, other = BudgetCharge(budgets, "a"), BudgetCharge(budgets, "a")
+    late.charge_to_date(9.0, DAY - 1)
+    other.charge_to_date(3.0, DAY + 1)
+    assert late.charge_to_date(1.0, DAY + 1) == 7.0
+    # From now on it is charged what it costs beyond that.
+    assert late.charge_to_date(2.0, DAY + 2) == 6.0
+    assert late.charge_to_date(1.5, DAY + 3) == 6.5

@@ -43,3 +43,12 @@ def test_the_cost_is_kept_when_the_prompt_is_dropped() -> None:
     attempt.forget_prompt()
     assert (attempt.used(), attempt.cost()) == before
     assert attempt.messages == ()
+
+
+def test_usage_that_the_provider_does_not_report_is_charged_by_estimate() -> None:
+    attempt = make_attempt(Price(1e6, 1e6, 1e6))
+    attempt.text_bytes = 40
+    attempt.set_usage(Usage(None, 12, "exact"), final=True)
+    assert (attempt.cost(), attempt.charged()) == (None, 25)
+    attempt.forget_prompt()
+    assert (attempt.cost(), attempt.charged()) == (None, 25)

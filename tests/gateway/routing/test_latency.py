@@ -25,3 +25,12 @@ def test_the_percentile_needs_enough_samples_and_forgets_old_ones() -> None:
     for _ in range(WINDOW):
         stats.add(7.0)
     assert stats.p95 == 7.0
+
+
+def test_a_timeout_counts_if_it_is_longer_than_expected() -> None:
+    latency = LatencyStats()
+    latency.add_timeout(1.0)
+    latency.add_timeout(0.5)
+    assert latency.mean == 1.0
+    latency.add_timeout(2.0)
+    assert latency.mean == pytest.approx(1.2)

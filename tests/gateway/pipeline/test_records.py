@@ -1,0 +1,81 @@
+"""What is retained of generations, and for how long; idempotency keys."""
+
+import pytest
+
+from gateway.generation.content_counter import FRAME_BYTES
+from gateway.pipeline.hub import RetentionPolicy
+from gateway.protocol.commands import FeedbackRequest, StartRequest
+from gateway.protocol.errors import Code, Refused
+from tests.gateway.pipeline.one_target import one_target
+from tests.support import ANYBODY, ask, settle
+
+
+async def test_finished_generations_are_retained_for_a_time_and_up_to_a_number() -> None:
+    async with one_target(retention_policy=RetentionPolicy(retention=300, max_retained=3)) as harness:
+        finished = []
+        for _ in range(5):
+            generation = await harness.streaming()
+            harness.upstream.last.finish()
+            await settle()
+            finished.append(generation.id)
+        for lost in finished[:2]:
+            with pytest.raises(Refused) as refused:
+                harness.hub.find(lost, ANYBODY)
+            assert refused.value.code is Code.GENERATION_LOST
+        assert harness.hub.find(finished[4], ANYBODY).log.text() == "Once upon "
+        harness.clock.advance(300)
+        with pytest.raises(Refused):
+            harness.hub.find(finished[4], ANYBODY)
+        assert harness.clock.pending == 0
+
+
+async def test_an_idempotency_key_starts_once() -> None:
+    async with one_target() as harness:
+        first = harness.start(idempotency_key="k")
+        assert harness.start(idempotency_key="k") is first
+        assert harness.start(idempotency_key="k", principal="other") is not first
+        with pytest.raises(Refused) as refused:
+            harness.start(ask("something else"), idempotency_key="k")
+        assert refused.value.status == 409
+        await settle()
+        harness.upstream.calls[0].finish()
+        await settle()
+        assert harness.start(idempotency_key="k") is first
+        harness.clock.advance(300)
+        assert harness.start(idempotency_key="k") is not first
+
+
+async def test_notes_and_metadata_count_to_the_size_of_what_is_retained() -> None:
+    async with one_target(retention_policy=RetentionPolicy(max_retained_bytes=1000)) as harness:
+        held = []
+        for name in ("a" * 200, "b" * 200):
+            request = StartRequest(messages=ask().messages, metadata={"k": name})
+            held.append(harness.hub.start(request, request_id="r", principal=ANYBODY))
+            await settle()
+            harness.upstream.last.finish()
+            await settle()
+        first, second = held
+        assert harness.hub._records.retained_bytes == first.size + second.size == 402
+        note = FeedbackRequest(text="n" * 300, mode="note")
+        harness.hub.feedback(second.id, note, harness.clock.now(), ANYBODY)
+        assert harness.hub._records.retained_bytes == first.size + second.size == 402 + 300 + FRAME_BYTES
+        # The note exceeds the limit: the oldest generation is removed.
+        harness.hub.feedback(second.id, note, harness.clock.now(), ANYBODY)
+        with pytest.raises(Refused):
+            harness.hub.find(first.id, ANYBODY)
+        assert harness.hub._records.retained_bytes == second.size == 201 + 2 * (300 + FRAME_BYTES)
+        harness.hub.feedback(second.id, note, harness.clock.now(), ANYBODY)
+        assert (harness.hub._records.retained_bytes, harness.hub._records._retained) == (0, {})
+
+
+async def test_finished_generations_are_retained_up_to_a_size() -> None:
+    async with one_target(retention_policy=RetentionPolicy(max_retained_bytes=25)) as harness:
+        finished = []
+        for _ in range(3):
+            generation = await harness.streaming()
+            harness.upstream.last.finish()
+            await settle()
+            finished.append(generation.id)
+        with pytest.raises(Refused):
+            harness.hub.find(finished[0], ANYBODY)
+        assert harness.hub.find(finished[2], ANYBODY).log.ended
