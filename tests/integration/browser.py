@@ -1,4 +1,4 @@
-"""The demo page in a real browser, as a person sees and uses it."""
+"""The demo page in headless Chromium, read and operated as a user does."""
 
 import json
 import re
@@ -21,7 +21,7 @@ from tests.integration.processes import program
 T = TypeVar("T")
 
 DEADLINE_SECONDS = 40.0
-"""For what should come at once: a slow machine is no failure, only a hang is."""
+"""Timeout of what should come at once. It is long because a slow machine is no failure; only a hang is."""
 
 _FLAGS = (
     "--headless=new",
@@ -35,13 +35,13 @@ _FLAGS = (
     "--hide-scrollbars",
 )
 
-_LOOK = """
+_READ_PANE = """
     const pane = document.querySelector(arguments[0]);
     const part = (role) => pane.querySelector(`[data-role="${role}"]`);
     const shown = (role) => part(role).innerText.trim();
     return {
       state: part("state").dataset.state,
-      says: shown("state"),
+      status: shown("state"),
       text: part("text").textContent,
       detail: shown("detail"),
       notices: [...part("notices").children].map((item) => item.innerText.replace(/\\s+/g, " ").trim()),
@@ -56,25 +56,25 @@ _LOOK = """
 """
 
 
-def until(holds: Callable[[], T], about: Callable[[], object], seconds: float = DEADLINE_SECONDS) -> T:
-    """Wait until it holds, and give it; fail with what `about` says if that takes too long."""
+def wait_until(condition: Callable[[], T], describe: Callable[[], object], seconds: float = DEADLINE_SECONDS) -> T:
+    """Wait until a condition returns a true value, and return that; fail with `describe()` after so many seconds."""
     deadline = time.monotonic() + seconds
-    while not (found := holds()):
+    while not (value := condition()):
         if time.monotonic() > deadline:
-            pytest.fail(f"This did not come within {seconds:g} s: {about()}")
+            pytest.fail(f"This did not come within {seconds:g} s: {describe()}")
         time.sleep(0.02)
-    return found
+    return value
 
 
-def read_json(url: str) -> Any:  # noqa: ANN401 - JSON of whatever shape the test knows
-    """GET a JSON document."""
+def read_json(url: str) -> Any:  # noqa: ANN401 - JSON of a shape that the test knows
+    """Return the JSON document at a URL."""
     with urllib.request.urlopen(url, timeout=DEADLINE_SECONDS) as response:
         return json.load(response)
 
 
 @contextmanager
 def chromium(profile: Path, *flags: str) -> Iterator[webdriver.Chrome]:
-    """Run a headless Chromium with a fresh profile, and with these flags beside our own."""
+    """Run a headless Chromium with a new profile, and with these flags in addition to our own; yield its driver."""
     options = ChromeOptions()
     options.binary_location = program("chromium", "chromium-browser", "google-chrome")
     for flag in (*_FLAGS, *flags, f"--user-data-dir={profile}"):
@@ -88,11 +88,11 @@ def chromium(profile: Path, *flags: str) -> Iterator[webdriver.Chrome]:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class PaneState:
     """What a pane shows at one moment."""
 
     state: str
-    says: str
+    status: str
     text: str
     detail: str
     notices: list[str]
@@ -105,66 +105,69 @@ class Look:
     figures: list[str]
 
     @property
-    def over(self) -> bool:
-        """Whether the answer has ended."""
+    def has_ended(self) -> bool:
+        """Return True if the generation has ended."""
         return self.state in {"complete", "interrupted", "error"}
 
 
 class Pane:
-    """One of the two panes."""
+    """One of the two panes of the page; `home` is the transport that it starts with, `sse` or `websocket`."""
 
     def __init__(self, page: "Page", home: str) -> None:
         self._page = page
         self.home = home
         self.selector = f"#pane-{home}"
 
-    def look(self) -> Look:
-        """See what it shows now."""
-        return Look(**self._page.run(_LOOK, self.selector))
+    def read(self) -> PaneState:
+        """Return what it shows now."""
+        return PaneState(**self._page.run(_READ_PANE, self.selector))
 
-    def wait(self, holds: Callable[[Look], object], seconds: float = DEADLINE_SECONDS) -> Look:
-        """Wait until what it shows is as wanted."""
-        seen = self.look()
+    def wait(self, condition: Callable[[PaneState], object], seconds: float = DEADLINE_SECONDS) -> PaneState:
+        """Wait until what it shows meets a condition; return what it shows then."""
+        seen = self.read()
 
-        def look() -> Look | None:
+        def check() -> PaneState | None:
             nonlocal seen
-            seen = self.look()
-            return seen if holds(seen) else None
+            seen = self.read()
+            return seen if condition(seen) else None
 
-        return cast("Look", until(look, lambda: f"{self.home} shows {replace(seen, text=seen.text[-200:])}", seconds))
+        def describe() -> str:
+            return f"{self.home} shows {replace(seen, text=seen.text[-200:])}"
 
-    def streams(self, beyond: int = 40) -> Look:
-        """Wait until more text is there than that, with the answer still running."""
-        seen = self.wait(lambda now: len(now.text) > beyond or now.over)
-        assert not seen.over, seen
+        return cast("PaneState", wait_until(check, describe, seconds))
+
+    def wait_for_text(self, beyond: int = 40) -> PaneState:
+        """Wait until it shows more than `beyond` characters; fail if the generation ends before or with that."""
+        seen = self.wait(lambda now: len(now.text) > beyond or now.has_ended)
+        assert not seen.has_ended, seen
         return seen
 
-    def noticed(self, words: str, times: int = 1) -> Look:
-        """Wait until the list of what happened on the way says these words so often."""
-        return self.wait(lambda now: sum(words in said for said in now.notices) == times)
+    def wait_for_notice(self, text: str, times: int = 1) -> PaneState:
+        """Wait until exactly `times` of its notices contain a text."""
+        return self.wait(lambda now: sum(text in notice for notice in now.notices) == times)
 
-    def ends(self, state: str = "complete") -> Look:
-        """Wait until the answer is over, which must be so."""
-        seen = self.wait(lambda now: now.over)
+    def wait_for_end(self, state: str = "complete") -> PaneState:
+        """Wait until the generation has ended; fail if that is not in this state."""
+        seen = self.wait(lambda now: now.has_ended)
         assert seen.state == state, seen
         return seen
 
-    def part(self, role: str) -> WebElement:
-        """Find one of its parts."""
+    def element(self, role: str) -> WebElement:
+        """Return the element with a `data-role`."""
         return self._page.find(f'{self.selector} [data-role="{role}"]')
 
     def click(self, role: str) -> None:
-        """Click one of its buttons."""
-        self.part(role).click()
+        """Click the button with a `data-role`."""
+        self.element(role).click()
 
     def snapshot(self) -> dict[str, Any]:
-        """Ask the gateway what it has of this pane's generation."""
-        return cast("dict[str, Any]", read_json(f"{self._page.url}/api/generations/{self.look().generation}"))
+        """Return the gateway's snapshot of the generation that it shows."""
+        return cast("dict[str, Any]", read_json(f"{self._page.url}/api/generations/{self.read().generation}"))
 
 
 @dataclass
 class Page:
-    """The demo page of a gateway. What its console says is kept; `tolerate` names what a test provokes."""
+    """The demo page of a gateway. It keeps console messages; `tolerate` excludes those that a test provokes."""
 
     driver: webdriver.Chrome
     url: str
@@ -172,39 +175,39 @@ class Page:
     console: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self._heard()  # what an earlier page has said is not ours
+        self._read_console()  # discards the messages of an earlier page
         self.driver.get(f"{self.url}/")
         self.sse = Pane(self, "sse")
         self.websocket = Pane(self, "websocket")
         self.panes = (self.sse, self.websocket)
-        # Where the gateway names its models, the free field becomes a choice.
-        offers = bool(read_json(f"{self.url}/api/models")["models"])
-        shown = "document.querySelector('select#model') !== null"
-        asked = "performance.getEntriesByName(`${location.origin}/api/models`).length > 0"
-        until(
-            lambda: self.run(f"return {shown if offers else asked}"),
-            lambda: f"the list of models; the console says {self.complaints()}",
+        # If the gateway lists models, the page replaces its text field with a select; if not, it only requests them.
+        lists_models = bool(read_json(f"{self.url}/api/models")["models"])
+        has_select = "document.querySelector('select#model') !== null"
+        has_requested = "performance.getEntriesByName(`${location.origin}/api/models`).length > 0"
+        wait_until(
+            lambda: self.run(f"return {has_select if lists_models else has_requested}"),
+            lambda: f"the list of models; the console has {self.unexpected_messages()}",
         )
 
-    def run(self, script: str, *given: object) -> Any:  # noqa: ANN401 - whatever the script gives
-        """Run a script in the page and give what it returns."""
-        return self.driver.execute_script(script, *given)
+    def run(self, script: str, *arguments: object) -> Any:  # noqa: ANN401 - what the script returns
+        """Run a script in the page; return what it returns."""
+        return self.driver.execute_script(script, *arguments)
 
-    def wait_for(self, script: str, *given: object) -> Any:  # noqa: ANN401 - whatever the script gives
-        """Run a script that calls `done(result)` when it has one."""
+    def wait_for(self, script: str, *arguments: object) -> Any:  # noqa: ANN401 - the result of the script
+        """Run a script that calls `done(result)`; return that result."""
         self.driver.set_script_timeout(DEADLINE_SECONDS)
-        return self.driver.execute_async_script(f"const done = arguments[arguments.length - 1];\n{script}", *given)
+        return self.driver.execute_async_script(f"const done = arguments[arguments.length - 1];\n{script}", *arguments)
 
     def find(self, selector: str) -> WebElement:
-        """Find an element."""
+        """Return the first element that matches a CSS selector."""
         return self.driver.find_element("css selector", selector)
 
     def choose(self, setting: str, value: str) -> None:
-        """Choose one of the simulator's settings by its value."""
+        """Select the value of one of the simulator's settings."""
         Select(self.find(f'[data-setting="{setting}"]')).select_by_value(value)
 
-    def ask(self, prompt: str, *, model: str = "", on: str = "both") -> None:
-        """Type a prompt (and the model's name), and run it."""
+    def submit(self, prompt: str, *, model: str = "", on: str = "both") -> None:
+        """Type a prompt and perhaps a model's name, and run it in one pane (its `home`) or in both."""
         for selector, text in (("#prompt", prompt), ("#model", model)):
             if text:
                 field = self.find(selector)
@@ -213,7 +216,7 @@ class Page:
         self.find(f"#run-{on}").click()
 
     def press(self, *keys: str) -> None:
-        """Press keys, wherever the focus is; a modifier holds for the one that follows."""
+        """Send keys to the focused element; Control or Shift is held during the key that follows it."""
         actions = ActionChains(self.driver, duration=0)
         held = []
         for key in keys:
@@ -227,7 +230,7 @@ class Page:
         actions.perform()
 
     def focused(self) -> str:
-        """Say where the focus is: the pane, and the element's role or id."""
+        """Return the focused element: the pane, if it is in one, and its role or id."""
         return str(
             self.run(
                 "const at = document.activeElement;"
@@ -235,35 +238,37 @@ class Page:
             )
         )
 
-    def device(self, width: int, height: int, *, mobile: bool = False) -> None:
-        """Make the page that large, in CSS pixels."""
+    def set_size(self, width: int, height: int, *, mobile: bool = False) -> None:
+        """Emulate a screen of this size in CSS pixels."""
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": mobile}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
 
-    def scheme(self, name: str) -> None:
-        """Let the reader prefer a colour scheme; "" is back to none."""
+    def set_colour_scheme(self, name: str) -> None:
+        """Emulate the user's preference for a colour scheme, `light` or `dark`; "" resets it."""
         features = {"features": [{"name": "prefers-color-scheme", "value": name}]}
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", features)
 
     def tolerate(self, pattern: str) -> None:
-        """Take console messages like this for what the test itself has provoked."""
+        """Add a pattern of console messages that the test itself provokes."""
         self.tolerated.append(pattern)
 
-    def complaints(self) -> list[str]:
-        """List what the console says (everything counts: errors, violations of the policy, warnings)."""
-        self.console += self._heard()
-        return [said for said in self.console if not any(re.search(pattern, said) for pattern in self.tolerated)]
+    def unexpected_messages(self) -> list[str]:
+        """Return all console messages (errors, policy violations, warnings) that no tolerated pattern matches."""
+        self.console += self._read_console()
+        return [
+            message for message in self.console if not any(re.search(pattern, message) for pattern in self.tolerated)
+        ]
 
-    def _heard(self) -> list[str]:
+    def _read_console(self) -> list[str]:
         entries = self.driver.get_log("browser")  # type: ignore[no-untyped-call]
         return [f"{entry['level']} {entry['message']}" for entry in entries]
 
-    def leave(self) -> None:
-        """Stop what runs, and go back to how a browser is at first."""
+    def reset(self) -> None:
+        """Interrupt what runs, and undo the emulation of a screen and a colour scheme."""
         self.run(
             "document.activeElement.blur(); document.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape' }))"
         )
         for pane in self.panes:
-            pane.wait(lambda seen: seen.over or seen.state == "idle")
+            pane.wait(lambda seen: seen.has_ended or seen.state == "idle")
         self.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
-        self.scheme("")
+        self.set_colour_scheme("")

@@ -1,4 +1,4 @@
-"""Servers, a browser and the demo page in it; what they said is shown with a test that fails."""
+"""Servers, a browser and its demo page; the report of a failed test shows the servers' output."""
 
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -39,22 +39,22 @@ def _start_order(item: pytest.Item) -> int:
 
 @pytest.fixture(scope="session")
 def simulator() -> Iterator[Server]:
-    """The simulated provider in a process of its own."""
+    """The simulator in a process of its own."""
     with processes.simulator() as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def gateway(simulator: Server) -> Iterator[Server]:
-    """A gateway in front of that simulator; any model may be asked for, with its settings."""
-    # Neither how long a viewer of a slow machine stays away is tested with it, nor how much one client may ask.
+    """A gateway with that simulator as its upstream; it forwards any model, with the settings in its name."""
+    # A long grace and no rate limit: on a slow machine, viewers reconnect late, and all tests share one address.
     with processes.gateway("--upstream", f"{simulator.url}/v1", grace=60, rate_limit_per_minute=0) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
 def plain_gateway() -> Iterator[Server]:
-    """A gateway as it comes, without any configuration."""
+    """A gateway without any configuration."""
     with processes.gateway() as server:
         yield server
 
@@ -67,18 +67,18 @@ def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
 
 @pytest.fixture
 def open_page(driver: Chrome) -> Iterator[Callable[[str], Page]]:
-    """Open the demo page of a gateway; afterwards, its console must have nothing to complain about."""
+    """Open the demo page of a gateway; at the end, its console must have no unexpected messages."""
     opened: list[Page] = []
 
-    def open_one(url: str) -> Page:
+    def open_url(url: str) -> Page:
         page = Page(driver, url)
         opened.append(page)
         return page
 
-    yield open_one
+    yield open_url
     for page in opened:
-        page.leave()
-        assert page.complaints() == []
+        page.reset()
+        assert page.unexpected_messages() == []
 
 
 @pytest.fixture
@@ -87,10 +87,10 @@ def page(open_page: Callable[[str], Page], gateway: Server) -> Page:
 
 
 @pytest.fixture
-def wire(gateway: Server) -> Iterator[TcpProxy]:
+def proxy(gateway: Server) -> Iterator[TcpProxy]:
     """A proxy of the gateway whose connections can be reset."""
-    with TcpProxy(gateway.url) as wire:
-        yield wire
+    with TcpProxy(gateway.url) as proxy:
+        yield proxy
 
 
 @pytest.hookimpl(wrapper=True)
@@ -99,7 +99,7 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     if report.failed:
-        for name, used in getattr(item, "funcargs", {}).items():
-            if isinstance(used, Process):
-                report.sections.append((f"output of {name}", used.output))
+        for name, value in getattr(item, "funcargs", {}).items():
+            if isinstance(value, Process):
+                report.sections.append((f"output of {name}", value.output))
     return report

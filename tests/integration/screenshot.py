@@ -1,4 +1,4 @@
-"""Take the README's picture of the demo page: `python -m tests.integration.screenshot OUT.png`."""
+"""Take the screenshot of the demo page for the README: `python -m tests.integration.screenshot OUT.png`."""
 
 import argparse
 import base64
@@ -10,45 +10,47 @@ from tests.integration.browser import Page, chromium
 
 WIDTH, HEIGHT = 1280, 1040
 PROMPT = "Why do people trust an answer more when they can watch it being written?"
-PLUG_AT, STOP_AT, SHOW_AT = 120, 330, 440
-"""Characters at which the left plug is pulled, the right answer interrupted, and the picture taken."""
+DISCONNECT_AT, INTERRUPT_AT, SHOW_AT = 120, 330, 440
+"""Characters after which the left pane is disconnected, the right one interrupted, and the screenshot taken."""
 
 
 def main() -> None:
-    """Read the command line and take the picture."""
+    """Parse the command line, and write the screenshot."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("out", type=Path, help="where the PNG goes")
-    parser.add_argument("--width", type=int, default=WIDTH, help="of the page, in CSS pixels (default %(default)s)")
-    parser.add_argument("--height", type=int, default=HEIGHT, help="default %(default)s")
+    parser.add_argument("out", type=Path, help="path of the PNG")
+    parser.add_argument(
+        "--width", type=int, default=WIDTH, help="width of the page in CSS pixels (default %(default)s)"
+    )
+    parser.add_argument("--height", type=int, default=HEIGHT, help="its height (default %(default)s)")
     parser.add_argument("--dark", action="store_true", help="in dark mode")
     options = parser.parse_args()
     options.out.parent.mkdir(parents=True, exist_ok=True)
-    options.out.write_bytes(take(options.width, options.height, dark=options.dark))
+    options.out.write_bytes(take_screenshot(options.width, options.height, dark=options.dark))
     print(f"{options.out}: {options.out.stat().st_size / 1024:.0f} KB")
 
 
-def take(width: int, height: int, *, dark: bool) -> bytes:
-    """Stream on both sides, pull the left plug, stop the right one, and give the page once the left is back."""
+def take_screenshot(width: int, height: int, *, dark: bool) -> bytes:
+    """Run both panes, disconnect the left one, interrupt the right one; return a PNG once the left one has resumed."""
     with (
         tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile,
         processes.gateway() as server,
         chromium(Path(profile)) as driver,
     ):
         page = Page(driver, server.url)
-        page.device(width, height, mobile=width < 600)
-        page.scheme("dark" if dark else "light")
-        page.ask(PROMPT)
-        page.sse.streams(beyond=PLUG_AT)
+        page.set_size(width, height, mobile=width < 600)
+        page.set_colour_scheme("dark" if dark else "light")
+        page.submit(PROMPT)
+        page.sse.wait_for_text(beyond=DISCONNECT_AT)
         page.sse.click("plug")
-        page.websocket.streams(beyond=STOP_AT)
+        page.websocket.wait_for_text(beyond=INTERRUPT_AT)
         page.websocket.click("interrupt")
-        page.websocket.ends("interrupted")
-        page.sse.noticed("Back after")
-        page.sse.streams(beyond=SHOW_AT)
+        page.websocket.wait_for_end("interrupted")
+        page.sse.wait_for_notice("Back after")
+        page.sse.wait_for_text(beyond=SHOW_AT)
         page.run("document.activeElement.blur(); scrollTo(0, 0);")
-        taken = driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})
-        page.leave()
-    return base64.b64decode(taken["data"])
+        screenshot = driver.execute_cdp_cmd("Page.captureScreenshot", {"format": "png"})
+        page.reset()
+    return base64.b64decode(screenshot["data"])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The demo page in headless Chromium, against real servers."""
+"""The demo page in headless Chromium, with real servers."""
 
 import json
 import re
@@ -14,16 +14,16 @@ from selenium.webdriver import Chrome, Keys
 from selenium.webdriver.support.select import Select
 
 from tests.integration import processes
-from tests.integration.browser import Look, Page, Pane, read_json, until
+from tests.integration.browser import Page, Pane, PaneState, read_json, wait_until
 from tests.integration.processes import Server, TcpProxy
 from tests.integration.test_processes import command
 
 NAMES = {"sse": "SSE", "websocket": "WebSocket"}
-SIDES = tuple(NAMES)
+HOMES = tuple(NAMES)
 LONG = "sim?ttft=20&speed=250&length=60000"
-"""An answer that would take four minutes: it is still running whenever a test gets to it."""
+"""A generation of four minutes: it still runs when a test interrupts it."""
 
-# The README's two clients. They give their text to `done`.
+# Like the two clients of the README; these pass their text to `done`.
 EVENT_SOURCE = """
 const events = new EventSource("/api/chat/stream?model=sim-instant&prompt=Why+is+the+sky+blue");
 let text = "";
@@ -45,47 +45,50 @@ socket.onmessage = ({ data }) => {
 };
 """
 
-# A page with a key, and a bare EventSource that has a ticket alone.
-TICKETED = """
+# A page with a key gets a ticket; its EventSource has only that ticket.
+EVENT_SOURCE_WITH_TICKET = """
 const [key, model] = arguments;
 const headers = { Authorization: `Bearer ${key}`, "Content-Type": "application/json" };
-window.heard = { text: "", opened: 0, id: null, over: null };
+window.received = { text: "", opened: 0, id: null, ended: null };
 fetch("/api/tickets", { method: "POST", headers, body: JSON.stringify({ scope: "start" }) })
   .then((response) => response.json())
   .then(({ ticket }) => {
     const events = new EventSource(`/api/chat/stream?prompt=Hello&ticket=${ticket}&model=${encodeURIComponent(model)}`);
-    events.onopen = () => { heard.opened += 1; };
-    events.onmessage = ({ data, lastEventId }) => { heard.text += JSON.parse(data).content; heard.id = lastEventId; };
-    events.addEventListener("complete", ({ lastEventId }) => { heard.id = lastEventId; });
-    events.onerror = ({ data }) => { if (data || events.readyState === 2) heard.over = data ?? "stopped"; };
+    events.onopen = () => { received.opened += 1; };
+    events.onmessage = ({ data, lastEventId }) => {
+      received.text += JSON.parse(data).content;
+      received.id = lastEventId;
+    };
+    events.addEventListener("complete", ({ lastEventId }) => { received.id = lastEventId; });
+    events.onerror = ({ data }) => { if (data || events.readyState === 2) received.ended = data ?? "stopped"; };
   });
 """
 
-# A page of the same site whose key is in a cookie: nothing of it is in a URL, a header or a script's reach.
-COOKIED = """
-const [home, done] = arguments;
-const events = new EventSource(`${home}/api/chat/stream?prompt=Hello&model=sim-instant`, { withCredentials: true });
-const said = { sse: "", socket: "", cookie: document.cookie };
-const over = (name, what) => { said[name] = what; if (said.sse && said.socket) done(said); };
-events.addEventListener("complete", () => { events.close(); over("sse", "complete"); });
-events.onerror = () => { if (events.readyState === 2) over("sse", "refused"); };
-const socket = new WebSocket(`${home.replace("http", "ws")}/api/ws`, "dualstream.v1");
+# A page whose key is in a cookie: no script can read it, and neither a URL nor a header that the page sets has it.
+CLIENTS_WITH_COOKIE = """
+const [gateway, done] = arguments;
+const events = new EventSource(`${gateway}/api/chat/stream?prompt=Hello&model=sim-instant`, { withCredentials: true });
+const results = { sse: "", socket: "", cookie: document.cookie };
+const finish = (name, result) => { results[name] = result; if (results.sse && results.socket) done(results); };
+events.addEventListener("complete", () => { events.close(); finish("sse", "complete"); });
+events.onerror = () => { if (events.readyState === 2) finish("sse", "refused"); };
+const socket = new WebSocket(`${gateway.replace("http", "ws")}/api/ws`, "dualstream.v1");
 socket.onopen = () => socket.send(JSON.stringify({
   type: "start", model: "sim-instant", messages: [{ role: "user", content: "Hello" }],
 }));
-socket.onmessage = ({ data }) => { if (JSON.parse(data).type === "complete") over("socket", "complete"); };
-socket.onclose = ({ code }) => { if (!said.socket) over("socket", code); };
+socket.onmessage = ({ data }) => { if (JSON.parse(data).type === "complete") finish("socket", "complete"); };
+socket.onclose = ({ code }) => { if (!results.socket) finish("socket", code); };
 """
 
-# What nobody should have to read: codes, and values that are none.
-GIBBERISH = re.compile(r"undefined|null|NaN|\[object|[{}]|\b[a-z]+_[a-z_]+\b|Error:")
+# Codes, and placeholders of missing values: they must not appear in a message for a user.
+INTERNALS = re.compile(r"undefined|null|NaN|\[object|[{}]|\b[a-z]+_[a-z_]+\b|Error:")
 
 
 @pytest.fixture
-def quiet(simulator: Server) -> Callable[[], int]:
-    """Wait until nobody streams from the simulator; gives a function that counts the hang-ups since."""
+def count_closed_calls(simulator: Server) -> Callable[[], int]:
+    """Wait until the simulator is idle; return a function that counts the calls closed by their client since then."""
     url = f"{simulator.url}/stats"
-    until(lambda: read_json(url)["running"] == 0, lambda: read_json(url))
+    wait_until(lambda: read_json(url)["running"] == 0, lambda: read_json(url))
     before = read_json(url)["hung_up"]
     return lambda: int(read_json(url)["hung_up"]) - before
 
@@ -94,10 +97,10 @@ def pane_of(page: Page, home: str) -> Pane:
     return {pane.home: pane for pane in page.panes}[home]
 
 
-def held(pane: Pane) -> Any:  # noqa: ANN401 - JSON
-    """Give the gateway's snapshot, having seen that the pane shows exactly its text."""
+def checked_snapshot(pane: Pane) -> Any:  # noqa: ANN401 - JSON
+    """Check that a pane shows exactly the text of the gateway's snapshot; return the snapshot."""
     snapshot = pane.snapshot()
-    assert pane.look().text == snapshot["text"]
+    assert pane.read().text == snapshot["text"]
     return snapshot
 
 
@@ -105,89 +108,90 @@ def test_both_panes_finish_with_the_same_text(open_page: Callable[[str], Page], 
     page = open_page(plain_gateway.url)
     for setting, value in (("speed", "2000"), ("language", "vietnamese"), ("length", "800"), ("ttft", "0")):
         page.choose(setting, value)
-    page.ask("Tại sao bầu trời màu xanh?")
-    left, right = (pane.ends() for pane in page.panes)
+    page.submit("Tại sao bầu trời màu xanh?")
+    left, right = (pane.wait_for_end() for pane in page.panes)
     assert left.text == right.text
     assert "Tại sao bầu trời màu xanh?" in left.text
     assert len(left.text) == 800
     for pane, seen in zip(page.panes, (left, right), strict=True):
-        snapshot = held(pane)
+        snapshot = checked_snapshot(pane)
         assert snapshot["state"] == "complete"
         assert seen.seq == snapshot["seq"]
         assert seen.transport == pane.home
-        assert seen.says.startswith("Done in")
+        assert seen.status.startswith("Done in")
         assert "tokens in" in seen.detail
         assert all(re.search(r"\d", figure) for figure in seen.figures), seen.figures
     assert left.generation != right.generation
 
 
-@pytest.mark.parametrize("home", SIDES)
-def test_interrupt_stops_the_answer_and_the_model(page: Page, quiet: Callable[[], int], home: str) -> None:
+@pytest.mark.parametrize("home", HOMES)
+def test_interrupt_stops_the_answer_and_the_model(page: Page, count_closed_calls: Callable[[], int], home: str) -> None:
     pane = pane_of(page, home)
-    page.ask("Tell me everything.", model=LONG, on=home)
-    pane.streams()
+    page.submit("Tell me everything.", model=LONG, on=home)
+    pane.wait_for_text()
     pane.click("interrupt")
-    seen = pane.ends("interrupted")
-    assert seen.says == "Stopped by you."
+    seen = pane.wait_for_end("interrupted")
+    assert seen.status == "Stopped by you."
     assert re.fullmatch(
         r"Stopped [\d.]+ m?s after the click; the model.s connection closed in [\d.]+ m?s\.", seen.stop_time
     )
-    until(lambda: quiet() == 1, lambda: "the model's server has not noticed")
-    assert held(pane)["state"] == "interrupted"
-    assert pane.look().text == seen.text
+    wait_until(lambda: count_closed_calls() == 1, lambda: "the model's server has not noticed")
+    assert checked_snapshot(pane)["state"] == "interrupted"
+    assert pane.read().text == seen.text
     assert 40 < len(seen.text) < 60_000
-    assert pane.part("interrupt").get_attribute("aria-disabled") == "true"
+    assert pane.element("interrupt").get_attribute("aria-disabled") == "true"
 
 
-@pytest.mark.parametrize("home", SIDES)
-def test_interrupt_before_the_first_word(page: Page, quiet: Callable[[], int], home: str) -> None:
+@pytest.mark.parametrize("home", HOMES)
+def test_interrupt_before_the_first_token(page: Page, count_closed_calls: Callable[[], int], home: str) -> None:
     pane = pane_of(page, home)
-    page.ask("Think well.", model="sim?ttft=600000", on=home)
+    page.submit("Think well.", model="sim?ttft=600000", on=home)
     pane.wait(lambda seen: seen.state == "waiting" and seen.generation)
     pane.click("interrupt")
-    seen = pane.ends("interrupted")
+    seen = pane.wait_for_end("interrupted")
     assert seen.text == ""
     assert "after the click" in seen.stop_time
-    until(lambda: quiet() == 1, lambda: "the model's server has not noticed")
+    wait_until(lambda: count_closed_calls() == 1, lambda: "the model's server has not noticed")
 
 
-@pytest.mark.parametrize("home", SIDES)
-def test_feedback_begins_the_answer_anew(page: Page, quiet: Callable[[], int], home: str) -> None:
+@pytest.mark.parametrize("home", HOMES)
+def test_feedback_starts_the_answer_again(page: Page, count_closed_calls: Callable[[], int], home: str) -> None:
     pane = pane_of(page, home)
-    pane.part("feedback-text").send_keys("Shorter, and in Vietnamese")
-    page.ask("Why is the sky blue?", model="sim?ttft=20&speed=600&length=6000", on=home)
-    first = pane.streams()
+    pane.element("feedback-text").send_keys("Shorter, and in Vietnamese")
+    page.submit("Why is the sky blue?", model="sim?ttft=20&speed=600&length=6000", on=home)
+    first = pane.wait_for_text()
     pane.click("feedback-send")
     pane.wait(lambda seen: seen.revision)
-    seen = pane.ends()
+    seen = pane.wait_for_end()
     assert seen.revision == "Revision 2, after your feedback: “Shorter, and in Vietnamese”"
     assert any(
-        re.search(r"Revision 2 started; the earlier attempt was closed in [\d.]+ m?s\.", said) for said in seen.notices
+        re.search(r"Revision 2 started; the earlier attempt was closed in [\d.]+ m?s\.", notice)
+        for notice in seen.notices
     )
     assert seen.feedback == "Sent: the answer starts again."
     assert not seen.text.startswith(first.text[:20])
     assert re.search("[ạảấầẩậắằẵặếềểễệịọốồổỗộớờởợụủứừửữựỳỷỹ]", seen.text)
     assert len(seen.text) == 2000
-    assert held(pane)["revision"] == 2
-    assert quiet() == 1
+    assert checked_snapshot(pane)["revision"] == 2
+    assert count_closed_calls() == 1
 
 
-@pytest.mark.parametrize("home", SIDES)
-def test_feedback_stops_and_rates(page: Page, quiet: Callable[[], int], home: str) -> None:
+@pytest.mark.parametrize("home", HOMES)
+def test_feedback_stops_and_rates(page: Page, count_closed_calls: Callable[[], int], home: str) -> None:
     pane = pane_of(page, home)
     page.find(f"{pane.selector} [data-role=feedback-mode] [value=stop]").click()
-    pane.part("feedback-text").send_keys("Enough")
-    page.ask("Tell me everything.", model=LONG, on=home)
-    pane.streams()
-    pane.part("feedback-text").send_keys(Keys.ENTER)
-    seen = pane.ends("interrupted")
-    assert seen.says == "Stopped by your feedback."
+    pane.element("feedback-text").send_keys("Enough")
+    page.submit("Tell me everything.", model=LONG, on=home)
+    pane.wait_for_text()
+    pane.element("feedback-text").send_keys(Keys.ENTER)
+    seen = pane.wait_for_end("interrupted")
+    assert seen.status == "Stopped by your feedback."
     pane.wait(lambda seen: seen.feedback == "Sent: the answer stops.")
-    until(lambda: quiet() == 1, lambda: "the model's server has not noticed")
+    wait_until(lambda: count_closed_calls() == 1, lambda: "the model's server has not noticed")
     pane.click("rate-up")
     pane.wait(lambda seen: seen.feedback == "Thank you, noted.")
-    assert pane.part("rate-up").get_attribute("aria-pressed") == "true"
-    notes = held(pane)["feedback"]
+    assert pane.element("rate-up").get_attribute("aria-pressed") == "true"
+    notes = checked_snapshot(pane)["feedback"]
     assert [(note["mode"], note["text"], note["rating"]) for note in notes] == [
         ("stop", "Enough", None),
         ("note", None, 1),
@@ -195,115 +199,119 @@ def test_feedback_stops_and_rates(page: Page, quiet: Callable[[], int], home: st
 
 
 @dataclass(frozen=True)
-class Tap:
-    """A gateway whose model says the rest of its answer when the test wants it, and until then goes on slowly."""
+class SlowGateway:
+    """A gateway whose upstream sends slowly, until the test lets it send the rest of an answer at once."""
 
     gateway: Server
-    wire: TcpProxy
+    upstream_proxy: TcpProxy
 
     model: ClassVar = "sim-instant?length=20000"
     length: ClassVar = 20_000
 
-    def open(self) -> None:
-        """Let the rest come."""
-        self.wire.flow = 0
+    def release(self) -> None:
+        """Forward the rest without a limit."""
+        self.upstream_proxy.flow = 0
 
 
 @pytest.fixture(scope="module")
-def tapped_gateway(simulator: Server) -> Iterator[Tap]:
-    with TcpProxy(simulator.url) as wire, processes.gateway("--upstream", f"{wire.url}/v1", grace=60) as server:
-        yield Tap(server, wire)
+def shared_slow_gateway(simulator: Server) -> Iterator[SlowGateway]:
+    with TcpProxy(simulator.url) as proxy, processes.gateway("--upstream", f"{proxy.url}/v1", grace=60) as server:
+        yield SlowGateway(server, proxy)
 
 
 @pytest.fixture
-def tap(tapped_gateway: Tap) -> Tap:
-    """Turn the tap down to about 60 characters a second for each answer."""
-    tapped_gateway.wire.flow = 60
-    return tapped_gateway
+def slow_gateway(shared_slow_gateway: SlowGateway) -> SlowGateway:
+    """Limit the upstream to about 60 characters a second for each answer."""
+    shared_slow_gateway.upstream_proxy.flow = 60
+    return shared_slow_gateway
 
 
-def test_pulled_plugs_are_resumed(open_page: Callable[[str], Page], tap: Tap) -> None:
-    page = open_page(tap.gateway.url)
-    page.ask("Take your time.", model=tap.model)
+def test_the_disconnect_button_is_followed_by_a_resume(
+    open_page: Callable[[str], Page], slow_gateway: SlowGateway
+) -> None:
+    page = open_page(slow_gateway.gateway.url)
+    page.submit("Take your time.", model=slow_gateway.model)
     for pane in page.panes:
-        pane.streams()
+        pane.wait_for_text()
         pane.click("plug")
-        assert pane.wait(lambda seen: seen.state == "offline").says.startswith("Offline after event ")
+        assert pane.wait(lambda seen: seen.state == "offline").status.startswith("Offline after event ")
     for pane in page.panes:
-        pane.noticed("Back after")
-    tap.open()
+        pane.wait_for_notice("Back after")
+    slow_gateway.release()
     for pane in page.panes:
-        seen = pane.ends()
-        assert len(seen.text) == tap.length
-        assert held(pane)["state"] == "complete"
-        pulled, back = seen.notices
-        assert "You cut the connection." in pulled
-        assert re.search(r"Back after [\d.]+ m?s: \d+ characters recovered\.", back)
+        seen = pane.wait_for_end()
+        assert len(seen.text) == slow_gateway.length
+        assert checked_snapshot(pane)["state"] == "complete"
+        disconnected, resumed = seen.notices
+        assert "You cut the connection." in disconnected
+        assert re.search(r"Back after [\d.]+ m?s: \d+ characters recovered\.", resumed)
         assert page.run("return document.querySelectorAll(arguments[0]).length", f"{pane.selector} mark") == 1
 
 
 @pytest.fixture
-def tapped_wire(tap: Tap) -> Iterator[TcpProxy]:
-    """A wire to that gateway that can be cut."""
-    with TcpProxy(tap.gateway.url) as wire:
-        yield wire
+def client_proxy(slow_gateway: SlowGateway) -> Iterator[TcpProxy]:
+    """A proxy of that gateway whose connections can be reset."""
+    with TcpProxy(slow_gateway.gateway.url) as proxy:
+        yield proxy
 
 
-def test_a_cut_wire_is_resumed(tap: Tap, tapped_wire: TcpProxy, open_page: Callable[[str], Page]) -> None:
-    page = open_page(tapped_wire.url)
+def test_a_reset_connection_is_resumed(
+    slow_gateway: SlowGateway, client_proxy: TcpProxy, open_page: Callable[[str], Page]
+) -> None:
+    page = open_page(client_proxy.url)
     page.tolerate(r"net::ERR_|WebSocket connection to .* failed")
-    page.ask("Take your time.", model=tap.model)
+    page.submit("Take your time.", model=slow_gateway.model)
     for cuts in (1, 2):
-        before = {pane: pane.streams(beyond=len(pane.look().text) + 20) for pane in page.panes}
-        assert tapped_wire.cut() >= len(page.panes)
+        before = {pane: pane.wait_for_text(beyond=len(pane.read().text) + 20) for pane in page.panes}
+        assert client_proxy.cut() >= len(page.panes)
         for pane in page.panes:
-            pane.noticed("The connection was lost.", cuts)
-            pane.noticed("Back after", cuts)
-        assert came_back_by_itself(tapped_wire.sent, before[page.sse]), tapped_wire.sent
-    tap.open()
+            pane.wait_for_notice("The connection was lost.", cuts)
+            pane.wait_for_notice("Back after", cuts)
+        assert event_source_resumed(client_proxy.sent, before[page.sse]), client_proxy.sent
+    slow_gateway.release()
     for pane in page.panes:
-        seen = pane.ends()
-        assert len(seen.text) == tap.length
-        assert seen.seq == held(pane)["seq"]
+        seen = pane.wait_for_end()
+        assert len(seen.text) == slow_gateway.length
+        assert seen.seq == checked_snapshot(pane)["seq"]
 
 
-def came_back_by_itself(sent: str, left: Look) -> bool:
-    """Tell whether the browser's own EventSource resumed: by a header that the page itself never sends."""
+def event_source_resumed(sent: str, left: PaneState) -> bool:
+    """Return True if the browser's own EventSource resumed: it sends a header that the page itself never sends."""
     events = rf"GET /api/generations/{left.generation}/events"
     position = rf"last-event-id: {left.generation}:(\d+)\r\n"
     resumed = re.search(rf"{events} HTTP/1\.1\r\n(?:[^\r]+\r\n)*?{position}", sent, re.IGNORECASE)
     return resumed is not None and int(resumed[1]) >= left.seq
 
 
-def test_handed_over_and_back(open_page: Callable[[str], Page], tap: Tap) -> None:
-    page = open_page(tap.gateway.url)
-    page.ask("Change horses.", model=tap.model)
+def test_a_generation_is_handed_over_and_back(open_page: Callable[[str], Page], slow_gateway: SlowGateway) -> None:
+    page = open_page(slow_gateway.gateway.url)
+    page.submit("Change horses.", model=slow_gateway.model)
     for pane in page.panes:
         home = pane.home
-        other = next(side for side in SIDES if side != home)
-        for at, to in ((home, other), (other, home)):
-            before = pane.streams(beyond=len(pane.look().text) + 20)
+        other = next(name for name in HOMES if name != home)
+        for current, following in ((home, other), (other, home)):
+            before = pane.wait_for_text(beyond=len(pane.read().text) + 20)
             pane.click("handover")
-            pane.noticed(f"Switched from {NAMES[at]} to {NAMES[to]} after event ")
-            assert pane.look().transport == to
-            pane.streams(beyond=len(before.text) + 20)
-    tap.open()
+            pane.wait_for_notice(f"Switched from {NAMES[current]} to {NAMES[following]} after event ")
+            assert pane.read().transport == following
+            pane.wait_for_text(beyond=len(before.text) + 20)
+    slow_gateway.release()
     for pane in page.panes:
-        seen = pane.ends()
+        seen = pane.wait_for_end()
         assert seen.transport == pane.home
-        assert len(seen.text) == tap.length
-        assert seen.seq == held(pane)["seq"]
+        assert len(seen.text) == slow_gateway.length
+        assert seen.seq == checked_snapshot(pane)["seq"]
 
 
 @pytest.fixture(scope="module")
-def impatient_gateway(simulator: Server) -> Iterator[Server]:
-    """A gateway that asks the model once, however it fails."""
+def single_attempt_gateway(simulator: Server) -> Iterator[Server]:
+    """A gateway that calls its upstream only once, however that fails."""
     with processes.gateway("--upstream", f"{simulator.url}/v1", max_attempts=1, breaker_failures=0) as server:
         yield server
 
 
 @pytest.mark.parametrize(
-    ("fault", "says", "detail", "text"),
+    ("fault", "status", "detail", "text"),
     [
         ("429&retry_after=2", "Too many requests just now.", "You can run it again in 2 s.", False),
         ("500", "server has a problem.", "You can run it again.", False),
@@ -312,35 +320,35 @@ def impatient_gateway(simulator: Server) -> Iterator[Server]:
         ("garbage&after=10", "sent invalid data.", "The text so far is kept.", True),
     ],
 )
-def test_failures_are_told_to_a_person(
+def test_an_error_is_explained_to_the_user(
     open_page: Callable[[str], Page],
-    impatient_gateway: Server,
+    single_attempt_gateway: Server,
     fault: str,
-    says: str,
+    status: str,
     detail: str,
     text: bool,
 ) -> None:
-    page = open_page(impatient_gateway.url)
-    page.ask("Go wrong.", model=f"sim?ttft=20&speed=2000&fault={fault}")
+    page = open_page(single_attempt_gateway.url)
+    page.submit("Go wrong.", model=f"sim?ttft=20&speed=2000&fault={fault}")
     for pane in page.panes:
-        seen = pane.ends("error")
-        assert says in seen.says
+        seen = pane.wait_for_end("error")
+        assert status in seen.status
         assert detail in seen.detail
         assert bool(seen.text) == text
-        assert not GIBBERISH.search(f"{seen.says} {seen.detail} {' '.join(seen.notices)}"), seen
-        assert held(pane)["state"] == "error"
+        assert not INTERNALS.search(f"{seen.status} {seen.detail} {' '.join(seen.notices)}"), seen
+        assert checked_snapshot(pane)["state"] == "error"
 
 
-def test_a_failed_attempt_is_told_while_another_follows(open_page: Callable[[str], Page], simulator: Server) -> None:
+def test_a_failed_attempt_is_shown_while_another_follows(open_page: Callable[[str], Page], simulator: Server) -> None:
     with processes.gateway("--upstream", f"{simulator.url}/v1", max_attempts=2, retry_base=0.1) as server:
         page = open_page(server.url)
-        page.ask("Go wrong.", model="sim?fault=429&retry_after=1")
+        page.submit("Go wrong.", model="sim?fault=429&retry_after=1")
         for pane in page.panes:
-            pane.noticed("Attempt 1: Too many requests just now.")
-            assert pane.ends("error").says == "Too many requests just now."
+            pane.wait_for_notice("Attempt 1: Too many requests just now.")
+            assert pane.wait_for_end("error").status == "Too many requests just now."
 
 
-def test_an_unknown_model_is_told_to_a_person(open_page: Callable[[str], Page]) -> None:
+def test_an_unknown_model_is_explained_to_the_user(open_page: Callable[[str], Page]) -> None:
     with processes.gateway(model="one,two") as server:
         page = open_page(server.url)
         page.run("document.querySelector('#model').options[1].value = 'three'")
@@ -348,21 +356,21 @@ def test_an_unknown_model_is_told_to_a_person(open_page: Callable[[str], Page]) 
         page.tolerate(r"status of 404")
         page.find("#run-both").click()
         for pane in page.panes:
-            seen = pane.ends("error")
-            assert seen.says == "There is no such model."
+            seen = pane.wait_for_end("error")
+            assert seen.status == "There is no such model."
             assert "three" in seen.detail
 
 
-def test_a_gateway_that_went_away_is_told_to_a_person(wire: TcpProxy, open_page: Callable[[str], Page]) -> None:
-    page = open_page(wire.url)
+def test_an_unreachable_gateway_is_explained_to_the_user(proxy: TcpProxy, open_page: Callable[[str], Page]) -> None:
+    page = open_page(proxy.url)
     page.tolerate(r"net::ERR_|WebSocket connection to .* failed")
-    page.ask("Take your time.", model=LONG)
+    page.submit("Take your time.", model=LONG)
     for pane in page.panes:
-        pane.streams()
+        pane.wait_for_text()
     left = {}
-    with wire.down():
+    with proxy.down():
         for pane in page.panes:
-            seen = pane.wait(lambda seen: "Trying again in" in seen.says)
+            seen = pane.wait(lambda seen: "Trying again in" in seen.status)
             assert seen.state == "offline"
             assert seen.text
             pane.click("interrupt")
@@ -370,40 +378,40 @@ def test_a_gateway_that_went_away_is_told_to_a_person(wire: TcpProxy, open_page:
             assert "be reached." in seen.stop_time
             left[pane] = seen
     for pane in page.panes:
-        pane.streams(beyond=len(left[pane].text))
-        pane.noticed("Back after")
+        pane.wait_for_text(beyond=len(left[pane].text))
+        pane.wait_for_notice("Back after")
         pane.click("interrupt")
-        pane.ends("interrupted")
-        held(pane)
+        pane.wait_for_end("interrupted")
+        checked_snapshot(pane)
 
 
 @pytest.fixture(scope="module")
-def narrow_gateway() -> Iterator[Server]:
-    """A gateway that lets one generation run at a time."""
+def one_slot_gateway() -> Iterator[Server]:
+    """A gateway that runs one generation at a time."""
     with processes.gateway(max_concurrent=1) as server:
         yield server
 
 
-def test_the_second_waits_in_line(open_page: Callable[[str], Page], narrow_gateway: Server) -> None:
-    page = open_page(narrow_gateway.url)
+def test_the_second_generation_waits_in_the_queue(open_page: Callable[[str], Page], one_slot_gateway: Server) -> None:
+    page = open_page(one_slot_gateway.url)
     page.choose("length", "20000")
     page.choose("ttft", "0")
     page.find("#run-both").click()
     both = [pane.wait(lambda seen: seen.text or seen.state == "queued") for pane in page.panes]
     first, second = page.panes if both[0].text else page.panes[::-1]
-    assert second.wait(lambda seen: seen.state == "queued").says == "You are next in the queue."
-    first.streams()
+    assert second.wait(lambda seen: seen.state == "queued").status == "You are next in the queue."
+    first.wait_for_text()
     first.click("interrupt")
-    first.ends("interrupted")
-    second.streams()
-    first_again = first.selector.replace("pane", "run")
-    page.find(first_again).click()
-    assert "in the queue" in first.wait(lambda seen: seen.state == "queued").says
+    first.wait_for_end("interrupted")
+    second.wait_for_text()
+    run_again = first.selector.replace("pane", "run")
+    page.find(run_again).click()
+    assert "in the queue" in first.wait(lambda seen: seen.state == "queued").status
     first.click("interrupt")
-    assert first.ends("interrupted").text == ""
+    assert first.wait_for_end("interrupted").text == ""
 
 
-def test_the_keyboard_is_enough(page: Page) -> None:
+def test_the_page_works_with_the_keyboard_alone(page: Page) -> None:
     page.press(Keys.TAB)
     assert page.focused() == "prompt"
     page.press(Keys.CONTROL, "a")
@@ -413,21 +421,21 @@ def test_the_keyboard_is_enough(page: Page) -> None:
     page.press(Keys.SHIFT, Keys.TAB)
     page.press(Keys.ENTER)
     for pane in page.panes:
-        assert "“First line second line”" in pane.streams().text
+        assert "“First line second line”" in pane.wait_for_text().text
     page.press(Keys.ESCAPE)
     for pane in page.panes:
-        assert pane.ends("interrupted").stop_time
+        assert pane.wait_for_end("interrupted").stop_time
 
     page.press(Keys.ENTER)
     for pane in page.panes:
-        pane.wait(lambda seen: not seen.over)
-        pane.streams()
-    walked: list[str] = []
-    while walked[-1:] != ["websocket interrupt"]:
-        assert len(walked) < 60, walked
+        pane.wait(lambda seen: not seen.has_ended)
+        pane.wait_for_text()
+    visited: list[str] = []
+    while visited[-1:] != ["websocket interrupt"]:
+        assert len(visited) < 60, visited
         page.press(Keys.TAB)
-        walked.append(page.focused())
-    wanted = [
+        visited.append(page.focused())
+    expected = [
         "interrupt",
         "plug",
         "handover",
@@ -437,32 +445,32 @@ def test_the_keyboard_is_enough(page: Page) -> None:
         "rate-up",
         "rate-down",
     ]
-    assert [role for _, _, role in (at.partition("sse ") for at in walked) if role in wanted] == wanted
+    assert [role for _, _, role in (name.partition("sse ") for name in visited) if role in expected] == expected
     page.press(Keys.ESCAPE)
-    page.websocket.ends("interrupted")
-    assert not page.sse.look().over, "Escape in one pane is for that pane alone"
+    page.websocket.wait_for_end("interrupted")
+    assert not page.sse.read().has_ended, "Escape in one pane interrupts only that one"
     while page.focused() != "sse interrupt":
         page.press(Keys.SHIFT, Keys.TAB)
     page.press(Keys.SPACE)
-    page.sse.ends("interrupted")
+    page.sse.wait_for_end("interrupted")
 
 
-HOSTILE = "<img src=x onerror=\"document.title='owned'\"><b>&lt;"
+MARKUP = "<img src=x onerror=\"document.title='owned'\"><b>&lt;"
 
 
 def test_html_in_an_answer_is_text(page: Page) -> None:
     title = page.run("return document.title")
     for pane in page.panes:
-        pane.part("feedback-text").send_keys(HOSTILE)
-    # In large chunks, so that the tags arrive whole.
-    page.ask(HOSTILE, model=f"{LONG}&chunk=150")
+        pane.element("feedback-text").send_keys(MARKUP)
+    # In large chunks, so that no tag is split.
+    page.submit(MARKUP, model=f"{LONG}&chunk=150")
     for pane in page.panes:
-        assert HOSTILE in pane.streams(beyond=149).text
+        assert MARKUP in pane.wait_for_text(beyond=149).text
         pane.click("feedback-send")
     for pane in page.panes:
         seen = pane.wait(lambda seen: seen.revision and len(seen.text) > 149)
-        assert HOSTILE in seen.revision
-        assert HOSTILE in seen.text
+        assert MARKUP in seen.revision
+        assert MARKUP in seen.text
     assert page.run("return document.querySelectorAll('.pane :is(img, b, script)').length") == 0
     assert page.run("return document.title") == title
 
@@ -478,22 +486,22 @@ def test_html_in_an_answer_is_text(page: Page) -> None:
         "setTimeout('x')",
     ],
 )
-def test_no_line_of_the_page_could_make_markup_or_a_program_of_a_text(page: Page, sink: str) -> None:
+def test_the_policy_prevents_the_page_from_turning_text_into_markup_or_script(page: Page, sink: str) -> None:
     page.tolerate("Trusted(HTML|Script)|unsafe-eval")
-    said = page.run(f"try {{ {sink}; return 'done'; }} catch (error) {{ return error.name; }}")
-    assert said in {"TypeError", "EvalError"}
+    result = page.run(f"try {{ {sink}; return 'done'; }} catch (error) {{ return error.name; }}")
+    assert result in {"TypeError", "EvalError"}
 
 
-def test_a_phone_needs_no_sideways_scrolling(open_page: Callable[[str], Page], plain_gateway: Server) -> None:
+def test_a_phone_needs_no_horizontal_scrolling(open_page: Callable[[str], Page], plain_gateway: Server) -> None:
     page = open_page(plain_gateway.url)
-    page.device(390, 844, mobile=True)
+    page.set_size(390, 844, mobile=True)
     for setting, value in (("speed", "2000"), ("language", "code"), ("length", "3000")):
         page.choose(setting, value)
     width = "return [document.documentElement.scrollWidth, innerWidth]"
     assert page.run(width) == [390, 390]
-    page.ask("W" * 79)
+    page.submit("W" * 79)
     for pane in page.panes:
-        pane.ends()
+        pane.wait_for_end()
     assert page.run(width) == [390, 390]
     outside = page.run(
         "return [...document.querySelectorAll('button, input, select, textarea, dd')]"
@@ -503,7 +511,7 @@ def test_a_phone_needs_no_sideways_scrolling(open_page: Callable[[str], Page], p
     assert outside == []
 
 
-def test_colours_follow_the_reader(page: Page) -> None:
+def test_colours_follow_the_preferred_scheme(page: Page) -> None:
     colours = """
         const rgb = (colour) => colour.match(/[\\d.]+/g).slice(0, 3).map(Number);
         const style = (selector) => getComputedStyle(document.querySelector(selector));
@@ -512,30 +520,30 @@ def test_colours_follow_the_reader(page: Page) -> None:
     """
     seen = {}
     for scheme in ("light", "dark"):
-        page.scheme(scheme)
-        ink, sheet, paper = map(luminance, until(lambda: page.run(colours), lambda: "colours"))
-        assert contrast(ink, sheet) >= 7
-        assert contrast(ink, paper) >= 7
-        seen[scheme] = paper
+        page.set_colour_scheme(scheme)
+        text, pane, page_background = map(luminance, wait_until(lambda: page.run(colours), lambda: "colours"))
+        assert contrast(text, pane) >= 7
+        assert contrast(text, page_background) >= 7
+        seen[scheme] = page_background
     assert seen["light"] > 0.8
     assert seen["dark"] < 0.05
 
 
 def luminance(colour: list[float]) -> float:
-    """Give the relative luminance (WCAG 2.2) of an sRGB colour."""
+    """Return the relative luminance (WCAG 2.2) of an sRGB colour, given as 0 to 255 for red, green and blue."""
     red, green, blue = (
         part / 255 / 12.92 if part / 255 <= 0.04045 else ((part / 255 + 0.055) / 1.055) ** 2.4 for part in colour
     )
     return 0.2126 * red + 0.7152 * green + 0.0722 * blue
 
 
-def contrast(one: float, other: float) -> float:
-    """Give the contrast (WCAG 2.2) of two luminances."""
-    return (max(one, other) + 0.05) / (min(one, other) + 0.05)
+def contrast(first: float, second: float) -> float:
+    """Return the contrast ratio (WCAG 2.2) of two relative luminances."""
+    return (max(first, second) + 0.05) / (min(first, second) + 0.05)
 
 
 @pytest.mark.parametrize("client", [EVENT_SOURCE, WEB_SOCKET], ids=["EventSource", "WebSocket"])
-def test_ten_lines_are_a_client(page: Page, client: str) -> None:
+def test_a_client_needs_ten_lines(page: Page, client: str) -> None:
     text, position = page.wait_for(client)
     assert "Why is the sky blue" in text
     generation, _, seq = position.rpartition(":")
@@ -543,84 +551,91 @@ def test_ten_lines_are_a_client(page: Page, client: str) -> None:
     assert (snapshot["text"], snapshot["seq"], snapshot["state"]) == (text, int(seq), "complete")
 
 
-def test_a_gateway_with_keys_is_used_with_one_that_is_typed(driver: Chrome, tmp_path: Path) -> None:
+def test_the_page_asks_for_a_key_and_keeps_it_in_memory(driver: Chrome, tmp_path: Path) -> None:
     file = tmp_path / "keys.toml"
-    made = command("keys", "create", "alice", "--file", str(file))
+    created = command("keys", "create", "alice", "--file", str(file))
     with processes.gateway(keys_file=file) as server:
         driver.get(f"{server.url}/")
-        shown = "const entry = document.querySelector('#entry'); return entry.hidden ? '' : entry.innerText"
-        until(lambda: driver.execute_script(shown), lambda: driver.get_log("browser"))  # type: ignore[no-untyped-call]
+        read_entry = "const entry = document.querySelector('#entry'); return entry.hidden ? '' : entry.innerText"
+        wait_until(lambda: driver.execute_script(read_entry), lambda: driver.get_log("browser"))  # type: ignore[no-untyped-call]
         field = driver.find_element("css selector", "#key")
         field.send_keys("ds_wrong", Keys.ENTER)
-        until(lambda: "not valid" in driver.execute_script(shown), lambda: driver.execute_script(shown))
-        field.send_keys(made.stdout.strip(), Keys.ENTER)
-        until(lambda: not driver.execute_script(shown), lambda: driver.execute_script(shown))
+        wait_until(lambda: "not valid" in driver.execute_script(read_entry), lambda: driver.execute_script(read_entry))
+        field.send_keys(created.stdout.strip(), Keys.ENTER)
+        wait_until(lambda: not driver.execute_script(read_entry), lambda: driver.execute_script(read_entry))
         assert driver.execute_script("return document.querySelector('#key').value") == ""
         stored = "return [localStorage.length, sessionStorage.length, document.cookie, location.href]"
         assert driver.execute_script(stored) == [0, 0, "", f"{server.url}/"]
         Select(driver.find_element("css selector", "#model")).select_by_value("sim-instant")
         Select(driver.find_element("css selector", '[data-setting="speed"]')).select_by_value("2000")
         driver.find_element("css selector", "#run-both").click()
-        states = "return [...document.querySelectorAll('[data-role=state]')].map((one) => one.dataset.state)"
-        until(lambda: driver.execute_script(states) == ["complete"] * 2, lambda: driver.execute_script(states))
+        states = "return [...document.querySelectorAll('[data-role=state]')].map((element) => element.dataset.state)"
+        wait_until(lambda: driver.execute_script(states) == ["complete"] * 2, lambda: driver.execute_script(states))
         driver.get("about:blank")
         driver.get_log("browser")  # type: ignore[no-untyped-call]
 
 
-def test_a_cookie_opens_both_transports_to_our_page_and_neither_to_others(
+def test_a_cookie_authenticates_our_page_on_both_transports_and_no_other_page(
     driver: Chrome, simulator: Server, tmp_path: Path
 ) -> None:
     file = tmp_path / "keys.toml"
     key = command("keys", "create", "alice", "--file", str(file)).stdout.strip()
     with processes.gateway(keys_file=file, cookie="__Host-dualstream") as server:
         driver.get(f"{server.url}/")
-        put = "const [key, done] = arguments; fetch('/api/session', { method: 'POST', headers: { Authorization: "
-        put += "`Bearer ${key}` } }).then(({ status }) => done(status))"
-        assert driver.execute_async_script(put, key) == 204
-        ours = driver.execute_async_script(COOKIED, server.url)
-        assert ours == {"sse": "complete", "socket": "complete", "cookie": ""}
-        # Another port of this machine is the same site, so that the browser sends the cookie along.
+        create_session = (
+            "const [key, done] = arguments; fetch('/api/session', { method: 'POST', headers: { Authorization: "
+            "`Bearer ${key}` } }).then(({ status }) => done(status))"
+        )
+        assert driver.execute_async_script(create_session, key) == 204
+        results = driver.execute_async_script(CLIENTS_WITH_COOKIE, server.url)
+        assert results == {"sse": "complete", "socket": "complete", "cookie": ""}
+        # Another port of the same host is another origin, but the same site: the browser sends the cookie.
         driver.get(f"{simulator.url}/")
-        assert driver.execute_async_script(COOKIED, server.url) == {"sse": "refused", "socket": 4403, "cookie": ""}
+        assert driver.execute_async_script(CLIENTS_WITH_COOKIE, server.url) == {
+            "sse": "refused",
+            "socket": 4403,
+            "cookie": "",
+        }
         driver.get(f"{server.url}/")
         assert (
             driver.execute_async_script("fetch('/api/session', { method: 'DELETE' }).then(() => arguments[0]())")
             is None
         )
-        assert driver.execute_async_script(COOKIED, server.url)["sse"] == "refused"
+        assert driver.execute_async_script(CLIENTS_WITH_COOKIE, server.url)["sse"] == "refused"
         driver.get("about:blank")
         driver.get_log("browser")  # type: ignore[no-untyped-call]
 
 
-def test_an_event_source_resumes_by_itself_when_its_ticket_is_spent(
+def test_an_event_source_resumes_with_a_ticket_that_is_used_up(
     driver: Chrome, simulator: Server, tmp_path: Path
 ) -> None:
     file = tmp_path / "keys.toml"
     key = command("keys", "create", "alice", "--file", str(file)).stdout.strip()
     upstream = ("--upstream", f"{simulator.url}/v1")
-    with processes.gateway(*upstream, keys_file=file, grace=60) as server, TcpProxy(server.url) as wire:
-        driver.get(f"{wire.url}/")
-        driver.execute_script(TICKETED, key, "sim?ttft=20&speed=400&length=1600")
+    with processes.gateway(*upstream, keys_file=file, grace=60) as server, TcpProxy(server.url) as proxy:
+        driver.get(f"{proxy.url}/")
+        driver.execute_script(EVENT_SOURCE_WITH_TICKET, key, "sim?ttft=20&speed=400&length=1600")
 
-        def heard() -> dict[str, Any]:
-            return dict(driver.execute_script("return heard"))
+        def read_received() -> dict[str, Any]:
+            return dict(driver.execute_script("return received"))
 
         def streams(opened: int, beyond: int) -> bool:
-            said = heard()
-            return said["opened"] == opened and len(said["text"]) > beyond
+            received = read_received()
+            return received["opened"] == opened and len(received["text"]) > beyond
 
         for opened, beyond in ((1, 40), (2, 400)):
-            until(partial(streams, opened, beyond), heard)
-            assert wire.cut() >= 1
-        until(lambda: heard()["over"], heard)
-        said = heard()
-        assert (said["over"], said["opened"]) == ("stopped", 3)
+            wait_until(partial(streams, opened, beyond), read_received)
+            assert proxy.cut() >= 1
+        wait_until(lambda: read_received()["ended"], read_received)
+        received = read_received()
+        assert (received["ended"], received["opened"]) == ("stopped", 3)
         request = urllib.request.Request(
-            f"{server.url}/api/generations/{said['id'].rpartition(':')[0]}", headers={"Authorization": f"Bearer {key}"}
+            f"{server.url}/api/generations/{received['id'].rpartition(':')[0]}",
+            headers={"Authorization": f"Bearer {key}"},
         )
         with urllib.request.urlopen(request) as response:
             snapshot = json.load(response)
-        assert (said["text"], said["id"]) == (snapshot["text"], snapshot["position"])
+        assert (received["text"], received["id"]) == (snapshot["text"], snapshot["position"])
         assert (snapshot["state"], len(snapshot["text"])) == ("complete", 1600)
         assert "ticket" not in server.output
         driver.get("about:blank")

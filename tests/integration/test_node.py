@@ -16,7 +16,7 @@ import { Dualstream } from "./static/dualstream.js";
 
 const [, baseURL, transport] = process.argv;
 const client = new Dualstream({ baseURL, transport });
-const told = {};
+const results = {};
 
 async function read(name, model, onChunk = () => {}) {
   const chunks = [];
@@ -29,7 +29,7 @@ async function read(name, model, onChunk = () => {}) {
     onChunk(answer, chunks.length);
   }
   const { id, text, state, position } = answer;
-  told[name] = { id, text, chunks: chunks.join(""), state, position, cuts };
+  results[name] = { id, text, chunks: chunks.join(""), state, position, cuts };
 }
 
 await read("started", "sim-instant");
@@ -40,13 +40,13 @@ await read("interrupted", "sim?ttft=0&speed=400&length=40000", (answer, count) =
   if (count === 5) answer.interrupt("enough");
 });
 client.close();
-console.log(JSON.stringify(told));
+console.log(JSON.stringify(results));
 """
 
 
 def run_node(*arguments: str) -> str:
-    """Run Node in the checkout and give what it says."""
-    ran = subprocess.run(
+    """Run Node in the checkout; return what it prints."""
+    done = subprocess.run(
         [program("node", "nodejs"), *arguments],
         cwd=CHECKOUT,
         stdin=subprocess.DEVNULL,
@@ -55,31 +55,31 @@ def run_node(*arguments: str) -> str:
         timeout=SECONDS,
         check=False,
     )
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    return ran.stdout
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
-def test_the_tests_of_the_client() -> None:
+def test_the_clients_own_tests_pass() -> None:
     files = sorted(map(str, Path(CHECKOUT, "tests", "static").glob("*.test.mjs")))
     assert files
-    said = run_node("--test", "--test-reporter=tap", *files)
-    assert "# fail 0\n" in said
-    assert "# pass 0\n" not in said
+    output = run_node("--test", "--test-reporter=tap", *files)
+    assert "# fail 0\n" in output
+    assert "# pass 0\n" not in output
 
 
 @pytest.mark.parametrize("transport", ["sse", "fetch", "websocket"])
-def test_the_client_in_node(gateway: Server, transport: str) -> None:
-    # Node 20 has WebSocket behind a flag, which later ones still take; `sse` without an EventSource reads with fetch.
-    told = json.loads(
+def test_the_client_starts_resumes_and_interrupts(gateway: Server, transport: str) -> None:
+    # Node 20 has WebSocket behind a flag that later versions still accept; without an EventSource, `sse` uses fetch.
+    results = json.loads(
         run_node("--experimental-websocket", "--input-type=module", "--eval", CLIENT, gateway.url, transport)
     )
     ends = {"started": "complete", "resumed": "complete", "interrupted": "interrupted"}
     for name, state in ends.items():
-        snapshot = read_json(f"{gateway.url}/api/generations/{told[name]['id']}")
-        assert told[name]["text"] == told[name]["chunks"] == snapshot["text"]
-        assert told[name]["state"] == snapshot["state"] == state
-        assert told[name]["position"] == snapshot["position"]
-    assert "Xin chào 👋🏽" in told["started"]["text"]
-    assert told["resumed"]["cuts"] == 2
-    assert len(told["resumed"]["text"].encode("utf-32-le")) == 4 * 400
-    assert len(told["interrupted"]["text"]) < 40_000
+        snapshot = read_json(f"{gateway.url}/api/generations/{results[name]['id']}")
+        assert results[name]["text"] == results[name]["chunks"] == snapshot["text"]
+        assert results[name]["state"] == snapshot["state"] == state
+        assert results[name]["position"] == snapshot["position"]
+    assert "Xin chào 👋🏽" in results["started"]["text"]
+    assert results["resumed"]["cuts"] == 2
+    assert len(results["resumed"]["text"].encode("utf-32-le")) == 4 * 400
+    assert len(results["interrupted"]["text"]) < 40_000

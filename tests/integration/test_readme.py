@@ -1,4 +1,4 @@
-"""The README's commands and clients, run as they stand there."""
+"""The commands and clients of the README, run as documented, at the address of the test's gateway."""
 
 import os
 import re
@@ -10,22 +10,26 @@ from pathlib import Path
 import pytest
 from selenium.webdriver import Chrome
 
-from tests.integration.browser import until
+from tests.integration.browser import wait_until
 from tests.integration.processes import Server, program
 
 README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
-HERE = "http://127.0.0.1:8080"
+DOCUMENTED_URL = "http://127.0.0.1:8080"
 
 
 def blocks(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
 
 
-def test_the_curl_streams_an_answer(plain_gateway: Server) -> None:
+def test_the_curl_command_streams_an_answer(plain_gateway: Server) -> None:
     (command,) = [block for block in blocks("sh") if block.startswith("curl")]
     program("curl")
     done = subprocess.run(
-        shlex.split(command.replace(HERE, plain_gateway.url)), capture_output=True, text=True, check=True, timeout=60
+        shlex.split(command.replace(DOCUMENTED_URL, plain_gateway.url)),
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
     )
     assert 'data: {"type":"accepted"' in done.stdout
     assert "event: complete" in done.stdout
@@ -37,21 +41,23 @@ def test_the_ten_line_clients(driver: Chrome, plain_gateway: Server, name: str, 
     assert len(client.strip().splitlines()) == 10
     driver.get(plain_gateway.url)
     driver.execute_script(client)
-    shown = "return document.body.textContent"
-    until(lambda: driver.execute_script(shown).startswith("You asked"), lambda: driver.execute_script(shown))
+    read_text = "return document.body.textContent"
+    wait_until(
+        lambda: driver.execute_script(read_text).startswith("You asked"), lambda: driver.execute_script(read_text)
+    )
     # The EventSource client shows the whole answer, the WebSocket client stops it after a second.
     length = 600 if ends == "complete" else 0
-    settled: list[str] = []
+    texts: list[str] = []
 
-    def still() -> bool:
-        settled.append(driver.execute_script(shown))
-        return len(settled) > 50 and len(set(settled[-50:])) == 1
+    def has_stopped() -> bool:
+        texts.append(driver.execute_script(read_text))
+        return len(texts) > 50 and len(set(texts[-50:])) == 1
 
-    until(still, lambda: settled[-1])
-    assert len(settled[-1]) == length if length else 0 < len(settled[-1]) < 600
+    wait_until(has_stopped, lambda: texts[-1])
+    assert len(texts[-1]) == length if length else 0 < len(texts[-1]) < 600
 
 
-def test_the_module_in_a_page(driver: Chrome, plain_gateway: Server) -> None:
+def test_the_browser_module(driver: Chrome, plain_gateway: Server) -> None:
     (example,) = [block for block in blocks("js") if "/static/dualstream.js" in block]
     driver.get(plain_gateway.url)
     line, _, rest = example.partition("\n")
@@ -62,14 +68,14 @@ def test_the_module_in_a_page(driver: Chrome, plain_gateway: Server) -> None:
         "const output = document.getElementById('output'), stopButton = document.getElementById('stop');"
         f"import('/static/dualstream.js').then(async ({{ Dualstream }}) => {{ {rest} }});"
     )
-    shown = "return document.getElementById('output').textContent"
-    until(lambda: len(driver.execute_script(shown)) > 50, lambda: driver.execute_script(shown))
+    read_text = "return document.getElementById('output').textContent"
+    wait_until(lambda: len(driver.execute_script(read_text)) > 50, lambda: driver.execute_script(read_text))
     driver.execute_script("document.getElementById('stop').onclick()")
-    until(lambda: _interrupted(plain_gateway), lambda: driver.execute_script(shown))
-    assert len(driver.execute_script(shown)) < 600
+    wait_until(lambda: _has_no_running_generation(plain_gateway), lambda: driver.execute_script(read_text))
+    assert len(driver.execute_script(read_text)) < 600
 
 
-def _interrupted(gateway: Server) -> bool:
+def _has_no_running_generation(gateway: Server) -> bool:
     done = subprocess.run(
         [program("curl"), "-s", f"{gateway.url}/api/stats"], capture_output=True, text=True, check=True, timeout=60
     )
@@ -78,7 +84,7 @@ def _interrupted(gateway: Server) -> bool:
 
 def test_the_python_client(plain_gateway: Server) -> None:
     (example,) = blocks("python")
-    script = example.replace(HERE, plain_gateway.url)
+    script = example.replace(DOCUMENTED_URL, plain_gateway.url)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
     assert "Accepted(" in done.stdout
     assert "Complete(" in done.stdout
@@ -87,10 +93,10 @@ def test_the_python_client(plain_gateway: Server) -> None:
 def test_the_terminal_client(plain_gateway: Server) -> None:
     (commands,) = [block for block in blocks("sh") if "chat --transport ws" in block]
     (line,) = [line for line in commands.splitlines() if "--transport ws" in line]
-    words = shlex.split(line)
-    assert words[0] == ".venv/bin/dualstream"
+    arguments = shlex.split(line)
+    assert arguments[0] == ".venv/bin/dualstream"
     done = subprocess.run(
-        [sys.executable, "-m", "gateway", *words[1:], "--url", plain_gateway.url],
+        [sys.executable, "-m", "gateway", *arguments[1:], "--url", plain_gateway.url],
         capture_output=True,
         text=True,
         check=True,
@@ -118,10 +124,10 @@ def test_the_configuration_is_valid(tmp_path: Path) -> None:
 
 def test_the_comparison_of_models(tmp_path: Path) -> None:
     (command,) = [block for block in blocks("sh") if "bench providers" in block]
-    words = shlex.split(command)
-    assert words[0] == ".venv/bin/dualstream"
+    arguments = shlex.split(command)
+    assert arguments[0] == ".venv/bin/dualstream"
     done = subprocess.run(
-        [sys.executable, "-m", "gateway", *words[1:], "--max-tokens", "4"],
+        [sys.executable, "-m", "gateway", *arguments[1:], "--max-tokens", "4"],
         capture_output=True,
         text=True,
         check=True,

@@ -153,10 +153,10 @@ def _demo_page(stage: Stage) -> list[Outcome]:
         page.tolerate("Content Security Policy")
         seen = []
         for pane in page.panes:
-            page.ask(f"{SCRIPT} as a prompt", model="script", on=pane.home)
-            seen.append(pane.ends().text == SCRIPT)
-            page.ask("Hello", model=SCRIPT[:250], on=pane.home)
-            pane.ends()
+            page.submit(f"{SCRIPT} as a prompt", model="script", on=pane.home)
+            seen.append(pane.wait_for_end().text == SCRIPT)
+            page.submit("Hello", model=SCRIPT[:250], on=pane.home)
+            pane.wait_for_end()
         elements = page.run(
             "return document.querySelectorAll('main :is(img, script, iframe, a, style, [onload], [onerror])').length"
         )
