@@ -1,4 +1,4 @@
-"""What every transport must do, also one that somebody else wrote."""
+"""The contract of all transports, including a third-party one."""
 
 import pytest
 
@@ -20,11 +20,11 @@ def other(served: Served, kind: str) -> ViewingClient:
     return VIEWERS[kind](served.http)
 
 
-def test_transports_are_found_by_entry_points_also_a_third_party_one() -> None:
+def test_transports_are_found_by_entry_points_including_a_third_party_one() -> None:
     assert {transport.name for transport in load_transports()} == set(VIEWERS)
 
 
-async def test_a_whole_answer(served: Served, viewer: ViewingClient) -> None:
+async def test_a_complete_answer(served: Served, viewer: ViewingClient) -> None:
     await viewer.start(BODY)
     await served.called()
     served.upstream.last.send("Xin ", "chào ")
@@ -43,7 +43,7 @@ async def test_a_whole_answer(served: Served, viewer: ViewingClient) -> None:
     }
 
 
-async def test_the_first_event_comes_before_the_upstream_says_anything(served: Served, viewer: ViewingClient) -> None:
+async def test_the_first_event_comes_before_any_content(served: Served, viewer: ViewingClient) -> None:
     await viewer.start(BODY)
     event = await viewer.next()
     assert event is not None
@@ -72,7 +72,7 @@ async def test_it_resumes_from_every_position(served: Served, viewer: ViewingCli
 @pytest.mark.parametrize(
     "kinds", [("sse", "websocket", "sse"), ("websocket", "sse", "websocket"), ("websocket", "ndjson", "sse")]
 )
-async def test_a_viewer_that_changes_its_transport_gets_every_character_once(
+async def test_a_viewer_that_changes_its_transport_receives_every_character_once(
     served: Served, kinds: tuple[str, ...]
 ) -> None:
     text, seq, generation_id = "", 0, ""
@@ -128,7 +128,7 @@ async def test_interrupted_before_the_first_token_and_again(served: Served, view
     assert answer["state"] == "interrupted"
 
 
-async def test_feedback_begins_the_text_anew(served: Served, viewer: ViewingClient) -> None:
+async def test_feedback_begins_a_new_text(served: Served, viewer: ViewingClient) -> None:
     await viewer.start(BODY)
     await served.called()
     served.upstream.last.send("A long story ")
@@ -146,7 +146,7 @@ async def test_feedback_begins_the_text_anew(served: Served, viewer: ViewingClie
     assert messages == ["Hello", "A long story ", "shorter, please"]
 
 
-async def test_a_note_is_taken_during_and_after(served: Served, viewer: ViewingClient) -> None:
+async def test_a_note_is_accepted_during_and_after_an_answer(served: Served, viewer: ViewingClient) -> None:
     await viewer.start(BODY)
     await served.called()
     await viewer.feedback(viewer.generation_id, {"rating": 1, "mode": "note"})
@@ -159,7 +159,7 @@ async def test_a_note_is_taken_during_and_after(served: Served, viewer: ViewingC
         assert [note["rating"] for note in (await response.json())["feedback"]] == [1, -1]
 
 
-async def test_a_viewer_that_leaves_is_noticed_before_the_first_token(served: Served, viewer: ViewingClient) -> None:
+async def test_a_disconnect_is_noticed_before_the_first_token(served: Served, viewer: ViewingClient) -> None:
     await viewer.start({**BODY, "options": {"on_disconnect": "cancel"}})
     await served.called()
     await viewer.leave()
@@ -168,7 +168,7 @@ async def test_a_viewer_that_leaves_is_noticed_before_the_first_token(served: Se
     assert served.only.state == "interrupted"
 
 
-async def test_a_client_that_does_not_read_holds_nobody_up(served: Served, viewer: ViewingClient) -> None:
+async def test_a_client_that_does_not_read_delays_no_other(served: Served, viewer: ViewingClient) -> None:
     await viewer.start(BODY)
     await served.called()
     stalled = type(viewer)(served.http)
@@ -186,7 +186,7 @@ async def test_a_client_that_does_not_read_holds_nobody_up(served: Served, viewe
 
 
 @pytest.mark.parametrize("kind", ["sse", "ndjson"])
-async def test_silence_is_filled_with_heartbeats_from_the_start(served: Served, kind: str) -> None:
+async def test_heartbeats_are_sent_during_silence_from_the_start(served: Served, kind: str) -> None:
     viewer = other(served, kind)
     assert isinstance(viewer, SseViewer | NdjsonViewer)
     await viewer.start(BODY)

@@ -1,4 +1,4 @@
-"""A stream that is over leaves nothing behind that only the garbage collector would find."""
+"""A stream that has ended leaves no reference cycles."""
 
 import gc
 from collections.abc import Iterator
@@ -21,9 +21,9 @@ def viewer(request: pytest.FixtureRequest, served: Served) -> ViewingClient:
 
 @pytest.fixture
 def by_hand() -> Iterator[None]:
-    """Collect garbage only when the test does."""
+    """Disable automatic garbage collection."""
     gc.disable()
-    # What other tests have left would be searched through each time.
+    # Otherwise each collection would traverse the objects of all other tests too.
     gc.freeze()
     yield
     gc.set_debug(0)
@@ -32,7 +32,7 @@ def by_hand() -> Iterator[None]:
 
 
 def find(served: Served) -> list[str]:
-    """Collect, and name what of this gateway was found: other tests leave theirs when they like."""
+    """Collect garbage; return the types of what belonged to this gateway, and not to those of other tests."""
     gc.set_debug(gc.DEBUG_SAVEALL)
     gc.collect()
     gc.set_debug(0)
@@ -48,13 +48,13 @@ def find(served: Served) -> list[str]:
 
 
 @pytest.mark.usefixtures("by_hand")
-@pytest.mark.parametrize("how", ["whole", "interrupted", "left"])
-async def test_a_stream_leaves_no_circles(served: Served, viewer: ViewingClient, how: str) -> None:
+@pytest.mark.parametrize("how", ["complete", "interrupted", "disconnected"])
+async def test_a_stream_leaves_no_reference_cycles(served: Served, viewer: ViewingClient, how: str) -> None:
     await viewer.start(BODY)
     await served.called()
     served.upstream.last.send("Xin ", "chào")
     await viewer.until("chunk")
-    if how == "whole":
+    if how == "complete":
         served.upstream.last.finish()
         await viewer.to_end()
     elif how == "interrupted":
@@ -62,7 +62,7 @@ async def test_a_stream_leaves_no_circles(served: Served, viewer: ViewingClient,
         await viewer.to_end()
     await viewer.leave()
     await until(lambda: served.hub.viewers == 0)
-    if how == "left":
+    if how == "disconnected":
         served.clock.advance(10)
         await until(lambda: served.only.state.is_terminal)
     await served.http.close()

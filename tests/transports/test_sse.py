@@ -1,4 +1,4 @@
-"""What only text/event-stream has: headers, a bare EventSource, and how it is told to stop."""
+"""Event streams: their bytes, clients that are a plain EventSource, and how those are stopped."""
 
 import orjson
 import pytest
@@ -12,19 +12,7 @@ from tests.served.viewers import SseViewer, WebSocketViewer
 EVENTS = {"Accept": "text/event-stream"}
 
 
-async def test_headers_that_keep_a_stream_a_stream(served: Served) -> None:
-    headers = {"X-Request-ID": "mine-1", "Accept-Encoding": "gzip"}
-    async with served.http.post("/api/chat/stream", json=BODY, headers=headers) as response:
-        assert response.headers["Content-Type"] == "text/event-stream"
-        assert response.headers["Cache-Control"] == "no-cache, no-transform"
-        assert response.headers["X-Accel-Buffering"] == "no"
-        assert response.headers["X-Request-ID"] == "mine-1"
-        assert response.headers["X-Generation-ID"] == served.only.id
-        assert "Content-Encoding" not in response.headers
-        assert "Content-Length" not in response.headers
-
-
-async def test_the_bytes_of_a_whole_stream(served: Served) -> None:
+async def test_the_bytes_of_a_complete_stream(served: Served) -> None:
     async with served.http.post("/api/chat/stream", json=BODY, headers={"X-Request-ID": "r-1"}) as response:
         await served.called()
         served.upstream.last.send("Xin\nchào")
@@ -43,14 +31,14 @@ async def test_the_bytes_of_a_whole_stream(served: Served) -> None:
     assert body.endswith("}\n\n")
 
 
-async def test_a_bare_event_source_starts_by_get(served: Served) -> None:
+async def test_a_plain_event_source_starts_by_get(served: Served) -> None:
     async with served.http.get("/api/chat/stream?prompt=Ch%C3%A0o&model=m", headers=EVENTS) as response:
         assert response.status == 200
         await served.called()
         assert served.upstream.last.call.messages[0].content == "Chào"
 
 
-async def test_a_start_that_brings_a_position_resumes_and_starts_nothing(served: Served) -> None:
+async def test_a_start_with_a_position_resumes_and_starts_nothing(served: Served) -> None:
     viewer = SseViewer(served.http)
     await viewer.start(BODY)
     await served.called()
@@ -68,7 +56,7 @@ async def test_a_start_that_brings_a_position_resumes_and_starts_nothing(served:
     await viewer.leave()
 
 
-async def test_at_the_end_there_is_nothing_more(served: Served) -> None:
+async def test_after_the_end_the_response_is_204(served: Served) -> None:
     viewer = SseViewer(served.http)
     await viewer.start(BODY)
     await served.called()
@@ -83,7 +71,7 @@ async def test_at_the_end_there_is_nothing_more(served: Served) -> None:
         assert b"complete" in await response.read()
 
 
-async def test_who_asks_for_headers_alone_starts_nothing_and_is_no_viewer(served: Served) -> None:
+async def test_a_head_request_starts_nothing_and_adds_no_viewer(served: Served) -> None:
     viewer = SseViewer(served.http)
     await viewer.start(BODY)
     async with served.http.head(f"/api/generations/{viewer.generation_id}/events") as response:
@@ -105,9 +93,7 @@ async def test_who_asks_for_headers_alone_starts_nothing_and_is_no_viewer(served
         ("/api/chat/stream?prompt=x&model=gpt-9", "model_not_found"),
     ],
 )
-async def test_an_event_source_reads_its_refusal_once_and_is_then_told_to_stop(
-    served: Served, path: str, code: str
-) -> None:
+async def test_an_event_source_reads_its_refusal_once_and_is_then_stopped(served: Served, path: str, code: str) -> None:
     async with served.http.get(path, headers=EVENTS) as response:
         assert response.status == 200
         assert response.content_type == "text/event-stream"
@@ -118,7 +104,7 @@ async def test_an_event_source_reads_its_refusal_once_and_is_then_told_to_stop(
         assert response.status == 204
 
 
-async def test_an_event_source_that_may_try_again_does_so_by_itself(served: Served) -> None:
+async def test_an_event_source_retries_a_temporary_refusal(served: Served) -> None:
     served.hub.draining = True
     async with served.http.get("/api/chat/stream?prompt=x", headers=EVENTS) as response:
         decoder = EventStreamDecoder()
@@ -129,7 +115,7 @@ async def test_an_event_source_that_may_try_again_does_so_by_itself(served: Serv
         assert 1000 <= decoder.retry_ms <= 2000
 
 
-async def test_an_idempotency_key_attaches_to_what_it_started(served: Served) -> None:
+async def test_an_idempotency_key_attaches_to_the_generation_it_started(served: Served) -> None:
     first, second = SseViewer(served.http), SseViewer(served.http)
     headers = {"Idempotency-Key": "k-1"}
     for viewer in (first, second):

@@ -1,30 +1,20 @@
-"""How frames reach a socket: the frames of a WebSocket, and the slow twin of a server's own writer."""
+"""The fallback writer, for servers without a direct writer."""
 
 import asyncio
 from collections.abc import Sequence
 
-import pytest
-from websockets.frames import Frame, Opcode
-
 from gateway.asgi import direct_writer
 from tests.support import settle
-from transports.websocket_connection import text_frame
 from transports.writer import SendingWriter, sending
 
 
-@pytest.mark.parametrize("length", [0, 1, 125, 126, 127, 65_535, 65_536, 70_000])
-def test_a_text_frame_is_what_the_library_would_send(length: int) -> None:
-    message = b"x" * length
-    assert text_frame(message) == Frame(Opcode.TEXT, message).serialize(mask=False)
-
-
-def test_a_server_that_lends_nothing() -> None:
+def test_other_servers_have_no_direct_writer() -> None:
     assert direct_writer({"type": "http"}) is None
     assert direct_writer({"type": "http", "extensions": {"http.response.debug": {}}}) is None
 
 
-class Wire:
-    """Sends when it is let."""
+class BlockedSend:
+    """A `send` that waits until `open` is set."""
 
     def __init__(self) -> None:
         self.sent: list[bytes] = []
@@ -35,32 +25,32 @@ class Wire:
         await self.open.wait()
         self.sent += frames
 
-    def listen(self, writer: SendingWriter) -> None:
+    def bind(self, writer: SendingWriter) -> None:
         writer.bind(lambda: self.calls.append("resume"), lambda: self.calls.append("lost"))
 
 
-async def test_the_slow_twin_is_full_until_what_it_took_is_sent() -> None:
-    wire = Wire()
-    async with sending(wire.send) as writer:
-        wire.listen(writer)
+async def test_the_fallback_writer_is_full_until_its_frames_are_sent() -> None:
+    blocked = BlockedSend()
+    async with sending(blocked.send) as writer:
+        blocked.bind(writer)
         assert not writer.write([b"a", b"b"])
         await settle()
-        assert wire.calls == []
-        wire.open.set()
+        assert blocked.calls == []
+        blocked.open.set()
         await settle()
-        assert wire.sent == [b"a", b"b"]
-        assert wire.calls == ["resume"]
-    assert wire.calls == ["resume", "lost"]
+        assert blocked.sent == [b"a", b"b"]
+        assert blocked.calls == ["resume"]
+    assert blocked.calls == ["resume", "lost"]
 
 
-async def test_the_slow_twin_tells_when_the_client_is_gone() -> None:
-    wire = Wire()
+async def test_the_fallback_writer_reports_a_disconnect() -> None:
+    blocked = BlockedSend()
 
-    async def gone(_frames: Sequence[bytes]) -> None:
+    async def fail(_frames: Sequence[bytes]) -> None:
         raise OSError
 
-    async with sending(gone) as writer:
-        wire.listen(writer)
+    async with sending(fail) as writer:
+        blocked.bind(writer)
         writer.write([b"a"])
         await settle()
-        assert wire.calls == ["lost"]
+        assert blocked.calls == ["lost"]

@@ -1,4 +1,4 @@
-"""The log: numbered without holes, readable from every position, also after it was joined."""
+"""The log: consecutive positions, readable from each of them, after entries were joined too."""
 
 import orjson
 import pytest
@@ -32,20 +32,20 @@ events = st.one_of(
 
 
 def read(entries: list[Entry] | tuple[Entry, ...]) -> list[tuple[str, str]]:
-    """Reduce entries to what a reader learns: text in order, and everything else as it is."""
-    learnt: list[tuple[str, str]] = []
+    """Return what a client reads: consecutive text joined, everything else unchanged."""
+    found: list[tuple[str, str]] = []
     for entry in entries:
-        shown = orjson.loads(entry.data)
-        assert shown.pop("type") == entry.event.type
-        kind, text = entry.event.type, str(shown.get("content", shown))
-        if learnt and kind == learnt[-1][0] in {"chunk", "reasoning"}:
-            learnt[-1] = (kind, learnt[-1][1] + text)
+        event = orjson.loads(entry.data)
+        assert event.pop("type") == entry.event.type
+        kind, text = entry.event.type, str(event.get("content", event))
+        if found and kind == found[-1][0] in {"chunk", "reasoning"}:
+            found[-1] = (kind, found[-1][1] + text)
         else:
-            learnt.append((kind, text))
-    return [pair for pair in learnt if pair[1]]
+            found.append((kind, text))
+    return [pair for pair in found if pair[1]]
 
 
-def whole(history: list[Event], after: int) -> list[tuple[str, str]]:
+def expected_rest(history: list[Event], after: int) -> list[tuple[str, str]]:
     return read(
         [Entry(n, n, type(event), encode(event), (), event) for n, event in enumerate(history, start=1)][after:]
     )
@@ -61,8 +61,8 @@ def test_every_position_reads_the_rest_exactly_once(history: list[Event], hold: 
     assert log.last == len(history)
     for after in range(len(history) + 1):
         entries = log.since(after)
-        assert read(list(entries)) == whole(history, after)
-        assert read(list(merge(entries))) == whole(history, after)
+        assert read(list(entries)) == expected_rest(history, after)
+        assert read(list(merge(entries))) == expected_rest(history, after)
         reached = after
         for entry in entries:
             assert entry.first == reached + 1
@@ -74,7 +74,7 @@ runs = st.tuples(st.sampled_from([Chunk, Reasoning]), st.lists(st.text(min_size=
 
 
 @given(st.lists(st.one_of(events, runs), max_size=20), st.integers(2, 10), st.booleans())
-def test_what_came_joined_reads_like_what_came_one_by_one(
+def test_a_batch_is_read_like_single_events(
     history: list[Event | tuple[type[Chunk | Reasoning], list[str]]], hold: int, compacted: bool
 ) -> None:
     log, one_by_one = EventLog("g", max_entries=hold), list[Event]()
@@ -91,7 +91,7 @@ def test_what_came_joined_reads_like_what_came_one_by_one(
     assert log.last == len(one_by_one)
     for after in range(log.last + 1):
         entries = log.since(after)
-        assert read(list(entries)) == read(list(merge(entries))) == whole(one_by_one, after)
+        assert read(list(entries)) == read(list(merge(entries))) == expected_rest(one_by_one, after)
         assert [entry.first for entry in entries] == [after + 1, *(entry.last + 1 for entry in entries)][: len(entries)]
 
 
@@ -108,7 +108,7 @@ def test_the_text_is_that_of_the_newest_revision(history: list[Event], hold: int
     assert log.text() == expected
 
 
-def test_a_long_answer_of_small_pieces_is_held_in_few_entries() -> None:
+def test_a_long_answer_of_small_pieces_is_kept_in_few_entries() -> None:
     log = EventLog("g", max_entries=100)
     for _ in range(10_000):
         log.append(Chunk("x"))
@@ -116,7 +116,7 @@ def test_a_long_answer_of_small_pieces_is_held_in_few_entries() -> None:
     assert sum(len(entry.data) for entry in log.since(0)) < 40_000
 
 
-def test_joined_text_stays_below_what_clients_take_in_one_message() -> None:
+def test_joined_text_stays_below_the_limit_of_a_message() -> None:
     log = EventLog("g")
     log.extend(Chunk("x" * 1000) for _ in range(200))
     assert max(len(entry.data) for entry in merge(log.since(0))) < 64 * 1024
@@ -130,7 +130,7 @@ def test_nothing_follows_the_end() -> None:
         log.append(Chunk("late"))
 
 
-def test_what_comes_together_wakes_once() -> None:
+def test_content_of_one_read_wakes_once() -> None:
     log, calls = EventLog("g"), list[int]()
     listener = lambda: calls.append(log.last)  # noqa: E731
     log.subscribe(listener)

@@ -1,4 +1,4 @@
-"""The table of states, and its picture in the documentation."""
+"""The table of states, and its diagram in the documentation."""
 
 from pathlib import Path
 

@@ -5,9 +5,8 @@ import asyncio
 import pytest
 
 from gateway.admission.rate_limits import RateLimits
-from gateway.generation.feedback_notes import FEEDBACK_BYTES, MAX_FEEDBACK
 from gateway.generation.state import State
-from gateway.protocol.commands import FeedbackRequest, InterruptRequest, StartRequest
+from gateway.protocol.commands import InterruptRequest, StartRequest
 from gateway.protocol.errors import Code, Refused
 from gateway.protocol.events import Error, Interrupted
 from gateway.routing.watchdog import Limits
@@ -80,36 +79,6 @@ async def test_an_unknown_model_is_refused_and_nothing_is_started() -> None:
         assert refused.value.code is Code.MODEL_NOT_FOUND
         assert "known are: m" in refused.value.message
         assert harness.hub.running == 0
-
-
-async def test_the_number_of_feedbacks_is_limited() -> None:
-    async with one_target() as harness:
-        generation = await harness.streaming()
-        note = FeedbackRequest(rating=1, mode="note")
-        for _ in range(MAX_FEEDBACK):
-            harness.hub.feedback(generation.id, note, harness.clock.now(), ANYBODY)
-        with pytest.raises(Refused, match="100 feedbacks, the maximum"):
-            harness.hub.feedback(generation.id, note, harness.clock.now(), ANYBODY)
-
-
-async def test_the_total_size_of_feedback_is_limited() -> None:
-    async with one_target() as harness:
-        generation = harness.hub.start(ask(), request_id="r", principal=ANYBODY)
-        await settle()
-        note = FeedbackRequest(text="ộ" * 5000, mode="note")
-        for _ in range(FEEDBACK_BYTES // 15_000):
-            harness.hub.feedback(generation.id, note, harness.clock.now(), ANYBODY)
-        with pytest.raises(Refused) as refused:
-            harness.hub.feedback(generation.id, note, harness.clock.now(), ANYBODY)
-        assert (refused.value.status, refused.value.param) == (429, "text")
-        assert "shorten it" in refused.value.message
-        harness.hub.feedback(generation.id, FeedbackRequest(text="fine", mode="note"), harness.clock.now(), ANYBODY)
-        harness.hub.feedback(generation.id, FeedbackRequest(rating=1, mode="note"), harness.clock.now(), ANYBODY)
-        with pytest.raises(Refused):
-            harness.hub.feedback(generation.id, FeedbackRequest(text="ộ" * 5000), harness.clock.now(), ANYBODY)
-        assert len(harness.upstream.calls) == 1
-        harness.hub.interrupt(generation.id, InterruptRequest(), harness.clock.now(), ANYBODY)
-        await settle()
 
 
 async def test_a_drain_waits_for_running_generations_and_ends_the_rest() -> None:

@@ -1,0 +1,57 @@
+"""The size limit of a generation, and the counts of its content."""
+
+import pytest
+
+from gateway.protocol.errors import Failed
+from gateway.protocol.events import (
+    Chunk,
+    Error,
+    Reasoning,
+    TextBatch,
+    ToolCall,
+)
+from tests.gateway.generation.generations import last_event, streaming
+
+
+def test_the_size_is_limited_and_what_fits_is_kept() -> None:
+    generation = streaming(output_limit=12)
+    with pytest.raises(Failed, match="longer than 12 bytes") as failed:
+        generation.append_content([Chunk("..."), Chunk("four"), Chunk("x")], 103.0)
+    generation.on_failed(failed.value, 103.0)
+    end = last_event(generation)
+    assert isinstance(end, Error)
+    assert (end.code, end.partial, end.retryable) == ("output_limit", True, False)
+    assert generation.log.text() == "Xin chào..."
+
+
+def test_what_fits_of_a_batch_is_kept() -> None:
+    generation = streaming(output_limit=12)
+    with pytest.raises(Failed):
+        generation.append_content([TextBatch.of(Chunk, [".", "..", "four", "x"])], 103.0)
+    assert generation.log.text() == "Xin chào..."
+    assert generation.metrics(103.0).chunks == 4
+
+
+def test_a_batch_counts_as_its_events() -> None:
+    at_once, separately = streaming(), streaming()
+    pieces = ["an", " ", "đường", "🙂"]
+    at_once.append_content([TextBatch.of(Chunk, pieces), TextBatch.of(Reasoning, pieces)], 103.0)
+    separately.append_content([*map(Chunk, pieces), *map(Reasoning, pieces)], 103.0)
+    assert at_once.metrics(104.0) == separately.metrics(104.0)
+    assert at_once.usage() == separately.usage()
+    assert (at_once.size, at_once.log.last) == (separately.size, separately.log.last)
+
+
+def test_tool_calls_without_text_count_too() -> None:
+    generation = streaming(output_limit=10_000)
+    with pytest.raises(Failed):
+        for _ in range(1000):
+            generation.append_content([ToolCall(0, None, None, "")], 103.0)
+
+
+def test_text_that_can_not_be_joined_counts_more() -> None:
+    generation = streaming(output_limit=10_000)
+    with pytest.raises(Failed):
+        for _ in range(200):
+            generation.append_content([Chunk("a"), Reasoning("b")], 103.0)
+    assert generation.log.last < 200
