@@ -1,6 +1,6 @@
-"""Behind a real nginx, with the configuration that we ship and nothing changed in it but ports, paths and what is said.
+"""The gateway behind a real nginx with the shipped configuration; only ports, paths and what a test names are changed.
 
-Whether something is held back is asked without a clock: the provider says a word only after the one before has arrived.
+Delays are detected without a clock: the provider sends a word only after the one before has arrived.
 """
 
 import asyncio
@@ -28,8 +28,8 @@ from tests.served.viewers import TIMEOUT, JsonObject, SseViewer, ViewingClient, 
 
 SHIPPED = CHECKOUT / "deploy" / "nginx" / "dualstream.conf"
 TRANSPORTS: Mapping[str, type[ViewingClient]] = {"sse": SseViewer, "websocket": WebSocketViewer}
-HELD_BACK = 1.5
-"""Seconds after which what has not come is taken as held back; it would not come in an hour."""
+DELAYED_SECONDS = 1.5
+"""Time after which missing data counts as delayed; without more data, nginx would never send it."""
 
 WORDS = ["Each ", "word ", "by ", "itself, ", "một ", "từ ", "một ", "🌊."]
 MESSAGES = [{"role": "user", "content": "Hello"}]
@@ -38,10 +38,10 @@ SILENT: JsonObject = {"messages": MESSAGES, "model": "sim?ttft=3600000"}
 BRIEF: JsonObject = {"messages": MESSAGES, "model": "sim-instant?length=20"}
 PROMPTED: JsonObject = {"messages": MESSAGES, "model": "prompted"}
 BUFFERING = {"proxy_buffering off;": "proxy_buffering on;"}
-DEAF_AND_BUFFERING = {"proxy_buffering off;": "proxy_buffering on; proxy_ignore_headers X-Accel-Buffering;"}
+BUFFERING_IGNORING_HEADER = {"proxy_buffering off;": "proxy_buffering on; proxy_ignore_headers X-Accel-Buffering;"}
 COMPRESSING = {"gzip off;": "gzip on;"}
 
-# Around ours, what a careless administrator may have set for all servers.
+# The configuration around ours compresses everything, as an existing installation may.
 NGINX_CONF = """
 {user}
 daemon off;
@@ -66,7 +66,7 @@ http {{
 
 
 class Nginx(Server):
-    """A running nginx; its folder holds all that it reads and writes."""
+    """A running nginx; `folder` holds all files that it reads and writes."""
 
     folder: Path
 
@@ -79,23 +79,23 @@ class Nginx(Server):
 
 
 @contextmanager
-def nginx_before(*gateways: str, folder: Path, changes: Mapping[str, str] | None = None) -> Iterator[Nginx]:
-    """Run nginx with the shipped configuration before gateways."""
+def running_nginx(*gateways: str, folder: Path, changes: Mapping[str, str] | None = None) -> Iterator[Nginx]:
+    """Run nginx with the shipped configuration, changed as given, in front of gateways; yield it."""
     binary = program("nginx", "/usr/sbin/nginx")
     folder.mkdir()
     port = _free_port()
     servers = " ".join(f"server {urlsplit(gateway).netloc};" for gateway in gateways)
-    ours = {
+    replacements = {
         "server 127.0.0.1:8080;": servers,
         "listen 80;": f"listen 127.0.0.1:{port};",
         "/var/log/nginx/": f"{folder}/",
     }
     text = SHIPPED.read_text("utf-8")
-    for found, put in {**ours, **(changes or {})}.items():
-        assert found in text
-        text = text.replace(found, put)
+    for old, new in {**replacements, **(changes or {})}.items():
+        assert old in text
+        text = text.replace(old, new)
     (folder / "dualstream.conf").write_text(text, "utf-8")
-    # Started by root it would give its work to a user who may not enter our folder.
+    # As root, nginx would run its workers as a user who may not enter this folder.
     user = "" if os.geteuid() else f"user {pwd.getpwuid(0).pw_name};"
     (folder / "nginx.conf").write_text(NGINX_CONF.format(user=user, folder=folder))
     server = Nginx([binary, "-e", "stderr", "-p", str(folder), "-c", str(folder / "nginx.conf")], os.environ)
@@ -108,16 +108,16 @@ def nginx_before(*gateways: str, folder: Path, changes: Mapping[str, str] | None
 
 
 def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        port: int = listening.getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
     return port
 
 
 @contextmanager
-def gateway_before(upstream: str, **settings: object) -> Iterator[str]:
-    """Run a gateway that knows its nginx and has no limits of its own."""
-    chosen = {"max_concurrent": 0, "rate_limit_per_minute": 0, "trusted_proxies": "127.0.0.1", "grace": 60, **settings}
-    environment = {f"DUALSTREAM_{name.upper()}": str(value) for name, value in chosen.items()}
+def running_gateway(upstream: str, **settings: object) -> Iterator[str]:
+    """Run a gateway that trusts nginx's headers and has no slot or rate limits; yield its address."""
+    values = {"max_concurrent": 0, "rate_limit_per_minute": 0, "trusted_proxies": "127.0.0.1", "grace": 60, **settings}
+    environment = {f"DUALSTREAM_{name.upper()}": str(value) for name, value in values.items()}
     with running("serve", "--port", "0", "--upstream", upstream, environment=environment) as (_, address):
         yield address
 
@@ -130,15 +130,15 @@ def upstream() -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def behind(upstream: str) -> Iterator[str]:
-    """The gateway behind nginx, at its own address."""
-    with gateway_before(upstream) as address:
+def gateway_url(upstream: str) -> Iterator[str]:
+    """The gateway's own address, without nginx."""
+    with running_gateway(upstream) as address:
         yield address
 
 
 @pytest.fixture(scope="module")
-def nginx(behind: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
-    with nginx_before(behind, folder=tmp_path_factory.mktemp("shipped") / "nginx") as server:
+def nginx(gateway_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
+    with running_nginx(gateway_url, folder=tmp_path_factory.mktemp("shipped") / "nginx") as server:
         yield server
 
 
@@ -151,14 +151,14 @@ async def session(url: str, address: str = "127.0.0.1") -> AsyncIterator[aiohttp
 
 @pytest.fixture
 async def http(nginx: Nginx) -> AsyncIterator[aiohttp.ClientSession]:
-    """A client of nginx."""
+    """An HTTP client of nginx."""
     async with session(nginx.url) as http:
         yield http
 
 
 @asynccontextmanager
 async def viewing(transport: str, url: str, address: str = "127.0.0.1") -> AsyncIterator[ViewingClient]:
-    """Give a viewer with connections of its own, which it leaves in the end."""
+    """Yield a viewer with connections of its own; close them at the end."""
     async with session(url, address) as http:
         viewer = TRANSPORTS[transport](http)
         try:
@@ -176,38 +176,38 @@ async def viewer(request: pytest.FixtureRequest, nginx: Nginx) -> AsyncIterator[
 
 async def get(url: str) -> JsonObject:
     async with aiohttp.ClientSession() as http, http.get(url) as response:
-        answer: JsonObject = await response.json()
-        return answer
+        document: JsonObject = await response.json()
+        return document
 
 
-async def hang_ups(upstream: str) -> int:
+async def count_closed_calls(upstream: str) -> int:
     async with aiohttp.ClientSession() as http, http.get(f"{upstream.removesuffix('/v1')}/closes") as response:
         return len(await response.json())
 
 
-async def until_hung_up(upstream: str, before: int) -> None:
-    """Wait until the provider has noticed that one more connection to it was closed."""
+async def wait_until_closed(upstream: str, before: int) -> None:
+    """Wait until the provider has noticed that the client of one more call closed the connection."""
     async with asyncio.timeout(TIMEOUT):
-        while await hang_ups(upstream) == before:
+        while await count_closed_calls(upstream) == before:
             await asyncio.sleep(0.01)
 
 
-async def last_event(behind: str, generation_id: str) -> JsonObject:
-    """Ask the gateway itself how a generation ended."""
-    async with viewing("sse", behind) as witness:
-        await witness.attach(generation_id, 0)
-        return (await witness.to_end())[-1]
+async def last_event(gateway_url: str, generation_id: str) -> JsonObject:
+    """Return the terminal event of a generation, from the gateway itself."""
+    async with viewing("sse", gateway_url) as viewer:
+        await viewer.attach(generation_id, 0)
+        return (await viewer.to_end())[-1]
 
 
 class Provider:
-    """An OpenAI-compatible provider that says a word when it is told to, and not before."""
+    """An OpenAI-compatible provider that sends a word only when the test makes it."""
 
     def __init__(self) -> None:
-        self.said = 0
+        self.sent_count = 0
         self._words: asyncio.Queue[str | None] = asyncio.Queue()
 
-    def say(self, word: str) -> None:
-        self.said += 1
+    def send(self, word: str) -> None:
+        self.sent_count += 1
         self._words.put_nowait(word)
 
     def end(self) -> None:
@@ -216,7 +216,7 @@ class Provider:
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[str]:
         app = web.Application()
-        app.router.add_post("/v1/chat/completions", self._answer)
+        app.router.add_post("/v1/chat/completions", self._respond)
         runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=1)
         await runner.setup()
         try:
@@ -225,7 +225,7 @@ class Provider:
         finally:
             await runner.cleanup()
 
-    async def _answer(self, request: web.Request) -> web.StreamResponse:
+    async def _respond(self, request: web.Request) -> web.StreamResponse:
         await request.read()
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
@@ -243,95 +243,101 @@ def _data(word: str | None, reason: str | None) -> bytes:
 
 
 @asynccontextmanager
-async def word_by_word(folder: Path, changes: Mapping[str, str]) -> AsyncIterator[tuple[Provider, str, str]]:
-    """Give a provider to be prompted, and the addresses of the gateway before it and of the nginx before that."""
+async def prompted_provider(folder: Path, changes: Mapping[str, str]) -> AsyncIterator[tuple[Provider, str, str]]:
+    """Run a `Provider`, a gateway in front of it and nginx in front of that; yield it and their two addresses."""
     provider = Provider()
     async with provider.listening() as upstream:
-        with gateway_before(upstream) as gateway, nginx_before(gateway, folder=folder, changes=changes) as nginx:
+        with running_gateway(upstream) as gateway, running_nginx(gateway, folder=folder, changes=changes) as nginx:
             yield provider, gateway, nginx.url
 
 
-async def each_word_arrives(viewer: ViewingClient, provider: Provider, gateway: str) -> None:
-    """See each word before the next one is said: whatever holds back even one stops this for ever."""
+async def check_each_word_arrives(viewer: ViewingClient, provider: Provider, gateway: str) -> None:
+    """Check that each word arrives before the next one is sent; if anything delays one, the viewer's timeout raises."""
     async with asyncio.timeout(TIMEOUT):
         await viewer.start(PROMPTED)
     for number, word in enumerate(WORDS, start=1):
-        provider.say(word)
+        provider.send(word)
         assert (await viewer.until("chunk"))["content"] == word
         snapshot = await get(f"{gateway}/api/generations/{viewer.generation_id}")
         assert (snapshot["state"], snapshot["text"]) == ("streaming", "".join(WORDS[:number]))
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_each_word_arrives_before_the_next_is_said(transport: str, tmp_path: Path) -> None:
-    async with word_by_word(tmp_path / "nginx", {}) as (provider, gateway, url), viewing(transport, url) as viewer:
-        await each_word_arrives(viewer, provider, gateway)
+async def test_each_word_arrives_before_the_next_is_sent(transport: str, tmp_path: Path) -> None:
+    async with prompted_provider(tmp_path / "nginx", {}) as (provider, gateway, url), viewing(transport, url) as viewer:
+        await check_each_word_arrives(viewer, provider, gateway)
         provider.end()
         assert (await viewer.to_end())[-1]["type"] == "complete"
         assert viewer.text == "".join(WORDS)
 
 
-async def test_the_gateways_own_header_is_enough(tmp_path: Path) -> None:
+async def test_the_gateways_header_alone_disables_buffering(tmp_path: Path) -> None:
     changes = {**BUFFERING, **COMPRESSING}
-    async with word_by_word(tmp_path / "nginx", changes) as (provider, gateway, url), viewing("sse", url) as viewer:
-        await each_word_arrives(viewer, provider, gateway)
+    async with (
+        prompted_provider(tmp_path / "nginx", changes) as (provider, gateway, url),
+        viewing("sse", url) as viewer,
+    ):
+        await check_each_word_arrives(viewer, provider, gateway)
 
 
-async def test_what_is_held_back_is_seen(tmp_path: Path) -> None:
-    changes = {**DEAF_AND_BUFFERING, **COMPRESSING}
-    async with word_by_word(tmp_path / "nginx", changes) as (provider, gateway, url), viewing("sse", url) as viewer:
-        checking = asyncio.create_task(each_word_arrives(viewer, provider, gateway))
-        await asyncio.wait({checking}, timeout=HELD_BACK)
-        assert provider.said <= 1, "it waits for the first word, if not for the head of the answer"
+async def test_the_check_detects_delayed_words(tmp_path: Path) -> None:
+    changes = {**BUFFERING_IGNORING_HEADER, **COMPRESSING}
+    async with (
+        prompted_provider(tmp_path / "nginx", changes) as (provider, gateway, url),
+        viewing("sse", url) as viewer,
+    ):
+        checking = asyncio.create_task(check_each_word_arrives(viewer, provider, gateway))
+        await asyncio.wait({checking}, timeout=DELAYED_SECONDS)
+        assert provider.sent_count <= 1, "it waits for the first word, if not for the response headers"
         provider.end()
         with pytest.raises(AssertionError):
             await checking
 
 
-@pytest.mark.parametrize(("changes", "held_back"), [({}, False), (DEAF_AND_BUFFERING, True)])
-async def test_a_body_without_chunks_is_held_back_only_with_buffering(
-    changes: Mapping[str, str], held_back: bool, tmp_path: Path
+@pytest.mark.parametrize(("changes", "is_delayed"), [({}, False), (BUFFERING_IGNORING_HEADER, True)])
+async def test_a_body_without_chunks_is_delayed_only_with_buffering(
+    changes: Mapping[str, str], is_delayed: bool, tmp_path: Path
 ) -> None:
-    said: asyncio.Queue[bytes] = asyncio.Queue()
+    pieces: asyncio.Queue[bytes] = asyncio.Queue()
 
-    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def respond(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n")
-        while piece := await said.get():
+        while piece := await pieces.get():
             writer.write(piece)
         writer.close()
 
-    async def each_arrives(http: aiohttp.ClientSession) -> None:
+    async def check_each_arrives(http: aiohttp.ClientSession) -> None:
         async with http.get("/api/words") as response:
             for word in WORDS:
-                said.put_nowait(word.encode())
+                pieces.put_nowait(word.encode())
                 assert await response.content.readany() == word.encode()
 
-    async with await asyncio.start_server(answer, "127.0.0.1", 0) as server:
+    async with await asyncio.start_server(respond, "127.0.0.1", 0) as server:
         address = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        with nginx_before(address, folder=tmp_path / "nginx", changes=changes) as nginx:
+        with running_nginx(address, folder=tmp_path / "nginx", changes=changes) as nginx:
             async with session(nginx.url) as http:
-                checking = asyncio.create_task(each_arrives(http))
-                done, _ = await asyncio.wait({checking}, timeout=HELD_BACK if held_back else TIMEOUT)
-                assert bool(done) is not held_back
-                said.put_nowait(b"")
-                if held_back:
+                checking = asyncio.create_task(check_each_arrives(http))
+                done, _ = await asyncio.wait({checking}, timeout=DELAYED_SECONDS if is_delayed else TIMEOUT)
+                assert bool(done) is not is_delayed
+                pieces.put_nowait(b"")
+                if is_delayed:
                     checking.cancel()
-                await asyncio.gather(checking, return_exceptions=held_back)
+                await asyncio.gather(checking, return_exceptions=is_delayed)
 
 
 @pytest.fixture(scope="module")
-def beating(upstream: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
-    """An nginx before a gateway with a quick pulse."""
-    folder = tmp_path_factory.mktemp("beating") / "nginx"
-    with gateway_before(upstream, heartbeat=0.4) as gateway, nginx_before(gateway, folder=folder) as nginx:
+def nginx_with_heartbeats(upstream: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nginx]:
+    """An nginx in front of a gateway with a heartbeat every 0.4 s."""
+    folder = tmp_path_factory.mktemp("heartbeats") / "nginx"
+    with running_gateway(upstream, heartbeat=0.4) as gateway, running_nginx(gateway, folder=folder) as nginx:
         yield nginx
 
 
-async def test_heartbeats_pass_before_the_first_token_over_sse(beating: Nginx) -> None:
+async def test_heartbeats_pass_before_the_first_token_over_sse(nginx_with_heartbeats: Nginx) -> None:
     async with (
         asyncio.timeout(TIMEOUT),
-        session(beating.url) as http,
+        session(nginx_with_heartbeats.url) as http,
         http.post("/api/chat/stream", json=SILENT) as response,
     ):
         read = b""
@@ -340,14 +346,16 @@ async def test_heartbeats_pass_before_the_first_token_over_sse(beating: Nginx) -
         assert b"chunk" not in read
 
 
-async def test_pings_pass_before_the_first_token_over_websocket_and_pongs_come_back(beating: Nginx) -> None:
+async def test_pings_pass_before_the_first_token_over_websocket_and_pongs_come_back(
+    nginx_with_heartbeats: Nginx,
+) -> None:
     async with (
         asyncio.timeout(TIMEOUT),
-        session(beating.url) as http,
+        session(nginx_with_heartbeats.url) as http,
         http.ws_connect("/api/ws", protocols=["dualstream.v1"], autoping=False) as socket,
     ):
         await socket.send_json({"type": "start", **SILENT})
-        # The gateway gives up a client that leaves a ping unanswered.
+        # The gateway disconnects a client that does not answer a ping.
         for _ in range(4):
             while (message := await socket.receive()).type is aiohttp.WSMsgType.TEXT:
                 assert orjson.loads(message.data)["type"] in {"accepted", "start"}
@@ -355,49 +363,49 @@ async def test_pings_pass_before_the_first_token_over_websocket_and_pongs_come_b
             await socket.pong(message.data)
 
 
-def test_silence_is_allowed_for_several_heartbeats_and_bodies_above_our_limit() -> None:
+def test_timeouts_are_several_heartbeats_and_the_body_limit_is_above_ours() -> None:
     text = SHIPPED.read_text("utf-8")
     for name in ("proxy_read_timeout", "proxy_send_timeout", "send_timeout"):
-        found = re.findall(rf"^ +{name} (\d+)s;$", text, re.MULTILINE)
-        assert len(found) == 2, "for SSE and for WebSocket"
-        assert all(int(seconds) >= 3 * Settings().heartbeat for seconds in found)
+        timeouts = re.findall(rf"^ +{name} (\d+)s;$", text, re.MULTILINE)
+        assert len(timeouts) == 2, "for SSE and for WebSocket"
+        assert all(int(seconds) >= 3 * Settings().heartbeat for seconds in timeouts)
     (megabytes,) = re.findall(r"client_max_body_size (\d+)m;", text)
     assert int(megabytes) << 20 > Settings().max_body_bytes
 
 
 @pytest.mark.parametrize(("body", "seen"), [(LONG, "chunk"), (SILENT, "start")])
-async def test_a_client_that_leaves_is_gone_for_the_provider_too(
-    viewer: ViewingClient, body: JsonObject, seen: str, upstream: str, behind: str
+async def test_a_disconnect_closes_the_call_of_the_provider(
+    viewer: ViewingClient, body: JsonObject, seen: str, upstream: str, gateway_url: str
 ) -> None:
-    before = await hang_ups(upstream)
+    before = await count_closed_calls(upstream)
     await viewer.start({**body, "options": {"on_disconnect": "cancel"}})
     await viewer.until(seen)
     await viewer.leave()
-    await until_hung_up(upstream, before)
-    ended = await last_event(behind, viewer.generation_id)
+    await wait_until_closed(upstream, before)
+    ended = await last_event(gateway_url, viewer.generation_id)
     assert (ended["type"], ended["by"]) == ("interrupted", "disconnect")
 
 
 @pytest.mark.parametrize("first", TRANSPORTS)
 @pytest.mark.parametrize("second", TRANSPORTS)
-async def test_what_a_reset_cut_is_resumed_to_the_last_character(
+async def test_a_stream_is_resumed_completely_after_a_reset(
     first: str, second: str, nginx: Nginx, upstream: str
 ) -> None:
     model = f"sim?ttft=0&speed=300&length=400&language=vietnamese&seed={len(first) * 10 + len(second)}"
-    with TcpProxy(nginx.url) as wire:
-        async with viewing(first, wire.url) as before:
+    with TcpProxy(nginx.url) as proxy:
+        async with viewing(first, proxy.url) as before:
             await before.start({"messages": MESSAGES, "model": model})
             while len(before.text) < 100:
                 await before.until("chunk")
-            assert wire.cut() == 1
+            assert proxy.cut() == 1
     async with viewing(second, nginx.url) as after:
         await after.attach(before.generation_id, int(str(before.seen[-1]["seq"])))
         assert (await after.to_end())[-1]["type"] == "complete"
-    assert before.text + after.text == await whole_text(upstream, model)
+    assert before.text + after.text == await read_text(upstream, model)
 
 
-async def whole_text(upstream: str, model: str) -> str:
-    """Ask the simulator itself, in one piece, what it says."""
+async def read_text(upstream: str, model: str) -> str:
+    """Return the text of a model, from the simulator itself and without streaming."""
     body = {"messages": MESSAGES, "model": f"{model}&speed=0&ttft=0"}
     async with aiohttp.ClientSession() as http, http.post(f"{upstream}/chat/completions", json=body) as response:
         text: str = (await response.json())["choices"][0]["message"]["content"]
@@ -405,19 +413,19 @@ async def whole_text(upstream: str, model: str) -> str:
 
 
 async def test_an_interrupt_reaches_the_provider(viewer: ViewingClient, upstream: str) -> None:
-    before = await hang_ups(upstream)
+    before = await count_closed_calls(upstream)
     await viewer.start(LONG)
     await viewer.until("chunk")
     await viewer.interrupt(viewer.generation_id)
     ended = (await viewer.to_end())[-1]
     assert (ended["type"], ended["by"]) == ("interrupted", "client")
-    await until_hung_up(upstream, before)
+    await wait_until_closed(upstream, before)
 
 
 async def test_when_the_gateway_is_killed_no_body_ends_cleanly(upstream: str, tmp_path: Path) -> None:
     with (
         running("serve", "--port", "0", "--upstream", upstream) as (process, gateway),
-        nginx_before(gateway, folder=tmp_path / "nginx") as nginx,
+        running_nginx(gateway, folder=tmp_path / "nginx") as nginx,
     ):
         async with (
             asyncio.timeout(TIMEOUT),
@@ -430,7 +438,7 @@ async def test_when_the_gateway_is_killed_no_body_ends_cleanly(upstream: str, tm
             while (await socket.receive_json())["type"] != "chunk":
                 pass
             process.kill()
-            # What aiohttp raises where the last chunk of a chunked body is missing.
+            # What aiohttp raises if the last chunk of a chunked body is missing.
             with pytest.raises(aiohttp.ClientPayloadError):
                 await response.read()
             while (message := await socket.receive()).type is aiohttp.WSMsgType.TEXT:
@@ -438,16 +446,16 @@ async def test_when_the_gateway_is_killed_no_body_ends_cleanly(upstream: str, tm
             assert message.type is aiohttp.WSMsgType.CLOSED
             assert socket.close_code == aiohttp.WSCloseCode.ABNORMAL_CLOSURE
         nginx.wait_for("upstream prematurely closed connection")
-        await says_that_the_gateway_is_gone(nginx.url)
+        await check_the_gateway_is_reported_unreachable(nginx.url)
 
 
-async def says_that_the_gateway_is_gone(url: str) -> None:
+async def check_the_gateway_is_reported_unreachable(url: str) -> None:
     async with session(url) as http:
         async with http.post("/api/chat/stream", json=BRIEF) as response:
             assert (response.status, response.headers["Retry-After"]) == (502, "2")
             error = (await response.json())["error"]
             assert (error["code"], error["retryable"]) == ("network_error", True)
-        # An EventSource that is told anything but 200 never comes back.
+        # An EventSource that gets another status than 200 never reconnects.
         async with http.get("/api/chat/stream?prompt=Hello", headers={"Accept": "text/event-stream"}) as response:
             assert (response.status, response.content_type) == (200, "text/event-stream")
             retry, name, data, *_ = (await response.text()).split("\n")
@@ -467,30 +475,30 @@ async def test_a_body_of_the_largest_size_passes(http: aiohttp.ClientSession) ->
 
 
 @pytest.mark.parametrize(
-    ("size", "said"),
+    ("size", "message"),
     [
         (Settings().max_body_bytes + 1, "The body is larger than 4194304 bytes."),
         (9 << 20, "The body is far too large."),
     ],
 )
-async def test_a_body_that_is_too_large_is_refused_in_our_words_before_it_is_sent(
-    size: int, said: str, nginx: Nginx
+async def test_a_body_that_is_too_large_is_refused_with_our_error_before_it_is_sent(
+    size: int, message: str, nginx: Nginx
 ) -> None:
     address = urlsplit(nginx.url)
     async with asyncio.timeout(TIMEOUT):
         reader, writer = await asyncio.open_connection(address.hostname, address.port)
         head = f"POST /api/chat/stream HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {size}"
         writer.write(f'{head}\r\n\r\n{{"messages": [{{"role": "'.encode())
-        answer = await reader.readuntil(b"}}")
+        response = await reader.readuntil(b"}}")
         writer.close()
         await writer.wait_closed()
-    status, body = answer.split(b"\r\n", 1)[0], answer.rpartition(b"\r\n\r\n")[2]
+    status, body = response.split(b"\r\n", 1)[0], response.rpartition(b"\r\n\r\n")[2]
     assert status == b"HTTP/1.1 413 Request Entity Too Large"
     error = orjson.loads(body)["error"]
-    assert (error["code"], error["message"], error["retryable"]) == ("invalid_request", said, False)
+    assert (error["code"], error["message"], error["retryable"]) == ("invalid_request", message, False)
 
 
-async def test_the_end_answers_204(http: aiohttp.ClientSession) -> None:
+async def test_resuming_after_the_end_gets_204(http: aiohttp.ClientSession) -> None:
     viewer = SseViewer(http)
     await viewer.start(BRIEF)
     last = (await viewer.to_end())[-1]["seq"]
@@ -500,7 +508,7 @@ async def test_the_end_answers_204(http: aiohttp.ClientSession) -> None:
             assert (response.status, await response.read()) == (204, b"")
 
 
-async def test_headers_pass_and_nothing_is_compressed_but_the_page(http: aiohttp.ClientSession) -> None:
+async def test_headers_pass_and_only_the_page_is_compressed(http: aiohttp.ClientSession) -> None:
     headers = {"Accept": "text/event-stream", "Accept-Encoding": "gzip", "X-Request-ID": "my-request"}
     query = {"prompt": "Hello", "model": "sim-instant"}
     async with http.get("/api/chat/stream", params=query, headers=headers) as response:
@@ -520,7 +528,7 @@ async def test_headers_pass_and_nothing_is_compressed_but_the_page(http: aiohttp
 async def test_the_log_names_requests_and_generations_and_holds_no_prompt(
     http: aiohttp.ClientSession, nginx: Nginx
 ) -> None:
-    # Longer than a line that nginx takes as it comes.
+    # Longer than nginx's default buffer for a request line.
     query = {"prompt": "secret " * 3000, "model": "sim-instant"}
     async with http.get("/api/chat/stream", params=query, headers={"Accept": "text/event-stream"}) as response:
         assert response.status == 200
@@ -533,7 +541,7 @@ async def test_the_log_names_requests_and_generations_and_holds_no_prompt(
     assert "secret" not in log.read_text()
 
 
-async def test_our_own_page_is_let_in_whatever_the_port_and_foreign_ones_are_not(
+async def test_our_page_is_allowed_on_any_port_and_other_origins_are_not(
     http: aiohttp.ClientSession, nginx: Nginx
 ) -> None:
     async with http.ws_connect("/api/ws", origin=nginx.url) as socket:
@@ -544,14 +552,12 @@ async def test_our_own_page_is_let_in_whatever_the_port_and_foreign_ones_are_not
         assert socket.close_code == 4403
 
 
-async def test_each_client_has_limits_of_its_own_and_can_not_say_that_it_is_another(
-    upstream: str, tmp_path: Path
-) -> None:
+async def test_each_client_has_its_own_limits_and_cannot_claim_another_address(upstream: str, tmp_path: Path) -> None:
     with (
-        gateway_before(upstream, rate_limit_per_minute=1, rate_limit_burst=1) as gateway,
-        nginx_before(gateway, folder=tmp_path / "nginx") as nginx,
+        running_gateway(upstream, rate_limit_per_minute=1, rate_limit_burst=1) as gateway,
+        running_nginx(gateway, folder=tmp_path / "nginx") as nginx,
     ):
-        seen = []
+        statuses = []
         for address, claimed in [("127.0.0.2", ""), ("127.0.0.2", "127.0.0.4"), ("127.0.0.3", "")]:
             headers = {"X-Forwarded-For": claimed} if claimed else {}
             async with (
@@ -559,16 +565,18 @@ async def test_each_client_has_limits_of_its_own_and_can_not_say_that_it_is_anot
                 http.post("/api/chat/stream", json=BRIEF, headers=headers) as response,
             ):
                 await response.read()
-                seen.append(response.status)
-        assert seen == [200, 429, 200]
+                statuses.append(response.status)
+        assert statuses == [200, 429, 200]
 
 
 @pytest.mark.parametrize("transport", ["sse", "ws"])
-async def test_two_hundred_at_once_are_whole(transport: TransportName, nginx: Nginx, upstream: str) -> None:
+async def test_two_hundred_concurrent_streams_are_complete(
+    transport: TransportName, nginx: Nginx, upstream: str
+) -> None:
     models = [f"sim?ttft=50&speed=200&length={200 + 10 * seed}&seed={seed}&language=emoji" for seed in range(10)]
-    expected = {model: await whole_text(upstream, model) for model in models}
+    expected = {model: await read_text(upstream, model) for model in models}
 
-    async def one(client: Client, model: str) -> bool:
+    async def is_complete(client: Client, model: str) -> bool:
         answer = await client.start("Hello", model=model)
         async for _ in answer:
             pass
@@ -577,10 +585,10 @@ async def test_two_hundred_at_once_are_whole(transport: TransportName, nginx: Ng
         return answer.text == expected[model]
 
     async with Client(nginx.url, transport=transport) as client:
-        assert all(await asyncio.gather(*(one(client, models[number % 10]) for number in range(200))))
+        assert all(await asyncio.gather(*(is_complete(client, models[number % 10]) for number in range(200))))
 
 
-async def test_a_reload_of_nginx_cuts_nobody(viewer: ViewingClient, nginx: Nginx, upstream: str) -> None:
+async def test_a_reload_of_nginx_ends_no_stream(viewer: ViewingClient, nginx: Nginx, upstream: str) -> None:
     model = "sim?ttft=0&speed=300&length=400&seed=7"
     await viewer.start({"messages": MESSAGES, "model": model})
     await viewer.until("chunk")
@@ -588,15 +596,15 @@ async def test_a_reload_of_nginx_cuts_nobody(viewer: ViewingClient, nginx: Nginx
     nginx.reload()
     nginx.wait_for(f"(?s)(reconfiguring.*){{{before + 1}}}gracefully shutting down")
     assert (await viewer.to_end())[-1]["type"] == "complete"
-    assert viewer.text == await whole_text(upstream, model)
+    assert viewer.text == await read_text(upstream, model)
 
 
-async def test_with_several_gateways_a_client_comes_back_to_its_own(upstream: str, tmp_path: Path) -> None:
+async def test_with_several_gateways_a_client_returns_to_its_own(upstream: str, tmp_path: Path) -> None:
     sticky = {"# hash $remote_addr consistent;": "hash $remote_addr consistent;"}
     with (
-        gateway_before(upstream) as one,
-        gateway_before(upstream) as other,
-        nginx_before(one, other, folder=tmp_path / "nginx", changes=sticky) as nginx,
+        running_gateway(upstream) as first_gateway,
+        running_gateway(upstream) as second_gateway,
+        running_nginx(first_gateway, second_gateway, folder=tmp_path / "nginx", changes=sticky) as nginx,
     ):
         for host in range(1, 21):
             address = f"127.0.1.{host}"
@@ -607,12 +615,12 @@ async def test_with_several_gateways_a_client_comes_back_to_its_own(upstream: st
                 await first.start(BRIEF)
                 await second.attach(first.generation_id, 0)
                 assert (await second.to_end())[-1]["type"] == "complete"
-        started = [(await get(f"{gateway}/api/stats"))["started"] for gateway in (one, other)]
+        started = [(await get(f"{gateway}/api/stats"))["started"] for gateway in (first_gateway, second_gateway)]
         assert sum(map(int, map(str, started))) == 20
         assert 0 not in started
 
 
-async def test_twenty_streams_share_one_connection_of_http_2(behind: str, tmp_path: Path) -> None:
+async def test_twenty_streams_share_one_connection_of_http_2(gateway_url: str, tmp_path: Path) -> None:
     curl, openssl = program("curl"), program("openssl")
     key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
     subject = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
@@ -628,11 +636,11 @@ async def test_twenty_streams_share_one_connection_of_http_2(behind: str, tmp_pa
         "# ssl_protocols ": "ssl_protocols ",
         "# ssl_session_cache ": "ssl_session_cache ",
     }
-    with nginx_before(behind, folder=tmp_path / "nginx", changes=tls) as nginx:
+    with running_nginx(gateway_url, folder=tmp_path / "nginx", changes=tls) as nginx:
         url = f"https://127.0.0.1:{port}/api/chat/stream?prompt=[1-20]&model=sim-gpt-4.1%3Flength=50"
-        head = ["-H", "Accept: text/event-stream", "--cacert", str(certificate)]
-        said = await run(curl, "-sS", "-N", "--http2", "-Z", "--parallel-max", "20", "-m", "20", *head, url)
-        assert said.count(b"event: complete") == 20
+        options = ["-H", "Accept: text/event-stream", "--cacert", str(certificate)]
+        output = await run(curl, "-sS", "-N", "--http2", "-Z", "--parallel-max", "20", "-m", "20", *options, url)
+        assert output.count(b"event: complete") == 20
         logged = re.findall(r'"GET /api/chat/stream (\S+)" 200 .*connection=(\d+)', nginx.log.read_text())
         assert len(logged) == 20
         assert {protocol for protocol, _ in logged} == {"HTTP/2.0"}
@@ -642,6 +650,6 @@ async def test_twenty_streams_share_one_connection_of_http_2(behind: str, tmp_pa
 async def run(*command: str) -> bytes:
     process = await asyncio.create_subprocess_exec(*command, stdout=-1, stderr=-1)
     async with asyncio.timeout(30):
-        said, complained = await process.communicate()
-    assert process.returncode == 0, complained
-    return said
+        stdout, stderr = await process.communicate()
+    assert process.returncode == 0, stderr
+    return stdout

@@ -15,7 +15,7 @@ from tests.integration.attacks.outcome import Family, Outcome, unless
 from tests.integration.attacks.stage import ALLOWED_HOST, PATIENCE, Stage, count_started
 from tests.integration.browser import chromium
 from tests.integration.processes import Server, gateway
-from tests.integration.test_nginx import nginx_before
+from tests.integration.test_nginx import running_nginx
 
 PROBES: Final = (Path(__file__).parent / "probes.js").read_text("utf-8")
 SECONDS: Final = 20.0
@@ -226,7 +226,7 @@ async def _plain_name(stage: Stage, page: Page) -> Outcome:
     marker = "over plain HTTP"
     with (
         gateway("--upstream", stage.provider.url, trusted_proxies="127.0.0.1") as server,
-        nginx_before(server.url, folder=stage.folder / "plain") as nginx,
+        running_nginx(server.url, folder=stage.folder / "plain") as nginx,
     ):
         page.go(f"http://attacker.test:{stage.site_port}/")
         named = nginx.url.replace("127.0.0.1", "gateway.test")

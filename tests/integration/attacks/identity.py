@@ -10,7 +10,7 @@ from tests.integration.attacks.outcome import Outcome, unless
 from tests.integration.attacks.stage import Stage
 from tests.integration.attacks.wire import CLOSE, Received, dial, exchange, request
 from tests.integration.processes import gateway
-from tests.integration.test_nginx import nginx_before
+from tests.integration.test_nginx import running_nginx
 
 CLAIMS: Final = (
     ("X-Forwarded-For: 10.9.8.7",),
@@ -65,7 +65,7 @@ async def _another_address(stage: Stage) -> Outcome:
     with (
         gateway("--upstream", stage.provider.url, **limits) as alone,
         gateway("--upstream", stage.provider.url, trusted_proxies="127.0.0.1", **limits) as behind,
-        nginx_before(behind.url, folder=stage.folder / "identity") as nginx,
+        running_nginx(behind.url, folder=stage.folder / "identity") as nginx,
     ):
         for url in (alone.url, nginx.url):
             first = await exchange(url, _start(CLOSE), first=10)
@@ -92,7 +92,7 @@ async def _forwarded(stage: Stage) -> Outcome:
 
     async with await asyncio.start_server(record, "127.0.0.1", 0) as server:
         recorder = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        with nginx_before(recorder, folder=stage.folder / "passed") as nginx:
+        with running_nginx(recorder, folder=stage.folder / "passed") as nginx:
             for claim in CLAIMS:
                 lies = (
                     "X-Forwarded-Proto: https",

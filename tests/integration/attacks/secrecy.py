@@ -19,7 +19,7 @@ from tests.integration.attacks.provider import FAILURES, INTERNAL
 from tests.integration.attacks.stage import PATIENCE, Stage, write_key_file
 from tests.integration.attacks.wire import CLOSE, exchange, request
 from tests.integration.processes import Server, gateway
-from tests.integration.test_nginx import Nginx, nginx_before
+from tests.integration.test_nginx import Nginx, running_nginx
 
 MESSAGES: Final = [{"role": "user", "content": "a question that is nobody's business"}]
 CONFIGURATION: Final = """
@@ -101,7 +101,7 @@ def _start_scene(stage: Stage) -> Iterator[Scene]:
                 max_attempts=1,
                 breaker_failures=0,
             ) as server,
-            nginx_before(server.url, folder=stage.folder / "secret") as nginx,
+            running_nginx(server.url, folder=stage.folder / "secret") as nginx,
         ):
             yield Scene(stage, server, nginx, upstream_key, jwt_secret)
     finally:
@@ -285,7 +285,7 @@ def _tracebacks(scene: Scene) -> Outcome:
 
 async def _gateway_down(scene: Scene) -> Outcome:
     """Send a ticket to an nginx whose gateway is down."""
-    with nginx_before(scene.server.url, folder=scene.stage.folder / "gone") as nginx:
+    with running_nginx(scene.server.url, folder=scene.stage.folder / "gone") as nginx:
         path = f"/api/chat/stream?prompt=x&ticket={'t' * 32}"
         received = await exchange(nginx.url, request("GET", path, "Accept: text/event-stream", CLOSE), first=PATIENCE)
         nginx.wait_for("connect\\(\\) failed")

@@ -15,7 +15,7 @@ from gateway.security.principals import Role
 from tests.integration.attacks.pages import foreign_site
 from tests.integration.attacks.provider import Provider, hostile_provider
 from tests.integration.processes import Server, gateway
-from tests.integration.test_nginx import Nginx, nginx_before
+from tests.integration.test_nginx import Nginx, running_nginx
 
 PATIENCE: Final = 20.0
 """Seconds for anything that should happen at once."""
@@ -102,5 +102,5 @@ def stage(folder: Path, patience: float) -> Iterator[Stage]:
         plain = stack.enter_context(gateway(*upstream, **unlimited))
         keyed = stack.enter_context(gateway(*upstream, allowed_origins=friend, **protected))
         behind = stack.enter_context(gateway(*upstream, trusted_proxies="127.0.0.1", **protected))
-        nginx = stack.enter_context(nginx_before(behind.url, folder=folder / "nginx"))
+        nginx = stack.enter_context(running_nginx(behind.url, folder=folder / "nginx"))
         yield Stage(provider, site_port, plain, keyed, behind, nginx, folder, patience, keys)
