@@ -96,7 +96,7 @@ def test_the_page_shows_every_case() -> None:
 
 @asynccontextmanager
 async def proxy_of_a_server(*modes: proxy.Mode) -> AsyncIterator[tuple[Proxy, list[bytes]]]:
-    """Run a proxy of a server that reads five bytes, responds and keeps its side open; yield it and what that read."""
+    """Run a proxy of a server that reads five bytes, responds and does not close; yield it and what the server read."""
     received: list[bytes] = []
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -112,14 +112,14 @@ async def proxy_of_a_server(*modes: proxy.Mode) -> AsyncIterator[tuple[Proxy, li
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
     try:
         async with asyncio.timeout(TIMEOUT):
-            async with Proxy(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", *modes) as ours:
-                yield ours, received
+            async with Proxy(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", *modes) as fault_proxy:
+                yield fault_proxy, received
     finally:
         server.close()
 
 
-async def send_request(ours: Proxy) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", int(ours.address.rpartition(":")[2]))
+async def send_request(fault_proxy: Proxy) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(fault_proxy.address.rpartition(":")[2]))
     writer.write(b"hello")
     return reader, writer
 
@@ -128,18 +128,18 @@ async def send_request(ours: Proxy) -> tuple[asyncio.StreamReader, asyncio.Strea
     "mode", [proxy.Pass(), proxy.Latency(0.05), proxy.ByteByByte(), proxy.Bandwidth(100_000)], ids=repr
 )
 async def test_a_proxy_without_a_fault_forwards_everything(mode: proxy.Mode) -> None:
-    async with proxy_of_a_server(mode) as (ours, received):
+    async with proxy_of_a_server(mode) as (fault_proxy, received):
         loop = asyncio.get_running_loop()
         started_at = loop.time()
-        reader, writer = await send_request(ours)
+        reader, writer = await send_request(fault_proxy)
         assert await reader.readexactly(len(RESPONSE)) == RESPONSE
         took = loop.time() - started_at
         assert received == [b"hello"]
         writer.close()
-        while ours.connections[0].ended_by is None:
+        while fault_proxy.connections[0].ended_by is None:
             await asyncio.sleep(0)
-        assert ours.connections[0].ended_by == "client"
-        assert ours.connections[0].response_bytes == len(RESPONSE)
+        assert fault_proxy.connections[0].ended_by == "client"
+        assert fault_proxy.connections[0].response_bytes == len(RESPONSE)
         # Never faster than configured; how much slower depends on the machine.
         if isinstance(mode, proxy.Latency):
             assert took >= 0.1
@@ -148,60 +148,60 @@ async def test_a_proxy_without_a_fault_forwards_everything(mode: proxy.Mode) -> 
 
 
 async def test_a_reset_comes_after_the_configured_bytes() -> None:
-    async with proxy_of_a_server(proxy.Reset(100), proxy.Reset()) as (ours, received):
+    async with proxy_of_a_server(proxy.Reset(100), proxy.Reset()) as (fault_proxy, received):
         for expected in (RESPONSE[:100], b""):
-            reader, _ = await send_request(ours)
+            reader, _ = await send_request(fault_proxy)
             read = b""
             with pytest.raises(ConnectionResetError):
                 while True:
                     read += await reader.readexactly(1)
             assert read == expected
-        assert [connection.ended_by for connection in ours.connections] == ["proxy", "proxy"]
-        assert [connection.calls(b"hello") for connection in ours.connections] == [1, 1]
+        assert [connection.ended_by for connection in fault_proxy.connections] == ["proxy", "proxy"]
+        assert [connection.calls(b"hello") for connection in fault_proxy.connections] == [1, 1]
         assert received[0] == b"hello"
 
 
 async def test_a_half_close_ends_one_direction_cleanly() -> None:
-    async with proxy_of_a_server(proxy.HalfClose(100)) as (ours, _):
-        reader, writer = await send_request(ours)
+    async with proxy_of_a_server(proxy.HalfClose(100)) as (fault_proxy, _):
+        reader, writer = await send_request(fault_proxy)
         assert await reader.read() == RESPONSE[:100]
         writer.write(b"still there")
-        while b"still there" not in ours.connections[0].sent:
+        while b"still there" not in fault_proxy.connections[0].sent:
             await asyncio.sleep(0)
         writer.close()
 
 
 async def test_a_black_hole_reads_everything_and_forwards_nothing() -> None:
-    async with proxy_of_a_server(proxy.BlackHole(), proxy.BlackHole(100)) as (ours, received):
-        reader, writer = await send_request(ours)
-        while not ours.connections[0].sent:
+    async with proxy_of_a_server(proxy.BlackHole(), proxy.BlackHole(100)) as (fault_proxy, received):
+        reader, writer = await send_request(fault_proxy)
+        while not fault_proxy.connections[0].sent:
             await asyncio.sleep(0)
         assert received == []
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(reader.read(1), 0.05)
         writer.close()
-        reader, writer = await send_request(ours)
+        reader, writer = await send_request(fault_proxy)
         assert await reader.readexactly(100) == RESPONSE[:100]
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(reader.read(1), 0.05)
         writer.close()
-        while ours.connections[1].ended_by is None:
+        while fault_proxy.connections[1].ended_by is None:
             await asyncio.sleep(0)
 
 
 async def test_a_port_can_be_closed_have_a_full_backlog_and_be_opened_again() -> None:
-    async with proxy_of_a_server(proxy.Refuse()) as (ours, _):
-        address = ours.address
+    async with proxy_of_a_server(proxy.Refuse()) as (fault_proxy, _):
+        address = fault_proxy.address
         with pytest.raises(ConnectionRefusedError):
-            await send_request(ours)
-        await ours.set_modes(proxy.FullBacklog())
+            await send_request(fault_proxy)
+        await fault_proxy.set_modes(proxy.FullBacklog())
         with pytest.raises(TimeoutError):
-            await asyncio.wait_for(send_request(ours), 0.1)
-        await ours.set_modes(proxy.Pass())
-        assert ours.address == address
-        reader, _ = await send_request(ours)
+            await asyncio.wait_for(send_request(fault_proxy), 0.1)
+        await fault_proxy.set_modes(proxy.Pass())
+        assert fault_proxy.address == address
+        reader, _ = await send_request(fault_proxy)
         assert await reader.readexactly(3) == RESPONSE[:3]
-        assert ours.reset_all() == 1
+        assert fault_proxy.reset_all() == 1
         with pytest.raises(ConnectionResetError):
             while await reader.read(1 << 20):
                 pass
@@ -300,7 +300,9 @@ async def test_the_rate_limit_is_exact_and_advises_when_to_retry(simulator: str)
         "DUALSTREAM_TRUSTED_PROXIES": "127.0.0.1",
     }
     with gateway(simulator, settings) as running:
-        for seen in await asyncio.gather(*(admission.limiter(running, one, 600, 20, 4) for one in TRANSPORTS)):
+        for seen in await asyncio.gather(
+            *(admission.limiter(running, transport, 600, 20, 4) for transport in TRANSPORTS)
+        ):
             assert seen.deviations() == []
         assert running.log_errors() == []
 
@@ -364,7 +366,7 @@ async def test_a_queued_client_gets_its_position_and_the_expected_wait(
 
 
 async def _fill(http: aiohttp.ClientSession) -> list[str]:
-    """Take the slot and both places of the queue with other clients; return the generations."""
+    """Occupy the slot and both places of the queue with other clients; return the generations."""
     held = []
     for number in range(3):
         headers = admission.forwarded_for(f"10.0.9.{number}")
@@ -382,7 +384,7 @@ async def _stop(http: aiohttp.ClientSession, held: list[str]) -> None:
 
 
 async def _use_up(http: aiohttp.ClientSession, headers: dict[str, str]) -> tuple[Mapping[str, str], dict[str, object]]:
-    """Start generations until the rate limit refuses one; return the headers and the error."""
+    """Start generations until the rate limit refuses one; return the headers and the error of that response."""
     async with asyncio.timeout(TIMEOUT):
         while True:
             async with http.post(

@@ -1,6 +1,6 @@
-"""What is pinned, installed with its hashes, and run as in the container.
+"""The pinned packages, installed by their hashes and run as in the container.
 
-Without rights, as process 1, on read-only file systems, without a shell and without a home.
+The container's process has no privileges, is process 1, and has read-only file systems, no shell and no home.
 """
 
 import os
@@ -28,9 +28,9 @@ Confined = Callable[..., list[str]]
 
 @pytest.fixture(scope="module")
 def venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What `make install-pinned` makes."""
+    """The environment that `make install-pinned` creates."""
     folder = tmp_path_factory.mktemp("installed") / "venv"
-    # What the make that runs the tests was told is none of this one's.
+    # Without the options of the make that runs the tests.
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     done = subprocess.run(
         [program("make"), "install-pinned", f"VENV={folder}", f"PYTHON={sys.executable}"],
@@ -40,7 +40,7 @@ def venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
         text=True,
         check=False,
     )
-    # Quiet, pip does not say that nobody answered, only that it found nothing.
+    # With --quiet, pip reports an unreachable registry only as "No matching distribution found".
     if done.returncode and (UNREACHABLE.search(done.stderr) or "No matching distribution found" in done.stderr):
         missing("the packages can't be fetched: no registry answers")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -50,7 +50,7 @@ def venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def confined(venv: Path, tmp_path_factory: pytest.TempPathFactory) -> Confined:
-    """Make a command of one that is to run as in the container."""
+    """A function that wraps a command so that it runs as in the container."""
     bwrap = program("bwrap")
     folder = tmp_path_factory.mktemp("empty")
     folder.chmod(0o555)
@@ -62,9 +62,9 @@ def confined(venv: Path, tmp_path_factory: pytest.TempPathFactory) -> Confined:
             *(bwrap, "--die-with-parent", "--unshare-user", "--uid", "65532", "--gid", "65532", "--cap-drop", "ALL"),
             *("--unshare-pid", "--as-pid-1", "--unshare-ipc"),
             *("--ro-bind", "/", "/", "--proc", "/proc", "--dev", "/dev"),
-            *(word for shell in shells for word in ("--ro-bind", "/dev/null", shell)),
+            *(argument for shell in shells for argument in ("--ro-bind", "/dev/null", shell)),
             *("--remount-ro", "/dev", "--chdir", str(folder), "--clearenv"),
-            *(word for name, value in variables.items() for word in ("--setenv", name, value)),
+            *(argument for name, value in variables.items() for argument in ("--setenv", name, value)),
             *("--", str(venv / "bin" / command[0]), *command[1:]),
         ]
 
@@ -88,19 +88,21 @@ def files(folder: Path) -> dict[str, int]:
     return {str(path): path.lstat().st_mtime_ns for path in folder.rglob("*")}
 
 
-def test_all_that_is_needed_is_pinned_and_its_licence_told(venv: Path) -> None:
+def test_every_package_is_pinned_and_its_licence_is_documented(venv: Path) -> None:
     (packages,) = venv.glob("lib/python3*/site-packages")
     subprocess.run([venv / "bin" / "python", "-m", "pip", "check"], check=True, stdout=subprocess.DEVNULL)
-    told = licences.from_page(pins.PAGE.read_text("utf-8"))
-    assert licences.read_all(told, str(packages)) == told
+    documented = licences.from_page(pins.PAGE.read_text("utf-8"))
+    assert licences.read_all(documented, str(packages)) == documented
     versions = {pin.name: str(pin.version) for pin in pins.read(pins.RUNTIME)}
     shown = subprocess.run([venv / "bin" / "python", "-m", "pip", "freeze"], check=True, capture_output=True, text=True)
     frozen = dict(line.split("==") for line in shown.stdout.splitlines() if "==" in line)
     assert {canonicalize_name(name): version for name, version in frozen.items()} == versions
 
 
-def test_the_cage_holds(confined: Confined, venv: Path, tmp_path: Path) -> None:
-    look = (
+def test_confined_processes_have_no_privileges_and_no_writable_files(
+    confined: Confined, venv: Path, tmp_path: Path
+) -> None:
+    script = (
         "import os, subprocess, sys\n"
         "print(os.getuid(), os.getpid(), os.environ.get('HOME'))\n"
         "for folder in sys.argv[1:]:\n"
@@ -110,41 +112,44 @@ def test_the_cage_holds(confined: Confined, venv: Path, tmp_path: Path) -> None:
         "except OSError as error: print(error.strerror)\n"
     )
     folders = [".", str(venv), str(tmp_path), "/dev/shm"]
-    seen = subprocess.run(
-        confined("python", "-c", look, *folders), capture_output=True, text=True, check=True
+    lines = subprocess.run(
+        confined("python", "-c", script, *folders), capture_output=True, text=True, check=True
     ).stdout.splitlines()
-    assert seen == ["65532 1 None", *["Read-only file system"] * len(folders), "Permission denied"]
+    assert lines == ["65532 1 None", *["Read-only file system"] * len(folders), "Permission denied"]
 
 
-async def test_it_answers_tells_its_health_and_drains(confined: Confined, venv: Path) -> None:
+async def test_it_answers_reports_its_health_and_drains(confined: Confined, venv: Path) -> None:
     before = files(venv)
-    asked = {"messages": [{"role": "user", "content": "Hello"}], "model": "sim?speed=100&length=300&ttft=0"}
+    body = {"messages": [{"role": "user", "content": "Hello"}], "model": "sim?speed=100&length=300&ttft=0"}
     with serving(confined("dualstream", "serve", DUALSTREAM_PORT="0")) as server:
         port = server.url.rpartition(":")[2]
-        assert healthy(confined, port)
+        assert is_healthy(confined, port)
         async with (
             aiohttp.ClientSession() as http,
-            http.post(f"{server.url}/api/chat/stream", json=asked) as answer,
+            http.post(f"{server.url}/api/chat/stream", json=body) as response,
         ):
-            await answer.content.readuntil(b'"type":"chunk"')
+            await response.content.readuntil(b'"type":"chunk"')
             os.kill(process_one(server), signal.SIGTERM)
-            rest = await answer.content.read()
+            rest = await response.content.read()
         assert b"event: complete" in rest
         assert server._process.wait(30) == 0
-    assert not healthy(confined, port)
+    assert not is_healthy(confined, port)
     assert files(venv) == before
 
 
 def process_one(server: Server) -> int:
-    """Find it from outside: what confines it passes no signal on. It gets none that it has not asked for."""
-    outside = server._process.pid
-    (inside,) = Path(f"/proc/{outside}/task/{outside}/children").read_text().split()
-    return int(inside)
+    """Return the id, outside its namespace, of the confined process 1: bwrap does not forward signals to it.
+
+    Process 1 of a namespace gets only signals for which it has a handler (pid_namespaces(7)).
+    """
+    pid = server.pid
+    (child,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return int(child)
 
 
-def healthy(confined: Confined, port: str) -> bool:
-    """Ask as the image's health check does."""
+def is_healthy(confined: Confined, port: str) -> bool:
+    """Return True if the health check of the image succeeds."""
     last = dict(stages(instructions(CONTAINERFILE.read_text("utf-8")))[-1])
     command = exec_form(last["HEALTHCHECK"].partition("CMD ")[2])
-    asked = subprocess.run(confined(*command, DUALSTREAM_PORT=port), capture_output=True, check=False)
-    return asked.returncode == 0
+    done = subprocess.run(confined(*command, DUALSTREAM_PORT=port), capture_output=True, check=False)
+    return done.returncode == 0

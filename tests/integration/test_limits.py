@@ -1,4 +1,4 @@
-"""What a real gateway bounds in time, and how many connections it takes: real sockets, real clocks."""
+"""Timeouts of slow clients, and limits of connections: real sockets, real clocks."""
 
 import asyncio
 import resource
@@ -12,17 +12,17 @@ from tests.integration import processes
 from tests.integration.processes import Server
 
 GET = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
-PATIENCE = 45.0
-"""Seconds: far above what any of these may take."""
+TIMEOUT = 45.0
+"""Seconds, far more than any of these timeouts."""
 
-Ends = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
 @asynccontextmanager
-async def connected(server: Server) -> AsyncIterator[Ends]:
+async def connected(server: Server) -> AsyncIterator[Streams]:
     reader, writer = await asyncio.open_connection("127.0.0.1", int(server.url.rpartition(":")[2]))
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(TIMEOUT):
             yield reader, writer
     finally:
         writer.close()
@@ -36,14 +36,14 @@ async def read_to_the_end(reader: asyncio.StreamReader) -> bytes:
 
 
 async def trickle(writer: asyncio.StreamWriter, piece: bytes) -> None:
-    """Send a piece four times a second, for as long as somebody takes it."""
+    """Send a piece four times a second, until the connection is closed."""
     while not writer.transport.is_closing():
         writer.write(piece)
         await asyncio.sleep(0.25)
 
 
-async def slowly(server: Server, beginning: bytes, piece: bytes) -> bytes:
-    """Begin to send, then go on slowly; give what is answered when the server has had enough."""
+async def send_slowly(server: Server, beginning: bytes, piece: bytes) -> bytes:
+    """Send a beginning, then pieces slowly; return what the server sends until it closes the connection."""
     async with connected(server) as (reader, writer):
         writer.write(beginning)
         trickling = asyncio.create_task(trickle(writer, piece))
@@ -54,27 +54,27 @@ async def slowly(server: Server, beginning: bytes, piece: bytes) -> bytes:
             await asyncio.gather(trickling, return_exceptions=True)
 
 
-async def test_who_sends_slowly_is_shown_out(plain_gateway: Server) -> None:
-    silent, stuck, drop_by_drop, idle, with_line_ends, with_a_second_head = await asyncio.gather(
-        slowly(plain_gateway, b"", b""),
-        slowly(plain_gateway, GET[:-2], b""),
-        slowly(plain_gateway, GET[:-2] + b"X: ", b"x"),
-        slowly(plain_gateway, GET, b""),
-        slowly(plain_gateway, GET, b"\r\n"),
-        slowly(plain_gateway, GET + GET[:-2] + b"X: ", b"x"),
+async def test_a_client_that_sends_slowly_is_disconnected(plain_gateway: Server) -> None:
+    silent, stuck, trickling, idle, with_line_ends, with_a_second_request = await asyncio.gather(
+        send_slowly(plain_gateway, b"", b""),
+        send_slowly(plain_gateway, GET[:-2], b""),
+        send_slowly(plain_gateway, GET[:-2] + b"X: ", b"x"),
+        send_slowly(plain_gateway, GET, b""),
+        send_slowly(plain_gateway, GET, b"\r\n"),
+        send_slowly(plain_gateway, GET + GET[:-2] + b"X: ", b"x"),
     )
     assert silent == b""
-    for answer in (stuck, drop_by_drop):
-        assert answer.startswith(b"HTTP/1.1 408") or answer == b""
-    for answer in (idle, with_line_ends, with_a_second_head):
-        assert answer.startswith(b"HTTP/1.1 200")
+    for response in (stuck, trickling):
+        assert response.startswith(b"HTTP/1.1 408") or response == b""
+    for response in (idle, with_line_ends, with_a_second_request):
+        assert response.startswith(b"HTTP/1.1 200")
 
 
-async def test_a_body_may_take_longer_than_a_head(plain_gateway: Server) -> None:
+async def test_a_body_may_take_longer_than_a_request_head(plain_gateway: Server) -> None:
     body = b'{"messages":[{"role":"user","content":"Hello"}]}'
     async with connected(plain_gateway) as (reader, writer):
         writer.write(b"POST /api/generations HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n" % len(body))
-        # Above the ten seconds of a head.
+        # Longer than the ten seconds of a request head.
         for piece in range(12):
             writer.write(body[piece : piece + 1])
             await asyncio.sleep(1)
@@ -87,51 +87,52 @@ async def test_a_body_may_take_longer_than_a_head(plain_gateway: Server) -> None
     [({"max_connections_per_address": 20}, 429), ({"max_connections": 20}, 503)],
     ids=["of one address", "in all"],
 )
-async def test_a_crowd_is_told_to_come_back_and_can(settings: dict[str, object], status: int) -> None:
+async def test_connections_above_a_limit_are_refused_until_others_close(
+    settings: dict[str, object], status: int
+) -> None:
     with processes.gateway(**settings) as server:
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as http:
             held = [await http.ws_connect(f"{server.url}/api/ws") for _ in range(20)]
             for _ in range(3):
                 async with connected(server) as (reader, writer):
-                    answer = await read_to_the_end(reader)
-                    assert answer.startswith(b"HTTP/1.1 %d " % status)
-                    assert b"retry-after: 1\r\n" in answer
+                    response = await read_to_the_end(reader)
+                    assert response.startswith(b"HTTP/1.1 %d " % status)
+                    assert b"retry-after: 1\r\n" in response
                     writer.write(GET)
             for socket in held:
                 await socket.close()
-            async with asyncio.timeout(PATIENCE):
-                while not (await shown(server)).startswith(b"HTTP/1.1 200"):
+            async with asyncio.timeout(TIMEOUT):
+                while not (await get_health(server)).startswith(b"HTTP/1.1 200"):
                     await asyncio.sleep(0.05)
-        # Three were refused; the log has it once.
+        # Three were refused; the log has one line.
         server.wait_for("a connection from")
         assert server.output.count("a connection from 127.0.0.1 was refused") == 1
         assert ("trusted_proxies" in server.output) == (status == 429)
 
 
-async def test_strangers_write_nothing_into_the_log() -> None:
-    unreadable = [b"\0\r\n\r\n", GET.replace(b"\r\n\r\n", b"\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n")]
+async def test_malformed_and_unsupported_requests_write_nothing_to_the_log() -> None:
+    requests = [b"\0\r\n\r\n", GET.replace(b"\r\n\r\n", b"\r\nConnection: Upgrade\r\nUpgrade: other\r\n\r\n")]
     with processes.gateway() as server:
         before = server.output
-        for sent in unreadable:
+        for request in requests:
             async with connected(server) as (reader, writer):
-                writer.write(sent)
+                writer.write(request)
                 assert (await reader.readline()).startswith(b"HTTP/1.1 ")
     assert [line for line in server.output.removeprefix(before).splitlines() if "SIGTERM" not in line] == []
 
 
-async def shown(server: Server) -> bytes:
+async def get_health(server: Server) -> bytes:
     async with connected(server) as (reader, writer):
         writer.write(GET.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
         return await read_to_the_end(reader)
 
 
-async def test_it_raises_its_open_files() -> None:
+async def test_the_limit_of_open_files_is_raised() -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     low = min(hard, 512)
     resource.setrlimit(resource.RLIMIT_NOFILE, (low, hard))
     try:
         with processes.gateway() as server:
-            pid = server._process.pid
-            assert resource.prlimit(pid, resource.RLIMIT_NOFILE) == (hard, hard)
+            assert resource.prlimit(server.pid, resource.RLIMIT_NOFILE) == (hard, hard)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
