@@ -96,7 +96,7 @@ soak: $(VENV)/test ## run random load and faults for SOAK_SECONDS (600), by SOAK
 	$(BIN)/python -m tests.integration.soak --seconds $(SOAK_SECONDS) --seed $(SOAK_SEED) --write
 
 schemathesis: $(VENV)/test ## test the gateway against its OpenAPI description: EXAMPLES (200) of each operation, by SEED
-	$(BIN)/python -m tests.integration.described --examples $(EXAMPLES) --seed $(SEED)
+	$(BIN)/python -m tests.integration.openapi --examples $(EXAMPLES) --seed $(SEED)
 
 fuzz: $(VENV)/fuzz ## fuzz every parser with FUZZ_RUNS (100,000) inputs, and write docs/fuzzing.md; 30 minutes (TARGET=http for one)
 	$(BIN)/python -m tests.fuzz --runs $(FUZZ_RUNS) $(if $(TARGET),--target $(TARGET))

@@ -1,4 +1,4 @@
-"""What the tests move by hand: the clock, and an upstream that gives its answer piece by piece."""
+"""A clock and an upstream that tests move by hand."""
 
 import asyncio
 import heapq
@@ -14,11 +14,11 @@ from gateway.security.principals import anonymous
 from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest, UpstreamResponse
 
 ANYBODY = anonymous("")
-"""Whoever asks a gateway without keys."""
+"""The principal of a gateway without keys."""
 
 
 class ManualClock:
-    """A clock that stands until it is advanced."""
+    """A clock that only `advance` moves."""
 
     def __init__(self) -> None:
         self._now = 1000.0
@@ -37,7 +37,7 @@ class ManualClock:
         return timer
 
     def advance(self, seconds: float) -> None:
-        """Go forward, and call what is due on the way, each at its own time."""
+        """Advance by some seconds; each timer that is due is called at its own time."""
         end = self._now + seconds
         while self._timers and self._timers[0][0] <= end:
             self._now, _, timer = heapq.heappop(self._timers)
@@ -49,7 +49,7 @@ class ManualClock:
 
     @property
     def pending(self) -> int:
-        """Count the timers that would still be called."""
+        """Return the number of timers that are still to be called."""
         return sum(not timer.cancelled for _, _, timer in self._timers)
 
 
@@ -59,19 +59,19 @@ class ManualTimer:
     cancelled: bool = False
 
     def cancel(self) -> None:
-        """Let go of the callback, as the event loop's own timers do."""
+        """Drop the callback, as the event loop's own timers do."""
         self.cancelled, self.callback = True, lambda: None
 
 
 async def settle() -> None:
-    """Let every task that can run go on until it waits for something."""
+    """Run all tasks until each waits for something."""
     for _ in range(50):
         await asyncio.sleep(0)
 
 
 @dataclass
 class ScriptedCall:
-    """One call of a scripted upstream, and the levers that move it."""
+    """A call of a `ScriptedUpstream`, with methods that send its response."""
 
     call: UpstreamRequest
     closed: bool = False
@@ -87,25 +87,25 @@ class ScriptedCall:
         self._opening.set_exception(failure)
 
     def send(self, *parts: UpstreamEvent | str) -> None:
-        """Send parts as one read; a string is a chunk."""
+        """Send upstream events as one read; a string is a chunk."""
         self._parts.put_nowait([Chunk(part) if isinstance(part, str) else part for part in parts])
 
     def finish(self, reason: str = "stop", usage: Usage | None = None) -> None:
-        """Send the end mark, perhaps figures, and end."""
+        """Send the finish, and the usage if there is one, and end the response."""
         self.send(Finished(reason), *([usage] if usage else []))
         self._parts.put_nowait(None)
 
     def fail(self, failure: Failed) -> None:
-        """Break off."""
+        """Fail after the headers."""
         self._parts.put_nowait(failure)
 
 
 class ScriptedUpstream:
-    """An upstream whose calls wait for the test; `calls` lists them. With `prompt` set, headers come at once."""
+    """An upstream whose calls wait for the test; `calls` lists them. With `prompt`, each sends its headers at once."""
 
     name = "scripted"
     native: bool = False
-    """Whether a last message of the assistant's is gone on with."""
+    """Whether it can continue a final assistant message."""
 
     def __init__(self, *, prompt: bool = True, native: bool = False) -> None:
         self.calls: list[ScriptedCall] = []
@@ -134,16 +134,16 @@ class ScriptedUpstream:
             scripted.closed = True
             raise
         finally:
-            # What went wrong holds this frame: a circle.
+            # An exception refers to this frame, and the future to the exception: drop the reference cycle.
             scripted._opening = asyncio.get_running_loop().create_future()
             scripted._opening.cancel()
-        return _ScriptedAnswer(call.model, scripted)
+        return _ScriptedResponse(call.model, scripted)
 
     async def close(self) -> None:
         pass
 
 
-class _ScriptedAnswer:
+class _ScriptedResponse:
     def __init__(self, model: str, scripted: ScriptedCall) -> None:
         self.model = model
         self._scripted = scripted
@@ -155,7 +155,7 @@ class _ScriptedAnswer:
                 try:
                     raise parts
                 finally:
-                    # What is raised holds this frame: a circle.
+                    # The exception refers to this frame, which must not refer to it: a reference cycle.
                     del parts
             take(parts)
 
@@ -168,7 +168,7 @@ class _ScriptedAnswer:
 
 
 def ask(text: str = "Hello", **options: object) -> StartRequest:
-    """Make a start request."""
+    """Return a start request with one user message."""
     return StartRequest.model_validate({"messages": [{"role": "user", "content": text}], "options": options})
 
 
@@ -177,7 +177,7 @@ def user(text: str) -> Message:
 
 
 def types(log: EventLog) -> list[str]:
-    """List the types of a log's events, runs of text as one."""
+    """Return the types of a log's events; adjacent chunks count as one."""
     seen: list[str] = []
     for entry in log.since(0):
         if not (seen and entry.event.type == seen[-1] == "chunk"):

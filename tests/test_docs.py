@@ -1,4 +1,4 @@
-"""The documentation says all there is, and what it says is so."""
+"""The documentation covers every setting, event, code and package, and what it names exists."""
 
 import re
 import tomllib
@@ -31,7 +31,7 @@ def test_every_setting_is_documented() -> None:
         assert f"`{name}`:\n\n{keys_table(kind)}\n" in page
 
 
-def test_every_part_of_a_key_is_documented(tmp_path: Path) -> None:
+def test_every_field_of_a_key_is_documented(tmp_path: Path) -> None:
     blocks = re.findall(r"```toml\n(.*?)```", read("docs/security.md"), re.DOTALL)
     (example,) = [block for block in blocks if "hash" in block]
     file = tmp_path / "keys.toml"
@@ -60,8 +60,8 @@ def test_every_event_command_option_and_code_is_documented() -> None:
         assert f"| `{command}` |" in protocol
     for option in Options.model_fields:
         assert f"`{option}`" in protocol
-    for code, meaning in CODES.items():
-        row = f"| `{code}` | {meaning.status} | {meaning.close_code} | {'yes' if meaning.retryable else 'no'} |"
+    for code, info in CODES.items():
+        row = f"| `{code}` | {info.status} | {info.close_code} | {'yes' if info.retryable else 'no'} |"
         assert row in protocol
 
 
@@ -74,13 +74,13 @@ def test_every_setting_and_fault_of_the_simulator_is_documented() -> None:
 @pytest.mark.parametrize(
     "page", ["README.md", "CONTRIBUTING.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
 )
-def test_links_lead_somewhere(page: str) -> None:
+def test_links_have_targets(page: str) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", read(page)):
         if not target.startswith("http"):
             assert ((ROOT / page).parent / target).exists(), f"{page}: {target}"
 
 
-def test_every_test_that_proves_something_is_there() -> None:
+def test_every_test_that_the_threat_model_names_exists() -> None:
     page = read("docs/security.md")
     model = page.partition("## Threat model")[2]
     files = defaultdict[str, str](str)
@@ -98,10 +98,10 @@ def test_every_test_that_proves_something_is_there() -> None:
         assert named in files
 
 
-PAGES_OF_THE_CODE = ("CONTRIBUTING.md", "docs/design.md", "docs/glossary.md")
+PAGES_ABOUT_THE_CODE = ("CONTRIBUTING.md", "docs/design.md", "docs/glossary.md")
 
 
-@pytest.mark.parametrize("page", PAGES_OF_THE_CODE)
+@pytest.mark.parametrize("page", PAGES_ABOUT_THE_CODE)
 def test_every_module_that_is_named_exists(page: str) -> None:
     named = re.findall(r"`((?:gateway|transports|tests)/[\w./]+|(?:gateway|transports)/)(?:::\w+)?`", read(page))
     assert len(named) > 10
@@ -125,7 +125,7 @@ def test_every_entry_point_on_the_paths_of_a_chunk_and_a_command_exists() -> Non
             assert re.search(rf"^ *(class|def|async def) {name}\b", read(path), re.MULTILINE), f"{path}: {named}"
 
 
-def test_every_test_that_contributors_are_sent_to_exists() -> None:
+def test_every_test_that_contributing_names_exists() -> None:
     for path, test in re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", read("CONTRIBUTING.md")):
         assert f"def {test}(" in read(path), f"{path}::{test}"
 
@@ -141,11 +141,11 @@ def test_every_class_of_the_glossary_exists_and_the_terms_are_in_order() -> None
     classes = set(re.findall(r"^ *class (\w+)", source, re.MULTILINE))
     named = set(re.findall(r"`([A-Z][a-z]\w*)`", page))
     assert len(named) > 50
-    assert named - classes - NOT_CLASSES_OF_OURS == set()
+    assert named - classes - FOREIGN_CLASSES == set()
 
 
-NOT_CLASSES_OF_OURS = {"MockClock"}
-"""Of other projects, named as the source of a term."""
+FOREIGN_CLASSES = {"MockClock"}
+"""Classes of other projects, named as the source of a term."""
 
 
 def test_every_make_target_that_is_named_exists() -> None:
@@ -160,13 +160,13 @@ def test_ci_runs_the_test_command_of_the_readme() -> None:
     assert "\nmake test\n" in read(".ci/run")
 
 
-def test_the_changelog_knows_this_version() -> None:
+def test_the_changelog_has_this_version() -> None:
     version = tomllib.loads(read("pyproject.toml"))["project"]["version"]
     changelog = read("CHANGELOG.md")
     assert "## Unreleased" in changelog or f"## {version}" in changelog
 
 
-def test_defaults_are_those_of_the_seed() -> None:
+def test_the_default_limits_have_not_changed() -> None:
     settings = Settings()
     assert (settings.max_concurrent, settings.max_queue, settings.queue_timeout) == (50, 200, 30)
     assert settings.stall_timeout == 300

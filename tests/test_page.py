@@ -1,4 +1,4 @@
-"""The page shows what models say as text: nothing in it makes markup or a program of a string."""
+"""The demo page shows model output as text: no script turns a string into markup or code."""
 
 import re
 from pathlib import Path
@@ -15,22 +15,22 @@ SINKS = re.compile(
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda script: script.name)
-def test_no_script_makes_markup_of_text(script: Path) -> None:
+def test_no_script_turns_text_into_markup_or_code(script: Path) -> None:
     assert SINKS.findall(script.read_text("utf-8")) == []
 
 
-def test_they_are_all_looked_at() -> None:
+def test_every_script_is_checked() -> None:
     assert {script.name for script in SCRIPTS} >= {"demo.js", "demo-messages.js", "dualstream.js", "answer.js"}
     assert SINKS.search("it.innerHTML = text")
     assert SINKS.search("setTimeout('go()', 1)")
     assert not SINKS.search("setTimeout(go, 1)")
 
 
-def test_the_page_itself_holds_no_program() -> None:
+def test_the_page_has_no_inline_script() -> None:
     page = (STATIC / "demo.html").read_text("utf-8")
     assert re.findall(r"<script\b[^>]*>(.*?)</script>", page, re.DOTALL) == [""]
     assert not re.search(r"\s(?:on\w+|style)\s*=|javascript:|<(?:iframe|object|embed|base|style)\b", page)
-    # All that it loads is its own, or within it.
+    # It loads only the gateway's own files and inline images.
     loaded = re.findall(r"\b(?:src|href)=\"([^\"]*)\"", page)
     assert loaded
-    assert all(place.startswith(("/static/", "data:image/")) for place in loaded)
+    assert all(url.startswith(("/static/", "data:image/")) for url in loaded)

@@ -1,4 +1,4 @@
-"""The command as a user runs it: real processes, real signals, real sockets."""
+"""The `dualstream` command, with real processes, signals and sockets."""
 
 import asyncio
 import ipaddress
@@ -40,19 +40,19 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 
 async def stats(http: aiohttp.ClientSession, address: str) -> dict[str, int]:
     async with http.get(f"{address}/api/stats") as response:
-        answer: dict[str, int] = await response.json()
-        return answer
+        statistics: dict[str, int] = await response.json()
+        return statistics
 
 
-def test_the_command_has_a_name_and_a_version() -> None:
+def test_the_command_prints_its_name_and_version() -> None:
     script = Path(sys.executable).parent / "dualstream"
     for arguments in ([str(script)], [sys.executable, "-m", "gateway"]):
-        shown = subprocess.run([*arguments, "--version"], capture_output=True, text=True, check=True)
-        assert shown.stdout.startswith("dualstream 0.")
+        done = subprocess.run([*arguments, "--version"], capture_output=True, text=True, check=True)
+        assert done.stdout.startswith("dualstream 0.")
 
 
 @pytest.mark.parametrize(
-    ("arguments", "environment", "code", "said"),
+    ("arguments", "environment", "code", "message"),
     [
         (("serve", "--port", "99999"), {}, 2, "--port: must be less than or equal to 65535"),
         (("serve", "--upstream", "nowhere"), {}, 2, "--upstream: "),
@@ -62,16 +62,16 @@ def test_the_command_has_a_name_and_a_version() -> None:
         ((), {}, 2, "required"),
     ],
 )
-def test_what_can_not_be_done_is_said_in_a_line(
-    arguments: tuple[str, ...], environment: dict[str, str], code: int, said: str
+def test_invalid_arguments_are_reported_without_a_traceback(
+    arguments: tuple[str, ...], environment: dict[str, str], code: int, message: str
 ) -> None:
     done = command(*arguments, **environment)
     assert done.returncode == code
-    assert said in done.stderr
+    assert message in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_an_address_in_use_is_said_in_a_line() -> None:
+def test_an_address_in_use_is_reported_without_a_traceback() -> None:
     with running("simulate", "--port", "0") as (_, address):
         port = address.removesuffix("/v1").rpartition(":")[2]
         for subcommand in ("serve", "simulate"):
@@ -82,17 +82,17 @@ def test_an_address_in_use_is_said_in_a_line() -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::"])
-def test_where_others_reach_it_it_does_not_start_without_keys_and_says_why(host: str) -> None:
+def test_it_does_not_start_without_keys_on_an_address_that_others_can_reach(host: str) -> None:
     done = command("serve", "--port", "0", "--host", host)
     assert done.returncode == 2
     assert f"would listen on {host}, which others can reach" in done.stderr
-    for way_out in ("dualstream keys create NAME", "--host 127.0.0.1", "--insecure"):
-        assert way_out in done.stderr
+    for remedy in ("dualstream keys create NAME", "--host 127.0.0.1", "--insecure"):
+        assert remedy in done.stderr
     assert "listens on" not in done.stdout
     assert "Traceback" not in done.stderr
 
 
-def test_a_name_is_looked_up() -> None:
+def test_a_host_name_is_resolved() -> None:
     with running("serve", "--port", "0", "--host", "localhost") as (_, address):
         assert address.startswith("http://127.0.0.1:")
     host = socket.gethostname()
@@ -102,34 +102,32 @@ def test_a_name_is_looked_up() -> None:
         assert "where others reach it" in done.stderr
 
 
-async def test_who_says_so_may_leave_it_open(http: aiohttp.ClientSession) -> None:
+async def test_insecure_allows_it_to_start_without_keys(http: aiohttp.ClientSession) -> None:
     with processes.gateway("--host", "0.0.0.0", "--insecure") as server:
         assert "insecure: everyone who reaches 0.0.0.0 may use this gateway" in server.output
         async with http.get(f"{server.url}/api/stats") as response:
             assert response.status == 200
 
 
-async def test_with_keys_it_starts_anywhere_and_asks_for_them_everywhere(
-    http: aiohttp.ClientSession, tmp_path: Path
-) -> None:
+async def test_with_keys_it_starts_on_any_address_and_requires_one(http: aiohttp.ClientSession, tmp_path: Path) -> None:
     file = tmp_path / "keys.toml"
-    made = {name: command("keys", "create", name, "--file", str(file)).stdout.strip() for name in ("alice", "bob")}
+    keys = {name: command("keys", "create", name, "--file", str(file)).stdout.strip() for name in ("alice", "bob")}
     for host in ("0.0.0.0", "127.0.0.1"):
         with processes.gateway("--host", host, keys_file=file) as server:
             url = server.url.replace("0.0.0.0", "127.0.0.1")
-            for key, status in ((None, 401), ("x", 401), (made["alice"], 200)):
+            for key, status in ((None, 401), ("x", 401), (keys["alice"], 200)):
                 headers = {"Authorization": f"Bearer {key}"} if key else {}
                 async with http.get(f"{url}/api/models", headers=headers) as response:
                     assert response.status == status
             async with http.get(f"{url}/health") as response:
                 assert response.status == 200
-        assert made["alice"] not in server.output
+        assert keys["alice"] not in server.output
 
 
-async def test_a_revoked_key_ends_with_the_next_reload(http: aiohttp.ClientSession, tmp_path: Path) -> None:
+async def test_a_reload_refuses_a_revoked_key(http: aiohttp.ClientSession, tmp_path: Path) -> None:
     file = tmp_path / "keys.toml"
-    made = {name: command("keys", "create", name, "--file", str(file)).stdout.strip() for name in ("alice", "bob")}
-    headers = {name: {"Authorization": f"Bearer {key}"} for name, key in made.items()}
+    keys = {name: command("keys", "create", name, "--file", str(file)).stdout.strip() for name in ("alice", "bob")}
+    headers = {name: {"Authorization": f"Bearer {key}"} for name, key in keys.items()}
     with processes.gateway(keys_file=file) as server:
         stream = await http.post(f"{server.url}/api/chat/stream", json=ENDLESS, headers=headers["alice"])
         await stream.content.readany()
@@ -144,18 +142,18 @@ async def test_a_revoked_key_ends_with_the_next_reload(http: aiohttp.ClientSessi
 
 
 @pytest.mark.parametrize("transport", ["sse", "ws"])
-def test_the_terminal_shows_its_key(tmp_path: Path, transport: str) -> None:
+def test_the_chat_command_sends_its_key(tmp_path: Path, transport: str) -> None:
     file = tmp_path / "keys.toml"
     key = command("keys", "create", "alice", "--file", str(file)).stdout.strip()
     with processes.gateway(keys_file=file) as server:
-        asked = ("chat", "--url", server.url, "--transport", transport, "--model", "sim-instant", "Hello")
-        assert command(*asked, DUALSTREAM_TOKEN=key).returncode == 0
-        done = command(*asked)
+        arguments = ("chat", "--url", server.url, "--transport", transport, "--model", "sim-instant", "Hello")
+        assert command(*arguments, DUALSTREAM_TOKEN=key).returncode == 0
+        done = command(*arguments)
         assert done.returncode == 1
         assert "requires a key" in done.stdout + done.stderr
 
 
-async def test_out_of_the_box_it_answers_with_no_key_and_no_configuration(http: aiohttp.ClientSession) -> None:
+async def test_without_keys_and_configuration_it_answers(http: aiohttp.ClientSession) -> None:
     with running("serve", "--port", "0") as (_, address):
         async with http.post(f"{address}/api/chat/stream", json={**BODY, "model": "sim-instant"}) as response:
             assert b"event: complete" in await response.read()
@@ -170,12 +168,12 @@ async def test_out_of_the_box_it_answers_with_no_key_and_no_configuration(http: 
                 assert (await response.json())["status"] == status
 
 
-async def test_a_signal_lets_run_what_runs_ends_the_rest_and_exits_with_0(http: aiohttp.ClientSession) -> None:
+async def test_sigterm_drains_until_the_timeout_and_exits_with_0(http: aiohttp.ClientSession) -> None:
     environment = {"DUALSTREAM_DRAIN_TIMEOUT": "2"}
     with running("serve", "--port", "0", environment=environment) as (process, address):
-        quick = {**BODY, "model": "sim?speed=300&length=150&ttft=0"}
+        short = {**BODY, "model": "sim?speed=300&length=150&ttft=0"}
         async with (
-            http.post(f"{address}/api/chat/stream", json=quick) as finishing,
+            http.post(f"{address}/api/chat/stream", json=short) as finishing,
             http.post(f"{address}/api/chat/stream", json=ENDLESS) as endless,
             http.ws_connect(f"{address}/api/ws") as socket,
         ):
@@ -198,7 +196,7 @@ async def test_a_signal_lets_run_what_runs_ends_the_rest_and_exits_with_0(http: 
         assert await asyncio.to_thread(process.wait, 20) == 0
 
 
-async def test_a_second_signal_ends_at_once(http: aiohttp.ClientSession) -> None:
+async def test_a_second_sigterm_exits_at_once(http: aiohttp.ClientSession) -> None:
     environment = {"DUALSTREAM_DRAIN_TIMEOUT": "600"}
     with running("serve", "--port", "0", environment=environment) as (process, address):
         async with http.post(f"{address}/api/chat/stream", json=ENDLESS) as endless:
@@ -210,7 +208,7 @@ async def test_a_second_signal_ends_at_once(http: aiohttp.ClientSession) -> None
             assert await asyncio.to_thread(process.wait, 20) == 0
 
 
-async def test_a_client_that_is_killed_ends_its_generation_after_the_grace(http: aiohttp.ClientSession) -> None:
+async def test_the_generation_of_a_killed_client_ends_after_the_grace(http: aiohttp.ClientSession) -> None:
     with running("serve", "--port", "0", environment={"DUALSTREAM_GRACE": "0.2"}) as (_, address):
         client = await asyncio.create_subprocess_exec(
             *[sys.executable, "-m", "gateway", "chat", "--url", address, "--model", ENDLESS_MODEL, "Hello"],
@@ -228,7 +226,7 @@ async def test_a_client_that_is_killed_ends_its_generation_after_the_grace(http:
         assert (ended["interrupted"], ended["active"], ended["viewers"]) == (1, 0, 0)
 
 
-async def test_an_upstream_that_is_killed_is_told_and_one_that_comes_back_is_used(http: aiohttp.ClientSession) -> None:
+async def test_a_killed_upstream_is_an_error_and_a_restarted_one_is_used(http: aiohttp.ClientSession) -> None:
     with running("simulate", "--port", "0") as (upstream, base_url):
         port = base_url.removesuffix("/v1").rpartition(":")[2]
         environment = {"DUALSTREAM_MAX_ATTEMPTS": "1"}
@@ -278,7 +276,7 @@ async def test_each_fault_of_an_upstream_has_its_code_on_both_transports(http: a
             assert event["partial"] is (fault in {"drop", "truncate", "garbage", "error", "hugeline"}), fault
 
 
-async def test_a_trickle_is_whole_in_the_end(http: aiohttp.ClientSession) -> None:
+async def test_a_trickled_response_is_complete(http: aiohttp.ClientSession) -> None:
     with running("serve", "--port", "0") as (_, address):
         body = {**BODY, "model": "sim?fault=trickle&speed=0&ttft=0&length=200&language=emoji"}
         async with http.post(f"{address}/api/chat/stream", json=body) as response:

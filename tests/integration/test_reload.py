@@ -1,4 +1,4 @@
-"""SIGHUP and `dualstream check` as a user meets them: a real file, real processes, real signals."""
+"""SIGHUP and `dualstream check`, with a real file, real processes and real signals."""
 
 import asyncio
 import signal
@@ -45,7 +45,7 @@ def write(tmp_path: Path, simulator: Server) -> Write:
     return write
 
 
-def hang_up(server: Server) -> None:
+def send_sighup(server: Server) -> None:
     server._process.send_signal(signal.SIGHUP)
 
 
@@ -60,26 +60,26 @@ async def test_a_reload_drops_no_stream_and_new_starts_get_the_new_models(
                 pass
             generation_id = stream.headers["X-Generation-ID"]
             write("after", "sim-instant")
-            hang_up(server)
+            send_sighup(server)
             await asyncio.to_thread(server.wait_for, "reloaded: models: sim-instant; changed: models, providers")
             async with http.get(f"{server.url}/v1/models") as listed:
                 assert [model["id"] for model in (await listed.json())["data"]] == ["sim-instant"]
-            async with http.post(f"{server.url}/api/chat/stream", json=body("sim-instant")) as fresh:
-                text = await fresh.text()
+            async with http.post(f"{server.url}/api/chat/stream", json=body("sim-instant")) as response:
+                text = await response.text()
                 assert '"provider":"after"' in text
                 assert "event: complete" in text
             async with http.post(f"{server.url}/api/generations", json=body(ENDLESS)) as refused:
                 assert refused.status == 404
-            # What ran on the former upstream still does.
+            # The stream of the removed upstream continues.
             before = len(await stream.content.readexactly(4000))
             file.write_text("max_queue = 'x'\n[models.new]\n")
-            hang_up(server)
+            send_sighup(server)
             await asyncio.to_thread(
                 server.wait_for, r"configuration not changed:\n.*dualstream.toml:1: max_queue: must be"
             )
             assert f"{file}:2: models.new.provider: is missing" in server.output
-            async with http.post(f"{server.url}/api/chat/stream", json=body("sim-instant")) as fresh:
-                assert "event: complete" in await fresh.text()
+            async with http.post(f"{server.url}/api/chat/stream", json=body("sim-instant")) as response:
+                assert "event: complete" in await response.text()
             assert before + len(await stream.content.readexactly(4000)) == 8000
             async with http.post(f"{server.url}/api/generations/{generation_id}/interrupt") as interrupted:
                 assert interrupted.status == 202
@@ -87,19 +87,19 @@ async def test_a_reload_drops_no_stream_and_new_starts_get_the_new_models(
     assert "Traceback" not in server.output
 
 
-async def test_what_only_a_restart_changes_is_said(write: Write) -> None:
+async def test_settings_that_require_a_restart_are_reported(write: Write) -> None:
     file = write("p", "sim-instant")
     with processes.gateway("--config", str(file)) as server:
         file.write_text(f"max_queue = 7\n{file.read_text()}")
-        hang_up(server)
+        send_sighup(server)
         await asyncio.to_thread(server.wait_for, "changed: nothing; only a restart changes max_queue")
 
 
-async def test_a_file_that_needs_the_simulator_gets_it(http: aiohttp.ClientSession, write: Write) -> None:
+async def test_a_reload_can_add_the_simulator(http: aiohttp.ClientSession, write: Write) -> None:
     file = write("p", "sim-instant")
     with processes.gateway("--config", str(file)) as server:
         file.write_text('[models.sim-instant]\nprovider = "simulator"\n')
-        hang_up(server)
+        send_sighup(server)
         await asyncio.to_thread(server.wait_for, "configuration reloaded")
         async with http.post(f"{server.url}/api/chat/stream", json=body("sim-instant")) as response:
             text = await response.text()
@@ -107,7 +107,7 @@ async def test_a_file_that_needs_the_simulator_gets_it(http: aiohttp.ClientSessi
             assert "event: complete" in text
 
 
-def test_check_says_what_there_is_or_what_is_wrong(write: Write) -> None:
+def test_check_lists_the_targets_or_the_errors(write: Write) -> None:
     file = write("p", "sim-instant")
     done = command("check", str(file))
     assert (done.returncode, done.stderr) == (0, "")
@@ -120,7 +120,7 @@ def test_check_says_what_there_is_or_what_is_wrong(write: Write) -> None:
         assert f"{file}:1: prot: unknown setting: did you mean port?" in done.stderr
 
 
-def test_check_asks_each_upstream(write: Write) -> None:
+def test_check_live_calls_each_upstream(write: Write) -> None:
     done = command("check", str(write("p", "sim-instant")), "--live")
     assert done.returncode == 0
     assert "p: sim-instant: " in done.stdout
@@ -130,7 +130,7 @@ def test_check_asks_each_upstream(write: Write) -> None:
     assert "p: sim?fault=500: server_error: " in done.stdout
 
 
-def test_check_without_a_file_looks_at_the_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_without_a_file_checks_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     done = command("check", DUALSTREAM_UPSTREAM="http://10.0.0.1/v1", DUALSTREAM_MODEL="m")
     assert done.returncode == 0

@@ -1,4 +1,4 @@
-"""A thousand generations at once: not one character lost, doubled or out of order, on either transport."""
+"""A thousand concurrent generations: no character is lost, repeated or out of order, on either transport."""
 
 import asyncio
 import random
@@ -20,17 +20,17 @@ TEXTS = 20
 class Servers:
     gateway: str
     expected: dict[str, str]
-    """For each model setting, the text that the simulator makes of it."""
+    """Text of the simulator, by its settings."""
 
 
 @pytest.fixture(scope="module")
 def servers() -> object:
     with simulator_process() as upstream, gateway_process(upstream, DUALSTREAM_MAX_CONCURRENT="0") as gateway:
-        yield Servers(gateway, asyncio.run(_texts(upstream)))
+        yield Servers(gateway, asyncio.run(_load_texts(upstream)))
 
 
-async def _texts(upstream: str) -> dict[str, str]:
-    """Ask the simulator itself, not streamed, for the texts that will have to arrive."""
+async def _load_texts(upstream: str) -> dict[str, str]:
+    """Return the expected texts, from the simulator itself and without streaming."""
     texts = {}
     languages = ["vietnamese", "emoji", "english", "markdown"]
     async with aiohttp.ClientSession() as http:
@@ -38,13 +38,13 @@ async def _texts(upstream: str) -> dict[str, str]:
             model = f"sim?seed={seed}&length={300 + 20 * seed}&speed=150&ttft=30&language={languages[seed % 4]}"
             body = {"model": f"{model}&speed=0&ttft=0", "messages": [{"role": "user", "content": "All at once"}]}
             async with http.post(f"{upstream}/chat/completions", json=body) as response:
-                answer = await response.json()
-            texts[model] = answer["choices"][0]["message"]["content"]
+                completion = await response.json()
+            texts[model] = completion["choices"][0]["message"]["content"]
     assert len(set(texts.values())) == TEXTS
     return texts
 
 
-async def _whole(client: Client, model: str) -> str:
+async def _read_text(client: Client, model: str) -> str:
     answer = await client.start("All at once", model=model)
     async for _ in answer:
         pass
@@ -53,17 +53,17 @@ async def _whole(client: Client, model: str) -> str:
     return answer.text
 
 
-async def _resumed_elsewhere(client: Client, other: Client, model: str, chance: random.Random) -> str:
-    """Leave at a random place and go on from there over the other transport."""
+async def _read_text_with_handover(client: Client, other: Client, model: str, generator: random.Random) -> str:
+    """Disconnect after a random number of characters, and resume over the other transport; return the text."""
     answer = await client.start("All at once", model=model)
-    text, leave_at = "", chance.randrange(1, 290)
+    text, leave_at = "", generator.randrange(1, 290)
     async for event in answer:
         text += event.content if isinstance(event, Chunk) else ""
         if len(text) >= leave_at:
             break
-    seq, identity = answer.seq, answer.id
+    seq, generation_id = answer.seq, answer.id
     await answer.aclose()
-    rest = other.attach(identity, after=seq)
+    rest = other.attach(generation_id, after=seq)
     async for event in rest:
         text += event.content if isinstance(event, Chunk) else ""
     assert rest.seq > seq
@@ -71,22 +71,24 @@ async def _resumed_elsewhere(client: Client, other: Client, model: str, chance: 
 
 
 @pytest.mark.parametrize("transport", ["sse", "ws"])
-async def test_a_thousand_at_once(servers: Servers, transport: TransportName) -> None:
-    chance = random.Random(transport)
+async def test_a_thousand_concurrent_generations_are_complete(servers: Servers, transport: TransportName) -> None:
+    generator = random.Random(transport)
     models = list(servers.expected)
-    wanted = [models[number % TEXTS] for number in range(GENERATIONS)]
-    crossing: TransportName = "ws" if transport == "sse" else "sse"
+    requested = [models[number % TEXTS] for number in range(GENERATIONS)]
+    other_transport: TransportName = "ws" if transport == "sse" else "sse"
     async with (
         Client(servers.gateway, transport=transport) as client,
-        Client(servers.gateway, transport=crossing) as other,
+        Client(servers.gateway, transport=other_transport) as other,
     ):
-        got = await asyncio.gather(
+        texts = await asyncio.gather(
             *(
-                _resumed_elsewhere(client, other, model, chance) if number < RESUMED else _whole(client, model)
-                for number, model in enumerate(wanted)
+                _read_text_with_handover(client, other, model, generator)
+                if number < RESUMED
+                else _read_text(client, model)
+                for number, model in enumerate(requested)
             )
         )
-    wrong = [number for number, text in enumerate(got) if text != servers.expected[wanted[number]]]
+    wrong = [number for number, text in enumerate(texts) if text != servers.expected[requested[number]]]
     assert not wrong
     async with aiohttp.ClientSession() as http, http.get(f"{servers.gateway}/api/stats") as response:
         stats = await response.json()

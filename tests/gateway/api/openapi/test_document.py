@@ -39,7 +39,7 @@ from gateway.protocol.events import (
     Usage,
     encode,
 )
-from tests.described import schema_of, strict
+from tests.openapi_document import schema_of, strict
 
 ROOT = Path(__file__).parents[4]
 USAGE = Usage(3, 4, "exact")

@@ -8,7 +8,7 @@ import pytest
 from jsonschema_rs import Draft202012Validator
 
 from gateway.api.openapi.document import document
-from tests.described import strict
+from tests.openapi_document import strict
 from tests.served.gateway import Served
 from tests.served.viewers import JsonObject
 

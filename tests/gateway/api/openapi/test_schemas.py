@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from gateway.api.openapi.document import document
 from gateway.protocol.commands import FeedbackRequest, InterruptRequest, JsonObject, StartRequest, TicketRequest, parse
 from gateway.protocol.errors import Refused
-from tests.described import schema_of
+from tests.openapi_document import schema_of
 
 KINDS: tuple[type[BaseModel], ...] = (StartRequest, InterruptRequest, FeedbackRequest, TicketRequest)
 VALIDATORS = {kind: Draft202012Validator(schema_of(document("1"), kind.__name__)) for kind in KINDS}

@@ -1,4 +1,4 @@
-"""A gateway to be examined, and schemathesis as a process that examines it."""
+"""A gateway for schemathesis, and schemathesis itself as a process."""
 
 import os
 import subprocess
@@ -16,46 +16,46 @@ import orjson
 from gateway.protocol.commands import JsonObject
 from gateway.security.api_keys import StoredKey, generate_key, hash_secret
 from gateway.security.key_file import write_keys
-from tests.described import strict
 from tests.integration.servers import running
+from tests.openapi_document import strict
 
 FOLDER = Path(__file__).parent
 MODEL = "sim?ttft=40&speed=0&length=20"
-"""Is done at once when it begins, and begins late enough for a command to find it at work."""
+"""The simulator sends everything at once, but late enough for a command to reach a running generation."""
 
 
 @dataclass(frozen=True, slots=True)
 class Gateway:
-    """Where it is, and a key for it; None if it asks for none."""
+    """URL of a gateway, and a key for it; None if it requires none."""
 
     url: str
     key: str | None
 
 
 @contextmanager
-def described(*, keys: bool) -> Iterator[Gateway]:
-    """Run a gateway before the simulator; with keys, its own has the role that all routes need."""
+def running_gateway(*, keys: bool) -> Iterator[Gateway]:
+    """Run a gateway with the simulator as its upstream; with `keys`, the key has the role that some routes require."""
     with tempfile.TemporaryDirectory() as folder:
         environment = {"DUALSTREAM_MODEL": MODEL, "DUALSTREAM_RETENTION": "30"}
         key = generate_key() if keys else None
         if key is not None:
             file = Path(folder) / "keys.toml"
-            write_keys(file, [StoredKey("examiner", key.id, hash_secret(key.secret), roles=frozenset({"operate"}))])
+            write_keys(file, [StoredKey("schemathesis", key.id, hash_secret(key.secret), roles=frozenset({"operate"}))])
             environment["DUALSTREAM_KEYS_FILE"] = str(file)
         with running("serve", "--port", "0", environment=environment) as (_, url):
             yield Gateway(url, None if key is None else key.text())
 
 
-def published(gateway: Gateway) -> dict[str, Any]:
-    """Give the description that a gateway publishes, made strict."""
+def load_document(gateway: Gateway) -> dict[str, Any]:
+    """Return the OpenAPI document that a gateway publishes, made strict."""
     with urlopen(f"{gateway.url}/openapi.json", timeout=10) as response:
         return strict(orjson.loads(response.read()), open_to_all=gateway.key is None)
 
 
-def examine(
+def run_schemathesis(
     gateway: Gateway, document: JsonObject, *, examples: int, seed: int, seconds: int
 ) -> subprocess.CompletedProcess[str]:
-    """Run schemathesis over a description of the gateway; its exit code is 0 if no check failed.
+    """Run schemathesis with a document on the gateway; the process's exit code is 0 if no check failed.
 
     Raises:
         subprocess.TimeoutExpired: it took longer than `seconds`.
@@ -70,11 +70,11 @@ def examine(
             ],
             env={
                 **os.environ,
-                "SCHEMATHESIS_HOOKS": "tests.integration.described.checks",
+                "SCHEMATHESIS_HOOKS": "tests.integration.openapi.checks",
                 "DUALSTREAM_TOKEN": gateway.key or "none",
                 "PYTHONPATH": os.pathsep.join(sys.path),
             },
-            # It leaves what it has seen in the current folder.
+            # schemathesis writes files to the current folder.
             cwd=folder,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,

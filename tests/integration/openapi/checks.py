@@ -1,4 +1,4 @@
-"""What schemathesis can't know of event streams: each is whole, and a refusal in one is a refusal."""
+"""Hooks and checks for event streams: each must be complete, and an error event in one can be a refusal."""
 
 from typing import Any
 
@@ -13,33 +13,33 @@ from gateway.api.responses import REFUSED_POSITION
 from gateway.protocol.event_stream import EventStreamDecoder, ServerSentEvent
 
 TERMINAL = {"complete", "interrupted", "error"}
-WORTH_TRYING_AGAIN = ""
-"""The position of a refusal that may not be one later: it has none."""
+RETRYABLE_POSITION = ""
+"""Position of a refusal that may be repeated: its event has no `id`."""
 
-FRAMING = ("Connection", "Content-Length", "Expect", "Host", "Transfer-Encoding", "Upgrade")
+PROTOCOL_HEADERS = ("Connection", "Content-Length", "Expect", "Host", "Transfer-Encoding", "Upgrade")
 
 
 def frames_of(response: Response) -> list[ServerSentEvent]:
-    """Read a stream; nothing if it is none."""
-    kind = response.headers.get("content-type", [""])[0].partition(";")[0]
-    return EventStreamDecoder().feed(response.content) if kind == "text/event-stream" else []
+    """Decode the frames of an event stream; return an empty list for another response."""
+    media_type = response.headers.get("content-type", [""])[0].partition(";")[0]
+    return EventStreamDecoder().feed(response.content) if media_type == "text/event-stream" else []
 
 
 def is_refusal(frames: list[ServerSentEvent]) -> bool:
-    """Tell what an EventSource gets in place of a status."""
-    return len(frames) == 1 and frames[0].last_event_id in {REFUSED_POSITION, WORTH_TRYING_AGAIN}
+    """Return True if these are an error event that an EventSource gets in place of an error status."""
+    return len(frames) == 1 and frames[0].last_event_id in {REFUSED_POSITION, RETRYABLE_POSITION}
 
 
 @schemathesis.hook("before_call")
-def leave_http_alone(_context: HookContext, case: Case[Any], _sent: dict[str, object]) -> None:
-    """Make up none of the headers by which HTTP itself works: what breaks it is refused before any route."""
-    for name in FRAMING:
+def remove_protocol_headers(_context: HookContext, case: Case[Any], _kwargs: dict[str, object]) -> None:
+    """Remove generated headers that HTTP itself uses: invalid ones are refused before any route is called."""
+    for name in PROTOCOL_HEADERS:
         case.headers.pop(name, None)
 
 
 @schemathesis.hook("before_call")
-def use_keys_once(_context: HookContext, case: Case[Any], _sent: dict[str, object]) -> None:
-    """Use no idempotency key twice: a second start with it is refused by 409, whether it is valid or not."""
+def use_idempotency_keys_once(_context: HookContext, case: Case[Any], _kwargs: dict[str, object]) -> None:
+    """Replace valid idempotency keys by unique ones: a second start with the same key gets 409, valid or not."""
     if (
         "Idempotency-Key" in case.headers
         and 1 <= len(case.headers["Idempotency-Key"].strip()) <= MAX_IDEMPOTENCY_KEY_LENGTH
@@ -48,8 +48,8 @@ def use_keys_once(_context: HookContext, case: Case[Any], _sent: dict[str, objec
 
 
 @schemathesis.check
-def events_are_whole(_context: CheckContext, response: Response, case: Case[Any]) -> None:
-    """Hold each event against its schema; the last one alone is terminal, and positions go up."""
+def events_are_valid(_context: CheckContext, response: Response, case: Case[Any]) -> None:
+    """Check that each event matches its schema, only the last one is terminal, and positions increase."""
     frames = frames_of(response)
     if not frames:
         return
@@ -61,13 +61,13 @@ def events_are_whole(_context: CheckContext, response: Response, case: Case[Any]
         assert frame.event == {"chunk": "message"}.get(event["type"], event["type"])
     assert [event["type"] in TERMINAL for event in events] == [*[False] * (len(events) - 1), True]
     if not is_refusal(frames):
-        seen = [int(frame.last_event_id.rpartition(":")[2]) for frame in frames]
-        assert seen == sorted(set(seen))
+        positions = [int(frame.last_event_id.rpartition(":")[2]) for frame in frames]
+        assert positions == sorted(set(positions))
 
 
 @schemathesis.check
-def event_sources_are_refused(context: CheckContext, response: Response, case: Case[Any]) -> bool | None:
-    """Look for a refusal where it is an event: of what is invalid, and of nothing that is valid."""
+def refusals_are_correct(context: CheckContext, response: Response, case: Case[Any]) -> bool | None:
+    """Check that invalid starts by an EventSource get a refusal event, and valid ones none."""
     frames = frames_of(response)
     if case.operation.definition.raw["operationId"] != "startByEventSource" or not frames:
         return None

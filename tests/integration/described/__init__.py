@@ -1,1 +1,0 @@
-"""schemathesis over the published description: what it calls valid is taken, what it calls invalid is refused."""
