@@ -54,7 +54,7 @@ class FakeConnection:
 
 
 @dataclass
-class Viewing:
+class ObservedViewer:
     """A viewer, and how often it has reported its end."""
 
     viewer: Viewer
@@ -66,18 +66,18 @@ class Harness:
     services: Services
     upstream: ScriptedUpstream
     clock: ManualClock
-    viewings: list[Viewing] = field(default_factory=list)
+    viewings: list[ObservedViewer] = field(default_factory=list)
 
     async def start(self) -> Generation:
         generation = self.services.hub.start(ask(), request_id="r", principal=ANYBODY)
         await settle()
         return generation
 
-    def view(self, *generations: Generation, connection: FakeConnection, after: int = 0) -> Viewing:
+    def view(self, *generations: Generation, connection: FakeConnection, after: int = 0) -> ObservedViewer:
         def ended() -> None:
             viewing.ends += 1
 
-        viewing = Viewing(Viewer(self.services, connection, ended, close_at_end=True))
+        viewing = ObservedViewer(Viewer(self.services, connection, ended, close_at_end=True))
         for generation in generations:
             viewing.viewer.attach(generation, after)
         viewing.viewer.begin()
