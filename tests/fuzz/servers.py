@@ -23,7 +23,8 @@ from tests.fuzz.frames import HANDSHAKE, decode_frames, masked
 from tests.fuzz.peer import Server, run_until_idle
 from tests.fuzz.target import Target, split
 from tests.fuzz.upstreams import loop
-from tests.support import ManualClock, ask
+from tests.manual_clock import ManualClock
+from tests.start_requests import start_request
 
 GENERATION_ID: Final = b"{id}"
 """Placeholder in an input for the (random) id of an existing generation."""
@@ -147,7 +148,7 @@ class Gateway:
     async def converse(self, reads: Sequence[bytes]) -> bytes:
         """Send reads to the gateway, and check that nothing is held afterwards."""
         owner = Principal("alice", "address" if self._authenticator.allows_anonymous else "key", credential=STORED.id)
-        generation_id = self._hub.start(ask(), request_id="r", principal=owner).id.encode()
+        generation_id = self._hub.start(start_request(), request_id="r", principal=owner).id.encode()
         ticket = self._authenticator.issue_ticket(owner, "start", "")[0].encode()
         written = await self._server.converse(
             [read.replace(GENERATION_ID, generation_id).replace(TICKET, ticket) for read in reads]

@@ -3,7 +3,7 @@
 import weakref
 
 from gateway.clock import RestartableTimer
-from tests.support import ManualClock
+from tests.manual_clock import ManualClock
 
 
 def test_it_calls_once_after_its_delay() -> None:

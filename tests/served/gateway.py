@@ -19,8 +19,9 @@ from gateway.pipeline.hub import Hub
 from gateway.server.http_protocol import HttpProtocol
 from gateway.server.uvicorn_config import server_config
 from gateway.server.websocket_protocol import WebSocketProtocol
+from tests.manual_clock import ManualClock
+from tests.scripted_upstream import ScriptedUpstream
 from tests.served.viewers import until
-from tests.support import ManualClock, ScriptedUpstream
 
 
 @dataclass

@@ -142,7 +142,7 @@ async def test_feedback_begins_a_new_text(served: Served, viewer: ViewingClient)
     served.upstream.last.finish()
     seen = await viewer.to_end()
     assert [event["type"] for event in seen[-3:]] == ["start", "chunk", "complete"]
-    messages = [message.content for message in served.upstream.last.call.messages]
+    messages = [message.content for message in served.upstream.last.request.messages]
     assert messages == ["Hello", "A long story ", "shorter, please"]
 
 
@@ -176,7 +176,7 @@ async def test_a_client_that_does_not_read_delays_no_other(served: Served, viewe
     piece = "đủ dài để đầy mọi bộ đệm " * 40
     for _ in range(1000):
         served.upstream.last.send(piece)
-        await until(lambda: not served.upstream.last._parts.qsize())
+        await until(lambda: not served.upstream.last._reads.qsize())
     served.upstream.last.finish()
     await viewer.to_end()
     assert viewer.text == piece * 1000

@@ -35,7 +35,7 @@ async def test_a_plain_event_source_starts_by_get(served: Served) -> None:
     async with served.http.get("/api/chat/stream?prompt=Ch%C3%A0o&model=m", headers=EVENTS) as response:
         assert response.status == 200
         await served.called()
-        assert served.upstream.last.call.messages[0].content == "Chào"
+        assert served.upstream.last.request.messages[0].content == "Chào"
 
 
 async def test_a_start_with_a_position_resumes_and_starts_nothing(served: Served) -> None:

@@ -17,7 +17,10 @@ from gateway.routing.model import Model, Policy
 from gateway.routing.registry import ModelRegistry
 from gateway.routing.target import Target
 from gateway.routing.watchdog import Limits
-from tests.support import ANYBODY, ManualClock, ScriptedUpstream, ask, settle
+from tests.event_loop import settle
+from tests.manual_clock import ManualClock
+from tests.scripted_upstream import ScriptedUpstream
+from tests.start_requests import ANONYMOUS, start_request
 from transports.viewer import Viewer
 
 
@@ -69,7 +72,7 @@ class Harness:
     viewings: list[ObservedViewer] = field(default_factory=list)
 
     async def start(self) -> Generation:
-        generation = self.services.hub.start(ask(), request_id="r", principal=ANYBODY)
+        generation = self.services.hub.start(start_request(), request_id="r", principal=ANONYMOUS)
         await settle()
         return generation
 

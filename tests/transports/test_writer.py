@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from gateway.asgi import direct_writer
-from tests.support import settle
+from tests.event_loop import settle
 from transports.writer import SendingWriter, sending
 
 

@@ -8,7 +8,7 @@ from gateway.billing.prices import Price
 from gateway.config import Settings
 from gateway.protocol.errors import Refused
 from tests.gateway.app.two_models import TABLES, settings
-from tests.support import ScriptedUpstream
+from tests.scripted_upstream import ScriptedUpstream
 
 
 async def test_models_have_the_values_of_their_tables() -> None:

@@ -21,7 +21,10 @@ from gateway.routing.target import Target
 from gateway.security.authenticator import Authenticator
 from gateway.upstreams.formats.openai_chat import OpenAIChatFormat
 from gateway.upstreams.http import HttpUpstream
-from tests.support import ANYBODY, ManualClock, ScriptedUpstream, ask, settle
+from tests.event_loop import settle
+from tests.manual_clock import ManualClock
+from tests.scripted_upstream import ScriptedUpstream
+from tests.start_requests import ANONYMOUS, start_request
 
 BEFORE = Settings.model_validate({"models": {"a": {"provider": "vllm"}, "m": {"provider": "ollama"}}})
 AFTER = Settings.model_validate({"models": {"b": {"provider": "llamacpp"}, "m": {"provider": "ollama"}}})
@@ -59,7 +62,7 @@ async def gateway() -> AsyncIterator[tuple[Reloader, Hub, ScriptedUpstream, set[
 
 async def test_a_running_generation_finishes_before_its_upstream_is_closed() -> None:
     async with gateway() as (reloader, hub, scripted, closed):
-        generation = hub.start(ask(), request_id="r", principal=ANYBODY)
+        generation = hub.start(start_request(), request_id="r", principal=ANONYMOUS)
         await settle()
         await reloader.change(AFTER)
         await settle()
@@ -81,7 +84,7 @@ async def test_without_generations_unused_upstreams_are_closed_at_once() -> None
 
 async def test_a_shutdown_closes_former_catalogs() -> None:
     async with gateway() as (reloader, hub, _, closed):
-        hub.start(ask(), request_id="r", principal=ANYBODY)
+        hub.start(start_request(), request_id="r", principal=ANONYMOUS)
         await settle()
         await reloader.change(AFTER)
         await settle()

@@ -2,11 +2,11 @@
 
 from gateway.generation.generation import Generation
 from gateway.protocol.events import Chunk
-from tests.support import ask
+from tests.start_requests import start_request
 
 
 def new_generation(output_limit: int = 1000) -> Generation:
-    return Generation("g_1", ask("Hello, gateway"), "r_1", "model", 100.0, output_limit)
+    return Generation("g_1", start_request("Hello, gateway"), "r_1", "model", 100.0, output_limit)
 
 
 def streaming(output_limit: int = 1000) -> Generation:

@@ -5,13 +5,13 @@ import pytest
 from gateway.billing.prices import Price
 from gateway.generation.attempt import Attempt
 from gateway.protocol.events import Usage
-from tests.support import user
+from tests.start_requests import user_message
 
 PRICE = Price(input=2.0, cached=0.5, output=8.0)
 
 
 def make_attempt(price: Price | None = PRICE) -> Attempt:
-    return Attempt(1, 1, (user("x" * 36),), price=price)  # 13 tokens by the estimate
+    return Attempt(1, 1, (user_message("x" * 36),), price=price)  # 13 tokens by the estimate
 
 
 def test_a_refused_call_is_free_even_without_a_price() -> None:

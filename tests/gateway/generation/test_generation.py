@@ -17,8 +17,8 @@ from gateway.protocol.events import (
     Revision,
     Usage,
 )
+from tests.event_types import event_types
 from tests.gateway.generation.generations import last_event, new_generation, streaming
-from tests.support import types
 
 
 def test_a_complete_answer() -> None:
@@ -32,7 +32,7 @@ def test_a_complete_answer() -> None:
     metrics = end.metrics
     assert (metrics.ttft_ms, metrics.duration_ms, metrics.queue_ms) == (2000, 4000, 1000)
     assert (metrics.chunks, metrics.chars, metrics.bytes, metrics.chars_per_s) == (2, 8, 9, 4.0)
-    assert types(generation.log) == ["accepted", "start", "chunk", "complete"]
+    assert event_types(generation.log) == ["accepted", "start", "chunk", "complete"]
 
 
 def test_an_interrupt_fences_at_once_and_ends_when_the_upstream_is_closed() -> None:
@@ -95,7 +95,16 @@ def test_feedback_begins_a_revision_with_the_text_so_far() -> None:
     generation.append_content([Chunk("Chào")], 104.0)
     generation.on_finished(105.0)
     assert generation.log.text() == "Chào"
-    assert types(generation.log) == ["accepted", "start", "chunk", "feedback", "revision", "start", "chunk", "complete"]
+    assert event_types(generation.log) == [
+        "accepted",
+        "start",
+        "chunk",
+        "feedback",
+        "revision",
+        "start",
+        "chunk",
+        "complete",
+    ]
 
 
 def test_two_feedbacks_in_a_row_become_one_revision_with_both() -> None:

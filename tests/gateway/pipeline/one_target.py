@@ -21,7 +21,11 @@ from gateway.routing.target import Target
 from gateway.routing.watchdog import Limits
 from gateway.security.principals import anonymous
 from gateway.upstreams.base import Finished
-from tests.support import ANYBODY, ManualClock, ScriptedUpstream, ask, settle, types
+from tests.event_loop import settle
+from tests.event_types import event_types
+from tests.manual_clock import ManualClock
+from tests.scripted_upstream import ScriptedUpstream
+from tests.start_requests import ANONYMOUS, start_request
 
 LIMITS = Limits(queue_timeout=30, first_token_timeout=60, stall_timeout=20, usage_timeout=5)
 
@@ -39,7 +43,7 @@ class OneTarget:
     ) -> Generation:
         """Start a generation."""
         return self.hub.start(
-            request or ask(), request_id="r", principal=anonymous(principal), idempotency_key=idempotency_key
+            request or start_request(), request_id="r", principal=anonymous(principal), idempotency_key=idempotency_key
         )
 
     async def streaming(self, request: StartRequest | None = None) -> Generation:
@@ -63,15 +67,15 @@ async def one_target(
     *,
     slots: int = 0,
     queue: int = 0,
-    prompt: bool = True,
+    auto_accept: bool = True,
     retention_policy: RetentionPolicy | None = None,
     limits: Limits = LIMITS,
     attempts: int = 1,
     breaker: int = 0,
     rate_limits: RateLimits | None = None,
 ) -> AsyncIterator[OneTarget]:
-    """Yield the harness; then close the hub and assert that nothing is left. `prompt`: headers come at once."""
-    clock, upstream = ManualClock(), ScriptedUpstream(prompt=prompt)
+    """Yield the harness; then close the hub and assert that nothing is left. `auto_accept`: headers come at once."""
+    clock, upstream = ManualClock(), ScriptedUpstream(auto_accept=auto_accept)
     target = Target(upstream, limits=limits, breaker=Breaker(breaker, cooldown=10))
     policy = Policy(limits, Backoff(attempts, retry_base=1, retry_longest=8, retry_within=60), random=lambda: 1.0)
     hub = Hub(
@@ -102,7 +106,7 @@ def retry_delays(generation: Generation) -> list[tuple[str, int]]:
 
 
 def interrupt(harness: OneTarget, generation: Generation) -> None:
-    harness.hub.interrupt(generation.id, InterruptRequest(reason="enough"), harness.clock.now(), ANYBODY)
+    harness.hub.interrupt(generation.id, InterruptRequest(reason="enough"), harness.clock.now(), ANONYMOUS)
 
 
 async def to_queued(harness: OneTarget) -> Generation:
@@ -139,7 +143,7 @@ async def to_streaming(harness: OneTarget) -> Generation:
 
 async def to_revising(harness: OneTarget) -> Generation:
     generation = await to_streaming(harness)
-    harness.hub.feedback(generation.id, FeedbackRequest(text="shorter"), harness.clock.now(), ANYBODY)
+    harness.hub.feedback(generation.id, FeedbackRequest(text="shorter"), harness.clock.now(), ANONYMOUS)
     assert generation.state is State.REVISING
     return generation
 
@@ -159,5 +163,5 @@ async def to_retrying(harness: OneTarget) -> Generation:
     generation = await to_connecting(harness)
     harness.upstream.last.refuse(Failed(Code.SERVER_ERROR, "no"))
     await settle()
-    assert types(generation.log)[-1] == "retry"
+    assert event_types(generation.log)[-1] == "retry"
     return generation

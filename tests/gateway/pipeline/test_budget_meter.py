@@ -7,9 +7,11 @@ from gateway.protocol.errors import Refused
 from gateway.protocol.events import Complete, Error, Usage
 from gateway.routing.breaker import Breaker, Circuit
 from gateway.security.principals import anonymous
+from tests.event_loop import settle
 from tests.gateway.pipeline.log_events import outcomes, retries, terminal_event
 from tests.gateway.pipeline.two_targets import DOLLAR_PER_TOKEN, FAILOVER, RACE, SERVER_ERROR, TwoTargets, two_targets
-from tests.support import ScriptedCall, ask, settle
+from tests.scripted_upstream import ScriptedCall
+from tests.start_requests import start_request
 
 DOLLAR_PER_ANY_TOKEN = Price(1e6, 1e6, 1e6)
 PROMPT_TOKENS = 6
@@ -60,13 +62,13 @@ async def test_generations_of_one_principal_share_what_is_left() -> None:
 
 async def test_a_prompt_that_the_budget_does_not_cover_is_not_sent() -> None:
     async with two_targets(price=Price(1e6, 1e6, 1e6), budget=10) as harness:
-        generation = await harness.start(ask("x" * 400), principal="p")
+        generation = await harness.start(start_request("x" * 400), principal="p")
         failed = terminal_event(generation)
         assert isinstance(failed, Error)
         assert (failed.code, failed.cost_usd, failed.partial) == ("budget_exceeded", 0, False)
         assert not harness.a.calls
         # Nothing was spent.
-        await harness.start(ask("x"), principal="p")
+        await harness.start(start_request("x"), principal="p")
         await harness.accept(harness.a)
 
 
@@ -124,7 +126,7 @@ async def test_a_probe_that_the_budget_does_not_cover_does_not_close_the_circuit
             target.breaker = Breaker(1, cooldown=5)
             target.breaker.record(SERVER_ERROR, harness.clock.now(), answered=False)
         await harness.advance(5)
-        generation = await harness.start(ask("x" * 400), principal="p")
+        generation = await harness.start(start_request("x" * 400), principal="p")
         failed = terminal_event(generation)
         assert isinstance(failed, Error)
         assert failed.code == "budget_exceeded"

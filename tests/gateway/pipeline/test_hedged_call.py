@@ -13,6 +13,8 @@ from gateway.protocol.commands import FeedbackRequest
 from gateway.protocol.events import Complete, Error, Usage
 from gateway.routing.model import Policy
 from gateway.upstreams.base import Finished
+from tests.event_loop import settle
+from tests.event_types import event_types
 from tests.gateway.pipeline.log_events import events, outcomes, retries, starts, terminal_event
 from tests.gateway.pipeline.two_targets import (
     FAILOVER,
@@ -25,7 +27,7 @@ from tests.gateway.pipeline.two_targets import (
     start_race,
     two_targets,
 )
-from tests.support import ANYBODY, ask, settle, types
+from tests.start_requests import ANONYMOUS, start_request
 
 
 async def test_the_second_wins_and_the_first_is_closed_and_charged() -> None:
@@ -39,7 +41,7 @@ async def test_the_second_wins_and_the_first_is_closed_and_charged() -> None:
         assert starts(generation) == [("a", 1, 1), ("b", 2, 1)]
         await harness.send(harness.a, "late")
         await harness.finish(harness.b, Usage(3, 4, "exact"))
-        assert types(generation.log) == ["accepted", "start", "start", "chunk", "complete"]
+        assert event_types(generation.log) == ["accepted", "start", "start", "chunk", "complete"]
         assert generation.log.text() == "Hello"
         assert outcomes(generation) == ["lost", "answered"]
         complete = terminal_event(generation)
@@ -121,7 +123,7 @@ async def test_the_first_fails_and_the_second_continues_alone() -> None:
         assert starts(generation) == [("a", 1, 1), ("b", 2, 1)]
         await harness.send(harness.b, "Hello")
         await harness.finish(harness.b)
-        assert types(generation.log) == ["accepted", "start", "retry", "start", "chunk", "complete"]
+        assert event_types(generation.log) == ["accepted", "start", "retry", "start", "chunk", "complete"]
 
 
 async def test_the_first_fails_before_the_second_was_accepted() -> None:
@@ -132,7 +134,7 @@ async def test_the_first_fails_before_the_second_was_accepted() -> None:
         await harness.accept(harness.b)
         await harness.send(harness.b, "Hello")
         await harness.finish(harness.b)
-        assert types(generation.log) == ["accepted", "start", "retry", "start", "chunk", "complete"]
+        assert event_types(generation.log) == ["accepted", "start", "retry", "start", "chunk", "complete"]
 
 
 async def test_the_second_is_accepted_before_the_first() -> None:
@@ -227,7 +229,7 @@ async def test_a_timeout_in_the_turn_in_which_the_other_wins_is_not_reported() -
         harness.clock.advance(59.5)
         await settle()
         await harness.finish(harness.b)
-        assert types(generation.log) == ["accepted", "start", "start", "chunk", "complete"]
+        assert event_types(generation.log) == ["accepted", "start", "start", "chunk", "complete"]
         assert outcomes(generation) == ["first_token_timeout", "answered"]
 
 
@@ -275,21 +277,21 @@ async def test_the_end_mark_of_the_loser_in_the_turn_of_the_winners_content_chan
 async def test_the_lower_of_two_limits_of_output_tokens_applies() -> None:
     async with two_targets(Policy(max_output_tokens=50)) as harness:
         for requested, expected in ((None, 50), (20, 20), (80, 50)):
-            await harness.start(ask(max_tokens=requested))
-            assert harness.a.last.call.options["max_tokens"] == expected
+            await harness.start(start_request(max_tokens=requested))
+            assert harness.a.last.request.options["max_tokens"] == expected
 
 
 async def test_a_continuation_may_use_what_is_left_of_max_tokens() -> None:
     async with two_targets(FAILOVER) as harness:
-        await start_and_break_off(harness, native=True, text="x" * 40, request=ask(max_tokens=100))
-        assert harness.a.last.call.options["max_tokens"] == 100
-        assert harness.b.last.call.options["max_tokens"] == 90
+        await start_and_break_off(harness, native=True, text="x" * 40, request=start_request(max_tokens=100))
+        assert harness.a.last.request.options["max_tokens"] == 100
+        assert harness.b.last.request.options["max_tokens"] == 90
 
 
 async def test_a_new_text_may_use_all_of_max_tokens() -> None:
     async with two_targets(FAILOVER) as harness:
-        await start_and_break_off(harness, native=False, text="x" * 40, request=ask(max_tokens=100))
-        assert harness.b.last.call.options["max_tokens"] == 100
+        await start_and_break_off(harness, native=False, text="x" * 40, request=start_request(max_tokens=100))
+        assert harness.b.last.request.options["max_tokens"] == 100
 
 
 async def to_racing(harness: TwoTargets) -> Generation:
@@ -333,7 +335,7 @@ async def to_new_text(harness: TwoTargets) -> Generation:
 
 
 def revise(harness: TwoTargets, generation: Generation) -> None:
-    harness.hub.feedback(generation.id, FeedbackRequest(text="shorter"), harness.clock.now(), ANYBODY)
+    harness.hub.feedback(generation.id, FeedbackRequest(text="shorter"), harness.clock.now(), ANONYMOUS)
 
 
 def shut_down(harness: TwoTargets, _generation: Generation) -> None:

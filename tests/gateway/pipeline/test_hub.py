@@ -11,9 +11,10 @@ from gateway.protocol.errors import Code, Refused
 from gateway.protocol.events import Error, Interrupted
 from gateway.routing.watchdog import Limits
 from gateway.security.principals import GenerationScope, Principal
+from tests.event_loop import settle
 from tests.gateway.pipeline.log_events import terminal_event
 from tests.gateway.pipeline.one_target import interrupt, one_target
-from tests.support import ANYBODY, ask, settle
+from tests.start_requests import ANONYMOUS, start_request
 
 
 async def test_an_interrupt_stops_only_its_generation() -> None:
@@ -33,7 +34,7 @@ async def test_an_interrupt_stops_only_its_generation() -> None:
 )
 async def test_the_disconnect_policy_applies_after_the_last_viewer(policy: str, after: float, state: str) -> None:
     async with one_target(limits=Limits(stall_timeout=0)) as harness:
-        generation = await harness.streaming(ask(on_disconnect=policy))
+        generation = await harness.streaming(start_request(on_disconnect=policy))
         harness.hub.add_viewer(generation.id)
         harness.hub.add_viewer(generation.id)
         harness.hub.remove_viewer(generation.id)
@@ -130,7 +131,7 @@ async def test_output_tokens_are_counted_however_a_generation_ends() -> None:
 
 async def test_the_conversation_is_not_kept_after_the_end() -> None:
     async with one_target() as harness:
-        generation = await harness.streaming(ask("a long prompt"))
+        generation = await harness.streaming(start_request("a long prompt"))
         harness.upstream.last.finish()
         await settle()
         usage = generation.usage()
@@ -142,8 +143,8 @@ async def test_the_conversation_is_not_kept_after_the_end() -> None:
 async def test_an_interrupt_reports_whether_it_stopped_the_generation() -> None:
     async with one_target() as harness:
         alice, bob = Principal("alice", "key"), Principal("bob", "key")
-        generation = harness.hub.start(ask(), request_id="r", principal=alice)
-        other = harness.hub.start(ask(), request_id="r", principal=alice)
+        generation = harness.hub.start(start_request(), request_id="r", principal=alice)
+        other = harness.hub.start(start_request(), request_id="r", principal=alice)
         await settle()
 
         def state() -> State:
@@ -160,7 +161,7 @@ async def test_an_interrupt_reports_whether_it_stopped_the_generation() -> None:
             with pytest.raises(Refused):
                 interrupt(generation_id, principal)
         assert state() is State.WAITING
-        assert interrupt(other.id, ANYBODY)
+        assert interrupt(other.id, ANONYMOUS)
         assert interrupt(generation.id, alice)
         assert state() is State.STOPPING
         assert not interrupt(generation.id, alice)

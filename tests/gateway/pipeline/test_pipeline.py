@@ -16,6 +16,8 @@ from gateway.protocol.errors import Code, Failed, Refused
 from gateway.protocol.events import Error, Interrupted, Usage
 from gateway.routing.watchdog import Limits
 from gateway.security.principals import anonymous
+from tests.event_loop import settle
+from tests.event_types import event_types
 from tests.gateway.pipeline.log_events import events, starts, terminal_event
 from tests.gateway.pipeline.one_target import (
     OneTarget,
@@ -31,7 +33,7 @@ from tests.gateway.pipeline.one_target import (
     to_waiting,
 )
 from tests.gateway.pipeline.two_targets import two_targets
-from tests.support import ANYBODY, settle, types
+from tests.start_requests import ANONYMOUS
 
 
 async def test_a_complete_answer() -> None:
@@ -41,7 +43,7 @@ async def test_a_complete_answer() -> None:
         harness.upstream.last.send("Xin ", "chào")
         harness.upstream.last.finish(usage=Usage(3, 2, "exact"))
         await settle()
-        assert types(generation.log) == ["accepted", "start", "chunk", "complete"]
+        assert event_types(generation.log) == ["accepted", "start", "chunk", "complete"]
         assert generation.usage() == Usage(3, 2, "exact")
         harness.assert_nothing_left()
 
@@ -50,7 +52,7 @@ STATES = [to_not_started, to_queued, to_connecting, to_waiting, to_streaming, to
 
 
 def stop_by_feedback(harness: OneTarget, generation: Generation) -> None:
-    harness.hub.feedback(generation.id, FeedbackRequest(text="no", mode="stop"), harness.clock.now(), ANYBODY)
+    harness.hub.feedback(generation.id, FeedbackRequest(text="no", mode="stop"), harness.clock.now(), ANONYMOUS)
 
 
 def disconnect(harness: OneTarget, generation: Generation) -> None:
@@ -84,7 +86,7 @@ CAUSES = [interrupt, stop_by_feedback, disconnect, let_time_pass, fail_upstream,
 async def test_every_cause_in_every_state_ends_once_and_releases_everything(
     reach: Callable[[OneTarget], object], cause: Callable[[OneTarget, Generation], None]
 ) -> None:
-    async with one_target(slots=1, queue=5, prompt=False, attempts=3) as harness:
+    async with one_target(slots=1, queue=5, auto_accept=False, attempts=3) as harness:
         generation = await reach(harness)  # type: ignore[misc]
         cause(harness, generation)
         await settle()
@@ -105,7 +107,7 @@ async def test_every_cause_in_every_state_ends_once_and_releases_everything(
 
 @pytest.mark.parametrize("reach", STATES)
 async def test_an_interrupt_ends_every_state_and_closes_the_upstream(reach: Callable[[OneTarget], object]) -> None:
-    async with one_target(slots=1, queue=5, prompt=False, attempts=3) as harness:
+    async with one_target(slots=1, queue=5, auto_accept=False, attempts=3) as harness:
         generation: Generation = await reach(harness)  # type: ignore[misc]
         before = harness.upstream.open_calls
         interrupt(harness, generation)
@@ -125,19 +127,19 @@ async def test_content_after_the_fence_is_dropped() -> None:
         harness.upstream.last.send("late")
         harness.upstream.last.finish()
         await settle()
-        assert types(generation.log) == ["accepted", "start", "chunk", "interrupted"]
+        assert event_types(generation.log) == ["accepted", "start", "chunk", "interrupted"]
         assert generation.log.text() == "Once upon "
 
 
 async def test_a_revision_calls_again_with_the_partial_answer_and_the_feedback() -> None:
     async with one_target() as harness:
         generation = await harness.streaming()
-        harness.hub.feedback(generation.id, FeedbackRequest(text="shorter"), harness.clock.now(), ANYBODY)
+        harness.hub.feedback(generation.id, FeedbackRequest(text="shorter"), harness.clock.now(), ANONYMOUS)
         await settle()
         first, second = harness.upstream.calls
         assert first.closed
         assert not second.closed
-        assert [(m.role, m.content) for m in second.call.messages] == [
+        assert [(m.role, m.content) for m in second.request.messages] == [
             ("user", "Hello"),
             ("assistant", "Once upon "),
             ("user", "shorter"),
@@ -146,7 +148,7 @@ async def test_a_revision_calls_again_with_the_partial_answer_and_the_feedback()
         second.finish()
         await settle()
         assert generation.log.text() == "Short."
-        assert types(generation.log)[-4:] == ["revision", "start", "chunk", "complete"]
+        assert event_types(generation.log)[-4:] == ["revision", "start", "chunk", "complete"]
 
 
 async def test_the_queue_moves_and_reports_positions() -> None:
@@ -159,8 +161,8 @@ async def test_the_queue_moves_and_reports_positions() -> None:
         assert refused.value.code is Code.QUEUE_FULL
         interrupt(harness, running)
         await settle()
-        assert types(waiting[0].log) == ["accepted", "queued", "start"]
-        assert types(waiting[1].log) == ["accepted", "queued", "queued"]
+        assert event_types(waiting[0].log) == ["accepted", "queued", "start"]
+        assert event_types(waiting[1].log) == ["accepted", "queued", "queued"]
         harness.clock.advance(30)
         await settle()
         timed_out = terminal_event(waiting[1])
@@ -217,13 +219,13 @@ async def test_a_full_queue_makes_room_for_a_principal_with_fewer_requests_in_it
         await settle()
         interrupt(harness, busy[1])
         await settle()
-        assert quiet.attempts[-1].messages is harness.upstream.last.call.messages
+        assert quiet.attempts[-1].messages is harness.upstream.last.request.messages
 
 
 async def test_an_internal_error_ends_the_generation_and_reveals_nothing(caplog: pytest.LogCaptureFixture) -> None:
     async with one_target() as harness:
         generation = await harness.streaming()
-        harness.upstream.last._parts.put_nowait([object()])  # type: ignore[list-item]
+        harness.upstream.last._reads.put_nowait([object()])  # type: ignore[list-item]
         await settle()
         failed = terminal_event(generation)
         assert isinstance(failed, Error)
@@ -237,7 +239,7 @@ async def test_a_forgotten_generation_is_freed_without_the_garbage_collector(end
     gc.disable()
     try:
         async with one_target(
-            slots=1, prompt=False, retention_policy=RetentionPolicy(on_disconnect="cancel", retention=10)
+            slots=1, auto_accept=False, retention_policy=RetentionPolicy(on_disconnect="cancel", retention=10)
         ) as harness:
             generation = harness.start()
             kept = weakref.ref(generation.log)
@@ -260,7 +262,7 @@ async def test_a_forgotten_generation_is_freed_without_the_garbage_collector(end
                 harness.hub.add_viewer(generation.id)
                 harness.hub.remove_viewer(generation.id)
             elif ending == "revised":
-                harness.hub.feedback(generation.id, FeedbackRequest(text="shorter"), harness.clock.now(), ANYBODY)
+                harness.hub.feedback(generation.id, FeedbackRequest(text="shorter"), harness.clock.now(), ANONYMOUS)
                 await settle()
                 interrupt(harness, generation)
             await settle()
@@ -286,14 +288,16 @@ async def test_a_generation_waits_for_a_full_target_as_for_a_slot() -> None:
             await harness.advance(1)
         assert not [e for e in events(waiting) if e.type == "retry"]
         assert not waiting.log.ended
-        assert types(waiting.log) == ["accepted", "queued"]
-        harness.hub.interrupt(next(iter(harness.hub._records._by_id)), InterruptRequest(), harness.clock.now(), ANYBODY)
+        assert event_types(waiting.log) == ["accepted", "queued"]
+        harness.hub.interrupt(
+            next(iter(harness.hub._records._by_id)), InterruptRequest(), harness.clock.now(), ANONYMOUS
+        )
         await settle()
         assert harness.a.open_calls == 1
         await harness.accept(harness.a)
         await harness.send(harness.a, "x")
         await harness.finish(harness.a)
-        assert types(waiting.log) == ["accepted", "queued", "start", "chunk", "complete"]
+        assert event_types(waiting.log) == ["accepted", "queued", "start", "chunk", "complete"]
         waiting = await harness.start()
         latest = await harness.start()
         await harness.advance(30)
@@ -308,8 +312,8 @@ async def test_a_generation_that_leaves_the_queue_of_a_target_wakes_the_next_one
             target.max_concurrent = 1
         first, _ = await harness.start(), await harness.start()
         waiting, behind = await harness.start(), await harness.start()
-        harness.hub.interrupt(first.id, InterruptRequest(), harness.clock.now(), ANYBODY)
-        harness.hub.interrupt(waiting.id, InterruptRequest(), harness.clock.now(), ANYBODY)
+        harness.hub.interrupt(first.id, InterruptRequest(), harness.clock.now(), ANONYMOUS)
+        harness.hub.interrupt(waiting.id, InterruptRequest(), harness.clock.now(), ANONYMOUS)
         await settle()
         assert (waiting.attempts, len(behind.attempts)) == ([], 1)
 

@@ -8,24 +8,26 @@ from gateway.protocol.commands import FeedbackRequest
 from gateway.protocol.errors import Code, Failed
 from gateway.protocol.events import Chunk, Complete, Error, Reasoning, Revision, ToolCall, Usage
 from gateway.upstreams.base import UpstreamRequest
+from tests.event_loop import settle
+from tests.event_types import event_types
 from tests.gateway.pipeline.log_events import events, retries, starts, terminal_event
 from tests.gateway.pipeline.two_targets import FAILOVER, TRUNCATED, start_and_break_off, two_targets
-from tests.support import ANYBODY, settle, types
+from tests.start_requests import ANONYMOUS
 
 
 async def test_another_target_continues_where_an_answer_broke_off() -> None:
     async with two_targets(FAILOVER) as harness:
         generation = await start_and_break_off(harness, native=True)
-        call = harness.b.last.call
-        assert call.continues
-        assert [(m.role, m.content) for m in call.messages] == [("user", "Hello"), ("assistant", "Once upon")]
+        request = harness.b.last.request
+        assert request.continues
+        assert [(m.role, m.content) for m in request.messages] == [("user", "Hello"), ("assistant", "Once upon")]
         await harness.accept(harness.b)
         # The prefix was sent without its trailing space, so the continuation repeats it, here in pieces.
         harness.b.last.send(" ")
         harness.b.last.send("a time")
         await harness.finish(harness.b)
         assert generation.log.text() == "Once upon a time"
-        assert types(generation.log) == ["accepted", "start", "chunk", "retry", "start", "chunk", "complete"]
+        assert event_types(generation.log) == ["accepted", "start", "chunk", "retry", "start", "chunk", "complete"]
         assert retries(generation) == [(1, "a", "truncated", 0)]
         assert starts(generation) == [("a", 1, 1), ("b", 2, 1)]
 
@@ -33,12 +35,12 @@ async def test_another_target_continues_where_an_answer_broke_off() -> None:
 async def test_a_target_that_cannot_continue_starts_a_new_revision() -> None:
     async with two_targets(FAILOVER) as harness:
         generation = await start_and_break_off(harness, native=False)
-        assert [m.role for m in harness.b.last.call.messages] == ["user"]
+        assert [m.role for m in harness.b.last.request.messages] == ["user"]
         await harness.accept(harness.b)
         await harness.send(harness.b, "There was")
         await harness.finish(harness.b)
         assert generation.log.text() == "There was"
-        assert types(generation.log) == [
+        assert event_types(generation.log) == [
             *("accepted", "start", "chunk", "retry", "revision", "start", "chunk", "complete")
         ]
         (revision,) = [e for e in events(generation) if isinstance(e, Revision)]
@@ -54,7 +56,7 @@ async def test_reasoning_alone_is_not_continued() -> None:
         harness.a.last.send(Reasoning("hm"))
         await settle()
         await harness.fail(harness.a)
-        assert not harness.b.last.call.continues
+        assert not harness.b.last.request.continues
         await harness.accept(harness.b)
         await harness.send(harness.b, "x")
         assert generation.revision == 2
@@ -100,7 +102,7 @@ async def test_a_continuation_that_fails_falls_back_too() -> None:
         await harness.refuse(harness.b)
         assert retries(generation)[-1] == (2, "b", "server_error", 1000)
         await harness.advance(1)
-        assert harness.a.last.call.continues
+        assert harness.a.last.request.continues
         await harness.accept(harness.a)
         await harness.send(harness.a, " a time")
         await harness.finish(harness.a)
@@ -127,15 +129,15 @@ async def test_feedback_on_a_continued_text_has_all_of_it() -> None:
         generation = await start_and_break_off(harness, native=True)
         await harness.accept(harness.b)
         await harness.send(harness.b, " a time")
-        harness.hub.feedback(generation.id, FeedbackRequest(text="shorter"), harness.clock.now(), ANYBODY)
+        harness.hub.feedback(generation.id, FeedbackRequest(text="shorter"), harness.clock.now(), ANONYMOUS)
         await settle()
         # A new call begins at the first target again.
-        assert [(m.role, m.content) for m in harness.a.last.call.messages] == [
+        assert [(m.role, m.content) for m in harness.a.last.request.messages] == [
             ("user", "Hello"),
             ("assistant", "Once upon a time"),
             ("user", "shorter"),
         ]
-        assert not harness.a.last.call.continues
+        assert not harness.a.last.request.continues
 
 
 async def test_all_attempts_of_a_continued_text_are_charged() -> None:
@@ -162,7 +164,7 @@ async def test_a_text_is_kept_until_another_begins() -> None:
         assert isinstance(failed, Error)
         assert failed.partial
         assert (generation.log.text(), generation.revision) == ("Once upon ", 1)
-        assert types(generation.log) == ["accepted", "start", "chunk", "retry", "retry", "error"]
+        assert event_types(generation.log) == ["accepted", "start", "chunk", "retry", "retry", "error"]
 
 
 async def test_a_target_that_fails_before_its_new_text_leaves_the_old_text_to_be_continued() -> None:
@@ -171,7 +173,7 @@ async def test_a_target_that_fails_before_its_new_text_leaves_the_old_text_to_be
         generation = await start_and_break_off(harness, native=False)
         await harness.refuse(harness.b)
         await harness.advance(1)
-        assert harness.a.last.call.continues
+        assert harness.a.last.request.continues
         await harness.accept(harness.a)
         await harness.send(harness.a, " a time")
         await harness.finish(harness.a)
@@ -182,9 +184,9 @@ async def test_feedback_before_a_new_text_begins_refers_to_the_old_text() -> Non
     async with two_targets(FAILOVER) as harness:
         generation = await start_and_break_off(harness, native=False)
         await harness.accept(harness.b)
-        harness.hub.feedback(generation.id, FeedbackRequest(text="shorter"), harness.clock.now(), ANYBODY)
+        harness.hub.feedback(generation.id, FeedbackRequest(text="shorter"), harness.clock.now(), ANONYMOUS)
         await settle()
-        messages = [(m.role, m.content) for m in harness.a.last.call.messages]
+        messages = [(m.role, m.content) for m in harness.a.last.request.messages]
         assert messages == [("user", "Hello"), ("assistant", "Once upon "), ("user", "shorter")]
         await harness.accept(harness.a)
         await harness.send(harness.a, "Once.")
@@ -195,7 +197,7 @@ async def test_feedback_before_a_new_text_begins_refers_to_the_old_text() -> Non
 async def test_an_upstream_whose_can_continue_raises_releases_everything() -> None:
     async with two_targets(FAILOVER) as harness:
 
-        def broken(_call: UpstreamRequest) -> bool:
+        def broken(_request: UpstreamRequest) -> bool:
             raise RuntimeError
 
         harness.b.can_continue = broken  # type: ignore[method-assign]
@@ -219,7 +221,7 @@ async def test_a_model_that_refuses_to_continue_is_called_for_a_new_text() -> No
     async with two_targets(FAILOVER) as harness:
         generation = await start_and_break_off(harness, native=True)
         await harness.refuse(harness.b, Failed(Code.INVALID_REQUEST, "prefill is not supported"))
-        assert [call.call.continues for call in harness.b.calls] == [True, False]
+        assert [call.request.continues for call in harness.b.calls] == [True, False]
         await harness.accept(harness.b)
         await harness.send(harness.b, "Anew")
         await harness.finish(harness.b)

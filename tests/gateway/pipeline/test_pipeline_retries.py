@@ -6,14 +6,16 @@ from gateway.protocol.commands import FeedbackRequest, InterruptRequest
 from gateway.protocol.errors import Code, UnsupportedOption
 from gateway.protocol.events import Complete, Error, Usage
 from gateway.routing.watchdog import Limits
+from tests.event_loop import settle
+from tests.event_types import event_types
 from tests.gateway.pipeline.log_events import outcomes, retries, starts, terminal_event
 from tests.gateway.pipeline.one_target import failure, interrupt, one_target, retry_delays, to_retrying
 from tests.gateway.pipeline.two_targets import DOLLAR_PER_TOKEN, SERVER_ERROR, two_targets
-from tests.support import ANYBODY, settle, types
+from tests.start_requests import ANONYMOUS
 
 
 async def test_before_the_first_content_it_retries_with_growing_delays() -> None:
-    async with one_target(prompt=False, attempts=4) as harness:
+    async with one_target(auto_accept=False, attempts=4) as harness:
         generation = harness.start()
         for number, wait in enumerate((1, 2, 4), start=1):
             await settle()
@@ -29,7 +31,7 @@ async def test_before_the_first_content_it_retries_with_growing_delays() -> None
         harness.upstream.last.send("at last")
         harness.upstream.last.finish()
         await settle()
-        assert types(generation.log) == ["accepted", "retry", "retry", "retry", "start", "chunk", "complete"]
+        assert event_types(generation.log) == ["accepted", "retry", "retry", "retry", "start", "chunk", "complete"]
         assert retry_delays(generation) == [("server_error", 1000), ("server_error", 2000), ("server_error", 4000)]
         assert generation.usage().input_tokens == generation.attempts[-1].used().input_tokens  # type: ignore[union-attr]
 
@@ -60,7 +62,7 @@ async def test_after_the_first_content_it_does_not_retry() -> None:
 
 @pytest.mark.parametrize("code", [Code.AUTH_ERROR, Code.INVALID_REQUEST, Code.MODEL_NOT_FOUND, Code.CONTENT_FILTER])
 async def test_a_final_failure_is_not_retried(code: Code) -> None:
-    async with one_target(prompt=False, attempts=4) as harness:
+    async with one_target(auto_accept=False, attempts=4) as harness:
         generation = harness.start()
         await settle()
         harness.upstream.last.refuse(failure(code))
@@ -70,7 +72,7 @@ async def test_a_final_failure_is_not_retried(code: Code) -> None:
 
 
 async def test_retry_after_is_respected() -> None:
-    async with one_target(prompt=False, attempts=4) as harness:
+    async with one_target(auto_accept=False, attempts=4) as harness:
         generation = harness.start()
         await settle()
         harness.upstream.last.refuse(failure(Code.RATE_LIMIT, 7000))
@@ -89,26 +91,26 @@ async def test_retry_after_is_respected() -> None:
 
 
 async def test_feedback_while_waiting_for_a_retry_starts_at_once() -> None:
-    async with one_target(prompt=False, attempts=4) as harness:
+    async with one_target(auto_accept=False, attempts=4) as harness:
         generation = await to_retrying(harness)
-        harness.hub.feedback(generation.id, FeedbackRequest(text="in French"), harness.clock.now(), ANYBODY)
+        harness.hub.feedback(generation.id, FeedbackRequest(text="in French"), harness.clock.now(), ANONYMOUS)
         await settle()
         assert len(harness.upstream.calls) == 2
-        assert harness.upstream.last.call.messages[-1].content == "in French"
+        assert harness.upstream.last.request.messages[-1].content == "in French"
 
 
 async def test_a_failure_in_the_same_turn_as_a_revise_belongs_to_the_revised_answer() -> None:
     async with one_target(attempts=4) as harness:
         generation = await harness.streaming()
         harness.upstream.last.fail(failure(Code.TRUNCATED))
-        harness.hub.feedback(generation.id, FeedbackRequest(text="in French"), harness.clock.now(), ANYBODY)
+        harness.hub.feedback(generation.id, FeedbackRequest(text="in French"), harness.clock.now(), ANONYMOUS)
         await settle()
         assert len(harness.upstream.calls) == 2
         assert not generation.log.ended
 
 
 async def test_a_provider_that_keeps_failing_is_not_called_then_probed_once() -> None:
-    async with one_target(prompt=False, breaker=3) as harness:
+    async with one_target(auto_accept=False, breaker=3) as harness:
         for _ in range(3):
             harness.start()
             await settle()
@@ -125,7 +127,7 @@ async def test_a_provider_that_keeps_failing_is_not_called_then_probed_once() ->
         await settle()
         assert len(harness.upstream.calls) == 4
         assert terminal_event(second).type == "error"
-        harness.hub.interrupt(probe.id, InterruptRequest(), harness.clock.now(), ANYBODY)
+        harness.hub.interrupt(probe.id, InterruptRequest(), harness.clock.now(), ANONYMOUS)
         await settle()
         harness.start()
         await settle()
@@ -152,7 +154,7 @@ async def test_the_total_timeout_is_final_before_the_first_content_too() -> None
 
 
 async def test_no_retry_delay_exceeds_the_total_timeout() -> None:
-    async with one_target(prompt=False, limits=Limits(total_timeout=5), attempts=4) as harness:
+    async with one_target(auto_accept=False, limits=Limits(total_timeout=5), attempts=4) as harness:
         generation = harness.start()
         await settle()
         harness.upstream.last.refuse(failure(Code.RATE_LIMIT, 8000))
@@ -163,7 +165,7 @@ async def test_no_retry_delay_exceeds_the_total_timeout() -> None:
 
 
 async def test_a_call_that_the_breaker_refuses_is_not_an_attempt_and_costs_no_retry() -> None:
-    async with one_target(prompt=False, breaker=2, attempts=2) as harness:
+    async with one_target(auto_accept=False, breaker=2, attempts=2) as harness:
         generation = harness.start()
         await settle()
         harness.upstream.last.refuse(failure())
@@ -193,10 +195,10 @@ async def test_a_failure_before_content_falls_back_to_the_next_target_at_once() 
         await harness.accept(harness.b)
         await harness.send(harness.b, "Hello")
         await harness.finish(harness.b, Usage(1, 1, "exact"))
-        assert types(generation.log) == ["accepted", "retry", "start", "chunk", "complete"]
+        assert event_types(generation.log) == ["accepted", "retry", "start", "chunk", "complete"]
         assert retries(generation) == [(1, "a", "server_error", 0)]
         assert starts(generation) == [("b", 2, 1)]
-        assert harness.b.last.call.model == "b-model"
+        assert harness.b.last.request.model == "b-model"
         assert outcomes(generation) == ["server_error", "answered"]
 
 
@@ -276,7 +278,7 @@ async def test_a_retry_that_is_not_made_is_refunded_to_the_retry_budget() -> Non
         await harness.refuse(harness.a)
         await harness.refuse(harness.b)
         assert harness.targets[0].retry_budget.balance == 9
-        harness.hub.interrupt(generation.id, InterruptRequest(), harness.clock.now(), ANYBODY)
+        harness.hub.interrupt(generation.id, InterruptRequest(), harness.clock.now(), ANONYMOUS)
         await settle()
         assert harness.targets[0].retry_budget.balance == 10
 
@@ -288,7 +290,7 @@ async def test_a_revise_long_after_the_first_call_may_wait_for_a_retry() -> None
         for _ in range(10):
             await harness.send(harness.a, "x")
             await harness.advance(10)
-        harness.hub.feedback(generation.id, FeedbackRequest(text="shorter"), harness.clock.now(), ANYBODY)
+        harness.hub.feedback(generation.id, FeedbackRequest(text="shorter"), harness.clock.now(), ANONYMOUS)
         await settle()
         await harness.refuse(harness.a)
         await harness.refuse(harness.b)

@@ -6,8 +6,9 @@ from gateway.generation.content_counter import FRAME_BYTES
 from gateway.pipeline.hub import RetentionPolicy
 from gateway.protocol.commands import FeedbackRequest, StartRequest
 from gateway.protocol.errors import Code, Refused
+from tests.event_loop import settle
 from tests.gateway.pipeline.one_target import one_target
-from tests.support import ANYBODY, ask, settle
+from tests.start_requests import ANONYMOUS, start_request
 
 
 async def test_finished_generations_are_retained_for_a_time_and_up_to_a_number() -> None:
@@ -20,12 +21,12 @@ async def test_finished_generations_are_retained_for_a_time_and_up_to_a_number()
             finished.append(generation.id)
         for lost in finished[:2]:
             with pytest.raises(Refused) as refused:
-                harness.hub.find(lost, ANYBODY)
+                harness.hub.find(lost, ANONYMOUS)
             assert refused.value.code is Code.GENERATION_LOST
-        assert harness.hub.find(finished[4], ANYBODY).log.text() == "Once upon "
+        assert harness.hub.find(finished[4], ANONYMOUS).log.text() == "Once upon "
         harness.clock.advance(300)
         with pytest.raises(Refused):
-            harness.hub.find(finished[4], ANYBODY)
+            harness.hub.find(finished[4], ANONYMOUS)
         assert harness.clock.pending == 0
 
 
@@ -35,7 +36,7 @@ async def test_an_idempotency_key_starts_once() -> None:
         assert harness.start(idempotency_key="k") is first
         assert harness.start(idempotency_key="k", principal="other") is not first
         with pytest.raises(Refused) as refused:
-            harness.start(ask("something else"), idempotency_key="k")
+            harness.start(start_request("something else"), idempotency_key="k")
         assert refused.value.status == 409
         await settle()
         harness.upstream.calls[0].finish()
@@ -49,22 +50,22 @@ async def test_notes_and_metadata_count_to_the_size_of_what_is_retained() -> Non
     async with one_target(retention_policy=RetentionPolicy(max_retained_bytes=1000)) as harness:
         held = []
         for name in ("a" * 200, "b" * 200):
-            request = StartRequest(messages=ask().messages, metadata={"k": name})
-            held.append(harness.hub.start(request, request_id="r", principal=ANYBODY))
+            request = StartRequest(messages=start_request().messages, metadata={"k": name})
+            held.append(harness.hub.start(request, request_id="r", principal=ANONYMOUS))
             await settle()
             harness.upstream.last.finish()
             await settle()
         first, second = held
         assert harness.hub._records.retained_bytes == first.size + second.size == 402
         note = FeedbackRequest(text="n" * 300, mode="note")
-        harness.hub.feedback(second.id, note, harness.clock.now(), ANYBODY)
+        harness.hub.feedback(second.id, note, harness.clock.now(), ANONYMOUS)
         assert harness.hub._records.retained_bytes == first.size + second.size == 402 + 300 + FRAME_BYTES
         # The note exceeds the limit: the oldest generation is removed.
-        harness.hub.feedback(second.id, note, harness.clock.now(), ANYBODY)
+        harness.hub.feedback(second.id, note, harness.clock.now(), ANONYMOUS)
         with pytest.raises(Refused):
-            harness.hub.find(first.id, ANYBODY)
+            harness.hub.find(first.id, ANONYMOUS)
         assert harness.hub._records.retained_bytes == second.size == 201 + 2 * (300 + FRAME_BYTES)
-        harness.hub.feedback(second.id, note, harness.clock.now(), ANYBODY)
+        harness.hub.feedback(second.id, note, harness.clock.now(), ANONYMOUS)
         assert (harness.hub._records.retained_bytes, harness.hub._records._retained) == (0, {})
 
 
@@ -77,5 +78,5 @@ async def test_finished_generations_are_retained_up_to_a_size() -> None:
             await settle()
             finished.append(generation.id)
         with pytest.raises(Refused):
-            harness.hub.find(finished[0], ANYBODY)
-        assert harness.hub.find(finished[2], ANYBODY).log.ended
+            harness.hub.find(finished[0], ANONYMOUS)
+        assert harness.hub.find(finished[2], ANONYMOUS).log.ended

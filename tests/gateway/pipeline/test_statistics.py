@@ -6,6 +6,7 @@ import pytest
 from gateway.protocol.commands import InterruptRequest
 from gateway.protocol.errors import Refused
 from gateway.protocol.events import Interrupted, Usage
+from tests.event_loop import settle
 from tests.gateway.pipeline.log_events import terminal_event
 from tests.gateway.pipeline.one_target import one_target
 from tests.gateway.pipeline.two_targets import (
@@ -16,7 +17,7 @@ from tests.gateway.pipeline.two_targets import (
     start_race,
     two_targets,
 )
-from tests.support import ANYBODY, settle
+from tests.start_requests import ANONYMOUS
 
 
 async def test_statistics_are_json_after_refusals_too() -> None:
@@ -53,7 +54,7 @@ async def test_savings_of_interrupts_are_estimated_by_complete_answers() -> None
         generation = await harness.start()
         await harness.accept(harness.a)
         await harness.send(harness.a, "x" * 80)
-        harness.hub.interrupt(generation.id, InterruptRequest(), harness.clock.now(), ANYBODY)
+        harness.hub.interrupt(generation.id, InterruptRequest(), harness.clock.now(), ANONYMOUS)
         await settle()
         stopped = terminal_event(generation)
         assert isinstance(stopped, Interrupted)
@@ -73,7 +74,7 @@ async def test_the_length_of_an_answer_is_that_of_the_winner(*, second: bool) ->
         generation = await harness.start()
         await harness.accept(harness.a)
         await harness.send(harness.a, "x" * 80)
-        harness.hub.interrupt(generation.id, InterruptRequest(), harness.clock.now(), ANYBODY)
+        harness.hub.interrupt(generation.id, InterruptRequest(), harness.clock.now(), ANONYMOUS)
         await settle()
         assert harness.hub.statistics.savings.tokens == 80
 

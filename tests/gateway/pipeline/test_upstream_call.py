@@ -13,6 +13,7 @@ from gateway.routing.breaker import Breaker
 from gateway.routing.model import Policy
 from gateway.routing.watchdog import Limits
 from gateway.upstreams.base import Finished
+from tests.event_loop import settle
 from tests.gateway.pipeline.log_events import terminal_event
 from tests.gateway.pipeline.one_target import (
     OneTarget,
@@ -24,7 +25,7 @@ from tests.gateway.pipeline.one_target import (
     to_waiting,
 )
 from tests.gateway.pipeline.two_targets import two_targets
-from tests.support import ANYBODY, settle
+from tests.start_requests import ANONYMOUS
 
 
 async def test_usage_may_follow_the_end_mark_within_a_timeout() -> None:
@@ -44,7 +45,7 @@ async def test_usage_may_follow_the_end_mark_within_a_timeout() -> None:
     ("reach", "seconds", "code"), [(to_waiting, 60, "first_token_timeout"), (to_streaming, 20, "stalled")]
 )
 async def test_a_silent_upstream_is_cancelled(reach: Callable[[OneTarget], object], seconds: float, code: str) -> None:
-    async with one_target(prompt=False) as harness:
+    async with one_target(auto_accept=False) as harness:
         generation: Generation = await reach(harness)  # type: ignore[misc]
         harness.clock.advance(seconds - 0.1)
         await settle()
@@ -114,7 +115,7 @@ async def test_the_last_read_and_the_usage_timeout_in_the_same_turn(caplog: pyte
         harness.upstream.last.send(Finished("stop"))
         await settle()
         harness.upstream.last.send(Usage(1, 1, "exact"))
-        harness.upstream.last._parts.put_nowait(None)
+        harness.upstream.last._reads.put_nowait(None)
         harness.clock.advance(5)
         await settle()
         assert terminal_event(generation).type == "complete"
@@ -134,7 +135,7 @@ async def test_a_tool_call_without_text_is_content_too() -> None:
 
 
 async def test_a_call_that_is_cancelled_before_its_headers_is_charged() -> None:
-    async with one_target(prompt=False) as harness:
+    async with one_target(auto_accept=False) as harness:
         generation = await to_connecting(harness)
         harness.clock.advance(60)
         await settle()
@@ -146,14 +147,14 @@ async def test_a_call_that_is_cancelled_before_its_headers_is_charged() -> None:
 
 @pytest.mark.parametrize("command", ["interrupt", "revise", "timeout"])
 async def test_a_command_in_the_turn_of_the_headers_is_not_lost(command: str) -> None:
-    async with one_target(prompt=False, limits=Limits(first_token_timeout=300)) as harness:
+    async with one_target(auto_accept=False, limits=Limits(first_token_timeout=300)) as harness:
         generation = harness.start()
         await settle()
         harness.upstream.last.accept()
         if command == "interrupt":
             interrupt(harness, generation)
         elif command == "revise":
-            harness.hub.feedback(generation.id, FeedbackRequest(text="shorter"), harness.clock.now(), ANYBODY)
+            harness.hub.feedback(generation.id, FeedbackRequest(text="shorter"), harness.clock.now(), ANONYMOUS)
         else:
             harness.clock.advance(301)
         await settle()

@@ -20,7 +20,10 @@ from gateway.routing.registry import ModelRegistry
 from gateway.routing.target import Target
 from gateway.routing.watchdog import Limits
 from gateway.security.principals import anonymous
-from tests.support import ANYBODY, ManualClock, ScriptedUpstream, ask, settle
+from tests.event_loop import settle
+from tests.manual_clock import ManualClock
+from tests.scripted_upstream import ScriptedUpstream
+from tests.start_requests import ANONYMOUS, start_request
 
 LIMITS = Limits(queue_timeout=30, first_token_timeout=60, stall_timeout=20, usage_timeout=5)
 SERVER_ERROR = Failed(Code.SERVER_ERROR, "no")
@@ -36,7 +39,7 @@ class NamedUpstream(ScriptedUpstream):
     """An upstream whose calls wait for their headers."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(prompt=False)
+        super().__init__(auto_accept=False)
         self.name = name
 
 
@@ -52,7 +55,7 @@ class TwoTargets:
 
     async def start(self, request: StartRequest | None = None, principal: str = "") -> Generation:
         """Start a generation."""
-        generation = self.hub.start(request or ask(), request_id="r", principal=anonymous(principal))
+        generation = self.hub.start(request or start_request(), request_id="r", principal=anonymous(principal))
         await settle()
         return generation
 
@@ -137,4 +140,4 @@ async def start_and_break_off(
 
 
 def interrupt(harness: TwoTargets, generation: Generation) -> None:
-    harness.hub.interrupt(generation.id, InterruptRequest(), harness.clock.now(), ANYBODY)
+    harness.hub.interrupt(generation.id, InterruptRequest(), harness.clock.now(), ANONYMOUS)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from gateway.routing.latency import MIN_SAMPLES
 from gateway.routing.model import EXPLORATION_RATE, Model, Policy, Routing
 from gateway.routing.target import Target
-from tests.support import ScriptedUpstream
+from tests.scripted_upstream import ScriptedUpstream
 
 
 def targets(*weights: float) -> list[Target]:

@@ -6,7 +6,7 @@ from gateway.protocol.errors import Code, Refused
 from gateway.routing.model import Model
 from gateway.routing.registry import ModelRegistry
 from gateway.routing.target import Target
-from tests.support import ScriptedUpstream
+from tests.scripted_upstream import ScriptedUpstream
 
 
 def model(name: str) -> Model:

@@ -9,7 +9,7 @@ from gateway.routing.model import Model, Policy
 from gateway.routing.route import Route
 from gateway.routing.target import Target
 from gateway.routing.watchdog import Limits
-from tests.support import ScriptedUpstream
+from tests.scripted_upstream import ScriptedUpstream
 
 NO = Failed(Code.SERVER_ERROR, "no")
 

@@ -6,7 +6,7 @@ from gateway.protocol.errors import Code, Failed
 from gateway.routing.model import Model
 from gateway.routing.route import Route
 from gateway.routing.target import Target
-from tests.support import ScriptedUpstream
+from tests.scripted_upstream import ScriptedUpstream
 
 
 def test_a_full_target_admits_no_call_until_one_is_released() -> None:

@@ -3,7 +3,7 @@
 import asyncio
 
 from gateway.server.lightweight import SingleReaderQueue, SingleWaiterEvent
-from tests.support import settle
+from tests.event_loop import settle
 
 
 async def test_an_event_wakes_the_task_that_waits() -> None:

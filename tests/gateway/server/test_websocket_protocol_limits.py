@@ -9,11 +9,11 @@ import pytest
 from gateway.config import Settings
 from gateway.security.principals import Principal
 from gateway.server.websocket_protocol import MAX_FRAGMENTS, MAX_UNAUTHENTICATED_BYTES
+from tests.event_loop import settle
 from tests.gateway.server.raw_client import UPGRADE, close_code, connected, frame, pour
 from tests.served.clients import KEYS, keys_file, with_keys
 from tests.served.gateway import Configure, Served, as_command
 from tests.served.viewers import until
-from tests.support import settle
 
 __all__ = ["keys_file"]
 

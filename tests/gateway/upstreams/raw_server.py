@@ -14,10 +14,10 @@ from gateway.upstreams.connections import ConnectionLimits
 from gateway.upstreams.formats.openai_chat import OpenAIChatFormat
 from gateway.upstreams.http import HttpUpstream
 from tests.gateway.upstreams.replay import split_batches
-from tests.support import user
+from tests.start_requests import user_message
 
 RESPONSE_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
-REQUEST = UpstreamRequest("model-1", [user("Hello")], {"temperature": 0.5})
+REQUEST = UpstreamRequest("model-1", [user_message("Hello")], {"temperature": 0.5})
 KEY = SecretStr("sk-very-secret-key")
 Serve = Callable[[bytes, asyncio.StreamWriter], Awaitable[None]]
 

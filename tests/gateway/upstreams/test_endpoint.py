@@ -18,7 +18,7 @@ from gateway.upstreams.formats.openai_chat import OpenAIChatFormat
 from gateway.upstreams.http import HttpUpstream
 from tests.gateway.upstreams.raw_server import COMPLETE, KEY, raw_upstream, respond_stream
 from tests.gateway.upstreams.test_contract import PROVIDERS
-from tests.support import user
+from tests.start_requests import user_message
 
 BASES = (
     "http://127.0.0.1:8000",
@@ -82,7 +82,7 @@ def test_the_address_is_the_configured_one_for_any_input_of_a_client(
 ) -> None:
     configured, request = (
         URL(base),
-        UpstreamRequest(model, [user(text)], {"user": text, "stop": text}, continues=continues),
+        UpstreamRequest(model, [user_message(text)], {"user": text, "stop": text}, continues=continues),
     )
     try:
         endpoint = wire_format.endpoint(request)

@@ -23,7 +23,7 @@ from tests.gateway.upstreams.raw_server import (
     read_failure,
     respond_stream,
 )
-from tests.support import user
+from tests.start_requests import user_message
 
 
 async def test_the_request_sent() -> None:
@@ -119,7 +119,7 @@ async def test_cancelling_closes_the_socket_at_once_in_mid_stream_and_before_hea
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
         assert await asyncio.wait_for(disconnects.get(), 5) == 1
-        early = asyncio.create_task(open_and_close(upstream, UpstreamRequest("early", [user("early")], {})))
+        early = asyncio.create_task(open_and_close(upstream, UpstreamRequest("early", [user_message("early")], {})))
         while len(requests) < 2:
             await asyncio.sleep(0)
         early.cancel()
@@ -152,7 +152,7 @@ async def test_a_request_cancelled_while_it_is_sent_does_not_deliver_the_rest() 
     server = await asyncio.start_server(connected, "127.0.0.1", 0)
     upstream = HttpUpstream("test", f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/v1", OpenAIChatFormat())
     prompt = 20_000_000
-    opening = asyncio.create_task(open_and_close(upstream, UpstreamRequest("m", [user("x" * prompt)], {})))
+    opening = asyncio.create_task(open_and_close(upstream, UpstreamRequest("m", [user_message("x" * prompt)], {})))
     await accepted.wait()
     for _ in range(50):
         await asyncio.sleep(0)

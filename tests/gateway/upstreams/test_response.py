@@ -7,6 +7,7 @@ import pytest
 from gateway.protocol.errors import Code
 from gateway.protocol.events import Chunk
 from gateway.upstreams.base import Finished
+from tests.event_loop import settle
 from tests.gateway.upstreams.raw_server import (
     COMPLETE,
     DONE,
@@ -19,7 +20,6 @@ from tests.gateway.upstreams.raw_server import (
     read_failure,
     respond_stream,
 )
-from tests.support import settle
 
 
 async def test_broken_framing_is_reported_at_once() -> None:

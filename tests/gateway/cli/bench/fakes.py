@@ -9,7 +9,7 @@ from gateway.cli.bench.sample import Sample
 from gateway.protocol.events import Usage
 from gateway.routing.target import Target
 from gateway.upstreams.base import Upstream
-from tests.support import ScriptedUpstream
+from tests.scripted_upstream import ScriptedUpstream
 
 
 def subject(name: str, price: Price | None = None, upstream: Upstream | None = None) -> Subject:

@@ -21,7 +21,8 @@ from gateway.protocol.events import Chunk, Usage
 from gateway.routing.model import Model
 from gateway.routing.target import Target
 from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest, UpstreamResponse
-from tests.support import ScriptedUpstream, settle
+from tests.event_loop import settle
+from tests.scripted_upstream import ScriptedUpstream
 
 
 class InstantUpstream:

@@ -12,8 +12,10 @@ from gateway.cli.bench.sample import Sample
 from gateway.protocol.errors import Code, Failed
 from gateway.protocol.events import Usage
 from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest, UpstreamResponse
+from tests.event_loop import settle
 from tests.gateway.cli.bench.fakes import subject
-from tests.support import ManualClock, ScriptedUpstream, settle
+from tests.manual_clock import ManualClock
+from tests.scripted_upstream import ScriptedUpstream
 
 
 class Measuring:
@@ -55,7 +57,7 @@ def one_request(upstream: ScriptedUpstream) -> Plan:
 
 
 async def test_an_answer_is_timed_from_its_request() -> None:
-    upstream = ScriptedUpstream(prompt=False)
+    upstream = ScriptedUpstream(auto_accept=False)
     async with measuring(one_request(upstream)) as running:
         await running.wait(0.5)
         upstream.last.accept()
@@ -104,7 +106,7 @@ async def test_a_warm_up_is_sent_and_does_not_count() -> None:
 
 
 async def test_a_refusal_is_a_sample() -> None:
-    upstream = ScriptedUpstream(prompt=False)
+    upstream = ScriptedUpstream(auto_accept=False)
     async with measuring(one_request(upstream)) as running:
         upstream.last.refuse(Failed(Code.RATE_LIMIT, "Slower, please."))
         await running.task
@@ -127,7 +129,7 @@ async def test_a_failure_during_the_answer_is_a_sample() -> None:
 
 @pytest.mark.parametrize("prompt", [False, True])
 async def test_a_request_is_ended_by_its_timeout(*, prompt: bool) -> None:
-    upstream = ScriptedUpstream(prompt=prompt)
+    upstream = ScriptedUpstream(auto_accept=prompt)
     async with measuring(one_request(upstream)) as running:
         await running.wait(29)
         assert not running.task.done()

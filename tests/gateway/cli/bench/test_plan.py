@@ -8,7 +8,7 @@ from gateway.cli.bench.plan import BadPlanError, Plan, Subject, find, subjects
 from gateway.routing.model import Model
 from gateway.routing.target import Target
 from tests.gateway.cli.bench.fakes import subject
-from tests.support import ScriptedUpstream
+from tests.scripted_upstream import ScriptedUpstream
 
 
 def models() -> list[Model]:

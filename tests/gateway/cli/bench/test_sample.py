@@ -6,9 +6,9 @@ from gateway.billing.usage import estimate_input
 from gateway.cli.bench.sample import EMPTY, Recorder, Sample
 from gateway.protocol.events import Chunk, Reasoning, TextBatch, ToolCall, Usage
 from gateway.upstreams.base import Finished, UpstreamEvent
-from tests.support import user
+from tests.start_requests import user_message
 
-PROMPT = [user("Hello")]
+PROMPT = [user_message("Hello")]
 
 
 def record(*reads: tuple[float, list[UpstreamEvent]]) -> Sample:

@@ -13,7 +13,7 @@ from gateway.upstreams.base import UpstreamRequest
 from gateway.upstreams.endpoint import Endpoint
 from gateway.upstreams.formats.anthropic import AnthropicFormat
 from gateway.upstreams.formats.anthropic_request import EFFORTS, MAX_TOKENS
-from tests.support import user
+from tests.start_requests import user_message
 
 Json = dict[str, object]
 
@@ -22,7 +22,7 @@ def body(*messages: Message, **fields: object) -> Json:
     """Return the body of a request whose options were validated by the API."""
     model = str(fields.pop("model", "claude-sonnet-4-5"))
     options = Options.model_validate(fields).for_provider()
-    built: Json = dict(AnthropicFormat().body(UpstreamRequest(model, messages or [user("Hello")], options)))
+    built: Json = dict(AnthropicFormat().body(UpstreamRequest(model, messages or [user_message("Hello")], options)))
     orjson.dumps(built)
     return built
 
@@ -62,13 +62,13 @@ def test_turns_alternate_and_system_messages_are_collected() -> None:
     cached = {**text_block("Be kind."), "cache_control": {"type": "ephemeral"}}
     built = body(
         message("system", "Be brief."),
-        user("One"),
+        user_message("One"),
         message("user", [text_block("Two"), text_block(" \n")], name="Ann"),
         message("assistant", "Three "),
         message("developer", [cached]),
         message("assistant", [text_block("Four"), {"type": "refusal", "refusal": "No."}]),
-        user(""),
-        user("Five"),
+        user_message(""),
+        user_message("Five"),
     )
     assert built["system"] == [text_block("Be brief."), cached]
     assert built["messages"] == [
@@ -80,14 +80,14 @@ def test_turns_alternate_and_system_messages_are_collected() -> None:
 
 def test_tool_calls_and_their_results() -> None:
     built = body(
-        user("Go"),
+        user_message("Go"),
         message("assistant", "", tool_calls=[tool_call("a", '{"to": "Huế"}'), tool_call("b", " ")]),
         message("tool", "there", tool_call_id="a"),
         message(
             "tool", [text_block("here"), {"type": "image_url", "image_url": {"url": "https://x/y"}}], tool_call_id="b"
         ),
         message("tool", "", tool_call_id="c"),
-        user("And?"),
+        user_message("And?"),
     )
     image = {"type": "image", "source": {"type": "url", "url": "https://x/y"}}
     assert built["messages"] == [
@@ -186,11 +186,13 @@ def test_unsupported_messages_are_refused(case: Message, message_part: str) -> N
 
 
 def test_white_space_at_the_end_of_a_prefill_is_removed() -> None:
-    assert body(user("Hi"), message("assistant", "Once upon \n"))["messages"] == [
+    assert body(user_message("Hi"), message("assistant", "Once upon \n"))["messages"] == [
         {"role": "user", "content": [text_block("Hi")]},
         {"role": "assistant", "content": [text_block("Once upon")]},
     ]
-    assert body(user("Hi"), message("assistant", " "))["messages"] == [{"role": "user", "content": [text_block("Hi")]}]
+    assert body(user_message("Hi"), message("assistant", " "))["messages"] == [
+        {"role": "user", "content": [text_block("Hi")]}
+    ]
     last = body(message("assistant", "Go ", tool_calls=[tool_call("a", "{}")]))["messages"]
     assert isinstance(last, list)
     assert last[0]["content"][0] == text_block("Go ")
@@ -334,7 +336,7 @@ roles = st.sampled_from(["system", "developer", "user", "assistant", "tool"])
 
 @given(st.lists(st.tuples(roles, st.text(" ab\n", max_size=4)), max_size=8))
 def test_turns_always_alternate_and_lose_no_text(conversation: list[tuple[str, str]]) -> None:
-    built = body(user("Hello"), *(message(role, content, tool_call_id="t") for role, content in conversation))
+    built = body(user_message("Hello"), *(message(role, content, tool_call_id="t") for role, content in conversation))
     turns = built["messages"]
     assert isinstance(turns, list)
     assert all(one["role"] != other["role"] for one, other in pairwise(turns))

@@ -17,7 +17,7 @@ from gateway.upstreams.formats.gemini import MAX_RESPONSE_ID, GeminiFormat, Gene
 from gateway.upstreams.http import HttpUpstream
 from tests.gateway.upstreams.raw_server import raw_upstream, respond, respond_stream
 from tests.gateway.upstreams.replay import decode_each, replay, split_at
-from tests.support import user
+from tests.start_requests import user_message
 
 Json = dict[str, Any]
 KEY = SecretStr("AIzaSyVerySecret0123456789")
@@ -379,7 +379,7 @@ async def test_a_request_and_its_response() -> None:
     async with raw_upstream(respond_stream(TEXT)) as (other, requests):
         upstream = HttpUpstream("gemini", other.base_url, GeminiFormat(), KEY)
         response, output = (
-            await upstream.open(UpstreamRequest("a b", [user("Hello")], {"temperature": 0.5})),
+            await upstream.open(UpstreamRequest("a b", [user_message("Hello")], {"temperature": 0.5})),
             list[UpstreamEvent](),
         )
         await response.stream(output.extend)
@@ -401,7 +401,7 @@ async def test_an_error_before_the_stream() -> None:
     async with raw_upstream(respond("400 Bad Request", orjson.dumps(error_body))) as (other, _):
         upstream = HttpUpstream("gemini", other.base_url, GeminiFormat(), KEY)
         with pytest.raises(Failed) as failed:
-            await upstream.open(UpstreamRequest("m", [user("Hello")], {}))
+            await upstream.open(UpstreamRequest("m", [user_message("Hello")], {}))
         await upstream.close()
     assert failed.value.code is Code.INVALID_REQUEST
     assert failed.value.message == "The provider refused the request (HTTP 400): Bad …"

@@ -12,7 +12,7 @@ from gateway.protocol.commands import Message
 from gateway.protocol.errors import Code, Failed
 from gateway.upstreams.base import UpstreamRequest
 from gateway.upstreams.formats.gemini import GeminiFormat
-from tests.support import user
+from tests.start_requests import user_message
 
 Json = dict[str, Any]
 SIGNATURE = "CiQB0e2Kb02QlBJ2I5"
@@ -34,7 +34,7 @@ def tool_call(name: str, arguments: object, **more: object) -> Json:
 
 def build_request(*messages: Message, **options: Any) -> Json:  # noqa: ANN401 - as JSON has it
     model = options.pop("model", "gemini-2.5-flash")
-    body: Json = GeminiFormat().body(UpstreamRequest(model, messages or [user("Hi")], options))
+    body: Json = GeminiFormat().body(UpstreamRequest(model, messages or [user_message("Hi")], options))
     assert orjson.loads(orjson.dumps(body)) == body
     return body
 
@@ -107,7 +107,7 @@ def test_a_conversation() -> None:
 )
 def test_the_first_of_parallel_calls_is_signed(model: str, *, signed: bool) -> None:
     calls = [tool_call("f", "{}", id="1"), tool_call("g", "{}", id="2")]
-    body = build_request(user("Go"), message("assistant", tool_calls=calls), model=model)
+    body = build_request(user_message("Go"), message("assistant", tool_calls=calls), model=model)
     first, second = body["contents"][1]["parts"]
     assert (first.get("thoughtSignature"), second.get("thoughtSignature")) == (
         UNKNOWN_SIGNATURE if signed else None,
@@ -119,7 +119,7 @@ def test_a_result_has_the_name_of_the_last_call_with_its_id_or_its_own() -> None
     twice = [message("assistant", tool_calls=[tool_call(name, "{}")]) for name in ("f", "g")]
     body = build_request(
         *(
-            user("Go"),
+            user_message("Go"),
             *twice,
             message("tool", "1", tool_call_id="call_1"),
             message("tool", "2", tool_call_id="x", name="h"),
@@ -134,13 +134,15 @@ def test_a_result_has_the_name_of_the_last_call_with_its_id_or_its_own() -> None
 
 def test_a_call_without_an_id_is_sent_without_an_id() -> None:
     call = message("assistant", tool_calls=[tool_call("f", "{}", id=None)])
-    assert build_request(user("Go"), call)["contents"][1]["parts"] == [{"functionCall": {"name": "f", "args": {}}}]
+    assert build_request(user_message("Go"), call)["contents"][1]["parts"] == [
+        {"functionCall": {"name": "f", "args": {}}}
+    ]
 
 
 def test_a_result_too_deep_for_a_body_is_sent_as_text() -> None:
     deep = '{"a":' * 253 + "1" + "}" * 253
     calls = message("assistant", tool_calls=[tool_call("f", "{}")])
-    body = build_request(user("Go"), calls, message("tool", deep, tool_call_id="call_1"))
+    body = build_request(user_message("Go"), calls, message("tool", deep, tool_call_id="call_1"))
     assert body["contents"][-1]["parts"][0]["functionResponse"]["response"] == {"result": deep}
 
 

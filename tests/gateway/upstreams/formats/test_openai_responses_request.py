@@ -14,11 +14,11 @@ from gateway.upstreams.formats.openai_responses import OpenAIResponsesFormat, Re
 from tests.gateway.upstreams.formats.responses_events import (
     Event,
 )
-from tests.support import user
+from tests.start_requests import user_message
 
 
 def body(options: JsonObject | None = None, *messages: Message) -> JsonObject:
-    call = UpstreamRequest("model-1", messages or [user("Hello")], options or {})
+    call = UpstreamRequest("model-1", messages or [user_message("Hello")], options or {})
     before = deepcopy(call)
     built = OpenAIResponsesFormat().body(call)
     # It may be called again.
@@ -39,7 +39,7 @@ def refused(options: JsonObject | None = None, *messages: Message) -> Failed:
 
 def test_the_request_sent() -> None:
     wire_format = OpenAIResponsesFormat()
-    call = UpstreamRequest("model-1", [user("Hello")], {"temperature": 0.5})
+    call = UpstreamRequest("model-1", [user_message("Hello")], {"temperature": 0.5})
     assert wire_format.endpoint(call) == Endpoint(("responses",))
     assert wire_format.headers("sk-1") == {"Authorization": "Bearer sk-1"}
     assert wire_format.body(call) == {
@@ -190,11 +190,11 @@ def test_every_option_is_converted_or_refused() -> None:
 
 def test_a_summary_is_requested_with_an_effort_if_configured() -> None:
     wire_format, options = OpenAIResponsesFormat(summary="auto"), {"reasoning_effort": "high"}
-    assert wire_format.body(UpstreamRequest("m", [user("a")], dict(options)))["reasoning"] == {
+    assert wire_format.body(UpstreamRequest("m", [user_message("a")], dict(options)))["reasoning"] == {
         "effort": "high",
         "summary": "auto",
     }
-    assert "reasoning" not in wire_format.body(UpstreamRequest("m", [user("a")], {}))
+    assert "reasoning" not in wire_format.body(UpstreamRequest("m", [user_message("a")], {}))
     assert options == {"reasoning_effort": "high"}
 
 

@@ -1,0 +1,54 @@
+"""A clock that tests advance by hand."""
+
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+
+
+class ManualClock:
+    """A clock that only `advance` moves."""
+
+    def __init__(self) -> None:
+        self._now = 1000.0
+        self._order = count()
+        self._timers: list[tuple[float, int, ManualTimer]] = []
+
+    def now(self) -> float:
+        return self._now
+
+    def unix(self) -> float:
+        return self._now
+
+    def call_later(self, delay: float, callback: Callable[[], None]) -> "ManualTimer":
+        timer = ManualTimer(callback)
+        heapq.heappush(self._timers, (self._now + delay, next(self._order), timer))
+        return timer
+
+    def advance(self, seconds: float) -> None:
+        """Advance by some seconds; each timer that is due is called at its own time."""
+        end = self._now + seconds
+        while self._timers and self._timers[0][0] <= end:
+            self._now, _, timer = heapq.heappop(self._timers)
+            if not timer.cancelled:
+                callback = timer.callback
+                timer.cancel()
+                callback()
+        self._now = end
+
+    @property
+    def pending(self) -> int:
+        """Return the number of timers that are still to be called."""
+        return sum(not timer.cancelled for _, _, timer in self._timers)
+
+
+@dataclass
+class ManualTimer:
+    """A timer of a manual clock."""
+
+    callback: Callable[[], None]
+    cancelled: bool = False
+
+    def cancel(self) -> None:
+        """Drop the callback, as the event loop's own timers do."""
+        self.cancelled, self.callback = True, lambda: None
