@@ -3,14 +3,8 @@
 import asyncio
 from collections.abc import Sequence
 
-from gateway.asgi import direct_writer
 from tests.event_loop import settle
 from transports.writer import SendingWriter, sending
-
-
-def test_other_servers_have_no_direct_writer() -> None:
-    assert direct_writer({"type": "http"}) is None
-    assert direct_writer({"type": "http", "extensions": {"http.response.debug": {}}}) is None
 
 
 class BlockedSend:

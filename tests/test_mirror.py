@@ -1,0 +1,113 @@
+"""The test of a module stands at the mirrored path: `tests/PACKAGE/test_MODULE.py`, or `test_MODULE_THEME.py`."""
+
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+ROOT: Final = Path(__file__).parents[1]
+TESTS: Final = ROOT / "tests"
+
+DATA: Final = "constants and types without logic"
+COMMAND: Final = "a command: its parsing is tested as part of the command line, its effect with real processes"
+
+EXCEPTIONS: Final = {
+    "gateway/__main__.py": (COMMAND, "tests/integration/test_processes.py"),
+    "gateway/local_model.py": ("downloads and runs a real model", "tests/integration/test_local_model.py"),
+    "gateway/api/bundled_files.py": ("finds the folder that is served", "tests/gateway/api/test_demo_page.py"),
+    "gateway/api/context.py": (
+        "reads what the middleware has stored in a request",
+        "tests/gateway/api/middleware/test_auth.py",
+    ),
+    "gateway/api/error_handlers.py": ("handlers of the application", "tests/gateway/app/test_application.py"),
+    "gateway/api/routes.py": ("the list of all routes", "tests/gateway/api/openapi/test_document.py"),
+    "gateway/api/services.py": (DATA, "tests/transports/test_viewer.py"),
+    "gateway/api/middleware/cors.py": (
+        "options of Starlette's middleware",
+        "tests/gateway/api/middleware/test_auth_origins.py",
+    ),
+    "gateway/api/openapi/__main__.py": ("writes the tested document", "tests/gateway/api/openapi/test_document.py"),
+    "gateway/api/openapi/components.py": (DATA, "tests/gateway/api/openapi/test_document.py"),
+    "gateway/api/openapi/routes.py": (DATA, "tests/gateway/api/openapi/test_document.py"),
+    "gateway/app/factory.py": ("assembles tested parts", "tests/gateway/app/test_application.py"),
+    "gateway/app/services.py": ("assembles tested parts", "tests/gateway/app/test_application.py"),
+    "gateway/app/jwt_authentication.py": ("builds a credential scheme", "tests/gateway/app/test_authentication.py"),
+    "gateway/cli/bench_providers.py": (COMMAND, "tests/integration/test_bench_providers.py"),
+    "gateway/cli/check.py": (COMMAND, "tests/integration/test_reload.py"),
+    "gateway/cli/serve.py": (COMMAND, "tests/integration/test_processes.py"),
+    "gateway/cli/simulate.py": (COMMAND, "tests/integration/test_processes.py"),
+    "gateway/cli/bench/report/cards.py": ("part of the page", "tests/gateway/cli/bench/report/test_page.py"),
+    "gateway/cli/bench/report/document.py": ("part of the page", "tests/gateway/cli/bench/report/test_page.py"),
+    "gateway/cli/chat/command.py": (COMMAND, "tests/integration/test_processes.py"),
+    "gateway/cli/chat/screen.py": (
+        "lays out the terminal; what it shows and does is tested without a screen",
+        "tests/gateway/cli/chat/test_session.py",
+    ),
+    "gateway/cli/chat/settings.py": (DATA, "tests/gateway/cli/chat/test_session.py"),
+    "gateway/server/listen.py": ("opens real sockets", "tests/integration/test_processes.py"),
+    "gateway/server/run.py": ("runs a real process until a signal", "tests/integration/test_processes.py"),
+    "gateway/server/raw_response.py": (
+        "a response of the protocol",
+        "tests/gateway/server/test_http_protocol_limits.py",
+    ),
+    "gateway/simulator/errors.py": (DATA, "tests/gateway/simulator/formats/test_formats.py"),
+    "gateway/simulator/playback.py": ("plays a timeline to a real client", "tests/gateway/simulator/test_server.py"),
+    "gateway/simulator/refusals.py": (
+        "errors in the style of each format",
+        "tests/gateway/simulator/formats/test_formats.py",
+    ),
+    "gateway/simulator/request.py": (DATA, "tests/gateway/simulator/formats/test_formats.py"),
+    "gateway/simulator/formats/base.py": (
+        "the interface of all formats",
+        "tests/gateway/simulator/formats/test_formats.py",
+    ),
+    "gateway/simulator/formats/request_model.py": (
+        "the base of all requests",
+        "tests/gateway/simulator/formats/test_formats.py",
+    ),
+    "gateway/simulator/formats/responses_objects.py": (
+        "the objects of one format",
+        "tests/gateway/simulator/formats/test_responses.py",
+    ),
+    "gateway/simulator/texts/code.py": (DATA, "tests/gateway/simulator/test_script.py"),
+    "gateway/simulator/texts/corpus.py": (DATA, "tests/gateway/simulator/test_script.py"),
+    "gateway/simulator/texts/emoji.py": (DATA, "tests/gateway/simulator/test_script.py"),
+    "gateway/simulator/texts/english.py": (DATA, "tests/gateway/simulator/test_script.py"),
+    "gateway/simulator/texts/markdown.py": (DATA, "tests/gateway/simulator/test_script.py"),
+    "gateway/simulator/texts/vietnamese.py": (DATA, "tests/gateway/simulator/test_script.py"),
+    "gateway/upstreams/formats/base.py": ("the interface of all formats", "tests/gateway/upstreams/test_contract.py"),
+    "transports/base.py": ("the interface of all transports", "tests/transports/test_contract.py"),
+}
+"""Modules without a test under their own name: why, and the test that covers them."""
+
+MODULES: Final = [
+    file.relative_to(ROOT)
+    for package in ("gateway", "transports")
+    for file in sorted((ROOT / package).rglob("*.py"))
+    if file.name != "__init__.py" or "\ndef " in file.read_text("utf-8")
+]
+"""All modules, and the packages that define functions themselves."""
+
+
+def own_tests(module: Path) -> list[Path]:
+    """Return the tests under the name of a module or package."""
+    name = module.parent.name if module.name == "__init__.py" else module.stem.strip("_")
+    folder = TESTS / module.parent
+    return [*folder.glob(f"test_{name}.py"), *folder.glob(f"test_{name}_*.py")]
+
+
+@pytest.mark.parametrize("module", MODULES, ids=str)
+def test_a_module_has_its_test_at_the_mirrored_path(module: Path) -> None:
+    exception = EXCEPTIONS.get(module.as_posix())
+    if exception is None:
+        assert own_tests(module), (
+            f"write tests/{module.with_name(f'test_{module.name}')}, or name its test in EXCEPTIONS"
+        )
+    else:
+        _, test = exception
+        assert not own_tests(module), "it has a test of its own: remove it from EXCEPTIONS"
+        assert (ROOT / test).is_file()
+
+
+def test_exceptions_are_modules() -> None:
+    assert EXCEPTIONS.keys() <= {module.as_posix() for module in MODULES}
