@@ -122,8 +122,8 @@ class WebSocketCommands:
         A stop that stops something is never rejected for its number, and not counted: each generation can be stopped
         once, so this is no flood, and a flood must not keep a client from stopping what costs it money.
         """
+        principal = self._authenticate()
         try:
-            principal = self._authenticate()
             result = self._services.hub.interrupt(command.generation_id, command, read_at, principal)
         except Refused:
             if too_many is not None:

@@ -41,6 +41,11 @@ class CommandRate:
                 raise self._too_many(wait)
             self._clients.spend(client, 1, now)
 
+    def refund_request(self, client: str, address: str, now: float) -> None:
+        """Undo the count of a request."""
+        if self._limit.limit_for(address):
+            self._clients.spend(client, -1, now)
+
     def allow_stop(self, client: str, address: str, now: float) -> None:
         """Allow a request that may stop a generation, even beyond the rate, without counting it.
 

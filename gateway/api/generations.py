@@ -72,30 +72,40 @@ class GenerationResource:
         )
 
     async def interrupt(self, request: Request) -> Response:
-        """Interrupt a generation, and count the command only afterwards.
+        """Interrupt a generation. An interrupt that takes effect is not counted as a command.
 
-        An interrupt that takes effect is neither counted nor refused by the command rate: each generation can be
-        interrupted only once, so these cannot flood the gateway, and a client that exceeds its rate must still be able
-        to stop what costs it money. One without effect is counted, and may be refused, after it was tried.
+        Each generation can be interrupted only once, so effective interrupts cannot flood the gateway, and a client
+        that exceeds its rate must still be able to stop what costs it money.
         """
         commands, read_at, sender = self._services.commands, self._services.clock.now(), principal(request)
-        commands.allow_stop(sender.id, sender.address, read_at)
+        generation_id, stopped = request.path_params["generation_id"], False
+        is_within_rate = self._count_interrupt(generation_id, sender, read_at)
         try:
             body = parse(InterruptRequest, await read_json(request, self._services.max_body_bytes, empty={}))
-        except Refused:
-            # Not a valid command: counted, but refused only after too many of them.
-            commands.count_failed_stop(sender.id, sender.address, read_at)
-            raise
-        try:
-            result = self._services.hub.interrupt(request.path_params["generation_id"], body, read_at, sender)
-        except Refused:
-            commands.count_request(sender.id, sender.address, read_at)
-            raise
-        if not result.stopped:
-            commands.count_request(sender.id, sender.address, read_at)
-        generation = result.generation
+            generation, stopped = self._services.hub.interrupt(generation_id, body, read_at, sender)
+        finally:
+            if stopped and is_within_rate:
+                commands.refund_request(sender.id, sender.address, read_at)
+            elif not (stopped or is_within_rate):
+                commands.count_failed_stop(sender.id, sender.address, read_at)
         response = {"id": generation.id, "state": generation.state, "seq": generation.log.last}
         return json_response(request, response, 202, id_headers(request, generation))
+
+    def _count_interrupt(self, generation_id: str, sender: Principal, now: float) -> bool:
+        """Count an interrupt, before its body is read; return False if it exceeds the rate and may still take effect.
+
+        Raises:
+            Refused: `rate_limit`: it exceeds the rate, and there is nothing that it could stop.
+        """
+        commands = self._services.commands
+        try:
+            commands.count_request(sender.id, sender.address, now)
+        except Refused:
+            if not self._services.hub.can_interrupt(generation_id, sender):
+                raise
+            commands.allow_stop(sender.id, sender.address, now)
+            return False
+        return True
 
     async def feedback(self, request: Request) -> Response:
         """Record feedback on a generation."""

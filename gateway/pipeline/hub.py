@@ -13,6 +13,7 @@ from gateway.admission.slots import Slots
 from gateway.billing.budgets import BudgetCharge, Budgets
 from gateway.clock import Clock, RestartableTimer
 from gateway.generation.generation import Generation
+from gateway.generation.state import State
 from gateway.pipeline.pipeline import Pipeline
 from gateway.pipeline.records import Record, Records
 from gateway.pipeline.statistics import Statistics
@@ -186,6 +187,14 @@ class Hub:
         record = self._records.find_for_command(generation_id, principal)
         stopped = record.pipeline.interrupt("client", request.reason, read_at)
         return InterruptResult(record.generation, stopped)
+
+    def can_interrupt(self, generation_id: str, principal: Principal) -> bool:
+        """Return True if an interrupt of this principal would stop the generation now."""
+        try:
+            state = self._records.find_for_command(generation_id, principal).generation.state
+        except Refused:
+            return False
+        return not state.is_terminal and state is not State.STOPPING
 
     def feedback(
         self, generation_id: str, request: FeedbackRequest, read_at: float, principal: Principal

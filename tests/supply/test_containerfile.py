@@ -42,6 +42,16 @@ def test_commands_and_health_check_need_no_shell(last: dict[str, str]) -> None:
     assert last["FROM"] == "scratch"
 
 
+def test_everything_that_the_wheel_includes_is_copied(image: list[Instruction]) -> None:
+    included = tomllib.loads((pins.ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["build"]["targets"]
+    wheel = included["wheel"]
+    ignored = (pins.ROOT / ".dockerignore").read_text("utf-8").splitlines()
+    copied = [source for name, value in image if name == "COPY" for source in value.split()[:-1]]
+    for path in [*wheel["packages"], *wheel["force-include"]]:
+        assert path in copied
+        assert f"!{path}" in ignored
+
+
 def test_base_images_have_a_version_and_no_registry(image: list[Instruction]) -> None:
     arguments = dict(value.split("=", 1) for name, value in image if name == "ARG")
     stage_names = {value.split(" AS ")[1] for name, value in image if name == "FROM" and " AS " in value}

@@ -1,12 +1,14 @@
 """The limit of commands per second, and interrupts beyond it."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
 import pytest
 
 from gateway.config import Settings
+from gateway.security.authenticator import ApiKeyScheme
 from tests.served.clients import BODY, Clients, clients, keys_file, protocols, with_keys
 from tests.served.gateway import Served
 from tests.served.viewers import JsonObject, WebSocketViewer, until
@@ -26,6 +28,14 @@ async def status_of(session: aiohttp.ClientSession, method: str, path: str, body
     async with session.request(method, path, json=body) as response:
         await response.read()
         return response.status
+
+
+JSON = {"Content-Type": "application/json"}
+
+
+async def never_ending() -> AsyncIterator[bytes]:
+    yield b"{"
+    await asyncio.Event().wait()
 
 
 async def test_requests_beyond_the_rate_are_refused_until_retry_after(clients: Clients, served: Served) -> None:
@@ -110,6 +120,42 @@ async def test_an_effective_interrupt_is_accepted_beyond_the_rate(clients: Clien
     assert await status_of(alice, "POST", f"/api/generations/{foreign}/interrupt") == 429
 
 
+async def test_an_interrupt_without_effect_is_refused_beyond_the_rate_before_its_body_is_read(
+    clients: Clients, served: Served
+) -> None:
+    alice = clients.named("alice")
+    async with alice.post("/api/generations", json=BODY) as response:
+        running = f"/api/generations/{(await response.json())['id']}/interrupt"
+    async with alice.post("/api/generations", json=BODY) as response:
+        stopped = f"/api/generations/{(await response.json())['id']}/interrupt"
+    assert await status_of(alice, "POST", stopped) == 202
+    while await status_of(alice, "GET", "/api/models") == 200:
+        pass
+    for path in (stopped, "/api/generations/g_unknown/interrupt"):
+        for _ in range(2 * BURST):
+            assert await status_of(alice, "POST", path, {"nonsense": 1}) == 429
+            assert await status_of(alice, "POST", path) == 429
+        with pytest.raises(TimeoutError):
+            # A body that never ends is not waited for: the refusal comes first, and the connection closes.
+            async with asyncio.timeout(5), alice.post(path, data=never_ending(), headers=JSON) as response:
+                assert response.status == 429
+                raise TimeoutError
+    # None of them has used up what is left for interrupts that take effect.
+    assert await status_of(alice, "POST", running) == 202
+
+
+async def test_an_effective_interrupt_within_the_rate_is_not_counted(clients: Clients, served: Served) -> None:
+    alice = clients.named("alice")
+    started = []
+    for _ in range(BURST - 1):
+        async with alice.post("/api/generations", json=BODY) as response:
+            started.append((await response.json())["id"])
+    for generation_id in started:
+        assert await status_of(alice, "POST", f"/api/generations/{generation_id}/interrupt") == 202
+    await until(lambda: served.hub.statistics.interrupted == len(started))
+    assert [await status_of(alice, "GET", "/api/models") for _ in range(2)] == [200, 429]
+
+
 async def test_a_socket_is_refused_and_continues_after_waiting(clients: Clients, served: Served) -> None:
     viewer = WebSocketViewer(clients.named("alice"))
     for _ in range(BURST):
@@ -160,4 +206,18 @@ async def test_an_effective_interrupt_on_a_socket_is_accepted_beyond_the_rate(cl
     await until(lambda: served.hub.statistics.interrupted == BURST)
     answer = await viewer.command(type="interrupt", generation_id=started[0]["generation_id"])
     assert answer["code"] == "rate_limit"
+    await viewer.leave()
+
+
+async def test_an_interrupt_on_a_socket_whose_key_was_revoked_says_so_beyond_the_rate(
+    clients: Clients, served: Served
+) -> None:
+    viewer = WebSocketViewer(clients.named("alice"))
+    start = await viewer.command(type="start", **BODY)
+    while (await viewer.command(type="ping"))["type"] == "pong":
+        pass
+    served.reloader._authenticator.replace_schemes([ApiKeyScheme([])])
+    answer = await viewer.command(type="interrupt", generation_id=start["generation_id"])
+    # Not `rate_limit`: waiting would not help.
+    assert (answer["code"], answer["retryable"]) == ("auth_error", False)
     await viewer.leave()
