@@ -93,6 +93,10 @@ class Connection:
         """Return how often the client sent these bytes."""
         return self.sent.count(mark)
 
+    def was_reused_after(self, mark: bytes) -> bool:
+        """Return True if the client sent another request after the last one with these bytes."""
+        return b"POST /" in self.sent[self.sent.rfind(mark) :]
+
     def record_end(self, side: Side) -> None:
         """Record the side that ended the connection; only the first is the cause."""
         if self.ended_by is None:

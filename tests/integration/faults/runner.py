@@ -152,7 +152,9 @@ class _CaseRunner:
                     await asyncio.sleep(0.01)
         except TimeoutError:
             pass
-        observed.ended_by = connections[-1].ended_by
+        # The call of another case may have reused the connection already, and its fault may have ended it.
+        if not connections[-1].was_reused_after(mark):
+            observed.ended_by = connections[-1].ended_by
 
     async def _compare_logs(self, observed: Observed, generation_id: str) -> None:
         """Compare what the client got with both transports' replay and with the snapshot."""
