@@ -62,7 +62,7 @@ def faults(outcome: Outcome, *, must_close: bool) -> list[str]:
     if tally.succeeded < shape.requests and not found:
         found.append(f"{tally.succeeded} of {shape.requests} requests succeeded")
     if past := sum(stopped.past_fence for stopped in tally.stopped):
-        found.append(f"{past} events past the fence")
+        found.append(f"{past} events after the fence")
     if must_close and (unseen := len(_never_closed(outcome))):
         found.append(f"{unseen} of {len(tally.stopped)} streams never closed at the provider")
     return found

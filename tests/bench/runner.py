@@ -11,7 +11,7 @@ from tests.bench.processes import StartError
 from tests.bench.results import Row
 from tests.bench.scenarios import Scenario, Shape
 from tests.bench.targets import Target
-from tests.bench.testbed import LoadError, Testbed, testbed
+from tests.bench.testbed import LoadError, Testbed, start_testbed
 
 Progress = Callable[[str], None]
 """Called with a description of each turn that starts."""
@@ -80,7 +80,7 @@ def _fresh_testbeds() -> Iterator[OpenTestbed]:
 
     @contextmanager
     def open_testbed(target: Target, scenario: Scenario) -> Iterator[Testbed]:
-        with testbed(target, scenario.settings) as bed:
+        with start_testbed(target, scenario.settings) as bed:
             bed.warm_up(target)
             time.sleep(0.2)
             yield bed
@@ -98,7 +98,7 @@ def _shared_testbeds() -> Iterator[OpenTestbed]:
         def open_testbed(target: Target, scenario: Scenario) -> Iterator[Testbed]:
             key = (target.server, tuple(sorted(scenario.settings.items())))
             if key not in started:
-                started[key] = stack.enter_context(testbed(target, scenario.settings))
+                started[key] = stack.enter_context(start_testbed(target, scenario.settings))
             yield started[key]
 
         yield open_testbed

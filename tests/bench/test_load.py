@@ -146,7 +146,7 @@ ACK = '{"type":"ack","id":1,"generation_id":"g_1","state":"stopping","seq":3}'
     [
         ((ACK, '{"type":"interrupted","seq":4}'), []),
         (('{"type":"interrupted","seq":4}', ACK), []),
-        ((ACK, chunk(4, 2), '{"type":"interrupted","seq":5}'), ["1 events past the fence"]),
+        ((ACK, chunk(4, 2), '{"type":"interrupted","seq":5}'), ["1 events after the fence"]),
         ((ACK, '{"type":"interrupted","seq":4}', chunk(5, 2)), ["1 of 1 requests: content after the end"]),
         (('{"type":"interrupted","seq":4}', chunk(5, 2)), ["1 of 1 requests: content after the end"]),
         ((ACK, '{"type":"complete","seq":4}'), ["1 of 1 requests: ended with complete"]),

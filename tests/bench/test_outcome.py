@@ -37,7 +37,7 @@ def test_a_disconnect_is_timed_from_the_stop_and_later_tokens_are_counted() -> N
 def test_an_event_after_the_fence_is_a_fault() -> None:
     tally = Tally(requests=1, succeeded=1, stopped=[StoppedStream(1, 0, 5, past_fence=2)])
     outcome = Outcome(Shape(1, 1, AnswerSpec(9), interrupt_after=5), tally, ProviderStats(closes=[(1, 9, 5)]))
-    assert faults(outcome, must_close=True) == ["2 events past the fence"]
+    assert faults(outcome, must_close=True) == ["2 events after the fence"]
 
 
 def test_requests_that_were_never_sent_are_a_fault() -> None:

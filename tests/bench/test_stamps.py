@@ -29,7 +29,7 @@ def test_of_four_tokens_each_fault_is_counted(sequences: tuple[int, ...], faults
     assert tracker_of(*sequences).finish(4) == faults
 
 
-def test_without_an_expected_end_only_holes_are_losses() -> None:
+def test_without_an_expected_end_only_gaps_are_losses() -> None:
     assert tracker_of(0, 1).finish(None) == TokenFaults()
     assert tracker_of(0, 2).finish(None) == TokenFaults(lost=1)
 
@@ -41,7 +41,7 @@ def test_tokens_of_another_stream_are_foreign() -> None:
     assert tracker.stream == 7
 
 
-def test_the_delay_is_from_making_to_arrival() -> None:
+def test_the_delay_is_from_sending_to_arrival() -> None:
     delays: list[int] = []
     TokenTracker().record(STAMP.findall(b"@1000.0.1@@1500.1.1@"), 3000, delays)
     assert delays == [2000, 1500]

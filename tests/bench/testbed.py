@@ -104,7 +104,7 @@ class Testbed:
 
 
 @contextmanager
-def testbed(target: Target, settings: Mapping[str, str]) -> Iterator[Testbed]:
+def start_testbed(target: Target, settings: Mapping[str, str]) -> Iterator[Testbed]:
     """Start a provider and a target in front of it."""
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         directory = Path(name)
