@@ -26,18 +26,8 @@ class WebSocketConnection:
     """One socket. Its task reads commands; events are written in the call stack that appends to a log."""
 
     __slots__ = (
-        *(
-            "_commands",
-            "_direct_writer",
-            "_identity",
-            "_reading",
-            "_receive",
-            "_send",
-            "_services",
-            "_viewer",
-            "_writer",
-        ),
-        *("framing", "write"),
+        *("_commands", "_direct_writer", "_identity", "_reading", "_receive", "_send", "_services", "_viewer"),
+        *("_writer", "framing", "write"),
     )
 
     def __init__(self, services: Services, websocket: WebSocket, identity: SocketIdentity) -> None:

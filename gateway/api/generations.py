@@ -7,7 +7,6 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from gateway.api.context import ORIGIN, principal
-from gateway.api.middleware.command_rate import INTERRUPT_PATH
 from gateway.api.requests import idempotency_key, read_json, request_id
 from gateway.api.responses import id_headers, json_response, start_headers
 from gateway.api.services import Services
@@ -28,13 +27,16 @@ class GenerationResource:
         self._services = services
 
     def routes(self) -> Sequence[BaseRoute]:
-        """Return the routes."""
+        """Return the routes whose requests count as commands; see `interrupt_route` for the other one."""
         return [
             Route("/api/generations", self.start, methods=["POST"]),
             Route("/api/generations/{generation_id}", self.snapshot, methods=["GET"]),
-            Route(INTERRUPT_PATH, self.interrupt, methods=["POST"]),
             Route("/api/generations/{generation_id}/feedback", self.feedback, methods=["POST"]),
         ]
+
+    def interrupt_route(self) -> BaseRoute:
+        """Return the route that counts its requests itself."""
+        return Route("/api/generations/{generation_id}/interrupt", self.interrupt, methods=["POST"])
 
     async def start(self, request: Request) -> Response:
         """Start a generation without reading it; the response contains the URLs to read and command it."""

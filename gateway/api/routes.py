@@ -16,15 +16,19 @@ from gateway.api.tickets import TicketRoute
 
 
 def all_routes(services: Services, transport_routes: Iterable[BaseRoute]) -> Sequence[BaseRoute]:
-    """Return the routes; all but those that only read what was started count as commands."""
+    """Return the routes. Requests count as commands, except those that only read what was started.
+
+    The route of the interrupt counts its own requests.
+    """
     transports = list(transport_routes)
+    generations = GenerationResource(services)
     counted = [
         *filterfalse(is_read_route, transports),
-        *GenerationResource(services).routes(),
+        *generations.routes(),
         *TicketRoute(services).routes(),
         *SessionRoute(services).routes(),
         *model_routes(services.hub),
         *status_routes(services.hub),
         *page_routes(),
     ]
-    return [*filter(is_read_route, transports), *rate_limited(services, counted)]
+    return [*filter(is_read_route, transports), generations.interrupt_route(), *rate_limited(services, counted)]

@@ -38,6 +38,10 @@ class Subcommand(Protocol):
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     options = _parser().parse_args(arguments)
+    # Imported only now: what ends while the arguments are parsed, such as --version, logs nothing.
+    from gateway.cli.logging_setup import configure  # noqa: PLC0415
+
+    configure()
     subcommand: Subcommand = options.subcommand
     return subcommand.run(options)
 
@@ -67,11 +71,7 @@ class _SubcommandParser(argparse.ArgumentParser):
     ) -> tuple[argparse.Namespace, list[str]]:
         """Add the arguments of the subcommand, then parse."""
         if self._module is not None:
-            # After the choice, not before: logging is needed by no help text.
-            from gateway.cli.logging_setup import configure  # noqa: PLC0415
-
             subcommand, self._module = cast("Subcommand", import_module(self._module)), None
-            configure()
             subcommand.add_arguments(self)
             self.set_defaults(subcommand=subcommand)
         return super().parse_known_args(args, namespace)

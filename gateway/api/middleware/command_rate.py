@@ -1,11 +1,10 @@
 """Middleware that counts a client's requests as commands; it runs inside `AuthMiddleware`.
 
-Requests that only read what was started, or reconnect to it, are not counted (see `is_read_route`). An interrupt is
-counted by its own route, which knows whether it stopped anything (`gateway.api.generations`).
+Requests that only read what was started, or reconnect to it, are not counted (see `is_read_route`). The route of the
+interrupt counts its requests itself, since it knows whether they stopped anything (see `gateway.api.routes`).
 """
 
 from collections.abc import Iterable, Sequence
-from typing import Final
 
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -13,9 +12,6 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.api.context import PRINCIPAL
 from gateway.api.services import Services
 from gateway.security.principals import Principal
-
-INTERRUPT_PATH: Final = "/api/generations/{generation_id}/interrupt"
-"""Path of the route that counts its requests itself."""
 
 
 class CommandRateLimit:
@@ -41,7 +37,7 @@ def rate_limited(services: Services, routes: Iterable[BaseRoute]) -> Sequence[Ba
     """Wrap each route in `CommandRateLimit` and return the routes; mounts (static files) need no principal and stay."""
     limited = list(routes)
     for route in limited:
-        if isinstance(route, Route) and route.path != INTERRUPT_PATH:
+        if isinstance(route, Route):
             route.app = CommandRateLimit(route.app, services)
     return limited
 

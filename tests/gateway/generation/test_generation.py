@@ -153,7 +153,7 @@ def test_a_terminal_event_that_can_not_be_encoded_does_not_end_the_log() -> None
 
 
 class Walk(RuleBasedStateMachine):
-    """Tell a generation anything that can happen, in any order."""
+    """Report to a generation everything that can happen, in any order."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -21,7 +21,7 @@ def ended(how: str = "completed", **fields: object) -> Event:
 
 
 def text(kind: str, index: int, value: str, **fields: object) -> Event:
-    """Make a delta, or with the key `text` or `refusal` what is complete."""
+    """Build the event of a delta, or with the key `text` or `refusal` that of the complete text."""
     where = {"item_id": f"item_{index}", "output_index": index, "content_index": 0}
     return event(kind, **{**where, **({"delta": value} if kind.endswith("delta") else fields)})
 
