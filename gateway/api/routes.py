@@ -31,4 +31,5 @@ def all_routes(services: Services, transport_routes: Iterable[BaseRoute]) -> Seq
         *status_routes(services.hub),
         *page_routes(),
     ]
-    return [*filter(is_read_route, transports), generations.interrupt_route(), *rate_limited(services, counted)]
+    # Routes are matched in this order: starts come often, interrupts seldom.
+    return [*filter(is_read_route, transports), *rate_limited(services, counted), generations.interrupt_route()]
