@@ -1,4 +1,4 @@
-"""The state machine of a generation: what it is told, and what its log contains then."""
+"""The state machine of a generation: what is reported to it, and what its log contains then."""
 
 import pytest
 from hypothesis import settings
