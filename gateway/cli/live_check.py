@@ -10,7 +10,7 @@ from gateway.app.catalog import Catalog
 from gateway.config.providers import Provider
 from gateway.protocol.commands import Message
 from gateway.protocol.errors import Code, Failed
-from gateway.protocol.events import Chunk, Reasoning, TextBatch, ToolCall
+from gateway.protocol.events import Chunk, Part, Reasoning, TextBatch, ToolCall
 from gateway.routing.target import Target
 from gateway.upstreams.base import UpstreamEvent, UpstreamRequest
 
@@ -76,7 +76,7 @@ async def _first_token_time(target: Target, request: UpstreamRequest) -> float |
     response = await target.upstream.open(request)
 
     def stop_at_first_token(events: Sequence[UpstreamEvent]) -> None:
-        if any(isinstance(event, Chunk | Reasoning | ToolCall | TextBatch) for event in events):
+        if any(isinstance(event, Chunk | Reasoning | ToolCall | Part | TextBatch) for event in events):
             times.append(time.monotonic())
             response.stop()
 

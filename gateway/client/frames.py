@@ -17,10 +17,12 @@ from gateway.protocol.events import (
     Feedback,
     Gap,
     Interrupted,
+    Part,
     Queued,
     Reasoning,
     Retry,
     Revision,
+    SignedReasoning,
     Start,
     ToolCall,
 )
@@ -52,6 +54,7 @@ _KINDS: tuple[type[Event], ...] = (
     Chunk,
     Reasoning,
     ToolCall,
+    Part,
     Feedback,
     Revision,
     Gap,
@@ -60,6 +63,8 @@ _KINDS: tuple[type[Event], ...] = (
     Error,
 )
 _ADAPTERS = {kind.type: _adapter(kind) for kind in _KINDS}
+_SIGNED_REASONING = _adapter(SignedReasoning)
+_PART_FRAME = {"type", "kind", "generation_id", "seq"}
 _GAP_NAMES = {"from": "from_seq", "to": "to_seq"}
 
 _CODE_OF_STATUS = {
@@ -98,6 +103,10 @@ def decode(fields: JsonMap) -> Event | None:
         return None
     if kind == Gap.type:
         fields = {_GAP_NAMES.get(name, name): value for name, value in fields.items()}
+    elif kind == Part.type:
+        fields = {"kind": fields.get("kind"), "fields": {name: fields[name] for name in fields.keys() - _PART_FRAME}}
+    elif kind == SignedReasoning.type and fields.get("signature") is not None:
+        adapter = _SIGNED_REASONING
     try:
         return adapter.validate_python(fields)
     except ValidationError as error:

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import Final
 
-from gateway.protocol.events import Chunk, Content, TextBatch, ToolCall
+from gateway.protocol.events import Chunk, Content, Part, Reasoning, TextBatch, ToolCall
+
+_TEXT: Final = (Chunk, Reasoning)
 
 FRAME_BYTES: Final = 64
 """Bytes added to the size for each event that can't be joined with the one before it: many tiny events stay bounded."""
@@ -17,21 +19,22 @@ def utf8_length(text: str) -> int:
 class ContentCounter:
     """Counts chunks, characters and bytes of content; `limit` is the maximum `size`.
 
-    `text_bytes` is the UTF-8 length of all content. `size` adds `FRAME_BYTES` for each event that can't be joined with
-    its predecessor. `has_tool_calls`: a tool call has come since `start_text`.
+    `text_bytes` is the UTF-8 length of all text: that of the answer, of its reasoning, and of its tool calls. `size`
+    adds parts and signatures, and `FRAME_BYTES` for each event that can't be joined with its predecessor.
+    `is_only_text`: neither a tool call nor a part has come since `start_text`.
     """
 
-    __slots__ = ("_last_kind", "chars", "chunks", "has_tool_calls", "limit", "size", "text_bytes")
+    __slots__ = ("_last_kind", "chars", "chunks", "is_only_text", "limit", "size", "text_bytes")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.chunks = self.chars = self.size = self.text_bytes = 0
-        self.has_tool_calls = False
+        self.is_only_text = True
         self._last_kind: type[Content] | None = None
 
     def start_text(self) -> None:
-        """Forget the tool calls of the text before: a new text begins."""
-        self.has_tool_calls = False
+        """Forget the tool calls and parts of the text before: a new text begins."""
+        self.is_only_text = True
 
     def add(self, content: Sequence[Content | TextBatch]) -> int | None:
         """Count content, all or nothing; return its UTF-8 bytes, or None if `size` would grow past the limit.
@@ -39,28 +42,35 @@ class ContentCounter:
         This runs for each read from a provider: the counts are kept in local variables, and stored once.
         """
         size, text_bytes, chunks, chars = self.size, self.text_bytes, self.chunks, self.chars
-        last_kind, has_tool_calls = self._last_kind, self.has_tool_calls
+        last_kind, is_only_text = self._last_kind, self.is_only_text
         for item in content:
             event, pieces = (item.text, len(item.ends)) if isinstance(item, TextBatch) else (item, 1)
             kind: type[Content] = type(event)
             if kind is ToolCall or (last_kind is not kind and last_kind is not None):
                 size += FRAME_BYTES
             last_kind = kind
-            if isinstance(event, ToolCall):
-                has_tool_calls = True
-                length = utf8_length(event.arguments) + utf8_length(event.name or "") + utf8_length(event.id or "")
-            else:
+            if isinstance(event, _TEXT):
                 text = event.content
                 # ASCII is known without encoding: most text of most languages' markup and code.
                 length = len(text) if text.isascii() else len(text.encode())
                 if kind is Chunk:
                     chunks += pieces
                     chars += len(text)
+            elif isinstance(event, ToolCall):
+                is_only_text = False
+                length = utf8_length(event.arguments) + utf8_length(event.name or "") + utf8_length(event.id or "")
+                size += utf8_length(event.signature or "")
+            elif isinstance(event, Part):
+                is_only_text, length = False, 0
+                size += event.size
+            else:
+                length = 0
+                size += utf8_length(event.signature)
             size += length
             text_bytes += length
         if size > self.limit:
             return None
         added = text_bytes - self.text_bytes
         self.size, self.text_bytes, self.chunks, self.chars = size, text_bytes, chunks, chars
-        self._last_kind, self.has_tool_calls = last_kind, has_tool_calls
+        self._last_kind, self.is_only_text = last_kind, is_only_text
         return added

@@ -285,9 +285,9 @@ class Generation:
         self._messages, self.options = [], {}
 
     @property
-    def has_tool_calls(self) -> bool:
-        """Return True if the present text has tool calls, which no other upstream can continue."""
-        return self._counter.has_tool_calls
+    def is_only_text(self) -> bool:
+        """Return True if the present text has neither tool calls nor parts, which no other upstream can continue."""
+        return self._counter.is_only_text
 
     @property
     def notes(self) -> Sequence[Feedback]:

@@ -252,7 +252,7 @@ class Pipeline:
         """Return the target to call next and the delay in seconds; after content, only for failover."""
         policy = self._model.policy
         if self.generation.state is State.STREAMING and not (
-            policy.failover and failure.code in FAILOVER_CODES and not self.generation.has_tool_calls
+            policy.failover and failure.code in FAILOVER_CODES and self.generation.is_only_text
         ):
             return None
         total_timeout, first_call_at = policy.limits.total_timeout, self._first_call_at

@@ -3,7 +3,8 @@
     GatewayError
     ├── Refused      a request or command was not carried out; nothing was started or changed
     └── Failed       an attempt ended without a complete answer; ends its generation if no other attempt follows
-        └── UnsupportedOption   the provider's wire format can't express the request; another provider's may
+        ├── UnsupportedOption   the provider's wire format can't express the request; another provider's may
+        └── GatewayFault        the gateway itself failed, for example because it has no free file descriptor
 
 Exceptions of libraries are converted to one of these where they are raised, and nowhere else.
 """
@@ -36,6 +37,10 @@ class Code(StrEnum):
     BUDGET_EXCEEDED = "budget_exceeded"
     SHUTTING_DOWN = "shutting_down"
     FORBIDDEN = "forbidden"
+    PROVIDER_AUTH = "provider_auth"
+    PROVIDER_QUOTA = "provider_quota"
+    EVENT_TOO_LARGE = "event_too_large"
+    UNSUPPORTED_CONTENT = "unsupported_content"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +74,11 @@ CODES: dict[Code, CodeInfo] = {
     Code.BUDGET_EXCEEDED: CodeInfo(402, 1008, retryable=False),
     Code.SHUTTING_DOWN: CodeInfo(503, 1012, retryable=True),
     Code.FORBIDDEN: CodeInfo(403, 4403, retryable=False),
+    # The provider refuses the gateway's key, or its account has no credit: the operator must act, not the client.
+    Code.PROVIDER_AUTH: CodeInfo(502, 1011, retryable=False),
+    Code.PROVIDER_QUOTA: CodeInfo(502, 1011, retryable=False),
+    Code.EVENT_TOO_LARGE: CodeInfo(502, 1009, retryable=False),
+    Code.UNSUPPORTED_CONTENT: CodeInfo(502, 1011, retryable=False),
 }
 
 
@@ -129,6 +139,13 @@ class UnsupportedOption(Failed):
 
     def __init__(self, message: str) -> None:
         super().__init__(Code.INVALID_REQUEST, message, retryable=False)
+
+
+class GatewayFault(Failed):
+    """The gateway itself could not make the call, for lack of a resource. It says nothing about the provider."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(Code.SERVER_ERROR, message, retryable=True)
 
 
 def invalid(message: str, *, param: str | None = None, status: int | None = None) -> Refused:

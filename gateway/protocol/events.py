@@ -5,12 +5,13 @@ assigns them.
 """
 
 from array import array
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import ClassVar, Literal, Self
 
 import orjson
+from pydantic import JsonValue
 
 Mode = Literal["revise", "stop", "note"]
 InterruptedBy = Literal["client", "feedback", "disconnect", "limit", "shutdown"]
@@ -20,7 +21,8 @@ InterruptedBy = Literal["client", "feedback", "disconnect", "limit", "shutdown"]
 class Usage:
     """Token counts of a generation. Unknown is None, never 0. `source` is `exact` if the provider counted the tokens.
 
-    `cached_input_tokens` are part of `input_tokens`, `reasoning_tokens` of `output_tokens`.
+    `cached_input_tokens` (read from the provider's cache) and `cache_write_tokens` (written to it) are part of
+    `input_tokens`, `reasoning_tokens` of `output_tokens`.
     """
 
     input_tokens: int | None
@@ -28,6 +30,7 @@ class Usage:
     source: Literal["exact", "estimated"]
     cached_input_tokens: int | None = None
     reasoning_tokens: int | None = None
+    cache_write_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,14 +111,49 @@ class Reasoning:
 
 
 @dataclass(frozen=True, slots=True)
+class SignedReasoning:
+    """The provider's signature of the reasoning text before it: opaque, to be given back with that text.
+
+    Its `type` is that of `Reasoning`. It is a class of its own because it is never joined with the text around it.
+    `format` is the wire format of the provider (`anthropic`, `gemini`, …): the signature means nothing to another.
+    """
+
+    type: ClassVar[str] = "reasoning"
+    content: str
+    signature: str
+    format: str
+
+
+@dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A tool-call delta. `id` and `name` come with a call's first delta; `arguments` are pieces to concatenate."""
+    """A tool-call delta. `id` and `name` come with a call's first delta; `arguments` are pieces to concatenate.
+
+    `signature` is opaque, and to be given back with the call; without one, the JSON object has no such field.
+    """
 
     type: ClassVar[str] = "tool_call"
     index: int
     id: str | None
     name: str | None
     arguments: str
+    signature: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A piece of the answer that is not text: an image, a file, a citation, redacted reasoning, a server tool.
+
+    `fields` are those that its `kind` needs (docs/protocol.md, "Parts"); they stand beside `kind` in the JSON object.
+    """
+
+    type: ClassVar[str] = "part"
+    kind: str
+    fields: Mapping[str, JsonValue]
+
+    @property
+    def size(self) -> int:
+        """Return the bytes of its fields as JSON."""
+        return len(orjson.dumps(self.fields))
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,7 +247,7 @@ class TextBatch:
 
 
 Text = Chunk | Reasoning
-Content = Text | ToolCall
+Content = Text | SignedReasoning | ToolCall | Part
 Terminal = Complete | Interrupted | Error
 Event = Accepted | Queued | Start | Retry | Content | Feedback | Revision | Gap | Terminal
 
@@ -220,6 +258,8 @@ TEXT_PREFIX: dict[type[Event], bytes] = {
 }
 """Start of a text event's JSON object, up to its content."""
 
+_NO_SIGNATURE = b',"signature":null}'
+
 
 def encode(event: Event) -> bytes:
     """Encode an event as the compact JSON object that every transport sends: `type` first, then its fields."""
@@ -227,6 +267,10 @@ def encode(event: Event) -> bytes:
         return b"%b%b}" % (TEXT_PREFIX[type(event)], orjson.dumps(event.content))
     if isinstance(event, Gap):
         fields = orjson.dumps({"from": event.from_seq, "to": event.to_seq, "text": event.text})
+    elif isinstance(event, Part):
+        fields = orjson.dumps({"kind": event.kind, **event.fields})
+    elif isinstance(event, ToolCall) and event.signature is None:
+        fields = orjson.dumps(event).removesuffix(_NO_SIGNATURE) + b"}"
     else:
         fields = orjson.dumps(event)
     return b'{"type":"%b",%b' % (event.type.encode(), fields[1:])

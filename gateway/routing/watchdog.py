@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from gateway.protocol.errors import Code, Failed
-from gateway.protocol.events import Content, TextBatch, ToolCall
+from gateway.protocol.events import Content, Part, TextBatch, ToolCall
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,4 +127,6 @@ class Watchdog:
 def _characters(content: Content | TextBatch) -> int:
     if isinstance(content, ToolCall):
         return len(content.arguments)
+    if isinstance(content, Part):
+        return content.size
     return len(content.text.content if isinstance(content, TextBatch) else content.content)

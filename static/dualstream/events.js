@@ -12,7 +12,7 @@ export const MERGEABLE = new Set(["chunk", "reasoning", "tool_call"]);
 
 /** Event names used over SSE. `chunk` has no name, so that `onmessage` receives the text. */
 export const NAMED = [
-  "accepted", "queued", "start", "retry", "reasoning", "tool_call", "feedback", "revision", "gap",
+  "accepted", "queued", "start", "retry", "reasoning", "tool_call", "part", "feedback", "revision", "gap",
   "complete", "interrupted", "error",
 ];
 
@@ -32,7 +32,7 @@ export const APPLY = {
 /** The state after each event; other events do not change it. */
 export const STATE_AFTER = {
   accepted: "waiting", queued: "queued", start: "waiting", retry: "waiting", revision: "waiting",
-  chunk: "streaming", reasoning: "streaming", tool_call: "streaming", gap: "streaming",
+  chunk: "streaming", reasoning: "streaming", tool_call: "streaming", part: "streaming", gap: "streaming",
 };
 
 /**

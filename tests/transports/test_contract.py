@@ -40,6 +40,7 @@ async def test_a_complete_answer(served: Served, viewer: ViewingClient) -> None:
         "source": "exact",
         "cached_input_tokens": None,
         "reasoning_tokens": None,
+        "cache_write_tokens": None,
     }
 
 

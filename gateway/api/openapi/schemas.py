@@ -9,7 +9,7 @@ from pydantic_core import core_schema
 
 from gateway.api.openapi import response_bodies
 from gateway.protocol.commands import FeedbackRequest, InterruptRequest, JsonObject, StartRequest, TicketRequest
-from gateway.protocol.events import Event
+from gateway.protocol.events import Event, Part, Reasoning, SignedReasoning, ToolCall
 
 REQUESTS: Final[Sequence[type]] = (StartRequest, InterruptRequest, FeedbackRequest, TicketRequest)
 RESPONSES: Final[Sequence[type]] = (
@@ -31,6 +31,13 @@ RESPONSES: Final[Sequence[type]] = (
 _TEMPLATE: Final = "#/components/schemas/{model}"
 _WIRE_NAMES: Final = {"from_seq": "from", "to_seq": "to"}
 """Names on the wire of fields that have another name in Python, where `from` is a keyword."""
+
+
+_OPTIONAL_FIELDS: Final[Mapping[type[Event], Sequence[str]]] = {
+    Reasoning: ("signature", "format"),
+    ToolCall: ("signature",),
+}
+"""Fields of events that are left out if they have no value."""
 
 
 class _Generator(GenerateJsonSchema):
@@ -60,13 +67,15 @@ def ref(kind: type | str) -> JsonObject:
 
 def schemas() -> JsonObject:
     """Return the schema components by name."""
-    generated, events = _generate(), get_args(Event)
+    generated = _generate()
+    # Two classes of the type `reasoning` have one schema.
+    events = [event for event in get_args(Event) if event is not SignedReasoning]
     # A gateway without keys issues no ticket with a start.
     generated["Started"]["required"].remove("ticket")
     names = {event.type: f"{event.__name__}Event" for event in events}
-    typed = {names[event.type]: _event(event.type, generated[event.__name__]) for event in events}
+    typed = {names[event.type]: _event(event, generated) for event in events}
     # Feedback is also part of a snapshot, where it has no `type`: it keeps its untyped schema as well.
-    untyped = {event.__name__ for event in events} - {"Feedback"}
+    untyped = {event.__name__ for event in get_args(Event)} - {"Feedback"}
     kept = {name: schema for name, schema in generated.items() if name not in untyped}
     return {
         **dict(sorted({**kept, **typed}.items())),
@@ -90,13 +99,19 @@ def _generate() -> dict[str, dict[str, Any]]:
     return definitions
 
 
-def _event(name: str, fields: Mapping[str, Any]) -> JsonObject:
+def _event(event: type[Event], generated: Mapping[str, dict[str, Any]]) -> JsonObject:
     """Return the schema of an event as it is sent: its type first, then its fields."""
+    fields = generated[event.__name__]
     properties = {_WIRE_NAMES.get(field, field): schema for field, schema in fields["properties"].items()}
     if "code" in properties:
         properties["code"] = ref("Code")
-    properties = {"type": {"const": name, "type": "string"}, **properties}
-    return {**fields, "properties": properties, "required": list(properties)}
+    properties = {"type": {"const": event.type, "type": "string"}, **properties}
+    if event is Part:
+        del properties["fields"]
+        fields = {**fields, "additionalProperties": True}
+    optional = _OPTIONAL_FIELDS.get(event, ())
+    properties |= {name: {"type": "string"} for name in optional}
+    return {**fields, "properties": properties, "required": [name for name in properties if name not in optional]}
 
 
 def _any_of(names: Mapping[str, str]) -> JsonObject:

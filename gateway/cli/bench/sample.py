@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from gateway.billing.usage import estimate_input, estimate_output
 from gateway.protocol.commands import Message
-from gateway.protocol.events import Reasoning, TextBatch, ToolCall, Usage
+from gateway.protocol.events import Part, Reasoning, SignedReasoning, TextBatch, ToolCall, Usage
 from gateway.upstreams.base import Finished, UpstreamEvent
 
 EMPTY = "empty"
@@ -112,6 +112,8 @@ class Recorder:
                 self._shows_reasoning = self._shows_reasoning or isinstance(event.text, Reasoning)
             case Usage() | Finished():
                 return False
+            case Part() | SignedReasoning():
+                return isinstance(event, Part)
             case _:
                 text, has_content = event.content, bool(event.content)
                 self._shows_reasoning = self._shows_reasoning or isinstance(event, Reasoning)

@@ -6,7 +6,9 @@ from gateway.protocol.errors import Failed
 from gateway.protocol.events import (
     Chunk,
     Error,
+    Part,
     Reasoning,
+    SignedReasoning,
     TextBatch,
     ToolCall,
 )
@@ -55,3 +57,15 @@ def test_text_that_can_not_be_joined_counts_more() -> None:
         for _ in range(200):
             generation.append_content([Chunk("a"), Reasoning("b")], 103.0)
     assert generation.log.last < 200
+
+
+def test_parts_and_signatures_count_towards_the_size_and_not_as_text() -> None:
+    generation = streaming(output_limit=10_000)
+    before, size = generation.metrics(103.0), generation.size
+    continuable = []
+    for event in (SignedReasoning("", "S" * 100, "anthropic"), Part("image", {"data": "A" * 800})):
+        generation.append_content([event], 103.0)
+        continuable.append(generation.is_only_text)
+    assert continuable == [True, False]
+    assert generation.metrics(103.0) == before
+    assert generation.size >= size + 900
