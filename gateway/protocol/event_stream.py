@@ -19,6 +19,16 @@ class ServerSentEvent(NamedTuple):
     last_event_id: str
 
 
+class ErrorData(bytes):
+    """Data of an event whose name says that it is an error. Its data may look like those of any other event."""
+
+    __slots__ = ()
+
+
+KEEP_ALIVE_NAMES = frozenset({"ping", "heartbeat", "keepalive", "keep-alive", "keep_alive"})
+"""Names of events that only keep the connection alive."""
+
+
 class EventTooLongError(Exception):
     """An event is longer than the decoder's limit. The decoder can't continue after it."""
 
@@ -48,6 +58,8 @@ class EventStreamDecoder:
     def feed_data(self, data: bytes) -> list[bytes]:
         """Decode bytes and return the data of the events that they complete.
 
+        Of their names, only two kinds count: the data of an `error` is `ErrorData`, and keep-alives are skipped.
+
         Raises:
             EventTooLongError: An event is longer than the limit.
         """
@@ -59,7 +71,11 @@ class EventStreamDecoder:
                 self._started = True
                 self.last_event_id = self._id
                 return events
-        events = [event.data for event in self.feed(data)]
+        events = [
+            ErrorData(event.data) if event.event == "error" else event.data
+            for event in self.feed(data)
+            if event.event not in KEEP_ALIVE_NAMES
+        ]
         held = self._held or self._tail or self._data or self._event
         self.at_boundary = not (held or self._after_cr or self._start)
         return events

@@ -95,6 +95,11 @@ def unreadable(reason: str) -> Failed:
     return Failed(Code.UPSTREAM_PROTOCOL, f"The provider's response can't be read: {reason}.")
 
 
+def truncated() -> Failed:
+    """Return the failure of a response that ended before its end mark."""
+    return Failed(Code.TRUNCATED, "The provider's response ended without its end mark.")
+
+
 def from_transport(error: Exception, *, opened: bool) -> Failed:
     """Translate an exception of the HTTP client. `opened` is True if the response had begun."""
     if opened:
@@ -168,6 +173,15 @@ def from_stream(error: JsonValue, api_key: SecretStr | None) -> Failed:
     code = code or Code.SERVER_ERROR
     quote = sanitize_message(str(fields.get("message") or ""), api_key) if code in _QUOTED else ""
     return Failed(code, "The provider sent an error in its stream" + (f": {quote}" if quote else "."))
+
+
+def from_error_event(data: bytes, api_key: SecretStr | None) -> Failed:
+    """Translate the data of an event named `error`, in any wire format."""
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        value = data.decode("utf-8", "replace")
+    return from_stream(value.get("error", value) if isinstance(value, dict) else value, api_key)
 
 
 def retry_after_ms(headers: Mapping[str, str], now: float | None = None) -> int | None:

@@ -11,12 +11,12 @@ from contextlib import suppress
 import aiohttp
 from anyio import move_on_after
 
-from gateway.protocol.errors import Code, Failed
-from gateway.protocol.event_stream import EventStreamDecoder, EventTooLongError
+from gateway.protocol.errors import Failed
+from gateway.protocol.event_stream import ErrorData, EventStreamDecoder, EventTooLongError
 from gateway.protocol.events import TextBatch
 from gateway.upstreams.base import UpstreamEvent
 from gateway.upstreams.connections import UpstreamConnection
-from gateway.upstreams.errors import from_transport, unreadable
+from gateway.upstreams.errors import from_error_event, from_transport, unreadable
 from gateway.upstreams.formats.base import EventReader
 from gateway.upstreams.text_template import TextTemplate
 
@@ -106,6 +106,8 @@ class StreamedResponse:
                 self._parse(data, events)
         except (Failed, EventTooLongError, aiohttp.ClientError, TimeoutError) as error:
             # Events completed before the fault count. After the end mark the answer is whole, and no fault counts.
+            if reader.finished:
+                events += reader.end()
             self._on_events(events)
             if not reader.finished:
                 raise _failure(error) from error
@@ -115,13 +117,14 @@ class StreamedResponse:
         # `read_nowait` may have let more data in, even the end of the connection: then `_has_more` is set, and
         # `_on_read` reads again.
         at_end = self._body.at_eof()
-        if at_end and not reader.finished:
-            raise Failed(Code.TRUNCATED, "The provider's response ended without its end mark.")
-        if self._connection.is_lost and not (at_end or self._has_more or reader.finished):
+        is_lost = self._connection.is_lost and not self._has_more
+        if is_lost and not (at_end or reader.finished):
             # aiohttp reports framing that it can't parse (a chunk size that is no number) by closing the connection
             # alone: the body has no end and no exception.
             raise unreadable("it is not HTTP")
-        return at_end or reader.done or (self._connection.is_lost and not self._has_more)
+        if (at_end or is_lost) and not reader.done and (last := reader.end()):
+            self._on_events(last)
+        return at_end or is_lost or reader.done
 
     def _parse(self, data: bytes, events: list[UpstreamEvent]) -> None:
         """Decode what was read, by the template where it fits, and append the events.
@@ -143,6 +146,8 @@ class StreamedResponse:
                 events.append(template.kind(texts[0]) if len(texts) == 1 else TextBatch.of(template.kind, texts))
                 at += len(texts)
                 continue
+            if type(payloads[at]) is ErrorData:
+                raise from_error_event(payloads[at], reader.api_key)
             before = len(events)
             reader.read(payloads[at], events)
             if reader.is_stateless:

@@ -9,7 +9,7 @@ from gateway.protocol.commands import JsonObject
 from gateway.protocol.events import Chunk, Reasoning, ToolCall, Usage
 from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest
 from gateway.upstreams.endpoint import Endpoint
-from gateway.upstreams.errors import from_stream, unreadable
+from gateway.upstreams.errors import from_stream, truncated, unreadable
 from gateway.upstreams.formats.anthropic_request import build_request, supports_prefill
 from gateway.upstreams.formats.json_values import (
     SurrogateJoiner,
@@ -122,6 +122,12 @@ class MessagesReader:
                 raise from_stream(event["error"], self.api_key)
             case _:
                 raise unreadable("an event has no type")
+
+    def end(self) -> list[UpstreamEvent]:
+        """See `EventReader.end`."""
+        if not self.finished:
+            raise truncated()
+        return []
 
     def _read_block(self, kind: str, event: JsonObject, events: list[UpstreamEvent]) -> None:
         index = count_of(event.get("index"))

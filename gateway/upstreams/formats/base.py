@@ -13,6 +13,9 @@ from gateway.upstreams.endpoint import Endpoint
 class EventReader(Protocol):
     """Reads the events of one response, and keeps the state that reaches from one event to the next."""
 
+    api_key: SecretStr | None
+    """An error message that contains it is not quoted."""
+
     finished: bool
     """The provider's end mark has been read, and `Finished` was appended: the answer is complete.
 
@@ -44,6 +47,14 @@ class EventReader(Protocol):
 
         Raises:
             Failed: `upstream_protocol` if it can't be read, or the provider's own error.
+        """
+        ...
+
+    def end(self) -> list[UpstreamEvent]:
+        """Return what the end of the body adds. Called unless the reader is `done`.
+
+        Raises:
+            Failed: `truncated` if the answer can't end here; never after the end mark.
         """
         ...
 
@@ -80,11 +91,22 @@ class WireFormat(Protocol):
 class Quirks:
     """How a server differs from most servers with OpenAI's chat API.
 
-    `token_limit` is its name of `max_tokens`. Without `developer_role`, messages of that role are sent as `system`.
+    `token_limit` is its name of `max_tokens`; `by_model`: OpenAI's reasoning models take `max_completion_tokens`.
+    Without `developer_role`, messages of that role are sent as `system`.
     `continuation` is how it continues a partial answer: not at all, from a last message of the assistant as it is
     (`last_message`), by a mark on that message (`prefix`), or by a field of the body (`continue_final_message`).
+    Without `stream_options`, that field is not sent: its usage is then what the server sends by itself.
+    `tool_ids` is what it allows as the id of a tool call: anything, up to 40 characters, or 9 letters and digits.
+    `reasoning` is the field of a message in which it takes earlier reasoning: one field, to which every form is
+    converted, none, or `reasoning` and `reasoning_content` as the client sent them (`as_sent`).
+    `tool_signatures`: the thought signatures of tool calls are sent if the client gives them (`as_sent`), never
+    (`none`), or always, with Google's stand-in for a missing one (`google`).
     """
 
-    token_limit: Literal["max_tokens", "max_completion_tokens"] = "max_tokens"  # noqa: S105 - a field's name, no secret
+    token_limit: Literal["by_model", "max_tokens", "max_completion_tokens"] = "by_model"  # noqa: S105 - a field's name
     developer_role: bool = True
     continuation: Literal["none", "last_message", "prefix", "continue_final_message"] = "none"
+    stream_options: bool = True
+    tool_ids: Literal["any", "40_characters", "9_alphanumerics"] = "any"
+    reasoning: Literal["as_sent", "none", "reasoning_content", "reasoning_details", "thinking_blocks"] = "as_sent"
+    tool_signatures: Literal["as_sent", "none", "google"] = "as_sent"

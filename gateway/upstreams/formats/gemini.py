@@ -13,7 +13,7 @@ from gateway.protocol.errors import Code, Failed
 from gateway.protocol.events import Chunk, Reasoning, ToolCall, Usage
 from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest
 from gateway.upstreams.endpoint import Endpoint
-from gateway.upstreams.errors import from_stream, unreadable
+from gateway.upstreams.errors import from_stream, truncated, unreadable
 from gateway.upstreams.formats.gemini_request import build_request
 from gateway.upstreams.formats.json_values import (
     SurrogateJoiner,
@@ -127,6 +127,12 @@ class GenerateContentReader:
             events.append(_usage(usage))
         if failure is not None:
             raise failure
+
+    def end(self) -> list[UpstreamEvent]:
+        """See `EventReader.end`."""
+        if not self.finished:
+            raise truncated()
+        return []
 
     def _read_part(self, part: JsonObject, events: list[UpstreamEvent]) -> None:
         """Append the content of a part; a part with nothing but a thought signature has none for clients."""

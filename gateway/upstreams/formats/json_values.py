@@ -1,6 +1,7 @@
 """Values from the JSON of providers: checked, and made encodable again. Pure."""
 
 import json
+import re
 from collections.abc import Hashable
 from typing import Final
 
@@ -47,8 +48,14 @@ def repair_surrogates(text: str) -> str:
     return text if text.isascii() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
+_KEEP_ALIVE = re.compile(rb'\s*(?::.*|null|"?(?:ping|pong|heartbeat|keep[-_ ]?alive)?"?)\s*', re.IGNORECASE | re.DOTALL)
+"""Data that only keep the connection alive: nothing, a comment, `null`, or a word."""
+
+
 def decode(data: bytes) -> JsonObject:
-    """Decode the data of one event.
+    """Decode the data of one event. Data that only keep the connection alive become an empty object.
+
+    A list of one object is that object: Google's APIs send errors that way.
 
     Raises:
         Failed: `upstream_protocol`, if it is not a JSON object, or nested too deeply.
@@ -62,8 +69,14 @@ def decode(data: bytes) -> JsonObject:
             value = json.loads(data)
         except (ValueError, RecursionError) as error:
             # ValueError: not JSON, not UTF-8, or a number of thousands of digits (sys.set_int_max_str_digits).
+            if _KEEP_ALIVE.fullmatch(data):
+                return {}
             raise unreadable("an event is not JSON") from error
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]
     if not isinstance(value, dict):
+        if _KEEP_ALIVE.fullmatch(data):
+            return {}
         raise unreadable("an event is not a JSON object")
     # Counting brackets is cheap and rarely exceeds the limit: only then are the levels walked.
     if data.count(b"[") + data.count(b"{") > MAX_DEPTH and _is_deep(value):

@@ -8,7 +8,7 @@ from gateway.protocol.commands import JsonObject
 from gateway.protocol.events import Chunk, Reasoning, ToolCall, Usage
 from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest
 from gateway.upstreams.endpoint import Endpoint
-from gateway.upstreams.errors import from_stream
+from gateway.upstreams.errors import from_stream, truncated
 from gateway.upstreams.formats.base import Quirks
 from gateway.upstreams.formats.json_values import SurrogateJoiner, count_of, decode, detail_of, text_of, to_json
 from gateway.upstreams.formats.openai_chat_request import build_request
@@ -88,6 +88,12 @@ class ChunkReader:
         usage = chunk.get("usage")
         if isinstance(usage, dict):
             events.append(_usage(usage))
+
+    def end(self) -> list[UpstreamEvent]:
+        """See `EventReader.end`."""
+        if not self.finished:
+            raise truncated()
+        return []
 
     def _read_choice(self, choice: JsonObject, events: list[UpstreamEvent]) -> None:
         # Some servers stream `message`, as in a response that is not streamed.

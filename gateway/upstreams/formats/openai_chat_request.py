@@ -3,6 +3,8 @@
 Requests have this format already, so only the differences between servers (`Quirks`) are applied.
 """
 
+import re
+
 from pydantic import JsonValue
 
 from gateway.protocol.commands import JsonObject
@@ -13,17 +15,30 @@ _CONTINUATION: JsonObject = {"continue_final_message": True, "add_generation_pro
 """docs.vllm.ai, "OpenAI-Compatible Server", "Chat API", "Extra parameters": the two exclude each other."""
 
 
+_REASONING_MODELS = re.compile(r"o[1-9]\b|gpt-5")
+"""Names of OpenAI's models that refuse `max_tokens` (platform.openai.com/docs/api-reference/chat/create)."""
+
+
 def build_request(request: UpstreamRequest, quirks: Quirks) -> JsonObject:
     """Build the body of a request for a server with these quirks."""
+    token_limit = _token_limit(request.model, quirks)
     return {
-        **{quirks.token_limit if name == "max_tokens" else name: value for name, value in request.options.items()},
+        **{token_limit if name == "max_tokens" else name: value for name, value in request.options.items()},
         "model": request.model,
         "messages": _messages(request, quirks),
         "stream": True,
-        # Without it, a stream has no usage figures.
-        "stream_options": {"include_usage": True},
+        # Without it, most servers send no usage figures.
+        **({"stream_options": {"include_usage": True}} if quirks.stream_options else {}),
         **(_CONTINUATION if request.continues and quirks.continuation == "continue_final_message" else {}),
     }
+
+
+def _token_limit(model: str, quirks: Quirks) -> str:
+    if quirks.token_limit in {"max_tokens", "max_completion_tokens"}:
+        return quirks.token_limit
+    # Wherever they are hosted: "Unsupported parameter: 'max_tokens' is not supported with this model. Use
+    # 'max_completion_tokens' instead."
+    return "max_completion_tokens" if _REASONING_MODELS.match(model.rpartition("/")[2]) else "max_tokens"
 
 
 def _messages(request: UpstreamRequest, quirks: Quirks) -> list[JsonValue]:

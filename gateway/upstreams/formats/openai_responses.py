@@ -13,7 +13,7 @@ from gateway.protocol.commands import JsonObject
 from gateway.protocol.events import Chunk, Reasoning, Text, ToolCall, Usage
 from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest
 from gateway.upstreams.endpoint import Endpoint
-from gateway.upstreams.errors import from_stream, unreadable
+from gateway.upstreams.errors import from_stream, truncated, unreadable
 from gateway.upstreams.formats.json_values import SurrogateJoiner, count_of, decode, detail_of, object_of, text_of
 from gateway.upstreams.formats.openai_chat import DONE
 from gateway.upstreams.formats.openai_responses_request import Summary, build_request
@@ -139,6 +139,12 @@ class ResponsesReader:
             # The documentation shows its fields in the event itself; servers send an object `error`
             # (openai-dotnet #881).
             raise from_stream(event.get("error") or event, self.api_key)
+
+    def end(self) -> list[UpstreamEvent]:
+        """See `EventReader.end`."""
+        if not self.finished:
+            raise truncated()
+        return []
 
     def _append_text(
         self, spec: tuple[str, type[Text], str], source: str, holder: JsonObject, events: list[UpstreamEvent]

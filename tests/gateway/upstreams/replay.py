@@ -7,10 +7,11 @@ from itertools import pairwise
 from hypothesis import strategies as st
 
 from gateway.protocol.errors import Failed
-from gateway.protocol.event_stream import EventStreamDecoder
+from gateway.protocol.event_stream import KEEP_ALIVE_NAMES, EventStreamDecoder
 from gateway.protocol.events import TextBatch
 from gateway.upstreams.base import UpstreamEvent
 from gateway.upstreams.connections import UpstreamConnection
+from gateway.upstreams.errors import from_error_event
 from gateway.upstreams.formats.base import EventReader
 from gateway.upstreams.response import StreamedResponse
 
@@ -50,14 +51,21 @@ async def replay(reads: Iterable[bytes], reader: EventReader) -> tuple[list[Upst
 def decode_each(stream: bytes, reader: EventReader) -> tuple[list[UpstreamEvent], str]:
     """Decode every event in full, one after the other: the reference for `replay`, without reads and templates."""
     events: list[UpstreamEvent] = []
-    for sent in EventStreamDecoder().feed(stream):
-        if reader.done:
-            break
-        try:
-            reader.read(sent.data, events)
-        except Failed as failure:
-            return events, "" if reader.finished else failure.code
-    return events, "" if reader.finished else "truncated"
+    try:
+        for sent in EventStreamDecoder().feed(stream):
+            if reader.done:
+                return events, ""
+            if sent.event == "error":
+                raise from_error_event(sent.data, reader.api_key)
+            if sent.event not in KEEP_ALIVE_NAMES:
+                reader.read(sent.data, events)
+    except Failed as failure:
+        if not reader.finished:
+            return events, failure.code
+    try:
+        return [*events, *reader.end()] if not reader.done else events, ""
+    except Failed as failure:
+        return events, failure.code
 
 
 class FakeBody:

@@ -351,7 +351,7 @@ def test_the_key_is_not_shown() -> None:
         b"{oops",
         b"[1]",
         b"\xff",
-        b"null",
+        b"1",
         orjson.dumps(event("output_text.delta", delta={"text": "x"})),
         orjson.dumps(event("output_text.done", text=7)),
         orjson.dumps(event("function_call_arguments.delta", item_id="fc_9", delta="{")),
