@@ -1,11 +1,9 @@
 """One upstream call as it is billed: what was sent, what came, what it used and cost. Pure."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from gateway.billing.prices import Price
-from gateway.billing.usage import estimate_input, estimate_output
-from gateway.protocol.commands import Message
+from gateway.billing.usage import estimate_output
 from gateway.protocol.events import Usage
 
 
@@ -13,12 +11,13 @@ from gateway.protocol.events import Usage
 class Attempt:
     """One upstream call and its outcome. `text_bytes` includes reasoning and tool calls: they are billed too.
 
+    `prompt_tokens` is an estimate. The prompt itself is not kept: it may be large, and is needed only to make the call.
     `ended` is `answered`, `lost` (a race), `cancelled`, or the code of a failure; None while it runs.
     """
 
     number: int
     revision: int
-    messages: Sequence[Message]
+    prompt_tokens: int
     provider: str = ""
     upstream_model: str = ""
     price: Price | None = None
@@ -31,7 +30,6 @@ class Attempt:
     opened: bool = False
     refused: bool = False
     ended: str | None = None
-    _prompt: int | None = field(init=False, default=None)
 
     def used(self) -> Usage | None:
         """Return what it used; None if the provider did not accept the call.
@@ -52,7 +50,7 @@ class Attempt:
         """Return the usage, estimated where the provider reported nothing, or less than came."""
         reported = self.usage or Usage(None, None, "estimated")
         return Usage(
-            self._prompt_tokens() if reported.input_tokens is None else reported.input_tokens,
+            self.prompt_tokens if reported.input_tokens is None else reported.input_tokens,
             max(reported.output_tokens or 0, estimate_output(self.text_bytes)),
             "estimated",
             reported.cached_input_tokens,
@@ -69,14 +67,3 @@ class Attempt:
     def set_usage(self, usage: Usage, *, final: bool) -> None:
         """Store the provider's own figures; `final` if they came with its end mark or after it."""
         self.usage, self.usage_final = usage, final
-
-    def forget_prompt(self) -> None:
-        """Drop the messages, which may be large; their token count stays."""
-        self._prompt, used = self._prompt_tokens(), self.used()
-        self.usage, self.usage_final, self.messages = used, used is not None, ()
-
-    def _prompt_tokens(self) -> int:
-        # Needed again and again while it streams: the messages are long, and do not change.
-        if self._prompt is None:
-            self._prompt = estimate_input(self.messages)
-        return self._prompt

@@ -8,13 +8,16 @@ from collections.abc import Sequence
 from dataclasses import InitVar, dataclass, field
 from itertools import takewhile
 
+import orjson
+
 from gateway.billing.prices import Price
 from gateway.generation.attempt import Attempt
 from gateway.generation.bill import output_tokens, total_charged, total_cost, total_usage
-from gateway.generation.content_counter import ContentCounter, utf8_length
+from gateway.generation.content_counter import ContentCounter
 from gateway.generation.continuation import split_batches
 from gateway.generation.event_log import EventLog
 from gateway.generation.feedback_notes import FeedbackNotes
+from gateway.generation.prompt import Prompt
 from gateway.generation.state import TRANSITIONS, State, Trigger
 from gateway.generation.timing import Timing, milliseconds
 from gateway.protocol.commands import FeedbackRequest, JsonObject, Message, StartRequest
@@ -67,8 +70,8 @@ class Generation:
     accepted_at: InitVar[float]
     output_limit: int = 2 << 20
     log: EventLog = field(init=False)
-    options: JsonObject = field(init=False)
-    metadata: dict[str, str] = field(init=False)
+    prompt: Prompt = field(init=False)
+    """The messages of the next attempt."""
     state: State = field(init=False, default=State.QUEUED)
     revision: int = field(init=False, default=1)
     prompt_version: int = field(init=False, default=1)
@@ -82,7 +85,8 @@ class Generation:
     """The attempt that brings the answer: the winner of a race, else the newest."""
     _announced_attempt: Attempt | None = field(init=False, default=None)
     """The attempt of the last `start` event: the one that clients know of."""
-    _messages: list[Message] = field(init=False)
+    _options: bytes = field(init=False)
+    _metadata: bytes = field(init=False)
     _timing: Timing = field(init=False)
     _counter: ContentCounter = field(init=False)
     _feedback: FeedbackNotes = field(init=False, default_factory=FeedbackNotes)
@@ -90,8 +94,9 @@ class Generation:
     _revise: _Revise | None = field(init=False, default=None)
 
     def __post_init__(self, request: StartRequest, accepted_at: float) -> None:
-        self.options, self.metadata = request.options.for_provider(), request.metadata
-        self._messages = list(request.messages)
+        # Encoded, for the reason that `Prompt` gives.
+        self.prompt = Prompt(request.messages)
+        self._options, self._metadata = orjson.dumps(request.options.for_provider()), orjson.dumps(request.metadata)
         self._counter, self._timing = ContentCounter(self.output_limit), Timing(accepted_at)
         self.log = EventLog(self.id)
         self.log.append(Accepted(self.id, self.request_id, self.model))
@@ -113,18 +118,17 @@ class Generation:
         upstream_model: str = "",
         price: Price | None = None,
         *,
-        prefix: str = "",
+        prompt: Prompt | None = None,
         new_revision: bool = False,
     ) -> Attempt:
-        """Begin an upstream call with the messages as they stand, followed by the `prefix` to continue.
+        """Begin an upstream call with the prompt as it stands, or with a `prompt` that ends in the text to continue.
 
         With `new_revision` the first content of the attempt begins a new text. Until then the present text stays: it is
         not thrown away for an attempt that may bring nothing.
         """
-        messages = [*self._messages, Message(role="assistant", content=prefix)] if prefix else self._messages
         number = len(self.attempts) + 1
-        revision = self.revision + int(new_revision)
-        attempt = Attempt(number, revision, tuple(messages), provider, upstream_model, price, bool(prefix))
+        revision, tokens = self.revision + int(new_revision), (prompt or self.prompt).tokens
+        attempt = Attempt(number, revision, tokens, provider, upstream_model, price, prompt is not None)
         self.attempts.append(attempt)
         self.current_attempt = attempt
         return attempt
@@ -259,9 +263,8 @@ class Generation:
     def _revise_with(self, feedback: Feedback, read_at: float) -> bool:
         # A second feedback before the next attempt: the partial text is among the messages already.
         partial = self.log.text() if self._revise is None else ""
-        if partial:
-            self._messages.append(Message(role="assistant", content=partial))
-        self._messages.append(Message(role="user", content=feedback.text))
+        answer = [Message(role="assistant", content=partial)] if partial else []
+        self.prompt = self.prompt.followed_by(*answer, Message(role="user", content=feedback.text))
         revise = _Revise(feedback.feedback_id, read_at)
         if self._move(Trigger.REVISED) is State.QUEUED:
             self._begin_revision(revise, read_at)
@@ -280,9 +283,27 @@ class Generation:
 
     def forget_prompt(self) -> None:
         """Drop the conversation: it may be large, and nothing needs it once the generation has ended."""
-        for attempt in self.attempts:
-            attempt.forget_prompt()
-        self._messages, self.options = [], {}
+        self.prompt, self._options = Prompt(()), b"{}"
+
+    @property
+    def options(self) -> JsonObject:
+        """Return the options for the provider. Each time, they are decoded."""
+        options: JsonObject = orjson.loads(self._options)
+        return options
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """Return the client's own labels. Each time, they are decoded."""
+        metadata: dict[str, str] = orjson.loads(self._metadata)
+        return metadata
+
+    @property
+    def request_size(self) -> int:
+        """Return the memory that its prompt, its options and its metadata take, in bytes.
+
+        The options are decoded for as long as a call is being opened: a character then has up to four bytes.
+        """
+        return self.prompt.size + 4 * len(self._options) + len(self._metadata)
 
     @property
     def is_only_text(self) -> bool:
@@ -297,8 +318,7 @@ class Generation:
     @property
     def size(self) -> int:
         """Return the memory that is counted for it, in UTF-8 bytes: content with framing, feedback and metadata."""
-        metadata = sum(utf8_length(name) + utf8_length(value) for name, value in self.metadata.items())
-        return self._counter.size + self._feedback.size + metadata
+        return self._counter.size + self._feedback.size + len(self._metadata)
 
     def usage(self) -> Usage:
         """Return the usage of all attempts."""

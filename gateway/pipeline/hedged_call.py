@@ -18,7 +18,7 @@ from gateway.generation.continuation import Continuation
 from gateway.generation.generation import Generation
 from gateway.pipeline.budget_meter import BudgetMeter
 from gateway.pipeline.upstream_call import UpstreamCall
-from gateway.protocol.commands import JsonObject
+from gateway.protocol.commands import JsonObject, Message
 from gateway.protocol.errors import Failed
 from gateway.protocol.events import Content, TextBatch
 from gateway.routing.route import Route
@@ -150,14 +150,17 @@ class HedgedCall:
         except Failed:
             route.record_refusal(target)
             raise
+        prompt = generation.prompt
+        if continuation is not None:
+            prompt = prompt.followed_by(Message(role="assistant", content=continuation.prefix))
         attempt = generation.begin_attempt(
             target.name,
             model,
             target.price_of(generation.model),
-            prefix="" if continuation is None else continuation.prefix,
+            prompt=None if continuation is None else prompt,
             new_revision=generation.has_content and continuation is None,
         )
-        request = UpstreamRequest(model, attempt.messages, options, continues=continuation is not None)
+        request = UpstreamRequest(model, prompt, options, continues=continuation is not None)
         call = UpstreamCall(
             target,
             attempt,

@@ -50,6 +50,7 @@ class UpstreamCall:
             "_continuation",
             "_given_up",
             "_listener",
+            "_model",
             "_probe",
             "_recorded",
             "_released",
@@ -76,7 +77,9 @@ class UpstreamCall:
         self._clock = clock
         self.failure: Failed | None = None
         self.complete = self.is_over = False
-        self._request = request
+        self._model = request.model
+        self._request: UpstreamRequest | None = request
+        """None once it was sent: its options may be large."""
         self._listener = listener
         self._continuation = continuation
         self._probe = probe
@@ -155,8 +158,9 @@ class UpstreamCall:
         """Wait for the headers; return None if the call was cancelled meanwhile."""
         with anyio.CancelScope() as scope:
             self._stop_waiting = scope.cancel
-            if not self.is_over:
+            if not self.is_over and self._request is not None:
                 response = await self.target.upstream.open(self._request)
+                self._request = None
                 self.attempt.opened = True
                 return response
         return None
@@ -238,7 +242,7 @@ class UpstreamCall:
                 self._log_circuit(after, failure)
 
     def _log_circuit(self, circuit: Circuit, failure: Failed | None) -> None:
-        names = (self.target.name, self._request.model)
+        names = (self.target.name, self._model)
         if circuit is Circuit.OPEN:
             wait, code = self.target.breaker.ready_at(self._clock.now()) - self._clock.now(), failure and failure.code
             logger.warning("%s, model %s: circuit opened for %g s, last failure %s", *names, wait, code)

@@ -85,12 +85,12 @@ def test_feedback_begins_a_revision_with_the_text_so_far() -> None:
     assert not generation.append_content([Chunk("late")], 103.1)
     generation.on_closed(103.25)
     assert last_event(generation) == Revision(2, "f_1", 250)
-    attempt = generation.begin_attempt()
-    assert attempt.messages == (
+    assert list(generation.prompt) == [
         Message(role="user", content="Hello, gateway"),
         Message(role="assistant", content="Xin chào"),
         Message(role="user", content="shorter"),
-    )
+    ]
+    generation.begin_attempt()
     generation.on_opened(generation.attempts[-1])
     generation.append_content([Chunk("Chào")], 104.0)
     generation.on_finished(105.0)
@@ -113,7 +113,7 @@ def test_two_feedbacks_in_a_row_become_one_revision_with_both() -> None:
     assert generation.feedback("f_2", FeedbackRequest(text="in French"), 103.1)
     generation.on_closed(103.2)
     assert generation.revision == 2
-    assert [message.content for message in generation.begin_attempt().messages] == [
+    assert [message.content for message in generation.prompt] == [
         "Hello, gateway",
         "Xin chào",
         "shorter",
@@ -127,7 +127,7 @@ def test_feedback_in_the_queue_keeps_the_position() -> None:
     assert generation.state is State.QUEUED
     assert generation.revision == 2
     generation.on_admitted(101.0)
-    assert [message.content for message in generation.begin_attempt().messages] == ["Hello, gateway", "in French"]
+    assert [message.content for message in generation.prompt] == ["Hello, gateway", "in French"]
 
 
 def test_a_stop_by_feedback_wins_over_a_revise() -> None:

@@ -56,15 +56,15 @@ async def test_notes_and_metadata_count_to_the_size_of_what_is_retained() -> Non
             harness.upstream.last.finish()
             await settle()
         first, second = held
-        assert harness.hub._records.retained_bytes == first.size + second.size == 402
+        assert harness.hub._records.retained_bytes == first.size + second.size == 416
         note = FeedbackRequest(text="n" * 300, mode="note")
         harness.hub.feedback(second.id, note, harness.clock.now(), ANONYMOUS)
-        assert harness.hub._records.retained_bytes == first.size + second.size == 402 + 300 + FRAME_BYTES
+        assert harness.hub._records.retained_bytes == first.size + second.size == 416 + 300 + FRAME_BYTES
         # The note exceeds the limit: the oldest generation is removed.
         harness.hub.feedback(second.id, note, harness.clock.now(), ANONYMOUS)
         with pytest.raises(Refused):
             harness.hub.find(first.id, ANONYMOUS)
-        assert harness.hub._records.retained_bytes == second.size == 201 + 2 * (300 + FRAME_BYTES)
+        assert harness.hub._records.retained_bytes == second.size == 208 + 2 * (300 + FRAME_BYTES)
         harness.hub.feedback(second.id, note, harness.clock.now(), ANONYMOUS)
         assert (harness.hub._records.retained_bytes, harness.hub._records._retained) == (0, {})
 

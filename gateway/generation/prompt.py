@@ -1,0 +1,61 @@
+"""The conversation of a generation, as it is kept while the generation waits and runs: encoded. Pure."""
+
+from collections.abc import Iterator, Sequence
+from typing import overload
+
+import orjson
+from pydantic import TypeAdapter
+
+from gateway.billing.usage import estimate_input
+from gateway.protocol.commands import Message
+
+_MESSAGES = TypeAdapter(list[Message])
+
+
+class Prompt(Sequence[Message]):
+    """Messages as compact JSON in UTF-8: every reading decodes all of them, so read it once.
+
+    A Python string takes one, two or four bytes for each of its characters, by the widest of them (PEP 393): one emoji
+    makes 4 MiB of ASCII 16 MiB. `size` is the memory that it takes, in bytes; `tokens` is an estimate.
+    """
+
+    __slots__ = ("_count", "_parts", "size", "tokens")
+
+    def __init__(self, messages: Sequence[Message]) -> None:
+        encoded = _encode(messages)
+        self._parts: tuple[bytes, ...] = (encoded,) if messages else ()
+        self._count = len(messages)
+        self.size = len(encoded)
+        self.tokens = estimate_input(messages)
+
+    def followed_by(self, *messages: Message) -> "Prompt":
+        """Return a prompt with further messages at its end; it shares what is encoded already."""
+        longer = Prompt(messages)
+        longer._parts = self._parts + longer._parts
+        longer._count += self._count
+        longer.size += self.size
+        longer.tokens += self.tokens
+        return longer
+
+    def __len__(self) -> int:
+        return self._count
+
+    def __iter__(self) -> Iterator[Message]:
+        return iter(self._decode())
+
+    @overload
+    def __getitem__(self, index: int) -> Message: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Message]: ...
+
+    def __getitem__(self, index: int | slice) -> Message | Sequence[Message]:
+        return self._decode()[index]
+
+    def _decode(self) -> list[Message]:
+        return _MESSAGES.validate_python(orjson.loads(b"[%b]" % b",".join(self._parts)))
+
+
+def _encode(messages: Sequence[Message]) -> bytes:
+    # Without the brackets of the array, so that parts can be joined. pydantic's own encoder is ten times slower.
+    return orjson.dumps([message.model_dump(exclude_unset=True) for message in messages])[1:-1]
