@@ -39,13 +39,19 @@ def split_batches(events: Sequence[UpstreamEvent]) -> Iterator[UpstreamEvent]:
 
 async def replay(reads: Iterable[bytes], reader: EventReader) -> tuple[list[UpstreamEvent], str]:
     """Stream a response from prepared reads; return its events and the code of its failure, or ""."""
+    events, failure = await replay_with_failure(reads, reader)
+    return events, "" if failure is None else failure.code
+
+
+async def replay_with_failure(reads: Iterable[bytes], reader: EventReader) -> tuple[list[UpstreamEvent], Failed | None]:
+    """Stream a response from prepared reads; return its events and its failure."""
     body, events = FakeBody(list(reads)), list[UpstreamEvent]()
     response = StreamedResponse("m", body.connection, body, reader)  # type: ignore[arg-type]
     try:
         await asyncio.wait_for(response.stream(events.extend), 60)
     except Failed as failure:
-        return list(split_batches(events)), failure.code
-    return list(split_batches(events)), ""
+        return list(split_batches(events)), failure
+    return list(split_batches(events)), None
 
 
 def decode_each(stream: bytes, reader: EventReader) -> tuple[list[UpstreamEvent], str]:

@@ -1,0 +1,5 @@
+"""Cases of `gemini`."""
+
+from tests.gateway.upstreams.transcripts.case import Case
+
+CASES: tuple[Case, ...] = ()
