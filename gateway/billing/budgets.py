@@ -39,7 +39,7 @@ class Budgets:
 
     def spent(self, principal: str, unix: float) -> float:
         """Return the US dollars spent on this day."""
-        self._start_day(unix)
+        self.start_day(unix)
         return self._spent.get(principal, 0.0)
 
     def check(self, principal: str, unix: float, own_limit: float | None = None) -> None:
@@ -49,23 +49,33 @@ class Budgets:
             Refused: `budget_exceeded`, with the time until the day ends.
         """
         if self.remaining(principal, unix, own_limit) <= EPSILON:
-            raise Refused(Code.BUDGET_EXCEEDED, self._message(own_limit), retry_after_ms=_ms_until_tomorrow(unix))
+            raise Refused(Code.BUDGET_EXCEEDED, self._message(own_limit), retry_after_ms=self._ms_until_renewal(unix))
 
     def exceeded(self, unix: float, own_limit: float | None = None) -> Failed:
         """Build the failure that ends a generation because the budget is spent."""
-        return Failed(Code.BUDGET_EXCEEDED, self._message(own_limit), retry_after_ms=_ms_until_tomorrow(unix))
+        return Failed(Code.BUDGET_EXCEEDED, self._message(own_limit), retry_after_ms=self._ms_until_renewal(unix))
 
     def spend(self, principal: str, dollars: float, unix: float, own_limit: float | None = None) -> None:
         """Record spent US dollars. A negative amount corrects an earlier charge that was too high."""
         if self.limit(own_limit) and dollars:
-            self._start_day(unix)
+            self.start_day(unix)
             self._spent[principal] = self._spent.get(principal, 0.0) + dollars
 
-    def _start_day(self, unix: float) -> None:
+    def start_day(self, unix: float) -> int:
+        """Renew the budgets if a new day has begun; return the day, counted since 1970.
+
+        A clock that is set back does not renew them. If it is set back over more than midnight, it was wrong before:
+        the days are counted from where it is now, so that the next one is not years away.
+        """
         day = int(unix // DAY)
-        if day != self._day:
-            self._day = day
+        if day > self._day:
             self._spent.clear()
+        if day > self._day or day < self._day - 1:
+            self._day = day
+        return self._day
+
+    def _ms_until_renewal(self, unix: float) -> int:
+        return round(((self.start_day(unix) + 1) * DAY - unix) * 1000)
 
     def _message(self, own_limit: float | None) -> str:
         return f"The budget of {self.limit(own_limit):g} US dollars a day is spent; it is renewed at midnight UTC."
@@ -93,7 +103,7 @@ class BudgetCharge:
         An unknown cost (None) changes nothing. If earlier charges were too high, the difference is refunded, but only
         up to what was charged today: yesterday's charges must not increase today's budget.
         """
-        day = int(unix // DAY)
+        day = self.budgets.start_day(unix)
         if day != self._day:
             self._day, self._today = day, 0.0
         if cost is not None:
@@ -106,7 +116,3 @@ class BudgetCharge:
     def exceeded(self, unix: float) -> Failed:
         """Build the failure that ends a generation because the budget is spent."""
         return self.budgets.exceeded(unix, self.own_limit)
-
-
-def _ms_until_tomorrow(unix: float) -> int:
-    return round((DAY - unix % DAY) * 1000)

@@ -11,19 +11,27 @@ MILLION: Final = 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """US dollars per million tokens. `cached` is the price of input tokens that the provider read from its cache."""
+    """US dollars per million tokens.
+
+    `cached` is the price of input tokens that the provider read from its cache, `cache_write` that of those it wrote
+    there; None: the same as `input`.
+    """
 
     input: float
     cached: float
     output: float
+    cache_write: float | None = None
 
     def cost(self, usage: Usage) -> float | None:
         """Return the cost of a usage in US dollars; None if its number of input or output tokens is unknown."""
         if usage.input_tokens is None or usage.output_tokens is None:
             return None
         cached = min(usage.cached_input_tokens or 0, usage.input_tokens)
-        uncached = usage.input_tokens - cached
-        return (uncached * self.input + cached * self.cached + usage.output_tokens * self.output) / MILLION
+        written = min(usage.cache_write_tokens or 0, usage.input_tokens - cached)
+        plain = usage.input_tokens - cached - written
+        cache_write = self.input if self.cache_write is None else self.cache_write
+        read = plain * self.input + cached * self.cached + written * cache_write
+        return (read + usage.output_tokens * self.output) / MILLION
 
 
 def flat(dollars: float) -> Price:

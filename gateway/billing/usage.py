@@ -1,10 +1,14 @@
 """Token usage: estimates where the provider reports no figures, and sums over attempts. Pure."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import orjson
+from pydantic import JsonValue
 
-from gateway.protocol.commands import Message
+from gateway.billing.media_tokens import Audio, Document, Image, Media
+from gateway.protocol.commands import JsonObject, Message
 from gateway.protocol.events import Usage
 
 BYTES_PER_TOKEN = 4
@@ -23,9 +27,31 @@ def estimate_output(text_bytes: int) -> int:
     return -(-text_bytes // BYTES_PER_TOKEN)
 
 
-def estimate_input(messages: Iterable[Message]) -> int:
-    """Estimate the tokens of a prompt."""
-    return sum(TOKENS_PER_MESSAGE + estimate_output(_size(message)) for message in messages)
+@dataclass(frozen=True, slots=True)
+class PromptSize:
+    """What the tokens of a prompt are estimated from: those of its text, and what it contains beside text."""
+
+    text_tokens: int = 0
+    media: tuple[Media, ...] = ()
+
+    @classmethod
+    def of(cls, messages: Iterable[Message]) -> Self:
+        """Measure messages."""
+        media: list[Media] = []
+        tokens = sum(TOKENS_PER_MESSAGE + _text_tokens(message, media) for message in messages)
+        return cls(tokens, tuple(media))
+
+    def __add__(self, other: "PromptSize") -> "PromptSize":
+        return PromptSize(self.text_tokens + other.text_tokens, self.media + other.media)
+
+    def tokens(self, model: str) -> int:
+        """Estimate the tokens for a model, which decides how images, documents and audio count."""
+        return self.text_tokens + sum(item.tokens(model) for item in self.media)
+
+
+def estimate_input(messages: Iterable[Message], model: str = "") -> int:
+    """Estimate the tokens of a prompt for a model."""
+    return PromptSize.of(messages).tokens(model)
 
 
 def sum_usage(parts: Sequence[Usage]) -> Usage:
@@ -38,6 +64,7 @@ def sum_usage(parts: Sequence[Usage]) -> Usage:
         source="exact" if all(part.source == "exact" for part in parts) else "estimated",
         cached_input_tokens=_sum_known([part.cached_input_tokens for part in parts]),
         reasoning_tokens=_sum_known([part.reasoning_tokens for part in parts]),
+        cache_write_tokens=_sum_known([part.cache_write_tokens for part in parts]),
     )
 
 
@@ -47,10 +74,46 @@ def _sum(counts: list[int | None]) -> int | None:
 
 
 def _sum_known(counts: list[int | None]) -> int | None:
-    """Sum optional sub-counts (cached, reasoning): a missing one counts as 0, all missing as None."""
+    """Sum optional sub-counts (cached, reasoning, written): a missing one counts as 0, all missing as None."""
     known = [count for count in counts if count is not None]
     return sum(known) if known else None
 
 
-def _size(message: Message) -> int:
-    return len(message.content.encode()) if isinstance(message.content, str) else len(orjson.dumps(message.content))
+def _text_tokens(message: Message, media: list[Media]) -> int:
+    """Return the tokens of a message's text and tool calls, and append what else it contains to `media`."""
+    calls = (message.model_extra or {}).get("tool_calls")
+    size = len(orjson.dumps(calls)) if calls else 0
+    if isinstance(message.content, str):
+        return estimate_output(size + len(message.content.encode()))
+    for part in message.content or ():
+        text = part.get("text")
+        if part.get("type") == "text" and isinstance(text, str):
+            size += len(text.encode())
+        elif item := _read_media(part):
+            media.append(item)
+        else:
+            size += len(orjson.dumps(part))
+    return estimate_output(size)
+
+
+def _read_media(part: JsonObject) -> Media | None:
+    """Return what a content part in OpenAI's format contains, or a block in Anthropic's; None if neither is known."""
+    match part:
+        case {"type": "image_url", "image_url": {"url": str() as url, **fields}}:
+            return Image.read(_base64_of(url), fields.get("detail"))
+        case {"type": "file", "file": dict() as file}:
+            return Document.read(_base64_of(file.get("file_data")))
+        case {"type": "input_audio", "input_audio": {"data": str() as data, **fields}}:
+            return Audio.read(data, fields.get("format"))
+        case {"type": "image" | "document" as kind, "source": {"type": "base64" | "url" | "file", **fields}}:
+            return (Image if kind == "image" else Document).read(_text_or_none(fields.get("data")))
+    return None
+
+
+def _base64_of(url: JsonValue) -> str | None:
+    """Return the data of a `data:` URL, None of any other."""
+    return url.partition(",")[2] if isinstance(url, str) and url.startswith("data:") else None
+
+
+def _text_or_none(value: JsonValue) -> str | None:
+    return value if isinstance(value, str) else None

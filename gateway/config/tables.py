@@ -26,11 +26,14 @@ class PriceTable(_Table):
     cached: Dollars | None = Field(
         None, description="Price of a million input tokens from the provider's cache. None: the same as `input`."
     )
+    cache_write: Dollars | None = Field(
+        None, description="Price of a million input tokens written to the provider's cache. None: the same as `input`."
+    )
     output: Dollars = Field(description="Price of a million output tokens.")
 
     def to_price(self) -> Price:
         """Return the price that the table describes."""
-        return Price(self.input, self.input if self.cached is None else self.cached, self.output)
+        return Price(self.input, self.input if self.cached is None else self.cached, self.output, self.cache_write)
 
 
 class ProviderTable(_Table):

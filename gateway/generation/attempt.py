@@ -55,6 +55,7 @@ class Attempt:
             "estimated",
             reported.cached_input_tokens,
             reported.reasoning_tokens,
+            reported.cache_write_tokens,
         )
 
     def cost(self) -> float | None:

@@ -127,7 +127,7 @@ class Generation:
         not thrown away for an attempt that may bring nothing.
         """
         number = len(self.attempts) + 1
-        revision, tokens = self.revision + int(new_revision), (prompt or self.prompt).tokens
+        revision, tokens = self.revision + int(new_revision), (prompt or self.prompt).tokens(upstream_model)
         attempt = Attempt(number, revision, tokens, provider, upstream_model, price, prompt is not None)
         self.attempts.append(attempt)
         self.current_attempt = attempt

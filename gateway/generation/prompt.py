@@ -6,7 +6,7 @@ from typing import overload
 import orjson
 from pydantic import TypeAdapter
 
-from gateway.billing.usage import estimate_input
+from gateway.billing.usage import PromptSize
 from gateway.protocol.commands import Message
 
 _MESSAGES = TypeAdapter(list[Message])
@@ -16,17 +16,17 @@ class Prompt(Sequence[Message]):
     """Messages as compact JSON in UTF-8: every reading decodes all of them, so read it once.
 
     A Python string takes one, two or four bytes for each of its characters, by the widest of them (PEP 393): one emoji
-    makes 4 MiB of ASCII 16 MiB. `size` is the memory that it takes, in bytes; `tokens` is an estimate.
+    makes 4 MiB of ASCII 16 MiB. `size` is the memory that it takes, in bytes.
     """
 
-    __slots__ = ("_count", "_parts", "size", "tokens")
+    __slots__ = ("_count", "_measured", "_parts", "size")
 
     def __init__(self, messages: Sequence[Message]) -> None:
         encoded = _encode(messages)
         self._parts: tuple[bytes, ...] = (encoded,) if messages else ()
         self._count = len(messages)
         self.size = len(encoded)
-        self.tokens = estimate_input(messages)
+        self._measured = PromptSize.of(messages)
 
     def followed_by(self, *messages: Message) -> "Prompt":
         """Return a prompt with further messages at its end; it shares what is encoded already."""
@@ -34,8 +34,12 @@ class Prompt(Sequence[Message]):
         longer._parts = self._parts + longer._parts
         longer._count += self._count
         longer.size += self.size
-        longer.tokens += self.tokens
+        longer._measured = self._measured + longer._measured
         return longer
+
+    def tokens(self, model: str) -> int:
+        """Estimate the tokens for a model."""
+        return self._measured.tokens(model)
 
     def __len__(self) -> int:
         return self._count

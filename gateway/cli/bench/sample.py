@@ -131,6 +131,7 @@ class Recorder:
             usage.source if complete else "estimated",
             usage.cached_input_tokens,
             usage.reasoning_tokens,
+            usage.cache_write_tokens,
         )
 
     def _count_sent(self, usage: Usage) -> int | None:

@@ -24,6 +24,26 @@ def test_a_budget_is_renewed_each_day() -> None:
     assert budgets.remaining("a", 2 * DAY) == 1.0
 
 
+def test_a_clock_set_back_over_midnight_does_not_renew_a_budget() -> None:
+    budgets = Budgets(1.0)
+    charge = BudgetCharge(budgets, "a")
+    assert charge.charge_to_date(0.75, 2 * DAY + 60) == 0.25
+    assert budgets.remaining("a", 2 * DAY - 60) == 0.25
+    assert charge.charge_to_date(1.0, 2 * DAY - 60) == 0.0
+    with pytest.raises(Refused) as refused:
+        budgets.check("a", 2 * DAY - 60)
+    assert refused.value.retry_after_ms == (DAY + 60) * 1000
+    assert budgets.remaining("a", 2 * DAY + 120) == 0.0
+    assert budgets.remaining("a", 3 * DAY) == 1.0
+
+
+def test_a_clock_that_was_years_ahead_does_not_keep_a_budget_spent() -> None:
+    budgets = Budgets(1.0)
+    budgets.spend("a", 1.0, 4000 * DAY)
+    assert budgets.remaining("a", 7 * DAY + 5) == 0.0
+    assert budgets.remaining("a", 8 * DAY) == 1.0
+
+
 def test_without_a_budget_nothing_is_recorded() -> None:
     budgets = Budgets()
     budgets.spend("a", 1e9, 0)

@@ -53,3 +53,11 @@ def test_ten_thousand_requests_cost_what_the_price_comparison_says() -> None:
         price = known_price(preset, model)
         assert price is not None
         assert price.cost(Usage(0, 160 * 10_000, "exact")) == pytest.approx(dollars)
+
+
+def test_tokens_written_to_the_cache_have_their_own_price() -> None:
+    usage = Usage(1000, 0, "exact", cached_input_tokens=300, cache_write_tokens=500)
+    assert Price(2.0, 0.5, 8.0, cache_write=2.5).cost(usage) == pytest.approx((200 * 2 + 300 * 0.5 + 500 * 2.5) / 1e6)
+    assert Price(2.0, 0.5, 8.0).cost(usage) == pytest.approx((700 * 2 + 300 * 0.5) / 1e6)
+    more_than_all = Usage(100, 0, "exact", cached_input_tokens=80, cache_write_tokens=500)
+    assert Price(2.0, 0.5, 8.0, 2.5).cost(more_than_all) == pytest.approx((80 * 0.5 + 20 * 2.5) / 1e6)
