@@ -1,0 +1,174 @@
+"""Count the calls that one chunk costs: `python -m tests.bench.calls`. The counts do not depend on the machine's speed.
+
+A gateway runs in this process, between a provider and a client that run in other threads. The provider sends the next
+chunk when the client has received the one before, so each chunk takes the whole path alone. The profiler counts what
+the gateway's thread calls: functions written in Python, and functions of C that Python calls.
+"""
+
+import asyncio
+import os
+import socket
+import sys
+import threading
+from collections import Counter
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+import uvicorn
+import uvloop
+
+from gateway.app.factory import create_app
+from gateway.config import Settings
+from gateway.server.uvicorn_config import server_config
+
+WARM_UP: Final = 64
+CHUNKS: Final = 400
+SECONDS: Final = 30.0
+"""Time limit of each socket operation."""
+
+TRANSPORTS: Final = ("sse", "websocket")
+_HEAD: Final = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
+_EVENT: Final = (
+    b'data: {"id":"c","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"%b"}}]}\n\n'
+)
+_END: Final = b'data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}\n\ndata: [DONE]\n\n'
+
+
+class CallCounter:
+    """Counts the calls of the thread that starts it, while `counting`."""
+
+    def __init__(self) -> None:
+        self.counting = False
+        self.calls: Counter[tuple[str, str]] = Counter()
+
+    def start(self) -> None:
+        """Install the profiler in this thread."""
+        sys.setprofile(self._on_event)
+
+    def _on_event(self, frame: FrameType, event: str, argument: object) -> None:
+        if not self.counting:
+            return
+        if event == "call":
+            code = frame.f_code
+            self.calls["Python", f"{Path(code.co_filename).name} {code.co_qualname}"] += 1
+        elif event == "c_call":
+            self.calls["C", getattr(argument, "__qualname__", repr(argument))] += 1
+
+    def per_chunk(self, kind: str) -> float:
+        """Return the calls of one kind, divided by the number of chunks."""
+        return sum(count for (counted, _), count in self.calls.items() if counted == kind) / CHUNKS
+
+
+class _Exchange:
+    """The provider and the client, in two threads; `counter` counts from one chunk of the client to another."""
+
+    def __init__(self, transport: str, counter: CallCounter) -> None:
+        self._transport = transport
+        self._counter = counter
+        self._received = threading.Semaphore(0)
+        self._listening = socket.create_server(("127.0.0.1", 0))
+        self.upstream_port: int = self._listening.getsockname()[1]
+
+    def provide(self) -> None:
+        """Answer one call, chunk by chunk."""
+        self._listening.settimeout(SECONDS)
+        connection = self._listening.accept()[0]
+        with connection, self._listening:
+            connection.settimeout(SECONDS)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            connection.recv(1 << 16)
+            connection.sendall(_HEAD)
+            for number in range(WARM_UP + CHUNKS):
+                event = _EVENT % (b"w%07d " % number)
+                connection.sendall(b"%x\r\n%b\r\n" % (len(event), event))
+                self._received.acquire(timeout=SECONDS)
+            connection.sendall(b"%x\r\n%b\r\n0\r\n\r\n" % (len(_END), _END))
+            connection.recv(1)
+
+    def consume(self, port: int) -> None:
+        """Start a generation, and release the provider's next chunk at each one that is received."""
+        with socket.create_connection(("127.0.0.1", port), SECONDS) as connection:
+            connection.sendall(_sse_start() if self._transport == "sse" else _websocket_handshake())
+            data = b""
+            if self._transport == "websocket":
+                while b"\r\n\r\n" not in data:
+                    data += connection.recv(1 << 16)
+                connection.sendall(_masked(b'{"type":"start","messages":[{"role":"user","content":"x"}]}'))
+            for number in range(WARM_UP + CHUNKS):
+                while b"w%07d" % number not in data:
+                    received = connection.recv(1 << 16)
+                    if not received:
+                        message = f"the stream ended: {data[-500:]!r}"
+                        raise ConnectionError(message)
+                    data = data[-200:] + received
+                if number == WARM_UP - 1:
+                    self._counter.counting = True
+                elif number == WARM_UP + CHUNKS - 1:
+                    self._counter.counting = False
+                self._received.release()
+            while b'"complete"' not in data:
+                data = data[-200:] + connection.recv(1 << 16)
+
+
+def _sse_start() -> bytes:
+    body = b'{"messages":[{"role":"user","content":"x"}]}'
+    return _head(b"POST /api/chat/stream", b"Content-Type: application/json", b"Content-Length: %d" % len(body)) + body
+
+
+def _websocket_handshake() -> bytes:
+    return _head(
+        b"GET /api/ws",
+        b"Connection: Upgrade",
+        b"Upgrade: websocket",
+        b"Sec-WebSocket-Version: 13",
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        b"Sec-WebSocket-Protocol: dualstream.v1",
+    )
+
+
+def _head(target: bytes, *headers: bytes) -> bytes:
+    return b"\r\n".join((target + b" HTTP/1.1", b"Host: localhost", *headers, b"", b""))
+
+
+def _masked(message: bytes) -> bytes:
+    """Return a text frame of a client, shorter than 126 bytes, masked with zeros (RFC 6455, 5.3)."""
+    return b"\x81%c\0\0\0\0%b" % (0x80 | len(message), message)
+
+
+async def _serve(exchange: _Exchange, counter: CallCounter) -> None:
+    settings = Settings.model_validate({"upstream": f"http://127.0.0.1:{exchange.upstream_port}/v1", "model": "m"})
+    server = uvicorn.Server(server_config(settings, create_app(settings)))
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        serving = asyncio.create_task(server.serve([listening]))
+        provider = asyncio.create_task(asyncio.to_thread(exchange.provide))
+        counter.start()
+        try:
+            await asyncio.to_thread(exchange.consume, listening.getsockname()[1])
+        finally:
+            sys.setprofile(None)
+            server.should_exit = True
+            await asyncio.gather(provider, serving, return_exceptions=True)
+
+
+def count(transport: str) -> CallCounter:
+    """Return the calls of `CHUNKS` chunks over a transport."""
+    counter = CallCounter()
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(_Exchange(transport, counter), counter))
+    return counter
+
+
+def main() -> None:
+    """Print the calls of one chunk over each transport; with CALLS=1 in the environment, each function too."""
+    for transport in TRANSPORTS:
+        counter = count(transport)
+        python, c = (round(counter.per_chunk(kind)) for kind in ("Python", "C"))
+        print(f"{transport}: {python} Python and {c} C calls per chunk")
+        if os.environ.get("CALLS"):
+            for (kind, name), calls in counter.calls.most_common():
+                print(f"  {calls / CHUNKS:6.2f} {kind:6} {name}")
+
+
+if __name__ == "__main__":
+    main()
