@@ -35,6 +35,7 @@ WIRE_FORMATS: Final[Mapping[str, Callable[[Quirks], WireFormat]]] = {
 
 CATALOG_SETTINGS: Final = frozenset(
     {*SINGLE_UPSTREAM_SETTINGS, "aliases", "providers", "models", "default_model", "connect_timeout", "queue_timeout"}
+    | {"max_event_bytes"}
     | {"first_token_timeout", "stall_timeout", "total_timeout", "min_chars_per_second", "max_attempts"}
     | {"retry_base", "retry_longest", "retry_within", "breaker_failures", "breaker_rest"}
 )
@@ -237,6 +238,7 @@ class CatalogBuilder:
                 WIRE_FORMATS[provider.api](provider.quirks),
                 provider.key,
                 ConnectionLimits(provider.connections, provider.connect_timeout),
+                provider.max_event_bytes,
             )
         if provider.base_url is None and catalog.simulator is None:
             catalog.simulator = previous.simulator or BuiltInSimulator()

@@ -15,8 +15,8 @@ from gateway.protocol.errors import Refused
 TransportName = Literal["sse", "ws"]
 CommandName = Literal["interrupt", "feedback"]
 
-MAX_FRAME_BYTES = 32 << 20
-"""Maximum bytes of one event. A `gap` carries a whole text, and JSON may need six bytes for one byte of it."""
+MAX_FRAME_BYTES = 33 << 20
+"""Maximum bytes of one event: a part may carry what one event of a provider did (`max_event_bytes`, up to 32 MiB)."""
 
 
 class Commands(Protocol):

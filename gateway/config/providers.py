@@ -26,6 +26,7 @@ class Provider:
     key: SecretStr | None
     connections: int
     connect_timeout: float
+    max_event_bytes: int
     quirks: Quirks
 
 
@@ -50,6 +51,7 @@ def resolve_provider(settings: Settings, name: str) -> Provider:
         key=table.key,
         connections=table.connections,
         connect_timeout=table.connect_timeout or settings.connect_timeout,
+        max_event_bytes=table.max_event_bytes or settings.max_event_bytes,
         quirks=preset.quirks,
     )
 
@@ -66,5 +68,6 @@ def single_provider(settings: Settings) -> Provider:
         key=settings.upstream_api_key,
         connections=settings.upstream_connections,
         connect_timeout=settings.connect_timeout,
+        max_event_bytes=settings.max_event_bytes,
         quirks=PRESETS["simulator"].quirks if is_simulated else Quirks(),
     )

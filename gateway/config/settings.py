@@ -11,6 +11,7 @@ from gateway.config.checks import check_base_url, check_header_value
 from gateway.config.presets import Api
 from gateway.config.tables import JwtTable, ModelTable, ProviderTable
 from gateway.security.api_keys import check_unique, parse_stored_key
+from gateway.upstreams.base import DEFAULT_EVENT_BYTES, MAX_EVENT_BYTES
 
 VARIABLE_PREFIX: Final = "DUALSTREAM_"
 
@@ -181,7 +182,15 @@ class Settings(BaseModel):
     breaker_rest: float = Field(
         5, gt=0, description="Seconds that the circuit stays open; doubled after each failed probe, up to 60."
     )
-    max_output_bytes: int = Field(2 << 20, ge=1, description="Maximum size of the content of one generation, in bytes.")
+    max_event_bytes: int = Field(
+        DEFAULT_EVENT_BYTES,
+        ge=1024,
+        le=MAX_EVENT_BYTES,
+        description="Maximum size of one event of an upstream's stream, in bytes; images come as one event.",
+    )
+    max_output_bytes: int = Field(
+        16 << 20, ge=1, description="Maximum size of the content of one generation, in bytes."
+    )
 
     on_disconnect: Literal["grace", "cancel", "continue"] = Field(
         "grace",

@@ -8,6 +8,7 @@ from gateway.billing.prices import Price
 from gateway.config.checks import check_base_url, check_no_userinfo, check_variable_name
 from gateway.config.presets import Api, PresetName
 from gateway.routing.model import Routing
+from gateway.upstreams.base import MAX_EVENT_BYTES
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 VariableName = Annotated[str, StringConstraints(max_length=100)]
@@ -57,6 +58,9 @@ class ProviderTable(_Table):
     connections: int = Field(0, ge=0, description="Maximum number of connections to the provider; 0: no limit.")
     connect_timeout: Annotated[float, Field(gt=0)] | None = Field(
         None, description="Maximum seconds to connect to the provider. None: the setting of the gateway."
+    )
+    max_event_bytes: Annotated[int, Field(ge=1024, le=MAX_EVENT_BYTES)] | None = Field(
+        None, description="Maximum size of one event of its streams, in bytes. None: the setting of the gateway."
     )
     key: SecretStr | None = Field(None, exclude=True, repr=False)
 

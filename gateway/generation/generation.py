@@ -68,7 +68,7 @@ class Generation:
     request_id: str
     model: str
     accepted_at: InitVar[float]
-    output_limit: int = 2 << 20
+    output_limit: int = 16 << 20
     log: EventLog = field(init=False)
     prompt: Prompt = field(init=False)
     """The messages of the next attempt."""

@@ -32,7 +32,7 @@ class RetentionPolicy:
     retention: float = 300.0
     max_retained: int = 10_000
     max_retained_bytes: int = 256 << 20
-    max_output_bytes: int = 2 << 20
+    max_output_bytes: int = 16 << 20
 
 
 class InterruptResult(NamedTuple):

@@ -1,5 +1,6 @@
 """Decode and encode text/event-stream (WHATWG HTML standard, 9.2.6 "Interpreting an event stream"). Pure."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -30,7 +31,15 @@ KEEP_ALIVE_NAMES = frozenset({"ping", "heartbeat", "keepalive", "keep-alive", "k
 
 
 class EventTooLongError(Exception):
-    """An event is longer than the decoder's limit. The decoder can't continue after it."""
+    """An event is longer than `limit`, the decoder's limit in bytes. The decoder can't continue after it.
+
+    `events` are those that the same bytes completed before it.
+    """
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"an event is longer than {limit} bytes")
+        self.limit = limit
+        self.events: Sequence[ServerSentEvent] = ()
 
 
 class EventStreamDecoder:
@@ -99,16 +108,20 @@ class EventStreamDecoder:
             self._tail.clear()
         *lines, tail = data.split(b"\n")
         events: list[ServerSentEvent] = []
-        for line in lines:
-            if line[:6] == b"data: ":
-                self._hold_data(line[6:])
-            elif not line:
-                if self._data:
-                    events.append(self._dispatch())
-                self._end_event()
-            else:
-                self._parse_field(line)
-        self._hold(tail)
+        try:
+            for line in lines:
+                if line[:6] == b"data: ":
+                    self._hold_data(line[6:])
+                elif not line:
+                    if self._data:
+                        events.append(self._dispatch())
+                    self._end_event()
+                else:
+                    self._parse_field(line)
+            self._hold(tail)
+        except EventTooLongError as error:
+            error.events = events
+            raise
         return events
 
     def _strip_byte_order_mark(self, data: bytes) -> bytes:
@@ -141,8 +154,7 @@ class EventStreamDecoder:
     def _count(self, size: int) -> None:
         self._held += size
         if self._held > self._limit:
-            message = f"an event is longer than {self._limit} bytes"
-            raise EventTooLongError(message)
+            raise EventTooLongError(self._limit)
 
     def _dispatch(self) -> ServerSentEvent:
         data = self._data[0] if len(self._data) == 1 else b"\n".join(self._data)

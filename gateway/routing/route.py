@@ -9,7 +9,16 @@ from gateway.protocol.errors import Code, Failed, UnsupportedOption
 from gateway.routing.model import Model
 from gateway.routing.target import Target
 
-REQUEST_FAULTS = frozenset({Code.INVALID_REQUEST, Code.CONTENT_FILTER, Code.OUTPUT_LIMIT, Code.BUDGET_EXCEEDED})
+REQUEST_FAULTS = frozenset(
+    {
+        Code.INVALID_REQUEST,
+        Code.CONTENT_FILTER,
+        Code.OUTPUT_LIMIT,
+        Code.BUDGET_EXCEEDED,
+        # What was asked for, a large image say, is larger than the gateway passes on.
+        Code.EVENT_TOO_LARGE,
+    }
+)
 """Codes caused by the request or its principal: another target would fail in the same way."""
 
 

@@ -8,6 +8,12 @@ from gateway.protocol.commands import JsonObject, Message
 from gateway.protocol.events import Content, TextBatch, Usage
 from gateway.upstreams.sanitize import sanitize_token
 
+DEFAULT_EVENT_BYTES = 16 << 20
+"""Default of `max_event_bytes`, the maximum size of one event in a response: a large image comes as one event."""
+
+MAX_EVENT_BYTES = 32 << 20
+"""Largest value of `max_event_bytes`: our own clients accept frames up to a little more."""
+
 
 @dataclass(frozen=True, slots=True)
 class UpstreamRequest:

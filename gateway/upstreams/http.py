@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from yarl import URL
 
 from gateway.net.http_client import HttpClient
-from gateway.upstreams.base import UpstreamRequest
+from gateway.upstreams.base import DEFAULT_EVENT_BYTES, UpstreamRequest
 from gateway.upstreams.connections import (
     ConnectionLimits,
     TrackingConnector,
@@ -34,12 +34,14 @@ class HttpUpstream:
         wire_format: WireFormat,
         api_key: SecretStr | None = None,
         limits: ConnectionLimits | None = None,
+        max_event_bytes: int = DEFAULT_EVENT_BYTES,
     ) -> None:
         self.name = name
         self.base_url = base_url
         self._wire_format = wire_format
         self._api_key = api_key
         self._limits = limits or ConnectionLimits()
+        self._max_event_bytes = max_event_bytes
         self._clients: dict[bool, HttpClient] = {}
         """Two pools: True keeps connections for further requests, False closes each after its request."""
 
@@ -60,7 +62,8 @@ class HttpUpstream:
             await connection.abort()
             raise
         drop_headers(response)
-        return StreamedResponse(request.model, connection, response.content, self._wire_format.reader(self._api_key))
+        reader = self._wire_format.reader(self._api_key)
+        return StreamedResponse(request.model, connection, response.content, reader, self._max_event_bytes)
 
     async def close(self) -> None:
         """Close all connections."""

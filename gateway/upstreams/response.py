@@ -28,13 +28,18 @@ class StreamedResponse:
     """A response with a text/event-stream body; see `UpstreamResponse`."""
 
     def __init__(
-        self, model: str, connection: UpstreamConnection, body: aiohttp.StreamReader, reader: EventReader
+        self,
+        model: str,
+        connection: UpstreamConnection,
+        body: aiohttp.StreamReader,
+        reader: EventReader,
+        max_event_bytes: int,
     ) -> None:
         self.model = model
         self._connection = connection
         self._body = body
         self._reader = reader
-        self._decoder = EventStreamDecoder()
+        self._decoder = EventStreamDecoder(max_event_bytes)
         self._template = TextTemplate()
         self._on_events: Callable[[Sequence[UpstreamEvent]], None] = _ignore
         self._ended: asyncio.Future[None] | None = asyncio.get_running_loop().create_future()
@@ -138,7 +143,12 @@ class StreamedResponse:
             # comparisons of bytes and the decoding of one JSON string; no line is split, no JSON object is built.
             events.append(template.kind(text))
             return
-        payloads, at = decoder.feed_data(data), 0
+        too_long, at = None, 0
+        try:
+            payloads = decoder.feed_data(data)
+        except EventTooLongError as error:
+            # What is complete counts first.
+            payloads, too_long = [event.data for event in error.events], error
         while at < len(payloads) and not reader.done:
             texts = template.match_payloads(payloads, at) if reader.is_stateless else ()
             if texts:
@@ -153,6 +163,8 @@ class StreamedResponse:
             if reader.is_stateless:
                 template.learn(payloads[at], events[before:], self._decode_alone)
             at += 1
+        if too_long is not None and not reader.done:
+            raise too_long
 
     def _decode_alone(self, payload: bytes) -> Sequence[UpstreamEvent]:
         """Return the events of a payload, decoded by a new reader; none if that can't read it.
@@ -172,4 +184,7 @@ def _ignore(_events: Sequence[UpstreamEvent]) -> None:
 def _failure(error: Exception) -> Failed:
     if isinstance(error, Failed):
         return error
-    return unreadable(str(error)) if isinstance(error, EventTooLongError) else from_transport(error, opened=True)
+    if isinstance(error, EventTooLongError):
+        message = f"The provider sent an event of more than {error.limit} bytes, the limit that max_event_bytes sets."
+        return Failed(Code.EVENT_TOO_LARGE, message)
+    return from_transport(error, opened=True)

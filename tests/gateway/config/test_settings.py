@@ -20,6 +20,7 @@ def test_every_setting_has_a_variable() -> None:
         "allowed_origins": "https://a.example, http://b.example:81",
         "trusted_proxies": "10.0.0.0/8, ::1",
         "max_body_bytes": "5000",
+        "max_event_bytes": "5000",
         "keys_file": "keys.toml",
         "keys": f"alice:abcd1234:{'0' * 64},bob:abcd1235:{'1' * 64}",
     }

@@ -9,7 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from gateway.protocol.errors import Failed
-from gateway.upstreams.base import UpstreamEvent, UpstreamRequest, UpstreamResponse
+from gateway.upstreams.base import DEFAULT_EVENT_BYTES, UpstreamEvent, UpstreamRequest, UpstreamResponse
 from gateway.upstreams.connections import ConnectionLimits
 from gateway.upstreams.formats.openai_chat import OpenAIChatFormat
 from gateway.upstreams.http import HttpUpstream
@@ -40,7 +40,7 @@ DONE = event(b"[DONE]")
 
 @asynccontextmanager
 async def raw_upstream(
-    serve: Serve, disconnects: asyncio.Queue[int] | None = None
+    serve: Serve, disconnects: asyncio.Queue[int] | None = None, max_event_bytes: int = DEFAULT_EVENT_BYTES
 ) -> AsyncIterator[tuple[HttpUpstream, list[bytes]]]:
     """Run a server that passes each request to `serve`; yield an upstream that calls it, and the list of requests.
 
@@ -69,7 +69,12 @@ async def raw_upstream(
     server = await asyncio.start_server(connected, "127.0.0.1", 0)
     port = server.sockets[0].getsockname()[1]
     upstream = HttpUpstream(
-        "test", f"http://127.0.0.1:{port}/v1/", OpenAIChatFormat(), KEY, ConnectionLimits(connect_timeout=5)
+        "test",
+        f"http://127.0.0.1:{port}/v1/",
+        OpenAIChatFormat(),
+        KEY,
+        ConnectionLimits(connect_timeout=5),
+        max_event_bytes,
     )
     try:
         yield upstream, requests
@@ -120,10 +125,10 @@ async def read_events(upstream: HttpUpstream, into: list[UpstreamEvent] | None =
     return events
 
 
-async def read_failure(serve: Serve) -> tuple[Failed, list[UpstreamEvent]]:
+async def read_failure(serve: Serve, max_event_bytes: int = DEFAULT_EVENT_BYTES) -> tuple[Failed, list[UpstreamEvent]]:
     """Send `REQUEST` to a server; return the failure, and the events before it."""
     events: list[UpstreamEvent] = []
-    async with raw_upstream(serve) as (upstream, _):
+    async with raw_upstream(serve, max_event_bytes=max_event_bytes) as (upstream, _):
         with pytest.raises(Failed) as failed:
             await read_events(upstream, events)
     return failed.value, events

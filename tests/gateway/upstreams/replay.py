@@ -46,7 +46,7 @@ async def replay(reads: Iterable[bytes], reader: EventReader) -> tuple[list[Upst
 async def replay_with_failure(reads: Iterable[bytes], reader: EventReader) -> tuple[list[UpstreamEvent], Failed | None]:
     """Stream a response from prepared reads; return its events and its failure."""
     body, events = FakeBody(list(reads)), list[UpstreamEvent]()
-    response = StreamedResponse("m", body.connection, body, reader)  # type: ignore[arg-type]
+    response = StreamedResponse("m", body.connection, body, reader, 1 << 20)  # type: ignore[arg-type]
     try:
         await asyncio.wait_for(response.stream(events.extend), 60)
     except Failed as failure:

@@ -68,12 +68,30 @@ async def test_a_response_without_its_end_mark_is_truncated(*, end: bool) -> Non
     assert events == [Chunk("Once ")]
 
 
-@pytest.mark.parametrize(
-    "sent", [b"data: {oops\n\n", b"data: [1]\n\n", b"data: \xff\n\n", b"data: " + b"x" * (2 << 20)]
-)
+@pytest.mark.parametrize("sent", [b"data: {oops\n\n", b"data: [1]\n\n", b"data: \xff\n\n"])
 async def test_a_malformed_event_is_a_failure_and_earlier_events_count(sent: bytes) -> None:
     failed, events = await read_failure(respond_stream(delta(content="Once ") + sent))
     assert (failed.code, failed.retryable) == (Code.UPSTREAM_PROTOCOL, True)
+    assert events == [Chunk("Once ")]
+
+
+async def test_an_event_of_several_mebibytes_is_read() -> None:
+    # Three bytes each in UTF-8, and split over many reads.
+    text = "語" * (1 << 20)
+    async with raw_upstream(respond_stream(delta(content=text) + delta(finish_reason="stop") + DONE)) as (upstream, _):
+        events = await read_events(upstream)
+    assert "".join(event.content for event in events if isinstance(event, Chunk)) == text
+
+
+@pytest.mark.parametrize("end", [b"", b"\n\n"], ids=["still coming", "complete"])
+async def test_an_event_larger_than_the_limit_is_final_and_earlier_events_count(end: bytes) -> None:
+    limit = 100_000
+    failed, events = await read_failure(
+        respond_stream(delta(content="Once ") + b"data: " + b"x" * limit + end), max_event_bytes=limit
+    )
+    assert (failed.code, failed.retryable) == (Code.EVENT_TOO_LARGE, False)
+    assert "100000 bytes" in failed.message
+    assert "max_event_bytes" in failed.message
     assert events == [Chunk("Once ")]
 
 
