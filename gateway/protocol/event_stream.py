@@ -33,13 +33,14 @@ KEEP_ALIVE_NAMES = frozenset({"ping", "heartbeat", "keepalive", "keep-alive", "k
 class EventTooLongError(Exception):
     """An event is longer than `limit`, the decoder's limit in bytes. The decoder can't continue after it.
 
-    `events` are those that the same bytes completed before it.
+    `events` are those that the same bytes completed before it; `payloads` is what `feed_data` would have returned.
     """
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"an event is longer than {limit} bytes")
         self.limit = limit
         self.events: Sequence[ServerSentEvent] = ()
+        self.payloads: list[bytes] = []
 
 
 class EventStreamDecoder:
@@ -80,11 +81,19 @@ class EventStreamDecoder:
                 self._started = True
                 self.last_event_id = self._id
                 return events
+        too_long = None
+        try:
+            decoded: Sequence[ServerSentEvent] = self.feed(data)
+        except EventTooLongError as error:
+            decoded, too_long = error.events, error
         events = [
             ErrorData(event.data) if event.event == "error" else event.data
-            for event in self.feed(data)
+            for event in decoded
             if event.event not in KEEP_ALIVE_NAMES
         ]
+        if too_long is not None:
+            too_long.payloads = events
+            raise too_long
         held = self._held or self._tail or self._data or self._event
         self.at_boundary = not (held or self._after_cr or self._start)
         return events

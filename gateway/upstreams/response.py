@@ -11,7 +11,7 @@ from contextlib import suppress
 import aiohttp
 from anyio import move_on_after
 
-from gateway.protocol.errors import Failed
+from gateway.protocol.errors import Code, Failed
 from gateway.protocol.event_stream import ErrorData, EventStreamDecoder, EventTooLongError
 from gateway.protocol.events import TextBatch
 from gateway.upstreams.base import UpstreamEvent
@@ -148,7 +148,7 @@ class StreamedResponse:
             payloads = decoder.feed_data(data)
         except EventTooLongError as error:
             # What is complete counts first.
-            payloads, too_long = [event.data for event in error.events], error
+            payloads, too_long = error.payloads, error
         while at < len(payloads) and not reader.done:
             texts = template.match_payloads(payloads, at) if reader.is_stateless else ()
             if texts:

@@ -257,12 +257,13 @@ FAULTS = [
     ("truncate", "truncated", True),
     ("garbage", "upstream_protocol", True),
     ("error", "server_error", True),
-    ("hugeline", "upstream_protocol", True),
+    ("hugeline", "event_too_large", False),
 ]
 
 
 async def test_each_fault_of_an_upstream_has_its_code_on_both_transports(http: aiohttp.ClientSession) -> None:
-    with running("serve", "--port", "0", environment={"DUALSTREAM_MAX_ATTEMPTS": "1"}) as (_, address):
+    limits = {"DUALSTREAM_MAX_ATTEMPTS": "1", "DUALSTREAM_MAX_EVENT_BYTES": str(1 << 20)}
+    with running("serve", "--port", "0", environment=limits) as (_, address):
         for fault, code, retryable in FAULTS:
             body = {**BODY, "model": f"sim?fault={fault}&after=3&speed=0&ttft=0"}
             async with http.post(f"{address}/api/chat/stream", json=body) as response:

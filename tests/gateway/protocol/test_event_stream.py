@@ -141,8 +141,8 @@ def test_an_event_without_end_is_refused(piece: bytes) -> None:
 def test_events_that_are_complete_before_the_long_one_are_kept() -> None:
     decoder = EventStreamDecoder(limit=100)
     with pytest.raises(EventTooLongError) as raised:
-        decoder.feed(b"data: a\n\ndata: b\n\ndata: " + b"x" * 100)
-    assert [event.data for event in raised.value.events] == [b"a", b"b"]
+        decoder.feed_data(b"data: a\n\nevent: ping\ndata: {}\n\ndata: b\n\ndata: " + b"x" * 100)
+    assert raised.value.payloads == [b"a", b"b"]
 
 
 def test_lines_that_are_split_between_reads_count_toward_the_limit() -> None:

@@ -58,7 +58,10 @@ def test_a_fault_of_one_target_leads_to_the_next(code: Code) -> None:
     assert route.next_target(0.0) is None
 
 
-@pytest.mark.parametrize("code", [Code.INVALID_REQUEST, Code.CONTENT_FILTER, Code.OUTPUT_LIMIT, Code.BUDGET_EXCEEDED])
+@pytest.mark.parametrize(
+    "code",
+    [Code.INVALID_REQUEST, Code.CONTENT_FILTER, Code.OUTPUT_LIMIT, Code.BUDGET_EXCEEDED, Code.EVENT_TOO_LARGE],
+)
 def test_a_fault_of_the_request_ends_the_route(code: Code) -> None:
     route, (a, _) = new_route(2)
     fail(route, a, Failed(code, "no"))

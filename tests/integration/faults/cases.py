@@ -39,6 +39,7 @@ ONE_ATTEMPT = Setup(
     {
         "DUALSTREAM_BREAKER_FAILURES": "0",
         "DUALSTREAM_MAX_ATTEMPTS": "1",
+        "DUALSTREAM_MAX_EVENT_BYTES": str(1 << 20),
         "DUALSTREAM_MAX_OUTPUT_BYTES": "20000",
         "DUALSTREAM_MIN_CHARS_PER_SECOND": "20",
     },
@@ -202,9 +203,9 @@ _SIMULATED = (
     ),
     Case(
         name="hugeline",
-        fault="a line of several MiB",
+        fault="an event of several MiB, above the gateway's limit of 1 MiB",
         model=_sim("fault=hugeline"),
-        expected=_error(Code.UPSTREAM_PROTOCOL, "prefix"),
+        expected=_error(Code.EVENT_TOO_LARGE, "prefix", retryable=False),
         ended_by="client",
     ),
     Case(
