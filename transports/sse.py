@@ -75,7 +75,7 @@ class _Endpoints:
         position = request.headers.get("last-event-id")
         if position:
             return self._resume(request, position)
-        body = await read_json(request, self._services.max_body_bytes)
+        body = await read_json(request, self._services)
         return self._start(request, parse(StartRequest, body))
 
     async def start_by_get(self, request: Request) -> Response | StreamedResponse:

@@ -40,7 +40,7 @@ class GenerationResource:
 
     async def start(self, request: Request) -> Response:
         """Start a generation without reading it; the response contains the URLs to read and command it."""
-        start_request = parse(StartRequest, await read_json(request, self._services.max_body_bytes))
+        start_request = parse(StartRequest, await read_json(request, self._services))
         owner = principal(request)
         generation = start_generation(self._services, request, start_request)
         path = f"/api/generations/{generation.id}"
@@ -83,7 +83,7 @@ class GenerationResource:
         generation_id, stopped = request.path_params["generation_id"], False
         is_within_rate = self._count_interrupt(generation_id, sender, read_at)
         try:
-            body = parse(InterruptRequest, await read_json(request, self._services.max_body_bytes, empty={}))
+            body = parse(InterruptRequest, await read_json(request, self._services, empty={}))
             generation, stopped = self._services.hub.interrupt(generation_id, body, read_at, sender)
         finally:
             if stopped and is_within_rate:
@@ -112,7 +112,7 @@ class GenerationResource:
     async def feedback(self, request: Request) -> Response:
         """Record feedback on a generation."""
         read_at = self._services.clock.now()
-        body = parse(FeedbackRequest, await read_json(request, self._services.max_body_bytes))
+        body = parse(FeedbackRequest, await read_json(request, self._services))
         generation, feedback_id = self._services.hub.feedback(
             request.path_params["generation_id"], body, read_at, principal(request)
         )

@@ -1,12 +1,16 @@
 """Read HTTP requests: bodies within bounds, ids, and whether an `EventSource` sent them."""
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Collection
 from typing import Final
 
 import orjson
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 
+from gateway.admission.prompts import PromptMemory, PromptReservation
+from gateway.api.context import principal
+from gateway.api.services import Services
 from gateway.pipeline.hub import new_id
 from gateway.protocol.errors import Refused, invalid
 
@@ -45,25 +49,24 @@ def wants_events(request: Request) -> bool:
     return request.method == "GET" and "text/event-stream" in request.headers.get("accept", "")
 
 
-async def read_json(request: Request, limit: int, *, empty: object = None) -> object:
-    """Read a JSON body of at most `limit` bytes; return `empty` for an empty body, if it is given.
+async def read_json(request: Request, services: Services | int, *, empty: object = None) -> object:
+    """Read a JSON body within the limits of `services`; return `empty` for an empty body, if it is given.
+
+    While it is being received, the body counts as memory of the principal's prompts. A number in place of the services
+    limits its bytes alone.
 
     Raises:
-        Refused: the body is too large, has another content type, or is not JSON.
+        Refused: the body is too large, compressed, has another content type, or is not JSON; no memory is left.
     """
     content_length = request.headers.get("content-length", "0")
     if empty is not None and content_length == "0" and "transfer-encoding" not in request.headers:
         return empty
-    content_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    # A page can send a form or plain text to any origin without a CORS preflight, but not JSON (WHATWG Fetch, 2.2.2).
-    if content_type != "application/json":
-        message = f"Content-Type is {content_type[:100]!r}: send application/json."
-        raise invalid(message, param="Content-Type", status=415)
-    if _CONTENT_LENGTH.fullmatch(content_length) is None or int(content_length) > limit:
-        raise _too_large(limit)
-    body = bytearray()
+    limit = services if isinstance(services, int) else services.max_body_bytes
+    _check_headers(request, content_length, limit)
+    reservation, body = _reserve(request, services), bytearray()
     try:
         async for chunk in request.stream():
+            reservation.grow(len(chunk))
             body += chunk
             # A chunked body has no Content-Length to check.
             if len(body) > limit:
@@ -71,15 +74,43 @@ async def read_json(request: Request, limit: int, *, empty: object = None) -> ob
     except ClientDisconnect:
         message = "The client disconnected before the end of the request."
         raise invalid(message) from None
+    finally:
+        reservation.release()
     return parse_json(body, "The body") if body.strip() or empty is None else empty
 
 
+def _reserve(request: Request, services: Services | int) -> PromptReservation:
+    if isinstance(services, int):
+        return PromptMemory().reserve("", "")
+    owner = principal(request)
+    return services.hub.prompts.reserve(owner.id, owner.address)
+
+
+def _check_headers(request: Request, content_length: str, limit: int) -> None:
+    content_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
+    # A page can send a form or plain text to any origin without a CORS preflight, but not JSON (WHATWG Fetch, 2.2.2).
+    if content_type != "application/json":
+        message = f"Content-Type is {content_type[:100]!r}: send application/json."
+        raise invalid(message, param="Content-Type", status=415)
+    # RFC 9110, 15.5.16. Decompressing would let a small request become a large one.
+    coding = ", ".join(request.headers.getlist("content-encoding")).strip().lower()
+    if coding not in {"", "identity"}:
+        message = f"Content-Encoding is {coding[:100]!r}: send the body uncompressed, without this header."
+        raise invalid(message, param="Content-Encoding", status=415)
+    if _CONTENT_LENGTH.fullmatch(content_length) is None or int(content_length) > limit:
+        raise _too_large(limit)
+
+
 def parse_json(text: bytes | bytearray | str, subject: str) -> object:
-    """Parse JSON that a client sent; `subject` names it in messages.
+    """Parse JSON that a client sent; `subject` names it in messages. A byte order mark is ignored (RFC 8259, 8.1).
 
     Raises:
         Refused: it is not JSON, or too deep or too large.
     """
+    mark = "\ufeff" if isinstance(text, str) else BOM_UTF8
+    # Comparing the first character costs less than a call, and nearly no text has the mark.
+    if text[:1] == mark[:1]:
+        text = text.removeprefix(mark)  # type: ignore[arg-type]
     try:
         value: object = orjson.loads(text)
     except orjson.JSONDecodeError as error:

@@ -34,7 +34,7 @@ class TicketRoute:
 
     async def issue(self, request: Request) -> Response:
         """Issue a ticket, bound to the origin of the page that requests it."""
-        ticket_request = parse(TicketRequest, await read_json(request, self._services.max_body_bytes))
+        ticket_request = parse(TicketRequest, await read_json(request, self._services))
         owner = principal(request)
         if ticket_request.generation_id is not None:
             # Refuse now what the ticket could not open: a generation of someone else, or commands without the right.

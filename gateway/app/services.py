@@ -2,6 +2,7 @@
 
 from gateway.admission.command_rate import CommandRate
 from gateway.admission.limits import AddressLimit
+from gateway.admission.prompts import CLIENT_SHARE, PROMPTS_PER_BODY, PromptMemory
 from gateway.admission.rate_limits import RateLimits
 from gateway.admission.slots import Slots
 from gateway.admission.streams import STREAMS_PER_ADDRESS, STREAMS_PER_CLIENT, Streams
@@ -26,6 +27,7 @@ def build_hub(settings: Settings, models: ModelRegistry, clock: Clock) -> Hub:
             settings.rate_limit_per_minute, settings.rate_limit_burst, settings.output_tokens_per_minute
         ),
         budgets=Budgets(settings.budget_per_day),
+        prompts=_prompt_memory(settings),
         retention_policy=RetentionPolicy(
             on_disconnect=settings.on_disconnect,
             grace=settings.grace,
@@ -35,6 +37,14 @@ def build_hub(settings: Settings, models: ModelRegistry, clock: Clock) -> Hub:
             max_output_bytes=settings.max_output_bytes,
         ),
     )
+
+
+def _prompt_memory(settings: Settings) -> PromptMemory:
+    max_bytes = settings.max_prompt_bytes
+    if max_bytes is None:
+        max_bytes = PROMPTS_PER_BODY * settings.max_body_bytes
+    share = max(max_bytes // CLIENT_SHARE, min(max_bytes, settings.max_body_bytes))
+    return PromptMemory(max_bytes, AddressLimit(settings.max_prompt_bytes_per_client, share))
 
 
 def build_services(settings: Settings, hub: Hub, authenticator: Authenticator, clock: Clock) -> Services:

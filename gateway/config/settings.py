@@ -219,6 +219,22 @@ class Settings(BaseModel):
     max_body_bytes: int = Field(
         4 << 20, ge=1024, description="Maximum size of a request body or WebSocket message, in bytes."
     )
+    max_prompt_bytes: int | None = Field(
+        None,
+        ge=0,
+        description=(
+            "Maximum size of all prompts together that run, wait or are being received, in bytes; 0: no limit. None: "
+            "32 times `max_body_bytes`."
+        ),
+    )
+    max_prompt_bytes_per_client: int | None = Field(
+        None,
+        ge=0,
+        description=(
+            "The same for the prompts of one client; 0: no limit. None: a quarter of `max_prompt_bytes`, and without "
+            "credentials no limit for loopback addresses."
+        ),
+    )
     max_generations_per_socket: int = Field(
         100, ge=1, description="Maximum number of generations viewed at the same time on one WebSocket."
     )

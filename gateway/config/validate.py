@@ -33,10 +33,18 @@ def cross_check(settings: Settings, explicit: Collection[str], broken: Collectio
         yield from _check_model(settings, name, model, broken)
     if not _is_broken("models", broken):
         yield from _check_names(settings)
+    yield from _check_prompt_memory(settings)
     if settings.budget_per_day:
         yield from check_prices(settings, broken)
     if settings.jwt is not None and not _is_broken("jwt", broken):
         yield from _check_jwt(settings.jwt)
+
+
+def _check_prompt_memory(settings: Settings) -> Iterator[Problem]:
+    """Yield a problem for each limit of prompts that not even one request could keep."""
+    for name in ("max_prompt_bytes", "max_prompt_bytes_per_client"):
+        if 0 < (getattr(settings, name) or 0) < settings.max_body_bytes:
+            yield Problem((name,), f"must be 0 or at least max_body_bytes, which is {settings.max_body_bytes}")
 
 
 def check_prices(settings: Settings, broken: Collection[Path] = ()) -> Iterator[Problem]:

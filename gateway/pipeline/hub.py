@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import NamedTuple
 
+from gateway.admission.prompts import PromptMemory, PromptReservation
 from gateway.admission.rate_limits import Allowance, RateLimits
 from gateway.admission.slots import Slots
 from gateway.billing.budgets import BudgetCharge, Budgets
@@ -49,6 +50,13 @@ class FeedbackResult(NamedTuple):
     feedback_id: str
 
 
+class _Admitted(NamedTuple):
+    generation: Generation
+    pipeline: Pipeline
+    budget_charge: BudgetCharge
+    reservation: PromptReservation
+
+
 def new_id(prefix: str) -> str:
     """Return an id that can't be guessed: 128 random bits, base64url."""
     return f"{prefix}_{secrets.token_urlsafe(16)}"
@@ -65,12 +73,15 @@ class Hub:
         *,
         rate_limits: RateLimits | None = None,
         budgets: Budgets | None = None,
+        prompts: PromptMemory | None = None,
         retention_policy: RetentionPolicy | None = None,
         new_id: Callable[[str], str] = new_id,
     ) -> None:
         self.models = models
         self.slots = slots
         self.clock = clock
+        self.prompts = prompts or PromptMemory()
+        """The memory of prompts. Requests that are being received count here, too."""
         self.statistics = Statistics()
         self.draining = False
         self._rate_limits = rate_limits or RateLimits(0, 0)
@@ -99,8 +110,8 @@ class Hub:
         """Start a generation, or return the one that the idempotency key started before.
 
         Raises:
-            Refused: shutting down, unknown model, rate limit, budget, full queue, a key that was used for another
-                request, or a principal whose ticket is for one generation.
+            Refused: shutting down, unknown model, rate limit, budget, full queue, no memory for the prompt, a key that
+                was used for another request, or a principal whose ticket is for one generation.
         """
         try:
             if principal.generation_scope is not None:
@@ -112,13 +123,16 @@ class Hub:
             if self.draining:
                 message = "The gateway is shutting down: start again on another gateway, or later."
                 raise Refused(Code.SHUTTING_DOWN, message, retry_after_ms=1000)
-            generation, pipeline, budget_charge = self._admit(request, request_id, principal)
+            admitted = self._admit(request, request_id, principal)
         except Refused as refused:
             self.statistics.count_refusal(refused)
             raise
         on_disconnect = request.options.on_disconnect or self._policy.on_disconnect
         timer = RestartableTimer(self.clock)
-        record = Record(generation, pipeline, on_disconnect, key, fingerprint, principal, budget_charge, timer)
+        generation, pipeline, budget_charge, reservation = admitted
+        record = Record(
+            generation, pipeline, on_disconnect, key, fingerprint, principal, budget_charge, reservation, timer
+        )
         self._records.add(record)
         self.statistics.started += 1
         self._idle.clear()
@@ -126,24 +140,26 @@ class Hub:
         record.task.add_done_callback(partial(self._on_task_done, record))
         return generation
 
-    def _admit(
-        self, request: StartRequest, request_id: str, principal: Principal
-    ) -> tuple[Generation, Pipeline, BudgetCharge]:
+    def _admit(self, request: StartRequest, request_id: str, principal: Principal) -> _Admitted:
         model = self.models_for(principal).resolve(request.model)
         limits, now = principal.limits, self.clock.now()
         self._budgets.check(principal.id, self.clock.unix(), limits.budget_per_day)
         self._rate_limits.consume(principal.id, now, limits)
-        max_output_bytes = self._policy.max_output_bytes
-        generation = Generation(self._new_id("g"), request, request_id, model.name, now, max_output_bytes)
-        budget_charge = BudgetCharge(self._budgets, principal.id, limits.budget_per_day)
-        limited = budget_charge if budget_charge.is_limited else None
+        reservation = self.prompts.reserve(principal.id, principal.address)
         try:
-            return generation, Pipeline(generation, model, self.slots, self.clock, principal, limited), budget_charge
-        except Refused as refused:
-            if refused.code is Code.QUEUE_FULL:
-                # The request was not served: it does not count.
-                self._rate_limits.refund(principal.id, now, limits)
+            generation = Generation(
+                self._new_id("g"), request, request_id, model.name, now, self._policy.max_output_bytes
+            )
+            reservation.grow(generation.request_size)
+            budget_charge = BudgetCharge(self._budgets, principal.id, limits.budget_per_day)
+            limited = budget_charge if budget_charge.is_limited else None
+            pipeline = Pipeline(generation, model, self.slots, self.clock, principal, limited)
+        except Refused:
+            # The request was not served: it does not count.
+            reservation.release()
+            self._rate_limits.refund(principal.id, now, limits)
             raise
+        return _Admitted(generation, pipeline, budget_charge, reservation)
 
     def reload(self, models: ModelRegistry) -> list[asyncio.Task[None]]:
         """Serve other models from now on; return the tasks that still call the former ones."""
@@ -202,14 +218,20 @@ class Hub:
         """Record feedback.
 
         Raises:
-            Refused: `generation_lost`, `forbidden`, `already_over`, or too much feedback.
+            Refused: `generation_lost`, `forbidden`, `already_over`, too much feedback, or no memory for a longer
+                prompt.
         """
         record = self._records.find_for_command(generation_id, principal)
         feedback_id = self._new_id("f")
+        if request.mode == "revise":
+            # The messages grow by the answer so far and the text.
+            record.reservation.check(record.generation.size + len((request.text or "").encode()))
         record.pipeline.feedback(feedback_id, request, read_at)
         if self._records.is_retained(generation_id):
             # The note has made a finished generation larger, perhaps too large to be retained.
             self._records.retain(record.generation)
+        else:
+            record.reservation.resize(record.generation.request_size)
         return FeedbackResult(record.generation, feedback_id)
 
     # Viewers.
@@ -255,6 +277,7 @@ class Hub:
         record.task = None
         generation.log.compact()
         generation.forget_prompt()
+        record.reservation.release()
         tokens, cost = generation.usage().output_tokens or 0, generation.charged()
         self._rate_limits.record_output(principal.id, tokens, self.clock.now(), principal.limits)
         record.budget_charge.charge_to_date(cost, self.clock.unix())

@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from gateway.admission.prompts import PromptReservation
 from gateway.billing.budgets import BudgetCharge
 from gateway.clock import RestartableTimer
 from gateway.generation.generation import Generation
@@ -29,6 +30,8 @@ class Record:
     """Hash of the start request, to compare with that of a later request with the same key."""
     principal: Principal
     budget_charge: BudgetCharge
+    reservation: PromptReservation
+    """The memory of its prompt, until it ends."""
     timer: RestartableTimer
     """While it runs, the grace period after the last viewer left; afterwards, the retention."""
     task: asyncio.Task[None] | None = None

@@ -35,7 +35,7 @@ class NdjsonTransport:
     def routes(self, services: Services) -> Sequence[BaseRoute]:
         async def start(request: Request) -> Response | StreamedResponse:
             enter_stream(services, request)
-            body = parse(StartRequest, await read_json(request, services.max_body_bytes))
+            body = parse(StartRequest, await read_json(request, services))
             generation = services.hub.start(body, request_id=request_id(request), principal=principal(request))
             return StreamedResponse(services, Lines(), generation, 0, id_headers(request, generation))
 

@@ -1,6 +1,9 @@
 """Reading requests: bodies that are refused, and the message that says what to change; request ids."""
 
+import asyncio
+from codecs import BOM_UTF8
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 
 import orjson
 import pytest
@@ -9,12 +12,14 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 from starlette.types import Message
 
-from gateway.api.requests import read_json, request_id
+from gateway.api.requests import parse_json, read_json, request_id
 from gateway.protocol.errors import Refused
 from tests.gateway.api.invalid_starts import BAD_STARTS
+from tests.gateway.server.raw_client import connected, read_response
 from tests.served.clients import BODY
 from tests.served.errors import error_of
 from tests.served.gateway import Served
+from tests.served.viewers import until
 
 
 @pytest.mark.parametrize("path", ["/api/chat/stream", "/api/generations"])
@@ -45,6 +50,8 @@ RAW_BODIES: list[tuple[bytes, dict[str, str], int, str]] = [
     (orjson.dumps(BODY), {"Idempotency-Key": ""}, 400, "1 to 255 characters"),
     (orjson.dumps(BODY), {"Content-Type": "text/plain"}, 415, "send application/json"),
     (orjson.dumps(BODY), {"Content-Type": "application/x-www-form-urlencoded"}, 415, "send application/json"),
+    (orjson.dumps(BODY), {"Content-Encoding": "gzip"}, 415, "Content-Encoding is 'gzip': send the body uncompressed"),
+    (b"\x1f\x8b\x08", {"Content-Encoding": "x-gzip"}, 415, "Content-Encoding is 'x-gzip'"),
     (b" " * 30_000, {}, 413, "larger than 20000 bytes"),
 ]
 
@@ -59,6 +66,46 @@ async def test_a_body_that_cannot_be_read_is_refused(
         error = await error_of(response)
         assert (error["code"], error["retryable"]) == ("invalid_request", False)
         assert message in str(error["message"])
+
+
+@pytest.mark.parametrize("headers", [{}, {"Content-Encoding": "identity"}])
+async def test_a_byte_order_mark_before_the_body_is_ignored(served: Served, headers: dict[str, str]) -> None:
+    headers = {"Content-Type": "application/json"} | headers
+    async with served.http.post("/api/generations", data=BOM_UTF8 + orjson.dumps(BODY), headers=headers) as response:
+        assert response.status == 201
+
+
+def test_a_byte_order_mark_before_a_message_is_ignored() -> None:
+    assert parse_json('\ufeff{"a":1}', "The message") == {"a": 1}
+
+
+async def test_bodies_that_are_being_received_count_together(served: Served) -> None:
+    """A gateway keeps 32 bodies of 20,000 bytes in this fixture: 64 halves of them, whoever sends them."""
+    body = orjson.dumps({"messages": [{"role": "user", "content": "x" * 19_000}]})
+    head = (
+        b"POST /api/generations HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+        b"Content-Length: %d\r\n\r\n" % len(body)
+    )
+    async with AsyncExitStack() as stack:
+        slow = [await stack.enter_async_context(connected(served)) for _ in range(41)]
+        for _, writer in slow[:39]:
+            writer.write(head + body[:16_000])
+        await until(lambda: served.hub.prompts.used == 39 * 16_000)
+        reader, writer = slow[39]
+        writer.write(head + body)
+        async with asyncio.timeout(10):
+            status, headers, answer = await read_response(reader)
+        error = answer["error"]
+        assert isinstance(error, dict)
+        assert (status, error["code"], error["param"], headers["retry-after"]) == (503, "queue_full", "messages", "1")
+        slow[0][1].close()
+        await until(lambda: served.hub.prompts.used == 38 * 16_000)
+        reader, writer = slow[40]
+        writer.write(head + body)
+        async with asyncio.timeout(10):
+            status, _, _ = await read_response(reader)
+        assert status == 201
+    await until(lambda: served.hub.prompts.used == served.only.request_size)
 
 
 async def test_a_body_without_content_length_is_bounded(served: Served) -> None:

@@ -51,6 +51,7 @@ BROKEN = [
     Broken("Unknown key of a table", '[models.a]\nprovider = "ollama"\nupstream_modell = "b"\n'),
     Broken("Unknown key without a similar one", "[models.a]\ncolour = 3\n"),
     Broken("Number out of range", "port = 70000\n"),
+    Broken("Memory for less than one request", "max_prompt_bytes = 1000000\n"),
     Broken("Not a number", 'port = "x"\n'),
     Broken("Single brackets for an entry of a list", "[models.a.upstreams]\n\n[models.a.upstreams]\n"),
     Broken("URL that is not a base URL", '[providers.a]\nbase_url = "https://a.example/v1/chat/completions"\n'),

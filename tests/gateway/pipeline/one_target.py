@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from gateway.admission.prompts import PromptMemory
 from gateway.admission.rate_limits import RateLimits
 from gateway.admission.slots import Slots
 from gateway.generation.generation import Generation
@@ -56,9 +57,9 @@ class OneTarget:
         return generation
 
     def assert_nothing_left(self) -> None:
-        """Assert that no slot is taken, nothing runs, and no call is open."""
+        """Assert that no slot is taken, no prompt held, nothing runs, and no call is open."""
         assert self.hub.slots.running == self.hub.slots.queued == 0
-        assert self.hub.running == 0
+        assert self.hub.running == self.hub.prompts.used == 0
         assert self.upstream.open_calls == 0
 
 
@@ -73,6 +74,7 @@ async def one_target(
     attempts: int = 1,
     breaker: int = 0,
     rate_limits: RateLimits | None = None,
+    prompts: PromptMemory | None = None,
 ) -> AsyncIterator[OneTarget]:
     """Yield the harness; then close the hub and assert that nothing is left. `auto_accept`: headers come at once."""
     clock, upstream = ManualClock(), ScriptedUpstream(auto_accept=auto_accept)
@@ -83,6 +85,7 @@ async def one_target(
         Slots(slots, queue),
         clock,
         rate_limits=rate_limits,
+        prompts=prompts,
         retention_policy=retention_policy,
     )
     harness = OneTarget(hub, clock, upstream)

@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
+from gateway.admission.prompts import PromptMemory
 from gateway.admission.rate_limits import RateLimits
 from gateway.generation.state import State
-from gateway.protocol.commands import InterruptRequest, StartRequest
+from gateway.protocol.commands import FeedbackRequest, InterruptRequest, StartRequest
 from gateway.protocol.errors import Code, Refused
 from gateway.protocol.events import Error, Interrupted
 from gateway.routing.watchdog import Limits
@@ -168,3 +169,34 @@ async def test_an_interrupt_reports_whether_it_stopped_the_generation() -> None:
         await settle()
         assert state() is State.INTERRUPTED
         assert not interrupt(generation.id, alice)
+
+
+async def test_a_prompt_that_finds_no_memory_is_refused_and_does_not_count() -> None:
+    async with one_target(rate_limits=RateLimits(60, 3), prompts=PromptMemory(1000)) as harness:
+        first = harness.start(start_request("x" * 600))
+        assert harness.hub.prompts.used == first.request_size > 600
+        with pytest.raises(Refused) as refused:
+            harness.start(start_request("x" * 600))
+        assert refused.value.code == Code.QUEUE_FULL
+        assert harness.hub.prompts.used == first.request_size
+        interrupt(harness, first)
+        await settle()
+        assert harness.hub.prompts.used == 0
+        harness.start(start_request("x" * 600))
+        allowance = harness.hub.allowance(ANONYMOUS)
+        assert allowance is not None
+        assert allowance.remaining == 1
+
+
+async def test_feedback_that_makes_the_prompt_longer_is_counted() -> None:
+    async with one_target(prompts=PromptMemory(1000)) as harness:
+        generation = await harness.streaming()
+        before = generation.request_size
+        give = FeedbackRequest(text="y" * 400)
+        harness.hub.feedback(generation.id, give, harness.clock.now(), ANONYMOUS)
+        assert harness.hub.prompts.used == generation.request_size > before + 400
+        with pytest.raises(Refused) as refused:
+            harness.hub.feedback(generation.id, give, harness.clock.now(), ANONYMOUS)
+        assert refused.value.code == Code.QUEUE_FULL
+        note = FeedbackRequest(text="y" * 400, mode="note")
+        harness.hub.feedback(generation.id, note, harness.clock.now(), ANONYMOUS)
