@@ -115,5 +115,5 @@ def _base64_of(url: JsonValue) -> str | None:
     return url.partition(",")[2] if isinstance(url, str) and url.startswith("data:") else None
 
 
-def _text_or_none(value: JsonValue) -> str | None:
+def _text_or_none(value: object) -> str | None:
     return value if isinstance(value, str) else None

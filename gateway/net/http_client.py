@@ -15,6 +15,9 @@ from yarl import URL
 _HEADERS: Final = {"User-Agent": "dualstream", "Accept-Encoding": "identity"}
 """Headers of every request. A compressed stream would come in bursts, and a small body could expand to a large one."""
 
+MAX_HEADER_BYTES: Final = 64 * 1024
+"""Longest header of a response. aiohttp's own limit is 8 KB, and content security policies behind proxies exceed it."""
+
 
 class HttpClient:
     """Pool of connections to configured addresses. The owner must `close` it."""
@@ -26,6 +29,8 @@ class HttpClient:
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
             auto_decompress=False,
+            max_line_size=MAX_HEADER_BYTES,
+            max_field_size=MAX_HEADER_BYTES,
         )
 
     async def request(

@@ -28,7 +28,7 @@ from gateway.security.principals import Principal
 
 logger = logging.getLogger(__name__)
 
-FAILOVER_CODES = PROVIDER_FAULTS | {Code.TOO_SLOW, Code.RATE_LIMIT}
+FAILOVER_CODES = PROVIDER_FAULTS | {Code.TOO_SLOW, Code.RATE_LIMIT, Code.PROVIDER_AUTH, Code.PROVIDER_QUOTA}
 """Failures in mid-answer after which another upstream may continue, if failover is on."""
 
 

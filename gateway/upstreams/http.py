@@ -9,6 +9,7 @@ from yarl import URL
 
 from gateway.net.http_client import HttpClient
 from gateway.upstreams.base import DEFAULT_EVENT_BYTES, UpstreamRequest
+from gateway.upstreams.body_start import EVENT_STREAM
 from gateway.upstreams.connections import (
     ConnectionLimits,
     TrackingConnector,
@@ -55,15 +56,18 @@ class HttpUpstream:
         try:
             url = self._url(request)
             response = await self._post(url, orjson.dumps(self._wire_format.body(request)), connection)
-            if response.status != 200 or not is_event_stream(response) or is_compressed(response):
+            if not 200 <= response.status < 300 or is_compressed(response):
                 raise await from_response(response, self._api_key)
         except BaseException:
             # Cancellation, too: the connection must not outlive the call.
             await connection.abort()
             raise
+        content_type = EVENT_STREAM if is_event_stream(response) else response.content_type
         drop_headers(response)
         reader = self._wire_format.reader(self._api_key)
-        return StreamedResponse(request.model, connection, response.content, reader, self._max_event_bytes)
+        return StreamedResponse(
+            request.model, connection, response.content, reader, self._max_event_bytes, content_type
+        )
 
     async def close(self) -> None:
         """Close all connections."""

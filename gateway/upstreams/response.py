@@ -15,8 +15,9 @@ from gateway.protocol.errors import Code, Failed
 from gateway.protocol.event_stream import ErrorData, EventStreamDecoder, EventTooLongError
 from gateway.protocol.events import TextBatch
 from gateway.upstreams.base import UpstreamEvent
+from gateway.upstreams.body_start import EVENT_STREAM, BodyStart
 from gateway.upstreams.connections import UpstreamConnection
-from gateway.upstreams.errors import from_error_event, from_transport, unreadable
+from gateway.upstreams.errors import from_document, from_error_event, from_transport, unreadable
 from gateway.upstreams.formats.base import EventReader
 from gateway.upstreams.text_template import TextTemplate
 
@@ -34,6 +35,7 @@ class StreamedResponse:
         body: aiohttp.StreamReader,
         reader: EventReader,
         max_event_bytes: int,
+        content_type: str = EVENT_STREAM,
     ) -> None:
         self.model = model
         self._connection = connection
@@ -41,6 +43,9 @@ class StreamedResponse:
         self._reader = reader
         self._decoder = EventStreamDecoder(max_event_bytes)
         self._template = TextTemplate()
+        self._max_bytes = max_event_bytes
+        self._start: BodyStart | None = BodyStart(content_type)
+        """Beginning of the body; None once it is known to be a stream of events."""
         self._on_events: Callable[[Sequence[UpstreamEvent]], None] = _ignore
         self._ended: asyncio.Future[None] | None = asyncio.get_running_loop().create_future()
         self._stopped = self._reading = self._has_more = False
@@ -107,7 +112,7 @@ class StreamedResponse:
         events: list[UpstreamEvent] = []
         try:
             data = self._body.read_nowait()
-            if data:
+            if data and (self._start is None or (data := self._decide(self._start, data))):
                 self._parse(data, events)
         except (Failed, EventTooLongError, aiohttp.ClientError, TimeoutError) as error:
             # Events completed before the fault count. After the end mark the answer is whole, and no fault counts.
@@ -127,9 +132,42 @@ class StreamedResponse:
             # aiohttp reports framing that it can't parse (a chunk size that is no number) by closing the connection
             # alone: the body has no end and no exception.
             raise unreadable("it is not HTTP")
-        if (at_end or is_lost) and not reader.done and (last := reader.end()):
+        if (at_end or is_lost) and not reader.done and (last := self._last_events()):
             self._on_events(last)
         return at_end or is_lost or reader.done
+
+    def _decide(self, start: BodyStart, data: bytes) -> bytes:
+        """Return the bytes of a stream of events, once it is known that the body is one; until then, none.
+
+        Raises:
+            Failed: the body is neither a stream nor JSON, or is JSON longer than an event may be.
+        """
+        is_stream = start.feed(data)
+        if is_stream:
+            self._start = None
+            return start.held
+        if is_stream is False and (not start.is_json or len(start.held) > self._max_bytes):
+            raise from_document(start.held, start.content_type, self._reader.api_key)
+        return b""
+
+    def _last_events(self) -> list[UpstreamEvent]:
+        """Return what the end of the body adds; for a JSON document in place of a stream, all that it contains.
+
+        Servers that do not know `stream` send the whole answer, which has the fields of an event.
+
+        Raises:
+            Failed: the document is an error or no answer, or the stream is truncated.
+        """
+        start, reader, events = self._start, self._reader, list[UpstreamEvent]()
+        if start is None:
+            return reader.end()
+        failure = from_document(start.held, start.content_type, reader.api_key)
+        if start.is_json and failure.code is Code.UPSTREAM_PROTOCOL:
+            with suppress(Failed):
+                reader.read(start.held, events)
+                events += reader.end()
+                return events
+        raise failure
 
     def _parse(self, data: bytes, events: list[UpstreamEvent]) -> None:
         """Decode what was read, by the template where it fits, and append the events.

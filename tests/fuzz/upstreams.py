@@ -14,7 +14,8 @@ from gateway.protocol.events import Chunk, Reasoning, ToolCall, encode
 from gateway.simulator.errors import RequestError
 from gateway.simulator.formats import FORMATS
 from gateway.upstreams.base import Finished, UpstreamEvent
-from gateway.upstreams.errors import MAX_RETRY_AFTER, _error_message, from_stream, retry_after_ms, retry_delay_ms
+from gateway.upstreams.error_bodies import MAX_RETRY_AFTER, retry_delay_ms
+from gateway.upstreams.errors import from_document, from_stream, retry_after_ms
 from gateway.upstreams.formats.anthropic import MessagesReader
 from gateway.upstreams.formats.base import EventReader
 from gateway.upstreams.formats.gemini import GenerateContentReader
@@ -134,7 +135,7 @@ def _size(part: UpstreamEvent) -> int:
 
 def error_body(data: bytes) -> None:
     """Read the body of a refusal. The message for clients is one short line without the key."""
-    _check_message(_error_message(data, KEY))
+    _check_failure(from_document(data, "application/json", KEY))
     wait = retry_delay_ms(data)
     assert wait is None or 0 <= wait <= MAX_RETRY_AFTER * 1000
     _check_message(sanitize_message(_text(data), KEY))

@@ -41,7 +41,7 @@ async def test_each_upstream_is_called_for_one_token() -> None:
         assert 0 < outcome.ttft_ms < 1000
     assert (silent.ttft_ms, silent.failure) == (None, None)
     assert refused.failure is not None
-    assert refused.failure.code is Code.AUTH_ERROR
+    assert refused.failure.code is Code.PROVIDER_AUTH
     assert late.failure is not None
     assert late.failure.code is Code.FIRST_TOKEN_TIMEOUT
 

@@ -201,7 +201,7 @@ async def test_an_error_inside_the_stream(upstream: HttpUpstream) -> None:
 
 @case("HTTP errors by their codes, with the requested wait, without the key")
 @pytest.mark.parametrize(
-    ("fault", "code"), [("429", Code.RATE_LIMIT), ("500", Code.SERVER_ERROR), ("401", Code.AUTH_ERROR)]
+    ("fault", "code"), [("429", Code.RATE_LIMIT), ("500", Code.SERVER_ERROR), ("401", Code.PROVIDER_AUTH)]
 )
 async def test_refusals(upstream: HttpUpstream, fault: str, code: Code) -> None:
     failure = (await ask(upstream, f"fault={fault}" + ("&retry_after=3" if fault == "429" else ""))).failure

@@ -36,16 +36,21 @@ async def test_an_error_inside_the_stream(error: object, code: Code, quote: str)
     ("status", "body", "headers", "code", "retryable"),
     [
         ("400 Bad Request", b'{"error":{"message":"context is too long"}}', (), Code.INVALID_REQUEST, False),
-        ("401 Unauthorized", b'{"error":{"message":"bad key sk-very-secret-key"}}', (), Code.AUTH_ERROR, False),
-        ("403 Forbidden", b"", (), Code.AUTH_ERROR, False),
+        ("401 Unauthorized", b'{"error":{"message":"bad key sk-very-secret-key"}}', (), Code.PROVIDER_AUTH, False),
+        ("403 Forbidden", b"", (), Code.PROVIDER_AUTH, False),
         ("404 Not Found", b"", (), Code.MODEL_NOT_FOUND, False),
         ("429 Too Many Requests", b"", ("Retry-After: 7",), Code.RATE_LIMIT, True),
         ("500 Oops", b"<html>secret.internal</html>", (), Code.SERVER_ERROR, True),
         ("503 Unavailable", b"", (), Code.SERVER_ERROR, True),
         ("529 Overloaded", b"", (), Code.SERVER_ERROR, True),
+        ("402 Payment Required", b'{"error":{"code":"invalid_request_error"}}', (), Code.PROVIDER_QUOTA, False),
+        ("498 Capacity", b"", (), Code.RATE_LIMIT, True),
+        ("403 Forbidden", b"error code: 1015", (), Code.RATE_LIMIT, True),
         ("302 Found", b"", ("Location: http://127.0.0.1:1/",), Code.UPSTREAM_PROTOCOL, False),
         ("200 OK", b"<html>hello</html>", ("Content-Type: text/html",), Code.UPSTREAM_PROTOCOL, False),
         ("200 OK", b"{}", ("Content-Type: application/json",), Code.UPSTREAM_PROTOCOL, False),
+        ("200 OK", b"", ("Content-Type: application/json",), Code.TRUNCATED, True),
+        ("200 OK", b"no healthy upstream", ("Content-Type: text/plain",), Code.UPSTREAM_PROTOCOL, False),
     ],
 )
 async def test_a_response_that_is_not_a_stream(

@@ -142,7 +142,7 @@ _SIMULATED = (
         name="401",
         fault="401: the key is refused",
         model=_sim("fault=401"),
-        expected=_error(Code.AUTH_ERROR, "none", retryable=False),
+        expected=_error(Code.PROVIDER_AUTH, "none", retryable=False),
         ended_by=None,
     ),
     Case(
@@ -288,7 +288,7 @@ _RETRIED = (
         fault="401: the key is refused",
         setup=TWO_ATTEMPTS,
         model=_sim("fault=401"),
-        expected=_error(Code.AUTH_ERROR, "none", retryable=False),
+        expected=_error(Code.PROVIDER_AUTH, "none", retryable=False),
         ended_by=None,
     ),
     Case(

@@ -203,7 +203,7 @@ def test_a_blocked_prompt() -> None:
         ({"code": 503, "message": "The model is overloaded.", "status": "UNAVAILABLE"}, Code.SERVER_ERROR, ""),
         ({"code": 429, "message": "Quota exceeded", "status": "RESOURCE_EXHAUSTED"}, Code.RATE_LIMIT, ""),
         ({"code": 400, "message": "Too many parts", "status": "INVALID_ARGUMENT"}, Code.INVALID_REQUEST, "Too many"),
-        ({"code": 403, "message": "No", "status": "PERMISSION_DENIED"}, Code.AUTH_ERROR, ""),
+        ({"code": 403, "message": "No", "status": "PERMISSION_DENIED"}, Code.PROVIDER_AUTH, ""),
         ({"code": 404, "message": "No", "status": "NOT_FOUND"}, Code.MODEL_NOT_FOUND, ""),
         ({"code": 504, "message": "Deadline", "status": "DEADLINE_EXCEEDED"}, Code.TIMEOUT, ""),
     ],

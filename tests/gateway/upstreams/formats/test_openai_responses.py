@@ -310,7 +310,7 @@ def test_usage_follows_the_end_mark(usage: object, expected: list[UpstreamEvent]
         ({"code": "server_error", "message": "oops at 10.0.0.7:99"}, Code.SERVER_ERROR, True, ""),
         ({"code": "rate_limit_exceeded", "message": "slow down"}, Code.RATE_LIMIT, True, ""),
         ({"code": "too_many_requests", "type": "too_many_requests"}, Code.RATE_LIMIT, True, ""),
-        ({"code": "insufficient_quota", "message": "pay"}, Code.RATE_LIMIT, True, ""),
+        ({"code": "insufficient_quota", "message": "pay"}, Code.PROVIDER_QUOTA, False, ""),
         ({"code": "invalid_prompt", "message": "it was flagged"}, Code.INVALID_REQUEST, False, "it was flagged"),
         ({"code": "context_length_exceeded", "message": "too long"}, Code.INVALID_REQUEST, False, "too long"),
         ({"code": "image_too_large", "message": "a big one"}, Code.INVALID_REQUEST, False, "a big one"),
