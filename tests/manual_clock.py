@@ -5,9 +5,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 
+from gateway.clock import SystemClock, Timer
+
 
 class ManualClock:
-    """A clock that only `advance` moves."""
+    """A clock that only `advance` and `pause` move."""
 
     def __init__(self) -> None:
         self._now = 1000.0
@@ -25,11 +27,24 @@ class ManualClock:
         heapq.heappush(self._timers, (self._now + delay, next(self._order), timer))
         return timer
 
+    def after_reading(self, callback: Callable[[], None]) -> Timer:
+        """Call `callback` as the system's clock does; at once where no event loop runs, so that nothing can wait."""
+        try:
+            return SystemClock().after_reading(callback)
+        except RuntimeError:
+            callback()
+            return ManualTimer(callback)
+
+    def pause(self, seconds: float) -> None:
+        """Let some seconds pass without calling timers, as if the process had been stopped; they are late after it."""
+        self._now += seconds
+
     def advance(self, seconds: float) -> None:
         """Advance by some seconds; each timer that is due is called at its own time."""
         end = self._now + seconds
         while self._timers and self._timers[0][0] <= end:
-            self._now, _, timer = heapq.heappop(self._timers)
+            due, _, timer = heapq.heappop(self._timers)
+            self._now = max(self._now, due)
             if not timer.cancelled:
                 callback = timer.callback
                 timer.cancel()

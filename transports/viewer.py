@@ -217,6 +217,13 @@ class Viewer:
                 break
         return frames, reached
 
+    def _stop_unless_read(self) -> None:
+        """Stop for a client that does not read, unless it has read by now: the gateway itself may have been paused."""
+        if self._writable or self._clock.now() - self._last_write < self._viewer_timeout:
+            self._check_idle()
+        else:
+            self.stop()
+
     def _schedule_check(self, seconds: float) -> None:
         self._timer.start(seconds, self._check_idle)
 
@@ -228,7 +235,7 @@ class Viewer:
             self._schedule_check(max(min(limit - since_write, self._heartbeat), MIN_CHECK_SECONDS))
             return
         if not self._writable:
-            self.stop()
+            self._timer.judge(self._stop_unless_read)
             return
         self._last_write = self._clock.now()
         self._schedule_check(min(self._heartbeat, self._viewer_timeout))

@@ -11,6 +11,7 @@ from starlette.websockets import WebSocket
 from gateway.api.services import Services
 from gateway.api.streams import enter_stream
 from gateway.asgi import Writer, direct_writer
+from gateway.clock import RestartableTimer
 from gateway.generation.event_log import Entry
 from gateway.protocol.events import Accepted
 from transports.handshake import HELLO_BYTES, HELLO_SECONDS, SocketIdentity
@@ -62,7 +63,8 @@ class WebSocketConnection:
     async def _wait_for_hello(self) -> bool:
         """Accept nothing but a hello; close the socket and return False if no valid one comes in time."""
         waiting = anyio.CancelScope()
-        deadline = self._services.clock.call_later(HELLO_SECONDS, waiting.cancel)
+        deadline = RestartableTimer(self._services.clock)
+        deadline.start_limit(HELLO_SECONDS, waiting.cancel)
         try:
             with waiting:
                 while self._identity.principal is None:

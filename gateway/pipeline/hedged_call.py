@@ -118,7 +118,7 @@ class HedgedCall:
     async def _race(self, call: UpstreamCall, hedge_after: float) -> None:
         """Run a call and, if no content comes for `hedge_after` seconds, a second one to another target."""
         async with asyncio.TaskGroup() as group:
-            self._timer.start(hedge_after, partial(self._hedge, call, group))
+            self._timer.start_limit(hedge_after, partial(self._hedge, call, group))
             await call.run()
             self._timer.cancel()
             other = next((other for other in self._calls if not other.is_over), None)

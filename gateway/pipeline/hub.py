@@ -262,7 +262,7 @@ class Hub:
         if record.on_disconnect == "cancel":
             self._stop_without_viewers(record)
         elif record.on_disconnect == "grace":
-            record.timer.start(self._policy.grace, partial(self._stop_without_viewers, record))
+            record.timer.start_limit(self._policy.grace, partial(self._stop_without_viewers, record))
 
     def _stop_without_viewers(self, record: Record) -> None:
         if not record.generation.state.is_terminal:

@@ -142,7 +142,7 @@ class Pipeline:
         self._slot_changed = asyncio.Event()
         self._stop_waiting = self._slot_changed.set
         if queue_timeout:
-            self._timer.start(queue_timeout, self._on_queue_timeout)
+            self._timer.start_limit(queue_timeout, self._on_queue_timeout)
         # A command or the time limit may come in the same turn of the event loop as the slot.
         while slot_request.state is SlotState.WAITING and not self.generation.state.fenced:
             self.generation.on_queued(slot_request.position, self._slots.eta_ms(slot_request))
@@ -193,7 +193,7 @@ class Pipeline:
         changed, queue_timeout = asyncio.Event(), self._model.policy.limits.queue_timeout
         self._stop_waiting = wake = changed.set
         if queue_timeout:
-            self._timer.start(queue_timeout, self._on_queue_timeout)
+            self._timer.start_limit(queue_timeout, self._on_queue_timeout)
         position = min([target.add_waiter(wake) for target in targets])
         self.generation.on_queued(position, None)
         try:

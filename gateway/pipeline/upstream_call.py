@@ -215,7 +215,15 @@ class UpstreamCall:
             self._finish(now)
             self._halt()
         elif (due := watchdog.next_check()) is not None:
-            self._timer.start(max(0.0, due - now), self._check_limits)
+            self._timer.start(max(0.0, due - now), self._on_timer)
+
+    def _on_timer(self) -> None:
+        """Check the limits, but end nothing before reading what has arrived: the gateway may have been paused."""
+        due = self._watchdog.next_check()
+        if due is not None and self._clock.now() >= due:
+            self._timer.judge(self._check_limits)
+        else:
+            self._check_limits()
 
     def _finish(self, now: float) -> None:
         self._record(None, answered=True)

@@ -15,6 +15,7 @@ from uvicorn.server import ServerState
 from gateway.admission.connections import Connection, Connections
 from gateway.admission.log_throttle import log_message
 from gateway.asgi import WRITER_EXTENSION
+from gateway.clock import RestartableTimer, SystemClock
 from gateway.net.tcp import reset
 from gateway.protocol.errors import Refused, invalid
 from gateway.server.lightweight import LightFlowControl, SingleWaiterEvent
@@ -22,6 +23,8 @@ from gateway.server.raw_response import encode_refusal
 from gateway.server.websocket_protocol import WebSocketProtocol
 
 logger = logging.getLogger(__name__)
+
+_CLOCK = SystemClock()
 
 MAX_HEAD_BYTES = 64 * 1024
 """Maximum bytes of a request head, URL included, and of the framing of its body (see `MAX_FRAMING_PER_BYTE`)."""
@@ -96,7 +99,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Bytes of the read that is being parsed."""
         self._framing_bytes = 0
         """Bytes read since the head, less what the body's size allows."""
-        self._deadline: asyncio.TimerHandle | None = None
+        self._deadline: RestartableTimer | None = None
         self._on_drain: Callable[[], None] | None = None
         self._on_disconnect: Callable[[], None] | None = None
 
@@ -271,8 +274,13 @@ class HttpProtocol(HttpToolsProtocol):
         if cycle is not None:
             cycle.scope.pop("extensions", None)
 
+    def timeout_keep_alive_handler(self) -> None:
+        """Close an idle connection, unless a request waits in its socket."""
+        self.timeout_keep_alive_task = _CLOCK.after_reading(super().timeout_keep_alive_handler)  # type: ignore[assignment]
+
     def _start_deadline(self) -> None:
-        self._deadline = self.loop.call_later(HEAD_TIMEOUT, self._on_deadline)
+        self._deadline = RestartableTimer(_CLOCK)
+        self._deadline.start_limit(HEAD_TIMEOUT, self._on_deadline)
 
     def _on_deadline(self) -> None:
         """End the connection if its head is not complete; else start the timeout of the body."""
@@ -284,8 +292,8 @@ class HttpProtocol(HttpToolsProtocol):
         elif self._head_bytes is not None:
             message = f"The request head took longer than {HEAD_TIMEOUT:g} seconds to arrive."
             self._refuse(invalid(message, status=408))
-        else:
-            self._deadline = self.loop.call_later(REQUEST_TIMEOUT - HEAD_TIMEOUT, self.transport.abort)
+        elif self._deadline is not None:
+            self._deadline.start_limit(REQUEST_TIMEOUT - HEAD_TIMEOUT, self.transport.abort)
 
     def _cancel_deadline(self) -> None:
         if self._deadline is not None:

@@ -12,10 +12,13 @@ from websockets.http11 import Request
 
 from gateway.admission.connections import Connection
 from gateway.asgi import WRITER_EXTENSION
+from gateway.clock import SystemClock
 from gateway.net.tcp import reset
 from gateway.protocol.errors import invalid
 from gateway.server.lightweight import SingleReaderQueue, SingleWaiterEvent
 from gateway.server.raw_response import encode_refusal
+
+_CLOCK = SystemClock()
 
 MAX_UNSENT_BYTES = 64 * 1024
 """Maximum bytes in the write buffer when a ping arrives: above, the client pings and does not read the pongs."""
@@ -180,6 +183,10 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         """
         super().handle_parser_exception()
         self.disconnected = True
+
+    def keepalive_timeout(self) -> None:
+        """End the connection of a client that sent no pong, unless its pong waits in the socket."""
+        self.pong_timer = _CLOCK.after_reading(super().keepalive_timeout)  # type: ignore[assignment]
 
     def handle_ping(self) -> None:
         """Send the pong (RFC 6455, 5.5.2), or abort if the client reads nothing while it pings."""

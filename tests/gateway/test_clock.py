@@ -1,8 +1,14 @@
-"""The restartable timer: at most one call is pending, and nothing of it stays when it has fired or was cancelled."""
+"""The restartable timer: at most one call is pending, nothing of it stays, and it judges after reading."""
 
+import asyncio
+import socket
 import weakref
+from collections.abc import Callable
 
-from gateway.clock import RestartableTimer
+import pytest
+import uvloop
+
+from gateway.clock import MAX_EXTENSION_SECONDS, RestartableTimer, SystemClock
 from tests.manual_clock import ManualClock
 
 
@@ -72,3 +78,82 @@ def test_a_callback_that_was_called_or_cancelled_is_not_kept() -> None:
         assert kept() is not None
         clock.advance(1) if fires else timer.cancel()
         assert kept() is None
+
+
+class Reader(asyncio.Protocol):
+    """Handles what it reads in a task, two turns of the event loop later, as a request is handled."""
+
+    def __init__(self, on_handled: Callable[[], None]) -> None:
+        self._on_handled = on_handled
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def data_received(self, _data: bytes) -> None:
+        self._tasks.append(asyncio.get_running_loop().create_task(self._handle()))
+
+    async def _handle(self) -> None:
+        await asyncio.sleep(0)
+        self._on_handled()
+
+
+@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
+@pytest.mark.parametrize("delay", [0.0, 0.01])
+def test_what_waits_in_a_socket_is_handled_before_a_limit_is_judged(
+    new_loop: Callable[[], asyncio.AbstractEventLoop], delay: float
+) -> None:
+    async def wait() -> list[str]:
+        order, judged = list[str](), asyncio.Event()
+        with socket.create_server(("127.0.0.1", 0)) as listening:
+            server = await asyncio.get_running_loop().create_server(
+                lambda: Reader(lambda: order.append("handled")), sock=listening
+            )
+            async with server:
+                timer = RestartableTimer(SystemClock())
+                timer.start_limit(delay, lambda: (order.append("judged"), judged.set()))  # type: ignore[func-returns-value, arg-type]
+                # The connection waits to be accepted, and its request to be read.
+                with socket.create_connection(listening.getsockname()) as client:
+                    client.send(b"request")
+                    await judged.wait()
+        return order
+
+    with asyncio.Runner(loop_factory=new_loop) as runner:
+        assert runner.run(wait()) == ["handled", "judged"]
+
+
+async def test_after_reading_can_be_cancelled_and_keeps_nothing() -> None:
+    class Owner:
+        def call(self) -> None:
+            calls.append("called")
+
+    calls = list[str]()
+    for cancelled in (True, False):
+        owner = Owner()
+        kept, timer = weakref.ref(owner), SystemClock().after_reading(owner.call)
+        del owner
+        if cancelled:
+            timer.cancel()
+        for _ in range(20):
+            await asyncio.sleep(0)
+        assert kept() is None
+    assert calls == ["called"]
+
+
+@pytest.mark.parametrize(("paused", "extended"), [(2.5, 0.0), (14.0, 12.0), (1000.0, MAX_EXTENSION_SECONDS)])
+def test_a_pause_extends_a_limit_by_as_much_as_its_timer_was_late(paused: float, extended: float) -> None:
+    clock, calls = ManualClock(), list[float]()
+    RestartableTimer(clock).start_limit(2, lambda: calls.append(clock.now()))
+    clock.pause(paused)
+    clock.advance(0)
+    assert calls == ([] if extended else [1000 + paused])
+    clock.advance(extended)
+    assert calls == [1000 + paused + extended]
+
+
+def test_a_limit_that_is_kept_after_a_pause_is_not_judged() -> None:
+    clock, calls = ManualClock(), list[str]()
+    timer = RestartableTimer(clock)
+    timer.start_limit(2, lambda: calls.append("judged"))
+    clock.pause(14)
+    clock.advance(1)
+    timer.cancel()
+    clock.advance(100)
+    assert calls == []

@@ -244,6 +244,27 @@ async def test_a_client_that_reads_nothing_for_too_long_is_disconnected_and_dela
         assert reading.text == "xxxx"
 
 
+@pytest.mark.parametrize("seconds", [30.0, 45.0])
+async def test_a_client_that_has_read_while_the_gateway_was_paused_stays(seconds: float) -> None:
+    async with new_harness() as harness:
+        generation = await harness.start()
+        slow = FakeConnection(open=False)
+        viewing = harness.view(generation, connection=slow)
+        harness.upstream.last.send("Hello")
+        await settle()
+        harness.clock.pause(seconds)
+        # Due are the check of the viewer, and then the socket that has become writable.
+        harness.clock.advance(0)
+        viewing.viewer.resume()
+        await settle()
+        harness.clock.advance(29)
+        await settle()
+        assert (viewing.ends, slow.text) == (0, "Hello")
+        harness.clock.advance(2)
+        await settle()
+        assert viewing.ends == 1
+
+
 async def test_a_connection_that_fails_affects_no_other_viewer() -> None:
     async with new_harness() as harness:
         generation = await harness.start()

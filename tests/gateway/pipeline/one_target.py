@@ -38,6 +38,7 @@ class OneTarget:
     hub: Hub
     clock: ManualClock
     upstream: ScriptedUpstream
+    target: Target
 
     def start(
         self, request: StartRequest | None = None, principal: str = "", idempotency_key: str | None = None
@@ -88,7 +89,7 @@ async def one_target(
         prompts=prompts,
         retention_policy=retention_policy,
     )
-    harness = OneTarget(hub, clock, upstream)
+    harness = OneTarget(hub, clock, upstream, target)
     others = asyncio.all_tasks()
     yield harness
     await hub.close()

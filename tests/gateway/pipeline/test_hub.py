@@ -64,6 +64,19 @@ async def test_a_viewer_that_returns_within_the_grace_keeps_it_running() -> None
         assert generation.state is State.STREAMING
 
 
+async def test_a_viewer_whose_request_waits_at_the_end_of_a_pause_is_not_too_late() -> None:
+    async with one_target(limits=Limits(stall_timeout=0)) as harness:
+        generation = await harness.streaming()
+        harness.hub.add_viewer(generation.id)
+        harness.hub.remove_viewer(generation.id)
+        harness.clock.pause(5)
+        harness.clock.advance(0)
+        harness.hub.add_viewer(generation.id)
+        await settle()
+        harness.clock.advance(100)
+        assert generation.state is State.STREAMING
+
+
 async def test_a_generation_without_any_viewer_keeps_running() -> None:
     async with one_target(limits=Limits(stall_timeout=0)) as harness:
         generation = await harness.streaming()

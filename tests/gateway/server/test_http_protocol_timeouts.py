@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from gateway.clock import SystemClock
 from gateway.config import Settings
 from gateway.server.http_protocol import HEAD_TIMEOUT, REQUEST_TIMEOUT, HttpProtocol
 from tests.gateway.server.raw_client import GET, UPGRADE, connected, expect_refusal, only_protocol, read_response
@@ -25,7 +26,7 @@ async def test_a_connection_that_sends_nothing_is_aborted_without_a_response(ser
     async with connected(served) as (reader, _):
         protocol = await only_protocol(served)
         assert protocol._deadline is not None
-        assert protocol._deadline.when() <= asyncio.get_running_loop().time() + HEAD_TIMEOUT
+        assert protocol._deadline.due <= SystemClock().now() + HEAD_TIMEOUT
         protocol._on_deadline()
         with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
             await reader.readexactly(1)
@@ -61,10 +62,9 @@ async def test_a_body_has_a_longer_timeout_than_its_head(served: Served) -> None
         protocol = await only_protocol(served)
         await until(lambda: protocol.cycle)
         protocol._on_deadline()
-        now = asyncio.get_running_loop().time()
         assert protocol._deadline is not None
-        assert HEAD_TIMEOUT < protocol._deadline.when() - now <= REQUEST_TIMEOUT - HEAD_TIMEOUT
-        protocol._deadline._run()
+        assert HEAD_TIMEOUT < protocol._deadline.due - SystemClock().now() <= REQUEST_TIMEOUT - HEAD_TIMEOUT
+        protocol._deadline._fire()
         with pytest.raises((asyncio.IncompleteReadError, ConnectionError)):
             await reader.readexactly(1)
 
@@ -84,6 +84,26 @@ async def test_empty_lines_do_not_keep_an_idle_connection_open(served: Served, b
             assert not idle.cancelled()
         protocol.timeout_keep_alive_handler()
         assert await reader.read() == b""
+
+
+async def test_a_request_that_waits_in_the_socket_of_an_idle_connection_is_answered(served: Served) -> None:
+    async with connected(served) as (reader, writer):
+        writer.write(GET)
+        await read_response(reader)
+        protocol = await only_protocol(served)
+        # What a timer does after a pause of the gateway, before the socket is read.
+        writer.write(GET)
+        protocol.timeout_keep_alive_handler()
+        assert (await read_response(reader))[0] == 200
+
+
+async def test_a_head_that_waits_in_the_socket_is_not_late(served: Served) -> None:
+    async with connected(served) as (reader, writer):
+        protocol = await only_protocol(served)
+        assert protocol._deadline is not None
+        writer.write(GET)
+        protocol._deadline._fire()
+        assert (await read_response(reader))[0] == 200
 
 
 async def drained(protocol: HttpProtocol) -> None:
