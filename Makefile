@@ -38,12 +38,11 @@ endif
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: $(VENV)/run ## start the gateway with its simulator and print the address of the demo page
-	@echo "Demo page: http://$(HOST):$(PORT)/   (Ctrl-C stops it)"
+# The gateway prints the address once it listens there: another program may have the port.
+run: $(VENV)/run ## start the gateway with its simulator, which prints the address of the demo page (PORT=8080)
 	@$(BIN)/dualstream serve --host $(HOST) --port $(PORT)
 
 run-local: $(VENV)/local ## the same with a real language model on this machine (downloads about 290 MB)
-	@echo "Demo page, once the model is ready: http://$(HOST):$(PORT)/   (Ctrl-C stops both)"
 	@$(BIN)/python -m gateway.local_model --port $(MODEL_PORT) -- \
 		$(BIN)/dualstream serve --host $(HOST) --port $(PORT) \
 		--upstream http://127.0.0.1:$(MODEL_PORT)/v1 --model gemma-3-270m

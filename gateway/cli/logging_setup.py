@@ -5,7 +5,8 @@ another record (CWE-117), and an escape sequence would control the terminal of t
 """
 
 import logging
-from typing import Final
+import sys
+from typing import Final, TextIO
 
 LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
@@ -28,8 +29,20 @@ def escape(text: str) -> str:
     return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in text)
 
 
+class StandardErrorHandler(logging.StreamHandler[TextIO]):
+    """Handler that writes to standard error, and drops a record that standard error does not take.
+
+    `logging` would print a traceback for each of them, to the same full disk or closed pipe.
+    """
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (the name is logging's)
+        """Ignore errors of the stream; report all others, which are errors of ours."""
+        if not isinstance(sys.exception(), OSError):
+            super().handleError(record)
+
+
 def configure() -> None:
     """Configure the root logger: warnings and errors go to standard error."""
-    handler = logging.StreamHandler()
+    handler = StandardErrorHandler()
     handler.setFormatter(EscapingFormatter(LOG_FORMAT))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)

@@ -5,9 +5,13 @@ Each subcommand is a module with `add_arguments` and `run`. It is imported when 
 """
 
 import argparse
+import signal
+import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Final, Protocol, cast
+
+from gateway.standard_streams import open_closed_streams
 
 SUBCOMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "serve": ("gateway.cli.serve", "run the gateway"),
@@ -37,6 +41,11 @@ class Subcommand(Protocol):
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
+    if (sys.argv[1:] if arguments is None else arguments)[:1] == ["serve"] and hasattr(signal, "pthread_sigmask"):
+        # As early as possible: SIGHUP waits in the kernel until the gateway listens (`gateway.server.run`). Its default
+        # action would end the start.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGHUP])
+    open_closed_streams()
     options = _parser().parse_args(arguments)
     # Imported only now: what ends while the arguments are parsed, such as --version, logs nothing.
     from gateway.cli.logging_setup import configure  # noqa: PLC0415

@@ -17,6 +17,7 @@ from gateway.config import (
     unknown_variables,
 )
 from gateway.server.run import serve
+from gateway.standard_streams import flush_or_discard, print_line
 
 OPTIONS: Final = ("host", "port", "upstream", "upstream_api", "model", "insecure")
 """The settings that are also options of the command line."""
@@ -46,20 +47,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Serve until a signal ends it, and return the exit code."""
+    try:
+        return _run(options)
+    finally:
+        flush_or_discard()
+
+
+def _run(options: argparse.Namespace) -> int:
     given = {name: getattr(options, name) for name in OPTIONS}
     file = find_file(options.config, os.environ)
     load_again = partial(load, given, os.environ, file)
     try:
         settings = load_again()
         if file is not None:
-            print(f"dualstream: configured by {file}", file=sys.stderr)
+            print_line(f"dualstream: configured by {file}", sys.stderr)
         for name in unknown_variables(os.environ):
-            print(f"dualstream: {name} is not a known setting: ignored", file=sys.stderr)
+            print_line(f"dualstream: {name} is not a known setting: ignored", sys.stderr)
         # Without a file there is nothing to load again: SIGHUP, which a closing terminal sends, must end the server.
         can_reload = file is not None or settings.keys_file is not None
         return serve(settings, load_again if can_reload else None)
     except ConfigurationError as error:
-        print(f"dualstream: {error}", file=sys.stderr)
+        print_line(f"dualstream: {error}", sys.stderr)
         return 2
 
 

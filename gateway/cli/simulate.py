@@ -6,6 +6,7 @@ import signal
 import sys
 
 from gateway.simulator import Simulator
+from gateway.standard_streams import flush_or_discard, print_line
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +21,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the simulator until a signal ends it, and return the exit code."""
-    return asyncio.run(_serve(options.host, options.port))
+    try:
+        return asyncio.run(_serve(options.host, options.port))
+    finally:
+        flush_or_discard()
 
 
 async def _serve(host: str, port: int) -> int:
@@ -31,9 +35,9 @@ async def _serve(host: str, port: int) -> int:
     try:
         await simulator.start()
     except OSError as error:
-        print(f"dualstream: can't listen on {host}:{port}: {error.strerror}", file=sys.stderr)
+        print_line(f"dualstream: can't listen on {host}:{port}: {error.strerror}", sys.stderr)
         return 1
-    print(f"The simulator listens on {simulator.base_url}", flush=True)
+    print_line(f"The simulator listens on {simulator.base_url}", sys.stdout)
     await ended.wait()
     await simulator.stop()
     return 0

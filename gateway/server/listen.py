@@ -1,7 +1,10 @@
 """The listening socket: where the gateway listens, and whether it may listen there without credentials."""
 
+import errno
 import logging
+import os
 import socket
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
 from gateway.config import ConfigurationError, Settings
@@ -15,6 +18,15 @@ read and control its answers, and spend your money. Do one of these:
   - listen where only this machine connects: --host 127.0.0.1
   - accept the risk: --insecure (DUALSTREAM_INSECURE=true), if only you can reach that address"""
 """Error for a gateway that would be open to others without `insecure`."""
+
+
+ADVICE: Final[Mapping[int, str]] = {
+    errno.EADDRINUSE: "another program listens there: end it, or choose another port with --port (DUALSTREAM_PORT; "
+    "make run PORT=8090)",
+    errno.EACCES: "this user may not listen on that port: choose one from 1024 on with --port (DUALSTREAM_PORT)",
+    errno.EADDRNOTAVAIL: "this machine does not have that address: choose one with --host (DUALSTREAM_HOST)",
+}
+"""What to change, by the reason for which a socket can't listen."""
 
 
 class Address(NamedTuple):
@@ -65,3 +77,14 @@ def listen(address: Address, dead_after: float) -> socket.socket:
     if hasattr(socket, "TCP_USER_TIMEOUT"):
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, round(dead_after * 1000))
     return listening
+
+
+def describe_failure(error: OSError, host: str, port: int) -> str:
+    """Return why the gateway can't listen, and what to change."""
+    if isinstance(error, socket.gaierror):
+        reason = f"that name can't be resolved ({error.strerror}): choose an address with --host (DUALSTREAM_HOST)"
+    else:
+        # Its text may repeat the address; that of the number does not.
+        default = f"{os.strerror(error.errno or 0)}; choose with --host and --port"
+        reason = ADVICE.get(error.errno or 0, default)
+    return f"can't listen on {host}:{port}: {reason}"

@@ -3,7 +3,6 @@
 import asyncio
 import gc
 import logging
-import os
 import signal
 import socket
 import sys
@@ -17,8 +16,9 @@ import uvicorn
 from gateway.app.factory import create_app
 from gateway.config import Settings
 from gateway.pipeline.hub import Hub
-from gateway.server.listen import check_exposure, listen, resolve
+from gateway.server.listen import check_exposure, describe_failure, listen, resolve
 from gateway.server.uvicorn_config import server_config
+from gateway.standard_streams import print_line
 
 logger = logging.getLogger(__name__)
 
@@ -36,7 +36,7 @@ def serve(settings: Settings, load: Callable[[], Settings] | None = None) -> int
     """Serve until a signal ends it, and return the exit code.
 
     The first SIGTERM or SIGINT drains, the second ends at once. With `load`, which loads the settings again, SIGHUP
-    changes the models and the keys.
+    changes the models and the keys; one that the caller has blocked is delivered once the gateway listens.
 
     Raises:
         ConfigurationError: the keys can't be read, or others could reach a gateway that requires no credentials.
@@ -46,11 +46,7 @@ def serve(settings: Settings, load: Callable[[], Settings] | None = None) -> int
         check_exposure(settings, address)
         listening = listen(address, settings.viewer_timeout + KERNEL_SECONDS)
     except OSError as error:
-        reason = os.strerror(error.errno or 0)
-        print(
-            f"dualstream: can't listen on {settings.host}:{settings.port}: {reason}; choose with --host and --port",
-            file=sys.stderr,
-        )
+        print_line(f"dualstream: {describe_failure(error, settings.host, settings.port)}", sys.stderr)
         return 1
     app = create_app(settings)
     server = _Server(
@@ -75,9 +71,9 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and print the addresses."""
-        if self._reload is not None and hasattr(signal, "SIGHUP"):
-            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload)
         await super().startup(sockets)
+        if not self.started:
+            return
         # What is loaded by now stays: examining it in each collection took a third of the time of a short request.
         gc.collect()
         gc.freeze()
@@ -85,7 +81,19 @@ class _Server(uvicorn.Server):
         for listening in sockets or []:
             host, port = listening.getsockname()[:2]
             in_url = f"[{host}]" if ":" in host else host
-            print(f"Dualstream listens on http://{in_url}:{port}", flush=True)
+            url = f"http://{in_url}:{port}"
+            print_line(f"Dualstream listens on {url}\nDemo page: {url}/   (Ctrl-C stops it)", sys.stdout)
+        if hasattr(signal, "SIGHUP"):
+            self._accept_hangups()
+
+    def _accept_hangups(self) -> None:
+        """Reload on SIGHUP, from now on: before, there was nothing that a reload could change.
+
+        `gateway.cli.main` has blocked the signal: one that came during the start is delivered now.
+        """
+        if self._reload is not None:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGHUP])
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Drain on the first signal, exit on the second."""
