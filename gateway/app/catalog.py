@@ -150,7 +150,9 @@ def _build_single(settings: Settings, builder: "CatalogBuilder", upstream: Upstr
         return Model(name, [target], policy) if is_served else None
 
     models = [Model(name, [target], policy) for name in names]
-    return ModelRegistry(models, aliases=settings.aliases, default=settings.default_model, unlisted=unlisted)
+    return ModelRegistry(
+        models, aliases=settings.aliases, default=settings.default_model, unlisted=unlisted, unlisted_targets=[target]
+    )
 
 
 class CatalogBuilder:

@@ -2,17 +2,24 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from gateway.app.authentication import credential_schemes
 from gateway.app.catalog import CATALOG_SETTINGS, Catalog, build
 from gateway.config import ConfigurationError, Settings
 from gateway.pipeline.hub import Hub
-from gateway.security.authenticator import Authenticator
+from gateway.security.api_keys import StoredKey
+from gateway.security.authenticator import ApiKeyScheme, Authenticator, CredentialScheme
 
 RELOADABLE: Final = CATALOG_SETTINGS | {"keys_file", "keys", "jwt"}
 """Settings that a reload changes."""
+
+NO_PROVIDER_LEFT: Final = (
+    "models: no models and no upstream are left: is the file empty, or half written? Only a restart makes the built-in "
+    "simulator answer in their place"
+)
+"""Error for a file that is valid and unintended: a full disk, or an editor that is still writing, has left it empty."""
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +33,8 @@ class Reloader:
         self._hub = hub
         self._settings = self._initial_settings = settings
         self._lock = asyncio.Lock()
-        self._loading: set[asyncio.Task[None]] = set()
+        self._requested: Callable[[], Settings] | None = None
+        self._loading: asyncio.Task[None] | None = None
         self._retiring: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -38,20 +46,26 @@ class Reloader:
         await self.catalog.start()
 
     def request(self, load: Callable[[], Settings]) -> None:
-        """Start a task that loads the configuration and changes to it. If that fails, it logs why; nothing changes."""
-        task = asyncio.get_running_loop().create_task(self._load(load), name="reload")
-        self._loading.add(task)
-        task.add_done_callback(self._loading.discard)
+        """Load the configuration and change to it, in a task. If that fails, log why; nothing changes.
+
+        One load runs at a time, so that a file that takes longer to read is not applied after a later one. Requests
+        while one runs are one more: it begins after the last of them, and reads what is there then.
+        """
+        self._requested = load
+        if self._loading is None:
+            self._loading = asyncio.get_running_loop().create_task(self._load_requested(), name="reload")
 
     async def change(self, settings: Settings) -> None:
         """Change to another configuration: new generations use its models, and new requests its keys.
 
         Raises:
-            ConfigurationError: the keys can't be read, or no keys are left. Nothing has changed.
+            ConfigurationError: the keys can't be read, or no keys or no providers are left. Nothing has changed.
             OSError: the simulator is needed, but can't listen. Nothing has changed.
         """
         # Two reloads at once would both replace the same catalog: it would be closed twice, and one successor never.
         async with self._lock:
+            if _names_provider(self._settings) and not _names_provider(settings):
+                raise ConfigurationError(NO_PROVIDER_LEFT)
             schemes = credential_schemes(settings, self._authenticator.schemes)
             if not schemes and not self._authenticator.allows_anonymous:
                 message = "keys: no keys are left; only a restart makes the gateway accept clients without credentials"
@@ -63,10 +77,11 @@ class Reloader:
                 await catalog.close(former)
                 raise
             # No await from here on: requests see either the former models and keys, or the new ones.
+            changes = self._describe_changes(settings, catalog, schemes)
             running = self._hub.reload(catalog.models)
             self.catalog = catalog
             self._authenticator.replace_schemes(schemes)
-            logger.warning("configuration reloaded: %s", self._describe_changes(settings, catalog))
+            logger.warning("configuration reloaded: %s", changes)
             self._settings = settings
         task = asyncio.get_running_loop().create_task(_retire(former, catalog, running), name="retire")
         self._retiring.add(task)
@@ -74,11 +89,19 @@ class Reloader:
 
     async def close(self) -> None:
         """Close all catalogs. Call it after the hub is closed, when no generation runs any more."""
-        for task in self._loading:
-            task.cancel()
-        await asyncio.gather(*self._loading, return_exceptions=True)
+        if self._loading is not None:
+            self._loading.cancel()
+            await asyncio.wait([self._loading])
         await asyncio.gather(*self._retiring, return_exceptions=True)
         await self.catalog.close()
+
+    async def _load_requested(self) -> None:
+        try:
+            while (load := self._requested) is not None:
+                self._requested = None
+                await self._load(load)
+        finally:
+            self._loading = None
 
     async def _load(self, load: Callable[[], Settings]) -> None:
         try:
@@ -89,10 +112,12 @@ class Reloader:
         except OSError as error:
             logger.error("configuration not changed: the simulator can't listen: %s", error.strerror)
 
-    def _describe_changes(self, settings: Settings, catalog: Catalog) -> str:
+    def _describe_changes(self, settings: Settings, catalog: Catalog, schemes: Sequence[CredentialScheme]) -> str:
         """Return what changes since the last reload, and what differs from the start but needs a restart."""
-        changed = ", ".join(sorted(_differences(self._settings, settings) & RELOADABLE)) or "nothing"
-        changes = f"models: {', '.join(catalog.models.names) or 'any'}; changed: {changed}"
+        changed = sorted(_differences(self._settings, settings) & RELOADABLE)
+        # The file of keys keeps its name when its content changes.
+        changed += _describe_key_changes(_stored_keys(self._authenticator.schemes), _stored_keys(schemes))
+        changes = f"models: {', '.join(catalog.models.names) or 'any'}; changed: {', '.join(changed) or 'nothing'}"
         fixed = ", ".join(sorted(_differences(self._initial_settings, settings) - RELOADABLE))
         return f"{changes}; only a restart changes {fixed}" if fixed else changes
 
@@ -104,6 +129,28 @@ async def _retire(former: Catalog, successor: Catalog, running: Sequence[asyncio
     await former.close(successor)
 
 
+def _names_provider(settings: Settings) -> bool:
+    """Return False if the built-in simulator answers because nothing else is configured."""
+    return settings.upstream is not None or bool(settings.models)
+
+
 def _differences(settings: Settings, other: Settings) -> set[str]:
     """Return the names of the settings whose values differ."""
     return {name for name in Settings.model_fields if getattr(settings, name) != getattr(other, name)}
+
+
+def _stored_keys(schemes: Sequence[CredentialScheme]) -> Mapping[str, StoredKey]:
+    """Return the API keys that the schemes accept, by id."""
+    return {
+        key_id: key for scheme in schemes if isinstance(scheme, ApiKeyScheme) for key_id, key in scheme.keys.items()
+    }
+
+
+def _describe_key_changes(former: Mapping[str, StoredKey], keys: Mapping[str, StoredKey]) -> list[str]:
+    """Return how many API keys are new, gone, or have other rights, limits or secrets; no name and no id."""
+    counts = {
+        "added": len(keys.keys() - former.keys()),
+        "removed": len(former.keys() - keys.keys()),
+        "altered": sum(former[key_id] != keys[key_id] for key_id in former.keys() & keys.keys()),
+    }
+    return [f"{count} {'key' if count == 1 else 'keys'} {change}" for change, count in counts.items() if count]

@@ -200,7 +200,12 @@ class Settings(BaseModel):
         ),
     )
     grace: float = Field(
-        5, ge=0, description="Seconds that a generation runs without a viewer, if `on_disconnect` is `grace`."
+        60,
+        ge=0,
+        description=(
+            "Seconds that a generation runs without a viewer, if `on_disconnect` is `grace`: the time to unlock a "
+            "phone or to change networks. An abandoned one costs its tokens, and its slot, for that long."
+        ),
     )
     retention: float = Field(300, ge=0, description="Seconds that a finished generation can still be read.")
     max_retained: int = Field(

@@ -1,7 +1,16 @@
 """The moments of one generation, and the metrics computed from them. Pure."""
 
+from typing import Final
+
 from gateway.generation.content_counter import ContentCounter
 from gateway.protocol.events import Metrics
+
+MIN_STREAMED_SECONDS: Final = 0.1
+"""Minimum time between the first content and the end for which a rate is given.
+
+What arrives in one read, as from a cache, takes microseconds: its rate would be one of this process, in millions of
+characters per second, and no reader of it has seen the text appear.
+"""
 
 
 def milliseconds(seconds: float) -> float:
@@ -34,7 +43,7 @@ class Timing:
             chunks=counter.chunks,
             chars=counter.chars,
             bytes=counter.text_bytes,
-            chars_per_s=round(counter.chars / streamed, 1) if streamed > 0 else None,
+            chars_per_s=round(counter.chars / streamed, 1) if streamed >= MIN_STREAMED_SECONDS else None,
             attempts=attempts,
             revisions=revisions,
         )

@@ -17,7 +17,7 @@ from gateway.generation.generation import Generation
 from gateway.generation.state import State
 from gateway.pipeline.pipeline import Pipeline
 from gateway.pipeline.records import Record, Records
-from gateway.pipeline.statistics import Statistics
+from gateway.pipeline.statistics import Statistics, target_figures
 from gateway.protocol.commands import FeedbackRequest, InterruptRequest, OnDisconnect, StartRequest
 from gateway.protocol.errors import Code, Refused, lost, out_of_scope
 from gateway.routing.registry import ModelRegistry
@@ -29,7 +29,7 @@ class RetentionPolicy:
     """How generations are kept, by the settings of these names: times in seconds, sizes in bytes."""
 
     on_disconnect: OnDisconnect = "grace"
-    grace: float = 5.0
+    grace: float = 60.0
     retention: float = 300.0
     max_retained: int = 10_000
     max_retained_bytes: int = 256 << 20
@@ -324,11 +324,7 @@ class Hub:
             "error": statistics.error,
             "cost_usd": round(statistics.cost_usd, 6),
             "saved_by_interrupts": statistics.savings.stats(),
-            "upstreams": [
-                {"model": model.name, **target.stats(model.name, self.clock.now())}
-                for model in self.models.by_name.values()
-                for target in model.targets
-            ],
+            "upstreams": target_figures(self.models, self.clock.now()),
             "refused": dict(statistics.refused),
             "draining": self.draining,
         }

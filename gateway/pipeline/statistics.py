@@ -5,6 +5,31 @@ from dataclasses import dataclass, field
 from gateway.billing.savings import Savings
 from gateway.generation.generation import Generation
 from gateway.protocol.errors import Refused
+from gateway.routing.registry import ModelRegistry
+from gateway.routing.target import Target
+
+
+def target_figures(models: ModelRegistry, now: float) -> list[dict[str, object]]:
+    """Return the figures of each target, once, with the models that call it.
+
+    Models of one upstream may share a target, as those of the simulator do: its counts are of all their calls. Where a
+    client may request any name, there are calls for names that are not listed.
+    """
+    callers: dict[Target, list[str]] = {}
+    for model in models.by_name.values():
+        for target in model.targets:
+            callers.setdefault(target, []).append(model.name)
+    for target in models.unlisted_targets:
+        callers.setdefault(target, [])
+    return [
+        {
+            "model": names[0] if len(names) == 1 else None,
+            "models": names,
+            **target.stats(now),
+            "upstream_model": target.upstream_model(names[0]) if len(names) == 1 else target.model,
+        }
+        for target, names in callers.items()
+    ]
 
 
 @dataclass(slots=True)

@@ -4,14 +4,15 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 
 from gateway.protocol.errors import Code, Refused, invalid
 from gateway.routing.model import Model
+from gateway.routing.target import Target
 
 
 class ModelRegistry:
     """The models of a configuration.
 
     The default model is `default`, or else the first one. `aliases` maps further names to names of models. `unlisted`
-    builds a model for any other name that a client requests, or returns None if that name is not served. Without models
-    and a default, clients have to name one.
+    builds a model for any other name that a client requests, or returns None if that name is not served; those models
+    call `unlisted_targets`. Without models and a default, clients have to name one.
     """
 
     def __init__(
@@ -21,10 +22,12 @@ class ModelRegistry:
         aliases: Mapping[str, str] | None = None,
         default: str | None = None,
         unlisted: Callable[[str], Model | None] = lambda _name: None,
+        unlisted_targets: Sequence[Target] = (),
     ) -> None:
         self.by_name = {model.name: model for model in models}
         self.aliases = dict(aliases or {})
         self.default = default or next(iter(self.by_name), None)
+        self.unlisted_targets = unlisted_targets
         self._unlisted = unlisted
 
     @property

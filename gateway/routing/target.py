@@ -85,12 +85,11 @@ class Target:
         self.running -= 1
         self._wake_first()
 
-    def stats(self, requested: str, now: float) -> dict[str, object]:
+    def stats(self, now: float) -> dict[str, object]:
         """Return the figures of `GET /api/stats`; `ttft_ms` is the moving mean, None before any content."""
         mean = self.latency.mean
         return {
             "provider": self.name,
-            "upstream_model": self.upstream_model(requested),
             "running": self.running,
             "calls": self.calls,
             "failed": self.failed,

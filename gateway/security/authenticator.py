@@ -41,7 +41,8 @@ class ApiKeyScheme:
     """Credential scheme of API keys."""
 
     def __init__(self, stored: Sequence[StoredKey]) -> None:
-        self._stored = index_by_id(stored)
+        self.keys: Mapping[str, StoredKey] = index_by_id(stored)
+        """The keys that are accepted, by id."""
 
     async def authenticate(self, credential: str, unix: float) -> Principal | None:
         """Implement `CredentialScheme.authenticate`.
@@ -51,14 +52,14 @@ class ApiKeyScheme:
         if "." in credential:
             return None
         try:
-            key = verify_key(credential, self._stored, unix)
+            key = verify_key(credential, self.keys, unix)
         except ExpiredKeyError:
             raise expired_credential() from None
         return None if key is None else key.principal()
 
     def renew(self, principal: Principal) -> Principal | None:
         """Implement `CredentialScheme.renew`."""
-        key = self._stored.get(principal.credential.partition(":")[0]) if principal.source == "key" else None
+        key = self.keys.get(principal.credential.partition(":")[0]) if principal.source == "key" else None
         if key is None or (key.name, key.credential) != (principal.name, principal.credential):
             return None
         return key.principal()

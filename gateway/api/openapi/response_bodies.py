@@ -188,11 +188,16 @@ class Saved:
 
 @dataclass(frozen=True, slots=True)
 class UpstreamFigures:
-    """Statistics of an upstream of a model. `ttft_ms`: moving mean time to first token, null before any content."""
+    """Statistics of an upstream: `models` call it, and the counts are of all their calls.
 
-    model: str
+    `model` is null if there are several, or any name may be requested; `upstream_model` then, if it is the requested
+    name. `ttft_ms`: moving mean time to first token, null before any content.
+    """
+
+    model: str | None
+    models: list[str]
     provider: str
-    upstream_model: str
+    upstream_model: str | None
     running: Count
     calls: Count
     failed: Count

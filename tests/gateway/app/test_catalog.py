@@ -6,6 +6,7 @@ from pydantic import SecretStr
 from gateway.app.catalog import CATALOG_SETTINGS, build
 from gateway.billing.prices import Price
 from gateway.config import Settings
+from gateway.pipeline.statistics import target_figures
 from gateway.protocol.errors import Refused
 from tests.gateway.app.two_models import TABLES, settings
 from tests.scripted_upstream import ScriptedUpstream
@@ -45,6 +46,23 @@ async def test_a_single_upstream_serves_the_listed_models_or_any() -> None:
     assert listed.resolve(None).name == listed.resolve("z").name == "x"
     with pytest.raises(Refused):
         listed.resolve("y")
+
+
+async def test_a_target_that_models_share_is_listed_once_in_the_statistics() -> None:
+    simulated = build(Settings(), previous=None).models
+    (figures,) = target_figures(simulated, 0.0)
+    assert figures["models"] == list(simulated.by_name)
+    assert len(simulated.by_name) > 3
+    assert (figures["model"], figures["upstream_model"], figures["provider"]) == (None, None, "simulator")
+    any_model = build(Settings.model_validate({"upstream": "http://127.0.0.1:9/v1", "provider": "mine"})).models
+    (figures,) = target_figures(any_model, 0.0)
+    assert (figures["model"], figures["models"], figures["provider"]) == (None, [], "mine")
+    separate = target_figures(build(settings()).models, 0.0)
+    assert [(row["model"], row["models"], row["upstream_model"]) for row in separate] == [
+        ("chat", ["chat"], "gpt-4.1"),
+        ("chat", ["chat"], "chat"),
+        ("fast", ["fast"], "small"),
+    ]
 
 
 async def test_without_an_upstream_the_simulator_answers() -> None:

@@ -1,8 +1,10 @@
 """Reloads while generations run: these finish, and their catalog is closed afterwards."""
 
 import logging
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -131,6 +133,70 @@ async def test_a_valid_configuration_is_used() -> None:
     async with gateway() as (reloader, hub, _, _):
         await reloader._load(lambda: AFTER)
         assert hub.models.names == ("b", "m")
+
+
+async def test_requests_are_applied_in_their_order_and_those_during_a_load_are_one() -> None:
+    overtaken, loads = threading.Event(), list[str]()
+
+    def load(name: str, loaded: Settings) -> Settings:
+        loads.append(name)
+        # The first file takes longer to read than those after it.
+        assert name != "first" or overtaken.wait(10)
+        return loaded
+
+    async with gateway() as (reloader, hub, _, _):
+        reloader.request(partial(load, "first", BEFORE))
+        while loads != ["first"]:
+            await settle()
+        reloader.request(partial(load, "second", BEFORE))
+        reloader.request(partial(load, "third", AFTER))
+        overtaken.set()
+        assert reloader._loading is not None
+        await reloader._loading
+        assert loads == ["first", "third"]
+        assert hub.models.names == ("b", "m")
+
+
+async def test_a_request_after_a_failed_one_is_loaded() -> None:
+    def fail() -> Settings:
+        message = "a.toml:1: port: no"
+        raise ConfigurationError(message)
+
+    async with gateway() as (reloader, hub, _, _):
+        for load in (fail, lambda: AFTER):
+            reloader.request(load)
+            assert reloader._loading is not None
+            await reloader._loading
+        assert hub.models.names == ("b", "m")
+
+
+async def test_keys_that_came_and_went_are_counted(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+    file = tmp_path / "keys.toml"
+
+    def keys(**hashes: str) -> None:
+        file.write_text("".join(f'[keys.{name}]\nid = "{name}xxx"\nhash = "{hashes[name] * 64}"\n' for name in hashes))
+        file.chmod(0o600)
+
+    async with gateway() as (reloader, _, _, _):
+        settings = BEFORE.model_copy(update={"keys_file": file})
+        for hashes in ({"alice": "0", "carol": "0"}, {"carol": "0"}, {"carol": "1", "david": "2", "peter": "3"}):
+            keys(**hashes)
+            await reloader.change(settings)
+        await reloader.change(settings)
+        assert [message.partition("changed: ")[2] for message in caplog.messages] == [
+            "keys_file, 2 keys added",
+            "1 key removed",
+            "2 keys added, 1 key altered",
+            "nothing",
+        ]
+
+
+async def test_an_empty_file_does_not_replace_the_providers_by_the_simulator() -> None:
+    async with gateway() as (reloader, hub, _, _):
+        models = hub.models
+        with pytest.raises(ConfigurationError, match="no models and no upstream are left: is the file empty"):
+            await reloader.change(Settings())
+        assert hub.models is models
 
 
 async def test_keys_are_read_again_but_required_credentials_stay_required() -> None:

@@ -34,3 +34,11 @@ def test_without_content_there_is_no_time_to_first_content_and_no_rate() -> None
     assert (found.ttft_ms, found.chars_per_s, found.queue_ms) == (None, None, 500)
     timing.first_content_at = 100.5
     assert metrics(timing, 101.0).chars_per_s is None
+
+
+def test_an_answer_that_arrives_at_once_has_no_rate() -> None:
+    timing = Timing(100.0)
+    timing.first_content_at, timing.ended_at = 101.0, 101.000002
+    assert metrics(timing, 102.0).chars_per_s is None
+    timing.ended_at = 101.125
+    assert metrics(timing, 102.0).chars_per_s == 40

@@ -37,7 +37,7 @@ async def test_statistics_list_the_targets() -> None:
         await harness.advance(0.25)
         await harness.send(harness.b, "x")
         stats = harness.hub.stats()["upstreams"]
-        facts = {"model": "m", "circuit": "closed", "calls": 1}
+        facts = {"model": "m", "models": ["m"], "circuit": "closed", "calls": 1}
         assert stats == [
             {**facts, "provider": "a", "upstream_model": "a-model", "running": 0, "failed": 1, "ttft_ms": None},
             {**facts, "provider": "b", "upstream_model": "b-model", "running": 1, "failed": 0, "ttft_ms": 250.0},
