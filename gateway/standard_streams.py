@@ -1,7 +1,7 @@
-"""Standard output and error, whatever is behind them: a full disk, a closed pipe, or nothing.
+"""Standard output and error that may be full, broken or closed.
 
-Nobody who asks the gateway for an answer is concerned by who reads its output. So a line that can't be written is
-dropped, and neither a start nor a running server ends because of it.
+The clients of a gateway do not depend on who reads its output: a line that can't be written is dropped, and ends
+neither a start nor a running server.
 """
 
 import os
