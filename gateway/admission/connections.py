@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from gateway.admission.limits import NO_LIMIT, AddressLimit, KeyedCounter
-from gateway.admission.log_throttle import LogThrottle
+from gateway.log_throttle import LogThrottle
 from gateway.net.addresses import Networks, client_address
 from gateway.protocol.errors import Code, Refused
 

@@ -1,25 +1,7 @@
-"""Throttle for log messages about refusals, which a flood of requests would otherwise fill the log with. Pure."""
+"""The log message of a refusal, which a flood of requests would otherwise fill the log with. Pure."""
 
-from math import inf
-
+from gateway.log_throttle import INTERVAL
 from gateway.protocol.errors import Code, Refused
-
-INTERVAL = 60.0
-"""Minimum seconds between two messages."""
-
-
-class LogThrottle:
-    """Remembers when the last message was logged."""
-
-    def __init__(self) -> None:
-        self._last = -inf
-
-    def is_due(self, now: float) -> bool:
-        """Return True at most once per `INTERVAL`, and record it. `now` is in seconds."""
-        if now - self._last < INTERVAL:
-            return False
-        self._last = now
-        return True
 
 
 def log_message(refused: Refused) -> str:

@@ -7,7 +7,7 @@ generations on it.
 from dataclasses import dataclass, field
 
 from gateway.admission.limits import NO_LIMIT, AddressLimit, KeyedCounter
-from gateway.admission.log_throttle import LogThrottle
+from gateway.log_throttle import LogThrottle
 from gateway.protocol.errors import Code, Refused
 
 STREAMS_PER_CLIENT = 1000

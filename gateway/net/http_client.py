@@ -1,8 +1,8 @@
 """The only HTTP client of the server: it connects to configured addresses and to no other.
 
 Everything that could lead to another address, or carry state from one call to the next, is turned off: redirects are
-not followed, proxies and passwords are not taken from the environment or from `.netrc`, cookies are not kept, and
-compressed responses are not decompressed.
+not followed, passwords are not taken from `.netrc`, cookies are not kept, and compressed responses are not
+decompressed. A proxy is used only if the caller names it (`gateway/net/proxy.py`).
 """
 
 from collections.abc import Mapping
@@ -12,6 +12,8 @@ from typing import Final
 import aiohttp
 from yarl import URL
 
+from gateway.net.resolver import ThreadResolver
+
 _HEADERS: Final = {"User-Agent": "dualstream", "Accept-Encoding": "identity"}
 """Headers of every request. A compressed stream would come in bursts, and a small body could expand to a large one."""
 
@@ -19,12 +21,20 @@ MAX_HEADER_BYTES: Final = 64 * 1024
 """Longest header of a response. aiohttp's own limit is 8 KB, and content security policies behind proxies exceed it."""
 
 
+class ProxyRefusedError(aiohttp.ClientError):
+    """A proxy answered the request for a tunnel (RFC 9110, 9.3.6) with this status, not with 200."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"the proxy answered {status}")
+        self.status = status
+
+
 class HttpClient:
     """Pool of connections to configured addresses. The owner must `close` it."""
 
     def __init__(self, timeout: aiohttp.ClientTimeout, connector: aiohttp.BaseConnector | None = None) -> None:
         self._session = aiohttp.ClientSession(
-            connector=connector,
+            connector=connector or aiohttp.TCPConnector(resolver=ThreadResolver()),
             timeout=timeout,
             cookie_jar=aiohttp.DummyCookieJar(),
             trust_env=False,
@@ -34,23 +44,33 @@ class HttpClient:
         )
 
     async def request(
-        self, method: str, url: URL, headers: Mapping[str, str], body: bytes | BytesIO | None = None
+        self,
+        method: str,
+        url: URL,
+        headers: Mapping[str, str],
+        body: bytes | BytesIO | None = None,
+        proxy: URL | None = None,
     ) -> aiohttp.ClientResponse:
         """Send a request and return the response when its headers are read. A redirect is a response like any other.
 
+        The user and password in the URL of a `proxy` are sent only to it.
+
         Raises:
             aiohttp.ClientError: There is no response, or it is not valid HTTP.
+            ProxyRefusedError: The proxy refused to connect.
             TimeoutError: A timeout of the client expired.
         """
         try:
             return await self._session.request(
-                method, url, data=body, headers={**_HEADERS, **headers}, allow_redirects=False
+                method, url, data=body, headers={**_HEADERS, **headers}, allow_redirects=False, proxy=proxy
             )
+        except aiohttp.ClientHttpProxyError as error:
+            failure: aiohttp.ClientError = ProxyRefusedError(error.status)
         except aiohttp.ClientResponseError as error:
-            invalid_response = aiohttp.ClientError(error.message)
+            failure = aiohttp.ClientError(error.message)
         # Raised outside the handler, so that it has no context: aiohttp's error holds the request's headers, which
         # include the API key.
-        raise invalid_response
+        raise failure
 
     async def close(self) -> None:
         """Close all connections."""

@@ -9,7 +9,7 @@ import anyio
 from gateway.clock import Clock, RestartableTimer
 from gateway.generation.attempt import Attempt
 from gateway.generation.continuation import Continuation
-from gateway.protocol.errors import Code, Failed, UnsupportedOption
+from gateway.protocol.errors import Code, Failed, GatewayFault, UnsupportedOption
 from gateway.protocol.events import Content, TextBatch, Usage
 from gateway.routing.breaker import Circuit
 from gateway.routing.route import REQUEST_FAULTS
@@ -129,11 +129,13 @@ class UpstreamCall:
         self._record(self.failure)
         self.target.release()
         failure, attempt = self.failure, self.attempt
-        self.target.failed += failure is not None
-        if failure is not None and failure.code not in REQUEST_FAULTS and not attempt.text_bytes:
+        is_own_fault = isinstance(failure, GatewayFault)
+        self.target.failed += failure is not None and not is_own_fault
+        if failure is not None and not is_own_fault and failure.code not in REQUEST_FAULTS and not attempt.text_bytes:
             self.target.failing = True
         # A call that we gave up waiting for may have been accepted, and is billed.
-        attempt.refused = failure is not None and not attempt.opened and not self._given_up
+        is_refusal = failure is not None and not failure.may_be_billed
+        attempt.refused = is_refusal and not attempt.opened and not self._given_up
         if attempt.ended is None:
             attempt.ended = "cancelled" if failure is None else failure.code.value
 
@@ -238,7 +240,7 @@ class UpstreamCall:
 
     def _record(self, failure: Failed | None, *, answered: bool = False) -> None:
         """Record the outcome in the breaker: at the first content, and again if the call fails after that."""
-        if isinstance(failure, UnsupportedOption):
+        if isinstance(failure, UnsupportedOption | GatewayFault):
             # Nothing was sent: it says nothing about the provider.
             failure = None
         if failure is not None or not self._recorded:

@@ -131,7 +131,12 @@ class Refused(GatewayError):
 
 
 class Failed(GatewayError):
-    """An attempt ended without a complete answer."""
+    """An attempt ended without a complete answer.
+
+    `may_be_billed`: there was no response to stream, but the provider had the request, and a model may have run.
+    """
+
+    may_be_billed = False
 
 
 class UnsupportedOption(Failed):

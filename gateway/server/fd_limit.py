@@ -2,13 +2,11 @@
 
 import sys
 from contextlib import suppress
-from typing import Final
+
+from gateway.net.open_files import RESERVED_FILES, file_limit
 
 if sys.platform != "win32":
     import resource
-
-RESERVED_FILES: Final = 100
-"""Open files that no client needs: listening sockets, logs, static files, upstream calls whose client has left."""
 
 
 def raise_fd_limit() -> int:
@@ -23,8 +21,7 @@ def raise_fd_limit() -> int:
     # macOS accepts less than the hard limit that it reports.
     with suppress(OSError, ValueError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return 0 if soft == resource.RLIM_INFINITY else soft
+    return file_limit()
 
 
 def connection_limit(configured: int, open_files: int) -> int:

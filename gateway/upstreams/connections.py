@@ -5,14 +5,15 @@ what is left of the request. This module extends aiohttp where the cancellation 
 """
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
-from typing import cast
+from typing import Any, cast
 
 import aiohttp
+from aiohttp.abc import ResolveResult
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.client_reqrep import ClientRequest
 from aiohttp.connector import Connection
@@ -21,7 +22,19 @@ from anyio import CancelScope
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
+from gateway.net.open_files import open_socket
+from gateway.net.resolver import ThreadResolver
 from gateway.net.tcp import reset
+from gateway.upstreams.network_errors import Step
+
+STALE_SECONDS = 0.1
+"""Longest time from the last write to the loss of a kept connection that the server had closed before.
+
+A server may close a kept connection at any time (RFC 9112, 9.3.1), and a request can cross with that: the loss is seen
+at once, or a round trip later as a reset. A loss that comes later says that the server had the request, and a model may
+be running by then. A POST must not be repeated unless it is known that it was not carried out (RFC 9110, 9.2.2). Longer
+round trips than this are no fault: the loss is then one more attempt, which clients see as `retry`.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +44,7 @@ class ConnectionLimits:
     connections: int = 0
     connect_timeout: float = 10.0
     keep_alive: float = 30.0
+    stale: float = STALE_SECONDS
 
 
 class TrackedProtocol(ResponseHandler):
@@ -77,11 +91,14 @@ class UpstreamConnection:
     """The connection that one request uses.
 
     `reused` is True if the connection had served another request before. `response` is set once its headers
-    have arrived.
+    have arrived; `answered` is True as soon as anything has. `sent_at` is when the last piece of the request was
+    written, in seconds of the event loop.
     """
 
     def __init__(self) -> None:
-        self.reused = False
+        self.reused = self.answered = False
+        self.step = Step.RESOLVE
+        self.sent_at = 0.0
         self.response: aiohttp.ClientResponse | None = None
         self._protocol: TrackedProtocol | None = None
         self._transport: asyncio.Transport | None = None
@@ -89,6 +106,8 @@ class UpstreamConnection:
     @contextmanager
     def track(self) -> Iterator[None]:
         """Register the connection that a request made inside this context gets from a `TrackingConnector`."""
+        self._protocol = self._transport = self.response = None
+        self.reused, self.step = False, Step.RESOLVE
         token = _CONNECTION.set(self)
         try:
             yield
@@ -98,7 +117,18 @@ class UpstreamConnection:
     def attach(self, protocol: TrackedProtocol) -> None:
         """Register the connection that the connector chose."""
         self._protocol, self._transport, self.reused = protocol, protocol.transport, protocol.served
-        protocol.served = True
+        protocol.served, protocol.listener = True, self._on_first_read
+        self.answered, self.step = False, Step.SEND
+        self.on_write()
+
+    def on_write(self) -> None:
+        """Record that a piece of the request is written now."""
+        self.sent_at = asyncio.get_running_loop().time()
+
+    def was_stale(self, seconds: float) -> bool:
+        """Return True if a kept connection was lost at once, with nothing received: see `STALE_SECONDS`."""
+        elapsed = asyncio.get_running_loop().time() - self.sent_at
+        return self.reused and not self.answered and elapsed <= seconds
 
     @property
     def is_lost(self) -> bool:
@@ -119,12 +149,23 @@ class UpstreamConnection:
         if self._protocol is not None and self._protocol.listener == listener:
             self._protocol.listener = None
 
+    def _on_first_read(self) -> None:
+        """Remember that something has arrived; called after each read before the headers, and at the end."""
+        if not self.is_lost:
+            self.answered = True
+
+    def on_response(self, response: aiohttp.ClientResponse) -> None:
+        """Register the response, whose headers have arrived."""
+        self.response, self.answered = response, True
+        self.remove_listener(self._on_first_read)
+
     async def abort(self) -> None:
         """Abort the connection if this request still uses it, and return when its socket is closed.
 
         Unsent data is dropped, here and in the kernel: `close()` would first deliver the rest of the request, and the
         provider would begin an answer without a reader.
         """
+        self.remove_listener(self._on_first_read)
         protocol, transport, response = self._protocol, self._transport, self.response
         if protocol is None or transport is None:
             return
@@ -167,18 +208,21 @@ _CONNECTION: ContextVar[UpstreamConnection | None] = ContextVar("upstream_connec
 
 
 class TrackingConnector(aiohttp.TCPConnector):
-    """A connector that tells an `UpstreamConnection` which connection its request got.
+    """A connector that tells an `UpstreamConnection` which connection its request got, and how far it has come.
 
     A context variable carries the `UpstreamConnection`, because aiohttp calls `connect` inside the request and passes
-    nothing through.
+    nothing through. `connect_timeout` bounds all that a new connection takes: its name, TCP, a proxy's tunnel and TLS.
+    aiohttp's own limits bound either one address (`sock_connect`), or also the wait for a free connection (`connect`).
     """
 
     def __init__(self, limits: ConnectionLimits, *, keep: bool) -> None:
+        common: dict[str, Any] = {"resolver": ThreadResolver(), "socket_factory": open_socket}
         if keep:
-            super().__init__(limit=limits.connections, keepalive_timeout=limits.keep_alive)
+            super().__init__(limit=limits.connections, keepalive_timeout=limits.keep_alive, **common)
         else:
-            super().__init__(limit=limits.connections, force_close=True)
-        self._factory = cast("partial[ResponseHandler]", partial(TrackedProtocol, self._loop))
+            super().__init__(limit=limits.connections, force_close=True, **common)
+        self._connect_timeout = limits.connect_timeout
+        self._factory = cast("partial[ResponseHandler]", self._create_protocol)
 
     async def connect(self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout) -> Connection:
         """Return a connection from the pool, or a new one."""
@@ -187,3 +231,25 @@ class TrackingConnector(aiohttp.TCPConnector):
         if upstream_connection is not None and isinstance(protocol, TrackedProtocol):
             upstream_connection.attach(protocol)
         return connection
+
+    async def _create_connection(
+        self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
+    ) -> ResponseHandler:
+        async with asyncio.timeout(self._connect_timeout):
+            return await super()._create_connection(req, traces, timeout)
+
+    async def _resolve_host(self, host: str, port: int, traces: Sequence[Trace] | None = None) -> list[ResolveResult]:
+        addresses = await super()._resolve_host(host, port, traces)
+        _set_step(Step.CONNECT)
+        return addresses
+
+    def _create_protocol(self) -> ResponseHandler:
+        # The event loop asks for the protocol when TCP is connected, and before it begins with TLS.
+        _set_step(Step.HANDSHAKE)
+        return TrackedProtocol(self._loop)
+
+
+def _set_step(step: Step) -> None:
+    connection = _CONNECTION.get()
+    if connection is not None:
+        connection.step = step

@@ -14,7 +14,8 @@ class Endpoint:
     """A path below a base URL.
 
     `segments` may contain text from a client: each is quoted, and stays one segment of the path. `action` is ours, and
-    is appended unquoted.
+    is appended unquoted; it may end with a query. That of the base URL stays (Azure's `?api-version=…`), except for
+    parameters that are in the query of `action`, too.
     """
 
     segments: tuple[str, ...]
@@ -32,9 +33,12 @@ class Endpoint:
 
 @lru_cache(maxsize=256)
 def _url(base_url: str, endpoint: Endpoint) -> URL:
-    base = str(URL(base_url)).rstrip("/")
+    base, _, given = str(URL(base_url).with_fragment(None)).partition("?")
+    action, _, own = endpoint.action.partition("?")
+    query = "&".join({**_parameters(given), **_parameters(own)}.values())
+    path = "/".join([base.rstrip("/"), *map(_quote, endpoint.segments)]) + action
     # `encoded=True`: yarl must not decode and normalize what is quoted here, and find a `..` in it.
-    return URL("/".join([base, *map(_quote, endpoint.segments)]) + endpoint.action, encoded=True)
+    return URL(f"{path}?{query}" if query else path, encoded=True)
 
 
 def _quote(segment: str) -> str:
@@ -44,3 +48,8 @@ def _quote(segment: str) -> str:
         message = f"{segment!r} is not the name of a model."
         raise UnsupportedOption(message)
     return quote(segment, safe="", errors="replace")
+
+
+def _parameters(query: str) -> dict[str, str]:
+    """Return the pairs of a query, as they are written, by their names."""
+    return {pair.partition("=")[0]: pair for pair in query.split("&") if pair}

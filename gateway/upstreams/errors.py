@@ -45,23 +45,6 @@ def truncated() -> Failed:
     return Failed(Code.TRUNCATED, "The provider's response ended without its end mark.")
 
 
-def from_transport(error: Exception, *, opened: bool) -> Failed:
-    """Translate an exception of the HTTP client. `opened` is True if the response had begun."""
-    if opened:
-        # This includes a body without its final chunk (RFC 9112, 8): no provider ends a complete response that way.
-        return Failed(Code.TRUNCATED, "The connection to the provider broke off before the end of the answer.")
-    # aiohttp's errors of connecting are subclasses of ClientOSError and TimeoutError: they are excluded here.
-    if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientOSError | TimeoutError) and not isinstance(
-        error, aiohttp.ClientConnectorError | aiohttp.ConnectionTimeoutError
-    ):
-        return Failed(Code.NETWORK_ERROR, "The provider closed the connection without a response.")
-    if isinstance(error, aiohttp.ClientConnectorError | TimeoutError):
-        return Failed(Code.NETWORK_ERROR, "The provider can't be reached.")
-    if isinstance(error, aiohttp.InvalidURL | ValueError):
-        return Failed(Code.NETWORK_ERROR, "The upstream's address is not a valid URL.", retryable=False)
-    return unreadable("it is not HTTP")
-
-
 async def from_response(
     response: aiohttp.ClientResponse, api_key: SecretStr | None, body: bytes | None = None
 ) -> Failed:

@@ -1,14 +1,22 @@
 """Calls to providers over HTTP: connection pools, requests with a JSON body, streamed responses."""
 
+import asyncio
 import io
+import logging
+from collections.abc import Callable, Sequence
+from typing import Final
 
 import aiohttp
 import orjson
 from pydantic import SecretStr
 from yarl import URL
 
-from gateway.net.http_client import HttpClient
+from gateway.log_throttle import LogThrottle
+from gateway.net.http_client import HttpClient, ProxyRefusedError
+from gateway.net.proxy import Proxy
+from gateway.protocol.errors import Code, Failed, GatewayFault
 from gateway.upstreams.base import DEFAULT_EVENT_BYTES, UpstreamRequest
+from gateway.upstreams.billable import may_be_billed
 from gateway.upstreams.body_start import EVENT_STREAM
 from gateway.upstreams.connections import (
     ConnectionLimits,
@@ -17,12 +25,28 @@ from gateway.upstreams.connections import (
     drop_headers,
     is_event_stream,
 )
-from gateway.upstreams.errors import from_response, from_transport, is_compressed
-from gateway.upstreams.formats.base import WireFormat
+from gateway.upstreams.errors import from_response, is_compressed, read_error_body
+from gateway.upstreams.formats.base import AdaptableFormat, WireFormat
+from gateway.upstreams.formats.refused_fields import SETTINGS, refused_field
+from gateway.upstreams.network_errors import Step, from_connection
 from gateway.upstreams.response import StreamedResponse
+
+logger = logging.getLogger(__name__)
 
 MAX_SINGLE_WRITE = 64 * 1024
 """Largest body, in bytes, that is sent in a single write."""
+
+MAX_RESENDS = 2
+"""How often one request is sent again without a field that the provider refuses: once for each that can be."""
+
+MAX_ADAPTED_MODELS = 256
+"""Models of a provider whose adapted requests are remembered: clients may name any model."""
+
+FILES_ADVICE: Final = (
+    "Too many open files: raise the limit of the process (ulimit -n, or LimitNOFILE of its service), or lower "
+    "max_concurrent"
+)
+"""What operators read where clients read that the gateway has no free file."""
 
 
 class HttpUpstream:
@@ -36,28 +60,48 @@ class HttpUpstream:
         api_key: SecretStr | None = None,
         limits: ConnectionLimits | None = None,
         max_event_bytes: int = DEFAULT_EVENT_BYTES,
+        *,
+        proxy: Proxy | None = None,
     ) -> None:
         self.name = name
         self.base_url = base_url
         self._wire_format = wire_format
+        self._adapted: dict[str, WireFormat] = {}
+        """Wire formats without the fields that the provider refused, by model."""
         self._api_key = api_key
         self._limits = limits or ConnectionLimits()
         self._max_event_bytes = max_event_bytes
+        self._proxy = proxy or Proxy()
         self._clients: dict[bool, HttpClient] = {}
         """Two pools: True keeps connections for further requests, False closes each after its request."""
+        self._throttles: dict[str, LogThrottle] = {}
+        """Throttles of the log, by message: each of them is one of a few constants."""
 
     def can_continue(self, request: UpstreamRequest) -> bool:
         """See `Upstream.can_continue`."""
         return self._wire_format.can_continue(request)
 
+    def url(self, request: UpstreamRequest) -> URL:
+        """Return the URL of a request. It contains no secret.
+
+        Raises:
+            Failed: the base URL is invalid, or the model's name can't be a part of a URL.
+        """
+        try:
+            return self._wire_format.endpoint(request).resolve(self.base_url)
+        except ValueError as error:
+            raise from_connection(error, Step.RESOLVE) from error
+
     async def open(self, request: UpstreamRequest) -> StreamedResponse:
         """Send a request and wait for the response headers; see `Upstream.open`."""
         connection = UpstreamConnection()
+        url = self.url(request)
         try:
-            url = self._url(request)
-            response = await self._post(url, orjson.dumps(self._wire_format.body(request)), connection)
-            if not 200 <= response.status < 300 or is_compressed(response):
-                raise await from_response(response, self._api_key)
+            response = await self._open(url, request, connection)
+        except Failed as failure:
+            await connection.abort()
+            self._log(failure, url)
+            raise
         except BaseException:
             # Cancellation, too: the connection must not outlive the call.
             await connection.abort()
@@ -74,48 +118,90 @@ class HttpUpstream:
         for client in self._clients.values():
             await client.close()
 
-    def _url(self, request: UpstreamRequest) -> URL:
-        try:
-            return self._wire_format.endpoint(request).resolve(self.base_url)
-        except ValueError as error:
-            raise from_transport(error, opened=False) from error
+    async def _open(self, url: URL, request: UpstreamRequest, connection: UpstreamConnection) -> aiohttp.ClientResponse:
+        """Return the response of a request if it is a success.
+
+        A provider that refuses a field, which it can do without, is sent the request again without it. The refusal
+        costs nothing: to clients the two are one attempt. What was learned holds for all requests to this model.
+        """
+        wire_format = self._adapted.get(request.model, self._wire_format)
+        refused: list[str] = []
+        while True:
+            body = wire_format.body(request)
+            response = await self._post(url, orjson.dumps(body), connection)
+            if 200 <= response.status < 300 and not is_compressed(response):
+                if refused:
+                    self._remember(request.model, wire_format, refused)
+                return response
+            refusal = await read_error_body(response) if response.status in {400, 422} else None
+            field = None if refusal is None else refused_field(body, refusal)
+            if field is None or len(refused) == MAX_RESENDS or not isinstance(wire_format, AdaptableFormat):
+                raise await self._refused(response, refusal)
+            await connection.abort()
+            wire_format = wire_format.without(field)
+            refused.append(field)
+
+    def _remember(self, model: str, wire_format: WireFormat, refused: Sequence[str]) -> None:
+        """Remember the wire format with which a model answers, and log what it refused."""
+        while len(self._adapted) >= MAX_ADAPTED_MODELS:
+            del self._adapted[next(iter(self._adapted))]
+        self._adapted[model] = wire_format
+        for field in refused:
+            logger.warning(
+                "%s refuses %s for the model %s: it is not sent again. Set %s to spare that first request",
+                *(self.name, field, model, SETTINGS[field]),
+            )
+
+    async def _refused(self, response: aiohttp.ClientResponse, body: bytes | None) -> Failed:
+        """Return the failure of a response that is no success, or is compressed."""
+        if response.status == 407:
+            # Only a proxy sends it (RFC 9110, 15.5.8), in place of the response to a request that is not encrypted.
+            return from_connection(ProxyRefusedError(407), Step.SEND, proxied=True)
+        failure = await from_response(response, self._api_key, body)
+        failure.may_be_billed = may_be_billed(response.status)
+        return failure
 
     async def _post(self, url: URL, body: bytes, connection: UpstreamConnection) -> aiohttp.ClientResponse:
-        """Send a request, and once more over a new connection if a reused one is lost before any response.
+        """Send a request, and once more over a new connection if it was lost on one that was closed before.
 
-        A server may close a kept connection at any time (RFC 9112, 9.3.1), and the request can cross with that close:
-        llama.cpp announces keep-alive and closes after each stream. Without the second attempt, the client would see an
-        error that says nothing about the provider. A server that breaks a reused connection because of this very
-        request is called twice, no more: on the new connection the loss is an error.
+        llama.cpp announces keep-alive and closes after each stream: without the second try, the client would see an
+        error that says nothing about the provider. See `STALE_SECONDS` for what counts as closed before.
         """
         try:
             return await self._post_once(url, body, connection, keep=True)
-        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as error:
-            if not connection.reused:
-                raise from_transport(error, opened=False) from error
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.ClientConnectionResetError) as error:
+            if not connection.was_stale(self._limits.stale):
+                raise self._not_answered(error, connection, url) from error
             await connection.abort()
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-            raise from_transport(error, opened=False) from error
+            raise self._not_answered(error, connection, url) from error
         try:
             return await self._post_once(url, body, connection, keep=False)
         except (aiohttp.ClientError, TimeoutError) as error:
-            raise from_transport(error, opened=False) from error
+            raise self._not_answered(error, connection, url) from error
 
     async def _post_once(
         self, url: URL, body: bytes, connection: UpstreamConnection, *, keep: bool
     ) -> aiohttp.ClientResponse:
         client = self._clients.get(keep) or self._create_client(keep=keep)
         # aiohttp writes bytes at once but a file in pieces: a large body in one write would hold up the event loop.
-        data = body if len(body) <= MAX_SINGLE_WRITE else io.BytesIO(body)
+        data = body if len(body) <= MAX_SINGLE_WRITE else _LargeBody(body, connection.on_write)
         with connection.track():
-            connection.response = await client.request("POST", url, self._headers(), data)
-        return connection.response
+            response = await client.request("POST", url, self._headers(), data, self._proxy.url_for(url))
+        connection.on_response(response)
+        return response
+
+    def _not_answered(self, error: Exception, connection: UpstreamConnection, url: URL) -> Failed:
+        """Return the failure of a request without a response."""
+        is_proxied = isinstance(error, aiohttp.ClientError | TimeoutError) and self._proxy.url_for(url) is not None
+        failure = from_connection(error, connection.step, proxied=is_proxied)
+        failure.may_be_billed = connection.step is Step.SEND
+        return failure
 
     def _create_client(self, *, keep: bool) -> HttpClient:
-        limits = self._limits
-        # Only connecting is limited here. The pipeline's watchdog limits how long a response may take.
-        timeout = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=limits.connect_timeout, sock_read=None)
-        self._clients[keep] = HttpClient(timeout, TrackingConnector(limits, keep=keep))
+        # Only connecting is limited, by the connector. The pipeline's watchdog limits how long a response may take.
+        timeout = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=None, sock_read=None)
+        self._clients[keep] = HttpClient(timeout, TrackingConnector(self._limits, keep=keep))
         return self._clients[keep]
 
     def _headers(self) -> dict[str, str]:
@@ -125,3 +211,25 @@ class HttpUpstream:
             "Accept": "text/event-stream",
             **self._wire_format.headers(None if key is None else key.get_secret_value()),
         }
+
+    def _log(self, failure: Failed, url: URL) -> None:
+        """Log a failure that operators can mend, once in a while: clients can't, and see no address."""
+        if failure.code is not Code.NETWORK_ERROR and not isinstance(failure, GatewayFault):
+            return
+        throttle = self._throttles.setdefault(failure.message, LogThrottle())
+        if throttle.is_due(asyncio.get_running_loop().time()):
+            advice = f" {FILES_ADVICE}." if isinstance(failure, GatewayFault) else ""
+            logger.warning("%s: %s: %s%s", self.name, url, failure.message, advice)
+
+
+class _LargeBody(io.BytesIO):
+    """A body that is sent in pieces; `on_read` is called for each."""
+
+    def __init__(self, body: bytes, on_read: Callable[[], None]) -> None:
+        super().__init__(body)
+        self._on_read = on_read
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Return the next piece."""
+        self._on_read()
+        return super().read(size)

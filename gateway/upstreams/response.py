@@ -17,8 +17,9 @@ from gateway.protocol.events import TextBatch
 from gateway.upstreams.base import UpstreamEvent
 from gateway.upstreams.body_start import EVENT_STREAM, BodyStart
 from gateway.upstreams.connections import UpstreamConnection
-from gateway.upstreams.errors import from_document, from_error_event, from_transport, unreadable
+from gateway.upstreams.errors import from_document, from_error_event, unreadable
 from gateway.upstreams.formats.base import EventReader
+from gateway.upstreams.network_errors import from_body
 from gateway.upstreams.text_template import TextTemplate
 
 DRAIN_SECONDS = 0.1
@@ -225,4 +226,4 @@ def _failure(error: Exception) -> Failed:
     if isinstance(error, EventTooLongError):
         message = f"The provider sent an event of more than {error.limit} bytes, the limit that max_event_bytes sets."
         return Failed(Code.EVENT_TOO_LARGE, message)
-    return from_transport(error, opened=True)
+    return from_body(error)

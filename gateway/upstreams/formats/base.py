@@ -1,7 +1,7 @@
 """What a wire format is: how requests are written, and how streamed events are read. Pure."""
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from pydantic import SecretStr
 
@@ -84,6 +84,15 @@ class WireFormat(Protocol):
 
     def reader(self, api_key: SecretStr | None) -> EventReader:
         """Return a reader for one response; an error message that contains the key is not quoted."""
+        ...
+
+
+@runtime_checkable
+class AdaptableFormat(WireFormat, Protocol):
+    """A wire format that can do without some of its fields; see `refused_fields.py`."""
+
+    def without(self, field: str) -> WireFormat:
+        """Return the format without a field of the body that a server refused."""
         ...
 
 

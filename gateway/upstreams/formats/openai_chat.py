@@ -1,6 +1,6 @@
 """OpenAI chat completions, streamed: the wire format of most servers (platform.openai.com, "Streaming")."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pydantic import JsonValue, SecretStr
 
@@ -36,6 +36,14 @@ class OpenAIChatFormat:
     def body(self, request: UpstreamRequest) -> JsonObject:
         """See `WireFormat.body`. Every option can be expressed."""
         return build_request(request, self._quirks)
+
+    def without(self, field: str) -> "OpenAIChatFormat":
+        """See `AdaptableFormat.without`."""
+        if field == "stream_options":
+            return OpenAIChatFormat(replace(self._quirks, stream_options=False))
+        if field == "max_tokens":
+            return OpenAIChatFormat(replace(self._quirks, token_limit="max_completion_tokens"))  # noqa: S106 - a name
+        return OpenAIChatFormat(replace(self._quirks, token_limit="max_tokens"))  # noqa: S106 - a field's name
 
     def can_continue(self, _request: UpstreamRequest) -> bool:
         """Return True if the server continues a last message of the assistant."""

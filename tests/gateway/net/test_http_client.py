@@ -177,4 +177,4 @@ async def test_a_failure_names_no_address() -> None:
         upstream.base_url = "http://127.0.0.1:1/v1"
         with pytest.raises(Failed) as failed:
             await upstream.open(REQUEST)
-    assert failed.value.message == "The provider can't be reached."
+    assert failed.value.message == "The provider can't be reached: it refused the connection."

@@ -7,7 +7,7 @@ import pytest
 from gateway.generation.generation import Generation
 from gateway.generation.state import State
 from gateway.protocol.commands import FeedbackRequest
-from gateway.protocol.errors import Code, Failed
+from gateway.protocol.errors import Code, Failed, GatewayFault
 from gateway.protocol.events import Error, ToolCall, Usage
 from gateway.routing.breaker import Breaker
 from gateway.routing.model import Policy
@@ -215,3 +215,34 @@ async def test_a_target_that_only_fails_is_not_the_fastest() -> None:
         await harness.finish(harness.b)
         await harness.start()
         assert (len(harness.a.calls), len(harness.b.calls)) == (1, 2)
+
+
+@pytest.mark.parametrize("billed", [False, True])
+async def test_a_call_that_the_provider_had_taken_is_never_exactly_nothing(*, billed: bool) -> None:
+    async with one_target(auto_accept=False) as harness:
+        generation = await to_connecting(harness)
+        failed = Failed(Code.NETWORK_ERROR, "closed without a response")
+        failed.may_be_billed = billed
+        harness.upstream.last.refuse(failed)
+        await settle()
+        usage = generation.usage()
+        assert usage.source == ("estimated" if billed else "exact")
+        assert bool(usage.input_tokens) is billed
+
+
+async def test_a_fault_of_the_gateway_is_not_blamed_on_the_provider() -> None:
+    async with one_target(auto_accept=False, breaker=1, attempts=2) as harness:
+        generation = await to_connecting(harness)
+        target = harness.hub.models.resolve(generation.model).targets[0]
+        harness.upstream.last.refuse(GatewayFault("no file"))
+        await settle()
+        assert (target.failed, target.failing) == (0, False)
+        harness.clock.advance(1)
+        await settle()
+        # The circuit is closed: the call is made again.
+        assert len(harness.upstream.calls) == 2
+        harness.upstream.last.refuse(GatewayFault("no file"))
+        await settle()
+        ended = terminal_event(generation)
+        assert isinstance(ended, Error)
+        assert (ended.code, ended.retryable, generation.usage().input_tokens) == (Code.SERVER_ERROR, True, 0)

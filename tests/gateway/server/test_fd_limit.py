@@ -2,7 +2,8 @@
 
 import resource
 
-from gateway.server.fd_limit import RESERVED_FILES, connection_limit, raise_fd_limit
+from gateway.net.open_files import RESERVED_FILES
+from gateway.server.fd_limit import connection_limit, raise_fd_limit
 
 
 def test_each_client_may_need_an_upstream_connection() -> None:

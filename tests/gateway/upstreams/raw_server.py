@@ -1,6 +1,7 @@
 """A server that sends raw bytes, and an `HttpUpstream` (in OpenAI's chat format) that calls it."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -8,6 +9,7 @@ import orjson
 import pytest
 from pydantic import SecretStr
 
+from gateway.net.proxy import Proxy
 from gateway.protocol.errors import Failed
 from gateway.upstreams.base import DEFAULT_EVENT_BYTES, UpstreamEvent, UpstreamRequest, UpstreamResponse
 from gateway.upstreams.connections import ConnectionLimits
@@ -40,7 +42,14 @@ DONE = event(b"[DONE]")
 
 @asynccontextmanager
 async def raw_upstream(
-    serve: Serve, disconnects: asyncio.Queue[int] | None = None, max_event_bytes: int = DEFAULT_EVENT_BYTES
+    serve: Serve,
+    disconnects: asyncio.Queue[int] | None = None,
+    max_event_bytes: int = DEFAULT_EVENT_BYTES,
+    *,
+    limits: ConnectionLimits | None = None,
+    tls: ssl.SSLContext | None = None,
+    base_url: str = "http://127.0.0.1:{port}/v1/",
+    proxy: Proxy | None = None,
 ) -> AsyncIterator[tuple[HttpUpstream, list[bytes]]]:
     """Run a server that passes each request to `serve`; yield an upstream that calls it, and the list of requests.
 
@@ -66,16 +75,10 @@ async def raw_upstream(
         finally:
             writer.close()
 
-    server = await asyncio.start_server(connected, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    upstream = HttpUpstream(
-        "test",
-        f"http://127.0.0.1:{port}/v1/",
-        OpenAIChatFormat(),
-        KEY,
-        ConnectionLimits(connect_timeout=5),
-        max_event_bytes,
-    )
+    server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=tls)
+    url = base_url.format(port=server.sockets[0].getsockname()[1])
+    limits = limits or ConnectionLimits(connect_timeout=5)
+    upstream = HttpUpstream("test", url, OpenAIChatFormat(), KEY, limits, max_event_bytes, proxy=proxy)
     try:
         yield upstream, requests
     finally:
@@ -117,10 +120,12 @@ async def opened(upstream: HttpUpstream, request: UpstreamRequest) -> AsyncItera
         await response.close()
 
 
-async def read_events(upstream: HttpUpstream, into: list[UpstreamEvent] | None = None) -> list[UpstreamEvent]:
-    """Send `REQUEST` and return the events of its response, appended to `into` as they arrive."""
+async def read_events(
+    upstream: HttpUpstream, into: list[UpstreamEvent] | None = None, request: UpstreamRequest = REQUEST
+) -> list[UpstreamEvent]:
+    """Send a request and return the events of its response, appended to `into` as they arrive."""
     events: list[UpstreamEvent] = [] if into is None else into
-    async with opened(upstream, REQUEST) as response:
+    async with opened(upstream, request) as response:
         await response.stream(lambda batch: events.extend(split_batches(batch)))
     return events
 

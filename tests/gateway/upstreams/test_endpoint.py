@@ -149,3 +149,17 @@ async def test_the_gateway_does_not_fetch_images() -> None:
         await response.close()
         assert (len(requests), fetched) == (1, [])
         assert b"cat.png" in requests[0]
+
+
+@pytest.mark.parametrize(
+    ("base_url", "action", "url"),
+    [
+        ("https://a.example/v1?api-version=2", "", "https://a.example/v1/chat?api-version=2"),
+        ("https://a.example/v1/?api-version=2&x=%26", "", "https://a.example/v1/chat?api-version=2&x=%26"),
+        ("https://a.example/v1?api-version=2", ":go?alt=sse", "https://a.example/v1/chat:go?api-version=2&alt=sse"),
+        ("https://a.example/v1?alt=json&b", ":go?alt=sse", "https://a.example/v1/chat:go?alt=sse&b"),
+        ("https://a.example/v1?", "", "https://a.example/v1/chat"),
+    ],
+)
+def test_the_query_of_the_base_url_is_kept(base_url: str, action: str, url: str) -> None:
+    assert str(Endpoint(("chat",), action).resolve(base_url)) == url

@@ -8,6 +8,7 @@ import pytest
 from gateway.protocol.errors import Code, Failed
 from gateway.protocol.events import Chunk
 from gateway.upstreams.base import UpstreamRequest
+from gateway.upstreams.connections import ConnectionLimits
 from gateway.upstreams.formats.openai_chat import OpenAIChatFormat
 from gateway.upstreams.http import HttpUpstream
 from tests.gateway.upstreams.raw_server import (
@@ -15,12 +16,14 @@ from tests.gateway.upstreams.raw_server import (
     DONE,
     REQUEST,
     RESPONSE_HEAD,
+    Serve,
     chunked,
     delta,
     opened,
     raw_upstream,
     read_events,
     read_failure,
+    respond,
     respond_stream,
 )
 from tests.start_requests import user_message
@@ -103,6 +106,146 @@ async def test_a_kept_connection_that_the_server_closed_is_replaced() -> None:
             assert Chunk("Xin chào") in await read_events(upstream)
     assert closing.is_set()
     assert len(requests) == 4
+
+
+@pytest.mark.parametrize("partial", [b"", b"HTTP/1.1 1"])
+async def test_a_reused_connection_that_is_lost_later_is_not_tried_again_in_silence(partial: bytes) -> None:
+    """The server took the request: a model may be running, and a second one would be paid, too (RFC 9110, 9.2.2)."""
+    served: set[asyncio.StreamWriter] = set()
+
+    async def serve(request: bytes, writer: asyncio.StreamWriter) -> None:
+        if writer in served:
+            writer.write(partial)
+            await writer.drain()
+            writer.close()
+            return
+        served.add(writer)
+        await respond_stream(COMPLETE, DONE)(request, writer)
+
+    # In the first case the loss is "later" because nothing counts as at once; in the second because something arrived.
+    limits = ConnectionLimits(connect_timeout=5, stale=60 if partial else -1)
+    async with raw_upstream(serve, limits=limits) as (upstream, requests):
+        await read_events(upstream)
+        with pytest.raises(Failed) as failed:
+            await read_events(upstream)
+    assert (failed.value.code, failed.value.retryable) == (Code.NETWORK_ERROR, True)
+    assert failed.value.may_be_billed
+    assert len(requests) == 2
+
+
+async def test_a_large_request_lost_while_it_is_written_is_sent_again() -> None:
+    served: set[asyncio.StreamWriter] = set()
+
+    async def serve(request: bytes, writer: asyncio.StreamWriter) -> None:
+        if writer in served and len(requests) == 2:
+            writer.transport.abort()
+            return
+        served.add(writer)
+        await respond_stream(COMPLETE, DONE)(request, writer)
+
+    large = UpstreamRequest("model-1", [user_message("x" * 3_000_000)], {})
+    async with raw_upstream(serve) as (upstream, requests):
+        await read_events(upstream)
+        assert await read_events(upstream, request=large)
+        assert len(requests) == 3
+
+
+@pytest.mark.parametrize(
+    ("serve", "billed"),
+    [
+        (respond("400 Bad Request"), False),
+        (respond("429 Too Many Requests"), False),
+        (respond("503 Unavailable"), False),
+        (respond("500 Oops"), True),
+        (respond("504 Gateway Timeout"), True),
+        (respond("408 Request Timeout"), True),
+        (respond("200 OK", b"x", "Content-Type: text/event-stream", "Content-Encoding: gzip"), True),
+        (respond("SSH-2.0"), True),
+    ],
+)
+async def test_a_call_that_was_taken_and_brought_nothing_may_be_billed(serve: Serve, *, billed: bool) -> None:
+    failed, _ = await read_failure(serve)
+    assert failed.may_be_billed is billed
+
+
+async def test_a_new_connection_lost_without_a_response_may_be_billed() -> None:
+    async def serve(_request: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.close()
+
+    failed, _ = await read_failure(serve)
+    assert failed.may_be_billed
+
+
+def refusing(*fields: str) -> Serve:
+    """Refuse requests with one of these fields, as OpenAI and Mistral do."""
+
+    async def serve(request: bytes, writer: asyncio.StreamWriter) -> None:
+        body = orjson.loads(request.partition(b"\r\n\r\n")[2])
+        field = next((field for field in fields if field in body), None)
+        if field is None:
+            await respond_stream(COMPLETE, DONE)(request, writer)
+        else:
+            refusal = {"error": {"message": f"Unsupported parameter: '{field}' is not supported with this model."}}
+            await respond("400 Bad Request", orjson.dumps(refusal))(request, writer)
+
+    return serve
+
+
+LIMITED = UpstreamRequest("model-1", [user_message("Hello")], {"max_tokens": 50})
+
+
+async def test_a_field_that_the_provider_refuses_is_left_out_and_that_is_remembered(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with raw_upstream(refusing("stream_options", "max_tokens")) as (upstream, requests):
+        assert await read_events(upstream, request=LIMITED)
+        assert len(requests) == 3
+        assert await read_events(upstream, request=LIMITED)
+        assert len(requests) == 4
+        # A model has fields of its own: gpt-4o takes what gpt-5 refuses.
+        await read_events(upstream, request=UpstreamRequest("model-2", LIMITED.messages, {}))
+        assert len(requests) == 6
+    last = orjson.loads(requests[3].partition(b"\r\n\r\n")[2])
+    assert last["max_completion_tokens"] == 50
+    assert not {"stream_options", "max_tokens"} & last.keys()
+    assert caplog.messages == [
+        "test refuses stream_options for the model model-1: it is not sent again. Set stream_options = false to spare "
+        "that first request",
+        "test refuses max_tokens for the model model-1: it is not sent again. Set token_limit = "
+        '"max_completion_tokens" to spare that first request',
+        "test refuses stream_options for the model model-2: it is not sent again. Set stream_options = false to spare "
+        "that first request",
+    ]
+
+
+async def test_a_field_without_another_name_left_is_the_refusal_that_clients_see() -> None:
+    async with raw_upstream(refusing("max_tokens", "max_completion_tokens")) as (upstream, requests):
+        with pytest.raises(Failed, match="Unsupported parameter") as failed:
+            await read_events(upstream, request=LIMITED)
+    assert len(requests) == 3
+    assert (failed.value.code, failed.value.may_be_billed) == (Code.INVALID_REQUEST, False)
+
+
+async def test_a_refusal_of_a_value_is_not_sent_again() -> None:
+    message = b'{"error":{"message":"max_tokens is too large: 50. At most 5 are supported"}}'
+    async with raw_upstream(respond("400 Bad Request", message)) as (upstream, requests):
+        with pytest.raises(Failed, match="too large"):
+            await read_events(upstream, request=LIMITED)
+    assert len(requests) == 1
+
+
+async def test_a_provider_that_can_not_be_reached_is_logged_with_the_url_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    upstream = HttpUpstream("test", "http://127.0.0.1:1/v1?api-version=2", OpenAIChatFormat())
+    for _ in range(3):
+        with pytest.raises(Failed):
+            await upstream.open(REQUEST)
+    await upstream.close()
+    assert caplog.messages == [
+        "test: http://127.0.0.1:1/v1/chat/completions?api-version=2: The provider can't be reached: it refused the "
+        "connection."
+    ]
 
 
 async def test_cancelling_closes_the_socket_at_once_in_mid_stream_and_before_headers() -> None:
