@@ -45,4 +45,4 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
 
 async def _on_fault(request: Request, _error: Exception) -> Response:
     # The server logs it with its traceback; a client gets no internals.
-    return json_response(request, Refused(Code.SERVER_ERROR, "The gateway failed.", status=500).body(), 500)
+    return refusal_response(Refused(Code.SERVER_ERROR, "The gateway failed.", status=500), request)

@@ -12,10 +12,12 @@ from gateway.api.requests import request_id, wants_events
 from gateway.generation.generation import Generation
 from gateway.protocol.errors import Code, Refused
 from gateway.protocol.event_stream import event_frame
-from gateway.protocol.events import Error, encode
 
 REFUSED_POSITION = "refused"
 """Position of an `error` event of no generation; an `EventSource` that reconnects with it is stopped by 204."""
+
+DEFAULT_RETRY_MS = 1000
+"""Milliseconds after which an `EventSource` retries, at least, if the refusal names no time."""
 
 STREAM_HEADERS: Mapping[str, str] = {
     # No cache answers with a stored stream, and no proxy compresses one, which would delay its events (RFC 9111,
@@ -53,13 +55,16 @@ def start_headers(request: Request, generation: Generation, allowance: Allowance
 def refusal_response(refused: Refused, request: Request, allowance: Allowance | None = None) -> Response:
     """Build the response to a refused request: JSON with the status of its code, or an event for an `EventSource`.
 
-    An `EventSource` reports neither a status nor a JSON body to its page. So it gets 200 with one `error` event. When
-    that response ends it reconnects with the position of the event, and 204 stops it.
+    An `EventSource` reports neither a status nor a JSON body to its page, and any status but 200 stops it (WHATWG HTML,
+    9.2.3). So it gets 200 with one event. After a final refusal it reconnects with the position of that event, and 204
+    stops it.
     """
     if wants_events(request):
         if request.headers.get("last-event-id") == REFUSED_POSITION:
             return no_content(request)
-        return _refusal_event(request, refused)
+        headers = {"X-Request-ID": request_id(request), **STREAM_HEADERS}
+        frame = refusal_frame(refused, random.random())  # noqa: S311 - jitter, no secret
+        return Response(frame, headers=headers, media_type="text/event-stream")
     headers = allowance.headers() if allowance is not None else {}
     if refused.retry_after_ms is not None:
         # Seconds, rounded up.
@@ -69,22 +74,17 @@ def refusal_response(refused: Refused, request: Request, allowance: Allowance | 
     return json_response(request, refused.body(), refused.status, headers)
 
 
-def _refusal_event(request: Request, refused: Refused) -> Response:
-    event = Error(
-        refused.code,
-        refused.message,
-        refused.retryable,
-        refused.retry_after_ms,
-        partial=False,
-        usage=None,
-        cost_usd=None,
-        metrics=None,
-    )
-    # If a retry may succeed, the EventSource retries by itself; the jitter spreads many of them out.
-    may_retry = refused.status in {429, 503}
-    delay = (refused.retry_after_ms or 1000) * random.uniform(1, 2)  # noqa: S311 - jitter, no secret
-    position, retry_ms = (b"", round(delay)) if may_retry else (REFUSED_POSITION.encode(), None)
-    body = event_frame(encode(event), b"error", position, retry_ms)
-    return Response(
-        body, headers={"X-Request-ID": request_id(request), **STREAM_HEADERS}, media_type="text/event-stream"
-    )
+def refusal_frame(refused: Refused, jitter: float) -> bytes:
+    """Encode a refusal as the one event that an `EventSource` gets; `jitter`, uniform in [0, 1), spreads retries out.
+
+    If a retry may succeed, it is `rejected` with the fields of a WebSocket's, and `retry`. It has no position, so that
+    the `EventSource` reconnects with the one that it has. It is not called `error`: pages take an `error` event with
+    data for the end of the generation. A final refusal is an `error` with a position of its own.
+    """
+    if refused.retryable:
+        rejected = {"type": "rejected", "id": None, "generation_id": None, **refused.fields()}
+        retry_ms = round((refused.retry_after_ms or DEFAULT_RETRY_MS) * (1 + jitter))
+        return event_frame(orjson.dumps(rejected), b"rejected", retry_ms=retry_ms)
+    unknown = {"partial": False, "usage": None, "cost_usd": None, "metrics": None}
+    error = {"type": "error", **refused.fields(), **unknown}
+    return event_frame(orjson.dumps(error), b"error", REFUSED_POSITION.encode())

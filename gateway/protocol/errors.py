@@ -68,7 +68,8 @@ CODES: dict[Code, CodeInfo] = {
     Code.UPSTREAM_PROTOCOL: CodeInfo(502, 1011, retryable=True),
     Code.CONTENT_FILTER: CodeInfo(422, 1008, retryable=False),
     Code.MODEL_NOT_FOUND: CodeInfo(404, 1008, retryable=False),
-    Code.GENERATION_LOST: CodeInfo(404, 1008, retryable=True),
+    # The same request can't succeed later: only another start can.
+    Code.GENERATION_LOST: CodeInfo(404, 1008, retryable=False),
     Code.ALREADY_OVER: CodeInfo(409, 1008, retryable=False),
     Code.OUTPUT_LIMIT: CodeInfo(422, 1009, retryable=False),
     Code.BUDGET_EXCEEDED: CodeInfo(402, 1008, retryable=False),
@@ -119,14 +120,16 @@ class Refused(GatewayError):
 
     def body(self) -> dict[str, object]:
         """Return the JSON body of an HTTP response: `{"error": {code, message, retryable, retry_after_ms, param}}`."""
+        return {"error": self.fields()}
+
+    def fields(self) -> dict[str, object]:
+        """Return the fields that describe a refusal on every transport."""
         return {
-            "error": {
-                "code": self.code,
-                "message": self.message,
-                "retryable": self.retryable,
-                "retry_after_ms": self.retry_after_ms,
-                "param": self.param,
-            }
+            "code": self.code,
+            "message": self.message,
+            "retryable": self.retryable,
+            "retry_after_ms": self.retry_after_ms,
+            "param": self.param,
         }
 
 

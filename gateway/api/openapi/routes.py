@@ -82,7 +82,7 @@ OPERATIONS: Final[Sequence[Operation]] = (
         accepts_ticket=True,
         description=(
             "Requires `Accept: text/event-stream`, which an EventSource sends. It cannot read a status, so a refusal "
-            "is 200 with an `error` event. Its frame has a `retry` if a retry may succeed; otherwise it has the id "
+            "is 200 with one event: `rejected` with `retry` if a retry may succeed; otherwise `error` with the id "
             "`refused`, with which the EventSource reconnects once and gets 204. No other parameters are accepted."
         ),
     ),

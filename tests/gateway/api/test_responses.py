@@ -6,9 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import Request
 
-from gateway.api.responses import REFUSED_POSITION, refusal_response
-from gateway.protocol.errors import Code, Refused
+from gateway.api.responses import REFUSED_POSITION, refusal_frame, refusal_response
+from gateway.client import decode
+from gateway.protocol.errors import CODES, Code, Refused
 from gateway.protocol.event_stream import EventStreamDecoder
+from gateway.protocol.events import Error
 from gateway.security.jwks import RemoteKeySet
 from gateway.upstreams.formats.json_values import repair_surrogates
 from tests.served.clients import BODY
@@ -22,7 +24,7 @@ async def test_an_event_source_retries_while_the_issuers_keys_are_unavailable() 
         await RemoteKeySet("http://127.0.0.1:1/", ("RS256",)).find(None)
     (event,) = EventStreamDecoder().feed(bytes(refusal_response(refused.value, Request(scope)).body))
     assert orjson.loads(event.data)["retryable"]
-    assert event.last_event_id != REFUSED_POSITION
+    assert (event.event, event.last_event_id) == ("rejected", "")
 
 
 async def test_every_response_has_a_request_id(served: Served) -> None:
@@ -50,7 +52,23 @@ anything = st.one_of(
 @given(anything)
 def test_a_refusal_is_exactly_one_event(text: str) -> None:
     scope = {"type": "http", "method": "GET", "headers": [(b"accept", b"text/event-stream")]}
-    for code in (Code.INVALID_REQUEST, Code.RATE_LIMIT):
+    for code, name in ((Code.INVALID_REQUEST, "error"), (Code.RATE_LIMIT, "rejected")):
         body = bytes(refusal_response(Refused(code, repair_surrogates(text)), Request(scope)).body)
         (event,) = EventStreamDecoder().feed(body)
-        assert (event.event, orjson.loads(event.data)["message"]) == ("error", repair_surrogates(text))
+        assert (event.event, orjson.loads(event.data)["message"]) == (name, repair_surrogates(text))
+
+
+@pytest.mark.parametrize("code", Code)
+def test_only_a_refusal_that_may_succeed_later_lets_an_event_source_return_with_its_own_position(code: Code) -> None:
+    refused = Refused(code, "No.", param="model", retry_after_ms=2000)
+    decoder = EventStreamDecoder()
+    (event,) = decoder.feed(refusal_frame(refused, 0.5))
+    data = orjson.loads(event.data)
+    if CODES[code].retryable:
+        assert (event.event, event.last_event_id, decoder.retry_ms) == ("rejected", "", 3000)
+        # The fields of a WebSocket's `rejected`.
+        assert data == {"type": "rejected", "id": None, "generation_id": None, **refused.fields()}
+    else:
+        assert (event.event, event.last_event_id, decoder.retry_ms) == ("error", REFUSED_POSITION, None)
+        assert refused.fields().items() <= data.items()
+        assert isinstance(decode(data), Error)

@@ -153,7 +153,7 @@ async def test_a_refused_start_may_be_retried_with_its_ticket(clients: Clients, 
     text = await ticket(clients, "small", scope="start")
     source = Source(served, START + text)
     await source.connect()
-    assert (await source.read("error"))["code"] == "rate_limit"
+    assert (await source.read("rejected"))["code"] == "rate_limit"
     assert source.last_event_id == ""
     assert served.hub.statistics.started == 2
     await served.hub.close()
