@@ -31,6 +31,9 @@ _LANGUAGE_WORDS: Final[dict[str, Language]] = {
     "table": "markdown",
 }
 _LANGUAGE_REQUEST: Final = re.compile(rf"\b(?:{'|'.join(_LANGUAGE_WORDS)})\b")
+_ENDS: Final = ("…", "\n```")
+"""How a finished text ends."""
+
 _LENGTH_REQUEST: Final = re.compile(r"\b(?:shorter|ngắn hơn)\b")
 
 
@@ -161,8 +164,12 @@ def _requested_style(turns: Sequence[Turn], language: Language) -> tuple[Languag
 
 
 def _feedback(turns: Sequence[Turn]) -> list[Turn]:
-    """Return the turns of the user that follow one of the assistant."""
-    return [turn for before, turn in pairwise(turns) if before.role == "assistant" and turn.role == "user"]
+    """Return the turns of the user that follow a partial response; after a finished one, they are new questions."""
+    return [turn for before, turn in pairwise(turns) if _is_feedback(before, turn)]
+
+
+def _is_feedback(before: Turn, turn: Turn) -> bool:
+    return before.role == "assistant" and turn.role == "user" and not before.text.endswith(_ENDS)
 
 
 def _normalize(text: str) -> str:
@@ -173,7 +180,7 @@ def _opening(turns: Sequence[Turn], corpus: Corpus, *, shorter: bool) -> str:
     last = turns[-1]
     if last.role == "tool":
         return corpus.returned.replace("{quote}", _quote(last.text))
-    if len(turns) > 1 and last.role == "user" and turns[-2].role == "assistant":
+    if len(turns) > 1 and _is_feedback(turns[-2], last):
         return (corpus.shortened if shorter else corpus.revised).replace("{quote}", _quote(last.text))
     question = next((turn.text for turn in reversed(turns) if turn.role == "user"), "")
     return corpus.asked.replace("{quote}", _quote(question) or "…")
@@ -217,7 +224,7 @@ def _fit_length(text: str, length: int) -> str:
     if length == 0:
         return ""
     head = text[: max(length - 4, 0)]
-    tail = "\n```" if head.count("```") % 2 else "…"
+    tail = _ENDS[1] if head.count("```") % 2 else _ENDS[0]
     kept = truncate(text, length - len(tail)).rstrip(" ,\n")
     # Dots fill the gap of a grapheme that did not fit, or of a comma that was removed.
     return kept + "…" * (length - len(tail) - len(kept)) + tail

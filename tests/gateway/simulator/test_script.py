@@ -102,6 +102,16 @@ def test_feedback_on_a_partial_response_is_quoted() -> None:
     assert text.startswith("Taking up “Mention the proxy.”")
 
 
+@pytest.mark.parametrize("language", list(CORPORA))
+def test_a_question_after_a_finished_response_is_no_feedback(language: Language) -> None:
+    settings = SimulatorSettings(language=language)
+    turns = [QUESTION]
+    for number in range(4):
+        response = compose(make_request(*turns), settings)
+        assert response.text[:4] == CORPORA[language].asked[:4]
+        turns += [Turn("assistant", response.text), user(f"Is emoji number {number} shorter?")]
+
+
 @pytest.mark.parametrize(
     "feedback", ["Please make it shorter!", "Ngắn hơn nhé", unicodedata.normalize("NFD", "ngắn hơn")]
 )
