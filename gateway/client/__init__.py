@@ -13,8 +13,20 @@ the gateway can't be reached.
 from gateway.client.answer import Answer
 from gateway.client.client import Client
 from gateway.client.connectors import TransportName
+from gateway.client.content import AnswerContent, Message
 from gateway.client.frames import decode
 from gateway.client.retry import Retries, RetryNotice
 from gateway.client.view import STATE_AFTER, State
 
-__all__ = ["STATE_AFTER", "Answer", "Client", "Retries", "RetryNotice", "State", "TransportName", "decode"]
+__all__ = [
+    "STATE_AFTER",
+    "Answer",
+    "AnswerContent",
+    "Client",
+    "Message",
+    "Retries",
+    "RetryNotice",
+    "State",
+    "TransportName",
+    "decode",
+]

@@ -1,16 +1,17 @@
 """The events of one generation, each once and in order, over as many connections as that takes."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
 from gateway.client.connectors import CommandName, Connector, EventFeed, HttpCommands, TransportName
+from gateway.client.content import Message
 from gateway.client.frames import ConnectionLost, Frame, JsonMap
 from gateway.client.retry import Retries, RetryPolicy
 from gateway.client.view import State, View
 from gateway.protocol.errors import Code, Failed, Refused
-from gateway.protocol.events import Event, Mode, Terminal
+from gateway.protocol.events import Event, Mode, Part, Terminal, ToolCall
 from gateway.protocol.position import format_position
 
 
@@ -66,7 +67,29 @@ class Answer:
     @property
     def text(self) -> str:
         """Return the text of the current revision, up to the last event that was returned."""
-        return self._view.text
+        return self._view.content.text
+
+    @property
+    def reasoning(self) -> str:
+        """Return the readable reasoning of the current revision."""
+        return self._view.content.reasoning
+
+    @property
+    def tool_calls(self) -> Sequence[ToolCall]:
+        """Return the tool calls of the current revision, each with its whole arguments."""
+        return self._view.content.tool_calls
+
+    @property
+    def parts(self) -> Sequence[Part]:
+        """Return what else the current revision has: images, files, citations and so on."""
+        return tuple(self._view.content.parts)
+
+    def message(self) -> Message:
+        """Return the assistant message that gives this answer back in the next turn, with its thinking signatures.
+
+        It has what was received: after `attach` in the middle, only what came since.
+        """
+        return self._view.content.message()
 
     @property
     def revision(self) -> int:
@@ -221,7 +244,7 @@ class Answer:
         await self._close_feed()
         if self._ended or self._switching:
             return
-        # `generation_lost` is retryable, but only as a new start: attaching can't bring the generation back.
+        # Attaching can't bring the generation back, also if an older gateway calls it retryable.
         if isinstance(error, Refused) and error.code is Code.GENERATION_LOST:
             raise error
         try:

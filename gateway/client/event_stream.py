@@ -15,11 +15,14 @@ from gateway.client.connectors import (
     read_refusal,
     translate_errors,
 )
-from gateway.client.frames import ConnectionLost, Frame, JsonMap, decode, read_object
-from gateway.protocol.errors import Code, Refused, invalid
+from gateway.client.frames import ConnectionLost, Frame, JsonMap, decode, read_object, refusal
+from gateway.protocol.errors import Refused, invalid
 from gateway.protocol.event_stream import EventStreamDecoder, EventTooLongError, ServerSentEvent
 from gateway.protocol.events import Error
 from gateway.protocol.position import format_position, parse_position
+
+REFUSED_POSITION = "refused"
+"""Position of a final refusal (docs/protocol.md, "Refusals to an EventSource")."""
 
 
 class EventStreamConnector:
@@ -70,7 +73,7 @@ class EventStreamFeed:
 
         Raises:
             ConnectionLost: if the body ended early or was cut off.
-            Refused: if the gateway does not know the generation.
+            Refused: if the gateway refuses the request; it sends refusals as events, as to an EventSource.
         """
         # 204 (No Content): the generation has ended, and the position is at its end. It also makes an EventSource stop
         # reconnecting (WHATWG HTML, "server-sent events").
@@ -99,18 +102,14 @@ class EventStreamFeed:
 
 def _build_frame(sent: ServerSentEvent) -> Frame:
     fields = read_object(sent.data)
+    kind, position = fields.get("type"), sent.last_event_id
+    # A refusal is in no log. A proxy's page may be an `error` without an id, from before `rejected` existed.
+    if kind == "rejected" or (kind == Error.type and position in {"", REFUSED_POSITION}):
+        raise refusal(fields)
     event = decode(fields)
-    if not sent.last_event_id and isinstance(event, Error):
-        # An error without a position is in no log: the generation is unknown, or no longer kept.
-        raise _build_refusal(event)
     try:
-        generation_id, seq = parse_position(sent.last_event_id)
+        generation_id, seq = parse_position(position)
     except Refused as error:
-        message = f"event without a valid position: {sent.last_event_id[:80]!r}"
+        message = f"event without a valid position: {position[:80]!r}"
         raise ConnectionLost(message) from error
     return Frame(generation_id, seq, event)
-
-
-def _build_refusal(event: Error) -> Refused:
-    code = Code(event.code) if event.code in set(Code) else Code.SERVER_ERROR
-    return Refused(code, event.message, retry_after_ms=event.retry_after_ms)

@@ -31,7 +31,14 @@ JsonMap = Mapping[str, object]
 
 
 class ConnectionLost(Exception):
-    """A connection ended before the terminal event, or sent invalid data. Attach again after the last event."""
+    """A connection ended before the terminal event, or sent invalid data. Attach again after the last event.
+
+    `code` is that of the `Failed` which is raised when the retries are used up.
+    """
+
+    def __init__(self, message: str, code: Code = Code.NETWORK_ERROR) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 class Frame(NamedTuple):
@@ -71,10 +78,12 @@ _CODE_OF_STATUS = {
     401: Code.AUTH_ERROR,
     403: Code.FORBIDDEN,
     408: Code.TIMEOUT,
+    425: Code.NETWORK_ERROR,
     429: Code.RATE_LIMIT,
-    503: Code.SHUTTING_DOWN,
-    504: Code.TIMEOUT,
+    500: Code.SERVER_ERROR,
 }
+"""Codes of responses that are not the gateway's; from 501 on, a proxy has not reached it: `network_error`."""
+
 MAX_RETRY_AFTER_MS = 10**12
 """Maximum `retry_after_ms` that is used, about 30 years. A longer one is ignored: it would not be a time to wait."""
 
@@ -147,7 +156,7 @@ def refusal_of_response(status: int, body: bytes, retry_after: str | None) -> Re
     retry_after_ms = int(retry_after) * 1000 if retry_after is not None and _SECONDS.fullmatch(retry_after) else None
     if isinstance(error, dict):
         return refusal(error, status=status, retry_after_ms=retry_after_ms)
-    code = _CODE_OF_STATUS.get(status, Code.SERVER_ERROR if status >= 500 else Code.INVALID_REQUEST)
+    code = _CODE_OF_STATUS.get(status, Code.NETWORK_ERROR if status >= 500 else Code.INVALID_REQUEST)
     message = f"The response was HTTP {status}, without an error of a Dualstream gateway."
     return Refused(code, message, status=status, retry_after_ms=retry_after_ms)
 
@@ -187,7 +196,7 @@ def error_of_close(code: int | None, reason: str) -> ConnectionLost | Refused:
         return Refused(Code.AUTH_ERROR, "The key or token is not valid here.")
     if code in _CODE_OF_CLOSE:
         return Refused(_CODE_OF_CLOSE[code], message)
-    return ConnectionLost(message)
+    return ConnectionLost(message, Code.SHUTTING_DOWN if code == 1012 else Code.NETWORK_ERROR)
 
 
 def _text(value: object) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from gateway.client.frames import ConnectionLost
-from gateway.protocol.errors import Code, Failed, Refused
+from gateway.protocol.errors import Failed, Refused
 
 Sleep = Callable[[float], Awaitable[None]]
 
@@ -62,7 +62,7 @@ class RetryPolicy:
 
         Raises:
             Refused: the error itself, if it is not retryable, would wait too long, or was the last attempt.
-            Failed: `network_error`, if the connection was lost on the last attempt.
+            Failed: if the connection was lost on the last attempt; `network_error`, or what the gateway closed it with.
         """
         self._failed += 1
         last = self._failed >= self._failures
@@ -73,7 +73,7 @@ class RetryPolicy:
                 raise error
         elif last:
             attempts = f" (tried {self._failed} times)" if self._failed > 1 else ""
-            raise Failed(Code.NETWORK_ERROR, f"{error}{attempts}") from error
+            raise Failed(error.code, f"{error}{attempts}") from error
         # The jitter is added to the requested wait: clients that wait for the same time must not return together.
         delay_s = retry_after_s + self._retries.delay(self._failed, self._random())
         if self._notice is not None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Literal
 
+from gateway.client.content import AnswerContent
 from gateway.client.frames import ConnectionLost, Frame
 from gateway.protocol.events import (
     Accepted,
@@ -46,7 +47,7 @@ STATE_AFTER: Mapping[type[Event], State] = {
 
 
 class View:
-    """A generation up to event `seq`; `text` is that of the current revision."""
+    """A generation up to event `seq`; `content` is that of the current revision."""
 
     def __init__(self, generation_id: str, *, after: int = 0) -> None:
         self.generation_id = generation_id
@@ -54,14 +55,7 @@ class View:
         self.revision = 1
         self.state: State = "accepted"
         self.terminal: Terminal | None = None
-        self._pieces: list[str] = []
-
-    @property
-    def text(self) -> str:
-        """Return the text of the current revision."""
-        if len(self._pieces) > 1:
-            self._pieces = ["".join(self._pieces)]
-        return self._pieces[0] if self._pieces else ""
+        self.content = AnswerContent()
 
     def receive(self, frame: Frame) -> Event | None:
         """Apply a frame and return its event; return None for a repeated one, or if its type is unknown.
@@ -87,15 +81,9 @@ class View:
 
     def _apply(self, event: Event) -> None:
         self.state = STATE_AFTER.get(type(event), self.state)
+        self.content.receive(event)
         match event:
-            case Chunk(content=content):
-                self._pieces.append(content)
-            case Gap(text=text):
-                self._pieces = [text]
-            case Revision(revision=revision):
-                self.revision = revision
-                self._pieces = []
-            case Start(revision=revision):
+            case Revision(revision=revision) | Start(revision=revision):
                 self.revision = revision
             case Complete() | Interrupted() | Error():
                 self.terminal = event

@@ -61,11 +61,16 @@ def test_retry_after_is_used_if_the_body_has_no_wait() -> None:
     ("status", "code", "retryable"),
     [
         (401, Code.AUTH_ERROR, False),
+        (403, Code.FORBIDDEN, False),
         (404, Code.INVALID_REQUEST, False),
+        (408, Code.TIMEOUT, True),
+        (425, Code.NETWORK_ERROR, True),
         (429, Code.RATE_LIMIT, True),
         (500, Code.SERVER_ERROR, True),
-        (502, Code.SERVER_ERROR, True),
-        (504, Code.TIMEOUT, True),
+        (502, Code.NETWORK_ERROR, True),
+        (503, Code.NETWORK_ERROR, True),
+        (504, Code.NETWORK_ERROR, True),
+        (520, Code.NETWORK_ERROR, True),
     ],
 )
 def test_the_page_of_a_proxy_is_classified_by_its_status(status: int, code: Code, retryable: bool) -> None:
@@ -75,8 +80,8 @@ def test_the_page_of_a_proxy_is_classified_by_its_status(status: int, code: Code
 
 
 def test_a_body_that_only_resembles_an_error_is_classified_by_its_status() -> None:
-    assert refusal_of_response(502, b'{"error": ', None).code is Code.SERVER_ERROR
-    assert refusal_of_response(502, b'{"error": "down"}', None).code is Code.SERVER_ERROR
+    assert refusal_of_response(502, b'{"error": ', None).code is Code.NETWORK_ERROR
+    assert refusal_of_response(502, b'{"error": "down"}', None).code is Code.NETWORK_ERROR
 
 
 @pytest.mark.parametrize("retry_after", ["\u00b2", "9" * 5000, "-1", "1.5", ""])

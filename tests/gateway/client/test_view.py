@@ -25,14 +25,14 @@ def _view(*events: tuple[int, Event | None]) -> View:
 def test_text_grows_by_chunks_and_starts_again_with_a_revision() -> None:
     events: list[tuple[int, Event]] = [(1, EVENTS[0]), (2, EVENTS[2]), (3, Chunk("old")), (4, EVENTS[7])]
     view = _view(*events, (5, EVENTS[8]), (6, Chunk("ne")), (7, Chunk("w")), (8, EVENTS[10]))
-    assert (view.text, view.revision, view.seq, view.state) == ("new", 2, 8, "complete")
+    assert (view.content.text, view.revision, view.seq, view.state) == ("new", 2, 8, "complete")
     assert view.terminal == EVENTS[10]
 
 
 def test_a_repeated_event_is_ignored() -> None:
     view = _view((1, EVENTS[0]), (2, Chunk("a")))
     assert view.receive(Frame("g_1", 2, Chunk("a"))) is None
-    assert (view.text, view.seq) == ("a", 2)
+    assert (view.content.text, view.seq) == ("a", 2)
 
 
 def test_merged_content_stands_for_several_numbers() -> None:
@@ -44,7 +44,7 @@ def test_missing_events_are_an_error_and_change_nothing(event: Event | None) -> 
     view = _view((1, EVENTS[0]), (2, Chunk("a")))
     with pytest.raises(ConnectionLost, match="events 3 to 4 are missing"):
         view.receive(Frame("g_1", 5, event))
-    assert (view.seq, view.text, view.terminal) == (2, "a", None)
+    assert (view.seq, view.content.text, view.terminal) == (2, "a", None)
 
 
 def test_an_unknown_event_advances_the_position() -> None:
@@ -54,7 +54,7 @@ def test_an_unknown_event_advances_the_position() -> None:
 
 def test_a_gap_replaces_the_text() -> None:
     view = _view((1, EVENTS[0]), (2, Chunk("stale")), (9, Gap(2, 9, "whole")), (10, Chunk("!")))
-    assert view.text == "whole!"
+    assert view.content.text == "whole!"
 
 
 def test_an_event_of_another_generation_is_an_error() -> None:
