@@ -52,7 +52,7 @@ def status_line(transport: TransportName, model: str | None, turn: Turn | None, 
 
 def describe(error: GatewayError | Error) -> str:
     """Return an error as one line: its message, its code, and whether a retry may help."""
-    advice = "trying again will not help"
+    advice = "ask again" if error.code == Code.GENERATION_LOST else "trying again will not help"
     if error.retryable:
         advice = "worth trying again"
         if error.retry_after_ms:

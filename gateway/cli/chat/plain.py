@@ -11,13 +11,14 @@ from typing import TextIO, TypeVar
 from gateway.cli.chat.input import HELP, InvalidInput, Note, Prompt, SlashCommand, Switch, parse
 from gateway.cli.chat.line_reader import LineReader
 from gateway.cli.chat.messages import describe, status_line
+from gateway.cli.chat.parts import describe_part
 from gateway.cli.chat.sanitize import safe, safe_line
 from gateway.cli.chat.session import ChatSession
 from gateway.cli.chat.settings import ChatSettings
 from gateway.cli.chat.turn import Turn
 from gateway.client import Client, RetryNotice
 from gateway.protocol.errors import GatewayError
-from gateway.protocol.events import Chunk, Error, Event, Gap, Interrupted, Revision
+from gateway.protocol.events import Chunk, Error, Event, Gap, Interrupted, Part, Revision
 
 Result = TypeVar("Result")
 
@@ -158,7 +159,9 @@ class PlainChat:
         output = PlainOutput()
 
         def on_update(event: Event | RetryNotice) -> None:
-            if not isinstance(event, RetryNotice):
+            if isinstance(event, Part):
+                self._print_status(describe_part(event))
+            elif not isinstance(event, RetryNotice):
                 self._write(output.receive(event))
 
         tasks = [asyncio.create_task(self._forward_stops(session))]

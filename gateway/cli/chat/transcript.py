@@ -4,8 +4,9 @@ from dataclasses import dataclass, field
 
 from prompt_toolkit.utils import get_cwidth
 
+from gateway.cli.chat.parts import describe_part
 from gateway.cli.chat.sanitize import safe
-from gateway.protocol.events import Chunk, Event, Gap, Reasoning, Revision, ToolCall
+from gateway.protocol.events import Chunk, Event, Gap, Part, Reasoning, Revision, ToolCall
 
 Row = tuple[str, str]
 """A style and the text in it."""
@@ -110,10 +111,9 @@ class Transcript:
                     self._thinking = self._add_block("class:thinking")
                 self._thinking.add(content)
             case ToolCall(index=index, name=name, arguments=arguments):
-                if self._thinking is None or self._tool != index:
-                    self._thinking, self._tool = self._add_block("class:thinking"), index
-                    self._thinking.add(f"calls {name or 'a tool'} ")
-                self._thinking.add(arguments)
+                self._append_to_call(index, name, arguments)
+            case Part():
+                self.add_message("class:note", f"[{describe_part(event)}]")
             case Gap(text=text):
                 self._append_to_answer("")
                 if self._answer is not None:
@@ -153,6 +153,12 @@ class Transcript:
             self._answer = self._add_block("class:answer")
             self._thinking = self._tool = None
         self._answer.add(content)
+
+    def _append_to_call(self, index: int, name: str | None, arguments: str) -> None:
+        if self._thinking is None or self._tool != index:
+            self._thinking, self._tool = self._add_block("class:thinking"), index
+            self._thinking.add(f"calls {name or 'a tool'} ")
+        self._thinking.add(arguments)
 
     def _add_block(self, style: str) -> Block:
         block = Block(style)

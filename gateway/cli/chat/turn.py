@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from gateway.client import STATE_AFTER, RetryNotice, State
+from gateway.client import STATE_AFTER, AnswerContent, Message, RetryNotice, State
 from gateway.protocol.events import (
     Accepted,
     Chunk,
@@ -12,14 +12,13 @@ from gateway.protocol.events import (
     Feedback,
     Gap,
     Interrupted,
+    Part,
     Queued,
     Reasoning,
     Revision,
     Terminal,
     ToolCall,
 )
-
-Message = dict[str, object]
 
 
 @dataclass(slots=True)
@@ -40,15 +39,15 @@ class Turn:
     resumed: int = 0
     terminal: Terminal | None = None
     failure: str | None = None
-    exchanges: list[tuple[str, str]] = field(default_factory=list)
-    """For each revision that feedback ended: its text, and the feedback."""
-    _pieces: list[str] = field(default_factory=list)
+    exchanges: list[tuple[Message, str]] = field(default_factory=list)
+    """For each revision that feedback ended: its message, and the feedback."""
+    content: AnswerContent = field(default_factory=AnswerContent)
     _feedback: dict[str, str] = field(default_factory=dict)
 
     @property
     def text(self) -> str:
         """Return the text of the current revision."""
-        return "".join(self._pieces)
+        return self.content.text
 
     @property
     def running(self) -> bool:
@@ -61,33 +60,25 @@ class Turn:
             self.retry_notice = None
             self.resumed += 1
         self.state = STATE_AFTER.get(type(event), self.state)
+        if isinstance(event, Revision) and event.feedback_id is not None:
+            # One without feedback is a failover: the text of the upstream that failed is void, and not remembered.
+            self.exchanges.append((self._message(), self._feedback.get(event.feedback_id, "")))
+        self.content.receive(event)
         match event:
             case Accepted(model=model):
                 self.model = model
             case Queued(position=position):
                 self.queue_position = position
-            case Chunk(content=content):
+            case Chunk(content=content) | Reasoning(content=content) | ToolCall(arguments=content) | Gap(text=content):
                 self._count(content, now)
-                self._pieces.append(content)
-            case Reasoning(content=content) | ToolCall(arguments=content):
-                self._count(content, now)
-            case Gap(text=text):
-                self._count(text, now)
-                self._pieces = [text]
+            case Part():
+                self._count("", now)
             case Feedback(feedback_id=feedback_id, text=feedback):
                 self._feedback[feedback_id] = feedback or ""
-            case Revision():
-                self._start_revision(event)
             case Complete() | Interrupted() | Error():
                 self.terminal, self.ended_at = event, now
             case _:
                 pass
-
-    def _start_revision(self, revision: Revision) -> None:
-        # A revision without feedback is a failover: the text of the upstream that failed is void, and not remembered.
-        if revision.feedback_id is not None:
-            self.exchanges.append((self.text, self._feedback.get(revision.feedback_id, "")))
-        self._pieces = []
 
     def fail(self, message: str, now: float) -> None:
         """End the turn without a terminal event: the gateway refused it, or could not be reached."""
@@ -95,19 +86,21 @@ class Turn:
 
     def messages(self) -> list[Message]:
         """Return the messages of this turn for a later question; none if there was no answer."""
-        texts = [text for text, _feedback in self.exchanges] + [self.text]
-        if not any(texts):
-            return []
+        answers = [answer for answer, _feedback in self.exchanges] + [self._message()]
         messages: list[Message] = []
-        inputs = [self.question] + [feedback for _text, feedback in self.exchanges]
+        inputs = [self.question] + [feedback for _answer, feedback in self.exchanges]
         pending = ""
-        for user_input, text in zip(inputs, texts, strict=True):
+        for user_input, answer in zip(inputs, answers, strict=True):
             # Feedback that came before any text is joined to the question: providers want the roles to alternate.
             pending = f"{pending}\n\n{user_input}" if pending else user_input
-            if text:
-                messages += [{"role": "user", "content": pending}, {"role": "assistant", "content": text}]
+            if answer["content"]:
+                messages += [{"role": "user", "content": pending}, answer]
                 pending = ""
         return messages
+
+    def _message(self) -> Message:
+        # A call without its result would be refused in the next turn, and nothing here carries calls out.
+        return {name: value for name, value in self.content.message().items() if name != "tool_calls"}
 
     def _count(self, content: str, now: float) -> None:
         if self.first_at is None:

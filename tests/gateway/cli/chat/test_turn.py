@@ -9,7 +9,9 @@ from gateway.protocol.events import (
     Gap,
     Reasoning,
     Revision,
+    SignedReasoning,
     Start,
+    ToolCall,
 )
 from tests.gateway.cli.chat.turns import ACCEPTED, COMPLETE, STOPPED, turn_of
 
@@ -57,6 +59,14 @@ def test_feedback_is_part_of_the_conversation() -> None:
         {"role": "user", "content": "shorter"},
         {"role": "assistant", "content": "short"},
     ]
+
+
+def test_signatures_are_given_back_and_calls_without_results_are_not() -> None:
+    turn = turn_of(
+        ACCEPTED, Reasoning("hm"), SignedReasoning("", "S", "anthropic"), Chunk("Well."), ToolCall(0, "c", "now", "{}")
+    )
+    details = [{"type": "reasoning.text", "text": "hm", "signature": "S", "format": "anthropic"}]
+    assert turn.messages()[1] == {"role": "assistant", "content": "Well.", "reasoning_details": details}
 
 
 def test_feedback_before_any_text_joins_the_question() -> None:
