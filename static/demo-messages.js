@@ -28,6 +28,10 @@ const FAILURES = {
   budget_exceeded: "The budget is used up.",
   shutting_down: "The gateway is restarting.",
   forbidden: "This page is not allowed to do that.",
+  provider_auth: "The provider does not accept the gateway’s key.",
+  provider_quota: "The gateway’s account at the provider has no credit.",
+  event_too_large: "The provider sent an event that is too large.",
+  unsupported_content: "The provider sent something that the gateway can’t carry.",
   aborted: "Stopped before it started.",
   unsupported: "This browser does not support that.",
 };
@@ -50,15 +54,28 @@ export function failureMessage(code) {
 }
 
 /**
- * Return what the user can do about an error; "" if nothing.
- * @param {{retryable?: boolean, retryAfterMs?: number|null}} error
+ * Return what the user can do about an error; "" if nothing. An answer that is no longer stored can be asked for again.
+ * @param {{code?: string, retryable?: boolean, retryAfterMs?: number|null}} error
  * @param {boolean} partial true if some text had been received
  * @returns {string}
  */
-export function adviceMessage({ retryable, retryAfterMs = null }, partial = false) {
+export function adviceMessage({ code, retryable, retryAfterMs = null }, partial = false) {
   const kept = partial ? " The text so far is kept." : "";
-  if (!retryable) return kept.trim();
+  if (!retryable && code !== "generation_lost") return kept.trim();
   return `${retryAfterMs === null ? "You can run it again." : `You can run it again in ${formatDuration(retryAfterMs)}.`}${kept}`;
+}
+
+/**
+ * Return the message for the end of an absence. Only of an answer that goes on, or is complete, was nothing missed.
+ * @param {number} ms
+ * @param {number} characters those that were waiting meanwhile
+ * @param {string} state the answer's
+ * @returns {string}
+ */
+export function backMessage(ms, characters, state) {
+  const back = `Back after ${formatDuration(ms)}`;
+  if (characters > 0) return `${back}: ${characters === 1 ? "1 character" : `${characters} characters`} recovered.`;
+  return ["error", "interrupted"].includes(state) ? `${back}: the answer had stopped meanwhile.` : `${back}: nothing was missed.`;
 }
 
 /**

@@ -4,7 +4,8 @@
 
 import { ArrivalsChart } from "./demo-chart.js";
 import { Figures } from "./demo-figures.js";
-import { NAMES, adviceMessage, failureMessage, formatDuration, formatMillis, stateMessage, usageMessage } from "./demo-messages.js";
+import { NAMES, adviceMessage, backMessage, failureMessage, formatDuration, formatMillis, stateMessage, usageMessage } from "./demo-messages.js";
+import { showPart } from "./demo-parts.js";
 import { Dualstream } from "./dualstream.js";
 
 const OFFLINE_MS = 2000; // how long "Cut connection" stays offline
@@ -100,8 +101,8 @@ export class Pane {
     };
     this.#clickedStop = null;
     this.#autoScroll = true;
-    for (const role of ["text", "notices", "stop-time", "detail", "feedback-status", "generation", "seq", "reasoning-text", "tools", "revision"]) this.#setText(role, "");
-    for (const role of ["reasoning", "tools", "revision"]) this.#part(role).hidden = true;
+    for (const role of ["text", "notices", "stop-time", "detail", "feedback-status", "generation", "seq", "reasoning-text", "tools", "parts", "revision"]) this.#setText(role, "");
+    for (const role of ["reasoning", "tools", "parts", "revision"]) this.#part(role).hidden = true;
     for (const role of ["rate-up", "rate-down"]) this.#part(role).setAttribute("aria-pressed", "false");
     this.#showFigures();
     this.#chart.begin(now);
@@ -132,6 +133,7 @@ export class Pane {
       if (this.#answer.text.length === content.length) this.#showState();
     },
     reasoning: ({ content }, now) => {
+      if (content === "") return; // only a signature
       this.#run.figures.addToken(now);
       this.#part("reasoning").hidden = false;
       this.#part("reasoning-text").append(content);
@@ -141,10 +143,15 @@ export class Pane {
       this.#run.figures.addToken(now);
       this.#showToolCall(event);
     },
+    part: (event, now) => {
+      this.#run.figures.addToken(now);
+      showPart(this.#part("parts"), event);
+      this.#scrollToEnd();
+    },
     feedback: ({ feedback_id: id, text }) => this.#run.feedback.set(id, text),
     revision: ({ revision, feedback_id: id, cancel_ms: cancelMs, reason }, now) => {
-      for (const role of ["text", "reasoning-text", "tools"]) this.#setText(role, "");
-      for (const role of ["reasoning", "tools"]) this.#part(role).hidden = true;
+      for (const role of ["text", "reasoning-text", "tools", "parts"]) this.#setText(role, "");
+      for (const role of ["reasoning", "tools", "parts"]) this.#part(role).hidden = true;
       this.#run.tools.clear();
       const feedback = this.#run.feedback.get(id);
       this.#part("revision").hidden = false;
@@ -204,8 +211,7 @@ export class Pane {
   #showCaughtUp(run) {
     if (run !== this.#run || run.backAt === null) return;
     run.backAt = null;
-    const missed = run.caughtUp === 1 ? "1 character" : `${run.caughtUp} characters`;
-    this.#addNotice(`Back after ${formatDuration(run.offlineMs)}: ${run.caughtUp ? `${missed} recovered.` : "nothing was missed."}`, performance.now());
+    this.#addNotice(backMessage(run.offlineMs, run.caughtUp, this.#answer.state), performance.now());
   }
 
   /** Show how long the model has been silent. Not in a live region: a screen reader would announce every second. */

@@ -65,6 +65,8 @@ export class Dualstream {
 
   /** @param {ClientOptions} [options] */
   constructor(options = {}) {
+    checkNames(options, CLIENT_OPTIONS);
+    checkNames(options.retry ?? {}, Object.keys(RETRY));
     const auth = { headers: {}, credentials: "same-origin", token: null, ticket: null };
     const defaults = { baseURL: "", transport: "sse", ...auth, timeout: 0, idleTimeout: 45_000, keepOpen: false };
     this.#options = { ...defaults, ...options, retry: { ...RETRY, ...options.retry } };
@@ -80,6 +82,7 @@ export class Dualstream {
    * @returns {Answer}
    */
   start(request, options = {}) {
+    checkNames(options, START_OPTIONS);
     const { prompt, ...rest } = request;
     const body = prompt === undefined ? rest : { ...rest, messages: [...(rest.messages ?? []), { role: "user", content: prompt }] };
     return this.#createAnswer({ body, ...options });
@@ -94,6 +97,7 @@ export class Dualstream {
    * @returns {Answer}
    */
   attach(generationId, { after = 0, ...options } = {}) {
+    checkNames(options, ATTACH_OPTIONS);
     const seq = typeof after === "number" ? after : parsePosition(after)?.seq;
     if (!Number.isSafeInteger(seq)) throw new DualstreamError("invalid_request", `${after} is not a position.`, { param: "after" });
     return this.#createAnswer({ id: generationId, seq, ...options });
@@ -215,7 +219,7 @@ export class Dualstream {
       } catch (error) {
         // The command may have been accepted before the socket was lost. Repeating an interrupt is harmless; repeating
         // feedback would revise twice.
-        if (error.code !== "network_error" || name !== "interrupt") throw error;
+        if (!["network_error", "shutting_down"].includes(error.code) || name !== "interrupt") throw error;
       }
     }
     return this.#json(`api/generations/${encodeURIComponent(id)}/${name}`, this.#requestInit({ body: fields }));
@@ -245,6 +249,22 @@ export class Dualstream {
     const base = this.#options.baseURL || this.#env.origin;
     if (!base) throw new DualstreamError("invalid_request", "Outside a web page, set baseURL.", { param: "baseURL" });
     return new URL(path, new URL(base.endsWith("/") ? base : `${base}/`, this.#env.origin ?? undefined)).href;
+  }
+}
+
+const CLIENT_OPTIONS = [
+  "baseURL", "transport", "headers", "credentials", "token", "ticket", "timeout", "idleTimeout", "retry", "keepOpen", "environment",
+];
+const START_OPTIONS = ["signal", "idempotencyKey", "transport", "onEvent", "onState"];
+const ATTACH_OPTIONS = ["signal", "transport", "onEvent", "onState", "text", "revision"];
+
+/** A misspelt option would be ignored, and `baseUrl` would silently call the page's own server. */
+function checkNames(options, known) {
+  for (const name of Object.keys(options)) {
+    if (known.includes(name)) continue;
+    const similar = known.find((candidate) => candidate.toLowerCase() === name.replaceAll(/[_-]/g, "").toLowerCase());
+    const advice = similar ? `did you mean ${similar}?` : `options are ${known.join(", ")}.`;
+    throw new DualstreamError("invalid_request", `${name} is not an option: ${advice}`, { param: name });
   }
 }
 

@@ -24,6 +24,12 @@ export class Answer {
   text = "";
   /** the model's reasoning in the current revision */
   reasoning = "";
+  /** @type {{type: string, text?: string, signature?: string, data?: string, format?: string}[]} the same with the provider's signatures */
+  reasoningDetails = [];
+  /** @type {{index: number, id: string, name: string, arguments: string, signature?: string}[]} the tool calls of the current revision */
+  toolCalls = [];
+  /** @type {object[]} what else the current revision has: images, files, citations, as in docs/protocol.md, "Parts" */
+  parts = [];
   /** 1, and one more for each feedback that was applied */
   revision = 1;
   /** @type {{position: number, etaMs: number|null}|null} the position in the queue while queued; 1 is next */
@@ -100,6 +106,22 @@ export class Answer {
   /** @returns {object|null} the gateway's own measurements, known at the end */
   get metrics() {
     return this.terminal?.metrics ?? null;
+  }
+
+  /**
+   * Return the assistant message that gives this answer back in the next turn, with its thinking signatures. Parts that
+   * providers do not take back are left out.
+   * @returns {object}
+   */
+  message() {
+    const calls = this.toolCalls.map(({ id, name, arguments: json, signature }) => (
+      { id, type: "function", function: { name, arguments: json || "{}" }, ...(signature && { signature }) }));
+    return {
+      role: "assistant",
+      content: this.text || calls.length === 0 ? this.text : null,
+      ...(calls.length > 0 && { tool_calls: calls }),
+      ...(this.reasoningDetails.length > 0 && { reasoning_details: this.reasoningDetails }),
+    };
   }
 
   /**
@@ -235,7 +257,7 @@ export class Answer {
       onEvent: ifCurrent((event) => this.#onEvent(event)),
       onReconnecting: ifCurrent(() => this.#onReconnecting()),
       onError: ifCurrent((error) => this.#onError(error)),
-      onEnd: ifCurrent((state) => this.#onEnd(state)),
+      onEnd: ifCurrent((state, seq) => this.#onEnd(state, seq)),
     };
     return listener;
   }
@@ -271,7 +293,8 @@ export class Answer {
     this.#closeConnection();
     const { retry, env } = this.#context;
     if (this.#interrupting && this.id === null) return this.#fail(stoppedEarly());
-    // A start may be repeated, because its Idempotency-Key makes it the same start. A lost generation can't be attached to.
+    // A start may be repeated, because its Idempotency-Key makes it the same start. A lost generation can't be attached to,
+    // also if an older gateway calls that retryable.
     const final = error.code === "generation_lost" && this.id !== null;
     const delay = final ? null : waitBefore(error, this.#attempt + 1, retry, env.random());
     if (delay === null) return this.#fail(error);
@@ -318,7 +341,8 @@ export class Answer {
     const terminal = TERMINAL.has(type);
     if (Number.isSafeInteger(seq) && type !== "gap") {
       // EventSource repeats the last id for an event without one. A terminal event is therefore never a repetition: after
-      // the first one, this answer would have ended.
+      // the first one, this answer would have ended. An `error` is then the page of a proxy, from before `rejected` existed.
+      if (seq <= this.#seq && type === "error") return this.#onError(errorOf(event));
       if (seq <= this.#seq && !terminal) return;
       // The gateway merges content for a slow reader, so only other events show that some are missing. They are requested
       // once; what the gateway then sends is all that it has.
@@ -353,8 +377,13 @@ export class Answer {
     this.#wakeReader();
   }
 
-  /** The gateway has no events after our position: the end was read before this answer was created. */
-  #onEnd(state) {
+  /**
+   * The gateway has no events after our position: the end was read before this answer was created. After a proxy's error
+   * page, EventSource gives up in the same way, so a snapshot of a generation that goes on is a lost connection.
+   */
+  #onEnd(state, seq) {
+    const goesOn = state !== null && (!TERMINAL.has(state) || seq > this.#seq);
+    if (goesOn) return this.#onError(networkError("The connection was lost."));
     this.#finish(TERMINAL.has(state) ? state : "complete");
     this.#settleFinished();
   }

@@ -3,9 +3,9 @@
  * does not reconnect (only `EventSource` does, because the standard requires it): the answer decides about retries.
  */
 
-import { DualstreamError, errorOfResponse, networkError } from "./errors.js";
+import { DualstreamError, errorOf, errorOfResponse, networkError } from "./errors.js";
 import { EventStreamDecoder } from "./event-stream.js";
-import { NAMED, eventOf } from "./events.js";
+import { NAMED, REFUSED_POSITION, eventOf } from "./events.js";
 
 /**
  * What a connection reports. A connection that was closed reports nothing more.
@@ -16,7 +16,8 @@ import { NAMED, eventOf } from "./events.js";
  * @property {(event: object) => void} onEvent
  * @property {() => void} onReconnecting the connection was lost, and EventSource is reconnecting
  * @property {(error: DualstreamError) => void} onError the connection ended before the generation did
- * @property {(state: string|null) => void} onEnd there are no events after the requested position
+ * @property {(state: string|null, seq?: number) => void} onEnd there are no events after the requested position; or, with
+ *   `state` and `seq`, those of the generation, after which EventSource gave up
  */
 
 /**
@@ -33,14 +34,15 @@ const CLOSED = 2; // EventSource.CLOSED; a replacement class may lack the consta
  * @param {string} options.url
  * @param {typeof EventSource} options.EventSource
  * @param {boolean} options.withCredentials true to send cookies to another origin
- * @param {() => Promise<{state: string|null}>} options.explain returns the generation's state; rejects with a DualstreamError
+ * @param {() => Promise<{state: string|null, seq: number}>} options.explain returns the generation's snapshot; rejects with a
+ *   DualstreamError
  * @param {Listener} options.listener
  * @returns {Connection}
  */
 export function openEventSource({ url, EventSource, withCredentials, explain, listener }) {
   const source = new EventSource(url, { withCredentials });
   let closed = false;
-  const handlers = new Map([["open", () => listener.onOpen()], ["message", onMessage], ...NAMED.map((name) => [name, onMessage])]);
+  const handlers = new Map([["open", () => listener.onOpen()], ...["message", "rejected", ...NAMED].map((name) => [name, onMessage])]);
   for (const [name, handler] of handlers) source.addEventListener(name, handler);
 
   function onMessage(message) {
@@ -55,7 +57,7 @@ export function openEventSource({ url, EventSource, withCredentials, explain, li
     close();
     closed = false; // the source gave up, but the owner has not closed it: the explanation must still be reported
     explain().then(
-      ({ state }) => { if (!closed) listener.onEnd(state); },
+      ({ state, seq }) => { if (!closed) listener.onEnd(state, seq); },
       (error) => { if (!closed) listener.onError(networkError("The connection was lost.", error)); },
     );
   }
@@ -125,6 +127,11 @@ function deliver(data, lastEventId, listener, close) {
     close();
     const message = "The gateway sent an event that is not a JSON object.";
     return listener.onError(new DualstreamError("upstream_protocol", message, { retryable: true, cause: error }));
+  }
+  // A refusal is in no log, so it is no event of the answer.
+  if (event.type === "rejected" || (event.type === "error" && ["", REFUSED_POSITION].includes(lastEventId))) {
+    close();
+    return listener.onError(errorOf(event));
   }
   listener.onEvent(event);
 }

@@ -57,7 +57,7 @@ export async function errorOfResponse(response, now = Date.now()) {
   const retryAfterMs = fields?.retry_after_ms ?? parseRetryAfter(response.headers.get("Retry-After"), now);
   if (fields?.code) return errorOf({ ...fields, retry_after_ms: retryAfterMs }, status);
   const retryable = status === 408 || status === 425 || status === 429 || status >= 500;
-  const message = `The server answered ${status}${response.statusText ? ` ${response.statusText}` : ""}.`;
+  const message = `The response was HTTP ${status}${response.statusText ? ` ${response.statusText}` : ""}, without an error of a Dualstream gateway.`;
   return new DualstreamError(codeOfStatus(status), message, { retryable, retryAfterMs, status });
 }
 
@@ -100,11 +100,12 @@ function parseRetryAfter(value, now) {
   return Number.isFinite(ms) ? Math.max(0, ms) : null;
 }
 
+/** Codes of responses that are not the gateway's. */
+const CODES = new Map([
+  [401, "auth_error"], [403, "forbidden"], [408, "timeout"], [425, "network_error"], [429, "rate_limit"], [500, "server_error"],
+]);
+
+/** From 501 on, a proxy has not reached the gateway. */
 function codeOfStatus(status) {
-  if (status === 401) return "auth_error";
-  if (status === 403) return "forbidden";
-  if (status === 404) return "generation_lost";
-  if (status === 408 || status === 504) return "timeout";
-  if (status === 429) return "rate_limit";
-  return status >= 500 ? "server_error" : "invalid_request";
+  return CODES.get(status) ?? (status >= 500 ? "network_error" : "invalid_request");
 }

@@ -16,18 +16,47 @@ export const NAMED = [
   "complete", "interrupted", "error",
 ];
 
+/** The position of a final refusal (docs/protocol.md, "Refusals to an EventSource"). */
+export const REFUSED_POSITION = "refused";
+
 /** The effect of each event on the public fields of an answer. */
 export const APPLY = {
   queued: (answer, { position, eta_ms: etaMs }) => { answer.queue = { position, etaMs }; },
   start: (answer, { revision }) => { answer.revision = revision ?? answer.revision; },
   chunk: (answer, { content }) => { answer.text += content; },
-  reasoning: (answer, { content }) => { answer.reasoning += content; },
-  revision: (answer, { revision }) => { Object.assign(answer, { revision, text: "", reasoning: "" }); },
+  reasoning: (answer, { content, signature, format }) => {
+    answer.reasoning += content;
+    answer.reasoningDetails = addReasoning(answer.reasoningDetails, content, signature === undefined ? {} : { signature, format });
+  },
+  tool_call: (answer, delta) => { answer.toolCalls = addToolCall(answer.toolCalls, delta); },
+  part: (answer, { type, generation_id: id, seq, ...part }) => {
+    answer.parts = [...answer.parts, part];
+    if (part.kind !== "redacted_reasoning") return;
+    const { data, format } = part;
+    answer.reasoningDetails = [...answer.reasoningDetails, { type: "reasoning.encrypted", data, ...(format && { format }) }];
+  },
+  revision: (answer, { revision }) => {
+    Object.assign(answer, { revision, text: "", reasoning: "", reasoningDetails: [], toolCalls: [], parts: [] });
+  },
   gap: (answer, { text }) => { answer.text = text; },
   complete: (answer, event) => { answer.terminal = event; },
   interrupted: (answer, event) => { answer.terminal = event; },
   error: (answer, event) => { answer.terminal = event; },
 };
+
+/** Add reasoning to the details, in OpenRouter's form: a signature ends a block of text, and belongs to it. */
+function addReasoning(details, content, signed) {
+  const last = details.at(-1);
+  if (last?.type !== "reasoning.text" || last.signature !== undefined) return [...details, { type: "reasoning.text", text: content, ...signed }];
+  return [...details.slice(0, -1), { ...last, text: last.text + content, ...signed }];
+}
+
+/** Join a delta with its call. The first id and name of a call stand. */
+function addToolCall(calls, { index, id, name, arguments: piece, signature }) {
+  const call = calls.find((known) => known.index === index) ?? { index, id: null, name: null, arguments: "" };
+  const joined = { ...call, id: call.id || id, name: call.name || name, arguments: call.arguments + piece, ...(signature && { signature }) };
+  return [...calls.filter((known) => known !== call), joined].sort((a, b) => a.index - b.index);
+}
 
 /** The state after each event; other events do not change it. */
 export const STATE_AFTER = {

@@ -120,8 +120,7 @@ export class SharedSocket {
     };
     const reject = (error) => {
       if (this.#listeners.get(generationId) === listener) this.#listeners.delete(generationId);
-      if (!closed && error.code === "already_over") listener.onEnd(null);
-      else if (!closed) listener.onError(error);
+      if (!closed) listener.onError(error);
       this.release();
     };
     const close = () => {

@@ -64,6 +64,38 @@ test("a revision starts a new text", async () => {
   assert.equal(answer.text, "short");
 });
 
+test("parts, tool calls and reasoning are joined, and given back as one message", async () => {
+  const { source, answer } = await startOverSse();
+  const events = [
+    { type: "reasoning", content: "Look " }, { type: "reasoning", content: "up." }, { type: "reasoning", content: "", signature: "S1", format: "anthropic" },
+    { type: "part", kind: "redacted_reasoning", data: "R", format: "anthropic" }, { type: "reasoning", content: "More." },
+    chunk("Wait."),
+    { type: "tool_call", index: 1, id: "c2", name: "now", arguments: "" },
+    { type: "tool_call", index: 0, id: "c1", name: "weather", arguments: '{"city":' }, { type: "tool_call", index: 0, id: null, name: null, arguments: '"Huế"}', signature: "S2" },
+    { type: "part", kind: "image", media_type: "image/png", data: "aGk=" },
+  ];
+  source.say("g_1:1", accepted);
+  events.forEach((event, index) => source.say(`g_1:${index + 2}`, event));
+  assert.deepEqual(answer.parts, [{ kind: "redacted_reasoning", data: "R", format: "anthropic" }, { kind: "image", media_type: "image/png", data: "aGk=" }]);
+  assert.equal(answer.reasoning, "Look up.More.");
+  // The same as in tests/gateway/client/test_content.py.
+  assert.deepEqual(answer.message(), {
+    role: "assistant",
+    content: "Wait.",
+    tool_calls: [
+      { id: "c1", type: "function", function: { name: "weather", arguments: '{"city":"Huế"}' }, signature: "S2" },
+      { id: "c2", type: "function", function: { name: "now", arguments: "{}" } },
+    ],
+    reasoning_details: [
+      { type: "reasoning.text", text: "Look up.", signature: "S1", format: "anthropic" },
+      { type: "reasoning.encrypted", data: "R", format: "anthropic" },
+      { type: "reasoning.text", text: "More." },
+    ],
+  });
+  source.say("g_1:12", { type: "revision", revision: 2, feedback_id: "f", cancel_ms: 1 });
+  assert.deepEqual([answer.message(), answer.parts], [{ role: "assistant", content: "" }, []]);
+});
+
 test("the position in the queue is known while queued", async () => {
   const { source, answer } = await startOverSse();
   source.say("g_1:1", accepted);

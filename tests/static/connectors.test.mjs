@@ -26,6 +26,63 @@ test("when EventSource gives up, the gateway is asked why", async () => {
   assert.equal((await result).error.code, "generation_lost");
 });
 
+test("when EventSource gave up because of a proxy's error page, and the gateway is back, the answer is resumed, not complete", async () => {
+  const { source, sources, net, answer, timers } = await startOverSse();
+  source.say("g_1:1", accepted);
+  source.say("g_1:2", chunk("a"));
+  source.fail({ forever: true });
+  await flush();
+  await net.answer(200, { id: "g_1", state: "streaming", seq: 2 });
+  assert.equal(answer.state, "offline");
+  await timers.pass(500);
+  sources[1].fail({ forever: true });
+  await flush();
+  await net.answer(200, { id: "g_1", state: "complete", seq: 4 });
+  assert.equal(answer.state, "offline");
+  await timers.pass(1000);
+  sources[2].say("g_1:3", chunk("b"));
+  sources[2].say("g_1:4", complete);
+  assert.deepEqual([answer.state, answer.text], ["complete", "ab"]);
+});
+
+const rejected = { type: "rejected", id: null, generation_id: null, code: "queue_full", message: "full", retryable: true, retry_after_ms: 2000, param: null };
+
+test("a rejection over EventSource is no event of the answer, and is tried again after the requested wait", async () => {
+  const { source, sources, answer, result, timers } = await startOverSse();
+  source.say("g_1:1", accepted);
+  source.fail();
+  source.open();
+  source.say("g_1:1", rejected);
+  assert.deepEqual([answer.state, source.readyState, answer.retrying.delayMs], ["offline", 2, 2250]);
+  await timers.pass(2250);
+  assert.equal(new URL(sources[1].url).searchParams.get("last_event_id"), "g_1:1");
+  sources[1].say("g_1:2", complete);
+  assert.deepEqual((await result).events.map(({ type }) => type), ["accepted", "complete"]);
+});
+
+test("a proxy's error event without a position, from before rejections, is tried again if it is retryable", async () => {
+  const { source, sources, answer, timers } = await startOverSse();
+  source.say("g_1:1", accepted);
+  source.say("g_1:1", { ...rejected, type: "error", code: "network_error" });
+  assert.deepEqual([answer.state, answer.terminal], ["offline", null]);
+  await timers.pass(2250);
+  assert.equal(sources.length, 2);
+  answer.detach();
+});
+
+test("with fetch, a rejection is tried again, and a final refusal is thrown at once", async () => {
+  const { client, net, timers } = setUp({ transport: "fetch" });
+  const answer = client.attach("g_1", { after: "g_1:3" });
+  const result = read(answer);
+  await flush();
+  await (await net.stream()).write(`event: rejected\nretry: 2000\ndata: ${JSON.stringify(rejected)}\n\n`);
+  await timers.pass(2250);
+  assert.equal(net.calls.length, 2);
+  const final = { ...rejected, type: "error", code: "generation_lost", retryable: false };
+  await (await net.stream()).write(`event: error\nid: refused\ndata: ${JSON.stringify(final)}\n\n`);
+  assert.deepEqual([(await result).error.code, answer.terminal, timers.count], ["generation_lost", null, 0]);
+});
+
 test("an idle EventSource is reopened at its position, which is no failure", async () => {
   const { source, sources, answer, timers } = await startOverSse({ idleTimeout: 1000 });
   source.open();

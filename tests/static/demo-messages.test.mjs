@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { adviceMessage, failureMessage, formatDuration, formatMillis, queueMessage, stateMessage } from "../../static/demo-messages.js";
+import { adviceMessage, backMessage, failureMessage, formatDuration, formatMillis, queueMessage, stateMessage } from "../../static/demo-messages.js";
 
 const message = (answer, run = {}) => stateMessage({ text: "", retrying: null, ...answer }, { upstreamRetry: null, tookMs: 4200, ...run });
 
@@ -39,4 +39,12 @@ test("advice after an error", () => {
   assert.equal(adviceMessage({ retryable: true, retryAfterMs: 2000 }), "You can run it again in 2 s.");
   assert.equal(adviceMessage({ retryable: true }, true), "You can run it again. The text so far is kept.");
   assert.equal(adviceMessage({ retryable: false }), "");
+  assert.equal(adviceMessage({ code: "generation_lost", retryable: false }), "You can run it again.");
+});
+
+test("the end of an absence is not praised if the answer stopped", () => {
+  assert.equal(backMessage(1500, 12, "streaming"), "Back after 1.5 s: 12 characters recovered.");
+  assert.equal(backMessage(1500, 0, "streaming"), "Back after 1.5 s: nothing was missed.");
+  assert.equal(backMessage(1500, 0, "complete"), "Back after 1.5 s: nothing was missed.");
+  for (const state of ["error", "interrupted"]) assert.equal(backMessage(1500, 0, state), "Back after 1.5 s: the answer had stopped meanwhile.");
 });

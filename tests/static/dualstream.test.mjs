@@ -81,6 +81,16 @@ test("the ticket of a detached start is in the EventSource's URL, with a positio
   answer.detach();
 });
 
+test("an unknown option is refused by its name, with the one that was meant", () => {
+  assert.throws(() => setUp({ baseUrl: "http://elsewhere.test" }), { code: "invalid_request", param: "baseUrl", message: "baseUrl is not an option: did you mean baseURL?" });
+  assert.throws(() => setUp({ idle_timeout: 1 }), { message: "idle_timeout is not an option: did you mean idleTimeout?" });
+  assert.throws(() => setUp({ url: "x" }), { message: /^url is not an option: options are baseURL, transport, / });
+  assert.throws(() => setUp({ retry: { maxAttempts: 1 } }), { message: /options are attempts, / });
+  const { client } = setUp();
+  assert.throws(() => client.start({ prompt: "hi" }, { onevent: () => {} }), { message: /did you mean onEvent/ });
+  assert.throws(() => client.attach("g_1", { idempotencyKey: "k" }), { param: "idempotencyKey" });
+});
+
 test("a ticket is a subprotocol, and a new one for each socket", async () => {
   let next = 1;
   const { socket, sockets, timers, client } = await startOverSocket({ ticket: async () => `t${next++}`, token: "secret" });
