@@ -27,7 +27,7 @@ TEST_WORKERS ?= --numprocesses=$(shell expr $$(nproc 2>/dev/null || echo 1) + 1)
 export PYTHONDONTWRITEBYTECODE :=
 
 # Programs that the integration tests need, as command:Debian package.
-PROGRAMS := chromium:chromium chromedriver:chromium-driver nginx:nginx curl:curl openssl:openssl bwrap:bubblewrap
+PROGRAMS := chromium:chromium chromedriver:chromium-driver nginx:nginx haproxy:haproxy caddy:caddy curl:curl openssl:openssl bwrap:bubblewrap
 
 # A real language model takes about 250 MB: without CI=true its tests are skipped unless `make run-local` has fetched it.
 TEST_EXTRAS := test
@@ -49,7 +49,7 @@ run-local: $(VENV)/local ## the same with a real language model on this machine 
 
 check: lint types unit ## check style, import directions and types, and run the unit tests; about a minute
 
-test: $(VENV)/test programs ## run all tests, with a real browser, nginx and processes
+test: $(VENV)/test programs ## run all tests, with a real browser, proxies and processes
 	$(BIN)/python -m pytest $(TEST_WORKERS)
 
 unit: $(VENV)/test ## run the unit tests: all but tests/integration (WORKERS=1 for one process)

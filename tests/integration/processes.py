@@ -149,8 +149,9 @@ class TcpProxy:
 
     def __init__(self, server: str, flow: int = 0) -> None:
         self.flow = flow
-        target = urlsplit(server)
-        self._host, self._port = target.hostname or "", target.port or 80
+        self.refused = 0
+        """Connections that it refused while it was down."""
+        self._set_target(server)
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy")
         self._listener: asyncio.Server | None = None
@@ -180,6 +181,11 @@ class TcpProxy:
         """Reset all connections on both sides, as a network failure does; return their number."""
         return self._run(self._cut())
 
+    def redirect(self, server: str) -> None:
+        """Reset all connections, and connect new ones with another server."""
+        self._set_target(server)
+        self.cut()
+
     @contextmanager
     def down(self) -> Iterator[None]:
         """Reset all connections and refuse new ones, within the context."""
@@ -189,6 +195,10 @@ class TcpProxy:
             yield
         finally:
             self._is_down = False
+
+    def _set_target(self, server: str) -> None:
+        target = urlsplit(server)
+        self._host, self._port = target.hostname or "", target.port or 80
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(END_SECONDS)
@@ -216,6 +226,7 @@ class TcpProxy:
     async def connect(self, client_side: "_ClientSide") -> None:
         """Connect a client with the server."""
         if self._is_down:
+            self.refused += 1
             client_side.transport.abort()
             return
         try:

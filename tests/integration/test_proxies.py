@@ -1,0 +1,222 @@
+"""Every client resumes an answer when the connection between a proxy and the gateway breaks and heals meanwhile."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import aiohttp
+import orjson
+import pytest
+from selenium.webdriver import Chrome
+
+from gateway.client import Client, TransportName
+from tests.integration import processes
+from tests.integration.browser import Page, wait_until
+from tests.integration.processes import CHECKOUT, Server, TcpProxy
+from tests.integration.proxies import PROXIES
+from tests.integration.test_readme import blocks
+
+PROMPT = "Why is the sky blue?"
+MODEL = "sim?ttft=0&speed=120&length=900&seed=7"
+EVENTS = {"Accept": "text/event-stream"}
+STARTED = 40
+"""Characters that a client has received before the connection breaks."""
+
+MODULE_CLIENTS = """
+import("/static/dualstream.js").then(({ Dualstream }) => {
+  window.answers = Object.fromEntries(["sse", "fetch", "websocket"].map((transport) => {
+    const answer = new Dualstream({ transport }).start({ prompt: arguments[0], model: arguments[1] });
+    answer.finished.catch((error) => { answer.failure = `${error.code}: ${error.message}`; });
+    return [transport, answer];
+  }));
+});
+"""
+READ_MODULE_CLIENTS = """
+return Object.fromEntries(Object.entries(window.answers ?? {}).map(
+  ([name, { text, state, failure }]) => [name, [text, state, failure ?? null]]));
+"""
+
+
+@pytest.fixture(scope="module")
+def link(simulator: Server) -> Iterator[TcpProxy]:
+    """The connection between a proxy and a gateway."""
+    arguments = ("--upstream", f"{simulator.url}/v1")
+    with (
+        processes.gateway(*arguments, grace=60, rate_limit_per_minute=0, trusted_proxies="127.0.0.1") as gateway,
+        TcpProxy(gateway.url) as link,
+    ):
+        yield link
+
+
+@pytest.fixture(scope="module")
+def whole(link: TcpProxy) -> str:
+    """The answer that every client must have received."""
+
+    async def read() -> str:
+        async with Client(link.url) as client:
+            answer = await client.start(PROMPT, model=MODEL)
+            async for _event in answer:
+                pass
+            return answer.text
+
+    return asyncio.run(read())
+
+
+class BrowserClients:
+    """The ten lines of the README, and the browser module on all its transports, in one page."""
+
+    def __init__(self, driver: Chrome, url: str, *, raw: bool) -> None:
+        self._driver = driver
+        self._raw = raw
+        driver.get(f"{url}/")
+        driver.execute_script(MODULE_CLIENTS, PROMPT, MODEL)
+        if raw:
+            (client,) = [block for block in blocks("js") if "new EventSource" in block]
+            path = "/api/chat/stream?"
+            assert path in client
+            driver.execute_script(client.replace(path, f"{path}model={quote(MODEL)}&"))
+
+    def texts(self) -> dict[str, str]:
+        """Return what each has received so far."""
+        read = self._driver.execute_script(READ_MODULE_CLIENTS)
+        texts = {f"module {name}": text if failure is None else failure for name, (text, _, failure) in read.items()}
+        if self._raw:
+            texts["README"] = self._driver.execute_script("return document.body.textContent")
+        return texts
+
+
+class ChatProcess:
+    """`dualstream chat` with one question."""
+
+    def __init__(self, transport: str, url: str, folder: Path) -> None:
+        self._command = [sys.executable, "-m", "gateway", "chat", "--url", url, "--transport", transport]
+        self._output = folder / f"chat-{transport}.txt"
+
+    async def run(self) -> None:
+        """Run it to its end."""
+        with self._output.open("wb") as output:
+            process = await asyncio.create_subprocess_exec(
+                *self._command, "--model", MODEL, PROMPT, stdin=asyncio.subprocess.DEVNULL, stdout=output, cwd=CHECKOUT
+            )
+            try:
+                assert await process.wait() == 0
+            finally:
+                if process.returncode is None:
+                    process.kill()
+
+    @property
+    def text(self) -> str:
+        """Return what it has printed."""
+        return self._output.read_text("utf-8").removesuffix("\n") if self._output.exists() else ""
+
+
+class PythonClients:
+    """The Python client and the chat, on both transports."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self._url = url
+        self._texts = dict.fromkeys(("python sse", "python ws"), "")
+        self._chats = {f"chat {transport}": ChatProcess(transport, url, folder) for transport in ("sse", "ws")}
+
+    async def run(self) -> None:
+        """Read all answers to their ends."""
+        await asyncio.gather(self._read("sse"), self._read("ws"), *(chat.run() for chat in self._chats.values()))
+
+    async def _read(self, transport: TransportName) -> None:
+        async with Client(self._url, transport=transport) as client:
+            answer = await client.start(PROMPT, model=MODEL)
+            async for _event in answer:
+                self._texts[f"python {transport}"] = answer.text
+
+    def texts(self) -> dict[str, str]:
+        """Return what each has received so far."""
+        return self._texts | {name: chat.text for name, chat in self._chats.items()}
+
+
+@pytest.mark.parametrize("own_pages", [True, False], ids=["included error pages", "default error pages"])
+@pytest.mark.parametrize("name", PROXIES)
+async def test_every_client_resumes_when_the_gateway_is_back(
+    name: str, own_pages: bool, link: TcpProxy, whole: str, driver: Chrome, tmp_path: Path
+) -> None:
+    """With default error pages, a plain EventSource stops (WHATWG HTML, 9.2.3); all other clients come back."""
+    with PROXIES[name](link.url, tmp_path / name, own_pages=own_pages) as proxy:
+        python = PythonClients(proxy.url, tmp_path)
+        async with asyncio.TaskGroup() as tasks:
+            running = tasks.create_task(python.run())
+            browser = await asyncio.to_thread(BrowserClients, driver, proxy.url, raw=own_pages)
+
+            def texts() -> dict[str, str]:
+                return python.texts() | browser.texts()
+
+            async def wait(condition: Callable[[], bool]) -> None:
+                await asyncio.to_thread(wait_until, condition, texts)
+
+            count = 7 + own_pages
+            await wait(lambda: len(texts()) == count and all(len(text) > STARTED for text in texts().values()))
+            assert not any(len(text) == len(whole) for text in texts().values())
+            link.refused = 0
+            with link.down():
+                # Each has been refused at least once.
+                await wait(lambda: link.refused > 2 * count)
+            await wait(lambda: all(text == whole for text in texts().values()))
+            await running
+
+
+@asynccontextmanager
+async def _proxy_without_gateway(name: str, folder: Path) -> AsyncIterator[aiohttp.ClientSession]:
+    with PROXIES[name]("http://127.0.0.1:1", folder, own_pages=True) as proxy:
+        async with aiohttp.ClientSession(proxy.url) as http:
+            yield http
+
+
+@pytest.mark.parametrize("name", PROXIES)
+async def test_an_unreachable_gateway_is_reported_in_the_form_that_the_client_reads(name: str, tmp_path: Path) -> None:
+    async with _proxy_without_gateway(name, tmp_path / name) as http:
+        body = {"messages": [{"role": "user", "content": "Hello"}]}
+        async with http.post("/api/chat/stream", json=body, headers=EVENTS) as response:
+            assert response.status in {502, 503}
+            assert response.content_type == "application/json"
+            error = (await response.json())["error"]
+            assert (error["code"], error["retryable"], error["retry_after_ms"]) == ("network_error", True, 2000)
+        retries = set()
+        for _ in range(20):
+            async with http.get("/api/chat/stream?prompt=Hello", headers=EVENTS) as response:
+                assert (response.status, response.content_type) == (200, "text/event-stream")
+                assert response.headers["Cache-Control"] == "no-cache"
+                event, retry, data, *rest = (await response.text()).split("\n")
+            assert (event, rest) == ("event: rejected", ["", ""])
+            retries.add(retry)
+            assert orjson.loads(data.removeprefix("data: ")) == {
+                "type": "rejected",
+                "id": None,
+                "generation_id": None,
+                **error,
+            }
+        assert len(retries) > 1, "clients that lost the same gateway must not return together"
+        assert all(2000 <= int(retry.removeprefix("retry: ")) <= 4000 for retry in retries)
+
+
+def test_the_page_resumes_and_never_praises_an_answer_that_stopped(
+    open_page: Callable[[str], Page], link: TcpProxy, whole: str, tmp_path: Path
+) -> None:
+    with PROXIES["nginx"](link.url, tmp_path / "nginx", own_pages=True) as proxy:
+        page = open_page(proxy.url)
+        page.tolerate("WebSocket connection to")
+        page.tolerate("Failed to load resource")
+        page.tolerate("ERR_")
+        page.submit(PROMPT, model=MODEL)
+        for pane in page.panes:
+            pane.wait_for_text()
+        link.refused = 0
+        with link.down():
+            wait_until(lambda: link.refused > 4, lambda: link.refused)
+            for pane in page.panes:
+                pane.wait(lambda seen: seen.state == "offline")
+        for pane in page.panes:
+            seen = pane.wait_for_end()
+            assert seen.text == whole, json.dumps(seen.notices)
+            assert any("characters recovered" in notice for notice in seen.notices), seen.notices
