@@ -3,24 +3,39 @@
 An invalid body raises `Refused` with a message that names the field and says what to change.
 """
 
-import re
-from typing import Annotated, Literal, TypeVar
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Final, Literal
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    FailFast,
-    Field,
-    JsonValue,
-    SecretStr,
-    ValidationError,
-    model_validator,
-)
-from pydantic_core import ErrorDetails
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, FailFast, Field, JsonValue, SecretStr, model_validator
 
-from gateway.protocol.errors import Refused, invalid
 from gateway.protocol.events import Mode
+from gateway.protocol.messages import Message, check_message
+from gateway.protocol.options import ADVICE, OnDisconnect, OptionFields, Options, merge
+from gateway.protocol.validation import JSON_INTEGER, JsonObject, StrictModel, parse
+
+__all__ = [
+    "COMMANDS",
+    "MAX_ID_LENGTH",
+    "MAX_METADATA_ENTRIES",
+    "AttachCommand",
+    "Command",
+    "DetachCommand",
+    "FeedbackCommand",
+    "FeedbackRequest",
+    "GenerationCommand",
+    "HelloCommand",
+    "InterruptCommand",
+    "InterruptRequest",
+    "JsonObject",
+    "Message",
+    "OnDisconnect",
+    "Options",
+    "PingCommand",
+    "StartCommand",
+    "StartRequest",
+    "TicketRequest",
+    "parse",
+]
 
 MAX_ID_LENGTH = 128
 """Maximum characters of an identifier that a client sends: a command's id, a position."""
@@ -28,28 +43,7 @@ MAX_ID_LENGTH = 128
 MAX_METADATA_ENTRIES = 50
 """Maximum entries of the metadata of a start."""
 
-OnDisconnect = Literal["grace", "cancel", "continue"]
-JsonObject = dict[str, JsonValue]
-
-
-def _integral_float_to_int(value: object) -> object:
-    return int(value) if isinstance(value, float) and value.is_integer() else value
-
-
-JSON_INTEGER = BeforeValidator(_integral_float_to_int)
-"""Validator for an integer as JSON defines it: JSON has one number type, so 2.0 is the integer 2."""
-
-MAX_INTEGER = 2**63 - 1
-"""Largest integer that can be passed on to every provider (64 bits, signed)."""
-
 # The rules of the validators below in JSON Schema, for the OpenAPI document. A test compares the two.
-_CONTENT_OR_TOOL_CALLS: list[JsonValue] = [
-    {"required": ["content"], "properties": {"content": {"type": ["string", "array"]}}},
-    {
-        "required": ["tool_calls"],
-        "properties": {"role": {"const": "assistant"}, "tool_calls": {"type": "array", "minItems": 1}},
-    },
-]
 _SCOPE_OR_GENERATION: list[JsonValue] = [
     {
         "required": ["scope"],
@@ -62,60 +56,6 @@ _FIELDS_BY_MODE: list[JsonValue] = [
     {"required": ["mode"], "properties": {"mode": {"const": "stop"}}},
     {"required": ["mode", "rating"], "properties": {"mode": {"const": "note"}, "rating": {"type": "integer"}}},
 ]
-
-
-class StrictModel(BaseModel):
-    """Base of bodies that accept only the declared fields, without type conversion."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class Message(BaseModel):
-    """One message of the conversation. Fields that are not declared here are passed on to the provider unchanged."""
-
-    model_config = ConfigDict(
-        extra="allow", frozen=True, strict=True, json_schema_extra={"anyOf": _CONTENT_OR_TOOL_CALLS}
-    )
-
-    role: Literal["system", "developer", "user", "assistant", "tool"]
-    content: str | list[JsonObject] | None = None
-
-    @model_validator(mode="after")
-    def _check_content(self) -> "Message":
-        if self.content is None and not (self.role == "assistant" and self._has_tool_calls()):
-            message = "content is missing: send a string or a list of content parts"
-            raise ValueError(message)
-        return self
-
-    def _has_tool_calls(self) -> bool:
-        calls = (self.model_extra or {}).get("tool_calls")
-        return isinstance(calls, list) and len(calls) > 0
-
-
-StopText = Annotated[str, Field(max_length=256)]
-
-
-class Options(StrictModel):
-    """Parameters for the provider, and the disconnect policy of the generation."""
-
-    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
-    top_p: Annotated[float, Field(ge=0, le=1)] | None = None
-    max_tokens: Annotated[int, Field(ge=1, lt=2**31), JSON_INTEGER] | None = None
-    stop: StopText | Annotated[list[StopText], Field(max_length=16)] | None = None
-    seed: Annotated[int, Field(ge=-MAX_INTEGER, le=MAX_INTEGER), JSON_INTEGER] | None = None
-    presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
-    frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
-    tools: Annotated[list[JsonObject], Field(max_length=256)] | None = None
-    tool_choice: Annotated[str, Field(max_length=256)] | JsonObject | None = None
-    parallel_tool_calls: bool | None = None
-    response_format: JsonObject | None = None
-    reasoning_effort: Annotated[str, Field(max_length=64)] | None = None
-    user: Annotated[str, Field(max_length=512)] | None = None
-    on_disconnect: OnDisconnect | None = None
-
-    def for_provider(self) -> JsonObject:
-        """Return the options that are sent to the provider, under the names of its API."""
-        return self.model_dump(exclude_none=True, exclude={"on_disconnect"})
 
 
 def _check_entry_count(value: object) -> object:
@@ -132,13 +72,76 @@ Metadata = Annotated[
 ]
 
 
-class StartRequest(StrictModel):
-    """Body of `POST /api/chat/stream` and `POST /api/generations`: starts a generation."""
+def _check_boolean(value: object) -> object:
+    # In Python, 0 equals False and 1 equals True; in JSON they are other values.
+    if not isinstance(value, bool):
+        message = "must be true or false"
+        raise ValueError(message)
+    return value
 
-    messages: Annotated[list[Message], FailFast(), Field(min_length=1, max_length=2000)]
+
+_JSON_BOOLEAN = BeforeValidator(_check_boolean)
+ClientMessage = Annotated[Message, AfterValidator(check_message)]
+
+
+class StartRequest(OptionFields):
+    """Body of `POST /api/chat/stream` and `POST /api/generations`: starts a generation.
+
+    Every option may also stand at the top level, as in OpenAI's chat completions, and moves into `options` then. An
+    option that is given twice must have the same value. OpenAI's fields about the form of the response are accepted
+    with the values that describe what a start gives anyway, and have no effect.
+    """
+
+    advice: ClassVar[Mapping[str, str]] = {
+        **ADVICE,
+        "stream": (
+            "every generation is read as a stream: leave it out, or send true. Without a stream, start by POST "
+            "/api/generations and read GET /api/generations/{id}"
+        ),
+        "n": "must be 1: a generation is one answer; start several",
+        "logprobs": "log probabilities are not passed on: leave it out, or send false",
+        "store": "the gateway lets no provider store an answer: leave it out, or send false",
+        "service_tier": "is up to the operator's account: leave it out, or send auto",
+        "prompt": "is a parameter of GET /api/chat/stream; here send messages",
+        "input": "is a field of OpenAI's Responses API; here send messages",
+        "system": "send it as a message with the role system",
+        "instructions": "send it as a message with the role system",
+        "conversation": "the gateway stores no conversations: send all messages",
+        "previous_response_id": "the gateway stores no conversations: send all messages",
+        "idempotency_key": "is a field of WebSocket commands; here send the header Idempotency-Key",
+        "type": "is a field of WebSocket commands: leave it out",
+        "id": "is a field of WebSocket commands; here send the header X-Request-ID",
+    }
+
+    messages: Annotated[list[ClientMessage], FailFast(), Field(min_length=1, max_length=2000)]
     model: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     options: Options = Options()
-    metadata: Metadata = {}
+    metadata: Metadata = Field({})
+    stream: Annotated[Literal[True], _JSON_BOOLEAN] | None = None
+    stream_options: JsonObject | None = None
+    n: Annotated[int, Field(ge=1, le=1), JSON_INTEGER] | None = None
+    logprobs: Annotated[Literal[False], _JSON_BOOLEAN] | None = None
+    store: Annotated[Literal[False], _JSON_BOOLEAN] | None = None
+    service_tier: Literal["auto"] | None = None
+
+    @classmethod
+    def known_fields(cls) -> str:
+        """Return the names of the fields."""
+        own = ", ".join(name for name in cls.model_fields if name not in OptionFields.model_fields)
+        return f"{own}, and the options: {OptionFields.known_fields()}"
+
+    @model_validator(mode="after")
+    def _move_options(self) -> "StartRequest":
+        moved = [name for name in _TOP_LEVEL if getattr(self, name) is not None]
+        if not moved:
+            return self
+        merged = {**merge(("options",), self.options, self), "max_completion_tokens": None}
+        options = self.options.model_copy(update=merged)
+        return self.model_copy(update={"options": options, **dict.fromkeys(moved)})
+
+
+_TOP_LEVEL: Final = StartRequest.model_fields.keys() - {"messages", "model", "options", "metadata"}
+"""Fields of a start's body that a parsed start does not have: options, and fields without effect."""
 
 
 class TicketRequest(StrictModel):
@@ -198,6 +201,10 @@ class Command(StrictModel):
 
 class StartCommand(StartRequest, Command):
     """`start`: the fields of the POST body, and an idempotency key."""
+
+    advice: ClassVar[Mapping[str, str]] = {
+        name: advice for name, advice in StartRequest.advice.items() if name not in {"type", "id", "idempotency_key"}
+    }
 
     type: Literal["start"]
     idempotency_key: Annotated[str, Field(min_length=1, max_length=255)] | None = None
@@ -268,61 +275,3 @@ COMMANDS: dict[str, type[Command]] = {
     "ping": PingCommand,
     "hello": HelloCommand,
 }
-
-Body = TypeVar("Body", bound=BaseModel)
-_KEY = "[key]"
-_UNION_MEMBER = re.compile(r"(constrained-)?(str|int)$|(constrained-)?list\[|dict\[")
-
-
-def parse(kind: type[Body], value: object) -> Body:
-    """Validate a decoded JSON value as one kind of body.
-
-    Raises:
-        Refused: The value is invalid. The message names the first invalid field and counts the others.
-    """
-    if not isinstance(value, dict):
-        message = f"The body must be a JSON object, not {_json_type(value)}."
-        raise invalid(message)
-    try:
-        return kind.model_validate(value)
-    except ValidationError as error:
-        raise _refusal(error, kind) from None
-
-
-def _refusal(error: ValidationError, kind: type[BaseModel]) -> Refused:
-    details = error.errors(include_url=False, include_context=False, include_input=False)
-    first = _most_specific(details)
-    path = _format_path(first["loc"])
-    problem = first["msg"].removeprefix("Value error, ").replace(" after validation", "")
-    if first["type"] == "extra_forbidden":
-        # `Options` is the only nested body that forbids other fields.
-        known = ", ".join(kind.model_fields if len(first["loc"]) == 1 else Options.model_fields)
-        problem = f"unknown field; known are: {known}"
-    elif first["type"] == "missing":
-        problem = "is missing"
-    elif first["loc"][-1:] == (_KEY,):
-        problem = f"the name of an entry: {problem}"
-    more = f" ({len(details) - 1} more)" if len(details) > 1 else ""
-    return invalid(f"{path}: {problem}{more}" if path else f"{problem}{more}", param=path or None)
-
-
-def _most_specific(details: list[ErrorDetails]) -> ErrorDetails:
-    """Return the error to report: the first field's, and for a union that of the member with the value's type.
-
-    A union reports one error per member. All but one of them only say that the value has another type.
-    """
-    path = _format_path(details[0]["loc"])
-    same_field = (detail for detail in details if _format_path(detail["loc"]).startswith(path))
-    return next((detail for detail in same_field if not detail["type"].endswith("_type")), details[0])
-
-
-def _format_path(location: tuple[int | str, ...]) -> str:
-    """Format the location of a field as in code: `messages[0].content`."""
-    # pydantic adds a union member's type ("content.str") and a mark for keys of a dictionary: not part of the body.
-    parts = [part for part in location if isinstance(part, int) or not (part == _KEY or _UNION_MEMBER.match(part))]
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part[:MAX_ID_LENGTH]}" for part in parts).lstrip(".")
-
-
-def _json_type(value: object) -> str:
-    names = {list: "an array", str: "a string", bool: "true or false", type(None): "null"}
-    return names.get(type(value), "a number")

@@ -66,6 +66,11 @@ def test_identifiers_of_clients_are_limited(field: str, value: str) -> None:
     assert "String should have at most" in message
 
 
+def test_an_invalid_id_of_a_start_command_is_named() -> None:
+    message, named = refusal_of(StartCommand, {"type": "start", "messages": [MESSAGE], "id": 1.5})
+    assert (named, message) == ("id", "id: Input should be a valid string")
+
+
 def test_an_idempotency_key_is_limited() -> None:
     command = {"type": "start", "messages": [MESSAGE], "idempotency_key": "x" * 256}
     assert refusal_of(StartCommand, command)[1] == "idempotency_key"

@@ -11,10 +11,14 @@ from schemathesis.specs.openapi.checks import negative_data_rejection
 from gateway.api.requests import MAX_IDEMPOTENCY_KEY_LENGTH
 from gateway.api.responses import REFUSED_POSITION
 from gateway.protocol.event_stream import EventStreamDecoder, ServerSentEvent
+from gateway.protocol.options import OptionFields
 
 TERMINAL = {"complete", "interrupted", "error"}
 RETRYABLE_POSITION = ""
 """Position of a refusal that may be repeated: its event has no `id`."""
+
+LIMITS = {"max_tokens", "max_completion_tokens"}
+"""Names of one option."""
 
 PROTOCOL_HEADERS = ("Connection", "Content-Length", "Expect", "Host", "Transfer-Encoding", "Upgrade")
 
@@ -45,6 +49,26 @@ def use_idempotency_keys_once(_context: HookContext, case: Case[Any], _kwargs: d
         and 1 <= len(case.headers["Idempotency-Key"].strip()) <= MAX_IDEMPOTENCY_KEY_LENGTH
     ):
         case.headers["Idempotency-Key"] = case.id
+
+
+@schemathesis.hook("before_call")
+def give_options_once(_context: HookContext, case: Case[Any], _kwargs: dict[str, object]) -> None:
+    """Remove options from the top level of a valid body that have another value elsewhere.
+
+    JSON Schema can't express this rule.
+    """
+    if not isinstance(case.body, dict) or case.meta is None or not case.meta.generation.mode.is_positive:
+        return
+    body: dict[str, Any] = case.body
+    options: dict[str, Any] = body["options"] if isinstance(body.get("options"), dict) else {}
+    given = {name for name in OptionFields.model_fields if options.get(name) is not None}
+    if given & LIMITS:
+        given |= LIMITS
+    for name in given:
+        body.pop(name, None)
+    for place in (options, body):
+        if place.get("max_tokens") is not None:
+            place.pop("max_completion_tokens", None)
 
 
 @schemathesis.check

@@ -36,7 +36,12 @@ class Gateway:
 def running_gateway(*, keys: bool) -> Iterator[Gateway]:
     """Run a gateway with the simulator as its upstream; with `keys`, the key has the role that some routes require."""
     with tempfile.TemporaryDirectory() as folder:
-        environment = {"DUALSTREAM_MODEL": MODEL, "DUALSTREAM_RETENTION": "30"}
+        # Without the limit of commands: an invalid request among too many gets 429, whatever is wrong with it.
+        environment = {
+            "DUALSTREAM_MODEL": MODEL,
+            "DUALSTREAM_RETENTION": "30",
+            "DUALSTREAM_MAX_COMMANDS_PER_SECOND": "0",
+        }
         key = generate_key() if keys else None
         if key is not None:
             file = Path(folder) / "keys.toml"

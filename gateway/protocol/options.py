@@ -1,0 +1,99 @@
+"""The options of a start, in `options` or at the top level of its body, where OpenAI's API has them."""
+
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Final, Literal
+
+from pydantic import Field, model_validator
+
+from gateway.protocol.validation import JSON_INTEGER, MAX_INTEGER, JsonObject, StrictModel, problem_at
+
+OnDisconnect = Literal["grace", "cancel", "continue"]
+StopText = Annotated[str, Field(max_length=256)]
+TokenLimit = Annotated[int, Field(ge=1, lt=2**31), JSON_INTEGER]
+
+_NEW_NAME: Final = "max_completion_tokens"
+_BESIDE_OPTIONS: Final = "belongs beside options, not into it"
+
+
+class OptionFields(StrictModel):
+    """Parameters for the provider, and the disconnect policy of the generation."""
+
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    max_tokens: TokenLimit | None = None
+    max_completion_tokens: TokenLimit | None = None
+    stop: StopText | Annotated[list[StopText], Field(max_length=16)] | None = None
+    seed: Annotated[int, Field(ge=-MAX_INTEGER, le=MAX_INTEGER), JSON_INTEGER] | None = None
+    presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    tools: Annotated[list[JsonObject], Field(max_length=256)] | None = None
+    tool_choice: Annotated[str, Field(max_length=256)] | JsonObject | None = None
+    parallel_tool_calls: bool | None = None
+    response_format: JsonObject | None = None
+    reasoning_effort: Annotated[str, Field(max_length=64)] | None = None
+    user: Annotated[str, Field(max_length=512)] | None = None
+    on_disconnect: OnDisconnect | None = None
+
+
+ADVICE: Final[Mapping[str, str]] = {
+    "functions": "is outdated: send tools",
+    "function_call": "is outdated: send tool_choice",
+    "max_output_tokens": "is called max_tokens here",
+    "stop_sequences": "is called stop here",
+    "reasoning": "send reasoning_effort instead",
+    "thinking": "send reasoning_effort instead",
+    "safety_identifier": "send user instead",
+    "extra_body": "send its fields as options",
+    **dict.fromkeys(
+        (
+            *("top_k", "min_p", "top_logprobs", "logit_bias", "repetition_penalty", "modalities", "audio"),
+            *("prediction", "verbosity", "web_search_options", "prompt_cache_key", "prompt_cache_retention"),
+        ),
+        "is not passed on, since most providers do not have it: leave it out",
+    ),
+}
+"""Advice for fields of providers' APIs that are not options here."""
+
+
+class Options(OptionFields):
+    """The options of a start. `max_completion_tokens` is OpenAI's newer name of `max_tokens`."""
+
+    advice: ClassVar[Mapping[str, str]] = {
+        **ADVICE,
+        **dict.fromkeys(
+            (
+                *("messages", "model", "metadata", "options", "stream", "stream_options", "n", "logprobs", "store"),
+                *("service_tier", "idempotency_key"),
+            ),
+            _BESIDE_OPTIONS,
+        ),
+    }
+
+    @model_validator(mode="after")
+    def _check_names(self) -> "Options":
+        merge((), self)
+        return self
+
+    def for_provider(self) -> JsonObject:
+        """Return the options that are sent to the provider, under the names of its API."""
+        return {name: value for name, value in merge((), self).items() if name != "on_disconnect"}
+
+
+def merge(path: tuple[str, ...], options: OptionFields, others: OptionFields | None = None) -> JsonObject:
+    """Return all options that have a value, those of `others` too; `path` is the path of the first ones.
+
+    Raises:
+        PydanticCustomError: an option has two different values, in two places or under two names.
+    """
+    merged: JsonObject = {}
+    names: dict[str, str] = {}
+    for prefix, fields in ((path, options), ((), others)):
+        for name in OptionFields.model_fields if fields is not None else ():
+            value = getattr(fields, name)
+            if value is None:
+                continue
+            option, full_name = "max_tokens" if name == _NEW_NAME else name, ".".join((*prefix, name))
+            if merged.setdefault(option, value) != value:
+                raise problem_at((*prefix, name), f"has another value than {names[option]}: send one of the two")
+            names.setdefault(option, full_name)
+    return merged
