@@ -6,20 +6,30 @@ from dataclasses import dataclass, field
 from pydantic import JsonValue, SecretStr
 
 from gateway.protocol.commands import JsonObject
-from gateway.protocol.events import Chunk, Reasoning, ToolCall, Usage
+from gateway.protocol.events import Chunk, Part, Reasoning, SignedReasoning, ToolCall, Usage
 from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest
 from gateway.upstreams.endpoint import Endpoint
 from gateway.upstreams.errors import from_stream, truncated, unreadable
+from gateway.upstreams.formats.anthropic_blocks import OtherBlock, citation_of
 from gateway.upstreams.formats.anthropic_request import build_request, supports_prefill
+from gateway.upstreams.formats.figures import merge_figures
 from gateway.upstreams.formats.json_values import (
     SurrogateJoiner,
     count_of,
     decode,
     detail_of,
+    list_of,
     object_of,
     text_of,
     to_json,
 )
+from gateway.upstreams.formats.openai_chat import DONE
+
+FORMAT = "anthropic"
+"""Name of this format in signatures and redacted reasoning."""
+
+NO_REASON = frozenset({"", "null"})
+"""Stop reasons of servers that send one with every event."""
 
 VERSION = "2023-06-01"
 """Version of the API that this format is written for (docs.anthropic.com, "Versions")."""
@@ -27,13 +37,18 @@ VERSION = "2023-06-01"
 FINISH_REASONS: Mapping[str, str] = {
     "end_turn": "stop",
     "stop_sequence": "stop",
-    "pause_turn": "stop",
     "max_tokens": "length",
     "model_context_window_exceeded": "length",
     "tool_use": "tool_calls",
     "refusal": "content_filter",
 }
-"""OpenAI's finish reason, which clients get, by Anthropic's (docs.anthropic.com, "Handling stop reasons")."""
+"""OpenAI's finish reason, which clients get, by Anthropic's (docs.anthropic.com, "Handling stop reasons").
+
+Others are passed on: `pause_turn` and `compaction` say that the turn is not over, and OpenAI has no words for that.
+"""
+
+ID_LENGTH = 64
+"""Characters of a message's id that go into the ids of calls without one; Anthropic's have about thirty."""
 
 
 class AnthropicFormat:
@@ -63,10 +78,10 @@ class AnthropicFormat:
 
 @dataclass(slots=True)
 class _ToolUse:
-    """A call of one of the client's tools. `input` is its complete input, unless that comes in pieces."""
+    """A call of one of the client's tools. `input` is its complete input as JSON, unless that comes in pieces."""
 
     index: int
-    input: JsonObject | None
+    input: str | None
 
 
 @dataclass(slots=True)
@@ -74,16 +89,20 @@ class MessagesReader:
     """Reads the events from `message_start` to `message_stop`; see `EventReader`.
 
     The data of each event repeats its type, so the stream's `event:` lines are not needed. Blocks are identified by
-    their index, because they may overlap: llama.cpp ends none of them before the last one has begun.
+    their index, because they may overlap: llama.cpp ends none of them before the last one has begun. What comes between
+    the stop reason and `message_stop` counts, too: some servers send a reason early.
     """
 
     api_key: SecretStr | None = None
     finished: bool = False
     done: bool = False
     _surrogates: SurrogateJoiner = field(default_factory=SurrogateJoiner)
-    _blocks: dict[int | None, _ToolUse | None] = field(default_factory=dict)
-    """Open blocks that are not text, by index; None for those that clients do not see."""
+    _blocks: dict[int | None, _ToolUse | OtherBlock] = field(default_factory=dict)
+    """Open blocks that are not text, by index."""
+    _server_tools: dict[str, str] = field(default_factory=dict)
+    """Names of the tools that the provider ran, by the ids of their calls."""
     _tool_count: int = 0
+    _message_id: str = ""
     _usage: JsonObject = field(default_factory=dict)
 
     @property
@@ -97,37 +116,53 @@ class MessagesReader:
 
     def read(self, data: bytes, events: list[UpstreamEvent]) -> None:
         """See `EventReader.read`."""
+        if data == DONE:
+            # Some servers add it, as in chat completions. It is no end mark: that of this API has a stop reason.
+            return
         event = decode(data)
         match event.get("type"):
             case "content_block_start" | "content_block_delta" | "content_block_stop" as kind:
-                if not self.finished:
-                    self._read_block(kind, event, events)
+                self._read_block(kind, event, events)
             case "message_start":
-                self._read_usage(object_of(event.get("message")), events)
+                self._read_message(object_of(event.get("message")), events)
             case "message_delta":
                 self._read_stop_reason(object_of(event.get("delta")).get("stop_reason"), events)
                 self._read_usage(event, events)
             case "message_stop":
-                if not self.finished:
-                    self.finished = True
-                    events.append(Finished(None))
-                self.done = True
-            case "error":
-                raise from_stream(event.get("error"), self.api_key)
-            case str():
-                # `ping`, or a type added later: clients must ignore those ("Streaming Messages", "Other events").
-                pass
-            case _ if event.get("error"):
-                # llama.cpp sends errors as OpenAI does.
-                raise from_stream(event["error"], self.api_key)
-            case _:
-                raise unreadable("an event has no type")
+                self._stop(None, events)
+            case "message":
+                # A server that does not stream: the whole message in one event.
+                self._read_message(event, events)
+                self._stop(event.get("stop_reason"), events)
+                self._read_usage(event, events)
+            case kind:
+                self._read_other(kind, event)
+
+    def _read_other(self, kind: JsonValue, event: JsonObject) -> None:
+        """Raise if it is an error. Any other event is `ping`, or of a type added later, which clients must ignore.
+
+        Source: "Streaming Messages", "Other events".
+        """
+        # llama.cpp sends errors as OpenAI does, without a type.
+        if kind == "error" or (kind != "ping" and event.get("error")):
+            raise from_stream(event.get("error") or event, self.api_key)
+        if "choices" in event or "candidates" in event:
+            raise unreadable("it has another API than Anthropic's")
 
     def end(self) -> list[UpstreamEvent]:
         """See `EventReader.end`."""
         if not self.finished:
             raise truncated()
         return []
+
+    def _read_message(self, message: JsonObject, events: list[UpstreamEvent]) -> None:
+        """Read the head of a message. Some servers put content into it that they do not stream."""
+        self._message_id = (text_of(message.get("id")) or "")[:ID_LENGTH]
+        for index, block in enumerate(list_of(message.get("content"))):
+            self._start_block(-1 - index, object_of(block), events)
+            self._stop_block(-1 - index, events)
+        if message.get("type") != "message" or not message.get("stop_reason"):
+            self._read_usage(message, events)
 
     def _read_block(self, kind: str, event: JsonObject, events: list[UpstreamEvent]) -> None:
         index = count_of(event.get("index"))
@@ -142,15 +177,23 @@ class MessagesReader:
         match block.get("type"):
             case "text":
                 self._append_text(Chunk, index, text_of(block.get("text")) or "", events)
+                events += map(citation_of, list_of(block.get("citations")))
             case "thinking":
                 self._append_text(Reasoning, index, text_of(block.get("thinking")) or "", events)
+                _append_signature(block.get("signature"), events)
+            case "redacted_thinking":
+                events.append(Part("redacted_reasoning", {"data": text_of(block.get("data")), "format": FORMAT}))
             case "tool_use":
-                self._blocks[index] = tool = _ToolUse(self._tool_count, object_of(block.get("input")))
-                self._tool_count += 1
-                events.append(ToolCall(tool.index, text_of(block.get("id")), text_of(block.get("name")), ""))
-            case _:
-                # Redacted thinking is encrypted, for the provider alone. Server tools the provider has called itself.
-                self._blocks[index] = None
+                events.append(self._start_tool(index, block))
+            case str():
+                self._blocks[index] = OtherBlock(block)
+
+    def _start_tool(self, index: int | None, block: JsonObject) -> ToolCall:
+        number, given = self._tool_count, block.get("input")
+        self._tool_count += 1
+        self._blocks[index] = _ToolUse(number, given if isinstance(given, str) and given else to_json(object_of(given)))
+        call_id = text_of(block.get("id")) or f"call_{self._message_id}_{number}"
+        return ToolCall(number, call_id, text_of(block.get("name")) or None, "")
 
     def _read_delta(self, index: int | None, delta: JsonObject, events: list[UpstreamEvent]) -> None:
         match delta:
@@ -162,7 +205,12 @@ class MessagesReader:
                 self._append_arguments(index, text, events)
             case {"type": "text_delta" | "thinking_delta" | "input_json_delta" as kind}:
                 raise unreadable(f"a {kind} has no text")
-            # Signatures and citations have no event here, and other types may be added.
+            case {"type": "signature_delta", "signature": signature}:
+                _append_signature(signature, events)
+            case {"type": "citations_delta", "citation": citation}:
+                events.append(citation_of(citation))
+            case _ if isinstance(other := self._blocks.get(index), OtherBlock):
+                other.add(delta)
 
     def _append_text(
         self, kind: type[Chunk | Reasoning], index: int | None, text: str, events: list[UpstreamEvent]
@@ -171,45 +219,73 @@ class MessagesReader:
             events.append(kind(complete))
 
     def _append_arguments(self, index: int | None, text: str, events: list[UpstreamEvent]) -> None:
-        if index not in self._blocks:
+        block = self._blocks.get(index)
+        if block is None:
             raise unreadable("the input of a tool came before its name")
-        tool = self._blocks[index]
-        if tool is not None and text:
-            tool.input = None
+        if isinstance(block, OtherBlock):
+            block.json.append(text)
+        elif text:
+            block.input = None
             if complete := self._surrogates.join(index, text):
-                events.append(ToolCall(tool.index, None, None, complete))
+                events.append(ToolCall(block.index, None, None, complete))
 
     def _stop_block(self, index: int | None, events: list[UpstreamEvent]) -> None:
         self._surrogates.discard(index)
-        tool = self._blocks.pop(index, None)
-        if tool is not None and tool.input is not None:
+        block = self._blocks.pop(index, None)
+        if isinstance(block, OtherBlock):
+            events.append(block.part(self._server_tools))
+        elif block is not None and block.input is not None:
             # A tool without parameters gets no pieces of input, or empty ones. Its arguments must be JSON all the same.
-            events.append(ToolCall(tool.index, None, None, to_json(tool.input)))
+            events.append(ToolCall(block.index, None, None, block.input))
 
     def _read_stop_reason(self, reason: JsonValue, events: list[UpstreamEvent]) -> None:
-        if isinstance(reason, str) and not self.finished:
-            self.finished = True
-            events.append(Finished(FINISH_REASONS.get(reason, reason)))
+        if isinstance(reason, str) and reason not in NO_REASON:
+            self._finish(reason, events)
+
+    def _stop(self, reason: JsonValue, events: list[UpstreamEvent]) -> None:
+        self._read_stop_reason(reason, events)
+        if not self.finished:
+            self._finish(None, events)
+        self.done = True
+
+    def _finish(self, reason: str | None, events: list[UpstreamEvent]) -> None:
+        """Append the end mark, after blocks that the server did not end."""
+        for index in list(self._blocks):
+            self._stop_block(index, events)
+        self.finished = True
+        word = None if reason is None else FINISH_REASONS.get(reason, reason)
+        # Some servers end with `end_turn` although the model called tools: clients rely on the reason.
+        events.append(Finished("tool_calls" if word == "stop" and self._tool_count else word))
 
     def _read_usage(self, owner: JsonObject, events: list[UpstreamEvent]) -> None:
         """Append the usage so far. Figures are totals: a later one replaces the earlier one of the same name."""
-        usage = object_of(owner.get("usage"))
-        self._usage |= {name: value for name, value in usage.items() if value is not None}
-        if usage:
+        if usage := object_of(owner.get("usage")):
+            self._usage = merge_figures(self._usage, usage)
             events.append(_usage(self._usage))
+
+
+def _append_signature(value: JsonValue, events: list[UpstreamEvent]) -> None:
+    if signature := text_of(value):
+        events.append(SignedReasoning("", signature, FORMAT))
 
 
 def _usage(usage: JsonObject) -> Usage:
     """Convert usage figures. The API's `input_tokens` exclude what it read from and wrote to its cache.
 
-    Source: docs.anthropic.com, "Prompt caching".
+    Source: docs.anthropic.com, "Prompt caching". What is written is also listed by how long it is kept.
     """
     uncached, read = count_of(usage.get("input_tokens")), count_of(usage.get("cache_read_input_tokens"))
-    written = count_of(usage.get("cache_creation_input_tokens"))
+    kept = [count_of(value) or 0 for value in object_of(usage.get("cache_creation")).values()]
+    written = count_of(usage.get("cache_creation_input_tokens")) or (sum(kept) if kept else None)
+    if written is None:
+        written = count_of(usage.get("cache_creation_input_tokens"))
+    # No prompt has 0 tokens: a server that says so does not know.
+    total = (uncached or 0) + (read or 0) + (written or 0) or None
     return Usage(
-        None if uncached is None else uncached + (read or 0) + (written or 0),
+        None if uncached is None else total,
         count_of(usage.get("output_tokens")),
         "exact",
         read,
         detail_of(usage, "output_tokens_details", "thinking_tokens"),
+        written,
     )

@@ -4,16 +4,18 @@ Sources: ai.google.dev/api/generate-content and /api/caching (fields), and the g
 """
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from pydantic import SecretStr
+from pydantic import JsonValue, SecretStr
 
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Code, Failed
-from gateway.protocol.events import Chunk, Reasoning, ToolCall, Usage
+from gateway.protocol.events import Chunk, Part, Reasoning, ToolCall, Usage
 from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest
 from gateway.upstreams.endpoint import Endpoint
 from gateway.upstreams.errors import from_stream, truncated, unreadable
+from gateway.upstreams.formats.figures import merge_figures
 from gateway.upstreams.formats.gemini_request import build_request
 from gateway.upstreams.formats.json_values import (
     SurrogateJoiner,
@@ -24,12 +26,15 @@ from gateway.upstreams.formats.json_values import (
     repair_surrogates,
     text_of,
 )
+from gateway.upstreams.formats.openai_chat import DONE
+from gateway.upstreams.formats.parts import citation_part, media_part, server_tool_part
 from gateway.upstreams.sanitize import sanitize_message, sanitize_token
 
 _FINISH_REASONS = {
     "STOP": "stop",
     "MAX_TOKENS": "length",
     "CONTINUATION": "length",
+    "LENGTH": "length",
     **dict.fromkeys(
         (
             *("SAFETY", "PROHIBITED_CONTENT", "BLOCKLIST", "SPII", "RECITATION", "LANGUAGE", "MODEL_ARMOR"),
@@ -38,19 +43,29 @@ _FINISH_REASONS = {
         "content_filter",
     ),
     # Not Google's, but sent by servers that imitate its API.
-    "FUNCTION_CALL": "stop",
+    **dict.fromkeys(("FUNCTION_CALL", "TOOL_CALLS", "END_TURN"), "stop"),
 }
 """OpenAI's finish reason, which clients get, by Google's; others are passed on in lower case."""
+
+_NUMBERED_REASONS = ("STOP", "MAX_TOKENS", "SAFETY", "RECITATION")
+
+_NO_REASON = frozenset({"", "NULL", "FINISH_REASON_UNSPECIFIED"})
+"""Finish reasons of servers that state explicitly that there is none yet."""
 
 _FAILURES = {
     # The model wrote an invalid call: nothing of it is in the response, and a retry often helps.
     "MALFORMED_FUNCTION_CALL": Code.UPSTREAM_PROTOCOL,
     "UNEXPECTED_TOOL_CALL": Code.UPSTREAM_PROTOCOL,
     "MALFORMED_RESPONSE": Code.UPSTREAM_PROTOCOL,
+    "TOO_MANY_TOOL_CALLS": Code.UPSTREAM_PROTOCOL,
     "MISSING_THOUGHT_SIGNATURE": Code.INVALID_REQUEST,
 }
 """Finish reasons that mean a failure. As a finish reason they would look like a complete, empty answer."""
 
+_NO_BLOCK_REASON = frozenset({"", "BLOCK_REASON_UNSPECIFIED", "BLOCKED_REASON_UNSPECIFIED"})
+
+_TOOL_PARTS = ("toolCall", "toolResponse", "functionResponse")
+"""Parts of a tool that the provider ran itself."""
 
 MAX_RESPONSE_ID = 64
 """Characters of a response's id that go into the ids of its calls; Google's ids have about twenty."""
@@ -98,6 +113,10 @@ class GenerateContentReader:
     _surrogates: SurrogateJoiner = field(default_factory=SurrogateJoiner)
     _call_count: int = 0
     _response_id: str = ""
+    _has_content: bool = False
+    _usage: JsonObject = field(default_factory=dict)
+    _cited: set[str] = field(default_factory=set)
+    """Citations that have been appended: Google repeats them from event to event."""
 
     @property
     def is_stateless(self) -> bool:
@@ -110,21 +129,29 @@ class GenerateContentReader:
 
     def read(self, data: bytes, events: list[UpstreamEvent]) -> None:
         """See `EventReader.read`."""
+        if data == DONE:
+            # Some servers add it, as in chat completions.
+            return
         response = decode(data)
+        # Google's libraries for other languages, and some proxies, put the response into an object of its own.
+        response = object_of(response.get("response")) or response
         error = response.get("error")
         if error:
             raise from_stream(error, self.api_key)
+        before = len(events)
         self._response_id = (text_of(response.get("responseId")) or self._response_id)[:MAX_RESPONSE_ID]
-        candidates = list_of(response.get("candidates"))
         # We ask for one answer; if a server sends several, the first one counts.
-        first = next((each for each in map(object_of, candidates) if each.get("index", 0) == 0), {})
+        candidates = map(object_of, list_of(response.get("candidates")))
+        first = next((each for each in candidates if each.get("index", 0) == 0), {})
         for part in list_of(object_of(first.get("content")).get("parts")):
             self._read_part(object_of(part), events)
-        failure = self._read_finish_reason(first, events) if candidates else self._find_block_reason(response)
-        usage = response.get("usageMetadata")
-        if isinstance(usage, dict):
+        self._read_citations(first, events)
+        self._has_content = self._has_content or len(events) > before
+        failure = self._find_block_reason(response) or self._read_finish_reason(first, events)
+        if usage := object_of(response.get("usageMetadata")):
             # Appended after the finish reason: after an end mark, figures count as final.
-            events.append(_usage(usage))
+            self._usage = merge_figures(self._usage, usage)
+            events.append(_usage(self._usage))
         if failure is not None:
             raise failure
 
@@ -138,46 +165,89 @@ class GenerateContentReader:
         """Append the content of a part; a part with nothing but a thought signature has none for clients."""
         call, text = part.get("functionCall"), _text_of(part)
         if isinstance(call, dict):
-            events.append(self._tool_call(call))
-        elif "inlineData" in part or "fileData" in part:
-            message = "The provider's answer contains a file, but only text is supported: use a model that writes text."
-            raise Failed(Code.UPSTREAM_PROTOCOL, message, retryable=False)
+            self._append_call(call, part.get("thoughtSignature"), events)
         elif text:
             kind = Reasoning if part.get("thought") is True else Chunk
             if complete := self._surrogates.join(kind, text):
                 events.append(kind(complete))
+        elif media := _media_of(part):
+            events.append(media)
+        elif name := next((name for name in _TOOL_PARTS if name in part), None):
+            events.append(server_tool_part(text_of(object_of(part[name]).get("name")) or name, part))
 
-    def _tool_call(self, call: JsonObject) -> ToolCall:
+    def _append_call(self, call: JsonObject, signature: JsonValue, events: list[UpstreamEvent]) -> None:
         name, arguments = call.get("name"), call.get("args")
-        if not (isinstance(name, str) and name) or not (arguments is None or isinstance(arguments, dict)):
+        if not (isinstance(name, str) and name) or not (arguments is None or isinstance(arguments, str | dict)):
             raise unreadable("a function call has no name, or arguments that are not an object")
         index, self._call_count = self._call_count, self._call_count + 1
         # Not all models give their calls ids. With the response's id, generated ones are unique in a conversation.
         generated = f"call_{self._response_id}_{index}" if self._response_id else f"call_{index}"
-        text = json.dumps(arguments or {}, ensure_ascii=False, separators=(",", ":"))
-        return ToolCall(index, text_of(call.get("id")) or generated, repair_surrogates(name), repair_surrogates(text))
+        # Some servers send the arguments as JSON text.
+        text = arguments or "{}" if not isinstance(arguments, dict) else _compact_json(arguments)
+        call_id, signed = text_of(call.get("id")) or generated, text_of(signature) or None
+        events.append(ToolCall(index, call_id, repair_surrogates(name), repair_surrogates(text), signed))
+
+    def _read_citations(self, candidate: JsonObject, events: list[UpstreamEvent]) -> None:
+        for part in _citations(candidate):
+            source = f"{part.fields['url']} {part.fields['title']}"
+            if source not in self._cited:
+                self._cited.add(source)
+                events.append(part)
 
     def _read_finish_reason(self, candidate: JsonObject, events: list[UpstreamEvent]) -> Failed | None:
         """Append the end mark if it has come, or return the failure that it stands for."""
         reason = candidate.get("finishReason")
-        # Some servers state explicitly that there is no reason yet.
-        if not isinstance(reason, str) or reason in {"", "FINISH_REASON_UNSPECIFIED"}:
+        if isinstance(reason, int) and reason:
+            # The number of the enumeration's value, which some libraries write (google/ai/generativelanguage).
+            reason = _NUMBERED_REASONS[reason - 1] if 0 < reason <= len(_NUMBERED_REASONS) else "OTHER"
+        if not isinstance(reason, str) or reason.upper() in _NO_REASON:
             return None
-        if reason in _FAILURES:
+        # Google's are in capitals, those of some servers are not.
+        name = reason.upper().removeprefix("FINISH_REASON_")
+        if name in _FAILURES:
             quote = sanitize_message(str(candidate.get("finishMessage") or ""), self.api_key)
-            return Failed(_FAILURES[reason], f"The model's answer failed: {reason}" + (f": {quote}" if quote else ""))
+            shown = sanitize_token(name)
+            return Failed(_FAILURES[name], f"The model's answer failed: {shown}" + (f": {quote}" if quote else ""))
         self.finished = True
-        finish_reason = _FINISH_REASONS.get(reason) or reason.lower()
+        finish_reason = _FINISH_REASONS.get(name) or name.lower()
         # Google has no reason for tool calls: they end with STOP, like text.
         events.append(Finished("tool_calls" if finish_reason == "stop" and self._call_count else finish_reason))
         return None
 
     def _find_block_reason(self, response: JsonObject) -> Failed | None:
-        """Return the failure of a blocked prompt, for which there are no candidates."""
+        """Return the failure of a blocked prompt, which brings no content. Vertex AI sends empty candidates with it."""
         reason = object_of(response.get("promptFeedback")).get("blockReason")
-        if not isinstance(reason, str) or not reason:
+        if self._has_content or not isinstance(reason, str) or reason in _NO_BLOCK_REASON:
             return None
         return Failed(Code.CONTENT_FILTER, f"The provider blocked the prompt: {sanitize_token(reason)}.")
+
+
+def _citations(candidate: JsonObject) -> Iterator[Part]:
+    """Yield the sources of a search, of pages that were read, and of text that repeats a source."""
+    for chunk in _objects(object_of(candidate.get("groundingMetadata")).get("groundingChunks")):
+        yield from (citation_part(each.get("uri"), each.get("title"), each.get("text")) for each in _values(chunk))
+    for page in _objects(object_of(candidate.get("urlContextMetadata")).get("urlMetadata")):
+        yield citation_part(page.get("retrievedUrl"))
+    citations = object_of(candidate.get("citationMetadata"))
+    for source in _objects(citations.get("citationSources") or citations.get("citations")):
+        yield citation_part(source.get("uri"), source.get("title"))
+
+
+def _values(value: JsonObject) -> list[JsonObject]:
+    return [each for each in value.values() if isinstance(each, dict)]
+
+
+def _objects(value: JsonValue) -> list[JsonObject]:
+    return [each for each in list_of(value) if isinstance(each, dict)]
+
+
+def _media_of(part: JsonObject) -> Part | None:
+    inline, file = object_of(part.get("inlineData")), object_of(part.get("fileData"))
+    return media_part(inline.get("mimeType") or file.get("mimeType"), data=inline.get("data"), url=file.get("fileUri"))
+
+
+def _compact_json(value: JsonObject) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def _text_of(part: JsonObject) -> str:
@@ -201,4 +271,7 @@ def _usage(usage: JsonObject) -> Usage:
     written = [known for known in (count.get("candidatesTokenCount"), thoughts) if known is not None]
     if not written and read is not None and total is not None and total >= read:
         written = [total - read]
-    return Usage(read, sum(written) if written else None, "exact", count.get("cachedContentTokenCount"), thoughts)
+    # No prompt has 0 tokens: a server that says so does not know.
+    return Usage(
+        read or None, sum(written) if written else None, "exact", count.get("cachedContentTokenCount"), thoughts
+    )

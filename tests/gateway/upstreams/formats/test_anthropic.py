@@ -8,8 +8,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Code, Failed
-from gateway.protocol.events import Chunk, Reasoning, ToolCall, Usage
+from gateway.protocol.events import Chunk, Part, Reasoning, SignedReasoning, ToolCall, Usage, encode
 from gateway.upstreams.base import Finished, UpstreamEvent
 from gateway.upstreams.formats.anthropic import AnthropicFormat, MessagesReader
 from tests.gateway.upstreams.replay import decode_each, replay, split_at, split_points
@@ -98,6 +99,24 @@ TOOLS = stream(
     stop(3),
     *end_events("tool_use", output_tokens=89),
 )
+CITATION = {
+    "type": "web_search_result_location",
+    "cited_text": "62°F",
+    "url": "https://a.example/",
+    "title": "Weather",
+    "encrypted_index": "Eo8B",
+}
+SEARCH_CALL: JsonObject = {
+    "type": "server_tool_use",
+    "id": "srvtoolu_1",
+    "name": "web_search",
+    "input": {"query": "weather"},
+}
+SEARCH_RESULT: JsonObject = {
+    "type": "web_search_tool_result",
+    "tool_use_id": "srvtoolu_1",
+    "content": [{"type": "web_search_result", "url": "u"}],
+}
 SEARCH = stream(
     message_start(input_tokens=2679, cache_creation_input_tokens=0, cache_read_input_tokens=0, output_tokens=3),
     start(0, "server_tool_use", id="srvtoolu_1", name="web_search", input={}),
@@ -107,7 +126,7 @@ SEARCH = stream(
     start(1, "web_search_tool_result", tool_use_id="srvtoolu_1", content=[{"type": "web_search_result", "url": "u"}]),
     stop(1),
     start(2, "text", text="", citations=[]),
-    delta(2, "citations_delta", citation={"type": "web_search_result_location", "cited_text": "62°F"}),
+    delta(2, "citations_delta", citation=CITATION),
     text("It is mild.", 2),
     stop(2),
     event("something_new", index=9),
@@ -139,13 +158,15 @@ TRANSCRIPTS: dict[str, tuple[bytes, list[UpstreamEvent]]] = {
     "thinking and a cache": (
         THINKING,
         [
-            Usage(1240, 3, "exact", 1000),
+            Usage(1240, 3, "exact", 1000, None, 200),
             Reasoning("I need to find the GCD of 1071 and 462."),
             Reasoning("\n\n1071 = 2·462 + 147"),
+            SignedReasoning("", "EqQBCgIYAhIM1gbcDa9GJwZA2b3hGgxBdjrkzLoky3dl1pkiMOYds", "anthropic"),
+            Part("redacted_reasoning", {"data": "EmwKAhgBEgy3va3pzix", "format": "anthropic"}),
             Chunk("The GCD"),
             Chunk(" is **21**."),
             Finished("stop"),
-            Usage(1240, 90, "exact", 1000, 70),
+            Usage(1240, 90, "exact", 1000, 70, 200),
         ],
     ),
     "parallel tools": (
@@ -165,7 +186,13 @@ TRANSCRIPTS: dict[str, tuple[bytes, list[UpstreamEvent]]] = {
     ),
     "a search by the provider": (
         SEARCH,
-        [Usage(2679, 3, "exact", 0), Chunk("It is mild."), Finished("stop"), Usage(10682, 510, "exact", 0)],
+        [
+            Usage(2679, 3, "exact", 0, None, 0),
+            Part("server_tool", {"name": "web_search", "block": SEARCH_CALL}),
+            Part("server_tool", {"name": "web_search", "block": SEARCH_RESULT}),
+            Part("citation", {"url": "https://a.example/", "title": "Weather", "text": "62°F"}),
+            *(Chunk("It is mild."), Finished("stop"), Usage(10682, 510, "exact", 0, None, 0)),
+        ],
     ),
     "overlapping blocks": (
         OVERLAPPING,
@@ -223,13 +250,16 @@ async def test_it_ends_with_message_stop_and_needs_a_stop_reason_before() -> Non
     assert await replayed(TEXT + b"data: oops\n\n" + stream(text("more"))) == await replayed(TEXT)
 
 
-async def test_content_after_the_end_mark_is_ignored() -> None:
+async def test_content_after_an_early_stop_reason_counts_and_the_last_reason() -> None:
     end = end_events("end_turn", output_tokens=1)[0]
     late = event("error", error={"type": "overloaded_error"})
     events, code = await replayed(
-        stream(text("a"), end, text("b"), stop(0), end_events("refusal", output_tokens=2)[0], late)
+        stream(text("a"), end, text("b"), stop(0), end_events("max_tokens", output_tokens=2)[0], late)
     )
-    assert events == [Chunk("a"), Finished("stop"), Usage(None, 1, "exact"), Usage(None, 2, "exact")]
+    assert events == [
+        *(Chunk("a"), Finished("stop"), Usage(None, 1, "exact")),
+        *(Chunk("b"), Finished("length"), Usage(None, 2, "exact")),
+    ]
     assert code == ""
 
 
@@ -238,7 +268,8 @@ async def test_content_after_the_end_mark_is_ignored() -> None:
     [
         ("end_turn", "stop"),
         ("stop_sequence", "stop"),
-        ("pause_turn", "stop"),
+        ("pause_turn", "pause_turn"),
+        ("compaction", "compaction"),
         ("max_tokens", "length"),
         ("model_context_window_exceeded", "length"),
         ("tool_use", "tool_calls"),
@@ -310,7 +341,7 @@ async def test_a_character_split_between_surrogates_is_joined() -> None:
         Chunk("\ufffd!"),
         ToolCall(0, None, None, "🙂"),
         Chunk("c"),
-        Finished("stop"),
+        Finished("tool_calls"),
     ]
 
 
@@ -355,7 +386,7 @@ def test_an_error_in_openai_format() -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        *(b"{oops", b"[1]", b"\xff", b"7", b"{}", b'{"type":7}', b'{"choices":[]}', b'{"error":null}', b"[DONE]"),
+        *(b"{oops", b"[1]", b"\xff", b"7", b'{"choices":[]}', b'{"candidates":[]}'),
         b'{"type":"content_block_delta","index":0,"delta":{"type":"text_delta"}}',
         b'{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":["a"]}}',
         b'{"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":null}}',
@@ -382,6 +413,9 @@ async def test_a_malformed_event_is_a_failure_and_earlier_events_count(data: byt
         {"type": "content_block_delta", "index": 0, "delta": {"type": "something_new_delta", "text": "a"}},
         {"type": "content_block_stop"},
         {"type": "ping", "error": {"message": "none"}},
+        {},
+        {"type": 7},
+        {"error": None},
     ],
 )
 def test_odd_events_without_content_are_ignored(sent: Json) -> None:
@@ -446,3 +480,124 @@ async def test_reading_by_template_equals_full_decoding(
 ) -> None:
     raw = b"".join(framed % data for data in payloads)
     assert await replayed(raw, points) == decode_each(raw, MessagesReader())
+
+
+def read(*events: Json) -> list[UpstreamEvent]:
+    reader, output = MessagesReader(), list[UpstreamEvent]()
+    for sent in events:
+        reader.read(orjson.dumps(sent), output)
+    return output
+
+
+def test_done_is_no_end_mark_and_no_fault() -> None:
+    reader, output = MessagesReader(), list[UpstreamEvent]()
+    reader.read(b"[DONE]", output)
+    assert (output, reader.finished) == ([], False)
+    with pytest.raises(Failed) as failure:
+        reader.end()
+    assert failure.value.code is Code.TRUNCATED
+
+
+def test_zeros_and_nulls_after_figures_replace_none_of_them() -> None:
+    first = {"input_tokens": 25, "cache_read_input_tokens": 5, "cache_creation_input_tokens": 2, "output_tokens": 1}
+    later = {"input_tokens": 0, "cache_read_input_tokens": 0, "cache_creation_input_tokens": None, "output_tokens": 15}
+    usage = [each for each in read(message_start(**first), *end_events("end_turn", **later)) if isinstance(each, Usage)]
+    assert usage[-1] == Usage(32, 15, "exact", 5, None, 2)
+
+
+@pytest.mark.parametrize(
+    ("sent", "usage"),
+    [
+        # Servers that do not count: a prompt has no 0 tokens.
+        ({"input_tokens": 0, "output_tokens": 3}, Usage(None, 3, "exact")),
+        ({"input_tokens": 0, "cache_read_input_tokens": 9, "output_tokens": 3}, Usage(9, 3, "exact", 9)),
+        (
+            {
+                "input_tokens": 1,
+                "cache_creation": {"ephemeral_5m_input_tokens": 20, "ephemeral_1h_input_tokens": 300},
+                "output_tokens": 3,
+            },
+            Usage(321, 3, "exact", None, None, 320),
+        ),
+    ],
+)
+def test_what_the_figures_mean(sent: Json, usage: Usage) -> None:
+    assert read(message_start(**sent))[-1] == usage
+
+
+def test_a_whole_message_in_one_event() -> None:
+    message: Json = {
+        "type": "message",
+        "id": "msg_1",
+        "content": [
+            {"type": "thinking", "thinking": "Hm.", "signature": "SIG"},
+            {"type": "text", "text": "Hello", "citations": [{"type": "char_location", "document_title": "d"}]},
+            {"type": "tool_use", "id": "a", "name": "go", "input": {"to": 1}},
+        ],
+        "stop_reason": "tool_use",
+        "usage": {"input_tokens": 3, "output_tokens": 2},
+    }
+    content: list[UpstreamEvent] = [
+        *(Reasoning("Hm."), SignedReasoning("", "SIG", "anthropic"), Chunk("Hello")),
+        Part("citation", {"url": None, "title": "d", "text": None}),
+        *(ToolCall(0, "a", "go", ""), ToolCall(0, None, None, '{"to":1}')),
+    ]
+    assert read(message) == [*content, Finished("tool_calls"), Usage(3, 2, "exact")]
+    started = {**message, "stop_reason": None}
+    assert read(event("message_start", message=started))[: len(content)] == content
+
+
+def test_calls_that_their_server_does_not_end_or_name() -> None:
+    events = read(
+        event("message_start", message={"id": "msg_9"}),
+        start(0, "tool_use", id="", name="go", input=None),
+        start(1, "tool_use", name="", input='{"a":1}'),
+        *end_events("end_turn"),
+    )
+    assert [each for each in events if isinstance(each, ToolCall | Finished)] == [
+        *(ToolCall(0, "call_msg_9_0", "go", ""), ToolCall(1, "call_msg_9_1", None, "")),
+        *(ToolCall(0, None, None, "{}"), ToolCall(1, None, None, '{"a":1}'), Finished("tool_calls")),
+    ]
+
+
+def test_other_blocks_are_parts() -> None:
+    image = {"type": "base64", "media_type": "image/png", "data": "iVBOR"}
+    assert read(
+        start(0, "image", source=image),
+        stop(0),
+        start(1, "document", source={"type": "url", "url": "https://a.example/b.pdf"}),
+        stop(1),
+        start(2, "compaction", content=""),
+        delta(2, "compaction_delta", content="So "),
+        delta(2, "compaction_delta", content="far", tokens=7),
+        stop(2),
+        start(3, "mcp_tool_use", id="m", name="look", server_name="s", input={}),
+        json_delta("oops", 3),
+        stop(3),
+        start(4, "mcp_tool_result", tool_use_id="m", is_error=False),
+    ) == [
+        Part("image", {"media_type": "image/png", "data": "iVBOR"}),
+        Part("file", {"media_type": None, "url": "https://a.example/b.pdf"}),
+        Part("server_tool", {"name": "compaction", "block": {"type": "compaction", "content": "So far", "tokens": 7}}),
+        Part(
+            "server_tool",
+            {
+                "name": "look",
+                "block": {"type": "mcp_tool_use", "id": "m", "name": "look", "server_name": "s", "input": "oops"},
+            },
+        ),
+    ]
+
+
+def test_a_part_can_always_be_encoded() -> None:
+    reader, output = MessagesReader(), list[UpstreamEvent]()
+    reader.read(
+        b'{"type":"content_block_start","content_block":{"type":"x","\\ud83d":["\\ude00"],"n":%d}}' % 10**30, output
+    )
+    reader.read(b'{"type":"content_block_stop"}', output)
+    (part,) = output
+    assert isinstance(part, Part)
+    assert encode(part) == (
+        b'{"type":"part","kind":"server_tool","name":"x",'
+        b'"block":{"type":"x","\xef\xbf\xbd":["\xef\xbf\xbd"],"n":"1000000000000000000000000000000"}}'
+    )

@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Code, Failed
 from gateway.protocol.event_stream import EventStreamDecoder
-from gateway.protocol.events import Chunk, Reasoning, ToolCall, Usage, encode
+from gateway.protocol.events import Chunk, Part, Reasoning, ToolCall, Usage, encode
 from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest
 from gateway.upstreams.formats.gemini import MAX_RESPONSE_ID, GeminiFormat, GenerateContentReader
 from gateway.upstreams.http import HttpUpstream
@@ -119,7 +120,7 @@ def test_thoughts_count_as_output() -> None:
 
 def test_parallel_calls() -> None:
     assert read(CALLS) == [
-        ToolCall(0, "call_XdH5_0", "add", '{"a":2,"b":[1.5,null]}'),
+        ToolCall(0, "call_XdH5_0", "add", '{"a":2,"b":[1.5,null]}', SIGNATURE),
         ToolCall(1, "call_XdH5_1", "say", '{"words":"chào"}'),
         Finished("tool_calls"),
         Usage(121, 75, "exact", None, 39),
@@ -145,7 +146,8 @@ def test_a_call_in_a_response_without_an_id() -> None:
     ("reason", "word"),
     [
         ("STOP", "stop"),
-        ("FUNCTION_CALL", "stop"),
+        *(("FUNCTION_CALL", "stop"), ("stop", "stop"), ("FINISH_REASON_STOP", "stop"), ("tool_calls", "stop")),
+        *(("max_tokens", "length"), ("LENGTH", "length")),
         ("MAX_TOKENS", "length"),
         *((reason, "content_filter") for reason in ("SAFETY", "PROHIBITED_CONTENT", "BLOCKLIST", "SPII", "RECITATION")),
         ("IMAGE_SAFETY", "content_filter"),
@@ -159,13 +161,20 @@ def test_finish_reasons_become_openai_finish_reasons(reason: str, word: str) -> 
     assert called == Finished("tool_calls" if word == "stop" else word)
 
 
+def test_a_finish_reason_as_a_number() -> None:
+    candidates = [{"candidates": [{"finishReason": number}]} for number in (1, 2, 3, 77)]
+    assert [read(encode_event(each)) for each in candidates] == [
+        [Finished(word)] for word in ("stop", "length", "content_filter", "other")
+    ]
+
+
 def test_a_safety_stop_without_content() -> None:
     stopped = {"candidates": [{"finishReason": "SAFETY", "index": 0, "safetyRatings": []}]}
     assert read(event(text("Once ")) + encode_event(stopped)) == [Chunk("Once "), Finished("content_filter")]
 
 
-@pytest.mark.parametrize("reason", ["", "FINISH_REASON_UNSPECIFIED"])
-def test_no_reason_yet(reason: str) -> None:
+@pytest.mark.parametrize("reason", ["", "null", "FINISH_REASON_UNSPECIFIED", None, 0])
+def test_no_reason_yet(reason: object) -> None:
     stream = encode_event({"candidates": [{"content": {"parts": [text("a")]}, "finishReason": reason}]})
     assert read(stream) == [Chunk("a")]
 
@@ -175,6 +184,7 @@ def test_no_reason_yet(reason: str) -> None:
     [
         ("MALFORMED_FUNCTION_CALL", Code.UPSTREAM_PROTOCOL, True),
         ("UNEXPECTED_TOOL_CALL", Code.UPSTREAM_PROTOCOL, True),
+        ("TOO_MANY_TOOL_CALLS", Code.UPSTREAM_PROTOCOL, True),
         ("MALFORMED_RESPONSE", Code.UPSTREAM_PROTOCOL, True),
         ("MISSING_THOUGHT_SIGNATURE", Code.INVALID_REQUEST, False),
     ],
@@ -194,6 +204,10 @@ def test_a_blocked_prompt() -> None:
     assert (failed.code, failed.retryable, output) == (Code.CONTENT_FILTER, False, [Usage(5, None, "exact")])
     assert failed.message == "The provider blocked the prompt: PROHIBITED_CONTENT."
     assert read(encode_event({"promptFeedback": {"safetyRatings": []}})) == []
+    assert read(encode_event({"promptFeedback": {"blockReason": "BLOCKED_REASON_UNSPECIFIED"}})) == []
+    # Vertex AI.
+    empty = {**blocked, "candidates": [{"index": 0, "content": {"role": "model"}, "finishReason": "STOP"}]}
+    assert failure(encode_event(empty))[0].code is Code.CONTENT_FILTER
     assert read(event(text("a"), promptFeedback={"blockReason": "OTHER"})) == [Chunk("a")]
 
 
@@ -217,7 +231,7 @@ def test_an_error_inside_the_stream(error: Json, code: Code, quote: str) -> None
 @pytest.mark.parametrize(
     ("usage_fields", "usage"),
     [
-        ({}, Usage(None, None, "exact")),
+        ({"promptTokenCount": 0, "candidatesTokenCount": 3}, Usage(None, 3, "exact")),
         ({"promptTokenCount": 10, "cachedContentTokenCount": 6}, Usage(10, None, "exact", 6)),
         ({"promptTokenCount": 10, "toolUsePromptTokenCount": 5, "candidatesTokenCount": 2}, Usage(15, 2, "exact")),
         ({"promptTokenCount": 10, "totalTokenCount": 10}, Usage(10, 0, "exact")),
@@ -233,13 +247,55 @@ def test_usage_figures(usage_fields: Json, usage: Usage) -> None:
 def test_parts_that_are_no_text() -> None:
     code = {"executableCode": {"language": "PYTHON", "code": "print(2)"}}
     ran = {"codeExecutionResult": {"outcome": "OUTCOME_OK", "output": "2"}}
-    silent: list[Json] = [{"thoughtSignature": SIGNATURE}, text(""), {"toolCall": {"id": "1"}}, {"text": 7}]
-    assert read(event(*silent, code, ran)) == [Chunk("\n```python\nprint(2)\n```\n"), Chunk("\n```\n2\n```\n")]
+    silent: list[Json] = [{"thoughtSignature": SIGNATURE}, text(""), {"text": 7}, {"inlineData": {}}]
+    tool: JsonObject = {"toolCall": {"id": "1", "name": "search"}}
+    assert read(event(*silent, code, ran, tool)) == [
+        *(Chunk("\n```python\nprint(2)\n```\n"), Chunk("\n```\n2\n```\n")),
+        Part("server_tool", {"name": "search", "block": tool}),
+    ]
 
 
-def test_a_file_is_a_failure() -> None:
-    failed, output = failure(event(text("Here: "), {"inlineData": {"mimeType": "image/png", "data": "iVBOR"}}))
-    assert (failed.code, failed.retryable, output) == (Code.UPSTREAM_PROTOCOL, False, [Chunk("Here: ")])
+def test_files_are_parts() -> None:
+    sound = {"fileData": {"mimeType": "audio/wav", "fileUri": "https://a.example/b"}}
+    video = {"inlineData": {"mimeType": "video/mp4", "data": "AAAA"}}
+    assert read(event(text("Here: "), {"inlineData": {"mimeType": "image/png", "data": "iVBOR"}}, sound, video)) == [
+        Chunk("Here: "),
+        Part("image", {"media_type": "image/png", "data": "iVBOR"}),
+        Part("audio", {"media_type": "audio/wav", "url": "https://a.example/b"}),
+        Part("file", {"media_type": "video/mp4", "data": "AAAA"}),
+    ]
+
+
+def test_sources_are_citations_once() -> None:
+    grounding = {"groundingChunks": [{"web": {"uri": "https://a.example", "title": "A"}}, {"web": 7}, 7]}
+    cited = {
+        "groundingMetadata": grounding,
+        "citationMetadata": {"citationSources": [{"uri": "https://b.example", "startIndex": 1}]},
+        "urlContextMetadata": {"urlMetadata": [{"retrievedUrl": "https://c.example"}]},
+    }
+    stream = encode_event({"candidates": [cited]}) + encode_event({"candidates": [{**cited, "finishReason": "STOP"}]})
+    assert read(stream) == [
+        Part("citation", {"url": "https://a.example", "title": "A", "text": None}),
+        Part("citation", {"url": "https://c.example", "title": None, "text": None}),
+        Part("citation", {"url": "https://b.example", "title": None, "text": None}),
+        Finished("stop"),
+    ]
+
+
+def test_zeros_after_figures_replace_none_of_them() -> None:
+    last = {"promptTokenCount": 0, "candidatesTokenCount": 3, "cachedContentTokenCount": 0}
+    stream = event(usage={"promptTokenCount": 9, "cachedContentTokenCount": 4}) + event(usage=last)
+    assert read(stream)[-1] == Usage(9, 3, "exact", 4)
+
+
+def test_arguments_as_json_text() -> None:
+    calls = event({"functionCall": {"name": "f", "args": '{"a":1}'}}, {"functionCall": {"name": "g", "args": ""}})
+    assert [call.arguments for call in read(calls) if isinstance(call, ToolCall)] == ['{"a":1}', "{}"]
+
+
+def test_a_response_inside_an_object_and_done_at_the_end() -> None:
+    inner = {"candidates": [{"content": {"parts": [text("a")]}, "finishReason": "STOP"}]}
+    assert read(encode_event({"response": inner}) + b"data: [DONE]\n\n") == [Chunk("a"), Finished("stop")]
 
 
 @pytest.mark.parametrize(
@@ -279,7 +335,7 @@ async def test_events_after_the_finish_reason_are_read() -> None:
     stream = event(text("a"), reason="STOP") + event(text("b"), reason="STOP") + encode_event({"usageMetadata": {}})
     output, code = await replayed([stream])
     assert (output, code) == (
-        [Chunk("a"), Finished("stop"), Chunk("b"), Finished("stop"), Usage(None, None, "exact")],
+        [Chunk("a"), Finished("stop"), Chunk("b"), Finished("stop")],
         "",
     )
 
@@ -358,7 +414,7 @@ def test_any_json_is_read_or_refused(value: object) -> None:
             continue
         except TypeError:  # an integer that orjson does not write
             return
-    assert all(encode(part) for part in output if isinstance(part, Chunk | Reasoning | ToolCall))
+    assert all(encode(part) for part in output if isinstance(part, Chunk | Reasoning | ToolCall | Part))
 
 
 @pytest.mark.parametrize(

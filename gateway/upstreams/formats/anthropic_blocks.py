@@ -1,0 +1,63 @@
+"""Blocks of Anthropic's Messages API that are neither text nor calls for the client, and citations. Pure.
+
+Sources: docs.anthropic.com, "Web search tool", "Code execution tool", "MCP connector", "Citations".
+"""
+
+from dataclasses import dataclass, field
+
+from pydantic import JsonValue
+
+from gateway.protocol.commands import JsonObject
+from gateway.protocol.errors import Failed
+from gateway.protocol.events import Part
+from gateway.upstreams.formats.json_values import decode, object_of, repair_surrogates, text_of
+from gateway.upstreams.formats.parts import citation_part, media_part, server_tool_part
+
+_MEDIA = {"image": "image", "document": "file"}
+"""Kinds of parts by the types of their blocks."""
+
+
+@dataclass(slots=True)
+class OtherBlock:
+    """A block that is collected until it ends. `json` are the pieces of its input."""
+
+    block: JsonObject
+    json: list[str] = field(default_factory=list)
+
+    def add(self, delta: JsonObject) -> None:
+        """Add a delta of any kind: texts are joined, anything else replaces what was there."""
+        for name, value in delta.items():
+            before = self.block.get(name)
+            if name != "type":
+                self.block[name] = before + value if isinstance(before, str) and isinstance(value, str) else value
+
+    def part(self, server_tools: dict[str, str]) -> Part:
+        """Return the complete block. `server_tools` are the names of the tools of earlier blocks by their ids."""
+        block, kind = self.block, str(self.block.get("type"))
+        source = object_of(block.get("source"))
+        if kind in _MEDIA and (
+            part := media_part(
+                source.get("media_type"), data=source.get("data"), url=source.get("url"), kind=_MEDIA[kind]
+            )
+        ):
+            return part
+        if self.json:
+            block = {**block, "input": _parse("".join(self.json))}
+        name = text_of(block.get("name")) or server_tools.get(str(block.get("tool_use_id")), kind)
+        server_tools[str(block.get("id"))] = name
+        return server_tool_part(name, block)
+
+
+def citation_of(value: JsonValue) -> Part:
+    """Return a citation of a web page, a search result or a document."""
+    citation = object_of(value)
+    url = citation.get("url") or citation.get("source")
+    return citation_part(url, citation.get("title") or citation.get("document_title"), citation.get("cited_text"))
+
+
+def _parse(text: str) -> JsonValue:
+    """Return the object of JSON text, or the text if it is none."""
+    try:
+        return decode(text.encode("utf-8", "surrogatepass"))
+    except Failed:
+        return repair_surrogates(text)

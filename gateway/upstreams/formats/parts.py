@@ -1,0 +1,46 @@
+"""Build the parts of an answer that are not text: media and citations, alike for all wire formats. Pure."""
+
+from pydantic import JsonValue
+
+from gateway.protocol.events import Part
+from gateway.upstreams.formats.json_values import repair_surrogates, text_of
+
+_MEDIA_KINDS = frozenset({"image", "audio"})
+
+
+def media_part(
+    media_type: JsonValue, *, data: JsonValue = None, url: JsonValue = None, kind: str = "file"
+) -> Part | None:
+    """Return an image, audio or a file, by its media type or else of this kind; None without data and without a URL."""
+    name, text, address = text_of(media_type), text_of(data), text_of(url)
+    if not (text or address):
+        return None
+    family = (name or "").partition("/")[0]
+    return Part(
+        family if family in _MEDIA_KINDS else kind,
+        {"media_type": name or None, **({"data": text} if text else {"url": address})},
+    )
+
+
+def citation_part(url: JsonValue = None, title: JsonValue = None, text: JsonValue = None) -> Part:
+    """Return a citation; what the provider does not name is None."""
+    return Part(
+        "citation", {"url": text_of(url) or None, "title": text_of(title) or None, "text": text_of(text) or None}
+    )
+
+
+def server_tool_part(name: str, block: JsonValue) -> Part:
+    """Return a tool that the provider ran itself, or another block that means something to its own clients alone."""
+    return Part("server_tool", {"name": name, "block": encodable(block)})
+
+
+def encodable(value: JsonValue) -> JsonValue:
+    """Return a value from a provider's JSON that can be encoded: whole characters, and no integer over 64 bits."""
+    if isinstance(value, str):
+        return repair_surrogates(value)
+    if isinstance(value, list):
+        return [encodable(item) for item in value]
+    if isinstance(value, dict):
+        return {repair_surrogates(name): encodable(item) for name, item in value.items()}
+    is_large = isinstance(value, int) and not -(2**63) <= value < 2**63
+    return str(value) if is_large else value
