@@ -2,8 +2,10 @@
 
 from pydantic import JsonValue
 
+from gateway.protocol.errors import Code, Failed
 from gateway.protocol.events import Part
 from gateway.upstreams.formats.json_values import repair_surrogates, text_of
+from gateway.upstreams.sanitize import sanitize_token
 
 _MEDIA_KINDS = frozenset({"image", "audio"})
 
@@ -20,6 +22,20 @@ def media_part(
         family if family in _MEDIA_KINDS else kind,
         {"media_type": name or None, **({"data": text} if text else {"url": address})},
     )
+
+
+def image_part(url: str) -> Part | None:
+    """Return an image from its URL, whose data is split off if it is a `data:` URL in base64."""
+    head, _, data = url.partition(";base64,")
+    if head.startswith("data:") and data:
+        return media_part(head.removeprefix("data:").partition(";")[0], data=data, kind="image")
+    return media_part(None, url=url, kind="image")
+
+
+def unsupported_content(name: str) -> Failed:
+    """Return the failure of an answer with content that clients can't be given. It names the content."""
+    message = f"The provider's answer contains {sanitize_token(name)}, which can't be passed on."
+    return Failed(Code.UNSUPPORTED_CONTENT, message)
 
 
 def citation_part(url: JsonValue = None, title: JsonValue = None, text: JsonValue = None) -> Part:

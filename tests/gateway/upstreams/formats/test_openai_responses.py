@@ -8,8 +8,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
+from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Code, Failed
-from gateway.protocol.events import Chunk, Reasoning, ToolCall, Usage
+from gateway.protocol.events import Chunk, Part, Reasoning, ToolCall, Usage
 from gateway.upstreams.base import Finished, UpstreamEvent
 from gateway.upstreams.formats.openai_responses import ResponsesReader
 from tests.gateway.upstreams.formats.responses_events import (
@@ -60,7 +61,7 @@ USAGE = {
     "output_tokens_details": {"reasoning_tokens": 64},
     "total_tokens": 123,
 }
-EXACT = Usage(36, 87, "exact", 12, 64)
+EXACT = Usage(36, 87, "exact", 12, 64, 0)
 TRANSCRIPTS: dict[str, tuple[list[Event], list[UpstreamEvent]]] = {
     "text": (
         [*BEGIN, *message(0, "Xin ", "chào ", "🙂"), ended(usage=USAGE)],
@@ -139,7 +140,6 @@ def test_events_without_a_counterpart_are_ignored() -> None:
         event("in_progress", response={}),
         item("added", 0, {"type": "web_search_call", "id": "ws_0", "status": "in_progress"}),
         event("web_search_call.searching", item_id="ws_0", output_index=0),
-        item("done", 0, {"type": "web_search_call", "id": "ws_0", "status": "completed"}),
         event("mcp_call_arguments.delta", item_id="mcp_0", output_index=1, delta="{}"),
         event("output_text.annotation.added", item_id="item_0", annotation={"type": "url_citation"}),
         event("something.new", delta="x"),
@@ -185,11 +185,164 @@ def test_a_response_with_its_content_only_in_the_last_event() -> None:
         {"type": "function_call", "call_id": "call_a", "name": "f", "arguments": "{}"},
     ]
     assert read(*BEGIN, ended(output=output)) == [
-        *(Reasoning("a\n\nb"), Reasoning("c"), Chunk("d"), Chunk("e")),
+        *(Reasoning("a\n\nb"), Reasoning("c"), Chunk("d"), Chunk("e"), Chunk("f")),
         *(ToolCall(0, "call_a", "f", ""), ToolCall(0, None, None, "{}"), Finished("tool_calls")),
     ]
     # Content that was streamed is not repeated.
-    assert read(*message(0, "x"), ended(output=output)) == [Chunk("x"), Finished("stop")]
+    assert read(*summary(0, ["a"], ["b"]), *message(1, "d"), ended(output=output[:1] + output[2:3])) == [
+        *(Reasoning("a"), Reasoning("\n\n"), Reasoning("b"), Chunk("d"), Chunk("e"), Finished("stop"))
+    ]
+
+
+WHOLE: Event = {"type": "message", "content": [{"type": "output_text", "text": " Two."}]}
+
+
+@pytest.mark.parametrize("changed", [{}, {"item_id": "x1"}, {"output_index": None}, {"item_id": None}])
+def test_a_second_item_that_comes_only_whole(changed: Event) -> None:
+    first = with_fields(message(0, "One", "."), changed)
+    expected = [Chunk("One"), Chunk("."), Chunk(" Two."), Finished("stop")]
+    both = [*[each["item"] for each in first if "item" in each][-1:], WHOLE]
+    for events in (
+        [*first, item("done", 1, WHOLE), ended()],
+        [*first, item("done", 1, WHOLE), ended(output=both)],
+        [*first, ended(output=both)],
+        [*without(first, "item.done"), ended(output=both)],
+    ):
+        assert read(*events) == expected
+    if not changed:
+        assert read(*without(first, "item.done"), item("done", 1, WHOLE), ended(output=both)) == expected
+
+
+def test_a_second_part_of_an_item_that_comes_only_whole() -> None:
+    *first, done = message(0, "One.")
+    parts = [{"type": "output_text", "text": words} for words in ("One.", " Two.")]
+    assert read(*first, {**done, "item": {"type": "message", "content": parts}}) == [Chunk("One."), Chunk(" Two.")]
+    paragraphs = [{"type": "summary_text", "text": words} for words in ("a", "b")]
+    *first, done = summary(0, ["a"])
+    assert read(*first, {**done, "item": {"type": "reasoning", "summary": paragraphs}}) == [
+        *(Reasoning("a"), Reasoning("\n\nb"))
+    ]
+
+
+def test_reasoning_as_text_and_as_summary() -> None:
+    item_done: Event = {
+        "summary": [{"type": "summary_text", "text": "Short."}],
+        "content": [{"type": "reasoning_text", "text": "Long."}],
+    }
+    streamed = [text("reasoning_text.delta", 0, "Long.")]
+    assert read(*streamed, item("done", 0, {"type": "reasoning", **item_done})) == [
+        Reasoning("Long."),
+        Reasoning("Short."),
+    ]
+
+
+def test_encrypted_reasoning_is_a_part_to_be_given_back() -> None:
+    reasoning: Event = {"type": "reasoning", "id": "rs_0", "summary": [], "encrypted_content": "gAAAA"}
+    expected = [Part("redacted_reasoning", {"data": "gAAAA", "format": "openai-responses"}), Finished("stop")]
+    assert read(item("done", 0, reasoning), ended(output=[reasoning])) == expected
+    assert read(ended(output=[reasoning])) == expected
+
+
+def test_items_of_other_types() -> None:
+    search: JsonObject = {"type": "web_search_call", "id": "ws_0", "status": "completed"}
+    image: Event = {"type": "image_generation_call", "id": "ig_0", "result": "iVBOR", "output_format": "webp"}
+    mcp: JsonObject = {"type": "mcp_call", "id": "mcp_0", "name": "look", "arguments": "{}"}
+    expected = [
+        Part("server_tool", {"name": "web_search_call", "block": search}),
+        Part("image", {"media_type": "image/webp", "data": "iVBOR"}),
+        Part("server_tool", {"name": "look", "block": mcp}),
+    ]
+    items: list[Event] = [{**search}, image, {**mcp}]
+    done = [item("done", at, each) for at, each in enumerate(items)]
+    assert read(*done, ended(output=items)) == [*expected, Finished("stop")]
+    assert read(ended(output=items)) == [*expected, Finished("stop")]
+
+
+def test_parts_of_a_message() -> None:
+    content = [
+        {"type": "output_audio", "data": "AAAA", "transcript": "Hi."},
+        {"type": "output_image", "image_url": "data:image/png;base64,iVBOR"},
+        {"type": "image", "url": "https://a.example/b"},
+    ]
+    assert read(item("done", 0, {"type": "message", "content": content})) == [
+        Chunk("Hi."),
+        Part("audio", {"media_type": None, "data": "AAAA"}),
+        Part("image", {"media_type": "image/png", "data": "iVBOR"}),
+        Part("image", {"media_type": None, "url": "https://a.example/b"}),
+    ]
+
+
+def test_citations_once() -> None:
+    annotation = {"type": "url_citation", "url": "https://a.example", "title": "A", "start_index": 1}
+    file = {"type": "file_citation", "file_id": "file_1", "filename": "a.pdf"}
+    part = {"type": "output_text", "text": "x", "annotations": [annotation, file]}
+    added = event("output_text.annotation.added", annotation=annotation)
+    assert read(*message(0, "x")[:3], added, item("done", 0, {"type": "message", "content": [part]})) == [
+        Chunk("x"),
+        Part("citation", {"url": "https://a.example", "title": "A", "text": None}),
+        Part("citation", {"url": None, "title": "a.pdf", "text": None}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sent", "name"),
+    [
+        (item("done", 0, {"type": "computer_call", "id": "cu_0"}), "computer_call"),
+        (item("done", 0, {"type": "mcp_approval_request"}), "mcp_approval_request"),
+        (item("done", 0, {"type": "message", "content": [{"type": "output_video", "id": "v"}]}), "output_video"),
+        (event("output_audio.delta", delta="AAAA"), "audio"),
+    ],
+)
+def test_content_that_can_not_be_passed_on_is_named(sent: Event, name: str) -> None:
+    failed, output = failure(*message(0, "Once "), sent)
+    assert (failed.code, failed.retryable, output) == (Code.UNSUPPORTED_CONTENT, False, [Chunk("Once ")])
+    assert failed.message == f"The provider's answer contains {name}, which can't be passed on."
+
+
+@pytest.mark.parametrize("given", ["", None])
+def test_a_call_without_arguments_has_an_empty_object(given: str | None) -> None:
+    head: Event = {"type": "function_call", "id": "fc_0", "call_id": "call_a", "name": "now", "arguments": given}
+    expected = [ToolCall(0, "call_a", "now", ""), ToolCall(0, None, None, "{}"), Finished("tool_calls")]
+    for events in (
+        [item("added", 0, head), item("done", 0, head), ended(output=[head])],
+        [item("added", 0, head), ended()],
+        [ended(output=[head])],
+    ):
+        assert read(*events) == expected
+    custom: Event = {"type": "custom_tool_call", "call_id": "call_b", "name": "run", "input": ""}
+    assert read(item("done", 0, custom)) == [ToolCall(0, "call_b", "run", "")]
+
+
+def test_arguments_as_an_object_and_an_empty_name() -> None:
+    head: Event = {"type": "function_call", "call_id": "", "id": "fc_0", "name": "", "arguments": {"a": 1}}
+    assert read(item("done", 0, head)) == [ToolCall(0, "fc_0", None, ""), ToolCall(0, None, None, '{"a":1}')]
+
+
+@pytest.mark.parametrize("how", ["done", "completed", "cancelled", "incomplete", "failed"])
+def test_the_status_of_a_response_says_how_it_ended(how: str) -> None:
+    reply = {"input_tokens": 9, "output_tokens": 3}
+    end = {"type": f"response.{how}", "response": {"status": "completed", "usage": reply}}
+    if how in {"done", "completed"}:
+        assert read(*message(0, "a"), end) == [Chunk("a"), Finished("stop"), Usage(9, 3, "exact")]
+    for status in ("failed", "cancelled"):
+        failed, output = failure(*message(0, "a"), event(how, response={"status": status, "usage": reply}))
+        assert (failed.code, failed.retryable) == (Code.SERVER_ERROR, True)
+        assert output == [Chunk("a"), Usage(9, 3, "exact")]
+    error: Event = {"code": "rate_limit_exceeded", "message": "slow down"}
+    assert failure(event(how, response={"status": "completed", "error": error}))[0].code is Code.RATE_LIMIT
+
+
+def test_a_response_that_is_not_over() -> None:
+    for status in ("in_progress", "queued"):
+        failed, _ = failure(*message(0, "a"), event("done", response={"status": status}))
+        assert (failed.code, failed.retryable) == (Code.TRUNCATED, True)
+        # Some servers repeat the status of the first event in the last.
+        assert read(event("completed", response={"status": status})) == [Finished("stop")]
+
+
+def test_a_whole_response_in_one_event() -> None:
+    whole: Event = {"object": "response", "status": "completed", "output": [WHOLE], "usage": {"input_tokens": 0}}
+    assert read(whole) == [Chunk(" Two."), Finished("stop"), Usage(None, None, "exact")]
 
 
 def test_two_messages_without_deltas() -> None:
@@ -232,7 +385,7 @@ def test_a_call_without_a_call_id_has_the_id_of_its_item() -> None:
 
 
 def test_a_custom_tool() -> None:
-    head = {"type": "custom_tool_call", "id": "ctc_0", "call_id": "call_a", "name": "run"}
+    head: Event = {"type": "custom_tool_call", "id": "ctc_0", "call_id": "call_a", "name": "run"}
     at = {"item_id": "ctc_0", "output_index": 0}
     added, done = item("added", 0, {**head, "input": ""}), item("done", 0, {**head, "input": "ls -l"})
     deltas = [event("custom_tool_call_input.delta", **at, delta=piece) for piece in ("ls ", "-l")]
@@ -275,8 +428,9 @@ def test_a_character_split_between_surrogates_is_joined() -> None:
         ("incomplete", {"incomplete_details": {"reason": "max_output_tokens"}}, "length"),
         ("incomplete", {"incomplete_details": {"reason": "content_filter"}}, "content_filter"),
         ("incomplete", {"incomplete_details": {"reason": "max_messages"}}, "max_messages"),
-        ("incomplete", {"incomplete_details": None}, None),
-        ("incomplete", {}, None),
+        ("incomplete", {"incomplete_details": None}, "incomplete"),
+        ("incomplete", {}, "incomplete"),
+        ("incomplete", {"incomplete_details": {"reason": "max_tokens"}}, "length"),
         ("completed", {"incomplete_details": None}, "stop"),
         ("completed", {"incomplete_details": {"reason": "max_output_tokens"}}, "length"),
     ],
@@ -296,7 +450,7 @@ def test_finish_reasons(how: str, fields: Event, reason: str | None) -> None:
         (USAGE, [EXACT]),
         ({"input_tokens": 3, "output_tokens": 0}, [Usage(3, 0, "exact")]),
         ({"input_tokens": 3, "output_tokens": -1, "input_tokens_details": None}, [Usage(3, None, "exact")]),
-        ({}, [Usage(None, None, "exact")]),
+        ({}, []),
         (None, []),
     ],
 )
@@ -356,7 +510,7 @@ def test_the_key_is_not_shown() -> None:
         orjson.dumps(event("output_text.done", text=7)),
         orjson.dumps(event("function_call_arguments.delta", item_id="fc_9", delta="{")),
         orjson.dumps(item("added", 0, {"type": "function_call", "name": "f"})),
-        orjson.dumps(item("done", 0, {"type": "function_call", "call_id": "c", "arguments": {"a": 1}})),
+        orjson.dumps(item("done", 0, {"type": "function_call", "call_id": "c", "arguments": [1]})),
     ],
 )
 async def test_a_malformed_event_is_a_failure_and_earlier_events_count(data: bytes) -> None:

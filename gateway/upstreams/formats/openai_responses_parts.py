@@ -1,0 +1,104 @@
+"""Tell new text from repetitions in a stream of OpenAI's Responses API. Pure.
+
+The same text is streamed several times: as deltas, then complete in a `done` event, in its item, and in the response.
+It counts where it comes first. A text that comes complete without deltas must not be taken for a repetition.
+"""
+
+from collections import Counter
+from typing import NamedTuple, Self
+
+from pydantic import JsonValue
+
+from gateway.protocol.commands import JsonObject
+
+
+class PartKey(NamedTuple):
+    """Where a text belongs. Servers do not agree on ids and indexes, so None stands for any.
+
+    llama.cpp sends no index, litellm (#36375) one index for several items and a new id with each delta.
+    """
+
+    output: int | None
+    item_id: str | None
+    part: int | None
+
+    @classmethod
+    def of(cls, event: JsonObject) -> Self:
+        """Return the key of an event with text."""
+        part = event.get("content_index")
+        part = event.get("summary_index") if part is None else part
+        return cls(_index(event.get("output_index")), _id(event.get("item_id")), _index(part))
+
+    @classmethod
+    def of_item(cls, item: JsonObject, output_index: JsonValue) -> Self:
+        """Return the key of all parts of an item."""
+        return cls(_index(output_index), _id(item.get("id")), None)
+
+    def belongs_to(self, other: "PartKey") -> bool:
+        """Return False only if this is certainly another item, or another part of it."""
+        if self.output is not None and other.output is not None and self.output != other.output:
+            return self.item_id is not None and self.item_id == other.item_id
+        return self.part is None or other.part is None or self.part == other.part
+
+
+class StreamedParts:
+    """The parts that have come, by the name of their text.
+
+    `at_boundary`: the last text came complete, or its item did. Then even an event that looks like one before may begin
+    another part, or repeat one.
+    """
+
+    def __init__(self) -> None:
+        self.at_boundary = False
+        self._streamed: dict[str, set[PartKey]] = {}
+        """Parts of which deltas have come, and their item has not yet."""
+        self._whole: dict[str, list[PartKey]] = {}
+        """Parts that have come complete, in an event of their own, and their item has not yet."""
+        self._delivered: Counter[str] = Counter()
+        """Number of other parts that have come."""
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._streamed or name in self._whole
+
+    def add_delta(self, name: str, key: PartKey) -> None:
+        """Record that a delta of a part has come."""
+        self._streamed.setdefault(name, set()).add(key)
+        self.at_boundary = False
+
+    def add_whole(self, name: str, key: PartKey) -> bool:
+        """Record that a part has come complete; return False if it repeats deltas."""
+        if any(key.belongs_to(other) for other in self._streamed.get(name, ())):
+            return False
+        self._whole.setdefault(name, []).append(key)
+        self.at_boundary = True
+        return True
+
+    def close_item(self, name: str, key: PartKey) -> int:
+        """Forget the parts of an item that is complete; return how many of them have come."""
+        streamed, whole = self._streamed.get(name, set()), self._whole.get(name, [])
+        closed = [part for part in [*streamed, *whole] if part.belongs_to(key)]
+        streamed.difference_update(closed)
+        whole[:] = [part for part in whole if part not in closed]
+        self._delivered[name] += len(closed)
+        self.at_boundary = self.at_boundary or bool(closed)
+        return len(closed)
+
+    def deliver(self, name: str, count: int) -> None:
+        """Record that parts have come complete in their item."""
+        self._whole.setdefault(name, [])
+        self._delivered[name] += count
+
+    def take_delivered(self, name: str, count: int) -> int:
+        """Return how many of the next `count` parts of the whole response have come, and count them off."""
+        known = self._delivered[name] + len(self._streamed.get(name, ())) + len(self._whole.get(name, ()))
+        taken = min(known, count)
+        self._delivered[name] -= taken
+        return taken
+
+
+def _index(value: JsonValue) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _id(value: JsonValue) -> str | None:
+    return value if isinstance(value, str) and value else None
