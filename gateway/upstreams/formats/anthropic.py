@@ -1,6 +1,5 @@
 """Anthropic's Messages API, streamed (docs.anthropic.com, "Messages" and "Streaming Messages"). Base URL: …/v1."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from pydantic import JsonValue, SecretStr
@@ -9,7 +8,8 @@ from gateway.protocol.commands import JsonObject
 from gateway.protocol.events import Chunk, Part, Reasoning, SignedReasoning, ToolCall, Usage
 from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest
 from gateway.upstreams.endpoint import Endpoint
-from gateway.upstreams.errors import from_stream, truncated, unreadable
+from gateway.upstreams.error_bodies import find_error
+from gateway.upstreams.errors import from_finish_reason, from_stream, truncated, unreadable
 from gateway.upstreams.formats.anthropic_blocks import OtherBlock, citation_of
 from gateway.upstreams.formats.anthropic_request import build_request, supports_prefill
 from gateway.upstreams.formats.figures import merge_figures
@@ -24,28 +24,13 @@ from gateway.upstreams.formats.json_values import (
     to_json,
 )
 from gateway.upstreams.formats.openai_chat import DONE
+from gateway.upstreams.outcomes import ending_of, finish_reason
 
 FORMAT = "anthropic"
 """Name of this format in signatures and redacted reasoning."""
 
-NO_REASON = frozenset({"", "null"})
-"""Stop reasons of servers that send one with every event."""
-
 VERSION = "2023-06-01"
 """Version of the API that this format is written for (docs.anthropic.com, "Versions")."""
-
-FINISH_REASONS: Mapping[str, str] = {
-    "end_turn": "stop",
-    "stop_sequence": "stop",
-    "max_tokens": "length",
-    "model_context_window_exceeded": "length",
-    "tool_use": "tool_calls",
-    "refusal": "content_filter",
-}
-"""OpenAI's finish reason, which clients get, by Anthropic's (docs.anthropic.com, "Handling stop reasons").
-
-Others are passed on: `pause_turn` and `compaction` say that the turn is not over, and OpenAI has no words for that.
-"""
 
 ID_LENGTH = 64
 """Characters of a message's id that go into the ids of calls without one; Anthropic's have about thirty."""
@@ -102,6 +87,7 @@ class MessagesReader:
     _server_tools: dict[str, str] = field(default_factory=dict)
     """Names of the tools that the provider ran, by the ids of their calls."""
     _tool_count: int = 0
+    _has_content: bool = False
     _message_id: str = ""
     _usage: JsonObject = field(default_factory=dict)
 
@@ -124,17 +110,18 @@ class MessagesReader:
             case "content_block_start" | "content_block_delta" | "content_block_stop" as kind:
                 self._read_block(kind, event, events)
             case "message_start":
-                self._read_message(object_of(event.get("message")), events)
+                message = object_of(event.get("message"))
+                self._read_content(message, events)
+                self._read_usage(message, events)
             case "message_delta":
-                self._read_stop_reason(object_of(event.get("delta")).get("stop_reason"), events)
-                self._read_usage(event, events)
+                self._finish(object_of(event.get("delta")).get("stop_reason"), event, events)
             case "message_stop":
-                self._stop(None, events)
+                self._stop(events)
             case "message":
                 # A server that does not stream: the whole message in one event.
-                self._read_message(event, events)
-                self._stop(event.get("stop_reason"), events)
-                self._read_usage(event, events)
+                self._read_content(event, events)
+                self._finish(event.get("stop_reason"), event, events)
+                self._stop(events)
             case kind:
                 self._read_other(kind, event)
 
@@ -145,7 +132,9 @@ class MessagesReader:
         """
         # llama.cpp sends errors as OpenAI does, without a type.
         if kind == "error" or (kind != "ping" and event.get("error")):
-            raise from_stream(event.get("error") or event, self.api_key)
+            raise from_stream(event, self.api_key)
+        if not isinstance(kind, str) and find_error(event) is not None:
+            raise from_stream(event, self.api_key)
         if "choices" in event or "candidates" in event:
             raise unreadable("it has another API than Anthropic's")
 
@@ -155,17 +144,15 @@ class MessagesReader:
             raise truncated()
         return []
 
-    def _read_message(self, message: JsonObject, events: list[UpstreamEvent]) -> None:
-        """Read the head of a message. Some servers put content into it that they do not stream."""
+    def _read_content(self, message: JsonObject, events: list[UpstreamEvent]) -> None:
+        """Read the content of a message: some servers put it into `message_start`, and do not stream it."""
         self._message_id = (text_of(message.get("id")) or "")[:ID_LENGTH]
         for index, block in enumerate(list_of(message.get("content"))):
             self._start_block(-1 - index, object_of(block), events)
             self._stop_block(-1 - index, events)
-        if message.get("type") != "message" or not message.get("stop_reason"):
-            self._read_usage(message, events)
 
     def _read_block(self, kind: str, event: JsonObject, events: list[UpstreamEvent]) -> None:
-        index = count_of(event.get("index"))
+        self._has_content, index = True, count_of(event.get("index"))
         if kind == "content_block_delta":
             self._read_delta(index, object_of(event.get("delta")), events)
         elif kind == "content_block_start":
@@ -238,24 +225,32 @@ class MessagesReader:
             # A tool without parameters gets no pieces of input, or empty ones. Its arguments must be JSON all the same.
             events.append(ToolCall(block.index, None, None, block.input))
 
-    def _read_stop_reason(self, reason: JsonValue, events: list[UpstreamEvent]) -> None:
-        if isinstance(reason, str) and reason not in NO_REASON:
-            self._finish(reason, events)
+    def _finish(self, reason: JsonValue, owner: JsonObject, events: list[UpstreamEvent]) -> None:
+        """Append the end mark if a stop reason has come, and the usage so far.
 
-    def _stop(self, reason: JsonValue, events: list[UpstreamEvent]) -> None:
-        self._read_stop_reason(reason, events)
+        Raises:
+            Failed: the reason means a failure.
+        """
+        ending = ending_of(reason) if isinstance(reason, str) else None
+        if ending is not None and ending.code is None:
+            self._append_end(ending.reason, events)
+        self._read_usage(owner, events)
+        if ending is not None and ending.code is not None:
+            raise from_finish_reason(ending.code, str(reason))
+
+    def _stop(self, events: list[UpstreamEvent]) -> None:
         if not self.finished:
-            self._finish(None, events)
+            if not (self._has_content or events or self._usage):
+                raise truncated()
+            self._append_end(None, events)
         self.done = True
 
-    def _finish(self, reason: str | None, events: list[UpstreamEvent]) -> None:
+    def _append_end(self, reason: str | None, events: list[UpstreamEvent]) -> None:
         """Append the end mark, after blocks that the server did not end."""
         for index in list(self._blocks):
             self._stop_block(index, events)
         self.finished = True
-        word = None if reason is None else FINISH_REASONS.get(reason, reason)
-        # Some servers end with `end_turn` although the model called tools: clients rely on the reason.
-        events.append(Finished("tool_calls" if word == "stop" and self._tool_count else word))
+        events.append(Finished(finish_reason(reason, called=self._tool_count > 0)))
 
     def _read_usage(self, owner: JsonObject, events: list[UpstreamEvent]) -> None:
         """Append the usage so far. Figures are totals: a later one replaces the earlier one of the same name."""

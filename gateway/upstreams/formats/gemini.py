@@ -14,6 +14,7 @@ from gateway.protocol.errors import Code, Failed
 from gateway.protocol.events import Chunk, Part, Reasoning, ToolCall, Usage
 from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest
 from gateway.upstreams.endpoint import Endpoint
+from gateway.upstreams.error_bodies import find_error
 from gateway.upstreams.errors import from_stream, truncated, unreadable
 from gateway.upstreams.formats.figures import merge_figures
 from gateway.upstreams.formats.gemini_request import build_request
@@ -28,39 +29,10 @@ from gateway.upstreams.formats.json_values import (
 )
 from gateway.upstreams.formats.openai_chat import DONE
 from gateway.upstreams.formats.parts import citation_part, media_part, server_tool_part
+from gateway.upstreams.outcomes import ending_of, finish_reason
 from gateway.upstreams.sanitize import sanitize_message, sanitize_token
 
-_FINISH_REASONS = {
-    "STOP": "stop",
-    "MAX_TOKENS": "length",
-    "CONTINUATION": "length",
-    "LENGTH": "length",
-    **dict.fromkeys(
-        (
-            *("SAFETY", "PROHIBITED_CONTENT", "BLOCKLIST", "SPII", "RECITATION", "LANGUAGE", "MODEL_ARMOR"),
-            *("IMAGE_SAFETY", "IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION", "ESCALATION", "PUP_LIMITED_DISABLED"),
-        ),
-        "content_filter",
-    ),
-    # Not Google's, but sent by servers that imitate its API.
-    **dict.fromkeys(("FUNCTION_CALL", "TOOL_CALLS", "END_TURN"), "stop"),
-}
-"""OpenAI's finish reason, which clients get, by Google's; others are passed on in lower case."""
-
 _NUMBERED_REASONS = ("STOP", "MAX_TOKENS", "SAFETY", "RECITATION")
-
-_NO_REASON = frozenset({"", "NULL", "FINISH_REASON_UNSPECIFIED"})
-"""Finish reasons of servers that state explicitly that there is none yet."""
-
-_FAILURES = {
-    # The model wrote an invalid call: nothing of it is in the response, and a retry often helps.
-    "MALFORMED_FUNCTION_CALL": Code.UPSTREAM_PROTOCOL,
-    "UNEXPECTED_TOOL_CALL": Code.UPSTREAM_PROTOCOL,
-    "MALFORMED_RESPONSE": Code.UPSTREAM_PROTOCOL,
-    "TOO_MANY_TOOL_CALLS": Code.UPSTREAM_PROTOCOL,
-    "MISSING_THOUGHT_SIGNATURE": Code.INVALID_REQUEST,
-}
-"""Finish reasons that mean a failure. As a finish reason they would look like a complete, empty answer."""
 
 _NO_BLOCK_REASON = frozenset({"", "BLOCK_REASON_UNSPECIFIED", "BLOCKED_REASON_UNSPECIFIED"})
 
@@ -135,9 +107,8 @@ class GenerateContentReader:
         response = decode(data)
         # Google's libraries for other languages, and some proxies, put the response into an object of its own.
         response = object_of(response.get("response")) or response
-        error = response.get("error")
-        if error:
-            raise from_stream(error, self.api_key)
+        if response.get("error") or ("candidates" not in response and find_error(response) is not None):
+            raise from_stream(response, self.api_key)
         before = len(events)
         self._response_id = (text_of(response.get("responseId")) or self._response_id)[:MAX_RESPONSE_ID]
         # We ask for one answer; if a server sends several, the first one counts.
@@ -200,18 +171,16 @@ class GenerateContentReader:
         if isinstance(reason, int) and reason:
             # The number of the enumeration's value, which some libraries write (google/ai/generativelanguage).
             reason = _NUMBERED_REASONS[reason - 1] if 0 < reason <= len(_NUMBERED_REASONS) else "OTHER"
-        if not isinstance(reason, str) or reason.upper() in _NO_REASON:
+        ending = ending_of(reason.removeprefix("FINISH_REASON_")) if isinstance(reason, str) else None
+        if ending is None:
             return None
-        # Google's are in capitals, those of some servers are not.
-        name = reason.upper().removeprefix("FINISH_REASON_")
-        if name in _FAILURES:
+        if ending.code is not None:
             quote = sanitize_message(str(candidate.get("finishMessage") or ""), self.api_key)
-            shown = sanitize_token(name)
-            return Failed(_FAILURES[name], f"The model's answer failed: {shown}" + (f": {quote}" if quote else ""))
+            shown = sanitize_token(str(reason))
+            return Failed(ending.code, f"The model's answer failed: {shown}" + (f": {quote}" if quote else ""))
         self.finished = True
-        finish_reason = _FINISH_REASONS.get(name) or name.lower()
         # Google has no reason for tool calls: they end with STOP, like text.
-        events.append(Finished("tool_calls" if finish_reason == "stop" and self._call_count else finish_reason))
+        events.append(Finished(finish_reason(ending.reason, called=self._call_count > 0)))
         return None
 
     def _find_block_reason(self, response: JsonObject) -> Failed | None:

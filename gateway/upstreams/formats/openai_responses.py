@@ -11,11 +11,12 @@ from dataclasses import dataclass, field
 from pydantic import JsonValue, SecretStr
 
 from gateway.protocol.commands import JsonObject
-from gateway.protocol.errors import Code, Failed
+from gateway.protocol.errors import Failed
 from gateway.protocol.events import Chunk, Part, Reasoning, Text, ToolCall, Usage
 from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest
 from gateway.upstreams.endpoint import Endpoint
-from gateway.upstreams.errors import from_stream, truncated, unreadable
+from gateway.upstreams.error_bodies import find_error
+from gateway.upstreams.errors import from_finish_reason, from_stream, truncated, unreadable
 from gateway.upstreams.formats.json_values import (
     SurrogateJoiner,
     count_of,
@@ -36,6 +37,7 @@ from gateway.upstreams.formats.parts import (
     server_tool_part,
     unsupported_content,
 )
+from gateway.upstreams.outcomes import ending_of, finish_reason
 
 ADDED = "response.output_item.added"
 ITEM_DONE = "response.output_item.done"
@@ -85,9 +87,6 @@ _ARGUMENTS: Mapping[str, str] = {
 
 _CALLS: Mapping[str, str] = {"function_call": "arguments", "custom_tool_call": "input"}
 """Types of items that are tool calls, and the field that holds their arguments."""
-
-_FINISH_REASONS: Mapping[str, str] = {"max_output_tokens": "length", "max_tokens": "length"}
-"""Finish reason of chat completions by the reason of an incomplete response; `content_filter` is the same in both."""
 
 _ITEM_PARTS: Mapping[str, str] = {
     "output_text": "text",
@@ -198,11 +197,10 @@ class ResponsesReader:
             self._read_other(kind, event, events)
 
     def _read_other(self, kind: str, event: JsonObject, events: list[UpstreamEvent]) -> None:
-        if kind == "error" or (not kind and event.get("error")):
-            # The documentation shows its fields in the event itself; servers send an object `error`
-            # (openai-dotnet #881).
-            error = event.get("error")
-            raise from_stream(error if isinstance(error, dict) and error else event, self.api_key)
+        # The documentation shows the fields of an error in the event itself; servers send an object `error`
+        # (openai-dotnet #881).
+        if kind == "error" or event.get("error") or (not kind and find_error(event) is not None):
+            raise from_stream(event, self.api_key)
         if not kind and event.get("object") == "response":
             # A server that does not stream: the whole response in one event.
             self._end("completed", event, event, events)
@@ -347,11 +345,12 @@ class ResponsesReader:
 
     def _failure(self, status: str, response: JsonObject, event: JsonObject) -> Failed | None:
         """Return the failure that the status of a response stands for, if it does."""
-        error = response.get("error")
+        error = response.get("error") or event.get("error")
         if error or status == "failed":
             return from_stream(error, self.api_key)
-        if status == "cancelled":
-            return Failed(Code.SERVER_ERROR, "The provider cancelled its response.")
+        ending = ending_of(status)
+        if ending is not None and ending.code is not None:
+            return from_finish_reason(ending.code, status)
         # In the event `response.completed`, some servers repeat the status of their first event.
         if status in {"in_progress", "queued"} and event.get("type") == "response.done":
             return truncated()
@@ -359,9 +358,10 @@ class ResponsesReader:
 
     def _finish_reason(self, status: str, response: JsonObject) -> str | None:
         reason = text_of(object_of(response.get("incomplete_details")).get("reason"))
-        if reason is None and "incomplete" not in {status, response.get("status")}:
-            return "tool_calls" if self._call_types else "stop"
-        return _FINISH_REASONS.get(reason, reason) if reason else "incomplete"
+        if not reason:
+            reason = "incomplete" if "incomplete" in {status, response.get("status")} else "completed"
+        ending = ending_of(reason)
+        return finish_reason(ending.reason if ending else None, called=bool(self._call_types))
 
 
 def _part_name(part: JsonObject) -> str | None:

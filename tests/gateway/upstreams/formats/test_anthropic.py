@@ -269,10 +269,11 @@ async def test_content_after_an_early_stop_reason_counts_and_the_last_reason() -
         ("end_turn", "stop"),
         ("stop_sequence", "stop"),
         ("pause_turn", "pause_turn"),
-        ("compaction", "compaction"),
+        ("compaction", "pause_turn"),
         ("max_tokens", "length"),
         ("model_context_window_exceeded", "length"),
-        ("tool_use", "tool_calls"),
+        # Without a call, clients would wait for one.
+        ("tool_use", "stop"),
         ("refusal", "content_filter"),
         ("something_new", "something_new"),
     ],
@@ -280,6 +281,25 @@ async def test_content_after_an_early_stop_reason_counts_and_the_last_reason() -
 async def test_stop_reasons_become_openai_finish_reasons(reason: str, expected: str) -> None:
     events, _ = await replayed(stream(message_start(), text("Once"), *end_events(reason)))
     assert events == [Chunk("Once"), Finished(expected)]
+
+
+@pytest.mark.parametrize(("reason", "code"), [("error", Code.SERVER_ERROR), ("network_error", Code.NETWORK_ERROR)])
+def test_a_stop_reason_that_is_a_failure_keeps_its_usage(reason: str, code: Code) -> None:
+    reader, output = MessagesReader(), list[UpstreamEvent]()
+    with pytest.raises(Failed) as failure:
+        reader.read(orjson.dumps(end_events(reason, input_tokens=3, output_tokens=1)[0]), output)
+    assert (failure.value.code, output, reader.finished) == (code, [Usage(3, 1, "exact")], False)
+
+
+@pytest.mark.parametrize("reason", ["", "null", None, 7])
+async def test_no_stop_reason_yet(reason: object) -> None:
+    between = event("message_delta", delta={"stop_reason": reason})
+    assert (await replayed(stream(text("a"), between)))[1] == "truncated"
+    assert (await replayed(stream(text("a"), between, event("message_stop"))))[0] == [Chunk("a"), Finished(None)]
+
+
+async def test_an_end_without_a_word_a_reason_or_a_figure_is_no_success() -> None:
+    assert await replayed(stream(event("message_start", message={}), event("message_stop"))) == ([], "truncated")
 
 
 async def test_usage_may_arrive_at_any_time_and_the_last_figures_count() -> None:

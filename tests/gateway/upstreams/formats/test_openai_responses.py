@@ -321,7 +321,7 @@ def test_arguments_as_an_object_and_an_empty_name() -> None:
 @pytest.mark.parametrize("how", ["done", "completed", "cancelled", "incomplete", "failed"])
 def test_the_status_of_a_response_says_how_it_ended(how: str) -> None:
     reply = {"input_tokens": 9, "output_tokens": 3}
-    end = {"type": f"response.{how}", "response": {"status": "completed", "usage": reply}}
+    end = event(how, response={"status": "completed", "usage": reply})
     if how in {"done", "completed"}:
         assert read(*message(0, "a"), end) == [Chunk("a"), Finished("stop"), Usage(9, 3, "exact")]
     for status in ("failed", "cancelled"):
