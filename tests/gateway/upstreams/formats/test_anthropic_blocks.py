@@ -1,0 +1,37 @@
+"""Blocks of Anthropic's API that become parts."""
+
+import pytest
+
+from gateway.protocol.commands import JsonObject
+from gateway.protocol.events import Part
+from gateway.upstreams.formats.anthropic_blocks import OtherBlock, citation_of
+
+
+def test_a_result_has_the_name_of_its_tool() -> None:
+    names: dict[str, str] = {}
+    call = OtherBlock({"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}}, ['{"q', '":1}'])
+    assert call.part(names).fields["block"] == {**call.block, "input": {"q": 1}}
+    assert OtherBlock({"type": "web_search_tool_result", "tool_use_id": "s"}).part(names).fields["name"] == "web_search"
+    assert OtherBlock({"type": "web_search_tool_result", "tool_use_id": "x"}).part(names).fields["name"] == (
+        "web_search_tool_result"
+    )
+
+
+def test_deltas_of_any_kind_are_collected() -> None:
+    block = OtherBlock({"type": "new", "content": "a"})
+    deltas: list[JsonObject] = [{"type": "new_delta", "content": "b"}, {"type": "new_delta", "content": 7, "more": [1]}]
+    for delta in deltas:
+        block.add(delta)
+    assert block.block == {"type": "new", "content": 7, "more": [1]}
+
+
+@pytest.mark.parametrize(
+    ("citation", "url", "title"),
+    [
+        ({"url": "https://a.example", "title": "A"}, "https://a.example", "A"),
+        ({"source": "https://b.example", "title": None}, "https://b.example", None),
+        ({"document_title": "d.pdf", "start_page_number": 1}, None, "d.pdf"),
+    ],
+)
+def test_a_citation(citation: JsonObject, url: str | None, title: str | None) -> None:
+    assert citation_of({**citation, "cited_text": "x"}) == Part("citation", {"url": url, "title": title, "text": "x"})
