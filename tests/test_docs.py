@@ -9,7 +9,7 @@ from typing import get_args
 import pytest
 
 from gateway.config import Settings, load, settings_table
-from gateway.config.docs_tables import FILE_TABLES, keys_table, preset_table
+from gateway.config.docs_tables import FILE_TABLES, host_table, keys_table, preset_table
 from gateway.protocol.commands import COMMANDS, Options
 from gateway.protocol.errors import CODES
 from gateway.protocol.events import Event
@@ -42,6 +42,7 @@ def test_every_field_of_a_key_is_documented(tmp_path: Path) -> None:
 
 def test_every_preset_is_documented() -> None:
     assert preset_table() in read("docs/providers.md")
+    assert host_table() in read("docs/providers.md")
 
 
 def test_the_configuration_example_loads(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from gateway.config.model_names import served_models
 from gateway.config.providers import Provider, resolve_provider, single_provider
 from gateway.config.settings import SINGLE_UPSTREAM_SETTINGS
 from gateway.config.tables import ModelTable, UpstreamTable
+from gateway.net.proxy import Proxy
 from gateway.routing.backoff import Backoff
 from gateway.routing.breaker import Breaker
 from gateway.routing.model import Model, Policy
@@ -35,7 +36,7 @@ WIRE_FORMATS: Final[Mapping[str, Callable[[Quirks], WireFormat]]] = {
 
 CATALOG_SETTINGS: Final = frozenset(
     {*SINGLE_UPSTREAM_SETTINGS, "aliases", "providers", "models", "default_model", "connect_timeout", "queue_timeout"}
-    | {"max_event_bytes"}
+    | {"max_event_bytes", "upstream_proxy"}
     | {"first_token_timeout", "stall_timeout", "total_timeout", "min_chars_per_second", "max_attempts"}
     | {"retry_base", "retry_longest", "retry_within", "breaker_failures", "breaker_rest"}
 )
@@ -241,6 +242,7 @@ class CatalogBuilder:
                 provider.key,
                 ConnectionLimits(provider.connections, provider.connect_timeout),
                 provider.max_event_bytes,
+                proxy=Proxy(provider.proxy),
             )
         if provider.base_url is None and catalog.simulator is None:
             catalog.simulator = previous.simulator or BuiltInSimulator()

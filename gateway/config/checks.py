@@ -1,11 +1,18 @@
 """Checks of single values. Each returns the value, or raises ValueError with a message that does not show it. Pure."""
 
+import re
 from typing import Final
+from urllib.parse import urlsplit
 
 from pydantic import HttpUrl, SecretStr
 
+from gateway.net.proxy import DIRECT, ENVIRONMENT
+
 _MIN_SECRET_BYTES: Final = 32
 """RFC 7518, 3.2: a key of HS256 has at least the size of its hash."""
+
+_SECRET_NAME: Final = re.compile(r"key|token|secret|passw|credential|signature|^sig$|^auth", re.IGNORECASE)
+"""Names of parameters in a query that hold a secret, such as Google's `key` and Azure's `subscription-key`."""
 
 _CALL_PATHS: Final = ("/chat/completions", "/responses", "/messages")
 """Paths of upstream calls, which are appended to a base URL."""
@@ -37,14 +44,18 @@ def check_no_userinfo(url: HttpUrl | None) -> HttpUrl | None:
 
 
 def check_base_url(url: HttpUrl | None) -> HttpUrl | None:
-    """Check that paths can be appended to a URL, and that it can be shown.
+    """Check that paths can be appended to a URL, and that it can be shown. Its query is kept behind the path.
 
     Raises:
-        ValueError: it has a user name, password, query or fragment, or ends with the path of a call.
+        ValueError: it has a user name, password or fragment, a key in its query, or ends with the path of a call.
     """
     check_no_userinfo(url)
-    if url is not None and (url.query or url.fragment):
-        message = "must be a base URL without a query or fragment: paths are appended to it"
+    if url is not None and url.fragment:
+        message = "must be a base URL without a fragment: paths are appended to it"
+        raise ValueError(message)
+    secret = next((name for name, _ in (url.query_params() if url else ()) if _SECRET_NAME.search(name)), None)
+    if secret is not None:
+        message = f"must not contain a key, as in {secret!r}: URLs are logged. Set key_variable, or upstream_api_key"
         raise ValueError(message)
     path = ((url and url.path) or "").rstrip("/")
     for call_path in _CALL_PATHS:
@@ -52,6 +63,24 @@ def check_base_url(url: HttpUrl | None) -> HttpUrl | None:
             message = f"must be a base URL: remove {call_path}, which is appended to it"
             raise ValueError(message)
     return url
+
+
+def check_proxy(proxy: str) -> str:
+    """Check the setting of a proxy.
+
+    Raises:
+        ValueError: it is not a URL of an HTTP proxy, or has a user name or password.
+    """
+    if proxy in {DIRECT, ENVIRONMENT}:
+        return proxy
+    url = urlsplit(proxy)
+    if url.username or url.password:
+        message = "must not contain a user name or password: put the URL into HTTPS_PROXY, and set `environment` here"
+        raise ValueError(message)
+    if url.scheme not in {"http", "https"} or not url.hostname or url.path.strip("/") or url.query or url.fragment:
+        message = "must be the URL of an HTTP proxy, such as http://proxy.example:3128, or `environment`, or `direct`"
+        raise ValueError(message)
+    return proxy
 
 
 def check_shared_secret(secret: SecretStr) -> SecretStr:

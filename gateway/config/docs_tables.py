@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from gateway.config.hosts import HOSTS
 from gateway.config.presets import PRESETS
 from gateway.config.settings import PLAIN_SETTINGS, Settings, variable_name
 from gateway.config.tables import JwtTable, ModelTable, PriceTable, ProviderTable, UpstreamTable
@@ -30,6 +31,13 @@ _CONTINUATIONS: Final = {
     "prefix": "continues a final assistant message marked `prefix`, below `/beta`",
     "continue_final_message": "continues a final assistant message with `continue_final_message`",
 }
+
+_TOOL_IDS: Final = {
+    "any": "",
+    "40_characters": "ids of tool calls have at most 40 characters",
+    "9_alphanumerics": "ids of tool calls have 9 letters and digits",
+}
+_REASONING: Final = {"as_sent": "", "none": "earlier reasoning is not sent"}
 
 
 def settings_table() -> str:
@@ -59,6 +67,15 @@ def preset_table() -> str:
     return "\n".join(lines)
 
 
+def host_table() -> str:
+    """Return a table of the hosts that are known without a preset."""
+    lines = ["| host | differences |", "|---|---|"]
+    for name, quirks in HOSTS.items():
+        host = f"`*{name}`" if name.startswith(".") else f"`{name}`"
+        lines.append(f"| {host} | {_format_quirks(quirks)} |")
+    return "\n".join(lines)
+
+
 def _format_default(field: FieldInfo) -> str:
     if field.default is PydanticUndefined:
         return "must be set"
@@ -73,5 +90,10 @@ def _format_quirks(quirks: Quirks) -> str:
         f"`max_tokens` is sent as `{quirks.token_limit}`" if quirks.token_limit != Quirks().token_limit else "",
         "" if quirks.developer_role else "the role `developer` is sent as `system`",
         _CONTINUATIONS[quirks.continuation],
+        "" if quirks.stream_options else "`stream_options` is not sent",
+        _TOOL_IDS[quirks.tool_ids],
+        _REASONING.get(quirks.reasoning, f"earlier reasoning is sent as `{quirks.reasoning}`"),
+        "tool calls carry Google's thought signatures" if quirks.tool_signatures == "google" else "",
+        f"the key is sent as `{quirks.key_header}`" if quirks.key_header != Quirks().key_header else "",
     ]
     return "; ".join(filter(None, differences)) or "-"

@@ -7,11 +7,13 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, StringConstraints, field_validator
 
-from gateway.config.checks import check_base_url, check_header_value
+from gateway.config.checks import check_base_url, check_header_value, check_proxy
 from gateway.config.presets import Api
 from gateway.config.tables import JwtTable, ModelTable, ProviderTable
+from gateway.net.proxy import DIRECT
 from gateway.security.api_keys import check_unique, parse_stored_key
 from gateway.upstreams.base import DEFAULT_EVENT_BYTES, MAX_EVENT_BYTES
+from gateway.upstreams.formats.base import TokenLimit
 
 VARIABLE_PREFIX: Final = "DUALSTREAM_"
 
@@ -26,6 +28,8 @@ SINGLE_UPSTREAM_SETTINGS: Final = (
     "upstream_api",
     "upstream_api_key",
     "upstream_connections",
+    "upstream_token_limit",
+    "upstream_stream_options",
     "provider",
     "model",
 )
@@ -72,6 +76,20 @@ class Settings(BaseModel):
     upstream_api_key: SecretStr | None = Field(None, description="Key sent to the upstream.")
     upstream_connections: int = Field(
         0, ge=0, description="Maximum number of connections to the upstream; 0: no limit."
+    )
+    upstream_token_limit: TokenLimit | None = Field(
+        None,
+        description=(
+            "Name under which `max_tokens` is sent in API `openai`: `max_tokens`, `max_completion_tokens`, or "
+            "`by_model`: the second for OpenAI's reasoning models. None: that of a known host, or `by_model`."
+        ),
+    )
+    upstream_stream_options: bool | None = Field(
+        None,
+        description=(
+            "Send `stream_options`, which asks for usage figures, in API `openai`. None: yes, unless the host is known "
+            "to refuse it."
+        ),
     )
     provider: str = Field("upstream", min_length=1, description="Provider name shown to clients.")
     model: tuple[str, ...] = Field(
@@ -151,7 +169,18 @@ class Settings(BaseModel):
         ),
     )
 
-    connect_timeout: float = Field(10, gt=0, description="Maximum seconds to connect to an upstream.")
+    connect_timeout: float = Field(
+        10,
+        gt=0,
+        description="Maximum seconds to connect to an upstream: its name, TCP, a proxy's tunnel and TLS together.",
+    )
+    upstream_proxy: str = Field(
+        DIRECT,
+        description=(
+            "HTTP proxy of the calls to upstreams: a URL without a password; `environment`: `HTTPS_PROXY`, "
+            "`HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY` (a URL there may have one); `direct`: none."
+        ),
+    )
     first_token_timeout: float = Field(
         300, ge=0, description="Maximum seconds from an upstream call to its first content; 0: no limit."
     )
@@ -274,6 +303,11 @@ class Settings(BaseModel):
     @classmethod
     def _split_at_commas(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("upstream_proxy")
+    @classmethod
+    def _check_proxy(cls, proxy: str) -> str:
+        return check_proxy(proxy)
 
     @field_validator("upstream")
     @classmethod

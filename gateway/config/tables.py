@@ -5,10 +5,11 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, StringConstraints, field_validator
 
 from gateway.billing.prices import Price
-from gateway.config.checks import check_base_url, check_no_userinfo, check_variable_name
+from gateway.config.checks import check_base_url, check_no_userinfo, check_proxy, check_variable_name
 from gateway.config.presets import Api, PresetName
 from gateway.routing.model import Routing
 from gateway.upstreams.base import MAX_EVENT_BYTES
+from gateway.upstreams.formats.base import TokenLimit
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 VariableName = Annotated[str, StringConstraints(max_length=100)]
@@ -62,7 +63,33 @@ class ProviderTable(_Table):
     max_event_bytes: Annotated[int, Field(ge=1024, le=MAX_EVENT_BYTES)] | None = Field(
         None, description="Maximum size of one event of its streams, in bytes. None: the setting of the gateway."
     )
+    token_limit: TokenLimit | None = Field(
+        None,
+        description=(
+            "Name under which `max_tokens` is sent in API `openai`: `max_tokens`, `max_completion_tokens`, or "
+            "`by_model`: the second for OpenAI's reasoning models. None: that of the preset, or of a known host."
+        ),
+    )
+    stream_options: bool | None = Field(
+        None,
+        description=(
+            "Send `stream_options`, which asks for usage figures, in API `openai`. None: as the preset, or a known "
+            "host, takes it."
+        ),
+    )
+    proxy: str | None = Field(
+        None,
+        description=(
+            "HTTP proxy of its calls: a URL, `environment` or `direct`, as in `upstream_proxy`. None: the setting of "
+            "the gateway."
+        ),
+    )
     key: SecretStr | None = Field(None, exclude=True, repr=False)
+
+    @field_validator("proxy")
+    @classmethod
+    def _check_proxy(cls, proxy: str | None) -> str | None:
+        return None if proxy is None else check_proxy(proxy)
 
     @field_validator("base_url")
     @classmethod

@@ -148,8 +148,9 @@ class HttpUpstream:
         self._adapted[model] = wire_format
         for field in refused:
             logger.warning(
-                "%s refuses %s for the model %s: it is not sent again. Set %s to spare that first request",
-                *(self.name, field, model, SETTINGS[field]),
+                "%s refuses %s for the model %s: it is not sent again. %s (without a table of it: upstream_%s) "
+                "spares that first request",
+                *(self.name, field, model, SETTINGS[field], SETTINGS[field]),
             )
 
     async def _refused(self, response: aiohttp.ClientResponse, body: bytes | None) -> Failed:

@@ -96,6 +96,10 @@ class AdaptableFormat(WireFormat, Protocol):
         ...
 
 
+TokenLimit = Literal["by_model", "max_tokens", "max_completion_tokens"]
+"""Name under which `max_tokens` is sent; `by_model`: the one that the model's name calls for."""
+
+
 @dataclass(frozen=True, slots=True)
 class Quirks:
     """How a server differs from most servers with OpenAI's chat API.
@@ -110,12 +114,14 @@ class Quirks:
     converted, none, or `reasoning` and `reasoning_content` as the client sent them (`as_sent`).
     `tool_signatures`: the thought signatures of tool calls are sent if the client gives them (`as_sent`), never
     (`none`), or always, with Google's stand-in for a missing one (`google`).
+    `key_header` is the header that carries the key: `Authorization: Bearer …`, or `api-key`.
     """
 
-    token_limit: Literal["by_model", "max_tokens", "max_completion_tokens"] = "by_model"  # noqa: S105 - a field's name
+    token_limit: TokenLimit = "by_model"  # noqa: S105 - a field's name
     developer_role: bool = True
     continuation: Literal["none", "last_message", "prefix", "continue_final_message"] = "none"
     stream_options: bool = True
     tool_ids: Literal["any", "40_characters", "9_alphanumerics"] = "any"
     reasoning: Literal["as_sent", "none", "reasoning_content", "reasoning_details", "thinking_blocks"] = "as_sent"
     tool_signatures: Literal["as_sent", "none", "google"] = "as_sent"
+    key_header: Literal["authorization", "api-key"] = "authorization"

@@ -31,7 +31,9 @@ class OpenAIChatFormat:
 
     def headers(self, api_key: str | None) -> dict[str, str]:
         """See `WireFormat.headers`."""
-        return {} if api_key is None else {"Authorization": f"Bearer {api_key}"}
+        if api_key is None:
+            return {}
+        return {"api-key": api_key} if self._quirks.key_header == "api-key" else {"Authorization": f"Bearer {api_key}"}
 
     def body(self, request: UpstreamRequest) -> JsonObject:
         """See `WireFormat.body`. Every option can be expressed."""

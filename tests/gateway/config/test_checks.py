@@ -7,6 +7,7 @@ from gateway.config.checks import (
     check_base_url,
     check_header_value,
     check_no_userinfo,
+    check_proxy,
     check_shared_secret,
     check_variable_name,
 )
@@ -55,3 +56,35 @@ def test_a_key_must_fit_a_header(key: str) -> None:
     with pytest.raises(ValueError, match="printable ASCII") as error:
         check_header_value(SecretStr(key))
     assert key not in str(error.value)
+
+
+@pytest.mark.parametrize("query", ["api-version=2024-10-21", "a&b=%2F"])
+def test_a_base_url_may_have_a_query(query: str) -> None:
+    url = HttpUrl(f"https://a.example/v1?{query}")
+    assert check_base_url(url) is url
+
+
+@pytest.mark.parametrize("name", ["key", "api_key", "subscription-key", "access_token", "sig"])
+def test_the_query_of_a_base_url_may_have_no_key(name: str) -> None:
+    with pytest.raises(ValueError, match="must not contain a key") as error:
+        check_base_url(HttpUrl(f"https://a.example/v1?api-version=1&{name}=hush"))
+    assert "hush" not in str(error.value)
+
+
+@pytest.mark.parametrize("proxy", ["direct", "environment", "http://proxy:3128", "https://proxy.example/"])
+def test_a_proxy(proxy: str) -> None:
+    assert check_proxy(proxy) == proxy
+
+
+@pytest.mark.parametrize(
+    "proxy", ["", "proxy:3128", "socks5://proxy:1", "http://", "http://proxy/path", "http://p?x=1"]
+)
+def test_what_is_no_proxy(proxy: str) -> None:
+    with pytest.raises(ValueError, match="must be the URL of an HTTP proxy"):
+        check_proxy(proxy)
+
+
+def test_the_message_for_a_proxy_with_a_password_does_not_show_it() -> None:
+    with pytest.raises(ValueError, match="put the URL into HTTPS_PROXY") as error:
+        check_proxy("http://user:hush@proxy:3128")
+    assert "hush" not in str(error.value)

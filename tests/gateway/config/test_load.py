@@ -23,7 +23,7 @@ def test_options_override_variables_which_override_the_file(tmp_path: Path) -> N
         ({}, {"DUALSTREAM_PORT": "tcp://10.0.0.1:80"}, "DUALSTREAM_PORT: must be a whole number"),
         ({"upstream": "localhost:9"}, {}, "--upstream: "),
         ({"upstream": "ftp://host/"}, {}, "--upstream: URL scheme must be 'http' or 'https'"),
-        ({"upstream": "http://host/v1?key=1"}, {}, "without a query"),
+        ({"upstream": "http://host/v1?key=1"}, {}, "must not contain a key"),
         ({}, {"DUALSTREAM_ALLOWED_ORIGINS": "*"}, "'*' is not an origin"),
         ({}, {"DUALSTREAM_ALLOWED_ORIGINS": "https://a.example/path"}, "is not an origin"),
         ({}, {"DUALSTREAM_TRUSTED_PROXIES": "nginx"}, "'nginx' is not an address or a network"),
