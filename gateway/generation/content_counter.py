@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from typing import Final
 
-from gateway.protocol.events import Chunk, Content, Part, Reasoning, TextBatch, ToolCall
+from gateway.protocol.events import Chunk, Content, Part, Reasoning, TextBatch, ToolCall, is_delta
 
 _TEXT: Final = (Chunk, Reasoning)
+
+_NEVER: Final = object()
+"""In place of what can be joined, after an event with which nothing can be."""
 
 FRAME_BYTES: Final = 64
 """Bytes added to the size for each event that can't be joined with the one before it: many tiny events stay bounded."""
@@ -20,17 +23,18 @@ class ContentCounter:
     """Counts chunks, characters and bytes of content; `limit` is the maximum `size`.
 
     `text_bytes` is the UTF-8 length of all text: that of the answer, of its reasoning, and of its tool calls. `size`
-    adds parts and signatures, and `FRAME_BYTES` for each event that can't be joined with its predecessor.
+    adds parts and signatures, and `FRAME_BYTES` for each event that the log can't join with its predecessor.
     `is_only_text`: neither a tool call nor a part has come since `start_text`.
     """
 
-    __slots__ = ("_last_kind", "chars", "chunks", "is_only_text", "limit", "size", "text_bytes")
+    __slots__ = ("_last", "chars", "chunks", "is_only_text", "limit", "size", "text_bytes")
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self.chunks = self.chars = self.size = self.text_bytes = 0
         self.is_only_text = True
-        self._last_kind: type[Content] | None = None
+        self._last: object = None
+        """What the next event must equal to be joined: the kind of a text, the index of a tool call's arguments."""
 
     def start_text(self) -> None:
         """Forget the tool calls and parts of the text before: a new text begins."""
@@ -42,14 +46,14 @@ class ContentCounter:
         This runs for each read from a provider: the counts are kept in local variables, and stored once.
         """
         size, text_bytes, chunks, chars = self.size, self.text_bytes, self.chunks, self.chars
-        last_kind, is_only_text = self._last_kind, self.is_only_text
+        last, is_only_text = self._last, self.is_only_text
         for item in content:
             event, pieces = (item.text, len(item.ends)) if isinstance(item, TextBatch) else (item, 1)
             kind: type[Content] = type(event)
-            if kind is ToolCall or (last_kind is not kind and last_kind is not None):
-                size += FRAME_BYTES
-            last_kind = kind
             if isinstance(event, _TEXT):
+                if last is not kind and last is not None:
+                    size += FRAME_BYTES
+                last = kind
                 text = event.content
                 # ASCII is known without encoding: most text of most languages' markup and code.
                 length = len(text) if text.isascii() else len(text.encode())
@@ -58,19 +62,23 @@ class ContentCounter:
                     chars += len(text)
             elif isinstance(event, ToolCall):
                 is_only_text = False
+                key = event.index if is_delta(event) else _NEVER
+                if key is _NEVER or key != last:
+                    size += FRAME_BYTES
+                last = key
                 length = utf8_length(event.arguments) + utf8_length(event.name or "") + utf8_length(event.id or "")
                 size += utf8_length(event.signature or "")
             elif isinstance(event, Part):
-                is_only_text, length = False, 0
-                size += event.size
+                is_only_text, length, last = False, 0, _NEVER
+                size += FRAME_BYTES + event.size
             else:
-                length = 0
-                size += utf8_length(event.signature)
+                length, last = 0, _NEVER
+                size += FRAME_BYTES + utf8_length(event.signature)
             size += length
             text_bytes += length
         if size > self.limit:
             return None
         added = text_bytes - self.text_bytes
         self.size, self.text_bytes, self.chunks, self.chars = size, text_bytes, chunks, chars
-        self._last_kind, self.is_only_text = last_kind, is_only_text
+        self._last, self.is_only_text = last, is_only_text
         return added

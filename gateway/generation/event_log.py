@@ -1,7 +1,7 @@
 """The append-only log of one generation. A viewer is a cursor into it: the log keeps only its callback.
 
-Each event is encoded once, when it is appended. Text events can be joined without encoding them again: for a viewer
-that is behind, and in the log itself once it holds more entries than it should.
+Each event is encoded once, when it is appended. Text can be joined without encoding it again: for a viewer that is
+behind, and in the log itself once it holds more entries than it should. The arguments of a tool call are text, too.
 """
 
 from array import array
@@ -12,13 +12,27 @@ from typing import NamedTuple
 
 import orjson
 
-from gateway.protocol.events import TERMINAL, TEXT_PREFIX, Chunk, Event, Reasoning, Revision, TextBatch, encode
+from gateway.protocol.events import (
+    TERMINAL,
+    TEXT_PREFIX,
+    Chunk,
+    Event,
+    Part,
+    Reasoning,
+    Revision,
+    TextBatch,
+    ToolCall,
+    encode,
+    is_delta,
+)
 
 MERGED_BYTES = 32 * 1024
 """About the maximum size of joined text events, so that no frame outgrows what clients accept in one message."""
 
-_PREFIX_LENGTH = {kind: len(head) + len('"') for kind, head in TEXT_PREFIX.items()}
-"""Length of the JSON before the characters of a text, its opening quote included."""
+_TEXT_HEADS: dict[type[Event], bytes] = {kind: prefix + b'"' for kind, prefix in TEXT_PREFIX.items()}
+"""The JSON before the characters of a text, its opening quote included."""
+
+_ARGUMENTS = b'"arguments":"'
 
 _LAST = attrgetter("last")
 
@@ -27,8 +41,8 @@ class Entry(NamedTuple):
     """Events `first` to `last` as one: a single event, or several text events joined. `data` is its JSON object.
 
     Joined text keeps in `ends` where each of its events ends, in characters; it came as a batch, or the log joined it.
-    A text stands in `data` alone, and is decoded from it where it is needed: two copies would double the memory of a
-    retained answer.
+    Content stands in `data` alone, and is decoded from it where it is needed: two copies would double the memory of a
+    retained answer. All other events are kept in `other`.
     """
 
     first: int
@@ -39,17 +53,29 @@ class Entry(NamedTuple):
     other: Event | None = None
 
     @property
+    def head(self) -> bytes:
+        """Return the JSON before the characters of a text; events with an equal head can be joined. b"": none can."""
+        if self.kind is not ToolCall or self.other is not None:
+            return _TEXT_HEADS.get(self.kind, b"")
+        # `index`, `id` and `name` stand before, and the latter two are null.
+        return self.data[: self.data.index(_ARGUMENTS) + len(_ARGUMENTS)]
+
+    @property
     def text(self) -> str:
-        """Return the text of a text entry, else an empty string."""
-        prefix = _PREFIX_LENGTH.get(self.kind)
-        return "" if prefix is None else str(orjson.loads(self.data[prefix - 1 : -1]))
+        """Return the text of an entry that can be joined, else an empty string."""
+        head = self.head
+        return str(orjson.loads(self.data[len(head) - 1 : -1])) if head else ""
 
     @property
     def event(self) -> Event:
         """Return the event; joined text as if it had been one event."""
         if self.other is not None:
             return self.other
-        return Chunk(self.text) if self.kind is Chunk else Reasoning(self.text)
+        if self.kind is Chunk or self.kind is Reasoning:
+            return self.kind(self.text)
+        fields = orjson.loads(self.data)
+        del fields["type"]
+        return ToolCall(**fields) if self.kind is ToolCall else Part(fields.pop("kind"), fields)
 
 
 class EventLog:
@@ -89,13 +115,13 @@ class EventLog:
         data, kind = encode(event), type(event)
         first = self.last + 1
         self.last += len(ends) or 1
-        other = None if kind is Chunk or kind is Reasoning else event
+        other = None if kind is Chunk or kind is Reasoning or kind is Part or is_delta(event) else event
         self._entries.append(Entry(first, self.last, kind, data, ends, other))
         self.ended = kind in TERMINAL
         if len(self._entries) > self._max_entries:
             self._join_oldest(len(self._entries) // 2)
             if len(self._entries) > self._max_entries * 3 // 4:
-                # Little could be joined (tool calls only, say): do not try again at each append.
+                # Little could be joined (parallel tool calls, say): do not try again at each append.
                 self._max_entries *= 2
 
     def wake(self) -> None:
@@ -161,18 +187,20 @@ def merge(entries: Sequence[Entry]) -> Iterator[Entry]:
 
 def _merge(entries: Sequence[Entry], join: Callable[[list[Entry]], Entry]) -> Iterator[Entry]:
     pending: list[Entry] = []
-    size = 0
+    size, pending_head = 0, b""
     for entry in entries:
-        prefix = _PREFIX_LENGTH.get(entry.kind)
-        grown = size + len(entry.data) - (prefix or 0)
-        if pending and (entry.kind is not pending[0].kind or grown > MERGED_BYTES):
+        # The property is needed for tool calls alone.
+        head = _TEXT_HEADS.get(entry.kind) or entry.head
+        grown = size + len(entry.data) - len(head)
+        if pending and (head != pending_head or grown > MERGED_BYTES):
             yield join(pending) if len(pending) > 1 else pending[0]
             grown -= size
             pending = []
-        if prefix is None:
-            yield entry
-        else:
+        if head:
             pending.append(entry)
+            pending_head = head
+        else:
+            yield entry
         size = grown if pending else 0
     if pending:
         yield join(pending) if len(pending) > 1 else pending[0]
@@ -180,18 +208,18 @@ def _merge(entries: Sequence[Entry], join: Callable[[list[Entry]], Entry]) -> It
 
 def _join_for_reader(entries: list[Entry]) -> Entry:
     # JSON strings are joined as bytes: escape sequences never reach over the end of a string (RFC 8259, 7).
-    prefix = _PREFIX_LENGTH[entries[0].kind]
-    data = b'%b%b"}' % (entries[0].data[:prefix], b"".join([entry.data[prefix:-2] for entry in entries]))
+    head = entries[0].head
+    data = b'%b%b"}' % (head, b"".join([entry.data[len(head) : -2] for entry in entries]))
     return Entry(entries[0].first, entries[-1].last, entries[0].kind, data)
 
 
 def _join_for_log(entries: list[Entry]) -> Entry:
-    prefix, ends, reached = _PREFIX_LENGTH[entries[0].kind], array("I"), 0
+    start, ends, reached = len(entries[0].head) - len('"'), array("I"), 0
     for entry in entries:
         if entry.ends:
             ends.extend([reached + end for end in entry.ends])
         else:
-            ends.append(reached + len(orjson.loads(entry.data[prefix - 1 : -1])))
+            ends.append(reached + len(orjson.loads(entry.data[start:-1])))
         reached = ends[-1]
     return _join_for_reader(entries)._replace(ends=ends)
 
@@ -199,5 +227,4 @@ def _join_for_log(entries: list[Entry]) -> Entry:
 def _split(entry: Entry, seq: int) -> Entry:
     """Return the part of joined text that follows a sequence number inside it."""
     text = entry.text[entry.ends[seq - entry.first] :]
-    data = encode(Chunk(text) if entry.kind is Chunk else Reasoning(text))
-    return Entry(seq + 1, entry.last, entry.kind, data)
+    return Entry(seq + 1, entry.last, entry.kind, b"%b%b}" % (entry.head[:-1], orjson.dumps(text)))

@@ -251,6 +251,12 @@ Content = Text | SignedReasoning | ToolCall | Part
 Terminal = Complete | Interrupted | Error
 Event = Accepted | Queued | Start | Retry | Content | Feedback | Revision | Gap | Terminal
 
+
+def is_delta(event: object) -> bool:
+    """Return True for nothing but a piece of a tool call's arguments, which can be joined like text."""
+    return isinstance(event, ToolCall) and event.id is None and event.name is None and event.signature is None
+
+
 TERMINAL = frozenset({Complete, Interrupted, Error})
 TEXT_PREFIX: dict[type[Event], bytes] = {
     Chunk: b'{"type":"chunk","content":',

@@ -48,7 +48,29 @@ def test_tool_calls_without_text_count_too() -> None:
     generation = streaming(output_limit=10_000)
     with pytest.raises(Failed):
         for _ in range(1000):
-            generation.append_content([ToolCall(0, None, None, "")], 103.0)
+            generation.append_content([ToolCall(0, "c", "f", "")], 103.0)
+
+
+def test_a_tool_call_in_small_pieces_counts_as_what_it_is() -> None:
+    generation = streaming(output_limit=200_000)
+    generation.append_content([ToolCall(0, "c", "write", "")], 103.0)
+    for _ in range(31_000):
+        generation.append_content([ToolCall(0, None, None, "abcd")], 103.0)
+    assert generation.size < 124_000 + 1000
+
+
+def test_pieces_of_two_tool_calls_in_turn_can_not_be_joined() -> None:
+    generation = streaming(output_limit=10_000)
+    with pytest.raises(Failed):
+        for _ in range(100):
+            generation.append_content([ToolCall(0, None, None, "a"), ToolCall(1, None, None, "b")], 103.0)
+
+
+def test_parts_count_for_what_they_take_besides_their_fields() -> None:
+    generation = streaming(output_limit=10_000)
+    with pytest.raises(Failed):
+        for _ in range(200):
+            generation.append_content([Part("citation", {})], 103.0)
 
 
 def test_text_that_can_not_be_joined_counts_more() -> None:

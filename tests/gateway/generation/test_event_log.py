@@ -1,5 +1,7 @@
 """The log: consecutive positions, readable from each of them, after entries were joined too."""
 
+from itertools import groupby
+
 import orjson
 import pytest
 from hypothesis import given
@@ -12,6 +14,7 @@ from gateway.protocol.events import (
     Complete,
     Event,
     Metrics,
+    Part,
     Reasoning,
     Revision,
     TextBatch,
@@ -26,7 +29,10 @@ events = st.one_of(
     texts.map(Chunk),
     texts.map(Chunk),
     texts.map(Reasoning),
-    st.builds(ToolCall, index=st.just(0), id=st.none(), name=st.none(), arguments=texts),
+    st.builds(ToolCall, index=st.integers(0, 1), id=st.none(), name=st.none(), arguments=texts),
+    st.builds(ToolCall, index=st.just(0), id=st.just("c"), name=st.just('"arguments":"'), arguments=texts),
+    st.builds(ToolCall, index=st.just(0), id=st.none(), name=st.none(), arguments=texts, signature=st.just("s")),
+    texts.map(lambda text: Part("image", {"data": text})),
     st.builds(Revision, revision=st.integers(2, 9), feedback_id=st.just("f"), cancel_ms=st.just(1.0)),
 )
 
@@ -36,13 +42,19 @@ def read(entries: list[Entry] | tuple[Entry, ...]) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     for entry in entries:
         event = orjson.loads(entry.data)
-        assert event.pop("type") == entry.event.type
-        kind, text = entry.event.type, str(event.get("content", event))
-        if found and kind == found[-1][0] in {"chunk", "reasoning"}:
+        assert encode(entry.event) == entry.data
+        kind = event.pop("type")
+        text = str(event.get("content", event))
+        is_text = kind in {"chunk", "reasoning"}
+        if kind == "tool_call" and event["id"] is None and "signature" not in event:
+            kind, text, is_text = f"arguments of {event['index']}", event["arguments"], True
+        if is_text and not text:
+            continue
+        if is_text and found and kind == found[-1][0]:
             found[-1] = (kind, found[-1][1] + text)
         else:
             found.append((kind, text))
-    return [pair for pair in found if pair[1]]
+    return found
 
 
 def expected_rest(history: list[Event], after: int) -> list[tuple[str, str]]:
@@ -114,6 +126,36 @@ def test_a_long_answer_of_small_pieces_is_kept_in_few_entries() -> None:
         log.append(Chunk("x"))
     assert len(log) < 200
     assert sum(len(entry.data) for entry in log.since(0)) < 40_000
+
+
+@given(st.lists(st.tuples(st.integers(0, 1), st.text(min_size=1, max_size=4)), max_size=60))
+def test_arguments_are_joined_as_json_strings(deltas: list[tuple[int, str]]) -> None:
+    log = EventLog("g", max_entries=4)
+    log.extend(ToolCall(index, None, None, text) for index, text in deltas)
+    log.compact()
+    assert len(log) == len(list(groupby(deltas, lambda delta: delta[0])))
+    for entry in log.since(0):
+        call = entry.event
+        assert isinstance(call, ToolCall)
+        assert call.arguments == "".join(text for _, text in deltas[entry.first - 1 : entry.last])
+
+
+def test_a_tool_call_of_many_small_pieces_is_kept_in_few_entries() -> None:
+    log = EventLog("g", max_entries=100)
+    log.append(ToolCall(0, "c", "write", ""))
+    for _ in range(31_000):
+        log.append(ToolCall(0, None, None, "abcd"))
+    assert len(log) < 200
+    assert sum(len(entry.data) for entry in log.since(0)) < 150_000
+    assert max(len(entry.data) for entry in merge(log.since(0))) < 64 * 1024
+
+
+def test_an_image_is_kept_once() -> None:
+    log, image = EventLog("g"), Part("image", {"media_type": "image/png", "data": "A" * 1000})
+    log.append(image)
+    (entry,) = log.since(0)
+    assert entry.other is None
+    assert entry.event == image
 
 
 def test_joined_text_stays_below_the_limit_of_a_message() -> None:
