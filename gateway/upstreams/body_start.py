@@ -20,12 +20,22 @@ class BodyStart:
 
     def __init__(self, content_type: str) -> None:
         self.content_type = content_type
-        self.held = b""
         self.is_json = False
+        self.size = 0
+        self._reads: list[bytes] = []
+
+    @property
+    def held(self) -> bytes:
+        """Return all that was read."""
+        return b"".join(self._reads)
 
     def feed(self, data: bytes) -> bool | None:
         """Add what was read. Return True if the body is a stream, False if not, None if that is not known yet."""
-        self.held += data
+        self._reads.append(data)
+        self.size += len(data)
+        if self.is_json:
+            # Known already: a long document is not searched, or copied, at each read.
+            return False
         text = self.held.removeprefix(BYTE_ORDER_MARK).lstrip()
         if not text or (BYTE_ORDER_MARK.startswith(text)):
             return None

@@ -19,6 +19,7 @@ from gateway.upstreams.body_start import EVENT_STREAM, BodyStart
 from gateway.upstreams.connections import UpstreamConnection
 from gateway.upstreams.errors import from_document, from_error_event, unreadable
 from gateway.upstreams.formats.base import EventReader
+from gateway.upstreams.long_text import MAX_CHARS, cut_long
 from gateway.upstreams.network_errors import from_body
 from gateway.upstreams.text_template import TextTemplate
 
@@ -119,7 +120,7 @@ class StreamedResponse:
             # Events completed before the fault count. After the end mark the answer is whole, and no fault counts.
             if reader.finished:
                 events += reader.end()
-            self._on_events(events)
+            self._on_events([*cut_long(events)])
             if not reader.finished:
                 raise _failure(error) from error
             return True
@@ -134,7 +135,7 @@ class StreamedResponse:
             # alone: the body has no end and no exception.
             raise unreadable("it is not HTTP")
         if (at_end or is_lost) and not reader.done and (last := self._last_events()):
-            self._on_events(last)
+            self._on_events([*cut_long(last)])
         return at_end or is_lost or reader.done
 
     def _decide(self, start: BodyStart, data: bytes) -> bytes:
@@ -147,7 +148,7 @@ class StreamedResponse:
         if is_stream:
             self._start = None
             return start.held
-        if is_stream is False and (not start.is_json or len(start.held) > self._max_bytes):
+        if is_stream is False and (not start.is_json or start.size > self._max_bytes):
             raise from_document(start.held, start.content_type, self._reader.api_key)
         return b""
 
@@ -199,6 +200,8 @@ class StreamedResponse:
                 raise from_error_event(payloads[at], reader.api_key)
             before = len(events)
             reader.read(payloads[at], events)
+            if len(payloads[at]) > MAX_CHARS:
+                events[before:] = cut_long(events[before:])
             if reader.is_stateless:
                 template.learn(payloads[at], events[before:], self._decode_alone)
             at += 1

@@ -12,6 +12,9 @@ PROBE = "\x01dualstream\x01"
 MAX_BATCH_CHARS = 8192
 """Characters after which a batch of text ends; clients get a batch as one message."""
 
+MAX_PAYLOAD_BYTES = 8192
+"""Maximum size of an event that is read by template. Longer text must be cut (`long_text.py`)."""
+
 MAX_UNUSED = 8
 """Number of templates in a row that matched nothing, after which no more are learned: no two events look alike."""
 
@@ -31,8 +34,8 @@ class TextTemplate:
 
     def __init__(self) -> None:
         self.kind: type[Text] = Chunk
-        # No valid JSON contains a NUL byte: before the first template, nothing matches.
-        self._prefix = self._suffix = b"\0"
+        # A carriage return ends a line, so no event contains one: before the first template, nothing matches.
+        self._prefix = self._suffix = b"\r"
         self._unused = 0
 
     def match_read(self, data: bytes) -> str:
@@ -41,17 +44,19 @@ class TextTemplate:
         The read must have no line end but its last two: a carriage return ends a line as well (WHATWG HTML, 9.2.6), and
         JSON allows one as white space.
         """
-        if not (data.startswith(b"data: ") and data.endswith(b"\n\n") and data.find(b"\n") == len(data) - 2):
+        end = len(data) - 2
+        if not (data.startswith(b"data: ") and data.endswith(b"\n\n") and data.find(b"\n") == end):
             return ""
-        if b"\r" in data:
+        if b"\r" in data or end > MAX_PAYLOAD_BYTES:
             return ""
-        return self._match(data, 6, len(data) - 2)
+        return self._match(data, 6, end)
 
     def match_payloads(self, payloads: Sequence[bytes], start: int) -> list[str]:
         """Return the texts of the payloads from `start` on, up to the first mismatch or to `MAX_BATCH_CHARS`."""
         texts, length = list[str](), 0
         for at in range(start, len(payloads)):
-            text = self._match(payloads[at], 0, len(payloads[at]))
+            size = len(payloads[at])
+            text = self._match(payloads[at], 0, size) if size <= MAX_PAYLOAD_BYTES else ""
             if not text:
                 break
             texts.append(text)

@@ -7,6 +7,7 @@ import pytest
 from gateway.protocol.errors import Code
 from gateway.protocol.events import Chunk
 from gateway.upstreams.base import Finished
+from gateway.upstreams.long_text import MAX_CHARS
 from tests.event_loop import settle
 from tests.gateway.upstreams.raw_server import (
     COMPLETE,
@@ -80,7 +81,23 @@ async def test_an_event_of_several_mebibytes_is_read() -> None:
     text = "語" * (1 << 20)
     async with raw_upstream(respond_stream(delta(content=text) + delta(finish_reason="stop") + DONE)) as (upstream, _):
         events = await read_events(upstream)
-    assert "".join(event.content for event in events if isinstance(event, Chunk)) == text
+    pieces = [event.content for event in events if isinstance(event, Chunk)]
+    assert "".join(pieces) == text
+    assert max(map(len, pieces)) <= MAX_CHARS
+
+
+@pytest.mark.parametrize("reads", [1, 3])
+async def test_long_text_in_a_stream_that_is_read_by_template_is_cut_too(reads: int) -> None:
+    long = "👩‍👩‍👧 và " * 5000
+    texts = ["a ", long, "b ", "c ", long, long, "d "]
+    stream = b"".join(delta(content=text) for text in texts) + COMPLETE
+    size = len(stream) // reads + 1
+    chunks = [stream[start : start + size] for start in range(0, len(stream), size)]
+    async with raw_upstream(respond_stream(*chunks)) as (upstream, _):
+        events = await read_events(upstream)
+    pieces = [event.content for event in events if isinstance(event, Chunk)]
+    assert "".join(pieces) == "".join(texts) + "Xin chào"
+    assert max(map(len, pieces)) <= MAX_CHARS
 
 
 @pytest.mark.parametrize("end", [b"", b"\n\n"], ids=["still coming", "complete"])

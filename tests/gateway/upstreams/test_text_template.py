@@ -55,7 +55,7 @@ VALUES = [
     *(b'"\\u0061"', b'"\\ud83d"', b'"\\ude00"', b'"\\ud83d\\ude00"', b'"\\n\\"\\\\"', '"đ🙂"'.encode(), b'"\xff"'),
     *(b'"a\tb"', b'"\\u0001dualstream\\u0001"', b' "a"', b'"a" ', b'"a"},"x":{"content":"b"'),
 ]
-OTHER = [b"[DONE]", b"{}", b"oops", b'{"error":{"message":"late"}}', b"[1]"]
+OTHER = [b'\0"a"\0', b"[DONE]", b"{}", b"oops", b'{"error":{"message":"late"}}', b"[1]"]
 
 payload_lists = st.lists(
     st.one_of(
@@ -140,6 +140,21 @@ def test_two_events_in_one_read_are_not_one() -> None:
     template, event = learned(PROVIDERS[0] % b'"a"'), b"data: %b\n\n" % (PROVIDERS[0] % b'"b"')
     assert template.match_read(event) == "b"
     assert template.match_read(event + event) == ""
+
+
+@pytest.mark.parametrize("mark", [b"", b"\0", b"\r", b"\n", b" "])
+def test_before_the_first_template_nothing_matches(mark: bytes) -> None:
+    payload = b'%b"a"%b' % (mark, mark)
+    assert TextTemplate().match_read(b"data: %b\n\n" % payload) == ""
+    if mark != b"\r":
+        # A carriage return ends a line: no decoder returns data that contains one.
+        assert TextTemplate().match_payloads([payload], 0) == []
+
+
+def test_an_event_that_must_be_cut_is_left_to_the_reader() -> None:
+    template, long = learned(PROVIDERS[0] % b'"a"'), PROVIDERS[0] % orjson.dumps("x" * 8192)
+    assert template.match_read(b"data: %b\n\n" % long) == ""
+    assert template.match_payloads([long], 0) == []
 
 
 def test_a_batch_has_a_limit() -> None:
