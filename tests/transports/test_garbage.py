@@ -63,7 +63,7 @@ async def test_a_stream_leaves_no_reference_cycles(served: Served, viewer: Viewi
     await viewer.leave()
     await until(lambda: served.hub.viewers == 0)
     if how == "disconnected":
-        served.clock.advance(10)
+        served.clock.advance(60)
         await until(lambda: served.only.state.is_terminal)
     await served.http.close()
     await until(lambda: served.hub.running == 0)
