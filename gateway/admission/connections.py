@@ -35,12 +35,16 @@ class Connections:
         self._trusted_proxies = trusted_proxies or Networks()
         self._addresses = KeyedCounter()
 
-    def admit(self, host: str) -> "Connection":
+    def admit(self, host: str, *, has_files: bool = True) -> "Connection":
         """Count a connection from an address. The caller must release it, once.
 
         Raises:
-            Refused: `queue_full`: too many connections in total; `rate_limit`: too many from this address.
+            Refused: `queue_full`: too many connections in total, or this process has no files left; `rate_limit`: too
+                many from this address.
         """
+        if not has_files:
+            message = "This gateway has too many files open to accept a connection: try again later."
+            raise Refused(Code.QUEUE_FULL, message, retry_after_ms=RETRY_MS)
         if self.max_connections and self.open >= self.max_connections:
             message = f"This gateway has {self.max_connections} connections open and accepts no more: try again later."
             raise Refused(Code.QUEUE_FULL, message, retry_after_ms=RETRY_MS)

@@ -7,7 +7,7 @@ from gateway.config.validate import check_prices
 from gateway.security.api_keys import StoredKey, check_unique, parse_stored_key
 from gateway.security.authenticator import ApiKeyScheme, CredentialScheme
 from gateway.security.key_file import read_keys
-from gateway.toml.problems import ConfigurationError
+from gateway.toml.problems import ConfigurationError, format_path
 
 
 def credential_schemes(settings: Settings, previous: Sequence[CredentialScheme] = ()) -> Sequence[CredentialScheme]:
@@ -45,8 +45,6 @@ def _read_stored_keys(settings: Settings) -> Sequence[StoredKey]:
         raise ConfigurationError(message) from None
     limited = next((key.name for key in keys if key.limits.budget_per_day), None)
     if limited is not None and (problem := next(check_prices(settings), None)) is not None:
-        message = (
-            f"{settings.keys_file}: keys.{limited}.budget_per_day: needs prices: {'.'.join(map(str, problem.path))}: "
-        )
+        message = f"{settings.keys_file}: keys.{limited}.budget_per_day: needs prices: {format_path(problem.path)}: "
         raise ConfigurationError(message + problem.message)
     return keys

@@ -11,6 +11,8 @@ from gateway.app.catalog import Catalog, build
 from gateway.cli.configuration_report import report, warnings
 from gateway.cli.live_check import call_all
 from gateway.config import ConfigurationError, find_file, load, unknown_variables
+from gateway.net.open_files import file_limit
+from gateway.server.fd_limit import file_warnings
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,7 +37,8 @@ def run(options: argparse.Namespace) -> int:
     catalog = build(settings)
     print("\n".join([f"{file or 'The environment'}: valid", *report(catalog)]))
     unknown = [f"{name}: not a known setting" for name in unknown_variables(os.environ)]
-    for warning in [*warnings(settings, catalog), *unknown]:
+    files = file_warnings(settings, file_limit(hard=True))
+    for warning in [*warnings(settings, catalog), *files, *unknown]:
         print(f"warning: {warning}")
     return asyncio.run(_call_upstreams(catalog)) if options.live else 0
 

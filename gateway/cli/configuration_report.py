@@ -1,7 +1,6 @@
 """Report on a configuration before it is used: its models and their upstreams, and what may be a mistake in it."""
 
 from collections.abc import Iterator
-from typing import Final
 from urllib.parse import urlsplit
 
 from gateway.app.catalog import Catalog
@@ -11,8 +10,6 @@ from gateway.config.providers import Provider
 from gateway.net.addresses import is_loopback_host
 from gateway.routing.model import Model
 from gateway.routing.target import Target
-
-_LOOPBACK_PREFIXES: Final = ("localhost", "127.", "::1")
 
 
 def report(catalog: Catalog) -> list[str]:
@@ -73,7 +70,7 @@ def warnings(settings: Settings, catalog: Catalog) -> list[str]:
 
 def _provider_warnings(provider: Provider) -> Iterator[str]:
     url = urlsplit(provider.base_url or "")
-    if url.scheme == "http" and not (url.hostname or "").startswith(_LOOPBACK_PREFIXES):
+    if url.scheme == "http" and not is_loopback_host(url.hostname or ""):
         yield f"{provider.name}: plain http to {url.hostname}: keys and texts are sent unencrypted"
     if provider.quirks.continuation == "prefix" and url.path.rstrip("/").endswith("/v1"):
         yield f"{provider.name}: answers are continued below /beta: base_url should not end with /v1"

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from yarl import URL
+
 from gateway.app.catalog import Catalog
-from gateway.config.providers import Provider
 from gateway.protocol.commands import Message
 from gateway.protocol.errors import Code, Failed
 from gateway.protocol.events import Chunk, Part, Reasoning, TextBatch, ToolCall
@@ -23,18 +24,23 @@ MIN_OUTPUT_TOKENS: Final = {"openai-responses": 16}
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Result of one call: milliseconds to the first token, or the failure. Neither: the answer had no text."""
+    """Result of one call: milliseconds to the first token, or the failure. Neither: the answer had no text.
+
+    `url` is the URL that was called; None if there was none to call.
+    """
 
     provider: str
     model: str
     ttft_ms: float | None = None
     failure: Failed | None = None
+    url: URL | None = None
 
     def __str__(self) -> str:
         """Return the outcome as one line."""
         target = f"{self.provider}: {self.model}: "
         if self.failure is not None:
-            return f"{target}{self.failure.code}: {self.failure.message}"
+            called = "" if self.url is None else f" ({self.url})"
+            return f"{target}{self.failure.code}: {self.failure.message}{called}"
         return target + (
             f"{self.ttft_ms:.0f} ms to the first token" if self.ttft_ms is not None else "answered, no text"
         )
@@ -44,25 +50,27 @@ async def call_all(catalog: Catalog, timeout_seconds: float = TIMEOUT_SECONDS) -
     """Call every target of every model in parallel, each for one token."""
     return await asyncio.gather(
         *(
-            _call(target, target.upstream_model(model.name), catalog.providers[target.name], timeout_seconds)
+            _call(catalog, target, target.upstream_model(model.name), timeout_seconds)
             for model in catalog.models.by_name.values()
             for target in model.targets
         )
     )
 
 
-async def _call(target: Target, model: str, provider: Provider, timeout_seconds: float) -> Outcome:
+async def _call(catalog: Catalog, target: Target, model: str, timeout_seconds: float) -> Outcome:
+    provider = catalog.providers[target.name]
     max_tokens = MIN_OUTPUT_TOKENS.get(provider.api, 1)
     request = UpstreamRequest(model, [Message(role="user", content="Hello")], {"max_tokens": max_tokens})
-    began = time.monotonic()
+    began, url = time.monotonic(), None
     try:
+        url = catalog.upstreams[provider].url(request)
         async with asyncio.timeout(timeout_seconds):
             first_token_at = await _first_token_time(target, request)
     except TimeoutError:
         failure = Failed(Code.FIRST_TOKEN_TIMEOUT, f"No first token within {timeout_seconds:g} seconds.")
-        return Outcome(target.name, model, failure=failure)
+        return Outcome(target.name, model, failure=failure, url=url)
     except Failed as failure:
-        return Outcome(target.name, model, failure=failure)
+        return Outcome(target.name, model, failure=failure, url=url)
     return Outcome(target.name, model, None if first_token_at is None else (first_token_at - began) * 1000)
 
 

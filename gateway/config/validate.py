@@ -9,9 +9,8 @@ from gateway.config.presets import PRESETS
 from gateway.config.providers import preset_name, resolve_provider, single_provider
 from gateway.config.settings import SINGLE_UPSTREAM_SETTINGS, Settings
 from gateway.config.tables import JwtTable, ModelTable
+from gateway.net.addresses import is_loopback_host
 from gateway.toml.problems import Path, Problem
-
-_LOOPBACK_HOSTS: Final = frozenset({"localhost", "127.0.0.1", "[::1]"})
 
 _UPSTREAM_KEYS: Final = ("upstream_model", "max_concurrent", "price")
 """Keys of a model that describe its only upstream."""
@@ -157,6 +156,6 @@ def _check_jwt(jwt: JwtTable) -> Iterator[Problem]:
     if not jwt.uses_shared_secret and jwt.secret_variable:
         yield Problem(("jwt", "secret_variable"), f"cannot be combined with {algorithm}: remove it")
     url = jwt.jwks_url
-    if url is not None and url.scheme != "https" and url.host not in _LOOPBACK_HOSTS:
+    if url is not None and url.scheme != "https" and not is_loopback_host((url.host or "").strip("[]")):
         message = "must be https: an attacker who changes the keys in transit could sign tokens"
         yield Problem(("jwt", "jwks_url"), message)

@@ -12,6 +12,9 @@ if sys.platform != "win32":
 RESERVED_FILES: Final = 100
 """Open files that no client needs: listening sockets, logs, static files, upstream calls whose client has left."""
 
+LAST_FILES: Final = 8
+"""Files that are left for connections of clients to be refused with: at the limit, a connection is closed unread."""
+
 NO_FILES: Final = frozenset({errno.EMFILE, errno.ENFILE})
 """Errors of a process, or a machine, that may open no more files."""
 
@@ -30,12 +33,20 @@ def reserve(files: int) -> int:
     return min(RESERVED_FILES, files // 4)
 
 
+def is_one_of_the_last(file: int) -> bool:
+    """Return True if a file descriptor that was just opened is one of the `LAST_FILES`.
+
+    A new descriptor has the lowest free number (POSIX.1, 2.14): all numbers below are in use.
+    """
+    files = file_limit()
+    return bool(files) and file >= files - LAST_FILES
+
+
 def open_socket(address: tuple[Any, ...]) -> socket.socket:
     """Open a socket for an entry of getaddrinfo(3), unless it takes one of the last file descriptors.
 
     Without that reserve, calls of upstreams could take every descriptor, and the server would have to close each new
-    connection unread: those of health checks, too. A new descriptor has the lowest free number (POSIX.1, 2.14): if that
-    is in the reserve, all numbers below are in use.
+    connection unread: those of health checks, too. See `is_one_of_the_last` for how that is seen.
 
     Raises:
         OSError: EMFILE, or the family is not supported.

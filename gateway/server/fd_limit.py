@@ -3,6 +3,7 @@
 import sys
 from contextlib import suppress
 
+from gateway.config import Settings
 from gateway.net.open_files import RESERVED_FILES, file_limit
 
 if sys.platform != "win32":
@@ -32,3 +33,20 @@ def connection_limit(configured: int, open_files: int) -> int:
     if configured or not open_files:
         return configured
     return max(1, (open_files - RESERVED_FILES) // 2)
+
+
+def file_warnings(settings: Settings, open_files: int) -> list[str]:
+    """Return a line for each limit that the process can't reach with so many `open_files`; 0: they are not limited."""
+    if not open_files:
+        return []
+    clients = connection_limit(settings.max_connections, open_files)
+    calls = max(0, open_files - RESERVED_FILES - clients)
+    advice = "raise that limit (ulimit -n, or LimitNOFILE of its service), or lower"
+    lines = []
+    if clients > open_files - RESERVED_FILES and settings.max_connections:
+        message = f"max_connections is {clients}, but this process may open only {open_files} files"
+        lines.append(f"{message}: {advice} max_connections")
+    elif settings.max_concurrent > calls:
+        message = f"max_concurrent is {settings.max_concurrent}, but this process may open only {open_files} files"
+        lines.append(f"{message}, enough for {clients} connections of clients and {calls} calls: {advice} it")
+    return lines

@@ -16,6 +16,7 @@ from gateway.admission.connections import Connection, Connections
 from gateway.admission.log_throttle import log_message
 from gateway.asgi import WRITER_EXTENSION
 from gateway.clock import RestartableTimer, SystemClock
+from gateway.net.open_files import is_one_of_the_last
 from gateway.net.tcp import reset
 from gateway.protocol.errors import Refused, invalid
 from gateway.server.lightweight import LightFlowControl, SingleWaiterEvent
@@ -109,7 +110,9 @@ class HttpProtocol(HttpToolsProtocol):
         self.pipeline, self.flow = EMPTY_PIPELINE, LightFlowControl(transport)
         try:
             if self._connection_counter is not None:
-                self._connection_slot = self._connection_counter.admit("" if self.client is None else self.client[0])
+                has_files = not is_one_of_the_last(transport.get_extra_info("socket").fileno())
+                host = "" if self.client is None else self.client[0]
+                self._connection_slot = self._connection_counter.admit(host, has_files=has_files)
         except Refused as refused:
             self._log_refusal(refused)
             self._refuse(refused)

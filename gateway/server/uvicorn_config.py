@@ -13,9 +13,11 @@ from gateway.admission.connections import CONNECTIONS_PER_ADDRESS, Connections
 from gateway.admission.limits import AddressLimit
 from gateway.config import Settings
 from gateway.net.addresses import Networks
-from gateway.server.fd_limit import connection_limit, raise_fd_limit
+from gateway.server.fd_limit import connection_limit, file_warnings, raise_fd_limit
 from gateway.server.http_protocol import HttpProtocol
 from gateway.server.websocket_protocol import WebSocketProtocol
+
+logger = logging.getLogger(__name__)
 
 PONG_SECONDS: Final = 20.0
 """Minimum time for a WebSocket client to answer a ping: it may be busy."""
@@ -35,9 +37,11 @@ CLIENT_ERRORS: Final = frozenset(
 
 def server_config(settings: Settings, app: Starlette) -> uvicorn.Config:
     """Return uvicorn's configuration; raise this process's limit of open files as far as the system allows."""
-    proxies = Networks(settings.trusted_proxies)
+    proxies, open_files = Networks(settings.trusted_proxies), raise_fd_limit()
+    for line in file_warnings(settings, open_files):
+        logger.warning("%s", line)
     connections = Connections(
-        connection_limit(settings.max_connections, raise_fd_limit()),
+        connection_limit(settings.max_connections, open_files),
         AddressLimit(settings.max_connections_per_address, CONNECTIONS_PER_ADDRESS),
         proxies,
     )

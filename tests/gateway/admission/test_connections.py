@@ -68,3 +68,11 @@ def test_limits_hold_and_every_connection_is_uncounted(steps: list[tuple[str, bo
     for connection in [connection for of_host in held.values() for connection in of_host]:
         connection.release()
     assert (connections.open, connections._addresses._counts) == (0, {})
+
+
+def test_a_connection_without_a_file_for_it_is_refused_and_not_counted() -> None:
+    connections = Connections()
+    with pytest.raises(Refused, match="too many files open") as refused:
+        connections.admit("10.0.0.1", has_files=False)
+    assert (refused.value.code, refused.value.status, refused.value.retryable) == (Code.QUEUE_FULL, 503, True)
+    assert connections.open == 0

@@ -68,11 +68,12 @@ def test_a_name_in_the_setting_and_the_file_is_an_error(tmp_path: Path) -> None:
 def test_the_budget_of_a_key_needs_prices(tmp_path: Path) -> None:
     assert price_error(tmp_path, "price = { input = 1, output = 1 }\n") == ""
     assert "keys.alice.budget_per_day: needs prices: models.a.price: is not known" in price_error(tmp_path, "")
+    assert 'needs prices: models."gpt-4.1".price: is not known' in price_error(tmp_path, "", '"gpt-4.1"')
 
 
-def price_error(tmp_path: Path, price: str) -> str:
+def price_error(tmp_path: Path, price: str, model: str = "a") -> str:
     file = tmp_path / "dualstream.toml"
-    file.write_text(f'keys_file = "k.toml"\n[models.a]\nprovider = "ollama"\n{price}')
+    file.write_text(f'keys_file = "k.toml"\n[models.{model}]\nprovider = "ollama"\n{price}')
     (tmp_path / "k.toml").write_text(f'[keys.alice]\nid = "{KEY.id}"\nhash = "{HASH}"\nbudget_per_day = 1\n')
     try:
         credential_schemes(load({}, {}, file))

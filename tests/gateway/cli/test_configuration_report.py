@@ -84,3 +84,15 @@ def test_keys_are_checked_too(
     (tmp_path / "mine.toml").write_text("[keys.a]\n")
     assert main(["check"]) == 2
     assert "mine.toml:1: keys.a.id" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "127.9.9.9", "[::1]"])
+async def test_plain_http_inside_this_machine_is_no_mistake(host: str) -> None:
+    near = Settings.model_validate({"upstream": f"http://{host}:8000/v1"})
+    assert not [line for line in warnings(near, build(near)) if "plain http" in line]
+
+
+@pytest.mark.parametrize("host", ["localhost.example", "127.example", "127.0.0.1.example", "[::1:2]"])
+async def test_plain_http_to_a_name_that_begins_as_this_machine(host: str) -> None:
+    far = Settings.model_validate({"upstream": f"http://{host}:8000/v1"})
+    assert [line for line in warnings(far, build(far)) if "plain http" in line]

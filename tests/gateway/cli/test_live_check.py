@@ -1,5 +1,7 @@
 """The calls of `dualstream check --live`, against the simulator."""
 
+from yarl import URL
+
 from gateway.app.catalog import build
 from gateway.cli.live_check import Outcome, call_all
 from gateway.config import Settings
@@ -50,3 +52,32 @@ def test_an_outcome_is_a_line() -> None:
     assert str(Outcome("a", "m", 12.3)) == "a: m: 12 ms to the first token"
     assert str(Outcome("a", "m")) == "a: m: answered, no text"
     assert str(Outcome("a", "m", failure=Failed(Code.AUTH_ERROR, "No."))) == "a: m: auth_error: No."
+    url = URL("https://a.example/v1/chat/completions?api-version=2")
+    assert str(Outcome("a", "m", failure=Failed(Code.NETWORK_ERROR, "No."), url=url)) == (
+        "a: m: network_error: No. (https://a.example/v1/chat/completions?api-version=2)"
+    )
+
+
+async def test_the_line_of_a_failure_names_what_failed_and_the_url() -> None:
+    live = Settings.model_validate(
+        {
+            "providers": {
+                "refused": {"base_url": "http://127.0.0.1:1/v1"},
+                "unknown": {"base_url": "https://no-such-host.invalid/v1beta", "api": "gemini"},
+            },
+            "models": {
+                "m": {"upstreams": [{"provider": name} for name in ("refused", "unknown")]},
+                "..": {"upstreams": [{"provider": "unknown"}]},
+            },
+        }
+    )
+    catalog = build(live)
+    refused, unknown, unnamed = map(str, await call_all(catalog))
+    await catalog.close()
+    assert refused == (
+        "refused: m: network_error: The provider can't be reached: it refused the connection. "
+        "(http://127.0.0.1:1/v1/chat/completions)"
+    )
+    assert unknown.startswith("unknown: m: network_error: The provider can't be reached: its host name ")
+    assert unknown.endswith("(https://no-such-host.invalid/v1beta/models/m:streamGenerateContent?alt=sse)")
+    assert unnamed == "unknown: ..: invalid_request: '..' is not the name of a model."

@@ -9,7 +9,14 @@ from contextlib import contextmanager
 
 import pytest
 
-from gateway.net.open_files import RESERVED_FILES, file_limit, open_socket, reserve
+from gateway.net.open_files import (
+    LAST_FILES,
+    RESERVED_FILES,
+    file_limit,
+    is_one_of_the_last,
+    open_socket,
+    reserve,
+)
 
 TCP = (socket.AF_INET, socket.SOCK_STREAM, 0, "", ("127.0.0.1", 1))
 
@@ -41,3 +48,9 @@ def test_a_socket_in_the_reserve_is_not_opened() -> None:
     with limited_to(number + 2), socket.socket() as incoming:
         # What was not used is left for others, such as a connection of a client.
         assert incoming.fileno() == number
+
+
+def test_the_last_files_are_for_refusals() -> None:
+    with socket.socket() as opened, limited_to(opened.fileno() + LAST_FILES):
+        assert is_one_of_the_last(opened.fileno())
+        assert not is_one_of_the_last(opened.fileno() - 1)

@@ -2,8 +2,9 @@
 
 import resource
 
+from gateway.config import Settings
 from gateway.net.open_files import RESERVED_FILES
-from gateway.server.fd_limit import connection_limit, raise_fd_limit
+from gateway.server.fd_limit import connection_limit, file_warnings, raise_fd_limit
 
 
 def test_each_client_may_need_an_upstream_connection() -> None:
@@ -22,3 +23,17 @@ def test_the_soft_limit_is_raised_to_the_hard_one() -> None:
         assert (soft, files) == (hard, 0 if hard == resource.RLIM_INFINITY else hard)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (before, hard))
+
+
+def test_limits_that_the_files_do_not_allow_are_warnings() -> None:
+    assert file_warnings(Settings(max_concurrent=500), 128) == [
+        "max_concurrent is 500, but this process may open only 128 files, enough for 14 connections of clients and 14 "
+        "calls: raise that limit (ulimit -n, or LimitNOFILE of its service), or lower it"
+    ]
+    assert file_warnings(Settings(max_connections=2000), 1024) == [
+        "max_connections is 2000, but this process may open only 1024 files: raise that limit (ulimit -n, or "
+        "LimitNOFILE of its service), or lower max_connections"
+    ]
+    assert len(file_warnings(Settings(max_connections=900), 1024)) == 1
+    for files in (0, 1024, 1 << 20):
+        assert file_warnings(Settings(), files) == []
