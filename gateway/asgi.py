@@ -1,21 +1,25 @@
-"""The two ASGI extensions between our server, the application and the transports.
+"""The ASGI extensions between our server, the application and the transports.
 
 Our own server (`gateway.server`) offers the *direct writer*: a transport writes frames straight to the socket instead
-of through ASGI's `send`. Our own application (`gateway.app.factory`) offers *deferred serving*: a transport begins a
-response inside Starlette and serves it after Starlette has returned. Under another server or application both are
-missing, and transports work without them.
+of through ASGI's `send`. On a WebSocket it drops a message beyond its limits and says so (`REFUSED`). Our own
+application (`gateway.app.factory`) offers *deferred serving*: a transport begins a response inside Starlette and serves
+it after Starlette has returned. Under another server or application they are missing, and transports work without them.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from starlette.types import Receive, Scope, Send
 
+from gateway.admission.prompts import PromptReservation
 from gateway.admission.streams import Stream
 
 WRITER_EXTENSION: Final = "dualstream.writer"
 """Name of the direct writer among the `extensions` of an ASGI scope."""
+
+REFUSED: Final = "dualstream.refused"
+"""Key, in a `websocket.receive` event, of why the message was dropped, a `Refused`. `text` is its beginning."""
 
 DEFERRED: Final = "dualstream.deferred"
 """Key of the `DeferredServe` in an ASGI scope."""
@@ -39,6 +43,18 @@ class Writer(Protocol):
 
     def abort(self) -> None:
         """Abort the connection, so that what was written can't pass for a complete response."""
+        ...
+
+
+@runtime_checkable
+class MessageReader(Protocol):
+    """A direct writer that also bounds what it receives: a WebSocket's."""
+
+    def limit_messages(self, max_bytes: int, reservation: PromptReservation) -> None:
+        """Drop messages of more than `max_bytes`, or for which `reservation` has no memory; see `REFUSED`.
+
+        The reservation counts what was received of a message that is not complete.
+        """
         ...
 
 

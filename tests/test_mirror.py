@@ -20,7 +20,6 @@ EXCEPTIONS: Final = {
         "tests/gateway/api/middleware/test_auth.py",
     ),
     "gateway/api/error_handlers.py": ("handlers of the application", "tests/gateway/app/test_application.py"),
-    "gateway/api/routes.py": ("the list of all routes", "tests/gateway/api/openapi/test_document.py"),
     "gateway/api/services.py": (DATA, "tests/transports/test_viewer.py"),
     "gateway/api/middleware/cors.py": (
         "options of Starlette's middleware",

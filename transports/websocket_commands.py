@@ -1,8 +1,10 @@
 """The commands of one WebSocket: parse them, check their rate, execute them, reply."""
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple, cast
 
+import orjson
 from starlette.websockets import WebSocket
 
 from gateway.admission.streams import Stream
@@ -36,6 +38,10 @@ MAX_UNREADABLE: Final = 10
 
 Such a client does not implement this protocol.
 """
+
+
+_OBJECT: Final = re.compile(r"[\s\ufeff]*\{")
+_SCALAR_FIELD: Final = re.compile(r'\s*"(\w{1,64})"\s*:\s*("[^"\\\x00-\x1f]*"|-?(?:0|[1-9][0-9]{0,17}))\s*[,}]')
 
 
 class Close(NamedTuple):
@@ -95,17 +101,27 @@ class WebSocketCommands:
             else:
                 await self._execute(command, read_at)
         except Refused as refused:
-            if command_id is None and generation_id is None:
-                self._unreadable += 1
-            await self._send_json(
-                {
-                    "type": "rejected",
-                    "id": command_id if isinstance(command_id, int) or _is_short(command_id) else None,
-                    "generation_id": generation_id if _is_short(generation_id) else None,
-                    **cast("dict[str, object]", refused.body()["error"]),
-                }
-            )
+            await self._send_rejected(refused, command_id, generation_id)
         return self._reason_to_close()
+
+    async def reject(self, refused: Refused, head: str, read_at: float) -> Close | None:
+        """Reject a message that was not kept and begins with `head`; return why the socket must be closed."""
+        self._services.commands.count_message(self._name, self._address, read_at)
+        fields = leading_fields(head)
+        await self._send_rejected(refused, fields.get("id"), fields.get("generation_id"))
+        return self._reason_to_close()
+
+    async def _send_rejected(self, refused: Refused, command_id: object, generation_id: object) -> None:
+        if command_id is None and generation_id is None:
+            self._unreadable += 1
+        await self._send_json(
+            {
+                "type": "rejected",
+                "id": command_id if isinstance(command_id, int) or _is_short(command_id) else None,
+                "generation_id": generation_id if _is_short(generation_id) else None,
+                **cast("dict[str, object]", refused.body()["error"]),
+            }
+        )
 
     def _reason_to_close(self) -> Close | None:
         if self._close is not None:
@@ -229,6 +245,14 @@ class WebSocketCommands:
     @property
     def _name(self) -> str:
         return f"{id(self):x}"
+
+
+def leading_fields(head: str) -> dict[str, object]:
+    """Return the fields with which a JSON object begins, up to the first that is not a string or a whole number."""
+    fields, at = dict[str, object](), _OBJECT.match(head)
+    while at is not None and (at := _SCALAR_FIELD.match(head, at.end())) is not None:
+        fields[at[1]] = orjson.loads(at[2])
+    return fields
 
 
 def _is_short(text: object) -> bool:

@@ -1,6 +1,7 @@
 """One client's WebSocket: it reads commands, writes events as they come, and closes with a code that says why."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 import anyio
@@ -8,11 +9,13 @@ import orjson
 from starlette.types import Receive, Send
 from starlette.websockets import WebSocket
 
+from gateway.admission.prompts import PromptReservation
 from gateway.api.services import Services
 from gateway.api.streams import enter_stream
-from gateway.asgi import Writer, direct_writer
+from gateway.asgi import REFUSED, MessageReader, Writer, direct_writer
 from gateway.clock import RestartableTimer
 from gateway.generation.event_log import Entry
+from gateway.protocol.errors import invalid
 from gateway.protocol.events import Accepted
 from transports.handshake import HELLO_BYTES, HELLO_SECONDS, SocketIdentity
 from transports.viewer import Viewer
@@ -22,13 +25,29 @@ from transports.writer import sending
 CLOSE_SECONDS: Final = 5.0
 """How long to try to send a close frame to a client that does not read."""
 
+DRAIN_SECONDS: Final = 0.25
+"""How long to go on executing what a client has sent that is no longer a viewer, until it sends nothing more."""
+
+MAX_UNREAD_REPLIES: Final = 64
+"""Replies that are written to a client that does not read, before its next command has to wait for it."""
+
 
 class WebSocketConnection:
     """One socket. Its task reads commands; events are written in the call stack that appends to a log."""
 
     __slots__ = (
-        *("_commands", "_direct_writer", "_identity", "_reading", "_receive", "_send", "_services", "_viewer"),
-        *("_writer", "framing", "write"),
+        *(
+            "_commands",
+            "_direct_writer",
+            "_identity",
+            "_is_viewing",
+            "_reading",
+            "_receive",
+            "_replies",
+            "_reservation",
+            "_send",
+        ),
+        *("_services", "_unread_replies", "_viewer", "_writer", "framing", "write"),
     )
 
     def __init__(self, services: Services, websocket: WebSocket, identity: SocketIdentity) -> None:
@@ -37,6 +56,11 @@ class WebSocketConnection:
         self._identity = identity
         self._direct_writer = direct_writer(websocket.scope)
         self._reading = anyio.CancelScope()
+        self._replies = True
+        """False once the client is gone: what it has sent is executed all the same."""
+        self._unread_replies = 0
+        self._is_viewing = False
+        self._reservation: PromptReservation | None = None
         self._viewer = Viewer(services, self, self._reading.cancel)
         stream = enter_stream(services, websocket)
         self._commands = WebSocketCommands(services, websocket, identity, self._viewer, stream, self._send_json)
@@ -51,10 +75,9 @@ class WebSocketConnection:
         try:
             if self._identity.principal is not None or await self._wait_for_hello():
                 await self._serve()
-        except OSError:
-            # `send` raises an OSError when the client is gone (ASGI, WebSocket, "Send").
-            pass
         finally:
+            if self._reservation is not None:
+                self._reservation.release()
             self._commands.close()
             self._viewer.close()
             # The viewer holds this object as its connection, the commands hold its method: reference cycles.
@@ -68,7 +91,7 @@ class WebSocketConnection:
         try:
             with waiting:
                 while self._identity.principal is None:
-                    if not await self._read_command(HELLO_BYTES, "A hello has"):
+                    if not await self._read_command(HELLO_BYTES):
                         return False
         finally:
             deadline.cancel()
@@ -87,6 +110,7 @@ class WebSocketConnection:
         if self._reading.cancelled_caught:
             # No longer a viewer, however long closing takes.
             self._viewer.close()
+            await self._execute_rest()
             with anyio.move_on_after(CLOSE_SECONDS):
                 await self._close(Close(1013, "This client does not read: reconnect and attach by position."))
 
@@ -107,23 +131,38 @@ class WebSocketConnection:
         if not writer.raw:
             # Frames of the two kinds of writers differ: viewers must not share them.
             self.framing = "websocket message"
+        if (principal := self._identity.principal) is not None and isinstance(writer, MessageReader):
+            self._reservation = self._services.hub.prompts.reserve(principal.id, principal.address)
+            writer.limit_messages(self._services.max_body_bytes, self._reservation)
         writer.bind(self._viewer.resume, self._viewer.stop)
         self._viewer.begin()
+        self._is_viewing = True
         with self._reading:
-            while await self._read_command(self._services.max_body_bytes, "A message has"):
+            while await self._read_command(self._services.max_body_bytes):
                 pass
 
-    async def _read_command(self, max_bytes: int, subject: str) -> bool:
+    async def _execute_rest(self) -> None:
+        """Execute what a client that does not read had sent before: it may be what stops its generations."""
+        self._replies = False
+        with anyio.move_on_after(DRAIN_SECONDS):
+            while await self._read_command(self._services.max_body_bytes):
+                pass
+
+    async def _read_command(self, max_bytes: int) -> bool:
         """Read a message and execute it; return False if the client is gone, or the socket is closed."""
         message = await self._receive()
         read_at = self._services.clock.now()
         if message["type"] == "websocket.disconnect":
             return False
-        text = message.get("text")
-        if text is not None and _utf8_longer_than(text, max_bytes):
-            close: Close | None = Close(4413, f"{subject} at most {max_bytes} bytes.")
-        else:
+        text, refused = message.get("text"), message.get(REFUSED)
+        if refused is None and text is not None and _utf8_longer_than(text, max_bytes):
+            refused = invalid(f"The message is larger than {max_bytes} bytes.", status=413)
+        if refused is None:
             close = await self._commands.handle(text, read_at)
+        elif self._identity.principal is None:
+            close = Close(4413, f"A hello has at most {max_bytes} bytes.")
+        else:
+            close = await self._commands.reject(refused, text or "", read_at)
         if close is not None:
             await self._close(close)
         return close is None
@@ -133,10 +172,23 @@ class WebSocketConnection:
             await self._send({"type": "websocket.send", "text": message.decode()})
 
     async def _send_json(self, message: dict[str, object]) -> None:
-        await self._send({"type": "websocket.send", "text": orjson.dumps(message).decode()})
+        """Send a reply.
+
+        Some are written to a client that does not read without waiting for it: its next command may be a stop.
+        """
+        if not self._replies:
+            return
+        data = orjson.dumps(message)
+        if self._is_viewing and self._writer.raw and self._unread_replies < MAX_UNREAD_REPLIES:
+            self._unread_replies = 0 if self.write((text_frame(data),)) else self._unread_replies + 1
+            return
+        # `send` raises an OSError when the client is gone (ASGI, WebSocket, "Send"). What it sent before is executed.
+        with suppress(OSError):
+            await self._send({"type": "websocket.send", "text": data.decode()})
 
     async def _close(self, close: Close) -> None:
-        await self._send({"type": "websocket.close", "code": close.code, "reason": close.reason})
+        with suppress(OSError):
+            await self._send({"type": "websocket.close", "code": close.code, "reason": close.reason})
 
 
 def text_frame(message: bytes) -> bytes:

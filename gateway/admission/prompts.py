@@ -77,7 +77,8 @@ class PromptReservation:
 
     def check(self, size: int) -> None:
         """Raise if `size` bytes more could not be reserved; see `grow`."""
-        self._memory.check(self._client, self._max_bytes, size)
+        if size > 0:
+            self._memory.check(self._client, self._max_bytes, size)
 
     def resize(self, size: int) -> None:
         """Count `size` bytes from now on, without a check: they are held already."""

@@ -3,16 +3,21 @@
 from collections.abc import Iterable, Sequence
 from itertools import filterfalse
 
-from starlette.routing import BaseRoute
+import orjson
+from starlette.responses import Response
+from starlette.routing import BaseRoute, WebSocketRoute
+from starlette.websockets import WebSocket
 
 from gateway.api.demo_page import page_routes
 from gateway.api.generations import GenerationResource
 from gateway.api.middleware.command_rate import is_read_route, rate_limited
 from gateway.api.models import model_routes
+from gateway.api.requests import request_id
 from gateway.api.services import Services
 from gateway.api.session import SessionRoute
 from gateway.api.status import status_routes
 from gateway.api.tickets import TicketRoute
+from gateway.protocol.errors import invalid
 
 
 def all_routes(services: Services, transport_routes: Iterable[BaseRoute]) -> Sequence[BaseRoute]:
@@ -32,4 +37,16 @@ def all_routes(services: Services, transport_routes: Iterable[BaseRoute]) -> Seq
         *page_routes(),
     ]
     # Routes are matched in this order: starts come often, interrupts seldom.
-    return [*filter(is_read_route, transports), *rate_limited(services, counted), generations.interrupt_route()]
+    last = [generations.interrupt_route(), WebSocketRoute("/{path:path}", _refuse_websocket)]
+    return [*filter(is_read_route, transports), *rate_limited(services, counted), *last]
+
+
+async def _refuse_websocket(websocket: WebSocket) -> None:
+    """Answer 404 to a handshake on a path without a WebSocket; Starlette's 403 looks like a refused credential."""
+    if "websocket.http.response" not in websocket.scope.get("extensions", {}):
+        await websocket.close()
+        return
+    message = f"There is no WebSocket at {websocket.url.path[:200]!r}; docs/protocol.md lists the routes."
+    body = orjson.dumps(invalid(message, status=404).body())
+    headers = {"Cache-Control": "no-store", "X-Request-ID": request_id(websocket)}
+    await websocket.send_denial_response(Response(body, 404, headers, media_type="application/json"))

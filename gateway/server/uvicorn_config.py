@@ -54,8 +54,8 @@ def server_config(settings: Settings, app: Starlette) -> uvicorn.Config:
         loop="uvloop" if sys.platform != "win32" else "asyncio",
         # Compressing small frames costs more than it saves, and some 100 KB of window per socket.
         ws_per_message_deflate=False,
-        # Above our own limit, so that clients meet ours, which closes with a message.
-        ws_max_size=2 * settings.max_body_bytes,
+        # A larger message is dropped before uvicorn sees it; see `MessageLimiter`.
+        ws_max_size=settings.max_body_bytes,
         ws_ping_interval=settings.heartbeat,
         ws_ping_timeout=max(settings.heartbeat, PONG_SECONDS),
         # An access log would contain prompts: EventSource clients send them in the URL.

@@ -1,7 +1,7 @@
 """WebSocket: uvicorn's protocol, with limits on pings, fragments and unauthenticated clients, and a direct writer."""
 
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
 from uvicorn.config import Config
@@ -11,11 +11,13 @@ from websockets.frames import Frame
 from websockets.http11 import Request
 
 from gateway.admission.connections import Connection
-from gateway.asgi import WRITER_EXTENSION
+from gateway.admission.prompts import PromptReservation
+from gateway.asgi import REFUSED, WRITER_EXTENSION
 from gateway.clock import SystemClock
 from gateway.net.tcp import reset
 from gateway.protocol.errors import invalid
 from gateway.server.lightweight import SingleReaderQueue, SingleWaiterEvent
+from gateway.server.message_limiter import HEAD_BYTES, Dropped, MessageLimiter
 from gateway.server.raw_response import encode_refusal
 
 _CLOCK = SystemClock()
@@ -31,13 +33,15 @@ MAX_FRAGMENTS = 4096
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
-    """WebSocket with limits on pings, fragments and unauthenticated clients; text that is not UTF-8 logs no traceback.
+    """WebSocket with limits on messages, pings and unauthenticated clients; text that is not UTF-8 logs no traceback.
 
     Its direct writer bypasses uvicorn's `send`: it gets whole, encoded frames.
     """
 
     # For the reason given in `HttpProtocol`.
     __slots__ = (
+        "_discards_message",
+        "_limiter",
         "_on_drain",
         "_unauthenticated_bytes",
         "close_sent",
@@ -67,6 +71,9 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._unauthenticated_bytes: int | None = 0
         """Bytes read before a viewer was bound; None from then on."""
         self._on_drain: Callable[[], None] | None = None
+        self._limiter = MessageLimiter(config.ws_max_size)
+        self._discards_message = False
+        """The message whose fragments come is dropped, and rejected already."""
         self.queue, self.writable = SingleReaderQueue(), SingleWaiterEvent()
         self.writable.set()
 
@@ -91,6 +98,10 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._unauthenticated_bytes = None
         if self.queue.empty():
             self._resume_reading()
+
+    def limit_messages(self, max_bytes: int, reservation: PromptReservation) -> None:
+        """Implement `MessageReader.limit_messages`."""
+        self._limiter.max_bytes, self._limiter.reservation = max_bytes, reservation
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Release the connection's slot and the reference cycles: the viewer's callback, and the parser.
@@ -128,7 +139,23 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
                 self._fail(4413, f"Authenticate within {MAX_UNAUTHENTICATED_BYTES} bytes.")
                 return
             self._unauthenticated_bytes += len(data)
-        super().data_received(data)
+        for passed in self._limiter.feed(data):
+            if self.disconnected or self.conn.parser_exc is not None:
+                break
+            if isinstance(passed, Dropped):
+                self._refuse_message(passed)
+            else:
+                super().data_received(passed)  # type: ignore[arg-type]
+
+    def _refuse_message(self, dropped: Dropped) -> None:
+        """Queue the refusal of a dropped message, and forget the fragments of it that came before."""
+        text = dropped.text()
+        if dropped.has_parsed:
+            text = b"".join(self.frames)[:HEAD_BYTES].decode(errors="replace")
+            self.frames, self._discards_message = [], True
+        if not self.close_sent:
+            message = {"type": "websocket.receive", "text": text, REFUSED: dropped.refused}
+            self.queue.put_nowait(cast("ASGIReceiveEvent", message))
 
     def abort(self) -> None:
         """Implement `Writer.abort`: reset the connection."""
@@ -204,6 +231,9 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def send_receive_event_to_app(self) -> None:
         """Queue a complete message; close with 1007 if it is text that is not UTF-8 (RFC 6455, 8.1)."""
+        if self._discards_message:
+            self.frames, self._discards_message = [], False
+            return
         if self.curr_msg_data_type == "text" and not self.close_sent:
             try:
                 b"".join(self.frames).decode()

@@ -1,12 +1,21 @@
 """Messages and frames of a WebSocket connection."""
 
+import asyncio
+
 import aiohttp
 import orjson
 import pytest
 from websockets.frames import Frame, Opcode
 
+from gateway.net.tcp import reset
+from gateway.protocol.events import Interrupted
+from tests.gateway.server.raw_client import UPGRADE, connected, frame
+from tests.served.clients import BODY
 from tests.served.gateway import Served
+from tests.served.viewers import until
 from transports.websocket_connection import text_frame
+
+TEXT, CONTINUATION = 1, 0
 
 
 @pytest.mark.parametrize("length", [0, 1, 125, 126, 127, 65_535, 65_536, 70_000])
@@ -15,11 +24,103 @@ def test_a_text_frame_is_encoded_as_by_the_library(length: int) -> None:
     assert text_frame(message) == Frame(Opcode.TEXT, message).serialize(mask=False)
 
 
-async def test_a_message_that_is_too_large_closes_the_socket(served: Served) -> None:
-    async with served.http.ws_connect("/api/ws") as socket:
-        await socket.send_str(orjson.dumps({"type": "ping", "pad": "x" * 30_000}).decode())
-        assert (await socket.receive()).type is aiohttp.WSMsgType.CLOSE
-        assert socket.close_code == 4413
+@pytest.mark.parametrize("size", [20_001, 5_000_000])
+@pytest.mark.parametrize("head", [{"id": 7, "type": "start"}, {"type": "feedback", "id": "x", "generation_id": "g_1"}])
+async def test_a_message_that_is_too_large_is_rejected_and_the_socket_lives(
+    served: Served, size: int, head: dict[str, object]
+) -> None:
+    async with served.http.ws_connect("/api/ws") as socket, asyncio.timeout(10):
+        await socket.send_json({"type": "start", "id": 1, **BODY})
+        while (await socket.receive_json())["type"] != "accepted":
+            pass
+        await served.called()
+        await socket.send_json({**head, "pad": "x" * size})
+        while (answer := await socket.receive_json())["type"] != "rejected":
+            pass
+        assert (answer["id"], answer["generation_id"]) == (head["id"], head.get("generation_id"))
+        assert (answer["code"], answer["message"]) == ("invalid_request", "The message is larger than 20000 bytes.")
+        served.upstream.last.send("still here")
+        served.upstream.last.finish()
+        while (answer := await socket.receive_json())["type"] != "complete":
+            pass
+        await socket.send_json({"type": "ping", "id": 8})
+        assert (await socket.receive_json())["type"] == "pong"
+
+
+async def test_a_message_that_finds_no_memory_is_rejected_and_the_socket_lives(served: Served) -> None:
+    served.hub.prompts.max_bytes = 5000
+    async with connected(served) as (reader, writer):
+        writer.write(UPGRADE + b"\r\n" + b"")
+        await reader.readuntil(b"\r\n\r\n")
+        message = b'{"type":"ping","id":3,"pad":"%b"}' % (b"x" * 9000)
+        writer.write(frame(TEXT, message[:4000], last=False))
+        await until(lambda: served.hub.prompts.used == 4000)
+        writer.write(frame(CONTINUATION, message[4000:8000], last=False))
+        assert orjson.loads((await reader.readuntil(b"}"))[4:])["code"] == "queue_full"
+        assert served.hub.prompts.used == 0
+        writer.write(frame(CONTINUATION, message[8000:]) + frame(TEXT, b'{"type":"ping","id":4}'))
+        assert b'"id":4' in await reader.readuntil(b"}")
+    await until(lambda: not served.protocols)
+    assert served.hub.prompts.used == 0
+
+
+CLOSE = frame(8, b"\x03\xe8")
+
+
+async def open_socket(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    writer.write(UPGRADE + b"\r\n")
+    await reader.readuntil(b"\r\n\r\n")
+
+
+def command(**fields: object) -> bytes:
+    return frame(TEXT, orjson.dumps(fields))
+
+
+@pytest.mark.parametrize("end", [CLOSE, b"", None], ids=["close", "FIN", "RST"])
+async def test_commands_before_the_end_of_the_connection_are_executed(served: Served, end: bytes | None) -> None:
+    body = {**BODY, "options": {"on_disconnect": "continue"}}
+    ids = []
+    for _ in range(150):
+        async with served.http.post("/api/generations", json=body) as response:
+            ids.append((await response.json())["id"])
+    async with connected(served) as (reader, writer):
+        await open_socket(reader, writer)
+        stops = [command(type="interrupt", id=at, generation_id=name) for at, name in enumerate(ids)]
+        writer.write(b"".join(stops) + (end or b""))
+        if end is None:
+            reset(writer.transport)
+        else:
+            writer.write_eof()
+        await until(lambda: not served.hub.running)
+
+
+async def test_a_start_before_a_close_has_had_a_viewer(served: Served) -> None:
+    async with connected(served) as (reader, writer):
+        await open_socket(reader, writer)
+        writer.write(command(type="start", id=1, **BODY) + CLOSE)
+        await served.called()
+        await until(lambda: not served.protocols)
+        assert served.hub.running == 1
+        served.clock.advance(1000)
+        await until(lambda: not served.hub.running)
+        assert isinstance(served.only.end, Interrupted)
+        assert served.only.end.by == "disconnect"
+
+
+async def test_a_client_that_does_not_read_can_stop_its_generations(served: Served) -> None:
+    async with connected(served) as (reader, writer):
+        await open_socket(reader, writer)
+        for at in range(3):
+            writer.write(command(type="start", id=at, **BODY))
+        await served.called(3)
+        for _ in range(200):
+            for call in served.upstream.calls:
+                call.send("x" * 10_000)
+            await asyncio.sleep(0)
+        generations = [record.generation for record in served.hub._records]
+        for generation in generations:
+            writer.write(command(type="interrupt", id=generation.id, generation_id=generation.id))
+        await until(lambda: not served.hub.running)
 
 
 async def test_text_that_is_not_utf8_closes_the_socket(served: Served, caplog: pytest.LogCaptureFixture) -> None:

@@ -24,7 +24,8 @@ def validate_headers(send: Send) -> Send:
     """
 
     async def send_validated(message: Message) -> None:
-        if message["type"] == "http.response.start":
+        # Also "websocket.http.response.start", the response to a handshake that is refused.
+        if message["type"].endswith("http.response.start"):
             message["headers"] = _validated([*message.get("headers", ())])
         await send(message)
 

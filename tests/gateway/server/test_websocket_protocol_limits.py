@@ -11,7 +11,7 @@ from gateway.security.principals import Principal
 from gateway.server.websocket_protocol import MAX_FRAGMENTS, MAX_UNAUTHENTICATED_BYTES
 from tests.event_loop import settle
 from tests.gateway.server.raw_client import UPGRADE, close_code, connected, frame, pour
-from tests.served.clients import KEYS, keys_file, with_keys
+from tests.served.clients import BODY, KEYS, keys_file, with_keys
 from tests.served.gateway import Configure, Served, as_command
 from tests.served.viewers import until
 
@@ -72,6 +72,17 @@ class TestUnauthenticated:
             while (answer := await socket.receive_json()).get("id") != 2:
                 pass
             assert answer["type"] == "ack"
+
+    async def test_a_start_between_a_hello_and_a_close_in_one_segment_is_executed(self, served: Served) -> None:
+        hello = orjson.dumps({"type": "hello", "id": 1, "token": KEYS["alice"].text()})
+        start = orjson.dumps({"type": "start", "id": 2, **BODY, "options": {"on_disconnect": "continue"}})
+        async with connected(served) as (reader, writer):
+            writer.write(UPGRADE + b"\r\n")
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(frame(TEXT, hello) + frame(TEXT, start) + frame(8, b"\x03\xe8"))
+            await served.called()
+        await until(lambda: not served.protocols)
+        assert served.hub.running == 1
 
     async def test_a_message_may_be_large_while_a_token_is_verified(self, served: Served) -> None:
         scheme = SlowScheme()

@@ -29,7 +29,7 @@ async def test_text_that_is_not_utf8_after_the_close_is_ignored() -> None:
 async def test_text_that_is_not_utf8_before_a_close_in_the_same_read() -> None:
     seen, written = await sent(HANDSHAKE, masked(b"\xff") + masked(b"\x03\xe8bye", 0x88))
     assert seen == []
-    assert written.endswith(b"\x88\x05\x03\xe8bye")
+    assert written.endswith(b"\x88\x0b\x03\xefnot UTF-8")
 
 
 async def test_a_message_sent_after_our_close_is_not_logged_as_an_error() -> None:
