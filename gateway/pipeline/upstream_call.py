@@ -173,23 +173,24 @@ class UpstreamCall:
             return
         attempt, watchdog, now = self.attempt, self._watchdog, self._clock.now()
         content: list[Content | TextBatch] = []
-        end_marked = False
+        end_marked = watchdog.end_marked
         for event in events:
             if isinstance(event, Usage):
-                attempt.set_usage(event, final=end_marked or watchdog.end_marked)
+                attempt.set_usage(event, final=end_marked)
             elif isinstance(event, Finished):
                 attempt.finish_reason = event.reason
                 end_marked = True
             else:
                 content.append(event)
+                # Content after an end mark takes it back.
+                end_marked = False
         limits_changed = False
         if content and watchdog.record_content(content, now):
             limits_changed = True
             self.target.latency.add(now - self._started_at)
             self.target.failing = False
             self._record(None, answered=True)
-        if end_marked:
-            # After the content that the same read brought: content behind the end mark counts for nothing.
+        if end_marked and not watchdog.end_marked:
             watchdog.record_finish(now)
         if self._continuation is not None and self._continuation.has_overlap:
             content = [*self._continuation.join(content)]

@@ -42,7 +42,7 @@ class Watchdog:
     first_call: float
     began: float
     end_marked: bool = field(init=False, default=False)
-    """The provider's end mark has come."""
+    """The provider's end mark has come, and no content after it."""
     _last_content: float = field(init=False)
     _streaming: bool = field(init=False, default=False)
     _window_began: float = field(init=False, default=0.0)
@@ -54,10 +54,9 @@ class Watchdog:
     def record_content(self, content: Sequence[Content | TextBatch], now: float) -> bool:
         """Record content, on the path of each chunk. Return True if it is the first, after which other limits hold.
 
-        Content after the end mark is ignored: it must not postpone the end of the wait for usage.
+        Content after the end mark takes it back: some servers send a finish reason early, or with every chunk.
         """
-        if self.end_marked:
-            return False
+        self.end_marked = False
         self._last_content = now
         # Characters are counted only where a limit needs them.
         if self.limits.min_chars_per_second:

@@ -99,7 +99,12 @@ def to_json(value: JsonValue) -> str:
 
 
 def count_of(value: JsonValue) -> int | None:
-    """Return a count, or None if the value is not an integer from 0 to 2**53 - 1, which JavaScript holds exactly."""
+    """Return a count, or None if the value is not a number from 0 to 2**53 - 1, which JavaScript holds exactly.
+
+    Some servers send counts as floats: JSON has one type of number.
+    """
+    if isinstance(value, float) and 0 <= value < 2**53:
+        return round(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53 else None
 
 

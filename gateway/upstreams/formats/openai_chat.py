@@ -1,17 +1,23 @@
 """OpenAI chat completions, streamed: the wire format of most servers (platform.openai.com, "Streaming")."""
 
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from pydantic import JsonValue, SecretStr
 
 from gateway.protocol.commands import JsonObject
-from gateway.protocol.events import Chunk, Reasoning, ToolCall, Usage
+from gateway.protocol.errors import Failed
+from gateway.protocol.events import Usage
 from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest
 from gateway.upstreams.endpoint import Endpoint
-from gateway.upstreams.errors import from_stream, truncated
+from gateway.upstreams.error_bodies import find_error
+from gateway.upstreams.errors import from_finish_reason, from_stream, truncated, unreadable
 from gateway.upstreams.formats.base import Quirks
-from gateway.upstreams.formats.json_values import SurrogateJoiner, count_of, decode, detail_of, text_of, to_json
+from gateway.upstreams.formats.figures import merge_figures
+from gateway.upstreams.formats.json_values import count_of, decode, detail_of, object_of, text_of
+from gateway.upstreams.formats.openai_chat_delta import DeltaReader, unsupported
 from gateway.upstreams.formats.openai_chat_request import build_request
+from gateway.upstreams.outcomes import ending_of, finish_reason
 
 DONE = b"[DONE]"
 """Data of the last event of a stream."""
@@ -58,19 +64,27 @@ class OpenAIChatFormat:
 
 @dataclass(slots=True)
 class ChunkReader:
-    """Reads `chat.completion.chunk` objects; see `EventReader`."""
+    """Reads `chat.completion.chunk` objects; see `EventReader`.
+
+    It reads on after a finish reason, up to `[DONE]` or the end of the body: some servers send a reason early, or with
+    every chunk. Content takes a reason back, and the last one counts.
+    """
 
     api_key: SecretStr | None = None
     finished: bool = False
     done: bool = False
-    _surrogates: SurrogateJoiner = field(default_factory=SurrogateJoiner)
-    _tool_index: int = -1
-    _tool_id: str | None = None
+    _content: DeltaReader = field(default_factory=DeltaReader)
+    _reason: str | None = None
+    _has_reason: bool = False
+    _has_deltas: bool = False
+    _was_early: bool = False
+    """Content came after a reason: reasons of this server are no end mark."""
+    _usage: JsonObject = field(default_factory=dict)
 
     @property
     def is_stateless(self) -> bool:
         """See `EventReader.is_stateless`."""
-        return not (self.finished or self._surrogates)
+        return not (self.finished or self._content.surrogates)
 
     def new(self) -> "ChunkReader":
         """See `EventReader.new`."""
@@ -79,86 +93,167 @@ class ChunkReader:
     def read(self, data: bytes, events: list[UpstreamEvent]) -> None:
         """See `EventReader.read`."""
         if data == DONE:
-            if not self.finished:
-                # A server without `finish_reason`: `[DONE]` is its only end mark.
-                self.finished = True
-                events.append(Finished(None))
+            self._end(events)
             self.done = True
             return
         chunk = decode(data)
-        error = chunk.get("error")
-        if error:
-            raise from_stream(error, self.api_key)
         choices = chunk.get("choices")
+        # Nearly every chunk has one choice, and no sign of an error.
+        if not choices or "error" in chunk or "x_groq" in chunk or "base_resp" in chunk:
+            self._read_frame(chunk, events)
         if isinstance(choices, list):
             for choice in choices:
                 # We ask for one answer; if a server sends several, the first one counts.
-                if isinstance(choice, dict) and choice.get("index", 0) == 0:
-                    self._read_choice(choice, events)
+                if isinstance(choice, dict) and not choice.get("index"):
+                    self._read_choice(choice, chunk, events)
         usage = chunk.get("usage")
-        if isinstance(usage, dict):
-            events.append(_usage(usage))
+        if not usage and "x_groq" in chunk:
+            usage = object_of(chunk["x_groq"]).get("usage")
+        if usage:
+            self._read_usage(usage, events)
 
     def end(self) -> list[UpstreamEvent]:
         """See `EventReader.end`."""
-        if not self.finished:
+        if not self._has_reason:
             raise truncated()
-        return []
+        events: list[UpstreamEvent] = []
+        self._end(events)
+        return events
 
-    def _read_choice(self, choice: JsonObject, events: list[UpstreamEvent]) -> None:
-        # Some servers stream `message`, as in a response that is not streamed.
-        delta = choice.get("delta") or choice.get("message")
-        if isinstance(delta, dict) and not self.finished:
-            self._read_delta(delta, events)
+    def _read_frame(self, chunk: JsonObject, events: list[UpstreamEvent]) -> None:
+        """Read a chunk without content, or with more than content: an error, or figures."""
+        error = find_error(chunk)
+        if error is not None:
+            raise from_stream(error, self.api_key)
+        if self.finished and not chunk.get("choices"):
+            self._close(events)
+
+    def _read_choice(self, choice: JsonObject, chunk: JsonObject, events: list[UpstreamEvent]) -> None:
+        before = len(events)
+        delta = choice.get("delta")
+        if isinstance(delta, dict):
+            text = delta.get("content")
+            if type(text) is str and len(delta) - ("role" in delta) == 1:
+                # Nearly every delta.
+                if text:
+                    self._content.append_text(text, events)
+            elif delta:
+                self._content.response_id = text_of(chunk.get("id")) or ""
+                self._content.read(delta, events)
+            if len(events) > before:
+                self._has_deltas = True
+        if not delta or len(choice) > _PLAIN_FIELDS or "citations" in chunk:
+            self._read_rest(choice, chunk, events)
+        if self.finished and len(events) > before:
+            self.finished, self._was_early = False, True
         reason = choice.get("finish_reason")
-        if isinstance(reason, str) and not self.finished:
+        if reason is not None or len(choice) > _PLAIN_FIELDS:
+            self._read_end(choice, events)
+
+    def _read_end(self, choice: JsonObject, events: list[UpstreamEvent]) -> None:
+        """Read the error, the finish reasons and the figures of a choice."""
+        if choice.get("error"):
+            raise from_stream(choice["error"], self.api_key)
+        self._read_reason(choice.get("finish_reason"), choice.get("native_finish_reason"), events)
+        self._read_usage(choice.get("usage"), events)
+
+    def _read_rest(self, choice: JsonObject, chunk: JsonObject, events: list[UpstreamEvent]) -> None:
+        """Append what stands beside the delta: a whole message, text of the older completions, sources."""
+        message, text = choice.get("message"), choice.get("text")
+        if isinstance(message, dict):
+            # Some servers stream `message` in place of `delta`, others repeat the whole one in the last chunk.
+            self._content.response_id = text_of(chunk.get("id")) or ""
+            self._content.read_message(message, events, repeats=self._has_deltas)
+        elif isinstance(text, str) and text and not choice.get("delta"):
+            self._content.append_text(text, events)
+        self._content.read_citations(chunk, events)
+
+    def _read_reason(self, reason: JsonValue, native: JsonValue, events: list[UpstreamEvent]) -> None:
+        """Append the end mark, or raise the failure that a reason stands for."""
+        endings = [ending_of(name) for name in (_reason_name(native), _reason_name(reason)) if name]
+        for name, ending in zip((_reason_name(native), _reason_name(reason)), endings, strict=False):
+            if ending is not None and ending.code is not None:
+                raise from_finish_reason(ending.code, name)
+        ending = endings[-1] if endings else None
+        if ending is None:
+            return
+        self._reason, self._has_reason = ending.reason, True
+        if self._find_failure() is None:
+            self.finished = not self._was_early
+            events.append(Finished(self._finish_reason))
+
+    @property
+    def _finish_reason(self) -> str | None:
+        return finish_reason(self._reason, called=len(self._content.calls) > 0)
+
+    def _close(self, events: list[UpstreamEvent]) -> None:
+        """Complete the calls without arguments; the end mark counts behind them."""
+        calls = self._content.calls.close()
+        if calls or not self.finished:
+            events += [*calls, Finished(self._finish_reason)]
             self.finished = True
-            events.append(Finished(reason))
+            # Figures before the end mark count as unfinished; with output they are those of the whole answer.
+            figures = _usage(self._usage)
+            if figures.output_tokens:
+                events.append(figures)
 
-    def _read_delta(self, delta: JsonObject, events: list[UpstreamEvent]) -> None:
-        # OpenAI's own chat API shows no reasoning: servers that do have either of these two fields.
-        reasoning = _content(delta.get("reasoning_content") or delta.get("reasoning"))
-        if reasoning and (text := self._surrogates.join("reasoning", reasoning)):
-            events.append(Reasoning(text))
-        content = _content(delta.get("content") or delta.get("refusal"))
-        if content and (text := self._surrogates.join("content", content)):
-            events.append(Chunk(text))
-        calls = delta.get("tool_calls")
-        if isinstance(calls, list):
-            deltas = [self._tool_call(call) for call in calls if isinstance(call, dict)]
-            # An empty delta is a heartbeat at best: it must not count as content.
-            events.extend(delta for delta in deltas if delta.id or delta.name or delta.arguments)
+    def _end(self, events: list[UpstreamEvent]) -> None:
+        """Append what the end of the stream adds.
 
-    def _tool_call(self, call: JsonObject) -> ToolCall:
-        function = call.get("function")
-        function = function if isinstance(function, dict) else {}
-        call_id, name = text_of(call.get("id")), text_of(function.get("name"))
-        index = count_of(call.get("index"))
-        if index is None:
-            # Some servers do not number their calls: then a new id begins the next call.
-            known = call_id is None or call_id == self._tool_id
-            index = max(0, self._tool_index) if known else self._tool_index + 1
-        self._tool_index, self._tool_id = index, call_id or self._tool_id
-        arguments = function.get("arguments")
-        # Some servers send the arguments as an object, in place of its JSON text.
-        text = arguments if isinstance(arguments, str) else "" if arguments is None else to_json(arguments)
-        return ToolCall(index, call_id, name, self._surrogates.join(f"tool {index}", text))
+        Raises:
+            Failed: nothing has come.
+        """
+        failure = self._find_failure()
+        if failure is not None:
+            self.finished = False
+            raise failure
+        self._close(events)
+
+    def _find_failure(self) -> Failed | None:
+        """Return the failure of an answer that ends here without content, or None."""
+        if self._content.kinds:
+            return None
+        if self._content.unknown is not None:
+            return unsupported(self._content.unknown)
+        if self._reason == "tool_calls":
+            return unreadable("it announced tool calls, but sent none")
+        return None if self._has_reason or self._usage else truncated()
+
+    def _read_usage(self, usage: JsonValue, events: list[UpstreamEvent]) -> None:
+        """Append the figures so far. Zeros and nulls replace no figure: some servers send them at last."""
+        if isinstance(usage, dict) and usage:
+            self._usage = merge_figures(self._usage, usage)
+            figures = _usage(self._usage)
+            if figures.input_tokens is not None or figures.output_tokens is not None:
+                events.append(figures)
 
 
-def _content(value: JsonValue) -> str | None:
-    """Return text, which some servers send as a list of parts, or None."""
-    if isinstance(value, list):
-        return "".join(part["text"] for part in value if isinstance(part, dict) and isinstance(part.get("text"), str))  # type: ignore[misc]
-    return value if isinstance(value, str) else None
+_PLAIN_FIELDS: Final = 4
+"""Fields of a choice without anything beside its delta: `index`, `delta`, `logprobs` and `finish_reason`."""
+
+
+def _reason_name(reason: JsonValue) -> str:
+    """Return a finish reason; some servers send an object with its type."""
+    if isinstance(reason, dict):
+        reason = reason.get("type")
+    return reason if isinstance(reason, str) else ""
 
 
 def _usage(usage: JsonObject) -> Usage:
-    cached = detail_of(usage, "prompt_tokens_details", "cached_tokens")
+    """Convert usage figures, also of servers that name them as other APIs do."""
+
+    def first(*names: str) -> int | None:
+        return next((count for name in names if (count := count_of(usage.get(name))) is not None), None)
+
+    prompt = object_of(usage.get("prompt_tokens_details"))
+    cached = count_of(prompt.get("cached_tokens"))
+    written = count_of(prompt.get("cache_write_tokens"))
     return Usage(
-        count_of(usage.get("prompt_tokens")),
-        count_of(usage.get("completion_tokens")),
+        first("prompt_tokens", "input_tokens"),
+        first("completion_tokens", "output_tokens"),
         "exact",
-        # DeepSeek has a field of its own.
-        count_of(usage.get("prompt_cache_hit_tokens")) if cached is None else cached,
+        # Fields of DeepSeek, Moonshot and LiteLLM.
+        first("prompt_cache_hit_tokens", "cached_tokens", "cache_read_input_tokens") if cached is None else cached,
         detail_of(usage, "completion_tokens_details", "reasoning_tokens"),
+        first("cache_creation_input_tokens") if written is None else written,
     )

@@ -3,8 +3,10 @@
 import orjson
 import pytest
 
+from gateway.protocol.errors import Code
 from gateway.protocol.events import Chunk, Reasoning, ToolCall, Usage
-from gateway.upstreams.base import Finished
+from gateway.upstreams.base import Finished, UpstreamEvent
+from gateway.upstreams.formats.openai_chat import ChunkReader
 from tests.gateway.upstreams.raw_server import (
     COMPLETE,
     DONE,
@@ -12,6 +14,7 @@ from tests.gateway.upstreams.raw_server import (
     event,
     raw_upstream,
     read_events,
+    read_failure,
     respond_stream,
 )
 
@@ -39,8 +42,8 @@ async def test_every_field_becomes_an_event() -> None:
             Reasoning("Hm. "),
             Reasoning("Well. "),
             Chunk("Xin "),
-            ToolCall(1, "call_1", "weather", ""),
-            ToolCall(1, None, None, '{"city":'),
+            ToolCall(0, "call_1", "weather", ""),
+            ToolCall(0, None, None, '{"city":'),
             Finished("tool_calls"),
             Usage(3, 0, "exact"),
         ]
@@ -68,7 +71,12 @@ async def test_values_that_can_not_be_encoded_again_are_replaced() -> None:
     usage = b'{"choices":[],"usage":{"prompt_tokens":1180591620717411303424,"completion_tokens":-1},"x":"\\ud800"}'
     async with raw_upstream(respond_stream(event(lone) + event(usage) + DONE)) as (upstream, _):
         events = await read_events(upstream)
-    assert events == [ToolCall(0, "\ufffd", "\ufffd", "{}"), Finished("other"), Usage(None, None, "exact")]
+    assert events == [
+        ToolCall(0, "\ufffd", "\ufffd", ""),
+        Finished("other"),
+        ToolCall(0, None, None, "{}"),
+        Finished("other"),
+    ]
     assert orjson.dumps(events)
 
 
@@ -78,7 +86,6 @@ async def test_content_in_the_variants_of_servers() -> None:
         + event(
             {"choices": [{"index": 1, "delta": {"content": "other"}}, {"index": 0, "delta": {"content": "second "}}]}
         )
-        + event({"choices": [{"index": 0, "message": {"content": "message"}}]})
         + delta(tool_calls=[{"id": "a", "function": {"name": "f", "arguments": {"x": 1}}}])
         + delta(tool_calls=[{"function": {"arguments": "!"}}])
         + delta(tool_calls=[{"id": "b", "function": {"name": "g", "arguments": ""}}])
@@ -87,17 +94,61 @@ async def test_content_in_the_variants_of_servers() -> None:
     )
     async with raw_upstream(respond_stream(stream)) as (upstream, _):
         assert await read_events(upstream) == [
-            Chunk("in parts "),
+            Chunk("in "),
+            Chunk("parts "),
             Chunk("second "),
-            Chunk("message"),
             ToolCall(0, "a", "f", '{"x":1}'),
             ToolCall(0, None, None, "!"),
             ToolCall(1, "b", "g", ""),
-            Finished("stop"),
+            Finished("tool_calls"),
+            ToolCall(1, None, None, "{}"),
+            Finished("tool_calls"),
         ]
 
 
 async def test_empty_deltas_are_no_content() -> None:
     stream = delta(tool_calls=[{"index": 0}, {"index": 0, "function": {"arguments": ""}}]) + COMPLETE
-    async with raw_upstream(respond_stream(stream + delta(content="late") + DONE)) as (upstream, _):
+    async with raw_upstream(respond_stream(stream + DONE)) as (upstream, _):
         assert await read_events(upstream) == [Chunk("Xin chào"), Finished("stop")]
+
+
+async def test_content_takes_a_finish_reason_back() -> None:
+    async with raw_upstream(respond_stream(COMPLETE + delta(content=" late") + DONE)) as (upstream, _):
+        assert await read_events(upstream) == [Chunk("Xin chào"), Finished("stop"), Chunk(" late"), Finished("stop")]
+
+
+async def test_a_connection_lost_after_a_reason_that_came_early_is_a_truncated_answer() -> None:
+    early = COMPLETE + delta(content=" late") + delta(finish_reason="stop")
+    failed, _ = await read_failure(respond_stream(early, end=False))
+    assert failed.code is Code.TRUNCATED
+
+
+def test_figures_before_the_end_are_repeated_after_it() -> None:
+    reader, events = ChunkReader(), list[UpstreamEvent]()
+    for data in (
+        b'{"choices":[{"delta":{"content":"x"}}]}',
+        b'{"choices":[],"usage":{"completion_tokens":1}}',
+        b"[DONE]",
+    ):
+        reader.read(data, events)
+    figures = Usage(None, 1, "exact")
+    assert events == [Chunk("x"), figures, Finished(None), figures]
+
+
+def test_the_id_of_a_call_is_made_of_the_response() -> None:
+    reader, events = ChunkReader(), list[UpstreamEvent]()
+    call = {"function": {"name": "f", "arguments": "{}"}}
+    reader.read(orjson.dumps({"id": "chat:1/ü", "choices": [{"delta": {"tool_calls": [call]}}]}), events)
+    assert events == [ToolCall(0, "call_chat1_0", "f", "")]
+
+
+@pytest.mark.parametrize("text", ["plain", "half \ud83d"])
+def test_a_plain_delta_is_one_event(text: str) -> None:
+    reader, events = ChunkReader(), list[UpstreamEvent]()
+    reader.read(
+        b'{"choices":[{"index":0,"delta":{"content":"%b"},"finish_reason":null}]}'
+        % text.encode("ascii", "backslashreplace"),
+        events,
+    )
+    assert events == [Chunk(text.rstrip("\ud83d"))]
+    assert reader.is_stateless == (text == "plain")

@@ -1,0 +1,139 @@
+"""Read the deltas of tool calls in chat completions, and number the calls. Pure.
+
+The documentation says that a call's first delta has its id and name, and that `index` joins the others to it. Servers
+differ: no index, the same one for all calls, an id in each delta or a new one, the whole call again at the end.
+"""
+
+import re
+from dataclasses import dataclass, field
+from typing import Final
+
+import orjson
+from pydantic import JsonValue
+
+from gateway.protocol.commands import JsonObject
+from gateway.protocol.events import ToolCall
+from gateway.upstreams.formats.json_values import SurrogateJoiner, count_of, object_of, text_of, to_json
+
+NO_ARGUMENTS: Final = "{}"
+MAX_RESPONSE_ID: Final = 64
+"""Characters of a response's id that go into the ids of its calls."""
+
+_NOT_IN_IDS: Final = re.compile(r"[^A-Za-z0-9_-]")
+
+
+@dataclass(slots=True)
+class _Call:
+    index: int
+    id: str | None
+    name: str | None
+    pieces: list[str] = field(default_factory=list)
+    is_held: bool = False
+    """`{}` came, and is held back: in some servers it stands for arguments that follow."""
+
+    @property
+    def has_arguments(self) -> bool:
+        return self.is_held or bool(self.pieces)
+
+    @property
+    def is_complete(self) -> bool:
+        """Return True if the arguments are a whole JSON object."""
+        if self.is_held:
+            return True
+        if not (self.pieces and self.pieces[-1].rstrip().endswith("}")):
+            return False
+        try:
+            return isinstance(orjson.loads("".join(self.pieces)), dict)
+        except orjson.JSONDecodeError:
+            return False
+
+
+@dataclass(slots=True)
+class ToolCalls:
+    """The tool calls of one response, numbered from 0 in the order in which they begin."""
+
+    _surrogates: SurrogateJoiner
+    _calls: list[_Call] = field(default_factory=list)
+    _by_position: dict[int, _Call] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self._calls)
+
+    def read(self, delta: JsonObject, response_id: str) -> ToolCall | None:
+        """Return the event of one delta; None if it brings nothing: then it is a heartbeat at best, and no content."""
+        function = object_of(delta.get("function")) or object_of(delta.get("custom"))
+        # An empty id or name means nothing.
+        call_id, name = text_of(delta.get("id")) or None, text_of(function.get("name")) or None
+        text = _arguments(function.get("arguments", function.get("input")))
+        if not (call_id or name or text):
+            return None
+        position = count_of(delta.get("index"))
+        call = self._find(position, call_id)
+        begins = call is None or _begins(call, call_id, name, text)
+        if call is None or begins:
+            generated = f"call_{_NOT_IN_IDS.sub('', response_id)[:MAX_RESPONSE_ID]}_{len(self._calls)}"
+            call = _Call(len(self._calls), call_id or generated.replace("__", "_"), name)
+            self._calls.append(call)
+            if position is not None:
+                self._by_position[position] = call
+        elif text == "".join(call.pieces) and call.is_complete:
+            # The whole call again.
+            return None
+        late_name = name if call.name is None else None
+        call.name = call.name or name
+        text = self._add(call, text)
+        signature = _signature(delta)
+        if begins:
+            return ToolCall(call.index, call.id, call.name, text, signature)
+        return ToolCall(call.index, None, late_name, text, signature) if text or late_name or signature else None
+
+    def close(self) -> list[ToolCall]:
+        """Return the arguments of the calls that have none: they must be JSON all the same."""
+        empty = [call for call in self._calls if not call.pieces]
+        for call in empty:
+            call.pieces, call.is_held = [NO_ARGUMENTS], False
+        return [ToolCall(call.index, None, None, NO_ARGUMENTS) for call in empty]
+
+    def _find(self, position: int | None, call_id: str | None) -> _Call | None:
+        """Return the call that a delta may belong to: by its index, else by its id, else the last one."""
+        if position is not None:
+            return self._by_position.get(position)
+        if call_id is not None:
+            return next((call for call in self._calls if call.id == call_id), None)
+        return self._calls[-1] if self._calls else None
+
+    def _add(self, call: _Call, text: str) -> str:
+        """Add arguments to a call, and return what of them clients get now."""
+        if text == NO_ARGUMENTS and not call.has_arguments:
+            call.is_held = True
+            return ""
+        call.is_held = call.is_held and not text
+        if text:
+            call.pieces.append(text)
+        return self._surrogates.join(("tool", call.index), text)
+
+
+def _begins(call: _Call, call_id: str | None, name: str | None, text: str) -> bool:
+    """Return True if a delta under the index of `call` begins another one.
+
+    A new id alone does not: some servers make a new one for each delta. With a name, it does if that is another one, or
+    if the arguments so far leave nothing open.
+    """
+    if name is None or call.name is None or call_id == call.id or not (call_id or text):
+        return False
+    return name != call.name or call.is_complete or (call_id is not None and not call.has_arguments)
+
+
+def _arguments(value: JsonValue) -> str:
+    # Some servers send the arguments as an object, in place of its JSON text.
+    if isinstance(value, str):
+        return value
+    return "" if value is None or value == {} else to_json(value)
+
+
+def _signature(delta: JsonObject) -> str | None:
+    """Return the thought signature of a call, in Google's field, in LiteLLM's, or in ours."""
+    google = object_of(object_of(delta.get("extra_content")).get("google"))
+    fields = object_of(delta.get("provider_specific_fields"))
+    found = google.get("thought_signature") or fields.get("thought_signature") or delta.get("signature")
+    return text_of(found) or None
