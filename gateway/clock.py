@@ -7,7 +7,8 @@ lies in the sockets. So a time limit is judged in two steps: `start_limit`, or `
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final, Protocol
 
@@ -147,3 +148,20 @@ class RestartableTimer:
         self._lateness = self._clock.now() - self.due
         if callback is not None:
             callback()
+
+
+@asynccontextmanager
+async def time_limit(seconds: float, clock: Clock | None = None) -> AsyncIterator[None]:
+    """Bound the time of what is awaited inside, as `asyncio.timeout` does, but judge as `RestartableTimer` does.
+
+    Raises:
+        TimeoutError: it took longer.
+    """
+    timer = RestartableTimer(clock or SystemClock())
+    async with asyncio.timeout(None) as timeout:
+        # 0 is long ago: the timeout expires at once.
+        timer.start_limit(seconds, partial(timeout.reschedule, 0))
+        try:
+            yield
+        finally:
+            timer.cancel()

@@ -22,6 +22,7 @@ from anyio import CancelScope
 from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
+from gateway.clock import time_limit
 from gateway.net.open_files import open_socket
 from gateway.net.resolver import ThreadResolver
 from gateway.net.tcp import reset
@@ -235,7 +236,7 @@ class TrackingConnector(aiohttp.TCPConnector):
     async def _create_connection(
         self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
     ) -> ResponseHandler:
-        async with asyncio.timeout(self._connect_timeout):
+        async with time_limit(self._connect_timeout):
             return await super()._create_connection(req, traces, timeout)
 
     async def _resolve_host(self, host: str, port: int, traces: Sequence[Trace] | None = None) -> list[ResolveResult]:

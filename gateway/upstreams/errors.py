@@ -13,9 +13,9 @@ from email.utils import parsedate_to_datetime
 
 import aiohttp
 import orjson
-from anyio import move_on_after
 from pydantic import JsonValue, SecretStr
 
+from gateway.clock import time_limit
 from gateway.protocol.errors import Code, Failed
 from gateway.upstreams.error_bodies import MAX_RETRY_AFTER, ErrorBody, find_error, read_error, retry_delay_ms
 from gateway.upstreams.outcomes import error_code, error_message
@@ -93,9 +93,10 @@ def is_compressed(response: aiohttp.ClientResponse) -> bool:
 async def read_error_body(response: aiohttp.ClientResponse) -> bytes:
     """Read the beginning of an error's body, without waiting long for it."""
     body = b""
-    with move_on_after(ERROR_BODY_SECONDS), suppress(aiohttp.ClientError):
-        while len(body) < ERROR_BODY_BYTES and not response.content.at_eof():
-            body += await response.content.readany()
+    with suppress(TimeoutError, aiohttp.ClientError):
+        async with time_limit(ERROR_BODY_SECONDS):
+            while len(body) < ERROR_BODY_BYTES and not response.content.at_eof():
+                body += await response.content.readany()
     return body
 
 

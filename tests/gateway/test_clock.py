@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 import uvloop
 
-from gateway.clock import MAX_EXTENSION_SECONDS, RestartableTimer, SystemClock
+from gateway.clock import MAX_EXTENSION_SECONDS, RestartableTimer, SystemClock, time_limit
 from tests.manual_clock import ManualClock
 
 
@@ -157,3 +157,22 @@ def test_a_limit_that_is_kept_after_a_pause_is_not_judged() -> None:
     timer.cancel()
     clock.advance(100)
     assert calls == []
+
+
+async def test_a_time_limit_ends_what_is_awaited() -> None:
+    clock = ManualClock()
+    with pytest.raises(TimeoutError):
+        async with time_limit(2, clock):
+            clock.advance(2)
+            await asyncio.Event().wait()
+    assert clock.pending == 0
+
+
+async def test_what_is_awaited_and_waits_at_the_end_of_a_pause_is_not_late() -> None:
+    clock, arrived = ManualClock(), asyncio.Event()
+    async with time_limit(2, clock):
+        clock.pause(2.5)
+        clock.advance(0)
+        asyncio.get_running_loop().call_soon(arrived.set)
+        await arrived.wait()
+    assert clock.pending == 0
