@@ -8,15 +8,13 @@ of an image and the `name` of a speaker, which Anthropic's own OpenAI layer igno
 import re
 from collections.abc import Mapping, Sequence
 
-import orjson
 from pydantic import JsonValue
 
 from gateway.protocol.commands import JsonObject, Message
 from gateway.protocol.errors import UnsupportedOption
 from gateway.upstreams.base import UpstreamRequest
-
-MAX_TOKENS = 4096
-"""`max_tokens` of a request that sets none, because the API requires it. Its smallest model allows this many."""
+from gateway.upstreams.formats.anthropic_limits import UNKNOWN_MODEL, default_max_tokens
+from gateway.upstreams.formats.anthropic_turns import Turns, build_turns
 
 MIN_BUDGET = 1024
 """Smallest `budget_tokens` of thinking ("Extended thinking", "budget_tokens")."""
@@ -31,8 +29,8 @@ EFFORTS: Mapping[JsonValue, tuple[str, int]] = {
 }
 """Anthropic's `effort`, and a thinking budget in tokens, by `reasoning_effort`.
 
-The budgets are Google's, the other API that publishes some (ai.google.dev, "OpenAI compatibility", "Thinking"). More
-than the largest, together with an answer, exceeds what Claude Opus 4 can generate.
+The budgets are Google's, the other API that publishes some (ai.google.dev, "OpenAI compatibility", "Thinking"). None
+takes more than half of `max_tokens`.
 """
 
 _DEFAULTS: JsonObject = {"temperature": 1, "presence_penalty": 0, "frequency_penalty": 0}
@@ -61,8 +59,11 @@ def build_request(request: UpstreamRequest) -> JsonObject:
     for name in options:
         if name not in _SUPPORTED:
             raise _unsupported(f"The provider does not support {name}: leave it out")
-    body: JsonObject = {"model": request.model, **_conversation(request.messages), "stream": True}
-    body |= _sampling(options) | _tools(options) | _thinking(request.model, options)
+    # Read once: a prompt is kept encoded.
+    messages = [*request.messages]
+    turns = build_turns(request.model, messages)
+    body: JsonObject = {"model": request.model, **turns.body(), "stream": True}
+    body |= _sampling(options) | _tools(options) | _thinking(request.model, options, messages, turns)
     if output := _effort(request.model, options) | _response_format(options):
         body["output_config"] = output
     return body
@@ -80,101 +81,6 @@ def supports_prefill(request: UpstreamRequest) -> bool:
 
 def _unsupported(message: str) -> UnsupportedOption:
     return UnsupportedOption(f"{message}.")
-
-
-def _conversation(messages: Sequence[Message]) -> JsonObject:
-    """Build the alternating turns, and `system` from all system messages, wherever they stand."""
-    system: list[JsonValue] = []
-    turns: list[tuple[str, list[JsonObject]]] = []
-    for at, message in enumerate(messages):
-        path = f"messages[{at}]"
-        blocks = _message(message, path)
-        if message.role in {"system", "developer"}:
-            system.extend(blocks)
-            continue
-        role = "assistant" if message.role == "assistant" else "user"
-        if turns and turns[-1][0] == role:
-            # Messages of one side are joined: the results of parallel tool calls must come in a single turn.
-            turns[-1][1].extend(blocks)
-        elif blocks:
-            turns.append((role, blocks))
-    if turns and turns[-1][0] == "assistant":
-        _strip_prefill(turns[-1][1])
-    content: list[JsonValue] = [{"role": role, "content": [*blocks]} for role, blocks in turns]
-    return {"system": system, "messages": content} if system else {"messages": content}
-
-
-def _strip_prefill(blocks: list[JsonObject]) -> None:
-    """Remove white space from the end of the text to be continued: the API refuses it."""
-    match blocks[-1]:
-        case {"type": "text", "text": str() as text}:
-            blocks[-1] = {**blocks[-1], "text": text.rstrip()}
-
-
-def _message(message: Message, path: str) -> list[JsonObject]:
-    blocks, extra = _blocks(message.content, path), message.model_extra or {}
-    if message.role in {"system", "developer"} and any(block.get("type") != "text" for block in blocks):
-        raise _unsupported(f"{path}: a {message.role} message may contain only text for this provider")
-    if message.role == "tool":
-        call_id = extra.get("tool_call_id")
-        if not isinstance(call_id, str):
-            raise _unsupported(f"{path}.tool_call_id is missing")
-        content: JsonObject = {"content": [*blocks]} if blocks else {}
-        return [{"type": "tool_result", "tool_use_id": call_id, **content}]
-    calls = extra.get("tool_calls") if message.role == "assistant" else None
-    if isinstance(calls, list):
-        blocks.extend(_tool_use(call, f"{path}.tool_calls[{at}]") for at, call in enumerate(calls))
-    return blocks
-
-
-def _tool_use(call: JsonValue, path: str) -> JsonObject:
-    match call:
-        case {"id": str() as call_id, "function": {"name": str() as name, "arguments": str() as arguments}}:
-            try:
-                value = orjson.loads(arguments.strip() or "{}")
-                # The value is sent this deep in the body, and orjson can't write what is nested too deeply there.
-                orjson.dumps([[[[[[value]]]]]])
-            except (orjson.JSONDecodeError, orjson.JSONEncodeError):
-                value = None
-            if isinstance(value, dict):
-                return {"type": "tool_use", "id": call_id, "name": name, "input": value}
-            raise _unsupported(f"{path}.function.arguments is not a JSON object")
-    raise _unsupported(f"{path}: a tool call needs an id, a function.name and function.arguments")
-
-
-def _blocks(content: str | list[JsonObject] | None, path: str) -> list[JsonObject]:
-    parts: list[JsonObject] = [{"type": "text", "text": content}] if isinstance(content, str) else content or []
-    blocks = [_block(part, f"{path}.content[{at}]") for at, part in enumerate(parts)]
-    # The API refuses blank text.
-    return [block for block in blocks if block.get("type") != "text" or str(block.get("text")).strip()]
-
-
-def _block(part: JsonObject, path: str) -> JsonObject:
-    match part:
-        case {"type": "image_url", "image_url": {"url": str() as url}}:
-            return {"type": "image", "source": _source(url, "image/", path)}
-        case {"type": "file", "file": {"file_data": str() as url, **fields}}:
-            title = {"title": name} if isinstance(name := fields.get("filename"), str) else {}
-            return {"type": "document", "source": _source(url, "application/pdf", path), **title}
-        case {"type": "refusal", "refusal": str() as text}:
-            return {"type": "text", "text": text}
-        case {"type": "image_url" | "file" | "input_audio" | "refusal" as kind}:
-            supported = "text, images by URL and PDF files as file_data"
-            raise _unsupported(f"{path}: the provider supports {supported}, not this {kind}")
-    # Text, and blocks in Anthropic's own format, are passed on with all their fields (such as `cache_control`).
-    return part
-
-
-def _source(url: str, media_type: str, path: str) -> JsonObject:
-    """Build the source of an image or a file: the data of a `data:` URL, or the URL itself."""
-    head, _, data = url.partition(",")
-    media, *parameters = head.removeprefix("data:").split(";")
-    if head.startswith("data:") and "base64" in parameters and media.startswith(media_type):
-        return {"type": "base64", "media_type": media, "data": data}
-    if url.startswith(("https://", "http://")):
-        return {"type": "url", "url": url}
-    example = f"data:{media_type}{'…' if media_type[-1] == '/' else ''};base64,…"
-    raise _unsupported(f"{path}: must be an https: URL, or {example}")
 
 
 def _sampling(options: JsonObject) -> JsonObject:
@@ -228,25 +134,27 @@ def _tool_choice(choice: JsonValue) -> JsonObject:
     raise _unsupported("tool_choice must be auto, none, required or one function with its name")
 
 
-def _thinking(model: str, options: JsonObject) -> JsonObject:
+def _thinking(model: str, options: JsonObject, messages: Sequence[Message], turns: Turns) -> JsonObject:
     """Build `thinking` and `max_tokens`, which bounds thinking and answer together."""
     effort, limit = options.get("reasoning_effort"), options.get("max_tokens")
+    max_tokens = limit if isinstance(limit, int) else default_max_tokens(model, messages)
     if effort is None or effort == "none":
         disabled: JsonObject = {} if effort is None else {"thinking": {"type": "disabled"}}
-        return {**disabled, "max_tokens": MAX_TOKENS if limit is None else limit}
+        return {**disabled, "max_tokens": max_tokens or UNKNOWN_MODEL}
     if effort not in EFFORTS:
         raise _unsupported(f"reasoning_effort must be none or one of {', '.join(map(str, EFFORTS))}")
     _check_thinking(options)
     budget = EFFORTS[effort][1]
-    max_tokens = limit if isinstance(limit, int) else MAX_TOKENS + budget
+    max_tokens = max_tokens or UNKNOWN_MODEL + budget
+    if max_tokens <= MIN_BUDGET and not _has_effort(model):
+        raise _unsupported(f"With reasoning_effort, max_tokens must be over {MIN_BUDGET}: thinking counts, too")
+    if not turns.allow_thinking:
+        return {"max_tokens": max_tokens}
     if _has_effort(model):
         # Without `display`, newer models stream nothing of their thinking.
         return {"max_tokens": max_tokens, "thinking": {"type": "adaptive", "display": "summarized"}}
-    if max_tokens <= MIN_BUDGET:
-        raise _unsupported(f"With reasoning_effort, max_tokens must be over {MIN_BUDGET}: thinking counts, too")
-    if limit is not None:
-        # Leave half of it for the answer, if the other half is enough to think.
-        budget = max(MIN_BUDGET, min(budget, max_tokens // 2))
+    # Leave half of it for the answer, if the other half is enough to think.
+    budget = max(MIN_BUDGET, min(budget, max_tokens // 2))
     return {"max_tokens": max_tokens, "thinking": {"type": "enabled", "budget_tokens": budget}}
 
 

@@ -11,6 +11,7 @@ from pydantic import JsonValue
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import UnsupportedOption
 from gateway.upstreams.base import UpstreamRequest
+from gateway.upstreams.formats.earlier_turns import call_signature, check_assistant, is_thinking
 from gateway.upstreams.formats.json_values import list_of, object_of
 
 _GENERATION_CONFIG = {
@@ -28,11 +29,7 @@ _OPTIONS = {
     # It identifies the client to the provider and has no effect on the answer: it is dropped.
     "user",
 }
-_MESSAGE_FIELDS = {
-    *("role", "content", "refusal", "tool_calls", "tool_call_id"),
-    # Reasoning and citations of earlier answers are dropped: Gemini does not accept them.
-    *("reasoning", "reasoning_content", "annotations"),
-}
+_MESSAGE_FIELDS = {"role", "content", "tool_call_id"}
 
 _BUDGETS = {"minimal": 1024, "low": 1024, "medium": 8192, "high": 24576}
 """Thinking budget in tokens by `reasoning_effort`, before Gemini 3 (the guide "OpenAI compatibility", "Thinking")."""
@@ -43,8 +40,8 @@ _LEVELS = {"minimal", "low", "medium", "high", "xhigh"}
 _UNKNOWN_SIGNATURE = "skip_thought_signature_validator"
 """Replaces an unknown signature ("Thought signatures", FAQ).
 
-Gemini 3 refuses a conversation in which one of its calls has no signature. OpenAI's format has no field for it except
-the one that Google added, `extra_content.google.thought_signature`.
+Gemini 3 refuses a conversation in which one of its calls has no signature. A client gives it back as `signature` of the
+call, as it got it from us, or as `extra_content.google.thought_signature`, Google's own addition to OpenAI's format.
 """
 
 _IMAGE_TYPES = {"png": "png", "jpg": "jpeg", "jpeg": "jpeg", "webp": "webp", "heic": "heic", "heif": "heif"}
@@ -73,7 +70,10 @@ def _conversation(request: UpstreamRequest) -> JsonObject:
     system, names, turns = list[JsonValue](), dict[str, str](), list[tuple[str, list[JsonValue]]]()
     for at, message in enumerate(request.messages):
         path, fields = f"messages[{at}]", message.model_dump(exclude_unset=True)
-        _check_fields(fields, {*_MESSAGE_FIELDS, "name"} if message.role == "tool" else _MESSAGE_FIELDS, path)
+        if message.role == "assistant":
+            check_assistant(fields, path)
+        else:
+            _check_fields(fields, {*_MESSAGE_FIELDS, "name"} if message.role == "tool" else _MESSAGE_FIELDS, path)
         parts = _result(fields, names, path) if message.role == "tool" else _parts(fields.get("content"), path)
         if message.role in {"system", "developer"}:
             system += [{"text": text} for text in _texts(parts, path)]
@@ -95,7 +95,9 @@ def _parts(content: JsonValue, path: str) -> list[JsonValue]:
     """Build the parts of a message's content, without empty text, which Gemini refuses."""
     if isinstance(content, str):
         return [{"text": content}] if content else []
-    parts = [_part(part, f"{path}.content[{at}]") for at, part in enumerate(_items(content, f"{path}.content"))]
+    items = enumerate(_items(content, f"{path}.content"))
+    # Thinking of Anthropic's models means nothing to others.
+    parts = [_part(part, f"{path}.content[{at}]") for at, part in items if not is_thinking(part)]
     return [part for part in parts if part != {"text": ""}]
 
 
@@ -145,8 +147,6 @@ def _call(call: JsonObject, names: dict[str, str], path: str) -> JsonObject:
     function, call_id = object_of(call.get("function")), call.get("id")
     if call.get("type", "function") != "function" or not isinstance(name := function.get("name"), str):
         raise _unsupported(path, "must be a call of a function with its name")
-    _check_fields(call, {"id", "type", "index", "function", "extra_content"}, path)
-    _check_fields(function, {"name", "arguments"}, f"{path}.function")
     arguments = _parse_object(str(function.get("arguments") or "{}"))
     if arguments is None:
         raise _unsupported(f"{path}.function.arguments", "must be a JSON object, as a string")
@@ -154,7 +154,7 @@ def _call(call: JsonObject, names: dict[str, str], path: str) -> JsonObject:
     if isinstance(call_id, str):
         names[call_id] = name
         function_call["id"] = call_id
-    signature = object_of(object_of(call.get("extra_content")).get("google")).get("thought_signature")
+    signature = call_signature(call)
     return {"functionCall": function_call, **({"thoughtSignature": signature} if signature else {})}
 
 

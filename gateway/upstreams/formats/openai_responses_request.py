@@ -12,6 +12,7 @@ from pydantic import JsonValue
 from gateway.protocol.commands import JsonObject, Message
 from gateway.protocol.errors import UnsupportedOption
 from gateway.upstreams.base import UpstreamRequest
+from gateway.upstreams.formats.earlier_turns import ToolIds, check_assistant, earlier_reasoning, is_thinking
 
 Summary = Literal["auto", "concise", "detailed"]
 
@@ -94,7 +95,8 @@ _UNSUPPORTED_DEFAULTS: Mapping[str, JsonValue] = {"stop": [], "presence_penalty"
 
 
 def _input(messages: Sequence[Message]) -> list[JsonValue]:
-    items = [item for message in messages for item in _items(message)]
+    ids = ToolIds()
+    items = [item for at, message in enumerate(messages) for item in _items(message, f"messages[{at}]", ids)]
     # In chat completions, the result of a custom tool looks like that of a function: only its call tells.
     custom = {item["call_id"] for item in items if item["type"] == "custom_tool_call"}
     for item in items:
@@ -103,22 +105,33 @@ def _input(messages: Sequence[Message]) -> list[JsonValue]:
     return [*items]
 
 
-def _items(message: Message) -> Iterator[JsonObject]:
+def _items(message: Message, path: str, ids: ToolIds) -> Iterator[JsonObject]:
     extra: JsonObject = message.model_extra or {}
     if message.role == "tool":
-        if not isinstance(extra.get("tool_call_id"), str):
+        call_id = extra.get("tool_call_id")
+        if not isinstance(call_id, str):
             raise UnsupportedOption("A tool message has no tool_call_id: add the id of the call it answers.")
-        yield {"type": "function_call_output", "call_id": extra["tool_call_id"], "output": _content(message)}
+        yield {"type": "function_call_output", "call_id": ids.of_result(call_id), "output": _content(message) or ""}
         return
-    for name in ("name", "audio", "function_call"):
-        if extra.get(name):
-            raise _unsupported(f"a message's {name!r}")
-    is_assistant = message.role == "assistant"
-    content = _assistant_content(message, extra.get("refusal")) if is_assistant else _content(message)
-    if content or not is_assistant:
+    if message.role != "assistant":
+        if extra.get("name"):
+            raise _unsupported("a message's 'name'")
+        yield {"type": "message", "role": message.role, "content": _content(message)}
+        return
+    check_assistant(extra, path)
+    for each in earlier_reasoning(extra, "openai-responses"):
+        if each.data:
+            yield {
+                "type": "reasoning",
+                "summary": [],
+                "encrypted_content": each.data,
+                **({"id": each.id} if each.id else {}),
+            }
+    if content := _assistant_content(message, extra.get("refusal")):
         yield {"type": "message", "role": message.role, "content": content}
     calls = extra.get("tool_calls")
-    yield from map(_call, calls if isinstance(calls, list) else ())
+    for call in calls if isinstance(calls, list) else ():
+        yield _call(call, ids)
 
 
 def _content(message: Message) -> JsonValue:
@@ -131,7 +144,9 @@ def _assistant_content(message: Message, refusal: JsonValue) -> JsonValue:
     A list would make servers that validate with OpenAI's own types (vLLM) expect an output item, and miss its id
     (openai/codex #12669).
     """
-    content: Sequence[JsonObject] = message.content if isinstance(message.content, list) else ()
+    content: Sequence[JsonObject] = (
+        [part for part in message.content if not is_thinking(part)] if isinstance(message.content, list) else ()
+    )
     if isinstance(message.content, str) and message.content:
         content = [{"type": "text", "text": message.content}]
     if refusal:
@@ -156,10 +171,10 @@ def _part(part: JsonObject, *, assistant: bool = False) -> JsonObject:
     raise _unsupported(f"a part of type {str(part.get('type'))[:64]!r} in {place}")
 
 
-def _call(call: JsonValue) -> JsonObject:
+def _call(call: JsonValue, ids: ToolIds) -> JsonObject:
     match call:
         case {"id": str(call_id), "type": "custom", "custom": {"name": str(name), "input": str(text)}}:
-            return {"type": "custom_tool_call", "call_id": call_id, "name": name, "input": text}
+            return {"type": "custom_tool_call", "call_id": ids.of_call(call_id), "name": name, "input": text}
         case {"id": str(call_id), "function": {"name": str(name), "arguments": str(text)}}:
-            return {"type": "function_call", "call_id": call_id, "name": name, "arguments": text}
+            return {"type": "function_call", "call_id": ids.of_call(call_id), "name": name, "arguments": text or "{}"}
     raise UnsupportedOption("A tool call in the messages is invalid: it needs id, function.name and .arguments.")

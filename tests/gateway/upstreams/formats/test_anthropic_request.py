@@ -12,7 +12,8 @@ from gateway.protocol.errors import Code, Failed
 from gateway.upstreams.base import UpstreamRequest
 from gateway.upstreams.endpoint import Endpoint
 from gateway.upstreams.formats.anthropic import AnthropicFormat
-from gateway.upstreams.formats.anthropic_request import EFFORTS, MAX_TOKENS
+from gateway.upstreams.formats.anthropic_limits import UNKNOWN_MODEL, default_max_tokens
+from gateway.upstreams.formats.anthropic_request import EFFORTS
 from tests.start_requests import user_message
 
 Json = dict[str, object]
@@ -53,7 +54,7 @@ def test_address_headers_and_body_of_a_request() -> None:
     assert body() == {
         "model": "claude-sonnet-4-5",
         "messages": [{"role": "user", "content": [text_block("Hello")]}],
-        "max_tokens": MAX_TOKENS,
+        "max_tokens": 64_000,
         "stream": True,
     }
 
@@ -294,7 +295,7 @@ def test_unsupported_options_are_refused(options: Json, message_part: str) -> No
 def test_older_models_get_a_thinking_budget(model: str) -> None:
     built = body(model=model, reasoning_effort="medium", temperature=1, tools=[TOOL], tool_choice="auto")
     assert built["thinking"] == {"type": "enabled", "budget_tokens": 8192}
-    assert built["max_tokens"] == MAX_TOKENS + 8192
+    assert built["max_tokens"] == (default_max_tokens(model, []) or UNKNOWN_MODEL + 8192)
     assert "temperature" not in built
     assert "output_config" not in built
 
@@ -319,6 +320,17 @@ def test_no_thinking(model: str) -> None:
     built = body(model=model, reasoning_effort="none", temperature=0.2)
     assert (built["thinking"], built["temperature"]) == ({"type": "disabled"}, 0.2)
     assert "output_config" not in built
+
+
+@pytest.mark.parametrize(("model", "max_tokens"), [("claude-3-haiku-20240307", 4096), ("kimi-k2", UNKNOWN_MODEL)])
+def test_max_tokens_of_a_request_that_sets_none(model: str, max_tokens: int) -> None:
+    assert body(model=model)["max_tokens"] == max_tokens
+    assert body(model=model, max_tokens=7)["max_tokens"] == 7
+
+
+def test_a_budget_leaves_half_of_the_tokens_for_the_answer() -> None:
+    thought = body(model="claude-3-haiku-20240307", reasoning_effort="max")
+    assert (thought["max_tokens"], thought["thinking"]) == (4096, {"type": "enabled", "budget_tokens": 2048})
 
 
 @given(st.sampled_from(list(EFFORTS)), st.integers(1025, 100_000))

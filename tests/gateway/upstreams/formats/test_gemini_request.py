@@ -97,6 +97,20 @@ def test_a_conversation() -> None:
 
 
 @pytest.mark.parametrize(
+    "given_back",
+    [
+        {"signature": SIGNATURE},
+        {"extra_content": {"google": {"thought_signature": SIGNATURE}}},
+        {"provider_specific_fields": {"thought_signature": SIGNATURE}},
+    ],
+)
+def test_the_signature_of_a_call_is_given_back(given_back: Json) -> None:
+    calls = [tool_call("f", "{}", id="1", **given_back), tool_call("g", "{}", id="2", signature=None)]
+    body = build_request(user_message("Go"), message("assistant", tool_calls=calls), model="gemini-3-pro")
+    assert [part.get("thoughtSignature") for part in body["contents"][1]["parts"]] == [SIGNATURE, None]
+
+
+@pytest.mark.parametrize(
     ("model", "signed"),
     [
         ("gemini-3-pro", True),
@@ -279,7 +293,8 @@ IMAGE = {"type": "image_url", "image_url": {"url": "https://a.example/x.png"}}
         ),
         ([message("assistant", "", tool_calls="f")], {}, "messages[0].tool_calls"),
         ([message("assistant", tool_calls=[{"type": "custom"}])], {}, "messages[0].tool_calls[0]"),
-        ([message("assistant", tool_calls=[tool_call("f", "{}", x=1)])], {}, "messages[0].tool_calls[0].x"),
+        ([message("assistant", "", audio={"id": "a"})], {}, "messages[0].audio"),
+        ([message("assistant", "", function_call={"name": "f"})], {}, "messages[0].function_call"),
         *(
             (
                 [message("assistant", tool_calls=[tool_call("f", bad)])],

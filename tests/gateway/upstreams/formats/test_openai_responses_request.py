@@ -305,6 +305,31 @@ def test_assistant_content_is_one_string_if_it_is_only_text(content: list[JsonOb
     assert input_of(assistant(content)) == [{"type": "message", "role": "assistant", "content": fields}]
 
 
+def test_encrypted_reasoning_is_given_back_before_the_call_it_led_to() -> None:
+    details = [
+        {"type": "reasoning.summary", "summary": "Hm.", "format": "openai-responses"},
+        {"type": "reasoning.encrypted", "data": "gAAAA", "format": "openai-responses-v1", "id": "rs_1"},
+        {"type": "reasoning.encrypted", "data": "gBBBB", "format": "openai-responses"},
+        {"type": "reasoning.encrypted", "data": "EmwK", "format": "anthropic-claude-v1"},
+        {"type": "reasoning.text", "text": "Hm.", "signature": "E", "format": "anthropic"},
+    ]
+    assert input_of(assistant(None, tool_calls=CALLS, reasoning_details=details)) == [
+        {"type": "reasoning", "summary": [], "encrypted_content": "gAAAA", "id": "rs_1"},
+        {"type": "reasoning", "summary": [], "encrypted_content": "gBBBB"},
+        {"type": "function_call", "call_id": "call_a", "name": "f", "arguments": "{}"},
+    ]
+
+
+def test_ids_of_calls_have_64_characters_at_most_and_match_their_results() -> None:
+    long, call = "call_" + "x" * 90, {"type": "function", "function": {"name": "f", "arguments": ""}}
+    items = input_of(
+        assistant(None, tool_calls=[{**call, "id": long}]), Message(role="tool", content="1", tool_call_id=long)
+    )
+    assert isinstance(items, list)
+    assert items[0]["call_id"] == items[1]["call_id"]
+    assert (len(items[0]["call_id"]), items[0]["arguments"]) == (64, "{}")
+
+
 IMAGE: JsonObject = {"type": "image_url", "image_url": {"url": "https://a/b.png"}}
 
 
@@ -312,8 +337,8 @@ IMAGE: JsonObject = {"type": "image_url", "image_url": {"url": "https://a/b.png"
     ("fields", "quote"),
     [
         ({"role": "user", "content": "a", "name": "Ann"}, "message's 'name'"),
-        ({"role": "assistant", "content": "", "audio": {"id": "audio_1"}}, "message's 'audio'"),
-        ({"role": "assistant", "content": "", "function_call": {"name": "f"}}, "message's 'function_call'"),
+        ({"role": "assistant", "content": "", "audio": {"id": "audio_1"}}, "messages[0].audio: "),
+        ({"role": "assistant", "content": "", "function_call": {"name": "f"}}, "messages[0].function_call: "),
         ({"role": "user", "content": [{"type": "input_audio", "input_audio": {}}]}, "type 'input_audio' in a message"),
         ({"role": "user", "content": [{"type": "image_url", "image_url": "x"}]}, "type 'image_url' in a message"),
         ({"role": "user", "content": [{"type": "refusal", "refusal": "x"}]}, "type 'refusal' in a message"),
