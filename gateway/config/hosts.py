@@ -11,7 +11,8 @@ from urllib.parse import urlsplit
 from gateway.config.presets import PRESETS
 from gateway.upstreams.formats.base import Quirks
 
-_AZURE: Final = Quirks(key_header="api-key")
+_AZURE: Final = Quirks(key_header="api-key", tool_ids="40_characters", reasoning="none", tool_signatures="none")
+_MOONSHOT: Final = Quirks(reasoning="reasoning_content", tool_signatures="none")
 
 HOSTS: Final[Mapping[str, Quirks]] = {
     "api.openai.com": PRESETS["openai"].quirks,
@@ -30,12 +31,16 @@ HOSTS: Final[Mapping[str, Quirks]] = {
         developer_role=False,
         tool_ids="9_alphanumerics",
         reasoning="none",
+        tool_signatures="none",
     ),
     # "property 'reasoning_content' is unsupported" (janhq/jan #8136; at Cerebras: kilocode #10375).
-    "api.groq.com": Quirks(reasoning="none"),
-    "api.cerebras.ai": Quirks(reasoning="none"),
+    "api.groq.com": Quirks(reasoning="none", tool_signatures="none"),
+    "api.cerebras.ai": Quirks(reasoning="none", tool_signatures="none"),
     # openrouter.ai/docs, "Reasoning Tokens", "Preserving reasoning": `reasoning_details`.
-    "openrouter.ai": Quirks(reasoning="reasoning_details"),
+    "openrouter.ai": Quirks(reasoning="reasoning_details", tool_ids="40_characters"),
+    # "thinking is enabled but reasoning_content is missing in assistant tool call message" (mastra-ai/mastra #12592).
+    "api.moonshot.ai": _MOONSHOT,
+    "api.moonshot.cn": _MOONSHOT,
     # ai.google.dev, "OpenAI compatibility" and "Thought signatures".
     "generativelanguage.googleapis.com": Quirks(tool_signatures="google"),
 }

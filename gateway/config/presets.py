@@ -37,10 +37,16 @@ class Preset:
 PRESETS: Final[Mapping[PresetName, Preset]] = {
     # platform.openai.com/docs/api-reference/chat/create: `max_tokens` is deprecated, and reasoning models reject it
     # ("Unsupported parameter: 'max_tokens' is not supported with this model. Use 'max_completion_tokens' instead.").
+    # Tool calls have short ids: "string too long. Expected a string with maximum length 40" (microsoft/autogen #6377).
     "openai": Preset(
         "https://api.openai.com/v1",
         key_variable="OPENAI_API_KEY",
-        quirks=Quirks(token_limit="max_completion_tokens"),  # noqa: S106 - the name of a field, not a secret
+        quirks=Quirks(
+            token_limit="max_completion_tokens",  # noqa: S106 - the name of a field, not a secret
+            tool_ids="40_characters",
+            reasoning="none",
+            tool_signatures="none",
+        ),
     ),
     # platform.openai.com/docs/api-reference/responses.
     "openai-responses": Preset("https://api.openai.com/v1", "openai-responses", "OPENAI_API_KEY"),
@@ -50,11 +56,12 @@ PRESETS: Final[Mapping[PresetName, Preset]] = {
     "gemini": Preset("https://generativelanguage.googleapis.com/v1beta", "gemini", "GEMINI_API_KEY"),
     # api-docs.deepseek.com, "Your First API Call": no /v1 is needed; "Chat Prefix Completion (Beta)": `prefix` on the
     # last message, below /beta. It rejects `developer`: "unknown variant, expected one of `system`, `user`,
-    # `assistant`, `tool`" (earendil-works/pi #1048).
+    # `assistant`, `tool`" (earendil-works/pi #1048). It requires earlier reasoning beside tool calls: "Missing
+    # `reasoning_content` field in the assistant message" (continuedev/continue #9940).
     "deepseek": Preset(
         "https://api.deepseek.com",
         key_variable="DEEPSEEK_API_KEY",
-        quirks=Quirks(developer_role=False, continuation="prefix"),
+        quirks=Quirks(developer_role=False, continuation="prefix", reasoning="reasoning_content"),
     ),
     # holysheep.ai, "OpenAI-compatible endpoint": chat completions without differences, a bearer token.
     "holysheep": Preset("https://api.holysheep.ai/v1", key_variable="HOLYSHEEP_API_KEY"),

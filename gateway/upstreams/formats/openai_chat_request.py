@@ -10,6 +10,7 @@ from pydantic import JsonValue
 from gateway.protocol.commands import JsonObject
 from gateway.upstreams.base import UpstreamRequest
 from gateway.upstreams.formats.base import Quirks
+from gateway.upstreams.formats.openai_chat_messages import build_message
 
 _CONTINUATION: JsonObject = {"continue_final_message": True, "add_generation_prompt": False}
 """docs.vllm.ai, "OpenAI-Compatible Server", "Chat API", "Extra parameters": the two exclude each other."""
@@ -42,11 +43,8 @@ def _token_limit(model: str, quirks: Quirks) -> str:
 
 
 def _messages(request: UpstreamRequest, quirks: Quirks) -> list[JsonValue]:
-    messages: list[JsonObject] = [message.model_dump(exclude_unset=True) for message in request.messages]
-    if not quirks.developer_role:
-        messages = [
-            {**message, "role": "system"} if message["role"] == "developer" else message for message in messages
-        ]
+    dumped = (message.model_dump(exclude_unset=True) for message in request.messages)
+    messages: list[JsonObject] = [build_message(message, request.model, quirks) for message in dumped]
     if request.continues and quirks.continuation == "prefix":
         messages[-1] = {**messages[-1], "prefix": True}
     return [*messages]

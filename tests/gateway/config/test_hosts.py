@@ -19,7 +19,9 @@ def test_a_host_is_known_in_any_form(host: str) -> None:
 
 
 def test_hosts_below_a_name() -> None:
-    assert known_quirks("https://mine.openai.azure.com/openai/v1?x=1") == Quirks(key_header="api-key")
+    assert known_quirks("https://mine.openai.azure.com/openai/v1?x=1") == Quirks(
+        key_header="api-key", tool_ids="40_characters", reasoning="none", tool_signatures="none"
+    )
     assert known_quirks("https://openai.azure.com.evil.example/") is None
 
 

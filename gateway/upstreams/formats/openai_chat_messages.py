@@ -1,0 +1,167 @@
+"""Build the messages of chat completions: what earlier answers carry, in the form that the next server takes. Pure.
+
+Clients give back what they were given, often to another provider. Fields that a server does not know are refused by
+some (Mistral, Groq), so reasoning, signatures and ids are sent in the form of the server (`Quirks`), or left out.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator, Mapping
+from typing import Final, NamedTuple
+
+from gateway.protocol.commands import JsonObject
+from gateway.upstreams.formats.base import Quirks
+from gateway.upstreams.formats.json_values import list_of, object_of, text_of
+
+STAND_IN: Final = "skip_thought_signature_validator"
+"""Takes the place of a thought signature that is not known (ai.google.dev, "Thought signatures", FAQ)."""
+
+_PLAIN: Final = ("reasoning_content", "reasoning")
+_BLOCK_TYPES: Final = frozenset({"thinking", "redacted_thinking"})
+_OF_CALLS: Final = frozenset({"signature", "extra_content", "provider_specific_fields", "index"})
+"""Fields of a tool call that come with an answer, and that a request does not have."""
+
+_FORMATS: Final[Mapping[str, str]] = {
+    "anthropic": "anthropic-claude-v1",
+    "gemini": "google-gemini-v1",
+    "openai": "openai-responses-v1",
+    "openai-responses": "openai-responses-v1",
+}
+"""OpenRouter's names of formats (openrouter.ai/docs, "Reasoning Tokens"), by ours."""
+
+
+class Thought(NamedTuple):
+    """Reasoning of an earlier answer: text, perhaps with a signature, or `data` that only its provider can read."""
+
+    text: str = ""
+    signature: str = ""
+    data: str = ""
+    format: str = ""
+
+
+def build_message(message: JsonObject, model: str, quirks: Quirks) -> JsonObject:
+    """Build one message for a server with these quirks."""
+    # An answer's own null fields (`refusal`, `audio`) say nothing, and some servers refuse them.
+    fields: JsonObject = {name: value for name, value in message.items() if value is not None or name == "content"}
+    if fields["role"] == "developer" and not quirks.developer_role:
+        fields["role"] = "system"
+    if fields["role"] == "tool":
+        if isinstance(call_id := fields.get("tool_call_id"), str):
+            fields["tool_call_id"] = map_id(call_id, quirks)
+        fields["content"] = fields.get("content") or ""
+    if fields["role"] == "assistant":
+        _build_answer(fields, model, quirks)
+    return fields
+
+
+def _build_answer(fields: JsonObject, model: str, quirks: Quirks) -> None:
+    content = fields.get("content")
+    thoughts = [*_thoughts(fields)]
+    if isinstance(content, list):
+        fields["content"] = [part for part in content if object_of(part).get("type") not in _BLOCK_TYPES]
+    calls = [*map(object_of, list_of(fields.get("tool_calls")))]
+    if calls:
+        fields["tool_calls"] = [_build_call(call, model, quirks, is_first=not at) for at, call in enumerate(calls)]
+    elif fields.get("content") is None:
+        fields["content"] = ""
+    plain = {name: fields[name] for name in _PLAIN if fields.get(name)} if quirks.reasoning == "as_sent" else {}
+    for name in (*_PLAIN, "reasoning_details", "thinking_blocks", "annotations", "images"):
+        fields.pop(name, None)
+    if quirks.tool_signatures == "none":
+        fields.pop("extra_content", None)
+    fields |= plain or _reasoning(thoughts, quirks, called=bool(calls))
+    signature = next((each.signature for each in thoughts if each.signature and _is_googles(each.format)), "")
+    if signature and quirks.tool_signatures == "google":
+        fields["extra_content"] = {"google": {"thought_signature": signature}}
+
+
+def _build_call(call: JsonObject, model: str, quirks: Quirks, *, is_first: bool) -> JsonObject:
+    built: JsonObject = {name: value for name, value in call.items() if name not in _OF_CALLS}
+    if isinstance(call_id := call.get("id"), str):
+        built["id"] = map_id(call_id, quirks)
+    function = object_of(call.get("function"))
+    if function.get("arguments") in ("", None) and "name" in function:
+        built["function"] = {**function, "arguments": "{}"}
+    signature = _call_signature(call)
+    # Of parallel calls, only the first has a signature; earlier models have none.
+    if not signature and quirks.tool_signatures == "google" and is_first and not _BEFORE_GEMINI_3.match(model):
+        signature = STAND_IN
+    if signature and quirks.tool_signatures != "none":
+        built["extra_content"] = {"google": {"thought_signature": signature}}
+    return built
+
+
+_BEFORE_GEMINI_3: Final = re.compile(r"(?:models/)?gemini-[12]")
+
+
+def _call_signature(call: JsonObject) -> str:
+    google = object_of(object_of(call.get("extra_content")).get("google"))
+    lite = object_of(call.get("provider_specific_fields"))
+    return _text(call, "signature") or _text(google, "thought_signature") or _text(lite, "thought_signature")
+
+
+def map_id(call_id: str, quirks: Quirks) -> str:
+    """Return the id of a tool call as the server allows it; one that it does not allow becomes a hash of it.
+
+    Mistral: "Tool call id was … but must be a-z, A-Z, 0-9, with a length of 9". OpenAI: "string too long. Expected a
+    string with maximum length 40".
+    """
+    digest = hashlib.sha256(call_id.encode("utf-8", "surrogatepass")).hexdigest()
+    if quirks.tool_ids == "9_alphanumerics" and not re.fullmatch(r"[A-Za-z0-9]{9}", call_id):
+        return digest[:9]
+    return f"call_{digest[:35]}" if quirks.tool_ids == "40_characters" and len(call_id) > 40 else call_id
+
+
+def _thoughts(fields: JsonObject) -> Iterator[Thought]:
+    """Yield the reasoning that a message gives back, from the form that says most."""
+    content = [part for part in map(object_of, list_of(fields.get("content"))) if part.get("type") in _BLOCK_TYPES]
+    details = [*map(object_of, list_of(fields.get("reasoning_details")))]
+    blocks = [*map(object_of, list_of(fields.get("thinking_blocks"))), *content]
+    for detail in details:
+        text = _text(detail, "text") or _text(detail, "summary")
+        yield Thought(text, _text(detail, "signature"), _text(detail, "data"), _text(detail, "format"))
+    for block in blocks if not details else ():
+        yield Thought(_text(block, "thinking"), _text(block, "signature"), _text(block, "data"), "anthropic")
+    plain = _text(fields, "reasoning_content") or _text(fields, "reasoning")
+    if plain and not (details or blocks):
+        yield Thought(plain)
+
+
+def _text(fields: JsonObject, name: str) -> str:
+    return text_of(fields.get(name)) or ""
+
+
+def _reasoning(thoughts: list[Thought], quirks: Quirks, *, called: bool) -> JsonObject:
+    """Build the field in which the server takes earlier reasoning."""
+    text = "".join(thought.text for thought in thoughts)
+    # Beside tool calls, DeepSeek and Moonshot require the field, even an empty one (continuedev/continue #11285).
+    if quirks.reasoning == "reasoning_content" and (text or called):
+        return {"reasoning_content": text}
+    if quirks.reasoning == "reasoning_details" and thoughts:
+        if all(not (thought.signature or thought.data or thought.format) for thought in thoughts):
+            return {"reasoning": text}
+        return {"reasoning_details": [_detail(thought) for thought in thoughts]}
+    if quirks.reasoning == "thinking_blocks" and (blocks := [*filter(None, map(_block, thoughts))]):
+        return {"thinking_blocks": [*blocks]}
+    return {}
+
+
+def _detail(thought: Thought) -> JsonObject:
+    name: JsonObject = {"format": _FORMATS.get(thought.format, thought.format)} if thought.format else {}
+    if thought.data:
+        return {"type": "reasoning.encrypted", "data": thought.data, **name}
+    signature: JsonObject = {"signature": thought.signature} if thought.signature else {}
+    return {"type": "reasoning.text", "text": thought.text, **signature, **name}
+
+
+def _block(thought: Thought) -> JsonObject:
+    """Build Anthropic's block; an empty one for reasoning that Anthropic did not sign, which it would refuse."""
+    if not thought.format.startswith("anthropic"):
+        return {}
+    if thought.data:
+        return {"type": "redacted_thinking", "data": thought.data}
+    return {"type": "thinking", "thinking": thought.text, "signature": thought.signature} if thought.signature else {}
+
+
+def _is_googles(name: str) -> bool:
+    return name.startswith(("gemini", "google"))
