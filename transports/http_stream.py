@@ -7,6 +7,7 @@ from typing import Protocol
 from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
+from gateway.api.context import principal
 from gateway.api.responses import STREAM_HEADERS
 from gateway.api.services import Services
 from gateway.api.streams import enter_stream
@@ -64,9 +65,13 @@ class StreamedResponse:
         """Send the headers, and defer the body; see `gateway.asgi.defer`.
 
         Raises:
-            Refused: `rate_limit`, unless the caller has entered the stream before (`enter_stream`); `generation_lost`.
+            Refused: `rate_limit`, unless the caller has entered the stream before (`enter_stream`); `generation_lost`,
+                also if the principal of the request may not read the generation.
         """
-        enter_stream(self._services, HTTPConnection(scope))
+        connection = HTTPConnection(scope)
+        enter_stream(self._services, connection)
+        # The caller should have found the generation in this way. One that forgot it must not show what is another's.
+        self._services.hub.find(self._generation.id, principal(connection))
         try:
             self._viewer.attach(self._generation, self._after)
             await send({"type": "http.response.start", "status": 200, "headers": _encode_headers(self._headers)})

@@ -8,7 +8,7 @@ from starlette.routing import BaseRoute, Route
 
 from gateway.api.context import principal
 from gateway.api.generations import start_generation
-from gateway.api.requests import read_json, wants_events
+from gateway.api.requests import SentPosition, is_position_name, last_event_id, read_json, wants_events
 from gateway.api.responses import (
     REFUSED_POSITION,
     STREAM_HEADERS,
@@ -26,7 +26,7 @@ from gateway.protocol.commands import StartRequest, parse
 from gateway.protocol.errors import Code, Refused, invalid
 from gateway.protocol.event_stream import event_frame
 from gateway.protocol.events import Accepted, Chunk
-from gateway.protocol.position import parse_position_of
+from gateway.protocol.position import not_reached, parse_position, parse_position_of
 from gateway.security.origins import has_origin_headers, is_browser
 from transports.http_stream import StreamedResponse
 
@@ -72,8 +72,7 @@ class _Endpoints:
 
     async def start_by_post(self, request: Request) -> Response | StreamedResponse:
         enter_stream(self._services, request)
-        position = request.headers.get("last-event-id")
-        if position:
+        if (position := last_event_id(request)).text:
             return self._resume(request, position)
         body = await read_json(request, self._services)
         return self._start(request, parse(StartRequest, body))
@@ -81,8 +80,7 @@ class _Endpoints:
     async def start_by_get(self, request: Request) -> Response | StreamedResponse:
         try:
             _refuse_other_clients(request)
-            position = request.headers.get("last-event-id")
-            if position:
+            if (position := last_event_id(request)).text:
                 return self._resume(request, position)
             enter_stream(self._services, request)
             generation_scope = principal(request).generation_scope
@@ -103,12 +101,9 @@ class _Endpoints:
             generation = self._services.hub.find(request.path_params["generation_id"], principal(request))
             if request.method == "HEAD":
                 return Response(headers=STREAM_HEADERS, media_type=EventStream.content_type)
-            position = request.headers.get("last-event-id") or request.query_params.get("last_event_id")
-            if position == REFUSED_POSITION:
-                return no_content(request)
-            return self._stream(request, generation, parse_position_of(generation.id, position) if position else 0)
+            return self._read(request, generation, last_event_id(request))
         except Refused as refused:
-            if request.headers.get("last-event-id") == REFUSED_POSITION:
+            if last_event_id(request).text == REFUSED_POSITION:
                 return no_content(request)
             return refusal_response(refused, request)
 
@@ -119,18 +114,24 @@ class _Endpoints:
         allowance = self._services.hub.allowance(principal(request))
         return self._stream(request, generation, 0, start_headers(request, generation, allowance))
 
-    def _resume(self, request: Request, position: str) -> Response | StreamedResponse:
-        if position == REFUSED_POSITION:
+    def _resume(self, request: Request, position: SentPosition) -> Response | StreamedResponse:
+        if position.text == REFUSED_POSITION:
             return no_content(request)
-        generation_id = position.rpartition(":")[0]
-        after = parse_position_of(generation_id, position)
-        return self._stream(request, self._services.hub.find(generation_id, principal(request)), after)
+        generation_id, _ = parse_position(position.text, position.param)
+        return self._read(request, self._services.hub.find(generation_id, principal(request)), position)
+
+    def _read(self, request: Request, generation: Generation, position: SentPosition) -> Response | StreamedResponse:
+        """Stream what follows a position, or everything if it is empty."""
+        if position.text == REFUSED_POSITION:
+            return no_content(request)
+        after = parse_position_of(generation.id, position.text, position.param) if position.text else 0
+        if after > generation.log.last:
+            raise not_reached(generation.id, after, generation.log.last, position.param)
+        return self._stream(request, generation, after)
 
     def _stream(
         self, request: Request, generation: Generation, after: int, headers: dict[str, str] | None = None
     ) -> Response | StreamedResponse:
-        if after > generation.log.last:
-            raise invalid(f"last_event_id: {generation.id} has {generation.log.last} events so far, not {after}")
         if generation.log.ended and after == generation.log.last:
             return no_content(request)
         return StreamedResponse(
@@ -170,7 +171,7 @@ def _body_of_query(given: Mapping[str, str]) -> dict[str, object]:
     Raises:
         Refused: a parameter is missing or unknown.
     """
-    unknown = given.keys() - {"prompt", "model", "ticket"}
+    unknown = {name for name in given if not is_position_name(name)} - {"prompt", "model", "ticket"}
     if unknown:
         raise invalid(f"{min(unknown)[:100]}: not a known parameter; known are: prompt, model, ticket")
     prompt = given.get("prompt")

@@ -9,7 +9,7 @@ from gateway.api.services import Services
 from gateway.clock import RestartableTimer
 from gateway.generation.event_log import Entry, EventLog, merge
 from gateway.generation.generation import Generation
-from gateway.protocol.errors import invalid
+from gateway.protocol.position import not_reached
 
 MAX_SINGLE_ENTRIES: Final = 16
 """A viewer with more entries than this before it is behind: adjacent text is joined for it."""
@@ -107,7 +107,7 @@ class Viewer:
         """
         last = generation.log.last
         if after > last:
-            raise invalid(f"after: {generation.id} has {last} events so far, not {after}", param="after")
+            raise not_reached(generation.id, after, last, "after")
         # Added before it is removed: a viewer that moves in its log is not the last one to leave.
         self._hub.add_viewer(generation.id)
         self.detach(generation.id)

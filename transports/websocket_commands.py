@@ -220,7 +220,7 @@ class WebSocketCommands:
         generation = self._services.hub.find(command.generation_id, principal)
         after = command.after
         if not isinstance(after, int):
-            after = parse_position_of(generation.id, after) if after else 0
+            after = parse_position_of(generation.id, after, "after") if after else 0
         self._refuse_one_too_many()
         self._viewer.attach(generation, after)
         await self._acknowledge(command, generation)

@@ -126,13 +126,18 @@ def start_generation(services: Services, request: Request, start_request: StartR
     Raises:
         Refused: `Hub.start` refuses it, or the idempotency key is not valid.
     """
-    owner = principal(request)
-    return services.hub.start(
-        start_request,
-        request_id=request_id(request),
-        principal=owner,
-        idempotency_key=idempotency_key(request),
-    )
+    try:
+        return services.hub.start(
+            start_request,
+            request_id=request_id(request),
+            principal=principal(request),
+            idempotency_key=idempotency_key(request),
+        )
+    except Refused as refused:
+        if refused.param == "idempotency_key":
+            # The name of the field of a WebSocket's command.
+            refused.param = "Idempotency-Key"
+        raise
 
 
 def snapshot(generation: Generation, now: float) -> dict[str, object]:

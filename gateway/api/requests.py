@@ -3,7 +3,7 @@
 import re
 from codecs import BOM_UTF8
 from collections.abc import Collection
-from typing import Final
+from typing import Final, NamedTuple
 
 import orjson
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
@@ -42,6 +42,33 @@ def idempotency_key(request: Request) -> str | None:
         message = f"Idempotency-Key: must have 1 to {MAX_IDEMPOTENCY_KEY_LENGTH} characters."
         raise invalid(message, param="Idempotency-Key")
     return key
+
+
+class SentPosition(NamedTuple):
+    """The position that a request names, "" for none, and the header or parameter that holds it."""
+
+    text: str
+    param: str
+
+
+def last_event_id(request: Request) -> SentPosition:
+    """Return the position of `Last-Event-ID`, or else of the parameter that a polyfill of `EventSource` sends.
+
+    Polyfills that may not set a header append `lastEventId` (Yaffle/EventSource), `evs_last_event_id` (amvtek) or the
+    like to the URL. A position that was sent twice comes joined by a comma (RFC 9110, 5.3): the last one counts.
+    """
+    sent = ",".join(request.headers.getlist("last-event-id")).rpartition(",")[2].strip()
+    if sent:
+        return SentPosition(sent, "Last-Event-ID")
+    if not request.scope.get("query_string"):
+        return SentPosition("", "last_event_id")
+    named = [(value, name) for name, value in request.query_params.multi_items() if is_position_name(name) and value]
+    return SentPosition(*named[-1]) if named else SentPosition("", "last_event_id")
+
+
+def is_position_name(name: str) -> bool:
+    """Return True for the name of a parameter that holds a position: `last_event_id`, `lastEventId` and the like."""
+    return name.replace("_", "").replace("-", "").lower() in {"lasteventid", "evslasteventid"}
 
 
 def wants_events(request: Request) -> bool:

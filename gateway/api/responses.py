@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.admission.rate_limits import Allowance
-from gateway.api.requests import request_id, wants_events
+from gateway.api.requests import last_event_id, request_id, wants_events
 from gateway.generation.generation import Generation
 from gateway.protocol.errors import Code, Refused
 from gateway.protocol.event_stream import event_frame
@@ -60,7 +60,7 @@ def refusal_response(refused: Refused, request: Request, allowance: Allowance | 
     stops it.
     """
     if wants_events(request):
-        if request.headers.get("last-event-id") == REFUSED_POSITION:
+        if last_event_id(request).text == REFUSED_POSITION:
             return no_content(request)
         headers = {"X-Request-ID": request_id(request), **STREAM_HEADERS}
         frame = refusal_frame(refused, random.random())  # noqa: S311 - jitter, no secret

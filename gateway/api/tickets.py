@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Scope
 
 from gateway.api.context import ORIGIN, principal
-from gateway.api.requests import read_json
+from gateway.api.requests import last_event_id, read_json
 from gateway.api.responses import json_response
 from gateway.api.services import Services
 from gateway.protocol.commands import TicketRequest, parse
@@ -58,11 +58,10 @@ def ticket_from_url(scope: Scope) -> str | None:
 
 def requested_use(request: Request) -> TicketUse:
     """Return what a request uses its ticket for, on the two routes that take one in the URL."""
-    position = request.headers.get("last-event-id")
+    position = last_event_id(request).text
     match = _EVENTS.fullmatch(request.scope["path"])
     if match is None:
         return ReadAccess(_generation_id(position), resume=True) if position else "start"
-    position = position or request.query_params.get("last_event_id", "")
     return ReadAccess(match[1], resume=_generation_id(position) == match[1])
 
 

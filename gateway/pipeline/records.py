@@ -12,6 +12,7 @@ from gateway.generation.generation import Generation
 from gateway.pipeline.pipeline import Pipeline
 from gateway.protocol.commands import OnDisconnect
 from gateway.protocol.errors import forbidden, invalid, lost, out_of_scope
+from gateway.protocol.events import Error
 from gateway.security.principals import Principal
 
 IdempotencyKey = tuple[str, str]
@@ -101,6 +102,9 @@ class Records:
     def started_with(self, key: IdempotencyKey, fingerprint: bytes) -> Record | None:
         """Return the record that an idempotency key started before; None if the key is new.
 
+        A key is new again once its generation has ended in an error after which a retry may succeed: a client that
+        retries with the same key wants an answer, not the error again.
+
         Raises:
             Refused: `invalid_request` with status 409: it was started with another request.
         """
@@ -108,7 +112,8 @@ class Records:
         if record is not None and record.fingerprint != fingerprint:
             message = "This Idempotency-Key was used for a different request: use a new key for a new request."
             raise invalid(message, param="idempotency_key", status=409)
-        return record
+        end = None if record is None else record.generation.end
+        return None if isinstance(end, Error) and end.retryable else record
 
     def retain(self, generation: Generation) -> None:
         """Count the size of a finished generation, again after a note has made it grow; the oldest make room."""
@@ -126,5 +131,7 @@ class Records:
         record = self._by_id.pop(generation_id)
         record.timer.cancel()
         self.retained_bytes -= self._retained.pop(generation_id)
-        if record.idempotency_key is not None:
-            self._by_idempotency_key.pop(record.idempotency_key, None)
+        # The key may have started another generation since.
+        key = record.idempotency_key
+        if key is not None and self._by_idempotency_key.get(key) is record:
+            del self._by_idempotency_key[key]

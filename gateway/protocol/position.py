@@ -8,7 +8,7 @@ def format_position(generation_id: str, seq: int) -> str:
     return f"{generation_id}:{seq}"
 
 
-def parse_position(text: str) -> tuple[str, int]:
+def parse_position(text: str, param: str = "last_event_id") -> tuple[str, int]:
     """Parse a position into a generation's id and a sequence number.
 
     Raises:
@@ -16,26 +16,31 @@ def parse_position(text: str) -> tuple[str, int]:
     """
     generation_id, _, seq = text.rpartition(":")
     if not generation_id or not seq.isascii() or not seq.isdigit() or len(seq) > 15:
-        raise invalid_position(text)
+        raise invalid_position(text, param)
     return generation_id, int(seq)
 
 
-def invalid_position(text: str) -> Refused:
-    """Build the refusal of a position that is malformed, or belongs to another generation."""
+def invalid_position(text: str, param: str = "last_event_id") -> Refused:
+    """Build the refusal of a position that is malformed, or belongs to another generation; `param` held it."""
     return invalid(
         f"{text[:100]!r} is not a position: send the id of the last event you received, unchanged, "
         "or omit it to read from the beginning.",
-        param="last_event_id",
+        param=param,
     )
 
 
-def parse_position_of(generation_id: str, position: str) -> int:
-    """Parse a position of the given generation and return its sequence number.
+def not_reached(generation_id: str, seq: int, last: int, param: str) -> Refused:
+    """Build the refusal of a position behind the `last` event of a generation; `param` held it."""
+    return invalid(f"{param}: {generation_id} has {last} events so far, not {seq}", param=param)
+
+
+def parse_position_of(generation_id: str, position: str, param: str = "last_event_id") -> int:
+    """Parse a position of the given generation and return its sequence number; `param` names what held it.
 
     Raises:
         Refused: The text is not a position, or one of another generation.
     """
-    position_id, seq = parse_position(position)
+    position_id, seq = parse_position(position, param)
     if position_id != generation_id:
-        raise invalid_position(position)
+        raise invalid_position(position, param)
     return seq

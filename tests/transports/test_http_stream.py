@@ -1,7 +1,16 @@
 """A streamed HTTP response."""
 
+import pytest
+
+from gateway.api.context import PRINCIPAL
+from gateway.api.services import Services
+from gateway.protocol.errors import Code, Refused
+from gateway.security.principals import Principal
+from tests.gateway.pipeline.one_target import one_target
 from tests.served.clients import BODY
 from tests.served.gateway import Served
+from transports.http_stream import StreamedResponse
+from transports.sse import EventStream
 
 
 async def test_the_headers_prevent_buffering_and_compression(served: Served) -> None:
@@ -14,3 +23,14 @@ async def test_the_headers_prevent_buffering_and_compression(served: Served) -> 
         assert response.headers["X-Generation-ID"] == served.only.id
         assert "Content-Encoding" not in response.headers
         assert "Content-Length" not in response.headers
+
+
+async def test_a_generation_of_another_principal_is_not_shown_even_if_its_route_forgot_to_ask() -> None:
+    async with one_target() as harness:
+        services = Services(harness.hub, harness.clock)
+        response = StreamedResponse(services, EventStream(), harness.start(principal="alice"), 0, {})
+        scope: dict[str, object] = {"type": "http", "headers": [], "client": None, PRINCIPAL: Principal("bob", "key")}
+        with pytest.raises(Refused) as refused:
+            await response(scope, None, None)  # type: ignore[arg-type]
+        assert refused.value.code is Code.GENERATION_LOST
+        assert harness.hub.viewers == 0

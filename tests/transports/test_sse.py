@@ -128,6 +128,64 @@ async def test_an_idempotency_key_attaches_to_the_generation_it_started(served: 
     await second.leave()
 
 
+@pytest.mark.parametrize("name", ["lastEventId", "last_event_id", "lastEventID", "evs_last_event_id"])
+@pytest.mark.parametrize("route", ["/api/chat/stream?prompt=x", "/api/generations/{id}/events?"])
+async def test_a_polyfill_resumes_by_a_parameter(served: Served, route: str, name: str) -> None:
+    viewer = SseViewer(served.http)
+    await viewer._open("POST", "/api/chat/stream", json=BODY)
+    await served.called()
+    served.upstream.last.send("one ")
+    path = f"{route.replace('{id}', viewer.generation_id)}&{name}={viewer.generation_id}:1"
+    async with served.http.get(path, headers=EVENTS) as response:
+        assert (await response.content.readline()) == f"id: {viewer.generation_id}:2\n".encode()
+    async with served.http.get(f"{route.replace('{id}', 'g_x')}&{name}=refused", headers=EVENTS) as response:
+        assert response.status == 204
+    assert len(served.upstream.calls) == 1
+    await viewer.leave()
+
+
+async def test_of_positions_that_a_proxy_has_joined_the_last_one_counts(served: Served) -> None:
+    viewer = SseViewer(served.http)
+    await viewer._open("POST", "/api/chat/stream", json=BODY)
+    await served.called()
+    first, second = f"{viewer.generation_id}:1", f"{viewer.generation_id}:2"
+    for headers in ([("Last-Event-ID", f"{first}, {second}")], [("Last-Event-ID", first), ("Last-Event-ID", second)]):
+        async with served.http.post("/api/chat/stream", headers=headers) as response:
+            served.upstream.last.send("x")
+            assert (await response.content.readline()).endswith(b":3\n")
+    await viewer.leave()
+
+
+@pytest.mark.parametrize(("after", "reason"), [("{id}:99", "has 1 events"), ("{id}:x", "is not a position")])
+async def test_a_refused_position_names_where_it_was_sent(served: Served, after: str, reason: str) -> None:
+    async with served.http.post("/api/generations", json=BODY) as response:
+        generation_id = (await response.json())["id"]
+    after = after.replace("{id}", generation_id)
+    events = f"/api/generations/{generation_id}/events"
+    for param in ("Last-Event-ID", "last_event_id", "lastEventId"):
+        headers, query = ({param: after}, {}) if param == "Last-Event-ID" else ({}, {param: after})
+        async with served.http.get(events, headers=headers, params=query) as response:
+            error = await error_of(response)
+            assert error["param"] == param
+            assert reason.rsplit(maxsplit=1)[-1] in str(error["message"])
+    viewer = WebSocketViewer(served.http)
+    await viewer.start(BODY)
+    rejected = await viewer.command(type="attach", generation_id=generation_id, after=after)
+    assert rejected["param"] == "after"
+    await viewer.leave()
+
+
+async def test_a_conflict_of_idempotency_keys_names_the_header_or_the_field(served: Served) -> None:
+    other = {"messages": [{"role": "user", "content": "other"}]}
+    viewer = WebSocketViewer(served.http)
+    await viewer.start({**BODY, "idempotency_key": "k"})
+    async with served.http.post("/api/generations", json=other, headers={"Idempotency-Key": "k"}) as response:
+        assert (response.status, (await error_of(response))["param"]) == (409, "Idempotency-Key")
+    rejected = await viewer.command(type="start", idempotency_key="k", **other)
+    assert rejected["param"] == "idempotency_key"
+    await viewer.leave()
+
+
 @pytest.mark.parametrize("position", ["nonsense", "g_other:1", "{id}:x", "{id}:99", "{id}:-1", ":"])
 async def test_an_invalid_position_is_refused(served: Served, position: str) -> None:
     viewer = WebSocketViewer(served.http)

@@ -59,7 +59,7 @@ PARAMETERS: Final[Mapping[str, Parameter]] = {
     "LastEventIdQuery": Parameter(
         "last_event_id",
         "query",
-        "As `Last-Event-ID`, where no header can be set. The header takes precedence.",
+        "As `Last-Event-ID`, where no header can be set; also as `lastEventId`. The header takes precedence.",
         _POSITION_SCHEMA,
     ),
     "IdempotencyKey": Parameter(

@@ -66,7 +66,7 @@ OPERATIONS: Final[Sequence[Operation]] = (
         "Start a generation and stream its events",
         (_STARTED_STREAM, NO_MORE_EVENTS),
         (*BODY_REFUSALS, *START_REFUSALS, TOO_MANY_STREAMS, GENERATION_LOST),
-        ("LastEventId", "IdempotencyKey", "RequestId"),
+        ("LastEventId", "LastEventIdQuery", "IdempotencyKey", "RequestId"),
         StartRequest,
         description="With a `Last-Event-ID` it starts nothing: it resumes that generation, and does not read the body.",
     ),
@@ -78,7 +78,7 @@ OPERATIONS: Final[Sequence[Operation]] = (
         "Start a generation from a plain `new EventSource(url)`",
         (EVENT_STREAM, NO_MORE_EVENTS),
         (RefusalSpec(Code.INVALID_REQUEST, "`Accept: text/event-stream` is missing.", status_override=406),),
-        ("Prompt", "ModelQuery", "LastEventId", "IdempotencyKey", "RequestId"),
+        ("Prompt", "ModelQuery", "LastEventId", "LastEventIdQuery", "IdempotencyKey", "RequestId"),
         accepts_ticket=True,
         description=(
             "Requires `Accept: text/event-stream`, which an EventSource sends. It cannot read a status, so a refusal "

@@ -7,7 +7,7 @@ from gateway.pipeline.hub import RetentionPolicy
 from gateway.protocol.commands import FeedbackRequest, StartRequest
 from gateway.protocol.errors import Code, Refused
 from tests.event_loop import settle
-from tests.gateway.pipeline.one_target import one_target
+from tests.gateway.pipeline.one_target import failure, one_target
 from tests.start_requests import ANONYMOUS, start_request
 
 
@@ -44,6 +44,24 @@ async def test_an_idempotency_key_starts_once() -> None:
         assert harness.start(idempotency_key="k") is first
         harness.clock.advance(300)
         assert harness.start(idempotency_key="k") is not first
+
+
+@pytest.mark.parametrize(("code", "starts_anew"), [(Code.SERVER_ERROR, True), (Code.CONTENT_FILTER, False)])
+async def test_an_idempotency_key_starts_anew_after_an_error_that_may_be_retried(code: Code, starts_anew: bool) -> None:
+    async with one_target() as harness:
+        first = harness.start(idempotency_key="k")
+        await settle()
+        harness.upstream.last.fail(failure(code))
+        await settle()
+        with pytest.raises(Refused):
+            harness.start(start_request("something else"), idempotency_key="k")
+        second = harness.start(idempotency_key="k")
+        assert (second is not first) is starts_anew
+        assert harness.start(idempotency_key="k") is second
+        harness.clock.advance(301)
+        await settle()
+        # The first one is forgotten: its key belongs to the second.
+        assert (harness.start(idempotency_key="k") is second) is starts_anew
 
 
 async def test_notes_and_metadata_count_to_the_size_of_what_is_retained() -> None:
