@@ -163,7 +163,8 @@ async def test_a_refused_position_names_where_it_was_sent(served: Served, after:
     after = after.replace("{id}", generation_id)
     events = f"/api/generations/{generation_id}/events"
     for param in ("Last-Event-ID", "last_event_id", "lastEventId"):
-        headers, query = ({param: after}, {}) if param == "Last-Event-ID" else ({}, {param: after})
+        sent: dict[str, str] = {param: after}
+        headers, query = (sent, {}) if param == "Last-Event-ID" else ({}, sent)
         async with served.http.get(events, headers=headers, params=query) as response:
             error = await error_of(response)
             assert error["param"] == param
