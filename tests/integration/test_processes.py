@@ -250,7 +250,7 @@ async def test_a_killed_upstream_is_an_error_and_a_restarted_one_is_used(http: a
 FAULTS = [
     ("429", "rate_limit", True),
     ("500", "server_error", True),
-    ("401", "auth_error", False),
+    ("401", "provider_auth", False),
     ("html", "upstream_protocol", False),
     ("refuse", "network_error", True),
     ("drop", "truncated", True),

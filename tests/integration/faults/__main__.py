@@ -40,7 +40,7 @@ What is guaranteed under every fault:
   duplicates.
 - **No false success.** A truncated answer is `error` with `partial: true`, never `complete`; a body without a terminal
   event never ends cleanly. A retry happens only before the first content, and is reported. (One is not: a kept
-  connection that breaks before a byte of the response has arrived is replaced by a new one, once per attempt.)
+  connection that the provider had closed, which is seen at once, is replaced by a new one, once per attempt.)
 - **No loss.** Events logged before a fault stay readable on both transports; a client whose connection broke can resume
   on either.
 - **No leak.** After each fault running, active, queued and viewers are back at 0, and standard error is empty.
