@@ -9,6 +9,7 @@ from gateway.api.services import Services
 from gateway.clock import RestartableTimer
 from gateway.generation.event_log import Entry, EventLog, merge
 from gateway.generation.generation import Generation
+from gateway.protocol.events import Part
 from gateway.protocol.position import not_reached
 
 MAX_SINGLE_ENTRIES: Final = 16
@@ -199,23 +200,36 @@ class Viewer:
         if not entries:
             return ()
         if len(entries) == 1:
-            frames = [self._connection.frame(log.generation_id, entries[0])]
+            entry, frame = entries[0], self._connection.frame
+            frames = [self._part(log, entry) if entry.kind is Part else frame(log.generation_id, entry)]
         else:
             is_behind = len(entries) > MAX_SINGLE_ENTRIES
-            frames, cursor.seq = self._frame_some(log.generation_id, merge(entries) if is_behind else entries)
+            frames, cursor.seq = self._frame_some(log, merge(entries) if is_behind else entries)
         if shared and cursor.seq == log.last:
             log.frames[self._connection.framing] = (seq, log.last, frames)
         return frames
 
-    def _frame_some(self, generation_id: str, entries: Iterable[Entry]) -> tuple[list[bytes], int]:
+    def _frame_some(self, log: EventLog, entries: Iterable[Entry]) -> tuple[list[bytes], int]:
         """Return about `WRITE_BYTES` of frames, and the sequence number that they reach."""
         frames, size, reached = list[bytes](), 0, 0
         for entry in entries:
-            frames.append(self._connection.frame(generation_id, entry))
+            is_part = entry.kind is Part
+            if is_part and frames and len(entry.data) > WRITE_BYTES:
+                # A large part is written alone: joined with others, it would be copied for each viewer.
+                break
+            frames.append(self._part(log, entry) if is_part else self._connection.frame(log.generation_id, entry))
             size, reached = size + len(entry.data), entry.last
             if size > WRITE_BYTES:
                 break
         return frames, reached
+
+    def _part(self, log: EventLog, entry: Entry) -> bytes:
+        """Return the frame of a part, which all viewers of the log share, wherever they stand: it may be large."""
+        key = (self._connection.framing, entry.last)
+        frame = log.part_frames.get(key)
+        if frame is None:
+            frame = log.part_frames[key] = self._connection.frame(log.generation_id, entry)
+        return frame
 
     def _stop_unless_read(self) -> None:
         """Stop for a client that does not read, unless it has read by now: the gateway itself may have been paused."""

@@ -91,6 +91,8 @@ class EventLog:
         self.ended = False
         self.frames: dict[str, tuple[int, int, list[bytes]]] = {}
         """The newest frames by framing, with the positions they reach from and to: viewers side by side share them."""
+        self.part_frames: dict[tuple[str, int], bytes] = {}
+        """The frames of parts, by framing and sequence number: all readers share them, as long as there are any."""
         self._max_entries = max_entries
         self._entries: list[Entry] = []
         self._listeners: dict[Callable[[], None], None] = {}
@@ -162,6 +164,9 @@ class EventLog:
     def unsubscribe(self, listener: Callable[[], None]) -> None:
         """Remove a listener; an unknown one is ignored."""
         self._listeners.pop(listener, None)
+        if not self._listeners:
+            self.part_frames.clear()
+            self.frames.clear()
 
     @property
     def readers(self) -> int:

@@ -30,6 +30,9 @@ _CLOCK = SystemClock()
 MAX_HEAD_BYTES = 64 * 1024
 """Maximum bytes of a request head, URL included, and of the framing of its body (see `MAX_FRAMING_PER_BYTE`)."""
 
+MAX_COPIED_BYTES = 256 * 1024
+"""Largest chunk of a response's body that is copied to be written with its framing."""
+
 MAX_URL_BYTES = 32 * 1024
 """Maximum bytes of a URL."""
 
@@ -135,8 +138,13 @@ class HttpProtocol(HttpToolsProtocol):
             # Not a slow client, for which False would stand: the connection is ending, and `on_disconnect` follows.
             return True
         body = frames[0] if len(frames) == 1 else b"".join(frames)
-        # One write and one bytes object: the transport tries to send at once, so that each write is a system call.
-        self.transport.write(b"%x\r\n%b\r\n" % (len(body), body))
+        size = len(body)
+        if size > MAX_COPIED_BYTES:
+            # A large part is not copied for each viewer: while it is written, all hold the same bytes.
+            self.transport.writelines((b"%x\r\n" % size, body, b"\r\n"))
+        else:
+            # One write and one bytes object: the transport tries to send at once, so that each write is a system call.
+            self.transport.write(b"%x\r\n%b\r\n" % (size, body))
         return not self.flow.write_paused
 
     def bind(self, on_drain: Callable[[], None], on_disconnect: Callable[[], None]) -> None:

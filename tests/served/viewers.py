@@ -8,6 +8,7 @@ from itertools import count
 import aiohttp
 import orjson
 
+from gateway.client.connectors import MAX_FRAME_BYTES
 from gateway.protocol.event_stream import EventStreamDecoder
 
 JsonObject = dict[str, object]
@@ -116,7 +117,7 @@ class HttpViewer(ViewingClient):
 class SseViewer(HttpViewer):
     def __init__(self, http: aiohttp.ClientSession) -> None:
         super().__init__(http)
-        self._decoder = EventStreamDecoder()
+        self._decoder = EventStreamDecoder(MAX_FRAME_BYTES)
         self.heartbeats = 0
 
     async def start(self, body: JsonObject) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.app.factory import load_transports
-from gateway.protocol.events import Usage
+from gateway.protocol.events import Part, Usage
 from tests.served.clients import BODY, protocols
 from tests.served.gateway import Served
 from tests.served.viewers import VIEWERS, NdjsonViewer, SseViewer, ViewingClient, until
@@ -42,6 +42,25 @@ async def test_a_complete_answer(served: Served, viewer: ViewingClient) -> None:
         "reasoning_tokens": None,
         "cache_write_tokens": None,
     }
+
+
+async def test_a_large_part_reaches_viewers_that_follow_or_resume(served: Served, viewer: ViewingClient) -> None:
+    image = Part("image", {"media_type": "image/png", "data": "A" * (3 << 20)})
+    await viewer.start(BODY)
+    await served.called()
+    served.upstream.last.send("Here ")
+    position = int(str((await viewer.until("chunk"))["seq"]))
+    served.upstream.last.send(image, "it is.")
+    served.upstream.last.finish()
+    await until(lambda: served.only.log.ended)
+    seen = await viewer.to_end()
+    assert [event["type"] for event in seen[-3:]] == ["part", "chunk", "complete"]
+    assert seen[-3]["data"] == image.fields["data"]
+    for after, types in ((position, ["part", "chunk", "complete"]), (position + 1, ["chunk", "complete"])):
+        again = type(viewer)(served.http)
+        await again.attach(viewer.generation_id, after)
+        assert [event["type"] for event in await again.to_end()] == types
+        await again.leave()
 
 
 async def test_the_first_event_comes_before_any_content(served: Served, viewer: ViewingClient) -> None:

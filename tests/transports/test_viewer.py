@@ -13,6 +13,7 @@ from gateway.generation.event_log import Entry
 from gateway.generation.generation import Generation
 from gateway.pipeline.hub import Hub
 from gateway.protocol.errors import Refused
+from gateway.protocol.events import Part
 from gateway.routing.model import Model, Policy
 from gateway.routing.registry import ModelRegistry
 from gateway.routing.target import Target
@@ -31,6 +32,7 @@ class FakeConnection:
     framing: str = "fake"
     open: bool = True
     batches: list[list[str]] = field(default_factory=list)
+    written: list[Sequence[bytes]] = field(default_factory=list)
     framed: int = 0
     heartbeats: int = 0
     broken: bool = False
@@ -44,6 +46,7 @@ class FakeConnection:
 
     def write(self, frames: Sequence[bytes]) -> bool:
         self.batches.append([frame.decode() for frame in frames])
+        self.written.append(frames)
         return self.open
 
     def send_heartbeat(self) -> bool:
@@ -145,6 +148,33 @@ async def test_viewers_share_each_frame() -> None:
         await settle()
         assert sum(connection.framed for connection in outlets) - before == 2
         assert {connection.text for connection in outlets} == {"one two "}
+
+
+async def test_viewers_share_the_frame_of_a_part_wherever_they_stand() -> None:
+    async with new_harness() as harness:
+        generation = await harness.start()
+        image = Part("image", {"data": "A" * 100_000})
+        connections = [FakeConnection(open=False) for _ in range(10)]
+        viewings = []
+        for number, connection in enumerate(connections):
+            viewings.append(harness.view(generation, connection=connection))
+            harness.upstream.last.send(f"{number} ")
+            await settle()
+        harness.upstream.last.send(image)
+        harness.upstream.last.send("after")
+        await settle()
+        for connection, viewing in zip(connections, viewings, strict=True):
+            connection.open = True
+            viewing.viewer.resume()
+        writes = [frames for connection in connections for frames in connection.written]
+        parts = [frame for frames in writes for frame in frames if len(frame) > 100_000]
+        assert len(parts) == 10
+        assert len({id(frame) for frame in parts}) == 1
+        # It is written alone: joined with other frames it would be copied.
+        assert all(len(frames) == 1 for frames in writes if parts[0] in frames)
+        for viewing in viewings:
+            viewing.viewer.close()
+        assert not generation.log.part_frames
 
 
 async def test_it_ends_when_all_its_generations_have_ended() -> None:
