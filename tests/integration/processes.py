@@ -117,7 +117,7 @@ def gateway(*arguments: str, **settings: object) -> Iterator[Server]:
     values = {"drain_timeout": 0, **settings}
     variables = {f"DUALSTREAM_{name.upper()}": str(value) for name, value in values.items()}
     command = [sys.executable, "-m", "gateway", "serve", "--port", "0", *arguments]
-    with _serving(command, r"Dualstream listens on (http://\S+)", variables) as server:
+    with serving(command, r"Dualstream listens on (http://\S+)", variables) as server:
         yield server
 
 
@@ -125,12 +125,13 @@ def gateway(*arguments: str, **settings: object) -> Iterator[Server]:
 def simulator() -> Iterator[Server]:
     """Run `dualstream simulate` on a free port; `url` is without the `/v1` of its API."""
     command = [sys.executable, "-m", "gateway", "simulate", "--port", "0"]
-    with _serving(command, r"The simulator listens on (http://\S+)/v1", {}) as server:
+    with serving(command, r"The simulator listens on (http://\S+)/v1", {}) as server:
         yield server
 
 
 @contextmanager
-def _serving(command: Sequence[str], pattern: str, variables: Mapping[str, str]) -> Iterator[Server]:
+def serving(command: Sequence[str], pattern: str, variables: Mapping[str, str]) -> Iterator[Server]:
+    """Run a program; `pattern` finds its URL in what it prints."""
     # Without the developer's own settings.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DUALSTREAM_")}
     server = Server(command, {**environment, **variables})

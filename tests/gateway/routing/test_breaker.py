@@ -30,6 +30,8 @@ def test_it_opens_after_consecutive_failures_only() -> None:
     with pytest.raises(Failed) as failed:
         breaker.admit(4)
     assert failed.value.retry_after_ms == 1000
+    # The reason stays visible: it may be one that a wait does not mend, such as an expired certificate.
+    assert failed.value.message.endswith("Its last failure: down")
 
 
 def test_one_probe_at_a_time_and_each_that_fails_doubles_the_cooldown() -> None:
