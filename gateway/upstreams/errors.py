@@ -30,6 +30,7 @@ ERROR_BODY_SECONDS = 1.0
 _QUOTED = frozenset({Code.INVALID_REQUEST, Code.CONTENT_FILTER})
 """Codes for which the provider's message is quoted: the client can fix the request, and the message says how."""
 
+ERROR_IN_STREAM = "The provider sent an error in its stream"
 _CLOUDFLARE_CODE = re.compile(rb"[Ee]rror (?:code:? ?)?(1\d{3})\b")
 _NAMED_CONTENT_TYPES = frozenset({"application/json", "application/x-ndjson", "text/html", "text/plain"})
 """Content types that a message may name; any other is text of the provider."""
@@ -100,15 +101,14 @@ async def read_error_body(response: aiohttp.ClientResponse) -> bytes:
     return body
 
 
-def from_stream(error: JsonValue, api_key: SecretStr | None) -> Failed:
+def from_stream(error: JsonValue, api_key: SecretStr | None, message: str = ERROR_IN_STREAM) -> Failed:
     """Translate an error that a provider sent inside its stream, or as the whole body of a success.
 
-    `error` may be the error itself, or a document that contains it.
+    `error` may be the error itself, or a document that contains it. `message` is what clients read before its words.
     """
     body = read_error(error)
     code = error_code(body.status, body.names, body.message)
     wait = retry_delay_ms(json.dumps(error).encode()) if code is Code.RATE_LIMIT else None
-    message = "The provider sent an error in its stream"
     if code in {Code.PROVIDER_AUTH, Code.PROVIDER_QUOTA}:
         message = error_message(None, code)
     return Failed(code, _with_quote(message, code, body.message, api_key), retry_after_ms=wait)
@@ -143,7 +143,7 @@ def from_document(body: bytes, content_type: str, api_key: SecretStr | None) -> 
         return Failed(Code.UPSTREAM_PROTOCOL, message, retryable=False)
     error = find_error(document)
     if error is not None:
-        return from_stream(error, api_key)
+        return from_stream(error, api_key, "The provider responded with an error in place of a stream")
     message = f"The provider responded with a whole document ({kind}), although a stream was requested."
     return Failed(Code.UPSTREAM_PROTOCOL, message, retryable=False)
 

@@ -42,6 +42,8 @@ MAX_RESENDS = 2
 MAX_ADAPTED_MODELS = 256
 """Models of a provider whose adapted requests are remembered: clients may name any model."""
 
+_LOGGED_CODES: Final = frozenset({Code.NETWORK_ERROR, Code.PROVIDER_AUTH, Code.PROVIDER_QUOTA})
+
 FILES_ADVICE: Final = (
     "Too many open files: raise the limit of the process (ulimit -n, or LimitNOFILE of its service), or lower "
     "max_concurrent"
@@ -215,7 +217,7 @@ class HttpUpstream:
 
     def _log(self, failure: Failed, url: URL) -> None:
         """Log a failure that operators can mend, once in a while: clients can't, and see no address."""
-        if failure.code is not Code.NETWORK_ERROR and not isinstance(failure, GatewayFault):
+        if failure.code not in _LOGGED_CODES and not isinstance(failure, GatewayFault):
             return
         throttle = self._throttles.setdefault(failure.message, LogThrottle())
         if throttle.is_due(asyncio.get_running_loop().time()):

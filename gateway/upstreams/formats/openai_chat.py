@@ -132,23 +132,29 @@ class ChunkReader:
         before = len(events)
         delta = choice.get("delta")
         if isinstance(delta, dict):
-            text = delta.get("content")
-            if type(text) is str and len(delta) - ("role" in delta) == 1:
-                # Nearly every delta.
-                if text:
-                    self._content.append_text(text, events)
-            elif delta:
-                self._content.response_id = text_of(chunk.get("id")) or ""
-                self._content.read(delta, events)
+            for name, value in delta.items():
+                if value and name not in _PLAIN_FIELDS:
+                    self._content.response_id = text_of(chunk.get("id")) or ""
+                    self._content.read(delta, events)
+                    break
+            else:
+                # Nearly every delta: text alone.
+                self._read_text(delta.get("content"), events)
             if len(events) > before:
                 self._has_deltas = True
-        if not delta or len(choice) > _PLAIN_FIELDS or "citations" in chunk:
+        if not delta or "message" in choice or not _SOURCES.isdisjoint(chunk):
             self._read_rest(choice, chunk, events)
         if self.finished and len(events) > before:
             self.finished, self._was_early = False, True
-        reason = choice.get("finish_reason")
-        if reason is not None or len(choice) > _PLAIN_FIELDS:
+        if choice.get("finish_reason") is not None or not _ENDS.isdisjoint(choice):
             self._read_end(choice, events)
+
+    def _read_text(self, text: JsonValue, events: list[UpstreamEvent]) -> None:
+        if isinstance(text, str):
+            if text:
+                self._content.append_text(text, events)
+        elif text:
+            self._content.read({"content": text}, events)
 
     def _read_end(self, choice: JsonObject, events: list[UpstreamEvent]) -> None:
         """Read the error, the finish reasons and the figures of a choice."""
@@ -228,8 +234,14 @@ class ChunkReader:
                 events.append(figures)
 
 
-_PLAIN_FIELDS: Final = 4
-"""Fields of a choice without anything beside its delta: `index`, `delta`, `logprobs` and `finish_reason`."""
+_PLAIN_FIELDS: Final = frozenset({"content", "role"})
+"""Fields of a delta that is text alone."""
+
+_SOURCES: Final = frozenset({"citations", "search_results"})
+"""Fields of a chunk that list sources."""
+
+_ENDS: Final = frozenset({"usage", "error", "native_finish_reason"})
+"""Fields of a choice, beside its finish reason, that say how it ends."""
 
 
 def _reason_name(reason: JsonValue) -> str:

@@ -73,6 +73,17 @@ async def test_a_tool_call_is_not_continued() -> None:
         assert terminal_event(generation).type == "error"
 
 
+@pytest.mark.parametrize("code", [Code.PROVIDER_AUTH, Code.PROVIDER_QUOTA, Code.RATE_LIMIT])
+async def test_a_failure_of_the_account_in_mid_answer_fails_over(code: Code) -> None:
+    async with two_targets(FAILOVER) as harness:
+        generation = await harness.start()
+        await harness.accept(harness.a)
+        await harness.send(harness.a, "Once")
+        await harness.fail(harness.a, Failed(code, "no"))
+        assert retries(generation) == [(1, "a", code, 0)]
+        assert len(harness.b.calls) == 1
+
+
 @pytest.mark.parametrize("code", [Code.INVALID_REQUEST, Code.CONTENT_FILTER, Code.AUTH_ERROR])
 async def test_a_failure_of_the_request_ends_the_generation(code: Code) -> None:
     async with two_targets(FAILOVER) as harness:

@@ -60,7 +60,13 @@ async def test_after_the_first_content_it_does_not_retry() -> None:
         assert len(harness.upstream.calls) == 1
 
 
-@pytest.mark.parametrize("code", [Code.AUTH_ERROR, Code.INVALID_REQUEST, Code.MODEL_NOT_FOUND, Code.CONTENT_FILTER])
+@pytest.mark.parametrize(
+    "code",
+    [
+        *(Code.AUTH_ERROR, Code.INVALID_REQUEST, Code.MODEL_NOT_FOUND, Code.CONTENT_FILTER),
+        *(Code.PROVIDER_AUTH, Code.PROVIDER_QUOTA, Code.UNSUPPORTED_CONTENT),
+    ],
+)
 async def test_a_final_failure_is_not_retried(code: Code) -> None:
     async with one_target(auto_accept=False, attempts=4) as harness:
         generation = harness.start()

@@ -8,7 +8,7 @@ from gateway.generation.generation import Generation
 from gateway.generation.state import State
 from gateway.protocol.commands import FeedbackRequest
 from gateway.protocol.errors import Code, Failed, GatewayFault
-from gateway.protocol.events import Error, ToolCall, Usage
+from gateway.protocol.events import Complete, Error, ToolCall, Usage
 from gateway.routing.breaker import Breaker
 from gateway.routing.model import Policy
 from gateway.routing.watchdog import Limits
@@ -39,6 +39,26 @@ async def test_usage_may_follow_the_end_mark_within_a_timeout() -> None:
         assert terminal_event(generation).type == "complete"
         assert generation.usage().source == "estimated"
         harness.assert_nothing_left()
+
+
+async def test_content_after_an_end_mark_counts_and_the_last_reason_is_sent() -> None:
+    async with one_target() as harness:
+        generation = await harness.streaming()
+        harness.upstream.last.send(Finished("tool_calls"), Usage(9, 1, "exact"))
+        await settle()
+        harness.clock.advance(4)
+        harness.upstream.last.send("and more")
+        await settle()
+        # The wait for usage was over here, but the answer is not.
+        harness.clock.advance(4)
+        await settle()
+        assert not generation.log.ended
+        harness.upstream.last.finish("stop", Usage(9, 3, "exact"))
+        await settle()
+        complete = terminal_event(generation)
+        assert isinstance(complete, Complete)
+        assert (complete.finish_reason, complete.usage) == ("stop", Usage(9, 3, "exact"))
+        assert generation.log.text().endswith("and more")
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def test_each_target_is_called_once_even_if_max_attempts_is_lower() -> None:
     assert called == targets
 
 
-@pytest.mark.parametrize("code", [Code.AUTH_ERROR, Code.MODEL_NOT_FOUND])
+@pytest.mark.parametrize("code", [Code.PROVIDER_AUTH, Code.PROVIDER_QUOTA, Code.MODEL_NOT_FOUND])
 def test_a_fault_of_one_target_leads_to_the_next(code: Code) -> None:
     route, (a, b) = new_route(2)
     fail(route, a, Failed(code, "no"))

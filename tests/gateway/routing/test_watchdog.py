@@ -41,6 +41,17 @@ def test_after_the_end_mark_only_usage_is_awaited() -> None:
     assert watchdog.is_complete(3)
 
 
+def test_content_takes_the_end_mark_back() -> None:
+    watchdog = Watchdog(LIMITS, 0, 0)
+    watchdog.record_content([Chunk("x")], 1)
+    watchdog.record_finish(1)
+    watchdog.record_content([Chunk("x")], 2)
+    assert not watchdog.is_complete(1000)
+    assert code_at(watchdog, 1000) is not None
+    watchdog.record_finish(3)
+    assert watchdog.is_complete(5)
+
+
 def test_without_limits_nothing_expires() -> None:
     watchdog = Watchdog(Limits(total_timeout=0, first_token_timeout=0, stall_timeout=0), 0, 0)
     assert watchdog.next_check() is None

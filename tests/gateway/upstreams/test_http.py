@@ -305,3 +305,16 @@ async def test_a_request_cancelled_while_it_is_sent_does_not_deliver_the_rest() 
     assert count < prompt
     await upstream.close()
     server.close()
+
+
+@pytest.mark.parametrize(("status", "code"), [("401 No", Code.PROVIDER_AUTH), ("402 Pay", Code.PROVIDER_QUOTA)])
+async def test_a_refused_key_or_account_is_logged(status: str, code: Code, caplog: pytest.LogCaptureFixture) -> None:
+    async with raw_upstream(respond(status, b'{"error":{"message":"sk-very-secret-key"}}')) as (upstream, _):
+        for _ in range(2):
+            with pytest.raises(Failed) as failed:
+                await read_events(upstream)
+            assert failed.value.code is code
+    (message,) = caplog.messages
+    assert message.startswith("test: http://127.0.0.1")
+    assert message.endswith(failed.value.message)
+    assert "secret" not in message
