@@ -55,6 +55,23 @@ async def test_a_process_without_free_files_answers_health_checks_and_blames_no_
     assert "circuit" not in server.output
 
 
+async def test_clients_of_a_process_without_free_files_are_refused_and_not_reset() -> None:
+    request = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    settings = {"max_connections": 1000, "max_connections_per_address": 0}
+    lines, writers = [], []
+    with processes.gateway(**settings) as server:
+        resource.prlimit(server.pid, resource.RLIMIT_NOFILE, (FILES, FILES))
+        for _ in range(FILES + 10):
+            reader, writer = await asyncio.open_connection("127.0.0.1", int(server.url.rpartition(":")[2]))
+            writers.append(writer)
+            writer.write(request)
+            lines.append(await reader.readline())
+        for writer in writers:
+            writer.close()
+    assert {line.split(b" ")[1] for line in lines} == {b"200", b"503"}
+    assert server.output.count("too many files open") == 1
+
+
 def in_network_of(folder: Path, command: Sequence[str]) -> Sequence[str]:
     """Return a command that runs another one with a hosts file and a resolv.conf of its own."""
     files = {"hosts": "127.0.0.1 localhost good.internal\n", "resolv.conf": "nameserver 127.0.0.9\noptions timeout:5\n"}
