@@ -2,8 +2,9 @@
 
 import asyncio
 import json
+import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import quote
@@ -16,12 +17,13 @@ from selenium.webdriver import Chrome
 from gateway.client import Client, TransportName
 from tests.integration import processes
 from tests.integration.browser import Page, wait_until
-from tests.integration.processes import CHECKOUT, Server, TcpProxy
+from tests.integration.processes import CHECKOUT, Server, TcpProxy, missing, program
 from tests.integration.proxies import PROXIES
 from tests.integration.test_readme import blocks
 
 PROMPT = "Why is the sky blue?"
 MODEL = "sim?ttft=0&speed=120&length=900&seed=7"
+START = f"/api/chat/stream?model={quote(MODEL)}"
 EVENTS = {"Accept": "text/event-stream"}
 STARTED = 40
 """Characters that a client has received before the connection breaks."""
@@ -34,6 +36,13 @@ import("/static/dualstream.js").then(({ Dualstream }) => {
     return [transport, answer];
   }));
 });
+"""
+POLYFILL_CLIENT = """
+const source = new EventSourcePolyfill(arguments[0]);
+window.polyfilled = "";
+source.onmessage = ({ data }) => { window.polyfilled += JSON.parse(data).content; };
+for (const end of ["complete", "interrupted", "error"])
+  source.addEventListener(end, (event) => { if (event.data) source.close(); });
 """
 READ_MODULE_CLIENTS = """
 return Object.fromEntries(Object.entries(window.answers ?? {}).map(
@@ -66,10 +75,23 @@ def whole(link: TcpProxy) -> str:
     return asyncio.run(read())
 
 
-class BrowserClients:
-    """The ten lines of the README, and the browser module on all its transports, in one page."""
+@pytest.fixture(scope="module")
+def event_sources() -> Path:
+    """The folder of packages that replace EventSource; npm installs them the first time."""
+    folder = CHECKOUT / "tests" / "integration" / "event_sources"
+    options = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error"]
+    if not (folder / "node_modules").exists():
+        command = [program("npm"), "install", *options]
+        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+        if done.returncode != 0:
+            missing(f"npm install failed: {done.stderr.strip()}")
+    return folder
 
-    def __init__(self, driver: Chrome, url: str, *, raw: bool) -> None:
+
+class BrowserClients:
+    """The lines of the README, a polyfill, and the browser module on all its transports, in one page."""
+
+    def __init__(self, driver: Chrome, url: str, event_sources: Path, *, raw: bool) -> None:
         self._driver = driver
         self._raw = raw
         driver.get(f"{url}/")
@@ -79,6 +101,9 @@ class BrowserClients:
             path = "/api/chat/stream?"
             assert path in client
             driver.execute_script(client.replace(path, f"{path}model={quote(MODEL)}&"))
+            polyfill = event_sources / "node_modules" / "event-source-polyfill" / "src" / "eventsource.js"
+            driver.execute_script(polyfill.read_text("utf-8"))
+            driver.execute_script(POLYFILL_CLIENT, f"{START}&prompt={quote(PROMPT)}")
 
     def texts(self) -> dict[str, str]:
         """Return what each has received so far."""
@@ -86,21 +111,22 @@ class BrowserClients:
         texts = {f"module {name}": text if failure is None else failure for name, (text, _, failure) in read.items()}
         if self._raw:
             texts["README"] = self._driver.execute_script("return document.body.textContent")
+            texts["polyfill"] = self._driver.execute_script("return polyfilled")
         return texts
 
 
-class ChatProcess:
-    """`dualstream chat` with one question."""
+class ClientProcess:
+    """A program that reads one answer and prints its text."""
 
-    def __init__(self, transport: str, url: str, folder: Path) -> None:
-        self._command = [sys.executable, "-m", "gateway", "chat", "--url", url, "--transport", transport]
-        self._output = folder / f"chat-{transport}.txt"
+    def __init__(self, command: Sequence[str], output: Path) -> None:
+        self._command = command
+        self._output = output
 
     async def run(self) -> None:
         """Run it to its end."""
         with self._output.open("wb") as output:
             process = await asyncio.create_subprocess_exec(
-                *self._command, "--model", MODEL, PROMPT, stdin=asyncio.subprocess.DEVNULL, stdout=output, cwd=CHECKOUT
+                *self._command, stdin=asyncio.subprocess.DEVNULL, stdout=output, cwd=CHECKOUT
             )
             try:
                 assert await process.wait() == 0
@@ -114,17 +140,27 @@ class ChatProcess:
         return self._output.read_text("utf-8").removesuffix("\n") if self._output.exists() else ""
 
 
-class PythonClients:
-    """The Python client and the chat, on both transports."""
+class OtherClients:
+    """The Python client and the chat, on both transports, and packages for Node."""
 
-    def __init__(self, url: str, folder: Path) -> None:
+    def __init__(self, url: str, event_sources: Path, folder: Path, *, raw: bool) -> None:
         self._url = url
         self._texts = dict.fromkeys(("python sse", "python ws"), "")
-        self._chats = {f"chat {transport}": ChatProcess(transport, url, folder) for transport in ("sse", "ws")}
+        commands = {f"chat {transport}": self._chat(transport) for transport in ("sse", "ws")}
+        if raw:
+            script, start = str(event_sources / "read.mjs"), f"{url}{START}&prompt={quote(PROMPT)}"
+            commands |= {name: [program("node"), script, name, start] for name in ("eventsource", "undici")}
+        self._processes = {name: ClientProcess(command, folder / name) for name, command in commands.items()}
+
+    def _chat(self, transport: str) -> list[str]:
+        options = ["--url", self._url, "--transport", transport, "--model", MODEL]
+        return [sys.executable, "-m", "gateway", "chat", *options, PROMPT]
 
     async def run(self) -> None:
         """Read all answers to their ends."""
-        await asyncio.gather(self._read("sse"), self._read("ws"), *(chat.run() for chat in self._chats.values()))
+        await asyncio.gather(
+            self._read("sse"), self._read("ws"), *(client.run() for client in self._processes.values())
+        )
 
     async def _read(self, transport: TransportName) -> None:
         async with Client(self._url, transport=transport) as client:
@@ -134,28 +170,30 @@ class PythonClients:
 
     def texts(self) -> dict[str, str]:
         """Return what each has received so far."""
-        return self._texts | {name: chat.text for name, chat in self._chats.items()}
+        return self._texts | {name: client.text for name, client in self._processes.items()}
 
 
 @pytest.mark.parametrize("own_pages", [True, False], ids=["included error pages", "default error pages"])
 @pytest.mark.parametrize("name", PROXIES)
 async def test_every_client_resumes_when_the_gateway_is_back(
-    name: str, own_pages: bool, link: TcpProxy, whole: str, driver: Chrome, tmp_path: Path
+    name: str, own_pages: bool, link: TcpProxy, whole: str, driver: Chrome, event_sources: Path, tmp_path: Path
 ) -> None:
     """With default error pages, a plain EventSource stops (WHATWG HTML, 9.2.3); all other clients come back."""
-    with PROXIES[name](link.url, tmp_path / name, own_pages=own_pages) as proxy:
-        python = PythonClients(proxy.url, tmp_path)
+    with PROXIES[name](link.url, tmp_path / "proxy", own_pages=own_pages) as proxy:
+        others = OtherClients(proxy.url, event_sources, tmp_path, raw=own_pages)
         async with asyncio.TaskGroup() as tasks:
-            running = tasks.create_task(python.run())
-            browser = await asyncio.to_thread(BrowserClients, driver, proxy.url, raw=own_pages)
+            running = tasks.create_task(others.run())
+            browser = await asyncio.to_thread(BrowserClients, driver, proxy.url, event_sources, raw=own_pages)
 
             def texts() -> dict[str, str]:
-                return python.texts() | browser.texts()
+                return others.texts() | browser.texts()
 
             async def wait(condition: Callable[[], bool]) -> None:
-                await asyncio.to_thread(wait_until, condition, texts)
+                await asyncio.to_thread(
+                    wait_until, condition, lambda: {n: (len(t), t[-60:]) for n, t in texts().items()}
+                )
 
-            count = 7 + own_pages
+            count = 11 if own_pages else 7
             await wait(lambda: len(texts()) == count and all(len(text) > STARTED for text in texts().values()))
             assert not any(len(text) == len(whole) for text in texts().values())
             link.refused = 0

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from selenium.webdriver import Chrome
 
-from tests.integration.browser import wait_until
+from tests.integration.browser import read_json, wait_until
 from tests.integration.processes import Server, program
 
 README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
@@ -35,10 +35,53 @@ def test_the_curl_command_streams_an_answer(plain_gateway: Server) -> None:
     assert "event: complete" in done.stdout
 
 
-@pytest.mark.parametrize(("name", "ends"), [("new EventSource", "complete"), ("new WebSocket", "interrupted")])
-def test_the_ten_line_clients(driver: Chrome, plain_gateway: Server, name: str, ends: str) -> None:
+# Remembers the generation that a client of the README starts.
+REMEMBER_GENERATION = """
+const remember = ({ data }) => {
+  const event = JSON.parse(data);
+  if (event.type === "accepted") window.generation = event.generation_id;
+};
+window.EventSource = class extends EventSource {
+  constructor(...options) { super(...options); this.addEventListener("accepted", remember); }
+};
+window.WebSocket = class extends WebSocket {
+  constructor(...options) { super(...options); this.addEventListener("message", remember); }
+};
+"""
+SEND_FEEDBACK = """
+const headers = { "Content-Type": "application/json" };
+const body = JSON.stringify({ text: "Shorter, please." });
+const done = arguments[0];
+fetch(`/api/generations/${generation}/feedback`, { method: "POST", headers, body }).then(({ status }) => done(status));
+"""
+
+
+@pytest.mark.parametrize("name", ["new EventSource", "new WebSocket"])
+def test_the_short_clients_begin_again_with_a_revision(driver: Chrome, plain_gateway: Server, name: str) -> None:
     (client,) = [block for block in blocks("js") if name in block]
-    assert len(client.strip().splitlines()) == 10
+    driver.get(plain_gateway.url)
+    driver.execute_script(REMEMBER_GENERATION)
+    driver.execute_script(client)
+    read_text = "return document.body.textContent"
+    wait_until(
+        lambda: driver.execute_script(read_text).startswith("You asked"), lambda: driver.execute_script(read_text)
+    )
+    assert driver.execute_async_script(SEND_FEEDBACK) == 202
+    address = f"{plain_gateway.url}/api/generations/{driver.execute_script('return generation')}"
+    snapshot = wait_until(
+        lambda: (now := read_json(address))["state"] in {"complete", "interrupted"} and now, lambda: read_json(address)
+    )
+    assert snapshot["revision"] == 2
+    wait_until(
+        lambda: driver.execute_script(read_text) == snapshot["text"],
+        lambda: (driver.execute_script(read_text), snapshot["text"]),
+    )
+
+
+@pytest.mark.parametrize(("name", "ends"), [("new EventSource", "complete"), ("new WebSocket", "interrupted")])
+def test_the_short_clients(driver: Chrome, plain_gateway: Server, name: str, ends: str) -> None:
+    (client,) = [block for block in blocks("js") if name in block]
+    assert len(client.strip().splitlines()) <= 12
     driver.get(plain_gateway.url)
     driver.execute_script(client)
     read_text = "return document.body.textContent"
@@ -88,6 +131,7 @@ def test_the_python_client(plain_gateway: Server) -> None:
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
     assert "Accepted(" in done.stdout
     assert "Complete(" in done.stdout
+    assert "You asked: “And at sunset?”" in done.stdout
 
 
 def test_the_terminal_client(plain_gateway: Server) -> None:
