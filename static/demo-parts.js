@@ -40,7 +40,8 @@ export function partMessage(part) {
   if (!what) return `A part of kind ${kind}, which this page can’t show.`;
   const size = typeof part.data === "string" ? formatSize(part.data.length * 0.75) : "";
   const details = [part.media_type, size].filter(Boolean).join(", ");
-  return `${what}${details ? ` (${details})` : ""}${imageSource(part) || linkOf(part) ? "." : ", which this page can’t show."}`;
+  const link = linkOf(part);
+  return `${what}${details ? ` (${details})` : ""}${link ? `: ${link}` : ", which this page can’t show."}`;
 }
 
 /**

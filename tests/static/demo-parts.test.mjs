@@ -23,7 +23,7 @@ test("only web pages are linked", () => {
 
 test("every part is described", () => {
   assert.equal(partMessage(image("image/svg+xml", "a".repeat(4000))), "An image (image/svg+xml, 3 KB), which this page can’t show.");
-  assert.equal(partMessage({ kind: "audio", media_type: null, url: "https://example.com/a.wav" }), "Audio.");
+  assert.equal(partMessage({ kind: "audio", media_type: null, url: "https://example.com/a.wav" }), "Audio: https://example.com/a.wav");
   assert.equal(partMessage({ kind: "citation", url: "https://example.com", title: "Skies", text: null }), "Source: Skies");
   assert.equal(partMessage({ kind: "citation", url: null, title: null, text: null }), "Source: not named");
   assert.equal(partMessage({ kind: "redacted_reasoning", data: "x" }), "Reasoning that only the provider can read.");
