@@ -1,6 +1,5 @@
 """What an answer's current revision consists of, joined from its events, and as the message of the next turn. Pure."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 
 from gateway.protocol.events import Chunk, Event, Gap, Part, Reasoning, Revision, SignedReasoning, ToolCall
@@ -95,7 +94,7 @@ class AnswerContent:
                 signed = {"signature": piece.signature, "format": piece.format}
                 details.append({"type": "reasoning.text", "text": "".join(text), **signed})
             else:
-                details += [*_unsigned(text), {"type": "reasoning.encrypted", **_known(piece.fields)}]
+                details += [*_unsigned(text), {"type": "reasoning.encrypted", **piece.fields}]
             text = []
         return details + _unsigned(text)
 
@@ -103,10 +102,6 @@ class AnswerContent:
 def _unsigned(text: list[str]) -> list[Message]:
     joined = "".join(text)
     return [{"type": "reasoning.text", "text": joined}] if joined else []
-
-
-def _known(fields: Mapping[str, object]) -> Message:
-    return {name: fields[name] for name in ("data", "format") if fields.get(name) is not None}
 
 
 def _as_request(call: ToolCall) -> Message:

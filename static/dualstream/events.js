@@ -32,8 +32,8 @@ export const APPLY = {
   part: (answer, { type, generation_id: id, seq, ...part }) => {
     answer.parts = [...answer.parts, part];
     if (part.kind !== "redacted_reasoning") return;
-    const { data, format } = part;
-    answer.reasoningDetails = [...answer.reasoningDetails, { type: "reasoning.encrypted", data, ...(format && { format }) }];
+    const { kind, ...fields } = part;
+    answer.reasoningDetails = [...answer.reasoningDetails, { type: "reasoning.encrypted", ...fields }];
   },
   revision: (answer, { revision }) => {
     Object.assign(answer, { revision, text: "", reasoning: "", reasoningDetails: [], toolCalls: [], parts: [] });

@@ -6,7 +6,9 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Event, Thread
 from urllib.parse import quote
 
 import aiohttp
@@ -16,17 +18,17 @@ from selenium.webdriver import Chrome
 
 from gateway.client import Client, TransportName
 from tests.integration import processes
-from tests.integration.browser import Page, wait_until
-from tests.integration.processes import CHECKOUT, Server, TcpProxy, missing, program
+from tests.integration.browser import DEADLINE_SECONDS, Page, wait_until
+from tests.integration.processes import CHECKOUT, TcpProxy, missing, program
 from tests.integration.proxies import PROXIES
 from tests.integration.test_readme import blocks
 
 PROMPT = "Why is the sky blue?"
-MODEL = "sim?ttft=0&speed=120&length=900&seed=7"
+MODEL = "held"
+HALVES = ("Bầu trời trông xanh 🌊 vì không khí tán xạ", "ánh sáng xanh mạnh hơn ánh sáng đỏ. 👋🏽")
+FIRST_HALF, WHOLE = f"{HALVES[0]} ", " ".join(HALVES)
 START = f"/api/chat/stream?model={quote(MODEL)}"
 EVENTS = {"Accept": "text/event-stream"}
-STARTED = 40
-"""Characters that a client has received before the connection breaks."""
 
 MODULE_CLIENTS = """
 import("/static/dualstream.js").then(({ Dualstream }) => {
@@ -37,42 +39,62 @@ import("/static/dualstream.js").then(({ Dualstream }) => {
   }));
 });
 """
-POLYFILL_CLIENT = """
-const source = new EventSourcePolyfill(arguments[0]);
-window.polyfilled = "";
-source.onmessage = ({ data }) => { window.polyfilled += JSON.parse(data).content; };
-for (const end of ["complete", "interrupted", "error"])
-  source.addEventListener(end, (event) => { if (event.data) source.close(); });
-"""
 READ_MODULE_CLIENTS = """
 return Object.fromEntries(Object.entries(window.answers ?? {}).map(
   ([name, { text, state, failure }]) => [name, [text, state, failure ?? null]]));
 """
 
 
-@pytest.fixture(scope="module")
-def link(simulator: Server) -> Iterator[TcpProxy]:
-    """The connection between a proxy and a gateway."""
-    arguments = ("--upstream", f"{simulator.url}/v1")
-    with (
-        processes.gateway(*arguments, grace=60, rate_limit_per_minute=0, trusted_proxies="127.0.0.1") as gateway,
-        TcpProxy(gateway.url) as link,
-    ):
-        yield link
+class HeldProvider(BaseHTTPRequestHandler):
+    """A provider that sends the second half of each answer only when `released` is set."""
+
+    released = Event()
+
+    def do_POST(self) -> None:
+        """Send the answer."""
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream")
+        self.end_headers()
+        for word in HALVES[0].split(" "):
+            self._send({"content": f"{word} "}, None)
+        if self.released.wait(DEADLINE_SECONDS * 3):
+            self._send({"content": HALVES[1]}, None)
+            self._send({}, "stop")
+            self.wfile.write(b"data: [DONE]\n\n")
+
+    def log_message(self, *_: object) -> None:
+        """Log nothing."""
+
+    def _send(self, delta: dict[str, str], reason: str | None) -> None:
+        choice = {"index": 0, "delta": delta, "finish_reason": reason}
+        self.wfile.write(b"data: %b\n\n" % orjson.dumps({"id": "c", "choices": [choice]}))
+        self.wfile.flush()
 
 
 @pytest.fixture(scope="module")
-def whole(link: TcpProxy) -> str:
-    """The answer that every client must have received."""
+def link() -> Iterator[TcpProxy]:
+    """The connection between a proxy and a gateway, whose provider is a `HeldProvider`."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), HeldProvider)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    upstream = f"http://127.0.0.1:{server.server_address[1]}/v1"
+    try:
+        with (
+            processes.gateway("--upstream", upstream, grace=60, rate_limit_per_minute=0) as gateway,
+            TcpProxy(gateway.url) as link,
+        ):
+            yield link
+    finally:
+        HeldProvider.released.set()
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
-    async def read() -> str:
-        async with Client(link.url) as client:
-            answer = await client.start(PROMPT, model=MODEL)
-            async for _event in answer:
-                pass
-            return answer.text
 
-    return asyncio.run(read())
+@pytest.fixture(autouse=True)
+def _hold() -> None:
+    HeldProvider.released.clear()
 
 
 @pytest.fixture(scope="module")
@@ -89,9 +111,9 @@ def event_sources() -> Path:
 
 
 class BrowserClients:
-    """The lines of the README, a polyfill, and the browser module on all its transports, in one page."""
+    """The lines of the README, and the browser module on all its transports, in one page."""
 
-    def __init__(self, driver: Chrome, url: str, event_sources: Path, *, raw: bool) -> None:
+    def __init__(self, driver: Chrome, url: str, *, raw: bool) -> None:
         self._driver = driver
         self._raw = raw
         driver.get(f"{url}/")
@@ -101,9 +123,6 @@ class BrowserClients:
             path = "/api/chat/stream?"
             assert path in client
             driver.execute_script(client.replace(path, f"{path}model={quote(MODEL)}&"))
-            polyfill = event_sources / "node_modules" / "event-source-polyfill" / "src" / "eventsource.js"
-            driver.execute_script(polyfill.read_text("utf-8"))
-            driver.execute_script(POLYFILL_CLIENT, f"{START}&prompt={quote(PROMPT)}")
 
     def texts(self) -> dict[str, str]:
         """Return what each has received so far."""
@@ -111,7 +130,6 @@ class BrowserClients:
         texts = {f"module {name}": text if failure is None else failure for name, (text, _, failure) in read.items()}
         if self._raw:
             texts["README"] = self._driver.execute_script("return document.body.textContent")
-            texts["polyfill"] = self._driver.execute_script("return polyfilled")
         return texts
 
 
@@ -176,14 +194,14 @@ class OtherClients:
 @pytest.mark.parametrize("own_pages", [True, False], ids=["included error pages", "default error pages"])
 @pytest.mark.parametrize("name", PROXIES)
 async def test_every_client_resumes_when_the_gateway_is_back(
-    name: str, own_pages: bool, link: TcpProxy, whole: str, driver: Chrome, event_sources: Path, tmp_path: Path
+    name: str, own_pages: bool, link: TcpProxy, driver: Chrome, event_sources: Path, tmp_path: Path
 ) -> None:
     """With default error pages, a plain EventSource stops (WHATWG HTML, 9.2.3); all other clients come back."""
     with PROXIES[name](link.url, tmp_path / "proxy", own_pages=own_pages) as proxy:
         others = OtherClients(proxy.url, event_sources, tmp_path, raw=own_pages)
         async with asyncio.TaskGroup() as tasks:
             running = tasks.create_task(others.run())
-            browser = await asyncio.to_thread(BrowserClients, driver, proxy.url, event_sources, raw=own_pages)
+            browser = await asyncio.to_thread(BrowserClients, driver, proxy.url, raw=own_pages)
 
             def texts() -> dict[str, str]:
                 return others.texts() | browser.texts()
@@ -193,14 +211,14 @@ async def test_every_client_resumes_when_the_gateway_is_back(
                     wait_until, condition, lambda: {n: (len(t), t[-60:]) for n, t in texts().items()}
                 )
 
-            count = 11 if own_pages else 7
-            await wait(lambda: len(texts()) == count and all(len(text) > STARTED for text in texts().values()))
-            assert not any(len(text) == len(whole) for text in texts().values())
+            count = 10 if own_pages else 7
+            await wait(lambda: len(texts()) == count and all(text == FIRST_HALF for text in texts().values()))
             link.refused = 0
             with link.down():
                 # Each has been refused at least once.
                 await wait(lambda: link.refused > 2 * count)
-            await wait(lambda: all(text == whole for text in texts().values()))
+            HeldProvider.released.set()
+            await wait(lambda: all(text == WHOLE for text in texts().values()))
             await running
 
 
@@ -239,7 +257,7 @@ async def test_an_unreachable_gateway_is_reported_in_the_form_that_the_client_re
 
 
 def test_the_page_resumes_and_never_praises_an_answer_that_stopped(
-    open_page: Callable[[str], Page], link: TcpProxy, whole: str, tmp_path: Path
+    open_page: Callable[[str], Page], link: TcpProxy, tmp_path: Path
 ) -> None:
     with PROXIES["nginx"](link.url, tmp_path / "nginx", own_pages=True) as proxy:
         page = open_page(proxy.url)
@@ -248,13 +266,14 @@ def test_the_page_resumes_and_never_praises_an_answer_that_stopped(
         page.tolerate("ERR_")
         page.submit(PROMPT, model=MODEL)
         for pane in page.panes:
-            pane.wait_for_text()
+            pane.wait(lambda seen: seen.text == FIRST_HALF)
         link.refused = 0
         with link.down():
             wait_until(lambda: link.refused > 4, lambda: link.refused)
             for pane in page.panes:
                 pane.wait(lambda seen: seen.state == "offline")
+        HeldProvider.released.set()
         for pane in page.panes:
             seen = pane.wait_for_end()
-            assert seen.text == whole, json.dumps(seen.notices)
-            assert any("characters recovered" in notice for notice in seen.notices), seen.notices
+            assert seen.text == WHOLE, json.dumps(seen.notices)
+            assert any("Back after" in notice for notice in seen.notices), seen.notices
