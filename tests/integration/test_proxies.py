@@ -39,6 +39,13 @@ import("/static/dualstream.js").then(({ Dualstream }) => {
   }));
 });
 """
+POLYFILL_CLIENT = """
+const source = new EventSourcePolyfill(arguments[0]);
+window.polyfilled = "";
+source.onmessage = ({ data }) => { window.polyfilled += JSON.parse(data).content; };
+for (const end of ["complete", "interrupted", "error"])
+  source.addEventListener(end, (event) => { if (event.data) source.close(); });
+"""
 READ_MODULE_CLIENTS = """
 return Object.fromEntries(Object.entries(window.answers ?? {}).map(
   ([name, { text, state, failure }]) => [name, [text, state, failure ?? null]]));
@@ -111,9 +118,9 @@ def event_sources() -> Path:
 
 
 class BrowserClients:
-    """The lines of the README, and the browser module on all its transports, in one page."""
+    """The lines of the README, a polyfill, and the browser module on all its transports, in one page."""
 
-    def __init__(self, driver: Chrome, url: str, *, raw: bool) -> None:
+    def __init__(self, driver: Chrome, url: str, event_sources: Path, *, raw: bool) -> None:
         self._driver = driver
         self._raw = raw
         driver.get(f"{url}/")
@@ -123,6 +130,9 @@ class BrowserClients:
             path = "/api/chat/stream?"
             assert path in client
             driver.execute_script(client.replace(path, f"{path}model={quote(MODEL)}&"))
+            polyfill = event_sources / "node_modules" / "event-source-polyfill" / "src" / "eventsource.js"
+            driver.execute_script(polyfill.read_text("utf-8"))
+            driver.execute_script(POLYFILL_CLIENT, f"{START}&prompt={quote(PROMPT)}")
 
     def texts(self) -> dict[str, str]:
         """Return what each has received so far."""
@@ -130,6 +140,7 @@ class BrowserClients:
         texts = {f"module {name}": text if failure is None else failure for name, (text, _, failure) in read.items()}
         if self._raw:
             texts["README"] = self._driver.execute_script("return document.body.textContent")
+            texts["polyfill"] = self._driver.execute_script("return polyfilled")
         return texts
 
 
@@ -201,7 +212,7 @@ async def test_every_client_resumes_when_the_gateway_is_back(
         others = OtherClients(proxy.url, event_sources, tmp_path, raw=own_pages)
         async with asyncio.TaskGroup() as tasks:
             running = tasks.create_task(others.run())
-            browser = await asyncio.to_thread(BrowserClients, driver, proxy.url, raw=own_pages)
+            browser = await asyncio.to_thread(BrowserClients, driver, proxy.url, event_sources, raw=own_pages)
 
             def texts() -> dict[str, str]:
                 return others.texts() | browser.texts()
@@ -211,7 +222,7 @@ async def test_every_client_resumes_when_the_gateway_is_back(
                     wait_until, condition, lambda: {n: (len(t), t[-60:]) for n, t in texts().items()}
                 )
 
-            count = 10 if own_pages else 7
+            count = 11 if own_pages else 7
             await wait(lambda: len(texts()) == count and all(text == FIRST_HALF for text in texts().values()))
             link.refused = 0
             with link.down():
