@@ -4,7 +4,7 @@ Fair: waiting principals take turns, so that one with a hundred requests does no
 requests of one principal are served in order.
 """
 
-from collections import deque
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -13,6 +13,15 @@ from gateway.protocol.errors import Code, Refused
 
 MEAN_WEIGHT = 0.2
 """Weight of the newest value in the moving average of how long slots are held."""
+
+MAX_IMMEDIATE = 50
+"""Number of waiting requests up to which every change of a position is reported at once.
+
+Beyond it, reports are collected: if each of many that leave moved all others, their number would be squared.
+"""
+
+MAX_REPORTS = 500
+"""Maximum number of positions that one `renumber` reports: each report is an event that is written to a client."""
 
 
 class SlotState(StrEnum):
@@ -44,6 +53,9 @@ class Slots:
 
     A limit of 0 means no limit. A waiting request's `on_change` is called when it gets a slot, is evicted, or changes
     its position. Times are seconds of one clock.
+
+    While many requests wait, `on_stale` is called, once, when positions have changed; they do not change before the
+    owner calls `renumber`. By default that is at once.
     """
 
     def __init__(self, max_concurrent: int, max_queue: int, max_concurrent_per_client: int = 0) -> None:
@@ -52,13 +64,15 @@ class Slots:
         self.max_concurrent_per_client = max_concurrent_per_client
         self.running = 0
         self._running_of: dict[str, int] = {}
-        self._queues: dict[str, deque[SlotRequest]] = {}
+        self.queued = 0
+        """Number of waiting requests."""
+        self.on_stale: Callable[[], None] = self.renumber
+        # Ordered dictionaries: leaving one takes the same time at any place, and so does finding the first.
+        self._queues: OrderedDict[str, OrderedDict[SlotRequest, None]] = OrderedDict()
+        self._of_turn = Counter[int]()
+        """Number of requests in each turn: of principals that have at least so many waiting."""
+        self._stale = False
         self._mean: float | None = None
-
-    @property
-    def queued(self) -> int:
-        """Return the number of waiting requests."""
-        return sum(map(len, self._queues.values()))
 
     def eta_ms(self, slot_request: SlotRequest) -> int | None:
         """Estimate the wait for a slot in ms, from how long slots were held recently; None if unknown."""
@@ -78,18 +92,24 @@ class Slots:
         """
         if max_concurrent is None:
             max_concurrent = self.max_concurrent_per_client
-        slot_request = SlotRequest(principal, on_change, max_concurrent)
+        slot_request = SlotRequest(principal, _do_nothing, max_concurrent)
         if self._is_free_for(slot_request) and principal not in self._queues:
             self._grant(slot_request, now)
+            slot_request.on_change = on_change
             return slot_request
         if self.max_queue and self.queued >= self.max_queue and not self._evict_for(principal):
             message = f"All slots are in use and {self.queued} requests are waiting: try again later."
             wait = 1000 if self._mean is None else max(1000, round(1000 * self._mean / max(1, self.max_concurrent)))
             raise Refused(Code.QUEUE_FULL, message, retry_after_ms=wait)
-        self._queues.setdefault(principal, deque()).append(slot_request)
+        waiting = self._queues.setdefault(principal, OrderedDict())
+        waiting[slot_request] = None
+        self.queued += 1
+        self._of_turn[len(waiting)] += 1
+        slot_request.position = self._last_position(principal)
         # A new principal gets its turn before later requests of the others, so those may have moved back.
-        # The new request itself is not called back: its caller reads `position` from the result.
-        self._renumber(except_for=slot_request)
+        self._move()
+        # Only now: the caller reads the first `position` from the result.
+        slot_request.on_change = on_change
         return slot_request
 
     def release(self, slot_request: SlotRequest, now: float) -> None:
@@ -99,11 +119,8 @@ class Slots:
         # both alive until the next run of the garbage collector.
         slot_request.on_change = _do_nothing
         if state is SlotState.WAITING:
-            waiting = self._queues[slot_request.principal]
-            waiting.remove(slot_request)
-            if not waiting:
-                del self._queues[slot_request.principal]
-            self._renumber()
+            self._remove(slot_request)
+            self._move()
         elif state is SlotState.RUNNING:
             self.running -= 1
             self._running_of[slot_request.principal] -= 1
@@ -118,7 +135,8 @@ class Slots:
         longest = max(self._queues.values(), key=len)
         if len(longest) <= len(self._queues.get(principal, ())) + 1:
             return False
-        evicted = longest.pop()
+        evicted = next(reversed(longest))
+        self._remove(evicted)
         evicted.state, evicted.position = SlotState.EVICTED, 0
         evicted.on_change()
         return True
@@ -129,10 +147,22 @@ class Slots:
             and self._running_of.get(slot_request.principal, 0) >= slot_request.max_concurrent
         ):
             return False
+        return self._has_free_slot
+
+    @property
+    def _has_free_slot(self) -> bool:
         return not self.max_concurrent or self.running < self.max_concurrent
 
     def _first_of_each(self) -> Iterator[SlotRequest]:
-        return (waiting[0] for waiting in self._queues.values())
+        return (next(iter(waiting)) for waiting in self._queues.values())
+
+    def _remove(self, slot_request: SlotRequest) -> None:
+        waiting = self._queues[slot_request.principal]
+        self._of_turn[len(waiting)] -= 1
+        del waiting[slot_request]
+        self.queued -= 1
+        if not waiting:
+            del self._queues[slot_request.principal]
 
     def _grant(self, slot_request: SlotRequest, now: float) -> None:
         self.running += 1
@@ -141,32 +171,52 @@ class Slots:
 
     def _fill(self, now: float) -> None:
         granted: list[SlotRequest] = []
-        while (slot_request := next(filter(self._is_free_for, self._first_of_each()), None)) is not None:
-            principal = slot_request.principal
-            waiting = self._queues.pop(principal)
-            waiting.popleft()
-            if waiting:
-                # Re-inserted at the end of the dictionary: the principal's next turn is after all others'.
-                self._queues[principal] = waiting
+        while self._has_free_slot and (slot_request := next(filter(self._is_free_for, self._first_of_each()), None)):
+            self._remove(slot_request)
+            if slot_request.principal in self._queues:
+                # The principal's next turn is after all others'.
+                self._queues.move_to_end(slot_request.principal)
             self._grant(slot_request, now)
             granted.append(slot_request)
         for started in granted:
             started.on_change()
         if granted:
-            self._renumber()
+            self._move()
 
-    def _renumber(self, except_for: SlotRequest | None = None) -> None:
-        """Number the waiting requests in the order of their turns, and call back those whose position changed."""
+    def _last_position(self, principal: str) -> int:
+        """Return the position of a principal's newest request, at most: of those in its turn it counts as the last."""
+        turn = len(self._queues[principal])
+        # Both sums are the same; the shorter one has at most as many terms as the root of the number of requests.
+        if turn < len(self._queues):
+            return sum(self._of_turn[number] for number in range(1, turn + 1))
+        return sum(min(turn, len(waiting)) for waiting in self._queues.values())
+
+    def _move(self) -> None:
+        if self.queued <= MAX_IMMEDIATE:
+            self.renumber()
+        elif not self._stale:
+            self._stale = True
+            self.on_stale()
+
+    def renumber(self) -> None:
+        """Number the waiting requests in the order of their turns, and call back those whose position changed.
+
+        The first `MAX_REPORTS` of them; then `on_stale` is called again.
+        """
         changed: list[SlotRequest] = []
         for position, slot_request in enumerate(self._in_order(), start=1):
             if slot_request.position != position:
+                if len(changed) == MAX_REPORTS:
+                    break
                 slot_request.position = position
-                if slot_request is not except_for:
-                    changed.append(slot_request)
+                changed.append(slot_request)
+        self._stale = len(changed) == MAX_REPORTS
         for slot_request in changed:
             # An earlier callback may have released it.
             if slot_request.state is SlotState.WAITING:
                 slot_request.on_change()
+        if self._stale:
+            self.on_stale()
 
     def _in_order(self) -> list[SlotRequest]:
         ordered: list[SlotRequest] = []

@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from gateway.admission.prompts import PromptMemory, PromptReservation
 from gateway.admission.rate_limits import Allowance, RateLimits
@@ -34,6 +34,10 @@ class RetentionPolicy:
     max_retained: int = 10_000
     max_retained_bytes: int = 256 << 20
     max_output_bytes: int = 16 << 20
+
+
+POSITIONS_SECONDS: Final = 0.1
+"""Delay after which changed positions in a long queue are reported, together."""
 
 
 class InterruptResult(NamedTuple):
@@ -89,6 +93,10 @@ class Hub:
         self._policy = retention_policy or RetentionPolicy()
         self._new_id = new_id
         self._records = Records(self._policy.max_retained, self._policy.max_retained_bytes)
+        self._positions_timer = RestartableTimer(clock)
+        slots.on_stale = lambda: self._positions_timer.start(POSITIONS_SECONDS, slots.renumber)
+        self._unattended: dict[str, Record] = {}
+        """Generations in their grace period that waited for a slot, with no other behind them."""
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -138,6 +146,11 @@ class Hub:
         self._idle.clear()
         record.task = asyncio.create_task(pipeline.run(), name=generation.id)
         record.task.add_done_callback(partial(self._on_task_done, record))
+        if request.options.on_disconnect in {"grace", "cancel"}:
+            # Its client names a policy, so it means to read: if it never comes, its generation is not kept for it.
+            record.timer.start(self._policy.grace, partial(self._stop_without_viewers, record, "no viewer came"))
+        if self._unattended:
+            self._make_way()
         return generation
 
     def _admit(self, request: StartRequest, request_id: str, principal: Principal) -> _Admitted:
@@ -248,6 +261,7 @@ class Hub:
         record.viewers += 1
         if record.task is not None:
             record.timer.cancel()
+            self._unattended.pop(generation_id, None)
 
     def remove_viewer(self, generation_id: str) -> None:
         """Count a viewer as gone; after the last one of a running generation, its disconnect policy applies."""
@@ -259,14 +273,27 @@ class Hub:
             self._on_last_viewer_left(record)
 
     def _on_last_viewer_left(self, record: Record) -> None:
-        if record.on_disconnect == "cancel":
+        if record.on_disconnect == "continue":
+            return
+        # A client that is gone must not keep others waiting.
+        if record.on_disconnect == "cancel" or record.pipeline.delays_others:
             self._stop_without_viewers(record)
-        elif record.on_disconnect == "grace":
-            record.timer.start_limit(self._policy.grace, partial(self._stop_without_viewers, record))
+            return
+        record.timer.start(self._policy.grace, partial(self._stop_without_viewers, record))
+        if record.pipeline.is_queued:
+            self._unattended[record.generation.id] = record
 
-    def _stop_without_viewers(self, record: Record) -> None:
+    def _make_way(self) -> None:
+        """Stop queued generations without viewers if others wait now; the others among them have left the queue."""
+        for generation_id, record in tuple(self._unattended.items()):
+            if record.pipeline.delays_others:
+                self._stop_without_viewers(record)
+            if not record.pipeline.is_queued or record.generation.state.fenced:
+                self._unattended.pop(generation_id, None)
+
+    def _stop_without_viewers(self, record: Record, reason: str = "the last viewer left") -> None:
         if not record.generation.state.is_terminal:
-            record.pipeline.interrupt("disconnect", "the last viewer left", self.clock.now())
+            record.pipeline.interrupt("disconnect", reason, self.clock.now())
 
     # Ends.
 
@@ -275,6 +302,7 @@ class Hub:
         # A task that was cancelled before its first step has not run at all, not even its own `finally`.
         record.pipeline.release()
         record.task = None
+        self._unattended.pop(generation.id, None)
         generation.log.compact()
         generation.forget_prompt()
         record.reservation.release()
@@ -304,6 +332,7 @@ class Hub:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        self._positions_timer.cancel()
         for record in self._records:
             record.timer.cancel()
 

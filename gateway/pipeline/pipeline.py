@@ -7,7 +7,7 @@ and the generation decides what that means.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import inf
 
 from gateway.admission.slots import SlotRequest, Slots, SlotState
@@ -41,6 +41,7 @@ class Pipeline:
 
     __slots__ = (
         *(
+            "_awaited_targets",
             "_clock",
             "_failures",
             "_first_call_at",
@@ -74,6 +75,8 @@ class Pipeline:
         self._route: Route | None = None
         self._prompt_version = 0
         self._target = model.targets[0]
+        self._awaited_targets: Sequence[Target] = ()
+        """Targets that have all the calls they may have, in whose queues it waits."""
         self._failures: list[CallFailure] = []
         """Failures of the last hedged call."""
         self._internal_failure: Failed | None = None
@@ -86,7 +89,7 @@ class Pipeline:
         """Bring the generation to its terminal event; it always gets one, and nothing is left open."""
         generation = self.generation
         try:
-            if self._slot_request.state is SlotState.WAITING:
+            if self.is_queued:
                 await self._wait_for_slot()
             self._finish_wait()
             if not generation.state.is_terminal:
@@ -128,6 +131,18 @@ class Pipeline:
         """Record feedback in any state; see `Generation.feedback`."""
         if self.generation.feedback(feedback_id, request, read_at):
             self._cut_wait_short()
+
+    @property
+    def is_queued(self) -> bool:
+        """Return True if it waits for a slot."""
+        return self._slot_request.state is SlotState.WAITING
+
+    @property
+    def delays_others(self) -> bool:
+        """Return True if others wait in a queue in which it waits."""
+        return (self.is_queued and self._slots.queued > 1) or any(
+            target.waiting > 1 for target in self._awaited_targets
+        )
 
     # From the queue to the first call.
 
@@ -194,7 +209,7 @@ class Pipeline:
         self._stop_waiting = wake = changed.set
         if queue_timeout:
             self._timer.start_limit(queue_timeout, self._on_queue_timeout)
-        position = min([target.add_waiter(wake) for target in targets])
+        position, self._awaited_targets = min([target.add_waiter(wake) for target in targets]), targets
         self.generation.on_queued(position, None)
         try:
             while self._target.is_full and not self.generation.state.fenced:
@@ -203,7 +218,7 @@ class Pipeline:
                 if not route.calls:
                     self._target = route.first_target(self._clock.now())
         finally:
-            self._stop_waiting = None
+            self._stop_waiting, self._awaited_targets = None, ()
             self._timer.cancel()
             for target in targets:
                 target.remove_waiter(wake)

@@ -1,6 +1,6 @@
 """A target: an upstream, the model's name there, its price, and the state that its calls share. Pure."""
 
-from collections import deque
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -42,7 +42,7 @@ class Target:
     """Number of failed calls, out of `calls`."""
     failing: bool = field(init=False, default=False)
     """The last call failed before its content, and not because of the request."""
-    _waiters: deque[Callable[[], None]] = field(init=False, default_factory=deque)
+    _waiters: OrderedDict[Callable[[], None], None] = field(init=False, default_factory=OrderedDict)
 
     @property
     def name(self) -> str:
@@ -61,6 +61,11 @@ class Target:
     def is_full(self) -> bool:
         """Return True if `max_concurrent` calls are running."""
         return bool(self.max_concurrent) and self.running >= self.max_concurrent
+
+    @property
+    def waiting(self) -> int:
+        """Return the number of waiters."""
+        return len(self._waiters)
 
     def ready_at(self, now: float) -> float:
         """Return the earliest time at which a call may be admitted, as far as is known now."""
@@ -102,7 +107,7 @@ class Target:
 
         `wake` is called when a call might be admitted, until `remove_waiter`.
         """
-        self._waiters.append(wake)
+        self._waiters[wake] = None
         return len(self._waiters)
 
     def remove_waiter(self, wake: Callable[[], None]) -> None:
@@ -110,10 +115,10 @@ class Target:
 
         A waiter that was woken and left without a call would otherwise leave the free slot unnoticed (a lost wakeup).
         """
-        self._waiters.remove(wake)
+        del self._waiters[wake]
         self._wake_first()
 
     def _wake_first(self) -> None:
         # The first one alone, in order of arrival: it stays in the queue until it removes itself.
         if self._waiters and not self.is_full:
-            self._waiters[0]()
+            next(iter(self._waiters))()

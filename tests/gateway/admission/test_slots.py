@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.admission.slots import SlotRequest, Slots, SlotState
+from gateway.admission.slots import MAX_REPORTS, SlotRequest, Slots, SlotState
 from gateway.protocol.errors import Code, Refused
 
 
@@ -110,3 +110,45 @@ def test_a_principals_own_limit_replaces_the_general_one() -> None:
     ]
     slots.release(few[0], 1.0)
     assert [request.state for request in few] == [SlotState.RELEASED, SlotState.RUNNING, SlotState.WAITING]
+
+
+@pytest.mark.parametrize("principals", [1, 7, 4000])
+def test_many_that_leave_at_once_are_not_reported_to_each_other(principals: int) -> None:
+    slots, reports, stale = Slots(1, 0), [0], [0]
+
+    def on_stale() -> None:
+        stale[0] += 1
+
+    def on_change() -> None:
+        reports[0] += 1
+
+    slots.on_stale = on_stale
+    slots.request("first", 0.0, ignore)
+    waiting = [slots.request(f"p{at % principals}", 0.0, on_change) for at in range(4000)]
+    assert [request.position for request in waiting] == list(range(1, 4001))
+    for request in waiting[:3000]:
+        slots.release(request, 0.0)
+    assert (reports, stale) == ([0], [1])
+    slots.renumber()
+    assert (reports, stale) == ([MAX_REPORTS], [2])
+    slots.renumber()
+    assert (reports, stale) == ([1000], [3])
+    slots.renumber()
+    assert (reports, stale) == ([1000], [3])
+    assert sorted(request.position for request in waiting[3000:]) == list(range(1, 1001))
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 200)), max_size=300))
+def test_a_new_request_is_never_nearer_than_its_position(steps: list[tuple[bool, int]]) -> None:
+    slots, waiting = Slots(1, 0), list[SlotRequest]()
+    slots.on_stale = ignore
+    slots.request("first", 0.0, ignore)
+    for leaves, number in steps:
+        if leaves and waiting:
+            slots.release(waiting.pop(number % len(waiting)), 0.0)
+        elif not leaves:
+            waiting.append(slots.request(f"p{number % 9}", 0.0, ignore))
+            given_position = waiting[-1].position
+            slots.renumber()
+            assert waiting[-1].position <= given_position <= slots.queued
+    assert sum(slots._of_turn.values()) == slots.queued == len(waiting)

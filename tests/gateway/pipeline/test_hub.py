@@ -7,9 +7,10 @@ import pytest
 from gateway.admission.prompts import PromptMemory
 from gateway.admission.rate_limits import RateLimits
 from gateway.generation.state import State
+from gateway.pipeline.hub import POSITIONS_SECONDS, RetentionPolicy
 from gateway.protocol.commands import FeedbackRequest, InterruptRequest, StartRequest
 from gateway.protocol.errors import Code, Refused
-from gateway.protocol.events import Error, Interrupted
+from gateway.protocol.events import Error, Interrupted, Queued
 from gateway.routing.watchdog import Limits
 from gateway.security.principals import GenerationScope, Principal
 from tests.event_loop import settle
@@ -83,6 +84,61 @@ async def test_a_generation_without_any_viewer_keeps_running() -> None:
         harness.clock.advance(100)
         await settle()
         assert generation.state is State.STREAMING
+
+
+@pytest.mark.parametrize("policy", ["grace", "cancel"])
+async def test_a_detached_start_that_names_a_policy_waits_for_its_first_viewer(policy: str) -> None:
+    async with one_target(limits=Limits(stall_timeout=0)) as harness:
+        unread = await harness.streaming(start_request(on_disconnect=policy))
+        read = await harness.streaming(start_request(on_disconnect=policy))
+        harness.hub.add_viewer(read.id)
+        harness.clock.advance(RetentionPolicy().grace)
+        await settle()
+        stopped = terminal_event(unread)
+        assert isinstance(stopped, Interrupted)
+        assert (stopped.by, stopped.reason) == ("disconnect", "no viewer came")
+        assert read.state is State.STREAMING
+
+
+@pytest.mark.parametrize("policy", ["grace", "continue"])
+async def test_a_client_that_is_gone_leaves_the_queue_if_others_wait(policy: str) -> None:
+    async with one_target(slots=1) as harness:
+        harness.start()
+        gone, other = harness.start(start_request(on_disconnect=policy)), harness.start()
+        await settle()
+        harness.hub.add_viewer(gone.id)
+        harness.hub.remove_viewer(gone.id)
+        await settle()
+        assert gone.state is (State.INTERRUPTED if policy == "grace" else State.QUEUED)
+        assert other.state is State.QUEUED
+
+
+async def test_a_client_that_is_gone_keeps_its_place_until_others_wait() -> None:
+    async with one_target(slots=1, retention_policy=RetentionPolicy(grace=60)) as harness:
+        harness.start()
+        gone = harness.start()
+        await settle()
+        harness.hub.add_viewer(gone.id)
+        harness.hub.remove_viewer(gone.id)
+        await settle()
+        assert not gone.log.ended
+        harness.start()
+        await settle()
+        assert isinstance(terminal_event(gone), Interrupted)
+        assert not harness.hub._unattended
+
+
+async def test_a_client_that_is_back_in_the_queue_stays_in_it() -> None:
+    async with one_target(slots=1, retention_policy=RetentionPolicy(grace=60)) as harness:
+        harness.start()
+        back = harness.start()
+        await settle()
+        harness.hub.add_viewer(back.id)
+        harness.hub.remove_viewer(back.id)
+        harness.hub.add_viewer(back.id)
+        harness.start()
+        await settle()
+        assert back.state is State.QUEUED
 
 
 async def test_an_unknown_model_is_refused_and_nothing_is_started() -> None:
@@ -213,3 +269,17 @@ async def test_feedback_that_makes_the_prompt_longer_is_counted() -> None:
         assert refused.value.code == Code.QUEUE_FULL
         note = FeedbackRequest(text="y" * 400, mode="note")
         harness.hub.feedback(generation.id, note, harness.clock.now(), ANONYMOUS)
+
+
+async def test_positions_in_a_long_queue_are_reported_together() -> None:
+    async with one_target(slots=1) as harness:
+        queued = [harness.start() for _ in range(100)][1:]
+        await settle()
+        for generation in queued[:40]:
+            interrupt(harness, generation)
+        await settle()
+        assert [type(entry.event) for entry in queued[-1].log.since(1)] == [Queued]
+        harness.clock.advance(POSITIONS_SECONDS)
+        await settle()
+        positions = [entry.event.position for entry in queued[-1].log.since(1) if isinstance(entry.event, Queued)]
+        assert positions == [99, 59]
