@@ -48,5 +48,7 @@ def file_warnings(settings: Settings, open_files: int) -> list[str]:
         lines.append(f"{message}: {advice} max_connections")
     elif settings.max_concurrent > calls:
         message = f"max_concurrent is {settings.max_concurrent}, but this process may open only {open_files} files"
-        lines.append(f"{message}, enough for {clients} connections of clients and {calls} calls: {advice} it")
+        lines.append(
+            f"{message}, enough for {clients} connections of clients and {calls} calls: {advice} max_concurrent"
+        )
     return lines

@@ -28,7 +28,7 @@ def test_the_soft_limit_is_raised_to_the_hard_one() -> None:
 def test_limits_that_the_files_do_not_allow_are_warnings() -> None:
     assert file_warnings(Settings(max_concurrent=500), 128) == [
         "max_concurrent is 500, but this process may open only 128 files, enough for 14 connections of clients and 14 "
-        "calls: raise that limit (ulimit -n, or LimitNOFILE of its service), or lower it"
+        "calls: raise that limit (ulimit -n, or LimitNOFILE of its service), or lower max_concurrent"
     ]
     assert file_warnings(Settings(max_connections=2000), 1024) == [
         "max_connections is 2000, but this process may open only 1024 files: raise that limit (ulimit -n, or "
