@@ -167,7 +167,7 @@ class DeltaReader:
                 self._read_part(part, kind, events)
 
     def _read_part(self, part: JsonObject, kind: type[Chunk | Reasoning], events: list[UpstreamEvent]) -> None:
-        name = part.get("type")
+        name = text_of(part.get("type"))
         if name in _TEXT_PARTS:
             self._append_text(kind, text_of(part.get("text")) or text_of(part.get("refusal")), events)
         elif name in _REASONING_PARTS:

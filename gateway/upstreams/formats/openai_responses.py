@@ -359,7 +359,8 @@ class ResponsesReader:
     def _finish_reason(self, status: str, response: JsonObject) -> str | None:
         reason = text_of(object_of(response.get("incomplete_details")).get("reason"))
         if not reason:
-            reason = "incomplete" if "incomplete" in {status, response.get("status")} else "completed"
+            is_incomplete = status == "incomplete" or response.get("status") == "incomplete"
+            reason = "incomplete" if is_incomplete else "completed"
         ending = ending_of(reason)
         return finish_reason(ending.reason if ending else None, called=bool(self._call_types))
 
