@@ -68,7 +68,9 @@ def build_turns(model: str, messages: Sequence[Message]) -> Turns:
 
 
 def _strip_prefill(blocks: list[JsonObject]) -> None:
-    """Remove white space from the end of the text to be continued: the API refuses it."""
+    """Remove what the API refuses in an answer to be continued: thinking, and white space at the end of its text."""
+    if any(not is_thinking(block) for block in blocks):
+        blocks[:] = [block for block in blocks if not is_thinking(block)]
     match blocks[-1]:
         case {"type": "text", "text": str() as text}:
             blocks[-1] = {**blocks[-1], "text": text.rstrip()}

@@ -34,6 +34,9 @@ from gateway.upstreams.sanitize import sanitize_message, sanitize_token
 
 _NUMBERED_REASONS = ("STOP", "MAX_TOKENS", "SAFETY", "RECITATION")
 
+_KNOWN_REASONS = frozenset({"stop", "length", "tool_calls", "content_filter"})
+"""Finish reasons of an answer that may have no content."""
+
 _NO_BLOCK_REASON = frozenset({"", "BLOCK_REASON_UNSPECIFIED", "BLOCKED_REASON_UNSPECIFIED"})
 
 _TOOL_PARTS = ("toolCall", "toolResponse", "functionResponse")
@@ -174,10 +177,14 @@ class GenerateContentReader:
         ending = ending_of(reason.removeprefix("FINISH_REASON_")) if isinstance(reason, str) else None
         if ending is None:
             return None
-        if ending.code is not None:
+        code = ending.code
+        if code is None and ending.reason not in _KNOWN_REASONS and not self._has_content:
+            # OTHER, NO_IMAGE, and what is added later: without content, it is no answer.
+            code = Code.UPSTREAM_PROTOCOL
+        if code is not None:
             quote = sanitize_message(str(candidate.get("finishMessage") or ""), self.api_key)
             shown = sanitize_token(str(reason))
-            return Failed(ending.code, f"The model's answer failed: {shown}" + (f": {quote}" if quote else ""))
+            return Failed(code, f"The model's answer failed: {shown}" + (f": {quote}" if quote else ""))
         self.finished = True
         # Google has no reason for tool calls: they end with STOP, like text.
         events.append(Finished(finish_reason(ending.reason, called=self._call_count > 0)))

@@ -102,3 +102,8 @@ def test_ids_of_other_providers_are_mapped() -> None:
     call, answered = turns[1]["content"][0], turns[2]["content"][0]  # type: ignore[index, call-overload]
     assert call["id"] == answered["tool_use_id"]  # type: ignore[index, call-overload]
     assert str(call["id"]).startswith("functions_weather_0_")  # type: ignore[index, call-overload]
+
+
+def test_an_answer_to_be_continued_has_no_thinking() -> None:
+    last = Message.model_validate({"role": "assistant", "content": "Look. ", "reasoning_details": [SIGNED]})
+    assert body([user_message("Go"), last], effort=None) == ([TEXT], None)

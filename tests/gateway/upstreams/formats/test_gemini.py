@@ -162,9 +162,10 @@ def test_finish_reasons_become_openai_finish_reasons(reason: str, word: str) -> 
 
 
 def test_a_finish_reason_as_a_number() -> None:
-    candidates = [{"candidates": [{"finishReason": number}]} for number in (1, 2, 3, 77)]
+    content = {"parts": [text("a")]}
+    candidates = [{"candidates": [{"content": content, "finishReason": number}]} for number in (1, 2, 3, 77)]
     assert [read(encode_event(each)) for each in candidates] == [
-        [Finished(word)] for word in ("stop", "length", "content_filter", "other")
+        [Chunk("a"), Finished(word)] for word in ("stop", "length", "content_filter", "other")
     ]
 
 
@@ -184,6 +185,8 @@ def test_no_reason_yet(reason: object) -> None:
     [
         ("MALFORMED_FUNCTION_CALL", Code.UPSTREAM_PROTOCOL, True),
         ("UNEXPECTED_TOOL_CALL", Code.UPSTREAM_PROTOCOL, True),
+        # Without content, they are no answer.
+        *((reason, Code.UPSTREAM_PROTOCOL, True) for reason in ("OTHER", "NO_IMAGE", "SOMETHING_NEW")),
         ("TOO_MANY_TOOL_CALLS", Code.UPSTREAM_PROTOCOL, True),
         ("MALFORMED_RESPONSE", Code.UPSTREAM_PROTOCOL, True),
         ("MISSING_THOUGHT_SIGNATURE", Code.INVALID_REQUEST, False),
