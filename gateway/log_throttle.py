@@ -5,6 +5,9 @@ from math import inf
 INTERVAL = 60.0
 """Minimum seconds between two messages."""
 
+MAX_KEYS = 10
+"""Maximum number of messages about different keys in that time: clients may choose the keys."""
+
 
 class LogThrottle:
     """Remembers when the last message was logged."""
@@ -17,4 +20,19 @@ class LogThrottle:
         if now - self._last < INTERVAL:
             return False
         self._last = now
+        return True
+
+
+class KeyedLogThrottle:
+    """Remembers when the last message about each key was logged, for at most `MAX_KEYS` keys per `INTERVAL`."""
+
+    def __init__(self) -> None:
+        self._last: dict[str, float] = {}
+
+    def is_due(self, key: str, now: float) -> bool:
+        """Return True at most once per `INTERVAL` for one key, and record it. `now` is in seconds."""
+        self._last = {known: logged for known, logged in self._last.items() if now - logged < INTERVAL}
+        if key in self._last or len(self._last) >= MAX_KEYS:
+            return False
+        self._last[key] = now
         return True

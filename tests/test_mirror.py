@@ -21,10 +21,6 @@ EXCEPTIONS: Final = {
     ),
     "gateway/api/error_handlers.py": ("handlers of the application", "tests/gateway/app/test_application.py"),
     "gateway/api/services.py": (DATA, "tests/transports/test_viewer.py"),
-    "gateway/api/middleware/cors.py": (
-        "options of Starlette's middleware",
-        "tests/gateway/api/middleware/test_auth_origins.py",
-    ),
     "gateway/api/openapi/__main__.py": ("writes the tested document", "tests/gateway/api/openapi/test_document.py"),
     "gateway/api/openapi/components.py": (DATA, "tests/gateway/api/openapi/test_document.py"),
     "gateway/api/openapi/routes.py": (DATA, "tests/gateway/api/openapi/test_document.py"),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from gateway.admission.command_rate import CommandRate
 from gateway.admission.streams import Streams
 from gateway.clock import Clock
+from gateway.log_throttle import KeyedLogThrottle
 from gateway.pipeline.hub import Hub
 from gateway.security.authenticator import Authenticator
 from gateway.security.origins import Origins
@@ -26,3 +27,5 @@ class Services:
     """Name of the cookie that may carry a key or token; None if none is configured."""
     streams: Streams = field(default_factory=Streams)
     commands: CommandRate = field(default_factory=CommandRate)
+    foreign_pages: KeyedLogThrottle = field(default_factory=KeyedLogThrottle)
+    """Throttle for messages about pages that were refused, by origin."""

@@ -10,7 +10,7 @@ from starlette.middleware import Middleware
 
 from gateway.api.error_handlers import error_handlers
 from gateway.api.middleware.auth import AuthMiddleware
-from gateway.api.middleware.cors import cors_middleware
+from gateway.api.middleware.cors import CorsMiddleware
 from gateway.api.routes import all_routes
 from gateway.app.application import Application
 from gateway.app.authentication import credential_schemes
@@ -44,7 +44,10 @@ def create_app(settings: Settings, *, clock: Clock | None = None, upstream: Upst
     app = Application(
         routes=all_routes(services, transport_routes),
         # CORS first: a preflight carries no credential, and the page must be able to read a refusal.
-        middleware=[*cors_middleware(settings.allowed_origins), Middleware(AuthMiddleware, services=services)],
+        middleware=[
+            Middleware(CorsMiddleware, services=services, allowed_headers=settings.allowed_headers),
+            Middleware(AuthMiddleware, services=services),
+        ],
         exception_handlers=error_handlers(hub),
         lifespan=lambda _app: _lifespan(hub, reloader),
     )

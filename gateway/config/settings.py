@@ -8,6 +8,7 @@ from typing import Annotated, Final, Literal
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, StringConstraints, field_validator
 
 from gateway.config.checks import check_base_url, check_header_value, check_proxy
+from gateway.config.cross_origin import check_header_pattern, check_origin
 from gateway.config.presets import Api
 from gateway.config.tables import JwtTable, ModelTable, ProviderTable
 from gateway.net.proxy import DIRECT
@@ -273,7 +274,22 @@ class Settings(BaseModel):
         100, ge=1, description="Maximum number of generations viewed at the same time on one WebSocket."
     )
     allowed_origins: tuple[str, ...] = Field(
-        (), description="Origins of other sites whose pages may use the gateway, separated by commas."
+        (),
+        description=(
+            "Origins of other sites and of apps whose pages may use the gateway, separated by commas: "
+            "`https://app.example`, `tauri://localhost`, `vscode-webview://*`."
+        ),
+    )
+    allowed_headers: tuple[str, ...] = Field(
+        (
+            *("traceparent", "tracestate", "baggage", "sentry-trace", "b3", "x-b3-*", "x-datadog-*", "newrelic"),
+            *("elastic-apm-traceparent", "uber-trace-id", "x-cloud-trace-context", "x-amzn-trace-id", "request-id"),
+            *("request-context", "x-correlation-id", "x-requested-with", "x-stainless-*", "user-agent"),
+        ),
+        description=(
+            "Headers that pages of allowed origins may send beside those of the gateway, separated by commas; "
+            "`x-b3-*`: all that begin with `x-b3-`; `*`: all."
+        ),
     )
     cookie: str | None = Field(
         None,
@@ -299,7 +315,7 @@ class Settings(BaseModel):
         """Return True if every client must present a key or a token."""
         return bool(self.keys or self.keys_file or self.jwt)
 
-    @field_validator("model", "allowed_origins", "trusted_proxies", "keys", mode="before")
+    @field_validator("model", "allowed_origins", "allowed_headers", "trusted_proxies", "keys", mode="before")
     @classmethod
     def _split_at_commas(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -329,13 +345,12 @@ class Settings(BaseModel):
     @field_validator("allowed_origins")
     @classmethod
     def _check_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
-        for origin in origins:
-            if not re.fullmatch(r"https?://[^/\s*]+", origin):
-                message = (
-                    f"{origin!r} is not an origin: use https://host or https://host:port, without a path and without *"
-                )
-                raise ValueError(message)
-        return origins
+        return tuple(map(check_origin, origins))
+
+    @field_validator("allowed_headers")
+    @classmethod
+    def _check_headers(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(map(check_header_pattern, names))
 
     @field_validator("cookie")
     @classmethod

@@ -11,6 +11,13 @@ from gateway.protocol.errors import Code, Refused
 
 SECURE_SCHEMES: Final = frozenset({"https", "wss"})
 
+OPAQUE_ORIGINS: Final = frozenset({"null", "file://"})
+"""Origins that name no page, and can't be allowed.
+
+Browsers send `null` from files, sandboxed frames and after some redirects (WHATWG HTML, 7.1.1, "opaque origin"), so any
+site can make a page with it. With a WebSocket of a file, Chromium sends `file://`.
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Origins:
@@ -22,10 +29,17 @@ class Origins:
     A page is our own if its origin equals the requested host. After DNS rebinding, that is also true for an attacker's
     host name that resolves to this gateway; with its GET requests over plain HTTP, browsers send neither header. So
     unless `any_host` is True, `Host` must be an IP address or a loopback name.
+
+    `allowed` are origins as browsers send them. The host of one with a scheme of its own may be `*`: apps generate it.
     """
 
     allowed: frozenset[str] = frozenset()
     any_host: bool = True
+
+    def is_listed(self, origin: str) -> bool:
+        """Return True if pages of an origin are allowed, so that they may also read responses (CORS)."""
+        scheme, separator, _ = origin.partition("://")
+        return origin in self.allowed or (bool(separator) and f"{scheme}://*" in self.allowed)
 
     def check(self, headers: Mapping[str, str], scheme: str = "http") -> str:
         """Return the origin of an allowed page, or "" for our own page and for a client that is not a browser.
@@ -42,11 +56,11 @@ class Origins:
         if origin is not None:
             if _is_same_origin(origin, host, scheme):
                 return ""
-            if origin in self.allowed:
+            if self.is_listed(origin):
                 return origin
-            raise _forbidden_origin(origin)
+            raise forbidden_origin(origin)
         if headers.get("sec-fetch-site") not in {None, "same-origin", "none"}:
-            raise _forbidden_origin("another site")
+            raise forbidden_origin("another site")
         return ""
 
     def _is_allowed_host(self, host: str) -> bool:
@@ -111,7 +125,9 @@ def _is_same_origin(origin: str, host: str, scheme: str) -> bool:
         parts = urlsplit(origin)
     except ValueError:
         return False
-    return bool(host) and parts.netloc.lower() == host and not (scheme in SECURE_SCHEMES and parts.scheme == "http")
+    # A page of an app, such as capacitor://localhost, is not one that this host has sent.
+    own_schemes = {"https"} if scheme in SECURE_SCHEMES else {"http", "https"}
+    return bool(host) and parts.netloc.lower() == host and parts.scheme in own_schemes
 
 
 def _unknown_host(host: str) -> Refused:
@@ -122,9 +138,9 @@ def _unknown_host(host: str) -> Refused:
     return Refused(Code.FORBIDDEN, message, param="Host")
 
 
-def _forbidden_origin(origin: str) -> Refused:
-    return Refused(
-        Code.FORBIDDEN,
-        f"Pages of {origin[:200]} may not use this gateway: add their origin to DUALSTREAM_ALLOWED_ORIGINS.",
-        param="Origin",
-    )
+def forbidden_origin(origin: str) -> Refused:
+    """Build the refusal of a page that is not allowed. Its usual length fits into the reason of a close frame."""
+    message = f"Pages of {origin[:200]} are refused: list it in DUALSTREAM_ALLOWED_ORIGINS."
+    if origin in OPAQUE_ORIGINS:
+        message = f"Pages with the origin {origin} are refused, as every site can make one: serve the page over HTTP."
+    return Refused(Code.FORBIDDEN, message, param="Origin")

@@ -1,6 +1,6 @@
 """Throttle for log messages."""
 
-from gateway.log_throttle import INTERVAL, LogThrottle
+from gateway.log_throttle import INTERVAL, MAX_KEYS, KeyedLogThrottle, LogThrottle
 
 
 def test_a_message_is_due_at_first_and_then_once_per_interval() -> None:
@@ -9,3 +9,15 @@ def test_a_message_is_due_at_first_and_then_once_per_interval() -> None:
     assert not throttle.is_due(INTERVAL - 1)
     assert throttle.is_due(INTERVAL)
     assert not throttle.is_due(INTERVAL + 1)
+
+
+def test_a_message_about_each_key_is_due_once_per_interval() -> None:
+    throttle = KeyedLogThrottle()
+    assert [throttle.is_due(key, 0.0) for key in ("a", "b", "a")] == [True, True, False]
+    assert [throttle.is_due(key, INTERVAL) for key in ("a", "a", "b")] == [True, False, True]
+
+
+def test_the_number_of_keys_is_bounded() -> None:
+    throttle = KeyedLogThrottle()
+    assert sum(throttle.is_due(str(number), 0.0) for number in range(10 * MAX_KEYS)) == MAX_KEYS
+    assert throttle.is_due("new", INTERVAL)

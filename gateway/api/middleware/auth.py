@@ -3,11 +3,14 @@
 A WebSocket is authenticated after its handshake instead (transports/handshake.py): its first command may be a hello.
 """
 
+import logging
 from typing import Final
 
 from starlette.requests import HTTPConnection, Request
+from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.admission.log_throttle import log_message
 from gateway.api import session, tickets
 from gateway.api.context import ORIGIN, PRINCIPAL, address
 from gateway.api.responses import refusal_response
@@ -20,6 +23,8 @@ PUBLIC_PATHS: Final = frozenset({"/", "/health", "/ready", "/openapi.json"})
 """Paths without authentication: the demo page, which shows nothing by itself, health checks, the API description."""
 
 PUBLIC_PREFIX: Final = "/static/"
+
+logger = logging.getLogger(__name__)
 
 
 class AuthMiddleware:
@@ -38,7 +43,7 @@ class AuthMiddleware:
             try:
                 await self._authenticate(scope)
             except Refused as refused:
-                await refusal_response(refused, Request(scope))(scope, receive, send)
+                await _refusal(refused, Request(scope))(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
@@ -61,9 +66,33 @@ def check_origin(services: Services, connection: HTTPConnection) -> str:
     Raises:
         Refused: `forbidden`: a foreign page.
     """
-    origin = services.origins.check(connection.headers, connection.scope["scheme"])
+    try:
+        origin = services.origins.check(connection.headers, connection.scope["scheme"])
+    except Refused as refused:
+        log_foreign_page(services, connection, refused)
+        raise
     connection.scope[ORIGIN] = origin
     return origin
+
+
+def log_foreign_page(services: Services, connection: HTTPConnection, refused: Refused) -> None:
+    """Log that a page was refused: to its author, the browser shows only that the request failed."""
+    page = connection.headers.get("origin", "")
+    if services.foreign_pages.is_due(page, services.clock.now()):
+        path = connection.scope["path"][:200]
+        logger.warning("a page was refused at %s: %s", path, log_message(refused))
+
+
+def _refusal(refused: Refused, request: Request) -> Response:
+    """Build the response to a refused request; a page of another origin may read why it is refused, and nothing else.
+
+    It is readable for requests without credentials, as it allows none, and without a preflight, which was refused.
+    """
+    response, origin = refusal_response(refused, request), request.headers.get("origin")
+    if origin is not None and refused.param == "Origin":
+        response.headers["Access-Control-Allow-Origin"] = origin
+        response.headers.add_vary_header("Origin")
+    return response
 
 
 def read_credential(services: Services, connection: HTTPConnection) -> str | None:

@@ -3,7 +3,7 @@
 import pytest
 
 from gateway.protocol.errors import Code, Refused
-from gateway.security.origins import Origins, has_origin_headers, is_browser
+from gateway.security.origins import Origins, forbidden_origin, has_origin_headers, is_browser
 
 PAGE = "https://app.example"
 EVIL = "https://evil.example"
@@ -41,6 +41,9 @@ def test_our_own_and_allowed_pages_are_admitted(headers: dict[str, str], scheme:
         ({"host": "gw.example", "origin": f"{PAGE}.evil.example"}, "https"),
         ({"host": "gw.example", "origin": f"{PAGE}/"}, "https"),
         ({"host": "gw.example", "origin": "http://[::1"}, "https"),
+        # The page of an app, not one of a gateway at port 80.
+        ({"host": "localhost", "origin": "capacitor://localhost"}, "http"),
+        ({"host": "localhost", "origin": "tauri://localhost"}, "https"),
         # Anyone on the network path may have written that page.
         ({"host": "gw.example", "origin": "http://gw.example"}, "https"),
         ({"host": "gw.example", "origin": "http://gw.example"}, "wss"),
@@ -89,3 +92,17 @@ def test_the_headers_that_name_the_page() -> None:
     assert is_browser({"user-agent": CHROME["User-Agent"]})
     assert not is_browser({"user-agent": "curl/8.0"})
     assert not is_browser({})
+
+
+def test_the_host_of_an_app_may_be_any() -> None:
+    origins = Origins(frozenset({PAGE, "vscode-webview://*", "tauri://localhost"}))
+    listed = (PAGE, "tauri://localhost", "vscode-webview://a1b2", "vscode-webview://")
+    others = (EVIL, "tauri://other", "null", "", "vscode-webview:x")
+    assert [origin for origin in (*listed, *others) if origins.is_listed(origin)] == [*listed]
+
+
+@pytest.mark.parametrize("origin", ["https://app.company.example:8443", "chrome-extension://" + "a" * 32])
+def test_a_refusal_names_the_setting_even_in_a_close_frame(origin: str) -> None:
+    assert "DUALSTREAM_ALLOWED_ORIGINS" in forbidden_origin(origin).message[:123]
+    assert "DUALSTREAM" not in forbidden_origin("null").message
+    assert len(forbidden_origin("file://").message) <= 123
