@@ -31,8 +31,12 @@ ORIGINS: Final[Mapping[str, str]] = {
 """URLs of the attacker's page, by a description of its origin."""
 
 STOPPED_BY: Final = (
-    "the page's `Origin` is checked, or `Sec-Fetch-Site` where browsers send no `Origin`; CORS allows nothing"
+    "the page's `Origin` is checked, or `Sec-Fetch-Site` where browsers send no `Origin`; CORS allows only to read the "
+    "refusal"
 )
+
+_READ: Final = re.compile(r"(?<!refused), readable|\bread \w")
+"""Result of a probe that read something; the refusal may be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +164,7 @@ def _row(stage: Stage, probe: Probe, which: str, results: Mapping[str, str]) -> 
         STOPPED_BY,
         unless(
             nothing_was_asked=not any(stage.provider.count_prompts(_marker(probe, place, which)) for place in results),
-            nothing_was_read=not any(re.search(r", readable|\bread \w", result) for result in results.values()),
+            nothing_but_a_refusal_was_read=not any(map(_READ.search, results.values())),
         ),
     )
 
@@ -171,7 +175,7 @@ def _marker(probe: Probe, place: str, which: str) -> str:
 
 def _join(results: Mapping[str, str]) -> str:
     """Join results: one text if every origin got the same, apart from its own name in the message."""
-    results = {place: re.sub(r"Pages of \S+ may", "Pages of … may", result) for place, result in results.items()}
+    results = {place: re.sub(r"Pages of \S+ are", "Pages of … are", result) for place, result in results.items()}
     if len(set(results.values())) == 1:
         return next(iter(results.values()))
     return "; ".join(f"{place}: {result}" for place, result in results.items())
