@@ -17,6 +17,7 @@ from pydantic import JsonValue, SecretStr
 
 from gateway.clock import time_limit
 from gateway.protocol.errors import Code, Failed
+from gateway.upstreams.body_start import EVENT_STREAM
 from gateway.upstreams.error_bodies import MAX_RETRY_AFTER, ErrorBody, find_error, read_error, retry_delay_ms
 from gateway.upstreams.outcomes import error_code, error_message
 from gateway.upstreams.sanitize import sanitize_message, sanitize_token
@@ -136,6 +137,8 @@ def from_document(body: bytes, content_type: str, api_key: SecretStr | None) -> 
     try:
         document = orjson.loads(body)
     except orjson.JSONDecodeError:
+        if content_type == EVENT_STREAM:
+            return unreadable("it is neither a stream of events nor JSON")
         message = (
             f"The provider responded 200 with {kind}, not with text/event-stream: check that the upstream's address is "
             "the base of the API that `upstream_api` names."

@@ -8,9 +8,11 @@ from contextlib import asynccontextmanager
 import aiohttp
 import pytest
 import uvicorn
+from pydantic import HttpUrl
 
 from gateway.app.factory import create_app
 from gateway.config import Settings
+from gateway.config.tables import ModelTable, ProviderTable, UpstreamTable
 from gateway.protocol.errors import Code
 from gateway.protocol.events import Chunk, Part, Reasoning, SignedReasoning, ToolCall, Usage
 from gateway.server.http_protocol import HttpProtocol
@@ -134,3 +136,39 @@ async def test_both_transports_bring_what_the_case_says(api: Api) -> None:
                 group.create_task(ask(case, http))
     assert not wrong, "\n".join(wrong)
     assert requests == dict.fromkeys(cases, 2)
+
+
+@pytest.mark.parametrize("api", FORMATS)
+async def test_the_next_upstream_answers_unless_the_request_is_at_fault(api: Api) -> None:
+    cases = {case.file: case for case in CASES if case.api == api and case.code is not None}
+    good = next(case for case in CASES if case.file == "plain.sse" and case.api == "openai")
+    wrong: list[str] = []
+
+    async def ask(case: Case, http: aiohttp.ClientSession) -> None:
+        viewer = SseViewer(http)
+        await viewer.start({"messages": [{"role": "user", "content": "Hello"}], "model": case.file})
+        events = await viewer.to_end()
+        await viewer.leave()
+        codes = [event["code"] for event in events if event["type"] == "retry"]
+        ended = (events[-1]["type"], codes, viewer.text)
+        helped = case.code not in {Code.INVALID_REQUEST, Code.CONTENT_FILTER}
+        if ended != (("complete", [case.code], case.text + good.text) if helped else ("error", [], case.text)):
+            wrong.append(f"{case.file}: {ended}")
+
+    async with provider(cases) as (url, requests), provider(dict.fromkeys(cases, good)) as (good_url, _):
+        upstreams = (UpstreamTable(provider="a"), UpstreamTable(provider="b"))
+        settings = Settings(
+            providers={
+                "a": ProviderTable(base_url=HttpUrl(url), api=api),
+                "b": ProviderTable(base_url=HttpUrl(good_url)),
+            },
+            models=dict.fromkeys(cases, ModelTable(upstreams=upstreams, failover=True)),
+            max_concurrent=0,
+            rate_limit_per_minute=0,
+            breaker_failures=0,
+        )
+        async with gateway(settings) as http, asyncio.TaskGroup() as group:
+            for case in cases.values():
+                group.create_task(ask(case, http))
+    assert not wrong, "\n".join(wrong)
+    assert requests == dict.fromkeys(cases, 1)

@@ -67,4 +67,7 @@ CASES: tuple[Case, ...] = (
     _error("error-detail.sse", "`event: error` with `detail`", code=Code.SERVER_ERROR),
     _error("error-overloaded.sse", "`overloaded_error`", text="", code=Code.SERVER_ERROR),
     _error("error-base-resp.sse", "an error of MiniMax", text="", code=Code.RATE_LIMIT),
+    Case("anthropic", "http-400-credit.http", "400 without credit", code=Code.PROVIDER_QUOTA, says="account"),
+    Case("anthropic", "http-529.http", "529", code=Code.SERVER_ERROR),
+    Case("anthropic", "json-error.http", "200 with an error as JSON", code=Code.RATE_LIMIT),
 )

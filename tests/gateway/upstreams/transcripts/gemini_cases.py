@@ -59,4 +59,7 @@ CASES: tuple[Case, ...] = (
     _error("error-event.sse", "`event: error` with a flat body", code=Code.RATE_LIMIT),
     _error("error-flat.sse", "a flat error", text="", code=Code.INVALID_REQUEST, says="Too many parts"),
     _error("no-reason.sse", "no finish reason", code=Code.TRUNCATED),
+    Case("gemini", "http-400-key.http", "400 for a wrong key", code=Code.PROVIDER_AUTH, silent="not valid"),
+    Case("gemini", "http-429.http", "429 with `RetryInfo`", code=Code.RATE_LIMIT),
+    Case("gemini", "json-error-list.http", "200, an error in a list", code=Code.SERVER_ERROR),
 )

@@ -60,4 +60,5 @@ CASES: tuple[Case, ...] = (
     _error("error-xai.sse", "an error of xAI, without a type", text="", code=Code.SERVER_ERROR),
     _error("failed-filter.sse", "failed by the content filter", text="", code=Code.CONTENT_FILTER),
     _error("no-end.sse", "`[DONE]` without a last event", code=Code.TRUNCATED),
+    Case("openai-responses", "http-429-quota.http", "429 with `insufficient_quota`", code=Code.PROVIDER_QUOTA),
 )
