@@ -20,7 +20,8 @@ class EventReader(Protocol):
     """The provider's end mark has been read, and `Finished` was appended: the answer is complete.
 
     From here on no fault counts: neither an error event, nor malformed data, nor a lost connection. Before, the end of
-    the body means that the answer is truncated. Usage figures may still follow.
+    the body means that the answer is truncated. Usage figures may still follow; so may content, which takes the mark
+    back: then this is False again.
     """
 
     done: bool
