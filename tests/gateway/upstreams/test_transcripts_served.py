@@ -151,7 +151,9 @@ async def test_the_next_upstream_answers_unless_the_request_is_at_fault(api: Api
         await viewer.leave()
         codes = [event["code"] for event in events if event["type"] == "retry"]
         ended = (events[-1]["type"], codes, viewer.text)
-        helped = case.code not in {Code.INVALID_REQUEST, Code.CONTENT_FILTER}
+        # After text, content that can't be carried is no reason to let another one go on.
+        final = {Code.INVALID_REQUEST, Code.CONTENT_FILTER, *([Code.UNSUPPORTED_CONTENT] if case.text else [])}
+        helped = case.code not in final
         if ended != (("complete", [case.code], case.text + good.text) if helped else ("error", [], case.text)):
             wrong.append(f"{case.file}: {ended}")
 
