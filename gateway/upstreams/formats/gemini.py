@@ -107,7 +107,14 @@ class GenerateContentReader:
         if data == DONE:
             # Some servers add it, as in chat completions.
             return
-        response = decode(data)
+        if data[:1] == b"[":
+            # Without `alt=sse`, which some proxies drop, all responses come in one array.
+            for each in list_of(decode(b'{"all":%b}' % data).get("all")):
+                self._read_response(object_of(each), events)
+            return
+        self._read_response(decode(data), events)
+
+    def _read_response(self, response: JsonObject, events: list[UpstreamEvent]) -> None:
         # Google's libraries for other languages, and some proxies, put the response into an object of its own.
         response = object_of(response.get("response")) or response
         if response.get("error") or ("candidates" not in response and find_error(response) is not None):

@@ -291,6 +291,11 @@ def test_zeros_after_figures_replace_none_of_them() -> None:
     assert read(stream)[-1] == Usage(9, 3, "exact", 4)
 
 
+@pytest.mark.parametrize("data", [b"[]", b"[7]"])
+def test_an_array_without_a_response(data: bytes) -> None:
+    assert read(b"data: %b\n\n" % data) == []
+
+
 def test_arguments_as_json_text() -> None:
     calls = event({"functionCall": {"name": "f", "args": '{"a":1}'}}, {"functionCall": {"name": "g", "args": ""}})
     assert [call.arguments for call in read(calls) if isinstance(call, ToolCall)] == ['{"a":1}', "{}"]
@@ -304,7 +309,7 @@ def test_a_response_inside_an_object_and_done_at_the_end() -> None:
 @pytest.mark.parametrize(
     "data",
     [
-        *(b"{oops", b"[1]", b"\xff", b"7"),
+        *(b"{oops", b"[1", b"\xff", b"7"),
         b'{"candidates":[{"content":{"parts":[{"functionCall":{"args":{}}}]}}]}',
         b'{"candidates":[{"content":{"parts":[{"functionCall":{"name":"f","args":[]}}]}}]}',
         b'{"candidates":[{"content":{"parts":[{"functionCall":{"name":"f","args":{"a":%b}}}]}}]}'

@@ -58,6 +58,7 @@ CASES: tuple[Case, ...] = (
     _case("stop-reason-null-word.sse", "the stop reason `null` as a text", text="One two"),
     _case("message-in-start.sse", "content in `message_start`", text="One two"),
     _case("message-whole.sse", "a whole message in one event", text="One two"),
+    _case("json-answer.http", "a whole JSON message in place of a stream", text="One two"),
     _case("done-at-the-end.sse", "`[DONE]` in place of `message_stop`", text="One"),
     _case("no-message-stop.sse", "no `message_stop`", text="One"),
     _error("stop-reason-error.sse", "the stop reason `network_error`", code=Code.NETWORK_ERROR),

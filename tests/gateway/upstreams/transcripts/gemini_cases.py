@@ -50,6 +50,7 @@ CASES: tuple[Case, ...] = (
     _case("safety.sse", "`SAFETY` after text", text="One ", finish="content_filter"),
     _case("wrapped.sse", "the response inside `response`", text="One"),
     _case("done-at-the-end.sse", "`[DONE]` at the end", text="One"),
+    _case("array.http", "a JSON array in place of a stream", text="One two"),
     _error("reason-malformed-call.sse", "`MALFORMED_FUNCTION_CALL`", text="", code=Code.UPSTREAM_PROTOCOL),
     _error("reason-too-many-calls.sse", "`TOO_MANY_TOOL_CALLS`", code=Code.UPSTREAM_PROTOCOL),
     _error("reason-error.sse", "the finish reason `ERROR`", code=Code.SERVER_ERROR),

@@ -19,6 +19,7 @@ CASES: tuple[Case, ...] = (
     _case("second-item-in-the-end.sse", "a second item only in the last event", text="One two"),
     _case("only-in-the-end.sse", "all content only in the last event", text="One two"),
     _case("whole-response.sse", "a whole response in one event", text="One two"),
+    _case("json-answer.http", "a whole JSON response in place of a stream", text="One two"),
     _case("reasoning-text.sse", "reasoning as text, and its summary", text="Yes.", reasoning="Hm.Short."),
     _case(
         "reasoning-encrypted.sse",
