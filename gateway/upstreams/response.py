@@ -165,10 +165,13 @@ class StreamedResponse:
             return reader.end()
         failure = from_document(start.held, start.content_type, reader.api_key)
         if start.is_json and failure.code is Code.UPSTREAM_PROTOCOL:
-            with suppress(Failed):
+            try:
                 reader.read(start.held, events)
-                events += reader.end()
-                return events
+                return [*events, *reader.end()]
+            except Failed as error:
+                # What the answer itself says (a blocked prompt) is more than that it is no stream.
+                if error.code not in {Code.UPSTREAM_PROTOCOL, Code.TRUNCATED}:
+                    raise
         raise failure
 
     def _parse(self, data: bytes, events: list[UpstreamEvent]) -> None:

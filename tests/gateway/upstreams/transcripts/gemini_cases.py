@@ -56,6 +56,7 @@ CASES: tuple[Case, ...] = (
     _error("reason-error.sse", "the finish reason `ERROR`", code=Code.SERVER_ERROR),
     _error("blocked-prompt.sse", "a blocked prompt", text="", code=Code.CONTENT_FILTER, says="PROHIBITED_CONTENT"),
     _error("blocked-prompt-candidates.sse", "a blocked prompt with candidates", text="", code=Code.CONTENT_FILTER),
+    _error("blocked-prompt.http", "a blocked prompt, as JSON in place of a stream", text="", code=Code.CONTENT_FILTER),
     _error("error-list.sse", "an error in a list", code=Code.SERVER_ERROR),
     _error("error-event.sse", "`event: error` with a flat body", code=Code.RATE_LIMIT),
     _error("error-flat.sse", "a flat error", text="", code=Code.INVALID_REQUEST, says="Too many parts"),
