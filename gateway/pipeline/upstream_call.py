@@ -98,6 +98,7 @@ class UpstreamCall:
         except Failed as failure:
             if not self.is_over:
                 self.failure = failure
+                self._log_refused_account(failure)
         finally:
             self.release()
 
@@ -251,6 +252,12 @@ class UpstreamCall:
             self._recorded = True
             if (after := breaker.circuit(now)) is not before:
                 self._log_circuit(after, failure)
+
+    def _log_refused_account(self, failure: Failed) -> None:
+        """Log that a provider refuses our key or account inside a response; the upstream logs it if it is a status."""
+        is_account = failure.code in {Code.PROVIDER_AUTH, Code.PROVIDER_QUOTA}
+        if is_account and self.attempt.opened and self.target.account_log.is_due(self._clock.now()):
+            logger.warning("%s, model %s: %s", self.target.name, self._model, failure.message)
 
     def _log_circuit(self, circuit: Circuit, failure: Failed | None) -> None:
         names = (self.target.name, self._model)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gateway.billing.prices import Price, known_price
+from gateway.log_throttle import LogThrottle
 from gateway.protocol.errors import Code, Failed
 from gateway.routing.breaker import Breaker, RetryBudget
 from gateway.routing.latency import LatencyStats
@@ -42,6 +43,8 @@ class Target:
     """Number of failed calls, out of `calls`."""
     failing: bool = field(init=False, default=False)
     """The last call failed before its content, and not because of the request."""
+    account_log: LogThrottle = field(init=False, default_factory=LogThrottle)
+    """Throttle of the log for refusals of our key or account."""
     _waiters: OrderedDict[Callable[[], None], None] = field(init=False, default_factory=OrderedDict)
 
     @property

@@ -266,3 +266,18 @@ async def test_a_fault_of_the_gateway_is_not_blamed_on_the_provider() -> None:
         ended = terminal_event(generation)
         assert isinstance(ended, Error)
         assert (ended.code, ended.retryable, generation.usage().input_tokens) == (Code.SERVER_ERROR, True, 0)
+
+
+@pytest.mark.parametrize("code", [Code.PROVIDER_AUTH, Code.PROVIDER_QUOTA])
+async def test_a_refused_account_inside_a_response_is_logged_once_a_minute(
+    code: Code, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with one_target() as harness:
+        for _ in range(2):
+            harness.start()
+            await settle()
+            harness.upstream.last.fail(Failed(code, "The key is refused."))
+            await settle()
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == [
+        "scripted, model m: The key is refused."
+    ]
