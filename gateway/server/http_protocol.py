@@ -2,8 +2,10 @@
 
 import asyncio
 import logging
+import re
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, cast
 
 import httptools
@@ -19,7 +21,9 @@ from gateway.clock import RestartableTimer, SystemClock
 from gateway.net.open_files import is_one_of_the_last
 from gateway.net.tcp import reset
 from gateway.protocol.errors import Refused, invalid
+from gateway.server.http_10 import serve_http_10
 from gateway.server.lightweight import LightFlowControl, SingleWaiterEvent
+from gateway.server.lingering_close import LingeringClose
 from gateway.server.raw_response import encode_refusal
 from gateway.server.websocket_protocol import WebSocketProtocol
 
@@ -51,6 +55,8 @@ A chunk of one byte has five bytes of framing (RFC 9112, 7.1): its size, and two
 REQUEST_TIMEOUT = 60.0
 """Seconds for a whole request, head and body, to arrive; they begin with those of the head."""
 
+_ABSOLUTE_FORM = re.compile(rb"[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?([^/?#@]*)")
+
 EMPTY_PIPELINE: deque[tuple[RequestResponseCycle, ASGI3Application]] = deque()
 """Pipeline of every connection: requests are never queued (see `HttpProtocol`), so all share one empty deque."""
 
@@ -74,6 +80,7 @@ class HttpProtocol(HttpToolsProtocol):
         "_on_disconnect",
         "_on_drain",
         "_read_bytes",
+        "_refused",
         "cycle",
         "expect_100_continue",
         "headers",
@@ -101,6 +108,8 @@ class HttpProtocol(HttpToolsProtocol):
         """Bytes read of a head that is not complete; None outside of a head."""
         self._read_bytes = 0
         """Bytes of the read that is being parsed."""
+        self._refused = False
+        """An error was sent, after which the connection ends."""
         self._framing_bytes = 0
         """Bytes read since the head, less what the body's size allows."""
         self._deadline: RestartableTimer | None = None
@@ -173,7 +182,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Release the viewer, and start the timeout of a head that began during its stream."""
         self._unbind()
         super().on_response_complete()
-        if self._head_bytes is not None and self._deadline is None and not self.transport.is_closing():
+        if self._head_bytes is not None and self._deadline is None and not self._has_ended:
             # `on_message_begin` started no timeout during the stream. Now it runs, and the connection is not idle.
             self._unset_keepalive_if_required()
             self._start_deadline()
@@ -209,6 +218,9 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         """Check a complete head; start the application if it is valid."""
+        # `_check_size` runs after each read, and does not see a head that this read completes. Measuring the head costs
+        # a loop over all headers, so it is done only where it may be too large: the read may hold a part of the body.
+        received = (self._head_bytes or 0) + self._read_bytes
         # The read in which a head ends is counted as framing, head included: hence the credit.
         self._head_bytes, self._framing_bytes = None, -MAX_HEAD_BYTES
         cycle: RequestResponseCycle | None = self.cycle
@@ -216,29 +228,49 @@ class HttpProtocol(HttpToolsProtocol):
             # A pipelined request (see the class). No response can be written inside of the one that has begun.
             self.transport.abort()
         elif len(self.url) > MAX_URL_BYTES:
-            self._refuse(_url_too_long())
-        # `_check_size` runs after each read, and never sees a head that is complete in one. Measuring costs a loop over
-        # all headers, so it is done only if that last read alone exceeds the limit: a head that comes in several reads
-        # may have twice the limit.
-        elif self._read_bytes > MAX_HEAD_BYTES and _encoded_size(self.headers) + len(self.url) > MAX_HEAD_BYTES:
-            self._refuse(_head_too_large())
+            self._refuse(_url_too_long(), linger=True)
+        elif received > MAX_HEAD_BYTES and self._encoded_size() > MAX_HEAD_BYTES:
+            self._refuse(_head_too_large(), linger=True)
         elif len(self.headers) > MAX_HEADERS:
-            self._refuse(invalid(f"The request has more than {MAX_HEADERS} headers.", status=431))
+            self._refuse(invalid(f"The request has more than {MAX_HEADERS} headers.", status=431), linger=True)
         elif not self._has_valid_host():
-            self._refuse(invalid("A request must have exactly one Host header (RFC 9112, 3.2).", param="Host"))
-        elif not self.transport.is_closing():
+            self._refuse(
+                invalid("A request must have exactly one Host header (RFC 9112, 3.2).", param="Host"), linger=True
+            )
+        elif not self._apply_absolute_form():
+            self._refuse(invalid("The host of the request target is missing.", param="url"), linger=True)
+        elif not self._has_ended:
+            if self._is_http_10:
+                # RFC 9110, 10.1.1: such a client does not know 100 (Continue).
+                self.expect_100_continue = False
             super().on_headers_complete()
+
+    def _apply_absolute_form(self) -> bool:
+        """Replace Host by the host of a target in absolute form, which alone counts; return False if it has none.
+
+        What reads Host later, such as the check of a page's origin, sees the host that was asked (RFC 9112, 3.2.2).
+        """
+        match = _ABSOLUTE_FORM.match(self.url)
+        if match is not None:
+            self.headers[:] = [(name, match[1] if name == b"host" else value) for name, value in self.headers]
+            rest = self.url[match.end() :]
+            self.url = rest if rest.startswith(b"/") else b"/" + rest
+        return match is None or bool(match[1])
+
+    @property
+    def _is_http_10(self) -> bool:
+        return self.parser is not None and self.parser.get_http_version() == "1.0"
 
     def on_body(self, body: bytes) -> None:
         """Buffer a piece of the body, unless nothing reads it: its response streams already, or it was refused."""
         self._framing_bytes -= (1 + MAX_FRAMING_PER_BYTE) * len(body)
-        if self._on_disconnect is None and not self.transport.is_closing():
+        if self._on_disconnect is None and not self._has_ended:
             super().on_body(body)
 
     def on_message_complete(self) -> None:
         """Stop the request's timeout; start the keep-alive timer if the response was complete before the request."""
         self._cancel_deadline()
-        if self.transport.is_closing():
+        if self._has_ended:
             return
         super().on_message_complete()
         cycle: RequestResponseCycle | None = self.cycle
@@ -251,7 +283,7 @@ class HttpProtocol(HttpToolsProtocol):
     def handle_websocket_upgrade(self) -> None:
         """Pass the connection, with its slot, to a `WebSocketProtocol`."""
         self._cancel_deadline()
-        if self.transport.is_closing():
+        if self._has_ended:
             return
         self._unset_keepalive_if_required()
         super().handle_websocket_upgrade()
@@ -267,16 +299,26 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         """Start the application with this protocol as its direct writer, and release what it does not need."""
-        cycle.scope["extensions"] = {WRITER_EXTENSION: self}  # type: ignore[dict-item]
+        if self._is_http_10:
+            # No direct writer, which writes chunks.
+            app = partial(serve_http_10, app, cycle)
+        else:
+            cycle.scope["extensions"] = {WRITER_EXTENSION: self}  # type: ignore[dict-item]
         cycle.message_event = SingleWaiterEvent()
         # The scope holds what the application needs of them; between the requests of a connection nothing does.
         self.headers, self.url = [], b""
         super()._start_asgi_task(cycle, app)
 
+    def _encoded_size(self) -> int:
+        """Return the bytes of a complete head, with one space where any number is allowed (RFC 9112, 3 and 5)."""
+        method = b"" if self.parser is None else self.parser.get_method()
+        request_line = len(method) + len(self.url) + len("  HTTP/1.1\r\n")
+        return request_line + sum(len(name) + len(value) + 4 for name, value in self.headers) + len("\r\n")
+
     def _has_valid_host(self) -> bool:
         """Return True if the request has exactly one Host header, or none in HTTP/1.0 (RFC 9112, 3.2)."""
         hosts = sum(name == b"host" for name, _ in self.headers)
-        return hosts == 1 or (hosts == 0 and self.parser is not None and self.parser.get_http_version() == "1.0")
+        return hosts == 1 or (hosts == 0 and self._is_http_10)
 
     def _unbind(self) -> None:
         """Release the viewer's callbacks and the writer in the scope: each is a reference cycle with this protocol."""
@@ -329,28 +371,32 @@ class HttpProtocol(HttpToolsProtocol):
             address = "" if self.client is None else self.client[0]
             logger.warning("a connection from %s was refused: %s", address, log_message(refused))
 
-    def _refuse(self, refused: Refused) -> None:
+    def _refuse(self, refused: Refused, *, linger: bool = False) -> None:
         """Respond with an error and close; abort where a response has begun, whose body the error would become.
 
-        The close does not linger: a client that is still sending may get a reset in place of the error (RFC 9112, 9.6).
+        With `linger`, the body that the client may be sending is discarded for a while; see `LingeringClose`.
         """
         self._cancel_deadline()
         cycle: RequestResponseCycle | None = self.cycle
         if cycle is not None and cycle.response_started and not cycle.response_complete:
             self.transport.abort()
-        elif not self.transport.is_closing():
+        elif not self._has_ended:
+            self._refused = True
             self.transport.write(encode_refusal(refused))
-            self.transport.close()
+            if linger:
+                LingeringClose(self.transport, self.connection_lost)
+            else:
+                self.transport.close()
+
+    @property
+    def _has_ended(self) -> bool:
+        """Return True if nothing that arrives counts any more."""
+        return self._refused or self.transport.is_closing()
 
 
 def _url_too_long() -> Refused:
     message = f"The URL is longer than {MAX_URL_BYTES} bytes: send its parameters in the body of a POST request."
     return invalid(message, param="url", status=414)
-
-
-def _encoded_size(headers: Iterable[tuple[bytes, bytes]]) -> int:
-    """Return the bytes of the header lines, with `: ` and CRLF."""
-    return sum(len(name) + len(value) + 4 for name, value in headers)
 
 
 def _head_too_large() -> Refused:

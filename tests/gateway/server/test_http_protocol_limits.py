@@ -5,6 +5,7 @@ import pytest
 
 from gateway.config import Settings
 from gateway.server.http_protocol import MAX_HEAD_BYTES, MAX_HEADERS, MAX_URL_BYTES
+from tests.event_loop import settle
 from tests.gateway.server.raw_client import GET, UPGRADE, connected, expect_refusal, pour, protocols_of, read_response
 from tests.served.gateway import Configure, Served, as_command
 from tests.served.viewers import until
@@ -55,6 +56,39 @@ async def test_a_head_at_the_limits_passes(served: Served) -> None:
         head = b"GET %b HTTP/1.1\r\nHost: localhost\r\n" % url
         writer.write(head + b"A: b\r\n" * (MAX_HEADERS - 1) + b"\r\n")
         assert (await read_response(reader))[0] == 200
+
+
+@pytest.mark.parametrize("reads", [1, 2, 7])
+@pytest.mark.parametrize(("excess", "status"), [(0, 200), (1, 431)])
+async def test_a_head_may_have_exactly_its_limit_in_any_number_of_reads(
+    served: Served, reads: int, excess: int, status: int
+) -> None:
+    head = GET[:-2] + b"A: %b\r\n\r\n" % (b"b" * (MAX_HEAD_BYTES + excess - len(GET) - 5))
+    assert len(head) == MAX_HEAD_BYTES + excess
+    size = -(-len(head) // reads)
+    async with connected(served) as (reader, writer):
+        for start in range(0, len(head), size):
+            writer.write(head[start : start + size])
+            await settle()
+        assert (await read_response(reader))[0] == status
+
+
+@pytest.mark.parametrize(
+    ("target", "host", "status"),
+    [
+        (b"http://localhost/api/stats", b"evil.example", 200),
+        (b"http://me:x@localhost?a=b", b"evil.example", 200),
+        (b"HTTP://evil.example/api/stats", b"localhost", 403),
+        (b"http:///api/stats", b"localhost", 400),
+        (b"/api/stats?url=http://evil.example/", b"localhost", 200),
+    ],
+)
+async def test_the_host_of_a_target_in_absolute_form_counts(
+    served: Served, target: bytes, host: bytes, status: int
+) -> None:
+    async with connected(served) as (reader, writer):
+        writer.write(b"GET %b HTTP/1.1\r\nHost: %b\r\nConnection: close\r\n\r\n" % (target, host))
+        assert int((await reader.readline()).split()[1]) == status
 
 
 @pytest.mark.parametrize(
