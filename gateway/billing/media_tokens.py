@@ -31,6 +31,12 @@ AUDIO_BYTES_PER_SECOND: Mapping[str, int] = {"wav": 48_000}
 COMPRESSED_BYTES_PER_SECOND = 16_000
 """Bytes of a second of any other audio: 128 kbit/s."""
 
+VIDEO_BYTES_PER_SECOND = 250_000
+"""Bytes of a second of video: 2 Mbit/s, as phones and screens are recorded."""
+
+UNKNOWN_SECONDS = 30
+"""Length assumed for audio or video that is sent as a URL."""
+
 _TILES: Mapping[str, tuple[int, int]] = {
     "gpt-4o-mini": (2833, 5667),
     "gpt-5": (70, 140),
@@ -104,15 +110,31 @@ class Audio:
     seconds: int
 
     @classmethod
-    def read(cls, data: str, kind: object = None) -> Self:
-        """Read audio from its base64 text and its format, such as `wav`."""
+    def read(cls, data: str | None, kind: object = None) -> Self:
+        """Read audio from its base64 text, None for a URL, and its format, such as `wav`."""
         rate = AUDIO_BYTES_PER_SECOND.get(str(kind), COMPRESSED_BYTES_PER_SECOND)
-        return cls(max(1, ceil(_byte_length(data) / rate)))
+        return cls(UNKNOWN_SECONDS if data is None else max(1, ceil(_byte_length(data) / rate)))
 
     def tokens(self, model: str) -> int:
         """Estimate its tokens for a model."""
         # Google: 32 tokens a second. OpenAI: one for 100 ms of input.
         return self.seconds * (32 if "gemini" in model else 10)
+
+
+@dataclass(frozen=True, slots=True)
+class Video:
+    """A video, which the models that take any see as pictures, one a second."""
+
+    seconds: int
+
+    @classmethod
+    def read(cls, data: str | None) -> Self:
+        """Read a video from its base64 text, None for a URL."""
+        return cls(UNKNOWN_SECONDS if data is None else max(1, ceil(_byte_length(data) / VIDEO_BYTES_PER_SECOND)))
+
+    def tokens(self, _model: str) -> int:
+        """Estimate its tokens: Google's 258 for a picture, and some for sound."""
+        return self.seconds * 263
 
 
 def _claude_image(size: Size) -> int:

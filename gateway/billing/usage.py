@@ -7,7 +7,7 @@ from typing import Self
 import orjson
 from pydantic import JsonValue
 
-from gateway.billing.media_tokens import Audio, Document, Image, Media
+from gateway.billing.media_tokens import Audio, Document, Image, Media, Video
 from gateway.protocol.commands import JsonObject, Message
 from gateway.protocol.events import Usage
 
@@ -85,28 +85,44 @@ def _text_tokens(message: Message, media: list[Media]) -> int:
     size = len(orjson.dumps(calls)) if calls else 0
     if isinstance(message.content, str):
         return estimate_output(size + len(message.content.encode()))
-    for part in message.content or ():
-        text = part.get("text")
-        if part.get("type") == "text" and isinstance(text, str):
-            size += len(text.encode())
-        elif item := _read_media(part):
-            media.append(item)
-        else:
-            size += len(orjson.dumps(part))
-    return estimate_output(size)
+    return estimate_output(size + _measure_parts(message.content or (), media))
+
+
+def _measure_parts(parts: Iterable[JsonObject], media: list[Media]) -> int:
+    """Return the bytes of text in content parts, and append what else they contain to `media`."""
+    size = 0
+    for part in parts:
+        match part:
+            case {"type": "text", "text": str() as text}:
+                size += len(text.encode())
+            case {"type": "tool_result", "content": list() as content}:
+                size += _measure_parts([inner for inner in content if isinstance(inner, dict)], media)
+            case _ if item := _read_media(part):
+                media.append(item)
+            case _:
+                size += len(orjson.dumps(part))
+    return size
 
 
 def _read_media(part: JsonObject) -> Media | None:
     """Return what a content part in OpenAI's format contains, or a block in Anthropic's; None if neither is known."""
-    match part:
-        case {"type": "image_url", "image_url": {"url": str() as url, **fields}}:
-            return Image.read(_base64_of(url), fields.get("detail"))
-        case {"type": "file", "file": dict() as file}:
-            return Document.read(_base64_of(file.get("file_data")))
-        case {"type": "input_audio", "input_audio": {"data": str() as data, **fields}}:
-            return Audio.read(data, fields.get("format"))
-        case {"type": "image" | "document" as kind, "source": {"type": "base64" | "url" | "file", **fields}}:
-            return (Image if kind == "image" else Document).read(_text_or_none(fields.get("data")))
+    kind = str(part.get("type"))
+    inner = part.get(kind)
+    # Most parts hold their data under their own type; some servers, and OpenAI's Responses, directly.
+    fields: JsonObject = inner if isinstance(inner, dict) else part
+    match kind:
+        case "image_url" | "input_image":
+            return Image.read(_base64_of(fields.get("url") or fields.get("image_url")), fields.get("detail"))
+        case "file" | "input_file" | "document_url":
+            return Document.read(_base64_of(fields.get("file_data") or fields.get("document_url")))
+        case "input_audio" | "audio_url":
+            return Audio.read(_text_or_none(fields.get("data")) or _base64_of(fields.get("url")), fields.get("format"))
+        case "video_url":
+            return Video.read(_base64_of(fields.get("url")))
+        case "image" | "document" if (source := part.get("source")) and isinstance(source, dict):
+            data = _text_or_none(source.get("data")) if source.get("type") == "base64" else None
+            is_text = source.get("type") in {"text", "content"}
+            return None if is_text else (Image if kind == "image" else Document).read(data)
     return None
 
 

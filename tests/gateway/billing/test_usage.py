@@ -36,6 +36,20 @@ PNG = "data:image/png;base64," + encode(png(1000, 1000))
         ({"type": "document", "source": {"type": "url", "url": "https://a.example/b"}}, "claude-opus-4-1", 3000),
         ({"type": "document", "source": {"type": "text", "data": "x"}}, "claude-opus-4-1", 14),
         ({"type": "input_audio", "input_audio": {"data": "A" * 64_000, "format": "wav"}}, "gemini-2.5-pro", 32),
+        ({"type": "image_url", "image_url": PNG}, "claude-sonnet-4-5", 1334),
+        ({"type": "input_image", "image_url": PNG, "detail": "low"}, "gpt-4o", 85),
+        ({"type": "input_file", "file_data": "data:application/pdf;base64,AAAA"}, "gpt-4o", 1500),
+        ({"type": "document_url", "document_url": "https://a.example/b.pdf"}, "mistral-large", 1500),
+        ({"type": "audio_url", "audio_url": {"url": "https://a.example/b.mp3"}}, "qwen-omni", 300),
+        ({"type": "video_url", "video_url": {"url": "data:video/mp4;base64," + "A" * 1_000_000}}, "qwen-vl", 789),
+        (
+            {
+                "type": "tool_result",
+                "content": [{"type": "text", "text": "abcd"}, {"type": "image_url", "image_url": PNG}],
+            },
+            "claude-sonnet-4-5",
+            1335,
+        ),
         ({"type": "search_result", "title": "t"}, "claude-opus-4-1", 9),
     ],
 )
