@@ -11,7 +11,7 @@ from pydantic import JsonValue
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import UnsupportedOption
 from gateway.upstreams.base import UpstreamRequest
-from gateway.upstreams.formats.earlier_turns import call_signature, check_assistant, is_thinking
+from gateway.upstreams.formats.earlier_turns import call_signature, check_assistant, earlier_reasoning, is_thinking
 from gateway.upstreams.formats.json_values import list_of, object_of
 
 _GENERATION_CONFIG = {
@@ -136,14 +136,17 @@ def _texts(parts: list[JsonValue], path: str) -> list[str]:
 def _calls(model: str, fields: JsonObject, names: dict[str, str], path: str) -> list[JsonObject]:
     """Build the parts of a message's tool calls, and add their functions' names to `names`, by call id."""
     path = f"{path}.tool_calls"
-    calls = [_call(call, names, f"{path}[{at}]") for at, call in enumerate(_items(fields.get("tool_calls"), path))]
+    # OpenRouter has the signature of a call in a detail with the call's id.
+    signed = {each.id: each.data for each in earlier_reasoning(fields, "google") if each.id}
+    items = enumerate(_items(fields.get("tool_calls"), path))
+    calls = [_call(call, names, signed, f"{path}[{at}]") for at, call in items]
     # Of parallel calls, only the first has a signature ("Thought signatures").
     if calls and "thoughtSignature" not in calls[0] and not _is_before_gemini_3(model):
         calls[0]["thoughtSignature"] = _UNKNOWN_SIGNATURE
     return calls
 
 
-def _call(call: JsonObject, names: dict[str, str], path: str) -> JsonObject:
+def _call(call: JsonObject, names: dict[str, str], signed: dict[str, str], path: str) -> JsonObject:
     function, call_id = object_of(call.get("function")), call.get("id")
     if call.get("type", "function") != "function" or not isinstance(name := function.get("name"), str):
         raise _unsupported(path, "must be a call of a function with its name")
@@ -154,7 +157,7 @@ def _call(call: JsonObject, names: dict[str, str], path: str) -> JsonObject:
     if isinstance(call_id, str):
         names[call_id] = name
         function_call["id"] = call_id
-    signature = call_signature(call)
+    signature = call_signature(call) or signed.get(str(call_id))
     return {"functionCall": function_call, **({"thoughtSignature": signature} if signature else {})}
 
 

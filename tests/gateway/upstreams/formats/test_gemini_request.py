@@ -110,6 +110,17 @@ def test_the_signature_of_a_call_is_given_back(given_back: Json) -> None:
     assert [part.get("thoughtSignature") for part in body["contents"][1]["parts"]] == [SIGNATURE, None]
 
 
+def test_the_signature_of_a_call_in_a_detail_with_its_id_is_given_back() -> None:
+    details = [
+        {"type": "reasoning.encrypted", "data": SIGNATURE, "id": "1", "format": "google-gemini-v1"},
+        {"type": "reasoning.encrypted", "data": "E", "id": "2", "format": "anthropic-claude-v1"},
+    ]
+    calls = [tool_call("f", "{}", id="1"), tool_call("g", "{}", id="2")]
+    answer = message("assistant", tool_calls=calls, reasoning_details=details)
+    parts = build_request(user_message("Go"), answer, model="gemini-3-pro")["contents"][1]["parts"]
+    assert [part.get("thoughtSignature") for part in parts] == [SIGNATURE, None]
+
+
 @pytest.mark.parametrize(
     ("model", "signed"),
     [
