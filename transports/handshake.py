@@ -8,7 +8,7 @@ from gateway.api.middleware.auth import authenticate, check_origin, read_credent
 from gateway.api.services import Services
 from gateway.protocol.commands import HelloCommand
 from gateway.protocol.errors import CODES, Code, Refused
-from gateway.security.authenticator import Authenticator
+from gateway.security.authenticator import Authenticator, missing_hello
 from gateway.security.principals import Principal
 
 SUBPROTOCOL: Final = "dualstream.v1"
@@ -52,8 +52,9 @@ class SocketIdentity:
         elif self._authenticator.allows_anonymous:
             return
         else:
-            token = None if command.token is None else command.token.get_secret_value()
-            principal = await self._authenticator.verify_credential(token)
+            if command.token is None:
+                raise missing_hello()
+            principal = await self._authenticator.verify_credential(command.token.get_secret_value())
         before = self.principal
         # A principal known by its address comes from before a reload that added keys: it may be anyone's.
         if before is not None and before.source != "address" and before.id != principal.id:

@@ -173,10 +173,13 @@ def _body_of_query(given: Mapping[str, str]) -> dict[str, object]:
     """
     unknown = {name for name in given if not is_position_name(name)} - {"prompt", "model", "ticket"}
     if unknown:
-        raise invalid(f"{min(unknown)[:100]}: not a known parameter; known are: prompt, model, ticket")
+        name = min(unknown)[:100]
+        message = f"{name}: not a known parameter; known are: prompt, model, ticket. To set options, start by POST"
+        raise invalid(message, param=name)
     prompt = given.get("prompt")
     if not prompt:
-        message = "prompt: is missing; send it as ?prompt=…"
+        problem = "is empty: send a text" if prompt == "" else "is missing; send it as ?prompt=…"
+        message = f"prompt: {problem}"
         raise invalid(message, param="prompt")
     body: dict[str, object] = {"messages": [{"role": "user", "content": prompt}]}
     if "model" in given:

@@ -28,7 +28,7 @@ from gateway.protocol.commands import (
 )
 from gateway.protocol.errors import CODES, Refused, invalid
 from gateway.protocol.position import parse_position_of
-from gateway.security.authenticator import missing_credential
+from gateway.security.authenticator import missing_hello
 from gateway.security.principals import Principal
 from transports.handshake import SocketIdentity, close_reason
 from transports.viewer import Viewer
@@ -186,7 +186,7 @@ class WebSocketCommands:
         """
         principal = self._identity.renew()
         if principal is None:
-            raise missing_credential()
+            raise missing_hello()
         return principal
 
     async def _hello(self, command: HelloCommand) -> None:
@@ -261,8 +261,10 @@ def _is_short(text: object) -> bool:
 
 
 def _parse_command(value: object) -> Command:
-    kind = value.get("type") if isinstance(value, dict) else None
-    if isinstance(value, dict) and (not isinstance(kind, str) or kind not in COMMANDS):
-        known = ", ".join(COMMANDS)
-        raise invalid(f"type: {str(kind)[:100]!r} is not a command; known are: {known}", param="type")
-    return parse(COMMANDS[kind] if isinstance(kind, str) else Command, value)
+    if not isinstance(value, dict):
+        return parse(Command, value)
+    kind = value.get("type")
+    if not isinstance(kind, str) or kind not in COMMANDS:
+        problem = f"{str(kind)[:100]!r} is not a command" if "type" in value else "is missing"
+        raise invalid(f"type: {problem}; known are: {', '.join(COMMANDS)}", param="type")
+    return parse(COMMANDS[kind], value)

@@ -53,7 +53,8 @@ def model_routes(hub: Hub) -> list[BaseRoute]:
 
     async def list_names(request: Request) -> Response:
         models = models_of(request)
-        return json_response(request, {"models": models.names, "default": models.default})
+        listed = {"models": models.names, "default": models.default, "any_model": models.accepts_any_name}
+        return json_response(request, listed)
 
     return [
         Route("/v1/models", list_models),

@@ -1,7 +1,8 @@
 """Build the application. The only module of the gateway that imports the transports, and only their interface."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import cache
 from importlib.metadata import entry_points
 
 from anyio.lowlevel import checkpoint
@@ -72,5 +73,11 @@ async def _lifespan(hub: Hub, reloader: Reloader) -> AsyncIterator[None]:
 
 def load_transports() -> list[Transport]:
     """Return the transports that are installed, ours and those of other distributions, sorted by name."""
+    return [transport() for transport in _installed_transports()]
+
+
+@cache
+def _installed_transports() -> Sequence[Callable[[], Transport]]:
+    # Once per process: finding the entry points reads the metadata of every installed distribution.
     found = sorted(entry_points(group="dualstream.transports"), key=lambda entry: entry.name)
-    return [entry.load()() for entry in found]
+    return tuple(entry.load() for entry in found)

@@ -13,21 +13,6 @@ from gateway.toml.problems import Path, Problem
 
 _TABLES: Final[Mapping[str, type[BaseModel]]] = {"providers": ProviderTable, "models": ModelTable, "jwt": JwtTable}
 
-_MESSAGES: Final = {
-    "missing": "is missing",
-    "model_type": "must be a table",
-    "dict_type": "must be a table",
-    "bool_type": "must be true or false",
-    "bool_parsing": "must be true or false",
-    "float_type": "must be a number",
-    "float_parsing": "must be a number",
-    "int_type": "must be a whole number",
-    "int_parsing": "must be a whole number",
-    "tuple_type": "must be a list",
-    "string_type": "must be a string in quotes",
-}
-"""Messages for types of errors whose own message uses Python's terms ("valid dictionary", "Field required")."""
-
 _SIMILAR_TABLES: Final[Mapping[Path, str]] = {
     ("model",): "must be a list of names; a model with its own upstream is a table [models.NAME]",
     ("provider",): "must be a string in quotes; a provider is a table [providers.NAME]",
@@ -56,14 +41,8 @@ def _to_message(kind: str, message: str, location: tuple[str | int, ...]) -> str
     if location[:1] == ("aliases",) and kind == "string_type":
         return "must be the name of a model; put a name with a dot in quotes, and settings above the first table"
     if location[-1:] == ("[key]",):
-        return f"its name {_reword(message)}"
-    return _MESSAGES.get(kind, _reword(message))
-
-
-def _reword(message: str) -> str:
-    """Convert a message of pydantic ("Input should be …") to the form of the other messages ("must be …")."""
-    message = message.removeprefix("Value error, ").removeprefix("Input ").removeprefix("String ")
-    return message.replace("should", "must", 1)
+        return f"its name {problems.reword(message)}"
+    return problems.describe(kind, message)
 
 
 def _allowed_keys(location: tuple[str | int, ...]) -> Iterator[str]:

@@ -35,6 +35,11 @@ class ModelRegistry:
         """Return the names that clients may request, aliases last."""
         return (*self.by_name, *self.aliases)
 
+    @property
+    def accepts_any_name(self) -> bool:
+        """Return True if clients may request any model: none is listed, and the upstream decides."""
+        return not self.by_name and bool(self.unlisted_targets)
+
     def only(self, allowed: Collection[str]) -> "ModelRegistry":
         """Return a registry of the allowed models alone. An allowed model may be requested by its aliases, too.
 

@@ -179,7 +179,16 @@ def bearer_credential(headers: Mapping[str, str]) -> str | None:
 
 def missing_credential() -> Refused:
     """Build the refusal of a request without a credential."""
-    return _refused("This gateway requires a key: send the header Authorization: Bearer …")
+    return _refused(
+        "This gateway requires a key: send the header Authorization: Bearer …, or where a page can't, use a ticket "
+        "(POST /api/tickets)."
+    )
+
+
+def missing_hello() -> Refused:
+    """Build the refusal of a socket's command before its `hello`; a page can't add a header to a handshake."""
+    message = 'This gateway requires a key: first send {"type":"hello","token":"…"} or {"type":"hello","ticket":"…"}.'
+    return Refused(Code.AUTH_ERROR, message, param="token", status=401)
 
 
 def invalid_credential() -> Refused:

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Annotated, Final
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic_core import ErrorDetails
 
 from gateway.admission.limits import PrincipalLimits
 from gateway.security.api_keys import StoredKey, check_id_and_hash, check_name, check_unique, parse_key
 from gateway.security.principals import Role
 from gateway.toml.document import Document, read
-from gateway.toml.problems import Problem, as_error, format_path, unknown_setting
+from gateway.toml.problems import Problem, as_error, describe, format_path, unknown_setting
 
 if sys.platform != "win32":
     import fcntl
@@ -71,7 +72,7 @@ def read_keys(file: Path) -> list[StoredKey]:
             keys.append(_parse_key_table(name, table))
         except ValidationError as error:
             problems += [
-                Problem(("keys", name, *detail["loc"]), detail["msg"].removeprefix("Input "))
+                Problem(("keys", name, *detail["loc"]), _describe(detail))
                 for detail in error.errors(include_url=False, include_context=False, include_input=False)
             ]
         except ValueError as error:
@@ -147,6 +148,12 @@ def _keep_owner(handle: int, target: Path) -> None:
 def _raise_problems(problems: Sequence[Problem], document: Document) -> None:
     if problems:
         raise as_error([message for _, message in sorted(map(document.locate, problems))])
+
+
+def _describe(error: ErrorDetails) -> str:
+    if error["type"] == "extra_forbidden":
+        return unknown_setting(str(error["loc"][-1]), [*KeyTable.model_fields])
+    return describe(error["type"], error["msg"])
 
 
 def _parse_key_table(name: str, value: object) -> StoredKey:

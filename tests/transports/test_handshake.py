@@ -24,6 +24,8 @@ async def test_a_hello_authenticates_a_socket(clients: Clients, served: Served) 
             await websocket.send_json({"id": 1, **command})
             answer = await websocket.receive_json()
             assert (answer["type"], answer["code"]) == ("rejected", "auth_error")
+            # Not a header: a page can't add one to a handshake.
+            assert 'first send {"type":"hello","token":"…"}' in answer["message"]
         await websocket.send_json({"type": "hello", "id": 2, "token": KEYS["alice"].text()})
         assert await websocket.receive_json() == {"type": "ack", "id": 2, "generation_id": None}
         await websocket.send_json({"type": "start", "id": 3, **BODY})

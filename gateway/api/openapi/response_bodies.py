@@ -135,10 +135,14 @@ class Ticket:
 
 @dataclass(frozen=True, slots=True)
 class ModelsServed:
-    """The available models. An empty list means any model; if `default` is null, a start must name a model."""
+    """The available models; if `default` is null, a start must name a model.
+
+    With `any_model`, the list is empty and the upstream decides which names it serves.
+    """
 
     models: list[str]
     default: str | None
+    any_model: bool
 
 
 @dataclass(frozen=True, slots=True)

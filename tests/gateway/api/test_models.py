@@ -1,8 +1,13 @@
 """The routes that list and describe models."""
 
+from pathlib import Path
+
 import pytest
+from pydantic import HttpUrl
 
 from gateway.config import Settings
+from gateway.security.api_keys import StoredKey, generate_key, hash_secret
+from gateway.security.key_file import write_keys
 from tests.served.gateway import Served
 
 
@@ -40,4 +45,29 @@ async def test_an_unknown_model_is_refused_in_openais_form(served: Served, name:
 
 async def test_the_names_and_the_default_are_listed_for_the_page(served: Served) -> None:
     async with served.http.get("/api/models") as response:
-        assert await response.json() == {"models": ["m", "org/model:1", "gpt-4"], "default": "m"}
+        listed = {"models": ["m", "org/model:1", "gpt-4"], "default": "m", "any_model": False}
+        assert await response.json() == listed
+
+
+class TestWithAnyModel:
+    @pytest.fixture
+    def settings(self) -> Settings:
+        return Settings(upstream=HttpUrl("http://127.0.0.1:9/v1"))
+
+    async def test_an_empty_list_says_that_any_model_is_accepted(self, served: Served) -> None:
+        async with served.http.get("/api/models") as response:
+            assert await response.json() == {"models": [], "default": None, "any_model": True}
+
+
+class TestWithAKeyForOtherModels:
+    @pytest.fixture
+    def settings(self, settings: Settings, tmp_path: Path) -> Settings:
+        key = generate_key()
+        (tmp_path / "key").write_text(key.text())
+        write_keys(tmp_path / "k", [StoredKey("a", key.id, hash_secret(key.secret), models=frozenset({"other"}))])
+        return settings.model_copy(update={"keys_file": tmp_path / "k"})
+
+    async def test_an_empty_list_says_that_no_model_is_served(self, served: Served, tmp_path: Path) -> None:
+        key = {"Authorization": f"Bearer {(tmp_path / 'key').read_text()}"}
+        async with served.http.get("/api/models", headers=key) as response:
+            assert await response.json() == {"models": [], "default": None, "any_model": False}

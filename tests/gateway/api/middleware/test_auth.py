@@ -256,7 +256,7 @@ async def test_models_that_are_not_allowed_look_unknown(clients: Clients, served
     assert refused[0] == refused[1]
     assert b"known are: n, o" in refused[0]
     async with small.get("/api/models") as response:
-        assert await response.json() == {"models": ["n", "o"], "default": "n"}
+        assert await response.json() == {"models": ["n", "o"], "default": "n", "any_model": False}
     async with small.get("/v1/models") as response:
         assert [model["id"] for model in (await response.json())["data"]] == ["n", "o"]
     viewer = clients.viewer("sse", "small")
