@@ -17,34 +17,45 @@ CADDY = CHECKOUT / "deploy" / "caddy" / "Caddyfile"
 
 
 @contextmanager
-def _nginx(gateway: str, folder: Path, *, own_pages: bool) -> Iterator[Server]:
-    changes = {} if own_pages else {"error_page 429 502 503 504 = $dualstream_error_page;": ""}
-    with running_nginx(gateway, folder=folder, changes=changes) as server:
+def _nginx(
+    gateway: str, folder: Path, *, own_pages: bool, changes: Mapping[str, str] | None = None
+) -> Iterator[Server]:
+    bare = {} if own_pages else {"error_page 429 502 503 504 = $dualstream_error_page;": ""}
+    with running_nginx(gateway, folder=folder, changes={**bare, **(changes or {})}) as server:
         yield server
 
 
 @contextmanager
-def _haproxy(gateway: str, folder: Path, *, own_pages: bool) -> Iterator[Server]:
+def _haproxy(
+    gateway: str, folder: Path, *, own_pages: bool, changes: Mapping[str, str] | None = None
+) -> Iterator[Server]:
     binary = program("haproxy", "/usr/sbin/haproxy")
     text = HAPROXY.read_text("utf-8")
     if not own_pages:
         text = re.sub(r"^ *http-(error|after-response) .*\n", "", text, flags=re.MULTILINE)
     port = _free_port()
-    text = _replaced(text, {"127.0.0.1:8080": urlsplit(gateway).netloc, "bind :80\n": f"bind 127.0.0.1:{port}\n"})
+    text = _replaced(
+        text, {"127.0.0.1:8080": urlsplit(gateway).netloc, "bind :80\n": f"bind 127.0.0.1:{port}\n", **(changes or {})}
+    )
     file = _write(folder, "haproxy.cfg", text)
     with _running([binary, "-db", "-f", str(file)], port, {}) as server:
         yield server
 
 
 @contextmanager
-def _caddy(gateway: str, folder: Path, *, own_pages: bool) -> Iterator[Server]:
+def _caddy(
+    gateway: str, folder: Path, *, own_pages: bool, changes: Mapping[str, str] | None = None
+) -> Iterator[Server]:
     binary = program("caddy")
     text = CADDY.read_text("utf-8")
     if not own_pages:
         text = re.sub(r"^\thandle_errors \{\n.*?^\t\}\n", "", text, flags=re.MULTILINE | re.DOTALL)
     port = _free_port()
     site = f"http://127.0.0.1:{port}"
-    text = _replaced(text, {"127.0.0.1:8080": urlsplit(gateway).netloc, "\ndualstream.example.com {": f"\n{site} {{"})
+    text = _replaced(
+        text,
+        {"127.0.0.1:8080": urlsplit(gateway).netloc, "\ndualstream.example.com {": f"\n{site} {{", **(changes or {})},
+    )
     file = _write(folder, "Caddyfile", f"{{\n\tadmin off\n}}\n{text}")
     command = [binary, "run", "--adapter", "caddyfile", "--config", str(file)]
     with _running(command, port, {"HOME": str(folder), "XDG_DATA_HOME": str(folder)}) as server:

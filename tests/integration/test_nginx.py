@@ -464,6 +464,37 @@ async def check_the_gateway_is_reported_unreachable(url: str) -> None:
             assert orjson.loads(data.removeprefix("data: "))["retryable"] is True
 
 
+LIMITED = {
+    "upstream dualstream {": "limit_req_zone $binary_remote_addr zone=one:1m rate=1r/m;\nupstream dualstream {",
+    "proxy_buffering off;": "proxy_buffering off; limit_req zone=one;",
+}
+SILENT_GATEWAY = {"proxy_read_timeout 75s;": "proxy_read_timeout 200ms;"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "code"), [(LIMITED, 503, "rate_limit"), (SILENT_GATEWAY, 504, "network_error")]
+)
+async def test_other_errors_of_nginx_have_the_form_that_the_client_reads(
+    changes: Mapping[str, str], status: int, code: str, tmp_path: Path
+) -> None:
+    async def accept_and_be_silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(accept_and_be_silent, "127.0.0.1", 0) as server:
+        gateway = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        with running_nginx(gateway, folder=tmp_path / "nginx", changes={**SILENT_GATEWAY, **changes}) as nginx:
+            async with session(nginx.url) as http:
+                for _ in range(2):  # the second is beyond the limit
+                    async with http.post("/api/chat/stream", json=BRIEF) as response:
+                        error = (await response.json())["error"]
+                assert (response.status, error["code"], error["retryable"]) == (status, code, True)
+                events = {"Accept": "text/event-stream"}
+                async with http.get("/api/chat/stream?prompt=Hello", headers=events) as response:
+                    assert (response.status, response.content_type) == (200, "text/event-stream")
+                    assert (await response.text()).startswith("event: rejected\nretry: ")
+
+
 async def test_a_body_of_the_largest_size_passes(http: aiohttp.ClientSession) -> None:
     frame = orjson.dumps({**BRIEF, "messages": [{"role": "user", "content": ""}]})
     body = frame.replace(b'"content":""', b'"content":"%b"' % (b"x" * (Settings().max_body_bytes - len(frame))))
