@@ -315,7 +315,7 @@ def single_attempt_gateway(simulator: Server) -> Iterator[Server]:
     [
         ("429&retry_after=2", "Too many requests just now.", "You can run it again in 2 s.", False),
         ("500", "server has a problem.", "You can run it again.", False),
-        ("401", "Your key is missing or not valid.", "", False),
+        ("401", "The provider does not accept the gateway", "", False),
         ("drop&after=10", "answer was cut off.", "The text so far is kept.", True),
         ("garbage&after=10", "sent invalid data.", "The text so far is kept.", True),
     ],
