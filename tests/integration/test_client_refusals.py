@@ -1,7 +1,7 @@
 """One contract for both clients and all transports: each refusal is reported at once, with its code and `retryable`."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from selenium.webdriver import Chrome
@@ -9,6 +9,7 @@ from selenium.webdriver import Chrome
 from gateway.client import Client, Retries, TransportName
 from gateway.protocol.errors import Code, GatewayError
 from tests.integration import processes
+from tests.integration.browser import Page
 from tests.integration.processes import Server, TcpProxy
 from tests.integration.refusing_gateway import CASES, Case, RefusingGateway
 
@@ -147,3 +148,21 @@ def _lost_in_browser(driver: Chrome, proxy: TcpProxy, other: Server, transport: 
     outcome = driver.execute_async_script(WAIT_FOR_OUTCOME)
     assert outcome[2:] == [None, True]
     return outcome[:2]
+
+
+def test_the_page_says_that_an_answer_is_lost_and_not_that_nothing_was_missed(
+    open_page: Callable[[str], Page], simulator: Server
+) -> None:
+    arguments = ("--upstream", f"{simulator.url}/v1")
+    with processes.gateway(*arguments) as first, processes.gateway(*arguments) as second, TcpProxy(first.url) as proxy:
+        page = open_page(proxy.url)
+        page.tolerate("WebSocket connection to|Failed to load resource|ERR_")
+        page.submit("Tell me everything.", model="sim?ttft=0&speed=200&length=100000")
+        for pane in page.panes:
+            pane.wait_for_text()
+        proxy.redirect(second.url)
+        for pane in page.panes:
+            seen = pane.wait_for_end("error")
+            assert seen.status == "This answer is no longer stored."
+            assert "You can run it again." in seen.detail
+            assert not any("missed" in notice for notice in seen.notices), seen.notices
