@@ -37,6 +37,10 @@ class Writer(Protocol):
         """Write frames; return False if the client is slow, and no more should come before `on_drain` is called."""
         ...
 
+    def unsent_bytes(self) -> int:
+        """Return how much of what was written the client has not taken; always 0 if that is not known."""
+        ...
+
     def bind(self, on_drain: Callable[[], None], on_disconnect: Callable[[], None]) -> None:
         """Register what to call when a slow client accepts more, and when it is gone."""
         ...

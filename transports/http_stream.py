@@ -60,6 +60,7 @@ class StreamedResponse:
         self._stopped: asyncio.Future[None]
         self._writer: Writer | None
         self.write: Callable[[Sequence[bytes]], bool]
+        self.unsent_bytes: Callable[[], int]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the headers, and defer the body; see `gateway.asgi.defer`.
@@ -107,7 +108,7 @@ class StreamedResponse:
 
     async def _view(self, viewer: Viewer, writer: Writer) -> None:
         self._stopped = asyncio.get_running_loop().create_future()
-        self.write = writer.write
+        self.write, self.unsent_bytes = writer.write, writer.unsent_bytes
         writer.bind(viewer.resume, viewer.stop)
         viewer.begin()
         await self._stopped

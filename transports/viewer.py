@@ -36,6 +36,10 @@ class ClientConnection(Protocol):
         """Write complete frames; return False if the client is slow, and no more should come before `Viewer.resume`."""
         ...
 
+    def unsent_bytes(self) -> int:
+        """Return how much of what was written the client has not taken; always 0 if that is not known."""
+        ...
+
     def send_heartbeat(self) -> bool:
         """Show that the connection is alive, if the transport does not do so itself; return as `write` does."""
         ...
@@ -83,6 +87,9 @@ class Viewer:
         """Cursors with entries that are not written yet, in the order they came."""
         self._timer = RestartableTimer(services.clock)
         self._last_write = self._clock.now()
+        """Time of the last write, or of the last check that found that a slow client takes what was written."""
+        self._unsent: int | None = None
+        """Bytes that a slow client had not taken at that check."""
         self._writable = False
         self._begun = False
 
@@ -231,8 +238,20 @@ class Viewer:
             frame = log.part_frames[key] = self._connection.frame(log.generation_id, entry)
         return frame
 
+    def _record_progress(self) -> None:
+        """Find out whether a slow client reads: a large part may take it longer than the time limit of a write."""
+        if self._writable:
+            self._unsent = None
+            return
+        unsent = self._connection.unsent_bytes()
+        if self._unsent is None or unsent > self._unsent:
+            self._unsent = unsent
+        elif unsent <= self._unsent - WRITE_BYTES:
+            self._unsent, self._last_write = unsent, self._clock.now()
+
     def _stop_unless_read(self) -> None:
         """Stop for a client that does not read, unless it has read by now: the gateway itself may have been paused."""
+        self._record_progress()
         if self._writable or self._clock.now() - self._last_write < self._viewer_timeout:
             self._check_idle()
         else:
@@ -243,6 +262,7 @@ class Viewer:
 
     def _check_idle(self) -> None:
         """Send a heartbeat into a silence, and stop for a client that does not read."""
+        self._record_progress()
         since_write = self._clock.now() - self._last_write
         limit = self._heartbeat if self._writable else self._viewer_timeout
         if since_write < limit:

@@ -47,7 +47,7 @@ class WebSocketConnection:
             "_reservation",
             "_send",
         ),
-        *("_services", "_unread_replies", "_viewer", "_writer", "framing", "write"),
+        *("_services", "_unread_replies", "_viewer", "_writer", "framing", "unsent_bytes", "write"),
     )
 
     def __init__(self, services: Services, websocket: WebSocket, identity: SocketIdentity) -> None:
@@ -66,6 +66,7 @@ class WebSocketConnection:
         self._commands = WebSocketCommands(services, websocket, identity, self._viewer, stream, self._send_json)
         self._writer: Writer
         self.write: Callable[[Sequence[bytes]], bool]
+        self.unsent_bytes: Callable[[], int]
         self._receive: Receive
         self._send: Send
 
@@ -127,7 +128,7 @@ class WebSocketConnection:
         return True
 
     async def _view(self, writer: Writer) -> None:
-        self._writer, self.write = writer, writer.write
+        self._writer, self.write, self.unsent_bytes = writer, writer.write, writer.unsent_bytes
         if not writer.raw:
             # Frames of the two kinds of writers differ: viewers must not share them.
             self.framing = "websocket message"

@@ -23,6 +23,10 @@ class SendingWriter:
         self._has_frames.set()
         return False
 
+    def unsent_bytes(self) -> int:
+        """Return 0: ASGI does not tell."""
+        return 0
+
     def bind(self, on_drain: Callable[[], None], on_disconnect: Callable[[], None]) -> None:
         """Implement `Writer.bind`."""
         self._on_drain, self._on_disconnect = on_drain, on_disconnect

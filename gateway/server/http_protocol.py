@@ -156,6 +156,10 @@ class HttpProtocol(HttpToolsProtocol):
             self.transport.write(b"%x\r\n%b\r\n" % (size, body))
         return not self.flow.write_paused
 
+    def unsent_bytes(self) -> int:
+        """Implement `Writer.unsent_bytes`."""
+        return self.transport.get_write_buffer_size()
+
     def bind(self, on_drain: Callable[[], None], on_disconnect: Callable[[], None]) -> None:
         """Implement `Writer.bind`."""
         self._on_drain, self._on_disconnect = on_drain, on_disconnect

@@ -23,7 +23,10 @@ from gateway.server.raw_response import encode_refusal
 _CLOCK = SystemClock()
 
 MAX_UNSENT_BYTES = 64 * 1024
-"""Maximum bytes in the write buffer when a ping arrives: above, the client pings and does not read the pongs."""
+"""Bytes in the write buffer above which pongs are counted: the client pings, and may not read the pongs."""
+
+MAX_UNSENT_PONGS = 512
+"""Maximum number of pongs behind that: a pong has at most 127 bytes (RFC 6455, 5.5)."""
 
 MAX_UNAUTHENTICATED_BYTES = 64 * 1024
 """Bytes after which no more is read of a client that has not authenticated yet (no viewer is bound)."""
@@ -44,6 +47,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         "_limiter",
         "_on_drain",
         "_unauthenticated_bytes",
+        "_unsent_pongs",
         "close_sent",
         "close_timeout",
         "close_timer",
@@ -71,6 +75,8 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self._unauthenticated_bytes: int | None = 0
         """Bytes read before a viewer was bound; None from then on."""
         self._on_drain: Callable[[], None] | None = None
+        self._unsent_pongs = 0
+        """Pongs written since the write buffer was last found small."""
         self._limiter = MessageLimiter(config.ws_max_size)
         self._discards_message = False
         """The message whose fragments come is dropped, and rejected already."""
@@ -88,6 +94,10 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if self.handshake_complete and not (self.close_sent or self.disconnected or self.transport.is_closing()):
             self.transport.write(frames[0] if len(frames) == 1 else b"".join(frames))
         return self.writable.is_set()
+
+    def unsent_bytes(self) -> int:
+        """Implement `Writer.unsent_bytes`."""
+        return self.transport.get_write_buffer_size()
 
     def bind(self, on_drain: Callable[[], None], on_disconnect: Callable[[], None]) -> None:
         """Implement `Writer.bind`; `on_disconnect` is never called, because `receive` returns the disconnect.
@@ -213,13 +223,24 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
     def keepalive_timeout(self) -> None:
         """End the connection of a client that sent no pong, unless its pong waits in the socket."""
-        self.pong_timer = _CLOCK.after_reading(super().keepalive_timeout)  # type: ignore[assignment]
+        if self.transport.get_write_buffer_size():
+            # The ping is behind a large event. A client that does not read is not our concern, but its viewer's.
+            self.pong_timer = self.loop.call_later(self.ping_timeout or 0.0, self.keepalive_timeout)
+        else:
+            self.pong_timer = _CLOCK.after_reading(super().keepalive_timeout)  # type: ignore[assignment]
 
     def handle_ping(self) -> None:
-        """Send the pong (RFC 6455, 5.5.2), or abort if the client reads nothing while it pings."""
-        if self.transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
+        """Send the pong (RFC 6455, 5.5.2), or abort if the client reads nothing while it pings.
+
+        A client that takes its time with a large event may ping meanwhile: the pongs come behind that event.
+        """
+        if self.transport.get_write_buffer_size() <= MAX_UNSENT_BYTES:
+            self._unsent_pongs = 0
+        elif (unsent_pongs := self._unsent_pongs + 1) > MAX_UNSENT_PONGS:
             self.transport.abort()
             return
+        else:
+            self._unsent_pongs = unsent_pongs
         super().handle_ping()
 
     def handle_cont(self, event: Frame) -> None:

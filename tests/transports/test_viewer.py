@@ -36,6 +36,7 @@ class FakeConnection:
     framed: int = 0
     heartbeats: int = 0
     broken: bool = False
+    unsent: int = 0
 
     def frame(self, generation_id: str, entry: Entry) -> bytes:
         self.framed += 1
@@ -48,6 +49,9 @@ class FakeConnection:
         self.batches.append([frame.decode() for frame in frames])
         self.written.append(frames)
         return self.open
+
+    def unsent_bytes(self) -> int:
+        return self.unsent
 
     def send_heartbeat(self) -> bool:
         self.heartbeats += 1
@@ -291,6 +295,31 @@ async def test_a_client_that_has_read_while_the_gateway_was_paused_stays(seconds
         await settle()
         assert (viewing.ends, slow.text) == (0, "Hello")
         harness.clock.advance(2)
+        await settle()
+        assert viewing.ends == 1
+
+
+async def test_a_client_that_reads_a_large_part_slowly_stays_as_long_as_it_reads() -> None:
+    async with new_harness() as harness:
+        generation = await harness.start()
+        slow = FakeConnection(open=False, unsent=10 << 20)
+        viewing = harness.view(generation, connection=slow)
+        for _ in range(100):
+            harness.clock.advance(15)
+            slow.unsent -= 40_000
+        await settle()
+        assert viewing.ends == 0
+        # A part that it gets later, when it was at its end of the one before, is larger than what was left of that.
+        slow.unsent += 20 << 20
+        for _ in range(100):
+            harness.clock.advance(15)
+            slow.unsent -= 40_000
+        await settle()
+        assert viewing.ends == 0
+        # A trickle is not enough: without large parts, a client had to take as much in that time.
+        for _ in range(4):
+            harness.clock.advance(15)
+            slow.unsent -= 1
         await settle()
         assert viewing.ends == 1
 
