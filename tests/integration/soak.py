@@ -1,7 +1,8 @@
 """Soak test: random actions and faults for a set time, and invariants: `python -m tests.integration.soak`.
 
 Clients on both transports start, read, interrupt, give feedback, leave, reattach and change transports. Proxies with
-random faults are between clients and gateway, and between gateway and provider; the provider simulates every fault.
+random faults are between clients and gateway, and between gateway and provider; the provider simulates every fault, and
+sends every odd stream of the fault suite.
 The exit code is 1 if an invariant was violated.
 """
 
@@ -39,8 +40,16 @@ from tests.integration.faults.replay import (
     read_over_websocket,
     text_of,
 )
+from tests.integration.faults.scripted_cases import ERRORS_IN_A_SUCCESS, ODD_STREAMS
+from tests.integration.faults.scripted_provider import ScriptedProvider
 from tests.integration.faults.servers import Gateway, gateway, nonzero, stats, until_idle
 from tests.integration.servers import simulator_process
+
+SCRIPTS = {case.requested.removesuffix("?"): case.answers for case in (*ERRORS_IN_A_SUCCESS, *ODD_STREAMS)}
+"""Streams that the simulator would never send, by model: errors of any shape, early reasons, large events."""
+
+SCRIPTED_SHARE = 0.1
+"""Share of the starts that request one of them."""
 
 SLOTS, QUEUE = 16, 24
 CLIENTS = 48
@@ -120,8 +129,11 @@ class Soak:
 
     async def run(self) -> Tally:
         """Run to the end; return the counts."""
-        with simulator_process() as upstream:
-            async with Proxy(upstream) as upstream_proxy:
+        with simulator_process() as simulator:
+            async with (
+                ScriptedProvider(SCRIPTS, simulator) as provider,
+                Proxy(provider.address) as upstream_proxy,
+            ):
                 with self._gateway(upstream_proxy.address) as ours:
                     async with Proxy(ours.address) as client_proxy, aiohttp.ClientSession() as http:
                         upstream_proxy.set_chooser(lambda: self._random_mode(0.06))
@@ -289,6 +301,8 @@ class _User:
     async def _act(self, transport: TransportName, action: str) -> None:
         options = {"on_disconnect": self._random.choice(["grace", "grace", "cancel", "continue"])}
         model = f"m{self._random.randrange(ROUTES)}" if self._soak.routed else random_model(self._random)
+        if not self._soak.routed and self._random.random() < SCRIPTED_SHARE:
+            model = self._random.choice(list(SCRIPTS))
         answer = await self._clients[transport].start(f"Soak {self._random.random()}", model=model, options=options)
         self._tally.generations += 1
         self._tally.actions[action] += 1

@@ -13,11 +13,14 @@ from gateway.client import Answer, Client, TransportName
 from gateway.protocol.errors import Code
 from gateway.protocol.events import Event, Interrupted, Queued, Start
 from gateway.simulator.settings import Fault
-from tests.integration.faults import admission, clients, draining, proxy, runner, upstream
-from tests.integration.faults.cases import CASES, SETUPS, Case
+from tests.integration.faults import admission, clients, crowd, draining, proxy, runner, upstream
+from tests.integration.faults.case import Case
+from tests.integration.faults.cases import CASES, SETUPS
 from tests.integration.faults.page import PAGE, SOAK
 from tests.integration.faults.proxy import Proxy
 from tests.integration.faults.replay import log_problems
+from tests.integration.faults.scenario import Run
+from tests.integration.faults.scenarios import SCENARIOS
 from tests.integration.faults.servers import Gateway, calls, gateway, nonzero, stats, until_idle
 from tests.integration.servers import simulator_process
 
@@ -89,6 +92,17 @@ def test_the_page_shows_every_case() -> None:
     for case in CASES:
         assert f"| {case.name} |" in page, f"{case.name}: make faults writes the page"
     assert SOAK in page, "make soak writes its section"
+
+
+# Scenarios.
+
+
+@pytest.mark.parametrize("scenario", [run for runs in SCENARIOS.values() for run in runs], ids=lambda run: run.__name__)
+async def test_a_bad_day_ends_as_it_should(scenario: Run) -> None:
+    seen = await (crowd.leave_the_queue(500) if scenario is crowd.leave_the_queue else scenario())
+    if seen.skipped:
+        pytest.skip(seen.skipped)
+    assert seen.deviations == []
 
 
 # The proxy itself.

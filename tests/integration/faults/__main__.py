@@ -10,15 +10,19 @@ from datetime import UTC, datetime
 from gateway.client import TransportName
 from gateway.protocol.events import Complete, Error
 from tests.integration.faults import admission, clients, draining, runner, upstream
-from tests.integration.faults.cases import CASES, SETUPS, Case
+from tests.integration.faults.case import Case
+from tests.integration.faults.cases import CASES, GROUPS, SETUPS
 from tests.integration.faults.page import SOAK, section, write_page
 from tests.integration.faults.runner import TRANSPORTS, Observed, Results, deviations
+from tests.integration.faults.scenario import Scenario
+from tests.integration.faults.scenarios import SCENARIOS
 from tests.integration.faults.servers import gateway
 from tests.integration.servers import simulator_process
 
 WAITING = 100
 MINUTE = 60.0
 PER_MINUTE, BURST = 500, 50
+TABLE = ("| kind | what is injected | what clients get | at the upstream |", "|---|---|---|---|")
 ENDED_BY = {
     "client": "closed by the gateway",
     "server": "closed by the upstream",
@@ -30,8 +34,8 @@ INTRODUCTION = """\
 # Reliability
 
 `make faults` writes this page. Each row below was observed on the machine and the day named at the end of this
-introduction, with the gateway, the provider (the simulator) and the network between them (a TCP proxy that injects
-faults) as real processes and sockets. `make test` runs the same cases in a shorter form.
+introduction, with the gateway, the provider (the simulator, or a server that sends exact bytes) and the network between
+them (a TCP proxy that injects faults) as real processes and sockets. `make test` runs the same cases in a shorter form.
 
 What is guaranteed under every fault:
 
@@ -58,6 +62,8 @@ What limits what:
 | a whole answer, with all its attempts | `total_timeout` | `timeout` |
 | a slow stream | `min_chars_per_second` | `too_slow` |
 | text without end | `max_output_bytes` | `output_limit` |
+| one event of a provider's stream | `max_event_bytes` | `event_too_large` |
+| prompts in memory | `max_prompt_bytes`, `max_prompt_bytes_per_client` | 503 or `rejected`, `queue_full` |
 | attempts for one answer | `max_attempts`, `retry_within`, a provider's retry budget | the last attempt's error |
 | calls to a provider that keeps failing | `breaker_failures`, `breaker_rest` | `server_error`, with the time to wait |
 | a client that does not read | `viewer_timeout` | a reset; it can resume |
@@ -73,7 +79,13 @@ def main() -> int:
     options = parser.parse_args()
     results = asyncio.run(runner.run())
     wrong = _wrong(results)
-    sections = [_introduction(), _faults(results), *_measured(options.seconds, wrong), section(SOAK)]
+    sections = [
+        _introduction(),
+        _faults(results),
+        _scenarios(wrong),
+        *_measured(options.seconds, wrong),
+        section(SOAK),
+    ]
     if wrong:
         print("\n".join(wrong), "The page was not changed.", sep="\n")
         return 1
@@ -102,14 +114,12 @@ def _faults(results: Results) -> str:
     lines = [
         "## Faults",
         "",
-        "The settings of each case are below the table. The text that the client got is whole, a prefix of the whole",
-        "text, or none. Both transports are listed, although they must not differ.",
-        "",
-        "| case | fault | settings | SSE | WebSocket | at the upstream |",
-        "|---|---|---|---|---|---|",
+        "Each case ran on SSE and on WebSocket; where only one answer is given, both got the same. The text that the",
+        "client got is whole, a prefix of the whole text, or none. The settings are below the tables.",
     ]
-    lines += [_row(case, results) for case in CASES]
-    lines += ["", "| settings | |", "|---|---|"]
+    for group, cases in GROUPS.items():
+        lines += ["", f"### {group}", "", *TABLE, *(_row(case, results) for case in cases)]
+    lines += ["", "### Settings of the cases", "", "| settings | |", "|---|---|"]
     for setup in SETUPS:
         settings = ", ".join(f"`{name}={value}`" for name, value in setup.settings.items())
         lines.append(f"| {setup.name} | {settings} |")
@@ -118,9 +128,29 @@ def _faults(results: Results) -> str:
 
 def _row(case: Case, results: Results) -> str:
     seen = [results.seen[case.name, transport] for transport in TRANSPORTS]
-    upstreams = list(dict.fromkeys(_upstream(observed) for observed in seen))
-    cells = [case.name, case.fault, case.setup.name, *map(_client, seen), "; ".join(upstreams)]
-    return f"| {' | '.join(cells)} |"
+    clients_get = list(dict.fromkeys(map(_client, seen)))
+    if len(clients_get) > 1:
+        clients_get = [f"{_transport_name(name)}: {got}" for name, got in zip(TRANSPORTS, clients_get, strict=True)]
+    upstreams = list(dict.fromkeys(map(_upstream, seen)))
+    injected = f"{case.fault} ({case.setup.name})"
+    return f"| {' | '.join([case.name, injected, '; '.join(clients_get), '; '.join(upstreams)])} |"
+
+
+def _scenarios(wrong: list[str]) -> str:
+    """Run the scenarios one after the other; add deviations to `wrong`."""
+    lines = ["## Bad days", "", "Faults of several steps, of the machine, of crowds of clients, and of operators."]
+    for group, scenarios in SCENARIOS.items():
+        lines += ["", f"### {group}", "", *TABLE]
+        for scenario in scenarios:
+            seen = asyncio.run(scenario())
+            wrong += [f"{seen.kind}: {deviation}" for deviation in seen.deviations]
+            lines.append(_scenario_row(seen))
+    return "\n".join(lines)
+
+
+def _scenario_row(seen: Scenario) -> str:
+    client = f"not run: {seen.skipped}" if seen.skipped else seen.client
+    return f"| {seen.kind} | {seen.injected} | {client} | {seen.upstream or '-'} |"
 
 
 def _client(seen: Observed) -> str:

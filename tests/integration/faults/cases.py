@@ -1,10 +1,11 @@
 """The cases: each fault, what the client must get, and what must happen at the upstream. Data; `runner` runs it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Literal
+from typing import Final
 
 from gateway.protocol.errors import Code
+from tests.integration.faults.case import COMPLETE, Case, Expected, Setup
+from tests.integration.faults.case import error as _error
 from tests.integration.faults.proxy import (
     Bandwidth,
     BlackHole,
@@ -12,26 +13,14 @@ from tests.integration.faults.proxy import (
     FullBacklog,
     HalfClose,
     Latency,
-    Mode,
     Pass,
     Refuse,
     Reset,
-    Side,
 )
-
-Text = Literal["whole", "prefix", "none"]
+from tests.integration.faults.scripted_cases import BROKEN_KEPT, ERRORS_IN_A_SUCCESS, ODD_STREAMS, SCRIPTED_SETUPS
 
 FIRST_BYTES = 2500
 """Bytes of a response: its headers, the role, and some chunks."""
-
-
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """Settings of the gateway that several cases share."""
-
-    name: str
-    settings: Mapping[str, str]
-
 
 # No breaker: a case's fault must not affect the next case. Short timeouts only where a case is about a timeout.
 ONE_ATTEMPT = Setup(
@@ -62,71 +51,24 @@ TWO_ATTEMPTS = Setup(
         "DUALSTREAM_BREAKER_FAILURES": "0",
         "DUALSTREAM_MAX_ATTEMPTS": "2",
         "DUALSTREAM_RETRY_BASE": "0.1",
-        "DUALSTREAM_FIRST_TOKEN_TIMEOUT": "2",
     },
 )
-SETUPS = (ONE_ATTEMPT, SHORT_TIMEOUTS, TWO_ATTEMPTS)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Expected:
-    """What the client must get. `code` None is `complete`; `retried` are the codes of the `retry` events before."""
-
-    code: Code | None = None
-    retryable: bool = False
-    partial: bool = False
-    text: Text = "whole"
-    retried: Sequence[Code] = ()
-    min_longest_wait_ms: float = 0
-    """Minimum of the longest wait before a retry: a provider's Retry-After is respected."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
-    """One fault. `calls` is the number of calls to the upstream; `ended_by` the side that ended the last connection.
-
-    `ended_by` None: the connection was kept for the next call. "either": a race that either side may win.
-    """
-
-    name: str
-    fault: str
-    setup: Setup = ONE_ATTEMPT
-    model: str = "sim?ttft=0&speed=0&length=300"
-    modes: Sequence[Mode] = field(default=(Pass(),))
-    expected: Expected
-    calls: int = 1
-    ended_by: Side | Literal["either"] | None
-
-    @property
-    def is_exclusive(self) -> bool:
-        """Return True if it needs the proxy for itself: for its modes, or a connection without earlier calls."""
-        return self.modes != (Pass(),) or "fault=refuse" in self.model
+# On a busy machine, an error may take longer than a short timeout: only the case that is about one has it.
+TWO_SHORT_ATTEMPTS = Setup(
+    "two attempts, a short timeout", {**TWO_ATTEMPTS.settings, "DUALSTREAM_FIRST_TOKEN_TIMEOUT": "2"}
+)
+SETUPS: Final[Sequence[Setup]] = (ONE_ATTEMPT, SHORT_TIMEOUTS, TWO_ATTEMPTS, TWO_SHORT_ATTEMPTS, *SCRIPTED_SETUPS)
 
 
 def _sim(settings: str) -> str:
     return f"sim?ttft=0&speed=0&length=300&{settings}"
 
 
-COMPLETE = Expected()
-
-
-def _error(
-    code: Code, text: Text, *, retryable: bool = True, retried: Sequence[Code] = (), wait: float = 0
-) -> Expected:
-    return Expected(
-        code=code,
-        retryable=retryable,
-        partial=text != "none",
-        text=text,
-        retried=retried,
-        min_longest_wait_ms=wait,
-    )
-
-
 _SIMULATED = (
     Case(
         name="429",
         fault="429 with Retry-After",
+        setup=ONE_ATTEMPT,
         model=_sim("fault=429"),
         expected=_error(Code.RATE_LIMIT, "none"),
         ended_by=None,
@@ -134,6 +76,7 @@ _SIMULATED = (
     Case(
         name="500",
         fault="500",
+        setup=ONE_ATTEMPT,
         model=_sim("fault=500"),
         expected=_error(Code.SERVER_ERROR, "none"),
         ended_by=None,
@@ -141,6 +84,7 @@ _SIMULATED = (
     Case(
         name="401",
         fault="401: the key is refused",
+        setup=ONE_ATTEMPT,
         model=_sim("fault=401"),
         expected=_error(Code.PROVIDER_AUTH, "none", retryable=False),
         ended_by=None,
@@ -148,6 +92,7 @@ _SIMULATED = (
     Case(
         name="html",
         fault="200 with a web page",
+        setup=ONE_ATTEMPT,
         model=_sim("fault=html"),
         expected=_error(Code.UPSTREAM_PROTOCOL, "none", retryable=False),
         ended_by="either",
@@ -155,6 +100,7 @@ _SIMULATED = (
     Case(
         name="refuse",
         fault="the connection is reset without a response",
+        setup=ONE_ATTEMPT,
         model=_sim("fault=refuse"),
         expected=_error(Code.NETWORK_ERROR, "none"),
         ended_by="server",
@@ -162,6 +108,7 @@ _SIMULATED = (
     Case(
         name="drop",
         fault="the connection is closed after 5 chunks",
+        setup=ONE_ATTEMPT,
         model=_sim("fault=drop"),
         expected=_error(Code.TRUNCATED, "prefix"),
         ended_by="server",
@@ -169,6 +116,7 @@ _SIMULATED = (
     Case(
         name="drop at the start",
         fault="the connection is closed before the first chunk",
+        setup=ONE_ATTEMPT,
         model=_sim("fault=drop&after=0"),
         expected=_error(Code.TRUNCATED, "none"),
         ended_by="server",
@@ -176,6 +124,7 @@ _SIMULATED = (
     Case(
         name="truncate",
         fault="a clean end after 5 chunks, without an end marker",
+        setup=ONE_ATTEMPT,
         model=_sim("fault=truncate"),
         expected=_error(Code.TRUNCATED, "prefix"),
         ended_by="either",
@@ -183,6 +132,7 @@ _SIMULATED = (
     Case(
         name="garbage",
         fault="a malformed line, then the rest of the stream",
+        setup=ONE_ATTEMPT,
         model=_sim("fault=garbage"),
         expected=_error(Code.UPSTREAM_PROTOCOL, "prefix"),
         ended_by="either",
@@ -190,6 +140,7 @@ _SIMULATED = (
     Case(
         name="error",
         fault="an error object within the stream",
+        setup=ONE_ATTEMPT,
         model=_sim("fault=error"),
         expected=_error(Code.SERVER_ERROR, "prefix"),
         ended_by="either",
@@ -197,6 +148,7 @@ _SIMULATED = (
     Case(
         name="trickle",
         fault="each byte in a write of its own",
+        setup=ONE_ATTEMPT,
         model="sim?ttft=0&speed=500&length=200&language=emoji&fault=trickle",
         expected=COMPLETE,
         ended_by=None,
@@ -204,6 +156,7 @@ _SIMULATED = (
     Case(
         name="hugeline",
         fault="an event of several MiB, above the gateway's limit of 1 MiB",
+        setup=ONE_ATTEMPT,
         model=_sim("fault=hugeline"),
         expected=_error(Code.EVENT_TOO_LARGE, "prefix", retryable=False),
         ended_by="client",
@@ -211,6 +164,7 @@ _SIMULATED = (
     Case(
         name="too long",
         fault="more text than the gateway's output limit",
+        setup=ONE_ATTEMPT,
         model="sim?ttft=0&speed=0&length=40000",
         expected=_error(Code.OUTPUT_LIMIT, "prefix", retryable=False),
         ended_by="either",
@@ -218,6 +172,7 @@ _SIMULATED = (
     Case(
         name="too slow",
         fault="5 characters per second, below the minimum of 20",
+        setup=ONE_ATTEMPT,
         model="sim?ttft=0&speed=5&length=1000",
         expected=_error(Code.TOO_SLOW, "prefix"),
         ended_by="client",
@@ -320,7 +275,7 @@ _RETRIED = (
     Case(
         name="black hole, then success",
         fault="the network forwards nothing of the first call",
-        setup=TWO_ATTEMPTS,
+        setup=TWO_SHORT_ATTEMPTS,
         modes=(BlackHole(), Pass()),
         expected=Expected(retried=[Code.FIRST_TOKEN_TIMEOUT]),
         calls=2,
@@ -340,6 +295,7 @@ _NETWORK = (
     Case(
         name="latency",
         fault="200 ms in each direction",
+        setup=ONE_ATTEMPT,
         modes=(Latency(0.2),),
         expected=COMPLETE,
         ended_by=None,
@@ -347,6 +303,7 @@ _NETWORK = (
     Case(
         name="reset",
         fault="RST as soon as the request has arrived",
+        setup=ONE_ATTEMPT,
         modes=(Reset(),),
         expected=_error(Code.NETWORK_ERROR, "none"),
         ended_by="proxy",
@@ -354,6 +311,7 @@ _NETWORK = (
     Case(
         name="reset in the text",
         fault=f"RST after {FIRST_BYTES} bytes of the response",
+        setup=ONE_ATTEMPT,
         modes=(Reset(FIRST_BYTES),),
         expected=_error(Code.TRUNCATED, "prefix"),
         ended_by="proxy",
@@ -361,6 +319,7 @@ _NETWORK = (
     Case(
         name="half-close",
         fault=f"FIN after {FIRST_BYTES} bytes of the response",
+        setup=ONE_ATTEMPT,
         modes=(HalfClose(FIRST_BYTES),),
         expected=_error(Code.TRUNCATED, "prefix"),
         ended_by="proxy",
@@ -384,6 +343,7 @@ _NETWORK = (
     Case(
         name="byte by byte",
         fault="one byte of the response at a time",
+        setup=ONE_ATTEMPT,
         model="sim?ttft=0&speed=0&length=100&language=vietnamese",
         modes=(ByteByByte(),),
         expected=COMPLETE,
@@ -392,6 +352,7 @@ _NETWORK = (
     Case(
         name="low bandwidth",
         fault="20,000 bytes per second",
+        setup=ONE_ATTEMPT,
         modes=(Bandwidth(20_000),),
         expected=COMPLETE,
         ended_by=None,
@@ -399,6 +360,7 @@ _NETWORK = (
     Case(
         name="closed port",
         fault="connections are refused",
+        setup=ONE_ATTEMPT,
         modes=(Refuse(),),
         expected=_error(Code.NETWORK_ERROR, "none"),
         calls=0,
@@ -415,4 +377,14 @@ _NETWORK = (
     ),
 )
 
-CASES: Sequence[Case] = (*_SIMULATED, *_NETWORK, *_RETRIED)
+GROUPS: Final[Mapping[str, Sequence[Case]]] = {
+    "A provider that refuses, breaks off or is slow": _SIMULATED,
+    "The network between": _NETWORK,
+    "Retries": _RETRIED,
+    "Errors in a response of status 200": ERRORS_IN_A_SUCCESS,
+    "Streams that are odd, and right": ODD_STREAMS,
+    "A kept connection that breaks": BROKEN_KEPT,
+}
+"""The cases by their kind; the page has a table for each."""
+
+CASES: Final[Sequence[Case]] = [case for cases in GROUPS.values() for case in cases]

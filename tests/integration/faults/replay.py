@@ -10,7 +10,8 @@ from gateway.protocol.event_stream import EventStreamDecoder
 
 JsonObject = dict[str, object]
 TERMINAL = frozenset({"complete", "interrupted", "error"})
-TEXT = frozenset({"chunk", "reasoning"})
+TEXT = {"chunk": "content", "reasoning": "content", "tool_call": "arguments"}
+"""Events of which adjacent ones may be joined, and the field that is joined."""
 
 
 async def read_over_sse(
@@ -71,8 +72,11 @@ def merge_text(events: Sequence[JsonObject]) -> list[JsonObject]:
     """Join adjacent text events: where the text is divided may differ between two readers."""
     merged: list[JsonObject] = []
     for event in events:
-        if merged and event["type"] in TEXT and merged[-1]["type"] == event["type"]:
-            merged[-1] = {**event, "content": f"{merged[-1]['content']}{event['content']}"}
+        last = merged[-1] if merged else {}
+        name = TEXT.get(str(event["type"]))
+        # Of a tool call, each delta has the index; only the first one has the id and the name.
+        if name and (last.get("type"), last.get("index")) == (event["type"], event.get("index")):
+            merged[-1] = {**last, "seq": event["seq"], name: f"{last[name]}{event[name]}"}
         else:
             merged.append(event)
     return merged

@@ -9,7 +9,8 @@ import aiohttp
 
 from gateway.client import Client, TransportName
 from gateway.protocol.events import Complete, Error, Event, Retry, Terminal
-from tests.integration.faults.cases import CASES, SETUPS, Case, Expected, Setup
+from tests.integration.faults.case import Case, Expected, Setup
+from tests.integration.faults.cases import CASES, SETUPS
 from tests.integration.faults.proxy import Proxy, Side
 from tests.integration.faults.replay import (
     expected_text,
@@ -19,6 +20,8 @@ from tests.integration.faults.replay import (
     read_over_websocket,
     text_of,
 )
+from tests.integration.faults.scripted_cases import WARM, WELL
+from tests.integration.faults.scripted_provider import ScriptedProvider
 from tests.integration.faults.servers import PROMPT, gateway, nonzero, until_idle
 from tests.integration.servers import simulator_process
 
@@ -62,13 +65,21 @@ class Results:
 async def run(cases: Sequence[Case] = CASES) -> Results:
     """Run cases: one gateway and one proxy per setup, all setups concurrently."""
     results = Results()
+    scripts = {case.requested.removesuffix("?"): case.answers for case in cases if case.answers}
+    scripts[WARM] = [WELL]
     with simulator_process() as upstream:
-        setups = [setup for setup in SETUPS if any(case.setup is setup for case in cases)]
-        by_setup = [[case for case in cases if case.setup is setup] for setup in setups]
-        await asyncio.gather(
-            *(_SetupRunner(setup, upstream, results).run(some) for setup, some in zip(setups, by_setup, strict=True))
-        )
+        async with ScriptedProvider(scripts) as scripted:
+            await _run_setups(cases, upstream, scripted.address, results)
     return results
+
+
+async def _run_setups(cases: Sequence[Case], simulator: str, scripted: str, results: Results) -> None:
+    runs = []
+    for setup in SETUPS:
+        upstream = scripted if setup.scripted else simulator
+        if some := [case for case in cases if case.setup is setup]:
+            runs.append(_SetupRunner(setup, upstream, results).run(some))
+    await asyncio.gather(*runs)
 
 
 class _SetupRunner:
@@ -103,7 +114,8 @@ class _SetupRunner:
 
     async def _run_exclusive(self, case_runner: "_CaseRunner", case: Case) -> None:
         """Run a case without others; with several modes, which connections get in turn, one transport at a time."""
-        groups = [[transport] for transport in TRANSPORTS] if len(case.modes) > 1 else [TRANSPORTS]
+        takes_turns = len(case.modes) > 1 or case.warmed
+        groups = [[transport] for transport in TRANSPORTS] if takes_turns else [TRANSPORTS]
         for transports in groups:
             await case_runner.proxy.set_modes(*case.modes)
             observed = await asyncio.gather(
@@ -127,9 +139,16 @@ class _CaseRunner:
     http: aiohttp.ClientSession
 
     async def observe(self, case: Case, transport: TransportName, seed: int) -> Observed:
-        model = f"{case.model}&seed={seed}"
-        observed = Observed(full_text=await expected_text(self.http, self.upstream, model, PROMPT))
+        if case.answers:
+            model = f"{case.requested}seed={seed}"
+            observed = Observed(full_text=case.whole)
+        else:
+            model = f"{case.model}&seed={seed}"
+            observed = Observed(full_text=await expected_text(self.http, self.upstream, model, PROMPT))
         async with asyncio.timeout(TIMEOUT), Client(self.address, transport=transport) as client:
+            if case.warmed:
+                async for _ in await client.start(PROMPT, model=WARM):
+                    pass
             answer = await client.start(PROMPT, model=model)
             async for event in answer:
                 observed.events.append(event)
@@ -183,6 +202,10 @@ def deviations(case: Case, observed: Observed) -> list[str]:
     elif observed.ended_by not in {None, "client", "server"}:
         checks.append(("connection ended by", observed.ended_by, "either"))
     checks += _end_checks(case.expected, observed.terminal) + _text_checks(case.expected, observed)
+    if case.usage_unknown and isinstance(observed.terminal, Error):
+        usage = observed.terminal.usage
+        is_zero = usage is not None and usage.source == "exact" and usage.output_tokens == 0
+        checks.append(("usage is an exact 0", is_zero, False))
     waits = [retry.delay_ms for retry in observed.retries]
     if max(waits, default=0) < case.expected.min_longest_wait_ms:
         checks.append(("waits before retries", waits, case.expected.min_longest_wait_ms))

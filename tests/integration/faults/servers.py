@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,8 +22,8 @@ TIME_WAIT = "06"
 PROMPT = "What can go wrong?"
 
 BREAKER = " gateway.pipeline.upstream_call: "
-EXPECTED = ("draining, at most", "configured by", BREAKER)
-"""Parts of expected lines: the start of the drain, the configuration file, circuit breakers."""
+EXPECTED = ("draining, at most", "configured by", BREAKER, " gateway.upstreams.")
+"""Parts of expected lines: the start of the drain, the configuration file, circuit breakers, failures of providers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +33,10 @@ class Gateway:
     process: subprocess.Popen[str]
     address: str
     _errors: IO[bytes]
+
+    def log(self) -> str:
+        """Return what is on standard error."""
+        return "\n".join(self._lines())
 
     def log_errors(self) -> list[str]:
         """Return the lines on standard error that are not expected."""
@@ -63,7 +67,9 @@ class Gateway:
 
 
 @contextmanager
-def gateway(upstream: str | Path, settings: Mapping[str, str]) -> Iterator[Gateway]:
+def gateway(
+    upstream: str | Path, settings: Mapping[str, str], command: Sequence[str] = (sys.executable, "-m", "gateway")
+) -> Iterator[Gateway]:
     """Run `dualstream serve` with an upstream or a configuration file; `settings` are `DUALSTREAM_…` variables."""
     options = ["--config", str(upstream)] if isinstance(upstream, Path) else ["--upstream", upstream]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("DUALSTREAM_")}
@@ -71,7 +77,7 @@ def gateway(upstream: str | Path, settings: Mapping[str, str]) -> Iterator[Gatew
     variables = {"DUALSTREAM_RATE_LIMIT_PER_MINUTE": "0", **settings}
     with tempfile.TemporaryFile() as errors:
         process = subprocess.Popen(
-            [sys.executable, "-m", "gateway", "serve", "--port", "0", *options],
+            [*command, "serve", "--port", "0", *options],
             stdout=subprocess.PIPE,
             stderr=errors,
             text=True,
