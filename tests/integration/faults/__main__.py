@@ -115,8 +115,8 @@ def _faults(results: Results) -> str:
         "## Faults",
         "",
         "Each case ran on SSE and on WebSocket; where only one answer is given, both got the same. The text that the",
-        "client got is whole, a prefix of the whole text, or none. The gateway makes one attempt, unless the settings in",
-        "brackets say more; they are below the tables.",
+        "client got is whole, a prefix of the whole text, or none. The gateway makes one attempt, unless the settings",
+        "in brackets say more; they are below the tables.",
     ]
     for group, cases in GROUPS.items():
         lines += ["", f"### {group}", "", *TABLE, *(_row(case, results) for case in cases)]

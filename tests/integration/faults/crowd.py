@@ -40,7 +40,9 @@ def _start(model: str, content: str = PROMPT) -> dict[str, object]:
 
 async def large_prompts() -> Scenario:
     """Queue prompts of 4 MB with one emoji each, which as text would take four times as much."""
-    seen = Scenario("prompts fill the memory", "100 starts of 4 MB each, of one client; default settings")
+    seen = Scenario(
+        "prompts fill the memory", "100 starts of 4 MB each, of one client; two slots, limits at their defaults"
+    )
     settings = {"DUALSTREAM_MAX_CONCURRENT": "2"}
     with simulator_process() as provider, gateway(provider, settings) as running:
         statuses, before = Counter[int](), running.megabytes()
