@@ -59,10 +59,21 @@ ANSWERS: Final = frozenset({"choices", "candidates", "output", "content", "delta
 
 
 def _is_flat_error(value: JsonObject) -> bool:
+    """Return True if an object without an answer has the fields of an error: some servers send frames of progress."""
+    if value.get("detail") or value.get("error_code") or value.get("error_msg") or value.get("success") is False:
+        return True
+    if any(http_status(value.get(name)) is not None for name in _NAMES):
+        return True
     has_message = any(isinstance(value.get(name), str) and value[name] for name in _MESSAGES)
-    named = any(value.get(name) for name in _NAMES)
-    status = next((status for name in _NAMES if (status := http_status(value.get(name))) is not None), None)
-    return bool(value.get("detail")) or (has_message and named) or status is not None
+    return has_message and any(isinstance(name := value.get(key), str) and _OF_ERRORS.search(name) for key in _NAMES)
+
+
+_OF_ERRORS: Final = re.compile(
+    r"error|exception|fail|invalid|incorrect|denied|forbidden|unauthor|exceed|exhaust|insufficient|overload|unavailable"
+    r"|not_?found|limit|quota|timeout|refus|reject|abort|arrear|throttl|policy|filter",
+    re.IGNORECASE,
+)
+"""A part of the names of errors."""
 
 
 def http_status(value: JsonValue) -> int | None:

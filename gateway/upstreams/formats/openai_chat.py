@@ -96,7 +96,14 @@ class ChunkReader:
             self._end(events)
             self.done = True
             return
-        chunk = decode(data)
+        try:
+            chunk = decode(data)
+        except Failed:
+            if data.strip(b' "').upper() != DONE:
+                raise
+            # Some servers quote it, or write it in lower case.
+            self.read(DONE, events)
+            return
         choices = chunk.get("choices")
         # Nearly every chunk has one choice, and no sign of an error.
         if not choices or "error" in chunk or "x_groq" in chunk or "base_resp" in chunk:

@@ -26,7 +26,7 @@ _KIND_FIELDS: Final = {
     Chunk: ("content", "refusal"),
     Reasoning: (*REASONING_FIELDS, "reasoning_details", "thinking_blocks"),
     ToolCall: ("tool_calls", "function_call"),
-    Part: ("images", "audio", "annotations"),
+    Part: ("images", "audio", "files", "videos", "video", "annotations"),
 }
 """Fields of a delta by what they bring."""
 
@@ -44,6 +44,7 @@ _TEXT_PARTS: Final = frozenset({"text", "output_text", "input_text", "refusal", 
 _REASONING_PARTS: Final = frozenset({"thinking", "reasoning", "reasoning_text", "thought", "summary_text"})
 _IMAGE_PARTS: Final = frozenset({"image_url", "output_image", "input_image", "image"})
 _AUDIO_PARTS: Final = frozenset({"audio", "output_audio", "input_audio", "audio_url"})
+_FILE_PARTS: Final = frozenset({"file", "output_file", "document", "video", "video_url", "output_video"})
 _REFERENCE_PARTS: Final = frozenset({"reference", "tool_reference", "url_citation", "file_citation", "citation"})
 
 
@@ -78,19 +79,25 @@ class DeltaReader:
                 self._read_content(value, kind, events)
         if signature := text_of(google.get("thought_signature")):
             self._append(SignedReasoning("", signature, "gemini"), events)
-        for image in list_of(delta.get("images")):
-            self._append_media("image", image, events)
-        if audio := object_of(delta.get("audio")):
-            self._append_text(Chunk, text_of(audio.get("transcript")), events)
-            self._append_media("audio", audio, events)
-        for annotation in list_of(delta.get("annotations")):
-            self._append_citation(object_of(annotation), events)
+        self._read_media(delta, events)
         for call in list_of(delta.get("tool_calls")):
             self._append_call(object_of(call), events)
         if call := object_of(delta.get("function_call")):
             self._append_call({"function": call}, events)
         if self.unknown is None and not self.kinds:
             self.unknown = next((name for name, value in delta.items() if value and name not in _NO_CONTENT), None)
+
+    def _read_media(self, delta: JsonObject, events: list[UpstreamEvent]) -> None:
+        """Append images, audio with its transcript, other files, and citations."""
+        for image in list_of(delta.get("images")):
+            self._append_media("image", image, events)
+        for file in (*list_of(delta.get("files")), *list_of(delta.get("videos")), delta.get("video")):
+            self._append_media("file", file, events)
+        if audio := object_of(delta.get("audio")):
+            self._append_text(Chunk, text_of(audio.get("transcript")), events)
+            self._append_media("audio", audio, events)
+        for annotation in list_of(delta.get("annotations")):
+            self._append_citation(object_of(annotation), events)
 
     def read_message(self, message: JsonObject, events: list[UpstreamEvent], *, repeats: bool) -> None:
         """Append the content of a whole message; if it `repeats` the deltas, only kinds that have not come."""
@@ -179,7 +186,7 @@ class DeltaReader:
             self._append_media("image", part, events)
         elif name in _AUDIO_PARTS:
             self._append_media("audio", part, events)
-        elif name in {"file", "output_file"}:
+        elif name in _FILE_PARTS:
             self._append_media("file", part, events)
         elif name in _REFERENCE_PARTS:
             self._append_citation(part, events)
@@ -227,8 +234,11 @@ def _media(kind: str, value: JsonValue) -> Part | None:
     return None
 
 
+_MEDIA_FIELDS: Final = (
+    *("image_url", "image", "source", "input_audio", "audio", "audio_url", "file", "video_url", "video", "document"),
+)
 _DATA_FIELDS: Final = ("data", "b64_json", "image_base64", "base64", "file_data")
-_URL_FIELDS: Final = ("url", "image_url", "audio_url", "file_url", "image")
+_URL_FIELDS: Final = ("url", "image_url", "audio_url", "video_url", "file_url", "image", "video")
 
 
 def _levels(value: JsonValue) -> Iterator[JsonObject]:
@@ -237,6 +247,6 @@ def _levels(value: JsonValue) -> Iterator[JsonObject]:
         yield {"url": value}
     elif isinstance(value, dict):
         yield value
-        for name in ("image_url", "image", "source", "input_audio", "audio", "audio_url", "file"):
+        for name in _MEDIA_FIELDS:
             if isinstance(inner := value.get(name), dict):
                 yield inner

@@ -68,6 +68,8 @@ from gateway.upstreams.error_bodies import find_error, http_status, read_error, 
             429,
             "Slow down.",
         ),
+        ({"error_code": 17, "error_msg": "Daily limit reached"}, ["17"], None, "Daily limit reached"),
+        ({"message": "No.", "type": "overloaded"}, ["overloaded"], None, "No."),
         ({"__type": "com.amazon#ThrottlingException", "message": "No."}, ["ThrottlingException"], None, "No."),
         ("No way.", [], None, "No way."),
         (None, [], None, ""),
@@ -91,6 +93,9 @@ def test_a_shape(document: JsonValue, names: list[str], status: int | None, mess
         {"status": "completed", "output": []},
         {"base_resp": {"status_code": 0, "status_msg": ""}, "choices": []},
         {"id": "x", "created": 500},
+        {"code": 200, "msg": "ok"},
+        {"status": "ok", "message": "started"},
+        {"type": "info", "message": "You are number 2 in the queue"},
     ],
 )
 def test_no_error(document: JsonValue) -> None:

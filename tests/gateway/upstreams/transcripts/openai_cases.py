@@ -75,7 +75,15 @@ _CONTENT = (
         parts=(("audio", {"media_type": None, "data": "UklGRg=="}),),
         usage=(11, 4),
     ),
-    _case("video.sse", "a part of an unknown type", code=Code.UNSUPPORTED_CONTENT, says="video_url"),
+    _case(
+        "video.sse",
+        "a video",
+        parts=(("file", {"media_type": None, "url": "https://v.example/a.mp4"}),),
+        usage=(11, 4),
+    ),
+    _case("unknown-part.sse", "a part of an unknown type", code=Code.UNSUPPORTED_CONTENT, says="hologram"),
+    _COLORS("progress-frames.sse", "frames of progress without an answer"),
+    _COLORS("done-quoted.sse", '`"[DONE]"` in quotation marks'),
     _case("unknown-field.sse", "nothing but an unknown field", code=Code.UNSUPPORTED_CONTENT, says="hologram"),
     _case(
         "citations.sse",
