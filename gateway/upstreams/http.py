@@ -14,6 +14,7 @@ from yarl import URL
 from gateway.log_throttle import LogThrottle
 from gateway.net.http_client import HttpClient, ProxyRefusedError
 from gateway.net.proxy import Proxy
+from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Code, Failed, GatewayFault
 from gateway.upstreams.base import DEFAULT_EVENT_BYTES, UpstreamRequest
 from gateway.upstreams.billable import may_be_billed
@@ -129,14 +130,15 @@ class HttpUpstream:
         wire_format = self._adapted.get(request.model, self._wire_format)
         refused: list[str] = []
         while True:
-            body = wire_format.body(request)
-            response = await self._post(url, orjson.dumps(body), connection)
+            # No reference to the decoded body is kept: it takes up to four times the memory of the encoded one.
+            data, fields = _encode(wire_format.body(request))
+            response = await self._post(url, data, connection)
             if 200 <= response.status < 300 and not is_compressed(response):
                 if refused:
                     self._remember(request.model, wire_format, refused)
                 return response
             refusal = await read_error_body(response) if response.status in {400, 422} else None
-            field = None if refusal is None else refused_field(body, refusal)
+            field = None if refusal is None else refused_field(fields, refusal)
             if field is None or len(refused) == MAX_RESENDS or not isinstance(wire_format, AdaptableFormat):
                 raise await self._refused(response, refusal)
             await connection.abort()
@@ -223,6 +225,11 @@ class HttpUpstream:
         if throttle.is_due(asyncio.get_running_loop().time()):
             advice = f" {FILES_ADVICE}." if isinstance(failure, GatewayFault) else ""
             logger.warning("%s: %s: %s%s", self.name, url, failure.message, advice)
+
+
+def _encode(body: JsonObject) -> tuple[bytes, frozenset[str]]:
+    """Return a body as JSON, and the names of its fields."""
+    return orjson.dumps(body), frozenset(body)
 
 
 class _LargeBody(io.BytesIO):

@@ -1,11 +1,15 @@
 """Timeouts of slow clients, and limits of connections: real sockets, real clocks."""
 
 import asyncio
+import io
 import resource
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import aiohttp
+import orjson
 import pytest
 
 from tests.integration import processes
@@ -137,3 +141,40 @@ async def test_the_limit_of_open_files_is_raised() -> None:
             assert resource.prlimit(server.pid, resource.RLIMIT_NOFILE) == (hard, hard)
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def resident_mb(server: Server) -> float:
+    """Return the memory of a process (proc(5), `VmRSS`)."""
+    status = Path(f"/proc/{server.pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) / 1024
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads the memory from /proc")
+@pytest.mark.parametrize("field", ["messages", "tools"])
+async def test_one_client_cannot_fill_the_memory_with_prompts(field: str) -> None:
+    """One emoji makes a text of 4 MiB a string of 16 MB; the provider never reads what it is sent."""
+    text = "a" * 4_150_000 + "\N{GRINNING FACE}"
+    tool = {"type": "function", "function": {"name": "f", "description": text}}
+    body: dict[str, object] = {"messages": [{"role": "user", "content": "x" if field == "tools" else text}]}
+    if field == "tools":
+        body["options"] = {"tools": [tool]}
+    calls: list[asyncio.StreamWriter] = []
+    silent = await asyncio.start_server(lambda _reader, writer: calls.append(writer), "127.0.0.1", 0)
+    provider = f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]}/v1"
+    with processes.gateway("--upstream", provider, "--model", "m", rate_limit_per_minute=0) as server:
+        before = resident_mb(server)
+        data = orjson.dumps(body)
+        statuses = Counter[int]()
+        async with aiohttp.ClientSession(headers={"Content-Type": "application/json"}) as http:
+            for _ in range(60):
+                async with http.post(f"{server.url}/api/generations", data=io.BytesIO(data)) as response:
+                    statuses[response.status] += 1
+                    if response.status != 201:
+                        error = (await response.json())["error"]
+                        assert (error["code"], response.headers["Retry-After"]) == ("queue_full", "1")
+        assert set(statuses) == {201, 503}
+        assert resident_mb(server) - before < 500
+    silent.close()
+    for writer in calls:
+        writer.transport.abort()
+    await silent.wait_closed()

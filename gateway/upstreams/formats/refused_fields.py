@@ -13,10 +13,8 @@ A refusal of a value ("max_tokens is too large: 99999") names the field, too: it
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
-
-from gateway.protocol.commands import JsonObject
 
 FIELDS: Final = ("stream_options", "max_tokens", "max_completion_tokens")
 """Fields that a request can do without (`stream_options`), or that have another name."""
@@ -44,8 +42,8 @@ _ADVICE: Final = re.compile(rb"use\W+\w+\W+instead", re.IGNORECASE)
 """Names what the provider would accept, not what it refuses."""
 
 
-def refused_field(sent: JsonObject, refusal: bytes) -> str | None:
-    """Return the field of the body `sent` that a provider refuses with any value; None for another refusal."""
+def refused_field(sent: Collection[str], refusal: bytes) -> str | None:
+    """Return the field, of those `sent`, that a provider refuses with any value; None for another refusal."""
     if not _REFUSES_A_FIELD.search(refusal) or _REFUSES_A_VALUE.search(refusal):
         return None
     named = _ADVICE.sub(b"", refusal)
