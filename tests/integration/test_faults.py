@@ -13,7 +13,7 @@ from gateway.client import Answer, Client, TransportName
 from gateway.protocol.errors import Code
 from gateway.protocol.events import Event, Interrupted, Queued, Start
 from gateway.simulator.settings import Fault
-from tests.integration.faults import admission, clients, crowd, draining, proxy, runner, upstream
+from tests.integration.faults import admission, clients, draining, many_clients, proxy, runner, upstream
 from tests.integration.faults.case import Case
 from tests.integration.faults.cases import CASES, SETUPS
 from tests.integration.faults.page import PAGE, SOAK
@@ -99,7 +99,7 @@ def test_the_page_shows_every_case() -> None:
 
 @pytest.mark.parametrize("scenario", [run for runs in SCENARIOS.values() for run in runs], ids=lambda run: run.__name__)
 async def test_a_bad_day_ends_as_it_should(scenario: Run) -> None:
-    seen = await (crowd.leave_the_queue(500) if scenario is crowd.leave_the_queue else scenario())
+    seen = await (many_clients.leave_the_queue(500) if scenario is many_clients.leave_the_queue else scenario())
     if seen.skipped:
         pytest.skip(seen.skipped)
     assert seen.deviations == []

@@ -140,7 +140,7 @@ def _row(case: Case, results: Results) -> str:
 
 def _scenarios(wrong: list[str]) -> str:
     """Run the scenarios one after the other; add deviations to `wrong`."""
-    lines = ["## Bad days", "", "Faults of several steps, of the machine, of crowds of clients, and of operators."]
+    lines = ["## Bad days", "", "Faults of several steps, of the machine, of many clients, and of operators."]
     for group, scenarios in SCENARIOS.items():
         lines += ["", f"### {group}", "", *TABLE]
         for scenario in scenarios:

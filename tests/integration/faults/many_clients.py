@@ -90,20 +90,20 @@ async def leave_the_queue(count: int = 4000) -> Scenario:
     }
     with simulator_process() as provider, gateway(provider, settings) as running:
         async with asyncio.timeout(TIMEOUT), aiohttp.ClientSession() as http:
-            crowd = await asyncio.create_subprocess_exec(
-                *[sys.executable, "-m", "tests.integration.faults.crowd_process", running.address, str(count)],
+            queueing = await asyncio.create_subprocess_exec(
+                *[sys.executable, "-m", "tests.integration.faults.queued_process", running.address, str(count)],
                 stdout=asyncio.subprocess.PIPE,
             )
             try:
-                assert crowd.stdout is not None
-                assert await crowd.stdout.readline()
+                assert queueing.stdout is not None
+                assert await queueing.stdout.readline()
                 queued = (await stats(http, running.address))["queued"]
                 delays: list[float] = []
                 watching = asyncio.create_task(_watch(http, running.address, delays))
                 await asyncio.sleep(0.2)
             finally:
-                crowd.kill()
-                await crowd.wait()
+                queueing.kill()
+                await queueing.wait()
             figures = await until_idle(http, running.address)
             watching.cancel()
         seen.client = f"`/health` answers meanwhile, after at most {1000 * max(delays):.0f} ms"

@@ -1,6 +1,6 @@
-"""A crowd of clients in a process of its own, which a scenario kills: the system closes all their connections at once.
+"""Queued clients in a process of its own, which a scenario kills: the system closes all their connections at once.
 
-`python -m tests.integration.faults.crowd_process ADDRESS COUNT` starts COUNT answers over SSE, then prints a line.
+`python -m tests.integration.faults.queued_process ADDRESS COUNT` starts COUNT answers over SSE, then prints a line.
 """
 
 import asyncio
