@@ -51,6 +51,9 @@ SCRIPTS = {case.requested.removesuffix("?"): case.answers for case in (*ERRORS_I
 SCRIPTED_SHARE = 0.1
 """Share of the starts that request one of them."""
 
+SLOW_BYTES = 20_000
+"""Bytes that arrive one by one in some responses. A whole image would take longer than its generation is retained."""
+
 SLOTS, QUEUE = 16, 24
 CLIENTS = 48
 SETTINGS = {
@@ -225,7 +228,7 @@ class Soak:
         if self._random.random() >= probability:
             return Pass()
         size = self._random.randrange(400, 8000)
-        modes: list[Mode] = [Reset(), Reset(size), BlackHole(size), Latency(0.05), ByteByByte()]
+        modes: list[Mode] = [Reset(), Reset(size), BlackHole(size), Latency(0.05), ByteByByte(SLOW_BYTES)]
         return self._random.choice(modes)
 
     async def _reset_connections(self, client_proxy: Proxy, upstream_proxy: Proxy) -> None:

@@ -5,6 +5,7 @@ A fault is data: a `Mode`. Bytes are counted in the direction of the response, f
 
 import asyncio
 import socket
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -56,7 +57,9 @@ class BlackHole:
 
 @dataclass(frozen=True, slots=True)
 class ByteByByte:
-    """Forward the response one byte at a time, each in a segment of its own."""
+    """Forward the response one byte at a time, each in a segment of its own; after `first` bytes, as it arrives."""
+
+    first: int = sys.maxsize
 
 
 @dataclass(frozen=True, slots=True)
@@ -263,8 +266,9 @@ class _Relay:
                 if await self._forward_bytes(reader, after):
                     await self._inject_fault(mode)
                     return
-            case ByteByByte():
-                await self._forward_slowly(reader, 1, 0.0)
+            case ByteByByte(first):
+                await self._forward_slowly(reader, 1, 0.0, first)
+                await self._forward(reader, self._writer, 0.0)
             case Bandwidth(per_second):
                 size = max(1, per_second // BANDWIDTH_STEPS)
                 await self._forward_slowly(reader, size, size / per_second)
@@ -321,8 +325,12 @@ class _Relay:
             case BlackHole():
                 await asyncio.get_running_loop().create_future()
 
-    async def _forward_slowly(self, reader: asyncio.StreamReader, size: int, pause: float) -> None:
-        while data := await self._read(reader, size):
+    async def _forward_slowly(
+        self, reader: asyncio.StreamReader, size: int, pause: float, count: int = sys.maxsize
+    ) -> None:
+        """Forward reads of at most `size` bytes, `count` of them or to the end."""
+        while count and (data := await self._read(reader, size)):
+            count -= 1
             await self._write(self._writer, data)
             await asyncio.sleep(pause)
 
