@@ -9,7 +9,7 @@ from pydantic_core import core_schema
 
 from gateway.api.openapi import response_bodies
 from gateway.protocol.commands import FeedbackRequest, InterruptRequest, JsonObject, StartRequest, TicketRequest
-from gateway.protocol.events import Event, Part, Reasoning, SignedReasoning, ToolCall
+from gateway.protocol.events import Error, Event, Part, Reasoning, SignedReasoning, ToolCall
 
 REQUESTS: Final[Sequence[type]] = (StartRequest, InterruptRequest, FeedbackRequest, TicketRequest)
 RESPONSES: Final[Sequence[type]] = (
@@ -33,11 +33,14 @@ _WIRE_NAMES: Final = {"from_seq": "from", "to_seq": "to"}
 """Names on the wire of fields that have another name in Python, where `from` is a keyword."""
 
 
-_OPTIONAL_FIELDS: Final[Mapping[type[Event], Sequence[str]]] = {
-    Reasoning: ("signature", "format"),
-    ToolCall: ("signature",),
+_STRING: Final[JsonObject] = {"type": "string"}
+_OPTIONAL_FIELDS: Final[Mapping[type[Event], Mapping[str, JsonObject]]] = {
+    Reasoning: {"signature": _STRING, "format": _STRING},
+    ToolCall: {"signature": _STRING},
+    # Only the refusal of an EventSource's request has it.
+    Error: {"param": {"type": ["string", "null"]}},
 }
-"""Fields of events that are left out if they have no value."""
+"""Fields of events that are not always present, with their schemas."""
 
 
 class _Generator(GenerateJsonSchema):
@@ -109,8 +112,8 @@ def _event(event: type[Event], generated: Mapping[str, dict[str, Any]]) -> JsonO
     if event is Part:
         del properties["fields"]
         fields = {**fields, "additionalProperties": True}
-    optional = _OPTIONAL_FIELDS.get(event, ())
-    properties |= {name: {"type": "string"} for name in optional}
+    optional = _OPTIONAL_FIELDS.get(event, {})
+    properties |= optional
     return {**fields, "properties": properties, "required": [name for name in properties if name not in optional]}
 
 
