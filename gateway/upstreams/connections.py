@@ -93,11 +93,11 @@ class UpstreamConnection:
 
     `reused` is True if the connection had served another request before. `response` is set once its headers
     have arrived; `answered` is True as soon as anything has. `sent_at` is when the last piece of the request was
-    written, in seconds of the event loop.
+    written, in seconds of the event loop. `has_tunnel`: a proxy passes it on unread.
     """
 
     def __init__(self) -> None:
-        self.reused = self.answered = False
+        self.reused = self.answered = self.has_tunnel = False
         self.step = Step.RESOLVE
         self.sent_at = 0.0
         self.response: aiohttp.ClientResponse | None = None
@@ -236,6 +236,9 @@ class TrackingConnector(aiohttp.TCPConnector):
     async def _create_connection(
         self, req: ClientRequest, traces: list[Trace], timeout: aiohttp.ClientTimeout
     ) -> ResponseHandler:
+        connection = _CONNECTION.get()
+        if connection is not None:
+            connection.has_tunnel = req.proxy is not None and req.is_ssl()
         async with time_limit(self._connect_timeout):
             return await super()._create_connection(req, traces, timeout)
 
@@ -245,8 +248,11 @@ class TrackingConnector(aiohttp.TCPConnector):
         return addresses
 
     def _create_protocol(self) -> ResponseHandler:
-        # The event loop asks for the protocol when TCP is connected, and before it begins with TLS.
-        _set_step(Step.HANDSHAKE)
+        # The event loop asks for the protocol when TCP is connected, and before it begins with TLS; for a tunnel, once
+        # for the connection to the proxy, and once for TLS inside of the tunnel.
+        connection = _CONNECTION.get()
+        is_tunnel = connection is not None and connection.has_tunnel and connection.step is not Step.TUNNEL
+        _set_step(Step.TUNNEL if is_tunnel else Step.HANDSHAKE)
         return TrackedProtocol(self._loop)
 
 

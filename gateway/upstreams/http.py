@@ -199,8 +199,11 @@ class HttpUpstream:
     def _not_answered(self, error: Exception, connection: UpstreamConnection, url: URL) -> Failed:
         """Return the failure of a request without a response."""
         is_proxied = isinstance(error, aiohttp.ClientError | TimeoutError) and self._proxy.url_for(url) is not None
+        is_sent = connection.step is Step.SEND
+        # What is sent through a tunnel is lost by the provider, as far as can be seen.
+        is_proxied = is_proxied and not (is_sent and url.scheme == "https")
         failure = from_connection(error, connection.step, proxied=is_proxied)
-        failure.may_be_billed = connection.step is Step.SEND
+        failure.may_be_billed = is_sent
         return failure
 
     def _create_client(self, *, keep: bool) -> HttpClient:

@@ -22,8 +22,10 @@ class Step(Enum):
 
     RESOLVE = auto()
     CONNECT = auto()
+    TUNNEL = auto()
+    """The request for a tunnel through a proxy, and TLS with that proxy."""
     HANDSHAKE = auto()
-    """TLS, or the request for a tunnel through a proxy."""
+    """TLS with the provider."""
     SEND = auto()
     """The request is being sent, or has been sent: from here on the provider may have taken it."""
 
@@ -57,6 +59,7 @@ _ADDRESSES: Final = {
 _TIMEOUTS: Final = {
     Step.RESOLVE: "its host name was not resolved within connect_timeout",
     Step.CONNECT: "it did not accept a connection within connect_timeout",
+    Step.TUNNEL: "it opened no connection to the provider within connect_timeout",
     Step.HANDSHAKE: "the TLS handshake did not end within connect_timeout",
 }
 """What was not done in time, by the step that was running."""
@@ -65,22 +68,22 @@ _TIMEOUTS: Final = {
 def from_connection(error: Exception, step: Step, *, proxied: bool = False) -> Failed:
     """Translate an exception of the HTTP client before there is a response. `step` is how far the call had come.
 
-    The name and the address of a `proxied` call are those of the proxy.
+    The name and the address of a `proxied` call are those of the proxy, up to the tunnel to the provider.
     """
+    peer = "The proxy" if proxied and step is not Step.HANDSHAKE else "The provider"
     if _errno(error) in _OUT_OF_RESOURCES:
         return GatewayFault("The gateway has no free file or memory for one more connection to a provider.")
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return _rejected_certificate(error.certificate_error)
+        return _rejected_certificate(error.certificate_error, peer)
     if isinstance(error, ProxyRefusedError):
         return _refused_by_proxy(error.status)
     if isinstance(error, aiohttp.InvalidURL | ValueError):
         return Failed(Code.NETWORK_ERROR, "The upstream's address is not a valid URL.", retryable=False)
-    peer = "The proxy" if proxied else "The provider"
     if step is Step.SEND:
         is_lost = isinstance(error, aiohttp.ClientConnectionError | OSError)
         message = f"{peer} closed the connection without a response."
         return Failed(Code.NETWORK_ERROR, message) if is_lost else unreadable("it is not HTTP")
-    reason, retryable = _reason(error, step, proxied=proxied)
+    reason, retryable = _reason(error, step)
     return Failed(Code.NETWORK_ERROR, f"{peer} can't be reached: {reason}.", retryable=retryable)
 
 
@@ -93,18 +96,18 @@ def from_body(error: Exception) -> Failed:
     return Failed(Code.TRUNCATED, "The connection to the provider broke off before the end of the answer.")
 
 
-def _reason(error: Exception, step: Step, *, proxied: bool) -> tuple[str, bool]:
+def _reason(error: Exception, step: Step) -> tuple[str, bool]:
     """Return why there is no connection, and whether a retry may help."""
     if isinstance(error, aiohttp.ClientConnectorDNSError):
         return _unresolved(error.os_error), True
     if isinstance(error, TimeoutError):
-        is_tunnel = proxied and step is Step.HANDSHAKE
-        return "it opened no connection to the provider within connect_timeout" if is_tunnel else _TIMEOUTS[step], True
+        return _TIMEOUTS[step], True
     if isinstance(error, aiohttp.ClientConnectorSSLError):
         return _failed_handshake(error.os_error)
-    if step is Step.HANDSHAKE:
+    if step in {Step.TUNNEL, Step.HANDSHAKE}:
         is_lost = isinstance(error, aiohttp.ClientConnectionError | OSError)
-        return ("it closed the connection during the TLS handshake", True) if is_lost else ("it is not HTTP", False)
+        what = "the TLS handshake" if step is Step.HANDSHAKE else "the request for a tunnel"
+        return (f"it closed the connection during {what}", True) if is_lost else ("its response is not HTTP", False)
     return _ADDRESSES.get(_errno(error) or 0, "its address can't be connected to"), True
 
 
@@ -134,11 +137,11 @@ def _failed_handshake(error: Exception) -> tuple[str, bool]:
     return "it refused the TLS handshake", False
 
 
-def _rejected_certificate(error: Exception) -> Failed:
+def _rejected_certificate(error: Exception, peer: str) -> Failed:
     """Return the failure of a certificate that is not accepted: a retry changes nothing."""
     code = getattr(error, "verify_code", 0)
     reason = _CERTIFICATES.get(code, f"verification failed with X.509 error {code}")
-    return Failed(Code.NETWORK_ERROR, f"The provider's certificate is not accepted: {reason}.", retryable=False)
+    return Failed(Code.NETWORK_ERROR, f"{peer}'s certificate is not accepted: {reason}.", retryable=False)
 
 
 def _errno(error: BaseException) -> int | None:

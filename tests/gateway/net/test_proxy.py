@@ -94,7 +94,7 @@ class ConnectProxy:
 
     async def __aexit__(self, *_: object) -> None:
         self._server.close()
-        for task in self._tasks:
+        for task in [*self._tasks]:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
@@ -120,10 +120,12 @@ class ConnectProxy:
 
 
 async def _pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(ConnectionError):
-        while data := await reader.read(1 << 16):
-            writer.write(data)
-    writer.close()
+    try:
+        with suppress(ConnectionError):
+            while data := await reader.read(1 << 16):
+                writer.write(data)
+    finally:
+        writer.close()
 
 
 @pytest.mark.parametrize("scheme", ["http", "https"])
@@ -216,6 +218,31 @@ async def test_a_proxy_that_does_not_answer_ends_with_connect_timeout() -> None:
         await upstream.open(REQUEST)
     await upstream.close()
     server.close()
+
+
+async def test_a_certificate_behind_a_tunnel_is_that_of_the_provider(tmp_path: Path) -> None:
+    tls = Authority(tmp_path).server("localhost")
+    serve, url = respond_stream(COMPLETE, DONE), "https://localhost:{port}/v1"
+    async with ConnectProxy() as proxy:
+        setting = Proxy(f"http://127.0.0.1:{proxy.port}")
+        async with raw_upstream(serve, tls=tls, base_url=url, proxy=setting) as (upstream, requests):
+            with pytest.raises(Failed, match="The provider's certificate is not accepted") as failed:
+                await read_events(upstream)
+    assert (failed.value.retryable, requests) == (False, [])
+
+
+async def test_a_proxy_that_leaves_before_there_is_a_tunnel() -> None:
+    async def leave(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.transport.abort()
+
+    server = await asyncio.start_server(leave, "127.0.0.1", 0)
+    setting = Proxy(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}")
+    upstream = HttpUpstream("test", "https://provider.example/v1", OpenAIChatFormat(), proxy=setting)
+    with pytest.raises(Failed, match="The proxy can't be reached: it closed the connection during the request") as left:
+        await upstream.open(REQUEST)
+    await upstream.close()
+    server.close()
+    assert (left.value.retryable, left.value.may_be_billed) == (True, False)
 
 
 async def test_an_environment_that_names_no_http_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
