@@ -79,6 +79,7 @@ class HttpProtocol(HttpToolsProtocol):
         "_head_bytes",
         "_on_disconnect",
         "_on_drain",
+        "_read_body_bytes",
         "_read_bytes",
         "_refused",
         "cycle",
@@ -108,6 +109,8 @@ class HttpProtocol(HttpToolsProtocol):
         """Bytes read of a head that is not complete; None outside of a head."""
         self._read_bytes = 0
         """Bytes of the read that is being parsed."""
+        self._read_body_bytes = 0
+        """Those of them that were a body."""
         self._refused = False
         """An error was sent, after which the connection ends."""
         self._framing_bytes = 0
@@ -197,7 +200,7 @@ class HttpProtocol(HttpToolsProtocol):
             self.parser = httptools.HttpRequestParser(self)
             # As uvicorn sets it for the first parser of a connection.
             self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
-        scope, idle, self._read_bytes = self.scope, None, len(data)
+        scope, idle, self._read_bytes, self._read_body_bytes = self.scope, None, len(data), 0
         if self._deadline is None:
             # uvicorn stops its keep-alive timer at any byte. Empty lines before a request line are ignored (RFC 9112,
             # 2.2), so a client could keep an idle connection with them for ever: the timer is hidden from uvicorn.
@@ -217,7 +220,8 @@ class HttpProtocol(HttpToolsProtocol):
         # that stream: `on_response_complete` starts it.
         if self._deadline is None and self._on_disconnect is None:
             self._start_deadline()
-        self._head_bytes = 0
+        # After an early response, the read may begin with the rest of the body before.
+        self._head_bytes = -self._read_body_bytes
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -226,7 +230,7 @@ class HttpProtocol(HttpToolsProtocol):
         # a loop over all headers, so it is done only where it may be too large: the read may hold a part of the body.
         received = (self._head_bytes or 0) + self._read_bytes
         # The read in which a head ends is counted as framing, head included: hence the credit.
-        self._head_bytes, self._framing_bytes = None, -MAX_HEAD_BYTES
+        self._head_bytes, self._framing_bytes = None, -MAX_HEAD_BYTES - self._read_body_bytes
         cycle: RequestResponseCycle | None = self.cycle
         if cycle is not None and not cycle.response_complete:
             # A pipelined request (see the class). No response can be written inside of the one that has begun.
@@ -267,6 +271,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Buffer a piece of the body, unless nothing reads it: its response streams already, or it was refused."""
+        self._read_body_bytes += len(body)
         self._framing_bytes -= (1 + MAX_FRAMING_PER_BYTE) * len(body)
         if self._on_disconnect is None and not self._has_ended:
             super().on_body(body)

@@ -15,6 +15,7 @@ from gateway.config import Settings
 from gateway.net.addresses import Networks
 from gateway.server.fd_limit import connection_limit, file_warnings, raise_fd_limit
 from gateway.server.http_protocol import HttpProtocol
+from gateway.server.large_blocks import return_large_blocks
 from gateway.server.websocket_protocol import WebSocketProtocol
 
 logger = logging.getLogger(__name__)
@@ -36,7 +37,8 @@ CLIENT_ERRORS: Final = frozenset(
 
 
 def server_config(settings: Settings, app: Starlette) -> uvicorn.Config:
-    """Return uvicorn's configuration; raise this process's limit of open files as far as the system allows."""
+    """Return uvicorn's configuration; set up this process: its limit of open files, and how it frees memory."""
+    return_large_blocks()
     proxies, open_files = Networks(settings.trusted_proxies), raise_fd_limit()
     for line in file_warnings(settings, open_files):
         logger.warning("%s", line)

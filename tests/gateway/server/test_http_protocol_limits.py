@@ -6,6 +6,7 @@ import pytest
 from gateway.config import Settings
 from gateway.server.http_protocol import MAX_HEAD_BYTES, MAX_HEADERS, MAX_URL_BYTES
 from tests.event_loop import settle
+from tests.gateway.server.peer import sent
 from tests.gateway.server.raw_client import GET, UPGRADE, connected, expect_refusal, pour, protocols_of, read_response
 from tests.served.gateway import Configure, Served, as_command
 from tests.served.viewers import until
@@ -114,6 +115,14 @@ async def test_what_follows_a_refused_head_is_ignored(served: Served, caplog: py
         await expect_refusal(reader, 414)
     assert served.hub.statistics.started == 0
     assert caplog.text == ""
+
+
+@pytest.mark.parametrize("cut", [1, 20, len(GET)])
+async def test_a_head_behind_the_rest_of_a_refused_body_is_measured_alone(cut: int) -> None:
+    """The client has read an early response, finishes its upload and reuses the connection."""
+    head = b"POST /b HTTP/1.1\r\nHost: h\r\nContent-Length: 300000\r\n\r\n"
+    _, written = await sent(head, bytes(100_000), bytes(200_000) + GET[:cut], GET[cut:])
+    assert b"HTTP/1.1 4" not in written
 
 
 async def test_trailers_are_limited(served: Served) -> None:
