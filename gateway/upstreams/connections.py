@@ -26,7 +26,7 @@ from gateway.clock import time_limit
 from gateway.net.open_files import open_socket
 from gateway.net.resolver import ThreadResolver
 from gateway.net.tcp import reset
-from gateway.upstreams.network_errors import Step
+from gateway.upstreams.errors.network import Step
 
 STALE_SECONDS = 0.1
 """Longest time from the last write to the loss of a kept connection that the server had closed before.

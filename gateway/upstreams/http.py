@@ -17,7 +17,6 @@ from gateway.net.proxy import Proxy
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Code, Failed, GatewayFault
 from gateway.upstreams.base import DEFAULT_EVENT_BYTES, UpstreamRequest
-from gateway.upstreams.billable import may_be_billed
 from gateway.upstreams.body_start import EVENT_STREAM
 from gateway.upstreams.connections import (
     ConnectionLimits,
@@ -26,10 +25,11 @@ from gateway.upstreams.connections import (
     drop_headers,
     is_event_stream,
 )
-from gateway.upstreams.errors import from_response, is_compressed, read_error_body
+from gateway.upstreams.errors.billable import may_be_billed
+from gateway.upstreams.errors.network import Step, from_connection
+from gateway.upstreams.errors.refusals import from_response, is_compressed, read_error_body
 from gateway.upstreams.formats.base import AdaptableFormat, WireFormat
 from gateway.upstreams.formats.refused_fields import SETTINGS, refused_field
-from gateway.upstreams.network_errors import Step, from_connection
 from gateway.upstreams.response import StreamedResponse
 
 logger = logging.getLogger(__name__)

@@ -17,10 +17,10 @@ from gateway.protocol.events import TextBatch
 from gateway.upstreams.base import UpstreamEvent
 from gateway.upstreams.body_start import EVENT_STREAM, BodyStart
 from gateway.upstreams.connections import UpstreamConnection
-from gateway.upstreams.errors import from_document, from_error_event, unreadable
+from gateway.upstreams.errors.failures import from_document, from_error_event, unreadable
+from gateway.upstreams.errors.network import from_body
 from gateway.upstreams.formats.base import EventReader
 from gateway.upstreams.long_text import MAX_CHARS, cut_long
-from gateway.upstreams.network_errors import from_body
 from gateway.upstreams.text_template import TextTemplate
 
 DRAIN_SECONDS = 0.1

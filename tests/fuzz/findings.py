@@ -15,7 +15,7 @@ class Finding:
 
 
 _STREAM: Final = "tests/gateway/protocol/test_event_stream.py"
-_ERRORS: Final = "tests/gateway/upstreams/test_errors.py"
+_ERRORS: Final = "tests/gateway/upstreams/errors/test_refusals.py"
 _SANITIZE: Final = "tests/gateway/upstreams/test_sanitize.py"
 _JSON: Final = "tests/gateway/upstreams/formats/test_json_values.py"
 _GEMINI: Final = "tests/gateway/upstreams/formats/test_gemini.py"

@@ -15,8 +15,9 @@ from gateway.simulator.errors import RequestError
 from gateway.simulator.formats import FORMATS
 from gateway.upstreams.base import Finished, UpstreamEvent
 from gateway.upstreams.body_start import EVENT_STREAM, BodyStart
-from gateway.upstreams.error_bodies import MAX_RETRY_AFTER, retry_delay_ms
-from gateway.upstreams.errors import from_document, from_stream, retry_after_ms
+from gateway.upstreams.errors.bodies import MAX_RETRY_AFTER, retry_delay_ms
+from gateway.upstreams.errors.failures import from_document, from_stream
+from gateway.upstreams.errors.refusals import retry_after_ms
 from gateway.upstreams.formats.anthropic import MessagesReader
 from gateway.upstreams.formats.base import EventReader
 from gateway.upstreams.formats.gemini import GenerateContentReader

@@ -8,11 +8,12 @@ from gateway.protocol.commands import JsonObject
 from gateway.protocol.events import Chunk, Part, Reasoning, SignedReasoning, ToolCall, Usage
 from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest
 from gateway.upstreams.endpoint import Endpoint
-from gateway.upstreams.error_bodies import find_error
-from gateway.upstreams.errors import from_finish_reason, from_stream, truncated, unreadable
+from gateway.upstreams.errors.bodies import find_error
+from gateway.upstreams.errors.failures import from_finish_reason, from_stream, truncated, unreadable
 from gateway.upstreams.formats.anthropic_blocks import OtherBlock, citation_of
 from gateway.upstreams.formats.anthropic_request import build_request, supports_prefill
 from gateway.upstreams.formats.figures import merge_figures
+from gateway.upstreams.formats.finish_reasons import ending_of, finish_reason
 from gateway.upstreams.formats.json_values import (
     SurrogateJoiner,
     count_of,
@@ -24,7 +25,6 @@ from gateway.upstreams.formats.json_values import (
     to_json,
 )
 from gateway.upstreams.formats.openai_chat import DONE
-from gateway.upstreams.outcomes import ending_of, finish_reason
 
 FORMAT = "anthropic"
 """Name of this format in signatures and redacted reasoning."""

@@ -14,9 +14,10 @@ from gateway.protocol.errors import Code, Failed
 from gateway.protocol.events import Chunk, Part, Reasoning, ToolCall, Usage
 from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest
 from gateway.upstreams.endpoint import Endpoint
-from gateway.upstreams.error_bodies import find_error
-from gateway.upstreams.errors import from_stream, truncated, unreadable
+from gateway.upstreams.errors.bodies import find_error
+from gateway.upstreams.errors.failures import from_stream, truncated, unreadable
 from gateway.upstreams.formats.figures import merge_figures
+from gateway.upstreams.formats.finish_reasons import ending_of, finish_reason
 from gateway.upstreams.formats.gemini_request import build_request
 from gateway.upstreams.formats.json_values import (
     SurrogateJoiner,
@@ -29,7 +30,6 @@ from gateway.upstreams.formats.json_values import (
 )
 from gateway.upstreams.formats.openai_chat import DONE
 from gateway.upstreams.formats.parts import citation_part, media_part, server_tool_part
-from gateway.upstreams.outcomes import ending_of, finish_reason
 from gateway.upstreams.sanitize import sanitize_message, sanitize_token
 
 _NUMBERED_REASONS = ("STOP", "MAX_TOKENS", "SAFETY", "RECITATION")

@@ -9,7 +9,7 @@ import orjson
 from pydantic import JsonValue
 
 from gateway.protocol.commands import JsonObject
-from gateway.upstreams.errors import unreadable
+from gateway.upstreams.errors.failures import unreadable
 
 MAX_DEPTH: Final = 64
 """Maximum nesting of JSON. Python can't encode some hundred levels again (RecursionError)."""

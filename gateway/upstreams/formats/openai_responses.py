@@ -15,8 +15,9 @@ from gateway.protocol.errors import Failed
 from gateway.protocol.events import Chunk, Part, Reasoning, Text, ToolCall, Usage
 from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest
 from gateway.upstreams.endpoint import Endpoint
-from gateway.upstreams.error_bodies import find_error
-from gateway.upstreams.errors import from_finish_reason, from_stream, truncated, unreadable
+from gateway.upstreams.errors.bodies import find_error
+from gateway.upstreams.errors.failures import from_finish_reason, from_stream, truncated, unreadable
+from gateway.upstreams.formats.finish_reasons import ending_of, finish_reason
 from gateway.upstreams.formats.json_values import (
     SurrogateJoiner,
     count_of,
@@ -37,7 +38,6 @@ from gateway.upstreams.formats.parts import (
     server_tool_part,
     unsupported_content,
 )
-from gateway.upstreams.outcomes import ending_of, finish_reason
 
 ADDED = "response.output_item.added"
 ITEM_DONE = "response.output_item.done"

@@ -10,7 +10,7 @@ import pytest
 
 from gateway.protocol.errors import Code, Failed
 from gateway.security.jwks import RemoteKeySet
-from gateway.upstreams.errors import ERROR_BODY_BYTES, ERROR_BODY_SECONDS
+from gateway.upstreams.errors.refusals import ERROR_BODY_BYTES, ERROR_BODY_SECONDS
 from tests.gateway.security.issuer import RSA_KEY, key_set, public
 from tests.gateway.upstreams.raw_server import (
     COMPLETE,

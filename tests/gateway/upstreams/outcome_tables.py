@@ -1,9 +1,10 @@
-"""The tables of `gateway/upstreams/outcomes.py` for docs/providers.md; run as a module, it writes them."""
+"""Tables of finish reasons and of errors for docs/providers.md; run as a module, it writes them."""
 
 from pathlib import Path
 
 from gateway.protocol.errors import CODES, Code
-from gateway.upstreams.outcomes import ERROR_NAMES, FAILURE_REASONS, FINISH_REASONS, STATUSES, VAGUE_NAMES
+from gateway.upstreams.errors.codes import ERROR_NAMES, STATUSES, VAGUE_NAMES
+from gateway.upstreams.formats.finish_reasons import FAILURE_REASONS, FINISH_REASONS
 
 PAGE = Path(__file__).parents[3] / "docs" / "providers.md"
 BEGIN, END = "<!-- outcomes -->\n", "<!-- end of outcomes -->\n"

@@ -11,7 +11,7 @@ from gateway.protocol.event_stream import KEEP_ALIVE_NAMES, EventStreamDecoder
 from gateway.protocol.events import TextBatch
 from gateway.upstreams.base import UpstreamEvent
 from gateway.upstreams.connections import UpstreamConnection
-from gateway.upstreams.errors import from_error_event
+from gateway.upstreams.errors.failures import from_error_event
 from gateway.upstreams.formats.base import EventReader
 from gateway.upstreams.response import StreamedResponse
 

@@ -11,9 +11,9 @@ import pytest
 
 from gateway.protocol.errors import Code, Failed, GatewayFault
 from gateway.upstreams.connections import ConnectionLimits, TrackingConnector
+from gateway.upstreams.errors.network import Step, from_connection
 from gateway.upstreams.formats.openai_chat import OpenAIChatFormat
 from gateway.upstreams.http import HttpUpstream
-from gateway.upstreams.network_errors import Step, from_connection
 from tests.certificates import Authority
 from tests.gateway.upstreams.raw_server import COMPLETE, DONE, raw_upstream, read_events, respond_stream
 

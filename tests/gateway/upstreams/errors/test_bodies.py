@@ -3,7 +3,7 @@
 import pytest
 from pydantic import JsonValue
 
-from gateway.upstreams.error_bodies import find_error, http_status, read_error, retry_delay_ms
+from gateway.upstreams.errors.bodies import find_error, http_status, read_error, retry_delay_ms
 
 
 @pytest.mark.parametrize(

@@ -1,76 +1,15 @@
-"""What finish reasons, names, statuses and words of errors mean; docs/providers.md shows the same tables."""
+"""What names, statuses and words of errors mean; docs/providers.md shows the same tables."""
 
 import pytest
 
 from gateway.protocol.errors import Code
-from gateway.upstreams.outcomes import (
-    ENDINGS,
-    ERROR_NAMES,
-    FAILURE_REASONS,
-    FINISH_REASONS,
-    VAGUE_NAMES,
-    Ending,
-    ending_of,
-    error_code,
-    error_message,
-    finish_reason,
-)
+from gateway.upstreams.errors.codes import ERROR_NAMES, VAGUE_NAMES, error_code, error_message
 from tests.gateway.upstreams.outcome_tables import BEGIN, END, PAGE, tables
-
-
-def test_no_reason_means_two_things() -> None:
-    named = [
-        (name.lower(), meaning)
-        for table in (FINISH_REASONS, FAILURE_REASONS)
-        for meanings in table.values()
-        for meaning, names in meanings.items()
-        for name in names.split()
-    ]
-    assert len(set(named)) == len(ENDINGS)
 
 
 def test_no_name_means_two_things() -> None:
     names = [name for table in (ERROR_NAMES, VAGUE_NAMES) for names in table.values() for name in names.split()]
     assert len(names) == len({name.replace("_", "") for name in names})
-
-
-@pytest.mark.parametrize(
-    ("reason", "ending"),
-    [
-        ("", None),
-        ("null", None),
-        ("FINISH_REASON_UNSPECIFIED", None),
-        ("stop", Ending("stop", None)),
-        ("STOP", Ending("stop", None)),
-        ("eos_token", Ending("stop", None)),
-        ("max_tokens", Ending("length", None)),
-        ("pause_turn", Ending("pause_turn", None)),
-        ("error", Ending(None, Code.SERVER_ERROR)),
-        ("network_error", Ending(None, Code.NETWORK_ERROR)),
-        ("MALFORMED_FUNCTION_CALL", Ending(None, Code.UPSTREAM_PROTOCOL)),
-        ("Something_New", Ending("something_new", None)),
-        ("http://10.0.0.7", Ending("other", None)),
-    ],
-)
-def test_a_finish_reason(reason: str, ending: Ending | None) -> None:
-    assert ending_of(reason) == ending
-
-
-@pytest.mark.parametrize(
-    ("reason", "called", "sent"),
-    [
-        ("stop", True, "tool_calls"),
-        (None, True, "tool_calls"),
-        ("tool_calls", True, "tool_calls"),
-        ("length", True, "length"),
-        ("content_filter", True, "content_filter"),
-        ("stop", False, "stop"),
-        ("tool_calls", False, "stop"),
-        (None, False, None),
-    ],
-)
-def test_one_rule_for_tool_calls(reason: str | None, called: bool, sent: str | None) -> None:
-    assert finish_reason(reason, called=called) == sent
 
 
 @pytest.mark.parametrize(

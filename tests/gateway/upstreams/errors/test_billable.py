@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.upstreams.billable import may_be_billed
+from gateway.upstreams.errors.billable import may_be_billed
 
 
 @pytest.mark.parametrize("status", [301, 400, 401, 402, 403, 404, 405, 409, 413, 415, 422, 425, 429, 498])

@@ -14,7 +14,7 @@ import aiohttp
 from gateway.net.http_client import ProxyRefusedError
 from gateway.net.open_files import NO_FILES
 from gateway.protocol.errors import Code, Failed, GatewayFault
-from gateway.upstreams.errors import unreadable
+from gateway.upstreams.errors.failures import unreadable
 
 
 class Step(Enum):

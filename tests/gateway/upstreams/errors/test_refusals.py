@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from gateway.protocol.errors import Code
-from gateway.upstreams.errors import retry_after_ms
+from gateway.upstreams.errors.refusals import retry_after_ms
 from tests.gateway.upstreams.raw_server import (
     delta,
     event,
