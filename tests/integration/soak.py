@@ -51,8 +51,11 @@ SCRIPTS = {case.requested.removesuffix("?"): case.answers for case in (*ERRORS_I
 SCRIPTED_SHARE = 0.1
 """Share of the starts that request one of them."""
 
-SLOW_BYTES = 20_000
-"""Bytes that arrive one by one in some responses. A whole image would take longer than its generation is retained."""
+SLOW_BYTES = 4_000
+"""Bytes that arrive one by one in some responses.
+
+Each takes a turn of the loop that all clients and proxies share: more would last longer than a generation is retained.
+"""
 
 SLOTS, QUEUE = 16, 24
 CLIENTS = 48
@@ -69,7 +72,7 @@ SETTINGS = {
     "DUALSTREAM_BREAKER_FAILURES": "8",
     "DUALSTREAM_BREAKER_REST": "0.5",
     "DUALSTREAM_GRACE": "1",
-    "DUALSTREAM_RETENTION": "15",
+    "DUALSTREAM_RETENTION": "30",
     "DUALSTREAM_HEARTBEAT": "1",
     "DUALSTREAM_VIEWER_TIMEOUT": "3",
     "DUALSTREAM_MAX_OUTPUT_BYTES": "100000",
@@ -278,6 +281,8 @@ class _User:
         self._address = address
         self._http = http
         self._random = random.Random(f"{soak.seed}/{number}")
+        self._started_at = 0.0
+        """When its newest generation was started."""
 
     async def run(self) -> None:
         while not self._soak.is_over:
@@ -306,6 +311,7 @@ class _User:
         model = f"m{self._random.randrange(ROUTES)}" if self._soak.routed else random_model(self._random)
         if not self._soak.routed and self._random.random() < SCRIPTED_SHARE:
             model = self._random.choice(list(SCRIPTS))
+        self._started_at = time.monotonic()
         answer = await self._clients[transport].start(f"Soak {self._random.random()}", model=model, options=options)
         self._tally.generations += 1
         self._tally.actions[action] += 1
@@ -373,7 +379,8 @@ class _User:
         self._tally.events += len(seen)
 
     async def _wait_for_end(self, generation_id: str) -> None:
-        while (await self._snapshot(generation_id))["state"] not in {"complete", "interrupted", "error"}:
+        # One that is lost has no state.
+        while (await self._snapshot(generation_id)).get("state", "error") not in {"complete", "interrupted", "error"}:
             await asyncio.sleep(0.1)
 
     async def _snapshot(self, generation_id: str) -> JsonObject:
@@ -381,7 +388,8 @@ class _User:
         async with self._http.get(f"{self._address}/api/generations/{generation_id}") as response:
             snapshot: JsonObject = await response.json()
             if response.status != 200:
-                self._soak.add_violation(f"{generation_id} is lost: {snapshot}")
+                age = time.monotonic() - self._started_at
+                self._soak.add_violation(f"{generation_id}, started {age:.1f} s ago, is lost: {snapshot}")
             return snapshot
 
     async def _check(self, answer: Answer, events: Sequence[Event], action: str) -> None:
@@ -390,6 +398,8 @@ class _User:
         tally.events += len(events)
         tally.retries += sum(isinstance(event, Retry) for event in events)
         snapshot = await self._snapshot(generation_id)
+        if "state" not in snapshot:
+            return
         by_sse = await read_over_sse(self._http, self._address, generation_id)
         by_websocket = await read_over_websocket(self._http, self._address, generation_id)
         wrong = log_problems(by_sse) + log_problems(by_websocket)
