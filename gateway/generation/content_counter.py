@@ -7,6 +7,9 @@ from gateway.protocol.events import Chunk, Content, Part, Reasoning, TextBatch, 
 
 _TEXT: Final = (Chunk, Reasoning)
 
+_BESIDE_TEXT: Final = frozenset({"citation", "redacted_reasoning"})
+"""Kinds of parts without which a text can be continued: they belong to what came before them."""
+
 _NEVER: Final = object()
 """In place of what can be joined, after an event with which nothing can be."""
 
@@ -24,7 +27,8 @@ class ContentCounter:
 
     `text_bytes` is the UTF-8 length of all text: that of the answer, of its reasoning, and of its tool calls. `size`
     adds parts and signatures, and `FRAME_BYTES` for each event that the log can't join with its predecessor.
-    `is_only_text`: neither a tool call nor a part has come since `start_text`.
+    `is_only_text`: since `start_text` nothing has come but text and what belongs to it: no tool call, no image, no tool
+    of the provider, which another upstream that continues the text would not know.
     """
 
     __slots__ = ("_last", "chars", "chunks", "is_only_text", "limit", "size", "text_bytes")
@@ -69,7 +73,7 @@ class ContentCounter:
                 length = utf8_length(event.arguments) + utf8_length(event.name or "") + utf8_length(event.id or "")
                 size += utf8_length(event.signature or "")
             elif isinstance(event, Part):
-                is_only_text, length, last = False, 0, _NEVER
+                is_only_text, length, last = is_only_text and event.kind in _BESIDE_TEXT, 0, _NEVER
                 size += FRAME_BYTES + event.size
             else:
                 length, last = 0, _NEVER

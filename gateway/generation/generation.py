@@ -307,7 +307,7 @@ class Generation:
 
     @property
     def is_only_text(self) -> bool:
-        """Return True if the present text has neither tool calls nor parts, which no other upstream can continue."""
+        """Return True if another upstream can continue the present text; see `ContentCounter`."""
         return self._counter.is_only_text
 
     @property

@@ -26,7 +26,7 @@ class BodyStart:
 
     @property
     def held(self) -> bytes:
-        """Return all that was read."""
+        """Return all that was read, from its first character that is no white space."""
         return b"".join(self._reads)
 
     def feed(self, data: bytes) -> bool | None:
@@ -37,7 +37,8 @@ class BodyStart:
             # Known already: a long document is not searched, or copied, at each read.
             return False
         text = self.held.removeprefix(BYTE_ORDER_MARK).lstrip()
-        if not text or (BYTE_ORDER_MARK.startswith(text)):
+        self._reads, self.size = [text], len(text)
+        if not text or BYTE_ORDER_MARK.startswith(text):
             return None
         self.is_json = text[:1] in (b"{", b"[")
         if self.content_type == EVENT_STREAM:

@@ -25,15 +25,21 @@ _NOT_IN_IDS: Final = re.compile(r"[^A-Za-z0-9_-]")
 @dataclass(slots=True)
 class _Call:
     index: int
-    id: str | None
+    id: str
     name: str | None
     pieces: list[str] = field(default_factory=list)
+    length: int = 0
+    """Characters of all pieces."""
     is_held: bool = False
     """`{}` came, and is held back: in some servers it stands for arguments that follow."""
 
     @property
     def has_arguments(self) -> bool:
         return self.is_held or bool(self.pieces)
+
+    def repeats(self, text: str) -> bool:
+        """Return True if a text is the whole arguments again. Nearly always, its length says that it is not."""
+        return len(text) == self.length and self.is_complete and text == "".join(self.pieces)
 
     @property
     def is_complete(self) -> bool:
@@ -55,6 +61,7 @@ class ToolCalls:
     _surrogates: SurrogateJoiner
     _calls: list[_Call] = field(default_factory=list)
     _by_position: dict[int, _Call] = field(default_factory=dict)
+    _by_id: dict[str, _Call] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -72,12 +79,13 @@ class ToolCalls:
         begins = call is None or _begins(call, call_id, name, text)
         if call is None or begins:
             generated = f"call_{_NOT_IN_IDS.sub('', response_id)[:MAX_RESPONSE_ID]}_{len(self._calls)}"
-            call = _Call(len(self._calls), call_id or generated.replace("__", "_"), name)
+            own_id = call_id or generated.replace("__", "_")
+            call = _Call(len(self._calls), own_id, name)
             self._calls.append(call)
+            self._by_id.setdefault(own_id, call)
             if position is not None:
                 self._by_position[position] = call
-        elif text == "".join(call.pieces) and call.is_complete:
-            # The whole call again.
+        elif call.repeats(text):
             return None
         late_name = name if call.name is None else None
         call.name = call.name or name
@@ -91,7 +99,7 @@ class ToolCalls:
         """Return the arguments of the calls that have none: they must be JSON all the same."""
         empty = [call for call in self._calls if not call.pieces]
         for call in empty:
-            call.pieces, call.is_held = [NO_ARGUMENTS], False
+            call.pieces, call.length, call.is_held = [NO_ARGUMENTS], len(NO_ARGUMENTS), False
         return [ToolCall(call.index, None, None, NO_ARGUMENTS) for call in empty]
 
     def _find(self, position: int | None, call_id: str | None) -> _Call | None:
@@ -99,7 +107,7 @@ class ToolCalls:
         if position is not None:
             return self._by_position.get(position)
         if call_id is not None:
-            return next((call for call in self._calls if call.id == call_id), None)
+            return self._by_id.get(call_id)
         return self._calls[-1] if self._calls else None
 
     def _add(self, call: _Call, text: str) -> str:
@@ -110,6 +118,7 @@ class ToolCalls:
         call.is_held = call.is_held and not text
         if text:
             call.pieces.append(text)
+            call.length += len(text)
         return self._surrogates.join(("tool", call.index), text)
 
 

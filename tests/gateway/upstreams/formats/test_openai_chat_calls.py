@@ -76,3 +76,15 @@ def test_a_signature(fields: JsonObject) -> None:
 def test_a_custom_tool() -> None:
     delta: JsonObject = {"index": 0, "id": "a", "type": "custom", "custom": {"name": "f", "input": "x = 1"}}
     assert ToolCalls(SurrogateJoiner()).read(delta, "r") == ToolCall(0, "a", "f", "x = 1")
+
+
+def test_many_pieces_and_many_calls_take_time_in_proportion() -> None:
+    """Comparing each piece with all before it, or each id with all others, would take minutes here."""
+    calls = ToolCalls(SurrogateJoiner())
+    calls.read(call(0, "a", "f", '{"x":"'), "r")
+    piece = call(0, None, None, "0123456789" * 10)
+    for _ in range(100_000):
+        assert calls.read(piece, "r") is not None
+    for number in range(50_000):
+        calls.read(call(None, f"id {number}", "f", "{}"), "r")
+    assert len(calls) == 50_001
