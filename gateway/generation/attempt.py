@@ -37,7 +37,17 @@ class Attempt:
         A call that was cancelled before its answer began may have been accepted: its prompt is counted. Figures that
         came before the provider's end mark are outdated: they are a minimum, not exact.
         """
-        return self.usage if self.usage_final or self.refused else self._estimated()
+        return self.usage if self.refused or self._is_known else self._estimated()
+
+    @property
+    def _is_known(self) -> bool:
+        """Return True if the provider's figures are final and can be true: some servers send zeros for all."""
+        usage = self.usage
+        if usage is None or not self.usage_final:
+            return False
+        if usage.output_tokens == 0 and self.text_bytes:
+            return False
+        return bool(usage.input_tokens) or bool(usage.output_tokens)
 
     def charged(self) -> float:
         """Return what a budget is charged in US dollars: the cost, or an estimate of it; 0 without a price."""

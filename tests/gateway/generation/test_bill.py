@@ -21,8 +21,17 @@ def test_unknown_usage_is_not_zero_and_zero_is_not_estimated() -> None:
     generation = streaming()
     generation.attempts[-1].set_usage(Usage(5, None, "exact"), final=True)
     assert generation.usage().output_tokens is None
+    generation.attempts[-1].text_bytes = 0
     generation.attempts[-1].set_usage(Usage(5, 0, "exact"), final=True)
     assert generation.usage() == Usage(5, 0, "exact")
+
+
+def test_zeros_that_can_not_be_true_are_estimated() -> None:
+    generation = streaming()
+    for figures in (Usage(5, 0, "exact"), Usage(None, 0, "exact"), Usage(0, 0, "exact")):
+        generation.attempts[-1].set_usage(figures, final=True)
+        usage = generation.usage()
+        assert (usage.output_tokens, usage.source) == (3, "estimated")
 
 
 def test_usage_from_the_middle_of_an_answer_is_a_lower_bound() -> None:
