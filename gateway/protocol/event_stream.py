@@ -5,6 +5,9 @@ from typing import NamedTuple
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
+LINE_BYTES = 32
+"""Bytes that are counted for a line of data beside its own."""
+
 RETRY_DIGITS = 9
 """Maximum digits of a `retry` field, in milliseconds; longer ones (eleven days and more) are ignored.
 
@@ -56,7 +59,7 @@ class EventStreamDecoder:
         self.at_boundary = True
         """True if no part of an incomplete event is held. Maintained by `feed_data` only."""
         self._limit = limit
-        self._tail: list[bytes] = []
+        self._tail = bytearray()
         self._held = 0
         self._data: list[bytes] = []
         self._event = b""
@@ -112,8 +115,8 @@ class EventStreamDecoder:
             self._hold(data)
             return []
         if self._tail:
-            self._held -= sum(map(len, self._tail))
-            data = b"".join([*self._tail, data])
+            self._held -= len(self._tail)
+            data = b"".join([self._tail, data])
             self._tail.clear()
         *lines, tail = data.split(b"\n")
         events: list[ServerSentEvent] = []
@@ -152,13 +155,13 @@ class EventStreamDecoder:
 
     def _hold(self, piece: bytes) -> None:
         if piece:
-            self._tail.append(piece)
+            self._tail += piece
             self._count(len(piece))
 
     def _hold_data(self, piece: bytes) -> None:
         self._data.append(piece)
-        # Count the line end too: an unlimited number of empty `data` lines would be held otherwise.
-        self._count(len(piece) + 1)
+        # What a line takes beside its bytes counts, too: many short ones are held as many times their size.
+        self._count(len(piece) + LINE_BYTES if len(self._data) > 1 else len(piece) + 1)
 
     def _count(self, size: int) -> None:
         self._held += size

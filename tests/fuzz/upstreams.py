@@ -84,7 +84,7 @@ def _check_limit(pieces: Sequence[bytes]) -> None:
             decoder.feed(piece)
         except EventTooLongError:
             return
-        assert sum(map(len, decoder._tail)) + sum(len(line) + 1 for line in decoder._data) <= SMALL_LIMIT
+        assert len(decoder._tail) + sum(len(line) + 1 for line in decoder._data) <= SMALL_LIMIT
 
 
 def _text(data: bytes) -> str:

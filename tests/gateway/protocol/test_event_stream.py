@@ -126,6 +126,12 @@ def test_an_empty_data_line_is_held() -> None:
     assert [data for piece in pieces for data in decoder.feed_data(piece)] == [b"\n[DONE]"]
 
 
+def test_thousands_of_short_lines_count_as_what_they_take() -> None:
+    decoder = EventStreamDecoder(limit=1000)
+    with pytest.raises(EventTooLongError):
+        decoder.feed(b"data:xy\n" * 100)
+
+
 def test_invalid_utf8_stays_bytes() -> None:
     assert decode([b"data: \xff\xfe\n\n"])[0][0].data == b"\xff\xfe"
 
