@@ -36,10 +36,11 @@ class ErrorBody:
     message: str = ""
 
 
-def find_error(value: JsonValue) -> JsonValue | None:
+def find_error(value: JsonValue, depth: int = 0) -> JsonValue | None:
     """Return the error that a document is or contains, or None. `error: null` is none."""
-    if isinstance(value, list):
-        return next((found for item in value[:_MAX_ITEMS] if (found := find_error(item)) is not None), None)
+    if isinstance(value, list) and depth < _MAX_DEPTH:
+        items = value[:_MAX_ITEMS]
+        return next((found for item in items if (found := find_error(item, depth + 1)) is not None), None)
     if not isinstance(value, dict):
         return None
     base, groq = value.get("base_resp"), value.get("x_groq")
@@ -49,13 +50,13 @@ def find_error(value: JsonValue) -> JsonValue | None:
         or "error" in (value.get("object"), value.get("type"))
         or (isinstance(base, dict) and base.get("status_code"))
         or (isinstance(groq, dict) and groq.get("error"))
-        or (not ANSWERS & value.keys() and _is_flat_error(value))
+        or (not any(map(value.get, ANSWERS)) and _is_flat_error(value))
     )
     return value if is_error else None
 
 
 ANSWERS: Final = frozenset({"choices", "candidates", "output", "content", "delta", "usage"})
-"""Fields of answers: what has one of them is no error for lack of another sign."""
+"""Fields of answers: what has one of them, and something in it, is no error for lack of another sign."""
 
 
 def _is_flat_error(value: JsonObject) -> bool:

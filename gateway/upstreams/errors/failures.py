@@ -46,10 +46,18 @@ def from_stream(error: JsonValue, api_key: SecretStr | None, message: str = ERRO
     """
     body = read_error(error)
     code = error_code(body.status, body.names, body.message)
-    wait = retry_delay_ms(json.dumps(error).encode()) if code is Code.RATE_LIMIT else None
+    wait = retry_delay_ms(_encoded(error)) if code is Code.RATE_LIMIT else None
     if code in {Code.PROVIDER_AUTH, Code.PROVIDER_QUOTA}:
         message = error_message(None, code)
     return Failed(code, with_quote(message, code, body.message, api_key), retry_after_ms=wait)
+
+
+def _encoded(error: JsonValue) -> bytes:
+    """Return an error's JSON; nothing if it is nested too deeply to be encoded again."""
+    try:
+        return json.dumps(error).encode()
+    except RecursionError:
+        return b""
 
 
 def from_error_event(data: bytes, api_key: SecretStr | None) -> Failed:

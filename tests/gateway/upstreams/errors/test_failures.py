@@ -57,3 +57,10 @@ def test_a_document_in_place_of_a_stream(body: bytes, content_type: str, code: C
     failed = from_document(body, content_type, None)
     assert failed.code is code
     assert message in failed.message
+
+
+@pytest.mark.parametrize("levels", [100, 600, 1000])
+def test_errors_nested_deeply_are_errors_of_the_provider(levels: int) -> None:
+    nested = b"[" * levels + b"]" * levels
+    assert from_document(nested, "application/json", None).code is Code.UPSTREAM_PROTOCOL
+    assert from_error_event(b'{"type":"rate_limit_error","x":%b}' % nested, None).code is Code.RATE_LIMIT
