@@ -103,5 +103,8 @@ class _ScriptedResponse:
         self._stopped = True
         self._scripted._reads.put_nowait(None)
 
+    def complete(self) -> None:
+        self.stop()
+
     async def close(self) -> None:
         self._scripted.closed = True

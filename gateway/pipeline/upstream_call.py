@@ -48,6 +48,7 @@ class UpstreamCall:
         *(
             "_clock",
             "_continuation",
+            "_end_answer",
             "_given_up",
             "_listener",
             "_model",
@@ -88,6 +89,8 @@ class UpstreamCall:
         self._timer = RestartableTimer(clock)
         self._stop_waiting: Callable[[], None] | None = None
         """Ends at once what `run` waits for. `run` sets it before it checks `is_over`: no cancellation is missed."""
+        self._end_answer: Callable[[], None] | None = None
+        """Ends the response after the provider's end mark."""
         self._recorded = self._given_up = self._released = False
 
     async def run(self) -> None:
@@ -145,7 +148,7 @@ class UpstreamCall:
         if response is None:
             return
         try:
-            self._stop_waiting = response.stop
+            self._stop_waiting, self._end_answer = response.stop, response.complete
             # A cancellation in the turn of the event loop in which the headers came finds `open` done: its scope has
             # nothing left to cancel.
             if not self.is_over:
@@ -214,10 +217,9 @@ class UpstreamCall:
                 self.target.latency.add_timeout(now - self._started_at)
             self.failure, self.is_over, self._given_up = failure, True, True
             self._halt()
-        elif watchdog.is_complete(now):
+        elif watchdog.is_complete(now) and self._end_answer is not None:
             # The answer is complete; only its usage figures are missing.
-            self._finish(now)
-            self._halt()
+            self._end_answer()
         elif (due := watchdog.next_check()) is not None:
             self._timer.start(max(0.0, due - now), self._on_timer)
 

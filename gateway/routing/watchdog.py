@@ -16,8 +16,9 @@ class Limits:
 
     `total_timeout` runs from the first call to the end, over all attempts. `first_token_timeout` and `stall_timeout`
     bound the wait for the first and for the next content of one attempt. `min_chars_per_second` is the minimum rate,
-    checked once per `rate_window` of streaming. `usage_timeout` bounds the wait for the usage figures after the
-    provider's end mark. Connecting has a limit of its own, `ConnectionLimits.connect_timeout`.
+    checked once per `rate_window` of streaming. `usage_timeout` bounds the wait for what follows the provider's
+    end mark: usage figures, or more of the answer: some servers send a finish reason and let the model think on.
+    Connecting has a limit of its own, `ConnectionLimits.connect_timeout`.
     """
 
     queue_timeout: float = 30.0
@@ -26,7 +27,7 @@ class Limits:
     stall_timeout: float = 300.0
     min_chars_per_second: float = 0.0
     rate_window: float = 10.0
-    usage_timeout: float = 5.0
+    usage_timeout: float = 15.0
 
 
 @dataclass(slots=True)

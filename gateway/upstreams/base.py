@@ -67,6 +67,10 @@ class UpstreamResponse(Protocol):
         """End `stream` as soon as possible, without the rest of the response."""
         ...
 
+    def complete(self) -> None:
+        """End `stream` after the provider's end mark, as if the body had ended."""
+        ...
+
     async def close(self) -> None:
         """Close the connection at once, or return it to the pool if the response has been read to its end.
 

@@ -65,6 +65,18 @@ class StreamedResponse:
         """End `stream`; see `UpstreamResponse.stop`."""
         self._end()
 
+    def complete(self) -> None:
+        """End `stream` with what the end of the body adds; see `UpstreamResponse.complete`."""
+        if self._stopped:
+            return
+        try:
+            if last := self._reader.end():
+                self._on_events([*cut_long(last)])
+        except Exception as error:  # noqa: BLE001 - not swallowed: `stream` raises it in the task that awaits it
+            self._end(error)
+        else:
+            self._end()
+
     async def close(self) -> None:
         """Return the connection to the pool if the response is complete, or else abort it."""
         self._stopped = True
@@ -150,6 +162,8 @@ class StreamedResponse:
             return start.held
         if is_stream is False and (not start.is_json or start.size > self._max_bytes):
             raise from_document(start.held, start.content_type, self._reader.api_key)
+        if start.size > self._max_bytes:
+            raise EventTooLongError(self._max_bytes)
         return b""
 
     def _last_events(self) -> list[UpstreamEvent]:

@@ -131,6 +131,9 @@ class _InstantResponse:
     def stop(self) -> None:
         pass
 
+    def complete(self) -> None:
+        pass
+
     async def close(self) -> None:
         pass
 

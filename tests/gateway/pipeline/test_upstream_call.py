@@ -142,6 +142,25 @@ async def test_the_last_read_and_the_usage_timeout_in_the_same_turn(caplog: pyte
         assert "Traceback" not in caplog.text
 
 
+async def test_content_long_after_an_early_finish_reason_is_not_cut() -> None:
+    async with one_target(limits=Limits()) as harness:
+        generation = await harness.streaming()
+        for text in ("there ", "was."):
+            harness.upstream.last.send(Finished("stop"))
+            await settle()
+            harness.clock.advance(12)
+            await settle()
+            assert not generation.log.ended
+            harness.upstream.last.send(text)
+            await settle()
+        harness.upstream.last.send(Finished("stop"))
+        await settle()
+        harness.clock.advance(Limits().usage_timeout)
+        await settle()
+        assert terminal_event(generation).type == "complete"
+        assert generation.log.text() == "Once upon there was."
+
+
 async def test_a_tool_call_without_text_is_content_too() -> None:
     async with one_target(attempts=4) as harness:
         generation = harness.start()

@@ -1,12 +1,13 @@
 """Streamed responses on real sockets: every way in which bytes may arrive, and end."""
 
 import asyncio
+from collections.abc import Sequence
 
 import pytest
 
 from gateway.protocol.errors import Code
-from gateway.protocol.events import Chunk
-from gateway.upstreams.base import Finished
+from gateway.protocol.events import Chunk, ToolCall
+from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest
 from gateway.upstreams.long_text import MAX_CHARS
 from tests.event_loop import settle
 from tests.gateway.upstreams.raw_server import (
@@ -118,3 +119,27 @@ async def test_after_the_end_mark_no_fault_counts(rest: bytes) -> None:
         assert await read_events(upstream) == [Chunk("Xin chào"), Finished("stop")]
     async with raw_upstream(respond_stream(COMPLETE + DONE, end=False)) as (upstream, _):
         assert await read_events(upstream) == [Chunk("Xin chào"), Finished("stop")]
+
+
+async def test_an_answer_that_is_completed_before_its_end_gets_what_the_end_adds() -> None:
+    call = {"index": 0, "id": "a", "type": "function", "function": {"name": "now", "arguments": ""}}
+    events: list[UpstreamEvent] = []
+
+    async def serve(_request: bytes, writer: asyncio.StreamWriter) -> None:
+        writer.write(RESPONSE_HEAD + chunked(delta(tool_calls=[call]) + delta(finish_reason="tool_calls")))
+        await asyncio.Event().wait()
+
+    async with raw_upstream(serve) as (upstream, _):
+        response = await upstream.open(UpstreamRequest("m", (), {}))
+
+        def take(read: Sequence[UpstreamEvent]) -> None:
+            events.extend(read)
+            if Finished("tool_calls") in read:
+                asyncio.get_running_loop().call_soon(response.complete)
+
+        await response.stream(take)
+        await response.close()
+    assert events == [
+        *(ToolCall(0, "a", "now", ""), Finished("tool_calls")),
+        *(ToolCall(0, None, None, "{}"), Finished("tool_calls")),
+    ]

@@ -57,6 +57,9 @@ class InstantResponse:
     def stop(self) -> None:
         pass
 
+    def complete(self) -> None:
+        pass
+
     async def close(self) -> None:
         pass
 

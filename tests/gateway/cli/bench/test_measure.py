@@ -11,6 +11,7 @@ from gateway.cli.bench.plan import Plan, Subject
 from gateway.cli.bench.sample import Sample
 from gateway.protocol.errors import Code, Failed
 from gateway.protocol.events import Usage
+from gateway.routing.watchdog import Limits
 from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest, UpstreamResponse
 from tests.event_loop import settle
 from tests.gateway.cli.bench.fakes import subject
@@ -153,7 +154,7 @@ async def test_missing_usage_does_not_delay_the_sample() -> None:
         await running.wait(1)
         upstream.last.send("abc")
         upstream.last.send(Finished("stop"))
-        await running.wait(5)
+        await running.wait(Limits().usage_timeout)
         await running.task
         assert (running.only.failure, running.only.duration) == (None, 1.0)
         assert running.only.usage is not None
@@ -198,6 +199,9 @@ class BrokenAnswer:
         raise RuntimeError(take)
 
     def stop(self) -> None:
+        pass
+
+    def complete(self) -> None:
         pass
 
     async def close(self) -> None:
