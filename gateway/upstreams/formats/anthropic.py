@@ -75,7 +75,7 @@ class MessagesReader:
 
     The data of each event repeats its type, so the stream's `event:` lines are not needed. Blocks are identified by
     their index, because they may overlap: llama.cpp ends none of them before the last one has begun. What comes between
-    the stop reason and `message_stop` counts, too: some servers send a reason early.
+    the stop reason and `message_stop` counts, too, and takes the reason back: some servers send one early.
     """
 
     api_key: SecretStr | None = None
@@ -88,6 +88,10 @@ class MessagesReader:
     """Names of the tools that the provider ran, by the ids of their calls."""
     _tool_count: int = 0
     _has_content: bool = False
+    _reason: str | None = None
+    _has_reason: bool = False
+    _was_early: bool = False
+    """Content came after a reason: reasons of this server are no end mark."""
     _message_id: str = ""
     _usage: JsonObject = field(default_factory=dict)
 
@@ -108,7 +112,10 @@ class MessagesReader:
         event = decode(data)
         match event.get("type"):
             case "content_block_start" | "content_block_delta" | "content_block_stop" as kind:
+                before = len(events)
                 self._read_block(kind, event, events)
+                if self.finished and len(events) > before:
+                    self.finished, self._was_early = False, True
             case "message_start":
                 message = object_of(event.get("message"))
                 self._read_content(message, events)
@@ -140,9 +147,13 @@ class MessagesReader:
 
     def end(self) -> list[UpstreamEvent]:
         """See `EventReader.end`."""
-        if not self.finished:
+        if self.finished:
+            return []
+        if not self._has_reason:
             raise truncated()
-        return []
+        events: list[UpstreamEvent] = []
+        self._end_late(events)
+        return events
 
     def _read_content(self, message: JsonObject, events: list[UpstreamEvent]) -> None:
         """Read the content of a message: some servers put it into `message_start`, and do not stream it."""
@@ -161,6 +172,8 @@ class MessagesReader:
             self._stop_block(index, events)
 
     def _start_block(self, index: int | None, block: JsonObject, events: list[UpstreamEvent]) -> None:
+        # Some servers use one index for all blocks, and end none of them.
+        self._stop_block(index, events)
         match block.get("type"):
             case "text":
                 self._append_text(Chunk, index, text_of(block.get("text")) or "", events)
@@ -210,7 +223,7 @@ class MessagesReader:
         if block is None:
             raise unreadable("the input of a tool came before its name")
         if isinstance(block, OtherBlock):
-            block.add_input(text)
+            block.add_json(text)
         elif text:
             block.input = None
             if complete := self._surrogates.join(index, text):
@@ -233,7 +246,9 @@ class MessagesReader:
         """
         ending = ending_of(reason) if isinstance(reason, str) else None
         if ending is not None and ending.code is None:
-            self._append_end(ending.reason, events)
+            self._reason, self._has_reason = ending.reason, True
+            if not self._was_early:
+                self._append_end(ending.reason, events)
         self._read_usage(owner, events)
         if ending is not None and ending.code is not None:
             raise from_finish_reason(ending.code, str(reason))
@@ -242,8 +257,15 @@ class MessagesReader:
         if not self.finished:
             if not (self._has_content or events or self._usage):
                 raise truncated()
-            self._append_end(None, events)
+            self._end_late(events)
         self.done = True
+
+    def _end_late(self, events: list[UpstreamEvent]) -> None:
+        """Append the end mark at the end of the stream, and the figures behind it: before it they are unfinished."""
+        self._append_end(self._reason, events)
+        figures = _usage(self._usage)
+        if self._was_early and figures.output_tokens:
+            events.append(figures)
 
     def _append_end(self, reason: str | None, events: list[UpstreamEvent]) -> None:
         """Append the end mark, after blocks that the server did not end."""

@@ -79,7 +79,7 @@ class GenerateContentReader:
     """Reads `GenerateContentResponse` objects; see `EventReader`.
 
     `done` stays False. Some servers send the usage after the finish reason, and some models sent a finish reason with
-    every event, so all that follows is read, too.
+    every event, so all that follows is read, too. Content takes a reason back, and the last one counts.
     """
 
     api_key: SecretStr | None = None
@@ -89,6 +89,10 @@ class GenerateContentReader:
     _call_count: int = 0
     _response_id: str = ""
     _has_content: bool = False
+    _reason: str | None = None
+    _has_reason: bool = False
+    _was_early: bool = False
+    """Content came after a reason: reasons of this server are no end mark."""
     _usage: JsonObject = field(default_factory=dict)
     _cited: set[str] = field(default_factory=set)
     """Citations that have been appended: Google repeats them from event to event."""
@@ -127,7 +131,10 @@ class GenerateContentReader:
         for part in list_of(object_of(first.get("content")).get("parts")):
             self._read_part(object_of(part), events)
         self._read_citations(first, events)
-        self._has_content = self._has_content or len(events) > before
+        if len(events) > before:
+            self._has_content = True
+            if self.finished:
+                self.finished, self._was_early = False, True
         failure = self._find_block_reason(response) or self._read_finish_reason(first, events)
         if usage := object_of(response.get("usageMetadata")):
             # Appended after the finish reason: after an end mark, figures count as final.
@@ -138,9 +145,19 @@ class GenerateContentReader:
 
     def end(self) -> list[UpstreamEvent]:
         """See `EventReader.end`."""
-        if not self.finished:
+        if self.finished:
+            return []
+        if not self._has_reason:
             raise truncated()
-        return []
+        self.finished = True
+        figures = _usage(self._usage)
+        # Figures before the end mark count as unfinished; these are those of the whole answer.
+        return [Finished(self._finish_reason), *([figures] if figures.output_tokens else [])]
+
+    @property
+    def _finish_reason(self) -> str | None:
+        # Google has no reason for tool calls: they end with STOP, like text.
+        return finish_reason(self._reason, called=self._call_count > 0)
 
     def _read_part(self, part: JsonObject, events: list[UpstreamEvent]) -> None:
         """Append the content of a part; a part with nothing but a thought signature has none for clients."""
@@ -192,9 +209,10 @@ class GenerateContentReader:
             quote = sanitize_message(str(candidate.get("finishMessage") or ""), self.api_key)
             shown = sanitize_token(str(reason))
             return Failed(code, f"The model's answer failed: {shown}" + (f": {quote}" if quote else ""))
-        self.finished = True
-        # Google has no reason for tool calls: they end with STOP, like text.
-        events.append(Finished(finish_reason(ending.reason, called=self._call_count > 0)))
+        self._reason, self._has_reason = ending.reason, True
+        if not self._was_early:
+            self.finished = True
+            events.append(Finished(self._finish_reason))
         return None
 
     def _find_block_reason(self, response: JsonObject) -> Failed | None:

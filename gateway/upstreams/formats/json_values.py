@@ -48,7 +48,7 @@ def repair_surrogates(text: str) -> str:
     return text if text.isascii() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
-_KEEP_ALIVE = re.compile(rb'\s*(?::.*|null|"?(?:ping|pong|heartbeat|keep[-_ ]?alive)?"?)\s*', re.IGNORECASE | re.DOTALL)
+_KEEP_ALIVE = re.compile(rb':.*|null|"?(?:ping|pong|heartbeat|keep[-_ ]?alive)?"?', re.IGNORECASE | re.DOTALL)
 """Data that only keep the connection alive: nothing, a comment, `null`, or a word."""
 
 
@@ -69,13 +69,14 @@ def decode(data: bytes) -> JsonObject:
             value = json.loads(data)
         except (ValueError, RecursionError) as error:
             # ValueError: not JSON, not UTF-8, or a number of thousands of digits (sys.set_int_max_str_digits).
-            if _KEEP_ALIVE.fullmatch(data):
+            # Stripped first: a pattern with white space at both ends takes quadratic time.
+            if _KEEP_ALIVE.fullmatch(data.strip()):
                 return {}
             raise unreadable("an event is not JSON") from error
     if isinstance(value, list) and len(value) == 1:
         value = value[0]
     if not isinstance(value, dict):
-        if _KEEP_ALIVE.fullmatch(data):
+        if _KEEP_ALIVE.fullmatch(data.strip()):
             return {}
         raise unreadable("an event is not a JSON object")
     # Counting brackets is cheap and rarely exceeds the limit: only then are the levels walked.
@@ -106,6 +107,11 @@ def count_of(value: JsonValue) -> int | None:
     if isinstance(value, float) and 0 <= value < 2**53:
         return round(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53 else None
+
+
+def index_of(value: JsonValue) -> int | None:
+    """Return an index, which some servers write as text, or None."""
+    return int(value) if isinstance(value, str) and value.isdecimal() and len(value) < 10 else count_of(value)
 
 
 def detail_of(usage: JsonObject, group: str, name: str) -> int | None:

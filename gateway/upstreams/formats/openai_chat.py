@@ -77,6 +77,8 @@ class ChunkReader:
     _reason: str | None = None
     _has_reason: bool = False
     _has_deltas: bool = False
+    _has_others: bool = False
+    """There were choices after the first one, or without a first one."""
     _was_early: bool = False
     """Content came after a reason: reasons of this server are no end mark."""
     _usage: JsonObject = field(default_factory=dict)
@@ -111,11 +113,13 @@ class ChunkReader:
         if isinstance(choices, list):
             for choice in choices:
                 # We ask for one answer; if a server sends several, the first one counts.
-                if isinstance(choice, dict) and not choice.get("index"):
+                if isinstance(choice, dict) and (not (index := choice.get("index")) or index == "0"):
                     self._read_choice(choice, chunk, events)
-        usage = chunk.get("usage")
-        if not usage and "x_groq" in chunk:
-            usage = object_of(chunk["x_groq"]).get("usage")
+                else:
+                    self._has_others = True
+        elif choices:
+            raise unreadable("the choices are not a list")
+        usage = chunk.get("usage") or (object_of(chunk["x_groq"]).get("usage") if "x_groq" in chunk else None)
         if usage:
             self._read_usage(usage, events)
 
@@ -132,7 +136,8 @@ class ChunkReader:
         error = find_error(chunk)
         if error is not None:
             raise from_stream(error, self.api_key)
-        if self.finished and not chunk.get("choices"):
+        # Figures come at the end; a frame with nothing may stand anywhere.
+        if self.finished and chunk.get("usage") and not chunk.get("choices"):
             self._close(events)
 
     def _read_choice(self, choice: JsonObject, chunk: JsonObject, events: list[UpstreamEvent]) -> None:
@@ -149,6 +154,8 @@ class ChunkReader:
                 self._read_text(delta.get("content"), events)
             if len(events) > before:
                 self._has_deltas = True
+        elif delta:
+            raise unreadable("a delta is not an object")
         if not delta or "message" in choice or not _SOURCES.isdisjoint(chunk):
             self._read_rest(choice, chunk, events)
         if self.finished and len(events) > before:
@@ -230,7 +237,12 @@ class ChunkReader:
             return unsupported(self._content.unknown)
         if self._reason == "tool_calls":
             return unreadable("it announced tool calls, but sent none")
-        return None if self._has_reason or self._usage else truncated()
+        if self._has_reason:
+            return None
+        if self._has_others:
+            return unreadable("it has no first choice")
+        figures = _usage(self._usage)
+        return None if figures.input_tokens or figures.output_tokens else truncated()
 
     def _read_usage(self, usage: JsonValue, events: list[UpstreamEvent]) -> None:
         """Append the figures so far. Zeros and nulls replace no figure: some servers send them at last."""
@@ -268,7 +280,8 @@ def _usage(usage: JsonObject) -> Usage:
     cached = count_of(prompt.get("cached_tokens"))
     written = count_of(prompt.get("cache_write_tokens"))
     return Usage(
-        first("prompt_tokens", "input_tokens"),
+        # No prompt has 0 tokens: a server that says so does not know.
+        first("prompt_tokens", "input_tokens") or None,
         first("completion_tokens", "output_tokens"),
         "exact",
         # Fields of DeepSeek, Moonshot and LiteLLM.

@@ -13,7 +13,7 @@ from pydantic import JsonValue
 
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.events import ToolCall
-from gateway.upstreams.formats.json_values import SurrogateJoiner, count_of, object_of, text_of, to_json
+from gateway.upstreams.formats.json_values import SurrogateJoiner, index_of, object_of, text_of, to_json
 
 NO_ARGUMENTS: Final = "{}"
 MAX_RESPONSE_ID: Final = 64
@@ -25,21 +25,17 @@ _NOT_IN_IDS: Final = re.compile(r"[^A-Za-z0-9_-]")
 @dataclass(slots=True)
 class _Call:
     index: int
-    id: str
+    id: str | None
     name: str | None
     pieces: list[str] = field(default_factory=list)
     length: int = 0
-    """Characters of all pieces."""
+    """Characters of the pieces."""
     is_held: bool = False
     """`{}` came, and is held back: in some servers it stands for arguments that follow."""
 
     @property
     def has_arguments(self) -> bool:
         return self.is_held or bool(self.pieces)
-
-    def repeats(self, text: str) -> bool:
-        """Return True if a text is the whole arguments again. Nearly always, its length says that it is not."""
-        return len(text) == self.length and self.is_complete and text == "".join(self.pieces)
 
     @property
     def is_complete(self) -> bool:
@@ -48,10 +44,16 @@ class _Call:
             return True
         if not (self.pieces and self.pieces[-1].rstrip().endswith("}")):
             return False
+        # Joined once: a call may come in a hundred thousand pieces.
+        self.pieces = ["".join(self.pieces)]
         try:
-            return isinstance(orjson.loads("".join(self.pieces)), dict)
+            return isinstance(orjson.loads(self.pieces[0]), dict)
         except orjson.JSONDecodeError:
             return False
+
+    def repeats(self, text: str) -> bool:
+        """Return True if a text is all the arguments again."""
+        return bool(text) and len(text) == self.length and text == "".join(self.pieces) and self.is_complete
 
 
 @dataclass(slots=True)
@@ -61,28 +63,28 @@ class ToolCalls:
     _surrogates: SurrogateJoiner
     _calls: list[_Call] = field(default_factory=list)
     _by_position: dict[int, _Call] = field(default_factory=dict)
-    _by_id: dict[str, _Call] = field(default_factory=dict)
+    _by_id: dict[str | None, _Call] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self._calls)
 
     def read(self, delta: JsonObject, response_id: str) -> ToolCall | None:
         """Return the event of one delta; None if it brings nothing: then it is a heartbeat at best, and no content."""
-        function = object_of(delta.get("function")) or object_of(delta.get("custom"))
+        # Some servers put the name and the arguments beside the id, as OpenAI's Responses do.
+        function = object_of(delta.get("function")) or object_of(delta.get("custom")) or delta
         # An empty id or name means nothing.
         call_id, name = text_of(delta.get("id")) or None, text_of(function.get("name")) or None
         text = _arguments(function.get("arguments", function.get("input")))
         if not (call_id or name or text):
             return None
-        position = count_of(delta.get("index"))
+        position = index_of(delta.get("index"))
         call = self._find(position, call_id)
         begins = call is None or _begins(call, call_id, name, text)
         if call is None or begins:
             generated = f"call_{_NOT_IN_IDS.sub('', response_id)[:MAX_RESPONSE_ID]}_{len(self._calls)}"
-            own_id = call_id or generated.replace("__", "_")
-            call = _Call(len(self._calls), own_id, name)
+            call = _Call(len(self._calls), call_id or generated.replace("__", "_"), name)
             self._calls.append(call)
-            self._by_id.setdefault(own_id, call)
+            self._by_id.setdefault(call.id, call)
             if position is not None:
                 self._by_position[position] = call
         elif call.repeats(text):

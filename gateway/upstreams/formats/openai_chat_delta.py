@@ -80,7 +80,8 @@ class DeltaReader:
         if signature := text_of(google.get("thought_signature")):
             self._append(SignedReasoning("", signature, "gemini"), events)
         self._read_media(delta, events)
-        for call in list_of(delta.get("tool_calls")):
+        calls = delta.get("tool_calls")
+        for call in [calls] if isinstance(calls, dict) else list_of(calls):
             self._append_call(object_of(call), events)
         if call := object_of(delta.get("function_call")):
             self._append_call({"function": call}, events)
@@ -152,10 +153,8 @@ class DeltaReader:
         details = [*map(object_of, list_of(delta.get("reasoning_details")))]
         blocks = [*map(object_of, list_of(delta.get("thinking_blocks")))]
         self._append_text(Reasoning, text or "".join(map(_plain_text, details or blocks)), events)
-        for detail in details:
-            self._append_opaque(detail, "openai", events)
-        for block in blocks:
-            self._append_opaque(block, "anthropic", events)
+        for detail in (*details, *blocks):
+            self._append_opaque(detail, "anthropic" if detail in blocks else "openai", events)
 
     def _append_opaque(self, detail: JsonObject, default_format: str, events: list[UpstreamEvent]) -> None:
         """Append the signature or the encrypted content of reasoning, which only its provider can read."""

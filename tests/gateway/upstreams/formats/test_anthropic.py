@@ -252,15 +252,37 @@ async def test_it_ends_with_message_stop_and_needs_a_stop_reason_before() -> Non
 
 async def test_content_after_an_early_stop_reason_counts_and_the_last_reason() -> None:
     end = end_events("end_turn", output_tokens=1)[0]
-    late = event("error", error={"type": "overloaded_error"})
-    events, code = await replayed(
-        stream(text("a"), end, text("b"), stop(0), end_events("max_tokens", output_tokens=2)[0], late)
+    early = stream(text("a"), end, text("b"), stop(0), end_events("max_tokens", output_tokens=2)[0])
+    for last in (stream(event("message_stop")), b""):
+        assert await replayed(early + last) == (
+            [
+                *(Chunk("a"), Finished("stop"), Usage(None, 1, "exact")),
+                *(Chunk("b"), Usage(None, 2, "exact"), Finished("length"), Usage(None, 2, "exact")),
+            ],
+            "",
+        )
+
+
+async def test_after_an_early_stop_reason_an_error_counts() -> None:
+    end, late = end_events("end_turn")[0], event("error", error={"type": "overloaded_error"})
+    events, code = await replayed(stream(text("a"), end, text("b"), end, late))
+    assert [each for each in events if isinstance(each, Chunk)] == [Chunk("a"), Chunk("b")]
+    assert code == "server_error"
+
+
+async def test_blocks_under_one_index_without_ends_are_calls_with_arguments() -> None:
+    raw = stream(
+        message_start(),
+        start(0, "tool_use", id="a", name="f", input={}),
+        start(0, "tool_use", id="b", name="g", input={}),
+        json_delta('{"x":1}', 0),
+        *end_events("tool_use"),
     )
-    assert events == [
-        *(Chunk("a"), Finished("stop"), Usage(None, 1, "exact")),
-        *(Chunk("b"), Finished("length"), Usage(None, 2, "exact")),
+    calls = [each for each in (await replayed(raw))[0] if isinstance(each, ToolCall)]
+    assert calls == [
+        *(ToolCall(0, "a", "f", ""), ToolCall(0, None, None, "{}")),
+        *(ToolCall(1, "b", "g", ""), ToolCall(1, None, None, '{"x":1}')),
     ]
-    assert code == ""
 
 
 @pytest.mark.parametrize(

@@ -36,6 +36,12 @@ def test_json_nested_too_deeply_is_a_protocol_error(provider: str, levels: int) 
         assert failed.value.code is Code.UPSTREAM_PROTOCOL
 
 
+def test_data_of_white_space_and_one_word_is_refused_at_once() -> None:
+    with pytest.raises(Failed, match="not JSON"):
+        decode(b" " * 1_000_000 + b"x")
+    assert decode(b" " * 1_000_000 + b": ping \n") == decode(b" null ") == decode(b' "keep-alive"') == {}
+
+
 def test_json_nested_up_to_the_limit_is_read() -> None:
     assert decode(b'{"a":%b}' % nested(MAX_DEPTH - 1)).keys() == {"a"}
     assert decode(b'{"a":"%b"}' % nested(500)).keys() == {"a"}

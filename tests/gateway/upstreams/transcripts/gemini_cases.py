@@ -46,6 +46,12 @@ CASES: tuple[Case, ...] = (
     _case("reason-lower-case.sse", "a finish reason in lower case", text="One", finish="length"),
     _case("reason-number.sse", "a finish reason as a number", text="One"),
     _case("reason-each-event.sse", "a finish reason with each event", text="One two"),
+    _error(
+        "reason-each-event-error.sse",
+        "a finish reason with each event, then an error",
+        text="Red, green.",
+        code=Code.SERVER_ERROR,
+    ),
     _case("empty-candidates.sse", "empty candidates before and after", text="One"),
     _case("safety.sse", "`SAFETY` after text", text="One ", finish="content_filter"),
     _case("wrapped.sse", "the response inside `response`", text="One"),
