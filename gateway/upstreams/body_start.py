@@ -22,28 +22,23 @@ class BodyStart:
         self.content_type = content_type
         self.is_json = False
         self.size = 0
-        self._is_blank = True
         self._reads: list[bytes] = []
 
     @property
     def held(self) -> bytes:
-        """Return all that was read, without white space at its beginning."""
+        """Return all that was read, from its first character that is no white space."""
         return b"".join(self._reads)
 
     def feed(self, data: bytes) -> bool | None:
         """Add what was read. Return True if the body is a stream, False if not, None if that is not known yet."""
+        self._reads.append(data)
         self.size += len(data)
-        if self._is_blank:
-            # White space before the body keeps the connection alive, perhaps for long: it is not held.
-            data = data.lstrip()
-            self._is_blank = not data
-        if data:
-            self._reads.append(data)
         if self.is_json:
             # Known already: a long document is not searched, or copied, at each read.
             return False
         text = self.held.removeprefix(BYTE_ORDER_MARK).lstrip()
-        if not text or (BYTE_ORDER_MARK.startswith(text)):
+        self._reads, self.size = [text], len(text)
+        if not text or BYTE_ORDER_MARK.startswith(text):
             return None
         self.is_json = text[:1] in (b"{", b"[")
         if self.content_type == EVENT_STREAM:

@@ -11,7 +11,7 @@ import orjson
 from pydantic import SecretStr
 from yarl import URL
 
-from gateway.log_throttle import LogThrottle
+from gateway.log_throttle import KeyedLogThrottle
 from gateway.net.http_client import HttpClient, ProxyRefusedError
 from gateway.net.proxy import Proxy
 from gateway.protocol.commands import JsonObject
@@ -77,8 +77,8 @@ class HttpUpstream:
         self._proxy = proxy or Proxy()
         self._clients: dict[bool, HttpClient] = {}
         """Two pools: True keeps connections for further requests, False closes each after its request."""
-        self._throttles: dict[str, LogThrottle] = {}
-        """Throttles of the log, by message: each of them is one of a few constants."""
+        self._log_throttle = KeyedLogThrottle()
+        """By message: each of them is one of a few constants."""
 
     def can_continue(self, request: UpstreamRequest) -> bool:
         """See `Upstream.can_continue`."""
@@ -224,8 +224,7 @@ class HttpUpstream:
         """Log a failure that operators can mend, once in a while: clients can't, and see no address."""
         if failure.code not in _LOGGED_CODES and not isinstance(failure, GatewayFault):
             return
-        throttle = self._throttles.setdefault(failure.message, LogThrottle())
-        if throttle.is_due(asyncio.get_running_loop().time()):
+        if self._log_throttle.is_due(failure.message, asyncio.get_running_loop().time()):
             advice = f" {FILES_ADVICE}." if isinstance(failure, GatewayFault) else ""
             logger.warning("%s: %s: %s%s", self.name, url, failure.message, advice)
 

@@ -223,7 +223,7 @@ class MessagesReader:
         if block is None:
             raise unreadable("the input of a tool came before its name")
         if isinstance(block, OtherBlock):
-            block.add_json(text)
+            block.add_input(text)
         elif text:
             block.input = None
             if complete := self._surrogates.join(index, text):

@@ -10,6 +10,7 @@ from pydantic import JsonValue
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Code, Failed
 from gateway.protocol.events import Part
+from gateway.upstreams.base import MAX_EVENT_BYTES
 from gateway.upstreams.formats.json_values import decode, object_of, repair_surrogates, text_of
 from gateway.upstreams.formats.parts import citation_part, media_part, server_tool_part
 
@@ -17,27 +18,16 @@ _MEDIA = {"image": "image", "document": "file"}
 """Kinds of parts by the types of their blocks."""
 
 
-MAX_BLOCK_CHARS = 16 << 20
-"""Maximum characters of a block that is collected: until it ends, no other limit sees it."""
-
-
 @dataclass(slots=True)
 class OtherBlock:
-    """A block that is collected until it ends. `json` are the pieces of its input, `texts` those of its other texts."""
+    """A block that is collected until it ends."""
 
     block: JsonObject
-    json: list[str] = field(default_factory=list)
-    texts: dict[str, list[str]] = field(default_factory=dict)
-    _size: int = 0
-
-    def add_json(self, text: str) -> None:
-        """Add a piece of its input.
-
-        Raises:
-            Failed: `event_too_large`.
-        """
-        self._count(text)
-        self.json.append(text)
+    _texts: dict[str, list[str]] = field(default_factory=dict)
+    """Pieces of the texts that deltas have continued, by the name of the field."""
+    _input: list[str] = field(default_factory=list)
+    """Pieces of its input as JSON."""
+    _length: int = 0
 
     def add(self, delta: JsonObject) -> None:
         """Add a delta of any kind: texts are joined, anything else replaces what was there.
@@ -46,25 +36,36 @@ class OtherBlock:
             Failed: `event_too_large`.
         """
         for name, value in delta.items():
+            before = self.block.get(name)
             if name == "type":
                 continue
-            if isinstance(value, str) and isinstance(self.block.get(name), str):
+            if isinstance(value, str) and isinstance(before, str):
                 self._count(value)
-                self.texts.setdefault(name, []).append(value)
+                self._texts.setdefault(name, [before]).append(value)
             else:
-                self.texts.pop(name, None)
                 self.block[name] = value
+                self._texts.pop(name, None)
+
+    def add_input(self, text: str) -> None:
+        """Add a piece of its input.
+
+        Raises:
+            Failed: `event_too_large`.
+        """
+        self._count(text)
+        self._input.append(text)
 
     def _count(self, text: str) -> None:
-        self._size += len(text)
-        if self._size > MAX_BLOCK_CHARS:
-            message = f"The provider sent a block of more than {MAX_BLOCK_CHARS} characters."
+        # Until it ends, a block counts towards no other limit: clients get it as one event.
+        self._length += len(text)
+        if self._length > MAX_EVENT_BYTES:
+            message = f"The provider sent a block of more than {MAX_EVENT_BYTES} characters."
             raise Failed(Code.EVENT_TOO_LARGE, message)
 
     def part(self, server_tools: dict[str, str]) -> Part:
         """Return the complete block. `server_tools` are the names of the tools of earlier blocks by their ids."""
-        joined = {name: f"{self.block[name]}{''.join(pieces)}" for name, pieces in self.texts.items()}
-        block, kind = {**self.block, **joined}, str(self.block.get("type"))
+        block: JsonObject = {**self.block, **{name: "".join(pieces) for name, pieces in self._texts.items()}}
+        kind = str(block.get("type"))
         source = object_of(block.get("source"))
         if kind in _MEDIA and (
             part := media_part(
@@ -72,8 +73,8 @@ class OtherBlock:
             )
         ):
             return part
-        if self.json:
-            block = {**block, "input": _parse("".join(self.json))}
+        if self._input:
+            block["input"] = _parse("".join(self._input))
         name = text_of(block.get("name")) or server_tools.get(str(block.get("tool_use_id")), kind)
         server_tools[str(block.get("id"))] = name
         return server_tool_part(name, block)

@@ -25,17 +25,21 @@ _NOT_IN_IDS: Final = re.compile(r"[^A-Za-z0-9_-]")
 @dataclass(slots=True)
 class _Call:
     index: int
-    id: str | None
+    id: str
     name: str | None
     pieces: list[str] = field(default_factory=list)
     length: int = 0
-    """Characters of the pieces."""
+    """Characters of all pieces."""
     is_held: bool = False
     """`{}` came, and is held back: in some servers it stands for arguments that follow."""
 
     @property
     def has_arguments(self) -> bool:
         return self.is_held or bool(self.pieces)
+
+    def repeats(self, text: str) -> bool:
+        """Return True if a text is the whole arguments again. Nearly always, its length says that it is not."""
+        return len(text) == self.length and self.is_complete and text == "".join(self.pieces)
 
     @property
     def is_complete(self) -> bool:
@@ -51,10 +55,6 @@ class _Call:
         except orjson.JSONDecodeError:
             return False
 
-    def repeats(self, text: str) -> bool:
-        """Return True if a text is all the arguments again."""
-        return bool(text) and len(text) == self.length and text == "".join(self.pieces) and self.is_complete
-
 
 @dataclass(slots=True)
 class ToolCalls:
@@ -63,7 +63,7 @@ class ToolCalls:
     _surrogates: SurrogateJoiner
     _calls: list[_Call] = field(default_factory=list)
     _by_position: dict[int, _Call] = field(default_factory=dict)
-    _by_id: dict[str | None, _Call] = field(default_factory=dict)
+    _by_id: dict[str, _Call] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self._calls)
@@ -82,9 +82,10 @@ class ToolCalls:
         begins = call is None or _begins(call, call_id, name, text)
         if call is None or begins:
             generated = f"call_{_NOT_IN_IDS.sub('', response_id)[:MAX_RESPONSE_ID]}_{len(self._calls)}"
-            call = _Call(len(self._calls), call_id or generated.replace("__", "_"), name)
+            own_id = call_id or generated.replace("__", "_")
+            call = _Call(len(self._calls), own_id, name)
             self._calls.append(call)
-            self._by_id.setdefault(call.id, call)
+            self._by_id.setdefault(own_id, call)
             if position is not None:
                 self._by_position[position] = call
         elif call.repeats(text):

@@ -153,8 +153,10 @@ class DeltaReader:
         details = [*map(object_of, list_of(delta.get("reasoning_details")))]
         blocks = [*map(object_of, list_of(delta.get("thinking_blocks")))]
         self._append_text(Reasoning, text or "".join(map(_plain_text, details or blocks)), events)
-        for detail in (*details, *blocks):
-            self._append_opaque(detail, "anthropic" if detail in blocks else "openai", events)
+        for detail in details:
+            self._append_opaque(detail, "openai", events)
+        for block in blocks:
+            self._append_opaque(block, "anthropic", events)
 
     def _append_opaque(self, detail: JsonObject, default_format: str, events: list[UpstreamEvent]) -> None:
         """Append the signature or the encrypted content of reasoning, which only its provider can read."""

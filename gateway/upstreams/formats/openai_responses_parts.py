@@ -76,12 +76,13 @@ class StreamedParts:
     def close_item(self, name: str, key: PartKey) -> int:
         """Forget the parts of an item that is complete; return how many of them have come."""
         streamed, whole = self._streamed.get(name, set()), self._whole.get(name, [])
-        closed = [part for part in [*streamed, *whole] if part.belongs_to(key)]
-        streamed.difference_update(closed)
-        whole[:] = [part for part in whole if part not in closed]
-        self._delivered[name] += len(closed)
-        self.at_boundary = self.at_boundary or bool(closed)
-        return len(closed)
+        before = len(streamed) + len(whole)
+        streamed.difference_update([part for part in streamed if part.belongs_to(key)])
+        whole[:] = [part for part in whole if not part.belongs_to(key)]
+        closed = before - len(streamed) - len(whole)
+        self._delivered[name] += closed
+        self.at_boundary = self.at_boundary or closed > 0
+        return closed
 
     def deliver(self, name: str, count: int) -> None:
         """Record that parts have come complete in their item."""

@@ -5,6 +5,7 @@ import pytest
 from gateway.protocol.errors import Failed
 from gateway.protocol.events import (
     Chunk,
+    Content,
     Error,
     Part,
     Reasoning,
@@ -84,10 +85,24 @@ def test_text_that_can_not_be_joined_counts_more() -> None:
 def test_parts_and_signatures_count_towards_the_size_and_not_as_text() -> None:
     generation = streaming(output_limit=10_000)
     before, size = generation.metrics(103.0), generation.size
-    continuable = []
     for event in (SignedReasoning("", "S" * 100, "anthropic"), Part("image", {"data": "A" * 800})):
         generation.append_content([event], 103.0)
-        continuable.append(generation.is_only_text)
-    assert continuable == [True, False]
     assert generation.metrics(103.0) == before
     assert generation.size >= size + 900
+
+
+@pytest.mark.parametrize(
+    ("event", "is_only_text"),
+    [
+        (SignedReasoning("", "S", "anthropic"), True),
+        (Part("citation", {"url": "https://example.com"}), True),
+        (Part("redacted_reasoning", {"data": "A"}), True),
+        (Part("image", {"data": "A"}), False),
+        (Part("server_tool", {"name": "web_search"}), False),
+        (ToolCall(0, "c", "f", ""), False),
+    ],
+)
+def test_an_upstream_can_continue_a_text_unless_it_would_miss_a_part(event: Content, *, is_only_text: bool) -> None:
+    generation = streaming()
+    generation.append_content([event, Chunk("x")], 103.0)
+    assert generation.is_only_text is is_only_text

@@ -3,14 +3,16 @@
 import pytest
 
 from gateway.protocol.commands import JsonObject
-from gateway.protocol.errors import Failed
+from gateway.protocol.errors import Code, Failed
 from gateway.protocol.events import Part
 from gateway.upstreams.formats.anthropic_blocks import OtherBlock, citation_of
 
 
 def test_a_result_has_the_name_of_its_tool() -> None:
     names: dict[str, str] = {}
-    call = OtherBlock({"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}}, ['{"q', '":1}'])
+    call = OtherBlock({"type": "server_tool_use", "id": "s", "name": "web_search", "input": {}})
+    for piece in ('{"q', '":1}'):
+        call.add_input(piece)
     assert call.part(names).fields["block"] == {**call.block, "input": {"q": 1}}
     assert OtherBlock({"type": "web_search_tool_result", "tool_use_id": "s"}).part(names).fields["name"] == "web_search"
     assert OtherBlock({"type": "web_search_tool_result", "tool_use_id": "x"}).part(names).fields["name"] == (
@@ -23,19 +25,28 @@ def test_deltas_of_any_kind_are_collected() -> None:
     deltas: list[JsonObject] = [{"type": "new_delta", "content": "b"}, {"type": "new_delta", "content": 7, "more": [1]}]
     for delta in deltas:
         block.add(delta)
-    assert block.block == {"type": "new", "content": 7, "more": [1]}
+    assert block.part({}).fields["block"] == {"type": "new", "content": 7, "more": [1]}
+
+
+def test_texts_of_deltas_are_joined() -> None:
     block = OtherBlock({"type": "new", "content": "a"})
-    for piece in ("b", "c"):
-        block.add({"type": "new_delta", "content": piece})
+    for text in ("b", "c"):
+        block.add({"type": "new_delta", "content": text})
     assert block.part({}).fields["block"] == {"type": "new", "content": "abc"}
 
 
-def test_a_block_without_end_is_refused() -> None:
-    deltas: list[JsonObject] = [{"type": "new_delta", "content": "x" * (1 << 20)}] * 20
-    with pytest.raises(Failed, match="more than 16777216 characters"):
-        list(map(OtherBlock({"type": "new", "content": ""}).add, deltas))
-    with pytest.raises(Failed, match="more than 16777216 characters"):
-        list(map(OtherBlock({"type": "new"}).add_json, ["x" * (1 << 20)] * 20))
+def test_what_is_collected_is_bounded() -> None:
+    """It reaches no limit of the answer before it ends."""
+    deltas: list[JsonObject] = [{"type": "new_delta", "content": "x" * 1_000_000}] * 40
+    block = OtherBlock({"type": "new"})
+    with pytest.raises(Failed) as failed:
+        for delta in deltas:
+            block.add(delta)
+    assert failed.value.code is Code.EVENT_TOO_LARGE
+    block = OtherBlock({"type": "server_tool_use"})
+    with pytest.raises(Failed):
+        for _ in deltas:
+            block.add_input("x" * 1_000_000)
 
 
 @pytest.mark.parametrize(

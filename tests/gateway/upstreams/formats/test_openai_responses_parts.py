@@ -50,3 +50,10 @@ def test_parts_of_the_whole_response_are_counted_off() -> None:
     parts.add_delta("text", PartKey(2, "c", 0))
     assert "text" in parts
     assert [parts.take_delivered("text", count) for count in (2, 2, 2)] == [2, 1, 0]
+
+
+def test_many_parts_of_one_item_are_closed_together() -> None:
+    """Comparing each of them with all others would take minutes here."""
+    parts, count = StreamedParts(), 50_000
+    assert all(parts.add_whole("text", PartKey(0, "a", part)) for part in range(count))
+    assert parts.close_item("text", PartKey(0, "a", None)) == count
