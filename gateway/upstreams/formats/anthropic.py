@@ -12,6 +12,7 @@ from gateway.upstreams.errors.bodies import find_error
 from gateway.upstreams.errors.failures import from_finish_reason, from_stream, truncated, unreadable
 from gateway.upstreams.formats.anthropic_blocks import OtherBlock, citation_of
 from gateway.upstreams.formats.anthropic_request import build_request, supports_prefill
+from gateway.upstreams.formats.call_ids import generate_call_id
 from gateway.upstreams.formats.figures import merge_figures
 from gateway.upstreams.formats.finish_reasons import ending_of, finish_reason
 from gateway.upstreams.formats.json_values import (
@@ -31,9 +32,6 @@ FORMAT = "anthropic"
 
 VERSION = "2023-06-01"
 """Version of the API that this format is written for (docs.anthropic.com, "Versions")."""
-
-ID_LENGTH = 64
-"""Characters of a message's id that go into the ids of calls without one; Anthropic's have about thirty."""
 
 
 class AnthropicFormat:
@@ -157,7 +155,7 @@ class MessagesReader:
 
     def _read_content(self, message: JsonObject, events: list[UpstreamEvent]) -> None:
         """Read the content of a message: some servers put it into `message_start`, and do not stream it."""
-        self._message_id = (text_of(message.get("id")) or "")[:ID_LENGTH]
+        self._message_id = text_of(message.get("id")) or ""
         for index, block in enumerate(list_of(message.get("content"))):
             self._start_block(-1 - index, object_of(block), events)
             self._stop_block(-1 - index, events)
@@ -192,7 +190,7 @@ class MessagesReader:
         number, given = self._tool_count, block.get("input")
         self._tool_count += 1
         self._blocks[index] = _ToolUse(number, given if isinstance(given, str) and given else to_json(object_of(given)))
-        call_id = text_of(block.get("id")) or f"call_{self._message_id}_{number}"
+        call_id = text_of(block.get("id")) or generate_call_id(self._message_id, number)
         return ToolCall(number, call_id, text_of(block.get("name")) or None, "")
 
     def _read_delta(self, index: int | None, delta: JsonObject, events: list[UpstreamEvent]) -> None:

@@ -11,8 +11,8 @@ from pydantic import JsonValue
 
 from gateway.protocol.commands import JsonObject, Message
 from gateway.protocol.errors import UnsupportedOption
+from gateway.upstreams.formats.call_ids import ToolIds
 from gateway.upstreams.formats.earlier_turns import (
-    ToolIds,
     check_assistant,
     earlier_reasoning,
     is_thinking,

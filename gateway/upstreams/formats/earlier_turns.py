@@ -1,12 +1,10 @@
-"""What the assistant's earlier turns carry, whichever provider wrote them: reasoning, signatures, ids of calls. Pure.
+"""What the assistant's earlier turns carry, whichever provider wrote them: its reasoning. Pure.
 
 Clients send back what they were given, often to another provider. What another provider signed means nothing to this
 one, and is left out. Fields that only repeat an answer in another form (`reasoning_content`, `annotations`, `audio`
 without a value) have no effect, and are left out, too.
 """
 
-import hashlib
-import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -14,22 +12,25 @@ from pydantic import JsonValue
 
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import UnsupportedOption
-from gateway.upstreams.formats.json_values import list_of, object_of
+from gateway.upstreams.formats.json_values import objects_of, text_of
 
 _CARRY_CONTENT = ("audio", "function_call")
 """Fields of a message that no format but chat completions has, and without which it would mean something else."""
 
-_HASH_LENGTH = 8
 _THINKING_TYPES = frozenset({"thinking", "redacted_thinking"})
 
 
 class EarlierReasoning(NamedTuple):
-    """Reasoning of an earlier turn: its text with a signature, or encrypted as a whole (`data`)."""
+    """Reasoning of an earlier turn: its text, perhaps with a signature, or encrypted as a whole (`data`).
+
+    `format` names who wrote it, if that is known, in our words (`anthropic`) or OpenRouter's (`anthropic-claude-v1`).
+    """
 
     text: str = ""
     signature: str = ""
     data: str = ""
     id: str = ""
+    format: str = ""
 
 
 def check_assistant(fields: Mapping[str, JsonValue], path: str) -> None:
@@ -49,21 +50,30 @@ def is_thinking(part: JsonObject) -> bool:
     return part.get("type") in _THINKING_TYPES
 
 
+def reasoning_details(fields: Mapping[str, JsonValue], *, summaries: bool = True) -> list[EarlierReasoning]:
+    """Return the reasoning in `reasoning_details`, OpenRouter's form, from any provider."""
+    details = objects_of(fields.get("reasoning_details"))
+    return [_of_fields(detail) for detail in details if summaries or detail.get("type") != "reasoning.summary"]
+
+
+def thinking_blocks(blocks: JsonValue) -> list[EarlierReasoning]:
+    """Return the reasoning in blocks of Anthropic's API."""
+    return [_of_fields(block)._replace(format="anthropic") for block in objects_of(blocks)]
+
+
 def earlier_reasoning(fields: Mapping[str, JsonValue], wire_format: str) -> list[EarlierReasoning]:
     """Return the reasoning that a message gives back, and that this wire format wrote.
 
-    It stands in `thinking_blocks` (Anthropic's own form), or in `reasoning_details` (OpenRouter's), whose texts may
-    come in pieces, the signature with the last. A text without a signature is returned, too: some servers sign none.
+    It stands in `thinking_blocks` (Anthropic's own form), or in `reasoning_details`, whose texts may come in pieces,
+    the signature with the last. A text without a signature is returned, too: some servers sign none.
     """
-    blocks = list_of(fields.get("thinking_blocks"))
-    if blocks and wire_format == "anthropic":
-        return [_of_block(object_of(block)) for block in blocks]
+    if wire_format == "anthropic" and (blocks := thinking_blocks(fields.get("thinking_blocks"))):
+        return blocks
     found: list[EarlierReasoning] = []
     text = ""
-    for detail in map(object_of, list_of(fields.get("reasoning_details"))):
-        if not _is_of(wire_format, detail.get("format")):
+    for piece in reasoning_details(fields, summaries=False):
+        if not _is_of(wire_format, piece.format):
             continue
-        piece = _of_detail(detail)
         text += piece.text
         if piece.signature or piece.data:
             found.append(piece._replace(text=text))
@@ -73,75 +83,22 @@ def earlier_reasoning(fields: Mapping[str, JsonValue], wire_format: str) -> list
 
 def plain_reasoning(fields: Mapping[str, JsonValue]) -> str:
     """Return the text of reasoning without signatures, as most servers with OpenAI's chat API show it."""
-    text = fields.get("reasoning_content") or fields.get("reasoning")
-    return text if isinstance(text, str) else ""
+    return _text(fields.get("reasoning_content")) or _text(fields.get("reasoning"))
 
 
-def call_signature(call: JsonObject) -> str:
-    """Return the signature of a tool call, in our form, Google's or LiteLLM's; "" without one."""
-    google = object_of(object_of(call.get("extra_content")).get("google"))
-    lite = object_of(call.get("provider_specific_fields"))
-    found = (call.get("signature"), google.get("thought_signature"), lite.get("thought_signature"))
-    return next((value for value in found if isinstance(value, str) and value), "")
+def _of_fields(fields: JsonObject) -> EarlierReasoning:
+    """Read a detail or a block: both have a signature or data, and a text under the name of its kind."""
+    found = (fields.get("text") or fields.get("thinking") or fields.get("summary"), fields.get("signature"))
+    return EarlierReasoning(*map(_text, (*found, fields.get("data"), fields.get("id"), fields.get("format"))))
 
 
-class ToolIds:
-    """Maps ids of tool calls to ids that a provider allows: the same for a call and its result, and no two alike.
-
-    Ids of other providers have other lengths and characters (Kimi: `functions.weather:0`), and servers that number
-    their calls use the same id in each turn. An allowed id that is new stays as it is.
-    """
-
-    def __init__(self, allowed: str = r".*", max_length: int = 64) -> None:
-        self._allowed = re.compile(allowed, re.DOTALL)
-        self._max_length = max_length
-        self._used: set[str] = set()
-        self._unanswered: dict[str, list[str]] = {}
-        self._last: dict[str, str] = {}
-
-    def of_call(self, call_id: str) -> str:
-        """Return the id of the next call."""
-        mapped, number = self._allow(call_id), 1
-        while mapped in self._used:
-            number += 1
-            mapped = self._allow(f"{call_id} {number}")
-        self._used.add(mapped)
-        self._unanswered.setdefault(call_id, []).append(mapped)
-        self._last[call_id] = mapped
-        return mapped
-
-    def of_result(self, call_id: str) -> str:
-        """Return the id of the call that the next result with this id answers."""
-        unanswered = self._unanswered.get(call_id)
-        return unanswered.pop(0) if unanswered else self._last.get(call_id) or self._allow(call_id)
-
-    def _allow(self, call_id: str) -> str:
-        if call_id and len(call_id) <= self._max_length and self._allowed.fullmatch(call_id):
-            return call_id
-        digest = hashlib.sha256(call_id.encode("utf-8", "surrogatepass")).hexdigest()[:_HASH_LENGTH]
-        plain = re.sub(r"[^a-zA-Z0-9_-]", "_", call_id)[: self._max_length - _HASH_LENGTH - 1]
-        return f"{plain}_{digest}"
-
-
-def _of_block(block: JsonObject) -> EarlierReasoning:
-    text, signature, data = (block.get(name) for name in ("thinking", "signature", "data"))
-    return EarlierReasoning(_text(text), _text(signature), _text(data))
-
-
-def _of_detail(detail: JsonObject) -> EarlierReasoning:
-    text, signature, data, item_id = (detail.get(name) for name in ("text", "signature", "data", "id"))
-    if detail.get("type") == "reasoning.encrypted":
-        return EarlierReasoning(data=_text(data), id=_text(item_id))
-    return EarlierReasoning(_text(text), _text(signature))
-
-
-def _is_of(wire_format: str, name: JsonValue) -> bool:
+def _is_of(wire_format: str, name: str) -> bool:
     """Return True if reasoning has a format of this wire format, such as OpenRouter's `anthropic-claude-v1`.
 
     Without a name it is taken for Anthropic's: no other provider signs text.
     """
-    return name.startswith(wire_format) if isinstance(name, str) else wire_format == "anthropic"
+    return name.startswith(wire_format) if name else wire_format == "anthropic"
 
 
 def _text(value: JsonValue) -> str:
-    return value if isinstance(value, str) else ""
+    return text_of(value) or ""

@@ -16,6 +16,7 @@ from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest
 from gateway.upstreams.endpoint import Endpoint
 from gateway.upstreams.errors.bodies import find_error
 from gateway.upstreams.errors.failures import from_stream, truncated, unreadable
+from gateway.upstreams.formats.call_ids import generate_call_id
 from gateway.upstreams.formats.figures import merge_figures
 from gateway.upstreams.formats.finish_reasons import ending_of, finish_reason
 from gateway.upstreams.formats.gemini_request import build_request
@@ -25,6 +26,7 @@ from gateway.upstreams.formats.json_values import (
     decode,
     list_of,
     object_of,
+    objects_of,
     repair_surrogates,
     text_of,
 )
@@ -41,9 +43,6 @@ _NO_BLOCK_REASON = frozenset({"", "BLOCK_REASON_UNSPECIFIED", "BLOCKED_REASON_UN
 
 _TOOL_PARTS = ("toolCall", "toolResponse", "functionResponse")
 """Parts of a tool that the provider ran itself."""
-
-MAX_RESPONSE_ID = 64
-"""Characters of a response's id that go into the ids of its calls; Google's ids have about twenty."""
 
 
 class GeminiFormat:
@@ -124,7 +123,7 @@ class GenerateContentReader:
         if response.get("error") or ("candidates" not in response and find_error(response) is not None):
             raise from_stream(response, self.api_key)
         before = len(events)
-        self._response_id = (text_of(response.get("responseId")) or self._response_id)[:MAX_RESPONSE_ID]
+        self._response_id = text_of(response.get("responseId")) or self._response_id
         # We ask for one answer; if a server sends several, the first one counts.
         candidates = map(object_of, list_of(response.get("candidates")))
         first = next((each for each in candidates if each.get("index", 0) == 0), {})
@@ -178,11 +177,11 @@ class GenerateContentReader:
         if not (isinstance(name, str) and name) or not (arguments is None or isinstance(arguments, str | dict)):
             raise unreadable("a function call has no name, or arguments that are not an object")
         index, self._call_count = self._call_count, self._call_count + 1
-        # Not all models give their calls ids. With the response's id, generated ones are unique in a conversation.
-        generated = f"call_{self._response_id}_{index}" if self._response_id else f"call_{index}"
         # Some servers send the arguments as JSON text.
         text = arguments or "{}" if not isinstance(arguments, dict) else _compact_json(arguments)
-        call_id, signed = text_of(call.get("id")) or generated, text_of(signature) or None
+        # Not all models give their calls ids.
+        call_id = text_of(call.get("id")) or generate_call_id(self._response_id, index)
+        signed = text_of(signature) or None
         events.append(ToolCall(index, call_id, repair_surrogates(name), repair_surrogates(text), signed))
 
     def _read_citations(self, candidate: JsonObject, events: list[UpstreamEvent]) -> None:
@@ -225,21 +224,17 @@ class GenerateContentReader:
 
 def _citations(candidate: JsonObject) -> Iterator[Part]:
     """Yield the sources of a search, of pages that were read, and of text that repeats a source."""
-    for chunk in _objects(object_of(candidate.get("groundingMetadata")).get("groundingChunks")):
+    for chunk in objects_of(object_of(candidate.get("groundingMetadata")).get("groundingChunks")):
         yield from (citation_part(each.get("uri"), each.get("title"), each.get("text")) for each in _values(chunk))
-    for page in _objects(object_of(candidate.get("urlContextMetadata")).get("urlMetadata")):
+    for page in objects_of(object_of(candidate.get("urlContextMetadata")).get("urlMetadata")):
         yield citation_part(page.get("retrievedUrl"))
     citations = object_of(candidate.get("citationMetadata"))
-    for source in _objects(citations.get("citationSources") or citations.get("citations")):
+    for source in objects_of(citations.get("citationSources") or citations.get("citations")):
         yield citation_part(source.get("uri"), source.get("title"))
 
 
 def _values(value: JsonObject) -> list[JsonObject]:
     return [each for each in value.values() if isinstance(each, dict)]
-
-
-def _objects(value: JsonValue) -> list[JsonObject]:
-    return [each for each in list_of(value) if isinstance(each, dict)]
 
 
 def _media_of(part: JsonObject) -> Part | None:

@@ -11,8 +11,9 @@ from pydantic import JsonValue
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import UnsupportedOption
 from gateway.upstreams.base import UpstreamRequest
-from gateway.upstreams.formats.earlier_turns import call_signature, check_assistant, earlier_reasoning, is_thinking
+from gateway.upstreams.formats.earlier_turns import check_assistant, earlier_reasoning, is_thinking
 from gateway.upstreams.formats.json_values import list_of, object_of
+from gateway.upstreams.formats.thought_signatures import STAND_IN, call_signature, is_before_gemini_3
 
 _GENERATION_CONFIG = {
     "temperature": "temperature",
@@ -36,13 +37,6 @@ _BUDGETS = {"minimal": 1024, "low": 1024, "medium": 8192, "high": 24576}
 
 _LEVELS = {"minimal", "low", "medium", "high", "xhigh"}
 """Values of `reasoning_effort` that are thinking levels, from Gemini 3 on."""
-
-_UNKNOWN_SIGNATURE = "skip_thought_signature_validator"
-"""Replaces an unknown signature ("Thought signatures", FAQ).
-
-Gemini 3 refuses a conversation in which one of its calls has no signature. A client gives it back as `signature` of the
-call, as it got it from us, or as `extra_content.google.thought_signature`, Google's own addition to OpenAI's format.
-"""
 
 _IMAGE_TYPES = {"png": "png", "jpg": "jpeg", "jpeg": "jpeg", "webp": "webp", "heic": "heic", "heif": "heif"}
 
@@ -141,8 +135,8 @@ def _calls(model: str, fields: JsonObject, names: dict[str, str], path: str) -> 
     items = enumerate(_items(fields.get("tool_calls"), path))
     calls = [_call(call, names, signed, f"{path}[{at}]") for at, call in items]
     # Of parallel calls, only the first has a signature ("Thought signatures").
-    if calls and "thoughtSignature" not in calls[0] and not _is_before_gemini_3(model):
-        calls[0]["thoughtSignature"] = _UNKNOWN_SIGNATURE
+    if calls and "thoughtSignature" not in calls[0] and not is_before_gemini_3(model):
+        calls[0]["thoughtSignature"] = STAND_IN
     return calls
 
 
@@ -212,17 +206,13 @@ def _thinking(model: str, effort: str) -> JsonObject:
     if effort == "none":
         # `includeThoughts` without thinking is an error.
         return {"thinkingBudget": 0}
-    by_budget = _is_before_gemini_3(model)
+    by_budget = is_before_gemini_3(model)
     if effort not in (_BUDGETS if by_budget else _LEVELS):
         raise _unsupported(
             "options.reasoning_effort", "must be none, minimal, low, medium or high (from Gemini 3 on, xhigh)"
         )
     config: JsonObject = {"thinkingBudget": _BUDGETS[effort]} if by_budget else {"thinkingLevel": effort.upper()}
     return {**config, "includeThoughts": True}
-
-
-def _is_before_gemini_3(model: str) -> bool:
-    return model.removeprefix("models/").startswith(("gemini-1", "gemini-2"))
 
 
 def _tools(options: JsonObject) -> JsonObject:

@@ -130,6 +130,11 @@ def object_of(value: JsonValue) -> JsonObject:
     return value if isinstance(value, dict) else {}
 
 
+def objects_of(value: JsonValue) -> list[JsonObject]:
+    """Return the objects of a list, without what else it contains; none if the value is not a list."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
 def list_of(value: JsonValue) -> list[JsonValue]:
     """Return a list; an empty one if the value is not a list."""
     return value if isinstance(value, list) else []

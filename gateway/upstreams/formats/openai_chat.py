@@ -16,8 +16,9 @@ from gateway.upstreams.formats.base import Quirks
 from gateway.upstreams.formats.figures import merge_figures
 from gateway.upstreams.formats.finish_reasons import ending_of, finish_reason
 from gateway.upstreams.formats.json_values import count_of, decode, detail_of, object_of, text_of
-from gateway.upstreams.formats.openai_chat_delta import DeltaReader, unsupported
+from gateway.upstreams.formats.openai_chat_delta import DeltaReader
 from gateway.upstreams.formats.openai_chat_request import build_request
+from gateway.upstreams.formats.parts import unsupported_content
 
 DONE = b"[DONE]"
 """Data of the last event of a stream."""
@@ -234,7 +235,7 @@ class ChunkReader:
         if self._content.kinds:
             return None
         if self._content.unknown is not None:
-            return unsupported(self._content.unknown)
+            return unsupported_content(self._content.unknown)
         if self._reason == "tool_calls":
             return unreadable("it announced tool calls, but sent none")
         if self._has_reason:
@@ -276,9 +277,8 @@ def _usage(usage: JsonObject) -> Usage:
     def first(*names: str) -> int | None:
         return next((count for name in names if (count := count_of(usage.get(name))) is not None), None)
 
-    prompt = object_of(usage.get("prompt_tokens_details"))
-    cached = count_of(prompt.get("cached_tokens"))
-    written = count_of(prompt.get("cache_write_tokens"))
+    cached = detail_of(usage, "prompt_tokens_details", "cached_tokens")
+    written = detail_of(usage, "prompt_tokens_details", "cache_write_tokens")
     return Usage(
         # No prompt has 0 tokens: a server that says so does not know.
         first("prompt_tokens", "input_tokens") or None,

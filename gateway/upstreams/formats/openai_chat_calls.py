@@ -4,7 +4,6 @@ The documentation says that a call's first delta has its id and name, and that `
 differ: no index, the same one for all calls, an id in each delta or a new one, the whole call again at the end.
 """
 
-import re
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -13,13 +12,11 @@ from pydantic import JsonValue
 
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.events import ToolCall
+from gateway.upstreams.formats.call_ids import generate_call_id
 from gateway.upstreams.formats.json_values import SurrogateJoiner, index_of, object_of, text_of, to_json
+from gateway.upstreams.formats.thought_signatures import call_signature
 
 NO_ARGUMENTS: Final = "{}"
-MAX_RESPONSE_ID: Final = 64
-"""Characters of a response's id that go into the ids of its calls."""
-
-_NOT_IN_IDS: Final = re.compile(r"[^A-Za-z0-9_-]")
 
 
 @dataclass(slots=True)
@@ -81,8 +78,7 @@ class ToolCalls:
         call = self._find(position, call_id)
         begins = call is None or _begins(call, call_id, name, text)
         if call is None or begins:
-            generated = f"call_{_NOT_IN_IDS.sub('', response_id)[:MAX_RESPONSE_ID]}_{len(self._calls)}"
-            own_id = call_id or generated.replace("__", "_")
+            own_id = call_id or generate_call_id(response_id, len(self._calls))
             call = _Call(len(self._calls), own_id, name)
             self._calls.append(call)
             self._by_id.setdefault(own_id, call)
@@ -93,7 +89,7 @@ class ToolCalls:
         late_name = name if call.name is None else None
         call.name = call.name or name
         text = self._add(call, text)
-        signature = _signature(delta)
+        signature = call_signature(delta) or None
         if begins:
             return ToolCall(call.index, call.id, call.name, text, signature)
         return ToolCall(call.index, None, late_name, text, signature) if text or late_name or signature else None
@@ -141,11 +137,3 @@ def _arguments(value: JsonValue) -> str:
     if isinstance(value, str):
         return value
     return "" if value is None or value == {} else to_json(value)
-
-
-def _signature(delta: JsonObject) -> str | None:
-    """Return the thought signature of a call, in Google's field, in LiteLLM's, or in ours."""
-    google = object_of(object_of(delta.get("extra_content")).get("google"))
-    fields = object_of(delta.get("provider_specific_fields"))
-    found = google.get("thought_signature") or fields.get("thought_signature") or delta.get("signature")
-    return text_of(found) or None

@@ -5,19 +5,18 @@ Generation"), docs.mistral.ai ("Reasoning", `content` as a list), docs.litellm.a
 ai.google.dev "OpenAI compatibility" (`extra_content`), docs.perplexity.ai (`citations`).
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
 from pydantic import JsonValue
 
 from gateway.protocol.commands import JsonObject
-from gateway.protocol.errors import Code, Failed
 from gateway.protocol.events import Chunk, Part, Reasoning, SignedReasoning, ToolCall
 from gateway.upstreams.base import UpstreamEvent
-from gateway.upstreams.formats.json_values import SurrogateJoiner, list_of, object_of, text_of
+from gateway.upstreams.formats.json_values import SurrogateJoiner, list_of, object_of, objects_of, text_of
 from gateway.upstreams.formats.openai_chat_calls import ToolCalls
-from gateway.upstreams.sanitize import sanitize_token
+from gateway.upstreams.formats.openai_chat_parts import citation_of, media_of
+from gateway.upstreams.formats.parts import unsupported_content
 
 REASONING_FIELDS: Final = ("reasoning_content", "reasoning", "reasoning_text", "thinking")
 """Fields with a piece of reasoning; if a server sends two of them, both have the same text."""
@@ -97,8 +96,8 @@ class DeltaReader:
         if audio := object_of(delta.get("audio")):
             self._append_text(Chunk, text_of(audio.get("transcript")), events)
             self._append_media("audio", audio, events)
-        for annotation in list_of(delta.get("annotations")):
-            self._append_citation(object_of(annotation), events)
+        for annotation in objects_of(delta.get("annotations")):
+            self._append_citation(annotation, events)
 
     def read_message(self, message: JsonObject, events: list[UpstreamEvent], *, repeats: bool) -> None:
         """Append the content of a whole message; if it `repeats` the deltas, only kinds that have not come."""
@@ -135,23 +134,20 @@ class DeltaReader:
             self._append(event, events)
 
     def _append_citation(self, citation: JsonObject, events: list[UpstreamEvent]) -> None:
-        fields = {**citation, **object_of(citation.get(text_of(citation.get("type")) or "url_citation"))}
-        url, title = text_of(fields.get("url")), text_of(fields.get("title")) or text_of(fields.get("filename"))
-        ids = ", ".join(map(str, list_of(fields.get("reference_ids"))))
-        text = text_of(fields.get("content")) or text_of(fields.get("snippet")) or ids or None
-        self._cited.add(url or "")
-        self._append(Part("citation", {"url": url, "title": title, "text": text}), events)
+        part = citation_of(citation)
+        self._cited.add(str(part.fields["url"]))
+        self._append(part, events)
 
     def _append_media(self, kind: str, value: JsonValue, events: list[UpstreamEvent]) -> None:
-        part = _media(kind, value)
+        part = media_of(kind, value)
         if part is not None:
             self._append(part, events)
 
     def _read_reasoning(self, delta: JsonObject, events: list[UpstreamEvent]) -> None:
         """Append reasoning from the first field that has any, and signatures and encrypted reasoning from all."""
         text = next((text for name in REASONING_FIELDS if (text := _plain_text(delta.get(name)))), "")
-        details = [*map(object_of, list_of(delta.get("reasoning_details")))]
-        blocks = [*map(object_of, list_of(delta.get("thinking_blocks")))]
+        details = objects_of(delta.get("reasoning_details"))
+        blocks = objects_of(delta.get("thinking_blocks"))
         self._append_text(Reasoning, text or "".join(map(_plain_text, details or blocks)), events)
         for detail in details:
             self._append_opaque(detail, "openai", events)
@@ -194,13 +190,7 @@ class DeltaReader:
         elif name in _REFERENCE_PARTS:
             self._append_citation(part, events)
         else:
-            raise unsupported(str(name))
-
-
-def unsupported(name: str) -> Failed:
-    """Return the failure of content that no event can carry."""
-    message = f"The provider's answer has content that can't be carried: {sanitize_token(name)}."
-    return Failed(Code.UNSUPPORTED_CONTENT, message)
+            raise unsupported_content(str(name))
 
 
 def _plain_text(value: JsonValue) -> str:
@@ -215,41 +205,3 @@ def _plain_text(value: JsonValue) -> str:
 
 
 _PLAIN_TEXTS: Final = ("text", "thinking", "reasoning", "summary", "content")
-
-
-def _media(kind: str, value: JsonValue) -> Part | None:
-    """Return a part with the data or the address of an image, of audio or of a file; None if there is neither."""
-    media_type: str | None = None
-    for fields in _levels(value):
-        shape = text_of(fields.get("media_type")) or text_of(fields.get("mime_type"))
-        if shape is None and kind == "audio" and (name := text_of(fields.get("format"))):
-            shape = f"audio/{name}"
-        media_type = shape or media_type
-        data = next((text for name in _DATA_FIELDS if (text := text_of(fields.get(name)))), "")
-        url = next((text for name in _URL_FIELDS if (text := text_of(fields.get(name)))), "")
-        head, comma, inline = (data or url).partition(",")
-        if comma and head.startswith("data:"):
-            return Part(kind, {"media_type": head[5:].partition(";")[0] or media_type, "data": inline})
-        if data:
-            return Part(kind, {"media_type": media_type, "data": data})
-        if url:
-            return Part(kind, {"media_type": media_type, "url": url})
-    return None
-
-
-_MEDIA_FIELDS: Final = (
-    *("image_url", "image", "source", "input_audio", "audio", "audio_url", "file", "video_url", "video", "document"),
-)
-_DATA_FIELDS: Final = ("data", "b64_json", "image_base64", "base64", "file_data")
-_URL_FIELDS: Final = ("url", "image_url", "audio_url", "video_url", "file_url", "image", "video")
-
-
-def _levels(value: JsonValue) -> Iterator[JsonObject]:
-    """Yield the object of a medium and those inside it, where its data may stand."""
-    if isinstance(value, str):
-        yield {"url": value}
-    elif isinstance(value, dict):
-        yield value
-        for name in _MEDIA_FIELDS:
-            if isinstance(inner := value.get(name), dict):
-                yield inner

@@ -4,20 +4,24 @@ Clients give back what they were given, often to another provider. Fields that a
 some (Mistral, Groq), so reasoning, signatures and ids are sent in the form of the server (`Quirks`), or left out.
 """
 
-import hashlib
 import re
-from collections.abc import Iterator, Mapping
-from typing import Final, NamedTuple
+from collections.abc import Mapping
+from typing import Final
 
 from gateway.protocol.commands import JsonObject
 from gateway.upstreams.formats.base import Quirks
-from gateway.upstreams.formats.json_values import list_of, object_of, text_of
-
-STAND_IN: Final = "skip_thought_signature_validator"
-"""Takes the place of a thought signature that is not known (ai.google.dev, "Thought signatures", FAQ)."""
+from gateway.upstreams.formats.call_ids import hash_of
+from gateway.upstreams.formats.earlier_turns import (
+    EarlierReasoning,
+    is_thinking,
+    plain_reasoning,
+    reasoning_details,
+    thinking_blocks,
+)
+from gateway.upstreams.formats.json_values import list_of, object_of, objects_of
+from gateway.upstreams.formats.thought_signatures import STAND_IN, call_signature, is_before_gemini_3
 
 _PLAIN: Final = ("reasoning_content", "reasoning")
-_BLOCK_TYPES: Final = frozenset({"thinking", "redacted_thinking"})
 _OF_CALLS: Final = frozenset({"signature", "extra_content", "provider_specific_fields", "index"})
 """Fields of a tool call that come with an answer, and that a request does not have."""
 
@@ -28,15 +32,6 @@ _FORMATS: Final[Mapping[str, str]] = {
     "openai-responses": "openai-responses-v1",
 }
 """OpenRouter's names of formats (openrouter.ai/docs, "Reasoning Tokens"), by ours."""
-
-
-class Thought(NamedTuple):
-    """Reasoning of an earlier answer: text, perhaps with a signature, or `data` that only its provider can read."""
-
-    text: str = ""
-    signature: str = ""
-    data: str = ""
-    format: str = ""
 
 
 def build_message(message: JsonObject, model: str, quirks: Quirks) -> JsonObject:
@@ -56,9 +51,9 @@ def build_message(message: JsonObject, model: str, quirks: Quirks) -> JsonObject
 
 def _build_answer(fields: JsonObject, model: str, quirks: Quirks) -> None:
     content = fields.get("content")
-    thoughts = [*_thoughts(fields)]
+    thoughts = _thoughts(fields)
     if isinstance(content, list):
-        fields["content"] = [part for part in content if object_of(part).get("type") not in _BLOCK_TYPES]
+        fields["content"] = [part for part in content if not is_thinking(object_of(part))]
     calls = [*map(object_of, list_of(fields.get("tool_calls")))]
     if calls:
         fields["tool_calls"] = [_build_call(call, model, quirks, is_first=not at) for at, call in enumerate(calls)]
@@ -82,22 +77,13 @@ def _build_call(call: JsonObject, model: str, quirks: Quirks, *, is_first: bool)
     function = object_of(call.get("function"))
     if function.get("arguments") in ("", None) and "name" in function:
         built["function"] = {**function, "arguments": "{}"}
-    signature = _call_signature(call)
+    signature = call_signature(call)
     # Of parallel calls, only the first has a signature; earlier models have none.
-    if not signature and quirks.tool_signatures == "google" and is_first and not _BEFORE_GEMINI_3.match(model):
+    if not signature and quirks.tool_signatures == "google" and is_first and not is_before_gemini_3(model):
         signature = STAND_IN
     if signature and quirks.tool_signatures != "none":
         built["extra_content"] = {"google": {"thought_signature": signature}}
     return built
-
-
-_BEFORE_GEMINI_3: Final = re.compile(r"(?:models/)?gemini-[12]")
-
-
-def _call_signature(call: JsonObject) -> str:
-    google = object_of(object_of(call.get("extra_content")).get("google"))
-    lite = object_of(call.get("provider_specific_fields"))
-    return _text(call, "signature") or _text(google, "thought_signature") or _text(lite, "thought_signature")
 
 
 def map_id(call_id: str, quirks: Quirks) -> str:
@@ -106,32 +92,24 @@ def map_id(call_id: str, quirks: Quirks) -> str:
     Mistral: "Tool call id was … but must be a-z, A-Z, 0-9, with a length of 9". OpenAI: "string too long. Expected a
     string with maximum length 40".
     """
-    digest = hashlib.sha256(call_id.encode("utf-8", "surrogatepass")).hexdigest()
+    digest = hash_of(call_id)
     if quirks.tool_ids == "9_alphanumerics" and not re.fullmatch(r"[A-Za-z0-9]{9}", call_id):
         return digest[:9]
     return f"call_{digest[:35]}" if quirks.tool_ids == "40_characters" and len(call_id) > 40 else call_id
 
 
-def _thoughts(fields: JsonObject) -> Iterator[Thought]:
-    """Yield the reasoning that a message gives back, from the form that says most."""
-    content = [part for part in map(object_of, list_of(fields.get("content"))) if part.get("type") in _BLOCK_TYPES]
-    details = [*map(object_of, list_of(fields.get("reasoning_details")))]
-    blocks = [*map(object_of, list_of(fields.get("thinking_blocks"))), *content]
-    for detail in details:
-        text = _text(detail, "text") or _text(detail, "summary")
-        yield Thought(text, _text(detail, "signature"), _text(detail, "data"), _text(detail, "format"))
-    for block in blocks if not details else ():
-        yield Thought(_text(block, "thinking"), _text(block, "signature"), _text(block, "data"), "anthropic")
-    plain = _text(fields, "reasoning_content") or _text(fields, "reasoning")
-    if plain and not (details or blocks):
-        yield Thought(plain)
+def _thoughts(fields: JsonObject) -> list[EarlierReasoning]:
+    """Return the reasoning that a message gives back, from the form that says most."""
+    if details := reasoning_details(fields):
+        return details
+    in_content = [part for part in objects_of(fields.get("content")) if is_thinking(part)]
+    if blocks := thinking_blocks([*objects_of(fields.get("thinking_blocks")), *in_content]):
+        return blocks
+    plain = plain_reasoning(fields)
+    return [EarlierReasoning(plain)] if plain else []
 
 
-def _text(fields: JsonObject, name: str) -> str:
-    return text_of(fields.get(name)) or ""
-
-
-def _reasoning(thoughts: list[Thought], quirks: Quirks, *, called: bool) -> JsonObject:
+def _reasoning(thoughts: list[EarlierReasoning], quirks: Quirks, *, called: bool) -> JsonObject:
     """Build the field in which the server takes earlier reasoning."""
     text = "".join(thought.text for thought in thoughts)
     # Beside tool calls, DeepSeek and Moonshot require the field, even an empty one (continuedev/continue #11285).
@@ -146,7 +124,7 @@ def _reasoning(thoughts: list[Thought], quirks: Quirks, *, called: bool) -> Json
     return {}
 
 
-def _detail(thought: Thought) -> JsonObject:
+def _detail(thought: EarlierReasoning) -> JsonObject:
     name: JsonObject = {"format": _FORMATS.get(thought.format, thought.format)} if thought.format else {}
     if thought.data:
         return {"type": "reasoning.encrypted", "data": thought.data, **name}
@@ -154,7 +132,7 @@ def _detail(thought: Thought) -> JsonObject:
     return {"type": "reasoning.text", "text": thought.text, **signature, **name}
 
 
-def _block(thought: Thought) -> JsonObject:
+def _block(thought: EarlierReasoning) -> JsonObject:
     """Build Anthropic's block; an empty one for reasoning that Anthropic did not sign, which it would refuse."""
     if not thought.format.startswith("anthropic"):
         return {}

@@ -33,7 +33,6 @@ from gateway.upstreams.formats.openai_responses_parts import PartKey, StreamedPa
 from gateway.upstreams.formats.openai_responses_request import Summary, build_request
 from gateway.upstreams.formats.parts import (
     citation_part,
-    image_part,
     media_part,
     server_tool_part,
     unsupported_content,
@@ -387,8 +386,7 @@ def _media_of(part: JsonObject) -> Part | None:
         case {"type": "output_audio", "data": str() as data}:
             return media_part(None, data=data, kind="audio")
         case {"type": "output_image" | "image", **fields}:
-            url = fields.get("image_url") or fields.get("url")
-            return image_part(url) if isinstance(url, str) else None
+            return media_part(None, url=fields.get("image_url") or fields.get("url"), kind="image")
     return None
 
 

@@ -12,7 +12,8 @@ from pydantic import JsonValue
 from gateway.protocol.commands import JsonObject, Message
 from gateway.protocol.errors import UnsupportedOption
 from gateway.upstreams.base import UpstreamRequest
-from gateway.upstreams.formats.earlier_turns import ToolIds, check_assistant, earlier_reasoning, is_thinking
+from gateway.upstreams.formats.call_ids import ToolIds
+from gateway.upstreams.formats.earlier_turns import check_assistant, earlier_reasoning, is_thinking
 
 Summary = Literal["auto", "concise", "detailed"]
 

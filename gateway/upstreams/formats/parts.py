@@ -13,8 +13,15 @@ _MEDIA_KINDS = frozenset({"image", "audio"})
 def media_part(
     media_type: JsonValue, *, data: JsonValue = None, url: JsonValue = None, kind: str = "file"
 ) -> Part | None:
-    """Return an image, audio or a file, by its media type or else of this kind; None without data and without a URL."""
+    """Return an image, audio or a file, by its media type or else of this kind; None without data and without a URL.
+
+    A `data:` URL in base64, in either of the two, is split into its media type and its data.
+    """
     name, text, address = text_of(media_type), text_of(data), text_of(url)
+    if (content := text or address or "").startswith("data:"):
+        head, separator, inline = content.partition(";base64,")
+        if separator:
+            name, text = head.removeprefix("data:").partition(";")[0] or name, inline
     if not (text or address):
         return None
     family = (name or "").partition("/")[0]
@@ -22,14 +29,6 @@ def media_part(
         family if family in _MEDIA_KINDS else kind,
         {"media_type": name or None, **({"data": text} if text else {"url": address})},
     )
-
-
-def image_part(url: str) -> Part | None:
-    """Return an image from its URL, whose data is split off if it is a `data:` URL in base64."""
-    head, _, data = url.partition(";base64,")
-    if head.startswith("data:") and data:
-        return media_part(head.removeprefix("data:").partition(";")[0], data=data, kind="image")
-    return media_part(None, url=url, kind="image")
 
 
 def unsupported_content(name: str) -> Failed:

@@ -14,7 +14,8 @@ from gateway.protocol.errors import Code, Failed
 from gateway.protocol.event_stream import EventStreamDecoder
 from gateway.protocol.events import Chunk, Part, Reasoning, ToolCall, Usage, encode
 from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest
-from gateway.upstreams.formats.gemini import MAX_RESPONSE_ID, GeminiFormat, GenerateContentReader
+from gateway.upstreams.formats.call_ids import MAX_RESPONSE_ID
+from gateway.upstreams.formats.gemini import GeminiFormat, GenerateContentReader
 from gateway.upstreams.http import HttpUpstream
 from tests.gateway.upstreams.raw_server import raw_upstream, respond, respond_stream
 from tests.gateway.upstreams.replay import decode_each, replay, split_at

@@ -4,7 +4,8 @@ import pytest
 
 from gateway.protocol.commands import JsonObject
 from gateway.upstreams.formats.base import Quirks
-from gateway.upstreams.formats.openai_chat_messages import STAND_IN, build_message, map_id
+from gateway.upstreams.formats.openai_chat_messages import build_message, map_id
+from gateway.upstreams.formats.thought_signatures import STAND_IN
 
 DETAILS: JsonObject = {
     "reasoning_details": [

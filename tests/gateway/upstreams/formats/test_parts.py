@@ -9,7 +9,6 @@ from gateway.protocol.events import Part, encode
 from gateway.upstreams.formats.parts import (
     citation_part,
     encodable,
-    image_part,
     media_part,
     server_tool_part,
     unsupported_content,
@@ -33,8 +32,11 @@ def test_nothing_is_no_part() -> None:
 
 
 def test_an_image_by_its_url() -> None:
-    assert image_part("data:image/webp;base64,UklG") == Part("image", {"media_type": "image/webp", "data": "UklG"})
-    assert image_part("https://a.example/b") == Part("image", {"media_type": None, "url": "https://a.example/b"})
+    inline = Part("image", {"media_type": "image/webp", "data": "UklG"})
+    assert media_part(None, url="data:image/webp;base64,UklG") == inline
+    assert media_part("image/png", data="data:image/webp;base64,UklG") == inline
+    linked = Part("image", {"media_type": None, "url": "https://a.example/b"})
+    assert media_part(None, url="https://a.example/b", kind="image") == linked
 
 
 def test_a_citation_has_null_for_what_is_unknown() -> None:
