@@ -221,6 +221,8 @@ class StreamedResponse:
                 events[before:] = cut_long(events[before:])
             if reader.is_stateless:
                 template.learn(payloads[at], events[before:], self._decode_alone)
+            else:
+                template.forget()
             at += 1
         if too_long is not None and not reader.done:
             raise too_long

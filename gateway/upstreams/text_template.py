@@ -19,6 +19,10 @@ MAX_UNUSED = 8
 """Number of templates in a row that matched nothing, after which no more are learned: no two events look alike."""
 
 
+_NO_TEMPLATE = b"\r"
+"""A carriage return ends a line, so no event contains one: nothing matches it."""
+
+
 class TextTemplate:
     """The bytes before and after the text in the events of one stream.
 
@@ -34,8 +38,7 @@ class TextTemplate:
 
     def __init__(self) -> None:
         self.kind: type[Text] = Chunk
-        # A carriage return ends a line, so no event contains one: before the first template, nothing matches.
-        self._prefix = self._suffix = b"\r"
+        self._prefix = self._suffix = _NO_TEMPLATE
         self._unused = 0
 
     def match_read(self, data: bytes) -> str:
@@ -82,6 +85,12 @@ class TextTemplate:
         ):
             self._prefix, self._suffix, self.kind = prefix, suffix, kind
             self._unused += 1
+
+    def forget(self) -> None:
+        """Forget the template: events that look like it may mean something else from here on."""
+        self._prefix = self._suffix = _NO_TEMPLATE
+        # It is not for lack of similar events that this one matched none.
+        self._unused = max(0, self._unused - 1)
 
     def _match(self, data: bytes, start: int, end: int) -> str:
         """Return the text between prefix and suffix, or "" if there is none: then the event is decoded in full."""
