@@ -12,31 +12,27 @@ from pydantic import JsonValue, SecretStr
 
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Failed
-from gateway.protocol.events import Chunk, Part, Reasoning, Text, ToolCall, Usage
+from gateway.protocol.events import Chunk, Part, Reasoning, Text, Usage
 from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest
 from gateway.upstreams.endpoint import Endpoint
 from gateway.upstreams.errors.bodies import find_error
-from gateway.upstreams.errors.failures import from_finish_reason, from_stream, truncated, unreadable
+from gateway.upstreams.errors.failures import from_finish_reason, from_stream, truncated
 from gateway.upstreams.formats.finish_reasons import ending_of, finish_reason
 from gateway.upstreams.formats.json_values import (
     SurrogateJoiner,
     count_of,
     decode,
     detail_of,
-    list_of,
     object_of,
+    objects_of,
     text_of,
-    to_json,
 )
 from gateway.upstreams.formats.openai_chat import DONE
+from gateway.upstreams.formats.openai_responses_calls import CALLS, StreamedCalls, require_text
+from gateway.upstreams.formats.openai_responses_items import FORMAT, media_of, part_of_item, texts_of
 from gateway.upstreams.formats.openai_responses_parts import PartKey, StreamedParts
 from gateway.upstreams.formats.openai_responses_request import Summary, build_request
-from gateway.upstreams.formats.parts import (
-    citation_part,
-    media_part,
-    server_tool_part,
-    unsupported_content,
-)
+from gateway.upstreams.formats.parts import citation_part, unsupported_content
 
 ADDED = "response.output_item.added"
 ITEM_DONE = "response.output_item.done"
@@ -84,26 +80,7 @@ _ARGUMENTS: Mapping[str, str] = {
 }
 """Types of events with a tool call's arguments, and the field that holds them."""
 
-_CALLS: Mapping[str, str] = {"function_call": "arguments", "custom_tool_call": "input"}
-"""Types of items that are tool calls, and the field that holds their arguments."""
-
-_ITEM_PARTS: Mapping[str, str] = {
-    "output_text": "text",
-    "text": "text",
-    "refusal": "refusal",
-    "output_audio": "transcript",
-}
-"""Names of the texts in the content of a message, by the type of the part."""
-
-_CLIENT_CALLS = frozenset(
-    {"computer_call", "local_shell_call", "shell_call", "apply_patch_call", "mcp_approval_request"}
-)
-"""Types of items that ask the client to do something for which our protocol has no event."""
-
 _AUDIO = frozenset({"response.audio.delta", "response.output_audio.delta"})
-
-FORMAT = "openai-responses"
-"""Name of this format in redacted reasoning."""
 
 PARAGRAPH_BREAK = "\n\n"
 """Text between the parts of a reasoning summary: each is a paragraph, but contains no line end."""
@@ -145,23 +122,21 @@ class OpenAIResponsesFormat:
 class ResponsesReader:
     """Reads the events of a response; see `EventReader`.
 
-    `StreamedParts` tells texts from their repetitions. For the arguments of each call, the first type of event that
-    contains them is their source; all other types are ignored.
+    `StreamedParts` tells texts from their repetitions, `StreamedCalls` the arguments of calls.
     """
 
     api_key: SecretStr | None = None
     finished: bool = False
     done: bool = False
     _texts: StreamedParts = field(default_factory=StreamedParts)
-    _sources: dict[int, str] = field(default_factory=dict)
-    """Type of the event that the arguments of a call are taken from, by its index."""
     _surrogates: SurrogateJoiner = field(default_factory=SurrogateJoiner)
-    _call_indexes: dict[str | int, int] = field(default_factory=dict)
-    """Index of a call by its call id, its item's id, and its `output_index`."""
-    _call_types: list[str] = field(default_factory=list)
+    _calls: StreamedCalls = field(init=False)
     _items: Counter[str] = field(default_factory=Counter)
     """Number of items without text that have come, by their type."""
     _cited: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self._calls = StreamedCalls(self._surrogates)
 
     @property
     def is_stateless(self) -> bool:
@@ -183,7 +158,7 @@ class ResponsesReader:
         if kind in _TEXTS:
             self._append_text(kind, event, events)
         elif kind in _ARGUMENTS:
-            self._append_arguments(self._call_index(event), kind, event.get(_ARGUMENTS[kind]), events)
+            self._calls.append_arguments(self._calls.find(event), kind, event.get(_ARGUMENTS[kind]), events)
         elif kind in {ADDED, ITEM_DONE}:
             self._read_item(kind, object_of(event.get("item")), event.get("output_index"), events)
         elif kind == SUMMARY_PART_ADDED and "summary" in self._texts:
@@ -214,7 +189,7 @@ class ResponsesReader:
 
     def _append_text(self, kind: str, event: JsonObject, events: list[UpstreamEvent]) -> None:
         name, event_type, field_name = _TEXTS[kind]
-        text, key = self._text(event.get(field_name)), PartKey.of(event)
+        text, key = require_text(event.get(field_name)), PartKey.of(event)
         if not text:
             return
         if kind.endswith(".delta"):
@@ -224,25 +199,20 @@ class ResponsesReader:
         if complete := self._surrogates.join(name, text):
             events.append(event_type(complete))
 
-    def _text(self, value: JsonValue) -> str:
-        if value and not isinstance(value, str):
-            raise unreadable("a text is not a string")
-        return value if isinstance(value, str) else ""
-
     def _read_item(self, source: str, item: JsonObject, output_index: JsonValue, events: list[UpstreamEvent]) -> None:
         kind = text_of(item.get("type")) or ""
-        if kind in _CALLS:
-            index = self._register_call(kind, item, output_index, events)
+        if kind in CALLS:
+            index = self._calls.begin(kind, item, output_index, events)
             # An item is added without its arguments, which follow; if a server sends them, `done` repeats them.
             if source != ADDED:
-                self._append_arguments(index, source, item.get(_CALLS[kind]), events)
-                self._end_call(index, events)
+                self._calls.append_arguments(index, source, item.get(CALLS[kind]), events)
+                self._calls.end(index, events)
         elif source == ADDED:
             return
         elif kind in {"message", "reasoning", ""}:
             self._read_texts(source, item, PartKey.of_item(item, output_index), events)
         elif self._is_new(source, kind):
-            events.append(_part_of_item(kind, item))
+            events.append(part_of_item(kind, item))
 
     def _is_new(self, source: str, kind: str) -> bool:
         """Return True if an item without text has not come before; the whole response repeats all in their order."""
@@ -254,20 +224,12 @@ class ResponsesReader:
 
     def _read_texts(self, source: str, item: JsonObject, key: PartKey, events: list[UpstreamEvent]) -> None:
         """Append the texts of a complete message or reasoning that have not come before, and what belongs to them."""
-        content = [part for part in list_of(item.get("content")) if isinstance(part, dict)]
-        texts: dict[str, list[str]] = {"summary": [], "reasoning": [], "text": [], "refusal": [], "transcript": []}
-        texts["summary"] = [text for part in _objects(item.get("summary")) if (text := text_of(part.get("text")))]
-        for part in content:
-            name = _part_name(part)
-            text = text_of(part.get("refusal") or part.get("transcript") or part.get("text"))
-            if name is not None and text:
-                texts[name].append(text)
-        for name, parts in texts.items():
+        for name, parts in texts_of(item).items():
             self._append_new(source, name, parts, key, events)
-        for part in content:
-            for annotation in _objects(part.get("annotations")):
+        for part in objects_of(item.get("content")):
+            for annotation in objects_of(part.get("annotations")):
                 self._append_citation(annotation, events)
-            if (media := _media_of(part)) and self._is_new(source, str(part.get("type"))):
+            if (media := media_of(part)) and self._is_new(source, str(part.get("type"))):
                 events.append(media)
         encrypted = text_of(item.get("encrypted_content"))
         if encrypted and self._is_new(source, "encrypted_content"):
@@ -292,47 +254,11 @@ class ResponsesReader:
             self._cited.add(name)
             events.append(citation_part(url, title or annotation.get("file_id"), annotation.get("text")))
 
-    def _register_call(self, kind: str, item: JsonObject, output_index: JsonValue, events: list[UpstreamEvent]) -> int:
-        """Return the index of a call among the calls; append the beginning of a new one."""
-        call_id = text_of(item.get("call_id")) or text_of(item.get("id"))
-        if not call_id:
-            raise unreadable("a tool call has no id")
-        index = self._call_indexes.get(call_id)
-        if index is None:
-            index = len(self._call_types)
-            self._call_types.append(kind)
-            events.append(ToolCall(index, call_id, text_of(item.get("name")) or None, ""))
-        for key in (call_id, item.get("id"), output_index):
-            if isinstance(key, str | int):
-                self._call_indexes[key] = index
-        return index
-
-    def _call_index(self, event: JsonObject) -> int:
-        """Return the index of the call that arguments belong to: by the item's id, its place, or else the last call."""
-        for key in (event.get("item_id"), event.get("output_index")):
-            if isinstance(key, str | int) and key in self._call_indexes:
-                return self._call_indexes[key]
-        if not self._call_types:
-            raise unreadable("arguments belong to no tool call")
-        return len(self._call_types) - 1
-
-    def _append_arguments(self, index: int, source: str, value: JsonValue, events: list[UpstreamEvent]) -> None:
-        # Some servers send the complete arguments as an object, in place of its JSON text.
-        text = to_json(value) if isinstance(value, dict) else self._text(value)
-        is_source = text and self._sources.setdefault(index, source) == source
-        if is_source and (complete := self._surrogates.join(index, text)):
-            events.append(ToolCall(index, None, None, complete))
-
-    def _end_call(self, index: int, events: list[UpstreamEvent]) -> None:
-        """Append the arguments of a call without any: they must be JSON. The input of a custom tool is any text."""
-        if index not in self._sources and self._call_types[index] == "function_call":
-            self._append_arguments(index, "none", "{}", events)
-
     def _end(self, status: str, response: JsonObject, event: JsonObject, events: list[UpstreamEvent]) -> None:
-        for output_index, item in enumerate(_objects(response.get("output"))):
+        for output_index, item in enumerate(objects_of(response.get("output"))):
             self._read_item(RESPONSE, item, output_index, events)
-        for index in range(len(self._call_types)):
-            self._end_call(index, events)
+        for index in range(len(self._calls)):
+            self._calls.end(index, events)
         failure = self._failure(text_of(response.get("status")) or status, response, event)
         if failure is None:
             self.finished = self.done = True
@@ -361,52 +287,7 @@ class ResponsesReader:
             is_incomplete = status == "incomplete" or response.get("status") == "incomplete"
             reason = "incomplete" if is_incomplete else "completed"
         ending = ending_of(reason)
-        return finish_reason(ending.reason if ending else None, called=bool(self._call_types))
-
-
-def _part_name(part: JsonObject) -> str | None:
-    """Return the name of the text in a part of a message or of reasoning.
-
-    Raises:
-        Failed: `unsupported_content`, if it is a part of an unknown kind, and not empty.
-    """
-    kind = text_of(part.get("type"))
-    if kind is None or _media_of(part):
-        return _ITEM_PARTS.get(kind or "")
-    if kind in {"reasoning_text", "summary_text"}:
-        return "reasoning"
-    if kind not in _ITEM_PARTS:
-        raise unsupported_content(kind)
-    return _ITEM_PARTS[kind]
-
-
-def _media_of(part: JsonObject) -> Part | None:
-    """Return the audio or the image in a part of a message."""
-    match part:
-        case {"type": "output_audio", "data": str() as data}:
-            return media_part(None, data=data, kind="audio")
-        case {"type": "output_image" | "image", **fields}:
-            return media_part(None, url=fields.get("image_url") or fields.get("url"), kind="image")
-    return None
-
-
-def _part_of_item(kind: str, item: JsonObject) -> Part:
-    """Return an item that is neither text nor a call for the client.
-
-    Raises:
-        Failed: `unsupported_content`, if the client would have to act.
-    """
-    if kind in _CLIENT_CALLS:
-        raise unsupported_content(kind)
-    if kind == "image_generation_call":
-        image = media_part(f"image/{item.get('output_format') or 'png'}", data=item.get("result"))
-        if image is not None:
-            return image
-    return server_tool_part(text_of(item.get("name")) or kind, item)
-
-
-def _objects(value: JsonValue) -> list[JsonObject]:
-    return [item for item in list_of(value) if isinstance(item, dict)]
+        return finish_reason(ending.reason if ending else None, called=len(self._calls) > 0)
 
 
 def _usage(usage: JsonObject) -> Usage:
