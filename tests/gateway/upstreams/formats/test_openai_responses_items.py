@@ -12,8 +12,12 @@ def test_the_texts_of_an_item() -> None:
     item: JsonObject = {
         "summary": [{"type": "summary_text", "text": "s"}],
         "content": [
-            *({"type": "reasoning_text", "text": "r"}, {"type": "output_text", "text": "t"}, {"type": "text"}),
-            *({"type": "refusal", "refusal": "n"}, {"type": "output_audio", "transcript": "a", "data": "AA"}, "x"),
+            {"type": "reasoning_text", "text": "r"},
+            {"type": "output_text", "text": "t"},
+            {"type": "text"},
+            {"type": "refusal", "refusal": "n"},
+            {"type": "output_audio", "transcript": "a", "data": "AA"},
+            "x",
         ],
     }
     assert texts_of(item) == {
