@@ -15,6 +15,7 @@ from gateway.billing.budgets import BudgetCharge, Budgets
 from gateway.clock import Clock, RestartableTimer
 from gateway.generation.generation import Generation
 from gateway.generation.state import State
+from gateway.pipeline.disconnects import Disconnects
 from gateway.pipeline.pipeline import Pipeline
 from gateway.pipeline.records import Record, Records
 from gateway.pipeline.statistics import Statistics, target_figures
@@ -95,8 +96,7 @@ class Hub:
         self._records = Records(self._policy.max_retained, self._policy.max_retained_bytes)
         self._positions_timer = RestartableTimer(clock)
         slots.on_stale = lambda: self._positions_timer.start(POSITIONS_SECONDS, slots.renumber)
-        self._unattended: dict[str, Record] = {}
-        """Generations in their grace period that waited for a slot, with no other behind them."""
+        self._disconnects = Disconnects(clock, self._policy.grace)
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -148,9 +148,8 @@ class Hub:
         record.task.add_done_callback(partial(self._on_task_done, record))
         if request.options.on_disconnect in {"grace", "cancel"}:
             # Its client names a policy, so it means to read: if it never comes, its generation is not kept for it.
-            record.timer.start(self._policy.grace, partial(self._stop_without_viewers, record, "no viewer came"))
-        if self._unattended:
-            self._make_way()
+            self._disconnects.expect_viewer(record)
+        self._disconnects.make_way()
         return generation
 
     def _admit(self, request: StartRequest, request_id: str, principal: Principal) -> _Admitted:
@@ -258,42 +257,13 @@ class Hub:
         record = self._records.get(generation_id)
         if record is None:
             raise lost(generation_id)
-        record.viewers += 1
-        if record.task is not None:
-            record.timer.cancel()
-            self._unattended.pop(generation_id, None)
+        self._disconnects.add_viewer(record)
 
     def remove_viewer(self, generation_id: str) -> None:
         """Count a viewer as gone; after the last one of a running generation, its disconnect policy applies."""
         record = self._records.get(generation_id)
-        if record is None:
-            return
-        record.viewers -= 1
-        if not record.viewers and record.task is not None:
-            self._on_last_viewer_left(record)
-
-    def _on_last_viewer_left(self, record: Record) -> None:
-        if record.on_disconnect == "continue":
-            return
-        # A client that is gone must not keep others waiting.
-        if record.on_disconnect == "cancel" or record.pipeline.delays_others:
-            self._stop_without_viewers(record)
-            return
-        record.timer.start(self._policy.grace, partial(self._stop_without_viewers, record))
-        if record.pipeline.is_queued:
-            self._unattended[record.generation.id] = record
-
-    def _make_way(self) -> None:
-        """Stop queued generations without viewers if others wait now; the others among them have left the queue."""
-        for generation_id, record in tuple(self._unattended.items()):
-            if record.pipeline.delays_others:
-                self._stop_without_viewers(record)
-            if not record.pipeline.is_queued or record.generation.state.fenced:
-                self._unattended.pop(generation_id, None)
-
-    def _stop_without_viewers(self, record: Record, reason: str = "the last viewer left") -> None:
-        if not record.generation.state.is_terminal:
-            record.pipeline.interrupt("disconnect", reason, self.clock.now())
+        if record is not None:
+            self._disconnects.remove_viewer(record)
 
     # Ends.
 
@@ -302,7 +272,7 @@ class Hub:
         # A task that was cancelled before its first step has not run at all, not even its own `finally`.
         record.pipeline.release()
         record.task = None
-        self._unattended.pop(generation.id, None)
+        self._disconnects.forget(record)
         generation.log.compact()
         generation.forget_prompt()
         record.reservation.release()

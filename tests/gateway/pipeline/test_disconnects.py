@@ -1,0 +1,123 @@
+"""What happens when the last viewer of a generation leaves."""
+
+import pytest
+
+from gateway.generation.state import State
+from gateway.pipeline.hub import RetentionPolicy
+from gateway.protocol.events import Interrupted
+from gateway.routing.watchdog import Limits
+from tests.event_loop import settle
+from tests.gateway.pipeline.log_events import terminal_event
+from tests.gateway.pipeline.one_target import one_target
+from tests.start_requests import start_request
+
+
+@pytest.mark.parametrize(
+    ("policy", "after", "state"),
+    [("cancel", 0, "interrupted"), ("grace", 60, "interrupted"), ("continue", 500, "streaming")],
+)
+async def test_the_disconnect_policy_applies_after_the_last_viewer(policy: str, after: float, state: str) -> None:
+    async with one_target(limits=Limits(stall_timeout=0)) as harness:
+        generation = await harness.streaming(start_request(on_disconnect=policy))
+        harness.hub.add_viewer(generation.id)
+        harness.hub.add_viewer(generation.id)
+        harness.hub.remove_viewer(generation.id)
+        harness.clock.advance(1000)
+        await settle()
+        assert generation.state is State.STREAMING
+        harness.hub.remove_viewer(generation.id)
+        harness.clock.advance(after)
+        await settle()
+        assert generation.state == state
+        if state == "interrupted":
+            stopped = terminal_event(generation)
+            assert isinstance(stopped, Interrupted)
+            assert stopped.by == "disconnect"
+
+
+async def test_a_viewer_that_returns_within_the_grace_keeps_it_running() -> None:
+    async with one_target(limits=Limits(stall_timeout=0)) as harness:
+        generation = await harness.streaming()
+        harness.hub.add_viewer(generation.id)
+        harness.hub.remove_viewer(generation.id)
+        harness.clock.advance(59.9)
+        harness.hub.add_viewer(generation.id)
+        harness.clock.advance(100)
+        await settle()
+        assert generation.state is State.STREAMING
+
+
+async def test_a_viewer_whose_request_waits_at_the_end_of_a_pause_is_not_too_late() -> None:
+    async with one_target(limits=Limits(stall_timeout=0)) as harness:
+        generation = await harness.streaming()
+        harness.hub.add_viewer(generation.id)
+        harness.hub.remove_viewer(generation.id)
+        harness.clock.pause(61)
+        harness.clock.advance(0)
+        harness.hub.add_viewer(generation.id)
+        await settle()
+        harness.clock.advance(100)
+        assert generation.state is State.STREAMING
+
+
+async def test_a_generation_without_any_viewer_keeps_running() -> None:
+    async with one_target(limits=Limits(stall_timeout=0)) as harness:
+        generation = await harness.streaming()
+        harness.clock.advance(100)
+        await settle()
+        assert generation.state is State.STREAMING
+
+
+@pytest.mark.parametrize("policy", ["grace", "cancel"])
+async def test_a_detached_start_that_names_a_policy_waits_for_its_first_viewer(policy: str) -> None:
+    async with one_target(limits=Limits(stall_timeout=0)) as harness:
+        unread = await harness.streaming(start_request(on_disconnect=policy))
+        read = await harness.streaming(start_request(on_disconnect=policy))
+        harness.hub.add_viewer(read.id)
+        harness.clock.advance(RetentionPolicy().grace)
+        await settle()
+        stopped = terminal_event(unread)
+        assert isinstance(stopped, Interrupted)
+        assert (stopped.by, stopped.reason) == ("disconnect", "no viewer came")
+        assert read.state is State.STREAMING
+
+
+@pytest.mark.parametrize("policy", ["grace", "continue"])
+async def test_a_client_that_is_gone_leaves_the_queue_if_others_wait(policy: str) -> None:
+    async with one_target(slots=1) as harness:
+        harness.start()
+        gone, other = harness.start(start_request(on_disconnect=policy)), harness.start()
+        await settle()
+        harness.hub.add_viewer(gone.id)
+        harness.hub.remove_viewer(gone.id)
+        await settle()
+        assert gone.state is (State.INTERRUPTED if policy == "grace" else State.QUEUED)
+        assert other.state is State.QUEUED
+
+
+async def test_a_client_that_is_gone_keeps_its_place_until_others_wait() -> None:
+    async with one_target(slots=1, retention_policy=RetentionPolicy(grace=60)) as harness:
+        harness.start()
+        gone = harness.start()
+        await settle()
+        harness.hub.add_viewer(gone.id)
+        harness.hub.remove_viewer(gone.id)
+        await settle()
+        assert not gone.log.ended
+        harness.start()
+        await settle()
+        assert isinstance(terminal_event(gone), Interrupted)
+        assert not harness.hub._disconnects._waiting
+
+
+async def test_a_client_that_is_back_in_the_queue_stays_in_it() -> None:
+    async with one_target(slots=1, retention_policy=RetentionPolicy(grace=60)) as harness:
+        harness.start()
+        back = harness.start()
+        await settle()
+        harness.hub.add_viewer(back.id)
+        harness.hub.remove_viewer(back.id)
+        harness.hub.add_viewer(back.id)
+        harness.start()
+        await settle()
+        assert back.state is State.QUEUED
