@@ -26,6 +26,7 @@ from gateway.clock import time_limit
 from gateway.net.open_files import open_socket
 from gateway.net.resolver import ThreadResolver
 from gateway.net.tcp import reset
+from gateway.upstreams.body_start import EVENT_STREAM
 from gateway.upstreams.errors.network import Step
 
 STALE_SECONDS = 0.1
@@ -192,7 +193,7 @@ def is_event_stream(response: aiohttp.ClientResponse) -> bool:
 
     `response.content_type` is avoided: it would keep 1.7 KB with the response, for as long as it streams.
     """
-    return response.headers.get("Content-Type", "").partition(";")[0].strip().lower() == "text/event-stream"
+    return response.headers.get("Content-Type", "").partition(";")[0].strip().lower() == EVENT_STREAM
 
 
 def drop_headers(response: aiohttp.ClientResponse) -> None:

@@ -12,6 +12,7 @@ from gateway.upstreams.errors.bodies import find_error
 from gateway.upstreams.errors.failures import from_finish_reason, from_stream, truncated, unreadable
 from gateway.upstreams.formats.anthropic_blocks import OtherBlock, citation_of
 from gateway.upstreams.formats.anthropic_request import build_request, supports_prefill
+from gateway.upstreams.formats.base import DONE
 from gateway.upstreams.formats.call_ids import generate_call_id
 from gateway.upstreams.formats.figures import merge_figures
 from gateway.upstreams.formats.finish_reasons import ending_of, finish_reason
@@ -25,7 +26,6 @@ from gateway.upstreams.formats.json_values import (
     text_of,
     to_json,
 )
-from gateway.upstreams.formats.openai_chat import DONE
 
 FORMAT = "anthropic"
 """Name of this format in signatures and redacted reasoning."""

@@ -1,13 +1,16 @@
 """What a wire format is: how requests are written, and how streamed events are read. Pure."""
 
 from dataclasses import dataclass
-from typing import Literal, Protocol, runtime_checkable
+from typing import Final, Literal, Protocol, runtime_checkable
 
 from pydantic import SecretStr
 
 from gateway.protocol.commands import JsonObject
 from gateway.upstreams.base import UpstreamEvent, UpstreamRequest
 from gateway.upstreams.endpoint import Endpoint
+
+DONE: Final = b"[DONE]"
+"""Data of the last event of a stream of chat completions, which some servers add to streams of other APIs."""
 
 
 class EventReader(Protocol):

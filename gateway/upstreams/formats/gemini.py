@@ -16,6 +16,7 @@ from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest
 from gateway.upstreams.endpoint import Endpoint
 from gateway.upstreams.errors.bodies import find_error
 from gateway.upstreams.errors.failures import from_stream, truncated, unreadable
+from gateway.upstreams.formats.base import DONE
 from gateway.upstreams.formats.call_ids import generate_call_id
 from gateway.upstreams.formats.figures import merge_figures
 from gateway.upstreams.formats.finish_reasons import ending_of, finish_reason
@@ -30,7 +31,6 @@ from gateway.upstreams.formats.json_values import (
     repair_surrogates,
     text_of,
 )
-from gateway.upstreams.formats.openai_chat import DONE
 from gateway.upstreams.formats.parts import citation_part, media_part, server_tool_part
 from gateway.upstreams.sanitize import sanitize_message, sanitize_token
 

@@ -12,16 +12,13 @@ from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest
 from gateway.upstreams.endpoint import Endpoint
 from gateway.upstreams.errors.bodies import find_error
 from gateway.upstreams.errors.failures import from_finish_reason, from_stream, truncated, unreadable
-from gateway.upstreams.formats.base import Quirks
+from gateway.upstreams.formats.base import DONE, Quirks
 from gateway.upstreams.formats.figures import merge_figures
 from gateway.upstreams.formats.finish_reasons import ending_of, finish_reason
 from gateway.upstreams.formats.json_values import count_of, decode, detail_of, object_of, text_of
 from gateway.upstreams.formats.openai_chat_delta import DeltaReader
 from gateway.upstreams.formats.openai_chat_request import build_request
 from gateway.upstreams.formats.parts import unsupported_content
-
-DONE = b"[DONE]"
-"""Data of the last event of a stream."""
 
 
 class OpenAIChatFormat:

@@ -17,6 +17,7 @@ from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest
 from gateway.upstreams.endpoint import Endpoint
 from gateway.upstreams.errors.bodies import find_error
 from gateway.upstreams.errors.failures import from_finish_reason, from_stream, truncated
+from gateway.upstreams.formats.base import DONE
 from gateway.upstreams.formats.finish_reasons import ending_of, finish_reason
 from gateway.upstreams.formats.json_values import (
     SurrogateJoiner,
@@ -27,7 +28,6 @@ from gateway.upstreams.formats.json_values import (
     objects_of,
     text_of,
 )
-from gateway.upstreams.formats.openai_chat import DONE
 from gateway.upstreams.formats.openai_responses_calls import CALLS, StreamedCalls, require_text
 from gateway.upstreams.formats.openai_responses_items import FORMAT, media_of, part_of_item, texts_of
 from gateway.upstreams.formats.openai_responses_parts import PartKey, StreamedParts
