@@ -16,9 +16,8 @@ HEAD_BYTES: Final = 1024
 END_OF_MESSAGE: Final = b"\x80\x80\0\0\0\0"
 """An empty last fragment: for the parser, it ends a message whose rest was dropped (RFC 6455, 5.4)."""
 
-
-INVALID_FRAME: Final = b"\x8f\x80\0\0\0\0"
-"""A frame of a reserved kind, in place of a control frame beyond 125 bytes: the parser closes with 1002 for either."""
+LONG_CONTROL_FRAME: Final = b"\x89\xfe\0\x7e" + bytes(4 + 126)
+"""A ping of 126 bytes, in place of any control frame that is too long: the parser closes with 1002 (RFC 6455, 5.5)."""
 
 
 class _Frame(NamedTuple):
@@ -94,7 +93,7 @@ class MessageLimiter:
                 header = data[position : position + frame.header]
                 position += frame.header
                 if not frame.is_data and frame.payload > 125:
-                    passed.append(INVALID_FRAME)
+                    passed.append(LONG_CONTROL_FRAME)
                     break
                 self._begin(frame, header)
             taken = min(self._left, len(data) - position)

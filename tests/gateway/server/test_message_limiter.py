@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.admission.prompts import PromptMemory
-from gateway.server.message_limiter import END_OF_MESSAGE, INVALID_FRAME, Dropped, MessageLimiter
+from gateway.server.message_limiter import END_OF_MESSAGE, LONG_CONTROL_FRAME, Dropped, MessageLimiter
 
 LIMIT = 300
 
@@ -89,4 +89,4 @@ def test_what_was_received_of_a_message_is_counted_until_it_is_complete() -> Non
 
 def test_a_control_frame_that_is_too_long_is_not_kept() -> None:
     limiter = MessageLimiter(LIMIT)
-    assert limiter.feed(b"\x89\xff" + struct.pack("!Q", 1 << 40) + b"\0\0\0\0") == [INVALID_FRAME]
+    assert limiter.feed(b"\x89\xff" + struct.pack("!Q", 1 << 40) + b"\0\0\0\0") == [LONG_CONTROL_FRAME]
