@@ -43,7 +43,7 @@ class Breaker:
     _open_until: float = field(init=False, default=0.0)
     _current_cooldown: float = field(init=False, default=0.0)
     _probing: bool = field(init=False, default=False)
-    _last: str = field(init=False, default="")
+    _last_message: str = field(init=False, default="")
     """Message of the last failure, which may be one that only an operator can mend."""
 
     def circuit(self, now: float) -> Circuit:
@@ -70,7 +70,9 @@ class Breaker:
         if circuit is Circuit.CLOSED:
             return False
         if circuit is Circuit.OPEN or self._probing:
-            message = f"The provider keeps failing and is not called for a while. Its last failure: {self._last}"
+            message = (
+                f"The provider keeps failing and is not called for a while. Its last failure: {self._last_message}"
+            )
             wait = self.ready_at(now) - now
             raise Failed(Code.SERVER_ERROR, message, retry_after_ms=round(wait * 1000))
         self._probing = True
@@ -88,7 +90,7 @@ class Breaker:
             return
         if failure is not None and failure.code in PROVIDER_FAULTS:
             self._failures += 1
-            self._last = failure.message
+            self._last_message = failure.message
             if self._failures >= self.threshold:
                 cooldown = self._current_cooldown * 2 if probe else self.cooldown
                 self._current_cooldown = min(cooldown, self.max_cooldown)

@@ -30,8 +30,8 @@ from gateway.upstreams.formats.json_values import (
 )
 from gateway.upstreams.formats.openai_responses_calls import CALLS, StreamedCalls, require_text
 from gateway.upstreams.formats.openai_responses_items import FORMAT, media_of, part_of_item, texts_of
-from gateway.upstreams.formats.openai_responses_parts import PartKey, StreamedParts
 from gateway.upstreams.formats.openai_responses_request import Summary, build_request
+from gateway.upstreams.formats.openai_responses_texts import StreamedTexts, TextKey
 from gateway.upstreams.formats.parts import citation_part, unsupported_content
 
 ADDED = "response.output_item.added"
@@ -122,13 +122,13 @@ class OpenAIResponsesFormat:
 class ResponsesReader:
     """Reads the events of a response; see `EventReader`.
 
-    `StreamedParts` tells texts from their repetitions, `StreamedCalls` the arguments of calls.
+    `StreamedTexts` tells texts from their repetitions, `StreamedCalls` the arguments of calls.
     """
 
     api_key: SecretStr | None = None
     finished: bool = False
     done: bool = False
-    _texts: StreamedParts = field(default_factory=StreamedParts)
+    _texts: StreamedTexts = field(default_factory=StreamedTexts)
     _surrogates: SurrogateJoiner = field(default_factory=SurrogateJoiner)
     _calls: StreamedCalls = field(init=False)
     _items: Counter[str] = field(default_factory=Counter)
@@ -189,7 +189,7 @@ class ResponsesReader:
 
     def _append_text(self, kind: str, event: JsonObject, events: list[UpstreamEvent]) -> None:
         name, event_type, field_name = _TEXTS[kind]
-        text, key = require_text(event.get(field_name)), PartKey.of(event)
+        text, key = require_text(event.get(field_name)), TextKey.of(event)
         if not text:
             return
         if kind.endswith(".delta"):
@@ -210,7 +210,7 @@ class ResponsesReader:
         elif source == ADDED:
             return
         elif kind in {"message", "reasoning", ""}:
-            self._read_texts(source, item, PartKey.of_item(item, output_index), events)
+            self._read_texts(source, item, TextKey.of_item(item, output_index), events)
         elif self._is_new(source, kind):
             events.append(part_of_item(kind, item))
 
@@ -222,7 +222,7 @@ class ResponsesReader:
         self._items[kind] -= 1
         return self._items[kind] < 0
 
-    def _read_texts(self, source: str, item: JsonObject, key: PartKey, events: list[UpstreamEvent]) -> None:
+    def _read_texts(self, source: str, item: JsonObject, key: TextKey, events: list[UpstreamEvent]) -> None:
         """Append the texts of a complete message or reasoning that have not come before, and what belongs to them."""
         for name, parts in texts_of(item).items():
             self._append_new(source, name, parts, key, events)
@@ -235,7 +235,7 @@ class ResponsesReader:
         if encrypted and self._is_new(source, "encrypted_content"):
             events.append(Part("redacted_reasoning", {"data": encrypted, "format": FORMAT}))
 
-    def _append_new(self, source: str, name: str, parts: list[str], key: PartKey, events: list[UpstreamEvent]) -> None:
+    def _append_new(self, source: str, name: str, parts: list[str], key: TextKey, events: list[UpstreamEvent]) -> None:
         texts = self._texts
         come = texts.close_item(name, key) if source == ITEM_DONE else texts.take_delivered(name, len(parts))
         new = parts[come:]

@@ -10,9 +10,10 @@ from typing import NamedTuple, Self
 from pydantic import JsonValue
 
 from gateway.protocol.commands import JsonObject
+from gateway.upstreams.formats.json_values import index_of
 
 
-class PartKey(NamedTuple):
+class TextKey(NamedTuple):
     """Where a text belongs. Servers do not agree on ids and indexes, so None stands for any.
 
     llama.cpp sends no index, litellm (#36375) one index for several items and a new id with each delta.
@@ -27,22 +28,22 @@ class PartKey(NamedTuple):
         """Return the key of an event with text."""
         part = event.get("content_index")
         part = event.get("summary_index") if part is None else part
-        return cls(_index(event.get("output_index")), _id(event.get("item_id")), _index(part))
+        return cls(index_of(event.get("output_index")), _id(event.get("item_id")), index_of(part))
 
     @classmethod
     def of_item(cls, item: JsonObject, output_index: JsonValue) -> Self:
         """Return the key of all parts of an item."""
-        return cls(_index(output_index), _id(item.get("id")), None)
+        return cls(index_of(output_index), _id(item.get("id")), None)
 
-    def belongs_to(self, other: "PartKey") -> bool:
+    def belongs_to(self, other: "TextKey") -> bool:
         """Return False only if this is certainly another item, or another part of it."""
         if self.output is not None and other.output is not None and self.output != other.output:
             return self.item_id is not None and self.item_id == other.item_id
         return self.part is None or other.part is None or self.part == other.part
 
 
-class StreamedParts:
-    """The parts that have come, by the name of their text.
+class StreamedTexts:
+    """The texts that have come, by their name; a part is what one text belongs to.
 
     `at_boundary`: the last text came complete, or its item did. Then even an event that looks like one before may begin
     another part, or repeat one.
@@ -50,9 +51,9 @@ class StreamedParts:
 
     def __init__(self) -> None:
         self.at_boundary = False
-        self._streamed: dict[str, set[PartKey]] = {}
+        self._streamed: dict[str, set[TextKey]] = {}
         """Parts of which deltas have come, and their item has not yet."""
-        self._whole: dict[str, list[PartKey]] = {}
+        self._whole: dict[str, list[TextKey]] = {}
         """Parts that have come complete, in an event of their own, and their item has not yet."""
         self._delivered: Counter[str] = Counter()
         """Number of other parts that have come."""
@@ -60,20 +61,21 @@ class StreamedParts:
     def __contains__(self, name: str) -> bool:
         return name in self._streamed or name in self._whole
 
-    def add_delta(self, name: str, key: PartKey) -> None:
+    def add_delta(self, name: str, key: TextKey) -> None:
         """Record that a delta of a part has come."""
         self._streamed.setdefault(name, set()).add(key)
         self.at_boundary = False
 
-    def add_whole(self, name: str, key: PartKey) -> bool:
+    def add_whole(self, name: str, key: TextKey) -> bool:
         """Record that a part has come complete; return False if it repeats deltas."""
-        if any(key.belongs_to(other) for other in self._streamed.get(name, ())):
+        streamed = self._streamed.get(name, set())
+        if key in streamed or any(key.belongs_to(other) for other in streamed):
             return False
         self._whole.setdefault(name, []).append(key)
         self.at_boundary = True
         return True
 
-    def close_item(self, name: str, key: PartKey) -> int:
+    def close_item(self, name: str, key: TextKey) -> int:
         """Forget the parts of an item that is complete; return how many of them have come."""
         streamed, whole = self._streamed.get(name, set()), self._whole.get(name, [])
         before = len(streamed) + len(whole)
@@ -95,10 +97,6 @@ class StreamedParts:
         taken = min(known, count)
         self._delivered[name] -= taken
         return taken
-
-
-def _index(value: JsonValue) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _id(value: JsonValue) -> str | None:
