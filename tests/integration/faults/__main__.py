@@ -43,8 +43,9 @@ What is guaranteed under every fault:
   What a client received, what either transport replays and what the snapshot contains is the same text, without gaps or
   duplicates.
 - **No false success.** A truncated answer is `error` with `partial: true`, never `complete`; a body without a terminal
-  event never ends cleanly. A retry happens only before the first content, and is reported. (One is not: a kept
-  connection that the provider had closed, which is seen at once, is replaced by a new one, once per attempt.)
+  event never ends cleanly. A retry is reported, and happens only before the first content, unless `failover` is on.
+  (Two are not reported: a kept connection that the provider had closed, which is seen at once, is replaced by a new
+  one, once per attempt; and a field that the provider refuses by name is left out.)
 - **No loss.** Events logged before a fault stay readable on both transports; a client whose connection broke can resume
   on either.
 - **No leak.** After each fault running, active, queued and viewers are back at 0, and standard error is empty.
