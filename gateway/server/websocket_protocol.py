@@ -1,6 +1,8 @@
 """WebSocket: uvicorn's protocol, with limits on pings, fragments and unauthenticated clients, and a direct writer."""
 
+import os
 from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
 from typing import Any, Literal, cast
 
 from uvicorn._types import ASGIReceiveEvent, ASGISendEvent
@@ -30,6 +32,9 @@ MAX_UNSENT_PONGS = 512
 
 MAX_UNAUTHENTICATED_BYTES = 64 * 1024
 """Bytes after which no more is read of a client that has not authenticated yet (no viewer is bound)."""
+
+READ_BYTES = 64 * 1024
+"""Bytes of one read of what a connection that broke has left."""
 
 MAX_FRAGMENTS = 4096
 """Maximum number of fragments of one message: each takes memory, even an empty one (RFC 6455, 5.4, has no limit)."""
@@ -118,11 +123,24 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
 
         The parser is a suspended generator that waits for more data.
         """
+        if exc is not None:
+            self._read_rest()
         super().connection_lost(exc)
         if self.connection_slot is not None:
             self.connection_slot.release()
         self._on_drain = None
         self.conn.parser.close()
+
+    def _read_rest(self) -> None:
+        """Parse what waits in the socket of a connection that broke: its last command may be a stop.
+
+        A write that fails ends the connection, read or not. The kernel keeps what came before a reset until the socket
+        is closed, which follows this call; nothing is added to it.
+        """
+        sock = self.transport.get_extra_info("socket")
+        with suppress(OSError):
+            while sock is not None and not self.disconnected and (data := os.read(sock.fileno(), READ_BYTES)):
+                self.data_received(data)
 
     def data_received(self, data: bytes) -> None:
         """Parse a read, unless an unauthenticated client has sent too much.

@@ -1,14 +1,16 @@
 """Messages and frames of a WebSocket connection."""
 
 import asyncio
+import socket
 
 import aiohttp
 import orjson
 import pytest
 from websockets.frames import Frame, Opcode
 
-from gateway.net.tcp import reset
+from gateway.net.tcp import RESET_ON_CLOSE, reset
 from gateway.protocol.events import Interrupted
+from gateway.server.websocket_protocol import WebSocketProtocol
 from tests.gateway.server.raw_client import UPGRADE, connected, frame
 from tests.served.clients import BODY
 from tests.served.gateway import Served
@@ -92,6 +94,27 @@ async def test_commands_before_the_end_of_the_connection_are_executed(served: Se
         else:
             writer.write_eof()
         await until(lambda: not served.hub.running)
+
+
+async def test_commands_that_wait_in_the_socket_when_a_write_fails_are_executed(served: Served) -> None:
+    async with served.http.post("/api/generations", json=BODY) as response:
+        generation_id = (await response.json())["id"]
+    loop, port = asyncio.get_running_loop(), int(served.url.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port)) as client:
+        client.setblocking(False)  # noqa: FBT003 - the name is the library's
+        await loop.sock_sendall(client, UPGRADE + b"\r\n")
+        assert await loop.sock_recv(client, 4096)
+        await until(lambda: any(isinstance(each, WebSocketProtocol) and each._on_drain for each in served.protocols))
+        (server,) = (each for each in served.protocols if isinstance(each, WebSocketProtocol))
+        client.send(command(type="interrupt", generation_id=generation_id))
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
+    # An event of another generation is written before the command is read.
+    server.write((text_frame(b"{}"),))
+    assert server.transport.is_closing()
+    await until(lambda: not served.hub.running)
+    end = served.only.end
+    assert isinstance(end, Interrupted)
+    assert end.by == "client"
 
 
 async def test_a_start_before_a_close_has_had_a_viewer(served: Served) -> None:
