@@ -57,13 +57,17 @@ def last_event_id(request: Request) -> SentPosition:
     Polyfills that may not set a header append `lastEventId` (Yaffle/EventSource), `evs_last_event_id` (amvtek) or the
     like to the URL. A position that was sent twice comes joined by a comma (RFC 9110, 5.3): the last one counts.
     """
-    sent = ",".join(request.headers.getlist("last-event-id")).rpartition(",")[2].strip()
+    sent = _last(",".join(request.headers.getlist("last-event-id")))
     if sent:
         return SentPosition(sent, "Last-Event-ID")
     if not request.scope.get("query_string"):
         return SentPosition("", "last_event_id")
     named = [(value, name) for name, value in request.query_params.multi_items() if is_position_name(name) and value]
-    return SentPosition(*named[-1]) if named else SentPosition("", "last_event_id")
+    return SentPosition(_last(named[-1][0]), named[-1][1]) if named else SentPosition("", "last_event_id")
+
+
+def _last(positions: str) -> str:
+    return positions.rpartition(",")[2].strip()
 
 
 def is_position_name(name: str) -> bool:

@@ -153,6 +153,8 @@ async def test_of_positions_that_a_proxy_has_joined_the_last_one_counts(served: 
         async with served.http.post("/api/chat/stream", headers=headers) as response:
             served.upstream.last.send("x")
             assert (await response.content.readline()).endswith(b":3\n")
+    async with served.http.get(f"/api/chat/stream?lastEventId={first}%2C{second}", headers=EVENTS) as response:
+        assert (await response.content.readline()).endswith(b":3\n")
     await viewer.leave()
 
 
