@@ -222,6 +222,9 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             # to the request as well.
             self.request.headers.clear()
             self.response.headers.clear()
+        elif message["type"] == "websocket.http.response.body" and not message.get("more_body", False):
+            # uvicorn forgets it, and would log each refused handshake as a fault of the application.
+            self.handshake_complete = True
 
     def handle_connect(self, event: Request) -> None:
         """Start the application for a handshake, and pause reading; see `_receive_unauthenticated`."""

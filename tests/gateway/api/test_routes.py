@@ -6,10 +6,13 @@ import pytest
 
 from tests.gateway.server.raw_client import UPGRADE, connected, read_response
 from tests.served.gateway import Protocols, Served
+from tests.served.viewers import until
 
 
 @pytest.mark.parametrize("path", ["/api/wss", "/", "/api/chat/stream", "/api/generations/g_x/events"])
-async def test_a_websocket_on_a_wrong_path_gets_404(served: Served, path: str) -> None:
+async def test_a_websocket_on_a_wrong_path_gets_404_and_logs_nothing(
+    served: Served, path: str, caplog: pytest.LogCaptureFixture
+) -> None:
     async with connected(served) as (reader, writer):
         writer.write(UPGRADE.replace(b"/api/ws", path.encode()) + b"\r\n")
         status, headers, body = await read_response(reader)
@@ -22,6 +25,8 @@ async def test_a_websocket_on_a_wrong_path_gets_404(served: Served, path: str) -
         assert isinstance(error, dict)
         assert error["code"] == "invalid_request"
         assert f"no WebSocket at '{path}'" in error["message"]
+    await until(lambda: not served.protocols)
+    assert caplog.messages == []
 
 
 class TestUnderAnotherServer:
