@@ -113,8 +113,16 @@ def _create(options: argparse.Namespace, file: Path, unix: float) -> None:
             message = f"a key named {options.name} exists already: revoke it first, or choose another name"
             raise ValueError(message)
         write_keys(file, [*keys, stored])
-    print(key.text())
+    _print_key(key.text(), options.name)
     print(f"This is the key of {options.name}. It is not shown again: {file} stores only its hash.", file=sys.stderr)
+
+
+def _print_key(text: str, name: str) -> None:
+    try:
+        print(text, flush=True)
+    except OSError as error:
+        message = f"the key of {name} is stored, but can't be printed ({error.strerror}): revoke it, and create another"
+        raise ValueError(message) from None
 
 
 def _parse_limits(options: argparse.Namespace) -> PrincipalLimits:

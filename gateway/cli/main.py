@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import Final, Protocol, cast
 
-from gateway.standard_streams import open_closed_streams
+from gateway.standard_streams import flush_or_discard, open_closed_streams
 
 SUBCOMMANDS: Final[Mapping[str, tuple[str, str]]] = {
     "serve": ("gateway.cli.serve", "run the gateway"),
@@ -52,7 +52,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     configure()
     subcommand: Subcommand = options.subcommand
-    return subcommand.run(options)
+    try:
+        return subcommand.run(options)
+    except BrokenPipeError:
+        # Who read the output has enough of it, as `head` in `dualstream check | head -1`.
+        return 1
+    finally:
+        flush_or_discard()
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -17,7 +17,7 @@ from gateway.config import (
     unknown_variables,
 )
 from gateway.server.run import serve
-from gateway.standard_streams import flush_or_discard, print_line
+from gateway.standard_streams import print_line
 
 OPTIONS: Final = ("host", "port", "upstream", "upstream_api", "model", "insecure")
 """The settings that are also options of the command line."""
@@ -47,13 +47,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Serve until a signal ends it, and return the exit code."""
-    try:
-        return _run(options)
-    finally:
-        flush_or_discard()
-
-
-def _run(options: argparse.Namespace) -> int:
     given = {name: getattr(options, name) for name in OPTIONS}
     file = find_file(options.config, os.environ)
     load_again = partial(load, given, os.environ, file)

@@ -6,7 +6,7 @@ import signal
 import sys
 
 from gateway.simulator import Simulator
-from gateway.standard_streams import flush_or_discard, print_line
+from gateway.standard_streams import print_line
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -21,10 +21,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Run the simulator until a signal ends it, and return the exit code."""
-    try:
-        return asyncio.run(_serve(options.host, options.port))
-    finally:
-        flush_or_discard()
+    return asyncio.run(_serve(options.host, options.port))
 
 
 async def _serve(host: str, port: int) -> int:

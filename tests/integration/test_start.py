@@ -1,13 +1,25 @@
 """The start of a gateway as a process: signals that come early, and standard streams that take nothing."""
 
+import os
 import signal
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from tests.integration.starts import MODEL, SECONDS, Taking, command, free_port, starting, wait_for_model, with_streams
+from tests.integration.starts import (
+    MODEL,
+    SECONDS,
+    Taking,
+    closed_pipe,
+    command,
+    free_port,
+    starting,
+    wait_for_model,
+    with_streams,
+)
 
 
 @pytest.fixture
@@ -78,6 +90,27 @@ def test_the_port_is_found_taken_before_an_address_is_printed(port: int) -> None
         f"dualstream: can't listen on 127.0.0.1:{port}: another program listens there: end it, or choose another port "
         "with --port (DUALSTREAM_PORT; make run PORT=8090)\n"
     )
+
+
+@pytest.mark.parametrize("kind", ["full", "closed pipe"])
+def test_a_key_that_cannot_be_printed_is_not_taken_for_one_that_cannot_be_stored(kind: Taking, tmp_path: Path) -> None:
+    stored = tmp_path / "keys.toml"
+    create = [sys.executable, "-m", "gateway", "keys", "create", "alice", "--file", str(stored)]
+    target = os.open("/dev/full", os.O_WRONLY) if kind == "full" else closed_pipe()
+    done = subprocess.run(create, stdout=target, stderr=subprocess.PIPE, text=True, timeout=SECONDS, check=False)
+    os.close(target)
+    assert done.returncode == 2
+    assert done.stderr.startswith("dualstream: the key of alice is stored, but can't be printed (")
+    assert "[keys.alice]" in stored.read_text()
+
+
+def test_a_reader_of_the_report_that_leaves_causes_no_traceback(file: Path) -> None:
+    file.write_text("".join(MODEL.format(name=f"model-{number}") for number in range(200)))
+    check = [sys.executable, "-m", "gateway", "check", str(file)]
+    target = closed_pipe()
+    done = subprocess.run(check, stdout=target, stderr=subprocess.PIPE, text=True, timeout=SECONDS, check=False)
+    os.close(target)
+    assert (done.returncode, done.stderr) == (1, "")
 
 
 def test_a_host_that_does_not_resolve_is_named(port: int) -> None:
