@@ -101,7 +101,7 @@ async def test_commands_that_wait_in_the_socket_when_a_write_fails_are_executed(
         generation_id = (await response.json())["id"]
     loop, port = asyncio.get_running_loop(), int(served.url.rpartition(":")[2])
     with socket.create_connection(("127.0.0.1", port)) as client:
-        client.setblocking(False)  # noqa: FBT003 - the name is the library's
+        client.setblocking(False)
         await loop.sock_sendall(client, UPGRADE + b"\r\n")
         assert await loop.sock_recv(client, 4096)
         await until(lambda: any(isinstance(each, WebSocketProtocol) and each._on_drain for each in served.protocols))
