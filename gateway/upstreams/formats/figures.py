@@ -1,8 +1,13 @@
 """Collect usage figures that come in several events of one response. Pure."""
 
+from typing import Final
+
 from pydantic import JsonValue
 
 from gateway.protocol.commands import JsonObject
+
+MAX_FIGURES: Final = 100
+"""Names that are kept of one object: no API has half as many."""
 
 
 def merge_figures(known: JsonObject, later: JsonObject) -> JsonObject:
@@ -15,7 +20,7 @@ def merge_figures(known: JsonObject, later: JsonObject) -> JsonObject:
         before = merged.get(name)
         if isinstance(before, dict) and isinstance(value, dict):
             merged[name] = merge_figures(before, value)
-        elif not (_is_nothing(value) and before is not None):
+        elif not (_is_nothing(value) and before is not None) and (name in merged or len(merged) < MAX_FIGURES):
             merged[name] = value
     return merged
 

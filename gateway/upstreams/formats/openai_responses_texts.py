@@ -51,8 +51,8 @@ class StreamedTexts:
 
     def __init__(self) -> None:
         self.at_boundary = False
-        self._streamed: dict[str, set[TextKey]] = {}
-        """Parts of which deltas have come, and their item has not yet."""
+        self._streamed: dict[str, dict[tuple[int | None, int | None], TextKey]] = {}
+        """Parts of which deltas have come, and their item has not yet, by their indexes: ids may change."""
         self._whole: dict[str, list[TextKey]] = {}
         """Parts that have come complete, in an event of their own, and their item has not yet."""
         self._delivered: Counter[str] = Counter()
@@ -63,13 +63,13 @@ class StreamedTexts:
 
     def add_delta(self, name: str, key: TextKey) -> None:
         """Record that a delta of a part has come."""
-        self._streamed.setdefault(name, set()).add(key)
+        self._streamed.setdefault(name, {}).setdefault((key.output, key.part), key)
         self.at_boundary = False
 
     def add_whole(self, name: str, key: TextKey) -> bool:
         """Record that a part has come complete; return False if it repeats deltas."""
-        streamed = self._streamed.get(name, set())
-        if key in streamed or any(key.belongs_to(other) for other in streamed):
+        streamed = self._streamed.get(name, {})
+        if (key.output, key.part) in streamed or any(map(key.belongs_to, streamed.values())):
             return False
         self._whole.setdefault(name, []).append(key)
         self.at_boundary = True
@@ -77,9 +77,10 @@ class StreamedTexts:
 
     def close_item(self, name: str, key: TextKey) -> int:
         """Forget the parts of an item that is complete; return how many of them have come."""
-        streamed, whole = self._streamed.get(name, set()), self._whole.get(name, [])
+        streamed, whole = self._streamed.get(name, {}), self._whole.get(name, [])
         before = len(streamed) + len(whole)
-        streamed.difference_update([part for part in streamed if part.belongs_to(key)])
+        for indexes in [indexes for indexes, part in streamed.items() if part.belongs_to(key)]:
+            del streamed[indexes]
         whole[:] = [part for part in whole if not part.belongs_to(key)]
         closed = before - len(streamed) - len(whole)
         self._delivered[name] += closed

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.protocol.commands import JsonObject
-from gateway.upstreams.formats.figures import merge_figures
+from gateway.upstreams.formats.figures import MAX_FIGURES, merge_figures
 
 
 def test_later_figures_replace_earlier_ones_but_zeros_and_nulls_replace_none() -> None:
@@ -22,3 +22,11 @@ def test_the_last_count_that_is_not_zero_stands(counts: list[int]) -> None:
     for count in counts:
         known = merge_figures(known, {"tokens": count})
     assert known == ({"tokens": next((count for count in reversed(counts) if count), 0)} if counts else {})
+
+
+def test_a_server_with_ever_new_names_does_not_fill_memory() -> None:
+    known: JsonObject = {}
+    for number in range(1000):
+        known = merge_figures(known, {f"name {number}": 1})
+    assert len(known) == MAX_FIGURES
+    assert merge_figures(known, {"name 0": 2})["name 0"] == 2

@@ -60,3 +60,12 @@ def test_many_parts_of_one_item_are_closed_together() -> None:
     for part in range(count):
         parts.add_delta("text", TextKey(0, "a", part))
     assert not any(parts.add_whole("text", TextKey(0, "a", part)) for part in range(count))
+
+
+def test_a_new_id_with_each_delta_is_no_new_part() -> None:
+    """LiteLLM sends one: keeping all of them would cost more memory than the text."""
+    parts = StreamedTexts()
+    for number in range(1000):
+        parts.add_delta("text", TextKey(0, f"id {number}", 0))
+    assert not parts.add_whole("text", TextKey(0, "another", 0))
+    assert parts.close_item("text", TextKey(0, "again another", None)) == 1
