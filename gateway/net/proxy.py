@@ -18,6 +18,10 @@ The variables may be written in lower case, and that comes first, as in curl. `H
 """
 
 
+class ProxyUrlError(ValueError):
+    """A variable of the environment is not the URL of an HTTP proxy. The message names it, and does not show it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Proxy:
     """The setting of a proxy: `direct`, `environment`, or the URL of an HTTP proxy."""
@@ -28,7 +32,7 @@ class Proxy:
         """Return the URL of the proxy for a call, or None to connect directly. It may contain a password.
 
         Raises:
-            ValueError: a variable of the environment is not the URL of an HTTP proxy.
+            ProxyUrlError: a variable of the environment is not the URL of an HTTP proxy.
         """
         if self.setting == DIRECT:
             return None
@@ -47,6 +51,6 @@ def _from_environment(scheme: str, host: str, port: int | None) -> URL | None:
     found = URL(proxy if "://" in proxy else f"http://{proxy}")
     if found.scheme not in {"http", "https"} or not found.host:
         # The message must not show the variable: it may contain a password.
-        message = f"{scheme.upper()}_PROXY is not the URL of an HTTP proxy"
-        raise ValueError(message)
+        message = f"{scheme.upper()}_PROXY or ALL_PROXY is not the URL of an HTTP proxy"
+        raise ProxyUrlError(message)
     return found

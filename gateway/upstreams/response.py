@@ -18,7 +18,7 @@ from gateway.upstreams.base import UpstreamEvent
 from gateway.upstreams.body_start import EVENT_STREAM, BodyStart
 from gateway.upstreams.connections import UpstreamConnection
 from gateway.upstreams.errors.failures import from_document, from_error_event, unreadable
-from gateway.upstreams.errors.network import from_body
+from gateway.upstreams.errors.network import broken_off
 from gateway.upstreams.formats.base import EventReader
 from gateway.upstreams.long_text import MAX_CHARS, cut_long
 from gateway.upstreams.text_template import TextTemplate
@@ -248,4 +248,4 @@ def _failure(error: Exception) -> Failed:
     if isinstance(error, EventTooLongError):
         message = f"The provider sent an event of more than {error.limit} bytes, the limit that max_event_bytes sets."
         return Failed(Code.EVENT_TOO_LARGE, message)
-    return from_body(error)
+    return broken_off()

@@ -13,6 +13,7 @@ import aiohttp
 
 from gateway.net.http_client import ProxyRefusedError
 from gateway.net.open_files import NO_FILES
+from gateway.net.proxy import ProxyUrlError
 from gateway.protocol.errors import Code, Failed, GatewayFault
 from gateway.upstreams.errors.failures import unreadable
 
@@ -78,7 +79,8 @@ def from_connection(error: Exception, step: Step, *, proxied: bool = False) -> F
     if isinstance(error, ProxyRefusedError):
         return _refused_by_proxy(error.status)
     if isinstance(error, aiohttp.InvalidURL | ValueError):
-        return Failed(Code.NETWORK_ERROR, "The upstream's address is not a valid URL.", retryable=False)
+        message = f"{error}." if isinstance(error, ProxyUrlError) else "The upstream's address is not a valid URL."
+        return Failed(Code.NETWORK_ERROR, message, retryable=False)
     if step is Step.SEND:
         is_lost = isinstance(error, aiohttp.ClientConnectionError | OSError)
         message = f"{peer} closed the connection without a response."
@@ -87,12 +89,11 @@ def from_connection(error: Exception, step: Step, *, proxied: bool = False) -> F
     return Failed(Code.NETWORK_ERROR, f"{peer} can't be reached: {reason}.", retryable=retryable)
 
 
-def from_body(error: Exception) -> Failed:
-    """Translate an exception of the HTTP client in the body of a response.
+def broken_off() -> Failed:
+    """Return the failure of a body in which the HTTP client raised an exception.
 
     This includes a body without its final chunk (RFC 9112, 8): no provider ends a complete response that way.
     """
-    del error
     return Failed(Code.TRUNCATED, "The connection to the provider broke off before the end of the answer.")
 
 
