@@ -33,8 +33,12 @@ async def from_response(
     `body` is the beginning of its body if that has been read already.
     """
     status = response.status
+    if status < 200:
+        return unreadable("it switches to another protocol, which was not requested")
     if status < 300:
-        return unreadable("it is compressed, which was not requested")
+        # The server, or a proxy before it, would compress the next response as well.
+        message = "The provider's response can't be read: it is compressed, which was not requested."
+        return Failed(Code.UPSTREAM_PROTOCOL, message, retryable=False)
     if status < 400:
         message = "The upstream's address redirects elsewhere: set the final address."
         return Failed(Code.UPSTREAM_PROTOCOL, message, retryable=False)

@@ -21,11 +21,13 @@ from gateway.upstreams.formats.json_values import (
     count_of,
     decode,
     detail_of,
+    index_of,
     list_of,
     object_of,
     text_of,
     to_json,
 )
+from gateway.upstreams.formats.parts import unsupported_content
 
 FORMAT = "anthropic"
 """Name of this format in signatures and redacted reasoning."""
@@ -86,6 +88,9 @@ class MessagesReader:
     """Names of the tools that the provider ran, by the ids of their calls."""
     _tool_count: int = 0
     _has_content: bool = False
+    _has_output: bool = False
+    _unknown: str | None = None
+    """Type of the first delta that may have brought content that is not known here."""
     _reason: str | None = None
     _has_reason: bool = False
     _was_early: bool = False
@@ -112,8 +117,10 @@ class MessagesReader:
             case "content_block_start" | "content_block_delta" | "content_block_stop" as kind:
                 before = len(events)
                 self._read_block(kind, event, events)
-                if self.finished and len(events) > before:
-                    self.finished, self._was_early = False, True
+                if len(events) > before:
+                    self._has_output = True
+                    if self.finished:
+                        self.finished, self._was_early = False, True
             case "message_start":
                 message = object_of(event.get("message"))
                 self._read_content(message, events)
@@ -156,12 +163,15 @@ class MessagesReader:
     def _read_content(self, message: JsonObject, events: list[UpstreamEvent]) -> None:
         """Read the content of a message: some servers put it into `message_start`, and do not stream it."""
         self._message_id = text_of(message.get("id")) or ""
-        for index, block in enumerate(list_of(message.get("content"))):
+        content = message.get("content")
+        # A text alone, as in requests.
+        blocks: list[JsonValue] = [{"type": "text", "text": content}] if isinstance(content, str) else list_of(content)
+        for index, block in enumerate(blocks):
             self._start_block(-1 - index, object_of(block), events)
             self._stop_block(-1 - index, events)
 
     def _read_block(self, kind: str, event: JsonObject, events: list[UpstreamEvent]) -> None:
-        self._has_content, index = True, count_of(event.get("index"))
+        self._has_content, index = True, index_of(event.get("index"))
         if kind == "content_block_delta":
             self._read_delta(index, object_of(event.get("delta")), events)
         elif kind == "content_block_start":
@@ -195,7 +205,7 @@ class MessagesReader:
 
     def _read_delta(self, index: int | None, delta: JsonObject, events: list[UpstreamEvent]) -> None:
         match delta:
-            case {"type": "text_delta", "text": str() as text}:
+            case {"text": str() as text} if delta.get("type", "text_delta") == "text_delta":
                 self._append_text(Chunk, index, text, events)
             case {"type": "thinking_delta", "thinking": str() as text}:
                 self._append_text(Reasoning, index, text, events)
@@ -209,6 +219,8 @@ class MessagesReader:
                 events.append(citation_of(citation))
             case _ if isinstance(other := self._blocks.get(index), OtherBlock):
                 other.add(delta)
+            case _ if delta and self._unknown is None:
+                self._unknown = str(delta.get("type"))
 
     def _append_text(
         self, kind: type[Chunk | Reasoning], index: int | None, text: str, events: list[UpstreamEvent]
@@ -267,8 +279,12 @@ class MessagesReader:
 
     def _append_end(self, reason: str | None, events: list[UpstreamEvent]) -> None:
         """Append the end mark, after blocks that the server did not end."""
+        before = len(events)
         for index in list(self._blocks):
             self._stop_block(index, events)
+        self._has_output = self._has_output or len(events) > before
+        if self._unknown is not None and not self._has_output:
+            raise unsupported_content(self._unknown)
         self.finished = True
         events.append(Finished(finish_reason(reason, called=self._tool_count > 0)))
 

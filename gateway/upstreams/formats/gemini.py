@@ -25,13 +25,14 @@ from gateway.upstreams.formats.json_values import (
     SurrogateJoiner,
     count_of,
     decode,
+    index_of,
     list_of,
     object_of,
     objects_of,
     repair_surrogates,
     text_of,
 )
-from gateway.upstreams.formats.parts import citation_part, media_part, server_tool_part
+from gateway.upstreams.formats.parts import citation_part, media_part, server_tool_part, unsupported_content
 from gateway.upstreams.sanitize import sanitize_message, sanitize_token
 
 _NUMBERED_REASONS = ("STOP", "MAX_TOKENS", "SAFETY", "RECITATION")
@@ -43,6 +44,13 @@ _NO_BLOCK_REASON = frozenset({"", "BLOCK_REASON_UNSPECIFIED", "BLOCKED_REASON_UN
 
 _TOOL_PARTS = ("toolCall", "toolResponse", "functionResponse")
 """Parts of a tool that the provider ran itself."""
+
+
+_NO_CONTENT = frozenset(
+    {"text", "thought", "thoughtSignature", "executableCode", "codeExecutionResult", "inlineData", "fileData"}
+    | {"videoMetadata", "partMetadata", "mediaResolution"}
+)
+"""Fields of a part that are read here, or that bring no content; a field outside may."""
 
 
 class GeminiFormat:
@@ -88,6 +96,8 @@ class GenerateContentReader:
     _call_count: int = 0
     _response_id: str = ""
     _has_content: bool = False
+    _unknown: str | None = None
+    """Name of the first field of a part that may have brought content that is not known here."""
     _reason: str | None = None
     _has_reason: bool = False
     _was_early: bool = False
@@ -126,9 +136,9 @@ class GenerateContentReader:
         self._response_id = text_of(response.get("responseId")) or self._response_id
         # We ask for one answer; if a server sends several, the first one counts.
         candidates = map(object_of, list_of(response.get("candidates")))
-        first = next((each for each in candidates if each.get("index", 0) == 0), {})
-        for part in list_of(object_of(first.get("content")).get("parts")):
-            self._read_part(object_of(part), events)
+        first = next((each for each in candidates if index_of(each.get("index")) in {0, None}), {})
+        for part in _parts(first.get("content")):
+            self._read_part(part, events)
         self._read_citations(first, events)
         if len(events) > before:
             self._has_content = True
@@ -161,16 +171,18 @@ class GenerateContentReader:
     def _read_part(self, part: JsonObject, events: list[UpstreamEvent]) -> None:
         """Append the content of a part; a part with nothing but a thought signature has none for clients."""
         call, text = part.get("functionCall"), _text_of(part)
-        if isinstance(call, dict):
-            self._append_call(call, part.get("thoughtSignature"), events)
-        elif text:
+        if text:
             kind = Reasoning if part.get("thought") is True else Chunk
             if complete := self._surrogates.join(kind, text):
                 events.append(kind(complete))
+        if isinstance(call, dict):
+            self._append_call(call, part.get("thoughtSignature"), events)
         elif media := _media_of(part):
             events.append(media)
         elif name := next((name for name in _TOOL_PARTS if name in part), None):
             events.append(server_tool_part(text_of(object_of(part[name]).get("name")) or name, part))
+        elif self._unknown is None:
+            self._unknown = next((name for name, value in part.items() if value and name not in _NO_CONTENT), None)
 
     def _append_call(self, call: JsonObject, signature: JsonValue, events: list[UpstreamEvent]) -> None:
         name, arguments = call.get("name"), call.get("args")
@@ -201,6 +213,8 @@ class GenerateContentReader:
         if ending is None:
             return None
         code = ending.code
+        if code is None and self._unknown is not None and not self._has_content:
+            return unsupported_content(self._unknown)
         if code is None and ending.reason not in _KNOWN_REASONS and not self._has_content:
             # OTHER, NO_IMAGE, and what is added later: without content, it is no answer.
             code = Code.UPSTREAM_PROTOCOL
@@ -231,6 +245,20 @@ def _citations(candidate: JsonObject) -> Iterator[Part]:
     citations = object_of(candidate.get("citationMetadata"))
     for source in objects_of(citations.get("citationSources") or citations.get("citations")):
         yield citation_part(source.get("uri"), source.get("title"))
+
+
+def _parts(content: JsonValue) -> list[JsonObject]:
+    """Return the parts of a content; some servers send a single one without its list.
+
+    Raises:
+        Failed: `upstream_protocol`, if it is something else, and not empty.
+    """
+    parts = content.get("parts") if isinstance(content, dict) else content
+    if isinstance(parts, dict):
+        return [parts]
+    if parts and not (isinstance(content, dict) and isinstance(parts, list)):
+        raise unreadable("the content of a candidate has no list of parts")
+    return [*map(object_of, list_of(parts))]
 
 
 def _values(value: JsonObject) -> list[JsonObject]:

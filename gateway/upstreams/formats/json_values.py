@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Hashable
+from math import isfinite
 from typing import Final
 
 import orjson
@@ -66,7 +67,7 @@ def decode(data: bytes) -> JsonObject:
         # orjson refuses lone surrogates in escapes, which the standard library and some providers' servers allow
         # (RFC 8259, 8.2 leaves it open).
         try:
-            value = json.loads(data)
+            value = json.loads(data, parse_constant=_no_number, parse_float=_finite)
         except (ValueError, RecursionError) as error:
             # ValueError: not JSON, not UTF-8, or a number of thousands of digits (sys.set_int_max_str_digits).
             # Stripped first: a pattern with white space at both ends takes quadratic time.
@@ -83,6 +84,15 @@ def decode(data: bytes) -> JsonObject:
     if data.count(b"[") + data.count(b"{") > MAX_DEPTH and _is_deep(value):
         raise unreadable("an event is nested too deeply")
     return value
+
+
+def _no_number(_name: str) -> None:
+    """Return null in place of `NaN` and `Infinity`, which Python writes and JSON does not know, as JavaScript does."""
+
+
+def _finite(text: str) -> float | None:
+    number = float(text)
+    return number if isfinite(number) else None
 
 
 def _is_deep(value: JsonValue) -> bool:

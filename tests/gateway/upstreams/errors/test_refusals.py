@@ -92,3 +92,15 @@ async def test_an_error_without_its_body_is_reported_soon() -> None:
 
     failed, _ = await read_failure(serve)
     assert failed.code is Code.SERVER_ERROR
+
+
+async def test_a_compressed_response_is_not_asked_for_again() -> None:
+    failed, _ = await read_failure(respond("200 OK", b"x", "Content-Encoding: gzip"))
+    assert (failed.code, failed.retryable) == (Code.UPSTREAM_PROTOCOL, False)
+    assert "compressed" in failed.message
+
+
+async def test_a_switch_of_protocols_is_named() -> None:
+    failed, _ = await read_failure(respond("101 Switching Protocols", b"", "Upgrade: websocket", "Connection: Upgrade"))
+    assert failed.code is Code.UPSTREAM_PROTOCOL
+    assert "switches to another protocol" in failed.message

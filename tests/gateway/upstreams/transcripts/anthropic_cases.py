@@ -12,6 +12,21 @@ _FOUND = {"type": "web_search_tool_result", "tool_use_id": "s1", "content": []}
 
 CASES: tuple[Case, ...] = (
     _case("keep-alives.sse", "keep-alives as data, `event: ping` with `{}`", text="One two"),
+    _case("message-content-text.sse", "a whole message with a text as its content", text="One two"),
+    _case(
+        "indexes-as-text.sse",
+        "indexes as text",
+        calls=(("t_0", "f", '{"a":0}'), ("t_1", "f", '{"a":1}')),
+        finish="tool_calls",
+    ),
+    _case("delta-untyped.sse", "a delta of text without a type", text="One two"),
+    _error(
+        "delta-unknown.sse",
+        "an unknown delta and nothing else",
+        text="",
+        code=Code.UNSUPPORTED_CONTENT,
+        says="image_delta",
+    ),
     _case("usage-zeros.sse", "zeros after figures", text="One", usage=(32, 15, 5)),
     _case("usage-floats.sse", "figures as floats", text="One"),
     _case("usage-late.sse", "figures that are 0 in `message_start`, and known at the end", text="One"),

@@ -10,6 +10,25 @@ _error = partial(Case, "gemini", text="One ")
 
 CASES: tuple[Case, ...] = (
     _case("keep-alives.sse", "keep-alives as data, `event: ping` with `{}`", text="One two"),
+    _case("index-as-text.sse", "the index as text", text="One two"),
+    _case("part-alone.sse", "a part in place of a list of parts", text="One two"),
+    _error("content-text.sse", "a text in place of the content", text="", code=Code.UPSTREAM_PROTOCOL),
+    _error(
+        "part-unknown.sse", "an unknown part and nothing else", text="", code=Code.UNSUPPORTED_CONTENT, says="hologram"
+    ),
+    _case(
+        "text-and-call.sse",
+        "text and a call in one part",
+        text="One two",
+        calls=(("c1", "f", '{"a":1}'),),
+        finish="tool_calls",
+    ),
+    _case(
+        "call-nan.sse",
+        "arguments with `NaN` and infinite numbers",
+        calls=(("c1", "f", '{"a":null,"b":null,"c":null}'),),
+        finish="tool_calls",
+    ),
     _case("usage-only-last.sse", "figures only in the last event (Vertex AI)", text="One two"),
     _case("usage-zeros.sse", "zeros after figures", text="One"),
     _case("usage-floats.sse", "figures as floats", text="One"),
