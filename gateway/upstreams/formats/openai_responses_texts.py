@@ -91,6 +91,7 @@ class StreamedTexts:
         """Record that parts have come complete in their item."""
         self._whole.setdefault(name, [])
         self._delivered[name] += count
+        self.at_boundary = True
 
     def take_delivered(self, name: str, count: int) -> int:
         """Return how many of the next `count` parts of the whole response have come, and count them off."""

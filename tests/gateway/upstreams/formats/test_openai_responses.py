@@ -571,6 +571,16 @@ deltas = st.one_of(
     False,
     [],
 )
+# An item is no template: the second one repeats the delta.
+@example(
+    [
+        item("done", 0, {"type": "message", "content": [{"type": "output_text", "text": "a"}]}),
+        text("output_text.delta", 0, ":"),
+        item("done", 0, {"type": "message", "content": [{"type": "output_text", "text": "a"}]}),
+    ],
+    False,
+    [],
+)
 async def test_reading_by_template_equals_full_decoding(events: list[Event], numbered: bool, points: list[int]) -> None:
     stream = encode_stream(events, numbered=numbered)
     assert await replayed(stream, points) == decode_each(stream, ResponsesReader(KEY))
