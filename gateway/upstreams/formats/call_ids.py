@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections import deque
 from typing import Final
 
 MAX_RESPONSE_ID: Final = 64
@@ -33,7 +34,7 @@ class ToolIds:
         self._allowed = re.compile(allowed, re.DOTALL)
         self._max_length = max_length
         self._used: set[str] = set()
-        self._unanswered: dict[str, list[str]] = {}
+        self._unanswered: dict[str, deque[str]] = {}
         self._last: dict[str, str] = {}
         self._numbers: dict[str, int] = {}
         """How often an id has been changed to tell it apart."""
@@ -46,14 +47,14 @@ class ToolIds:
             mapped = self._allow(f"{call_id} {number}")
         self._numbers[call_id] = number
         self._used.add(mapped)
-        self._unanswered.setdefault(call_id, []).append(mapped)
+        self._unanswered.setdefault(call_id, deque()).append(mapped)
         self._last[call_id] = mapped
         return mapped
 
     def of_result(self, call_id: str) -> str:
         """Return the id of the call that the next result with this id answers."""
         unanswered = self._unanswered.get(call_id)
-        return unanswered.pop(0) if unanswered else self._last.get(call_id) or self._allow(call_id)
+        return unanswered.popleft() if unanswered else self._last.get(call_id) or self._allow(call_id)
 
     def _allow(self, call_id: str) -> str:
         if call_id and len(call_id) <= self._max_length and self._allowed.fullmatch(call_id):
