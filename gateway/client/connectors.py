@@ -70,8 +70,7 @@ def translate_errors(base: URL) -> Iterator[None]:
     try:
         yield
     except aiohttp.ClientConnectorError as error:
-        reason = os.strerror(error.os_error.errno) if error.os_error.errno else str(error.os_error)
-        message = f"{base} can't be reached: {reason}"
+        message = f"{base} can't be reached: {_reason(error)}"
         raise ConnectionLost(message) from error
     except TimeoutError as error:
         message = f"no data from {base} for too long"
@@ -79,6 +78,18 @@ def translate_errors(base: URL) -> Iterator[None]:
     except (aiohttp.ClientError, OSError) as error:
         message = f"the connection to {base} was lost"
         raise ConnectionLost(message) from error
+
+
+def _reason(error: aiohttp.ClientConnectorError) -> str:
+    """Return why there is no connection. Only the numbers of the operating system have its texts."""
+    cause = error.os_error
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return f"its name can't be resolved ({cause.strerror})"
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return f"its certificate is not accepted: {getattr(cause, 'verify_message', '') or cause}"
+    if isinstance(error, aiohttp.ClientSSLError):
+        return f"TLS failed ({getattr(cause, 'reason', '') or cause}): does it speak https at this port?"
+    return os.strerror(cause.errno) if cause.errno else str(cause)
 
 
 async def read_refusal(response: aiohttp.ClientResponse) -> Refused:

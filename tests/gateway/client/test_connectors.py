@@ -1,12 +1,14 @@
 """Errors of connections, and commands by POST."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 from aiohttp.test_utils import TestServer
 
 from gateway.client import Client, Retries, TransportName
 from gateway.protocol.errors import Failed
+from tests.certificates import Authority
 from tests.gateway.client.fake_gateway import (
     TRANSPORTS,
     FakeGateway,
@@ -27,6 +29,29 @@ async def test_an_unreachable_address_is_named(transport: TransportName, unused_
         with pytest.raises(Failed, match=rf"127.0.0.1:{unused_tcp_port} can't be reached: Connection refused"):
             await client.start("hi")
     assert len(waits) == 4
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_a_connection_that_fails_before_a_request_is_explained(transport: TransportName, tmp_path: Path) -> None:
+    async def ignore(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
+        writer.close()
+
+    context = Authority(tmp_path).server("localhost")
+    async with (
+        await asyncio.start_server(ignore, "127.0.0.1", 0) as plain,
+        await asyncio.start_server(ignore, "127.0.0.1", 0, ssl=context) as untrusted,
+    ):
+        ports = [server.sockets[0].getsockname()[1] for server in (plain, untrusted)]
+        reasons = {
+            "http://gateway.invalid": "its name can't be resolved",
+            f"https://localhost:{ports[0]}": "TLS failed .*: does it speak https at this port",
+            f"https://localhost:{ports[1]}": "its certificate is not accepted: .*certificate",
+        }
+        for url, reason in reasons.items():
+            async with Client(url, transport=transport, retries=Retries(start_failures=1)) as client:
+                with pytest.raises(Failed, match=f"{url} can't be reached: {reason}"):
+                    await client.start("hi")
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
