@@ -304,7 +304,7 @@ class HttpProtocol(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Refuse a request that can't be parsed, with our error body in place of uvicorn's text."""
-        self._refuse(invalid("This is not a valid HTTP/1.1 request."))
+        self._refuse(invalid("This is not a valid HTTP/1.1 request."), linger=True)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: ASGI3Application) -> None:
         """Start the application with this protocol as its direct writer, and release what it does not need."""
@@ -367,12 +367,12 @@ class HttpProtocol(HttpToolsProtocol):
         if self._head_bytes is not None:
             self._head_bytes += size
             if self._head_bytes > MAX_HEAD_BYTES:
-                self._refuse(_url_too_long() if len(self.url) > MAX_URL_BYTES else _head_too_large())
+                self._refuse(_url_too_long() if len(self.url) > MAX_URL_BYTES else _head_too_large(), linger=True)
         else:
             self._framing_bytes += size
             if self._framing_bytes > MAX_HEAD_BYTES:
                 message = f"The request has more than {MAX_HEAD_BYTES} bytes of chunk framing and trailers."
-                self._refuse(invalid(message))
+                self._refuse(invalid(message), linger=True)
 
     def _log_refusal(self, refused: Refused) -> None:
         """Log that a connection was refused, at most once per period of the throttle."""
@@ -383,7 +383,7 @@ class HttpProtocol(HttpToolsProtocol):
     def _refuse(self, refused: Refused, *, linger: bool = False) -> None:
         """Respond with an error and close; abort where a response has begun, whose body the error would become.
 
-        With `linger`, the body that the client may be sending is discarded for a while; see `LingeringClose`.
+        With `linger`, what the client may still be sending is discarded for a while; see `LingeringClose`.
         """
         self._cancel_deadline()
         cycle: RequestResponseCycle | None = self.cycle

@@ -42,6 +42,12 @@ class Transport(asyncio.Transport):
     def abort(self) -> None:
         self.close()
 
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        """Do nothing: the peer closes after its reads, whatever it gets."""
+
     def is_closing(self) -> bool:
         return self._closing
 

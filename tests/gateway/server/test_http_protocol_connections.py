@@ -59,6 +59,7 @@ async def reset(ends: Ends) -> None:
 async def send_no_http(ends: Ends) -> None:
     ends[1].write(b"\x00\r\n\r\n")
     await expect_refusal(ends[0], 400)
+    await close(ends)
 
 
 async def get_a_response(ends: Ends) -> None:

@@ -2,6 +2,9 @@
 
 import asyncio
 
+import pytest
+
+from gateway.server.http_protocol import MAX_HEAD_BYTES
 from tests.gateway.server.raw_client import connected, expect_refusal
 from tests.served.gateway import Served
 from tests.served.viewers import until
@@ -19,6 +22,30 @@ async def test_what_a_refused_client_sends_is_discarded_until_it_closes(served: 
         assert len(served.protocols) == 1
     await until(lambda: not served.protocols)
     assert served.hub.running == 0
+
+
+@pytest.mark.parametrize(
+    ("begin", "status"),
+    [
+        (b"GET /health?" + b"x" * MAX_HEAD_BYTES, 414),
+        (b"GET /health HTTP/1.1\r\nHost: localhost\r\nCookie: " + b"x" * MAX_HEAD_BYTES, 431),
+        (b"not HTTP\r\n", 400),
+        (b"POST /api/generations HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
+    ],
+    ids=["URL", "head", "no HTTP", "chunk"],
+)
+async def test_a_head_or_body_that_is_refused_before_its_end_is_discarded_too(
+    served: Served, begin: bytes, status: int
+) -> None:
+    async with connected(served) as (reader, writer):
+        writer.write(begin)
+        await reader.readexactly(len("HTTP/1.1 "))
+        for _ in range(200):
+            writer.write(b"x" * 100_000)
+            await writer.drain()
+        assert (await reader.readline()).startswith(str(status).encode())
+        await reader.read()
+    await until(lambda: not served.protocols)
 
 
 async def test_a_client_that_does_not_close_is_disconnected(served: Served) -> None:
