@@ -29,6 +29,8 @@ class Connections:
     ) -> None:
         self.max_connections = max_connections
         self.open = 0
+        self.refused = 0
+        """Connections that are refused, and whose request is awaited to respond to it."""
         self.log_throttle = LogThrottle()
         """Limits the log messages about refused connections."""
         self._max_per_address = max_per_address

@@ -25,6 +25,7 @@ from gateway.server.http_10 import serve_http_10
 from gateway.server.lightweight import LightFlowControl, SingleWaiterEvent
 from gateway.server.lingering_close import LingeringClose
 from gateway.server.raw_response import encode_refusal
+from gateway.server.refused_connection import MAX_WAITING, RefusedConnection
 from gateway.server.websocket_protocol import WebSocketProtocol
 
 logger = logging.getLogger(__name__)
@@ -120,9 +121,10 @@ class HttpProtocol(HttpToolsProtocol):
         self._on_disconnect: Callable[[], None] | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Count the connection and start the first head's timeout; refuse it, unread, if there are too many."""
+        """Count the connection and start the first head's timeout; refuse it if there are too many."""
         super().connection_made(transport)
         self.pipeline, self.flow = EMPTY_PIPELINE, LightFlowControl(transport)
+        has_files = True
         try:
             if self._connection_counter is not None:
                 has_files = not is_one_of_the_last(transport.get_extra_info("socket").fileno())
@@ -130,7 +132,7 @@ class HttpProtocol(HttpToolsProtocol):
                 self._connection_slot = self._connection_counter.admit(host, has_files=has_files)
         except Refused as refused:
             self._log_refusal(refused)
-            self._refuse(refused)
+            self._refuse_connection(refused, has_files=has_files)
         else:
             self._start_deadline()
 
@@ -379,6 +381,15 @@ class HttpProtocol(HttpToolsProtocol):
         if self._connection_counter is not None and self._connection_counter.log_throttle.is_due(self.loop.time()):
             address = "" if self.client is None else self.client[0]
             logger.warning("a connection from %s was refused: %s", address, log_message(refused))
+
+    def _refuse_connection(self, refused: Refused, *, has_files: bool) -> None:
+        """Refuse a connection in the form that its client can read, if it may wait for the request; else at once."""
+        connections = self._connection_counter
+        if connections is None or not has_files or connections.refused >= MAX_WAITING:
+            self._refuse(refused)
+        else:
+            self._refused = True
+            RefusedConnection(self.transport, refused, connections, self.connection_lost)
 
     def _refuse(self, refused: Refused, *, linger: bool = False) -> None:
         """Respond with an error and close; abort where a response has begun, whose body the error would become.
