@@ -49,8 +49,8 @@ def repair_surrogates(text: str) -> str:
     return text if text.isascii() else text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
 
-_KEEP_ALIVE = re.compile(rb':.*|null|"?(?:ping|pong|heartbeat|keep[-_ ]?alive)?"?', re.IGNORECASE | re.DOTALL)
-"""Data that only keep the connection alive: nothing, a comment, `null`, or a word."""
+_KEEP_ALIVE = re.compile(rb':.*|null|""|["[]?(?:ping|pong|heartbeat|keep[-_ ]?alive)?["\]]?', re.IGNORECASE | re.DOTALL)
+"""Data that only keep the connection alive: nothing, a comment, `null`, or a word, which may be in brackets."""
 
 
 def decode(data: bytes) -> JsonObject:

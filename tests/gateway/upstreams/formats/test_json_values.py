@@ -40,6 +40,7 @@ def test_data_of_white_space_and_one_word_is_refused_at_once() -> None:
     with pytest.raises(Failed, match="not JSON"):
         decode(b" " * 1_000_000 + b"x")
     assert decode(b" " * 1_000_000 + b": ping \n") == decode(b" null ") == decode(b' "keep-alive"') == {}
+    assert decode(b"[PING]") == decode(b"[]") == decode(b'""') == {}
 
 
 def test_json_nested_up_to_the_limit_is_read() -> None:
