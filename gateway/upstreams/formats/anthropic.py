@@ -199,7 +199,7 @@ class MessagesReader:
     def _start_tool(self, index: int | None, block: JsonObject) -> ToolCall:
         number, given = self._tool_count, block.get("input")
         self._tool_count += 1
-        self._blocks[index] = _ToolUse(number, given if isinstance(given, str) and given else to_json(object_of(given)))
+        self._blocks[index] = _ToolUse(number, text_of(given) or to_json(object_of(given)))
         call_id = text_of(block.get("id")) or generate_call_id(self._message_id, number)
         return ToolCall(number, call_id, text_of(block.get("name")) or None, "")
 

@@ -46,7 +46,7 @@ def citation_part(url: JsonValue = None, title: JsonValue = None, text: JsonValu
 
 def server_tool_part(name: str, block: JsonValue) -> Part:
     """Return a tool that the provider ran itself, or another block that means something to its own clients alone."""
-    return Part("server_tool", {"name": name, "block": encodable(block)})
+    return Part("server_tool", {"name": repair_surrogates(name), "block": encodable(block)})
 
 
 def encodable(value: JsonValue) -> JsonValue:

@@ -10,7 +10,7 @@ from pydantic import SecretStr
 
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Code, Failed
-from gateway.protocol.events import Chunk, Part, Reasoning, SignedReasoning, ToolCall, Usage
+from gateway.protocol.events import Chunk, Part, Reasoning, SignedReasoning, ToolCall, Usage, encode
 from gateway.upstreams.base import Finished, UpstreamEvent
 from gateway.upstreams.formats.anthropic import AnthropicFormat, MessagesReader
 from tests.gateway.upstreams.replay import decode_each, replay, split_at, split_points
@@ -629,3 +629,18 @@ def test_other_blocks_are_parts() -> None:
             },
         ),
     ]
+
+
+def test_half_characters_anywhere_can_be_sent_to_clients() -> None:
+    reader, events = MessagesReader(), list[UpstreamEvent]()
+    for index, block in enumerate(
+        (
+            b'{"type":"tool_use","id":"a\\ud800","name":"\\ud800","input":"{\\"x\\":\\"\\ud800\\"}"}',
+            b'{"type":"\\ud800"}',
+        )
+    ):
+        reader.read(b'{"type":"content_block_start","index":%d,"content_block":%b}' % (index, block), events)
+        reader.read(b'{"type":"content_block_stop","index":%d}' % index, events)
+    assert [encode(each) for each in events if isinstance(each, ToolCall | Part)]
+    assert isinstance(events[1], ToolCall)
+    assert events[1].arguments == '{"x":"\ufffd"}'
