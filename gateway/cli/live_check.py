@@ -1,8 +1,10 @@
 """The live part of `dualstream check`: requests one token from every upstream and measures the time to it."""
 
 import asyncio
+import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
 
@@ -48,13 +50,26 @@ class Outcome:
 
 async def call_all(catalog: Catalog, timeout_seconds: float = TIMEOUT_SECONDS) -> Sequence[Outcome]:
     """Call every target of every model in parallel, each for one token."""
-    return await asyncio.gather(
-        *(
-            _call(catalog, target, target.upstream_model(model.name), timeout_seconds)
-            for model in catalog.models.by_name.values()
-            for target in model.targets
+    with _unlogged():
+        return await asyncio.gather(
+            *(
+                _call(catalog, target, target.upstream_model(model.name), timeout_seconds)
+                for model in catalog.models.by_name.values()
+                for target in model.targets
+            )
         )
-    )
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """Log no failures of upstreams meanwhile: each is in its outcome, and would be reported twice."""
+    logger = logging.getLogger("gateway.upstreams")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 async def _call(catalog: Catalog, target: Target, model: str, timeout_seconds: float) -> Outcome:

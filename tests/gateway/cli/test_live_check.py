@@ -1,5 +1,6 @@
 """The calls of `dualstream check --live`, against the simulator."""
 
+import pytest
 from yarl import URL
 
 from gateway.app.catalog import build
@@ -58,7 +59,9 @@ def test_an_outcome_is_a_line() -> None:
     )
 
 
-async def test_the_line_of_a_failure_names_what_failed_and_the_url() -> None:
+async def test_the_line_of_a_failure_names_what_failed_and_the_url_and_is_the_only_one(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     live = Settings.model_validate(
         {
             "providers": {
@@ -73,6 +76,7 @@ async def test_the_line_of_a_failure_names_what_failed_and_the_url() -> None:
     )
     catalog = build(live)
     refused, unknown, unnamed = map(str, await call_all(catalog))
+    assert caplog.messages == []
     await catalog.close()
     assert refused == (
         "refused: m: network_error: The provider can't be reached: it refused the connection. "
