@@ -1,9 +1,17 @@
 """Stop generations whose viewers have left, as their policy (`on_disconnect`) says."""
 
 from functools import partial
+from typing import Final
 
-from gateway.clock import Clock
+from gateway.clock import Clock, RestartableTimer
 from gateway.pipeline.records import Record
+
+LEAVING_SECONDS: Final = 0.1
+"""Time in which clients leave together: those of one connection, or of a proxy that is restarted.
+
+Without it, each of them would find that the others wait: all but the last would lose their places, and no client that
+is still there would gain one.
+"""
 
 
 class Disconnects:
@@ -13,7 +21,10 @@ class Disconnects:
         self._clock = clock
         self._grace = grace
         self._waiting: dict[str, Record] = {}
-        """Generations in their grace period that wait for a slot, with no other behind them."""
+        """Generations in their grace period that wait for a slot."""
+        self._make_way_timer = RestartableTimer(clock)
+        self._is_leaving = False
+        """The timer runs."""
 
     def expect_viewer(self, record: Record) -> None:
         """Stop a generation that has just been started unless a viewer comes within the grace period."""
@@ -31,21 +42,37 @@ class Disconnects:
         record.viewers -= 1
         if record.viewers or record.task is None or record.on_disconnect == "continue":
             return
+        is_queued = record.pipeline.is_queued
         # A client that is gone must not keep others waiting.
-        if record.on_disconnect == "cancel" or record.pipeline.delays_others:
+        if record.on_disconnect == "cancel" or (not is_queued and record.pipeline.delays_others()):
             self._stop(record)
             return
         self._start_grace(record)
-        if record.pipeline.is_queued:
+        if is_queued:
             self._waiting[record.generation.id] = record
+            if not self._is_leaving:
+                self._is_leaving = True
+                self._make_way_timer.start(LEAVING_SECONDS, self._on_left)
 
-    def make_way(self) -> None:
-        """Stop queued generations without viewers if others wait now; forget those that have left the queue."""
-        for generation_id, record in tuple(self._waiting.items()):
-            if record.pipeline.delays_others:
+    def make_way(self, *, is_full: bool = False) -> None:
+        """Stop queued generations without viewers if others wait now, or find the queue full.
+
+        Those that have left the queue are forgotten.
+        """
+        self._waiting = {name: record for name, record in self._waiting.items() if record.pipeline.is_queued}
+        gone = self._waiting.copy()
+        for generation_id, record in gone.items():
+            if is_full or record.pipeline.delays_others(len(gone)):
                 self._stop(record)
-            if not record.pipeline.is_queued or record.generation.state.fenced:
                 self._waiting.pop(generation_id, None)
+
+    def close(self) -> None:
+        """Stop the timer."""
+        self._make_way_timer.cancel()
+
+    def _on_left(self) -> None:
+        self._is_leaving = False
+        self.make_way()
 
     def forget(self, record: Record) -> None:
         """Forget a generation that has ended."""

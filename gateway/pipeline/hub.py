@@ -134,6 +134,9 @@ class Hub:
             admitted = self._admit(request, request_id, principal)
         except Refused as refused:
             self.statistics.count_refusal(refused)
+            if refused.code is Code.QUEUE_FULL:
+                # Its next attempt finds the places of clients that are gone.
+                self._disconnects.make_way(is_full=True)
             raise
         on_disconnect = request.options.on_disconnect or self._policy.on_disconnect
         timer = RestartableTimer(self.clock)
@@ -303,6 +306,7 @@ class Hub:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         self._positions_timer.cancel()
+        self._disconnects.close()
         for record in self._records:
             record.timer.cancel()
 

@@ -137,10 +137,9 @@ class Pipeline:
         """Return True if it waits for a slot."""
         return self._slot_request.state is SlotState.WAITING
 
-    @property
-    def delays_others(self) -> bool:
-        """Return True if others wait in a queue in which it waits."""
-        return (self.is_queued and self._slots.queued > 1) or any(
+    def delays_others(self, gone: int = 1) -> bool:
+        """Return True if others wait in one of its queues; `gone` of those that wait for a slot do not count."""
+        return (self.is_queued and self._slots.queued > gone) or any(
             target.waiting > 1 for target in self._awaited_targets
         )
 

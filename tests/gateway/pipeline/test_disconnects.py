@@ -3,7 +3,9 @@
 import pytest
 
 from gateway.generation.state import State
+from gateway.pipeline.disconnects import LEAVING_SECONDS
 from gateway.pipeline.hub import RetentionPolicy
+from gateway.protocol.errors import Refused
 from gateway.protocol.events import Interrupted
 from gateway.routing.watchdog import Limits
 from tests.event_loop import settle
@@ -90,6 +92,7 @@ async def test_a_client_that_is_gone_leaves_the_queue_if_others_wait(policy: str
         await settle()
         harness.hub.add_viewer(gone.id)
         harness.hub.remove_viewer(gone.id)
+        harness.clock.advance(LEAVING_SECONDS)
         await settle()
         assert gone.state is (State.INTERRUPTED if policy == "grace" else State.QUEUED)
         assert other.state is State.QUEUED
@@ -108,6 +111,44 @@ async def test_a_client_that_is_gone_keeps_its_place_until_others_wait() -> None
         await settle()
         assert isinstance(terminal_event(gone), Interrupted)
         assert not harness.hub._disconnects._waiting
+
+
+async def test_clients_that_leave_together_keep_their_places_until_others_wait() -> None:
+    async with one_target(slots=1, retention_policy=RetentionPolicy(grace=60)) as harness:
+        harness.start()
+        queued = [harness.start() for _ in range(3)]
+        await settle()
+        for generation in queued:
+            harness.hub.add_viewer(generation.id)
+        for generation in queued:
+            harness.hub.remove_viewer(generation.id)
+        harness.clock.advance(LEAVING_SECONDS)
+        await settle()
+        assert [generation.state for generation in queued] == [State.QUEUED] * 3
+        back, *gone = queued
+        harness.hub.add_viewer(back.id)
+        harness.start()
+        await settle()
+        assert [isinstance(generation.end, Interrupted) for generation in gone] == [True, True]
+        assert back.state is State.QUEUED
+        assert not harness.hub._disconnects._waiting
+
+
+async def test_a_start_that_finds_the_queue_full_of_clients_that_are_gone_succeeds_when_it_is_repeated() -> None:
+    async with one_target(slots=1, queue=2) as harness:
+        harness.start()
+        queued = [harness.start() for _ in range(2)]
+        await settle()
+        for generation in queued:
+            harness.hub.add_viewer(generation.id)
+            harness.hub.remove_viewer(generation.id)
+        harness.clock.advance(LEAVING_SECONDS)
+        await settle()
+        with pytest.raises(Refused, match="2 requests are waiting"):
+            harness.start()
+        await settle()
+        assert all(isinstance(generation.end, Interrupted) for generation in queued)
+        assert harness.start().state is State.QUEUED
 
 
 async def test_a_client_that_is_back_in_the_queue_stays_in_it() -> None:
