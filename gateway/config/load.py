@@ -13,7 +13,7 @@ from gateway.config.settings import NAMED_TABLES, PLAIN_SETTINGS, VARIABLE_PREFI
 from gateway.config.validate import cross_check
 from gateway.toml import problems
 from gateway.toml.document import Document, read
-from gateway.toml.problems import Problem, as_error
+from gateway.toml.problems import MAX_SHOWN, Problem, as_error
 
 TOKEN_VARIABLE: Final = f"{VARIABLE_PREFIX}TOKEN"
 """Environment variable with the credential that `dualstream chat` sends to the gateway."""
@@ -40,7 +40,7 @@ def load(options: Mapping[str, object], environment: Mapping[str, str], file: Pa
     settings, missing_secret = add_jwt_secret(settings, environment, broken)
     found += [*missing_keys, *missing_secret]
     if found:
-        raise as_error(_format_problems(found, sources, document))
+        raise as_error(_format_problems(found[:MAX_SHOWN], sources, document), len(found))
     return resolve_paths(settings, file, sources)
 
 

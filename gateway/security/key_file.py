@@ -17,7 +17,7 @@ from gateway.admission.limits import PrincipalLimits
 from gateway.security.api_keys import StoredKey, check_id_and_hash, check_name, check_unique, parse_key
 from gateway.security.principals import Role
 from gateway.toml.document import Document, read
-from gateway.toml.problems import Problem, as_error, describe, format_path, unknown_setting
+from gateway.toml.problems import MAX_SHOWN, Problem, as_error, describe, format_path, unknown_setting
 
 if sys.platform != "win32":
     import fcntl
@@ -147,7 +147,8 @@ def _keep_owner(handle: int, target: Path) -> None:
 
 def _raise_problems(problems: Sequence[Problem], document: Document) -> None:
     if problems:
-        raise as_error([message for _, message in sorted(map(document.locate, problems))])
+        located = sorted(map(document.locate, problems[:MAX_SHOWN]))
+        raise as_error([message for _, message in located], len(problems))
 
 
 def _describe(error: ErrorDetails) -> str:

@@ -10,7 +10,7 @@ Path = tuple[str | int, ...]
 """Location of a value in a file: keys of tables and indexes of arrays."""
 
 MAX_SHOWN: Final = 20
-"""Maximum number of problems in one error message."""
+"""Maximum number of problems in one error message. To find the line of one, the file is parsed several times."""
 
 
 class ConfigurationError(Exception):
@@ -74,7 +74,7 @@ def reword(message: str) -> str:
     return message.replace("should", "must", 1)
 
 
-def as_error(messages: Sequence[str]) -> ConfigurationError:
-    """Build the error that lists the messages, the first `MAX_SHOWN` in full."""
-    more = [f"and {len(messages) - MAX_SHOWN} more"] if len(messages) > MAX_SHOWN else []
-    return ConfigurationError("\n".join([*messages[:MAX_SHOWN], *more]))
+def as_error(messages: Sequence[str], count: int) -> ConfigurationError:
+    """Build the error that lists the messages of the first problems, of which there are `count`."""
+    more = [f"and {count - len(messages)} more"] if count > len(messages) else []
+    return ConfigurationError("\n".join([*messages, *more]))

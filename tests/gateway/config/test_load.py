@@ -86,6 +86,15 @@ def test_errors_are_ordered_by_line(tmp_path: Path) -> None:
     assert [place.split(":")[1] for place in places[1:]] == ["2", "5"]
 
 
+def test_of_thousands_of_errors_only_those_that_are_shown_are_located(tmp_path: Path) -> None:
+    file = tmp_path / "broken.toml"
+    file.write_text("".join(f"[models.m{number}]\nprovider = 1\n" for number in range(3000)))
+    with pytest.raises(ConfigurationError) as error:
+        load({}, {}, file)
+    first, *_, last = str(error.value).splitlines()
+    assert (first, last) == (f"{file}:2: models.m0.provider: must be a string in quotes", "and 2980 more")
+
+
 def test_unknown_variables_are_found() -> None:
     environment = {"DUALSTREAM_UPSTRAEM": "x", "DUALSTREAM_PORT": "1", "DUALSTREAM_CONFIG": "z", "OTHER": "y"}
     assert unknown_variables(environment) == ["DUALSTREAM_UPSTRAEM"]

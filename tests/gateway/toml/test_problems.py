@@ -25,6 +25,6 @@ def test_an_unknown_setting_names_the_closest_or_all_known_ones() -> None:
 
 
 def test_an_error_lists_a_limited_number_of_messages() -> None:
-    messages = [str(number) for number in range(MAX_SHOWN + 2)]
-    assert str(as_error(messages[:MAX_SHOWN])).splitlines() == messages[:MAX_SHOWN]
-    assert str(as_error(messages)).splitlines() == [*messages[:MAX_SHOWN], "and 2 more"]
+    messages = [str(number) for number in range(MAX_SHOWN)]
+    assert str(as_error(messages, MAX_SHOWN)).splitlines() == messages
+    assert str(as_error(messages, MAX_SHOWN + 2)).splitlines() == [*messages, "and 2 more"]
