@@ -14,7 +14,7 @@ from gateway.upstreams.errors.bodies import find_error
 from gateway.upstreams.errors.failures import from_finish_reason, from_stream, truncated, unreadable
 from gateway.upstreams.formats.base import DONE, Quirks
 from gateway.upstreams.formats.figures import merge_figures
-from gateway.upstreams.formats.finish_reasons import ending_of, finish_reason
+from gateway.upstreams.formats.finish_reasons import Ending, ending_of, finish_reason
 from gateway.upstreams.formats.json_values import count_of, decode, detail_of, object_of, text_of
 from gateway.upstreams.formats.openai_chat_delta import DeltaReader
 from gateway.upstreams.formats.openai_chat_request import build_request
@@ -188,11 +188,11 @@ class ChunkReader:
 
     def _read_reason(self, reason: JsonValue, native: JsonValue, events: list[UpstreamEvent]) -> None:
         """Append the end mark, or raise the failure that a reason stands for."""
-        endings = [ending_of(name) for name in (_reason_name(native), _reason_name(reason)) if name]
-        for name, ending in zip((_reason_name(native), _reason_name(reason)), endings, strict=False):
+        ending: Ending | None = None
+        for name in filter(None, (_reason_name(native), _reason_name(reason))):
+            ending = ending_of(name)
             if ending is not None and ending.code is not None:
                 raise from_finish_reason(ending.code, name)
-        ending = endings[-1] if endings else None
         if ending is None:
             return
         self._reason, self._has_reason = ending.reason, True

@@ -3,7 +3,7 @@
 import orjson
 import pytest
 
-from gateway.protocol.errors import Code
+from gateway.protocol.errors import Code, Failed
 from gateway.protocol.events import Chunk, Reasoning, ToolCall, Usage
 from gateway.upstreams.base import Finished, UpstreamEvent
 from gateway.upstreams.formats.openai_chat import ChunkReader
@@ -152,3 +152,18 @@ def test_a_plain_delta_is_one_event(text: str) -> None:
     )
     assert events == [Chunk(text.rstrip("\ud83d"))]
     assert reader.is_stateless == (text == "plain")
+
+
+@pytest.mark.parametrize(
+    ("reason", "native", "named"),
+    [
+        ("abort", None, "abort"),
+        ("abort", "stop", "abort"),
+        ("error", "MALFORMED_FUNCTION_CALL", "MALFORMED_FUNCTION_CALL"),
+        ("stop", "network_error", "network_error"),
+    ],
+)
+def test_a_failure_names_the_reason_that_means_it(reason: str, native: str | None, named: str) -> None:
+    choice = {"index": 0, "delta": {}, "finish_reason": reason, "native_finish_reason": native}
+    with pytest.raises(Failed, match=rf"^The model's answer failed: {named}\.$"):
+        ChunkReader().read(orjson.dumps({"choices": [choice]}), [])
