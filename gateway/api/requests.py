@@ -8,7 +8,6 @@ from typing import Final, NamedTuple
 import orjson
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 
-from gateway.admission.prompts import PromptMemory, PromptReservation
 from gateway.api.context import principal
 from gateway.api.services import Services
 from gateway.pipeline.hub import new_id
@@ -80,21 +79,20 @@ def wants_events(request: Request) -> bool:
     return request.method == "GET" and "text/event-stream" in request.headers.get("accept", "")
 
 
-async def read_json(request: Request, services: Services | int, *, empty: object = None) -> object:
+async def read_json(request: Request, services: Services, *, empty: object = None) -> object:
     """Read a JSON body within the limits of `services`; return `empty` for an empty body, if it is given.
 
-    While it is being received, the body counts as memory of the principal's prompts. A number in place of the services
-    limits its bytes alone.
+    While it is being received, the body counts as memory of the principal's prompts.
 
     Raises:
         Refused: the body is too large, compressed, has another content type, or is not JSON; no memory is left.
     """
-    content_length = request.headers.get("content-length", "0")
-    if empty is not None and content_length == "0" and "transfer-encoding" not in request.headers:
+    headers, limit = request.headers, services.max_body_bytes
+    if empty is not None and headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
         return empty
-    limit = services if isinstance(services, int) else services.max_body_bytes
-    _check_headers(request, content_length, limit)
-    reservation, body = _reserve(request, services), bytearray()
+    check_body_headers(request, limit)
+    owner, body = principal(request), bytearray()
+    reservation = services.hub.prompts.reserve(owner.id, owner.address)
     try:
         async for chunk in request.stream():
             reservation.grow(len(chunk))
@@ -110,14 +108,12 @@ async def read_json(request: Request, services: Services | int, *, empty: object
     return parse_json(body, "The body") if body.strip() or empty is None else empty
 
 
-def _reserve(request: Request, services: Services | int) -> PromptReservation:
-    if isinstance(services, int):
-        return PromptMemory().reserve("", "")
-    owner = principal(request)
-    return services.hub.prompts.reserve(owner.id, owner.address)
+def check_body_headers(request: Request, limit: int) -> None:
+    """Check what the headers say of a body, before any of it is read.
 
-
-def _check_headers(request: Request, content_length: str, limit: int) -> None:
+    Raises:
+        Refused: it is longer than `limit` bytes, compressed, or not JSON.
+    """
     content_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
     # A page can send a form or plain text to any origin without a CORS preflight, but not JSON (WHATWG Fetch, 2.2.2).
     if content_type != "application/json":
@@ -128,6 +124,7 @@ def _check_headers(request: Request, content_length: str, limit: int) -> None:
     if coding not in {"", "identity"}:
         message = f"Content-Encoding is {coding[:100]!r}: send the body uncompressed, without this header."
         raise invalid(message, param="Content-Encoding", status=415)
+    content_length = request.headers.get("content-length", "0")
     if _CONTENT_LENGTH.fullmatch(content_length) is None or int(content_length) > limit:
         raise _too_large(limit)
 
