@@ -36,7 +36,7 @@ class ManualClock:
             return ManualTimer(callback)
 
     def pause(self, seconds: float) -> None:
-        """Let some seconds pass without calling timers, as if the process had been stopped; they are late after it."""
+        """Advance by some seconds without calling timers, as if the process had been stopped: they are late then."""
         self._now += seconds
 
     def advance(self, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""Tell new text from repetitions in a stream of OpenAI's Responses API. Pure.
+"""Distinguish new text from repetitions in a stream of OpenAI's Responses API. Pure.
 
 The same text is streamed several times: as deltas, then complete in a `done` event, in its item, and in the response.
 It counts where it comes first. A text that comes complete without deltas must not be taken for a repetition.

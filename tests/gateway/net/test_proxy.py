@@ -255,7 +255,7 @@ async def test_an_environment_that_names_no_http_proxy(monkeypatch: pytest.Monke
 
 
 def trust(upstream: HttpUpstream, authority: Authority) -> None:
-    """Let an upstream trust the certificates of an authority."""
+    """Add the certificates of an authority to those that an upstream trusts."""
     connector = upstream._create_client(keep=True)._session.connector
     assert isinstance(connector, TrackingConnector)
     connector._ssl = ssl.create_default_context(cafile=authority.ca_file)
