@@ -1,4 +1,7 @@
-"""The gateway and the simulator as real processes; their address is in the first line that they print."""
+"""Servers for tests: the gateway and the simulator as real processes, and providers or pages in a thread.
+
+The address of a process is in the first line that it prints.
+"""
 
 import os
 import signal
@@ -6,6 +9,8 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 STARTING_SECONDS = 30
 
@@ -42,3 +47,17 @@ def gateway_process(upstream: str, **environment: str) -> Iterator[str]:
     """Run the gateway with an upstream; yield its address. It forwards any model."""
     with running("serve", "--port", "0", "--upstream", upstream, environment=environment) as (_, address):
         yield address
+
+
+@contextmanager
+def http_server(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """Serve HTTP in a thread; yield the origin. A handler that still responds at the end is waited for."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = Thread(target=server.serve_forever, args=(0.05,))
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

@@ -2,16 +2,15 @@
 
 import hashlib
 import json
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 from selenium.webdriver import Chrome
 
 from tests.integration.browser import chromium
-from tests.integration.servers import running
+from tests.integration.servers import http_server, running
 
 PROBE = """
 const gateway = arguments[0], done = arguments[arguments.length - 1];
@@ -59,12 +58,8 @@ class _Page(BaseHTTPRequestHandler):
 @contextmanager
 def site() -> Iterator[str]:
     """Serve an empty page; yield its origin."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Page) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        try:
-            yield f"http://127.0.0.1:{server.server_port}"
-        finally:
-            server.shutdown()
+    with http_server(_Page) as origin:
+        yield origin
 
 
 def write_extension(folder: Path) -> str:

@@ -2,8 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from http.server import BaseHTTPRequestHandler
 from typing import Any, ClassVar, get_args
 
 import pytest
@@ -11,6 +10,7 @@ import pytest
 from gateway.client import Client, TransportName
 from tests.integration import processes
 from tests.integration.processes import Server
+from tests.integration.servers import http_server
 from tests.integration.test_node import run_node
 
 THINKING = {"type": "thinking", "thinking": "They want the weather.", "signature": "SIGNED"}
@@ -71,17 +71,11 @@ class Claude(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def claude_gateway() -> Iterator[Server]:
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Claude)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    upstream = f"http://127.0.0.1:{server.server_address[1]}"
-    try:
-        with processes.gateway("--upstream", upstream, "--upstream-api", "anthropic", "--model", MODEL) as gateway:
-            yield gateway
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with (
+        http_server(Claude) as upstream,
+        processes.gateway("--upstream", upstream, "--upstream-api", "anthropic", "--model", MODEL) as gateway,
+    ):
+        yield gateway
 
 
 def check_second_request() -> None:

@@ -584,21 +584,26 @@ async def test_our_page_is_allowed_on_any_port_and_other_origins_are_not(
         assert socket.close_code == 4403
 
 
+async def check_limits_by_address(url: str) -> None:
+    """Check that a gateway with a limit of one start counts by the address of the client, not by the claimed one."""
+    statuses = []
+    for address, claimed in [("127.0.0.2", ""), ("127.0.0.2", "127.0.0.4"), ("127.0.0.3", "")]:
+        headers = {"X-Forwarded-For": claimed} if claimed else {}
+        async with (
+            session(url, address) as http,
+            http.post("/api/chat/stream", json=BRIEF, headers=headers) as response,
+        ):
+            await response.read()
+            statuses.append(response.status)
+    assert statuses == [200, 429, 200]
+
+
 async def test_each_client_has_its_own_limits_and_cannot_claim_another_address(upstream: str, tmp_path: Path) -> None:
     with (
         running_gateway(upstream, rate_limit_per_minute=1, rate_limit_burst=1) as gateway,
         running_nginx(gateway, folder=tmp_path / "nginx") as nginx,
     ):
-        statuses = []
-        for address, claimed in [("127.0.0.2", ""), ("127.0.0.2", "127.0.0.4"), ("127.0.0.3", "")]:
-            headers = {"X-Forwarded-For": claimed} if claimed else {}
-            async with (
-                session(nginx.url, address) as http,
-                http.post("/api/chat/stream", json=BRIEF, headers=headers) as response,
-            ):
-                await response.read()
-                statuses.append(response.status)
-        assert statuses == [200, 429, 200]
+        await check_limits_by_address(nginx.url)
 
 
 @pytest.mark.parametrize("transport", ["sse", "ws"])

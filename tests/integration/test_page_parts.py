@@ -6,13 +6,13 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from http.server import BaseHTTPRequestHandler
 
 import orjson
 
 from tests.integration import processes
 from tests.integration.browser import Page, wait_until
+from tests.integration.servers import http_server
 
 WIDTH, HEIGHT = 320, 120
 
@@ -63,15 +63,8 @@ class _Provider(BaseHTTPRequestHandler):
 @contextmanager
 def provider() -> Iterator[str]:
     """Run a provider whose answers have images, a citation and text; yield its base URL."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Provider)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}/v1"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with http_server(_Provider) as origin:
+        yield f"{origin}/v1"
 
 
 SHOWN = """

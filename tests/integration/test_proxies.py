@@ -6,9 +6,9 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 from urllib.parse import quote
 
 import aiohttp
@@ -21,6 +21,7 @@ from tests.integration import processes
 from tests.integration.browser import DEADLINE_SECONDS, Page, wait_until
 from tests.integration.processes import CHECKOUT, TcpProxy, missing, program
 from tests.integration.proxies import PROXIES
+from tests.integration.servers import http_server
 from tests.integration.test_readme import blocks
 
 PROMPT = "Why is the sky blue?"
@@ -82,21 +83,16 @@ class HeldProvider(BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def link() -> Iterator[TcpProxy]:
     """The connection between a proxy and a gateway, whose provider is a `HeldProvider`."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), HeldProvider)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    upstream = f"http://127.0.0.1:{server.server_address[1]}/v1"
-    try:
-        with (
-            processes.gateway("--upstream", upstream, grace=60, rate_limit_per_minute=0) as gateway,
-            TcpProxy(gateway.url) as link,
-        ):
-            yield link
-    finally:
-        HeldProvider.released.set()
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with http_server(HeldProvider) as origin:
+        try:
+            with (
+                processes.gateway("--upstream", f"{origin}/v1", grace=60, rate_limit_per_minute=0) as gateway,
+                TcpProxy(gateway.url) as link,
+            ):
+                yield link
+        finally:
+            # Its responses end before the server does.
+            HeldProvider.released.set()
 
 
 @pytest.fixture(autouse=True)

@@ -1,9 +1,10 @@
 """A foreign site: pages of an attacker, under any host name that the browser resolves to it."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
+
+from tests.integration.servers import http_server
 
 _PAGES = {
     "/": "",
@@ -28,12 +29,5 @@ class _Handler(BaseHTTPRequestHandler):
 @contextmanager
 def foreign_site() -> Iterator[int]:
     """Run the site; yield its port."""
-    server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-    thread = threading.Thread(target=server.serve_forever, name="foreign site", args=(0.05,))
-    thread.start()
-    try:
-        yield server.server_port
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
+    with http_server(_Handler) as origin:
+        yield int(origin.rpartition(":")[2])
