@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 
 import aiohttp
@@ -77,6 +77,17 @@ async def gateway(settings: Settings) -> AsyncIterator[aiohttp.ClientSession]:
         await _shut_down(server)
 
 
+async def ask_all(
+    settings: Settings,
+    cases: Mapping[str, Case],
+    ask: Callable[[Case, aiohttp.ClientSession], Coroutine[None, None, None]],
+) -> None:
+    """Run a gateway, and ask it for all cases at once."""
+    async with gateway(settings) as http, asyncio.TaskGroup() as group:
+        for case in cases.values():
+            group.create_task(ask(case, http))
+
+
 def received(events: list[JsonObject]) -> Received:
     """Sum up what a viewer saw."""
     read: list[UpstreamEvent] = []
@@ -131,9 +142,7 @@ async def test_both_transports_bring_what_the_case_says(api: Api) -> None:
             rate_limit_per_minute=0,
             breaker_failures=0,
         )
-        async with gateway(settings) as http, asyncio.TaskGroup() as group:
-            for case in cases.values():
-                group.create_task(ask(case, http))
+        await ask_all(settings, cases, ask)
     assert not wrong, "\n".join(wrong)
     assert requests == dict.fromkeys(cases, 2)
 
@@ -169,8 +178,6 @@ async def test_the_next_upstream_answers_unless_the_request_is_at_fault(api: Api
             rate_limit_per_minute=0,
             breaker_failures=0,
         )
-        async with gateway(settings) as http, asyncio.TaskGroup() as group:
-            for case in cases.values():
-                group.create_task(ask(case, http))
+        await ask_all(settings, cases, ask)
     assert not wrong, "\n".join(wrong)
     assert requests == dict.fromkeys(cases, 1)
