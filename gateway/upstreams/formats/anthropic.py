@@ -92,7 +92,6 @@ class MessagesReader:
     _unknown: str | None = None
     """Type of the first delta that may have brought content that is not known here."""
     _reason: str | None = None
-    _has_reason: bool = False
     _was_early: bool = False
     """Content came after a reason: reasons of this server are no end mark."""
     _message_id: str = ""
@@ -154,7 +153,7 @@ class MessagesReader:
         """See `EventReader.end`."""
         if self.finished:
             return []
-        if not self._has_reason:
+        if self._reason is None:
             raise truncated()
         events: list[UpstreamEvent] = []
         self._end_late(events)
@@ -256,7 +255,7 @@ class MessagesReader:
         """
         ending = ending_of(reason) if isinstance(reason, str) else None
         if ending is not None and ending.code is None:
-            self._reason, self._has_reason = ending.reason, True
+            self._reason = ending.reason
             if not self._was_early:
                 self._append_end(ending.reason, events)
         self._read_usage(owner, events)

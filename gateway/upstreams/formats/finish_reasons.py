@@ -74,7 +74,7 @@ NO_REASONS: Final = frozenset(
 
 
 class Ending(NamedTuple):
-    """What a finish reason means: the one that clients get, or the code of a failure."""
+    """What a finish reason means: the one that clients get, or the code of a failure; the other is None."""
 
     reason: str | None
     code: Code | None

@@ -99,7 +99,6 @@ class GenerateContentReader:
     _unknown: str | None = None
     """Name of the first field of a part that may have brought content that is not known here."""
     _reason: str | None = None
-    _has_reason: bool = False
     _was_early: bool = False
     """Content came after a reason: reasons of this server are no end mark."""
     _usage: JsonObject = field(default_factory=dict)
@@ -156,7 +155,7 @@ class GenerateContentReader:
         """See `EventReader.end`."""
         if self.finished:
             return []
-        if not self._has_reason:
+        if self._reason is None:
             raise truncated()
         self.finished = True
         figures = _usage(self._usage)
@@ -222,7 +221,7 @@ class GenerateContentReader:
             quote = sanitize_message(str(candidate.get("finishMessage") or ""), self.api_key)
             shown = sanitize_token(str(reason))
             return Failed(code, f"The model's answer failed: {shown}" + (f": {quote}" if quote else ""))
-        self._reason, self._has_reason = ending.reason, True
+        self._reason = ending.reason
         if not self._was_early:
             self.finished = True
             events.append(Finished(self._finish_reason))

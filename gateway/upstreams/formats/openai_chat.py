@@ -73,7 +73,6 @@ class ChunkReader:
     done: bool = False
     _content: DeltaReader = field(default_factory=DeltaReader)
     _reason: str | None = None
-    _has_reason: bool = False
     _has_deltas: bool = False
     _has_others: bool = False
     """There were choices after the first one, or without a first one."""
@@ -123,7 +122,7 @@ class ChunkReader:
 
     def end(self) -> list[UpstreamEvent]:
         """See `EventReader.end`."""
-        if not self._has_reason:
+        if self._reason is None:
             raise truncated()
         events: list[UpstreamEvent] = []
         self._end(events)
@@ -195,7 +194,7 @@ class ChunkReader:
                 raise from_finish_reason(ending.code, name)
         if ending is None:
             return
-        self._reason, self._has_reason = ending.reason, True
+        self._reason = ending.reason
         if self._find_failure() is None:
             self.finished = not self._was_early
             events.append(Finished(self._finish_reason))
@@ -235,7 +234,7 @@ class ChunkReader:
             return unsupported_content(self._content.unknown)
         if self._reason == "tool_calls":
             return unreadable("it announced tool calls, but sent none")
-        if self._has_reason:
+        if self._reason is not None:
             return None
         if self._has_others:
             return unreadable("it has no first choice")
