@@ -10,7 +10,6 @@ from gateway.api.context import principal
 from gateway.api.generations import start_generation
 from gateway.api.requests import SentPosition, is_position_name, last_event_id, read_json, wants_events
 from gateway.api.responses import (
-    REFUSED_POSITION,
     STREAM_HEADERS,
     id_headers,
     no_content,
@@ -26,7 +25,7 @@ from gateway.protocol.commands import StartRequest, parse
 from gateway.protocol.errors import Code, Refused, invalid
 from gateway.protocol.event_stream import event_frame
 from gateway.protocol.events import Accepted, Chunk
-from gateway.protocol.position import not_reached, parse_position, parse_position_of
+from gateway.protocol.position import REFUSED_POSITION, not_reached, parse_position, parse_position_of
 from gateway.security.origins import has_origin_headers, is_browser
 from transports.http_stream import StreamedResponse
 

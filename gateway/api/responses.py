@@ -12,9 +12,7 @@ from gateway.api.requests import last_event_id, request_id, wants_events
 from gateway.generation.generation import Generation
 from gateway.protocol.errors import Code, Refused
 from gateway.protocol.event_stream import event_frame
-
-REFUSED_POSITION = "refused"
-"""Position of an `error` event of no generation; an `EventSource` that reconnects with it is stopped by 204."""
+from gateway.protocol.position import REFUSED_POSITION
 
 DEFAULT_RETRY_MS = 1000
 """Milliseconds after which an `EventSource` retries, at least, if the refusal names no time."""

@@ -19,10 +19,7 @@ from gateway.client.frames import ConnectionLost, Frame, JsonMap, decode, read_o
 from gateway.protocol.errors import Refused, invalid
 from gateway.protocol.event_stream import EventStreamDecoder, EventTooLongError, ServerSentEvent
 from gateway.protocol.events import Error
-from gateway.protocol.position import format_position, parse_position
-
-REFUSED_POSITION = "refused"
-"""Position of a final refusal (docs/protocol.md, "Refusals to an EventSource")."""
+from gateway.protocol.position import REFUSED_POSITION, format_position, parse_position
 
 
 class EventStreamConnector:

@@ -1,6 +1,11 @@
 """Positions: points in a generation's log from which a client can resume. Pure."""
 
+from typing import Final
+
 from gateway.protocol.errors import Refused, invalid
+
+REFUSED_POSITION: Final = "refused"
+"""Position of an `error` event of no generation; an `EventSource` that reconnects with it is stopped by 204."""
 
 
 def format_position(generation_id: str, seq: int) -> str:

@@ -6,9 +6,10 @@ from typing import Final, Literal
 
 from gateway.admission.rate_limits import Allowance
 from gateway.api.requests import MAX_IDEMPOTENCY_KEY_LENGTH
-from gateway.api.responses import REFUSED_POSITION, STREAM_HEADERS
+from gateway.api.responses import STREAM_HEADERS
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import CODES, Code
+from gateway.protocol.position import REFUSED_POSITION
 
 Tag = Literal["generations", "models", "tickets", "gateway", "page"]
 

@@ -6,11 +6,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import Request
 
-from gateway.api.responses import REFUSED_POSITION, refusal_frame, refusal_response
+from gateway.api.responses import refusal_frame, refusal_response
 from gateway.client import decode
 from gateway.protocol.errors import CODES, Code, Refused
 from gateway.protocol.event_stream import EventStreamDecoder
 from gateway.protocol.events import Error
+from gateway.protocol.position import REFUSED_POSITION
 from gateway.security.jwks import RemoteKeySet
 from gateway.upstreams.formats.json_values import repair_surrogates
 from tests.served.clients import BODY

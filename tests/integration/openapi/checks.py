@@ -9,9 +9,9 @@ from schemathesis import Case, CheckContext, HookContext, Response
 from schemathesis.specs.openapi.checks import negative_data_rejection
 
 from gateway.api.requests import MAX_IDEMPOTENCY_KEY_LENGTH
-from gateway.api.responses import REFUSED_POSITION
 from gateway.protocol.event_stream import EventStreamDecoder, ServerSentEvent
 from gateway.protocol.options import OptionFields
+from gateway.protocol.position import REFUSED_POSITION
 
 TERMINAL = {"complete", "interrupted", "error"}
 RETRYABLE_POSITION = ""
