@@ -49,6 +49,10 @@ class Writer(Protocol):
         """Abort the connection, so that what was written can't pass for a complete response."""
         ...
 
+    def cut(self) -> None:
+        """Close the connection after what was written, so that the response is seen to be incomplete, and is read."""
+        ...
+
 
 @runtime_checkable
 class MessageReader(Protocol):

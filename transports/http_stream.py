@@ -96,11 +96,15 @@ class StreamedResponse:
             if viewer.failure is not None:
                 raise viewer.failure
             if viewer.finished:
-                await send({"type": "http.response.body", "body": b"".join(viewer.final_frames), "more_body": False})
+                await self._end(viewer.final_frames, send)
             elif self._writer is not None:
                 self._writer.abort()
         finally:
             viewer.close()
+
+    async def _end(self, frames: Sequence[bytes], send: Send) -> None:
+        """Write the last frames, and end the body."""
+        await send({"type": "http.response.body", "body": b"".join(frames), "more_body": False})
 
     def send_heartbeat(self) -> bool:
         """Write what clients skip."""

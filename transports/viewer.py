@@ -9,7 +9,7 @@ from gateway.api.services import Services
 from gateway.clock import RestartableTimer
 from gateway.generation.event_log import Entry, EventLog, merge
 from gateway.generation.generation import Generation
-from gateway.protocol.events import Part
+from gateway.protocol.events import Part, Verbatim
 from gateway.protocol.position import not_reached
 
 MAX_SINGLE_ENTRIES: Final = 16
@@ -26,10 +26,14 @@ class ClientConnection(Protocol):
     """One client's connection, as its viewer needs it. Nothing here waits: a full connection says so."""
 
     framing: str
-    """Name of the frame format: viewers with one framing share each frame."""
+    """Name of the frame format: viewers with one framing share each frame.
+
+    "": the format is that of a provider's API. A frame depends on those before it, so none is shared, and what the
+    provider itself sent (`Verbatim`) is framed, too.
+    """
 
     def frame(self, generation_id: str, entry: Entry) -> bytes:
-        """Return the frame of one entry, whose JSON is encoded already."""
+        """Return the frame of one entry, whose JSON is encoded already; b"" if this client does not see it."""
         ...
 
     def write(self, frames: Sequence[bytes]) -> bool:
@@ -197,7 +201,7 @@ class Viewer:
 
     def _frames(self, cursor: _Cursor, log: EventLog) -> Sequence[bytes]:
         """Return the frames that follow a cursor, and move it."""
-        seq, cursor.seq, shared = cursor.seq, log.last, log.readers > 1
+        seq, cursor.seq, shared = cursor.seq, log.last, log.readers > 1 and self._connection.framing != ""
         if shared:
             # Viewers side by side write the same frames: one of them makes them.
             cached = log.frames.get(self._connection.framing)
@@ -208,7 +212,14 @@ class Viewer:
             return ()
         if len(entries) == 1:
             entry, frame = entries[0], self._connection.frame
-            frames = [self._part(log, entry) if entry.kind is Part else frame(log.generation_id, entry)]
+            if entry.kind is Part:
+                frames = [self._part(log, entry)]
+            elif entry.kind is Verbatim and self._connection.framing:
+                frames = []
+            else:
+                frames = [frame(log.generation_id, entry)]
+            if frames == [b""]:
+                frames = []
         else:
             is_behind = len(entries) > MAX_SINGLE_ENTRIES
             frames, cursor.seq = self._frame_some(log, merge(entries) if is_behind else entries)
@@ -220,11 +231,16 @@ class Viewer:
         """Return about `WRITE_BYTES` of frames, and the sequence number that they reach."""
         frames, size, reached = list[bytes](), 0, 0
         for entry in entries:
+            if entry.kind is Verbatim and self._connection.framing:
+                reached = entry.last
+                continue
             is_part = entry.kind is Part
             if is_part and frames and len(entry.data) > WRITE_BYTES:
                 # A large part is written alone: joined with others, it would be copied for each viewer.
                 break
-            frames.append(self._part(log, entry) if is_part else self._connection.frame(log.generation_id, entry))
+            frame = self._part(log, entry) if is_part else self._connection.frame(log.generation_id, entry)
+            if frame:
+                frames.append(frame)
             size, reached = size + len(entry.data), entry.last
             if size > WRITE_BYTES:
                 break
@@ -232,6 +248,8 @@ class Viewer:
 
     def _part(self, log: EventLog, entry: Entry) -> bytes:
         """Return the frame of a part, which all viewers of the log share, wherever they stand: it may be large."""
+        if not self._connection.framing:
+            return self._connection.frame(log.generation_id, entry)
         key = (self._connection.framing, entry.last)
         frame = log.part_frames.get(key)
         if frame is None:

@@ -34,6 +34,9 @@ class SendingWriter:
     def abort(self) -> None:
         """Do nothing: a server aborts a response that its application left without an end."""
 
+    def cut(self) -> None:
+        """Do nothing, for the same reason."""
+
     async def run(self) -> None:
         """Send what is written, until the client is gone or the task is cancelled."""
         try:

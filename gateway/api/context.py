@@ -3,6 +3,7 @@
 from starlette.requests import HTTPConnection
 from starlette.types import Scope
 
+from gateway.dialects.base import Dialect
 from gateway.net.addresses import client_address
 from gateway.security.authenticator import missing_credential
 from gateway.security.principals import Principal
@@ -12,6 +13,15 @@ PRINCIPAL = "dualstream.principal"
 
 ORIGIN = "dualstream.origin"
 """Scope key of the origin of an allowed page; "" for our own page and for a client that is not a browser."""
+
+DIALECT = "dualstream.dialect"
+"""Scope key of the dialect of a request, in whose form it is refused; absent for our own protocol."""
+
+
+def dialect_of(connection: HTTPConnection) -> Dialect | None:
+    """Return the dialect of a request; None for our own protocol."""
+    dialect: Dialect | None = connection.scope.get(DIALECT)
+    return dialect
 
 
 def principal(connection: HTTPConnection) -> Principal:

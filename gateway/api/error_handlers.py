@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.api.context import PRINCIPAL
-from gateway.api.responses import json_response, refusal_response
+from gateway.api.responses import refusal_response
 from gateway.pipeline.hub import Hub
 from gateway.protocol.errors import Code, Refused, invalid
 from gateway.security.principals import Principal
@@ -38,7 +38,7 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
         HTTPStatus.METHOD_NOT_ALLOWED: f"{path!r} does not take {request.method[:20]}.",
     }
     message = messages.get(HTTPStatus(error.status_code), str(error.detail))
-    response = json_response(request, invalid(message, status=error.status_code).body(), error.status_code)
+    response = refusal_response(invalid(message, status=error.status_code), request)
     response.headers.update(error.headers or {})
     return response
 

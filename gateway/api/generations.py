@@ -18,6 +18,7 @@ from gateway.protocol.errors import Refused
 from gateway.protocol.events import Terminal
 from gateway.protocol.position import format_position
 from gateway.security.principals import GenerationScope, Principal
+from gateway.upstreams.base import VerbatimRequest
 
 
 class GenerationResource:
@@ -120,8 +121,12 @@ class GenerationResource:
         return json_response(request, response, 202, id_headers(request, generation))
 
 
-def start_generation(services: Services, request: Request, start_request: StartRequest) -> Generation:
+def start_generation(
+    services: Services, request: Request, start_request: StartRequest, verbatim: VerbatimRequest | None = None
+) -> Generation:
     """Start a generation for the principal of a request, under the request's id and idempotency key.
+
+    `verbatim` is the request as the client sent it, if it speaks the API of a provider.
 
     Raises:
         Refused: `Hub.start` refuses it, or the idempotency key is not valid.
@@ -132,6 +137,7 @@ def start_generation(services: Services, request: Request, start_request: StartR
             request_id=request_id(request),
             principal=principal(request),
             idempotency_key=idempotency_key(request),
+            verbatim=verbatim,
         )
     except Refused as refused:
         if refused.param == "idempotency_key":

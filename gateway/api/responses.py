@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.admission.rate_limits import Allowance
+from gateway.api.context import dialect_of
 from gateway.api.requests import last_event_id, request_id, wants_events
 from gateway.generation.generation import Generation
 from gateway.protocol.errors import Code, Refused
@@ -69,6 +70,8 @@ def refusal_response(refused: Refused, request: Request, allowance: Allowance | 
         headers["Retry-After"] = str(-(-refused.retry_after_ms // 1000))
     if refused.code is Code.AUTH_ERROR:
         headers["WWW-Authenticate"] = "Bearer"
+    if (dialect := dialect_of(request)) is not None:
+        return json_response(request, dialect.refusal(refused), refused.status, headers)
     return json_response(request, refused.body(), refused.status, headers)
 
 

@@ -1,12 +1,15 @@
 """Dependencies of the API and the transports."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from gateway.admission.command_rate import CommandRate
 from gateway.admission.streams import Streams
 from gateway.clock import Clock
+from gateway.dialects.base import Dialect
 from gateway.log_throttle import KeyedLogThrottle
 from gateway.pipeline.hub import Hub
+from gateway.protocol.commands import OnDisconnect
 from gateway.security.authenticator import Authenticator
 from gateway.security.origins import Origins
 
@@ -27,5 +30,8 @@ class Services:
     """Name of the cookie that may carry a key or token; None if none is configured."""
     streams: Streams = field(default_factory=Streams)
     commands: CommandRate = field(default_factory=CommandRate)
+    dialects: Sequence[Dialect] = ()
+    """APIs of providers that are spoken to clients; the first that owns a path refuses what comes there."""
+    model_api_on_disconnect: OnDisconnect = "cancel"
     foreign_pages: KeyedLogThrottle = field(default_factory=KeyedLogThrottle)
     """Throttle for messages about pages that were refused, by origin."""

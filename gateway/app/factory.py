@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from functools import cache
 from importlib.metadata import entry_points
+from typing import Any
 
 from anyio.lowlevel import checkpoint
 from starlette.applications import Starlette
@@ -20,6 +21,7 @@ from gateway.app.reload import Reloader
 from gateway.app.services import build_hub, build_services
 from gateway.clock import Clock, SystemClock
 from gateway.config import Settings
+from gateway.dialects.base import Dialect
 from gateway.pipeline.hub import Hub
 from gateway.security.authenticator import Authenticator
 from gateway.upstreams.base import Upstream
@@ -40,7 +42,7 @@ def create_app(settings: Settings, *, clock: Clock | None = None, upstream: Upst
     hub = build_hub(settings, catalog.models, clock)
     authenticator = Authenticator(credential_schemes(settings), clock.unix)
     reloader = Reloader(hub, settings, catalog, authenticator)
-    services = build_services(settings, hub, authenticator, clock)
+    services = build_services(settings, hub, authenticator, clock, load_dialects())
     transport_routes = [route for transport in load_transports() for route in transport.routes(services)]
     app = Application(
         routes=all_routes(services, transport_routes),
@@ -73,11 +75,19 @@ async def _lifespan(hub: Hub, reloader: Reloader) -> AsyncIterator[None]:
 
 def load_transports() -> list[Transport]:
     """Return the transports that are installed, ours and those of other distributions, sorted by name."""
-    return [transport() for transport in _installed_transports()]
+    factories: Sequence[Callable[[], Transport]] = _installed("dualstream.transports")
+    return [factory() for factory in factories]
+
+
+def load_dialects() -> list[Dialect]:
+    """Return the dialects that are installed; those that own the fewest paths come first."""
+    factories: Sequence[Callable[[], Dialect]] = _installed("dualstream.dialects")
+    # OpenAI's chat completions own what remains.
+    return sorted((factory() for factory in factories), key=lambda dialect: dialect.name == "openai_chat")
 
 
 @cache
-def _installed_transports() -> Sequence[Callable[[], Transport]]:
+def _installed(group: str) -> Sequence[Callable[[], Any]]:
     # Once per process: finding the entry points reads the metadata of every installed distribution.
-    found = sorted(entry_points(group="dualstream.transports"), key=lambda entry: entry.name)
+    found = sorted(entry_points(group=group), key=lambda entry: entry.name)
     return tuple(entry.load() for entry in found)

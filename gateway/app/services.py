@@ -1,5 +1,7 @@
 """Build the hub and the services of the API from the settings."""
 
+from collections.abc import Sequence
+
 from gateway.admission.command_rate import CommandRate
 from gateway.admission.limits import AddressLimit
 from gateway.admission.prompts import CLIENT_SHARE, PROMPTS_PER_BODY, PromptMemory
@@ -10,6 +12,7 @@ from gateway.api.services import Services
 from gateway.billing.budgets import Budgets
 from gateway.clock import Clock
 from gateway.config import Settings
+from gateway.dialects.base import Dialect
 from gateway.net.addresses import is_loopback_host
 from gateway.pipeline.hub import Hub, RetentionPolicy
 from gateway.routing.registry import ModelRegistry
@@ -47,7 +50,9 @@ def _prompt_memory(settings: Settings) -> PromptMemory:
     return PromptMemory(max_bytes, AddressLimit(settings.max_prompt_bytes_per_client, share))
 
 
-def build_services(settings: Settings, hub: Hub, authenticator: Authenticator, clock: Clock) -> Services:
+def build_services(
+    settings: Settings, hub: Hub, authenticator: Authenticator, clock: Clock, dialects: Sequence[Dialect] = ()
+) -> Services:
     """Build what the API and the transports work with."""
     return Services(
         hub=hub,
@@ -63,6 +68,8 @@ def build_services(settings: Settings, hub: Hub, authenticator: Authenticator, c
             AddressLimit(settings.max_streams_per_client, STREAMS_PER_CLIENT),
             AddressLimit(settings.max_streams_per_address, STREAMS_PER_ADDRESS),
         ),
+        dialects=dialects,
+        model_api_on_disconnect=settings.model_api_on_disconnect,
         commands=CommandRate(settings.max_commands_per_second),
     )
 

@@ -229,6 +229,13 @@ class Settings(BaseModel):
             "(`grace`) or immediately (`cancel`), or runs on (`continue`)."
         ),
     )
+    model_api_on_disconnect: Literal["grace", "cancel", "continue"] = Field(
+        "cancel",
+        description=(
+            "The same for clients of the APIs of providers (`/v1/chat/completions` and others), which have no way to "
+            "come back."
+        ),
+    )
     grace: float = Field(
         60,
         ge=0,

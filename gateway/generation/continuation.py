@@ -8,7 +8,7 @@ that follows.
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from gateway.protocol.events import Chunk, Content, TextBatch
+from gateway.protocol.events import Chunk, Content, TextBatch, Verbatim
 
 
 class Continuation:
@@ -23,9 +23,9 @@ class Continuation:
         """Return True while the beginning of what follows may still repeat removed white space."""
         return bool(self._overlap)
 
-    def join(self, content: Sequence[Content | TextBatch]) -> list[Content]:
+    def join(self, content: Sequence[Content | TextBatch | Verbatim]) -> list[Content | Verbatim]:
         """Return content without the white space that stands before it already."""
-        joined: list[Content] = []
+        joined: list[Content | Verbatim] = []
         for event in split_batches(content):
             if isinstance(event, Chunk) and self._overlap:
                 text = self._remove_overlap(event.content)
@@ -43,7 +43,7 @@ class Continuation:
         return text[same:]
 
 
-def split_batches(content: Sequence[Content | TextBatch]) -> Iterator[Content]:
+def split_batches(content: Sequence[Content | TextBatch | Verbatim]) -> Iterator[Content | Verbatim]:
     """Yield each event of the content, those of batches one by one."""
     for item in content:
         if isinstance(item, TextBatch):

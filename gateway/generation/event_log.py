@@ -22,6 +22,7 @@ from gateway.protocol.events import (
     Revision,
     TextBatch,
     ToolCall,
+    Verbatim,
     encode,
     is_delta,
 )
@@ -43,6 +44,9 @@ class Entry(NamedTuple):
     Joined text keeps in `ends` where each of its events ends, in characters; it came as a batch, or the log joined it.
     Content stands in `data` alone, and is decoded from it where it is needed: two copies would double the memory of a
     retained answer. All other events are kept in `other`.
+
+    `verbatim` is the provider's own data of a generation that is passed on as it came: a line for each of the events,
+    empty if there is none of its own. None: it is not passed on. An entry of kind `Verbatim` has nothing but that.
     """
 
     first: int
@@ -51,6 +55,7 @@ class Entry(NamedTuple):
     data: bytes
     ends: Sequence[int] = ()
     other: Event | None = None
+    verbatim: bytes | None = None
 
     @property
     def head(self) -> bytes:
@@ -73,6 +78,8 @@ class Entry(NamedTuple):
             return self.other
         if self.kind is Chunk or self.kind is Reasoning:
             return self.kind(self.text)
+        if self.kind is Verbatim:
+            return Verbatim(self.verbatim or b"")
         fields = orjson.loads(self.data)
         del fields["type"]
         return ToolCall(**fields) if self.kind is ToolCall else Part(fields.pop("kind"), fields)
@@ -104,11 +111,20 @@ class EventLog:
 
     def extend(self, events: Iterable[Event | TextBatch]) -> None:
         """Append events that came together, and call the readers once."""
+        verbatim: bytes | None = None
         for event in events:
-            self.add(event)
+            if type(event) is Verbatim:
+                if verbatim is not None:
+                    self._add_verbatim(verbatim)
+                verbatim = event.data
+            else:
+                self.add(event, verbatim)
+                verbatim = None
+        if verbatim is not None:
+            self._add_verbatim(verbatim)
         self.wake()
 
-    def add(self, added: Event | TextBatch) -> None:
+    def add(self, added: Event | TextBatch, verbatim: bytes | None = None) -> None:
         """Append without calling the readers; nothing may follow a terminal event."""
         event, ends = (added.text, added.ends) if isinstance(added, TextBatch) else (added, ())
         if self.ended:
@@ -118,13 +134,18 @@ class EventLog:
         first = self.last + 1
         self.last += len(ends) or 1
         other = None if kind is Chunk or kind is Reasoning or kind is Part or is_delta(event) else event
-        self._entries.append(Entry(first, self.last, kind, data, ends, other))
+        self._entries.append(Entry(first, self.last, kind, data, ends, other, verbatim))
         self.ended = kind in TERMINAL
         if len(self._entries) > self._max_entries:
             self._join_oldest(len(self._entries) // 2)
             if len(self._entries) > self._max_entries * 3 // 4:
                 # Little could be joined (parallel tool calls, say): do not try again at each append.
                 self._max_entries *= 2
+
+    def _add_verbatim(self, data: bytes) -> None:
+        """Append data of the provider from which no content was read."""
+        self.last += 1
+        self._entries.append(Entry(self.last, self.last, Verbatim, b"", verbatim=data))
 
     def wake(self) -> None:
         """Call the readers."""
@@ -215,7 +236,15 @@ def _join_for_reader(entries: list[Entry]) -> Entry:
     # JSON strings are joined as bytes: escape sequences never reach over the end of a string (RFC 8259, 7).
     head = entries[0].head
     data = b'%b%b"}' % (head, b"".join([entry.data[len(head) : -2] for entry in entries]))
-    return Entry(entries[0].first, entries[-1].last, entries[0].kind, data)
+    joined = Entry(entries[0].first, entries[-1].last, entries[0].kind, data)
+    if all(entry.verbatim is None for entry in entries):
+        return joined
+    return joined._replace(verbatim=b"\n".join(map(_verbatim_lines, entries)))
+
+
+def _verbatim_lines(entry: Entry) -> bytes:
+    """Return one line of the provider's own data for each event of an entry."""
+    return b"\n" * (entry.last - entry.first) if entry.verbatim is None else entry.verbatim
 
 
 def _join_for_log(entries: list[Entry]) -> Entry:
@@ -232,4 +261,7 @@ def _join_for_log(entries: list[Entry]) -> Entry:
 def _split(entry: Entry, seq: int) -> Entry:
     """Return the part of joined text that follows a sequence number inside it."""
     text = entry.text[entry.ends[seq - entry.first] :]
-    return Entry(seq + 1, entry.last, entry.kind, b"%b%b}" % (entry.head[:-1], orjson.dumps(text)))
+    rest = Entry(seq + 1, entry.last, entry.kind, b"%b%b}" % (entry.head[:-1], orjson.dumps(text)))
+    if entry.verbatim is None:
+        return rest
+    return rest._replace(verbatim=entry.verbatim.split(b"\n", seq + 1 - entry.first)[-1])

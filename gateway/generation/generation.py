@@ -38,7 +38,9 @@ from gateway.protocol.events import (
     Terminal,
     TextBatch,
     Usage,
+    Verbatim,
 )
+from gateway.upstreams.base import VerbatimRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,9 @@ class Generation:
     model: str
     accepted_at: InitVar[float]
     output_limit: int = 16 << 20
+    verbatim: InitVar[VerbatimRequest | None] = None
+    created: int = 0
+    """Time of its start, in seconds since 1970."""
     log: EventLog = field(init=False)
     prompt: Prompt = field(init=False)
     """The messages of the next attempt."""
@@ -86,6 +91,8 @@ class Generation:
     _announced_attempt: Attempt | None = field(init=False, default=None)
     """The attempt of the last `start` event: the one that clients know of."""
     _options: bytes = field(init=False)
+    _verbatim: bytes = field(init=False)
+    """The request as the client sent it; b"" if it came in our own protocol."""
     _metadata: bytes = field(init=False)
     _timing: Timing = field(init=False)
     _counter: ContentCounter = field(init=False)
@@ -93,10 +100,11 @@ class Generation:
     _stop: _Stop | None = field(init=False, default=None)
     _revise: _Revise | None = field(init=False, default=None)
 
-    def __post_init__(self, request: StartRequest, accepted_at: float) -> None:
+    def __post_init__(self, request: StartRequest, accepted_at: float, verbatim: VerbatimRequest | None) -> None:
         # Encoded, for the reason that `Prompt` gives.
         self.prompt = Prompt(request.messages)
         self._options, self._metadata = orjson.dumps(request.options.for_provider()), orjson.dumps(request.metadata)
+        self._verbatim = b"" if verbatim is None else orjson.dumps(verbatim)
         self._counter, self._timing = ContentCounter(self.output_limit), Timing(accepted_at)
         self.log = EventLog(self.id)
         self.log.append(Accepted(self.id, self.request_id, self.model))
@@ -147,7 +155,7 @@ class Generation:
         if attempt is not self._announced_attempt and not self.state.fenced:
             self._announce(attempt)
 
-    def append_content(self, content: Sequence[Content | TextBatch], now: float) -> bool:
+    def append_content(self, content: Sequence[Content | TextBatch | Verbatim], now: float) -> bool:
         """Append content as it came; return False if the fence is up and the content was dropped.
 
         This runs for each read from a provider.
@@ -168,12 +176,12 @@ class Generation:
                 self.current_attempt.text_bytes += added
             self.log.extend(content)
             return True
-        fitting: list[Content] = list(takewhile(self._fits, split_batches(content)))
+        fitting: list[Content | Verbatim] = list(takewhile(self._fits, split_batches(content)))
         self.log.extend(fitting)
         message = f"The answer is longer than {self.output_limit} bytes, the limit of this gateway."
         raise Failed(Code.OUTPUT_LIMIT, message)
 
-    def _fits(self, event: Content) -> bool:
+    def _fits(self, event: Content | Verbatim) -> bool:
         added = self._counter.add((event,))
         if added is not None and self.current_attempt is not None:
             self.current_attempt.text_bytes += added
@@ -283,13 +291,21 @@ class Generation:
 
     def forget_prompt(self) -> None:
         """Drop the conversation: it may be large, and nothing needs it once the generation has ended."""
-        self.prompt, self._options = Prompt(()), b"{}"
+        self.prompt, self._options, self._verbatim = Prompt(()), b"{}", b""
 
     @property
     def options(self) -> JsonObject:
         """Return the options for the provider. Each time, they are decoded."""
         options: JsonObject = orjson.loads(self._options)
         return options
+
+    @property
+    def verbatim_request(self) -> VerbatimRequest | None:
+        """Return the request as the client sent it. Each time, it is decoded.
+
+        None if it came in our own protocol, or feedback has changed the messages since.
+        """
+        return VerbatimRequest(**orjson.loads(self._verbatim)) if self._verbatim and self.prompt_version == 1 else None
 
     @property
     def metadata(self) -> dict[str, str]:
@@ -303,7 +319,7 @@ class Generation:
 
         The options are decoded for as long as a call is being opened: a character then has up to four bytes.
         """
-        return self.prompt.size + 4 * len(self._options) + len(self._metadata)
+        return self.prompt.size + 4 * len(self._options) + len(self._verbatim) + len(self._metadata)
 
     @property
     def is_only_text(self) -> bool:
@@ -318,7 +334,7 @@ class Generation:
     @property
     def size(self) -> int:
         """Return the memory that is counted for it, in UTF-8 bytes: content with framing, feedback and metadata."""
-        return self._counter.size + self._feedback.size + len(self._metadata)
+        return self._counter.size + self._counter.verbatim_bytes + self._feedback.size + len(self._metadata)
 
     def usage(self) -> Usage:
         """Return the usage of all attempts."""

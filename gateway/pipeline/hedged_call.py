@@ -20,7 +20,7 @@ from gateway.pipeline.budget_meter import BudgetMeter
 from gateway.pipeline.upstream_call import UpstreamCall
 from gateway.protocol.commands import JsonObject, Message
 from gateway.protocol.errors import Failed
-from gateway.protocol.events import Content, TextBatch
+from gateway.protocol.events import Content, TextBatch, Verbatim
 from gateway.routing.route import Route
 from gateway.routing.target import Target
 from gateway.upstreams.base import UpstreamRequest
@@ -93,7 +93,7 @@ class HedgedCall:
         """Record which upstream accepted the call."""
         self._generation.on_opened(call.attempt)
 
-    def on_content(self, call: UpstreamCall, content: Sequence[Content | TextBatch], now: float) -> None:
+    def on_content(self, call: UpstreamCall, content: Sequence[Content | TextBatch | Verbatim], now: float) -> None:
         """Append content; the first call with content has won, and the only one that still brings any."""
         if self._winner is not call:
             self._win(call)
@@ -160,7 +160,8 @@ class HedgedCall:
             prompt=None if continuation is None else prompt,
             new_revision=generation.has_content and continuation is None,
         )
-        request = UpstreamRequest(model, prompt, options, continues=continuation is not None)
+        verbatim = generation.verbatim_request if continuation is None else None
+        request = UpstreamRequest(model, prompt, options, continuation is not None, verbatim)
         call = UpstreamCall(
             target,
             attempt,

@@ -23,6 +23,7 @@ from gateway.protocol.commands import FeedbackRequest, InterruptRequest, OnDisco
 from gateway.protocol.errors import Code, Refused, lost, out_of_scope
 from gateway.routing.registry import ModelRegistry
 from gateway.security.principals import Principal
+from gateway.upstreams.base import VerbatimRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,9 +114,17 @@ class Hub:
     # Starts.
 
     def start(
-        self, request: StartRequest, *, request_id: str, principal: Principal, idempotency_key: str | None = None
+        self,
+        request: StartRequest,
+        *,
+        request_id: str,
+        principal: Principal,
+        idempotency_key: str | None = None,
+        verbatim: VerbatimRequest | None = None,
     ) -> Generation:
         """Start a generation, or return the one that the idempotency key started before.
+
+        `verbatim` is the request as the client sent it, if it speaks the API of a provider.
 
         Raises:
             Refused: shutting down, unknown model, rate limit, budget, full queue, no memory for the prompt, a key that
@@ -131,7 +140,7 @@ class Hub:
             if self.draining:
                 message = "The gateway is shutting down: start again on another gateway, or later."
                 raise Refused(Code.SHUTTING_DOWN, message, retry_after_ms=1000)
-            admitted = self._admit(request, request_id, principal)
+            admitted = self._admit(request, request_id, principal, verbatim)
         except Refused as refused:
             self.statistics.count_refusal(refused)
             if refused.code is Code.QUEUE_FULL:
@@ -155,15 +164,20 @@ class Hub:
         self._disconnects.make_way()
         return generation
 
-    def _admit(self, request: StartRequest, request_id: str, principal: Principal) -> _Admitted:
+    def _admit(
+        self, request: StartRequest, request_id: str, principal: Principal, verbatim: VerbatimRequest | None
+    ) -> _Admitted:
         model = self.models_for(principal).resolve(request.model)
         limits, now = principal.limits, self.clock.now()
         self._budgets.check(principal.id, self.clock.unix(), limits.budget_per_day)
         self._rate_limits.consume(principal.id, now, limits)
         reservation = self.prompts.reserve(principal.id, principal.address)
         try:
+            created = int(self.clock.unix())
             generation = Generation(
-                self._new_id("g"), request, request_id, model.name, now, self._policy.max_output_bytes
+                *(self._new_id("g"), request, request_id, model.name, now, self._policy.max_output_bytes),
+                verbatim=verbatim,
+                created=created,
             )
             reservation.grow(generation.request_size)
             budget_charge = BudgetCharge(self._budgets, principal.id, limits.budget_per_day)

@@ -10,7 +10,7 @@ from gateway.clock import Clock, RestartableTimer
 from gateway.generation.attempt import Attempt
 from gateway.generation.continuation import Continuation
 from gateway.protocol.errors import Code, Failed, GatewayFault, UnsupportedOption
-from gateway.protocol.events import Content, TextBatch, Usage
+from gateway.protocol.events import Content, TextBatch, Usage, Verbatim
 from gateway.routing.breaker import Circuit
 from gateway.routing.route import REQUEST_FAULTS
 from gateway.routing.target import Target
@@ -26,7 +26,7 @@ class CallListener(Protocol):
     def on_opened(self, call: "UpstreamCall") -> None:
         """Handle that the upstream accepted the call."""
 
-    def on_content(self, call: "UpstreamCall", content: Sequence[Content | TextBatch], now: float) -> None:
+    def on_content(self, call: "UpstreamCall", content: Sequence[Content | TextBatch | Verbatim], now: float) -> None:
         """Handle content.
 
         Raises:
@@ -50,6 +50,9 @@ class UpstreamCall:
             "_continuation",
             "_end_answer",
             "_given_up",
+            "_has_content",
+            "_held",
+            "_holds_back",
             "_listener",
             "_model",
             "_probe",
@@ -91,7 +94,11 @@ class UpstreamCall:
         """Ends at once what `run` waits for. `run` sets it before it checks `is_over`: no cancellation is missed."""
         self._end_answer: Callable[[], None] | None = None
         """Ends the response after the provider's end mark."""
-        self._recorded = self._given_up = self._released = False
+        self._recorded = self._given_up = self._released = self._has_content = False
+        self._holds_back = True
+        """What comes passes through `_hold_back`."""
+        self._held: list[Content | TextBatch | Verbatim] = []
+        """The provider's own data before its first content: until then, another attempt may bring the answer."""
 
     async def run(self) -> None:
         """Run the call, and report what it brings until its connection is closed."""
@@ -175,35 +182,52 @@ class UpstreamCall:
         """Handle the events of one read. This is the path of each chunk: it wakes no task and sets no timer."""
         if self.is_over:
             return
-        attempt, watchdog, now = self.attempt, self._watchdog, self._clock.now()
-        content: list[Content | TextBatch] = []
-        end_marked = watchdog.end_marked
+        watchdog, now = self._watchdog, self._clock.now()
+        content: list[Content | TextBatch | Verbatim] = []
+        has_content, end_marked = False, watchdog.end_marked
         for event in events:
-            if isinstance(event, Usage):
-                attempt.set_usage(event, final=end_marked)
-            elif isinstance(event, Finished):
-                attempt.finish_reason = event.reason
-                end_marked = True
+            if isinstance(event, Usage | Finished):
+                end_marked = self._record_end(event, end_marked=end_marked)
             else:
                 content.append(event)
-                # Content after an end mark takes it back.
-                end_marked = False
+                if type(event) is not Verbatim:
+                    # Content after an end mark takes it back.
+                    has_content, end_marked = True, False
         limits_changed = False
-        if content and watchdog.record_content(content, now):
-            limits_changed = True
+        if has_content and watchdog.record_content(content, now):
+            limits_changed = self._has_content = True
             self.target.latency.add(now - self._started_at)
             self.target.failing = False
             self._record(None, answered=True)
         if end_marked and not watchdog.end_marked:
             watchdog.record_finish(now)
-        if self._continuation is not None and self._continuation.has_overlap:
-            content = [*self._continuation.join(content)]
+        if self._holds_back:
+            content = self._hold_back(content)
         if content:
             self._listener.on_content(self, content, now)
         # Other limits apply from here on. Otherwise no timer is moved: the pending check finds by itself that content
         # came, which is cheaper than a timer for each chunk.
         if limits_changed or watchdog.end_marked:
             self._check_limits()
+
+    def _record_end(self, event: Usage | Finished, *, end_marked: bool) -> bool:
+        """Record a finish reason or usage figures; return True if the end mark has come."""
+        if isinstance(event, Finished):
+            self.attempt.finish_reason = event.reason
+            return True
+        self.attempt.set_usage(event, final=end_marked)
+        return end_marked
+
+    def _hold_back(self, content: list[Content | TextBatch | Verbatim]) -> list[Content | TextBatch | Verbatim]:
+        """Return what is to be handed over of the content of a read: nothing before the first content."""
+        if not self._has_content:
+            self._held += content
+            return []
+        content, self._held = self._held + content, []
+        if self._continuation is not None:
+            content = [*self._continuation.join(content)]
+        self._holds_back = self._continuation is not None and self._continuation.has_overlap
+        return content
 
     def _check_limits(self) -> None:
         """End the call if a time limit has run out, and schedule the next check."""

@@ -157,6 +157,18 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Verbatim:
+    """The data of a provider's events as it came, for clients that speak the provider's own API.
+
+    It stands before the content that was read from it. `data` holds one event in a line: line breaks, which JSON has
+    only between its tokens, are replaced by spaces. Clients of this protocol never see it.
+    """
+
+    type: ClassVar[str] = "verbatim"
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Feedback:
     """A client's feedback was accepted."""
 
@@ -249,7 +261,7 @@ class TextBatch:
 Text = Chunk | Reasoning
 Content = Text | SignedReasoning | ToolCall | Part
 Terminal = Complete | Interrupted | Error
-Event = Accepted | Queued | Start | Retry | Content | Feedback | Revision | Gap | Terminal
+Event = Accepted | Queued | Start | Retry | Content | Verbatim | Feedback | Revision | Gap | Terminal
 
 
 def is_delta(event: object) -> bool:

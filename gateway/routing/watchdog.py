@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from gateway.protocol.errors import Code, Failed
-from gateway.protocol.events import Content, Part, TextBatch, ToolCall
+from gateway.protocol.events import Content, Part, TextBatch, ToolCall, Verbatim
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Watchdog:
     def __post_init__(self) -> None:
         self._last_content = self.began
 
-    def record_content(self, content: Sequence[Content | TextBatch], now: float) -> bool:
+    def record_content(self, content: Sequence[Content | TextBatch | Verbatim], now: float) -> bool:
         """Record content, on the path of each chunk. Return True if it is the first, after which other limits hold.
 
         Content after the end mark takes it back: some servers send a finish reason early, or with every chunk.
@@ -124,9 +124,11 @@ class Watchdog:
         return Failed(code, messages[code])
 
 
-def _characters(content: Content | TextBatch) -> int:
+def _characters(content: Content | TextBatch | Verbatim) -> int:
     if isinstance(content, ToolCall):
         return len(content.arguments)
     if isinstance(content, Part):
         return content.size
+    if isinstance(content, Verbatim):
+        return 0
     return len(content.text.content if isinstance(content, TextBatch) else content.content)

@@ -162,15 +162,19 @@ class Authenticator:
         self._tickets.restore(ticket)
 
 
+KEY_HEADERS: Final = ("x-api-key", "x-goog-api-key")
+"""Headers in which the clients of Anthropic's and Google's APIs send their key."""
+
+
 def bearer_credential(headers: Mapping[str, str]) -> str | None:
-    """Return the credential of `Authorization: Bearer …` (RFC 6750, 2.1), or None without that header.
+    """Return the credential of `Authorization: Bearer …` (RFC 6750, 2.1) or of `KEY_HEADERS`, or None without them.
 
     Raises:
         Refused: `auth_error`: the header has another form.
     """
     header = headers.get("authorization")
     if header is None:
-        return None
+        return next((key.strip() for name in KEY_HEADERS if (key := headers.get(name))), None)
     scheme, _, credential = header.strip().partition(" ")
     if scheme.lower() != "bearer" or not credential:
         raise invalid_credential()

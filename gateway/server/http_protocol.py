@@ -181,6 +181,16 @@ class HttpProtocol(HttpToolsProtocol):
         if not self.cycle.disconnected:
             reset(self.transport)
 
+    def cut(self) -> None:
+        """Implement `Writer.cut`: close without the last chunk (RFC 9112, 8).
+
+        A reset could take back what was written: the client's system drops what it has not read by then.
+        """
+        if not self.cycle.disconnected:
+            # uvicorn logs a response that its application leaves incomplete as an error.
+            self.cycle.disconnected = True
+            self.transport.close()
+
     def resume_writing(self) -> None:
         """Call the viewer's `on_drain`: the transport's write buffer has room again."""
         super().resume_writing()

@@ -1,11 +1,11 @@
 """The interface between the pipeline and an upstream, independent of the wire format."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from gateway.protocol.commands import JsonObject, Message
-from gateway.protocol.events import Content, TextBatch, Usage
+from gateway.protocol.events import Content, TextBatch, Usage, Verbatim
 from gateway.upstreams.sanitize import sanitize_token
 
 DEFAULT_EVENT_BYTES = 16 << 20
@@ -16,16 +16,35 @@ MAX_EVENT_BYTES = 32 << 20
 
 
 @dataclass(frozen=True, slots=True)
+class VerbatimRequest:
+    """A client's request as it came, for providers that speak the client's own API: `api` is its name in the settings.
+
+    `headers` are those that belong to the API, such as `anthropic-beta`; no credential is among them.
+    """
+
+    api: str
+    body: JsonObject
+    headers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
 class UpstreamRequest:
     """A request: the model's name at the upstream, the messages, and the options in OpenAI's chat format.
 
     With `continues`, the last message is a partial answer of the assistant, and the model is to write its continuation.
+    `verbatim` is the same request as the client sent it: a provider with that API gets it in place of the messages, and
+    what it responds is passed on as `Verbatim`, too.
     """
 
     model: str
     messages: Sequence[Message]
     options: JsonObject
     continues: bool = False
+    verbatim: VerbatimRequest | None = None
+
+    def verbatim_for(self, api: str) -> VerbatimRequest | None:
+        """Return the request as the client sent it, if it is one of this API."""
+        return self.verbatim if self.verbatim is not None and self.verbatim.api == api else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +62,7 @@ class Finished:
             object.__setattr__(self, "reason", sanitize_token(self.reason))
 
 
-UpstreamEvent = Content | TextBatch | Usage | Finished
+UpstreamEvent = Content | TextBatch | Verbatim | Usage | Finished
 
 
 class UpstreamResponse(Protocol):

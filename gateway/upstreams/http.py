@@ -112,8 +112,15 @@ class HttpUpstream:
         content_type = EVENT_STREAM if is_event_stream(response) else response.content_type
         drop_headers(response)
         reader = self._wire_format.reader(self._api_key)
+        verbatim = request.verbatim_for(self._wire_format.api) is not None
         return StreamedResponse(
-            request.model, connection, response.content, reader, self._max_event_bytes, content_type
+            request.model,
+            connection,
+            response.content,
+            reader,
+            self._max_event_bytes,
+            content_type,
+            verbatim=verbatim,
         )
 
     async def close(self) -> None:
@@ -132,7 +139,7 @@ class HttpUpstream:
         while True:
             # No reference to the decoded body is kept: it takes up to four times the memory of the encoded one.
             data, fields = _encode(wire_format.body(request))
-            response = await self._post(url, data, connection)
+            response = await self._post(url, request, data, connection)
             if 200 <= response.status < 300 and not is_compressed(response):
                 if refused:
                     self._remember(request.model, wire_format, refused)
@@ -166,14 +173,16 @@ class HttpUpstream:
         failure.may_be_billed = may_be_billed(response.status)
         return failure
 
-    async def _post(self, url: URL, body: bytes, connection: UpstreamConnection) -> aiohttp.ClientResponse:
+    async def _post(
+        self, url: URL, request: UpstreamRequest, body: bytes, connection: UpstreamConnection
+    ) -> aiohttp.ClientResponse:
         """Send a request, and once more over a new connection if it was lost on one that was closed before.
 
         llama.cpp announces keep-alive and closes after each stream: without the second try, the client would see an
         error that says nothing about the provider. See `STALE_SECONDS` for what counts as closed before.
         """
         try:
-            return await self._post_once(url, body, connection, keep=True)
+            return await self._post_once(url, request, body, connection, keep=True)
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.ClientConnectionResetError) as error:
             if not connection.was_stale(self._limits.stale):
                 raise self._not_answered(error, connection, url) from error
@@ -181,18 +190,18 @@ class HttpUpstream:
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise self._not_answered(error, connection, url) from error
         try:
-            return await self._post_once(url, body, connection, keep=False)
+            return await self._post_once(url, request, body, connection, keep=False)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise self._not_answered(error, connection, url) from error
 
     async def _post_once(
-        self, url: URL, body: bytes, connection: UpstreamConnection, *, keep: bool
+        self, url: URL, request: UpstreamRequest, body: bytes, connection: UpstreamConnection, *, keep: bool
     ) -> aiohttp.ClientResponse:
         client = self._clients.get(keep) or self._create_client(keep=keep)
         # aiohttp writes bytes at once but a file in pieces: a large body in one write would hold up the event loop.
         data = body if len(body) <= MAX_SINGLE_WRITE else _LargeBody(body, connection.on_write)
         with connection.track():
-            response = await client.request("POST", url, self._headers(), data, self._proxy.url_for(url))
+            response = await client.request("POST", url, self._headers(request), data, self._proxy.url_for(url))
         connection.on_response(response)
         return response
 
@@ -212,12 +221,13 @@ class HttpUpstream:
         self._clients[keep] = HttpClient(timeout, TrackingConnector(self._limits, keep=keep))
         return self._clients[keep]
 
-    def _headers(self) -> dict[str, str]:
-        key = self._api_key
+    def _headers(self, request: UpstreamRequest) -> dict[str, str]:
+        key, verbatim = self._api_key, request.verbatim_for(self._wire_format.api)
         return {
             "Content-Type": "application/json",
             "Accept": "text/event-stream",
             **self._wire_format.headers(None if key is None else key.get_secret_value()),
+            **({} if verbatim is None else verbatim.headers),
         }
 
     def _log(self, failure: Failed, url: URL) -> None:

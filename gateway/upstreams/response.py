@@ -13,7 +13,7 @@ from anyio import move_on_after
 
 from gateway.protocol.errors import Code, Failed
 from gateway.protocol.event_stream import ErrorData, EventStreamDecoder, EventTooLongError
-from gateway.protocol.events import TextBatch
+from gateway.protocol.events import TextBatch, Verbatim
 from gateway.upstreams.base import UpstreamEvent
 from gateway.upstreams.body_start import EVENT_STREAM, BodyStart
 from gateway.upstreams.connections import UpstreamConnection
@@ -38,6 +38,8 @@ class StreamedResponse:
         reader: EventReader,
         max_event_bytes: int,
         content_type: str = EVENT_STREAM,
+        *,
+        verbatim: bool = False,
     ) -> None:
         self.model = model
         self._connection = connection
@@ -46,6 +48,8 @@ class StreamedResponse:
         self._decoder = EventStreamDecoder(max_event_bytes)
         self._template = TextTemplate()
         self._max_bytes = max_event_bytes
+        self._verbatim = verbatim
+        """The data of each event is passed on as it came, too."""
         self._start: BodyStart | None = BodyStart(content_type)
         """Beginning of the body; None once it is known to be a stream of events."""
         self._on_events: Callable[[Sequence[UpstreamEvent]], None] = _ignore
@@ -198,6 +202,8 @@ class StreamedResponse:
         if decoder.at_boundary and reader.is_stateless and (text := template.match_read(data)):
             # By far the most common case: a read with one event, and in it one more piece of text. It costs a few
             # comparisons of bytes and the decoding of one JSON string; no line is split, no JSON object is built.
+            if self._verbatim:
+                events.append(Verbatim(data[6:-2]))
             events.append(template.kind(text))
             return
         too_long, at = None, 0
@@ -210,22 +216,30 @@ class StreamedResponse:
             texts = template.match_payloads(payloads, at) if reader.is_stateless else ()
             if texts:
                 # Pieces that arrived together travel together, as one event with the ends of its pieces.
+                if self._verbatim:
+                    events.append(Verbatim(b"\n".join(payloads[at : at + len(texts)])))
                 events.append(template.kind(texts[0]) if len(texts) == 1 else TextBatch.of(template.kind, texts))
                 at += len(texts)
                 continue
-            if type(payloads[at]) is ErrorData:
-                raise from_error_event(payloads[at], reader.api_key)
-            before = len(events)
-            reader.read(payloads[at], events)
-            if len(payloads[at]) > MAX_CHARS:
-                events[before:] = cut_long(events[before:])
-            if reader.is_stateless:
-                template.learn(payloads[at], events[before:], self._decode_alone)
-            else:
-                template.forget()
+            self._read(payloads[at], events)
             at += 1
         if too_long is not None and not reader.done:
             raise too_long
+
+    def _read(self, payload: bytes, events: list[UpstreamEvent]) -> None:
+        """Decode the data of one event in full, append what it contains, and learn how its text is found."""
+        if type(payload) is ErrorData:
+            raise from_error_event(payload, self._reader.api_key)
+        if self._verbatim:
+            events.append(Verbatim(payload.replace(b"\n", b" ")))
+        before = len(events)
+        self._reader.read(payload, events)
+        if len(payload) > MAX_CHARS:
+            events[before:] = cut_long(events[before:])
+        if self._reader.is_stateless:
+            self._template.learn(payload, events[before:], self._decode_alone)
+        else:
+            self._template.forget()
 
     def _decode_alone(self, payload: bytes) -> Sequence[UpstreamEvent]:
         """Return the events of a payload, decoded by a new reader; none if that can't read it.

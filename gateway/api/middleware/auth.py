@@ -6,15 +6,17 @@ A WebSocket is authenticated after its handshake instead (transports/handshake.p
 import logging
 from typing import Final
 
+from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.admission.log_throttle import log_message
 from gateway.api import session, tickets
-from gateway.api.context import ORIGIN, PRINCIPAL, address
+from gateway.api.context import DIALECT, ORIGIN, PRINCIPAL, address
 from gateway.api.responses import refusal_response
 from gateway.api.services import Services
+from gateway.dialects.base import dialect_for
 from gateway.protocol.errors import Refused
 from gateway.security.authenticator import bearer_credential
 from gateway.security.principals import Principal
@@ -40,6 +42,7 @@ class AuthMiddleware:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Check a request, and store its origin and principal in the scope."""
         if scope["type"] == "http" and not _is_public(scope["path"]):
+            scope[DIALECT] = dialect_for(self._services.dialects, scope["path"], Headers(scope=scope))
             try:
                 await self._authenticate(scope)
             except Refused as refused:

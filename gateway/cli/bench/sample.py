@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from gateway.billing.usage import estimate_input, estimate_output
 from gateway.protocol.commands import Message
-from gateway.protocol.events import Part, Reasoning, SignedReasoning, TextBatch, ToolCall, Usage
+from gateway.protocol.events import Part, Reasoning, SignedReasoning, TextBatch, ToolCall, Usage, Verbatim
 from gateway.upstreams.base import Finished, UpstreamEvent
 
 EMPTY = "empty"
@@ -110,7 +110,7 @@ class Recorder:
             case TextBatch():
                 text, has_content = event.text.content, bool(event.text.content)
                 self._shows_reasoning = self._shows_reasoning or isinstance(event.text, Reasoning)
-            case Usage() | Finished():
+            case Usage() | Finished() | Verbatim():
                 return False
             case Part() | SignedReasoning():
                 return isinstance(event, Part)

@@ -11,7 +11,7 @@ from gateway.upstreams.endpoint import Endpoint
 from gateway.upstreams.errors.bodies import find_error
 from gateway.upstreams.errors.failures import from_finish_reason, from_stream, truncated, unreadable
 from gateway.upstreams.formats.anthropic_blocks import OtherBlock, citation_of
-from gateway.upstreams.formats.anthropic_request import build_request, supports_prefill
+from gateway.upstreams.formats.anthropic_request import adapt_request, build_request, supports_prefill
 from gateway.upstreams.formats.base import DONE
 from gateway.upstreams.formats.call_ids import generate_call_id
 from gateway.upstreams.formats.figures import merge_figures
@@ -39,6 +39,8 @@ VERSION = "2023-06-01"
 class AnthropicFormat:
     """`POST {base_url}/messages`; see `WireFormat`."""
 
+    api = "anthropic"
+
     def endpoint(self, _request: UpstreamRequest) -> Endpoint:
         """See `WireFormat.endpoint`."""
         return Endpoint(("messages",))
@@ -50,7 +52,8 @@ class AnthropicFormat:
 
     def body(self, request: UpstreamRequest) -> JsonObject:
         """See `WireFormat.body`."""
-        return build_request(request)
+        verbatim = request.verbatim_for(self.api)
+        return build_request(request) if verbatim is None else adapt_request(verbatim.body, request)
 
     def can_continue(self, request: UpstreamRequest) -> bool:
         """Return True if the model supports prefill. White space at the end of the partial answer is lost."""

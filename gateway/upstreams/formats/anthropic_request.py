@@ -69,6 +69,13 @@ def build_request(request: UpstreamRequest) -> JsonObject:
     return body
 
 
+def adapt_request(body: JsonObject, request: UpstreamRequest) -> JsonObject:
+    """Return a client's own body with what the gateway decides: the model, the stream, and a lower `max_tokens`."""
+    limit, asked = request.options.get("max_tokens"), body.get("max_tokens")
+    limits = [tokens for tokens in (limit, asked) if isinstance(tokens, int)]
+    return {**body, **({"max_tokens": min(limits)} if limits else {}), "model": request.model, "stream": True}
+
+
 def supports_prefill(request: UpstreamRequest) -> bool:
     """Return True if the model continues a last message of the assistant ("prefill").
 

@@ -66,6 +66,9 @@ class EventReader(Protocol):
 class WireFormat(Protocol):
     """A wire format: a JSON body sent by POST, answered with text/event-stream."""
 
+    api: str
+    """Name of the API in the settings, and that of a `VerbatimRequest` that it is sent as it came."""
+
     def endpoint(self, request: UpstreamRequest) -> Endpoint:
         """Return the address of the request, below the base URL."""
         ...

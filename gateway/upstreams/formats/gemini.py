@@ -56,6 +56,8 @@ _NO_CONTENT = frozenset(
 class GeminiFormat:
     """`POST {base_url}/models/{model}:streamGenerateContent`; see `WireFormat`."""
 
+    api = "gemini"
+
     def endpoint(self, request: UpstreamRequest) -> Endpoint:
         """See `WireFormat.endpoint`. The model may be named as `models/…` or `tunedModels/…`."""
         kind, slash, name = request.model.partition("/")
@@ -70,7 +72,8 @@ class GeminiFormat:
 
     def body(self, request: UpstreamRequest) -> JsonObject:
         """See `WireFormat.body`."""
-        return build_request(request)
+        verbatim = request.verbatim_for(self.api)
+        return build_request(request) if verbatim is None else verbatim.body
 
     def can_continue(self, _request: UpstreamRequest) -> bool:
         """Return False: a last message of the assistant is answered, never continued."""

@@ -4,10 +4,12 @@ Requests have this format already, so only the differences between servers (`Qui
 """
 
 import re
+from typing import Final
 
 from pydantic import JsonValue
 
 from gateway.protocol.commands import JsonObject
+from gateway.protocol.options import OptionFields
 from gateway.upstreams.base import UpstreamRequest
 from gateway.upstreams.formats.base import Quirks
 from gateway.upstreams.formats.openai_chat_messages import build_message
@@ -18,6 +20,15 @@ _CONTINUATION: JsonObject = {"continue_final_message": True, "add_generation_pro
 
 _REASONING_MODELS = re.compile(r"o[1-9]\b|gpt-5")
 """Names of OpenAI's models that refuse `max_tokens` (platform.openai.com/docs/api-reference/chat/create)."""
+
+
+_BUILT: Final = frozenset({*OptionFields.model_fields, "messages", "model", "stream", "stream_options"})
+"""Fields of a body that are built from the messages and the options."""
+
+
+def other_fields(body: JsonObject) -> JsonObject:
+    """Return the fields of a client's own body that `build_request` does not build."""
+    return {name: value for name, value in body.items() if name not in _BUILT}
 
 
 def build_request(request: UpstreamRequest, quirks: Quirks) -> JsonObject:

@@ -94,6 +94,8 @@ class OpenAIResponsesFormat:
     OpenAI refuses it to organizations that it has not verified (litellm #16032).
     """
 
+    api = "openai-responses"
+
     def __init__(self, summary: Summary | None = None) -> None:
         self._summary = summary
 
@@ -107,6 +109,9 @@ class OpenAIResponsesFormat:
 
     def body(self, request: UpstreamRequest) -> JsonObject:
         """See `WireFormat.body`."""
+        verbatim = request.verbatim_for(self.api)
+        if verbatim is not None:
+            return {**verbatim.body, "model": request.model, "stream": True, "store": False}
         return build_request(request, self._summary)
 
     def can_continue(self, _request: UpstreamRequest) -> bool:

@@ -1,0 +1,5 @@
+"""of Anthropic's Messages API."""
+
+from gateway.dialects.anthropic.dialect import AnthropicDialect
+
+__all__ = ["AnthropicDialect"]

@@ -1,0 +1,110 @@
+"""What a dialect is: how clients of a provider's API start a generation, and how they read its log. Pure.
+
+A dialect parses a request into our start (`Dialect.parse`), and a projection turns the entries of the log into the
+events of its API, one after the other (`Projection.project`). A response that is not streamed is made of the same
+events (`Dialect.document`), so that the two never differ.
+
+Where the provider has the same API, its own data is in the log (`Entry.verbatim`), and is passed on in place of what
+was read from it. A projection decides this by each attempt: verbatim data belongs to the attempt that it came from.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
+
+from gateway.generation.event_log import Entry
+from gateway.protocol.commands import JsonObject, StartRequest
+from gateway.protocol.errors import Refused
+from gateway.upstreams.base import VerbatimRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request to a dialect: its decoded body, and what else the API reads. Names of headers are in lower case."""
+
+    body: JsonObject
+    path: Mapping[str, str] = field(default_factory=dict)
+    """Parameters in the path, such as `model`."""
+    query: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DialectStart:
+    """A request as a start of ours. `call` is what it was read from."""
+
+    request: StartRequest
+    stream: bool
+    call: Call
+    verbatim: VerbatimRequest | None = None
+
+
+class ResponseIdentity(NamedTuple):
+    """What a response says of its generation: id, model as the client asked for it, seconds since 1970."""
+
+    generation_id: str
+    model: str
+    created: int
+
+
+class ProjectedEvent(NamedTuple):
+    """An event of the API: the data of one frame, and its name in text/event-stream, b"" for none."""
+
+    data: bytes
+    name: bytes = b""
+
+
+class Projection(Protocol):
+    """Turns the entries of one log, in order and each once, into the events of an API. It may keep a state."""
+
+    is_cut: bool
+    """After the terminal entry: the response ends as if the connection had been lost, so that its client retries."""
+
+    def project(self, entry: Entry) -> Sequence[ProjectedEvent]:
+        """Return the events that an entry stands for; none for what the API has no word for."""
+        ...
+
+
+class Dialect(Protocol):
+    """An API of a provider as it is spoken to clients. `api` is its name in the settings (`upstream_api`)."""
+
+    name: str
+    api: str
+    paths: Sequence[str]
+    """Paths of the requests that start a generation, by POST. The parameter of a model's name is `{model:model}`."""
+    content_type: str
+    """Content type of a streamed response."""
+    heartbeat: bytes
+    """What is sent into a silence, framing included."""
+
+    def owns(self, path: str, headers: Mapping[str, str]) -> bool:
+        """Return True if what is refused at this path is refused in the form of this API."""
+        ...
+
+    def parse(self, call: Call) -> DialectStart:
+        """Read a request.
+
+        Raises:
+            Refused: it is not valid, or asks for what no provider of ours could do; `param` names the field.
+        """
+        ...
+
+    def projection(self, start: DialectStart, identity: ResponseIdentity) -> Projection:
+        """Return the projection of a response to a request."""
+        ...
+
+    def document(self, start: DialectStart, events: Iterable[ProjectedEvent]) -> JsonObject:
+        """Return the response that is not streamed, made of the events of the whole log."""
+        ...
+
+    def refusal(self, refused: Refused) -> JsonObject:
+        """Return the body of a refusal, or of the failure of a generation before its first content.
+
+        Its status is `refused.status`, and its headers are those of every refusal.
+        """
+        ...
+
+
+def dialect_for(dialects: Iterable[Dialect], path: str, headers: Mapping[str, str]) -> Dialect | None:
+    """Return the dialect in whose form a request is refused; None for one of our own protocol."""
+    return next((dialect for dialect in dialects if dialect.owns(path, headers)), None)

@@ -1,0 +1,47 @@
+"""The dialect of OpenAI's chat completions."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from gateway.dialects.base import (
+    Call,
+    DialectStart,
+    ProjectedEvent,
+    Projection,
+    ResponseIdentity,
+)
+from gateway.dialects.openai_chat.document import document
+from gateway.dialects.openai_chat.errors import refusal
+from gateway.dialects.openai_chat.projection import ChatProjection
+from gateway.dialects.openai_chat.request import parse_call
+from gateway.protocol.commands import JsonObject
+from gateway.protocol.errors import Refused
+
+
+class OpenAIChatDialect:
+    """`POST /v1/chat/completions`; see `Dialect`."""
+
+    name = "openai_chat"
+    api = "openai"
+    paths: Sequence[str] = ("/v1/chat/completions",)
+    content_type = "text/event-stream"
+    heartbeat = b": hb\n"
+
+    def owns(self, path: str, _headers: Mapping[str, str]) -> bool:
+        """See `Dialect.owns`. OpenAI's form is that of all paths below /v1 that no other dialect owns."""
+        return path.startswith("/v1/")
+
+    def parse(self, call: Call) -> DialectStart:
+        """See `Dialect.parse`."""
+        return parse_call(call)
+
+    def projection(self, start: DialectStart, identity: ResponseIdentity) -> Projection:
+        """See `Dialect.projection`."""
+        return ChatProjection(start, identity)
+
+    def document(self, _start: DialectStart, events: Iterable[ProjectedEvent]) -> JsonObject:
+        """See `Dialect.document`."""
+        return document(events)
+
+    def refusal(self, refused: Refused) -> JsonObject:
+        """See `Dialect.refusal`."""
+        return refusal(refused)
