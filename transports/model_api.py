@@ -33,18 +33,25 @@ class ModelApiTransport:
     def routes(self, services: Services) -> Sequence[BaseRoute]:
         """Return the routes by which clients connect."""
         return [
-            Route(path, _Endpoint(services, dialect).start, methods=["POST"])
+            Route(path, Endpoint(services, dialect).start, methods=["POST"])
             for dialect in services.dialects
             for path in dialect.paths
         ]
 
 
-class _Endpoint:
+class Endpoint:
+    """The start of a generation in one dialect."""
+
     def __init__(self, services: Services, dialect: Dialect) -> None:
         self._services = services
         self._dialect = dialect
 
     async def start(self, request: Request) -> "DialectResponse":
+        """Start a generation, and respond with it.
+
+        Raises:
+            Refused: the request is not valid, or `Hub.start` refuses it.
+        """
         body = await read_json(request, self._services)
         if not isinstance(body, dict):
             message = "The body must be a JSON object."

@@ -30,7 +30,7 @@ from gateway.protocol.events import (
 MERGED_BYTES = 32 * 1024
 """About the maximum size of joined text events, so that no frame outgrows what clients accept in one message."""
 
-_TEXT_HEADS: dict[type[Event], bytes] = {kind: prefix + b'"' for kind, prefix in TEXT_PREFIX.items()}
+_TEXT_HEADS: dict[type[Event | Verbatim], bytes] = {kind: prefix + b'"' for kind, prefix in TEXT_PREFIX.items()}
 """The JSON before the characters of a text, its opening quote included."""
 
 _ARGUMENTS = b'"arguments":"'
@@ -51,7 +51,7 @@ class Entry(NamedTuple):
 
     first: int
     last: int
-    kind: type[Event]
+    kind: type[Event | Verbatim]
     data: bytes
     ends: Sequence[int] = ()
     other: Event | None = None
@@ -73,13 +73,11 @@ class Entry(NamedTuple):
 
     @property
     def event(self) -> Event:
-        """Return the event; joined text as if it had been one event."""
+        """Return the event; joined text as if it had been one event. An entry of kind `Verbatim` has none."""
         if self.other is not None:
             return self.other
         if self.kind is Chunk or self.kind is Reasoning:
             return self.kind(self.text)
-        if self.kind is Verbatim:
-            return Verbatim(self.verbatim or b"")
         fields = orjson.loads(self.data)
         del fields["type"]
         return ToolCall(**fields) if self.kind is ToolCall else Part(fields.pop("kind"), fields)
@@ -109,7 +107,7 @@ class EventLog:
         self.add(event)
         self.wake()
 
-    def extend(self, events: Iterable[Event | TextBatch]) -> None:
+    def extend(self, events: Iterable[Event | TextBatch | Verbatim]) -> None:
         """Append events that came together, and call the readers once."""
         verbatim: bytes | None = None
         for event in events:

@@ -8,7 +8,7 @@ from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self, final
 
 import orjson
 from pydantic import JsonValue
@@ -156,6 +156,7 @@ class Part:
         return len(orjson.dumps(self.fields))
 
 
+@final
 @dataclass(frozen=True, slots=True)
 class Verbatim:
     """The data of a provider's events as it came, for clients that speak the provider's own API.
@@ -261,7 +262,7 @@ class TextBatch:
 Text = Chunk | Reasoning
 Content = Text | SignedReasoning | ToolCall | Part
 Terminal = Complete | Interrupted | Error
-Event = Accepted | Queued | Start | Retry | Content | Verbatim | Feedback | Revision | Gap | Terminal
+Event = Accepted | Queued | Start | Retry | Content | Feedback | Revision | Gap | Terminal
 
 
 def is_delta(event: object) -> bool:

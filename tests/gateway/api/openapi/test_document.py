@@ -42,6 +42,7 @@ from gateway.protocol.events import (
     encode,
 )
 from tests.openapi_document import schema_of, strict
+from transports.model_api import Endpoint
 
 ROOT = Path(__file__).parents[4]
 USAGE = Usage(3, 4, "exact")
@@ -79,6 +80,9 @@ def routed(routes: Sequence[BaseRoute]) -> Iterator[tuple[str, str]]:
             yield "get", f"{route.path}/{{path}}"
         elif isinstance(route, Route) and "ndjson_transport" not in route.endpoint.__module__:
             path = route.path.replace(":model}", "}")
+            if isinstance(getattr(route.endpoint, "__self__", None), Endpoint):
+                # The APIs of providers are described by the providers.
+                continue
             yield from ((method.lower(), path) for method in (route.methods or set()) - {"HEAD"})
 
 
