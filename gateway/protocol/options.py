@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Final, Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, JsonValue, model_validator
 
 from gateway.protocol.validation import JSON_INTEGER, MAX_INTEGER, JsonObject, StrictModel, problem_at
 
@@ -77,6 +77,25 @@ class Options(OptionFields):
     def for_provider(self) -> JsonObject:
         """Return the options that are sent to the provider, under the names of its API."""
         return {name: value for name, value in merge((), self).items() if name != "on_disconnect"}
+
+
+class ProviderOptions(Options):
+    """Options that a dialect has read: those of a start, and fields of its API for which a start has no option.
+
+    The latter have the names of OpenAI's chat completions, and are validated by the dialect. A wire format that can't
+    express one refuses it by its name. So only what changes an answer belongs here: the rest may be dropped.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    @classmethod
+    def of(cls, options: Options, others: Mapping[str, JsonValue]) -> "ProviderOptions":
+        """Return options with further fields."""
+        return cls.model_construct(options.model_fields_set, **{**dict(options), **others})
+
+    def for_provider(self) -> JsonObject:
+        """Return all options, under the names of OpenAI's API."""
+        return {**super().for_provider(), **(self.model_extra or {})}
 
 
 def merge(path: tuple[str, ...], options: OptionFields, others: OptionFields | None = None) -> JsonObject:

@@ -4,6 +4,7 @@ import pytest
 
 from gateway.protocol.commands import JsonObject, StartCommand, StartRequest, parse
 from gateway.protocol.errors import Refused
+from gateway.protocol.options import ProviderOptions
 
 MESSAGES: list[JsonObject] = [{"role": "user", "content": "Hello"}]
 EVERY: dict[str, object] = {
@@ -124,3 +125,11 @@ def test_what_is_refused_says_where_it_belongs(fields: JsonObject, param: str, a
 def test_a_prompt_explains_the_missing_messages() -> None:
     with pytest.raises(Refused, match="prompt: is a parameter of GET /api/chat/stream; here send messages"):
         parse(StartRequest, {"prompt": "Hello"})
+
+
+def test_a_dialect_may_add_fields_for_the_provider() -> None:
+    request = parse(StartRequest, {"messages": MESSAGES, "temperature": 0.5, "on_disconnect": "cancel"})
+    options = ProviderOptions.of(request.options, {"verbosity": "low"})
+    again = request.model_copy(update={"options": options.model_copy(update={"on_disconnect": "continue"})})
+    assert again.options.for_provider() == {"temperature": 0.5, "verbosity": "low"}
+    assert again.options.on_disconnect == "continue"
