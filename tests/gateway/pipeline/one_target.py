@@ -21,7 +21,7 @@ from gateway.routing.registry import ModelRegistry
 from gateway.routing.target import Target
 from gateway.routing.watchdog import Limits
 from gateway.security.principals import anonymous
-from gateway.upstreams.base import Finished
+from gateway.upstreams.base import Finished, VerbatimRequest
 from tests.event_loop import settle
 from tests.event_types import event_types
 from tests.manual_clock import ManualClock
@@ -41,11 +41,19 @@ class OneTarget:
     target: Target
 
     def start(
-        self, request: StartRequest | None = None, principal: str = "", idempotency_key: str | None = None
+        self,
+        request: StartRequest | None = None,
+        principal: str = "",
+        idempotency_key: str | None = None,
+        verbatim: VerbatimRequest | None = None,
     ) -> Generation:
         """Start a generation."""
         return self.hub.start(
-            request or start_request(), request_id="r", principal=anonymous(principal), idempotency_key=idempotency_key
+            request or start_request(),
+            request_id="r",
+            principal=anonymous(principal),
+            idempotency_key=idempotency_key,
+            verbatim=verbatim,
         )
 
     async def streaming(self, request: StartRequest | None = None) -> Generation:
