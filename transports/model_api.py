@@ -72,8 +72,8 @@ class Endpoint:
 class DialectResponse:
     """The response to one request, as an ASGI application.
 
-    A response begins with the first content: what fails before it is told by the status, which a client's retries
-    depend on. A streamed one begins after a heartbeat's time at the latest, so that no proxy takes it for dead.
+    A response begins with the first content: what fails before it has a status of its own, on which a client's retries
+    depend. A streamed one begins after a heartbeat's time at the latest, so that no proxy takes it for dead.
     """
 
     def __init__(

@@ -16,7 +16,7 @@ def test_dialects_are_found_by_entry_points() -> None:
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
 def test_a_dialect_names_an_api_that_providers_have(dialect: Dialect) -> None:
-    assert Settings(upstream_api=dialect.api).upstream_api == dialect.api  # type: ignore[arg-type]
+    assert Settings(upstream_api=dialect.api).upstream_api == dialect.api
 
 
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
