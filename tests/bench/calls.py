@@ -27,7 +27,8 @@ CHUNKS: Final = 400
 SECONDS: Final = 30.0
 """Time limit of each socket operation."""
 
-TRANSPORTS: Final = ("sse", "websocket")
+TRANSPORTS: Final = ("sse", "websocket", "chat")
+"""Our own protocol over each transport, and chat completions."""
 _HEAD: Final = b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
 _EVENT: Final = (
     b'data: {"id":"c","object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":"%b"}}]}\n\n'
@@ -89,7 +90,7 @@ class _Exchange:
     def consume(self, port: int) -> None:
         """Start a generation, and release the provider's next chunk at each one that is received."""
         with socket.create_connection(("127.0.0.1", port), SECONDS) as connection:
-            connection.sendall(_sse_start() if self._transport == "sse" else _websocket_handshake())
+            connection.sendall(_STARTS[self._transport]())
             data = b""
             if self._transport == "websocket":
                 while b"\r\n\r\n" not in data:
@@ -107,13 +108,20 @@ class _Exchange:
                 elif number == WARM_UP + CHUNKS - 1:
                     self._counter.counting = False
                 self._received.release()
-            while b'"complete"' not in data:
+            while b'"complete"' not in data and b"[DONE]" not in data:
                 data = data[-200:] + connection.recv(1 << 16)
 
 
 def _sse_start() -> bytes:
-    body = b'{"messages":[{"role":"user","content":"x"}]}'
-    return _head(b"POST /api/chat/stream", b"Content-Type: application/json", b"Content-Length: %d" % len(body)) + body
+    return _post(b"/api/chat/stream", b'{"messages":[{"role":"user","content":"x"}]}')
+
+
+def _chat_start() -> bytes:
+    return _post(b"/v1/chat/completions", b'{"stream":true,"messages":[{"role":"user","content":"x"}]}')
+
+
+def _post(path: bytes, body: bytes) -> bytes:
+    return _head(b"POST " + path, b"Content-Type: application/json", b"Content-Length: %d" % len(body)) + body
 
 
 def _websocket_handshake() -> bytes:
@@ -134,6 +142,9 @@ def _head(target: bytes, *headers: bytes) -> bytes:
 def _masked(message: bytes) -> bytes:
     """Return a text frame of a client, shorter than 126 bytes, masked with zeros (RFC 6455, 5.3)."""
     return b"\x81%c\0\0\0\0%b" % (0x80 | len(message), message)
+
+
+_STARTS: Final = {"sse": _sse_start, "websocket": _websocket_handshake, "chat": _chat_start}
 
 
 async def _serve(exchange: _Exchange, counter: CallCounter) -> None:

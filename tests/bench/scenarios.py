@@ -6,7 +6,10 @@ from types import MappingProxyType
 
 from tests.bench.messages import AnswerSpec
 
-OURS = ("sse", "websocket")
+NATIVE = ("sse", "websocket")
+"""Our own protocol, over each of its transports."""
+
+OURS = (*NATIVE, "chat")
 OTHERS = ("express", "nginx")
 ALL = (*OURS, *OTHERS)
 
@@ -149,7 +152,7 @@ SCENARIOS = (
         (CLOSE, CLOSE_WORST, UNSEEN, PAST_FENCE),
         (Shape(200, 400, AnswerSpec(100_000, interval_ms=50), ramp_seconds=1.0, interrupt_after=25),),
         (Shape(20, 40, AnswerSpec(100_000, interval_ms=20), ramp_seconds=0.2, interrupt_after=10),),
-        targets=OURS,
+        targets=NATIVE,
     ),
     Scenario(
         "fan-out",
@@ -158,7 +161,7 @@ SCENARIOS = (
         (CPU_PER_TOKEN, DELAY, DELAY_WORST),
         (Shape(500, 500, AnswerSpec(100, interval_ms=20, first_ms=2500), ramp_seconds=1.0, viewers_of_one=True),),
         (Shape(50, 50, AnswerSpec(20, interval_ms=20, first_ms=1000), ramp_seconds=0.2, viewers_of_one=True),),
-        targets=OURS,
+        targets=NATIVE,
         compared_with="paced-500",
     ),
     Scenario(

@@ -132,6 +132,7 @@ TARGETS = {
     for target in (
         Target("sse", "SSE", "gateway", _gateway, _stream, _find_nothing_missing),
         Target("websocket", "WebSocket", "gateway", _gateway, _socket, _find_nothing_missing),
+        Target("chat", "Chat Completions", "gateway", _gateway, _completions, _find_nothing_missing),
         Target("express", "Express", "express", _express, _seed_stream, _find_missing_express, must_close=False),
         Target("nginx", "nginx", "nginx", _nginx, _completions, _find_missing_nginx, must_close=False),
     )

@@ -36,8 +36,11 @@ def test_every_metric_has_a_line() -> None:
     found = {(line.title, line.metric) for line in table_lines(results())}
     assert len(found) == sum(len(each.rows) * len(each.metrics) for each in SCENARIOS) + 3
     (firehose,) = [line for line in table_lines(results()) if line.scenario.name == "firehose"]
-    assert firehose.cells == {"sse": "1.5 µs", "websocket": "3.0 µs", "express": "4.5 µs", "nginx": "6.0 µs"}
-    assert firehose.ratios["sse", "express"] == "0.33"
+    assert firehose.cells == {
+        **{"sse": "1.5 µs", "websocket": "3.0 µs", "chat": "4.5 µs"},
+        **{"express": "6.0 µs", "nginx": "7.5 µs"},
+    }
+    assert firehose.ratios["sse", "express"] == "0.25"
 
 
 def test_a_connection_that_is_never_closed_is_reported() -> None:
@@ -83,7 +86,7 @@ def test_a_chart_without_points_is_empty() -> None:
 def test_the_targets_of_a_run_follow_one_another() -> None:
     ordered = turns(SCENARIOS[:1], list(TARGETS.values()), 2)
     assert [(turn.run, turn.target.name) for turn in ordered] == [
-        (run, name) for run in (0, 1) for name in ("sse", "websocket", "express", "nginx")
+        (run, name) for run in (0, 1) for name in ("sse", "websocket", "chat", "express", "nginx")
     ]
 
 
