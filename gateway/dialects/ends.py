@@ -1,0 +1,19 @@
+"""How a generation ends, as far as all dialects agree on it. Pure; docs/model-apis.md, "Ends", has the table."""
+
+from typing import Final
+
+from gateway.protocol.errors import Code
+from gateway.protocol.events import Error
+
+CUT_CODES: Final = frozenset(
+    {
+        *(Code.NETWORK_ERROR, Code.TRUNCATED, Code.STALLED, Code.TIMEOUT, Code.FIRST_TOKEN_TIMEOUT, Code.TOO_SLOW),
+        *(Code.UPSTREAM_PROTOCOL, Code.SHUTTING_DOWN),
+    }
+)
+"""Codes of failures that are, to a client, a lost connection: it retries those, and not an error event."""
+
+
+def is_cut(end: Error) -> bool:
+    """Return True if a response that has begun ends as if its connection had been lost."""
+    return end.code in CUT_CODES
