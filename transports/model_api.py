@@ -11,12 +11,13 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.api.context import principal
 from gateway.api.generations import start_generation
-from gateway.api.requests import read_json
+from gateway.api.requests import on_disconnect_header, read_json
 from gateway.api.responses import json_response, refusal_response, start_headers
 from gateway.api.services import Services
 from gateway.api.streams import enter_stream
 from gateway.clock import RestartableTimer
 from gateway.dialects.base import Call, Dialect, DialectStart, ResponseIdentity
+from gateway.dialects.sent_request import sent_request
 from gateway.generation.event_log import Entry
 from gateway.generation.generation import Generation
 from gateway.protocol.commands import StartRequest
@@ -60,12 +61,17 @@ class Endpoint:
         start = self._dialect.parse(call)
         if start.stream:
             enter_stream(self._services, request)
-        generation = start_generation(self._services, request, self._with_policy(start.request), start.verbatim)
+        generation = start_generation(
+            *(self._services, request, self._with_policy(start.request, call), start.verbatim),
+            sent_request(self._dialect.name, start),
+        )
         return DialectResponse(self._services, self._dialect, start, generation, request)
 
-    def _with_policy(self, start: StartRequest) -> StartRequest:
+    def _with_policy(self, start: StartRequest, call: Call) -> StartRequest:
         """Return a start that names what happens when its client leaves: these APIs have no way to come back."""
-        policy = start.options.on_disconnect or self._services.model_api_on_disconnect
+        policy = (
+            on_disconnect_header(call.headers) or start.options.on_disconnect or self._services.model_api_on_disconnect
+        )
         return start.model_copy(update={"options": start.options.model_copy(update={"on_disconnect": policy})})
 
 

@@ -10,6 +10,7 @@ from gateway.api.context import ORIGIN, principal
 from gateway.api.requests import idempotency_key, read_json, request_id
 from gateway.api.responses import id_headers, json_response, start_headers
 from gateway.api.services import Services
+from gateway.dialects.sent_request import SentRequest
 from gateway.generation.attempt import Attempt
 from gateway.generation.bill import COST_DIGITS
 from gateway.generation.generation import Generation
@@ -122,11 +123,15 @@ class GenerationResource:
 
 
 def start_generation(
-    services: Services, request: Request, start_request: StartRequest, verbatim: VerbatimRequest | None = None
+    services: Services,
+    request: Request,
+    start_request: StartRequest,
+    verbatim: VerbatimRequest | None = None,
+    sent: SentRequest | None = None,
 ) -> Generation:
     """Start a generation for the principal of a request, under the request's id and idempotency key.
 
-    `verbatim` is the request as the client sent it, if it speaks the API of a provider.
+    `verbatim` and `sent` are those of `Hub.start`.
 
     Raises:
         Refused: `Hub.start` refuses it, or the idempotency key is not valid.
@@ -138,6 +143,7 @@ def start_generation(
             principal=principal(request),
             idempotency_key=idempotency_key(request),
             verbatim=verbatim,
+            sent=sent,
         )
     except Refused as refused:
         if refused.param == "idempotency_key":

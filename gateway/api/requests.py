@@ -2,8 +2,8 @@
 
 import re
 from codecs import BOM_UTF8
-from collections.abc import Collection
-from typing import Final, NamedTuple
+from collections.abc import Collection, Mapping
+from typing import Final, NamedTuple, get_args
 
 import orjson
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
@@ -11,10 +11,15 @@ from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from gateway.api.context import principal
 from gateway.api.services import Services
 from gateway.pipeline.hub import new_id
+from gateway.protocol.commands import OnDisconnect
 from gateway.protocol.errors import Refused, invalid
 
 MAX_IDEMPOTENCY_KEY_LENGTH: Final = 255
 
+ON_DISCONNECT_HEADER: Final = "x-on-disconnect"
+"""Header by which a request to the API of a provider overrides `model_api_on_disconnect`."""
+
+_POLICIES: Final[Mapping[str, OnDisconnect]] = {policy: policy for policy in get_args(OnDisconnect)}
 _CONTENT_LENGTH: Final = re.compile(r"[0-9]{1,15}")
 _SAFE_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
 _MAX_JSON_DEPTH: Final = 64
@@ -41,6 +46,24 @@ def idempotency_key(request: Request) -> str | None:
         message = f"Idempotency-Key: must have 1 to {MAX_IDEMPOTENCY_KEY_LENGTH} characters."
         raise invalid(message, param="Idempotency-Key")
     return key
+
+
+def on_disconnect_header(headers: Mapping[str, str]) -> OnDisconnect | None:
+    """Return the disconnect policy that a request to the API of a provider asks for; None if it names none.
+
+    It is a header, because the body of such a request is that of the API.
+
+    Raises:
+        Refused: there is no such policy.
+    """
+    value = headers.get(ON_DISCONNECT_HEADER)
+    if value is None:
+        return None
+    policy = _POLICIES.get(value.strip().lower())
+    if policy is None:
+        message = f"{ON_DISCONNECT_HEADER}: must be one of {', '.join(_POLICIES)}."
+        raise invalid(message, param=ON_DISCONNECT_HEADER)
+    return policy
 
 
 class SentPosition(NamedTuple):

@@ -33,6 +33,7 @@ def build_hub(settings: Settings, models: ModelRegistry, clock: Clock) -> Hub:
         prompts=_prompt_memory(settings),
         retention_policy=RetentionPolicy(
             on_disconnect=settings.on_disconnect,
+            on_resend=settings.model_api_on_resend,
             grace=settings.grace,
             retention=settings.retention,
             max_retained=settings.max_retained,

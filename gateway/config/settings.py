@@ -236,6 +236,13 @@ class Settings(BaseModel):
             "come back."
         ),
     )
+    model_api_on_resend: Literal["attach", "cancel", "ignore"] = Field(
+        "attach",
+        description=(
+            "What happens when such a client sends a request again while its first one still runs: it gets the same "
+            "answer (`attach`), the first one is stopped (`cancel`), or both run and are paid (`ignore`)."
+        ),
+    )
     grace: float = Field(
         60,
         ge=0,

@@ -33,6 +33,7 @@ class Disconnects:
     def add_viewer(self, record: Record) -> None:
         """Count a viewer; it ends a grace period."""
         record.viewers += 1
+        record.was_viewed = True
         if record.task is not None:
             record.timer.cancel()
             self._waiting.pop(record.generation.id, None)

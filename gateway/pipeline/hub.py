@@ -13,11 +13,13 @@ from gateway.admission.rate_limits import Allowance, RateLimits
 from gateway.admission.slots import Slots
 from gateway.billing.budgets import BudgetCharge, Budgets
 from gateway.clock import Clock, RestartableTimer
+from gateway.dialects.sent_request import SentRequest
 from gateway.generation.generation import Generation
 from gateway.generation.state import State
 from gateway.pipeline.disconnects import Disconnects
 from gateway.pipeline.pipeline import Pipeline
-from gateway.pipeline.records import Record, Records
+from gateway.pipeline.records import IdempotencyKey, Record, Records
+from gateway.pipeline.resends import OnResend, Resends
 from gateway.pipeline.statistics import Statistics, target_figures
 from gateway.protocol.commands import FeedbackRequest, InterruptRequest, OnDisconnect, StartRequest
 from gateway.protocol.errors import Code, Refused, lost, out_of_scope
@@ -31,6 +33,7 @@ class RetentionPolicy:
     """How generations are kept, by the settings of these names: times in seconds, sizes in bytes."""
 
     on_disconnect: OnDisconnect = "grace"
+    on_resend: OnResend = "attach"
     grace: float = 60.0
     retention: float = 300.0
     max_retained: int = 10_000
@@ -95,6 +98,7 @@ class Hub:
         self._policy = retention_policy or RetentionPolicy()
         self._new_id = new_id
         self._records = Records(self._policy.max_retained, self._policy.max_retained_bytes)
+        self._resends = Resends()
         self._positions_timer = RestartableTimer(clock)
         slots.on_stale = lambda: self._positions_timer.start(POSITIONS_SECONDS, slots.renumber)
         self._disconnects = Disconnects(clock, self._policy.grace)
@@ -121,10 +125,11 @@ class Hub:
         principal: Principal,
         idempotency_key: str | None = None,
         verbatim: VerbatimRequest | None = None,
+        sent: SentRequest | None = None,
     ) -> Generation:
-        """Start a generation, or return the one that the idempotency key started before.
+        """Start a generation, or return the one that the idempotency key, or the same request, started before.
 
-        `verbatim` is the request as the client sent it, if it speaks the API of a provider.
+        `verbatim` is the request as the client sent it, if it speaks the API of a provider, and `sent` its digest.
 
         Raises:
             Refused: shutting down, unknown model, rate limit, budget, full queue, no memory for the prompt, a key that
@@ -134,15 +139,17 @@ class Hub:
             if principal.generation_scope is not None:
                 raise out_of_scope()
             key = (principal.id, idempotency_key) if idempotency_key is not None else None
-            fingerprint = hashlib.sha256(request.model_dump_json().encode()).digest() if key is not None else b""
-            if key is not None and (record := self._records.started_with(key, fingerprint)) is not None:
-                return record.generation
+            fingerprint = _fingerprint(request, sent) if key is not None else b""
+            if (started := self._started_before(key, fingerprint, principal, sent)) is not None:
+                return started
             if self.draining:
                 message = "The gateway is shutting down: start again on another gateway, or later."
                 raise Refused(Code.SHUTTING_DOWN, message, retry_after_ms=1000)
             admitted = self._admit(request, request_id, principal, verbatim)
         except Refused as refused:
             self.statistics.count_refusal(refused)
+            if sent is not None:
+                self._resends.on_refused(principal.id, sent)
             if refused.code is Code.QUEUE_FULL:
                 # Its next attempt finds the places of clients that are gone.
                 self._disconnects.make_way(is_full=True)
@@ -154,6 +161,8 @@ class Hub:
             generation, pipeline, on_disconnect, key, fingerprint, principal, budget_charge, reservation, timer
         )
         self._records.add(record)
+        if sent is not None and self._policy.on_resend != "ignore":
+            self._resends.add(record, sent)
         self.statistics.started += 1
         self._idle.clear()
         record.task = asyncio.create_task(pipeline.run(), name=generation.id)
@@ -163,6 +172,24 @@ class Hub:
             self._disconnects.expect_viewer(record)
         self._disconnects.make_way()
         return generation
+
+    def _started_before(
+        self, key: IdempotencyKey | None, fingerprint: bytes, principal: Principal, sent: SentRequest | None
+    ) -> Generation | None:
+        """Return the generation that a request started when it was sent before; None if it is a new one.
+
+        With `on_resend` of `cancel`, the one that still runs is stopped.
+        """
+        if key is not None:
+            record = self._records.started_with(key, fingerprint)
+            return None if record is None else record.generation
+        record = None if sent is None else self._resends.find(principal.id, sent)
+        if record is None:
+            return None
+        if self._policy.on_resend == "cancel":
+            record.pipeline.interrupt("client", "the client sent the request again", self.clock.now())
+            return None
+        return record.generation
 
     def _admit(
         self, request: StartRequest, request_id: str, principal: Principal, verbatim: VerbatimRequest | None
@@ -290,6 +317,7 @@ class Hub:
         record.pipeline.release()
         record.task = None
         self._disconnects.forget(record)
+        self._resends.forget(record)
         generation.log.compact()
         generation.forget_prompt()
         record.reservation.release()
@@ -345,3 +373,8 @@ class Hub:
             "refused": dict(statistics.refused),
             "draining": self.draining,
         }
+
+
+def _fingerprint(request: StartRequest, sent: SentRequest | None) -> bytes:
+    """Return a hash of a request, by which one that reuses its idempotency key is compared."""
+    return sent.digest if sent is not None else hashlib.sha256(request.model_dump_json().encode()).digest()

@@ -37,6 +37,8 @@ class Record:
     """While it runs, the grace period after the last viewer left; afterwards, the retention."""
     task: asyncio.Task[None] | None = None
     viewers: int = 0
+    was_viewed: bool = False
+    """It has had a viewer."""
 
 
 class Records:

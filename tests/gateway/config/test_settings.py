@@ -21,6 +21,7 @@ def test_every_setting_has_a_variable() -> None:
         "default_model": "sim-instant",
         "on_disconnect": "cancel",
         "model_api_on_disconnect": "grace",
+        "model_api_on_resend": "cancel",
         "allowed_origins": "https://a.example, http://b.example:81",
         "trusted_proxies": "10.0.0.0/8, ::1",
         "max_body_bytes": "5000",

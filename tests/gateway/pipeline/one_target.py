@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from gateway.admission.prompts import PromptMemory
 from gateway.admission.rate_limits import RateLimits
 from gateway.admission.slots import Slots
+from gateway.dialects.sent_request import SentRequest
 from gateway.generation.generation import Generation
 from gateway.generation.state import State
 from gateway.pipeline.hub import Hub, RetentionPolicy
@@ -46,6 +47,7 @@ class OneTarget:
         principal: str = "",
         idempotency_key: str | None = None,
         verbatim: VerbatimRequest | None = None,
+        sent: SentRequest | None = None,
     ) -> Generation:
         """Start a generation."""
         return self.hub.start(
@@ -54,6 +56,7 @@ class OneTarget:
             principal=anonymous(principal),
             idempotency_key=idempotency_key,
             verbatim=verbatim,
+            sent=sent,
         )
 
     async def streaming(self, request: StartRequest | None = None) -> Generation:
