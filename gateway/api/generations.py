@@ -128,10 +128,11 @@ def start_generation(
     start_request: StartRequest,
     verbatim: VerbatimRequest | None = None,
     sent: SentRequest | None = None,
+    retention: float = 0.0,
 ) -> Generation:
     """Start a generation for the principal of a request, under the request's id and idempotency key.
 
-    `verbatim` and `sent` are those of `Hub.start`.
+    `verbatim`, `sent` and `retention` are those of `Hub.start`.
 
     Raises:
         Refused: `Hub.start` refuses it, or the idempotency key is not valid.
@@ -144,6 +145,7 @@ def start_generation(
             idempotency_key=idempotency_key(request),
             verbatim=verbatim,
             sent=sent,
+            retention=retention,
         )
     except Refused as refused:
         if refused.param == "idempotency_key":

@@ -126,10 +126,12 @@ class Hub:
         idempotency_key: str | None = None,
         verbatim: VerbatimRequest | None = None,
         sent: SentRequest | None = None,
+        retention: float = 0.0,
     ) -> Generation:
         """Start a generation, or return the one that the idempotency key, or the same request, started before.
 
         `verbatim` is the request as the client sent it, if it speaks the API of a provider, and `sent` its digest.
+        `retention` is how long the generation is kept at least once it has ended, in seconds.
 
         Raises:
             Refused: shutting down, unknown model, rate limit, budget, full queue, no memory for the prompt, a key that
@@ -157,8 +159,9 @@ class Hub:
         on_disconnect = request.options.on_disconnect or self._policy.on_disconnect
         timer = RestartableTimer(self.clock)
         generation, pipeline, budget_charge, reservation = admitted
+        kept = max(self._policy.retention, retention)
         record = Record(
-            generation, pipeline, on_disconnect, key, fingerprint, principal, budget_charge, reservation, timer
+            generation, pipeline, on_disconnect, key, fingerprint, principal, budget_charge, reservation, timer, kept
         )
         self._records.add(record)
         if sent is not None and self._policy.on_resend != "ignore":
@@ -290,6 +293,23 @@ class Hub:
             record.reservation.resize(record.generation.request_size)
         return FeedbackResult(record.generation, feedback_id)
 
+    def delete(self, generation_id: str, principal: Principal) -> None:
+        """Drop a generation; one that runs is stopped first.
+
+        Raises:
+            Refused: `generation_lost` or `forbidden`.
+        """
+        record = self._records.find_for_command(generation_id, principal)
+        record.retention = 0
+        if self._records.is_retained(generation_id):
+            self._records.forget(generation_id)
+        elif not record.generation.state.is_terminal:
+            record.pipeline.interrupt("client", "deleted", self.clock.now())
+
+    def on_forget(self, callback: Callable[[str], None]) -> None:
+        """Call `callback` with the id of each finished generation that is dropped."""
+        self._records.on_forget = callback
+
     # Viewers.
 
     def add_viewer(self, generation_id: str) -> None:
@@ -325,7 +345,7 @@ class Hub:
         self._rate_limits.record_output(principal.id, tokens, self.clock.now(), principal.limits)
         record.budget_charge.charge_to_date(cost, self.clock.unix())
         self.statistics.count_end(generation, cost)
-        record.timer.start(self._policy.retention, partial(self._records.forget, generation.id))
+        record.timer.start(record.retention, partial(self._records.forget, generation.id))
         self._records.retain(generation)
         if not self.running:
             self._idle.set()

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from gateway.admission.prompts import PromptReservation
@@ -35,6 +35,8 @@ class Record:
     """The memory of its prompt, until it ends."""
     timer: RestartableTimer
     """While it runs, the grace period after the last viewer left; afterwards, the retention."""
+    retention: float
+    """How long it is kept once it has ended, in seconds."""
     task: asyncio.Task[None] | None = None
     viewers: int = 0
     was_viewed: bool = False
@@ -52,6 +54,8 @@ class Records:
         self._retained: OrderedDict[str, int] = OrderedDict()
         """Finished generations, oldest first, with the size that is counted for each."""
         self.retained_bytes = 0
+        self.on_forget: Callable[[str], None] = lambda _generation_id: None
+        """Called with the id of each finished generation that is dropped."""
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -137,3 +141,4 @@ class Records:
         key = record.idempotency_key
         if key is not None and self._by_idempotency_key.get(key) is record:
             del self._by_idempotency_key[key]
+        self.on_forget(generation_id)

@@ -102,8 +102,11 @@ class GatewayError(Exception):
 class Refused(GatewayError):
     """A request or command was not carried out.
 
-    `param` names the field to change. `status` overrides the HTTP status of the code with a more exact one.
+    `param` names the field to change. `status` overrides the HTTP status of the code with a more exact one. `api_code`
+    is the code that the API of a provider has for this very case, and that its clients act upon.
     """
+
+    api_code: str | None = None
 
     def __init__(
         self,

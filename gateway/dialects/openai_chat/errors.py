@@ -23,4 +23,5 @@ def error_object(refused: Refused) -> JsonObject:
     kind = _TYPES.get(refused.status, "invalid_request_error" if refused.status < 429 else "server_error")
     if refused.code is Code.RATE_LIMIT:
         kind = "rate_limit_error"
-    return {"message": refused.message, "type": kind, "param": refused.param, "code": refused.code.value}
+    code = refused.api_code or refused.code.value
+    return {"message": refused.message, "type": kind, "param": refused.param, "code": code}
