@@ -34,6 +34,7 @@ export function linkOf({ url }) {
 export function partMessage(part) {
   const { kind } = part;
   if (kind === "citation") return `Source: ${[part.title, part.text].filter(Boolean).join(": ") || part.url || "not named"}`;
+  if (kind === "refusal") return "The model refuses.";
   if (kind === "redacted_reasoning") return "Reasoning that only the provider can read.";
   if (kind === "server_tool") return `The provider ran a tool: ${part.name}.`;
   const what = { image: "An image", audio: "Audio", file: "A file" }[kind];
@@ -45,11 +46,12 @@ export function partMessage(part) {
 }
 
 /**
- * Append a part to a list, as an image or as a line of text.
+ * Append a part to a list, as an image or as a line of text. Log probabilities are not shown.
  * @param {HTMLElement} list
  * @param {object} part
  */
 export function showPart(list, part) {
+  if (part.kind === "logprobs") return;
   const item = document.createElement("li");
   const [source, link] = [imageSource(part), linkOf(part)];
   if (source) {

@@ -1,6 +1,9 @@
 """One upstream call as it is billed: what was sent, what came, what it used and cost. Pure."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pydantic import JsonValue
 
 from gateway.billing.prices import Price
 from gateway.billing.usage import estimate_output
@@ -27,6 +30,8 @@ class Attempt:
     usage: Usage | None = None
     usage_final: bool = False
     finish_reason: str | None = None
+    response: Mapping[str, JsonValue] = field(default_factory=dict)
+    """What the provider says of its response."""
     opened: bool = False
     refused: bool = False
     ended: str | None = None

@@ -7,7 +7,7 @@ from gateway.protocol.events import Chunk, Content, Part, Reasoning, TextBatch, 
 
 _TEXT: Final = (Chunk, Reasoning)
 
-_BESIDE_TEXT: Final = frozenset({"citation", "redacted_reasoning"})
+_BESIDE_TEXT: Final = frozenset({"citation", "redacted_reasoning", "logprobs"})
 """Kinds of parts without which a text can be continued: they belong to what came before them."""
 
 _NEVER: Final = object()

@@ -207,8 +207,9 @@ class Generation:
         if self._state_after(Trigger.FINISHED) is not State.COMPLETE:
             self._move(Trigger.FINISHED)
             return
-        finish_reason = None if self.current_attempt is None else self.current_attempt.finish_reason
-        self._end(Trigger.FINISHED, Complete(finish_reason, *self._bill(), self.metrics(now)), now)
+        attempt, bill = self.current_attempt, (*self._bill(), self.metrics(now))
+        end = Complete(None, *bill) if attempt is None else Complete(attempt.finish_reason, *bill, attempt.response)
+        self._end(Trigger.FINISHED, end, now)
 
     def on_failed(self, failure: Failed, now: float) -> None:
         """Fail: no attempt will bring the answer. A command that raised the fence before wins."""

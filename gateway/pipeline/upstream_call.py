@@ -213,7 +213,7 @@ class UpstreamCall:
     def _record_end(self, event: Usage | Finished, *, end_marked: bool) -> bool:
         """Record a finish reason or usage figures; return True if the end mark has come."""
         if isinstance(event, Finished):
-            self.attempt.finish_reason = event.reason
+            self.attempt.finish_reason, self.attempt.response = event.reason, event.response
             return True
         self.attempt.set_usage(event, final=end_marked)
         return end_marked

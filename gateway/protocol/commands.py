@@ -99,7 +99,6 @@ class StartRequest(OptionFields):
             "/api/generations and read GET /api/generations/{id}"
         ),
         "n": "must be 1: a generation is one answer; start several",
-        "logprobs": "log probabilities are not passed on: leave it out, or send false",
         "store": "the gateway lets no provider store an answer: leave it out, or send false",
         "service_tier": "is up to the operator's account: leave it out, or send auto",
         "prompt": "is a parameter of GET /api/chat/stream; here send messages",
@@ -120,7 +119,6 @@ class StartRequest(OptionFields):
     stream: Annotated[Literal[True], _JSON_BOOLEAN] | None = None
     stream_options: JsonObject | None = None
     n: Annotated[int, Field(ge=1, le=1), JSON_INTEGER] | None = None
-    logprobs: Annotated[Literal[False], _JSON_BOOLEAN] | None = None
     store: Annotated[Literal[False], _JSON_BOOLEAN] | None = None
     service_tier: Literal["auto"] | None = None
 

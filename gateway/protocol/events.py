@@ -6,7 +6,7 @@ assigns them.
 
 from array import array
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import ClassVar, Literal, Self, final
 
@@ -143,6 +143,7 @@ class ToolCall:
 class Part:
     """A piece of the answer that is not text: an image, a file, a citation, redacted reasoning, a server tool.
 
+    Two kinds say more of text: `logprobs` of the piece that follows, `refusal` of all that follows.
     `fields` are those that its `kind` needs (docs/protocol.md, "Parts"); they stand beside `kind` in the JSON object.
     """
 
@@ -209,13 +210,14 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Complete:
-    """Terminal: the provider completed the answer."""
+    """Terminal: the provider completed the answer. `response` is what it says of its response, if anything."""
 
     type: ClassVar[str] = "complete"
     finish_reason: str | None
     usage: Usage
     cost_usd: float | None
     metrics: Metrics
+    response: Mapping[str, JsonValue] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,8 @@ class OptionFields(StrictModel):
     parallel_tool_calls: bool | None = None
     response_format: JsonObject | None = None
     reasoning_effort: Annotated[str, Field(max_length=64)] | None = None
+    logprobs: bool | None = None
+    top_logprobs: Annotated[int, Field(ge=0, le=20), JSON_INTEGER] | None = None
     user: Annotated[str, Field(max_length=512)] | None = None
     on_disconnect: OnDisconnect | None = None
 
@@ -46,7 +48,7 @@ ADVICE: Final[Mapping[str, str]] = {
     "extra_body": "send its fields as options",
     **dict.fromkeys(
         (
-            *("top_k", "min_p", "top_logprobs", "logit_bias", "repetition_penalty", "modalities", "audio"),
+            *("top_k", "min_p", "logit_bias", "repetition_penalty", "modalities", "audio"),
             *("prediction", "verbosity", "web_search_options", "prompt_cache_key", "prompt_cache_retention"),
         ),
         "is not passed on, since most providers do not have it: leave it out",
@@ -62,7 +64,7 @@ class Options(OptionFields):
         **ADVICE,
         **dict.fromkeys(
             (
-                *("messages", "model", "metadata", "options", "stream", "stream_options", "n", "logprobs", "store"),
+                *("messages", "model", "metadata", "options", "stream", "stream_options", "n", "store"),
                 *("service_tier", "idempotency_key"),
             ),
             _BESIDE_OPTIONS,
@@ -76,7 +78,12 @@ class Options(OptionFields):
 
     def for_provider(self) -> JsonObject:
         """Return the options that are sent to the provider, under the names of its API."""
-        return {name: value for name, value in merge((), self).items() if name != "on_disconnect"}
+        # Without log probabilities is how every provider answers: most of them do not know the field.
+        return {
+            name: value
+            for name, value in merge((), self).items()
+            if name != "on_disconnect" and not (name == "logprobs" and value is False)
+        }
 
 
 class ProviderOptions(Options):

@@ -1,8 +1,10 @@
 """The interface between the pipeline and an upstream, independent of the wire format."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
+
+from pydantic import JsonValue
 
 from gateway.protocol.commands import JsonObject, Message
 from gateway.protocol.events import Content, TextBatch, Usage, Verbatim
@@ -51,10 +53,12 @@ class UpstreamRequest:
 class Finished:
     """The provider's end mark. `reason` is its finish reason, or None if it sent none.
 
-    A reason that is not a plain token (`sanitize_token`) becomes `other`.
+    A reason that is not a plain token (`sanitize_token`) becomes `other`. `response` is what else the provider says of
+    its response (`response_facts`).
     """
 
     reason: str | None
+    response: Mapping[str, JsonValue] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         # It reaches clients in `complete`, with no bound on its length: a provider must not send text through it.

@@ -5,12 +5,16 @@ from gateway.protocol.events import Part
 
 
 def describe_part(part: Part) -> str:
-    """Return one line that says what arrived, and where it can be found."""
+    """Return one line that says what arrived, and where it can be found; "" for what is only about the text."""
     fields = {name: safe_line(value) for name, value in part.fields.items() if isinstance(value, str) and value}
     match part.kind:
         case "citation":
             words = [fields[name] for name in ("title", "text", "url") if name in fields]
             return f"source: {', '.join(words) or 'not named'}"
+        case "logprobs":
+            return ""
+        case "refusal":
+            return "the model refuses"
         case "redacted_reasoning":
             return "reasoning that only the provider can read"
         case "server_tool":

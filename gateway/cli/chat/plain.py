@@ -160,7 +160,8 @@ class PlainChat:
 
         def on_update(event: Event | RetryNotice) -> None:
             if isinstance(event, Part):
-                self._print_status(describe_part(event))
+                if line := describe_part(event):
+                    self._print_status(line)
             elif not isinstance(event, RetryNotice):
                 self._write(output.receive(event))
 

@@ -101,6 +101,10 @@ class Transcript:
         """Append a message of this program, or feedback; a running answer continues to grow above it."""
         self._blocks.append(Block(style, text))
 
+    def _add_part(self, part: Part) -> None:
+        if line := describe_part(part):
+            self.add_message("class:note", f"[{line}]")
+
     def receive(self, event: Event) -> None:
         """Append the content of an event."""
         match event:
@@ -113,7 +117,7 @@ class Transcript:
             case ToolCall(index=index, name=name, arguments=arguments):
                 self._append_to_call(index, name, arguments)
             case Part():
-                self.add_message("class:note", f"[{describe_part(event)}]")
+                self._add_part(event)
             case Gap(text=text):
                 self._append_to_answer("")
                 if self._answer is not None:

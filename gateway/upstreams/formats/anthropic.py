@@ -10,7 +10,7 @@ from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest
 from gateway.upstreams.endpoint import Endpoint
 from gateway.upstreams.errors.bodies import find_error
 from gateway.upstreams.errors.failures import from_finish_reason, from_stream, truncated, unreadable
-from gateway.upstreams.formats.anthropic_blocks import OtherBlock, citation_of
+from gateway.upstreams.formats.anthropic_blocks import FORMAT, OtherBlock, citation_of
 from gateway.upstreams.formats.anthropic_request import adapt_request, build_request, supports_prefill
 from gateway.upstreams.formats.base import DONE
 from gateway.upstreams.formats.call_ids import generate_call_id
@@ -28,12 +28,14 @@ from gateway.upstreams.formats.json_values import (
     to_json,
 )
 from gateway.upstreams.formats.parts import unsupported_content
-
-FORMAT = "anthropic"
-"""Name of this format in signatures and redacted reasoning."""
+from gateway.upstreams.formats.response_facts import response_facts
 
 VERSION = "2023-06-01"
 """Version of the API that this format is written for (docs.anthropic.com, "Versions")."""
+
+
+_FACTS = ("stop_sequence", "stop_details", "container")
+"""Fields of the delta with the stop reason that clients get, too."""
 
 
 class AnthropicFormat:
@@ -98,6 +100,8 @@ class MessagesReader:
     _was_early: bool = False
     """Content came after a reason: reasons of this server are no end mark."""
     _message_id: str = ""
+    _facts: JsonObject = field(default_factory=dict)
+    """What the provider says of its response, unchecked."""
     _usage: JsonObject = field(default_factory=dict)
 
     @property
@@ -125,16 +129,17 @@ class MessagesReader:
                         self.finished, self._was_early = False, True
             case "message_start":
                 message = object_of(event.get("message"))
+                self._facts = {"service_tier": object_of(message.get("usage")).get("service_tier")}
                 self._read_content(message, events)
                 self._read_usage(message, events)
             case "message_delta":
-                self._finish(object_of(event.get("delta")).get("stop_reason"), event, events)
+                self._finish(object_of(event.get("delta")), event, events)
             case "message_stop":
                 self._stop(events)
             case "message":
                 # A server that does not stream: the whole message in one event.
                 self._read_content(event, events)
-                self._finish(event.get("stop_reason"), event, events)
+                self._finish(event, event, events)
                 self._stop(events)
             case kind:
                 self._read_other(kind, event)
@@ -250,15 +255,18 @@ class MessagesReader:
             # A tool without parameters gets no pieces of input, or empty ones. Its arguments must be JSON all the same.
             events.append(ToolCall(block.index, None, None, block.input))
 
-    def _finish(self, reason: JsonValue, owner: JsonObject, events: list[UpstreamEvent]) -> None:
+    def _finish(self, delta: JsonObject, owner: JsonObject, events: list[UpstreamEvent]) -> None:
         """Append the end mark if a stop reason has come, and the usage so far.
 
         Raises:
             Failed: the reason means a failure.
         """
+        reason = delta.get("stop_reason")
         ending = ending_of(reason) if isinstance(reason, str) else None
         if ending is not None and ending.code is None:
             self._reason = ending.reason
+            tier = object_of(owner.get("usage")).get("service_tier")
+            self._facts |= {name: delta.get(name) for name in _FACTS} | ({"service_tier": tier} if tier else {})
             if not self._was_early:
                 self._append_end(ending.reason, events)
         self._read_usage(owner, events)
@@ -288,7 +296,8 @@ class MessagesReader:
         if self._unknown is not None and not self._has_output:
             raise unsupported_content(self._unknown)
         self.finished = True
-        events.append(Finished(finish_reason(reason, called=self._tool_count > 0)))
+        facts = response_facts(self._facts)
+        events.append(Finished(finish_reason(reason, called=self._tool_count > 0), facts))
 
     def _read_usage(self, owner: JsonObject, events: list[UpstreamEvent]) -> None:
         """Append the usage so far. Figures are totals: a later one replaces the earlier one of the same name."""

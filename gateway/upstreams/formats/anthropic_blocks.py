@@ -14,6 +14,9 @@ from gateway.upstreams.base import MAX_EVENT_BYTES
 from gateway.upstreams.formats.json_values import decode, object_of, repair_surrogates, text_of
 from gateway.upstreams.formats.parts import citation_part, media_part, server_tool_part
 
+FORMAT = "anthropic"
+"""Name of this format in signatures, redacted reasoning and citations."""
+
 _MEDIA = {"image": "image", "document": "file"}
 """Kinds of parts by the types of their blocks."""
 
@@ -84,7 +87,8 @@ def citation_of(value: JsonValue) -> Part:
     """Return a citation of a web page, a search result or a document."""
     citation = object_of(value)
     url = citation.get("url") or citation.get("source")
-    return citation_part(url, citation.get("title") or citation.get("document_title"), citation.get("cited_text"))
+    title = citation.get("title") or citation.get("document_title")
+    return citation_part(url, title, citation.get("cited_text"), source=citation, wire_format=FORMAT)
 
 
 def _parse(text: str) -> JsonValue:

@@ -32,8 +32,12 @@ from gateway.upstreams.formats.json_values import (
     repair_surrogates,
     text_of,
 )
+from gateway.upstreams.formats.logprobs import gemini_logprobs
 from gateway.upstreams.formats.parts import citation_part, media_part, server_tool_part, unsupported_content
 from gateway.upstreams.sanitize import sanitize_message, sanitize_token
+
+FORMAT = "gemini"
+"""Name of this format in citations."""
 
 _NUMBERED_REASONS = ("STOP", "MAX_TOKENS", "SAFETY", "RECITATION")
 
@@ -134,11 +138,13 @@ class GenerateContentReader:
         response = object_of(response.get("response")) or response
         if response.get("error") or ("candidates" not in response and find_error(response) is not None):
             raise from_stream(response, self.api_key)
-        before = len(events)
         self._response_id = text_of(response.get("responseId")) or self._response_id
         # We ask for one answer; if a server sends several, the first one counts.
         candidates = map(object_of, list_of(response.get("candidates")))
         first = next((each for each in candidates if index_of(each.get("index")) in {0, None}), {})
+        if "logprobsResult" in first and (logprobs := gemini_logprobs(first["logprobsResult"])):
+            events.append(logprobs)
+        before = len(events)
         for part in _parts(first.get("content")):
             self._read_part(part, events)
         self._read_citations(first, events)
@@ -240,13 +246,23 @@ class GenerateContentReader:
 
 def _citations(candidate: JsonObject) -> Iterator[Part]:
     """Yield the sources of a search, of pages that were read, and of text that repeats a source."""
-    for chunk in objects_of(object_of(candidate.get("groundingMetadata")).get("groundingChunks")):
-        yield from (citation_part(each.get("uri"), each.get("title"), each.get("text")) for each in _values(chunk))
+    grounding = object_of(candidate.get("groundingMetadata"))
+    supports = objects_of(grounding.get("groundingSupports"))
+    for index, chunk in enumerate(list_of(grounding.get("groundingChunks"))):
+        # The pieces of text that the source supports stand beside the sources.
+        supported: list[JsonValue] = [each for each in supports if index in list_of(each.get("groundingChunkIndices"))]
+        source: JsonObject = {"groundingChunk": chunk, **({"groundingSupports": supported} if supported else {})}
+        for each in _values(object_of(chunk)):
+            yield _citation(each.get("uri"), each.get("title"), each.get("text"), source)
     for page in objects_of(object_of(candidate.get("urlContextMetadata")).get("urlMetadata")):
-        yield citation_part(page.get("retrievedUrl"))
+        yield _citation(page.get("retrievedUrl"), None, None, page)
     citations = object_of(candidate.get("citationMetadata"))
-    for source in objects_of(citations.get("citationSources") or citations.get("citations")):
-        yield citation_part(source.get("uri"), source.get("title"))
+    for cited in objects_of(citations.get("citationSources") or citations.get("citations")):
+        yield _citation(cited.get("uri"), cited.get("title"), None, cited)
+
+
+def _citation(url: JsonValue, title: JsonValue, text: JsonValue, source: JsonObject) -> Part:
+    return citation_part(url, title, text, source=source, wire_format=FORMAT)
 
 
 def _parts(content: JsonValue) -> list[JsonObject]:

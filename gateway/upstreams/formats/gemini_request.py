@@ -22,6 +22,8 @@ _GENERATION_CONFIG = {
     "max_completion_tokens": "maxOutputTokens",
     "seed": "seed",
     "presence_penalty": "presencePenalty",
+    "logprobs": "responseLogprobs",
+    "top_logprobs": "logprobs",
     "frequency_penalty": "frequencyPenalty",
 }
 _OPTIONS = {

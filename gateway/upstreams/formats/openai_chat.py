@@ -16,9 +16,11 @@ from gateway.upstreams.formats.base import DONE, Quirks
 from gateway.upstreams.formats.figures import merge_figures
 from gateway.upstreams.formats.finish_reasons import Ending, ending_of, finish_reason
 from gateway.upstreams.formats.json_values import count_of, decode, detail_of, object_of, text_of
+from gateway.upstreams.formats.logprobs import openai_logprobs
 from gateway.upstreams.formats.openai_chat_delta import DeltaReader
 from gateway.upstreams.formats.openai_chat_request import build_request, other_fields
 from gateway.upstreams.formats.parts import unsupported_content
+from gateway.upstreams.formats.response_facts import response_facts
 
 
 class OpenAIChatFormat:
@@ -83,6 +85,8 @@ class ChunkReader:
     _was_early: bool = False
     """Content came after a reason: reasons of this server are no end mark."""
     _usage: JsonObject = field(default_factory=dict)
+    _facts: JsonObject = field(default_factory=dict)
+    """What the provider says of its response, unchecked."""
 
     @property
     def is_stateless(self) -> bool:
@@ -142,6 +146,8 @@ class ChunkReader:
             self._close(events)
 
     def _read_choice(self, choice: JsonObject, chunk: JsonObject, events: list[UpstreamEvent]) -> None:
+        if logprobs := choice.get("logprobs"):
+            _read_logprobs(object_of(logprobs), events)
         before = len(events)
         delta = choice.get("delta")
         if isinstance(delta, dict):
@@ -162,7 +168,7 @@ class ChunkReader:
         if self.finished and len(events) > before:
             self.finished, self._was_early = False, True
         if choice.get("finish_reason") is not None or not _ENDS.isdisjoint(choice):
-            self._read_end(choice, events)
+            self._read_end(choice, chunk, events)
 
     def _read_text(self, text: JsonValue, events: list[UpstreamEvent]) -> None:
         if isinstance(text, str):
@@ -171,10 +177,14 @@ class ChunkReader:
         elif text:
             self._content.read({"content": text}, events)
 
-    def _read_end(self, choice: JsonObject, events: list[UpstreamEvent]) -> None:
+    def _read_end(self, choice: JsonObject, chunk: JsonObject, events: list[UpstreamEvent]) -> None:
         """Read the error, the finish reasons and the figures of a choice."""
         if choice.get("error"):
             raise from_stream(choice["error"], self.api_key)
+        # vLLM and SGLang name the string that matched; other values are numbers of tokens.
+        matched = (text_of(choice.get(name)) for name in ("stop_reason", "matched_stop"))
+        self._facts = {name: text_of(chunk.get(name)) for name in ("service_tier", "system_fingerprint")}
+        self._facts["stop_sequence"] = next(filter(None, matched), None)
         self._read_reason(choice.get("finish_reason"), choice.get("native_finish_reason"), events)
         self._read_usage(choice.get("usage"), events)
 
@@ -201,7 +211,11 @@ class ChunkReader:
         self._reason = ending.reason
         if self._find_failure() is None:
             self.finished = not self._was_early
-            events.append(Finished(self._finish_reason))
+            events.append(self._end_mark)
+
+    @property
+    def _end_mark(self) -> Finished:
+        return Finished(self._finish_reason, response_facts(self._facts))
 
     @property
     def _finish_reason(self) -> str | None:
@@ -211,7 +225,7 @@ class ChunkReader:
         """Complete the calls without arguments; the end mark counts behind them."""
         calls = self._content.calls.close()
         if calls or not self.finished:
-            events += [*calls, Finished(self._finish_reason)]
+            events += [*calls, self._end_mark]
             self.finished = True
             # Figures before the end mark count as unfinished; with output they are those of the whole answer.
             figures = _usage(self._usage)
@@ -262,6 +276,12 @@ _SOURCES: Final = frozenset({"citations", "search_results"})
 
 _ENDS: Final = frozenset({"usage", "error", "native_finish_reason"})
 """Fields of a choice, beside its finish reason, that say how it ends."""
+
+
+def _read_logprobs(logprobs: JsonObject, events: list[UpstreamEvent]) -> None:
+    """Append the log probabilities of the text in the same choice, or of its refusal."""
+    if part := openai_logprobs(logprobs.get("content") or logprobs.get("refusal")):
+        events.append(part)
 
 
 def _reason_name(reason: JsonValue) -> str:

@@ -16,7 +16,7 @@ from gateway.upstreams.base import UpstreamEvent
 from gateway.upstreams.formats.json_values import SurrogateJoiner, list_of, object_of, objects_of, text_of
 from gateway.upstreams.formats.openai_chat_calls import ToolCalls
 from gateway.upstreams.formats.openai_chat_parts import citation_of, media_of
-from gateway.upstreams.formats.parts import unsupported_content
+from gateway.upstreams.formats.parts import REFUSAL, unsupported_content
 
 REASONING_FIELDS: Final = ("reasoning_content", "reasoning", "reasoning_text", "thinking")
 """Fields with a piece of reasoning; if a server sends two of them, both have the same text."""
@@ -60,6 +60,8 @@ class DeltaReader:
     unknown: str | None = None
     response_id: str = ""
     _cited: set[str] = field(default_factory=set)
+    _refuses: bool = False
+    """The model has begun to refuse."""
 
     def __post_init__(self) -> None:
         self.calls = ToolCalls(self.surrogates)
@@ -73,9 +75,10 @@ class DeltaReader:
         google = object_of(object_of(delta.get("extra_content")).get("google"))
         self._read_reasoning(delta, events)
         kind = Reasoning if google.get("thought") is True else Chunk
-        for name in _KIND_FIELDS[Chunk]:
-            if value := delta.get(name):
-                self._read_content(value, kind, events)
+        if content := delta.get("content"):
+            self._read_content(content, kind, events)
+        if refusal := text_of(delta.get("refusal")):
+            self._append_refusal(refusal, events)
         if signature := text_of(google.get("thought_signature")):
             self._append(SignedReasoning("", signature, "gemini"), events)
         self._read_media(delta, events)
@@ -128,6 +131,12 @@ class DeltaReader:
             self.kinds.add(kind)
             events.append(kind(complete))
 
+    def _append_refusal(self, text: str, events: list[UpstreamEvent]) -> None:
+        if not self._refuses:
+            self._refuses = True
+            events.append(REFUSAL)
+        self._append_text(Chunk, text, events)
+
     def _append_call(self, call: JsonObject, events: list[UpstreamEvent]) -> None:
         event = self.calls.read(call, self.response_id)
         if event is not None:
@@ -175,7 +184,9 @@ class DeltaReader:
     def _read_part(self, part: JsonObject, kind: type[Chunk | Reasoning], events: list[UpstreamEvent]) -> None:
         name = text_of(part.get("type"))
         if name in _TEXT_PARTS:
-            self._append_text(kind, text_of(part.get("text")) or text_of(part.get("refusal")), events)
+            self._append_text(kind, text_of(part.get("text")), events)
+            if refusal := text_of(part.get("refusal")):
+                self._append_refusal(refusal, events)
         elif name in _REASONING_PARTS:
             self._append_text(Reasoning, _plain_text(part), events)
             self._append_opaque(part, "openai", events)

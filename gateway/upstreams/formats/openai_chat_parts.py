@@ -10,6 +10,9 @@ from gateway.protocol.events import Part
 from gateway.upstreams.formats.json_values import list_of, object_of, text_of
 from gateway.upstreams.formats.parts import citation_part, media_part
 
+FORMAT: Final = "openai"
+"""Name of this format in citations."""
+
 _MEDIA_FIELDS: Final = (
     *("image_url", "image", "source", "input_audio", "audio", "audio_url", "file", "video_url", "video", "document"),
 )
@@ -36,7 +39,8 @@ def citation_of(citation: JsonObject) -> Part:
     fields = {**citation, **object_of(citation.get(text_of(citation.get("type")) or "url_citation"))}
     ids = ", ".join(map(str, list_of(fields.get("reference_ids"))))
     text = _first_text(fields, ("content", "snippet")) or ids
-    return citation_part(fields.get("url"), _first_text(fields, ("title", "filename")), text)
+    title = _first_text(fields, ("title", "filename"))
+    return citation_part(fields.get("url"), title, text, source=citation, wire_format=FORMAT)
 
 
 def _first_text(fields: JsonObject, names: tuple[str, ...]) -> str:

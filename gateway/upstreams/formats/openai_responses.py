@@ -28,11 +28,13 @@ from gateway.upstreams.formats.json_values import (
     objects_of,
     text_of,
 )
+from gateway.upstreams.formats.logprobs import openai_logprobs
 from gateway.upstreams.formats.openai_responses_calls import CALLS, StreamedCalls, require_text
-from gateway.upstreams.formats.openai_responses_items import FORMAT, media_of, part_of_item, texts_of
+from gateway.upstreams.formats.openai_responses_items import FORMAT, logprobs_of, media_of, part_of_item, texts_of
 from gateway.upstreams.formats.openai_responses_request import Summary, build_request
 from gateway.upstreams.formats.openai_responses_texts import StreamedTexts, TextKey
-from gateway.upstreams.formats.parts import citation_part, unsupported_content
+from gateway.upstreams.formats.parts import REFUSAL, citation_part, unsupported_content
+from gateway.upstreams.formats.response_facts import response_facts
 
 ADDED = "response.output_item.added"
 ITEM_DONE = "response.output_item.done"
@@ -139,6 +141,8 @@ class ResponsesReader:
     _items: Counter[str] = field(default_factory=Counter)
     """Number of items without text that have come, by their type."""
     _cited: set[str] = field(default_factory=set)
+    _refuses: bool = False
+    """The model has begun to refuse."""
 
     def __post_init__(self) -> None:
         self._calls = StreamedCalls(self._surrogates)
@@ -201,8 +205,17 @@ class ResponsesReader:
             self._texts.add_delta(name, key)
         elif not self._texts.add_whole(name, key):
             return
+        self._announce(name, event.get("logprobs"), events)
         if complete := self._surrogates.join(name, text):
             events.append(event_type(complete))
+
+    def _announce(self, name: str, logprobs: JsonValue, events: list[UpstreamEvent]) -> None:
+        """Append what is to be known of a text before it: that it refuses, and its log probabilities."""
+        if name == "refusal" and not self._refuses:
+            self._refuses = True
+            events.append(REFUSAL)
+        if logprobs and (part := openai_logprobs(logprobs)):
+            events.append(part)
 
     def _read_item(self, source: str, item: JsonObject, output_index: JsonValue, events: list[UpstreamEvent]) -> None:
         kind = text_of(item.get("type")) or ""
@@ -230,7 +243,7 @@ class ResponsesReader:
     def _read_texts(self, source: str, item: JsonObject, key: TextKey, events: list[UpstreamEvent]) -> None:
         """Append the texts of a complete message or reasoning that have not come before, and what belongs to them."""
         for name, parts in texts_of(item).items():
-            self._append_new(source, name, parts, key, events)
+            self._append_new(source, name, parts, key, item, events)
         for part in objects_of(item.get("content")):
             for annotation in objects_of(part.get("annotations")):
                 self._append_citation(annotation, events)
@@ -240,7 +253,9 @@ class ResponsesReader:
         if encrypted and self._is_new(source, "encrypted_content"):
             events.append(Part("redacted_reasoning", {"data": encrypted, "format": FORMAT}))
 
-    def _append_new(self, source: str, name: str, parts: list[str], key: TextKey, events: list[UpstreamEvent]) -> None:
+    def _append_new(
+        self, source: str, name: str, parts: list[str], key: TextKey, item: JsonObject, events: list[UpstreamEvent]
+    ) -> None:
         texts = self._texts
         come = texts.close_item(name, key) if source == ITEM_DONE else texts.take_delivered(name, len(parts))
         new = parts[come:]
@@ -249,6 +264,7 @@ class ResponsesReader:
         separator = PARAGRAPH_BREAK if name == "summary" else ""
         begun = separator if name in texts else ""
         event_type = Reasoning if name in {"summary", "reasoning"} else Chunk
+        self._announce(name, logprobs_of(item, come) if name == "text" else None, events)
         events.append(event_type(begun + separator.join(new)))
         texts.deliver(name, len(new) if source == ITEM_DONE else 0)
 
@@ -257,7 +273,8 @@ class ResponsesReader:
         name = f"{url} {title or annotation.get('file_id')}"
         if name not in self._cited and name != "None None":
             self._cited.add(name)
-            events.append(citation_part(url, title or annotation.get("file_id"), annotation.get("text")))
+            title, text = title or annotation.get("file_id"), annotation.get("text")
+            events.append(citation_part(url, title, text, source=annotation, wire_format=FORMAT))
 
     def _end(self, status: str, response: JsonObject, event: JsonObject, events: list[UpstreamEvent]) -> None:
         for output_index, item in enumerate(objects_of(response.get("output"))):
@@ -267,7 +284,8 @@ class ResponsesReader:
         failure = self._failure(text_of(response.get("status")) or status, response, event)
         if failure is None:
             self.finished = self.done = True
-            events.append(Finished(self._finish_reason(status, response)))
+            facts = response_facts({"service_tier": text_of(response.get("service_tier"))})
+            events.append(Finished(self._finish_reason(status, response), facts))
         if usage := object_of(response.get("usage")) or object_of(event.get("usage")):
             events.append(_usage(usage))
         if failure is not None:

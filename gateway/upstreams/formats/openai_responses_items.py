@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 
+from pydantic import JsonValue
+
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.events import Part
-from gateway.upstreams.formats.json_values import objects_of, text_of
+from gateway.upstreams.formats.json_values import list_of, objects_of, text_of
 from gateway.upstreams.formats.parts import media_part, server_tool_part, unsupported_content
 
 FORMAT = "openai-responses"
-"""Name of this format in redacted reasoning."""
+"""Name of this format in redacted reasoning and citations."""
 
 _ITEM_PARTS: Mapping[str, str] = {
     "output_text": "text",
@@ -38,6 +40,12 @@ def texts_of(item: JsonObject) -> dict[str, list[str]]:
         if name is not None and text:
             texts[name].append(text)
     return texts
+
+
+def logprobs_of(item: JsonObject, start: int) -> list[JsonValue]:
+    """Return the log probabilities of all texts of a message from the part `start` on, as counted by `texts_of`."""
+    parts = [part for part in objects_of(item.get("content")) if _part_name(part) == "text" and part.get("text")]
+    return [token for part in parts[start:] for token in list_of(part.get("logprobs"))]
 
 
 def _part_name(part: JsonObject) -> str | None:

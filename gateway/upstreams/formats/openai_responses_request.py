@@ -87,6 +87,9 @@ _OPTIONS: Mapping[str, Callable[[JsonValue], JsonObject]] = {
     "parallel_tool_calls": lambda value: {"parallel_tool_calls": value},
     "response_format": lambda value: {"text": {"format": _flatten(value)}},
     "reasoning_effort": lambda value: {"reasoning": {"effort": value}},
+    # Log probabilities are in the deltas only if the request includes them (api-reference/responses/create, `include`).
+    "logprobs": lambda value: {"include": ["message.output_text.logprobs"]} if value else {},
+    "top_logprobs": lambda value: {"top_logprobs": value},
     # It replaces the deprecated `user` (api-reference/responses/create).
     "user": lambda value: {"safety_identifier": value},
 }

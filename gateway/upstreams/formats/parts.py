@@ -1,7 +1,10 @@
 """Build the parts of an answer that are not text: media and citations, alike for all wire formats. Pure."""
 
+from typing import Final
+
 from pydantic import JsonValue
 
+from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Code, Failed
 from gateway.protocol.events import Part
 from gateway.upstreams.formats.json_values import repair_surrogates, text_of
@@ -37,11 +40,16 @@ def unsupported_content(name: str) -> Failed:
     return Failed(Code.UNSUPPORTED_CONTENT, message)
 
 
-def citation_part(url: JsonValue = None, title: JsonValue = None, text: JsonValue = None) -> Part:
-    """Return a citation; what the provider does not name is None."""
-    return Part(
-        "citation", {"url": text_of(url) or None, "title": text_of(title) or None, "text": text_of(text) or None}
-    )
+REFUSAL: Final = Part("refusal", {})
+"""Stands before the first text with which the model refuses."""
+
+
+def citation_part(
+    url: JsonValue = None, title: JsonValue = None, text: JsonValue = None, *, source: JsonObject, wire_format: str
+) -> Part:
+    """Return a citation; what the provider does not name is None. `source` is the citation as the provider sent it."""
+    named: JsonObject = {"url": text_of(url) or None, "title": text_of(title) or None, "text": text_of(text) or None}
+    return Part("citation", {**named, "format": wire_format, "source": encodable(source)})
 
 
 def server_tool_part(name: str, block: JsonValue) -> Part:

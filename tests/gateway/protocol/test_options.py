@@ -87,7 +87,6 @@ def test_fields_without_effect_are_accepted_and_dropped() -> None:
         "stream": True,
         "stream_options": {"include_usage": True},
         "n": 1,
-        "logprobs": False,
         "store": False,
         "service_tier": "auto",
     }
@@ -102,7 +101,7 @@ def test_fields_without_effect_are_accepted_and_dropped() -> None:
         ({"stream": False}, "stream", "start by POST /api/generations and read GET /api/generations/{id}"),
         ({"stream": "yes"}, "stream", "leave it out, or send true"),
         ({"n": 2}, "n", "must be 1"),
-        ({"logprobs": True}, "logprobs", "are not passed on"),
+        ({"top_logprobs": 21}, "top_logprobs", "less than or equal to 20"),
         ({"store": True}, "store", "leave it out, or send false"),
         ({"service_tier": "flex"}, "service_tier", "send auto"),
         ({"top_k": 5}, "top_k", "is not passed on"),

@@ -107,7 +107,7 @@ def received(events: list[JsonObject]) -> Received:
                 read.append(Part(str(event["kind"]), fields))  # type: ignore[arg-type]
             case "complete":
                 usage = Usage(**event["usage"])  # type: ignore[arg-type]
-                read.append(Finished(event["finish_reason"]))  # type: ignore[arg-type]
+                read.append(Finished(event["finish_reason"], event["response"]))  # type: ignore[arg-type]
                 read += [usage] if usage.source == "exact" else []
             case "error":
                 failure = str(event["code"]), bool(event["retryable"]), str(event["message"])

@@ -6,6 +6,10 @@ from gateway.cli.chat.parts import describe_part
 from gateway.protocol.events import Part
 
 
+def test_log_probabilities_are_not_shown() -> None:
+    assert describe_part(Part("logprobs", {"tokens": []})) == ""
+
+
 @pytest.mark.parametrize(
     ("part", "line"),
     [
@@ -15,6 +19,7 @@ from gateway.protocol.events import Part
         (Part("citation", {}), "source: not named"),
         (Part("redacted_reasoning", {"data": "R"}), "reasoning that only the provider can read"),
         (Part("server_tool", {"name": "web_search", "block": {}}), "the provider ran a tool: web_search"),
+        (Part("refusal", {}), "the model refuses"),
         (Part("holo\ngram", {}), "holo gram, which a terminal can't show"),
     ],
 )

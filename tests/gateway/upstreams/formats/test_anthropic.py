@@ -13,6 +13,7 @@ from gateway.protocol.errors import Code, Failed
 from gateway.protocol.events import Chunk, Part, Reasoning, SignedReasoning, ToolCall, Usage, encode
 from gateway.upstreams.base import Finished, UpstreamEvent
 from gateway.upstreams.formats.anthropic import AnthropicFormat, MessagesReader
+from gateway.upstreams.formats.anthropic_blocks import citation_of
 from tests.gateway.upstreams.replay import decode_each, replay, split_at, split_points
 
 Json = dict[str, object]
@@ -99,7 +100,7 @@ TOOLS = stream(
     stop(3),
     *end_events("tool_use", output_tokens=89),
 )
-CITATION = {
+CITATION: JsonObject = {
     "type": "web_search_result_location",
     "cited_text": "62°F",
     "url": "https://a.example/",
@@ -190,7 +191,7 @@ TRANSCRIPTS: dict[str, tuple[bytes, list[UpstreamEvent]]] = {
             Usage(2679, 3, "exact", 0, None, 0),
             Part("server_tool", {"name": "web_search", "block": SEARCH_CALL}),
             Part("server_tool", {"name": "web_search", "block": SEARCH_RESULT}),
-            Part("citation", {"url": "https://a.example/", "title": "Weather", "text": "62°F"}),
+            citation_of(CITATION),
             *(Chunk("It is mild."), Finished("stop"), Usage(10682, 510, "exact", 0, None, 0)),
         ],
     ),
@@ -581,7 +582,7 @@ def test_a_whole_message_in_one_event() -> None:
     }
     content: list[UpstreamEvent] = [
         *(Reasoning("Hm."), SignedReasoning("", "SIG", "anthropic"), Chunk("Hello")),
-        Part("citation", {"url": None, "title": "d", "text": None}),
+        citation_of({"type": "char_location", "document_title": "d"}),
         *(ToolCall(0, "a", "go", ""), ToolCall(0, None, None, '{"to":1}')),
     ]
     assert read(message) == [*content, Finished("tool_calls"), Usage(3, 2, "exact")]

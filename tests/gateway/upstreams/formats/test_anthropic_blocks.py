@@ -58,4 +58,6 @@ def test_what_is_collected_is_bounded() -> None:
     ],
 )
 def test_a_citation(citation: JsonObject, url: str | None, title: str | None) -> None:
-    assert citation_of({**citation, "cited_text": "x"}) == Part("citation", {"url": url, "title": title, "text": "x"})
+    sent = {**citation, "cited_text": "x"}
+    named: JsonObject = {"url": url, "title": title, "text": "x"}
+    assert citation_of(sent) == Part("citation", {**named, "format": "anthropic", "source": sent})

@@ -16,6 +16,7 @@ from gateway.protocol.events import Chunk, Part, Reasoning, ToolCall, Usage, enc
 from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest
 from gateway.upstreams.formats.call_ids import MAX_RESPONSE_ID
 from gateway.upstreams.formats.gemini import GeminiFormat, GenerateContentReader
+from gateway.upstreams.formats.parts import citation_part
 from gateway.upstreams.http import HttpUpstream
 from tests.gateway.upstreams.raw_server import raw_upstream, respond, respond_stream
 from tests.gateway.upstreams.replay import decode_each, replay, split_at
@@ -270,8 +271,17 @@ def test_files_are_parts() -> None:
     ]
 
 
+def cited_as(url: str, title: str | None, source: JsonObject) -> Part:
+    return citation_part(url, title, source=source, wire_format="gemini")
+
+
 def test_sources_are_citations_once() -> None:
-    grounding = {"groundingChunks": [{"web": {"uri": "https://a.example", "title": "A"}}, {"web": 7}, 7]}
+    web: JsonObject = {"web": {"uri": "https://a.example", "title": "A"}}
+    supported: JsonObject = {"segment": {"endIndex": 9, "text": "It is so."}, "groundingChunkIndices": [0]}
+    grounding = {
+        "groundingChunks": [web, {"web": 7}, 7],
+        "groundingSupports": [supported, {"groundingChunkIndices": [1]}],
+    }
     cited = {
         "groundingMetadata": grounding,
         "citationMetadata": {"citationSources": [{"uri": "https://b.example", "startIndex": 1}]},
@@ -279,9 +289,9 @@ def test_sources_are_citations_once() -> None:
     }
     stream = encode_event({"candidates": [cited]}) + encode_event({"candidates": [{**cited, "finishReason": "STOP"}]})
     assert read(stream) == [
-        Part("citation", {"url": "https://a.example", "title": "A", "text": None}),
-        Part("citation", {"url": "https://c.example", "title": None, "text": None}),
-        Part("citation", {"url": "https://b.example", "title": None, "text": None}),
+        cited_as("https://a.example", "A", {"groundingChunk": web, "groundingSupports": [supported]}),
+        cited_as("https://c.example", None, {"retrievedUrl": "https://c.example"}),
+        cited_as("https://b.example", None, {"uri": "https://b.example", "startIndex": 1}),
         Finished("stop"),
     ]
 

@@ -7,6 +7,8 @@ from gateway.protocol.errors import Code, Failed
 from gateway.protocol.events import Chunk, Part, Reasoning, SignedReasoning
 from gateway.upstreams.base import UpstreamEvent
 from gateway.upstreams.formats.openai_chat_delta import DeltaReader
+from gateway.upstreams.formats.openai_chat_parts import citation_of
+from gateway.upstreams.formats.parts import REFUSAL
 
 
 def read(*deltas: JsonObject) -> list[UpstreamEvent]:
@@ -26,7 +28,7 @@ def image(**fields: str | None) -> Part:
         ({"content": None, "tool_calls": None, "audio": None, "images": []}, []),
         ({"content": {"type": "text", "text": "x"}}, [Chunk("x")]),
         ({"content": ["x", {"type": "output_text", "text": "y"}, 7]}, [Chunk("x"), Chunk("y")]),
-        ({"content": [{"type": "refusal", "refusal": "no"}]}, [Chunk("no")]),
+        ({"content": [{"type": "refusal", "refusal": "no"}]}, [REFUSAL, Chunk("no")]),
         (
             {"content": [{"type": "thinking", "thinking": "x", "signature": "S"}]},
             [Reasoning("x"), SignedReasoning("", "S", "openai")],
@@ -37,7 +39,7 @@ def image(**fields: str | None) -> Part:
         ),
         (
             {"content": [{"type": "reference", "reference_ids": [1, 2]}]},
-            [Part("citation", {"url": None, "title": None, "text": "1, 2"})],
+            [citation_of({"type": "reference", "reference_ids": [1, 2]})],
         ),
         (
             {"content": [{"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "D"}}]},
@@ -55,7 +57,7 @@ def image(**fields: str | None) -> Part:
         ({"content": "x", "extra_content": {"google": {"thought": True}}}, [Reasoning("x")]),
         (
             {"annotations": [{"type": "file_citation", "file_citation": {"filename": "a.pdf"}}]},
-            [Part("citation", {"url": None, "title": "a.pdf", "text": None})],
+            [citation_of({"type": "file_citation", "file_citation": {"filename": "a.pdf"}})],
         ),
     ],
 )
@@ -82,6 +84,6 @@ def test_a_source_is_cited_once() -> None:
     for _ in range(2):
         reader.read_citations(chunk, events)
     assert events == [
-        Part("citation", {"url": "u", "title": "T", "text": "S"}),
-        Part("citation", {"url": "v", "title": None, "text": None}),
+        citation_of({"url": "u", "title": "T", "snippet": "S"}),
+        citation_of({"url": "v"}),
     ]

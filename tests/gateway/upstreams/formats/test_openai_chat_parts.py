@@ -39,4 +39,5 @@ def test_nothing_is_no_medium(value: JsonValue) -> None:
     ],
 )
 def test_a_citation(citation: JsonObject, fields: tuple[str | None, ...]) -> None:
-    assert tuple(citation_of(citation).fields.values()) == fields
+    *named, wire_format, source = citation_of(citation).fields.values()
+    assert (tuple(named), wire_format, source) == (fields, "openai", citation)

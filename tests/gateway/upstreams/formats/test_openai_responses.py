@@ -13,6 +13,7 @@ from gateway.protocol.errors import Code, Failed
 from gateway.protocol.events import Chunk, Part, Reasoning, ToolCall, Usage
 from gateway.upstreams.base import Finished, UpstreamEvent
 from gateway.upstreams.formats.openai_responses import ResponsesReader
+from gateway.upstreams.formats.parts import REFUSAL, citation_part
 from tests.gateway.upstreams.formats.responses_events import (
     Event,
     call,
@@ -100,7 +101,7 @@ TRANSCRIPTS: dict[str, tuple[list[Event], list[UpstreamEvent]]] = {
     ),
     "refusal": (
         [*BEGIN, *refusal(0, "I can't ", "do that."), ended()],
-        [Chunk("I can't "), Chunk("do that."), Finished("stop")],
+        [REFUSAL, Chunk("I can't "), Chunk("do that."), Finished("stop")],
     ),
     "out of tokens": (
         [*message(0, "Once "), ended("incomplete", incomplete_details={"reason": "max_output_tokens"}, usage=USAGE)],
@@ -185,12 +186,12 @@ def test_a_response_with_its_content_only_in_the_last_event() -> None:
         {"type": "function_call", "call_id": "call_a", "name": "f", "arguments": "{}"},
     ]
     assert read(*BEGIN, ended(output=output)) == [
-        *(Reasoning("a\n\nb"), Reasoning("c"), Chunk("d"), Chunk("e"), Chunk("f")),
+        *(Reasoning("a\n\nb"), Reasoning("c"), Chunk("d"), REFUSAL, Chunk("e"), Chunk("f")),
         *(ToolCall(0, "call_a", "f", ""), ToolCall(0, None, None, "{}"), Finished("tool_calls")),
     ]
     # Content that was streamed is not repeated.
     assert read(*summary(0, ["a"], ["b"]), *message(1, "d"), ended(output=output[:1] + output[2:3])) == [
-        *(Reasoning("a"), Reasoning("\n\n"), Reasoning("b"), Chunk("d"), Chunk("e"), Finished("stop"))
+        *(Reasoning("a"), Reasoning("\n\n"), Reasoning("b"), Chunk("d"), REFUSAL, Chunk("e"), Finished("stop"))
     ]
 
 
@@ -273,14 +274,14 @@ def test_parts_of_a_message() -> None:
 
 
 def test_citations_once() -> None:
-    annotation = {"type": "url_citation", "url": "https://a.example", "title": "A", "start_index": 1}
-    file = {"type": "file_citation", "file_id": "file_1", "filename": "a.pdf"}
+    annotation: JsonObject = {"type": "url_citation", "url": "https://a.example", "title": "A", "start_index": 1}
+    file: JsonObject = {"type": "file_citation", "file_id": "file_1", "filename": "a.pdf"}
     part = {"type": "output_text", "text": "x", "annotations": [annotation, file]}
     added = event("output_text.annotation.added", annotation=annotation)
     assert read(*message(0, "x")[:3], added, item("done", 0, {"type": "message", "content": [part]})) == [
         Chunk("x"),
-        Part("citation", {"url": "https://a.example", "title": "A", "text": None}),
-        Part("citation", {"url": None, "title": "a.pdf", "text": None}),
+        citation_part("https://a.example", "A", source=annotation, wire_format="openai-responses"),
+        citation_part(None, "a.pdf", source=file, wire_format="openai-responses"),
     ]
 
 

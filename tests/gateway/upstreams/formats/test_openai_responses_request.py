@@ -175,6 +175,8 @@ def test_every_option_is_converted_or_refused() -> None:
         response_format={"type": "text"},
         reasoning_effort="low",
         user="u",
+        logprobs=True,
+        top_logprobs=2,
     ).for_provider()
     assert set(values) == set(Options.model_fields) - {"on_disconnect", "max_completion_tokens"}
     silent = set()

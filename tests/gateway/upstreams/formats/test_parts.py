@@ -40,7 +40,9 @@ def test_an_image_by_its_url() -> None:
 
 
 def test_a_citation_has_null_for_what_is_unknown() -> None:
-    assert citation_part("https://a.example", "", 7).fields == {"url": "https://a.example", "title": None, "text": None}
+    cited = citation_part("https://a.example", "", 7, source={"n": 2**70}, wire_format="openai")
+    named = {"url": "https://a.example", "title": None, "text": None}
+    assert cited.fields == {**named, "format": "openai", "source": {"n": str(2**70)}}
 
 
 def test_content_that_can_not_be_passed_on_is_named_by_a_token() -> None:

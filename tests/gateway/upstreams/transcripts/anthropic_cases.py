@@ -2,12 +2,14 @@
 
 from functools import partial
 
+from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Code
-from tests.gateway.upstreams.transcripts.case import Case
+from tests.gateway.upstreams.transcripts.case import Case, citation
 
 _case = partial(Case, "anthropic", usage=(9, 3))
 _error = partial(Case, "anthropic", text="One ")
 _SEARCH = {"type": "server_tool_use", "id": "s1", "name": "web_search", "input": {"query": "x"}}
+_WEB: JsonObject = {"type": "web_search_result_location", "url": "https://a.example", "title": "A", "cited_text": "so"}
 _FOUND = {"type": "web_search_tool_result", "tool_use_id": "s1", "content": []}
 
 CASES: tuple[Case, ...] = (
@@ -55,10 +57,20 @@ CASES: tuple[Case, ...] = (
         parts=(("redacted_reasoning", {"data": "EmwK", "format": "anthropic"}),),
     ),
     _case(
+        "refusal.sse",
+        "a refusal with its reason",
+        text="One ",
+        finish="content_filter",
+        response={
+            "stop_details": {"type": "refusal", "category": "cyber", "explanation": "It asks for harm."},
+            "service_tier": "standard",
+        },
+    ),
+    _case(
         "citations.sse",
         "a citation",
         text="It is so.",
-        parts=(("citation", {"url": "https://a.example", "title": "A", "text": "so"}),),
+        parts=(citation("anthropic", "https://a.example", "A", "so", _WEB),),
     ),
     _case("image.sse", "an image", parts=(("image", {"media_type": "image/png", "data": "iVBOR"}),)),
     _case("tool-no-arguments.sse", "a call without arguments", calls=(("toolu_1", "now", "{}"),), finish="tool_calls"),

@@ -1,10 +1,13 @@
 """A case: the bytes of a provider's response, and what a client must get from them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from pydantic import JsonValue
+
+from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import CODES, Code, Failed
 from gateway.protocol.events import Chunk, Part, Reasoning, SignedReasoning, ToolCall, Usage
 from gateway.upstreams.base import Finished, UpstreamEvent
@@ -15,6 +18,9 @@ from gateway.upstreams.formats.openai_chat import OpenAIChatFormat
 from gateway.upstreams.formats.openai_responses import OpenAIResponsesFormat
 
 FOLDER = Path(__file__).parent
+PartCase = tuple[str, JsonObject]
+"""Kind and fields of a part."""
+
 Api = Literal["openai", "openai-responses", "anthropic", "gemini"]
 FORMATS: Mapping[Api, type[WireFormat]] = {
     "openai": OpenAIChatFormat,
@@ -22,6 +28,22 @@ FORMATS: Mapping[Api, type[WireFormat]] = {
     "anthropic": AnthropicFormat,
     "gemini": GeminiFormat,
 }
+
+
+def citation(wire_format: Api, url: str | None, title: str | None, text: str | None, source: JsonObject) -> PartCase:
+    """Return what a client gets of a citation: what has a name in our protocol, and all of it as it came."""
+    return "citation", {"url": url, "title": title, "text": text, "format": wire_format, "source": source}
+
+
+def logprobs(*tokens: tuple[str, float], top: Sequence[tuple[str, float]] = (), utf8: bool = True) -> PartCase:
+    """Return what a client gets of log probabilities; `top` are the alternatives to the first token."""
+
+    def each(token: str, logprob: float) -> JsonObject:
+        return {"token": token, "logprob": logprob, "bytes": [*token.encode()] if utf8 else None}
+
+    tops: list[list[JsonValue]] = [[each(*token) for token in top], *([] for _ in tokens)]
+    items: list[JsonValue] = [{**each(*token), "top_logprobs": best} for token, best in zip(tokens, tops, strict=False)]
+    return "logprobs", {"tokens": items}
 
 
 @dataclass
@@ -36,6 +58,7 @@ class Received:
     parts: list[tuple[str, dict[str, object]]] = field(default_factory=list)
     usage: Usage | None = None
     finish: str | None = None
+    response: Mapping[str, JsonValue] = field(default_factory=dict)
     code: Code | None = None
     retryable: bool = False
     message: str = ""
@@ -66,7 +89,7 @@ class Received:
         elif isinstance(event, Usage):
             self.usage = event
         elif isinstance(event, Finished):
-            self.finish = event.reason
+            self.finish, self.response = event.reason, event.response
 
     def _add_call(self, call: ToolCall) -> None:
         if call.index == len(self.calls):
@@ -85,7 +108,8 @@ class Case:
     """A response in a file of the folder of its API, what it shows, and what a client gets.
 
     `usage` is the exact count of input and output tokens, with the cached ones as a third; None: no figures. `says` is
-    a part of the error's message, `silent` a text that it must not contain.
+    a part of the error's message, `silent` a text that it must not contain. `response` is what the provider says of its
+    response; None: it does not matter.
     """
 
     api: Api
@@ -98,6 +122,7 @@ class Case:
     parts: tuple[tuple[str, Mapping[str, object]], ...] = ()
     usage: tuple[int | None, ...] | None = None
     finish: str | None = "stop"
+    response: Mapping[str, JsonValue] | None = None
     code: Code | None = None
     retryable: bool | None = None
     says: str = ""
@@ -123,6 +148,7 @@ class Case:
             assert received.finish is None
             return
         assert received.finish == self.finish
+        assert self.response is None or received.response == self.response
         assert _figures(received.usage, self.usage) == self.usage
 
     def check_failure(self, received: Received) -> None:

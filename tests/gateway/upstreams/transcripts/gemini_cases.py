@@ -2,13 +2,24 @@
 
 from functools import partial
 
+from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Code
-from tests.gateway.upstreams.transcripts.case import Case
+from tests.gateway.upstreams.transcripts.case import Case, citation, logprobs
 
 _case = partial(Case, "gemini", usage=(9, 3))
+_WEB: JsonObject = {"uri": "https://a.example", "title": "A"}
 _error = partial(Case, "gemini", text="One ")
 
 CASES: tuple[Case, ...] = (
+    _case(
+        "logprobs.sse",
+        "log probabilities",
+        text="One two",
+        parts=(
+            logprobs(("One ", -0.1), top=(("One ", -0.1), ("Two", -2.5)), utf8=False),
+            logprobs(("two", -0.2), utf8=False),
+        ),
+    ),
     _case("keep-alives.sse", "keep-alives as data, `event: ping` with `{}`", text="One two"),
     _case("index-as-text.sse", "the index as text", text="One two"),
     _case("part-alone.sse", "a part in place of a list of parts", text="One two"),
@@ -54,7 +65,7 @@ CASES: tuple[Case, ...] = (
         "grounding.sse",
         "sources of a search, without content",
         text="It is so.",
-        parts=(("citation", {"url": "https://a.example", "title": "A", "text": None}),),
+        parts=(citation("gemini", "https://a.example", "A", None, {"groundingChunk": {"web": _WEB}}),),
     ),
     _case(
         "server-tool.sse",

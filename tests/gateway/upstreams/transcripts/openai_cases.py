@@ -2,8 +2,9 @@
 
 from functools import partial
 
+from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Code
-from tests.gateway.upstreams.transcripts.case import Case
+from tests.gateway.upstreams.transcripts.case import Case, citation, logprobs
 
 _case = partial(Case, "openai")
 _COLORS = partial(_case, text="Red, green.", usage=(11, 4))
@@ -12,6 +13,7 @@ _FOUR = partial(_case, text="Four.", reasoning="Hm, four.", usage=(11, 4))
 _SEA = ("c_1", "look", '{"at":"sea"}')
 _SKY = ("c_2", "look", '{"at":"sky"}')
 _CALL = partial(_case, calls=(_SEA,), finish="tool_calls")
+_WEB: JsonObject = {"url": "https://a.example/", "title": "A", "start_index": 0, "end_index": 4, "content": "sky"}
 _IMAGE = {"media_type": "image/png", "data": "iVBORw0KGgo="}
 
 _ENDS = (
@@ -92,15 +94,31 @@ _CONTENT = (
         "citations.sse",
         "`annotations`",
         text="Blue.",
-        parts=(("citation", {"url": "https://a.example/", "title": "A", "text": "sky"}),),
+        parts=(citation("openai", "https://a.example/", "A", "sky", {"type": "url_citation", "url_citation": _WEB}),),
         usage=(11, 4),
     ),
     _COLORS(
         "citations-top.sse",
         "`citations` in each chunk",
-        parts=(("citation", {"url": "https://a.example/", "title": None, "text": None}),),
+        parts=(citation("openai", "https://a.example/", None, None, {"url": "https://a.example/"}),),
     ),
-    _case("refusal.sse", "`refusal`", text="I can't do that.", usage=(11, 4)),
+    _COLORS(
+        "logprobs.sse",
+        "log probabilities, the tier and the string that matched",
+        parts=(
+            logprobs(("Red", -0.1), (", ", -0.01), top=(("Red", -0.1), ("Blue", -2.5))),
+            logprobs(("green.", -0.2)),
+        ),
+        response={"service_tier": "default", "system_fingerprint": "fp_1", "stop_sequence": "END"},
+    ),
+    _case(
+        "refusal-logprobs.sse",
+        "`refusal` with log probabilities",
+        text="I can't do that.",
+        parts=(logprobs(("I can't ", -0.1)), ("refusal", {}), logprobs(("do that.", -0.2))),
+        usage=(11, 4),
+    ),
+    _case("refusal.sse", "`refusal`", text="I can't do that.", parts=(("refusal", {}),), usage=(11, 4)),
     _COLORS("message-beside-delta.sse", "the whole message again in the last chunk", usage=None),
     _COLORS("message-after-deltas.sse", "the whole message again, without a delta"),
     _COLORS("message-pieces.sse", "`message` in place of `delta`"),

@@ -2,13 +2,31 @@
 
 from functools import partial
 
+from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Code
-from tests.gateway.upstreams.transcripts.case import Case
+from tests.gateway.upstreams.transcripts.case import Case, citation, logprobs
 
 _case = partial(Case, "openai-responses", usage=(9, 3))
+_WEB: JsonObject = {"type": "url_citation", "url": "https://a.example", "title": "A"}
 _error = partial(Case, "openai-responses", text="One ")
 
+_LOGPROBS = (logprobs(("One ", -0.1), top=(("One ", -0.1),), utf8=False), logprobs(("two", -0.2), utf8=False))
+
 CASES: tuple[Case, ...] = (
+    _case(
+        "logprobs.sse",
+        "log probabilities, and the tier",
+        text="One two",
+        parts=_LOGPROBS,
+        response={"service_tier": "flex"},
+    ),
+    _case(
+        "logprobs-whole.sse",
+        "log probabilities only in the last event",
+        text="One two",
+        parts=(logprobs(("One ", -0.1), ("two", -0.2), top=(("One ", -0.1),), utf8=False),),
+    ),
+    _case("refusal.sse", "a refusal", text="One two", parts=(("refusal", {}),)),
     _case("keep-alives.sse", "keep-alives as data, `event: ping` with `{}`", text="One two"),
     _case("usage-floats.sse", "figures as floats", text="One", usage=(9, 3, 4)),
     _case("response-done.sse", "`response.done` as the last event", text="One two"),
@@ -40,7 +58,7 @@ CASES: tuple[Case, ...] = (
                     "block": {"type": "web_search_call", "id": "ws_1", "status": "completed"},
                 },
             ),
-            ("citation", {"url": "https://a.example", "title": "A", "text": None}),
+            citation("openai-responses", "https://a.example", "A", None, _WEB),
         ),
     ),
     _case("call-no-arguments.sse", "a call without arguments", calls=(("call_1", "now", "{}"),), finish="tool_calls"),
