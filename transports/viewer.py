@@ -222,7 +222,8 @@ class Viewer:
                 frames = []
         else:
             is_behind = len(entries) > MAX_SINGLE_ENTRIES
-            frames, cursor.seq = self._frame_some(log, merge(entries) if is_behind else entries)
+            with_ends = not self._connection.framing
+            frames, cursor.seq = self._frame_some(log, merge(entries, with_ends=with_ends) if is_behind else entries)
         if shared and cursor.seq == log.last:
             log.frames[self._connection.framing] = (seq, log.last, frames)
         return frames

@@ -204,9 +204,12 @@ class EventLog:
         self._entries[:count] = _merge(self._entries[:count], _join_for_log)
 
 
-def merge(entries: Sequence[Entry]) -> Iterator[Entry]:
-    """Yield entries with adjacent text of one kind joined, for a reader that is behind; nothing is encoded again."""
-    return _merge(entries, _join_for_reader)
+def merge(entries: Sequence[Entry], *, with_ends: bool = False) -> Iterator[Entry]:
+    """Yield entries with adjacent text of one kind joined, for a reader that is behind; nothing is encoded again.
+
+    `with_ends`: the joined entries say where each of their events ends, for an API that numbers them.
+    """
+    return _merge(entries, _join_for_log if with_ends else _join_for_reader)
 
 
 def _merge(entries: Sequence[Entry], join: Callable[[list[Entry]], Entry]) -> Iterator[Entry]:
@@ -258,8 +261,10 @@ def _join_for_log(entries: list[Entry]) -> Entry:
 
 def _split(entry: Entry, seq: int) -> Entry:
     """Return the part of joined text that follows a sequence number inside it."""
-    text = entry.text[entry.ends[seq - entry.first] :]
-    rest = Entry(seq + 1, entry.last, entry.kind, b"%b%b}" % (entry.head[:-1], orjson.dumps(text)))
+    begin = entry.ends[seq - entry.first]
+    ends = array("I", [end - begin for end in entry.ends[seq + 1 - entry.first :]])
+    data = b"%b%b}" % (entry.head[:-1], orjson.dumps(entry.text[begin:]))
+    rest = Entry(seq + 1, entry.last, entry.kind, data, ends)
     if entry.verbatim is None:
         return rest
     return rest._replace(verbatim=entry.verbatim.split(b"\n", seq + 1 - entry.first)[-1])

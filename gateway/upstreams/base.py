@@ -27,6 +27,8 @@ class VerbatimRequest:
     api: str
     body: JsonObject
     headers: Mapping[str, str]
+    only: str = ""
+    """What a provider with another API is refused with: the request asks for what only its own API has."""
 
 
 @dataclass(frozen=True, slots=True)

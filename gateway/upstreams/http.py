@@ -15,7 +15,7 @@ from gateway.log_throttle import KeyedLogThrottle
 from gateway.net.http_client import HttpClient, ProxyRefusedError
 from gateway.net.proxy import Proxy
 from gateway.protocol.commands import JsonObject
-from gateway.protocol.errors import Code, Failed, GatewayFault
+from gateway.protocol.errors import Code, Failed, GatewayFault, UnsupportedOption
 from gateway.upstreams.base import DEFAULT_EVENT_BYTES, UpstreamRequest
 from gateway.upstreams.body_start import EVENT_STREAM
 from gateway.upstreams.connections import (
@@ -135,6 +135,8 @@ class HttpUpstream:
         costs nothing: to clients the two are one attempt. What was learned holds for all requests to this model.
         """
         wire_format = self._adapted.get(request.model, self._wire_format)
+        if request.verbatim is not None and request.verbatim.only and request.verbatim.api != wire_format.api:
+            raise UnsupportedOption(request.verbatim.only)
         refused: list[str] = []
         while True:
             # No reference to the decoded body is kept: it takes up to four times the memory of the encoded one.

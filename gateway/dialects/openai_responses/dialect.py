@@ -9,35 +9,39 @@ from gateway.dialects.base import (
     Projection,
     ResponseIdentity,
 )
+from gateway.dialects.openai_responses.document import document
+from gateway.dialects.openai_responses.errors import refusal
+from gateway.dialects.openai_responses.projection import ResponsesProjection
+from gateway.dialects.openai_responses.request import parse_call
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Refused
 
 
 class OpenAIResponsesDialect:
-    """See `Dialect`."""
+    """`POST /v1/responses`; see `Dialect`."""
 
     name = "openai_responses"
     api = "openai-responses"
-    paths: Sequence[str] = ()
+    paths: Sequence[str] = ("/v1/responses",)
     content_type = "text/event-stream"
     heartbeat = b": hb\n"
 
-    def owns(self, _path: str, _headers: Mapping[str, str]) -> bool:
+    def owns(self, path: str, _headers: Mapping[str, str]) -> bool:
         """See `Dialect.owns`."""
-        return False
+        return path == "/v1/responses" or path.startswith("/v1/responses/")
 
     def parse(self, call: Call) -> DialectStart:
         """See `Dialect.parse`."""
-        raise NotImplementedError
+        return parse_call(call)
 
     def projection(self, start: DialectStart, identity: ResponseIdentity) -> Projection:
         """See `Dialect.projection`."""
-        raise NotImplementedError
+        return ResponsesProjection(start, identity)
 
-    def document(self, start: DialectStart, events: Iterable[ProjectedEvent]) -> JsonObject:
+    def document(self, _start: DialectStart, events: Iterable[ProjectedEvent]) -> JsonObject:
         """See `Dialect.document`."""
-        raise NotImplementedError
+        return document(events)
 
     def refusal(self, refused: Refused) -> JsonObject:
         """See `Dialect.refusal`."""
-        raise NotImplementedError
+        return refusal(refused)

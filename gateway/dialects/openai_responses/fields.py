@@ -1,0 +1,119 @@
+"""The response object, at any time. Pure (platform.openai.com/docs/api-reference/responses/object)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final, Literal
+
+import orjson
+
+from gateway.dialects.base import ResponseIdentity
+from gateway.dialects.openai_responses.ids import response_id
+from gateway.protocol.commands import JsonObject
+from gateway.protocol.events import Usage
+
+Status = Literal["queued", "in_progress", "completed", "incomplete", "failed", "cancelled"]
+
+_DEFAULTS: Final[JsonObject] = {
+    "instructions": None,
+    "max_output_tokens": None,
+    "max_tool_calls": None,
+    "parallel_tool_calls": True,
+    "previous_response_id": None,
+    "prompt_cache_key": None,
+    "safety_identifier": None,
+    "service_tier": "default",
+    "store": True,
+    "temperature": 1.0,
+    "tool_choice": "auto",
+    "tools": [],
+    "top_logprobs": 0,
+    "top_p": 1.0,
+    "presence_penalty": 0.0,
+    "frequency_penalty": 0.0,
+    "truncation": "disabled",
+    "user": None,
+    "metadata": {},
+    "background": False,
+}
+"""Fields that repeat the request, with the value of those that it leaves out."""
+
+_ECHOED: Final = ("prompt", "conversation", "prompt_cache_retention")
+"""Fields that are repeated only if they were sent."""
+
+
+class ResponseObject:
+    """Builds the response object of one response. It holds the request's fields encoded, and not the request."""
+
+    def __init__(self, body: Mapping[str, object], identity: ResponseIdentity) -> None:
+        self.id = response_id(identity.generation_id)
+        self.store = body.get("store") is not False
+        self.background = body.get("background") is True
+        self.previous_response_id = body.get("previous_response_id")
+        self._created, self._model = identity.created, identity.model
+        self._echo = orjson.dumps(_echo(body))
+
+    def encode(
+        self,
+        status: Status,
+        output: Sequence[bytes] = (),
+        *,
+        usage: Usage | None = None,
+        error: JsonObject | None = None,
+        incomplete_reason: str | None = None,
+        completed_at: int | None = None,
+    ) -> bytes:
+        """Return the JSON of the response. `output` are the items, each encoded."""
+        fields = orjson.dumps(
+            {
+                "id": self.id,
+                "object": "response",
+                "created_at": self._created,
+                "status": status,
+                "completed_at": completed_at,
+                "error": error,
+                "incomplete_details": None if incomplete_reason is None else {"reason": incomplete_reason},
+                "model": self._model,
+                "output": [orjson.Fragment(item) for item in output],
+                "usage": None if usage is None else usage_object(usage),
+            }
+        )
+        return fields[:-1] + b"," + self._echo[1:]
+
+    def completed_at(self, duration_ms: float) -> int:
+        """Return the time at which a response was complete that took so long."""
+        return self._created + round(duration_ms / 1000)
+
+
+def _echo(body: Mapping[str, object]) -> dict[str, object]:
+    echo: dict[str, object] = {
+        name: default if body.get(name) is None else body[name] for name, default in _DEFAULTS.items()
+    }
+    if echo["service_tier"] == "auto":
+        echo["service_tier"] = "default"
+    echo |= {name: body[name] for name in _ECHOED if body.get(name) is not None}
+    return {**echo, "reasoning": _reasoning(body.get("reasoning")), "text": _text(body.get("text"))}
+
+
+def _reasoning(value: object) -> object:
+    return {"effort": None, "summary": None, **(value if isinstance(value, dict) else {})}
+
+
+def _text(value: object) -> object:
+    given = {name: field for name, field in value.items() if field is not None} if isinstance(value, dict) else {}
+    return {"format": {"type": "text"}, "verbosity": "medium", **given}
+
+
+def usage_object(usage: Usage) -> JsonObject | None:
+    """Return usage figures; an unknown count is 0, because clients expect a number. None if nothing is known."""
+    if usage.input_tokens is None and usage.output_tokens is None:
+        return None
+    read, written = usage.input_tokens or 0, usage.output_tokens or 0
+    return {
+        "input_tokens": read,
+        "input_tokens_details": {
+            "cached_tokens": usage.cached_input_tokens or 0,
+            "cache_write_tokens": usage.cache_write_tokens or 0,
+        },
+        "output_tokens": written,
+        "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens or 0},
+        "total_tokens": read + written,
+    }

@@ -1,0 +1,232 @@
+"""Translate the items of a request's input to the messages of chat completions. Pure.
+
+What one turn of the assistant brought as several items (reasoning, text, calls) becomes one message.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+import orjson
+from pydantic import JsonValue
+
+from gateway.dialects.openai_responses.sealed_reasoning import is_sealed, unseal
+from gateway.dialects.openai_responses.tools import INPUT
+from gateway.protocol.commands import JsonObject
+from gateway.protocol.errors import Refused, invalid
+from gateway.upstreams.formats.json_values import object_of
+
+_FORMAT: Final = "openai-responses"
+"""Name of this API in reasoning that is given back."""
+
+_HISTORY: Final = frozenset(
+    {"web_search_call", "file_search_call", "code_interpreter_call", "image_generation_call"}
+    | {"mcp_list_tools", "mcp_call", "tool_search_call", "tool_search_output"}
+)
+"""Types of items that tell what a provider's own tools did: the answer after them says what came of it."""
+
+_ROLES: Final = frozenset({"system", "developer", "user", "assistant"})
+
+
+def input_items(value: JsonValue) -> list[JsonObject]:
+    """Return the input of a request as items; a string is a message of the user.
+
+    Raises:
+        Refused: it is neither a string nor a list of objects.
+    """
+    if isinstance(value, str):
+        return [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": value}]}]
+    if not isinstance(value, list):
+        raise _refused("input", "must be a string or a list of items")
+    items: list[JsonObject] = []
+    for at, item in enumerate(value):
+        if not isinstance(item, dict):
+            raise _refused(f"input[{at}]", "must be an object")
+        items.append(item)
+    return items
+
+
+class Conversation:
+    """Collects the messages that items stand for. `refused` names items that only a provider with this API can read."""
+
+    def __init__(self) -> None:
+        self.messages: list[JsonObject] = []
+        self.refused: list[str] = []
+        self._turn: JsonObject | None = None
+        """The message of the assistant that the next items may belong to."""
+        self._signatures: dict[str, str] = {}
+        """Thought signatures of calls, by the call's id."""
+
+    def add(self, item: JsonObject, path: str) -> None:
+        """Add an item; `path` names it in messages.
+
+        Raises:
+            Refused: it is not valid.
+        """
+        kind = item.get("type") or ("message" if "role" in item else None)
+        match kind:
+            case "message":
+                self._add_message(item, path)
+            case "reasoning":
+                self._add_reasoning(item)
+            case "function_call" | "custom_tool_call":
+                self._add_call(item, path)
+            case "function_call_output" | "custom_tool_call_output":
+                self._add_result(item, path)
+            case "item_reference":
+                raise _refused(path, "refers to an item that is not stored here: send the item itself")
+            case str():
+                if kind not in _HISTORY:
+                    self.refused.append(f"{path} of type {kind[:64]!r}")
+            case _:
+                raise _refused(f"{path}.type", "must be a string, such as message")
+
+    def _assistant(self) -> JsonObject:
+        if self._turn is None:
+            self._turn = {"role": "assistant", "content": None}
+            self.messages.append(self._turn)
+        return self._turn
+
+    def _add_message(self, item: JsonObject, path: str) -> None:
+        role = item.get("role")
+        if role not in _ROLES:
+            raise _refused(f"{path}.role", f"must be one of: {', '.join(sorted(_ROLES))}")
+        content = self._content(item.get("content"), f"{path}.content")
+        if role != "assistant":
+            self._turn = None
+            self.messages.append({"role": role, "content": content})
+            return
+        turn = self._assistant()
+        turn["content"] = _joined(turn["content"], content)
+
+    def _content(self, content: JsonValue, path: str) -> JsonValue:
+        """Return content in the form of chat completions: a string if it is a single text."""
+        if not isinstance(content, list):
+            return content
+        parts = [part for at, given in enumerate(content) if (part := self._part(given, f"{path}[{at}]"))]
+        match parts:
+            case [{"type": "text", "text": str(text)}]:
+                return text
+        return [*parts]
+
+    def _part(self, part: JsonValue, path: str) -> JsonObject | None:
+        match part:
+            case {"type": "input_text" | "output_text" | "text" | "summary_text", "text": str(text)}:
+                return {"type": "text", "text": text}
+            case {"type": "refusal", "refusal": str(text)}:
+                return {"type": "refusal", "refusal": text}
+            case {"type": "input_image", "image_url": str(url)}:
+                detail = object_of(part).get("detail")
+                return {"type": "image_url", "image_url": {"url": url, **({"detail": detail} if detail else {})}}
+            case {"type": "input_file", "file_data": str(data)}:
+                name = object_of(part).get("filename")
+                return {"type": "file", "file": {"file_data": data, **({"filename": name} if name else {})}}
+            case {"type": "input_audio", "input_audio": dict(audio)}:
+                return {"type": "input_audio", "input_audio": audio}
+            case {"type": str(kind)}:
+                self.refused.append(f"{path} of type {kind[:64]!r}")
+                return None
+        raise _refused(f"{path}.type", "must be a string, such as input_text")
+
+    def _add_reasoning(self, item: JsonObject) -> None:
+        encrypted = item.get("encrypted_content")
+        fields = unseal(encrypted) if isinstance(encrypted, str) and is_sealed(encrypted) else {}
+        match fields:
+            case {"call_id": str(call_id), "signature": str(signature)}:
+                self._sign(call_id, signature)
+                return
+        texts = (item.get("content"), item.get("summary"))
+        text = next((text for parts in texts if (text := _text_of(parts))), "")
+        details: list[JsonValue] = []
+        if fields:
+            kind = "reasoning.encrypted" if "data" in fields else "reasoning.text"
+            details = [{"type": kind, **({"text": text} if text and kind == "reasoning.text" else {}), **fields}]
+        elif isinstance(encrypted, str) and encrypted:
+            item_id = item.get("id")
+            known: JsonObject = {"id": item_id} if isinstance(item_id, str) else {}
+            details = [{"type": "reasoning.encrypted", "data": encrypted, "format": _FORMAT, **known}]
+        turn = self._assistant()
+        if details:
+            earlier = turn.get("reasoning_details")
+            turn["reasoning_details"] = [*(earlier if isinstance(earlier, list) else ()), *details]
+        elif text:
+            earlier_text = turn.get("reasoning_content")
+            turn["reasoning_content"] = f"{earlier_text}\n\n{text}" if earlier_text else text
+
+    def _sign(self, call_id: str, signature: str) -> None:
+        """Give a call its thought signature, whether it stands before the call or after it."""
+        self._signatures[call_id] = signature
+        calls = None if self._turn is None else self._turn.get("tool_calls")
+        for call in calls if isinstance(calls, list) else ():
+            if isinstance(call, dict) and call["id"] == call_id:
+                call["signature"] = signature
+
+    def _add_call(self, item: JsonObject, path: str) -> None:
+        call_id, name = _require_text(item, "call_id", path), _require_text(item, "name", path)
+        if item["type"] == "custom_tool_call":
+            arguments = orjson.dumps({INPUT: _require_text(item, "input", path)}).decode()
+        else:
+            arguments = _require_text(item, "arguments", path)
+        call: JsonObject = {
+            "id": call_id,
+            "type": "function",
+            "function": {"name": name, "arguments": arguments},
+        }
+        if signature := self._signatures.get(call_id):
+            call["signature"] = signature
+        turn = self._assistant()
+        calls = turn.get("tool_calls")
+        turn["tool_calls"] = [*(calls if isinstance(calls, list) else ()), call]
+
+    def _add_result(self, item: JsonObject, path: str) -> None:
+        call_id = _require_text(item, "call_id", path)
+        output = item.get("output")
+        if not isinstance(output, str | list):
+            raise _refused(f"{path}.output", "must be a string or a list of content parts")
+        self._turn = None
+        self.messages.append(
+            {"role": "tool", "tool_call_id": call_id, "content": self._content(output, f"{path}.output")}
+        )
+
+
+def messages_of(items: Sequence[JsonObject], instructions: JsonValue) -> Conversation:
+    """Return the messages that a request stands for, its instructions first.
+
+    Raises:
+        Refused: an item is not valid.
+    """
+    conversation = Conversation()
+    if isinstance(instructions, str) and instructions:
+        conversation.messages.append({"role": "system", "content": instructions})
+    for at, item in enumerate(items):
+        conversation.add(item, f"input[{at}]")
+    return conversation
+
+
+def _joined(earlier: JsonValue, content: JsonValue) -> JsonValue:
+    """Return the content of two messages of one turn."""
+    if not earlier:
+        return content
+    parts = [part for value in (earlier, content) for part in (_parts(value))]
+    return [*parts]
+
+
+def _parts(content: JsonValue) -> Sequence[JsonValue]:
+    if isinstance(content, str):
+        return [{"type": "text", "text": content}] if content else []
+    return content if isinstance(content, list) else []
+
+
+def _text_of(parts: JsonValue) -> str:
+    objects = [part for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
+    return "\n\n".join(text for part in objects if isinstance(text := part.get("text"), str))
+
+
+def _require_text(item: Mapping[str, JsonValue], name: str, path: str) -> str:
+    value = item.get(name)
+    if not isinstance(value, str):
+        raise _refused(f"{path}.{name}", "must be a string")
+    return value
+
+
+def _refused(path: str, problem: str) -> Refused:
+    return invalid(f"{path}: {problem}", param=path)

@@ -1,0 +1,178 @@
+"""The output of a response, made of content of ours: which item a piece belongs to, and when an item ends. Pure."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Final
+
+import orjson
+
+from gateway.dialects.openai_responses.event_writer import EventWriter
+from gateway.dialects.openai_responses.ids import item_id
+from gateway.dialects.openai_responses.open_items import CallItem, ItemStatus, MessageItem, ReasoningItem, TextItem
+from gateway.dialects.openai_responses.sealed_reasoning import seal
+from gateway.generation.event_log import Entry
+from gateway.protocol.events import Chunk, Event, Part, Reasoning, SignedReasoning, ToolCall
+
+API: Final = "openai-responses"
+
+
+class Output:
+    """Turns content into the events of items. `items` holds those that are complete, each encoded."""
+
+    def __init__(self, generation_id: str, custom_tools: frozenset[str], writer: EventWriter) -> None:
+        self.items: list[bytes] = []
+        self.text: TextItem | None = None
+        """The item that text of `text_kind` is a part of."""
+        self.text_kind: type[Event] | None = None
+        self._generation_id = generation_id
+        self._custom_tools = custom_tools
+        self._writer = writer
+        self._calls: dict[int, CallItem] = {}
+        """Open calls by their index. They end together: pieces of parallel calls may alternate."""
+        self._begun = 0
+
+    def begin_after(self, count: int) -> None:
+        """Number further items from `count` on: another attempt has brought those before."""
+        self._begun = count
+
+    def add(self, entry: Entry) -> None:
+        """Add an entry of content."""
+        kind = entry.kind
+        if kind is Chunk or kind is Reasoning:
+            self._add_text(entry, self._open_text(kind))
+        elif kind is ToolCall:
+            self._add_call(entry)
+        else:
+            self._add_other(entry.event)
+
+    def close(self, *, finished: bool = True, drop_calls: bool = False) -> None:
+        """End all items. `drop_calls`: a call that was not complete must not be carried out."""
+        writer = self._writer
+        status: ItemStatus = "completed" if finished else "incomplete"
+        if self.text is not None:
+            self._end_item(self.text, status)
+        calls, self._calls = list(self._calls.values()), {}
+        for call in [] if drop_calls else calls:
+            is_last = call is calls[-1]
+            self.items.append(call.close(writer, status if is_last else "completed"))
+        for call in [] if drop_calls else calls:
+            if (sealed := call.sealed_signature()) is not None:
+                self._add_sealed(sealed)
+
+    def _end_item(self, item: TextItem, status: ItemStatus) -> None:
+        self.text = self.text_kind = None
+        self.items.append(item.close(self._writer, status))
+
+    def _next(self, prefix: str) -> tuple[str, int]:
+        index = self._begun
+        self._begun += 1
+        return item_id(prefix, self._generation_id, index), index
+
+    def _open_text(self, kind: type[Event]) -> TextItem:
+        if self.text is None or kind is not self.text_kind:
+            self.close()
+            self.text, self.text_kind = (self._new_message() if kind is Chunk else self._new_reasoning()), kind
+        if isinstance(self.text, ReasoningItem):
+            self.text.begin_text(self._writer)
+        return self.text
+
+    def _new_message(self) -> MessageItem:
+        return MessageItem(*self._next("msg"), self._writer)
+
+    def _new_reasoning(self) -> ReasoningItem:
+        return ReasoningItem(*self._next("rs"), self._writer)
+
+    def _add_text(self, entry: Entry, item: TextItem) -> None:
+        for string in strings_of(entry):
+            self._writer.events.append(self._writer.delta(item, string))
+
+    def _add_call(self, entry: Entry) -> None:
+        event = entry.event
+        if not isinstance(event, ToolCall):
+            return
+        call = self._calls.get(event.index)
+        if event.id is not None or event.name is not None or call is None:
+            if self.text is not None:
+                self._end_item(self.text, "completed")
+            call = self._new_call(event)
+        call.signature = event.signature or call.signature
+        for string in strings_of(entry) if entry.ends else (orjson.dumps(event.arguments),):
+            if string != b'""':
+                call.add(string, self._writer)
+
+    def _new_call(self, event: ToolCall) -> CallItem:
+        name = event.name or ""
+        custom = name in self._custom_tools
+        new_id, index = self._next("ctc" if custom else "fc")
+        call = CallItem(new_id, index, event.id or new_id, name, self._writer, custom=custom)
+        self._calls[event.index] = call
+        return call
+
+    def _add_other(self, event: Event) -> None:
+        if isinstance(event, SignedReasoning):
+            if event.content:
+                item = self._open_text(Reasoning)
+                self._writer.events.append(self._writer.delta(item, orjson.dumps(event.content)))
+            self._add_sealed(seal({"format": event.format, "signature": event.signature}))
+        elif isinstance(event, Part):
+            self._add_part(event)
+
+    def _add_sealed(self, encrypted: str) -> None:
+        """End the open reasoning, or one without a text, with what only its provider can read."""
+        if not isinstance(self.text, ReasoningItem):
+            if self.text is not None:
+                self._end_item(self.text, "completed")
+            self.text, self.text_kind = self._new_reasoning(), Reasoning
+        if isinstance(self.text, ReasoningItem):
+            self.text.encrypted = encrypted
+            self._end_item(self.text, "completed")
+
+    def _add_part(self, part: Part) -> None:
+        fields = part.fields
+        match part.kind:
+            case "redacted_reasoning":
+                data, provider = fields.get("data"), fields.get("format")
+                own = provider == API and isinstance(data, str)
+                self._add_sealed(str(data) if own else seal({"format": provider, "data": data}))
+            case "citation":
+                self._annotate(part)
+            case "image" if isinstance(fields.get("data"), str):
+                self._add_image(part)
+            case "image" | "audio" | "file" if isinstance(fields.get("url"), str):
+                item = self._open_text(Chunk)
+                self._writer.events.append(self._writer.delta(item, orjson.dumps(f"![{part.kind}]({fields['url']})")))
+
+    def _annotate(self, part: Part) -> None:
+        item = self._open_text(Chunk)
+        url, title = part.fields.get("url"), part.fields.get("title")
+        if not isinstance(item, MessageItem):
+            return
+        if url:
+            item.annotate({"type": "url_citation", "url": url, "title": title or ""}, self._writer)
+        elif title:
+            item.annotate({"type": "file_citation", "file_id": "", "filename": title, "index": 0}, self._writer)
+
+    def _add_image(self, part: Part) -> None:
+        self.close()
+        new_id, index = self._next("ig")
+        media_type = str(part.fields.get("media_type") or "image/png")
+        item = {
+            "id": new_id,
+            "type": "image_generation_call",
+            "status": "completed",
+            "output_format": media_type.rpartition("/")[2],
+            "result": part.fields["data"],
+        }
+        begun = {**item, "status": "in_progress", "result": None}
+        self._writer.add("response.output_item.added", {"output_index": index, "item": begun})
+        encoded = orjson.dumps(item)
+        self._writer.add("response.output_item.done", {"output_index": index, "item": orjson.Fragment(encoded)})
+        self.items.append(encoded)
+
+
+def strings_of(entry: Entry) -> Sequence[bytes]:
+    """Return the JSON strings of an entry of text or arguments, one for each event that was joined."""
+    if not entry.ends:
+        return (entry.data[len(entry.head) - 1 : -1],)
+    text = entry.text
+    return [orjson.dumps(text[start:end]) for start, end in pairwise((0, *entry.ends))]

@@ -1,0 +1,118 @@
+"""The events of an attempt that is passed on as it came: the provider speaks this API, too. Pure.
+
+All is passed on field for field. Only what the gateway itself stands for is replaced: the id of the response, `store`,
+`previous_response_id`, `background`, and the `sequence_number`, which goes on over all attempts of one response.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+
+import orjson
+
+from gateway.dialects.base import ProjectedEvent
+from gateway.dialects.openai_responses.event_writer import EventWriter
+from gateway.dialects.openai_responses.fields import ResponseObject
+
+CREATED: Final = b"response.created"
+IN_PROGRESS: Final = b"response.in_progress"
+QUEUED: Final = b"response.queued"
+ENDS: Final = frozenset({b"response.completed", b"response.incomplete", b"response.failed", b"error"})
+_ADDED: Final = b"response.output_item.added"
+_DONE: Final = b"response.output_item.done"
+
+_TYPE: Final = re.compile(rb'"type"\s*:\s*"((?:response\.[a-z_.]+)|error)"')
+_NUMBER: Final = re.compile(rb'"sequence_number"\s*:\s*\d+')
+"""A quotation mark inside a string is escaped, so that a text never matches."""
+
+
+class HeldEnd(NamedTuple):
+    """The provider's own end of a response, and the response in it, both encoded."""
+
+    name: bytes
+    data: Mapping[str, object]
+
+
+class PassedOn:
+    """The events of one attempt. Its end is held back (`held`): another attempt may follow a failure."""
+
+    def __init__(self, response: ResponseObject, writer: EventWriter, announced: set[bytes]) -> None:
+        self.held: HeldEnd | None = None
+        self.count = 0
+        """Number of items that have begun."""
+        self.done: list[bytes] = []
+        """The events of items that are complete."""
+        self.open: list[bytes] = []
+        """The events since all items were complete."""
+        self._response = response
+        self._writer = writer
+        self._announced = announced
+        self._unfinished = 0
+
+    def add(self, lines: bytes) -> None:
+        """Pass on events, one in a line."""
+        if b"\n" not in lines:
+            self._add(lines)
+            return
+        for line in lines.split(b"\n"):
+            if line:
+                self._add(line)
+
+    def _add(self, line: bytes) -> None:
+        match = _TYPE.search(line)
+        if match is None:
+            # No event of this API: its clients would fail.
+            return
+        name = match[1]
+        if name in ENDS:
+            self.held = HeldEnd(name, orjson.loads(line))
+        elif name in {CREATED, QUEUED, IN_PROGRESS}:
+            if name not in self._announced:
+                self._announced.add(name)
+                self._emit(name, self.with_our_fields(orjson.loads(line)))
+        else:
+            self._track(name, line)
+            self._emit(name, line)
+
+    def _track(self, name: bytes, line: bytes) -> None:
+        self.open.append(line)
+        if name == _ADDED:
+            self.count += 1
+            self._unfinished += 1
+        elif name == _DONE:
+            self.done.append(line)
+            self._unfinished -= 1
+            self.count = max(self.count, len(self.done))
+            if self._unfinished <= 0:
+                self._unfinished = 0
+                self.open.clear()
+
+    def _emit(self, name: bytes, line: bytes) -> None:
+        writer = self._writer
+        numbered, found = _NUMBER.subn(b'"sequence_number":%d' % writer.number, line, count=1)
+        if not found:
+            numbered = b'{"sequence_number":%d,%b' % (writer.number, line[1:].lstrip())
+        writer.number += 1
+        writer.events.append(ProjectedEvent(numbered, name))
+
+    def end(self, held: HeldEnd) -> bytes:
+        """Pass on the provider's own end; return the response in it, encoded, or b"" if it has none."""
+        line = self.with_our_fields(held.data)
+        self._emit(held.name, line)
+        response = held.data.get("response")
+        return orjson.dumps(self._ours(response)) if isinstance(response, dict) else b""
+
+    def with_our_fields(self, event: Mapping[str, object]) -> bytes:
+        """Encode an event about the whole response, with what the gateway itself stands for."""
+        response = event.get("response")
+        return orjson.dumps({**event, "response": self._ours(response)} if isinstance(response, dict) else event)
+
+    def _ours(self, response: Mapping[str, object]) -> dict[str, object]:
+        ours = self._response
+        return {
+            **response,
+            "id": ours.id,
+            "store": ours.store,
+            "background": ours.background,
+            "previous_response_id": ours.previous_response_id,
+        }

@@ -1,0 +1,193 @@
+"""The log of a generation as the events of a response. Pure.
+
+Source: platform.openai.com/docs/api-reference/responses-streaming.
+`response.created` comes with the first content, because only then it is known whether the provider's own is passed on;
+a background response, which its client may leave at once, begins when it is accepted.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+import orjson
+
+from gateway.dialects.base import DialectStart, ProjectedEvent, ResponseIdentity
+from gateway.dialects.ends import is_cut
+from gateway.dialects.openai_responses.errors import error_of
+from gateway.dialects.openai_responses.event_writer import EventWriter
+from gateway.dialects.openai_responses.fields import ResponseObject, Status
+from gateway.dialects.openai_responses.output import Output
+from gateway.dialects.openai_responses.passed_on import CREATED, IN_PROGRESS, QUEUED, PassedOn
+from gateway.dialects.openai_responses.tools import custom_tools
+from gateway.dialects.openai_responses.unfinished import close_open_items, item_of
+from gateway.generation.event_log import Entry
+from gateway.protocol.commands import JsonObject
+from gateway.protocol.events import (
+    TEXT_PREFIX,
+    Accepted,
+    Chunk,
+    Complete,
+    Error,
+    Interrupted,
+    Part,
+    Reasoning,
+    Revision,
+    SignedReasoning,
+    Start,
+    Terminal,
+    ToolCall,
+    Verbatim,
+)
+
+_CONTENT: Final = frozenset({Chunk, Reasoning, SignedReasoning, ToolCall, Part})
+_TEXT_STARTS: Final = {kind: len(prefix) for kind, prefix in TEXT_PREFIX.items()}
+_INCOMPLETE: Final = {"length": "max_output_tokens", "content_filter": "content_filter"}
+"""Reasons for which a response is incomplete, by our finish reason."""
+
+
+class ResponsesProjection:
+    """Turns a log into events; see `Projection`. `sequence_number` is the same in every replay."""
+
+    def __init__(self, start: DialectStart, identity: ResponseIdentity) -> None:
+        self.is_cut = False
+        self.status: Status = "queued" if start.call.body.get("background") is True else "in_progress"
+        self._writer = EventWriter()
+        self._response = ResponseObject(start.call.body, identity)
+        self._output = Output(identity.generation_id, custom_tools(start.call.body.get("tools")), self._writer)
+        self._announced: set[bytes] = set()
+        self._passed_on: PassedOn | None = None
+        """The attempt that is passed on as it came."""
+        self._attempt_begins = True
+        self._final = b""
+
+    def project(self, entry: Entry) -> Sequence[ProjectedEvent]:
+        """See `Projection.project`."""
+        output = self._output
+        if entry.kind is output.text_kind and not entry.ends and entry.verbatim is None and output.text is not None:
+            # Text that goes on, by far the most common case: nothing is decoded or encoded.
+            return (self._writer.delta(output.text, entry.data[_TEXT_STARTS[entry.kind] : -1]),)
+        if not self.is_cut:
+            self._project(entry)
+        return self._writer.take()
+
+    def response(self) -> JsonObject:
+        """Return the response object as it stands."""
+        encoded = self._final or self._response.encode(self.status, self._items())
+        response: JsonObject = orjson.loads(encoded)
+        return response
+
+    def _project(self, entry: Entry) -> None:
+        if entry.kind is Verbatim or entry.kind in _CONTENT:
+            self._project_content(entry)
+            return
+        event = entry.other
+        if isinstance(event, Accepted):
+            if self._response.background:
+                self._announce(CREATED)
+                self._announce(QUEUED)
+        elif isinstance(event, Start):
+            self.status, self._attempt_begins = "in_progress", True
+        elif isinstance(event, Revision):
+            self._revise(event)
+        elif isinstance(event, Complete | Interrupted | Error):
+            self._end(event)
+
+    def _project_content(self, entry: Entry) -> None:
+        if self._attempt_begins:
+            self._begin_attempt(passed_on=entry.verbatim is not None)
+        if self._passed_on is None:
+            self._announce(CREATED)
+            self._announce(IN_PROGRESS)
+            self._output.add(entry)
+        elif entry.verbatim:
+            self._passed_on.add(entry.verbatim)
+
+    def _begin_attempt(self, *, passed_on: bool) -> None:
+        self._attempt_begins = False
+        self._close_passed_on()
+        if passed_on:
+            self._output.close()
+            self._passed_on = PassedOn(self._response, self._writer, self._announced)
+
+    def _close_passed_on(self) -> None:
+        """Complete what the attempt that was passed on left open, and go on with content of ours."""
+        passed_on, self._passed_on = self._passed_on, None
+        if passed_on is not None:
+            self._output.items += map(item_of, passed_on.done)
+            self._output.items += close_open_items(passed_on.open, self._writer)
+            self._output.begin_after(passed_on.count)
+
+    def _revise(self, revision: Revision) -> None:
+        """Begin another text: after feedback in items of its own; after a failure nothing can take back the first."""
+        if revision.reason == "failover":
+            self.is_cut = True
+            return
+        self._close_passed_on()
+        self._output.close(finished=False, drop_calls=True)
+
+    def _announce(self, name: bytes) -> None:
+        if name not in self._announced:
+            self._announced.add(name)
+            status: Status = "queued" if name == QUEUED or not self._is_admitted(name) else "in_progress"
+            self._writer.add_response(name.decode(), self._response.encode(status))
+
+    def _is_admitted(self, name: bytes) -> bool:
+        return name == IN_PROGRESS or not self._response.background
+
+    def _items(self) -> list[bytes]:
+        passed_on = self._passed_on
+        return [*self._output.items, *(map(item_of, passed_on.done) if passed_on is not None else ())]
+
+    # Ends.
+
+    def _end(self, end: Terminal) -> None:
+        if isinstance(end, Error) and is_cut(end):
+            self.is_cut = True
+            self.status = "failed"
+            self._final = self._failed(end)
+            return
+        passed_on = self._passed_on
+        if passed_on is not None and passed_on.held is not None:
+            self._final = passed_on.end(passed_on.held) or self._final
+            self.status = "completed" if isinstance(end, Complete) else "failed"
+            return
+        self._close_passed_on()
+        self._announce(CREATED)
+        self._announce(IN_PROGRESS)
+        if isinstance(end, Complete):
+            self._complete(end)
+        elif isinstance(end, Interrupted):
+            self._interrupt(end)
+        else:
+            self._output.close(finished=False, drop_calls=True)
+            self.status, self._final = "failed", self._failed(end)
+            self._writer.add_response("response.failed", self._final)
+
+    def _complete(self, end: Complete) -> None:
+        reason = _INCOMPLETE.get(end.finish_reason or "")
+        self._output.close(finished=reason is None)
+        self.status = "completed" if reason is None else "incomplete"
+        self._final = self._response.encode(
+            self.status,
+            self._output.items,
+            usage=end.usage,
+            incomplete_reason=reason,
+            completed_at=self._response.completed_at(end.metrics.duration_ms) if reason is None else None,
+        )
+        self._writer.add_response(f"response.{self.status}", self._final)
+
+    def _interrupt(self, end: Interrupted) -> None:
+        self._output.close(finished=False, drop_calls=True)
+        self.status = "incomplete"
+        self._final = self._response.encode("incomplete", self._output.items, usage=end.usage)
+        self._writer.add_response("response.completed", self._final)
+
+    def _failed(self, end: Error) -> bytes:
+        return self._response.encode("failed", self._items(), usage=end.usage, error=error_of(end))
+
+
+def response_object(start: DialectStart, identity: ResponseIdentity, entries: Iterable[Entry]) -> JsonObject:
+    """Return the response object of a generation as its log stands: queued, in progress, or at its end."""
+    projection = ResponsesProjection(start, identity)
+    for entry in entries:
+        projection.project(entry)
+    return projection.response()
