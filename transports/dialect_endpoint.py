@@ -26,14 +26,15 @@ from transports.projected_stream import ProjectedStream
 
 
 class Endpoint:
-    """The start of a generation in one dialect. An API that keeps a state overrides what that changes."""
+    """The start of a generation in one dialect, at one of its paths. An API that keeps a state overrides what that changes."""
 
     retention: float = 0.0
     """How long a generation is kept at least, in seconds; see `Hub.start`."""
 
-    def __init__(self, services: Services, dialect: Dialect) -> None:
+    def __init__(self, services: Services, dialect: Dialect, path: str = "") -> None:
         self._services = services
         self._dialect = dialect
+        self._path = path
 
     async def start(self, request: Request) -> "Response | DialectResponse":
         """Start a generation, and respond with it.
@@ -45,7 +46,7 @@ class Endpoint:
         if not isinstance(body, dict):
             message = "The body must be a JSON object."
             raise invalid(message)
-        call = Call(body, request.path_params, request.query_params, request.headers)
+        call = Call(body, request.path_params, request.query_params, request.headers, self._path)
         start = self._parse(call, request)
         if start.stream:
             enter_stream(self._services, request)

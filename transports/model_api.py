@@ -16,7 +16,7 @@ class ModelApiTransport:
     def routes(self, services: Services) -> Sequence[BaseRoute]:
         """Return the routes by which clients connect."""
         return [
-            Route(path, Endpoint(services, dialect).start, methods=["POST"])
+            Route(path, Endpoint(services, dialect, path).start, methods=["POST"])
             for dialect in services.dialects
             for path in dialect.paths
         ]

@@ -22,10 +22,12 @@ class _ModelName(PathConvertor):
     regex = "(?s:.*)"
 
 
+register_url_convertor("model", _ModelName())
+
+
 def model_routes(hub: Hub) -> list[BaseRoute]:
     """Build the routes, which list what the hub serves at the time (platform.openai.com/docs/api-reference/models)."""
     created = int(time.time())
-    register_url_convertor("model", _ModelName())
 
     def describe(name: str) -> dict[str, object]:
         return {"id": name, "object": "model", "created": created, "owned_by": OWNER}

@@ -27,6 +27,8 @@ class Call:
     """Parameters in the path, such as `model`."""
     query: Mapping[str, str] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
+    route: str = ""
+    """The one of `Dialect.paths` that it was sent to."""
 
 
 @dataclass(frozen=True, slots=True)

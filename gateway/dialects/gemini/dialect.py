@@ -1,6 +1,7 @@
 """The dialect of Google's Gemini API."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
 
 from gateway.dialects.base import (
     Call,
@@ -9,35 +10,45 @@ from gateway.dialects.base import (
     Projection,
     ResponseIdentity,
 )
+from gateway.dialects.gemini.document import document
+from gateway.dialects.gemini.errors import refusal
+from gateway.dialects.gemini.projection import GeminiProjection
+from gateway.dialects.gemini.request import parse_call
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Refused
 
+_METHODS: Final = (":generateContent", ":streamGenerateContent", ":countTokens", ":embedContent", ":batchEmbedContents")
+
 
 class GeminiDialect:
-    """See `Dialect`."""
+    """`POST /v1beta/models/{model}:streamGenerateContent`, and `:generateContent`, also under /v1; see `Dialect`."""
 
     name = "gemini"
     api = "gemini"
-    paths: Sequence[str] = ()
+    paths: Sequence[str] = tuple(
+        f"/{version}/models/{{model:model}}{method}" for version in ("v1beta", "v1") for method in _METHODS[:2]
+    )
     content_type = "text/event-stream"
-    heartbeat = b": hb\n"
+    # Google's libraries take any line but data for an error, and skip empty ones.
+    heartbeat = b"\n"
 
-    def owns(self, _path: str, _headers: Mapping[str, str]) -> bool:
-        """See `Dialect.owns`."""
-        return False
+    def owns(self, path: str, headers: Mapping[str, str]) -> bool:
+        """See `Dialect.owns`. Of what is below /v1, a method or the header of Google's key tells it apart."""
+        is_shared = path.startswith("/v1/") and (path.endswith(_METHODS) or "x-goog-api-key" in headers)
+        return is_shared or path.startswith("/v1beta/")
 
     def parse(self, call: Call) -> DialectStart:
         """See `Dialect.parse`."""
-        raise NotImplementedError
+        return parse_call(call)
 
     def projection(self, start: DialectStart, identity: ResponseIdentity) -> Projection:
         """See `Dialect.projection`."""
-        raise NotImplementedError
+        return GeminiProjection(start, identity)
 
-    def document(self, start: DialectStart, events: Iterable[ProjectedEvent]) -> JsonObject:
+    def document(self, _start: DialectStart, events: Iterable[ProjectedEvent]) -> JsonObject:
         """See `Dialect.document`."""
-        raise NotImplementedError
+        return document(events)
 
     def refusal(self, refused: Refused) -> JsonObject:
         """See `Dialect.refusal`."""
-        raise NotImplementedError
+        return refusal(refused)

@@ -20,7 +20,7 @@ from gateway.upstreams.formats.base import DONE
 from gateway.upstreams.formats.call_ids import generate_call_id
 from gateway.upstreams.formats.figures import merge_figures
 from gateway.upstreams.formats.finish_reasons import ending_of, finish_reason
-from gateway.upstreams.formats.gemini_request import build_request
+from gateway.upstreams.formats.gemini_request import adapt_request, build_request
 from gateway.upstreams.formats.json_values import (
     SurrogateJoiner,
     count_of,
@@ -77,7 +77,7 @@ class GeminiFormat:
     def body(self, request: UpstreamRequest) -> JsonObject:
         """See `WireFormat.body`."""
         verbatim = request.verbatim_for(self.api)
-        return build_request(request) if verbatim is None else verbatim.body
+        return build_request(request) if verbatim is None else adapt_request(verbatim.body, request)
 
     def can_continue(self, _request: UpstreamRequest) -> bool:
         """Return False: a last message of the assistant is answered, never continued."""

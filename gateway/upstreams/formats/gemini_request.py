@@ -57,6 +57,23 @@ def build_request(request: UpstreamRequest) -> JsonObject:
     return body | _tools(options)
 
 
+def adapt_request(body: JsonObject, request: UpstreamRequest) -> JsonObject:
+    """Return a client's own body with what the gateway decides: the model, and a lower limit of the output.
+
+    Names of fields may also be in snake_case, as in all JSON of Google's APIs.
+    """
+    # The path names the model; a client's name of it may be another one.
+    adapted = {name: value for name, value in body.items() if name != "model"}
+    limit = request.options.get("max_tokens")
+    if not isinstance(limit, int):
+        return adapted
+    name = "generation_config" if "generation_config" in body else "generationConfig"
+    config = {**object_of(body.get(name))}
+    for spelling in ("max_output_tokens", "maxOutputTokens"):
+        config.pop(spelling, None)
+    return {**adapted, name: {**config, "maxOutputTokens": limit}}
+
+
 def _conversation(request: UpstreamRequest) -> JsonObject:
     """Build `systemInstruction` and `contents` from the messages.
 

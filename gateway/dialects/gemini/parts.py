@@ -1,0 +1,26 @@
+"""Parts of an answer that are not text, in the form of the Gemini API."""
+
+from gateway.protocol.commands import JsonObject
+from gateway.protocol.events import Part
+
+
+def media_part(part: Part) -> JsonObject | None:
+    """Return an image, audio or a file as inline data, or as the address of a file; None for any other part."""
+    kind, data, url = (part.fields.get(name) for name in ("media_type", "data", "url"))
+    if part.kind not in {"image", "audio", "file"}:
+        return None
+    typed: JsonObject = {"mimeType": kind} if kind else {}
+    if data:
+        return {"inlineData": {**({"mimeType": "application/octet-stream"} | typed), "data": data}}
+    return {"fileData": {**typed, "fileUri": url}} if url else None
+
+
+def citation_chunk(citation: Part) -> JsonObject:
+    """Return a source in the form of `GroundingChunk`."""
+    fields = citation.fields
+    source: JsonObject = {
+        name: value for name, value in (("uri", fields.get("url")), ("title", fields.get("title"))) if value
+    }
+    if fields.get("text"):
+        return {"retrievedContext": {**source, "text": fields["text"]}}
+    return {"web": source}

@@ -1,0 +1,86 @@
+"""Read a request of `generateContent` or `streamGenerateContent`.
+
+Source: ai.google.dev/api/generate-content. A provider with this API gets the body as it came. For the others it is
+converted; what has no counterpart is left out where it does not change the answer, and else refused by its name when
+such a provider is to be called (`VerbatimRequest.only`).
+"""
+
+from typing import Final
+
+from gateway.dialects.base import Call, DialectStart
+from gateway.dialects.gemini.contents import Conversation
+from gateway.dialects.gemini.fields import Fields
+from gateway.dialects.gemini.options import SAME, read_options
+from gateway.dialects.gemini.tools import read_tools
+from gateway.protocol.commands import MAX_METADATA_ENTRIES, JsonObject, StartRequest, parse
+from gateway.protocol.errors import Refused, invalid
+from gateway.upstreams.base import VerbatimRequest
+
+_HARMLESS: Final = frozenset({"safetySettings", "model", "store", "serviceTier"})
+"""Fields without a counterpart that do not change the answer. The model's name in the path counts."""
+
+_PATHS: Final = {ours: f"generationConfig.{theirs}" for theirs, ours in SAME.items()}
+
+
+def parse_call(call: Call) -> DialectStart:
+    """Return the start that a request asks for.
+
+    Raises:
+        Refused: it is not valid.
+    """
+    is_stream = call.route.endswith(":streamGenerateContent")
+    _check_query(call, is_stream=is_stream)
+    untranslated: list[str] = []
+    taken = convert(call.body, untranslated)
+    taken["model"] = call.path["model"]
+    only = f"{untranslated[0]}: only Gemini's own API has it: leave it out for this model." if untranslated else ""
+    verbatim = VerbatimRequest("gemini", call.body, {}, only)
+    return DialectStart(_start(taken), is_stream, call, verbatim)
+
+
+def convert(body: JsonObject, untranslated: list[str]) -> JsonObject:
+    """Return the fields of a start; add the paths of what has no counterpart to `untranslated`.
+
+    Raises:
+        Refused: the body is not valid.
+    """
+    fields, conversation = Fields.of(body, ""), Conversation(untranslated)
+    if (system := fields.take("systemInstruction")) is not None:
+        conversation.add_system(system)
+    for content in fields.messages("contents"):
+        conversation.add(content)
+    if all(message["role"] == "system" for message in conversation.messages):
+        message = "contents: must have a part with content."
+        raise invalid(message, param="contents")
+    taken: JsonObject = {"messages": [*conversation.messages], **read_tools(fields, untranslated)}
+    if (config := fields.message("generationConfig")) is not None:
+        taken |= read_options(config, untranslated)
+    labels = fields.take("labels")
+    if isinstance(labels, dict) and len(labels) <= MAX_METADATA_ENTRIES:
+        taken["metadata"] = labels
+    fields.taken |= _HARMLESS
+    untranslated += fields.rest()
+    return taken
+
+
+def _start(taken: JsonObject) -> StartRequest:
+    """Parse a start; a refusal names the field of the client's request."""
+    try:
+        return parse(StartRequest, taken)
+    except Refused as refused:
+        if (name := refused.param) in _PATHS:
+            refused.param = _PATHS[name]
+            refused.message = refused.message.replace(name, _PATHS[name], 1)
+        raise
+
+
+def _check_query(call: Call, *, is_stream: bool) -> None:
+    """Raise if the response is asked for in a form that is not spoken here."""
+    form = call.query.get("alt") or call.query.get("$alt") or "json"
+    if form not in ({"sse"} if is_stream else {"json"}):
+        message = f"alt: must be {'sse' if is_stream else 'json'} here."
+        raise invalid(message, param="alt")
+    for name in ("fields", "$fields"):
+        if call.query.get(name, "*") != "*":
+            message = f"{name}: responses are sent whole: leave it out."
+            raise invalid(message, param=name)
