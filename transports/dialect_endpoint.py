@@ -26,7 +26,7 @@ from transports.projected_stream import ProjectedStream
 
 
 class Endpoint:
-    """The start of a generation in one dialect, at one of its paths. An API that keeps a state overrides what that changes."""
+    """The start of a generation at one path of a dialect. An API that keeps a state overrides what that changes."""
 
     retention: float = 0.0
     """How long a generation is kept at least, in seconds; see `Hub.start`."""

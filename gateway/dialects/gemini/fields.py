@@ -78,7 +78,7 @@ class Fields:
         return f"{self.path}.{name}" if self.path else name
 
     def rest(self) -> list[str]:
-        """Return the paths of the fields that have a value, and that nobody has taken."""
+        """Return the paths of the fields that have a value, and were not taken."""
         return [self.path_of(name) for name, value in self.values.items() if value and name not in self.taken]
 
 

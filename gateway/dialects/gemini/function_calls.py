@@ -37,7 +37,7 @@ class FunctionCalls:
     def complete(self) -> list[JsonObject]:
         """Return the parts of the calls whose arguments are complete, in order, and forget them.
 
-        A call that the end of the answer cut off stays: nobody can execute it.
+        A call that the end of the answer cut off stays: it can not be executed.
         """
         parts: list[JsonObject] = []
         for index, call in sorted(self._calls.items()):
