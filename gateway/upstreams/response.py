@@ -228,10 +228,10 @@ class StreamedResponse:
 
     def _read(self, payload: bytes, events: list[UpstreamEvent]) -> None:
         """Decode the data of one event in full, append what it contains, and learn how its text is found."""
-        if type(payload) is ErrorData:
-            raise from_error_event(payload, self._reader.api_key)
         if self._verbatim:
             events.append(Verbatim(payload.replace(b"\n", b" ")))
+        if type(payload) is ErrorData:
+            raise from_error_event(payload, self._reader.api_key)
         before = len(events)
         self._reader.read(payload, events)
         if len(payload) > MAX_CHARS:

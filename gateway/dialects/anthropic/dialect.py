@@ -2,42 +2,44 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from gateway.dialects.base import (
-    Call,
-    DialectStart,
-    ProjectedEvent,
-    Projection,
-    ResponseIdentity,
-)
+from gateway.dialects.anthropic.document import document
+from gateway.dialects.anthropic.errors import refusal
+from gateway.dialects.anthropic.projection import MessagesProjection
+from gateway.dialects.anthropic.request import API, parse_call
+from gateway.dialects.base import Call, DialectStart, ProjectedEvent, Projection, ResponseIdentity
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Refused
 
+PATH = "/v1/messages"
+
 
 class AnthropicDialect:
-    """See `Dialect`."""
+    """`POST /v1/messages`, also with `?beta=true`; see `Dialect`."""
 
     name = "anthropic"
-    api = "anthropic"
-    paths: Sequence[str] = ()
-    content_type = "text/event-stream"
-    heartbeat = b": hb\n"
+    api = API
+    paths: Sequence[str] = (PATH,)
+    content_type = "text/event-stream; charset=utf-8"
+    heartbeat = b'event: ping\ndata: {"type": "ping"}\n\n'
 
-    def owns(self, _path: str, _headers: Mapping[str, str]) -> bool:
-        """See `Dialect.owns`."""
-        return False
+    def owns(self, path: str, headers: Mapping[str, str]) -> bool:
+        """See `Dialect.owns`. Its clients name the API's version on all paths, such as that of the models."""
+        return (
+            path == PATH or path.startswith(f"{PATH}/") or (path.startswith("/v1/") and "anthropic-version" in headers)
+        )
 
     def parse(self, call: Call) -> DialectStart:
         """See `Dialect.parse`."""
-        raise NotImplementedError
+        return parse_call(call)
 
     def projection(self, start: DialectStart, identity: ResponseIdentity) -> Projection:
         """See `Dialect.projection`."""
-        raise NotImplementedError
+        return MessagesProjection(start, identity)
 
-    def document(self, start: DialectStart, events: Iterable[ProjectedEvent]) -> JsonObject:
+    def document(self, _start: DialectStart, events: Iterable[ProjectedEvent]) -> JsonObject:
         """See `Dialect.document`."""
-        raise NotImplementedError
+        return document(events)
 
     def refusal(self, refused: Refused) -> JsonObject:
         """See `Dialect.refusal`."""
-        raise NotImplementedError
+        return refusal(refused)

@@ -1,0 +1,91 @@
+"""The assistant's earlier turns in OpenAI's form: text, calls, and reasoning, for the provider that wrote it. Pure."""
+
+import orjson
+from pydantic import JsonValue
+
+from gateway.dialects.anthropic.blocks import content_of, malformed, objects_at, text_of, text_or_parts
+from gateway.dialects.anthropic.tokens import OWN_FORMAT, read_token
+from gateway.protocol.commands import JsonObject
+
+
+def translate_answer(content: JsonValue, path: str, untranslated: list[str]) -> JsonObject | None:
+    """Return the message of an answer; None if nothing is left of it.
+
+    Raises:
+        Refused: a block has the wrong form.
+    """
+    if isinstance(content, str):
+        return {"role": "assistant", "content": content} if content else None
+    answer = _Answer()
+    for at, block in enumerate(objects_at(content, path)):
+        answer.add(block, f"{path}[{at}]", untranslated)
+    return answer.message()
+
+
+class _Answer:
+    def __init__(self) -> None:
+        self._parts: list[JsonObject] = []
+        self._calls: list[JsonObject] = []
+        self._details: list[JsonValue] = []
+        """Reasoning with a signature, in OpenRouter's form."""
+        self._plain: list[str] = []
+        """Reasoning without one."""
+        self._signatures: dict[str, JsonValue] = {}
+        """Signatures of calls, by their ids."""
+
+    def add(self, block: JsonObject, path: str, untranslated: list[str]) -> None:
+        match block.get("type"):
+            case "thinking":
+                self._add_thinking(block, path)
+            case "redacted_thinking":
+                self._add_redacted(text_of(block.get("data"), f"{path}.data"))
+            case "tool_use":
+                self._calls.append(_call(block, path))
+            case _:
+                self._parts += content_of([block], path.rpartition("[")[0], untranslated)
+
+    def _add_thinking(self, block: JsonObject, path: str) -> None:
+        text = text_of(block.get("thinking"), f"{path}.thinking")
+        signature = block.get("signature") or ""
+        detail: JsonObject = {"type": "reasoning.text", "text": text}
+        if token := read_token(signature):
+            self._details.append({**detail, "signature": token.get("signature"), "format": token.get("format")})
+        elif signature:
+            signed = {"signature": text_of(signature, f"{path}.signature"), "format": OWN_FORMAT}
+            self._details.append({**detail, **signed})
+        elif text:
+            self._plain.append(text)
+
+    def _add_redacted(self, data: str) -> None:
+        token = read_token(data)
+        if token is None:
+            self._details.append({"type": "reasoning.encrypted", "data": data, "format": OWN_FORMAT})
+        elif "call" in token:
+            self._signatures[str(token["call"])] = token.get("signature")
+        else:
+            self._details.append({"type": "reasoning.encrypted", **token})
+
+    def message(self) -> JsonObject | None:
+        """Return the message."""
+        calls: list[JsonValue] = [
+            {**call, "signature": signature} if (signature := self._signatures.get(str(call["id"]))) else call
+            for call in self._calls
+        ]
+        if not (calls or self._parts):
+            return None
+        message: JsonObject = {"role": "assistant", "content": text_or_parts(self._parts, "") or None}
+        if calls:
+            message["tool_calls"] = calls
+        if self._details:
+            message["reasoning_details"] = self._details
+        elif self._plain:
+            message["reasoning_content"] = "".join(self._plain)
+        return message
+
+
+def _call(block: JsonObject, path: str) -> JsonObject:
+    match block:
+        case {"id": str() as call_id, "name": str() as name}:
+            arguments = orjson.dumps(block.get("input") or {}).decode()
+            return {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
+    raise malformed(path, "a tool_use block needs an id and a name")

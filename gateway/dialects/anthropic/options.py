@@ -1,0 +1,142 @@
+"""The options of a request of the Messages API in OpenAI's form. Pure.
+
+Sources: docs.anthropic.com, "Messages", "Tool use", "Extended thinking", "Effort", "Structured outputs".
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from pydantic import JsonValue
+
+from gateway.protocol.commands import JsonObject
+from gateway.protocol.errors import Refused, invalid
+
+MAX_USER_LENGTH: Final = 64
+"""Maximum characters of a user's id at OpenAI. That of Claude Code is longer, and left out."""
+
+_RENAMED: Final[Mapping[str, str]] = {
+    "max_tokens": "max_tokens",
+    "temperature": "temperature",
+    "top_p": "top_p",
+    "stop_sequences": "stop",
+}
+
+_UNTRANSLATED: Final = ("top_k", "container", "mcp_servers", "inference_geo", "fallbacks")
+"""Fields that would change the answer, and that no other API has."""
+
+_HARMLESS_TOOLS: Final = ("tool_search_tool_",)
+"""Tools of Anthropic's servers that others do without: all deferred tools are sent to them at once."""
+
+_EFFORTS: Final[Mapping[JsonValue, str]] = {
+    "minimal": "minimal",
+    "low": "low",
+    "medium": "medium",
+    "high": "high",
+    # Few models of other providers have more.
+    "xhigh": "high",
+    "max": "high",
+}
+_MEDIUM_BUDGET: Final = 4096
+_HIGH_BUDGET: Final = 16_384
+"""Thinking budgets, in tokens, from which on the effort is medium, and high."""
+
+
+def translate_options(body: JsonObject, untranslated: list[str]) -> JsonObject:
+    """Return the options of a body, and add to `untranslated` what only Anthropic's API has.
+
+    Raises:
+        Refused: a field has the wrong form.
+    """
+    options: JsonObject = {ours: body[theirs] for theirs, ours in _RENAMED.items() if body.get(theirs) is not None}
+    untranslated += [name for name in _UNTRANSLATED if body.get(name)]
+    options |= _tools(body, untranslated) | _tool_choice(body.get("tool_choice"))
+    if effort := _effort(body):
+        options["reasoning_effort"] = effort
+    if response_format := _response_format(body):
+        options["response_format"] = response_format
+    user = _object(body, "metadata").get("user_id")
+    if isinstance(user, str) and 0 < len(user) <= MAX_USER_LENGTH:
+        options["user"] = user
+    return options
+
+
+def _object(body: JsonObject, name: str) -> JsonObject:
+    value = body.get(name)
+    if value is not None and not isinstance(value, dict):
+        raise _malformed(name, "must be an object")
+    return value or {}
+
+
+def _tools(body: JsonObject, untranslated: list[str]) -> JsonObject:
+    tools = body.get("tools")
+    if tools is None:
+        return {}
+    if not isinstance(tools, list):
+        raise _malformed("tools", "must be a list")
+    functions = [function for at, tool in enumerate(tools) if (function := _tool(tool, f"tools[{at}]", untranslated))]
+    return {"tools": [*functions]} if functions else {}
+
+
+def _tool(tool: JsonValue, path: str, untranslated: list[str]) -> JsonObject | None:
+    """Return a function; None for a tool that Anthropic defines: only harmless ones are left out in silence."""
+    if not isinstance(tool, dict):
+        raise _malformed(path, "must be an object")
+    kind = tool.get("type") or "custom"
+    if kind != "custom":
+        if not str(kind).startswith(_HARMLESS_TOOLS):
+            untranslated.append(f"{path} ({str(kind)[:64]})")
+        return None
+    name, schema = tool.get("name"), tool.get("input_schema")
+    if not isinstance(name, str):
+        raise _malformed(f"{path}.name", "must be a string")
+    if not isinstance(schema, dict):
+        raise _malformed(f"{path}.input_schema", "must be an object, a JSON schema")
+    function: JsonObject = {"name": name, "parameters": schema}
+    function |= {field: tool[field] for field in ("description", "strict") if tool.get(field) is not None}
+    return {"type": "function", "function": function}
+
+
+def _tool_choice(choice: JsonValue) -> JsonObject:
+    if choice is None:
+        return {}
+    if not isinstance(choice, dict):
+        raise _malformed("tool_choice", "must be an object")
+    one_call: JsonObject = {"parallel_tool_calls": False} if choice.get("disable_parallel_tool_use") is True else {}
+    match choice:
+        case {"type": "auto" | "none" as kind}:
+            return {"tool_choice": kind, **one_call}
+        case {"type": "any"}:
+            return {"tool_choice": "required", **one_call}
+        case {"type": "tool", "name": str() as name}:
+            return {"tool_choice": {"type": "function", "function": {"name": name}}, **one_call}
+    raise _malformed("tool_choice", "must have the type auto, any, none, or tool with its name")
+
+
+def _effort(body: JsonObject) -> str | None:
+    """Return the effort that a request asks for; None leaves it to the model, as adaptive thinking does.
+
+    Without thinking there is no effort either: what turns it off differs by provider, and many refuse it.
+    """
+    thinking, named = _object(body, "thinking"), _object(body, "output_config").get("effort")
+    match thinking:
+        case {"type": "disabled"}:
+            return None
+        case {"type": "enabled", "budget_tokens": int() as budget} if named is None:
+            return "low" if budget < _MEDIUM_BUDGET else "medium" if budget < _HIGH_BUDGET else "high"
+    return None if named is None else _EFFORTS.get(named, str(named))
+
+
+def _response_format(body: JsonObject) -> JsonObject | None:
+    """Return the schema of the answer. `output_format` is its former name, with a beta header."""
+    wanted = _object(body, "output_config").get("format") or body.get("output_format")
+    match wanted:
+        case None:
+            return None
+        case {"type": "json_schema", "schema": dict() as schema}:
+            # OpenAI requires a name.
+            return {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, "strict": True}}
+    raise _malformed("output_config.format", "must be json_schema with its schema")
+
+
+def _malformed(path: str, problem: str) -> Refused:
+    return invalid(f"{path}: {problem}.", param=path)

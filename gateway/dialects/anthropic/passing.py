@@ -1,0 +1,95 @@
+"""Pass on the events of a provider with the same API, as they came. Pure."""
+
+from typing import Final
+
+import orjson
+from pydantic import JsonValue
+
+from gateway.dialects.anthropic.writer import DELTA, MessageWriter
+from gateway.dialects.base import ProjectedEvent
+from gateway.protocol.commands import JsonObject
+
+DELTA_HEADS: Final = (b'{"type":"content_block_delta"', b'{"type": "content_block_delta"')
+"""How almost all events begin: those need not be decoded."""
+
+_ENDS: Final = frozenset({"message_stop", "error"})
+
+
+class PassedOn:
+    """Passes events on, and records in the writer which blocks they open and close.
+
+    The end of the message is held back until the generation has ended: until then, feedback may replace the answer, and
+    another attempt may follow an error.
+    """
+
+    def __init__(self, writer: MessageWriter) -> None:
+        self._writer = writer
+        self.held: list[ProjectedEvent] = []
+        """The end of the message, or an error, and what followed."""
+
+    def add(self, line: bytes, out: list[ProjectedEvent]) -> None:
+        """Append the event with this data to `out`, unless it is held back."""
+        if line.startswith(DELTA_HEADS):
+            self._release(out)
+            out.append(ProjectedEvent(line, DELTA))
+            return
+        payload = _decode(line)
+        kind = payload.get("type")
+        # Not an event of this API: `[DONE]`, or an error of llama.cpp.
+        if not isinstance(kind, str):
+            return
+        event = ProjectedEvent(line, kind.encode())
+        if kind in _ENDS or (kind == "message_delta" and _object(payload.get("delta")).get("stop_reason")):
+            self.held.append(event)
+            return
+        if kind.startswith("content_block_"):
+            self._release(out)
+        elif self.held:
+            self.held.append(event)
+            return
+        self._note(kind, payload)
+        out.append(event)
+
+    @property
+    def has_end(self) -> bool:
+        """Return True if the message has a stop reason."""
+        return any(event.name == b"message_delta" for event in self.held)
+
+    @property
+    def has_error(self) -> bool:
+        """Return True if the provider has sent an error."""
+        return any(event.name == b"error" for event in self.held)
+
+    def end(self) -> list[ProjectedEvent]:
+        """Return the end of the message, after closing what the provider left open."""
+        self._writer.close_blocks()
+        held, self.held = self.held, []
+        if held[-1].name != b"message_stop":
+            held.append(ProjectedEvent(b'{"type":"message_stop"}', b"message_stop"))
+        return [*self._writer.take(), *held]
+
+    def _release(self, out: list[ProjectedEvent]) -> None:
+        """Pass on what was held back: content follows it, so it was not the end. Some servers send it early."""
+        if self.held:
+            out += self.held
+            self.held = []
+
+    def _note(self, kind: str, payload: JsonObject) -> None:
+        index = payload.get("index")
+        if kind == "message_start":
+            self._writer.note_start()
+        elif kind == "content_block_start" and isinstance(index, int):
+            self._writer.note_block(index, str(_object(payload.get("content_block")).get("type")))
+        elif kind == "content_block_stop" and isinstance(index, int):
+            self._writer.note_stop(index)
+
+
+def _decode(line: bytes) -> JsonObject:
+    try:
+        return _object(orjson.loads(line))
+    except orjson.JSONDecodeError:
+        return {}
+
+
+def _object(value: JsonValue) -> JsonObject:
+    return value if isinstance(value, dict) else {}
