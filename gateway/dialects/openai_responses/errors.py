@@ -24,4 +24,8 @@ _NOT_RETRYABLE: Final = "invalid_prompt"
 def error_of(end: Error) -> JsonObject:
     """Return the `error` of a response that failed."""
     code = _CODES.get(Code(end.code)) or ("server_error" if end.retryable else _NOT_RETRYABLE)
-    return {"code": code, "message": end.message}
+    message = end.message
+    if code == "rate_limit_exceeded" and end.retry_after_ms is not None:
+        # Codex reads how long to wait from the words of OpenAI's message.
+        message = f"{message} Please try again in {end.retry_after_ms / 1000:g}s."
+    return {"code": code, "message": message}

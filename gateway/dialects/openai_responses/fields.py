@@ -60,8 +60,12 @@ class ResponseObject:
         error: JsonObject | None = None,
         incomplete_reason: str | None = None,
         completed_at: int | None = None,
+        interrupted_by: str | None = None,
     ) -> bytes:
-        """Return the JSON of the response. `output` are the items, each encoded."""
+        """Return the JSON of the response. `output` are the items, each encoded.
+
+        `interrupted_by` is a field of ours, which says who stopped a response; it stands in no other one.
+        """
         fields = orjson.dumps(
             {
                 "id": self.id,
@@ -74,6 +78,7 @@ class ResponseObject:
                 "model": self._model,
                 "output": [orjson.Fragment(item) for item in output],
                 "usage": None if usage is None else usage_object(usage),
+                **({} if interrupted_by is None else {"interrupted_by": interrupted_by}),
             }
         )
         return fields[:-1] + b"," + self._echo[1:]

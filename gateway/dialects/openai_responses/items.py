@@ -153,7 +153,7 @@ class Conversation:
             turn["reasoning_content"] = f"{earlier_text}\n\n{text}" if earlier_text else text
 
     def _sign(self, call_id: str, signature: str) -> None:
-        """Give a call its thought signature, whether it stands before the call or after it."""
+        """Set the thought signature of a call, whether it stands before the call or after it."""
         self._signatures[call_id] = signature
         calls = None if self._turn is None else self._turn.get("tool_calls")
         for call in calls if isinstance(calls, list) else ():
