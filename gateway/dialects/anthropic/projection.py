@@ -39,6 +39,9 @@ STOP_REASONS: Final[Mapping[str | None, str]] = {
 }
 """Stop reasons by our finish reasons; any other is `end_turn`."""
 
+INTERRUPTED: Final = b'"[The answer was interrupted.]"'
+"""JSON of the text of an answer that was interrupted before its first text."""
+
 _FACTS: Final = ("stop_sequence", "stop_details", "container")
 """What a provider says of its response, and this API has a field for."""
 
@@ -178,6 +181,11 @@ class MessagesProjection:
         if self._passed_on.has_end:
             return self._passed_on.end()
         self._writer.abandon_blocks()
+        if not self._writer.has_text:
+            # Claude Code asks again for an answer without text.
+            index = self._writer.enter("text")
+            self._writer.text(index, INTERRUPTED)
+            self._writer.close(index)
         extra = _extra(event.usage, {"interrupted": {"by": event.by, "reason": event.reason}})
         self._writer.end_message("end_turn", final_usage(event.usage), extra)
         return self._writer.take()

@@ -42,7 +42,7 @@ class MessageWriter:
     """
 
     def __init__(self, identity: ResponseIdentity) -> None:
-        self.is_started = False
+        self.is_started = self.has_text = False
         self.open: dict[int, str] = {}
         """Types of the open blocks by their index, the newest last."""
         self._identity = identity
@@ -63,6 +63,7 @@ class MessageWriter:
     def note_block(self, index: int, kind: str) -> None:
         """Record that a block was opened."""
         self.open[index] = kind
+        self.has_text = self.has_text or kind == "text"
         self._next_index = max(self._next_index, index + 1)
 
     def note_stop(self, index: int) -> None:

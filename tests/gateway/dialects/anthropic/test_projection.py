@@ -173,6 +173,14 @@ def test_a_call_that_is_interrupted_is_not_closed() -> None:
     assert types(payloads)[-2:] == ["message_delta", "message_stop"]
 
 
+@pytest.mark.parametrize("events", [[], [Reasoning("a")], [ToolCall(0, "c", "f", "{")]])
+def test_an_answer_that_is_interrupted_before_its_first_text_says_so(events: list[Event]) -> None:
+    payloads = payloads_of([STARTED, *events], [interrupted()])
+    index = payloads[-3]["index"]
+    assert payloads[-4]["delta"] == {"type": "text_delta", "text": "[The answer was interrupted.]"}
+    assert payloads[-3:-2] == [{"type": "content_block_stop", "index": index}]
+
+
 def test_a_provider_that_is_lost_leaves_the_message_open() -> None:
     projection = projection_of()
     payloads = payloads_of([STARTED], [Chunk("a")], [failed("truncated")], projection=projection)
