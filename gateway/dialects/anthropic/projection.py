@@ -39,6 +39,8 @@ STOP_REASONS: Final[Mapping[str | None, str]] = {
 }
 """Stop reasons by our finish reasons; any other is `end_turn`."""
 
+_STOP_REASONS_OF_FAILURES: Final = {Code.CONTENT_FILTER: "refusal", Code.OUTPUT_LIMIT: "max_tokens"}
+
 INTERRUPTED: Final = b'"[The answer was interrupted.]"'
 """JSON of the text of an answer that was interrupted before its first text."""
 
@@ -112,7 +114,7 @@ class MessagesProjection:
         elif isinstance(event, Complete):
             return self._complete(event)
         elif isinstance(event, Interrupted):
-            return self._interrupt(event)
+            return self._interrupt(event.by, event.reason, event.usage)
         elif isinstance(event, Error):
             return self._fail(event)
         return self._writer.take()
@@ -176,7 +178,7 @@ class MessagesProjection:
         self._writer.end_message(reason, final_usage(event.usage), _extra(event.usage), facts)
         return self._writer.take()
 
-    def _interrupt(self, event: Interrupted) -> Sequence[ProjectedEvent]:
+    def _interrupt(self, by: str, reason: str | None, usage: Usage | None) -> Sequence[ProjectedEvent]:
         """End the message as a normal one, so that no client asks again."""
         if self._passed_on.has_end:
             return self._passed_on.end()
@@ -186,8 +188,8 @@ class MessagesProjection:
             index = self._writer.enter("text")
             self._writer.text(index, INTERRUPTED)
             self._writer.close(index)
-        extra = _extra(event.usage, {"interrupted": {"by": event.by, "reason": event.reason}})
-        self._writer.end_message("end_turn", final_usage(event.usage), extra)
+        extra = _extra(usage, {"interrupted": {"by": by, "reason": reason}})
+        self._writer.end_message("end_turn", final_usage(usage), extra)
         return self._writer.take()
 
     def _fail(self, event: Error) -> Sequence[ProjectedEvent]:
@@ -197,10 +199,11 @@ class MessagesProjection:
             return held
         if is_cut(event):
             self.is_cut = True
-        elif code in {Code.CONTENT_FILTER, Code.OUTPUT_LIMIT}:
+        elif code is Code.BUDGET_EXCEEDED:
+            return self._interrupt("budget", event.message, event.usage)
+        elif code in _STOP_REASONS_OF_FAILURES:
             self._writer.abandon_blocks()
-            reason = "refusal" if code is Code.CONTENT_FILTER else "max_tokens"
-            self._writer.end_message(reason, final_usage(event.usage), _extra(event.usage))
+            self._writer.end_message(_STOP_REASONS_OF_FAILURES[code], final_usage(event.usage), _extra(event.usage))
         else:
             self._writer.write(error_event(code, event.message))
         return self._writer.take()

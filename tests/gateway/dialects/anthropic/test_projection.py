@@ -205,6 +205,12 @@ def test_failures_that_are_ends_of_this_api(code: str, reason: str) -> None:
     assert payloads[-2]["delta"] == {"stop_reason": reason, "stop_sequence": None}
 
 
+def test_a_spent_budget_is_an_interrupt() -> None:
+    payloads = payloads_of([STARTED], [Chunk("a")], [failed("budget_exceeded")])
+    assert payloads[-2]["delta"] == {"stop_reason": "end_turn", "stop_sequence": None}
+    assert payloads[-2]["dualstream"] == {"interrupted": {"by": "budget", "reason": "It failed."}}
+
+
 def test_feedback_goes_on_in_a_new_block() -> None:
     assert content_of(Chunk("old"), Revision(2, "f", 1.0), STARTED, Chunk("new")) == [
         {"type": "text", "text": "old", "citations": None},
