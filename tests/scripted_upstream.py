@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from gateway.protocol.errors import Failed
 from gateway.protocol.events import Chunk, Usage
 from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest, UpstreamResponse
+from gateway.upstreams.documents import DocumentRequest
 
 
 @dataclass
@@ -40,15 +41,29 @@ class ScriptedCall:
         self._reads.put_nowait(failure)
 
 
+@dataclass
+class ScriptedFetch:
+    """A request to another endpoint; the test sets the document that answers it, or a failure."""
+
+    request: DocumentRequest
+    document: asyncio.Future[bytes] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    closed: bool = False
+
+
 class ScriptedUpstream:
-    """An upstream whose calls wait for the test; `calls` lists them. With `auto_accept`, headers come at once."""
+    """An upstream whose calls wait for the test; `calls` lists them. With `auto_accept`, headers come at once.
+
+    `fetched` lists the requests to its other endpoints.
+    """
 
     name = "scripted"
+    api = "openai"
     native: bool = False
     """Whether it can continue a final assistant message."""
 
     def __init__(self, *, auto_accept: bool = True, native: bool = False) -> None:
         self.calls: list[ScriptedCall] = []
+        self.fetched: list[ScriptedFetch] = []
         self.native = native
         self._auto_accept = auto_accept
 
@@ -78,6 +93,14 @@ class ScriptedUpstream:
             scripted._opening = asyncio.get_running_loop().create_future()
             scripted._opening.cancel()
         return _ScriptedResponse(request.model, scripted)
+
+    async def fetch(self, request: DocumentRequest) -> bytes:
+        fetched = ScriptedFetch(request)
+        self.fetched.append(fetched)
+        try:
+            return await fetched.document
+        finally:
+            fetched.closed = True
 
     async def close(self) -> None:
         pass

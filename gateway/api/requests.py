@@ -23,7 +23,8 @@ _POLICIES: Final[Mapping[str, OnDisconnect]] = {policy: policy for policy in get
 _CONTENT_LENGTH: Final = re.compile(r"[0-9]{1,15}")
 _SAFE_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
 _MAX_JSON_DEPTH: Final = 64
-_MAX_JSON_VALUES: Final = 100_000
+MAX_JSON_VALUES: Final = 100_000
+"""Maximum values of a body that is validated."""
 
 
 def request_id(connection: HTTPConnection) -> str:
@@ -102,7 +103,9 @@ def wants_events(request: Request) -> bool:
     return request.method == "GET" and "text/event-stream" in request.headers.get("accept", "")
 
 
-async def read_json(request: Request, services: Services, *, empty: object = None) -> object:
+async def read_json(
+    request: Request, services: Services, *, empty: object = None, max_values: int = MAX_JSON_VALUES
+) -> object:
     """Read a JSON body within the limits of `services`; return `empty` for an empty body, if it is given.
 
     While it is being received, the body counts as memory of the principal's prompts.
@@ -128,7 +131,7 @@ async def read_json(request: Request, services: Services, *, empty: object = Non
         raise invalid(message) from None
     finally:
         reservation.release()
-    return parse_json(body, "The body") if body.strip() or empty is None else empty
+    return parse_json(body, "The body", max_values) if body.strip() or empty is None else empty
 
 
 def check_body_headers(request: Request, limit: int) -> None:
@@ -152,7 +155,7 @@ def check_body_headers(request: Request, limit: int) -> None:
         raise _too_large(limit)
 
 
-def parse_json(text: bytes | bytearray | str, subject: str) -> object:
+def parse_json(text: bytes | bytearray | str, subject: str, max_values: int = MAX_JSON_VALUES) -> object:
     """Parse JSON that a client sent; `subject` names it in messages. A byte order mark is ignored (RFC 8259, 8.1).
 
     Raises:
@@ -167,11 +170,11 @@ def parse_json(text: bytes | bytearray | str, subject: str) -> object:
     except orjson.JSONDecodeError as error:
         message = f"{subject} is not JSON: {error}."
         raise invalid(message) from None
-    _check_json_bounds(value, subject)
+    _check_json_bounds(value, subject, max_values)
     return value
 
 
-def _check_json_bounds(value: object, subject: str) -> None:
+def _check_json_bounds(value: object, subject: str, max_values: int) -> None:
     """Check the depth of a value and the number of its parts: validating more would block the event loop.
 
     Raises:
@@ -185,8 +188,8 @@ def _check_json_bounds(value: object, subject: str) -> None:
         if not level:
             return
         count += sum(map(len, level))
-        if count > _MAX_JSON_VALUES:
-            message = f"{subject} contains more than {_MAX_JSON_VALUES} values."
+        if count > max_values:
+            message = f"{subject} contains more than {max_values} values."
             raise invalid(message)
     message = f"{subject} is nested more than {_MAX_JSON_DEPTH} levels deep."
     raise invalid(message)

@@ -12,11 +12,13 @@ from gateway.api.demo_page import page_routes
 from gateway.api.generations import GenerationResource
 from gateway.api.middleware.command_rate import is_read_route, rate_limited
 from gateway.api.models import model_routes
+from gateway.api.pass_through import PassThroughRoutes
 from gateway.api.requests import request_id
 from gateway.api.services import Services
 from gateway.api.session import SessionRoute
 from gateway.api.status import status_routes
 from gateway.api.tickets import TicketRoute
+from gateway.api.token_counts import TokenCountRoutes
 from gateway.protocol.errors import invalid
 
 
@@ -33,6 +35,8 @@ def all_routes(services: Services, transport_routes: Iterable[BaseRoute]) -> Seq
         *TicketRoute(services).routes(),
         *SessionRoute(services).routes(),
         *model_routes(services.hub),
+        *PassThroughRoutes(services).routes(),
+        *TokenCountRoutes(services).routes(),
         *status_routes(services.hub),
         *page_routes(),
     ]

@@ -144,9 +144,7 @@ class Hub:
             fingerprint = _fingerprint(request, sent) if key is not None else b""
             if (started := self._started_before(key, fingerprint, principal, sent)) is not None:
                 return started
-            if self.draining:
-                message = "The gateway is shutting down: start again on another gateway, or later."
-                raise Refused(Code.SHUTTING_DOWN, message, retry_after_ms=1000)
+            self._check_open()
             admitted = self._admit(request, request_id, principal, verbatim)
         except Refused as refused:
             self.statistics.count_refusal(refused)
@@ -175,6 +173,29 @@ class Hub:
             self._disconnects.expect_viewer(record)
         self._disconnects.make_way()
         return generation
+
+    def admit_call(self, principal: Principal) -> BudgetCharge:
+        """Count a call that is no generation as a start; return what charges it to the principal's budget.
+
+        Raises:
+            Refused: shutting down, rate limit, budget, or a principal whose ticket is for one generation.
+        """
+        limits = principal.limits
+        try:
+            if principal.generation_scope is not None:
+                raise out_of_scope()
+            self._check_open()
+            self._budgets.check(principal.id, self.clock.unix(), limits.budget_per_day)
+            self._rate_limits.consume(principal.id, self.clock.now(), limits)
+        except Refused as refused:
+            self.statistics.count_refusal(refused)
+            raise
+        return BudgetCharge(self._budgets, principal.id, limits.budget_per_day)
+
+    def _check_open(self) -> None:
+        if self.draining:
+            message = "The gateway is shutting down: start again on another gateway, or later."
+            raise Refused(Code.SHUTTING_DOWN, message, retry_after_ms=1000)
 
     def _started_before(
         self, key: IdempotencyKey | None, fingerprint: bytes, principal: Principal, sent: SentRequest | None

@@ -3,7 +3,7 @@
 import asyncio
 import io
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 import aiohttp
@@ -25,6 +25,7 @@ from gateway.upstreams.connections import (
     drop_headers,
     is_event_stream,
 )
+from gateway.upstreams.documents import DocumentRequest, read_document
 from gateway.upstreams.errors.billable import may_be_billed
 from gateway.upstreams.errors.network import Step, from_connection
 from gateway.upstreams.errors.refusals import from_response, is_compressed, read_error_body
@@ -80,6 +81,11 @@ class HttpUpstream:
         self._log_throttle = KeyedLogThrottle()
         """By message: each of them is one of a few constants."""
 
+    @property
+    def api(self) -> str:
+        """Return the name of the provider's API in the settings."""
+        return self._wire_format.api
+
     def can_continue(self, request: UpstreamRequest) -> bool:
         """See `Upstream.can_continue`."""
         return self._wire_format.can_continue(request)
@@ -123,6 +129,25 @@ class HttpUpstream:
             verbatim=verbatim,
         )
 
+    async def fetch(self, request: DocumentRequest) -> bytes:
+        """Send a request that is answered with a document; see `DocumentUpstream.fetch`."""
+        connection = UpstreamConnection()
+        try:
+            url = request.endpoint.resolve(self.base_url)
+        except ValueError as error:
+            raise from_connection(error, Step.RESOLVE) from error
+        try:
+            data, headers = orjson.dumps(request.body), self._headers("application/json", request.headers)
+            response = await self._post(url, headers, data, connection)
+            if not 200 <= response.status < 300 or is_compressed(response):
+                raise await self._refused(response, None)
+            return await read_document(response, self._max_event_bytes)
+        except Failed as failure:
+            self._log(failure, url)
+            raise
+        finally:
+            await connection.abort()
+
     async def close(self) -> None:
         """Close all connections."""
         for client in self._clients.values():
@@ -137,11 +162,12 @@ class HttpUpstream:
         wire_format = self._adapted.get(request.model, self._wire_format)
         if request.verbatim is not None and request.verbatim.only and request.verbatim.api != wire_format.api:
             raise UnsupportedOption(request.verbatim.only)
-        refused: list[str] = []
+        verbatim, refused = request.verbatim_for(wire_format.api), list[str]()
+        headers = self._headers("text/event-stream", {} if verbatim is None else verbatim.headers)
         while True:
             # No reference to the decoded body is kept: it takes up to four times the memory of the encoded one.
             data, fields = _encode(wire_format.body(request))
-            response = await self._post(url, request, data, connection)
+            response = await self._post(url, headers, data, connection)
             if 200 <= response.status < 300 and not is_compressed(response):
                 if refused:
                     self._remember(request.model, wire_format, refused)
@@ -176,7 +202,7 @@ class HttpUpstream:
         return failure
 
     async def _post(
-        self, url: URL, request: UpstreamRequest, body: bytes, connection: UpstreamConnection
+        self, url: URL, headers: Mapping[str, str], body: bytes, connection: UpstreamConnection
     ) -> aiohttp.ClientResponse:
         """Send a request, and once more over a new connection if it was lost on one that was closed before.
 
@@ -184,7 +210,7 @@ class HttpUpstream:
         error that says nothing about the provider. See `STALE_SECONDS` for what counts as closed before.
         """
         try:
-            return await self._post_once(url, request, body, connection, keep=True)
+            return await self._post_once(url, headers, body, connection, keep=True)
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.ClientConnectionResetError) as error:
             if not connection.was_stale(self._limits.stale):
                 raise self._not_answered(error, connection, url) from error
@@ -192,18 +218,18 @@ class HttpUpstream:
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise self._not_answered(error, connection, url) from error
         try:
-            return await self._post_once(url, request, body, connection, keep=False)
+            return await self._post_once(url, headers, body, connection, keep=False)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise self._not_answered(error, connection, url) from error
 
     async def _post_once(
-        self, url: URL, request: UpstreamRequest, body: bytes, connection: UpstreamConnection, *, keep: bool
+        self, url: URL, headers: Mapping[str, str], body: bytes, connection: UpstreamConnection, *, keep: bool
     ) -> aiohttp.ClientResponse:
         client = self._clients.get(keep) or self._create_client(keep=keep)
         # aiohttp writes bytes at once but a file in pieces: a large body in one write would hold up the event loop.
         data = body if len(body) <= MAX_SINGLE_WRITE else _LargeBody(body, connection.on_write)
         with connection.track():
-            response = await client.request("POST", url, self._headers(request), data, self._proxy.url_for(url))
+            response = await client.request("POST", url, headers, data, self._proxy.url_for(url))
         connection.on_response(response)
         return response
 
@@ -223,13 +249,13 @@ class HttpUpstream:
         self._clients[keep] = HttpClient(timeout, TrackingConnector(self._limits, keep=keep))
         return self._clients[keep]
 
-    def _headers(self, request: UpstreamRequest) -> dict[str, str]:
-        key, verbatim = self._api_key, request.verbatim_for(self._wire_format.api)
+    def _headers(self, accept: str, others: Mapping[str, str]) -> dict[str, str]:
+        key = self._api_key
         return {
             "Content-Type": "application/json",
-            "Accept": "text/event-stream",
+            "Accept": accept,
             **self._wire_format.headers(None if key is None else key.get_secret_value()),
-            **({} if verbatim is None else verbatim.headers),
+            **others,
         }
 
     def _log(self, failure: Failed, url: URL) -> None:

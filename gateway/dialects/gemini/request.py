@@ -5,6 +5,7 @@ converted; what has no counterpart is left out where it does not change the answ
 such a provider is to be called (`VerbatimRequest.only`).
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 from gateway.dialects.base import Call, DialectStart
@@ -12,7 +13,7 @@ from gateway.dialects.gemini.contents import Conversation
 from gateway.dialects.gemini.fields import Fields
 from gateway.dialects.gemini.options import SAME, read_options
 from gateway.dialects.gemini.tools import read_tools
-from gateway.protocol.commands import MAX_METADATA_ENTRIES, JsonObject, StartRequest, parse
+from gateway.protocol.commands import MAX_METADATA_ENTRIES, JsonObject, Message, StartRequest, parse
 from gateway.protocol.errors import Refused, invalid
 from gateway.upstreams.base import VerbatimRequest
 
@@ -61,6 +62,15 @@ def convert(body: JsonObject, untranslated: list[str]) -> JsonObject:
     fields.taken |= _HARMLESS
     untranslated += fields.rest()
     return taken
+
+
+def read_messages(body: JsonObject) -> Sequence[Message]:
+    """Return the messages of a request alone.
+
+    Raises:
+        Refused: the body is not valid.
+    """
+    return parse(StartRequest, {"messages": convert(body, [])["messages"]}).messages
 
 
 def _start(taken: JsonObject) -> StartRequest:

@@ -57,18 +57,23 @@ _NO_CONTENT = frozenset(
 """Fields of a part that are read here, or that bring no content; a field outside may."""
 
 
+def model_endpoint(model: str, method: str) -> Endpoint:
+    """Return the endpoint of a model's method. The model may be named as `models/…` or `tunedModels/…`."""
+    kind, slash, name = model.partition("/")
+    if not (slash and kind in {"models", "tunedModels"}):
+        kind, name = "models", model
+    return Endpoint((kind, name), method)
+
+
 class GeminiFormat:
     """`POST {base_url}/models/{model}:streamGenerateContent`; see `WireFormat`."""
 
     api = "gemini"
 
     def endpoint(self, request: UpstreamRequest) -> Endpoint:
-        """See `WireFormat.endpoint`. The model may be named as `models/…` or `tunedModels/…`."""
-        kind, slash, name = request.model.partition("/")
-        if not (slash and kind in {"models", "tunedModels"}):
-            kind, name = "models", request.model
+        """See `WireFormat.endpoint`."""
         # Without alt=sse, the response is a single JSON array.
-        return Endpoint((kind, name), ":streamGenerateContent?alt=sse")
+        return model_endpoint(request.model, ":streamGenerateContent?alt=sse")
 
     def headers(self, api_key: str | None) -> dict[str, str]:
         """See `WireFormat.headers`."""

@@ -16,7 +16,9 @@ from gateway.api.middleware.auth import PUBLIC_PATHS, PUBLIC_PREFIX
 from gateway.api.openapi.components import RATE_LIMIT_HEADERS
 from gateway.api.openapi.document import document
 from gateway.api.openapi.routes import OPERATIONS
+from gateway.api.pass_through import PassThroughRoutes
 from gateway.api.tickets import START_PATH
+from gateway.api.token_counts import TokenCountRoutes
 from gateway.app.factory import create_app
 from gateway.config import Settings
 from gateway.protocol.errors import CODES, Code, Refused
@@ -47,6 +49,7 @@ from transports.dialect_endpoint import Endpoint
 ROOT = Path(__file__).parents[4]
 USAGE = Usage(3, 4, "exact")
 METRICS = Metrics("r", 1.5, 2.5, 0.0, 1, 2, 2, None, 1, 1)
+PROVIDER_APIS = (Endpoint, PassThroughRoutes, TokenCountRoutes)
 OPTIONAL_FIELDS = {"signature", "format", "media_type", "data"}
 EVENTS: Sequence[Event] = (
     Accepted("g_x", "r", "m"),
@@ -80,7 +83,7 @@ def routed(routes: Sequence[BaseRoute]) -> Iterator[tuple[str, str]]:
             yield "get", f"{route.path}/{{path}}"
         elif isinstance(route, Route) and "ndjson_transport" not in route.endpoint.__module__:
             path = route.path.replace(":model}", "}")
-            if isinstance(getattr(route.endpoint, "__self__", None), Endpoint):
+            if isinstance(getattr(route.endpoint, "__self__", None), PROVIDER_APIS):
                 # The APIs of providers are described by the providers.
                 continue
             yield from ((method.lower(), path) for method in (route.methods or set()) - {"HEAD"})
