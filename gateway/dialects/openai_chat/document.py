@@ -1,23 +1,87 @@
-"""A chat completion that is not streamed, made of its chunks."""
+"""A chat completion that is not streamed, made of its chunks. Pure.
+
+Source: platform.openai.com/docs/api-reference/chat/object. Fields that are not known here are kept: a provider with
+this API may have sent them.
+"""
 
 from collections.abc import Iterable
+from typing import Final
 
 import orjson
 
 from gateway.dialects.base import ProjectedEvent
+from gateway.dialects.openai_chat.chunks import DONE
+from gateway.dialects.openai_chat.merge import MergedObject
+from gateway.dialects.openai_chat.projection import RESTART
 from gateway.protocol.commands import JsonObject
+
+_OF_CHUNKS: Final = frozenset({"choices", "object", "obfuscation"})
+"""Fields of a chunk that a whole completion has in another form, or not at all."""
+
+_REPLACES_CONTENT: Final = ("tool_calls", "function_call", "refusal", "audio")
+"""Fields of a message beside which a content without text is null."""
 
 
 def document(events: Iterable[ProjectedEvent]) -> JsonObject:
     """Return the chat completion that the chunks add up to."""
-    pieces: list[str] = []
-    completion: JsonObject = {}
+    fields: JsonObject = {}
+    choices: dict[int, _Choice] = {}
     for event in events:
-        if event.data == b"[DONE]":
+        if event == RESTART:
+            fields, choices = {}, {}
             continue
-        chunk = orjson.loads(event.data)
-        completion |= {name: chunk[name] for name in ("id", "created", "model")}
-        pieces.extend(delta["delta"].get("content") or "" for delta in chunk["choices"])
-    message: JsonObject = {"role": "assistant", "content": "".join(pieces)}
-    choice: JsonObject = {"index": 0, "message": message, "finish_reason": "stop"}
-    return {**completion, "object": "chat.completion", "choices": [choice]}
+        chunk: JsonObject = {} if event == DONE else orjson.loads(event.data)
+        fields |= {name: chunk[name] for name in chunk if name not in _OF_CHUNKS and chunk[name] is not None}
+        sent = chunk.get("choices")
+        for choice in sent if isinstance(sent, list) else ():
+            if isinstance(choice, dict):
+                index = choice.get("index")
+                choices.setdefault(index if isinstance(index, int) else 0, _Choice()).add(choice)
+    whole = [choice.value(index) for index, choice in sorted(choices.items())]
+    first = {name: fields.pop(name) for name in ("id",) if name in fields}
+    return {**first, "object": "chat.completion", **fields, "choices": [*whole]}
+
+
+class _Choice:
+    def __init__(self) -> None:
+        self._message = MergedObject()
+        self._logprobs = MergedObject()
+        self._has_logprobs = False
+        self._others: JsonObject = {}
+
+    def add(self, choice: JsonObject) -> None:
+        for name, value in choice.items():
+            if name == "delta" and isinstance(value, dict):
+                self._message.add(value)
+            elif name == "logprobs" and isinstance(value, dict):
+                self._has_logprobs = True
+                self._logprobs.add(value)
+            elif name not in _OF_CHOICE and value is not None:
+                self._others[name] = value
+
+    def value(self, index: int) -> JsonObject:
+        logprobs = self._logprobs.value() if self._has_logprobs else None
+        finish_reason = self._others.pop("finish_reason", "stop")
+        message = _message(self._message.value())
+        return {
+            "index": index,
+            "message": message,
+            "logprobs": logprobs,
+            "finish_reason": finish_reason,
+            **self._others,
+        }
+
+
+_OF_CHOICE: Final = frozenset({"index", "delta", "logprobs"})
+
+
+def _message(merged: JsonObject) -> JsonObject:
+    content = merged.pop("content", None) or (None if any(map(merged.get, _REPLACES_CONTENT)) else "")
+    calls = merged.get("tool_calls")
+    if isinstance(calls, list):
+        # Only a delta has the index of a call.
+        merged["tool_calls"] = [
+            {name: value for name, value in call.items() if name != "index"} if isinstance(call, dict) else call
+            for call in calls
+        ]
+    return {"role": "assistant", "content": content, "refusal": None, **merged}

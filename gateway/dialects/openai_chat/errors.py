@@ -1,16 +1,26 @@
-"""Refusals in the form of OpenAI's APIs (platform.openai.com/docs/guides/error-codes)."""
+"""Refusals in the form of OpenAI's APIs (platform.openai.com/docs/guides/error-codes). Pure."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Code, Refused
 
-_TYPES: Final = {
-    400: "invalid_request_error",
-    401: "authentication_error",
+_TYPES: Final[Mapping[int, str]] = {
+    402: "insufficient_quota",
     403: "permission_error",
-    404: "not_found_error",
+    429: "rate_limit_error",
 }
+"""Types of errors by status. Other refusals are an `invalid_request_error`, also of a key and of a model's name."""
+
+_CODES: Final[Mapping[Code, str | None]] = {
+    Code.AUTH_ERROR: "invalid_api_key",
+    Code.BUDGET_EXCEEDED: "insufficient_quota",
+    # OpenAI names what is wrong only in the message and in `param`.
+    Code.INVALID_REQUEST: None,
+    Code.RATE_LIMIT: "rate_limit_exceeded",
+}
+"""OpenAI's own codes, where it has them. Others are those of our protocol."""
 
 
 def refusal(refused: Refused) -> JsonObject:
@@ -20,8 +30,10 @@ def refusal(refused: Refused) -> JsonObject:
 
 def error_object(refused: Refused) -> JsonObject:
     """Return the `error` object of a refusal, as it also stands in a stream."""
-    kind = _TYPES.get(refused.status, "invalid_request_error" if refused.status < 429 else "server_error")
-    if refused.code is Code.RATE_LIMIT:
-        kind = "rate_limit_error"
-    code = refused.api_code or refused.code.value
-    return {"message": refused.message, "type": kind, "param": refused.param, "code": code}
+    default = "invalid_request_error" if refused.status < 500 else "server_error"
+    return {
+        "message": refused.message,
+        "type": _TYPES.get(refused.status, default),
+        "param": refused.param,
+        "code": refused.api_code or _CODES.get(refused.code, refused.code.value),
+    }

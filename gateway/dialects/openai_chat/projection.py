@@ -1,4 +1,4 @@
-"""The log of a generation as chunks of a chat completion."""
+"""The log of a generation as chunks of a chat completion. Pure."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -6,52 +6,150 @@ from typing import Final
 import orjson
 
 from gateway.dialects.base import DialectStart, ProjectedEvent, ResponseIdentity
+from gateway.dialects.ends import is_cut
+from gateway.dialects.openai_chat.chunks import DONE, Chunks
+from gateway.dialects.openai_chat.content import TEXT_AT, Content
+from gateway.dialects.openai_chat.errors import error_object
+from gateway.dialects.openai_chat.request import wants_usage
+from gateway.dialects.openai_chat.verbatim import VerbatimChunks
 from gateway.generation.event_log import Entry
 from gateway.protocol.commands import JsonObject
-from gateway.protocol.events import TEXT_PREFIX, Chunk, Complete, Error, Interrupted
+from gateway.protocol.errors import Code, Refused
+from gateway.protocol.events import (
+    Chunk,
+    Complete,
+    Error,
+    Event,
+    Interrupted,
+    Part,
+    Reasoning,
+    Revision,
+    SignedReasoning,
+    Start,
+    ToolCall,
+    Usage,
+)
 
-DONE: Final = ProjectedEvent(b"[DONE]")
+RESTART: Final = ProjectedEvent(b"", b"restart")
+"""Between a projection and the document made of it: the answer begins again, and what came before is dropped."""
 
-_TEXT_START: Final = len(TEXT_PREFIX[Chunk])
+_REVISED: Final = "\n\n"
+"""Stands between a text and the one with which feedback replaced it."""
 
 
 class ChatProjection:
-    """Turns a log into `chat.completion.chunk` objects; see `Projection`."""
+    """Turns a log into `chat.completion.chunk` objects; see `Projection`.
+
+    An attempt with data of the provider is passed on as it came; any other is built from its events.
+    """
 
     def __init__(self, start: DialectStart, identity: ResponseIdentity) -> None:
         self.is_cut = False
-        options = start.call.body.get("stream_options")
-        self._include_usage = isinstance(options, dict) and options.get("include_usage") is True
-        self._head: JsonObject = {
-            "id": f"chatcmpl-{identity.generation_id}",
-            "object": "chat.completion.chunk",
-            "created": identity.created,
-            "model": identity.model,
-        }
-        prefix = orjson.dumps({**self._head, "choices": []})
-        self._text_prefix = prefix[:-2] + b'{"index":0,"delta":{"content":'
-        self._text_suffix = b'},"logprobs":null,"finish_reason":null}]}'
-        self._has_role = False
+        self._start, self._identity = start, identity
+        self._with_usage = wants_usage(start)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._chunks = Chunks(self._identity, usage=self._with_usage)
+        self._content = Content(self._start, self._chunks)
+        self._verbatim = VerbatimChunks(usage=self._with_usage)
+        self._is_verbatim = False
+        """The current attempt is passed on as it came."""
+        self._is_open = self._has_text = False
 
     def project(self, entry: Entry) -> Sequence[ProjectedEvent]:
         """See `Projection.project`."""
-        if entry.kind is Chunk:
-            # The JSON string of the text is copied as it is.
-            chunk = ProjectedEvent(self._text_prefix + entry.data[_TEXT_START:-1] + self._text_suffix)
-            return (chunk,) if self._has_role else (self._role(), chunk)
-        if entry.kind is Complete or entry.kind is Interrupted:
-            return self._end("stop")
-        if entry.kind is Error:
-            self.is_cut = True
+        content = self._content
+        if content.is_plain and entry.kind is Chunk and entry.verbatim is None:
+            # By far the most common case: the JSON string of the text is copied as it is.
+            return (ProjectedEvent(content.prefix + entry.data[TEXT_AT:-1] + self._chunks.suffix),)
+        if entry.verbatim is not None and not self.is_cut:
+            return self._pass_on(entry)
+        if self.is_cut or (self._is_verbatim and entry.kind in _CONTENT):
+            # In an attempt that is passed on, it is more of what was passed on already.
+            return ()
+        if entry.kind in _CONTENT:
+            return self._project_content(entry)
+        return self._project_event(entry.event)
+
+    def _project_event(self, event: Event) -> Sequence[ProjectedEvent]:
+        """Return the chunks of an event that is no content."""
+        match event:
+            case Start():
+                self._is_verbatim = self._content.is_plain = False
+            case Revision():
+                return self._revise(event)
+            case Complete():
+                return self._end(self._content.finish_reason(event.finish_reason), event.usage, {})
+            case Interrupted():
+                # This API has no other end that its clients do not retry.
+                further: JsonObject = {"interrupted_by": event.by, "reason": event.reason}
+                return self._end("stop", event.usage, {"dualstream": further})
+            case Error():
+                return self._fail(event)
         return ()
 
-    def _role(self) -> ProjectedEvent:
-        self._has_role = True
-        return self._chunk({"role": "assistant", "content": ""}, None)
+    def _pass_on(self, entry: Entry) -> Sequence[ProjectedEvent]:
+        """Return the provider's own chunks."""
+        self._is_verbatim, self._content.is_plain = True, False
+        if entry.kind is ToolCall and isinstance(call := entry.event, ToolCall):
+            self._content.count_call(call)
+        self._has_text = self._has_text or entry.kind is Chunk
+        return self._verbatim.pass_on(entry)
 
-    def _chunk(self, delta: JsonObject, finish_reason: str | None) -> ProjectedEvent:
-        choice: JsonObject = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
-        return ProjectedEvent(orjson.dumps({**self._head, "choices": [choice]}))
+    def _project_content(self, entry: Entry) -> Sequence[ProjectedEvent]:
+        if entry.kind is Chunk:
+            self._has_text = True
+            return [*self._open(), *self._content.text(entry.data)]
+        if entry.kind is Reasoning:
+            return [*self._open(), *self._content.reasoning(entry.data)]
+        events: list[ProjectedEvent] = []
+        match entry.event:
+            case SignedReasoning() as signed:
+                events = self._content.signature(signed)
+            case ToolCall() as call:
+                events = self._content.tool_call(call)
+            case Part() as part:
+                events = self._content.part(part)
+        return [*self._open(), *events] if events else ()
 
-    def _end(self, finish_reason: str) -> Sequence[ProjectedEvent]:
-        return (self._chunk({}, finish_reason), DONE)
+    def _open(self) -> Sequence[ProjectedEvent]:
+        """Return the chunk that stands before the first content, unless the provider's own chunks have begun."""
+        if self._is_open:
+            return ()
+        self._is_open = True
+        if begun := self._verbatim.last_chunk():
+            self._chunks.continue_response(begun)
+            return ()
+        return (self._chunks.role(),)
+
+    def _revise(self, revision: Revision) -> Sequence[ProjectedEvent]:
+        """Begin another text. After a failure it replaces what clients have, which a stream of chunks can't express."""
+        if revision.reason == "failover" and not self._start.stream:
+            self._begin()
+            return (RESTART,)
+        self.is_cut = revision.reason == "failover"
+        self._is_verbatim = False
+        self._content.begin_text(_REVISED if self._has_text else "")
+        return ()
+
+    def _end(self, reason: str, usage: Usage, further: JsonObject) -> Sequence[ProjectedEvent]:
+        events: list[ProjectedEvent] = []
+        if not (self._is_verbatim and self._verbatim.has_finish_reason):
+            # Before the chunk is built: it may have to continue those of the provider.
+            events += self._open()
+            events.append(self._chunks.delta({}, reason, self._content.take_logprobs(), further))
+        if self._with_usage and not (self._is_verbatim and self._verbatim.has_usage):
+            self._open()
+            events.append(self._chunks.usage(usage))
+        return [*events, DONE]
+
+    def _fail(self, end: Error) -> Sequence[ProjectedEvent]:
+        if is_cut(end):
+            self.is_cut = True
+            return ()
+        error = error_object(Refused(Code(end.code), end.message))
+        return (ProjectedEvent(orjson.dumps({"error": error})), DONE)
+
+
+_CONTENT: Final = frozenset({Chunk, Reasoning, SignedReasoning, ToolCall, Part})

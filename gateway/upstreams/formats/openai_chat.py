@@ -18,7 +18,7 @@ from gateway.upstreams.formats.finish_reasons import Ending, ending_of, finish_r
 from gateway.upstreams.formats.json_values import count_of, decode, detail_of, object_of, text_of
 from gateway.upstreams.formats.logprobs import openai_logprobs
 from gateway.upstreams.formats.openai_chat_delta import DeltaReader
-from gateway.upstreams.formats.openai_chat_request import build_request, other_fields
+from gateway.upstreams.formats.openai_chat_request import API, build_request
 from gateway.upstreams.formats.parts import unsupported_content
 from gateway.upstreams.formats.response_facts import response_facts
 
@@ -26,7 +26,7 @@ from gateway.upstreams.formats.response_facts import response_facts
 class OpenAIChatFormat:
     """`POST {base_url}/chat/completions`; see `WireFormat`."""
 
-    api = "openai"
+    api = API
 
     def __init__(self, quirks: Quirks | None = None) -> None:
         self._quirks = quirks or Quirks()
@@ -45,9 +45,7 @@ class OpenAIChatFormat:
 
     def body(self, request: UpstreamRequest) -> JsonObject:
         """See `WireFormat.body`. Every option can be expressed."""
-        verbatim = request.verbatim_for(self.api)
-        others = {} if verbatim is None else other_fields(verbatim.body)
-        return {**others, **build_request(request, self._quirks)}
+        return build_request(request, self._quirks)
 
     def without(self, field: str) -> "OpenAIChatFormat":
         """See `AdaptableFormat.without`."""

@@ -34,8 +34,11 @@ _FORMATS: Final[Mapping[str, str]] = {
 """OpenRouter's names of formats (openrouter.ai/docs, "Reasoning Tokens"), by ours."""
 
 
-def build_message(message: JsonObject, model: str, quirks: Quirks) -> JsonObject:
-    """Build one message for a server with these quirks."""
+def build_message(message: JsonObject, model: str, quirks: Quirks, *, as_sent: bool = False) -> JsonObject:
+    """Build one message for a server with these quirks.
+
+    `as_sent`: the client speaks this API, so a server that takes any reasoning gets each field as it came.
+    """
     # An answer's own null fields (`refusal`, `audio`) say nothing, and some servers refuse them.
     fields: JsonObject = {name: value for name, value in message.items() if value is not None or name == "content"}
     if fields["role"] == "developer" and not quirks.developer_role:
@@ -45,26 +48,28 @@ def build_message(message: JsonObject, model: str, quirks: Quirks) -> JsonObject
             fields["tool_call_id"] = map_id(call_id, quirks)
         fields["content"] = fields.get("content") or ""
     if fields["role"] == "assistant":
-        _build_answer(fields, model, quirks)
+        calls = [*map(object_of, list_of(fields.get("tool_calls")))]
+        if calls:
+            fields["tool_calls"] = [_build_call(call, model, quirks, is_first=not at) for at, call in enumerate(calls)]
+        elif fields.get("content") is None:
+            fields["content"] = ""
+        if not (as_sent and quirks.reasoning == "as_sent"):
+            _build_reasoning(fields, quirks, called=bool(calls))
     return fields
 
 
-def _build_answer(fields: JsonObject, model: str, quirks: Quirks) -> None:
+def _build_reasoning(fields: JsonObject, quirks: Quirks, *, called: bool) -> None:
+    """Replace what an earlier answer carries beside its text by what the server takes of it."""
     content = fields.get("content")
     thoughts = _thoughts(fields)
     if isinstance(content, list):
         fields["content"] = [part for part in content if not is_thinking(object_of(part))]
-    calls = [*map(object_of, list_of(fields.get("tool_calls")))]
-    if calls:
-        fields["tool_calls"] = [_build_call(call, model, quirks, is_first=not at) for at, call in enumerate(calls)]
-    elif fields.get("content") is None:
-        fields["content"] = ""
     plain = {name: fields[name] for name in _PLAIN if fields.get(name)} if quirks.reasoning == "as_sent" else {}
     for name in (*_PLAIN, "reasoning_details", "thinking_blocks", "annotations", "images"):
         fields.pop(name, None)
     if quirks.tool_signatures == "none":
         fields.pop("extra_content", None)
-    fields |= plain or _reasoning(thoughts, quirks, called=bool(calls))
+    fields |= plain or _reasoning(thoughts, quirks, called=called)
     signature = next((each.signature for each in thoughts if each.signature and _is_googles(each.format)), "")
     if signature and quirks.tool_signatures == "google":
         fields["extra_content"] = {"google": {"thought_signature": signature}}

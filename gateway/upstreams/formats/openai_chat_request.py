@@ -12,6 +12,7 @@ from gateway.protocol.commands import JsonObject
 from gateway.protocol.options import OptionFields
 from gateway.upstreams.base import UpstreamRequest
 from gateway.upstreams.formats.base import Quirks
+from gateway.upstreams.formats.json_values import object_of
 from gateway.upstreams.formats.openai_chat_messages import build_message
 
 _CONTINUATION: JsonObject = {"continue_final_message": True, "add_generation_prompt": False}
@@ -22,27 +23,39 @@ _REASONING_MODELS = re.compile(r"o[1-9]\b|gpt-5")
 """Names of OpenAI's models that refuse `max_tokens` (platform.openai.com/docs/api-reference/chat/create)."""
 
 
+API: Final = "openai"
+"""Name of this API in the settings."""
+
 _BUILT: Final = frozenset({*OptionFields.model_fields, "messages", "model", "stream", "stream_options"})
 """Fields of a body that are built from the messages and the options."""
 
 
-def other_fields(body: JsonObject) -> JsonObject:
-    """Return the fields of a client's own body that `build_request` does not build."""
-    return {name: value for name, value in body.items() if name not in _BUILT}
-
-
 def build_request(request: UpstreamRequest, quirks: Quirks) -> JsonObject:
-    """Build the body of a request for a server with these quirks."""
+    """Build the body of a request for a server with these quirks.
+
+    A client's own request in this format keeps all fields that are not built here.
+    """
     token_limit = _token_limit(request.model, quirks)
-    return {
+    verbatim = request.verbatim_for(API)
+    sent = {} if verbatim is None else verbatim.body
+    body: JsonObject = {
+        **{name: value for name, value in sent.items() if name not in _BUILT},
         **{token_limit if name == "max_tokens" else name: value for name, value in request.options.items()},
         "model": request.model,
         "messages": _messages(request, quirks),
         "stream": True,
-        # Without it, most servers send no usage figures.
-        **({"stream_options": {"include_usage": True}} if quirks.stream_options else {}),
+        **(_stream_options(sent) if quirks.stream_options else {}),
         **(_CONTINUATION if request.continues and quirks.continuation == "continue_final_message" else {}),
     }
+    if "safety_identifier" in sent and "user" not in sent:
+        # The option `user` stands for it, for providers with other APIs.
+        body.pop("user", None)
+    return body
+
+
+def _stream_options(sent: JsonObject) -> JsonObject:
+    """Build the field without which most servers send no usage figures."""
+    return {"stream_options": {**object_of(sent.get("stream_options")), "include_usage": True}}
 
 
 def _token_limit(model: str, quirks: Quirks) -> str:
@@ -55,7 +68,8 @@ def _token_limit(model: str, quirks: Quirks) -> str:
 
 def _messages(request: UpstreamRequest, quirks: Quirks) -> list[JsonValue]:
     dumped = (message.model_dump(exclude_unset=True) for message in request.messages)
-    messages: list[JsonObject] = [build_message(message, request.model, quirks) for message in dumped]
+    as_sent = request.verbatim_for(API) is not None
+    messages: list[JsonObject] = [build_message(message, request.model, quirks, as_sent=as_sent) for message in dumped]
     if request.continues and quirks.continuation == "prefix":
         messages[-1] = {**messages[-1], "prefix": True}
     return [*messages]
