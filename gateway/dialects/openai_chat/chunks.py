@@ -20,11 +20,19 @@ TextField = Literal["content", "refusal", "reasoning_content"]
 """Fields of a delta that hold text. DeepSeek's name of reasoning is the one that most clients read."""
 
 _HEAD: Final = ("id", "created", "model")
+_SERVICE_TIERS: Final = ("auto", "default", "flex", "scale", "priority", "fast")
 
 
 def response_id(generation_id: str) -> str:
     """Return the id of a response, from which the id of its generation can be read."""
     return f"chatcmpl-{generation_id}"
+
+
+def response_fields(response: Mapping[str, JsonValue]) -> JsonObject:
+    """Return what a provider says of its response, as far as this API has a field for it and knows the value."""
+    tier, fingerprint = response.get("service_tier"), response.get("system_fingerprint")
+    fields: JsonObject = {"service_tier": tier} if tier in _SERVICE_TIERS else {}
+    return {**fields, **({"system_fingerprint": fingerprint} if fingerprint else {})}
 
 
 class Chunks:

@@ -33,6 +33,8 @@ class Content:
         """Number of tool calls so far, all texts included."""
         self._first_call = 0
         """Index of the first call of the present text."""
+        self._custom_calls: set[int] = set()
+        """Indexes of calls of custom tools."""
         self._text_field: TextField = "content"
         self._separator = ""
         """Text that stands before the next one."""
@@ -82,7 +84,9 @@ class Content:
         index = self.count_call(call)
         self._thought.clear()
         if not self._with_functions:
-            return [self._chunks.delta(deltas.tool_call(call, index, self._customs))]
+            if call.name in self._customs:
+                self._custom_calls.add(index)
+            return [self._chunks.delta(deltas.tool_call(call, index, is_custom=index in self._custom_calls))]
         # Such a client knows one call alone.
         return [self._chunks.delta(deltas.function_call(call))] if index == 0 else []
 

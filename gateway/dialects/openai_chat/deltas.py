@@ -5,7 +5,7 @@ Sources: platform.openai.com/docs/api-reference/chat-streaming; for what OpenAI'
 each of these fields in a request, so that clients can give them back as they came.
 """
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping
 from typing import Final
 
 from pydantic import JsonValue
@@ -14,17 +14,17 @@ from gateway.protocol.commands import JsonObject
 from gateway.protocol.events import Part, SignedReasoning, ToolCall
 
 
-def tool_call(call: ToolCall, index: int, customs: Set[str]) -> JsonObject:
-    """Return the delta of a piece of a tool call; `customs` names the tools whose input is a text.
+def tool_call(call: ToolCall, index: int, *, is_custom: bool) -> JsonObject:
+    """Return the delta of a piece of a tool call; a custom tool has a text as its input, and not JSON.
 
     The id, the type and the name come with its first piece alone.
     """
     delta: JsonObject = {"index": index}
     if call.id is not None:
         delta["id"] = call.id
-        delta["type"] = "custom" if call.name in customs else "function"
+        delta["type"] = "custom" if is_custom else "function"
     name: JsonObject = {} if call.name is None else {"name": call.name}
-    if call.name in customs:
+    if is_custom:
         delta["custom"] = {**name, "input": call.arguments}
     else:
         delta["function"] = {**name, "arguments": call.arguments}
@@ -85,7 +85,7 @@ _OF_REDACTED: Final = ("data", "format", "id")
 
 def _annotation(fields: Mapping[str, JsonValue]) -> JsonObject:
     """Return a citation in OpenAI's form, all of whose fields are required."""
-    own = fields.get("annotation")
+    own = fields.get("source")
     known = own if isinstance(own, dict) else {}
     if isinstance(inner := known.get("url_citation"), dict):
         known = inner

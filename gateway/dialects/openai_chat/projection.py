@@ -7,7 +7,7 @@ import orjson
 
 from gateway.dialects.base import DialectStart, ProjectedEvent, ResponseIdentity
 from gateway.dialects.ends import is_cut
-from gateway.dialects.openai_chat.chunks import DONE, Chunks
+from gateway.dialects.openai_chat.chunks import DONE, Chunks, response_fields
 from gateway.dialects.openai_chat.content import TEXT_AT, Content
 from gateway.dialects.openai_chat.errors import error_object
 from gateway.dialects.openai_chat.request import wants_usage
@@ -80,7 +80,8 @@ class ChatProjection:
             case Revision():
                 return self._revise(event)
             case Complete():
-                return self._end(self._content.finish_reason(event.finish_reason), event.usage, {})
+                reason = self._content.finish_reason(event.finish_reason)
+                return self._end(reason, event.usage, response_fields(event.response))
             case Interrupted():
                 # This API has no other end that its clients do not retry.
                 further: JsonObject = {"interrupted_by": event.by, "reason": event.reason}

@@ -1,0 +1,106 @@
+"""A chat completion that is not streamed."""
+
+from gateway.protocol.commands import JsonObject
+from gateway.protocol.events import Chunk, Part, Reasoning, Revision, SignedReasoning, ToolCall
+from gateway.upstreams.formats.json_values import object_of
+from tests.gateway.dialects.openai_chat.responses import (
+    COMPLETE,
+    START,
+    choice_of,
+    document_of,
+    provider_chunk,
+    verbatim,
+)
+
+USAGE = {
+    "prompt_tokens": 21,
+    "completion_tokens": 9,
+    "total_tokens": 30,
+    "prompt_tokens_details": {"cached_tokens": 8},
+    "completion_tokens_details": {"reasoning_tokens": 2},
+}
+
+
+def test_a_whole_answer() -> None:
+    assert document_of([START, Chunk("a"), Chunk("b"), COMPLETE]) == {
+        "id": "chatcmpl-g_1",
+        "object": "chat.completion",
+        "created": 1_700_000_000,
+        "model": "m",
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": "ab", "refusal": None},
+                "logprobs": None,
+                "finish_reason": "stop",
+            }
+        ],
+        "usage": USAGE,
+    }
+
+
+def test_an_answer_without_text_has_null_beside_calls() -> None:
+    events = [START, ToolCall(0, "c", "f", ""), ToolCall(0, None, None, "{}"), COMPLETE]
+    choice = choice_of(document_of(events))
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    assert choice["message"] == {"role": "assistant", "content": None, "refusal": None, "tool_calls": [call]}
+    choice = choice_of(document_of([START, COMPLETE]))
+    assert choice["message"] == {"role": "assistant", "content": "", "refusal": None}
+
+
+def test_everything_else_is_part_of_the_message() -> None:
+    token: JsonObject = {"token": "b", "logprob": -0.1, "bytes": None, "top_logprobs": []}
+    events = [
+        START,
+        Reasoning("a"),
+        SignedReasoning("", "s", "anthropic"),
+        Part("logprobs", {"tokens": [token]}),
+        Chunk("b"),
+        Part("image", {"media_type": "image/png", "data": "AA=="}),
+        COMPLETE,
+    ]
+    choice = choice_of(document_of(events))
+    assert choice["logprobs"] == {"content": [token], "refusal": None}
+    assert choice["message"] == {
+        "role": "assistant",
+        "content": "b",
+        "refusal": None,
+        "reasoning_content": "a",
+        "reasoning_details": [
+            {"type": "reasoning.text", "text": "a", "signature": "s", "format": "anthropic", "index": 0}
+        ],
+        "images": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}, "index": 0}],
+    }
+
+
+def test_fields_that_only_the_provider_knows_are_kept() -> None:
+    first = provider_chunk({"role": "assistant", "content": "", "x_delta": "a"}, service_tier="default")
+    second = provider_chunk({"content": "b", "x_delta": "c"}, usage=None, obfuscation="zz")
+    last = provider_chunk({}, "stop")
+    figures = {"id": "theirs", "choices": [], "usage": {"prompt_tokens": 1, "x_usage": 2}}
+    one, two, three, four = verbatim(first, second, last, figures)
+    assert document_of([START, one, two, Chunk("b"), three, four, COMPLETE]) == {
+        "id": "theirs",
+        "object": "chat.completion",
+        "created": 5,
+        "model": "their-m",
+        "x_new": 1,
+        "service_tier": "default",
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": "b", "refusal": None, "x_delta": "ac"},
+                "logprobs": None,
+                "finish_reason": "stop",
+            }
+        ],
+        "usage": {"prompt_tokens": 1, "x_usage": 2},
+    }
+
+
+def test_a_text_that_another_replaces_is_dropped() -> None:
+    (hello,) = verbatim(provider_chunk({"content": "Hel"}))
+    events = [START, hello, Chunk("Hel"), Revision(2, None, None, "failover"), START, Chunk("b"), COMPLETE]
+    document = document_of(events)
+    assert document["id"] == "chatcmpl-g_1"
+    assert object_of(choice_of(document)["message"])["content"] == "b"
