@@ -44,14 +44,16 @@ class EventWriter:
         self.events.append(ProjectedEvent(b'{"type":"%b","sequence_number":%d,%b' % (name, self.number, rest), name))
         self.number += 1
 
-    def delta(self, item: "TextDelta", string: bytes) -> ProjectedEvent:
-        """Return the event of a piece of a text, given as a JSON string, and add the piece to its item."""
+    def delta(self, item: TextDelta, string: bytes, tail: bytes = b"") -> ProjectedEvent:
+        """Return the event of a piece of a text, given as a JSON string, and add the piece to its item.
+
+        `tail` replaces the end of the event.
+        """
         number = self.number
         self.number = number + 1
         item.pieces.append(string)
-        return ProjectedEvent(
-            b"%b%d%b%b%b" % (item.delta_head, number, item.delta_middle, string, item.delta_tail), item.delta_name
-        )
+        head, middle, tail = item.delta_head, item.delta_middle, tail or item.delta_tail
+        return ProjectedEvent(b"%b%d%b%b%b" % (head, number, middle, string, tail), item.delta_name)
 
     def add_response(self, kind: str, response: bytes) -> None:
         """Add an event about the whole response."""

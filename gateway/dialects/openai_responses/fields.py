@@ -20,7 +20,6 @@ _DEFAULTS: Final[JsonObject] = {
     "previous_response_id": None,
     "prompt_cache_key": None,
     "safety_identifier": None,
-    "service_tier": "default",
     "store": True,
     "temperature": 1.0,
     "tool_choice": "auto",
@@ -49,6 +48,8 @@ class ResponseObject:
         self.background = body.get("background") is True
         self.previous_response_id = body.get("previous_response_id")
         self._created, self._model = identity.created, identity.model
+        tier = body.get("service_tier")
+        self._service_tier = tier if isinstance(tier, str) and tier != "auto" else "default"
         self._echo = orjson.dumps(_echo(body))
 
     def encode(
@@ -60,6 +61,7 @@ class ResponseObject:
         error: JsonObject | None = None,
         incomplete_reason: str | None = None,
         completed_at: int | None = None,
+        service_tier: object = None,
         interrupted_by: str | None = None,
     ) -> bytes:
         """Return the JSON of the response. `output` are the items, each encoded.
@@ -76,6 +78,7 @@ class ResponseObject:
                 "error": error,
                 "incomplete_details": None if incomplete_reason is None else {"reason": incomplete_reason},
                 "model": self._model,
+                "service_tier": service_tier or self._service_tier,
                 "output": [orjson.Fragment(item) for item in output],
                 "usage": None if usage is None else usage_object(usage),
                 **({} if interrupted_by is None else {"interrupted_by": interrupted_by}),
@@ -92,8 +95,6 @@ def _echo(body: Mapping[str, object]) -> dict[str, object]:
     echo: dict[str, object] = {
         name: default if body.get(name) is None else body[name] for name, default in _DEFAULTS.items()
     }
-    if echo["service_tier"] == "auto":
-        echo["service_tier"] = "default"
     echo |= {name: body[name] for name in _ECHOED if body.get(name) is not None}
     return {**echo, "reasoning": _reasoning(body.get("reasoning")), "text": _text(body.get("text"))}
 

@@ -42,7 +42,7 @@ class TextItem:
 
 
 class MessageItem(TextItem):
-    """A message of the assistant."""
+    """A message of the assistant, with one text."""
 
     delta_name = b"response.output_text.delta"
     delta_head = b'{"type":"response.output_text.delta","sequence_number":'
@@ -53,19 +53,26 @@ class MessageItem(TextItem):
         self.index = index
         self._id = item_id
         self._annotations: list[object] = []
+        self._logprobs: list[object] = []
         self._place: dict[str, object] = {"item_id": item_id, "output_index": index, "content_index": 0}
         self.delta_middle = b"," + orjson.dumps(self._place)[1:-1] + b',"delta":'
         item = {"id": item_id, "type": "message", "status": "in_progress", "role": "assistant", "content": []}
         writer.add("response.output_item.added", {"output_index": index, "item": item})
-        writer.add("response.content_part.added", {**self._place, "part": self._part(orjson.Fragment(b'""'))})
+        writer.add("response.content_part.added", {**self._place, "part": self._part("")})
 
     def _part(self, text: object) -> dict[str, object]:
-        return {"type": "output_text", "annotations": self._annotations, "logprobs": [], "text": text}
+        return {"type": "output_text", "annotations": self._annotations, "logprobs": self._logprobs, "text": text}
+
+    def add_logprobs(self, tokens: Sequence[object]) -> bytes:
+        """Add the log probabilities of the next piece of the text; return the end of its delta's event."""
+        self._logprobs += tokens
+        return b',"logprobs":%b}' % orjson.dumps(tokens)
 
     def annotate(self, annotation: Mapping[str, object], writer: EventWriter) -> None:
-        """Add an annotation to the end of the text so far."""
+        """Add an annotation. Without a place of its own, it stands at the end of the text so far."""
         end = len(orjson.loads(joined(self.pieces)))
-        cited = {**annotation, "start_index": end, "end_index": end}
+        places = {"start_index": end, "end_index": end} if annotation["type"] == "url_citation" else {}
+        cited = {**places, **annotation}
         fields = {**self._place, "annotation_index": len(self._annotations), "annotation": cited}
         self._annotations.append(cited)
         writer.add("response.output_text.annotation.added", fields)
@@ -73,11 +80,32 @@ class MessageItem(TextItem):
     def close(self, writer: EventWriter, status: ItemStatus) -> bytes:
         """See `TextItem.close`."""
         text = orjson.Fragment(joined(self.pieces))
+        self._add_done(text, writer)
         part = self._part(text)
-        writer.add("response.output_text.done", {**self._place, "text": text, "logprobs": []})
         writer.add("response.content_part.done", {**self._place, "part": part})
         item = {"id": self._id, "type": "message", "status": status, "role": "assistant", "content": [part]}
         return _done(item, self.index, writer)
+
+    def _add_done(self, text: object, writer: EventWriter) -> None:
+        writer.add("response.output_text.done", {**self._place, "text": text, "logprobs": self._logprobs})
+
+
+class RefusalItem(MessageItem):
+    """A message with which the model refuses to answer."""
+
+    delta_name = b"response.refusal.delta"
+    delta_head = b'{"type":"response.refusal.delta","sequence_number":'
+    delta_tail = b"}"
+
+    def _part(self, text: object) -> dict[str, object]:
+        return {"type": "refusal", "refusal": text}
+
+    def add_logprobs(self, _tokens: Sequence[object]) -> bytes:
+        """Leave them out: the API has none for a refusal."""
+        return self.delta_tail
+
+    def _add_done(self, text: object, writer: EventWriter) -> None:
+        writer.add("response.refusal.done", {**self._place, "refusal": text})
 
 
 class ReasoningItem(TextItem):

@@ -1,19 +1,31 @@
 """The output of a response, made of content of ours: which item a piece belongs to, and when an item ends. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Final
 
 import orjson
+from pydantic import JsonValue
 
 from gateway.dialects.openai_responses.event_writer import EventWriter
 from gateway.dialects.openai_responses.ids import item_id
-from gateway.dialects.openai_responses.open_items import CallItem, ItemStatus, MessageItem, ReasoningItem, TextItem
+from gateway.dialects.openai_responses.open_items import (
+    CallItem,
+    ItemStatus,
+    MessageItem,
+    ReasoningItem,
+    RefusalItem,
+    TextItem,
+)
 from gateway.dialects.openai_responses.sealed_reasoning import seal
 from gateway.generation.event_log import Entry
+from gateway.protocol.commands import JsonObject
 from gateway.protocol.events import Chunk, Event, Part, Reasoning, SignedReasoning, ToolCall
+from gateway.upstreams.formats.json_values import object_of, objects_of
 
 API: Final = "openai-responses"
+
+_UNLIKELY: Final = -9999.0
 
 
 class Output:
@@ -24,12 +36,23 @@ class Output:
         self.text: TextItem | None = None
         """The item that text of `text_kind` is a part of."""
         self.text_kind: type[Event] | None = None
+        self.plain_kind: type[Event] | None = None
+        """The same kind; None while the next piece of text needs more than its delta."""
+        self._logprobs: Sequence[object] = ()
+        """Log probabilities of the next piece of text."""
+        self._refuses = False
+        """The text is the model's refusal to answer."""
         self._generation_id = generation_id
         self._custom_tools = custom_tools
         self._writer = writer
         self._calls: dict[int, CallItem] = {}
         """Open calls by their index. They end together: pieces of parallel calls may alternate."""
         self._begun = 0
+
+    def begin_revision(self) -> None:
+        """End all items of a text that another one follows."""
+        self.close(finished=False, drop_calls=True)
+        self._refuses = False
 
     def begin_after(self, count: int) -> None:
         """Number further items from `count` on: another attempt has brought those before."""
@@ -60,7 +83,7 @@ class Output:
                 self._add_sealed(sealed)
 
     def _end_item(self, item: TextItem, status: ItemStatus) -> None:
-        self.text = self.text_kind = None
+        self.text = self.text_kind = self.plain_kind = None
         self.items.append(item.close(self._writer, status))
 
     def _next(self, prefix: str) -> tuple[str, int]:
@@ -74,17 +97,22 @@ class Output:
             self.text, self.text_kind = (self._new_message() if kind is Chunk else self._new_reasoning()), kind
         if isinstance(self.text, ReasoningItem):
             self.text.begin_text(self._writer)
+        self.plain_kind = kind
         return self.text
 
     def _new_message(self) -> MessageItem:
-        return MessageItem(*self._next("msg"), self._writer)
+        return (RefusalItem if self._refuses else MessageItem)(*self._next("msg"), self._writer)
 
     def _new_reasoning(self) -> ReasoningItem:
         return ReasoningItem(*self._next("rs"), self._writer)
 
     def _add_text(self, entry: Entry, item: TextItem) -> None:
+        tail = b""
+        if self._logprobs and isinstance(item, MessageItem):
+            tail, self._logprobs = item.add_logprobs(self._logprobs), ()
         for string in strings_of(entry):
-            self._writer.events.append(self._writer.delta(item, string))
+            self._writer.events.append(self._writer.delta(item, string, tail))
+            tail = b""
 
     def _add_call(self, entry: Entry) -> None:
         event = entry.event
@@ -135,22 +163,23 @@ class Output:
                 own = provider == API and isinstance(data, str)
                 self._add_sealed(str(data) if own else seal({"format": provider, "data": data}))
             case "citation":
-                self._annotate(part)
+                self._annotate(fields)
+            case "logprobs":
+                self._logprobs, self.plain_kind = logprobs_of(fields.get("tokens")), None
+            case "refusal":
+                self._refuses = True
+                if self.text_kind is Chunk and self.text is not None:
+                    self._end_item(self.text, "completed")
             case "image" if isinstance(fields.get("data"), str):
                 self._add_image(part)
             case "image" | "audio" | "file" if isinstance(fields.get("url"), str):
                 item = self._open_text(Chunk)
                 self._writer.events.append(self._writer.delta(item, orjson.dumps(f"![{part.kind}]({fields['url']})")))
 
-    def _annotate(self, part: Part) -> None:
-        item = self._open_text(Chunk)
-        url, title = part.fields.get("url"), part.fields.get("title")
-        if not isinstance(item, MessageItem):
-            return
-        if url:
-            item.annotate({"type": "url_citation", "url": url, "title": title or ""}, self._writer)
-        elif title:
-            item.annotate({"type": "file_citation", "file_id": "", "filename": title, "index": 0}, self._writer)
+    def _annotate(self, citation: Mapping[str, JsonValue]) -> None:
+        annotation = annotation_of(citation)
+        if annotation is not None and isinstance(item := self._open_text(Chunk), MessageItem):
+            item.annotate(annotation, self._writer)
 
     def _add_image(self, part: Part) -> None:
         self.close()
@@ -168,6 +197,24 @@ class Output:
         encoded = orjson.dumps(item)
         self._writer.add("response.output_item.done", {"output_index": index, "item": orjson.Fragment(encoded)})
         self.items.append(encoded)
+
+
+def annotation_of(citation: Mapping[str, JsonValue]) -> JsonObject | None:
+    """Return a citation as an annotation, with the place that OpenAI's APIs name; None if it names no source."""
+    source = object_of(citation.get("source"))
+    if citation.get("format") == API and isinstance(source.get("type"), str):
+        return source
+    url, title = citation.get("url"), citation.get("title")
+    if url:
+        inner = object_of(source.get("url_citation"))
+        places: JsonObject = {name: inner[name] for name in ("start_index", "end_index") if name in inner}
+        return {"type": "url_citation", "url": url, "title": title or "", **places}
+    return {"type": "file_citation", "file_id": "", "filename": title, "index": 0} if title else None
+
+
+def logprobs_of(tokens: JsonValue) -> list[object]:
+    """Return the log probabilities of tokens; where none is known, OpenAI's number for an unlikely token."""
+    return [{**token, "logprob": _UNLIKELY} if token.get("logprob") is None else token for token in objects_of(tokens)]
 
 
 def strings_of(entry: Entry) -> Sequence[bytes]:

@@ -71,6 +71,7 @@ class PassedOn:
                 self._announced.add(name)
                 self._emit(name, self.with_our_fields(orjson.loads(line)))
         else:
+            self._announced |= {CREATED, IN_PROGRESS}
             self._track(name, line)
             self._emit(name, line)
 

@@ -62,7 +62,7 @@ class ResponsesProjection:
     def project(self, entry: Entry) -> Sequence[ProjectedEvent]:
         """See `Projection.project`."""
         output = self._output
-        if entry.kind is output.text_kind and not entry.ends and entry.verbatim is None and output.text is not None:
+        if entry.kind is output.plain_kind and not entry.ends and entry.verbatim is None and output.text is not None:
             # Text that goes on, by far the most common case: nothing is decoded or encoded.
             return (self._writer.delta(output.text, entry.data[_TEXT_STARTS[entry.kind] : -1]),)
         if not self.is_cut:
@@ -122,7 +122,7 @@ class ResponsesProjection:
             self.is_cut = True
             return
         self._close_passed_on()
-        self._output.close(finished=False, drop_calls=True)
+        self._output.begin_revision()
 
     def _announce(self, name: bytes) -> None:
         if name not in self._announced:
@@ -150,9 +150,9 @@ class ResponsesProjection:
             self._final = passed_on.end(passed_on.held) or self._final
             self.status = "completed" if isinstance(end, Complete) else "failed"
             return
-        self._close_passed_on()
         self._announce(CREATED)
         self._announce(IN_PROGRESS)
+        self._close_passed_on()
         if isinstance(end, Complete):
             self._complete(end)
         elif isinstance(end, Interrupted):
@@ -172,6 +172,7 @@ class ResponsesProjection:
             usage=end.usage,
             incomplete_reason=reason,
             completed_at=self._response.completed_at(end.metrics.duration_ms) if reason is None else None,
+            service_tier=end.response.get("service_tier"),
         )
         self._writer.add_response(f"response.{self.status}", self._final)
 

@@ -50,7 +50,7 @@ def parse_call(call: Call, items: Sequence[JsonObject] | None = None) -> Dialect
         items = input_items(body.get("input"))
     conversation, tools = messages_of(items, body.get("instructions")), tool_options(body)
     taken: JsonObject = {ours: body[name] for name, ours in _OPTIONS.items() if body.get(name) is not None}
-    taken |= {**tools.options, **_text(body), **_reasoning(body), **_user(body)}
+    taken |= {**tools.options, **_text(body), **_reasoning(body), **_user(body), **_logprobs(body)}
     taken["messages"] = [*conversation.messages]
     refused = [*tools.refused, *conversation.refused, *_others(body)]
     verbatim = VerbatimRequest(API, _verbatim(body, items), {}, only=_only(refused))
@@ -100,10 +100,14 @@ def _user(body: JsonObject) -> JsonObject:
 
 
 def _others(body: JsonObject) -> list[str]:
-    refused = [name for name in _CHANGES_THE_ANSWER if body.get(name)]
-    if body.get("top_logprobs") or "message.output_text.logprobs" in _include(body):
-        refused.append("top_logprobs")
-    return refused
+    return [name for name in _CHANGES_THE_ANSWER if body.get(name)]
+
+
+def _logprobs(body: JsonObject) -> JsonObject:
+    top = body.get("top_logprobs")
+    if not top and "message.output_text.logprobs" not in _include(body):
+        return {}
+    return {"logprobs": True, **({"top_logprobs": top} if top else {})}
 
 
 def _include(body: JsonObject) -> list[JsonValue]:

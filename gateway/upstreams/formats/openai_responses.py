@@ -31,7 +31,7 @@ from gateway.upstreams.formats.json_values import (
 from gateway.upstreams.formats.logprobs import openai_logprobs
 from gateway.upstreams.formats.openai_responses_calls import CALLS, StreamedCalls, require_text
 from gateway.upstreams.formats.openai_responses_items import FORMAT, logprobs_of, media_of, part_of_item, texts_of
-from gateway.upstreams.formats.openai_responses_request import Summary, build_request
+from gateway.upstreams.formats.openai_responses_request import Summary, adapt_request, build_request
 from gateway.upstreams.formats.openai_responses_texts import StreamedTexts, TextKey
 from gateway.upstreams.formats.parts import REFUSAL, citation_part, unsupported_content
 from gateway.upstreams.formats.response_facts import response_facts
@@ -113,7 +113,7 @@ class OpenAIResponsesFormat:
         """See `WireFormat.body`."""
         verbatim = request.verbatim_for(self.api)
         if verbatim is not None:
-            return {**verbatim.body, "model": request.model, "stream": True, "store": False}
+            return adapt_request(verbatim.body, request)
         return build_request(request, self._summary)
 
     def can_continue(self, _request: UpstreamRequest) -> bool:

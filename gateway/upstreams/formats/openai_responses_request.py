@@ -35,6 +35,13 @@ def build_request(request: UpstreamRequest, summary: Summary | None = None) -> J
     return {**options, "model": request.model, "input": _input(request.messages), "stream": True, "store": False}
 
 
+def adapt_request(body: JsonObject, request: UpstreamRequest) -> JsonObject:
+    """Return a client's own body with what the gateway decides: the model, the limit of its tokens, no storage."""
+    limit = request.options.get("max_tokens")
+    decided: JsonObject = {} if limit is None else {"max_output_tokens": limit}
+    return {**body, **decided, "model": request.model, "stream": True, "store": False}
+
+
 def _unsupported(subject: str) -> UnsupportedOption:
     return UnsupportedOption(f"The provider does not support {subject}: leave it out.")
 

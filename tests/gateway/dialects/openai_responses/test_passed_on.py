@@ -1,0 +1,67 @@
+"""Events that are passed on as they came."""
+
+import orjson
+
+from gateway.dialects.openai_responses.event_writer import EventWriter
+from gateway.dialects.openai_responses.fields import ResponseObject
+from gateway.dialects.openai_responses.passed_on import PassedOn
+from tests.gateway.dialects.openai_responses.logs import IDENTITY
+
+
+def passed_on() -> tuple[PassedOn, EventWriter]:
+    writer = EventWriter()
+    return PassedOn(ResponseObject({"previous_response_id": "resp_0"}, IDENTITY), writer, set()), writer
+
+
+def test_only_the_number_of_an_event_changes() -> None:
+    passed, writer = passed_on()
+    line = b'{"type": "response.new_thing" , "n":1.50, "sequence_number": 7,"delta":"\\"sequence_number\\":1"}'
+    passed.add(line)
+    [event] = writer.take()
+    assert event.data == line.replace(b'"sequence_number": 7', b'"sequence_number":0')
+    assert event.name == b"response.new_thing"
+
+
+def test_an_event_without_a_number_gets_one() -> None:
+    passed, writer = passed_on()
+    passed.add(
+        b'{"type":"response.output_text.delta","delta":"a"}\n\n{"type":"response.output_text.delta","delta":"b"}'
+    )
+    assert [orjson.loads(event.data)["sequence_number"] for event in writer.take()] == [0, 1]
+
+
+def test_what_is_no_event_of_this_api_is_left_out() -> None:
+    passed, writer = passed_on()
+    passed.add(b'{"type":"keepalive"}')
+    assert writer.take() == []
+
+
+def test_the_response_is_known_by_our_id() -> None:
+    passed, writer = passed_on()
+    passed.add(b'{"type":"response.created","response":{"id":"resp_x","store":false,"extra":[1]}}')
+    [event] = writer.take()
+    assert orjson.loads(event.data)["response"] == {
+        "id": "resp_1",
+        "store": True,
+        "extra": [1],
+        "background": False,
+        "previous_response_id": "resp_0",
+    }
+
+
+def test_the_end_is_held_back() -> None:
+    passed, writer = passed_on()
+    passed.add(b'{"type":"response.completed","response":{"id":"resp_x"}}')
+    assert writer.take() == []
+    assert passed.held is not None
+    assert orjson.loads(passed.end(passed.held))["id"] == "resp_1"
+    assert writer.take()[0].name == b"response.completed"
+
+
+def test_only_what_is_open_is_remembered() -> None:
+    passed, _writer = passed_on()
+    passed.add(b'{"type":"response.output_item.added","output_index":0,"item":{}}')
+    passed.add(b'{"type":"response.output_text.delta","delta":"a"}')
+    assert len(passed.open) == 2
+    passed.add(b'{"type":"response.output_item.done","output_index":0,"item":{"id":"i"}}')
+    assert (passed.open, len(passed.done), passed.count) == ([], 1, 1)
