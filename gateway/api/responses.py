@@ -10,6 +10,7 @@ from starlette.responses import Response
 from gateway.admission.rate_limits import Allowance
 from gateway.api.context import dialect_of
 from gateway.api.requests import last_event_id, request_id, wants_events
+from gateway.dialects.statuses import retry_headers
 from gateway.generation.generation import Generation
 from gateway.protocol.errors import Code, Refused
 from gateway.protocol.event_stream import event_frame
@@ -58,7 +59,8 @@ def refusal_response(refused: Refused, request: Request, allowance: Allowance | 
     9.2.3). So it gets 200 with one event. After a final refusal it reconnects with the position of that event, and 204
     stops it.
     """
-    if wants_events(request):
+    dialect = dialect_of(request)
+    if dialect is None and wants_events(request):
         if last_event_id(request).text == REFUSED_POSITION:
             return no_content(request)
         headers = {"X-Request-ID": request_id(request), **STREAM_HEADERS}
@@ -70,8 +72,9 @@ def refusal_response(refused: Refused, request: Request, allowance: Allowance | 
         headers["Retry-After"] = str(-(-refused.retry_after_ms // 1000))
     if refused.code is Code.AUTH_ERROR:
         headers["WWW-Authenticate"] = "Bearer"
-    if (dialect := dialect_of(request)) is not None:
-        return json_response(request, dialect.refusal(refused), refused.status, headers)
+    if dialect is not None:
+        headers |= retry_headers(refused)
+        return json_response(request, dialect.refusal(refused), dialect.status(refused), headers)
     return json_response(request, refused.body(), refused.status, headers)
 
 

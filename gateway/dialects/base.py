@@ -99,10 +99,17 @@ class Dialect(Protocol):
         """Return the response that is not streamed, made of the events of the whole log."""
         ...
 
+    def status(self, refused: Refused) -> int:
+        """Return the status of a refusal, by which clients of the API repeat the request only if that can help.
+
+        It is `final_status(refused)`, unless clients of this API repeat after other statuses.
+        """
+        ...
+
     def refusal(self, refused: Refused) -> JsonObject:
         """Return the body of a refusal, or of the failure of a generation before its first content.
 
-        Its status is `refused.status`, and its headers are those of every refusal.
+        Its status is `status(refused)`, and its headers are those of every refusal and `retry_headers`.
         """
         ...
 

@@ -45,7 +45,7 @@ class Resends:
     def find(self, principal_id: str, sent: SentRequest) -> Record | None:
         """Return the record of the generation that a request asks for again; None if it asks for another one.
 
-        It is sent again if nobody reads the first answer any more, if it asks in the same conversation for an answer
+        It is sent again if the first answer has lost its last reader, if it asks in the same conversation for an answer
         in one piece that was streamed before, or if its client counts it as a retry, and no equal request has failed.
         """
         equal = self._equal.get((principal_id, sent.digest))

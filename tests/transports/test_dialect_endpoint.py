@@ -65,7 +65,7 @@ async def test_a_failure_before_the_first_content_is_a_status(served: Served, bo
     async with posted(served, body) as task:
         served.upstream.last.fail(Failed(Code.RATE_LIMIT, "Too many.", retryable=False, retry_after_ms=1500))
         response = await task
-        assert response.status == 429
+        assert response.status == 424
         assert response.headers["Retry-After"] == "2"
         assert response.headers["X-Generation-ID"] == served.only.id
         assert (await response.json())["error"]["message"] == "Too many."

@@ -89,7 +89,7 @@ async def test_a_finished_answer_is_replayed_and_counted_once(served: Served, bo
 async def test_a_key_that_was_used_for_another_request_is_refused(served: Served) -> None:
     async with posted(served, STREAMED, KEY), posted(served, {**STREAMED, "seed": 1}, KEY) as second:
         response = await second
-        assert response.status == 409
+        assert response.status == 422
         assert (await response.json())["error"]["param"] == "Idempotency-Key"
 
 

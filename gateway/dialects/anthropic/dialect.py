@@ -7,6 +7,7 @@ from gateway.dialects.anthropic.errors import refusal
 from gateway.dialects.anthropic.projection import MessagesProjection
 from gateway.dialects.anthropic.request import API, parse_call
 from gateway.dialects.base import Call, DialectStart, ProjectedEvent, Projection, ResponseIdentity
+from gateway.dialects.statuses import final_status
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Refused
 
@@ -39,6 +40,10 @@ class AnthropicDialect:
     def document(self, _start: DialectStart, events: Iterable[ProjectedEvent]) -> JsonObject:
         """See `Dialect.document`."""
         return document(events)
+
+    def status(self, refused: Refused) -> int:
+        """See `Dialect.status`."""
+        return final_status(refused)
 
     def refusal(self, refused: Refused) -> JsonObject:
         """See `Dialect.refusal`."""

@@ -14,6 +14,7 @@ from gateway.dialects.gemini.document import document
 from gateway.dialects.gemini.errors import refusal
 from gateway.dialects.gemini.projection import GeminiProjection
 from gateway.dialects.gemini.request import parse_call
+from gateway.dialects.statuses import final_status
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Refused
 
@@ -48,6 +49,10 @@ class GeminiDialect:
     def document(self, _start: DialectStart, events: Iterable[ProjectedEvent]) -> JsonObject:
         """See `Dialect.document`."""
         return document(events)
+
+    def status(self, refused: Refused) -> int:
+        """See `Dialect.status`."""
+        return final_status(refused)
 
     def refusal(self, refused: Refused) -> JsonObject:
         """See `Dialect.refusal`."""

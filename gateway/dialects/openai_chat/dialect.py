@@ -13,6 +13,7 @@ from gateway.dialects.openai_chat.document import document
 from gateway.dialects.openai_chat.errors import refusal
 from gateway.dialects.openai_chat.projection import ChatProjection
 from gateway.dialects.openai_chat.request import parse_call
+from gateway.dialects.statuses import final_status
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Refused
 
@@ -41,6 +42,10 @@ class OpenAIChatDialect:
     def document(self, _start: DialectStart, events: Iterable[ProjectedEvent]) -> JsonObject:
         """See `Dialect.document`."""
         return document(events)
+
+    def status(self, refused: Refused) -> int:
+        """See `Dialect.status`."""
+        return final_status(refused)
 
     def refusal(self, refused: Refused) -> JsonObject:
         """See `Dialect.refusal`."""

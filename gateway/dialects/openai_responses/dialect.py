@@ -13,8 +13,9 @@ from gateway.dialects.openai_responses.document import document
 from gateway.dialects.openai_responses.errors import refusal
 from gateway.dialects.openai_responses.projection import ResponsesProjection
 from gateway.dialects.openai_responses.request import parse_call
+from gateway.dialects.statuses import final_status
 from gateway.protocol.commands import JsonObject
-from gateway.protocol.errors import Refused
+from gateway.protocol.errors import Code, Refused
 
 
 class OpenAIResponsesDialect:
@@ -41,6 +42,15 @@ class OpenAIResponsesDialect:
     def document(self, _start: DialectStart, events: Iterable[ProjectedEvent]) -> JsonObject:
         """See `Dialect.document`."""
         return document(events)
+
+    def status(self, refused: Refused) -> int:
+        """See `Dialect.status`.
+
+        Codex repeats a request six times after every 4xx but 400, and 30 times after 5xx; it reads no header
+        (codex-rs/protocol/src/error.rs, `is_retryable`). OpenAI's own status for an unknown model is 400 here, too.
+        """
+        status = final_status(refused)
+        return 400 if status in {402, 422, 424} or refused.code is Code.MODEL_NOT_FOUND else status
 
     def refusal(self, refused: Refused) -> JsonObject:
         """See `Dialect.refusal`."""

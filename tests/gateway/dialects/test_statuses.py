@@ -1,0 +1,109 @@
+"""Clients of model APIs repeat a refused request exactly when the code says that this can help.
+
+The rules of clients are those of their sources: openai-python and -node and both SDKs of Anthropic (`_should_retry`,
+`shouldRetry`), Codex (codex-rs/codex-client/src/retry.rs, codex-rs/protocol/src/error.rs), Claude Code (its binary),
+google-genai (`_RETRY_HTTP_STATUS_CODES`), the AI SDK (`APICallError.isRetryable`).
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from gateway.app.factory import load_dialects
+from gateway.config import Settings
+from gateway.dialects.statuses import final_status, is_repeated, retry_headers
+from gateway.protocol.errors import CODES, Code, Refused
+from tests.gateway.dialects.tables import retry_table
+from tests.served.clients import keys_file, with_keys
+from tests.served.gateway import Served
+
+__all__ = ["keys_file"]
+
+DIALECTS = {dialect.name: dialect for dialect in load_dialects()}
+RETRYABLE_EITHER_WAY = [(code, retryable) for code in Code for retryable in {CODES[code].retryable, False}]
+
+
+def sdk(status: int, headers: Mapping[str, str]) -> bool:
+    return {"true": True, "false": False}.get(headers["X-Should-Retry"], is_repeated(status))
+
+
+def claude_code(status: int, headers: Mapping[str, str]) -> bool:
+    return headers["X-Should-Retry"] == "true" or (headers["X-Should-Retry"] != "false" and status not in {400, 404})
+
+
+def codex(status: int, _headers: Mapping[str, str]) -> bool:
+    return status != 400
+
+
+def ai_sdk(status: int, _headers: Mapping[str, str]) -> bool:
+    return status in {408, 409, 429} or status >= 500
+
+
+def google_genai(status: int, _headers: Mapping[str, str]) -> bool:
+    return status in {408, 429, 500, 502, 503, 504}
+
+
+CLIENTS: Mapping[str, tuple[Callable[[int, Mapping[str, str]], bool], ...]] = {
+    "openai_chat": (sdk, ai_sdk),
+    "openai_responses": (sdk, ai_sdk, codex),
+    "anthropic": (sdk, ai_sdk, claude_code),
+    "gemini": (google_genai, ai_sdk),
+}
+
+CODEX_REPEATS = {Code.AUTH_ERROR, Code.FORBIDDEN, Code.GENERATION_LOST}
+"""Codes whose exceptions programs catch: they keep their statuses, although Codex tries six times."""
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+@pytest.mark.parametrize(("code", "retryable"), RETRYABLE_EITHER_WAY)
+def test_clients_repeat_exactly_what_is_retryable(name: str, code: Code, retryable: bool) -> None:
+    refused = Refused(code, "It is refused.")
+    refused.retryable = retryable
+    status, headers = DIALECTS[name].status(refused), retry_headers(refused)
+    for repeats in CLIENTS[name]:
+        if repeats is codex and code in CODEX_REPEATS:
+            continue
+        assert repeats(status, headers) is retryable, (repeats.__name__, status)
+
+
+@pytest.mark.parametrize("name", CLIENTS)
+@pytest.mark.parametrize("code", [code for code in Code if CODES[code].retryable])
+def test_what_may_be_repeated_has_the_status_of_its_code(name: str, code: Code) -> None:
+    assert DIALECTS[name].status(Refused(code, "Later.")) == CODES[code].status
+
+
+@pytest.mark.parametrize(("own", "final"), [(502, 424), (429, 424), (409, 422), (402, 402), (404, 404), (400, 400)])
+def test_a_final_refusal_has_a_status_that_is_not_repeated(own: int, final: int) -> None:
+    refused = Refused(Code.PROVIDER_AUTH, "No.", status=own)
+    assert final_status(refused) == final
+    assert not is_repeated(final)
+
+
+def test_the_time_to_wait_is_sent_in_milliseconds() -> None:
+    assert retry_headers(Refused(Code.RATE_LIMIT, "Later.", retry_after_ms=1500)) == {
+        "X-Should-Retry": "true",
+        "Retry-After-Ms": "1500",
+    }
+
+
+def test_the_documentation_has_the_table() -> None:
+    assert retry_table() in Path("docs/model-apis.md").read_text("utf-8")
+
+
+async def post(served: Served, **headers: str) -> aiohttp.ClientResponse:
+    body = {"model": "m", "messages": [{"role": "user", "content": "Hello"}]}
+    response: aiohttp.ClientResponse = await served.http.post("/v1/chat/completions", json=body, headers=headers)
+    return response
+
+
+class TestWithKeys:
+    @pytest.fixture
+    def settings(self, settings: Settings, keys_file: Path) -> Settings:
+        return with_keys(settings, keys_file)
+
+    async def test_a_wrong_key_is_final(self, served: Served) -> None:
+        response = await post(served, Authorization="Bearer wrong")
+        assert (response.status, response.headers["X-Should-Retry"]) == (401, "false")
+        response.close()
