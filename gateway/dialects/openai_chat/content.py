@@ -26,7 +26,7 @@ class Content:
         self._chunks = chunks
         self._customs = custom_tools(start)
         self._with_functions = uses_functions(start.call.body)
-        self.is_plain = False
+        self.continues_text = False
         """The next text is nothing but one more piece: its chunk is `prefix`, its JSON string, and `chunks.suffix`."""
         self.prefix = b""
         self.calls = 0
@@ -47,7 +47,7 @@ class Content:
 
     def begin_text(self, separator: str = "") -> None:
         """Begin another text, after the present one and a separator."""
-        self.is_plain = False
+        self.continues_text = False
         self._text_field, self._separator, self._first_call = "content", separator, self.calls
 
     def text(self, data: bytes) -> list[ProjectedEvent]:
@@ -63,13 +63,13 @@ class Content:
             events.append(self._chunks.delta(delta, logprobs=self.take_logprobs()))
         else:
             events.append(ProjectedEvent(self.prefix + string + self._chunks.suffix))
-        self.is_plain = True
+        self.continues_text = True
         return events
 
     def reasoning(self, data: bytes) -> list[ProjectedEvent]:
         """Return the chunk of reasoning, from the data of its entry."""
         string = data[_REASONING_AT:-1]
-        self.is_plain = False
+        self.continues_text = False
         self._thought.append(string[1:-1])
         return [ProjectedEvent(self._chunks.prefix("reasoning_content") + string + self._chunks.suffix)]
 
@@ -99,11 +99,11 @@ class Content:
     def part(self, part: Part) -> list[ProjectedEvent]:
         """Return the chunk of a part; none for what this API has no place for, or what the next text brings."""
         if part.kind == "refusal":
-            self._text_field, self.is_plain = "refusal", False
+            self._text_field, self.continues_text = "refusal", False
         elif part.kind == "logprobs":
             tokens = part.fields.get("tokens")
             self._logprobs += tokens if isinstance(tokens, list) else []
-            self.is_plain = False
+            self.continues_text = False
         elif field := deltas.field_of(part):
             return [self._chunks.delta(deltas.part(part, self._next(field)))]
         return []

@@ -1,4 +1,4 @@
-"""Merge the deltas of a chat completion into one message, whatever fields a provider adds. Pure."""
+"""Merge the deltas of a chat completion into one message, with all fields that a provider adds. Pure."""
 
 from typing import Final
 

@@ -60,7 +60,7 @@ class ChatProjection:
     def project(self, entry: Entry) -> Sequence[ProjectedEvent]:
         """See `Projection.project`."""
         content = self._content
-        if content.is_plain and entry.kind is Chunk and entry.verbatim is None:
+        if content.continues_text and entry.kind is Chunk and entry.verbatim is None:
             # By far the most common case: the JSON string of the text is copied as it is.
             return (ProjectedEvent(content.prefix + entry.data[TEXT_AT:-1] + self._chunks.suffix),)
         if entry.verbatim is not None and not self.is_cut:
@@ -76,7 +76,7 @@ class ChatProjection:
         """Return the chunks of an event that is no content."""
         match event:
             case Start():
-                self._is_verbatim = self._content.is_plain = False
+                self._is_verbatim = self._content.continues_text = False
             case Revision():
                 return self._revise(event)
             case Complete():
@@ -92,7 +92,7 @@ class ChatProjection:
 
     def _pass_on(self, entry: Entry) -> Sequence[ProjectedEvent]:
         """Return the provider's own chunks."""
-        self._is_verbatim, self._content.is_plain = True, False
+        self._is_verbatim, self._content.continues_text = True, False
         if entry.kind is ToolCall and isinstance(call := entry.event, ToolCall):
             self._content.count_call(call)
         self._has_text = self._has_text or entry.kind is Chunk

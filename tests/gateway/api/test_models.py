@@ -43,6 +43,41 @@ async def test_an_unknown_model_is_refused_in_openais_form(served: Served, name:
     assert "known are: m, org/model:1, gpt-4" in error["message"]
 
 
+@pytest.mark.parametrize(
+    ("path", "headers", "keys"),
+    [
+        ("/v1/models", {"anthropic-version": "2023-06-01"}, {"data", "has_more", "first_id", "last_id"}),
+        ("/v1/models", {"x-goog-api-key": "k"}, {"models"}),
+        ("/v1beta/models", {}, {"models"}),
+        ("/v1/models/gpt-4", {"anthropic-version": "1"}, {"type", "id", "display_name", "created_at", "lifecycle"}),
+        (
+            "/v1beta/models/gpt-4",
+            {},
+            {"name", "baseModelId", "version", "displayName", "supportedGenerationMethods"},
+        ),
+    ],
+)
+async def test_the_client_decides_the_form(served: Served, path: str, headers: dict[str, str], keys: set[str]) -> None:
+    async with served.http.get(path, headers=headers) as response:
+        assert (response.status, (await response.json()).keys()) == (200, keys)
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "kind"),
+    [
+        ("/v1/models/x", {"anthropic-version": "1"}, ("type", "not_found_error")),
+        ("/v1beta/models/x", {}, ("status", "NOT_FOUND")),
+        ("/v1/models?limit=0", {"anthropic-version": "1"}, ("type", "invalid_request_error")),
+    ],
+)
+async def test_a_refusal_has_the_same_form(
+    served: Served, path: str, headers: dict[str, str], kind: tuple[str, str]
+) -> None:
+    async with served.http.get(path, headers=headers) as response:
+        error = (await response.json())["error"]
+    assert error[kind[0]] == kind[1]
+
+
 async def test_the_names_and_the_default_are_listed_for_the_page(served: Served) -> None:
     async with served.http.get("/api/models") as response:
         listed = {"models": ["m", "org/model:1", "gpt-4"], "default": "m", "any_model": False}

@@ -83,7 +83,7 @@ def routed(routes: Sequence[BaseRoute]) -> Iterator[tuple[str, str]]:
             yield "get", f"{route.path}/{{path}}"
         elif isinstance(route, Route) and "ndjson_transport" not in route.endpoint.__module__:
             path = route.path.replace(":model}", "}")
-            if isinstance(getattr(route.endpoint, "__self__", None), PROVIDER_APIS):
+            if isinstance(getattr(route.endpoint, "__self__", None), PROVIDER_APIS) or path.startswith("/v1beta/"):
                 # The APIs of providers are described by the providers.
                 continue
             yield from ((method.lower(), path) for method in (route.methods or set()) - {"HEAD"})
