@@ -10,6 +10,7 @@ from starlette.websockets import WebSocket
 
 from gateway.api.demo_page import page_routes
 from gateway.api.generations import GenerationResource
+from gateway.api.message_counts import MessageCountRoutes
 from gateway.api.middleware.command_rate import is_read_route, rate_limited
 from gateway.api.models import model_routes
 from gateway.api.pass_through import PassThroughRoutes
@@ -37,6 +38,7 @@ def all_routes(services: Services, transport_routes: Iterable[BaseRoute]) -> Seq
         *model_routes(services.hub),
         *PassThroughRoutes(services).routes(),
         *TokenCountRoutes(services).routes(),
+        *MessageCountRoutes(services).routes(),
         *status_routes(services.hub),
         *page_routes(),
     ]

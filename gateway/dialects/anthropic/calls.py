@@ -5,9 +5,9 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from gateway.dialects.anthropic.tokens import write_token
 from gateway.dialects.anthropic.writer import MessageWriter
 from gateway.protocol.events import ToolCall
+from gateway.upstreams.formats.sealed_reasoning import seal
 
 
 @dataclass(slots=True)
@@ -38,7 +38,7 @@ class CallBlocks:
             self._writer.whole_block(
                 {
                     "type": "redacted_thinking",
-                    "data": write_token({"format": "gemini", "call": call.id or "", "signature": call.signature}),
+                    "data": seal({"format": "gemini", "call": call.id or "", "signature": call.signature}),
                 }
             )
         if call.index not in self._calls:

@@ -4,8 +4,9 @@ import orjson
 from pydantic import JsonValue
 
 from gateway.dialects.anthropic.blocks import content_of, malformed, objects_at, text_of, text_or_parts
-from gateway.dialects.anthropic.tokens import OWN_FORMAT, read_token
 from gateway.protocol.commands import JsonObject
+from gateway.upstreams.formats.anthropic_blocks import FORMAT
+from gateway.upstreams.formats.sealed_reasoning import is_sealed, unseal
 
 
 def translate_answer(content: JsonValue, path: str, untranslated: list[str]) -> JsonObject | None:
@@ -30,7 +31,7 @@ class _Answer:
         """Reasoning with a signature, in OpenRouter's form."""
         self._plain: list[str] = []
         """Reasoning without one."""
-        self._signatures: dict[str, JsonValue] = {}
+        self._signatures: dict[str, str] = {}
         """Signatures of calls, by their ids."""
 
     def add(self, block: JsonObject, path: str, untranslated: list[str]) -> None:
@@ -48,22 +49,23 @@ class _Answer:
         text = text_of(block.get("thinking"), f"{path}.thinking")
         signature = block.get("signature") or ""
         detail: JsonObject = {"type": "reasoning.text", "text": text}
-        if token := read_token(signature):
-            self._details.append({**detail, "signature": token.get("signature"), "format": token.get("format")})
+        if is_sealed(signature):
+            self._details.append({**detail, **unseal(str(signature))})
         elif signature:
-            signed = {"signature": text_of(signature, f"{path}.signature"), "format": OWN_FORMAT}
+            signed = {"signature": text_of(signature, f"{path}.signature"), "format": FORMAT}
             self._details.append({**detail, **signed})
         elif text:
             self._plain.append(text)
 
     def _add_redacted(self, data: str) -> None:
-        token = read_token(data)
-        if token is None:
-            self._details.append({"type": "reasoning.encrypted", "data": data, "format": OWN_FORMAT})
-        elif "call" in token:
-            self._signatures[str(token["call"])] = token.get("signature")
-        else:
-            self._details.append({"type": "reasoning.encrypted", **token})
+        if not is_sealed(data):
+            self._details.append({"type": "reasoning.encrypted", "data": data, "format": FORMAT})
+            return
+        sealed = unseal(data)
+        if "call" in sealed:
+            self._signatures[sealed["call"]] = sealed.get("signature", "")
+        elif sealed:
+            self._details.append({"type": "reasoning.encrypted", **sealed})
 
     def message(self) -> JsonObject | None:
         """Return the message."""

@@ -5,11 +5,16 @@ each tool result in it, and one for the rest; the images of results follow them,
 What Anthropic's servers ran in earlier turns is left out: the text that was written from it stays.
 """
 
+from typing import Final
+
 from pydantic import JsonValue
 
 from gateway.dialects.anthropic.blocks import content_of, malformed, objects_at, text_or_parts
 from gateway.dialects.anthropic.earlier_answers import translate_answer
 from gateway.protocol.commands import JsonObject
+
+_BILLING: Final = "x-anthropic-billing-header:"
+"""Beginning of a block in Claude Code's system prompt that is meant for Anthropic's accounting."""
 
 
 class Translation:
@@ -25,7 +30,8 @@ class Translation:
         Raises:
             Refused: they have another form than those of the API.
         """
-        if system := content_of(body.get("system") or "", "system", self.untranslated):
+        system = content_of(body.get("system") or "", "system", self.untranslated)
+        if system := [part for part in system if not str(part.get("text")).startswith(_BILLING)]:
             self.messages.append({"role": "system", "content": text_or_parts(system)})
         messages = objects_at(body.get("messages"), "messages")
         if not messages:

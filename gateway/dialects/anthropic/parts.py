@@ -6,10 +6,11 @@ from typing import Final
 import orjson
 from pydantic import JsonValue
 
-from gateway.dialects.anthropic.tokens import OWN_FORMAT, write_token
 from gateway.dialects.anthropic.writer import MessageWriter
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.events import Part
+from gateway.upstreams.formats.anthropic_blocks import FORMAT
+from gateway.upstreams.formats.sealed_reasoning import seal
 
 SERVER_TOOL_BLOCKS: Final = frozenset(
     {
@@ -41,16 +42,16 @@ def write_part(writer: MessageWriter, part: Part) -> None:
 
 
 def signature_of(signature: str, wire_format: str) -> str:
-    """Return the signature of reasoning as clients give it back: Anthropic's own as it is, or a token."""
-    return signature if wire_format == OWN_FORMAT else write_token({"format": wire_format, "signature": signature})
+    """Return the signature of reasoning as clients give it back: Anthropic's own as it is, or a sealed one."""
+    return signature if wire_format == FORMAT else seal({"format": wire_format, "signature": signature})
 
 
 def _redacted(fields: Mapping[str, JsonValue]) -> str:
     data, wire_format = str(fields.get("data")), str(fields.get("format") or "")
-    if wire_format == OWN_FORMAT:
+    if wire_format == FORMAT:
         return data
     item: JsonObject = {"id": fields["id"]} if isinstance(fields.get("id"), str) else {}
-    return write_token({"format": wire_format, "data": data, **item})
+    return seal({"format": wire_format, "data": data, **item})
 
 
 def _citation(fields: Mapping[str, JsonValue]) -> JsonObject:
@@ -59,7 +60,7 @@ def _citation(fields: Mapping[str, JsonValue]) -> JsonObject:
     The fields by which Anthropic finds the place again have no counterpart.
     """
     source = fields.get("source")
-    if fields.get("format") == OWN_FORMAT and isinstance(source, dict):
+    if fields.get("format") == FORMAT and isinstance(source, dict):
         return source
     text: JsonObject = {"cited_text": fields.get("text") or "", "title": fields.get("title")}
     if url := fields.get("url"):

@@ -12,7 +12,7 @@ from typing import Final
 from gateway.dialects.anthropic.messages import Translation
 from gateway.dialects.anthropic.options import translate_options
 from gateway.dialects.base import Call, DialectStart
-from gateway.protocol.commands import StartRequest, parse
+from gateway.protocol.commands import JsonObject, Message, StartRequest, parse
 from gateway.protocol.errors import invalid
 from gateway.upstreams.base import VerbatimRequest
 
@@ -29,14 +29,36 @@ def parse_call(call: Call) -> DialectStart:
         Refused: it is not valid.
     """
     body, translation = call.body, Translation()
-    if not isinstance(body.get("model"), str):
-        message = "model: is missing: send the name of a model."
-        raise invalid(message, param="model")
+    model = model_name(body)
     translation.add_conversation(body)
     options = translate_options(body, translation.untranslated)
-    start = parse(StartRequest, {"model": body["model"], "messages": [*translation.messages], **options})
+    start = parse(StartRequest, {"model": model, "messages": [*translation.messages], **options})
     verbatim = VerbatimRequest(API, body, own_headers(call.headers), _only(translation.untranslated))
     return DialectStart(start, body.get("stream") is True, call, verbatim)
+
+
+def model_name(body: JsonObject) -> str:
+    """Return the model that a request names.
+
+    Raises:
+        Refused: it names none.
+    """
+    model = body.get("model")
+    if not isinstance(model, str):
+        message = "model: must be the name of a model."
+        raise invalid(message, param="model")
+    return model
+
+
+def read_messages(body: JsonObject) -> Sequence[Message]:
+    """Return the messages of a request alone.
+
+    Raises:
+        Refused: they are not valid.
+    """
+    translation = Translation()
+    translation.add_conversation(body)
+    return parse(StartRequest, {"messages": [*translation.messages]}).messages
 
 
 def own_headers(headers: Mapping[str, str]) -> dict[str, str]:

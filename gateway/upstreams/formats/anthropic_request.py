@@ -14,7 +14,7 @@ from gateway.protocol.commands import JsonObject, Message
 from gateway.protocol.errors import UnsupportedOption
 from gateway.upstreams.base import UpstreamRequest
 from gateway.upstreams.formats.anthropic_limits import UNKNOWN_MODEL, default_max_tokens
-from gateway.upstreams.formats.anthropic_turns import Turns, build_turns
+from gateway.upstreams.formats.anthropic_turns import Turns, build_turns, is_foreign_thinking
 
 MIN_BUDGET = 1024
 """Smallest `budget_tokens` of thinking ("Extended thinking", "budget_tokens")."""
@@ -73,7 +73,28 @@ def adapt_request(body: JsonObject, request: UpstreamRequest) -> JsonObject:
     """Return a client's own body with what the gateway decides: the model, the stream, and a lower `max_tokens`."""
     limit, asked = request.options.get("max_tokens"), body.get("max_tokens")
     limits = [tokens for tokens in (limit, asked) if isinstance(tokens, int)]
-    return {**body, **({"max_tokens": min(limits)} if limits else {}), "model": request.model, "stream": True}
+    adapted = adapt_messages(body, request.model)
+    return {**adapted, **({"max_tokens": min(limits)} if limits else {}), "model": request.model, "stream": True}
+
+
+def adapt_messages(body: JsonObject, model: str) -> JsonObject:
+    """Return a client's own body without thinking that this model's provider did not write, and would refuse.
+
+    A conversation may have begun at another provider, whose reasoning has no signature, or a sealed one.
+    """
+    messages = body.get("messages")
+    if not isinstance(messages, list):
+        return body
+    return {**body, "messages": [_without_foreign_thinking(message, model) for message in messages]}
+
+
+def _without_foreign_thinking(message: JsonValue, model: str) -> JsonValue:
+    content = message.get("content") if isinstance(message, dict) else None
+    if not isinstance(message, dict) or message.get("role") != "assistant" or not isinstance(content, list):
+        return message
+    own = [block for block in content if not (isinstance(block, dict) and is_foreign_thinking(block, model))]
+    # The API refuses a turn without content: then it says for itself what is wrong.
+    return {**message, "content": own} if own and len(own) < len(content) else message
 
 
 def supports_prefill(request: UpstreamRequest) -> bool:

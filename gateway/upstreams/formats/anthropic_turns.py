@@ -18,6 +18,7 @@ from gateway.upstreams.formats.earlier_turns import (
     is_thinking,
     plain_reasoning,
 )
+from gateway.upstreams.formats.sealed_reasoning import is_sealed
 
 _TOOL_ID = r"[a-zA-Z0-9_-]+"
 """Ids of tool calls that the API accepts: others are refused by this pattern."""
@@ -98,7 +99,7 @@ def _answer(
     if isinstance(refusal, str) and refusal.strip():
         blocks.append({"type": "text", "text": refusal})
     has_calls = isinstance(calls, list) and bool(calls)
-    blocks = [block for block in blocks if block.get("type") != "thinking" or _is_valid(model, block)]
+    blocks = [block for block in blocks if not is_foreign_thinking(block, model)]
     if not any(map(is_thinking, blocks)):
         blocks = [*_earlier_thinking(model, fields, has_calls=has_calls), *blocks]
     if isinstance(calls, list):
@@ -117,12 +118,21 @@ def _earlier_thinking(model: str, fields: Mapping[str, JsonValue], *, has_calls:
     if not blocks and has_calls and (text := plain_reasoning(fields)):
         # Kimi and DeepSeek sign nothing, and want the reasoning of a turn with calls back all the same.
         blocks = [{"type": "thinking", "thinking": text, "signature": ""}]
-    return [block for block in blocks if _is_valid(model, block)]
+    return [block for block in blocks if not is_foreign_thinking(block, model)]
 
 
-def _is_valid(model: str, block: JsonObject) -> bool:
-    """Return True unless it is thinking without a signature, which Claude refuses. Other makers' models have none."""
-    return block.get("type") != "thinking" or bool(block.get("signature")) or "claude" not in model
+def is_foreign_thinking(block: JsonObject, model: str) -> bool:
+    """Return True for thinking that this model did not write, and that its provider would refuse.
+
+    Claude signs all of its own. Models of other makers with this API sign none.
+    """
+    match block.get("type"):
+        case "thinking":
+            signature = block.get("signature")
+            return (not signature and "claude" in model) or is_sealed(signature)
+        case "redacted_thinking":
+            return is_sealed(block.get("data"))
+    return False
 
 
 def _is_call(block: JsonObject) -> bool:

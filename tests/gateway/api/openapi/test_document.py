@@ -12,6 +12,7 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from starlette.routing import BaseRoute, Mount, Route
 
 from gateway.admission.rate_limits import Allowance
+from gateway.api.message_counts import MessageCountRoutes
 from gateway.api.middleware.auth import PUBLIC_PATHS, PUBLIC_PREFIX
 from gateway.api.openapi.components import RATE_LIMIT_HEADERS
 from gateway.api.openapi.document import document
@@ -49,7 +50,7 @@ from transports.dialect_endpoint import Endpoint
 ROOT = Path(__file__).parents[4]
 USAGE = Usage(3, 4, "exact")
 METRICS = Metrics("r", 1.5, 2.5, 0.0, 1, 2, 2, None, 1, 1)
-PROVIDER_APIS = (Endpoint, PassThroughRoutes, TokenCountRoutes)
+PROVIDER_APIS = (Endpoint, PassThroughRoutes, TokenCountRoutes, MessageCountRoutes)
 OPTIONAL_FIELDS = {"signature", "format", "media_type", "data"}
 EVENTS: Sequence[Event] = (
     Accepted("g_x", "r", "m"),

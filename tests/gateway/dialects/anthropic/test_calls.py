@@ -1,7 +1,7 @@
 """Calls of tools as blocks."""
 
-from gateway.dialects.anthropic.tokens import read_token
 from gateway.protocol.events import Chunk, Event, ToolCall
+from gateway.upstreams.formats.sealed_reasoning import unseal
 from tests.gateway.dialects.anthropic.projected import STARTED, complete, message_of, payloads_of
 
 
@@ -41,7 +41,7 @@ def test_a_signature_stands_before_its_call() -> None:
     redacted, call = content
     assert isinstance(redacted, dict)
     assert isinstance(call, dict)
-    assert read_token(redacted["data"]) == {"format": "gemini", "call": "a", "signature": "c2ln"}
+    assert unseal(str(redacted["data"])) == {"format": "gemini", "call": "a", "signature": "c2ln"}
     assert call["id"] == "a"
 
 

@@ -4,9 +4,9 @@ import pytest
 from pydantic import JsonValue
 
 from gateway.dialects.anthropic.earlier_answers import translate_answer
-from gateway.dialects.anthropic.tokens import write_token
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Refused
+from gateway.upstreams.formats.sealed_reasoning import seal
 
 CALL: JsonObject = {"type": "tool_use", "id": "t1", "name": "f", "input": {"a": 1}}
 
@@ -38,10 +38,10 @@ def test_calls() -> None:
 def test_reasoning_goes_back_to_who_wrote_it() -> None:
     message = translated(
         {"type": "thinking", "thinking": "a", "signature": "c2ln"},
-        {"type": "thinking", "thinking": "b", "signature": write_token({"format": "gemini", "signature": "x"})},
+        {"type": "thinking", "thinking": "b", "signature": seal({"format": "gemini", "signature": "x"})},
         {"type": "redacted_thinking", "data": "enc"},
-        {"type": "redacted_thinking", "data": write_token({"format": "openai-responses", "data": "y", "id": "rs"})},
-        {"type": "redacted_thinking", "data": write_token({"format": "gemini", "call": "t1", "signature": "z"})},
+        {"type": "redacted_thinking", "data": seal({"format": "openai-responses", "data": "y", "id": "rs"})},
+        {"type": "redacted_thinking", "data": seal({"format": "gemini", "call": "t1", "signature": "z"})},
         CALL,
     )
     assert message is not None

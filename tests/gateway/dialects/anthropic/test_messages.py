@@ -25,6 +25,14 @@ def test_the_system_prompt() -> None:
     assert translated(USER, system=blocks) == [{"role": "system", "content": "a\n\nb"}, USER]
 
 
+def test_a_block_for_accounting_is_left_out() -> None:
+    blocks: list[JsonValue] = [
+        {"type": "text", "text": "x-anthropic-billing-header: a=1"},
+        {"type": "text", "text": "b"},
+    ]
+    assert translated(USER, system=blocks) == [{"role": "system", "content": "b"}, USER]
+
+
 def test_instructions_between_the_turns() -> None:
     system: JsonObject = {"role": "system", "content": [{"type": "text", "text": "Be brief."}], "output_config": {}}
     assert translated(USER, system) == [USER, {"role": "system", "content": "Be brief."}]

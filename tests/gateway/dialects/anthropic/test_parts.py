@@ -3,9 +3,9 @@
 import pytest
 
 from gateway.dialects.anthropic.parts import signature_of
-from gateway.dialects.anthropic.tokens import read_token
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.events import Chunk, Part
+from gateway.upstreams.formats.sealed_reasoning import unseal
 from tests.gateway.dialects.anthropic.projected import STARTED, complete, message_of
 
 
@@ -50,9 +50,9 @@ def test_a_citation_of_this_api_is_whole() -> None:
 
 def test_what_another_provider_encrypted_names_it() -> None:
     block = block_of(Part("redacted_reasoning", {"data": "x", "format": "openai-responses", "id": "rs_1"}))
-    assert read_token(block["data"]) == {"format": "openai-responses", "data": "x", "id": "rs_1"}
+    assert unseal(str(block["data"])) == {"format": "openai-responses", "data": "x", "id": "rs_1"}
     assert signature_of("x", "anthropic") == "x"
-    assert read_token(signature_of("x", "gemini")) == {"format": "gemini", "signature": "x"}
+    assert unseal(signature_of("x", "gemini")) == {"format": "gemini", "signature": "x"}
 
 
 @pytest.mark.parametrize(

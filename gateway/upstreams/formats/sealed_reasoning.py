@@ -1,0 +1,34 @@
+"""Carry what one provider signed in an opaque field of another's API, which clients give back as they got it. Pure.
+
+So the signature of Gemini's thoughts and calls, or OpenAI's encrypted reasoning, comes back with the next turn of a
+client of Anthropic's API. To the provider of that API itself such a value means nothing, and is left out.
+"""
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from typing import Final
+
+import orjson
+
+from gateway.protocol.commands import JsonObject
+
+PREFIX: Final = "ds1."
+"""Tells our values from those of Anthropic, which are base64, and of OpenAI, which begin with `gAAAA` (Fernet)."""
+
+
+def seal(fields: JsonObject) -> str:
+    """Return the value that carries these fields, which are texts."""
+    return PREFIX + urlsafe_b64encode(orjson.dumps(fields)).decode()
+
+
+def is_sealed(value: object) -> bool:
+    """Return True if a value is one of ours."""
+    return isinstance(value, str) and value.startswith(PREFIX)
+
+
+def unseal(value: str) -> dict[str, str]:
+    """Return the fields that a value carries; {} if it was damaged."""
+    try:
+        fields = orjson.loads(urlsafe_b64decode(value.removeprefix(PREFIX)))
+    except ValueError:
+        return {}
+    return {name: text for name, text in fields.items() if isinstance(text, str)} if isinstance(fields, dict) else {}
