@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from starlette.types import Send
 
 from gateway.api.services import Services
-from gateway.dialects.base import Dialect, ProjectedEvent, Projection
+from gateway.dialects.base import Dialect, LiveProjection, ProjectedEvent, Projection
 from gateway.generation.event_log import Entry
 from gateway.generation.generation import Generation
 from transports.http_stream import StreamedResponse
@@ -46,6 +46,12 @@ class ProjectedStream(StreamedResponse):
     ) -> None:
         super().__init__(services, ProjectedFraming(dialect, projection), generation, 0, headers)
         self._projection = projection
+
+    def send_heartbeat(self) -> bool:
+        """Write what clients skip."""
+        projection = self._projection
+        events = projection.on_silence() if isinstance(projection, LiveProjection) else ()
+        return self.write((self._heartbeat, *map(event_frame, events)))
 
     async def _end(self, frames: Sequence[bytes], send: Send) -> None:
         """Write the last frames, and end the body, or leave it without its end; see `Projection.is_cut`."""

@@ -10,7 +10,7 @@ was read from it. A projection decides this by each attempt: verbatim data belon
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from gateway.generation.event_log import Entry
 from gateway.protocol.commands import JsonObject, StartRequest
@@ -64,6 +64,15 @@ class Projection(Protocol):
 
     def project(self, entry: Entry) -> Sequence[ProjectedEvent]:
         """Return the events that an entry stands for; none for what the API has no word for."""
+        ...
+
+
+@runtime_checkable
+class LiveProjection(Projection, Protocol):
+    """A projection that has more than the heartbeat of its dialect to send into a silence."""
+
+    def on_silence(self) -> Sequence[ProjectedEvent]:
+        """Return events that say nothing, and by which clients see that the response is alive."""
         ...
 
 

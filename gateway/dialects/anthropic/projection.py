@@ -85,6 +85,10 @@ class MessagesProjection:
             return ()
         return self._project(entry)
 
+    def on_silence(self) -> Sequence[ProjectedEvent]:
+        """Return an empty delta of the open block: older Claude Code counts nothing else as life."""
+        return () if self.is_cut else self._writer.empty_delta()
+
     def _pass_on(self, lines: bytes) -> Sequence[ProjectedEvent]:
         passed_on = self._passed_on
         if self._passes_on and not passed_on.held and lines.startswith(DELTA_HEADS) and b"\n" not in lines:

@@ -1,5 +1,6 @@
 """Write the events of one message, block by block (docs.anthropic.com, "Streaming Messages"). Pure."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import orjson
@@ -135,6 +136,11 @@ class MessageWriter:
         return b'{"type":"content_block_delta","index":%d,"delta":{"type":"%b","%b":' % (
             *(index, kind.encode(), field.encode()),
         )
+
+    def empty_delta(self) -> Sequence[ProjectedEvent]:
+        """Return a delta of the newest open block that adds nothing; none if there is no such block."""
+        index, kind = next(reversed(self.open.items()), (0, ""))
+        return (ProjectedEvent(self.text_head(index) + b'""' + TEXT_END, DELTA),) if kind in DELTAS else ()
 
     def close(self, index: int) -> None:
         """Close a block."""

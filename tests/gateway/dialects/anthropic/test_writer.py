@@ -29,3 +29,15 @@ def test_a_text_is_written_as_json() -> None:
     assert writer.take()[-1].data == (
         b'{"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"a\\n"}}'
     )
+
+
+def test_an_empty_delta_adds_nothing_to_the_open_block() -> None:
+    writer = MessageWriter(IDENTITY)
+    assert writer.empty_delta() == ()
+    index = writer.enter("thinking")
+    assert [event.data for event in writer.empty_delta()] == [
+        b'{"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":""}}'
+    ]
+    writer.close(index)
+    writer.note_block(1, "web_search_tool_result")
+    assert writer.empty_delta() == ()
