@@ -170,6 +170,11 @@ def error_code(status: int | None, names: Sequence[str] = (), message: str = "")
     return next((_BY_VAGUE_NAME[key] for key in keys if key in _BY_VAGUE_NAME), default)
 
 
+def is_known_name(name: str) -> bool:
+    """Return True for a name that some API documents for its errors."""
+    return _key(name) in _BY_NAME or _key(name) in _BY_VAGUE_NAME
+
+
 def status_code(status: int) -> Code:
     """Return the code of an HTTP status from 400 on."""
     if status in STATUSES:

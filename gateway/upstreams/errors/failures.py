@@ -1,7 +1,8 @@
 """Build the failures of responses: of errors that a provider sends in them, and of what can't be read. Pure.
 
 Clients see the messages, and operators see them in logs, checks and reports. The only text of a provider in them is its
-message about an invalid request, sanitized (`sanitize.py`): anything else could reveal keys, hosts or paths.
+message about an invalid request, and that of an error in mid-answer which its API documents, sanitized (`sanitize.py`):
+anything else could reveal keys, hosts or paths.
 """
 
 import json
@@ -12,7 +13,7 @@ from pydantic import JsonValue, SecretStr
 from gateway.protocol.errors import Code, Failed
 from gateway.upstreams.body_start import EVENT_STREAM
 from gateway.upstreams.errors.bodies import find_error, read_error, retry_delay_ms
-from gateway.upstreams.errors.codes import error_code, error_message
+from gateway.upstreams.errors.codes import error_code, error_message, is_known_name
 from gateway.upstreams.sanitize import sanitize_message, sanitize_token
 
 _QUOTED = frozenset({Code.INVALID_REQUEST, Code.CONTENT_FILTER})
@@ -33,9 +34,13 @@ def truncated() -> Failed:
     return Failed(Code.TRUNCATED, "The provider's response ended without its end mark.")
 
 
-def with_quote(message: str, code: Code, quote: str, api_key: SecretStr | None) -> str:
-    """Return a message, with the provider's own words where they help the client."""
-    plain = sanitize_message(quote, api_key) if code in _QUOTED else ""
+def with_quote(message: str, code: Code, quote: str, api_key: SecretStr | None, *, is_documented: bool = False) -> str:
+    """Return a message, with the provider's own words where they help the client.
+
+    `is_documented`: they belong to an error of the provider's API, and are meant for clients.
+    """
+    is_quoted = code in _QUOTED or (code is Code.SERVER_ERROR and is_documented)
+    plain = sanitize_message(quote, api_key) if is_quoted else ""
     return f"{message}: {plain}" if plain else f"{message}."
 
 
@@ -49,7 +54,9 @@ def from_stream(error: JsonValue, api_key: SecretStr | None, message: str = ERRO
     wait = retry_delay_ms(_encoded(error)) if code is Code.RATE_LIMIT else None
     if code in {Code.PROVIDER_AUTH, Code.PROVIDER_QUOTA}:
         message = error_message(None, code)
-    return Failed(code, with_quote(message, code, body.message, api_key), retry_after_ms=wait)
+    is_documented = any(map(is_known_name, body.names))
+    message = with_quote(message, code, body.message, api_key, is_documented=is_documented)
+    return Failed(code, message, retry_after_ms=wait)
 
 
 def _encoded(error: JsonValue) -> bytes:

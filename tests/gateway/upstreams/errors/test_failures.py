@@ -16,6 +16,7 @@ KEY = SecretStr("sk-very-secret-key")
         ({"message": "oops at 10.0.0.7:99", "code": 500}, Code.SERVER_ERROR, "sent an error in its stream."),
         ({"message": "your key sk-very-secret-key", "code": 401}, Code.PROVIDER_AUTH, "check the variable"),
         ({"message": "no", "code": 402}, Code.PROVIDER_QUOTA, "has no credit left."),
+        ({"message": "Overloaded at 10.0.0.7:99", "type": "api_error"}, Code.SERVER_ERROR, "stream: Overloaded at …"),
         ("just words", Code.SERVER_ERROR, "sent an error in its stream."),
         (None, Code.SERVER_ERROR, "sent an error in its stream."),
     ],
