@@ -1,5 +1,6 @@
 """How a generation ends, as far as all dialects agree on it. Pure; docs/model-apis.md, "Ends", has the table."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from gateway.protocol.errors import Code
@@ -12,6 +13,13 @@ CUT_CODES: Final = frozenset(
     }
 )
 """Codes of failures that are, to a client, a lost connection: it retries those, and not an error event."""
+
+FINISH_OF_FAILURE: Final[Mapping[str, str]] = {
+    Code.BUDGET_EXCEEDED: "stop",
+    Code.OUTPUT_LIMIT: "length",
+    Code.CONTENT_FILTER: "content_filter",
+}
+"""Finish reasons, as in chat completions, of failures after which clients keep what they have, and do not retry."""
 
 
 def is_cut(end: Error) -> bool:

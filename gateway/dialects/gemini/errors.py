@@ -8,6 +8,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
+from gateway.dialects.statuses import final_status
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Refused
 
@@ -42,4 +43,5 @@ def refusal(refused: Refused) -> JsonObject:
     if refused.retry_after_ms is not None:
         details.append({"@type": f"{_TYPES}RetryInfo", "retryDelay": f"{refused.retry_after_ms / 1000:g}s"})
     name = _STATUS.get(refused.status, "INVALID_ARGUMENT" if refused.status < 500 else "INTERNAL")
-    return {"error": {"code": refused.status, "message": refused.message, "status": name, "details": details}}
+    # The code is the status that the response has.
+    return {"error": {"code": final_status(refused), "message": refused.message, "status": name, "details": details}}

@@ -11,7 +11,7 @@ import orjson
 from pydantic import JsonValue
 
 from gateway.dialects.base import DialectStart, ProjectedEvent, ResponseIdentity
-from gateway.dialects.ends import is_cut
+from gateway.dialects.ends import FINISH_OF_FAILURE, is_cut
 from gateway.dialects.gemini.errors import refusal
 from gateway.dialects.gemini.fields import Fields
 from gateway.dialects.gemini.function_calls import FunctionCalls
@@ -205,6 +205,8 @@ class GeminiProjection:
         if is_cut(error):
             self.is_cut = True
             return ()
+        if (reason := FINISH_OF_FAILURE.get(error.code)) is not None and error.usage is not None:
+            return self._finish(FINISH_REASONS[reason], error.usage, error.message)
         code = Code(error.code)
         refused = Refused(code, error.message, status=CODES[code].status, retry_after_ms=error.retry_after_ms)
         return (ProjectedEvent(orjson.dumps(refusal(refused))),)

@@ -6,7 +6,7 @@ from typing import Final
 import orjson
 
 from gateway.dialects.base import DialectStart, ProjectedEvent, ResponseIdentity
-from gateway.dialects.ends import is_cut
+from gateway.dialects.ends import FINISH_OF_FAILURE, is_cut
 from gateway.dialects.openai_chat.chunks import DONE, Chunks, response_fields
 from gateway.dialects.openai_chat.content import TEXT_AT, Content
 from gateway.dialects.openai_chat.errors import error_object
@@ -149,6 +149,8 @@ class ChatProjection:
         if is_cut(end):
             self.is_cut = True
             return ()
+        if (reason := FINISH_OF_FAILURE.get(end.code)) is not None and end.usage is not None:
+            return self._end(reason, end.usage, {"dualstream": {"code": end.code, "reason": end.message}})
         error = error_object(Refused(Code(end.code), end.message))
         return (ProjectedEvent(orjson.dumps({"error": error})), DONE)
 
