@@ -62,11 +62,11 @@ class ResponseObject:
         incomplete_reason: str | None = None,
         completed_at: int | None = None,
         service_tier: object = None,
-        interrupted_by: str | None = None,
+        interrupted: JsonObject | None = None,
     ) -> bytes:
         """Return the JSON of the response. `output` are the items, each encoded.
 
-        `interrupted_by` is a field of ours, which says who stopped a response; it stands in no other one.
+        `interrupted` is a field of ours, which says who stopped a response, and why; it stands in no other one.
         """
         fields = orjson.dumps(
             {
@@ -81,7 +81,7 @@ class ResponseObject:
                 "service_tier": service_tier or self._service_tier,
                 "output": [orjson.Fragment(item) for item in output],
                 "usage": None if usage is None else usage_object(usage),
-                **({} if interrupted_by is None else {"interrupted_by": interrupted_by}),
+                **({} if interrupted is None else {"interrupted": interrupted}),
             }
         )
         return fields[:-1] + b"," + self._echo[1:]

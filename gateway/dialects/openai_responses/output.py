@@ -54,6 +54,12 @@ class Output:
         self.close(finished=False, drop_calls=True)
         self._refuses = False
 
+    def add_notice(self, string: bytes) -> None:
+        """Add a message of the gateway itself, as a JSON string."""
+        self._refuses = False
+        self._writer.events.append(self._writer.delta(self._open_text(Chunk), string))
+        self.close()
+
     def begin_after(self, count: int) -> None:
         """Number further items from `count` on: another attempt has brought those before."""
         self._begun = count

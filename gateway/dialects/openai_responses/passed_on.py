@@ -21,6 +21,10 @@ ENDS: Final = frozenset({b"response.completed", b"response.incomplete", b"respon
 _ADDED: Final = b"response.output_item.added"
 _DONE: Final = b"response.output_item.done"
 
+_DELTA: Final = b"response.output_text.delta"
+_DELTA_HEAD: Final = b'{"type":"response.output_text.delta","sequence_number":'
+"""How OpenAI begins the event of a piece of text."""
+
 _TYPE: Final = re.compile(rb'"type"\s*:\s*"((?:response\.[a-z_.]+)|error)"')
 _NUMBER: Final = re.compile(rb'"sequence_number"\s*:\s*\d+')
 """A quotation mark inside a string is escaped, so that a text never matches."""
@@ -57,6 +61,23 @@ class PassedOn:
         for line in lines.split(b"\n"):
             if line:
                 self._add(line)
+
+    def text_delta(self, line: bytes) -> ProjectedEvent | None:
+        """Return the event of a piece of text, the most common one; None if this is another, or written differently."""
+        if not line.startswith(_DELTA_HEAD) or b"\n" in line:
+            return None
+        writer = self._writer
+        head = b"%b%d," % (_DELTA_HEAD, writer.number)
+        if line.startswith(head):
+            numbered = line
+        else:
+            number, comma, rest = line[len(_DELTA_HEAD) :].partition(b",")
+            if not (comma and number.isdigit()):
+                return None
+            numbered = head + rest
+        writer.number += 1
+        self.open.append(line)
+        return ProjectedEvent(numbered, _DELTA)
 
     def _add(self, line: bytes) -> None:
         match = _TYPE.search(line)

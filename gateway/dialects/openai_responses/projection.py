@@ -21,6 +21,7 @@ from gateway.dialects.openai_responses.tools import custom_tools
 from gateway.dialects.openai_responses.unfinished import close_open_items, item_of
 from gateway.generation.event_log import Entry
 from gateway.protocol.commands import JsonObject
+from gateway.protocol.errors import Code
 from gateway.protocol.events import (
     TEXT_PREFIX,
     Accepted,
@@ -35,6 +36,7 @@ from gateway.protocol.events import (
     Start,
     Terminal,
     ToolCall,
+    Usage,
     Verbatim,
 )
 
@@ -42,6 +44,11 @@ _CONTENT: Final = frozenset({Chunk, Reasoning, SignedReasoning, ToolCall, Part})
 _TEXT_STARTS: Final = {kind: len(prefix) for kind, prefix in TEXT_PREFIX.items()}
 _INCOMPLETE: Final = {"length": "max_output_tokens", "content_filter": "content_filter"}
 """Reasons for which a response is incomplete, by our finish reason."""
+
+_INCOMPLETE_FAILURES: Final = {Code.OUTPUT_LIMIT: "max_output_tokens", Code.CONTENT_FILTER: "content_filter"}
+
+INTERRUPTED: Final = b'"[The answer was interrupted.]"'
+"""JSON of the text of an answer that was interrupted before its first text."""
 
 
 class ResponsesProjection:
@@ -65,6 +72,11 @@ class ResponsesProjection:
         if entry.kind is output.plain_kind and not entry.ends and entry.verbatim is None and output.text is not None:
             # Text that goes on, by far the most common case: nothing is decoded or encoded.
             return (self._writer.delta(output.text, entry.data[_TEXT_STARTS[entry.kind] : -1]),)
+        passed_on = self._passed_on
+        if passed_on is not None and entry.verbatim and not self._attempt_begins:
+            event = passed_on.text_delta(entry.verbatim)
+            if event is not None:
+                return (event,)
         if not self.is_cut:
             self._project(entry)
         return self._writer.take()
@@ -156,27 +168,39 @@ class ResponsesProjection:
         if isinstance(end, Complete):
             self._complete(end)
         elif isinstance(end, Interrupted):
-            self._interrupt(end)
+            self._interrupt(end.by, end.reason, end.usage)
         else:
-            self._output.close(finished=False, drop_calls=True)
-            self.status, self._final = "failed", self._failed(end)
-            self._writer.add_response("response.failed", self._final)
+            self._fail(end)
 
     def _complete(self, end: Complete) -> None:
         reason = _INCOMPLETE.get(end.finish_reason or "")
         self._output.close(finished=reason is None)
-        self.status = "completed" if reason is None else "incomplete"
+        if reason is not None:
+            self._end_incomplete(reason, end.usage)
+            return
+        self.status = "completed"
         self._final = self._response.encode(
-            self.status,
+            "completed",
             self._output.items,
             usage=end.usage,
-            incomplete_reason=reason,
-            completed_at=self._response.completed_at(end.metrics.duration_ms) if reason is None else None,
+            completed_at=self._response.completed_at(end.metrics.duration_ms),
             service_tier=end.response.get("service_tier"),
         )
-        self._writer.add_response(f"response.{self.status}", self._final)
+        self._writer.add_response("response.completed", self._final)
 
-    def _interrupt(self, end: Interrupted) -> None:
+    def _end_incomplete(self, reason: str, usage: Usage | None) -> None:
+        """End before the end of the answer, by an event after which no client asks for the same again.
+
+        Codex repeats a request after `response.incomplete`, unless its reason is `max_output_tokens`. A filter would
+        refuse the next one, too. So that end is told by the event that all clients take for one; the response in it
+        says the rest, and its status and its reason are what OpenAI's are.
+        """
+        self.status = "incomplete"
+        self._final = self._response.encode("incomplete", self._output.items, usage=usage, incomplete_reason=reason)
+        name = "response.completed" if reason == "content_filter" else "response.incomplete"
+        self._writer.add_response(name, self._final)
+
+    def _interrupt(self, by: str, reason: str | None, usage: Usage | None) -> None:
         """End as no client retries: by an event that all of them know, with the status of a response that was stopped.
 
         Measured: Codex repeats the whole request after `response.incomplete` (1402 times in a minute if its reason is
@@ -184,9 +208,25 @@ class ResponsesProjection:
         unknown type. All take this one for the end, Codex and the helpers with the text so far.
         """
         self._output.close(finished=False, drop_calls=True)
+        if not any(orjson.loads(item).get("type") == "message" for item in self._output.items):
+            # pydantic-ai asks again for an answer without text.
+            self._output.add_notice(INTERRUPTED)
         self.status = "cancelled"
-        self._final = self._response.encode("cancelled", self._output.items, usage=end.usage, interrupted_by=end.by)
+        interrupted: JsonObject = {"by": by, "reason": reason}
+        self._final = self._response.encode("cancelled", self._output.items, usage=usage, interrupted=interrupted)
         self._writer.add_response("response.completed", self._final)
+
+    def _fail(self, end: Error) -> None:
+        code = Code(end.code)
+        if code is Code.BUDGET_EXCEEDED:
+            self._interrupt("budget", end.message, end.usage)
+            return
+        self._output.close(finished=False, drop_calls=True)
+        if code in _INCOMPLETE_FAILURES:
+            self._end_incomplete(_INCOMPLETE_FAILURES[code], end.usage)
+            return
+        self.status, self._final = "failed", self._failed(end)
+        self._writer.add_response("response.failed", self._final)
 
     def _failed(self, end: Error) -> bytes:
         return self._response.encode("failed", self._items(), usage=end.usage, error=error_of(end))

@@ -28,5 +28,5 @@ def test_a_refusal_names_its_field() -> None:
         "message": "input: is missing",
         "type": "invalid_request_error",
         "param": "input",
-        "code": "invalid_request",
+        "code": None,
     }

@@ -65,3 +65,18 @@ def test_only_what_is_open_is_remembered() -> None:
     assert len(passed.open) == 2
     passed.add(b'{"type":"response.output_item.done","output_index":0,"item":{"id":"i"}}')
     assert (passed.open, len(passed.done), passed.count) == ([], 1, 1)
+
+
+def test_a_piece_of_text_is_passed_on_without_reading_it() -> None:
+    passed, writer = passed_on()
+    passed.add(b'{"type":"response.output_item.added","output_index":0,"item":{}}')
+    head = b'{"type":"response.output_text.delta","sequence_number":'
+    same, other = head + b'1,"delta":"a,b"}', head + b'77,"delta":"c"}'
+    first, second = passed.text_delta(same), passed.text_delta(other)
+    assert first is not None
+    assert second is not None
+    assert (first.data, second.data) == (same, head + b'2,"delta":"c"}')
+    assert passed.open[1:] == [same, other]
+    assert writer.number == 3
+    assert passed.text_delta(head + b'"x","delta":"c"}') is None
+    assert passed.text_delta(b'{"type": "response.output_text.delta"}') is None

@@ -132,14 +132,32 @@ def test_a_call_of_a_custom_tool_is_free_text() -> None:
 
 
 @pytest.mark.parametrize(
-    ("finish_reason", "reason"), [("length", "max_output_tokens"), ("content_filter", "content_filter")]
+    ("end", "event", "reason"),
+    [
+        (Complete("length", USAGE, None, METRICS), "response.incomplete", "max_output_tokens"),
+        (error("output_limit", retryable=False), "response.incomplete", "max_output_tokens"),
+        # Codex would repeat the request after the other event.
+        (Complete("content_filter", USAGE, None, METRICS), "response.completed", "content_filter"),
+        (error("content_filter", retryable=False), "response.completed", "content_filter"),
+    ],
 )
-def test_an_answer_that_was_ended_is_incomplete(finish_reason: str, reason: str) -> None:
-    events = project([Chunk("Hi"), Complete(finish_reason, USAGE, None, METRICS)])
+def test_an_answer_that_was_ended_is_incomplete(end: Event, event: str, reason: str) -> None:
+    events = project([Chunk("Hi"), end])
 
-    assert events[-1]["type"] == "response.incomplete"
-    assert events[-1]["response"]["incomplete_details"] == {"reason": reason}
-    assert events[-1]["response"]["output"][0]["status"] == "incomplete"
+    assert events[-1]["type"] == event
+    response = events[-1]["response"]
+    assert (response["status"], response["incomplete_details"]) == ("incomplete", {"reason": reason})
+    assert response["output"][0]["status"] == "incomplete"
+
+
+def test_an_interrupt_before_the_first_text_says_so() -> None:
+    events = project([Reasoning("Hm"), INTERRUPTED])
+    assert events[-1]["response"]["output"][-1]["content"][0]["text"] == "[The answer was interrupted.]"
+
+
+def test_a_spent_budget_ends_as_an_interrupt() -> None:
+    response = project([Chunk("Hi"), error("budget_exceeded", retryable=False)])[-1]["response"]
+    assert response["interrupted"] == {"by": "budget", "reason": "It failed."}
 
 
 def test_an_interrupt_ends_with_an_event_that_no_client_retries_and_leaves_out_open_calls() -> None:
@@ -147,7 +165,7 @@ def test_an_interrupt_ends_with_an_event_that_no_client_retries_and_leaves_out_o
 
     assert events[-1]["type"] == "response.completed"
     response = events[-1]["response"]
-    assert (response["status"], response["interrupted_by"]) == ("cancelled", "client")
+    assert (response["status"], response["interrupted"]["by"]) == ("cancelled", "client")
     assert [item["type"] for item in response["output"]] == ["message"]
     assert not [event for event in events if event["type"] == "response.function_call_arguments.done"]
 
