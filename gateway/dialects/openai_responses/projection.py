@@ -192,7 +192,7 @@ class ResponsesProjection:
         """End before the end of the answer, by an event after which no client asks for the same again.
 
         Codex repeats a request after `response.incomplete`, unless its reason is `max_output_tokens`. A filter would
-        refuse the next one, too. So that end is told by the event that all clients take for one; the response in it
+        refuse the next one, too. So it ends with the event that all clients take for an end; the response in it
         says the rest, and its status and its reason are what OpenAI's are.
         """
         self.status = "incomplete"
