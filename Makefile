@@ -1,7 +1,7 @@
 # One word per target; `make` alone lists them. Each target installs what it needs.
 .DEFAULT_GOAL := help
 .PHONY: help run run-local check test unit lint format types coverage architecture bench bench-quick bench-compare measure \
-	faults attacks soak schemathesis fuzz openapi config-errors screenshot pin audit install-pinned clean
+	faults attacks clients clients-install clients-quick soak schemathesis fuzz openapi config-errors screenshot pin audit install-pinned clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -29,10 +29,13 @@ export PYTHONDONTWRITEBYTECODE :=
 # Programs that the integration tests need, as command:Debian package.
 PROGRAMS := chromium:chromium chromedriver:chromium-driver nginx:nginx haproxy:haproxy caddy:caddy curl:curl openssl:openssl bwrap:bubblewrap
 
-# A real language model takes about 250 MB: without CI=true its tests are skipped unless `make run-local` has fetched it.
+# Without CI=true, tests are skipped that need a real language model (250 MB), unless `make run-local` has fetched it, or
+# real clients (1.5 GB), unless `make clients-install` has installed them.
 TEST_EXTRAS := test
+TEST_CLIENTS :=
 ifeq ($(CI),true)
 TEST_EXTRAS := test,local
+TEST_CLIENTS := clients-install
 endif
 
 help: ## list the targets
@@ -47,9 +50,9 @@ run-local: $(VENV)/local ## the same with a real language model on this machine 
 		$(BIN)/dualstream serve --host $(HOST) --port $(PORT) \
 		--upstream http://127.0.0.1:$(MODEL_PORT)/v1 --model gemma-3-270m
 
-check: lint types unit ## check style, import directions and types, and run the unit tests; about a minute
+check: lint types unit clients-quick ## check style, import directions and types, and run the unit tests; about a minute
 
-test: $(VENV)/test programs ## run all tests, with a real browser, proxies and processes
+test: $(VENV)/test programs $(TEST_CLIENTS) ## run all tests, with a real browser, proxies and processes
 	$(BIN)/python -m pytest $(TEST_WORKERS)
 
 unit: $(VENV)/test ## run the unit tests: all but tests/integration (WORKERS=1 for one process)
@@ -67,7 +70,7 @@ format: $(VENV)/lint ## format the source
 types: $(VENV)/lint ## check types with mypy in strict mode
 	$(BIN)/mypy
 
-coverage: $(VENV)/test programs ## run all tests and list the lines they do not reach
+coverage: $(VENV)/test programs $(TEST_CLIENTS) ## run all tests and list the lines they do not reach
 	$(BIN)/python -m pytest $(TEST_WORKERS) --cov=gateway --cov=transports --cov-report=term-missing:skip-covered
 
 architecture: $(VENV)/test ## count packages, layers and imports, and list the longest modules, classes and functions (REVISION=)
@@ -90,6 +93,15 @@ faults: $(VENV)/test ## inject every fault, and write docs/reliability.md
 
 attacks: $(VENV)/test programs ## run every known attack on real gateways, and write docs/attacks.md; 3 minutes
 	$(BIN)/python -m tests.integration.attacks
+
+clients: clients-install ## run the real clients through the gateway, and write docs/clients.md; 5 minutes
+	$(BIN)/python -m tests.integration.clients --write
+
+clients-install: $(VENV)/test ## install the real clients in the user's cache (1.5 GB; DUALSTREAM_CLIENTS moves it)
+	@$(BIN)/python -m tests.integration.clients.installation
+
+clients-quick: $(VENV)/test ## run a few of the real clients over one provider, if they are installed; 20 seconds
+	@$(BIN)/python -m tests.integration.clients --quick --over openai
 
 soak: $(VENV)/test ## run random load and faults for SOAK_SECONDS (600), by SOAK_SEED; writes docs/reliability.md
 	$(BIN)/python -m tests.integration.soak --seconds $(SOAK_SECONDS) --seed $(SOAK_SEED) --write

@@ -1,0 +1,189 @@
+"""What every Python driver needs: the server, named scenarios, and what the provider has seen of them.
+
+A scenario prints its verdict as a line of JSON. The prompt selects what the provider says, as in `KIT:tool`.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import threading
+import time
+import traceback
+import urllib.request
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+BASE_URL: Final = os.environ["BASE_URL"]
+"""The gateway, without `/v1`."""
+KEY: Final = os.environ["KEY"]
+MODEL: Final = os.environ["MODEL"]
+JOURNAL: Final = os.environ["JOURNAL"]
+"""URL of the list of requests that the provider has received."""
+GENERATIONS: Final = Path(os.environ["GENERATIONS"])
+"""File with the ids of the generations that have started."""
+
+TEXT: Final = "The quick brown fox jumps over the lazy dog."
+TOOL_TEXT: Final = "It is 21 degrees in Paris."
+CITY: Final = {"city": "Paris"}
+CITY_SCHEMA: Final[dict[str, Any]] = {
+    "type": "object",
+    "properties": {"city": {"type": "string"}},
+    "required": ["city"],
+    "additionalProperties": False,
+}
+PIXEL: Final = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+"""An image of one pixel, in base64."""
+PIXEL_URL: Final = f"data:image/png;base64,{PIXEL}"
+
+INPUT_TOKENS: Final = 21
+"""Tokens of every prompt, cached ones included."""
+CACHED_TOKENS: Final = 8
+OUTPUT_TOKENS: Final = 9
+
+SCENARIO_SECONDS: Final = 20.0
+START_SECONDS: Final = 10.0
+STOP_SECONDS: Final = 5.0
+READING_SECONDS: Final = 0.3
+"""Time in which a client reads, before the answer is interrupted."""
+
+_only: Final = frozenset(filter(None, os.environ.get("ONLY", "").split(",")))
+_results: list[bool] = []
+
+Scenario = Callable[[], "str | Awaitable[str | None] | None"]
+
+
+def prompt(word: str) -> str:
+    """Return a prompt that lets the provider play this part of its script."""
+    return f"Say it. KIT:{word}"
+
+
+def say(word: str) -> list[dict[str, Any]]:
+    """Return the messages of such a prompt."""
+    return [{"role": "user", "content": prompt(word)}]
+
+
+def scenario(name: str) -> Callable[[Scenario], None]:
+    """Run the decorated function at once, and print its verdict; what it returns is a note."""
+
+    def run(function: Scenario) -> None:
+        if _only and name not in _only:
+            return
+        began, requests = time.monotonic(), len(journal())
+        try:
+            note, passed = _result(function()) or "", True
+        except Exception as error:  # noqa: BLE001 - a driver reports everything
+            where = traceback.extract_tb(error.__traceback__)[-1]
+            note, passed = f"{type(error).__name__}: {str(error)[:600]} ({where.name}:{where.lineno})", False
+        _results.append(passed)
+        verdict = {
+            "scenario": name,
+            "passed": passed,
+            "requests": len(journal()) - requests,
+            "milliseconds": round((time.monotonic() - began) * 1000),
+            "note": note,
+        }
+        print(json.dumps(verdict), flush=True)
+
+    return run
+
+
+def _result(returned: "str | Awaitable[str | None] | None") -> str | None:
+    if returned is None or isinstance(returned, str):
+        return returned
+    return asyncio.run(asyncio.wait_for(_awaited(returned), SCENARIO_SECONDS))
+
+
+async def _awaited(returned: Awaitable[str | None]) -> str | None:
+    return await returned
+
+
+def finish() -> None:
+    """End the driver. Some clients leave threads behind that would keep it alive."""
+    sys.stdout.flush()
+    os._exit(0 if _results and all(_results) else 1)
+
+
+def raised(function: Callable[[], object]) -> Any:
+    """Return the error that a function raises."""
+    try:
+        function()
+    except Exception as error:  # noqa: BLE001 - whatever the client raises
+        return error
+    message = "nothing was raised"
+    raise AssertionError(message)
+
+
+async def raised_later(awaitable: Awaitable[object]) -> Any:
+    """Return the error that an awaitable raises."""
+    try:
+        await awaitable
+    except Exception as error:  # noqa: BLE001 - whatever the client raises
+        return error
+    message = "nothing was raised"
+    raise AssertionError(message)
+
+
+def shown(error: object) -> str:
+    """Return an error as a short note."""
+    return repr(error)[:160]
+
+
+def journal() -> list[dict[str, Any]]:
+    """Return the requests that the provider has received, newest last."""
+    with urllib.request.urlopen(JOURNAL, timeout=STOP_SECONDS) as response:
+        entries: list[dict[str, Any]] = json.load(response)
+    return entries
+
+
+def hung_up() -> str:
+    """Wait until the gateway has closed the newest stream of the provider before its end."""
+    deadline = time.monotonic() + STOP_SECONDS
+    while time.monotonic() < deadline:
+        if journal()[-1].get("early"):
+            return "the provider's socket was closed"
+        time.sleep(0.05)
+    message = f"{STOP_SECONDS:g} s after the client left, the provider still streams"
+    raise AssertionError(message)
+
+
+@contextmanager
+def interrupting() -> Iterator[None]:
+    """Interrupt the next generation that starts, as somebody else would, while its client reads."""
+    earlier = len(_generations())
+    failures: list[Exception] = []
+
+    def interrupt() -> None:
+        try:
+            _interrupt(_next_generation(earlier))
+        except Exception as error:  # noqa: BLE001 - raised in the other thread
+            failures.append(error)
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    yield
+    thread.join()
+    if failures:
+        raise failures[0]
+
+
+def _generations() -> list[str]:
+    return GENERATIONS.read_text("utf-8").split() if GENERATIONS.exists() else []
+
+
+def _next_generation(earlier: int) -> str:
+    deadline = time.monotonic() + START_SECONDS
+    while len(_generations()) <= earlier:
+        assert time.monotonic() < deadline, "no generation started"
+        time.sleep(0.05)
+    return _generations()[earlier]
+
+
+def _interrupt(generation: str) -> None:
+    time.sleep(READING_SECONDS)
+    url = f"{BASE_URL}/api/generations/{generation}/interrupt"
+    request = urllib.request.Request(url, method="POST", headers={"Authorization": f"Bearer {KEY}"})
+    with urllib.request.urlopen(request, timeout=STOP_SECONDS) as response:
+        response.read()

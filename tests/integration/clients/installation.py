@@ -1,0 +1,87 @@
+"""Install the pinned clients outside of the checkout: `python -m tests.integration.clients.installation`.
+
+An installation takes about a minute and 1.5 GB. It is kept between runs, in a folder named after the pins.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Final
+
+from tests.integration.processes import missing
+
+FOLDER: Final = Path(__file__).parent
+VARIABLE: Final = "DUALSTREAM_CLIENTS"
+"""Environment variable with the folder of all installations, in place of the one in the user's cache."""
+INSTALL: Final = "make clients-install"
+NPM_OPTIONS: Final = ("--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error")
+
+
+class Installation:
+    """The clients of one set of pins."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.node = folder / "node_modules" / ".bin" / "node"
+        self.python = folder / "venv" / "bin" / "python"
+        self._stamp = folder / "installed"
+
+    @property
+    def is_complete(self) -> bool:
+        """Return True if everything is installed."""
+        return self._stamp.exists()
+
+    def install(self) -> None:
+        """Install everything, in place of what an interrupted installation has left."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        shutil.copy(FOLDER / "package.json", self.folder)
+        npm = shutil.which("npm")
+        if npm is None:
+            sys.exit("npm is not installed")
+        subprocess.run([npm, "install", *NPM_OPTIONS], cwd=self.folder, check=True)
+        subprocess.run([sys.executable, "-m", "venv", str(self.folder / "venv")], check=True)
+        pip = [str(self.python), "-m", "pip", "install", "--quiet", "--quiet", "--disable-pip-version-check"]
+        subprocess.run([*pip, "--requirement", str(FOLDER / "requirements.txt")], check=True)
+        self._stamp.touch()
+
+
+def installation() -> Installation:
+    """Return the installation of the current pins, complete or not."""
+    root = os.environ.get(VARIABLE)
+    cache = Path(root) if root else Path.home() / ".cache" / "dualstream-clients"
+    pins = [(FOLDER / name).read_bytes() for name in ("package.json", "requirements.txt")]
+    digest = hashlib.sha256(b"\0".join([*pins, sys.version.encode()])).hexdigest()
+    return Installation(cache / digest[:12])
+
+
+def required_installation() -> Installation:
+    """Return the installation; without it, skip the test, or fail it with `CI=true`."""
+    found = installation()
+    return found if found.is_complete else missing(f"the clients are not installed: `{INSTALL}` does (1.5 GB)")
+
+
+def pinned_versions() -> dict[str, str]:
+    """Return the version of each pinned package, of npm and of PyPI (`pypi:openai`)."""
+    versions = dict(json.loads((FOLDER / "package.json").read_text("utf-8"))["dependencies"])
+    requirements = (FOLDER / "requirements.txt").read_text("utf-8")
+    for name, version in re.findall(r"^([\w-]+)(?:\[[\w,]+\])?==(\S+)$", requirements, re.MULTILINE):
+        versions[f"pypi:{name}"] = version
+    return versions
+
+
+def main() -> None:
+    """Install the clients, unless they are."""
+    found = installation()
+    if not found.is_complete:
+        print(f"Installing the clients, about 1.5 GB, into {found.folder}", flush=True)
+        found.install()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,104 @@
+"""docs/clients.md: what each client gets through the gateway, over providers of each API."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+from tests.integration.clients.installation import pinned_versions
+from tests.integration.clients.stage import Verdict
+from tests.integration.clients.table import DRIVERS, PROVIDER_APIS, SURFACES, Driver
+
+PAGE: Final = Path(__file__).parents[3] / "docs" / "clients.md"
+
+COLUMNS: Final = (
+    "whole",
+    "stream",
+    "usage",
+    "tools",
+    "reasoning",
+    "image",
+    "abort",
+    "busy",
+    "error-before",
+    "error-inside",
+    "cut",
+    "interrupted",
+    "next-turn",
+    "resume",
+)
+COUNTED: Final = frozenset({"busy", "error-before", "error-inside", "cut", "interrupted"})
+"""Columns that show how many requests the provider has received."""
+PROVIDERS: Final[Mapping[str, str]] = {
+    "openai": "Chat Completions",
+    "openai-responses": "Responses",
+    "anthropic": "Messages",
+    "gemini": "generateContent",
+}
+
+INTRODUCTION: Final = """\
+# Clients
+
+Existing clients work unmodified: they get the gateway's address as their base URL, and nothing else changes. This page
+is written by `make clients`, which runs the real packages at the versions below through a gateway, in front of a
+provider that answers from a script; `make test` runs them too and compares. Each client has a page with the lines that
+it needs: [Codex](clients/codex.md), [Claude Code](clients/claude-code.md), [openai](clients/openai.md),
+[anthropic](clients/anthropic.md), [google-genai](clients/google-genai.md), [AI SDK](clients/ai-sdk.md),
+[LangChain](clients/langchain.md), [LiteLLM](clients/litellm.md), [OpenAI Agents](clients/openai-agents.md),
+[Pydantic AI](clients/pydantic-ai.md), [llm](clients/llm.md).
+
+| column | what happens |
+|---|---|
+| whole | an answer that is not streamed |
+| stream | a streamed answer arrives in pieces, with the right end |
+| usage | the client reports the provider's figures: input, cached input and output tokens |
+| tools | the model calls a tool, the client runs it, the model answers with its result |
+| reasoning | the client shows the model's reasoning apart from the answer |
+| image | an image in the prompt reaches the provider unchanged |
+| abort | the client stops reading: the gateway closes the provider's socket |
+| busy | the provider refuses the first request with 429 and `Retry-After`; the answer comes nevertheless |
+| error-before | the provider refuses with 400: the client reports that |
+| error-inside | the provider sends an error after some text: the client reports it |
+| cut | the provider's connection is lost after some text: the client notices |
+| interrupted | somebody else interrupts the answer: the client ends its turn normally |
+| next-turn | a second turn, with the history as this client sends it |
+| resume | the client reads on after a lost connection, with its API's own means |
+
+✓: it holds. A number: it holds, and the provider received so many requests; Codex and Claude Code retry once here, as
+configured, and the other clients as they do by default. Empty: the client has no such thing, or its driver does not try
+it. **fails**: it does not hold; the test fails too.
+"""
+
+Verdicts = Mapping[tuple[str, str], Sequence[Verdict]]
+"""Verdicts by the driver's name and the provider's API."""
+
+
+def rows(driver: Driver, verdicts: Sequence[Verdict]) -> list[str]:
+    """Return the rows of one driver over one API, one for each API of the client."""
+    found = {verdict.scenario: verdict for verdict in verdicts}
+    return [_row(driver, surface, found) for surface in driver.surfaces]
+
+
+def _row(driver: Driver, surface: str, found: Mapping[str, Verdict]) -> str:
+    version = pinned_versions()[driver.package]
+    cells = [_cell(found.get(f"{surface}/{column}"), column) for column in COLUMNS]
+    others = [case for case in driver.surfaces[surface] if case not in COLUMNS]
+    also = ", ".join(f"{case} {_cell(found.get(f'{surface}/{case}'), case)}" for case in others)
+    return f"| {driver.client} {version} | {SURFACES[surface]} | {' | '.join(cells)} | {also} |"
+
+
+def _cell(verdict: Verdict | None, column: str) -> str:
+    if verdict is None:
+        return ""
+    if not verdict.holds:
+        return "**fails**"
+    return str(verdict.requests) if column in COUNTED else "✓"
+
+
+def write(verdicts: Verdicts) -> None:
+    """Write the page."""
+    header = f"| client | its API | {' | '.join(COLUMNS)} | also |\n|{'---|' * (len(COLUMNS) + 3)}"
+    sections = []
+    for api in PROVIDER_APIS:
+        lines = [line for driver in DRIVERS for line in rows(driver, verdicts[driver.name, api])]
+        sections.append("\n".join([f"## Over a provider with {PROVIDERS[api]}\n\n{header}", *lines]))
+    PAGE.write_text("\n\n".join([INTRODUCTION.strip(), *sections]) + "\n", "utf-8")

@@ -1,0 +1,150 @@
+"""A gateway in front of a provider that speaks four APIs, and the runs of the drivers."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tests.integration import processes
+from tests.integration.clients.installation import FOLDER, Installation
+from tests.integration.clients.table import PROVIDER_APIS, Driver
+from tests.integration.processes import CHECKOUT, Server, TcpProxy
+
+DRIVER_SECONDS: Final = 115.0
+KEY: Final = "unused"
+WITHOUT_PROVIDER: Final = ("/models", "/count-tokens")
+"""Scenarios that the gateway may answer by itself."""
+_GENERATION: Final = re.compile(rb"(?:(?i:x-generation-id: )|\"resp_)(?:g_)?(\w+)")
+_PROVIDER: Final = """\
+[providers.{api}]
+base_url = "{url}/{version}"
+api = "{api}"
+key_variable = ""
+
+[models.{model}]
+provider = "{api}"
+upstream_model = "kit-model"
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a driver says of one scenario."""
+
+    scenario: str
+    passed: bool
+    requests: int
+    """Requests that the provider has received."""
+    milliseconds: int
+    note: str
+
+    @property
+    def holds(self) -> bool:
+        """Return True if it has passed, and its requests have reached the provider."""
+        return self.passed and (self.requests > 0 or self.scenario.endswith(WITHOUT_PROVIDER))
+
+    def __str__(self) -> str:
+        state = "ok  " if self.holds else "FAIL"
+        return f"{state} {self.scenario} ({self.milliseconds} ms, {self.requests} requests) {self.note}"
+
+
+class GenerationRecorder(TcpProxy):
+    """A connection with the gateway that writes the ids of the generations into a file, each on a line."""
+
+    def __init__(self, server: str, file: Path) -> None:
+        super().__init__(server)
+        self.file = file
+        self._seen: set[str] = set()
+
+    def record_received(self, data: bytes) -> None:
+        """Write the ids of new generations."""
+        for found in _GENERATION.findall(data):
+            generation = f"g_{found.decode()}"
+            if generation not in self._seen:
+                self._seen.add(generation)
+                with self.file.open("a", encoding="utf-8") as lines:
+                    lines.write(f"{generation}\n")
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Where drivers run."""
+
+    installation: Installation
+    provider: Server
+    gateway: Server
+    recorder: GenerationRecorder
+    folder: Path
+
+    def run(self, driver: Driver, api: str, *, only: Sequence[str] = ()) -> list[Verdict]:
+        """Run a driver over a provider with this API; return the verdicts on its scenarios."""
+        environment = {
+            "BASE_URL": self.recorder.url,
+            "KEY": KEY,
+            "MODEL": model_name(api),
+            "JOURNAL": f"{self.provider.url}/__journal",
+            "GENERATIONS": str(self.recorder.file),
+            "ONLY": ",".join(only),
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.folder),
+        }
+        done = subprocess.run(
+            self._command(driver),
+            cwd=CHECKOUT,
+            env=environment,
+            capture_output=True,
+            text=True,
+            timeout=DRIVER_SECONDS,
+            check=False,
+        )
+        lines = [line for line in done.stdout.splitlines() if line.startswith('{"scenario"')]
+        assert lines, f"{driver.name} printed no verdict: {done.stdout[-2000:]}{done.stderr[-4000:]}"
+        return [Verdict(**json.loads(line)) for line in lines]
+
+    def _command(self, driver: Driver) -> list[str]:
+        if driver.is_for_node:
+            return [str(self.installation.node), str(self.folder / "drivers" / f"{driver.name}.mjs")]
+        return [str(self.installation.python), "-m", f"tests.integration.clients.drivers.{driver.name}"]
+
+
+def model_name(api: str) -> str:
+    """Return the gateway's name of the model of a provider with this API."""
+    return f"kit-{api}"
+
+
+@contextmanager
+def stage(installation: Installation, folder: Path) -> Iterator[Stage]:
+    """Run a provider and a gateway; `folder` is for files of the run."""
+    _copy_node_drivers(installation, folder)
+    provider_command = [str(installation.node), str(FOLDER / "provider" / "main.mjs")]
+    with processes.serving(provider_command, r"The provider listens on (http://\S+)", {}) as provider:
+        config = folder / "dualstream.toml"
+        config.write_text(configuration(provider.url), "utf-8")
+        # Scenarios fail one after the other, and each must reach the provider.
+        limits = {"rate_limit_per_minute": 0, "breaker_failures": 1000}
+        with (
+            processes.gateway("--config", str(config), **limits) as gateway,
+            GenerationRecorder(gateway.url, folder / "generations") as recorder,
+        ):
+            yield Stage(installation, provider, gateway, recorder, folder)
+
+
+def configuration(provider: str) -> str:
+    """Return the configuration of a gateway with one model for each API of the provider."""
+    tables = [
+        _PROVIDER.format(api=api, url=provider, version=version, model=model_name(api))
+        for api, version in PROVIDER_APIS.items()
+    ]
+    return "\n".join(tables)
+
+
+def _copy_node_drivers(installation: Installation, folder: Path) -> None:
+    """Copy the drivers for Node to a folder in which Node finds the installed packages: it looks beside a module."""
+    shutil.copytree(FOLDER / "drivers", folder / "drivers", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+    (folder / "node_modules").symlink_to(installation.folder / "node_modules")

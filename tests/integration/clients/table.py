@@ -1,0 +1,182 @@
+"""The drivers, what each must pass, and the columns of the matrix."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+PROVIDER_APIS: Final[Mapping[str, str]] = {
+    "openai": "v1",
+    "openai-responses": "v1",
+    "anthropic": "v1",
+    "gemini": "v1beta",
+}
+"""APIs of providers, as in the settings, and the version in their base URL."""
+
+TEXT: Final = ("stream", "usage", "tools")
+IMAGE: Final = ("image",)
+ENDS: Final = ("error-before", "error-inside", "cut", "abort", "interrupted")
+SDK: Final = ("whole", *TEXT, "image", "busy", *ENDS)
+FULL: Final = (*SDK, "reasoning")
+
+
+@dataclass(frozen=True, slots=True)
+class Driver:
+    """A client: its driver, its pinned package, and the scenarios of each of its APIs."""
+
+    name: str
+    client: str
+    """Name for readers."""
+    package: str
+    """The pinned package, `pypi:` before one of PyPI."""
+    page: str
+    """Its page in docs/clients/."""
+    surfaces: Mapping[str, Sequence[str]]
+    """Scenarios by the client's API."""
+
+    @property
+    def is_for_node(self) -> bool:
+        """Return True if the driver is a module for Node."""
+        return self.name.endswith("_node")
+
+    @property
+    def scenarios(self) -> list[str]:
+        """Return the names of all scenarios, as the driver prints them."""
+        return [f"{surface}/{case}" for surface, cases in self.surfaces.items() for case in cases]
+
+
+SURFACES: Final[Mapping[str, str]] = {
+    "chat": "Chat Completions",
+    "compatible": "Chat Completions, `openai-compatible`",
+    "responses": "Responses",
+    "websocket": "Responses over WebSocket",
+    "messages": "Messages",
+    "v1beta": "generateContent, `/v1beta`",
+    "v1": "generateContent, `/v1`",
+}
+"""APIs of the clients, for readers."""
+
+_STORED: Final = ("resume", "cancel", "next-turn")
+_GEMINI: Final = (*FULL, "count-tokens", "models")
+
+DRIVERS: Final = (
+    Driver(
+        "codex_cli",
+        "Codex",
+        "@openai/codex",
+        "codex.md",
+        {
+            "responses": (*TEXT, "reasoning", "image", "busy", *ENDS, "next-turn"),
+            "websocket": (*TEXT, "reasoning", "image", "busy", *ENDS, "next-turn"),
+        },
+    ),
+    Driver(
+        "claude_code_cli",
+        "Claude Code",
+        "@anthropic-ai/claude-code",
+        "claude-code.md",
+        {"messages": (*TEXT, "reasoning", "busy", *ENDS, "next-turn")},
+    ),
+    Driver(
+        "openai_node",
+        "openai (Node)",
+        "openai",
+        "openai.md",
+        {
+            "chat": (*FULL, "models"),
+            "responses": (*FULL, *_STORED),
+            "websocket": (*TEXT, "error-before", "error-inside", "abort", "interrupted", "next-turn"),
+        },
+    ),
+    Driver(
+        "openai_python",
+        "openai (Python)",
+        "pypi:openai",
+        "openai.md",
+        {
+            "chat": (*FULL, "models"),
+            "responses": (*FULL, *_STORED),
+            "websocket": ("stream", "usage", "next-turn"),
+        },
+    ),
+    Driver(
+        "open_responses_node",
+        "Open Responses cases",
+        "node",
+        "openai.md",
+        {"responses": ("whole", "stream", "instructions", "tools", "image", "next-turn")},
+    ),
+    Driver(
+        "anthropic_node",
+        "@anthropic-ai/sdk",
+        "@anthropic-ai/sdk",
+        "anthropic.md",
+        {"messages": (*FULL, "beta", "count-tokens", "models")},
+    ),
+    Driver(
+        "anthropic_python",
+        "anthropic (Python)",
+        "pypi:anthropic",
+        "anthropic.md",
+        {"messages": (*FULL, "count-tokens", "models")},
+    ),
+    Driver(
+        "google_genai_python",
+        "google-genai",
+        "pypi:google-genai",
+        "google-genai.md",
+        {"v1beta": _GEMINI, "v1": _GEMINI},
+    ),
+    Driver(
+        "ai_sdk_node",
+        "AI SDK",
+        "ai",
+        "ai-sdk.md",
+        {"chat": SDK, "responses": FULL, "compatible": FULL, "messages": FULL},
+    ),
+    Driver(
+        "langchain_python",
+        "LangChain",
+        "pypi:langchain-openai",
+        "langchain.md",
+        {"chat": SDK, "responses": SDK},
+    ),
+    Driver(
+        "litellm_python",
+        "LiteLLM",
+        "pypi:litellm",
+        "litellm.md",
+        {
+            "chat": ("whole", *TEXT, "image", *ENDS),
+            "messages": ("whole", *TEXT, "image", *ENDS),
+            "responses": ("stream",),
+        },
+    ),
+    Driver(
+        "openai_agents_python",
+        "OpenAI Agents",
+        "pypi:openai-agents",
+        "openai-agents.md",
+        {
+            "chat": (*TEXT, "image", *ENDS),
+            "responses": (*TEXT, "image", *ENDS),
+            "websocket": (*TEXT, "image", *ENDS),
+        },
+    ),
+    Driver(
+        "pydantic_ai_python",
+        "Pydantic AI",
+        "pypi:pydantic-ai-slim",
+        "pydantic-ai.md",
+        {"chat": FULL, "responses": FULL, "messages": FULL},
+    ),
+    Driver(
+        "llm_cli",
+        "llm",
+        "pypi:llm",
+        "llm.md",
+        {"chat": ("whole", *TEXT, "image", "busy", *ENDS, "next-turn")},
+    ),
+)
+
+QUICK: Final = ("openai_node", "openai_python", "anthropic_python", "google_genai_python")
+"""Drivers of the short form, in `make check`."""
