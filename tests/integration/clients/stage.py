@@ -20,7 +20,7 @@ DRIVER_SECONDS: Final = 115.0
 KEY: Final = "unused"
 WITHOUT_PROVIDER: Final = ("/models", "/count-tokens")
 """Scenarios that the gateway may answer by itself."""
-_GENERATION: Final = re.compile(rb"(?:(?i:x-generation-id: )|\"resp_)(?:g_)?(\w+)")
+_GENERATION: Final = re.compile(rb"(?:(?i:x-generation-id: )|\"resp_)(?:g_)?([\w-]+)")
 _PROVIDER: Final = """\
 [providers.{api}]
 base_url = "{url}/{version}"

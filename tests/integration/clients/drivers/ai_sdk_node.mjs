@@ -72,7 +72,10 @@ for (const [name, model] of Object.entries(MODELS)) {
   await scenario(`${name}/cut`, async () => {
     const result = ask("cut");
     await result.consumeStream();
-    return errors.length > 0 ? shown(errors[0]) : `finishReason: ${await result.finishReason}`;
+    if (errors.length > 0) return shown(errors[0]);
+    const reason = await result.finishReason.catch(shown);
+    assert.notEqual(reason, "stop");
+    return `finishReason: ${reason}`;
   });
   await scenario(`${name}/abort`, async () => {
     const stop = new AbortController();

@@ -38,10 +38,10 @@ def variables(home: Path) -> dict[str, str]:
 
 def result_of(run: Run) -> dict[str, Any]:
     """Return the last message of a run."""
-    found = [json.loads(line) for line in run.output.splitlines() if line.startswith('{"type":"result"')]
+    messages = [json.loads(line) for line in run.output.splitlines() if line.startswith("{")]
+    found: list[dict[str, Any]] = [message for message in messages if message.get("type") == "result"]
     assert found, run
-    last: dict[str, Any] = found[-1]
-    return last
+    return found[-1]
 
 
 def failure(run: Run) -> str:

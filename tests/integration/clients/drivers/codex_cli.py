@@ -25,6 +25,7 @@ CODEX = str(node_modules() / ".bin" / "codex")
 CONFIG = """\
 model = "{model}"
 model_provider = "dualstream"
+sandbox_mode = "danger-full-access"
 check_for_update_on_startup = false
 
 [analytics]

@@ -36,6 +36,7 @@ function usageOf(ask) {
 /** Answer `POST /v1/messages`. */
 export async function messages({ body, response, entry }) {
   const ask = askOf(body);
+  entry.ask = ask;
   const refused = refusal(ask, "messages");
   if (refused) {
     const type = refused.status === 429 ? "rate_limit_error" : "invalid_request_error";

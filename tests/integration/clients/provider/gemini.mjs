@@ -46,6 +46,7 @@ function partOf(step) {
 /** Answer `POST /v1beta/models/MODEL:generateContent` or `:streamGenerateContent`. */
 export async function generateContent({ body, response, entry, model, isStreaming }) {
   const ask = askOf(body);
+  entry.ask = ask;
   const refused = refusal(ask, "gemini");
   if (refused) return sendJson(response, entry, refused.status, geminiError(refused.status, refused.message, STATUS[refused.status]));
   const out = isStreaming ? new EventStream(response, entry, "\r\n") : null;

@@ -45,6 +45,7 @@ const toolCallOf = (tool) => ({ id: newId("call_"), type: "function", function: 
 /** Answer `POST /v1/chat/completions`. */
 export async function chatCompletions({ body, response, entry }) {
   const ask = askOf(body);
+  entry.ask = ask;
   if (refuse(ask, "chat", response, entry)) return;
   if (body.stream) await stream(ask, body, response, entry);
   else await whole(ask, body, response, entry);

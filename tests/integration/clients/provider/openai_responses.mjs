@@ -144,6 +144,7 @@ class Items {
 /** Answer `POST /v1/responses`. */
 export async function responses({ body, response, entry }) {
   const ask = askOf(body);
+  entry.ask = ask;
   if (refuse(ask, "responses", response, entry)) return;
   const id = newId("resp_");
   const out = body.stream ? new EventStream(response, entry) : null;
