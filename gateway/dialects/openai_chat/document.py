@@ -14,6 +14,7 @@ from gateway.dialects.openai_chat.chunks import DONE
 from gateway.dialects.openai_chat.merge import MergedObject
 from gateway.dialects.openai_chat.projection import RESTART
 from gateway.protocol.commands import JsonObject
+from gateway.upstreams.formats.json_values import object_of, objects_of
 
 _OF_CHUNKS: Final = frozenset({"choices", "object", "obfuscation"})
 """Fields of a chunk that a whole completion has in another form, or not at all."""
@@ -37,7 +38,8 @@ def document(events: Iterable[ProjectedEvent]) -> JsonObject:
             if isinstance(choice, dict):
                 index = choice.get("index")
                 choices.setdefault(index if isinstance(index, int) else 0, _Choice()).add(choice)
-    whole = [choice.value(index) for index, choice in sorted(choices.items())]
+    is_interrupted = "dualstream" in fields
+    whole = [choice.value(index, only_complete_calls=is_interrupted) for index, choice in sorted(choices.items())]
     first = {name: fields.pop(name) for name in ("id",) if name in fields}
     return {**first, "object": "chat.completion", **fields, "choices": [*whole]}
 
@@ -59,10 +61,10 @@ class _Choice:
             elif name not in _OF_CHOICE and value is not None:
                 self._others[name] = value
 
-    def value(self, index: int) -> JsonObject:
+    def value(self, index: int, *, only_complete_calls: bool) -> JsonObject:
         logprobs = self._logprobs.value() if self._has_logprobs else None
         finish_reason = self._others.pop("finish_reason", "stop")
-        message = _message(self._message.value())
+        message = _message(self._message.value(), only_complete_calls=only_complete_calls)
         return {
             "index": index,
             "message": message,
@@ -75,13 +77,22 @@ class _Choice:
 _OF_CHOICE: Final = frozenset({"index", "delta", "logprobs"})
 
 
-def _message(merged: JsonObject) -> JsonObject:
-    content = merged.pop("content", None) or (None if any(map(merged.get, _REPLACES_CONTENT)) else "")
-    calls = merged.get("tool_calls")
-    if isinstance(calls, list):
+def _message(merged: JsonObject, *, only_complete_calls: bool) -> JsonObject:
+    calls = objects_of(merged.pop("tool_calls", None))
+    if only_complete_calls:
+        # An interrupt may have come in the middle of one.
+        calls = [*filter(_is_complete, calls)]
+    if calls:
         # Only a delta has the index of a call.
-        merged["tool_calls"] = [
-            {name: value for name, value in call.items() if name != "index"} if isinstance(call, dict) else call
-            for call in calls
-        ]
+        merged["tool_calls"] = [{name: call[name] for name in call if name != "index"} for call in calls]
+    content = merged.pop("content", None) or (None if any(map(merged.get, _REPLACES_CONTENT)) else "")
     return {"role": "assistant", "content": content, "refusal": None, **merged}
+
+
+def _is_complete(call: JsonObject) -> bool:
+    arguments = object_of(call.get("function")).get("arguments")
+    try:
+        orjson.loads(arguments if isinstance(arguments, str) else "{}")
+    except orjson.JSONDecodeError:
+        return False
+    return True

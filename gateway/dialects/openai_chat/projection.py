@@ -1,6 +1,6 @@
 """The log of a generation as chunks of a chat completion. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import orjson
@@ -83,9 +83,7 @@ class ChatProjection:
                 reason = self._content.finish_reason(event.finish_reason)
                 return self._end(reason, event.usage, response_fields(event.response))
             case Interrupted():
-                # This API has no other end that its clients do not retry.
-                further: JsonObject = {"interrupted_by": event.by, "reason": event.reason}
-                return self._end("stop", event.usage, {"dualstream": further})
+                return self._interrupt(event.by, event.reason, event.usage)
             case Error():
                 return self._fail(event)
         return ()
@@ -134,22 +132,26 @@ class ChatProjection:
         self._content.begin_text(_REVISED if self._has_text else "")
         return ()
 
-    def _end(self, reason: str, usage: Usage, further: JsonObject) -> Sequence[ProjectedEvent]:
+    def _end(self, reason: str, usage: Usage | None, further: JsonObject) -> Sequence[ProjectedEvent]:
         events: list[ProjectedEvent] = []
         if not (self._is_verbatim and self._verbatim.has_finish_reason):
             # Before the chunk is built: it may have to continue those of the provider.
             events += self._open()
             events.append(self._chunks.delta({}, reason, self._content.take_logprobs(), further))
-        if self._with_usage and not (self._is_verbatim and self._verbatim.has_usage):
+        if usage is not None and self._with_usage and not (self._is_verbatim and self._verbatim.has_usage):
             self._open()
             events.append(self._chunks.usage(usage))
         return [*events, DONE]
+
+    def _interrupt(self, by: str, reason: str | None, usage: Usage | None) -> Sequence[ProjectedEvent]:
+        """End the response as a normal one: this API has no other end that its clients do not retry."""
+        return self._end("stop", usage, {"dualstream": {"interrupted": {"by": by, "reason": reason}}})
 
     def _fail(self, end: Error) -> Sequence[ProjectedEvent]:
         if is_cut(end):
             self.is_cut = True
             return ()
-        if (reason := FINISH_OF_FAILURE.get(end.code)) is not None and end.usage is not None:
+        if (reason := FINISH_OF_FAILURE.get(end.code)) is not None:
             return self._end(reason, end.usage, {"dualstream": {"code": end.code, "reason": end.message}})
         error = error_object(Refused(Code(end.code), end.message))
         return (ProjectedEvent(orjson.dumps({"error": error})), DONE)

@@ -5,6 +5,7 @@ from gateway.protocol.events import Chunk, Part, Reasoning, Revision, SignedReas
 from gateway.upstreams.formats.json_values import object_of
 from tests.gateway.dialects.openai_chat.responses import (
     COMPLETE,
+    INTERRUPTED,
     START,
     choice_of,
     document_of,
@@ -104,3 +105,11 @@ def test_a_text_that_another_replaces_is_dropped() -> None:
     document = document_of(events)
     assert document["id"] == "chatcmpl-g_1"
     assert object_of(choice_of(document)["message"])["content"] == "b"
+
+
+def test_an_interrupt_leaves_the_calls_that_are_complete() -> None:
+    events = [START, ToolCall(0, "c", "f", '{"a":1}'), ToolCall(1, "d", "f", '{"a'), INTERRUPTED]
+    document = document_of(events)
+    calls = object_of(choice_of(document)["message"])["tool_calls"]
+    assert calls == [{"id": "c", "type": "function", "function": {"name": "f", "arguments": '{"a":1}'}}]
+    assert document["dualstream"] == {"interrupted": {"by": "client", "reason": "enough"}}

@@ -63,7 +63,7 @@ def test_a_finish_reason_is_one_of_the_api(reason: str | None, projection: str) 
 def test_an_interrupt_is_a_normal_end() -> None:
     last, usage = chunks_of([START, Chunk("a"), INTERRUPTED], **USAGE_ASKED)[-2:]
     assert last["choices"] == [{"index": 0, "delta": {}, "logprobs": None, "finish_reason": "stop"}]
-    assert last["dualstream"] == {"interrupted_by": "client", "reason": "enough"}
+    assert last["dualstream"] == {"interrupted": {"by": "client", "reason": "enough"}}
     assert usage["usage"] is not None
 
 
@@ -85,6 +85,16 @@ def test_any_other_failure_is_an_error_event() -> None:
     error = {"message": "It failed.", "type": "server_error", "param": None, "code": "server_error"}
     assert not projection.is_cut
     assert [event.data for event in sent[2:]] == [orjson.dumps({"error": error}), b"[DONE]"]
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"), [("output_limit", "length"), ("content_filter", "content_filter"), ("budget_exceeded", "stop")]
+)
+def test_failures_that_are_normal_ends_of_this_api(code: str, reason: str) -> None:
+    last, usage = chunks_of([START, Chunk("a"), failed(code)], **USAGE_ASKED)[-2:]
+    assert choice_of(last)["finish_reason"] == reason
+    assert usage["usage"] is not None
+    assert last["dualstream"] == {"code": code, "reason": "It failed."}
 
 
 def test_the_provider_own_chunks_are_passed_on() -> None:
