@@ -98,13 +98,17 @@ class StreamedResponse:
             if viewer.finished:
                 await self._end(viewer.final_frames, send)
             elif self._writer is not None:
-                self._writer.abort()
+                self._leave(self._writer)
         finally:
             viewer.close()
 
     async def _end(self, frames: Sequence[bytes], send: Send) -> None:
         """Write the last frames, and end the body."""
         await send({"type": "http.response.body", "body": b"".join(frames), "more_body": False})
+
+    def _leave(self, writer: Writer) -> None:
+        """End the connection before the terminal event."""
+        writer.abort()
 
     def send_heartbeat(self) -> bool:
         """Write what clients skip."""

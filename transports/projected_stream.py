@@ -1,10 +1,11 @@
 """A streamed response in a dialect: the log of one generation as the events of another API."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from starlette.types import Send
 
 from gateway.api.services import Services
+from gateway.asgi import Writer
 from gateway.dialects.base import Dialect, LiveProjection, ProjectedEvent, Projection
 from gateway.generation.event_log import Entry
 from gateway.generation.generation import Generation
@@ -20,11 +21,18 @@ class ProjectedFraming:
         self.content_type = dialect.content_type
         self.heartbeat = dialect.heartbeat
         self._project = projection.project
+        self._projection = projection
+        self.on_cut: Callable[[], None] | None = None
+        """Called when the projection ends the response as a lost connection, perhaps before the terminal entry."""
 
     def frame(self, _generation_id: str, entry: Entry) -> bytes:
         """Return the frames of the events that an entry stands for."""
         events = self._project(entry)
-        return event_frame(events[0]) if len(events) == 1 else b"".join(map(event_frame, events))
+        if len(events) == 1:
+            return event_frame(events[0])
+        if self._projection.is_cut and self.on_cut is not None:
+            self.on_cut()
+        return b"".join(map(event_frame, events))
 
 
 def event_frame(event: ProjectedEvent) -> bytes:
@@ -44,8 +52,11 @@ class ProjectedStream(StreamedResponse):
         generation: Generation,
         headers: Mapping[str, str],
     ) -> None:
-        super().__init__(services, ProjectedFraming(dialect, projection), generation, 0, headers)
+        framing = ProjectedFraming(dialect, projection)
+        super().__init__(services, framing, generation, 0, headers)
         self._projection = projection
+        # Its client asks again at once, and does not wait for an answer that it will not get.
+        framing.on_cut = self._on_viewer_stop
 
     def send_heartbeat(self) -> bool:
         """Write what clients skip."""
@@ -61,3 +72,10 @@ class ProjectedStream(StreamedResponse):
             if frames:
                 self._writer.write(frames)
             self._writer.cut()
+
+    def _leave(self, writer: Writer) -> None:
+        """End the connection; a cut response loses nothing of what was written."""
+        if self._projection.is_cut:
+            writer.cut()
+        else:
+            super()._leave(writer)
