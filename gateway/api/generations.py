@@ -7,6 +7,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from gateway.api.context import ORIGIN, principal
+from gateway.api.interrupts import counted_interrupt
 from gateway.api.requests import idempotency_key, read_json, request_id
 from gateway.api.responses import id_headers, json_response, start_headers
 from gateway.api.services import Services
@@ -76,40 +77,14 @@ class GenerationResource:
         )
 
     async def interrupt(self, request: Request) -> Response:
-        """Interrupt a generation. An interrupt that takes effect is not counted as a command.
-
-        Each generation can be interrupted only once, so effective interrupts cannot flood the gateway, and a client
-        that exceeds its rate must still be able to stop what costs it money.
-        """
-        commands, read_at, sender = self._services.commands, self._services.clock.now(), principal(request)
-        generation_id, stopped = request.path_params["generation_id"], False
-        is_within_rate = self._count_interrupt(generation_id, sender, read_at)
-        try:
+        """Interrupt a generation; see `counted_interrupt`."""
+        read_at, sender = self._services.clock.now(), principal(request)
+        generation_id = request.path_params["generation_id"]
+        with counted_interrupt(self._services, generation_id, sender, read_at) as count:
             body = parse(InterruptRequest, await read_json(request, self._services, empty={}))
-            generation, stopped = self._services.hub.interrupt(generation_id, body, read_at, sender)
-        finally:
-            if stopped and is_within_rate:
-                commands.refund_request(sender.id, sender.address, read_at)
-            elif not (stopped or is_within_rate):
-                commands.count_failed_stop(sender.id, sender.address, read_at)
+            generation, count.stopped = self._services.hub.interrupt(generation_id, body, read_at, sender)
         response = {"id": generation.id, "state": generation.state, "seq": generation.log.last}
         return json_response(request, response, 202, id_headers(request, generation))
-
-    def _count_interrupt(self, generation_id: str, sender: Principal, now: float) -> bool:
-        """Count an interrupt, before its body is read; return False if it exceeds the rate and may still take effect.
-
-        Raises:
-            Refused: `rate_limit`: it exceeds the rate, and there is nothing that it could stop.
-        """
-        commands = self._services.commands
-        try:
-            commands.count_request(sender.id, sender.address, now)
-        except Refused:
-            if not self._services.hub.can_interrupt(generation_id, sender):
-                raise
-            commands.allow_stop(sender.id, sender.address, now)
-            return False
-        return True
 
     async def feedback(self, request: Request) -> Response:
         """Record feedback on a generation."""

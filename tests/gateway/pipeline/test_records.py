@@ -3,9 +3,11 @@
 import pytest
 
 from gateway.generation.content_counter import FRAME_BYTES
+from gateway.generation.state import State
 from gateway.pipeline.hub import RetentionPolicy
 from gateway.protocol.commands import FeedbackRequest, StartRequest
 from gateway.protocol.errors import Code, Refused
+from gateway.security.principals import Principal
 from tests.event_loop import settle
 from tests.gateway.pipeline.one_target import failure, one_target
 from tests.start_requests import ANONYMOUS, start_request
@@ -28,6 +30,43 @@ async def test_finished_generations_are_retained_for_a_time_and_up_to_a_number()
         with pytest.raises(Refused):
             harness.hub.find(finished[4], ANONYMOUS)
         assert harness.clock.pending == 0
+
+
+async def test_a_generation_is_kept_longer_if_its_start_says_so() -> None:
+    async with one_target(retention_policy=RetentionPolicy(retention=300)) as harness:
+        forgotten: list[str] = []
+        harness.hub.on_forget(forgotten.append)
+        short, long = (
+            harness.hub.start(start_request(), request_id="r", principal=ANONYMOUS, retention=retention)
+            for retention in (10, 3600)
+        )
+        await settle()
+        for call in harness.upstream.calls:
+            call.finish()
+        await settle()
+        harness.clock.advance(300)
+        assert forgotten == [short.id]
+        assert harness.hub.find(long.id, ANONYMOUS) is long
+        harness.clock.advance(3300)
+        assert forgotten == [short.id, long.id]
+
+
+async def test_a_deleted_generation_is_stopped_and_dropped() -> None:
+    async with one_target() as harness:
+        running, finished = await harness.streaming(), await harness.streaming()
+        harness.upstream.last.finish()
+        await settle()
+        with pytest.raises(Refused) as refused:
+            harness.hub.delete(finished.id, Principal("other"))
+        assert refused.value.code is Code.GENERATION_LOST
+        for generation in (running, finished):
+            harness.hub.delete(generation.id, ANONYMOUS)
+        await settle()
+        harness.clock.advance(0)
+        for generation in (running, finished):
+            with pytest.raises(Refused):
+                harness.hub.find(generation.id, ANONYMOUS)
+        assert running.state is State.INTERRUPTED
 
 
 async def test_an_idempotency_key_starts_once() -> None:
