@@ -28,9 +28,6 @@ from transports.projected_stream import ProjectedStream
 class Endpoint:
     """The start of a generation at one path of a dialect. An API that keeps a state overrides what that changes."""
 
-    retention: float = 0.0
-    """How long a generation is kept at least, in seconds; see `Hub.start`."""
-
     def __init__(self, services: Services, dialect: Dialect, path: str = "") -> None:
         self._services = services
         self._dialect = dialect
@@ -53,7 +50,7 @@ class Endpoint:
         generation = start_generation(
             *(self._services, request, with_policy(start.request, self._policy(start)), start.verbatim),
             sent_request(self._dialect.name, start),
-            self.retention,
+            self._retention(start),
         )
         return self._respond(start, generation, request)
 
@@ -64,6 +61,10 @@ class Endpoint:
         """Return what happens when the client leaves: most of these APIs have no way to come back."""
         asked = on_disconnect_header(start.call.headers) or start.request.options.on_disconnect
         return asked or self._services.model_api_on_disconnect
+
+    def _retention(self, _start: DialectStart) -> float:
+        """Return how long the generation is kept at least, in seconds; see `Hub.start`."""
+        return 0.0
 
     def _respond(self, start: DialectStart, generation: Generation, request: Request) -> "Response | DialectResponse":
         return DialectResponse(self._services, self._dialect, start, generation, request)

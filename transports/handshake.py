@@ -74,15 +74,20 @@ async def shake_hands(services: Services, websocket: WebSocket) -> SocketIdentit
     await websocket.accept(SUBPROTOCOL if SUBPROTOCOL in offered else None)
     try:
         origin = check_origin(services, websocket)
-        return SocketIdentity(services.authenticator, origin, await _principal(services, websocket, offered, origin))
+        return SocketIdentity(services.authenticator, origin, await handshake_principal(services, websocket, origin))
     except Refused as refused:
         # Refused only after accepting: a browser can read a close code, but not the status of a failed handshake.
         await websocket.close(CODES[refused.code].close_code, close_reason(refused))
         return None
 
 
-async def _principal(services: Services, websocket: WebSocket, offered: list[str], origin: str) -> Principal | None:
-    """Return the principal of the credential in the handshake; None if there is none, and one is needed."""
+async def handshake_principal(services: Services, websocket: WebSocket, origin: str) -> Principal | None:
+    """Return the principal of the credential in a handshake; None if there is none, and one is needed.
+
+    Raises:
+        Refused: `auth_error`: the credential is not valid.
+    """
+    offered: list[str] = websocket.scope.get("subprotocols", [])
     ticket = next((protocol for protocol in offered if protocol.startswith(TICKET_SUBPROTOCOL)), None)
     if ticket is not None and "authorization" not in websocket.headers:
         return services.authenticator.redeem_ticket(ticket.removeprefix(TICKET_SUBPROTOCOL), "socket", origin)

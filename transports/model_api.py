@@ -6,6 +6,7 @@ from starlette.routing import BaseRoute, Route
 
 from gateway.api.services import Services
 from transports.dialect_endpoint import Endpoint
+from transports.responses_api import STATEFUL, ResponsesEndpoint, responses_routes
 
 
 class ModelApiTransport:
@@ -15,8 +16,10 @@ class ModelApiTransport:
 
     def routes(self, services: Services) -> Sequence[BaseRoute]:
         """Return the routes by which clients connect."""
-        return [
-            Route(path, Endpoint(services, dialect, path).start, methods=["POST"])
-            for dialect in services.dialects
-            for path in dialect.paths
-        ]
+        routes: list[BaseRoute] = []
+        for dialect in services.dialects:
+            endpoint = ResponsesEndpoint if dialect.name == STATEFUL else Endpoint
+            routes += [Route(path, endpoint(services, dialect, path).start, methods=["POST"]) for path in dialect.paths]
+            if dialect.name == STATEFUL:
+                routes += responses_routes(services, dialect)
+        return routes

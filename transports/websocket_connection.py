@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import Final
+from typing import Final, Protocol
 
 import anyio
 import orjson
@@ -15,7 +15,7 @@ from gateway.api.streams import enter_stream
 from gateway.asgi import REFUSED, MessageReader, Writer, direct_writer
 from gateway.clock import RestartableTimer
 from gateway.generation.event_log import Entry
-from gateway.protocol.errors import invalid
+from gateway.protocol.errors import Refused, invalid
 from gateway.protocol.events import Accepted
 from transports.handshake import HELLO_BYTES, HELLO_SECONDS, SocketIdentity
 from transports.viewer import Viewer
@@ -30,6 +30,22 @@ DRAIN_SECONDS: Final = 0.25
 
 MAX_UNREAD_REPLIES: Final = 64
 """Replies that are written to a client that does not read, before its next command has to wait for it."""
+
+
+class Commands(Protocol):
+    """Executes the messages of one client."""
+
+    async def handle(self, text: str | None, read_at: float) -> Close | None:
+        """Execute one message, which `text` None says was binary; return why the socket must be closed."""
+        ...
+
+    async def reject(self, refused: Refused, head: str, read_at: float) -> Close | None:
+        """Reject a message that was not kept and begins with `head`; return why the socket must be closed."""
+        ...
+
+    def close(self) -> None:
+        """Release what the messages have taken."""
+        ...
 
 
 class WebSocketConnection:
@@ -62,13 +78,16 @@ class WebSocketConnection:
         self._is_viewing = False
         self._reservation: PromptReservation | None = None
         self._viewer = Viewer(services, self, self._reading.cancel)
-        stream = enter_stream(services, websocket)
-        self._commands = WebSocketCommands(services, websocket, identity, self._viewer, stream, self._send_json)
+        self._commands = self._new_commands(websocket)
         self._writer: Writer
         self.write: Callable[[Sequence[bytes]], bool]
         self.unsent_bytes: Callable[[], int]
         self._receive: Receive
         self._send: Send
+
+    def _new_commands(self, websocket: WebSocket) -> "Commands":
+        stream = enter_stream(self._services, websocket)
+        return WebSocketCommands(self._services, websocket, self._identity, self._viewer, stream, self._send_json)
 
     async def serve(self, receive: Receive, send: Send) -> None:
         """Execute commands and write events until the client is gone, or does not read."""
@@ -129,7 +148,7 @@ class WebSocketConnection:
 
     async def _view(self, writer: Writer) -> None:
         self._writer, self.write, self.unsent_bytes = writer, writer.write, writer.unsent_bytes
-        if not writer.raw:
+        if not writer.raw and self.framing:
             # Frames of the two kinds of writers differ: viewers must not share them.
             self.framing = "websocket message"
         if (principal := self._identity.principal) is not None and isinstance(writer, MessageReader):

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from gateway.admission.command_rate import CommandRate
 from gateway.admission.streams import Streams
+from gateway.api.responses_api.store import ResponseStore
 from gateway.clock import Clock
 from gateway.dialects.base import Dialect
 from gateway.log_throttle import KeyedLogThrottle
@@ -33,5 +34,8 @@ class Services:
     dialects: Sequence[Dialect] = ()
     """APIs of providers that are spoken to clients; the first that owns a path refuses what comes there."""
     model_api_on_disconnect: OnDisconnect = "cancel"
+    responses: ResponseStore = field(default_factory=ResponseStore)
+    """Stored responses of OpenAI's Responses API."""
+    responses_websocket: bool = True
     foreign_pages: KeyedLogThrottle = field(default_factory=KeyedLogThrottle)
     """Throttle for messages about pages that were refused, by origin."""

@@ -8,6 +8,7 @@ from gateway.admission.prompts import CLIENT_SHARE, PROMPTS_PER_BODY, PromptMemo
 from gateway.admission.rate_limits import RateLimits
 from gateway.admission.slots import Slots
 from gateway.admission.streams import STREAMS_PER_ADDRESS, STREAMS_PER_CLIENT, Streams
+from gateway.api.responses_api.store import ResponseStore
 from gateway.api.services import Services
 from gateway.billing.budgets import Budgets
 from gateway.clock import Clock
@@ -55,6 +56,8 @@ def build_services(
     settings: Settings, hub: Hub, authenticator: Authenticator, clock: Clock, dialects: Sequence[Dialect] = ()
 ) -> Services:
     """Build what the API and the transports work with."""
+    responses = ResponseStore(settings.max_stored_bytes, settings.response_retention)
+    hub.on_forget(responses.forget_generation)
     return Services(
         hub=hub,
         clock=clock,
@@ -71,6 +74,8 @@ def build_services(
         ),
         dialects=dialects,
         model_api_on_disconnect=settings.model_api_on_disconnect,
+        responses=responses,
+        responses_websocket=settings.responses_websocket,
         commands=CommandRate(settings.max_commands_per_second),
     )
 

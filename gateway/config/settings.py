@@ -262,6 +262,30 @@ class Settings(BaseModel):
         description="Maximum size of all finished generations together, in bytes: content, feedback, metadata.",
     )
 
+    response_retention: float = Field(
+        3600,
+        ge=0,
+        description=(
+            "Seconds that a stored response (`/v1/responses`) can be retrieved and continued from; its generation is "
+            "kept as long."
+        ),
+    )
+    max_stored_bytes: int = Field(
+        64 << 20,
+        ge=0,
+        description=(
+            "Maximum size of the conversations of stored responses, in bytes; a quarter of it for one client. The "
+            "oldest are dropped first. 0: no response is stored."
+        ),
+    )
+    responses_websocket: bool = Field(
+        default=True,
+        description=(
+            "Whether `/v1/responses` is also a WebSocket, as at OpenAI. If not, it answers with status 426, and "
+            "clients send HTTP requests."
+        ),
+    )
+
     heartbeat: float = Field(
         15, gt=0, description="Seconds without data on a connection to a client after which a heartbeat is sent."
     )

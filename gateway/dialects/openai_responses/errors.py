@@ -20,6 +20,9 @@ _CODES: Final[Mapping[Code, str]] = {
 _NOT_RETRYABLE: Final = "invalid_prompt"
 """A code that Codex does not retry: it takes any unknown one for a fault of the server."""
 
+CUT_OFF: Final[JsonObject] = {"code": "server_error", "message": "The provider failed in mid-answer; ask again."}
+"""The `error` of a response whose first text was given up for another provider's."""
+
 
 def error_of(end: Error) -> JsonObject:
     """Return the `error` of a response that failed."""

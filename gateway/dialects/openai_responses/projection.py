@@ -12,7 +12,7 @@ import orjson
 
 from gateway.dialects.base import DialectStart, ProjectedEvent, ResponseIdentity
 from gateway.dialects.ends import is_cut
-from gateway.dialects.openai_responses.errors import error_of
+from gateway.dialects.openai_responses.errors import CUT_OFF, error_of
 from gateway.dialects.openai_responses.event_writer import EventWriter
 from gateway.dialects.openai_responses.fields import ResponseObject, Status
 from gateway.dialects.openai_responses.output import Output
@@ -86,6 +86,31 @@ class ResponsesProjection:
         encoded = self._final or self._response.encode(self.status, self._items())
         response: JsonObject = orjson.loads(encoded)
         return response
+
+    def end_steered(self) -> Sequence[ProjectedEvent]:
+        """Return the last events where the client has added input (`response.steer`): another response follows."""
+        self._close_passed_on()
+        self._announce(CREATED)
+        self._announce(IN_PROGRESS)
+        self._output.close(finished=False, drop_calls=True)
+        self.status = "incomplete"
+        self._final = self._response.encode("incomplete", self._output.items, incomplete_reason="steered")
+        self._writer.add_response("response.incomplete", self._final)
+        return self._writer.take()
+
+    def end_cut(self) -> Sequence[ProjectedEvent]:
+        """Return the last event of a response that was cut off, for a client that is not to see a lost connection."""
+        self._announce(CREATED)
+        if not self._final:
+            self.status = "failed"
+            self._final = self._response.encode("failed", self._items(), error=CUT_OFF)
+        self._writer.add_response("response.failed", self._final)
+        return self._writer.take()
+
+    @property
+    def last_number(self) -> int:
+        """Return the `sequence_number` of the last event; 0 if there is none."""
+        return max(self._writer.number - 1, 0)
 
     def _project(self, entry: Entry) -> None:
         if entry.kind is Verbatim or entry.kind in _CONTENT:

@@ -22,6 +22,7 @@ def test_every_setting_has_a_variable() -> None:
         "on_disconnect": "cancel",
         "model_api_on_disconnect": "grace",
         "model_api_on_resend": "cancel",
+        "responses_websocket": "false",
         "allowed_origins": "https://a.example, http://b.example:81",
         "trusted_proxies": "10.0.0.0/8, ::1",
         "max_body_bytes": "5000",

@@ -51,6 +51,7 @@ ROOT = Path(__file__).parents[4]
 USAGE = Usage(3, 4, "exact")
 METRICS = Metrics("r", 1.5, 2.5, 0.0, 1, 2, 2, None, 1, 1)
 PROVIDER_APIS = (Endpoint, PassThroughRoutes, TokenCountRoutes, MessageCountRoutes)
+PROVIDER_PATHS = ("/v1beta/", "/v1/responses")
 OPTIONAL_FIELDS = {"signature", "format", "media_type", "data"}
 EVENTS: Sequence[Event] = (
     Accepted("g_x", "r", "m"),
@@ -84,7 +85,7 @@ def routed(routes: Sequence[BaseRoute]) -> Iterator[tuple[str, str]]:
             yield "get", f"{route.path}/{{path}}"
         elif isinstance(route, Route) and "ndjson_transport" not in route.endpoint.__module__:
             path = route.path.replace(":model}", "}")
-            if isinstance(getattr(route.endpoint, "__self__", None), PROVIDER_APIS) or path.startswith("/v1beta/"):
+            if isinstance(getattr(route.endpoint, "__self__", None), PROVIDER_APIS) or path.startswith(PROVIDER_PATHS):
                 # The APIs of providers are described by the providers.
                 continue
             yield from ((method.lower(), path) for method in (route.methods or set()) - {"HEAD"})

@@ -1,0 +1,196 @@
+"""Stored responses as HTTP resources: cancel and delete them, list their input, count a request's tokens.
+
+Source: platform.openai.com/docs/api-reference/responses.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from gateway.api.context import principal
+from gateway.api.interrupts import counted_interrupt
+from gateway.api.requests import read_json
+from gateway.api.responses import id_headers, json_response
+from gateway.api.responses_api.conversation import Asker, prepare
+from gateway.api.responses_api.replay import document_of
+from gateway.api.responses_api.store import StoredResponse, decode
+from gateway.api.services import Services
+from gateway.billing.usage import PromptSize
+from gateway.clock import RestartableTimer
+from gateway.dialects.base import Call
+from gateway.dialects.openai_responses.ids import generation_id
+from gateway.generation.generation import Generation
+from gateway.protocol.commands import InterruptRequest, JsonObject
+from gateway.protocol.errors import Code, Refused, invalid
+
+PATH: Final = "/v1/responses"
+
+CANCEL_SECONDS: Final = 5.0
+"""How long a cancel waits for the provider's connection to be closed, before it returns what is known."""
+
+_CANCEL: Final = InterruptRequest(reason="cancelled")
+
+MAX_PAGE: Final = 100
+DEFAULT_PAGE: Final = 20
+
+
+class ResponsesResource:
+    """The routes below `/v1/responses` that return JSON."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def routes(self) -> Sequence[BaseRoute]:
+        """Return the routes. That of the cancel counts its own requests, as each that may stop a generation."""
+        return [
+            Route(f"{PATH}/compact", self.compact, methods=["POST"]),
+            Route(f"{PATH}/input_tokens", self.input_tokens, methods=["POST"]),
+            Route(PATH + "/{generation_id}/cancel", self.cancel, methods=["POST"]),
+            Route(PATH + "/{response_id}/input_items", self.input_items, methods=["GET"]),
+            Route(PATH + "/{response_id}", self.delete, methods=["DELETE"]),
+        ]
+
+    async def cancel(self, request: Request) -> Response:
+        """Stop a response, and return it; one that has ended is returned as it is."""
+        read_at, sender = self._services.clock.now(), principal(request)
+        response_id = request.path_params["generation_id"]
+        with counted_interrupt(self._services, generation_id(response_id) or "", sender, read_at) as count:
+            await read_json(request, self._services, empty={})
+            response = find_response(self._services, request, response_id)
+            generation = response.generation
+            if generation is not None and response.is_running:
+                count.stopped = self._services.hub.interrupt(generation.id, _CANCEL, read_at, sender).stopped
+                await self._wait_for_end(generation)
+        headers = {} if generation is None else id_headers(request, generation)
+        return json_response(request, document_of(response), headers=headers)
+
+    async def _wait_for_end(self, generation: Generation) -> None:
+        changed, timer = asyncio.Event(), RestartableTimer(self._services.clock)
+        timed_out = False
+
+        def on_timeout() -> None:
+            nonlocal timed_out
+            timed_out = True
+            changed.set()
+
+        timer.start(CANCEL_SECONDS, on_timeout)
+        generation.log.subscribe(changed.set)
+        try:
+            while not (generation.log.ended or timed_out):
+                changed.clear()
+                await changed.wait()
+        finally:
+            timer.cancel()
+            generation.log.unsubscribe(changed.set)
+
+    async def delete(self, request: Request) -> Response:
+        """Forget a response and its generation; one that runs is stopped."""
+        response = find_response(self._services, request, request.path_params["response_id"])
+        self._services.responses.forget(response.id)
+        if response.generation is not None:
+            self._services.hub.delete(response.generation.id, principal(request))
+        deleted = {"id": response.id, "object": "response", "deleted": True}
+        return json_response(request, deleted)
+
+    async def input_items(self, request: Request) -> Response:
+        """Return a page of the items that a response answers, newest first unless `order` says otherwise."""
+        response = find_response(self._services, request, request.path_params["response_id"])
+        items = _with_ids(response)
+        query = request.query_params
+        if _choice(query.get("order"), "order", ("desc", "asc")) == "desc":
+            items.reverse()
+        if (after := query.get("after")) is not None:
+            place = next((at for at, item in enumerate(items) if item["id"] == after), None)
+            if place is None:
+                message = f"after: there is no item {after[:100]!r} in this response."
+                raise invalid(message, param="after")
+            items = items[place + 1 :]
+        limit = _limit(query.get("limit"))
+        page = items[:limit]
+        ends = {"first_id": page[0]["id"] if page else None, "last_id": page[-1]["id"] if page else None}
+        return json_response(request, {"object": "list", "data": page, **ends, "has_more": len(items) > limit})
+
+    async def input_tokens(self, request: Request) -> Response:
+        """Return an estimate of a request's input tokens: the model's own tokenizer is the provider's."""
+        start = prepare(self._services.responses, await _read_call(request, self._services), _asker(request))
+        model = start.request.model or ""
+        tokens = PromptSize.of(start.request.messages).tokens(model)
+        return json_response(request, {"object": "response.input_tokens", "input_tokens": tokens})
+
+    async def compact(self, _request: Request) -> Response:
+        """Refuse to compact: a compacted conversation is the provider's own, and no other one could read it.
+
+        Raises:
+            Refused: always.
+        """
+        message = (
+            "This gateway does not compact conversations (/v1/responses/compact): send fewer items, or a summary that "
+            "the model has written."
+        )
+        refused = invalid(message, status=400)
+        refused.api_code = "unsupported_endpoint"
+        raise refused
+
+
+def find_response(services: Services, request: Request, response_id: str) -> StoredResponse:
+    """Return a stored response of the principal of a request.
+
+    Raises:
+        Refused: there is none, or it is another principal's.
+    """
+    return find_of(services, response_id, _asker(request))
+
+
+def find_of(services: Services, response_id: str, asker: Asker) -> StoredResponse:
+    """Return a stored response; see `find_response`."""
+    response = services.responses.find(response_id, *asker)
+    if response is None:
+        refused = Refused(Code.GENERATION_LOST, f"Response with id {response_id[:100]!r} not found.")
+        refused.api_code = "response_not_found"
+        raise refused
+    return response
+
+
+def _asker(request: Request) -> Asker:
+    return Asker(principal(request).id)
+
+
+async def _read_call(request: Request, services: Services) -> Call:
+    body = await read_json(request, services)
+    if not isinstance(body, dict):
+        message = "The body must be a JSON object."
+        raise invalid(message)
+    return Call(body, request.path_params, request.query_params, request.headers)
+
+
+def _with_ids(response: StoredResponse) -> list[JsonObject]:
+    """Return the items of an input, each with an id: that of its client, or one by its place."""
+    name = response.id.removeprefix("resp")
+    items: list[JsonObject] = []
+    for at, item in enumerate(decode(response.input)):
+        kind = str(item.get("type") or "message")
+        prefix = {"message": "msg", "reasoning": "rs", "function_call": "fc"}.get(kind, "item")
+        items.append({"type": kind, "id": f"{prefix}{name}_in_{at}", **item})
+    return items
+
+
+def _choice(value: str | None, name: str, choices: Sequence[str]) -> str:
+    if value is None:
+        return choices[0]
+    if value not in choices:
+        message = f"{name}: must be one of {', '.join(choices)}."
+        raise invalid(message, param=name)
+    return value
+
+
+def _limit(value: str | None) -> int:
+    if value is None:
+        return DEFAULT_PAGE
+    if not (value.isascii() and value.isdigit()) or not 1 <= int(value[:4]) <= MAX_PAGE:
+        message = f"limit: must be a number from 1 to {MAX_PAGE}."
+        raise invalid(message, param="limit")
+    return int(value)

@@ -1,0 +1,119 @@
+"""OpenAI's Responses API over HTTP, as far as it keeps a state: start, background, retrieve, and the stream again."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
+
+from gateway.api.context import principal
+from gateway.api.responses import STREAM_HEADERS, id_headers, json_response, start_headers
+from gateway.api.responses_api.conversation import Asker, ResponseStart, prepare
+from gateway.api.responses_api.replay import Replay, document_of, replayed
+from gateway.api.responses_api.resource import PATH, ResponsesResource, find_response
+from gateway.api.responses_api.store import StoredResponse
+from gateway.api.services import Services
+from gateway.dialects.base import Call, Dialect, DialectStart
+from gateway.dialects.openai_responses.ids import response_id
+from gateway.generation.generation import Generation
+from gateway.protocol.commands import OnDisconnect
+from gateway.protocol.errors import invalid
+from transports.dialect_endpoint import DialectResponse, Endpoint
+from transports.projected_stream import ProjectedStream, event_frame
+from transports.responses_socket import socket_routes
+
+STATEFUL: Final = "openai_responses"
+"""Name of the dialect whose responses are stored."""
+
+
+def responses_routes(services: Services, dialect: Dialect) -> Sequence[BaseRoute]:
+    """Return the routes of stored responses, and that of the WebSocket."""
+    retrieve = Route(PATH + "/{response_id}", _Retrieval(services, dialect).retrieve, methods=["GET"])
+    return [*ResponsesResource(services).routes(), retrieve, *socket_routes(services, dialect)]
+
+
+class ResponsesEndpoint(Endpoint):
+    """`POST /v1/responses`: what it starts can be retrieved, continued from, and left to itself (`background`)."""
+
+    def _parse(self, call: Call, request: Request) -> DialectStart:
+        return prepare(self._services.responses, call, Asker(principal(request).id))
+
+    def _policy(self, start: DialectStart) -> OnDisconnect:
+        return "continue" if _is_background(start) else super()._policy(start)
+
+    def _retention(self, start: DialectStart) -> float:
+        return self._services.responses.retention if isinstance(start, ResponseStart) and start.store else 0.0
+
+    def _respond(self, start: DialectStart, generation: Generation, request: Request) -> Response | DialectResponse:
+        stored = _store(self._services, start, generation, principal(request).id)
+        if stored is None or not _is_background(start) or start.stream:
+            return super()._respond(start, generation, request)
+        headers = start_headers(request, generation, self._services.hub.allowance(principal(request)))
+        return json_response(request, document_of(stored), headers=headers)
+
+
+def _is_background(start: DialectStart) -> bool:
+    return isinstance(start, ResponseStart) and start.background
+
+
+def _store(services: Services, start: DialectStart, generation: Generation, owner: str) -> StoredResponse | None:
+    """Store a response, unless its request says otherwise."""
+    if not isinstance(start, ResponseStart) or not start.store:
+        return None
+    model = start.request.model or generation.model
+    stored = start.stored(response_id(generation.id), Asker(owner), model, generation.created, generation)
+    services.responses.add(stored)
+    return stored
+
+
+class _Retrieval:
+    """`GET /v1/responses/{id}`: the response object as it is now, or its events, from the first one on."""
+
+    def __init__(self, services: Services, dialect: Dialect) -> None:
+        self._services = services
+        self._dialect = dialect
+
+    async def retrieve(self, request: Request) -> "Response | _ReplayedStream":
+        """Return the response, or stream it if `stream=true`, after the event `starting_after`."""
+        response = find_response(self._services, request, request.path_params["response_id"])
+        after = _starting_after(request)
+        generation = response.generation
+        if request.query_params.get("stream") != "true":
+            headers = {} if generation is None else id_headers(request, generation)
+            return json_response(request, document_of(response), headers=headers)
+        if generation is None:
+            message = "stream: the events of this response are not kept: retrieve it without stream."
+            raise invalid(message, param="stream")
+        headers = id_headers(request, generation)
+        if response.until is not None:
+            frames = b"".join(map(event_frame, replayed(response, after)))
+            return Response(frames, headers={**STREAM_HEADERS, **headers}, media_type=self._dialect.content_type)
+        return _ReplayedStream(self._services, self._dialect, response, generation, after, headers)
+
+
+def _starting_after(request: Request) -> int:
+    """Return the number of events that a client has."""
+    value = request.query_params.get("starting_after")
+    if value is None:
+        return 0
+    if not (value.isascii() and value.isdigit() and len(value) <= 9):
+        message = "starting_after: must be the sequence_number of an event."
+        raise invalid(message, param="starting_after")
+    return int(value) + 1
+
+
+class _ReplayedStream(ProjectedStream):
+    """The events of a stored response. Reading them counts nothing, and leaving does not stop it."""
+
+    def __init__(
+        self,
+        services: Services,
+        dialect: Dialect,
+        response: StoredResponse,
+        generation: Generation,
+        skip: int,
+        headers: dict[str, str],
+    ) -> None:
+        super().__init__(services, dialect, Replay(response, skip), generation, headers)
+        self._after = response.after
