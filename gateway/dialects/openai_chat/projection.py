@@ -1,6 +1,6 @@
 """The log of a generation as chunks of a chat completion. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import orjson
