@@ -81,6 +81,9 @@ def _check_boolean(value: object) -> object:
 
 
 _JSON_BOOLEAN = BeforeValidator(_check_boolean)
+MESSAGE_COUNT: Final = Field(min_length=1, max_length=2000)
+"""How many messages a start may have."""
+
 ClientMessage = Annotated[Message, AfterValidator(check_message)]
 
 
@@ -112,7 +115,7 @@ class StartRequest(OptionFields):
         "id": "is a field of WebSocket commands; here send the header X-Request-ID",
     }
 
-    messages: Annotated[list[ClientMessage], FailFast(), Field(min_length=1, max_length=2000)]
+    messages: Annotated[list[ClientMessage], FailFast(), MESSAGE_COUNT]
     model: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     options: Options = Options()
     metadata: Metadata = Field({})

@@ -155,16 +155,37 @@ def check_message(message: Message) -> Message:
     Raises:
         PydanticCustomError: naming the field that no provider could read.
     """
+    if (at := unknown_part(message)) is not None:
+        kind = _type_of(message, at)[:MAX_NAME_LENGTH]
+        raise problem_at(("content", at, "type"), f"{kind!r} is not known; known are: {', '.join(_PART_TYPES)}")
+    return check_form(message)
+
+
+def check_form(message: Message) -> Message:
+    """Check a message whose content parts may be of a type that the provider alone knows, and return it.
+
+    Raises:
+        PydanticCustomError: naming the field that no provider could read.
+    """
     for at, part in enumerate(message.content if isinstance(message.content, list) else ()):
-        kind = part.get("type")
-        if kind not in _PART_TYPES:
-            problem = "is missing" if kind is None else f"{str(kind)[:MAX_NAME_LENGTH]!r} is not known"
-            raise problem_at(("content", at, "type"), f"{problem}; known are: {', '.join(_PART_TYPES)}")
+        if part.get("type") is None:
+            raise problem_at(("content", at, "type"), f"is missing; known are: {', '.join(_PART_TYPES)}")
     if message.role == "user" and _is_empty(message.content):
         raise problem_at(("content",), "is empty: send a text or another content part")
     if message.role == "assistant":
         _check_answer(message.model_extra or {})
     return message
+
+
+def unknown_part(message: Message) -> int | None:
+    """Return the index of the first content part of a type that is not known here, or None."""
+    parts = message.content if isinstance(message.content, list) else ()
+    types = (part.get("type") for part in parts)
+    return next((at for at, kind in enumerate(types) if kind is not None and kind not in _PART_TYPES), None)
+
+
+def _type_of(message: Message, at: int) -> str:
+    return str(message.content[at].get("type")) if isinstance(message.content, list) else ""
 
 
 def _is_empty(content: str | list[JsonObject] | None) -> bool:

@@ -8,15 +8,16 @@ Source: platform.openai.com/docs/api-reference/chat/create. A start has most of 
   another API refuses it by its name, unless it can express it.
 """
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Final
 
-from pydantic import JsonValue
+from pydantic import AfterValidator, FailFast, JsonValue
 
 from gateway.dialects.base import Call, DialectStart
 from gateway.dialects.openai_chat.functions import uses_functions, with_tools
-from gateway.protocol.commands import JsonObject, StartRequest, parse
+from gateway.protocol.commands import MESSAGE_COUNT, JsonObject, Message, StartRequest, parse
 from gateway.protocol.errors import invalid
+from gateway.protocol.messages import check_form, unknown_part
 from gateway.protocol.options import OptionFields, ProviderOptions
 from gateway.upstreams.base import VerbatimRequest
 
@@ -43,6 +44,12 @@ _DEFAULTS: Final[Mapping[str, JsonValue]] = {
 """Values with which a field has no effect: many clients send their defaults."""
 
 
+class ChatStart(StartRequest):
+    """A start whose messages may have content parts that only a provider with this API knows."""
+
+    messages: Annotated[list[Annotated[Message, AfterValidator(check_form)]], FailFast(), MESSAGE_COUNT]
+
+
 def parse_call(call: Call) -> DialectStart:
     """Return the start that a request asks for.
 
@@ -56,11 +63,13 @@ def parse_call(call: Call) -> DialectStart:
     if "user" not in taken and "safety_identifier" in body:
         # It replaces `user`, and other providers have a counterpart (docs/api-reference/chat/create).
         taken["user"] = body["safety_identifier"]
-    request = parse(StartRequest, taken)
+    request: StartRequest = parse(ChatStart, taken)
     if others := {name: value for name, value in body.items() if _is_other(name, value)}:
         request = request.model_copy(update={"options": ProviderOptions.of(request.options, others)})
     # Outdated functions become tools: neither the request nor the response can pass as it is.
-    verbatim = None if uses_functions(sent) else VerbatimRequest(API, _beside_messages(sent), {})
+    verbatim = (
+        None if uses_functions(sent) else VerbatimRequest(API, _beside_messages(sent), {}, _only(request.messages))
+    )
     return DialectStart(request, sent.get("stream") is True, call, verbatim)
 
 
@@ -108,6 +117,15 @@ def _is_default(name: str, value: JsonValue) -> bool:
 def _is_other(name: str, value: JsonValue) -> bool:
     """Return True for a field that changes the answer, and is no option of a start."""
     return not (name in _START or name in _WITHOUT_EFFECT or _is_default(name, value))
+
+
+def _only(messages: Sequence[Message]) -> str:
+    """Return how a provider with another API is refused; "" if it can get the messages."""
+    for at, message in enumerate(messages):
+        if (part := unknown_part(message)) is not None:
+            path = f"messages[{at}].content[{part}].type"
+            return f"{path}: the provider of this model does not know it: leave the part out."
+    return ""
 
 
 def _beside_messages(body: JsonObject) -> JsonObject:

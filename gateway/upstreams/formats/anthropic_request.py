@@ -143,6 +143,8 @@ def _tool(tool: JsonValue, path: str) -> JsonValue:
             schema = function.get("parameters") or {"type": "object", "properties": {}}
             fields = {name: value for name in _TOOL_FIELDS if (value := function.get(name)) is not None}
             return {**fields, "input_schema": schema}
+        case {"type": "custom", "custom": dict()}:
+            raise _unsupported(f"{path}: the provider has no custom tools: send a function")
         case {"type": str() as kind} if kind != "function":
             # One of Anthropic's server tools, in its own format.
             return tool

@@ -148,3 +148,19 @@ def test_usage_is_part_of_a_document_and_of_a_stream_that_asks_for_it() -> None:
 def test_custom_tools_are_known_by_their_names() -> None:
     assert custom_tools(started(tools=OPTIONS["tools"])) == {"c"}
     assert custom_tools(started()) == set()
+
+
+def test_a_content_part_of_a_type_that_is_not_known_goes_to_providers_with_this_api_alone() -> None:
+    message = {"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "hologram", "hologram": {"id": 1}}]}
+    start = started(messages=[*MESSAGES, message])
+    options = start.request.options.for_provider()
+    body = build_request(UpstreamRequest("m", start.request.messages, options, verbatim=start.verbatim), Quirks())
+    assert body["messages"] == [*MESSAGES, message]
+    assert start.verbatim is not None
+    assert start.verbatim.only.startswith("messages[1].content[1].type: ")
+
+
+@pytest.mark.parametrize("content", [[{"text": "a"}], [], ""])
+def test_a_content_that_no_provider_could_read_is_refused(content: object) -> None:
+    with pytest.raises(Refused, match=r"messages\[0\]\.content"):
+        started(messages=[{"role": "user", "content": content}])

@@ -267,6 +267,7 @@ def test_tools() -> None:
         ({"response_format": {"type": "json_object"}}, "response_format must be text, or json_schema"),
         ({"response_format": {"type": "json_schema"}}, "response_format must be text, or json_schema"),
         ({"tools": [{"type": "function"}]}, "tools[0]: a function tool needs a function.name."),
+        ({"tools": [{"type": "custom", "custom": {"name": "sql"}}]}, "tools[0]: the provider has no custom tools"),
         ({"tools": [TOOL, {"name": "go"}]}, "tools[1]: a function tool needs"),
         ({"tools": [{"type": "function", "function": {"name": 7}}]}, "tools[0]: a function tool needs"),
         ({"tool_choice": "any"}, "tool_choice must be auto, none, required or one function with its name."),

@@ -148,3 +148,11 @@ def test_reasoning_that_a_server_requires_beside_calls_may_be_empty() -> None:
     quirks = Quirks(reasoning="reasoning_content")
     assert build({"tool_calls": [call()]}, quirks) == {"tool_calls": [call()], "reasoning_content": ""}
     assert build({}, quirks) == {}
+
+
+@pytest.mark.parametrize("given", [DETAILS, BLOCKS, {"annotations": []}, {"reasoning_content": "Hm."}])
+def test_a_client_of_this_api_gives_back_what_it_likes(given: JsonObject) -> None:
+    message: JsonObject = {"role": "assistant", "content": "x", **given}
+    assert build_message(message, "m", Quirks(), as_sent=True) == message
+    # What the server is known not to take is left out all the same.
+    assert build_message(message, "m", Quirks(reasoning="none"), as_sent=True) == {"role": "assistant", "content": "x"}
