@@ -5,7 +5,7 @@ calling". What the API can't express is refused, and not dropped unless it has n
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Literal
+from typing import Final, Literal
 
 from pydantic import JsonValue
 
@@ -14,6 +14,7 @@ from gateway.protocol.errors import UnsupportedOption
 from gateway.upstreams.base import UpstreamRequest
 from gateway.upstreams.formats.call_ids import ToolIds
 from gateway.upstreams.formats.earlier_turns import check_assistant, earlier_reasoning, is_thinking
+from gateway.upstreams.formats.json_values import object_of
 
 Summary = Literal["auto", "concise", "detailed"]
 
@@ -28,11 +29,22 @@ def build_request(request: UpstreamRequest, summary: Summary | None = None) -> J
     """
     options: JsonObject = {}
     for name, value in request.options.items():
-        options |= _option(name, value)
+        converted = _option(name, value)
+        if "text" in converted:
+            # Several options are fields of it.
+            converted["text"] = {**object_of(options.get("text")), **object_of(converted["text"])}
+        options |= converted
     reasoning = options.get("reasoning")
     if isinstance(reasoning, dict) and summary:
         reasoning["summary"] = summary
-    return {**options, "model": request.model, "input": _input(request.messages), "stream": True, "store": False}
+    built: JsonObject = {"model": request.model, "input": _input(request.messages), "stream": True, "store": False}
+    return {**_shared_fields(request), **options, **built}
+
+
+def _shared_fields(request: UpstreamRequest) -> JsonObject:
+    """Return the fields of a client's request of chat completions that have the same name and meaning here."""
+    sent = request.verbatim_for("openai")
+    return {} if sent is None else {name: sent.body[name] for name in _SHARED if sent.body.get(name) is not None}
 
 
 def adapt_request(body: JsonObject, request: UpstreamRequest) -> JsonObject:
@@ -93,6 +105,7 @@ _OPTIONS: Mapping[str, Callable[[JsonValue], JsonObject]] = {
     "tool_choice": lambda value: {"tool_choice": _tool_choice(value)},
     "parallel_tool_calls": lambda value: {"parallel_tool_calls": value},
     "response_format": lambda value: {"text": {"format": _flatten(value)}},
+    "verbosity": lambda value: {"text": {"verbosity": value}},
     "reasoning_effort": lambda value: {"reasoning": {"effort": value}},
     # Log probabilities are in the deltas only if the request includes them (api-reference/responses/create, `include`).
     "logprobs": lambda value: {"include": ["message.output_text.logprobs"]} if value else {},
@@ -100,6 +113,8 @@ _OPTIONS: Mapping[str, Callable[[JsonValue], JsonObject]] = {
     # It replaces the deprecated `user` (api-reference/responses/create).
     "user": lambda value: {"safety_identifier": value},
 }
+
+_SHARED: Final = ("service_tier", "prompt_cache_key", "prompt_cache_retention", "prompt_cache_options")
 
 _UNSUPPORTED_DEFAULTS: Mapping[str, JsonValue] = {"stop": [], "presence_penalty": 0, "frequency_penalty": 0}
 """Unsupported options and their value without effect: many clients send their defaults."""

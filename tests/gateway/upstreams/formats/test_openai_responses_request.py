@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gateway.protocol.commands import JsonObject, Message, Options
 from gateway.protocol.errors import Code, Failed
-from gateway.upstreams.base import UpstreamRequest
+from gateway.upstreams.base import UpstreamRequest, VerbatimRequest
 from gateway.upstreams.endpoint import Endpoint
 from gateway.upstreams.formats.openai_responses import OpenAIResponsesFormat, ResponsesReader
 from tests.gateway.upstreams.formats.responses_events import (
@@ -188,6 +188,19 @@ def test_every_option_is_converted_or_refused() -> None:
             silent.add(name)
         assert spelled_out or name in silent
     assert silent == {"stop", "seed", "presence_penalty", "frequency_penalty"}
+
+
+def test_options_that_are_fields_of_the_text_stand_together() -> None:
+    built = body({"verbosity": "low", "response_format": {"type": "json_object"}})
+    assert built["text"] == {"verbosity": "low", "format": {"type": "json_object"}}
+
+
+def test_fields_that_chat_completions_name_alike_are_passed_on() -> None:
+    sent: JsonObject = {"prompt_cache_key": "k", "service_tier": None, "store": True, "temperature": 1}
+    call = UpstreamRequest("m", [user_message("Hello")], {}, verbatim=VerbatimRequest("openai", sent, {}))
+    built = OpenAIResponsesFormat().body(call)
+    assert {*built} == {"prompt_cache_key", "model", "input", "stream", "store"}
+    assert (built["prompt_cache_key"], built["store"]) == ("k", False)
 
 
 def test_a_summary_is_requested_with_an_effort_if_configured() -> None:
