@@ -22,7 +22,7 @@ from gateway.generation.generation import Generation
 from gateway.protocol.commands import OnDisconnect, StartRequest
 from gateway.protocol.errors import CODES, Code, Refused, invalid
 from gateway.protocol.events import Error
-from transports.projected_stream import ProjectedStream
+from transports.projected_stream import JsonArrayFraming, ProjectedFraming, ProjectedStream
 
 
 class Endpoint:
@@ -143,7 +143,9 @@ class DialectResponse:
         return generation.log.ended or (self._start.stream and generation.has_content)
 
     def _stream(self) -> ProjectedStream:
-        return ProjectedStream(self._services, self._dialect, self._projection, self._generation, self._headers())
+        kind = JsonArrayFraming if self._start.framing == "json_array" else ProjectedFraming
+        framing = kind(self._dialect, self._projection)
+        return ProjectedStream(self._services, framing, self._projection, self._generation, self._headers())
 
     def _document(self) -> Response:
         events = [event for entry in self._entries() for event in self._projection.project(entry)]

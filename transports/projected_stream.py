@@ -9,6 +9,7 @@ from gateway.asgi import Writer
 from gateway.dialects.base import Dialect, LiveProjection, ProjectedEvent, Projection
 from gateway.generation.event_log import Entry
 from gateway.generation.generation import Generation
+from gateway.protocol.events import TERMINAL
 from transports.http_stream import StreamedResponse
 
 
@@ -30,9 +31,33 @@ class ProjectedFraming:
         events = self._project(entry)
         if len(events) == 1:
             return event_frame(events[0])
+        self._check_cut()
+        return b"".join(map(event_frame, events))
+
+    def _check_cut(self) -> None:
         if self._projection.is_cut and self.on_cut is not None:
             self.on_cut()
-        return b"".join(map(event_frame, events))
+
+
+class JsonArrayFraming(ProjectedFraming):
+    """Framing of events as the items of one JSON array, which grows as they come. A heartbeat is white space."""
+
+    def __init__(self, dialect: Dialect, projection: Projection) -> None:
+        super().__init__(dialect, projection)
+        self.content_type = "application/json"
+        self._is_open = False
+
+    def frame(self, _generation_id: str, entry: Entry) -> bytes:
+        """Return the items that an entry stands for, and the end of the array after the last one."""
+        items = b"".join(map(self._item, self._project(entry)))
+        self._check_cut()
+        if entry.kind not in TERMINAL or self._projection.is_cut:
+            return items
+        return items + (b"]" if self._is_open else b"[]")
+
+    def _item(self, event: ProjectedEvent) -> bytes:
+        start, self._is_open = b",\r\n" if self._is_open else b"[", True
+        return start + event.data
 
 
 def event_frame(event: ProjectedEvent) -> bytes:
@@ -47,12 +72,11 @@ class ProjectedStream(StreamedResponse):
     def __init__(
         self,
         services: Services,
-        dialect: Dialect,
+        framing: ProjectedFraming,
         projection: Projection,
         generation: Generation,
         headers: Mapping[str, str],
     ) -> None:
-        framing = ProjectedFraming(dialect, projection)
         super().__init__(services, framing, generation, 0, headers)
         self._projection = projection
         # Its client asks again at once, and does not wait for an answer that it will not get.

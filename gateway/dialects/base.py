@@ -10,7 +10,7 @@ was read from it. A projection decides this by each attempt: verbatim data belon
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from gateway.generation.event_log import Entry
 from gateway.protocol.commands import JsonObject, StartRequest
@@ -39,6 +39,8 @@ class DialectStart:
     stream: bool
     call: Call
     verbatim: VerbatimRequest | None = None
+    framing: Literal["event_stream", "json_array"] = "event_stream"
+    """How events are framed if the response is streamed."""
 
 
 class ResponseIdentity(NamedTuple):
@@ -87,6 +89,8 @@ class Dialect(Protocol):
     """Content type of a streamed response."""
     heartbeat: bytes
     """What is sent into a silence, framing included."""
+    key_parameter: str
+    """Parameter of the URL that may carry the client's key; "" for none."""
 
     def owns(self, path: str, headers: Mapping[str, str]) -> bool:
         """Return True if what is refused at this path is refused in the form of this API."""

@@ -1,9 +1,76 @@
 """The frames of projected events."""
 
+import asyncio
+
+import orjson
+import pytest
+from aiohttp import ClientPayloadError
+
 from gateway.dialects.base import ProjectedEvent
+from gateway.protocol.errors import Code, Failed
+from gateway.protocol.events import Usage
+from tests.served.clients import protocols
+from tests.served.gateway import Served
+from tests.served.viewers import until
 from transports.projected_stream import event_frame
+
+__all__ = ["protocols"]
+
+ARRAY = "/v1beta/models/m:streamGenerateContent"
+BODY = {"contents": [{"parts": [{"text": "Hello"}]}]}
 
 
 def test_an_event_has_its_name_only_where_the_api_has_one() -> None:
     assert event_frame(ProjectedEvent(b'{"a":1}')) == b'data: {"a":1}\n\n'
     assert event_frame(ProjectedEvent(b'{"type":"ping"}', b"ping")) == b'event: ping\ndata: {"type":"ping"}\n\n'
+
+
+async def test_items_of_an_array_come_as_they_are_written(served: Served) -> None:
+    task = asyncio.ensure_future(served.http.post(ARRAY, json=BODY).__aenter__())
+    await served.called()
+    served.upstream.last.send("Xin ")
+    async with await task as response:
+        assert response.headers["Content-Type"] == "application/json"
+        body = await response.content.readany()
+        assert body.startswith(b'[{"candidates":')
+        await until(lambda: served.only.log.readers > 0)
+        served.clock.advance(15)
+        body += (heartbeat := await response.content.readany())
+        assert heartbeat == b"\n"
+        served.upstream.last.send("chào")
+        served.upstream.last.finish(usage=Usage(5, 3, "exact"))
+        body += await response.read()
+    first, second, last = orjson.loads(body)
+    assert [each["candidates"][0]["content"]["parts"] for each in (first, second)] == [
+        [{"text": "Xin "}],
+        [{"text": "chào"}],
+    ]
+    assert last["usageMetadata"]["totalTokenCount"] == 8
+
+
+async def test_an_array_that_is_cut_has_no_end(served: Served) -> None:
+    task = asyncio.ensure_future(served.http.post(ARRAY, json=BODY).__aenter__())
+    await served.called()
+    served.upstream.last.send("Xin ")
+    async with await task as response:
+        served.upstream.last.fail(Failed(Code.TRUNCATED, "It ended early."))
+        body = b""
+        with pytest.raises(ClientPayloadError):
+            async for data in response.content.iter_any():
+                body += data
+    assert not body.endswith(b"]")
+
+
+async def test_an_event_stream_for_googles_libraries_has_only_data_and_empty_lines(served: Served) -> None:
+    task = asyncio.ensure_future(served.http.post(f"{ARRAY}?alt=sse", json=BODY).__aenter__())
+    await served.called()
+    await until(lambda: served.only.log.readers > 0)
+    served.clock.advance(15)
+    async with await task as response:
+        await until(lambda: served.only.log.readers > 0)
+        served.clock.advance(15)
+        served.upstream.last.send("x")
+        served.upstream.last.finish()
+        lines = (await response.read()).split(b"\n")
+    assert len(lines) > 4
+    assert all(line == b"" or line.startswith(b"data: {") for line in lines)

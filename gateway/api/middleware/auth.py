@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.admission.log_throttle import log_message
 from gateway.api import session, tickets
-from gateway.api.context import DIALECT, ORIGIN, PRINCIPAL, address
+from gateway.api.context import DIALECT, ORIGIN, PRINCIPAL, address, dialect_of
 from gateway.api.responses import refusal_response
 from gateway.api.services import Services
 from gateway.dialects.base import dialect_for
@@ -99,14 +99,21 @@ def _refusal(refused: Refused, request: Request) -> Response:
 
 
 def read_credential(services: Services, connection: HTTPConnection) -> str | None:
-    """Return the credential in `Authorization` or in the cookie; None without one, and if none is required.
+    """Return the credential in a header, the URL or the cookie; None without one, and if none is required.
 
     Raises:
         Refused: `auth_error`: the header has another form; `forbidden`: a cookie came without the page that sent it.
     """
     if services.authenticator.allows_anonymous:
         return None
-    return bearer_credential(connection.headers) or session.token_from_cookie(services.cookie, connection)
+    named = bearer_credential(connection.headers) or _key_from_url(connection)
+    return named or session.token_from_cookie(services.cookie, connection)
+
+
+def _key_from_url(connection: HTTPConnection) -> str | None:
+    """Return the key in the URL, where the API of the request has it there. URLs are not logged."""
+    dialect = dialect_of(connection)
+    return connection.query_params.get(dialect.key_parameter) if dialect is not None and dialect.key_parameter else None
 
 
 async def authenticate(services: Services, connection: HTTPConnection, credential: str | None) -> Principal:

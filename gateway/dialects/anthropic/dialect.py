@@ -22,6 +22,7 @@ class AnthropicDialect:
     paths: Sequence[str] = (PATH,)
     content_type = "text/event-stream; charset=utf-8"
     heartbeat = b'event: ping\ndata: {"type": "ping"}\n\n'
+    key_parameter = ""
 
     def owns(self, path: str, headers: Mapping[str, str]) -> bool:
         """See `Dialect.owns`. Its clients name the API's version on all paths, such as that of the models."""

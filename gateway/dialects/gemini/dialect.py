@@ -32,6 +32,7 @@ class GeminiDialect:
     content_type = "text/event-stream"
     # Google's libraries take any line but data for an error, and skip empty ones.
     heartbeat = b"\n"
+    key_parameter = "key"
 
     def owns(self, path: str, headers: Mapping[str, str]) -> bool:
         """See `Dialect.owns`. Of what is below /v1, a method or the header of Google's key tells it apart."""

@@ -20,6 +20,8 @@ SAME: Final = {
     "seed": "seed",
     "presencePenalty": "presence_penalty",
     "frequencyPenalty": "frequency_penalty",
+    "responseLogprobs": "logprobs",
+    "logprobs": "top_logprobs",
 }
 """Options that mean the same under another name."""
 

@@ -1,7 +1,10 @@
 """Parts of an answer that are not text, in the form of the Gemini API."""
 
+from pydantic import JsonValue
+
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.events import Part
+from gateway.upstreams.formats.json_values import objects_of
 
 
 def media_part(part: Part) -> JsonObject | None:
@@ -24,3 +27,17 @@ def citation_chunk(citation: Part) -> JsonObject:
     if fields.get("text"):
         return {"retrievedContext": {**source, "text": fields["text"]}}
     return {"web": source}
+
+
+def logprobs_result(part: Part) -> JsonObject:
+    """Return log probabilities in the form of `LogprobsResult`."""
+    tokens = objects_of(part.fields.get("tokens"))
+    tops: list[JsonValue] = [
+        {"candidates": [*map(_candidate, objects_of(token.get("top_logprobs")))]} for token in tokens
+    ]
+    chosen: list[JsonValue] = [*map(_candidate, tokens)]
+    return {"topCandidates": tops, "chosenCandidates": chosen}
+
+
+def _candidate(token: JsonObject) -> JsonObject:
+    return {"token": token.get("token"), "logProbability": token.get("logprob")}

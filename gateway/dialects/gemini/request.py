@@ -30,13 +30,13 @@ def parse_call(call: Call) -> DialectStart:
         Refused: it is not valid.
     """
     is_stream = call.route.endswith(":streamGenerateContent")
-    _check_query(call, is_stream=is_stream)
+    is_array = _is_array(call, is_stream=is_stream)
     untranslated: list[str] = []
     taken = convert(call.body, untranslated)
     taken["model"] = call.path["model"]
     only = f"{untranslated[0]}: only Gemini's own API has it: leave it out for this model." if untranslated else ""
     verbatim = VerbatimRequest("gemini", call.body, {}, only)
-    return DialectStart(_start(taken), is_stream, call, verbatim)
+    return DialectStart(_start(taken), is_stream, call, verbatim, "json_array" if is_array else "event_stream")
 
 
 def convert(body: JsonObject, untranslated: list[str]) -> JsonObject:
@@ -84,13 +84,18 @@ def _start(taken: JsonObject) -> StartRequest:
         raise
 
 
-def _check_query(call: Call, *, is_stream: bool) -> None:
-    """Raise if the response is asked for in a form that is not spoken here."""
+def _is_array(call: Call, *, is_stream: bool) -> bool:
+    """Return True if a streamed response is to be a JSON array, which is Google's default.
+
+    Raises:
+        Refused: the response is asked for in a form that is not spoken here.
+    """
     form = call.query.get("alt") or call.query.get("$alt") or "json"
-    if form not in ({"sse"} if is_stream else {"json"}):
-        message = f"alt: must be {'sse' if is_stream else 'json'} here."
+    if form not in ({"json", "sse"} if is_stream else {"json"}):
+        message = f"alt: must be json{' or sse' if is_stream else ''} here."
         raise invalid(message, param="alt")
     for name in ("fields", "$fields"):
         if call.query.get(name, "*") != "*":
             message = f"{name}: responses are sent whole: leave it out."
             raise invalid(message, param=name)
+    return is_stream and form == "json"

@@ -26,6 +26,7 @@ class OpenAIChatDialect:
     paths: Sequence[str] = ("/v1/chat/completions",)
     content_type = "text/event-stream"
     heartbeat = b": hb\n"
+    key_parameter = ""
 
     def owns(self, path: str, _headers: Mapping[str, str]) -> bool:
         """See `Dialect.owns`. OpenAI's form is that of all paths below /v1 that no other dialect owns."""

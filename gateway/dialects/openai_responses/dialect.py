@@ -26,6 +26,7 @@ class OpenAIResponsesDialect:
     paths: Sequence[str] = ("/v1/responses",)
     content_type = "text/event-stream"
     heartbeat = b": hb\n"
+    key_parameter = ""
 
     def owns(self, path: str, _headers: Mapping[str, str]) -> bool:
         """See `Dialect.owns`."""

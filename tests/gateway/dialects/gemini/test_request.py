@@ -110,3 +110,10 @@ def test_another_form_of_the_response_is_refused(route: str, query: dict[str, st
 
 def test_labels_are_metadata_of_the_generation() -> None:
     assert parsed({**QUESTION, "labels": {"team": "x"}}).request.metadata == {"team": "x"}
+
+
+def test_without_another_form_a_streamed_response_is_an_array() -> None:
+    assert parsed(QUESTION, STREAM).framing == "json_array"
+    assert parsed(QUESTION, STREAM, alt="json").framing == "json_array"
+    assert parsed(QUESTION, STREAM, alt="sse").framing == "event_stream"
+    assert parsed(QUESTION, WHOLE, alt="json").framing == "event_stream"

@@ -1,0 +1,23 @@
+"""Pieces of function calls."""
+
+from gateway.dialects.gemini.function_calls import FunctionCalls
+from gateway.protocol.events import ToolCall
+
+
+def test_a_call_is_complete_when_its_arguments_are() -> None:
+    calls = FunctionCalls()
+    calls.add(ToolCall(0, "c", "look", '{"city":'))
+    calls.add(ToolCall(1, None, "ask", ""))
+    assert calls
+    assert calls.complete() == [{"functionCall": {"name": "ask", "args": {}}}]
+    calls.add(ToolCall(0, None, None, '"Huế"}', "S"))
+    assert calls.complete() == [
+        {"functionCall": {"id": "c", "name": "look", "args": {"city": "Huế"}}, "thoughtSignature": "S"}
+    ]
+    assert not calls
+
+
+def test_arguments_that_are_no_object_are_not_complete() -> None:
+    calls = FunctionCalls()
+    calls.add(ToolCall(0, "c", "look", "5"))
+    assert calls.complete() == []
