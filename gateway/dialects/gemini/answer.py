@@ -11,10 +11,10 @@ from pydantic import JsonValue
 
 from gateway.dialects.gemini.function_calls import FunctionCalls
 from gateway.dialects.gemini.parts import citation_chunk, logprobs_result, media_part
-from gateway.dialects.gemini.thoughts import pack
 from gateway.generation.event_log import Entry
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.events import TEXT_PREFIX, Chunk, Part, Reasoning, SignedReasoning, ToolCall
+from gateway.upstreams.formats.gemini_thoughts import pack
 
 _TEXT: Final = len(TEXT_PREFIX[Chunk])
 _REASONING: Final = len(TEXT_PREFIX[Reasoning])

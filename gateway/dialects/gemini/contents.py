@@ -11,9 +11,9 @@ import orjson
 from pydantic import JsonValue
 
 from gateway.dialects.gemini.fields import Fields
-from gateway.dialects.gemini.thoughts import unpack
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import invalid
+from gateway.upstreams.formats.gemini_thoughts import unpack
 
 _AUDIO_FORMATS: Final = {"wav": "wav", "x-wav": "wav", "mp3": "mp3", "mpeg": "mp3"}
 """Formats of `input_audio`, by the subtype of a media type."""

@@ -19,6 +19,8 @@ _STATUS: Final = {
     403: "PERMISSION_DENIED",
     404: "NOT_FOUND",
     409: "ABORTED",
+    422: "FAILED_PRECONDITION",
+    424: "FAILED_PRECONDITION",
     429: "RESOURCE_EXHAUSTED",
     500: "INTERNAL",
     501: "UNIMPLEMENTED",
@@ -42,6 +44,6 @@ def refusal(refused: Refused) -> JsonObject:
         details.append({"@type": f"{_TYPES}BadRequest", "fieldViolations": [violation]})
     if refused.retry_after_ms is not None:
         details.append({"@type": f"{_TYPES}RetryInfo", "retryDelay": f"{refused.retry_after_ms / 1000:g}s"})
-    name = _STATUS.get(refused.status, "INVALID_ARGUMENT" if refused.status < 500 else "INTERNAL")
-    # The code is the status that the response has.
-    return {"error": {"code": final_status(refused), "message": refused.message, "status": name, "details": details}}
+    status = final_status(refused)
+    name = _STATUS.get(status, "INVALID_ARGUMENT" if status < 500 else "INTERNAL")
+    return {"error": {"code": status, "message": refused.message, "status": name, "details": details}}

@@ -143,6 +143,7 @@ class GeminiProjection:
             return self._finish(FINISH_REASONS[reason], event.usage, event.message)
         code = Code(event.code)
         refused = Refused(code, event.message, status=CODES[code].status, retry_after_ms=event.retry_after_ms)
+        refused.retryable = event.retryable
         return (ProjectedEvent(orjson.dumps(refusal(refused))),)
 
     def _finish(self, reason: str, usage: Usage | None, message: str | None = None) -> Sequence[ProjectedEvent]:

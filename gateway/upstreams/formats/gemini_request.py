@@ -12,7 +12,8 @@ from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import UnsupportedOption
 from gateway.upstreams.base import UpstreamRequest
 from gateway.upstreams.formats.earlier_turns import check_assistant, earlier_reasoning, is_thinking
-from gateway.upstreams.formats.json_values import list_of, object_of
+from gateway.upstreams.formats.gemini_thoughts import unpack
+from gateway.upstreams.formats.json_values import list_of, object_of, objects_of, text_of
 from gateway.upstreams.formats.thought_signatures import STAND_IN, call_signature, is_before_gemini_3
 
 _GENERATION_CONFIG = {
@@ -36,6 +37,8 @@ _MESSAGE_FIELDS = {"role", "content", "tool_call_id"}
 
 _BUDGETS = {"minimal": 1024, "low": 1024, "medium": 8192, "high": 24576}
 """Thinking budget in tokens by `reasoning_effort`, before Gemini 3 (the guide "OpenAI compatibility", "Thinking")."""
+
+_SIGNATURES = ("thoughtSignature", "thought_signature")
 
 _LEVELS = {"minimal", "low", "medium", "high", "xhigh"}
 """Values of `reasoning_effort` that are thinking levels, from Gemini 3 on."""
@@ -64,6 +67,8 @@ def adapt_request(body: JsonObject, request: UpstreamRequest) -> JsonObject:
     """
     # The path names the model; a client's name of it may be another one.
     adapted = {name: value for name, value in body.items() if name != "model"}
+    if isinstance(contents := body.get("contents"), list):
+        adapted["contents"] = [_own_signatures(content, request.model) for content in contents]
     limit = request.options.get("max_tokens")
     if not isinstance(limit, int):
         return adapted
@@ -72,6 +77,24 @@ def adapt_request(body: JsonObject, request: UpstreamRequest) -> JsonObject:
     for spelling in ("max_output_tokens", "maxOutputTokens"):
         config.pop(spelling, None)
     return {**adapted, name: {**config, "maxOutputTokens": limit}}
+
+
+def _own_signatures(content: JsonValue, model: str) -> JsonValue:
+    """Return a turn without the signatures of other providers, which Google's servers refuse."""
+    parts = objects_of(object_of(content).get("parts"))
+    packed = [name for part in parts for name in _SIGNATURES if unpack(text_of(part.get(name)) or "")]
+    if not packed or not isinstance(content, dict):
+        return content
+    return {**content, "parts": [_own_signature(part, model) for part in parts]}
+
+
+def _own_signature(part: JsonObject, model: str) -> JsonObject:
+    name = next((name for name in _SIGNATURES if unpack(text_of(part.get(name)) or "")), None)
+    if name is None:
+        return part
+    rest = {key: value for key, value in part.items() if key != name}
+    is_call = "functionCall" in part or "function_call" in part
+    return {**rest, name: STAND_IN} if is_call and not is_before_gemini_3(model) else rest
 
 
 def _conversation(request: UpstreamRequest) -> JsonObject:

@@ -3,9 +3,9 @@
 import orjson
 
 from gateway.dialects.gemini.answer import AnswerParts
-from gateway.dialects.gemini.thoughts import unpack
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.events import Chunk, Event, Part, Reasoning, SignedReasoning, ToolCall
+from gateway.upstreams.formats.gemini_thoughts import unpack
 from tests.gateway.dialects.gemini.projected import log_of
 
 THINKING = (

@@ -4,9 +4,9 @@ import pytest
 
 from gateway.dialects.gemini.contents import Conversation
 from gateway.dialects.gemini.fields import Fields
-from gateway.dialects.gemini.thoughts import pack
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Refused
+from gateway.upstreams.formats.gemini_thoughts import pack
 
 
 def messages(*contents: JsonObject) -> tuple[list[JsonObject], list[str]]:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.dialects.gemini.thoughts import pack, unpack
+from gateway.upstreams.formats.gemini_thoughts import pack, unpack
 
 _DETAILS = st.lists(st.fixed_dictionaries({"type": st.text(), "text": st.text(), "signature": st.text()}))
 
