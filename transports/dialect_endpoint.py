@@ -143,9 +143,10 @@ class DialectResponse:
         return generation.log.ended or (self._start.stream and generation.has_content)
 
     def _stream(self) -> ProjectedStream:
-        kind = JsonArrayFraming if self._start.framing == "json_array" else ProjectedFraming
-        framing = kind(self._dialect, self._projection)
-        return ProjectedStream(self._services, framing, self._projection, self._generation, self._headers())
+        framing = JsonArrayFraming if self._start.framing == "json_array" else ProjectedFraming
+        return ProjectedStream(
+            self._services, self._dialect, self._projection, self._generation, self._headers(), framing
+        )
 
     def _document(self) -> Response:
         events = [event for entry in self._entries() for event in self._projection.project(entry)]

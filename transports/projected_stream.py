@@ -72,11 +72,13 @@ class ProjectedStream(StreamedResponse):
     def __init__(
         self,
         services: Services,
-        framing: ProjectedFraming,
+        dialect: Dialect,
         projection: Projection,
         generation: Generation,
         headers: Mapping[str, str],
+        framing_type: type[ProjectedFraming] = ProjectedFraming,
     ) -> None:
+        framing = framing_type(dialect, projection)
         super().__init__(services, framing, generation, 0, headers)
         self._projection = projection
         # Its client asks again at once, and does not wait for an answer that it will not get.

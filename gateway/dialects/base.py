@@ -39,7 +39,7 @@ class DialectStart:
     stream: bool
     call: Call
     verbatim: VerbatimRequest | None = None
-    framing: Literal["event_stream", "json_array"] = "event_stream"
+    framing: Literal["event_stream", "json_array"] = field(default="event_stream", kw_only=True)
     """How events are framed if the response is streamed."""
 
 

@@ -36,7 +36,7 @@ def parse_call(call: Call) -> DialectStart:
     taken["model"] = call.path["model"]
     only = f"{untranslated[0]}: only Gemini's own API has it: leave it out for this model." if untranslated else ""
     verbatim = VerbatimRequest("gemini", call.body, {}, only)
-    return DialectStart(_start(taken), is_stream, call, verbatim, "json_array" if is_array else "event_stream")
+    return DialectStart(_start(taken), is_stream, call, verbatim, framing="json_array" if is_array else "event_stream")
 
 
 def convert(body: JsonObject, untranslated: list[str]) -> JsonObject:
