@@ -40,8 +40,8 @@ def document(events: Iterable[ProjectedEvent]) -> JsonObject:
                 choices.setdefault(index if isinstance(index, int) else 0, _Choice()).add(choice)
     is_interrupted = "dualstream" in fields
     whole = [choice.value(index, only_complete_calls=is_interrupted) for index, choice in sorted(choices.items())]
-    first = {name: fields.pop(name) for name in ("id",) if name in fields}
-    return {**first, "object": "chat.completion", **fields, "choices": [*whole]}
+    head: JsonObject = {name: fields.pop(name) for name in ("created", "model") if name in fields}
+    return {"id": fields.pop("id", None), "object": "chat.completion", **head, "choices": [*whole], **fields}
 
 
 class _Choice:

@@ -64,6 +64,9 @@ class ChatProjection:
             # By far the most common case: the JSON string of the text is copied as it is.
             return (ProjectedEvent(content.prefix + entry.data[TEXT_AT:-1] + self._chunks.suffix),)
         if entry.verbatim is not None and not self.is_cut:
+            if self._is_verbatim and self._has_text and entry.kind is Chunk:
+                # The same for the provider's own chunks.
+                return self._verbatim.pass_on(entry)
             return self._pass_on(entry)
         if self.is_cut or (self._is_verbatim and entry.kind in _CONTENT):
             # In an attempt that is passed on, it is more of what was passed on already.

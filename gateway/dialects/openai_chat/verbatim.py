@@ -5,6 +5,7 @@ gateway asked for, and not the client; an error, whose message must be sanitized
 the generation sends.
 """
 
+from collections.abc import Sequence
 from typing import Final
 
 import orjson
@@ -33,17 +34,20 @@ class VerbatimChunks:
         self._has_finish_reason = False
         self._last = b""
 
-    def pass_on(self, entry: Entry) -> list[ProjectedEvent]:
+    def pass_on(self, entry: Entry) -> Sequence[ProjectedEvent]:
         """Return the chunks of an entry with data of its provider."""
-        lines = (entry.verbatim or b"").split(b"\n")
+        data = entry.verbatim or b""
+        if data and entry.kind is not Verbatim and b"\n" not in data and _ERROR not in data:
+            # By far the most common case: one chunk with content.
+            self._last = data
+            return (ProjectedEvent(data if self._with_usage or _NO_USAGE not in data else _without_usage(data)),)
+        lines = data.split(b"\n")
         if entry.kind is not Verbatim:
             lines = [line for line in lines if line and not (_ERROR in line and _has_error(_decode(line)))]
             self._last = lines[-1] if lines else self._last
         else:
             lines = [line for line in lines if self._passes(_decode(line))]
-        if self._with_usage:
-            return [*map(ProjectedEvent, lines)]
-        return [ProjectedEvent(line.replace(_NO_USAGE, b"")) for line in lines]
+        return [*map(ProjectedEvent, lines if self._with_usage else map(_without_usage, lines))]
 
     def last_chunk(self) -> JsonObject:
         """Return the last chunk with content, decoded."""
@@ -64,6 +68,10 @@ class VerbatimChunks:
         self.has_usage = self.has_usage or has_usage
         self._has_finish_reason = self._has_finish_reason or _finish_reason(chunk) is not None
         return True
+
+
+def _without_usage(line: bytes) -> bytes:
+    return line.replace(_NO_USAGE, b"")
 
 
 def _decode(line: bytes) -> JsonObject | None:
