@@ -98,6 +98,9 @@ class ProjectedStream(StreamedResponse):
             if frames:
                 self._writer.write(frames)
             self._writer.cut()
+        elif frames:
+            # Other servers end a connection whose application returns in the middle of a body.
+            await send({"type": "http.response.body", "body": b"".join(frames), "more_body": True})
 
     def _leave(self, writer: Writer) -> None:
         """End the connection; a cut response loses nothing of what was written."""

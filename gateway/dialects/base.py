@@ -26,7 +26,8 @@ class Call:
     path: Mapping[str, str] = field(default_factory=dict)
     """Parameters in the path, such as `model`."""
     query: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    """They hold the credential of the client."""
     route: str = ""
     """The one of `Dialect.paths` that it was sent to."""
 

@@ -5,7 +5,7 @@ import sys
 from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, ASGISendEvent, Scope
 from uvicorn.protocols.http.httptools_impl import RequestResponseCycle
 
-from gateway.net.tcp import reset
+from gateway.net.tcp import delivered, reset
 
 
 async def serve_http_10(
@@ -18,7 +18,7 @@ async def serve_http_10(
     """Run the application for one request; a body without a length ends with the connection.
 
     Such a client reads the chunked coding as a part of the body (RFC 9112, 6.1). A body that is left without its end is
-    reset, because a close would look like its end.
+    reset, because a close would look like its end; what was written before is delivered first.
     """
     has_length = True
 
@@ -35,4 +35,5 @@ async def serve_http_10(
 
     await app(scope, receive, send_unchunked)
     if not cycle.response_complete and not cycle.disconnected:
+        await delivered(cycle.transport)
         reset(cycle.transport)

@@ -5,7 +5,7 @@
 
 import { waitBefore } from "./backoff.js";
 import { DualstreamError, errorOf, networkError } from "./errors.js";
-import { APPLY, MERGEABLE, STATE_AFTER, TERMINAL } from "./events.js";
+import { APPLY, STATE_AFTER, TERMINAL } from "./events.js";
 
 /** @typedef {import("../dualstream.js").Transport} Transport */
 /** @typedef {"connecting"|"queued"|"waiting"|"streaming"|"offline"|"complete"|"interrupted"|"error"|"detached"} State */
@@ -58,7 +58,6 @@ export class Answer {
   #isOpen = false; // the current connection has been opened
   #previous = null; // the connection before a change of transport, kept until the new one is open
   #attempt = 0;
-  #refetchedAt = -1; // the seq after which missing events were requested again
   #interrupting = false;
   #timers = { idle: null, retry: null, total: null };
   #events = /** @type {object[]} */ ([]);
@@ -344,12 +343,7 @@ export class Answer {
       // the first one, this answer would have ended. An `error` is then the page of a proxy, from before `rejected` existed.
       if (seq <= this.#seq && type === "error") return this.#onError(errorOf(event));
       if (seq <= this.#seq && !terminal) return;
-      // The gateway merges content for a slow reader, so only other events show that some are missing. They are requested
-      // once; what the gateway then sends is all that it has.
-      if (seq > this.#seq + 1 && !MERGEABLE.has(type) && this.#refetchedAt !== this.#seq) {
-        this.#refetchedAt = this.#seq;
-        return this.reconnect();
-      }
+      // Numbers may jump: an event may stand for joined content, and data of a provider has numbers, too.
       this.#seq = Math.max(this.#seq, seq);
     }
     this.#attempt = 0;

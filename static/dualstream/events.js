@@ -7,9 +7,6 @@ import { parsePosition } from "./position.js";
 /** Types of the events that end a generation; nothing follows them. */
 export const TERMINAL = new Set(["complete", "interrupted", "error"]);
 
-/** Types of events that the gateway may merge, for example for a slow viewer: their numbers may jump (docs/protocol.md). */
-export const MERGEABLE = new Set(["chunk", "reasoning", "tool_call"]);
-
 /** Event names used over SSE. `chunk` has no name, so that `onmessage` receives the text. */
 export const NAMED = [
   "accepted", "queued", "start", "retry", "reasoning", "tool_call", "part", "feedback", "revision", "gap",

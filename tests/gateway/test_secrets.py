@@ -6,19 +6,23 @@ import logging
 import pprint
 import traceback
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from pydantic import SecretStr
+from starlette.datastructures import Headers
 
 from gateway.app.catalog import build
-from gateway.app.factory import create_app
+from gateway.app.factory import create_app, load_dialects
 from gateway.cli.chat import ChatSettings
 from gateway.cli.configuration_report import report, warnings
 from gateway.cli.logging_setup import LOG_FORMAT, EscapingFormatter
 from gateway.client import Client
 from gateway.config import ConfigurationError, Settings, load
-from gateway.protocol.commands import HelloCommand, parse
+from gateway.dialects.base import Call
+from gateway.dialects.sent_request import sent_request
+from gateway.protocol.commands import HelloCommand, JsonObject, parse
 from gateway.protocol.errors import Refused
 from gateway.security.api_keys import StoredKey, generate_key, hash_secret
 from gateway.security.authenticator import Authenticator
@@ -110,6 +114,20 @@ async def test_no_object_of_ours_shows_a_secret(settings: Settings) -> None:
         for value in [authenticator, authenticator._tickets, vars(authenticator._tickets)]
         for ticket in tickets
     )
+
+
+def test_a_call_of_a_model_api_shows_no_key_of_its_client() -> None:
+    headers = Headers({"x-api-key": KEY.text(), "x-goog-api-key": KEY.text(), "authorization": f"Bearer {KEY.text()}"})
+    body: JsonObject = {"model": "m", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 10}
+    contents: JsonObject = {"contents": [{"parts": [{"text": "Hello"}]}]}
+    for dialect in load_dialects():
+        call = Call(contents if dialect.api == "gemini" else {**body, "input": "Hello"}, {"model": "m"}, {}, headers)
+        assert secrets_shown_by(call) == set()
+        with suppress(Refused):
+            start = dialect.parse(call)
+            assert secrets_shown_by(start) == set()
+            assert secrets_shown_by(start.verbatim) == set()
+            assert secrets_shown_by(sent_request(dialect.name, start)) == set()
 
 
 def test_a_dump_of_the_settings_shows_no_secret(settings: Settings) -> None:

@@ -19,13 +19,18 @@ from gateway.security.origins import forbidden_origin
 METHODS: Final = ("GET", "POST", "DELETE")
 REQUEST_HEADERS: Final = (
     *("accept", "accept-language", "authorization", "cache-control", "content-language", "content-type"),
-    *("idempotency-key", "last-event-id", "x-request-id"),
+    *("idempotency-key", "last-event-id", "x-on-disconnect", "x-request-id"),
+    *("x-api-key", "x-goog-api-key"),
 )
 """Headers that the gateway reads, and those that need no permission in most requests. The setting adds others."""
+
+MODEL_API_HEADERS: Final = ("anthropic-*", "openai-*", "x-goog-api-client", "x-stainless-*")
+"""Headers that the SDKs of OpenAI, Anthropic and Google send from a page (`dangerouslyAllowBrowser`)."""
 
 RESPONSE_HEADERS: Final = (
     *("X-Request-ID", "X-Generation-ID", "Location", "Retry-After", "RateLimit", "RateLimit-Policy"),
     *("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"),
+    *("Retry-After-Ms", "X-Should-Retry"),
 )
 
 MAX_AGE: Final = 600
@@ -45,8 +50,9 @@ class CorsMiddleware:
     def __init__(self, app: ASGIApp, services: Services, allowed_headers: Sequence[str] = ()) -> None:
         self._app = app
         self._services = services
-        self._names = frozenset({*REQUEST_HEADERS, *allowed_headers})
-        self._prefixes = tuple(name[:-1] for name in allowed_headers if name.endswith("*"))
+        allowed = (*MODEL_API_HEADERS, *allowed_headers)
+        self._names = frozenset({*REQUEST_HEADERS, *allowed})
+        self._prefixes = tuple(name[:-1] for name in allowed if name.endswith("*"))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a preflight; pass on every other request."""

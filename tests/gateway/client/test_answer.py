@@ -43,15 +43,6 @@ async def test_lost_connections_are_resumed_after_the_last_event(
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_missing_events_are_requested_again(servers: list[TestServer], transport: TransportName) -> None:
-    harness = await listen(servers, FakeGateway(log_of("a", "b"), [[1, 5], []]))
-    async with harness.client(transport) as client:
-        assert await read_all(await client.start("hi")) == harness.gateway.log
-    assert harness.gateway.attached == [1]
-    assert "events 2 to 4 are missing" in harness.notices[0].reason
-
-
-@pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_it_gives_up_after_failures_in_a_row_and_can_be_iterated_again(
     servers: list[TestServer], transport: TransportName
 ) -> None:

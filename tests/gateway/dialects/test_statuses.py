@@ -5,18 +5,20 @@ The rules of clients are those of their sources: openai-python and -node and bot
 google-genai (`_RETRY_HTTP_STATUS_CODES`), the AI SDK (`APICallError.isRetryable`).
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-import aiohttp
 import pytest
 
 from gateway.app.factory import load_dialects
 from gateway.config import Settings
 from gateway.dialects.statuses import final_status, is_repeated, retry_headers
 from gateway.protocol.errors import CODES, Code, Refused
+from tests.gateway.dialects.api_clients import CLIENTS as CLIENTS_OF_APIS
+from tests.gateway.dialects.api_clients import ApiClient
 from tests.gateway.dialects.tables import retry_table
-from tests.served.clients import keys_file, with_keys
+from tests.served.clients import KEYS, keys_file, with_keys
 from tests.served.gateway import Served
 
 __all__ = ["keys_file"]
@@ -45,7 +47,7 @@ def google_genai(status: int, _headers: Mapping[str, str]) -> bool:
     return status in {408, 429, 500, 502, 503, 504}
 
 
-CLIENTS: Mapping[str, tuple[Callable[[int, Mapping[str, str]], bool], ...]] = {
+RULES: Mapping[str, tuple[Callable[[int, Mapping[str, str]], bool], ...]] = {
     "openai_chat": (sdk, ai_sdk),
     "openai_responses": (sdk, ai_sdk, codex),
     "anthropic": (sdk, ai_sdk, claude_code),
@@ -56,19 +58,19 @@ CODEX_REPEATS = {Code.AUTH_ERROR, Code.FORBIDDEN, Code.GENERATION_LOST}
 """Codes whose exceptions programs catch: they keep their statuses, although Codex tries six times."""
 
 
-@pytest.mark.parametrize("name", CLIENTS)
+@pytest.mark.parametrize("name", RULES)
 @pytest.mark.parametrize(("code", "retryable"), RETRYABLE_EITHER_WAY)
 def test_clients_repeat_exactly_what_is_retryable(name: str, code: Code, retryable: bool) -> None:
     refused = Refused(code, "It is refused.")
     refused.retryable = retryable
     status, headers = DIALECTS[name].status(refused), retry_headers(refused)
-    for repeats in CLIENTS[name]:
+    for repeats in RULES[name]:
         if repeats is codex and code in CODEX_REPEATS:
             continue
         assert repeats(status, headers) is retryable, (repeats.__name__, status)
 
 
-@pytest.mark.parametrize("name", CLIENTS)
+@pytest.mark.parametrize("name", RULES)
 @pytest.mark.parametrize("code", [code for code in Code if CODES[code].retryable])
 def test_what_may_be_repeated_has_the_status_of_its_code(name: str, code: Code) -> None:
     assert DIALECTS[name].status(Refused(code, "Later.")) == CODES[code].status
@@ -92,18 +94,32 @@ def test_the_documentation_has_the_table() -> None:
     assert retry_table() in Path("docs/model-apis.md").read_text("utf-8")
 
 
-async def post(served: Served, **headers: str) -> aiohttp.ClientResponse:
-    body = {"model": "m", "messages": [{"role": "user", "content": "Hello"}]}
-    response: aiohttp.ClientResponse = await served.http.post("/v1/chat/completions", json=body, headers=headers)
-    return response
-
-
 class TestWithKeys:
     @pytest.fixture
     def settings(self, settings: Settings, keys_file: Path) -> Settings:
         return with_keys(settings, keys_file)
 
-    async def test_a_wrong_key_is_final(self, served: Served) -> None:
-        response = await post(served, Authorization="Bearer wrong")
-        assert (response.status, response.headers["X-Should-Retry"]) == (401, "false")
-        response.close()
+    @pytest.mark.parametrize("client", CLIENTS_OF_APIS.values(), ids=list(CLIENTS_OF_APIS))
+    @pytest.mark.parametrize("header", ["Authorization", "x-api-key", "x-goog-api-key"])
+    async def test_a_key_may_come_in_each_header_and_a_wrong_one_is_final(
+        self, served: Served, client: ApiClient, header: str, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        caplog.set_level(0)
+        scheme = "Bearer " if header == "Authorization" else ""
+        for key in ("ds_wrong.key", f"{KEYS['alice'].text()[:-1]}!", ""):
+            async with client.post(served.http, stream=True, headers={header: scheme + key}) as response:
+                assert (response.status, response.headers["X-Should-Retry"]) == (401, "false")
+                error = (await response.json())["error"]
+                assert not key or key not in str(error)
+        right = KEYS["alice"].text()
+        task = asyncio.ensure_future(
+            client.post(served.http, stream=True, headers={header: scheme + right}).__aenter__()
+        )
+        await served.called()
+        assert right not in repr(served.upstream.last.request)
+        served.upstream.last.send("Xin ")
+        served.upstream.last.finish()
+        async with await task as response:
+            assert response.status == 200
+            await response.read()
+        assert KEYS["alice"].secret not in caplog.text

@@ -1,11 +1,11 @@
-"""Reset of a TCP connection."""
+"""Reset of a TCP connection, and what the peer has before it."""
 
 import asyncio
 from typing import cast
 
 import pytest
 
-from gateway.net.tcp import reset
+from gateway.net.tcp import delivered, reset
 
 
 async def test_the_peer_sees_a_reset_and_a_second_one_does_nothing() -> None:
@@ -23,4 +23,20 @@ async def test_the_peer_sees_a_reset_and_a_second_one_does_nothing() -> None:
         with pytest.raises(ConnectionResetError):
             await reader.read()
         reset(transport)
+        writer.close()
+
+
+async def test_all_that_was_written_is_delivered_before_a_reset() -> None:
+    accepted: asyncio.Future[asyncio.StreamWriter] = asyncio.get_running_loop().create_future()
+    server = await asyncio.start_server(lambda _, writer: accepted.set_result(writer), "127.0.0.1", 0)
+    async with server:
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname(), limit=1 << 20)
+        transport = cast("asyncio.Transport", (await accepted).transport)
+        transport.write(b"x" * 500_000)
+        await delivered(transport)
+        assert transport.get_write_buffer_size() == 0
+        reset(transport)
+        assert len(await reader.readexactly(500_000)) == 500_000
+        with pytest.raises(ConnectionResetError):
+            await reader.read()
         writer.close()

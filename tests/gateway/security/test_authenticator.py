@@ -120,6 +120,25 @@ def test_any_authorization_header_is_read_or_refused(headers: dict[str, str]) ->
         assert found is None or found in headers["authorization"]
 
 
+@pytest.mark.parametrize(
+    ("headers", "found"),
+    [
+        ({"x-api-key": "a"}, "a"),
+        ({"x-goog-api-key": "b"}, "b"),
+        ({"x-api-key": "a", "x-goog-api-key": "b"}, "a"),
+        ({"authorization": "Bearer c", "x-api-key": "a"}, "c"),
+        ({"x-api-key": ""}, None),
+    ],
+)
+def test_a_key_may_come_in_the_header_of_an_api(headers: dict[str, str], found: str | None) -> None:
+    assert bearer_credential(headers) == found
+
+
+def test_a_wrong_authorization_is_not_replaced_by_a_key() -> None:
+    with pytest.raises(Refused, match="not valid"):
+        bearer_credential({"authorization": "Basic x", "x-api-key": "a"})
+
+
 async def test_a_new_secret_under_the_same_id_ends_the_old_credential() -> None:
     authenticator = Authenticator([ApiKeyScheme([ALICE])], Time())
     principal = await authenticator.verify_credential(KEY.text())

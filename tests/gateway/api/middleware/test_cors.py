@@ -66,6 +66,23 @@ async def test_an_allowed_page_may_read_the_response_headers_it_needs(served: Se
         assert (await socket.receive_json())["type"] == "pong"
 
 
+async def test_the_sdks_of_model_apis_may_be_used_by_an_allowed_page(served: Served) -> None:
+    asked = (
+        *("anthropic-beta", "anthropic-dangerous-direct-browser-access", "anthropic-version", "x-api-key"),
+        *("openai-organization", "openai-project", "x-stainless-lang", "x-stainless-retry-count"),
+        *("x-goog-api-client", "x-goog-api-key", "x-on-disconnect", "idempotency-key"),
+    )
+    for path in ("/v1/chat/completions", "/v1/responses", "/v1/messages", "/v1beta/models/m:generateContent"):
+        async with served.http.options(path, headers=preflight(PAGE, ", ".join(asked))) as response:
+            assert response.status == 200
+            assert set(asked) <= allowed_names(response)
+        async with served.http.post(path, json={}, headers={"Origin": PAGE}) as response:
+            assert response.status == 400
+            shown = {name.strip() for name in response.headers["Access-Control-Expose-Headers"].split(",")}
+            assert {"X-Generation-ID", "X-Request-ID", "X-Should-Retry", "Retry-After-Ms"} <= shown
+            assert response.headers["X-Should-Retry"] == "false"
+
+
 async def test_an_allowed_page_may_read_refusals(served: Served) -> None:
     page = {"Origin": PAGE}
     for path, status in (("/api/generations/g_x", 404), ("/nowhere", 404)):
