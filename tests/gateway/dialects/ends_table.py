@@ -87,7 +87,7 @@ ENDS: Final = (
     End(
         "filtered by the provider",
         _finish("content_filter"),
-        ("`content_filter`", "`response.incomplete`, `incomplete` `content_filter`", "`refusal`", "`SAFETY`"),
+        ("`content_filter`", "`response.completed`, `incomplete` `content_filter`", "`refusal`", "`SAFETY`"),
     ),
     End("refusal by the model", _refuse, ("`stop`", "`response.completed`, `completed`", "`refusal`", "`STOP`")),
     End("interrupt, by this client or another", _command("interrupt", {"reason": "enough"}), _STOPPED),
@@ -95,7 +95,7 @@ ENDS: Final = (
     End(
         "budget spent",
         _fail(Code.BUDGET_EXCEEDED),
-        ("`stop`", "`response.failed`, `failed` `insufficient_quota`", "`end_turn`", "`STOP`"),
+        _STOPPED,
         False,
         FAILURE,
         Code.BUDGET_EXCEEDED,
@@ -103,7 +103,7 @@ ENDS: Final = (
     End(
         "output limit of the gateway",
         _fail(Code.OUTPUT_LIMIT),
-        ("`length`", "`response.failed`, `failed` `invalid_prompt`", "`max_tokens`", "`MAX_TOKENS`"),
+        ("`length`", "`response.incomplete`, `incomplete` `max_output_tokens`", "`max_tokens`", "`MAX_TOKENS`"),
         False,
         FAILURE,
         Code.OUTPUT_LIMIT,
@@ -111,7 +111,7 @@ ENDS: Final = (
     End(
         "`content_filter` as an error",
         _fail(Code.CONTENT_FILTER),
-        ("`content_filter`", "`response.failed`, `failed` `invalid_prompt`", "`refusal`", "`SAFETY`"),
+        ("`content_filter`", "`response.completed`, `incomplete` `content_filter`", "`refusal`", "`SAFETY`"),
         False,
         FAILURE,
         Code.CONTENT_FILTER,
