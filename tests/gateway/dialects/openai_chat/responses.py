@@ -7,7 +7,7 @@ import orjson
 from gateway.dialects.base import Call, DialectStart, ProjectedEvent, ResponseIdentity
 from gateway.dialects.openai_chat import OpenAIChatDialect
 from gateway.dialects.openai_chat.projection import ChatProjection
-from gateway.generation.event_log import EventLog
+from gateway.generation.event_log import EventLog, merge
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.events import (
     TERMINAL,
@@ -43,13 +43,24 @@ def started(**fields: object) -> DialectStart:
     return OpenAIChatDialect().parse(Call(body))
 
 
-def projected(events: Iterable[object], **fields: object) -> tuple[ChatProjection, list[ProjectedEvent]]:
-    """Return a projection after all events of a log, and what it made of them."""
-    projection = ChatProjection(started(**fields), IDENTITY)
+def log_of(events: Iterable[object]) -> EventLog:
+    """Return a log with events, after the one that every log begins with."""
     log = EventLog("g_1")
     for run in _runs([Accepted("g_1", "r", "m"), *events]):
         log.extend(run)  # type: ignore[arg-type]
+    return log
+
+
+def projected(events: Iterable[object], **fields: object) -> tuple[ChatProjection, list[ProjectedEvent]]:
+    """Return a projection after all events of a log, and what it made of them."""
+    projection, log = ChatProjection(started(**fields), IDENTITY), log_of(events)
     return projection, [event for entry in log.since(0) for event in projection.project(entry)]
+
+
+def projected_joined(events: Iterable[object], **fields: object) -> list[ProjectedEvent]:
+    """Return what a projection makes of a log whose text is joined."""
+    projection = ChatProjection(started(**fields), IDENTITY)
+    return [event for entry in merge(log_of(events).since(0)) for event in projection.project(entry)]
 
 
 def chunks_of(events: Iterable[object], **fields: object) -> list[JsonObject]:

@@ -1,5 +1,9 @@
 """A chat completion that is not streamed."""
 
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.dialects.openai_chat.document import document
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.events import Chunk, Part, Reasoning, Revision, SignedReasoning, ToolCall
 from gateway.upstreams.formats.json_values import object_of
@@ -9,6 +13,8 @@ from tests.gateway.dialects.openai_chat.responses import (
     START,
     choice_of,
     document_of,
+    projected,
+    projected_joined,
     provider_chunk,
     verbatim,
 )
@@ -102,14 +108,42 @@ def test_fields_that_only_the_provider_knows_are_kept() -> None:
 def test_a_text_that_another_replaces_is_dropped() -> None:
     (hello,) = verbatim(provider_chunk({"content": "Hel"}))
     events = [START, hello, Chunk("Hel"), Revision(2, None, None, "failover"), START, Chunk("b"), COMPLETE]
-    document = document_of(events)
-    assert document["id"] == "chatcmpl-g_1"
-    assert object_of(choice_of(document)["message"])["content"] == "b"
+    whole = document_of(events)
+    assert whole["id"] == "chatcmpl-g_1"
+    assert object_of(choice_of(whole)["message"])["content"] == "b"
 
 
 def test_an_interrupt_leaves_the_calls_that_are_complete() -> None:
     events = [START, ToolCall(0, "c", "f", '{"a":1}'), ToolCall(1, "d", "f", '{"a'), INTERRUPTED]
-    document = document_of(events)
-    calls = object_of(choice_of(document)["message"])["tool_calls"]
+    whole = document_of(events)
+    calls = object_of(choice_of(whole)["message"])["tool_calls"]
     assert calls == [{"id": "c", "type": "function", "function": {"name": "f", "arguments": '{"a":1}'}}]
-    assert document["dualstream"] == {"interrupted": {"by": "client", "reason": "enough"}}
+    assert whole["dualstream"] == {"interrupted": {"by": "client", "reason": "enough"}}
+
+
+TEXTS = st.text(max_size=5)
+CONTENT = st.lists(
+    st.one_of(
+        st.builds(Chunk, TEXTS),
+        st.builds(Reasoning, TEXTS),
+        st.builds(SignedReasoning, TEXTS, st.just("s"), st.just("anthropic")),
+        st.builds(ToolCall, st.integers(0, 2), st.sampled_from([None, "c"]), st.sampled_from([None, "f"]), TEXTS),
+        st.builds(lambda tokens: Part("logprobs", {"tokens": tokens}), st.just([{"token": "t"}])),
+        st.just(Part("refusal", {})),
+        st.just(Part("image", {"media_type": "image/png", "data": "AA=="})),
+    ),
+    max_size=12,
+)
+
+
+@given(CONTENT)
+def test_joined_text_makes_the_same_document(content: list[object]) -> None:
+    events = [START, *content, COMPLETE]
+    assert document(projected_joined(events, stream=False)) == document_of(events)
+
+
+@given(CONTENT)
+def test_a_stream_adds_up_to_the_document(content: list[object]) -> None:
+    events = [START, *content, COMPLETE]
+    _, streamed = projected(events, stream_options={"include_usage": True})
+    assert document(streamed) == document_of(events)
