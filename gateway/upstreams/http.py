@@ -186,11 +186,10 @@ class HttpUpstream:
             del self._adapted[next(iter(self._adapted))]
         self._adapted[model] = wire_format
         for field in refused:
-            logger.warning(
-                "%s refuses %s for the model %s: it is not sent again. %s (without a table of it: upstream_%s) "
-                "spares that first request",
-                *(self.name, field, model, SETTINGS[field], SETTINGS[field]),
-            )
+            advice, setting = "", SETTINGS.get(field)
+            if setting is not None:
+                advice = f". {setting} (without a table of it: upstream_{setting}) spares that first request"
+            logger.warning("%s refuses %s for the model %s: it is not sent again%s", self.name, field, model, advice)
 
     async def _refused(self, response: aiohttp.ClientResponse, body: bytes | None) -> Failed:
         """Return the failure of a response that is no success, or is compressed."""

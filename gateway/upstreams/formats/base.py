@@ -115,6 +115,7 @@ class Quirks:
     Without `developer_role`, messages of that role are sent as `system`.
     `continuation` is how it continues a partial answer: not at all, from a last message of the assistant as it is
     (`last_message`), by a mark on that message (`prefix`), or by a field of the body (`continue_final_message`).
+    Without `reasoning_effort`, that option is not sent: the model does not reason.
     Without `stream_options`, that field is not sent: its usage is then what the server sends by itself.
     `tool_ids` is what it allows as the id of a tool call: anything, up to 40 characters, or 9 letters and digits.
     `reasoning` is the field of a message in which it takes earlier reasoning: one field, to which every form is
@@ -128,6 +129,7 @@ class Quirks:
     developer_role: bool = True
     continuation: Literal["none", "last_message", "prefix", "continue_final_message"] = "none"
     stream_options: bool = True
+    reasoning_effort: bool = True
     tool_ids: Literal["any", "40_characters", "9_alphanumerics"] = "any"
     reasoning: Literal["as_sent", "none", "reasoning_content", "reasoning_details", "thinking_blocks"] = "as_sent"
     tool_signatures: Literal["as_sent", "none", "google"] = "as_sent"

@@ -51,6 +51,8 @@ class OpenAIChatFormat:
         """See `AdaptableFormat.without`."""
         if field == "stream_options":
             return OpenAIChatFormat(replace(self._quirks, stream_options=False))
+        if field == "reasoning_effort":
+            return OpenAIChatFormat(replace(self._quirks, reasoning_effort=False))
         if field == "max_tokens":
             return OpenAIChatFormat(replace(self._quirks, token_limit="max_completion_tokens"))  # noqa: S106 - a name
         return OpenAIChatFormat(replace(self._quirks, token_limit="max_tokens"))  # noqa: S106 - a field's name

@@ -50,6 +50,8 @@ def build_request(request: UpstreamRequest, quirks: Quirks) -> JsonObject:
     if "safety_identifier" in sent and "user" not in sent:
         # The option `user` stands for it, for providers with other APIs.
         body.pop("user", None)
+    if not quirks.reasoning_effort:
+        body.pop("reasoning_effort", None)
     return body
 
 

@@ -16,15 +16,18 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Final
 
-FIELDS: Final = ("stream_options", "max_tokens", "max_completion_tokens")
-"""Fields that a request can do without (`stream_options`), or that have another name."""
+FIELDS: Final = ("stream_options", "max_tokens", "max_completion_tokens", "reasoning_effort")
+"""Fields that a request can do without, or that have another name.
+
+A model that refuses `reasoning_effort` does not reason. Claude Code sends an effort to every model.
+"""
 
 SETTINGS: Final[Mapping[str, str]] = {
     "stream_options": "stream_options = false",
     "max_tokens": 'token_limit = "max_completion_tokens"',
     "max_completion_tokens": 'token_limit = "max_tokens"',
 }
-"""Setting of a provider without the refused field."""
+"""Setting of a provider without the refused field, if there is one."""
 
 _REFUSES_A_FIELD: Final = re.compile(
     rb"""not\s(?:\w+\s)?support|n[o']t\ssupport|unsupported|unknown|unrecogni[sz]ed|unexpected|extra_forbidden

@@ -55,3 +55,11 @@ def test_a_continuation_is_marked(
         **fields,
         "messages": [*messages],
     }
+
+
+def test_an_effort_is_not_sent_to_a_model_that_refused_it() -> None:
+    quirks = Quirks(reasoning_effort=False)
+    request = UpstreamRequest("m", MESSAGES, {"reasoning_effort": "high", "seed": 1})
+    body = build_request(request, quirks)
+    assert "reasoning_effort" not in body
+    assert body["seed"] == 1

@@ -43,6 +43,13 @@ def test_a_field_that_is_refused(refusal: object, field: str) -> None:
     assert refused_field(SENT, orjson.dumps(refusal)) == field
 
 
+def test_an_effort_that_a_model_does_not_know() -> None:
+    refusal = b"Unsupported parameter: 'reasoning_effort' is not supported with this model."
+    assert refused_field({"reasoning_effort"}, refusal) == "reasoning_effort"
+    refusal = b"Unsupported value: 'reasoning_effort' does not support 'xhigh' with this model."
+    assert refused_field({"reasoning_effort"}, refusal) is None
+
+
 @pytest.mark.parametrize(
     "message",
     [
