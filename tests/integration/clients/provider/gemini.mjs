@@ -2,7 +2,7 @@
  * Gemini generateContent.
  */
 
-import { EventStream, sendJson } from "./answers.mjs";
+import { EventStream, newId, sendJson } from "./answers.mjs";
 import { USAGE, hasReasoning, promptOf, refusal, sleep, steps } from "./script.mjs";
 
 const geminiError = (code, message, status) => ({ error: { code, message, status } });
@@ -50,7 +50,8 @@ export async function generateContent({ body, response, entry, model, isStreamin
   const refused = refusal(ask, "gemini");
   if (refused) return sendJson(response, entry, refused.status, geminiError(refused.status, refused.message, STATUS[refused.status]));
   const out = isStreaming ? new EventStream(response, entry, "\r\n") : null;
-  const chunk = (parts, end) => ({ candidates: [{ content: { role: "model", parts }, index: 0, ...end }], modelVersion: model, responseId: "reference" });
+  const responseId = newId("");
+  const chunk = (parts, end) => ({ candidates: [{ content: { role: "model", parts }, index: 0, ...end }], modelVersion: model, responseId });
   const all = [];
   for await (const step of steps(ask)) {
     if (out && !out.isOpen) return;

@@ -11,6 +11,7 @@ export const PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42m
 const WORDS = "The quick brown fox jumps over the lazy dog.".match(/\S+\s*/g);
 const TOOL_WORDS = "It is 21 degrees in Paris.".match(/\S+\s*/g);
 const THOUGHTS = ["First ", "I ", "compare."];
+const PIXEL_BYTES = Buffer.from(PIXEL, "base64");
 const PACE_MS = 10;
 const SLOW = { words: 400, paceMs: 50 };
 const LATE_MS = 3000;
@@ -69,13 +70,16 @@ export const dataOf = (url) => url?.match(/^data:image\/png;base64,(.+)$/)?.[1];
 /** @returns {boolean} whether the answer to this request has reasoning */
 export const hasReasoning = (ask) => wordOf(ask.prompt) === "think" && ask.results.length === 0;
 
+/** Both alphabets of base64 are in use: Gemini's clients send the one for URLs. */
+const isPixel = (data) => data !== undefined && Buffer.from(data, "base64").equals(PIXEL_BYTES);
+
 const busySeen = new Set();
 
 /** Refuse a request before its answer. @returns {{status: number, message: string}|null} null: it is answered */
 export function refusal(ask, api) {
   const word = wordOf(ask.prompt);
   if (word === "error") return { status: REFUSED, message: "KIT refuses this request" };
-  if (word === "image" && ask.images[0] !== PIXEL) return { status: REFUSED, message: "KIT sees no image" };
+  if (word === "image" && !isPixel(ask.images[0])) return { status: REFUSED, message: "KIT sees no image" };
   if (word !== "busy") return null;
   if (busySeen.delete(api)) return null;
   busySeen.add(api);
