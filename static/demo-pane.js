@@ -58,8 +58,19 @@ export class Pane {
       this.#answer.interrupt("replaced by a new prompt").catch(() => {});
       this.#answer.detach();
     }
+    this.#show((listeners) => this.#client.start(request, listeners));
+  }
+
+  /** Show a generation from its beginning, such as the turn of another client. A running answer is detached, not stopped. */
+  watch(generationId) {
+    if (this.isRunning) this.#answer.detach();
+    this.#show((listeners) => this.#client.attach(generationId, listeners));
+    this.#setText("generation", generationId);
+  }
+
+  #show(createAnswer) {
     this.#clear();
-    this.#answer = this.#client.start(request, {
+    this.#answer = createAnswer({
       onEvent: (event, answer) => { if (answer === this.#answer) this.#onEvent(event); },
       onState: (answer) => { if (answer === this.#answer) this.#showState(); },
     });

@@ -36,8 +36,16 @@ class PromptForm {
       event.preventDefault();
       this.#setToken();
     });
+    window.addEventListener("hashchange", () => this.#watch());
     this.#showSettings();
     this.#loadModels();
+    this.#watch();
+  }
+
+  /** Watch the generation whose id is in the address: `/#g_…`. */
+  #watch() {
+    const generationId = location.hash.slice(1);
+    if (generationId) for (const pane of Object.values(this.#panes)) pane.watch(generationId);
   }
 
   #start(panes) {
@@ -55,6 +63,7 @@ class PromptForm {
     field.value = "";
     for (const pane of Object.values(this.#panes)) pane.setToken(this.#token);
     this.#loadModels();
+    this.#watch();
   }
 
   /** Escape interrupts the pane with the focus if an answer runs there, else all panes. */

@@ -24,7 +24,7 @@ from gateway.upstreams.base import VerbatimRequest
 
 
 class GenerationResource:
-    """`POST /api/generations`, `GET /api/generations/{id}`, and the commands to a generation."""
+    """`/api/generations`, `GET /api/generations/{id}`, and the commands to a generation."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -32,7 +32,7 @@ class GenerationResource:
     def routes(self) -> Sequence[BaseRoute]:
         """Return the routes whose requests count as commands; see `interrupt_route` for the other one."""
         return [
-            Route("/api/generations", self.start, methods=["POST"]),
+            Route("/api/generations", self.list_or_start, methods=["GET", "POST"]),
             Route("/api/generations/{generation_id}", self.snapshot, methods=["GET"]),
             Route("/api/generations/{generation_id}/feedback", self.feedback, methods=["POST"]),
         ]
@@ -41,7 +41,19 @@ class GenerationResource:
         """Return the route that counts its requests itself."""
         return Route("/api/generations/{generation_id}/interrupt", self.interrupt, methods=["POST"])
 
-    async def start(self, request: Request) -> Response:
+    async def list_or_start(self, request: Request) -> Response:
+        """List the running generations, or start one."""
+        return await self._start(request) if request.method == "POST" else self._list(request)
+
+    def _list(self, request: Request) -> Response:
+        """List the generations that run, so that those of clients that show no id can be watched and interrupted."""
+        found = [
+            {"id": generation.id, "state": generation.state, "model": generation.model, "created": generation.created}
+            for generation in self._services.hub.running_for(principal(request))
+        ]
+        return json_response(request, {"generations": found})
+
+    async def _start(self, request: Request) -> Response:
         """Start a generation without reading it; the response contains the URLs to read and command it."""
         start_request = parse(StartRequest, await read_json(request, self._services))
         owner = principal(request)

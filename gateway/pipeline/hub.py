@@ -264,6 +264,10 @@ class Hub:
         """
         return self._records.find(generation_id, principal).generation
 
+    def running_for(self, principal: Principal) -> list[Generation]:
+        """Return the generations that the principal may read and that have not ended, newest first."""
+        return self._records.running_for(principal)
+
     def find_for_command(self, generation_id: str, principal: Principal) -> Generation:
         """Return a generation that the principal may interrupt and give feedback to.
 

@@ -85,11 +85,17 @@ class Records:
             Refused: `generation_lost`, also for a generation of another principal: ids can't be probed.
         """
         record = self._by_id.get(generation_id)
-        if record is None or not (record.principal.id == principal.id or principal.observes):
-            raise lost(generation_id)
-        if principal.generation_scope is not None and principal.generation_scope.generation_id != generation_id:
+        if record is None or not _may_read(principal, record):
             raise lost(generation_id)
         return record
+
+    def running_for(self, principal: Principal) -> list[Generation]:
+        """Return the generations that the principal may read and that have not ended, newest first."""
+        return [
+            record.generation
+            for record in reversed(self._by_id.values())
+            if record.generation.end is None and _may_read(principal, record)
+        ]
 
     def find_for_command(self, generation_id: str, principal: Principal) -> Record:
         """Return the record of a generation that the principal may interrupt and give feedback to.
@@ -142,3 +148,10 @@ class Records:
         if key is not None and self._by_idempotency_key.get(key) is record:
             del self._by_idempotency_key[key]
         self.on_forget(generation_id)
+
+
+def _may_read(principal: Principal, record: Record) -> bool:
+    scope = principal.generation_scope
+    if scope is not None and scope.generation_id != record.generation.id:
+        return False
+    return record.principal.id == principal.id or principal.observes

@@ -171,12 +171,14 @@ class Page:
 
     driver: webdriver.Chrome
     url: str
+    watched: str = ""
+    """Id of a generation to watch."""
     tolerated: list[str] = field(default_factory=list)
     console: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self._read_console()  # discards the messages of an earlier page
-        self.driver.get(f"{self.url}/")
+        self.driver.get(f"{self.url}/#{self.watched}" if self.watched else f"{self.url}/")
         self.sse = Pane(self, "sse")
         self.websocket = Pane(self, "websocket")
         self.panes = (self.sse, self.websocket)

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NoReturn, Self, TypeVar, cast
+from typing import Any, NoReturn, TypeVar, cast
 from urllib.parse import urlsplit
 
 import pytest
@@ -161,7 +161,7 @@ class TcpProxy:
         self._is_down = False
         self.url = ""
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "TcpProxy":
         self._thread.start()
         port = self._run(self._listen())
         self.url = f"http://127.0.0.1:{port}"
@@ -224,9 +224,6 @@ class TcpProxy:
         """Record what a client has sent."""
         self._sent.extend(data)
 
-    def record_received(self, data: bytes) -> None:
-        """Record what the server has sent; for a proxy that needs it."""
-
     async def connect(self, client_side: "_ClientSide") -> None:
         """Connect a client with the server."""
         if self._is_down:
@@ -285,7 +282,6 @@ class _ServerSide(_Side):
         self._flushing: asyncio.TimerHandle | None = None
 
     def data_received(self, data: bytes) -> None:
-        self._proxy.record_received(data)
         self._buffer += data
         if self._flushing is None:
             self._flush()

@@ -60,6 +60,23 @@ class Started:
 
 
 @dataclass(frozen=True, slots=True)
+class RunningGeneration:
+    """A generation that has not ended. `created` is in seconds since 1970."""
+
+    id: GenerationId
+    state: State
+    model: str
+    created: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunningGenerations:
+    """The generations that run and that the client may read, newest first."""
+
+    generations: list[RunningGeneration]
+
+
+@dataclass(frozen=True, slots=True)
 class AttemptFigures:
     """One upstream call.
 

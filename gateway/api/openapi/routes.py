@@ -87,6 +87,16 @@ OPERATIONS: Final[Sequence[Operation]] = (
         ),
     ),
     Operation(
+        "get",
+        "/api/generations",
+        "running",
+        "generations",
+        "List the generations that run and that the client may read, newest first",
+        (ResponseSpec(200, "The generations at this moment.", response_bodies.RunningGenerations),),
+        (),
+        ("RequestId",),
+    ),
+    Operation(
         "post",
         "/api/generations",
         "start",

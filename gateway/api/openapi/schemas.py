@@ -14,6 +14,7 @@ from gateway.protocol.events import Error, Event, Part, Reasoning, SignedReasoni
 REQUESTS: Final[Sequence[type]] = (StartRequest, InterruptRequest, FeedbackRequest, TicketRequest)
 RESPONSES: Final[Sequence[type]] = (
     response_bodies.Refusal,
+    response_bodies.RunningGenerations,
     response_bodies.Started,
     response_bodies.Snapshot,
     response_bodies.Interrupting,

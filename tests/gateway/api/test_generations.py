@@ -6,6 +6,26 @@ from tests.served.gateway import Served
 from tests.served.viewers import WebSocketViewer
 
 
+async def test_running_generations_are_listed(served: Served) -> None:
+    first, second = WebSocketViewer(served.http), WebSocketViewer(served.http)
+    await first.start(BODY)
+    await served.called()
+    first_call = served.upstream.last
+    await second.start(BODY)
+    await served.called()
+    assert await _running(served) == [second.generation_id, first.generation_id]
+    first_call.finish()
+    await first.to_end()
+    assert await _running(served) == [second.generation_id]
+    await second.leave()
+    await first.leave()
+
+
+async def _running(served: Served) -> list[str]:
+    async with served.http.get("/api/generations") as response:
+        return [generation["id"] for generation in (await response.json())["generations"]]
+
+
 async def test_feedback_that_is_not_valid_is_refused(served: Served) -> None:
     viewer = WebSocketViewer(served.http)
     await viewer.start(BODY)

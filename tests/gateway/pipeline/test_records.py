@@ -7,7 +7,7 @@ from gateway.generation.state import State
 from gateway.pipeline.hub import RetentionPolicy
 from gateway.protocol.commands import FeedbackRequest, StartRequest
 from gateway.protocol.errors import Code, Refused
-from gateway.security.principals import Principal
+from gateway.security.principals import GenerationScope, Principal
 from tests.event_loop import settle
 from tests.gateway.pipeline.one_target import failure, one_target
 from tests.start_requests import ANONYMOUS, start_request
@@ -30,6 +30,22 @@ async def test_finished_generations_are_retained_for_a_time_and_up_to_a_number()
         with pytest.raises(Refused):
             harness.hub.find(finished[4], ANONYMOUS)
         assert harness.clock.pending == 0
+
+
+async def test_a_principal_lists_its_own_running_generations_and_an_observer_all() -> None:
+    alice, bob, observer = Principal("alice"), Principal("bob"), Principal("carol", roles=frozenset({"observe"}))
+    async with one_target() as harness:
+        first, second = (
+            harness.hub.start(start_request(), request_id="r", principal=principal) for principal in (alice, bob)
+        )
+        assert harness.hub.running_for(alice) == [first]
+        assert harness.hub.running_for(bob) == [second]
+        assert harness.hub.running_for(observer) == [second, first]
+        scope = GenerationScope(first.id)
+        assert harness.hub.running_for(alice.restricted_to(scope)) == [first]
+        assert harness.hub.running_for(observer.restricted_to(scope)) == [first]
+        await harness.hub.close()
+        assert harness.hub.running_for(observer) == []
 
 
 async def test_a_generation_is_kept_longer_if_its_start_says_so() -> None:

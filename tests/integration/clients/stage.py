@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -14,13 +13,12 @@ from typing import Final
 from tests.integration import processes
 from tests.integration.clients.installation import FOLDER, Installation
 from tests.integration.clients.table import PROVIDER_APIS, Driver
-from tests.integration.processes import CHECKOUT, Server, TcpProxy
+from tests.integration.processes import CHECKOUT, Server
 
 DRIVER_SECONDS: Final = 115.0
 KEY: Final = "unused"
 WITHOUT_PROVIDER: Final = ("/models", "/count-tokens")
 """Scenarios that the gateway may answer by itself."""
-_GENERATION: Final = re.compile(rb"(?:(?i:x-generation-id: )|\"resp_)(?:g_)?([\w-]+)")
 _PROVIDER: Final = """\
 [providers.{api}]
 base_url = "{url}/{version}"
@@ -54,24 +52,6 @@ class Verdict:
         return f"{state} {self.scenario} ({self.milliseconds} ms, {self.requests} requests) {self.note}"
 
 
-class GenerationRecorder(TcpProxy):
-    """A connection with the gateway that writes the ids of the generations into a file, each on a line."""
-
-    def __init__(self, server: str, file: Path) -> None:
-        super().__init__(server)
-        self.file = file
-        self._seen: set[str] = set()
-
-    def record_received(self, data: bytes) -> None:
-        """Write the ids of new generations."""
-        for found in _GENERATION.findall(data):
-            generation = f"g_{found.decode()}"
-            if generation not in self._seen:
-                self._seen.add(generation)
-                with self.file.open("a", encoding="utf-8") as lines:
-                    lines.write(f"{generation}\n")
-
-
 @dataclass(frozen=True, slots=True)
 class Stage:
     """Where drivers run."""
@@ -79,17 +59,15 @@ class Stage:
     installation: Installation
     provider: Server
     gateway: Server
-    recorder: GenerationRecorder
     folder: Path
 
     def run(self, driver: Driver, api: str, *, only: Sequence[str] = ()) -> list[Verdict]:
         """Run a driver over a provider with this API; return the verdicts on its scenarios."""
         environment = {
-            "BASE_URL": self.recorder.url,
+            "BASE_URL": self.gateway.url,
             "KEY": KEY,
             "MODEL": model_name(api),
             "JOURNAL": f"{self.provider.url}/__journal",
-            "GENERATIONS": str(self.recorder.file),
             "ONLY": ",".join(only),
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
@@ -128,11 +106,8 @@ def stage(installation: Installation, folder: Path) -> Iterator[Stage]:
         config.write_text(configuration(provider.url), "utf-8")
         # Scenarios fail one after the other, and each must reach the provider.
         limits = {"rate_limit_per_minute": 0, "breaker_failures": 1000}
-        with (
-            processes.gateway("--config", str(config), **limits) as gateway,
-            GenerationRecorder(gateway.url, folder / "generations") as recorder,
-        ):
-            yield Stage(installation, provider, gateway, recorder, folder)
+        with processes.gateway("--config", str(config), **limits) as gateway:
+            yield Stage(installation, provider, gateway, folder)
 
 
 def configuration(provider: str) -> str:

@@ -69,6 +69,7 @@ def drive(cli: Cli, name: str, *, websockets: bool) -> None:
     def _() -> None:
         run = codex(prompt("text"))
         assert TEXT in run.output, run
+        assert "Falling back from WebSockets" not in run.output, run
 
     @scenario(f"{name}/usage")
     def _() -> None:

@@ -3,11 +3,10 @@
  */
 
 import assert from "node:assert/strict";
-import { existsSync, readFileSync } from "node:fs";
 
 export { assert };
 export const { BASE_URL, KEY, MODEL } = process.env;
-const { JOURNAL, GENERATIONS } = process.env;
+const { JOURNAL } = process.env;
 
 export const TEXT = "The quick brown fox jumps over the lazy dog.";
 export const TOOL_TEXT = "It is 21 degrees in Paris.";
@@ -80,16 +79,22 @@ export async function hungUp() {
   throw new Error(`${STOP_MS} ms after the client left, the provider still streams`);
 }
 
-const generations = () => (existsSync(GENERATIONS) ? readFileSync(GENERATIONS, "utf-8").split("\n").filter(Boolean) : []);
+async function gateway(method, path) {
+  const response = await fetch(`${BASE_URL}${path}`, { method, headers: { authorization: `Bearer ${KEY}` } });
+  assert.ok(response.ok, `${method} ${path} was answered with ${response.status}`);
+  return response.json();
+}
 
-/** Interrupt the next generation that starts, as somebody else would, while `run` reads. @returns what `run` returns */
+/** Interrupt the generation that starts next, as somebody else would, while `run` reads. @returns what `run` returns */
 export async function interrupting(run) {
-  const earlier = generations().length;
   const interrupt = async () => {
-    for (const deadline = Date.now() + START_MS; generations().length <= earlier; await sleep(50)) assert.ok(Date.now() < deadline, "no generation started");
-    await sleep(READING_MS);
-    const response = await fetch(`${BASE_URL}/api/generations/${generations()[earlier]}/interrupt`, { method: "POST", headers: { authorization: `Bearer ${KEY}` } });
-    assert.ok(response.ok, `the interrupt was answered with ${response.status}`);
+    for (const deadline = Date.now() + START_MS; Date.now() < deadline; await sleep(50)) {
+      const [running] = (await gateway("GET", "/api/generations")).generations;
+      if (running?.state !== "streaming") continue;
+      await sleep(READING_MS);
+      return gateway("POST", `/api/generations/${running.id}/interrupt`);
+    }
+    throw new Error("no generation started");
   };
   const [result] = await Promise.all([run(), interrupt()]);
   return result;

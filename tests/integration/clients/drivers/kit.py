@@ -13,7 +13,6 @@ import traceback
 import urllib.request
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Final
 
 BASE_URL: Final = os.environ["BASE_URL"]
@@ -22,8 +21,6 @@ KEY: Final = os.environ["KEY"]
 MODEL: Final = os.environ["MODEL"]
 JOURNAL: Final = os.environ["JOURNAL"]
 """URL of the list of requests that the provider has received."""
-GENERATIONS: Final = Path(os.environ["GENERATIONS"])
-"""File with the ids of the generations that have started."""
 
 TEXT: Final = "The quick brown fox jumps over the lazy dog."
 TOOL_TEXT: Final = "It is 21 degrees in Paris."
@@ -151,13 +148,14 @@ def hung_up() -> str:
 
 @contextmanager
 def interrupting() -> Iterator[None]:
-    """Interrupt the next generation that starts, as somebody else would, while its client reads."""
-    earlier = len(_generations())
+    """Interrupt the generation that starts next, as somebody else would, while its client reads."""
     failures: list[Exception] = []
 
     def interrupt() -> None:
         try:
-            _interrupt(_next_generation(earlier))
+            generation = _running_generation()
+            time.sleep(READING_SECONDS)
+            _gateway("POST", f"/api/generations/{generation}/interrupt")
         except Exception as error:  # noqa: BLE001 - raised in the other thread
             failures.append(error)
 
@@ -169,21 +167,20 @@ def interrupting() -> Iterator[None]:
         raise failures[0]
 
 
-def _generations() -> list[str]:
-    return GENERATIONS.read_text("utf-8").split() if GENERATIONS.exists() else []
-
-
-def _next_generation(earlier: int) -> str:
+def _running_generation() -> str:
+    """Wait until the gateway lists a generation that has text; return its id."""
     deadline = time.monotonic() + START_SECONDS
-    while len(_generations()) <= earlier:
-        assert time.monotonic() < deadline, "no generation started"
+    while time.monotonic() < deadline:
+        running = _gateway("GET", "/api/generations")["generations"]
+        if running and running[0]["state"] == "streaming":
+            return str(running[0]["id"])
         time.sleep(0.05)
-    return _generations()[earlier]
+    message = "no generation started"
+    raise AssertionError(message)
 
 
-def _interrupt(generation: str) -> None:
-    time.sleep(READING_SECONDS)
-    url = f"{BASE_URL}/api/generations/{generation}/interrupt"
-    request = urllib.request.Request(url, method="POST", headers={"Authorization": f"Bearer {KEY}"})
+def _gateway(method: str, path: str) -> dict[str, Any]:
+    request = urllib.request.Request(f"{BASE_URL}{path}", method=method, headers={"Authorization": f"Bearer {KEY}"})
     with urllib.request.urlopen(request, timeout=STOP_SECONDS) as response:
-        response.read()
+        answer: dict[str, Any] = json.load(response)
+    return answer
