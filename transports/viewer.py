@@ -242,7 +242,7 @@ class Viewer:
             frame = self._part(log, entry) if is_part else self._connection.frame(log.generation_id, entry)
             if frame:
                 frames.append(frame)
-            size, reached = size + len(entry.data), entry.last
+            size, reached = size + len(frame), entry.last
             if size > WRITE_BYTES:
                 break
         return frames, reached

@@ -65,9 +65,7 @@ class CallBlocks:
 
 
 def _is_complete(pieces: Sequence[bytes]) -> bool:
-    """Return True if the pieces of an input are a JSON object, or none came."""
-    if not pieces:
-        return True
+    """Return True if the pieces of an input are a JSON object. Every call gets some, if only `{}` at its end."""
     try:
         return isinstance(orjson.loads(orjson.loads(b'"%b"' % b"".join(pieces))), dict)
     except orjson.JSONDecodeError:

@@ -20,6 +20,7 @@ _NO_USAGE: Final = b',"usage":null'
 """A field of all chunks once usage figures are asked for. A JSON string contains no unescaped quote, so not this."""
 
 _ERROR: Final = b'"error"'
+_USAGE: Final = b'"usage"'
 
 
 class VerbatimChunks:
@@ -37,13 +38,13 @@ class VerbatimChunks:
     def pass_on(self, entry: Entry) -> Sequence[ProjectedEvent]:
         """Return the chunks of an entry with data of its provider."""
         data = entry.verbatim or b""
-        if data and entry.kind is not Verbatim and b"\n" not in data and _ERROR not in data:
+        if data and entry.kind is not Verbatim and b"\n" not in data and _is_plain(data):
             # By far the most common case: one chunk with content.
             self._last = data
             return (ProjectedEvent(data if self._with_usage or _NO_USAGE not in data else _without_usage(data)),)
         lines = data.split(b"\n")
         if entry.kind is not Verbatim:
-            lines = [line for line in lines if line and not (_ERROR in line and _has_error(_decode(line)))]
+            lines = [line for line in lines if line and (_is_plain(line) or self._passes(_decode(line)))]
             self._last = lines[-1] if lines else self._last
         else:
             lines = [line for line in lines if self._passes(_decode(line))]
@@ -59,7 +60,7 @@ class VerbatimChunks:
         return self._has_finish_reason or _finish_reason(self.last_chunk()) is not None
 
     def _passes(self, chunk: JsonObject | None) -> bool:
-        """Return True if a chunk without content of ours is passed on."""
+        """Return True if a chunk is passed on, and note which part of the end it is."""
         if chunk is None or _has_error(chunk):
             return False
         has_usage = bool(chunk.get("usage"))
@@ -72,6 +73,14 @@ class VerbatimChunks:
 
 def _without_usage(line: bytes) -> bytes:
     return line.replace(_NO_USAGE, b"")
+
+
+def _is_plain(line: bytes) -> bool:
+    """Return True if a chunk with content certainly brings neither an error nor figures.
+
+    Figures may: a call's arguments are complete only at the end of the response.
+    """
+    return _ERROR not in line and (_USAGE not in line or _NO_USAGE in line)
 
 
 def _decode(line: bytes) -> JsonObject | None:
