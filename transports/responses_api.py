@@ -10,6 +10,7 @@ from starlette.routing import BaseRoute, Route
 from gateway.api.context import principal
 from gateway.api.responses import STREAM_HEADERS, id_headers, json_response, start_headers
 from gateway.api.responses_api.conversation import Asker, ResponseStart, prepare
+from gateway.api.responses_api.documents import ResponseDocuments
 from gateway.api.responses_api.replay import Replay, document_of, replayed
 from gateway.api.responses_api.resource import PATH, ResponsesResource, find_response
 from gateway.api.responses_api.store import StoredResponse
@@ -30,7 +31,8 @@ STATEFUL: Final = "openai_responses"
 def responses_routes(services: Services, dialect: Dialect) -> Sequence[BaseRoute]:
     """Return the routes of stored responses, and that of the WebSocket."""
     retrieve = Route(PATH + "/{response_id}", _Retrieval(services, dialect).retrieve, methods=["GET"])
-    return [*ResponsesResource(services).routes(), retrieve, *socket_routes(services, dialect)]
+    documents = ResponseDocuments(services).routes()
+    return [*documents, *ResponsesResource(services).routes(), retrieve, *socket_routes(services, dialect)]
 
 
 class ResponsesEndpoint(Endpoint):

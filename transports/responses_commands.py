@@ -330,7 +330,11 @@ class ResponsesCommands:
 
     def _error(self, refused: Refused, stream_id: object) -> dict[str, object]:
         """Return an error event; without a number in `status`, Codex waits for ever."""
-        event: dict[str, object] = {"type": "error", "status": refused.status, **self._dialect.refusal(refused)}
+        event: dict[str, object] = {
+            "type": "error",
+            "status": self._dialect.status(refused),
+            **self._dialect.refusal(refused),
+        }
         if refused.retry_after_ms is not None:
             event["headers"] = {"retry-after": str(-(-refused.retry_after_ms // 1000))}
         is_lane = isinstance(stream_id, str) and _STREAM_ID.fullmatch(stream_id) is not None

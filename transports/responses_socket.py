@@ -23,6 +23,7 @@ from gateway.api.services import Services
 from gateway.api.streams import claim_stream, enter_stream
 from gateway.asgi import defer
 from gateway.dialects.base import Dialect
+from gateway.dialects.statuses import retry_headers
 from gateway.generation.event_log import Entry
 from gateway.protocol.errors import CODES, Code, Refused, invalid
 from gateway.security.authenticator import missing_credential
@@ -79,13 +80,15 @@ async def _deny(websocket: WebSocket, dialect: Dialect, refused: Refused) -> Non
         await websocket.accept(_subprotocol(websocket))
         await websocket.close(CODES[refused.code].close_code, close_reason(refused))
         return
-    headers = {"Cache-Control": "no-store", "X-Request-ID": request_id(websocket)}
+    headers = {"Cache-Control": "no-store", "X-Request-ID": request_id(websocket), **retry_headers(refused)}
     if refused.retry_after_ms is not None:
         headers["Retry-After"] = str(-(-refused.retry_after_ms // 1000))
     if refused.code is Code.AUTH_ERROR:
         headers["WWW-Authenticate"] = "Bearer"
     body = orjson.dumps(dialect.refusal(refused))
-    await websocket.send_denial_response(Response(body, refused.status, headers, media_type="application/json"))
+    await websocket.send_denial_response(
+        Response(body, dialect.status(refused), headers, media_type="application/json")
+    )
 
 
 def _subprotocol(websocket: WebSocket) -> str | None:

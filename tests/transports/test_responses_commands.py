@@ -117,7 +117,7 @@ async def test_a_prewarm_calls_no_provider(served: Served, socket: Socket) -> No
 async def test_a_prewarm_for_an_unknown_model_fails(served: Served, socket: Socket) -> None:
     await create(socket, generate=False, model="x")
     error = await socket.receive_json()
-    assert (error["type"], error["status"], error["error"]["code"]) == ("error", 404, "model_not_found")
+    assert (error["type"], error["status"], error["error"]["code"]) == ("error", 400, "model_not_found")
 
 
 async def test_the_calls_of_a_tool_are_answered(served: Served, socket: Socket) -> None:

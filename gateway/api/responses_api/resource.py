@@ -1,4 +1,4 @@
-"""Stored responses as HTTP resources: cancel and delete them, list their input, count a request's tokens.
+"""Stored responses as HTTP resources: cancel and delete them, list their input.
 
 Source: platform.openai.com/docs/api-reference/responses.
 """
@@ -15,13 +15,11 @@ from gateway.api.context import principal
 from gateway.api.interrupts import counted_interrupt
 from gateway.api.requests import read_json
 from gateway.api.responses import id_headers, json_response
-from gateway.api.responses_api.conversation import Asker, prepare
+from gateway.api.responses_api.conversation import Asker
 from gateway.api.responses_api.replay import document_of
 from gateway.api.responses_api.store import StoredResponse, decode
 from gateway.api.services import Services
-from gateway.billing.usage import PromptSize
 from gateway.clock import RestartableTimer
-from gateway.dialects.base import Call
 from gateway.dialects.openai_responses.ids import generation_id
 from gateway.generation.generation import Generation
 from gateway.protocol.commands import InterruptRequest, JsonObject
@@ -47,8 +45,6 @@ class ResponsesResource:
     def routes(self) -> Sequence[BaseRoute]:
         """Return the routes. That of the cancel counts its own requests, as each that may stop a generation."""
         return [
-            Route(f"{PATH}/compact", self.compact, methods=["POST"]),
-            Route(f"{PATH}/input_tokens", self.input_tokens, methods=["POST"]),
             Route(PATH + "/{generation_id}/cancel", self.cancel, methods=["POST"]),
             Route(PATH + "/{response_id}/input_items", self.input_items, methods=["GET"]),
             Route(PATH + "/{response_id}", self.delete, methods=["DELETE"]),
@@ -114,27 +110,6 @@ class ResponsesResource:
         ends = {"first_id": page[0]["id"] if page else None, "last_id": page[-1]["id"] if page else None}
         return json_response(request, {"object": "list", "data": page, **ends, "has_more": len(items) > limit})
 
-    async def input_tokens(self, request: Request) -> Response:
-        """Return an estimate of a request's input tokens: the model's own tokenizer is the provider's."""
-        start = prepare(self._services.responses, await _read_call(request, self._services), _asker(request))
-        model = start.request.model or ""
-        tokens = PromptSize.of(start.request.messages).tokens(model)
-        return json_response(request, {"object": "response.input_tokens", "input_tokens": tokens})
-
-    async def compact(self, _request: Request) -> Response:
-        """Refuse to compact: a compacted conversation is the provider's own, and no other one could read it.
-
-        Raises:
-            Refused: always.
-        """
-        message = (
-            "This gateway does not compact conversations (/v1/responses/compact): send fewer items, or a summary that "
-            "the model has written."
-        )
-        refused = invalid(message, status=400)
-        refused.api_code = "unsupported_endpoint"
-        raise refused
-
 
 def find_response(services: Services, request: Request, response_id: str) -> StoredResponse:
     """Return a stored response of the principal of a request.
@@ -157,14 +132,6 @@ def find_of(services: Services, response_id: str, asker: Asker) -> StoredRespons
 
 def _asker(request: Request) -> Asker:
     return Asker(principal(request).id)
-
-
-async def _read_call(request: Request, services: Services) -> Call:
-    body = await read_json(request, services)
-    if not isinstance(body, dict):
-        message = "The body must be a JSON object."
-        raise invalid(message)
-    return Call(body, request.path_params, request.query_params, request.headers)
 
 
 def _with_ids(response: StoredResponse) -> list[JsonObject]:

@@ -110,27 +110,6 @@ async def test_a_page_that_does_not_exist_is_refused(served: Served, query: str,
     assert (status, body["error"]["param"]) == (400, param)
 
 
-async def test_the_tokens_of_a_request_are_estimated(served: Served) -> None:
-    first = await created(served, request("One"), "a")
-    counts = []
-    for body in (request("word " * 100), request("word " * 100, previous_response_id=first["id"])):
-        async with served.http.post(f"{PATH}/input_tokens", json=body) as response:
-            document = await response.json()
-        assert (response.status, document["object"]) == (200, "response.input_tokens")
-        counts.append(document["input_tokens"])
-    assert 100 < counts[0] < counts[1]
-    assert len(served.upstream.calls) == 1
-    async with served.http.post(f"{PATH}/input_tokens", json=[]) as response:
-        assert response.status == 400
-
-
-async def test_to_compact_is_refused_by_name(served: Served) -> None:
-    async with served.http.post(f"{PATH}/compact", json=request()) as response:
-        error = (await response.json())["error"]
-    assert (response.status, error["code"]) == (400, "unsupported_endpoint")
-    assert "compact" in error["message"]
-
-
 class TestRate:
     """A rate of commands."""
 
