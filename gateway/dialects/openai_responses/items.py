@@ -10,6 +10,7 @@ import orjson
 from pydantic import JsonValue
 
 from gateway.dialects.openai_responses.sealed_reasoning import is_sealed, unseal
+from gateway.dialects.openai_responses.tool_names import ADDITIONAL, NAMESPACE, function_name
 from gateway.dialects.openai_responses.tools import INPUT
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Refused, invalid
@@ -21,8 +22,11 @@ _FORMAT: Final = "openai-responses"
 _HISTORY: Final = frozenset(
     {"web_search_call", "file_search_call", "code_interpreter_call", "image_generation_call"}
     | {"mcp_list_tools", "mcp_call", "tool_search_call", "tool_search_output"}
+    | {ADDITIONAL}
 )
-"""Types of items that tell what a provider's own tools did: the answer after them says what came of it."""
+"""Types of items that are no messages: what a provider's own tools did, of which the answer after them says what came
+of it, and the announcement of tools.
+"""
 
 _ROLES: Final = frozenset({"system", "developer", "user", "assistant"})
 
@@ -169,7 +173,7 @@ class Conversation:
         call: JsonObject = {
             "id": call_id,
             "type": "function",
-            "function": {"name": name, "arguments": arguments},
+            "function": {"name": function_name(name, item.get(NAMESPACE)), "arguments": arguments},
         }
         if signature := self._signatures.get(call_id):
             call["signature"] = signature

@@ -11,6 +11,7 @@ import orjson
 
 from gateway.dialects.openai_responses.event_writer import EventWriter
 from gateway.dialects.openai_responses.sealed_reasoning import seal
+from gateway.dialects.openai_responses.tool_names import ToolName
 from gateway.dialects.openai_responses.tools import INPUT
 
 ItemStatus = Literal["completed", "incomplete"]
@@ -153,21 +154,21 @@ class CallItem:
 
     _TYPES: Final = {False: ("function_call", "arguments"), True: ("custom_tool_call", "input")}
 
-    def __init__(self, item_id: str, index: int, call_id: str, name: str, writer: EventWriter, *, custom: bool) -> None:
+    def __init__(self, item_id: str, index: int, call_id: str, tool: ToolName, writer: EventWriter) -> None:
         self.index = index
         self.signature: str | None = None
         self.call_id = call_id
         self._pieces: list[bytes] = []
-        self._custom = custom
-        self._type, self._field = self._TYPES[custom]
-        self._events = "response.custom_tool_call_input" if custom else "response.function_call_arguments"
+        self._custom = tool.custom
+        self._type, self._field = self._TYPES[tool.custom]
+        self._events = "response.custom_tool_call_input" if tool.custom else "response.function_call_arguments"
         self._place: dict[str, object] = {"item_id": item_id, "output_index": index}
         self._item: dict[str, object] = {
             "id": item_id,
             "type": self._type,
             "status": "in_progress",
             "call_id": call_id,
-            "name": name,
+            **tool.fields(),
             self._field: "",
         }
         writer.add("response.output_item.added", {"output_index": index, "item": self._item})

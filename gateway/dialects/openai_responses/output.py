@@ -18,6 +18,7 @@ from gateway.dialects.openai_responses.open_items import (
     TextItem,
 )
 from gateway.dialects.openai_responses.sealed_reasoning import seal
+from gateway.dialects.openai_responses.tool_names import ToolName
 from gateway.generation.event_log import Entry
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.events import Chunk, Event, Part, Reasoning, SignedReasoning, ToolCall
@@ -31,7 +32,7 @@ _UNLIKELY: Final = -9999.0
 class Output:
     """Turns content into the events of items. `items` holds those that are complete, each encoded."""
 
-    def __init__(self, generation_id: str, custom_tools: frozenset[str], writer: EventWriter) -> None:
+    def __init__(self, generation_id: str, tools: Mapping[str, ToolName], writer: EventWriter) -> None:
         self.items: list[bytes] = []
         self.text: TextItem | None = None
         """The item that text of `text_kind` is a part of."""
@@ -43,7 +44,7 @@ class Output:
         self._refuses = False
         """The text is the model's refusal to answer."""
         self._generation_id = generation_id
-        self._custom_tools = custom_tools
+        self._tools = tools
         self._writer = writer
         self._calls: dict[int, CallItem] = {}
         """Open calls by their index. They end together: pieces of parallel calls may alternate."""
@@ -136,9 +137,9 @@ class Output:
 
     def _new_call(self, event: ToolCall) -> CallItem:
         name = event.name or ""
-        custom = name in self._custom_tools
-        new_id, index = self._next("ctc" if custom else "fc")
-        call = CallItem(new_id, index, event.id or new_id, name, self._writer, custom=custom)
+        tool = self._tools.get(name) or ToolName(name, None, custom=False)
+        new_id, index = self._next("ctc" if tool.custom else "fc")
+        call = CallItem(new_id, index, event.id or new_id, tool, self._writer)
         self._calls[event.index] = call
         return call
 

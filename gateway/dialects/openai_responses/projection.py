@@ -17,7 +17,7 @@ from gateway.dialects.openai_responses.event_writer import EventWriter
 from gateway.dialects.openai_responses.fields import ResponseObject, Status
 from gateway.dialects.openai_responses.output import Output
 from gateway.dialects.openai_responses.passed_on import CREATED, IN_PROGRESS, QUEUED, PassedOn
-from gateway.dialects.openai_responses.tools import custom_tools
+from gateway.dialects.openai_responses.tool_names import tool_names
 from gateway.dialects.openai_responses.unfinished import close_open_items, item_of
 from gateway.generation.event_log import Entry
 from gateway.protocol.commands import JsonObject
@@ -59,7 +59,9 @@ class ResponsesProjection:
         self.status: Status = "queued" if start.call.body.get("background") is True else "in_progress"
         self._writer = EventWriter()
         self._response = ResponseObject(start.call.body, identity)
-        self._output = Output(identity.generation_id, custom_tools(start.call.body.get("tools")), self._writer)
+        # With what came before, which may have announced tools.
+        whole = start.call.body if start.verbatim is None else start.verbatim.body
+        self._output = Output(identity.generation_id, tool_names(whole), self._writer)
         self._announced: set[bytes] = set()
         self._passed_on: PassedOn | None = None
         """The attempt that is passed on as it came."""

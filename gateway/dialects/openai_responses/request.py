@@ -48,7 +48,7 @@ def parse_call(call: Call, items: Sequence[JsonObject] | None = None) -> Dialect
     body = call.body
     if items is None:
         items = input_items(body.get("input"))
-    conversation, tools = messages_of(items, body.get("instructions")), tool_options(body)
+    conversation, tools = messages_of(items, body.get("instructions")), tool_options(body, items)
     taken: JsonObject = {ours: body[name] for name, ours in _OPTIONS.items() if body.get(name) is not None}
     taken |= {**tools.options, **_text(body), **_reasoning(body), **_user(body), **_logprobs(body)}
     taken["messages"] = [*conversation.messages]

@@ -1,8 +1,9 @@
 """Translate the tools of a request to those of chat completions. Pure.
 
 A custom tool (free text in place of JSON) becomes a function with one string `input`: every provider has functions, and
-only OpenAI has the other. The projection turns its calls back. A tool that the provider runs itself has no counterpart:
-those that an agent offers in every request are left out, and any other one is named in `refused`.
+only OpenAI has the other. A tool in a namespace becomes one with a longer name. The projection turns their calls back.
+A tool that the provider runs itself has no counterpart: those that an agent offers in every request are left out, and
+any other one is named in `refused`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,15 +12,16 @@ from typing import Final
 
 from pydantic import JsonValue
 
+from gateway.dialects.openai_responses.tool_names import NAMESPACE, DeclaredTool, declared_tools, function_name
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import invalid
+from gateway.upstreams.formats.json_values import object_of, text_of
 
 INPUT: Final = "input"
 """The parameter that holds the text of a custom tool's call."""
 
 _OPTIONAL: Final = frozenset(
-    {"namespace", "tool_search", "web_search", "web_search_2025_08_26", "web_search_preview"}
-    | {"web_search_preview_2025_03_11"}
+    {"tool_search", "web_search", "web_search_2025_08_26", "web_search_preview"} | {"web_search_preview_2025_03_11"}
 )
 """Types of tools that agents offer in every request, whether they are needed or not (Codex)."""
 
@@ -29,35 +31,30 @@ class ToolOptions:
     """The options of a start that stand for the tools of a request, and what none of them can express."""
 
     options: JsonObject = field(default_factory=dict)
-    custom: frozenset[str] = frozenset()
-    """Names of the custom tools."""
     refused: list[str] = field(default_factory=list)
     """Fields that only a provider with this API can honour."""
 
 
-def custom_tools(tools: JsonValue) -> frozenset[str]:
-    """Return the names of the custom tools in a request."""
-    objects = (tool for tool in tools if isinstance(tool, dict)) if isinstance(tools, list) else ()
-    return frozenset(str(tool.get("name")) for tool in objects if tool.get("type") == "custom")
-
-
-def tool_options(body: Mapping[str, JsonValue]) -> ToolOptions:
-    """Return the options that the tools of a request stand for.
+def tool_options(body: Mapping[str, JsonValue], items: Sequence[JsonObject] = ()) -> ToolOptions:
+    """Return the options that the tools of a request stand for, with those that its items announce.
 
     Raises:
         Refused: they are not valid.
     """
-    tools = body.get("tools") or []
-    if not isinstance(tools, list):
+    if not isinstance(body.get("tools"), list | None):
         message = "tools: must be a list of objects"
         raise invalid(message, param="tools")
-    result = ToolOptions(custom=custom_tools(tools))
-    translated = [found for at, tool in enumerate(tools) if (found := _tool(tool, at, result)) is not None]
-    if not translated:
+    result = ToolOptions()
+    # Of a tool that is announced again, the last announcement counts.
+    functions: dict[str, JsonValue] = {}
+    for declared in declared_tools({"tools": body.get("tools"), "input": [*items]}):
+        if (function := _tool(declared, result)) is not None:
+            functions[str(function["name"])] = {"type": "function", "function": function}
+    if not functions:
         # Without tools, most providers refuse the options that are about them.
         _check_choice_without_tools(body.get("tool_choice"), result)
         return result
-    result.options["tools"] = [*translated]
+    result.options["tools"] = [*functions.values()]
     if (choice := body.get("tool_choice")) is not None:
         result.options |= _choice(choice, result)
     if body.get("parallel_tool_calls") is not None:
@@ -65,23 +62,26 @@ def tool_options(body: Mapping[str, JsonValue]) -> ToolOptions:
     return result
 
 
-def _tool(tool: JsonValue, at: int, result: ToolOptions) -> JsonObject | None:
-    if not isinstance(tool, dict) or not isinstance(tool.get("type"), str):
-        message = f"tools[{at}].type: must be a string, such as function"
-        raise invalid(message, param=f"tools[{at}].type")
-    kind = str(tool["type"])
+def _tool(declared: DeclaredTool, result: ToolOptions) -> JsonObject | None:
+    """Return the function that stands for a tool; None if it is left out."""
+    tool, path = object_of(declared.tool), declared.path
+    kind, name = text_of(tool.get("type")), text_of(tool.get("name"))
+    if kind is None:
+        message = f"{path}.type: must be a string, such as function"
+        raise invalid(message, param=f"{path}.type")
     if kind in {"function", "custom"}:
-        if not isinstance(tool.get("name"), str):
-            message = f"tools[{at}].name: is missing"
-            raise invalid(message, param=f"tools[{at}].name")
-        return {"type": "function", "function": _function(tool) if kind == "function" else _custom(tool)}
+        if name is None:
+            message = f"{path}.name: is missing"
+            raise invalid(message, param=f"{path}.name")
+        function = _function(tool) if kind == "function" else _custom(tool)
+        return {"name": function_name(name, declared.namespace), **function}
     if kind not in _OPTIONAL:
-        result.refused.append(f"tools[{at}] of type {kind[:64]!r}")
+        result.refused.append(f"{path} of type {kind[:64]!r}")
     return None
 
 
 def _function(tool: JsonObject) -> JsonObject:
-    names = ("name", "description", "parameters", "strict")
+    names = ("description", "parameters", "strict")
     return {name: tool[name] for name in names if tool.get(name) is not None}
 
 
@@ -96,7 +96,7 @@ def _custom(tool: JsonObject) -> JsonObject:
         "required": [INPUT],
         "additionalProperties": False,
     }
-    return {"name": tool["name"], "description": "\n\n".join(described), "parameters": parameters}
+    return {"description": "\n\n".join(described), "parameters": parameters}
 
 
 def _choice(choice: JsonValue, result: ToolOptions) -> JsonObject:
@@ -104,7 +104,7 @@ def _choice(choice: JsonValue, result: ToolOptions) -> JsonObject:
         case str():
             return {"tool_choice": choice}
         case {"type": "function" | "custom", "name": str(name)}:
-            return {"tool_choice": {"type": "function", "function": {"name": name}}}
+            return {"tool_choice": {"type": "function", "function": {"name": _chosen(name, object_of(choice))}}}
         case {"type": "allowed_tools", "tools": list(tools), **rest}:
             return _allowed(tools, str(rest.get("mode") or "auto"), result)
     result.refused.append("tool_choice")
@@ -113,10 +113,14 @@ def _choice(choice: JsonValue, result: ToolOptions) -> JsonObject:
 
 def _allowed(tools: Sequence[JsonValue], mode: str, result: ToolOptions) -> JsonObject:
     """Keep only the tools that may be called: no other API has `allowed_tools`."""
-    names = {tool.get("name") for tool in tools if isinstance(tool, dict)}
+    names = {_chosen(str(tool.get("name")), tool) for tool in tools if isinstance(tool, dict)}
     offered = result.options["tools"]
     kept = [tool for tool in offered if _name(tool) in names] if isinstance(offered, list) else []
     return {"tools": kept, "tool_choice": mode} if kept else {"tool_choice": "none"}
+
+
+def _chosen(name: str, fields: JsonObject) -> str:
+    return function_name(name, fields.get(NAMESPACE))
 
 
 def _name(tool: JsonValue) -> JsonValue:

@@ -5,6 +5,7 @@ import pytest
 
 from gateway.dialects.openai_responses.event_writer import EventWriter
 from gateway.dialects.openai_responses.open_items import CallItem, MessageItem, custom_input, joined
+from gateway.dialects.openai_responses.tool_names import ToolName
 
 
 def test_pieces_of_text_are_joined_without_decoding() -> None:
@@ -21,7 +22,7 @@ def test_an_annotation_with_a_place_of_its_own_keeps_it() -> None:
 
 def test_a_call_that_was_cut_short_is_incomplete() -> None:
     writer = EventWriter()
-    call = CallItem("fc_1_0", 0, "c1", "f", writer, custom=False)
+    call = CallItem("fc_1_0", 0, "c1", ToolName("f", None, custom=False), writer)
     call.add(b'"{\\"a"', writer)
     done = orjson.loads(call.close(writer, "incomplete"))
     assert (done["status"], done["arguments"]) == ("incomplete", '{"a')

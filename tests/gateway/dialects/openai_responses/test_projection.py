@@ -131,6 +131,17 @@ def test_a_call_of_a_custom_tool_is_free_text() -> None:
     assert events[-2]["item"]["input"] == "*** Begin"
 
 
+def test_a_call_of_a_tool_in_a_namespace_names_it_and_comes_back() -> None:
+    tools = [{"type": "namespace", "name": "mcp__files__", "tools": [{"type": "function", "name": "read"}]}]
+    call = ToolCall(0, "c1", "mcp__files__read", "{}")
+
+    [item] = project([call, COMPLETE], tools=tools)[-1]["response"]["output"]
+
+    assert (item["name"], item["namespace"]) == ("read", "mcp__files__")
+    again = start_of(input=[item, {"type": "function_call_output", "call_id": "c1", "output": ""}]).request
+    assert (again.messages[0].model_extra or {})["tool_calls"][0]["function"]["name"] == "mcp__files__read"
+
+
 @pytest.mark.parametrize(
     ("end", "event", "reason"),
     [

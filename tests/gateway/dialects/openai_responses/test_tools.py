@@ -26,7 +26,6 @@ def test_a_function_is_nested() -> None:
 
 def test_a_custom_tool_becomes_a_function_with_one_text() -> None:
     result = tool_options({"tools": [CUSTOM], "parallel_tool_calls": False})
-    assert result.custom == {"patch"}
     assert result.options["parallel_tool_calls"] is False
     match result.options["tools"]:
         case [{"function": {"name": "patch", "description": str(description), "parameters": dict(parameters)}}]:
@@ -38,7 +37,7 @@ def test_a_custom_tool_becomes_a_function_with_one_text() -> None:
 
 def test_tools_that_agents_always_offer_are_left_out() -> None:
     result = tool_options(
-        {"tools": [{"type": "web_search"}, {"type": "namespace", "name": "n"}], "tool_choice": "auto"}
+        {"tools": [{"type": "web_search"}, {"type": "namespace", "name": "n", "tools": []}], "tool_choice": "auto"}
     )
     assert (result.options, result.refused) == ({}, [])
 
@@ -64,3 +63,25 @@ def test_invalid_tools_are_refused_by_their_place(tools: JsonValue, param: str) 
     with pytest.raises(Refused) as caught:
         tool_options({"tools": tools})
     assert caught.value.param == param
+
+
+def test_tools_of_namespaces_are_functions_with_longer_names() -> None:
+    mcp: JsonObject = {"type": "namespace", "name": "mcp__files__", "tools": [FUNCTION]}
+    own: JsonObject = {"type": "namespace", "name": "functions", "tools": [{**FUNCTION, "name": "exec"}]}
+    announced: JsonObject = {"type": "additional_tools", "tools": [own, mcp]}
+
+    options = tool_options({"tools": [mcp]}, [announced]).options
+
+    assert isinstance(options["tools"], list)
+    assert [function["function"]["name"] for function in options["tools"] if isinstance(function, dict)] == [  # type: ignore[call-overload, index]
+        *("mcp__files__f", "exec"),
+    ]
+
+
+def test_a_choice_names_its_namespace() -> None:
+    mcp: JsonObject = {"type": "namespace", "name": "mcp__files__", "tools": [FUNCTION]}
+    choice: JsonObject = {"type": "function", "name": "f", "namespace": "mcp__files__"}
+    assert tool_options({"tools": [mcp], "tool_choice": choice}).options["tool_choice"] == {
+        "type": "function",
+        "function": {"name": "mcp__files__f"},
+    }
