@@ -66,7 +66,7 @@ class ResponseObject:
     ) -> bytes:
         """Return the JSON of the response. `output` are the items, each encoded.
 
-        `interrupted` is a field of ours, which says who stopped a response, and why; it stands in no other one.
+        `interrupted` says who stopped the response, and why. It stands in `dualstream`, a field of ours.
         """
         fields = orjson.dumps(
             {
@@ -81,7 +81,7 @@ class ResponseObject:
                 "service_tier": service_tier or self._service_tier,
                 "output": [orjson.Fragment(item) for item in output],
                 "usage": None if usage is None else usage_object(usage),
-                **({} if interrupted is None else {"interrupted": interrupted}),
+                **({} if interrupted is None else {"dualstream": {"interrupted": interrupted}}),
             }
         )
         return fields[:-1] + b"," + self._echo[1:]
@@ -122,4 +122,5 @@ def usage_object(usage: Usage) -> JsonObject | None:
         "output_tokens": written,
         "output_tokens_details": {"reasoning_tokens": usage.reasoning_tokens or 0},
         "total_tokens": read + written,
+        **({"estimated": True} if usage.source == "estimated" else {}),
     }

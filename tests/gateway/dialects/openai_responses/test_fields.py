@@ -55,3 +55,9 @@ def test_usage_has_all_its_details() -> None:
         "total_tokens": 30,
     }
     assert usage_object(Usage(None, None, "estimated")) is None
+
+
+def test_estimated_usage_is_marked() -> None:
+    usage = usage_object(Usage(None, 5, "estimated"))
+    assert usage is not None
+    assert (usage["input_tokens"], usage["total_tokens"], usage["estimated"]) == (0, 5, True)

@@ -168,7 +168,7 @@ def test_an_interrupt_before_the_first_text_says_so() -> None:
 
 def test_a_spent_budget_ends_as_an_interrupt() -> None:
     response = project([Chunk("Hi"), error("budget_exceeded", retryable=False)])[-1]["response"]
-    assert response["interrupted"] == {"by": "budget", "reason": "It failed."}
+    assert response["dualstream"]["interrupted"] == {"by": "budget", "reason": "It failed."}
 
 
 def test_an_interrupt_ends_with_an_event_that_no_client_retries_and_leaves_out_open_calls() -> None:
@@ -176,7 +176,7 @@ def test_an_interrupt_ends_with_an_event_that_no_client_retries_and_leaves_out_o
 
     assert events[-1]["type"] == "response.completed"
     response = events[-1]["response"]
-    assert (response["status"], response["interrupted"]["by"]) == ("cancelled", "client")
+    assert (response["status"], response["dualstream"]["interrupted"]["by"]) == ("cancelled", "client")
     assert [item["type"] for item in response["output"]] == ["message"]
     assert not [event for event in events if event["type"] == "response.function_call_arguments.done"]
 
