@@ -14,6 +14,7 @@ from gateway.api.responses_api.store import Conversation, Items, ResponseStore, 
 from gateway.dialects.base import Call, DialectStart
 from gateway.dialects.openai_responses.items import input_items
 from gateway.dialects.openai_responses.request import parse_call
+from gateway.dialects.openai_responses.tool_names import tool_items
 from gateway.generation.generation import Generation
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Refused, invalid
@@ -53,7 +54,9 @@ class ResponseStart(DialectStart):
         self, response_id: str, asker: Asker, model: str, created: int, generation: Generation | None
     ) -> StoredResponse:
         """Return the response as it is stored, for the connection alone if the request says so."""
-        body = {name: value for name, value in self.call.body.items() if name != "input"}
+        # Of the input only what announces tools is needed to read the log again.
+        whole = self.call.body if self.verbatim is None else self.verbatim.body
+        body = {**self.call.body, "input": tool_items(whole)}
         scope = None if self.store else asker.scope
         return StoredResponse(
             *(response_id, asker.owner, orjson.dumps(body), self.input, created, model, generation), scope

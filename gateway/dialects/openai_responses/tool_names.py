@@ -56,8 +56,17 @@ def declared_tools(body: Mapping[str, JsonValue]) -> Iterator[DeclaredTool]:
     """Yield the tools of a request, those of namespaces one by one."""
     yield from _flatten(body.get("tools"), "tools")
     for at, item in enumerate(list_of(body.get("input"))):
-        if (found := object_of(item)).get("type") == ADDITIONAL:
-            yield from _flatten(found.get("tools"), f"input[{at}].tools")
+        if _announces_tools(item):
+            yield from _flatten(object_of(item).get("tools"), f"input[{at}].tools")
+
+
+def tool_items(body: Mapping[str, JsonValue]) -> list[JsonValue]:
+    """Return the items of a request's input that announce tools."""
+    return [*filter(_announces_tools, list_of(body.get("input")))]
+
+
+def _announces_tools(item: JsonValue) -> bool:
+    return object_of(item).get("type") == ADDITIONAL
 
 
 def _flatten(tools: JsonValue, path: str) -> Iterator[DeclaredTool]:

@@ -1,6 +1,6 @@
 """The names of tools."""
 
-from gateway.dialects.openai_responses.tool_names import ToolName, declared_tools, function_name, tool_names
+from gateway.dialects.openai_responses.tool_names import ToolName, declared_tools, function_name, tool_items, tool_names
 from gateway.protocol.commands import JsonObject
 
 EXEC: JsonObject = {"type": "custom", "name": "exec"}
@@ -26,6 +26,7 @@ def test_tools_are_announced_in_two_places() -> None:
         ("n", "input[0].tools[0].tools[0]"),
         (None, "input[0].tools[1]"),
     ]
+    assert tool_items(body) == body["input"]
     assert tool_names(body) == {
         "exec": ToolName("exec", None, custom=True),
         "n__status": ToolName("status", "n", custom=False),
