@@ -20,7 +20,7 @@ from gateway.dialects.sent_request import sent_request
 from gateway.generation.event_log import Entry
 from gateway.generation.generation import Generation
 from gateway.protocol.commands import OnDisconnect, StartRequest
-from gateway.protocol.errors import CODES, Code, Refused, invalid
+from gateway.protocol.errors import Code, Refused, invalid
 from gateway.protocol.events import Error
 from transports.projected_stream import JsonArrayFraming, ProjectedFraming, ProjectedStream
 
@@ -157,7 +157,7 @@ class DialectResponse:
 
     def _refusal(self, end: Error) -> Response:
         code = Code(end.code)
-        refused = Refused(code, end.message, status=CODES[code].status, retry_after_ms=end.retry_after_ms)
+        refused = Refused(code, end.message, param=self._generation.failed_param, retry_after_ms=end.retry_after_ms)
         refused.retryable = end.retryable
         response = refusal_response(refused, self._request)
         response.headers.update(self._headers())

@@ -84,6 +84,8 @@ class Generation:
     provider: str | None = field(init=False, default=None)
     attempts: list[Attempt] = field(init=False, default_factory=list)
     end: Terminal | None = field(init=False, default=None)
+    failed_param: str | None = field(init=False, default=None)
+    """The field of the request for which it failed, if that is known."""
     has_content: bool = field(init=False, default=False)
     """Content of the present text has come, from any attempt."""
     current_attempt: Attempt | None = field(init=False, default=None)
@@ -216,6 +218,7 @@ class Generation:
         if self._state_after(Trigger.FAILED) is not State.ERROR:
             self._move(Trigger.FAILED)
             return
+        self.failed_param = failure.param
         why = (failure.code, failure.message, failure.retryable, failure.retry_after_ms)
         partial = self._timing.first_content_at is not None
         self._end(Trigger.FAILED, Error(*why, partial, *self._bill(), self.metrics(now)), now)

@@ -140,16 +140,19 @@ class Failed(GatewayError):
     """An attempt ended without a complete answer.
 
     `may_be_billed`: there was no response to stream, but the provider had the request, and a model may have run.
+    `param` names the field of the request to change, if it is known.
     """
 
     may_be_billed = False
+    param: str | None = None
 
 
 class UnsupportedOption(Failed):
     """The provider's wire format can't express the request. Nothing was sent, and another provider may support it."""
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, param: str | None = None) -> None:
         super().__init__(Code.INVALID_REQUEST, message, retryable=False)
+        self.param = param
 
 
 class GatewayFault(Failed):

@@ -161,7 +161,7 @@ class HttpUpstream:
         """
         wire_format = self._adapted.get(request.model, self._wire_format)
         if request.verbatim is not None and request.verbatim.only and request.verbatim.api != wire_format.api:
-            raise UnsupportedOption(request.verbatim.only)
+            raise UnsupportedOption(request.verbatim.only, request.verbatim.only.partition(":")[0])
         verbatim, refused = request.verbatim_for(wire_format.api), list[str]()
         headers = self._headers("text/event-stream", {} if verbatim is None else verbatim.headers)
         while True:

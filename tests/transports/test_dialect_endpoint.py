@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager, suppress
 import aiohttp
 import pytest
 
-from gateway.protocol.errors import Code, Failed
+from gateway.protocol.errors import Code, Failed, UnsupportedOption
 from gateway.protocol.events import Interrupted, Usage
 from tests.served.clients import protocols
 from tests.served.gateway import Served
@@ -69,6 +69,14 @@ async def test_a_failure_before_the_first_content_is_a_status(served: Served, bo
         assert response.headers["Retry-After"] == "2"
         assert response.headers["X-Generation-ID"] == served.only.id
         assert (await response.json())["error"]["message"] == "Too many."
+
+
+async def test_what_no_provider_can_express_is_refused_by_name(served: Served) -> None:
+    async with posted(served, STREAMED) as task:
+        served.upstream.last.fail(UnsupportedOption("seed: leave it out.", "seed"))
+        response = await task
+        error = (await response.json())["error"]
+        assert (response.status, error["param"], error["message"]) == (400, "seed", "seed: leave it out.")
 
 
 async def test_a_silent_start_is_answered_after_a_heartbeat(served: Served) -> None:

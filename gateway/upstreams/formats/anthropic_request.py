@@ -37,7 +37,7 @@ _DEFAULTS: JsonObject = {"temperature": 1, "presence_penalty": 0, "frequency_pen
 """Options that are dropped if they have this value, their default. Newer models refuse any temperature."""
 
 _TOOL_FIELDS = ("name", "description", "strict")
-_SAMPLING = ("temperature", "top_p")
+_SAMPLING = ("temperature", "top_p", "top_k")
 _SUPPORTED = frozenset(
     {*_SAMPLING, "max_tokens", "stop", "user", "tools", "tool_choice", "parallel_tool_calls"}
     | {"response_format", "reasoning_effort"}
@@ -58,7 +58,7 @@ def build_request(request: UpstreamRequest) -> JsonObject:
     options = {name: value for name, value in request.options.items() if value != _DEFAULTS.get(name, ...)}
     for name in options:
         if name not in _SUPPORTED:
-            raise _unsupported(f"The provider does not support {name}: leave it out")
+            raise _unsupported(f"The provider does not support {name}: leave it out", name)
     # Read once: a prompt is kept encoded.
     messages = [*request.messages]
     turns = build_turns(request.model, messages)
@@ -107,8 +107,8 @@ def supports_prefill(request: UpstreamRequest) -> bool:
     return _BUDGET_MODELS.search(request.model) is not None and not excluding
 
 
-def _unsupported(message: str) -> UnsupportedOption:
-    return UnsupportedOption(f"{message}.")
+def _unsupported(message: str, param: str | None = None) -> UnsupportedOption:
+    return UnsupportedOption(f"{message}.", param)
 
 
 def _sampling(options: JsonObject) -> JsonObject:

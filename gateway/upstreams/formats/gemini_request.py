@@ -19,6 +19,7 @@ from gateway.upstreams.formats.thought_signatures import STAND_IN, call_signatur
 _GENERATION_CONFIG = {
     "temperature": "temperature",
     "top_p": "topP",
+    "top_k": "topK",
     "max_tokens": "maxOutputTokens",
     "max_completion_tokens": "maxOutputTokens",
     "seed": "seed",
@@ -314,4 +315,4 @@ def _check_fields(value: JsonObject, known: set[str], path: str) -> None:
 
 
 def _unsupported(path: str, reason: str) -> UnsupportedOption:
-    return UnsupportedOption(f"{path}: {reason}.")
+    return UnsupportedOption(f"{path}: {reason}.", path.removeprefix("options."))

@@ -54,8 +54,8 @@ def adapt_request(body: JsonObject, request: UpstreamRequest) -> JsonObject:
     return {**body, **decided, "model": request.model, "stream": True, "store": False}
 
 
-def _unsupported(subject: str) -> UnsupportedOption:
-    return UnsupportedOption(f"The provider does not support {subject}: leave it out.")
+def _unsupported(subject: str, param: str | None = None) -> UnsupportedOption:
+    return UnsupportedOption(f"The provider does not support {subject}: leave it out.", param)
 
 
 def _option(name: str, value: JsonValue) -> JsonObject:
@@ -64,7 +64,7 @@ def _option(name: str, value: JsonValue) -> JsonObject:
         return convert(value)
     if name in _UNSUPPORTED_DEFAULTS and value == _UNSUPPORTED_DEFAULTS[name]:
         return {}
-    raise _unsupported(f"the option {name[:64]!r}")
+    raise _unsupported(f"the option {name[:64]!r}", name[:64])
 
 
 def _flatten(value: JsonValue) -> JsonValue:

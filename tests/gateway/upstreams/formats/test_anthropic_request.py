@@ -257,6 +257,10 @@ def test_tools() -> None:
     ]
 
 
+def test_an_option_of_this_api_that_is_none_of_ours_is_sent() -> None:
+    assert AnthropicFormat().body(UpstreamRequest("m", [user_message("Hello")], {"top_k": 5}))["top_k"] == 5
+
+
 @pytest.mark.parametrize(
     ("options", "message_part"),
     [

@@ -188,11 +188,12 @@ def test_images(url: str, part: dict[str, dict[str, object]]) -> None:
 
 
 def test_settings() -> None:
-    options = {"temperature": 0, "top_p": 0.5, "max_tokens": 9, "stop": "END", "seed": 7, "user": "u-1"}
+    options = {"temperature": 0, "top_p": 0.5, "top_k": 5, "max_tokens": 9, "stop": "END", "seed": 7, "user": "u-1"}
     more = {"presence_penalty": 1.0, "frequency_penalty": -1.0, "parallel_tool_calls": True, "tools": None}
     assert config(**options, **more) == {
         "temperature": 0,
         "topP": 0.5,
+        "topK": 5,
         "maxOutputTokens": 9,
         "stopSequences": ["END"],
         "seed": 7,
