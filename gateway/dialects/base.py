@@ -25,7 +25,7 @@ class Call:
     body: JsonObject
     path: Mapping[str, str] = field(default_factory=dict)
     """Parameters in the path, such as `model`."""
-    query: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict, repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     """They hold the credential of the client."""
     route: str = ""
