@@ -33,7 +33,7 @@ def json_response(
 ) -> Response:
     """Build a JSON response."""
     # The content is for this client at this moment: no cache may keep it.
-    named = {"Cache-Control": "no-store", "X-Request-ID": request_id(request), **(headers or {})}
+    named = {"Cache-Control": "no-store", **_request_headers(request), **(headers or {})}
     return Response(orjson.dumps(value), status, named, media_type="application/json")
 
 
@@ -44,7 +44,13 @@ def no_content(request: Request) -> Response:
 
 def id_headers(request: Request, generation: Generation) -> dict[str, str]:
     """Return the headers that name a request and its generation."""
-    return {"X-Generation-ID": generation.id, "X-Request-ID": request_id(request)}
+    return {"X-Generation-ID": generation.id, **_request_headers(request)}
+
+
+def _request_headers(request: Request) -> dict[str, str]:
+    """Return the headers that name a request. Anthropic's SDKs show `Request-ID`, those of others `X-Request-ID`."""
+    named = {"X-Request-ID": request_id(request)}
+    return named if dialect_of(request) is None else {**named, "Request-ID": named["X-Request-ID"]}
 
 
 def start_headers(request: Request, generation: Generation, allowance: Allowance | None) -> dict[str, str]:

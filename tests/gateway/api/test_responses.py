@@ -50,6 +50,17 @@ anything = st.one_of(
 )
 
 
+async def test_responses_of_model_apis_name_the_request_as_their_sdks_read_it(served: Served) -> None:
+    async with served.http.post("/v1/messages", json={}, headers={"X-Request-ID": "r-1"}) as response:
+        assert (response.status, response.headers["Request-ID"], response.headers["X-Request-ID"]) == (
+            400,
+            "r-1",
+            "r-1",
+        )
+    async with served.http.get("/api/models") as response:
+        assert "Request-ID" not in response.headers
+
+
 @given(anything)
 def test_a_refusal_is_exactly_one_event(text: str) -> None:
     scope = {"type": "http", "method": "GET", "headers": [(b"accept", b"text/event-stream")]}
