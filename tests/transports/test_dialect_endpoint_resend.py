@@ -10,6 +10,7 @@ import pytest
 from gateway.config import Settings
 from gateway.generation.state import State
 from gateway.protocol.events import Interrupted, Usage
+from tests.gateway.dialects.api_clients import CLIENTS, ApiClient, read_events
 from tests.served.gateway import Served
 from tests.served.viewers import JsonObject, until
 
@@ -158,3 +159,49 @@ class TestCancel:
         assert served.upstream.calls[0].closed
         ends = [record.generation.end for record in served.hub._records]
         assert sum(isinstance(end, Interrupted) and end.by == "client" for end in ends) == 1
+
+
+@pytest.fixture(params=list(CLIENTS))
+def client(request: pytest.FixtureRequest) -> ApiClient:
+    return CLIENTS[request.param]
+
+
+@pytest.mark.parametrize("streamed_first", [True, False], ids=["streamed first", "whole first"])
+@pytest.mark.parametrize("is_finished", [True, False], ids=["finished", "running"])
+async def test_every_api_replays_an_answer_in_either_form(
+    served: Served, client: ApiClient, streamed_first: bool, is_finished: bool
+) -> None:
+    first = asyncio.ensure_future(client.post(served.http, stream=streamed_first, headers=KEY).__aenter__())
+    await served.called()
+    served.upstream.last.send("Xin ")
+    if is_finished:
+        end(served)
+        await (await first).read()
+    streamed = asyncio.ensure_future(client.post(served.http, stream=True, headers=KEY).__aenter__())
+    whole = asyncio.ensure_future(client.post(served.http, stream=False, headers=KEY).__aenter__())
+    if not is_finished:
+        await until(lambda: served.hub.viewers == 3)
+        end(served)
+    async with await streamed as response:
+        events, is_cut = await read_events(response)
+        assert (client.text(events), is_cut) == ("Xin chào", False)
+    async with await whole as response:
+        assert client.text_of_document(await response.json()) == "Xin chào"
+        assert response.headers["X-Generation-ID"] == served.only.id
+    async with await first as response:
+        await response.read()
+    assert len(served.upstream.calls) == 1
+
+
+async def test_every_api_attaches_a_retry_to_the_running_answer(served: Served, client: ApiClient) -> None:
+    first = asyncio.ensure_future(client.post(served.http, stream=True).__aenter__())
+    await served.called()
+    served.upstream.last.send("Xin ")
+    async with await first as streamed:
+        second = asyncio.ensure_future(client.post(served.http, stream=False, headers=RETRY).__aenter__())
+        await until(lambda: served.hub.viewers == 2)
+        end(served)
+        async with await second as response:
+            assert client.text_of_document(await response.json()) == "Xin chào"
+        await streamed.read()
+    assert len(served.upstream.calls) == 1
