@@ -158,7 +158,7 @@ class DialectResponse:
     def _refusal(self, end: Error) -> Response:
         code = Code(end.code)
         refused = Refused(code, end.message, param=self._generation.failed_param, retry_after_ms=end.retry_after_ms)
-        refused.retryable = end.retryable
+        refused.retryable, refused.api_code = end.retryable, self._generation.failed_api_code
         response = refusal_response(refused, self._request)
         response.headers.update(self._headers())
         return response

@@ -86,6 +86,8 @@ class Generation:
     end: Terminal | None = field(init=False, default=None)
     failed_param: str | None = field(init=False, default=None)
     """The field of the request for which it failed, if that is known."""
+    failed_api_code: str | None = field(init=False, default=None)
+    """OpenAI's name of what is wrong with the request, if the provider named it."""
     has_content: bool = field(init=False, default=False)
     """Content of the present text has come, from any attempt."""
     current_attempt: Attempt | None = field(init=False, default=None)
@@ -218,7 +220,7 @@ class Generation:
         if self._state_after(Trigger.FAILED) is not State.ERROR:
             self._move(Trigger.FAILED)
             return
-        self.failed_param = failure.param
+        self.failed_param, self.failed_api_code = failure.param, failure.api_code
         why = (failure.code, failure.message, failure.retryable, failure.retry_after_ms)
         partial = self._timing.first_content_at is not None
         self._end(Trigger.FAILED, Error(*why, partial, *self._bill(), self.metrics(now)), now)

@@ -140,11 +140,13 @@ class Failed(GatewayError):
     """An attempt ended without a complete answer.
 
     `may_be_billed`: there was no response to stream, but the provider had the request, and a model may have run.
-    `param` names the field of the request to change, if it is known.
+    `param` names the field of the request to change, if it is known. `api_code` is OpenAI's name of what is wrong with
+    the request, by which clients decide (`context_length_exceeded`).
     """
 
     may_be_billed = False
     param: str | None = None
+    api_code: str | None = None
 
 
 class UnsupportedOption(Failed):

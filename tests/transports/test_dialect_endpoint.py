@@ -79,6 +79,15 @@ async def test_what_no_provider_can_express_is_refused_by_name(served: Served) -
         assert (response.status, error["param"], error["message"]) == (400, "seed", "seed: leave it out.")
 
 
+async def test_the_name_of_what_is_wrong_with_the_request_is_passed_on(served: Served) -> None:
+    async with posted(served, WHOLE) as task:
+        failed = Failed(Code.INVALID_REQUEST, "Too long.")
+        failed.api_code = "context_length_exceeded"
+        served.upstream.last.fail(failed)
+        response = await task
+        assert (await response.json())["error"]["code"] == "context_length_exceeded"
+
+
 async def test_a_silent_start_is_answered_after_a_heartbeat(served: Served) -> None:
     async with posted(served, STREAMED) as task:
         await until(lambda: served.only.log.readers > 0)

@@ -150,6 +150,9 @@ def _key(name: str) -> str:
 
 _BY_NAME: Final = {_key(name): code for code, names in ERROR_NAMES.items() for name in names.split()}
 _BY_VAGUE_NAME: Final = {_key(name): code for code, names in VAGUE_NAMES.items() for name in names.split()}
+_REQUEST_NAMES: Final = {
+    _key(name): name for code in (Code.INVALID_REQUEST, Code.CONTENT_FILTER) for name in ERROR_NAMES[code].split()
+}
 _PHRASES: Final = [(code, re.compile(pattern, re.IGNORECASE)) for code, pattern in ERROR_PHRASES]
 
 
@@ -168,6 +171,11 @@ def error_code(status: int | None, names: Sequence[str] = (), message: str = "")
         return status_code(status)
     default = Code.SERVER_ERROR if status is None else Code.INVALID_REQUEST
     return next((_BY_VAGUE_NAME[key] for key in keys if key in _BY_VAGUE_NAME), default)
+
+
+def request_error_name(names: Sequence[str]) -> str | None:
+    """Return the documented name of what is wrong with a request, by which clients decide; None without one."""
+    return next((found for name in names if (found := _REQUEST_NAMES.get(_key(name)))), None)
 
 
 def is_known_name(name: str) -> bool:

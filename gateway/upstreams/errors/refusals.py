@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from gateway.clock import time_limit
 from gateway.protocol.errors import Code, Failed
 from gateway.upstreams.errors.bodies import MAX_RETRY_AFTER, ErrorBody, read_error, retry_delay_ms
-from gateway.upstreams.errors.codes import error_code, error_message
+from gateway.upstreams.errors.codes import error_code, error_message, request_error_name
 from gateway.upstreams.errors.failures import unreadable, with_quote
 
 ERROR_BODY_BYTES = 16 * 1024
@@ -50,7 +50,9 @@ async def from_response(
     if wait is None and code is Code.RATE_LIMIT:
         wait = retry_delay_ms(body)
     message = with_quote(f"{error_message(status, code)} (HTTP {status})", code, error.message, api_key)
-    return Failed(code, message, retry_after_ms=wait)
+    failed = Failed(code, message, retry_after_ms=wait)
+    failed.api_code = request_error_name(error.names)
+    return failed
 
 
 def _read_body(body: bytes) -> ErrorBody:

@@ -3,7 +3,14 @@
 import pytest
 
 from gateway.protocol.errors import Code
-from gateway.upstreams.errors.codes import ERROR_NAMES, VAGUE_NAMES, error_code, error_message
+from gateway.upstreams.errors.codes import (
+    ERROR_NAMES,
+    VAGUE_NAMES,
+    error_code,
+    error_message,
+    is_known_name,
+    request_error_name,
+)
 from tests.gateway.upstreams.outcome_tables import BEGIN, END, PAGE, tables
 
 
@@ -56,3 +63,18 @@ def test_the_message_of_an_account_does_not_blame_the_request() -> None:
 def test_the_page_has_the_tables() -> None:
     """`python -m tests.gateway.upstreams.outcome_tables` writes them."""
     assert BEGIN + tables() + END in PAGE.read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("names", "name"),
+    [
+        (["context_length_exceeded", "invalid_request_error"], "context_length_exceeded"),
+        (["ContextLengthExceeded"], "context_length_exceeded"),
+        (["invalid_request_error"], None),
+        (["rate_limit_exceeded"], None),
+        ([], None),
+    ],
+)
+def test_the_name_of_what_is_wrong_with_a_request(names: list[str], name: str | None) -> None:
+    assert request_error_name(names) == name
+    assert all(map(is_known_name, names))
