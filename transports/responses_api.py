@@ -39,6 +39,9 @@ class ResponsesEndpoint(Endpoint):
     """`POST /v1/responses`: what it starts can be retrieved, continued from, and left to itself (`background`)."""
 
     def _parse(self, call: Call, request: Request) -> DialectStart:
+        if call.body.get("generate") is False:
+            message = "generate: only a WebSocket has a state to prepare: leave it out, or connect to one."
+            raise invalid(message, param="generate")
         return prepare(self._services.responses, call, Asker(principal(request).id))
 
     def _policy(self, start: DialectStart) -> OnDisconnect:

@@ -53,9 +53,9 @@ _ENVELOPE: Final = frozenset({"type", "stream_id"})
 
 
 class _Waiting(NamedTuple):
-    """A request that waits for those of its lane, and the memory that it takes."""
+    """A request that waits for those of its lane, encoded, and the memory that it takes."""
 
-    body: JsonObject
+    body: bytes
     reservation: PromptReservation
 
 
@@ -136,7 +136,7 @@ class ResponsesCommands:
             self._unreadable = 0 if value.get("type") in {"response.create", "response.steer"} else self._unreadable
             if too_many is not None:
                 raise too_many
-            await self._execute(value, len(text), read_at)
+            await self._execute(value, read_at)
         except Refused as refused:
             await self._send_error(refused, stream_id)
         return self._reason_to_close()
@@ -148,10 +148,10 @@ class ResponsesCommands:
         await self._send_error(refused, fields.get("stream_id"))
         return self._reason_to_close()
 
-    async def _execute(self, value: JsonObject, size: int, read_at: float) -> None:
+    async def _execute(self, value: JsonObject, read_at: float) -> None:
         match value.get("type"):
             case "response.create":
-                self._enqueue(value, size)
+                self._enqueue(value)
             case "response.steer":
                 await self._steer(value, read_at)
             case kind:
@@ -159,7 +159,7 @@ class ResponsesCommands:
                 message = f"type: {str(kind)[:100]!r} is not known: send response.create or response.steer."
                 raise invalid(message, param="type")
 
-    def _enqueue(self, value: JsonObject, size: int) -> None:
+    def _enqueue(self, value: JsonObject) -> None:
         """Add a request to those that wait; without others before it, it starts at once.
 
         Raises:
@@ -172,8 +172,8 @@ class ResponsesCommands:
         if sum(len(other.waiting) for other in self._lanes.values()) >= MAX_WAITING:
             message = f"{MAX_WAITING} requests wait on this socket: wait for a response to end."
             raise Refused(Code.RATE_LIMIT, message, retry_after_ms=1000)
-        reservation = self._services.hub.prompts.reserve(principal.id, principal.address, size)
-        body = {name: field for name, field in value.items() if name not in _ENVELOPE}
+        body = orjson.dumps({name: field for name, field in value.items() if name not in _ENVELOPE})
+        reservation = self._services.hub.prompts.reserve(principal.id, principal.address, len(body))
         lane.waiting.append(_Waiting(body, reservation))
         self._changed.set()
 
@@ -214,7 +214,7 @@ class ResponsesCommands:
 
     async def _begin(self, lane: _Lane, waiting: _Waiting) -> None:
         waiting.reservation.release()
-        body = waiting.body
+        body: JsonObject = orjson.loads(waiting.body)
         try:
             if body.get("background") is True:
                 message = "background: is not supported over WebSocket: leave it out, or send POST /v1/responses."

@@ -172,3 +172,9 @@ async def test_a_plain_get_is_told_to_upgrade(served: Served) -> None:
     async with served.http.get(PATH) as response:
         assert (response.status, response.headers["Upgrade"]) == (426, "websocket")
         assert (await response.json())["error"]["param"] == "Upgrade"
+
+
+async def test_only_a_socket_is_prepared(served: Served) -> None:
+    async with served.http.post(PATH, json=request(generate=False)) as response:
+        assert (response.status, (await response.json())["error"]["param"]) == (400, "generate")
+    assert not served.upstream.calls

@@ -10,7 +10,7 @@ from gateway.dialects.openai_responses.ids import generation_id
 from gateway.dialects.openai_responses.projection import ResponsesProjection
 from gateway.generation.event_log import Entry
 from gateway.protocol.commands import JsonObject, StartRequest
-from gateway.protocol.events import TERMINAL, Interrupted, Revision
+from gateway.protocol.events import TERMINAL, Revision
 
 
 def projection_of(response: StoredResponse) -> ResponsesProjection:
@@ -81,12 +81,7 @@ def document_of(response: StoredResponse) -> JsonObject:
             projection.project(entry)
     if response.until is not None:
         projection.end_steered()
-    document = projection.response()
-    end = None if response.generation is None else response.generation.end
-    if response.until is None and isinstance(end, Interrupted):
-        # A stream ends as completed then, so that no client retries.
-        return {**document, "status": "cancelled", "incomplete_details": None}
-    return document
+    return projection.response()
 
 
 def output_items(response: StoredResponse) -> list[JsonObject]:

@@ -15,7 +15,6 @@ from gateway.api.context import principal
 from gateway.api.interrupts import counted_interrupt
 from gateway.api.requests import read_json
 from gateway.api.responses import id_headers, json_response
-from gateway.api.responses_api.conversation import Asker
 from gateway.api.responses_api.replay import document_of
 from gateway.api.responses_api.store import StoredResponse, decode
 from gateway.api.services import Services
@@ -24,6 +23,7 @@ from gateway.dialects.openai_responses.ids import generation_id
 from gateway.generation.generation import Generation
 from gateway.protocol.commands import InterruptRequest, JsonObject
 from gateway.protocol.errors import Code, Refused, invalid
+from gateway.security.principals import Principal
 
 PATH: Final = "/v1/responses"
 
@@ -117,21 +117,22 @@ def find_response(services: Services, request: Request, response_id: str) -> Sto
     Raises:
         Refused: there is none, or it is another principal's.
     """
-    return find_of(services, response_id, _asker(request))
-
-
-def find_of(services: Services, response_id: str, asker: Asker) -> StoredResponse:
-    """Return a stored response; see `find_response`."""
-    response = services.responses.find(response_id, *asker)
-    if response is None:
+    reader = principal(request)
+    response = services.responses.find(response_id, reader.id)
+    if response is None or (response.generation is not None and not _may_read(services, response.generation, reader)):
         refused = Refused(Code.GENERATION_LOST, f"Response with id {response_id[:100]!r} not found.")
         refused.api_code = "response_not_found"
         raise refused
     return response
 
 
-def _asker(request: Request) -> Asker:
-    return Asker(principal(request).id)
+def _may_read(services: Services, generation: Generation, reader: Principal) -> bool:
+    """Return False also if the credential of the request is a ticket for another generation."""
+    try:
+        services.hub.find(generation.id, reader)
+    except Refused:
+        return False
+    return True
 
 
 def _with_ids(response: StoredResponse) -> list[JsonObject]:
