@@ -113,9 +113,11 @@ class ResponsesCommands:
         for lane in self._lanes.values():
             for waiting in lane.waiting:
                 waiting.reservation.release()
-            lane.waiting.clear()
         for local in self._local:
             self._services.responses.forget(local)
+        # They hold the scope of their responses, which is this object: reference cycles.
+        self._lanes.clear()
+        self._turns.clear()
         self._asker = Asker("")
 
     # Messages of the client.

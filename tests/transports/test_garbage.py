@@ -8,6 +8,7 @@ import pytest
 from gateway.server.http_protocol import HttpProtocol
 from gateway.server.websocket_protocol import WebSocketProtocol
 from tests.served.gateway import Served
+from tests.served.responses import PATH, answer, request
 from tests.served.viewers import VIEWERS, JsonObject, ViewingClient, until
 from transports.viewer import Viewer
 
@@ -67,4 +68,26 @@ async def test_a_stream_leaves_no_reference_cycles(served: Served, viewer: Viewi
         await until(lambda: served.only.state.is_terminal)
     await served.http.close()
     await until(lambda: served.hub.running == 0)
+    assert find(served) == []
+
+
+@pytest.mark.usefixtures("by_hand")
+@pytest.mark.parametrize("how", ["complete", "steered", "disconnected"])
+async def test_a_socket_of_the_responses_api_leaves_no_reference_cycles(served: Served, how: str) -> None:
+    async with served.http.ws_connect(PATH) as socket:
+        await socket.send_json({"type": "response.create", "store": False, **request()})
+        await served.called()
+        served.upstream.last.send("Xin ", "chào")
+        current = ""
+        while (message := await socket.receive_json())["type"] != "response.output_text.delta":
+            current = message["response"]["id"] if "response" in message else current
+        if how == "steered":
+            await socket.send_json({"type": "response.steer", "previous_response_id": current, "input": "Shorter."})
+            await served.called(2)
+        if how != "disconnected":
+            answer(served)
+            while (await socket.receive_json())["type"] != "response.completed":
+                pass
+    await served.http.close()
+    await until(lambda: served.hub.running == 0 and not served.protocols)
     assert find(served) == []

@@ -438,3 +438,10 @@ class TestLimits:
         first = await turn(socket, served, "One", "a", store=False)
         await create(socket, previous_response_id=first[-1]["response"]["id"])
         assert (await socket.receive_json())["error"]["code"] == "previous_response_not_found"
+
+
+async def test_a_client_that_leaves_during_a_prewarm(served: Served, socket: Socket) -> None:
+    await create(socket, generate=False, store=False)
+    await create(socket, "Two")
+    await socket.close()
+    await until(lambda: not served.protocols and served.hub.running == 0 and served.hub.prompts.used == 0)
