@@ -85,7 +85,7 @@ class Turn:
 
     def _keep_locally(self, output: Items) -> None:
         """Keep what was said for the socket alone; the log of its generation is not needed for that."""
-        self.stored.output, self.stored.generation = output, None
+        self.stored.output, self.stored.generation, self.stored.body = output, None, b""
         self._store.add(self.stored)
         self.local_ids.append(self.stored.id)
 
@@ -115,14 +115,13 @@ class Turn:
     def _succeed(self, revision: Entry, steer: Steer) -> Sequence[ProjectedEvent]:
         """End the response, and begin its successor, which the next text of the log belongs to."""
         events, generation, before = self._projection.end_steered(), self.stored.generation, self.stored
-        output = Items(self._output())
+        output, body = Items(self._output()), {**orjson.loads(before.body), "previous_response_id": before.id}
         before.until = revision.first - 1
         if before.scope is not None:
             self._keep_locally(output)
         else:
             self._store.finish(before, output)
         self._parts += 1
-        body = {**orjson.loads(before.body), "previous_response_id": before.id}
         self.stored = StoredResponse(
             f"{self._first_id}.{self._parts}",
             before.owner,

@@ -13,11 +13,12 @@ from gateway.api.bundled_files import bundled_path
 from gateway.api.context import principal
 from gateway.api.requests import request_id
 from gateway.api.responses import json_response
+from gateway.api.responses_api.store import ResponseStore
 from gateway.pipeline.hub import Hub
 from gateway.protocol.errors import forbidden
 
 
-def status_routes(hub: Hub) -> Sequence[BaseRoute]:
+def status_routes(hub: Hub, responses: ResponseStore) -> Sequence[BaseRoute]:
     """Build the routes: liveness, readiness, statistics, and the OpenAPI document."""
     started = time.monotonic()
     # Compact. The file is built by `make openapi`: building it here took a tenth of the time until the server listens.
@@ -37,7 +38,8 @@ def status_routes(hub: Hub) -> Sequence[BaseRoute]:
     async def stats(request: Request) -> Response:
         if not principal(request).observes:
             raise forbidden("observe")
-        return json_response(request, hub.stats())
+        stored = {"stored_responses": len(responses), "stored_bytes": responses.size}
+        return json_response(request, hub.stats() | stored)
 
     async def openapi_document(request: Request) -> Response:
         return Response(openapi, headers={"X-Request-ID": request_id(request)}, media_type="application/json")

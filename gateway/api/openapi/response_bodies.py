@@ -246,6 +246,8 @@ class Stats:
     upstreams: list[UpstreamFigures]
     refused: dict[str, int]
     draining: bool
+    stored_responses: Count
+    stored_bytes: Count
 
 
 @dataclass(frozen=True, slots=True)

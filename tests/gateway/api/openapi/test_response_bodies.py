@@ -66,7 +66,9 @@ async def test_the_responses_of_a_generation_match_their_schemas(served: Served)
     async with served.http.post(f"{address}/feedback", json={"text": "x"}) as response:
         assert (await validated(f"{path}/feedback", response))["error"]["code"] == "already_over"
     async with served.http.get("/api/stats") as response:
-        assert (await validated("/api/stats", response))["upstreams"]
+        stats = await validated("/api/stats", response)
+        assert stats["upstreams"]
+        assert (stats["stored_responses"], stats["stored_bytes"]) == (0, 0)
 
 
 async def test_a_ticket_response_matches_its_schema(served: Served) -> None:
