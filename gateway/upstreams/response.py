@@ -21,7 +21,7 @@ from gateway.upstreams.errors.failures import from_document, from_error_event, u
 from gateway.upstreams.errors.network import broken_off
 from gateway.upstreams.formats.base import EventReader
 from gateway.upstreams.long_text import MAX_CHARS, cut_long
-from gateway.upstreams.text_template import TextTemplate
+from gateway.upstreams.text_template import DATA, TextTemplate
 
 DRAIN_SECONDS = 0.1
 """Seconds to wait, after the end mark, for the end of the body."""
@@ -203,7 +203,7 @@ class StreamedResponse:
             # By far the most common case: a read with one event, and in it one more piece of text. It costs a few
             # comparisons of bytes and the decoding of one JSON string; no line is split, no JSON object is built.
             if self._verbatim:
-                events.append(Verbatim(data[6:-2]))
+                events.append(Verbatim(data[data.index(DATA) + len(DATA) : -2]))
             events.append(template.kind(text))
             return
         too_long, at = None, 0

@@ -19,6 +19,14 @@ MAX_UNUSED = 8
 """Number of templates in a row that matched nothing, after which no more are learned: no two events look alike."""
 
 
+DATA = b"data: "
+"""What stands before the data of an event."""
+
+_DATA_LENGTH = len(DATA)
+
+_NAMED = (b"event: content_block_delta\n" + DATA, b"event: response.output_text.delta\n" + DATA)
+"""Beginnings of events of text in APIs that name their events, Anthropic's Messages and OpenAI's Responses."""
+
 _NO_TEMPLATE = b"\r"
 """A carriage return ends a line, so no event contains one: nothing matches it."""
 
@@ -44,15 +52,16 @@ class TextTemplate:
     def match_read(self, data: bytes) -> str:
         r"""Return the text of a read that is exactly one matching event, with `data: ` and its line ends; else "".
 
-        The read must have no line end but its last two: a carriage return ends a line as well (WHATWG HTML, 9.2.6), and
-        JSON allows one as white space.
+        Behind `data: ` the read must have no line end but its last two: a carriage return ends a line as well (WHATWG
+        HTML, 9.2.6), and JSON allows one as white space.
         """
         end = len(data) - 2
-        if not (data.startswith(b"data: ") and data.endswith(b"\n\n") and data.find(b"\n") == end):
+        start = _DATA_LENGTH if data.startswith(DATA) else _named_start(data)
+        if not (start and data.endswith(b"\n\n") and data.find(b"\n", start) == end):
             return ""
         if b"\r" in data or end > MAX_PAYLOAD_BYTES:
             return ""
-        return self._match(data, 6, end)
+        return self._match(data, start, end)
 
     def match_payloads(self, payloads: Sequence[bytes], start: int) -> list[str]:
         """Return the texts of the payloads from `start` on, up to the first mismatch or to `MAX_BATCH_CHARS`."""
@@ -107,3 +116,8 @@ class TextTemplate:
             return ""
         self._unused = 0
         return text
+
+
+def _named_start(data: bytes) -> int:
+    """Return where the data of an event begins that has one of the known names; 0 for any other."""
+    return next((len(head) for head in _NAMED if data.startswith(head)), 0)

@@ -55,6 +55,14 @@ async def test_text_that_is_read_by_template_has_its_data(together: bool) -> Non
     assert "".join(_texts(events)) == "abcdef"
 
 
+async def test_text_of_a_named_event_has_its_data() -> None:
+    pieces = [delta(content=text) for text in "abc"]
+    events, _ = await read(*(b"event: content_block_delta\n" + piece for piece in pieces), delta(finish_reason="stop"))
+    data = b"\n".join(event.data for event in events if isinstance(event, Verbatim))
+    assert data.split(b"\n")[:3] == [piece[6:-2] for piece in pieces]
+    assert "".join(_texts(events)) == "abc"
+
+
 def _texts(events: Sequence[UpstreamEvent]) -> list[str]:
     texts = [event.text if isinstance(event, TextBatch) else event for event in events]
     return [text.content for text in texts if isinstance(text, Chunk)]

@@ -127,6 +127,16 @@ def test_two_events_in_one_read_are_not_one() -> None:
     assert template.match_read(event + event) == ""
 
 
+@pytest.mark.parametrize("name", [b"content_block_delta", b"response.output_text.delta"])
+def test_an_event_with_a_known_name(name: bytes) -> None:
+    template, event = learned(PROVIDERS[0] % b'"a"'), b"data: %b\n\n" % (PROVIDERS[0] % b'"b"')
+    named = b"event: %b\n%b" % (name, event)
+    assert template.match_read(named) == "b"
+    assert template.match_read(named + named) == ""
+    assert template.match_read(b"event: error\n" + event) == ""
+    assert template.match_read(named.replace(b"\ndata", b"\nid: 1\ndata")) == ""
+
+
 @pytest.mark.parametrize("mark", [b"", b"\0", b"\r", b"\n", b" "])
 def test_before_the_first_template_nothing_matches(mark: bytes) -> None:
     payload = b'%b"a"%b' % (mark, mark)
