@@ -2,21 +2,27 @@
 
 A provider with the same API gets the body as it came: unknown fields, roles and betas included. For any other provider
 it is translated. What has no effect on the answer there is left out: cache markers, betas, `context_management`,
-`service_tier`, `speed`, `diagnostics`, `metadata` but its `user_id`, and fields that are not known. What would change
-the answer is named, and no provider with another API gets the request (`VerbatimRequest.only`).
+`service_tier`, `speed`, `diagnostics`, `metadata` but its `user_id`, and fields that are not known. A request that can't
+be read, or with what would change the answer, goes to no provider with another API (`VerbatimRequest.only`).
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+import orjson
+
+from gateway.dialects.anthropic.blocks import malformed
 from gateway.dialects.anthropic.messages import Translation
 from gateway.dialects.anthropic.options import translate_options
 from gateway.dialects.base import Call, DialectStart
 from gateway.protocol.commands import JsonObject, Message, StartRequest, parse
-from gateway.protocol.errors import invalid
+from gateway.protocol.errors import Refused
 from gateway.upstreams.base import VerbatimRequest
 
 API: Final = "anthropic"
+
+MAX_TOKENS: Final = 2**31
+"""Values of `max_tokens` are below it."""
 
 HEADERS: Final = ("anthropic-version", "anthropic-beta")
 """Headers of a request that belong to the API (docs.anthropic.com, "Versions", "Beta headers")."""
@@ -28,13 +34,33 @@ def parse_call(call: Call) -> DialectStart:
     Raises:
         Refused: it is not valid.
     """
-    body, translation = call.body, Translation()
-    model = model_name(body)
+    body, model = call.body, model_name(call.body)
+    if not body.get("messages") or not isinstance(body["messages"], list):
+        raise malformed("messages", "must be a list with a message")
+    try:
+        request, only = _translate(model, body)
+    except Refused as refused:
+        # A form of later versions, perhaps: a provider with this API may take it, and else says itself what is wrong.
+        request, only = _untranslated(model, body), refused.message
+    verbatim = VerbatimRequest(API, body, own_headers(call.headers), only)
+    return DialectStart(request, body.get("stream") is True, call, verbatim)
+
+
+def _translate(model: str, body: JsonObject) -> tuple[StartRequest, str]:
+    """Return a request for providers with another API, and why they can't serve it, or ""."""
+    translation = Translation()
     translation.add_conversation(body)
     options = translate_options(body, translation.untranslated)
-    start = parse(StartRequest, {"model": model, "messages": [*translation.messages], **options})
-    verbatim = VerbatimRequest(API, body, own_headers(call.headers), _only(translation.untranslated))
-    return DialectStart(start, body.get("stream") is True, call, verbatim)
+    request = parse(StartRequest, {"model": model, "messages": [*translation.messages], **options})
+    return request, _only(translation.untranslated)
+
+
+def _untranslated(model: str, body: JsonObject) -> StartRequest:
+    """Return a request that only a provider with this API can serve. Its text is what the prompt is measured by."""
+    limit = body.get("max_tokens")
+    options: JsonObject = {"max_tokens": limit} if type(limit) is int and 1 <= limit < MAX_TOKENS else {}
+    text = orjson.dumps([body.get("system"), body["messages"]]).decode()
+    return parse(StartRequest, {"model": model, "messages": [{"role": "user", "content": text}], **options})
 
 
 def model_name(body: JsonObject) -> str:
@@ -45,8 +71,7 @@ def model_name(body: JsonObject) -> str:
     """
     model = body.get("model")
     if not isinstance(model, str):
-        message = "model: must be the name of a model."
-        raise invalid(message, param="model")
+        raise malformed("model", "must be the name of a model")
     return model
 
 

@@ -1,6 +1,7 @@
 """A request of the Messages API."""
 
 import pytest
+from pydantic import JsonValue
 
 from gateway.dialects.anthropic.request import parse_call
 from gateway.dialects.base import Call
@@ -44,3 +45,26 @@ def test_a_model_is_needed(body: JsonObject) -> None:
 
 def test_it_is_not_streamed_unless_it_says_so() -> None:
     assert not parse_call(Call({**BODY, "stream": None})).stream
+
+
+@pytest.mark.parametrize(
+    ("fields", "only"),
+    [
+        ({"messages": [{"role": "user", "content": [{"type": "text", "words": []}]}]}, "messages[0].content[0].text:"),
+        ({"tool_choice": {"type": "some"}}, "tool_choice:"),
+        ({"temperature": 7}, "temperature:"),
+    ],
+)
+def test_what_cannot_be_read_goes_to_a_provider_with_this_api_alone(fields: JsonObject, only: str) -> None:
+    start = parse_call(Call({**BODY, **fields}))
+    assert start.verbatim is not None
+    assert start.verbatim.only.startswith(only)
+    assert start.request.options.max_tokens == 100
+    assert isinstance(start.request.messages[0].content, str)
+
+
+@pytest.mark.parametrize("messages", [None, [], "Hello", {}])
+def test_messages_are_needed(messages: JsonValue) -> None:
+    with pytest.raises(Refused) as refused:
+        parse_call(Call({**BODY, "messages": messages}))
+    assert refused.value.param == "messages"
