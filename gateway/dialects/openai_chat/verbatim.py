@@ -38,17 +38,25 @@ class VerbatimChunks:
     def pass_on(self, entry: Entry) -> Sequence[ProjectedEvent]:
         """Return the chunks of an entry with data of its provider."""
         data = entry.verbatim or b""
-        if data and entry.kind is not Verbatim and b"\n" not in data and _is_plain(data):
-            # By far the most common case: one chunk with content.
-            self._last = data
-            return (ProjectedEvent(data if self._with_usage or _NO_USAGE not in data else _without_usage(data)),)
-        lines = data.split(b"\n")
-        if entry.kind is not Verbatim:
-            lines = [line for line in lines if line and (_is_plain(line) or self._passes(_decode(line)))]
-            self._last = lines[-1] if lines else self._last
-        else:
-            lines = [line for line in lines if self._passes(_decode(line))]
-        return [*map(ProjectedEvent, lines if self._with_usage else map(_without_usage, lines))]
+        plain = data.replace(_NO_USAGE, b"") if _NO_USAGE in data else data
+        if entry.kind is Verbatim or _ERROR in data or _USAGE in plain:
+            return self._inspect(data, has_content=entry.kind is not Verbatim)
+        # By far the most common case: content, and neither an error nor figures. Figures may come with it: a call's
+        # arguments are complete only at the end of the response.
+        sent = data if self._with_usage else plain
+        if sent and b"\n" not in sent:
+            self._last = sent
+            return (ProjectedEvent(sent),)
+        events = [ProjectedEvent(line) for line in sent.split(b"\n") if line]
+        self._last = events[-1].data if events else self._last
+        return events
+
+    def _inspect(self, data: bytes, *, has_content: bool) -> Sequence[ProjectedEvent]:
+        """Return the chunks of some lines, each of which is decoded."""
+        lines = [line for line in data.split(b"\n") if self._passes(_decode(line))]
+        if has_content and lines:
+            self._last = lines[-1]
+        return [ProjectedEvent(line if self._with_usage else line.replace(_NO_USAGE, b"")) for line in lines]
 
     def last_chunk(self) -> JsonObject:
         """Return the last chunk with content, decoded."""
@@ -69,18 +77,6 @@ class VerbatimChunks:
         self.has_usage = self.has_usage or has_usage
         self._has_finish_reason = self._has_finish_reason or _finish_reason(chunk) is not None
         return True
-
-
-def _without_usage(line: bytes) -> bytes:
-    return line.replace(_NO_USAGE, b"")
-
-
-def _is_plain(line: bytes) -> bool:
-    """Return True if a chunk with content certainly brings neither an error nor figures.
-
-    Figures may: a call's arguments are complete only at the end of the response.
-    """
-    return _ERROR not in line and (_USAGE not in line or _NO_USAGE in line)
 
 
 def _decode(line: bytes) -> JsonObject | None:
