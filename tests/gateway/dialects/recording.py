@@ -28,7 +28,7 @@ GENERATION_ID = "g_AAAAAAAAAAAAAAAAAAAAAA"
 
 
 @dataclass(frozen=True)
-class Reading:
+class ReadPlan:
     """How the provider's bytes come, and how the log is read.
 
     `cuts`: where the bytes are cut into reads. `max_entries`: entries after which the log joins text. `plan` says for
@@ -78,13 +78,13 @@ class RecordedUpstream:
 class LogReader:
     """Reads a log as a viewer does, now or late."""
 
-    def __init__(self, log: EventLog, reading: Reading) -> None:
+    def __init__(self, log: EventLog, read_plan: ReadPlan) -> None:
         self.entries: list[Entry] = []
-        self._log, self._reading, self._appends, self._seq = log, reading, 0, 0
+        self._log, self._plan, self._appends, self._seq = log, read_plan, 0, 0
         log.subscribe(self._on_append)
 
     def _on_append(self) -> None:
-        plan = self._reading.plan
+        plan = self._plan.plan
         self._appends += 1
         if plan[self._appends % len(plan)]:
             self.read()
@@ -92,29 +92,29 @@ class LogReader:
     def read(self) -> None:
         """Read all that is new."""
         entries = self._log.since(self._seq)
-        self.entries += merge(entries, with_ends=True) if self._reading.joined else entries
+        self.entries += merge(entries, with_ends=True) if self._plan.joined else entries
         self._seq = self._log.last
 
     def finish(self) -> Sequence[Entry]:
         """Read the rest; return all that was read."""
-        if self._reading.compacted:
+        if self._plan.compacted:
             self._log.compact()
         self.read()
         return self.entries
 
 
 async def record(
-    wire_format: WireFormat, stream: bytes, start: DialectStart, reading: Reading | None = None
+    wire_format: WireFormat, stream: bytes, start: DialectStart, read_plan: ReadPlan | None = None
 ) -> Sequence[Entry]:
     """Return the entries of a generation whose provider sends these bytes."""
-    reading = reading or Reading()
-    upstream, clock = RecordedUpstream(wire_format, [stream], reading.cuts), ManualClock()
+    read_plan = read_plan or ReadPlan()
+    upstream, clock = RecordedUpstream(wire_format, [stream], read_plan.cuts), ManualClock()
     model = Model("m", [Target(upstream)], Policy(backoff=Backoff(1, retry_base=1, retry_longest=8, retry_within=60)))
     generation = Generation(
         GENERATION_ID, start.request, "r", "m", clock.now(), verbatim=start.verbatim, created=1_700_000_000
     )
-    generation.log = EventLog(generation.id, max_entries=reading.max_entries)
-    reader = LogReader(generation.log, reading)
+    generation.log = EventLog(generation.id, max_entries=read_plan.max_entries)
+    reader = LogReader(generation.log, read_plan)
     generation.log.append(Accepted(generation.id, "r", "m"))
     await asyncio.wait_for(Pipeline(generation, model, Slots(0, 0), clock, ANONYMOUS).run(), 60)
     return reader.finish()

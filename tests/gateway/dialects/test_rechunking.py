@@ -7,7 +7,7 @@ import pytest
 
 from gateway.generation.event_log import Entry
 from tests.gateway.dialects.pairs import IMPLEMENTED, NUMBERED, is_verbatim, joined, project, start_of, verbatim_start
-from tests.gateway.dialects.recording import Reading, record
+from tests.gateway.dialects.recording import ReadPlan, record
 from tests.gateway.upstreams.transcripts.case import FORMATS, Api, Case
 from tests.gateway.upstreams.transcripts.table import CASES
 
@@ -15,11 +15,11 @@ STREAMS = {(case.api, case.file): case for case in CASES if case.is_stream}
 PAIRS = [(dialect, api) for dialect in IMPLEMENTED for api in FORMATS]
 
 LATE = (
-    Reading(plan=(False,)),
-    Reading(plan=(False,), joined=True),
-    Reading(plan=(False,), compacted=True, joined=True),
-    Reading(max_entries=2),
-    Reading(max_entries=2, plan=(True, False, False), joined=True),
+    ReadPlan(plan=(False,)),
+    ReadPlan(plan=(False,), joined=True),
+    ReadPlan(plan=(False,), compacted=True, joined=True),
+    ReadPlan(max_entries=2),
+    ReadPlan(max_entries=2, plan=(True, False, False), joined=True),
 )
 """Readers that find several entries at once."""
 
@@ -46,15 +46,15 @@ def single(entries: Sequence[Entry]) -> list[tuple[object, ...]]:
 
 @pytest.mark.parametrize("case", STREAMS.values(), ids=lambda case: f"{case.api}-{case.file}")
 async def test_every_cut_brings_the_same_log(case: Case) -> None:
-    """What no dialect can tell apart: with it, the property of a dialect need not be tested at every cut."""
+    """What no dialect can tell stride: with it, the property of a dialect need not be tested at every cut."""
     start, wire_format = verbatim_start(case.api), FORMATS[case.api]()
     whole = single(await record(wire_format, case.bytes, start))
     every = range(1, len(case.bytes))
     # A few cuts at a time: each position is cut once, in a quarter of the time.
-    apart = -(-len(every) // 4)
-    for at in every[:apart]:
-        assert single(await record(wire_format, case.bytes, start, Reading(tuple(every[at - 1 :: apart])))) == whole
-    assert single(await record(wire_format, case.bytes, start, Reading(tuple(every), 2))) == whole
+    stride = -(-len(every) // 4)
+    for at in every[:stride]:
+        assert single(await record(wire_format, case.bytes, start, ReadPlan(tuple(every[at - 1 :: stride])))) == whole
+    assert single(await record(wire_format, case.bytes, start, ReadPlan(tuple(every), 2))) == whole
 
 
 @pytest.mark.parametrize(("dialect", "api"), PAIRS)
@@ -64,10 +64,10 @@ async def test_late_readers_of_transcripts(dialect: str, api: Api) -> None:
         stream = case.bytes
         every = tuple(range(1, len(stream)))
         events, is_cut = project(dialect, start, await record(FORMATS[api](), stream, start))
-        for reading in (Reading(every), *LATE, Reading(every, 2, (True, False), joined=True)):
-            again, is_cut_again = project(dialect, start, await record(FORMATS[api](), stream, start, reading))
+        for read_plan in (ReadPlan(every), *LATE, ReadPlan(every, 2, (True, False), joined=True)):
+            again, is_cut_again = project(dialect, start, await record(FORMATS[api](), stream, start, read_plan))
             if dialect in NUMBERED or is_verbatim(start, api):
-                assert again == events, (case.file, reading)
+                assert again == events, (case.file, read_plan)
             else:
-                assert joined(again) == joined(events), (case.file, reading)
+                assert joined(again) == joined(events), (case.file, read_plan)
             assert is_cut_again == is_cut
