@@ -15,8 +15,8 @@ from gateway.protocol.errors import Refused
 TransportName = Literal["sse", "ws"]
 CommandName = Literal["interrupt", "feedback"]
 
-MAX_FRAME_BYTES = 33 << 20
-"""Maximum bytes of one event: a part may carry what one event of a provider did (`max_event_bytes`, up to 32 MiB)."""
+MAX_FRAME_BYTES = 65 << 20
+"""Maximum bytes of one event: a part may carry what one event of a provider did (`max_event_bytes`, up to 64 MiB)."""
 
 
 class Commands(Protocol):

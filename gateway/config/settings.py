@@ -13,7 +13,7 @@ from gateway.config.presets import Api
 from gateway.config.tables import JwtTable, ModelTable, ProviderTable
 from gateway.net.proxy import DIRECT
 from gateway.security.api_keys import check_unique, parse_stored_key
-from gateway.upstreams.base import DEFAULT_EVENT_BYTES, MAX_EVENT_BYTES
+from gateway.upstreams.base import DEFAULT_EVENT_BYTES, DEFAULT_OUTPUT_BYTES, MAX_EVENT_BYTES
 from gateway.upstreams.formats.base import TokenLimit
 
 VARIABLE_PREFIX: Final = "DUALSTREAM_"
@@ -219,7 +219,7 @@ class Settings(BaseModel):
         description="Maximum size of one event of an upstream's stream, in bytes; images come as one event.",
     )
     max_output_bytes: int = Field(
-        16 << 20, ge=1, description="Maximum size of the content of one generation, in bytes."
+        DEFAULT_OUTPUT_BYTES, ge=1, description="Maximum size of the content of one generation, in bytes."
     )
 
     on_disconnect: Literal["grace", "cancel", "continue"] = Field(

@@ -40,7 +40,7 @@ from gateway.protocol.events import (
     Usage,
     Verbatim,
 )
-from gateway.upstreams.base import VerbatimRequest
+from gateway.upstreams.base import DEFAULT_OUTPUT_BYTES, VerbatimRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ class Generation:
     request_id: str
     model: str
     accepted_at: InitVar[float]
-    output_limit: int = 16 << 20
+    output_limit: int = DEFAULT_OUTPUT_BYTES
     verbatim: InitVar[VerbatimRequest | None] = None
     created: int = 0
     """Time of its start, in seconds since 1970."""

@@ -25,7 +25,7 @@ from gateway.protocol.commands import FeedbackRequest, InterruptRequest, OnDisco
 from gateway.protocol.errors import Code, Refused, lost, out_of_scope
 from gateway.routing.registry import ModelRegistry
 from gateway.security.principals import Principal
-from gateway.upstreams.base import VerbatimRequest
+from gateway.upstreams.base import DEFAULT_OUTPUT_BYTES, VerbatimRequest
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class RetentionPolicy:
     retention: float = 300.0
     max_retained: int = 10_000
     max_retained_bytes: int = 256 << 20
-    max_output_bytes: int = 16 << 20
+    max_output_bytes: int = DEFAULT_OUTPUT_BYTES
 
 
 POSITIONS_SECONDS: Final = 0.1

@@ -119,6 +119,8 @@ class EventStreamDecoder:
             data = b"".join([self._tail, data])
             self._tail.clear()
         *lines, tail = data.split(b"\n")
+        # An event may be large: no copy of it is kept any longer than needed.
+        del data
         events: list[ServerSentEvent] = []
         try:
             for line in lines:

@@ -153,7 +153,10 @@ class Part:
 
     @property
     def size(self) -> int:
-        """Return the bytes of its fields as JSON."""
+        """Return the bytes of its fields as JSON. Base64, which nothing escapes and which is large, is not encoded."""
+        data = self.fields.get("data")
+        if isinstance(data, str) and data.isascii():
+            return len(data) + len(orjson.dumps({**self.fields, "data": ""}))
         return len(orjson.dumps(self.fields))
 
 
@@ -289,7 +292,8 @@ def encode(event: Event) -> bytes:
     if isinstance(event, Gap):
         fields = orjson.dumps({"from": event.from_seq, "to": event.to_seq, "text": event.text})
     elif isinstance(event, Part):
-        fields = orjson.dumps({"kind": event.kind, **event.fields})
+        # In one step: an image is large, and each step would copy it.
+        return orjson.dumps({"type": event.type, "kind": event.kind, **event.fields})
     elif isinstance(event, ToolCall) and event.signature is None:
         fields = orjson.dumps(event).removesuffix(_NO_SIGNATURE) + b"}"
     else:

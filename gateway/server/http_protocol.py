@@ -151,14 +151,14 @@ class HttpProtocol(HttpToolsProtocol):
         if self.transport.is_closing():
             # Not a slow client, for which False would stand: the connection is ending, and `on_disconnect` follows.
             return True
-        body = frames[0] if len(frames) == 1 else b"".join(frames)
-        size = len(body)
+        body = frames[0] if len(frames) == 1 else b""
+        size = len(body) or sum(map(len, frames))
         if size > MAX_COPIED_BYTES:
             # A large part is not copied for each viewer: while it is written, all hold the same bytes.
-            self.transport.writelines((b"%x\r\n" % size, body, b"\r\n"))
+            self.transport.writelines((b"%x\r\n" % size, *frames, b"\r\n"))
         else:
             # One write and one bytes object: the transport tries to send at once, so that each write is a system call.
-            self.transport.write(b"%x\r\n%b\r\n" % (size, body))
+            self.transport.write(b"%x\r\n%b\r\n" % (size, body or b"".join(frames)))
         return not self.flow.write_paused
 
     def unsent_bytes(self) -> int:

@@ -10,10 +10,13 @@ from gateway.protocol.commands import JsonObject, Message
 from gateway.protocol.events import Content, TextBatch, Usage, Verbatim
 from gateway.upstreams.sanitize import sanitize_token
 
-DEFAULT_EVENT_BYTES = 16 << 20
+DEFAULT_EVENT_BYTES = 48 << 20
 """Default of `max_event_bytes`, the maximum size of one event in a response: a large image comes as one event."""
 
-MAX_EVENT_BYTES = 32 << 20
+DEFAULT_OUTPUT_BYTES = 64 << 20
+"""Default of `max_output_bytes`, the maximum size of the content of one generation: its text, and a large image."""
+
+MAX_EVENT_BYTES = 64 << 20
 """Largest value of `max_event_bytes`: our own clients accept frames up to a little more."""
 
 
