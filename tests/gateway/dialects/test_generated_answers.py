@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from gateway.dialects.base import DialectStart, ProjectedEvent
 from tests.gateway.dialects.accumulators import FOLD, READ, chunks_of, json_or_text
 from tests.gateway.dialects.generated import Answer, Style, answers, encode, payloads, styles
-from tests.gateway.dialects.pairs import IMPLEMENTED, NUMBERED, document_of, is_verbatim, joined, project, start_of
+from tests.gateway.dialects.pairs import NAMES, NUMBERED, document_of, is_verbatim, joined, project, start_of
 from tests.gateway.dialects.recording import ReadPlan, record
 from tests.gateway.upstreams.transcripts.case import FORMATS, Api
 
-PAIRS = [(dialect, api) for dialect in IMPLEMENTED for api in FORMATS]
+PAIRS = [(dialect, api) for dialect in NAMES for api in FORMATS]
 
 read_plans = st.builds(
     ReadPlan,
@@ -64,7 +64,7 @@ def test_streamed_is_whole(dialect: str, api: Api, answer: Answer, style: Style)
     assert len({*ids}) == len(ids)
 
 
-@pytest.mark.parametrize("dialect", IMPLEMENTED)
+@pytest.mark.parametrize("dialect", NAMES)
 @settings(max_examples=30)
 @given(answer=answers, style=styles, read_plan=read_plans)
 def test_what_the_provider_says_in_the_same_api_arrives_as_it_is(

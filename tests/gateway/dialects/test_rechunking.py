@@ -6,13 +6,13 @@ from itertools import pairwise
 import pytest
 
 from gateway.generation.event_log import Entry
-from tests.gateway.dialects.pairs import IMPLEMENTED, NUMBERED, is_verbatim, joined, project, start_of, verbatim_start
+from tests.gateway.dialects.pairs import NAMES, NUMBERED, is_verbatim, joined, project, start_of, verbatim_start
 from tests.gateway.dialects.recording import ReadPlan, record
 from tests.gateway.upstreams.transcripts.case import FORMATS, Api, Case
 from tests.gateway.upstreams.transcripts.table import CASES
 
 STREAMS = {(case.api, case.file): case for case in CASES if case.is_stream}
-PAIRS = [(dialect, api) for dialect in IMPLEMENTED for api in FORMATS]
+PAIRS = [(dialect, api) for dialect in NAMES for api in FORMATS]
 
 LATE = (
     ReadPlan(plan=(False,)),

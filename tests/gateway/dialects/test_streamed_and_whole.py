@@ -8,12 +8,12 @@ import re
 import pytest
 
 from tests.gateway.dialects.accumulators import FOLD, READ, Got, json_or_text
-from tests.gateway.dialects.pairs import IMPLEMENTED, document_of, is_verbatim, project, start_of
+from tests.gateway.dialects.pairs import NAMES, document_of, is_verbatim, project, start_of
 from tests.gateway.dialects.recording import record
 from tests.gateway.upstreams.transcripts.case import FORMATS, Api, Case
 from tests.gateway.upstreams.transcripts.table import CASES
 
-TRANSLATED = [(dialect, api) for dialect in IMPLEMENTED for api in FORMATS if not is_verbatim(start_of(dialect), api)]
+TRANSLATED = [(dialect, api) for dialect in NAMES for api in FORMATS if not is_verbatim(start_of(dialect), api)]
 
 MEDIUM = re.compile(r"!\[\w+\]\([^)]*\)")
 """What an API has no place for is linked in its text."""
