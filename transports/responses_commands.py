@@ -47,6 +47,7 @@ MAX_WAITING: Final = 64
 MAX_LANES: Final = 32
 """Number of different `stream_id`s on one socket."""
 
+_KNOWN: Final = ("response.create", "response.steer")
 _STREAM_ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,256}")
 _ENVELOPE: Final = frozenset({"type", "stream_id"})
 """Fields of a message that belong to the socket, and not to the request."""
@@ -135,7 +136,7 @@ class ResponsesCommands:
                 message = "The message must be a JSON object."
                 raise invalid(message)
             stream_id = value.get("stream_id")
-            self._unreadable = 0 if value.get("type") in {"response.create", "response.steer"} else self._unreadable
+            self._unreadable = 0 if value.get("type") in _KNOWN else self._unreadable
             if too_many is not None:
                 raise too_many
             await self._execute(value, read_at)

@@ -228,6 +228,7 @@ async def test_a_response_that_is_cut_off_fails_and_the_socket_lives(served: Ser
     [
         ({"type": "response.cancel"}, "type"),
         ({"type": 7}, "type"),
+        ({"type": {}}, "type"),
         ({}, "type"),
         ({"type": "response.create", "model": "m", "input": 7}, "input"),
         ({"type": "response.create", **request(), "background": True}, "background"),
