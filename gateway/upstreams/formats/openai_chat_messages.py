@@ -53,9 +53,16 @@ def build_message(message: JsonObject, model: str, quirks: Quirks, *, as_sent: b
             fields["tool_calls"] = [_build_call(call, model, quirks, is_first=not at) for at, call in enumerate(calls)]
         elif fields.get("content") is None:
             fields["content"] = ""
-        if not (as_sent and quirks.reasoning == "as_sent"):
+        if not (as_sent and _takes_as_sent(fields, quirks)):
             _build_reasoning(fields, quirks, called=bool(calls))
     return fields
+
+
+def _takes_as_sent(fields: JsonObject, quirks: Quirks) -> bool:
+    """Return True if a server takes every field of an earlier answer, and this one has the reasoning of no other."""
+    if quirks.reasoning == "reasoning_details":
+        return not any(detail.get("format") in _FORMATS for detail in objects_of(fields.get("reasoning_details")))
+    return quirks.reasoning == "as_sent"
 
 
 def _build_reasoning(fields: JsonObject, quirks: Quirks, *, called: bool) -> None:

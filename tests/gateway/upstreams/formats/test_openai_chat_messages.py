@@ -156,3 +156,19 @@ def test_a_client_of_this_api_gives_back_what_it_likes(given: JsonObject) -> Non
     assert build_message(message, "m", Quirks(), as_sent=True) == message
     # What the server is known not to take is left out all the same.
     assert build_message(message, "m", Quirks(reasoning="none"), as_sent=True) == {"role": "assistant", "content": "x"}
+
+
+def test_a_client_of_openrouter_gives_back_its_own_details_as_they_came() -> None:
+    quirks = Quirks(reasoning="reasoning_details")
+    detail: JsonObject = {
+        "type": "reasoning.summary",
+        "summary": "Hm.",
+        "format": "openai-responses-v1",
+        "index": 0,
+        "id": "r",
+    }
+    message: JsonObject = {"role": "assistant", "content": "x", "reasoning_details": [detail]}
+    assert build_message(message, "m", quirks, as_sent=True) == message
+    # What the gateway itself has named is translated.
+    given: JsonObject = {"role": "assistant", "content": "x", **DETAILS}
+    assert build_message(given, "m", quirks, as_sent=True)["reasoning_details"] == OF_OPENROUTER
