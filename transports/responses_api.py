@@ -20,6 +20,7 @@ from gateway.dialects.openai_responses.ids import response_id
 from gateway.generation.generation import Generation
 from gateway.protocol.commands import OnDisconnect
 from gateway.protocol.errors import invalid
+from gateway.protocol.events import Error
 from transports.dialect_endpoint import DialectResponse, Endpoint
 from transports.projected_stream import ProjectedStream, event_frame
 from transports.responses_socket import socket_routes
@@ -52,10 +53,21 @@ class ResponsesEndpoint(Endpoint):
 
     def _respond(self, start: DialectStart, generation: Generation, request: Request) -> Response | DialectResponse:
         stored = _store(self._services, start, generation, principal(request).id)
-        if stored is None or not _is_background(start) or start.stream:
+        if stored is None:
             return super()._respond(start, generation, request)
+        if not _is_background(start) or start.stream:
+            return _StoredResponse(self._services, self._dialect, start, generation, request)
         headers = start_headers(request, generation, self._services.hub.allowance(principal(request)))
         return json_response(request, document_of(stored), headers=headers)
+
+
+class _StoredResponse(DialectResponse):
+    """The response to a request that is stored, unless the request fails: its client has no id of it then."""
+
+    def _refusal(self, end: Error) -> Response:
+        if not _is_background(self._start):
+            self._services.responses.forget(response_id(self._generation.id))
+        return super()._refusal(end)
 
 
 def _is_background(start: DialectStart) -> bool:

@@ -276,6 +276,7 @@ class ResponsesCommands:
                 *turn.give_back_steers(),
             ]
             turn.is_over = True
+            self._services.responses.forget(turn.stored.id)
         else:
             messages = turn.messages(entry)
         if turn.is_over:

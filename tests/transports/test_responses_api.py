@@ -131,6 +131,15 @@ async def test_a_client_that_leaves_stops_its_response_and_not_one_in_the_backgr
     assert served.hub.running == 1
 
 
+async def test_a_request_that_fails_is_not_stored(served: Served) -> None:
+    for fields in ({}, {"stream": True}):
+        async with posted(served, request(**fields)) as task:
+            served.upstream.last.fail(Failed(Code.INVALID_REQUEST, "The provider refused it."))
+            assert (await task).status == 400
+            async with served.http.get("/api/stats") as response:
+                assert (await response.json())["stored_responses"] == 0
+
+
 async def test_a_background_response_must_be_stored(served: Served) -> None:
     async with served.http.post(PATH, json=request(background=True, store=False)) as response:
         error = (await response.json())["error"]

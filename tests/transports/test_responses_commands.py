@@ -209,6 +209,8 @@ async def test_an_error_before_the_first_event_is_an_error_with_a_status(served:
     error = await socket.receive_json()
     assert (error["type"], error["status"]) == ("error", 400)
     assert error["error"]["message"] == "The provider refused it."
+    async with served.http.get("/api/stats") as response:
+        assert (await response.json())["stored_responses"] == 0
     # The next one is served.
     await turn(socket, served, "One", "a")
 
@@ -340,6 +342,22 @@ class TestSteering:
         assert text_of(await replayed(served, f"{successor['id']}?stream=true")) == "chào"
         await turn(socket, served, "Two", "b", previous_response_id=successor["id"])
         assert asked(served) == ["One", "Xin ", "Shorter.", "chào", "Two"]
+
+    async def test_one_part_of_a_steered_response_is_deleted(self, served: Served, socket: Socket) -> None:
+        await create(socket, "One")
+        await served.called()
+        served.upstream.last.send("a")
+        first = (await read_until(socket, "response.output_text.delta"))[0]["response"]["id"]
+        await socket.send_json({"type": "response.steer", "previous_response_id": first, "input": "Shorter."})
+        await read_until(socket, "response.incomplete")
+        await served.called(2)
+        served.upstream.last.send("b")
+        second = (await read_until(socket, "response.output_text.delta"))[0]["response"]["id"]
+        assert (await got(served, second, "DELETE"))[0] == 200
+        await read_until(socket)
+        assert (await got(served, first))[1]["status"] == "incomplete"
+        assert (await got(served, first, "DELETE"))[0] == 200
+        assert len(served.hub._records) == 0
 
     async def test_a_response_that_is_not_stored_is_steered_twice(self, served: Served, socket: Socket) -> None:
         await create(socket, "One", store=False)

@@ -56,13 +56,7 @@ class ResponseDocuments:
         """Count the input tokens of a request: as its provider does, or else by our estimate."""
         start, model = await self._prepare(request)
         counted = {name: value for name, value in _whole(start).items() if name in _COUNTED}
-        try:
-            document = await self._ask(request, model, "input_tokens", counted)
-        except Refused as refused:
-            # Most servers with this API lack this endpoint.
-            if refused.code is not Code.MODEL_NOT_FOUND:
-                raise
-            document = None
+        document = await self._ask(request, model, "input_tokens", counted)
         if document is not None:
             return document
         tools = start.call.body.get("tools")
@@ -102,7 +96,11 @@ class ResponseDocuments:
     async def _ask(
         self, request: Request, model: Model, name: str, body: JsonObject, charges: Charges | None = None
     ) -> Response | None:
-        """Return what a provider with this API answers; None if the model has none."""
+        """Return what a provider with this API answers; None if the model has none that does.
+
+        Raises:
+            Refused: the provider refuses the request, or fails.
+        """
         hub = self._services.hub
         targets = targets_of(model, API, hub.clock.now())
         if not targets:
@@ -111,7 +109,13 @@ class ResponseDocuments:
         def build(upstream_model: str) -> DocumentRequest:
             return DocumentRequest(Endpoint(("responses", name)), {**body, "model": upstream_model})
 
-        document = await unless_disconnected(request, call(hub, model, targets, build, charges))
+        try:
+            document = await unless_disconnected(request, call(hub, model, targets, build, charges))
+        except Refused as refused:
+            # Most servers with this API lack these endpoints: 404 or 405.
+            if refused.code is Code.MODEL_NOT_FOUND:
+                return None
+            raise
         if document is None:
             return Response(status_code=CLIENT_CLOSED_REQUEST)
         headers = {"Cache-Control": "no-store", "X-Request-ID": request_id(request)}

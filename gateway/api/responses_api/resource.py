@@ -84,13 +84,20 @@ class ResponsesResource:
             generation.log.unsubscribe(changed.set)
 
     async def delete(self, request: Request) -> Response:
-        """Forget a response and its generation; one that runs is stopped."""
+        """Forget a response, and its generation if no other response is a part of it; one that runs is stopped."""
         response = find_response(self._services, request, request.path_params["response_id"])
         self._services.responses.forget(response.id)
         if response.generation is not None:
-            self._services.hub.delete(response.generation.id, principal(request))
+            self._delete_generation(response, response.generation.id, principal(request))
         deleted = {"id": response.id, "object": "response", "deleted": True}
         return json_response(request, deleted)
+
+    def _delete_generation(self, response: StoredResponse, generation_id: str, owner: Principal) -> None:
+        hub = self._services.hub
+        if not self._services.responses.has_any_of(generation_id):
+            hub.delete(generation_id, owner)
+        elif response.is_running:
+            hub.interrupt(generation_id, _CANCEL, self._services.clock.now(), owner)
 
     async def input_items(self, request: Request) -> Response:
         """Return a page of the items that a response answers, newest first unless `order` says otherwise."""

@@ -163,6 +163,10 @@ class ResponseStore:
         for response_id in tuple(self._by_generation.get(generation_id, ())):
             self.forget(response_id)
 
+    def has_any_of(self, generation_id: str) -> bool:
+        """Return True if a response of a generation is stored."""
+        return generation_id in self._by_generation
+
     def _count(self, shelf: _Shelf, size: int) -> None:
         shelf.size += size
         self.size += size

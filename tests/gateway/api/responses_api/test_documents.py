@@ -68,6 +68,15 @@ async def test_a_conversation_is_compacted_by_its_provider(served: Served) -> No
     assert (await task)[1]["output"] == [{"type": "compaction"}]
 
 
+async def test_a_provider_without_the_endpoint_compacts_nothing(served: Served) -> None:
+    served.upstream.api = "openai-responses"
+    task = asyncio.ensure_future(asked(served, COMPACT, request()))
+    await until(lambda: bool(served.upstream.fetched))
+    served.upstream.fetched[0].document.set_exception(Failed(Code.MODEL_NOT_FOUND, "There is no such path."))
+    status, document = await task
+    assert (status, document["error"]["param"]) == (400, "model")
+
+
 async def test_no_other_provider_compacts(served: Served) -> None:
     status, document = await asked(served, COMPACT, request())
     assert (status, document["error"]["param"]) == (400, "model")

@@ -77,7 +77,9 @@ def test_responses_are_forgotten_with_their_generation() -> None:
     store.add(response("resp_1", log=log))
     store.add(response("resp_1.2", log=log))
     store.add(response("resp_2", log=generation("g_2")))
+    assert store.has_any_of("g_1")
     store.forget_generation("g_1")
+    assert not store.has_any_of("g_1")
     store.forget_generation("g_1")
     assert [found.id for found in store.newest_first("alice")] == ["resp_2"]
 
