@@ -132,8 +132,8 @@ async def test_a_client_that_leaves_stops_its_response_and_not_one_in_the_backgr
 
 
 async def test_a_request_that_fails_is_not_stored(served: Served) -> None:
-    for fields in ({}, {"stream": True}):
-        async with posted(served, request(**fields)) as task:
+    for stream in (False, True):
+        async with posted(served, request(stream=stream)) as task:
             served.upstream.last.fail(Failed(Code.INVALID_REQUEST, "The provider refused it."))
             assert (await task).status == 400
             async with served.http.get("/api/stats") as response:
