@@ -54,7 +54,7 @@ class PassThroughRoutes:
     async def moderations(self, request: Request) -> Response:
         """Return moderations. Where no usage is reported, they are free. The provider chooses a model if none is named.
 
-        A model that is named must be served here; without one, the default model says which provider is asked.
+        A model that is named must be served here; without one, the first model with such a provider says which to ask.
         """
         return await self._pass_on(request, await self._body(request), "moderations", 0)
 
@@ -70,8 +70,11 @@ class PassThroughRoutes:
         if not isinstance(requested, str | None):
             message = "model: must be a string."
             raise invalid(message, param="model")
-        model = hub.models_for(owner).resolve(requested)
-        targets = targets_of(model, _API, hub.clock.now())
+        models, now = hub.models_for(owner), hub.clock.now()
+        model = models.resolve(requested)
+        if requested is None:
+            model = next((each for each in models.by_name.values() if targets_of(each, _API, now)), model)
+        targets = targets_of(model, _API, now)
         if not targets:
             message = f"model: no provider of {model.name[:100]!r} has /v1/{name}: choose another model."
             raise invalid(message, param="model")

@@ -46,6 +46,8 @@ FINISH_REASONS: Final = {
 _SEPARATOR: Final[JsonObject] = {"text": "\n\n"}
 """What stands between an answer and its revision."""
 
+_THEIR_CONTENT: Final = b'{"candidates"'
+
 _TEXT: Final = len(TEXT_PREFIX[Chunk])
 
 
@@ -89,6 +91,9 @@ class GeminiProjection:
     def _pass_on(self, lines: bytes) -> Sequence[ProjectedEvent]:
         """Return the provider's own responses."""
         self._is_passed_on, self._is_plain, self._has_content = True, False, True
+        if lines.startswith(_THEIR_CONTENT) and b"\n" not in lines:
+            # By far the most common case: one response with content.
+            return (ProjectedEvent(lines),)
         found = responses_in(lines)
         self._error = found.error or self._error
         return found.events
