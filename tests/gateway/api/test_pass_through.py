@@ -85,3 +85,20 @@ async def test_a_client_that_leaves_cancels_the_call(served: Served) -> None:
     await until(lambda: bool(served.upstream.fetched))
     task.cancel()
     await until(lambda: served.upstream.fetched[0].closed)
+
+
+class TestProviders:
+    """Models of several providers."""
+
+    @pytest.fixture
+    def settings(self) -> Settings:
+        provider = {"base_url": "http://127.0.0.1:9/v1"}
+        providers = {"theirs": {**provider, "api": "anthropic"}, "ours": {**provider, "api": "openai"}}
+        models = {"first": {"provider": "theirs"}, "second": {"provider": "ours"}}
+        return Settings(providers=providers, models=models, retry_within=0)
+
+    async def test_a_moderation_without_a_model_goes_to_a_provider_that_has_it(self, served: Served) -> None:
+        # Nothing listens there: the provider was called.
+        status, document = await posted(served, "/v1/moderations", {"input": "x"}, None)
+        assert status == 502
+        assert document["error"]["code"] == "network_error"

@@ -17,7 +17,7 @@ from tests.integration.processes import CHECKOUT, Server
 
 DRIVER_SECONDS: Final = 115.0
 KEY: Final = "unused"
-WITHOUT_PROVIDER: Final = ("/models", "/count-tokens")
+WITHOUT_PROVIDER: Final = ("/models", "/count-tokens", "/embeddings")
 """Scenarios that the gateway may answer by itself."""
 _PROVIDER: Final = """\
 [providers.{api}]

@@ -93,7 +93,7 @@ DRIVERS: Final = (
         "pypi:openai",
         "openai.md",
         {
-            "chat": (*FULL, "models"),
+            "chat": (*FULL, "models", "embeddings", "moderations"),
             "responses": (*FULL, *_STORED),
             "websocket": ("stream", "usage", "next-turn"),
         },

@@ -1,6 +1,6 @@
 """The `openai` package of PyPI: Chat Completions, and Responses over HTTP and WebSocket."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import openai
@@ -140,6 +140,35 @@ def _() -> None:
 def _() -> None:
     assert MODEL in [model.id for model in client.models.list()]
     assert client.models.retrieve(MODEL).id == MODEL
+
+
+# What is passed on
+
+
+def passed_on(function: Callable[[], Any]) -> Any:
+    """Return what a provider with OpenAI's API answers; any other has no such endpoint, and that is said."""
+    if MODEL == "kit-openai":
+        return function()
+    error = raised(function)
+    assert isinstance(error, openai.BadRequestError)
+    assert error.param == "model"
+    return None
+
+
+@scenario("chat/embeddings")
+def _() -> None:
+    answer = passed_on(lambda: client.embeddings.create(model=MODEL, input=["a", "b"]))
+    if answer is not None:
+        assert [each.embedding for each in answer.data] == [[0.25, -0.5], [0.25, -0.5]]
+        assert answer.usage.prompt_tokens == INPUT_TOKENS
+
+
+@scenario("chat/moderations")
+def _() -> None:
+    answer = passed_on(lambda: client.moderations.create(model=MODEL, input="x"))
+    assert answer is None or answer.results[0].flagged is False
+    # Without a model, the provider with OpenAI's API is asked.
+    assert client.moderations.create(input="x").results[0].flagged is False
 
 
 # Responses

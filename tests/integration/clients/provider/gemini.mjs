@@ -16,8 +16,13 @@ function askOf({ contents = [], tools = [] }) {
     prompt: promptOf(parts.map((part) => part.text ?? "")),
     tools: tools.flatMap((tool) => tool.functionDeclarations ?? []).map((declaration) => declaration.name),
     results: after.filter((part) => part.functionResponse).map((part) => resultText(part.functionResponse.response)),
-    images: parts.filter((part) => part.inlineData).map((part) => part.inlineData.data),
+    images: parts.filter((part) => part.inlineData).map((part) => standardBase64(part.inlineData.data)),
   };
+}
+
+/** Google's libraries write the alphabet that is safe in URLs; its servers read both (RFC 4648). */
+function standardBase64(data) {
+  return data.replaceAll("-", "+").replaceAll("_", "/");
 }
 
 function resultText(response) {

@@ -15,10 +15,27 @@ import { USAGE } from "./script.mjs";
 const journal = new Journal();
 const GEMINI = /^\/v1(?:beta)?\/models\/([\w.-]+):(streamGenerateContent|generateContent|countTokens)$/;
 
+const MODERATION = {
+  id: "modr-1",
+  model: "omni-moderation-latest",
+  results: [{ flagged: false, categories: {}, category_scores: {}, category_applied_input_types: {} }],
+};
+
+/** Answer `POST /v1/embeddings`: the same embedding for each text. */
+function embeddings({ body, response, entry }) {
+  const numbers = new Float32Array([0.25, -0.5]);
+  const embedding = body.encoding_format === "base64" ? Buffer.from(numbers.buffer).toString("base64") : [...numbers];
+  const data = [body.input].flat().map((_, index) => ({ object: "embedding", index, embedding }));
+  const usage = { prompt_tokens: USAGE.input, total_tokens: USAGE.input };
+  sendJson(response, entry, 200, { object: "list", data, model: body.model, usage });
+}
+
 const ROUTES = {
   "/v1/chat/completions": chatCompletions,
   "/v1/responses": responses,
   "/v1/messages": messages,
+  "/v1/embeddings": embeddings,
+  "/v1/moderations": ({ response, entry }) => sendJson(response, entry, 200, MODERATION),
   "/v1/messages/count_tokens": ({ response, entry }) => sendJson(response, entry, 200, { input_tokens: USAGE.input }),
 };
 
