@@ -2,8 +2,8 @@
 
 A provider with the same API gets the body as it came: unknown fields, roles and betas included. For any other provider
 it is translated. What has no effect on the answer there is left out: cache markers, betas, `context_management`,
-`service_tier`, `speed`, `diagnostics`, `metadata` but its `user_id`, and fields that are not known. A request that can't
-be read, or with what would change the answer, goes to no provider with another API (`VerbatimRequest.only`).
+`service_tier`, `speed`, `diagnostics`, `metadata` but its `user_id`, and fields that are not known. A request that
+can't be read, or with what would change the answer, goes to no provider with another API (`VerbatimRequest.only`).
 """
 
 from collections.abc import Mapping, Sequence
