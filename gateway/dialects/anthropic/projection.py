@@ -49,6 +49,8 @@ _FACTS: Final = ("stop_sequence", "stop_details", "container")
 
 _LOGPROBS: Final = b'{"type":"part","kind":"logprobs"'
 
+_REDACTED: Final = b'{"type":"part","kind":"redacted_reasoning"'
+
 _TEXT_START: Final = len(TEXT_PREFIX[Chunk])
 _REASONING_START: Final = len(TEXT_PREFIX[Reasoning])
 
@@ -59,6 +61,9 @@ class MessagesProjection:
     def __init__(self, start: DialectStart, identity: ResponseIdentity) -> None:
         self.is_cut = False
         self._streams = start.stream
+        thinking = start.call.body.get("thinking")
+        self._shows_thinking = isinstance(thinking, dict) and thinking.get("type") not in {None, "disabled"}
+        """Programs that did not ask for thinking take the first block for the text."""
         self._identity = identity
         self._reset()
 
@@ -137,6 +142,9 @@ class MessagesProjection:
         if kind is Part and entry.data.startswith(_LOGPROBS):
             # This API has none.
             return
+        if not self._shows_thinking and _is_thinking(entry):
+            writer.start_message()
+            return
         self._calls.forget()
         if kind is Chunk:
             index = writer.enter("text")
@@ -211,6 +219,11 @@ class MessagesProjection:
         else:
             self._writer.write(error_event(code, event.message))
         return self._writer.take()
+
+
+def _is_thinking(entry: Entry) -> bool:
+    """Return True for reasoning in any form."""
+    return entry.kind in {Reasoning, SignedReasoning} or (entry.kind is Part and entry.data.startswith(_REDACTED))
 
 
 _CONTENT: Final = frozenset({Chunk, Reasoning, SignedReasoning, ToolCall, Part})

@@ -34,15 +34,16 @@ def failed(code: str) -> Error:
     return Error(code, "It failed.", True, None, True, USAGE, None, METRICS)
 
 
-def start_of(*, stream: bool = True) -> DialectStart:
+def start_of(*, stream: bool = True, thinking: str | None = "adaptive") -> DialectStart:
     """Return a start."""
     body: JsonObject = {"messages": [{"role": "user", "content": "Hello"}]}
-    return DialectStart(parse(StartRequest, body), stream, Call(body))
+    asked: JsonObject = {} if thinking is None else {"thinking": {"type": thinking}}
+    return DialectStart(parse(StartRequest, body), stream, Call({**body, **asked}))
 
 
-def projection_of(*, stream: bool = True) -> MessagesProjection:
+def projection_of(*, stream: bool = True, thinking: str | None = "adaptive") -> MessagesProjection:
     """Return the projection of a response."""
-    return MessagesProjection(start_of(stream=stream), IDENTITY)
+    return MessagesProjection(start_of(stream=stream, thinking=thinking), IDENTITY)
 
 
 def events_of(*reads: Iterable[Logged], projection: MessagesProjection | None = None) -> list[ProjectedEvent]:

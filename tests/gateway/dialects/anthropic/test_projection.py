@@ -108,6 +108,15 @@ def test_thinking_with_its_signature_and_calls() -> None:
     assert message["stop_reason"] == "tool_use"
 
 
+@pytest.mark.parametrize("thinking", [None, "disabled"])
+def test_thinking_that_was_not_asked_for_is_left_out(thinking: str | None) -> None:
+    redacted = Part("redacted_reasoning", {"data": "xyz", "format": "anthropic"})
+    reasoning: list[Event] = [Reasoning("a"), SignedReasoning("", "c2ln", "anthropic"), redacted]
+    payloads = payloads_of([STARTED, *reasoning], [Chunk("b")], projection=projection_of(thinking=thinking))
+    assert types(payloads) == ["message_start", "content_block_start", "content_block_delta"]
+    assert payloads[2] == delta("b")
+
+
 def test_each_signature_ends_a_block() -> None:
     signed: list[Event] = [
         Reasoning("a"),
