@@ -90,7 +90,8 @@ class PassedOn:
         elif name in {CREATED, QUEUED, IN_PROGRESS}:
             if name not in self._announced:
                 self._announced.add(name)
-                self._emit(name, self.with_our_fields(orjson.loads(line)))
+                event = orjson.loads(line)
+                self._emit_lifecycle(name, event, self._encode_response(event))
         else:
             self._announced |= {CREATED, IN_PROGRESS}
             self._track(name, line)
@@ -119,15 +120,19 @@ class PassedOn:
 
     def end(self, held: HeldEnd) -> bytes:
         """Pass on the provider's own end; return the response in it, encoded, or b"" if it has none."""
-        line = self.with_our_fields(held.data)
-        self._emit(held.name, line)
-        response = held.data.get("response")
+        response = self._encode_response(held.data)
+        self._emit_lifecycle(held.name, held.data, response)
+        return response
+
+    def _encode_response(self, event: Mapping[str, object]) -> bytes:
+        """Encode the response in an event, with what the gateway itself stands for; b"" if there is none."""
+        response = event.get("response")
         return orjson.dumps(self._ours(response)) if isinstance(response, dict) else b""
 
-    def with_our_fields(self, event: Mapping[str, object]) -> bytes:
-        """Encode an event about the whole response, with what the gateway itself stands for."""
-        response = event.get("response")
-        return orjson.dumps({**event, "response": self._ours(response)} if isinstance(response, dict) else event)
+    def _emit_lifecycle(self, name: bytes, event: Mapping[str, object], response: bytes) -> None:
+        """Pass on an event about the whole response, which is encoded once: it may repeat large images."""
+        whole = {**event, "response": orjson.Fragment(response)} if response else event
+        self._emit(name, orjson.dumps(whole))
 
     def _ours(self, response: Mapping[str, object]) -> dict[str, object]:
         ours = self._response

@@ -186,8 +186,8 @@ class ResponsesProjection:
             return
         passed_on = self._passed_on
         if passed_on is not None and passed_on.held is not None:
-            self._final = passed_on.end(passed_on.held) or self._final
             self.status = "completed" if isinstance(end, Complete) else "failed"
+            self._final = passed_on.end(passed_on.held) or self._failed(end)
             return
         self._announce(CREATED)
         self._announce(IN_PROGRESS)
@@ -255,8 +255,9 @@ class ResponsesProjection:
         self.status, self._final = "failed", self._failed(end)
         self._writer.add_response("response.failed", self._final)
 
-    def _failed(self, end: Error) -> bytes:
-        return self._response.encode("failed", self._items(), usage=end.usage, error=error_of(end))
+    def _failed(self, end: Terminal) -> bytes:
+        error = error_of(end) if isinstance(end, Error) else None
+        return self._response.encode("failed", self._items(), usage=end.usage, error=error)
 
 
 def response_object(start: DialectStart, identity: ResponseIdentity, entries: Iterable[Entry]) -> JsonObject:

@@ -299,6 +299,16 @@ def test_a_failure_that_another_attempt_follows_is_not_told() -> None:
     assert types(project([*first, error("server_error")]))[-1] == "failed"
 
 
+def test_an_error_event_of_the_provider_is_the_end() -> None:
+    theirs = {"type": "error", "code": "server_error", "message": "Oh.", "param": None}
+    content: list[Event | Verbatim] = [*passed(CREATED, ADDED, DELTA), Chunk("Hel"), *passed(theirs)]
+    projection = ResponsesProjection(start_of(), IDENTITY)
+    entries = log_of([*content, error("server_error")]).since(0)
+    events = decoded([event for entry in entries for event in projection.project(entry)])
+    assert events[-1] == {**theirs, "sequence_number": 3}
+    assert projection.response()["error"] == {"code": "server_error", "message": "It failed."}
+
+
 CONTENT = st.lists(
     st.one_of(
         st.builds(Chunk, st.text(min_size=1, max_size=4)),
