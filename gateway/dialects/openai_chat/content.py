@@ -1,5 +1,6 @@
 """The content of a log as chunks of a chat completion. Pure."""
 
+from dataclasses import replace
 from typing import Final
 
 import orjson
@@ -80,15 +81,18 @@ class Content:
         return [self._chunks.delta(deltas.signed_reasoning(signed, text, self._next("reasoning_details")))]
 
     def tool_call(self, call: ToolCall) -> list[ProjectedEvent]:
-        """Return the chunk of a piece of a tool call."""
+        """Return the chunks of a piece of a tool call: its name comes first, and then its arguments."""
         index = self.count_call(call)
         self._thought.clear()
+        if call.name in self._customs:
+            self._custom_calls.add(index)
+        has_both = call.name is not None and call.arguments != ""
+        pieces = [replace(call, arguments=""), ToolCall(call.index, None, None, call.arguments)] if has_both else [call]
         if not self._with_functions:
-            if call.name in self._customs:
-                self._custom_calls.add(index)
-            return [self._chunks.delta(deltas.tool_call(call, index, is_custom=index in self._custom_calls))]
+            is_custom = index in self._custom_calls
+            return [self._chunks.delta(deltas.tool_call(piece, index, is_custom=is_custom)) for piece in pieces]
         # Such a client knows one call alone.
-        return [self._chunks.delta(deltas.function_call(call))] if index == 0 else []
+        return [self._chunks.delta(deltas.function_call(piece)) for piece in pieces] if index == 0 else []
 
     def count_call(self, call: ToolCall) -> int:
         """Return the index of a tool call in the response."""

@@ -58,6 +58,9 @@ def parse_call(call: Call) -> DialectStart:
     """
     sent: JsonObject = {name: value for name, value in call.body.items() if value is not None}
     _check(sent)
+    if sent.get("web_search_options") == {}:
+        # It asks for a search all the same: its default says so to wire formats that skip empty fields.
+        sent["web_search_options"] = {"search_context_size": "medium"}
     body = with_tools(sent)
     taken: JsonObject = {name: body[name] for name in body if name in _START and not _is_default(name, body[name])}
     if "user" not in taken and "safety_identifier" in body:

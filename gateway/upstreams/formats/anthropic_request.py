@@ -115,7 +115,7 @@ def _sampling(options: JsonObject) -> JsonObject:
     temperature, stop, user = options.get("temperature"), options.get("stop"), options.get("user")
     if isinstance(temperature, int | float) and temperature > 1:
         # Anthropic's OpenAI layer cuts it to 1. But then two different requests would get the same answers.
-        raise _unsupported("The provider's temperature is from 0 to 1")
+        raise _unsupported("The provider's temperature is from 0 to 1", "temperature")
     sampling: JsonObject = {name: options[name] for name in _SAMPLING if name in options}
     if stop:
         sampling["stop_sequences"] = [stop] if isinstance(stop, str) else stop
@@ -144,11 +144,11 @@ def _tool(tool: JsonValue, path: str) -> JsonValue:
             fields = {name: value for name in _TOOL_FIELDS if (value := function.get(name)) is not None}
             return {**fields, "input_schema": schema}
         case {"type": "custom", "custom": dict()}:
-            raise _unsupported(f"{path}: the provider has no custom tools: send a function")
+            raise _unsupported(f"{path}: the provider has no custom tools: send a function", path)
         case {"type": str() as kind} if kind != "function":
             # One of Anthropic's server tools, in its own format.
             return tool
-    raise _unsupported(f"{path}: a function tool needs a function.name")
+    raise _unsupported(f"{path}: a function tool needs a function.name", path)
 
 
 def _tool_choice(choice: JsonValue) -> JsonObject:
@@ -161,7 +161,7 @@ def _tool_choice(choice: JsonValue) -> JsonObject:
             return {"type": "any"}
         case {"type": "function", "function": {"name": str() as name}}:
             return {"type": "tool", "name": name}
-    raise _unsupported("tool_choice must be auto, none, required or one function with its name")
+    raise _unsupported("tool_choice must be auto, none, required or one function with its name", "tool_choice")
 
 
 def _thinking(model: str, options: JsonObject, messages: Sequence[Message], turns: Turns) -> JsonObject:
@@ -172,12 +172,16 @@ def _thinking(model: str, options: JsonObject, messages: Sequence[Message], turn
         disabled: JsonObject = {} if effort is None else {"thinking": {"type": "disabled"}}
         return {**disabled, "max_tokens": max_tokens or UNKNOWN_MODEL}
     if effort not in EFFORTS:
-        raise _unsupported(f"reasoning_effort must be none or one of {', '.join(map(str, EFFORTS))}")
+        raise _unsupported(
+            f"reasoning_effort must be none or one of {', '.join(map(str, EFFORTS))}", "reasoning_effort"
+        )
     _check_thinking(options)
     budget = EFFORTS[effort][1]
     max_tokens = max_tokens or UNKNOWN_MODEL + budget
     if max_tokens <= MIN_BUDGET and not _has_effort(model):
-        raise _unsupported(f"With reasoning_effort, max_tokens must be over {MIN_BUDGET}: thinking counts, too")
+        raise _unsupported(
+            f"With reasoning_effort, max_tokens must be over {MIN_BUDGET}: thinking counts, too", "max_tokens"
+        )
     if not turns.allow_thinking:
         return {"max_tokens": max_tokens}
     if _has_effort(model):
@@ -191,9 +195,9 @@ def _thinking(model: str, options: JsonObject, messages: Sequence[Message], turn
 def _check_thinking(options: JsonObject) -> None:
     """Raise if an option excludes thinking ("Extended thinking", "Feature compatibility")."""
     if "temperature" in options:
-        raise _unsupported("With reasoning_effort, the provider's temperature is 1: leave it out")
+        raise _unsupported("With reasoning_effort, the provider's temperature is 1: leave it out", "temperature")
     if _tool_choice(options.get("tool_choice")).get("type") in {"any", "tool"}:
-        raise _unsupported("With reasoning_effort, the provider's tool_choice must be auto or none")
+        raise _unsupported("With reasoning_effort, the provider's tool_choice must be auto or none", "tool_choice")
 
 
 def _effort(model: str, options: JsonObject) -> JsonObject:
@@ -212,4 +216,6 @@ def _response_format(options: JsonObject) -> JsonObject:
             return {}
         case {"type": "json_schema", "json_schema": {"schema": dict() as schema}}:
             return {"format": {"type": "json_schema", "schema": schema}}
-    raise _unsupported("response_format must be text, or json_schema with its json_schema.schema, for this provider")
+    raise _unsupported(
+        "response_format must be text, or json_schema with its json_schema.schema, for this provider", "response_format"
+    )

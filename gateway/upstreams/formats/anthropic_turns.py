@@ -190,4 +190,5 @@ def _source(url: str, media_type: str, path: str) -> JsonObject:
 
 
 def _unsupported(message: str) -> UnsupportedOption:
-    return UnsupportedOption(f"{message}.")
+    """Return the refusal of a part of a message, whose path stands before the colon or the first space."""
+    return UnsupportedOption(f"{message}.", message.partition(" ")[0].rstrip(":"))

@@ -61,7 +61,8 @@ def test_calls_of_custom_tools_have_a_text_as_input() -> None:
     assert [delta["tool_calls"] for delta in deltas_of(events, tools=tools)] == [
         [{"index": 0, "id": "c", "type": "custom", "custom": {"name": "sql", "input": ""}}],
         [{"index": 0, "custom": {"input": "select"}}],
-        [{"index": 1, "id": "d", "type": "function", "function": {"name": "f", "arguments": "{}"}}],
+        [{"index": 1, "id": "d", "type": "function", "function": {"name": "f", "arguments": ""}}],
+        [{"index": 1, "function": {"arguments": "{}"}}],
     ]
 
 

@@ -147,10 +147,11 @@ def test_feedback_begins_another_paragraph_and_other_calls() -> None:
         Chunk("b"),
         ToolCall(0, "d", "f", "{}"),
     ]
-    assert deltas_of([*events, COMPLETE])[2:] == [
+    assert deltas_of([*events, COMPLETE])[3:] == [
         {"content": "\n\n"},
         {"content": "b"},
-        {"tool_calls": [{"index": 1, "id": "d", "type": "function", "function": {"name": "f", "arguments": "{}"}}]},
+        {"tool_calls": [{"index": 1, "id": "d", "type": "function", "function": {"name": "f", "arguments": ""}}]},
+        {"tool_calls": [{"index": 1, "function": {"arguments": "{}"}}]},
     ]
 
 

@@ -30,7 +30,7 @@ OPTIONS: dict[str, object] = {
 CHANGES_THE_ANSWER: dict[str, object] = {
     "logit_bias": {"50256": -100},
     "verbosity": "low",
-    "web_search_options": {},
+    "web_search_options": {"search_context_size": "low"},
     "moderation": {"model": "m"},
     "modalities": ["text", "image"],
     "top_k": 5,
@@ -164,3 +164,8 @@ def test_a_content_part_of_a_type_that_is_not_known_goes_to_providers_with_this_
 def test_a_content_that_no_provider_could_read_is_refused(content: object) -> None:
     with pytest.raises(Refused, match=r"messages\[0\]\.content"):
         started(messages=[{"role": "user", "content": content}])
+
+
+def test_a_search_is_asked_for_without_options_too() -> None:
+    options = started(web_search_options={}).request.options.for_provider()
+    assert options == {"web_search_options": {"search_context_size": "medium"}}
