@@ -21,7 +21,7 @@ from gateway.api.services import Services
 from gateway.clock import RestartableTimer
 from gateway.dialects.base import Call, Dialect
 from gateway.dialects.openai_responses.ids import response_id
-from gateway.dialects.openai_responses.steer import FAILED, SteerError, accepted, failed, steer_of
+from gateway.dialects.openai_responses.steer import FAILED, SteerError, accepted, failed, steer_of, with_waiting
 from gateway.generation.event_log import Entry
 from gateway.pipeline.hub import new_id
 from gateway.protocol.commands import FeedbackRequest, JsonObject
@@ -71,7 +71,19 @@ class ResponsesCommands:
     """Executes the messages of one socket. Its owner runs `run_queue`, and calls `close` in the end."""
 
     __slots__ = (
-        *("_asker", "_changed", "_close", "_dialect", "_expired", "_headers", "_identity", "_lanes", "_left", "_local"),
+        *(
+            "_asker",
+            "_changed",
+            "_close",
+            "_dialect",
+            "_expired",
+            "_headers",
+            "_held",
+            "_identity",
+            "_lanes",
+            "_left",
+            "_local",
+        ),
         *("_send_json", "_services", "_timer", "_turns", "_unreadable", "_viewer"),
     )
 
@@ -99,6 +111,8 @@ class ResponsesCommands:
         """The responses that run, by the id of their generation."""
         self._local: list[str] = []
         """Ids of the responses that only this socket can refer to."""
+        self._held: dict[str, list[JsonObject]] = {}
+        """Inputs that wait for the request that follows a response, by the id of the response."""
         self._left: list[str] = []
         """Generations whose responses have ended, though they themselves go on."""
         self._changed = asyncio.Event()
@@ -223,12 +237,16 @@ class ResponsesCommands:
                 message = "background: is not supported over WebSocket: leave it out, or send POST /v1/responses."
                 raise invalid(message, param="background")
             principal = self._principal()
+            previous_id = str(body.get("previous_response_id"))
+            if (held := self._held.get(previous_id)) is not None:
+                body["input"] = with_waiting(body.get("input"), held)
             call = Call({name: value for name, value in body.items() if name != "generate"}, headers=self._headers)
             start = prepare(self._services.responses, call, self._asker)
             if body.get("generate") is False:
                 await self._prewarm(lane, start, principal)
             else:
                 self._start(lane, start, principal)
+            self._held.pop(previous_id, None)
         except Refused as refused:
             await self._send_error(refused, lane.stream_id)
 
@@ -288,6 +306,10 @@ class ResponsesCommands:
         self._lanes[turn.stream_id].turn = None
         for local_id in turn.local_ids:
             self._keep(local_id)
+        if turn.waiting:
+            self._held[turn.stored.id] = turn.waiting
+            if len(self._held) > MAX_LANES:
+                del self._held[next(iter(self._held))]
         if not has_ended:
             # Not now: the viewer is writing this very entry.
             self._left.append(generation_id)
@@ -307,6 +329,10 @@ class ResponsesCommands:
             if turn is None or turn.stored.generation is None:
                 is_known = self._services.responses.find(steered, *self._asker) is not None
                 raise SteerError("response_already_completed" if is_known else "response_not_found")
+            if turn.has_calls:
+                steer = self._hold(turn, text, value)
+                await self._send_json(_in_lane(accepted(steer.id, steered, number), stream_id))
+                return
             principal = self._principal()
             steer = Steer(new_id("steer"), text, value.get("input"))
             # First: a response that waits in the queue is steered within the call.
@@ -315,6 +341,13 @@ class ResponsesCommands:
         except SteerError as error:
             event = failed(error, steered, value.get("input"), number, None if steer is None else steer.id)
             await self._send_json(_in_lane(event, stream_id))
+
+    def _hold(self, turn: Turn, text: str, value: JsonObject) -> Steer:
+        """Let an input wait for the results of the calls that the response has begun."""
+        steer = Steer(new_id("steer"), text, value.get("input"))
+        if not turn.hold(steer):
+            raise SteerError("too_many_pending_steers")
+        return steer
 
     def _add_feedback(self, turn: Turn, generation_id: str, steer: Steer, principal: Principal, read_at: float) -> None:
         feedback_id = None

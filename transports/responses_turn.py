@@ -9,10 +9,10 @@ from pydantic import JsonValue
 from gateway.api.responses_api.replay import projection_of
 from gateway.api.responses_api.store import Items, ResponseStore, StoredResponse
 from gateway.dialects.base import ProjectedEvent
-from gateway.dialects.openai_responses.steer import SteerError, failed, message_of
+from gateway.dialects.openai_responses.steer import MAX_WAITING, SteerError, failed, message_of, pending
 from gateway.generation.event_log import Entry, EventLog
 from gateway.protocol.commands import JsonObject
-from gateway.protocol.events import TERMINAL, Accepted, Complete, Feedback, Metrics, Revision, Usage
+from gateway.protocol.events import TERMINAL, Accepted, Complete, Feedback, Metrics, Revision, ToolCall, Usage
 
 _NO_USAGE: Final = Usage(0, 0, "exact")
 
@@ -36,6 +36,11 @@ class Turn:
         self.has_events = False
         self.local_ids: list[str] = []
         """Ids of its responses that only the socket can refer to."""
+        self.waiting: list[JsonObject] = []
+        """Items of inputs that wait for the next request, because the response has ended with calls."""
+        self.has_calls = False
+        """A call has begun: what its client adds must wait for the result."""
+        self._held: list[Steer] = []
         self._store = store
         self._first_id = stored.id
         self._parts = 1
@@ -63,6 +68,7 @@ class Turn:
             self._steers[event.feedback_id], self._expected = self._expected, None
         if isinstance(event, Revision) and (steer := self._steers.pop(event.feedback_id or "", None)) is not None:
             return self._encode(self._succeed(entry, steer))
+        self.has_calls = self.has_calls or entry.kind is ToolCall
         events = self._projection.project(entry)
         if self._projection.is_cut:
             # A socket carries other responses: it is not closed for this one.
@@ -71,7 +77,7 @@ class Turn:
         if not self.is_over:
             return self._encode(events)
         self._finish()
-        return [*self._encode(events), *self.give_back_steers()]
+        return [*self._encode(events), *self._announce_waiting(), *self.give_back_steers()]
 
     def _encode(self, events: Sequence[ProjectedEvent]) -> Sequence[bytes]:
         self.has_events = self.has_events or bool(events)
@@ -105,9 +111,26 @@ class Turn:
         if expected is not None and feedback_id is not None:
             self._steers[feedback_id] = expected
 
+    def hold(self, steer: Steer) -> bool:
+        """Let an input wait for the results of calls; return False if too many wait."""
+        if len(self._held) >= MAX_WAITING:
+            return False
+        self._held.append(steer)
+        return True
+
+    def _announce_waiting(self) -> Sequence[bytes]:
+        """Return the messages that say which results come before what was held."""
+        if self._projection.status != "completed":
+            return ()
+        held, self._held, output = self._held, [], self._output() if self._held else []
+        self.waiting = [message_of(steer.text) for steer in held]
+        events = [pending(steer.id, self.stored.id, output, self.last_number) for steer in held]
+        return [orjson.dumps(event)[:-1] + self._suffix for event in events]
+
     def give_back_steers(self) -> Sequence[bytes]:
         """Return the messages that give back what was accepted and can't be added any more."""
-        error, steers = SteerError("successor_creation_failed"), [*self._steers.values()]
+        error, steers = SteerError("successor_creation_failed"), [*self._held, *self._steers.values()]
+        self._held = []
         self._steers.clear()
         events = [failed(error, self.stored.id, steer.given, self.last_number, steer.id) for steer in steers]
         return [orjson.dumps(event)[:-1] + self._suffix for event in events]

@@ -51,6 +51,11 @@ async def turn(socket: Socket, served: Served, text: str, said: str, **fields: o
     return await read_until(socket)
 
 
+async def turn_with(socket: Socket, served: Served, **fields: object) -> list[Json]:
+    """Create a response to this input, and return its events."""
+    return await turn(socket, served, "", "a", **fields)
+
+
 def asked(served: Served) -> list[object]:
     return [message.content for message in served.upstream.last.request.messages]
 
@@ -409,6 +414,34 @@ class TestSteering:
         assert accepted["type"] == "response.steer.accepted"
         assert (error["type"], error["response"]["status"]) == ("response.created", "in_progress")
         assert (await read_until(socket))[-1]["type"] == "response.failed"
+
+    async def test_an_input_waits_for_the_results_of_calls(self, served: Served, socket: Socket) -> None:
+        await create(socket, "One", store=False)
+        await served.called()
+        served.upstream.last.send(ToolCall(0, "call_1", "f", "{}"))
+        current = (await read_until(socket, "response.output_item.added"))[0]["response"]["id"]
+        for _ in range(17):
+            await socket.send_json({"type": "response.steer", "previous_response_id": current, "input": "Shorter."})
+        messages = [
+            message for message in await read_until(socket, "response.steer.failed") if message["type"] in STEERS
+        ]
+        assert [message["type"] for message in messages] == ["response.steer.accepted"] * 16 + ["response.steer.failed"]
+        assert messages[-1]["error"]["code"] == "too_many_pending_steers"
+        served.upstream.last.finish("tool_calls")
+        await read_until(socket)
+        pending = [await socket.receive_json() for _ in range(16)]
+        assert [event["steer"]["id"] for event in pending] == [message["steer"]["id"] for message in messages[:-1]]
+        required = [{"type": "function_call_output", "call_id": "call_1", "name": "f"}]
+        assert pending[0]["required_input"] == required
+        # A request that is refused leaves them waiting.
+        await create(socket, store=False, previous_response_id=current, input=[{"type": "function_call_output"}])
+        assert (await socket.receive_json())["type"] == "error"
+        result = {**required[0], "output": "21"}
+        await turn_with(socket, served, store=False, previous_response_id=current, input=[result])
+        roles = [message.role for message in served.upstream.last.request.messages]
+        assert roles == ["user", "assistant", "tool", *["user"] * 16]
+        await turn_with(socket, served, store=False, previous_response_id=current, input=[result])
+        assert len(served.upstream.last.request.messages) == 3
 
     async def test_feedback_of_others_begins_another_item(self, served: Served, socket: Socket) -> None:
         await create(socket)

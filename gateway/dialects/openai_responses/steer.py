@@ -3,7 +3,8 @@
 Source: platform.openai.com/docs/guides/steering, and the types of the openai package (`ResponseSteerEvent`).
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from typing import Final
 
 from pydantic import JsonValue
@@ -23,10 +24,14 @@ FAILED: Final[Mapping[Code, str]] = {
 }
 """Why our feedback is refused, in the words of this API."""
 
+MAX_WAITING: Final = 16
+"""Inputs that wait for the results of one response's calls."""
+
 _FIELDS: Final = frozenset({"type", "previous_response_id", "input"})
 _MESSAGES: Final[Mapping[str, str]] = {
     "response_not_found": "The response does not run on this connection.",
     "response_already_completed": "The response has ended: send the input with response.create.",
+    "too_many_pending_steers": f"{MAX_WAITING} inputs wait for the end of this response.",
     "successor_creation_failed": "The response has ended before the input could be added.",
 }
 
@@ -65,6 +70,37 @@ def accepted(steer_id: str, response_id: str, number: int) -> JsonObject:
     """Return the event of an input that is to be added."""
     steer: JsonObject = {"id": steer_id, "previous_response_id": response_id}
     return {"type": "response.steer.accepted", "sequence_number": number, "steer": steer}
+
+
+def pending(steer_id: str, response_id: str, output: Sequence[JsonObject], number: int) -> JsonObject:
+    """Return the event of an input that waits: the response has ended with calls whose results come first."""
+    steer: JsonObject = {"id": steer_id, "previous_response_id": response_id}
+    required: list[JsonValue] = [*filter(None, map(_required, output))]
+    event: JsonObject = {"type": "response.steer.pending", "sequence_number": number, "steer": steer}
+    return {**event, "reason": "waiting_for_required_input", "required_input": required}
+
+
+def with_waiting(given: JsonValue, waiting: Sequence[JsonObject]) -> JsonValue:
+    """Return the input of a request with what has waited for it.
+
+    It comes after the results of the calls: many providers want these next to the calls.
+    """
+    items = [message_of(given)] if isinstance(given, str) else given if isinstance(given, list) else []
+    results = [*takewhile(_is_result, items)]
+    return [*results, *waiting, *items[len(results) :]]
+
+
+def _required(item: JsonObject) -> JsonObject | None:
+    match item:
+        case {"type": "function_call", "call_id": call_id, "name": name}:
+            return {"type": "function_call_output", "call_id": call_id, "name": name}
+        case {"type": "custom_tool_call", "call_id": call_id}:
+            return {"type": "custom_tool_call_output", "call_id": call_id}
+    return None
+
+
+def _is_result(item: JsonValue) -> bool:
+    return isinstance(item, dict) and str(item.get("type")).endswith("_output")
 
 
 def failed(

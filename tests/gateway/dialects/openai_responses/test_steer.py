@@ -2,7 +2,16 @@
 
 import pytest
 
-from gateway.dialects.openai_responses.steer import MAX_TEXT, SteerError, accepted, failed, message_of, steer_of
+from gateway.dialects.openai_responses.steer import (
+    MAX_TEXT,
+    SteerError,
+    accepted,
+    failed,
+    message_of,
+    pending,
+    steer_of,
+    with_waiting,
+)
 from gateway.protocol.commands import JsonObject
 
 TEXT: JsonObject = {"type": "input_text", "text": "Shorter."}
@@ -67,6 +76,33 @@ def test_the_events_about_an_input() -> None:
     }
     given_back = failed(SteerError("successor_creation_failed"), "resp_1", "a", 3, "steer_1")
     assert given_back["steer"] == {**steer, "input": "a"}
+
+
+CALL: JsonObject = {"type": "function_call", "call_id": "c", "name": "f", "arguments": "{}"}
+RESULT: JsonObject = {"type": "function_call_output", "call_id": "c", "output": "1"}
+
+
+def test_an_input_that_waits_names_the_results_that_come_first() -> None:
+    custom: JsonObject = {"type": "custom_tool_call", "call_id": "d", "name": "g", "input": ""}
+    event = pending("steer_1", "resp_1", [{"type": "message"}, CALL, custom], 9)
+    assert event == {
+        "type": "response.steer.pending",
+        "sequence_number": 9,
+        "steer": {"id": "steer_1", "previous_response_id": "resp_1"},
+        "reason": "waiting_for_required_input",
+        "required_input": [
+            {"type": "function_call_output", "call_id": "c", "name": "f"},
+            {"type": "custom_tool_call_output", "call_id": "d"},
+        ],
+    }
+
+
+def test_what_has_waited_follows_the_results() -> None:
+    message: JsonObject = message_of("a")
+    assert with_waiting([RESULT, RESULT, {"role": "user"}], [message]) == [RESULT, RESULT, message, {"role": "user"}]
+    assert with_waiting([], [message]) == [message]
+    assert with_waiting("b", [message]) == [message, message_of("b")]
+    assert with_waiting(None, [message]) == [message]
 
 
 def test_the_item_of_an_input() -> None:
