@@ -1,7 +1,7 @@
 """What a request of a dialect says of itself: its digest, and whether its client sends it again. Pure."""
 
 from collections.abc import Mapping
-from hashlib import blake2b
+from hashlib import sha256
 from typing import Final, NamedTuple
 
 import orjson
@@ -27,6 +27,8 @@ class SentRequest(NamedTuple):
     """Its client says that it has sent it before."""
     session: str
     """The conversation that it belongs to; "" if its client names none."""
+    is_background: bool = False
+    """Its client leaves on purpose: it has another way to read the answer."""
 
 
 def sent_request(dialect: str, start: DialectStart) -> SentRequest:
@@ -37,4 +39,5 @@ def sent_request(dialect: str, start: DialectStart) -> SentRequest:
     asked = orjson.dumps([dialect, call.path.get("model", ""), dict(api_headers), body])
     session = next(filter(None, map(call.headers.get, SESSION_HEADERS)), "")
     is_retry = call.headers.get(RETRY_COUNT, "0").strip() not in {"", "0"}
-    return SentRequest(blake2b(asked, digest_size=16).digest(), start.stream, is_retry, session)
+    digest = sha256(asked).digest()
+    return SentRequest(digest, start.stream, is_retry, session, call.body.get("background") is True)

@@ -53,7 +53,7 @@ class Resends:
             return None
         running = {record: first for record, first in equal.running.items() if not _is_stopping(record)}
         for record, first in running.items():
-            if record.was_viewed and not record.viewers:
+            if record.was_viewed and not (record.viewers or first.is_background):
                 return record
             if first.stream and not sent.stream and sent.session and sent.session == first.session:
                 return record

@@ -48,6 +48,11 @@ def test_all_else_counts(other: SentRequest) -> None:
     assert other.digest != sent().digest
 
 
+def test_a_background_request_is_left_on_purpose() -> None:
+    assert sent({**BODY, "background": True}).is_background
+    assert not sent().is_background
+
+
 @pytest.mark.parametrize(("count", "is_retry"), [("0", False), ("1", True), ("12", True), ("", False)])
 def test_a_retry_is_counted_by_its_client(count: str, is_retry: bool) -> None:
     assert sent(headers={"x-stainless-retry-count": count}).is_retry is is_retry

@@ -20,6 +20,7 @@ from tests.gateway.dialects.api_clients import ApiClient
 from tests.gateway.dialects.tables import retry_table
 from tests.served.clients import KEYS, keys_file, with_keys
 from tests.served.gateway import Served
+from tests.served.viewers import until
 
 __all__ = ["keys_file"]
 
@@ -92,6 +93,48 @@ def test_the_time_to_wait_is_sent_in_milliseconds() -> None:
 
 def test_the_documentation_has_the_table() -> None:
     assert retry_table() in Path("docs/model-apis.md").read_text("utf-8")
+
+
+class TestLimits:
+    @pytest.fixture
+    def settings(self, settings: Settings) -> Settings:
+        return settings.model_copy(update={"rate_limit_per_minute": 1, "rate_limit_burst": 1, "max_concurrent": 1})
+
+    @pytest.mark.parametrize("client", CLIENTS_OF_APIS.values(), ids=list(CLIENTS_OF_APIS))
+    async def test_a_rate_limit_says_when_to_come_back(self, served: Served, client: ApiClient) -> None:
+        first = asyncio.ensure_future(client.post(served.http, stream=True).__aenter__())
+        await served.called()
+        async with client.post(served.http, stream=True) as response:
+            assert (response.status, response.headers["X-Should-Retry"]) == (429, "true")
+            assert response.headers["Retry-After"] == "60"
+            assert response.headers["Retry-After-Ms"] == "60000"
+        served.upstream.last.send("Xin ")
+        served.upstream.last.finish()
+        async with await first as response:
+            await response.read()
+
+
+class TestQueue:
+    @pytest.fixture
+    def settings(self, settings: Settings) -> Settings:
+        return settings.model_copy(update={"max_concurrent": 1, "max_queue": 1, "queue_timeout": 10})
+
+    @pytest.mark.parametrize("client", CLIENTS_OF_APIS.values(), ids=list(CLIENTS_OF_APIS))
+    async def test_a_full_queue_and_a_long_wait_may_be_tried_again(self, served: Served, client: ApiClient) -> None:
+        first = asyncio.ensure_future(client.post(served.http, stream=True).__aenter__())
+        await served.called()
+        second = asyncio.ensure_future(client.post(served.http, stream=True).__aenter__())
+        await until(lambda: served.hub.slots.queued == 1)
+        async with client.post(served.http, stream=True) as response:
+            assert (response.status, response.headers["X-Should-Retry"]) == (503, "true")
+        served.clock.advance(10)
+        async with await second as response:
+            assert (response.status, response.headers["X-Should-Retry"]) == (503, "true")
+            assert response.headers["X-Generation-ID"]
+        served.upstream.last.send("Xin ")
+        served.upstream.last.finish()
+        async with await first as response:
+            await response.read()
 
 
 class TestWithKeys:

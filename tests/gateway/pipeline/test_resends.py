@@ -82,6 +82,13 @@ async def test_an_answer_that_nobody_has_read_yet_is_not_taken_over() -> None:
         assert harness.start(sent=FIRST) is not first
 
 
+async def test_a_client_that_left_a_background_answer_starts_another_one() -> None:
+    async with one_target() as harness:
+        first = await viewed(harness, FIRST._replace(is_background=True), policy="continue")
+        harness.hub.remove_viewer(first.id)
+        assert harness.start(sent=FIRST._replace(is_background=True)) is not first
+
+
 async def test_with_cancel_the_first_is_stopped() -> None:
     async with one_target(retention_policy=RetentionPolicy(on_resend="cancel")) as harness:
         first = await viewed(harness)
