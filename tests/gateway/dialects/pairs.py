@@ -25,7 +25,7 @@ _CHAT: JsonObject = {"model": "m", "messages": [{"role": "user", "content": "Hel
 _BODIES: Final[Mapping[str, JsonObject]] = {
     "openai_chat": {**_CHAT, "stream_options": {"include_usage": True}},
     "openai_responses": {"model": "m", "input": "Hello"},
-    "anthropic": {**_CHAT, "max_tokens": 1000},
+    "anthropic": {**_CHAT, "max_tokens": 1000, "thinking": {"type": "adaptive"}},
     "gemini": {
         "contents": [{"role": "user", "parts": [{"text": "Hello"}]}],
         "generationConfig": {"thinkingConfig": {"includeThoughts": True}},
