@@ -15,7 +15,7 @@ from gateway.api.responses import json_response, refusal_response, start_headers
 from gateway.api.services import Services
 from gateway.api.streams import enter_stream
 from gateway.clock import RestartableTimer
-from gateway.dialects.base import Call, Dialect, DialectStart, ResponseIdentity
+from gateway.dialects.base import AnsweringDialect, Call, Dialect, DialectStart, ResponseIdentity
 from gateway.dialects.sent_request import sent_request
 from gateway.generation.event_log import Entry
 from gateway.generation.generation import Generation
@@ -102,7 +102,7 @@ class DialectResponse:
             if not await self._wait(receive):
                 return
             end = generation.end
-            if isinstance(end, Error) and not (self._start.stream and end.partial):
+            if isinstance(end, Error) and self._is_refused(end):
                 await self._refusal(end)(scope, receive, send)
             elif self._start.stream:
                 await self._stream()(scope, receive, send)
@@ -110,6 +110,12 @@ class DialectResponse:
                 await self._document()(scope, receive, send)
         finally:
             hub.remove_viewer(generation.id)
+
+    def _is_refused(self, end: Error) -> bool:
+        """Return True if a failure has a status of its own: nothing of the answer is in the response."""
+        if end.partial:
+            return not self._start.stream
+        return not (isinstance(self._dialect, AnsweringDialect) and end.code in self._dialect.answered)
 
     async def _wait(self, receive: Receive) -> bool:
         """Wait until the response can begin; return False if the client has left."""

@@ -8,13 +8,13 @@ Where the provider has the same API, its own data is in the log (`Entry.verbatim
 was read from it. A projection decides this by each attempt: verbatim data belongs to the attempt that it came from.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from gateway.generation.event_log import Entry
 from gateway.protocol.commands import JsonObject, StartRequest
-from gateway.protocol.errors import Refused
+from gateway.protocol.errors import Code, Refused
 from gateway.upstreams.base import VerbatimRequest
 
 
@@ -126,6 +126,14 @@ class Dialect(Protocol):
         Its status is `status(refused)`, and its headers are those of every refusal and `retry_headers`.
         """
         ...
+
+
+@runtime_checkable
+class AnsweringDialect(Protocol):
+    """A dialect of an API that has a response of its own for some failures before the first content."""
+
+    answered: Collection[Code]
+    """Codes of these failures. They are projected with status 200, and not refused."""
 
 
 def dialect_for(dialects: Iterable[Dialect], path: str, headers: Mapping[str, str]) -> Dialect | None:

@@ -144,3 +144,16 @@ async def test_nothing_is_left_of_a_refused_start(served: Served) -> None:
         assert response.status == 404
         assert "X-Generation-ID" not in response.headers
     assert served.hub.viewers == served.hub.statistics.started == 0
+
+
+@pytest.mark.parametrize("method", ["generateContent", "streamGenerateContent?alt=sse"])
+async def test_an_api_may_have_a_response_of_its_own_for_a_failure(served: Served, method: str) -> None:
+    body = {"contents": [{"parts": [{"text": "Hello"}]}]}
+    task = asyncio.ensure_future(served.http.post(f"/v1beta/models/m:{method}", json=body).__aenter__())
+    await served.called()
+    served.upstream.last.fail(Failed(Code.CONTENT_FILTER, "Blocked."))
+    async with await task as response:
+        assert response.status == 200
+        text = await response.text()
+    assert '"blockReason":"OTHER"' in text
+    assert text.startswith("data: {" if "alt" in method else "{")

@@ -16,7 +16,7 @@ from gateway.dialects.gemini.projection import GeminiProjection
 from gateway.dialects.gemini.request import parse_call
 from gateway.dialects.statuses import final_status
 from gateway.protocol.commands import JsonObject
-from gateway.protocol.errors import Refused
+from gateway.protocol.errors import Code, Refused
 
 _METHODS: Final = (":generateContent", ":streamGenerateContent", ":countTokens", ":embedContent", ":batchEmbedContents")
 
@@ -33,6 +33,8 @@ class GeminiDialect:
     # Google's libraries take any line but data for an error, and skip empty ones.
     heartbeat = b"\n"
     key_parameter = "key"
+    # A blocked prompt has feedback and no candidates.
+    answered = frozenset({Code.CONTENT_FILTER})
 
     def owns(self, path: str, headers: Mapping[str, str]) -> bool:
         """See `Dialect.owns`. Of what is below /v1, a method or the header of Google's key tells it apart."""

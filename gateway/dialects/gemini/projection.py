@@ -144,6 +144,8 @@ class GeminiProjection:
         if is_cut(event):
             self.is_cut = True
             return ()
+        if event.code == Code.CONTENT_FILTER and not self._has_content:
+            return (self._blocked(event),)
         if (reason := FINISH_OF_FAILURE.get(event.code)) is not None:
             return self._finish(FINISH_REASONS[reason], event.usage, event.message)
         code = Code(event.code)
@@ -158,6 +160,13 @@ class GeminiProjection:
             fields["finishMessage"] = message
         others: JsonObject = {} if usage is None else {"usageMetadata": usage_metadata(usage)}
         return (self._response(parts or [{"text": ""}], fields, others),)
+
+    def _blocked(self, error: Error) -> ProjectedEvent:
+        """Return the response to a prompt that the provider blocked. Why is not known in the words of this API."""
+        blocked: JsonObject = {"promptFeedback": {"blockReason": "OTHER", "blockReasonMessage": error.message}}
+        if error.usage is not None:
+            blocked["usageMetadata"] = usage_metadata(error.usage)
+        return ProjectedEvent(orjson.dumps({**blocked, **self._identity}))
 
     def _response(
         self, parts: Sequence[JsonObject], fields: JsonObject, others: JsonObject | None = None

@@ -10,7 +10,9 @@ from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import CODES, Code
 from gateway.protocol.events import Chunk, Part, Reasoning, Retry, Revision, TextBatch, ToolCall, Verbatim
 from tests.gateway.dialects.gemini.projected import (
+    IDENTITY,
     STARTED,
+    USAGE_METADATA,
     Logged,
     complete,
     failed,
@@ -181,3 +183,10 @@ def test_an_answer_that_a_failover_replaces_is_cut() -> None:
     )
     assert len(found) == 1
     assert projection.is_cut
+
+
+def test_a_blocked_prompt_has_feedback_and_no_candidates() -> None:
+    feedback: JsonObject = {"blockReason": "OTHER", "blockReasonMessage": "It failed."}
+    assert responses(STARTED, failed("content_filter")) == [
+        {"promptFeedback": feedback, "usageMetadata": USAGE_METADATA, **IDENTITY}
+    ]
