@@ -86,6 +86,13 @@ EXCEPTIONS: Final = {
     },
     "gateway/upstreams/formats/base.py": ("the interface of all formats", "tests/gateway/upstreams/test_contract.py"),
     "transports/model_api.py": ("the routes of all dialects", "tests/transports/test_dialect_endpoint.py"),
+    **{
+        f"transports/responses_{name}.py": (
+            "a part of what a socket executes",
+            "tests/transports/test_responses_commands.py",
+        )
+        for name in ("errors", "lanes", "steering")
+    },
     "transports/base.py": ("the interface of all transports", "tests/transports/test_contract.py"),
 }
 """Modules without a test under their own name: why, and the test that covers them."""

@@ -31,6 +31,7 @@ class Turn:
     def __init__(self, store: ResponseStore, stored: StoredResponse, stream_id: str | None) -> None:
         self.stored = stored
         """The response, or its successor."""
+        self.generation_id = "" if stored.generation is None else stored.generation.id
         self.stream_id = stream_id
         self.is_over = False
         self.has_events = False
@@ -112,7 +113,7 @@ class Turn:
             self._steers[feedback_id] = expected
 
     def hold(self, steer: Steer) -> bool:
-        """Let an input wait for the results of calls; return False if too many wait."""
+        """Hold an input until the results of calls come; return False if too many are held."""
         if len(self._held) >= MAX_WAITING:
             return False
         self._held.append(steer)
