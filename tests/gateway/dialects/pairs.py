@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Final
 
 import orjson
-from pydantic import JsonValue
 
 from gateway.app.factory import load_dialects
 from gateway.dialects.base import Call, Dialect, DialectStart, ProjectedEvent, ResponseIdentity
@@ -45,13 +44,13 @@ _TEXTS: Final = (
 """Where the events of a dialect have a piece of text or of a call's arguments."""
 
 
-def start_of(name: str, *, stream: bool = True, **fields: JsonValue) -> DialectStart:
+def start_of(name: str, fields: JsonObject | None = None, *, stream: bool = True) -> DialectStart:
     """Return the simplest start in a dialect, with these fields added to its body."""
     if name == "gemini":
         route = f"/v1beta/models/{{model:model}}:{'streamGenerateContent' if stream else 'generateContent'}"
         query = {"alt": "sse"} if stream else {}
-        return DIALECTS[name].parse(Call({**_BODIES[name], **fields}, {"model": "m"}, query, {}, route))
-    body: JsonObject = {**_BODIES[name], "stream": stream, **fields}
+        return DIALECTS[name].parse(Call({**_BODIES[name], **(fields or {})}, {"model": "m"}, query, {}, route))
+    body: JsonObject = {**_BODIES[name], "stream": stream, **(fields or {})}
     if not stream:
         body.pop("stream_options", None)
     return DIALECTS[name].parse(Call(body))

@@ -12,6 +12,7 @@ from gateway.dialects.base import DialectStart
 from gateway.generation.event_log import Entry, EventLog, merge
 from gateway.generation.generation import Generation
 from gateway.pipeline.pipeline import Pipeline
+from gateway.protocol.commands import JsonObject
 from gateway.protocol.events import Accepted
 from gateway.routing.backoff import Backoff
 from gateway.routing.model import Model, Policy
@@ -103,13 +104,17 @@ class LogReader:
         return self.entries
 
 
+def _model(upstream: RecordedUpstream) -> Model:
+    return Model("m", [Target(upstream)], Policy(backoff=Backoff(1, retry_base=1, retry_longest=8, retry_within=60)))
+
+
 async def record(
     wire_format: WireFormat, stream: bytes, start: DialectStart, read_plan: ReadPlan | None = None
 ) -> Sequence[Entry]:
     """Return the entries of a generation whose provider sends these bytes."""
     read_plan = read_plan or ReadPlan()
     upstream, clock = RecordedUpstream(wire_format, [stream], read_plan.cuts), ManualClock()
-    model = Model("m", [Target(upstream)], Policy(backoff=Backoff(1, retry_base=1, retry_longest=8, retry_within=60)))
+    model = _model(upstream)
     generation = Generation(
         GENERATION_ID, start.request, "r", "m", clock.now(), verbatim=start.verbatim, created=1_700_000_000
     )
@@ -118,3 +123,11 @@ async def record(
     generation.log.append(Accepted(generation.id, "r", "m"))
     await asyncio.wait_for(Pipeline(generation, model, Slots(0, 0), clock, ANONYMOUS).run(), 60)
     return reader.finish()
+
+
+async def sent_body(wire_format: WireFormat, start: DialectStart) -> JsonObject:
+    """Return the body that a provider of this wire format is sent for a start."""
+    upstream, clock = RecordedUpstream(wire_format, [b""]), ManualClock()
+    generation = Generation(GENERATION_ID, start.request, "r", "m", clock.now(), verbatim=start.verbatim)
+    await asyncio.wait_for(Pipeline(generation, _model(upstream), Slots(0, 0), clock, ANONYMOUS).run(), 60)
+    return wire_format.body(upstream.requests[0])
