@@ -50,7 +50,11 @@ def build_message(message: JsonObject, model: str, quirks: Quirks, *, as_sent: b
     if fields["role"] == "assistant":
         calls = [*map(object_of, list_of(fields.get("tool_calls")))]
         if calls:
-            fields["tool_calls"] = [_build_call(call, model, quirks, is_first=not at) for at, call in enumerate(calls)]
+            # The fields of a call that come with an answer go back to the API that they may have come from.
+            dropped = frozenset[str]() if as_sent and quirks.tool_signatures == "as_sent" else _OF_CALLS
+            fields["tool_calls"] = [
+                _build_call(call, model, quirks, dropped, is_first=not at) for at, call in enumerate(calls)
+            ]
         elif fields.get("content") is None:
             fields["content"] = ""
         if not (as_sent and _takes_as_sent(fields, quirks)):
@@ -82,8 +86,8 @@ def _build_reasoning(fields: JsonObject, quirks: Quirks, *, called: bool) -> Non
         fields["extra_content"] = {"google": {"thought_signature": signature}}
 
 
-def _build_call(call: JsonObject, model: str, quirks: Quirks, *, is_first: bool) -> JsonObject:
-    built: JsonObject = {name: value for name, value in call.items() if name not in _OF_CALLS}
+def _build_call(call: JsonObject, model: str, quirks: Quirks, dropped: frozenset[str], *, is_first: bool) -> JsonObject:
+    built: JsonObject = {name: value for name, value in call.items() if name not in dropped}
     if isinstance(call_id := call.get("id"), str):
         built["id"] = map_id(call_id, quirks)
     function = object_of(call.get("function"))
@@ -93,7 +97,7 @@ def _build_call(call: JsonObject, model: str, quirks: Quirks, *, is_first: bool)
     # Of parallel calls, only the first has a signature; earlier models have none.
     if not signature and quirks.tool_signatures == "google" and is_first and not is_before_gemini_3(model):
         signature = STAND_IN
-    if signature and quirks.tool_signatures != "none":
+    if signature and quirks.tool_signatures != "none" and "extra_content" not in built:
         built["extra_content"] = {"google": {"thought_signature": signature}}
     return built
 

@@ -37,7 +37,7 @@ def test_texts_of_deltas_are_joined() -> None:
 
 def test_what_is_collected_is_bounded() -> None:
     """It reaches no limit of the answer before it ends."""
-    deltas: list[JsonObject] = [{"type": "new_delta", "content": "x" * 1_000_000}] * 40
+    deltas: list[JsonObject] = [{"type": "new_delta", "content": "x" * 1_000_000}] * 70
     block = OtherBlock({"type": "new"})
     with pytest.raises(Failed) as failed:
         for delta in deltas:
