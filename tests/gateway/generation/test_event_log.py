@@ -1,6 +1,6 @@
 """The log: consecutive positions, readable from each of them, after entries were joined too."""
 
-from itertools import groupby
+from itertools import groupby, pairwise
 
 import orjson
 import pytest
@@ -82,6 +82,21 @@ def test_every_position_reads_the_rest_exactly_once(history: list[Event], hold: 
         assert reached == log.last
 
 
+def separate(entries: list[Entry]) -> list[int]:
+    """Return the length of each text, those that were joined one by one."""
+    return [
+        length
+        for entry in entries
+        if entry.kind is Chunk or entry.kind is Reasoning
+        for length in ([end - begin for begin, end in pairwise((0, *entry.ends))] or [len(entry.text)])
+    ]
+
+
+def lengths(history: list[Event]) -> list[int]:
+    """Return the length of each text."""
+    return [len(event.content) for event in history if isinstance(event, Chunk | Reasoning)]
+
+
 runs = st.tuples(st.sampled_from([Chunk, Reasoning]), st.lists(st.text(min_size=1, max_size=5), min_size=1, max_size=6))
 
 
@@ -105,6 +120,8 @@ def test_a_batch_is_read_like_single_events(
         entries = log.since(after)
         assert read(list(entries)) == read(list(merge(entries))) == expected_rest(one_by_one, after)
         assert [entry.first for entry in entries] == [after + 1, *(entry.last + 1 for entry in entries)][: len(entries)]
+        # With the ends of the joined events, each of them can be had again.
+        assert separate(list(merge(entries, with_ends=True))) == separate(list(entries)) == lengths(one_by_one[after:])
 
 
 @given(st.lists(events, max_size=30), st.integers(2, 8))

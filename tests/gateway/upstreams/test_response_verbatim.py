@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from gateway.protocol.commands import JsonObject
+from gateway.protocol.errors import UnsupportedOption
 from gateway.protocol.events import Chunk, TextBatch, Usage, Verbatim
 from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest, VerbatimRequest
 from tests.gateway.upstreams.raw_server import DONE, delta, event, opened, raw_upstream, respond_stream
@@ -87,3 +88,12 @@ async def test_a_provider_with_another_api_gets_and_passes_on_none_of_it() -> No
     assert events == [Chunk("a"), Finished("stop")]
     assert b"x-beta" not in sent
     assert b"new_field" not in sent
+
+
+async def test_a_request_for_what_only_its_own_api_has_is_not_sent_to_another() -> None:
+    verbatim = VerbatimRequest("openai-responses", {}, {}, only="The provider does not support 'prompt'.")
+    asked = UpstreamRequest("model-1", [user_message("Hello")], {}, verbatim=verbatim)
+    async with raw_upstream(respond_stream(DONE)) as (upstream, requests):
+        with pytest.raises(UnsupportedOption, match="'prompt'"):
+            await upstream.open(asked)
+    assert not requests

@@ -203,6 +203,21 @@ def test_fields_that_chat_completions_name_alike_are_passed_on() -> None:
     assert (built["prompt_cache_key"], built["store"]) == ("k", False)
 
 
+def test_a_client_s_own_request_is_passed_on_with_what_the_gateway_decides() -> None:
+    sent: JsonObject = {"input": "Hi", "new_field": 1, "max_output_tokens": 500, "store": True, "model": "theirs"}
+    call = UpstreamRequest(
+        "m", [user_message("Hi")], {"max_tokens": 100}, verbatim=VerbatimRequest("openai-responses", sent, {})
+    )
+    assert OpenAIResponsesFormat().body(call) == {
+        "input": "Hi",
+        "new_field": 1,
+        "max_output_tokens": 100,
+        "store": False,
+        "model": "m",
+        "stream": True,
+    }
+
+
 def test_a_summary_is_requested_with_an_effort_if_configured() -> None:
     wire_format, options = OpenAIResponsesFormat(summary="auto"), {"reasoning_effort": "high"}
     assert wire_format.body(UpstreamRequest("m", [user_message("a")], dict(options)))["reasoning"] == {
