@@ -105,7 +105,7 @@ class Conversation:
             self.messages.append(message)
 
     def _call(self, call: Fields, signature: str) -> JsonObject:
-        name, arguments = _required(call, "name"), call.take("args")
+        name, arguments = call.required("name"), call.take("args")
         self._call_count += 1
         call_id = call.text("id") or f"call_{self._call_count}"
         self._unanswered.setdefault(name, deque()).append(call_id)
@@ -117,7 +117,7 @@ class Conversation:
 
     def _result(self, result: Fields) -> JsonObject:
         """Return the message of a function's result; without an id, it answers the first call of that function."""
-        name, call_id = _required(result, "name"), result.text("id")
+        name, call_id = result.required("name"), result.text("id")
         unanswered = self._unanswered.get(name, deque())
         if not call_id:
             call_id = unanswered.popleft() if unanswered else f"call_{name}"
@@ -177,11 +177,3 @@ def _joined(content: list[JsonValue]) -> JsonValue:
     if len(texts) < len(content):
         return content
     return "".join(text for text in texts if isinstance(text, str))
-
-
-def _required(fields: Fields, name: str) -> str:
-    if text := fields.text(name):
-        return text
-    path = fields.path_of(name)
-    message = f"{path}: is missing."
-    raise invalid(message, param=path)

@@ -52,6 +52,18 @@ class Fields:
             raise invalid(message, param=self.path_of(name))
         return value or ""
 
+    def required(self, name: str) -> str:
+        """Return a string that must be set.
+
+        Raises:
+            Refused: it is missing or empty, or something else.
+        """
+        text = self.text(name)
+        if not text:
+            message = f"{self.path_of(name)}: is missing."
+            raise invalid(message, param=self.path_of(name))
+        return text
+
     def message(self, name: str) -> "Fields | None":
         """Return the fields of a message in this one; None if it is not set.
 

@@ -42,14 +42,17 @@ def read_options(config: Fields, untranslated: list[str]) -> JsonObject:
     Raises:
         Refused: it asks for several answers.
     """
-    if config.take("candidateCount") not in {None, 1}:
+    count = number(config.take("candidateCount"))
+    if not (count is None or count == 1):
         path = config.path_of("candidateCount")
         message = f"{path}: must be 1: a generation is one answer; send several requests."
         raise invalid(message, param=path)
-    options: JsonObject = {ours: value for name, ours in SAME.items() if (value := config.take(name)) is not None}
+    options: JsonObject = {
+        ours: value for name, ours in SAME.items() if (value := number(config.take(name))) is not None
+    }
     if not options.get("stop"):
         options.pop("stop", None)
-    if config.values.get("topK") == 1:
+    if number(config.values.get("topK")) == 1:
         # The most probable token alone: what a temperature of 0 asks for.
         options["temperature"] = 0
     options |= _response_format(config, untranslated) | _thinking(config)
@@ -59,6 +62,16 @@ def read_options(config: Fields, untranslated: list[str]) -> JsonObject:
     config.taken.update(_HARMLESS)
     untranslated += config.rest()
     return options
+
+
+def number(value: JsonValue) -> JsonValue:
+    """Return the number that a text stands for: parsers of Google's JSON take both ("ProtoJSON Format")."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return int(value) if value.lstrip("-").isdecimal() else float(value)
+    except ValueError:
+        return value
 
 
 def includes_thoughts(body: Fields) -> bool:
@@ -86,7 +99,7 @@ def _thinking(config: Fields) -> JsonObject:
     thinking = config.message("thinkingConfig")
     if thinking is None:
         return {}
-    level, budget = thinking.text("thinkingLevel").upper(), thinking.take("thinkingBudget")
+    level, budget = thinking.text("thinkingLevel").upper(), number(thinking.take("thinkingBudget"))
     effort: JsonValue = _LEVELS.get(level)
     if effort is None and isinstance(budget, int) and budget >= 0:
         # A negative budget leaves it to the model.

@@ -78,9 +78,9 @@ def _start(taken: JsonObject) -> StartRequest:
     try:
         return parse(StartRequest, taken)
     except Refused as refused:
-        if (name := refused.param) in _PATHS:
-            refused.param = _PATHS[name]
-            refused.message = refused.message.replace(name, _PATHS[name], 1)
+        name = refused.param or ""
+        theirs = _PATHS.get(name) or name.replace("metadata", "labels", 1)
+        refused.param, refused.message = theirs or None, refused.message.replace(name, theirs, 1)
         raise
 
 

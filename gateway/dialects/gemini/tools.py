@@ -43,4 +43,4 @@ def read_tools(body: Fields, untranslated: list[str]) -> JsonObject:
 def _function(declared: Fields) -> JsonObject:
     parameters = declared.take("parametersJsonSchema") or json_schema(declared.take("parameters"))
     described = {"description": text} if (text := declared.text("description")) else {}
-    return {"name": declared.text("name"), **described, "parameters": parameters or {**_EMPTY_PARAMETERS}}
+    return {"name": declared.required("name"), **described, "parameters": parameters or {**_EMPTY_PARAMETERS}}

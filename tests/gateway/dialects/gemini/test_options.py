@@ -16,6 +16,7 @@ def options(config: JsonObject) -> tuple[JsonObject, list[str]]:
     ("config", "expected"),
     [
         ({"temperature": 0.5, "seed": 3, "stopSequences": []}, {"temperature": 0.5, "seed": 3}),
+        ({"temperature": "0.5", "seed": "-3", "topK": "1.5"}, {"temperature": 0.5, "seed": -3}),
         ({"topK": 1, "temperature": 1}, {"temperature": 0}),
         ({"responseLogprobs": True, "logprobs": 2}, {"logprobs": True, "top_logprobs": 2}),
         ({"responseMimeType": "text/plain"}, {}),
