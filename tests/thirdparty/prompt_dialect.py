@@ -1,7 +1,7 @@
 """The smallest API that is one: a prompt in, text out. A dialect that somebody else could have written.
 
 `POST /prompt` with `{"prompt": "Hello", "stream": true}` gives `data: {"text":"Hi"}` for each piece, and at the end
-`data: {"end":"complete"}`. Without `stream` it gives `{"text":"Hi","end":"complete"}`, and errors `{"error":"…"}`.
+`data: {"end":"complete"}`. Without `stream` it gives `{"text":"Hi","end":"complete"}`, and a refusal `{"error":"…","code":"…"}`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -77,4 +77,4 @@ class PromptDialect:
 
     def refusal(self, refused: Refused) -> JsonObject:
         """See `Dialect.refusal`."""
-        return {"error": refused.message}
+        return {"error": refused.message, "code": refused.code}
