@@ -19,14 +19,14 @@ from gateway.upstreams.formats.json_values import object_of
 _FORMAT: Final = "openai-responses"
 """Name of this API in reasoning that is given back."""
 
-_HISTORY: Final = frozenset(
+HOSTED_CALLS: Final = frozenset(
     {"web_search_call", "file_search_call", "code_interpreter_call", "image_generation_call"}
     | {"mcp_list_tools", "mcp_call", "tool_search_call", "tool_search_output"}
-    | {ADDITIONAL}
 )
-"""Types of items that are no messages: what a provider's own tools did, of which the answer after them says what came
-of it, and the announcement of tools.
-"""
+"""Types of items that tell what a provider's own tools did: the answer after them says what came of it."""
+
+_NO_MESSAGES: Final = HOSTED_CALLS | {ADDITIONAL}
+"""Types of items that another provider can do without."""
 
 _ROLES: Final = frozenset({"system", "developer", "user", "assistant"})
 
@@ -79,7 +79,7 @@ class Conversation:
             case "item_reference":
                 raise _refused(path, "refers to an item that is not stored here: send the item itself")
             case str():
-                if kind not in _HISTORY:
+                if kind not in _NO_MESSAGES:
                     self.refused.append(f"{path} of type {kind[:64]!r}")
             case _:
                 raise _refused(f"{path}.type", "must be a string, such as message")

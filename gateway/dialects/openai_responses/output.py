@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from gateway.dialects.openai_responses.event_writer import EventWriter
 from gateway.dialects.openai_responses.ids import item_id
+from gateway.dialects.openai_responses.items import HOSTED_CALLS
 from gateway.dialects.openai_responses.open_items import (
     CallItem,
     ItemStatus,
@@ -169,6 +170,8 @@ class Output:
                 data, provider = fields.get("data"), fields.get("format")
                 own = provider == API and isinstance(data, str)
                 self._add_sealed(str(data) if own else seal({"format": provider, "data": data}))
+            case "server_tool":
+                self._add_hosted(object_of(fields.get("block")))
             case "citation":
                 self._annotate(fields)
             case "logprobs":
@@ -192,16 +195,24 @@ class Output:
         self.close()
         new_id, index = self._next("ig")
         media_type = str(part.fields.get("media_type") or "image/png")
-        item = {
+        item: JsonObject = {
             "id": new_id,
             "type": "image_generation_call",
             "status": "completed",
             "output_format": media_type.rpartition("/")[2],
             "result": part.fields["data"],
         }
-        begun = {**item, "status": "in_progress", "result": None}
-        self._writer.add("response.output_item.added", {"output_index": index, "item": begun})
+        self._add_whole({**item, "status": "in_progress", "result": None}, item, index)
+
+    def _add_hosted(self, item: JsonObject) -> None:
+        """Add what a tool of a provider with this API did; that of another means nothing here."""
+        if str(item.get("type")) in HOSTED_CALLS:
+            self.close()
+            self._add_whole(item, item, self._next("")[1])
+
+    def _add_whole(self, begun: JsonObject, item: JsonObject, index: int) -> None:
         encoded = orjson.dumps(item)
+        self._writer.add("response.output_item.added", {"output_index": index, "item": begun})
         self._writer.add("response.output_item.done", {"output_index": index, "item": orjson.Fragment(encoded)})
         self.items.append(encoded)
 

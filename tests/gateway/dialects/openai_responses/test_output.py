@@ -63,3 +63,10 @@ def test_a_citation_keeps_what_its_provider_says() -> None:
         "end_index": 2,
     }
     assert annotation_of({"url": None, "title": None}) is None
+
+
+def test_what_a_hosted_tool_did_is_an_item_of_its_own() -> None:
+    search: JsonObject = {"id": "ws_1", "type": "web_search_call", "status": "completed"}
+    parts = [Part("server_tool", {"name": "web_search_call", "block": search}), Part("server_tool", {"name": "x"})]
+    output = project([*parts, Chunk("Hi"), COMPLETE])[-1]["response"]["output"]
+    assert [item["id"] for item in output] == ["ws_1", "msg_1_1"]
