@@ -139,7 +139,10 @@ class ResponsesConnection(WebSocketConnection):
     def frame(self, generation_id: str, entry: Entry) -> bytes:
         """Return the messages of an entry."""
         messages = self._responses.messages(generation_id, entry)
-        return b"".join(map(text_frame, messages)) if self._writer.raw else b"\n".join(messages)
+        if not self._writer.raw:
+            return b"\n".join(messages)
+        # Joining would copy a single large event, such as an image, once more.
+        return text_frame(messages[0]) if len(messages) == 1 else b"".join(map(text_frame, messages))
 
     async def _send_messages(self, messages: Sequence[bytes]) -> None:
         # JSON on one line: no message contains a line break.
