@@ -22,6 +22,8 @@ from gateway.protocol.errors import Refused, invalid
 MAX_SEARCHED: Final = 100
 """Number of an owner's newest responses in which a referenced item is looked for."""
 
+_FLAGS: Final = ("background", "generate", "store", "stream")
+
 _WITHOUT_IDS: Final = frozenset({"message", "function_call", "custom_tool_call"})
 """Types of items that providers read without the id, which another provider may have given."""
 
@@ -70,6 +72,7 @@ def prepare(store: ResponseStore, call: Call, asker: Asker) -> ResponseStart:
         Refused: it is not valid, or refers to what is not stored.
     """
     body = call.body
+    _check_fields(body)
     before = _conversation_before(store, body.get("previous_response_id"), asker)
     given = body.get("input")
     new = [] if given is None and before else _resolve_references(store, input_items(given), asker)
@@ -80,6 +83,16 @@ def prepare(store: ResponseStore, call: Call, asker: Asker) -> ResponseStart:
         message = "background: a response that is not stored can't be retrieved: leave store out, or set it to true."
         raise invalid(message, param="background")
     return prepared
+
+
+def _check_fields(body: JsonObject) -> None:
+    if body.get("conversation") is not None:
+        message = "conversation: this gateway keeps no conversations: send previous_response_id, or all items as input."
+        raise invalid(message, param="conversation")
+    for name in _FLAGS:
+        if not isinstance(body.get(name), bool | None):
+            message = f"{name}: must be true or false."
+            raise invalid(message, param=name)
 
 
 def previous_not_found(response_id: object) -> Refused:

@@ -74,6 +74,16 @@ async def test_an_unknown_response_before(served: Served, previous_id: object) -
     }
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("conversation", "conv_1"), ("background", "yes"), ("store", 1), ("stream", "x"), ("generate", 0)],
+)
+async def test_a_field_that_would_be_ignored_is_refused(served: Served, name: str, value: object) -> None:
+    async with served.http.post(PATH, json={**request(), name: value}) as response:
+        assert (response.status, (await response.json())["error"]["param"]) == (400, name)
+    assert not served.upstream.calls
+
+
 async def test_a_response_that_runs_is_not_gone_on_from(served: Served) -> None:
     async with served.http.post(PATH, json=request(background=True)) as response:
         first = await response.json()
