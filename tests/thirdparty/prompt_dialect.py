@@ -1,7 +1,8 @@
 """The smallest API that is one: a prompt in, text out. A dialect that somebody else could have written.
 
 `POST /prompt` with `{"prompt": "Hello", "stream": true}` gives `data: {"text":"Hi"}` for each piece, and at the end
-`data: {"end":"complete"}`. Without `stream` it gives `{"text":"Hi","end":"complete"}`, and a refusal `{"error":"…","code":"…"}`.
+`data: {"end":"complete"}`. Without `stream` it gives `{"text":"Hi","end":"complete"}`. A refusal is
+`{"error":"…","code":"…"}`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
