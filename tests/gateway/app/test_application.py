@@ -10,7 +10,7 @@ from tests.served.gateway import Served
     ("method", "path", "status", "message"),
     [
         ("GET", "/nowhere", 404, "nothing at '/nowhere'"),
-        ("GET", "/api/generations", 405, "does not take GET"),
+        ("DELETE", "/api/generations", 405, "does not take DELETE"),
         ("DELETE", "/api/chat/stream", 405, "does not take DELETE"),
         ("GET", "/api/generations/g_unknown", 404, "no generation 'g_unknown'"),
         ("GET", "/api/generations/g_unknown/events", 404, "no generation"),
