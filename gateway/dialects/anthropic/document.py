@@ -11,6 +11,7 @@ import orjson
 from pydantic import JsonValue
 
 from gateway.dialects.base import ProjectedEvent
+from gateway.dialects.json_data import as_encodable, decode
 from gateway.protocol.commands import JsonObject
 
 _TEXT_OF: Final = {"text_delta": "text", "thinking_delta": "thinking", "signature_delta": "signature"}
@@ -24,7 +25,7 @@ def document(events: Iterable[ProjectedEvent]) -> JsonObject:
     message: JsonObject = {}
     blocks: dict[int, _Block] = {}
     for event in events:
-        payload = orjson.loads(event.data)
+        payload = decode(event.data)
         match payload.get("type"):
             case "message_start":
                 message, blocks = {**payload["message"]}, {}
@@ -36,7 +37,7 @@ def document(events: Iterable[ProjectedEvent]) -> JsonObject:
                 _end(message, payload)
     began = message.get("content")
     content = [*(began if isinstance(began, list) else ()), *(blocks[index].block() for index in sorted(blocks))]
-    return {**message, "content": content}
+    return as_encodable({**message, "content": content})
 
 
 def _end(message: JsonObject, payload: JsonObject) -> None:

@@ -2,11 +2,11 @@
 
 from typing import Final
 
-import orjson
 from pydantic import JsonValue
 
 from gateway.dialects.anthropic.writer import DELTA, MessageWriter
 from gateway.dialects.base import ProjectedEvent
+from gateway.dialects.json_data import decode
 from gateway.protocol.commands import JsonObject
 
 DELTA_HEADS: Final = (b'{"type":"content_block_delta"', b'{"type": "content_block_delta"')
@@ -86,8 +86,8 @@ class PassedOn:
 
 def _decode(line: bytes) -> JsonObject:
     try:
-        return _object(orjson.loads(line))
-    except orjson.JSONDecodeError:
+        return _object(decode(line))
+    except ValueError:
         return {}
 
 

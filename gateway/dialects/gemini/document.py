@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from typing import Final
 
-import orjson
 from pydantic import JsonValue
 
 from gateway.dialects.base import ProjectedEvent
+from gateway.dialects.json_data import as_encodable, decode
 from gateway.protocol.commands import JsonObject
 from gateway.upstreams.formats.json_values import object_of, objects_of
 
@@ -21,7 +21,7 @@ def document(events: Iterable[ProjectedEvent]) -> JsonObject:
     parts: list[JsonObject] = []
     role: JsonValue = None
     for event in events:
-        fields = orjson.loads(event.data)
+        fields = decode(event.data)
         first = next(iter(objects_of(fields.pop("candidates", None))), {})
         content = object_of(first.pop("content", None))
         role = content.get("role") or role
@@ -31,7 +31,7 @@ def document(events: Iterable[ProjectedEvent]) -> JsonObject:
         response |= fields
     if parts:
         candidate = {"content": {"parts": [*parts], **({"role": role} if role else {})}, **candidate}
-    return {**({"candidates": [candidate]} if candidate else {}), **response}
+    return as_encodable({**({"candidates": [candidate]} if candidate else {}), **response})
 
 
 def _append(parts: list[JsonObject], part: JsonObject) -> None:

@@ -10,6 +10,7 @@ from typing import Final
 import orjson
 
 from gateway.dialects.base import ProjectedEvent
+from gateway.dialects.json_data import as_encodable, decode
 from gateway.dialects.openai_chat.chunks import DONE
 from gateway.dialects.openai_chat.merge import MergedObject
 from gateway.dialects.openai_chat.projection import RESTART
@@ -31,7 +32,7 @@ def document(events: Iterable[ProjectedEvent]) -> JsonObject:
         if event == RESTART:
             fields, choices = {}, {}
             continue
-        chunk: JsonObject = {} if event == DONE else orjson.loads(event.data)
+        chunk: JsonObject = {} if event == DONE else decode(event.data)
         fields |= {name: chunk[name] for name in chunk if name not in _OF_CHUNKS and chunk[name] is not None}
         sent = chunk.get("choices")
         for choice in sent if isinstance(sent, list) else ():
@@ -41,7 +42,8 @@ def document(events: Iterable[ProjectedEvent]) -> JsonObject:
     is_interrupted = "dualstream" in fields
     whole = [choice.value(index, only_complete_calls=is_interrupted) for index, choice in sorted(choices.items())]
     head: JsonObject = {name: fields.pop(name) for name in ("created", "model") if name in fields}
-    return {"id": fields.pop("id", None), "object": "chat.completion", **head, "choices": [*whole], **fields}
+    completion: JsonObject = {"id": fields.pop("id", None), "object": "chat.completion", **head, "choices": [*whole]}
+    return as_encodable({**completion, **fields})
 
 
 class _Choice:

@@ -8,10 +8,10 @@ the generation sends.
 from collections.abc import Sequence
 from typing import Final
 
-import orjson
 from pydantic import JsonValue
 
 from gateway.dialects.base import ProjectedEvent
+from gateway.dialects.json_data import decode
 from gateway.generation.event_log import Entry
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.events import Verbatim
@@ -82,8 +82,8 @@ class VerbatimChunks:
 def _decode(line: bytes) -> JsonObject | None:
     """Return the object of a line; None for an empty line, `[DONE]`, and what is not JSON."""
     try:
-        chunk: JsonValue = orjson.loads(line)
-    except orjson.JSONDecodeError:
+        chunk: JsonValue = decode(line)
+    except ValueError:
         return None
     return chunk if isinstance(chunk, dict) else None
 

@@ -3,10 +3,10 @@
 from collections.abc import Iterable
 from typing import Final
 
-import orjson
 from pydantic import JsonValue
 
 from gateway.dialects.base import ProjectedEvent
+from gateway.dialects.json_data import decode, decode_object
 from gateway.protocol.commands import JsonObject
 
 _ENDS: Final = frozenset({b"response.completed", b"response.incomplete", b"response.failed"})
@@ -18,9 +18,9 @@ def document(events: Iterable[ProjectedEvent]) -> JsonObject:
     response: JsonObject = {}
     for event in events:
         if event.name == b"response.output_item.done":
-            items.append(orjson.loads(event.data).get("item"))
+            items.append(decode_object(event.data).get("item"))
         elif event.name in _ENDS:
-            response = orjson.loads(event.data)["response"]
+            response = decode(event.data)["response"]
     if not response.get("output"):
         response["output"] = items
     return response

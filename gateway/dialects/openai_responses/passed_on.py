@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 import orjson
 
 from gateway.dialects.base import ProjectedEvent
+from gateway.dialects.json_data import decode_object
 from gateway.dialects.openai_responses.event_writer import EventWriter
 from gateway.dialects.openai_responses.fields import ResponseObject
 
@@ -86,11 +87,11 @@ class PassedOn:
             return
         name = match[1]
         if name in ENDS:
-            self.held = HeldEnd(name, orjson.loads(line))
+            self.held = HeldEnd(name, decode_object(line))
         elif name in {CREATED, QUEUED, IN_PROGRESS}:
             if name not in self._announced:
                 self._announced.add(name)
-                event = orjson.loads(line)
+                event = decode_object(line)
                 self._emit_lifecycle(name, event, self._encode_response(event))
         else:
             self._announced |= {CREATED, IN_PROGRESS}

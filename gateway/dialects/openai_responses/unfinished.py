@@ -5,6 +5,7 @@ from typing import Final
 
 import orjson
 
+from gateway.dialects.json_data import decode_object
 from gateway.dialects.openai_responses.event_writer import EventWriter
 
 _TEXTS: Final[Mapping[str, tuple[str, str, str, str]]] = {
@@ -50,7 +51,7 @@ def close_open_items(lines: Sequence[bytes], writer: EventWriter) -> list[bytes]
     items: dict[object, dict[str, object]] = {}
     texts: dict[object, dict[object, _Text]] = {}
     for line in lines:
-        event = orjson.loads(line)
+        event = decode_object(line)
         kind, index = event.get("type"), event.get("output_index")
         if kind == "response.output_item.added":
             items[index] = event.get("item") or {}
@@ -77,4 +78,4 @@ def close_open_items(lines: Sequence[bytes], writer: EventWriter) -> list[bytes]
 
 def item_of(line: bytes) -> bytes:
     """Return the item in an event, encoded."""
-    return orjson.dumps(orjson.loads(line).get("item"))
+    return orjson.dumps(decode_object(line).get("item"))
