@@ -16,6 +16,8 @@ from gateway.protocol.events import Event
 from gateway.security.key_file import KeyTable, read_keys
 from gateway.simulator.settings import PROFILES, Fault, SimulatorSettings
 from gateway.simulator.texts import Language
+from tests.integration.clients.installation import pinned_versions
+from tests.integration.clients.table import DRIVERS, PROVIDER_APIS, SURFACES
 
 ROOT = Path(__file__).parents[1]
 
@@ -73,12 +75,21 @@ def test_every_setting_and_fault_of_the_simulator_is_documented() -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["README.md", "CONTRIBUTING.md", *(f"docs/{p.name}" for p in (ROOT / "docs").glob("*.md"))]
+    "page",
+    ["README.md", "CONTRIBUTING.md", *(str(found.relative_to(ROOT)) for found in (ROOT / "docs").rglob("*.md"))],
 )
 def test_links_have_targets(page: str) -> None:
     for target in re.findall(r"\]\(([^)#]+)\)", read(page)):
         if not target.startswith("http"):
             assert ((ROOT / page).parent / target).exists(), f"{page}: {target}"
+
+
+def test_every_pinned_client_is_in_the_matrix() -> None:
+    page, versions = read("docs/clients.md"), pinned_versions()
+    for driver in DRIVERS:
+        for api in driver.surfaces:
+            row = f"| {driver.client} {versions[driver.package]} | {SURFACES[api]} |"
+            assert page.count(row) == len(PROVIDER_APIS), row
 
 
 def test_every_test_that_the_threat_model_names_exists() -> None:

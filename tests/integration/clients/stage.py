@@ -100,14 +100,21 @@ def model_name(api: str) -> str:
 def stage(installation: Installation, folder: Path) -> Iterator[Stage]:
     """Run a provider and a gateway; `folder` is for files of the run."""
     _copy_node_drivers(installation, folder)
-    provider_command = [str(installation.node), str(FOLDER / "provider" / "main.mjs")]
-    with processes.serving(provider_command, r"The provider listens on (http://\S+)", {}) as provider:
+    with provider_process(installation) as provider:
         config = folder / "dualstream.toml"
         config.write_text(configuration(provider.url), "utf-8")
         # Scenarios fail one after the other, and each must reach the provider.
         limits = {"rate_limit_per_minute": 0, "breaker_failures": 1000}
         with processes.gateway("--config", str(config), **limits) as gateway:
             yield Stage(installation, provider, gateway, folder)
+
+
+@contextmanager
+def provider_process(installation: Installation) -> Iterator[Server]:
+    """Run the provider that answers from a script."""
+    command = [str(installation.node), str(FOLDER / "provider" / "main.mjs")]
+    with processes.serving(command, r"The provider listens on (http://\S+)", {}) as server:
+        yield server
 
 
 def configuration(provider: str) -> str:
