@@ -19,7 +19,7 @@ AGENTS: dict[str, MakeAgent] = {"codex": codex, "claude_code": claude_code}
 
 @pytest.fixture(scope="module")
 def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    with stage(required_installation(), tmp_path_factory.mktemp("agents")) as scene:
+    with stage(required_installation(), tmp_path_factory.mktemp("agents"), requires_key=False) as scene:
         yield scene
 
 

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from gateway.security.api_keys import ApiKey, generate_key, hash_secret
 from tests.integration import processes
 from tests.integration.clients.installation import FOLDER, Installation
 from tests.integration.clients.table import PROVIDER_APIS, Driver
 from tests.integration.processes import CHECKOUT, Server
 
 DRIVER_SECONDS: Final = 115.0
-KEY: Final = "unused"
+KEY: Final = generate_key()
+"""Key of all clients: each must send it as it sends keys."""
 WITHOUT_PROVIDER: Final = ("/models", "/count-tokens", "/embeddings")
 """Scenarios that the gateway may answer by itself."""
 _PROVIDER: Final = """\
@@ -65,24 +67,28 @@ class Stage:
         """Run a driver over a provider with this API; return the verdicts on its scenarios."""
         environment = {
             "BASE_URL": self.gateway.url,
-            "KEY": KEY,
+            "KEY": KEY.text(),
             "MODEL": model_name(api),
             "JOURNAL": f"{self.provider.url}/__journal",
             "ONLY": ",".join(only),
             "PATH": os.environ["PATH"],
             "HOME": str(self.folder),
         }
-        done = subprocess.run(
+        process = subprocess.Popen(
             self._command(driver),
             cwd=CHECKOUT,
             env=environment,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             text=True,
-            timeout=DRIVER_SECONDS,
-            check=False,
         )
-        lines = [line for line in done.stdout.splitlines() if line.startswith('{"scenario"')]
-        assert lines, f"{driver.name} printed no verdict: {done.stdout[-2000:]}{done.stderr[-4000:]}"
+        try:
+            output, errors = process.communicate(timeout=DRIVER_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            output, errors = process.communicate()
+        lines = [line for line in output.splitlines() if line.startswith('{"scenario"')]
+        assert lines, f"{driver.name} printed no verdict: {output[-2000:]}{errors[-4000:]}"
         return [Verdict(**json.loads(line)) for line in lines]
 
     def _command(self, driver: Driver) -> list[str]:
@@ -97,15 +103,17 @@ def model_name(api: str) -> str:
 
 
 @contextmanager
-def stage(installation: Installation, folder: Path) -> Iterator[Stage]:
+def stage(installation: Installation, folder: Path, *, requires_key: bool = True) -> Iterator[Stage]:
     """Run a provider and a gateway; `folder` is for files of the run."""
     _copy_node_drivers(installation, folder)
     with provider_process(installation) as provider:
         config = folder / "dualstream.toml"
         config.write_text(configuration(provider.url), "utf-8")
         # Scenarios fail one after the other, and each must reach the provider.
-        limits = {"rate_limit_per_minute": 0, "breaker_failures": 1000}
-        with processes.gateway("--config", str(config), **limits) as gateway:
+        settings: dict[str, object] = {"rate_limit_per_minute": 0, "breaker_failures": 1000}
+        if requires_key:
+            settings["keys"] = _stored(KEY)
+        with processes.gateway("--config", str(config), **settings) as gateway:
             yield Stage(installation, provider, gateway, folder)
 
 
@@ -124,6 +132,11 @@ def configuration(provider: str) -> str:
         for api, version in PROVIDER_APIS.items()
     ]
     return "\n".join(tables)
+
+
+def _stored(key: ApiKey) -> str:
+    """Return a key as a gateway stores it."""
+    return f"clients:{key.id}:{hash_secret(key.secret)}"
 
 
 def _copy_node_drivers(installation: Installation, folder: Path) -> None:
