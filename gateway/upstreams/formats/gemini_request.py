@@ -147,7 +147,8 @@ def _part(part: JsonObject, path: str) -> JsonObject:
     if kind != "image_url" or not isinstance(url := image.get("url"), str):
         raise _unsupported(path, "must be text or image_url for this provider")
     _check_fields(part, {"type", "image_url"}, path)
-    _check_fields(image, {"url", *(["detail"] if image.get("detail") == "auto" else [])}, f"{path}.image_url")
+    # `detail` is a hint without a counterpart; Codex always sends one.
+    _check_fields(image, {"url", "detail"}, f"{path}.image_url")
     return _image(url, f"{path}.image_url.url")
 
 

@@ -167,6 +167,8 @@ const TERMINAL = /^response\.(completed|failed|incomplete)$|^error$/;
 /** Run `use` with a function that runs one turn on a new socket. */
 async function withSocket(use) {
   const socket = new ResponsesWS(client);
+  // The client emits an error event twice, by its type and as an error; an error that nobody listens to ends Node.
+  socket.on("error", () => {});
   const turn = (body, until = TERMINAL) =>
     new Promise((resolve) => {
       const events = [];
