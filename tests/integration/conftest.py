@@ -17,6 +17,8 @@ LONGEST_FIRST = (
     "test_browser",
     "test_faults",
     "test_schemathesis",
+    "test_agents",
+    "test_client_pages",
     "test_attacks",
     "test_installed",
     "test_processes",

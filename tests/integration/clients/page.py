@@ -75,15 +75,19 @@ Verdicts = Mapping[tuple[str, str], Sequence[Verdict]]
 def rows(driver: Driver, verdicts: Sequence[Verdict]) -> list[str]:
     """Return the rows of one driver over one API, one for each API of the client."""
     found = {verdict.scenario: verdict for verdict in verdicts}
-    return [_row(driver, surface, found) for surface in driver.surfaces]
+    return [f"{beginning(driver, surface)} {_cells(driver, surface, found)}" for surface in driver.surfaces]
 
 
-def _row(driver: Driver, surface: str, found: Mapping[str, Verdict]) -> str:
-    version = pinned_versions()[driver.package]
+def beginning(driver: Driver, surface: str) -> str:
+    """Return the cells that identify a row."""
+    return f"| {driver.client} {pinned_versions()[driver.package]} | {SURFACES[surface]} |"
+
+
+def _cells(driver: Driver, surface: str, found: Mapping[str, Verdict]) -> str:
     cells = [_cell(found.get(f"{surface}/{column}"), column) for column in COLUMNS]
     others = [case for case in driver.surfaces[surface] if case not in COLUMNS]
     also = ", ".join(f"{case} {_cell(found.get(f'{surface}/{case}'), case)}" for case in others)
-    return f"| {driver.client} {version} | {SURFACES[surface]} | {' | '.join(cells)} | {also} |"
+    return f"{' | '.join(cells)} | {also} |"
 
 
 def _cell(verdict: Verdict | None, column: str) -> str:
@@ -95,10 +99,19 @@ def _cell(verdict: Verdict | None, column: str) -> str:
 
 
 def write(verdicts: Verdicts) -> None:
-    """Write the page."""
+    """Write the page. Rows without new verdicts are kept as they are."""
+    before = PAGE.read_text("utf-8") if PAGE.exists() else ""
     header = f"| client | its API | {' | '.join(COLUMNS)} | also |\n|{'---|' * (len(COLUMNS) + 3)}"
     sections = []
     for api in PROVIDER_APIS:
-        lines = [line for driver in DRIVERS for line in rows(driver, verdicts[driver.name, api])]
-        sections.append("\n".join([f"## Over a provider with {PROVIDERS[api]}\n\n{header}", *lines]))
+        title = f"## Over a provider with {PROVIDERS[api]}"
+        kept = before.partition(f"{title}\n")[2].partition("\n## ")[0].splitlines()
+        lines = []
+        for driver in DRIVERS:
+            if (driver.name, api) in verdicts:
+                lines += rows(driver, verdicts[driver.name, api])
+            else:
+                begun = tuple(beginning(driver, surface) for surface in driver.surfaces)
+                lines += [line for line in kept if line.startswith(begun)]
+        sections.append("\n".join([f"{title}\n\n{header}", *lines]))
     PAGE.write_text("\n\n".join([INTRODUCTION.strip(), *sections]) + "\n", "utf-8")

@@ -24,6 +24,7 @@ MODELS = """\
 - model_id: dualstream
   model_name: {model}
   api_base: "{base_url}/v1"
+  api_key_name: dualstream
   supports_tools: true
   vision: true
 """
