@@ -59,7 +59,7 @@ it needs: [Codex](clients/codex.md), [Claude Code](clients/claude-code.md), [ope
 | error-before | the provider refuses with 400: the client reports that |
 | error-inside | the provider sends an error after some text: the client reports it |
 | cut | the provider's connection is lost after some text: the client notices |
-| interrupted | somebody else interrupts the answer: the client ends its turn normally |
+| interrupted | another client interrupts the answer: the client ends its turn normally |
 | next-turn | a second turn, with the history as this client sends it |
 | resume | the client reads on after a lost connection, with its API's own means |
 

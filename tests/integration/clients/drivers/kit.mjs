@@ -85,7 +85,7 @@ async function gateway(method, path) {
   return response.json();
 }
 
-/** Interrupt the generation that starts next, as somebody else would, while `run` reads. @returns what `run` returns */
+/** Interrupt the generation that starts next, as another client would, while `run` reads. @returns what `run` returns */
 export async function interrupting(run) {
   const interrupt = async () => {
     for (const deadline = Date.now() + START_MS; Date.now() < deadline; await sleep(50)) {

@@ -148,7 +148,7 @@ def hung_up() -> str:
 
 @contextmanager
 def interrupting() -> Iterator[None]:
-    """Interrupt the generation that starts next, as somebody else would, while its client reads."""
+    """Interrupt the generation that starts next, as another client would, while its client reads."""
     failures: list[Exception] = []
 
     def interrupt() -> None:
