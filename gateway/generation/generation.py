@@ -206,11 +206,13 @@ class Generation:
         else:
             self.log.append(Retry(attempt.number, 0, failure.code, attempt.provider))
 
-    def on_finished(self, now: float) -> None:
-        """Complete: the upstream ended the answer itself."""
+    def on_finished(self, now: float, held: Sequence[Content | TextBatch | Verbatim] = ()) -> None:
+        """Complete: the upstream ended the answer itself. `held` is what it sent of an answer without content."""
         if self._state_after(Trigger.FINISHED) is not State.COMPLETE:
             self._move(Trigger.FINISHED)
             return
+        if held and self._counter.add(held) is not None:
+            self.log.extend(held)
         attempt, bill = self.current_attempt, (*self._bill(), self.metrics(now))
         end = Complete(None, *bill) if attempt is None else Complete(attempt.finish_reason, *bill, attempt.response)
         self._end(Trigger.FINISHED, end, now)

@@ -104,8 +104,12 @@ class HedgedCall:
     def on_finished(self, call: UpstreamCall, now: float) -> None:
         """Complete the generation, unless the call ended without content while another one may still bring some."""
         if self._winner is call or all(other.is_over for other in self._calls):
-            self._generation.on_winner(call.attempt)
-            self._generation.on_finished(now)
+            self._finish(call, now)
+
+    def _finish(self, call: UpstreamCall, now: float) -> None:
+        """Complete the generation by a call; what its provider sent without any content is passed on now."""
+        self._generation.on_winner(call.attempt)
+        self._generation.on_finished(now, call.held)
 
     def _win(self, call: UpstreamCall) -> None:
         self._winner = call
@@ -206,8 +210,7 @@ class HedgedCall:
         silent = next((call for call in self._calls if call.complete), None)
         if silent is not None and self._winner is None and not self._generation.state.fenced:
             # It ended without content while another call was still running, which then brought none either.
-            self._generation.on_winner(silent.attempt)
-            self._generation.on_finished(self._clock.now())
+            self._finish(silent, self._clock.now())
             return
         for call in self._calls:
             if call.failure is not None:

@@ -51,7 +51,6 @@ class UpstreamCall:
             "_end_answer",
             "_given_up",
             "_has_content",
-            "_held",
             "_holds_back",
             "_listener",
             "_model",
@@ -61,7 +60,7 @@ class UpstreamCall:
             "_request",
             "_started_at",
         ),
-        *("_stop_waiting", "_timer", "_watchdog", "attempt", "complete", "failure", "is_over", "target"),
+        *("_stop_waiting", "_timer", "_watchdog", "attempt", "complete", "failure", "held", "is_over", "target"),
     )
 
     def __init__(
@@ -97,7 +96,7 @@ class UpstreamCall:
         self._recorded = self._given_up = self._released = self._has_content = False
         self._holds_back = True
         """What comes passes through `_hold_back`."""
-        self._held: list[Content | TextBatch | Verbatim] = []
+        self.held: list[Content | TextBatch | Verbatim] = []
         """The provider's own data before its first content: until then, another attempt may bring the answer."""
 
     async def run(self) -> None:
@@ -221,9 +220,9 @@ class UpstreamCall:
     def _hold_back(self, content: list[Content | TextBatch | Verbatim]) -> list[Content | TextBatch | Verbatim]:
         """Return what is to be handed over of the content of a read: nothing before the first content."""
         if not self._has_content:
-            self._held += content
+            self.held += content
             return []
-        content, self._held = self._held + content, []
+        content, self.held = self.held + content, []
         if self._continuation is not None:
             content = [*self._continuation.join(content)]
         self._holds_back = self._continuation is not None and self._continuation.has_overlap

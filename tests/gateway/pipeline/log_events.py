@@ -1,12 +1,12 @@
 """What the log of a generation and its attempts show."""
 
 from gateway.generation.generation import Generation
-from gateway.protocol.events import Event, Retry, Start
+from gateway.protocol.events import Event, Retry, Start, Verbatim
 
 
 def events(generation: Generation) -> list[Event]:
     """Return all events of the log."""
-    return [entry.event for entry in generation.log.since(0)]
+    return [entry.event for entry in generation.log.since(0) if entry.kind is not Verbatim]
 
 
 def terminal_event(generation: Generation) -> Event:

@@ -6,6 +6,7 @@ from gateway.protocol.errors import Code, Failed
 from gateway.protocol.events import Chunk, Verbatim
 from gateway.upstreams.base import Finished, VerbatimRequest
 from tests.event_loop import settle
+from tests.gateway.pipeline.log_events import terminal_event
 from tests.gateway.pipeline.one_target import one_target
 from tests.start_requests import ANONYMOUS
 
@@ -50,6 +51,18 @@ async def test_data_of_an_attempt_that_failed_is_dropped() -> None:
         harness.upstream.last.finish()
         await settle()
         assert logged(generation) == [("chunk", b"{2}")]
+
+
+async def test_data_of_a_complete_answer_without_content_is_passed_on() -> None:
+    async with one_target() as harness:
+        generation = harness.start()
+        await settle()
+        harness.upstream.last.send(Verbatim(b"{1}"), Verbatim(b"{2}"), Finished("stop"))
+        harness.upstream.last.finish()
+        await settle()
+        assert logged(generation) == [("verbatim", b"{1}"), ("verbatim", b"{2}")]
+        assert terminal_event(generation).type == "complete"
+        assert not generation.has_content
 
 
 async def test_the_client_s_own_request_is_sent_until_feedback_changes_the_messages() -> None:
