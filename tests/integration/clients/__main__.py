@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from tests.integration.clients import page
 from tests.integration.clients.installation import INSTALL, installation
 from tests.integration.clients.stage import Verdict, stage
-from tests.integration.clients.table import DRIVERS, PROVIDER_APIS, QUICK
+from tests.integration.clients.table import DRIVERS, PROVIDER_APIS, QUICK, QUICK_CASES, Driver
 
 
 def main() -> int:
@@ -25,9 +25,7 @@ def main() -> int:
             for api in [chosen.over] if chosen.over else PROVIDER_APIS:
                 if driver.name in names:
                     print(f"{driver.client} over {api}", flush=True)
-                    verdicts[driver.name, api] = scene.run(
-                        driver, api, only=tuple(filter(None, chosen.only.split(",")))
-                    )
+                    verdicts[driver.name, api] = scene.run(driver, api, only=_scenarios(chosen, driver))
                     print(*(f"  {verdict}" for verdict in verdicts[driver.name, api]), sep="\n", flush=True)
     if chosen.write:
         page.write(verdicts)
@@ -35,6 +33,13 @@ def main() -> int:
     failed = [verdict for verdict in every if not verdict.holds]
     print(f"{len(every) - len(failed)} of {len(every)} scenarios passed")
     return 1 if failed else 0
+
+
+def _scenarios(chosen: argparse.Namespace, driver: Driver) -> list[str]:
+    """Return the names of the scenarios to run; none for all."""
+    if chosen.quick:
+        return [name for name in driver.scenarios if name.rpartition("/")[2] in QUICK_CASES]
+    return [name for name in chosen.only.split(",") if name]
 
 
 def _arguments() -> argparse.Namespace:

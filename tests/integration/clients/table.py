@@ -180,3 +180,5 @@ DRIVERS: Final = (
 
 QUICK: Final = ("openai_node", "openai_python", "anthropic_python", "google_genai_python")
 """Drivers of the short form, in `make check`."""
+QUICK_CASES: Final = frozenset({"stream", "tools", "error-before", "error-inside", "cut"})
+"""Its scenarios: those that wait for nothing."""
