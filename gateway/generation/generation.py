@@ -311,9 +311,9 @@ class Generation:
     def verbatim_request(self) -> VerbatimRequest | None:
         """Return the request as the client sent it. Each time, it is decoded.
 
-        None if it came in our own protocol, or feedback has changed the messages since.
+        None if it came in our own protocol. Feedback that was given since is in the messages alone (`Prompt.added`).
         """
-        return VerbatimRequest(**orjson.loads(self._verbatim)) if self._verbatim and self.prompt_version == 1 else None
+        return VerbatimRequest(**orjson.loads(self._verbatim)) if self._verbatim else None
 
     @property
     def metadata(self) -> dict[str, str]:

@@ -37,6 +37,11 @@ class Prompt(Sequence[Message]):
         longer._measured = self._measured + longer._measured
         return longer
 
+    @property
+    def added(self) -> Sequence[Message]:
+        """Return the messages that were added by `followed_by`."""
+        return _decode(self._parts[1:])
+
     def tokens(self, model: str) -> int:
         """Estimate the tokens for a model."""
         return self._measured.tokens(model)
@@ -45,7 +50,7 @@ class Prompt(Sequence[Message]):
         return self._count
 
     def __iter__(self) -> Iterator[Message]:
-        return iter(self._decode())
+        return iter(_decode(self._parts))
 
     @overload
     def __getitem__(self, index: int) -> Message: ...
@@ -54,10 +59,11 @@ class Prompt(Sequence[Message]):
     def __getitem__(self, index: slice) -> Sequence[Message]: ...
 
     def __getitem__(self, index: int | slice) -> Message | Sequence[Message]:
-        return self._decode()[index]
+        return _decode(self._parts)[index]
 
-    def _decode(self) -> list[Message]:
-        return _MESSAGES.validate_python(orjson.loads(b"[%b]" % b",".join(self._parts)))
+
+def _decode(parts: Sequence[bytes]) -> list[Message]:
+    return _MESSAGES.validate_python(orjson.loads(b"[%b]" % b",".join(parts)))
 
 
 def _encode(messages: Sequence[Message]) -> bytes:

@@ -164,8 +164,9 @@ class HedgedCall:
             prompt=None if continuation is None else prompt,
             new_revision=generation.has_content and continuation is None,
         )
-        verbatim = generation.verbatim_request if continuation is None else None
-        request = UpstreamRequest(model, prompt, options, continuation is not None, verbatim)
+        verbatim = generation.verbatim_request
+        added = () if verbatim is None else prompt.added
+        request = UpstreamRequest(model, prompt, options, continuation is not None, verbatim, added)
         call = UpstreamCall(
             target,
             attempt,

@@ -40,7 +40,9 @@ class UpstreamRequest:
 
     With `continues`, the last message is a partial answer of the assistant, and the model is to write its continuation.
     `verbatim` is the same request as the client sent it: a provider with that API gets it in place of the messages, and
-    what it responds is passed on as `Verbatim`, too.
+    what it responds is passed on as `Verbatim`, too. `added` are the last of the messages, if they came after it:
+    feedback with the text that it is about, or a partial answer. Then another response is begun already, and what the
+    provider responds can't be passed on as it came.
     """
 
     model: str
@@ -48,10 +50,20 @@ class UpstreamRequest:
     options: JsonObject
     continues: bool = False
     verbatim: VerbatimRequest | None = None
+    added: Sequence[Message] = ()
 
     def verbatim_for(self, api: str) -> VerbatimRequest | None:
         """Return the request as the client sent it, if it is one of this API."""
         return self.verbatim if self.verbatim is not None and self.verbatim.api == api else None
+
+    def added_turns(self) -> list[JsonValue]:
+        """Return `added` as chat completions, Messages and Responses all read it: a role and a text."""
+        texts = ((message.role, message.content) for message in self.added)
+        return [{"role": role, "content": text} for role, text in texts if isinstance(text, str)]
+
+    def passes_on(self, api: str) -> bool:
+        """Return True if what a provider with this API responds is passed on as it came."""
+        return not self.added and self.verbatim_for(api) is not None
 
 
 @dataclass(frozen=True, slots=True)

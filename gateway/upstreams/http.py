@@ -118,7 +118,6 @@ class HttpUpstream:
         content_type = EVENT_STREAM if is_event_stream(response) else response.content_type
         drop_headers(response)
         reader = self._wire_format.reader(self._api_key)
-        verbatim = request.verbatim_for(self._wire_format.api) is not None
         return StreamedResponse(
             request.model,
             connection,
@@ -126,7 +125,7 @@ class HttpUpstream:
             reader,
             self._max_event_bytes,
             content_type,
-            verbatim=verbatim,
+            verbatim=request.passes_on(self._wire_format.api),
         )
 
     async def fetch(self, request: DocumentRequest) -> bytes:

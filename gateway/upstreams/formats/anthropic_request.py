@@ -73,7 +73,7 @@ def adapt_request(body: JsonObject, request: UpstreamRequest) -> JsonObject:
     """Return a client's own body with what the gateway decides: the model, the stream, and a lower `max_tokens`."""
     limit, asked = request.options.get("max_tokens"), body.get("max_tokens")
     limits = [tokens for tokens in (limit, asked) if isinstance(tokens, int)]
-    adapted = adapt_messages(body, request.model)
+    adapted = _with_added(adapt_messages(body, request.model), request)
     return {**adapted, **({"max_tokens": min(limits)} if limits else {}), "model": request.model, "stream": True}
 
 
@@ -86,6 +86,14 @@ def adapt_messages(body: JsonObject, model: str) -> JsonObject:
     if not isinstance(messages, list):
         return body
     return {**body, "messages": [_without_foreign_thinking(message, model) for message in messages]}
+
+
+def _with_added(body: JsonObject, request: UpstreamRequest) -> JsonObject:
+    """Return a body with the messages that were added; consecutive ones of one role are one turn to the API."""
+    messages = body.get("messages")
+    if not request.added or not isinstance(messages, list):
+        return body
+    return {**body, "messages": [*messages, *request.added_turns()]}
 
 
 def _without_foreign_thinking(message: JsonValue, model: str) -> JsonValue:

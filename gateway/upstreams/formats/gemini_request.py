@@ -5,6 +5,8 @@ signatures", "Structured outputs", "File input methods", "OpenAI compatibility".
 and not dropped unless it has no effect on the answer.
 """
 
+from typing import Final
+
 import orjson
 from pydantic import JsonValue
 
@@ -61,6 +63,10 @@ def build_request(request: UpstreamRequest) -> JsonObject:
     return body | _tools(options)
 
 
+_ROLES: Final = {"assistant": "model", "user": "user"}
+"""Roles of the messages that are added to a client's own body: a partial answer, and feedback on it."""
+
+
 def adapt_request(body: JsonObject, request: UpstreamRequest) -> JsonObject:
     """Return a client's own body with what the gateway decides: the model, and a lower limit of the output.
 
@@ -69,7 +75,12 @@ def adapt_request(body: JsonObject, request: UpstreamRequest) -> JsonObject:
     # The path names the model; a client's name of it may be another one.
     adapted = {name: value for name, value in body.items() if name != "model"}
     if isinstance(contents := body.get("contents"), list):
-        adapted["contents"] = [_own_signatures(content, request.model) for content in contents]
+        added: list[JsonValue] = [
+            {"role": _ROLES[message.role], "parts": [{"text": message.content}]}
+            for message in request.added
+            if isinstance(message.content, str)
+        ]
+        adapted["contents"] = [*(_own_signatures(content, request.model) for content in contents), *added]
     limit = request.options.get("max_tokens")
     if not isinstance(limit, int):
         return adapted
@@ -260,9 +271,8 @@ def _thinking(model: str, effort: str) -> JsonObject:
 
 
 def _tools(options: JsonObject) -> JsonObject:
-    if options.get("parallel_tool_calls") is False:
-        # True is Gemini's only behavior.
-        raise _unsupported("options.parallel_tool_calls", "can't be disabled at Gemini: leave it out")
+    # Gemini can't be kept from calling several functions at once. `parallel_tool_calls: false` is dropped all the same:
+    # agents send it with every request, and run several calls one after the other.
     tools = _items(options.get("tools"), "options.tools")
     choice, body = options.get("tool_choice"), JsonObject()
     if tools:

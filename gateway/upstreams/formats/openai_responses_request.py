@@ -51,7 +51,12 @@ def adapt_request(body: JsonObject, request: UpstreamRequest) -> JsonObject:
     """Return a client's own body with what the gateway decides: the model, the limit of its tokens, no storage."""
     limit = request.options.get("max_tokens")
     decided: JsonObject = {} if limit is None else {"max_output_tokens": limit}
-    return {**body, **decided, "model": request.model, "stream": True, "store": False}
+    adapted = {**body, **decided, "model": request.model, "stream": True, "store": False}
+    if request.added:
+        sent = body.get("input")
+        items = sent if isinstance(sent, list) else [{"role": "user", "content": sent}]
+        adapted["input"] = [*items, *request.added_turns()]
+    return adapted
 
 
 def _unsupported(subject: str, param: str | None = None) -> UnsupportedOption:

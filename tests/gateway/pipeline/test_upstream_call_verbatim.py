@@ -65,14 +65,22 @@ async def test_data_of_a_complete_answer_without_content_is_passed_on() -> None:
         assert not generation.has_content
 
 
-async def test_the_client_s_own_request_is_sent_until_feedback_changes_the_messages() -> None:
+async def test_the_client_s_own_request_is_sent_again_with_the_feedback() -> None:
     verbatim = VerbatimRequest("anthropic", {"x": 1}, {"h": "1"})
     async with one_target() as harness:
         generation = harness.start(verbatim=verbatim)
         await settle()
         assert harness.upstream.last.request.verbatim == verbatim
+        assert harness.upstream.last.request.passes_on("anthropic")
         harness.upstream.last.send("Once ")
         await settle()
         harness.hub.feedback(generation.id, FeedbackRequest(text="shorter"), harness.clock.now(), ANONYMOUS)
         await settle()
-        assert harness.upstream.last.request.verbatim is None
+        request = harness.upstream.last.request
+        assert request.verbatim == verbatim
+        assert [(message.role, message.content) for message in request.added] == [
+            ("assistant", "Once "),
+            ("user", "shorter"),
+        ]
+        # Another response is begun already: this one can't be passed on as it comes.
+        assert not request.passes_on("anthropic")

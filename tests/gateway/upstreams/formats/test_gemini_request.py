@@ -189,7 +189,7 @@ def test_images(url: str, part: dict[str, dict[str, object]]) -> None:
 
 def test_settings() -> None:
     options = {"temperature": 0, "top_p": 0.5, "top_k": 5, "max_tokens": 9, "stop": "END", "seed": 7, "user": "u-1"}
-    more = {"presence_penalty": 1.0, "frequency_penalty": -1.0, "parallel_tool_calls": True, "tools": None}
+    more = {"presence_penalty": 1.0, "frequency_penalty": -1.0, "parallel_tool_calls": False, "tools": None}
     assert config(**options, **more) == {
         "temperature": 0,
         "topP": 0.5,
@@ -272,7 +272,6 @@ IMAGE = {"type": "image_url", "image_url": {"url": "https://a.example/x.png"}}
 @pytest.mark.parametrize(
     ("messages", "options", "path"),
     [
-        ([], {"parallel_tool_calls": False}, "options.parallel_tool_calls"),
         ([], {"logit_bias": {"1": 2}}, "options.logit_bias"),
         ([], {"response_format": {"type": "grammar"}}, "options.response_format"),
         ([], {"response_format": {"type": "json_schema"}}, "options.response_format"),
