@@ -12,7 +12,7 @@ import orjson
 from gateway.api.responses_api.replay import output_items
 from gateway.api.responses_api.store import Conversation, Items, ResponseStore, StoredResponse, decode
 from gateway.dialects.base import Call, DialectStart
-from gateway.dialects.openai_responses.items import input_items
+from gateway.dialects.openai_responses.conversation import input_items
 from gateway.dialects.openai_responses.request import parse_call
 from gateway.dialects.openai_responses.tool_names import tool_items
 from gateway.generation.generation import Generation

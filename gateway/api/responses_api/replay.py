@@ -7,17 +7,17 @@ import orjson
 from gateway.api.responses_api.store import StoredResponse
 from gateway.dialects.base import Call, DialectStart, ProjectedEvent, ResponseIdentity
 from gateway.dialects.openai_responses.ids import generation_id
-from gateway.dialects.openai_responses.projection import ResponsesProjection
+from gateway.dialects.openai_responses.projection import OpenAIResponsesProjection
 from gateway.generation.event_log import Entry
 from gateway.protocol.commands import JsonObject, StartRequest
 from gateway.protocol.events import TERMINAL, Revision
 
 
-def projection_of(response: StoredResponse) -> ResponsesProjection:
+def projection_of(response: StoredResponse) -> OpenAIResponsesProjection:
     """Return a projection that gives each event of the response its number again."""
     call = Call(orjson.loads(response.body))
     start = DialectStart(StartRequest.model_construct(messages=[]), stream=True, call=call)
-    return ResponsesProjection(start, identity_of(response.id, response.model, response.created))
+    return OpenAIResponsesProjection(start, identity_of(response.id, response.model, response.created))
 
 
 def identity_of(response_id: str, model: str, created: int) -> ResponseIdentity:

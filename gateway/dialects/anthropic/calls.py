@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import orjson
 
-from gateway.dialects.anthropic.writer import MessageWriter
+from gateway.dialects.anthropic.writer import EventWriter
 from gateway.protocol.events import ToolCall
 from gateway.upstreams.formats.sealed_reasoning import seal
 
@@ -17,13 +17,13 @@ class _OpenCall:
     """Pieces of its input, each the inside of a JSON string."""
 
 
-class CallBlocks:
+class Calls:
     """Writes `tool_use` blocks. A block is closed when the next call begins, if its input is complete until then.
 
     Providers may mix the pieces of parallel calls; then their blocks overlap, as those of llama.cpp do.
     """
 
-    def __init__(self, writer: MessageWriter) -> None:
+    def __init__(self, writer: EventWriter) -> None:
         self._writer = writer
         self._calls: dict[int, _OpenCall] = {}
 

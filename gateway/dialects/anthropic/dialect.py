@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from gateway.dialects.anthropic.document import document
 from gateway.dialects.anthropic.errors import refusal
-from gateway.dialects.anthropic.projection import MessagesProjection
+from gateway.dialects.anthropic.projection import AnthropicProjection
 from gateway.dialects.anthropic.request import API, parse_call
 from gateway.dialects.base import Call, DialectStart, ProjectedEvent, Projection, ResponseIdentity
 from gateway.dialects.statuses import final_status
@@ -36,7 +36,7 @@ class AnthropicDialect:
 
     def projection(self, start: DialectStart, identity: ResponseIdentity) -> Projection:
         """See `Dialect.projection`."""
-        return MessagesProjection(start, identity)
+        return AnthropicProjection(start, identity)
 
     def document(self, _start: DialectStart, events: Iterable[ProjectedEvent]) -> JsonObject:
         """See `Dialect.document`."""

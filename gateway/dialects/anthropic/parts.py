@@ -6,7 +6,7 @@ from typing import Final
 import orjson
 from pydantic import JsonValue
 
-from gateway.dialects.anthropic.writer import MessageWriter
+from gateway.dialects.anthropic.writer import EventWriter
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.events import Part
 from gateway.upstreams.formats.anthropic_blocks import FORMAT
@@ -24,7 +24,7 @@ SERVER_TOOL_BLOCKS: Final = frozenset(
 _WITH_INPUT: Final = frozenset({"server_tool_use", "mcp_tool_use"})
 
 
-def write_part(writer: MessageWriter, part: Part) -> None:
+def write_part(writer: EventWriter, part: Part) -> None:
     """Write a part as blocks; one that this API has no word for is left out (audio)."""
     fields = part.fields
     match part.kind:
@@ -75,7 +75,7 @@ def _source(fields: Mapping[str, JsonValue]) -> JsonObject:
     return {"type": "base64", "media_type": fields.get("media_type"), "data": fields.get("data")}
 
 
-def _write_block(writer: MessageWriter, block: JsonObject) -> None:
+def _write_block(writer: EventWriter, block: JsonObject) -> None:
     """Write a block of a server tool; an input comes in a delta, as it does from Anthropic itself."""
     if block.get("type") not in _WITH_INPUT or not block.get("input"):
         writer.whole_block(block)

@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from gateway.dialects.anthropic.calls import CallBlocks
+from gateway.dialects.anthropic.calls import Calls
 from gateway.dialects.anthropic.errors import error_event
 from gateway.dialects.anthropic.parts import signature_of, write_part
-from gateway.dialects.anthropic.passing import DELTA_HEADS, PassedOn
 from gateway.dialects.anthropic.usage import final_usage
-from gateway.dialects.anthropic.writer import DELTA, TEXT_END, MessageWriter
+from gateway.dialects.anthropic.verbatim import DELTA_HEADS, VerbatimEvents
+from gateway.dialects.anthropic.writer import DELTA, TEXT_END, EventWriter
 from gateway.dialects.base import DialectStart, ProjectedEvent, ResponseIdentity
 from gateway.dialects.ends import is_cut
 from gateway.generation.event_log import Entry
@@ -55,7 +55,7 @@ _TEXT_START: Final = len(TEXT_PREFIX[Chunk])
 _REASONING_START: Final = len(TEXT_PREFIX[Reasoning])
 
 
-class MessagesProjection:
+class AnthropicProjection:
     """Turns a log into the events from `message_start` to `message_stop`; see `Projection`."""
 
     def __init__(self, start: DialectStart, identity: ResponseIdentity) -> None:
@@ -68,10 +68,10 @@ class MessagesProjection:
         self._reset()
 
     def _reset(self) -> None:
-        self._writer = MessageWriter(self._identity)
-        self._calls = CallBlocks(self._writer)
-        self._passed_on = PassedOn(self._writer)
-        self._passes_on: bool | None = None
+        self._writer = EventWriter(self._identity)
+        self._calls = Calls(self._writer)
+        self._verbatim = VerbatimEvents(self._writer)
+        self._is_verbatim: bool | None = None
         """The events of the present attempt are passed on as they came; None: it has brought none."""
         self._text_head = b""
         """JSON of the next delta of text, up to its text; b"" if no block of text is open, or it is not ours."""
@@ -84,7 +84,7 @@ class MessagesProjection:
         if kind is Chunk and self._text_head:
             # The path of most text: its JSON string is copied as it is.
             return (ProjectedEvent(self._text_head + entry.data[_TEXT_START:-1] + TEXT_END, DELTA),)
-        if verbatim is not None and self._passes_on is not False:
+        if verbatim is not None and self._is_verbatim is not False:
             return self._pass_on(verbatim)
         if self.is_cut or kind is Verbatim:
             return ()
@@ -95,29 +95,29 @@ class MessagesProjection:
         return () if self.is_cut else self._writer.empty_delta()
 
     def _pass_on(self, lines: bytes) -> Sequence[ProjectedEvent]:
-        passed_on = self._passed_on
-        if self._passes_on and not passed_on.held and lines.startswith(DELTA_HEADS) and b"\n" not in lines:
+        verbatim = self._verbatim
+        if self._is_verbatim and not verbatim.held and lines.startswith(DELTA_HEADS) and b"\n" not in lines:
             return (ProjectedEvent(lines, DELTA),)
         if self.is_cut:
             return ()
-        self._passes_on = True
+        self._is_verbatim = True
         out: list[ProjectedEvent] = []
         for line in lines.split(b"\n"):
             if line:
-                passed_on.add(line, out)
+                verbatim.add(line, out)
         return out
 
     def _project(self, entry: Entry) -> Sequence[ProjectedEvent]:
         kind = entry.kind
         if kind in _CONTENT:
-            if self._passes_on:
+            if self._is_verbatim:
                 # It was in the event that an earlier entry has passed on.
                 return ()
-            self._passes_on = False
+            self._is_verbatim = False
             self._write(entry)
         elif kind is Start:
-            self._passes_on, self._text_head = None, b""
-            self._passed_on.held.clear()
+            self._is_verbatim, self._text_head = None, b""
+            self._verbatim.held.clear()
         elif isinstance(event := entry.other, Revision):
             self._revise(event)
         elif isinstance(event, Complete):
@@ -172,7 +172,7 @@ class MessagesProjection:
         self._text_head, self._refuses = b"", False
         self._calls.forget()
         if event.reason == "feedback":
-            self._passed_on.held.clear()
+            self._verbatim.held.clear()
             self._writer.abandon_blocks()
         elif not self._streams:
             self._reset()
@@ -180,8 +180,8 @@ class MessagesProjection:
             self.is_cut = self._writer.is_started
 
     def _complete(self, event: Complete) -> Sequence[ProjectedEvent]:
-        if self._passed_on.has_end:
-            return self._passed_on.end()
+        if self._verbatim.has_end:
+            return self._verbatim.end()
         self._writer.close_blocks()
         reason = "refusal" if self._refuses else STOP_REASONS.get(event.finish_reason, "end_turn")
         facts: JsonObject = {name: event.response[name] for name in _FACTS if name in event.response}
@@ -192,8 +192,8 @@ class MessagesProjection:
 
     def _interrupt(self, by: str, reason: str | None, usage: Usage | None) -> Sequence[ProjectedEvent]:
         """End the message as a normal one, so that no client asks again."""
-        if self._passed_on.has_end:
-            return self._passed_on.end()
+        if self._verbatim.has_end:
+            return self._verbatim.end()
         self._writer.abandon_blocks()
         if not self._writer.has_text:
             # Claude Code asks again for an answer without text.
@@ -206,8 +206,8 @@ class MessagesProjection:
 
     def _fail(self, event: Error) -> Sequence[ProjectedEvent]:
         code = Code(event.code)
-        if self._passed_on.has_error:
-            held, self._passed_on.held = self._passed_on.held, []
+        if self._verbatim.has_error:
+            held, self._verbatim.held = self._verbatim.held, []
             return held
         if is_cut(event):
             self.is_cut = True

@@ -12,7 +12,7 @@ from typing import Final
 import orjson
 
 from gateway.dialects.anthropic.blocks import malformed
-from gateway.dialects.anthropic.messages import Translation
+from gateway.dialects.anthropic.conversation import Conversation
 from gateway.dialects.anthropic.options import translate_options
 from gateway.dialects.base import Call, DialectStart
 from gateway.protocol.commands import JsonObject, Message, StartRequest, parse
@@ -48,7 +48,7 @@ def parse_call(call: Call) -> DialectStart:
 
 def _translate(model: str, body: JsonObject) -> tuple[StartRequest, str]:
     """Return a request for providers with another API, and why they can't serve it, or ""."""
-    translation = Translation()
+    translation = Conversation()
     translation.add_conversation(body)
     options = translate_options(body, translation.untranslated)
     request = parse(StartRequest, {"model": model, "messages": [*translation.messages], **options})
@@ -81,7 +81,7 @@ def read_messages(body: JsonObject) -> Sequence[Message]:
     Raises:
         Refused: they are not valid.
     """
-    translation = Translation()
+    translation = Conversation()
     translation.add_conversation(body)
     return parse(StartRequest, {"messages": [*translation.messages]}).messages
 

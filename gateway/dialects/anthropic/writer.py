@@ -35,7 +35,7 @@ def event_of(payload: JsonObject) -> ProjectedEvent:
     return ProjectedEvent(orjson.dumps(payload), str(payload["type"]).encode())
 
 
-class MessageWriter:
+class EventWriter:
     """Appends the events of one message to `out`, and knows which of its blocks are open.
 
     The blocks may have been opened by the provider's own events: what follows goes on in the last one, if it has the

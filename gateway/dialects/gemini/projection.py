@@ -10,12 +10,12 @@ import orjson
 
 from gateway.dialects.base import DialectStart, ProjectedEvent, ResponseIdentity
 from gateway.dialects.ends import FINISH_OF_FAILURE, is_cut
-from gateway.dialects.gemini.answer import AnswerParts
+from gateway.dialects.gemini.content import Content
 from gateway.dialects.gemini.errors import refusal
 from gateway.dialects.gemini.fields import Fields
 from gateway.dialects.gemini.options import includes_thoughts
-from gateway.dialects.gemini.passed_on import responses_in
 from gateway.dialects.gemini.usage import usage_metadata
+from gateway.dialects.gemini.verbatim import responses_in
 from gateway.generation.event_log import Entry
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import CODES, Code, Refused
@@ -63,7 +63,7 @@ class GeminiProjection:
         self._answer = self._new_answer()
         self._is_plain = True
         """A text is projected without regard to anything else."""
-        self._is_passed_on = False
+        self._is_verbatim = False
         """The attempt is passed on as it came."""
         self._error: bytes | None = None
         """The provider's own error event; what becomes of it is known at the end."""
@@ -82,15 +82,15 @@ class GeminiProjection:
         handle = self._HANDLERS.get(entry.kind)
         return () if handle is None else handle(self, entry)
 
-    def _new_answer(self) -> AnswerParts:
-        return AnswerParts(includes_thoughts=self._includes_thoughts)
+    def _new_answer(self) -> Content:
+        return Content(includes_thoughts=self._includes_thoughts)
 
     def _update(self) -> None:
-        self._is_plain = not (self._is_passed_on or self._is_revised or self._answer or self.is_cut)
+        self._is_plain = not (self._is_verbatim or self._is_revised or self._answer or self.is_cut)
 
     def _pass_on(self, lines: bytes) -> Sequence[ProjectedEvent]:
         """Return the provider's own responses."""
-        self._is_passed_on, self._is_plain, self._has_content = True, False, True
+        self._is_verbatim, self._is_plain, self._has_content = True, False, True
         if lines.startswith(_THEIR_CONTENT) and b"\n" not in lines:
             # By far the most common case: one response with content.
             return (ProjectedEvent(lines),)
@@ -99,7 +99,7 @@ class GeminiProjection:
         return found.events
 
     def _start(self, _entry: Entry) -> Sequence[ProjectedEvent]:
-        self._is_passed_on, self._error = False, None
+        self._is_verbatim, self._error = False, None
         self._update()
         return ()
 
@@ -112,7 +112,7 @@ class GeminiProjection:
         return ()
 
     def _content(self, entry: Entry) -> Sequence[ProjectedEvent]:
-        if self._is_passed_on:
+        if self._is_verbatim:
             # The provider's own response said it.
             return ()
         parts = self._answer.add(entry)
@@ -124,7 +124,7 @@ class GeminiProjection:
 
     def _complete(self, entry: Entry) -> Sequence[ProjectedEvent]:
         event = entry.event
-        if self._is_passed_on or not isinstance(event, Complete):
+        if self._is_verbatim or not isinstance(event, Complete):
             return ()
         return self._finish(FINISH_REASONS.get(event.finish_reason or "stop", "OTHER"), event.usage)
 

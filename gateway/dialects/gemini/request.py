@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from gateway.dialects.base import Call, DialectStart
-from gateway.dialects.gemini.contents import Conversation
+from gateway.dialects.gemini.conversation import Conversation
 from gateway.dialects.gemini.fields import Fields
 from gateway.dialects.gemini.options import SAME, read_options
 from gateway.dialects.gemini.tools import read_tools

@@ -7,10 +7,10 @@ import orjson
 from pydantic import JsonValue
 
 from gateway.dialects.base import DialectStart, ProjectedEvent
-from gateway.dialects.openai_chat import deltas
-from gateway.dialects.openai_chat.chunks import Chunks, TextField
+from gateway.dialects.openai_chat import parts
 from gateway.dialects.openai_chat.functions import uses_functions
 from gateway.dialects.openai_chat.request import custom_tools
+from gateway.dialects.openai_chat.writer import EventWriter, TextField
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.events import TEXT_PREFIX, Chunk, Part, Reasoning, SignedReasoning, ToolCall
 
@@ -23,7 +23,7 @@ _REASONING_AT: Final = len(TEXT_PREFIX[Reasoning])
 class Content:
     """Builds the chunks of content, and keeps what reaches from one to the next."""
 
-    def __init__(self, start: DialectStart, chunks: Chunks) -> None:
+    def __init__(self, start: DialectStart, chunks: EventWriter) -> None:
         self._chunks = chunks
         self._customs = custom_tools(start)
         self._with_functions = uses_functions(start.call.body)
@@ -78,7 +78,7 @@ class Content:
         """Return the chunk of a signature, and of the reasoning that it signs."""
         text = orjson.loads(b'"%b"' % b"".join(self._thought)) + signed.content
         self._thought.clear()
-        return [self._chunks.delta(deltas.signed_reasoning(signed, text, self._next("reasoning_details")))]
+        return [self._chunks.delta(parts.signed_reasoning(signed, text, self._next("reasoning_details")))]
 
     def tool_call(self, call: ToolCall) -> list[ProjectedEvent]:
         """Return the chunks of a piece of a tool call: its name comes first, and then its arguments."""
@@ -90,9 +90,9 @@ class Content:
         pieces = [replace(call, arguments=""), ToolCall(call.index, None, None, call.arguments)] if has_both else [call]
         if not self._with_functions:
             is_custom = index in self._custom_calls
-            return [self._chunks.delta(deltas.tool_call(piece, index, is_custom=is_custom)) for piece in pieces]
+            return [self._chunks.delta(parts.tool_call(piece, index, is_custom=is_custom)) for piece in pieces]
         # Such a client knows one call alone.
-        return [self._chunks.delta(deltas.function_call(piece)) for piece in pieces] if index == 0 else []
+        return [self._chunks.delta(parts.function_call(piece)) for piece in pieces] if index == 0 else []
 
     def count_call(self, call: ToolCall) -> int:
         """Return the index of a tool call in the response."""
@@ -108,8 +108,8 @@ class Content:
             tokens = part.fields.get("tokens")
             self._logprobs += tokens if isinstance(tokens, list) else []
             self.continues_text = False
-        elif field := deltas.field_of(part):
-            return [self._chunks.delta(deltas.part(part, self._next(field)))]
+        elif field := parts.field_of(part):
+            return [self._chunks.delta(parts.part(part, self._next(field)))]
         return []
 
     def take_logprobs(self) -> JsonObject | None:

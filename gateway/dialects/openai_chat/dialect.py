@@ -11,7 +11,7 @@ from gateway.dialects.base import (
 )
 from gateway.dialects.openai_chat.document import document
 from gateway.dialects.openai_chat.errors import refusal
-from gateway.dialects.openai_chat.projection import ChatProjection
+from gateway.dialects.openai_chat.projection import OpenAIChatProjection
 from gateway.dialects.openai_chat.request import parse_call
 from gateway.dialects.statuses import final_status
 from gateway.protocol.commands import JsonObject
@@ -38,7 +38,7 @@ class OpenAIChatDialect:
 
     def projection(self, start: DialectStart, identity: ResponseIdentity) -> Projection:
         """See `Dialect.projection`."""
-        return ChatProjection(start, identity)
+        return OpenAIChatProjection(start, identity)
 
     def document(self, _start: DialectStart, events: Iterable[ProjectedEvent]) -> JsonObject:
         """See `Dialect.document`."""

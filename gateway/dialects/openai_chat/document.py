@@ -11,9 +11,9 @@ import orjson
 
 from gateway.dialects.base import ProjectedEvent
 from gateway.dialects.json_data import as_encodable, decode
-from gateway.dialects.openai_chat.chunks import DONE
 from gateway.dialects.openai_chat.merge import MergedObject
 from gateway.dialects.openai_chat.projection import RESTART
+from gateway.dialects.openai_chat.writer import DONE
 from gateway.protocol.commands import JsonObject
 from gateway.upstreams.formats.json_values import object_of, objects_of
 

@@ -7,11 +7,11 @@ import orjson
 
 from gateway.dialects.base import DialectStart, ProjectedEvent, ResponseIdentity
 from gateway.dialects.ends import FINISH_OF_FAILURE, is_cut
-from gateway.dialects.openai_chat.chunks import DONE, Chunks, response_fields
 from gateway.dialects.openai_chat.content import TEXT_AT, Content
 from gateway.dialects.openai_chat.errors import error_object
 from gateway.dialects.openai_chat.request import wants_usage
-from gateway.dialects.openai_chat.verbatim import VerbatimChunks
+from gateway.dialects.openai_chat.verbatim import VerbatimEvents
+from gateway.dialects.openai_chat.writer import DONE, EventWriter, response_fields
 from gateway.generation.event_log import Entry
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Code, Refused
@@ -37,7 +37,7 @@ _REVISED: Final = "\n\n"
 """Stands between a text and the one with which feedback replaced it."""
 
 
-class ChatProjection:
+class OpenAIChatProjection:
     """Turns a log into `chat.completion.chunk` objects; see `Projection`.
 
     An attempt with data of the provider is passed on as it came; any other is built from its events.
@@ -50,9 +50,9 @@ class ChatProjection:
         self._begin()
 
     def _begin(self) -> None:
-        self._chunks = Chunks(self._identity, usage=self._with_usage)
+        self._chunks = EventWriter(self._identity, usage=self._with_usage)
         self._content = Content(self._start, self._chunks)
-        self._verbatim = VerbatimChunks(usage=self._with_usage)
+        self._verbatim = VerbatimEvents(usage=self._with_usage)
         self._is_verbatim = False
         """The current attempt is passed on as it came."""
         self._is_open = self._has_text = False

@@ -23,7 +23,7 @@ _ERROR: Final = b'"error"'
 _USAGE: Final = b'"usage"'
 
 
-class VerbatimChunks:
+class VerbatimEvents:
     """Passes chunks on, and tracks which parts of the response's end were among them.
 
     The JSON of a chunk with content is not decoded: there are many, and each may be large. The last one is, at the end.

@@ -11,7 +11,7 @@ from gateway.dialects.base import (
 )
 from gateway.dialects.openai_responses.document import document
 from gateway.dialects.openai_responses.errors import refusal
-from gateway.dialects.openai_responses.projection import ResponsesProjection
+from gateway.dialects.openai_responses.projection import OpenAIResponsesProjection
 from gateway.dialects.openai_responses.request import parse_call
 from gateway.dialects.statuses import final_status
 from gateway.protocol.commands import JsonObject
@@ -38,7 +38,7 @@ class OpenAIResponsesDialect:
 
     def projection(self, start: DialectStart, identity: ResponseIdentity) -> Projection:
         """See `Dialect.projection`."""
-        return ResponsesProjection(start, identity)
+        return OpenAIResponsesProjection(start, identity)
 
     def document(self, _start: DialectStart, events: Iterable[ProjectedEvent]) -> JsonObject:
         """See `Dialect.document`."""

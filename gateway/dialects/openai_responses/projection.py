@@ -12,13 +12,13 @@ import orjson
 
 from gateway.dialects.base import DialectStart, ProjectedEvent, ResponseIdentity
 from gateway.dialects.ends import is_cut
+from gateway.dialects.openai_responses.content import Content
 from gateway.dialects.openai_responses.errors import CUT_OFF, error_of
-from gateway.dialects.openai_responses.event_writer import EventWriter
-from gateway.dialects.openai_responses.fields import ResponseObject, Status
-from gateway.dialects.openai_responses.output import Output
-from gateway.dialects.openai_responses.passed_on import CREATED, IN_PROGRESS, QUEUED, PassedOn
+from gateway.dialects.openai_responses.response_object import ResponseObject, Status
 from gateway.dialects.openai_responses.tool_names import tool_names
 from gateway.dialects.openai_responses.unfinished import close_open_items, item_of
+from gateway.dialects.openai_responses.verbatim import CREATED, IN_PROGRESS, QUEUED, VerbatimEvents
+from gateway.dialects.openai_responses.writer import EventWriter
 from gateway.generation.event_log import Entry
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Code
@@ -51,7 +51,7 @@ INTERRUPTED: Final = b'"[The answer was interrupted.]"'
 """JSON of the text of an answer that was interrupted before its first text."""
 
 
-class ResponsesProjection:
+class OpenAIResponsesProjection:
     """Turns a log into events; see `Projection`. `sequence_number` is the same in every replay."""
 
     def __init__(self, start: DialectStart, identity: ResponseIdentity) -> None:
@@ -61,9 +61,9 @@ class ResponsesProjection:
         self._response = ResponseObject(start.call.body, identity)
         # With what came before, which may have announced tools.
         whole = start.call.body if start.verbatim is None else start.verbatim.body
-        self._output = Output(identity.generation_id, tool_names(whole), self._writer)
+        self._output = Content(identity.generation_id, tool_names(whole), self._writer)
         self._announced: set[bytes] = set()
-        self._passed_on: PassedOn | None = None
+        self._verbatim: VerbatimEvents | None = None
         """The attempt that is passed on as it came."""
         self._attempt_begins = True
         self._final = b""
@@ -74,9 +74,9 @@ class ResponsesProjection:
         if entry.kind is output.plain_kind and not entry.ends and entry.verbatim is None and output.text is not None:
             # Text that goes on, by far the most common case: nothing is decoded or encoded.
             return (self._writer.delta(output.text, entry.data[_TEXT_STARTS[entry.kind] : -1]),)
-        passed_on = self._passed_on
-        if passed_on is not None and entry.verbatim and not self._attempt_begins:
-            event = passed_on.text_delta(entry.verbatim)
+        verbatim = self._verbatim
+        if verbatim is not None and entry.verbatim and not self._attempt_begins:
+            event = verbatim.text_delta(entry.verbatim)
             if event is not None:
                 return (event,)
         if not self.is_cut:
@@ -91,7 +91,7 @@ class ResponsesProjection:
 
     def end_steered(self) -> Sequence[ProjectedEvent]:
         """Return the last events where the client has added input (`response.steer`): another response follows."""
-        self._close_passed_on()
+        self._close_verbatim()
         self._announce(CREATED)
         self._announce(IN_PROGRESS)
         self._output.close(finished=False, drop_calls=True)
@@ -132,35 +132,35 @@ class ResponsesProjection:
 
     def _project_content(self, entry: Entry) -> None:
         if self._attempt_begins:
-            self._begin_attempt(passed_on=entry.verbatim is not None)
-        if self._passed_on is None:
+            self._begin_attempt(verbatim=entry.verbatim is not None)
+        if self._verbatim is None:
             self._announce(CREATED)
             self._announce(IN_PROGRESS)
             self._output.add(entry)
         elif entry.verbatim:
-            self._passed_on.add(entry.verbatim)
+            self._verbatim.add(entry.verbatim)
 
-    def _begin_attempt(self, *, passed_on: bool) -> None:
+    def _begin_attempt(self, *, verbatim: bool) -> None:
         self._attempt_begins = False
-        self._close_passed_on()
-        if passed_on:
+        self._close_verbatim()
+        if verbatim:
             self._output.close()
-            self._passed_on = PassedOn(self._response, self._writer, self._announced)
+            self._verbatim = VerbatimEvents(self._response, self._writer, self._announced)
 
-    def _close_passed_on(self) -> None:
+    def _close_verbatim(self) -> None:
         """Complete what the attempt that was passed on left open, and continue with content of ours."""
-        passed_on, self._passed_on = self._passed_on, None
-        if passed_on is not None:
-            self._output.items += map(item_of, passed_on.done)
-            self._output.items += close_open_items(passed_on.open, self._writer)
-            self._output.begin_after(passed_on.count)
+        verbatim, self._verbatim = self._verbatim, None
+        if verbatim is not None:
+            self._output.items += map(item_of, verbatim.done)
+            self._output.items += close_open_items(verbatim.open, self._writer)
+            self._output.begin_after(verbatim.count)
 
     def _revise(self, revision: Revision) -> None:
         """Begin another text: after feedback in items of its own; after a failure nothing can take back the first."""
         if revision.reason == "failover":
             self.is_cut = True
             return
-        self._close_passed_on()
+        self._close_verbatim()
         self._output.begin_revision()
 
     def _announce(self, name: bytes) -> None:
@@ -173,8 +173,8 @@ class ResponsesProjection:
         return name == IN_PROGRESS or not self._response.background
 
     def _items(self) -> list[bytes]:
-        passed_on = self._passed_on
-        return [*self._output.items, *(map(item_of, passed_on.done) if passed_on is not None else ())]
+        verbatim = self._verbatim
+        return [*self._output.items, *(map(item_of, verbatim.done) if verbatim is not None else ())]
 
     # Ends.
 
@@ -184,14 +184,14 @@ class ResponsesProjection:
             self.status = "failed"
             self._final = self._failed(end)
             return
-        passed_on = self._passed_on
-        if passed_on is not None and passed_on.held is not None:
+        verbatim = self._verbatim
+        if verbatim is not None and verbatim.held is not None:
             self.status = "completed" if isinstance(end, Complete) else "failed"
-            self._final = passed_on.end(passed_on.held) or self._failed(end)
+            self._final = verbatim.end(verbatim.held) or self._failed(end)
             return
         self._announce(CREATED)
         self._announce(IN_PROGRESS)
-        self._close_passed_on()
+        self._close_verbatim()
         if isinstance(end, Complete):
             self._complete(end)
         elif isinstance(end, Interrupted):
@@ -262,7 +262,7 @@ class ResponsesProjection:
 
 def response_object(start: DialectStart, identity: ResponseIdentity, entries: Iterable[Entry]) -> JsonObject:
     """Return the response object of a generation as its log stands: queued, in progress, or at its end."""
-    projection = ResponsesProjection(start, identity)
+    projection = OpenAIResponsesProjection(start, identity)
     for entry in entries:
         projection.project(entry)
     return projection.response()

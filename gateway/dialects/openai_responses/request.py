@@ -6,13 +6,13 @@ from typing import Final
 from pydantic import JsonValue
 
 from gateway.dialects.base import Call, DialectStart
-from gateway.dialects.openai_responses.items import input_items, messages_of
-from gateway.dialects.openai_responses.sealed_reasoning import is_sealed
+from gateway.dialects.openai_responses.conversation import input_items, messages_of
 from gateway.dialects.openai_responses.tools import tool_options
 from gateway.protocol.commands import JsonObject, StartRequest, parse
 from gateway.protocol.errors import Refused, invalid
 from gateway.upstreams.base import VerbatimRequest
 from gateway.upstreams.formats.json_values import object_of
+from gateway.upstreams.formats.sealed_reasoning import is_sealed
 
 API: Final = "openai-responses"
 ENCRYPTED: Final = "reasoning.encrypted_content"

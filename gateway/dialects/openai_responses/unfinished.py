@@ -6,7 +6,7 @@ from typing import Final
 import orjson
 
 from gateway.dialects.json_data import decode_object
-from gateway.dialects.openai_responses.event_writer import EventWriter
+from gateway.dialects.openai_responses.writer import EventWriter
 
 _TEXTS: Final[Mapping[str, tuple[str, str, str, str]]] = {
     # Type of a delta: where its text belongs in the item, the type of the part, the index, the field of the text.

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import orjson
 
 from gateway.dialects.anthropic import AnthropicDialect
-from gateway.dialects.anthropic.projection import MessagesProjection
+from gateway.dialects.anthropic.projection import AnthropicProjection
 from gateway.dialects.base import Call, DialectStart, ProjectedEvent, ResponseIdentity
 from gateway.generation.event_log import EventLog
 from gateway.protocol.commands import JsonObject, StartRequest, parse
@@ -41,12 +41,12 @@ def start_of(*, stream: bool = True, thinking: str | None = "adaptive") -> Diale
     return DialectStart(parse(StartRequest, body), stream, Call({**body, **asked}))
 
 
-def projection_of(*, stream: bool = True, thinking: str | None = "adaptive") -> MessagesProjection:
+def projection_of(*, stream: bool = True, thinking: str | None = "adaptive") -> AnthropicProjection:
     """Return the projection of a response."""
-    return MessagesProjection(start_of(stream=stream, thinking=thinking), IDENTITY)
+    return AnthropicProjection(start_of(stream=stream, thinking=thinking), IDENTITY)
 
 
-def events_of(*reads: Iterable[Logged], projection: MessagesProjection | None = None) -> list[ProjectedEvent]:
+def events_of(*reads: Iterable[Logged], projection: AnthropicProjection | None = None) -> list[ProjectedEvent]:
     """Return the events of a log that was appended to, read by read."""
     log, used = EventLog("g_abc"), projection or projection_of()
     for read in reads:
@@ -60,7 +60,7 @@ def events_of(*reads: Iterable[Logged], projection: MessagesProjection | None = 
     return [event for entry in log.since(0) for event in used.project(entry)]
 
 
-def payloads_of(*reads: Iterable[Logged], projection: MessagesProjection | None = None) -> list[JsonObject]:
+def payloads_of(*reads: Iterable[Logged], projection: AnthropicProjection | None = None) -> list[JsonObject]:
     """Return the decoded events of a log. Each is named by its type."""
     events = events_of(*reads, projection=projection)
     payloads: list[JsonObject] = [orjson.loads(event.data) for event in events]

@@ -1,11 +1,11 @@
 """The events of one message, block by block."""
 
-from gateway.dialects.anthropic.writer import MessageWriter
+from gateway.dialects.anthropic.writer import EventWriter
 from tests.gateway.dialects.anthropic.projected import IDENTITY
 
 
 def test_blocks_are_numbered_after_those_of_the_provider() -> None:
-    writer = MessageWriter(IDENTITY)
+    writer = EventWriter(IDENTITY)
     writer.note_start()
     writer.note_block(2, "text")
     assert writer.enter("text") == 2
@@ -15,7 +15,7 @@ def test_blocks_are_numbered_after_those_of_the_provider() -> None:
 
 
 def test_blocks_with_an_input_are_not_closed_before_their_end() -> None:
-    writer = MessageWriter(IDENTITY)
+    writer = EventWriter(IDENTITY)
     for index, kind in enumerate(("text", "tool_use", "server_tool_use")):
         writer.note_block(index, kind)
     writer.abandon_blocks()
@@ -24,7 +24,7 @@ def test_blocks_with_an_input_are_not_closed_before_their_end() -> None:
 
 
 def test_a_text_is_written_as_json() -> None:
-    writer = MessageWriter(IDENTITY)
+    writer = EventWriter(IDENTITY)
     writer.text(writer.enter("thinking"), b'"a\\n"')
     assert writer.take()[-1].data == (
         b'{"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"a\\n"}}'
@@ -32,7 +32,7 @@ def test_a_text_is_written_as_json() -> None:
 
 
 def test_an_empty_delta_adds_nothing_to_the_open_block() -> None:
-    writer = MessageWriter(IDENTITY)
+    writer = EventWriter(IDENTITY)
     assert writer.empty_delta() == ()
     index = writer.enter("thinking")
     assert [event.data for event in writer.empty_delta()] == [

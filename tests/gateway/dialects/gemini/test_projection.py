@@ -152,10 +152,10 @@ def test_an_interrupt_ends_what_is_passed_on() -> None:
 
 
 def test_the_error_of_the_provider_is_passed_on_unless_another_attempt_follows() -> None:
-    passed_on: list[Logged | list[Logged]] = [STARTED, [Verbatim(THEIRS), Chunk("Xin")], [Verbatim(THEIR_ERROR)]]
-    assert responses(*passed_on, failed("server_error")) == [orjson.loads(THEIRS), orjson.loads(THEIR_ERROR)]
+    verbatim: list[Logged | list[Logged]] = [STARTED, [Verbatim(THEIRS), Chunk("Xin")], [Verbatim(THEIR_ERROR)]]
+    assert responses(*verbatim, failed("server_error")) == [orjson.loads(THEIRS), orjson.loads(THEIR_ERROR)]
     retried: list[Logged] = [Retry(1, 0, "server_error", "p"), STARTED, Chunk(" chào"), complete()]
-    assert responses(*passed_on, *retried) == [
+    assert responses(*verbatim, *retried) == [
         orjson.loads(THEIRS),
         response({"text": " chào"}),
         last({"text": ""}, finishReason="STOP"),

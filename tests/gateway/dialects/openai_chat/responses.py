@@ -6,7 +6,7 @@ import orjson
 
 from gateway.dialects.base import Call, DialectStart, ProjectedEvent, ResponseIdentity
 from gateway.dialects.openai_chat import OpenAIChatDialect
-from gateway.dialects.openai_chat.projection import ChatProjection
+from gateway.dialects.openai_chat.projection import OpenAIChatProjection
 from gateway.generation.event_log import EventLog, merge
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.events import (
@@ -51,15 +51,15 @@ def log_of(events: Iterable[object]) -> EventLog:
     return log
 
 
-def projected(events: Iterable[object], **fields: object) -> tuple[ChatProjection, list[ProjectedEvent]]:
+def projected(events: Iterable[object], **fields: object) -> tuple[OpenAIChatProjection, list[ProjectedEvent]]:
     """Return a projection after all events of a log, and what it made of them."""
-    projection, log = ChatProjection(started(**fields), IDENTITY), log_of(events)
+    projection, log = OpenAIChatProjection(started(**fields), IDENTITY), log_of(events)
     return projection, [event for entry in log.since(0) for event in projection.project(entry)]
 
 
 def projected_joined(events: Iterable[object], **fields: object) -> list[ProjectedEvent]:
     """Return what a projection makes of a log whose text is joined."""
-    projection = ChatProjection(started(**fields), IDENTITY)
+    projection = OpenAIChatProjection(started(**fields), IDENTITY)
     return [event for entry in merge(log_of(events).since(0)) for event in projection.project(entry)]
 
 

@@ -1,11 +1,11 @@
-"""Merging deltas."""
+"""Merging parts."""
 
 from gateway.dialects.openai_chat.merge import MergedList, MergedObject
 from gateway.protocol.commands import JsonObject
 
 
 def merged(*deltas: JsonObject) -> JsonObject:
-    """Return the sum of deltas."""
+    """Return the sum of parts."""
     total = MergedObject()
     for delta in deltas:
         total.add(delta)

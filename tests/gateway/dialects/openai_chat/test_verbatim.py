@@ -1,9 +1,9 @@
-"""Chunks that the provider itself sent."""
+"""EventWriter that the provider itself sent."""
 
 import orjson
 import pytest
 
-from gateway.dialects.openai_chat.verbatim import VerbatimChunks
+from gateway.dialects.openai_chat.verbatim import VerbatimEvents
 from gateway.generation.event_log import Entry, EventLog
 from gateway.protocol.events import Chunk, TextBatch, Verbatim
 from tests.gateway.dialects.openai_chat.responses import provider_chunk
@@ -22,7 +22,7 @@ def entries(*events: Chunk | TextBatch | Verbatim) -> list[Entry]:
 
 def passed(*events: Chunk | TextBatch | Verbatim, usage: bool = True) -> list[bytes]:
     """Return what is passed on of a log."""
-    verbatim = VerbatimChunks(usage=usage)
+    verbatim = VerbatimEvents(usage=usage)
     return [chunk.data for entry in entries(*events) for chunk in verbatim.pass_on(entry)]
 
 
@@ -80,14 +80,14 @@ def test_what_only_names_an_error_is_passed_on(line: bytes) -> None:
     ],
 )
 def test_it_knows_which_ends_have_come(events: list[Chunk | Verbatim], finish: bool, figures: bool) -> None:
-    verbatim = VerbatimChunks(usage=True)
+    verbatim = VerbatimEvents(usage=True)
     for entry in entries(*events):
         verbatim.pass_on(entry)
     assert (verbatim.has_finish_reason, verbatim.has_usage) == (finish, figures)
 
 
 def test_it_knows_the_last_chunk_with_content() -> None:
-    verbatim = VerbatimChunks(usage=True)
+    verbatim = VerbatimEvents(usage=True)
     assert verbatim.last_chunk() == {}
     for entry in entries(Verbatim(TEXT), Chunk("a"), Verbatim(FINISH)):
         verbatim.pass_on(entry)

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from gateway.dialects.base import Call, DialectStart, ProjectedEvent, ResponseIdentity
-from gateway.dialects.openai_responses.projection import ResponsesProjection
+from gateway.dialects.openai_responses.projection import OpenAIResponsesProjection
 from gateway.dialects.openai_responses.request import parse_call
 from gateway.generation.event_log import Entry, EventLog
 from gateway.protocol.events import (
@@ -62,7 +62,7 @@ def project(events: Sequence[Event | TextBatch | Verbatim], **body: object) -> l
 
 def project_entries(entries: Iterable[Entry], **body: object) -> list[ProjectedEvent]:
     """Return the events of a response as they are sent."""
-    projection = ResponsesProjection(start_of(**body), IDENTITY)
+    projection = OpenAIResponsesProjection(start_of(**body), IDENTITY)
     return [event for entry in entries for event in projection.project(entry)]
 
 

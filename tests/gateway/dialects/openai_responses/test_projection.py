@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
-from gateway.dialects.openai_responses.projection import ResponsesProjection, response_object
+from gateway.dialects.openai_responses.projection import OpenAIResponsesProjection, response_object
 from gateway.generation.continuation import split_batches
 from gateway.generation.event_log import EventLog, merge
 from gateway.protocol.events import (
@@ -192,7 +192,7 @@ def test_a_failure_ends_with_its_code() -> None:
 
 
 def test_a_lost_connection_is_a_cut() -> None:
-    projection = ResponsesProjection(start_of(), IDENTITY)
+    projection = OpenAIResponsesProjection(start_of(), IDENTITY)
     for entry in log_of([Chunk("Hi"), error("network_error")]).since(0):
         events = projection.project(entry)
     assert projection.is_cut
@@ -216,7 +216,7 @@ def test_feedback_goes_on_in_another_message() -> None:
 
 
 def test_a_failover_that_replaces_the_text_is_a_cut() -> None:
-    projection = ResponsesProjection(start_of(), IDENTITY)
+    projection = OpenAIResponsesProjection(start_of(), IDENTITY)
     replaced: list[Event] = [Revision(2, None, None, "failover"), Start("q", "m", 2, 2), Chunk("Two"), COMPLETE]
     entries = log_of([Chunk("One"), *replaced]).since(0)
     events = decoded([event for entry in entries for event in projection.project(entry)])
@@ -302,7 +302,7 @@ def test_a_failure_that_another_attempt_follows_is_not_told() -> None:
 def test_an_error_event_of_the_provider_is_the_end() -> None:
     theirs = {"type": "error", "code": "server_error", "message": "Oh.", "param": None}
     content: list[Event | Verbatim] = [*passed(CREATED, ADDED, DELTA), Chunk("Hel"), *passed(theirs)]
-    projection = ResponsesProjection(start_of(), IDENTITY)
+    projection = OpenAIResponsesProjection(start_of(), IDENTITY)
     entries = log_of([*content, error("server_error")]).since(0)
     events = decoded([event for entry in entries for event in projection.project(entry)])
     assert events[-1] == {**theirs, "sequence_number": 3}

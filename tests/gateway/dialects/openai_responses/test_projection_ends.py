@@ -4,7 +4,7 @@ import orjson
 import pytest
 
 from gateway.dialects.base import Call, DialectStart, ResponseIdentity
-from gateway.dialects.openai_responses.projection import ResponsesProjection
+from gateway.dialects.openai_responses.projection import OpenAIResponsesProjection
 from gateway.generation.event_log import EventLog
 from gateway.protocol.events import Chunk, Error, Metrics, Revision, Start, ToolCall, Usage
 from tests.start_requests import start_request
@@ -14,12 +14,12 @@ CUT = Error("truncated", "The provider broke off.", True, None, True, Usage(1, 2
 START = Start("p", "m", 1, 1)
 
 
-def projected(*events: Start | Chunk | ToolCall | Revision | Error) -> ResponsesProjection:
+def projected(*events: Start | Chunk | ToolCall | Revision | Error) -> OpenAIResponsesProjection:
     """Return a projection that has projected these events."""
     log = EventLog("g_x")
     for event in events:
         log.add(event)
-    projection = ResponsesProjection(
+    projection = OpenAIResponsesProjection(
         DialectStart(start_request(), stream=True, call=Call({})), ResponseIdentity("g_x", "m", 7)
     )
     for entry in log.since(0):

@@ -4,9 +4,9 @@ import pytest
 
 from gateway.dialects.base import Call
 from gateway.dialects.openai_responses.request import parse_call
-from gateway.dialects.openai_responses.sealed_reasoning import seal
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Refused
+from gateway.upstreams.formats.sealed_reasoning import seal
 from tests.gateway.dialects.openai_responses.logs import start_of
 
 

@@ -2,8 +2,8 @@
 
 import orjson
 
-from gateway.dialects.openai_responses.event_writer import EventWriter
 from gateway.dialects.openai_responses.unfinished import close_open_items, item_of
+from gateway.dialects.openai_responses.writer import EventWriter
 
 
 def line(kind: str, **fields: object) -> bytes:

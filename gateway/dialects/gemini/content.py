@@ -9,7 +9,7 @@ from typing import Final
 import orjson
 from pydantic import JsonValue
 
-from gateway.dialects.gemini.function_calls import FunctionCalls
+from gateway.dialects.gemini.calls import Calls
 from gateway.dialects.gemini.parts import citation_chunk, logprobs_result, media_part
 from gateway.generation.event_log import Entry
 from gateway.protocol.commands import JsonObject
@@ -20,14 +20,14 @@ _TEXT: Final = len(TEXT_PREFIX[Chunk])
 _REASONING: Final = len(TEXT_PREFIX[Reasoning])
 
 
-class AnswerParts:
+class Content:
     """Turns content into parts, in order. `includes_thoughts`: the client asked for the model's thoughts."""
 
     def __init__(self, *, includes_thoughts: bool) -> None:
         self.fields: JsonObject = {}
         """Fields of the candidate that belong to the next parts: log probabilities."""
         self._includes_thoughts = includes_thoughts
-        self._calls = FunctionCalls()
+        self._calls = Calls()
         self._details: list[JsonObject] = []
         """Signed or encrypted reasoning that no part carries yet."""
         self._thoughts = ""

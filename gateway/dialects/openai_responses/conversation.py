@@ -9,12 +9,12 @@ from typing import Final
 import orjson
 from pydantic import JsonValue
 
-from gateway.dialects.openai_responses.sealed_reasoning import is_sealed, unseal
 from gateway.dialects.openai_responses.tool_names import ADDITIONAL, NAMESPACE, function_name
 from gateway.dialects.openai_responses.tools import INPUT
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Refused, invalid
 from gateway.upstreams.formats.json_values import object_of
+from gateway.upstreams.formats.sealed_reasoning import is_sealed, unseal
 
 _FORMAT: Final = "openai-responses"
 """Name of this API in reasoning that is given back."""

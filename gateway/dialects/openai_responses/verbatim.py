@@ -12,8 +12,8 @@ import orjson
 
 from gateway.dialects.base import ProjectedEvent
 from gateway.dialects.json_data import decode_object
-from gateway.dialects.openai_responses.event_writer import EventWriter
-from gateway.dialects.openai_responses.fields import ResponseObject
+from gateway.dialects.openai_responses.response_object import ResponseObject
+from gateway.dialects.openai_responses.writer import EventWriter
 
 CREATED: Final = b"response.created"
 IN_PROGRESS: Final = b"response.in_progress"
@@ -38,7 +38,7 @@ class HeldEnd(NamedTuple):
     data: Mapping[str, object]
 
 
-class PassedOn:
+class VerbatimEvents:
     """The events of one attempt. Its end is held back (`held`): another attempt may follow a failure."""
 
     def __init__(self, response: ResponseObject, writer: EventWriter, announced: set[bytes]) -> None:

@@ -3,7 +3,7 @@
 import orjson
 import pytest
 
-from gateway.dialects.openai_chat.chunks import Chunks, response_fields, response_id
+from gateway.dialects.openai_chat.writer import EventWriter, response_fields, response_id
 from tests.gateway.dialects.openai_chat.responses import IDENTITY, USAGE
 
 HEAD = {"id": "chatcmpl-g_1", "object": "chat.completion.chunk", "created": 1_700_000_000, "model": "m"}
@@ -11,7 +11,7 @@ HEAD = {"id": "chatcmpl-g_1", "object": "chat.completion.chunk", "created": 1_70
 
 @pytest.mark.parametrize(("usage", "field"), [(True, {"usage": None}), (False, {})])
 def test_a_text_is_put_between_prefix_and_suffix(usage: bool, field: dict[str, None]) -> None:
-    chunks = Chunks(IDENTITY, usage=usage)
+    chunks = EventWriter(IDENTITY, usage=usage)
     chunk = orjson.loads(chunks.prefix("content") + orjson.dumps('"à"') + chunks.suffix)
     choice = {"index": 0, "delta": {"content": '"à"'}, "logprobs": None, "finish_reason": None}
     assert chunk == {**HEAD, "choices": [choice], **field}
@@ -19,12 +19,12 @@ def test_a_text_is_put_between_prefix_and_suffix(usage: bool, field: dict[str, N
 
 
 def test_the_figures_stand_in_a_chunk_without_a_choice() -> None:
-    chunk = orjson.loads(Chunks(IDENTITY, usage=True).usage(USAGE).data)
+    chunk = orjson.loads(EventWriter(IDENTITY, usage=True).usage(USAGE).data)
     assert (chunk["choices"], chunk["usage"]["total_tokens"]) == ([], 30)
 
 
 def test_a_response_that_the_provider_began_keeps_its_name() -> None:
-    chunks = Chunks(IDENTITY, usage=False)
+    chunks = EventWriter(IDENTITY, usage=False)
     chunks.prefix("content")
     chunks.continue_response({"id": "theirs", "created": 5, "model": "their-m", "x": 1})
     expected = {**HEAD, "id": "theirs", "created": 5, "model": "their-m"}

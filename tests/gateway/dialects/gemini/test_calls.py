@@ -1,11 +1,11 @@
 """Pieces of function calls."""
 
-from gateway.dialects.gemini.function_calls import FunctionCalls
+from gateway.dialects.gemini.calls import Calls
 from gateway.protocol.events import ToolCall
 
 
 def test_a_call_is_complete_when_its_arguments_are() -> None:
-    calls = FunctionCalls()
+    calls = Calls()
     calls.add(ToolCall(0, "c", "look", '{"city":'))
     calls.add(ToolCall(1, None, "ask", ""))
     assert calls
@@ -18,6 +18,6 @@ def test_a_call_is_complete_when_its_arguments_are() -> None:
 
 
 def test_arguments_that_are_no_object_are_not_complete() -> None:
-    calls = FunctionCalls()
+    calls = Calls()
     calls.add(ToolCall(0, "c", "look", "5"))
     assert calls.complete() == []

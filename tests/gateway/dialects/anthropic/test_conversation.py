@@ -3,14 +3,14 @@
 import pytest
 from pydantic import JsonValue
 
-from gateway.dialects.anthropic.messages import Translation
+from gateway.dialects.anthropic.conversation import Conversation
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Refused
 
 
 def translated(*messages: JsonValue, system: JsonValue = None) -> list[JsonValue]:
     """Return the messages of a conversation with nothing that can't be translated."""
-    translation = Translation()
+    translation = Conversation()
     translation.add_conversation({"messages": [*messages], "system": system})
     assert translation.untranslated == []
     return translation.messages
@@ -75,7 +75,7 @@ def test_images_of_results_follow_them() -> None:
 
 
 def test_an_unknown_role_is_named() -> None:
-    translation = Translation()
+    translation = Conversation()
     translation.add_conversation({"messages": [{"role": "critic", "content": "a"}]})
     assert translation.untranslated == ["messages[0].role (critic)"]
 
@@ -93,5 +93,5 @@ def test_an_unknown_role_is_named() -> None:
 )
 def test_malformed_messages(messages: JsonValue, param: str) -> None:
     with pytest.raises(Refused) as refused:
-        Translation().add_conversation({"messages": messages})
+        Conversation().add_conversation({"messages": messages})
     assert refused.value.param == param

@@ -16,7 +16,7 @@ class _Call:
     pieces: list[str] = field(default_factory=list)
 
 
-class FunctionCalls:
+class Calls:
     """The calls of one answer that have not been sent yet."""
 
     def __init__(self) -> None:

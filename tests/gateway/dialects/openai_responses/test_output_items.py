@@ -3,9 +3,9 @@
 import orjson
 import pytest
 
-from gateway.dialects.openai_responses.event_writer import EventWriter
-from gateway.dialects.openai_responses.open_items import CallItem, MessageItem, custom_input, joined
+from gateway.dialects.openai_responses.output_items import CallItem, MessageItem, custom_input, joined
 from gateway.dialects.openai_responses.tool_names import ToolName
+from gateway.dialects.openai_responses.writer import EventWriter
 
 
 def test_pieces_of_text_are_joined_without_decoding() -> None:

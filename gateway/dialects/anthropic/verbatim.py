@@ -4,7 +4,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from gateway.dialects.anthropic.writer import DELTA, MessageWriter
+from gateway.dialects.anthropic.writer import DELTA, EventWriter
 from gateway.dialects.base import ProjectedEvent
 from gateway.dialects.json_data import decode
 from gateway.protocol.commands import JsonObject
@@ -15,14 +15,14 @@ DELTA_HEADS: Final = (b'{"type":"content_block_delta"', b'{"type": "content_bloc
 _ENDS: Final = frozenset({"message_stop", "error"})
 
 
-class PassedOn:
+class VerbatimEvents:
     """Passes events on, and records in the writer which blocks they open and close.
 
     The end of the message is held back until the generation has ended: until then, feedback may replace the answer, and
     another attempt may follow an error.
     """
 
-    def __init__(self, writer: MessageWriter) -> None:
+    def __init__(self, writer: EventWriter) -> None:
         self._writer = writer
         self.held: list[ProjectedEvent] = []
         """The end of the message, or an error, and what followed."""

@@ -3,10 +3,10 @@
 import pytest
 from pydantic import JsonValue
 
-from gateway.dialects.openai_responses.items import input_items, messages_of
-from gateway.dialects.openai_responses.sealed_reasoning import seal
+from gateway.dialects.openai_responses.conversation import input_items, messages_of
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Refused
+from gateway.upstreams.formats.sealed_reasoning import seal
 
 
 def messages(*items: JsonObject) -> list[JsonObject]:

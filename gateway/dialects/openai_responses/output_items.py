@@ -9,10 +9,10 @@ from typing import Final, Literal
 
 import orjson
 
-from gateway.dialects.openai_responses.event_writer import EventWriter
-from gateway.dialects.openai_responses.sealed_reasoning import seal
 from gateway.dialects.openai_responses.tool_names import ToolName
 from gateway.dialects.openai_responses.tools import INPUT
+from gateway.dialects.openai_responses.writer import EventWriter
+from gateway.upstreams.formats.sealed_reasoning import seal
 
 ItemStatus = Literal["completed", "incomplete"]
 

@@ -1,6 +1,6 @@
 """Which item a piece of content belongs to."""
 
-from gateway.dialects.openai_responses.output import annotation_of
+from gateway.dialects.openai_responses.content import annotation_of
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.events import Chunk, Part, Reasoning, ToolCall
 from tests.gateway.dialects.openai_responses.logs import COMPLETE, project, types

@@ -7,10 +7,9 @@ from typing import Final
 import orjson
 from pydantic import JsonValue
 
-from gateway.dialects.openai_responses.event_writer import EventWriter
+from gateway.dialects.openai_responses.conversation import HOSTED_CALLS
 from gateway.dialects.openai_responses.ids import item_id
-from gateway.dialects.openai_responses.items import HOSTED_CALLS
-from gateway.dialects.openai_responses.open_items import (
+from gateway.dialects.openai_responses.output_items import (
     CallItem,
     ItemStatus,
     MessageItem,
@@ -18,19 +17,20 @@ from gateway.dialects.openai_responses.open_items import (
     RefusalItem,
     TextItem,
 )
-from gateway.dialects.openai_responses.sealed_reasoning import seal
 from gateway.dialects.openai_responses.tool_names import ToolName
+from gateway.dialects.openai_responses.writer import EventWriter
 from gateway.generation.event_log import Entry
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.events import Chunk, Event, Part, Reasoning, SignedReasoning, ToolCall
 from gateway.upstreams.formats.json_values import object_of, objects_of
+from gateway.upstreams.formats.sealed_reasoning import seal
 
 API: Final = "openai-responses"
 
 _UNLIKELY: Final = -9999.0
 
 
-class Output:
+class Content:
     """Turns content into the events of items. `items` holds those that are complete, each encoded."""
 
     def __init__(self, generation_id: str, tools: Mapping[str, ToolName], writer: EventWriter) -> None:

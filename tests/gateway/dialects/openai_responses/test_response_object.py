@@ -2,7 +2,7 @@
 
 import orjson
 
-from gateway.dialects.openai_responses.fields import ResponseObject, usage_object
+from gateway.dialects.openai_responses.response_object import ResponseObject, usage_object
 from gateway.protocol.events import Usage
 from tests.gateway.dialects.openai_responses.logs import IDENTITY
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.dialects.gemini.contents import Conversation
+from gateway.dialects.gemini.conversation import Conversation
 from gateway.dialects.gemini.fields import Fields
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Refused

@@ -2,19 +2,19 @@
 
 import orjson
 
-from gateway.dialects.openai_responses.event_writer import EventWriter
-from gateway.dialects.openai_responses.fields import ResponseObject
-from gateway.dialects.openai_responses.passed_on import PassedOn
+from gateway.dialects.openai_responses.response_object import ResponseObject
+from gateway.dialects.openai_responses.verbatim import VerbatimEvents
+from gateway.dialects.openai_responses.writer import EventWriter
 from tests.gateway.dialects.openai_responses.logs import IDENTITY
 
 
-def passed_on() -> tuple[PassedOn, EventWriter]:
+def verbatim() -> tuple[VerbatimEvents, EventWriter]:
     writer = EventWriter()
-    return PassedOn(ResponseObject({"previous_response_id": "resp_0"}, IDENTITY), writer, set()), writer
+    return VerbatimEvents(ResponseObject({"previous_response_id": "resp_0"}, IDENTITY), writer, set()), writer
 
 
 def test_only_the_number_of_an_event_changes() -> None:
-    passed, writer = passed_on()
+    passed, writer = verbatim()
     line = b'{"type": "response.new_thing" , "n":1.50, "sequence_number": 7,"delta":"\\"sequence_number\\":1"}'
     passed.add(line)
     [event] = writer.take()
@@ -23,7 +23,7 @@ def test_only_the_number_of_an_event_changes() -> None:
 
 
 def test_an_event_without_a_number_gets_one() -> None:
-    passed, writer = passed_on()
+    passed, writer = verbatim()
     passed.add(
         b'{"type":"response.output_text.delta","delta":"a"}\n\n{"type":"response.output_text.delta","delta":"b"}'
     )
@@ -31,13 +31,13 @@ def test_an_event_without_a_number_gets_one() -> None:
 
 
 def test_what_is_no_event_of_this_api_is_left_out() -> None:
-    passed, writer = passed_on()
+    passed, writer = verbatim()
     passed.add(b'{"type":"keepalive"}')
     assert writer.take() == []
 
 
 def test_the_response_is_known_by_our_id() -> None:
-    passed, writer = passed_on()
+    passed, writer = verbatim()
     passed.add(b'{"type":"response.created","response":{"id":"resp_x","store":false,"extra":[1]}}')
     [event] = writer.take()
     assert orjson.loads(event.data)["response"] == {
@@ -50,7 +50,7 @@ def test_the_response_is_known_by_our_id() -> None:
 
 
 def test_the_end_is_held_back() -> None:
-    passed, writer = passed_on()
+    passed, writer = verbatim()
     passed.add(b'{"type":"response.completed","response":{"id":"resp_x"}}')
     assert writer.take() == []
     assert passed.held is not None
@@ -59,7 +59,7 @@ def test_the_end_is_held_back() -> None:
 
 
 def test_only_what_is_open_is_remembered() -> None:
-    passed, _writer = passed_on()
+    passed, _writer = verbatim()
     passed.add(b'{"type":"response.output_item.added","output_index":0,"item":{}}')
     passed.add(b'{"type":"response.output_text.delta","delta":"a"}')
     assert len(passed.open) == 2
@@ -68,7 +68,7 @@ def test_only_what_is_open_is_remembered() -> None:
 
 
 def test_a_piece_of_text_is_passed_on_without_reading_it() -> None:
-    passed, writer = passed_on()
+    passed, writer = verbatim()
     passed.add(b'{"type":"response.output_item.added","output_index":0,"item":{}}')
     head = b'{"type":"response.output_text.delta","sequence_number":'
     same, other = head + b'1,"delta":"a,b"}', head + b'77,"delta":"c"}'

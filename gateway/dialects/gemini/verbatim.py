@@ -12,14 +12,14 @@ _NEAR_START = 64
 """Bytes at the start of a response among which an error is named."""
 
 
-class PassedOn(NamedTuple):
+class VerbatimEvents(NamedTuple):
     """Responses of a provider, and its error, if there is one."""
 
     events: Sequence[ProjectedEvent]
     error: bytes | None
 
 
-def responses_in(lines: bytes) -> PassedOn:
+def responses_in(lines: bytes) -> VerbatimEvents:
     """Return the responses in the provider's own data, one in a line.
 
     What no client of the API expects is left out: a mark at the end, as in chat completions, and words that only keep
@@ -37,7 +37,7 @@ def responses_in(lines: bytes) -> PassedOn:
             error = data
         else:
             events.append(ProjectedEvent(data))
-    return PassedOn(events, error)
+    return VerbatimEvents(events, error)
 
 
 def _array(data: bytes) -> list[object]:

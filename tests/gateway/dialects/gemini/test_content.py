@@ -2,7 +2,7 @@
 
 import orjson
 
-from gateway.dialects.gemini.answer import AnswerParts
+from gateway.dialects.gemini.content import Content
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.events import Chunk, Event, Part, Reasoning, SignedReasoning, ToolCall
 from gateway.upstreams.formats.gemini_thoughts import unpack
@@ -21,7 +21,7 @@ CALL = ToolCall(0, "c", "look", "{}")
 
 
 def parts(*events: Event, includes_thoughts: bool = False) -> list[JsonObject]:
-    answer = AnswerParts(includes_thoughts=includes_thoughts)
+    answer = Content(includes_thoughts=includes_thoughts)
     found = [part for entry in log_of(*events).since(0) for part in answer.add(entry)]
     return [*found, *answer.finish()]
 
@@ -66,7 +66,7 @@ def test_calls_whose_pieces_alternate() -> None:
 
 
 def test_sources_and_log_probabilities_are_fields() -> None:
-    answer = AnswerParts(includes_thoughts=False)
+    answer = Content(includes_thoughts=False)
     citation = Part("citation", {"url": "https://x", "title": None, "text": None})
     for entry in log_of(Part("logprobs", {"tokens": []}), citation, Part("refusal", {}), Part("server_tool", {})).since(
         0

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import JsonValue
 
-from gateway.dialects.openai_chat.deltas import field_of, function_call, part, signed_reasoning, tool_call
+from gateway.dialects.openai_chat.parts import field_of, function_call, part, signed_reasoning, tool_call
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.events import Part, SignedReasoning, ToolCall
 

@@ -2,7 +2,7 @@
 
 import orjson
 
-from gateway.dialects.openai_responses.event_writer import EventWriter
+from gateway.dialects.openai_responses.writer import EventWriter
 
 
 def test_events_are_numbered_over_all_entries() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.dialects.gemini.passed_on import responses_in
+from gateway.dialects.gemini.verbatim import responses_in
 
 
 @pytest.mark.parametrize(

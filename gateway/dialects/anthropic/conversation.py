@@ -17,7 +17,7 @@ _BILLING: Final = "x-anthropic-billing-header:"
 """Beginning of a block in Claude Code's system prompt that is meant for Anthropic's accounting."""
 
 
-class Translation:
+class Conversation:
     """Translates a conversation. `untranslated` names what only Anthropic's API has, and what changes the answer."""
 
     def __init__(self) -> None:

@@ -35,7 +35,7 @@ def response_fields(response: Mapping[str, JsonValue]) -> JsonObject:
     return {**fields, **({"system_fingerprint": fingerprint} if fingerprint else {})}
 
 
-class Chunks:
+class EventWriter:
     """Builds the chunks of one response. With `usage`, they all have that field, as in OpenAI's own."""
 
     def __init__(self, identity: ResponseIdentity, *, usage: bool) -> None:
