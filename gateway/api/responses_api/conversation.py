@@ -124,15 +124,23 @@ def _as_input(item: JsonObject) -> JsonObject:
 
 def _resolve_references(store: ResponseStore, items: Sequence[JsonObject], asker: Asker) -> list[JsonObject]:
     """Return items with those that they refer to in place of the references (`item_reference`)."""
-    wanted = {str(item.get("id")) for item in items if _is_reference(item)}
+    wanted = {at: _wanted_id(item, f"input[{at}]") for at, item in enumerate(items) if _is_reference(item)}
     if not wanted:
         return [*items]
-    found = _find_items(store, wanted, asker)
-    return [_as_input(_referenced(found, str(item["id"]))) if _is_reference(item) else item for item in items]
+    found = _find_items(store, {*wanted.values()}, asker)
+    return [_as_input(_referenced(found, wanted[at])) if at in wanted else item for at, item in enumerate(items)]
 
 
 def _is_reference(item: JsonObject) -> bool:
     return item.get("type") == "item_reference" or ("id" in item and item.get("type") is None and len(item) <= 2)
+
+
+def _wanted_id(item: JsonObject, path: str) -> str:
+    item_id = item.get("id")
+    if not isinstance(item_id, str):
+        message = f"{path}.id: must be the id of an item."
+        raise invalid(message, param=f"{path}.id")
+    return item_id
 
 
 def _find_items(store: ResponseStore, wanted: set[str], asker: Asker) -> Mapping[str, JsonObject]:

@@ -165,7 +165,7 @@ def _choice(value: str | None, name: str, choices: Sequence[str]) -> str:
 def _limit(value: str | None) -> int:
     if value is None:
         return DEFAULT_PAGE
-    if not (value.isascii() and value.isdigit()) or not 1 <= int(value[:4]) <= MAX_PAGE:
+    if not (value.isascii() and value.isdigit() and len(value) <= 3) or not 1 <= int(value) <= MAX_PAGE:
         message = f"limit: must be a number from 1 to {MAX_PAGE}."
         raise invalid(message, param="limit")
     return int(value)

@@ -27,7 +27,7 @@ _UNTRANSLATED: Final = ("top_k", "container", "mcp_servers", "inference_geo", "f
 _HARMLESS_TOOLS: Final = ("tool_search_tool_",)
 """Tools of Anthropic's servers that others do without: all deferred tools are sent to them at once."""
 
-_EFFORTS: Final[Mapping[JsonValue, str]] = {
+_EFFORTS: Final[Mapping[str, str]] = {
     "minimal": "minimal",
     "low": "low",
     "medium": "medium",
@@ -123,7 +123,9 @@ def _effort(body: JsonObject) -> str | None:
             return None
         case {"type": "enabled", "budget_tokens": int() as budget} if named is None:
             return "low" if budget < _MEDIUM_BUDGET else "medium" if budget < _HIGH_BUDGET else "high"
-    return None if named is None else _EFFORTS.get(named, str(named))
+    if not isinstance(named, str | None):
+        raise _malformed("output_config.effort", "must be a string, such as low, medium or high")
+    return None if named is None else _EFFORTS.get(named, named)
 
 
 def _response_format(body: JsonObject) -> JsonObject | None:

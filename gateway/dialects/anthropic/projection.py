@@ -29,6 +29,7 @@ from gateway.protocol.events import (
     Usage,
     Verbatim,
 )
+from gateway.upstreams.formats.json_values import object_of, text_of
 
 STOP_REASONS: Final[Mapping[str | None, str]] = {
     "stop": "end_turn",
@@ -61,8 +62,8 @@ class AnthropicProjection:
     def __init__(self, start: DialectStart, identity: ResponseIdentity) -> None:
         self.is_cut = False
         self._streams = start.stream
-        thinking = start.call.body.get("thinking")
-        self._shows_thinking = isinstance(thinking, dict) and thinking.get("type") not in {None, "disabled"}
+        thinking = object_of(start.call.body.get("thinking"))
+        self._shows_thinking = text_of(thinking.get("type")) not in {None, "disabled"}
         """Programs that did not ask for thinking take the first block for the text."""
         self._identity = identity
         self._reset()

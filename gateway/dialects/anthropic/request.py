@@ -37,6 +37,8 @@ def parse_call(call: Call) -> DialectStart:
     body, model = call.body, model_name(call.body)
     if not body.get("messages") or not isinstance(body["messages"], list):
         raise malformed("messages", "must be a list with a message")
+    if not isinstance(body.get("stream"), bool | None):
+        raise malformed("stream", "must be true or false")
     try:
         request, only = _translate(model, body)
     except Refused as refused:

@@ -3,7 +3,7 @@
 Source: ai.google.dev/api/caching, "Content" and "Part".
 """
 
-from collections import deque
+from collections import OrderedDict
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -36,7 +36,7 @@ class Conversation:
 
     untranslated: list[str]
     messages: list[JsonObject] = field(default_factory=list)
-    _unanswered: dict[str, deque[str]] = field(default_factory=dict)
+    _unanswered: dict[str, OrderedDict[str, None]] = field(default_factory=dict)
     """Ids of calls without a result, by the function's name."""
     _call_count: int = 0
 
@@ -108,7 +108,7 @@ class Conversation:
         name, arguments = call.required("name"), call.take("args")
         self._call_count += 1
         call_id = call.text("id") or f"call_{self._call_count}"
-        self._unanswered.setdefault(name, deque()).append(call_id)
+        self._unanswered.setdefault(name, OrderedDict())[call_id] = None
         function: JsonObject = {"name": name, "arguments": orjson.dumps(arguments or {}).decode()}
         found: JsonObject = {"id": call_id, "type": "function", "function": function}
         if signature:
@@ -118,11 +118,11 @@ class Conversation:
     def _result(self, result: Fields) -> JsonObject:
         """Return the message of a function's result; without an id, it answers the first call of that function."""
         name, call_id = result.required("name"), result.text("id")
-        unanswered = self._unanswered.get(name, deque())
+        unanswered = self._unanswered.get(name, OrderedDict())
         if not call_id:
-            call_id = unanswered.popleft() if unanswered else f"call_{name}"
-        elif call_id in unanswered:
-            unanswered.remove(call_id)
+            call_id = unanswered.popitem(last=False)[0] if unanswered else f"call_{name}"
+        else:
+            unanswered.pop(call_id, None)
         text = orjson.dumps(result.take("response") or {}).decode()
         media = [each for part in result.messages("parts") for each in self._content(part)]
         content: JsonValue = [{"type": "text", "text": text}, *media] if media else text

@@ -92,15 +92,14 @@ class Conversation:
 
     def _add_message(self, item: JsonObject, path: str) -> None:
         role = item.get("role")
-        if role not in _ROLES:
+        if not isinstance(role, str) or role not in _ROLES:
             raise _refused(f"{path}.role", f"must be one of: {', '.join(sorted(_ROLES))}")
         content = self._content(item.get("content"), f"{path}.content")
         if role != "assistant":
             self._turn = None
             self.messages.append({"role": role, "content": content})
             return
-        turn = self._assistant()
-        turn["content"] = _joined(turn["content"], content)
+        _add_content(self._assistant(), content)
 
     def _content(self, content: JsonValue, path: str) -> JsonValue:
         """Return content in the form of chat completions: a string if it is a single text."""
@@ -199,19 +198,24 @@ def messages_of(items: Sequence[JsonObject], instructions: JsonValue) -> Convers
         Refused: an item is not valid.
     """
     conversation = Conversation()
-    if isinstance(instructions, str) and instructions:
+    if not isinstance(instructions, str | None):
+        raise _refused("instructions", "must be a string")
+    if instructions:
         conversation.messages.append({"role": "system", "content": instructions})
     for at, item in enumerate(items):
         conversation.add(item, f"input[{at}]")
     return conversation
 
 
-def _joined(earlier: JsonValue, content: JsonValue) -> JsonValue:
-    """Return the content of two messages of one turn."""
+def _add_content(turn: JsonObject, content: JsonValue) -> None:
+    """Add the content of one more message to a turn. It may have thousands: each part is copied once."""
+    earlier = turn["content"]
     if not earlier:
-        return content
-    parts = [part for value in (earlier, content) for part in (_parts(value))]
-    return [*parts]
+        turn["content"] = content
+    elif isinstance(earlier, list):
+        earlier += _parts(content)
+    else:
+        turn["content"] = [*_parts(earlier), *_parts(content)]
 
 
 def _parts(content: JsonValue) -> Sequence[JsonValue]:

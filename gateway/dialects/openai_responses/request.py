@@ -35,6 +35,9 @@ _OPTIONS: Final[Mapping[str, str]] = {
 _CHANGES_THE_ANSWER: Final = ("prompt", "context_management")
 """Fields without a counterpart that only a provider with this API can honour."""
 
+_FLAGS: Final = ("stream", "store", "background")
+"""Fields that the gateway itself decides by."""
+
 
 def parse_call(call: Call, items: Sequence[JsonObject] | None = None) -> DialectStart:
     """Return the start that a request asks for.
@@ -46,6 +49,7 @@ def parse_call(call: Call, items: Sequence[JsonObject] | None = None) -> Dialect
         Refused: it is not valid.
     """
     body = call.body
+    _check_flags(body)
     if items is None:
         items = input_items(body.get("input"))
     conversation, tools = messages_of(items, body.get("instructions")), tool_options(body, items)
@@ -55,6 +59,13 @@ def parse_call(call: Call, items: Sequence[JsonObject] | None = None) -> Dialect
     refused = [*tools.refused, *conversation.refused, *_others(body)]
     verbatim = VerbatimRequest(API, _verbatim(body, items), {}, only=_only(refused))
     return DialectStart(_start(taken), body.get("stream") is True, call, verbatim)
+
+
+def _check_flags(body: JsonObject) -> None:
+    for name in _FLAGS:
+        if not isinstance(body.get(name), bool | None):
+            message = f"{name}: must be true or false"
+            raise invalid(message, param=name)
 
 
 def _start(taken: JsonObject) -> StartRequest:

@@ -108,6 +108,13 @@ async def test_an_item_that_is_not_stored_is_refused(served: Served) -> None:
     assert "msg_x" in error["message"]
 
 
+@pytest.mark.parametrize("item", [{"type": "item_reference"}, {"type": "item_reference", "id": ["msg_x"]}, {"id": 1}])
+async def test_a_reference_without_an_id_is_refused(served: Served, item: Json) -> None:
+    async with served.http.post(PATH, json={"model": "m", "input": [item]}) as response:
+        error = (await response.json())["error"]
+    assert (response.status, error["param"]) == (400, "input[0].id")
+
+
 async def test_a_response_that_failed_is_gone_on_from_with_what_it_said(served: Served) -> None:
     async with posted(served, request("One", stream=True)) as task:
         served.upstream.last.send("Xin ")

@@ -102,7 +102,14 @@ async def test_the_items_of_an_input_come_in_pages(served: Served) -> None:
 
 @pytest.mark.parametrize(
     ("query", "param"),
-    [("limit=0", "limit"), ("limit=101", "limit"), ("limit=x", "limit"), ("order=up", "order"), ("after=x", "after")],
+    [
+        ("limit=0", "limit"),
+        ("limit=101", "limit"),
+        ("limit=x", "limit"),
+        ("limit=0001" + "0" * 4300, "limit"),
+        ("order=up", "order"),
+        ("after=x", "after"),
+    ],
 )
 async def test_a_page_that_does_not_exist_is_refused(served: Served, query: str, param: str) -> None:
     document = await created(served, request())

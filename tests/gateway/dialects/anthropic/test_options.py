@@ -79,6 +79,7 @@ def test_what_only_this_api_has_is_named(body: JsonObject, named: str) -> None:
         ({"tool_choice": "auto"}, "tool_choice"),
         ({"tool_choice": {"type": "some"}}, "tool_choice"),
         ({"thinking": 1}, "thinking"),
+        ({"output_config": {"effort": ["low"]}}, "output_config.effort"),
         ({"output_config": {"format": {"type": "xml"}}}, "output_config.format"),
     ],
 )

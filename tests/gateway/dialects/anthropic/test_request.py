@@ -68,3 +68,9 @@ def test_messages_are_needed(messages: JsonValue) -> None:
     with pytest.raises(Refused) as refused:
         parse_call(Call({**BODY, "messages": messages}))
     assert refused.value.param == "messages"
+
+
+def test_stream_is_true_or_false() -> None:
+    with pytest.raises(Refused) as refused:
+        parse_call(Call({**BODY, "stream": "true"}))
+    assert refused.value.param == "stream"

@@ -117,3 +117,17 @@ def test_an_input_of_another_type_is_refused(value: JsonValue, param: str) -> No
     with pytest.raises(Refused) as caught:
         input_items(value)
     assert caught.value.param == param
+
+
+def test_instructions_of_another_type_are_refused() -> None:
+    with pytest.raises(Refused) as caught:
+        messages_of([], [{"role": "user", "content": "Hello"}])
+    assert caught.value.param == "instructions"
+
+
+def test_a_turn_of_many_messages_takes_linear_time() -> None:
+    count = 30_000
+    said: JsonObject = {"role": "assistant", "content": "x"}
+    # With a copy of the turn for each message, this takes ten seconds.
+    (message,) = messages(*[said] * count)
+    assert message["content"] == [{"type": "text", "text": "x"}] * count

@@ -98,6 +98,9 @@ def test_what_changes_the_answer_is_refused_before_another_provider(field: dict[
         ({"text": 1}, "text"),
         ({"reasoning": 1}, "reasoning"),
         ({"include": 1}, "include"),
+        ({"stream": "true"}, "stream"),
+        ({"store": 0}, "store"),
+        ({"background": "no"}, "background"),
         ({"temperature": 9}, "temperature"),
     ],
 )

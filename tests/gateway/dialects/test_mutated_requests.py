@@ -1,0 +1,230 @@
+"""Requests in which one value is another: a dialect refuses them by name, or they can be sent to every provider."""
+
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
+from typing import Any, Final
+
+import orjson
+import pytest
+from pydantic import JsonValue
+
+from gateway.api.responses_api.conversation import Asker, prepare
+from gateway.api.responses_api.store import ResponseStore
+from gateway.dialects.base import Call, DialectStart, ResponseIdentity
+from gateway.dialects.sent_request import sent_request
+from gateway.protocol.commands import JsonObject
+from gateway.protocol.errors import Refused, UnsupportedOption
+from gateway.upstreams.base import UpstreamRequest
+from tests.gateway.dialects.pairs import DIALECTS, NAMES
+from tests.gateway.upstreams.transcripts.case import FORMATS
+
+IMAGE: Final = "data:image/png;base64,iVBORw0KGgo="
+SCHEMA: Final[JsonObject] = {"type": "object", "properties": {"a": {"type": "string"}}}
+PDF: Final[JsonObject] = {"filename": "f.pdf", "file_data": "data:application/pdf;base64,AA=="}
+
+BODIES: Final[Mapping[str, JsonObject]] = {
+    "openai_chat": {
+        "model": "m",
+        "messages": [
+            {"role": "system", "content": "s"},
+            {
+                "role": "user",
+                "name": "n",
+                "content": [
+                    {"type": "text", "text": "t"},
+                    {"type": "image_url", "image_url": {"url": IMAGE, "detail": "low"}},
+                    {"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}},
+                    {"type": "file", "file": PDF},
+                ],
+            },
+            {
+                "role": "assistant",
+                "content": "x",
+                "tool_calls": [
+                    {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}},
+                    {"id": "d", "type": "custom", "custom": {"name": "g", "input": "i"}},
+                ],
+                "reasoning_details": [{"type": "reasoning.text", "text": "a", "signature": "b", "format": "f"}],
+                "thinking_blocks": [{"type": "thinking", "thinking": "t", "signature": "s"}],
+            },
+            {"role": "tool", "tool_call_id": "c", "content": "r"},
+            {"role": "tool", "tool_call_id": "d", "content": [{"type": "text", "text": "r"}]},
+        ],
+        "tools": [
+            {"type": "function", "function": {"name": "f", "parameters": SCHEMA, "strict": True}},
+            {"type": "custom", "custom": {"name": "g", "format": {"type": "text"}}},
+        ],
+        "tool_choice": {"type": "function", "function": {"name": "f"}},
+        "response_format": {"type": "json_schema", "json_schema": {"name": "j", "schema": SCHEMA}},
+        "stop": ["a"],
+        "metadata": {"a": "b"},
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        "modalities": ["text"],
+        "web_search_options": {"user_location": {"type": "approximate"}},
+    },
+    "openai_responses": {
+        "model": "m",
+        "instructions": "i",
+        "input": [
+            {
+                "type": "message",
+                "role": "user",
+                "content": [
+                    {"type": "input_text", "text": "x"},
+                    {"type": "input_image", "image_url": IMAGE, "detail": "auto"},
+                    {"type": "input_file", **PDF},
+                ],
+            },
+            {"type": "reasoning", "summary": [{"type": "summary_text", "text": "s"}], "encrypted_content": "ds1.e30"},
+            {"role": "assistant", "content": [{"type": "output_text", "text": "x", "annotations": []}]},
+            {"type": "function_call", "call_id": "c", "name": "f", "namespace": "n", "arguments": "{}"},
+            {"type": "function_call_output", "call_id": "c", "output": [{"type": "input_text", "text": "o"}]},
+            {"type": "custom_tool_call", "call_id": "d", "name": "g", "input": "i"},
+            {"type": "custom_tool_call_output", "call_id": "d", "output": "o"},
+            {"type": "additional_tools", "tools": [{"type": "function", "name": "h"}]},
+        ],
+        "tools": [
+            {"type": "function", "name": "f", "parameters": SCHEMA, "strict": False},
+            {"type": "custom", "name": "g", "format": {"type": "grammar", "syntax": "lark", "definition": "d"}},
+            {"type": "namespace", "name": "n", "tools": [{"type": "function", "name": "f"}]},
+        ],
+        "tool_choice": {"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function", "name": "f"}]},
+        "text": {"format": {"type": "json_schema", "name": "j", "schema": SCHEMA}, "verbosity": "low"},
+        "reasoning": {"effort": "low", "summary": "auto"},
+        "include": ["reasoning.encrypted_content"],
+        "metadata": {"a": "b"},
+        "store": True,
+        "stream": True,
+        "previous_response_id": None,
+    },
+    "anthropic": {
+        "model": "m",
+        "max_tokens": 100,
+        "system": [{"type": "text", "text": "s", "cache_control": {"type": "ephemeral"}}],
+        "messages": [
+            {
+                "role": "user",
+                "content": [
+                    {"type": "text", "text": "a"},
+                    {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": "AA=="}},
+                    {"type": "document", "title": "t", "source": {"type": "text", "data": "d"}},
+                    {"type": "search_result", "source": "u", "title": "t", "content": [{"type": "text", "text": "a"}]},
+                ],
+            },
+            {
+                "role": "assistant",
+                "content": [
+                    {"type": "thinking", "thinking": "t", "signature": "ds1.e30"},
+                    {"type": "redacted_thinking", "data": "ds1.e30"},
+                    {"type": "tool_use", "id": "c", "name": "f", "input": {"a": 1}},
+                ],
+            },
+            {
+                "role": "user",
+                "content": [
+                    {"type": "tool_result", "tool_use_id": "c", "content": [{"type": "text", "text": "r"}]},
+                ],
+            },
+        ],
+        "tools": [{"name": "f", "description": "d", "input_schema": SCHEMA}],
+        "tool_choice": {"type": "tool", "name": "f", "disable_parallel_tool_use": True},
+        "thinking": {"type": "enabled", "budget_tokens": 2000},
+        "output_config": {"effort": "low", "format": {"type": "json_schema", "schema": SCHEMA}},
+        "metadata": {"user_id": "u"},
+        "stop_sequences": ["x"],
+        "stream": True,
+    },
+    "gemini": {
+        "systemInstruction": {"parts": [{"text": "s"}]},
+        "contents": [
+            {"role": "user", "parts": [{"text": "a"}, {"inlineData": {"mimeType": "image/png", "data": "AA=="}}]},
+            {
+                "role": "model",
+                "parts": [
+                    {"text": "t", "thought": True},
+                    {"functionCall": {"id": "c", "name": "f", "args": {"a": 1}}, "thoughtSignature": "ds1.e30"},
+                ],
+            },
+            {"role": "user", "parts": [{"functionResponse": {"id": "c", "name": "f", "response": {"output": "r"}}}]},
+        ],
+        "tools": [
+            {
+                "functionDeclarations": [
+                    {"name": "f", "parameters": {"type": "OBJECT", "properties": {"a": {"type": "STRING"}}}}
+                ]
+            }
+        ],
+        "toolConfig": {"functionCallingConfig": {"mode": "ANY", "allowedFunctionNames": ["f"]}},
+        "labels": {"a": "b"},
+        "generationConfig": {
+            "candidateCount": 1,
+            "topK": 1,
+            "stopSequences": ["a"],
+            "responseMimeType": "application/json",
+            "responseSchema": {"type": "OBJECT", "properties": {"a": {"type": "ARRAY", "items": {"type": "STRING"}}}},
+            "thinkingConfig": {"thinkingBudget": 100, "includeThoughts": True},
+            "responseModalities": ["TEXT"],
+        },
+    },
+}
+
+OTHERS: Final[tuple[JsonValue, ...]] = (None, 0, "", "x\r\n", [], [{}], {}, {"type": []})
+MISSING: Final = object()
+
+
+def places(value: JsonValue, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    """Yield the paths of all values in a value."""
+    if path:
+        yield path
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for name, inner in items:
+        yield from places(inner, (*path, name))
+
+
+def changed(body: JsonObject, path: tuple[str | int, ...], other: object) -> JsonObject:
+    """Return a body with another value at a place, or with none."""
+    copy: Any = deepcopy(body)
+    parent = copy
+    for name in path[:-1]:
+        parent = parent[name]
+    if other is MISSING:
+        del parent[path[-1]]
+    else:
+        parent[path[-1]] = other
+    return copy  # type: ignore[no-any-return]
+
+
+def parsed(name: str, body: JsonObject) -> DialectStart | None:
+    """Return a start; None if it is refused, and the refusal names a field."""
+    route = "/v1beta/models/{model:model}:streamGenerateContent" if name == "gemini" else ""
+    call = Call(body, {"model": "m"}, {}, {}, route)
+    try:
+        if name == "openai_responses":
+            return prepare(ResponseStore(), call, Asker("a"))
+        return DIALECTS[name].parse(call)
+    except Refused as refused:
+        assert refused.param
+        assert DIALECTS[name].refusal(refused)["error"]
+        return None
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_request_with_another_value_is_refused_or_sent(name: str) -> None:
+    formats = [wire_format() for wire_format in FORMATS.values()]
+    for path in places(BODIES[name]):
+        for other in (*OTHERS, MISSING):
+            start = parsed(name, changed(BODIES[name], path, other))
+            if start is None:
+                continue
+            assert sent_request(name, start).digest
+            DIALECTS[name].projection(start, ResponseIdentity("g_a", "m", 1))
+            options = start.request.options.for_provider()
+            for wire_format in formats:
+                try:
+                    body = wire_format.body(
+                        UpstreamRequest("m", start.request.messages, options, False, start.verbatim)
+                    )
+                except UnsupportedOption:
+                    continue
+                assert orjson.dumps(body)
