@@ -85,11 +85,11 @@ EXCEPTIONS: Final = {
         }.items()
     },
     "gateway/upstreams/formats/base.py": ("the interface of all formats", "tests/gateway/upstreams/test_contract.py"),
-    "transports/model_api.py": ("the routes of all dialects", "tests/transports/test_dialect_endpoint.py"),
+    "transports/model_api/transport.py": ("the routes of all dialects", "tests/transports/model_api/test_endpoint.py"),
     **{
-        f"transports/responses_{name}.py": (
+        f"transports/model_api/responses/{name}.py": (
             "a part of what a socket executes",
-            "tests/transports/test_responses_commands.py",
+            "tests/transports/model_api/responses/test_commands.py",
         )
         for name in ("errors", "lanes", "steering")
     },

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from gateway.api.context import dialect_of, principal
-from gateway.api.model_lists import FORMS, ModelForm, OpenAIModels
+from gateway.api.model_api.model_lists import FORMS, ModelForm, OpenAIModels
 from gateway.api.responses import json_response
 from gateway.pipeline.hub import Hub
 from gateway.routing.registry import ModelRegistry

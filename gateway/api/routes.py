@@ -10,16 +10,16 @@ from starlette.websockets import WebSocket
 
 from gateway.api.demo_page import page_routes
 from gateway.api.generations import GenerationResource
-from gateway.api.message_counts import MessageCountRoutes
 from gateway.api.middleware.command_rate import is_read_route, rate_limited
+from gateway.api.model_api.anthropic_counts import MessageCountRoutes
+from gateway.api.model_api.gemini_counts import TokenCountRoutes
+from gateway.api.model_api.pass_through import PassThroughRoutes
 from gateway.api.models import model_routes
-from gateway.api.pass_through import PassThroughRoutes
 from gateway.api.requests import request_id
 from gateway.api.services import Services
 from gateway.api.session import SessionRoute
 from gateway.api.status import status_routes
 from gateway.api.tickets import TicketRoute
-from gateway.api.token_counts import TokenCountRoutes
 from gateway.protocol.errors import invalid
 
 

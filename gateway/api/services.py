@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from gateway.admission.command_rate import CommandRate
 from gateway.admission.streams import Streams
-from gateway.api.responses_api.store import ResponseStore
+from gateway.api.model_api.responses.store import ResponseStore
 from gateway.clock import Clock
 from gateway.dialects.base import Dialect
 from gateway.log_throttle import KeyedLogThrottle

@@ -11,9 +11,9 @@ from starlette.routing import BaseRoute, Route
 
 from gateway.api.bundled_files import bundled_path
 from gateway.api.context import principal
+from gateway.api.model_api.responses.store import ResponseStore
 from gateway.api.requests import request_id
 from gateway.api.responses import json_response
-from gateway.api.responses_api.store import ResponseStore
 from gateway.pipeline.hub import Hub
 from gateway.protocol.errors import forbidden
 

@@ -8,7 +8,7 @@ from gateway.admission.prompts import CLIENT_SHARE, PROMPTS_PER_BODY, PromptMemo
 from gateway.admission.rate_limits import RateLimits
 from gateway.admission.slots import Slots
 from gateway.admission.streams import STREAMS_PER_ADDRESS, STREAMS_PER_CLIENT, Streams
-from gateway.api.responses_api.store import ResponseStore
+from gateway.api.model_api.responses.store import ResponseStore
 from gateway.api.services import Services
 from gateway.billing.budgets import Budgets
 from gateway.clock import Clock

@@ -8,8 +8,8 @@ import orjson
 import pytest
 from pydantic import JsonValue
 
-from gateway.api.responses_api.conversation import Asker, prepare
-from gateway.api.responses_api.store import ResponseStore
+from gateway.api.model_api.responses.start import Asker, prepare
+from gateway.api.model_api.responses.store import ResponseStore
 from gateway.dialects.base import Call, DialectStart, ResponseIdentity
 from gateway.dialects.sent_request import sent_request
 from gateway.protocol.commands import JsonObject

@@ -12,14 +12,14 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 from starlette.routing import BaseRoute, Mount, Route
 
 from gateway.admission.rate_limits import Allowance
-from gateway.api.message_counts import MessageCountRoutes
 from gateway.api.middleware.auth import PUBLIC_PATHS, PUBLIC_PREFIX
+from gateway.api.model_api.anthropic_counts import MessageCountRoutes
+from gateway.api.model_api.gemini_counts import TokenCountRoutes
+from gateway.api.model_api.pass_through import PassThroughRoutes
 from gateway.api.openapi.components import RATE_LIMIT_HEADERS
 from gateway.api.openapi.document import document
 from gateway.api.openapi.routes import OPERATIONS
-from gateway.api.pass_through import PassThroughRoutes
 from gateway.api.tickets import START_PATH
-from gateway.api.token_counts import TokenCountRoutes
 from gateway.app.factory import create_app
 from gateway.config import Settings
 from gateway.protocol.errors import CODES, Code, Refused
@@ -45,7 +45,7 @@ from gateway.protocol.events import (
     encode,
 )
 from tests.openapi_document import schema_of, strict
-from transports.dialect_endpoint import Endpoint
+from transports.model_api.endpoint import Endpoint
 
 ROOT = Path(__file__).parents[4]
 USAGE = Usage(3, 4, "exact")

@@ -14,8 +14,8 @@ from tests.served.clients import protocols
 from tests.served.gateway import Served
 from tests.served.responses import PATH, Json, answer, got, numbers_of, replayed, request, text_of
 from tests.served.viewers import until
-from transports.responses_commands import MAX_SECONDS
-from transports.responses_lanes import MAX_LANES, MAX_WAITING
+from transports.model_api.responses.commands import MAX_SECONDS
+from transports.model_api.responses.lanes import MAX_LANES, MAX_WAITING
 
 __all__ = ["protocols"]
 

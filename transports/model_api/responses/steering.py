@@ -9,8 +9,8 @@ from gateway.pipeline.hub import new_id
 from gateway.protocol.commands import FeedbackRequest, JsonObject
 from gateway.protocol.errors import Refused
 from gateway.security.principals import Principal
-from transports.responses_errors import in_lane
-from transports.responses_turn import Steer, Turn
+from transports.model_api.responses.errors import in_lane
+from transports.model_api.responses.turn import Steer, Turn
 
 MAX_PARENTS: Final = 32
 """Responses of one socket whose input waits for the results of their calls; the oldest is forgotten first."""

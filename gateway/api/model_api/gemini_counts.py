@@ -1,35 +1,35 @@
-"""Counts of tokens in the form of the Messages API: `POST /v1/messages/count_tokens`, also with `?beta=true`.
+"""Counts of tokens in the form of the Gemini API: `POST /v1beta/models/{model}:countTokens`, also under /v1.
 
-Source: docs.anthropic.com, "Count tokens in a Message".
+Source: ai.google.dev/api/tokens.
 """
 
 from collections.abc import Sequence
 
 import orjson
+from pydantic import JsonValue
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from gateway.api.context import principal
 from gateway.api.disconnect import unless_disconnected
-from gateway.api.pass_through import CLIENT_CLOSED_REQUEST
+from gateway.api.model_api.pass_through import CLIENT_CLOSED_REQUEST
 from gateway.api.requests import read_json
 from gateway.api.responses import json_response
 from gateway.api.services import Services
 from gateway.billing.usage import estimate_input, estimate_output
-from gateway.dialects.anthropic.request import API, model_name, own_headers, read_messages
+from gateway.dialects.gemini.request import read_messages
 from gateway.pass_through.calls import call, targets_of
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import invalid
 from gateway.routing.model import Model
 from gateway.upstreams.documents import DocumentRequest
-from gateway.upstreams.endpoint import Endpoint
-from gateway.upstreams.formats.anthropic_request import adapt_messages
+from gateway.upstreams.formats.gemini import model_endpoint
 
-PATH = "/v1/messages/count_tokens"
+_WRAPPED = "generateContentRequest"
 
 
-class MessageCountRoutes:
+class TokenCountRoutes:
     """Counts for a model: those of a provider with the same API, or else our estimate."""
 
     def __init__(self, services: Services) -> None:
@@ -37,7 +37,8 @@ class MessageCountRoutes:
 
     def routes(self) -> Sequence[BaseRoute]:
         """Return the routes."""
-        return [Route(PATH, self.count, methods=["POST"])]
+        paths = [f"/{version}/models/{{model:model}}:countTokens" for version in ("v1beta", "v1")]
+        return [Route(path, self.count, methods=["POST"]) for path in paths]
 
     async def count(self, request: Request) -> Response:
         """Count the tokens of a request."""
@@ -46,14 +47,13 @@ class MessageCountRoutes:
             message = "The body must be a JSON object."
             raise invalid(message)
         hub = self._services.hub
-        model = hub.models_for(principal(request)).resolve(model_name(body))
-        targets = targets_of(model, API, hub.clock.now())
+        model = hub.models_for(principal(request)).resolve(request.path_params["model"])
+        targets = targets_of(model, "gemini", hub.clock.now())
         if not targets:
-            return json_response(request, {"input_tokens": _estimate(body, model)})
+            return json_response(request, {"totalTokens": _estimate(body, model)})
 
         def build(upstream_model: str) -> DocumentRequest:
-            named = {**adapt_messages(body, upstream_model), "model": upstream_model}
-            return DocumentRequest(Endpoint(("messages", "count_tokens")), named, own_headers(request.headers))
+            return DocumentRequest(model_endpoint(upstream_model, ":countTokens"), _named(body, upstream_model))
 
         document = await unless_disconnected(request, call(hub, model, targets, build))
         if document is None:
@@ -61,7 +61,19 @@ class MessageCountRoutes:
         return Response(document, headers={"Cache-Control": "no-store"}, media_type="application/json")
 
 
+def _named(body: JsonObject, upstream_model: str) -> JsonObject:
+    """Return a body with the name that the provider has for the model."""
+    named = {name: value for name, value in body.items() if name != "model"}
+    for name in (_WRAPPED, "generate_content_request"):
+        if isinstance(wrapped := body.get(name), dict):
+            path = upstream_model if "/" in upstream_model else f"models/{upstream_model}"
+            named[name] = {**wrapped, "model": path}
+    return named
+
+
 def _estimate(body: JsonObject, model: Model) -> int:
-    tools = body.get("tools")
+    wrapped: JsonValue = body.get(_WRAPPED) or body.get("generate_content_request")
+    counted = wrapped if isinstance(wrapped, dict) else body
+    tools = counted.get("tools")
     size = estimate_output(len(orjson.dumps(tools))) if tools else 0
-    return size + estimate_input(read_messages(body), model.targets[0].upstream_model(model.name))
+    return size + estimate_input(read_messages(counted), model.targets[0].upstream_model(model.name))

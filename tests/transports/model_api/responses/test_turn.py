@@ -4,11 +4,11 @@ from typing import Any
 
 import orjson
 
-from gateway.api.responses_api.store import Items, ResponseStore, StoredResponse, decode
+from gateway.api.model_api.responses.store import Items, ResponseStore, StoredResponse, decode
 from gateway.generation.generation import Generation
 from gateway.protocol.events import Chunk, Feedback, Interrupted, Metrics, Revision, Start, Usage
 from tests.start_requests import start_request
-from transports.responses_turn import Steer, Turn, prewarmed
+from transports.model_api.responses.turn import Steer, Turn, prewarmed
 
 USAGE = Usage(1, 2, "exact")
 METRICS = Metrics("r", 1.5, 2.5, 0.0, 1, 2, 2, None, 1, 1)

@@ -8,12 +8,12 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from gateway.api.context import principal
+from gateway.api.model_api.responses.documents import ResponseDocuments
+from gateway.api.model_api.responses.replay import Replay, document_of, replayed
+from gateway.api.model_api.responses.resource import PATH, ResponsesResource, find_response
+from gateway.api.model_api.responses.start import Asker, ResponseStart, prepare
+from gateway.api.model_api.responses.store import StoredResponse
 from gateway.api.responses import STREAM_HEADERS, id_headers, json_response, start_headers
-from gateway.api.responses_api.conversation import Asker, ResponseStart, prepare
-from gateway.api.responses_api.documents import ResponseDocuments
-from gateway.api.responses_api.replay import Replay, document_of, replayed
-from gateway.api.responses_api.resource import PATH, ResponsesResource, find_response
-from gateway.api.responses_api.store import StoredResponse
 from gateway.api.services import Services
 from gateway.dialects.base import Call, Dialect, DialectStart
 from gateway.dialects.openai_responses.ids import response_id
@@ -21,9 +21,9 @@ from gateway.generation.generation import Generation
 from gateway.protocol.commands import OnDisconnect
 from gateway.protocol.errors import invalid
 from gateway.protocol.events import Error
-from transports.dialect_endpoint import DialectResponse, Endpoint
-from transports.projected_stream import ProjectedStream, event_frame
-from transports.responses_socket import socket_routes
+from transports.model_api.endpoint import DialectResponse, Endpoint
+from transports.model_api.projected_stream import ProjectedStream, event_frame
+from transports.model_api.responses.socket import socket_routes
 
 STATEFUL: Final = "openai_responses"
 """Name of the dialect whose responses are stored."""

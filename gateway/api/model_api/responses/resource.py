@@ -13,10 +13,10 @@ from starlette.routing import BaseRoute, Route
 
 from gateway.api.context import principal
 from gateway.api.interrupts import counted_interrupt
+from gateway.api.model_api.responses.replay import document_of
+from gateway.api.model_api.responses.store import StoredResponse, decode
 from gateway.api.requests import read_json
 from gateway.api.responses import id_headers, json_response
-from gateway.api.responses_api.replay import document_of
-from gateway.api.responses_api.store import StoredResponse, decode
 from gateway.api.services import Services
 from gateway.clock import RestartableTimer
 from gateway.dialects.openai_responses.ids import generation_id

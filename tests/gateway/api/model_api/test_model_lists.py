@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.api.model_lists import AnthropicModels, GeminiModels, OpenAIModels
+from gateway.api.model_api.model_lists import AnthropicModels, GeminiModels, OpenAIModels
 from gateway.protocol.errors import Refused
 
 NAMES = ("a", "b", "c")

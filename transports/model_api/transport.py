@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from starlette.routing import BaseRoute, Route
 
 from gateway.api.services import Services
-from transports.dialect_endpoint import Endpoint
-from transports.responses_api import STATEFUL, ResponsesEndpoint, responses_routes
+from transports.model_api.endpoint import Endpoint
+from transports.model_api.responses.endpoint import STATEFUL, ResponsesEndpoint, responses_routes
 
 
 class ModelApiTransport:

@@ -10,8 +10,8 @@ from gateway.admission.prompts import PromptMemory, PromptReservation
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Code, Refused, invalid
 from gateway.security.principals import Principal
-from transports.responses_errors import STREAM_ID, coded
-from transports.responses_turn import Turn
+from transports.model_api.responses.errors import STREAM_ID, coded
+from transports.model_api.responses.turn import Turn
 
 MAX_IN_FLIGHT: Final = 16
 """Responses of one socket that run at the same time; further requests wait."""

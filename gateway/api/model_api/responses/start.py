@@ -9,8 +9,8 @@ from typing import Final, NamedTuple
 
 import orjson
 
-from gateway.api.responses_api.replay import output_items
-from gateway.api.responses_api.store import Conversation, Items, ResponseStore, StoredResponse, decode
+from gateway.api.model_api.responses.replay import output_items
+from gateway.api.model_api.responses.store import Conversation, Items, ResponseStore, StoredResponse, decode
 from gateway.dialects.base import Call, DialectStart
 from gateway.dialects.openai_responses.conversation import input_items
 from gateway.dialects.openai_responses.request import parse_call

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import orjson
 
-from gateway.api.responses_api.store import StoredResponse
+from gateway.api.model_api.responses.store import StoredResponse
 from gateway.dialects.base import Call, DialectStart, ProjectedEvent, ResponseIdentity
 from gateway.dialects.openai_responses.ids import generation_id
 from gateway.dialects.openai_responses.projection import OpenAIResponsesProjection

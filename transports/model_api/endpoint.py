@@ -22,7 +22,7 @@ from gateway.generation.generation import Generation
 from gateway.protocol.commands import OnDisconnect, StartRequest
 from gateway.protocol.errors import Code, Refused, invalid
 from gateway.protocol.events import Error
-from transports.projected_stream import JsonArrayFraming, ProjectedFraming, ProjectedStream
+from transports.model_api.projected_stream import JsonArrayFraming, ProjectedFraming, ProjectedStream
 
 
 class Endpoint:

@@ -13,11 +13,11 @@ from starlette.routing import BaseRoute, Route
 
 from gateway.api.context import principal
 from gateway.api.disconnect import unless_disconnected
-from gateway.api.pass_through import CLIENT_CLOSED_REQUEST
+from gateway.api.model_api.pass_through import CLIENT_CLOSED_REQUEST
+from gateway.api.model_api.responses.resource import PATH
+from gateway.api.model_api.responses.start import Asker, ResponseStart, prepare
 from gateway.api.requests import read_json, request_id
 from gateway.api.responses import json_response
-from gateway.api.responses_api.conversation import Asker, ResponseStart, prepare
-from gateway.api.responses_api.resource import PATH
 from gateway.api.services import Services
 from gateway.billing.usage import estimate_input, estimate_output
 from gateway.dialects.base import Call

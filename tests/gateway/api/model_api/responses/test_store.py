@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.api.responses_api.store import OVERHEAD, Conversation, Items, ResponseStore, StoredResponse, decode
+from gateway.api.model_api.responses.store import OVERHEAD, Conversation, Items, ResponseStore, StoredResponse, decode
 from gateway.generation.generation import Generation
 from gateway.protocol.commands import JsonObject
 from tests.start_requests import start_request

@@ -5,8 +5,15 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.api.responses_api.replay import Replay, document_of, entries_of, output_items, projection_of, replayed
-from gateway.api.responses_api.store import Items, StoredResponse
+from gateway.api.model_api.responses.replay import (
+    Replay,
+    document_of,
+    entries_of,
+    output_items,
+    projection_of,
+    replayed,
+)
+from gateway.api.model_api.responses.store import Items, StoredResponse
 from gateway.generation.event_log import EventLog
 from gateway.generation.generation import Generation
 from gateway.protocol.events import Chunk, Complete, Error, Interrupted, Metrics, Reasoning, Revision, Start, Usage

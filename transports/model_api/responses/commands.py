@@ -11,8 +11,8 @@ from typing import Final
 
 import orjson
 
+from gateway.api.model_api.responses.start import Asker, ResponseStart, prepare
 from gateway.api.requests import on_disconnect_header, parse_json
-from gateway.api.responses_api.conversation import Asker, ResponseStart, prepare
 from gateway.api.services import Services
 from gateway.clock import RestartableTimer
 from gateway.dialects.base import Call, Dialect
@@ -24,12 +24,12 @@ from gateway.protocol.errors import Refused, invalid
 from gateway.protocol.events import TERMINAL, Error
 from gateway.security.authenticator import missing_credential
 from gateway.security.principals import Principal
-from transports.dialect_endpoint import with_policy
 from transports.handshake import SocketIdentity
-from transports.responses_errors import error_event, in_lane, limit_reached, refusal_of
-from transports.responses_lanes import Lane, Lanes
-from transports.responses_steering import Steering
-from transports.responses_turn import Turn, prewarmed
+from transports.model_api.endpoint import with_policy
+from transports.model_api.responses.errors import error_event, in_lane, limit_reached, refusal_of
+from transports.model_api.responses.lanes import Lane, Lanes
+from transports.model_api.responses.steering import Steering
+from transports.model_api.responses.turn import Turn, prewarmed
 from transports.viewer import Viewer
 from transports.websocket_commands import MAX_UNREADABLE, Close, leading_fields
 

@@ -6,8 +6,8 @@ from typing import Final, NamedTuple
 import orjson
 from pydantic import JsonValue
 
-from gateway.api.responses_api.replay import projection_of
-from gateway.api.responses_api.store import Items, ResponseStore, StoredResponse
+from gateway.api.model_api.responses.replay import projection_of
+from gateway.api.model_api.responses.store import Items, ResponseStore, StoredResponse
 from gateway.dialects.base import ProjectedEvent
 from gateway.dialects.openai_responses.steer import MAX_WAITING, SteerError, failed, message_of, pending
 from gateway.generation.event_log import Entry, EventLog

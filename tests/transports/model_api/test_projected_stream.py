@@ -12,7 +12,7 @@ from gateway.protocol.events import Usage
 from tests.served.clients import protocols
 from tests.served.gateway import Served
 from tests.served.viewers import until
-from transports.projected_stream import event_frame
+from transports.model_api.projected_stream import event_frame
 
 __all__ = ["protocols"]
 

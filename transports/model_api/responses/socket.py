@@ -16,9 +16,9 @@ from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
 from gateway.api.middleware.auth import check_origin
+from gateway.api.model_api.responses.resource import PATH
 from gateway.api.requests import request_id
 from gateway.api.responses import refusal_response
-from gateway.api.responses_api.resource import PATH
 from gateway.api.services import Services
 from gateway.api.streams import claim_stream, enter_stream
 from gateway.asgi import defer
@@ -29,7 +29,7 @@ from gateway.protocol.errors import CODES, Code, Refused, invalid
 from gateway.security.authenticator import missing_credential
 from gateway.security.principals import Principal
 from transports.handshake import TICKET_SUBPROTOCOL, SocketIdentity, close_reason, handshake_principal
-from transports.responses_commands import ResponsesCommands
+from transports.model_api.responses.commands import ResponsesCommands
 from transports.websocket_connection import WebSocketConnection, text_frame
 
 KEY_SUBPROTOCOL: Final = "openai-insecure-api-key."

@@ -1,0 +1,1 @@
+"""OpenAI's Responses API as far as it keeps a state: stored responses over HTTP, and its WebSocket mode."""
