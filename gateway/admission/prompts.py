@@ -9,8 +9,8 @@ from typing import Final
 from gateway.admission.limits import NO_LIMIT, AddressLimit
 from gateway.protocol.errors import Code, Refused, invalid
 
-PROMPTS_PER_BODY: Final = 32
-"""Default of `max_prompt_bytes`, in bodies of `max_body_bytes`: 128 MiB."""
+PROMPTS_PER_BODY: Final = 16
+"""Default of `max_prompt_bytes`, in bodies of `max_body_bytes`: 256 MiB."""
 
 CLIENT_SHARE: Final = 4
 """Default of `max_prompt_bytes_per_client`: this part of `max_prompt_bytes`."""

@@ -23,7 +23,7 @@ class Services:
     clock: Clock
     heartbeat: float = 15.0
     viewer_timeout: float = 30.0
-    max_body_bytes: int = 4 << 20
+    max_body_bytes: int = 16 << 20
     max_generations_per_socket: int = 100
     origins: Origins = field(default_factory=Origins)
     authenticator: Authenticator = field(default_factory=Authenticator)

@@ -290,14 +290,14 @@ class Settings(BaseModel):
         15, gt=0, description="Seconds without data on a connection to a client after which a heartbeat is sent."
     )
     max_body_bytes: int = Field(
-        4 << 20, ge=1024, description="Maximum size of a request body or WebSocket message, in bytes."
+        16 << 20, ge=1024, description="Maximum size of a request body or WebSocket message, in bytes."
     )
     max_prompt_bytes: int | None = Field(
         None,
         ge=0,
         description=(
             "Maximum size of all prompts together that run, wait or are being received, in bytes; 0: no limit. None: "
-            "32 times `max_body_bytes`."
+            "16 times `max_body_bytes`."
         ),
     )
     max_prompt_bytes_per_client: int | None = Field(

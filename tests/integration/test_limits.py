@@ -166,14 +166,14 @@ async def test_one_client_cannot_fill_the_memory_with_prompts(field: str) -> Non
         data = orjson.dumps(body)
         statuses = Counter[int]()
         async with aiohttp.ClientSession(headers={"Content-Type": "application/json"}) as http:
-            for _ in range(60):
+            for _ in range(80):
                 async with http.post(f"{server.url}/api/generations", data=io.BytesIO(data)) as response:
                     statuses[response.status] += 1
                     if response.status != 201:
                         error = (await response.json())["error"]
                         assert (error["code"], response.headers["Retry-After"]) == ("queue_full", "1")
         assert set(statuses) == {201, 503}
-        assert resident_mb(server) - before < 500
+        assert resident_mb(server) - before < 700
     silent.close()
     for writer in calls:
         writer.transport.abort()

@@ -509,8 +509,8 @@ async def test_a_body_of_the_largest_size_passes(http: aiohttp.ClientSession) ->
 @pytest.mark.parametrize(
     ("size", "message"),
     [
-        (Settings().max_body_bytes + 1, "The body is larger than 4194304 bytes."),
-        (9 << 20, "The body is far too large."),
+        (Settings().max_body_bytes + 1, "The body is larger than 16777216 bytes."),
+        (25 << 20, "The body is far too large."),
     ],
 )
 async def test_a_body_that_is_too_large_is_refused_with_our_error_before_it_is_sent(

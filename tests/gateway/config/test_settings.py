@@ -27,8 +27,8 @@ def test_every_setting_has_a_variable() -> None:
         "trusted_proxies": "10.0.0.0/8, ::1",
         "max_body_bytes": "5000",
         "max_event_bytes": "5000",
-        "max_prompt_bytes": "5000000",
-        "max_prompt_bytes_per_client": "5000000",
+        "max_prompt_bytes": "50000000",
+        "max_prompt_bytes_per_client": "50000000",
         "keys_file": "keys.toml",
         "keys": f"alice:abcd1234:{'0' * 64},bob:abcd1235:{'1' * 64}",
     }
