@@ -18,7 +18,7 @@ from gateway.api.requests import read_json
 from gateway.api.responses import json_response
 from gateway.api.services import Services
 from gateway.billing.usage import estimate_input, estimate_output
-from gateway.dialects.gemini.request import read_messages
+from gateway.dialects.gemini.request import API, read_messages
 from gateway.pass_through.calls import call, targets_of
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import invalid
@@ -48,7 +48,7 @@ class TokenCountRoutes:
             raise invalid(message)
         hub = self._services.hub
         model = hub.models_for(principal(request)).resolve(request.path_params["model"])
-        targets = targets_of(model, "gemini", hub.clock.now())
+        targets = targets_of(model, API, hub.clock.now())
         if not targets:
             return json_response(request, {"totalTokens": _estimate(body, model)})
 

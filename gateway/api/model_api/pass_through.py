@@ -15,6 +15,7 @@ from gateway.api.context import principal
 from gateway.api.disconnect import unless_disconnected
 from gateway.api.requests import read_json, request_id
 from gateway.api.services import Services
+from gateway.dialects.openai_chat.request import API
 from gateway.pass_through.calls import Charges, call, targets_of
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import invalid
@@ -26,8 +27,6 @@ CLIENT_CLOSED_REQUEST: Final = 499
 
 MAX_VALUES: Final = 500_000
 """Maximum values of a body: LangChain sends each token of its texts as a number, and OpenAI takes 300,000."""
-
-_API: Final = "openai"
 
 
 class PassThroughRoutes:
@@ -73,8 +72,8 @@ class PassThroughRoutes:
         models, now = hub.models_for(owner), hub.clock.now()
         model = models.resolve(requested)
         if requested is None:
-            model = next((each for each in models.by_name.values() if targets_of(each, _API, now)), model)
-        targets = targets_of(model, _API, now)
+            model = next((each for each in models.by_name.values() if targets_of(each, API, now)), model)
+        targets = targets_of(model, API, now)
         if not targets:
             message = f"model: no provider of {model.name[:100]!r} has /v1/{name}: choose another model."
             raise invalid(message, param="model")

@@ -9,16 +9,11 @@ from typing import Final
 from pydantic import JsonValue
 
 from gateway.dialects.anthropic.parts import SERVER_TOOL_BLOCKS
+from gateway.dialects.refusals import malformed, named
 from gateway.protocol.commands import JsonObject
-from gateway.protocol.errors import Refused, invalid
 
 _LEFT_OUT: Final = SERVER_TOOL_BLOCKS - {"container_upload"} | {"tool_reference"}
 """Blocks that mean nothing to other providers: what Anthropic's servers ran, and references to deferred tools."""
-
-
-def malformed(path: str, problem: str) -> Refused:
-    """Build the refusal of a field."""
-    return invalid(f"{path}: {problem}.", param=path)
 
 
 def objects_at(value: JsonValue, path: str) -> list[JsonObject]:
@@ -82,7 +77,7 @@ def _parts(block: JsonObject, path: str, untranslated: list[str]) -> Sequence[Js
         case str() as kind if kind in _LEFT_OUT:
             return []
         case str() as kind:
-            untranslated.append(f"{path} ({kind[:64]})")
+            untranslated.append(named(path, kind))
             return []
     raise malformed(f"{path}.type", "must be a string, such as text")
 
@@ -116,6 +111,6 @@ def _url(source: JsonValue, path: str, untranslated: list[str]) -> str:
         case {"type": "url", "url": str() as url}:
             return url
         case {"type": "file"}:
-            untranslated.append(f"{path} (file)")
+            untranslated.append(named(path, "file"))
             return ""
     raise malformed(path, "must be a source of type base64, url or file, with its data")

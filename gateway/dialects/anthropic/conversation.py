@@ -9,8 +9,9 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from gateway.dialects.anthropic.blocks import content_of, malformed, objects_at, text_or_parts
+from gateway.dialects.anthropic.blocks import content_of, objects_at, text_or_parts
 from gateway.dialects.anthropic.earlier_answers import translate_answer
+from gateway.dialects.refusals import malformed, named
 from gateway.protocol.commands import JsonObject
 
 _BILLING: Final = "x-anthropic-billing-header:"
@@ -51,7 +52,7 @@ class Conversation:
                 if parts := content_of(message.get("content"), f"{path}.content", self.untranslated):
                     self.messages.append({"role": role, "content": text_or_parts(parts)})
             case str() as role:
-                self.untranslated.append(f"{path}.role ({role[:64]})")
+                self.untranslated.append(named(f"{path}.role", role))
             case _:
                 raise malformed(f"{path}.role", "must be user, assistant or system")
 

@@ -3,7 +3,8 @@
 import orjson
 from pydantic import JsonValue
 
-from gateway.dialects.anthropic.blocks import content_of, malformed, objects_at, text_of, text_or_parts
+from gateway.dialects.anthropic.blocks import content_of, objects_at, text_of, text_or_parts
+from gateway.dialects.refusals import malformed
 from gateway.protocol.commands import JsonObject
 from gateway.upstreams.formats.anthropic_blocks import FORMAT
 from gateway.upstreams.formats.sealed_reasoning import is_sealed, unseal
@@ -90,4 +91,4 @@ def _call(block: JsonObject, path: str) -> JsonObject:
         case {"id": str() as call_id, "name": str() as name}:
             arguments = orjson.dumps(block.get("input") or {}).decode()
             return {"id": call_id, "type": "function", "function": {"name": name, "arguments": arguments}}
-    raise malformed(path, "a tool_use block needs an id and a name")
+    raise malformed(path, "must have an id and a name, as each tool_use block")

@@ -8,8 +8,8 @@ from typing import Final
 
 from pydantic import JsonValue
 
+from gateway.dialects.refusals import malformed, named
 from gateway.protocol.commands import JsonObject
-from gateway.protocol.errors import Refused, invalid
 
 MAX_USER_LENGTH: Final = 64
 """Maximum characters of a user's id at OpenAI. That of Claude Code is longer, and left out."""
@@ -41,7 +41,7 @@ _HIGH_BUDGET: Final = 16_384
 """Thinking budgets, in tokens, from which on the effort is medium, and high."""
 
 
-def translate_options(body: JsonObject, untranslated: list[str]) -> JsonObject:
+def read_options(body: JsonObject, untranslated: list[str]) -> JsonObject:
     """Return the options of a body, and add to `untranslated` what only Anthropic's API has.
 
     Raises:
@@ -63,7 +63,7 @@ def translate_options(body: JsonObject, untranslated: list[str]) -> JsonObject:
 def _object(body: JsonObject, name: str) -> JsonObject:
     value = body.get(name)
     if value is not None and not isinstance(value, dict):
-        raise _malformed(name, "must be an object")
+        raise malformed(name, "must be an object")
     return value or {}
 
 
@@ -72,7 +72,7 @@ def _tools(body: JsonObject, untranslated: list[str]) -> JsonObject:
     if tools is None:
         return {}
     if not isinstance(tools, list):
-        raise _malformed("tools", "must be a list")
+        raise malformed("tools", "must be a list")
     functions = [function for at, tool in enumerate(tools) if (function := _tool(tool, f"tools[{at}]", untranslated))]
     return {"tools": [*functions]} if functions else {}
 
@@ -80,17 +80,17 @@ def _tools(body: JsonObject, untranslated: list[str]) -> JsonObject:
 def _tool(tool: JsonValue, path: str, untranslated: list[str]) -> JsonObject | None:
     """Return a function; None for a tool that Anthropic defines: only harmless ones are left out in silence."""
     if not isinstance(tool, dict):
-        raise _malformed(path, "must be an object")
+        raise malformed(path, "must be an object")
     kind = tool.get("type") or "custom"
     if kind != "custom":
         if not str(kind).startswith(_HARMLESS_TOOLS):
-            untranslated.append(f"{path} ({str(kind)[:64]})")
+            untranslated.append(named(path, kind))
         return None
     name, schema = tool.get("name"), tool.get("input_schema")
     if not isinstance(name, str):
-        raise _malformed(f"{path}.name", "must be a string")
+        raise malformed(f"{path}.name", "must be a string")
     if not isinstance(schema, dict):
-        raise _malformed(f"{path}.input_schema", "must be an object, a JSON schema")
+        raise malformed(f"{path}.input_schema", "must be an object, a JSON schema")
     function: JsonObject = {"name": name, "parameters": schema}
     function |= {field: tool[field] for field in ("description", "strict") if tool.get(field) is not None}
     return {"type": "function", "function": function}
@@ -100,7 +100,7 @@ def _tool_choice(choice: JsonValue) -> JsonObject:
     if choice is None:
         return {}
     if not isinstance(choice, dict):
-        raise _malformed("tool_choice", "must be an object")
+        raise malformed("tool_choice", "must be an object")
     one_call: JsonObject = {"parallel_tool_calls": False} if choice.get("disable_parallel_tool_use") is True else {}
     match choice:
         case {"type": "auto" | "none" as kind}:
@@ -109,7 +109,7 @@ def _tool_choice(choice: JsonValue) -> JsonObject:
             return {"tool_choice": "required", **one_call}
         case {"type": "tool", "name": str() as name}:
             return {"tool_choice": {"type": "function", "function": {"name": name}}, **one_call}
-    raise _malformed("tool_choice", "must have the type auto, any, none, or tool with its name")
+    raise malformed("tool_choice", "must have the type auto, any, none, or tool with its name")
 
 
 def _effort(body: JsonObject) -> str | None:
@@ -124,7 +124,7 @@ def _effort(body: JsonObject) -> str | None:
         case {"type": "enabled", "budget_tokens": int() as budget} if named is None:
             return "low" if budget < _MEDIUM_BUDGET else "medium" if budget < _HIGH_BUDGET else "high"
     if not isinstance(named, str | None):
-        raise _malformed("output_config.effort", "must be a string, such as low, medium or high")
+        raise malformed("output_config.effort", "must be a string, such as low, medium or high")
     return None if named is None else _EFFORTS.get(named, named)
 
 
@@ -137,8 +137,4 @@ def _response_format(body: JsonObject) -> JsonObject | None:
         case {"type": "json_schema", "schema": dict() as schema}:
             # OpenAI requires a name.
             return {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, "strict": True}}
-    raise _malformed("output_config.format", "must be json_schema with its schema")
-
-
-def _malformed(path: str, problem: str) -> Refused:
-    return invalid(f"{path}: {problem}.", param=path)
+    raise malformed("output_config.format", "must be json_schema with its schema")

@@ -11,10 +11,10 @@ from typing import Final
 
 import orjson
 
-from gateway.dialects.anthropic.blocks import malformed
 from gateway.dialects.anthropic.conversation import Conversation
-from gateway.dialects.anthropic.options import translate_options
+from gateway.dialects.anthropic.options import read_options
 from gateway.dialects.base import Call, DialectStart
+from gateway.dialects.refusals import malformed, only_own_api
 from gateway.protocol.commands import JsonObject, Message, StartRequest, parse
 from gateway.protocol.errors import Refused
 from gateway.upstreams.base import VerbatimRequest
@@ -52,9 +52,9 @@ def _translate(model: str, body: JsonObject) -> tuple[StartRequest, str]:
     """Return a request for providers with another API, and why they can't serve it, or ""."""
     translation = Conversation()
     translation.add_conversation(body)
-    options = translate_options(body, translation.untranslated)
+    options = read_options(body, translation.untranslated)
     request = parse(StartRequest, {"model": model, "messages": [*translation.messages], **options})
-    return request, _only(translation.untranslated)
+    return request, only_own_api(translation.untranslated)
 
 
 def _untranslated(model: str, body: JsonObject) -> StartRequest:
@@ -91,8 +91,3 @@ def read_messages(body: JsonObject) -> Sequence[Message]:
 def own_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Return the headers that belong to the API."""
     return {name: value for name in HEADERS if (value := headers.get(name))}
-
-
-def _only(untranslated: Sequence[str]) -> str:
-    """Return how a provider with another API is refused; "" if it gets all that matters."""
-    return f"{untranslated[0]}: the provider of this model does not support it: leave it out." if untranslated else ""

@@ -11,8 +11,8 @@ import orjson
 from pydantic import JsonValue
 
 from gateway.dialects.gemini.fields import Fields
+from gateway.dialects.refusals import malformed
 from gateway.protocol.commands import JsonObject
-from gateway.protocol.errors import invalid
 from gateway.upstreams.formats.gemini_thoughts import unpack
 
 _AUDIO_FORMATS: Final = {"wav": "wav", "x-wav": "wav", "mp3": "mp3", "mpeg": "mp3"}
@@ -63,8 +63,7 @@ class Conversation:
             self._add_question(parts)
         else:
             path = content.path_of("role")
-            message = f"{path}: must be user or model."
-            raise invalid(message, param=path)
+            raise malformed(path, "must be user or model")
 
     def _add_question(self, parts: list[Fields]) -> None:
         content: list[JsonValue] = []

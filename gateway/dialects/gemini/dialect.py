@@ -13,7 +13,7 @@ from gateway.dialects.base import (
 from gateway.dialects.gemini.document import document
 from gateway.dialects.gemini.errors import refusal
 from gateway.dialects.gemini.projection import GeminiProjection
-from gateway.dialects.gemini.request import parse_call
+from gateway.dialects.gemini.request import API, parse_call
 from gateway.dialects.statuses import final_status
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Code, Refused
@@ -25,7 +25,7 @@ class GeminiDialect:
     """`POST /v1beta/models/{model}:streamGenerateContent`, and `:generateContent`, also under /v1; see `Dialect`."""
 
     name = "gemini"
-    api = "gemini"
+    api = API
     paths: Sequence[str] = tuple(
         f"/{version}/models/{{model:model}}{method}" for version in ("v1beta", "v1") for method in _METHODS[:2]
     )

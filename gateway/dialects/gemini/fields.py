@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
+from gateway.dialects.refusals import malformed
 from gateway.protocol.commands import JsonObject
-from gateway.protocol.errors import invalid
 
 
 @dataclass(slots=True)
@@ -31,8 +31,7 @@ class Fields:
             Refused: the value is not an object.
         """
         if not isinstance(value, dict):
-            message = f"{path}: must be an object."
-            raise invalid(message, param=path)
+            raise malformed(path, "must be an object")
         return cls(path, {camel_case(name): each for name, each in value.items() if each is not None})
 
     def take(self, name: str) -> JsonValue:
@@ -48,8 +47,7 @@ class Fields:
         """
         value = self.take(name)
         if not isinstance(value, str | None):
-            message = f"{self.path_of(name)}: must be a string."
-            raise invalid(message, param=self.path_of(name))
+            raise malformed(self.path_of(name), "must be a string")
         return value or ""
 
     def required(self, name: str) -> str:
@@ -60,8 +58,7 @@ class Fields:
         """
         text = self.text(name)
         if not text:
-            message = f"{self.path_of(name)}: is missing."
-            raise invalid(message, param=self.path_of(name))
+            raise malformed(self.path_of(name), "is missing")
         return text
 
     def message(self, name: str) -> "Fields | None":

@@ -9,8 +9,8 @@ from pydantic import JsonValue
 
 from gateway.dialects.gemini.fields import Fields
 from gateway.dialects.gemini.schema import json_schema
+from gateway.dialects.refusals import malformed
 from gateway.protocol.commands import JsonObject
-from gateway.protocol.errors import invalid
 
 SAME: Final = {
     "temperature": "temperature",
@@ -45,8 +45,7 @@ def read_options(config: Fields, untranslated: list[str]) -> JsonObject:
     count = number(config.take("candidateCount"))
     if not (count is None or count == 1):
         path = config.path_of("candidateCount")
-        message = f"{path}: must be 1: a generation is one answer; send several requests."
-        raise invalid(message, param=path)
+        raise malformed(path, "must be 1: a generation is one answer; send several requests")
     options: JsonObject = {
         ours: value for name, ours in SAME.items() if (value := number(config.take(name))) is not None
     }

@@ -13,9 +13,12 @@ from gateway.dialects.gemini.conversation import Conversation
 from gateway.dialects.gemini.fields import Fields
 from gateway.dialects.gemini.options import SAME, read_options
 from gateway.dialects.gemini.tools import read_tools
+from gateway.dialects.refusals import malformed, only_own_api
 from gateway.protocol.commands import MAX_METADATA_ENTRIES, JsonObject, Message, StartRequest, parse
-from gateway.protocol.errors import Refused, invalid
+from gateway.protocol.errors import Refused
 from gateway.upstreams.base import VerbatimRequest
+
+API: Final = "gemini"
 
 _HARMLESS: Final = frozenset({"safetySettings", "model", "store", "serviceTier"})
 """Fields without a counterpart that do not change the answer. The model's name in the path counts."""
@@ -34,8 +37,7 @@ def parse_call(call: Call) -> DialectStart:
     untranslated: list[str] = []
     taken = convert(call.body, untranslated)
     taken["model"] = call.path["model"]
-    only = f"{untranslated[0]}: only Gemini's own API has it: leave it out for this model." if untranslated else ""
-    verbatim = VerbatimRequest("gemini", call.body, {}, only)
+    verbatim = VerbatimRequest(API, call.body, {}, only_own_api(untranslated))
     return DialectStart(_start(taken), is_stream, call, verbatim, framing="json_array" if is_array else "event_stream")
 
 
@@ -51,8 +53,7 @@ def convert(body: JsonObject, untranslated: list[str]) -> JsonObject:
     for content in fields.messages("contents"):
         conversation.add(content)
     if all(message["role"] == "system" for message in conversation.messages):
-        message = "contents: must have a part with content."
-        raise invalid(message, param="contents")
+        raise malformed("contents", "must have a part with content")
     taken: JsonObject = {"messages": [*conversation.messages], **read_tools(fields, untranslated)}
     if (config := fields.message("generationConfig")) is not None:
         taken |= read_options(config, untranslated)
@@ -92,10 +93,8 @@ def _is_array(call: Call, *, is_stream: bool) -> bool:
     """
     form = call.query.get("alt") or call.query.get("$alt") or "json"
     if form not in ({"json", "sse"} if is_stream else {"json"}):
-        message = f"alt: must be json{' or sse' if is_stream else ''} here."
-        raise invalid(message, param="alt")
+        raise malformed("alt", f"must be json{' or sse' if is_stream else ''} here")
     for name in ("fields", "$fields"):
         if call.query.get(name, "*") != "*":
-            message = f"{name}: responses are sent whole: leave it out."
-            raise invalid(message, param=name)
+            raise malformed(name, "responses are sent whole: leave it out")
     return is_stream and form == "json"

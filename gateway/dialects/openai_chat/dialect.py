@@ -12,7 +12,7 @@ from gateway.dialects.base import (
 from gateway.dialects.openai_chat.document import document
 from gateway.dialects.openai_chat.errors import refusal
 from gateway.dialects.openai_chat.projection import OpenAIChatProjection
-from gateway.dialects.openai_chat.request import parse_call
+from gateway.dialects.openai_chat.request import API, parse_call
 from gateway.dialects.statuses import final_status
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Refused
@@ -22,7 +22,7 @@ class OpenAIChatDialect:
     """`POST /v1/chat/completions`; see `Dialect`."""
 
     name = "openai_chat"
-    api = "openai"
+    api = API
     paths: Sequence[str] = ("/v1/chat/completions",)
     content_type = "text/event-stream"
     heartbeat = b": hb\n"

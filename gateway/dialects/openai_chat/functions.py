@@ -6,8 +6,8 @@ Source: platform.openai.com/docs/api-reference/chat/create, `functions` and `fun
 
 from pydantic import JsonValue
 
+from gateway.dialects.refusals import malformed
 from gateway.protocol.commands import JsonObject
-from gateway.protocol.errors import invalid
 
 
 def uses_functions(body: JsonObject) -> bool:
@@ -35,8 +35,7 @@ def with_tools(body: JsonObject) -> JsonObject:
 def _tools(body: JsonObject) -> list[JsonValue]:
     functions = body["functions"]
     if body.get("tools") or not isinstance(functions, list):
-        message = "functions: is outdated: send tools alone" if body.get("tools") else "functions: must be a list"
-        raise invalid(message, param="functions")
+        raise malformed("functions", "is outdated: send tools alone" if body.get("tools") else "must be a list")
     return [{"type": "function", "function": function} for function in functions]
 
 

@@ -15,8 +15,8 @@ from pydantic import AfterValidator, FailFast, JsonValue
 
 from gateway.dialects.base import Call, DialectStart
 from gateway.dialects.openai_chat.functions import uses_functions, with_tools
+from gateway.dialects.refusals import malformed, only_own_api
 from gateway.protocol.commands import MESSAGE_COUNT, JsonObject, Message, StartRequest, parse
-from gateway.protocol.errors import invalid
 from gateway.protocol.messages import check_form, unknown_part
 from gateway.protocol.options import OptionFields, ProviderOptions
 from gateway.upstreams.base import VerbatimRequest
@@ -109,8 +109,7 @@ def _check(body: JsonObject) -> None:
     }
     for name, problem in problems.items():
         if problem is not None:
-            message = f"{name}: {problem}"
-            raise invalid(message, param=name)
+            raise malformed(name, problem)
 
 
 def _is_default(name: str, value: JsonValue) -> bool:
@@ -126,8 +125,7 @@ def _only(messages: Sequence[Message]) -> str:
     """Return how a provider with another API is refused; "" if it can get the messages."""
     for at, message in enumerate(messages):
         if (part := unknown_part(message)) is not None:
-            path = f"messages[{at}].content[{part}].type"
-            return f"{path}: the provider of this model does not know it: leave the part out."
+            return only_own_api([f"messages[{at}].content[{part}].type"])
     return ""
 
 

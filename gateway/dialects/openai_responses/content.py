@@ -23,9 +23,8 @@ from gateway.generation.event_log import Entry
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.events import Chunk, Event, Part, Reasoning, SignedReasoning, ToolCall
 from gateway.upstreams.formats.json_values import object_of, objects_of
+from gateway.upstreams.formats.openai_responses_items import FORMAT
 from gateway.upstreams.formats.sealed_reasoning import seal
-
-API: Final = "openai-responses"
 
 _UNLIKELY: Final = -9999.0
 
@@ -168,7 +167,7 @@ class Content:
         match part.kind:
             case "redacted_reasoning":
                 data, provider = fields.get("data"), fields.get("format")
-                own = provider == API and isinstance(data, str)
+                own = provider == FORMAT and isinstance(data, str)
                 self._add_sealed(str(data) if own else seal({"format": provider, "data": data}))
             case "server_tool":
                 self._add_hosted(object_of(fields.get("block")))
@@ -220,7 +219,7 @@ class Content:
 def annotation_of(citation: Mapping[str, JsonValue]) -> JsonObject | None:
     """Return a citation as an annotation, with the place that OpenAI's APIs name; None if it names no source."""
     source = object_of(citation.get("source"))
-    if citation.get("format") == API and isinstance(source.get("type"), str):
+    if citation.get("format") == FORMAT and isinstance(source.get("type"), str):
         return source
     url, title = citation.get("url"), citation.get("title")
     if url:

@@ -11,13 +11,11 @@ from pydantic import JsonValue
 
 from gateway.dialects.openai_responses.tool_names import ADDITIONAL, NAMESPACE, function_name
 from gateway.dialects.openai_responses.tools import INPUT
+from gateway.dialects.refusals import malformed, named
 from gateway.protocol.commands import JsonObject
-from gateway.protocol.errors import Refused, invalid
 from gateway.upstreams.formats.json_values import object_of
+from gateway.upstreams.formats.openai_responses_items import FORMAT
 from gateway.upstreams.formats.sealed_reasoning import is_sealed, unseal
-
-_FORMAT: Final = "openai-responses"
-"""Name of this API in reasoning that is given back."""
 
 HOSTED_CALLS: Final = frozenset(
     {"web_search_call", "file_search_call", "code_interpreter_call", "image_generation_call"}
@@ -40,21 +38,21 @@ def input_items(value: JsonValue) -> list[JsonObject]:
     if isinstance(value, str):
         return [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": value}]}]
     if not isinstance(value, list):
-        raise _refused("input", "must be a string or a list of items")
+        raise malformed("input", "must be a string or a list of items")
     items: list[JsonObject] = []
     for at, item in enumerate(value):
         if not isinstance(item, dict):
-            raise _refused(f"input[{at}]", "must be an object")
+            raise malformed(f"input[{at}]", "must be an object")
         items.append(item)
     return items
 
 
 class Conversation:
-    """Collects the messages that items stand for. `refused` names items that only a provider with this API can read."""
+    """Collects the messages that items stand for. `untranslated` names what only this API has."""
 
     def __init__(self) -> None:
         self.messages: list[JsonObject] = []
-        self.refused: list[str] = []
+        self.untranslated: list[str] = []
         self._turn: JsonObject | None = None
         """The message of the assistant that the next items may belong to."""
         self._signatures: dict[str, str] = {}
@@ -77,12 +75,12 @@ class Conversation:
             case "function_call_output" | "custom_tool_call_output":
                 self._add_result(item, path)
             case "item_reference":
-                raise _refused(path, "refers to an item that is not stored here: send the item itself")
+                raise malformed(path, "refers to an item that is not stored here: send the item itself")
             case str():
                 if kind not in _NO_MESSAGES:
-                    self.refused.append(f"{path} of type {kind[:64]!r}")
+                    self.untranslated.append(named(path, kind))
             case _:
-                raise _refused(f"{path}.type", "must be a string, such as message")
+                raise malformed(f"{path}.type", "must be a string, such as message")
 
     def _assistant(self) -> JsonObject:
         if self._turn is None:
@@ -93,7 +91,7 @@ class Conversation:
     def _add_message(self, item: JsonObject, path: str) -> None:
         role = item.get("role")
         if not isinstance(role, str) or role not in _ROLES:
-            raise _refused(f"{path}.role", f"must be one of: {', '.join(sorted(_ROLES))}")
+            raise malformed(f"{path}.role", f"must be one of: {', '.join(sorted(_ROLES))}")
         content = self._content(item.get("content"), f"{path}.content")
         if role != "assistant":
             self._turn = None
@@ -126,9 +124,9 @@ class Conversation:
             case {"type": "input_audio", "input_audio": dict(audio)}:
                 return {"type": "input_audio", "input_audio": audio}
             case {"type": str(kind)}:
-                self.refused.append(f"{path} of type {kind[:64]!r}")
+                self.untranslated.append(named(path, kind))
                 return None
-        raise _refused(f"{path}.type", "must be a string, such as input_text")
+        raise malformed(f"{path}.type", "must be a string, such as input_text")
 
     def _add_reasoning(self, item: JsonObject) -> None:
         encrypted = item.get("encrypted_content")
@@ -146,7 +144,7 @@ class Conversation:
         elif isinstance(encrypted, str) and encrypted:
             item_id = item.get("id")
             known: JsonObject = {"id": item_id} if isinstance(item_id, str) else {}
-            details = [{"type": "reasoning.encrypted", "data": encrypted, "format": _FORMAT, **known}]
+            details = [{"type": "reasoning.encrypted", "data": encrypted, "format": FORMAT, **known}]
         turn = self._assistant()
         if details:
             earlier = turn.get("reasoning_details")
@@ -184,7 +182,7 @@ class Conversation:
         call_id = _require_text(item, "call_id", path)
         output = item.get("output")
         if not isinstance(output, str | list):
-            raise _refused(f"{path}.output", "must be a string or a list of content parts")
+            raise malformed(f"{path}.output", "must be a string or a list of content parts")
         self._turn = None
         self.messages.append(
             {"role": "tool", "tool_call_id": call_id, "content": self._content(output, f"{path}.output")}
@@ -199,7 +197,7 @@ def messages_of(items: Sequence[JsonObject], instructions: JsonValue) -> Convers
     """
     conversation = Conversation()
     if not isinstance(instructions, str | None):
-        raise _refused("instructions", "must be a string")
+        raise malformed("instructions", "must be a string")
     if instructions:
         conversation.messages.append({"role": "system", "content": instructions})
     for at, item in enumerate(items):
@@ -232,9 +230,5 @@ def _text_of(parts: JsonValue) -> str:
 def _require_text(item: Mapping[str, JsonValue], name: str, path: str) -> str:
     value = item.get(name)
     if not isinstance(value, str):
-        raise _refused(f"{path}.{name}", "must be a string")
+        raise malformed(f"{path}.{name}", "must be a string")
     return value
-
-
-def _refused(path: str, problem: str) -> Refused:
-    return invalid(f"{path}: {problem}", param=path)

@@ -12,7 +12,7 @@ from gateway.dialects.base import (
 from gateway.dialects.openai_responses.document import document
 from gateway.dialects.openai_responses.errors import refusal
 from gateway.dialects.openai_responses.projection import OpenAIResponsesProjection
-from gateway.dialects.openai_responses.request import parse_call
+from gateway.dialects.openai_responses.request import API, parse_call
 from gateway.dialects.statuses import final_status
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Code, Refused
@@ -22,7 +22,7 @@ class OpenAIResponsesDialect:
     """`POST /v1/responses`; see `Dialect`."""
 
     name = "openai_responses"
-    api = "openai-responses"
+    api = API
     paths: Sequence[str] = ("/v1/responses",)
     content_type = "text/event-stream"
     heartbeat = b": hb\n"

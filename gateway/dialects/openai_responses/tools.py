@@ -3,7 +3,7 @@
 A custom tool (free text in place of JSON) becomes a function with one string `input`: every provider has functions, and
 only OpenAI has the other. A tool in a namespace becomes one with a longer name. The projection turns their calls back.
 A tool that the provider runs itself has no counterpart: those that an agent offers in every request are left out, and
-any other one is named in `refused`.
+any other one is named in `untranslated`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,8 +13,8 @@ from typing import Final
 from pydantic import JsonValue
 
 from gateway.dialects.openai_responses.tool_names import NAMESPACE, DeclaredTool, declared_tools, function_name
+from gateway.dialects.refusals import malformed, named
 from gateway.protocol.commands import JsonObject
-from gateway.protocol.errors import invalid
 from gateway.upstreams.formats.json_values import object_of, text_of
 
 INPUT: Final = "input"
@@ -31,19 +31,18 @@ class ToolOptions:
     """The options of a start that stand for the tools of a request, and what none of them can express."""
 
     options: JsonObject = field(default_factory=dict)
-    refused: list[str] = field(default_factory=list)
+    untranslated: list[str] = field(default_factory=list)
     """Fields that only a provider with this API can honour."""
 
 
-def tool_options(body: Mapping[str, JsonValue], items: Sequence[JsonObject] = ()) -> ToolOptions:
+def read_tools(body: Mapping[str, JsonValue], items: Sequence[JsonObject] = ()) -> ToolOptions:
     """Return the options that the tools of a request stand for, with those that its items announce.
 
     Raises:
         Refused: they are not valid.
     """
     if not isinstance(body.get("tools"), list | None):
-        message = "tools: must be a list of objects"
-        raise invalid(message, param="tools")
+        raise malformed("tools", "must be a list of objects")
     result = ToolOptions()
     # Of a tool that is announced again, the last announcement counts.
     functions: dict[str, JsonValue] = {}
@@ -67,16 +66,14 @@ def _tool(declared: DeclaredTool, result: ToolOptions) -> JsonObject | None:
     tool, path = object_of(declared.tool), declared.path
     kind, name = text_of(tool.get("type")), text_of(tool.get("name"))
     if kind is None:
-        message = f"{path}.type: must be a string, such as function"
-        raise invalid(message, param=f"{path}.type")
+        raise malformed(f"{path}.type", "must be a string, such as function")
     if kind in {"function", "custom"}:
         if name is None:
-            message = f"{path}.name: is missing"
-            raise invalid(message, param=f"{path}.name")
+            raise malformed(f"{path}.name", "is missing")
         function = _function(tool) if kind == "function" else _custom(tool)
         return {"name": function_name(name, declared.namespace), **function}
     if kind not in _OPTIONAL:
-        result.refused.append(f"{path} of type {kind[:64]!r}")
+        result.untranslated.append(named(path, kind))
     return None
 
 
@@ -107,7 +104,7 @@ def _choice(choice: JsonValue, result: ToolOptions) -> JsonObject:
             return {"tool_choice": {"type": "function", "function": {"name": _chosen(name, object_of(choice))}}}
         case {"type": "allowed_tools", "tools": list(tools), **rest}:
             return _allowed(tools, str(rest.get("mode") or "auto"), result)
-    result.refused.append("tool_choice")
+    result.untranslated.append("tool_choice")
     return {}
 
 
@@ -132,4 +129,4 @@ def _name(tool: JsonValue) -> JsonValue:
 
 def _check_choice_without_tools(choice: JsonValue, result: ToolOptions) -> None:
     if choice not in {None, "auto", "none"} if isinstance(choice, str) else choice is not None:
-        result.refused.append("tool_choice")
+        result.untranslated.append("tool_choice")

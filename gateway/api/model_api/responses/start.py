@@ -22,8 +22,6 @@ from gateway.protocol.errors import Refused, invalid
 MAX_SEARCHED: Final = 100
 """Number of an owner's newest responses in which a referenced item is looked for."""
 
-_FLAGS: Final = ("background", "generate", "store", "stream")
-
 _WITHOUT_IDS: Final = frozenset({"message", "function_call", "custom_tool_call"})
 """Types of items that providers read without the id, which another provider may have given."""
 
@@ -89,10 +87,6 @@ def _check_fields(body: JsonObject) -> None:
     if body.get("conversation") is not None:
         message = "conversation: this gateway keeps no conversations: send previous_response_id, or all items as input."
         raise invalid(message, param="conversation")
-    for name in _FLAGS:
-        if not isinstance(body.get(name), bool | None):
-            message = f"{name}: must be true or false."
-            raise invalid(message, param=name)
 
 
 def previous_not_found(response_id: object) -> Refused:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.dialects.anthropic.options import translate_options
+from gateway.dialects.anthropic.options import read_options
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Refused
 
@@ -50,7 +50,7 @@ CHOSEN: JsonObject = {"tool_choice": {"type": "function", "function": {"name": "
 )
 def test_options(body: JsonObject, options: JsonObject) -> None:
     untranslated: list[str] = []
-    assert translate_options(body, untranslated) == options
+    assert read_options(body, untranslated) == options
     assert untranslated == []
 
 
@@ -65,7 +65,7 @@ def test_options(body: JsonObject, options: JsonObject) -> None:
 )
 def test_what_only_this_api_has_is_named(body: JsonObject, named: str) -> None:
     untranslated: list[str] = []
-    translate_options(body, untranslated)
+    read_options(body, untranslated)
     assert untranslated == [named]
 
 
@@ -85,5 +85,5 @@ def test_what_only_this_api_has_is_named(body: JsonObject, named: str) -> None:
 )
 def test_malformed_options(body: JsonObject, param: str) -> None:
     with pytest.raises(Refused) as refused:
-        translate_options(body, [])
+        read_options(body, [])
     assert refused.value.param == param

@@ -89,9 +89,9 @@ def test_what_only_this_api_can_read_is_named() -> None:
         ],
         None,
     )
-    assert conversation.refused == [
-        "input[0] of type 'computer_call_output'",
-        "input[2].content[0] of type 'input_image'",
+    assert conversation.untranslated == [
+        "input[0] (computer_call_output)",
+        "input[2].content[0] (input_image)",
     ]
 
 

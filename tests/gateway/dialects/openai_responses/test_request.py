@@ -77,17 +77,20 @@ def test_stored_items_take_the_place_of_the_input() -> None:
 
 
 @pytest.mark.parametrize(
-    "field",
+    ("field", "only"),
     [
-        {"prompt": {"id": "p"}},
-        {"tools": [{"type": "mcp"}]},
-        {"input": [{"type": "shell_call"}, {"role": "user", "content": "x"}]},
+        ({"prompt": {"id": "p"}}, "prompt: the provider of this model does not support it: leave it out."),
+        ({"tools": [{"type": "mcp"}]}, "tools[0]: the provider of this model does not support it (mcp): leave it out."),
+        (
+            {"input": [{"type": "shell_call"}, {"role": "user", "content": "x"}]},
+            "input[0]: the provider of this model does not support it (shell_call): leave it out.",
+        ),
     ],
 )
-def test_what_changes_the_answer_is_refused_before_another_provider(field: dict[str, object]) -> None:
+def test_what_changes_the_answer_is_refused_before_another_provider(field: dict[str, object], only: str) -> None:
     verbatim = start_of(**field).verbatim
     assert verbatim is not None
-    assert "does not support" in verbatim.only
+    assert verbatim.only == only
 
 
 @pytest.mark.parametrize(
@@ -101,6 +104,7 @@ def test_what_changes_the_answer_is_refused_before_another_provider(field: dict[
         ({"stream": "true"}, "stream"),
         ({"store": 0}, "store"),
         ({"background": "no"}, "background"),
+        ({"generate": 1}, "generate"),
         ({"temperature": 9}, "temperature"),
     ],
 )
