@@ -5,30 +5,30 @@ the next.
 """
 
 import json
-from typing import Any
 
 import orjson
+from pydantic import JsonValue
 
 from gateway.protocol.commands import JsonObject
 from gateway.upstreams.formats.parts import encodable
 
 
-def decode(data: bytes) -> Any:  # noqa: ANN401 - each dialect checks what it needs
-    """Return the value of JSON; a lone surrogate stays what it is, and `NaN` becomes null.
+def decode(data: bytes) -> JsonObject:
+    """Return an object; an empty one for another value. A lone surrogate stays what it is, and `NaN` becomes null.
 
     Raises:
         ValueError: it is no JSON.
     """
     try:
-        return orjson.loads(data)
+        value: JsonValue = orjson.loads(data)
     except orjson.JSONDecodeError:
-        return json.loads(data, parse_constant=_no_number)
+        value = json.loads(data, parse_constant=_no_number)
+    return value if isinstance(value, dict) else {}
 
 
-def decode_object(data: bytes) -> Any:  # noqa: ANN401 - each dialect checks what it needs
-    """Return the object of JSON, fit to be encoded again; empty for another value."""
-    value = decode(data)
-    return as_encodable(value) if isinstance(value, dict) else {}
+def decode_encodable(data: bytes) -> JsonObject:
+    """Return an object that can be encoded again; see `decode`."""
+    return as_encodable(decode(data))
 
 
 def as_encodable(document: JsonObject) -> JsonObject:

@@ -13,6 +13,7 @@ from pydantic import JsonValue
 from gateway.dialects.base import ProjectedEvent
 from gateway.dialects.json_data import as_encodable, decode
 from gateway.protocol.commands import JsonObject
+from gateway.upstreams.formats.json_values import index_of, list_of, object_of
 
 _TEXT_OF: Final = {"text_delta": "text", "thinking_delta": "thinking", "signature_delta": "signature"}
 """Field of a block that a delta continues, by the type of the delta."""
@@ -23,30 +24,31 @@ _OF_EVENT: Final = frozenset({"type", "delta", "usage"})
 def document(events: Iterable[ProjectedEvent]) -> JsonObject:
     """Return the message that the events add up to."""
     message: JsonObject = {}
-    blocks: dict[int, _Block] = {}
+    blocks: list[_Block] = []
+    by_index: dict[int | None, _Block] = {}
     for event in events:
         payload = decode(event.data)
         match payload.get("type"):
             case "message_start":
-                message, blocks = {**payload["message"]}, {}
+                message, blocks, by_index = {**object_of(payload.get("message"))}, [], {}
             case "content_block_start":
-                blocks[payload["index"]] = _Block(payload["content_block"])
-            case "content_block_delta" if payload["index"] in blocks:
-                blocks[payload["index"]].add(payload["delta"])
+                blocks.append(_Block(object_of(payload.get("content_block"))))
+                # Some servers use one index for all blocks: the newest one goes on.
+                by_index[index_of(payload.get("index"))] = blocks[-1]
+            case "content_block_delta" if (block := by_index.get(index_of(payload.get("index")))) is not None:
+                block.add(object_of(payload.get("delta")))
             case "message_delta":
                 _end(message, payload)
-    began = message.get("content")
-    content = [*(began if isinstance(began, list) else ()), *(blocks[index].block() for index in sorted(blocks))]
+    content = [*list_of(message.get("content")), *(block.block() for block in blocks)]
     return as_encodable({**message, "content": content})
 
 
 def _end(message: JsonObject, payload: JsonObject) -> None:
     """Add the end of a message: its stop reason, what else its delta holds, and the totals of its usage."""
-    delta, usage, began = payload.get("delta"), payload.get("usage"), message.get("usage")
     message |= {name: value for name, value in payload.items() if name not in _OF_EVENT}
-    message |= delta if isinstance(delta, dict) else {}
-    figures = {name: value for name, value in usage.items() if value is not None} if isinstance(usage, dict) else {}
-    message["usage"] = {**(began if isinstance(began, dict) else {}), **figures}
+    message |= object_of(payload.get("delta"))
+    figures = {name: value for name, value in object_of(payload.get("usage")).items() if value is not None}
+    message["usage"] = {**object_of(message.get("usage")), **figures}
 
 
 class _Block:
@@ -63,8 +65,7 @@ class _Block:
         if kind == "input_json_delta":
             self._input.append(str(delta.get("partial_json")))
         elif kind == "citations_delta":
-            citations = self._block.get("citations")
-            self._block["citations"] = [*(citations if isinstance(citations, list) else ()), delta.get("citation")]
+            self._block["citations"] = [*list_of(self._block.get("citations")), delta.get("citation")]
         elif kind in _TEXT_OF:
             self._add_text(_TEXT_OF[kind], delta.get(_TEXT_OF[kind]))
         else:

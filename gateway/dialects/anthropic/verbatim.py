@@ -2,12 +2,11 @@
 
 from typing import Final
 
-from pydantic import JsonValue
-
 from gateway.dialects.anthropic.writer import DELTA, EventWriter
 from gateway.dialects.base import ProjectedEvent
 from gateway.dialects.json_data import decode
 from gateway.protocol.commands import JsonObject
+from gateway.upstreams.formats.json_values import object_of
 
 DELTA_HEADS: Final = (b'{"type":"content_block_delta"', b'{"type": "content_block_delta"')
 """How almost all events begin: those need not be decoded."""
@@ -39,7 +38,7 @@ class VerbatimEvents:
         if not isinstance(kind, str):
             return
         event = ProjectedEvent(line, kind.encode())
-        if kind in _ENDS or (kind == "message_delta" and _object(payload.get("delta")).get("stop_reason")):
+        if kind in _ENDS or (kind == "message_delta" and object_of(payload.get("delta")).get("stop_reason")):
             self.held.append(event)
             return
         if kind.startswith("content_block_"):
@@ -79,17 +78,13 @@ class VerbatimEvents:
         if kind == "message_start":
             self._writer.note_start()
         elif kind == "content_block_start" and isinstance(index, int):
-            self._writer.note_block(index, str(_object(payload.get("content_block")).get("type")))
+            self._writer.note_block(index, str(object_of(payload.get("content_block")).get("type")))
         elif kind == "content_block_stop" and isinstance(index, int):
             self._writer.note_stop(index)
 
 
 def _decode(line: bytes) -> JsonObject:
     try:
-        return _object(decode(line))
+        return decode(line)
     except ValueError:
         return {}
-
-
-def _object(value: JsonValue) -> JsonObject:
-    return value if isinstance(value, dict) else {}

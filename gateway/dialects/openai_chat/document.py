@@ -32,7 +32,7 @@ def document(events: Iterable[ProjectedEvent]) -> JsonObject:
         if event == RESTART:
             fields, choices = {}, {}
             continue
-        chunk: JsonObject = {} if event == DONE else decode(event.data)
+        chunk = {} if event == DONE else decode(event.data)
         fields |= {name: chunk[name] for name in chunk if name not in _OF_CHUNKS and chunk[name] is not None}
         sent = chunk.get("choices")
         for choice in sent if isinstance(sent, list) else ():

@@ -82,10 +82,9 @@ class VerbatimEvents:
 def _decode(line: bytes) -> JsonObject | None:
     """Return the object of a line; None for an empty line, `[DONE]`, and what is not JSON."""
     try:
-        chunk: JsonValue = decode(line)
+        return decode(line) or None
     except ValueError:
         return None
-    return chunk if isinstance(chunk, dict) else None
 
 
 def _has_error(chunk: JsonObject | None) -> bool:

@@ -6,8 +6,9 @@ from typing import Final
 from pydantic import JsonValue
 
 from gateway.dialects.base import ProjectedEvent
-from gateway.dialects.json_data import decode, decode_object
+from gateway.dialects.json_data import decode, decode_encodable
 from gateway.protocol.commands import JsonObject
+from gateway.upstreams.formats.json_values import object_of
 
 _ENDS: Final = frozenset({b"response.completed", b"response.incomplete", b"response.failed"})
 
@@ -18,9 +19,9 @@ def document(events: Iterable[ProjectedEvent]) -> JsonObject:
     response: JsonObject = {}
     for event in events:
         if event.name == b"response.output_item.done":
-            items.append(decode_object(event.data).get("item"))
+            items.append(decode_encodable(event.data).get("item"))
         elif event.name in _ENDS:
-            response = decode(event.data)["response"]
+            response = object_of(decode(event.data).get("response"))
     if not response.get("output"):
         response["output"] = items
     return response

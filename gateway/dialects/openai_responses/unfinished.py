@@ -5,8 +5,10 @@ from typing import Final
 
 import orjson
 
-from gateway.dialects.json_data import decode_object
+from gateway.dialects.json_data import decode_encodable
 from gateway.dialects.openai_responses.writer import EventWriter
+from gateway.protocol.commands import JsonObject
+from gateway.upstreams.formats.json_values import index_of, list_of, object_of
 
 _TEXTS: Final[Mapping[str, tuple[str, str, str, str]]] = {
     # Type of a delta: where its text belongs in the item, the type of the part, the index, the field of the text.
@@ -21,17 +23,17 @@ _CALLS: Final = frozenset({"function_call", "custom_tool_call", "mcp_call", "com
 class _Text:
     """A text that was not complete."""
 
-    def __init__(self, kind: str, event: Mapping[str, object]) -> None:
+    def __init__(self, kind: str, event: JsonObject) -> None:
         self.kind = kind
         self.place = {name: event[name] for name in ("item_id", "output_index", _TEXTS[kind][2]) if name in event}
         self.pieces: list[str] = []
 
-    def close(self, writer: EventWriter) -> dict[str, object]:
+    def close(self, writer: EventWriter) -> JsonObject:
         """Add its last events, and return its part."""
         _, part_type, _, field = _TEXTS[self.kind]
         text = "".join(self.pieces)
-        part: dict[str, object] = {"type": part_type, field: text}
-        extra: dict[str, object] = {}
+        part: JsonObject = {"type": part_type, field: text}
+        extra: JsonObject = {}
         if part_type == "output_text":
             part |= {"annotations": [], "logprobs": []}
             extra = {"logprobs": []}
@@ -48,29 +50,27 @@ def close_open_items(lines: Sequence[bytes], writer: EventWriter) -> list[bytes]
 
     A call that was not complete is left out: it must not be carried out.
     """
-    items: dict[object, dict[str, object]] = {}
-    texts: dict[object, dict[object, _Text]] = {}
+    items: dict[int | None, JsonObject] = {}
+    texts: dict[int | None, dict[int | None, _Text]] = {}
     for line in lines:
-        event = decode_object(line)
-        kind, index = event.get("type"), event.get("output_index")
+        event = decode_encodable(line)
+        kind, index = str(event.get("type")), index_of(event.get("output_index"))
         if kind == "response.output_item.added":
-            items[index] = event.get("item") or {}
+            items[index] = object_of(event.get("item"))
         elif kind == "response.output_item.done":
             items.pop(index, None)
         elif kind in _TEXTS:
-            part = event.get(_TEXTS[kind][2])
-            texts.setdefault(index, {}).setdefault(part, _Text(kind, event)).pieces.append(
-                str(event.get("delta") or "")
-            )
+            part = index_of(event.get(_TEXTS[kind][2]))
+            text = texts.setdefault(index, {}).setdefault(part, _Text(kind, event))
+            text.pieces.append(str(event.get("delta") or ""))
     closed: list[bytes] = []
     for index, item in items.items():
         if item.get("type") in _CALLS:
             continue
-        whole = {**item, "status": "incomplete"} if "status" in item else dict(item)
+        whole: JsonObject = {**item, **({"status": "incomplete"} if "status" in item else {})}
         for text in texts.get(index, {}).values():
             field = _TEXTS[text.kind][0]
-            earlier = whole.get(field)
-            whole[field] = [*(earlier if isinstance(earlier, list) else ()), text.close(writer)]
+            whole[field] = [*list_of(whole.get(field)), text.close(writer)]
         closed.append(orjson.dumps(whole))
         writer.add("response.output_item.done", {"output_index": index, "item": orjson.Fragment(closed[-1])})
     return closed
@@ -78,4 +78,4 @@ def close_open_items(lines: Sequence[bytes], writer: EventWriter) -> list[bytes]
 
 def item_of(line: bytes) -> bytes:
     """Return the item in an event, encoded."""
-    return orjson.dumps(decode_object(line).get("item"))
+    return orjson.dumps(decode_encodable(line).get("item"))

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 import orjson
 
 from gateway.dialects.base import ProjectedEvent
-from gateway.dialects.json_data import decode_object
+from gateway.dialects.json_data import decode_encodable
 from gateway.dialects.openai_responses.response_object import ResponseObject
 from gateway.dialects.openai_responses.writer import EventWriter
 
@@ -87,11 +87,11 @@ class VerbatimEvents:
             return
         name = match[1]
         if name in ENDS:
-            self.held = HeldEnd(name, decode_object(line))
+            self.held = HeldEnd(name, decode_encodable(line))
         elif name in {CREATED, QUEUED, IN_PROGRESS}:
             if name not in self._announced:
                 self._announced.add(name)
-                event = decode_object(line)
+                event = decode_encodable(line)
                 self._emit_lifecycle(name, event, self._encode_response(event))
         else:
             self._announced |= {CREATED, IN_PROGRESS}

@@ -5,7 +5,7 @@ import asyncio
 import orjson
 import pytest
 
-from gateway.dialects.json_data import as_encodable, decode, decode_object
+from gateway.dialects.json_data import as_encodable, decode, decode_encodable
 from tests.gateway.dialects.accumulators import READ
 from tests.gateway.dialects.pairs import document_of, project, start_of
 from tests.gateway.dialects.recording import record
@@ -77,10 +77,10 @@ def test_a_document_is_made_of_what_only_lenient_parsers_read(dialect: str) -> N
 def test_what_is_no_json_is_refused() -> None:
     with pytest.raises(ValueError, match="Expecting value"):
         decode(b"oops")
-    assert decode_object(b"[1]") == {}
+    assert decode_encodable(b"[1]") == {}
 
 
 def test_a_document_that_can_be_encoded_stays_as_it_is() -> None:
     document = {"a": 1}
     assert as_encodable(document) is document  # type: ignore[arg-type]
-    assert decode_object(rb'{"a":"\ud83d"}') == {"a": "\ufffd"}
+    assert decode_encodable(rb'{"a":"\ud83d"}') == {"a": "\ufffd"}

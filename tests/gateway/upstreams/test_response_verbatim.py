@@ -91,9 +91,10 @@ async def test_a_provider_with_another_api_gets_and_passes_on_none_of_it() -> No
 
 
 async def test_a_request_for_what_only_its_own_api_has_is_not_sent_to_another() -> None:
-    verbatim = VerbatimRequest("openai-responses", {}, {}, only="The provider does not support 'prompt'.")
+    verbatim = VerbatimRequest("openai-responses", {}, {}, only="input[1]: the provider can't read it.")
     asked = UpstreamRequest("model-1", [user_message("Hello")], {}, verbatim=verbatim)
     async with raw_upstream(respond_stream(DONE)) as (upstream, requests):
-        with pytest.raises(UnsupportedOption, match="'prompt'"):
+        with pytest.raises(UnsupportedOption, match="can't read it") as caught:
             await upstream.open(asked)
+    assert caught.value.param == "input[1]"
     assert not requests

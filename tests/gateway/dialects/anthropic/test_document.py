@@ -51,3 +51,22 @@ def test_deltas_that_are_not_known() -> None:
 def test_content_in_the_start_of_a_message() -> None:
     start = {"type": "message_start", "message": {"content": [{"type": "text", "text": "all"}]}}
     assert document([ProjectedEvent(orjson.dumps(start))])["content"] == [{"type": "text", "text": "all"}]
+
+
+def test_blocks_with_one_index_or_none_follow_each_other() -> None:
+    thinking: JsonObject = {"type": "thinking", "thinking": ""}
+    payloads: list[JsonObject] = [
+        {"type": "message_start", "message": {"content": []}},
+        {"type": "content_block_start", "index": 0, "content_block": thinking},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "thinking_delta", "thinking": "Hm."}},
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": ""}},
+        {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": "Yes"}},
+        {"type": "content_block_start", "content_block": {"type": "text", "text": ""}},
+        {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "!"}},
+        {"type": "content_block_delta", "index": 7, "delta": {"type": "text_delta", "text": "?"}},
+    ]
+    assert document(ProjectedEvent(orjson.dumps(payload)) for payload in payloads)["content"] == [
+        {"type": "thinking", "thinking": "Hm."},
+        {"type": "text", "text": "Yes"},
+        {"type": "text", "text": "!"},
+    ]
