@@ -8,9 +8,10 @@ Where the provider has the same API, its own data is in the log (`Entry.verbatim
 was read from it. A projection decides this by each attempt: verbatim data belongs to the attempt that it came from.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, NamedTuple, Protocol, runtime_checkable
+from functools import partial
+from typing import Final, Literal, NamedTuple, Protocol, runtime_checkable
 
 from gateway.generation.event_log import Entry
 from gateway.protocol.commands import JsonObject, StartRequest
@@ -57,6 +58,10 @@ class ProjectedEvent(NamedTuple):
 
     data: bytes
     name: bytes = b""
+
+
+project_event: Final[Callable[[tuple[bytes, bytes]], ProjectedEvent]] = partial(tuple.__new__, ProjectedEvent)
+"""Makes a `ProjectedEvent` of data and name without a call of Python, for what comes with each chunk."""
 
 
 class Projection(Protocol):

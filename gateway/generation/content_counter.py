@@ -56,8 +56,11 @@ class ContentCounter:
         size, text_bytes, chunks, chars = self.size, self.text_bytes, self.chunks, self.chars
         last, is_only_text, verbatim_bytes = self._last, self.is_only_text, self.verbatim_bytes
         for item in content:
+            if type(item) is Verbatim:
+                verbatim_bytes += FRAME_BYTES + len(item)
+                continue
             event, pieces = (item.text, len(item.ends)) if isinstance(item, TextBatch) else (item, 1)
-            kind: type[Content | Verbatim] = type(event)
+            kind: type[Content] = type(event)
             if isinstance(event, _TEXT):
                 if last is not kind and last is not None:
                     size += FRAME_BYTES
@@ -79,9 +82,6 @@ class ContentCounter:
             elif isinstance(event, Part):
                 is_only_text, length, last = is_only_text and event.kind in _BESIDE_TEXT, 0, _NEVER
                 size += FRAME_BYTES + event.size
-            elif isinstance(event, Verbatim):
-                length = 0
-                verbatim_bytes += FRAME_BYTES + len(event.data)
             else:
                 length, last = 0, _NEVER
                 size += FRAME_BYTES + utf8_length(event.signature)

@@ -114,7 +114,7 @@ class EventLog:
             if type(event) is Verbatim:
                 if verbatim is not None:
                     self._add_verbatim(verbatim)
-                verbatim = event.data
+                verbatim = event
             else:
                 self.add(event, verbatim)
                 verbatim = None

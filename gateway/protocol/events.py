@@ -161,16 +161,16 @@ class Part:
 
 
 @final
-@dataclass(frozen=True, slots=True)
-class Verbatim:
+class Verbatim(bytes):
     """The data of a provider's events as it came, for clients that speak the provider's own API.
 
-    It stands before the content that was read from it. `data` holds one event in a line: line breaks, which JSON has
-    only between its tokens, are replaced by spaces. Clients of this protocol never see it.
+    It stands before the content that was read from it. It holds one event in a line: line breaks, which JSON has only
+    between its tokens, are replaced by spaces. Clients of this protocol never see it. These are bytes, and no object
+    with a field, because one is made for each chunk.
     """
 
+    __slots__ = ()
     type: ClassVar[str] = "verbatim"
-    data: bytes
 
 
 @dataclass(frozen=True, slots=True)

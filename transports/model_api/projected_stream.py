@@ -29,8 +29,9 @@ class ProjectedFraming:
     def frame(self, _generation_id: str, entry: Entry) -> bytes:
         """Return the frames of the events that an entry stands for."""
         events = self._project(entry)
-        if len(events) == 1:
-            return event_frame(events[0])
+        if len(events) == 1 and not events[0].name:
+            # By far the most common case, written out: it saves a call for each chunk.
+            return b"data: %b\n\n" % events[0].data
         self._check_cut()
         return b"".join(map(event_frame, events))
 

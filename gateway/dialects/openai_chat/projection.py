@@ -5,7 +5,7 @@ from typing import Final
 
 import orjson
 
-from gateway.dialects.base import DialectStart, ProjectedEvent, ResponseIdentity
+from gateway.dialects.base import DialectStart, ProjectedEvent, ResponseIdentity, project_event
 from gateway.dialects.ends import FINISH_OF_FAILURE, is_cut
 from gateway.dialects.openai_chat.content import TEXT_AT, Content
 from gateway.dialects.openai_chat.errors import error_object
@@ -62,7 +62,7 @@ class OpenAIChatProjection:
         content = self._content
         if content.continues_text and entry.kind is Chunk and entry.verbatim is None:
             # By far the most common case: the JSON string of the text is copied as it is.
-            return (ProjectedEvent(content.prefix + entry.data[TEXT_AT:-1] + self._chunks.suffix),)
+            return (project_event((content.prefix + entry.data[TEXT_AT:-1] + self._chunks.suffix, b"")),)
         if entry.verbatim is not None and not self.is_cut:
             if self._is_verbatim and self._has_text and entry.kind is Chunk:
                 # The same for the provider's own chunks.

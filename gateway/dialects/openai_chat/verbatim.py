@@ -10,7 +10,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from gateway.dialects.base import ProjectedEvent
+from gateway.dialects.base import ProjectedEvent, project_event
 from gateway.dialects.json_data import decode
 from gateway.generation.event_log import Entry
 from gateway.protocol.commands import JsonObject
@@ -46,7 +46,7 @@ class VerbatimEvents:
         sent = data if self._with_usage else plain
         if sent and b"\n" not in sent:
             self._last = sent
-            return (ProjectedEvent(sent),)
+            return (project_event((sent, b"")),)
         events = [ProjectedEvent(line) for line in sent.split(b"\n") if line]
         self._last = events[-1].data if events else self._last
         return events

@@ -51,7 +51,7 @@ async def test_text_that_is_read_by_template_has_its_data(together: bool) -> Non
     pieces = [delta(content=text) for text in "abcdef"]
     chunks = [b"".join(pieces)] if together else pieces
     events, _ = await read(*chunks, delta(finish_reason="stop"), DONE)
-    data = b"\n".join(event.data for event in events if isinstance(event, Verbatim))
+    data = b"\n".join(event for event in events if isinstance(event, Verbatim))
     assert data.split(b"\n")[:6] == [piece[6:-2] for piece in pieces]
     assert "".join(_texts(events)) == "abcdef"
 
@@ -59,7 +59,7 @@ async def test_text_that_is_read_by_template_has_its_data(together: bool) -> Non
 async def test_text_of_a_named_event_has_its_data() -> None:
     pieces = [delta(content=text) for text in "abc"]
     events, _ = await read(*(b"event: content_block_delta\n" + piece for piece in pieces), delta(finish_reason="stop"))
-    data = b"\n".join(event.data for event in events if isinstance(event, Verbatim))
+    data = b"\n".join(event for event in events if isinstance(event, Verbatim))
     assert data.split(b"\n")[:3] == [piece[6:-2] for piece in pieces]
     assert "".join(_texts(events)) == "abc"
 
