@@ -22,6 +22,10 @@ FINISH_OF_FAILURE: Final[Mapping[str, str]] = {
 """Finish reasons, as in chat completions, of failures after which clients keep what they have, and do not retry."""
 
 
+INTERRUPTED_TEXT: Final = b'"[The answer was interrupted.]"'
+"""JSON of the text of an answer that was interrupted before its first text: some agents ask again for an empty one."""
+
+
 def is_cut(end: Error) -> bool:
     """Return True if a response that has begun ends as if its connection had been lost."""
     return end.code in CUT_CODES

@@ -4,20 +4,16 @@ Source: ai.google.dev/api/caching, "Part", and /api/generate-content, "Candidate
 a call becomes a part when its arguments are complete.
 """
 
-from typing import Final
-
 import orjson
 from pydantic import JsonValue
 
+from gateway.dialects.entries import REASONING_AT, TEXT_AT
 from gateway.dialects.gemini.calls import Calls
 from gateway.dialects.gemini.parts import citation_chunk, logprobs_result, media_part
 from gateway.generation.event_log import Entry
 from gateway.protocol.commands import JsonObject
-from gateway.protocol.events import TEXT_PREFIX, Chunk, Part, Reasoning, SignedReasoning, ToolCall
+from gateway.protocol.events import Chunk, Part, SignedReasoning, ToolCall
 from gateway.upstreams.formats.gemini_thoughts import pack
-
-_TEXT: Final = len(TEXT_PREFIX[Chunk])
-_REASONING: Final = len(TEXT_PREFIX[Reasoning])
 
 
 class Content:
@@ -45,7 +41,7 @@ class Content:
             return []
         parts = self._complete_calls()
         if entry.kind is Chunk:
-            parts.append({"text": orjson.loads(entry.data[_TEXT:-1])})
+            parts.append({"text": orjson.loads(entry.data[TEXT_AT:-1])})
         elif entry.kind is Part:
             parts += self._part(entry)
         else:
@@ -73,7 +69,7 @@ class Content:
             signed = {"signature": event.signature, "format": event.format}
             self._details.append({"type": "reasoning.text", "text": text, **signed})
         else:
-            shown = orjson.loads(entry.data[_REASONING:-1])
+            shown = orjson.loads(entry.data[REASONING_AT:-1])
             self._thoughts += shown
         return [{"text": shown, "thought": True}] if shown and self._includes_thoughts else []
 

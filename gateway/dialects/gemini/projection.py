@@ -10,6 +10,7 @@ import orjson
 
 from gateway.dialects.base import DialectStart, ProjectedEvent, ResponseIdentity
 from gateway.dialects.ends import FINISH_OF_FAILURE, is_cut
+from gateway.dialects.entries import CONTENT, TEXT_AT
 from gateway.dialects.gemini.content import Content
 from gateway.dialects.gemini.errors import refusal
 from gateway.dialects.gemini.fields import Fields
@@ -20,17 +21,12 @@ from gateway.generation.event_log import Entry
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import CODES, Code, Refused
 from gateway.protocol.events import (
-    TEXT_PREFIX,
     Chunk,
     Complete,
     Error,
     Interrupted,
-    Part,
-    Reasoning,
     Revision,
-    SignedReasoning,
     Start,
-    ToolCall,
     Usage,
 )
 
@@ -48,8 +44,6 @@ _SEPARATOR: Final[JsonObject] = {"text": "\n\n"}
 
 _THEIR_CONTENT: Final = b'{"candidates"'
 
-_TEXT: Final = len(TEXT_PREFIX[Chunk])
-
 
 class GeminiProjection:
     """Turns a log into responses; see `Projection`."""
@@ -60,7 +54,7 @@ class GeminiProjection:
         self._text_prefix = b'{"candidates":[{"content":{"parts":[{"text":'
         self._text_suffix = b'}],"role":"model"},"index":0}],%b' % orjson.dumps(self._identity)[1:]
         self._includes_thoughts = includes_thoughts(Fields.of(start.call.body, ""))
-        self._answer = self._new_answer()
+        self._content = self._new_content()
         self._is_plain = True
         """A text is projected without regard to anything else."""
         self._is_verbatim = False
@@ -74,7 +68,7 @@ class GeminiProjection:
         if entry.kind is Chunk and self._is_plain and entry.verbatim is None:
             self._has_content = True
             # The JSON string of the text is copied as it is.
-            return (ProjectedEvent(self._text_prefix + entry.data[_TEXT:-1] + self._text_suffix),)
+            return (ProjectedEvent(self._text_prefix + entry.data[TEXT_AT:-1] + self._text_suffix),)
         if self.is_cut:
             return ()
         if entry.verbatim is not None:
@@ -82,11 +76,11 @@ class GeminiProjection:
         handle = self._HANDLERS.get(entry.kind)
         return () if handle is None else handle(self, entry)
 
-    def _new_answer(self) -> Content:
+    def _new_content(self) -> Content:
         return Content(includes_thoughts=self._includes_thoughts)
 
     def _update(self) -> None:
-        self._is_plain = not (self._is_verbatim or self._is_revised or self._answer or self.is_cut)
+        self._is_plain = not (self._is_verbatim or self._is_revised or self._content or self.is_cut)
 
     def _pass_on(self, lines: bytes) -> Sequence[ProjectedEvent]:
         """Return the provider's own responses."""
@@ -107,18 +101,18 @@ class GeminiProjection:
         event = entry.event
         # After a failover, what was sent can't be taken back.
         self.is_cut = isinstance(event, Revision) and event.reason == "failover" and self._has_content
-        self._answer, self._is_revised = self._new_answer(), self._has_content
+        self._content, self._is_revised = self._new_content(), self._has_content
         self._update()
         return ()
 
-    def _content(self, entry: Entry) -> Sequence[ProjectedEvent]:
+    def _project_content(self, entry: Entry) -> Sequence[ProjectedEvent]:
         if self._is_verbatim:
             # The provider's own response said it.
             return ()
-        parts = self._answer.add(entry)
+        parts = self._content.add(entry)
         if parts and self._is_revised:
             parts, self._is_revised = [_SEPARATOR, *parts], False
-        fields = self._answer.take_fields() if parts else {}
+        fields = self._content.take_fields() if parts else {}
         self._update()
         return (self._response(parts, fields),) if parts else ()
 
@@ -154,7 +148,7 @@ class GeminiProjection:
         return (ProjectedEvent(orjson.dumps(refusal(refused))),)
 
     def _finish(self, reason: str, usage: Usage | None, message: str | None = None) -> Sequence[ProjectedEvent]:
-        parts, fields = self._answer.finish(), self._answer.take_fields()
+        parts, fields = self._content.finish(), self._content.take_fields()
         fields["finishReason"] = reason
         if message is not None:
             fields["finishMessage"] = message
@@ -179,7 +173,7 @@ class GeminiProjection:
     _HANDLERS: ClassVar[Mapping[type, Callable[["GeminiProjection", Entry], Sequence[ProjectedEvent]]]] = {
         Start: _start,
         Revision: _revise,
-        **dict.fromkeys((Chunk, Reasoning, SignedReasoning, ToolCall, Part), _content),
+        **dict.fromkeys(CONTENT, _project_content),
         Complete: _complete,
         Interrupted: _interrupt,
         Error: _fail,

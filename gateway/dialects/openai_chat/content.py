@@ -7,17 +7,13 @@ import orjson
 from pydantic import JsonValue
 
 from gateway.dialects.base import DialectStart, ProjectedEvent
+from gateway.dialects.entries import REASONING_AT, TEXT_AT
 from gateway.dialects.openai_chat import parts
 from gateway.dialects.openai_chat.functions import uses_functions
 from gateway.dialects.openai_chat.request import custom_tools
 from gateway.dialects.openai_chat.writer import EventWriter, TextField
 from gateway.protocol.commands import JsonObject
-from gateway.protocol.events import TEXT_PREFIX, Chunk, Part, Reasoning, SignedReasoning, ToolCall
-
-TEXT_AT: Final = len(TEXT_PREFIX[Chunk])
-"""Where the JSON string of a text stands in the data of its entry; behind it is one brace."""
-
-_REASONING_AT: Final = len(TEXT_PREFIX[Reasoning])
+from gateway.protocol.events import Part, SignedReasoning, ToolCall
 
 
 class Content:
@@ -69,7 +65,7 @@ class Content:
 
     def reasoning(self, data: bytes) -> list[ProjectedEvent]:
         """Return the chunk of reasoning, from the data of its entry."""
-        string = data[_REASONING_AT:-1]
+        string = data[REASONING_AT:-1]
         self.continues_text = False
         self._thought.append(string[1:-1])
         return [ProjectedEvent(self._chunks.prefix("reasoning_content") + string + self._chunks.suffix)]

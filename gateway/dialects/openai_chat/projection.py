@@ -7,7 +7,8 @@ import orjson
 
 from gateway.dialects.base import DialectStart, ProjectedEvent, ResponseIdentity, project_event
 from gateway.dialects.ends import FINISH_OF_FAILURE, is_cut
-from gateway.dialects.openai_chat.content import TEXT_AT, Content
+from gateway.dialects.entries import CONTENT, TEXT_AT
+from gateway.dialects.openai_chat.content import Content
 from gateway.dialects.openai_chat.errors import error_object
 from gateway.dialects.openai_chat.request import wants_usage
 from gateway.dialects.openai_chat.verbatim import VerbatimEvents
@@ -68,10 +69,10 @@ class OpenAIChatProjection:
                 # The same for the provider's own chunks.
                 return self._verbatim.pass_on(entry)
             return self._pass_on(entry)
-        if self.is_cut or (self._is_verbatim and entry.kind in _CONTENT):
+        if self.is_cut or (self._is_verbatim and entry.kind in CONTENT):
             # In an attempt that is passed on, it is more of what was passed on already.
             return ()
-        if entry.kind in _CONTENT:
+        if entry.kind in CONTENT:
             return self._project_content(entry)
         return self._project_event(entry.event)
 
@@ -158,6 +159,3 @@ class OpenAIChatProjection:
             return self._end(reason, end.usage, {"dualstream": {"code": end.code, "reason": end.message}})
         error = error_object(Refused(Code(end.code), end.message))
         return (ProjectedEvent(orjson.dumps({"error": error})), DONE)
-
-
-_CONTENT: Final = frozenset({Chunk, Reasoning, SignedReasoning, ToolCall, Part})

@@ -11,7 +11,8 @@ from typing import Final
 import orjson
 
 from gateway.dialects.base import DialectStart, ProjectedEvent, ResponseIdentity
-from gateway.dialects.ends import is_cut
+from gateway.dialects.ends import INTERRUPTED_TEXT, is_cut
+from gateway.dialects.entries import CONTENT
 from gateway.dialects.openai_responses.content import Content
 from gateway.dialects.openai_responses.errors import CUT_OFF, error_of
 from gateway.dialects.openai_responses.response_object import ResponseObject, Status
@@ -25,30 +26,21 @@ from gateway.protocol.errors import Code
 from gateway.protocol.events import (
     TEXT_PREFIX,
     Accepted,
-    Chunk,
     Complete,
     Error,
     Interrupted,
-    Part,
-    Reasoning,
     Revision,
-    SignedReasoning,
     Start,
     Terminal,
-    ToolCall,
     Usage,
     Verbatim,
 )
 
-_CONTENT: Final = frozenset({Chunk, Reasoning, SignedReasoning, ToolCall, Part})
 _TEXT_STARTS: Final = {kind: len(prefix) for kind, prefix in TEXT_PREFIX.items()}
 _INCOMPLETE: Final = {"length": "max_output_tokens", "content_filter": "content_filter"}
 """Reasons for which a response is incomplete, by our finish reason."""
 
 _INCOMPLETE_FAILURES: Final = {Code.OUTPUT_LIMIT: "max_output_tokens", Code.CONTENT_FILTER: "content_filter"}
-
-INTERRUPTED: Final = b'"[The answer was interrupted.]"'
-"""JSON of the text of an answer that was interrupted before its first text."""
 
 
 class OpenAIResponsesProjection:
@@ -61,7 +53,7 @@ class OpenAIResponsesProjection:
         self._response = ResponseObject(start.call.body, identity)
         # With what came before, which may have announced tools.
         whole = start.call.body if start.verbatim is None else start.verbatim.body
-        self._output = Content(identity.generation_id, tool_names(whole), self._writer)
+        self._content = Content(identity.generation_id, tool_names(whole), self._writer)
         self._announced: set[bytes] = set()
         self._verbatim: VerbatimEvents | None = None
         """The attempt that is passed on as it came."""
@@ -70,10 +62,10 @@ class OpenAIResponsesProjection:
 
     def project(self, entry: Entry) -> Sequence[ProjectedEvent]:
         """See `Projection.project`."""
-        output = self._output
-        if entry.kind is output.plain_kind and not entry.ends and entry.verbatim is None and output.text is not None:
+        content = self._content
+        if entry.kind is content.plain_kind and not entry.ends and entry.verbatim is None and content.text is not None:
             # Text that goes on, by far the most common case: nothing is decoded or encoded.
-            return (self._writer.delta(output.text, entry.data[_TEXT_STARTS[entry.kind] : -1]),)
+            return (self._writer.delta(content.text, entry.data[_TEXT_STARTS[entry.kind] : -1]),)
         verbatim = self._verbatim
         if verbatim is not None and entry.verbatim and not self._attempt_begins:
             event = verbatim.text_delta(entry.verbatim)
@@ -94,9 +86,9 @@ class OpenAIResponsesProjection:
         self._close_verbatim()
         self._announce(CREATED)
         self._announce(IN_PROGRESS)
-        self._output.close(finished=False, drop_calls=True)
+        self._content.close(finished=False, drop_calls=True)
         self.status = "incomplete"
-        self._final = self._response.encode("incomplete", self._output.items, incomplete_reason="steered")
+        self._final = self._response.encode("incomplete", self._content.items, incomplete_reason="steered")
         self._writer.add_response("response.incomplete", self._final)
         return self._writer.take()
 
@@ -115,7 +107,7 @@ class OpenAIResponsesProjection:
         return max(self._writer.number - 1, 0)
 
     def _project(self, entry: Entry) -> None:
-        if entry.kind is Verbatim or entry.kind in _CONTENT:
+        if entry.kind is Verbatim or entry.kind in CONTENT:
             self._project_content(entry)
             return
         event = entry.other
@@ -136,7 +128,7 @@ class OpenAIResponsesProjection:
         if self._verbatim is None:
             self._announce(CREATED)
             self._announce(IN_PROGRESS)
-            self._output.add(entry)
+            self._content.add(entry)
         elif entry.verbatim:
             self._verbatim.add(entry.verbatim)
 
@@ -144,16 +136,16 @@ class OpenAIResponsesProjection:
         self._attempt_begins = False
         self._close_verbatim()
         if verbatim:
-            self._output.close()
+            self._content.close()
             self._verbatim = VerbatimEvents(self._response, self._writer, self._announced)
 
     def _close_verbatim(self) -> None:
         """Complete what the attempt that was passed on left open, and continue with content of ours."""
         verbatim, self._verbatim = self._verbatim, None
         if verbatim is not None:
-            self._output.items += map(item_of, verbatim.done)
-            self._output.items += close_open_items(verbatim.open, self._writer)
-            self._output.begin_after(verbatim.count)
+            self._content.items += map(item_of, verbatim.done)
+            self._content.items += close_open_items(verbatim.open, self._writer)
+            self._content.begin_after(verbatim.count)
 
     def _revise(self, revision: Revision) -> None:
         """Begin another text: after feedback in items of its own; after a failure nothing can take back the first."""
@@ -161,7 +153,7 @@ class OpenAIResponsesProjection:
             self.is_cut = True
             return
         self._close_verbatim()
-        self._output.begin_revision()
+        self._content.begin_revision()
 
     def _announce(self, name: bytes) -> None:
         if name not in self._announced:
@@ -174,7 +166,7 @@ class OpenAIResponsesProjection:
 
     def _items(self) -> list[bytes]:
         verbatim = self._verbatim
-        return [*self._output.items, *(map(item_of, verbatim.done) if verbatim is not None else ())]
+        return [*self._content.items, *(map(item_of, verbatim.done) if verbatim is not None else ())]
 
     # Ends.
 
@@ -201,14 +193,14 @@ class OpenAIResponsesProjection:
 
     def _complete(self, end: Complete) -> None:
         reason = _INCOMPLETE.get(end.finish_reason or "")
-        self._output.close(finished=reason is None)
+        self._content.close(finished=reason is None)
         if reason is not None:
             self._end_incomplete(reason, end.usage)
             return
         self.status = "completed"
         self._final = self._response.encode(
             "completed",
-            self._output.items,
+            self._content.items,
             usage=end.usage,
             completed_at=self._response.completed_at(end.metrics.duration_ms),
             service_tier=end.response.get("service_tier"),
@@ -223,7 +215,7 @@ class OpenAIResponsesProjection:
         says the rest, and its status and its reason are what OpenAI's are.
         """
         self.status = "incomplete"
-        self._final = self._response.encode("incomplete", self._output.items, usage=usage, incomplete_reason=reason)
+        self._final = self._response.encode("incomplete", self._content.items, usage=usage, incomplete_reason=reason)
         name = "response.completed" if reason == "content_filter" else "response.incomplete"
         self._writer.add_response(name, self._final)
 
@@ -234,13 +226,13 @@ class OpenAIResponsesProjection:
         `interrupted`), OpenAI's Python helper and its agents raise after it, and all of them after an event of an
         unknown type. All take this one for the end, Codex and the helpers with the text so far.
         """
-        self._output.close(finished=False, drop_calls=True)
-        if not any(orjson.loads(item).get("type") == "message" for item in self._output.items):
+        self._content.close(finished=False, drop_calls=True)
+        if not any(orjson.loads(item).get("type") == "message" for item in self._content.items):
             # pydantic-ai asks again for an answer without text.
-            self._output.add_notice(INTERRUPTED)
+            self._content.add_notice(INTERRUPTED_TEXT)
         self.status = "cancelled"
         interrupted: JsonObject = {"by": by, "reason": reason}
-        self._final = self._response.encode("cancelled", self._output.items, usage=usage, interrupted=interrupted)
+        self._final = self._response.encode("cancelled", self._content.items, usage=usage, interrupted=interrupted)
         self._writer.add_response("response.completed", self._final)
 
     def _fail(self, end: Error) -> None:
@@ -248,7 +240,7 @@ class OpenAIResponsesProjection:
         if code is Code.BUDGET_EXCEEDED:
             self._interrupt("budget", end.message, end.usage)
             return
-        self._output.close(finished=False, drop_calls=True)
+        self._content.close(finished=False, drop_calls=True)
         if code in _INCOMPLETE_FAILURES:
             self._end_incomplete(_INCOMPLETE_FAILURES[code], end.usage)
             return
