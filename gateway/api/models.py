@@ -1,6 +1,7 @@
 """The available models: `GET /v1/models` in the form of the client's API, and `GET /api/models` for the demo page."""
 
 import time
+from collections.abc import Sequence
 from typing import Final
 
 from starlette.convertors import PathConvertor, register_url_convertor
@@ -11,6 +12,7 @@ from starlette.routing import BaseRoute, Route
 from gateway.api.context import dialect_of, principal
 from gateway.api.model_api.model_lists import FORMS, ModelForm, OpenAIModels
 from gateway.api.responses import json_response
+from gateway.pass_through.listed_models import ListedModels
 from gateway.pipeline.hub import Hub
 from gateway.routing.registry import ModelRegistry
 
@@ -27,17 +29,23 @@ register_url_convertor("model", _ModelName())
 
 
 def model_routes(hub: Hub) -> list[BaseRoute]:
-    """Build the routes, which list what the hub serves at the time.
+    """Build the routes. They list what the hub serves at the time, or where that is any name, what the provider lists.
 
     The form is that of the request's dialect, which its path and its headers tell.
     """
-    created = int(time.time())
+    created, listed_models = int(time.time()), ListedModels(hub.clock)
 
     def models_of(request: Request) -> ModelRegistry:
         return hub.models_for(principal(request))
 
+    async def names_of(models: ModelRegistry) -> Sequence[str]:
+        # A gateway that forwards any name has no list of its own: the provider has one.
+        if not models.accepts_any_name:
+            return models.names
+        return await listed_models.names(models.unlisted_targets[0].upstream)
+
     async def list_models(request: Request) -> Response:
-        names = models_of(request).names
+        names = await names_of(models_of(request))
         return json_response(request, _form(request).list(names, created, request.query_params))
 
     async def get_model(request: Request) -> Response:

@@ -82,7 +82,12 @@ class _Server(uvicorn.Server):
             host, port = listening.getsockname()[:2]
             in_url = f"[{host}]" if ":" in host else host
             url = f"http://{in_url}:{port}"
-            print_line(f"Dualstream listens on {url}\nDemo page: {url}/   (Ctrl-C stops it)", sys.stdout)
+            print_line(
+                f"Dualstream listens on {url}\n"
+                f"Base URL for SDKs and agents: {url}/v1 (OpenAI), {url} (Anthropic, Gemini)\n"
+                f"Demo page: {url}/   (Ctrl-C stops it)",
+                sys.stdout,
+            )
         if hasattr(signal, "SIGHUP"):
             self._accept_hangups()
 

@@ -16,10 +16,13 @@ BROKEN_OFF: Final = "The connection to the provider was lost before the end of i
 
 @dataclass(frozen=True, slots=True)
 class DocumentRequest:
-    """A request to an endpoint. `headers` belong to the API of the provider; no credential is among them."""
+    """A request to an endpoint: a POST, or without a body a GET.
+
+    `headers` belong to the API of the provider; no credential is among them.
+    """
 
     endpoint: Endpoint
-    body: JsonObject
+    body: JsonObject | None
     headers: Mapping[str, str] = field(default_factory=dict)
 
 

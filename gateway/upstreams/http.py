@@ -136,8 +136,9 @@ class HttpUpstream:
         except ValueError as error:
             raise from_connection(error, Step.RESOLVE) from error
         try:
-            data, headers = orjson.dumps(request.body), self._headers("application/json", request.headers)
-            response = await self._post(url, headers, data, connection)
+            data = None if request.body is None else orjson.dumps(request.body)
+            headers = self._headers("application/json", request.headers)
+            response = await self._send(url, headers, data, connection)
             if not 200 <= response.status < 300 or is_compressed(response):
                 raise await self._refused(response, None)
             return await read_document(response, self._max_event_bytes)
@@ -166,7 +167,7 @@ class HttpUpstream:
         while True:
             # No reference to the decoded body is kept: it takes up to four times the memory of the encoded one.
             data, fields = _encode(wire_format.body(request))
-            response = await self._post(url, headers, data, connection)
+            response = await self._send(url, headers, data, connection)
             if 200 <= response.status < 300 and not is_compressed(response):
                 if refused:
                     self._remember(request.model, wire_format, refused)
@@ -199,16 +200,17 @@ class HttpUpstream:
         failure.may_be_billed = may_be_billed(response.status)
         return failure
 
-    async def _post(
-        self, url: URL, headers: Mapping[str, str], body: bytes, connection: UpstreamConnection
+    async def _send(
+        self, url: URL, headers: Mapping[str, str], body: bytes | None, connection: UpstreamConnection
     ) -> aiohttp.ClientResponse:
         """Send a request, and once more over a new connection if it was lost on one that was closed before.
 
+        It is a POST, or without a body a GET.
         llama.cpp announces keep-alive and closes after each stream: without the second try, the client would see an
         error that says nothing about the provider. See `STALE_SECONDS` for what counts as closed before.
         """
         try:
-            return await self._post_once(url, headers, body, connection, keep=True)
+            return await self._send_once(url, headers, body, connection, keep=True)
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError, aiohttp.ClientConnectionResetError) as error:
             if not connection.was_stale(self._limits.stale):
                 raise self._not_answered(error, connection, url) from error
@@ -216,18 +218,19 @@ class HttpUpstream:
         except (aiohttp.ClientError, TimeoutError, ValueError) as error:
             raise self._not_answered(error, connection, url) from error
         try:
-            return await self._post_once(url, headers, body, connection, keep=False)
+            return await self._send_once(url, headers, body, connection, keep=False)
         except (aiohttp.ClientError, TimeoutError) as error:
             raise self._not_answered(error, connection, url) from error
 
-    async def _post_once(
-        self, url: URL, headers: Mapping[str, str], body: bytes, connection: UpstreamConnection, *, keep: bool
+    async def _send_once(
+        self, url: URL, headers: Mapping[str, str], body: bytes | None, connection: UpstreamConnection, *, keep: bool
     ) -> aiohttp.ClientResponse:
         client = self._clients.get(keep) or self._create_client(keep=keep)
         # aiohttp writes bytes at once but a file in pieces: a large body in one write would hold up the event loop.
-        data = body if len(body) <= MAX_SINGLE_WRITE else _LargeBody(body, connection.on_write)
+        data = body if body is None or len(body) <= MAX_SINGLE_WRITE else _LargeBody(body, connection.on_write)
+        method = "GET" if body is None else "POST"
         with connection.track():
-            response = await client.request("POST", url, headers, data, self._proxy.url_for(url))
+            response = await client.request(method, url, headers, data, self._proxy.url_for(url))
         connection.on_response(response)
         return response
 

@@ -199,12 +199,22 @@ async def last_event(gateway_url: str, generation_id: str) -> JsonObject:
         return (await viewer.to_end())[-1]
 
 
+class Cut:
+    """Makes a provider close the connection in the middle of its response."""
+
+
 class Provider:
-    """An OpenAI-compatible provider that sends a word only when the test makes it."""
+    """An OpenAI-compatible provider that sends a word only when the test makes it.
+
+    `called` and `left` are set when a call begins, and when its client closes the connection.
+    """
 
     def __init__(self) -> None:
         self.sent_count = 0
-        self._words: asyncio.Queue[str | None] = asyncio.Queue()
+        self.called = asyncio.Event()
+        self.left = asyncio.Event()
+        self.body: JsonObject = {}
+        self._words: asyncio.Queue[str | Cut | None] = asyncio.Queue()
 
     def send(self, word: str) -> None:
         self.sent_count += 1
@@ -213,10 +223,13 @@ class Provider:
     def end(self) -> None:
         self._words.put_nowait(None)
 
+    def cut(self) -> None:
+        self._words.put_nowait(Cut())
+
     @asynccontextmanager
     async def listening(self) -> AsyncIterator[str]:
-        app = web.Application()
-        app.router.add_post("/v1/chat/completions", self._respond)
+        app = web.Application(client_max_size=0)
+        app.router.add_post("/v1/chat/completions", self._answer)
         runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=1)
         await runner.setup()
         try:
@@ -225,11 +238,23 @@ class Provider:
         finally:
             await runner.cleanup()
 
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
+        self.body = await request.json()
+        self.called.set()
+        try:
+            return await self._respond(request)
+        except asyncio.CancelledError:
+            self.left.set()
+            raise
+
     async def _respond(self, request: web.Request) -> web.StreamResponse:
-        await request.read()
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
         await response.prepare(request)
         while (word := await self._words.get()) is not None:
+            if isinstance(word, Cut):
+                assert request.transport is not None
+                request.transport.abort()
+                return response
             await response.write(_data(word, None))
         await response.write(_data(None, "stop") + b"data: [DONE]\n\n")
         return response
@@ -365,9 +390,9 @@ async def test_pings_pass_before_the_first_token_over_websocket_and_pongs_come_b
 
 def test_timeouts_are_several_heartbeats_and_the_body_limit_is_above_ours() -> None:
     text = SHIPPED.read_text("utf-8")
-    for name in ("proxy_read_timeout", "proxy_send_timeout", "send_timeout"):
+    for name, count in {"proxy_read_timeout": 3, "proxy_send_timeout": 2, "send_timeout": 2}.items():
         timeouts = re.findall(rf"^ +{name} (\d+)s;$", text, re.MULTILINE)
-        assert len(timeouts) == 2, "for SSE and for WebSocket"
+        assert len(timeouts) == count, "for SSE, for WebSocket, and for the model APIs if it differs"
         assert all(int(seconds) >= 3 * Settings().heartbeat for seconds in timeouts)
     (megabytes,) = re.findall(r"client_max_body_size (\d+)m;", text)
     assert int(megabytes) << 20 > Settings().max_body_bytes

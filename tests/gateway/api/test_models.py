@@ -1,5 +1,6 @@
 """The routes that list and describe models."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from gateway.config import Settings
 from gateway.security.api_keys import StoredKey, generate_key, hash_secret
 from gateway.security.key_file import write_keys
 from tests.served.gateway import Served
+from tests.served.viewers import until
 
 
 @pytest.fixture
@@ -92,6 +94,23 @@ class TestWithAnyModel:
     async def test_an_empty_list_says_that_any_model_is_accepted(self, served: Served) -> None:
         async with served.http.get("/api/models") as response:
             assert await response.json() == {"models": [], "default": None, "any_model": True}
+
+    @pytest.mark.parametrize(
+        ("path", "headers", "key", "name"),
+        [
+            ("/v1/models", {}, "data", "id"),
+            ("/v1/models", {"anthropic-version": "1"}, "data", "id"),
+            ("/v1beta/models", {}, "models", "baseModelId"),
+        ],
+    )
+    async def test_the_providers_models_are_listed(
+        self, served: Served, path: str, headers: dict[str, str], key: str, name: str
+    ) -> None:
+        getting = asyncio.ensure_future(served.http.get(path, headers=headers).__aenter__())
+        await until(lambda: bool(served.upstream.fetched))
+        served.upstream.fetched[0].document.set_result(b'{"data":[{"id":"gpt-5"}]}')
+        async with await getting as response:
+            assert [model[name] for model in (await response.json())[key]] == ["gpt-5"]
 
 
 class TestWithAKeyForOtherModels:

@@ -34,6 +34,14 @@ async def test_a_document_comes_back_as_it_came() -> None:
     assert orjson.loads(body) == REQUEST.body
 
 
+async def test_a_request_without_a_body_is_a_get() -> None:
+    async with raw_upstream(respond("200 OK", b'{"data":[]}', JSON)) as (upstream, requests):
+        assert await upstream.fetch(DocumentRequest(Endpoint(("models",), "?limit=9"), None)) == b'{"data":[]}'
+    head, _, body = requests[0].partition(b"\r\n\r\n")
+    assert head.startswith(b"GET /v1/models?limit=9 HTTP/1.1")
+    assert body == b""
+
+
 @pytest.mark.parametrize(
     ("serve", "code"),
     [

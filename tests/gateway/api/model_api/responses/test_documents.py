@@ -38,6 +38,7 @@ async def test_a_provider_with_this_api_counts_itself(served: Served) -> None:
     await until(lambda: bool(served.upstream.fetched))
     fetched = served.upstream.fetched[0]
     assert fetched.request.endpoint.segments == ("responses", "input_tokens")
+    assert fetched.request.body is not None
     items = fetched.request.body.pop("input")
     assert fetched.request.body == {"model": "m", "instructions": "Be brief."}
     assert isinstance(items, list)
@@ -63,6 +64,7 @@ async def test_a_conversation_is_compacted_by_its_provider(served: Served) -> No
     await until(lambda: bool(served.upstream.fetched))
     fetched = served.upstream.fetched[0]
     assert fetched.request.endpoint.segments == ("responses", "compact")
+    assert fetched.request.body is not None
     assert fetched.request.body.keys() == {"model", "input", "prompt_cache_key"}
     fetched.document.set_result(b'{"object":"response.compaction","output":[{"type":"compaction"}]}')
     assert (await task)[1]["output"] == [{"type": "compaction"}]
