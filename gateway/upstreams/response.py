@@ -22,6 +22,7 @@ from gateway.upstreams.errors.network import broken_off
 from gateway.upstreams.formats.base import EventReader
 from gateway.upstreams.long_text import MAX_CHARS, cut_long
 from gateway.upstreams.text_template import DATA, TextTemplate
+from gateway.upstreams.verbatim_line import has_key, verbatim_line
 
 DRAIN_SECONDS = 0.1
 """Seconds to wait, after the end mark, for the end of the body."""
@@ -229,11 +230,16 @@ class StreamedResponse:
     def _read(self, payload: bytes, events: list[UpstreamEvent]) -> None:
         """Decode the data of one event in full, append what it contains, and learn how its text is found."""
         if self._verbatim:
-            events.append(Verbatim(payload.replace(b"\n", b" ")))
-        if type(payload) is ErrorData:
-            raise from_error_event(payload, self._reader.api_key)
+            events.append(Verbatim(verbatim_line(payload)))
         before = len(events)
-        self._reader.read(payload, events)
+        try:
+            if type(payload) is ErrorData:
+                raise from_error_event(payload, self._reader.api_key)
+            self._reader.read(payload, events)
+        except Failed:
+            if self._verbatim and has_key(payload, self._reader.api_key):
+                events[before - 1] = Verbatim(b"")
+            raise
         if len(payload) > MAX_CHARS:
             events[before:] = cut_long(events[before:])
         if self._reader.is_stateless:

@@ -61,7 +61,7 @@ def sanitize_message(message: str, api_key: SecretStr | None) -> str:
     if 2 * words.count(_ELLIPSIS) > len(words):
         return ""
     line = " ".join(_merge_ellipses(words))
-    if api_key is not None and _contains_key(line, api_key.get_secret_value()):
+    if api_key is not None and contains_key(line, api_key.get_secret_value()):
         return ""
     return line if len(line) <= MAX_MESSAGE_LENGTH else f"{line[: MAX_MESSAGE_LENGTH - 1]}{_ELLIPSIS}"
 
@@ -82,7 +82,7 @@ def _merge_ellipses(words: list[str]) -> Iterator[str]:
         yield from [word] if word == _ELLIPSIS else row
 
 
-def _contains_key(line: str, key: str) -> bool:
+def contains_key(line: str, key: str) -> bool:
     """Return True if a line contains a part of the key, even with other characters in between."""
     line, key = _letters_and_digits(line), _letters_and_digits(key)
     return any(key[at : at + _MIN_KEY_PART] in line for at in range(len(key) - _MIN_KEY_PART + 1))

@@ -10,6 +10,7 @@ from typing import Final
 import orjson
 from pydantic import JsonValue
 
+from gateway.dialects.anthropic.writer import WITH_INPUT
 from gateway.dialects.base import ProjectedEvent
 from gateway.dialects.json_data import as_encodable, decode
 from gateway.protocol.commands import JsonObject
@@ -37,9 +38,11 @@ def document(events: Iterable[ProjectedEvent]) -> JsonObject:
                 by_index[index_of(payload.get("index"))] = blocks[-1]
             case "content_block_delta" if (block := by_index.get(index_of(payload.get("index")))) is not None:
                 block.add(object_of(payload.get("delta")))
+            case "content_block_stop" if (block := by_index.get(index_of(payload.get("index")))) is not None:
+                block.is_closed = True
             case "message_delta":
                 _end(message, payload)
-    content = [*list_of(message.get("content")), *(block.block() for block in blocks)]
+    content = [*list_of(message.get("content")), *(block.block() for block in blocks if block.is_whole)]
     return as_encodable({**message, "content": content})
 
 
@@ -55,9 +58,15 @@ class _Block:
     """A block and the pieces that continue it. Texts are joined once: a long answer has many."""
 
     def __init__(self, block: JsonObject) -> None:
+        self.is_closed = False
         self._block = {**block}
         self._texts: dict[str, list[str]] = {}
         self._input: list[str] = []
+
+    @property
+    def is_whole(self) -> bool:
+        """Return False for a call that was abandoned: no client may run it."""
+        return self.is_closed or self._block.get("type") not in WITH_INPUT
 
     def add(self, delta: JsonObject) -> None:
         """Add a delta. Of one that is not known, texts are joined, and anything else replaces what was there."""

@@ -78,7 +78,8 @@ class AnthropicProjection:
 
     def _pass_on(self, lines: bytes) -> Sequence[ProjectedEvent]:
         verbatim = self._verbatim
-        if self._is_verbatim and not verbatim.held and lines.startswith(DELTA_HEADS) and b"\n" not in lines:
+        has_block = self._is_verbatim and not verbatim.held and self._writer.open
+        if has_block and lines.startswith(DELTA_HEADS) and b"\n" not in lines:
             return (ProjectedEvent(lines, DELTA),)
         if self.is_cut:
             return ()

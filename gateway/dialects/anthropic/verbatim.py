@@ -1,17 +1,25 @@
 """Pass on the events of a provider with the same API, as they came. Pure."""
 
+import re
 from typing import Final
 
-from gateway.dialects.anthropic.writer import DELTA, EventWriter
+from gateway.dialects.anthropic.writer import BLOCKS, DELTA, EventWriter
 from gateway.dialects.base import ProjectedEvent
 from gateway.dialects.json_data import decode
 from gateway.protocol.commands import JsonObject
-from gateway.upstreams.formats.json_values import object_of
+from gateway.upstreams.formats.json_values import index_of, object_of
 
 DELTA_HEADS: Final = (b'{"type":"content_block_delta"', b'{"type": "content_block_delta"')
 """How almost all events begin: those need not be decoded."""
 
 _ENDS: Final = frozenset({"message_stop", "error"})
+
+_STOP: Final = ProjectedEvent(b'{"type":"message_stop"}', b"message_stop")
+
+_NAME: Final = re.compile(r"[A-Za-z0-9_.-]+")
+
+_BLOCKS: Final = {"text_delta": "text", "thinking_delta": "thinking"}
+"""Types of the blocks of text by those of their deltas."""
 
 
 class VerbatimEvents:
@@ -28,14 +36,14 @@ class VerbatimEvents:
 
     def add(self, line: bytes, out: list[ProjectedEvent]) -> None:
         """Append the event with this data to `out`, unless it is held back."""
-        if line.startswith(DELTA_HEADS):
+        if line.startswith(DELTA_HEADS) and self._writer.open:
             self._release(out)
             out.append(ProjectedEvent(line, DELTA))
             return
         payload = _decode(line)
         kind = payload.get("type")
-        # Not an event of this API: `[DONE]`, or an error of llama.cpp.
-        if not isinstance(kind, str):
+        # Not an event of this API, such as an error of llama.cpp. The name stands in a line of its own.
+        if not (isinstance(kind, str) and _NAME.fullmatch(kind)):
             return
         event = ProjectedEvent(line, kind.encode())
         if kind in _ENDS or (kind == "message_delta" and object_of(payload.get("delta")).get("stop_reason")):
@@ -43,6 +51,10 @@ class VerbatimEvents:
             return
         if kind.startswith("content_block_"):
             self._release(out)
+            self._begin(kind, payload)
+            out += self._writer.take()
+        elif kind == "message_start" and self._writer.is_started:
+            return
         elif self.held:
             self.held.append(event)
             return
@@ -61,11 +73,11 @@ class VerbatimEvents:
 
     def end(self) -> list[ProjectedEvent]:
         """Return the end of the message, after closing what the provider left open."""
+        self._writer.start_message()
         self._writer.close_blocks()
         held, self.held = self.held, []
-        if held[-1].name != b"message_stop":
-            held.append(ProjectedEvent(b'{"type":"message_stop"}', b"message_stop"))
-        return [*self._writer.take(), *held]
+        stop = next((event for event in held if event.name == _STOP.name), _STOP)
+        return [*self._writer.take(), *(event for event in held if event.name.decode() not in _ENDS), stop]
 
     def _release(self, out: list[ProjectedEvent]) -> None:
         """Pass on what was held back: content follows it, so it was not the end. Some servers send it early."""
@@ -73,13 +85,20 @@ class VerbatimEvents:
             out += self.held
             self.held = []
 
+    def _begin(self, kind: str, payload: JsonObject) -> None:
+        """Begin what the provider did not: the message, or the block of a piece of text. Libraries raise without it."""
+        self._writer.start_message()
+        block, index = _BLOCKS.get(str(object_of(payload.get("delta")).get("type"))), index_of(payload.get("index"))
+        if kind == "content_block_delta" and block is not None and index is not None and index not in self._writer.open:
+            self._writer.begin_block(dict(BLOCKS[block]), index)
+
     def _note(self, kind: str, payload: JsonObject) -> None:
-        index = payload.get("index")
+        index = index_of(payload.get("index"))
         if kind == "message_start":
             self._writer.note_start()
-        elif kind == "content_block_start" and isinstance(index, int):
+        elif kind == "content_block_start" and index is not None:
             self._writer.note_block(index, str(object_of(payload.get("content_block")).get("type")))
-        elif kind == "content_block_stop" and isinstance(index, int):
+        elif kind == "content_block_stop" and index is not None:
             self._writer.note_stop(index)
 
 

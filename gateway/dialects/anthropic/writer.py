@@ -24,7 +24,8 @@ DELTAS: Final = {
 }
 """Type of the deltas that continue a block, and the field of their text, by the type of the block."""
 
-_WITH_INPUT: Final = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
+WITH_INPUT: Final = frozenset({"tool_use", "server_tool_use", "mcp_tool_use"})
+"""Types of the blocks that are calls."""
 
 TEXT_END: Final = b"}}"
 """End of the JSON of a delta, after its text."""
@@ -110,10 +111,10 @@ class EventWriter:
         self.close_blocks()
         return self.begin_block(block)
 
-    def begin_block(self, block: JsonObject) -> int:
-        """Open a block beside those that are open, and return its index."""
+    def begin_block(self, block: JsonObject, index: int | None = None) -> int:
+        """Open a block beside those that are open, and return its index: the next one, unless it is given."""
         self.start_message()
-        index = self._next_index
+        index = self._next_index if index is None else index
         self.note_block(index, str(block["type"]))
         self.write({"type": "content_block_start", "index": index, "content_block": block})
         return index
@@ -155,7 +156,7 @@ class EventWriter:
     def abandon_blocks(self) -> None:
         """Close the blocks of text. A call whose input is not complete stays open, so that no client runs it."""
         for index, kind in list(self.open.items()):
-            if kind in _WITH_INPUT:
+            if kind in WITH_INPUT:
                 self.note_stop(index)
             else:
                 self.close(index)

@@ -37,11 +37,12 @@ class Calls:
     def complete(self) -> list[JsonObject]:
         """Return the parts of the calls whose arguments are complete, in order, and forget them.
 
-        A call that the end of the answer cut off stays: it can not be executed.
+        A call that the end of the answer cut off stays: it can not be executed. Every call gets arguments, if only
+        `{}` at its end.
         """
         parts: list[JsonObject] = []
         for index, call in sorted(self._calls.items()):
-            arguments = _object("".join(call.pieces) or "{}")
+            arguments = _object("".join(call.pieces))
             if arguments is not None:
                 del self._calls[index]
                 function: JsonObject = {**({"id": call.id} if call.id else {}), "name": call.name, "args": arguments}

@@ -23,29 +23,28 @@ def responses_in(lines: bytes) -> VerbatimEvents:
     """Return the responses in the provider's own data, one in a line.
 
     What no client of the API expects is left out: a mark at the end, as in chat completions, and words that only keep
-    the connection alive. Without `alt=sse`, which some proxies drop, responses come as an array.
+    the connection alive.
     """
     events: list[ProjectedEvent] = []
     error: bytes | None = None
     for line in lines.split(b"\n"):
         data = line.strip()
-        if data[:1] == b"[":
-            events += [ProjectedEvent(orjson.dumps(each)) for each in _array(data)]
-        elif data[:1] != b"{":
+        if data[:1] != b"{":
             continue
-        elif b'"error"' in data[:_NEAR_START] and _is_error(data):
+        if b'"error"' in data[:_NEAR_START] and _is_error(data):
             error = data
         else:
-            events.append(ProjectedEvent(data))
+            events.append(ProjectedEvent(_unwrapped(data) if b'"response"' in data[:_NEAR_START] else data))
     return VerbatimEvents(events, error)
 
 
-def _array(data: bytes) -> list[object]:
+def _unwrapped(data: bytes) -> bytes:
+    """Return a response, which some proxies of Google's put into an object of their own."""
     try:
-        values = orjson.loads(data)
+        inner = orjson.loads(data).get("response")
     except orjson.JSONDecodeError:
-        return []
-    return [each for each in values if isinstance(each, dict)]
+        return data
+    return orjson.dumps(inner) if isinstance(inner, dict) else data
 
 
 def _is_error(data: bytes) -> bool:

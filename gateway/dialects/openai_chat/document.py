@@ -84,6 +84,8 @@ def _message(merged: JsonObject, *, only_complete_calls: bool) -> JsonObject:
     if only_complete_calls:
         # An interrupt may have come in the middle of one.
         calls = [*filter(_is_complete, calls)]
+        if "function_call" in merged and not _has_whole_arguments(object_of(merged["function_call"])):
+            del merged["function_call"]
     if calls:
         # Only a delta has the index of a call.
         merged["tool_calls"] = [{name: call[name] for name in call if name != "index"} for call in calls]
@@ -92,9 +94,14 @@ def _message(merged: JsonObject, *, only_complete_calls: bool) -> JsonObject:
 
 
 def _is_complete(call: JsonObject) -> bool:
-    arguments = object_of(call.get("function")).get("arguments")
+    """Return True if a call is complete. The input of a custom tool does not show where it ends."""
+    return _has_whole_arguments(object_of(call.get("function")))
+
+
+def _has_whole_arguments(function: JsonObject) -> bool:
+    arguments = function.get("arguments")
     try:
-        orjson.loads(arguments if isinstance(arguments, str) else "{}")
+        orjson.loads(arguments if isinstance(arguments, str) else "")
     except orjson.JSONDecodeError:
         return False
     return True

@@ -73,7 +73,7 @@ def _delta(part: Part, index: int) -> JsonObject:
             file: JsonObject = {"file_data": _url(fields), "media_type": fields.get("media_type")}
             return {"files": [{"type": "file", "file": file, "index": index}]}
         case "citation":
-            return {"annotations": [_annotation(fields)]}
+            return {"annotations": [{**_annotation(fields), "index": index}]}
         case "redacted_reasoning":
             detail = {name: fields[name] for name in _OF_REDACTED if fields.get(name) is not None}
             return {"reasoning_details": [{"type": "reasoning.encrypted", **detail, "index": index}]}

@@ -11,7 +11,7 @@ from typing import Final
 from pydantic import JsonValue
 
 from gateway.dialects.base import ProjectedEvent, project_event
-from gateway.dialects.json_data import decode
+from gateway.dialects.json_data import as_encodable, decode
 from gateway.generation.event_log import Entry
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.events import Verbatim
@@ -60,12 +60,12 @@ class VerbatimEvents:
 
     def last_chunk(self) -> JsonObject:
         """Return the last chunk with content, decoded."""
-        return _decode(self._last) or {}
+        return as_encodable(_decode(self._last) or {})
 
     @property
     def has_finish_reason(self) -> bool:
         """Return True if a finish reason was passed on."""
-        return self._has_finish_reason or _finish_reason(self.last_chunk()) is not None
+        return self._has_finish_reason or bool(_finish_reason(self.last_chunk()))
 
     def _passes(self, chunk: JsonObject | None) -> bool:
         """Return True if a chunk is passed on, and note which part of the end it is."""
@@ -75,7 +75,7 @@ class VerbatimEvents:
         if has_usage and not (chunk.get("choices") or self._with_usage):
             return False
         self.has_usage = self.has_usage or has_usage
-        self._has_finish_reason = self._has_finish_reason or _finish_reason(chunk) is not None
+        self._has_finish_reason = self._has_finish_reason or bool(_finish_reason(chunk))
         return True
 
 

@@ -126,7 +126,7 @@ class Content:
         if not isinstance(event, ToolCall):
             return
         call = self._calls.get(event.index)
-        if event.id is not None or event.name is not None or call is None:
+        if event.id is not None or call is None:
             if self.text is not None:
                 self._end_item(self.text, "completed")
             call = self._new_call(event)

@@ -87,14 +87,16 @@ class VerbatimEvents:
             return
         name = match[1]
         if name in ENDS:
-            self.held = HeldEnd(name, decode_encodable(line))
+            end = decode_encodable(line)
+            if name == b"error" or isinstance(end.get("response"), dict):
+                self.held = HeldEnd(name, end)
         elif name in {CREATED, QUEUED, IN_PROGRESS}:
             if name not in self._announced:
                 self._announced.add(name)
                 event = decode_encodable(line)
                 self._emit_lifecycle(name, event, self._encode_response(event))
         else:
-            self._announced |= {CREATED, IN_PROGRESS}
+            self._announce()
             self._track(name, line)
             self._emit(name, line)
 
@@ -111,6 +113,12 @@ class VerbatimEvents:
                 self._unfinished = 0
                 self.open.clear()
 
+    def _announce(self) -> None:
+        """Begin the response if the provider did not: OpenAI's libraries raise without the first event."""
+        if CREATED not in self._announced:
+            self._writer.add_response(CREATED.decode(), self._response.encode("in_progress"))
+        self._announced |= {CREATED, IN_PROGRESS}
+
     def _emit(self, name: bytes, line: bytes) -> None:
         writer = self._writer
         numbered, found = _NUMBER.subn(b'"sequence_number":%d' % writer.number, line, count=1)
@@ -121,6 +129,7 @@ class VerbatimEvents:
 
     def end(self, held: HeldEnd) -> bytes:
         """Pass on the provider's own end; return the response in it, encoded, or b"" if it has none."""
+        self._announce()
         response = self._encode_response(held.data)
         self._emit_lifecycle(held.name, held.data, response)
         return response

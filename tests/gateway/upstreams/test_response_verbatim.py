@@ -5,10 +5,10 @@ from collections.abc import Sequence
 import pytest
 
 from gateway.protocol.commands import JsonObject
-from gateway.protocol.errors import UnsupportedOption
+from gateway.protocol.errors import Failed, UnsupportedOption
 from gateway.protocol.events import Chunk, TextBatch, Usage, Verbatim
 from gateway.upstreams.base import Finished, UpstreamEvent, UpstreamRequest, VerbatimRequest
-from tests.gateway.upstreams.raw_server import DONE, delta, event, opened, raw_upstream, respond_stream
+from tests.gateway.upstreams.raw_server import DONE, KEY, delta, event, opened, raw_upstream, respond_stream
 from tests.start_requests import user_message
 
 BODY: JsonObject = {"model": "theirs", "messages": [], "new_field": {"a": 1}, "temperature": 9}
@@ -42,7 +42,7 @@ async def test_the_data_stands_before_what_was_read_from_it() -> None:
         data[1],
         *(data[2], Finished("stop")),
         *(data[3], Usage(1, 2, "exact")),
-        data[4],
+        Verbatim(b""),
     ]
 
 
@@ -98,3 +98,16 @@ async def test_a_request_for_what_only_its_own_api_has_is_not_sent_to_another() 
             await upstream.open(asked)
     assert caught.value.param == "input[1]"
     assert not requests
+
+
+async def test_an_error_that_repeats_our_key_has_no_data() -> None:
+    """A message of ours takes its place: that one is sanitized."""
+    error = event({"error": {"message": f"Incorrect API key provided: {KEY.get_secret_value()}", "code": 500}})
+    events: list[UpstreamEvent] = []
+    async with (
+        raw_upstream(respond_stream(delta(content="a"), error)) as (upstream, _),
+        opened(upstream, request("openai")) as response,
+    ):
+        with pytest.raises(Failed):
+            await response.stream(events.extend)
+    assert events == [Verbatim(delta(content="a")[6:-2]), Chunk("a"), Verbatim(b"")]

@@ -70,3 +70,25 @@ def test_blocks_with_one_index_or_none_follow_each_other() -> None:
         {"type": "text", "text": "Yes"},
         {"type": "text", "text": "!"},
     ]
+
+
+def test_a_call_that_was_abandoned_is_left_out() -> None:
+    payloads: list[JsonObject] = [
+        {"type": "content_block_start", "index": 0, "content_block": {"type": "text", "text": "a"}},
+        {"type": "content_block_start", "index": 1, "content_block": {"type": "tool_use", "name": "f", "input": {}}},
+        {"type": "message_stop"},
+    ]
+    message = document(ProjectedEvent(orjson.dumps(payload)) for payload in payloads)
+    assert message["content"] == [{"type": "text", "text": "a"}]
+
+
+def test_fields_of_a_wrong_type() -> None:
+    payloads: list[JsonObject] = [
+        {"type": "message_start", "message": 5},
+        {"type": "content_block_start", "index": {}, "content_block": []},
+        {"type": "content_block_delta", "index": "0", "delta": 1.5},
+        {"type": "content_block_stop", "index": None},
+        {"type": "message_delta", "delta": [], "usage": "x"},
+    ]
+    message = document(ProjectedEvent(orjson.dumps(payload)) for payload in payloads)
+    assert message == {"usage": {}, "content": [{}]}

@@ -13,7 +13,9 @@ STOP = b'{"type":"content_block_stop","index":0}'
 
 def passed(*lines: bytes) -> tuple[list[bytes], VerbatimEvents]:
     """Return the data that was passed on at once, and what passed it on."""
-    verbatim, out = VerbatimEvents(EventWriter(IDENTITY)), list[ProjectedEvent]()
+    writer, out = EventWriter(IDENTITY), list[ProjectedEvent]()
+    writer.note_start()
+    verbatim = VerbatimEvents(writer)
     for line in lines:
         verbatim.add(line, out)
     return [event.data for event in out], verbatim
@@ -45,3 +47,32 @@ def test_a_delta_without_a_reason_is_not_the_end() -> None:
 def test_blocks_that_the_provider_did_not_close_are_closed() -> None:
     _, verbatim = passed(b'{"type":"content_block_start","index":0,"content_block":{"type":"text"}}', END)
     assert verbatim.end()[0].data == STOP
+
+
+@pytest.mark.parametrize("kind", [r"a\n\ndata: {}", r"\ud800", "", " ", "\u2028"])
+def test_a_type_that_can_not_stand_in_a_line_is_left_out(kind: str) -> None:
+    assert passed(f'{{"type":"{kind}"}}'.encode())[0] == []
+
+
+def test_a_message_and_a_block_that_the_provider_did_not_begin_are_begun() -> None:
+    verbatim, out = VerbatimEvents(EventWriter(IDENTITY)), list[ProjectedEvent]()
+    piece = b'{"type":"content_block_delta","index":"2","delta":{"type":"text_delta","text":"a"}}'
+    verbatim.add(piece, out)
+    verbatim.add(piece, out)
+    verbatim.add(b'{"type":"message_start","message":{}}', out)
+    verbatim.add(END, out)
+    names = [event.name.decode().removeprefix("content_") for event in [*out, *verbatim.end()]]
+    assert names == [
+        "message_start",
+        "block_start",
+        *["block_delta"] * 2,
+        "block_stop",
+        "message_delta",
+        "message_stop",
+    ]
+
+
+def test_a_whole_message_has_one_end() -> None:
+    stop = b'{"type":"message_stop","amazon-bedrock-invocationMetrics":{}}'
+    _, verbatim = passed(END, b'{"type":"error"}', stop, b'{"type":"message_stop"}')
+    assert [event.data for event in verbatim.end()] == [END, stop]

@@ -9,6 +9,9 @@ def test_a_call_is_complete_when_its_arguments_are() -> None:
     calls.add(ToolCall(0, "c", "look", '{"city":'))
     calls.add(ToolCall(1, None, "ask", ""))
     assert calls
+    # An interrupt may come now: what has no arguments yet must not look complete.
+    assert calls.complete() == []
+    calls.add(ToolCall(1, None, None, "{}"))
     assert calls.complete() == [{"functionCall": {"name": "ask", "args": {}}}]
     calls.add(ToolCall(0, None, None, '"Huế"}', "S"))
     assert calls.complete() == [

@@ -13,7 +13,8 @@ from gateway.dialects.gemini.verbatim import responses_in
         (b"", []),
         (b"[DONE]", []),
         (b"null", []),
-        (b'[{"a":1},{"b":2}]', [b'{"a":1}', b'{"b":2}']),
+        (b'{"response":{"candidates":[]},"traceId":"t"}', [b'{"candidates":[]}']),
+        (b'{"response":"none"}', [b'{"response":"none"}']),
         (b'{"candidates":[{"content":{"parts":[{"text":"\\"error\\""}]}}]}', None),
     ],
 )

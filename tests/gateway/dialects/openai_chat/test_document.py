@@ -121,6 +121,21 @@ def test_an_interrupt_leaves_the_calls_that_are_complete() -> None:
     assert whole["dualstream"] == {"interrupted": {"by": "client", "reason": "enough"}}
 
 
+def test_an_interrupt_leaves_no_input_that_may_go_on() -> None:
+    events = [START, ToolCall(0, "c", "sql", "delete from a"), INTERRUPTED]
+    tools = [{"type": "custom", "custom": {"name": "sql"}}]
+    assert "tool_calls" not in object_of(choice_of(document_of(events, tools=tools))["message"])
+    assert "tool_calls" not in object_of(
+        choice_of(document_of([START, ToolCall(0, "c", "f", ""), INTERRUPTED]))["message"]
+    )
+    functions = [{"name": "f"}]
+    for arguments in ("", '{"a'):
+        events = [START, ToolCall(0, "c", "f", arguments), INTERRUPTED]
+        assert "function_call" not in object_of(choice_of(document_of(events, functions=functions))["message"])
+    events = [START, ToolCall(0, "c", "f", "{}"), INTERRUPTED]
+    assert "function_call" in object_of(choice_of(document_of(events, functions=functions))["message"])
+
+
 TEXTS = st.text(max_size=5)
 CONTENT = st.lists(
     st.one_of(

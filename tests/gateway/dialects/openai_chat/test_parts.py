@@ -90,6 +90,7 @@ CITATION: dict[str, JsonValue] = {"url": "https://a", "title": "A", "text": "T",
                             "title": "A",
                             "content": "T",
                         },
+                        "index": 0,
                     }
                 ]
             },
@@ -102,6 +103,7 @@ CITATION: dict[str, JsonValue] = {"url": "https://a", "title": "A", "text": "T",
                     {
                         "type": "url_citation",
                         "url_citation": {"start_index": 0, "end_index": 0, "url": "", "title": ""},
+                        "index": 0,
                     }
                 ]
             },

@@ -77,6 +77,7 @@ def test_what_only_names_an_error_is_passed_on(line: bytes) -> None:
         ([Verbatim(TEXT), Chunk("a"), Verbatim(FINISH)], True, False),
         ([Verbatim(FINISH), Chunk("a")], True, False),
         ([Verbatim(FIGURES)], False, True),
+        ([Verbatim(TEXT.replace(b'"finish_reason":null', b'"finish_reason":""')), Chunk("a")], False, False),
     ],
 )
 def test_it_knows_which_ends_have_come(events: list[Chunk | Verbatim], finish: bool, figures: bool) -> None:
@@ -92,3 +93,10 @@ def test_it_knows_the_last_chunk_with_content() -> None:
     for entry in entries(Verbatim(TEXT), Chunk("a"), Verbatim(FINISH)):
         verbatim.pass_on(entry)
     assert verbatim.last_chunk()["id"] == "theirs"
+
+
+def test_the_last_chunk_can_be_continued() -> None:
+    verbatim = VerbatimEvents(usage=True)
+    [entry] = entries(Verbatim(rb'{"id":"\ud83d","choices":[]}'), Chunk("a"))
+    verbatim.pass_on(entry)
+    assert verbatim.last_chunk()["id"] == "\ufffd"

@@ -70,3 +70,9 @@ def test_what_a_hosted_tool_did_is_an_item_of_its_own() -> None:
     parts = [Part("server_tool", {"name": "web_search_call", "block": search}), Part("server_tool", {"name": "x"})]
     output = project([*parts, Chunk("Hi"), COMPLETE])[-1]["response"]["output"]
     assert [item["id"] for item in output] == ["ws_1", "msg_1_1"]
+
+
+def test_a_name_that_comes_late_begins_no_other_call() -> None:
+    events = project([ToolCall(0, "c", None, "{"), ToolCall(0, None, "f", "}"), COMPLETE])
+    [call] = events[-1]["response"]["output"]
+    assert (call["call_id"], call["arguments"]) == ("c", "{}")

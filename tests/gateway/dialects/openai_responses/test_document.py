@@ -18,3 +18,7 @@ def test_a_provider_that_repeats_no_items_at_the_end_loses_none() -> None:
     end = {"type": "response.completed", "response": {"id": "resp_1", "output": []}}
     events = [ProjectedEvent(orjson.dumps(each), each["type"].encode()) for each in (item, end)]  # type: ignore[attr-defined]
     assert document(events) == {"id": "resp_1", "output": [{"id": "msg_1"}]}
+
+
+def test_an_end_without_a_response() -> None:
+    assert document([ProjectedEvent(b'{"response":"x"}', b"response.completed")]) == {"output": []}

@@ -3,18 +3,18 @@
 import orjson
 
 from gateway.dialects.openai_responses.response_object import ResponseObject
-from gateway.dialects.openai_responses.verbatim import VerbatimEvents
+from gateway.dialects.openai_responses.verbatim import CREATED, VerbatimEvents
 from gateway.dialects.openai_responses.writer import EventWriter
 from tests.gateway.dialects.openai_responses.logs import IDENTITY
 
 
-def verbatim() -> tuple[VerbatimEvents, EventWriter]:
+def verbatim(*announced: bytes) -> tuple[VerbatimEvents, EventWriter]:
     writer = EventWriter()
-    return VerbatimEvents(ResponseObject({"previous_response_id": "resp_0"}, IDENTITY), writer, set()), writer
+    return VerbatimEvents(ResponseObject({"previous_response_id": "resp_0"}, IDENTITY), writer, {*announced}), writer
 
 
 def test_only_the_number_of_an_event_changes() -> None:
-    passed, writer = verbatim()
+    passed, writer = verbatim(CREATED)
     line = b'{"type": "response.new_thing" , "n":1.50, "sequence_number": 7,"delta":"\\"sequence_number\\":1"}'
     passed.add(line)
     [event] = writer.take()
@@ -23,7 +23,7 @@ def test_only_the_number_of_an_event_changes() -> None:
 
 
 def test_an_event_without_a_number_gets_one() -> None:
-    passed, writer = verbatim()
+    passed, writer = verbatim(CREATED)
     passed.add(
         b'{"type":"response.output_text.delta","delta":"a"}\n\n{"type":"response.output_text.delta","delta":"b"}'
     )
@@ -31,7 +31,7 @@ def test_an_event_without_a_number_gets_one() -> None:
 
 
 def test_what_is_no_event_of_this_api_is_left_out() -> None:
-    passed, writer = verbatim()
+    passed, writer = verbatim(CREATED)
     passed.add(b'{"type":"keepalive"}')
     assert writer.take() == []
 
@@ -50,7 +50,7 @@ def test_the_response_is_known_by_our_id() -> None:
 
 
 def test_the_end_is_held_back() -> None:
-    passed, writer = verbatim()
+    passed, writer = verbatim(CREATED)
     passed.add(b'{"type":"response.completed","response":{"id":"resp_x"}}')
     assert writer.take() == []
     assert passed.held is not None
@@ -59,7 +59,7 @@ def test_the_end_is_held_back() -> None:
 
 
 def test_only_what_is_open_is_remembered() -> None:
-    passed, _writer = verbatim()
+    passed, _writer = verbatim(CREATED)
     passed.add(b'{"type":"response.output_item.added","output_index":0,"item":{}}')
     passed.add(b'{"type":"response.output_text.delta","delta":"a"}')
     assert len(passed.open) == 2
@@ -68,7 +68,7 @@ def test_only_what_is_open_is_remembered() -> None:
 
 
 def test_a_piece_of_text_is_passed_on_without_reading_it() -> None:
-    passed, writer = verbatim()
+    passed, writer = verbatim(CREATED)
     passed.add(b'{"type":"response.output_item.added","output_index":0,"item":{}}')
     head = b'{"type":"response.output_text.delta","sequence_number":'
     same, other = head + b'1,"delta":"a,b"}', head + b'77,"delta":"c"}'
@@ -80,3 +80,17 @@ def test_a_piece_of_text_is_passed_on_without_reading_it() -> None:
     assert writer.number == 3
     assert passed.text_delta(head + b'"x","delta":"c"}') is None
     assert passed.text_delta(b'{"type": "response.output_text.delta"}') is None
+
+
+def test_a_response_that_the_provider_did_not_begin_is_begun() -> None:
+    passed, writer = verbatim()
+    passed.add(b'{"type":"response.output_text.delta","delta":"a"}')
+    passed.add(b'{"type":"response.created","response":{}}')
+    assert [event.name for event in writer.take()] == [CREATED, b"response.output_text.delta"]
+
+
+def test_an_end_without_a_response_is_none() -> None:
+    passed, writer = verbatim(CREATED)
+    passed.add(b'{"type":"response.completed"}')
+    passed.add(b'{"type":"response.completed","response":"x"}')
+    assert (passed.held, writer.take()) == (None, [])
