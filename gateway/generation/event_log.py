@@ -114,7 +114,8 @@ class EventLog:
             if type(event) is Verbatim:
                 if verbatim is not None:
                     self._add_verbatim(verbatim)
-                verbatim = event
+                # Not a subclass of bytes, which orjson does not read.
+                verbatim = bytes(event)
             else:
                 self.add(event, verbatim)
                 verbatim = None

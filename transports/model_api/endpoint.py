@@ -1,7 +1,7 @@
 """A request to the API of a provider, and its response: streamed as text/event-stream, or as one document."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 
 from starlette.requests import Request
@@ -16,8 +16,8 @@ from gateway.api.services import Services
 from gateway.api.streams import enter_stream
 from gateway.clock import RestartableTimer
 from gateway.dialects.base import AnsweringDialect, Call, Dialect, DialectStart, ResponseIdentity
+from gateway.dialects.documents import document_of
 from gateway.dialects.sent_request import sent_request
-from gateway.generation.event_log import Entry
 from gateway.generation.generation import Generation
 from gateway.protocol.commands import OnDisconnect, StartRequest
 from gateway.protocol.errors import Code, Refused, invalid
@@ -91,8 +91,7 @@ class DialectResponse:
         self._generation = generation
         self._request = request
         model = start.request.model or generation.model
-        identity = ResponseIdentity(generation.id, model, generation.created)
-        self._projection = dialect.projection(start, identity)
+        self._identity = ResponseIdentity(generation.id, model, generation.created)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the response. A client that leaves is a viewer that leaves: the generation's policy applies."""
@@ -150,16 +149,12 @@ class DialectResponse:
 
     def _stream(self) -> ProjectedStream:
         framing = JsonArrayFraming if self._start.framing == "json_array" else ProjectedFraming
-        return ProjectedStream(
-            self._services, self._dialect, self._projection, self._generation, self._headers(), framing
-        )
+        projection = self._dialect.projection(self._start, self._identity)
+        return ProjectedStream(self._services, self._dialect, projection, self._generation, self._headers(), framing)
 
     def _document(self) -> Response:
-        events = [event for entry in self._entries() for event in self._projection.project(entry)]
-        return json_response(self._request, self._dialect.document(self._start, events), headers=self._headers())
-
-    def _entries(self) -> Sequence[Entry]:
-        return self._generation.log.since(0)
+        document = document_of(self._dialect, self._start, self._identity, self._generation.log.since(0))
+        return json_response(self._request, document, headers=self._headers())
 
     def _refusal(self, end: Error) -> Response:
         code = Code(end.code)

@@ -46,15 +46,10 @@ class AnthropicProjection:
 
     def __init__(self, start: DialectStart, identity: ResponseIdentity) -> None:
         self.is_cut = False
-        self._streams = start.stream
         thinking = object_of(start.call.body.get("thinking"))
-        self._shows_thinking = text_of(thinking.get("type")) not in {None, "disabled"}
-        self._identity = identity
-        self._reset()
-
-    def _reset(self) -> None:
-        self._writer = EventWriter(self._identity)
-        self._content = Content(self._writer, shows_thinking=self._shows_thinking)
+        shows_thinking = text_of(thinking.get("type")) not in {None, "disabled"}
+        self._writer = EventWriter(identity)
+        self._content = Content(self._writer, shows_thinking=shows_thinking)
         self._verbatim = VerbatimEvents(self._writer)
         self._is_verbatim: bool | None = None
         """The events of the present attempt are passed on as they came; None: it has brought none."""
@@ -117,8 +112,6 @@ class AnthropicProjection:
         if event.reason == "feedback":
             self._verbatim.held.clear()
             self._writer.abandon_blocks()
-        elif not self._streams:
-            self._reset()
         else:
             self.is_cut = self._writer.is_started
 

@@ -12,7 +12,6 @@ import orjson
 from gateway.dialects.base import ProjectedEvent
 from gateway.dialects.json_data import as_encodable, decode
 from gateway.dialects.openai_chat.merge import MergedObject
-from gateway.dialects.openai_chat.projection import RESTART
 from gateway.dialects.openai_chat.writer import DONE
 from gateway.protocol.commands import JsonObject
 from gateway.upstreams.formats.json_values import object_of, objects_of
@@ -29,9 +28,6 @@ def document(events: Iterable[ProjectedEvent]) -> JsonObject:
     fields: JsonObject = {}
     choices: dict[int, _Choice] = {}
     for event in events:
-        if event == RESTART:
-            fields, choices = {}, {}
-            continue
         chunk = {} if event == DONE else decode(event.data)
         fields |= {name: chunk[name] for name in chunk if name not in _OF_CHUNKS and chunk[name] is not None}
         sent = chunk.get("choices")

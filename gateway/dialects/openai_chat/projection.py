@@ -31,9 +31,6 @@ from gateway.protocol.events import (
     Usage,
 )
 
-RESTART: Final = ProjectedEvent(b"", b"restart")
-"""Between a projection and the document made of it: the answer begins again, and what came before is dropped."""
-
 _REVISED: Final = "\n\n"
 """Stands between a text and the one with which feedback replaced it."""
 
@@ -46,13 +43,9 @@ class OpenAIChatProjection:
 
     def __init__(self, start: DialectStart, identity: ResponseIdentity) -> None:
         self.is_cut = False
-        self._start, self._identity = start, identity
         self._with_usage = wants_usage(start)
-        self._begin()
-
-    def _begin(self) -> None:
-        self._chunks = EventWriter(self._identity, usage=self._with_usage)
-        self._content = Content(self._start, self._chunks)
+        self._chunks = EventWriter(identity, usage=self._with_usage)
+        self._content = Content(start, self._chunks)
         self._verbatim = VerbatimEvents(usage=self._with_usage)
         self._is_verbatim = False
         """The current attempt is passed on as it came."""
@@ -128,9 +121,6 @@ class OpenAIChatProjection:
 
     def _revise(self, revision: Revision) -> Sequence[ProjectedEvent]:
         """Begin another text. After a failure it replaces what clients have, which a stream of chunks can't express."""
-        if revision.reason == "failover" and not self._start.stream:
-            self._begin()
-            return (RESTART,)
         self.is_cut = revision.reason == "failover"
         self._is_verbatim = False
         self._content.begin_text(_REVISED if self._has_text else "")

@@ -8,6 +8,7 @@ import orjson
 
 from gateway.app.factory import load_dialects
 from gateway.dialects.base import Call, Dialect, DialectStart, ProjectedEvent, ResponseIdentity
+from gateway.dialects.documents import document_of as whole
 from gateway.generation.event_log import Entry
 from gateway.protocol.commands import JsonObject
 from gateway.upstreams.base import VerbatimRequest
@@ -76,7 +77,7 @@ def project(name: str, start: DialectStart, entries: Iterable[Entry]) -> tuple[l
 
 def document_of(name: str, start: DialectStart, entries: Iterable[Entry]) -> JsonObject:
     """Return the response that is not streamed."""
-    return DIALECTS[name].document(start, project(name, start, entries)[0])
+    return whole(DIALECTS[name], start, ResponseIdentity(GENERATION_ID, "m", 1_700_000_000), entries)
 
 
 def joined(events: Sequence[ProjectedEvent]) -> list[tuple[bytes, object]]:

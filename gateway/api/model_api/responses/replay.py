@@ -6,11 +6,12 @@ import orjson
 
 from gateway.api.model_api.responses.store import StoredResponse
 from gateway.dialects.base import Call, DialectStart, ProjectedEvent, ResponseIdentity
+from gateway.dialects.documents import is_failover
 from gateway.dialects.openai_responses.ids import generation_id
 from gateway.dialects.openai_responses.projection import OpenAIResponsesProjection
 from gateway.generation.event_log import Entry
 from gateway.protocol.commands import JsonObject, StartRequest
-from gateway.protocol.events import TERMINAL, Revision
+from gateway.protocol.events import TERMINAL
 
 
 def projection_of(response: StoredResponse) -> OpenAIResponsesProjection:
@@ -74,7 +75,7 @@ def document_of(response: StoredResponse) -> JsonObject:
     """Return the response object as it is now."""
     projection = projection_of(response)
     for entry in entries_of(response):
-        if isinstance(entry.other, Revision) and entry.other.reason == "failover":
+        if is_failover(entry):
             # What came before has been given up, and a client that reads the whole answer has no part of it.
             projection = projection_of(response)
         else:

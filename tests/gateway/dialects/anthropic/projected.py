@@ -7,6 +7,7 @@ import orjson
 from gateway.dialects.anthropic import AnthropicDialect
 from gateway.dialects.anthropic.projection import AnthropicProjection
 from gateway.dialects.base import Call, DialectStart, ProjectedEvent, ResponseIdentity
+from gateway.dialects.documents import document_of
 from gateway.generation.event_log import EventLog
 from gateway.protocol.commands import JsonObject, StartRequest, parse
 from gateway.protocol.events import Complete, Error, Event, Interrupted, Metrics, Start, TextBatch, Usage, Verbatim
@@ -41,14 +42,20 @@ def start_of(*, stream: bool = True, thinking: str | None = "adaptive") -> Diale
     return DialectStart(parse(StartRequest, body), stream, Call({**body, **asked}))
 
 
-def projection_of(*, stream: bool = True, thinking: str | None = "adaptive") -> AnthropicProjection:
+def projection_of(*, thinking: str | None = "adaptive") -> AnthropicProjection:
     """Return the projection of a response."""
-    return AnthropicProjection(start_of(stream=stream, thinking=thinking), IDENTITY)
+    return AnthropicProjection(start_of(thinking=thinking), IDENTITY)
 
 
 def events_of(*reads: Iterable[Logged], projection: AnthropicProjection | None = None) -> list[ProjectedEvent]:
     """Return the events of a log that was appended to, read by read."""
-    log, used = EventLog("g_abc"), projection or projection_of()
+    used = projection or projection_of()
+    return [event for entry in log_of(*reads).since(0) for event in used.project(entry)]
+
+
+def log_of(*reads: Iterable[Logged]) -> EventLog:
+    """Return a log that was appended to, read by read."""
+    log = EventLog("g_abc")
     for read in reads:
         *content, last = read
         # An end is appended by itself, as the pipeline does.
@@ -57,7 +64,7 @@ def events_of(*reads: Iterable[Logged], projection: AnthropicProjection | None =
             log.append(last)
         else:
             log.extend([*content, last])
-    return [event for entry in log.since(0) for event in used.project(entry)]
+    return log
 
 
 def payloads_of(*reads: Iterable[Logged], projection: AnthropicProjection | None = None) -> list[JsonObject]:
@@ -70,9 +77,7 @@ def payloads_of(*reads: Iterable[Logged], projection: AnthropicProjection | None
 
 def message_of(*reads: Iterable[Logged]) -> JsonObject:
     """Return the message of a log that is not streamed."""
-    return AnthropicDialect().document(
-        start_of(stream=False), events_of(*reads, projection=projection_of(stream=False))
-    )
+    return document_of(AnthropicDialect(), start_of(stream=False), IDENTITY, log_of(*reads).since(0))
 
 
 def verbatim(*payloads: JsonObject) -> list[Verbatim]:

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 import orjson
 
 from gateway.dialects.base import Call, DialectStart, ProjectedEvent, ResponseIdentity
+from gateway.dialects.documents import document_of as whole
 from gateway.dialects.openai_chat import OpenAIChatDialect
 from gateway.dialects.openai_chat.projection import OpenAIChatProjection
 from gateway.generation.event_log import EventLog, merge
@@ -78,9 +79,7 @@ def deltas_of(events: Iterable[object], **fields: object) -> list[JsonObject]:
 
 def document_of(events: Iterable[object], **fields: object) -> JsonObject:
     """Return the response that is not streamed."""
-    start = started(stream=False, **fields)
-    _, sent = projected(events, stream=False, **fields)
-    return OpenAIChatDialect().document(start, sent)
+    return whole(OpenAIChatDialect(), started(stream=False, **fields), IDENTITY, log_of(events).since(0))
 
 
 def verbatim(*chunks: object) -> list[Verbatim]:
