@@ -64,6 +64,11 @@ def test_data_without_content_has_a_number_and_nothing_to_show() -> None:
     ]
 
 
+def test_the_data_is_plain_bytes() -> None:
+    (entry,) = written([([Chunk("a")], b"{1}")]).since(0)
+    assert type(entry.verbatim) is bytes
+
+
 def test_data_that_came_in_one_read_stays_beside_its_own_content() -> None:
     log = EventLog("g")
     log.extend([Verbatim(b"{1}"), Verbatim(b"{2}"), Chunk("a"), Chunk("b"), Verbatim(b"{3}")])
