@@ -11,7 +11,7 @@ from gateway.protocol.events import Revision
 def document_of(
     dialect: Dialect, start: DialectStart, identity: ResponseIdentity, entries: Iterable[Entry]
 ) -> JsonObject:
-    """Return the response. What was given up for another provider's answer has no part in it: nobody has seen it."""
+    """Return the response. What was given up for another provider's answer has no part in it: no client has seen it."""
     projection = dialect.projection(start, identity)
     events: list[ProjectedEvent] = []
     for entry in entries:

@@ -1,14 +1,13 @@
 """The options of a request of the Messages API in OpenAI's form. Pure.
 
-Sources: docs.anthropic.com, "Messages", "Tool use", "Extended thinking", "Effort", "Structured outputs".
+Sources: docs.anthropic.com, "Messages", "Extended thinking", "Effort", "Structured outputs".
 """
 
 from collections.abc import Mapping
 from typing import Final
 
-from pydantic import JsonValue
-
-from gateway.dialects.refusals import malformed, named
+from gateway.dialects.anthropic.tools import read_tools
+from gateway.dialects.refusals import malformed
 from gateway.protocol.commands import JsonObject
 
 MAX_USER_LENGTH: Final = 64
@@ -23,9 +22,6 @@ _RENAMED: Final[Mapping[str, str]] = {
 
 _UNTRANSLATED: Final = ("top_k", "container", "mcp_servers", "inference_geo", "fallbacks")
 """Fields that would change the answer, and that no other API has."""
-
-_HARMLESS_TOOLS: Final = ("tool_search_tool_",)
-"""Tools of Anthropic's servers that others do without: all deferred tools are sent to them at once."""
 
 _EFFORTS: Final[Mapping[str, str]] = {
     "minimal": "minimal",
@@ -49,7 +45,7 @@ def read_options(body: JsonObject, untranslated: list[str]) -> JsonObject:
     """
     options: JsonObject = {ours: body[theirs] for theirs, ours in _RENAMED.items() if body.get(theirs) is not None}
     untranslated += [name for name in _UNTRANSLATED if body.get(name)]
-    options |= _tools(body, untranslated) | _tool_choice(body.get("tool_choice"))
+    options |= read_tools(body, untranslated)
     if effort := _effort(body):
         options["reasoning_effort"] = effort
     if response_format := _response_format(body):
@@ -65,51 +61,6 @@ def _object(body: JsonObject, name: str) -> JsonObject:
     if value is not None and not isinstance(value, dict):
         raise malformed(name, "must be an object")
     return value or {}
-
-
-def _tools(body: JsonObject, untranslated: list[str]) -> JsonObject:
-    tools = body.get("tools")
-    if tools is None:
-        return {}
-    if not isinstance(tools, list):
-        raise malformed("tools", "must be a list")
-    functions = [function for at, tool in enumerate(tools) if (function := _tool(tool, f"tools[{at}]", untranslated))]
-    return {"tools": [*functions]} if functions else {}
-
-
-def _tool(tool: JsonValue, path: str, untranslated: list[str]) -> JsonObject | None:
-    """Return a function; None for a tool that Anthropic defines: only harmless ones are left out in silence."""
-    if not isinstance(tool, dict):
-        raise malformed(path, "must be an object")
-    kind = tool.get("type") or "custom"
-    if kind != "custom":
-        if not str(kind).startswith(_HARMLESS_TOOLS):
-            untranslated.append(named(path, kind))
-        return None
-    name, schema = tool.get("name"), tool.get("input_schema")
-    if not isinstance(name, str):
-        raise malformed(f"{path}.name", "must be a string")
-    if not isinstance(schema, dict):
-        raise malformed(f"{path}.input_schema", "must be an object, a JSON schema")
-    function: JsonObject = {"name": name, "parameters": schema}
-    function |= {field: tool[field] for field in ("description", "strict") if tool.get(field) is not None}
-    return {"type": "function", "function": function}
-
-
-def _tool_choice(choice: JsonValue) -> JsonObject:
-    if choice is None:
-        return {}
-    if not isinstance(choice, dict):
-        raise malformed("tool_choice", "must be an object")
-    one_call: JsonObject = {"parallel_tool_calls": False} if choice.get("disable_parallel_tool_use") is True else {}
-    match choice:
-        case {"type": "auto" | "none" as kind}:
-            return {"tool_choice": kind, **one_call}
-        case {"type": "any"}:
-            return {"tool_choice": "required", **one_call}
-        case {"type": "tool", "name": str() as name}:
-            return {"tool_choice": {"type": "function", "function": {"name": name}}, **one_call}
-    raise malformed("tool_choice", "must have the type auto, any, none, or tool with its name")
 
 
 def _effort(body: JsonObject) -> str | None:

@@ -11,8 +11,6 @@ FORMAT: JsonObject = {
     "type": "json_schema",
     "json_schema": {"name": "answer", "schema": SCHEMA, "strict": True},
 }
-TOOL: JsonObject = {"name": "f", "description": "F.", "input_schema": SCHEMA}
-CHOSEN: JsonObject = {"tool_choice": {"type": "function", "function": {"name": "f"}}}
 
 
 @pytest.mark.parametrize(
@@ -25,18 +23,6 @@ CHOSEN: JsonObject = {"tool_choice": {"type": "function", "function": {"name": "
         ({"metadata": {"user_id": "u"}}, {"user": "u"}),
         ({"metadata": {"user_id": "u" * 65}}, {}),
         ({"cache_control": {}, "context_management": {"edits": []}, "service_tier": "auto", "speed": "fast"}, {}),
-        (
-            {"tools": [{**TOOL, "cache_control": {}, "defer_loading": True}]},
-            {"tools": [{"type": "function", "function": {"name": "f", "description": "F.", "parameters": SCHEMA}}]},
-        ),
-        ({"tools": [{"type": "tool_search_tool_bm25_20251119", "name": "s"}]}, {}),
-        ({"tool_choice": {"type": "auto"}}, {"tool_choice": "auto"}),
-        ({"tool_choice": {"type": "none"}}, {"tool_choice": "none"}),
-        (
-            {"tool_choice": {"type": "any", "disable_parallel_tool_use": True}},
-            {"tool_choice": "required", "parallel_tool_calls": False},
-        ),
-        ({"tool_choice": {"type": "tool", "name": "f"}}, CHOSEN),
         ({"thinking": {"type": "disabled"}, "output_config": {"effort": "high"}}, {}),
         ({"thinking": {"type": "adaptive"}}, {}),
         ({"thinking": {"type": "adaptive"}, "output_config": {"effort": "max"}}, {"reasoning_effort": "high"}),
@@ -60,7 +46,6 @@ def test_options(body: JsonObject, options: JsonObject) -> None:
         ({"top_k": 5}, "top_k"),
         ({"mcp_servers": [{"name": "m"}]}, "mcp_servers"),
         ({"container": "c"}, "container"),
-        ({"tools": [TOOL, {"type": "web_search_20250305", "name": "web_search"}]}, "tools[1] (web_search_20250305)"),
     ],
 )
 def test_what_only_this_api_has_is_named(body: JsonObject, named: str) -> None:
@@ -72,12 +57,6 @@ def test_what_only_this_api_has_is_named(body: JsonObject, named: str) -> None:
 @pytest.mark.parametrize(
     ("body", "param"),
     [
-        ({"tools": {}}, "tools"),
-        ({"tools": [1]}, "tools[0]"),
-        ({"tools": [{"name": 1}]}, "tools[0].name"),
-        ({"tools": [{"name": "f"}]}, "tools[0].input_schema"),
-        ({"tool_choice": "auto"}, "tool_choice"),
-        ({"tool_choice": {"type": "some"}}, "tool_choice"),
         ({"thinking": 1}, "thinking"),
         ({"output_config": {"effort": ["low"]}}, "output_config.effort"),
         ({"output_config": {"format": {"type": "xml"}}}, "output_config.format"),
