@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,8 +41,14 @@ def place() -> Iterator[Place]:
 
 def block(place: Place, page: str, language: str) -> str:
     """Return the only block in a language, with the address of the gateway."""
-    (found,) = re.findall(rf"```{language}\n(.*?)```", (PAGES / page).read_text("utf-8"), re.DOTALL)
-    return str(found).replace(DOCUMENTED_URL, place.gateway)
+    (found,) = blocks(place, page, language)
+    return found
+
+
+def blocks(place: Place, page: str, language: str) -> list[str]:
+    """Return the blocks in a language, with the address of the gateway."""
+    found = re.findall(rf"```{language}\n(.*?)```", (PAGES / page).read_text("utf-8"), re.DOTALL)
+    return [str(text).replace(DOCUMENTED_URL, place.gateway) for text in found]
 
 
 def pages(language: str) -> list[str]:
@@ -91,13 +98,27 @@ def test_the_lines_for_codex_print_the_answer(place: Place, tmp_path: Path) -> N
 
 def test_the_lines_for_claude_code_print_the_answer(place: Place, tmp_path: Path) -> None:
     quiet = {"CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC": "1"}
-    assert TEXT in output(place, ["bash", "-ec", block(place, "claude-code.md", "sh")], tmp_path, **quiet)
+    lines, other_model = blocks(place, "claude-code.md", "sh")
+    assert TEXT in output(place, ["bash", "-ec", lines], tmp_path, **quiet)
+    command = lines.partition(" --model")[0]
+    assert TEXT in output(place, ["bash", "-ec", other_model + command], tmp_path, **quiet)
 
 
 def test_the_lines_for_llm_print_the_answer(place: Place, tmp_path: Path) -> None:
     (tmp_path / "extra-openai-models.yaml").write_text(block(place, "llm.md", "yaml"), "utf-8")
     command = ["bash", "-ec", block(place, "llm.md", "sh")]
     assert TEXT in output(place, command, tmp_path, LLM_USER_PATH=str(tmp_path))
+
+
+def test_the_configuration_for_all_clients_is_valid(tmp_path: Path) -> None:
+    (example,) = re.findall(r"```toml\n(.*?)```", PAGES.with_suffix(".md").read_text("utf-8"), re.DOTALL)
+    (tmp_path / "dualstream.toml").write_text(example, "utf-8")
+    command = [sys.executable, "-m", "gateway", "check"]
+    environment = {**os.environ, "OPENAI_API_KEY": "k"}
+    done = subprocess.run(
+        command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert "\nchat, default, alias gpt-5, alias claude-sonnet-4-5, alias claude-haiku-4-5\n" in done.stdout
 
 
 def test_every_client_has_a_page_and_every_page_a_client() -> None:

@@ -11,7 +11,9 @@ import pytest
 from selenium.webdriver import Chrome
 
 from tests.integration.browser import read_json, wait_until
+from tests.integration.clients.installation import required_installation
 from tests.integration.processes import Server, program
+from tests.integration.test_client_pages import Place, output
 
 README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
 DOCUMENTED_URL = "http://127.0.0.1:8080"
@@ -125,12 +127,22 @@ def _has_no_running_generation(gateway: Server) -> bool:
 
 
 def test_the_python_client(plain_gateway: Server) -> None:
-    (example,) = blocks("python")
+    (example,) = [block for block in blocks("python") if "gateway.client" in block]
     script = example.replace(DOCUMENTED_URL, plain_gateway.url)
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
     assert "Accepted(" in done.stdout
     assert "Complete(" in done.stdout
     assert "You asked: “And at sunset?”" in done.stdout
+
+
+@pytest.mark.parametrize(("language", "name"), [("python", "openai"), ("js", "@anthropic-ai/sdk"), ("sh", "claude -p")])
+def test_the_sdks_that_exist(plain_gateway: Server, tmp_path: Path, language: str, name: str) -> None:
+    place = Place(required_installation(), plain_gateway.url)
+    (example,) = [block for block in blocks(language) if name in block]
+    (tmp_path / "example.mjs").write_text(example.replace(DOCUMENTED_URL, plain_gateway.url), "utf-8")
+    (tmp_path / "node_modules").symlink_to(place.installed.folder / "node_modules")
+    program = {"python": place.installed.python, "js": place.installed.node, "sh": "bash"}[language]
+    assert "You asked: “" in output(place, [str(program), "example.mjs"], tmp_path)
 
 
 def test_the_terminal_client(plain_gateway: Server) -> None:

@@ -46,6 +46,36 @@ it needs: [Codex](clients/codex.md), [Claude Code](clients/claude-code.md), [ope
 [LangChain](clients/langchain.md), [LiteLLM](clients/litellm.md), [OpenAI Agents](clients/openai-agents.md),
 [Pydantic AI](clients/pydantic-ai.md), [llm](clients/llm.md).
 
+## Before the first request
+
+The pages assume a gateway at `http://127.0.0.1:8080`. `make run` starts one with a simulated provider, and
+`dualstream serve --upstream …` one with yours, whichever of the APIs that has.
+
+- **Base URL.** It ends in `/v1` for clients of OpenAI's APIs, and has no path for those of Anthropic's and Google's.
+  `dualstream serve` prints both.
+- **Model.** The names on the pages (`gpt-5`, `claude-sonnet-4-5`, …) stand for a model of your gateway. With the
+  simulator it is `sim`; with `--upstream` alone, any model of the provider, by the provider's name; with `[models]` in
+  the configuration file, one of those. `GET /v1/models`, from which clients fill their model pickers, lists them; a
+  gateway that serves any name lists what the provider does (it asks at most every five minutes).
+- **Aliases.** Clients that have names of models built in, such as Claude Code, work with an alias for each of them.
+  They may ask for more output than your model has: `max_output_tokens` lowers that.
+- **Key.** Any text will do if the gateway requires no keys, else a key of the gateway
+  ([security.md](security.md#api-keys)). It never reaches the provider, whose own key only the gateway has.
+
+```toml
+[models.chat]
+provider = "openai"                  # any provider; its key: OPENAI_API_KEY
+upstream_model = "gpt-4.1"
+max_output_tokens = 32768            # Claude Code asks for up to 128,000
+
+[aliases]
+"gpt-5" = "chat"
+"claude-sonnet-4-5" = "chat"
+"claude-haiku-4-5" = "chat"
+```
+
+## What was measured
+
 | column | what happens |
 |---|---|
 | whole | an answer that is not streamed |
