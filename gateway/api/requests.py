@@ -11,7 +11,7 @@ from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from gateway.api.context import principal
 from gateway.api.services import Services
 from gateway.pipeline.hub import new_id
-from gateway.protocol.commands import OnDisconnect
+from gateway.protocol.commands import JsonObject, OnDisconnect
 from gateway.protocol.errors import Refused, invalid
 
 MAX_IDEMPOTENCY_KEY_LENGTH: Final = 255
@@ -132,6 +132,19 @@ async def read_json(
     finally:
         reservation.release()
     return parse_json(body, "The body", max_values) if body.strip() or empty is None else empty
+
+
+async def read_json_object(request: Request, services: Services, *, max_values: int = MAX_JSON_VALUES) -> JsonObject:
+    """Read a JSON body that must be an object; see `read_json`.
+
+    Raises:
+        Refused: it is not one.
+    """
+    body = await read_json(request, services, max_values=max_values)
+    if not isinstance(body, dict):
+        message = "The body must be a JSON object."
+        raise invalid(message)
+    return body
 
 
 def check_body_headers(request: Request, limit: int) -> None:

@@ -32,9 +32,13 @@ def json_response(
     request: Request, value: object, status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     """Build a JSON response."""
-    # The content is for this client at this moment: no cache may keep it.
-    named = {"Cache-Control": "no-store", **_request_headers(request), **(headers or {})}
+    named = {**document_headers(request), **(headers or {})}
     return Response(orjson.dumps(value), status, named, media_type="application/json")
+
+
+def document_headers(request: Request) -> dict[str, str]:
+    """Return the headers of a JSON document. It is for this client at this moment: no cache may keep it."""
+    return {"Cache-Control": "no-store", **_request_headers(request)}
 
 
 def no_content(request: Request) -> Response:

@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from gateway.api.context import principal
 from gateway.api.generations import start_generation
-from gateway.api.requests import on_disconnect_header, read_json
+from gateway.api.requests import on_disconnect_header, read_json_object
 from gateway.api.responses import json_response, refusal_response, start_headers
 from gateway.api.services import Services
 from gateway.api.streams import enter_stream
@@ -20,7 +20,7 @@ from gateway.dialects.documents import document_of
 from gateway.dialects.sent_request import sent_request
 from gateway.generation.generation import Generation
 from gateway.protocol.commands import OnDisconnect, StartRequest
-from gateway.protocol.errors import Code, Refused, invalid
+from gateway.protocol.errors import Code, Refused
 from gateway.protocol.events import Error
 from transports.model_api.projected_stream import JsonArrayFraming, ProjectedFraming, ProjectedStream
 
@@ -39,10 +39,7 @@ class Endpoint:
         Raises:
             Refused: the request is not valid, or `Hub.start` refuses it.
         """
-        body = await read_json(request, self._services)
-        if not isinstance(body, dict):
-            message = "The body must be a JSON object."
-            raise invalid(message)
+        body = await read_json_object(request, self._services)
         call = Call(body, request.path_params, request.query_params, request.headers, self._path)
         start = self._parse(call, request)
         if start.stream:

@@ -5,23 +5,19 @@ Source: ai.google.dev/api/tokens.
 
 from collections.abc import Sequence
 
-import orjson
 from pydantic import JsonValue
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from gateway.api.context import principal
-from gateway.api.disconnect import unless_disconnected
-from gateway.api.model_api.pass_through import CLIENT_CLOSED_REQUEST
-from gateway.api.requests import read_json
+from gateway.api.model_api.documents import document_response, estimate_prompt
+from gateway.api.requests import read_json_object
 from gateway.api.responses import json_response
 from gateway.api.services import Services
-from gateway.billing.usage import estimate_input, estimate_output
 from gateway.dialects.gemini.request import API, read_messages
 from gateway.pass_through.calls import call, targets_of
 from gateway.protocol.commands import JsonObject
-from gateway.protocol.errors import invalid
 from gateway.routing.model import Model
 from gateway.upstreams.documents import DocumentRequest
 from gateway.upstreams.formats.gemini import model_endpoint
@@ -42,10 +38,7 @@ class TokenCountRoutes:
 
     async def count(self, request: Request) -> Response:
         """Count the tokens of a request."""
-        body = await read_json(request, self._services)
-        if not isinstance(body, dict):
-            message = "The body must be a JSON object."
-            raise invalid(message)
+        body = await read_json_object(request, self._services)
         hub = self._services.hub
         model = hub.models_for(principal(request)).resolve(request.path_params["model"])
         targets = targets_of(model, API, hub.clock.now())
@@ -55,10 +48,7 @@ class TokenCountRoutes:
         def build(upstream_model: str) -> DocumentRequest:
             return DocumentRequest(model_endpoint(upstream_model, ":countTokens"), _named(body, upstream_model))
 
-        document = await unless_disconnected(request, call(hub, model, targets, build))
-        if document is None:
-            return Response(status_code=CLIENT_CLOSED_REQUEST)
-        return Response(document, headers={"Cache-Control": "no-store"}, media_type="application/json")
+        return await document_response(request, call(hub, model, targets, build))
 
 
 def _named(body: JsonObject, upstream_model: str) -> JsonObject:
@@ -74,6 +64,4 @@ def _named(body: JsonObject, upstream_model: str) -> JsonObject:
 def _estimate(body: JsonObject, model: Model) -> int:
     wrapped: JsonValue = body.get(_WRAPPED) or body.get("generate_content_request")
     counted = wrapped if isinstance(wrapped, dict) else body
-    tools = counted.get("tools")
-    size = estimate_output(len(orjson.dumps(tools))) if tools else 0
-    return size + estimate_input(read_messages(counted), model.targets[0].upstream_model(model.name))
+    return estimate_prompt(read_messages(counted), counted.get("tools"), model)

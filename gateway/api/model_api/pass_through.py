@@ -12,8 +12,8 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from gateway.api.context import principal
-from gateway.api.disconnect import unless_disconnected
-from gateway.api.requests import read_json, request_id
+from gateway.api.model_api.documents import document_response
+from gateway.api.requests import read_json_object
 from gateway.api.services import Services
 from gateway.dialects.openai_chat.request import API
 from gateway.pass_through.calls import Charges, call, targets_of
@@ -21,9 +21,6 @@ from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import invalid
 from gateway.upstreams.documents import DocumentRequest
 from gateway.upstreams.endpoint import Endpoint
-
-CLIENT_CLOSED_REQUEST: Final = 499
-"""Status of a response that its client does not read (nginx's)."""
 
 MAX_VALUES: Final = 500_000
 """Maximum values of a body: LangChain sends each token of its texts as a number, and OpenAI takes 300,000."""
@@ -58,11 +55,7 @@ class PassThroughRoutes:
         return await self._pass_on(request, await self._body(request), "moderations", 0)
 
     async def _body(self, request: Request) -> JsonObject:
-        body = await read_json(request, self._services, max_values=MAX_VALUES)
-        if not isinstance(body, dict):
-            message = "The body must be a JSON object."
-            raise invalid(message)
-        return body
+        return await read_json_object(request, self._services, max_values=MAX_VALUES)
 
     async def _pass_on(self, request: Request, body: JsonObject, name: str, estimated_bytes: int) -> Response:
         hub, owner, requested = self._services.hub, principal(request), body.get("model")
@@ -83,13 +76,9 @@ class PassThroughRoutes:
             return DocumentRequest(Endpoint((name,)), {**body, **named})
 
         work = call(hub, model, targets, build, Charges(owner, estimated_bytes))
-        document = await unless_disconnected(request, work)
-        if document is None:
-            return Response(status_code=CLIENT_CLOSED_REQUEST)
+        # After the call, so that it counts what the call has cost.
+        response = await document_response(request, work)
         allowance = hub.allowance(owner)
-        headers = {
-            "Cache-Control": "no-store",
-            "X-Request-ID": request_id(request),
-            **({} if allowance is None else allowance.headers()),
-        }
-        return Response(document, headers=headers, media_type="application/json")
+        if allowance is not None:
+            response.headers.update(allowance.headers())
+        return response

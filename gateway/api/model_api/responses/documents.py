@@ -12,14 +12,12 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from gateway.api.context import principal
-from gateway.api.disconnect import unless_disconnected
-from gateway.api.model_api.pass_through import CLIENT_CLOSED_REQUEST
+from gateway.api.model_api.documents import document_response, estimate_prompt
 from gateway.api.model_api.responses.resource import PATH
 from gateway.api.model_api.responses.start import Asker, ResponseStart, prepare
-from gateway.api.requests import read_json, request_id
+from gateway.api.requests import read_json_object
 from gateway.api.responses import json_response
 from gateway.api.services import Services
-from gateway.billing.usage import estimate_input, estimate_output
 from gateway.dialects.base import Call
 from gateway.dialects.openai_responses.request import API
 from gateway.pass_through.calls import Charges, call, targets_of
@@ -59,9 +57,7 @@ class ResponseDocuments:
         document = await self._ask(request, model, "input_tokens", counted)
         if document is not None:
             return document
-        tools = start.call.body.get("tools")
-        size = estimate_output(len(orjson.dumps(tools))) if tools else 0
-        size += estimate_input(start.request.messages, model.targets[0].upstream_model(model.name))
+        size = estimate_prompt(start.request.messages, start.call.body.get("tools"), model)
         return json_response(request, {"object": "response.input_tokens", "input_tokens": size})
 
     async def compact(self, request: Request) -> Response:
@@ -84,10 +80,7 @@ class ResponseDocuments:
         return document
 
     async def _prepare(self, request: Request) -> tuple[ResponseStart, Model]:
-        body = await read_json(request, self._services)
-        if not isinstance(body, dict):
-            message = "The body must be a JSON object."
-            raise invalid(message)
+        body = await read_json_object(request, self._services)
         owner = principal(request)
         call_ = Call(body, request.path_params, request.query_params, request.headers)
         start = prepare(self._services.responses, call_, Asker(owner.id))
@@ -110,16 +103,12 @@ class ResponseDocuments:
             return DocumentRequest(Endpoint(("responses", name)), {**body, "model": upstream_model})
 
         try:
-            document = await unless_disconnected(request, call(hub, model, targets, build, charges))
+            return await document_response(request, call(hub, model, targets, build, charges))
         except Refused as refused:
             # Most servers with this API lack these endpoints: 404 or 405.
             if refused.code is Code.MODEL_NOT_FOUND:
                 return None
             raise
-        if document is None:
-            return Response(status_code=CLIENT_CLOSED_REQUEST)
-        headers = {"Cache-Control": "no-store", "X-Request-ID": request_id(request)}
-        return Response(document, headers=headers, media_type="application/json")
 
 
 def _whole(start: ResponseStart) -> JsonObject:
