@@ -12,6 +12,7 @@ from gateway.cli.configuration_report import report, warnings
 from gateway.cli.live_check import call_all
 from gateway.config import ConfigurationError, find_file, load, unknown_variables
 from gateway.net.open_files import file_limit
+from gateway.server.base_urls import sdk_base_urls, url_of
 from gateway.server.fd_limit import file_warnings
 
 
@@ -36,6 +37,7 @@ def run(options: argparse.Namespace) -> int:
         return 2
     catalog = build(settings)
     print("\n".join([f"{file or 'The environment'}: valid", *report(catalog)]))
+    print(sdk_base_urls(url_of(settings.host, settings.port)))
     unknown = [f"{name}: not a known setting" for name in unknown_variables(os.environ)]
     files = file_warnings(settings, file_limit(hard=True))
     for warning in [*warnings(settings, catalog), *files, *unknown]:

@@ -16,6 +16,7 @@ import uvicorn
 from gateway.app.factory import create_app
 from gateway.config import Settings
 from gateway.pipeline.hub import Hub
+from gateway.server.base_urls import sdk_base_urls, url_of
 from gateway.server.listen import check_exposure, describe_failure, listen, resolve
 from gateway.server.uvicorn_config import server_config
 from gateway.standard_streams import print_line
@@ -79,14 +80,9 @@ class _Server(uvicorn.Server):
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
         for listening in sockets or []:
-            host, port = listening.getsockname()[:2]
-            in_url = f"[{host}]" if ":" in host else host
-            url = f"http://{in_url}:{port}"
+            url = url_of(*listening.getsockname()[:2])
             print_line(
-                f"Dualstream listens on {url}\n"
-                f"Base URL for SDKs and agents: {url}/v1 (OpenAI), {url} (Anthropic, Gemini)\n"
-                f"Demo page: {url}/   (Ctrl-C stops it)",
-                sys.stdout,
+                f"Dualstream listens on {url}\n{sdk_base_urls(url)}\nDemo page: {url}/   (Ctrl-C stops it)", sys.stdout
             )
         if hasattr(signal, "SIGHUP"):
             self._accept_hangups()

@@ -112,6 +112,7 @@ def test_check_lists_the_targets_or_the_errors(write: Write) -> None:
     done = command("check", str(file))
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(f"{file}: valid\nsim-instant, default\n  p: sim-instant; 127.0.0.1:")
+    assert "\nBase URL for SDKs and agents: http://127.0.0.1:8080/v1 (OpenAI), " in done.stdout
     assert "warning: sim-instant: the price at p is not known" in done.stdout
     file.write_text("prot = 1\n")
     for arguments in (("check", str(file)), ("check",), ("serve", "--config", str(file))):
