@@ -35,8 +35,10 @@ from gateway.protocol.events import (
     Usage,
     Verbatim,
 )
+from gateway.upstreams.formats.json_values import objects_of
 
 _TEXT_STARTS: Final = {kind: len(prefix) for kind, prefix in TEXT_PREFIX.items()}
+
 _INCOMPLETE: Final = {"length": "max_output_tokens", "content_filter": "content_filter"}
 """Reasons for which a response is incomplete, by our finish reason."""
 
@@ -76,10 +78,16 @@ class OpenAIResponsesProjection:
         return self._writer.take()
 
     def response(self) -> JsonObject:
-        """Return the response object as it stands."""
+        """Return the response object as it stands, with all items, also those that a provider's end does not repeat."""
         encoded = self._final or self._response.encode(self.status, self._items())
         response: JsonObject = orjson.loads(encoded)
+        if not response.get("output"):
+            response["output"] = [orjson.loads(item) for item in self._items()]
         return response
+
+    def output(self) -> list[JsonObject]:
+        """Return the items of the response as it stands."""
+        return objects_of(self.response().get("output"))
 
     def end_steered(self) -> Sequence[ProjectedEvent]:
         """Return the last events where the client has added input (`response.steer`): another response follows."""

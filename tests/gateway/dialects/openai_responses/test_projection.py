@@ -333,3 +333,13 @@ def test_events_and_their_numbers_do_not_depend_on_how_text_is_joined(
     assert decoded(project_entries(merge(log.since(0), with_ends=True))) == expected
     log.compact()
     assert decoded(project_entries(log.since(0))) == expected
+
+
+def test_items_that_the_end_of_the_provider_does_not_repeat_are_in_the_response() -> None:
+    # What continues from it needs them, as the document does.
+    item = {"id": "msg_t", "type": "message", "content": [{"type": "output_text", "text": "Hel"}]}
+    done = {"type": "response.output_item.done", "output_index": 0, "item": item}
+    end = {"type": "response.completed", "response": {"id": "x", "status": "completed", "output": []}}
+    log = log_of([*passed(CREATED, ADDED, DELTA), Chunk("Hel"), *passed(done, end), COMPLETE])
+
+    assert response_object(start_of(), IDENTITY, log.since(0))["output"] == [item]
