@@ -31,6 +31,11 @@ class SocketIdentity:
         self._authenticator = authenticator
         self._origin = origin
 
+    @property
+    def address(self) -> str:
+        """Return the address of the client; "" until it is identified."""
+        return "" if self.principal is None else self.principal.address
+
     def renew(self) -> Principal | None:
         """Return the principal as it is now; None if the client is not identified yet.
 

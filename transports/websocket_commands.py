@@ -84,7 +84,7 @@ class WebSocketCommands:
         command_id: object = None
         generation_id: object = None
         # Counted before it is parsed: a message that is no command costs as much to read.
-        too_many = self._services.commands.count_message(self._name, self._address, read_at)
+        too_many = self._services.commands.count_message(self._name, self._identity.address, read_at)
         try:
             if text is None:
                 message = "The message is binary: send commands as text."
@@ -106,7 +106,7 @@ class WebSocketCommands:
 
     async def reject(self, refused: Refused, head: str, read_at: float) -> Close | None:
         """Reject a message that was not kept and begins with `head`; return why the socket must be closed."""
-        self._services.commands.count_message(self._name, self._address, read_at)
+        self._services.commands.count_message(self._name, self._identity.address, read_at)
         fields = leading_fields(head)
         await self._send_rejected(refused, fields.get("id"), fields.get("generation_id"))
         return self._reason_to_close()
@@ -128,7 +128,7 @@ class WebSocketCommands:
             return self._close
         if self._unreadable >= MAX_UNREADABLE:
             return Close(4400, "Not valid commands; see docs/protocol.md.")
-        if self._services.commands.is_flooded(self._name, self._address, self._services.clock.now()):
+        if self._services.commands.is_flooded(self._name, self._identity.address, self._services.clock.now()):
             return Close(4429, "Too many commands, also after they were rejected: slow down.")
         return None
 
@@ -146,7 +146,7 @@ class WebSocketCommands:
                 raise too_many from None
             raise
         if result.stopped:
-            self._services.commands.refund_message(self._name, self._address, read_at)
+            self._services.commands.refund_message(self._name, self._identity.address, read_at)
         elif too_many is not None:
             raise too_many
         await self._acknowledge(command, result.generation)
@@ -236,11 +236,6 @@ class WebSocketCommands:
         if command.id is not None:
             state = {"state": generation.state, "seq": generation.log.last}
             await self._send_json({"type": "ack", "id": command.id, "generation_id": generation.id, **state, **fields})
-
-    @property
-    def _address(self) -> str:
-        principal = self._identity.principal
-        return "" if principal is None else principal.address
 
     @property
     def _name(self) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Final
 
 import orjson
 from pydantic import JsonValue
@@ -17,16 +16,15 @@ from gateway.dialects.openai_responses.output_items import (
     RefusalItem,
     TextItem,
 )
+from gateway.dialects.openai_responses.parts import annotation_of, logprobs_of
 from gateway.dialects.openai_responses.tool_names import ToolName
 from gateway.dialects.openai_responses.writer import EventWriter
 from gateway.generation.event_log import Entry
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.events import Chunk, Event, Part, Reasoning, SignedReasoning, ToolCall
-from gateway.upstreams.formats.json_values import object_of, objects_of
+from gateway.upstreams.formats.json_values import object_of
 from gateway.upstreams.formats.openai_responses_items import FORMAT
 from gateway.upstreams.formats.sealed_reasoning import seal
-
-_UNLIKELY: Final = -9999.0
 
 
 class Content:
@@ -214,24 +212,6 @@ class Content:
         self._writer.add("response.output_item.added", {"output_index": index, "item": begun})
         self._writer.add("response.output_item.done", {"output_index": index, "item": orjson.Fragment(encoded)})
         self.items.append(encoded)
-
-
-def annotation_of(citation: Mapping[str, JsonValue]) -> JsonObject | None:
-    """Return a citation as an annotation, with the place that OpenAI's APIs name; None if it names no source."""
-    source = object_of(citation.get("source"))
-    if citation.get("format") == FORMAT and isinstance(source.get("type"), str):
-        return source
-    url, title = citation.get("url"), citation.get("title")
-    if url:
-        inner = object_of(source.get("url_citation"))
-        places: JsonObject = {name: inner[name] for name in ("start_index", "end_index") if name in inner}
-        return {"type": "url_citation", "url": url, "title": title or "", **places}
-    return {"type": "file_citation", "file_id": "", "filename": title, "index": 0} if title else None
-
-
-def logprobs_of(tokens: JsonValue) -> list[object]:
-    """Return the log probabilities of tokens; where none is known, OpenAI's number for an unlikely token."""
-    return [{**token, "logprob": _UNLIKELY} if token.get("logprob") is None else token for token in objects_of(tokens)]
 
 
 def strings_of(entry: Entry) -> Sequence[bytes]:

@@ -96,7 +96,7 @@ class ResponsesCommands:
     async def handle(self, text: str | None, read_at: float) -> Close | None:
         """Execute one message, which `text` None says was binary; return why the socket must be closed."""
         stream_id: object = None
-        too_many = self._services.commands.count_message(self._name, self._address, read_at)
+        too_many = self._services.commands.count_message(self._name, self._identity.address, read_at)
         try:
             if text is None:
                 message = "The message is binary: send events as text."
@@ -116,7 +116,7 @@ class ResponsesCommands:
 
     async def reject(self, refused: Refused, head: str, read_at: float) -> Close | None:
         """Reject a message that was not kept and begins with `head`; return why the socket must be closed."""
-        self._services.commands.count_message(self._name, self._address, read_at)
+        self._services.commands.count_message(self._name, self._identity.address, read_at)
         fields = leading_fields(head)
         await self._send_error(refused, fields.get("stream_id"))
         return self._reason_to_close()
@@ -248,7 +248,7 @@ class ResponsesCommands:
     def _reason_to_close(self) -> Close | None:
         if self._unreadable >= MAX_UNREADABLE:
             return Close(4400, "Not valid events; see docs/model-apis.md.")
-        if self._services.commands.is_flooded(self._name, self._address, self._services.clock.now()):
+        if self._services.commands.is_flooded(self._name, self._identity.address, self._services.clock.now()):
             return Close(4429, "Too many events, also after they were rejected: slow down.")
         return None
 
@@ -262,11 +262,6 @@ class ResponsesCommands:
         if principal is None:
             raise missing_credential()
         return principal
-
-    @property
-    def _address(self) -> str:
-        principal = self._identity.principal
-        return "" if principal is None else principal.address
 
     @property
     def _name(self) -> str:

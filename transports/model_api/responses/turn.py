@@ -88,17 +88,13 @@ class Turn:
 
     def _finish(self) -> None:
         if self.stored.scope is not None:
-            self._keep_locally(Items(self._output()))
+            self._keep_locally(Items(self._projection.output()))
 
     def _keep_locally(self, output: Items) -> None:
         """Keep what was said for the socket alone; the log of its generation is not needed for that."""
         self.stored.output, self.stored.generation, self.stored.body = output, None, b""
         self._store.add(self.stored)
         self.local_ids.append(self.stored.id)
-
-    def _output(self) -> list[JsonObject]:
-        items: list[JsonObject] = self._projection.response()["output"]  # type: ignore[assignment]
-        return items
 
     # Steering.
 
@@ -123,7 +119,7 @@ class Turn:
         """Return the messages that say which results come before what was held."""
         if self._projection.status != "completed":
             return ()
-        held, self._held, output = self._held, [], self._output() if self._held else []
+        held, self._held, output = self._held, [], self._projection.output() if self._held else []
         self.waiting = [message_of(steer.text) for steer in held]
         events = [pending(steer.id, self.stored.id, output, self.last_number) for steer in held]
         return [orjson.dumps(event)[:-1] + self._suffix for event in events]
@@ -139,7 +135,10 @@ class Turn:
     def _succeed(self, revision: Entry, steer: Steer) -> Sequence[ProjectedEvent]:
         """End the response, and begin its successor, which the next text of the log belongs to."""
         events, generation, before = self._projection.end_steered(), self.stored.generation, self.stored
-        output, body = Items(self._output()), {**orjson.loads(before.body), "previous_response_id": before.id}
+        output, body = (
+            Items(self._projection.output()),
+            {**orjson.loads(before.body), "previous_response_id": before.id},
+        )
         before.until = revision.first - 1
         if before.scope is not None:
             self._keep_locally(output)

@@ -12,6 +12,7 @@ from gateway.dialects.openai_responses.projection import OpenAIResponsesProjecti
 from gateway.generation.event_log import Entry
 from gateway.protocol.commands import JsonObject, StartRequest
 from gateway.protocol.events import TERMINAL
+from gateway.upstreams.formats.json_values import objects_of
 
 
 def projection_of(response: StoredResponse) -> OpenAIResponsesProjection:
@@ -91,5 +92,4 @@ def output_items(response: StoredResponse) -> list[JsonObject]:
     if response.output is not None:
         items = orjson.loads(b"[%b]" % response.output.data)
         return items
-    items = document_of(response)["output"]  # type: ignore[assignment]
-    return items
+    return objects_of(document_of(response).get("output"))

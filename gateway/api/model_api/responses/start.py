@@ -140,8 +140,7 @@ def _wanted_id(item: JsonObject, path: str) -> str:
 def _find_items(store: ResponseStore, wanted: set[str], asker: Asker) -> Mapping[str, JsonObject]:
     found: dict[str, JsonObject] = {}
     for response in store.newest_first(*asker)[:MAX_SEARCHED]:
-        output = decode([response.output]) if response.output is not None else output_items(response)
-        for item in (*decode(response.input[-1:]), *output):
+        for item in (*decode(response.input[-1:]), *output_items(response)):
             if (item_id := str(item.get("id"))) in wanted:
                 found.setdefault(item_id, item)
         if len(found) == len(wanted):

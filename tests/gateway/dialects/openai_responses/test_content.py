@@ -1,6 +1,5 @@
 """Which item a piece of content belongs to."""
 
-from gateway.dialects.openai_responses.content import annotation_of
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.events import Chunk, Part, Reasoning, ToolCall
 from tests.gateway.dialects.openai_responses.logs import COMPLETE, project, types
@@ -49,20 +48,6 @@ def test_media_with_an_address_is_a_link() -> None:
         "output"
     ]
     assert output[0]["content"][0]["text"] == "![audio](https://x.example/a)"
-
-
-def test_a_citation_keeps_what_its_provider_says() -> None:
-    own: JsonObject = {"type": "file_citation", "file_id": "f", "index": 3}
-    nested: JsonObject = {"type": "url_citation", "url_citation": {"start_index": 1, "end_index": 2, "url": "u"}}
-    assert annotation_of({"format": "openai-responses", "source": own}) == own
-    assert annotation_of({"format": "openai", "source": nested, "url": "u", "title": "t"}) == {
-        "type": "url_citation",
-        "url": "u",
-        "title": "t",
-        "start_index": 1,
-        "end_index": 2,
-    }
-    assert annotation_of({"url": None, "title": None}) is None
 
 
 def test_what_a_hosted_tool_did_is_an_item_of_its_own() -> None:
