@@ -72,12 +72,12 @@ class AnthropicProjection:
         return () if self.is_cut else self._writer.empty_delta()
 
     def _pass_on(self, lines: bytes) -> Sequence[ProjectedEvent]:
+        if self.is_cut:
+            return ()
         verbatim = self._verbatim
         has_block = self._is_verbatim and not verbatim.held and self._writer.open
         if has_block and lines.startswith(DELTA_HEADS) and b"\n" not in lines:
             return (ProjectedEvent(lines, DELTA),)
-        if self.is_cut:
-            return ()
         self._is_verbatim = True
         out: list[ProjectedEvent] = []
         for line in lines.split(b"\n"):

@@ -18,7 +18,7 @@ def document(events: Iterable[ProjectedEvent]) -> JsonObject:
     """Return the response that the events add up to: parts follow each other, of other fields the last one counts."""
     response: JsonObject = {}
     candidate: JsonObject = {}
-    parts: list[JsonObject] = []
+    parts = _Parts()
     role: JsonValue = None
     for event in events:
         fields = decode(event.data)
@@ -26,28 +26,43 @@ def document(events: Iterable[ProjectedEvent]) -> JsonObject:
         content = object_of(first.pop("content", None))
         role = content.get("role") or role
         for part in objects_of(content.get("parts")):
-            _append(parts, part)
+            parts.add(part)
         candidate = _merge(candidate, first)
         response |= fields
-    if parts:
-        candidate = {"content": {"parts": [*parts], **({"role": role} if role else {})}, **candidate}
+    if whole := parts.take():
+        candidate = {"content": {"parts": [*whole], **({"role": role} if role else {})}, **candidate}
     return as_encodable({**({"candidates": [candidate]} if candidate else {}), **response})
 
 
-def _append(parts: list[JsonObject], part: JsonObject) -> None:
-    """Append a part, or its text to the last part. What follows a signature is a part of its own."""
-    last = parts[-1] if parts else {}
-    is_text = part.keys() <= _JOINED and "text" in part
-    if is_text and last.keys() <= _JOINED - {"thoughtSignature"} and "text" in last:
-        is_same = bool(last.get("thought")) == bool(part.get("thought"))
-        # An empty text carries the signature of the text before it.
-        if is_same or part["text"] == "":
-            parts[-1] = {**last, "text": f"{last['text']}{part['text']}"}
-            if "thoughtSignature" in part:
-                parts[-1]["thoughtSignature"] = part["thoughtSignature"]
-            return
-    if part != {"text": ""}:
-        parts.append({**part})
+class _Parts:
+    """Parts, of which texts are joined once: a long answer has many."""
+
+    def __init__(self) -> None:
+        self._parts: list[JsonObject] = []
+        self._pieces: list[str] = []
+        """Texts that belong to the last part."""
+
+    def add(self, part: JsonObject) -> None:
+        """Add a part, or its text to the last part. What follows a signature is a part of its own."""
+        last = self._parts[-1] if self._parts else {}
+        is_text = part.keys() <= _JOINED and "text" in part
+        if is_text and last.keys() <= _JOINED - {"thoughtSignature"} and "text" in last:
+            is_same = bool(last.get("thought")) == bool(part.get("thought"))
+            # An empty text carries the signature of the text before it.
+            if is_same or part["text"] == "":
+                self._pieces.append(str(part["text"]))
+                if "thoughtSignature" in part:
+                    last["thoughtSignature"] = part["thoughtSignature"]
+                return
+        if part != {"text": ""}:
+            self.take().append({**part})
+
+    def take(self) -> list[JsonObject]:
+        """Return the parts so far."""
+        if self._pieces:
+            self._parts[-1]["text"] = f"{self._parts[-1]['text']}{''.join(self._pieces)}"
+            self._pieces = []
+        return self._parts
 
 
 def _merge(candidate: JsonObject, fields: JsonObject) -> JsonObject:
@@ -55,12 +70,12 @@ def _merge(candidate: JsonObject, fields: JsonObject) -> JsonObject:
     merged = {**candidate, **fields}
     earlier, later = candidate.get("logprobsResult"), fields.get("logprobsResult")
     if isinstance(earlier, dict) and isinstance(later, dict):
-        merged["logprobsResult"] = {
-            name: [*_list(earlier.get(name)), *_list(later.get(name))] if isinstance(value, list) else value
-            for name, value in {**earlier, **later}.items()
-        }
+        # In place: there may be one for each token.
+        merged["logprobsResult"] = earlier
+        for name, value in later.items():
+            known = earlier.get(name)
+            if isinstance(known, list) and isinstance(value, list):
+                known += value
+            else:
+                earlier[name] = value
     return merged
-
-
-def _list(value: JsonValue) -> list[JsonValue]:
-    return value if isinstance(value, list) else []

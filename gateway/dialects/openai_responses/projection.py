@@ -159,6 +159,8 @@ class OpenAIResponsesProjection:
         """Begin another text: after feedback in items of its own; after a failure nothing can take back the first."""
         if revision.reason == "failover":
             self.is_cut = True
+            # What follows takes none of the short ways.
+            self._attempt_begins, self._content.plain_kind = True, None
             return
         self._close_verbatim()
         self._content.begin_revision()
