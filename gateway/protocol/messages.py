@@ -168,8 +168,9 @@ def check_form(message: Message) -> Message:
         PydanticCustomError: naming the field that no provider could read.
     """
     for at, part in enumerate(message.content if isinstance(message.content, list) else ()):
-        if part.get("type") is None:
-            raise problem_at(("content", at, "type"), f"is missing; known are: {', '.join(_PART_TYPES)}")
+        if not isinstance(kind := part.get("type"), str):
+            problem = "is missing" if kind is None else "must be a string"
+            raise problem_at(("content", at, "type"), f"{problem}; known are: {', '.join(_PART_TYPES)}")
     if message.role == "user" and _is_empty(message.content):
         raise problem_at(("content",), "is empty: send a text or another content part")
     if message.role == "assistant":

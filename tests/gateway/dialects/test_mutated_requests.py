@@ -20,7 +20,6 @@ from tests.gateway.upstreams.transcripts.case import FORMATS
 
 IMAGE: Final = "data:image/png;base64,iVBORw0KGgo="
 SCHEMA: Final[JsonObject] = {"type": "object", "properties": {"a": {"type": "string"}}}
-PDF: Final[JsonObject] = {"filename": "f.pdf", "file_data": "data:application/pdf;base64,AA=="}
 
 BODIES: Final[Mapping[str, JsonObject]] = {
     "openai_chat": {
@@ -29,12 +28,9 @@ BODIES: Final[Mapping[str, JsonObject]] = {
             {"role": "system", "content": "s"},
             {
                 "role": "user",
-                "name": "n",
                 "content": [
                     {"type": "text", "text": "t"},
                     {"type": "image_url", "image_url": {"url": IMAGE, "detail": "low"}},
-                    {"type": "input_audio", "input_audio": {"data": "AA==", "format": "wav"}},
-                    {"type": "file", "file": PDF},
                 ],
             },
             {
@@ -42,26 +38,21 @@ BODIES: Final[Mapping[str, JsonObject]] = {
                 "content": "x",
                 "tool_calls": [
                     {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}},
-                    {"id": "d", "type": "custom", "custom": {"name": "g", "input": "i"}},
                 ],
                 "reasoning_details": [{"type": "reasoning.text", "text": "a", "signature": "b", "format": "f"}],
                 "thinking_blocks": [{"type": "thinking", "thinking": "t", "signature": "s"}],
             },
-            {"role": "tool", "tool_call_id": "c", "content": "r"},
-            {"role": "tool", "tool_call_id": "d", "content": [{"type": "text", "text": "r"}]},
+            {"role": "tool", "tool_call_id": "c", "content": [{"type": "text", "text": "r"}]},
         ],
         "tools": [
             {"type": "function", "function": {"name": "f", "parameters": SCHEMA, "strict": True}},
-            {"type": "custom", "custom": {"name": "g", "format": {"type": "text"}}},
         ],
         "tool_choice": {"type": "function", "function": {"name": "f"}},
         "response_format": {"type": "json_schema", "json_schema": {"name": "j", "schema": SCHEMA}},
-        "stop": ["a"],
         "metadata": {"a": "b"},
         "stream": True,
         "stream_options": {"include_usage": True},
         "modalities": ["text"],
-        "web_search_options": {"user_location": {"type": "approximate"}},
     },
     "openai_responses": {
         "model": "m",
@@ -73,7 +64,6 @@ BODIES: Final[Mapping[str, JsonObject]] = {
                 "content": [
                     {"type": "input_text", "text": "x"},
                     {"type": "input_image", "image_url": IMAGE, "detail": "auto"},
-                    {"type": "input_file", **PDF},
                 ],
             },
             {"type": "reasoning", "summary": [{"type": "summary_text", "text": "s"}], "encrypted_content": "ds1.e30"},
@@ -132,7 +122,6 @@ BODIES: Final[Mapping[str, JsonObject]] = {
         "thinking": {"type": "enabled", "budget_tokens": 2000},
         "output_config": {"effort": "low", "format": {"type": "json_schema", "schema": SCHEMA}},
         "metadata": {"user_id": "u"},
-        "stop_sequences": ["x"],
         "stream": True,
     },
     "gemini": {
@@ -159,11 +148,9 @@ BODIES: Final[Mapping[str, JsonObject]] = {
         "labels": {"a": "b"},
         "generationConfig": {
             "candidateCount": 1,
-            "topK": 1,
-            "stopSequences": ["a"],
             "responseMimeType": "application/json",
             "responseSchema": {"type": "OBJECT", "properties": {"a": {"type": "ARRAY", "items": {"type": "STRING"}}}},
-            "thinkingConfig": {"thinkingBudget": 100, "includeThoughts": True},
+            "thinkingConfig": {"includeThoughts": True},
             "responseModalities": ["TEXT"],
         },
     },
@@ -209,22 +196,25 @@ def parsed(name: str, body: JsonObject) -> DialectStart | None:
         return None
 
 
+def send(start: DialectStart) -> Iterator[str]:
+    """Encode a request for each wire format; yield the names of those that can't express it."""
+    for api, wire_format in FORMATS.items():
+        options = start.request.options.for_provider()
+        request = UpstreamRequest("m", start.request.messages, options, False, start.verbatim)
+        try:
+            assert orjson.dumps(wire_format().body(request))
+        except UnsupportedOption:
+            yield api
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_request_with_another_value_is_refused_or_sent(name: str) -> None:
-    formats = [wire_format() for wire_format in FORMATS.values()]
+    start = parsed(name, BODIES[name])
+    assert start is not None
+    assert [*send(start)] == []
     for path in places(BODIES[name]):
         for other in (*OTHERS, MISSING):
-            start = parsed(name, changed(BODIES[name], path, other))
-            if start is None:
-                continue
-            assert sent_request(name, start).digest
-            DIALECTS[name].projection(start, ResponseIdentity("g_a", "m", 1))
-            options = start.request.options.for_provider()
-            for wire_format in formats:
-                try:
-                    body = wire_format.body(
-                        UpstreamRequest("m", start.request.messages, options, False, start.verbatim)
-                    )
-                except UnsupportedOption:
-                    continue
-                assert orjson.dumps(body)
+            if (start := parsed(name, changed(BODIES[name], path, other))) is not None:
+                assert sent_request(name, start).digest
+                DIALECTS[name].projection(start, ResponseIdentity("g_a", "m", 1))
+                assert {*send(start)} <= FORMATS.keys()
