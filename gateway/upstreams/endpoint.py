@@ -45,8 +45,8 @@ def _quote(segment: str) -> str:
     # Quoting does not change dots (RFC 3986, 2.3: unreserved), and quoted dots are equivalent: servers and proxies
     # may remove the segments `.` and `..` in either form (RFC 3986, 5.2.4 and 6.2.2).
     if segment in {"", ".", ".."}:
-        message = f"{segment!r} is not the name of a model."
-        raise UnsupportedOption(message)
+        message = f"model: {segment!r} is not the name of a model."
+        raise UnsupportedOption(message, "model")
     return quote(segment, safe="", errors="replace")
 
 

@@ -41,8 +41,8 @@ def check_assistant(fields: Mapping[str, JsonValue], path: str) -> None:
     """
     for name in _CARRY_CONTENT:
         if fields.get(name):
-            message = f"{path}.{name}: the provider does not support it: leave it out."
-            raise UnsupportedOption(message)
+            param = f"{path}.{name}"
+            raise UnsupportedOption(f"{param}: the provider does not support it: leave it out.", param)
 
 
 def is_thinking(part: JsonObject) -> bool:

@@ -141,13 +141,15 @@ def _items(message: Message, path: str, ids: ToolIds) -> Iterator[JsonObject]:
     if message.role == "tool":
         call_id = extra.get("tool_call_id")
         if not isinstance(call_id, str):
-            raise UnsupportedOption("A tool message has no tool_call_id: add the id of the call it answers.")
-        yield {"type": "function_call_output", "call_id": ids.of_result(call_id), "output": _content(message) or ""}
+            param = f"{path}.tool_call_id"
+            raise UnsupportedOption(f"{param}: is missing: add the id of the call that the message answers.", param)
+        output = _content(message, path) or ""
+        yield {"type": "function_call_output", "call_id": ids.of_result(call_id), "output": output}
         return
     if message.role != "assistant":
         if extra.get("name"):
-            raise _unsupported("a message's 'name'")
-        yield {"type": "message", "role": message.role, "content": _content(message)}
+            raise _unsupported("a message's 'name'", f"{path}.name")
+        yield {"type": "message", "role": message.role, "content": _content(message, path)}
         return
     check_assistant(extra, path)
     for each in earlier_reasoning(extra, "openai-responses"):
@@ -158,18 +160,20 @@ def _items(message: Message, path: str, ids: ToolIds) -> Iterator[JsonObject]:
                 "encrypted_content": each.data,
                 **({"id": each.id} if each.id else {}),
             }
-    if content := _assistant_content(message, extra.get("refusal")):
+    if content := _assistant_content(message, extra.get("refusal"), path):
         yield {"type": "message", "role": message.role, "content": content}
     calls = extra.get("tool_calls")
-    for call in calls if isinstance(calls, list) else ():
-        yield _call(call, ids)
+    for at, call in enumerate(calls if isinstance(calls, list) else ()):
+        yield _call(call, f"{path}.tool_calls[{at}]", ids)
 
 
-def _content(message: Message) -> JsonValue:
-    return [_part(part) for part in message.content] if isinstance(message.content, list) else message.content
+def _content(message: Message, path: str) -> JsonValue:
+    if not isinstance(message.content, list):
+        return message.content
+    return [_part(part, f"{path}.content[{at}]") for at, part in enumerate(message.content)]
 
 
-def _assistant_content(message: Message, refusal: JsonValue) -> JsonValue:
+def _assistant_content(message: Message, refusal: JsonValue, path: str) -> JsonValue:
     """Build the content of an assistant's message: a string if it is nothing but text.
 
     A list would make servers that validate with OpenAI's own types (vLLM) expect an output item, and miss its id
@@ -184,10 +188,14 @@ def _assistant_content(message: Message, refusal: JsonValue) -> JsonValue:
         content = [*content, {"type": "refusal", "refusal": refusal}]
     plain = [part.get("text") for part in content if part.keys() == {"type", "text"} and part["type"] == "text"]
     texts = [text for text in plain if isinstance(text, str)]
-    return "".join(texts) if len(texts) == len(content) else [_part(part, assistant=True) for part in content]
+    return (
+        "".join(texts)
+        if len(texts) == len(content)
+        else [_part(part, f"{path}.content", assistant=True) for part in content]
+    )
 
 
-def _part(part: JsonObject, *, assistant: bool = False) -> JsonObject:
+def _part(part: JsonObject, path: str, *, assistant: bool = False) -> JsonObject:
     match part:
         case {"type": "text", **rest}:
             return {"annotations": [], **rest, "type": "output_text"} if assistant else {**rest, "type": "input_text"}
@@ -199,13 +207,13 @@ def _part(part: JsonObject, *, assistant: bool = False) -> JsonObject:
         case {"type": "file", "file": dict() as file, **rest} if not assistant:
             return {**rest, **file, "type": "input_file"}
     place = "an assistant's message" if assistant else "a message"
-    raise _unsupported(f"a part of type {str(part.get('type'))[:64]!r} in {place}")
+    raise _unsupported(f"a part of type {str(part.get('type'))[:64]!r} in {place}", path)
 
 
-def _call(call: JsonValue, ids: ToolIds) -> JsonObject:
+def _call(call: JsonValue, path: str, ids: ToolIds) -> JsonObject:
     match call:
         case {"id": str(call_id), "type": "custom", "custom": {"name": str(name), "input": str(text)}}:
             return {"type": "custom_tool_call", "call_id": ids.of_call(call_id), "name": name, "input": text}
         case {"id": str(call_id), "function": {"name": str(name), "arguments": str(text)}}:
             return {"type": "function_call", "call_id": ids.of_call(call_id), "name": name, "arguments": text or "{}"}
-    raise UnsupportedOption("A tool call in the messages is invalid: it needs id, function.name and .arguments.")
+    raise UnsupportedOption(f"{path}: is invalid: it needs id, function.name and .arguments.", path)

@@ -84,4 +84,4 @@ async def test_the_line_of_a_failure_names_what_failed_and_the_url_and_is_the_on
     )
     assert unknown.startswith("unknown: m: network_error: The provider can't be reached: its host name ")
     assert unknown.endswith("(https://no-such-host.invalid/v1beta/models/m:streamGenerateContent?alt=sse)")
-    assert unnamed == "unknown: ..: invalid_request: '..' is not the name of a model."
+    assert unnamed == "unknown: ..: invalid_request: model: '..' is not the name of a model."

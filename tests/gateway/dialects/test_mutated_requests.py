@@ -203,7 +203,8 @@ def send(start: DialectStart) -> Iterator[str]:
         request = UpstreamRequest("m", start.request.messages, options, False, start.verbatim)
         try:
             assert orjson.dumps(wire_format().body(request))
-        except UnsupportedOption:
+        except UnsupportedOption as refused:
+            assert refused.param
             yield api
 
 

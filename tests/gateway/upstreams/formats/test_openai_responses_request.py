@@ -374,13 +374,15 @@ IMAGE: JsonObject = {"type": "image_url", "image_url": {"url": "https://a/b.png"
         ({"role": "user", "content": [{"type": "refusal", "refusal": "x"}]}, "type 'refusal' in a message"),
         ({"role": "assistant", "content": [IMAGE]}, "type 'image_url' in an assistant's message"),
         ({"role": "user", "content": [{}]}, "type 'None'"),
-        ({"role": "tool", "content": "a"}, "no tool_call_id"),
+        ({"role": "tool", "content": "a"}, "messages[0].tool_call_id: is missing"),
         ({"role": "assistant", "content": "", "tool_calls": [{"id": "c"}]}, "needs id, function.name"),
         ({"role": "assistant", "content": "", "tool_calls": ["c"]}, "needs id, function.name"),
     ],
 )
 def test_an_unsupported_message_is_refused(fields: Event, quote: str) -> None:
-    assert quote in refused(None, Message.model_validate(fields)).message
+    error = refused(None, Message.model_validate(fields))
+    assert quote in error.message
+    assert (error.param or "").startswith("messages[0].")
 
 
 @given(st.lists(st.tuples(st.sampled_from(["system", "developer", "user", "assistant"]), st.text(max_size=5))))
