@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final, Protocol
 
+from gateway.api.model_api.pages import page_size
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Refused, invalid
 
@@ -69,7 +70,7 @@ class AnthropicModels:
 
     def list(self, names: Sequence[str], created: int, query: Mapping[str, str]) -> JsonObject:
         """See `ModelForm.list`."""
-        limit = _page_size(query, "limit", 20)
+        limit = page_size(query, "limit", 20, MAX_PAGE)
         if before := query.get("before_id"):
             rest = names[: _position(names, before, "before_id")]
             page = rest[max(0, len(rest) - limit) :]
@@ -104,9 +105,9 @@ class GeminiModels:
 
     def list(self, names: Sequence[str], created: int, query: Mapping[str, str]) -> JsonObject:
         """See `ModelForm.list`."""
-        size, token = _page_size(query, "pageSize", 50), query.get("pageToken") or "0"
+        size, token = page_size(query, "pageSize", 50, MAX_PAGE), query.get("pageToken") or "0"
         if not (token.isascii() and token.isdigit() and int(token[:9]) <= len(names)):
-            message = "pageToken: must be a nextPageToken of an earlier page"
+            message = "pageToken: must be a nextPageToken of an earlier page."
             raise invalid(message, param="pageToken")
         start = int(token[:9])
         page, end = names[start : start + size], start + size
@@ -122,14 +123,6 @@ FORMS: Final[Mapping[str, ModelForm]] = {"anthropic": AnthropicModels(), "gemini
 """Forms of APIs other than OpenAI's, by their names in the settings."""
 
 
-def _page_size(query: Mapping[str, str], parameter: str, default: int) -> int:
-    text = query.get(parameter) or str(default)
-    if text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_PAGE:
-        return int(text)
-    message = f"{parameter}: must be a number from 1 to {MAX_PAGE}"
-    raise invalid(message, param=parameter)
-
-
 def _position(names: Sequence[str], name: str, parameter: str) -> int:
     try:
         return names.index(name)
@@ -138,4 +131,4 @@ def _position(names: Sequence[str], name: str, parameter: str) -> int:
 
 
 def _unknown(parameter: str) -> Refused:
-    return invalid(f"{parameter}: must be the id of a model in the list", param=parameter)
+    return invalid(f"{parameter}: must be the id of a model in the list.", param=parameter)

@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Route
 
 from gateway.api.context import principal
 from gateway.api.interrupts import counted_interrupt
+from gateway.api.model_api.pages import page_size
 from gateway.api.model_api.responses.replay import document_of
 from gateway.api.model_api.responses.store import StoredResponse, decode
 from gateway.api.requests import read_json
@@ -112,7 +113,7 @@ class ResponsesResource:
                 message = f"after: there is no item {after[:100]!r} in this response."
                 raise invalid(message, param="after")
             items = items[place + 1 :]
-        limit = _limit(query.get("limit"))
+        limit = page_size(query, "limit", DEFAULT_PAGE, MAX_PAGE)
         page = items[:limit]
         ends = {"first_id": page[0]["id"] if page else None, "last_id": page[-1]["id"] if page else None}
         return json_response(request, {"object": "list", "data": page, **ends, "has_more": len(items) > limit})
@@ -160,12 +161,3 @@ def _choice(value: str | None, name: str, choices: Sequence[str]) -> str:
         message = f"{name}: must be one of {', '.join(choices)}."
         raise invalid(message, param=name)
     return value
-
-
-def _limit(value: str | None) -> int:
-    if value is None:
-        return DEFAULT_PAGE
-    if not (value.isascii() and value.isdigit() and len(value) <= 3) or not 1 <= int(value) <= MAX_PAGE:
-        message = f"limit: must be a number from 1 to {MAX_PAGE}."
-        raise invalid(message, param="limit")
-    return int(value)
