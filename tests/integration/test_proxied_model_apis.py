@@ -13,8 +13,9 @@ import pytest
 
 from gateway.config import Settings
 from tests.gateway.dialects.api_clients import CLIENTS, ApiClient, read_events
+from tests.integration.processes import Server
 from tests.integration.proxies import PROXIES
-from tests.integration.test_nginx import WORDS, Provider, running_gateway, session
+from tests.integration.test_nginx import WORDS, Nginx, Provider, running_gateway, session
 from tests.served.viewers import TIMEOUT
 
 SHORT: Mapping[str, Mapping[str, str]] = {
@@ -32,9 +33,14 @@ each_proxy = pytest.mark.parametrize("name", PROXIES)
 class Proxied:
     """A proxy, and the provider of the gateway behind it."""
 
-    url: str
+    proxy: Server
     http: aiohttp.ClientSession
     provider: Provider
+
+    @property
+    def log(self) -> str:
+        """Return what the proxy has logged so far."""
+        return self.proxy.log.read_text("utf-8") if isinstance(self.proxy, Nginx) else self.proxy.output
 
 
 @asynccontextmanager
@@ -49,7 +55,7 @@ async def proxied(
             PROXIES[name](gateway, folder / name, own_pages=True, changes=changes) as proxy,
         ):
             async with session(proxy.url) as http:
-                yield Proxied(proxy.url, http, provider)
+                yield Proxied(proxy, http, provider)
 
 
 @each_proxy
@@ -178,6 +184,18 @@ async def test_a_refusal_keeps_its_status_and_the_signs_of_a_retry(name: str, tm
             assert int(response.headers["Retry-After"]) > 0
             assert int(response.headers["Retry-After-Ms"]) > 0
             assert (await response.json())["error"]["code"] == "rate_limit_exceeded"
+
+
+@each_proxy
+async def test_no_key_is_logged(name: str, tmp_path: Path) -> None:
+    key = "a-secret-key"
+    headers = {"Authorization": f"Bearer {key}", "x-api-key": key, "x-goog-api-key": key}
+    async with proxied(name, tmp_path) as at:
+        async with at.http.get("/v1beta/models/m", params={"key": key}, headers=headers) as response:
+            assert response.status == 200
+        while "/v1beta/models/m" not in (log := at.log):
+            await asyncio.sleep(0.01)
+    assert key not in log
 
 
 @each_proxy
