@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-from gateway.protocol.errors import Code
+from gateway.protocol.errors import Code, Refused
 from gateway.protocol.events import Error
 
 CUT_CODES: Final = frozenset(
@@ -24,6 +24,13 @@ FINISH_OF_FAILURE: Final[Mapping[str, str]] = {
 
 INTERRUPTED_TEXT: Final = b'"[The answer was interrupted.]"'
 """JSON of the text of an answer that was interrupted before its first text: some agents ask again for an empty one."""
+
+
+def refusal_of(end: Error) -> Refused:
+    """Return the failure of a generation as the refusal of its request."""
+    refused = Refused(Code(end.code), end.message, retry_after_ms=end.retry_after_ms)
+    refused.retryable = end.retryable
+    return refused
 
 
 def is_cut(end: Error) -> bool:

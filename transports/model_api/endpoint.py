@@ -17,10 +17,10 @@ from gateway.api.streams import enter_stream
 from gateway.clock import RestartableTimer
 from gateway.dialects.base import AnsweringDialect, Call, Dialect, DialectStart, ResponseIdentity
 from gateway.dialects.documents import document_of
+from gateway.dialects.ends import refusal_of
 from gateway.dialects.sent_request import sent_request
 from gateway.generation.generation import Generation
 from gateway.protocol.commands import OnDisconnect, StartRequest
-from gateway.protocol.errors import Code, Refused
 from gateway.protocol.events import Error
 from transports.model_api.projected_stream import JsonArrayFraming, ProjectedFraming, ProjectedStream
 
@@ -154,9 +154,8 @@ class DialectResponse:
         return json_response(self._request, document, headers=self._headers())
 
     def _refusal(self, end: Error) -> Response:
-        code = Code(end.code)
-        refused = Refused(code, end.message, param=self._generation.failed_param, retry_after_ms=end.retry_after_ms)
-        refused.retryable, refused.api_code = end.retryable, self._generation.failed_api_code
+        refused = refusal_of(end)
+        refused.param, refused.api_code = self._generation.failed_param, self._generation.failed_api_code
         response = refusal_response(refused, self._request)
         response.headers.update(self._headers())
         return response

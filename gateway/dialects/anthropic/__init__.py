@@ -1,4 +1,4 @@
-"""of Anthropic's Messages API."""
+"""The dialect of Anthropic's Messages API."""
 
 from gateway.dialects.anthropic.dialect import AnthropicDialect
 

@@ -1,4 +1,4 @@
-"""of Google's Gemini API."""
+"""The dialect of Google's Gemini API."""
 
 from gateway.dialects.gemini.dialect import GeminiDialect
 

@@ -9,7 +9,7 @@ from typing import ClassVar, Final
 import orjson
 
 from gateway.dialects.base import DialectStart, ProjectedEvent, ResponseIdentity
-from gateway.dialects.ends import FINISH_OF_FAILURE, is_cut
+from gateway.dialects.ends import FINISH_OF_FAILURE, is_cut, refusal_of
 from gateway.dialects.entries import CONTENT, TEXT_AT
 from gateway.dialects.gemini.content import Content
 from gateway.dialects.gemini.errors import refusal
@@ -19,7 +19,7 @@ from gateway.dialects.gemini.usage import usage_metadata
 from gateway.dialects.gemini.verbatim import responses_in
 from gateway.generation.event_log import Entry
 from gateway.protocol.commands import JsonObject
-from gateway.protocol.errors import CODES, Code, Refused
+from gateway.protocol.errors import Code
 from gateway.protocol.events import (
     Chunk,
     Complete,
@@ -142,10 +142,7 @@ class GeminiProjection:
             return (self._blocked(event),)
         if (reason := FINISH_OF_FAILURE.get(event.code)) is not None:
             return self._finish(FINISH_REASONS[reason], event.usage, event.message)
-        code = Code(event.code)
-        refused = Refused(code, event.message, status=CODES[code].status, retry_after_ms=event.retry_after_ms)
-        refused.retryable = event.retryable
-        return (ProjectedEvent(orjson.dumps(refusal(refused))),)
+        return (ProjectedEvent(orjson.dumps(refusal(refusal_of(event)))),)
 
     def _finish(self, reason: str, usage: Usage | None, message: str | None = None) -> Sequence[ProjectedEvent]:
         parts, fields = self._content.finish(), self._content.take_fields()

@@ -1,4 +1,4 @@
-"""OpenAI chat completions (platform.openai.com/docs/api-reference/chat)."""
+"""The dialect of OpenAI's chat completions (platform.openai.com/docs/api-reference/chat)."""
 
 from gateway.dialects.openai_chat.dialect import OpenAIChatDialect
 

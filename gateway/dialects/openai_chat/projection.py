@@ -6,7 +6,7 @@ from typing import Final
 import orjson
 
 from gateway.dialects.base import DialectStart, ProjectedEvent, ResponseIdentity, project_event
-from gateway.dialects.ends import FINISH_OF_FAILURE, is_cut
+from gateway.dialects.ends import FINISH_OF_FAILURE, is_cut, refusal_of
 from gateway.dialects.entries import CONTENT, TEXT_AT
 from gateway.dialects.openai_chat.content import Content
 from gateway.dialects.openai_chat.errors import error_object
@@ -15,7 +15,6 @@ from gateway.dialects.openai_chat.verbatim import VerbatimEvents
 from gateway.dialects.openai_chat.writer import DONE, EventWriter, response_fields
 from gateway.generation.event_log import Entry
 from gateway.protocol.commands import JsonObject
-from gateway.protocol.errors import Code, Refused
 from gateway.protocol.events import (
     Chunk,
     Complete,
@@ -147,5 +146,5 @@ class OpenAIChatProjection:
             return ()
         if (reason := FINISH_OF_FAILURE.get(end.code)) is not None:
             return self._end(reason, end.usage, {"dualstream": {"code": end.code, "reason": end.message}})
-        error = error_object(Refused(Code(end.code), end.message))
+        error = error_object(refusal_of(end))
         return (ProjectedEvent(orjson.dumps({"error": error})), DONE)

@@ -1,4 +1,4 @@
-"""of OpenAI's Responses API."""
+"""The dialect of OpenAI's Responses API."""
 
 from gateway.dialects.openai_responses.dialect import OpenAIResponsesDialect
 

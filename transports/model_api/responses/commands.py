@@ -16,6 +16,7 @@ from gateway.api.requests import on_disconnect_header, parse_json
 from gateway.api.services import Services
 from gateway.clock import RestartableTimer
 from gateway.dialects.base import Call, Dialect
+from gateway.dialects.ends import refusal_of
 from gateway.dialects.openai_responses.ids import response_id
 from gateway.generation.event_log import Entry
 from gateway.pipeline.hub import new_id
@@ -26,7 +27,7 @@ from gateway.security.authenticator import missing_credential
 from gateway.security.principals import Principal
 from transports.handshake import SocketIdentity
 from transports.model_api.endpoint import with_policy
-from transports.model_api.responses.errors import error_event, in_lane, limit_reached, refusal_of
+from transports.model_api.responses.errors import error_event, in_lane, limit_reached
 from transports.model_api.responses.lanes import Lane, Lanes
 from transports.model_api.responses.steering import Steering
 from transports.model_api.responses.turn import Turn, prewarmed

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from gateway.dialects.base import Dialect
-from gateway.protocol.errors import CODES, Code, Refused, invalid
-from gateway.protocol.events import Error
+from gateway.protocol.errors import Refused, invalid
 
 STREAM_ID: Final = re.compile(r"[A-Za-z0-9_.-]{1,256}")
 
@@ -37,11 +36,3 @@ def limit_reached() -> Refused:
         "Responses websocket connection limit reached (60 minutes). Create a new websocket connection to continue."
     )
     return coded(invalid(message), "websocket_connection_limit_reached")
-
-
-def refusal_of(end: Error) -> Refused:
-    """Return the failure of a generation as the refusal of its request."""
-    code = Code(end.code)
-    refused = Refused(code, end.message, status=CODES[code].status, retry_after_ms=end.retry_after_ms)
-    refused.retryable = end.retryable
-    return refused
