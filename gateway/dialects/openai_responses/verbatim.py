@@ -26,7 +26,8 @@ _DELTA: Final = b"response.output_text.delta"
 _DELTA_HEAD: Final = b'{"type":"response.output_text.delta","sequence_number":'
 """How OpenAI begins the event of a piece of text."""
 
-_TYPE: Final = re.compile(rb'"type"\s*:\s*"((?:response\.[a-z_.]+)|error)"')
+_TYPE: Final = re.compile(rb'\{\s*"type"\s*:\s*"(response\.[a-z_.]+|error)"')
+_NAME: Final = re.compile(r"response\.[a-z_.]+|error")
 _NUMBER: Final = re.compile(rb'"sequence_number"\s*:\s*\d+')
 """A quotation mark inside a string is escaped, so that a text never matches."""
 
@@ -81,11 +82,12 @@ class VerbatimEvents:
         return ProjectedEvent(numbered, _DELTA)
 
     def _add(self, line: bytes) -> None:
-        match = _TYPE.search(line)
-        if match is None:
+        match = _TYPE.match(line)
+        # Where the type is not the first field, an item or a tool before it may have one, too.
+        name = match[1] if match is not None else _type_of(line)
+        if not name:
             # No event of this API: its clients would fail.
             return
-        name = match[1]
         if name in ENDS:
             end = decode_encodable(line)
             if name == b"error" or isinstance(end.get("response"), dict):
@@ -153,3 +155,9 @@ class VerbatimEvents:
             "background": ours.background,
             "previous_response_id": ours.previous_response_id,
         }
+
+
+def _type_of(line: bytes) -> bytes:
+    """Return the type of an event; b"" if it is none of this API."""
+    name = str(decode_encodable(line).get("type"))
+    return name.encode() if _NAME.fullmatch(name) else b""

@@ -94,3 +94,11 @@ def test_an_end_without_a_response_is_none() -> None:
     passed.add(b'{"type":"response.completed"}')
     passed.add(b'{"type":"response.completed","response":"x"}')
     assert (passed.held, writer.take()) == (None, [])
+
+
+def test_the_type_of_an_event_is_its_own() -> None:
+    passed, writer = verbatim(CREATED)
+    passed.add(b'{"item":{"type":"error"},"output_index":0,"type":"response.output_item.added"}')
+    passed.add(b'{"item":{"type":"response.completed"}}')
+    assert [event.name for event in writer.take()] == [b"response.output_item.added"]
+    assert passed.held is None
