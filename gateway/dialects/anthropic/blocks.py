@@ -9,27 +9,11 @@ from typing import Final
 from pydantic import JsonValue
 
 from gateway.dialects.anthropic.parts import SERVER_TOOL_BLOCKS
-from gateway.dialects.refusals import malformed, named
+from gateway.dialects.fields import malformed, named, objects_at, text_at
 from gateway.protocol.commands import JsonObject
 
 _LEFT_OUT: Final = SERVER_TOOL_BLOCKS - {"container_upload"} | {"tool_reference"}
 """Blocks that mean nothing to other providers: what Anthropic's servers ran, and references to deferred tools."""
-
-
-def objects_at(value: JsonValue, path: str) -> list[JsonObject]:
-    """Return the objects of a list.
-
-    Raises:
-        Refused: it is none.
-    """
-    if not isinstance(value, list):
-        raise malformed(path, "must be a list")
-    objects: list[JsonObject] = []
-    for at, item in enumerate(value):
-        if not isinstance(item, dict):
-            raise malformed(f"{path}[{at}]", "must be an object")
-        objects.append(item)
-    return objects
 
 
 def content_of(content: JsonValue, path: str, untranslated: list[str]) -> list[JsonObject]:
@@ -51,21 +35,10 @@ def text_or_parts(parts: Sequence[JsonObject], separator: str = "\n\n") -> JsonV
     return [*parts]
 
 
-def text_of(value: JsonValue, path: str) -> str:
-    """Return a text.
-
-    Raises:
-        Refused: it is none.
-    """
-    if not isinstance(value, str):
-        raise malformed(path, "must be a string")
-    return value
-
-
 def _parts(block: JsonObject, path: str, untranslated: list[str]) -> Sequence[JsonObject]:
     match block.get("type"):
         case "text":
-            text = text_of(block.get("text"), f"{path}.text")
+            text = text_at(block.get("text"), f"{path}.text")
             return [{"type": "text", "text": text}] if text else []
         case "image":
             return _image(block.get("source"), f"{path}.source", untranslated)

@@ -9,9 +9,9 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from gateway.dialects.anthropic.blocks import content_of, objects_at, text_or_parts
+from gateway.dialects.anthropic.blocks import content_of, text_or_parts
 from gateway.dialects.anthropic.earlier_answers import translate_answer
-from gateway.dialects.refusals import malformed, named
+from gateway.dialects.fields import malformed, named, objects_at
 from gateway.protocol.commands import JsonObject
 
 _BILLING: Final = "x-anthropic-billing-header:"

@@ -1,4 +1,4 @@
-"""The dialect of Anthropic's Messages API."""
+"""The dialect of Anthropic's Messages API. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 

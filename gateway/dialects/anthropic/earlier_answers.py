@@ -3,8 +3,8 @@
 import orjson
 from pydantic import JsonValue
 
-from gateway.dialects.anthropic.blocks import content_of, objects_at, text_of, text_or_parts
-from gateway.dialects.refusals import malformed
+from gateway.dialects.anthropic.blocks import content_of, text_or_parts
+from gateway.dialects.fields import malformed, objects_at, text_at
 from gateway.protocol.commands import JsonObject
 from gateway.upstreams.formats.anthropic_blocks import FORMAT
 from gateway.upstreams.formats.sealed_reasoning import is_sealed, unseal
@@ -40,20 +40,20 @@ class _Answer:
             case "thinking":
                 self._add_thinking(block, path)
             case "redacted_thinking":
-                self._add_redacted(text_of(block.get("data"), f"{path}.data"))
+                self._add_redacted(text_at(block.get("data"), f"{path}.data"))
             case "tool_use":
                 self._calls.append(_call(block, path))
             case _:
                 self._parts += content_of([block], path.rpartition("[")[0], untranslated)
 
     def _add_thinking(self, block: JsonObject, path: str) -> None:
-        text = text_of(block.get("thinking"), f"{path}.thinking")
+        text = text_at(block.get("thinking"), f"{path}.thinking")
         signature = block.get("signature") or ""
         detail: JsonObject = {"type": "reasoning.text", "text": text}
         if is_sealed(signature):
             self._details.append({**detail, **unseal(str(signature))})
         elif signature:
-            signed = {"signature": text_of(signature, f"{path}.signature"), "format": FORMAT}
+            signed = {"signature": text_at(signature, f"{path}.signature"), "format": FORMAT}
             self._details.append({**detail, **signed})
         elif text:
             self._plain.append(text)

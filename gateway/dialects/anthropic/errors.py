@@ -1,4 +1,4 @@
-"""Refusals and failures in the form of the Messages API (docs.anthropic.com, "Errors")."""
+"""Refusals and failures in the form of the Messages API (docs.anthropic.com, "Errors"). Pure."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from gateway.dialects.anthropic.tools import read_tools
-from gateway.dialects.refusals import malformed
+from gateway.dialects.fields import malformed
 from gateway.protocol.commands import JsonObject
 
 MAX_USER_LENGTH: Final = 64

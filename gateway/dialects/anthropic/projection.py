@@ -1,4 +1,4 @@
-"""The log of a generation as the events of a message (docs.anthropic.com, "Streaming Messages")."""
+"""The log of a generation as the events of a message (docs.anthropic.com, "Streaming Messages"). Pure."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final

@@ -1,4 +1,4 @@
-"""Read a request of the Messages API (docs.anthropic.com, "Messages").
+"""Read a request of the Messages API (docs.anthropic.com, "Messages"). Pure.
 
 A provider with the same API gets the body as it came: unknown fields, roles and betas included. For any other provider
 it is translated. What has no effect on the answer there is left out: cache markers, betas, `context_management`,
@@ -14,7 +14,7 @@ import orjson
 from gateway.dialects.anthropic.conversation import Conversation
 from gateway.dialects.anthropic.options import read_options
 from gateway.dialects.base import Call, DialectStart
-from gateway.dialects.refusals import malformed, only_own_api
+from gateway.dialects.fields import malformed, only_own_api
 from gateway.protocol.commands import JsonObject, Message, StartRequest, parse
 from gateway.protocol.errors import Refused
 from gateway.upstreams.base import VerbatimRequest

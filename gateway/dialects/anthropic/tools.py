@@ -4,7 +4,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from gateway.dialects.refusals import malformed, named
+from gateway.dialects.fields import malformed, named
 from gateway.protocol.commands import JsonObject
 
 _HARMLESS_TOOLS: Final = ("tool_search_tool_",)

@@ -1,4 +1,4 @@
-"""Collect the pieces of function calls until they are whole."""
+"""Collect the pieces of function calls until they are whole. Pure."""
 
 from dataclasses import dataclass, field
 

@@ -1,4 +1,4 @@
-"""The content of one attempt as parts of a candidate.
+"""The content of one attempt as parts of a candidate. Pure.
 
 Source: ai.google.dev/api/caching, "Part", and /api/generate-content, "Candidate". Function calls have no pieces there:
 a call becomes a part when its arguments are complete.

@@ -1,4 +1,4 @@
-"""Convert the turns of a Gemini request to messages in the form of OpenAI's chat completions.
+"""Convert the turns of a Gemini request to messages in the form of OpenAI's chat completions. Pure.
 
 Source: ai.google.dev/api/caching, "Content" and "Part".
 """
@@ -10,8 +10,8 @@ from typing import Final
 import orjson
 from pydantic import JsonValue
 
+from gateway.dialects.fields import malformed
 from gateway.dialects.gemini.fields import Fields
-from gateway.dialects.refusals import malformed
 from gateway.protocol.commands import JsonObject
 from gateway.upstreams.formats.gemini_thoughts import unpack
 

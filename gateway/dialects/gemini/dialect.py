@@ -1,4 +1,4 @@
-"""The dialect of Google's Gemini API."""
+"""The dialect of Google's Gemini API. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Final

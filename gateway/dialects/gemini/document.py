@@ -1,4 +1,4 @@
-"""A response of `generateContent` that is not streamed, made of the events of a stream."""
+"""A response of `generateContent` that is not streamed, made of the events of a stream. Pure."""
 
 from collections.abc import Iterable
 from typing import Final

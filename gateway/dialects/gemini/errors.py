@@ -1,4 +1,4 @@
-"""Refusals in the form of Google's APIs.
+"""Refusals in the form of Google's APIs. Pure.
 
 Sources: google.aip.dev/193 (`google.rpc.Status` as JSON), cloud.google.com/apis/design/errors (names by status), and
 ai.google.dev/gemini-api/docs/troubleshooting.

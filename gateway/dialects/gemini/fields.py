@@ -1,4 +1,4 @@
-"""Read messages of Google's APIs in JSON, where a field's name may be in camelCase or in snake_case.
+"""Read messages of Google's APIs in JSON, where a field's name may be in camelCase or in snake_case. Pure.
 
 Source: protobuf.dev, "ProtoJSON Format", "Field names as JSON keys": parsers accept both.
 """
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from pydantic import JsonValue
 
-from gateway.dialects.refusals import malformed
+from gateway.dialects.fields import malformed
 from gateway.protocol.commands import JsonObject
 
 

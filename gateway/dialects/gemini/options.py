@@ -1,4 +1,4 @@
-"""Convert the options of a Gemini request to those of OpenAI's chat completions.
+"""Convert the options of a Gemini request to those of OpenAI's chat completions. Pure.
 
 Source: ai.google.dev/api/generate-content, "GenerationConfig".
 """
@@ -7,9 +7,9 @@ from typing import Final
 
 from pydantic import JsonValue
 
+from gateway.dialects.fields import malformed
 from gateway.dialects.gemini.fields import Fields
 from gateway.dialects.gemini.schema import json_schema
-from gateway.dialects.refusals import malformed
 from gateway.protocol.commands import JsonObject
 
 SAME: Final = {

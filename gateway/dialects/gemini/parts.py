@@ -1,4 +1,4 @@
-"""Parts of an answer that are not text, in the form of the Gemini API."""
+"""Parts of an answer that are not text, in the form of the Gemini API. Pure."""
 
 from pydantic import JsonValue
 

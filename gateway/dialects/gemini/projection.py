@@ -1,4 +1,4 @@
-"""The log of a generation as `GenerateContentResponse` objects.
+"""The log of a generation as `GenerateContentResponse` objects. Pure.
 
 Source: ai.google.dev/api/generate-content, "GenerateContentResponse".
 """

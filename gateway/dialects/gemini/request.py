@@ -1,4 +1,4 @@
-"""Read a request of `generateContent` or `streamGenerateContent`.
+"""Read a request of `generateContent` or `streamGenerateContent`. Pure.
 
 Source: ai.google.dev/api/generate-content. A provider with this API gets the body as it came. For the others it is
 converted; what has no counterpart is left out where it does not change the answer, and else refused by its name when
@@ -9,11 +9,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from gateway.dialects.base import Call, DialectStart
+from gateway.dialects.fields import malformed, only_own_api
 from gateway.dialects.gemini.conversation import Conversation
 from gateway.dialects.gemini.fields import Fields
 from gateway.dialects.gemini.options import SAME, read_options
 from gateway.dialects.gemini.tools import read_tools
-from gateway.dialects.refusals import malformed, only_own_api
 from gateway.protocol.commands import MAX_METADATA_ENTRIES, JsonObject, Message, StartRequest, parse
 from gateway.protocol.errors import Refused
 from gateway.upstreams.base import VerbatimRequest

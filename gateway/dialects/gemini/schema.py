@@ -1,4 +1,4 @@
-"""Convert a `Schema` of the Gemini API to JSON Schema.
+"""Convert a `Schema` of the Gemini API to JSON Schema. Pure.
 
 Source: ai.google.dev/api/caching, "Schema": a part of OpenAPI 3.0, with types in capitals and integers as strings.
 """

@@ -1,4 +1,4 @@
-"""Convert the tools of a Gemini request to those of OpenAI's chat completions.
+"""Convert the tools of a Gemini request to those of OpenAI's chat completions. Pure.
 
 Sources: ai.google.dev/api/caching, "Tool" and "ToolConfig", and the guide "Function calling".
 """

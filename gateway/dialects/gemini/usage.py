@@ -1,4 +1,4 @@
-"""Usage figures in the form of the Gemini API."""
+"""Usage figures in the form of the Gemini API. Pure."""
 
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.events import Usage

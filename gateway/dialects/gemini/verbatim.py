@@ -1,4 +1,4 @@
-"""The responses of a provider with the Gemini API, as they came."""
+"""The responses of a provider with the Gemini API, as they came. Pure."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""The dialect of OpenAI's chat completions."""
+"""The dialect of OpenAI's chat completions. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 

@@ -6,7 +6,7 @@ Source: platform.openai.com/docs/api-reference/chat/create, `functions` and `fun
 
 from pydantic import JsonValue
 
-from gateway.dialects.refusals import malformed
+from gateway.dialects.fields import malformed
 from gateway.protocol.commands import JsonObject
 
 

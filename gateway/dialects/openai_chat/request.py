@@ -14,8 +14,8 @@ from typing import Annotated, Final
 from pydantic import AfterValidator, FailFast, JsonValue
 
 from gateway.dialects.base import Call, DialectStart
+from gateway.dialects.fields import malformed, only_own_api
 from gateway.dialects.openai_chat.functions import uses_functions, with_tools
-from gateway.dialects.refusals import malformed, only_own_api
 from gateway.protocol.commands import MESSAGE_COUNT, JsonObject, Message, StartRequest, parse
 from gateway.protocol.messages import check_form, unknown_part
 from gateway.protocol.options import OptionFields, ProviderOptions

@@ -3,15 +3,15 @@
 What one turn of the assistant brought as several items (reasoning, text, calls) becomes one message.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 import orjson
 from pydantic import JsonValue
 
+from gateway.dialects.fields import malformed, named, objects_at, text_at
 from gateway.dialects.openai_responses.tool_names import ADDITIONAL, NAMESPACE, function_name
 from gateway.dialects.openai_responses.tools import INPUT
-from gateway.dialects.refusals import malformed, named
 from gateway.protocol.commands import JsonObject
 from gateway.upstreams.formats.json_values import object_of
 from gateway.upstreams.formats.openai_responses_items import FORMAT
@@ -39,12 +39,7 @@ def input_items(value: JsonValue) -> list[JsonObject]:
         return [{"type": "message", "role": "user", "content": [{"type": "input_text", "text": value}]}]
     if not isinstance(value, list):
         raise malformed("input", "must be a string or a list of items")
-    items: list[JsonObject] = []
-    for at, item in enumerate(value):
-        if not isinstance(item, dict):
-            raise malformed(f"input[{at}]", "must be an object")
-        items.append(item)
-    return items
+    return objects_at(value, "input")
 
 
 class Conversation:
@@ -162,11 +157,11 @@ class Conversation:
                 call["signature"] = signature
 
     def _add_call(self, item: JsonObject, path: str) -> None:
-        call_id, name = _require_text(item, "call_id", path), _require_text(item, "name", path)
+        call_id, name = text_at(item.get("call_id"), f"{path}.call_id"), text_at(item.get("name"), f"{path}.name")
         if item["type"] == "custom_tool_call":
-            arguments = orjson.dumps({INPUT: _require_text(item, "input", path)}).decode()
+            arguments = orjson.dumps({INPUT: text_at(item.get("input"), f"{path}.input")}).decode()
         else:
-            arguments = _require_text(item, "arguments", path)
+            arguments = text_at(item.get("arguments"), f"{path}.arguments")
         call: JsonObject = {
             "id": call_id,
             "type": "function",
@@ -179,7 +174,7 @@ class Conversation:
         turn["tool_calls"] = [*(calls if isinstance(calls, list) else ()), call]
 
     def _add_result(self, item: JsonObject, path: str) -> None:
-        call_id = _require_text(item, "call_id", path)
+        call_id = text_at(item.get("call_id"), f"{path}.call_id")
         output = item.get("output")
         if not isinstance(output, str | list):
             raise malformed(f"{path}.output", "must be a string or a list of content parts")
@@ -225,10 +220,3 @@ def _parts(content: JsonValue) -> Sequence[JsonValue]:
 def _text_of(parts: JsonValue) -> str:
     objects = [part for part in parts if isinstance(part, dict)] if isinstance(parts, list) else []
     return "\n\n".join(text for part in objects if isinstance(text := part.get("text"), str))
-
-
-def _require_text(item: Mapping[str, JsonValue], name: str, path: str) -> str:
-    value = item.get(name)
-    if not isinstance(value, str):
-        raise malformed(f"{path}.{name}", "must be a string")
-    return value

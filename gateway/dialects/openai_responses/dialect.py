@@ -1,4 +1,4 @@
-"""The dialect of OpenAI's Responses API."""
+"""The dialect of OpenAI's Responses API. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from gateway.dialects.refusals import malformed
+from gateway.dialects.fields import malformed
 from gateway.protocol.commands import JsonObject
 from gateway.upstreams.formats.json_values import object_of
 

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Final
 
 from gateway.dialects.base import Call, DialectStart
+from gateway.dialects.fields import malformed, only_own_api
 from gateway.dialects.openai_responses.conversation import input_items, messages_of
 from gateway.dialects.openai_responses.options import included, read_options
 from gateway.dialects.openai_responses.tools import read_tools
-from gateway.dialects.refusals import malformed, only_own_api
 from gateway.protocol.commands import JsonObject, StartRequest, parse
 from gateway.protocol.errors import Refused, invalid
 from gateway.upstreams.base import VerbatimRequest

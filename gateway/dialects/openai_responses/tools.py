@@ -12,8 +12,8 @@ from typing import Final
 
 from pydantic import JsonValue
 
+from gateway.dialects.fields import malformed, named
 from gateway.dialects.openai_responses.tool_names import NAMESPACE, DeclaredTool, declared_tools, function_name
-from gateway.dialects.refusals import malformed, named
 from gateway.protocol.commands import JsonObject
 from gateway.upstreams.formats.json_values import object_of, text_of
 

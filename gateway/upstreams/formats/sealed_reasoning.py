@@ -1,7 +1,8 @@
 """Carry what one provider signed in an opaque field of another's API, which clients give back as they got it. Pure.
 
 So the signature of Gemini's thoughts and calls, or OpenAI's encrypted reasoning, comes back with the next turn of a
-client of Anthropic's API. To the provider of that API itself such a value means nothing, and is left out.
+client of Anthropic's Messages API, and Anthropic's signatures with that of a client of OpenAI's Responses API. To the
+provider of that API itself such a value means nothing, and is left out.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode

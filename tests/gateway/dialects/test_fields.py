@@ -2,7 +2,8 @@
 
 import pytest
 
-from gateway.dialects.refusals import malformed, named, only_own_api
+from gateway.dialects.fields import malformed, named, objects_at, only_own_api, text_at
+from gateway.protocol.errors import Refused
 
 
 def test_a_refusal_names_the_field() -> None:
@@ -29,3 +30,17 @@ def test_what_only_one_api_has_is_named_at_the_beginning(untranslated: list[str]
 
 def test_a_long_type_is_cut() -> None:
     assert named("a", "x" * 99) == f"a ({'x' * 64})"
+
+
+def test_a_list_of_objects_is_read() -> None:
+    assert objects_at([{"a": 1}], "tools") == [{"a": 1}]
+    for value, path in (("x", "tools"), ([{}, 1], "tools[1]")):
+        with pytest.raises(Refused) as refused:
+            objects_at(value, "tools")  # type: ignore[arg-type]
+        assert refused.value.param == path
+
+
+def test_a_text_is_read() -> None:
+    assert text_at("a", "name") == "a"
+    with pytest.raises(Refused, match="name: must be a string"):
+        text_at(None, "name")

@@ -1,8 +1,11 @@
-"""Refuse fields of requests, in all dialects alike: a message begins with the path of its field. Pure."""
+"""Check fields of requests, and refuse them in one form: a message begins with the path of its field. Pure."""
 
 from collections.abc import Sequence
 from typing import Final
 
+from pydantic import JsonValue
+
+from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Refused, invalid
 
 _MAX_KIND: Final = 64
@@ -12,6 +15,33 @@ _MAX_KIND: Final = 64
 def malformed(path: str, problem: str) -> Refused:
     """Build the refusal of a field that no provider could read. `problem` says what it must be."""
     return invalid(f"{path}: {problem}.", param=path)
+
+
+def objects_at(value: JsonValue, path: str) -> list[JsonObject]:
+    """Return the objects of a list.
+
+    Raises:
+        Refused: it is none.
+    """
+    if not isinstance(value, list):
+        raise malformed(path, "must be a list")
+    objects: list[JsonObject] = []
+    for at, item in enumerate(value):
+        if not isinstance(item, dict):
+            raise malformed(f"{path}[{at}]", "must be an object")
+        objects.append(item)
+    return objects
+
+
+def text_at(value: JsonValue, path: str) -> str:
+    """Return a text.
+
+    Raises:
+        Refused: it is none.
+    """
+    if not isinstance(value, str):
+        raise malformed(path, "must be a string")
+    return value
 
 
 def named(path: str, kind: object) -> str:
