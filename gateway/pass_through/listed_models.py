@@ -16,7 +16,9 @@ from gateway.upstreams.base import Upstream
 from gateway.upstreams.documents import DocumentRequest, DocumentUpstream
 from gateway.upstreams.endpoint import Endpoint
 
-CALL_SECONDS: Final = 5.0
+CALL_SECONDS: Final = 2.5
+"""Longest call. Clients wait for a list, Claude Code for 3 seconds."""
+
 KEEP_SECONDS: Final = 300.0
 KEEP_NONE_SECONDS: Final = 30.0
 """How long an empty list is kept, as of a provider that did not answer."""
