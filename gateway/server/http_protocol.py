@@ -413,6 +413,10 @@ class HttpProtocol(HttpToolsProtocol):
         elif not self._has_ended:
             self._refused = True
             self.transport.write(encode_refusal(refused))
+            if cycle is not None and not cycle.response_complete:
+                # What follows a request may be what is refused: its response must not be written after the refusal.
+                cycle.disconnected = True
+                cycle.message_event.set()
             if linger:
                 LingeringClose(self.transport, self.connection_lost)
             else:
