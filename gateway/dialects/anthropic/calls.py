@@ -7,7 +7,7 @@ import orjson
 
 from gateway.dialects.anthropic.writer import EventWriter
 from gateway.protocol.events import ToolCall
-from gateway.upstreams.formats.sealed_reasoning import seal
+from gateway.upstreams.formats.sealed_reasoning import seal_call
 
 
 @dataclass(slots=True)
@@ -38,7 +38,7 @@ class Calls:
             self._writer.whole_block(
                 {
                     "type": "redacted_thinking",
-                    "data": seal({"format": "gemini", "call": call.id or "", "signature": call.signature}),
+                    "data": seal_call(call.id or "", call.signature),
                 }
             )
         if call.index not in self._calls:

@@ -10,7 +10,7 @@ from gateway.dialects.anthropic.writer import EventWriter
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.events import Part
 from gateway.upstreams.formats.anthropic_blocks import FORMAT
-from gateway.upstreams.formats.sealed_reasoning import seal
+from gateway.upstreams.formats.sealed_reasoning import seal, seal_redacted
 
 SERVER_TOOL_BLOCKS: Final = frozenset(
     {
@@ -47,11 +47,7 @@ def signature_of(signature: str, wire_format: str) -> str:
 
 
 def _redacted(fields: Mapping[str, JsonValue]) -> str:
-    data, wire_format = str(fields.get("data")), str(fields.get("format") or "")
-    if wire_format == FORMAT:
-        return data
-    item: JsonObject = {"id": fields["id"]} if isinstance(fields.get("id"), str) else {}
-    return seal({"format": wire_format, "data": data, **item})
+    return str(fields.get("data")) if fields.get("format") == FORMAT else seal_redacted(fields)
 
 
 def _citation(fields: Mapping[str, JsonValue]) -> JsonObject:

@@ -24,7 +24,7 @@ from gateway.protocol.commands import JsonObject
 from gateway.protocol.events import Chunk, Event, Part, Reasoning, SignedReasoning, ToolCall
 from gateway.upstreams.formats.json_values import object_of
 from gateway.upstreams.formats.openai_responses_items import FORMAT
-from gateway.upstreams.formats.sealed_reasoning import seal
+from gateway.upstreams.formats.sealed_reasoning import seal, seal_redacted
 
 
 class Content:
@@ -164,9 +164,7 @@ class Content:
         fields = part.fields
         match part.kind:
             case "redacted_reasoning":
-                data, provider = fields.get("data"), fields.get("format")
-                own = provider == FORMAT and isinstance(data, str)
-                self._add_sealed(str(data) if own else seal({"format": provider, "data": data}))
+                self._add_sealed(str(fields.get("data")) if fields.get("format") == FORMAT else seal_redacted(fields))
             case "server_tool":
                 self._add_hosted(object_of(fields.get("block")))
             case "citation":

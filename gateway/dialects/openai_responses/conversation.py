@@ -127,7 +127,7 @@ class Conversation:
         encrypted = item.get("encrypted_content")
         fields = unseal(encrypted) if isinstance(encrypted, str) and is_sealed(encrypted) else {}
         match fields:
-            case {"call_id": str(call_id), "signature": str(signature)}:
+            case {"call": str(call_id), "signature": str(signature)}:
                 self._sign(call_id, signature)
                 return
         texts = (item.get("content"), item.get("summary"))

@@ -12,7 +12,7 @@ import orjson
 from gateway.dialects.openai_responses.tool_names import ToolName
 from gateway.dialects.openai_responses.tools import INPUT
 from gateway.dialects.openai_responses.writer import EventWriter
-from gateway.upstreams.formats.sealed_reasoning import seal
+from gateway.upstreams.formats.sealed_reasoning import seal_call
 
 ItemStatus = Literal["completed", "incomplete"]
 
@@ -191,7 +191,7 @@ class CallItem:
 
     def sealed_signature(self) -> str | None:
         """Return the thought signature of the call as `encrypted_content`; None if it has none."""
-        return None if self.signature is None else seal({"call_id": self.call_id, "signature": self.signature})
+        return None if self.signature is None else seal_call(self.call_id, self.signature)
 
 
 def custom_input(arguments: str) -> str:

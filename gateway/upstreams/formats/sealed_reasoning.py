@@ -6,9 +6,11 @@ provider of that API itself such a value means nothing, and is left out.
 """
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
 from typing import Final
 
 import orjson
+from pydantic import JsonValue
 
 from gateway.protocol.commands import JsonObject
 
@@ -19,6 +21,16 @@ PREFIX: Final = "ds1."
 def seal(fields: JsonObject) -> str:
     """Return the value that carries these fields, which are texts."""
     return PREFIX + urlsafe_b64encode(orjson.dumps(fields)).decode()
+
+
+def seal_redacted(fields: Mapping[str, JsonValue]) -> str:
+    """Return the value that carries redacted reasoning: its data, the format that it has, and its id if it has one."""
+    return seal({name: fields[name] for name in ("format", "data", "id") if isinstance(fields.get(name), str)})
+
+
+def seal_call(call_id: str, signature: str) -> str:
+    """Return the value that carries the signature of a call (`call`): only Gemini signs calls."""
+    return seal({"format": "gemini", "call": call_id, "signature": signature})
 
 
 def is_sealed(value: object) -> bool:

@@ -6,7 +6,7 @@ from pydantic import JsonValue
 from gateway.dialects.openai_responses.conversation import input_items, messages_of
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Refused
-from gateway.upstreams.formats.sealed_reasoning import seal
+from gateway.upstreams.formats.sealed_reasoning import seal, seal_call
 
 
 def messages(*items: JsonObject) -> list[JsonObject]:
@@ -74,7 +74,7 @@ def test_plain_reasoning_is_kept_as_text() -> None:
 
 
 def test_a_thought_signature_may_stand_before_its_call() -> None:
-    sealed: JsonObject = {"type": "reasoning", "encrypted_content": seal({"call_id": "c1", "signature": "s"})}
+    sealed: JsonObject = {"type": "reasoning", "encrypted_content": seal_call("c1", "s")}
     call: JsonObject = {"type": "function_call", "call_id": "c1", "name": "f", "arguments": "{}"}
     assert messages(sealed, call) == messages(call, sealed)
 
