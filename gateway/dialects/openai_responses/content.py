@@ -46,6 +46,8 @@ class Content:
         self._writer = writer
         self._calls: dict[int, CallItem] = {}
         """Open calls by their index. They end together: pieces of parallel calls may alternate."""
+        self._call_ids: set[str] = set()
+        """Some servers give all calls of a function one id, by which no client can tell their results apart."""
         self._begun = 0
 
     def begin_revision(self) -> None:
@@ -137,7 +139,9 @@ class Content:
         name = event.name or ""
         tool = self._tools.get(name) or ToolName(name, None, custom=False)
         new_id, index = self._next("ctc" if tool.custom else "fc")
-        call = CallItem(new_id, index, event.id or new_id, tool, self._writer)
+        call_id = event.id if event.id and event.id not in self._call_ids else new_id
+        self._call_ids.add(call_id)
+        call = CallItem(new_id, index, call_id, tool, self._writer)
         self._calls[event.index] = call
         return call
 

@@ -61,3 +61,10 @@ def test_a_name_that_comes_late_begins_no_other_call() -> None:
     events = project([ToolCall(0, "c", None, "{"), ToolCall(0, None, "f", "}"), COMPLETE])
     [call] = events[-1]["response"]["output"]
     assert (call["call_id"], call["arguments"]) == ("c", "{}")
+
+
+def test_calls_with_one_id_get_ids_of_their_own() -> None:
+    events = project([ToolCall(0, "f", "f", "{}"), ToolCall(1, "f", "f", '{"a":1}'), COMPLETE])
+    first, second = events[-1]["response"]["output"]
+    assert first["call_id"] == "f"
+    assert second["call_id"] == second["id"]
