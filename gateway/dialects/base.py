@@ -8,10 +8,9 @@ Where the provider has the same API, its own data is in the log (`Entry.verbatim
 was read from it. A projection decides this by each attempt: verbatim data belongs to the attempt that it came from.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from typing import Final, Literal, NamedTuple, Protocol, runtime_checkable
+from typing import Literal, NamedTuple, Protocol, runtime_checkable
 
 from gateway.generation.event_log import Entry
 from gateway.protocol.commands import JsonObject, StartRequest
@@ -60,10 +59,6 @@ class ProjectedEvent(NamedTuple):
     name: bytes = b""
 
 
-project_event: Final[Callable[[tuple[bytes, bytes]], ProjectedEvent]] = partial(tuple.__new__, ProjectedEvent)
-"""Makes a `ProjectedEvent` of data and name without a call of Python, for what comes with each chunk."""
-
-
 class Projection(Protocol):
     """Turns the entries of one log, in order and each once, into the events of an API. It may keep a state."""
 
@@ -72,6 +67,15 @@ class Projection(Protocol):
 
     def project(self, entry: Entry) -> Sequence[ProjectedEvent]:
         """Return the events that an entry stands for; none for what the API has no word for."""
+        ...
+
+
+@runtime_checkable
+class TextProjection(Projection, Protocol):
+    """A projection with a short way for text, which comes most often. Its events have no names."""
+
+    def project_text(self, entry: Entry) -> bytes:
+        """Return the data of the events of an entry, one in a line; b"" if it is not plain text: `project` it."""
         ...
 
 

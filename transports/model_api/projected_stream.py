@@ -6,7 +6,7 @@ from starlette.types import Send
 
 from gateway.api.services import Services
 from gateway.asgi import Writer
-from gateway.dialects.base import Dialect, LiveProjection, ProjectedEvent, Projection
+from gateway.dialects.base import Dialect, LiveProjection, ProjectedEvent, Projection, TextProjection
 from gateway.generation.event_log import Entry
 from gateway.generation.generation import Generation
 from gateway.protocol.events import TERMINAL
@@ -22,16 +22,16 @@ class ProjectedFraming:
         self.content_type = dialect.content_type
         self.heartbeat = dialect.heartbeat
         self._project = projection.project
+        self._project_text = projection.project_text if isinstance(projection, TextProjection) else None
         self._projection = projection
         self.on_cut: Callable[[], None] | None = None
         """Called when the projection ends the response as a lost connection, perhaps before the terminal entry."""
 
     def frame(self, _generation_id: str, entry: Entry) -> bytes:
         """Return the frames of the events that an entry stands for."""
+        if self._project_text is not None and (lines := self._project_text(entry)):
+            return b"data: %b\n\n" % (lines.replace(b"\n", b"\n\ndata: ") if b"\n" in lines else lines)
         events = self._project(entry)
-        if len(events) == 1 and not events[0].name:
-            # By far the most common case, written out: it saves a call for each chunk.
-            return b"data: %b\n\n" % events[0].data
         self._check_cut()
         return b"".join(map(event_frame, events))
 

@@ -5,7 +5,7 @@ from typing import Final
 
 import orjson
 
-from gateway.dialects.base import DialectStart, ProjectedEvent, ResponseIdentity, project_event
+from gateway.dialects.base import DialectStart, ProjectedEvent, ResponseIdentity
 from gateway.dialects.ends import FINISH_OF_FAILURE, is_cut, refusal_of
 from gateway.dialects.entries import CONTENT, TEXT_AT
 from gateway.dialects.openai_chat.content import Content
@@ -52,14 +52,9 @@ class OpenAIChatProjection:
 
     def project(self, entry: Entry) -> Sequence[ProjectedEvent]:
         """See `Projection.project`."""
-        content = self._content
-        if content.continues_text and entry.kind is Chunk and entry.verbatim is None:
-            # By far the most common case: the JSON string of the text is copied as it is.
-            return (project_event((content.prefix + entry.data[TEXT_AT:-1] + self._chunks.suffix, b"")),)
+        if lines := self.project_text(entry):
+            return [ProjectedEvent(line) for line in lines.split(b"\n")]
         if entry.verbatim is not None and not self.is_cut:
-            if self._is_verbatim and self._has_text and entry.kind is Chunk:
-                # The same for the provider's own chunks.
-                return self._verbatim.pass_on(entry)
             return self._pass_on(entry)
         if self.is_cut or (self._is_verbatim and entry.kind in CONTENT):
             # In an attempt that is passed on, it is more of what was passed on already.
@@ -67,6 +62,18 @@ class OpenAIChatProjection:
         if entry.kind in CONTENT:
             return self._project_content(entry)
         return self._project_event(entry.event)
+
+    def project_text(self, entry: Entry) -> bytes:
+        """See `TextProjection.project_text`. This runs for each chunk."""
+        if entry.kind is not Chunk:
+            return b""
+        if entry.verbatim is None:
+            content = self._content
+            # The JSON string of the text is copied as it is.
+            return content.prefix + entry.data[TEXT_AT:-1] + self._chunks.suffix if content.continues_text else b""
+        if self._has_text and self._is_verbatim and not self.is_cut:
+            return self._verbatim.plain_lines(entry.verbatim)
+        return b""
 
     def _project_event(self, event: Event) -> Sequence[ProjectedEvent]:
         """Return the chunks of an event that is no content."""

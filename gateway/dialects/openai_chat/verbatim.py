@@ -10,7 +10,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from gateway.dialects.base import ProjectedEvent, project_event
+from gateway.dialects.base import ProjectedEvent
 from gateway.dialects.json_data import as_encodable, decode
 from gateway.generation.event_log import Entry
 from gateway.protocol.commands import JsonObject
@@ -19,6 +19,7 @@ from gateway.protocol.events import Verbatim
 _NO_USAGE: Final = b',"usage":null'
 """A field of all chunks once usage figures are asked for. A JSON string contains no unescaped quote, so not this."""
 
+_LF: Final = 0x0A
 _ERROR: Final = b'"error"'
 _USAGE: Final = b'"usage"'
 
@@ -38,18 +39,21 @@ class VerbatimEvents:
     def pass_on(self, entry: Entry) -> Sequence[ProjectedEvent]:
         """Return the chunks of an entry with data of its provider."""
         data = entry.verbatim or b""
+        if entry.kind is not Verbatim and (lines := self.plain_lines(data)):
+            return [ProjectedEvent(line) for line in lines.split(b"\n")]
+        return self._inspect(data, has_content=entry.kind is not Verbatim)
+
+    def plain_lines(self, data: bytes) -> bytes:
+        """Return the chunks of some content, one in a line; b"" if they must be decoded.
+
+        By far most content comes with neither an error nor figures. Figures may come with it: a call's arguments are
+        complete only at the end of the response.
+        """
         plain = data.replace(_NO_USAGE, b"") if _NO_USAGE in data else data
-        if entry.kind is Verbatim or _ERROR in data or _USAGE in plain:
-            return self._inspect(data, has_content=entry.kind is not Verbatim)
-        # By far the most common case: content, and neither an error nor figures. Figures may come with it: a call's
-        # arguments are complete only at the end of the response.
-        sent = data if self._with_usage else plain
-        if sent and b"\n" not in sent:
-            self._last = sent
-            return (project_event((sent, b"")),)
-        events = [ProjectedEvent(line) for line in sent.split(b"\n") if line]
-        self._last = events[-1].data if events else self._last
-        return events
+        if _ERROR in data or _USAGE in plain or not data or data[0] == _LF or data[-1] == _LF or b"\n\n" in data:
+            return b""
+        self._last = data if self._with_usage else plain
+        return self._last
 
     def _inspect(self, data: bytes, *, has_content: bool) -> Sequence[ProjectedEvent]:
         """Return the chunks of some lines, each of which is decoded."""
@@ -60,7 +64,7 @@ class VerbatimEvents:
 
     def last_chunk(self) -> JsonObject:
         """Return the last chunk with content, decoded."""
-        return as_encodable(_decode(self._last) or {})
+        return as_encodable(_decode(self._last.rpartition(b"\n")[2]) or {})
 
     @property
     def has_finish_reason(self) -> bool:
