@@ -3,11 +3,13 @@
 import re
 from typing import Final
 
-from gateway.dialects.anthropic.writer import BLOCKS, DELTA, EventWriter
+import orjson
+
+from gateway.dialects.anthropic.writer import BLOCKS, DELTA, EventWriter, event_of
 from gateway.dialects.base import ProjectedEvent
-from gateway.dialects.json_data import decode
+from gateway.dialects.json_data import as_encodable, decode
 from gateway.protocol.commands import JsonObject
-from gateway.upstreams.formats.json_values import index_of, object_of
+from gateway.upstreams.formats.json_values import index_of, object_of, objects_of
 
 DELTA_HEADS: Final = (b'{"type":"content_block_delta"', b'{"type": "content_block_delta"')
 """How almost all events begin: those need not be decoded."""
@@ -44,6 +46,9 @@ class VerbatimEvents:
         kind = payload.get("type")
         # Not an event of this API, such as an error of llama.cpp. The name stands in a line of its own.
         if not (isinstance(kind, str) and _NAME.fullmatch(kind)):
+            return
+        if kind == "message":
+            self._stream(as_encodable(payload), out)
             return
         event = ProjectedEvent(line, kind.encode())
         if kind in _ENDS or (kind == "message_delta" and object_of(payload.get("delta")).get("stop_reason")):
@@ -84,6 +89,31 @@ class VerbatimEvents:
         if self.held:
             out += self.held
             self.held = []
+
+    def _stream(self, message: JsonObject, out: list[ProjectedEvent]) -> None:
+        """Pass on a whole message as events: its server does not stream, and no library takes it as one of them."""
+        writer, content = self._writer, message.get("content")
+        if not writer.is_started:
+            writer.note_start()
+            writer.write({"type": "message_start", "message": {**message, "content": [], "stop_reason": None}})
+        blocks: list[JsonObject] = (
+            [{"type": "text", "text": content}] if isinstance(content, str) else objects_of(content)
+        )
+        for block in blocks:
+            kind = str(block.get("type"))
+            if kind in BLOCKS and isinstance(text := block.get(kind), str):
+                index = writer.open_block({**block, kind: ""})
+                writer.text(index, orjson.dumps(text))
+                writer.close(index)
+            elif kind == "tool_use":
+                index = writer.open_block({**block, "input": {}})
+                writer.text(index, orjson.dumps(orjson.dumps(block.get("input") or {}).decode()))
+                writer.close(index)
+            else:
+                writer.whole_block({**block, "type": kind})
+        out += writer.take()
+        delta: JsonObject = {name: message.get(name) for name in ("stop_reason", "stop_sequence")}
+        self.held.append(event_of({"type": "message_delta", "delta": delta, "usage": message.get("usage") or {}}))
 
     def _begin(self, kind: str, payload: JsonObject) -> None:
         """Begin what the provider did not: the message, or the block of a piece of text. Libraries raise without it."""

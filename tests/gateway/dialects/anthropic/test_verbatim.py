@@ -1,10 +1,13 @@
 """The events of a provider, passed on as they came."""
 
+import orjson
 import pytest
 
+from gateway.dialects.anthropic.document import document
 from gateway.dialects.anthropic.verbatim import VerbatimEvents
 from gateway.dialects.anthropic.writer import EventWriter
 from gateway.dialects.base import ProjectedEvent
+from gateway.protocol.commands import JsonObject
 from tests.gateway.dialects.anthropic.projected import IDENTITY
 
 END = b'{"type":"message_delta","delta":{"stop_reason":"end_turn"}}'
@@ -76,3 +79,24 @@ def test_a_whole_message_has_one_end() -> None:
     stop = b'{"type":"message_stop","amazon-bedrock-invocationMetrics":{}}'
     _, verbatim = passed(END, b'{"type":"error"}', stop, b'{"type":"message_stop"}')
     assert [event.data for event in verbatim.end()] == [END, stop]
+
+
+def test_a_whole_message_is_passed_on_as_events() -> None:
+    verbatim, out = VerbatimEvents(EventWriter(IDENTITY)), list[ProjectedEvent]()
+    blocks: list[JsonObject] = [
+        {"type": "thinking", "thinking": "Hm.", "signature": "s"},
+        {"type": "text", "text": "One", "citations": None},
+        {"type": "tool_use", "id": "t", "name": "f", "input": {"a": 1}},
+        {"type": "new", "b": 2},
+    ]
+    message = {
+        "type": "message",
+        "id": "m",
+        "content": blocks,
+        "stop_reason": "tool_use",
+        "usage": {"output_tokens": 3},
+    }
+    verbatim.add(orjson.dumps(message), out)
+    sent = [*out, *verbatim.end()]
+    assert document(sent) == {**message, "stop_sequence": None}
+    assert sum(event.name == b"content_block_delta" for event in sent) == 3
