@@ -79,9 +79,6 @@ PARAMETERS: Final[Mapping[str, Parameter]] = {
     "ModelQuery": Parameter(
         "model", "query", "As `model` in the body of a start.", {"type": "string", "minLength": 1, "maxLength": 256}
     ),
-    "ModelName": Parameter(
-        "name", "path", "A model or an alias; it may contain slashes.", {"type": "string"}, required=True
-    ),
     "File": Parameter("path", "path", "A file of the page.", {"type": "string", "minLength": 1}, required=True),
 }
 

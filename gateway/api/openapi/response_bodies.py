@@ -163,41 +163,6 @@ class ModelsServed:
 
 
 @dataclass(frozen=True, slots=True)
-class Model:
-    """A model or an alias, in OpenAI's form. `created`: when the gateway started, in seconds since 1970."""
-
-    id: str
-    object: Literal["model"]
-    created: int
-    owned_by: str
-
-
-@dataclass(frozen=True, slots=True)
-class ModelList:
-    """The models and their aliases, in OpenAI's form."""
-
-    object: Literal["list"]
-    data: list[Model]
-
-
-@dataclass(frozen=True, slots=True)
-class OpenAIProblem:
-    """An error in OpenAI's form."""
-
-    message: str
-    type: Literal["invalid_request_error"]
-    param: Literal["model"]
-    code: Code
-
-
-@dataclass(frozen=True, slots=True)
-class OpenAIRefusal:
-    """The refusal of an unknown model, in OpenAI's form."""
-
-    error: OpenAIProblem
-
-
-@dataclass(frozen=True, slots=True)
 class Saved:
     """Estimated savings by interrupts. `unknown` counts interrupts without an estimate."""
 

@@ -236,31 +236,6 @@ OPERATIONS: Final[Sequence[Operation]] = (
     ),
     Operation(
         "get",
-        "/v1/models",
-        "openaiModels",
-        "models",
-        "List the models and their aliases in OpenAI's form",
-        (ResponseSpec(200, "The list.", response_bodies.ModelList),),
-        parameters=("RequestId",),
-    ),
-    Operation(
-        "get",
-        "/v1/models/{name}",
-        "openaiModel",
-        "models",
-        "Get one model in OpenAI's form",
-        (
-            ResponseSpec(200, "The model.", response_bodies.Model),
-            ResponseSpec(
-                404,
-                "The model is not served, or not allowed for this principal; in OpenAI's form.",
-                response_bodies.OpenAIRefusal,
-            ),
-        ),
-        parameters=("ModelName", "RequestId"),
-    ),
-    Operation(
-        "get",
         "/api/stats",
         "stats",
         "gateway",

@@ -51,7 +51,7 @@ ROOT = Path(__file__).parents[4]
 USAGE = Usage(3, 4, "exact")
 METRICS = Metrics("r", 1.5, 2.5, 0.0, 1, 2, 2, None, 1, 1)
 PROVIDER_APIS = (Endpoint, PassThroughRoutes, TokenCountRoutes, MessageCountRoutes)
-PROVIDER_PATHS = ("/v1beta/", "/v1/responses")
+PROVIDER_PATHS = ("/v1/", "/v1beta/")
 OPTIONAL_FIELDS = {"signature", "format", "media_type", "data"}
 EVENTS: Sequence[Event] = (
     Accepted("g_x", "r", "m"),

@@ -29,19 +29,10 @@ async def validated(path: str, response: aiohttp.ClientResponse) -> dict[str, An
     return body
 
 
-@pytest.mark.parametrize(
-    "path", ["/api/models", "/v1/models", "/api/stats", "/health", "/ready", "/openapi.json", "/api/ws"]
-)
+@pytest.mark.parametrize("path", ["/api/models", "/api/stats", "/health", "/ready", "/openapi.json", "/api/ws"])
 async def test_responses_without_parameters_match_their_schemas(served: Served, path: str) -> None:
     async with served.http.get(path) as response:
         await validated(path, response)
-
-
-@pytest.mark.parametrize(("name", "status"), [("m", 200), ("other", 404)])
-async def test_a_model_response_matches_its_schema(served: Served, name: str, status: int) -> None:
-    async with served.http.get(f"/v1/models/{name}") as response:
-        assert response.status == status
-        await validated("/v1/models/{name}", response)
 
 
 async def test_the_responses_of_a_generation_match_their_schemas(served: Served) -> None:
