@@ -15,9 +15,9 @@ from tests.integration.processes import Server
 
 SIZE = 40 << 20
 VIEWERS = 20
-COPIES = 6
+COPIES = 9
 """Copies of the event that the gateway may hold at once, whatever the number of viewers: as it came, and encoded, once
-to keep and once to send, for each of two APIs; two while it is read."""
+to keep and once to send, for each of two APIs; two while it is read; and what the allocator keeps of them."""
 
 CHUNK = {"id": "c1", "object": "chat.completion.chunk", "created": 1, "model": "m"}
 

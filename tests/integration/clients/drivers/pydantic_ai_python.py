@@ -5,7 +5,7 @@ from typing import Any
 
 from pydantic_ai import Agent, BinaryContent
 from pydantic_ai.messages import ThinkingPart
-from pydantic_ai.models.anthropic import AnthropicModel
+from pydantic_ai.models.anthropic import AnthropicModel, AnthropicModelSettings
 from pydantic_ai.models.openai import OpenAIChatModel, OpenAIResponsesModel
 from pydantic_ai.providers.anthropic import AnthropicProvider
 from pydantic_ai.providers.openai import OpenAIProvider
@@ -35,6 +35,13 @@ MODELS = {
     "messages": AnthropicModel(MODEL, provider=AnthropicProvider(base_url=BASE_URL, api_key=KEY)),
 }
 
+THINKING = {
+    "chat": None,
+    "responses": None,
+    # Messages has it only in answers to requests that ask for it.
+    "messages": AnthropicModelSettings(max_tokens=3000, anthropic_thinking={"type": "enabled", "budget_tokens": 1024}),
+}
+
 
 def get_weather(city: str) -> str:
     """Return the weather of a city."""
@@ -45,8 +52,8 @@ def get_weather(city: str) -> str:
 def drive(name: str, model: Any) -> None:
     agent = Agent(model, tools=[get_weather])
 
-    async def streamed(content: Any) -> tuple[list[str], Any]:
-        async with agent.run_stream(content) as result:
+    async def streamed(content: Any, settings: Any = None) -> tuple[list[str], Any]:
+        async with agent.run_stream(content, model_settings=settings) as result:
             return [piece async for piece in result.stream_text(delta=True, debounce_by=None)], result
 
     @scenario(f"{name}/whole")
@@ -71,7 +78,7 @@ def drive(name: str, model: Any) -> None:
 
     @scenario(f"{name}/reasoning")
     async def _() -> None:
-        pieces, result = await streamed(prompt("think"))
+        pieces, result = await streamed(prompt("think"), THINKING[name])
         assert "".join(pieces) == TEXT
         thoughts = [part.content for part in result.response.parts if isinstance(part, ThinkingPart)]
         assert thoughts == ["First I compare."]
