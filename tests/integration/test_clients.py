@@ -16,6 +16,8 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
         yield scene
 
 
+# All scenarios of a client, one after the other: on busy cores they take minutes.
+@pytest.mark.timeout(360)
 @pytest.mark.parametrize("api", PROVIDER_APIS)
 @pytest.mark.parametrize("driver", DRIVERS, ids=lambda driver: driver.name)
 def test_client(scene: Stage, driver: Driver, api: str) -> None:
