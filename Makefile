@@ -50,7 +50,7 @@ run-local: $(VENV)/local ## the same with a real language model on this machine 
 		$(BIN)/dualstream serve --host $(HOST) --port $(PORT) \
 		--upstream http://127.0.0.1:$(MODEL_PORT)/v1 --model gemma-3-270m
 
-check: lint types unit clients-quick ## check style, import directions and types, and run the unit tests; about a minute
+check: lint types unit clients-quick ## check style, import directions and types, and run the unit tests; two to three minutes
 
 test: $(VENV)/test programs $(TEST_CLIENTS) ## run all tests, with a real browser, proxies and processes
 	$(BIN)/python -m pytest $(TEST_WORKERS)
