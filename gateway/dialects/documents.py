@@ -1,4 +1,4 @@
-"""Make the response that is not streamed of a whole log, in any dialect. Pure."""
+"""Build the response that is not streamed from a whole log, in any dialect. Pure."""
 
 from collections.abc import Iterable
 

@@ -39,7 +39,7 @@ def text_of(events: Sequence[Json]) -> str:
 
 
 def answer(served: Served, *pieces: str) -> None:
-    """Let the provider answer the newest call."""
+    """Send an answer to the newest call of the provider, and end it."""
     for piece in pieces or ("Xin ", "chào"):
         served.upstream.last.send(piece)
     served.upstream.last.finish(usage=USAGE)

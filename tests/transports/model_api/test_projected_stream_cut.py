@@ -49,7 +49,7 @@ async def read_all(reader: asyncio.StreamReader) -> tuple[bytes, bool]:
 
 
 def cut(served: Served, *pieces: str) -> None:
-    """Let the provider send its last words, and lose its connection."""
+    """Send pieces of an answer to the newest call, and fail it as a lost connection does."""
     for piece in pieces:
         served.upstream.last.send(piece)
     served.upstream.last.fail(Failed(Code.TRUNCATED, "It ended early."))
