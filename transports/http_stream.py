@@ -8,6 +8,7 @@ from starlette.requests import HTTPConnection
 from starlette.types import Receive, Scope, Send
 
 from gateway.api.context import principal
+from gateway.api.disconnect import wait_for_disconnect
 from gateway.api.responses import STREAM_HEADERS
 from gateway.api.services import Services
 from gateway.api.streams import enter_stream
@@ -125,12 +126,11 @@ class StreamedResponse:
         async def send_body(frames: Sequence[bytes]) -> None:
             await send({"type": "http.response.body", "body": b"".join(frames), "more_body": True})
 
-        async def wait_for_disconnect() -> None:
-            while (await receive())["type"] != "http.disconnect":
-                pass
+        async def stop_at_disconnect() -> None:
+            await wait_for_disconnect(receive)
             viewer.stop()
 
-        async with sending(send_body, wait_for_disconnect) as writer:
+        async with sending(send_body, stop_at_disconnect) as writer:
             await self._view(viewer, writer)
 
     def _on_viewer_stop(self) -> None:

@@ -1,7 +1,6 @@
 """A request to the API of a provider, and its response: streamed as text/event-stream, or as one document."""
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
 
 from starlette.requests import Request
@@ -9,6 +8,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from gateway.api.context import principal
+from gateway.api.disconnect import wait_for_disconnect
 from gateway.api.generations import start_generation
 from gateway.api.requests import on_disconnect_header, read_json_object
 from gateway.api.responses import json_response, refusal_response, start_headers
@@ -127,7 +127,8 @@ class DialectResponse:
         if self._start.stream:
             timer.start(self._services.heartbeat, on_timeout)
         log.subscribe(changed.set)
-        leaving = asyncio.ensure_future(_disconnect(receive, changed.set))
+        leaving = asyncio.ensure_future(wait_for_disconnect(receive))
+        leaving.add_done_callback(lambda _task: changed.set())
         try:
             while not (self._is_ready() or timed_out or leaving.done()):
                 changed.clear()
@@ -163,10 +164,3 @@ class DialectResponse:
     def _headers(self) -> dict[str, str]:
         allowance = self._services.hub.allowance(principal(self._request))
         return start_headers(self._request, self._generation, allowance)
-
-
-async def _disconnect(receive: Receive, on_disconnect: Callable[[], None]) -> None:
-    """Wait until the client has left."""
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    on_disconnect()
