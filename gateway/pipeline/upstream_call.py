@@ -101,7 +101,7 @@ class UpstreamCall:
 
     async def run(self) -> None:
         """Run the call, and report what it brings until its connection is closed."""
-        self._check_limits()
+        self._schedule_check()
         try:
             await self._stream()
         except Failed as failure:
@@ -207,7 +207,7 @@ class UpstreamCall:
         # Other limits apply from here on. Otherwise no timer is moved: the pending check finds by itself that content
         # came, which is cheaper than a timer for each chunk.
         if limits_changed or watchdog.end_marked:
-            self._check_limits()
+            self._schedule_check()
 
     def _record_end(self, event: Usage | Finished, *, end_marked: bool) -> bool:
         """Record a finish reason or usage figures; return True if the end mark has come."""
@@ -229,8 +229,7 @@ class UpstreamCall:
         return content
 
     def _check_limits(self) -> None:
-        """End the call if a time limit has run out, and schedule the next check."""
-        self._timer.cancel()
+        """End the call if a time limit has run out, else schedule the next check. Only for a judging timer."""
         watchdog, now = self._watchdog, self._clock.now()
         if self.is_over:
             return
@@ -243,8 +242,15 @@ class UpstreamCall:
         elif watchdog.is_complete(now) and self._end_answer is not None:
             # The answer is complete; only its usage figures are missing.
             self._end_answer()
-        elif (due := watchdog.next_check()) is not None:
-            self._timer.start(max(0.0, due - now), self._on_timer)
+        else:
+            self._schedule_check()
+
+    def _schedule_check(self) -> None:
+        """Schedule the next check. Judges nothing: the gateway may have been paused since `now` was read."""
+        self._timer.cancel()
+        due = self._watchdog.next_check()
+        if due is not None and not self.is_over:
+            self._timer.start(max(0.0, due - self._clock.now()), self._on_timer)
 
     def _on_timer(self) -> None:
         """Check the limits, but end nothing before reading what has arrived: the gateway may have been paused."""

@@ -114,3 +114,17 @@ async def test_a_pause_pays_for_no_second_call() -> None:
         await harness.finish(harness.a)
         assert outcomes(generation) == ["answered"]
         assert not harness.b.calls
+
+
+async def test_a_pause_while_the_first_content_is_handled_is_not_a_stall() -> None:
+    async with one_target(limits=LIMITS, breaker=1) as harness:
+        generation = harness.start()
+        await settle()
+        generation.log.subscribe(lambda: harness.clock.pause(14))
+        harness.upstream.last.send("Once upon ")
+        await settle()
+        harness.upstream.last.send("a time" * 100)
+        harness.upstream.last.finish(usage=Usage(1, 2, "exact"))
+        await settle()
+        assert isinstance(terminal_event(generation), Complete)
+        assert harness.target.breaker.circuit(harness.clock.now()) is Circuit.CLOSED
