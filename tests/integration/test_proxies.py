@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-import subprocess
+import shutil
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -19,7 +19,8 @@ from selenium.webdriver import Chrome
 from gateway.client import Client, TransportName
 from tests.integration import processes
 from tests.integration.browser import DEADLINE_SECONDS, Page, wait_until
-from tests.integration.processes import CHECKOUT, TcpProxy, missing, program
+from tests.integration.npm import node22, npm_set
+from tests.integration.processes import CHECKOUT, TcpProxy
 from tests.integration.proxies import PROXIES
 from tests.integration.servers import http_server
 from tests.integration.test_readme import blocks
@@ -101,15 +102,11 @@ def _hold() -> None:
 
 
 @pytest.fixture(scope="module")
-def event_sources() -> Path:
-    """The folder of packages that replace EventSource; npm installs them the first time."""
-    folder = CHECKOUT / "tests" / "integration" / "event_sources"
-    options = ["--ignore-scripts", "--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error"]
-    if not (folder / "node_modules").exists():
-        command = [program("npm"), "install", *options]
-        done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
-        if done.returncode != 0:
-            missing(f"npm install failed: {done.stderr.strip()}")
+def event_sources(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the packages that replace EventSource, and the program that reads with them."""
+    folder = tmp_path_factory.mktemp("event_sources")
+    npm_set("event_sources").link_into(folder)
+    shutil.copy(Path(__file__).parent / "read_event_source.mjs", folder)
     return folder
 
 
@@ -173,8 +170,8 @@ class OtherClients:
         self._texts = dict.fromkeys(("python sse", "python ws"), "")
         commands = {f"chat {transport}": self._chat(transport) for transport in ("sse", "ws")}
         if raw:
-            script, start = str(event_sources / "read.mjs"), f"{url}{START}&prompt={quote(PROMPT)}"
-            commands |= {name: [program("node"), script, name, start] for name in ("eventsource", "undici")}
+            script, start = str(event_sources / "read_event_source.mjs"), f"{url}{START}&prompt={quote(PROMPT)}"
+            commands |= {name: [node22(), script, name, start] for name in ("eventsource", "undici")}
         self._processes = {name: ClientProcess(command, folder / name) for name, command in commands.items()}
 
     def _chat(self, transport: str) -> list[str]:

@@ -5,7 +5,6 @@ An installation takes about a minute and 1.5 GB. It is kept between runs, in a f
 
 import hashlib
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -13,13 +12,11 @@ import sys
 from pathlib import Path
 from typing import Final
 
+from tests.integration import npm
 from tests.integration.processes import missing
 
 FOLDER: Final = Path(__file__).parent
-VARIABLE: Final = "DUALSTREAM_CLIENTS"
-"""Environment variable with the folder of all installations, in place of the one in the user's cache."""
 INSTALL: Final = "make clients-install"
-NPM_OPTIONS: Final = ("--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error")
 
 
 class Installation:
@@ -41,10 +38,10 @@ class Installation:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.folder.mkdir(parents=True)
         shutil.copy(FOLDER / "package.json", self.folder)
-        npm = shutil.which("npm")
-        if npm is None:
+        command = shutil.which("npm")
+        if command is None:
             sys.exit("npm is not installed")
-        subprocess.run([npm, "install", *NPM_OPTIONS], cwd=self.folder, check=True)
+        subprocess.run([command, "install", *npm.NPM_OPTIONS], cwd=self.folder, check=True)
         subprocess.run([sys.executable, "-m", "venv", str(self.folder / "venv")], check=True)
         pip = [str(self.python), "-m", "pip", "install", "--quiet", "--quiet", "--disable-pip-version-check"]
         subprocess.run([*pip, "--requirement", str(FOLDER / "requirements.txt")], check=True)
@@ -53,11 +50,9 @@ class Installation:
 
 def installation() -> Installation:
     """Return the installation of the current pins, complete or not."""
-    root = os.environ.get(VARIABLE)
-    cache = Path(root) if root else Path.home() / ".cache" / "dualstream-clients"
     pins = [(FOLDER / name).read_bytes() for name in ("package.json", "requirements.txt")]
     digest = hashlib.sha256(b"\0".join([*pins, sys.version.encode()])).hexdigest()
-    return Installation(cache / digest[:12])
+    return Installation(npm.cache() / digest[:12])
 
 
 def required_installation() -> Installation:
@@ -76,7 +71,9 @@ def pinned_versions() -> dict[str, str]:
 
 
 def main() -> None:
-    """Install the clients, unless they are."""
+    """Install the clients and the sets of npm packages, unless they are."""
+    for name in npm.names():
+        npm.npm_set(name)
     found = installation()
     if not found.is_complete:
         print(f"Installing the clients, about 1.5 GB, into {found.folder}", flush=True)
