@@ -1,8 +1,10 @@
-"""What a dialect is: how clients of a provider's API start a generation, and how they read its log. Pure.
+"""What a dialect is: how clients of another API start a generation, and how they read its log. Pure.
+
+There are dialects of providers' APIs (`ModelApiDialect`), and of the protocols of chat UIs.
 
 A dialect parses a request into our start (`Dialect.parse`), and a projection turns the entries of the log into the
 events of its API, one after the other (`Projection.project`). A response that is not streamed is made of the same
-events (`Dialect.document`), so that the two never differ.
+events (`ModelApiDialect.document`), so that the two never differ.
 
 Where the provider has the same API, its own data is in the log (`Entry.verbatim`), and is passed on in place of what
 was read from it. A projection decides this by each attempt: verbatim data belongs to the attempt that it came from.
@@ -40,6 +42,8 @@ class DialectStart:
     stream: bool
     call: Call
     verbatim: VerbatimRequest | None = None
+    alias: str = field(default="", kw_only=True)
+    """The client's own id of what it starts, by which it comes back to it; "" if it has none. See `Hub.add_alias`."""
     framing: Literal["event_stream", "json_array"] = field(default="event_stream", kw_only=True)
     """How events are framed if the response is streamed."""
 
@@ -62,8 +66,10 @@ class ProjectedEvent(NamedTuple):
 class Projection(Protocol):
     """Turns the entries of one log, in order and each once, into the events of an API. It may keep a state."""
 
-    is_cut: bool
-    """After the terminal entry: the response ends as if the connection had been lost, so that its client retries."""
+    @property
+    def is_cut(self) -> bool:
+        """The response ends as if the connection had been lost, so that its client retries."""
+        ...
 
     def project(self, entry: Entry) -> Sequence[ProjectedEvent]:
         """Return the events that an entry stands for; none for what the API has no word for."""
@@ -89,10 +95,9 @@ class LiveProjection(Projection, Protocol):
 
 
 class Dialect(Protocol):
-    """An API of a provider as it is spoken to clients. `api` is its name in the settings (`upstream_api`)."""
+    """An API as it is spoken to clients."""
 
     name: str
-    api: str
     paths: Sequence[str]
     """Paths of the requests that start a generation, by POST. The parameter of a model's name is `{model:model}`."""
     content_type: str
@@ -118,10 +123,6 @@ class Dialect(Protocol):
         """Return the projection of a response to a request."""
         ...
 
-    def document(self, start: DialectStart, events: Iterable[ProjectedEvent]) -> JsonObject:
-        """Return the response that is not streamed, made of the events of the whole log."""
-        ...
-
     def status(self, refused: Refused) -> int:
         """Return the status of a refusal, by which clients of the API repeat the request only if that can help.
 
@@ -134,6 +135,17 @@ class Dialect(Protocol):
 
         Its status is `status(refused)`, and its headers are those of every refusal and `retry_headers`.
         """
+        ...
+
+
+@runtime_checkable
+class ModelApiDialect(Dialect, Protocol):
+    """The API of a provider. `api` is its name in the settings (`upstream_api`)."""
+
+    api: str
+
+    def document(self, start: DialectStart, events: Iterable[ProjectedEvent]) -> JsonObject:
+        """Return the response that is not streamed, made of the events of the whole log."""
         ...
 
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Iterable
 
-from gateway.dialects.base import Dialect, DialectStart, ProjectedEvent, ResponseIdentity
+from gateway.dialects.base import DialectStart, ModelApiDialect, ProjectedEvent, ResponseIdentity
 from gateway.generation.event_log import Entry
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.events import Revision
 
 
 def document_of(
-    dialect: Dialect, start: DialectStart, identity: ResponseIdentity, entries: Iterable[Entry]
+    dialect: ModelApiDialect, start: DialectStart, identity: ResponseIdentity, entries: Iterable[Entry]
 ) -> JsonObject:
     """Return the response. What was given up for another provider's answer has no part in it: no client has seen it."""
     projection = dialect.projection(start, identity)

@@ -264,6 +264,26 @@ class Hub:
         """
         return self._records.find(generation_id, principal).generation
 
+    def add_alias(self, generation_id: str, alias: str, principal: Principal) -> None:
+        """Name a generation by an id that its client has chosen: that of its conversation, say.
+
+        An alias names the newest generation that was given it, until that is dropped. It is the principal's own.
+
+        Raises:
+            Refused: `generation_lost` or `forbidden`.
+        """
+        self._records.find_for_command(generation_id, principal)
+        self._records.add_alias(generation_id, (principal.id, alias))
+
+    def find_by_alias(self, alias: str, principal: Principal) -> Generation | None:
+        """Return the generation that an alias of the principal names; None without one that it may read."""
+        record = self._records.find_by_alias((principal.id, alias))
+        try:
+            return None if record is None else self.find(record.generation.id, principal)
+        except Refused:
+            # Its ticket is for another generation.
+            return None
+
     def running_for(self, principal: Principal) -> list[Generation]:
         """Return the generations that the principal may read and that have not ended, newest first."""
         return self._records.running_for(principal)

@@ -3,7 +3,7 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.admission.prompts import PromptReservation
 from gateway.billing.budgets import BudgetCharge
@@ -17,6 +17,9 @@ from gateway.security.principals import Principal
 
 IdempotencyKey = tuple[str, str]
 """A principal's id, and the key it sent: keys of different principals never meet."""
+
+Alias = tuple[str, str]
+"""A principal's id, and its own id for a generation: one principal never finds what another one has named."""
 
 
 @dataclass(eq=False, slots=True)
@@ -41,16 +44,18 @@ class Record:
     viewers: int = 0
     was_viewed: bool = False
     """It has had a viewer."""
+    aliases: set[Alias] = field(default_factory=set)
 
 
 class Records:
-    """Records by generation id and by idempotency key. Finished ones make room for newer ones, oldest first."""
+    """Records by generation id, idempotency key and alias. Finished ones make room for newer ones, oldest first."""
 
     def __init__(self, max_retained: int, max_retained_bytes: int) -> None:
         self._max_retained = max_retained
         self._max_retained_bytes = max_retained_bytes
         self._by_id: dict[str, Record] = {}
         self._by_idempotency_key: dict[IdempotencyKey, Record] = {}
+        self._by_alias: dict[Alias, Record] = {}
         self._retained: OrderedDict[str, int] = OrderedDict()
         """Finished generations, oldest first, with the size that is counted for each."""
         self.retained_bytes = 0
@@ -73,6 +78,15 @@ class Records:
         self._by_id[record.generation.id] = record
         if record.idempotency_key is not None:
             self._by_idempotency_key[record.idempotency_key] = record
+
+    def add_alias(self, generation_id: str, alias: Alias) -> None:
+        """Name a generation that `find` would return; what the alias named before is no longer found by it."""
+        record = self._by_alias[alias] = self._by_id[generation_id]
+        record.aliases.add(alias)
+
+    def find_by_alias(self, alias: Alias) -> Record | None:
+        """Return the record that an alias names; None if there is none, or it is no longer retained."""
+        return self._by_alias.get(alias)
 
     def get(self, generation_id: str) -> Record | None:
         """Return a record, without any check; None if it is unknown."""
@@ -147,6 +161,9 @@ class Records:
         key = record.idempotency_key
         if key is not None and self._by_idempotency_key.get(key) is record:
             del self._by_idempotency_key[key]
+        for alias in record.aliases:
+            if self._by_alias.get(alias) is record:
+                del self._by_alias[alias]
         self.on_forget(generation_id)
 
 

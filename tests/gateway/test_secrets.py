@@ -121,7 +121,7 @@ def test_a_call_of_a_model_api_shows_no_key_of_its_client() -> None:
     body: JsonObject = {"model": "m", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 10}
     contents: JsonObject = {"contents": [{"parts": [{"text": "Hello"}]}]}
     for dialect in load_dialects():
-        call = Call(contents if dialect.api == "gemini" else {**body, "input": "Hello"}, {"model": "m"}, {}, headers)
+        call = Call(contents if dialect.name == "gemini" else {**body, "input": "Hello"}, {"model": "m"}, {}, headers)
         assert secrets_shown_by(call) == set()
         with suppress(Refused):
             start = dialect.parse(call)

@@ -6,15 +6,13 @@ from typing import Final
 
 import orjson
 
-from gateway.app.factory import load_dialects
-from gateway.dialects.base import Call, Dialect, DialectStart, ProjectedEvent, ResponseIdentity
+from gateway.dialects.base import Call, DialectStart, ProjectedEvent, ResponseIdentity
 from gateway.dialects.documents import document_of as whole
 from gateway.generation.event_log import Entry
 from gateway.protocol.commands import JsonObject
 from gateway.upstreams.base import VerbatimRequest
 from tests.gateway.dialects.recording import GENERATION_ID
-
-DIALECTS: Final[Mapping[str, Dialect]] = {dialect.name: dialect for dialect in load_dialects()}
+from tests.gateway.dialects.tables import MODEL_APIS
 
 NAMES: Final = ("openai_chat", "openai_responses", "anthropic", "gemini")
 
@@ -50,11 +48,11 @@ def start_of(name: str, fields: JsonObject | None = None, *, stream: bool = True
     if name == "gemini":
         route = f"/v1beta/models/{{model:model}}:{'streamGenerateContent' if stream else 'generateContent'}"
         query = {"alt": "sse"} if stream else {}
-        return DIALECTS[name].parse(Call({**_BODIES[name], **(fields or {})}, {"model": "m"}, query, {}, route))
+        return MODEL_APIS[name].parse(Call({**_BODIES[name], **(fields or {})}, {"model": "m"}, query, {}, route))
     body: JsonObject = {**_BODIES[name], "stream": stream, **(fields or {})}
     if not stream:
         body.pop("stream_options", None)
-    return DIALECTS[name].parse(Call(body))
+    return MODEL_APIS[name].parse(Call(body))
 
 
 def verbatim_start(api: str) -> DialectStart:
@@ -70,14 +68,14 @@ def is_verbatim(start: DialectStart, api: str) -> bool:
 
 def project(name: str, start: DialectStart, entries: Iterable[Entry]) -> tuple[list[ProjectedEvent], bool]:
     """Return the events of a log, and whether the response ends as if the connection were lost."""
-    projection = DIALECTS[name].projection(start, ResponseIdentity(GENERATION_ID, "m", 1_700_000_000))
+    projection = MODEL_APIS[name].projection(start, ResponseIdentity(GENERATION_ID, "m", 1_700_000_000))
     events = [event for entry in entries for event in projection.project(entry)]
     return events, projection.is_cut
 
 
 def document_of(name: str, start: DialectStart, entries: Iterable[Entry]) -> JsonObject:
     """Return the response that is not streamed."""
-    return whole(DIALECTS[name], start, ResponseIdentity(GENERATION_ID, "m", 1_700_000_000), entries)
+    return whole(MODEL_APIS[name], start, ResponseIdentity(GENERATION_ID, "m", 1_700_000_000), entries)
 
 
 def joined(events: Sequence[ProjectedEvent]) -> list[tuple[bytes, object]]:

@@ -5,17 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from gateway.app.factory import load_dialects
 from gateway.config import Settings
 from gateway.dialects.base import AnsweringDialect
 from gateway.protocol.errors import Refused
 from tests.gateway.dialects.api_clients import CLIENTS, CUT, NONE, ApiClient, read_events
 from tests.gateway.dialects.ends_table import ENDS, FAILURE, End, ends_table
-from tests.gateway.dialects.tables import OURS
+from tests.gateway.dialects.tables import MODEL_APIS, OURS
 from tests.served.gateway import Served
 from tests.served.viewers import until
-
-DIALECTS = {dialect.name: dialect for dialect in load_dialects()}
 
 
 @pytest.fixture
@@ -63,7 +60,7 @@ async def test_a_response_that_is_not_streamed_ends_in_the_same_way(
         assert response.headers["X-Generation-ID"] == served.only.id
         if end.whole == FAILURE:
             assert end.code is not None
-            assert response.status == DIALECTS[client.name].status(Refused(end.code, ""))
+            assert response.status == MODEL_APIS[client.name].status(Refused(end.code, ""))
             assert response.headers["X-Should-Retry"] == ("true" if end.repeated else "false")
             assert "error" in await response.json()
         else:
@@ -79,7 +76,7 @@ async def test_a_failure_before_the_first_content_has_the_status_of_its_code(
     served: Served, client: ApiClient, end: End, stream: bool
 ) -> None:
     assert end.code is not None
-    dialect = DIALECTS[client.name]
+    dialect = MODEL_APIS[client.name]
     is_answered = isinstance(dialect, AnsweringDialect) and end.code in dialect.answered
     task = asyncio.ensure_future(client.post(served.http, stream=stream).__aenter__())
     await served.called()

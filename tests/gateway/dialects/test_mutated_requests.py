@@ -15,7 +15,8 @@ from gateway.dialects.sent_request import sent_request
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Refused, UnsupportedOption
 from gateway.upstreams.base import UpstreamRequest
-from tests.gateway.dialects.pairs import DIALECTS, NAMES
+from tests.gateway.dialects.pairs import NAMES
+from tests.gateway.dialects.tables import MODEL_APIS
 from tests.gateway.upstreams.transcripts.case import FORMATS
 
 IMAGE: Final = "data:image/png;base64,iVBORw0KGgo="
@@ -189,10 +190,10 @@ def parsed(name: str, body: JsonObject) -> DialectStart | None:
     try:
         if name == "openai_responses":
             return prepare(ResponseStore(), call, Asker("a"))
-        return DIALECTS[name].parse(call)
+        return MODEL_APIS[name].parse(call)
     except Refused as refused:
         assert refused.param
-        assert DIALECTS[name].refusal(refused)["error"]
+        assert MODEL_APIS[name].refusal(refused)["error"]
         return None
 
 
@@ -217,5 +218,5 @@ def test_a_request_with_another_value_is_refused_or_sent(name: str) -> None:
         for other in (*OTHERS, MISSING):
             if (start := parsed(name, changed(BODIES[name], path, other))) is not None:
                 assert sent_request(name, start).digest
-                DIALECTS[name].projection(start, ResponseIdentity("g_a", "m", 1))
+                MODEL_APIS[name].projection(start, ResponseIdentity("g_a", "m", 1))
                 assert {*send(start)} <= FORMATS.keys()

@@ -11,20 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from gateway.app.factory import load_dialects
 from gateway.config import Settings
 from gateway.dialects.statuses import final_status, is_repeated, retry_headers
 from gateway.protocol.errors import CODES, Code, Refused
 from tests.gateway.dialects.api_clients import CLIENTS as CLIENTS_OF_APIS
 from tests.gateway.dialects.api_clients import ApiClient
-from tests.gateway.dialects.tables import retry_table
+from tests.gateway.dialects.tables import MODEL_APIS, retry_table
 from tests.served.clients import KEYS, keys_file, with_keys
 from tests.served.gateway import Served
 from tests.served.viewers import until
 
 __all__ = ["keys_file"]
 
-DIALECTS = {dialect.name: dialect for dialect in load_dialects()}
 RETRYABLE_EITHER_WAY = [(code, retryable) for code in Code for retryable in {CODES[code].retryable, False}]
 
 
@@ -64,7 +62,7 @@ CODEX_REPEATS = {Code.AUTH_ERROR, Code.FORBIDDEN, Code.GENERATION_LOST}
 def test_clients_repeat_exactly_what_is_retryable(name: str, code: Code, retryable: bool) -> None:
     refused = Refused(code, "It is refused.")
     refused.retryable = retryable
-    status, headers = DIALECTS[name].status(refused), retry_headers(refused)
+    status, headers = MODEL_APIS[name].status(refused), retry_headers(refused)
     for repeats in RULES[name]:
         if repeats is codex and code in CODEX_REPEATS:
             continue
@@ -74,7 +72,7 @@ def test_clients_repeat_exactly_what_is_retryable(name: str, code: Code, retryab
 @pytest.mark.parametrize("name", RULES)
 @pytest.mark.parametrize("code", [code for code in Code if CODES[code].retryable])
 def test_what_may_be_repeated_has_the_status_of_its_code(name: str, code: Code) -> None:
-    assert DIALECTS[name].status(Refused(code, "Later.")) == CODES[code].status
+    assert MODEL_APIS[name].status(Refused(code, "Later.")) == CODES[code].status
 
 
 @pytest.mark.parametrize(("own", "final"), [(502, 424), (429, 424), (409, 422), (402, 402), (404, 404), (400, 400)])

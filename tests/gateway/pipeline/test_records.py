@@ -7,7 +7,8 @@ from gateway.generation.state import State
 from gateway.pipeline.hub import RetentionPolicy
 from gateway.protocol.commands import FeedbackRequest, StartRequest
 from gateway.protocol.errors import Code, Refused
-from gateway.security.principals import GenerationScope, Principal
+from gateway.protocol.events import Usage
+from gateway.security.principals import GenerationScope, Principal, anonymous
 from tests.event_loop import settle
 from tests.gateway.pipeline.one_target import failure, one_target
 from tests.start_requests import ANONYMOUS, start_request
@@ -153,3 +154,35 @@ async def test_finished_generations_are_retained_up_to_a_size() -> None:
         with pytest.raises(Refused):
             harness.hub.find(finished[0], ANONYMOUS)
         assert harness.hub.find(finished[2], ANONYMOUS).log.ended
+
+
+async def test_an_alias_names_the_newest_generation_of_its_principal() -> None:
+    async with one_target(retention_policy=RetentionPolicy(retention=10)) as harness:
+        mine, other = anonymous("a"), Principal("b")
+        first = harness.start(principal="a")
+        harness.hub.add_alias(first.id, "chat", mine)
+        assert harness.hub.find_by_alias("chat", mine) is first
+        assert harness.hub.find_by_alias("chat", other) is None
+        with pytest.raises(Refused, match="no generation"):
+            harness.hub.add_alias(first.id, "chat", other)
+        second = harness.start(principal="a")
+        harness.hub.add_alias(second.id, "chat", mine)
+        assert harness.hub.find_by_alias("chat", mine) is second
+        await settle()
+        for call in harness.upstream.calls:
+            call.finish(usage=Usage(1, 1, "exact"))
+        await settle()
+        assert harness.hub.find_by_alias("chat", mine) is second
+        harness.clock.advance(10)
+        assert harness.hub.find_by_alias("chat", mine) is None
+        harness.assert_nothing_left()
+
+
+async def test_an_alias_is_not_found_with_a_ticket_for_another_generation() -> None:
+    async with one_target() as harness:
+        mine, first, second = anonymous("a"), harness.start(principal="a"), harness.start(principal="a")
+        harness.hub.add_alias(first.id, "chat", mine)
+        scoped = mine.restricted_to(GenerationScope(second.id))
+        assert harness.hub.find_by_alias("chat", scoped) is None
+        scoped = mine.restricted_to(GenerationScope(first.id))
+        assert harness.hub.find_by_alias("chat", scoped) is first

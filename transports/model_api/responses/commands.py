@@ -26,11 +26,11 @@ from gateway.protocol.events import TERMINAL, Error
 from gateway.security.authenticator import missing_credential
 from gateway.security.principals import Principal
 from transports.handshake import SocketIdentity
-from transports.model_api.endpoint import with_policy
 from transports.model_api.responses.errors import error_event, in_lane, limit_reached
 from transports.model_api.responses.lanes import Lane, Lanes
 from transports.model_api.responses.steering import Steering
 from transports.model_api.responses.turn import Turn, prewarmed
+from transports.projected.endpoint import with_policy
 from transports.viewer import Viewer
 from transports.websocket_commands import MAX_UNREADABLE, Close, leading_fields
 

@@ -21,9 +21,11 @@ from gateway.generation.generation import Generation
 from gateway.protocol.commands import OnDisconnect
 from gateway.protocol.errors import invalid
 from gateway.protocol.events import Error
-from transports.model_api.endpoint import DialectResponse, Endpoint
-from transports.model_api.projected_stream import ProjectedStream, event_frame
+from transports.model_api.endpoint import ModelApiEndpoint
+from transports.model_api.response import ModelApiResponse
 from transports.model_api.responses.socket import socket_routes
+from transports.projected.response import DialectResponse
+from transports.projected.stream import ProjectedStream, event_frame
 
 STATEFUL: Final = "openai_responses"
 """Name of the dialect whose responses are stored."""
@@ -36,7 +38,7 @@ def responses_routes(services: Services, dialect: Dialect) -> Sequence[BaseRoute
     return [*documents, *ResponsesResource(services).routes(), retrieve, *socket_routes(services, dialect)]
 
 
-class ResponsesEndpoint(Endpoint):
+class ResponsesEndpoint(ModelApiEndpoint):
     """`POST /v1/responses`: what it starts can be retrieved, continued from, and left to itself (`background`)."""
 
     def _parse(self, call: Call, request: Request) -> DialectStart:
@@ -45,7 +47,7 @@ class ResponsesEndpoint(Endpoint):
             raise invalid(message, param="generate")
         return prepare(self._services.responses, call, Asker(principal(request).id))
 
-    def _policy(self, start: DialectStart) -> OnDisconnect:
+    def _policy(self, start: DialectStart) -> OnDisconnect | None:
         return "continue" if _is_background(start) else super()._policy(start)
 
     def _retention(self, start: DialectStart) -> float:
@@ -56,12 +58,12 @@ class ResponsesEndpoint(Endpoint):
         if stored is None:
             return super()._respond(start, generation, request)
         if not _is_background(start) or start.stream:
-            return _StoredResponse(self._services, self._dialect, start, generation, request)
+            return _StoredResponse(self._services, self._model_api, start, generation, request)
         headers = start_headers(request, generation, self._services.hub.allowance(principal(request)))
         return json_response(request, document_of(stored), headers=headers)
 
 
-class _StoredResponse(DialectResponse):
+class _StoredResponse(ModelApiResponse):
     """The response to a request that is stored, unless the request fails: its client has no id of it then."""
 
     def _refusal(self, end: Error) -> Response:

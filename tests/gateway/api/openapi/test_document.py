@@ -45,7 +45,7 @@ from gateway.protocol.events import (
     encode,
 )
 from tests.openapi_document import schema_of, strict
-from transports.model_api.endpoint import Endpoint
+from transports.projected.endpoint import Endpoint
 
 ROOT = Path(__file__).parents[4]
 USAGE = Usage(3, 4, "exact")

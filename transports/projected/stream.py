@@ -7,6 +7,7 @@ from starlette.types import Send
 from gateway.api.services import Services
 from gateway.asgi import Writer
 from gateway.dialects.base import Dialect, LiveProjection, ProjectedEvent, Projection, TextProjection
+from gateway.dialects.numbering import NumberedProjection
 from gateway.generation.event_log import Entry
 from gateway.generation.generation import Generation
 from gateway.protocol.events import TERMINAL
@@ -61,6 +62,40 @@ class JsonArrayFraming(ProjectedFraming):
         return start + event.data
 
 
+class NumberedFraming(ProjectedFraming):
+    """Framing of events that a client can come back to: those that it has are left out, and each may have an id.
+
+    `event_id` returns the id of the event with a number, from 0 on; None for events without ids.
+    """
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        projection: Projection,
+        *,
+        skip: int = 0,
+        event_id: Callable[[int], bytes] | None = None,
+    ) -> None:
+        self._numbered = NumberedProjection(projection)
+        super().__init__(dialect, self._numbered)
+        self._skip = skip
+        self._event_id = event_id
+
+    def frame(self, _generation_id: str, entry: Entry) -> bytes:
+        """Return the frames of the events that an entry stands for, and that the client does not have."""
+        first = self._numbered.count
+        events = self._numbered.project(entry)
+        self._check_cut()
+        return b"".join([self._frame(number, event) for number, event in enumerate(events, first)])
+
+    def _frame(self, number: int, event: ProjectedEvent) -> bytes:
+        if number < self._skip:
+            return b""
+        if self._event_id is None:
+            return event_frame(event)
+        return b"id: %b\n%b" % (self._event_id(number), event_frame(event))
+
+
 def event_frame(event: ProjectedEvent) -> bytes:
     """Encode an event as text/event-stream. Its data is JSON on one line."""
     data, name = event
@@ -77,7 +112,7 @@ class ProjectedStream(StreamedResponse):
         projection: Projection,
         generation: Generation,
         headers: Mapping[str, str],
-        framing_type: type[ProjectedFraming] = ProjectedFraming,
+        framing_type: Callable[[Dialect, Projection], ProjectedFraming] = ProjectedFraming,
     ) -> None:
         framing = framing_type(dialect, projection)
         super().__init__(services, framing, generation, 0, headers)

@@ -1,18 +1,21 @@
 """The frames of projected events."""
 
 import asyncio
+from collections.abc import Sequence
 
 import orjson
 import pytest
 from aiohttp import ClientPayloadError
 
 from gateway.dialects.base import ProjectedEvent
+from gateway.generation.event_log import Entry, EventLog
 from gateway.protocol.errors import Code, Failed
-from gateway.protocol.events import Usage
+from gateway.protocol.events import Chunk, TextBatch, Usage
+from tests.gateway.dialects.tables import MODEL_APIS
 from tests.served.clients import protocols
 from tests.served.gateway import Served
 from tests.served.viewers import until
-from transports.model_api.projected_stream import event_frame
+from transports.projected.stream import NumberedFraming, event_frame
 
 __all__ = ["protocols"]
 
@@ -74,3 +77,19 @@ async def test_an_event_stream_for_googles_libraries_has_only_data_and_empty_lin
         lines = (await response.read()).split(b"\n")
     assert len(lines) > 4
     assert all(line == b"" or line.startswith(b"data: {") for line in lines)
+
+
+def test_numbered_events_begin_where_the_client_is() -> None:
+    dialect = MODEL_APIS["openai_chat"]
+
+    class Texts:
+        is_cut = False
+
+        def project(self, entry: Entry) -> Sequence[ProjectedEvent]:
+            return [ProjectedEvent(b'"start"')] * (entry.first == 1) + [ProjectedEvent(orjson.dumps(entry.text))]
+
+    log = EventLog("g")
+    log.extend([TextBatch.of(Chunk, ["a", "b", "c"])])
+    framing = NumberedFraming(dialect, Texts(), skip=2, event_id=lambda number: b"r@%d" % number)
+    assert framing.frame("g", log.since(0)[0]) == b'id: r@2\ndata: "b"\n\nid: r@3\ndata: "c"\n\n'
+    assert NumberedFraming(dialect, Texts(), skip=3).frame("g", log.since(0)[0]) == b'data: "c"\n\n'

@@ -1,0 +1,68 @@
+"""A request in a dialect that starts a generation."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.api.context import principal
+from gateway.api.generations import start_generation
+from gateway.api.requests import on_disconnect_header, read_json_object
+from gateway.api.services import Services
+from gateway.api.streams import enter_stream
+from gateway.dialects.base import Call, Dialect, DialectStart
+from gateway.dialects.sent_request import sent_request
+from gateway.generation.generation import Generation
+from gateway.protocol.commands import OnDisconnect, StartRequest
+from transports.projected.response import DialectResponse
+
+
+def alias_of(dialect: Dialect, client_id: str) -> str:
+    """Return the alias of a generation by the id that a client of a dialect has given it."""
+    return f"{dialect.name}:{client_id}"
+
+
+class Endpoint:
+    """The start of a generation at one path of a dialect. An API that keeps a state overrides what that changes."""
+
+    def __init__(self, services: Services, dialect: Dialect, path: str = "") -> None:
+        self._services = services
+        self._dialect = dialect
+        self._path = path
+
+    async def start(self, request: Request) -> Response | DialectResponse:
+        """Start a generation, and respond with it.
+
+        Raises:
+            Refused: the request is not valid, or `Hub.start` refuses it.
+        """
+        body = await read_json_object(request, self._services)
+        call = Call(body, request.path_params, request.query_params, request.headers, self._path)
+        start = self._parse(call, request)
+        if start.stream:
+            enter_stream(self._services, request)
+        generation = start_generation(
+            *(self._services, request, with_policy(start.request, self._policy(start)), start.verbatim),
+            sent_request(self._dialect.name, start),
+            self._retention(start),
+        )
+        if start.alias:
+            self._services.hub.add_alias(generation.id, alias_of(self._dialect, start.alias), principal(request))
+        return self._respond(start, generation, request)
+
+    def _parse(self, call: Call, _request: Request) -> DialectStart:
+        return self._dialect.parse(call)
+
+    def _policy(self, start: DialectStart) -> OnDisconnect | None:
+        """Return what happens when the client leaves; None for what the settings say."""
+        return on_disconnect_header(start.call.headers) or start.request.options.on_disconnect
+
+    def _retention(self, _start: DialectStart) -> float:
+        """Return how long the generation is kept at least, in seconds; see `Hub.start`."""
+        return 0.0
+
+    def _respond(self, start: DialectStart, generation: Generation, request: Request) -> Response | DialectResponse:
+        return DialectResponse(self._services, self._dialect, start, generation, request)
+
+
+def with_policy(start: StartRequest, policy: OnDisconnect | None) -> StartRequest:
+    """Return a start that names what happens when its client leaves."""
+    return start.model_copy(update={"options": start.options.model_copy(update={"on_disconnect": policy})})
