@@ -6,8 +6,10 @@
 import { waitBefore } from "./backoff.js";
 import { DualstreamError, errorOf, networkError } from "./errors.js";
 import { APPLY, STATE_AFTER, TERMINAL } from "./events.js";
+import { messageOf } from "./messages.js";
+import { checkNames, checkTransport } from "./options.js";
 
-/** @typedef {import("../dualstream.js").Transport} Transport */
+/** @typedef {import("./options.js").Transport} Transport */
 /** @typedef {"connecting"|"queued"|"waiting"|"streaming"|"offline"|"complete"|"interrupted"|"error"|"detached"} State */
 
 /**
@@ -113,14 +115,7 @@ export class Answer {
    * @returns {object}
    */
   message() {
-    const calls = this.toolCalls.map(({ id, name, arguments: json, signature }) => (
-      { id, type: "function", function: { name, arguments: json || "{}" }, ...(signature && { signature }) }));
-    return {
-      role: "assistant",
-      content: this.text || calls.length === 0 ? this.text : null,
-      ...(calls.length > 0 && { tool_calls: calls }),
-      ...(this.reasoningDetails.length > 0 && { reasoning_details: this.reasoningDetails }),
-    };
+    return messageOf(this);
   }
 
   /**
@@ -129,6 +124,7 @@ export class Answer {
    * @returns {Promise<void>} when the gateway has accepted it; rejects with a DualstreamError if it can't be sent
    */
   async interrupt(reason) {
+    if (typeof (reason ?? "") !== "string") throw new TypeError("interrupt() takes a reason, which is a text, or nothing.");
     if (this.#ended) return;
     this.#interrupting = true;
     if (this.id === null && this.#timers.retry !== null) return this.#fail(stoppedEarly());
@@ -142,12 +138,14 @@ export class Answer {
   /**
    * Send feedback: `revise` (default) starts a new revision, `stop` ends the generation, `note` only records, also after the
    * end.
-   * @param {{text?: string, rating?: number, mode?: "revise"|"stop"|"note"}} feedback
-   * @returns {Promise<object>} with its `feedback_id`; rejects with a DualstreamError
+   * @param {import("./index.js").Feedback|string} feedback a text is a shorthand for its field `text`
+   * @returns {Promise<import("./index.js").FeedbackReply>} rejects with a DualstreamError
    */
   async feedback(feedback) {
+    const fields = typeof feedback === "string" ? { text: feedback } : feedback;
+    checkNames("feedback()", fields);
     await this.#idKnown.promise;
-    return this.#command("feedback", feedback);
+    return this.#command("feedback", fields);
   }
 
   /** Stop reading without interrupting the generation. The iteration ends; resume at `position`. */
@@ -165,7 +163,7 @@ export class Answer {
    * @returns {Promise<void>} once the new connection has been requested
    */
   async moveTo(transport) {
-    this.#context.check(transport);
+    checkTransport(transport);
     await this.#idKnown.promise;
     if (this.#ended || transport === this.transport) return;
     this.transport = transport;

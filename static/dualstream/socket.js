@@ -9,6 +9,8 @@ import { TERMINAL } from "./events.js";
 /** @typedef {import("./connectors.js").Listener} Listener */
 /** @typedef {import("./connectors.js").Connection} Connection */
 
+/** @typedef {{type: string, fields: object, resolve: Function, reject: Function, starts: boolean, isRepeated: boolean}} Request */
+
 export const SUBPROTOCOL = "dualstream.v1";
 
 const OPEN = 1; // WebSocket.OPEN; a replacement class may lack the constant
@@ -18,7 +20,7 @@ export class SharedSocket {
   #socket = null;
   #closed = false;
   #listeners = /** @type {Map<string, Listener>} */ (new Map());
-  #pending = /** @type {Map<number, {resolve: Function, reject: Function, starts: boolean}>} */ (new Map());
+  #pending = /** @type {Map<number, Request>} */ (new Map());
   #outbox = /** @type {string[]} */ ([]);
   #early = /** @type {object[]} */ ([]);
   #nextId = 1;
@@ -28,6 +30,8 @@ export class SharedSocket {
   /**
    * @param {object} options
    * @param {() => Promise<WebSocket>} options.connect
+   * @param {(() => Promise<string>)|null} options.renewTicket returns a ticket when the credential has expired; null: it can't
+   *   be renewed
    * @param {number} options.pingMs interval of pings, which reveal a dead connection; 0 sends none
    * @param {boolean} options.keepOpen stay open without listeners
    * @param {object} options.env timers
@@ -78,7 +82,7 @@ export class SharedSocket {
    * @returns {Promise<object>} its `ack`; rejects with a DualstreamError if it was refused, or the connection was lost before
    */
   command(type, fields) {
-    return new Promise((resolve, reject) => this.#request(type, fields, { resolve, reject, starts: false }));
+    return new Promise((resolve, reject) => this.#request({ type, fields, resolve, reject, starts: false, isRepeated: false }));
   }
 
   /** Close the socket at once. Every listener receives `onError`. */
@@ -92,12 +96,13 @@ export class SharedSocket {
     this.#fail(networkError("The connection is closed."));
   }
 
-  #request(type, fields, request) {
+  /** @param {Request} request */
+  #request(request) {
     if (this.#closed) return request.reject(networkError("The connection is closed."));
     const id = this.#nextId;
     this.#nextId += 1;
     this.#pending.set(id, request);
-    this.#send({ type, id, ...fields });
+    this.#send({ type: request.type, id, ...request.fields });
   }
 
   /** @returns {Connection} */
@@ -128,7 +133,7 @@ export class SharedSocket {
       closed = true;
       if (generationId !== null) this.#detach(generationId, listener);
     };
-    this.#request(type, fields, { resolve, reject, starts });
+    this.#request({ type, fields, resolve, reject, starts, isRepeated: false });
     return { close, abort: () => this.abort() };
   }
 
@@ -194,7 +199,20 @@ export class SharedSocket {
     this.#pending.delete(message.id);
     this.#reportActivity();
     if (message.type === "ack") request?.resolve(message);
+    else if (message.code === "auth_error" && request && this.#canRepeat(request)) this.#repeat(request);
     else request?.reject(errorOf(message));
+  }
+
+  #canRepeat({ type, isRepeated }) {
+    return !isRepeated && type !== "hello" && Boolean(this.#options.renewTicket);
+  }
+
+  /** Repeat a command that was refused because the credential of the socket has expired, with a new one. */
+  #repeat(request) {
+    this.#options.renewTicket().then((ticket) => this.command("hello", { ticket })).then(
+      () => this.#request({ ...request, isRepeated: true }),
+      (error) => request.reject(networkError("The credential could not be renewed.", error)),
+    );
   }
 
   #reportActivity() {

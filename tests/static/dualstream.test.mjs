@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { accepted, chunk, complete, flush, read, setUp, startOverSocket, startOverSse } from "./fakes.mjs";
+import { NAMES } from "../../static/dualstream/options.js";
+import { FakeWebSocket, accepted, chunk, complete, flush, read, setUp, startOverSocket, startOverSse } from "./fakes.mjs";
 
 const CREATED = { id: "g_1", state: "queued", urls: {} };
 
@@ -81,14 +82,53 @@ test("the ticket of a detached start is in the EventSource's URL, with a positio
   answer.detach();
 });
 
-test("an unknown option is refused by its name, with the one that was meant", () => {
-  assert.throws(() => setUp({ baseUrl: "http://elsewhere.test" }), { code: "invalid_request", param: "baseUrl", message: "baseUrl is not an option: did you mean baseURL?" });
-  assert.throws(() => setUp({ idle_timeout: 1 }), { message: "idle_timeout is not an option: did you mean idleTimeout?" });
-  assert.throws(() => setUp({ url: "x" }), { message: /^url is not an option: options are baseURL, transport, / });
-  assert.throws(() => setUp({ retry: { maxAttempts: 1 } }), { message: /options are attempts, / });
+test("an unknown option is a TypeError that names it, and the one that was meant", () => {
+  const refused = (call, message) => assert.throws(call, (error) => error instanceof TypeError && error.message === message);
+  refused(() => setUp({ baseUrl: "http://elsewhere.test" }), "new Dualstream(): baseUrl is not an option; did you mean baseURL?");
+  refused(() => setUp({ tranport: "sse" }), "new Dualstream(): tranport is not an option; did you mean transport?");
+  refused(() => setUp({ idle_timeout: 1 }), "new Dualstream(): idle_timeout is not an option; did you mean idleTimeout?");
+  refused(() => setUp({ environment: { webSocket: null } }), "environment: webSocket is not an option; did you mean WebSocket?");
+  refused(() => setUp({ retry: { delay: 1 } }), "retry: delay is not an option; known are attempts, baseMs, maxMs, maxRetryAfterMs.");
+  refused(() => setUp({ transport: "ws" }), "ws is not a transport: use sse, fetch or websocket.");
   const { client } = setUp();
-  assert.throws(() => client.start({ prompt: "hi" }, { onevent: () => {} }), { message: /did you mean onEvent/ });
-  assert.throws(() => client.attach("g_1", { idempotencyKey: "k" }), { param: "idempotencyKey" });
+  refused(() => client.start({ promt: "hi" }), "request: promt is not an option; did you mean prompt?");
+  refused(() => client.start({ prompt: "hi" }, { onevent: () => {} }), "start(): onevent is not an option; did you mean onEvent?");
+  refused(() => client.start({ prompt: "hi" }, { transport: "ws" }), "ws is not a transport: use sse, fetch or websocket.");
+  refused(() => client.start(null), `request takes an object with ${NAMES.request.join(", ")}.`);
+  refused(() => client.attach("g_1", { idempotencyKey: "k" }), `attach(): idempotencyKey is not an option; known are ${NAMES["attach()"].join(", ")}.`);
+  refused(() => client.attach("g_1", { after: "12" }), "attach(): after is 12, which is not a position.");
+});
+
+test("wrong arguments of commands are TypeErrors, too", async () => {
+  const { client } = setUp();
+  const answer = client.attach("g_1");
+  const refused = (call, message) => assert.rejects(call, (error) => error instanceof TypeError && error.message === message);
+  await refused(answer.interrupt({ reason: "enough" }), "interrupt() takes a reason, which is a text, or nothing.");
+  await refused(answer.feedback({ txt: "Shorter" }), "feedback(): txt is not an option; did you mean text?");
+  await refused(client.feedback("g_1", { rated: 1 }), "feedback(): rated is not an option; known are text, rating, mode.");
+  client.close();
+});
+
+test("commands need no answer: the id is enough", async () => {
+  const { client, net } = setUp();
+  const interrupted = client.interrupt("g_1", "enough");
+  await flush();
+  assert.deepEqual([net.last.url, net.last.body], ["http://gateway.test/api/generations/g_1/interrupt", { reason: "enough" }]);
+  await net.answer(409, { error: { code: "already_over", message: "It has ended.", retryable: false } });
+  await interrupted;
+  const reply = client.feedback("g_1", "Shorter");
+  await flush();
+  assert.deepEqual([net.last.url, net.last.body], ["http://gateway.test/api/generations/g_1/feedback", { text: "Shorter" }]);
+  await net.answer(202, { feedback_id: "f_1", state: "revising" });
+  assert.equal((await reply).feedback_id, "f_1");
+});
+
+test("a text is a request, and an option that is undefined is left out", async () => {
+  const { client, net } = setUp({ transport: undefined, headers: undefined });
+  const answer = client.start("hi");
+  await flush();
+  assert.deepEqual(net.last.body, { messages: [{ role: "user", content: "hi" }] });
+  answer.detach();
 });
 
 test("a ticket is a subprotocol, and a new one for each socket", async () => {
@@ -126,4 +166,13 @@ test("a token is exchanged for a ticket, and sent only in a header", async () =>
 test("an environment without WebSocket is an error", async () => {
   const { client } = setUp({ transport: "websocket", environment: { WebSocket: undefined } });
   assert.equal((await read(client.start({ prompt: "hi" }))).error.code, "unsupported");
+});
+
+test("a WebSocket class is loaded where there is none", async () => {
+  const loadWebSocket = async () => FakeWebSocket;
+  const { client, sockets } = setUp({ transport: "websocket", environment: { WebSocket: undefined, loadWebSocket } });
+  client.start("hi");
+  await flush();
+  assert.equal(sockets.length, 1);
+  client.close();
 });
