@@ -19,6 +19,14 @@ split_points = st.lists(st.integers(0, 2000), max_size=6)
 """Positions at which to split a stream."""
 
 
+def telling_positions(stream: bytes) -> list[int]:
+    """Return every position within 8 bytes of a line break, and every seventh elsewhere.
+
+    A format reads whole lines. The decoder, which finds them, is tested with every split (tests/gateway/protocol).
+    """
+    return [at for at in range(len(stream)) if at % 7 == 0 or b"\n" in stream[max(0, at - 8) : at + 8]]
+
+
 def split_at(stream: bytes, points: Sequence[int]) -> Iterator[bytes]:
     """Split a stream at these positions."""
     inside = sorted({min(point, len(stream)) for point in points})

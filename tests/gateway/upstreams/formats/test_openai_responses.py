@@ -27,7 +27,7 @@ from tests.gateway.upstreams.formats.responses_events import (
     text,
 )
 from tests.gateway.upstreams.formats.test_openai_responses_request import assistant, input_of
-from tests.gateway.upstreams.replay import decode_each, replay, split_at
+from tests.gateway.upstreams.replay import decode_each, replay, split_at, telling_positions
 
 KEY = SecretStr("nobody knows")
 
@@ -115,7 +115,7 @@ TRANSCRIPTS: dict[str, tuple[list[Event], list[UpstreamEvent]]] = {
 async def test_a_transcript_split_in_two_anywhere(name: str, *, numbered: bool) -> None:
     events, expected = TRANSCRIPTS[name]
     stream = encode_stream(events, numbered=numbered)
-    for point in range(len(stream)):
+    for point in telling_positions(stream):
         assert await replayed(stream, [point]) == (expected, "")
 
 
