@@ -111,13 +111,21 @@ class WebSocketConnection:
         try:
             with waiting:
                 while self._identity.principal is None:
-                    if not await self._read_command(HELLO_BYTES):
+                    if not await self._read_command(self._max_hello_bytes()):
                         return False
         finally:
             deadline.cancel()
         if self._identity.principal is None:
-            await self._close(Close(4408, f"No hello came within {HELLO_SECONDS:g} seconds."))
+            await self._close(Close(4408, f"No {self._hello_name()} came within {HELLO_SECONDS:g} seconds."))
         return self._identity.principal is not None
+
+    def _max_hello_bytes(self) -> int:
+        """Return the maximum bytes of a message from a client that is not identified yet."""
+        return HELLO_BYTES
+
+    def _hello_name(self) -> str:
+        """Return what identifies a client, as close reasons call it."""
+        return "hello"
 
     async def _serve(self) -> None:
         if self._direct_writer is not None:
@@ -180,7 +188,7 @@ class WebSocketConnection:
         if refused is None:
             close = await self._commands.handle(text, read_at)
         elif self._identity.principal is None:
-            close = Close(4413, f"A hello has at most {max_bytes} bytes.")
+            close = Close(4413, f"A {self._hello_name()} has at most {max_bytes} bytes.")
         else:
             close = await self._commands.reject(refused, text or "", read_at)
         if close is not None:

@@ -24,16 +24,12 @@ from gateway.api.streams import claim_stream, enter_stream
 from gateway.asgi import defer
 from gateway.dialects.base import Dialect
 from gateway.dialects.statuses import retry_headers
-from gateway.generation.event_log import Entry
 from gateway.protocol.errors import CODES, Code, Refused, invalid
 from gateway.security.authenticator import missing_credential
 from gateway.security.principals import Principal
-from transports.handshake import TICKET_SUBPROTOCOL, SocketIdentity, close_reason, handshake_principal
+from transports.handshake import SocketIdentity, close_reason, handshake_principal
 from transports.model_api.responses.commands import ResponsesCommands
-from transports.websocket_connection import WebSocketConnection, text_frame
-
-KEY_SUBPROTOCOL: Final = "openai-insecure-api-key."
-"""Prefix of a key among the offered subprotocols, as pages send it to OpenAI's sockets. Never selected."""
+from transports.projected.socket import ProjectedConnection, offered_subprotocol
 
 _UPGRADE: Final = {"Upgrade": "websocket", "Connection": "Upgrade"}
 """The protocol to upgrade to (RFC 9110, 15.5.22), and that this header is for this connection alone (7.8)."""
@@ -48,7 +44,7 @@ def socket_routes(services: Services, dialect: Dialect) -> Sequence[BaseRoute]:
         except Refused as refused:
             await _deny(websocket, dialect, refused)
             return
-        await websocket.accept(_subprotocol(websocket))
+        await websocket.accept(offered_subprotocol(websocket))
         identity = SocketIdentity(services.authenticator, origin, principal)
         connection = ResponsesConnection(services, websocket, identity, dialect)
         await defer(websocket.scope, websocket.receive, websocket.send, connection.serve)
@@ -77,7 +73,7 @@ async def _admit(services: Services, websocket: WebSocket) -> tuple[Principal, s
 async def _deny(websocket: WebSocket, dialect: Dialect, refused: Refused) -> None:
     """Answer a handshake with a status, as these clients expect; without that extension of ASGI, with a close code."""
     if "websocket.http.response" not in websocket.scope.get("extensions", {}):
-        await websocket.accept(_subprotocol(websocket))
+        await websocket.accept(offered_subprotocol(websocket))
         await websocket.close(CODES[refused.code].close_code, close_reason(refused))
         return
     headers = {"Cache-Control": "no-store", "X-Request-ID": request_id(websocket), **retry_headers(refused)}
@@ -91,13 +87,6 @@ async def _deny(websocket: WebSocket, dialect: Dialect, refused: Refused) -> Non
     )
 
 
-def _subprotocol(websocket: WebSocket) -> str | None:
-    """Return the subprotocol to select: clients that offer some fail without one of them (WHATWG WebSockets)."""
-    offered: list[str] = websocket.scope.get("subprotocols", [])
-    secrets = (TICKET_SUBPROTOCOL, KEY_SUBPROTOCOL)
-    return next((protocol for protocol in offered if not protocol.startswith(secrets)), None)
-
-
 async def _require_upgrade(request: Request) -> Response:
     message = "This is a WebSocket, or POST: connect with a WebSocket client, or send a request body."
     response = refusal_response(invalid(message, param="Upgrade", status=426), request)
@@ -105,8 +94,8 @@ async def _require_upgrade(request: Request) -> Response:
     return response
 
 
-class ResponsesConnection(WebSocketConnection):
-    """One socket. The events of one entry of a log are as many messages."""
+class ResponsesConnection(ProjectedConnection):
+    """One socket."""
 
     __slots__ = ("_dialect", "_responses")
 
@@ -115,9 +104,8 @@ class ResponsesConnection(WebSocketConnection):
     def __init__(self, services: Services, websocket: WebSocket, identity: SocketIdentity, dialect: Dialect) -> None:
         self._dialect = dialect
         super().__init__(services, websocket, identity)
-        self.framing = ""
 
-    def _new_commands(self, websocket: WebSocket) -> ResponsesCommands:
+    def _new_projected_commands(self, websocket: WebSocket) -> ResponsesCommands:
         self._responses = ResponsesCommands(
             *(self._services, self._dialect, websocket.headers, self._identity, self._viewer),
             *(self._send_json, self._close),
@@ -135,15 +123,3 @@ class ResponsesConnection(WebSocketConnection):
             with suppress(asyncio.CancelledError):
                 await queue
             del self._responses
-
-    def frame(self, generation_id: str, entry: Entry) -> bytes:
-        """Return the messages of an entry."""
-        messages = self._responses.messages(generation_id, entry)
-        if not self._writer.raw:
-            return b"\n".join(messages)
-        # Joining would copy a single large event, such as an image, once more.
-        return text_frame(messages[0]) if len(messages) == 1 else b"".join(map(text_frame, messages))
-
-    async def _send_messages(self, messages: Sequence[bytes]) -> None:
-        # JSON on one line: no message contains a line break.
-        await super()._send_messages([line for message in messages for line in message.split(b"\n")])
