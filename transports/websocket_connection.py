@@ -16,8 +16,8 @@ from gateway.asgi import REFUSED, MessageReader, Writer, direct_writer
 from gateway.clock import RestartableTimer
 from gateway.generation.event_log import Entry
 from gateway.protocol.errors import Refused, invalid
-from gateway.protocol.events import Accepted
 from transports.handshake import HELLO_BYTES, HELLO_SECONDS, SocketIdentity
+from transports.messages import event_message
 from transports.viewer import Viewer
 from transports.websocket_commands import Close, WebSocketCommands
 from transports.writer import sending
@@ -144,10 +144,7 @@ class WebSocketConnection:
 
     def frame(self, generation_id: str, entry: Entry) -> bytes:
         """Return an entry as a message: its JSON with the generation's id and the sequence number added in front."""
-        if entry.kind is Accepted:
-            message = b'{"seq":%d,%b' % (entry.last, entry.data[1:])
-        else:
-            message = b'{"generation_id":"%b","seq":%d,%b' % (generation_id.encode(), entry.last, entry.data[1:])
+        message = event_message(generation_id, entry)
         return text_frame(message) if self._writer.raw else message
 
     def send_heartbeat(self) -> bool:

@@ -61,6 +61,7 @@ class GenerationResource:
         path = f"/api/generations/{generation.id}"
         urls = {
             "events": f"{path}/events",
+            "poll": f"{path}/poll",
             "socket": "/api/ws",
             "interrupt": f"{path}/interrupt",
             "feedback": f"{path}/feedback",

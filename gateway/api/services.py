@@ -17,12 +17,15 @@ from gateway.security.origins import Origins
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The parts of the gateway that routes use. `heartbeat` and `viewer_timeout` are seconds, sizes are bytes."""
+    """The parts of the gateway that routes use. Times are seconds, sizes are bytes."""
 
     hub: Hub
     clock: Clock
     heartbeat: float = 15.0
     viewer_timeout: float = 30.0
+    poll_wait: float = 25.0
+    poll_interval: float = 0.05
+    poll_lease: float = 10.0
     max_body_bytes: int = 16 << 20
     max_generations_per_socket: int = 100
     origins: Origins = field(default_factory=Origins)

@@ -33,6 +33,27 @@ def enter_stream(services: Services, connection: HTTPConnection) -> Stream | Non
     return deferred.stream
 
 
+def keep_stream(connection: HTTPConnection) -> Stream | None:
+    """Return the stream of a connection that ends, which is then not released: its client comes back.
+
+    The caller must release it. Return None if none was counted.
+    """
+    deferred: DeferredServe | None = connection.scope.get(DEFERRED)
+    if deferred is None:
+        return None
+    stream, deferred.stream = deferred.stream, None
+    return stream
+
+
+def resume_stream(connection: HTTPConnection, stream: Stream) -> None:
+    """Count a stream that was kept for the next connection of its client, which releases it at its end.
+
+    Under an application without `DeferredServe` none was kept.
+    """
+    deferred: DeferredServe = connection.scope[DEFERRED]
+    deferred.stream = stream
+
+
 def _admit(services: Services, client_address: str) -> Stream:
     try:
         return services.streams.admit(client_address)

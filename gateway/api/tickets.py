@@ -19,7 +19,7 @@ from gateway.security.principals import GenerationScope
 from gateway.security.tickets import ReadAccess, TicketScope, TicketUse
 
 START_PATH: Final = "/api/chat/stream"
-_EVENTS: Final = re.compile(r"/api/generations/([^/]+)/events")
+_EVENTS: Final = re.compile(r"/api/generations/([^/]+)/(events|poll)")
 
 
 class TicketRoute:
@@ -57,9 +57,10 @@ def ticket_from_url(scope: Scope) -> str | None:
 
 
 def requested_use(request: Request) -> TicketUse:
-    """Return what a request uses its ticket for, on the two routes that take one in the URL."""
-    position = last_event_id(request).text
+    """Return what a request uses its ticket for, on the routes that take one in the URL."""
     match = _EVENTS.fullmatch(request.scope["path"])
+    is_poll = match is not None and match[2] == "poll"
+    position = request.query_params.get("after", "") if is_poll else last_event_id(request).text
     if match is None:
         return ReadAccess(_generation_id(position), resume=True) if position else "start"
     return ReadAccess(match[1], resume=_generation_id(position) == match[1])

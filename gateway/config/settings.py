@@ -336,6 +336,30 @@ class Settings(BaseModel):
             "are not accepted."
         ),
     )
+    poll_wait: float = Field(
+        25,
+        gt=0,
+        description=(
+            "Maximum seconds that a long poll waits for an event. Keep it below the limits of proxies, of which 30 is "
+            "a common one."
+        ),
+    )
+    poll_interval: float = Field(
+        0.05,
+        ge=0,
+        description=(
+            "Minimum seconds between two responses to the long polls of one client: what comes meanwhile is sent "
+            "together. The first event after a silence, and the end, are sent at once."
+        ),
+    )
+    poll_lease: float = Field(
+        10,
+        gt=0,
+        description=(
+            "Seconds within which the next long poll of a client must come; otherwise it counts as a viewer that has "
+            "left."
+        ),
+    )
     viewer_timeout: float = Field(
         30, gt=0, description="Maximum seconds that a client leaves sent data unread before it is disconnected."
     )

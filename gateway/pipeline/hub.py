@@ -44,6 +44,12 @@ class RetentionPolicy:
 POSITIONS_SECONDS: Final = 0.1
 """Delay after which changed positions in a long queue are reported, together."""
 
+LAST_READ_SECONDS: Final = 5.0
+"""Time in which viewers may read how their generations have ended, when the gateway shuts down.
+
+Those that poll are not connected at every moment.
+"""
+
 
 class InterruptResult(NamedTuple):
     """What an interrupt did; `stopped` False if the generation was stopping or stopped already."""
@@ -104,6 +110,9 @@ class Hub:
         self._disconnects = Disconnects(clock, self._policy.grace)
         self._idle = asyncio.Event()
         self._idle.set()
+        self._all_read = asyncio.Event()
+        """Set once the last viewer leaves while the gateway shuts down."""
+        self._on_close: Callable[[], None] = lambda: None
 
     @property
     def running(self) -> int:
@@ -355,6 +364,10 @@ class Hub:
         """Call `callback` with the id of each finished generation that is dropped."""
         self._records.on_forget = callback
 
+    def on_close(self, callback: Callable[[], None]) -> None:
+        """Call `callback` when all generations have been ended, and no viewer is awaited any more."""
+        self._on_close = callback
+
     # Viewers.
 
     def add_viewer(self, generation_id: str) -> None:
@@ -373,6 +386,8 @@ class Hub:
         record = self._records.get(generation_id)
         if record is not None:
             self._disconnects.remove_viewer(record)
+        if self.draining and not self.viewers:
+            self._all_read.set()
 
     # Ends.
 
@@ -398,24 +413,37 @@ class Hub:
     async def drain(self, seconds: float) -> None:
         """Refuse new starts, wait up to `seconds` for what runs, then end the rest with `shutting_down`."""
         self.draining = True
-        timer = self.clock.call_later(seconds, self._idle.set)
         try:
-            await self._idle.wait()
+            await self._wait(self._idle, seconds)
+            await self._end_all()
+            if self.viewers:
+                await self._wait(self._all_read, LAST_READ_SECONDS)
+        finally:
+            await self.close()
+
+    async def _wait(self, event: asyncio.Event, seconds: float) -> None:
+        """Wait until an event is set, which happens after some seconds at the latest."""
+        timer = self.clock.call_later(seconds, event.set)
+        try:
+            await event.wait()
         finally:
             timer.cancel()
-            await self.close()
 
     async def close(self) -> None:
         """End everything now."""
         self.draining = True
-        tasks = [record.task for record in self._records if record.task is not None]
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._end_all()
         self._positions_timer.cancel()
         self._disconnects.close()
         for record in self._records:
             record.timer.cancel()
+        self._on_close()
+
+    async def _end_all(self) -> None:
+        tasks = [record.task for record in self._records if record.task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def stats(self) -> dict[str, object]:
         """Return the figures of `GET /api/stats`."""

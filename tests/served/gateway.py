@@ -58,6 +58,8 @@ def settings() -> Settings:
         stall_timeout=0,
         first_token_timeout=0,
         max_body_bytes=20_000,
+        # The tests' clock does not move by itself.
+        poll_interval=0,
     )
 
 

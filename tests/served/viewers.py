@@ -25,6 +25,9 @@ async def until(condition: Callable[[], object]) -> None:
 class ViewingClient(ABC):
     """A client that reads one generation; `next` returns its events as JSON objects with `seq`."""
 
+    polls = False
+    """It polls: it may be sent joined what comes between two of its requests."""
+
     def __init__(self, http: aiohttp.ClientSession) -> None:
         self.http = http
         self.generation_id = ""
@@ -223,4 +226,68 @@ class WebSocketViewer(ViewingClient):
         return await self.command(type="feedback", generation_id=generation_id, **body)
 
 
-VIEWERS: dict[str, type[ViewingClient]] = {"sse": SseViewer, "websocket": WebSocketViewer, "ndjson": NdjsonViewer}
+class PollViewer(ViewingClient):
+    """A client that always has a poll under way, as those of pages have."""
+
+    polls = True
+
+    def __init__(self, http: aiohttp.ClientSession) -> None:
+        super().__init__(http)
+        self._events: asyncio.Queue[JsonObject | None] = asyncio.Queue()
+        self._polling: asyncio.Task[None] | None = None
+        self.after: object = 0
+
+    async def start(self, body: JsonObject) -> None:
+        async with self.http.post("/api/generations", json=body) as response:
+            assert response.status == 201, await response.text()
+            await self.attach((await response.json())["id"], 0)
+
+    async def attach(self, generation_id: str, after: int) -> None:
+        self.generation_id, self.after = generation_id, after
+        # The first answer shows that the gateway knows this viewer.
+        ended = await self._poll(wait=0)
+        self._polling = None if ended else asyncio.create_task(self._poll_to_end())
+
+    async def _poll_to_end(self) -> None:
+        while not await self._poll():
+            pass
+
+    async def _poll(self, **query: object) -> bool:
+        parameters = {name: str(value) for name, value in {"after": self.after, **query}.items()}
+        async with self.http.get(f"/api/generations/{self.generation_id}/poll", params=parameters) as response:
+            assert response.status == 200, await response.text()
+            assert response.headers["X-Generation-ID"] == self.generation_id
+            assert response.content_length is not None
+            answer = await response.json()
+        for event in answer["events"]:
+            assert event["generation_id"] == self.generation_id
+            self._events.put_nowait(event)
+        self.after = answer["position"]
+        if answer["ended"]:
+            self._events.put_nowait(None)
+        return bool(answer["ended"])
+
+    async def _read(self) -> JsonObject | None:
+        return await self._events.get()
+
+    async def transport(self) -> asyncio.Transport:
+        """Return the connection on which it waits, once it does."""
+        connector = self.http.connector
+        assert connector is not None
+        await until(lambda: connector._acquired)
+        (protocol,) = connector._acquired
+        assert protocol.transport is not None
+        return protocol.transport
+
+    async def leave(self) -> None:
+        if self._polling is not None:
+            self._polling.cancel()
+            await asyncio.gather(self._polling, return_exceptions=True)
+
+
+VIEWERS: dict[str, type[ViewingClient]] = {
+    "sse": SseViewer,
+    "websocket": WebSocketViewer,
+    "ndjson": NdjsonViewer,
+    "poll": PollViewer,
+}

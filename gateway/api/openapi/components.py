@@ -63,6 +63,18 @@ PARAMETERS: Final[Mapping[str, Parameter]] = {
         "As `Last-Event-ID`, where no header can be set; also as `lastEventId`. The header takes precedence.",
         _POSITION_SCHEMA,
     ),
+    "After": Parameter(
+        "after",
+        "query",
+        "Position or sequence number after which to read: `position` of the last response. Without it, the beginning.",
+        {"type": "string", "pattern": r"^((.+:)?[0-9]{1,15})?$"},
+    ),
+    "Wait": Parameter(
+        "wait",
+        "query",
+        "Maximum seconds to wait for an event; not longer than `poll_wait`, which is the default.",
+        {"type": "number", "minimum": 0, "maximum": 3600},
+    ),
     "IdempotencyKey": Parameter(
         "Idempotency-Key",
         "header",

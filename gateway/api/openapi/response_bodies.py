@@ -41,6 +41,7 @@ class Urls:
     """URLs to read the events of a generation and to command it, relative to the gateway."""
 
     events: str
+    poll: str
     socket: str
     interrupt: str
     feedback: str

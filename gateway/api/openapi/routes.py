@@ -138,6 +138,23 @@ OPERATIONS: Final[Sequence[Operation]] = (
         counts_as_command=False,
     ),
     Operation(
+        "get",
+        "/api/generations/{generation_id}/poll",
+        "poll",
+        "generations",
+        "Wait for a generation's events, and get those after a position",
+        (ResponseSpec(200, "The events.", "Poll", headers=_GENERATION_HEADERS),),
+        (INVALID_FIELDS, GENERATION_LOST, TOO_MANY_STREAMS),
+        ("GenerationId", "After", "Wait", "RequestId"),
+        accepts_ticket=True,
+        counts_as_command=False,
+        description=(
+            "A long poll, for networks in which no stream passes: poll again from `position` until `ended` is true. "
+            "It answers as soon as there is an event, and after `wait` seconds without one. No other parameters are "
+            "accepted."
+        ),
+    ),
+    Operation(
         "post",
         "/api/generations/{generation_id}/interrupt",
         "interrupt",

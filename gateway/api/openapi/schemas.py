@@ -82,6 +82,7 @@ def schemas() -> JsonObject:
         **dict(sorted({**kept, **typed}.items())),
         "Event": _any_of(names),
         "Frame": _frame(),
+        "Poll": _poll(),
         "Text": {"type": "string"},
         "Description": {"type": "object", "description": "An OpenAPI document."},
     }
@@ -138,4 +139,28 @@ def _frame() -> JsonObject:
             "data": {"type": "string", "contentMediaType": "application/json", "contentSchema": ref("Event")},
         },
         "required": ["data"],
+    }
+
+
+def _poll() -> JsonObject:
+    event: JsonObject = {
+        "type": "object",
+        "description": "The object that `Event` describes, with `generation_id` and `seq` added.",
+        "properties": {
+            "generation_id": {"type": "string"},
+            "seq": {"type": "integer", "minimum": 1},
+            "type": {"type": "string"},
+        },
+        "required": ["generation_id", "seq", "type"],
+        "additionalProperties": True,
+    }
+    return {
+        "type": "object",
+        "description": "The response to a long poll. `position` is where to poll next, unless `ended` is true.",
+        "properties": {
+            "events": {"type": "array", "items": event},
+            "position": {"type": "string"},
+            "ended": {"type": "boolean"},
+        },
+        "required": ["events", "position", "ended"],
     }

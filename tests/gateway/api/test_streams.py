@@ -17,7 +17,7 @@ from gateway.protocol.event_stream import EventStreamDecoder
 from tests.gateway.security.issuer import token
 from tests.served.clients import BODY, KEYS, Clients, clients, keys_file, protocols, with_keys
 from tests.served.gateway import Served
-from tests.served.viewers import VIEWERS, HttpViewer, JsonObject, ViewingClient, WebSocketViewer, until
+from tests.served.viewers import VIEWERS, HttpViewer, JsonObject, PollViewer, ViewingClient, WebSocketViewer, until
 
 __all__ = ["clients", "keys_file", "protocols"]
 
@@ -159,7 +159,7 @@ async def test_the_address_is_the_one_that_a_proxy_forwards(clients: Clients, se
 
 
 async def test_a_key_may_have_its_own_limit(clients: Clients, served: Served) -> None:
-    held = [await read(clients, served, "reader", kind) for kind in VIEWERS]
+    held = [await read(clients, served, "reader", kind) for kind in ("sse", "websocket", "poll")]
     assert "You read 3 streams" in str(
         (await refused_over_http(clients.named("reader"), "/api/chat/stream"))["message"]
     )
@@ -209,17 +209,21 @@ async def test_a_stream_is_released_however_it_ends(clients: Clients, served: Se
 
 async def reset(viewer: ViewingClient) -> None:
     """Reset the connection of a viewer (TCP RST)."""
-    if isinstance(viewer, WebSocketViewer):
-        assert viewer._socket is not None
-        response = viewer._socket._response
+    if isinstance(viewer, PollViewer):
+        transport = await viewer.transport()
     else:
-        assert isinstance(viewer, HttpViewer)
-        response = viewer.response
-    assert response.connection is not None
-    assert response.connection.transport is not None
-    below: socket = response.connection.transport.get_extra_info("socket")
+        if isinstance(viewer, WebSocketViewer):
+            assert viewer._socket is not None
+            response = viewer._socket._response
+        else:
+            assert isinstance(viewer, HttpViewer)
+            response = viewer.response
+        assert response.connection is not None
+        assert response.connection.transport is not None
+        transport = response.connection.transport
+    below: socket = transport.get_extra_info("socket")
     below.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
-    response.connection.transport.abort()
+    transport.abort()
 
 
 async def test_an_aborted_request_releases_its_stream(clients: Clients, served: Served) -> None:
