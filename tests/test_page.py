@@ -20,7 +20,7 @@ def test_no_script_turns_text_into_markup_or_code(script: Path) -> None:
 
 
 def test_every_script_is_checked() -> None:
-    assert {script.name for script in SCRIPTS} >= {"demo.js", "demo-messages.js", "dualstream.js", "answer.js"}
+    assert {script.name for script in SCRIPTS} >= {"main.js", "messages.js", "dualstream.js", "answer.js"}
     assert SINKS.search("it.innerHTML = text")
     assert SINKS.search("setTimeout('go()', 1)")
     assert not SINKS.search("setTimeout(go, 1)")

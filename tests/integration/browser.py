@@ -20,6 +20,9 @@ from tests.integration.processes import program
 
 T = TypeVar("T")
 
+PANES = {"sse": "left", "websocket": "right"}
+"""Name of the pane that starts with a transport."""
+
 DEADLINE_SECONDS = 40.0
 """Timeout of what should come at once. It is long because a slow machine is no failure; only a hang is."""
 
@@ -33,25 +36,32 @@ _FLAGS = (
     "--disable-component-update",
     "--disable-sync",
     "--hide-scrollbars",
+    "--window-size=1366,768",
 )
 
 _READ_PANE = """
     const pane = document.querySelector(arguments[0]);
-    const part = (role) => pane.querySelector(`[data-role="${role}"]`);
-    const shown = (role) => part(role).innerText.trim();
+    // An element of the last turn, or of the pane.
+    const part = (role) => [...pane.querySelectorAll(`[data-role="${role}"]`)].at(-1);
+    const shown = (role) => part(role)?.innerText.trim() ?? "";
+    const answer = document.querySelector("#ask").page?.panes[pane.dataset.pane].answer;
     return {
       state: part("state").dataset.state,
       status: shown("state"),
-      text: part("text").textContent,
+      text: answer?.text ?? "",
+      rendered: part("text")?.innerText ?? "",
       detail: shown("detail"),
-      notices: [...part("notices").children].map((item) => item.innerText.replace(/\\s+/g, " ").trim()),
+      problem: shown("problem"),
+      usage: shown("usage"),
+      notices: [...part("notices")?.children ?? []].map((item) => item.innerText.replace(/\\s+/g, " ").trim()),
       stop_time: shown("stop-time"),
       revision: shown("revision"),
       feedback: shown("feedback-status"),
-      transport: shown("transport"),
-      generation: part("generation").textContent,
-      seq: Number(part("seq").textContent.replace("event ", "") || 0),
-      figures: [...pane.querySelectorAll(".figures dd")].map((figure) => figure.innerText),
+      title: shown("title"),
+      transport: pane.dataset.transport,
+      generation: part("generation")?.textContent ?? "",
+      seq: Number(part("seq")?.textContent.replace("event ", "") || 0),
+      turns: pane.querySelectorAll(".turn").length,
     };
 """
 
@@ -94,15 +104,21 @@ class PaneState:
     state: str
     status: str
     text: str
+    """The answer's text as it was received, in Markdown."""
+    rendered: str
+    """What the pane shows of it."""
     detail: str
+    problem: str
+    usage: str
     notices: list[str]
     stop_time: str
     revision: str
     feedback: str
+    title: str
     transport: str
     generation: str
     seq: int
-    figures: list[str]
+    turns: int
 
     @property
     def has_ended(self) -> bool:
@@ -116,7 +132,8 @@ class Pane:
     def __init__(self, page: "Page", home: str) -> None:
         self._page = page
         self.home = home
-        self.selector = f"#pane-{home}"
+        self.name = PANES[home]
+        self.selector = f"#pane-{self.name}"
 
     def read(self) -> PaneState:
         """Return what it shows now."""
@@ -153,12 +170,18 @@ class Pane:
         return seen
 
     def element(self, role: str) -> WebElement:
-        """Return the element with a `data-role`."""
-        return self._page.find(f'{self.selector} [data-role="{role}"]')
+        """Return the element with a `data-role`; of those in turns, the last one."""
+        found = self._page.driver.find_elements("css selector", f'{self.selector} [data-role="{role}"]')
+        assert found, f"{self.selector} has no {role}"
+        return found[-1]
 
     def click(self, role: str) -> None:
         """Click the button with a `data-role`."""
         self.element(role).click()
+
+    def use(self, transport: str) -> None:
+        """Select a transport: a running answer changes to it at once."""
+        self._page.find(f"{self.selector} [data-choice={transport}]").click()
 
     def snapshot(self) -> dict[str, Any]:
         """Return the gateway's snapshot of the generation that it shows."""
@@ -205,8 +228,10 @@ class Page:
         return self.driver.find_element("css selector", selector)
 
     def choose(self, setting: str, value: str) -> None:
-        """Select the value of one of the simulator's settings."""
+        """Select the value of one of the simulator's settings, in the drawer."""
+        self.find("#open-settings").click()
         Select(self.find(f'[data-setting="{setting}"]')).select_by_value(value)
+        self.find("#settings [data-close]").click()
 
     def submit(self, prompt: str, *, model: str = "", on: str = "both") -> None:
         """Type a prompt and perhaps a model's name, and run it in one pane (its `home`) or in both."""
@@ -215,7 +240,14 @@ class Page:
                 field = self.find(selector)
                 field.clear()
                 field.send_keys(text)
-        self.find(f"#run-{on}").click()
+        self.send(on)
+
+    def send(self, on: str = "both") -> None:
+        """Send the prompt in one pane (its `home`) or in both."""
+        target = self.find("#target")
+        if target.is_displayed():  # not on a phone
+            Select(target).select_by_value(PANES.get(on, on))
+        self.find("#send").click()
 
     def press(self, *keys: str) -> None:
         """Send keys to the focused element; Control or Shift is held during the key that follows it."""
@@ -236,7 +268,7 @@ class Page:
         return str(
             self.run(
                 "const at = document.activeElement;"
-                "return [at.closest('.pane')?.dataset.home, at.dataset.role ?? at.id].filter(Boolean).join(' ')"
+                "return [at.closest('.pane')?.dataset.pane, at.dataset.role ?? at.id].filter(Boolean).join(' ')"
             )
         )
 

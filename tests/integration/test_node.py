@@ -60,7 +60,7 @@ def run_node(*arguments: str) -> str:
 
 
 def test_the_clients_own_tests_pass() -> None:
-    files = sorted(map(str, Path(CHECKOUT, "tests", "static").glob("*.test.mjs")))
+    files = sorted(map(str, Path(CHECKOUT, "tests", "static").rglob("*.test.mjs")))
     assert files
     output = run_node("--test", "--test-reporter=tap", *files)
     assert "# fail 0\n" in output

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { imageSource, linkOf, partMessage } from "../../static/demo-parts.js";
+import { imageSource, linkOf, partMessage } from "../../../static/demo/parts.js";
 
 const image = (media_type, data = "aGk=") => ({ kind: "image", media_type, data });
 

@@ -120,7 +120,7 @@ export class ArrivalsChart {
     pen.fillRect(0, height - AXIS, width, 1);
     pen.fillRect(0, base, width, 1);
 
-    pen.fillStyle = color("--quiet");
+    pen.fillStyle = color("--soft");
     for (const at of this.#marks) pen.fillRect(x(at), 0, 1, height - AXIS);
     pen.font = `11px ${color("--sans")}`;
     this.#paintLabels(pen, span, top, width, height);

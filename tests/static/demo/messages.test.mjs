@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { adviceMessage, backMessage, failureMessage, formatDuration, formatMillis, queueMessage, stateMessage } from "../../static/demo-messages.js";
+import { adviceMessage, backMessage, failureMessage, formatDuration, formatMillis, queueMessage, stateMessage } from "../../../static/demo/messages.js";
 
 const message = (answer, run = {}) => stateMessage({ text: "", retrying: null, ...answer }, { upstreamRetry: null, tookMs: 4200, ...run });
 

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Figures } from "../../static/demo-figures.js";
+import { Figures } from "../../../static/demo/figures.js";
 
 const timed = { timed: true };
 

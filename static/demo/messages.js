@@ -117,7 +117,7 @@ function ordinal(n) {
 
 /**
  * Return the message for the state of an answer, or for how it ended.
- * @param {import("./dualstream.js").Answer} answer
+ * @param {import("../dualstream.js").Answer} answer
  * @param {{upstreamRetry: {attempt: number, delay_ms: number, code: string}|null, tookMs: number}} run known to the page only
  * @returns {string}
  */

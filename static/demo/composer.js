@@ -1,0 +1,146 @@
+/**
+ * The form below the panes: prompt, model and key, and whom the prompt is sent to.
+ */
+
+import { failureMessage } from "./messages.js";
+import { isSimulator, modelWithSettings } from "./simulator.js";
+import { TRANSPORTS } from "./transports.js";
+import { Dualstream } from "../dualstream.js";
+
+const DEFAULT_PROMPT = "Why do people trust an answer more when they can watch it being written?";
+
+export class Composer {
+  #form = document.querySelector("#ask");
+  #prompt = document.querySelector("#prompt");
+  #target = document.querySelector("#target");
+  #panes;
+  #token = null;
+
+  /** @param {Record<"left"|"right", import("./pane.js").Pane>} panes */
+  constructor(panes) {
+    this.#panes = panes;
+    this.#prompt.value = DEFAULT_PROMPT;
+    this.#form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#send();
+    });
+    this.#prompt.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      event.preventDefault();
+      this.#form.requestSubmit();
+    });
+    document.querySelector("#stop-all").addEventListener("click", () => this.stop());
+    document.querySelector("#use-key").addEventListener("click", () => this.#setToken());
+    document.querySelector("#key").addEventListener("keydown", (event) => {
+      if (event.key !== "Enter") return;
+      event.preventDefault();
+      this.#setToken();
+    });
+    document.addEventListener("pane-state", () => this.#showState());
+    document.addEventListener("input", ({ target }) => { if (target.id === "model") this.#showSettings(); });
+    document.querySelector("#new-conversation").addEventListener("click", () => this.#clear());
+    window.addEventListener("hashchange", () => this.watch());
+    this.#followHeight();
+    this.#showSettings();
+    this.#showState();
+    this.#loadModels();
+  }
+
+  /** Leave as much room below the panes as the form needs. */
+  #followHeight() {
+    new ResizeObserver(([{ borderBoxSize: [{ blockSize }] }]) => {
+      document.documentElement.style.setProperty("--composer", `${blockSize}px`);
+    }).observe(this.#form);
+  }
+
+  /** Watch the generation whose id is in the address: `/#g_…`. */
+  watch() {
+    const generationId = location.hash.slice(1);
+    if (generationId) for (const pane of this.#all) pane.watch(generationId);
+  }
+
+  /** Put a prompt into the field. @param {string} prompt */
+  use(prompt) {
+    this.#prompt.value = prompt;
+    this.#prompt.focus();
+  }
+
+  focus() {
+    this.#prompt.focus();
+  }
+
+  /** Stop the answer of the pane with the focus if one runs there, else all. */
+  stop(focused = null) {
+    const at = this.#all.filter((pane) => pane.contains(focused) && pane.isRunning);
+    for (const pane of at.length > 0 ? at : this.#all) pane.interrupt();
+  }
+
+  get #all() {
+    return Object.values(this.#panes);
+  }
+
+  #send() {
+    if (!this.#form.reportValidity()) return;
+    if (location.hash) history.replaceState(null, "", location.pathname + location.search);
+    const prompt = this.#prompt.value.trim() || this.#prompt.value;
+    const model = modelWithSettings(this.#model);
+    const target = this.#target.value;
+    for (const pane of target === "both" ? this.#all : [this.#panes[target]]) pane.start(prompt, model ? { model } : {});
+    this.#prompt.value = "";
+  }
+
+  #clear() {
+    if (location.hash) history.replaceState(null, "", location.pathname + location.search);
+    for (const pane of this.#all) pane.clear();
+    this.#prompt.focus();
+  }
+
+  get #model() {
+    return document.querySelector("#model").value.trim();
+  }
+
+  /** Use the typed key. It is kept only in the clients, and the field is cleared. */
+  #setToken() {
+    const field = document.querySelector("#key");
+    this.#token = field.value.trim() || null;
+    field.value = "";
+    for (const pane of this.#all) pane.setToken(this.#token);
+    this.#loadModels();
+    this.watch();
+  }
+
+  #showState() {
+    const running = this.#all.some((pane) => pane.isRunning);
+    document.querySelector("#stop-all").hidden = !running;
+    document.body.classList.toggle("running", running);
+    for (const option of this.#target.options) {
+      if (option.value !== "both") option.textContent = TRANSPORTS[this.#panes[option.value].transport].name;
+    }
+  }
+
+  #showSettings() {
+    document.querySelector("#open-settings").hidden = !isSimulator(this.#model);
+  }
+
+  /** Replace the model's text field by a list, if the gateway returns its models. */
+  async #loadModels() {
+    const status = document.querySelector("#page-status");
+    try {
+      const { models, default: defaultModel } = await new Dualstream({ token: this.#token }).models();
+      document.querySelector("#entry").hidden = true;
+      status.textContent = "";
+      if (models.length === 0) return;
+      const field = document.querySelector("#model");
+      const list = document.createElement("select");
+      list.id = field.id;
+      list.append(...models.map((name) => new Option(name, name, name === defaultModel, name === defaultModel)));
+      field.replaceWith(list);
+      this.#showSettings();
+    } catch (error) {
+      const refused = error.status === 401;
+      if (refused) document.querySelector("#entry").hidden = false;
+      if (refused && this.#token !== null) document.querySelector("#key-hint").textContent = error.message;
+      if (!refused) status.textContent = `The list of models could not be loaded. ${failureMessage(error.code)}`;
+    }
+  }
+}

@@ -1,0 +1,441 @@
+/**
+ * One pane of the demo page: a transport, and a conversation on it.
+ *
+ * A module that measures or illustrates attaches by `pane.observe(observer)`, and shows what it found in one of the pane's
+ * slots, `pane.slot(name)`. It changes nothing else of the page. All methods of an observer are optional. `at` is in
+ * milliseconds on the clock of `performance.now()`.
+ *
+ *     onTurn({ at, kind, transport, answer })   a turn begins, `kind` is "start", "watch" or "resume": begin new measurements
+ *     onEvent(event, { at, bytes, transport, waiting, answer })
+ *                                               an event arrived, and is shown. `bytes`: payload since the event before, as far
+ *                                               as the transport shows it (EventSource: characters of data). `waiting`: it was
+ *                                               waiting in the gateway while this pane was away, so its time says nothing
+ *                                               about the speed
+ *     onState(answer, { at, state })            a change of state, queue, retry or transport; `state` as the pane shows it
+ *     onOffline({ at, byUser })                 the connection was lost, or cut with the pane's button
+ *     onOnline({ at, ms })                      the first event after that
+ *     onTransport({ at, from, to })             the answer goes on over another transport
+ *     onChoice({ transport })                   the transport of the next answer, or of this one: title and colour follow
+ *     onCommand({ at, name })                   "interrupt", "feedback", "plug" or "handover", at the click
+ *     onEnd({ at, event, error, stop })         the end: its terminal event (null if it could not be read) or its error. `stop`
+ *                                               is `{ clickMs, cancelMs }` if it was stopped here: click to end as seen here,
+ *                                               and the gateway's own time to close the model's connection; else null
+ *
+ * Slots of a pane: `figures` (a thin line above the text), `stop` (beside the stop button), `chart` and `timeline` (below
+ * the panes, in the column of this pane). `pane.root.dataset.transport` is the current transport; CSS has its colours as
+ * `--accent` and `--wash`. Replacements for fetch, EventSource and WebSocket, to measure the wire: see `instruments.js`.
+ */
+
+import { Conversation } from "./conversation.js";
+import { element, fromTemplate, setText } from "./dom.js";
+import { adviceMessage, backMessage, failureMessage, formatDuration, formatMillis, stateMessage, usageMessage } from "./messages.js";
+import { TRANSPORTS, availableTransports, shownTransport } from "./transports.js";
+import { Turn } from "./turn.js";
+import { Dualstream } from "../dualstream.js";
+
+const OFFLINE_MS = 2000; // how long "Cut" stays offline
+const CATCH_UP_MS = 150; // text that arrives this soon after a resume was waiting in the gateway
+const SILENCE_MS = 4000; // a pause of the stream after which the pane shows a message
+const FOLLOW_PX = 32; // distance to the end within which the pane follows the text
+const TERMINAL = new Set(["complete", "interrupted", "error"]);
+
+/** A pane has a client of its own, so that cutting the connection of one leaves the other alone. */
+export class Pane {
+  /** @type {HTMLElement} */
+  root;
+  /** @type {"left"|"right"} */
+  name;
+  #client = null;
+  #environment;
+  #observers = [];
+  #transport;
+  #answer = null;
+  #turn = null;
+  #run = null;
+  #conversation = new Conversation();
+  #follows = true; // scrolls with the text, until the user scrolls up
+  #elements = new Map();
+
+  /**
+   * @param {HTMLElement} root
+   * @param {{environment?: object}} [options] `environment`: that of the client, see `ClientOptions`
+   */
+  constructor(root, { environment } = {}) {
+    this.root = root;
+    this.name = root.dataset.pane;
+    this.#transport = root.dataset.home;
+    this.#environment = environment;
+    root.append(fromTemplate("pane"));
+    this.#part("title").id = `title-${this.name}`;
+    this.setToken(null);
+    this.#addTransports();
+    this.#addListeners();
+    this.#showTransport();
+    this.#showControls();
+    setInterval(() => this.#showSilence(), 1000);
+  }
+
+  get isRunning() {
+    return this.#answer !== null && !["complete", "interrupted", "error", "detached"].includes(this.#answer.state);
+  }
+
+  /** @returns {import("../dualstream.js").Answer|null} the answer of the last turn */
+  get answer() {
+    return this.#answer;
+  }
+
+  /** @returns {string} the transport of the current or next answer */
+  get transport() {
+    return this.#transport;
+  }
+
+  observe(observer) {
+    this.#observers.push(observer);
+  }
+
+  /** Return the element for a measurement; null if the page has none. @param {string} name */
+  slot(name) {
+    return this.root.querySelector(`[data-slot="${name}"]`) ?? document.querySelector(`.lab [data-pane="${this.name}"] [data-slot="${name}"]`);
+  }
+
+  /** Use this key from now on. A running answer is detached. @param {string|null} token */
+  setToken(token) {
+    this.#client?.close();
+    this.#client = new Dualstream({ keepOpen: true, token, ...(this.#environment && { environment: this.#environment }) });
+  }
+
+  contains(node) {
+    return this.root.contains(node);
+  }
+
+  /** Focus the text, so that keys mean this pane. */
+  focus() {
+    this.#part("scroll").focus();
+  }
+
+  focusFeedback() {
+    this.#part("feedback-text").focus();
+  }
+
+  /**
+   * Send the next prompt of this pane's conversation; interrupt a running answer first.
+   * @param {string} prompt
+   * @param {object} request what else the body has: `model`, `options`
+   */
+  start(prompt, request) {
+    this.#leave("replaced by a new prompt");
+    this.#conversation.ask(prompt);
+    const messages = this.#conversation.messages;
+    this.#begin("start", prompt, (listeners) => this.#client.start({ ...request, messages }, { transport: this.#transport, ...listeners }));
+  }
+
+  /** Show a generation from its beginning, such as the turn of another client. A running answer is detached, not stopped. */
+  watch(generationId) {
+    if (this.isRunning) this.#answer.detach();
+    this.clear();
+    this.#begin("watch", null, (listeners) => this.#client.attach(generationId, { transport: this.#transport, ...listeners }));
+    this.#turn.showGeneration(generationId);
+  }
+
+  /** Start a new conversation; interrupt a running answer first. */
+  clear() {
+    this.#leave("replaced by a new conversation");
+    this.#conversation = new Conversation();
+    this.#answer = this.#turn = this.#run = null;
+    this.#part("turns").replaceChildren();
+    this.#part("state").dataset.state = "idle";
+    for (const [role, text] of [["state", "Ready."], ["detail", ""], ["stop-time", ""], ["feedback-status", ""]]) this.#setText(role, text);
+    this.#showControls();
+  }
+
+  async interrupt() {
+    if (!this.isRunning || this.#run.clickedStop !== null) return;
+    const run = this.#run;
+    run.clickedStop = performance.now();
+    this.#tell("onCommand", { at: run.clickedStop, name: "interrupt" });
+    this.#setText("stop-time", "Stopping…");
+    try {
+      await this.#answer.interrupt("interrupted on the demo page");
+    } catch (error) {
+      run.clickedStop = null;
+      if (run === this.#run) this.#setText("stop-time", `Could not stop it. ${failureMessage(error.code)}`);
+    }
+  }
+
+  /** Cut the connection for two seconds. */
+  cutConnection() {
+    if (!this.isRunning || this.#answer.id === null || this.#answer.state === "offline") return;
+    const at = performance.now();
+    this.#tell("onCommand", { at, name: "plug" });
+    this.#run.cutByUser = true;
+    this.#turn.addNotice("You cut the connection.", at);
+    this.#answer.drop(OFFLINE_MS);
+    this.#run.cutByUser = false;
+  }
+
+  /** Use this transport: for a running answer at once, from its position; else for the next one. @param {string} transport */
+  async useTransport(transport) {
+    const from = this.#transport;
+    if (transport === from) return;
+    const answer = this.isRunning ? this.#answer : null;
+    if (answer === null) return this.#setTransport(transport);
+    this.#tell("onCommand", { at: performance.now(), name: "handover" });
+    await answer.moveTo(transport).catch(() => {});
+    if (answer !== this.#answer || !this.isRunning) return;
+    const at = performance.now();
+    this.#tell("onTransport", { at, from, to: transport });
+    const seq = answer.position?.split(":").pop() ?? 0;
+    this.#turn.addNotice(`Switched from ${TRANSPORTS[from].name} to ${TRANSPORTS[transport].name} after event ${seq}.`, at);
+  }
+
+  #leave(reason) {
+    if (this.isRunning) {
+      this.#answer.interrupt(reason).catch(() => {});
+      this.#answer.detach();
+    }
+    if (this.#answer !== null && this.#run.kind !== "watch") this.#conversation.answer(this.#answer.message());
+    else if (this.#answer !== null) this.#conversation = new Conversation();
+    this.#turn?.end();
+  }
+
+  #begin(kind, prompt, createAnswer) {
+    const at = performance.now();
+    this.#run = {
+      kind, startedAt: at, upstreamRetry: null, feedback: new Map(), clickedStop: null, received: 0, lastTextAt: null,
+      offlineSince: null, offlineMs: 0, backAt: null, caughtUp: 0, cutByUser: false,
+    };
+    this.#follows = true;
+    for (const role of ["stop-time", "detail", "feedback-status"]) this.#setText(role, "");
+    for (const role of ["rate-up", "rate-down"]) this.#part(role).setAttribute("aria-pressed", "false");
+    this.#turn = new Turn(prompt, at);
+    this.#part("turns").append(this.#turn.root);
+    this.#answer = createAnswer({
+      onEvent: (event, answer) => { if (answer === this.#answer) this.#onEvent(event); },
+      onState: (answer) => { if (answer === this.#answer) this.#showState(); },
+    });
+    this.#answer.finished.catch((error) => this.#showFailure(error));
+    this.#tell("onTurn", { at, kind, transport: this.#transport, answer: this.#answer });
+    this.#showState();
+    this.#scrollToEnd();
+  }
+
+  #tell(name, ...facts) {
+    for (const observer of this.#observers) observer[name]?.(...facts);
+  }
+
+  #addTransports() {
+    const buttons = availableTransports().map((transport) => {
+      const button = element("button", { type: "button", textContent: TRANSPORTS[transport].name, data: { choice: transport } });
+      button.addEventListener("click", () => this.useTransport(transport));
+      return button;
+    });
+    this.#part("transports").append(...buttons);
+  }
+
+  #addListeners() {
+    this.#part("interrupt").addEventListener("click", () => this.interrupt());
+    this.#part("plug").addEventListener("click", () => this.cutConnection());
+    this.#part("feedback-form").addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.#sendFeedback();
+    });
+    for (const role of ["rate-up", "rate-down"]) this.#part(role).addEventListener("click", () => this.#rate(this.#part(role)));
+    const box = this.#part("scroll");
+    box.addEventListener("scroll", () => { this.#follows = box.scrollTop + box.clientHeight > box.scrollHeight - FOLLOW_PX; }, { passive: true });
+  }
+
+  #onEvent(event) {
+    const at = performance.now();
+    this.#endAbsence(at);
+    if (event.type !== "retry") this.#run.upstreamRetry = null;
+    const waiting = this.#run.backAt !== null;
+    this.#handlers[event.type]?.(event, at);
+    if (event.seq !== undefined) this.#turn.showSeq(event.seq);
+    const bytes = this.#answer.received - this.#run.received;
+    this.#run.received = this.#answer.received;
+    this.#tell("onEvent", event, { at, bytes, transport: this.#transport, waiting, answer: this.#answer });
+    if (TERMINAL.has(event.type)) this.#end(event, at);
+  }
+
+  #handlers = {
+    accepted: ({ generation_id: id }) => this.#turn.showGeneration(id),
+    start: ({ provider, upstream_model: model, attempt }, at) => {
+      if (attempt > 1) this.#turn.addNotice(`${provider} answers (${model}, attempt ${attempt}).`, at);
+    },
+    retry: (event, at) => {
+      this.#run.upstreamRetry = event;
+      this.#turn.addNotice(`Attempt ${event.attempt}: ${failureMessage(event.code)}`, at);
+      this.#showState();
+    },
+    chunk: ({ content }, at) => {
+      this.#run.lastTextAt = this.#run.backAt === null ? at : null;
+      if (this.#run.backAt !== null) this.#run.caughtUp += content.length;
+      this.#turn.addText(content);
+      this.#scrollToEnd();
+      if (this.#answer.text.length === content.length) this.#showState();
+    },
+    reasoning: ({ content }) => {
+      if (content === "") return; // only a signature
+      this.#turn.addReasoning(content);
+      this.#scrollToEnd();
+    },
+    tool_call: () => {
+      this.#turn.showToolCalls(this.#answer.toolCalls);
+      this.#scrollToEnd();
+    },
+    part: (event) => {
+      this.#turn.addPart(event);
+      this.#scrollToEnd();
+    },
+    feedback: ({ feedback_id: id, text }) => this.#run.feedback.set(id, text),
+    revision: ({ revision, feedback_id: id, cancel_ms: cancelMs, reason }, at) => {
+      const feedback = this.#run.feedback.get(id);
+      const cause = reason === "failover" ? ", because the earlier model failed" : feedback ? `, after your feedback: “${feedback}”` : "";
+      this.#turn.revise(`Revision ${revision}${cause}`);
+      this.#turn.addNotice(reason === "failover" ? `Revision ${revision} started with another model.`
+        : `Revision ${revision} started; the earlier attempt was closed in ${formatMillis(cancelMs)}.`, at);
+      this.#run.lastTextAt = null;
+    },
+    gap: ({ text }, at) => {
+      this.#turn.setText(text);
+      this.#turn.addNotice("Some events are no longer stored; the complete text replaces them.", at);
+    },
+  };
+
+  /** Handle the first event after an absence. The text that was waiting meanwhile arrives within `CATCH_UP_MS`. */
+  #endAbsence(at) {
+    const run = this.#run;
+    if (run.offlineSince === null) return;
+    run.backAt = at;
+    run.caughtUp = 0;
+    run.offlineMs = at - run.offlineSince;
+    run.offlineSince = null;
+    this.#tell("onOnline", { at, ms: run.offlineMs });
+    setTimeout(() => this.#showCaughtUp(run), CATCH_UP_MS);
+  }
+
+  #showCaughtUp(run) {
+    if (run !== this.#run || run.backAt === null) return;
+    run.backAt = null;
+    this.#turn.addNotice(backMessage(run.offlineMs, run.caughtUp, this.#answer.state), performance.now());
+    this.#scrollToEnd();
+  }
+
+  /** Show how long the model has been silent. Not in a live region: a screen reader would announce every second. */
+  #showSilence() {
+    if (!this.isRunning || this.#run.lastTextAt === null) return;
+    const silentMs = performance.now() - this.#run.lastTextAt;
+    const silent = this.#answer.state === "streaming" && silentMs > SILENCE_MS;
+    this.#setText("detail", silent ? `No new text for ${formatDuration(silentMs)}. The gateway is connected and waits for the model.` : "");
+  }
+
+  #end(event, at) {
+    this.#showCaughtUp(this.#run);
+    const { clickedStop } = this.#run;
+    const stop = clickedStop !== null && event.type === "interrupted" ? { clickMs: at - clickedStop, cancelMs: event.cancel_ms } : null;
+    if (stop !== null) this.#setText("stop-time", `Stopped ${formatMillis(stop.clickMs)} after the click; the model’s connection closed in ${formatMillis(stop.cancelMs)}.`);
+    else if (clickedStop !== null) this.#setText("stop-time", "It had already ended.");
+    this.#turn.end();
+    this.#turn.showUsage(usageMessage(event));
+    this.#tell("onEnd", { at, event, error: event.type === "error" ? this.#answer.error : null, stop });
+    this.#showControls();
+    this.#scrollToEnd();
+  }
+
+  #showFailure(error) {
+    if (this.#answer?.error !== error) return;
+    const { terminal } = this.#answer;
+    this.#turn.end();
+    if (error.code === "aborted") this.#setText("stop-time", failureMessage(error.code));
+    this.#setText("detail", [error.message, adviceMessage(error, terminal?.partial)].filter(Boolean).join(" "));
+    if (!terminal) this.#tell("onEnd", { at: performance.now(), event: null, error, stop: null });
+    this.#showControls();
+  }
+
+  #showState() {
+    const [answer, at] = [this.#answer, performance.now()];
+    const state = answer.error?.code === "aborted" ? "interrupted" : answer.state;
+    if (state === "offline" && this.#run.offlineSince === null) {
+      const byUser = this.#run.cutByUser;
+      this.#run.offlineSince = at;
+      if (!byUser) this.#turn.addNotice("The connection was lost.", at);
+      this.#tell("onOffline", { at, byUser });
+    }
+    const part = this.#part("state");
+    part.dataset.state = state === "detached" ? "idle" : state;
+    this.root.dataset.state = part.dataset.state;
+    this.#setText("state", stateMessage(answer, { upstreamRetry: this.#run.upstreamRetry, tookMs: at - this.#run.startedAt }));
+    this.#setTransport(shownTransport(answer.transport));
+    this.#tell("onState", answer, { at, state });
+    this.#showControls();
+  }
+
+  async #sendFeedback() {
+    const mode = this.#part("feedback-mode").value;
+    const text = this.#part("feedback-text").value.trim();
+    if (this.#answer?.id == null) return this.#setText("feedback-status", "There is no answer yet.");
+    if (mode === "revise" && text === "") return this.#setText("feedback-status", "Write what should be different.");
+    if (mode === "note" && text === "") return this.#setText("feedback-status", "Write the note first.");
+    const done = { revise: "Sent: the answer starts again.", stop: "Sent: the answer stops.", note: "Noted." }[mode];
+    if (await this.#send(text === "" ? { mode } : { mode, text }, done)) this.#part("feedback-text").value = "";
+  }
+
+  async #rate(button) {
+    if (this.#answer?.id == null) return this.#setText("feedback-status", "There is no answer yet to rate.");
+    if (!(await this.#send({ mode: "note", rating: Number(button.dataset.rating) }, "Thank you, noted."))) return;
+    for (const role of ["rate-up", "rate-down"]) this.#part(role).setAttribute("aria-pressed", String(this.#part(role) === button));
+  }
+
+  async #send(feedback, done) {
+    this.#tell("onCommand", { at: performance.now(), name: "feedback" });
+    try {
+      await this.#answer.feedback(feedback);
+      this.#setText("feedback-status", done);
+      return true;
+    } catch (error) {
+      const ended = error.code === "already_over" && feedback.mode !== "note";
+      this.#setText("feedback-status", ended ? "This answer has ended; only a note can be added." : `${failureMessage(error.code)} ${error.message}`);
+      return false;
+    }
+  }
+
+  #setTransport(transport) {
+    if (transport === this.#transport) return;
+    this.#transport = transport;
+    this.#showTransport();
+  }
+
+  #showTransport() {
+    const transport = this.#transport;
+    this.root.dataset.transport = transport;
+    for (const part of document.querySelectorAll(`[data-follows="${this.name}"], .lab [data-pane="${this.name}"]`)) part.dataset.transport = transport;
+    this.#setText("title", TRANSPORTS[transport].title);
+    this.#setText("empty", TRANSPORTS[transport].summary);
+    for (const button of this.#part("transports").children) button.setAttribute("aria-pressed", String(button.dataset.choice === transport));
+    this.#tell("onChoice", { transport });
+  }
+
+  #showControls() {
+    const running = this.isRunning;
+    const enable = (role, enabled) => this.#part(role).setAttribute("aria-disabled", String(!enabled));
+    enable("interrupt", running);
+    enable("plug", running && this.#answer.id !== null && this.#answer.state !== "offline");
+    this.#part("empty").hidden = this.#turn !== null;
+    this.root.dispatchEvent(new CustomEvent("pane-state", { bubbles: true }));
+  }
+
+  #scrollToEnd() {
+    if (!this.#follows) return;
+    const box = this.#part("scroll");
+    requestAnimationFrame(() => { if (this.#follows) box.scrollTop = box.scrollHeight; });
+  }
+
+  #part(role) {
+    if (!this.#elements.has(role)) this.#elements.set(role, this.root.querySelector(`[data-role="${role}"]`));
+    return this.#elements.get(role);
+  }
+
+  #setText(role, text) {
+    setText(this.#part(role), text);
+  }
+}
