@@ -1,18 +1,18 @@
 """The events of one generation, each once and in order, over as many connections as that takes."""
 
-from collections.abc import Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
-from gateway.client.connectors import CommandName, Connector, EventFeed, HttpCommands, TransportName
-from gateway.client.content import Message
-from gateway.client.frames import ConnectionLost, Frame, JsonMap
+from gateway.client.answer_state import AnswerState
+from gateway.client.connectors import CommandName, Commands, Connector, EventFeed, TransportName
+from gateway.client.frames import ConnectionLost, Frame, JsonMap, failure_of
 from gateway.client.retry import Retries, RetryPolicy
-from gateway.client.view import State, View
+from gateway.client.view import View
 from gateway.protocol.errors import Code, Failed, Refused
-from gateway.protocol.events import Event, Mode, Part, Terminal, ToolCall
-from gateway.protocol.position import format_position
+from gateway.protocol.events import Error, Event, Mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,28 +20,39 @@ class Shared:
     """What all answers of one client share. `connected` holds the answers that have an open connection."""
 
     connectors: Mapping[TransportName, Connector]
-    commands: HttpCommands
+    commands: Commands
     retries: Retries
     retry_policy: Callable[[int], RetryPolicy]
     """Builds a policy that allows this number of failures in a row."""
-    connected: "set[Answer]" = field(default_factory=set)
+    connected: "set[AsyncAnswer]" = field(default_factory=set)
 
 
-class Answer:
+class AsyncAnswer(AnswerState):
     """A generation, as seen by one reader at a time. Iterate over it to receive its events.
 
-    Iteration ends after the terminal event. After `Failed` (the gateway could not be reached) iterate again to retry.
+    Iteration ends after the terminal event. After `Failed` (the gateway could not be reached), and after a read that
+    was cancelled, iterate again: it continues after the last event that was returned.
     """
 
     def __init__(
-        self, view: View, transport: TransportName, shared: Shared, opened: tuple[EventFeed, Frame] | None = None
+        self,
+        view: View,
+        transport: TransportName,
+        shared: Shared,
+        opened: tuple[EventFeed, Frame] | None = None,
+        *,
+        timeout_s: float | None = None,
     ) -> None:
-        self._view = view
+        super().__init__(view)
         self._transport = transport
         self._shared = shared
         self._retry_policy = shared.retry_policy(shared.retries.resume_failures)
+        self._timeout_s = timeout_s
+        self._deadline = None if timeout_s is None else asyncio.get_running_loop().time() + timeout_s
         self._feed: EventFeed | None = None
         self._first: Frame | None = None
+        self._unread: Event | None = None
+        self._reading = False
         self._ended = False
         self._switching = False
         self._attachments = 0
@@ -50,61 +61,9 @@ class Answer:
             shared.connected.add(self)
 
     @property
-    def id(self) -> str:
-        """Return the generation's id."""
-        return self._view.generation_id
-
-    @property
-    def seq(self) -> int:
-        """Return the sequence number of the last event that was returned."""
-        return self._view.seq
-
-    @property
-    def position(self) -> str:
-        """Return the position of the last event that was returned: any viewer can resume there, on any transport."""
-        return format_position(self.id, self.seq)
-
-    @property
-    def text(self) -> str:
-        """Return the text of the current revision, up to the last event that was returned."""
-        return self._view.content.text
-
-    @property
-    def reasoning(self) -> str:
-        """Return the readable reasoning of the current revision."""
-        return self._view.content.reasoning
-
-    @property
-    def tool_calls(self) -> Sequence[ToolCall]:
-        """Return the tool calls of the current revision, each with its whole arguments."""
-        return self._view.content.tool_calls
-
-    @property
-    def parts(self) -> Sequence[Part]:
-        """Return what else the current revision has: images, files, citations and so on."""
-        return tuple(self._view.content.parts)
-
-    def message(self) -> Message:
-        """Return the assistant message that gives this answer back in the next turn, with its thinking signatures.
-
-        It has what was received: after `attach` in the middle, only what came since.
-        """
-        return self._view.content.message()
-
-    @property
-    def revision(self) -> int:
-        """Return the current revision: 1, and one more with each feedback that was applied."""
-        return self._view.revision
-
-    @property
-    def state(self) -> State:
-        """Return the generation's state after the last event that was returned."""
-        return self._view.state
-
-    @property
-    def terminal(self) -> Terminal | None:
-        """Return the terminal event; None before it was returned."""
-        return self._view.terminal
+    def has_ended(self) -> bool:
+        """Return True if no event follows: the last one was returned, or the answer was closed."""
+        return self._ended
 
     @property
     def transport(self) -> TransportName:
@@ -120,24 +79,50 @@ class Answer:
         return self
 
     async def __anext__(self) -> Event:
-        """Return the next event. After a lost connection, attach again as often as the retry policy allows.
+        """Return the next event, as `next_event`; raise StopAsyncIteration at the end."""
+        event = await self.next_event()
+        if event is None:
+            raise StopAsyncIteration
+        return event
+
+    async def next_event(self) -> Event | None:
+        """Return the next event; None at the end. After a lost connection, attach again as often as is allowed.
+
+        It may be cancelled: the next call continues after the last event that was returned.
 
         Raises:
             Refused: if the gateway refuses to resume, for example with `generation_lost`.
-            Failed: `network_error`, if the gateway can't be reached.
+            Failed: `network_error`, if the gateway can't be reached; `timeout`, if the time of this answer is over.
         """
-        while not self._ended:
-            try:
-                event = await self._next()
-            except (ConnectionLost, Refused) as error:
-                await self._recover(error)
-                continue
-            if self._view.terminal is not None:
-                self._ended = True
-                await self._close_feed()
-            if event is not None:
-                return event
-        raise StopAsyncIteration
+        if self._reading:
+            message = "this answer is already being read: read it in one place, and attach again for another reader"
+            raise RuntimeError(message)
+        self._reading = True
+        try:
+            async with asyncio.timeout_at(self._deadline):
+                return await self._next_event()
+        except TimeoutError:
+            message = f"The answer did not end within {self._timeout_s:g} s. It runs on: interrupt it, or attach again."
+            raise Failed(Code.TIMEOUT, message) from None
+        finally:
+            self._reading = False
+
+    def unread(self, event: Event | None) -> None:
+        """Return an event again with the next call, because the caller of the last one could not receive it."""
+        self._unread = event
+
+    async def read(self) -> str:
+        """Read to the end and return the text of the last revision. If it was interrupted, that is the text so far.
+
+        Raises:
+            Failed: if the generation ended with `error`, with its code; or as iterating does.
+            Refused: as iterating does.
+        """
+        async for _event in self:
+            pass
+        if isinstance(self.terminal, Error):
+            raise failure_of(self.terminal)
+        return self.text
 
     async def interrupt(self, reason: str | None = None) -> bool:
         """Interrupt the generation and return True; return False if it had already ended.
@@ -208,6 +193,20 @@ class Answer:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self.aclose()
+
+    async def _next_event(self) -> Event | None:
+        while self._unread is None and not self._ended:
+            try:
+                self._unread = await self._next()
+            except (ConnectionLost, Refused) as error:
+                await self._recover(error)
+                continue
+            if self._view.terminal is not None:
+                self._ended = True
+                # If this is cancelled, the event is returned by the next call.
+                await self._close_feed()
+        event, self._unread = self._unread, None
+        return event
 
     async def _next(self) -> Event | None:
         frame, self._first = self._first, None

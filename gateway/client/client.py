@@ -1,20 +1,22 @@
-"""The client: one HTTP session, and the answers that are read through it."""
+"""The asynchronous client: one HTTP session, and the answers that are read through it."""
 
 import asyncio
 import random as chance
 import secrets
+import ssl
 from collections.abc import Callable, Mapping, Sequence
 from types import TracebackType
-from typing import Self, get_args
+from typing import Final, Self
 
-import aiohttp
 from yarl import URL
 
-from gateway.client.answer import Answer, Shared
-from gateway.client.connectors import Connector, HttpCommands, TransportName
+from gateway.client.answer import AsyncAnswer, Shared
+from gateway.client.connectors import Connectors, HttpCommands, TransportName
 from gateway.client.event_stream import EventStreamConnector
 from gateway.client.frames import ConnectionLost
+from gateway.client.http_session import HttpSession, HttpSettings, Token, check_token
 from gateway.client.retry import Retries, RetryNotice, RetryPolicy, Sleep
+from gateway.client.start_options import StartOptions
 from gateway.client.view import View
 from gateway.client.web_socket import WebSocketConnector
 from gateway.protocol.errors import Refused, invalid
@@ -22,12 +24,27 @@ from gateway.protocol.position import parse_position
 
 Messages = Sequence[Mapping[str, object]]
 
+CONNECTORS: Final[Connectors] = {"sse": EventStreamConnector, "ws": WebSocketConnector}
+"""The transports of this client."""
 
-class Client:
+
+class AsyncClient:
     """A client of the gateway at `url`. Use it in `async with`, which closes all its connections at the end.
 
-    `connect_s` is the maximum number of seconds to open a connection, `idle_s` the maximum without receiving any byte,
-    heartbeats included. `notice` is called for each failed attempt that is followed by a retry.
+    Without `async with`, its first use opens it, and `aclose` closes it. It belongs to one event loop.
+
+    Args:
+        url: The address of the gateway, `https://host/path`.
+        transport: How events are read, `sse` or `ws`.
+        token: A key or token, or a function that returns one, asynchronous or not. It is called for each connection.
+        headers: Further headers of each request, for a proxy.
+        retries: Limits of retries.
+        connect_s: Maximum seconds to open a connection.
+        idle_s: Maximum seconds without receiving any byte, heartbeats included.
+        ssl_context: How TLS is verified; by default with the certificates of the system.
+        notice: Called for each failed attempt that is followed by a retry.
+        sleep: Waits between attempts. For tests.
+        random: Returns the jitter of these waits. For tests.
     """
 
     def __init__(  # noqa: PLR0913 - settings, all passed by name
@@ -35,68 +52,81 @@ class Client:
         url: str,
         *,
         transport: TransportName = "sse",
-        token: str | None = None,
+        token: Token | None = None,
+        headers: Mapping[str, str] | None = None,
         retries: Retries | None = None,
         connect_s: float = 10.0,
         idle_s: float = 60.0,
+        ssl_context: ssl.SSLContext | None = None,
         notice: Callable[[RetryNotice], None] | None = None,
         sleep: Sleep = asyncio.sleep,
         random: Callable[[], float] = chance.random,
     ) -> None:
         self.url = _parse_url(url)
-        if transport not in get_args(TransportName):
-            message = f"transport: {transport!r} is unknown; use one of: {', '.join(get_args(TransportName))}"
+        if transport not in CONNECTORS:
+            message = f"transport: {transport!r} is unknown; use one of: {', '.join(CONNECTORS)}"
             raise ValueError(message)
+        if isinstance(token, str):
+            check_token(token)
         self.transport: TransportName = transport
-        self._token = token
+        self._settings = HttpSettings(self.url, token, dict(headers or {}), connect_s, idle_s, ssl_context)
         self._retries = retries or Retries()
-        self._connect_s = connect_s
-        self._idle_s = idle_s
         self._notice = notice
         self._sleep = sleep
         self._random = random
-        self._session: aiohttp.ClientSession | None = None
+        self._http: HttpSession | None = None
         self._opened: Shared | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.url} {self.transport}>"
 
     async def __aenter__(self) -> Self:
-        headers = {} if self._token is None else {"Authorization": f"Bearer {self._token}"}
-        timeout = aiohttp.ClientTimeout(total=None, connect=None, sock_connect=self._connect_s, sock_read=self._idle_s)
-        # No limit on connections: each answer holds one for as long as it streams.
-        connector = aiohttp.TCPConnector(limit=0)
-        session = aiohttp.ClientSession(connector=connector, headers=headers, timeout=timeout)
-        commands = HttpCommands(session, self.url)
-        connectors: dict[TransportName, Connector] = {
-            "sse": EventStreamConnector(session, self.url, commands),
-            "ws": WebSocketConnector(session, self.url, commands, idle_s=self._idle_s),
-        }
-        self._session = session
-        self._opened = Shared(connectors, commands, self._retries, self._retry_policy)
+        _ = self._shared
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        opened, session = self._opened, self._session
-        self._opened = self._session = None
-        if opened is not None:
-            for answer in tuple(opened.connected):
-                await answer.aclose()
-        if session is not None:
-            await session.close()
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Close all connections. Generations that are read then run on or end as their disconnect policy says."""
+        self._closed = True
+        opened, http = self._opened, self._http
+        self._opened = self._http = None
+        try:
+            if opened is not None:
+                for answer in tuple(opened.connected):
+                    await answer.aclose()
+        finally:
+            if http is not None:
+                await http.aclose()
 
     async def start(
         self,
         prompt: str | Messages,
         *,
         model: str | None = None,
-        options: Mapping[str, object] | None = None,
+        options: StartOptions | None = None,
         metadata: Mapping[str, str] | None = None,
         idempotency_key: str | None = None,
-    ) -> Answer:
+        timeout_s: float | None = None,
+    ) -> AsyncAnswer:
         """Start a generation and return its answer once the gateway has accepted it. Retry where that is safe.
 
         Every attempt carries the same idempotency key: if the acceptance was lost, the retry finds the same generation
         instead of starting a second one.
+
+        Args:
+            prompt: A text, or the messages of a conversation in the form of OpenAI's chat completions.
+            model: A model of the gateway; by default its first.
+            options: Parameters for the provider, and `on_disconnect`.
+            metadata: Texts to keep with the generation.
+            idempotency_key: A name of this start: the same start with the same key returns the same generation, from
+                another process, too.
+            timeout_s: Maximum seconds from the acceptance to the end of the answer. Then reading it raises `Failed`.
 
         Raises:
             Refused: if the gateway refuses the request.
@@ -109,33 +139,51 @@ class Client:
         retry_policy = self._retry_policy(self._retries.start_failures)
         while True:
             try:
-                return await self._start(body, key)
+                return await self._start(body, key, timeout_s)
             except (ConnectionLost, Refused) as error:
                 await retry_policy.wait_after(error)
 
-    def attach(self, generation_id: str, *, after: int | str | None = None) -> Answer:
-        """Return an answer that reads an existing generation from its beginning, or after a position or seq.
+    def attach(self, generation: str, *, after: int | str | None = None, timeout_s: float | None = None) -> AsyncAnswer:
+        """Return an answer that reads an existing generation.
 
-        Nothing is sent before the answer is iterated over.
+        Nothing is sent before the answer is iterated over, so this is also how to interrupt one by its id.
+
+        Args:
+            generation: Its id, to read it from its beginning; or a position, to continue after that event.
+            after: A position or seq to continue after.
+            timeout_s: Maximum seconds from now to the end of the answer.
 
         Raises:
             Refused: if `after` is not a position of this generation.
         """
+        if ":" in generation and after is None:
+            generation, after = parse_position(generation, "generation")
         if isinstance(after, str):
             named, after = parse_position(after)
-            if named != generation_id:
+            if named != generation:
                 message = f"after: this is another generation's position ({named[:64]!r})."
                 raise invalid(message, param="after")
-        return Answer(View(generation_id, after=after or 0), self.transport, self._shared)
+        return AsyncAnswer(
+            View(_check_id(generation), after=after or 0), self.transport, self._shared, timeout_s=timeout_s
+        )
 
     @property
     def _shared(self) -> Shared:
-        if self._opened is None:
-            message = "use a Client inside `async with`"
+        if self._closed:
+            message = "this client is closed"
+            raise RuntimeError(message)
+        loop = asyncio.get_running_loop()
+        if self._opened is None or self._http is None:
+            self._http = HttpSession(self._settings)
+            connectors = {name: build(self._http) for name, build in CONNECTORS.items()}
+            self._opened = Shared(connectors, HttpCommands(self._http), self._retries, self._retry_policy)
+            self._loop = loop
+        elif self._loop is not loop:
+            message = "this client belongs to another event loop: use one client for each"
             raise RuntimeError(message)
         return self._opened
 
-    async def _start(self, body: Mapping[str, object], key: str) -> Answer:
+    async def _start(self, body: Mapping[str, object], key: str, timeout_s: float | None) -> AsyncAnswer:
         shared, transport = self._shared, self.transport
         feed = await shared.connectors[transport].start(body, key)
         try:
@@ -146,7 +194,7 @@ class Client:
         except BaseException:
             await feed.aclose()
             raise
-        return Answer(View(first.generation_id), transport, shared, (feed, first))
+        return AsyncAnswer(View(first.generation_id), transport, shared, (feed, first), timeout_s=timeout_s)
 
     def _retry_policy(self, failures: int) -> RetryPolicy:
         return RetryPolicy(self._retries, failures, sleep=self._sleep, random=self._random, notice=self._notice)
@@ -158,3 +206,11 @@ def _parse_url(url: str) -> URL:
         message = f"url: {url!r} is not the address of a gateway: use one like http://127.0.0.1:8080."
         raise invalid(message, param="url")
     return parsed.with_query(None).with_fragment(None)
+
+
+def _check_id(generation_id: str) -> str:
+    """Return an id that is one segment of a path. It may come from the browser of a user."""
+    if generation_id in {"", ".", ".."} or "/" in generation_id or not generation_id.isprintable():
+        message = f"generation: {generation_id[:64]!r} is not the id of a generation."
+        raise invalid(message, param="generation")
+    return generation_id

@@ -1,22 +1,17 @@
 """Interfaces that each transport of the client implements, and commands by POST, which work with every transport."""
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Literal, Protocol
 
-import aiohttp
 import orjson
-from yarl import URL
 
-from gateway.client.frames import ConnectionLost, Frame, JsonMap, read_object, refusal_of_response
-from gateway.protocol.errors import Refused
+from gateway.client.frames import Frame, JsonMap, read_object
+from gateway.client.http_session import HttpSession, read_refusal, translate_errors
 
 TransportName = Literal["sse", "ws"]
-CommandName = Literal["interrupt", "feedback"]
+"""Names of the transports. Each has a connector in `CONNECTORS` of gateway/client/client.py."""
 
-MAX_FRAME_BYTES = 65 << 20
-"""Maximum bytes of one event: a part may carry what one event of a provider did (`max_event_bytes`, up to 64 MiB)."""
+CommandName = Literal["interrupt", "feedback"]
 
 
 class Commands(Protocol):
@@ -37,6 +32,8 @@ class EventFeed(Commands, Protocol):
 
     async def next(self) -> Frame | None:
         """Wait for the next frame and return it; return None if the generation has ended and nothing follows.
+
+        It may be cancelled without losing a frame.
 
         Raises:
             ConnectionLost: if the connection can't be used any more; attach again.
@@ -60,52 +57,15 @@ class Connector(Protocol):
         ...
 
 
-@contextmanager
-def translate_errors(base: URL) -> Iterator[None]:
-    """Translate exceptions of aiohttp and of the operating system into ConnectionLost.
-
-    Raises:
-        ConnectionLost: in their place.
-    """
-    try:
-        yield
-    except aiohttp.ClientConnectorError as error:
-        message = f"{base} can't be reached: {_reason(error)}"
-        raise ConnectionLost(message) from error
-    except TimeoutError as error:
-        message = f"no data from {base} for too long"
-        raise ConnectionLost(message) from error
-    except (aiohttp.ClientError, OSError) as error:
-        message = f"the connection to {base} was lost"
-        raise ConnectionLost(message) from error
-
-
-def _reason(error: aiohttp.ClientConnectorError) -> str:
-    """Return why there is no connection. Only the numbers of the operating system have its texts."""
-    cause = error.os_error
-    if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return f"its name can't be resolved ({cause.strerror})"
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return f"its certificate is not accepted: {getattr(cause, 'verify_message', '') or cause}"
-    if isinstance(error, aiohttp.ClientSSLError):
-        return f"TLS failed ({getattr(cause, 'reason', '') or cause}): does it speak https at this port?"
-    return os.strerror(cause.errno) if cause.errno else str(cause)
-
-
-async def read_refusal(response: aiohttp.ClientResponse) -> Refused:
-    """Read the refusal in a response's body, and close the response."""
-    try:
-        return refusal_of_response(response.status, await response.read(), response.headers.get("Retry-After"))
-    finally:
-        response.close()
+ConnectorFactory = Callable[[HttpSession], Connector]
+Connectors = Mapping[TransportName, ConnectorFactory]
 
 
 class HttpCommands:
     """Sends commands by POST, one request each."""
 
-    def __init__(self, session: aiohttp.ClientSession, base: URL) -> None:
-        self._session = session
-        self._base = base
+    def __init__(self, http: HttpSession) -> None:
+        self._http = http
 
     async def command(self, generation_id: str, name: CommandName, fields: JsonMap) -> JsonMap:
         """Implement `Commands.command`.
@@ -114,12 +74,10 @@ class HttpCommands:
             Refused: if the gateway does not execute it.
             ConnectionLost: if the connection broke.
         """
-        url = self._base / "api/generations" / generation_id / name
-        headers = {"Content-Type": "application/json"}
-        with translate_errors(self._base):
-            async with self._session.post(
-                url, data=orjson.dumps(fields), headers=headers, allow_redirects=False
-            ) as response:
+        path, headers = f"api/generations/{generation_id}/{name}", {"Content-Type": "application/json"}
+        response = await self._http.request("POST", path, headers=headers, data=orjson.dumps(fields))
+        with translate_errors(self._http.url):
+            async with response:
                 if response.status >= 300:
                     raise await read_refusal(response)
                 body = await response.read()

@@ -2,15 +2,21 @@
 
 from dataclasses import replace
 
-from gateway.protocol.events import Chunk, Event, Gap, Part, Reasoning, Revision, SignedReasoning, ToolCall
+from gateway.protocol.events import Chunk, Event, Feedback, Gap, Part, Reasoning, Revision, SignedReasoning, ToolCall
 
 Message = dict[str, object]
 
 
 class AnswerContent:
-    """Text, reasoning, tool calls and parts of the current revision."""
+    """Text, reasoning, tool calls and parts of the current revision.
+
+    One thread may read it while another applies events.
+    """
 
     def __init__(self) -> None:
+        self.earlier: list[Message] = []
+        """What feedback has replaced: each revision's message, if it has content, and the feedback as a user's."""
+        self._feedback: dict[str, str] = {}
         self._clear()
 
     def _clear(self) -> None:
@@ -23,9 +29,7 @@ class AnswerContent:
     @property
     def text(self) -> str:
         """Return the text."""
-        if len(self._text) > 1:
-            self._text = ["".join(self._text)]
-        return self._text[0] if self._text else ""
+        return "".join(self._text)
 
     @property
     def reasoning(self) -> str:
@@ -43,7 +47,7 @@ class AnswerContent:
         """Apply an event."""
         match event:
             case Chunk(content=content):
-                self._text.append(content)
+                _append(self._text, content)
             case Reasoning(content=content):
                 self._reasoning.append(content)
             case SignedReasoning(content=content):
@@ -56,8 +60,10 @@ class AnswerContent:
                     self._reasoning.append(event)
             case Gap(text=text):
                 self._text = [text]
-            case Revision():
-                self._clear()
+            case Feedback(feedback_id=feedback_id, text=str(text)):
+                self._feedback[feedback_id] = text
+            case Revision(feedback_id=feedback_id):
+                self._begin_again(feedback_id)
             case _:
                 pass
 
@@ -74,6 +80,24 @@ class AnswerContent:
         if details:
             message["reasoning_details"] = details
         return message
+
+    def messages(self) -> list[Message]:
+        """Return the messages to append to a conversation: what feedback replaced, the feedback, and this answer.
+
+        An answer without any content has none.
+        """
+        message = self.message()
+        return [*self.earlier, message] if _has_content(message) else [*self.earlier]
+
+    def _begin_again(self, feedback_id: str | None) -> None:
+        # A revision without feedback is a failover: the text of the upstream that failed is void.
+        feedback = self._feedback.pop(feedback_id, None) if feedback_id is not None else None
+        if feedback is not None:
+            # A call that was replaced has no result, and providers refuse a call without one.
+            message = {name: value for name, value in self.message().items() if name != "tool_calls"}
+            self.earlier += [message] if _has_content(message) else []
+            self.earlier.append({"role": "user", "content": feedback})
+        self._clear()
 
     def _add_tool_call(self, delta: ToolCall) -> None:
         call = self._tool_calls.setdefault(delta.index, delta)
@@ -97,6 +121,17 @@ class AnswerContent:
                 details += [*_unsigned(text), {"type": "reasoning.encrypted", **piece.fields}]
             text = []
         return details + _unsigned(text)
+
+
+def _has_content(message: Message) -> bool:
+    return bool(message["content"] or "tool_calls" in message)
+
+
+def _append(pieces: list[str], piece: str) -> None:
+    """Append text. Pieces of similar length are joined, so that there are few, and each character is copied rarely."""
+    pieces.append(piece)
+    while len(pieces) > 1 and len(pieces[-1]) >= len(pieces[-2]):
+        pieces[-2:] = ["".join(pieces[-2:])]  # in one step: another thread may be reading
 
 
 def _unsigned(text: list[str]) -> list[Message]:

@@ -5,17 +5,11 @@ from collections.abc import Mapping
 
 import aiohttp
 import orjson
-from yarl import URL
 
-from gateway.client.connectors import (
-    MAX_FRAME_BYTES,
-    CommandName,
-    EventFeed,
-    HttpCommands,
-    read_refusal,
-    translate_errors,
-)
-from gateway.client.frames import ConnectionLost, Frame, JsonMap, decode, read_object, refusal
+from gateway.client.connectors import CommandName, EventFeed, HttpCommands
+from gateway.client.event_decoder import decode
+from gateway.client.frames import ConnectionLost, Frame, JsonMap, read_object, refusal
+from gateway.client.http_session import MAX_FRAME_BYTES, HttpSession, read_refusal, translate_errors
 from gateway.protocol.errors import Refused, invalid
 from gateway.protocol.event_stream import EventStreamDecoder, EventTooLongError, ServerSentEvent
 from gateway.protocol.events import Error
@@ -25,43 +19,40 @@ from gateway.protocol.position import REFUSED_POSITION, format_position, parse_p
 class EventStreamConnector:
     """Opens generations over SSE."""
 
-    def __init__(self, session: aiohttp.ClientSession, base: URL, commands: HttpCommands) -> None:
-        self._session = session
-        self._base = base
-        self._commands = commands
+    def __init__(self, http: HttpSession) -> None:
+        self._http = http
 
     async def start(self, body: JsonMap, idempotency_key: str) -> EventFeed:
         """Implement `Connector.start`: one POST starts the generation, and its response is the stream."""
         headers = {"Content-Type": "application/json", "Idempotency-Key": idempotency_key}
-        return await self._open("POST", self._base / "api/chat/stream", headers, orjson.dumps(body))
+        return await self._open("POST", "api/chat/stream", headers, orjson.dumps(body))
 
     async def attach(self, generation_id: str, after: int) -> EventFeed:
         """Implement `Connector.attach`, with `Last-Event-ID`."""
         headers = {"Last-Event-ID": format_position(generation_id, after)} if after else {}
-        return await self._open("GET", self._base / "api/generations" / generation_id / "events", headers)
+        return await self._open("GET", f"api/generations/{generation_id}/events", headers)
 
-    async def _open(self, method: str, url: URL, headers: Mapping[str, str], data: bytes | None = None) -> EventFeed:
+    async def _open(self, method: str, path: str, headers: Mapping[str, str], data: bytes | None = None) -> EventFeed:
         accept = {"Accept": "text/event-stream", "Cache-Control": "no-cache"}
-        with translate_errors(self._base):
-            response = await self._session.request(
-                method, url, data=data, headers={**accept, **headers}, allow_redirects=False
-            )
-            if response.status not in {200, 204}:
+        response = await self._http.request(method, path, headers={**accept, **headers}, data=data)
+        if response.status not in {200, 204}:
+            with translate_errors(self._http.url):
                 raise await read_refusal(response)
         if response.status == 200 and response.content_type != "text/event-stream":
             response.close()
+            url = self._http.url / path
             message = f"{url} does not respond like a Dualstream gateway: it sent {response.content_type}."
             raise invalid(message)
-        return EventStreamFeed(response, self._base, self._commands)
+        return EventStreamFeed(response, self._http)
 
 
 class EventStreamFeed:
     """The events of one response. Nothing is read ahead, so a slow reader slows the gateway's viewer down."""
 
-    def __init__(self, response: aiohttp.ClientResponse, base: URL, commands: HttpCommands) -> None:
+    def __init__(self, response: aiohttp.ClientResponse, http: HttpSession) -> None:
         self._response = response
-        self._base = base
-        self._commands = commands
+        self._url = http.url
+        self._commands = HttpCommands(http)
         self._decoder = EventStreamDecoder(MAX_FRAME_BYTES)
         self._events: deque[ServerSentEvent] = deque()
 
@@ -77,10 +68,10 @@ class EventStreamFeed:
         if self._response.status == 204:
             return None
         while not self._events:
-            with translate_errors(self._base):
+            with translate_errors(self._url):
                 data = await self._response.content.readany()
             if not data:
-                message = f"the stream from {self._base} ended before the terminal event"
+                message = f"the stream from {self._url} ended before the terminal event"
                 raise ConnectionLost(message)
             try:
                 self._events.extend(self._decoder.feed(data))

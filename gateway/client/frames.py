@@ -1,31 +1,13 @@
-"""Decoding of what the gateway sends: events from JSON objects, refusals from HTTP responses and close codes. Pure."""
+"""What a connection delivers or ends with: frames, and refusals from HTTP responses and close codes. Pure."""
 
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
 import orjson
-from pydantic import TypeAdapter, ValidationError
 
-from gateway.protocol.errors import Code, Refused
-from gateway.protocol.events import (
-    Accepted,
-    Chunk,
-    Complete,
-    Error,
-    Event,
-    Feedback,
-    Gap,
-    Interrupted,
-    Part,
-    Queued,
-    Reasoning,
-    Retry,
-    Revision,
-    SignedReasoning,
-    Start,
-    ToolCall,
-)
+from gateway.protocol.errors import Code, Failed, Refused
+from gateway.protocol.events import Error, Event
 
 JsonMap = Mapping[str, object]
 
@@ -49,31 +31,6 @@ class Frame(NamedTuple):
     event: Event | None
 
 
-def _adapter(kind: type[Event]) -> TypeAdapter[Event]:
-    return TypeAdapter(kind)
-
-
-_KINDS: tuple[type[Event], ...] = (
-    Accepted,
-    Queued,
-    Start,
-    Retry,
-    Chunk,
-    Reasoning,
-    ToolCall,
-    Part,
-    Feedback,
-    Revision,
-    Gap,
-    Complete,
-    Interrupted,
-    Error,
-)
-_ADAPTERS = {kind.type: _adapter(kind) for kind in _KINDS}
-_SIGNED_REASONING = _adapter(SignedReasoning)
-_PART_FRAME = {"type", "kind", "generation_id", "seq"}
-_GAP_NAMES = {"from": "from_seq", "to": "to_seq"}
-
 _CODE_OF_STATUS = {
     401: Code.AUTH_ERROR,
     403: Code.FORBIDDEN,
@@ -96,33 +53,6 @@ _CODE_OF_CLOSE = {
     4413: Code.INVALID_REQUEST,
     4429: Code.RATE_LIMIT,
 }
-
-
-def decode(fields: JsonMap) -> Event | None:
-    """Decode an event's JSON object into its class; return None for a type that only a newer gateway has.
-
-    Fields that this version does not know are ignored.
-
-    Raises:
-        ConnectionLost: if the type is known, but its fields are invalid.
-    """
-    kind = _text(fields.get("type"))
-    adapter = _ADAPTERS.get(kind)
-    if adapter is None:
-        return None
-    if kind == Gap.type:
-        fields = {_GAP_NAMES.get(name, name): value for name, value in fields.items()}
-    elif kind == Part.type:
-        fields = {"kind": fields.get("kind"), "fields": {name: fields[name] for name in fields.keys() - _PART_FRAME}}
-    elif kind == SignedReasoning.type and fields.get("signature") is not None:
-        adapter = _SIGNED_REASONING
-    try:
-        return adapter.validate_python(fields)
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        path = ".".join(map(str, first["loc"]))
-        message = f"invalid {kind!r} event: {path}: {first['msg']}"
-        raise ConnectionLost(message) from None
 
 
 def read_object(data: bytes | str) -> JsonMap:
@@ -187,6 +117,12 @@ def refusal(error: JsonMap, *, status: int | None = None, retry_after_ms: int | 
     if isinstance(retryable, bool):
         refused.retryable = retryable
     return refused
+
+
+def failure_of(error: Error) -> Failed:
+    """Build the exception of an `error` event."""
+    read = refusal({"code": error.code, "message": error.message, "retryable": error.retryable})
+    return Failed(read.code, read.message, retryable=error.retryable, retry_after_ms=error.retry_after_ms)
 
 
 def error_of_close(code: int | None, reason: str) -> ConnectionLost | Refused:

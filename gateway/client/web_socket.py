@@ -6,39 +6,25 @@ from itertools import count
 
 import aiohttp
 import orjson
-from yarl import URL
 
-from gateway.client.connectors import MAX_FRAME_BYTES, CommandName, EventFeed, HttpCommands, translate_errors
-from gateway.client.frames import (
-    ConnectionLost,
-    Frame,
-    JsonMap,
-    decode,
-    error_of_close,
-    read_object,
-    refusal,
-    refusal_of_response,
-)
+from gateway.client.connectors import CommandName, EventFeed, HttpCommands
+from gateway.client.event_decoder import decode
+from gateway.client.frames import ConnectionLost, Frame, JsonMap, error_of_close, read_object, refusal
+from gateway.client.http_session import HttpSession, translate_errors
 from gateway.protocol.errors import Refused
 from gateway.protocol.events import Complete, Error, Interrupted
 
 MAX_BUFFERED_FRAMES = 1024
 """Maximum frames read ahead. The socket is then not read, so that the gateway's viewer falls behind and merges."""
 
-CLOSE_S = 1.0
-"""Seconds to wait for the gateway's close frame."""
-
 _TERMINAL_STATES = {Complete.type, Interrupted.type, Error.type}
 
 
 class WebSocketConnector:
-    """Opens generations over WebSocket. `idle_s` is the maximum number of seconds without any frame, pongs included."""
+    """Opens generations over WebSocket."""
 
-    def __init__(self, session: aiohttp.ClientSession, base: URL, commands: HttpCommands, *, idle_s: float) -> None:
-        self._session = session
-        self._base = base
-        self._commands = commands
-        self._idle_s = idle_s
+    def __init__(self, http: HttpSession) -> None:
+        self._http = http
 
     async def start(self, body: JsonMap, idempotency_key: str) -> EventFeed:
         """Implement `Connector.start`, on a new socket."""
@@ -49,20 +35,7 @@ class WebSocketConnector:
         return await self._open({"type": "attach", "generation_id": generation_id, "after": after}, after)
 
     async def _open(self, first_command: JsonMap, after: int) -> EventFeed:
-        with translate_errors(self._base):
-            try:
-                socket = await self._session.ws_connect(
-                    self._base / "api/ws",
-                    protocols=("dualstream.v1",),
-                    # aiohttp waits half a heartbeat for the pong: 2/3 idle and 1/3 for the pong make `idle_s`.
-                    heartbeat=self._idle_s * 2 / 3,
-                    max_msg_size=MAX_FRAME_BYTES,
-                    timeout=aiohttp.ClientWSTimeout(ws_close=CLOSE_S),
-                )
-            except aiohttp.WSServerHandshakeError as error:
-                retry_after = error.headers.get("Retry-After") if error.headers else None
-                raise refusal_of_response(error.status, b"", retry_after) from error
-        feed = WebSocketFeed(socket, self._base, self._commands, reply_s=self._idle_s)
+        feed = WebSocketFeed(await self._http.open_socket("api/ws"), self._http)
         try:
             feed.read_ack(await feed.send_command(first_command), after)
         except BaseException:
@@ -74,13 +47,11 @@ class WebSocketConnector:
 class WebSocketFeed:
     """One socket and the task that reads it. Events are buffered for `next`; replies go to their commands by id."""
 
-    def __init__(
-        self, socket: aiohttp.ClientWebSocketResponse, base: URL, commands: HttpCommands, *, reply_s: float
-    ) -> None:
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse, http: HttpSession) -> None:
         self._socket = socket
-        self._base = base
-        self._commands = commands
-        self._reply_s = reply_s
+        self._url = http.url
+        self._commands = HttpCommands(http)
+        self._reply_s = http.idle_s
         self._ids = count(1)
         self._replies: dict[int, asyncio.Future[JsonMap]] = {}
         self._frames: deque[Frame] = deque()
@@ -130,7 +101,7 @@ class WebSocketFeed:
         self._replies[command_id] = reply
         self._may_read.set()  # the reply may be behind more events than the buffer holds
         try:
-            with translate_errors(self._base):
+            with translate_errors(self._url):
                 async with asyncio.timeout(self._reply_s):
                     if self._error is not None:
                         raise self._error
@@ -165,7 +136,7 @@ class WebSocketFeed:
         except ConnectionLost as error:
             self._fail(error)
             return
-        self._fail(error_of_close(self._socket.close_code, f"the connection to {self._base} was lost"))
+        self._fail(error_of_close(self._socket.close_code, f"the connection to {self._url} was lost"))
 
     def _receive(self, fields: JsonMap) -> None:
         if fields.get("type") in {"ack", "rejected"}:

@@ -8,10 +8,15 @@ from array import array
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import ClassVar, Literal, Self, final
+from typing import TYPE_CHECKING, ClassVar, Literal, Self, TypeAlias, final
 
 import orjson
-from pydantic import JsonValue
+
+if TYPE_CHECKING:
+    JsonValue: TypeAlias = dict[str, "JsonValue"] | list["JsonValue"] | str | int | float | bool | None
+else:
+    # pydantic has this type, too. Importing it would be most of the time that `import dualstream` takes.
+    JsonValue = object
 
 Mode = Literal["revise", "stop", "note"]
 InterruptedBy = Literal["client", "feedback", "disconnect", "limit", "shutdown"]
@@ -53,7 +58,7 @@ class Metrics:
 class Accepted:
     """Always the first event, before any upstream is called. A client can resume from this position on."""
 
-    type: ClassVar[str] = "accepted"
+    type: ClassVar[Literal["accepted"]] = "accepted"
     generation_id: str
     request_id: str
     model: str
@@ -63,7 +68,7 @@ class Accepted:
 class Queued:
     """The generation waits for a slot; repeated when it moves up. `position` 1 is next; `eta_ms` None: unknown."""
 
-    type: ClassVar[str] = "queued"
+    type: ClassVar[Literal["queued"]] = "queued"
     position: int
     eta_ms: int | None
 
@@ -72,7 +77,7 @@ class Queued:
 class Start:
     """An upstream accepted the call."""
 
-    type: ClassVar[str] = "start"
+    type: ClassVar[Literal["start"]] = "start"
     provider: str
     upstream_model: str
     attempt: int
@@ -87,7 +92,7 @@ class Retry:
     continues the text (`start` follows) or replaces it (`revision` follows).
     """
 
-    type: ClassVar[str] = "retry"
+    type: ClassVar[Literal["retry"]] = "retry"
     attempt: int
     delay_ms: int
     code: str
@@ -98,7 +103,7 @@ class Retry:
 class Chunk:
     """A piece of the answer's text."""
 
-    type: ClassVar[str] = "chunk"
+    type: ClassVar[Literal["chunk"]] = "chunk"
     content: str
 
 
@@ -106,7 +111,7 @@ class Chunk:
 class Reasoning:
     """A piece of the model's reasoning."""
 
-    type: ClassVar[str] = "reasoning"
+    type: ClassVar[Literal["reasoning"]] = "reasoning"
     content: str
 
 
@@ -118,7 +123,7 @@ class SignedReasoning:
     `format` is the wire format of the provider (`anthropic`, `gemini`, …): the signature means nothing to another.
     """
 
-    type: ClassVar[str] = "reasoning"
+    type: ClassVar[Literal["reasoning"]] = "reasoning"
     content: str
     signature: str
     format: str
@@ -131,7 +136,7 @@ class ToolCall:
     `signature` is opaque, and to be given back with the call; without one, the JSON object has no such field.
     """
 
-    type: ClassVar[str] = "tool_call"
+    type: ClassVar[Literal["tool_call"]] = "tool_call"
     index: int
     id: str | None
     name: str | None
@@ -147,7 +152,7 @@ class Part:
     `fields` are those that its `kind` needs (docs/protocol.md, "Parts"); they stand beside `kind` in the JSON object.
     """
 
-    type: ClassVar[str] = "part"
+    type: ClassVar[Literal["part"]] = "part"
     kind: str
     fields: Mapping[str, JsonValue]
 
@@ -170,14 +175,14 @@ class Verbatim(bytes):
     """
 
     __slots__ = ()
-    type: ClassVar[str] = "verbatim"
+    type: ClassVar[Literal["verbatim"]] = "verbatim"
 
 
 @dataclass(frozen=True, slots=True)
 class Feedback:
     """A client's feedback was accepted."""
 
-    type: ClassVar[str] = "feedback"
+    type: ClassVar[Literal["feedback"]] = "feedback"
     feedback_id: str
     mode: Mode
     text: str | None
@@ -191,7 +196,7 @@ class Revision:
     `cancel_ms`: from feedback read to upstream closed. It and `feedback_id` are None if the reason is `failover`.
     """
 
-    type: ClassVar[str] = "revision"
+    type: ClassVar[Literal["revision"]] = "revision"
     revision: int
     feedback_id: str | None
     cancel_ms: float | None
@@ -205,7 +210,7 @@ class Gap:
     The log in memory holds every position, so it never needs this event. Clients must support it all the same.
     """
 
-    type: ClassVar[str] = "gap"
+    type: ClassVar[Literal["gap"]] = "gap"
     from_seq: int
     to_seq: int
     text: str
@@ -215,7 +220,7 @@ class Gap:
 class Complete:
     """Terminal: the provider completed the answer. `response` is what it says of its response, if anything."""
 
-    type: ClassVar[str] = "complete"
+    type: ClassVar[Literal["complete"]] = "complete"
     finish_reason: str | None
     usage: Usage
     cost_usd: float | None
@@ -227,7 +232,7 @@ class Complete:
 class Interrupted:
     """Terminal: the generation was stopped. `cancel_ms`: from command read to upstream closed."""
 
-    type: ClassVar[str] = "interrupted"
+    type: ClassVar[Literal["interrupted"]] = "interrupted"
     by: InterruptedBy
     reason: str | None
     cancel_ms: float
@@ -240,7 +245,7 @@ class Interrupted:
 class Error:
     """Terminal: the generation failed. `partial`: text had been sent; `retryable`: the same start may succeed later."""
 
-    type: ClassVar[str] = "error"
+    type: ClassVar[Literal["error"]] = "error"
     code: str
     message: str
     retryable: bool

@@ -4,9 +4,10 @@ from typing import Final
 
 import orjson
 
-from gateway.client.connectors import MAX_FRAME_BYTES
+from gateway.client.event_decoder import decode
 from gateway.client.event_stream import _build_frame
-from gateway.client.frames import ConnectionLost, decode, error_of_close, read_object, refusal, refusal_of_response
+from gateway.client.frames import ConnectionLost, error_of_close, read_object, refusal, refusal_of_response
+from gateway.client.http_session import MAX_FRAME_BYTES
 from gateway.protocol.errors import Refused
 from gateway.protocol.event_stream import EventStreamDecoder, EventTooLongError
 from gateway.protocol.events import encode

@@ -24,7 +24,7 @@ from typing import get_args
 
 import aiohttp
 
-from gateway.client import Answer, Client, Retries, TransportName
+from gateway.client import Answer, Client, Retries, StartOptions, TransportName
 from gateway.protocol.errors import Code, Failed, Refused
 from gateway.protocol.events import Error, Event, Interrupted, Retry
 from gateway.routing.model import Routing
@@ -307,7 +307,7 @@ class _User:
             self._soak.add_violation(f"{action}: refused with {refused.code}: {refused}")
 
     async def _act(self, transport: TransportName, action: str) -> None:
-        options = {"on_disconnect": self._random.choice(["grace", "grace", "cancel", "continue"])}
+        options: StartOptions = {"on_disconnect": self._random.choice(["grace", "grace", "cancel", "continue"])}
         model = f"m{self._random.randrange(ROUTES)}" if self._soak.routed else random_model(self._random)
         if not self._soak.routed and self._random.random() < SCRIPTED_SHARE:
             model = self._random.choice(list(SCRIPTS))

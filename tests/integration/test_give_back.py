@@ -7,7 +7,7 @@ from typing import Any, ClassVar, get_args
 
 import pytest
 
-from gateway.client import Client, TransportName
+from gateway.client import Client, StartOptions, TransportName
 from tests.integration import processes
 from tests.integration.processes import Server
 from tests.integration.servers import http_server
@@ -35,7 +35,7 @@ STREAM: list[dict[str, Any]] = [
 QUESTION = {"role": "user", "content": "How is the weather in Huế?"}
 RESULT = {"role": "tool", "tool_call_id": "toolu_1", "content": "Rain."}
 TOOL = {"type": "function", "function": {"name": "weather", "parameters": {"type": "object"}}}
-OPTIONS = {"tools": [TOOL], "reasoning_effort": "low", "max_tokens": 8000}
+OPTIONS: StartOptions = {"tools": [TOOL], "reasoning_effort": "low", "max_tokens": 8000}
 MODEL = "claude-sonnet-4-5"
 
 NODE = """

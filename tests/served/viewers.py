@@ -8,7 +8,7 @@ from itertools import count
 import aiohttp
 import orjson
 
-from gateway.client.connectors import MAX_FRAME_BYTES
+from gateway.client.http_session import MAX_FRAME_BYTES
 from gateway.protocol.event_stream import EventStreamDecoder
 
 JsonObject = dict[str, object]

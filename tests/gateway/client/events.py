@@ -1,5 +1,7 @@
 """One event of each type."""
 
+from dataclasses import replace
+
 from gateway.protocol.events import (
     Accepted,
     Chunk,
@@ -49,3 +51,11 @@ EVENTS: list[Event] = [
     SignedReasoning("", "S", "anthropic"),
     Part("image", {"media_type": "image/png", "data": "aGk="}),
 ]
+
+
+def error_of(code: str, message: str, retry_after_ms: int | None = None) -> Error:
+    """Build a retryable `error` event after some text."""
+    end = Error(
+        code, message, retryable=True, retry_after_ms=None, partial=True, usage=None, cost_usd=None, metrics=None
+    )
+    return replace(end, retry_after_ms=retry_after_ms)

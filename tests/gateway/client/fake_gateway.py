@@ -1,13 +1,15 @@
 """A gateway that follows a script, on both transports, and clients of it that never sleep."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import orjson
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from gateway.client import Answer, Client, Retries, RetryNotice, TransportName
+from gateway.client import AsyncAnswer, AsyncClient, Retries, RetryNotice, Token, TransportName
+from gateway.client.sync import Client
 from gateway.protocol.errors import Refused
 from gateway.protocol.events import Accepted, Chunk, Complete, Event, Gap, Metrics, Start, Usage
 
@@ -38,6 +40,7 @@ class FakeGateway:
     attached: list[int] = field(default_factory=list)
     commands: list[tuple[str, str, object]] = field(default_factory=list)
     command_refused: Refused | None = None
+    headers: list[Mapping[str, str]] = field(default_factory=list)
     connections: int = 0
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
     gone: asyncio.Event = field(default_factory=asyncio.Event)
@@ -67,10 +70,12 @@ class FakeGateway:
         return app
 
     async def _post_start(self, request: web.Request) -> web.StreamResponse:
+        self.headers.append(request.headers)
         self.starts.append((request.headers["Idempotency-Key"], await request.json()))
         return self._refusal() or await self._stream(request, 0)
 
     async def _get_events(self, request: web.Request) -> web.StreamResponse:
+        self.headers.append(request.headers)
         after = int(request.headers.get("Last-Event-ID", f"{ID}:0").removeprefix(f"{ID}:"))
         self.attached.append(after)
         if self.log and after >= len(self.log):
@@ -78,6 +83,7 @@ class FakeGateway:
         return self._refusal() or await self._stream(request, after)
 
     async def _post_command(self, request: web.Request) -> web.Response:
+        self.headers.append(request.headers)
         self.commands.append(("post", request.match_info["command"], await request.json()))
         if self.command_refused is not None:
             return web.json_response(self.command_refused.body(), status=self.command_refused.status)
@@ -85,6 +91,7 @@ class FakeGateway:
         return web.json_response({"state": "interrupted", "feedback_id": "f_1"}, status=202)
 
     async def _socket(self, request: web.Request) -> web.WebSocketResponse:
+        self.headers.append(request.headers)
         socket = web.WebSocketResponse(protocols=("dualstream.v1",))
         await socket.prepare(request)
         sending: asyncio.Task[None] | None = None
@@ -167,17 +174,31 @@ class Harness:
     waits: list[float] = field(default_factory=list)
     notices: list[RetryNotice] = field(default_factory=list)
 
-    def client(self, transport: TransportName, *, idle_s: float = 5.0, retries: Retries | None = None) -> Client:
+    def client(
+        self,
+        transport: TransportName,
+        *,
+        idle_s: float = 5.0,
+        retries: Retries | None = None,
+        token: Token | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> AsyncClient:
         """Build a client that records its waits instead of sleeping."""
-        return Client(
+        return AsyncClient(
             self.url,
             transport=transport,
             idle_s=idle_s,
             retries=retries,
+            token=token,
+            headers=headers,
             sleep=self._sleep,
             random=lambda: 1.0,
             notice=self.notices.append,
         )
+
+    def sync_client(self, transport: TransportName) -> Client:
+        """Build a synchronous client that records its waits instead of sleeping."""
+        return Client(self.url, transport=transport, sleep=self._sleep, random=lambda: 1.0)
 
     async def _sleep(self, seconds: float) -> None:
         self.waits.append(seconds)
@@ -190,5 +211,5 @@ async def listen(servers: list[TestServer], gateway: FakeGateway) -> Harness:
     return Harness(gateway, str(server.make_url("/")))
 
 
-async def read_all(answer: Answer) -> list[Event]:
+async def read_all(answer: AsyncAnswer) -> list[Event]:
     return [event async for event in answer]

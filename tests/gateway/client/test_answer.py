@@ -8,6 +8,7 @@ from aiohttp.test_utils import TestServer
 from gateway.client import Retries, TransportName
 from gateway.protocol.errors import Code, Failed, Refused
 from gateway.protocol.events import Accepted, Chunk, Event, Gap, Interrupted, Revision
+from tests.gateway.client.events import error_of
 from tests.gateway.client.fake_gateway import (
     CLOSE,
     COMPLETE,
@@ -21,6 +22,7 @@ from tests.gateway.client.fake_gateway import (
     log_of,
     read_all,
 )
+from tests.served.viewers import until
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
@@ -168,3 +170,51 @@ async def test_closing_an_answer_ends_its_iteration(servers: list[TestServer], t
         await answer.aclose()
         await asyncio.wait_for(reading, 5)
     assert harness.gateway.attached == []
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_read_returns_the_text_or_raises_the_error_of_the_generation(
+    servers: list[TestServer], transport: TransportName
+) -> None:
+    error = error_of("stalled", "Nothing came.", 5)
+    harness = await listen(servers, FakeGateway([*log_of("a")[:-1], error]))
+    async with harness.client(transport) as client:
+        answer = await client.start("hi")
+        with pytest.raises(Failed, match="Nothing came") as raised:
+            await answer.read()
+    assert (raised.value.code, raised.value.retryable, raised.value.retry_after_ms) == (Code.STALLED, True, 5)
+    assert (answer.text, answer.terminal, answer.has_ended) == ("a", error, True)
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_an_answer_that_takes_too_long_is_left_running(
+    servers: list[TestServer], transport: TransportName
+) -> None:
+    harness = await listen(servers, FakeGateway(log_of("a"), [[1, 2, 3, HOLD, 4]]))
+    async with harness.client(transport) as client:
+        answer = await client.start("hi", timeout_s=0.05)
+        with pytest.raises(Failed, match=r"within 0.05 s") as raised:
+            await answer.read()
+        assert raised.value.code is Code.TIMEOUT
+        assert not answer.has_ended
+        assert await answer.interrupt()
+
+
+async def test_an_answer_is_read_in_one_place(servers: list[TestServer]) -> None:
+    harness = await listen(servers, FakeGateway(log_of("a"), [[1, 2, 3, HOLD, 4]]))
+    async with harness.client("sse") as client:
+        answer = await client.start("hi")
+        reading = asyncio.create_task(answer.read())
+        await until(lambda: answer.text)
+        with pytest.raises(RuntimeError, match="already being read"):
+            await anext(answer)
+        harness.gateway.stopped.set()
+        assert await reading == "a"
+
+
+async def test_an_event_that_was_returned_can_be_given_back(servers: list[TestServer]) -> None:
+    harness = await listen(servers, FakeGateway(log_of("a")))
+    async with harness.client("sse") as client:
+        answer = await client.start("hi")
+        answer.unread(await answer.next_event())
+        assert await read_all(answer) == harness.gateway.log

@@ -105,9 +105,41 @@ def test_an_invalid_address_is_refused(url: str) -> None:
         Client(url)
 
 
-async def test_a_client_is_used_in_async_with() -> None:
-    with pytest.raises(RuntimeError, match="async with"):
-        await Client("http://127.0.0.1:1").start("hi")
+async def test_a_client_opens_with_its_first_use_and_is_closed_once(servers: list[TestServer]) -> None:
+    harness = await listen(servers, FakeGateway(log_of("a")))
+    client = harness.client("sse")
+    assert await (await client.start("hi")).read() == "a"
+    await client.aclose()
+    await client.aclose()
+    with pytest.raises(RuntimeError, match="closed"):
+        await client.start("hi")
+
+
+async def test_a_client_belongs_to_one_event_loop(servers: list[TestServer]) -> None:
+    harness = await listen(servers, FakeGateway(log_of("a")))
+    async with harness.client("sse") as client:
+
+        async def use() -> None:
+            client.attach(ID)
+
+        with pytest.raises(RuntimeError, match="another event loop"):
+            await asyncio.to_thread(asyncio.run, use())
+
+
+@pytest.mark.parametrize("generation", ["", "..", "a/../../x", "a\n"])
+async def test_an_id_is_one_segment_of_a_path(generation: str) -> None:
+    async with Client("http://127.0.0.1:1") as client:
+        with pytest.raises(Refused, match="not the id of a generation"):
+            client.attach(generation)
+
+
+async def test_a_position_names_its_generation(servers: list[TestServer]) -> None:
+    harness = await listen(servers, FakeGateway(log_of("a", "b")))
+    async with harness.client("sse") as client:
+        answer = client.attach(f"{ID}:3")
+        assert await answer.read() == "b"
+    assert harness.gateway.attached == [3]
+    assert (answer.id, answer.position, repr(answer)) == (ID, f"{ID}:5", f"<AsyncAnswer {ID}:5 complete>")
 
 
 def test_an_unknown_transport_is_refused_by_the_constructor() -> None:

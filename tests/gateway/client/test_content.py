@@ -1,7 +1,7 @@
 """The content of an answer, and the message that gives it back."""
 
 from gateway.client import AnswerContent
-from gateway.protocol.events import Chunk, Event, Gap, Part, Reasoning, Revision, SignedReasoning, ToolCall
+from gateway.protocol.events import Chunk, Event, Feedback, Gap, Part, Reasoning, Revision, SignedReasoning, ToolCall
 
 REDACTED = Part("redacted_reasoning", {"data": "R", "format": "anthropic"})
 IMAGE = Part("image", {"media_type": "image/png", "data": "aGk="})
@@ -79,3 +79,20 @@ def test_a_revision_replaces_everything_and_a_gap_the_text() -> None:
     assert revised.message() == {"role": "assistant", "content": "New"}
     assert revised.parts == []
     assert content_of(Chunk("lost"), Gap(1, 9, "whole "), Chunk("text")).text == "whole text"
+
+
+def test_feedback_before_any_content_is_a_message_of_its_own() -> None:
+    content = content_of(Feedback("f", "revise", "shorter", None), Revision(2, "f", 0.1), Chunk("New"))
+    assert content.messages() == [{"role": "user", "content": "shorter"}, {"role": "assistant", "content": "New"}]
+
+
+def test_a_failover_and_a_note_leave_no_message() -> None:
+    noted = Feedback("f", "note", "nice", None)
+    content = content_of(Chunk("void"), noted, Revision(2, None, None, "failover"))
+    assert content.messages() == []
+
+
+def test_text_of_many_pieces_is_held_in_few() -> None:
+    content = content_of(*map(Chunk, "abc" * 5000))
+    assert content.text == "abc" * 5000
+    assert len(content._text) < 20

@@ -1,42 +1,19 @@
-"""Events, refusals and close codes, decoded from what the gateway sends."""
+"""Refusals and close codes, decoded from what the gateway sends."""
 
 import orjson
 import pytest
 
+from gateway.client.event_decoder import decode
 from gateway.client.frames import (
     ConnectionLost,
-    decode,
     error_of_close,
+    failure_of,
     read_object,
     refusal,
     refusal_of_response,
 )
 from gateway.protocol.errors import Code, Refused
-from gateway.protocol.events import (
-    Chunk,
-    Event,
-    encode,
-)
-from tests.gateway.client.events import EVENTS
-
-
-@pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.type)
-def test_every_event_is_decoded_as_it_was_encoded(event: Event) -> None:
-    assert decode(read_object(encode(event))) == event
-
-
-def test_fields_of_a_newer_gateway_are_ignored() -> None:
-    assert decode({"type": "chunk", "content": "a", "language": "vi", "seq": 3}) == Chunk("a")
-
-
-def test_types_of_a_newer_gateway_are_none() -> None:
-    assert decode({"type": "hologram", "content": "a"}) is None
-    assert decode({"content": "a"}) is None
-
-
-def test_a_known_type_with_invalid_fields_is_an_error_that_names_them() -> None:
-    with pytest.raises(ConnectionLost, match="'chunk' event: content"):
-        decode({"type": "chunk", "content": None})
+from tests.gateway.client.events import error_of
 
 
 @pytest.mark.parametrize("data", [b"", b"{", b"[1]", b"null"])
@@ -120,3 +97,15 @@ def test_close_codes_are_refusals_or_lost_connections() -> None:
     assert (forbidden.code, forbidden.message) == (Code.FORBIDDEN, "not yours")
     assert isinstance(error_of_close(1012, "draining"), ConnectionLost)
     assert isinstance(error_of_close(None, ""), ConnectionLost)
+
+
+def test_the_failure_of_a_generation_has_its_fields() -> None:
+    failed = failure_of(error_of("stalled", "Nothing came.", 500))
+    assert (failed.code, failed.message, failed.retryable, failed.retry_after_ms) == (
+        Code.STALLED,
+        "Nothing came.",
+        True,
+        500,
+    )
+    unknown = failure_of(error_of("solar_flare", "Wait."))
+    assert (unknown.code, unknown.retryable, "solar_flare" in unknown.message) == (Code.SERVER_ERROR, True, True)

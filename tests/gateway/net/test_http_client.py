@@ -25,7 +25,7 @@ from tests.gateway.upstreams.raw_server import (
 )
 
 PACKAGES = ("gateway", "transports")
-ALLOWED = {Path("gateway/net/http_client.py"), Path("gateway/client/client.py")}
+ALLOWED = {Path("gateway/net/http_client.py"), Path("gateway/client/http_session.py")}
 """Modules that open connections: the HTTP client, and the gateway's Python client, which is not part of the server."""
 
 
