@@ -138,8 +138,8 @@ export class Answer {
   /**
    * Send feedback: `revise` (default) starts a new revision, `stop` ends the generation, `note` only records, also after the
    * end.
-   * @param {import("./index.js").Feedback|string} feedback a text is a shorthand for its field `text`
-   * @returns {Promise<import("./index.js").FeedbackReply>} rejects with a DualstreamError
+   * @param {import("./types/index.js").Feedback|string} feedback a text is a shorthand for its field `text`
+   * @returns {Promise<import("./types/index.js").FeedbackReply>} rejects with a DualstreamError
    */
   async feedback(feedback) {
     const fields = typeof feedback === "string" ? { text: feedback } : feedback;

@@ -11,8 +11,8 @@ import { GatewayHttp } from "./http.js";
 import { checkNames, checkTransport } from "./options.js";
 import { parsePosition } from "./position.js";
 
-/** @typedef {import("./index.js").ClientOptions} ClientOptions */
-/** @typedef {import("./index.js").Environment} Environment */
+/** @typedef {import("./types/index.js").ClientOptions} ClientOptions */
+/** @typedef {import("./types/index.js").Environment} Environment */
 
 const DEFAULTS = Object.freeze({
   baseURL: "",
@@ -53,9 +53,9 @@ export class Dualstream {
 
   /**
    * Start a generation and read it. Returns at once; errors are reported by the answer.
-   * @param {import("./index.js").StartRequest|string} request a text is a shorthand for one user message, as is its field
+   * @param {import("./types/index.js").StartRequest|string} request a text is a shorthand for one user message, as is its field
    *   `prompt`
-   * @param {import("./index.js").StartOptions} [options]
+   * @param {import("./types/index.js").StartOptions} [options]
    * @returns {Answer}
    */
   start(request, options = {}) {
@@ -70,7 +70,7 @@ export class Dualstream {
   /**
    * Read an existing generation: to resume it, to continue it elsewhere, or to watch it.
    * @param {string} generationId
-   * @param {import("./index.js").AttachOptions} [options]
+   * @param {import("./types/index.js").AttachOptions} [options]
    * @returns {Answer}
    */
   attach(generationId, options = {}) {
@@ -97,8 +97,8 @@ export class Dualstream {
   /**
    * Send feedback to a generation; of mode `note` also after its end.
    * @param {string} generationId
-   * @param {import("./index.js").Feedback|string} feedback a text is a shorthand for its field `text`
-   * @returns {Promise<import("./index.js").FeedbackReply>} rejects with a DualstreamError
+   * @param {import("./types/index.js").Feedback|string} feedback a text is a shorthand for its field `text`
+   * @returns {Promise<import("./types/index.js").FeedbackReply>} rejects with a DualstreamError
    */
   async feedback(generationId, feedback) {
     const fields = typeof feedback === "string" ? { text: feedback } : feedback;
@@ -106,14 +106,14 @@ export class Dualstream {
     return this.#connections.command({ id: generationId, name: "feedback", fields });
   }
 
-  /** @returns {Promise<import("./index.js").Models>} the models that the gateway offers; rejects with a DualstreamError */
+  /** @returns {Promise<import("./types/index.js").Models>} the models that the gateway offers; rejects with a DualstreamError */
   models() {
     return this.#http.json("api/models");
   }
 
   /**
    * @param {string} generationId
-   * @returns {Promise<import("./index.js").Snapshot>} its current state; rejects with a DualstreamError, `generation_lost` if
+   * @returns {Promise<import("./types/index.js").Snapshot>} its current state; rejects with a DualstreamError, `generation_lost` if
    *   it is unknown
    */
   snapshot(generationId) {

@@ -16,6 +16,7 @@
 
 export { Answer } from "./answer.js";
 export { Dualstream } from "./client.js";
+export { Conversation } from "./conversation.js";
 export { DualstreamError } from "./errors.js";
 export { EventStreamDecoder } from "./event-stream.js";
 export { TRANSPORTS } from "./options.js";

@@ -10,6 +10,9 @@ import { RETRY } from "./backoff.js";
 /** @type {readonly Transport[]} */
 export const TRANSPORTS = Object.freeze(["sse", "fetch", "websocket"]);
 
+const CLIENT = [
+  "baseURL", "transport", "headers", "credentials", "token", "ticket", "timeout", "idleTimeout", "retry", "keepOpen", "environment",
+];
 const READING = ["signal", "transport", "onEvent", "onState"];
 
 /** Options of the provider. In a start they stand in `options`, or beside it as in OpenAI's API (docs/protocol.md, "Start"). */
@@ -18,19 +21,25 @@ const PROVIDER = [
   "tool_choice", "parallel_tool_calls", "response_format", "reasoning_effort", "logprobs", "top_logprobs", "user", "on_disconnect",
 ];
 
+const TURN = ["model", "options", "metadata"];
+const SETTINGS = [...TURN, "onEvent", "onFinish", "onError"];
+const CONVERSATION = [...SETTINGS, "messages", "transport", "resume", "storage"];
+
 /** The names that each function accepts, by what its messages call it. */
 export const NAMES = Object.freeze({
-  "new Dualstream()": [
-    "baseURL", "transport", "headers", "credentials", "token", "ticket", "timeout", "idleTimeout", "retry", "keepOpen", "environment",
-  ],
+  "new Dualstream()": CLIENT,
   retry: Object.keys(RETRY),
   environment: [
     "fetch", "EventSource", "WebSocket", "loadWebSocket", "setTimeout", "clearTimeout", "now", "random", "uuid", "origin",
   ],
-  request: ["prompt", "messages", "model", "options", "metadata", ...PROVIDER],
+  request: ["prompt", "messages", ...TURN, ...PROVIDER],
   "start()": [...READING, "idempotencyKey"],
   "attach()": [...READING, "after", "text", "revision"],
   "feedback()": ["text", "rating", "mode"],
+  "new Conversation()": CONVERSATION,
+  "configure()": SETTINGS,
+  "send()": TURN,
+  "useGeneration()": [...new Set([...CLIENT, ...CONVERSATION, "client", "conversation"])],
 });
 
 /**
