@@ -1,6 +1,6 @@
 /**
  * A conversation of several turns: it keeps the messages, gives answers back, and resumes after a refresh. Its state is an
- * object that is replaced and never changed, and subscribers are told of it once per frame: a store for React, Svelte or Vue.
+ * object that is replaced and never changed, and subscribers are called once per frame: a store for React, Svelte or Vue.
  */
 
 import { parsePosition } from "./position.js";
@@ -14,6 +14,7 @@ import { StoredConversation } from "./storage.js";
 
 export class Conversation {
   #client;
+  #ownSettings;
   #settings;
   #stored;
   #isRestored = false;
@@ -39,7 +40,7 @@ export class Conversation {
     const { messages = [], transport = client.transport, resume, storage, ...settings } = options;
     checkTransport(transport);
     this.#client = client;
-    this.#settings = settings;
+    this.#ownSettings = this.#settings = settings;
     this.#stored = new StoredConversation(resume, storage);
     this.#transport = transport;
     this.#messages = this.#identified(messages);
@@ -128,7 +129,7 @@ export class Conversation {
 
   configure = (settings) => {
     checkNames("configure()", settings);
-    this.#settings = settings;
+    this.#settings = { ...this.#ownSettings, ...defined(settings) };
   };
 
   detach = () => {

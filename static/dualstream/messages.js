@@ -68,7 +68,7 @@ export function inputs(input) {
 
 /**
  * Return the messages of a conversation in the form of a start. An answer that was not completed is given back as its text:
- * its tool calls may be cut off, and nobody has run them. One without text is left out, because providers refuse it.
+ * its tool calls may be cut off, and the application has not run them. One without text is left out, because providers refuse it.
  * @param {readonly import("./types/index.js").ChatMessage[]} messages
  * @returns {import("./types/index.js").Message[]}
  */

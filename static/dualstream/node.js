@@ -15,8 +15,8 @@ export class Dualstream extends Client {
 }
 
 async function loadWebSocket() {
-  // Bundlers leave this import to Node, at run time: most applications need no `ws`.
-  const { WebSocket } = await import(/* webpackIgnore: true */ /* @vite-ignore */ "ws").catch((error) => {
+  // Bundlers must leave this import to Node, at run time: `ws` may be missing, and most applications do not need it.
+  const { WebSocket } = await import("ws" /* webpackIgnore: true */).catch((error) => {
     const message = "This version of Node has no WebSocket: run `npm install ws`, use Node 22, or pass a class as environment.WebSocket.";
     throw new DualstreamError("unsupported", message, { cause: error });
   });

@@ -8,6 +8,9 @@ import { Dualstream } from "./client.js";
 import { Conversation } from "./conversation.js";
 import { NAMES, checkNames } from "./options.js";
 
+/** Options that only the creation of a conversation reads; the others may change with each render. */
+const CREATION = NAMES["new Conversation()"].filter((name) => !NAMES["configure()"].includes(name));
+
 /**
  * @param {import("./types/react.js").UseGenerationOptions} [options]
  * @returns {import("./types/react.js").UseGenerationResult}
@@ -41,7 +44,7 @@ const identityOf = ({ conversation, client, baseURL, resume }) => [conversation,
 function create(options) {
   checkOwner(options);
   const latest = { options };
-  const conversation = options.conversation ?? new Conversation(clientOf(latest), pick(options, NAMES["new Conversation()"]));
+  const conversation = options.conversation ?? new Conversation(clientOf(latest), pick(options, CREATION));
   return { identity: identityOf(options), conversation, latest, isOwn: options.conversation === undefined };
 }
 
@@ -63,9 +66,6 @@ function checkOwner(options) {
   const [vain] = options[owner] === undefined ? [] : names.filter((name) => options[name] !== undefined);
   if (vain) throw new TypeError(`useGeneration(): ${vain} has no effect beside ${owner}: set it where that is created.`);
 }
-
-/** Options that only the creation of a conversation reads. */
-const CREATION = NAMES["new Conversation()"].filter((name) => !NAMES["configure()"].includes(name));
 
 function pick(options, names) {
   return Object.fromEntries(Object.entries(options).filter(([name]) => names.includes(name)));

@@ -123,7 +123,7 @@ export declare class Conversation {
   setTransport: (transport: Transport) => void;
   /** Replace all messages; an answer that runs is stopped. `[]` clears the conversation. */
   setMessages: (messages: readonly (Message | ChatMessage)[]) => Promise<void>;
-  /** Replace the settings; they apply to the next turn, and callbacks at once. */
+  /** Replace the settings: for the next turn, callbacks at once. Those that are missing are the constructor's. */
   configure: (settings: ConversationSettings) => void;
   /** Stop reading without interrupting the generation; `resume()` continues. */
   detach: () => void;

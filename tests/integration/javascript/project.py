@@ -18,7 +18,13 @@ SOURCES: Final = Path(__file__).parent / "sources"
 """Modules that use the package."""
 SECONDS: Final = 60.0
 STRICT: Final = (
-    *("--strict", "--noEmit", "--exactOptionalPropertyTypes", "--noUncheckedIndexedAccess", "--noPropertyAccessFromIndexSignature"),
+    *(
+        "--strict",
+        "--noEmit",
+        "--exactOptionalPropertyTypes",
+        "--noUncheckedIndexedAccess",
+        "--noPropertyAccessFromIndexSignature",
+    ),
     *("--target", "es2024", "--lib", "es2024,dom,dom.iterable", "--jsx", "react-jsx", "--types", ""),
 )
 
