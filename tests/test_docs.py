@@ -17,7 +17,7 @@ from gateway.security.key_file import KeyTable, read_keys
 from gateway.simulator.settings import PROFILES, Fault, SimulatorSettings
 from gateway.simulator.texts import Language
 from tests.integration.clients.page import beginning
-from tests.integration.clients.table import DRIVERS, PROVIDER_APIS
+from tests.integration.clients.table import DRIVERS, PROVIDER_APIS, UI_DRIVERS
 
 ROOT = Path(__file__).parents[1]
 
@@ -90,6 +90,9 @@ def test_every_pinned_client_is_in_the_matrix() -> None:
         for surface in driver.surfaces:
             row = beginning(driver, surface)
             assert page.count(row) == len(PROVIDER_APIS), row
+    for driver in UI_DRIVERS:
+        for surface in driver.surfaces:
+            assert page.count(beginning(driver, surface)) == 1, driver.name
 
 
 def test_every_test_that_the_threat_model_names_exists() -> None:

@@ -13,6 +13,7 @@ from tests.integration.processes import Process, Server, TcpProxy
 FOLDER = Path(__file__).parent
 LONGEST_FIRST = (
     "test_clients",
+    "test_ui_clients",
     "test_proxies",
     "test_browser",
     "test_faults",

@@ -9,11 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from selenium.webdriver import Chrome
 
-from tests.integration import processes
+from tests.integration import npm, processes
+from tests.integration.browser import wait_until
 from tests.integration.clients.installation import Installation, required_installation
 from tests.integration.clients.stage import provider_process
-from tests.integration.clients.table import DRIVERS
+from tests.integration.clients.table import DRIVERS, UI_DRIVERS
+from tests.integration.npm import node22, npm_set
+from tests.integration.pypi import pypi_set
 
 PAGES = Path(__file__).parents[2] / "docs" / "clients"
 DOCUMENTED_URL = "http://127.0.0.1:8080"
@@ -33,7 +37,7 @@ class Place:
 def place() -> Iterator[Place]:
     installed = required_installation()
     with (
-        provider_process(installed) as provider,
+        provider_process() as provider,
         processes.gateway("--upstream", f"{provider.url}/v1", rate_limit_per_minute=0) as gateway,
     ):
         yield Place(installed, gateway.url)
@@ -48,11 +52,22 @@ def block(place: Place, page: str, language: str) -> str:
 def blocks(place: Place, page: str, language: str) -> list[str]:
     """Return the blocks in a language, with the address of the gateway."""
     found = re.findall(rf"```{language}\n(.*?)```", (PAGES / page).read_text("utf-8"), re.DOTALL)
-    return [str(text).replace(DOCUMENTED_URL, place.gateway) for text in found]
+    socket = DOCUMENTED_URL.replace("http", "ws")
+    replaced = [str(text).replace(socket, place.gateway.replace("http", "ws")) for text in found]
+    return [text.replace(DOCUMENTED_URL, place.gateway) for text in replaced]
 
 
-def pages(language: str) -> list[str]:
-    return sorted(page.name for page in PAGES.glob("*.md") if f"```{language}\n" in page.read_text("utf-8"))
+def numbered_blocks(language: str) -> list[tuple[str, int]]:
+    """Return the pages with blocks in a language, and the number of each block."""
+    counts = {page.name: page.read_text("utf-8").count(f"```{language}\n") for page in sorted(PAGES.glob("*.md"))}
+    return [(page, number) for page, count in counts.items() for number in range(count)]
+
+
+def set_of(page: str, *, is_for_node: bool) -> str:
+    """Return the set of packages of the clients of a page; none: the installation."""
+    sets = {driver.packages for driver in (*DRIVERS, *UI_DRIVERS) if driver.page == page}
+    found = sorted(name for name in sets if not name or ((npm.FOLDER / f"{name}.json").exists() is is_for_node))
+    return max(found, key=len, default="")
 
 
 def output(place: Place, command: list[str], folder: Path, **variables: str) -> str:
@@ -73,18 +88,43 @@ def output(place: Place, command: list[str], folder: Path, **variables: str) -> 
     return done.stdout
 
 
-@pytest.mark.parametrize("page", pages("python"))
-def test_the_lines_for_python_print_the_answer(place: Place, tmp_path: Path, page: str) -> None:
-    (tmp_path / "lines.py").write_text(block(place, page, "python"), "utf-8")
-    command = [str(place.installed.python), "lines.py"]
-    assert TEXT in output(place, command, tmp_path, LITELLM_LOCAL_MODEL_COST_MAP="True")
+@pytest.mark.parametrize(("page", "number"), numbered_blocks("python"))
+def test_the_lines_for_python_print_the_answer(place: Place, tmp_path: Path, page: str, number: int) -> None:
+    (tmp_path / "lines.py").write_text(blocks(place, page, "python")[number], "utf-8")
+    packages = set_of(page, is_for_node=False)
+    python = pypi_set(packages) if packages else place.installed.python
+    assert TEXT in output(place, [str(python), "lines.py"], tmp_path, LITELLM_LOCAL_MODEL_COST_MAP="True")
 
 
-@pytest.mark.parametrize("page", pages("js"))
-def test_the_lines_for_node_print_the_answer(place: Place, tmp_path: Path, page: str) -> None:
-    (tmp_path / "node_modules").symlink_to(place.installed.folder / "node_modules")
-    (tmp_path / "lines.mjs").write_text(block(place, page, "js"), "utf-8")
-    assert TEXT in output(place, [str(place.installed.node), "lines.mjs"], tmp_path)
+@pytest.mark.parametrize(("page", "number"), numbered_blocks("js"))
+def test_the_lines_for_node_print_the_answer(place: Place, tmp_path: Path, page: str, number: int) -> None:
+    packages = set_of(page, is_for_node=True)
+    installed = npm_set(packages).node_modules if packages else place.installed.folder / "node_modules"
+    (tmp_path / "node_modules").symlink_to(installed)
+    (tmp_path / "lines.mjs").write_text(blocks(place, page, "js")[number], "utf-8")
+    assert TEXT in output(place, [node22(), "lines.mjs"], tmp_path)
+
+
+@pytest.mark.parametrize(("page", "number"), numbered_blocks("javascript"))
+def test_the_lines_for_a_page_show_the_answer(
+    place: Place, driver: Chrome, tmp_path: Path, page: str, number: int
+) -> None:
+    lines = tmp_path / "lines.mjs"
+    lines.write_text(blocks(place, page, "javascript")[number], "utf-8")
+    npm_set(set_of(page, is_for_node=True)).link_into(tmp_path)
+    bundler = [npm_set("bundling").binary("esbuild"), str(lines), "--bundle", "--format=esm"]
+    bundle = subprocess.run(bundler, check=True, capture_output=True, text=True, timeout=SECONDS).stdout
+    driver.get(f"{place.gateway}/health")
+    # As a module: lines may await.
+    driver.execute_script(
+        "const script = document.createElement('script');"
+        "script.type = 'module';"
+        "script.textContent = arguments[0];"
+        "document.body.replaceChildren(script);",
+        bundle,
+    )
+    read_text = "return [...document.body.children].map((element) => element.innerText).join(' ')"
+    wait_until(lambda: TEXT in driver.execute_script(read_text), lambda: driver.execute_script(read_text))
 
 
 def test_the_lines_for_codex_print_the_answer(place: Place, tmp_path: Path) -> None:
@@ -122,4 +162,4 @@ def test_the_configuration_for_all_clients_is_valid(tmp_path: Path) -> None:
 
 
 def test_every_client_has_a_page_and_every_page_a_client() -> None:
-    assert {driver.page for driver in DRIVERS} == {page.name for page in PAGES.glob("*.md")}
+    assert {driver.page for driver in (*DRIVERS, *UI_DRIVERS)} == {page.name for page in PAGES.glob("*.md")}

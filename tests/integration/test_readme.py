@@ -5,15 +5,18 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from selenium.webdriver import Chrome
 
+from tests.integration import processes
 from tests.integration.browser import read_json, wait_until
 from tests.integration.clients.installation import required_installation
+from tests.integration.clients.stage import FAILOVER_MODEL, configuration, provider_process
 from tests.integration.processes import Server, program
-from tests.integration.test_client_pages import Place, output
+from tests.integration.test_client_pages import TEXT, Place, output
 
 README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
 DOCUMENTED_URL = "http://127.0.0.1:8080"
@@ -79,10 +82,81 @@ def test_the_short_clients_begin_again_with_a_revision(driver: Chrome, plain_gat
     )
 
 
+PROMPT = "Why is the sky blue?"
+
+
+@pytest.fixture(scope="module")
+def failing_gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """A gateway whose default model loses its first upstream in the middle of each answer."""
+    config = tmp_path_factory.mktemp("failover") / "dualstream.toml"
+    with provider_process() as provider:
+        config.write_text(f'default_model = "{FAILOVER_MODEL}"\n{configuration(provider.url)}', "utf-8")
+        with processes.gateway("--config", str(config), breaker_failures=1000) as server:
+            yield server
+
+
+@pytest.mark.parametrize("name", ["new EventSource", "new WebSocket"])
+def test_the_short_clients_show_one_text_after_a_failover(driver: Chrome, failing_gateway: Server, name: str) -> None:
+    (client,) = [block for block in blocks("js") if name in block]
+    driver.get(f"{failing_gateway.url}/health")
+    driver.execute_script(REMEMBER_GENERATION)
+    driver.execute_script(client)
+    read_text = "return document.body.textContent"
+    wait_until(lambda: driver.execute_script(read_text) == TEXT, lambda: driver.execute_script(read_text))
+    snapshot = read_json(f"{failing_gateway.url}/api/generations/{driver.execute_script('return generation')}")
+    assert [attempt["ended"] for attempt in snapshot["attempts"]] == ["truncated", "answered"]
+    assert snapshot["revision"] == 2
+
+
+# Counts starts, and keeps what the page showed before each.
+COUNT_STARTS = """
+window.shown = [];
+const count = ({ data }) => {
+  if (JSON.parse(data).type === "accepted") shown.push(document.body.textContent);
+};
+window.EventSource = class extends EventSource {
+  constructor(...options) { super(...options); this.addEventListener("accepted", count); }
+};
+window.WebSocket = class extends WebSocket {
+  constructor(...options) { super(...options); this.addEventListener("message", count); }
+};
+"""
+
+
+@pytest.mark.parametrize("name", ["new EventSource", "new WebSocket"])
+def test_the_short_clients_begin_again_after_a_retryable_error(driver: Chrome, name: str) -> None:
+    (client,) = [block for block in blocks("js") if name in block]
+    with (
+        provider_process() as provider,
+        processes.gateway("--upstream", f"{provider.url}/v1", "--model", "kit", breaker_failures=1000) as gateway,
+    ):
+        driver.get(f"{gateway.url}/health")
+        driver.execute_script(COUNT_STARTS)
+        # The provider fails the first time in the middle of its answer.
+        driver.execute_script(client.replace(PROMPT, "KIT:flaky"))
+        read_text = "return document.body.textContent"
+        wait_until(lambda: driver.execute_script(read_text) == TEXT, lambda: driver.execute_script(read_text))
+        _, before_retry = driver.execute_script("return shown")
+        assert before_retry == "The quick brown fox "
+        # An error that lasts is shown, after two more starts.
+        driver.get(f"{gateway.url}/health")
+        driver.execute_script(COUNT_STARTS)
+        driver.execute_script(client.replace(PROMPT, "KIT:fail"))
+        wait_until(lambda: driver.execute_script(read_text).endswith("]"), lambda: driver.execute_script(read_text))
+        assert driver.execute_script(read_text).startswith("The quick brown fox  [The provider sent an error")
+        assert len(driver.execute_script("return shown")) == 3
+        # So is one that a retry does not help.
+        driver.get(f"{gateway.url}/health")
+        driver.execute_script(COUNT_STARTS)
+        driver.execute_script(client.replace(PROMPT, "KIT:error"))
+        wait_until(lambda: driver.execute_script(read_text).endswith("]"), lambda: driver.execute_script(read_text))
+        assert len(driver.execute_script("return shown")) == 1
+
+
 @pytest.mark.parametrize(("name", "ends"), [("new EventSource", "complete"), ("new WebSocket", "interrupted")])
 def test_the_short_clients(driver: Chrome, plain_gateway: Server, name: str, ends: str) -> None:
     (client,) = [block for block in blocks("js") if name in block]
-    assert len(client.strip().splitlines()) <= 12
+    assert len(client.strip().splitlines()) <= 18
     driver.get(plain_gateway.url)
     driver.execute_script(client)
     read_text = "return document.body.textContent"

@@ -12,7 +12,8 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from tests.integration import npm
+from tests.integration import installed, npm, pypi
+from tests.integration.clients.table import Driver
 from tests.integration.processes import missing
 
 FOLDER: Final = Path(__file__).parent
@@ -52,7 +53,7 @@ def installation() -> Installation:
     """Return the installation of the current pins, complete or not."""
     pins = [(FOLDER / name).read_bytes() for name in ("package.json", "requirements.txt")]
     digest = hashlib.sha256(b"\0".join([*pins, sys.version.encode()])).hexdigest()
-    return Installation(npm.cache() / digest[:12])
+    return Installation(installed.cache() / digest[:12])
 
 
 def required_installation() -> Installation:
@@ -68,6 +69,18 @@ def pinned_versions() -> dict[str, str]:
     for name, version in re.findall(r"^([\w-]+)(?:\[[\w,]+\])?==(\S+)$", requirements, re.MULTILINE):
         versions[f"pypi:{name}"] = version
     return versions
+
+
+def version(driver: Driver) -> str:
+    """Return the version of a driver's package; "" for a program of the system."""
+    if driver.is_for_browser and not driver.packages:
+        return ""
+    name = driver.package.removeprefix("pypi:")
+    if not driver.packages:
+        return pinned_versions()[driver.package]
+    pins = pypi.pins(driver.packages) if driver.package.startswith("pypi:") else npm.pins(driver.packages)
+    # `npm:ai@6.0.326` is a version of a package under another name.
+    return pins[name].rpartition("@")[2]
 
 
 def main() -> None:

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from tests.integration.clients.installation import pinned_versions
+from tests.integration.clients.installation import version
 from tests.integration.clients.stage import Verdict
-from tests.integration.clients.table import DRIVERS, PROVIDER_APIS, SURFACES, Driver
+from tests.integration.clients.table import DRIVERS, PROVIDER_APIS, SURFACES, UI_API, UI_DRIVERS, Driver
 
 PAGE: Final = Path(__file__).parents[3] / "docs" / "clients.md"
 
@@ -26,8 +26,31 @@ COLUMNS: Final = (
     "next-turn",
     "resume",
 )
+UI_COLUMNS: Final = (
+    "stream",
+    "usage",
+    "tools",
+    "reasoning",
+    "next-turn",
+    "error-before",
+    "error-inside",
+    "cut",
+    "refused",
+    "limited",
+    "retry",
+    "stop",
+    "abort",
+    "interrupted",
+    "feedback",
+    "failover",
+    "queued",
+    "resume",
+    "viewers",
+    "foreign",
+)
 COUNTED: Final = frozenset({"busy", "error-before", "error-inside", "cut", "interrupted"})
 """Columns that show how many requests the provider has received."""
+NONE: Final = frozenset[str]()
 PROVIDERS: Final[Mapping[str, str]] = {
     "openai": "Chat Completions",
     "openai-responses": "Responses",
@@ -95,7 +118,34 @@ max_output_tokens = 32768            # Claude Code asks for up to 128,000
 
 ✓: it holds. A number: it holds, and the provider received so many requests; Codex and Claude Code retry once here, as
 configured, and the other clients as they do by default. Empty: the client has no such thing, or its driver does not try
-it. **fails**: it does not hold; the test fails too.
+it. **fails**: it does not hold; the test fails too. [Further below](#chat-uis-and-plain-readers) are chat UIs, and
+readers of event streams and WebSockets.
+"""
+
+UI_TITLE: Final = "## Chat UIs and plain readers, row by row"
+UI_INTRODUCTION: Final = """\
+## Chat UIs and plain readers
+
+Chat UIs, and readers of `text/event-stream` and WebSockets. They get the gateway's own events, or those of their
+library, whatever the API of the provider; the one here has Chat Completions. `make clients` writes this table too.
+
+| column | what happens |
+|---|---|
+| stream, usage, tools, reasoning, next-turn | as above; in a next turn, the provider gets the whole conversation |
+| error-before, error-inside, cut | as above: the client gets the code, and whether a retry may help |
+| refused | a wrong key: the client reports it, and does not try again |
+| limited | the gateway refuses a start because of the rate limit: the client gets the time to wait |
+| retry | the answer ends in an error that is retryable: the client waits as told, starts again, and gets the answer |
+| stop | the client stops the answer by a command: it ends as stopped, and the provider's socket is closed |
+| abort | the client leaves: the provider's socket is closed, if the start asks for that (`on_disconnect`) |
+| interrupted | another client stops the answer: the client ends its turn normally |
+| feedback | another client sends feedback: a new text replaces what is shown |
+| failover | the provider's connection breaks, another one answers: no text is shown twice |
+| queued | the client shows that it waits for a slot, and then gets its answer |
+| resume | the client's connection breaks: it reads on, and gets every character once |
+| viewers | a second client reads the same answer while it is written |
+| foreign | another principal can't read the answer |
+| also: end | a client that comes back after the end is told that there is nothing more |
 """
 
 Verdicts = Mapping[tuple[str, str], Sequence[Verdict]]
@@ -110,38 +160,47 @@ def rows(driver: Driver, verdicts: Sequence[Verdict]) -> list[str]:
 
 def beginning(driver: Driver, surface: str) -> str:
     """Return the cells that identify a row."""
-    return f"| {driver.client} {pinned_versions()[driver.package]} | {SURFACES[surface]} |"
+    return f"| {driver.client} {version(driver)}".rstrip() + f" | {SURFACES[surface]} |"
 
 
 def _cells(driver: Driver, surface: str, found: Mapping[str, Verdict]) -> str:
-    cells = [_cell(found.get(f"{surface}/{column}"), column) for column in COLUMNS]
-    others = [case for case in driver.surfaces[surface] if case not in COLUMNS]
-    also = ", ".join(f"{case} {_cell(found.get(f'{surface}/{case}'), case)}" for case in others)
+    is_ui = driver in UI_DRIVERS
+    columns, counted = (UI_COLUMNS, NONE) if is_ui else (COLUMNS, COUNTED)
+    cells = [_cell(found.get(f"{surface}/{column}"), is_counted=column in counted) for column in columns]
+    others = [case for case in driver.surfaces[surface] if case not in columns]
+    also = ", ".join(f"{case} {_cell(found.get(f'{surface}/{case}'))}" for case in others)
     return f"{' | '.join(cells)} | {also} |"
 
 
-def _cell(verdict: Verdict | None, column: str) -> str:
+def _cell(verdict: Verdict | None, *, is_counted: bool = False) -> str:
     if verdict is None:
         return ""
     if not verdict.holds:
         return "**fails**"
-    return str(verdict.requests) if column in COUNTED else "✓"
+    return str(verdict.requests) if is_counted else "✓"
 
 
 def write(verdicts: Verdicts) -> None:
     """Write the page. Rows without new verdicts are kept as they are."""
     before = PAGE.read_text("utf-8") if PAGE.exists() else ""
-    header = f"| client | its API | {' | '.join(COLUMNS)} | also |\n|{'---|' * (len(COLUMNS) + 3)}"
-    sections = []
-    for api in PROVIDER_APIS:
-        title = f"## Over a provider with {PROVIDERS[api]}"
-        kept = before.partition(f"{title}\n")[2].partition("\n## ")[0].splitlines()
-        lines = []
-        for driver in DRIVERS:
-            if (driver.name, api) in verdicts:
-                lines += rows(driver, verdicts[driver.name, api])
-            else:
-                begun = tuple(beginning(driver, surface) for surface in driver.surfaces)
-                lines += [line for line in kept if line.startswith(begun)]
-        sections.append("\n".join([f"{title}\n\n{header}", *lines]))
-    PAGE.write_text("\n\n".join([INTRODUCTION.strip(), *sections]) + "\n", "utf-8")
+    tables = [
+        _table(f"## Over a provider with {PROVIDERS[api]}", COLUMNS, DRIVERS, api, verdicts, before)
+        for api in PROVIDER_APIS
+    ]
+    ui_table = _table(UI_TITLE, UI_COLUMNS, UI_DRIVERS, UI_API, verdicts, before)
+    PAGE.write_text("\n\n".join([INTRODUCTION.strip(), *tables, UI_INTRODUCTION.strip(), ui_table]) + "\n", "utf-8")
+
+
+def _table(
+    title: str, columns: Sequence[str], drivers: Sequence[Driver], api: str, verdicts: Verdicts, before: str
+) -> str:
+    """Return a section with one row for each API of each driver."""
+    kept = before.partition(f"{title}\n")[2].partition("\n## ")[0].splitlines()
+    lines = [f"| client | its API | {' | '.join(columns)} | also |", f"|{'---|' * (len(columns) + 3)}"]
+    for driver in drivers:
+        if (driver.name, api) in verdicts:
+            lines += rows(driver, verdicts[driver.name, api])
+        else:
+            begun = tuple(beginning(driver, surface) for surface in driver.surfaces)
+            lines += [line for line in kept if line.startswith(begun)]
+    return "\n".join([title, "", *lines])

@@ -4,23 +4,39 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from gateway.security.api_keys import ApiKey, generate_key, hash_secret
+from gateway.admission.limits import NO_PRINCIPAL_LIMITS, PrincipalLimits
+from gateway.security.api_keys import ApiKey, StoredKey, generate_key, hash_secret
+from gateway.security.key_file import write_keys
 from tests.integration import processes
 from tests.integration.clients.installation import FOLDER, Installation
 from tests.integration.clients.table import PROVIDER_APIS, Driver
+from tests.integration.npm import node22, npm_set
 from tests.integration.processes import CHECKOUT, Server
+from tests.integration.pypi import pypi_set
 
 DRIVER_SECONDS: Final = 300.0
+ONE: Final = PrincipalLimits(rate_limit_per_minute=1, rate_limit_burst=1)
 KEY: Final = generate_key()
 """Key of all clients: each must send it as it sends keys."""
-WITHOUT_PROVIDER: Final = ("/models", "/count-tokens", "/embeddings")
+OTHER_KEY: Final = generate_key()
+"""Key of another principal."""
+LIMITED_KEY: Final = generate_key()
+"""Key of a principal that may start one generation per minute."""
+UI_HEARTBEAT: Final = 2
+"""Heartbeat of the gateway for chat UIs and plain readers, in seconds: httpx gives up after 5 s without a byte."""
+WITHOUT_PROVIDER: Final = ("/models", "/count-tokens", "/embeddings", "/refused", "/limited")
 """Scenarios that the gateway may answer by itself."""
+FAILOVER_MODEL: Final = "kit-failover"
+"""A model whose first upstream breaks in the middle of each answer."""
+QUEUED_MODEL: Final = "kit-queued"
+"""A model that answers one request at a time."""
 _PROVIDER: Final = """\
 [providers.{api}]
 base_url = "{url}/{version}"
@@ -30,6 +46,27 @@ key_variable = ""
 [models.{model}]
 provider = "{api}"
 upstream_model = "kit-model"
+"""
+_SPECIAL_MODELS: Final = f"""\
+[providers.breaking]
+base_url = "{{url}}/breaking/v1"
+key_variable = ""
+
+[models.{FAILOVER_MODEL}]
+failover = true
+
+[[models.{FAILOVER_MODEL}.upstreams]]
+provider = "breaking"
+upstream_model = "kit-model"
+
+[[models.{FAILOVER_MODEL}.upstreams]]
+provider = "openai"
+upstream_model = "kit-model"
+
+[models.{QUEUED_MODEL}]
+provider = "openai"
+upstream_model = "kit-model"
+max_concurrent = 1
 """
 
 
@@ -68,7 +105,11 @@ class Stage:
         environment = {
             "BASE_URL": self.gateway.url,
             "KEY": KEY.text(),
+            "OTHER_KEY": OTHER_KEY.text(),
+            "LIMITED_KEY": LIMITED_KEY.text(),
             "MODEL": model_name(api),
+            "FAILOVER_MODEL": FAILOVER_MODEL,
+            "QUEUED_MODEL": QUEUED_MODEL,
             "JOURNAL": f"{self.provider.url}/__journal",
             "ONLY": ",".join(only),
             "PATH": os.environ["PATH"],
@@ -92,9 +133,14 @@ class Stage:
         return [Verdict(**json.loads(line)) for line in lines]
 
     def _command(self, driver: Driver) -> list[str]:
-        if driver.is_for_node:
-            return [str(self.installation.node), str(self.folder / "drivers" / f"{driver.name}.mjs")]
-        return [str(self.installation.python), "-m", f"tests.integration.clients.drivers.{driver.name}"]
+        module = f"tests.integration.clients.drivers.{driver.name}"
+        if driver.is_for_browser:
+            return [sys.executable, "-m", module]
+        if not driver.is_for_node:
+            return [str(pypi_set(driver.packages) if driver.packages else self.installation.python), "-m", module]
+        if not driver.packages:
+            return [str(self.installation.node), str(_node_driver(driver, self.folder, self.installation.folder))]
+        return [node22(), str(_node_driver(driver, self.folder, npm_set(driver.packages).folder))]
 
 
 def model_name(api: str) -> str:
@@ -103,24 +149,33 @@ def model_name(api: str) -> str:
 
 
 @contextmanager
-def stage(installation: Installation, folder: Path, *, requires_key: bool = True) -> Iterator[Stage]:
+def stage(
+    installation: Installation, folder: Path, *, requires_key: bool = True, heartbeat: int = 15
+) -> Iterator[Stage]:
     """Run a provider and a gateway; `folder` is for files of the run."""
-    _copy_node_drivers(installation, folder)
-    with provider_process(installation) as provider:
+    with provider_process() as provider:
         config = folder / "dualstream.toml"
         config.write_text(configuration(provider.url), "utf-8")
         # Scenarios fail one after the other, and each must reach the provider.
-        settings: dict[str, object] = {"rate_limit_per_minute": 0, "breaker_failures": 1000}
+        settings: dict[str, object] = {
+            "rate_limit_per_minute": 0,
+            "breaker_failures": 1000,
+            "heartbeat": heartbeat,
+        }
         if requires_key:
-            settings["keys"] = _stored(KEY)
+            file = folder / "dualstream.keys.toml"
+            write_keys(
+                file, [_stored(KEY, "clients"), _stored(OTHER_KEY, "other"), _stored(LIMITED_KEY, "limited", ONE)]
+            )
+            settings["keys_file"] = file
         with processes.gateway("--config", str(config), **settings) as gateway:
             yield Stage(installation, provider, gateway, folder)
 
 
 @contextmanager
-def provider_process(installation: Installation) -> Iterator[Server]:
+def provider_process() -> Iterator[Server]:
     """Run the provider that answers from a script."""
-    command = [str(installation.node), str(FOLDER / "provider" / "main.mjs")]
+    command = [node22(), str(FOLDER / "provider" / "main.mjs")]
     with processes.serving(command, r"The provider listens on (http://\S+)", {}) as server:
         yield server
 
@@ -131,15 +186,18 @@ def configuration(provider: str) -> str:
         _PROVIDER.format(api=api, url=provider, version=version, model=model_name(api))
         for api, version in PROVIDER_APIS.items()
     ]
-    return "\n".join(tables)
+    return "\n".join([*tables, _SPECIAL_MODELS.format(url=provider)])
 
 
-def _stored(key: ApiKey) -> str:
+def _stored(key: ApiKey, name: str, limits: PrincipalLimits = NO_PRINCIPAL_LIMITS) -> StoredKey:
     """Return a key as a gateway stores it."""
-    return f"clients:{key.id}:{hash_secret(key.secret)}"
+    return StoredKey(name, key.id, hash_secret(key.secret), limits=limits)
 
 
-def _copy_node_drivers(installation: Installation, folder: Path) -> None:
-    """Copy the drivers for Node to a folder in which Node finds the installed packages: it looks beside a module."""
-    shutil.copytree(FOLDER / "drivers", folder / "drivers", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
-    (folder / "node_modules").symlink_to(installation.folder / "node_modules")
+def _node_driver(driver: Driver, folder: Path, packages: Path) -> Path:
+    """Return a driver, copied to a folder in which Node finds its packages: it looks beside a module."""
+    copied = folder / (driver.packages or "clients")
+    if not copied.exists():
+        shutil.copytree(FOLDER / "drivers", copied / "drivers", ignore=shutil.ignore_patterns("*.py", "__pycache__"))
+        (copied / "node_modules").symlink_to(packages / "node_modules")
+    return copied / "drivers" / f"{driver.name}.mjs"

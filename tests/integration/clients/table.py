@@ -32,6 +32,13 @@ class Driver:
     """Its page in docs/clients/."""
     surfaces: Mapping[str, Sequence[str]]
     """Scenarios by the client's API."""
+    packages: str = ""
+    """The set of packages that it needs (tests/integration/npm/, tests/integration/pypi/); none: the installation."""
+
+    @property
+    def is_for_browser(self) -> bool:
+        """Return True if the driver operates Chromium."""
+        return self.name.endswith("_browser")
 
     @property
     def is_for_node(self) -> bool:
@@ -52,6 +59,11 @@ SURFACES: Final[Mapping[str, str]] = {
     "messages": "Messages",
     "v1beta": "generateContent, `/v1beta`",
     "v1": "generateContent, `/v1`",
+    "event-source": "`GET /api/chat/stream`",
+    "polyfill": "event-source-polyfill",
+    "fetch-event-source": "fetch-event-source",
+    "post": "`POST /api/chat/stream`",
+    "socket": "`/api/ws`",
 }
 """APIs of the clients, for readers."""
 
@@ -177,6 +189,69 @@ DRIVERS: Final = (
         {"chat": ("whole", *TEXT, "image", "busy", *ENDS, "next-turn")},
     ),
 )
+
+_PLAIN: Final = "event_sources"
+_FAILURES: Final = ("error-before", "error-inside", "cut", "refused", "limited", "retry")
+_SHARED: Final = ("interrupted", "feedback", "failover", "queued", "resume", "viewers")
+_SOURCE: Final = ("stream", "usage", "reasoning", *_FAILURES, "stop", *_SHARED, "end")
+_READER: Final = (*TEXT, "reasoning", "next-turn", *_FAILURES, "stop", "abort", *_SHARED, "foreign")
+# A page reads one answer here, and does not leave.
+_PAGE: Final = tuple(case for case in _READER if case not in {"viewers", "abort"})
+_PAGE_SOURCE: Final = tuple(case for case in _PAGE if case not in {"tools", "next-turn"})
+
+UI_API: Final = "openai"
+"""API of the provider behind chat UIs and plain readers: they get the gateway's own events, whatever it is."""
+UI_DRIVERS: Final = (
+    Driver(
+        "page_browser",
+        "Chromium",
+        "chromium",
+        "event-source.md",
+        {
+            "event-source": _PAGE_SOURCE,
+            "polyfill": _PAGE_SOURCE,
+            "fetch-event-source": (*_PAGE, "hidden-tab"),
+            "socket": _PAGE,
+        },
+    ),
+    Driver("eventsource_node", "eventsource", "eventsource", "event-source.md", {"event-source": _SOURCE}, _PLAIN),
+    Driver("undici_node", "undici", "undici", "event-source.md", {"event-source": _SOURCE}, _PLAIN),
+    Driver(
+        "fetch_event_source_node",
+        "fetch-event-source",
+        "@microsoft/fetch-event-source",
+        "event-source.md",
+        {"post": (*_READER, "hidden-tab")},
+        _PLAIN,
+    ),
+    Driver(
+        "httpx_sse_python",
+        "httpx-sse",
+        "pypi:httpx-sse",
+        "python-sse.md",
+        {"post": (*_READER, "silence", "timeout", "end")},
+        "readers",
+    ),
+    Driver(
+        "aiohttp_sse_python",
+        "aiohttp-sse-client2",
+        "pypi:aiohttp-sse-client2",
+        "python-sse.md",
+        {"event-source": (*_SOURCE, "foreign")},
+        "readers",
+    ),
+    Driver("ws_node", "ws", "ws", "websocket.md", {"socket": (*_READER, "several")}, _PLAIN),
+    Driver("web_socket_node", "WebSocket of Node", "node", "websocket.md", {"socket": (*_READER, "several")}, "node"),
+    Driver(
+        "websockets_python",
+        "websockets",
+        "pypi:websockets",
+        "websocket.md",
+        {"socket": (*_READER, "several")},
+        "readers",
+    ),
+)
+"""Chat UIs, and plain readers of event streams and WebSockets."""
 
 QUICK: Final = ("openai_node", "openai_python", "anthropic_python", "google_genai_python")
 """Drivers of the short form, in `make check`."""

@@ -5,27 +5,20 @@ A set is installed at its first use, outside of the checkout, and kept under the
 one. `python -m tests.integration.npm` installs all sets (`make clients-install` does that too).
 """
 
-import fcntl
-import hashlib
 import json
-import os
 import re
 import shutil
-import subprocess
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import Final
 
-from tests.integration.processes import missing, program
+from tests.integration import installed
+from tests.integration.processes import program
 
 FOLDER: Final = Path(__file__).parent
-VARIABLE: Final = "DUALSTREAM_CLIENTS"
-"""Environment variable with the folder of all installations, in place of the one in the user's cache."""
 NPM_OPTIONS: Final = ("--no-audit", "--no-fund", "--no-package-lock", "--loglevel=error")
 WITH_SCRIPTS: Final = frozenset({"node"})
 """Sets whose packages run a script of their own to install, such as one that fetches a binary."""
-INSTALL_SECONDS: Final = 300
 
 
 class NpmSet:
@@ -57,14 +50,15 @@ class NpmSet:
 
 def npm_set(name: str) -> NpmSet:
     """Return a set, after its installation; skip the test if that fails, or fail it with `CI=true`."""
-    found = NpmSet(name, cache() / f"npm-{name}-{_digest(name)}")
-    stamp = found.folder / "installed"
-    if not stamp.exists():
-        with _only_one_process(found.folder):
-            if not stamp.exists():
-                _install(found)
-                stamp.touch()
-    return found
+    for package, version in pins(name).items():
+        assert re.fullmatch(r"(npm:[@\w/.-]+@)?\d+\.\d+\.\d+[\w.-]*", version), f"{package} {version}: no exact version"
+
+    def install(folder: Path) -> None:
+        shutil.copy(_pins_file(name), folder / "package.json")
+        options = [*NPM_OPTIONS, *([] if name in WITH_SCRIPTS else ["--ignore-scripts"])]
+        installed.run([program("npm"), "install", *options], folder)
+
+    return NpmSet(name, installed.install_once("npm", _pins_file(name), install))
 
 
 def node22() -> str:
@@ -83,47 +77,5 @@ def names() -> list[str]:
     return sorted(file.stem for file in FOLDER.glob("*.json"))
 
 
-def cache() -> Path:
-    """Return the folder of all installations."""
-    root = os.environ.get(VARIABLE)
-    return Path(root) if root else Path.home() / ".cache" / "dualstream-clients"
-
-
 def _pins_file(name: str) -> Path:
     return FOLDER / f"{name}.json"
-
-
-def _digest(name: str) -> str:
-    """Return a hash of the pins, which have to be exact."""
-    for package, version in pins(name).items():
-        assert re.fullmatch(r"(npm:[@\w/.-]+@)?\d+\.\d+\.\d+[\w.-]*", version), f"{package} {version}: no exact version"
-    return hashlib.sha256(_pins_file(name).read_bytes()).hexdigest()[:12]
-
-
-def _install(found: NpmSet) -> None:
-    """Install a set, in place of what an interrupted installation has left."""
-    command = [program("npm"), "install", *NPM_OPTIONS, *([] if found.name in WITH_SCRIPTS else ["--ignore-scripts"])]
-    shutil.rmtree(found.folder, ignore_errors=True)
-    found.folder.mkdir()
-    shutil.copy(_pins_file(found.name), found.folder / "package.json")
-    try:
-        done = subprocess.run(
-            command, cwd=found.folder, capture_output=True, text=True, timeout=INSTALL_SECONDS, check=False
-        )
-    except subprocess.TimeoutExpired:
-        _not_installed(found, f"no end after {INSTALL_SECONDS} s")
-    if done.returncode != 0:
-        _not_installed(found, done.stderr.strip())
-
-
-def _not_installed(found: NpmSet, reason: str) -> NoReturn:
-    missing(f"npm install failed for the set {found.name}: {reason}")
-
-
-@contextmanager
-def _only_one_process(folder: Path) -> Iterator[None]:
-    """Hold a lock of a folder, which other processes wait for: tests run in several."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -6,19 +6,31 @@ A scenario prints its verdict as a line of JSON. The prompt selects what the pro
 import asyncio
 import json
 import os
+import socket
+import struct
 import sys
 import threading
 import time
 import traceback
+import urllib.error
 import urllib.request
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 BASE_URL: Final = os.environ["BASE_URL"]
 """The gateway, without `/v1`."""
 KEY: Final = os.environ["KEY"]
 MODEL: Final = os.environ["MODEL"]
+OTHER_KEY: Final = os.environ["OTHER_KEY"]
+"""Key of another principal."""
+LIMITED_KEY: Final = os.environ["LIMITED_KEY"]
+"""Key of a principal that may start one generation per minute."""
+FAILOVER_MODEL: Final = os.environ["FAILOVER_MODEL"]
+"""A model whose first upstream breaks in the middle of each answer."""
+QUEUED_MODEL: Final = os.environ["QUEUED_MODEL"]
+"""A model that answers one request at a time."""
 JOURNAL: Final = os.environ["JOURNAL"]
 """URL of the list of requests that the provider has received."""
 
@@ -43,6 +55,7 @@ OUTPUT_TOKENS: Final = 9
 SCENARIO_SECONDS: Final = 20.0
 START_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 5.0
+_ADDRESS: Final = urlsplit(BASE_URL)
 READING_SECONDS: Final = 0.3
 """Time in which a client reads, before the answer is interrupted."""
 
@@ -149,17 +162,69 @@ def hung_up() -> str:
 @contextmanager
 def interrupting() -> Iterator[None]:
     """Interrupt the generation that starts next, as another client would, while its client reads."""
+    with _during(interrupt):
+        yield
+
+
+@contextmanager
+def correcting() -> Iterator[None]:
+    """Send feedback to the generation that starts next: the provider begins again, with `TEXT`."""
+    with _during(correct):
+        yield
+
+
+@contextmanager
+def queueing() -> Iterator[Callable[[], None]]:
+    """Occupy the only place of `QUEUED_MODEL`; yield a function that makes room."""
+    generation = gateway("POST", "/api/generations", {"messages": say("slow"), "model": QUEUED_MODEL})["id"]
+    has_room = False
+
+    def make_room() -> None:
+        nonlocal has_room
+        if not has_room:
+            interrupt(generation)
+        has_room = True
+
+    try:
+        yield make_room
+    finally:
+        make_room()
+
+
+def interrupt(generation: str) -> None:
+    """Interrupt a generation."""
+    gateway("POST", f"/api/generations/{generation}/interrupt")
+
+
+def correct(generation: str) -> None:
+    """Send feedback to a generation that makes the provider begin again, with `TEXT`."""
+    gateway("POST", f"/api/generations/{generation}/feedback", {"text": prompt("text")})
+
+
+def ticket(body: dict[str, Any], key: str = KEY) -> str:
+    """Return a ticket."""
+    return str(gateway("POST", "/api/tickets", body, key)["ticket"])
+
+
+def use_up_limit() -> None:
+    """Start a generation as the limited principal, which then may start no other."""
+    with suppress(urllib.error.HTTPError):
+        gateway("POST", "/api/generations", {"messages": say("text"), "model": MODEL}, LIMITED_KEY)
+
+
+@contextmanager
+def _during(act: Callable[[str], None]) -> Iterator[None]:
     failures: list[Exception] = []
 
-    def interrupt() -> None:
+    def act_later() -> None:
         try:
             generation = _running_generation()
             time.sleep(READING_SECONDS)
-            _gateway("POST", f"/api/generations/{generation}/interrupt")
+            act(generation)
         except Exception as error:  # noqa: BLE001 - raised in the other thread
             failures.append(error)
 
-    thread = threading.Thread(target=interrupt)
+    thread = threading.Thread(target=act_later)
     thread.start()
     yield
     thread.join()
@@ -171,7 +236,7 @@ def _running_generation() -> str:
     """Wait until the gateway lists a generation that has text; return its id."""
     deadline = time.monotonic() + START_SECONDS
     while time.monotonic() < deadline:
-        running = _gateway("GET", "/api/generations")["generations"]
+        running = gateway("GET", "/api/generations")["generations"]
         if running and running[0]["state"] == "streaming":
             return str(running[0]["id"])
         time.sleep(0.05)
@@ -179,8 +244,52 @@ def _running_generation() -> str:
     raise AssertionError(message)
 
 
-def _gateway(method: str, path: str) -> dict[str, Any]:
-    request = urllib.request.Request(f"{BASE_URL}{path}", method=method, headers={"Authorization": f"Bearer {KEY}"})
+def gateway(method: str, path: str, body: dict[str, Any] | None = None, key: str = KEY) -> dict[str, Any]:
+    """Send a request to the gateway's own API; return the JSON document of its response."""
+    headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(f"{BASE_URL}{path}", data, headers, method=method)
     with urllib.request.urlopen(request, timeout=STOP_SECONDS) as response:
         answer: dict[str, Any] = json.load(response)
     return answer
+
+
+class Cutter:
+    """A proxy of the gateway that resets the first connection on which `mark` has come back, before it is delivered."""
+
+    def __init__(self, mark: str) -> None:
+        self._mark = mark.encode()
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self.connections = 0
+        self.cuts = 0
+
+    def __enter__(self) -> "Cutter":
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):  # closed at the end
+            while True:
+                client, _ = self._listener.accept()
+                self.connections += 1
+                server = socket.create_connection((_ADDRESS.hostname or "", _ADDRESS.port or 80))
+                for source, target, is_answer in ((client, server, False), (server, client, True)):
+                    threading.Thread(target=self._copy, args=(source, target, is_answer), daemon=True).start()
+
+    def _copy(self, source: socket.socket, target: socket.socket, is_answer: bool) -> None:
+        with suppress(OSError):
+            while data := source.recv(65536):
+                if is_answer and self.cuts == 0 and self._mark in data:
+                    self.cuts += 1
+                    # Closing without lingering resets the connection.
+                    target.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    break
+                target.sendall(data)
+            for side in (source, target):
+                with suppress(OSError):
+                    side.shutdown(socket.SHUT_RD)
+                side.close()

@@ -32,6 +32,7 @@ function embeddings({ body, response, entry }) {
 
 const ROUTES = {
   "/v1/chat/completions": chatCompletions,
+  "/breaking/v1/chat/completions": (call) => chatCompletions({ ...call, breaking: true }),
   "/v1/responses": responses,
   "/v1/messages": messages,
   "/v1/embeddings": embeddings,

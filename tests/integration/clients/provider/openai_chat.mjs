@@ -25,6 +25,7 @@ function askOf({ messages, tools = [] }) {
     tools: tools.map((tool) => tool.function.name),
     results: messages.slice(messages.indexOf(asked)).filter((message) => message.role === "tool").map((message) => textOf(message.content)),
     images: parts.filter((part) => part.type === "image_url").map((part) => dataOf(part.image_url.url)),
+    turns: messages.map((message) => [message.role, textOf(message.content)]),
   };
 }
 
@@ -42,9 +43,10 @@ function usageOf(ask) {
 
 const toolCallOf = (tool) => ({ id: newId("call_"), type: "function", function: { name: tool.name, arguments: tool.args } });
 
-/** Answer `POST /v1/chat/completions`. */
-export async function chatCompletions({ body, response, entry }) {
+/** Answer `POST /v1/chat/completions`; a provider that is `breaking` loses the connection in the middle of its answer. */
+export async function chatCompletions({ body, response, entry, breaking = false }) {
   const ask = askOf(body);
+  if (breaking) ask.prompt = "KIT:cut";
   entry.ask = ask;
   if (refuse(ask, "chat", response, entry)) return;
   if (body.stream) await stream(ask, body, response, entry);

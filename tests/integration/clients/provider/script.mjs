@@ -15,6 +15,7 @@ const PIXEL_BYTES = Buffer.from(PIXEL, "base64");
 const PACE_MS = 10;
 const SLOW = { words: 400, paceMs: 50 };
 const LATE_MS = 3000;
+const PAUSE_MS = 6500; // more than the 5 s for which httpx reads by default
 const BEFORE_FAILURE = 4; // words of text before an error, or a cut
 const REFUSED = 400;
 const BUSY = 429;
@@ -49,6 +50,7 @@ const FIX = {
  * @property {string[]} tools names of the tools offered
  * @property {string[]} results results of tools since that message
  * @property {string[]} images base64 data of its images
+ * @property {string[][]} turns role and text of each message of a conversation
  */
 
 /** @returns {string} the word of the script in a prompt; without one, `text` */
@@ -74,6 +76,14 @@ export const hasReasoning = (ask) => wordOf(ask.prompt) === "think" && ask.resul
 const isPixel = (data) => data !== undefined && Buffer.from(data, "base64").equals(PIXEL_BYTES);
 
 const busySeen = new Set();
+const failed = new Set();
+
+/** @returns {boolean} whether an answer fails that would succeed the second time; then it will */
+function failsFirst(prompt) {
+  if (failed.delete(prompt)) return false;
+  failed.add(prompt);
+  return true;
+}
 
 /** Refuse a request before its answer. @returns {{status: number, message: string}|null} null: it is answered */
 export function refusal(ask, api) {
@@ -99,9 +109,11 @@ export async function* steps(ask) {
   else {
     if (word === "late") yield { wait: LATE_MS };
     if (word === "think") yield* paced(THOUGHTS, "thought");
-    if (word !== "fail" && word !== "cut") return yield* paced(WORDS, "text");
+    const end = word === "flaky" && failsFirst(ask.prompt) ? "fail" : word;
     yield* paced(WORDS.slice(0, BEFORE_FAILURE), "text");
-    yield { [word]: true };
+    if (end === "fail" || end === "cut") return yield { [end]: true };
+    if (word === "pause") yield { wait: PAUSE_MS };
+    yield* paced(WORDS.slice(BEFORE_FAILURE), "text");
   }
 }
 
