@@ -38,7 +38,7 @@ def place() -> Iterator[Place]:
     installed = required_installation()
     with (
         provider_process() as provider,
-        processes.gateway("--upstream", f"{provider.url}/v1", rate_limit_per_minute=0) as gateway,
+        processes.gateway("--upstream", f"{provider.url}/v1", default_model="kit", rate_limit_per_minute=0) as gateway,
     ):
         yield Place(installed, gateway.url)
 

@@ -67,7 +67,9 @@ provider that answers from a script; `make test` runs them too and compares. Eac
 it needs: [Codex](clients/codex.md), [Claude Code](clients/claude-code.md), [openai](clients/openai.md),
 [anthropic](clients/anthropic.md), [google-genai](clients/google-genai.md), [AI SDK](clients/ai-sdk.md),
 [LangChain](clients/langchain.md), [LiteLLM](clients/litellm.md), [OpenAI Agents](clients/openai-agents.md),
-[Pydantic AI](clients/pydantic-ai.md), [llm](clients/llm.md).
+[Pydantic AI](clients/pydantic-ai.md), [llm](clients/llm.md); and for the gateway's own events
+[EventSource and its relatives](clients/event-source.md), [Python readers](clients/python-sse.md),
+[WebSocket clients](clients/websocket.md).
 
 ## Before the first request
 
@@ -127,7 +129,7 @@ UI_INTRODUCTION: Final = """\
 ## Chat UIs and plain readers
 
 Chat UIs, and readers of `text/event-stream` and WebSockets. They get the gateway's own events, or those of their
-library, whatever the API of the provider; the one here has Chat Completions. `make clients` writes this table too.
+library, over any provider; the one here has Chat Completions. `make clients` writes this table too.
 
 | column | what happens |
 |---|---|
@@ -135,7 +137,7 @@ library, whatever the API of the provider; the one here has Chat Completions. `m
 | error-before, error-inside, cut | as above: the client gets the code, and whether a retry may help |
 | refused | a wrong key: the client reports it, and does not try again |
 | limited | the gateway refuses a start because of the rate limit: the client gets the time to wait |
-| retry | the answer ends in an error that is retryable: the client waits as told, starts again, and gets the answer |
+| retry | the answer ends in an error that is retryable: the client waits for that time, starts again, and gets the answer |
 | stop | the client stops the answer by a command: it ends as stopped, and the provider's socket is closed |
 | abort | the client leaves: the provider's socket is closed, if the start asks for that (`on_disconnect`) |
 | interrupted | another client stops the answer: the client ends its turn normally |
@@ -145,7 +147,7 @@ library, whatever the API of the provider; the one here has Chat Completions. `m
 | resume | the client's connection breaks: it reads on, and gets every character once |
 | viewers | a second client reads the same answer while it is written |
 | foreign | another principal can't read the answer |
-| also: end | a client that comes back after the end is told that there is nothing more |
+| also: end | a client that comes back after the end learns that there is nothing more |
 """
 
 Verdicts = Mapping[tuple[str, str], Sequence[Verdict]]

@@ -200,7 +200,7 @@ _PAGE: Final = tuple(case for case in _READER if case not in {"viewers", "abort"
 _PAGE_SOURCE: Final = tuple(case for case in _PAGE if case not in {"tools", "next-turn"})
 
 UI_API: Final = "openai"
-"""API of the provider behind chat UIs and plain readers: they get the gateway's own events, whatever it is."""
+"""API of the provider behind chat UIs and plain readers: they get the gateway's own events, over any API."""
 UI_DRIVERS: Final = (
     Driver(
         "page_browser",

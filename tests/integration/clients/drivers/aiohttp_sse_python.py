@@ -9,12 +9,12 @@ from aiohttp_sse_client2.client import EventSource
 
 from tests.integration.clients.drivers import kit
 from tests.integration.clients.drivers.kit import finish, prompt, scenario
-from tests.integration.clients.drivers.readers import Reading, Request, play
+from tests.integration.clients.drivers.readers import Result, Request, play
 
 RECONNECT_SECONDS = 0.1
 
 
-def source(request: Request, reading: Reading) -> EventSource:
+def source(request: Request, reading: Result) -> EventSource:
     """Return the reader of a request, from the position that is reached."""
     headers = {"Authorization": f"Bearer {request.key}"}
     if reading.positions:
@@ -26,9 +26,9 @@ def source(request: Request, reading: Reading) -> EventSource:
     return EventSource(f"{request.base}/api/chat/stream", **options)
 
 
-async def read(request: Request) -> Reading:
+async def read(request: Request) -> Result:
     """Read an answer to its end, over as many connections as that takes."""
-    reading = Reading(request.on_event)
+    reading = Result(request.on_event)
     while reading.end is None:
         try:
             async with source(request, reading) as events:
@@ -47,7 +47,7 @@ play("event-source", read, without=frozenset({"tools", "next-turn"}))
 @scenario("event-source/end")
 async def _() -> str:
     """A reader that goes on after the end is answered with 204, for which this client raises."""
-    reading = Reading()
+    reading = Result()
     try:
         async with source(Request(), reading) as events:
             async for event in events:

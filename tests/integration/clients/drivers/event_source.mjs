@@ -3,7 +3,7 @@
  */
 
 import { BASE_URL, KEY, MODEL, TEXT, assert, finish, prompt, scenario, ticket } from "./kit.mjs";
-import { ENDS, Reading, play } from "./readers.mjs";
+import { ENDS, Result, play } from "./readers.mjs";
 
 const NAMED = ["accepted", "queued", "start", "retry", "reasoning", "tool_call", "feedback", "revision", "rejected"];
 const CLOSED = 2;
@@ -18,7 +18,7 @@ async function address({ word, base = BASE_URL, model = MODEL, key = KEY, genera
 /** Read an answer. */
 async function read(EventSource, request, onEvent) {
   const source = new EventSource(await address(request));
-  const reading = new Reading(onEvent);
+  const reading = new Result(onEvent);
   // undici's timer of a reconnect does not keep a program alive.
   const alive = setInterval(() => {}, 1000);
   await new Promise((resolve, reject) => {

@@ -3,7 +3,7 @@
  */
 
 import { BASE_URL, KEY, TEXT, assert, finish, hungUp, scenario } from "./kit.mjs";
-import { Reading, play, startOf } from "./readers.mjs";
+import { Result, play, startOf } from "./readers.mjs";
 
 // It is written for pages: it reads `document.hidden` and calls `window.fetch`.
 const listeners = new Set();
@@ -21,7 +21,7 @@ class RefusedError extends Error {}
 /** Read an answer; `leave` is a signal of a reader that goes away. */
 async function read(request, onEvent, leave = undefined) {
   const { base = BASE_URL, key, generation } = request;
-  const reading = new Reading(onEvent);
+  const reading = new Result(onEvent);
   reading.opened = 0;
   const done = new AbortController();
   leave?.addEventListener("abort", () => done.abort());

@@ -9,7 +9,7 @@ from httpx_sse import aconnect_sse, connect_sse
 
 from tests.integration.clients.drivers import kit
 from tests.integration.clients.drivers.kit import finish, scenario
-from tests.integration.clients.drivers.readers import Reading, Request, play
+from tests.integration.clients.drivers.readers import Result, Request, play
 
 RECONNECT_SECONDS = 0.1
 NO_CONTENT = 204
@@ -22,15 +22,15 @@ def address(request: Request) -> tuple[str, str, dict[str, Any]]:
     return "POST", f"{request.base}/api/chat/stream", {"json": request.start}
 
 
-def headers(request: Request, reading: Reading) -> dict[str, str]:
+def headers(request: Request, reading: Result) -> dict[str, str]:
     """Return the headers of a request, with the position that is reached."""
     position = {"Last-Event-ID": str(reading.positions[-1])} if reading.positions else {}
     return {"Authorization": f"Bearer {request.key}", **position}
 
 
-async def read(request: Request) -> Reading:
+async def read(request: Request) -> Result:
     """Read an answer to its end, over as many connections as that takes."""
-    reading = Reading(request.on_event)
+    reading = Result(request.on_event)
     method, url, body = address(request)
     async with httpx.AsyncClient() as client:
         while reading.end is None:
@@ -48,7 +48,7 @@ async def read(request: Request) -> Reading:
     return reading
 
 
-def events_until_error(client: httpx.Client, reading: Reading, word: str) -> Iterator[None]:
+def events_until_error(client: httpx.Client, reading: Result, word: str) -> Iterator[None]:
     """Read one connection to its end, with the client that is not asynchronous."""
     request = Request(word)
     method, url, body = address(request)
@@ -63,7 +63,7 @@ play("post", read)
 
 @scenario("post/abort")
 def _() -> str:
-    reading = Reading()
+    reading = Result()
     body = {**Request("slow").start, "options": {"on_disconnect": "cancel"}}
     with (
         httpx.Client() as client,
@@ -81,7 +81,7 @@ def _() -> str:
 @scenario("post/silence")
 def _() -> str:
     """Read an answer with a pause of 6.5 s. httpx waits for 5 s by default: heartbeats keep it, and are no events."""
-    reading = Reading()
+    reading = Result()
     with httpx.Client() as client:
         for _event in events_until_error(client, reading, "pause"):
             pass
@@ -92,7 +92,7 @@ def _() -> str:
 @scenario("post/timeout")
 def _() -> str:
     """Read it with a timeout that is shorter than the interval of heartbeats: the caller resumes each time."""
-    reading = Reading()
+    reading = Result()
     failures = []
     with httpx.Client(timeout=1) as client:
         while reading.end is None:
@@ -109,7 +109,7 @@ def _() -> str:
 @scenario("post/end")
 def _() -> None:
     """A reader that comes back after the end is answered with 204 and no event."""
-    reading = Reading()
+    reading = Result()
     with httpx.Client() as client:
         for _event in events_until_error(client, reading, "text"):
             pass

@@ -13,7 +13,7 @@ from selenium.webdriver import Chrome
 from tests.integration.browser import chromium
 from tests.integration.clients.drivers import kit
 from tests.integration.clients.drivers.kit import finish, scenario
-from tests.integration.clients.drivers.readers import Reading, Request, play
+from tests.integration.clients.drivers.readers import Result, Request, play
 from tests.integration.npm import npm_set
 
 HERE: Final = Path(__file__).parent
@@ -60,14 +60,14 @@ class Tab:
         """Run a script in the page."""
         self._driver.execute_script(script)
 
-    async def read(self, name: str, request: Request) -> Reading:
+    async def read(self, name: str, request: Request) -> Result:
         """Read an answer to its end."""
         self.begin(name, request)
         shown = 0
         while True:
             found = self.reading()
             fields = {field: value for field, value in found.items() if field != "end"}
-            reading = Reading(request.on_event, **fields, end=found["end"])
+            reading = Result(request.on_event, **fields, end=found["end"])
             # Acts on what is new; on a page, pieces have come together meanwhile.
             for number, kind in list(enumerate(reading.types))[shown:]:
                 reading.pieces = reading.types[: number + 1].count("chunk")

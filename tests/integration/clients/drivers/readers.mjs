@@ -1,7 +1,7 @@
 /**
  * The scenarios of a client that reads the gateway's own events, whatever the connection: `play` runs them.
  *
- * A reader is a function of a request and `onEvent`, which returns a `Reading`. A request has:
+ * A reader is a function of a request and `onEvent`, which returns a `Result`. A request has:
  * `word` (of the provider's script) or `messages`, `base`, `model`, `key`, `generation` (attach to it, after `after`), `options`.
  */
 
@@ -15,7 +15,7 @@ const FIRST_WORDS = "The quick brown fox ";
 const TOOL = { type: "function", function: { name: "get_weather", description: "Weather of a city", parameters: CITY_SCHEMA } };
 
 /** What a client has read of one answer. */
-export class Reading {
+export class Result {
   text = "";
   reasoning = "";
   pieces = 0;

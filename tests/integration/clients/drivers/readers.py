@@ -1,6 +1,6 @@
 """The scenarios of a client that reads the gateway's own events, whatever the connection: `play` runs them.
 
-A reader is an async function of a request, which calls `take` of a `Reading` with each event.
+A reader is an async function of a request, which calls `take` of a `Result` with each event.
 """
 
 import asyncio
@@ -20,10 +20,10 @@ TOOL: Final[dict[str, Any]] = {
     "function": {"name": "get_weather", "description": "Weather of a city", "parameters": kit.CITY_SCHEMA},
 }
 
-OnEvent = Callable[[dict[str, Any], "Reading"], None]
+OnEvent = Callable[[dict[str, Any], "Result"], None]
 
 
-def ignore(_event: dict[str, Any], _reading: "Reading") -> None:
+def ignore(_event: dict[str, Any], _reading: "Result") -> None:
     """Do nothing."""
 
 
@@ -47,7 +47,7 @@ class Request:
 
 
 @dataclass(slots=True)
-class Reading:
+class Result:
     """What a client has read of one answer."""
 
     on_event: OnEvent = ignore
@@ -96,7 +96,7 @@ class Reading:
         self.calls[event["index"]]["function"]["arguments"] += event["arguments"]
 
 
-Read = Callable[[Request], Awaitable[Reading]]
+Read = Callable[[Request], Awaitable[Result]]
 Stop = Callable[[str], None]
 
 
@@ -196,7 +196,7 @@ def _failures(read: Read) -> Scenarios:
 
 def _commands(read: Read, stop: Stop) -> Scenarios:
     async def own_stop() -> str:
-        def on_event(event: dict[str, Any], got: Reading) -> None:
+        def on_event(event: dict[str, Any], got: Result) -> None:
             if event["type"] == "chunk" and got.pieces == 3:
                 stop(got.id)
 
@@ -228,7 +228,7 @@ def _connections(read: Read) -> Scenarios:
     async def queued() -> None:
         with kit.queueing() as make_room:
 
-            def on_event(event: dict[str, Any], _got: Reading) -> None:
+            def on_event(event: dict[str, Any], _got: Result) -> None:
                 if event["type"] == "queued":
                     make_room()
 
@@ -244,9 +244,9 @@ def _connections(read: Read) -> Scenarios:
         return f"{proxy.connections} connections"
 
     async def viewers() -> None:
-        second: list[asyncio.Task[Reading]] = []
+        second: list[asyncio.Task[Result]] = []
 
-        def on_event(_event: dict[str, Any], got: Reading) -> None:
+        def on_event(_event: dict[str, Any], got: Result) -> None:
             if got.pieces == 2 and not second:
                 second.append(asyncio.ensure_future(read(Request(generation=got.id))))
 

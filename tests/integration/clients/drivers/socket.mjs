@@ -1,7 +1,7 @@
 /** The scenarios of a WebSocket: one socket for each answer, commands on the same socket. */
 
 import { BASE_URL, KEY, TEXT, assert, finish, hungUp, scenario } from "./kit.mjs";
-import { Reading, play, startOf } from "./readers.mjs";
+import { Result, play, startOf } from "./readers.mjs";
 
 const RECONNECT_MS = 100;
 const UNAUTHENTICATED = 4401;
@@ -14,7 +14,7 @@ export async function playSocket(connect) {
   async function read(request, onEvent, leave = undefined) {
     const { base = BASE_URL, key, generation } = request;
     const url = `${base.replace("http", "ws")}/api/ws`;
-    const reading = new Reading(onEvent);
+    const reading = new Result(onEvent);
     await new Promise((resolve) => {
       leave?.addEventListener("abort", () => {
         current.close();

@@ -11,7 +11,7 @@ from websockets.typing import Subprotocol
 
 from tests.integration.clients.drivers import kit
 from tests.integration.clients.drivers.kit import finish, scenario
-from tests.integration.clients.drivers.readers import Reading, Request, play
+from tests.integration.clients.drivers.readers import Result, Request, play
 
 RECONNECT_SECONDS = 0.1
 UNAUTHENTICATED = 4401
@@ -22,7 +22,7 @@ _sockets: list[ClientConnection] = []
 _sending: set[asyncio.Task[None]] = set()
 
 
-def first_command(request: Request, reading: Reading) -> str:
+def first_command(request: Request, reading: Result) -> str:
     """Return the command that starts an answer, or attaches to it at the position that is reached."""
     if generation := reading.id or request.generation:
         after = {"after": reading.positions[-1]} if reading.positions else {}
@@ -30,9 +30,9 @@ def first_command(request: Request, reading: Reading) -> str:
     return json.dumps({"type": "start", **request.start})
 
 
-async def read(request: Request) -> Reading:
+async def read(request: Request) -> Result:
     """Read an answer to its end, over as many connections as that takes."""
-    reading = Reading(request.on_event)
+    reading = Result(request.on_event)
     headers = {"Authorization": f"Bearer {request.key}"}
     while reading.end is None:
         try:
@@ -64,7 +64,7 @@ play("socket", read, interrupt)
 
 @scenario("socket/abort")
 def _() -> str:
-    reading = Reading()
+    reading = Result()
     request = Request("slow", options={"on_disconnect": "cancel"})
     with connect_sync(URL, additional_headers={"Authorization": f"Bearer {kit.KEY}"}, **OPTIONS) as socket:
         socket.send(first_command(request, reading))
@@ -82,7 +82,7 @@ async def _() -> None:
     ended = 0
     async with connect(URL, additional_headers={"Authorization": f"Bearer {kit.KEY}"}, **OPTIONS) as socket:
         for _number in range(2):
-            await socket.send(first_command(Request(), Reading()))
+            await socket.send(first_command(Request(), Result()))
         while ended < 2:
             event = json.loads(await socket.recv())
             if event["type"] == "chunk":
