@@ -137,7 +137,7 @@ library, over any provider; the one here has Chat Completions. `make clients` wr
 | error-before, error-inside, cut | as above: the client gets the code, and whether a retry may help |
 | refused | a wrong key: the client reports it, and does not try again |
 | limited | the gateway refuses a start because of the rate limit: the client gets the time to wait |
-| retry | the answer ends in an error that is retryable: the client waits for that time, starts again, and gets the answer |
+| retry | the answer ends in a retryable error: the client waits for the time it names, and starts again |
 | stop | the client stops the answer by a command: it ends as stopped, and the provider's socket is closed |
 | abort | the client leaves: the provider's socket is closed, if the start asks for that (`on_disconnect`) |
 | interrupted | another client stops the answer: the client ends its turn normally |

@@ -9,7 +9,7 @@ from aiohttp_sse_client2.client import EventSource
 
 from tests.integration.clients.drivers import kit
 from tests.integration.clients.drivers.kit import finish, prompt, scenario
-from tests.integration.clients.drivers.readers import Result, Request, play
+from tests.integration.clients.drivers.readers import Request, Result, play
 
 RECONNECT_SECONDS = 0.1
 

@@ -9,7 +9,7 @@ from httpx_sse import aconnect_sse, connect_sse
 
 from tests.integration.clients.drivers import kit
 from tests.integration.clients.drivers.kit import finish, scenario
-from tests.integration.clients.drivers.readers import Result, Request, play
+from tests.integration.clients.drivers.readers import Request, Result, play
 
 RECONNECT_SECONDS = 0.1
 NO_CONTENT = 204

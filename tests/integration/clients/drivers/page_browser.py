@@ -13,7 +13,7 @@ from selenium.webdriver import Chrome
 from tests.integration.browser import chromium
 from tests.integration.clients.drivers import kit
 from tests.integration.clients.drivers.kit import finish, scenario
-from tests.integration.clients.drivers.readers import Result, Request, play
+from tests.integration.clients.drivers.readers import Request, Result, play
 from tests.integration.npm import npm_set
 
 HERE: Final = Path(__file__).parent

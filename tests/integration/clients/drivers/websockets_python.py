@@ -11,7 +11,7 @@ from websockets.typing import Subprotocol
 
 from tests.integration.clients.drivers import kit
 from tests.integration.clients.drivers.kit import finish, scenario
-from tests.integration.clients.drivers.readers import Result, Request, play
+from tests.integration.clients.drivers.readers import Request, Result, play
 
 RECONNECT_SECONDS = 0.1
 UNAUTHENTICATED = 4401
