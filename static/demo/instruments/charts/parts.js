@@ -1,0 +1,58 @@
+/**
+ * What several charts draw: rows with their labels and values, and an axis. Pure: each function returns shapes, which
+ * `drawing.js` turns into SVG.
+ */
+
+import { NAMES } from "../names.js";
+
+/**
+ * @typedef {object} Shape
+ * @property {string} tag an SVG element
+ * @property {string} [transport] whose colour it has
+ * @property {string} [text]
+ * @property {Record<string, string|number>} attributes
+ */
+
+export const ROW = 46;
+const LINE = 16; // from a row's middle to its second line of text
+const AXIS = 18;
+
+/** Return the middle of a row's graphic. @param {number} index */
+export const middleOf = (index) => index * ROW + 15;
+
+/** Return the height of a chart. @param {number} rows @param {boolean} [hasAxis] */
+export const heightOf = (rows, hasAxis = true) => rows * ROW + (hasAxis ? AXIS : 0);
+
+/**
+ * Return a row's label, its value, and the small line below its graphic.
+ * @param {{transport: string, index: number, value: string, note: string, width: number, left: number}} row
+ * @returns {Shape[]}
+ */
+export function rowTexts({ transport, index, value, note, width, left }) {
+  const y = middleOf(index);
+  return [
+    text(NAMES[transport], 0, y, "name", transport),
+    text(value, width, y, "value"),
+    ...(note ? [text(note, left, y + LINE, "note")] : []),
+  ];
+}
+
+/**
+ * Return grid lines with their values.
+ * @param {{left: number, right: number, end: number, x: (value: number) => number}} columns
+ * @param {number} rows
+ * @param {(value: number) => string} format
+ * @returns {Shape[]}
+ */
+export function axis({ end, x }, rows, format) {
+  const height = rows * ROW;
+  return [0, end / 2, end].flatMap((value, index) => [
+    { tag: "path", attributes: { d: `M${x(value)} 0V${height}`, class: "grid" } },
+    text(format(value), x(value), height + AXIS / 2, `tick ${["start", "middle", "end"][index]}`),
+  ]);
+}
+
+/** @returns {Shape} */
+export function text(content, x, y, className, transport) {
+  return { tag: "text", transport, text: content, attributes: { x, y, class: className } };
+}

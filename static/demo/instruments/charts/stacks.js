@@ -1,0 +1,35 @@
+/**
+ * A chart of sums: each row is a bar of parts, named below it. Pure.
+ */
+
+import { axis, heightOf, middleOf, rowTexts } from "./parts.js";
+import { columns, round } from "./scale.js";
+
+const BAR = 16;
+
+/**
+ * Return the chart's shapes.
+ * @param {{transport: string, parts: {label: string, value: number}[]}[]} rows
+ * @param {{width: number, format: (value: number|null) => string, missing: string}} options
+ * @returns {{height: number, shapes: import("./parts.js").Shape[]}}
+ */
+export function stacks(rows, { width, format, missing }) {
+  const totals = rows.map(({ parts }) => parts.reduce((sum, { value }) => sum + value, 0));
+  const plot = columns(width, Math.max(0, ...totals));
+  const shapes = [...axis(plot, rows.length, format), ...rows.flatMap(({ transport, parts }, index) => {
+    const note = parts.length === 0 ? missing : parts.map(({ label, value }) => `${label} ${format(value)}`).join(" · ");
+    const value = parts.length === 0 ? format(null) : format(totals[index]);
+    return [...bars(parts, plot, middleOf(index), transport), ...rowTexts({ transport, index, value, note, width, left: plot.left })];
+  })];
+  return { height: heightOf(rows.length), shapes };
+}
+
+/** Return the parts of a bar, each paler than the one before it. */
+function bars(parts, plot, middle, transport) {
+  let from = 0;
+  return parts.map(({ value }, index) => {
+    const [left, right] = [plot.x(from), plot.x(from + value)];
+    from += value;
+    return { tag: "rect", transport, attributes: { x: left, y: middle - BAR / 2, width: Math.max(1, round(right - left - 1)), height: BAR, rx: 2, class: `bar part-${Math.min(index, 3)}` } };
+  });
+}

@@ -1,0 +1,194 @@
+/**
+ * The measurement of one answer: what the transport cost, from the wire, the events and what the user did. Pure: times are
+ * passed in, in milliseconds on the clock of `performance.now()`.
+ */
+
+import { frameParts } from "./frame-parts.js";
+import { Gaps } from "./gaps.js";
+import { handshakeOf } from "./handshake.js";
+import { quantile } from "./quantiles.js";
+import { ABORTED } from "./wire-log.js";
+import { chunkFramingLength } from "./wire-size.js";
+
+const CONTENT = new Set(["chunk", "reasoning", "tool_call", "part"]);
+const TERMINAL = new Set(["complete", "interrupted", "error"]);
+
+/**
+ * @typedef {object} Reconnect
+ * @property {number} offlineMs from the break to the new request
+ * @property {number} ms from the new request to the next event
+ */
+
+/** Collects what happens to one answer; `figures` can be read at any time. */
+export class Measurement {
+  transport;
+  model;
+  #startedAt;
+  #wire = /** @type {import("./wire-log.js").WireEntry[]} */ ([]);
+  #connections = /** @type {Set<number>} */ (new Set());
+  #firstEventAt = /** @type {number|null} */ (null);
+  #firstTokenAt = /** @type {number|null} */ (null);
+  #gaps = new Gaps();
+  #bytes = { in: 0, out: 0, text: 0, event: 0, framing: 0, chunkFraming: 0 };
+  #contentFrames = 0;
+  #chars = 0;
+  #break = /** @type {{at: number, dialledAt: number|null}|null} */ (null);
+  #reconnects = /** @type {Reconnect[]} */ ([]);
+  #stop = /** @type {{at: number, chars: number}|null} */ (null);
+  #terminal = /** @type {object|null} */ (null);
+  #endedAt = /** @type {number|null} */ (null);
+  #intact = /** @type {boolean|null} */ (null);
+
+  /** @param {{transport: string, model: string, startedAt: number}} run */
+  constructor({ transport, model, startedAt }) {
+    this.transport = transport;
+    this.model = model;
+    this.#startedAt = startedAt;
+  }
+
+  /** Record an entry of the wire. @param {import("./wire-log.js").WireEntry} entry */
+  onWire(entry) {
+    if (entry.kind === "request" && this.#terminal === null) this.#connections.add(entry.connection);
+    if (!this.#isOwn(entry)) return;
+    if (this.#firstEventAt === null) this.#wire.push(entry); // only the handshake needs single entries later
+    if (entry.kind === "lost" && entry.text !== ABORTED && this.#firstEventAt !== null) this.onBreak(entry.at);
+    if (entry.kind === "request" && this.#break !== null && opensStream(entry)) this.#break.dialledAt ??= entry.at;
+    this.#bytes[entry.direction] += entry.bytes;
+    if (entry.kind !== "frame" || entry.direction === "out") return;
+    const parts = frameParts(entry);
+    if (!CONTENT.has(parts.type)) return;
+    this.#contentFrames += 1;
+    for (const name of ["text", "event", "framing"]) this.#bytes[name] += parts[name];
+    if (entry.carrier !== "websocket") this.#bytes.chunkFraming += chunkFramingLength(entry.bytes);
+  }
+
+  /** Record an event. @param {object} event @param {number} now */
+  onEvent(event, now) {
+    this.#firstEventAt ??= now;
+    if (event.type === "accepted") this.model = event.model ?? this.model;
+    this.#endBreak(now);
+    if (event.type === "revision") this.#startRevision();
+    if (CONTENT.has(event.type)) this.#addContent(event, now);
+    if (!TERMINAL.has(event.type)) return;
+    this.#terminal = event;
+    this.#endedAt = now;
+  }
+
+  /** Record that the connection was broken, by the user or by the network. */
+  onBreak(now) {
+    if (this.#terminal !== null) return;
+    this.#break ??= { at: now, dialledAt: null };
+  }
+
+  /** Record the click on the stop button. */
+  onStop(now) {
+    this.#stop ??= { at: now, chars: this.#chars };
+  }
+
+  /** Record the comparison of the text shown with the gateway's own. @param {boolean} intact */
+  onCheck(intact) {
+    this.#intact = intact;
+  }
+
+  /** True after the terminal event. */
+  get hasEnded() {
+    return this.#terminal !== null;
+  }
+
+  /** True if the connection was broken and came back. */
+  get hasReconnected() {
+    return this.#reconnects.length > 0;
+  }
+
+  /** @returns {Figures} */
+  get figures() {
+    const { values: gaps } = this.#gaps;
+    const since = (at) => (at === null ? null : at - this.#startedAt);
+    const ttftMs = since(this.#firstTokenAt);
+    const gatewayTtftMs = this.#terminal?.metrics?.ttft_ms ?? null;
+    const stopped = this.#stop !== null && this.#terminal?.type === "interrupted";
+    const tokens = this.#terminal?.usage?.output_tokens ?? null;
+    const { in: bytesIn, out: bytesOut, text, event, framing, chunkFraming } = this.#bytes;
+    const frames = this.#contentFrames;
+    return {
+      transport: this.transport,
+      model: this.model,
+      handshakeMs: since(this.#firstEventAt),
+      handshake: this.#firstEventAt === null ? null : handshakeOf(this.#wire, { startedAt: this.#startedAt, firstEventAt: this.#firstEventAt }),
+      ttftMs,
+      gatewayTtftMs,
+      addedTtftMs: ttftMs === null || gatewayTtftMs === null ? null : ttftMs - gatewayTtftMs,
+      gaps,
+      gapP50: quantile(gaps, 0.5),
+      gapP95: quantile(gaps, 0.95),
+      bytesIn,
+      bytesOut,
+      contentFrames: frames,
+      textBytes: text,
+      perEvent: frames === 0 ? null : { text: text / frames, event: event / frames, framing: framing / frames, chunkFraming: chunkFraming / frames },
+      bytesPerEvent: frames === 0 ? null : (text + event + framing) / frames,
+      overheadShare: frames === 0 ? null : (event + framing) / (text + event + framing),
+      tokens,
+      bytesPerToken: tokens ? bytesIn / tokens : null,
+      reconnects: this.#reconnects,
+      reconnectMs: this.#reconnects.at(-1)?.ms ?? null,
+      offlineMs: this.#reconnects.at(-1)?.offlineMs ?? null,
+      intact: this.#intact,
+      stopMs: stopped ? this.#endedAt - this.#stop.at : null,
+      charsAfterStop: stopped ? this.#chars - this.#stop.chars : null,
+      cancelMs: this.#terminal?.type === "interrupted" ? this.#terminal.cancel_ms ?? null : null,
+      totalMs: since(this.#endedAt),
+    };
+  }
+
+  /**
+   * True if the entry is of this answer. A socket may have been opened for an earlier answer, and carries the next one after
+   * the end; of requests, those of this answer count, also what the browser tells about them after the end.
+   */
+  #isOwn({ connection, carrier }) {
+    return carrier === "websocket" ? this.#terminal === null : this.#connections.has(connection);
+  }
+
+  #addContent(event, now) {
+    if (event.type === "reasoning" && event.content === "") return; // only a signature
+    this.#firstTokenAt ??= now;
+    this.#gaps.add(now);
+    this.#chars += (event.content ?? event.arguments ?? "").length;
+  }
+
+  #startRevision() {
+    this.#gaps.skip();
+    this.#chars = 0;
+    if (this.#stop !== null) this.#stop.chars = 0;
+  }
+
+  /** End an absence: the first event after it is the measure, because it proves that the stream goes on. */
+  #endBreak(now) {
+    if (this.#break?.dialledAt == null) return;
+    this.#reconnects.push({ offlineMs: this.#break.dialledAt - this.#break.at, ms: now - this.#break.dialledAt });
+    this.#break = null;
+    this.#gaps.resume(now);
+  }
+}
+
+/** True if the request opens a stream; others are commands. */
+function opensStream({ carrier, text }) {
+  return carrier !== "http" || /\/events\b|\/chat\/stream\b/.test(text);
+}
+
+/** @typedef {Measurement["figures"]} Figures */
+
+/**
+ * Compare the text that was received with the gateway's own.
+ * @param {string} received
+ * @param {string} stored
+ * @returns {{intact: boolean, characters: number, message: string}}
+ */
+export function compareTexts(received, stored) {
+  const characters = stored.length;
+  if (received === stored) return { intact: true, characters, message: `All ${characters.toLocaleString("en")} characters are here, none twice.` };
+  let same = 0;
+  while (same < received.length && received[same] === stored[same]) same += 1;
+  const message = `The text differs from the gateway’s after character ${same.toLocaleString("en")}: ${received.length.toLocaleString("en")} here, ${characters.toLocaleString("en")} there.`;
+  return { intact: false, characters, message };
+}

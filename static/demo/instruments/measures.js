@@ -1,0 +1,111 @@
+/**
+ * The measures of the comparison: what each is, how it is read from a run, and when it matters. Pure.
+ */
+
+import { bytes, milliseconds, percent } from "./units.js";
+
+/** @typedef {import("./measurement.js").Figures} Figures */
+
+/**
+ * @typedef {object} Measure
+ * @property {string} id
+ * @property {string} title
+ * @property {"strips"|"steps"|"bytes"|"gaps"} chart
+ * @property {(figures: Figures) => number|null} value null if the run has not measured it
+ * @property {(value: number|null) => string} format
+ * @property {string} caption what one sees and when it matters, in one or two sentences
+ * @property {string} ahead what the better transport does, before the difference
+ * @property {string} missing what to do to measure it
+ * @property {number} noise a smaller difference says nothing, in the measure's unit
+ * @property {string} method how it is measured
+ */
+
+/** @type {readonly Measure[]} */
+export const MEASURES = [
+  {
+    id: "stop",
+    title: "Stop",
+    chart: "strips",
+    value: ({ stopMs }) => stopMs,
+    format: milliseconds,
+    caption: "From your click until the last event is here. It matters for every answer that somebody does not want to read to its end.",
+    ahead: "is faster here, by",
+    missing: "Press Stop while text streams.",
+    noise: 30,
+    method: "From the click to the `interrupted` event, by this page’s clock. The gateway adds `cancel_ms`: from the command until its connection to the model is closed.",
+  },
+  {
+    id: "handshake",
+    title: "Handshake",
+    chart: "steps",
+    value: ({ handshakeMs }) => handshakeMs,
+    format: milliseconds,
+    caption: "From the start until the first event arrives. It matters for the first answer, and with each network round trip it grows.",
+    ahead: "is faster here, by",
+    missing: "Run a prompt.",
+    noise: 15,
+    method: "From the start to the `accepted` event. EventSource can’t send a body: a POST starts the answer, then the stream is opened. A WebSocket opens once; when it is kept, the next answer only sends `start`.",
+  },
+  {
+    id: "first-token",
+    title: "First token",
+    chart: "strips",
+    value: ({ ttftMs }) => ttftMs,
+    format: milliseconds,
+    caption: "From the start until the first piece of the answer. Most of it is the model’s own time; the transport adds the rest.",
+    ahead: "is faster here, by",
+    missing: "Run a prompt.",
+    noise: 25,
+    method: "From the start to the first text, reasoning or tool call. The gateway reports its own time to first token (`ttft_ms`); the difference is what transport and page added.",
+  },
+  {
+    id: "gaps",
+    title: "Gap between tokens",
+    chart: "gaps",
+    value: ({ gapP50 }) => gapP50,
+    format: milliseconds,
+    caption: "The times between two events with content; the height says how many. A narrow hill is smooth text, a long tail is text that stutters.",
+    ahead: "is faster here, by",
+    missing: "Run a prompt.",
+    noise: 8,
+    method: "Between two events with content, by this page’s clock. Gaps over an absence, a revision and the text caught up after them are left out. p50 and p95 are nearest ranks.",
+  },
+  {
+    id: "bytes",
+    title: "Bytes for each event",
+    chart: "bytes",
+    value: ({ bytesPerEvent }) => bytesPerEvent,
+    format: bytes,
+    caption: "What one piece of text costs on the wire: the text, the event around it, the transport’s framing. It matters with metered mobile data and many readers.",
+    ahead: "sends less for each event:",
+    missing: "Run a prompt.",
+    noise: 3,
+    method: "SSE: the bytes of the body, counted by fetch, or for EventSource computed from each message and completed by Resource Timing. WebSocket: payload plus frame header by RFC 6455, 5.2. Below that, HTTP/1.1 chunks, HTTP/2 frames, TLS and TCP are invisible to a page.",
+  },
+  {
+    id: "reconnect",
+    title: "Reconnect",
+    chart: "strips",
+    value: ({ reconnectMs }) => reconnectMs,
+    format: milliseconds,
+    caption: "From the new connection until the text goes on, at the exact place. It matters on trains, in lifts and when a laptop wakes up.",
+    ahead: "is faster here, by",
+    missing: "Break the connection while text streams.",
+    noise: 20,
+    method: "From the new request or socket to the next event. How long the page chose to stay offline is not counted. Afterwards the text is compared with the gateway’s own, character by character.",
+  },
+];
+
+/** Further figures, for the table of one run. @type {readonly [string, (figures: Figures) => string][]} */
+export const DETAILS = [
+  ["Requests before the first event", ({ handshake }) => (handshake === null ? "–" : String(handshake.requests))],
+  ["Round trips before the first event", ({ handshake }) => (handshake === null ? "–" : String(handshake.roundTrips))],
+  ["Response heads", ({ handshake }) => (handshake?.heads == null ? "not visible to scripts" : bytes(handshake.heads))],
+  ["Added to the model’s first token", ({ addedTtftMs }) => milliseconds(addedTtftMs)],
+  ["Gap p95", ({ gapP95 }) => milliseconds(gapP95)],
+  ["Received", ({ bytesIn }) => bytes(bytesIn)],
+  ["Sent", ({ bytesOut }) => bytes(bytesOut)],
+  ["Bytes for each token", ({ bytesPerToken }) => bytes(bytesPerToken)],
+  ["Share that is not text", ({ overheadShare }) => percent(overheadShare)],
+  ["Model’s connection closed after", ({ cancelMs }) => milliseconds(cancelMs)],
+];

@@ -1,0 +1,5 @@
+/**
+ * Short names of the transports.
+ */
+
+export const NAMES = Object.freeze({ sse: "SSE", websocket: "WebSocket", poll: "Long poll" });

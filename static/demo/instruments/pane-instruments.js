@@ -1,0 +1,106 @@
+/**
+ * Everything that measures one pane: it observes the pane and its wire, and fills the pane's slots.
+ */
+
+import { shownTransport } from "../transports.js";
+import { FramesView } from "./frames-view.js";
+import { Measurement, compareTexts } from "./measurement.js";
+import { StopFigure } from "./stop-figure.js";
+import { TimelineView } from "./timeline-view.js";
+
+const LATE_MS = 400; // Resource Timing comes this much later than the end of a stream
+
+export class PaneInstruments {
+  #log;
+  #pane;
+  #onFigures;
+  #measurement = /** @type {Measurement|null} */ (null);
+  #finishing = /** @type {Set<Measurement>} */ (new Set());
+  #stop = new StopFigure();
+  #timeline;
+  #frames;
+
+  /**
+   * @param {import("../pane.js").Pane} pane
+   * @param {import("./wire-log.js").WireLog} log of the pane's client
+   * @param {(figures: import("./measurement.js").Figures) => void} onFigures called once for each run that was measured to its end
+   */
+  constructor(pane, log, onFigures) {
+    this.#pane = pane;
+    this.#log = log;
+    this.#onFigures = onFigures;
+    const title = pane.name === "left" ? "Left answer" : "Right answer";
+    this.#timeline = new TimelineView(title);
+    this.#frames = new FramesView(title, log);
+    pane.slot("stop")?.append(this.#stop.element);
+    pane.slot("timeline")?.append(this.#timeline.element, this.#frames.element);
+    log.onEntry = (entry) => {
+      this.#measurement?.onWire(entry);
+      for (const measurement of this.#finishing) measurement.onWire(entry);
+      this.#frames.changed();
+    };
+    pane.observe(this.#observer);
+  }
+
+  #observer = {
+    onTurn: ({ at, kind, transport }) => {
+      this.#log.clear();
+      this.#stop.clear();
+      this.#timeline.begin(at);
+      this.#frames.begin(at);
+      // Only a start has a handshake and a first token; a page that watches comes later.
+      this.#measurement = kind === "start" ? new Measurement({ transport: shownTransport(transport), model: "", startedAt: at }) : null;
+      if (kind === "start") this.#timeline.timeline.addAction("started", shownTransport(transport), at);
+    },
+    onEvent: (event, { at, transport }) => {
+      this.#measurement?.onEvent(event, at);
+      this.#timeline.timeline.addEvent(event, shownTransport(transport), at);
+    },
+    onOffline: ({ at }) => {
+      this.#measurement?.onBreak(at);
+      this.#timeline.timeline.addAction("broken", this.#transport, at);
+    },
+    onOnline: ({ at, ms }) => this.#timeline.timeline.addAction("resumed", this.#transport, at, `away for ${(ms / 1000).toFixed(1)} s`),
+    onTransport: ({ at, to }) => {
+      // The figures of two transports would be mixed.
+      this.#measurement = null;
+      this.#timeline.timeline.addAction("moved", shownTransport(to), at);
+    },
+    onCommand: ({ at, name }) => {
+      if (name === "interrupt") {
+        this.#measurement?.onStop(at);
+        this.#timeline.timeline.addAction("stop", this.#transport, at);
+      }
+    },
+    onEnd: ({ stop }) => {
+      if (stop) this.#stop.show(stop);
+      const measurement = this.#measurement;
+      this.#measurement = null;
+      if (measurement?.hasEnded) this.#finish(measurement);
+    },
+  };
+
+  get #transport() {
+    return shownTransport(this.#pane.transport);
+  }
+
+  /** Report the figures, once the browser has told the size of the stream, and the text was checked if the connection broke. */
+  async #finish(measurement) {
+    const { answer } = this.#pane;
+    this.#finishing.add(measurement);
+    await new Promise((resolve) => { setTimeout(resolve, LATE_MS); });
+    if (measurement.hasReconnected && answer !== null) measurement.onCheck(await isIntact(answer, this.#pane));
+    this.#finishing.delete(measurement);
+    this.#onFigures(measurement.figures);
+  }
+}
+
+/** Compare the answer's text with the gateway's snapshot; null if that can't be read. */
+async function isIntact(answer, pane) {
+  try {
+    const { text } = await pane.createClient().snapshot(answer.id); // a client of its own: this request is not measured
+    return compareTexts(answer.text, text).intact;
+  } catch {
+    return null; // the gateway has forgotten it, or is gone: nothing can be said
+  }
+}

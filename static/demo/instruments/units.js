@@ -1,0 +1,46 @@
+/**
+ * Measured values as texts. Pure.
+ */
+
+export const UNKNOWN = "–";
+
+/**
+ * Format milliseconds: "0.8 ms", "312 ms", "1.52 s".
+ * @param {number|null|undefined} ms
+ * @returns {string}
+ */
+export function milliseconds(ms) {
+  if (ms === null || ms === undefined || Number.isNaN(ms)) return UNKNOWN;
+  if (Math.abs(ms) < 9.95) return `${ms.toFixed(1)} ms`;
+  return Math.abs(ms) < 999.5 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(2)} s`;
+}
+
+/**
+ * Format bytes: "84 B", "3.6 kB".
+ * @param {number|null|undefined} count
+ * @returns {string}
+ */
+export function bytes(count) {
+  if (count === null || count === undefined) return UNKNOWN;
+  if (count < 999.5) return `${Math.round(count)} B`;
+  return count < 999_500 ? `${(count / 1000).toFixed(count < 9995 ? 2 : 1)} kB` : `${(count / 1e6).toFixed(2)} MB`;
+}
+
+/**
+ * Format a share as a percentage.
+ * @param {number|null|undefined} value from 0 to 1
+ * @returns {string}
+ */
+export function percent(value) {
+  return value === null || value === undefined ? UNKNOWN : `${Math.round(value * 100)} %`;
+}
+
+/**
+ * Return "1 run", "3 runs".
+ * @param {number} count
+ * @param {string} noun
+ * @returns {string}
+ */
+export function counted(count, noun) {
+  return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
+}

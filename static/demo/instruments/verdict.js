@@ -1,0 +1,105 @@
+/**
+ * What the measured runs say, and what they can't say. Pure.
+ */
+
+import { MEASURES } from "./measures.js";
+import { NAMES } from "./names.js";
+import { counted } from "./units.js";
+
+/** @typedef {import("./history.js").History} History */
+
+/**
+ * @typedef {object} VerdictRow
+ * @property {string} title
+ * @property {Record<string, string>} values by transport
+ * @property {string|null} better the transport that is ahead; null if there is no difference that counts
+ * @property {string} meaning
+ */
+
+/**
+ * Return a row for each measure that at least two transports have.
+ * @param {History} history
+ * @returns {VerdictRow[]}
+ */
+export function verdictRows(history) {
+  return MEASURES.flatMap((measure) => {
+    const medians = history.transports
+      .map((transport) => ({ transport, value: history.median(transport, measure.value) }))
+      .filter(({ value }) => value !== null);
+    if (medians.length < 2) return [];
+    const [first, second] = medians.slice().sort((a, b) => a.value - b.value);
+    const better = second.value - first.value > measure.noise ? first.transport : null;
+    const values = Object.fromEntries(medians.map(({ transport, value }) => [transport, measure.format(value)]));
+    return [{ title: measure.title, values, better, meaning: meaningOf(measure, second.value - first.value, better) }];
+  });
+}
+
+function meaningOf(measure, difference, better) {
+  if (better === null) return measure.id === "bytes" ? "The same size, near enough." : "No difference that you would notice here.";
+  return `${NAMES[better]} ${measure.ahead} ${measure.format(difference)}.`;
+}
+
+/**
+ * Return the sentences for the top of the comparison.
+ * @param {History} history
+ * @returns {string}
+ */
+export function headline(history) {
+  const { transports } = history;
+  if (transports.length === 0) return "Nothing measured yet. Run a prompt, or start the measurement.";
+  if (transports.length === 1) return `Measured over ${NAMES[transports[0]]} only. Run the other transport, too.`;
+  const rows = verdictRows(history);
+  const ahead = transports.flatMap((transport) => {
+    const titles = rows.filter(({ better }) => better === transport).map(({ title }) => title.toLowerCase());
+    return titles.length === 0 ? [] : [`${NAMES[transport]} is ahead in ${list(titles)}`];
+  });
+  if (ahead.length === 0) return "For a reader the transports are equal here. Choose by what your network and your code allow.";
+  const equal = rows.filter(({ better }) => better === null).length;
+  return `${ahead.join("; ")}.${equal === 0 ? "" : ` In ${counted(equal, "measure")} there is no difference to notice.`}`;
+}
+
+const list = (titles) => (titles.length === 1 ? titles[0] : `${titles.slice(0, -1).join(", ")} and ${titles.at(-1)}`);
+
+/**
+ * Return what these figures can't say, so that nobody chooses by them alone.
+ * @param {{hostname: string, protocol: string, httpVersion: string|null, runs: number, simulated: boolean}} where `runs`: the
+ *   smallest number of runs of a transport
+ * @returns {string[]}
+ */
+export function hints({ hostname, protocol, httpVersion, runs, simulated }) {
+  return [
+    isLocal(hostname) && "Measured on this machine. A network adds its round-trip time to each round trip of a handshake, a reconnect and a stop; the bytes stay the same.",
+    protocol === "http:" && "Without TLS. Over HTTPS each new connection costs one or two round trips more, on either transport.",
+    httpVersion === "http/1.1" && "Over HTTP/1.1 a browser opens six connections to a host, and each EventSource takes one of them. Over HTTP/2 it does not.",
+    simulated && "The model is simulated: its first token and its pace are those of the settings.",
+    runs > 0 && runs < 5 && `Medians of ${counted(runs, "run")}. Measure five or more before you trust a difference of some milliseconds.`,
+    "Not measured here: proxies that buffer or block. SSE is plain HTTP and passes most of them; a WebSocket needs one that forwards upgrades.",
+  ].filter((hint) => typeof hint === "string");
+}
+
+const isLocal = (hostname) => ["localhost", "[::1]"].includes(hostname) || hostname.startsWith("127.");
+
+/** Round-trip times for which `networkRows` computes, with what they stand for. */
+export const NETWORKS = [
+  { rttMs: 20, name: "same region" },
+  { rttMs: 80, name: "another continent’s coast" },
+  { rttMs: 150, name: "mobile network" },
+  { rttMs: 300, name: "poor mobile network" },
+];
+
+/**
+ * Compute the handshake on networks with a round-trip time: what was measured here, and its round trips. The gateway's part is
+ * measured, the network's part is arithmetic.
+ * @param {History} history
+ * @returns {{name: string, rttMs: number, ms: Record<string, number>}[]}
+ */
+export function networkRows(history) {
+  const measured = history.transports.flatMap((transport) => {
+    const runs = history.runs(transport).filter(({ handshake }) => handshake !== null);
+    const ms = history.median(transport, ({ handshakeMs }) => handshakeMs);
+    return runs.length === 0 ? [] : [{ transport, ms, roundTrips: runs.at(-1).handshake.roundTrips }];
+  });
+  if (measured.length < 2) return [];
+  return NETWORKS.map(({ name, rttMs }) => (
+    { name, rttMs, ms: Object.fromEntries(measured.map(({ transport, ms, roundTrips }) => [transport, ms + roundTrips * rttMs])) }));
+}

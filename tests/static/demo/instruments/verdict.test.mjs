@@ -1,0 +1,51 @@
+/** What measured runs say. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { History } from "../../../../static/demo/instruments/history.js";
+import { headline, hints, networkRows, verdictRows } from "../../../../static/demo/instruments/verdict.js";
+
+const figures = (transport, values) => ({
+  transport, model: "sim", handshakeMs: null, ttftMs: null, gapP50: null, bytesPerEvent: null, reconnectMs: null, stopMs: null, handshake: null, ...values,
+});
+
+function historyOf(...runs) {
+  const history = new History();
+  for (const run of runs) history.add(figures(...run));
+  return history;
+}
+
+test("a difference within the noise is none", () => {
+  const [row] = verdictRows(historyOf(["sse", { stopMs: 20 }], ["websocket", { stopMs: 12 }]));
+  assert.deepEqual(row, { title: "Stop", values: { sse: "20 ms", websocket: "12 ms" }, better: null, meaning: "No difference that you would notice here." });
+});
+
+test("a greater one names who is ahead, and by how much", () => {
+  const [row] = verdictRows(historyOf(["sse", { bytesPerEvent: 80 }], ["websocket", { bytesPerEvent: 95 }]));
+  assert.deepEqual([row.better, row.meaning], ["sse", "SSE sends less for each event: 15 B."]);
+});
+
+test("a measure of one transport is no verdict", () => {
+  assert.deepEqual(verdictRows(historyOf(["sse", { stopMs: 20 }], ["websocket", {}])), []);
+});
+
+test("the headline says what to do, who is ahead, or that it does not matter", () => {
+  assert.match(headline(new History()), /^Nothing measured yet/);
+  assert.match(headline(historyOf(["sse", { stopMs: 20 }])), /^Measured over SSE only/);
+  assert.match(headline(historyOf(["sse", { stopMs: 20 }], ["websocket", { stopMs: 12 }])), /equal here/);
+  const mixed = historyOf(["sse", { stopMs: 20, bytesPerEvent: 80 }], ["websocket", { stopMs: 12, bytesPerEvent: 95 }]);
+  assert.equal(headline(mixed), "SSE is ahead in bytes for each event. In 1 measure there is no difference to notice.");
+});
+
+test("networks add one round trip for each wait", () => {
+  const history = historyOf(["sse", { handshakeMs: 10, handshake: { roundTrips: 2 } }], ["websocket", { handshakeMs: 8, handshake: { roundTrips: 1 } }]);
+  assert.deepEqual(networkRows(history).find(({ rttMs }) => rttMs === 80).ms, { sse: 170, websocket: 88 });
+  assert.deepEqual(networkRows(historyOf(["sse", { handshakeMs: 10, handshake: { roundTrips: 2 } }])), []);
+});
+
+test("hints name what was not measured", () => {
+  const local = hints({ hostname: "127.0.0.1", protocol: "http:", httpVersion: "http/1.1", runs: 2, simulated: true });
+  assert.deepEqual(local.map((hint) => hint.split(" ").slice(0, 3).join(" ")), ["Measured on this", "Without TLS. Over", "Over HTTP/1.1 a", "The model is", "Medians of 2", "Not measured here:"]);
+  assert.equal(hints({ hostname: "chat.example", protocol: "https:", httpVersion: "h2", runs: 9, simulated: false }).length, 1);
+});
