@@ -12,6 +12,7 @@ from aiohttp.typedefs import Handler
 
 from gateway.net.tcp import reset
 from gateway.simulator.errors import RequestError
+from gateway.simulator.fault_counts import FaultCounts
 from gateway.simulator.formats import FORMATS, ProviderFormat, format_for_path
 from gateway.simulator.formats.base import ScriptedResponse
 from gateway.simulator.formats.chat_completions import encode_models
@@ -37,6 +38,7 @@ class Simulator:
         self._port = port
         self._stats = Stats()
         self._requests_by_task: dict[asyncio.Task[object], web.Request] = {}
+        self._fault_counts = FaultCounts()
         self._runner: web.AppRunner | None = None
 
     @property
@@ -126,7 +128,7 @@ class Simulator:
         provider_format = format_for_path(request.path)
         parameters = {**request.query, **request.match_info}
         parsed = provider_format.parse_request(await request.read(), request.headers, parameters)
-        settings = parse_settings(parsed.model, request.headers.get("X-Simulate", ""))
+        settings = self._fault_counts.apply(parse_settings(parsed.model, request.headers.get("X-Simulate", "")))
         if settings.fault in STREAM_FAULTS and not parsed.stream:
             message = f"The fault '{settings.fault}' needs a stream; ask for one, or choose another fault."
             raise RequestError(message, code="invalid_setting", param="fault")

@@ -66,6 +66,9 @@ class SimulatorSettings:
     """Chunks of the response, without those of the reasoning, before a fault within the stream."""
     retry_after: Annotated[int, Field(ge=0)] | None = None
     """Seconds in Retry-After; unset it is 1 with the fault 429, and not sent with 500."""
+    times: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """Calls with the same name of a `run` that have the fault; later ones have none. Unset, each call has it."""
+    run: Annotated[str, Field(pattern=r"^[\w-]{0,64}$")] = ""
 
 
 _SETTINGS: Final = TypeAdapter(SimulatorSettings)

@@ -33,7 +33,7 @@ export const MEANINGS = {
 /** One sentence for what this page does or sees; these are no events of the protocol. */
 export const PAGE_MEANINGS = {
   started: "You sent the prompt on this transport.",
-  broken: "The connection was broken under the answer. The model goes on: the gateway keeps reading for whoever comes back.",
+  broken: "The connection was broken under the answer. The model goes on: the gateway keeps reading for a reader that comes back.",
   resumed: "Connected again with the number of the last event. The gateway sends exactly what was missed.",
   moved: "The answer goes on over the other transport, from the same number. Positions mean the same on both.",
   stop: "You pressed stop. The clock of the big figure runs from here.",

@@ -28,7 +28,7 @@ export const MEASURES = [
     chart: "strips",
     value: ({ stopMs }) => stopMs,
     format: milliseconds,
-    caption: "From your click until the last event is here. It matters for every answer that somebody does not want to read to its end.",
+    caption: "From your click until the last event is here. It matters for every answer that is longer, or worse, than a reader wants.",
     ahead: "is faster here, by",
     missing: "Press Stop while text streams.",
     noise: 30,

@@ -84,7 +84,7 @@ export class PaneInstruments {
     return shownTransport(this.#pane.transport);
   }
 
-  /** Report the figures, once the browser has told the size of the stream, and the text was checked if the connection broke. */
+  /** Report the figures, once the browser has reported the size of the stream, and the text was checked if the connection broke. */
   async #finish(measurement) {
     const { answer } = this.#pane;
     this.#finishing.add(measurement);

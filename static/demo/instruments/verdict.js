@@ -61,7 +61,7 @@ export function headline(history) {
 const list = (titles) => (titles.length === 1 ? titles[0] : `${titles.slice(0, -1).join(", ")} and ${titles.at(-1)}`);
 
 /**
- * Return what these figures can't say, so that nobody chooses by them alone.
+ * Return what these figures can't say, so that they are not the only reason for a choice.
  * @param {{hostname: string, protocol: string, httpVersion: string|null, runs: number, simulated: boolean}} where `runs`: the
  *   smallest number of runs of a transport
  * @returns {string[]}

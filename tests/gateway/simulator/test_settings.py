@@ -26,6 +26,8 @@ def test_plain_name_gives_the_defaults() -> None:
         fault=None,
         after=5,
         retry_after=None,
+        times=None,
+        run="",
     )
 
 
