@@ -64,14 +64,14 @@ export class History {
 const comparable = (left, right) => modelKey(left.model) === modelKey(right.model);
 
 /**
- * Return what makes runs comparable: the model with its settings, except the seed, which changes only the text.
+ * Return what makes runs comparable: the model with its settings, except the seed, which changes only the text, and the run’s name.
  * @param {string} model
  * @returns {string}
  */
 export function modelKey(model) {
   const [name, query = ""] = model.split("?", 2);
   const settings = new URLSearchParams(query);
-  settings.delete("seed");
+  for (const name of ["seed", "run"]) settings.delete(name);
   settings.sort();
   const sorted = settings.toString();
   return sorted === "" ? name : `${name}?${sorted}`;
