@@ -3,7 +3,7 @@
  */
 
 import { failureMessage } from "./messages.js";
-import { isSimulator, modelWithSettings } from "./simulator.js";
+import { modelWithSettings } from "./simulator.js";
 import { TRANSPORTS } from "./transports.js";
 import { Dualstream } from "../dualstream.js";
 
@@ -37,11 +37,10 @@ export class Composer {
       this.#setToken();
     });
     document.addEventListener("pane-state", () => this.#showState());
-    document.addEventListener("input", ({ target }) => { if (target.id === "model") this.#showSettings(); });
+    document.addEventListener("input", ({ target }) => { if (target.id === "model") this.#tellModel(); });
     document.querySelector("#new-conversation").addEventListener("click", () => this.#clear());
     window.addEventListener("hashchange", () => this.watch());
     this.#followHeight();
-    this.#showSettings();
     this.#showState();
     this.#loadModels();
   }
@@ -59,10 +58,10 @@ export class Composer {
     if (generationId) for (const pane of this.#all) pane.watch(generationId);
   }
 
-  /** Put a prompt into the field. @param {string} prompt */
-  use(prompt) {
+  /** Send a prompt as if it had been typed. @param {string} prompt */
+  send(prompt) {
     this.#prompt.value = prompt;
-    this.#prompt.focus();
+    this.#form.requestSubmit();
   }
 
   focus() {
@@ -83,9 +82,11 @@ export class Composer {
     if (!this.#form.reportValidity()) return;
     if (location.hash) history.replaceState(null, "", location.pathname + location.search);
     const prompt = this.#prompt.value.trim() || this.#prompt.value;
-    const model = modelWithSettings(this.#model);
     const target = this.#target.value;
-    for (const pane of target === "both" ? this.#all : [this.#panes[target]]) pane.start(prompt, model ? { model } : {});
+    for (const pane of target === "both" ? this.#all : [this.#panes[target]]) {
+      const model = modelWithSettings(this.model);
+      pane.start(prompt, model ? { model } : {});
+    }
     this.#prompt.value = "";
   }
 
@@ -95,7 +96,8 @@ export class Composer {
     this.#prompt.focus();
   }
 
-  get #model() {
+  /** @returns {string} the chosen model; "" is the gateway's default */
+  get model() {
     return document.querySelector("#model").value.trim();
   }
 
@@ -118,8 +120,9 @@ export class Composer {
     }
   }
 
-  #showSettings() {
-    document.querySelector("#open-settings").hidden = !isSimulator(this.#model);
+  /** The settings and the examples depend on the model. */
+  #tellModel() {
+    document.dispatchEvent(new Event("model-change"));
   }
 
   /** Replace the model's text field by a list, if the gateway returns its models. */
@@ -135,7 +138,7 @@ export class Composer {
       list.id = field.id;
       list.append(...models.map((name) => new Option(name, name, name === defaultModel, name === defaultModel)));
       field.replaceWith(list);
-      this.#showSettings();
+      this.#tellModel();
     } catch (error) {
       const refused = error.status === 401;
       if (refused) document.querySelector("#entry").hidden = false;

@@ -1,84 +1,44 @@
 /**
- * What the page measures of a pane, and where it shows it.
+ * What the page measures of its panes, and where it shows it.
  */
 
-import { ArrivalsChart } from "./chart.js";
-import { element, setText } from "./dom.js";
-import { Figures } from "./figures.js";
-import { formatMillis } from "./messages.js";
+import { Comparison } from "./instruments/comparison.js";
+import { History } from "./instruments/history.js";
+import { meteredEnvironment } from "./instruments/metered-environment.js";
+import { attachChart, attachFigures } from "./instruments/pane-figures.js";
+import { PaneInstruments } from "./instruments/pane-instruments.js";
+import { ProbeButton } from "./instruments/probe.js";
+import { WireLog } from "./instruments/wire-log.js";
+
+const now = () => performance.now();
+const logs = { left: new WireLog(now), right: new WireLog(now) };
 
 /**
  * Return the replacements for fetch, EventSource and WebSocket with which a pane's client measures the wire.
- * @param {"left"|"right"} _name
- * @returns {object|undefined} an `environment` of `ClientOptions`; undefined: the browser's own
+ * @param {"left"|"right"} name
+ * @returns {object} an `environment` of `ClientOptions`
  */
-export function createEnvironment(_name) {
-  return undefined;
+export function createEnvironment(name) {
+  return meteredEnvironment(logs[name]);
 }
 
 /**
  * Attach everything that measures.
  * @param {Record<"left"|"right", import("./pane.js").Pane>} panes
+ * @param {{model: () => string}} composer `model`: the chosen model
  */
-export function attachInstruments(panes) {
-  for (const pane of Object.values(panes)) {
+export function attachInstruments(panes, { model }) {
+  const history = new History();
+  const add = (figures) => {
+    history.add(figures);
+    comparison.show(history);
+  };
+  const probe = new ProbeButton({ model, createClient: (options) => panes.left.createClient(options), onFigures: add });
+  const comparison = new Comparison(document.querySelector("#differences"), ...probe.elements);
+  for (const [name, pane] of Object.entries(panes)) {
     attachFigures(pane);
     attachChart(pane);
+    new PaneInstruments(pane, logs[name], add);
   }
-}
-
-const FIGURES = [
-  ["ttft", "First token"], ["speed", "Speed"], ["chunks", "Chunks"], ["bytes", "Text bytes"], ["gap-p50", "Gap p50"], ["gap-p95", "Gap p95"],
-];
-
-function attachFigures(pane) {
-  const shown = new Map(FIGURES.map(([role]) => [role, element("dd", { textContent: "–", data: { role } })]));
-  pane.slot("figures").append(element("dl", { className: "figures" }, ...FIGURES.map(([role, name]) => (
-    element("div", {}, element("dt", { textContent: name }), shown.get(role))))));
-  let figures = new Figures(0);
-  let redrawing = false;
-
-  function show() {
-    redrawing = false;
-    const [p50, p95] = figures.gapQuantiles(0.5, 0.95);
-    const count = (number) => (number === 0 ? "–" : number.toLocaleString("en"));
-    const texts = {
-      ttft: formatMillis(figures.timeToFirstToken), chunks: count(figures.chunks), bytes: count(figures.bytes),
-      "gap-p50": formatMillis(p50), "gap-p95": formatMillis(p95), speed: figures.speed === null ? "–" : `${Math.round(figures.speed).toLocaleString("en")}/s`,
-    };
-    for (const [role, text] of Object.entries(texts)) setText(shown.get(role), text);
-  }
-
-  pane.observe({
-    onTurn: ({ at }) => { figures = new Figures(at); show(); },
-    onOnline: () => figures.skipGap(),
-    onEvent: (event, { at, waiting }) => {
-      if (event.type === "chunk") figures.addChunk(event.content, at, { timed: !waiting });
-      else if (["reasoning", "tool_call", "part"].includes(event.type)) figures.addToken(at);
-      else if (event.type === "revision") figures.startRevision();
-      if (!redrawing) requestAnimationFrame(show);
-      redrawing = true;
-    },
-    onEnd: show,
-  });
-}
-
-function attachChart(pane) {
-  const canvas = element("canvas", { className: "chart" });
-  canvas.setAttribute("role", "img");
-  pane.slot("chart").append(canvas);
-  const chart = new ArrivalsChart(canvas);
-  let chars = 0;
-  pane.observe({
-    onTurn: ({ at }) => { chars = 0; chart.begin(at); },
-    onEvent: (event, { at }) => {
-      if (event.type === "revision") { chars = 0; chart.restarted(at); }
-      if (event.type === "chunk") chart.arrived(at, chars += event.content.length);
-    },
-    onOffline: ({ at }) => chart.offline(at),
-    onOnline: ({ at }) => chart.online(at),
-    onTransport: ({ at }) => chart.mark(at),
-    onChoice: () => chart.draw(),
-    onEnd: ({ at, stop }) => { if (stop) chart.mark(at); chart.end(at); },
-  });
+  comparison.show(history);
 }

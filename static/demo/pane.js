@@ -46,6 +46,7 @@ export class Pane {
   /** @type {"left"|"right"} */
   name;
   #client = null;
+  #token = null;
   #environment;
   #observers = [];
   #transport;
@@ -100,8 +101,14 @@ export class Pane {
 
   /** Use this key from now on. A running answer is detached. @param {string|null} token */
   setToken(token) {
+    this.#token = token;
     this.#client?.close();
     this.#client = new Dualstream({ keepOpen: true, token, ...(this.#environment && { environment: this.#environment }) });
+  }
+
+  /** Create another client with this pane's key, for a measurement of its own. @param {object} [options] of `ClientOptions` */
+  createClient(options = {}) {
+    return new Dualstream({ token: this.#token, ...options });
   }
 
   contains(node) {

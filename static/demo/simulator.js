@@ -1,8 +1,8 @@
 /**
- * The settings of the simulator, which are part of the model's name: `sim?speed=85&ttft=300`.
+ * The model's name with the settings that the drawer shows.
  */
 
-const FAULTS_IN_THE_STREAM = ["drop", "stall", "garbage"];
+import { modelName } from "./instruments/settings.js";
 
 /**
  * Return the model's name with the settings of the drawer, if it is a simulator without settings of its own.
@@ -10,14 +10,7 @@ const FAULTS_IN_THE_STREAM = ["drop", "stall", "garbage"];
  * @returns {string}
  */
 export function modelWithSettings(name) {
-  if (!isSimulator(name)) return name;
-  const settings = new URLSearchParams();
-  for (const field of document.querySelectorAll("[data-setting]")) {
-    if (field.value !== "") settings.set(field.dataset.setting, field.value);
-  }
-  if (FAULTS_IN_THE_STREAM.includes(settings.get("fault"))) settings.set("after", "20");
-  return `${name}?${settings}`;
+  const fields = /** @type {NodeListOf<HTMLSelectElement>} */ (document.querySelectorAll("[data-setting]"));
+  const values = Object.fromEntries(Array.from(fields, ({ dataset, value }) => [dataset.setting, value]));
+  return modelName(name, values, Math.random().toString(36).slice(2));
 }
-
-/** True for a simulator's model without its own settings; false for example for `simplex-7b` and `sim?speed=40`. */
-export const isSimulator = (name) => /^sim(-[^?]*)?$/.test(name);

@@ -122,15 +122,18 @@ function typicalRun(history, transport, read) {
 const CHARTS = {
   strips: ({ value }, history, transports, options) => strips(
     transports.map((transport) => ({ transport, values: history.values(transport, value), median: history.median(transport, value) })), options),
-  steps: ({ value }, history, transports, options) => stacks(
-    transports.map((transport) => ({ transport, parts: stepsOf(typicalRun(history, transport, value)) })), options),
+  steps: ({ id, value }, history, transports, options) => stacks(
+    transports.map((transport) => ({ transport, parts: stepsOf(typicalRun(history, transport, value), id) })), options),
   bytes: ({ value }, history, transports, options) => stacks(
     transports.map((transport) => ({ transport, parts: partsOf(typicalRun(history, transport, value)) })), options),
   gaps: (_, history, transports, options) => hills(
     transports.map((transport) => ({ transport, values: history.runs(transport).flatMap(({ gaps }) => gaps) })), options),
 };
 
-const stepsOf = (run) => (run?.handshake ? run.handshake.steps.map(({ label, ms }) => ({ label, value: ms })) : []);
+function stepsOf(run, id) {
+  const handshake = (id === "next" && run?.nextHandshake) || run?.handshake;
+  return handshake ? handshake.steps.map(({ label, ms }) => ({ label, value: ms })) : [];
+}
 
 function partsOf(run) {
   if (!run?.perEvent) return [];

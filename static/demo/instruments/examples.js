@@ -21,5 +21,5 @@ export const EXAMPLES = [
   { label: "Slow start", prompt: "Take your time: what should one measure first?", settings: { ttft: "4000" }, shows: "Four seconds without a token: stop works before the first one, too.", simulated: true },
   { label: "Provider fails twice", prompt: "What happens when the model’s server has a bad day?", settings: { fault: "500", times: "2" }, shows: "Two failed calls, each with its wait; the third one answers.", simulated: true },
   { label: "Cut in the middle", prompt: "Tell me a story that has no end.", settings: { fault: "drop", after: "60", length: "3000" }, shows: "The model’s connection is lost: the text stays, and the end says so.", simulated: true },
-  { label: "Tiếng Việt 👋🏽", prompt: "Tại sao bầu trời màu xanh? 👋🏽", settings: { language: "vietnamese" }, shows: "Characters of several bytes, never cut in two.", simulated: false },
+  { label: "Tiếng Việt", prompt: "Tại sao bầu trời màu xanh? 👋🏽", settings: { language: "vietnamese" }, shows: "Characters of several bytes, never cut in two.", simulated: false },
 ];

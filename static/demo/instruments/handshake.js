@@ -27,7 +27,7 @@ export function handshakeOf(entries, { startedAt, firstEventAt }) {
     return open ? [{ label: stepLabel(request), ms: open.at - request.at }] : [];
   });
   const lastOpenAt = opened.at(-1)?.at ?? startedAt;
-  steps.push({ label: messages.length > 0 ? "start → first event" : "first event", ms: firstEventAt - lastOpenAt });
+  steps.push({ label: messages.length > 0 ? "start" : "event", ms: firstEventAt - lastOpenAt });
   return {
     steps,
     requests: requests.length,
@@ -39,5 +39,5 @@ export function handshakeOf(entries, { startedAt, firstEventAt }) {
 
 function stepLabel({ carrier, text }) {
   if (carrier === "websocket") return "upgrade";
-  return carrier === "eventsource" ? "EventSource opens" : text.split(" ", 1)[0];
+  return carrier === "eventsource" ? "stream" : text.split(" ", 1)[0];
 }

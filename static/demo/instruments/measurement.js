@@ -31,6 +31,7 @@ export class Measurement {
   #gaps = new Gaps();
   #bytes = { in: 0, out: 0, text: 0, event: 0, framing: 0, chunkFraming: 0 };
   #contentFrames = 0;
+  #opened = false;
   #chars = 0;
   #break = /** @type {{at: number, dialledAt: number|null}|null} */ (null);
   #reconnects = /** @type {Reconnect[]} */ ([]);
@@ -49,6 +50,7 @@ export class Measurement {
   /** Record an entry of the wire. @param {import("./wire-log.js").WireEntry} entry */
   onWire(entry) {
     if (entry.kind === "request" && this.#terminal === null) this.#connections.add(entry.connection);
+    if (entry.kind === "request" && this.#firstEventAt === null) this.#opened = true;
     if (!this.#isOwn(entry)) return;
     if (this.#firstEventAt === null) this.#wire.push(entry); // only the handshake needs single entries later
     if (entry.kind === "lost" && entry.text !== ABORTED && this.#firstEventAt !== null) this.onBreak(entry.at);
@@ -100,7 +102,10 @@ export class Measurement {
     return this.#reconnects.length > 0;
   }
 
-  /** @returns {Figures} */
+  /**
+   * Return all figures so far; null is not known. `opened`: false if a socket that was open already carried the answer.
+   * `nextMs` and `nextHandshake` are those of the next answer of the same client, if it was measured with this one.
+   */
   get figures() {
     const { values: gaps } = this.#gaps;
     const since = (at) => (at === null ? null : at - this.#startedAt);
@@ -114,6 +119,9 @@ export class Measurement {
       transport: this.transport,
       model: this.model,
       handshakeMs: since(this.#firstEventAt),
+      opened: this.#opened,
+      nextMs: null,
+      nextHandshake: null,
       handshake: this.#firstEventAt === null ? null : handshakeOf(this.#wire, { startedAt: this.#startedAt, firstEventAt: this.#firstEventAt }),
       ttftMs,
       gatewayTtftMs,

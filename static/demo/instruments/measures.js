@@ -2,7 +2,7 @@
  * The measures of the comparison: what each is, how it is read from a run, and when it matters. Pure.
  */
 
-import { bytes, milliseconds, percent } from "./units.js";
+import { bytes, milliseconds } from "./units.js";
 
 /** @typedef {import("./measurement.js").Figures} Figures */
 
@@ -19,6 +19,12 @@ import { bytes, milliseconds, percent } from "./units.js";
  * @property {number} noise a smaller difference says nothing, in the measure's unit
  * @property {string} method how it is measured
  */
+
+/** Return the handshake of an answer that is not the client's first one. @param {Figures} figures */
+function nextMs({ nextMs: measured, transport, opened, handshakeMs }) {
+  if (measured !== null) return measured;
+  return transport === "sse" || !opened ? handshakeMs : null;
+}
 
 /** @type {readonly Measure[]} */
 export const MEASURES = [
@@ -38,13 +44,25 @@ export const MEASURES = [
     id: "handshake",
     title: "Handshake",
     chart: "steps",
-    value: ({ handshakeMs }) => handshakeMs,
+    value: ({ opened, handshakeMs }) => (opened ? handshakeMs : null),
     format: milliseconds,
-    caption: "From the start until the first event arrives. It matters for the first answer, and with each network round trip it grows.",
+    caption: "From the start of a first answer until its first event. It grows with the distance to the server, by each round trip.",
     ahead: "is faster here, by",
     missing: "Run a prompt.",
     noise: 15,
     method: "From the start to the `accepted` event. EventSource can’t send a body: a POST starts the answer, then the stream is opened. A WebSocket opens once; when it is kept, the next answer only sends `start`.",
+  },
+  {
+    id: "next",
+    title: "Next answer",
+    chart: "steps",
+    value: nextMs,
+    format: milliseconds,
+    caption: "The same for the next answer. A WebSocket that stayed open only sends a message; over SSE the requests come again.",
+    ahead: "is faster here, by",
+    missing: "Send a second prompt.",
+    noise: 15,
+    method: "Over SSE each answer is a next one. Over WebSocket those count that found the socket open. The measurement starts a second answer at once, and stops it at its first event.",
   },
   {
     id: "first-token",
@@ -83,6 +101,18 @@ export const MEASURES = [
     method: "SSE: the bytes of the body, counted by fetch, or for EventSource computed from each message and completed by Resource Timing. WebSocket: payload plus frame header by RFC 6455, 5.2. Below that, HTTP/1.1 chunks, HTTP/2 frames, TLS and TCP are invisible to a page.",
   },
   {
+    id: "token-bytes",
+    title: "Bytes for each token",
+    chart: "strips",
+    value: ({ bytesPerToken }) => bytesPerToken,
+    format: bytes,
+    caption: "Everything that was received for an answer, divided by its tokens. Pieces of text are often shorter than a token.",
+    ahead: "sends less for each token:",
+    missing: "Run a prompt.",
+    noise: 10,
+    method: "All bodies and frames of the answer, its first and last events included, divided by `output_tokens` of its last event. With the simulator, tokens are an estimate: one for four bytes.",
+  },
+  {
     id: "reconnect",
     title: "Reconnect",
     chart: "strips",
@@ -94,18 +124,4 @@ export const MEASURES = [
     noise: 20,
     method: "From the new request or socket to the next event. How long the page chose to stay offline is not counted. Afterwards the text is compared with the gateway’s own, character by character.",
   },
-];
-
-/** Further figures, for the table of one run. @type {readonly [string, (figures: Figures) => string][]} */
-export const DETAILS = [
-  ["Requests before the first event", ({ handshake }) => (handshake === null ? "–" : String(handshake.requests))],
-  ["Round trips before the first event", ({ handshake }) => (handshake === null ? "–" : String(handshake.roundTrips))],
-  ["Response heads", ({ handshake }) => (handshake?.heads == null ? "not visible to scripts" : bytes(handshake.heads))],
-  ["Added to the model’s first token", ({ addedTtftMs }) => milliseconds(addedTtftMs)],
-  ["Gap p95", ({ gapP95 }) => milliseconds(gapP95)],
-  ["Received", ({ bytesIn }) => bytes(bytesIn)],
-  ["Sent", ({ bytesOut }) => bytes(bytesOut)],
-  ["Bytes for each token", ({ bytesPerToken }) => bytes(bytesPerToken)],
-  ["Share that is not text", ({ overheadShare }) => percent(overheadShare)],
-  ["Model’s connection closed after", ({ cancelMs }) => milliseconds(cancelMs)],
 ];

@@ -24,7 +24,7 @@ const CONTENT = new Set(["chunk", "reasoning", "tool_call"]);
 export async function probe({ transport, request, createClient, signal }) {
   const now = () => performance.now();
   const log = new WireLog(now);
-  const client = createClient({ transport, environment: meteredEnvironment(log) });
+  const client = createClient({ transport, keepOpen: true, environment: meteredEnvironment(log) });
   const measurement = new Measurement({ transport, model: request.model ?? "", startedAt: now() });
   log.onEntry = (entry) => measurement.onWire(entry);
   let contents = 0;
@@ -46,8 +46,22 @@ export async function probe({ transport, request, createClient, signal }) {
     await new Promise((resolve) => { setTimeout(resolve, LATE_MS); });
     const { text } = await createClient({}).snapshot(answer.id);
     measurement.onCheck(compareTexts(answer.text, text).intact);
-    return measurement.figures;
+    const next = await probeNext({ client, log, transport, request, signal });
+    return { ...measurement.figures, nextMs: next.handshakeMs, nextHandshake: next.handshake };
   } finally {
     client.close();
   }
+}
+
+/** Measure the handshake of the client's next answer, and stop that at its first event. */
+async function probeNext({ client, log, transport, request, signal }) {
+  const now = () => performance.now();
+  const measurement = new Measurement({ transport, model: request.model ?? "", startedAt: now() });
+  log.onEntry = (entry) => measurement.onWire(entry);
+  const onEvent = (event, answer) => {
+    measurement.onEvent(event, now());
+    if (event.type === "accepted") answer.interrupt("measured").catch(() => {});
+  };
+  await client.start(request, { onEvent, signal }).finished;
+  return measurement.figures;
 }

@@ -4,7 +4,7 @@
 
 import { element, setText } from "../dom.js";
 import { failureMessage } from "../messages.js";
-import { isSimulator } from "../simulator.js";
+import { isSimulator } from "./settings.js";
 import { NAMES } from "./names.js";
 import { probe } from "./probe-run.js";
 

@@ -27,15 +27,6 @@ export function bytes(count) {
 }
 
 /**
- * Format a share as a percentage.
- * @param {number|null|undefined} value from 0 to 1
- * @returns {string}
- */
-export function percent(value) {
-  return value === null || value === undefined ? UNKNOWN : `${Math.round(value * 100)} %`;
-}
-
-/**
  * Return "1 run", "3 runs".
  * @param {number} count
  * @param {string} noun

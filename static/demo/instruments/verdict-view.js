@@ -3,7 +3,7 @@
  */
 
 import { element } from "../dom.js";
-import { isSimulator } from "../simulator.js";
+import { isSimulator } from "./settings.js";
 import { NAMES } from "./names.js";
 import { milliseconds } from "./units.js";
 import { hints, networkRows, verdictRows } from "./verdict.js";
@@ -18,7 +18,7 @@ export class VerdictView {
     element("p", { className: "caption", textContent: "Arithmetic, not a measurement: the time measured here, and one round trip for each time the page had to wait." }),
     element("div", { className: "table-scroll" }, this.#network));
   /** @type {HTMLElement} */
-  element = element("div", { className: "verdict" }, this.#verdict, this.#networks,
+  element = element("div", { className: "differences-verdict" }, this.#verdict, this.#networks,
     element("article", { className: "measure-card" }, element("h3", { textContent: "What these figures do not say" }), this.#hints));
 
   /** @param {import("./history.js").History} history */

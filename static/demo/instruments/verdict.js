@@ -4,6 +4,7 @@
 
 import { MEASURES } from "./measures.js";
 import { NAMES } from "./names.js";
+import { quantile } from "./quantiles.js";
 import { counted } from "./units.js";
 
 /** @typedef {import("./history.js").History} History */
@@ -23,20 +24,28 @@ import { counted } from "./units.js";
  */
 export function verdictRows(history) {
   return MEASURES.flatMap((measure) => {
-    const medians = history.transports
-      .map((transport) => ({ transport, value: history.median(transport, measure.value) }))
-      .filter(({ value }) => value !== null);
-    if (medians.length < 2) return [];
-    const [first, second] = medians.slice().sort((a, b) => a.value - b.value);
-    const better = second.value - first.value > measure.noise ? first.transport : null;
-    const values = Object.fromEntries(medians.map(({ transport, value }) => [transport, measure.format(value)]));
-    return [{ title: measure.title, values, better, meaning: meaningOf(measure, second.value - first.value, better) }];
+    const ranked = history.transports
+      .map((transport) => ({ transport, value: history.median(transport, measure.value), spread: spreadOf(history.values(transport, measure.value)) }))
+      .filter(({ value }) => value !== null)
+      .sort((a, b) => a.value - b.value);
+    if (ranked.length < 2) return [];
+    const values = Object.fromEntries(ranked.map(({ transport, value }) => [transport, measure.format(value)]));
+    return [{ title: measure.title, values, ...judge(measure, ranked) }];
   });
 }
 
-function meaningOf(measure, difference, better) {
-  if (better === null) return measure.id === "bytes" ? "The same size, near enough." : "No difference that you would notice here.";
-  return `${NAMES[better]} ${measure.ahead} ${measure.format(difference)}.`;
+/** Return the range of the middle half of the values: what one run differs from the next. */
+function spreadOf(values) {
+  return (quantile(values, 0.75) ?? 0) - (quantile(values, 0.25) ?? 0);
+}
+
+/** Judge the two lowest values of a measure. A difference within the spread of the runs is chance. */
+function judge(measure, [first, second]) {
+  const difference = second.value - first.value;
+  if (difference <= Math.max(first.spread, second.spread)) return { better: null, meaning: "Equal, within the spread of the runs." };
+  const ahead = `${NAMES[first.transport]} ${measure.ahead} ${measure.format(difference)}`;
+  if (difference <= measure.noise) return { better: null, meaning: `${ahead}: too little to notice.` };
+  return { better: first.transport, meaning: `${ahead}.` };
 }
 
 /**
@@ -95,8 +104,8 @@ export const NETWORKS = [
  */
 export function networkRows(history) {
   const measured = history.transports.flatMap((transport) => {
-    const runs = history.runs(transport).filter(({ handshake }) => handshake !== null);
-    const ms = history.median(transport, ({ handshakeMs }) => handshakeMs);
+    const runs = history.runs(transport).filter(({ opened, handshake }) => opened && handshake !== null);
+    const ms = history.median(transport, ({ opened, handshakeMs }) => (opened ? handshakeMs : null));
     return runs.length === 0 ? [] : [{ transport, ms, roundTrips: runs.at(-1).handshake.roundTrips }];
   });
   if (measured.length < 2) return [];

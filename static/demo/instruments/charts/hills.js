@@ -23,7 +23,7 @@ export function hills(rows, { width, format, missing }) {
     const foot = middleOf(index) + BASE;
     const [p50, p95] = [quantile(values, 0.5), quantile(values, 0.95)];
     const note = values.length === 0 ? missing : `p50 ${format(p50)} · p95 ${format(p95)}`;
-    return [...hill(values, plot, foot, transport), ...lines([p50, p95], plot, foot, transport), ...rowTexts({ transport, index, value: format(p50), note, width, left: plot.left })];
+    return [...hill(values, plot, foot, transport), ...lines([p50, p95], plot, foot, transport), ...rowTexts({ transport, index, value: format(p50), note, width })];
   })];
   return { height: heightOf(rows.length), shapes };
 }
@@ -33,7 +33,7 @@ function hill(values, plot, foot, transport) {
   const counts = smooth(histogram(values, plot.end));
   const most = Math.max(...counts);
   const points = counts.map((count, bin) => `${plot.x(((bin + 0.5) / BINS) * plot.end)} ${round(foot - (count / most) * HEIGHT)}`);
-  return [{ tag: "path", transport, attributes: { d: `M${plot.left} ${foot}L${points.join("L")}L${plot.right} ${foot}Z`, class: "hill" } }];
+  return [{ tag: "path", transport, attributes: { d: `M${plot.left} ${foot}L${points.join("L")}L${plot.right} ${foot}Z`, class: "c-hill" } }];
 }
 
 /** Count the values in each bin; those beyond the end are left out. */
@@ -50,5 +50,5 @@ function smooth(counts) {
 
 function lines(values, plot, foot, transport) {
   return values.filter((value) => value !== null).map((value, index) => (
-    { tag: "path", transport, attributes: { d: `M${plot.x(value)} ${foot}V${foot - HEIGHT}`, class: index === 0 ? "median" : "tail" } }));
+    { tag: "path", transport, attributes: { d: `M${plot.x(value)} ${foot}V${foot - HEIGHT}`, class: index === 0 ? "c-median" : "c-tail" } }));
 }

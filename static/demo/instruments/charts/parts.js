@@ -25,15 +25,15 @@ export const heightOf = (rows, hasAxis = true) => rows * ROW + (hasAxis ? AXIS :
 
 /**
  * Return a row's label, its value, and the small line below its graphic.
- * @param {{transport: string, index: number, value: string, note: string, width: number, left: number}} row
+ * @param {{transport: string, index: number, value: string, note: string, width: number}} row
  * @returns {Shape[]}
  */
-export function rowTexts({ transport, index, value, note, width, left }) {
+export function rowTexts({ transport, index, value, note, width }) {
   const y = middleOf(index);
   return [
-    text(NAMES[transport], 0, y, "name", transport),
-    text(value, width, y, "value"),
-    ...(note ? [text(note, left, y + LINE, "note")] : []),
+    text(NAMES[transport], 0, y, "c-name", transport),
+    text(value, width, y, "c-value"),
+    ...(note ? [text(note, 0, y + LINE, "c-note")] : []),
   ];
 }
 
@@ -47,8 +47,8 @@ export function rowTexts({ transport, index, value, note, width, left }) {
 export function axis({ end, x }, rows, format) {
   const height = rows * ROW;
   return [0, end / 2, end].flatMap((value, index) => [
-    { tag: "path", attributes: { d: `M${x(value)} 0V${height}`, class: "grid" } },
-    text(format(value), x(value), height + AXIS / 2, `tick ${["start", "middle", "end"][index]}`),
+    { tag: "path", attributes: { d: `M${x(value)} 0V${height}`, class: "c-grid" } },
+    text(format(value), x(value), height + AXIS / 2, `c-tick ${["c-start", "c-middle", "c-end"][index]}`),
   ]);
 }
 

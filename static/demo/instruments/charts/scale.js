@@ -14,8 +14,8 @@ export function ceiling(value) {
 }
 
 /** Widths of the columns beside a chart's plot, in pixels. */
-const LABEL = 78;
-const VALUE = 74;
+const LABEL = 82;
+const VALUE = 68;
 
 /**
  * Return the columns of a chart: where its plot begins and ends, and the functions that place a value in it.

@@ -19,7 +19,7 @@ export function stacks(rows, { width, format, missing }) {
   const shapes = [...axis(plot, rows.length, format), ...rows.flatMap(({ transport, parts }, index) => {
     const note = parts.length === 0 ? missing : parts.map(({ label, value }) => `${label} ${format(value)}`).join(" · ");
     const value = parts.length === 0 ? format(null) : format(totals[index]);
-    return [...bars(parts, plot, middleOf(index), transport), ...rowTexts({ transport, index, value, note, width, left: plot.left })];
+    return [...bars(parts, plot, middleOf(index), transport), ...rowTexts({ transport, index, value, note, width })];
   })];
   return { height: heightOf(rows.length), shapes };
 }
@@ -30,6 +30,6 @@ function bars(parts, plot, middle, transport) {
   return parts.map(({ value }, index) => {
     const [left, right] = [plot.x(from), plot.x(from + value)];
     from += value;
-    return { tag: "rect", transport, attributes: { x: left, y: middle - BAR / 2, width: Math.max(1, round(right - left - 1)), height: BAR, rx: 2, class: `bar part-${Math.min(index, 3)}` } };
+    return { tag: "rect", transport, attributes: { x: left, y: middle - BAR / 2, width: Math.max(1, round(right - left - 1)), height: BAR, rx: 2, class: `c-bar c-part-${Math.min(index, 3)}` } };
   });
 }

@@ -17,9 +17,9 @@ export function strips(rows, { width, format, missing }) {
   const shapes = [...axis(plot, rows.length, format), ...rows.flatMap(({ transport, values, median }, index) => {
     const y = middleOf(index);
     const note = values.length === 0 ? missing : values.length === 1 ? "1 run" : `${counted(values.length, "run")}, ${format(Math.min(...values))} to ${format(Math.max(...values))}`;
-    const dots = values.map((value) => ({ tag: "circle", transport, attributes: { cx: plot.x(value), cy: y, r: 4.5, class: "dot" } }));
-    const line = median === null ? [] : [{ tag: "path", transport, attributes: { d: `M${plot.x(median)} ${y - 9}V${y + 9}`, class: "median" } }];
-    return [...dots, ...line, ...rowTexts({ transport, index, value: format(median), note, width, left: plot.left })];
+    const dots = values.map((value) => ({ tag: "circle", transport, attributes: { cx: plot.x(value), cy: y, r: 4.5, class: "c-dot" } }));
+    const line = median === null ? [] : [{ tag: "path", transport, attributes: { d: `M${plot.x(median)} ${y - 9}V${y + 9}`, class: "c-median" } }];
+    return [...dots, ...line, ...rowTexts({ transport, index, value: format(median), note, width })];
   })];
   return { height: heightOf(rows.length), shapes };
 }

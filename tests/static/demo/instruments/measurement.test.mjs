@@ -37,7 +37,7 @@ test("the handshake of EventSource is two requests, whose steps add up nearly to
   const { handshakeMs, handshake, model } = overEventSource().figures;
   assert.equal(handshakeMs, 11);
   assert.equal(model, "sim?speed=85");
-  assert.deepEqual(handshake.steps, [{ label: "POST", ms: 4 }, { label: "EventSource opens", ms: 3 }, { label: "first event", ms: 1 }]);
+  assert.deepEqual(handshake.steps, [{ label: "POST", ms: 4 }, { label: "stream", ms: 3 }, { label: "event", ms: 1 }]);
   assert.deepEqual([handshake.requests, handshake.roundTrips, handshake.sent, handshake.heads], [2, 2, 80, null]);
 });
 
@@ -52,7 +52,8 @@ test("a new WebSocket is an upgrade and a message; a kept one only a message", (
   const second = new Measurement({ transport: "websocket", model: "", startedAt: 100 });
   second.onWire(out(101));
   second.onEvent({ type: "accepted" }, 103);
-  assert.deepEqual(second.figures.handshake, { steps: [{ label: "start → first event", ms: 3 }], requests: 0, roundTrips: 1, sent: 70, heads: null });
+  assert.deepEqual([first.figures.opened, second.figures.opened], [true, false]);
+  assert.deepEqual(second.figures.handshake, { steps: [{ label: "start", ms: 3 }], requests: 0, roundTrips: 1, sent: 70, heads: null });
 });
 
 test("bytes are counted in full, and by event for content", () => {

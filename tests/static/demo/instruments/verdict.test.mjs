@@ -7,7 +7,7 @@ import { History } from "../../../../static/demo/instruments/history.js";
 import { headline, hints, networkRows, verdictRows } from "../../../../static/demo/instruments/verdict.js";
 
 const figures = (transport, values) => ({
-  transport, model: "sim", handshakeMs: null, ttftMs: null, gapP50: null, bytesPerEvent: null, reconnectMs: null, stopMs: null, handshake: null, ...values,
+  transport, model: "sim", handshakeMs: null, ttftMs: null, gapP50: null, bytesPerEvent: null, reconnectMs: null, stopMs: null, bytesPerToken: null, nextMs: null, opened: true, handshake: null, ...values,
 });
 
 function historyOf(...runs) {
@@ -16,12 +16,18 @@ function historyOf(...runs) {
   return history;
 }
 
-test("a difference within the noise is none", () => {
-  const [row] = verdictRows(historyOf(["sse", { stopMs: 20 }], ["websocket", { stopMs: 12 }]));
-  assert.deepEqual(row, { title: "Stop", values: { sse: "20 ms", websocket: "12 ms" }, better: null, meaning: "No difference that you would notice here." });
+test("a difference within the spread of the runs is chance", () => {
+  const history = historyOf(...[10, 90, 20, 80].map((stopMs) => ["sse", { stopMs }]), ...[2, 3, 2, 3].map((stopMs) => ["websocket", { stopMs }]));
+  const [row] = verdictRows(history);
+  assert.deepEqual(row, { title: "Stop", values: { sse: "50 ms", websocket: "2.5 ms" }, better: null, meaning: "Equal, within the spread of the runs." });
 });
 
-test("a greater one names who is ahead, and by how much", () => {
+test("a small difference is named, but no transport is ahead", () => {
+  const [row] = verdictRows(historyOf(["sse", { stopMs: 20 }], ["websocket", { stopMs: 5 }]));
+  assert.deepEqual([row.better, row.meaning], [null, "WebSocket is faster here, by 15 ms: too little to notice."]);
+});
+
+test("a greater one names the transport that is ahead, and by how much", () => {
   const [row] = verdictRows(historyOf(["sse", { bytesPerEvent: 80 }], ["websocket", { bytesPerEvent: 95 }]));
   assert.deepEqual([row.better, row.meaning], ["sse", "SSE sends less for each event: 15 B."]);
 });
@@ -39,9 +45,9 @@ test("the headline says what to do, who is ahead, or that it does not matter", (
 });
 
 test("networks add one round trip for each wait", () => {
-  const history = historyOf(["sse", { handshakeMs: 10, handshake: { roundTrips: 2 } }], ["websocket", { handshakeMs: 8, handshake: { roundTrips: 1 } }]);
+  const history = historyOf(["sse", { handshakeMs: 10, nextMs: 10, handshake: { roundTrips: 2 } }], ["websocket", { handshakeMs: 8, handshake: { roundTrips: 1 } }]);
   assert.deepEqual(networkRows(history).find(({ rttMs }) => rttMs === 80).ms, { sse: 170, websocket: 88 });
-  assert.deepEqual(networkRows(historyOf(["sse", { handshakeMs: 10, handshake: { roundTrips: 2 } }])), []);
+  assert.deepEqual(networkRows(historyOf(["sse", { handshakeMs: 10, nextMs: 10, handshake: { roundTrips: 2 } }])), []);
 });
 
 test("hints name what was not measured", () => {
