@@ -15,11 +15,11 @@ const ARROWS = { in: "◀", out: "▶" };
 export function frameLine({ at, connection, kind, carrier, direction, bytes, head, text }, startedAt) {
   const time = milliseconds(Math.max(0, at - startedAt)).padStart(8);
   const size = bytes > 0 ? `${bytes} B` : head !== null ? `${head} B head` : "";
-  const what = kind === "frame" ? "" : `${{ request: "request", open: "open", lost: "lost", end: "end" }[kind]}: `;
-  return `${time}  #${connection} ${CARRIERS[carrier]} ${ARROWS[direction]} ${size.padStart(7)}  ${what}${visible(text)}`;
+  const what = [kind === "frame" ? "" : kind, visible(text)].filter(Boolean).join(": ");
+  return `${time}  #${connection} ${CARRIERS[carrier]} ${ARROWS[direction]} ${size.padStart(7)}  ${what}`;
 }
 
 const CARRIERS = { http: "http", eventsource: "sse ", websocket: "ws  " };
 
 /** Return a text with its line ends visible, so that a frame is one line. */
-export const visible = (text) => text.replaceAll("\r", "␍").replaceAll("\n", "␊");
+export const visible = (text) => text.replaceAll("\r", "⇤").replaceAll("\n", "↵");

@@ -57,7 +57,7 @@ export class FramesView {
     const hidden = Math.max(0, lines.length - MAX_LINES);
     this.#text.textContent = lines.slice(0, MAX_LINES).join("\n");
     const left = hidden + this.#log.dropped;
-    this.#note.textContent = `${counted(lines.length, "line")}${left > 0 ? `, ${counted(left, "line")} not shown` : ""}. ␊ is a line end; #1 a connection.`;
+    this.#note.textContent = `${counted(lines.length, "line")}${left > 0 ? `, ${counted(left, "line")} not shown` : ""}. ↵ is a line end; #1 a connection.`;
   }
 
   async #copyAll() {

@@ -2,9 +2,11 @@
  * The steps from the start of an answer to its first event. Pure.
  */
 
+const MIN_PAGE_MS = 0.05; // what the page itself takes between the steps; less is not shown
+
 /**
  * @typedef {object} Handshake
- * @property {{label: string, ms: number}[]} steps
+ * @property {{label: string, ms: number}[]} steps they add up to the whole
  * @property {number} requests HTTP requests, an upgrade included
  * @property {number} roundTrips times that the page had to wait for the gateway; new TCP and TLS connections not counted
  * @property {number} sent bytes of bodies and messages that the page sent
@@ -28,6 +30,8 @@ export function handshakeOf(entries, { startedAt, firstEventAt }) {
   });
   const lastOpenAt = opened.at(-1)?.at ?? startedAt;
   steps.push({ label: messages.length > 0 ? "start" : "event", ms: firstEventAt - lastOpenAt });
+  const page = firstEventAt - startedAt - steps.reduce((sum, { ms }) => sum + ms, 0);
+  if (page >= MIN_PAGE_MS) steps.push({ label: "page", ms: page });
   return {
     steps,
     requests: requests.length,

@@ -94,7 +94,7 @@ export const MEASURES = [
     chart: "bytes",
     value: ({ bytesPerEvent }) => bytesPerEvent,
     format: bytes,
-    caption: "What one piece of text costs on the wire: the text, the event around it, the transport’s framing. It matters with metered mobile data and many readers.",
+    caption: "One piece of text on the wire: the text, the event around it, the transport’s framing. It matters for metered data and many readers.",
     ahead: "sends less for each event:",
     missing: "Run a prompt.",
     noise: 3,

@@ -102,13 +102,3 @@ export function queryWith(query, values) {
   }
   return changed;
 }
-
-/**
- * Describe the settings that are not initial in a few words; "" if all are.
- * @param {Record<string, string>} values
- * @returns {string}
- */
-export function summaryOf(values) {
-  const changed = SETTINGS.filter(({ name, initial }) => values[name] !== initial);
-  return changed.map(({ name, label, choices }) => `${label.toLowerCase()}: ${choices.find(([value]) => value === values[name])?.[1] ?? values[name]}`).join(", ");
-}

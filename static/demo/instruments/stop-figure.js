@@ -6,10 +6,10 @@ import { element } from "../dom.js";
 import { milliseconds } from "./units.js";
 
 export class StopFigure {
-  #value = element("b", {});
+  #value = element("strong", {});
   #note = element("span", {});
   /** @type {HTMLElement} */
-  element = element("p", { className: "stop-figure", hidden: true }, this.#value, this.#note);
+  element = element("p", { className: "stop-figure", hidden: true, ariaHidden: "true" }, this.#value, this.#note); // the pane says it, too
 
   /** Show nothing, until an answer is stopped. */
   clear() {

@@ -15,7 +15,8 @@ import { NAMES } from "../names.js";
 
 export const ROW = 46;
 const LINE = 16; // from a row's middle to its second line of text
-const AXIS = 18;
+const AXIS = 16;
+const MIN_TICKS_WIDTH = 120; // of a plot with room for a value in the middle
 
 /** Return the middle of a row's graphic. @param {number} index */
 export const middleOf = (index) => index * ROW + 15;
@@ -38,17 +39,18 @@ export function rowTexts({ transport, index, value, note, width }) {
 }
 
 /**
- * Return grid lines with their values.
+ * Return grid lines with their values: behind each row's graphic, but not behind its texts.
  * @param {{left: number, right: number, end: number, x: (value: number) => number}} columns
  * @param {number} rows
  * @param {(value: number) => string} format
  * @returns {Shape[]}
  */
-export function axis({ end, x }, rows, format) {
-  const height = rows * ROW;
-  return [0, end / 2, end].flatMap((value, index) => [
-    { tag: "path", attributes: { d: `M${x(value)} 0V${height}`, class: "c-grid" } },
-    text(format(value), x(value), height + AXIS / 2, `c-tick ${["c-start", "c-middle", "c-end"][index]}`),
+export function axis({ left, right, end, x }, rows, format) {
+  const middles = Array.from({ length: rows }, (_, index) => middleOf(index));
+  const ticks = [[0, "c-start"], ...(right - left < MIN_TICKS_WIDTH ? [] : [[end / 2, "c-middle"]]), [end, "c-end"]];
+  return ticks.flatMap(([value, anchor]) => [
+    { tag: "path", attributes: { d: middles.map((y) => `M${x(value)} ${y - 11}V${y + 10}`).join(""), class: "c-grid" } },
+    text(value === 0 ? "0" : format(value), x(value), rows * ROW + AXIS / 2 - 4, `c-tick ${anchor}`),
   ]);
 }
 

@@ -33,11 +33,11 @@ test("nothing is known before the first event", () => {
   assert.deepEqual([handshakeMs, handshake, ttftMs, gapP50, bytesPerEvent, stopMs, cancelMs, intact], [null, null, null, null, null, null, null, null]);
 });
 
-test("the handshake of EventSource is two requests, whose steps add up nearly to the whole", () => {
+test("the handshake of EventSource is two requests, whose steps add up to the whole", () => {
   const { handshakeMs, handshake, model } = overEventSource().figures;
   assert.equal(handshakeMs, 11);
   assert.equal(model, "sim?speed=85");
-  assert.deepEqual(handshake.steps, [{ label: "POST", ms: 4 }, { label: "stream", ms: 3 }, { label: "event", ms: 1 }]);
+  assert.deepEqual(handshake.steps, [{ label: "POST", ms: 4 }, { label: "stream", ms: 3 }, { label: "event", ms: 1 }, { label: "page", ms: 3 }]);
   assert.deepEqual([handshake.requests, handshake.roundTrips, handshake.sent, handshake.heads], [2, 2, 80, null]);
 });
 

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { EXAMPLES } from "../../../../static/demo/instruments/examples.js";
-import { SETTINGS, initialValues, isSimulator, modelName, queryWith, summaryOf, valuesOf } from "../../../../static/demo/instruments/settings.js";
+import { SETTINGS, initialValues, isSimulator, modelName, queryWith, valuesOf } from "../../../../static/demo/instruments/settings.js";
 
 test("the model's name carries the settings, only a simulator's", () => {
   assert.equal(modelName("sim", initialValues()), "sim?ttft=300&speed=85&language=english&length=800");
@@ -38,9 +38,4 @@ test("each initial value and each example's value is a choice", () => {
   for (const { label, settings } of EXAMPLES) {
     for (const [name, value] of Object.entries(settings)) assert.ok(choices.get(name)?.includes(value), `${label}: ${name}=${value}`);
   }
-});
-
-test("the summary names what is not initial", () => {
-  assert.equal(summaryOf(initialValues()), "");
-  assert.equal(summaryOf({ ...initialValues(), speed: "20", fault: "429" }), "speed: 20 characters/s, fault: 429, too many requests");
 });

@@ -22,7 +22,7 @@ test("scales end at round numbers", () => {
 test("each run is a dot, with the median as a line", () => {
   const chart = strips([{ transport: "sse", values: [10, 20, 40], median: 20 }, { transport: "websocket", values: [], median: null }], options);
   assert.equal(tags(chart, "circle").length, 3);
-  assert.deepEqual(texts(chart), ["0 ms", "20 ms", "40 ms", "SSE", "20 ms", "3 runs, 10 ms to 40 ms", "WebSocket", "–", "Run a prompt."]);
+  assert.deepEqual(texts(chart), ["0", "20 ms", "40 ms", "SSE", "20 ms", "3 runs, 10 ms to 40 ms", "WebSocket", "–", "Run a prompt."]);
 });
 
 test("the parts of a bar lie side by side", () => {
