@@ -26,6 +26,7 @@ export function createEnvironment(name) {
  * Attach everything that measures.
  * @param {Record<"left"|"right", import("./pane.js").Pane>} panes
  * @param {{model: () => string}} composer `model`: the chosen model
+ * @returns {History} all measured runs
  */
 export function attachInstruments(panes, { model }) {
   const history = new History();
@@ -41,4 +42,5 @@ export function attachInstruments(panes, { model }) {
     new PaneInstruments(pane, logs[name], add);
   }
   comparison.show(history);
+  return history;
 }

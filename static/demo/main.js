@@ -16,7 +16,7 @@ const createPane = (name) => new Pane(document.querySelector(`#pane-${name}`), {
 const panes = { left: createPane("left"), right: createPane("right") };
 const drawer = new SettingsDrawer(document.querySelector('[data-slot="settings"]'));
 const composer = new Composer(panes);
-attachInstruments(panes, { model: () => composer.model });
+const history = attachInstruments(panes, { model: () => composer.model });
 const dialogs = addDialogs();
 addShortcuts({ panes, composer, dialogs });
 const chips = showExampleChips(document.querySelector("#examples"), {
@@ -30,4 +30,4 @@ document.addEventListener("model-change", () => {
 });
 composer.watch();
 // For the console and for tests: `document.querySelector("#ask").page.panes.left.answer`.
-Object.assign(document.querySelector("#ask"), { page: { panes } });
+Object.assign(document.querySelector("#ask"), { page: { panes, history } });

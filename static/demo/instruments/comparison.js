@@ -73,7 +73,7 @@ function tilesOf(history) {
 }
 
 function tile(title, value, note) {
-  return element("div", { className: "tile" }, element("span", { className: "tile-title", textContent: title }), element("b", { textContent: value }), element("span", { className: "tile-note", textContent: note }));
+  return element("div", { className: "tile" }, element("span", { className: "tile-title", textContent: title }), element("strong", { textContent: value }), element("span", { className: "tile-note", textContent: note }));
 }
 
 /** One measure: chart, caption, and the values as a table. */

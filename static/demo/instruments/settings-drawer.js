@@ -28,7 +28,7 @@ export class SettingsDrawer {
       element("p", { className: "drawer-note" }, "They stay in this page’s address: a link shares them. ", reset));
     slot.replaceChildren(this.#real, this.#form);
     this.#write(valuesOf(new URLSearchParams(location.search)));
-    this.#form.addEventListener("input", () => this.#changed());
+    this.#form.addEventListener("change", () => this.#changed());
   }
 
   /** @returns {Record<string, string>} */

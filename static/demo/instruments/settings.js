@@ -96,9 +96,9 @@ export function valuesOf(query) {
  */
 export function queryWith(query, values) {
   const changed = new URLSearchParams(query);
+  for (const { name } of SETTINGS) changed.delete(name);
   for (const { name, initial } of SETTINGS) {
-    if (values[name] === initial || values[name] === undefined) changed.delete(name);
-    else changed.set(name, values[name]);
+    if (values[name] !== initial && values[name] !== undefined) changed.set(name, values[name]);
   }
   return changed;
 }
