@@ -1,7 +1,7 @@
 # One word per target; `make` alone lists them. Each target installs what it needs.
 .DEFAULT_GOAL := help
 .PHONY: help run run-local check test unit lint format types coverage architecture bench bench-quick bench-compare measure \
-	faults attacks clients clients-install clients-quick soak schemathesis fuzz openapi config-errors screenshot pin audit install-pinned clean
+	faults attacks clients clients-install clients-quick soak schemathesis fuzz openapi config-errors screenshot npm-pack pin audit install-pinned clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -120,6 +120,10 @@ config-errors: $(VENV)/test ## regenerate docs/configuration-errors.md
 
 screenshot: $(VENV)/test programs ## regenerate the picture of the demo page
 	$(BIN)/python -m tests.integration.screenshot docs/images/demo.png
+
+npm-pack: ## build the npm package of the JavaScript client, in dist/
+	@mkdir -p dist
+	npm pack --silent --pack-destination dist ./static/dualstream
 
 pin: $(VENV)/supply ## regenerate constraints/ and the table of licences (PIN=--upgrade takes the newest versions)
 	$(BIN)/python -m tests.supply.pins $(PIN)

@@ -54,6 +54,7 @@ const objects = {
 };
 console.log(JSON.stringify({
   exports: Object.keys(client),
+  transports: client.TRANSPORTS,
   names: NAMES,
   members: Object.fromEntries(Object.entries(objects).map(([name, object]) => [name, members(object)])),
 }));
@@ -148,7 +149,8 @@ def test_the_declared_options_and_members_are_those_of_the_code(project: Project
         # A symbol is the iterator of an answer.
         keys = f"Exclude<keyof {qualified}, symbol>"
         lines.append(f"export const {declared}_: Equal<{keys}, {_union(names)}> = true;\n")
-    values = _union(name for name in report["exports"])
+    values = _union(report["exports"])
+    lines.append(f"export const transports_: Equal<d.Transport, {_union(report['transports'])}> = true;\n")
     lines.append(f"export const exports_: Equal<keyof typeof d, {values}> = true;\n")
     project.write("members.ts", "".join(lines))
     assert project.compile("members.ts") == []
