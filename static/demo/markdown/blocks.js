@@ -145,7 +145,8 @@ export class BlockParser {
     if (all && this.#leaf?.type === "code") return this.#addCode(rest, tentative);
     if (rest.trim() === "") return this.#addBlank(depth);
     if (all && this.#leaf?.type === "paragraph" && this.#becomesOther(rest)) return;
-    if (!startsBlock(rest, this.#leaf)) {
+    const nextItem = this.#stack[depth - 1].type === "list"; // of a list that goes on: any number does
+    if (!startsBlock(rest, nextItem ? null : this.#leaf)) {
       // A paragraph goes on even where the marks of its quotation or list are missing.
       if (this.#leaf?.type === "paragraph") return addText(this.#leaf, `\n${rest}`);
       if (all && this.#leaf?.type === "table") return void this.#leaf.rows.push(splitRow(rest));
@@ -171,8 +172,6 @@ export class BlockParser {
         else break;
       }
     }
-    // A list goes on only with an item.
-    while (this.#stack[depth - 1].type === "list" && depth < this.#stack.length) depth -= 1;
     return { depth, rest };
   }
 

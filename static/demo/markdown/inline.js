@@ -75,7 +75,7 @@ class InlineParser {
       case "<": case "h": if (!inLink) return this.#autolink(at, to);
         break;
       default: {
-        SPECIAL.lastIndex = at;
+        SPECIAL.lastIndex = at + 1;
         const end = Math.min(SPECIAL.exec(text)?.index ?? to, to);
         this.#add(text.slice(at, end));
         return end;
@@ -243,6 +243,8 @@ function matchBrackets(text) {
 
 /** Pair the delimiter runs (CommonMark, "An algorithm for parsing nested emphasis and links"). */
 function pairDelimiters(nodes, open) {
+  // A single sign at the end may be the first half of a closing `**`.
+  if (open && nodes.at(-1)?.type === "delimiter" && nodes.at(-1).atEnd && nodes.at(-1).count === 1) nodes.pop();
   const bottoms = new Map();
   const result = [];
   const openers = []; // positions in `result` of runs that may open
