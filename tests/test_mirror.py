@@ -100,6 +100,14 @@ EXCEPTIONS: Final = {
     ),
     "transports/model_api/transport.py": ("the routes of all dialects", "tests/transports/model_api/test_endpoint.py"),
     **{
+        f"transports/chat_ui/ai_sdk/{name}.py": (
+            "what the endpoint returns",
+            "tests/transports/chat_ui/ai_sdk/test_endpoint.py",
+        )
+        for name in ("chats", "response", "transport")
+    },
+    "gateway/dialects/ai_sdk/errors.py": ("one sentence", "tests/gateway/dialects/ai_sdk/test_dialect.py"),
+    **{
         f"transports/model_api/responses/{name}.py": (
             "a part of what a socket executes",
             "tests/transports/model_api/responses/test_commands.py",

@@ -12,7 +12,8 @@ from gateway.api.context import principal
 from gateway.api.services import Services
 from gateway.pipeline.hub import new_id
 from gateway.protocol.commands import JsonObject, OnDisconnect
-from gateway.protocol.errors import Refused, invalid
+from gateway.protocol.errors import Code, Refused, invalid
+from gateway.security.origins import has_origin_headers, is_browser
 
 MAX_IDEMPOTENCY_KEY_LENGTH: Final = 255
 
@@ -20,6 +21,9 @@ ON_DISCONNECT_HEADER: Final = "x-on-disconnect"
 """Header by which a request to the API of a provider overrides `model_api_on_disconnect`."""
 
 _POLICIES: Final[Mapping[str, OnDisconnect]] = {policy: policy for policy in get_args(OnDisconnect)}
+JSON_TYPES: Final = frozenset({"application/json"})
+"""Content types of bodies."""
+
 _CONTENT_LENGTH: Final = re.compile(r"[0-9]{1,15}")
 _SAFE_ID: Final = re.compile(r"[\x21-\x7e]{1,128}")
 _MAX_JSON_DEPTH: Final = 64
@@ -104,7 +108,12 @@ def wants_events(request: Request) -> bool:
 
 
 async def read_json(
-    request: Request, services: Services, *, empty: object = None, max_values: int = MAX_JSON_VALUES
+    request: Request,
+    services: Services,
+    *,
+    empty: object = None,
+    max_values: int = MAX_JSON_VALUES,
+    content_types: Collection[str] = JSON_TYPES,
 ) -> object:
     """Read a JSON body within the limits of `services`; return `empty` for an empty body, if it is given.
 
@@ -116,7 +125,7 @@ async def read_json(
     headers, limit = request.headers, services.max_body_bytes
     if empty is not None and headers.get("content-length", "0") == "0" and "transfer-encoding" not in headers:
         return empty
-    check_body_headers(request, limit)
+    check_body_headers(request, limit, content_types)
     owner, body = principal(request), bytearray()
     reservation = services.hub.prompts.reserve(owner.id, owner.address)
     try:
@@ -134,30 +143,42 @@ async def read_json(
     return parse_json(body, "The body", max_values) if body.strip() or empty is None else empty
 
 
-async def read_json_object(request: Request, services: Services, *, max_values: int = MAX_JSON_VALUES) -> JsonObject:
+async def read_json_object(
+    request: Request,
+    services: Services,
+    *,
+    max_values: int = MAX_JSON_VALUES,
+    content_types: Collection[str] = JSON_TYPES,
+) -> JsonObject:
     """Read a JSON body that must be an object; see `read_json`.
 
     Raises:
         Refused: it is not one.
     """
-    body = await read_json(request, services, max_values=max_values)
+    body = await read_json(request, services, max_values=max_values, content_types=content_types)
     if not isinstance(body, dict):
         message = "The body must be a JSON object."
         raise invalid(message)
     return body
 
 
-def check_body_headers(request: Request, limit: int) -> None:
+def check_body_headers(request: Request, limit: int, content_types: Collection[str] = JSON_TYPES) -> None:
     """Check what the headers say of a body, before any of it is read.
 
     Raises:
-        Refused: it is longer than `limit` bytes, compressed, or not JSON.
+        Refused: it is longer than `limit` bytes, compressed, of another content type, or from an unknown page.
     """
     content_type = request.headers.get("content-type", "application/json").partition(";")[0].strip().lower()
-    # A page can send a form or plain text to any origin without a CORS preflight, but not JSON (WHATWG Fetch, 2.2.2).
-    if content_type != "application/json":
+    if content_type not in content_types:
         message = f"Content-Type is {content_type[:100]!r}: send application/json."
         raise invalid(message, param="Content-Type", status=415)
+    # A page can send a form or plain text to any origin without a CORS preflight, but not JSON (WHATWG Fetch, 2.2.2).
+    # Which page sends it must be known then: `Origins.check` has refused a foreign one.
+    if content_type not in JSON_TYPES and is_browser(request.headers) and not has_origin_headers(request.headers):
+        message = (
+            "This browser does not send which page makes the request: send the header Content-Type: application/json."
+        )
+        raise Refused(Code.FORBIDDEN, message, param="Content-Type")
     # RFC 9110, 15.5.16. Decompressing would let a small request become a large one.
     coding = ", ".join(request.headers.getlist("content-encoding")).strip().lower()
     if coding not in {"", "identity"}:

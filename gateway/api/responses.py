@@ -10,6 +10,7 @@ from starlette.responses import Response
 from gateway.admission.rate_limits import Allowance
 from gateway.api.context import dialect_of
 from gateway.api.requests import last_event_id, request_id, wants_events
+from gateway.dialects.base import PlainRefusals
 from gateway.dialects.statuses import retry_headers
 from gateway.generation.generation import Generation
 from gateway.protocol.errors import Code, Refused
@@ -84,6 +85,9 @@ def refusal_response(refused: Refused, request: Request, allowance: Allowance | 
         headers["WWW-Authenticate"] = "Bearer"
     if dialect is not None:
         headers |= retry_headers(refused)
+        if isinstance(dialect, PlainRefusals):
+            headers |= {**document_headers(request), "X-Error-Code": refused.code}
+            return Response(dialect.refusal_text(refused), dialect.status(refused), headers, media_type="text/plain")
         return json_response(request, dialect.refusal(refused), dialect.status(refused), headers)
     return json_response(request, refused.body(), refused.status, headers)
 

@@ -157,6 +157,15 @@ class AnsweringDialect(Protocol):
     """Codes of these failures. They are projected with status 200, and not refused."""
 
 
+@runtime_checkable
+class PlainRefusals(Protocol):
+    """A dialect whose clients show the body of a refusal as it is: it is text for a person, and not `refusal`."""
+
+    def refusal_text(self, refused: Refused) -> str:
+        """Return the body of a refusal."""
+        ...
+
+
 def dialect_for(dialects: Iterable[Dialect], path: str, headers: Mapping[str, str]) -> Dialect | None:
     """Return the dialect in whose form a request is refused; None for one of our own protocol."""
     return next((dialect for dialect in dialects if dialect.owns(path, headers)), None)

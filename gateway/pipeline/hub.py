@@ -370,6 +370,11 @@ class Hub:
 
     # Viewers.
 
+    def is_viewed(self, generation_id: str) -> bool:
+        """Return True if a generation has viewers now."""
+        record = self._records.get(generation_id)
+        return record is not None and record.viewers > 0
+
     def add_viewer(self, generation_id: str) -> None:
         """Count a viewer of a generation that `find` or `start` has returned; `remove_viewer` must follow once.
 

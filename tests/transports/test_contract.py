@@ -23,8 +23,8 @@ def other(served: Served, kind: str) -> ViewingClient:
 
 
 def test_transports_are_found_by_entry_points_including_a_third_party_one() -> None:
-    # The APIs of providers have a contract of their own: their clients do not read our events.
-    assert {transport.name for transport in load_transports()} == {*VIEWERS, "model-api"}
+    # Model APIs and chat UIs have contracts of their own: their clients do not read our events.
+    assert {transport.name for transport in load_transports()} == {*VIEWERS, "model-api", "ai-sdk"}
 
 
 async def test_a_complete_answer(served: Served, viewer: ViewingClient) -> None:

@@ -9,9 +9,9 @@ from gateway.api.requests import on_disconnect_header, read_json_object
 from gateway.api.services import Services
 from gateway.api.streams import enter_stream
 from gateway.dialects.base import Call, Dialect, DialectStart
-from gateway.dialects.sent_request import sent_request
+from gateway.dialects.sent_request import SentRequest, sent_request
 from gateway.generation.generation import Generation
-from gateway.protocol.commands import OnDisconnect, StartRequest
+from gateway.protocol.commands import JsonObject, OnDisconnect, StartRequest
 from transports.projected.response import DialectResponse
 
 
@@ -34,19 +34,29 @@ class Endpoint:
         Raises:
             Refused: the request is not valid, or `Hub.start` refuses it.
         """
-        body = await read_json_object(request, self._services)
+        body = await self._read(request)
         call = Call(body, request.path_params, request.query_params, request.headers, self._path)
         start = self._parse(call, request)
         if start.stream:
             enter_stream(self._services, request)
         generation = start_generation(
             *(self._services, request, with_policy(start.request, self._policy(start)), start.verbatim),
-            sent_request(self._dialect.name, start),
+            self._sent(start),
             self._retention(start),
         )
         if start.alias:
-            self._services.hub.add_alias(generation.id, alias_of(self._dialect, start.alias), principal(request))
+            self._add_alias(generation, start, request)
         return self._respond(start, generation, request)
+
+    async def _read(self, request: Request) -> JsonObject:
+        return await read_json_object(request, self._services)
+
+    def _sent(self, start: DialectStart) -> SentRequest | None:
+        """Return by what a request that is sent again is recognised; None if each starts a generation."""
+        return sent_request(self._dialect.name, start)
+
+    def _add_alias(self, generation: Generation, start: DialectStart, request: Request) -> None:
+        self._services.hub.add_alias(generation.id, alias_of(self._dialect, start.alias), principal(request))
 
     def _parse(self, call: Call, _request: Request) -> DialectStart:
         return self._dialect.parse(call)

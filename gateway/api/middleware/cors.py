@@ -19,7 +19,7 @@ from gateway.security.origins import forbidden_origin
 METHODS: Final = ("GET", "POST", "DELETE")
 REQUEST_HEADERS: Final = (
     *("accept", "accept-language", "authorization", "cache-control", "content-language", "content-type"),
-    *("idempotency-key", "last-event-id", "x-on-disconnect", "x-request-id"),
+    *("idempotency-key", "last-event-id", "x-on-disconnect", "x-request-id", "x-ai-sdk-version"),
     *("x-api-key", "x-goog-api-key"),
 )
 """Headers that the gateway reads, and those that need no permission in most requests. The setting adds others."""
@@ -30,7 +30,8 @@ MODEL_API_HEADERS: Final = ("anthropic-*", "openai-*", "x-goog-api-client", "x-s
 RESPONSE_HEADERS: Final = (
     *("X-Request-ID", "X-Generation-ID", "Location", "Retry-After", "RateLimit", "RateLimit-Policy"),
     *("X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset"),
-    *("Retry-After-Ms", "X-Should-Retry"),
+    *("Retry-After-Ms", "X-Should-Retry", "X-Error-Code"),
+    *("X-Workflow-Run-ID", "X-Workflow-Stream-Tail-Index"),
 )
 
 MAX_AGE: Final = 600

@@ -1,0 +1,1 @@
+"""The protocols of chat UIs as transports, one folder each."""

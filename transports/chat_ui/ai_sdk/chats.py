@@ -1,0 +1,68 @@
+"""Chats of the AI SDK: which generation is the newest answer of one, and how it is read again."""
+
+from collections.abc import Mapping
+
+from gateway.api.services import Services
+from gateway.dialects.ai_sdk.projection import AiSdkProjection
+from gateway.dialects.ai_sdk.request import knows_reset, message_id_of
+from gateway.dialects.base import Dialect, ResponseIdentity
+from gateway.generation.event_log import EventLog
+from gateway.generation.generation import Generation
+from gateway.protocol.commands import InterruptRequest
+from gateway.protocol.errors import Refused
+from gateway.protocol.events import Revision
+from gateway.security.principals import Principal
+from transports.projected.endpoint import alias_of
+
+
+class Chats:
+    """The chats of all principals. Each principal has its own: the id of a chat is the client's choice."""
+
+    def __init__(self, services: Services, dialect: Dialect) -> None:
+        self._hub = services.hub
+        self._clock = services.clock
+        self._dialect = dialect
+
+    def find(self, chat_id: str, principal: Principal) -> Generation | None:
+        """Return the newest answer of a chat, or the generation with this id; None if there is none."""
+        found = self._hub.find_by_alias(alias_of(self._dialect, chat_id), principal)
+        if found is not None:
+            return found
+        try:
+            return self._hub.find(chat_id, principal)
+        except Refused:
+            return None
+
+    def add(self, generation: Generation, chat_id: str, principal: Principal) -> None:
+        """Record the newest answer of a chat. One before it that has no viewers any more is stopped.
+
+        `stop()` of the SDK only closes the connection: without this, the answer before would go on in vain.
+        """
+        before = self._hub.find_by_alias(alias_of(self._dialect, chat_id), principal)
+        self._hub.add_alias(generation.id, alias_of(self._dialect, chat_id), principal)
+        if before is not None and before is not generation and not self._hub.is_viewed(before.id):
+            self.stop(before, "the chat went on", self._clock.now(), principal)
+
+    def stop(self, generation: Generation, reason: str, read_at: float, principal: Principal) -> bool:
+        """Stop a generation; return False if it has ended, or is stopping."""
+        if generation.state.is_terminal:
+            return False
+        return self._hub.interrupt(generation.id, InterruptRequest(reason=reason), read_at, principal).stopped
+
+
+def replay(generation: Generation, headers: Mapping[str, str], *, done: bool = True) -> AiSdkProjection:
+    """Return a projection of an answer from its beginning, for a client with these headers.
+
+    Raises:
+        Refused: the headers are not valid.
+    """
+    resets = knows_reset(headers)
+    identity = ResponseIdentity(generation.id, generation.model, generation.created)
+    message_id = message_id_of(generation.id, generation.metadata)
+    after = 0 if resets else _newest_revision(generation.log)
+    return AiSdkProjection(identity, message_id, resets=resets, after=after, done=done)
+
+
+def _newest_revision(log: EventLog) -> int:
+    """Return the position of the newest revision; 0 without one."""
+    return max((entry.last for entry in log.since(0) if isinstance(entry.other, Revision)), default=0)

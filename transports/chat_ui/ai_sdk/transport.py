@@ -1,0 +1,28 @@
+"""The AI SDK's chat as a transport."""
+
+from collections.abc import Sequence
+
+from starlette.routing import BaseRoute, Route
+
+from gateway.api.services import Services
+from gateway.dialects.ai_sdk.dialect import PATH, AiSdkDialect
+from transports.chat_ui.ai_sdk.endpoint import AiSdkEndpoint
+
+
+class AiSdkTransport:
+    """`/api/ai-sdk/chat`: POST to send, GET `{id}/stream` to resume, POST `{id}/stop`."""
+
+    name = "ai-sdk"
+
+    def routes(self, services: Services) -> Sequence[BaseRoute]:
+        """Return the routes by which clients connect."""
+        dialect = next((each for each in services.dialects if isinstance(each, AiSdkDialect)), None)
+        if dialect is None:
+            return []
+        endpoint = AiSdkEndpoint(services, dialect, PATH)
+        return [
+            Route(PATH, endpoint.start, methods=["POST"]),
+            # The id of a chat may contain slashes, encoded in the URL.
+            Route(f"{PATH}/{{chat_id:path}}/stream", endpoint.resume, methods=["GET"]),
+            Route(f"{PATH}/{{chat_id:path}}/stop", endpoint.stop, methods=["POST"]),
+        ]
