@@ -3,10 +3,11 @@
  * object that is replaced and never changed, and subscribers are called once per frame: a store for React, Svelte or Vue.
  */
 
-import { parsePosition } from "./position.js";
+import { errorOf } from "./errors.js";
 import { FrameScheduler } from "./frames.js";
 import { beginAnswer, fieldsOf, inputs, requestMessages } from "./messages.js";
 import { checkNames, checkTransport } from "./options.js";
+import { parsePosition } from "./position.js";
 import { StoredConversation } from "./storage.js";
 
 /** @typedef {import("./types/index.js").ChatAnswer} ChatAnswer */
@@ -23,6 +24,7 @@ export class Conversation {
   #nextId = 1;
   #error = null;
   #answer = /** @type {import("./answer.js").Answer|null} */ (null);
+  #following = Promise.resolve(); // until the end of the running answer
   #start = null; // how the running answer was started, to repeat that after a refresh
   #position = null; // the last position of the running answer
   #shownFrom = 0; // the seq from which a resumed answer has what was shown before
@@ -64,13 +66,15 @@ export class Conversation {
   send = async (input, options = {}) => {
     checkNames("send()", options);
     const added = inputs(input);
-    await this.#stopRunning();
+    this.#restore();
+    while (this.#answer !== null) await this.#stopRunning();
     this.#messages = [...this.#messages, ...this.#identified(added)];
     await this.#run(options);
   };
 
   retry = async () => {
-    await this.#stopRunning();
+    this.#restore();
+    while (this.#answer !== null) await this.#stopRunning();
     const last = this.#messages.findLastIndex(({ role }) => role !== "assistant");
     if (last === -1) return;
     this.#messages = this.#messages.slice(0, last + 1);
@@ -103,7 +107,7 @@ export class Conversation {
     this.#update({ state: "running" });
     const options = this.#reading();
     const { generationId } = message;
-    void this.#follow(generationId === null
+    this.#following = this.#follow(generationId === null
       ? this.#client.start(this.#request(this.#start), { ...options, idempotencyKey: this.#start.key })
       : this.#client.attach(generationId, options));
     return true;
@@ -119,7 +123,7 @@ export class Conversation {
 
   setMessages = async (messages) => {
     const replaced = this.#identified(messages);
-    await this.#stopRunning();
+    while (this.#answer !== null) await this.#stopRunning();
     this.#isRestored = true;
     this.#messages = replaced;
     this.#start = this.#error = null;
@@ -175,7 +179,8 @@ export class Conversation {
     const request = this.#request(this.#start);
     this.#messages = [...this.#messages, ...this.#identified([{ ...beginAnswer(undefined), role: "assistant" }])];
     this.#save();
-    return this.#follow(this.#client.start(request, { ...this.#reading(), idempotencyKey: this.#start.key }));
+    this.#following = this.#follow(this.#client.start(request, { ...this.#reading(), idempotencyKey: this.#start.key }));
+    return this.#following;
   }
 
   #reading() {
@@ -187,7 +192,6 @@ export class Conversation {
   }
 
   #onEvent(event, answer) {
-    if (answer !== this.#answer) return;
     if (event.type === "accepted") {
       this.#update({ generationId: event.generation_id });
       this.#save();
@@ -202,12 +206,13 @@ export class Conversation {
     this.#publish();
     const error = await answer.finished.then(() => null, (reason) => reason);
     if (this.#answer !== answer) return; // detached, and perhaps resumed
+    if (answer.state === "detached") return this.detach();
     this.#copy();
     this.#answer = null;
     const stoppedEarly = error?.code === "aborted";
     this.#error = stoppedEarly ? null : error;
     this.#update({ state: stoppedEarly ? "interrupted" : answer.terminal?.type ?? "error", end: answer.terminal });
-    if (answer.terminal !== null || stoppedEarly) this.#start = null;
+    if (!error?.retryable) this.#start = null;
     this.#save();
     this.#publish();
     if (this.#error === null) this.#settings.onFinish?.(this.#last());
@@ -216,17 +221,16 @@ export class Conversation {
 
   /** Stop the running answer, and wait for its end. */
   async #stopRunning() {
-    this.#restore();
     const answer = this.#answer;
-    if (answer === null) return;
     try {
       await answer.interrupt();
+      await this.#following;
     } catch {
-      answer.detach(); // the gateway can't be reached: its disconnect policy ends the generation
+      // The gateway can't be reached: its disconnect policy ends the generation.
+      if (this.#answer !== answer) return;
+      this.detach();
+      this.#update({ state: "interrupted" });
     }
-    await answer.finished.catch(() => {});
-    await Promise.resolve(); // `#follow`, which waits for the same promise, has run
-    if (this.#answer === answer) this.detach();
   }
 
   #restore() {
@@ -236,6 +240,8 @@ export class Conversation {
     if (stored === null) return;
     this.#messages = this.#identified(stored.messages);
     this.#start = stored.start;
+    const last = this.#last();
+    if (last?.end?.type === "error") this.#error = errorOf(last.end);
     this.#publish();
   }
 

@@ -49,8 +49,8 @@ const summary = ({ messages, status }) => [status, ...messages.map(({ role, cont
 
 test("several turns: each answer is given back, with tool calls, in the next request", async () => {
   const { conversation, net } = converse({ model: "m", options: { temperature: 0 } });
-  const first = conversation.send("Hi");
   assert.deepEqual(summary(conversation.state), ["ready"]);
+  const first = conversation.send("Hi");
   let write = await stream(net);
   assert.deepEqual(summary(conversation.state), ["submitted", ["user", "Hi"], ["assistant", "", "running"]]);
   assert.deepEqual(net.last.body, { messages: [{ role: "user", content: "Hi" }], model: "m", options: { temperature: 0 } });
@@ -164,6 +164,7 @@ test("stopped before the gateway has accepted it: no error, and nothing to give 
   await sent;
   assert.deepEqual(summary(conversation.state), ["ready", ["user", "Hi"], ["assistant", "", "interrupted"]]);
   assert.equal(timers.count, 0);
+  assert.equal(await conversation.resume(), false);
   void conversation.send("Again");
   await flush();
   assert.deepEqual(net.last.body.messages.map(({ content }) => content), ["Hi", "Again"]);
@@ -236,6 +237,7 @@ test("a detached answer runs on; a resume shows nothing less than before, and su
   conversation.detach();
   await sent;
   assert.deepEqual([net.calls.length, timers.count, conversation.state.connection], [1, 0, null]);
+  assert.deepEqual(summary(conversation.state), ["ready", ["user", "Hi"], ["assistant", "Hello", "running"]]);
   assert.equal(await conversation.resume(), true);
   const writeAgain = await stream(net);
   const seen = states.length;
@@ -248,12 +250,113 @@ test("a detached answer runs on; a resume shows nothing less than before, and su
   assert.equal(conversation.state.status, "ready");
 });
 
+test("an error of the answer is shown after a refresh, too; a refused start is not repeated", async () => {
+  const storage = memory();
+  const failed = converse({ resume: "chat", storage });
+  const sent = failed.conversation.send("Hi");
+  const write = await stream(failed.net);
+  await write(accepted, { type: "error", code: "stalled", message: "Too slow.", retryable: true });
+  await sent;
+  const { conversation } = converse({ resume: "chat", storage });
+  assert.equal(await conversation.resume(), false);
+  assert.deepEqual([conversation.state.status, conversation.state.error.code], ["error", "stalled"]);
+  const refused = converse({ resume: "refused", storage });
+  const again = refused.conversation.send("Hi");
+  await flush();
+  await refused.net.answer(404, { error: { code: "model_not_found", message: "There is no such model.", retryable: false } });
+  await again;
+  assert.equal(refused.conversation.state.error.code, "model_not_found");
+  assert.equal(await converse({ resume: "refused", storage }).conversation.resume(), false);
+});
+
+test("several sends at once: each stops the one before, and none is lost", async () => {
+  const { conversation, net } = converse();
+  const sent = ["One", "Two", "Three"].map((text) => conversation.send(text));
+  for (const id of ["g_1", "g_2"]) {
+    const write = await stream(net, id);
+    await write({ ...accepted, generation_id: id });
+    await flush();
+    assert.equal(net.last.url, `http://gateway.test/api/generations/${id}/interrupt`);
+    for (const call of net.calls.filter(({ url }) => url.endsWith(`${id}/interrupt`))) call.resolve(new Response("{}", { status: 202 }));
+    await flush();
+    await write({ type: "interrupted", by: "client" });
+  }
+  const write = await stream(net, "g_3");
+  await write({ ...accepted, generation_id: "g_3" }, chunk("Hi"), complete);
+  await Promise.all(sent);
+  assert.deepEqual(summary(conversation.state), [
+    "ready",
+    ["user", "One"], ["assistant", "", "interrupted"],
+    ["user", "Two"], ["assistant", "", "interrupted"],
+    ["user", "Three"], ["assistant", "Hi", "complete"],
+  ]);
+});
+
+test("if the gateway can't be reached, the next turn does not wait for the end of the one before", async () => {
+  const { conversation, net } = converse();
+  void conversation.send("Hi");
+  const write = await stream(net);
+  await write(accepted, chunk("Hel"));
+  const sent = conversation.send("Again");
+  await flush();
+  net.last.reject(new TypeError("offline"));
+  await flush();
+  assert.deepEqual(summary(conversation.state).slice(1), [["user", "Hi"], ["assistant", "Hel", "interrupted"], ["user", "Again"], ["assistant", "", "running"]]);
+  conversation.detach();
+  await sent;
+});
+
+test("messages that are replaced have no answer to resume", async () => {
+  const { conversation, net } = converse({}, { retry: { attempts: 0 } });
+  const sent = conversation.send("Hi");
+  await flush();
+  net.last.reject(new TypeError("offline"));
+  await sent;
+  assert.equal(conversation.state.error.code, "network_error");
+  await conversation.setMessages([{ role: "user", content: "Hello" }, { role: "assistant", content: "Hi" }]);
+  assert.equal(await conversation.resume(), false);
+  assert.deepEqual(summary(conversation.state), ["ready", ["user", "Hello"], ["assistant", "Hi", "complete"]]);
+});
+
+test("effects that run twice, as in StrictMode: the second resume has the answer", async () => {
+  const { conversation, net } = converse();
+  const sent = conversation.send("Hi");
+  const write = await stream(net);
+  await write(accepted, chunk("Hel"));
+  conversation.detach();
+  void conversation.resume();
+  conversation.detach();
+  void conversation.resume();
+  const writeAgain = await stream(net);
+  await sent;
+  assert.equal(net.calls.length, 2);
+  await writeAgain(accepted, chunk("Hello"), complete);
+  assert.deepEqual(summary(conversation.state), ["ready", ["user", "Hi"], ["assistant", "Hello", "complete"]]);
+});
+
+test("an answer that a callback detaches is one to resume", async () => {
+  const { conversation, net } = converse({ onEvent: ({ type }, answer) => { if (type === "chunk") answer.detach(); } });
+  const sent = conversation.send("Hi");
+  const write = await stream(net);
+  await write(accepted, chunk("Hel"));
+  await sent;
+  assert.deepEqual(summary(conversation.state), ["ready", ["user", "Hi"], ["assistant", "Hel", "running"]]);
+  conversation.configure({ onEvent: () => {} });
+  assert.equal(await conversation.resume(), true);
+  conversation.detach();
+});
+
 test("a storage that is full or holds something else is no error", async () => {
   const full = converse({ resume: "chat", storage: memory({ fails: true }) });
   void full.conversation.send("Hi");
   await flush();
   full.conversation.detach();
   const storage = memory();
+  storage.setItem("dualstream:old", "{}");
+  const filled = { ...storage, setItem: () => { throw new DOMException("full", "QuotaExceededError"); } };
+  void converse({ resume: "old", storage: filled }).conversation.send("Hi");
+  await flush();
+  assert.equal(storage.getItem("dualstream:old"), null);
   for (const text of ["{", "1", '{"version": 0, "messages": []}', '{"version": 1}']) {
     storage.setItem("dualstream:chat", text);
     const { conversation } = converse({ resume: "chat", storage });

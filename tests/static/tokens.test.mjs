@@ -40,6 +40,25 @@ test("after a 401 it is called again, once for all requests, and each is repeate
   assert.equal(token.calls, 2);
 });
 
+test("a request that was refused late gets the newer token, without another call", async () => {
+  const token = counting();
+  const { client, net } = setUp({ token });
+  const both = [client.models(), client.snapshot("g_1")];
+  await flush();
+  const [early, late] = net.calls;
+  const refusal = new Response(JSON.stringify(REFUSED), { status: 401 });
+  early.resolve(refusal);
+  await flush();
+  net.last.resolve(new Response("{}"));
+  await both[0];
+  assert.ok(refusal.bodyUsed); // its connection is free for the repetition
+  late.resolve(new Response(JSON.stringify(REFUSED), { status: 401 }));
+  await flush();
+  assert.deepEqual([token.calls, net.last.headers.Authorization], [2, "Bearer token-2"]);
+  net.last.resolve(new Response("{}"));
+  await both[1];
+});
+
 test("a token that is refused again is an error, and so is a function that fails", async () => {
   const { client, net } = setUp({ token: counting() });
   const models = assert.rejects(client.models(), { name: "DualstreamError", code: "auth_error", status: 401, message: "The token has expired." });
