@@ -133,6 +133,8 @@ class Waiting:
         self._reached = after
         self._earliest = earliest
         self._has_events = False
+        self._is_paced = False
+        """The timer ends the wait for more text."""
         self._timer = RestartableTimer(clock)
         self._over: asyncio.Future[bool]
 
@@ -146,9 +148,9 @@ class Waiting:
         """Wait until the poll can be answered, or some seconds have passed; return True."""
         self._over = asyncio.get_running_loop().create_future()
         self._timer.start(seconds, self._end)
-        if self._has_events:
-            self._pace()
         self._log.subscribe(self._on_append)
+        # What was appended since `is_over` was asked has called no listener.
+        self._on_append()
         try:
             return await self._over
         finally:
@@ -156,20 +158,17 @@ class Waiting:
             self._log.unsubscribe(self._on_append)
 
     def _on_append(self) -> None:
-        had_events = self._has_events
         if self.is_over:
             self._end()
-        elif self._has_events and not had_events:
-            self._pace()
+        elif self._has_events and not self._is_paced:
+            self._is_paced = True
+            self._timer.start(min(self._earliest, self._timer.due) - self._clock.now(), self._end)
 
     def _check_log(self) -> None:
         """Find out whether there are events that this client is sent."""
         if not self._has_events:
             self._has_events = any(entry.kind is not Verbatim for entry in self._log.since(self._reached))
             self._reached = self._log.last
-
-    def _pace(self) -> None:
-        self._timer.start(min(self._earliest, self._timer.due) - self._clock.now(), self._end)
 
     def _end(self) -> None:
         if not self._over.done():

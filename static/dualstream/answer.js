@@ -20,7 +20,7 @@ import { checkNames, checkTransport } from "./options.js";
 export class Answer {
   /** @type {string|null} the generation's id; null until the gateway has returned it */
   id;
-  /** @type {Transport} the current transport */
+  /** @type {Transport} the current transport; of `auto`, what it reads on */
   transport;
   /** the text of the current revision */
   text = "";
@@ -49,6 +49,7 @@ export class Answer {
 
   #context;
   #options;
+  #requested; // the transport as it was asked for
   #key;
   #seq;
   #phase = "connecting";
@@ -74,7 +75,7 @@ export class Answer {
     this.#key = options.idempotencyKey ?? context.env.uuid();
     this.#seq = options.seq ?? 0;
     this.id = options.id ?? null;
-    this.transport = options.transport;
+    this.transport = this.#requested = options.transport;
     this.text = options.text ?? "";
     this.revision = options.revision ?? 1;
     this.finished = new Promise((resolve, reject) => { this.#settle = { resolve, reject }; });
@@ -165,8 +166,8 @@ export class Answer {
   async moveTo(transport) {
     checkTransport(transport);
     await this.#idKnown.promise;
-    if (this.#ended || transport === this.transport) return;
-    this.transport = transport;
+    if (this.#ended || transport === this.#requested) return;
+    this.transport = this.#requested = transport;
     this.#previous?.close();
     this.#previous = this.#connection;
     this.#connection = null;
@@ -233,7 +234,7 @@ export class Answer {
     this.#isOpen = false;
     const listener = (this.#listener = this.#createListener());
     this.#restartIdleTimer();
-    const target = { transport: this.transport, id: this.id, seq: this.#seq, position: this.position, body: this.#options.body, key: this.#key };
+    const target = { transport: this.#requested, id: this.id, seq: this.#seq, position: this.position, body: this.#options.body, key: this.#key };
     try {
       const connection = this.#context.open(target, listener);
       // `open` may have reported an error already, and a retry may have replaced the listener.
@@ -252,6 +253,7 @@ export class Answer {
       onOpen: ifCurrent(() => this.#onOpen()),
       onActivity: ifCurrent((bytes = 0) => { this.received += bytes; this.#restartIdleTimer(); }),
       onEvent: ifCurrent((event) => this.#onEvent(event)),
+      onTransport: ifCurrent((transport) => this.#onTransport(transport)),
       onReconnecting: ifCurrent(() => this.#onReconnecting()),
       onError: ifCurrent((error) => this.#onError(error)),
       onEnd: ifCurrent((state, seq) => this.#onEnd(state, seq)),
@@ -262,6 +264,12 @@ export class Answer {
   #onId(id) {
     this.id = id;
     this.#idKnown.resolve();
+  }
+
+  #onTransport(transport) {
+    if (transport === this.transport) return;
+    this.transport = transport;
+    this.#changed();
   }
 
   #onOpen() {

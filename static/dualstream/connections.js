@@ -2,8 +2,10 @@
  * How each transport opens a connection that starts or resumes a generation, and how commands are sent. It owns the sockets.
  */
 
+import { openAuto } from "./auto.js";
 import { openEventSource, openFetch } from "./connectors.js";
 import { DualstreamError } from "./errors.js";
+import { openPoll } from "./poll.js";
 import { SUBPROTOCOL, SharedSocket } from "./socket.js";
 
 /** @typedef {import("./connectors.js").Connection} Connection */
@@ -15,11 +17,15 @@ import { SUBPROTOCOL, SharedSocket } from "./socket.js";
  * @typedef {{transport: Transport, id: string|null, seq: number, position: string|null, body?: object, key: string}} Target
  */
 
+/** Milliseconds for which `auto` polls at once after it has found that no stream passes: a laptop may change its network. */
+const POLLING_MS = 300_000;
+
 export class Connections {
   #http;
   #env;
   #options;
   #sockets = /** @type {Set<SharedSocket>} */ (new Set());
+  #pollUntil = -Infinity; // time until which `auto` does not try a stream
 
   /**
    * @param {import("./http.js").GatewayHttp} http
@@ -72,8 +78,15 @@ export class Connections {
     return openFetch({ url: this.#http.url("api/chat/stream"), init, fetch: this.#http.fetch, listener });
   }
 
-  /** Start by `POST /api/generations`, then read the events. Both requests are one connection to the caller. @returns {Connection} */
-  startDetached({ body, key }, listener) {
+  /**
+   * Start by `POST /api/generations`, then `read` the events. Both requests are one connection to the caller.
+   * @param {Target} target
+   * @param {Listener} listener
+   * @param {(target: Target, listener: Listener, ticket: string) => Connection} read
+   * @returns {Connection}
+   */
+  startDetached(target, listener, read) {
+    const { body, key } = target;
     const controller = new AbortController();
     const { signal } = controller;
     let connection = { close: () => controller.abort() };
@@ -81,7 +94,7 @@ export class Connections {
       ({ id, ticket }) => {
         if (signal.aborted) return;
         listener.onId(id);
-        if (!signal.aborted) connection = this.readEventSource({ id, position: null }, listener, ticket);
+        if (!signal.aborted) connection = read({ ...target, id }, listener, ticket);
       },
       (error) => { if (!signal.aborted) listener.onError(error); },
     );
@@ -105,6 +118,37 @@ export class Connections {
     if (ticket) url.searchParams.set("ticket", ticket);
     const explain = () => this.#http.json(pathOf(id));
     return openEventSource({ url: url.href, EventSource, withCredentials: this.#http.withCredentials, explain, listener });
+  }
+
+  /** Read the events by long polls. @returns {Connection} */
+  readPolling({ id, position }, listener) {
+    const { idleTimeout } = this.#options;
+    const request = (after, wait, signal) => {
+      const url = new URL(this.#http.url(`${pathOf(id)}/poll`));
+      if (after !== null) url.searchParams.set("after", after);
+      if (wait !== null) url.searchParams.set("wait", wait);
+      return this.#http.fetch(url.href, this.#http.init({ signal }));
+    };
+    // A poll is silent for as long as it waits: less than the time after which a connection counts as dead.
+    const wait = idleTimeout ? idleTimeout / 2000 : null;
+    return openPoll({ request, position, wait, env: this.#env, listener });
+  }
+
+  /** Read a stream, or by long polls if none passes. @returns {Connection} */
+  readAuto(target, listener, ticket) {
+    if (this.#env.now() < this.#pollUntil) {
+      listener.onTransport("poll");
+      return this.readPolling(target, listener);
+    }
+    return openAuto({
+      target,
+      openStream: (...args) => this.readEventSource(...args, ticket),
+      openPoll: (...args) => this.readPolling(...args),
+      snapshot: () => this.#http.json(pathOf(target.id)),
+      onVerdict: (passes) => { this.#pollUntil = passes ? -Infinity : this.#env.now() + POLLING_MS; },
+      env: this.#env,
+      listener,
+    });
   }
 
   /** Return a socket that does not carry this generation yet: on one socket a generation has only one position. */
@@ -144,12 +188,16 @@ export class Connections {
 
 /** How each transport opens a connection. @type {Record<Transport, (connections: Connections, target: Target, listener: Listener) => Connection>} */
 const OPEN = {
-  sse: (connections, target, listener) => (
-    target.id === null ? connections.startDetached(target, listener) : connections.readEventSource(target, listener)),
+  auto: (connections, target, listener) => readDetached(connections, target, listener, (...args) => connections.readAuto(...args)),
+  sse: (connections, target, listener) => readDetached(connections, target, listener, (...args) => connections.readEventSource(...args)),
+  poll: (connections, target, listener) => readDetached(connections, target, listener, (...args) => connections.readPolling(...args)),
   fetch: (connections, target, listener) => (
     target.id === null ? connections.startStreaming(target, listener) : connections.readStreaming(target, listener)),
   websocket: (connections, { id, seq, body, key }, listener) => (
     id === null ? connections.socketFor(null).start(body, key, listener) : connections.socketFor(id).attach(id, seq, listener)),
 };
+
+const readDetached = (connections, target, listener, read) => (
+  target.id === null ? connections.startDetached(target, listener, read) : read(target, listener));
 
 const pathOf = (id) => `api/generations/${encodeURIComponent(id)}`;

@@ -14,6 +14,7 @@ import { NAMED, REFUSED_POSITION, eventOf } from "./events.js";
  * @property {() => void} onOpen the connection is open
  * @property {(bytes?: number) => void} onActivity data arrived, heartbeats included
  * @property {(event: object) => void} onEvent
+ * @property {(transport: "sse"|"poll") => void} onTransport what `auto` reads on
  * @property {() => void} onReconnecting the connection was lost, and EventSource is reconnecting
  * @property {(error: DualstreamError) => void} onError the connection ended before the generation did
  * @property {(state: string|null, seq?: number) => void} onEnd there are no events after the requested position; or, with

@@ -5,10 +5,10 @@
 
 import { RETRY } from "./backoff.js";
 
-/** @typedef {"sse" | "fetch" | "websocket"} Transport */
+/** @typedef {"sse" | "fetch" | "websocket" | "poll" | "auto"} Transport */
 
 /** @type {readonly Transport[]} */
-export const TRANSPORTS = Object.freeze(["sse", "fetch", "websocket"]);
+export const TRANSPORTS = Object.freeze(["sse", "fetch", "websocket", "poll", "auto"]);
 
 const CLIENT = [
   "baseURL", "transport", "headers", "credentials", "token", "ticket", "timeout", "idleTimeout", "retry", "keepOpen", "environment",

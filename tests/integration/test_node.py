@@ -67,7 +67,7 @@ def test_the_clients_own_tests_pass() -> None:
     assert "# pass 0\n" not in output
 
 
-@pytest.mark.parametrize("transport", ["sse", "fetch", "websocket"])
+@pytest.mark.parametrize("transport", ["sse", "fetch", "websocket", "poll", "auto"])
 def test_the_client_starts_resumes_and_interrupts(gateway: Server, transport: str) -> None:
     # Node 20 has WebSocket behind a flag that later versions still accept; without an EventSource, `sse` uses fetch.
     results = json.loads(

@@ -89,11 +89,11 @@ test("an unknown option is a TypeError that names it, and the one that was meant
   refused(() => setUp({ idle_timeout: 1 }), "new Dualstream(): idle_timeout is not an option; did you mean idleTimeout?");
   refused(() => setUp({ environment: { webSocket: null } }), "environment: webSocket is not an option; did you mean WebSocket?");
   refused(() => setUp({ retry: { delay: 1 } }), "retry: delay is not an option; known are attempts, baseMs, maxMs, maxRetryAfterMs.");
-  refused(() => setUp({ transport: "ws" }), "ws is not a transport: use sse, fetch or websocket.");
+  refused(() => setUp({ transport: "ws" }), "ws is not a transport: use sse, fetch, websocket, poll or auto.");
   const { client } = setUp();
   refused(() => client.start({ promt: "hi" }), "request: promt is not an option; did you mean prompt?");
   refused(() => client.start({ prompt: "hi" }, { onevent: () => {} }), "start(): onevent is not an option; did you mean onEvent?");
-  refused(() => client.start({ prompt: "hi" }, { transport: "ws" }), "ws is not a transport: use sse, fetch or websocket.");
+  refused(() => client.start({ prompt: "hi" }, { transport: "ws" }), "ws is not a transport: use sse, fetch, websocket, poll or auto.");
   refused(() => client.start(null), `request takes an object with ${NAMES.request.join(", ")}.`);
   refused(() => client.attach("g_1", { idempotencyKey: "k" }), `attach(): idempotencyKey is not an option; known are ${NAMES["attach()"].join(", ")}.`);
   refused(() => client.attach("g_1", { after: "12" }), "attach(): after is 12, which is not a position.");

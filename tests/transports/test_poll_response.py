@@ -76,6 +76,16 @@ class TestWaiting:
         assert await task
         assert (log.readers, clock.pending) == (0, 0)
 
+    async def test_an_event_that_comes_before_it_has_begun_ends_it(self) -> None:
+        log, clock = log_of(Chunk("a")), ManualClock()
+        waiting = Waiting(log, clock, log.last, clock.now())
+        assert not waiting.is_over
+        task = asyncio.create_task(waiting.run(25))
+        log.append(Chunk("b"))
+        await settle()
+        assert task.done()
+        assert (log.readers, clock.pending) == (0, 0)
+
     async def test_what_comes_within_the_interval_waits_for_its_end(self) -> None:
         log, clock = log_of(Chunk("a")), ManualClock()
         task = await self.start(log, clock, clock.now() + 0.05)
