@@ -1,6 +1,6 @@
 /**
  * A stream where one passes, long polls where none does. A proxy that buffers a stream answers properly, and then nothing
- * comes: that can't be told from a model that thinks. So a stream that stays silent is compared with what the gateway has.
+ * comes, as while a model thinks. So a stream that stays silent is compared with what the gateway has.
  */
 
 /** Milliseconds of silence after which the gateway is asked; doubled each time, up to the second number. */
@@ -42,7 +42,7 @@ export function openAuto({ target, openStream, openPoll, snapshot, onVerdict, en
       stopWatching();
       listener.onEvent(event);
     }),
-    // Whatever refuses a stream may let a poll pass; if it was the gateway, it refuses the poll for the same reason.
+    // A proxy that refuses a stream may pass a poll on; if the gateway refused it, it refuses the poll, too.
     onError: unlessPolling((error) => (passed ? listener.onError(error) : fallBack())),
     onReconnecting: unlessPolling(() => (passed ? listener.onReconnecting() : fallBack())),
     onEnd: unlessPolling((state, seq) => {

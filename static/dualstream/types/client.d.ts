@@ -8,9 +8,10 @@ import type {
 
 /**
  * How events reach the client. `sse`: start by POST, read with EventSource, or with fetch if there is no EventSource or if
- * headers must be sent. `fetch`: start and read in one POST. `websocket`: one socket for all answers.
+ * headers must be sent. `fetch`: start and read in one POST. `websocket`: one socket for all answers. `poll`: long polls, for
+ * networks that let no stream pass. `auto`: `sse`, or `poll` if nothing comes over it.
  */
-export type Transport = "sse" | "fetch" | "websocket";
+export type Transport = "sse" | "fetch" | "websocket" | "poll" | "auto";
 
 /** The transports that this version has. */
 export declare const TRANSPORTS: readonly Transport[];
@@ -142,7 +143,7 @@ export declare class Answer implements AsyncIterable<GenerationEvent> {
   private constructor();
   /** the generation's id; null until the gateway has returned it */
   readonly id: string | null;
-  /** the current transport */
+  /** the current transport; of `auto`, the one in use */
   readonly transport: Transport;
   get state(): AnswerState;
   /** the text of the current revision */
