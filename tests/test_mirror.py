@@ -86,6 +86,8 @@ EXCEPTIONS: Final = {
             "openai_responses/dialect": "the facts of one dialect",
             "anthropic/dialect": "the facts of one dialect",
             "gemini/dialect": "the facts of one dialect",
+            "ag_ui/dialect": "the facts of one dialect",
+            "tanstack/dialect": "the facts of one dialect",
         }.items()
     },
     "gateway/upstreams/formats/base.py": ("the interface of all formats", "tests/gateway/upstreams/test_contract.py"),
@@ -114,6 +116,16 @@ EXCEPTIONS: Final = {
         )
         for name in ("errors", "lanes", "steering")
     },
+    "transports/chat_ui/ag_ui/transport.py": ("the routes", "tests/transports/chat_ui/ag_ui/test_endpoint.py"),
+    "transports/chat_ui/tanstack/transport.py": ("the routes", "tests/transports/chat_ui/tanstack/test_endpoint.py"),
+    "transports/chat_ui/tanstack/runs.py": (
+        "where a client resumes a run",
+        "tests/transports/chat_ui/tanstack/test_endpoint.py",
+    ),
+    "transports/chat_ui/tanstack/commands.py": (
+        "what a socket executes",
+        "tests/transports/chat_ui/tanstack/test_socket.py",
+    ),
     "transports/base.py": ("the interface of all transports", "tests/transports/test_contract.py"),
 }
 """Modules without a test under their own name: why, and the test that covers them."""

@@ -293,6 +293,11 @@ class Hub:
             # Its ticket is for another generation.
             return None
 
+    def is_running(self, generation_id: str) -> bool:
+        """Return True if a generation of this id, of whomever, has not ended."""
+        record = self._records.get(generation_id)
+        return record is not None and record.generation.end is None
+
     def running_for(self, principal: Principal) -> list[Generation]:
         """Return the generations that the principal may read and that have not ended, newest first."""
         return self._records.running_for(principal)
@@ -361,8 +366,8 @@ class Hub:
             record.pipeline.interrupt("client", "deleted", self.clock.now())
 
     def on_forget(self, callback: Callable[[str], None]) -> None:
-        """Call `callback` with the id of each finished generation that is dropped."""
-        self._records.on_forget = callback
+        """Call `callback`, beside those before it, with the id of each finished generation that is dropped."""
+        self._records.on_forget.append(callback)
 
     def on_close(self, callback: Callable[[], None]) -> None:
         """Call `callback` when all generations have been ended, and no viewer is awaited any more."""

@@ -59,7 +59,7 @@ class Records:
         self._retained: OrderedDict[str, int] = OrderedDict()
         """Finished generations, oldest first, with the size that is counted for each."""
         self.retained_bytes = 0
-        self.on_forget: Callable[[str], None] = lambda _generation_id: None
+        self.on_forget: list[Callable[[str], None]] = []
         """Called with the id of each finished generation that is dropped."""
 
     def __len__(self) -> int:
@@ -164,7 +164,8 @@ class Records:
         for alias in record.aliases:
             if self._by_alias.get(alias) is record:
                 del self._by_alias[alias]
-        self.on_forget(generation_id)
+        for callback in self.on_forget:
+            callback(generation_id)
 
 
 def _may_read(principal: Principal, record: Record) -> bool:

@@ -24,7 +24,7 @@ def other(served: Served, kind: str) -> ViewingClient:
 
 def test_transports_are_found_by_entry_points_including_a_third_party_one() -> None:
     # Model APIs and chat UIs have contracts of their own: their clients do not read our events.
-    assert {transport.name for transport in load_transports()} == {*VIEWERS, "model-api", "ai-sdk"}
+    assert {transport.name for transport in load_transports()} == {*VIEWERS, "model-api", "ai-sdk", "ag-ui", "tanstack"}
 
 
 async def test_a_complete_answer(served: Served, viewer: ViewingClient) -> None:

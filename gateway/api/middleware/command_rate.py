@@ -5,6 +5,7 @@ interrupt counts its requests itself, since it knows whether they stopped anythi
 """
 
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -42,6 +43,10 @@ def rate_limited(services: Services, routes: Iterable[BaseRoute]) -> Sequence[Ba
     return limited
 
 
+COUNTS_ITSELF: Final = "counts-itself"
+"""Name of a transport's route that counts its own requests."""
+
+
 def is_read_route(route: BaseRoute) -> bool:
-    """Return True if a transport's route only reads what was started, or reconnects to it."""
-    return not isinstance(route, Route) or "{generation_id}" in route.path
+    """Return True if a transport's route only reads what was started, reconnects to it, or counts its own requests."""
+    return not isinstance(route, Route) or "{generation_id}" in route.path or route.name == COUNTS_ITSELF

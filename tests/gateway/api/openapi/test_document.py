@@ -52,6 +52,7 @@ USAGE = Usage(3, 4, "exact")
 METRICS = Metrics("r", 1.5, 2.5, 0.0, 1, 2, 2, None, 1, 1)
 PROVIDER_APIS = (Endpoint, PassThroughRoutes, TokenCountRoutes, MessageCountRoutes)
 PROVIDER_PATHS = ("/v1/", "/v1beta/")
+CHAT_UI_PATHS = ("/api/ag-ui", "/api/tanstack", "/api/ai-sdk/")
 OPTIONAL_FIELDS = {"signature", "format", "media_type", "data"}
 EVENTS: Sequence[Event] = (
     Accepted("g_x", "r", "m"),
@@ -87,6 +88,9 @@ def routed(routes: Sequence[BaseRoute]) -> Iterator[tuple[str, str]]:
             path = route.path.replace(":model}", "}")
             if isinstance(getattr(route.endpoint, "__self__", None), PROVIDER_APIS) or path.startswith(PROVIDER_PATHS):
                 # The APIs of providers are described by the providers.
+                continue
+            if path.startswith(CHAT_UI_PATHS):
+                # And the protocols of chat UIs by the projects that have made them (docs/chat-uis.md).
                 continue
             yield from ((method.lower(), path) for method in (route.methods or set()) - {"HEAD"})
 
