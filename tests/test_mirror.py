@@ -108,6 +108,10 @@ EXCEPTIONS: Final = {
         )
         for name in ("chats", "response", "transport")
     },
+    "transports/chat_ui/ai_sdk/commands.py": (
+        "executes what comes over a socket",
+        "tests/transports/chat_ui/ai_sdk/test_socket.py",
+    ),
     "gateway/dialects/ai_sdk/errors.py": ("one sentence", "tests/gateway/dialects/ai_sdk/test_dialect.py"),
     **{
         f"transports/model_api/responses/{name}.py": (

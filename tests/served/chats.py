@@ -60,7 +60,7 @@ async def sent(
 
 async def chatted(served: Served, message: Json, *pieces: str, **headers: str) -> list[Json]:
     """Send a message, let the provider answer, and return the chunks."""
-    async with sent(served, message, **headers) as task:
+    async with sent(served, message, None, **headers) as task:
         answer(served, *pieces)
         return chunks_in(await (await task).read())
 

@@ -7,10 +7,11 @@ from starlette.routing import BaseRoute, Route
 from gateway.api.services import Services
 from gateway.dialects.ai_sdk.dialect import PATH, AiSdkDialect
 from transports.chat_ui.ai_sdk.endpoint import AiSdkEndpoint
+from transports.chat_ui.ai_sdk.socket import socket_routes
 
 
 class AiSdkTransport:
-    """`/api/ai-sdk/chat`: POST to send, GET `{id}/stream` to resume, POST `{id}/stop`."""
+    """`/api/ai-sdk/chat`: POST to send, GET `{id}/stream` to resume, POST `{id}/stop`; and as a WebSocket."""
 
     name = "ai-sdk"
 
@@ -22,6 +23,7 @@ class AiSdkTransport:
         endpoint = AiSdkEndpoint(services, dialect, PATH)
         return [
             Route(PATH, endpoint.start, methods=["POST"]),
+            *socket_routes(services, dialect),
             # The id of a chat may contain slashes, encoded in the URL.
             Route(f"{PATH}/{{chat_id:path}}/stream", endpoint.resume, methods=["GET"]),
             Route(f"{PATH}/{{chat_id:path}}/stop", endpoint.stop, methods=["POST"]),
