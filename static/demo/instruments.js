@@ -41,6 +41,7 @@ export function attachInstruments(panes, { model }) {
     attachChart(pane);
     new PaneInstruments(pane, logs[name], add);
   }
+  document.addEventListener("model-change", () => probe.showModel());
   comparison.show(history);
   return history;
 }

@@ -11,7 +11,7 @@ import { strips } from "./charts/strips.js";
 import { MEASURES } from "./measures.js";
 import { NAMES } from "./names.js";
 import { median } from "./quantiles.js";
-import { counted, milliseconds } from "./units.js";
+import { UNKNOWN, counted, milliseconds } from "./units.js";
 import { headline } from "./verdict.js";
 import { VerdictView } from "./verdict-view.js";
 
@@ -142,16 +142,27 @@ function partsOf(run) {
 }
 
 /** Return the rows of a card's table: each run, and the median. */
-function tableOf({ title, value, format }, history, transports) {
+function tableOf({ title, value, format, more = [] }, history, transports) {
   const columns = transports.map((transport) => history.runs(transport).map(value));
   const rows = Array.from({ length: Math.max(0, ...columns.map((column) => column.length)) }, (_, run) => [`Run ${run + 1}`, ...columns.map((column) => format(column[run] ?? null))]);
   const medians = ["Median", ...transports.map((transport) => format(history.median(transport, value)))];
+  const newest = more.map(([name, read]) => [name, ...transports.map((transport) => readNewest(history, transport, read))]);
   return [
     element("caption", { className: "visually-hidden", textContent: title }),
     element("thead", {}, element("tr", {}, element("td", {}), ...transports.map((transport) => header(NAMES[transport], "col", transport)))),
-    element("tbody", {}, ...[...rows, medians].map(([name, ...cells]) => element("tr", {}, header(name, "row"), ...cells.map((textContent) => element("td", { textContent }))))),
+    bodyOf([...rows, medians]),
+    bodyOf(newest),
   ];
 }
+
+/** Return a figure of the newest run of a transport. */
+function readNewest(history, transport, read) {
+  const run = history.runs(transport).at(-1);
+  return run === undefined ? UNKNOWN : read(run);
+}
+
+const bodyOf = (rows) => element("tbody", {}, ...rows.map(([name, ...cells]) => (
+  element("tr", {}, header(name, "row"), ...cells.map((textContent) => element("td", { textContent }))))));
 
 /** Return a header cell. @param {string} textContent @param {"row"|"col"} scope @param {string} [transport] */
 export function header(textContent, scope, transport) {

@@ -35,6 +35,7 @@ export const PAGE_MEANINGS = {
   started: "You sent the prompt on this transport.",
   broken: "The connection was broken under the answer. The model goes on: the gateway keeps reading for a reader that comes back.",
   resumed: "Connected again with the number of the last event. The gateway sends exactly what was missed.",
+  checked: "After the end, the page read the gateway’s own text and compared it with what was received here.",
   moved: "The answer goes on over the other transport, from the same number. Positions mean the same on both.",
   stop: "You pressed stop. The clock of the big figure runs from here.",
 };

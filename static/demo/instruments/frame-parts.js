@@ -13,20 +13,31 @@ import { utf8Length } from "./wire-size.js";
  */
 
 /**
- * Return the parts of a received frame.
+ * Return the parts of each event in a received frame; the response to a long poll has many.
  * @param {import("./wire-log.js").WireEntry} entry
- * @returns {FrameParts}
+ * @returns {FrameParts[]}
  */
 export function frameParts({ carrier, bytes, text }) {
-  const { json, position } = carrier === "websocket" ? { json: text, position: "" } : eventStreamFields(text);
-  const event = parseObject(json);
-  if (typeof event?.type !== "string" || ["ack", "rejected", "pong"].includes(event.type)) {
-    return { type: null, text: 0, event: 0, framing: bytes };
-  }
-  const content = utf8Length(event.content ?? event.arguments ?? "");
+  const { json, position } = carrier === "websocket" || text.startsWith("{") ? { json: text, position: "" } : eventStreamFields(text);
+  const value = parseObject(json);
+  if (Array.isArray(value?.events)) return pollParts(value.events, bytes);
+  if (typeof value?.type !== "string" || NO_EVENTS.has(value.type)) return [{ type: null, text: 0, event: 0, framing: bytes }];
+  const content = contentLength(value);
   const inner = utf8Length(json) + utf8Length(position);
-  return { type: event.type, text: content, event: inner - content, framing: bytes - inner };
+  return [{ type: value.type, text: content, event: inner - content, framing: bytes - inner }];
 }
+
+/** Return the parts of a poll's events. What stands around them is framing, which each event bears a share of. */
+function pollParts(events, bytes) {
+  const lengths = events.map((event) => utf8Length(JSON.stringify(event)));
+  const framing = (bytes - lengths.reduce((sum, length) => sum + length, 0)) / events.length;
+  return events.map((event, index) => (
+    { type: event.type, text: contentLength(event), event: lengths[index] - contentLength(event), framing }));
+}
+
+const NO_EVENTS = new Set(["ack", "rejected", "pong"]);
+
+const contentLength = (event) => utf8Length(event.content ?? event.arguments ?? "");
 
 /** Return the data and the id of a frame of text/event-stream. */
 function eventStreamFields(text) {

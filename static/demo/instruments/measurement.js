@@ -26,6 +26,7 @@ export class Measurement {
   #startedAt;
   #wire = /** @type {import("./wire-log.js").WireEntry[]} */ ([]);
   #connections = /** @type {Set<number>} */ (new Set());
+  #polls = /** @type {Set<number>} */ (new Set());
   #firstEventAt = /** @type {number|null} */ (null);
   #firstTokenAt = /** @type {number|null} */ (null);
   #gaps = new Gaps();
@@ -49,19 +50,16 @@ export class Measurement {
 
   /** Record an entry of the wire. @param {import("./wire-log.js").WireEntry} entry */
   onWire(entry) {
-    if (entry.kind === "request" && this.#terminal === null) this.#connections.add(entry.connection);
+    if (entry.kind === "request" && this.#terminal === null) this.#addConnection(entry);
     if (entry.kind === "request" && this.#firstEventAt === null) this.#opened = true;
+    if (entry.kind === "open" && this.#polls.has(entry.connection)) this.#addPollHead(entry.head ?? 0);
     if (!this.#isOwn(entry)) return;
     if (this.#firstEventAt === null) this.#wire.push(entry); // only the handshake needs single entries later
     if (entry.kind === "lost" && entry.text !== ABORTED && this.#firstEventAt !== null) this.onBreak(entry.at);
     if (entry.kind === "request" && this.#break !== null && opensStream(entry)) this.#break.dialledAt ??= entry.at;
     this.#bytes[entry.direction] += entry.bytes;
     if (entry.kind !== "frame" || entry.direction === "out") return;
-    const parts = frameParts(entry);
-    if (!CONTENT.has(parts.type)) return;
-    this.#contentFrames += 1;
-    for (const name of ["text", "event", "framing"]) this.#bytes[name] += parts[name];
-    if (entry.carrier !== "websocket") this.#bytes.chunkFraming += chunkFramingLength(entry.bytes);
+    for (const parts of frameParts(entry)) if (CONTENT.has(parts.type)) this.#addParts(parts, entry);
   }
 
   /** Record an event. @param {object} event @param {number} now */
@@ -133,8 +131,9 @@ export class Measurement {
       bytesOut,
       contentFrames: frames,
       textBytes: text,
-      perEvent: frames === 0 ? null : { text: text / frames, event: event / frames, framing: framing / frames, chunkFraming: chunkFraming / frames },
+      perEvent: frames === 0 ? null : { text: text / frames, event: event / frames, framing: framing / frames },
       bytesPerEvent: frames === 0 ? null : (text + event + framing) / frames,
+      chunkFraming,
       overheadShare: frames === 0 ? null : (event + framing) / (text + event + framing),
       tokens,
       bytesPerToken: tokens ? bytesIn / tokens : null,
@@ -155,6 +154,23 @@ export class Measurement {
    */
   #isOwn({ connection, carrier }) {
     return carrier === "websocket" ? this.#terminal === null : this.#connections.has(connection);
+  }
+
+  #addConnection({ connection, text }) {
+    this.#connections.add(connection);
+    if (/\/poll\b/.test(text)) this.#polls.add(connection);
+  }
+
+  /** A stream has one head; polls have one for each batch of text, so that it is part of what the text costs. */
+  #addPollHead(bytes) {
+    this.#bytes.in += bytes;
+    this.#bytes.framing += bytes;
+  }
+
+  #addParts(parts, { carrier, bytes }) {
+    this.#contentFrames += 1;
+    for (const name of ["text", "event", "framing"]) this.#bytes[name] += parts[name];
+    if (carrier !== "websocket" && !this.#polls.size) this.#bytes.chunkFraming += chunkFramingLength(bytes);
   }
 
   #addContent(event, now) {
@@ -181,7 +197,7 @@ export class Measurement {
 
 /** True if the request opens a stream; others are commands. */
 function opensStream({ carrier, text }) {
-  return carrier !== "http" || /\/events\b|\/chat\/stream\b/.test(text);
+  return carrier !== "http" || /\/events\b|\/poll\b|\/chat\/stream\b/.test(text);
 }
 
 /** @typedef {Measurement["figures"]} Figures */

@@ -2,7 +2,7 @@
  * The measures of the comparison: what each is, how it is read from a run, and when it matters. Pure.
  */
 
-import { bytes, milliseconds } from "./units.js";
+import { UNKNOWN, bytes, milliseconds, number } from "./units.js";
 
 /** @typedef {import("./measurement.js").Figures} Figures */
 
@@ -18,12 +18,13 @@ import { bytes, milliseconds } from "./units.js";
  * @property {string} missing what to do to measure it
  * @property {number} noise a smaller difference says nothing, in the measure's unit
  * @property {string} method how it is measured
+ * @property {[label: string, read: (figures: Figures) => string][]} [more] further figures of the newest run
  */
 
 /** Return the handshake of an answer that is not the client's first one. @param {Figures} figures */
 function nextMs({ nextMs: measured, transport, opened, handshakeMs }) {
   if (measured !== null) return measured;
-  return transport === "sse" || !opened ? handshakeMs : null;
+  return transport !== "websocket" || !opened ? handshakeMs : null;
 }
 
 /** @type {readonly Measure[]} */
@@ -39,6 +40,10 @@ export const MEASURES = [
     missing: "Press Stop while text streams.",
     noise: 30,
     method: "From the click to the `interrupted` event, by this page’s clock. The gateway adds `cancel_ms`: from the command until its connection to the model is closed.",
+    more: [
+      ["The model’s connection closed", ({ cancelMs }) => milliseconds(cancelMs)],
+      ["Characters after the click", ({ charsAfterStop }) => number(charsAfterStop)],
+    ],
   },
   {
     id: "handshake",
@@ -51,6 +56,12 @@ export const MEASURES = [
     missing: "Run a prompt.",
     noise: 15,
     method: "From the start to the `accepted` event. EventSource can’t send a body: a POST starts the answer, then the stream is opened. A WebSocket opens once; when it is kept, the next answer only sends `start`.",
+    more: [
+      ["Requests", ({ handshake }) => number(handshake?.requests)],
+      ["Round trips", ({ handshake }) => number(handshake?.roundTrips)],
+      ["Sent by the page", ({ handshake }) => bytes(handshake?.sent)],
+      ["Heads of the responses", ({ handshake }) => (handshake?.heads == null ? "hidden from scripts" : bytes(handshake.heads))],
+    ],
   },
   {
     id: "next",
@@ -62,7 +73,7 @@ export const MEASURES = [
     ahead: "is faster here, by",
     missing: "Send a second prompt.",
     noise: 15,
-    method: "Over SSE each answer is a next one. Over WebSocket those count that found the socket open. The measurement starts a second answer at once, and stops it at its first event.",
+    method: "Over HTTP each answer is a next one. Over WebSocket those count that found the socket open. The measurement starts a second answer at once, and stops it at its first event.",
   },
   {
     id: "first-token",
@@ -75,6 +86,10 @@ export const MEASURES = [
     missing: "Run a prompt.",
     noise: 25,
     method: "From the start to the first text, reasoning or tool call. The gateway reports its own time to first token (`ttft_ms`); the difference is what transport and page added.",
+    more: [
+      ["The gateway’s own", ({ gatewayTtftMs }) => milliseconds(gatewayTtftMs)],
+      ["Added by transport and page", ({ addedTtftMs }) => milliseconds(addedTtftMs)],
+    ],
   },
   {
     id: "gaps",
@@ -87,6 +102,10 @@ export const MEASURES = [
     missing: "Run a prompt.",
     noise: 8,
     method: "Between two events with content, by this page’s clock. Gaps over an absence, a revision and the text caught up after them are left out. p50 and p95 are nearest ranks.",
+    more: [
+      ["p95", ({ gapP95 }) => milliseconds(gapP95)],
+      ["Events with content", ({ contentFrames }) => number(contentFrames)],
+    ],
   },
   {
     id: "bytes",
@@ -98,7 +117,11 @@ export const MEASURES = [
     ahead: "sends less for each event:",
     missing: "Run a prompt.",
     noise: 3,
-    method: "SSE: the bytes of the body, counted by fetch, or for EventSource computed from each message and completed by Resource Timing. WebSocket: payload plus frame header by RFC 6455, 5.2. Below that, HTTP/1.1 chunks, HTTP/2 frames, TLS and TCP are invisible to a page.",
+    method: "SSE: the bytes of the body, counted by fetch, or for EventSource computed from each message and completed by Resource Timing. WebSocket: payload plus frame header by RFC 6455, 5.2. Long poll: with the head of each response. Below that, HTTP/1.1 chunks, HTTP/2 frames, TLS and TCP are invisible to a page.",
+    more: [
+      ["Share that is not text", ({ overheadShare }) => (overheadShare === null ? UNKNOWN : `${Math.round(overheadShare * 100)} %`)],
+      ["HTTP/1.1 chunks, not visible, at most", ({ chunkFraming }) => bytes(chunkFraming)],
+    ],
   },
   {
     id: "token-bytes",
@@ -111,6 +134,11 @@ export const MEASURES = [
     missing: "Run a prompt.",
     noise: 10,
     method: "All bodies and frames of the answer, its first and last events included, divided by `output_tokens` of its last event. With the simulator, tokens are an estimate: one for four bytes.",
+    more: [
+      ["Received", ({ bytesIn }) => bytes(bytesIn)],
+      ["Sent", ({ bytesOut }) => bytes(bytesOut)],
+      ["Tokens", ({ tokens }) => number(tokens)],
+    ],
   },
   {
     id: "reconnect",
@@ -123,5 +151,9 @@ export const MEASURES = [
     missing: "Break the connection while text streams.",
     noise: 20,
     method: "From the new request or socket to the next event. How long the page chose to stay offline is not counted. Afterwards the text is compared with the gateway’s own, character by character.",
+    more: [
+      ["Offline before", ({ offlineMs }) => milliseconds(offlineMs)],
+      ["Text compared", ({ intact }) => (intact === null ? UNKNOWN : intact ? "complete" : "differs")],
+    ],
   },
 ];

@@ -5,8 +5,6 @@
 import { ABORTED } from "./wire-log.js";
 import { responseHeadLength, utf8Length } from "./wire-size.js";
 
-const MAX_TEXT = 4000; // characters of a body that are kept for the view of the wire
-
 /**
  * Build a metered `fetch`.
  * @param {import("./wire-log.js").WireLog} log
@@ -41,7 +39,7 @@ function visibleHead(response) {
 function requestText(method, url, body) {
   const { pathname, search } = new URL(url, globalThis.location?.href);
   // A ticket in the address is a credential: the view of the wire is copied and shown.
-  return `${method} ${pathname}${search.replace(/(ticket=)[^&]*/, "$1…")}${body && ` ${body.slice(0, MAX_TEXT)}`}`;
+  return `${method} ${pathname}${search.replace(/(ticket=)[^&]*/, "$1…")}${body && ` ${body}`}`;
 }
 
 /** Count the bytes of each read; split text at empty lines, so that the view shows frames and not reads. */

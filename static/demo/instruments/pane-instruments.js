@@ -60,7 +60,7 @@ export class PaneInstruments {
       this.#measurement?.onBreak(at);
       this.#timeline.timeline.addAction("broken", this.#transport, at);
     },
-    onOnline: ({ at, ms }) => this.#timeline.timeline.addAction("resumed", this.#transport, at, `away for ${(ms / 1000).toFixed(1)} s`),
+    onOnline: ({ at, ms }) => this.#timeline.timeline.addAction("resumed", this.#transport, at, `after ${(ms / 1000).toFixed(1)} s`),
     onTransport: ({ at, to }) => {
       // The figures of two transports would be mixed.
       this.#measurement = null;
@@ -89,18 +89,26 @@ export class PaneInstruments {
     const { answer } = this.#pane;
     this.#finishing.add(measurement);
     await new Promise((resolve) => { setTimeout(resolve, LATE_MS); });
-    if (measurement.hasReconnected && answer !== null) measurement.onCheck(await isIntact(answer, this.#pane));
+    if (measurement.hasReconnected && answer !== null) await this.#check(measurement, answer);
     this.#finishing.delete(measurement);
     this.#onFigures(measurement.figures);
   }
+
+  /** Compare the answer's text with the gateway's own; say so in the timeline, unless another answer has begun. */
+  async #check(measurement, answer) {
+    const stored = await readText(answer.id, this.#pane);
+    if (stored === null) return;
+    const { intact, message } = compareTexts(answer.text, stored);
+    measurement.onCheck(intact);
+    if (answer === this.#pane.answer) this.#timeline.timeline.addAction("checked", this.#transport, performance.now(), message);
+  }
 }
 
-/** Compare the answer's text with the gateway's snapshot; null if that can't be read. */
-async function isIntact(answer, pane) {
+/** Return the gateway's text; null if it has forgotten the answer, or is gone: then nothing can be said. */
+async function readText(id, pane) {
   try {
-    const { text } = await pane.createClient().snapshot(answer.id); // a client of its own: this request is not measured
-    return compareTexts(answer.text, text).intact;
+    return (await pane.createClient().snapshot(id)).text; // by a client of its own: this request is not measured
   } catch {
-    return null; // the gateway has forgotten it, or is gone: nothing can be said
+    return null;
   }
 }

@@ -28,12 +28,20 @@ export class ProbeButton {
   constructor(options) {
     this.#options = options;
     this.#status.setAttribute("role", "status");
-    this.#status.textContent = "Each run starts, loses its connection, resumes and stops.";
+    this.showModel();
     this.#button.addEventListener("click", () => (this.#controller ? this.#controller.abort() : this.#measure()));
   }
 
   get elements() {
     return [this.#button, this.#status];
+  }
+
+  /** Say what a measurement does, and what it costs with a real model. */
+  showModel() {
+    if (this.#controller) return;
+    const model = this.#options.model() || "sim";
+    const cost = isSimulator(model) ? "" : ` That is ${4 * RUNS} calls to ${model}, each stopped early.`;
+    setText(this.#status, `Each run starts, loses its connection, resumes and stops.${cost}`);
   }
 
   async #measure() {

@@ -76,7 +76,7 @@ export class Timeline {
 }
 
 function titleOf({ type, isEvent, count, characters }) {
-  if (!isEvent) return { started: "Prompt sent", broken: "Connection broken", resumed: "Connected again", moved: "Moved to another transport", stop: "Stop pressed" }[type];
+  if (!isEvent) return { started: "Prompt sent", broken: "Connection broken", resumed: "Connected again", moved: "Moved to another transport", stop: "Stop pressed", checked: "Text compared" }[type];
   if (!CONDENSED.has(type)) return type;
   return `${counted(count, `${NOUNS[type]} event`)} · ${counted(characters, "character")}`;
 }

@@ -27,6 +27,15 @@ export function bytes(count) {
 }
 
 /**
+ * Format a count.
+ * @param {number|null|undefined} value
+ * @returns {string}
+ */
+export function number(value) {
+  return value === null || value === undefined ? UNKNOWN : value.toLocaleString("en");
+}
+
+/**
  * Return "1 run", "3 runs".
  * @param {number} count
  * @param {string} noun

@@ -16,6 +16,8 @@
 
 const MAX_ENTRIES = 5000; // an answer of 60,000 characters has about as many frames; the sums go on without the entries
 
+const MAX_TEXT = 4000; // characters that are kept of each: an image may have millions
+
 /** The text of an entry whose connection the page itself broke. */
 export const ABORTED = "aborted by the page";
 
@@ -43,7 +45,7 @@ export class WireLog {
   /** Add an entry. @param {Partial<WireEntry> & Pick<WireEntry, "connection"|"kind"|"carrier">} fields */
   add(fields) {
     const entry = { at: this.#now(), direction: "in", bytes: 0, head: null, text: "", ...fields };
-    if (this.#entries.length < MAX_ENTRIES) this.#entries.push(entry);
+    if (this.#entries.length < MAX_ENTRIES) this.#entries.push(shortened(entry));
     else this.#dropped += 1;
     this.onEntry(entry);
   }
@@ -63,4 +65,9 @@ export class WireLog {
   get dropped() {
     return this.#dropped;
   }
+}
+
+function shortened(entry) {
+  if (entry.text.length <= MAX_TEXT) return entry;
+  return { ...entry, text: `${entry.text.slice(0, MAX_TEXT)}… (${entry.text.length - MAX_TEXT} characters more)` };
 }

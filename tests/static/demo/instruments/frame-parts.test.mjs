@@ -6,8 +6,13 @@ import { test } from "node:test";
 import { frameParts } from "../../../../static/demo/instruments/frame-parts.js";
 import { utf8Length, webSocketFrameLength } from "../../../../static/demo/instruments/wire-size.js";
 
-const sse = (text) => frameParts({ carrier: "eventsource", bytes: utf8Length(text), text });
-const socket = (text) => frameParts({ carrier: "websocket", bytes: webSocketFrameLength(utf8Length(text)), text });
+function only(parts) {
+  assert.equal(parts.length, 1);
+  return parts[0];
+}
+
+const sse = (text) => only(frameParts({ carrier: "eventsource", bytes: utf8Length(text), text }));
+const socket = (text) => only(frameParts({ carrier: "websocket", bytes: webSocketFrameLength(utf8Length(text)), text }));
 
 test("an SSE frame is text, event and framing", () => {
   const json = '{"type":"chunk","content":"ạ!"}';
@@ -31,4 +36,12 @@ test("the sum of the parts is the frame", () => {
 test("what is no event is framing", () => {
   for (const text of ['{"type":"ack","id":1}', '{"type":"pong"}', "{", ""]) assert.equal(socket(text).type, null);
   assert.deepEqual(sse(": hb\n"), { type: null, text: 0, event: 0, framing: 5 });
+});
+
+test("a poll's response has many events, which share what stands around them", () => {
+  const events = [{ seq: 1, type: "chunk", content: "ạ" }, { seq: 2, type: "complete" }];
+  const text = JSON.stringify({ events, position: "g_1:2", ended: true });
+  const parts = frameParts({ carrier: "http", bytes: utf8Length(text), text });
+  assert.deepEqual(parts.map(({ type, text: content }) => [type, content]), [["chunk", 3], ["complete", 0]]);
+  assert.equal(parts.reduce((sum, { text: content, event, framing }) => sum + content + event + framing, 0), utf8Length(text));
 });

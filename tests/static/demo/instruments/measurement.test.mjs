@@ -67,6 +67,16 @@ test("bytes are counted in full, and by event for content", () => {
   assert.deepEqual([ttftMs, gaps], [120, [60, 80]]);
 });
 
+test("polls cost a head for each response", () => {
+  const run = new Measurement({ transport: "poll", model: "", startedAt: 0 });
+  const text = JSON.stringify({ events: [chunk(2, "abcd"), chunk(3, "ef")], position: "g_1:3", ended: false });
+  run.onWire(entry(1, 1, "http", "request", { direction: "out", text: "GET /api/generations/g_1/poll?after=1" }));
+  run.onWire(entry(2, 1, "http", "open", { head: 300 }));
+  run.onWire(entry(2, 1, "http", "frame", { bytes: text.length, text }));
+  const { bytesIn, contentFrames, bytesPerEvent, textBytes } = run.figures;
+  assert.deepEqual([bytesIn, contentFrames, bytesPerEvent, textBytes], [300 + text.length, 2, (300 + text.length) / 2, 6]);
+});
+
 test("a reconnect is timed from the new request to the next event, and the time offline is told apart", () => {
   const run = overEventSource();
   chunkFrame(run, 1120, 2, "a");

@@ -24,3 +24,12 @@ test("the number of entries is bounded; all are reported", () => {
   log.clear();
   assert.deepEqual([log.entries.length, log.dropped, log.nextConnection()], [0, 0, 1]);
 });
+
+test("of a large frame only the beginning is kept, and all of it is reported", () => {
+  const log = new WireLog(() => 0);
+  let reported = "";
+  log.onEntry = ({ text }) => { reported = text; };
+  log.add({ connection: 1, carrier: "http", kind: "frame", text: "x".repeat(5000) });
+  assert.equal(reported.length, 5000);
+  assert.match(log.entries[0].text, /^x{4000}… \(1000 characters more\)$/);
+});
