@@ -11,6 +11,7 @@ import { strips } from "./charts/strips.js";
 import { MEASURES } from "./measures.js";
 import { NAMES } from "./names.js";
 import { median } from "./quantiles.js";
+import { header, headOf, scrollBox } from "./tables.js";
 import { UNKNOWN, counted, milliseconds } from "./units.js";
 import { headline } from "./verdict.js";
 import { VerdictView } from "./verdict-view.js";
@@ -94,7 +95,7 @@ class Card {
       element("details", {},
         element("summary", {}, "Values and method", element("span", { className: "visually-hidden", textContent: ` of ${measure.title}` })),
         element("p", { className: "caption", textContent: measure.method }),
-        element("div", { className: "table-scroll" }, this.#table)));
+        scrollBox(this.#table, `Values of ${measure.title}`)));
     this.element.setAttribute("aria-labelledby", id);
   }
 
@@ -149,7 +150,7 @@ function tableOf({ title, value, format, more = [] }, history, transports) {
   const newest = more.map(([name, read]) => [name, ...transports.map((transport) => readNewest(history, transport, read))]);
   return [
     element("caption", { className: "visually-hidden", textContent: title }),
-    element("thead", {}, element("tr", {}, element("td", {}), ...transports.map((transport) => header(NAMES[transport], "col", transport)))),
+    headOf(transports),
     bodyOf([...rows, medians]),
     bodyOf(newest),
   ];
@@ -163,9 +164,3 @@ function readNewest(history, transport, read) {
 
 const bodyOf = (rows) => element("tbody", {}, ...rows.map(([name, ...cells]) => (
   element("tr", {}, header(name, "row"), ...cells.map((textContent) => element("td", { textContent }))))));
-
-/** Return a header cell. @param {string} textContent @param {"row"|"col"} scope @param {string} [transport] */
-export function header(textContent, scope, transport) {
-  return element("th", { textContent, scope, data: transport ? { transport } : {} });
-}
-

@@ -39,7 +39,7 @@ export const MEASURES = [
     ahead: "is faster here, by",
     missing: "Press Stop while text streams.",
     noise: 30,
-    method: "From the click to the `interrupted` event, by this page’s clock. The gateway adds `cancel_ms`: from the command until its connection to the model is closed.",
+    method: "From the click to the “interrupted” event, by this page’s clock. The gateway adds “cancel_ms”: from the command until its connection to the model is closed.",
     more: [
       ["The model’s connection closed", ({ cancelMs }) => milliseconds(cancelMs)],
       ["Characters after the click", ({ charsAfterStop }) => number(charsAfterStop)],
@@ -55,7 +55,7 @@ export const MEASURES = [
     ahead: "is faster here, by",
     missing: "Run a prompt.",
     noise: 15,
-    method: "From the start to the `accepted` event. EventSource can’t send a body: a POST starts the answer, then the stream is opened. A WebSocket opens once; when it is kept, the next answer only sends `start`.",
+    method: "From the start to the “accepted” event. EventSource can’t send a body: a POST starts the answer, then the stream is opened. A WebSocket opens once; when it is kept, the next answer only sends “start”.",
     more: [
       ["Requests", ({ handshake }) => number(handshake?.requests)],
       ["Round trips", ({ handshake }) => number(handshake?.roundTrips)],
@@ -85,7 +85,7 @@ export const MEASURES = [
     ahead: "is faster here, by",
     missing: "Run a prompt.",
     noise: 25,
-    method: "From the start to the first text, reasoning or tool call. The gateway reports its own time to first token (`ttft_ms`); the difference is what transport and page added.",
+    method: "From the start to the first text, reasoning or tool call. The gateway reports its own time to first token (“ttft_ms”); the difference is what transport and page added.",
     more: [
       ["The gateway’s own", ({ gatewayTtftMs }) => milliseconds(gatewayTtftMs)],
       ["Added by transport and page", ({ addedTtftMs }) => milliseconds(addedTtftMs)],
@@ -117,7 +117,7 @@ export const MEASURES = [
     ahead: "sends less for each event:",
     missing: "Run a prompt.",
     noise: 3,
-    method: "SSE: the bytes of the body, counted by fetch, or for EventSource computed from each message and completed by Resource Timing. WebSocket: payload plus frame header by RFC 6455, 5.2. Long poll: with the head of each response. Below that, HTTP/1.1 chunks, HTTP/2 frames, TLS and TCP are invisible to a page.",
+    method: "SSE: the bytes of the body, counted by fetch, or for EventSource computed from each message and completed by Resource Timing. WebSocket: payload plus frame header by RFC 6455, 5.2. Long poll: with the head of each response. One socket carries many answers, so over WebSocket each event names its own. Below that, HTTP/1.1 chunks, HTTP/2 frames, TLS and TCP are invisible to a page.",
     more: [
       ["Share that is not text", ({ overheadShare }) => (overheadShare === null ? UNKNOWN : `${Math.round(overheadShare * 100)} %`)],
       ["HTTP/1.1 chunks, not visible, at most", ({ chunkFraming }) => bytes(chunkFraming)],
@@ -133,7 +133,7 @@ export const MEASURES = [
     ahead: "sends less for each token:",
     missing: "Run a prompt.",
     noise: 10,
-    method: "All bodies and frames of the answer, its first and last events included, divided by `output_tokens` of its last event. With the simulator, tokens are an estimate: one for four bytes.",
+    method: "All bodies and frames of the answer, its first and last events included, divided by “output_tokens” of its last event. With the simulator, tokens are an estimate: one for four bytes.",
     more: [
       ["Received", ({ bytesIn }) => bytes(bytesIn)],
       ["Sent", ({ bytesOut }) => bytes(bytesOut)],

@@ -4,7 +4,7 @@
 
 import { element } from "../dom.js";
 import { isSimulator } from "./settings.js";
-import { NAMES } from "./names.js";
+import { header, headOf, scrollBox } from "./tables.js";
 import { milliseconds } from "./units.js";
 import { hints, networkRows, verdictRows } from "./verdict.js";
 
@@ -12,11 +12,11 @@ export class VerdictView {
   #table = element("table", { className: "verdict-table" });
   #network = element("table", { className: "verdict-table" });
   #hints = element("ul", { className: "verdict-hints" });
-  #verdict = element("article", { className: "measure-card" }, element("h3", { textContent: "What you measured here" }), element("div", { className: "table-scroll" }, this.#table));
+  #verdict = element("article", { className: "measure-card" }, element("h3", { textContent: "What you measured here" }), scrollBox(this.#table, "What you measured here"));
   #networks = element("article", { className: "measure-card" },
     element("h3", { textContent: "The same handshake on a network" }),
     element("p", { className: "caption", textContent: "Arithmetic, not a measurement: the time measured here, and one round trip for each time the page had to wait." }),
-    element("div", { className: "table-scroll" }, this.#network));
+    scrollBox(this.#network, "The same handshake on a network"));
   /** @type {HTMLElement} */
   element = element("div", { className: "differences-verdict" }, this.#verdict, this.#networks,
     element("article", { className: "measure-card" }, element("h3", { textContent: "What these figures do not say" }), this.#hints));
@@ -26,14 +26,14 @@ export class VerdictView {
     const { transports } = history;
     const rows = verdictRows(history);
     this.#verdict.hidden = rows.length === 0;
-    this.#table.replaceChildren(head(["", ...transports], "What it means"), element("tbody", {}, ...rows.map(({ title, values, better, meaning }) => element("tr", {},
-      element("th", { scope: "row", textContent: title }),
+    this.#table.replaceChildren(headOf(transports, "What it means"), element("tbody", {}, ...rows.map(({ title, values, better, meaning }) => element("tr", {},
+      header(title, "row"),
       ...transports.map((transport) => element("td", { className: transport === better ? "better" : "", textContent: values[transport] ?? "–", data: { transport } })),
       element("td", { className: "meaning", textContent: meaning })))));
     const networks = networkRows(history);
     this.#networks.hidden = networks.length === 0;
-    this.#network.replaceChildren(head(["", ...transports]), element("tbody", {}, ...networks.map(({ name, rttMs, ms }) => element("tr", {},
-      element("th", { scope: "row", textContent: `${rttMs} ms, ${name}` }),
+    this.#network.replaceChildren(headOf(transports), element("tbody", {}, ...networks.map(({ name, rttMs, ms }) => element("tr", {},
+      header(`${rttMs} ms, ${name}`, "row"),
       ...transports.map((transport) => element("td", { textContent: milliseconds(ms[transport] ?? null) }))))));
     this.#hints.replaceChildren(...hints(this.#where(history)).map((textContent) => element("li", { textContent })));
   }
@@ -45,10 +45,4 @@ export class VerdictView {
     const runs = history.transports.length === 0 ? 0 : Math.min(...history.transports.map((transport) => history.runs(transport).length));
     return { hostname, protocol, httpVersion, runs, simulated: isSimulator((history.model ?? "").split("?", 1)[0]) };
   }
-}
-
-function head([first, ...transports], ...more) {
-  return element("thead", {}, element("tr", {}, element("td", { textContent: first }),
-    ...transports.map((transport) => element("th", { scope: "col", textContent: NAMES[transport], data: { transport } })),
-    ...more.map((textContent) => element("th", { scope: "col", textContent }))));
 }

@@ -91,7 +91,7 @@ const isLocal = (hostname) => ["localhost", "[::1]"].includes(hostname) || hostn
 /** Round-trip times for which `networkRows` computes, with what they stand for. */
 export const NETWORKS = [
   { rttMs: 20, name: "same region" },
-  { rttMs: 80, name: "another continent’s coast" },
+  { rttMs: 80, name: "across a continent" },
   { rttMs: 150, name: "mobile network" },
   { rttMs: 300, name: "poor mobile network" },
 ];

@@ -39,9 +39,12 @@ export class Drawing {
 
   #paint() {
     if (this.#width === 0) return;
-    const { height, shapes } = this.#draw(this.#width);
-    this.#svg.setAttribute("viewBox", `0 0 ${this.#width} ${height}`);
-    this.#svg.setAttribute("height", String(height));
+    // Charts are laid out for a root font of 16 px, and scaled with the page's.
+    const scale = parseFloat(getComputedStyle(document.documentElement).fontSize) / 16;
+    const width = Math.round(this.#width / scale);
+    const { height, shapes } = this.#draw(width);
+    this.#svg.setAttribute("viewBox", `0 0 ${width} ${height}`);
+    this.#svg.setAttribute("height", String(Math.round(height * scale)));
     this.#svg.replaceChildren(...shapes.map(elementOf));
   }
 }

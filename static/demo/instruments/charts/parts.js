@@ -13,8 +13,8 @@ import { NAMES } from "../names.js";
  * @property {Record<string, string|number>} attributes
  */
 
-export const ROW = 46;
-const LINE = 16; // from a row's middle to its second line of text
+export const ROW = 48;
+const LINE = 18; // from a row's middle to its second line of text
 const AXIS = 16;
 const MIN_TICKS_WIDTH = 120; // of a plot with room for a value in the middle
 

@@ -14,7 +14,7 @@ export function ceiling(value) {
 }
 
 /** Widths of the columns beside a chart's plot, in pixels. */
-const LABEL = 82;
+const LABEL = 86;
 const VALUE = 68;
 
 /**

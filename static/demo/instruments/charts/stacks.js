@@ -17,11 +17,21 @@ export function stacks(rows, { width, format, missing }) {
   const totals = rows.map(({ parts }) => parts.reduce((sum, { value }) => sum + value, 0));
   const plot = columns(width, Math.max(0, ...totals));
   const shapes = [...axis(plot, rows.length, format), ...rows.flatMap(({ transport, parts }, index) => {
-    const note = parts.length === 0 ? missing : parts.map(({ label, value }) => `${label} ${format(value)}`).join(" · ");
+    const note = parts.length === 0 ? missing : noteOf(parts, format);
     const value = parts.length === 0 ? format(null) : format(totals[index]);
     return [...bars(parts, plot, middleOf(index), transport), ...rowTexts({ transport, index, value, note, width })];
   })];
   return { height: heightOf(rows.length), shapes };
+}
+
+/** Name the parts. A unit that all of them have stands once, at the end. */
+function noteOf(parts, format) {
+  const texts = parts.map(({ value }) => format(value).split(" "));
+  const sameUnit = new Set(texts.map(([, unit]) => unit)).size === 1;
+  return parts.map(({ label }, index) => {
+    const [amount, unit] = texts[index];
+    return `${label} ${amount}${sameUnit && index < parts.length - 1 ? "" : ` ${unit}`}`;
+  }).join(" · ");
 }
 
 /** Return the parts of a bar, each paler than the one before it. */

@@ -30,7 +30,7 @@ test("the parts of a bar lie side by side", () => {
   const [first, second] = tags(chart, "rect").map(({ attributes }) => attributes);
   assert.ok(Math.abs(first.x + first.width + 1 - second.x) < 0.2);
   assert.ok(Math.abs(second.width / first.width - 3) < 0.2);
-  assert.ok(texts(chart).includes("text 10 ms · event 30 ms"));
+  assert.ok(texts(chart).includes("text 10 · event 30 ms"));
 });
 
 test("a distribution is a hill with lines at p50 and p95, and needs three values", () => {
