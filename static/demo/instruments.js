@@ -3,7 +3,7 @@
  */
 
 import { Comparison } from "./instruments/comparison.js";
-import { History } from "./instruments/history.js";
+import { keep, keptHistory } from "./instruments/kept-history.js";
 import { meteredEnvironment } from "./instruments/metered-environment.js";
 import { attachChart, attachFigures } from "./instruments/pane-figures.js";
 import { PaneInstruments } from "./instruments/pane-instruments.js";
@@ -26,12 +26,13 @@ export function createEnvironment(name) {
  * Attach everything that measures.
  * @param {Record<"left"|"right", import("./pane.js").Pane>} panes
  * @param {{model: () => string}} composer `model`: the chosen model
- * @returns {History} all measured runs
+ * @returns {import("./instruments/history.js").History} all measured runs
  */
 export function attachInstruments(panes, { model }) {
-  const history = new History();
+  const history = keptHistory();
   const add = (figures) => {
     history.add(figures);
+    keep(history);
     comparison.show(history);
   };
   const probe = new ProbeButton({ model, createClient: (options) => panes.left.createClient(options), onFigures: add });

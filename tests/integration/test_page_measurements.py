@@ -3,10 +3,11 @@
 import json
 import re
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from selenium.webdriver import Chrome
 
 from tests.integration.browser import DEADLINE_SECONDS, Page, Pane, wait_until
 from tests.integration.processes import Server
@@ -21,6 +22,13 @@ _RUNS = """
     const { history } = document.querySelector("#ask").page;
     return history.runs(arguments[0]).map(({ gaps, ...run }) => ({ ...run, gaps: gaps.length }));
 """
+
+
+@pytest.fixture(autouse=True)
+def forget_runs(driver: Chrome) -> Iterator[None]:
+    """Clear the runs, which the page keeps in the tab that all tests share."""
+    yield
+    driver.execute_script("sessionStorage.clear()")
 
 
 def pane_of(page: Page, home: str) -> Pane:
@@ -122,6 +130,8 @@ def test_after_a_broken_connection_the_text_is_compared(page: Page, home: str) -
     page.find("#differences").location_once_scrolled_into_view  # noqa: B018 - scrolls
     tiles = page.run("return [...document.querySelectorAll('.tile strong')].map((tile) => tile.innerText)")
     assert "complete" in tiles
+    page.driver.refresh()
+    assert wait_for_runs(page, home)[-1]["reconnects"] == run["reconnects"]
 
 
 def test_the_timeline_has_each_event_and_the_wire_each_frame(page: Page) -> None:
@@ -169,7 +179,8 @@ def test_the_drawer_says_that_a_real_model_has_no_settings(page: Page) -> None:
         "model.dispatchEvent(new Event('input', { bubbles: true }));"
     )
     page.find("#open-settings").click()
-    assert "real model" in page.find("#settings .drawer-note").text
+    note = page.find("#settings .drawer-note")
+    wait_until(lambda: "real model" in note.text, lambda: note.text)  # the drawer fades in
     assert page.run("return document.querySelector('#simulator').disabled")
     hidden = page.run("return [...document.querySelectorAll('.chip')].filter((chip) => chip.hidden).length")
     assert hidden == 4

@@ -2,9 +2,11 @@
  * Figures of several runs, and their medians. Pure.
  */
 
+import { Measurement } from "./measurement.js";
 import { median } from "./quantiles.js";
 
 const ORDER = ["sse", "websocket", "poll"];
+const FIGURES = Object.keys(new Measurement({ transport: "", model: "", startedAt: 0 }).figures);
 const MAX_RUNS = 60; // for each transport and set of settings
 
 /** @typedef {import("./measurement.js").Figures} Figures */
@@ -20,9 +22,15 @@ export class History {
     if (same.length > MAX_RUNS) this.#runs.splice(this.#runs.indexOf(same[0]), 1);
   }
 
-  /** Forget all runs. */
-  clear() {
-    this.#runs = [];
+  /** @returns {Figures[]} all runs, to keep them over a reload */
+  toJSON() {
+    return this.#runs;
+  }
+
+  /** Add runs that were kept. Those of an older page, with other figures, are left out. @param {unknown} runs */
+  restore(runs) {
+    if (!Array.isArray(runs)) return;
+    for (const run of runs) if (FIGURES.every((name) => name in Object(run))) this.add(run);
   }
 
   /** @returns {string|null} the model of the newest run, whose runs are compared */

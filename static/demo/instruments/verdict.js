@@ -17,6 +17,8 @@ import { counted } from "./units.js";
  * @property {string} meaning
  */
 
+const FEW_RUNS = 3; // so few are a first impression
+
 /**
  * Return a row for each measure that at least two transports have.
  * @param {History} history
@@ -56,15 +58,17 @@ function judge(measure, [first, second]) {
 export function headline(history) {
   const { transports } = history;
   if (transports.length === 0) return "Nothing measured yet. Run a prompt, or start the measurement.";
+  const runs = Math.min(...transports.map((transport) => history.runs(transport).length));
+  const soFar = runs < FEW_RUNS ? `After ${counted(runs, "run")}: ` : "";
   if (transports.length === 1) return `Measured over ${NAMES[transports[0]]} only. Run the other transport, too.`;
   const rows = verdictRows(history);
   const ahead = transports.flatMap((transport) => {
     const titles = rows.filter(({ better }) => better === transport).map(({ title }) => title.toLowerCase());
     return titles.length === 0 ? [] : [`${NAMES[transport]} is ahead in ${list(titles)}`];
   });
-  if (ahead.length === 0) return "For a reader the transports are equal here. Choose by what your network and your code allow.";
+  if (ahead.length === 0) return `${soFar}for a reader the transports are equal here. Choose by what your network and your code allow.`.replace(/^f/, "F");
   const equal = rows.filter(({ better }) => better === null).length;
-  return `${ahead.join("; ")}.${equal === 0 ? "" : ` In ${counted(equal, "measure")} there is no difference to notice.`}`;
+  return `${soFar}${ahead.join("; ")}.${equal === 0 ? "" : ` In ${counted(equal, "measure")} there is no difference to notice.`}`;
 }
 
 const list = (titles) => (titles.length === 1 ? titles[0] : `${titles.slice(0, -1).join(", ")} and ${titles.at(-1)}`);

@@ -22,8 +22,8 @@ export function hills(rows, { width, format, missing }) {
   const shapes = [...axis(plot, rows.length, format), ...rows.flatMap(({ transport, values }, index) => {
     const foot = middleOf(index) + BASE;
     const [p50, p95] = [quantile(values, 0.5), quantile(values, 0.95)];
-    const note = values.length === 0 ? missing : `p50 ${format(p50)} · p95 ${format(p95)}`;
-    return [...hill(values, plot, foot, transport), ...lines([p50, p95], plot, foot, transport), ...rowTexts({ transport, index, value: format(p50), note, width })];
+    const note = values.length === 0 ? missing : `p50 ${format(p50)}, p95 ${format(p95)}`;
+    return [...hill(values, plot, foot, transport), ...lines([p50, p95], plot, foot, transport), ...rowTexts({ transport, index, value: format(p95), note, width })];
   })];
   return { height: heightOf(rows.length), shapes };
 }

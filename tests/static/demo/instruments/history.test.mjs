@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { History, modelKey } from "../../../../static/demo/instruments/history.js";
+import { Measurement } from "../../../../static/demo/instruments/measurement.js";
 
 const run = (transport, value, model = "sim?speed=85") => ({ transport, model, value });
 const read = ({ value }) => value;
@@ -39,4 +40,12 @@ test("an empty history has no medians", () => {
 test("the order of settings and the seed make no other model", () => {
   assert.equal(modelKey("sim?speed=1&length=2&seed=3"), modelKey("sim?length=2&speed=1"));
   assert.deepEqual([modelKey("gpt"), modelKey("sim?seed=1"), modelKey("")], ["gpt", "sim", ""]);
+});
+
+test("runs survive a reload; what an older page kept does not", () => {
+  const history = new History();
+  history.add(new Measurement({ transport: "sse", model: "sim", startedAt: 0 }).figures);
+  const later = new History();
+  for (const kept of [history.toJSON(), [{ transport: "sse" }, null, 7], null, { a: 1 }]) later.restore(JSON.parse(JSON.stringify(kept)));
+  assert.deepEqual([later.runs("sse").length, later.model], [1, "sim"]);
 });

@@ -7,7 +7,7 @@ import { History } from "../../../../static/demo/instruments/history.js";
 import { headline, hints, networkRows, verdictRows } from "../../../../static/demo/instruments/verdict.js";
 
 const figures = (transport, values) => ({
-  transport, model: "sim", handshakeMs: null, ttftMs: null, gapP50: null, bytesPerEvent: null, reconnectMs: null, stopMs: null, bytesPerToken: null, nextMs: null, opened: true, handshake: null, ...values,
+  transport, model: "sim", handshakeMs: null, ttftMs: null, gapP95: null, bytesPerEvent: null, reconnectMs: null, stopMs: null, bytesPerToken: null, nextMs: null, opened: true, handshake: null, ...values,
 });
 
 function historyOf(...runs) {
@@ -41,7 +41,7 @@ test("the headline says what to do, who is ahead, or that it does not matter", (
   assert.match(headline(historyOf(["sse", { stopMs: 20 }])), /^Measured over SSE only/);
   assert.match(headline(historyOf(["sse", { stopMs: 20 }], ["websocket", { stopMs: 12 }])), /equal here/);
   const mixed = historyOf(["sse", { stopMs: 20, bytesPerEvent: 80 }], ["websocket", { stopMs: 12, bytesPerEvent: 95 }]);
-  assert.equal(headline(mixed), "SSE is ahead in bytes for each event. In 1 measure there is no difference to notice.");
+  assert.equal(headline(mixed), "After 1 run: SSE is ahead in bytes for each event. In 1 measure there is no difference to notice.");
 });
 
 test("networks add one round trip for each wait", () => {

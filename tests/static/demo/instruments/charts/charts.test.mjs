@@ -37,7 +37,7 @@ test("a distribution is a hill with lines at p50 and p95, and needs three values
   const values = Array.from({ length: 100 }, (_, index) => 50 + (index % 10));
   const chart = hills([{ transport: "sse", values }, { transport: "websocket", values: [1, 2] }], options);
   assert.equal(tags(chart, "path").filter(({ attributes }) => attributes.class === "c-hill").length, 1);
-  assert.ok(texts(chart).includes("p50 54 ms · p95 59 ms"));
+  assert.ok(texts(chart).includes("p50 54 ms, p95 59 ms"));
   assert.equal(histogram([1, 1, 5, 100], 10).reduce((a, b) => a + b), 3);
 });
 
