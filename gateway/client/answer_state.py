@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from gateway.client.content import Message
 from gateway.client.view import State, View
-from gateway.protocol.events import Part, Terminal, ToolCall
+from gateway.protocol.events import Metrics, Part, Terminal, ToolCall, Usage
 from gateway.protocol.position import format_position
 
 
@@ -77,6 +77,16 @@ class AnswerState(ABC):
     def terminal(self) -> Terminal | None:
         """Return the terminal event; None before it was returned."""
         return self._view.terminal
+
+    @property
+    def usage(self) -> Usage | None:
+        """Return the tokens that the answer took, with those of earlier attempts; None before the terminal event."""
+        return self.terminal.usage if self.terminal is not None else None
+
+    @property
+    def metrics(self) -> Metrics | None:
+        """Return the gateway's measurements; None before the terminal event."""
+        return self.terminal.metrics if self.terminal is not None else None
 
     def message(self) -> Message:
         """Return the assistant message that gives this answer back in the next turn, with its thinking signatures.

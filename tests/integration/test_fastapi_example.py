@@ -26,10 +26,15 @@ def chat_gateway(simulator: Server) -> Iterator[Server]:
         yield server
 
 
+def require_fastapi() -> None:
+    """Skip the test if FastAPI is not installed."""
+    if importlib.util.find_spec("fastapi") is None:
+        missing("fastapi is not installed: the extra `test` has it")
+
+
 @pytest.fixture(scope="module")
 def app(chat_gateway: Server) -> Iterator[Server]:
-    if importlib.util.find_spec("fastapi") is None:
-        missing("fastapi is not installed")
+    require_fastapi()
     command = [sys.executable, "-m", "uvicorn", "app:app", "--app-dir", str(FOLDER), "--port", "0"]
     path = os.pathsep.join(filter(None, (str(TOP_LEVEL), str(CHECKOUT), os.environ.get("PYTHONPATH"))))
     variables = {"DUALSTREAM_URL": chat_gateway.url, "PYTHONPATH": path}

@@ -15,7 +15,7 @@ from tests.integration import processes
 from tests.integration.browser import read_json, wait_until
 from tests.integration.clients.installation import required_installation
 from tests.integration.clients.stage import FAILOVER_MODEL, configuration, provider_process
-from tests.integration.processes import Server, program
+from tests.integration.processes import CHECKOUT, Server, program
 from tests.integration.test_client_pages import TEXT, Place, output
 
 README = (Path(__file__).parents[2] / "README.md").read_text("utf-8")
@@ -201,12 +201,19 @@ def _has_no_running_generation(gateway: Server) -> bool:
 
 
 def test_the_python_client(plain_gateway: Server) -> None:
-    (example,) = [block for block in blocks("python") if "gateway.client" in block]
+    (example,) = [block for block in blocks("python") if "from dualstream import" in block]
     script = example.replace(DOCUMENTED_URL, plain_gateway.url)
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True, timeout=60)
-    assert "Accepted(" in done.stdout
-    assert "Complete(" in done.stdout
-    assert "You asked: “And at sunset?”" in done.stdout
+    path = os.pathsep.join([str(CHECKOUT / "gateway/client/top_level"), str(CHECKOUT)])
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=60,
+    )
+    assert done.stdout.startswith("You asked: “Why is the sky blue?”")
+    assert "“And at sunset?”" in done.stdout
 
 
 @pytest.mark.parametrize(("language", "name"), [("python", "openai"), ("js", "@anthropic-ai/sdk"), ("sh", "claude -p")])
