@@ -58,9 +58,9 @@ export class Conversation {
   getServerSnapshot = () => this.#first;
 
   subscribe = (listener) => {
-    const subscriber = () => listener(); // the same function may subscribe twice
+    const subscriber = () => listener(this.#state); // the same function may subscribe twice
     this.#subscribers.add(subscriber);
-    return () => this.#subscribers.delete(subscriber);
+    return () => { this.#subscribers.delete(subscriber); };
   };
 
   send = async (input, options = {}) => {

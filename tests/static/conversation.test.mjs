@@ -31,7 +31,7 @@ function converse(options = {}, clientOptions = {}) {
   const setting = setUp({ transport: "fetch", ...clientOptions });
   const conversation = new Conversation(setting.client, options);
   const states = [];
-  conversation.subscribe(() => states.push(conversation.state));
+  conversation.subscribe((state) => states.push(state));
   return { ...setting, conversation, states };
 }
 

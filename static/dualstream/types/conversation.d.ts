@@ -104,8 +104,8 @@ export declare class Conversation {
   getSnapshot: () => ConversationState;
   /** Return the state at the creation, which a server renders. */
   getServerSnapshot: () => ConversationState;
-  /** Call a function after each change; return a function that ends this. */
-  subscribe: (listener: () => void) => () => void;
+  /** Call a function with the state after each change; return a function that ends this. */
+  subscribe: (listener: (state: ConversationState) => void) => () => void;
   /**
    * Send a text, a message, or several such as the results of tools, and read the answer. An answer that still runs is stopped
    * first. The promise is fulfilled at the end of the answer, also if it failed: see `state.error`.

@@ -97,7 +97,7 @@ export async function converse(): Promise<void> {
     onFinish: ({ content, end }) => console.log(content, end?.type),
     onError: ({ code }) => console.log(code),
   });
-  const leave = conversation.subscribe(() => render(conversation.state.messages));
+  const leave = conversation.subscribe(({ messages: shown }) => render(shown));
   await conversation.send("Hi", { model: "other" });
   await conversation.send([{ role: "tool", tool_call_id: "c", content: "42" }]);
   await conversation.stop();
