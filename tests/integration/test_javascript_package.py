@@ -3,15 +3,18 @@
 import json
 import re
 import tarfile
+import time
 import tomllib
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
+import jwt
 import pytest
 from selenium.webdriver import Chrome
 
+from gateway.security.jwt_tokens import LEEWAY_SECONDS
 from tests.integration import processes
 from tests.integration.browser import read_json
 from tests.integration.javascript.project import PACKAGE, PAGE, Project, pack, run, serve
@@ -19,7 +22,7 @@ from tests.integration.npm import node22, npm_set
 from tests.integration.processes import CHECKOUT, Server, program
 from tests.integration.test_processes import command
 
-TRANSPORTS: Final = ("sse", "fetch", "websocket")
+TRANSPORTS: Final = ("sse", "fetch", "websocket", "poll")
 HAS_WEB_SOCKET: Final = "console.log(typeof WebSocket)"
 WITHOUT_WEB_SOCKET: Final = (
     "DualstreamError unsupported: This version of Node has no WebSocket: run `npm install ws`, use Node 22, "
@@ -100,6 +103,25 @@ def test_a_refused_token_is_asked_for_again(project: Project, tmp_path: Path) ->
             assert results["asked"] == 2
             states = [results[name]["state"] for name in ("started", "resumed", "interrupted")]
             assert states == ["complete", "complete", "interrupted"]
+
+
+def test_a_command_gets_a_new_token_when_that_of_its_socket_has_expired(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secret = "a secret of the issuer, 32 bytes or more"
+    monkeypatch.setenv("ISSUER_SECRET", secret)
+    config = tmp_path / "dualstream.toml"
+    config.write_text(
+        '[models."sim?ttft=0&speed=100&length=100000"]\nprovider = "simulator"\n\n'
+        '[jwt]\nalgorithms = ["HS256"]\nsecret_variable = "ISSUER_SECRET"\n'
+    )
+    project.copy("expiring.mjs")
+    with processes.gateway("--config", str(config)) as server:
+        # The first one is valid for three more seconds.
+        expires = (time.time() - LEEWAY_SECONDS + 3, time.time() + 600)
+        tokens = [jwt.encode({"sub": "alice", "exp": int(exp)}, secret, "HS256") for exp in expires]
+        printed = project.node(node22(), "expiring.mjs", server.url, *tokens)
+    assert json.loads(printed) == ["interrupted", "client", 2]
 
 
 def test_it_works_in_pages_that_are_bundled(driver: Chrome, project: Project) -> None:

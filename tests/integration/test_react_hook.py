@@ -133,7 +133,7 @@ def chats(driver: Chrome, project: Project, simulator: Server) -> Iterator[Chats
         yield chats
 
 
-@pytest.mark.parametrize("transport", ["sse", "fetch", "websocket"])
+@pytest.mark.parametrize("transport", ["sse", "fetch", "websocket", "poll"])
 def test_two_chats_of_several_turns(chats: Chats, transport: str) -> None:
     chats.open(a={"transport": transport}, b={"transport": transport})
     for turn, texts in enumerate((("One", "Two"), ("Three", "Four")), start=1):

@@ -1,9 +1,9 @@
 /** A page of another origin than its gateway's. */
 
-import { Dualstream, type Answer } from "dualstream";
+import { Dualstream, type Answer, type Transport } from "dualstream";
 
 declare global {
-  interface Window { read: (baseURL: string, transport: "sse" | "fetch" | "websocket") => Promise<[string | null, string, string]> }
+  interface Window { read: (baseURL: string, transport: Transport) => Promise<[string | null, string, string]> }
 }
 
 window.read = async (baseURL, transport) => {
