@@ -15,6 +15,7 @@ from gateway.client.connectors import Connectors, HttpCommands, TransportName
 from gateway.client.event_stream import EventStreamConnector
 from gateway.client.frames import ConnectionLost
 from gateway.client.http_session import HttpSession, HttpSettings, Token, check_token
+from gateway.client.long_poll import LongPollConnector
 from gateway.client.retry import Retries, RetryNotice, RetryPolicy, Sleep
 from gateway.client.start_options import StartOptions
 from gateway.client.view import View
@@ -24,7 +25,7 @@ from gateway.protocol.position import parse_position
 
 Messages = Sequence[Mapping[str, object]]
 
-CONNECTORS: Final[Connectors] = {"sse": EventStreamConnector, "ws": WebSocketConnector}
+CONNECTORS: Final[Connectors] = {"sse": EventStreamConnector, "ws": WebSocketConnector, "poll": LongPollConnector}
 """The transports of this client."""
 
 

@@ -8,7 +8,7 @@ import orjson
 from gateway.client.frames import Frame, JsonMap, read_object
 from gateway.client.http_session import HttpSession, read_refusal, translate_errors
 
-TransportName = Literal["sse", "ws"]
+TransportName = Literal["sse", "ws", "poll"]
 """Names of the transports. Each has a connector in `CONNECTORS` of gateway/client/client.py."""
 
 CommandName = Literal["interrupt", "feedback"]

@@ -51,7 +51,13 @@ class HttpSession:
         self._session = aiohttp.ClientSession(connector=connector, headers=settings.headers, timeout=timeout)
 
     async def request(
-        self, method: str, path: str, *, headers: Mapping[str, str] | None = None, data: bytes | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
+        data: bytes | None = None,
     ) -> aiohttp.ClientResponse:
         """Send a request and return its response, of any status. Redirects are not followed.
 
@@ -61,7 +67,12 @@ class HttpSession:
         authorization = await self._authorization()
         with translate_errors(self.url):
             return await self._session.request(
-                method, self.url / path, data=data, headers={**authorization, **(headers or {})}, allow_redirects=False
+                method,
+                self.url / path,
+                params=query,
+                data=data,
+                headers={**authorization, **(headers or {})},
+                allow_redirects=False,
             )
 
     async def open_socket(self, path: str) -> aiohttp.ClientWebSocketResponse:

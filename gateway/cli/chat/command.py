@@ -16,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("prompt", nargs="?", help="one question; without it, a conversation")
     parser.add_argument("--url", default="http://127.0.0.1:8080", help="the gateway (default %(default)s)")
-    parser.add_argument("--transport", choices=["sse", "ws"], default="sse", help="default %(default)s")
+    parser.add_argument("--transport", choices=["sse", "ws", "poll"], default="sse", help="default %(default)s")
     parser.add_argument("--model", help="default: the gateway's own")
     parser.add_argument("--system", help="a system message")
 

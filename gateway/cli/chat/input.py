@@ -10,7 +10,7 @@ Type a question and press Enter. While an answer streams, a line is feedback: th
 /note TEXT         record a note on the answer
 /good, /bad        rate the answer
 /stop              stop the answer (or press Ctrl-C)
-/transport sse|ws  use the other transport, also in the middle of an answer
+/transport NAME    use another transport (sse, ws, poll), also in the middle of an answer
 /help              show this help
 /quit              quit (or press Ctrl-D, or Ctrl-C twice)
 //TEXT             a question or feedback that begins with a slash"""
@@ -66,6 +66,7 @@ _COMMANDS: dict[str, Input] = {
     "/transport sse": Switch("sse"),
     "/transport ws": Switch("ws"),
     "/transport websocket": Switch("ws"),
+    "/transport poll": Switch("poll"),
 }
 """Complete lines, with one space between their words. A `/note` with a text is not among them."""
 

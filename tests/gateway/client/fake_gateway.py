@@ -1,8 +1,9 @@
-"""A gateway that follows a script, on both transports, and clients of it that never sleep."""
+"""A gateway that follows a script, on all transports, and clients of it that never sleep."""
 
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 import orjson
 from aiohttp import web
@@ -17,7 +18,8 @@ ID = "g_test"
 USAGE = Usage(3, 4, "exact")
 METRICS = Metrics("r_1", 1.0, 2.0, 0.0, 2, 10, 12, None, 1, 1)
 COMPLETE = Complete("stop", USAGE, None, METRICS)
-TRANSPORTS: tuple[TransportName, ...] = ("sse", "ws")
+STREAMS: tuple[TransportName, ...] = ("sse", "ws")
+TRANSPORTS: tuple[TransportName, ...] = (*STREAMS, "poll")
 CLOSE = -1
 """In a script: cut the connection here."""
 HOLD = -2
@@ -42,6 +44,10 @@ class FakeGateway:
     command_refused: Refused | None = None
     headers: list[Mapping[str, str]] = field(default_factory=list)
     connections: int = 0
+    holding: bool = False
+    """A poll waits for a command."""
+    polled: list[int] | None = field(default=None)
+    """What is left of the script for a client that polls; None while it has only started."""
     stopped: asyncio.Event = field(default_factory=asyncio.Event)
     gone: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -65,6 +71,8 @@ class FakeGateway:
         app = web.Application()
         app.router.add_post("/api/chat/stream", self._post_start)
         app.router.add_get("/api/generations/{id}/events", self._get_events)
+        app.router.add_post("/api/generations", self._post_detached)
+        app.router.add_get("/api/generations/{id}/poll", self._get_poll)
         app.router.add_post("/api/generations/{id}/{command}", self._post_command)
         app.router.add_get("/api/ws", self._socket)
         return app
@@ -81,6 +89,50 @@ class FakeGateway:
         if self.log and after >= len(self.log):
             return web.Response(status=204)
         return self._refusal() or await self._stream(request, after)
+
+    async def _post_detached(self, request: web.Request) -> web.Response:
+        self.headers.append(request.headers)
+        self.starts.append((request.headers["Idempotency-Key"], await request.json()))
+        self.polled = None
+        return self._refusal() or web.json_response({"id": ID, "state": "queued", "urls": {}}, status=201)
+
+    async def _get_poll(self, request: web.Request) -> web.StreamResponse:
+        after = int(request.query["after"].removeprefix(f"{ID}:"))
+        if request.query["wait"] == "0":
+            if self.polled is not None or not self.starts:
+                self.headers.append(request.headers)
+                self.attached.append(after)
+                if (refusal := self._refusal()) is not None:
+                    return refusal
+            self.polled = self.plan(after)
+        try:
+            return await self._poll(request, self.polled or [], after)
+        except (ConnectionResetError, asyncio.CancelledError):
+            self.gone.set()
+            raise
+
+    async def _poll(self, request: web.Request, plan: list[int], after: int) -> web.StreamResponse:
+        """Answer with the numbers up to the next CLOSE or HOLD."""
+        if plan and plan[0] == HOLD:
+            if request.query["wait"] == "0":
+                return self._polled([], after)
+            self.holding = True
+            await self.stopped.wait()
+            plan.pop(0)
+        if (plan and plan[0] == CLOSE) or (not plan and after < len(self.log)):
+            assert request.transport is not None
+            request.transport.abort()
+            return web.Response()
+        numbers = list(takewhile(lambda seq: seq > 0, plan))
+        del plan[: len(numbers)]
+        return self._polled(numbers, max([after, *numbers]))
+
+    def _polled(self, numbers: list[int], reached: int) -> web.Response:
+        events = [{**self._data(seq), "generation_id": ID, "seq": seq} for seq in numbers]
+        return web.json_response(
+            {"events": events, "position": f"{ID}:{reached}", "ended": reached >= len(self.log)},
+            headers={"Cache-Control": "no-store"},
+        )
 
     async def _post_command(self, request: web.Request) -> web.Response:
         self.headers.append(request.headers)

@@ -15,6 +15,7 @@ from tests.gateway.client.fake_gateway import (
     HOLD,
     ID,
     METRICS,
+    STREAMS,
     TRANSPORTS,
     USAGE,
     FakeGateway,
@@ -44,7 +45,7 @@ async def test_lost_connections_are_resumed_after_the_last_event(
     assert answer.attachments == 3
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("transport", STREAMS)
 async def test_it_gives_up_after_failures_in_a_row_and_can_be_iterated_again(
     servers: list[TestServer], transport: TransportName
 ) -> None:

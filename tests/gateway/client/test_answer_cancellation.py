@@ -11,7 +11,7 @@ from aiohttp.test_utils import TestServer
 from gateway.client import AsyncAnswer, AsyncClient, TransportName
 from gateway.protocol.errors import Code, Refused
 from gateway.protocol.events import Event
-from tests.gateway.client.fake_gateway import CLOSE, HOLD, TRANSPORTS, FakeGateway, Harness, listen, log_of
+from tests.gateway.client.fake_gateway import CLOSE, HOLD, STREAMS, TRANSPORTS, FakeGateway, Harness, listen, log_of
 from tests.served.viewers import until
 
 
@@ -79,7 +79,7 @@ async def _for_each_suspension(
     raise AssertionError
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("transport", STREAMS)
 async def test_reading_continues_after_the_last_event_that_was_returned(
     servers: list[TestServer], transport: TransportName
 ) -> None:
@@ -147,7 +147,7 @@ async def test_a_command_leaves_an_answer_that_can_be_read(
     )
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("transport", STREAMS)
 async def test_closing_the_client_is_finished_by_closing_it_again(
     servers: list[TestServer], transport: TransportName
 ) -> None:

@@ -12,6 +12,7 @@ from tests.gateway.client.fake_gateway import (
     COMPLETE,
     HOLD,
     ID,
+    STREAMS,
     TRANSPORTS,
     FakeGateway,
     listen,
@@ -34,7 +35,7 @@ async def test_a_start_brings_every_event_once_in_order(servers: list[TestServer
     assert (answer.id, answer.attachments) == (ID, 0)
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("transport", STREAMS)
 async def test_a_start_without_acceptance_is_repeated_with_its_key(
     servers: list[TestServer], transport: TransportName
 ) -> None:
@@ -85,7 +86,7 @@ async def test_leaving_the_client_closes_its_connections(servers: list[TestServe
     await asyncio.wait_for(harness.gateway.gone.wait(), 5)
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("transport", STREAMS)
 async def test_a_start_that_is_cancelled_leaves_no_connection(
     servers: list[TestServer], transport: TransportName
 ) -> None:

@@ -10,7 +10,7 @@ from aiohttp.test_utils import TestServer
 
 from gateway.client import AsyncClient, Retries, Token, TransportName
 from gateway.protocol.errors import Refused
-from tests.gateway.client.fake_gateway import CLOSE, TRANSPORTS, FakeGateway, listen, log_of, read_all
+from tests.gateway.client.fake_gateway import CLOSE, STREAMS, TRANSPORTS, FakeGateway, listen, log_of, read_all
 
 
 def _counting() -> Callable[[], str]:
@@ -28,7 +28,7 @@ def _counting_async() -> Callable[[], Awaitable[str]]:
     return token
 
 
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize("transport", STREAMS)
 @pytest.mark.parametrize("token", [_counting(), _counting_async()], ids=["function", "coroutine function"])
 async def test_a_function_returns_the_token_of_each_connection(
     servers: list[TestServer], transport: TransportName, token: Token
