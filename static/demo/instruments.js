@@ -11,6 +11,8 @@ import { ProbeButton } from "./instruments/probe.js";
 import { WireLog } from "./instruments/wire-log.js";
 
 const now = () => performance.now();
+// The browser keeps 250 timings and then no more. Only the newest are of use here.
+performance.addEventListener("resourcetimingbufferfull", () => performance.clearResourceTimings());
 const logs = { left: new WireLog(now), right: new WireLog(now) };
 
 /**
