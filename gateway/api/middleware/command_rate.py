@@ -46,7 +46,10 @@ def rate_limited(services: Services, routes: Iterable[BaseRoute]) -> Sequence[Ba
 COUNTS_ITSELF: Final = "counts-itself"
 """Name of a transport's route that counts its own requests."""
 
+READS: Final = "reads"
+"""Name of a transport's route that only reads what was started, by another id than that of a generation."""
+
 
 def is_read_route(route: BaseRoute) -> bool:
     """Return True if a transport's route only reads what was started, reconnects to it, or counts its own requests."""
-    return not isinstance(route, Route) or "{generation_id}" in route.path or route.name == COUNTS_ITSELF
+    return not isinstance(route, Route) or "{generation_id}" in route.path or route.name in {COUNTS_ITSELF, READS}

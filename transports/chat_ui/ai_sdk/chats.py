@@ -50,17 +50,21 @@ class Chats:
         return self._hub.interrupt(generation.id, InterruptRequest(reason=reason), read_at, principal).stopped
 
 
-def replay(generation: Generation, headers: Mapping[str, str], *, done: bool = True) -> AiSdkProjection:
+def replay(
+    generation: Generation, headers: Mapping[str, str], *, numbered: bool = False, done: bool = True
+) -> AiSdkProjection:
     """Return a projection of an answer from its beginning, for a client with these headers.
+
+    It leaves out texts that were replaced, so that a client that does not know `reset-step` gets the answer, too; with
+    `numbered` it does not, because each chunk has a number.
 
     Raises:
         Refused: the headers are not valid.
     """
-    resets = knows_reset(headers)
     identity = ResponseIdentity(generation.id, generation.model, generation.created)
     message_id = message_id_of(generation.id, generation.metadata)
-    after = 0 if resets else _newest_revision(generation.log)
-    return AiSdkProjection(identity, message_id, resets=resets, after=after, done=done)
+    after = 0 if numbered else _newest_revision(generation.log)
+    return AiSdkProjection(identity, message_id, resets=knows_reset(headers), after=after, done=done)
 
 
 def _newest_revision(log: EventLog) -> int:

@@ -187,12 +187,12 @@ class AiSdkCommands:
             await self._send_json(frame("no-active", given.request_id))
             return
         self._check_room()
-        await self._read(given, generation, principal, replay(generation, {}, done=False), skip)
+        await self._read(given, generation, principal, replay(generation, {}, numbered=True, done=False), skip)
 
     async def _read(
         self, given: Frame, generation: Generation, principal: Principal, projection: AiSdkProjection, skip: int = 0
     ) -> None:
-        """Let a request read a generation from its beginning, in place of one on this socket that reads it, too."""
+        """Attach a request to a generation, from its beginning, in place of one on this socket that reads it, too."""
         request_id = given.request_id
         if (timer := self._timers.pop(generation.id, None)) is not None:
             timer.cancel()

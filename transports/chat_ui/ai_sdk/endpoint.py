@@ -65,8 +65,8 @@ class AiSdkEndpoint(Endpoint):
         generation = self._chats.find(request.path_params["chat_id"], principal(request))
         if generation is None:
             return no_content(request)
-        projection, headers = replay(generation, request.headers), stream_headers(generation)
-        headers |= id_headers(request, generation)
+        projection = replay(generation, request.headers, numbered=index is not None)
+        headers = {**stream_headers(generation), **id_headers(request, generation)}
         if index is None:
             if isinstance(end := generation.end, Error) and not end.partial:
                 raise refusal_of(end)
@@ -103,7 +103,7 @@ class AiSdkEndpoint(Endpoint):
 
 def chunk_count(generation: Generation) -> int:
     """Return how many chunks an answer has so far; what ends a response is none."""
-    numbered = NumberedProjection(replay(generation, {}))
+    numbered = NumberedProjection(replay(generation, {}, numbered=True))
     events = [event for entry in generation.log.since(0) for event in numbered.project(entry)]
     return numbered.count - (DONE in events[-1:])
 

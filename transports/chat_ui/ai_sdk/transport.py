@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from starlette.routing import BaseRoute, Route
 
+from gateway.api.middleware.command_rate import COUNTS_ITSELF, READS
 from gateway.api.services import Services
 from gateway.dialects.ai_sdk.dialect import PATH, AiSdkDialect
 from transports.chat_ui.ai_sdk.endpoint import AiSdkEndpoint
@@ -25,6 +26,6 @@ class AiSdkTransport:
             Route(PATH, endpoint.start, methods=["POST"]),
             *socket_routes(services, dialect),
             # The id of a chat may contain slashes, encoded in the URL.
-            Route(f"{PATH}/{{chat_id:path}}/stream", endpoint.resume, methods=["GET"]),
-            Route(f"{PATH}/{{chat_id:path}}/stop", endpoint.stop, methods=["POST"]),
+            Route(f"{PATH}/{{chat_id:path}}/stream", endpoint.resume, methods=["GET"], name=READS),
+            Route(f"{PATH}/{{chat_id:path}}/stop", endpoint.stop, methods=["POST"], name=COUNTS_ITSELF),
         ]

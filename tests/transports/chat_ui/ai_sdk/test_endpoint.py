@@ -13,7 +13,7 @@ from tests.served.chats import PATH, answer, begun, body, chatted, chunks_in, of
 from tests.served.clients import protocols
 from tests.served.gateway import Served
 from tests.served.viewers import until
-from transports.chat_ui.ai_sdk.response import MAX_WAIT
+from transports.chat_ui.response import MAX_WAIT
 
 __all__ = ["protocols"]
 
@@ -308,3 +308,39 @@ async def test_a_stop_needs_no_body(served: Served) -> None:
         assert response.status == 200
     async with served.http.post(path("c", "stop"), data="[]", headers={"Content-Type": "text/plain"}) as response:
         assert response.status == 400
+
+
+async def test_a_replay_leaves_out_what_was_replaced(served: Served) -> None:
+    """So the answer heals also in a client that does not know `reset-step`, and does not say so."""
+    async with sent(served, body()) as task:
+        response = await begun(task, served, "old")
+        served.only.log.append(Revision(2, None, None, "failover"))
+        answer(served, "new")
+        assert b"reset-step" in await response.read()
+    status, found = await resumed(served)
+    assert (status, message_of(found).text) == (200, "new")
+    assert "reset-step" not in [chunk["type"] for chunk in found]
+    # Chunks with numbers are all of them.
+    numbered = (await resumed(served, query="?startIndex=0"))[1]
+    assert "reset-step" in [chunk["type"] for chunk in numbered]
+    assert message_of(numbered).text == "new"
+
+
+class TestCommandRate:
+    @pytest.fixture
+    def settings(self, settings: Settings) -> Settings:
+        return settings.model_copy(update={"max_commands_per_second": 1})
+
+    async def test_reading_again_is_no_command(self, served: Served) -> None:
+        for _ in range(20):
+            assert await resumed(served) == (204, [])
+
+    async def test_a_stop_is_one_unless_it_stops_something(self, served: Served) -> None:
+        async with sent(served, body()) as task:
+            response, statuses = await begun(task, served), []
+            for _ in range(20):
+                async with served.http.post(path("unknown", "stop")) as refused:
+                    statuses.append(refused.status)
+            assert statuses[-1] == 429
+            assert (await stopped(served))["stopped"] is True
+            await response.read()
