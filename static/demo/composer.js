@@ -14,11 +14,16 @@ export class Composer {
   #prompt = document.querySelector("#prompt");
   #target = document.querySelector("#target");
   #panes;
+  #onReady;
   #token = null;
 
-  /** @param {Record<"left"|"right", import("./pane.js").Pane>} panes */
-  constructor(panes) {
+  /**
+   * @param {Record<"left"|"right", import("./pane.js").Pane>} panes
+   * @param {() => void} onReady called each time the gateway has answered, with the typed key if it needs one
+   */
+  constructor(panes, onReady) {
     this.#panes = panes;
+    this.#onReady = onReady;
     this.#prompt.value = DEFAULT_PROMPT;
     this.#form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -132,6 +137,7 @@ export class Composer {
       const { models, default: defaultModel } = await new Dualstream({ token: this.#token }).models();
       document.querySelector("#entry").hidden = true;
       status.textContent = "";
+      this.#onReady();
       if (models.length === 0) return;
       const field = document.querySelector("#model");
       const list = document.createElement("select");

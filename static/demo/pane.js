@@ -28,7 +28,8 @@
 
 import { Conversation } from "./conversation.js";
 import { element, fromTemplate, setText } from "./dom.js";
-import { adviceMessage, backMessage, failureMessage, formatDuration, formatMillis, stateMessage, usageMessage } from "./messages.js";
+import { FeedbackForm } from "./feedback.js";
+import { backMessage, failureMessage, formatDuration, formatMillis, stateMessage, usageMessage } from "./messages.js";
 import { TRANSPORTS, availableTransports, shownTransport } from "./transports.js";
 import { Turn } from "./turn.js";
 import { Dualstream } from "../dualstream.js";
@@ -56,6 +57,8 @@ export class Pane {
   #conversation = new Conversation();
   #follows = true; // scrolls with the text, until the user scrolls up
   #elements = new Map();
+  #feedback;
+  #past = /** @type {object[]} */ ([]); // turns before the last one, as they are stored
 
   /**
    * @param {HTMLElement} root
@@ -121,7 +124,7 @@ export class Pane {
   }
 
   focusFeedback() {
-    this.#part("feedback-text").focus();
+    this.#feedback.focus();
   }
 
   /**
@@ -132,8 +135,28 @@ export class Pane {
   start(prompt, request) {
     this.#leave("replaced by a new prompt");
     this.#conversation.ask(prompt);
+    this.#request(prompt, request);
+  }
+
+  /** Go on with the results of the last answer's tool calls. @param {{id: string, content: string}[]} results */
+  #giveResults(results) {
+    const { request } = this.#run;
+    this.#leave("replaced by the results of its tools");
+    this.#conversation.addResults(results);
+    this.#request(null, request);
+  }
+
+  /** Send the last request again, after an error. */
+  #retry() {
+    const { request, messages } = this.#run;
+    this.#leave("replaced by a new attempt");
+    this.#conversation = new Conversation(messages);
+    this.#request(null, request);
+  }
+
+  #request(prompt, request) {
     const messages = this.#conversation.messages;
-    this.#begin("start", prompt, (listeners) => this.#client.start({ ...request, messages }, { transport: this.#transport, ...listeners }));
+    this.#begin("start", prompt, (listeners) => this.#client.start({ ...request, messages }, { transport: this.#transport, ...listeners }), { request, messages });
   }
 
   /** Show a generation from its beginning, such as the turn of another client. A running answer is detached, not stopped. */
@@ -146,13 +169,61 @@ export class Pane {
 
   /** Start a new conversation; interrupt a running answer first. */
   clear() {
-    this.#leave("replaced by a new conversation");
+    if (this.isRunning) {
+      this.#answer.interrupt("replaced by a new conversation").catch(() => {});
+      this.#answer.detach();
+    }
     this.#conversation = new Conversation();
     this.#answer = this.#turn = this.#run = null;
     this.#part("turns").replaceChildren();
     this.#part("state").dataset.state = "idle";
-    for (const [role, text] of [["state", "Ready."], ["detail", ""], ["stop-time", ""], ["feedback-status", ""]]) this.#setText(role, text);
+    for (const [role, text] of [["state", "Ready."], ["detail", ""], ["stop-time", ""]]) this.#setText(role, text);
+    this.#feedback.clear();
+    this.#past = [];
+    this.root.dataset.state = "idle";
     this.#showControls();
+  }
+
+  /** @returns {{transport: string, messages: object[], turns: object[]}} what `restore` takes */
+  get saved() {
+    const turns = this.#answer === null || this.#run.kind === "watch" ? [] : [...this.#past, this.#savedTurn()];
+    return { transport: this.#transport, messages: this.#conversation.messages, turns };
+  }
+
+  #savedTurn() {
+    const { text, reasoning, reasoningDetails, toolCalls, parts, revision, position, state } = this.#answer;
+    const answer = { text, reasoning, reasoningDetails, toolCalls, parts, revision, position, state };
+    return { ...this.#turn.saved, answer, request: this.#run.request, messages: this.#run.messages };
+  }
+
+  /** Show what an earlier page has stored, and go on reading its last answer. @param {ReturnType<Pane["saved"]>} saved */
+  restore({ transport, messages, turns }) {
+    if (turns.length === 0) return;
+    this.clear();
+    this.#setTransport(availableTransports().includes(transport) ? transport : this.#transport);
+    this.#conversation = new Conversation(messages);
+    this.#past = turns.slice(0, -1);
+    for (const turn of this.#past) this.#showPast(turn);
+    const last = turns.at(-1);
+    const { position, state, text, revision } = last.answer;
+    const id = last.generation;
+    if (id === "") return this.#showPast(last); // it had no id yet: nothing to go on with
+    // One that had ended is read again from its last event but one: its end says how.
+    const after = TERMINAL.has(state) ? Math.max(0, last.seq - 1) : position ?? 0;
+    this.#begin("resume", last.prompt, (listeners) => this.#client.attach(id, { after, text, revision, transport: this.#transport, ...listeners }), last);
+    const { reasoning, reasoningDetails, toolCalls, parts } = last.answer;
+    Object.assign(this.#answer, { reasoning, reasoningDetails, toolCalls, parts });
+    this.#turn.restore(last, last.answer);
+    if (!TERMINAL.has(state)) Object.assign(this.#run, { offlineSince: performance.now(), resumed: true });
+    this.#scrollToEnd();
+  }
+
+  #showPast(saved) {
+    const turn = this.#addTurn(saved.prompt, 0);
+    turn.restore(saved, saved.answer);
+    turn.source = saved.answer.text;
+    turn.end();
+    this.#part("empty").hidden = true;
   }
 
   async interrupt() {
@@ -200,22 +271,27 @@ export class Pane {
       this.#answer.interrupt(reason).catch(() => {});
       this.#answer.detach();
     }
-    if (this.#answer !== null && this.#run.kind !== "watch") this.#conversation.answer(this.#answer.message());
-    else if (this.#answer !== null) this.#conversation = new Conversation();
+    if (this.#answer === null) return;
+    if (this.#run.kind === "watch") this.clear();
+    else {
+      this.#conversation.answer(this.#answer.message());
+      this.#turn.source = this.#answer.text;
+      this.#past.push(this.#savedTurn());
+    }
     this.#turn?.end();
+    this.#turn?.tools.close();
   }
 
-  #begin(kind, prompt, createAnswer) {
+  #begin(kind, prompt, createAnswer, { request = null, messages = [] } = {}) {
     const at = performance.now();
     this.#run = {
-      kind, startedAt: at, upstreamRetry: null, feedback: new Map(), clickedStop: null, received: 0, lastTextAt: null,
+      kind, request, messages, startedAt: at, upstreamRetry: null, feedback: new Map(), clickedStop: null, received: 0, lastTextAt: null,
       offlineSince: null, offlineMs: 0, backAt: null, caughtUp: 0, cutByUser: false,
     };
     this.#follows = true;
-    for (const role of ["stop-time", "detail", "feedback-status"]) this.#setText(role, "");
-    for (const role of ["rate-up", "rate-down"]) this.#part(role).setAttribute("aria-pressed", "false");
-    this.#turn = new Turn(prompt, at);
-    this.#part("turns").append(this.#turn.root);
+    for (const role of ["stop-time", "detail"]) this.#setText(role, "");
+    this.#feedback.clear();
+    this.#turn = this.#addTurn(prompt, at);
     this.#answer = createAnswer({
       onEvent: (event, answer) => { if (answer === this.#answer) this.#onEvent(event); },
       onState: (answer) => { if (answer === this.#answer) this.#showState(); },
@@ -224,6 +300,12 @@ export class Pane {
     this.#tell("onTurn", { at, kind, transport: this.#transport, answer: this.#answer });
     this.#showState();
     this.#scrollToEnd();
+  }
+
+  #addTurn(prompt, startedAt) {
+    const turn = new Turn(prompt, { startedAt, pane: this.name, needsKey: () => this.#token !== null, text: () => (turn === this.#turn ? this.#answer.text : turn.source) });
+    this.#part("turns").append(turn.root);
+    return turn;
   }
 
   #tell(name, ...facts) {
@@ -242,11 +324,7 @@ export class Pane {
   #addListeners() {
     this.#part("interrupt").addEventListener("click", () => this.interrupt());
     this.#part("plug").addEventListener("click", () => this.cutConnection());
-    this.#part("feedback-form").addEventListener("submit", (event) => {
-      event.preventDefault();
-      this.#sendFeedback();
-    });
-    for (const role of ["rate-up", "rate-down"]) this.#part(role).addEventListener("click", () => this.#rate(this.#part(role)));
+    this.#feedback = new FeedbackForm((role) => this.#part(role), this, () => this.#tell("onCommand", { at: performance.now(), name: "feedback" }));
     const box = this.#part("scroll");
     box.addEventListener("scroll", () => { this.#follows = box.scrollTop + box.clientHeight > box.scrollHeight - FOLLOW_PX; }, { passive: true });
   }
@@ -281,13 +359,13 @@ export class Pane {
       this.#scrollToEnd();
       if (this.#answer.text.length === content.length) this.#showState();
     },
-    reasoning: ({ content }) => {
+    reasoning: ({ content }, at) => {
       if (content === "") return; // only a signature
-      this.#turn.addReasoning(content);
+      this.#turn.reasoning.add(content, at);
       this.#scrollToEnd();
     },
     tool_call: () => {
-      this.#turn.showToolCalls(this.#answer.toolCalls);
+      this.#turn.tools.show(this.#answer.toolCalls);
       this.#scrollToEnd();
     },
     part: (event) => {
@@ -317,6 +395,8 @@ export class Pane {
     run.caughtUp = 0;
     run.offlineMs = at - run.offlineSince;
     run.offlineSince = null;
+    this.#turn.render();
+    this.#turn.recovered.begin();
     this.#tell("onOnline", { at, ms: run.offlineMs });
     setTimeout(() => this.#showCaughtUp(run), CATCH_UP_MS);
   }
@@ -324,7 +404,11 @@ export class Pane {
   #showCaughtUp(run) {
     if (run !== this.#run || run.backAt === null) return;
     run.backAt = null;
-    this.#turn.addNotice(backMessage(run.offlineMs, run.caughtUp, this.#answer.state), performance.now());
+    this.#turn.render();
+    this.#turn.recovered.end();
+    const message = backMessage(run.offlineMs, run.caughtUp, this.#answer.state);
+    this.#turn.addNotice(run.resumed ? message.replace(/^Back after [^:]+/, "Resumed after the refresh") : message, performance.now());
+    run.resumed = false;
     this.#scrollToEnd();
   }
 
@@ -344,6 +428,7 @@ export class Pane {
     else if (clickedStop !== null) this.#setText("stop-time", "It had already ended.");
     this.#turn.end();
     this.#turn.showUsage(usageMessage(event));
+    if (event.finish_reason === "tool_calls" && this.#run.kind !== "watch") this.#turn.tools.ask((results) => this.#giveResults(results));
     this.#tell("onEnd", { at, event, error: event.type === "error" ? this.#answer.error : null, stop });
     this.#showControls();
     this.#scrollToEnd();
@@ -354,15 +439,23 @@ export class Pane {
     const { terminal } = this.#answer;
     this.#turn.end();
     if (error.code === "aborted") this.#setText("stop-time", failureMessage(error.code));
-    this.#setText("detail", [error.message, adviceMessage(error, terminal?.partial)].filter(Boolean).join(" "));
+    else this.#showProblem(error);
     if (!terminal) this.#tell("onEnd", { at: performance.now(), event: null, error, stop: null });
     this.#showControls();
+  }
+
+  #showProblem(error) {
+    const { terminal, text } = this.#answer;
+    const requestId = terminal?.metrics?.request_id ?? null;
+    const onRetry = () => (this.#run.request === null ? this.watch(this.#answer.id) : this.#retry());
+    this.#turn.showProblem(error, { partial: terminal?.partial ?? text !== "", requestId, onRetry });
+    this.#scrollToEnd();
   }
 
   #showState() {
     const [answer, at] = [this.#answer, performance.now()];
     const state = answer.error?.code === "aborted" ? "interrupted" : answer.state;
-    if (state === "offline" && this.#run.offlineSince === null) {
+    if (state === "offline" && this.#run.offlineSince === null && !TERMINAL.has(state)) {
       const byUser = this.#run.cutByUser;
       this.#run.offlineSince = at;
       if (!byUser) this.#turn.addNotice("The connection was lost.", at);
@@ -375,35 +468,6 @@ export class Pane {
     this.#setTransport(shownTransport(answer.transport));
     this.#tell("onState", answer, { at, state });
     this.#showControls();
-  }
-
-  async #sendFeedback() {
-    const mode = this.#part("feedback-mode").value;
-    const text = this.#part("feedback-text").value.trim();
-    if (this.#answer?.id == null) return this.#setText("feedback-status", "There is no answer yet.");
-    if (mode === "revise" && text === "") return this.#setText("feedback-status", "Write what should be different.");
-    if (mode === "note" && text === "") return this.#setText("feedback-status", "Write the note first.");
-    const done = { revise: "Sent: the answer starts again.", stop: "Sent: the answer stops.", note: "Noted." }[mode];
-    if (await this.#send(text === "" ? { mode } : { mode, text }, done)) this.#part("feedback-text").value = "";
-  }
-
-  async #rate(button) {
-    if (this.#answer?.id == null) return this.#setText("feedback-status", "There is no answer yet to rate.");
-    if (!(await this.#send({ mode: "note", rating: Number(button.dataset.rating) }, "Thank you, noted."))) return;
-    for (const role of ["rate-up", "rate-down"]) this.#part(role).setAttribute("aria-pressed", String(this.#part(role) === button));
-  }
-
-  async #send(feedback, done) {
-    this.#tell("onCommand", { at: performance.now(), name: "feedback" });
-    try {
-      await this.#answer.feedback(feedback);
-      this.#setText("feedback-status", done);
-      return true;
-    } catch (error) {
-      const ended = error.code === "already_over" && feedback.mode !== "note";
-      this.#setText("feedback-status", ended ? "This answer has ended; only a note can be added." : `${failureMessage(error.code)} ${error.message}`);
-      return false;
-    }
   }
 
   #setTransport(transport) {

@@ -5,39 +5,63 @@
 import { element, fromTemplate, setText } from "./dom.js";
 import { MarkdownView } from "./markdown/view.js";
 import { showPart } from "./parts.js";
+import { showProblem } from "./problem.js";
+import { Reasoning } from "./reasoning.js";
+import { RecoveredMark } from "./recovered.js";
+import { copyWith, showLink } from "./share.js";
+import { ToolCards } from "./tools.js";
 
 const ROLES = [
   "asked", "revision", "reasoning", "reasoning-title", "ticker", "reasoning-text", "text", "parts", "tools", "problem", "notices",
-  "usage", "copy", "share", "generation", "seq",
+  "usage", "copy", "share", "link", "generation", "seq",
 ];
 
 export class Turn {
   /** @type {HTMLElement} */
   root;
+  /** @type {ToolCards} */
+  tools;
+  /** @type {Reasoning} */
+  reasoning;
+  /** @type {RecoveredMark} */
+  recovered;
+  /** the answer's text in Markdown, once another turn follows */
+  source = "";
   #parts = /** @type {Record<string, HTMLElement>} */ ({});
   #markdown;
   #startedAt;
 
   /**
-   * @param {string|null} prompt null if it is not known, as for the answer of another client
-   * @param {number} startedAt milliseconds on the clock of `performance.now()`
+   * @param {string|null} prompt null if it is not known, as for the answer of another client, or is that of the turn before
+   * @param {{startedAt: number, pane: string, needsKey: () => boolean, text: () => string}} context `startedAt`: on the clock of
+   *   `performance.now()`; `text`: the answer's, in Markdown
    */
-  constructor(prompt, startedAt) {
-    const content = fromTemplate("turn");
-    this.root = content.querySelector(".turn");
+  constructor(prompt, { startedAt, pane, needsKey, text }) {
+    this.root = fromTemplate("turn").querySelector(".turn");
     for (const role of ROLES) this.#parts[role] = this.root.querySelector(`[data-role="${role}"]`);
-    this.#parts.asked.hidden = prompt === null;
-    this.#parts.asked.textContent = prompt ?? "";
-    this.#markdown = new MarkdownView(this.#parts.text);
+    const { asked, reasoning: box, "reasoning-title": title, ticker, "reasoning-text": thoughts, text: shown, tools, copy, share } = this.#parts;
+    asked.hidden = prompt === null;
+    asked.textContent = prompt ?? "";
+    this.recovered = new RecoveredMark(shown, `recovered-${pane}`);
+    this.#markdown = new MarkdownView(shown, () => this.recovered.update());
+    this.reasoning = new Reasoning({ box, title, ticker, text: thoughts });
+    this.tools = new ToolCards(tools);
     this.#startedAt = startedAt;
+    copy.addEventListener("click", () => copyWith(copy, text()));
+    share.addEventListener("click", () => showLink(this.#parts.link, this.generation, needsKey()));
+    shown.addEventListener("click", ({ target }) => {
+      const button = target.closest("[data-copies]");
+      if (button) copyWith(button, button.closest(".code-block").querySelector("code").textContent);
+    });
   }
 
-  /** Return the element with a `data-role`. @param {string} role */
-  part(role) {
-    return this.#parts[role];
+  /** @returns {string} */
+  get generation() {
+    return this.#parts.generation.textContent;
   }
 
   addText(content) {
+    this.reasoning.end();
     this.#markdown.push(content);
   }
 
@@ -45,14 +69,9 @@ export class Turn {
     this.#markdown.reset(text);
   }
 
-  addReasoning(content) {
-    this.#parts.reasoning.hidden = false;
-    this.#parts["reasoning-text"].append(content);
-  }
-
-  showToolCalls(calls) {
-    this.#parts.tools.hidden = calls.length === 0;
-    this.#parts.tools.replaceChildren(...calls.map(({ name, arguments: json }) => element("p", {}, `${name}(${json})`)));
+  /** Show at once what has arrived. */
+  render() {
+    this.#markdown.render();
   }
 
   addPart(part) {
@@ -62,9 +81,16 @@ export class Turn {
   /** Start the text again, for a new revision. @param {string} reason shown above it */
   revise(reason) {
     this.#markdown.reset();
-    for (const role of ["reasoning-text", "tools", "parts"]) this.#parts[role].replaceChildren();
-    for (const role of ["reasoning", "tools", "parts"]) this.#parts[role].hidden = true;
-    this.#parts.revision.hidden = false;
+    this.recovered.clear();
+    this.reasoning.clear();
+    this.tools.clear();
+    this.#parts.parts.replaceChildren();
+    this.#parts.parts.hidden = true;
+    this.showRevision(reason);
+  }
+
+  showRevision(reason) {
+    this.#parts.revision.hidden = reason === "";
     setText(this.#parts.revision, reason);
   }
 
@@ -75,6 +101,7 @@ export class Turn {
 
   showGeneration(id) {
     setText(this.#parts.generation, id);
+    this.root.dataset.generation = id;
   }
 
   showSeq(seq) {
@@ -85,8 +112,42 @@ export class Turn {
     setText(this.#parts.usage, text);
   }
 
+  showProblem(error, options) {
+    showProblem(this.#parts.problem, error, options);
+  }
+
   end() {
     this.#markdown.end();
+    this.reasoning.end();
     this.root.dataset.ended = "";
+  }
+
+  /** @returns {object} what is shown beside the answer, for `restore` */
+  get saved() {
+    return {
+      prompt: this.#parts.asked.hidden ? null : this.#parts.asked.textContent,
+      revision: this.#parts.revision.textContent,
+      reasoning: this.reasoning.saved,
+      usage: this.#parts.usage.textContent,
+      generation: this.generation,
+      seq: Number(this.#parts.seq.textContent.replace("event ", "")),
+    };
+  }
+
+  /**
+   * Show a turn of an earlier page.
+   * @param {object} saved
+   * @param {{text: string, toolCalls: object[], parts: object[]}} answer
+   */
+  restore({ revision, reasoning, usage, generation, seq }, { text, toolCalls, parts }) {
+    this.showRevision(revision);
+    this.reasoning.restore(reasoning);
+    this.setText(text);
+    this.render();
+    this.tools.show(toolCalls);
+    for (const part of parts) this.addPart(part);
+    this.showUsage(usage);
+    this.showGeneration(generation);
+    this.showSeq(seq);
   }
 }

@@ -298,11 +298,13 @@ class Page:
         return [f"{entry['level']} {entry['message']}" for entry in entries]
 
     def reset(self) -> None:
-        """Interrupt what runs, and undo the emulation of a screen and a colour scheme."""
+        """Interrupt what runs, forget it, and undo the emulation of a screen and a colour scheme."""
         self.run(
             "document.activeElement.blur(); document.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape' }))"
         )
         for pane in self.panes:
             pane.wait(lambda seen: seen.has_ended or seen.state == "idle")
+        # The tab would keep the conversation for the next page.
+        self.run("document.querySelector('#new-conversation').click()")
         self.driver.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
         self.set_colour_scheme("")

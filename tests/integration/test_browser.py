@@ -333,9 +333,9 @@ def test_an_error_is_explained_to_the_user(
     for pane in page.panes:
         seen = pane.wait_for_end("error")
         assert status in seen.status
-        assert detail in seen.detail
+        assert detail in seen.problem
         assert bool(seen.text) == text
-        assert not INTERNALS.search(f"{seen.status} {seen.detail} {' '.join(seen.notices)}"), seen
+        assert not INTERNALS.search(f"{seen.status} {seen.detail} {seen.problem} {' '.join(seen.notices)}"), seen
         assert checked_snapshot(pane)["state"] == "error"
 
 
@@ -358,7 +358,8 @@ def test_an_unknown_model_is_explained_to_the_user(open_page: Callable[[str], Pa
         for pane in page.panes:
             seen = pane.wait_for_end("error")
             assert seen.status == "There is no such model."
-            assert "three" in seen.detail
+            pane.element("problem").find_element("css selector", "summary").click()
+            assert "three" in pane.read().problem
 
 
 def test_an_unreachable_gateway_is_explained_to_the_user(proxy: TcpProxy, open_page: Callable[[str], Page]) -> None:
