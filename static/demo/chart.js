@@ -19,6 +19,7 @@ export class ArrivalsChart {
   /** @param {HTMLCanvasElement} canvas */
   constructor(canvas) {
     this.#canvas = canvas;
+    canvas.setAttribute("aria-label", "Arrivals over time: nothing yet");
     new ResizeObserver(() => this.draw()).observe(canvas);
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
     this.draw();

@@ -1,0 +1,88 @@
+"""Automatic checks of the demo page's accessibility by axe-core, in each of its main states, in light and dark."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.integration.browser import Page, wait_until
+from tests.integration.npm import npm_set
+
+SLOW = "sim?ttft=10&speed=150&length=4000&language=markdown&reasoning=120"
+CALL = "sim?ttft=10&speed=2000&tool_calls=1&language=code&length=900"
+FAULT = "sim?ttft=10&fault=500"
+RUN = """
+const describe = ({ target, failureSummary }) => `${target}: ${failureSummary}`;
+axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) => {
+  done(violations.map(({ id, impact, nodes }) => [id, impact, ...nodes.slice(0, 3).map(describe)]));
+});
+"""
+
+
+def streaming(page: Page) -> None:
+    page.submit("What speaks for streams?", model=SLOW)
+    for pane in page.panes:
+        pane.wait_for_text(beyond=900)
+
+
+def stopped(page: Page) -> None:
+    streaming(page)
+    page.find("#stop-all").click()
+    for pane in page.panes:
+        pane.wait_for_end("interrupted")
+
+
+def with_a_tool_call(page: Page) -> None:
+    page.submit("What is the weather?", model=CALL)
+    for pane in page.panes:
+        pane.wait_for_end()
+    page.sse.click("share")
+
+
+def failed(page: Page) -> None:
+    page.submit("Go wrong.", model=FAULT)
+    for pane in page.panes:
+        pane.wait_for_end("error")
+    page.find("#pane-left .problem summary").click()
+
+
+def with_the_drawer(page: Page) -> None:
+    page.run("document.querySelector('#open-settings').hidden = false")
+    page.find("#open-settings").click()
+
+
+def with_the_help(page: Page) -> None:
+    page.press("?") if page.focused() != "prompt" else page.find("#open-help").click()
+
+
+def on_a_phone(page: Page) -> None:
+    page.set_size(390, 844, mobile=True)
+    streaming(page)
+
+
+def idle(page: Page) -> None:
+    assert page.sse.read().state == "idle"
+
+
+@pytest.fixture(scope="session")
+def axe() -> str:
+    return npm_set("accessibility").file("axe-core/axe.min.js").read_text("utf-8")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize(
+    "enter", [idle, streaming, stopped, with_a_tool_call, failed, with_the_drawer, with_the_help, on_a_phone]
+)
+def test_axe_finds_nothing(page: Page, axe: str, enter: Callable[[Page], None], scheme: str) -> None:
+    page.set_colour_scheme(scheme)
+    # Only what is settled has its colours: transitions are over at once.
+    media: Any = [
+        {"name": "prefers-color-scheme", "value": scheme},
+        {"name": "prefers-reduced-motion", "value": "reduce"},
+    ]
+    page.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": media})
+    enter(page)
+    page.run(f"{axe};\nwindow.axe = axe;")
+    wait_until(lambda: page.run("return typeof axe === 'object'"), lambda: "axe")
+    assert page.wait_for(RUN) == []
+    page.run("for (const dialog of document.querySelectorAll('dialog[open]')) dialog.close()")
