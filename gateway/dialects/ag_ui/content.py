@@ -1,7 +1,7 @@
 """The content of a log as events of messages. Pure.
 
-A text of ours is one message of the assistant, calls included. What interrupts it closes it, and it goes on under the
-same id. Each span of reasoning is a message of its own.
+A text of ours is one message of the assistant, calls included. A call closes the text, which continues under the same
+id. Each span of reasoning is a message of its own, and so is the text after it.
 """
 
 from typing import Final
@@ -31,21 +31,39 @@ class Content:
         self._writer = writer
         self._generation_id = writer.generation_id
         self._calls = Calls(writer)
-        self._texts = 1
+        self._messages = 1
+        self._is_begun = False
+        """The present message of the assistant has content."""
         self._reasonings = 0
+        """Number of spans of reasoning of the present text."""
         self._reasoning_id = ""
         """Id of the span of reasoning that is open; "" for none."""
         self._reasoning_head = b""
 
     @property
     def _message_id(self) -> str:
-        return f"msg_{self._generation_id}_{self._texts}"
+        return f"msg_{self._generation_id}_{self._messages}"
+
+    def _span_id(self, number: int) -> str:
+        return f"rs_{self._generation_id}_{number}"
 
     def begin_text(self) -> None:
-        """Begin another text, in place of the present one. Everything must be closed."""
-        self._texts += 1
+        """Begin another text, in place of the present one. Everything must be closed.
+
+        The ids of its spans of reasoning are used again: see `EventWriter.revised`.
+        """
+        self._begin_message()
+        self._reasonings = 0
         self.has_messages = False
         self._calls.begin_text()
+
+    def first_span(self) -> str:
+        """Return the id of the first span of reasoning of the present text; "" without one."""
+        return self._span_id(1) if self._reasonings else ""
+
+    def _begin_message(self) -> None:
+        self._messages += self._is_begun
+        self._is_begun = False
 
     def add(self, entry: Entry) -> list[ProjectedEvent]:
         """Return the events of an entry of content."""
@@ -79,7 +97,7 @@ class Content:
             events += [*self._close_reasoning(), *self._calls.end_complete()]
             events.append(self._writer.text_start(self._message_id))
             self.text_head = self._writer.text_head("TEXT_MESSAGE_CONTENT", "messageId", self._message_id)
-            self.has_messages = True
+            self.has_messages = self._is_begun = True
         events.append(ProjectedEvent(self.text_head + string + b"}"))
         return events
 
@@ -99,9 +117,12 @@ class Content:
             return []
         self._reasonings += 1
         self.has_messages = True
-        self._reasoning_id = f"rs_{self._generation_id}_{self._reasonings}"
+        self._reasoning_id = self._span_id(self._reasonings)
         self._reasoning_head = self._writer.text_head(_REASONING, "messageId", self._reasoning_id)
-        return [*self._close_text(), *self._calls.end_complete(), *self._writer.reasoning_start(self._reasoning_id)]
+        closing = [*self._close_text(), *self._calls.end_complete()]
+        # TanStack's client would show the text before it once more, in front of the one after it.
+        self._begin_message()
+        return [*closing, *self._writer.reasoning_start(self._reasoning_id)]
 
     def _close_reasoning(self) -> list[ProjectedEvent]:
         closed, self._reasoning_id = self._reasoning_id, ""
@@ -122,7 +143,7 @@ class Content:
         if head and (index := _call_index(head)) is not None:
             return [*events, *self._calls.add_arguments(index, entry.data[len(head) : -2])]
         if isinstance(call := entry.event, ToolCall):
-            self.has_messages = True
+            self.has_messages = self._is_begun = True
             events += self._calls.add(call, self._message_id)
         return events
 

@@ -88,7 +88,7 @@ class AgUiProjection:
         writer, events = self._writer, self._content.close()
         events.append(writer.custom("revision", _revision(event)))
         if self._content.has_messages:
-            events.append(writer.messages_snapshot(writer.conversation))
+            events.append(writer.revised(self._content.first_span()))
         self._content.begin_text()
         return events
 

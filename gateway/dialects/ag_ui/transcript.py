@@ -55,8 +55,13 @@ class Transcript:
             case "REASONING_ENCRYPTED_VALUE":
                 self._encrypt(event)
             case "MESSAGES_SNAPSHOT":
-                # One of ours has nothing of the run.
-                self.messages.clear()
+                self._replace(event["messages"])
+
+    def _replace(self, snapshot: JsonValue) -> None:
+        """Keep the messages that are in a snapshot, as they are there."""
+        messages = snapshot if isinstance(snapshot, list) else []
+        found = {str(message.get("id")): message for message in messages if isinstance(message, dict)}
+        self.messages = [{**found[name]} for message in self.messages if (name := str(message["id"])) in found]
 
     def _message(self, message_id: JsonValue, role: str) -> JsonObject:
         found = next((message for message in self.messages if message["id"] == message_id), None)

@@ -117,6 +117,17 @@ class EventWriter:
         """Return the whole conversation, by which clients replace theirs."""
         return self.event("MESSAGES_SNAPSHOT", {"messages": [*messages]})
 
+    def revised(self, span_id: str) -> ProjectedEvent:
+        """Return the snapshot that removes a text, whose first span of reasoning has an id, "" if there is none.
+
+        A client keeps reasoning unless the snapshot has some (`MESSAGES_SNAPSHOT` in @ag-ui/client): an empty span
+        stays, which the next one continues.
+        """
+        roles = [message.get("role") for message in self.conversation if isinstance(message, dict)]
+        if not span_id or "reasoning" in roles:
+            return self.messages_snapshot(self.conversation)
+        return self.messages_snapshot([*self.conversation, {"id": span_id, "role": "reasoning", "content": ""}])
+
     def custom(self, name: str, value: Mapping[str, JsonValue]) -> ProjectedEvent:
         """Return an event that this protocol has no word for."""
         return self.event("CUSTOM", {"name": CUSTOM_PREFIX + name, "value": {**value}})

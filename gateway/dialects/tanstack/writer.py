@@ -55,6 +55,10 @@ class TanStackWriter(EventWriter):
         """See `EventWriter.reasoning_end`."""
         return (*super().reasoning_end(message_id), self.event("STEP_FINISHED", {"stepName": message_id}))
 
+    def revised(self, _span_id: str) -> ProjectedEvent:
+        """See `EventWriter.revised`. To these clients a snapshot is all that there is."""
+        return self.messages_snapshot(self.conversation)
+
     def call_start(self, call_id: str, name: str, message_id: str) -> ProjectedEvent:
         """See `EventWriter.call_start`."""
         fields: JsonObject = {"toolCallId": call_id, "toolCallName": name, "toolName": name}

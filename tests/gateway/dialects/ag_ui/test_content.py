@@ -46,6 +46,15 @@ def test_what_interrupts_a_text_closes_it_and_it_goes_on_under_its_id() -> None:
     assert call["parentMessageId"] == "msg_g_1_1"
 
 
+def test_a_text_after_reasoning_is_a_message_of_its_own() -> None:
+    call = ToolCall(0, "c", "look", "{}")
+    events = events_of([Reasoning("H"), Chunk("a"), Reasoning("m"), call, Chunk("b"), COMPLETE])
+    begun = [event["messageId"] for event in events if event["type"] == "TEXT_MESSAGE_START"]
+    assert begun == ["msg_g_1_1", "msg_g_1_2"]
+    (started,) = (event for event in events if event["type"] == "TOOL_CALL_START")
+    assert started["parentMessageId"] == "msg_g_1_2"
+
+
 def test_joined_arguments_of_a_call() -> None:
     deltas = [ToolCall(0, None, None, piece) for piece in ('{"a"', ":", "1}")]
     events = events_of([ToolCall(0, "c", "look", ""), *deltas, COMPLETE])

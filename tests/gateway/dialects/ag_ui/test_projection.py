@@ -147,7 +147,11 @@ def test_a_revision_before_the_text_takes_nothing_back() -> None:
     assert "MESSAGES_SNAPSHOT" not in types_of(events)
 
 
-def test_a_failover_takes_the_text_back_too() -> None:
-    events = events_of([START, Reasoning("Hm."), Revision(2, None, None, "failover"), *TEXT, COMPLETE])
-    assert "MESSAGES_SNAPSHOT" in types_of(events)
+def test_a_failover_takes_reasoning_back_too() -> None:
+    failover = Revision(2, None, None, "failover")
+    events = events_of([START, Reasoning("Hm."), failover, Reasoning("So."), *TEXT, COMPLETE])
+    (snapshot,) = (event for event in events if event["type"] == "MESSAGES_SNAPSHOT")
+    empty: JsonObject = {"id": "rs_g_1_1", "role": "reasoning", "content": ""}
+    assert snapshot["messages"] == [*MESSAGES, empty]
+    assert [event["messageId"] for event in events if event["type"] == "REASONING_START"] == ["rs_g_1_1"] * 2
     assert text_of(events) == "Xin chào"

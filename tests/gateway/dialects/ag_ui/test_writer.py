@@ -45,5 +45,11 @@ def test_a_delta_continues_its_head() -> None:
     assert orjson.loads(head + b'"x"}') == {"type": "TEXT_MESSAGE_CONTENT", "messageId": 'a"', "delta": "x"}
 
 
+def test_a_snapshot_with_reasoning_needs_no_empty_span() -> None:
+    span: JsonObject = {"id": "r", "role": "reasoning", "content": "Hm."}
+    assert data(writer(messages=[span]).revised("rs_1"))["messages"] == [span]
+    assert data(writer().revised(""))["messages"] == MESSAGES
+
+
 def test_a_body_without_messages_has_no_conversation() -> None:
     assert writer(messages=5).conversation == []

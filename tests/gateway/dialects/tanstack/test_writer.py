@@ -3,7 +3,17 @@
 from gateway.dialects.tanstack import TanStackDialect
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.events import Chunk, Reasoning, ToolCall
-from tests.gateway.dialects.ag_ui.runs import COMPLETE, INTERRUPTED, RUN, START, events_of, failed, types_of
+from tests.gateway.dialects.ag_ui.runs import (
+    COMPLETE,
+    INTERRUPTED,
+    MESSAGES,
+    REVISION,
+    RUN,
+    START,
+    events_of,
+    failed,
+    types_of,
+)
 
 
 def tanstack(*events: object) -> list[JsonObject]:
@@ -40,6 +50,12 @@ def test_each_span_of_reasoning_is_a_step() -> None:
     kinds = types_of(tanstack(Reasoning("a"), Chunk("b"), COMPLETE))
     assert kinds[1:3] == ["STEP_STARTED", "REASONING_START"]
     assert kinds[5:8] == ["REASONING_MESSAGE_END", "REASONING_END", "STEP_FINISHED"]
+
+
+def test_a_snapshot_is_all_that_there_is() -> None:
+    events = tanstack(Reasoning("a"), REVISION, Chunk("b"), COMPLETE)
+    (snapshot,) = (event for event in events if event["type"] == "MESSAGES_SNAPSHOT")
+    assert snapshot["messages"] == MESSAGES
 
 
 def test_a_call_interrupts_the_run() -> None:
