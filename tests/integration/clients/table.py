@@ -64,6 +64,9 @@ SURFACES: Final[Mapping[str, str]] = {
     "fetch-event-source": "fetch-event-source",
     "post": "`POST /api/chat/stream`",
     "socket": "`/api/ws`",
+    "ui-http": "`DefaultChatTransport`",
+    "ui-websocket": "`WebSocketChatTransport`",
+    "ui-workflow": "`WorkflowChatTransport`",
 }
 """APIs of the clients, for readers."""
 
@@ -198,10 +201,20 @@ _READER: Final = (*TEXT, "reasoning", "next-turn", *_FAILURES, "stop", "abort", 
 # A page reads one answer here, and does not leave.
 _PAGE: Final = tuple(case for case in _READER if case not in {"viewers", "abort"})
 _PAGE_SOURCE: Final = tuple(case for case in _PAGE if case not in {"tools", "next-turn"})
+_CHAT: Final = (*_READER, "refresh", "nothing")
 
 UI_API: Final = "openai"
 """API of the provider behind chat UIs and plain readers: they get the gateway's own events, over any API."""
 UI_DRIVERS: Final = (
+    Driver(
+        "ai_sdk_ui_node",
+        "AI SDK UI",
+        "ai",
+        "ai-sdk-ui.md",
+        {"ui-http": _CHAT, "ui-websocket": _CHAT, "ui-workflow": _CHAT},
+        "chat_uis",
+    ),
+    Driver("ai_sdk_ui_v6_node", "AI SDK UI", "ai6", "ai-sdk-ui.md", {"ui-http": _CHAT}, "chat_uis"),
     Driver(
         "page_browser",
         "Chromium",
