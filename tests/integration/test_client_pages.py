@@ -105,14 +105,18 @@ def test_the_lines_for_node_print_the_answer(place: Place, tmp_path: Path, page:
     assert TEXT in output(place, [node22(), "lines.mjs"], tmp_path)
 
 
-@pytest.mark.parametrize(("page", "number"), numbered_blocks("javascript"))
+@pytest.mark.parametrize(
+    ("language", "page", "number"),
+    [(language, *block) for language in ("javascript", "jsx") for block in numbered_blocks(language)],
+)
 def test_the_lines_for_a_page_show_the_answer(
-    place: Place, driver: Chrome, tmp_path: Path, page: str, number: int
+    place: Place, driver: Chrome, tmp_path: Path, language: str, page: str, number: int
 ) -> None:
-    lines = tmp_path / "lines.mjs"
-    lines.write_text(blocks(place, page, "javascript")[number], "utf-8")
+    lines = tmp_path / f"lines.{'jsx' if language == 'jsx' else 'mjs'}"
+    lines.write_text(blocks(place, page, language)[number], "utf-8")
     npm_set(set_of(page, is_for_node=True)).link_into(tmp_path)
-    bundler = [npm_set("bundling").binary("esbuild"), str(lines), "--bundle", "--format=esm"]
+    options = ["--bundle", "--format=esm", "--jsx=automatic", '--define:process.env.NODE_ENV="production"']
+    bundler = [npm_set("bundling").binary("esbuild"), str(lines), *options]
     bundle = subprocess.run(bundler, check=True, capture_output=True, text=True, timeout=SECONDS).stdout
     driver.get(f"{place.gateway}/health")
     # As a module: lines may await.
@@ -123,6 +127,9 @@ def test_the_lines_for_a_page_show_the_answer(
         "document.body.replaceChildren(script);",
         bundle,
     )
+    if language == "jsx":
+        send = wait_until(lambda: driver.find_elements("css selector", "form button"), lambda: "no form")
+        send[0].click()
     read_text = "return [...document.body.children].map((element) => element.innerText).join(' ')"
     wait_until(lambda: TEXT in driver.execute_script(read_text), lambda: driver.execute_script(read_text))
 

@@ -31,7 +31,15 @@ LIMITED_KEY: Final = generate_key()
 """Key of a principal that may start one generation per minute."""
 UI_HEARTBEAT: Final = 2
 """Heartbeat of the gateway for chat UIs and plain readers, in seconds: httpx gives up after 5 s without a byte."""
-WITHOUT_PROVIDER: Final = ("/models", "/count-tokens", "/embeddings", "/refused", "/limited", "/nothing", "/capabilities")
+WITHOUT_PROVIDER: Final = (
+    "/models",
+    "/count-tokens",
+    "/embeddings",
+    "/refused",
+    "/limited",
+    "/nothing",
+    "/capabilities",
+)
 """Scenarios that the gateway may answer by itself."""
 FAILOVER_MODEL: Final = "kit-failover"
 """A model whose first upstream breaks in the middle of each answer."""
