@@ -132,7 +132,7 @@ async def test_a_refusal_of_the_gateway_keeps_its_status_and_body(proxy: Server)
         async with http.get("/api/generations/g_unknown") as response:
             assert (response.status, (await response.json())["error"]["code"]) == (404, "generation_lost")
         async with http.get("/api/generations/g_unknown/events", headers={"Accept": "text/event-stream"}) as response:
-            assert (await response.text()).startswith("id: refused\nevent: error\n")
+            assert (await response.text()).startswith("event: error\ndata: ")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -21,14 +21,15 @@ async def test_the_bytes_of_a_complete_stream(served: Served) -> None:
     identity = served.only.id
     start = '{"type":"start","provider":"scripted","upstream_model":"m","attempt":1,"revision":1}'
     expected = (
-        f"id: {identity}:1\nretry: 500\nevent: accepted\n"
-        f'data: {{"type":"accepted","generation_id":"{identity}","request_id":"r-1","model":"m"}}\n\n'
-        f"id: {identity}:2\nevent: start\ndata: {start}\n\n"
-        f'id: {identity}:3\ndata: {{"type":"chunk","content":"Xin\\nchào"}}\n\n'
-        f'id: {identity}:4\nevent: complete\ndata: {{"type":"complete","finish_reason":"stop",'
+        "event: accepted\n"
+        f'data: {{"type":"accepted","generation_id":"{identity}","request_id":"r-1","model":"m"}}\n'
+        f"retry: 500\nid: {identity}:1\n\n"
+        f"event: start\ndata: {start}\nid: {identity}:2\n\n"
+        f'data: {{"type":"chunk","content":"Xin\\nchào"}}\nid: {identity}:3\n\n'
+        'event: complete\ndata: {"type":"complete","finish_reason":"stop",'
     )
     assert body.startswith(expected)
-    assert body.endswith("}\n\n")
+    assert body.endswith(f"}}\nid: {identity}:4\n\n")
 
 
 async def test_a_plain_event_source_starts_by_get(served: Served) -> None:
@@ -137,7 +138,8 @@ async def test_a_polyfill_resumes_by_a_parameter(served: Served, route: str, nam
     served.upstream.last.send("one ")
     path = f"{route.replace('{id}', viewer.generation_id)}&{name}={viewer.generation_id}:1"
     async with served.http.get(path, headers=EVENTS) as response:
-        assert (await response.content.readline()) == f"id: {viewer.generation_id}:2\n".encode()
+        first = await response.content.readuntil(b"\n\n")
+        assert first.endswith(f"\nid: {viewer.generation_id}:2\n\n".encode())
     async with served.http.get(f"{route.replace('{id}', 'g_x')}&{name}=refused", headers=EVENTS) as response:
         assert response.status == 204
     assert len(served.upstream.calls) == 1
@@ -152,9 +154,9 @@ async def test_of_positions_that_a_proxy_has_joined_the_last_one_counts(served: 
     for headers in ([("Last-Event-ID", f"{first}, {second}")], [("Last-Event-ID", first), ("Last-Event-ID", second)]):
         async with served.http.post("/api/chat/stream", headers=headers) as response:
             served.upstream.last.send("x")
-            assert (await response.content.readline()).endswith(b":3\n")
+            assert (await response.content.readuntil(b"\n\n")).endswith(b":3\n\n")
     async with served.http.get(f"/api/chat/stream?lastEventId={first}%2C{second}", headers=EVENTS) as response:
-        assert (await response.content.readline()).endswith(b":3\n")
+        assert (await response.content.readuntil(b"\n\n")).endswith(b":3\n\n")
     await viewer.leave()
 
 

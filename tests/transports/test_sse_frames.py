@@ -57,8 +57,8 @@ def test_no_text_begins_another_event(text: str) -> None:
         log.append(event)
         frame = EventStream().frame("g_x", log.since(0)[0])
         lines = frame.split(b"\n")
-        assert lines[0] == b"id: g_x:1"
-        assert lines[-3].startswith(b"data: {")
+        assert lines[-3] == b"id: g_x:1"
+        assert lines[-4].startswith(b"data: {")
         assert lines[-2:] == [b"", b""]
         assert len(lines) == (4 if isinstance(event, Chunk) else 5)
         assert b"\r" not in frame

@@ -27,14 +27,14 @@ export function webSocketFrameLength(payload, { masked = false } = {}) {
 
 /**
  * Return the frame of text/event-stream that a message came in (WHATWG HTML, 9.2.6), as this gateway writes it
- * (docs/protocol.md): the id, the event's name unless it is the default one, one line of data, an empty line.
+ * (docs/protocol.md): the event's name unless it is the default one, one line of data, the id, an empty line.
  * @param {{lastEventId: string, type: string, data: string}} message an EventSource's message
  * @returns {string}
  */
 export function eventStreamFrame({ lastEventId, type, data }) {
   const id = lastEventId === "" ? "" : `id: ${lastEventId}\n`;
   const name = type === "message" ? "" : `event: ${type}\n`;
-  return `${id}${name}data: ${data}\n\n`;
+  return `${name}data: ${data}\n${id}\n`;
 }
 
 /**

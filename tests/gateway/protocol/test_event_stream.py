@@ -172,6 +172,13 @@ def test_the_limit_applies_to_each_event() -> None:
         assert decoder.feed(b": a comment of some length, again and again\n") == []
 
 
+def test_a_position_comes_after_the_data_of_its_event() -> None:
+    """Some clients take a line of a position for reached at once: fetch-event-source loses what was to follow it."""
+    assert event_frame(b"{}", b"x", b"g:1", 500) == b"event: x\ndata: {}\nretry: 500\nid: g:1\n\n"
+    assert event_frame(b"{}", position=b"g:2") == b"data: {}\nid: g:2\n\n"
+    assert event_frame(b"{}") == b"data: {}\n\n"
+
+
 @pytest.mark.parametrize("broken", [b"a\nb", b"a\rb", b"a\r\ndata: x", b"\n"])
 def test_no_field_may_contain_a_line_break(broken: bytes) -> None:
     for fields in ((broken, b"n", b"p"), (b"d", broken, b"p"), (b"d", b"n", broken)):

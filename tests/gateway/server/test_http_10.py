@@ -53,7 +53,7 @@ async def test_a_stream_ends_with_its_connection(served: Served) -> None:
         served.upstream.last.send("two")
         served.upstream.last.finish()
         lines = [line async for line in lines_of(reader)]
-        assert lines[0] == f"id: {served.only.id}:1".encode()
+        assert lines[0] == b"event: accepted"
         data = [orjson.loads(line[6:]) for line in lines if line.startswith(b"data: ")]
         assert "".join(event["content"] for event in data if event["type"] == "chunk") == "onetwo"
         assert data[-1]["type"] == "complete"

@@ -41,7 +41,7 @@ test("each message is a frame; the browser's own figure adds what it hides", () 
   assert.deepEqual(order, ["open", "frame", "client", "end", "frame"]);
   assert.equal(log.entries[0].text, "GET /api/generations/g_1/events?ticket=…");
   const [counted, hidden] = log.entries.filter(({ kind }) => kind === "frame");
-  assert.deepEqual([counted.text, counted.bytes], ["id: g_1:2\ndata: {}\n\n", 20]);
+  assert.deepEqual([counted.text, counted.bytes], ["data: {}\nid: g_1:2\n\n", 20]);
   assert.deepEqual([hidden.text, hidden.bytes], [HIDDEN, 80]);
 });
 

@@ -15,8 +15,8 @@ test("a WebSocket frame has 2, 4 or 10 bytes of header, and 4 more for a client'
 });
 
 test("an event's frame is written as the gateway writes it", () => {
-  assert.equal(eventStreamFrame({ lastEventId: "g_1:2", type: "message", data: "{}" }), "id: g_1:2\ndata: {}\n\n");
-  assert.equal(eventStreamFrame({ lastEventId: "g_1:1", type: "accepted", data: "{}" }), "id: g_1:1\nevent: accepted\ndata: {}\n\n");
+  assert.equal(eventStreamFrame({ lastEventId: "g_1:2", type: "message", data: "{}" }), "data: {}\nid: g_1:2\n\n");
+  assert.equal(eventStreamFrame({ lastEventId: "g_1:1", type: "accepted", data: "{}" }), "event: accepted\ndata: {}\nid: g_1:1\n\n");
   assert.equal(eventStreamFrame({ lastEventId: "", type: "message", data: "{}" }), "data: {}\n\n");
 });
 
