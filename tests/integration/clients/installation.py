@@ -84,9 +84,11 @@ def version(driver: Driver) -> str:
 
 
 def main() -> None:
-    """Install the clients and the sets of npm packages, unless they are."""
+    """Install the clients and the sets of packages, unless they are."""
     for name in npm.names():
         npm.npm_set(name)
+    for name in pypi.names():
+        pypi.pypi_set(name)
     found = installation()
     if not found.is_complete:
         print(f"Installing the clients, about 1.5 GB, into {found.folder}", flush=True)

@@ -67,7 +67,8 @@ provider that answers from a script; `make test` runs them too and compares. Eac
 it needs: [Codex](clients/codex.md), [Claude Code](clients/claude-code.md), [openai](clients/openai.md),
 [anthropic](clients/anthropic.md), [google-genai](clients/google-genai.md), [AI SDK](clients/ai-sdk.md),
 [LangChain](clients/langchain.md), [LiteLLM](clients/litellm.md), [OpenAI Agents](clients/openai-agents.md),
-[Pydantic AI](clients/pydantic-ai.md), [llm](clients/llm.md); and for the gateway's own events
+[Pydantic AI](clients/pydantic-ai.md), [llm](clients/llm.md); for chat UIs [AI SDK UI](clients/ai-sdk-ui.md),
+[AG-UI](clients/ag-ui.md), [TanStack AI](clients/tanstack.md); and for the gateway's own events
 [EventSource and its relatives](clients/event-source.md), [Python readers](clients/python-sse.md),
 [WebSocket clients](clients/websocket.md).
 

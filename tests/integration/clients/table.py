@@ -214,7 +214,7 @@ UI_DRIVERS: Final = (
         "AI SDK UI",
         "ai",
         "ai-sdk-ui.md",
-        {"ui-http": _CHAT, "ui-websocket": _CHAT, "ui-workflow": _CHAT},
+        {"ui-http": _CHAT, "ui-workflow": _CHAT},
         "chat_uis",
     ),
     Driver("ai_sdk_ui_v6_node", "AI SDK UI", "ai6", "ai-sdk-ui.md", {"ui-http": _CHAT}, "chat_uis"),

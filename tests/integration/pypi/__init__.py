@@ -31,5 +31,10 @@ def pins(name: str) -> Mapping[str, str]:
     return dict(re.findall(r"^([\w-]+)==(\S+)$", _pins_file(name).read_text("utf-8"), re.MULTILINE))
 
 
+def names() -> list[str]:
+    """Return the names of all sets."""
+    return sorted(file.stem for file in FOLDER.glob("*.txt"))
+
+
 def _pins_file(name: str) -> Path:
     return FOLDER / f"{name}.txt"

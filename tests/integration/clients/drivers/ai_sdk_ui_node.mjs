@@ -1,5 +1,5 @@
 /**
- * The chat of the AI SDK: its three transports.
+ * The chat of the AI SDK: over HTTP.
  */
 
 import * as ai from "ai";
@@ -11,8 +11,6 @@ console.error = () => {}; // `WorkflowChatTransport` prints each lost connection
 const bearer = (key) => ({ authorization: `Bearer ${key}` });
 
 await playChat("ui-http", ai, ({ base, key, body }) => new ai.DefaultChatTransport({ api: base + API, headers: bearer(key), body }));
-
-await playChat("ui-websocket", ai, ({ base, key, body }) => new ai.WebSocketChatTransport({ url: base.replace("http", "ws") + API, headers: bearer(key), body }));
 
 await playChat(
   "ui-workflow",

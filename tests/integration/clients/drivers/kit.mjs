@@ -24,6 +24,7 @@ const SCENARIO_MS = 20_000;
 const START_MS = 10_000;
 const STOP_MS = 5000;
 const READING_MS = 300;
+const DELIVERY_MS = 100; // a reset discards what the client has not read yet
 const only = (process.env.ONLY ?? "").split(",").filter(Boolean);
 const results = [];
 
@@ -147,7 +148,8 @@ export async function limited(start) {
 export const turns = async () => (await journal()).at(-1).ask.turns;
 
 /**
- * Run a proxy of the gateway that resets the first connection on which `mark` has come back, before it is delivered.
+ * Run a proxy of the gateway that resets the first connection on which `mark` has come back, in the middle of its event.
+ * What came before is delivered.
  * @returns {Promise<{url: string, connections: number, cuts: number, close: () => void}>}
  */
 export async function cutter(mark) {
@@ -157,11 +159,18 @@ export async function cutter(mark) {
     proxy.connections++;
     const upstream = net.connect(Number(gateway.port), gateway.hostname);
     client.pipe(upstream);
+    let isCut = false;
     upstream.on("data", (data) => {
-      if (proxy.cuts > 0 || !data.includes(mark)) return client.write(data);
+      if (isCut) return;
+      const at = proxy.cuts > 0 ? -1 : data.indexOf(mark);
+      if (at < 0) return client.write(data);
+      isCut = true;
       proxy.cuts++;
-      client.resetAndDestroy();
-      upstream.destroy();
+      client.write(data.subarray(0, at));
+      setTimeout(() => {
+        client.resetAndDestroy();
+        upstream.destroy();
+      }, DELIVERY_MS);
     });
     upstream.on("end", () => client.end());
     upstream.on("error", () => client.destroy());

@@ -55,6 +55,8 @@ OUTPUT_TOKENS: Final = 9
 SCENARIO_SECONDS: Final = 20.0
 START_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 5.0
+DELIVERY_SECONDS: Final = 0.1
+"""Time in which a client reads what it was sent: a reset discards what it has not read yet."""
 _ADDRESS: Final = urlsplit(BASE_URL)
 READING_SECONDS: Final = 0.3
 """Time in which a client reads, before the answer is interrupted."""
@@ -255,7 +257,10 @@ def gateway(method: str, path: str, body: dict[str, Any] | None = None, key: str
 
 
 class Cutter:
-    """A proxy of the gateway that resets the first connection on which `mark` has come back, before it is delivered."""
+    """A proxy of the gateway that resets the first connection on which `mark` comes back, in the middle of its event.
+
+    What came before is delivered.
+    """
 
     def __init__(self, mark: str) -> None:
         self._mark = mark.encode()
@@ -285,6 +290,8 @@ class Cutter:
             while data := source.recv(65536):
                 if is_answer and self.cuts == 0 and self._mark in data:
                     self.cuts += 1
+                    target.sendall(data.partition(self._mark)[0])
+                    time.sleep(DELIVERY_SECONDS)
                     # Closing without lingering resets the connection.
                     target.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                     break
