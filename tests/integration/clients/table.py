@@ -217,6 +217,7 @@ UI_DRIVERS: Final = (
         {"ui-http": _CHAT, "ui-workflow": _CHAT},
         "chat_uis",
     ),
+    Driver("ai_sdk_socket_node", "AI SDK UI", "ai", "ai-sdk-ui.md", {"ui-websocket": _CHAT}, "chat_uis"),
     Driver("ai_sdk_ui_v6_node", "AI SDK UI", "ai6", "ai-sdk-ui.md", {"ui-http": _CHAT}, "chat_uis"),
     Driver("ag_ui_node", "AG-UI", "@ag-ui/client", "ag-ui.md", {"ag-ui": (*_READER, "capabilities")}, "chat_uis"),
     Driver(
