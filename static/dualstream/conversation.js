@@ -100,7 +100,10 @@ export class Conversation {
   resume = async () => {
     this.#restore();
     const message = this.#last();
-    if (this.#answer !== null) return true;
+    if (this.#answer !== null) {
+      if (this.#answer.retrying !== null) this.#answer.reconnect();
+      return true;
+    }
     if (message === undefined || message.end !== null || (message.generationId === null && this.#start === null)) return false;
     this.#error = null;
     this.#shownFrom = parsePosition(this.#position ?? "")?.seq ?? 0;

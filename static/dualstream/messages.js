@@ -62,8 +62,9 @@ export function fieldsOf({ tool_calls: calls, reasoning_details: details, ...mes
  */
 export function inputs(input) {
   const messages = typeof input === "string" ? [{ role: "user", content: input }] : Array.isArray(input) ? input : [input];
-  if (messages.every((message) => typeof message?.role === "string")) return messages;
-  throw new TypeError("send() takes a text, a message with a role, or a list of messages.");
+  // The gateway refuses an empty text, and would do so in each later turn, too.
+  if (input !== "" && messages.length > 0 && messages.every((message) => typeof message?.role === "string")) return messages;
+  throw new TypeError("send() takes a text that is not empty, a message with a role, or a list of messages.");
 }
 
 /**

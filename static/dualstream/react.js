@@ -30,9 +30,15 @@ export function useGeneration(options = {}) {
     conversation.configure(pick(options, NAMES["configure()"]));
   });
   useEffect(() => {
-    void conversation.resume();
+    const { resume, detach } = conversation;
+    void resume();
+    // The retries of an answer may have ended, or wait, when the network is back.
+    globalThis.addEventListener("online", resume);
     // In StrictMode and in Activity, effects run again after this: the conversation then resumes.
-    return isOwn ? conversation.detach : undefined;
+    return () => {
+      globalThis.removeEventListener("online", resume);
+      if (isOwn) detach();
+    };
   }, [conversation, isOwn]);
   const { send, stop, feedback, retry, resume, setTransport, setMessages } = conversation;
   return { ...state, conversation, send, stop, feedback, retry, resume, setTransport, setMessages };

@@ -152,6 +152,10 @@ def test_the_declared_options_and_members_are_those_of_the_code(project: Project
     values = _union(report["exports"])
     lines.append(f"export const transports_: Equal<d.Transport, {_union(report['transports'])}> = true;\n")
     lines.append(f"export const exports_: Equal<keyof typeof d, {values}> = true;\n")
+    page = (CHECKOUT / "docs" / "javascript.md").read_text("utf-8")
+    documented = set(re.findall(r"\w+", " ".join(re.findall(r"`[^`\n]+`", page))))
+    named = {name for names in (*members.values(), *report["members"].values()) for name in names}
+    assert named - set(OptionFields.model_fields) - documented == set()
     project.write("members.ts", "".join(lines))
     assert project.compile("members.ts") == []
 

@@ -15,7 +15,7 @@ from tests.integration import processes
 from tests.integration.browser import read_json, wait_until
 from tests.integration.javascript.project import Project, pack, serve
 from tests.integration.npm import node22
-from tests.integration.processes import Server, program
+from tests.integration.processes import Server, TcpProxy, program
 
 SLOW: Final = "sim?ttft=0&speed=200&length=100000"
 SHORT: Final = "sim?ttft=0&speed=2000&length=300"
@@ -247,6 +247,22 @@ def test_a_component_that_leaves_closes_everything_and_the_answer_runs_on(chats:
     chats.wait_for_end("a")
 
 
+@pytest.mark.parametrize("retry", [{"attempts": 0}, {"baseMs": 600_000, "maxMs": 600_000}], ids=["ended", "waiting"])
+def test_it_resumes_when_the_network_is_back(chats: Chats, retry: Mapping[str, int]) -> None:
+    with TcpProxy(chats.gateway) as proxy:
+        model = "sim?ttft=0&speed=300&length=2000"
+        chats.open(a={"model": model, "retry": retry, "transport": "fetch", "baseURL": proxy.url})
+        chats.send("a", "Hi")
+        chats.wait_for_text("a")
+        with proxy.down():
+            chats.wait(lambda: chats.run("return page.chats.a.error ?? page.chats.a.retrying"))
+        chats.run("window.dispatchEvent(new Event('online'))")
+        chats.wait_for_end("a")
+        assert chats.texts("a") == ["Hi", chats.snapshot("a")["text"]]
+        assert chats.snapshot("a")["state"] == "complete"
+    chats.console()  # has the lost connection
+
+
 def test_another_transport_continues_the_answer(chats: Chats) -> None:
     chats.open(a={"model": "sim?ttft=0&speed=400&length=1000&language=emoji"})
     chats.send("a", "Hi")
@@ -290,6 +306,32 @@ def test_the_html_of_a_server_is_taken_over(chats: Chats) -> None:
 def test_a_server_renders_it_and_opens_nothing(project: Project) -> None:
     for node in (program("node", "nodejs"), node22()):
         assert project.node(node, "server.mjs").strip() == '<p class="ready"><b>Hello</b></p>'
+
+
+WRONG: Final = """
+import { createElement } from "react";
+import { renderToString } from "react-dom/server";
+import { Conversation, Dualstream } from "dualstream";
+import { useGeneration } from "dualstream/react";
+const client = new Dualstream();
+const conversation = new Conversation(client);
+const wrong = [{ tranport: "sse" }, { client, baseURL: "/" }, { conversation, resume: "a" }, { transport: "ws" }];
+const errors = wrong.map((options) => {
+  const Chat = () => useGeneration(options).text;
+  try { return renderToString(createElement(Chat)); } catch (error) { return `${error.name}: ${error.message}`; }
+});
+console.log(JSON.stringify(errors));
+"""
+
+
+def test_options_that_have_no_effect_are_errors(project: Project) -> None:
+    printed = project.node(node22(), "--input-type=module", "--eval", WRONG)
+    assert json.loads(printed) == [
+        "TypeError: useGeneration(): tranport is not an option; did you mean transport?",
+        "TypeError: useGeneration(): baseURL has no effect beside client: set it where that is created.",
+        "TypeError: useGeneration(): resume has no effect beside conversation: set it where that is created.",
+        "TypeError: ws is not a transport: use sse, fetch, websocket, poll or auto.",
+    ]
 
 
 def test_the_oldest_react(driver: Chrome, simulator: Server, archive: Path, tmp_path: Path) -> None:

@@ -160,6 +160,11 @@ test("stopped before the gateway has accepted it: no error, and nothing to give 
   net.last.reject(new TypeError("offline"));
   await flush();
   assert.equal(conversation.state.retrying.attempt, 1);
+  assert.equal(await conversation.resume(), true); // does not wait
+  await timers.pass(0);
+  assert.equal(net.calls.length, 2);
+  net.last.reject(new TypeError("offline"));
+  await flush();
   await conversation.stop();
   await sent;
   assert.deepEqual(summary(conversation.state), ["ready", ["user", "Hi"], ["assistant", "", "interrupted"]]);
@@ -403,7 +408,7 @@ test("wrong options and inputs are TypeErrors", async () => {
   assert.throws(() => conversation.setTransport("ws"), TypeError);
   assert.throws(() => conversation.configure({ onfinish: () => {} }), { message: "configure(): onfinish is not an option; did you mean onFinish?" });
   await assert.rejects(conversation.send("Hi", { transport: "sse" }), { name: "TypeError" });
-  for (const input of [undefined, 1, { content: "Hi" }, [null]]) {
-    await assert.rejects(conversation.send(input), { message: "send() takes a text, a message with a role, or a list of messages." });
+  for (const input of [undefined, 1, { content: "Hi" }, [null], "", []]) {
+    await assert.rejects(conversation.send(input), { message: "send() takes a text that is not empty, a message with a role, or a list of messages." });
   }
 });

@@ -117,7 +117,10 @@ export declare class Conversation {
   feedback: (feedback: Feedback | string, messageId?: string) => Promise<FeedbackReply>;
   /** Generate the last answer once more. */
   retry: () => Promise<void>;
-  /** Restore the stored conversation, and continue to read an answer that still runs. Return false if none does. */
+  /**
+   * Restore the stored conversation, and continue to read an answer that still runs, at once if it waits to connect again.
+   * Return false if none runs.
+   */
   resume: () => Promise<boolean>;
   /** Use another transport, also for the running answer. */
   setTransport: (transport: Transport) => void;
