@@ -1,6 +1,5 @@
 """The events of one generation, each once and in order, over as many connections as that takes."""
 
-import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -8,6 +7,7 @@ from typing import Self
 
 from gateway.client.answer_state import AnswerState
 from gateway.client.connectors import CommandName, Commands, Connector, EventFeed, TransportName
+from gateway.client.deadline import Deadline
 from gateway.client.frames import ConnectionLost, Frame, JsonMap, failure_of
 from gateway.client.retry import Retries, RetryPolicy
 from gateway.client.view import View
@@ -41,14 +41,13 @@ class AsyncAnswer(AnswerState):
         shared: Shared,
         opened: tuple[EventFeed, Frame] | None = None,
         *,
-        timeout_s: float | None = None,
+        deadline: Deadline,
     ) -> None:
         super().__init__(view)
         self._transport = transport
         self._shared = shared
         self._retry_policy = shared.retry_policy(shared.retries.resume_failures)
-        self._timeout_s = timeout_s
-        self._deadline = None if timeout_s is None else asyncio.get_running_loop().time() + timeout_s
+        self._deadline = deadline
         self._feed: EventFeed | None = None
         self._first: Frame | None = None
         self._unread: Event | None = None
@@ -99,11 +98,8 @@ class AsyncAnswer(AnswerState):
             raise RuntimeError(message)
         self._reading = True
         try:
-            async with asyncio.timeout_at(self._deadline):
+            async with self._deadline:
                 return await self._next_event()
-        except TimeoutError:
-            message = f"The answer did not end within {self._timeout_s:g} s. It runs on: interrupt it, or attach again."
-            raise Failed(Code.TIMEOUT, message) from None
         finally:
             self._reading = False
 

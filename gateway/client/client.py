@@ -12,6 +12,7 @@ from yarl import URL
 
 from gateway.client.answer import AsyncAnswer, Shared
 from gateway.client.connectors import Connectors, HttpCommands, TransportName
+from gateway.client.deadline import Deadline
 from gateway.client.event_stream import EventStreamConnector
 from gateway.client.frames import ConnectionLost
 from gateway.client.http_session import HttpSession, HttpSettings, Token, check_token
@@ -36,7 +37,7 @@ class AsyncClient:
 
     Args:
         url: The address of the gateway, `https://host/path`.
-        transport: How events are read, `sse` or `ws`.
+        transport: How events are read: `sse`, `ws` or `poll`.
         token: A key or token, or a function that returns one, asynchronous or not. It is called for each connection.
         headers: Further headers of each request, for a proxy.
         retries: Limits of retries.
@@ -127,7 +128,8 @@ class AsyncClient:
             metadata: Texts to keep with the generation.
             idempotency_key: A name of this start: the same start with the same key returns the same generation, from
                 another process, too.
-            timeout_s: Maximum seconds from the acceptance to the end of the answer. Then reading it raises `Failed`.
+            timeout_s: Maximum seconds from now to the end of the answer. After them, this call or reading the answer
+                raises `Failed`.
 
         Raises:
             Refused: if the gateway refuses the request.
@@ -137,12 +139,9 @@ class AsyncClient:
         fields = {"messages": messages, "model": model, "options": options, "metadata": metadata}
         body = {name: value for name, value in fields.items() if value is not None}
         key = idempotency_key or secrets.token_urlsafe(16)
-        retry_policy = self._retry_policy(self._retries.start_failures)
-        while True:
-            try:
-                return await self._start(body, key, timeout_s)
-            except (ConnectionLost, Refused) as error:
-                await retry_policy.wait_after(error)
+        deadline = Deadline(timeout_s)
+        async with deadline:
+            return await self._start_with_retries(body, key, deadline)
 
     def attach(self, generation: str, *, after: int | str | None = None, timeout_s: float | None = None) -> AsyncAnswer:
         """Return an answer that reads an existing generation.
@@ -164,9 +163,8 @@ class AsyncClient:
             if named != generation:
                 message = f"after: this is another generation's position ({named[:64]!r})."
                 raise invalid(message, param="after")
-        return AsyncAnswer(
-            View(_check_id(generation), after=after or 0), self.transport, self._shared, timeout_s=timeout_s
-        )
+        view = View(_check_id(generation), after=after or 0)
+        return AsyncAnswer(view, self.transport, self._shared, deadline=Deadline(timeout_s))
 
     @property
     def _shared(self) -> Shared:
@@ -184,7 +182,15 @@ class AsyncClient:
             raise RuntimeError(message)
         return self._opened
 
-    async def _start(self, body: Mapping[str, object], key: str, timeout_s: float | None) -> AsyncAnswer:
+    async def _start_with_retries(self, body: Mapping[str, object], key: str, deadline: Deadline) -> AsyncAnswer:
+        retry_policy = self._retry_policy(self._retries.start_failures)
+        while True:
+            try:
+                return await self._start(body, key, deadline)
+            except (ConnectionLost, Refused) as error:
+                await retry_policy.wait_after(error)
+
+    async def _start(self, body: Mapping[str, object], key: str, deadline: Deadline) -> AsyncAnswer:
         shared, transport = self._shared, self.transport
         feed = await shared.connectors[transport].start(body, key)
         try:
@@ -195,7 +201,7 @@ class AsyncClient:
         except BaseException:
             await feed.aclose()
             raise
-        return AsyncAnswer(View(first.generation_id), transport, shared, (feed, first), timeout_s=timeout_s)
+        return AsyncAnswer(View(first.generation_id), transport, shared, (feed, first), deadline=deadline)
 
     def _retry_policy(self, failures: int) -> RetryPolicy:
         return RetryPolicy(self._retries, failures, sleep=self._sleep, random=self._random, notice=self._notice)

@@ -7,7 +7,7 @@ import pytest
 from selenium.webdriver import Chrome
 
 from tests.integration import processes
-from tests.integration.browser import Page, chromium
+from tests.integration.browser import Page, chromium, read_json, wait_until
 from tests.integration.processes import Process, Server, TcpProxy
 
 FOLDER = Path(__file__).parent
@@ -65,6 +65,15 @@ def plain_gateway() -> Iterator[Server]:
     """A gateway without any configuration."""
     with processes.gateway() as server:
         yield server
+
+
+@pytest.fixture
+def count_closed_calls(simulator: Server) -> Callable[[], int]:
+    """Return a function that counts the provider's calls that the gateway has closed since then."""
+    url = f"{simulator.url}/stats"
+    wait_until(lambda: read_json(url)["running"] == 0, lambda: read_json(url))
+    before = read_json(url)["hung_up"]
+    return lambda: int(read_json(url)["hung_up"]) - before
 
 
 @pytest.fixture(scope="module")

@@ -42,15 +42,6 @@ def app(chat_gateway: Server) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture
-def count_closed_calls(simulator: Server) -> Callable[[], int]:
-    """Return a function that counts the calls of the provider that the gateway has closed since then."""
-    url = f"{simulator.url}/stats"
-    wait_until(lambda: read_json(url)["running"] == 0, lambda: read_json(url))
-    before = read_json(url)["hung_up"]
-    return lambda: int(read_json(url)["hung_up"]) - before
-
-
 class ChatPage:
     """The page of the example."""
 

@@ -193,12 +193,21 @@ async def test_an_answer_that_takes_too_long_is_left_running(
 ) -> None:
     harness = await listen(servers, FakeGateway(log_of("a"), [[1, 2, 3, HOLD, 4]]))
     async with harness.client(transport) as client:
-        answer = await client.start("hi", timeout_s=0.05)
+        answer = client.attach(ID, timeout_s=0.05)
         with pytest.raises(Failed, match=r"within 0.05 s") as raised:
             await answer.read()
         assert raised.value.code is Code.TIMEOUT
         assert not answer.has_ended
         assert await answer.interrupt()
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_a_start_that_is_not_accepted_in_time_fails(servers: list[TestServer], transport: TransportName) -> None:
+    harness = await listen(servers, FakeGateway(log_of("a"), [[HOLD]]))
+    async with harness.client(transport) as client:
+        with pytest.raises(Failed, match=r"within 0.05 s"):
+            await client.start("hi", timeout_s=0.05)
+        assert client._shared.connected == set()
 
 
 async def test_an_answer_is_read_in_one_place(servers: list[TestServer]) -> None:

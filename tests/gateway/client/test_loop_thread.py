@@ -96,6 +96,16 @@ def test_closing_ends_the_thread_and_those_that_wait(thread: LoopThread) -> None
         thread.run(asyncio.sleep(0))
 
 
+def test_closing_ends_the_threads_that_it_uses(thread: LoopThread) -> None:
+    async def resolve() -> None:
+        await asyncio.get_running_loop().getaddrinfo("localhost", 80)
+
+    before = threading.active_count()
+    thread.run(resolve())
+    thread.close()
+    assert threading.active_count() < before
+
+
 def test_a_function_in_the_thread_can_not_wait_for_it(thread: LoopThread) -> None:
     async def call_itself() -> None:
         thread.run(asyncio.sleep(0))

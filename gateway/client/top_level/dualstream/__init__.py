@@ -1,4 +1,4 @@
-"""The Python client of Dualstream: start, watch, steer and stop generations, over SSE or WebSocket.
+"""The Python client of Dualstream: start, watch, steer and stop generations, over SSE, WebSocket or long polls.
 
     from dualstream import Chunk, Client
 
