@@ -44,6 +44,7 @@ export function attachInstruments(panes, { model }) {
     attachChart(pane);
     new PaneInstruments(pane, logs[name], add);
   }
+  document.querySelector("#open-differences").addEventListener("click", () => comparison.reveal());
   document.addEventListener("model-change", () => probe.showModel());
   comparison.show(history);
   return history;

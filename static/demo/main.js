@@ -29,10 +29,7 @@ addEventListener("pagehide", () => save(sessionStorage, { left: panes.left.saved
 const history = attachInstruments(panes, { model: () => composer.model });
 const dialogs = addDialogs();
 addShortcuts({ panes, composer, dialogs });
-const chips = showExampleChips(document.querySelector("#examples"), {
-  send: (prompt) => composer.send(prompt),
-  apply: (settings) => drawer.set(settings),
-});
+const chips = showExampleChips(document.querySelector("#examples"), ({ prompt, settings }) => drawer.with(settings, () => composer.send(prompt)));
 drawer.follow(() => composer.model);
 document.addEventListener("model-change", () => {
   drawer.show();

@@ -100,6 +100,28 @@ def test_bytes_over_websocket_are_those_on_the_network(open_page: Callable[[str]
         assert len([one for one in all_exchanges(recordings) if one.status == 101]) == 1
 
 
+def test_bytes_of_long_polls_are_those_on_the_network(open_page: Callable[[str], Page], gateway: Server) -> None:
+    with recording_proxy(gateway.url) as (url, recordings):
+        page = open_page(url)
+        page.run("document.querySelector('#pane-left [data-choice=poll]').click()")
+        page.submit("Xin chào 👋🏽", model=SHORT, on="sse")
+        page.sse.wait_for_end()
+        [run] = wait_for_runs(page, "poll")
+        found = all_exchanges(recordings)
+        [start] = [one for one in found if (one.method, one.path) == ("POST", "/api/generations")]
+        polls = [one for one in found if "/poll" in one.path and one.path.startswith("/api/")]
+        assert len(polls) > 1
+        assert run["bytesIn"] == len(start.body) + sum(one.head + len(one.body) for one in polls)
+        assert run["contentFrames"] == sum(one.body.count(b'"type":"chunk"') for one in polls)
+        assert run["textBytes"] == len(page.sse.read().text.encode())
+
+
+def test_what_differs_is_one_click_away(page: Page) -> None:
+    page.find("#open-differences").click()
+    assert page.focused() == "differences-title"
+    wait_until(lambda: page.find("#measure").is_displayed(), lambda: "the button that measures")
+
+
 @pytest.mark.parametrize("home", HOMES)
 def test_a_stop_is_the_big_figure_and_includes_the_gateways_own_time(page: Page, home: str) -> None:
     pane = pane_of(page, home)
@@ -193,6 +215,8 @@ def test_an_example_is_one_click(open_page: Callable[[str], Page], plain_gateway
     for pane in page.panes:
         pane.wait_for_end()
         assert last_event(page, pane)["finish_reason"] == "tool_calls"
+    # Its settings are not those of the next prompt.
+    assert page.run("return [location.search, document.querySelector('[data-setting=tool_calls]').value]") == ["", ""]
 
 
 def test_the_page_measures_both_transports_by_itself(open_page: Callable[[str], Page], plain_gateway: Server) -> None:

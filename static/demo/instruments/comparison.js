@@ -20,6 +20,7 @@ const SHOWN = ["sse", "websocket"]; // rows without runs are shown, too: they sa
 
 /** The section; `show` draws a history. */
 export class Comparison {
+  #title = element("h2", { id: "differences-title", textContent: "What differs, measured here", tabIndex: -1 });
   #headline = element("p", { className: "differences-headline" });
   #scope = element("p", { className: "differences-scope" });
   #tiles = element("div", { className: "tiles" });
@@ -35,12 +36,18 @@ export class Comparison {
     slot.setAttribute("aria-labelledby", "differences-title");
     slot.replaceChildren(
       element("header", { className: "differences-head" },
-        element("div", {}, element("h2", { id: "differences-title", textContent: "What differs, measured here" }), this.#headline, this.#scope),
+        element("div", {}, this.#title, this.#headline, this.#scope),
         element("div", { className: "differences-controls" }, ...controls)),
       this.#tiles,
       element("div", { className: "measure-cards" }, ...this.#cards.map((card) => card.element)),
       this.#verdict.element,
     );
+  }
+
+  /** Scroll to it, and move the focus there: the next Tab reaches the button that measures. */
+  reveal() {
+    this.#title.scrollIntoView({ block: "start" });
+    this.#title.focus({ preventScroll: true });
   }
 
   /** Show the runs of a history. @param {import("./history.js").History} history */

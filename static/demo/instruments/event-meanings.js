@@ -49,7 +49,7 @@ export function eventDetail(event) {
   switch (event.type) {
     case "accepted": return event.model ?? "";
     case "queued": return joined(event.position != null && `place ${event.position}`, event.eta_ms != null && `about ${milliseconds(event.eta_ms)}`);
-    case "start": return joined(event.provider, event.upstream_model, event.attempt > 1 && `attempt ${event.attempt}`);
+    case "start": return joined(event.provider, event.upstream_model?.split("?", 1)[0], event.attempt > 1 && `attempt ${event.attempt}`);
     case "retry": return joined(event.provider, event.code, event.delay_ms != null && `again in ${milliseconds(event.delay_ms)}`);
     case "part": return event.kind ?? "";
     case "feedback": return [event.mode, event.text].filter(Boolean).join(": ");

@@ -6,20 +6,15 @@ import { element } from "../dom.js";
 import { EXAMPLES } from "./examples.js";
 
 /**
- * Show the examples; a click sets the settings and sends the prompt.
+ * Show the examples; a click sends the prompt with the example's settings, once.
  * @param {HTMLElement} slot
- * @param {object} options
- * @param {(prompt: string) => void} options.send
- * @param {(settings: Record<string, string>) => void} options.apply sets the simulator's settings
+ * @param {(example: import("./examples.js").Example) => void} send
  * @returns {{show: (simulated: boolean) => void}} shows those that a simulated or a real model can do
  */
-export function showExampleChips(slot, { send, apply }) {
+export function showExampleChips(slot, send) {
   const chips = EXAMPLES.map((example) => {
     const chip = element("button", { type: "button", className: "chip", textContent: example.label, title: example.shows });
-    chip.addEventListener("click", () => {
-      apply(example.settings);
-      send(example.prompt);
-    });
+    chip.addEventListener("click", () => send(example));
     return { chip, example };
   });
   slot.replaceChildren(...chips.map(({ chip }) => chip));

@@ -42,6 +42,21 @@ export class SettingsDrawer {
     this.#changed();
   }
 
+  /**
+   * Call a function with other settings: an example must not make the next prompt fail, too.
+   * @param {Record<string, string>} values the others are initial
+   * @param {() => void} use
+   */
+  with(values, use) {
+    const before = this.values;
+    this.#write({ ...initialValues(), ...values });
+    try {
+      use();
+    } finally {
+      this.#write(before);
+    }
+  }
+
   /** Follow the chosen model. @param {() => string} model returns its name */
   follow(model) {
     this.#model = model;
