@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass, field
 from typing import Literal
 
-Framing = Literal["sse", "websocket"]
+Framing = Literal["sse", "websocket", "poll"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,11 @@ NATIVE = ("sse", "websocket")
 
 OURS = (*NATIVE, "chat")
 OTHERS = ("express", "nginx")
-ALL = (*OURS, *OTHERS)
+STREAMS = (*OURS, *OTHERS)
+POLL = "poll"
+"""Long polls: only where they can be compared with streams."""
+
+ALL = (*STREAMS, POLL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ class Scenario:
     metrics: tuple[Metric, ...]
     shapes: tuple[Shape, ...]
     quick: tuple[Shape, ...]
-    targets: tuple[str, ...] = ALL
+    targets: tuple[str, ...] = STREAMS
     settings: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
     compared_with: str = ""
 
@@ -93,6 +97,7 @@ SCENARIOS = (
         (CPU_PER_TOKEN,),
         (Shape(32, 256, AnswerSpec(500)),),
         (Shape(8, 16, AnswerSpec(300)),),
+        targets=ALL,
     ),
     Scenario(
         "paced-100",
@@ -101,6 +106,7 @@ SCENARIOS = (
         (CPU_PER_TOKEN, DELAY, DELAY_WORST),
         (Shape(100, 100, AnswerSpec(120, interval_ms=20), ramp_seconds=0.5),),
         (Shape(20, 20, AnswerSpec(20, interval_ms=20), ramp_seconds=0.1),),
+        targets=ALL,
     ),
     Scenario(
         "paced-500",
@@ -135,6 +141,7 @@ SCENARIOS = (
         (MEMORY_PER_STREAM,),
         (Shape(2000, 2000, AnswerSpec(5, interval_ms=1000), ramp_seconds=3.0),),
         (Shape(100, 100, AnswerSpec(3, interval_ms=200), ramp_seconds=0.2),),
+        targets=ALL,
     ),
     Scenario(
         "leave",

@@ -77,6 +77,10 @@ def _stream(answer: AnswerSpec) -> Request:
     return Request("sse", "/api/chat/stream", json.dumps({"model": answer.model_name(), "messages": MESSAGES}))
 
 
+def _polls(answer: AnswerSpec) -> Request:
+    return Request("poll", "/api/generations", json.dumps({"model": answer.model_name(), "messages": MESSAGES}))
+
+
 def _socket(answer: AnswerSpec) -> Request:
     start = {"type": "start", "model": answer.model_name(), "messages": MESSAGES}
     return Request("websocket", "/api/ws", method="GET", first=json.dumps(start))
@@ -132,6 +136,7 @@ TARGETS = {
     for target in (
         Target("sse", "SSE", "gateway", _gateway, _stream, _find_nothing_missing),
         Target("websocket", "WebSocket", "gateway", _gateway, _socket, _find_nothing_missing),
+        Target("poll", "long poll", "gateway", _gateway, _polls, _find_nothing_missing),
         Target("chat", "Chat Completions", "gateway", _gateway, _completions, _find_nothing_missing),
         Target("express", "Express", "express", _express, _seed_stream, _find_missing_express, must_close=False),
         Target("nginx", "nginx", "nginx", _nginx, _completions, _find_missing_nginx, must_close=False),

@@ -42,6 +42,7 @@ def test_every_metric_has_a_line() -> None:
         "chat": "4.5 µs",
         "express": "6.0 µs",
         "nginx": "7.5 µs",
+        "poll": "9.0 µs",
     }
     assert firehose.ratios["sse", "express"] == "0.25"
 
@@ -89,7 +90,7 @@ def test_a_chart_without_points_is_empty() -> None:
 def test_the_targets_of_a_run_follow_one_another() -> None:
     ordered = turns(SCENARIOS[:1], list(TARGETS.values()), 2)
     assert [(turn.run, turn.target.name) for turn in ordered] == [
-        (run, name) for run in (0, 1) for name in ("sse", "websocket", "chat", "express", "nginx")
+        (run, name) for run in (0, 1) for name in ("sse", "websocket", "poll", "chat", "express", "nginx")
     ]
 
 

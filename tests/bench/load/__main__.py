@@ -10,12 +10,13 @@ import uvloop
 from tests.bench.figures import spread
 from tests.bench.load.client import Client, Recorder
 from tests.bench.load.eventstream import EventStreamClient
+from tests.bench.load.longpoll import LongPollClient
 from tests.bench.load.websocket import WebSocketClient
 from tests.bench.messages import Plan, Tally, parse_plan, to_document
 from tests.bench.open_files import raise_open_files
 
 MILLISECOND = 1_000_000
-TRANSPORTS: dict[str, type[Client]] = {"sse": EventStreamClient, "websocket": WebSocketClient}
+TRANSPORTS: dict[str, type[Client]] = {"sse": EventStreamClient, "websocket": WebSocketClient, "poll": LongPollClient}
 
 
 def main() -> None:
