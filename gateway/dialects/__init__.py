@@ -1,4 +1,4 @@
-"""Dialects: the APIs of providers, spoken to clients. Pure: a request in, the log of a generation out.
+"""Dialects: APIs of providers and protocols of chat UIs, spoken to clients. Pure: a request in, a log out.
 
 Each is a folder with a `Dialect` (see `base.py`), found by the entry-point group `dualstream.dialects`. The same role
 has the same name in all of them. The way in, from a body to a start:
