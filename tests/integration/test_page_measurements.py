@@ -75,7 +75,7 @@ def test_bytes_over_sse_are_those_on_the_network(open_page: Callable[[str], Page
         assert run["bytesOut"] == len(start.request_body)
         # The browser reports the size of the stream only if it had read its end before the page closed it.
         assert len(start.body) + len(stream.body) - run["bytesIn"] in {0, len(RETRY_FIELD)}
-        assert run["contentFrames"] == stream.body.count(b'data: {"type":"chunk"')
+        assert run["textEvents"] == stream.body.count(b'data: {"type":"chunk"')
         assert run["textBytes"] == len(page.sse.read().text.encode())
         assert run["handshake"]["requests"] == 2
         assert [step["label"] for step in run["handshake"]["steps"]][:3] == ["POST", "stream", "event"]
@@ -90,7 +90,7 @@ def test_bytes_over_websocket_are_those_on_the_network(open_page: Callable[[str]
         [socket] = [one for one in all_exchanges(recordings) if one.status == 101]
         assert run["bytesIn"] == len(socket.body)
         assert run["bytesOut"] == len(socket.upgraded)
-        assert run["contentFrames"] == socket.body.count(b'"type":"chunk"')
+        assert run["textEvents"] == socket.body.count(b'"type":"chunk"')
         assert run["textBytes"] == len(page.websocket.read().text.encode())
         # The next answer finds the socket open.
         page.submit("Again", on="websocket")
@@ -112,7 +112,7 @@ def test_bytes_of_long_polls_are_those_on_the_network(open_page: Callable[[str],
         polls = [one for one in found if "/poll" in one.path and one.path.startswith("/api/")]
         assert len(polls) > 1
         assert run["bytesIn"] == len(start.body) + sum(one.head + len(one.body) for one in polls)
-        assert run["contentFrames"] == sum(one.body.count(b'"type":"chunk"') for one in polls)
+        assert run["textEvents"] == sum(one.body.count(b'"type":"chunk"') for one in polls)
         assert run["textBytes"] == len(page.sse.read().text.encode())
 
 
@@ -133,7 +133,7 @@ def test_a_stop_is_the_big_figure_and_includes_the_gateways_own_time(page: Page,
     cancel_ms = last_event(page, pane)["cancel_ms"]
     assert run["cancelMs"] == cancel_ms
     assert run["stopMs"] >= cancel_ms
-    figure = page.run("return document.querySelector(arguments[0] + ' .stop-figure').innerText", pane.selector)
+    figure = page.run("return document.querySelector(arguments[0] + ' .big-figure').innerText", pane.selector)
     assert re.match(r"[\d.]+ m?s\s+from your click to the last event", figure), figure
 
 
@@ -149,6 +149,8 @@ def test_after_a_broken_connection_the_text_is_compared(page: Page, home: str) -
     assert run["reconnects"][0]["offlineMs"] >= 1900
     assert run["intact"] is True
     assert seen.text == pane.snapshot()["text"]
+    figure = page.run("return document.querySelector(arguments[0] + ' .big-figure').innerText", pane.selector)
+    assert re.search(r"from the new connection to the next event\. All [\d,]+ characters are here, none twice", figure)
     page.find("#differences").location_once_scrolled_into_view  # noqa: B018 - scrolls
     tiles = page.run("return [...document.querySelectorAll('.tile strong')].map((tile) => tile.innerText)")
     assert "complete" in tiles
@@ -226,7 +228,7 @@ def test_the_page_measures_both_transports_by_itself(open_page: Callable[[str], 
     click_measure(page)
     wait_until(lambda: page.find("#measure-status").text == "Stopped.", lambda: page.find("#measure-status").text)
     for run in runs:
-        known = [run[name] for name in ("handshakeMs", "nextMs", "ttftMs", "gapP50", "bytesPerEvent", "reconnectMs")]
+        known = [run[name] for name in ("handshakeMs", "nextMs", "ttftMs", "gapP50", "overheadPerEvent", "reconnectMs")]
         assert all(isinstance(value, (int, float)) for value in known), run
         assert run["intact"] is True
         assert run["stopMs"] >= run["cancelMs"]

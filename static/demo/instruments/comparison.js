@@ -145,8 +145,8 @@ function stepsOf(run, id) {
 
 function partsOf(run) {
   if (!run?.perEvent) return [];
-  const { text, event, framing } = run.perEvent;
-  return [{ label: "text", value: text }, { label: "event", value: event }, { label: "framing", value: framing }];
+  const { event, framing } = run.perEvent;
+  return [{ label: "event", value: event }, { label: "framing", value: framing }];
 }
 
 /** Return the rows of a card's table: each run, and the median. */

@@ -31,7 +31,7 @@ export class Measurement {
   #firstTokenAt = /** @type {number|null} */ (null);
   #gaps = new Gaps();
   #bytes = { in: 0, out: 0, text: 0, event: 0, framing: 0, chunkFraming: 0 };
-  #contentFrames = 0;
+  #textEvents = 0;
   #opened = false;
   #chars = 0;
   #break = /** @type {{at: number, dialledAt: number|null}|null} */ (null);
@@ -59,7 +59,8 @@ export class Measurement {
     if (entry.kind === "request" && this.#break !== null && opensStream(entry)) this.#break.dialledAt ??= entry.at;
     this.#bytes[entry.direction] += entry.bytes;
     if (entry.kind !== "frame" || entry.direction === "out") return;
-    for (const parts of frameParts(entry)) if (CONTENT.has(parts.type)) this.#addParts(parts, entry);
+    // Only of text: over SSE other events have a line more, so that the mix would decide.
+    for (const parts of frameParts(entry)) if (parts.type === "chunk") this.#addParts(parts, entry);
   }
 
   /** Record an event. @param {object} event @param {number} now */
@@ -78,6 +79,11 @@ export class Measurement {
   onBreak(now) {
     if (this.#terminal !== null) return;
     this.#break ??= { at: now, dialledAt: null };
+  }
+
+  /** @returns {number|null} milliseconds since the request that resumes the stream; null if the connection is not broken */
+  sinceRequest(now) {
+    return this.#break?.dialledAt == null ? null : now - this.#break.dialledAt;
   }
 
   /** Record the click on the stop button. */
@@ -112,7 +118,7 @@ export class Measurement {
     const stopped = this.#stop !== null && this.#terminal?.type === "interrupted";
     const tokens = this.#terminal?.usage?.output_tokens ?? null;
     const { in: bytesIn, out: bytesOut, text, event, framing, chunkFraming } = this.#bytes;
-    const frames = this.#contentFrames;
+    const frames = this.#textEvents;
     return {
       transport: this.transport,
       model: this.model,
@@ -129,10 +135,10 @@ export class Measurement {
       gapP95: quantile(gaps, 0.95),
       bytesIn,
       bytesOut,
-      contentFrames: frames,
+      textEvents: frames,
       textBytes: text,
       perEvent: frames === 0 ? null : { text: text / frames, event: event / frames, framing: framing / frames },
-      bytesPerEvent: frames === 0 ? null : (text + event + framing) / frames,
+      overheadPerEvent: frames === 0 ? null : (event + framing) / frames,
       chunkFraming,
       overheadShare: frames === 0 ? null : (event + framing) / (text + event + framing),
       tokens,
@@ -168,7 +174,7 @@ export class Measurement {
   }
 
   #addParts(parts, { carrier, bytes }) {
-    this.#contentFrames += 1;
+    this.#textEvents += 1;
     for (const name of ["text", "event", "framing"]) this.#bytes[name] += parts[name];
     if (carrier !== "websocket" && !this.#polls.size) this.#bytes.chunkFraming += chunkFramingLength(bytes);
   }

@@ -3,10 +3,11 @@
  */
 
 import { shownTransport } from "../transports.js";
+import { BigFigure } from "./big-figure.js";
 import { FramesView } from "./frames-view.js";
 import { Measurement, compareTexts } from "./measurement.js";
-import { StopFigure } from "./stop-figure.js";
 import { TimelineView } from "./timeline-view.js";
+import { milliseconds } from "./units.js";
 
 const LATE_MS = 400; // Resource Timing comes this much later than the end of a stream
 
@@ -16,7 +17,7 @@ export class PaneInstruments {
   #onFigures;
   #measurement = /** @type {Measurement|null} */ (null);
   #finishing = /** @type {Set<Measurement>} */ (new Set());
-  #stop = new StopFigure();
+  #figure = new BigFigure();
   #timeline;
   #frames;
 
@@ -32,7 +33,7 @@ export class PaneInstruments {
     const title = pane.name === "left" ? "Left answer" : "Right answer";
     this.#timeline = new TimelineView(title);
     this.#frames = new FramesView(title, log);
-    pane.slot("stop")?.append(this.#stop.element);
+    pane.slot("stop")?.append(this.#figure.element);
     pane.slot("timeline")?.append(this.#timeline.element, this.#frames.element);
     log.onEntry = (entry) => {
       this.#measurement?.onWire(entry);
@@ -45,7 +46,7 @@ export class PaneInstruments {
   #observer = {
     onTurn: ({ at, kind, transport }) => {
       this.#log.clear();
-      this.#stop.clear();
+      this.#figure.clear();
       this.#timeline.begin(at);
       this.#frames.begin(at);
       // Only a start has a handshake and a first token; a page that watches comes later.
@@ -60,7 +61,12 @@ export class PaneInstruments {
       this.#measurement?.onBreak(at);
       this.#timeline.timeline.addAction("broken", this.#transport, at);
     },
-    onOnline: ({ at, ms }) => this.#timeline.timeline.addAction("resumed", this.#transport, at, `after ${(ms / 1000).toFixed(1)} s`),
+    onOnline: ({ at, ms }) => {
+      const sinceRequest = this.#measurement?.sinceRequest(at) ?? null;
+      if (sinceRequest !== null) this.#figure.showReconnect(sinceRequest);
+      const next = sinceRequest === null ? "" : `, next event ${milliseconds(sinceRequest)} after the new request`;
+      this.#timeline.timeline.addAction("resumed", this.#transport, at, `after ${(ms / 1000).toFixed(1)} s${next}`);
+    },
     onTransport: ({ at, to }) => {
       // The figures of two transports would be mixed.
       this.#measurement = null;
@@ -73,7 +79,7 @@ export class PaneInstruments {
       }
     },
     onEnd: ({ stop }) => {
-      if (stop) this.#stop.show(stop);
+      if (stop) this.#figure.showStop(stop);
       const measurement = this.#measurement;
       this.#measurement = null;
       if (measurement?.hasEnded) this.#finish(measurement);
@@ -100,7 +106,10 @@ export class PaneInstruments {
     if (stored === null) return;
     const { intact, message } = compareTexts(answer.text, stored);
     measurement.onCheck(intact);
-    if (answer === this.#pane.answer) this.#timeline.timeline.addAction("checked", this.#transport, performance.now(), message);
+    if (answer !== this.#pane.answer) return;
+    const { reconnectMs, stopMs } = measurement.figures;
+    if (stopMs === null) this.#figure.showReconnect(reconnectMs, message);
+    this.#timeline.timeline.addAction("checked", this.#transport, performance.now(), message);
   }
 }
 

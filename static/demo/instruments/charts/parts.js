@@ -40,12 +40,13 @@ export function rowTexts({ transport, index, value, note, width }) {
 
 /**
  * Return grid lines with their values: behind each row's graphic, but not behind its texts.
- * @param {{left: number, right: number, end: number, x: (value: number) => number}} columns
+ * @param {{left: number, right: number, end: number, max: number, x: (value: number) => number}} columns
  * @param {number} rows
  * @param {(value: number) => string} format
  * @returns {Shape[]}
  */
-export function axis({ left, right, end, x }, rows, format) {
+export function axis({ left, right, end, max, x }, rows, format) {
+  if (max === 0) return []; // nothing is drawn yet, so a scale would mean nothing
   const middles = Array.from({ length: rows }, (_, index) => middleOf(index));
   const ticks = [[0, "c-start"], ...(right - left < MIN_TICKS_WIDTH ? [] : [[end / 2, "c-middle"]]), [end, "c-end"]];
   return ticks.flatMap(([value, anchor]) => [

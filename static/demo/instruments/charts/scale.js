@@ -21,12 +21,12 @@ const VALUE = 68;
  * Return the columns of a chart: where its plot begins and ends, and the functions that place a value in it.
  * @param {number} width pixels
  * @param {number} max greatest value
- * @returns {{left: number, right: number, end: number, x: (value: number) => number}} `end`: the value at `right`
+ * @returns {{left: number, right: number, end: number, max: number, x: (value: number) => number}} `end`: the value at `right`
  */
 export function columns(width, max) {
   const [left, right] = [LABEL, Math.max(LABEL + 40, width - VALUE)];
   const end = ceiling(max);
-  return { left, right, end, x: (value) => round(left + (Math.min(value, end) / end) * (right - left)) };
+  return { left, right, end, max, x: (value) => round(left + (Math.min(value, end) / end) * (right - left)) };
 }
 
 /** Round to a tenth of a pixel. */

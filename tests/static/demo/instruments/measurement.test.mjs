@@ -29,8 +29,8 @@ function chunkFrame(run, at, seq, content) {
 }
 
 test("nothing is known before the first event", () => {
-  const { handshakeMs, handshake, ttftMs, gapP50, bytesPerEvent, stopMs, cancelMs, intact } = new Measurement({ transport: "sse", model: "", startedAt: 0 }).figures;
-  assert.deepEqual([handshakeMs, handshake, ttftMs, gapP50, bytesPerEvent, stopMs, cancelMs, intact], [null, null, null, null, null, null, null, null]);
+  const { handshakeMs, handshake, ttftMs, gapP50, overheadPerEvent, stopMs, cancelMs, intact } = new Measurement({ transport: "sse", model: "", startedAt: 0 }).figures;
+  assert.deepEqual([handshakeMs, handshake, ttftMs, gapP50, overheadPerEvent, stopMs, cancelMs, intact], [null, null, null, null, null, null, null, null]);
 });
 
 test("the handshake of EventSource is two requests, whose steps add up to the whole", () => {
@@ -59,10 +59,10 @@ test("a new WebSocket is an upgrade and a message; a kept one only a message", (
 test("bytes are counted in full, and by event for content", () => {
   const run = overEventSource();
   const bytes = [[1120, 2, "Hello"], [1180, 3, " world"], [1260, 4, "!"]].map((args) => chunkFrame(run, ...args));
-  const { bytesIn, bytesOut, contentFrames, textBytes, bytesPerEvent, perEvent, ttftMs, gaps } = run.figures;
+  const { bytesIn, bytesOut, textEvents, textBytes, overheadPerEvent, perEvent, ttftMs, gaps } = run.figures;
   const sum = bytes.reduce((a, b) => a + b);
-  assert.deepEqual([bytesIn, bytesOut, contentFrames, textBytes], [268 + 60 + sum, 80, 3, 12]);
-  assert.equal(bytesPerEvent, sum / 3);
+  assert.deepEqual([bytesIn, bytesOut, textEvents, textBytes], [268 + 60 + sum, 80, 3, 12]);
+  assert.equal(overheadPerEvent, (sum - 12) / 3);
   assert.equal(perEvent.text + perEvent.event + perEvent.framing, sum / 3);
   assert.deepEqual([ttftMs, gaps], [120, [60, 80]]);
 });
@@ -73,8 +73,8 @@ test("polls cost a head for each response", () => {
   run.onWire(entry(1, 1, "http", "request", { direction: "out", text: "GET /api/generations/g_1/poll?after=1" }));
   run.onWire(entry(2, 1, "http", "open", { head: 300 }));
   run.onWire(entry(2, 1, "http", "frame", { bytes: text.length, text }));
-  const { bytesIn, contentFrames, bytesPerEvent, textBytes } = run.figures;
-  assert.deepEqual([bytesIn, contentFrames, bytesPerEvent, textBytes], [300 + text.length, 2, (300 + text.length) / 2, 6]);
+  const { bytesIn, textEvents, overheadPerEvent, textBytes } = run.figures;
+  assert.deepEqual([bytesIn, textEvents, overheadPerEvent, textBytes], [300 + text.length, 2, (300 + text.length - 6) / 2, 6]);
 });
 
 test("a reconnect is timed from the new request to the next event, and the time offline is told apart", () => {
@@ -85,7 +85,9 @@ test("a reconnect is timed from the new request to the next event, and the time 
   run.onWire(entry(1250, 3, "http", "request", { direction: "out", text: "POST /api/generations/g_1/feedback {}" })); // no stream
   run.onWire(entry(3200, 4, "eventsource", "request", { direction: "out", text: "GET /api/generations/g_1/events" }));
   run.onWire(entry(3204, 4, "eventsource", "open"));
+  assert.equal(run.sinceRequest(3206), 6);
   run.onEvent(chunk(3, "b"), 3206);
+  assert.equal(run.sinceRequest(3207), null);
   assert.deepEqual(run.figures.reconnects, [{ offlineMs: 2000, ms: 6 }]);
   assert.deepEqual(run.figures.gaps, []);
 });

@@ -7,7 +7,7 @@ import { History } from "../../../../static/demo/instruments/history.js";
 import { headline, hints, networkRows, verdictRows } from "../../../../static/demo/instruments/verdict.js";
 
 const figures = (transport, values) => ({
-  transport, model: "sim", handshakeMs: null, ttftMs: null, gapP95: null, bytesPerEvent: null, reconnectMs: null, stopMs: null, bytesPerToken: null, nextMs: null, opened: true, handshake: null, ...values,
+  transport, model: "sim", handshakeMs: null, ttftMs: null, gapP95: null, overheadPerEvent: null, reconnectMs: null, stopMs: null, bytesPerToken: null, reconnects: [], nextMs: null, opened: true, handshake: null, ...values,
 });
 
 function historyOf(...runs) {
@@ -28,7 +28,7 @@ test("a small difference is named, but no transport is ahead", () => {
 });
 
 test("a greater one names the transport that is ahead, and by how much", () => {
-  const [row] = verdictRows(historyOf(["sse", { bytesPerEvent: 80 }], ["websocket", { bytesPerEvent: 95 }]));
+  const [row] = verdictRows(historyOf(["sse", { overheadPerEvent: 80 }], ["websocket", { overheadPerEvent: 95 }]));
   assert.deepEqual([row.better, row.meaning], ["sse", "SSE sends less for each event: 15 B."]);
 });
 
@@ -40,8 +40,8 @@ test("the headline says what to do, who is ahead, or that it does not matter", (
   assert.match(headline(new History()), /^Nothing measured yet/);
   assert.match(headline(historyOf(["sse", { stopMs: 20 }])), /^Measured over SSE only/);
   assert.match(headline(historyOf(["sse", { stopMs: 20 }], ["websocket", { stopMs: 12 }])), /equal here/);
-  const mixed = historyOf(["sse", { stopMs: 20, bytesPerEvent: 80 }], ["websocket", { stopMs: 12, bytesPerEvent: 95 }]);
-  assert.equal(headline(mixed), "After 1 run: SSE is ahead in bytes for each event. In 1 measure there is no difference to notice.");
+  const mixed = historyOf(["sse", { stopMs: 20, overheadPerEvent: 80 }], ["websocket", { stopMs: 12, overheadPerEvent: 95 }]);
+  assert.equal(headline(mixed), "After 1 run: SSE is ahead in overhead for each event. In 1 measure there is no difference to notice.");
 });
 
 test("networks add one round trip for each wait", () => {

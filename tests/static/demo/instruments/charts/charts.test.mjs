@@ -41,6 +41,11 @@ test("a distribution is a hill with lines at p50 and p95, and needs three values
   assert.equal(histogram([1, 1, 5, 100], 10).reduce((a, b) => a + b), 3);
 });
 
+test("without values there is no scale", () => {
+  const chart = strips([{ transport: "sse", values: [], median: null }], options);
+  assert.deepEqual(texts(chart), ["SSE", "–", "Run a prompt."]);
+});
+
 test("no chart has a coordinate that is no number", () => {
   for (const chart of [strips([{ transport: "sse", values: [0], median: 0 }], options), stacks([], options), hills([{ transport: "sse", values: [0, 0, 0] }], options)]) {
     assert.doesNotMatch(JSON.stringify(chart), /NaN|Infinity|null/);
