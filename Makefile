@@ -94,10 +94,10 @@ faults: $(VENV)/test ## inject every fault, and write docs/reliability.md
 attacks: $(VENV)/test programs ## run every known attack on real gateways, and write docs/attacks.md; 3 minutes
 	$(BIN)/python -m tests.integration.attacks
 
-clients: clients-install ## run the real clients through the gateway, and write docs/clients.md; 5 minutes
+clients: clients-install ## run the real clients through the gateway, and write docs/clients.md; 7 minutes
 	$(BIN)/python -m tests.integration.clients --write
 
-clients-install: $(VENV)/test ## install the real clients in the user's cache (1.5 GB; DUALSTREAM_CLIENTS moves it)
+clients-install: $(VENV)/test ## install the real clients in the user's cache (2 GB; DUALSTREAM_CLIENTS moves it)
 	@$(BIN)/python -m tests.integration.clients.installation
 
 clients-quick: $(VENV)/test ## run a few of the real clients over one provider, if they are installed; 20 seconds

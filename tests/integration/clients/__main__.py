@@ -34,7 +34,7 @@ def main() -> int:
             print(f"The clients are not installed: {INSTALL}")
             return 0 if chosen.quick else 1
         verdicts |= _run(chosen, DRIVERS, names, [chosen.over] if chosen.over else [*PROVIDER_APIS])
-    if chosen.over in {None, UI_API}:
+    if chosen.over in {None, UI_API} and any(driver.name in names for driver in UI_DRIVERS):
         verdicts |= _run(chosen, UI_DRIVERS, names, [UI_API], heartbeat=UI_HEARTBEAT)
     if chosen.write:
         page.write(verdicts)

@@ -50,8 +50,8 @@ async function read(request, onEvent, leave = undefined) {
 
 await play("post", read);
 await scenario("post/hidden-tab", async () => {
-  const reading = await read({ word: "text", key: KEY }, ({ type }, { pieces }) => {
-    if (type !== "chunk" || pieces !== 3) return;
+  const reading = await read({ word: "halves", key: KEY }, ({ type }, { pieces }) => {
+    if (type !== "chunk" || pieces !== 1) return;
     show(false);
     setTimeout(() => show(true), 200);
   });

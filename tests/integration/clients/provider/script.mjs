@@ -15,7 +15,8 @@ const PIXEL_BYTES = Buffer.from(PIXEL, "base64");
 const PACE_MS = 10;
 const SLOW = { words: 400, paceMs: 50 };
 const LATE_MS = 3000;
-const PAUSE_MS = 6500; // more than the 5 s for which httpx reads by default
+/** Milliseconds in the middle of an answer, by its word: in one, httpx gives up, which reads for 5 s by default. */
+const PAUSES = { halves: 500, pause: 6500 };
 const BEFORE_FAILURE = 4; // words of text before an error, or a cut
 const REFUSED = 400;
 const BUSY = 429;
@@ -112,7 +113,7 @@ export async function* steps(ask) {
     const end = word === "flaky" && failsFirst(ask.prompt) ? "fail" : word;
     yield* paced(WORDS.slice(0, BEFORE_FAILURE), "text");
     if (end === "fail" || end === "cut") return yield { [end]: true };
-    if (word === "pause") yield { wait: PAUSE_MS };
+    if (word in PAUSES) yield { wait: PAUSES[word] };
     yield* paced(WORDS.slice(BEFORE_FAILURE), "text");
   }
 }
