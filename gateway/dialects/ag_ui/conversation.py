@@ -33,7 +33,7 @@ class Conversation:
         Raises:
             Refused: they have another form than those of the protocol.
         """
-        answered = {message.get("toolCallId") for message in messages if message.get("role") == "tool"}
+        answered = {str(message.get("toolCallId")) for message in messages if message.get("role") == "tool"}
         self._answer = Answer(answered)
         for at, message in enumerate(messages):
             self._add(message, f"messages[{at}]")

@@ -17,7 +17,7 @@ class Answer:
     the run that a client has stopped may have left some, with half of their arguments.
     """
 
-    def __init__(self, answered: Set[JsonValue] = frozenset()) -> None:
+    def __init__(self, answered: Set[str] = frozenset()) -> None:
         self._answered = answered
         self._message: JsonObject = {}
         self._details: list[JsonValue] = []
