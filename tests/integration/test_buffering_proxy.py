@@ -13,6 +13,7 @@ import pytest
 from selenium.webdriver import Chrome
 
 from tests.integration.browser import chromium
+from tests.integration.proxies import PROXIES
 from tests.integration.servers import simulator_process
 from tests.integration.test_nginx import (
     BUFFERING_IGNORING_HEADER,
@@ -51,8 +52,8 @@ async def provider(tmp_path: Path) -> AsyncIterator[tuple[Provider, str, str]]:
         yield running
 
 
-async def test_each_word_arrives_before_the_next_is_sent(provider: tuple[Provider, str, str]) -> None:
-    upstream, gateway, proxied = provider
+async def check_each_word_arrives(upstream: Provider, gateway: str, proxied: str) -> None:
+    """Check that each word arrives before the next one is sent; if anything delays one, the viewer's timeout raises."""
     async with session(proxied) as http:
         viewer = PollViewer(http)
         await viewer.start(PROMPTED)
@@ -65,6 +66,18 @@ async def test_each_word_arrives_before_the_next_is_sent(provider: tuple[Provide
         assert (await viewer.to_end())[-1]["type"] == "complete"
         assert viewer.text == "".join(WORDS)
         await viewer.leave()
+
+
+async def test_each_word_arrives_before_the_next_is_sent(provider: tuple[Provider, str, str]) -> None:
+    await check_each_word_arrives(*provider)
+
+
+@pytest.mark.parametrize("name", PROXIES)
+async def test_polls_pass_the_included_proxies(name: str, tmp_path: Path) -> None:
+    upstream = Provider()
+    async with upstream.listening() as address:
+        with running_gateway(address) as gateway, PROXIES[name](gateway, tmp_path / name, own_pages=True) as server:
+            await check_each_word_arrives(upstream, gateway, server.url)
 
 
 async def test_a_stream_arrives_in_one_piece_at_its_end(provider: tuple[Provider, str, str]) -> None:

@@ -178,3 +178,24 @@ def test_a_final_error_is_shown(driver: Chrome, site: str, open_gateway: Server,
     wait_until(lambda: page.status, page.turns)
     assert [kind for kind, _ in page.turns()] == ["user"]
     assert "undefined" not in page.status
+
+
+def test_an_answer_that_the_gateway_has_lost_keeps_its_text(
+    driver: Chrome, site: str, open_gateway: Server, example: str
+) -> None:
+    with (
+        TcpProxy(open_gateway.url) as proxy,
+        processes.gateway(allowed_origins=site) as restarted,
+    ):
+        page = ChatPage(driver, site, example, proxy.url, SLOW)
+        page.send("Hello")
+        page.wait_for_text()
+        proxy.redirect(restarted.url)
+        proxy.cut()
+        text = page.wait_for_end()
+        assert 40 < len(text) < 900
+        assert page.status.startswith("There is no generation")
+        page.send("Once more")
+        page.wait_for_text()
+        page.stop()
+        page.wait_for_end()

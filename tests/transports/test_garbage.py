@@ -15,7 +15,7 @@ from transports.viewer import Viewer
 BODY: JsonObject = {"messages": [{"role": "user", "content": "Hello"}]}
 
 
-@pytest.fixture(params=["sse", "websocket"])
+@pytest.fixture(params=["sse", "websocket", "poll"])
 def viewer(request: pytest.FixtureRequest, served: Served) -> ViewingClient:
     return VIEWERS[request.param](served.http)
 
