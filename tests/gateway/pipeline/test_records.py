@@ -52,17 +52,22 @@ async def test_a_principal_lists_its_own_running_generations_and_an_observer_all
 async def test_a_generation_is_kept_longer_if_its_start_says_so() -> None:
     async with one_target(retention_policy=RetentionPolicy(retention=300)) as harness:
         forgotten: list[str] = []
+        also: list[str] = []
         harness.hub.on_forget(forgotten.append)
+        harness.hub.on_forget(also.append)
         short, long = (
             harness.hub.start(start_request(), request_id="r", principal=ANONYMOUS, retention=retention)
             for retention in (10, 3600)
         )
         await settle()
+        assert harness.hub.is_running(short.id)
         for call in harness.upstream.calls:
             call.finish()
         await settle()
+        assert not harness.hub.is_running(short.id)
         harness.clock.advance(300)
-        assert forgotten == [short.id]
+        assert forgotten == also == [short.id]
+        assert not harness.hub.is_running(short.id)
         assert harness.hub.find(long.id, ANONYMOUS) is long
         harness.clock.advance(3300)
         assert forgotten == [short.id, long.id]

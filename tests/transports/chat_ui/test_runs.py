@@ -55,6 +55,27 @@ async def test_a_run_that_is_dropped_is_forgotten(served: Served, path: str, que
         assert joined.status == 404
 
 
+class TestAtTheCommandRate:
+    @pytest.fixture
+    def settings(self, settings: Settings) -> Settings:
+        return settings.model_copy(update={"max_commands_per_second": 2})
+
+    @pytest.mark.parametrize(("path", "query"), PATHS)
+    async def test_what_costs_money_can_still_be_stopped(self, served: Served, path: str, query: str) -> None:
+        async with posted(served, path, run_input()) as task:
+            served.upstream.last.send("Xin ")
+            await task
+            statuses = []
+            for _ in range(10):
+                async with served.http.get("/api/ag-ui/capabilities") as response:
+                    statuses.append(response.status)
+            assert 429 in statuses
+            async with served.http.delete(f"{path}?{query}") as stopped:
+                assert stopped.status == 202
+            async with served.http.delete(f"{path}?{query}") as stopped:
+                assert stopped.status == 429
+
+
 class TestWithKeys:
     @pytest.fixture
     def settings(self, settings: Settings, keys_file: Path) -> Settings:
