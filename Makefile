@@ -18,6 +18,7 @@ FUZZ_RUNS ?= 100000
 TARGET ?=
 REVISION ?=
 WORKERS ?= auto
+SHOTS ?= build/screenshots
 # Integration tests wait more than they compute: one worker more than cores.
 BY_FILE := --dist=loadfile --no-loadscope-reorder
 TEST_WORKERS ?= --numprocesses=$(shell expr $$(nproc 2>/dev/null || echo 1) + 1) $(BY_FILE)
@@ -120,6 +121,9 @@ config-errors: $(VENV)/test ## regenerate docs/configuration-errors.md
 
 screenshot: $(VENV)/test programs ## regenerate the picture of the demo page
 	$(BIN)/python -m tests.integration.screenshot docs/images/demo.png
+
+screenshots: $(VENV)/test programs ## take pictures of the demo page in five sizes, light and dark (SHOTS=build/screenshots)
+	$(BIN)/python -m tests.integration.screenshot --all $(SHOTS)
 
 npm-pack: ## build the npm package of the JavaScript client, in dist/
 	@mkdir -p dist

@@ -138,7 +138,7 @@ export class Pane {
     this.#request(prompt, request);
   }
 
-  /** Go on with the results of the last answer's tool calls. @param {{id: string, content: string}[]} results */
+  /** Continue with the results of the last answer's tool calls. @param {{id: string, content: string}[]} results */
   #giveResults(results) {
     const { request } = this.#run;
     this.#leave("replaced by the results of its tools");
@@ -207,7 +207,7 @@ export class Pane {
     const last = turns.at(-1);
     const { position, state, text, revision } = last.answer;
     const id = last.generation;
-    if (id === "") return this.#showPast(last); // it had no id yet: nothing to go on with
+    if (id === "") return this.#showPast(last); // it had no id yet: nothing to continue with
     // One that had ended is read again from its last event but one: its end says how.
     const after = TERMINAL.has(state) ? Math.max(0, last.seq - 1) : position ?? 0;
     this.#begin("resume", last.prompt, (listeners) => this.#client.attach(id, { after, text, revision, transport: this.#transport, ...listeners }), last);

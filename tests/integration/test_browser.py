@@ -19,7 +19,8 @@ from tests.integration.processes import Server, TcpProxy
 from tests.integration.test_processes import command
 
 NAMES = {"sse": "SSE", "websocket": "WebSocket"}
-TITLES = {"sse": "Server-Sent Events", "websocket": "WebSocket"}
+TITLES = {"sse": "Server-Sent Events", "websocket": "WebSocket", "poll": "Long polling"}
+SHOWN = {**NAMES, "poll": "Long poll"}
 HOMES = tuple(NAMES)
 LONG = "sim?ttft=20&speed=250&length=60000"
 """A generation of four minutes: it still runs when a test interrupts it."""
@@ -289,10 +290,10 @@ def test_a_generation_is_handed_over_and_back(open_page: Callable[[str], Page], 
     for pane in page.panes:
         home = pane.home
         other = next(name for name in HOMES if name != home)
-        for current, following in ((home, other), (other, home)):
+        for current, following in ((home, other), (other, "poll"), ("poll", home)):
             before = pane.wait_for_text(beyond=len(pane.read().text) + 20)
             pane.use(following)
-            pane.wait_for_notice(f"Switched from {NAMES[current]} to {NAMES[following]} after event ")
+            pane.wait_for_notice(f"Switched from {SHOWN[current]} to {SHOWN[following]} after event ")
             assert (pane.read().transport, pane.read().title) == (following, TITLES[following])
             pane.wait_for_text(beyond=len(before.text) + 20)
     slow_gateway.release()
