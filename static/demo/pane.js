@@ -326,7 +326,13 @@ export class Pane {
     this.#part("plug").addEventListener("click", () => this.cutConnection());
     this.#feedback = new FeedbackForm((role) => this.#part(role), this, () => this.#tell("onCommand", { at: performance.now(), name: "feedback" }));
     const box = this.#part("scroll");
-    box.addEventListener("scroll", () => { this.#follows = box.scrollTop + box.clientHeight > box.scrollHeight - FOLLOW_PX; }, { passive: true });
+    let top = 0;
+    box.addEventListener("scroll", () => {
+      // The text may have grown since the page itself scrolled: only a move upwards is the user's.
+      if (box.scrollTop < top - 1) this.#follows = false;
+      if (box.scrollTop + box.clientHeight > box.scrollHeight - FOLLOW_PX) this.#follows = true;
+      top = box.scrollTop;
+    }, { passive: true });
   }
 
   #onEvent(event) {

@@ -13,8 +13,8 @@ const MAX_PART = 100_000; // characters of an image that is kept
  */
 export function load(storage) {
   try {
-    const { version, panes } = JSON.parse(storage.getItem(KEY) ?? "{}");
-    return version === VERSION && typeof panes === "object" ? panes : {};
+    const stored = JSON.parse(storage.getItem(KEY) ?? "{}");
+    return stored?.version === VERSION && stored.panes instanceof Object ? stored.panes : {};
   } catch (error) {
     if (error instanceof SyntaxError) return {};
     throw error;
