@@ -27,6 +27,7 @@
  */
 
 import { Conversation } from "./conversation.js";
+import { drawTransport } from "./diagram.js";
 import { element, fromTemplate, setText } from "./dom.js";
 import { FeedbackForm } from "./feedback.js";
 import { backMessage, failureMessage, formatDuration, formatMillis, stateMessage, usageMessage } from "./messages.js";
@@ -487,7 +488,7 @@ export class Pane {
     this.root.dataset.transport = transport;
     for (const part of document.querySelectorAll(`[data-follows="${this.name}"], .lab [data-pane="${this.name}"]`)) part.dataset.transport = transport;
     this.#setText("title", TRANSPORTS[transport].title);
-    this.#setText("empty", TRANSPORTS[transport].summary);
+    this.#part("empty").replaceChildren(drawTransport(transport), TRANSPORTS[transport].summary);
     for (const button of this.#part("transports").children) button.setAttribute("aria-pressed", String(button.dataset.choice === transport));
     this.#tell("onChoice", { transport });
   }
