@@ -1,6 +1,7 @@
 """Conversations on the demo page: several turns, tool calls, a refresh, a link, errors; with a real browser."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 from selenium.webdriver import Keys
@@ -163,8 +164,9 @@ def test_on_a_phone_the_panes_are_tabs(page: Page) -> None:
     pressed = "return [...document.querySelectorAll('.tabs [aria-pressed=true]')].map((tab) => tab.dataset.follows)"
     for name, other in (("left", "right"), ("right", "left"), ("left", "right")):
         page.find(f".tabs [data-follows={name}]").click()
-        wait_until(lambda name=name: page.run(shown, f"#pane-{name} .stop"), lambda: page.run("return scrollX"))
-        assert page.run(shown, f"#pane-{name} .scroll")
+        for part in (".scroll", ".stop"):  # the panes scroll smoothly
+            selector = f"#pane-{name} {part}"
+            wait_until(partial(page.run, shown, selector), partial(page.run, "return innerWidth"))
         assert not page.run(shown, f"#pane-{other} .stop")
         wait_until(lambda name=name: page.run(pressed) == [name], lambda: page.run(pressed))
     assert page.run(shown, "#stop-all")
