@@ -16,7 +16,7 @@ from tests.integration.servers import http_server
 PACKAGE: Final = CHECKOUT / "static" / "dualstream"
 SOURCES: Final = Path(__file__).parent / "sources"
 """Modules that use the package."""
-SECONDS: Final = 60.0
+SECONDS: Final = 100.0
 STRICT: Final = (
     *(
         "--strict",
