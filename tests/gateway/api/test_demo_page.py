@@ -27,3 +27,14 @@ async def test_the_page_has_a_strict_content_security_policy(served: Served) -> 
     assert (policy["require-trusted-types-for"], policy["trusted-types"]) == ("'script'", "'none'")
     assert "unsafe" not in head["Content-Security-Policy"]
     assert head["Cross-Origin-Opener-Policy"] == "same-origin"
+
+
+async def test_scripts_are_compressed_and_validated(served: Served) -> None:
+    async with served.http.get("/static/demo/pane.js", headers={"Accept-Encoding": "gzip"}) as response:
+        assert response.headers["Content-Encoding"] == "gzip"
+        assert "Accept-Encoding" in response.headers["Vary"]
+        assert "export class Pane" in await response.text()
+        etag = response.headers["ETag"]
+    headers = {"Accept-Encoding": "gzip", "If-None-Match": etag}
+    async with served.http.get("/static/demo/pane.js", headers=headers) as response:
+        assert response.status == 304

@@ -82,7 +82,7 @@ async def test_the_application_validates_all_headers() -> None:
         ("GET", "/api/generations/g_none", "no-store"),
         ("GET", "/nothing", "no-store"),
         ("GET", "/", "no-cache"),
-        ("GET", "/static/demo.js", "no-cache"),
+        ("GET", "/static/demo/main.js", "no-cache"),
         ("GET", "/static/nothing.js", "no-store"),
         ("POST", "/api/chat/stream", "no-cache, no-transform"),
     ],
