@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -22,6 +23,9 @@ from transports.chat_ui.tanstack.runs import Resumed, TanStackRuns
 from transports.projected.endpoint import Endpoint
 from transports.projected.response import DialectResponse
 from transports.projected.stream import NumberedFraming, ProjectedFraming, ProjectedStream
+
+_FIRST_EVENT: Final = 1
+"""Position of `accepted`, with which every log begins."""
 
 
 def numbered(generation: Generation, skip: int = 0) -> Callable[[Dialect, Projection], ProjectedFraming]:
@@ -93,7 +97,13 @@ class TanStackEndpoint(Endpoint):
 
 
 class _NumberedResponse(ChatUiResponse):
-    """The response to a request that starts a run: its events have ids."""
+    """The response to a request that starts a run: its events have ids.
+
+    It begins as soon as a provider has accepted the call: without the first id, a client can't come back.
+    """
+
+    def _is_ready(self) -> bool:
+        return super()._is_ready() or self._generation.log.last > _FIRST_EVENT
 
     def _response(self) -> ASGIApp:
         projection = self._dialect.projection(self._start, self._identity)

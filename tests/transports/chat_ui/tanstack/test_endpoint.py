@@ -26,6 +26,14 @@ async def test_every_event_has_an_id(served: Served) -> None:
     assert [frame.id for frame in sent] == [f"{served.only.id}.{number}" for number in range(1, len(sent) + 1)]
 
 
+async def test_a_client_has_an_id_before_the_content(served: Served) -> None:
+    async with posted(served, TANSTACK, run_input()) as task:
+        (first,) = frames_of(await read_until(await task, b"RUN_STARTED"))
+        assert first.id == f"{served.only.id}.1"
+        served.upstream.last.send("Xin ")
+        served.upstream.last.finish()
+
+
 @pytest.mark.parametrize("pieces", [("a", "b"), tuple("abcdefghijklmnopqrstuvwxyz")], ids=["few", "joined"])
 async def test_a_client_comes_back_to_any_event(served: Served, pieces: tuple[str, ...]) -> None:
     sent = await answered(served, TANSTACK, *pieces)
