@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import aiohttp
+import orjson
 import pytest
 
 from gateway.config import Settings
@@ -12,6 +13,7 @@ from gateway.protocol.errors import Code, Failed
 from gateway.protocol.events import Interrupted, Revision
 from tests.gateway.dialects.ai_sdk.requests import user
 from tests.gateway.dialects.ai_sdk.streams import Json, Message, message_of
+from tests.gateway.server.raw_client import UPGRADE, connected, frame
 from tests.served.chats import PATH, answer, body, chatted
 from tests.served.clients import KEYS, Clients, clients, close_code, keys_file, protocols, with_keys
 from tests.served.gateway import Served
@@ -194,6 +196,25 @@ async def test_abort_of_a_resumed_stream_stops_the_answer_unless_it_is_resumed_a
     assert served.only.end.by == "client"
 
 
+async def test_a_client_that_does_not_read_is_left_behind(settings: Settings, served: Served) -> None:
+    async with connected(served) as (reader, writer):
+        writer.write(UPGRADE.replace(b"/api/ws", PATH.encode()) + b"\r\n")
+        await reader.readuntil(b"\r\n\r\n")
+        message = {"id": "c", "messages": [user("Hello")], "trigger": "submit-message", "headers": {}, "body": {}}
+        writer.write(frame(1, orjson.dumps({"type": "send", "requestId": "r", **message})))
+        await served.called()
+        for _ in range(64):
+            served.upstream.last.send("x" * 400_000)
+        await until(lambda: served.only.has_content)
+        served.upstream.last.finish()
+        await until(lambda: served.only.log.ended)
+        await until(lambda: served.hub.viewers == 1)
+        while served.hub.viewers:
+            # Not at once: a client that takes anything meanwhile has more time.
+            served.clock.advance(settings.viewer_timeout)
+            await asyncio.sleep(0)
+
+
 async def test_a_socket_that_closes_is_a_viewer_that_leaves(served: Served) -> None:
     async with served.http.ws_connect(PATH) as opened:
         await send(opened, headers={"X-On-Disconnect": "cancel"})
@@ -308,6 +329,21 @@ class TestKeys:
             await served.called()
             answer(served)
             assert (await message(socket)).text == "Xin chào"
+
+    async def test_no_key_is_logged_or_sent_back(
+        self, served: Served, clients: Clients, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        secret = "sk-secret-0123456789"
+        caplog.set_level("DEBUG")
+        async with self.opened(clients) as socket:
+            await send(socket, headers={"authorization": f"Bearer {secret}"}, trigger="x")
+            received = await socket.receive()
+            assert secret not in str(received.data)
+        async with self.opened(clients) as socket:
+            await send(socket, headers={**self.headers("alice"), "x-on-disconnect": "x"})
+            assert KEYS["alice"].secret not in str((await socket.receive()).data)
+        assert secret not in caplog.text
+        assert KEYS["alice"].secret not in caplog.text
 
     async def test_a_frame_may_use_the_credential_of_the_handshake(self, served: Served, clients: Clients) -> None:
         async with self.opened(clients, KEYS["alice"].text()) as socket:
