@@ -2,13 +2,16 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from pathlib import Path
+from typing import Any
 
 import pytest
-from selenium.webdriver import Keys
+from selenium.webdriver import Chrome, Keys
 
 from tests.integration import processes
 from tests.integration.browser import Page, wait_until
 from tests.integration.processes import Server
+from tests.integration.test_processes import command
 
 QUICK = "sim?ttft=10&speed=2000"
 SLOW = "sim?ttft=10&speed=120&length=3000"
@@ -98,6 +101,38 @@ def test_a_refresh_goes_on_in_both_panes(page: Page) -> None:
     assert page.sse.read().turns == 0
 
 
+def test_a_refresh_asks_for_the_key_again_and_then_continues(driver: Chrome, tmp_path: Path) -> None:
+    file = tmp_path / "keys.toml"
+    key = command("keys", "create", "alice", "--file", str(file)).stdout.strip()
+    seen = """
+        const { left, right } = document.querySelector("#ask").page.panes;
+        return [left, right].map(({ answer }) => answer && [answer.id, answer.text.length, answer.state]);
+    """
+
+    def enter_key() -> None:
+        shown = "return !document.querySelector('#entry').hidden"
+        wait_until(partial(driver.execute_script, shown), partial(driver.get_log, "browser"))
+        driver.find_element("css selector", "#key").send_keys(key, Keys.ENTER)
+
+    def both(beyond: int) -> list[Any]:
+        panes: list[Any] = driver.execute_script(seen)
+        return panes if all(pane and pane[1] > beyond for pane in panes) else []
+
+    with processes.gateway(keys_file=file, grace=60) as server:
+        driver.get(f"{server.url}/")
+        enter_key()
+        driver.find_element("css selector", "#prompt").send_keys(Keys.ENTER)
+        before = wait_until(partial(both, 100), partial(driver.execute_script, seen))
+        driver.refresh()
+        assert key not in driver.execute_script("return JSON.stringify(sessionStorage)")
+        enter_key()
+        after = wait_until(partial(both, 250), partial(driver.execute_script, seen))
+        assert [pane[0] for pane in after] == [pane[0] for pane in before]
+        driver.execute_script("document.querySelector('#new-conversation').click()")
+        driver.get("about:blank")
+        driver.get_log("browser")  # type: ignore[no-untyped-call]
+
+
 def test_a_refresh_keeps_a_tool_call_that_waits_for_its_result(page: Page) -> None:
     page.submit("What is the weather?", model=f"{QUICK}&tool_calls=1", on="sse")
     page.sse.wait_for_end()
@@ -168,7 +203,8 @@ def test_on_a_phone_the_panes_are_tabs(page: Page) -> None:
             selector = f"#pane-{name} {part}"
             wait_until(partial(page.run, shown, selector), partial(page.run, "return innerWidth"))
         assert not page.run(shown, f"#pane-{other} .stop")
-        wait_until(lambda name=name: page.run(pressed) == [name], lambda: page.run(pressed))
+        is_only_one = f"{pressed}.join() === '{name}'"
+        wait_until(partial(page.run, is_only_one), partial(page.run, pressed))
     assert page.run(shown, "#stop-all")
 
 
