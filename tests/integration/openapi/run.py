@@ -41,6 +41,8 @@ def running_gateway(*, keys: bool) -> Iterator[Gateway]:
             "DUALSTREAM_MODEL": MODEL,
             "DUALSTREAM_RETENTION": "30",
             "DUALSTREAM_MAX_COMMANDS_PER_SECOND": "0",
+            # Requests are sent one after another: a long poll would hold the others up.
+            "DUALSTREAM_POLL_WAIT": "0.05",
         }
         key = generate_key() if keys else None
         if key is not None:
