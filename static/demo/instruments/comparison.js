@@ -134,8 +134,8 @@ const CHARTS = {
     transports.map((transport) => ({ transport, parts: stepsOf(typicalRun(history, transport, value), id) })), options),
   bytes: ({ value }, history, transports, options) => stacks(
     transports.map((transport) => ({ transport, parts: partsOf(typicalRun(history, transport, value)) })), options),
-  gaps: (_, history, transports, options) => hills(
-    transports.map((transport) => ({ transport, values: history.runs(transport).flatMap(({ gaps }) => gaps) })), options),
+  gaps: ({ value }, history, transports, options) => hills(
+    transports.map((transport) => ({ transport, values: history.runs(transport).flatMap(({ gaps }) => gaps), p95: history.median(transport, value) })), options),
 };
 
 function stepsOf(run, id) {

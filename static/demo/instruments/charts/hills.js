@@ -3,6 +3,7 @@
  */
 
 import { quantile } from "../quantiles.js";
+import { counted } from "../units.js";
 import { axis, heightOf, middleOf, rowTexts } from "./parts.js";
 import { columns, round } from "./scale.js";
 
@@ -13,16 +14,16 @@ const SHOWN = 0.98; // share of the values within the axis, so that one long pau
 
 /**
  * Return the chart's shapes.
- * @param {{transport: string, values: number[]}[]} rows
+ * @param {{transport: string, values: number[], p95: number|null}[]} rows `p95`: the median of the runs
  * @param {{width: number, format: (value: number|null) => string, missing: string}} options
  * @returns {{height: number, shapes: import("./parts.js").Shape[]}}
  */
 export function hills(rows, { width, format, missing }) {
   const plot = columns(width, Math.max(0, ...rows.map(({ values }) => (quantile(values, SHOWN) ?? 0) * 1.15)));
-  const shapes = [...axis(plot, rows.length, format), ...rows.flatMap(({ transport, values }, index) => {
+  const shapes = [...axis(plot, rows.length, format), ...rows.flatMap(({ transport, values, p95 }, index) => {
     const foot = middleOf(index) + BASE;
-    const [p50, p95] = [quantile(values, 0.5), quantile(values, 0.95)];
-    const note = values.length === 0 ? missing : `p50 ${format(p50)}, p95 ${format(p95)}`;
+    const p50 = quantile(values, 0.5);
+    const note = values.length === 0 ? missing : `p50 ${format(p50)} of ${counted(values.length, "gap")}`;
     return [...hill(values, plot, foot, transport), ...lines([p50, p95], plot, foot, transport), ...rowTexts({ transport, index, value: format(p95), note, width })];
   })];
   return { height: heightOf(rows.length), shapes };

@@ -35,9 +35,9 @@ test("the parts of a bar lie side by side", () => {
 
 test("a distribution is a hill with lines at p50 and p95, and needs three values", () => {
   const values = Array.from({ length: 100 }, (_, index) => 50 + (index % 10));
-  const chart = hills([{ transport: "sse", values }, { transport: "websocket", values: [1, 2] }], options);
+  const chart = hills([{ transport: "sse", values, p95: 59 }, { transport: "websocket", values: [1, 2], p95: null }], options);
   assert.equal(tags(chart, "path").filter(({ attributes }) => attributes.class === "c-hill").length, 1);
-  assert.ok(texts(chart).includes("p50 54 ms, p95 59 ms"));
+  assert.ok(texts(chart).includes("p50 54 ms of 100 gaps"));
   assert.equal(histogram([1, 1, 5, 100], 10).reduce((a, b) => a + b), 3);
 });
 
@@ -47,7 +47,7 @@ test("without values there is no scale", () => {
 });
 
 test("no chart has a coordinate that is no number", () => {
-  for (const chart of [strips([{ transport: "sse", values: [0], median: 0 }], options), stacks([], options), hills([{ transport: "sse", values: [0, 0, 0] }], options)]) {
+  for (const chart of [strips([{ transport: "sse", values: [0], median: 0 }], options), stacks([], options), hills([{ transport: "sse", values: [0, 0, 0], p95: 0 }], options)]) {
     assert.doesNotMatch(JSON.stringify(chart), /NaN|Infinity|null/);
   }
 });
