@@ -31,10 +31,10 @@ const dialogs = addDialogs();
 addShortcuts({ panes, composer, dialogs });
 const chips = showExampleChips(document.querySelector("#examples"), ({ prompt, settings }) => drawer.with(settings, () => composer.send(prompt)));
 drawer.follow(() => composer.model);
-document.addEventListener("model-change", () => {
-  drawer.show();
-  chips.show(isSimulator(composer.model));
-});
+const showChips = () => chips.show({ simulated: isSimulator(composer.model || "sim"), begun: document.querySelector(".turn") !== null });
+document.addEventListener("model-change", () => drawer.show());
+for (const change of ["model-change", "pane-state"]) document.addEventListener(change, showChips);
+showChips();
 composer.watch();
 // For the console and for tests: `document.querySelector("#ask").page.panes.left.answer`.
 Object.assign(document.querySelector("#ask"), { page: { panes, history } });

@@ -14,7 +14,7 @@ export class BigFigure {
 
   /** Show nothing, until something is measured. */
   clear() {
-    this.element.hidden = true;
+    this.#reveal(false);
   }
 
   /** @param {{clickMs: number, cancelMs: number|null}} stop */
@@ -30,6 +30,12 @@ export class BigFigure {
   #show(ms, note) {
     this.#value.textContent = milliseconds(ms);
     this.#note.textContent = note;
-    this.element.hidden = false;
+    this.#reveal(true);
+  }
+
+  /** Marked at the foot: a selector with `:has` would be evaluated again with each token. */
+  #reveal(shown) {
+    this.element.hidden = !shown;
+    this.element.closest(".pane-foot")?.toggleAttribute("data-figure", shown);
   }
 }

@@ -25,6 +25,7 @@ export class Comparison {
   #scope = element("p", { className: "differences-scope" });
   #tiles = element("div", { className: "tiles" });
   #cards = MEASURES.map((measure) => new Card(measure));
+  #grid = element("div", { className: "measure-cards" }, ...this.#cards.map((card) => card.element));
   #verdict = new VerdictView();
 
   /**
@@ -32,6 +33,8 @@ export class Comparison {
    * @param {...HTMLElement} controls shown beside the title
    */
   constructor(slot, ...controls) {
+    // Cards are of one height, until one is opened. The event does not bubble.
+    this.#grid.addEventListener("toggle", () => this.#grid.classList.toggle("opened", this.#grid.querySelector("details[open]") !== null), true);
     slot.removeAttribute("aria-label");
     slot.setAttribute("aria-labelledby", "differences-title");
     slot.replaceChildren(
@@ -39,7 +42,7 @@ export class Comparison {
         element("div", {}, this.#title, this.#headline, this.#scope),
         element("div", { className: "differences-controls" }, ...controls)),
       this.#tiles,
-      element("div", { className: "measure-cards" }, ...this.#cards.map((card) => card.element)),
+      this.#grid,
       this.#verdict.element,
     );
   }

@@ -9,7 +9,8 @@ import { EXAMPLES } from "./examples.js";
  * Show the examples; a click sends the prompt with the example's settings, once.
  * @param {HTMLElement} slot
  * @param {(example: import("./examples.js").Example) => void} send
- * @returns {{show: (simulated: boolean) => void}} shows those that a simulated or a real model can do
+ * @returns {{show: (options: {simulated: boolean, begun: boolean}) => void}} shows those that a simulated or a real model can
+ *   do, and none once a conversation has begun
  */
 export function showExampleChips(slot, send) {
   const chips = EXAMPLES.map((example) => {
@@ -18,6 +19,10 @@ export function showExampleChips(slot, send) {
     return { chip, example };
   });
   slot.replaceChildren(...chips.map(({ chip }) => chip));
-  slot.hidden = false;
-  return { show: (simulated) => { for (const { chip, example } of chips) chip.hidden = example.simulated && !simulated; } };
+  return {
+    show({ simulated, begun }) {
+      slot.hidden = begun;
+      for (const { chip, example } of chips) chip.hidden = example.simulated && !simulated;
+    },
+  };
 }

@@ -4,6 +4,8 @@
 
 export const UNKNOWN = "–";
 
+const NUMBERS = new Intl.NumberFormat("en"); // `toLocaleString` makes one at each call, and the timeline counts each token
+
 /**
  * Format milliseconds: "0.8 ms", "312 ms", "1.52 s".
  * @param {number|null|undefined} ms
@@ -32,7 +34,7 @@ export function bytes(count) {
  * @returns {string}
  */
 export function number(value) {
-  return value === null || value === undefined ? UNKNOWN : value.toLocaleString("en");
+  return value === null || value === undefined ? UNKNOWN : NUMBERS.format(value);
 }
 
 /**
@@ -42,5 +44,5 @@ export function number(value) {
  * @returns {string}
  */
 export function counted(count, noun) {
-  return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
+  return `${NUMBERS.format(count)} ${noun}${count === 1 ? "" : "s"}`;
 }
