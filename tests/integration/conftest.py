@@ -8,6 +8,7 @@ from selenium.webdriver import Chrome
 
 from tests.integration import processes
 from tests.integration.browser import Page, chromium, read_json, wait_until
+from tests.integration.javascript.project import pack
 from tests.integration.processes import Process, Server, TcpProxy
 
 FOLDER = Path(__file__).parent
@@ -68,6 +69,12 @@ def plain_gateway() -> Iterator[Server]:
     """A gateway without any configuration."""
     with processes.gateway() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The npm package of the client, packed."""
+    return pack(tmp_path_factory.mktemp("packed"))
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from selenium.webdriver import Chrome, Keys
 
 from tests.integration import processes
 from tests.integration.browser import read_json, wait_until
-from tests.integration.javascript.project import PACKAGE, Project, pack, serve
+from tests.integration.javascript.project import PACKAGE, Project, serve
 from tests.integration.npm import node22
 from tests.integration.processes import CHECKOUT, Server
 
@@ -46,8 +46,8 @@ def examples(page: str, language: str) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    project = Project(tmp_path_factory.mktemp("project"), pack(tmp_path_factory.mktemp("packed")))
+def project(tmp_path_factory: pytest.TempPathFactory, archive: Path) -> Project:
+    project = Project(tmp_path_factory.mktemp("project"), archive)
     project.link("bundling")
     return project
 

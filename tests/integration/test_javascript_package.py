@@ -17,7 +17,7 @@ from selenium.webdriver import Chrome
 from gateway.security.jwt_tokens import LEEWAY_SECONDS
 from tests.integration import processes
 from tests.integration.browser import read_json
-from tests.integration.javascript.project import PACKAGE, PAGE, Project, pack, run, serve
+from tests.integration.javascript.project import PACKAGE, PAGE, Project, run, serve
 from tests.integration.npm import node22, npm_set
 from tests.integration.processes import CHECKOUT, Server, program
 from tests.integration.test_processes import command
@@ -28,11 +28,6 @@ WITHOUT_WEB_SOCKET: Final = (
     "DualstreamError unsupported: This version of Node has no WebSocket: run `npm install ws`, use Node 22, "
     "or pass a class as environment.WebSocket."
 )
-
-
-@pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return pack(tmp_path_factory.mktemp("packed"))
 
 
 @pytest.fixture(scope="module")

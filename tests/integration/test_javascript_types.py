@@ -14,7 +14,7 @@ from gateway.protocol.commands import FeedbackRequest
 from gateway.protocol.errors import Code
 from gateway.protocol.events import Event, Gap, Metrics, Part, Reasoning, SignedReasoning, Usage
 from gateway.protocol.options import OptionFields
-from tests.integration.javascript.project import PACKAGE, Project, pack
+from tests.integration.javascript.project import PACKAGE, Project
 from tests.integration.processes import CHECKOUT, program
 
 PROTOCOL: Final = (CHECKOUT / "docs" / "protocol.md").read_text("utf-8")
@@ -62,8 +62,8 @@ console.log(JSON.stringify({
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    project = Project(tmp_path_factory.mktemp("project"), pack(tmp_path_factory.mktemp("packed")))
+def project(tmp_path_factory: pytest.TempPathFactory, archive: Path) -> Project:
+    project = Project(tmp_path_factory.mktemp("project"), archive)
     project.link("bundling")
     return project
 

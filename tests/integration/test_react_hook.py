@@ -13,7 +13,7 @@ from selenium.webdriver import Chrome
 
 from tests.integration import processes
 from tests.integration.browser import read_json, wait_until
-from tests.integration.javascript.project import Project, pack, serve
+from tests.integration.javascript.project import Project, serve
 from tests.integration.npm import node22
 from tests.integration.processes import Server, TcpProxy, program
 
@@ -94,11 +94,6 @@ class Chats:
         """Return the messages of the console, but React's advertisement of its tools."""
         messages = [str(entry["message"]) for entry in self.driver.get_log("browser")]  # type: ignore[no-untyped-call]
         return [message for message in messages if "Download the React DevTools" not in message]
-
-
-@pytest.fixture(scope="module")
-def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return pack(tmp_path_factory.mktemp("packed"))
 
 
 @pytest.fixture(scope="module")
