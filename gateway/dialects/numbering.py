@@ -1,10 +1,12 @@
 """Number the events of a projection, so that a client can come back to one of them. Pure.
 
 A viewer that is behind gets text joined, and a log joins its own. The numbers must not depend on that, so text that was
-joined is projected piece by piece.
+joined is projected piece by piece, unless its client has all of it: then the pieces are counted.
 """
 
-from collections.abc import Iterator, Sequence
+import sys
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 
 import orjson
@@ -14,10 +16,14 @@ from gateway.generation.event_log import Entry
 
 
 class NumberedProjection:
-    """A projection from the beginning of a log, whose events are counted. `count` is the number of those so far."""
+    """A projection from the beginning of a log, whose events are counted. `count` is the number of those so far.
 
-    def __init__(self, projection: Projection) -> None:
+    The first `skip` events are left out: its client has them.
+    """
+
+    def __init__(self, projection: Projection, skip: int = 0) -> None:
         self._projection = projection
+        self._skip = skip
         self.count = 0
 
     @property
@@ -27,10 +33,41 @@ class NumberedProjection:
 
     def project(self, entry: Entry) -> Sequence[ProjectedEvent]:
         """Return the events that an entry stands for. The last of them has the number `count` - 1."""
-        project = self._projection.project
-        events = project(entry) if not entry.ends else [e for piece in pieces_of(entry) for e in project(piece)]
-        self.count += len(events)
+        if not entry.ends:
+            return self._shown(self._projection.project(entry))
+        if self.count >= self._skip or not _all_have_text(entry):
+            return self._one_by_one(pieces_of(entry))
+        before, events, rest = 0, list[ProjectedEvent](), entry
+        # The first piece opens what the others stand in: each of those stands for as many events as the second one.
+        for _ in range(2):
+            before, (first, others) = self.count, _split_first(rest)
+            events += self._one_by_one((first,))
+            if others is None:
+                return events
+            rest = others
+        count = self.count + (self.count - before) * len(rest.ends)
+        if count > self._skip:
+            return [*events, *self._one_by_one(pieces_of(rest))]
+        self._projection.project(rest)
+        self.count = count
         return events
+
+    def _one_by_one(self, pieces: Iterable[Entry]) -> Sequence[ProjectedEvent]:
+        return [event for piece in pieces for event in self._shown(self._projection.project(piece))]
+
+    def _shown(self, events: Sequence[ProjectedEvent]) -> Sequence[ProjectedEvent]:
+        """Count events, and return those that are not skipped."""
+        before = self.count
+        self.count += len(events)
+        return events if before >= self._skip else events[self._skip - before :]
+
+
+def count_events(projection: Projection, entries: Iterable[Entry]) -> int:
+    """Return how many events the entries of a log stand for, from its beginning."""
+    numbered = NumberedProjection(projection, sys.maxsize)
+    for entry in entries:
+        numbered.project(entry)
+    return numbered.count
 
 
 def pieces_of(entry: Entry) -> Iterator[Entry]:
@@ -38,3 +75,18 @@ def pieces_of(entry: Entry) -> Iterator[Entry]:
     text, prefix = entry.text, entry.head[:-1]
     for number, (start, end) in enumerate(pairwise((0, *entry.ends)), entry.first):
         yield Entry(number, number, entry.kind, b"%b%b}" % (prefix, orjson.dumps(text[start:end])))
+
+
+def _split_first(entry: Entry) -> tuple[Entry, Entry | None]:
+    """Return the first event of an entry of joined text, and the others as one entry."""
+    text, prefix, end = entry.text, entry.head[:-1], entry.ends[0]
+    first = Entry(entry.first, entry.first, entry.kind, b"%b%b}" % (prefix, orjson.dumps(text[:end])))
+    if len(entry.ends) == 1:
+        return first, None
+    ends = array("I", [other - end for other in entry.ends[1:]])
+    rest = Entry(entry.first + 1, entry.last, entry.kind, b"%b%b}" % (prefix, orjson.dumps(text[end:])))
+    return first, rest._replace(ends=ends)
+
+
+def _all_have_text(entry: Entry) -> bool:
+    return all(start < end for start, end in pairwise((0, *entry.ends)))

@@ -88,18 +88,17 @@ class SocketStream:
     ) -> None:
         self.is_over = False
         """Nothing follows, though the generation itself may go on (`Projection.is_cut`)."""
-        self._projection = NumberedProjection(projection)
+        self._projection = NumberedProjection(projection, skip)
         self._envelope = envelope
         self._end = end
-        self._skip = skip
 
     def messages(self, entry: Entry) -> Sequence[bytes]:
         """Return the messages that an entry of its log stands for."""
         if self.is_over:
             return ()
-        first = self._projection.count
         events = self._projection.project(entry)
-        messages = [self._envelope(number, event) for number, event in enumerate(events, first) if number >= self._skip]
+        first = self._projection.count - len(events)
+        messages = [self._envelope(number, event) for number, event in enumerate(events, first)]
         is_cut = self._projection.is_cut
         self.is_over = is_cut or entry.kind in TERMINAL
         return [*messages, *self._end(is_cut)] if self.is_over else messages

@@ -76,21 +76,18 @@ class NumberedFraming(ProjectedFraming):
         skip: int = 0,
         event_id: Callable[[int], bytes] | None = None,
     ) -> None:
-        self._numbered = NumberedProjection(projection)
+        self._numbered = NumberedProjection(projection, skip)
         super().__init__(dialect, self._numbered)
-        self._skip = skip
         self._event_id = event_id
 
     def frame(self, _generation_id: str, entry: Entry) -> bytes:
         """Return the frames of the events that an entry stands for, and that the client does not have."""
-        first = self._numbered.count
         events = self._numbered.project(entry)
+        first = self._numbered.count - len(events)
         self._check_cut()
         return b"".join([self._frame(number, event) for number, event in enumerate(events, first)])
 
     def _frame(self, number: int, event: ProjectedEvent) -> bytes:
-        if number < self._skip:
-            return b""
         if self._event_id is None:
             return event_frame(event)
         return b"id: %b\n%b" % (self._event_id(number), event_frame(event))

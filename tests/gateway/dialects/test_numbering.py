@@ -5,9 +5,12 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.dialects.base import ProjectedEvent
-from gateway.dialects.numbering import NumberedProjection, pieces_of
+from gateway.dialects.ai_sdk.projection import AiSdkProjection
+from gateway.dialects.base import ProjectedEvent, Projection, ResponseIdentity
+from gateway.dialects.numbering import NumberedProjection, count_events, pieces_of
+from gateway.dialects.tanstack import TanStackDialect
 from gateway.generation.event_log import Entry, EventLog, merge
+from gateway.protocol.commands import JsonObject
 from gateway.protocol.events import Chunk, Event, Reasoning, Start, TextBatch, ToolCall
 
 START = Start("p", "m", 1, 1)
@@ -60,3 +63,47 @@ def test_a_batch_of_one_read_is_several_events(texts: list[str]) -> None:
     assert [(piece.first, piece.last, piece.data) for piece in pieces] == [
         (entry.first, entry.last, entry.data) for entry in singles.since(0)
     ]
+
+
+IDENTITY = ResponseIdentity("g", "m", 0)
+
+
+def projections() -> list[Projection]:
+    body: JsonObject = {"threadId": "t", "runId": "r", "messages": []}
+    return [EachAsTwo(), AiSdkProjection(IDENTITY, "msg_1"), TanStackDialect().replayed(body, IDENTITY)]
+
+
+@given(EVENTS, st.integers(0, 120))
+def test_events_that_a_client_has_are_left_out_and_counted(events: list[Event], skip: int) -> None:
+    log = EventLog("g")
+    for event in events:
+        log.append(event)
+    joined = [*merge(log.since(0), with_ends=True)]
+    for whole, resumed, counted in zip(projections(), projections(), projections(), strict=True):
+        expected = [event for entry in log.since(0) for event in NumberedProjection(whole).project(entry)]
+        numbered = NumberedProjection(resumed, skip)
+        found: list[ProjectedEvent] = []
+        for entry in joined:
+            shown = numbered.project(entry)
+            assert numbered.count - len(shown) >= min(skip, numbered.count)
+            found += shown
+        assert found == expected[skip:]
+        assert numbered.count == len(expected) == count_events(counted, joined)
+
+
+class Recorded(EachAsTwo):
+    """Counts its calls."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def project(self, entry: Entry) -> Sequence[ProjectedEvent]:
+        self.calls += 1
+        return super().project(entry)
+
+
+def test_text_that_a_client_has_is_not_taken_apart() -> None:
+    log, projection = EventLog("g"), Recorded()
+    log.extend([TextBatch.of(Chunk, ["a"] * 10_000)])
+    assert count_events(projection, log.since(0)) == 20_000
+    assert projection.calls == 3

@@ -12,12 +12,12 @@ from gateway.api.interrupts import counted_interrupt
 from gateway.api.requests import JSON_TYPES, read_json, read_json_object
 from gateway.api.responses import id_headers, json_response, no_content
 from gateway.api.services import Services
-from gateway.dialects.ai_sdk.writer import DONE
 from gateway.dialects.base import Dialect, DialectStart
 from gateway.dialects.ends import refusal_of
 from gateway.dialects.fields import malformed
-from gateway.dialects.numbering import NumberedProjection
+from gateway.dialects.numbering import count_events
 from gateway.dialects.sent_request import SentRequest
+from gateway.generation.event_log import merge
 from gateway.generation.generation import Generation
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.events import Error
@@ -103,9 +103,8 @@ class AiSdkEndpoint(Endpoint):
 
 def chunk_count(generation: Generation) -> int:
     """Return how many chunks an answer has so far; what ends a response is none."""
-    numbered = NumberedProjection(replay(generation, {}, numbered=True))
-    events = [event for entry in generation.log.since(0) for event in numbered.project(entry)]
-    return numbered.count - (DONE in events[-1:])
+    projection = replay(generation, {}, numbered=True, done=False)
+    return count_events(projection, merge(generation.log.since(0), with_ends=True))
 
 
 def _start_index(request: Request) -> int | None:
