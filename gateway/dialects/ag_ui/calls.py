@@ -7,6 +7,7 @@ import orjson
 
 from gateway.dialects.ag_ui.writer import EventWriter
 from gateway.dialects.base import ProjectedEvent
+from gateway.dialects.json_data import decode_inner
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.events import ToolCall
 from gateway.upstreams.formats.sealed_reasoning import seal_call
@@ -25,8 +26,8 @@ class _Call:
     def arguments(self) -> JsonObject | None:
         """Return its arguments; None if they are not complete. Every call gets some, if only `{}` at its end."""
         try:
-            value = orjson.loads(orjson.loads(b'"%b"' % b"".join(self.pieces)))
-        except orjson.JSONDecodeError:
+            value = decode_inner(orjson.loads(b'"%b"' % b"".join(self.pieces)))
+        except ValueError:
             return None
         return value if isinstance(value, dict) else None
 

@@ -10,6 +10,7 @@ from pydantic import JsonValue
 
 from gateway.dialects.ai_sdk.writer import chunk, own_metadata
 from gateway.dialects.base import ProjectedEvent
+from gateway.dialects.json_data import decode_inner
 from gateway.protocol.events import ToolCall
 
 
@@ -68,9 +69,9 @@ def _whole(call: _OpenCall) -> ProjectedEvent:
     """Return the chunk of a complete call. Models write no arguments for a tool that takes none."""
     text = "".join(call.arguments)
     try:
-        value: JsonValue = orjson.loads(text) if text.strip() else {}
-    except orjson.JSONDecodeError:
-        error = "The model wrote arguments that are not JSON."
+        value: JsonValue = decode_inner(text) if text.strip() else {}
+    except ValueError:
+        error = "The model wrote arguments that are not JSON, or nested too deeply."
         named = {"toolCallId": call.id, "toolName": call.name, "input": text, "errorText": error}
         return chunk("tool-input-error", **named, providerMetadata=call.metadata)
     # Not by `chunk`: an input may be null.

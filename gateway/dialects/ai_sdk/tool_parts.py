@@ -10,6 +10,7 @@ from pydantic import JsonValue
 
 from gateway.dialects.ai_sdk.writer import OWN
 from gateway.dialects.fields import malformed, text_at
+from gateway.dialects.json_data import decode_inner
 from gateway.protocol.commands import JsonObject
 from gateway.upstreams.formats.json_values import object_of
 
@@ -88,7 +89,7 @@ def _arguments(part: JsonObject) -> str:
         value = part.get("rawInput")
     if isinstance(value, str):
         try:
-            value = orjson.loads(value)
-        except orjson.JSONDecodeError:
+            value = decode_inner(value)
+        except ValueError:
             value = None
     return orjson.dumps(value).decode() if isinstance(value, dict) else "{}"

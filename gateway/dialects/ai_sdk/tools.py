@@ -24,7 +24,7 @@ def read_tools(value: JsonValue) -> list[JsonObject]:
         Refused: they are not valid.
     """
     if isinstance(value, dict):
-        return [_tool(name, tool, f"tools.{name}") for name, tool in value.items()]
+        return [_tool(name, tool, f"tools.{name[:64]}") for name, tool in value.items()]
     tools: list[JsonObject] = []
     for at, tool in enumerate(objects_at(value, "tools")):
         is_ours = "function" in tool or not ("name" in tool or any(name in tool for name in _SCHEMAS))

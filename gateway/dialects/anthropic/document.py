@@ -7,12 +7,11 @@ deltas that are not known here.
 from collections.abc import Iterable
 from typing import Final
 
-import orjson
 from pydantic import JsonValue
 
 from gateway.dialects.anthropic.writer import WITH_INPUT
 from gateway.dialects.base import ProjectedEvent
-from gateway.dialects.json_data import as_encodable, decode
+from gateway.dialects.json_data import as_encodable, decode, decode_inner
 from gateway.protocol.commands import JsonObject
 from gateway.upstreams.formats.json_values import index_of, list_of, object_of
 
@@ -100,7 +99,6 @@ class _Block:
 def _parse(text: str) -> JsonValue:
     """Return the input of a tool; an input that is not complete becomes the text that it is."""
     try:
-        value: JsonValue = orjson.loads(text)
-    except orjson.JSONDecodeError:
+        return decode_inner(text)
+    except ValueError:
         return {"invalid_json": text}
-    return value

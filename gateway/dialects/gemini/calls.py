@@ -2,8 +2,7 @@
 
 from dataclasses import dataclass, field
 
-import orjson
-
+from gateway.dialects.json_data import decode_inner
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.events import Event, ToolCall
 
@@ -53,7 +52,7 @@ class Calls:
 
 def _object(text: str) -> JsonObject | None:
     try:
-        value = orjson.loads(text)
-    except orjson.JSONDecodeError:
+        value = decode_inner(text)
+    except ValueError:
         return None
     return value if isinstance(value, dict) else None

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-import orjson
 from pydantic import JsonValue
 
+from gateway.dialects.json_data import decode_inner
 from gateway.protocol.commands import JsonObject
 
 _MEDIA = ("image", "audio", "video", "document")
@@ -94,7 +94,6 @@ def _add_result(shown: list[JsonObject], message: JsonObject) -> None:
 
 def _decoded(content: JsonValue) -> JsonValue:
     try:
-        value: JsonValue = orjson.loads(content) if isinstance(content, str) else content
-    except orjson.JSONDecodeError:
+        return decode_inner(content) if isinstance(content, str) else content
+    except ValueError:
         return content
-    return value

@@ -5,7 +5,7 @@ import asyncio
 import orjson
 import pytest
 
-from gateway.dialects.json_data import as_encodable, decode, decode_encodable
+from gateway.dialects.json_data import MAX_DEPTH, as_encodable, decode, decode_encodable, decode_inner
 from tests.gateway.dialects.accumulators import READ
 from tests.gateway.dialects.pairs import document_of, project, start_of
 from tests.gateway.dialects.recording import record
@@ -84,3 +84,11 @@ def test_a_document_that_can_be_encoded_stays_as_it_is() -> None:
     document = {"a": 1}
     assert as_encodable(document) is document  # type: ignore[arg-type]
     assert decode_encodable(rb'{"a":"\ud83d"}') == {"a": "\ufffd"}
+
+
+def test_json_inside_a_text_has_a_maximum_depth() -> None:
+    deep = "[" * MAX_DEPTH + "]" * MAX_DEPTH
+    assert orjson.dumps([decode_inner(deep), decode_inner("[" + "[]," * 500 + "{}]")])
+    for text in (f"[{deep}]", f'{{"a":{deep}}}', "[" * 2000, "x"):
+        with pytest.raises(ValueError, match=r"deep|depth|JSON"):
+            decode_inner(text)

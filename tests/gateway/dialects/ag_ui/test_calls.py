@@ -54,3 +54,9 @@ def test_a_call_that_was_stopped_is_closed_and_not_to_be_answered() -> None:
     events = events_of([ToolCall(0, "a", "look", '{"x'), INTERRUPTED])
     assert ids(events, "TOOL_CALL_END") == ["a"]
     assert events_of([ToolCall(0, "a", "look", '{"x'), COMPLETE])[-1]["outcome"] == {"type": "success"}
+
+
+def test_arguments_that_are_nested_too_deeply_are_not_complete() -> None:
+    deep = '{"a":' * 300 + "1" + "}" * 300
+    end = events_of([ToolCall(0, "a", "look", deep), COMPLETE])[-1]
+    assert end["outcome"] == {"type": "success"}

@@ -46,7 +46,8 @@ def test_an_input_may_be_null() -> None:
 
 def test_arguments_that_are_no_json_are_an_error_of_the_call() -> None:
     (call,) = calls_of(ToolCall(0, "c", "f", '{"a":'), END)
-    assert (call["state"], call["error"]) == ("output-error", "The model wrote arguments that are not JSON.")
+    assert call["state"] == "output-error"
+    assert call["error"] == "The model wrote arguments that are not JSON, or nested too deeply."
 
 
 def test_a_call_of_a_stopped_answer_is_not_complete() -> None:
@@ -78,3 +79,9 @@ def test_a_signature_may_come_after_the_name() -> None:
     calls.add(ToolCall(0, None, None, "{}", "c2ln"))
     (whole,) = chunks_of(calls.finish())
     assert whole["providerMetadata"] == {"dualstream": {"signature": "c2ln"}}
+
+
+def test_an_input_that_is_nested_too_deeply_is_an_error_of_the_call() -> None:
+    deep = '{"a":' * 300 + "1" + "}" * 300
+    (call,) = calls_of(ToolCall(0, "c", "f", deep), END)
+    assert call["state"] == "output-error"

@@ -90,3 +90,9 @@ def test_types_of_tool_parts(kind: str, expected: bool) -> None:
 def test_a_call_needs_an_id() -> None:
     with pytest.raises(Refused, match=r"^p\.toolCallId: must be a string\."):
         answered("output-available", output="x", toolCallId=1)
+
+
+def test_an_input_that_is_nested_too_deeply_is_left_out() -> None:
+    found = answered("output-available", output="21", input='{"a":' * 300 + "1" + "}" * 300)
+    assert found is not None
+    assert found.call["function"] == {"name": "look", "arguments": "{}"}

@@ -1,5 +1,7 @@
 """Messages as TanStack AI's clients hold them."""
 
+import orjson
+
 from gateway.dialects.tanstack.ui_messages import ui_messages
 from gateway.protocol.commands import JsonObject
 
@@ -64,3 +66,10 @@ def test_media_and_instructions() -> None:
 
 def test_what_is_no_message_is_left_out() -> None:
     assert ui_messages(["x", {"role": "activity"}, {"role": "tool", "toolCallId": "c"}, {"id": "1"}]) == []
+
+
+def test_a_result_that_is_nested_too_deeply_stays_text() -> None:
+    deep = "[" * 300 + "]" * 300
+    calling: JsonObject = {"id": "2", "role": "assistant", "toolCalls": [CALL]}
+    assert deep in str(ui_messages([calling, {"id": "3", "role": "tool", "toolCallId": "c", "content": deep}]))
+    assert orjson.dumps(ui_messages([calling, {"id": "3", "role": "tool", "toolCallId": "c", "content": deep}]))
