@@ -130,7 +130,7 @@ def start_generation(
             start_request,
             request_id=request_id(request),
             principal=principal(request),
-            idempotency_key=idempotency_key(request),
+            idempotency_key=idempotency_key(request.headers),
             verbatim=verbatim,
             sent=sent,
             retention=retention,

@@ -40,13 +40,13 @@ def request_id(connection: HTTPConnection) -> str:
     return generated
 
 
-def idempotency_key(request: Request) -> str | None:
-    """Return the client's `Idempotency-Key`.
+def idempotency_key(headers: Mapping[str, str]) -> str | None:
+    """Return the client's `Idempotency-Key`; names of headers are in lower case.
 
     Raises:
         Refused: it is empty or too long.
     """
-    key = request.headers.get("idempotency-key")
+    key = headers.get("idempotency-key")
     if key is not None and not 1 <= len(key) <= MAX_IDEMPOTENCY_KEY_LENGTH:
         message = f"Idempotency-Key: must have 1 to {MAX_IDEMPOTENCY_KEY_LENGTH} characters."
         raise invalid(message, param="Idempotency-Key")

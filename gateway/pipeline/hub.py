@@ -263,6 +263,16 @@ class Hub:
         """Return what is left of a principal's rate limit; None without a limit."""
         return self._rate_limits.allowance(principal.id, self.clock.now(), principal.limits)
 
+    def hold(self, generation_id: str, size: int) -> None:
+        """Count bytes of a request that are kept beside its generation as memory of its prompt, until that ends.
+
+        They are kept already, so nothing is refused here: the next starts are.
+        """
+        record = self._records.get(generation_id)
+        if record is not None and record.task is not None:
+            record.held_bytes += size
+            record.reservation.resize(record.generation.request_size + record.held_bytes)
+
     # Commands.
 
     def find(self, generation_id: str, principal: Principal) -> Generation:
@@ -276,7 +286,8 @@ class Hub:
     def add_alias(self, generation_id: str, alias: str, principal: Principal) -> None:
         """Name a generation by an id that its client has chosen: that of its conversation, say.
 
-        An alias names the newest generation that was given it, until that is dropped. It is the principal's own.
+        An alias names the newest generation that was given it, until that is dropped. It is the principal's own. A
+        second time does nothing, also if it names another generation by now.
 
         Raises:
             Refused: `generation_lost` or `forbidden`.
@@ -349,7 +360,7 @@ class Hub:
             # The note has made a finished generation larger, perhaps too large to be retained.
             self._records.retain(record.generation)
         else:
-            record.reservation.resize(record.generation.request_size)
+            record.reservation.resize(record.generation.request_size + record.held_bytes)
         return FeedbackResult(record.generation, feedback_id)
 
     def delete(self, generation_id: str, principal: Principal) -> None:

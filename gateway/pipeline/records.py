@@ -4,6 +4,7 @@ import asyncio
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from typing import Final
 
 from gateway.admission.prompts import PromptReservation
 from gateway.billing.budgets import BudgetCharge
@@ -20,6 +21,9 @@ IdempotencyKey = tuple[str, str]
 
 Alias = tuple[str, str]
 """A principal's id, and its own id for a generation: one principal never finds what another one has named."""
+
+MAX_ALIASES: Final = 8
+"""Maximum aliases of one generation: a request that is sent again names the same one, perhaps by another alias."""
 
 
 @dataclass(eq=False, slots=True)
@@ -44,7 +48,10 @@ class Record:
     viewers: int = 0
     was_viewed: bool = False
     """It has had a viewer."""
-    aliases: set[Alias] = field(default_factory=set)
+    aliases: dict[Alias, None] = field(default_factory=dict)
+    """In the order they were given."""
+    held_bytes: int = 0
+    """Bytes of its request that are kept beside it until it ends, which count as memory of its prompt."""
 
 
 class Records:
@@ -80,9 +87,17 @@ class Records:
             self._by_idempotency_key[record.idempotency_key] = record
 
     def add_alias(self, generation_id: str, alias: Alias) -> None:
-        """Name a generation that `find` would return; what the alias named before is no longer found by it."""
-        record = self._by_alias[alias] = self._by_id[generation_id]
-        record.aliases.add(alias)
+        """Name a generation that `find` would return; what the alias named before is no longer found by it.
+
+        One that has had the name keeps or has lost it: its request was sent again. Of many names, the oldest is lost.
+        """
+        record = self._by_id[generation_id]
+        if alias in record.aliases:
+            return
+        if len(record.aliases) >= MAX_ALIASES:
+            self._remove_alias(record, next(iter(record.aliases)))
+        record.aliases[alias] = None
+        self._by_alias[alias] = record
 
     def find_by_alias(self, alias: Alias) -> Record | None:
         """Return the record that an alias names; None if there is none, or it is no longer retained."""
@@ -161,11 +176,15 @@ class Records:
         key = record.idempotency_key
         if key is not None and self._by_idempotency_key.get(key) is record:
             del self._by_idempotency_key[key]
-        for alias in record.aliases:
-            if self._by_alias.get(alias) is record:
-                del self._by_alias[alias]
+        for alias in tuple(record.aliases):
+            self._remove_alias(record, alias)
         for callback in self.on_forget:
             callback(generation_id)
+
+    def _remove_alias(self, record: Record, alias: Alias) -> None:
+        del record.aliases[alias]
+        if self._by_alias.get(alias) is record:
+            del self._by_alias[alias]
 
 
 def _may_read(principal: Principal, record: Record) -> bool:

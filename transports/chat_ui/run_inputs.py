@@ -13,7 +13,7 @@ _KEPT = ("threadId", "runId", "parentRunId", "messages")
 class RunInputs:
     """Requests by the id of their generation, encoded: they may be large.
 
-    Those of runs that go on are always kept: the memory of prompts bounds them. Of others, the oldest make room.
+    Those of runs that go on are always kept, and count as memory of their prompts. Of others, the oldest make room.
     """
 
     def __init__(self, is_running: Callable[[str], bool], max_bytes: int = 64 << 20) -> None:
@@ -22,14 +22,16 @@ class RunInputs:
         self._encoded: dict[str, bytes] = {}
         self.size = 0
 
-    def add(self, generation_id: str, body: JsonObject) -> None:
-        """Keep what later events may need of a request."""
+    def add(self, generation_id: str, body: JsonObject) -> int:
+        """Keep what later events may need of a request; return how many bytes more are kept for its generation."""
+        if generation_id in self._encoded:
+            return 0
         kept: dict[str, JsonValue] = {name: body[name] for name in _KEPT if name in body}
-        self.forget(generation_id)
         encoded = self._encoded[generation_id] = orjson.dumps(kept)
         self.size += len(encoded)
         if self.size > self._max_bytes:
             self._make_room()
+        return len(encoded)
 
     def find(self, generation_id: str) -> JsonObject | None:
         """Return what was kept of a request; None if it is not kept."""

@@ -28,7 +28,7 @@ class Runs:
     def add(self, generation: Generation, start: DialectStart, sender: Principal) -> None:
         """Keep the request that started a generation, under the id that its client has given it."""
         self._services.hub.add_alias(generation.id, alias_of(self._dialect, start.alias), sender)
-        self._inputs.add(generation.id, start.call.body)
+        self._services.hub.hold(generation.id, self._inputs.add(generation.id, start.call.body))
 
     def find(self, client_id: str, sender: Principal) -> Generation:
         """Return the newest generation that a client's own id names.

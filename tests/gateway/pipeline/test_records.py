@@ -5,6 +5,7 @@ import pytest
 from gateway.generation.content_counter import FRAME_BYTES
 from gateway.generation.state import State
 from gateway.pipeline.hub import RetentionPolicy
+from gateway.pipeline.records import MAX_ALIASES
 from gateway.protocol.commands import FeedbackRequest, StartRequest
 from gateway.protocol.errors import Code, Refused
 from gateway.protocol.events import Usage
@@ -191,3 +192,35 @@ async def test_an_alias_is_not_found_with_a_ticket_for_another_generation() -> N
         assert harness.hub.find_by_alias("chat", scoped) is None
         scoped = mine.restricted_to(GenerationScope(first.id))
         assert harness.hub.find_by_alias("chat", scoped) is first
+
+
+async def test_a_request_that_is_sent_again_takes_no_alias_back() -> None:
+    async with one_target() as harness:
+        mine, first, second = anonymous("a"), harness.start(principal="a"), harness.start(principal="a")
+        for generation in (first, second, first):
+            harness.hub.add_alias(generation.id, "chat", mine)
+        assert harness.hub.find_by_alias("chat", mine) is second
+
+
+async def test_the_oldest_of_many_aliases_is_lost() -> None:
+    async with one_target() as harness:
+        mine, generation = anonymous("a"), harness.start(principal="a")
+        for number in range(MAX_ALIASES + 1):
+            harness.hub.add_alias(generation.id, f"chat {number}", mine)
+        assert harness.hub.find_by_alias("chat 0", mine) is None
+        assert harness.hub.find_by_alias("chat 1", mine) is generation
+        assert len(harness.hub._records._by_alias) == MAX_ALIASES
+
+
+async def test_what_is_kept_beside_a_generation_counts_as_its_prompt() -> None:
+    async with one_target() as harness:
+        generation = harness.start(principal="a")
+        before = harness.hub.prompts.used
+        harness.hub.hold(generation.id, 1000)
+        harness.hub.feedback(generation.id, FeedbackRequest(mode="note", text="x"), 0.0, anonymous("a"))
+        assert harness.hub.prompts.used >= before + 1000
+        await settle()
+        harness.upstream.last.finish()
+        await settle()
+        harness.hub.hold(generation.id, 1000)
+        assert harness.hub.prompts.used == 0

@@ -107,3 +107,13 @@ class TestWithKeys:
             assert refused.status == 404
         async with alice.post(TANSTACK, json=run_input(), headers=headers) as resumed:
             assert b"secret" in await resumed.read()
+
+
+@pytest.mark.parametrize("path", [AG_UI, TANSTACK])
+async def test_a_request_that_is_kept_counts_as_memory_of_prompts(served: Served, path: str) -> None:
+    unread = {"id": "a", "role": "activity", "content": {"x": "a" * 10_000}}
+    body = run_input()
+    async with posted(served, path, {**body, "messages": [*body["messages"], unread]}):
+        assert served.hub.prompts.used > 10_000
+        served.upstream.last.finish()
+        await until(lambda: served.only.end is not None and served.hub.prompts.used == 0)

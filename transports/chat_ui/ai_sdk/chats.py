@@ -40,7 +40,8 @@ class Chats:
         """
         before = self._hub.find_by_alias(alias_of(self._dialect, chat_id), principal)
         self._hub.add_alias(generation.id, alias_of(self._dialect, chat_id), principal)
-        if before is not None and before is not generation and not self._hub.is_viewed(before.id):
+        newest = self._hub.find_by_alias(alias_of(self._dialect, chat_id), principal)
+        if before is not None and before is not newest and not self._hub.is_viewed(before.id):
             self.stop(before, "the chat went on", self._clock.now(), principal)
 
     def stop(self, generation: Generation, reason: str, read_at: float, principal: Principal) -> bool:

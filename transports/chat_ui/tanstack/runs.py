@@ -44,7 +44,8 @@ class TanStackRuns(Runs):
         hub, alias = self._services.hub, alias_of(self._dialect, _thread(str(start.call.body.get("threadId"))))
         before = hub.find_by_alias(alias, sender)
         hub.add_alias(generation.id, alias, sender)
-        if before is not None and before is not generation and not hub.is_viewed(before.id):
+        newest = hub.find_by_alias(alias, sender)
+        if before is not None and before is not newest and not hub.is_viewed(before.id):
             self.interrupt(before, sender, self._services.clock.now())
 
     def hydration(self, thread_id: str, sender: Principal) -> JsonObject:
