@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 import orjson
 
 from gateway.admission.streams import Stream
-from gateway.api.requests import on_disconnect_header, parse_json
+from gateway.api.requests import idempotency_key, on_disconnect_header, parse_json
 from gateway.api.services import Services
 from gateway.api.streams import claim_stream
 from gateway.clock import RestartableTimer
@@ -55,8 +55,8 @@ class AiSdkCommands:
     """Executes the frames of one socket. Its owner calls `close` in the end."""
 
     __slots__ = (
-        *("_chats", "_close", "_dialect", "_identity", "_origin", "_readers", "_send_json", "_services", "_stream"),
-        *("_timers", "_viewer"),
+        *("_chats", "_close", "_dialect", "_identity", "_is_known", "_origin", "_readers", "_send_json", "_services"),
+        *("_stream", "_timers", "_viewer"),
     )
 
     def __init__(  # noqa: PLR0917 - the parts of one socket
@@ -72,6 +72,8 @@ class AiSdkCommands:
         self._services = services
         self._dialect = dialect
         self._identity = identity
+        self._is_known = identity.principal is not None
+        """The handshake had a credential, which frames without one use. That of a frame is for this frame alone."""
         self._origin = origin
         self._viewer = viewer
         self._stream = stream
@@ -148,7 +150,7 @@ class AiSdkCommands:
         if (ticket := given.headers.get(TICKET_HEADER)) is not None:
             principal = authenticator.redeem_ticket(ticket, "socket", self._origin)
         elif authenticator.allows_anonymous or (credential := bearer_credential(given.headers)) is None:
-            known = self._identity.renew()
+            known = self._identity.renew() if self._is_known else None
             if known is None:
                 raise missing_credential()
             return known
@@ -171,7 +173,7 @@ class AiSdkCommands:
             with_policy(start.request, policy),
             request_id=new_id("r"),
             principal=principal,
-            idempotency_key=given.headers.get("idempotency-key"),
+            idempotency_key=idempotency_key(given.headers),
         )
         if start.alias:
             self._chats.add(generation, start.alias, principal)

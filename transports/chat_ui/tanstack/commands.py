@@ -8,6 +8,7 @@ import orjson
 
 from gateway.api.requests import parse_json
 from gateway.api.services import Services
+from gateway.dialects.ag_ui.request import MAX_ID_LENGTH
 from gateway.dialects.base import Call, ProjectedEvent, ResponseIdentity
 from gateway.dialects.tanstack.dialect import PATH, TanStackDialect
 from gateway.dialects.tanstack.event_ids import format_event_id
@@ -51,7 +52,7 @@ class TanStackCommands:
         self._streams: dict[str, SocketStream] = {}
         """The runs on this socket that have not ended, by the id of their generation."""
         self._generations: dict[str, str] = {}
-        """Ids of their generations, by the client's own."""
+        """Ids of their generations, by the clients' own of their runs."""
         self._unreadable = 0
 
     def close(self) -> None:
@@ -90,6 +91,7 @@ class TanStackCommands:
         messages = stream.messages(entry)
         if stream.is_over:
             del self._streams[generation_id]
+            self._generations = {run: named for run, named in self._generations.items() if named != generation_id}
         return messages
 
     def go_on(self, resumed: Resumed) -> None:
@@ -111,12 +113,12 @@ class TanStackCommands:
             raise Refused(Code.RATE_LIMIT, message, retry_after_ms=1000)
         sender = self._principal()
         start = self._dialect.parse(Call(body, headers=self._headers, route=PATH))
-        self._leave(start.alias, sender)
         generation = self._services.hub.start(
             start.request,
             request_id=new_id("r"),
             principal=sender,
         )
+        self._leave(start.alias, sender)
         self._runs.add(generation, start, sender)
         self._generations[start.alias] = generation.id
         identity = ResponseIdentity(generation.id, start.request.model or generation.model, generation.created)
@@ -172,7 +174,9 @@ class TanStackCommands:
 
 def error_event(dialect: TanStackDialect, refused: Refused, body: Mapping[str, object]) -> dict[str, object]:
     """Return a refusal as the end of a run."""
-    ids: dict[str, object] = {name: value for name in _RUN_IDS if isinstance(value := body.get(name), str)}
+    ids: dict[str, object] = {
+        name: value[:MAX_ID_LENGTH] for name in _RUN_IDS if isinstance(value := body.get(name), str)
+    }
     error = dialect.refusal(refused)["error"]
     fields = error if isinstance(error, dict) else {}
     shown = {"message": fields["message"], "code": fields["code"]}

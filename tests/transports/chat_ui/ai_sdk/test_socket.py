@@ -243,6 +243,7 @@ async def test_a_failure_is_an_error_of_its_request(served: Served, socket: Sock
         ({"type": "x"}, "type: must be one of send, resume, abort."),
         ({"type": "resume", "lastSequence": -1}, "lastSequence: must be the sequence of the last chunk"),
         ({"type": "resume", "lastSequence": True}, "lastSequence: must be the sequence of the last chunk"),
+        ({"headers": {"Idempotency-Key": "k" * 256}}, "Idempotency-Key: must have 1 to 255 characters"),
     ],
 )
 async def test_a_request_that_is_not_valid_is_refused_and_the_socket_lives(
@@ -410,3 +411,13 @@ class TestKeys:
                 assert response.status == 200
         async with clients.session(None).get(f"{PATH}/c/stream") as response:
             assert (response.status, response.headers["X-Error-Code"]) == (401, "auth_error")
+
+    async def test_the_credential_of_a_frame_is_not_that_of_the_socket(self, served: Served, clients: Clients) -> None:
+        async with self.opened(clients) as socket:
+            await send(socket, headers=self.headers("alice"))
+            await served.called()
+            answer(served)
+            await read(socket)
+            for fields in ({}, {"chat": served.only.id}):
+                await resume(socket, **fields)
+                assert "requires a key" in (await error(socket))[1]

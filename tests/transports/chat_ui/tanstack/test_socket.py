@@ -115,6 +115,27 @@ async def test_a_stop(served: Served) -> None:
     assert served.only.end.by == "client"
 
 
+async def test_a_run_that_is_refused_stops_nothing(served: Served) -> None:
+    async with opened(served) as socket:
+        await socket.send_json(run_input())
+        await served.called()
+        served.hub.draining = True
+        await socket.send_json(run_input())
+        while (sent := await read(socket)).data["type"] != "RUN_ERROR":
+            pass
+        assert sent.data["code"] == "shutting_down"
+        assert served.only.end is None
+        served.upstream.last.finish()
+        served.hub.draining = False
+        assert (await read_run(socket))[-1].data["outcome"] == {"type": "success"}
+
+
+async def test_a_refusal_repeats_no_long_id(served: Served) -> None:
+    async with opened(served) as socket:
+        await socket.send_json(run_input(runId="r" * 10_000))
+        assert len((await read(socket)).data["runId"]) == 256
+
+
 async def test_a_stop_of_what_is_not_known_is_an_error_of_that_run(served: Served) -> None:
     async with opened(served) as socket:
         await socket.send_json({"type": "abort", "runId": "x"})
