@@ -5,10 +5,18 @@ from collections.abc import Mapping, Sequence
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp
 
 from gateway.api.context import principal
 from gateway.api.generations import start_generation
-from gateway.api.requests import SentPosition, is_position_name, last_event_id, read_json, wants_events
+from gateway.api.requests import (
+    STREAM_PATH,
+    SentPosition,
+    is_position_name,
+    last_event_id,
+    read_json,
+    wants_events,
+)
 from gateway.api.responses import (
     STREAM_HEADERS,
     id_headers,
@@ -42,9 +50,13 @@ class EventStream:
 
     def frame(self, generation_id: str, entry: Entry) -> bytes:
         """Return the frame of one entry; its id is the position."""
-        kind, position = entry.kind, b"%b:%d" % (generation_id.encode(), entry.last)
-        name = b"" if kind is Chunk else kind.type.encode()
-        return event_frame(entry.data, name, position, RETRY_MS if kind is Accepted else None)
+        return entry_frame(generation_id, entry, RETRY_MS if entry.kind is Accepted else None)
+
+
+def entry_frame(generation_id: str, entry: Entry, retry_ms: int | None) -> bytes:
+    """Encode an entry as one event, which may also say after how many milliseconds an EventSource reconnects."""
+    name = b"" if entry.kind is Chunk else entry.kind.type.encode()
+    return event_frame(entry.data, name, b"%b:%d" % (generation_id.encode(), entry.last), retry_ms)
 
 
 class EventStreamTransport:
@@ -54,29 +66,32 @@ class EventStreamTransport:
 
     def routes(self, services: Services) -> Sequence[BaseRoute]:
         """Return the routes by which clients connect."""
-        endpoints = _Endpoints(services)
+        endpoints = EventStreamEndpoints(services)
         return [
             # One route for both methods, so that `Allow` in a 405 names both.
-            Route("/api/chat/stream", endpoints.start, methods=["POST", "GET"]),
+            Route(STREAM_PATH, endpoints.start, methods=["POST", "GET"]),
             Route("/api/generations/{generation_id}/events", endpoints.attach, methods=["GET"]),
         ]
 
 
-class _Endpoints:
+class EventStreamEndpoints:
+    """The requests that start a generation, or come back to one, and the response that reads it."""
+
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    async def start(self, request: Request) -> Response | StreamedResponse:
-        return await (self.start_by_post if request.method == "POST" else self.start_by_get)(request)
+    async def start(self, request: Request) -> Response | ASGIApp:
+        """Start a generation and stream it, or resume one."""
+        return await (self._start_by_post if request.method == "POST" else self._start_by_get)(request)
 
-    async def start_by_post(self, request: Request) -> Response | StreamedResponse:
+    async def _start_by_post(self, request: Request) -> Response | ASGIApp:
         enter_stream(self._services, request)
         if (position := last_event_id(request)).text:
             return self._resume(request, position)
         body = await read_json(request, self._services)
         return self._start(request, parse(StartRequest, body))
 
-    async def start_by_get(self, request: Request) -> Response | StreamedResponse:
+    async def _start_by_get(self, request: Request) -> Response | ASGIApp:
         try:
             _refuse_other_clients(request)
             if (position := last_event_id(request)).text:
@@ -95,7 +110,8 @@ class _Endpoints:
                 self._services.authenticator.restore_ticket(ticket)
             return refusal_response(refused, request)
 
-    async def attach(self, request: Request) -> Response | StreamedResponse:
+    async def attach(self, request: Request) -> Response | ASGIApp:
+        """Stream a generation that was started before."""
         try:
             generation = self._services.hub.find(request.path_params["generation_id"], principal(request))
             if request.method == "HEAD":
@@ -106,20 +122,20 @@ class _Endpoints:
                 return no_content(request)
             return refusal_response(refused, request)
 
-    def _start(self, request: Request, start: StartRequest) -> Response | StreamedResponse:
+    def _start(self, request: Request, start: StartRequest) -> Response | ASGIApp:
         generation = start_generation(self._services, request, start)
         if (ticket := ticket_from_url(request.scope)) is not None:
             self._services.authenticator.record_start(ticket, generation.id)
         allowance = self._services.hub.allowance(principal(request))
         return self._stream(request, generation, 0, start_headers(request, generation, allowance))
 
-    def _resume(self, request: Request, position: SentPosition) -> Response | StreamedResponse:
+    def _resume(self, request: Request, position: SentPosition) -> Response | ASGIApp:
         if position.text == REFUSED_POSITION:
             return no_content(request)
         generation_id, _ = parse_position(position.text, position.param)
         return self._read(request, self._services.hub.find(generation_id, principal(request)), position)
 
-    def _read(self, request: Request, generation: Generation, position: SentPosition) -> Response | StreamedResponse:
+    def _read(self, request: Request, generation: Generation, position: SentPosition) -> Response | ASGIApp:
         """Stream what follows a position, or everything if it is empty."""
         if position.text == REFUSED_POSITION:
             return no_content(request)
@@ -130,12 +146,13 @@ class _Endpoints:
 
     def _stream(
         self, request: Request, generation: Generation, after: int, headers: dict[str, str] | None = None
-    ) -> Response | StreamedResponse:
+    ) -> Response | ASGIApp:
         if generation.log.ended and after == generation.log.last:
             return no_content(request)
-        return StreamedResponse(
-            self._services, EventStream(), generation, after, headers or id_headers(request, generation)
-        )
+        return self._response(request, generation, after, headers or id_headers(request, generation))
+
+    def _response(self, _request: Request, generation: Generation, after: int, headers: dict[str, str]) -> ASGIApp:
+        return StreamedResponse(self._services, EventStream(), generation, after, headers)
 
 
 def _refuse_other_clients(request: Request) -> None:
@@ -175,12 +192,7 @@ def _body_of_query(given: Mapping[str, str]) -> dict[str, object]:
         name = min(unknown)[:100]
         message = f"{name}: not a known parameter; known are: prompt, model, ticket. To set options, start by POST"
         raise invalid(message, param=name)
-    prompt = given.get("prompt")
-    if not prompt:
-        problem = "is empty: send a text" if prompt == "" else "is missing; send it as ?prompt=…"
-        message = f"prompt: {problem}"
+    if "prompt" not in given:
+        message = "prompt: is missing; send it as ?prompt=…"
         raise invalid(message, param="prompt")
-    body: dict[str, object] = {"messages": [{"role": "user", "content": prompt}]}
-    if "model" in given:
-        body["model"] = given["model"]
-    return body
+    return {name: given[name] for name in ("prompt", "model") if name in given}

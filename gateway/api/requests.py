@@ -15,6 +15,10 @@ from gateway.protocol.commands import JsonObject, OnDisconnect
 from gateway.protocol.errors import Code, Refused, invalid
 from gateway.security.origins import has_origin_headers, is_browser
 
+STREAM_PATH: Final = "/api/chat/stream"
+TEXT_PATH: Final = "/api/chat/text"
+"""Path of the stream for readers of text. An `EventSource`, too, gets a refusal with its status there."""
+
 MAX_IDEMPOTENCY_KEY_LENGTH: Final = 255
 
 ON_DISCONNECT_HEADER: Final = "x-on-disconnect"

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from gateway.admission.rate_limits import Allowance
 from gateway.api.context import dialect_of
-from gateway.api.requests import last_event_id, request_id, wants_events
+from gateway.api.requests import TEXT_PATH, last_event_id, request_id, wants_events
 from gateway.dialects.base import PlainRefusals
 from gateway.dialects.statuses import retry_headers
 from gateway.generation.generation import Generation
@@ -67,11 +67,11 @@ def refusal_response(refused: Refused, request: Request, allowance: Allowance | 
     """Build the response to a refused request: JSON with the status of its code, or an event for an `EventSource`.
 
     An `EventSource` reports neither a status nor a JSON body to its page, and any status but 200 stops it (WHATWG HTML,
-    9.2.3). So it gets 200 with one event. After a final refusal it reconnects with the position of that event, and 204
-    stops it.
+    9.2.3). So it gets 200 with one event, except at `TEXT_PATH`. After a final refusal it reconnects with the position
+    of that event, and 204 stops it.
     """
     dialect = dialect_of(request)
-    if dialect is None and wants_events(request):
+    if dialect is None and wants_events(request) and request.scope["path"] != TEXT_PATH:
         if last_event_id(request).text == REFUSED_POSITION:
             return no_content(request)
         headers = {"X-Request-ID": request_id(request), **STREAM_HEADERS}

@@ -11,14 +11,15 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import Scope
 
 from gateway.api.context import ORIGIN, principal
-from gateway.api.requests import last_event_id, read_json
+from gateway.api.requests import STREAM_PATH, TEXT_PATH, last_event_id, read_json
 from gateway.api.responses import json_response
 from gateway.api.services import Services
 from gateway.protocol.commands import TicketRequest, parse
 from gateway.security.principals import GenerationScope
 from gateway.security.tickets import ReadAccess, TicketScope, TicketUse
 
-START_PATH: Final = "/api/chat/stream"
+START_PATHS: Final = frozenset({STREAM_PATH, TEXT_PATH})
+"""Paths where a ticket in the URL may start a generation."""
 _EVENTS: Final = re.compile(r"/api/generations/([^/]+)/(events|poll)")
 
 
@@ -50,7 +51,7 @@ def ticket_from_url(scope: Scope) -> str | None:
     """Return the ticket in a request's URL; None on routes that take none, and if `Authorization` is present."""
     if scope["method"] != "GET" or b"ticket=" not in scope["query_string"]:
         return None
-    if scope["path"] != START_PATH and _EVENTS.fullmatch(scope["path"]) is None:
+    if scope["path"] not in START_PATHS and _EVENTS.fullmatch(scope["path"]) is None:
         return None
     request = Request(scope)
     return None if "authorization" in request.headers else request.query_params.get("ticket") or None

@@ -9,9 +9,9 @@ from typing import Annotated, ClassVar, Final, Literal
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, FailFast, Field, JsonValue, SecretStr, model_validator
 
 from gateway.protocol.events import Mode
-from gateway.protocol.messages import Message, check_message
+from gateway.protocol.messages import Message, check_message, text_of
 from gateway.protocol.options import ADVICE, OnDisconnect, OptionFields, Options, merge
-from gateway.protocol.validation import JSON_INTEGER, JsonObject, StrictModel, parse
+from gateway.protocol.validation import JSON_INTEGER, JsonObject, StrictModel, parse, problem_at
 
 __all__ = [
     "COMMANDS",
@@ -58,6 +58,13 @@ _FIELDS_BY_MODE: list[JsonValue] = [
 ]
 
 
+def _describe_prompt(schema: JsonObject) -> None:
+    """Add the rule of `StartRequest.prompt` to the JSON schema, which can't say that it repeats a message."""
+    del schema["required"]
+    is_text: JsonObject = {"properties": {"prompt": {"type": "string"}}}
+    schema["anyOf"] = [{"required": ["messages"]}, {"required": ["prompt"], **is_text}]
+
+
 def _check_entry_count(value: object) -> object:
     # Before the entries are validated: pydantic would report every invalid entry of an arbitrarily large object.
     if isinstance(value, dict) and len(value) > MAX_METADATA_ENTRIES:
@@ -90,6 +97,7 @@ ClientMessage = Annotated[Message, AfterValidator(check_message)]
 class StartRequest(OptionFields):
     """Body of `POST /api/chat/stream` and `POST /api/generations`: starts a generation.
 
+    `prompt` stands for one user message. Beside `messages`, it must be the text of the last one of the user.
     Every option may also stand at the top level, as in OpenAI's chat completions, and moves into `options` then. An
     option that is given twice must have the same value. OpenAI's fields about the form of the response are accepted
     with the values that describe what a start gives anyway, and have no effect.
@@ -104,7 +112,6 @@ class StartRequest(OptionFields):
         "n": "must be 1: a generation is one answer; start several",
         "store": "the gateway lets no provider store an answer: leave it out, or send false",
         "service_tier": "is up to the operator's account: leave it out, or send auto",
-        "prompt": "is a parameter of GET /api/chat/stream; here send messages",
         "input": "is a field of OpenAI's Responses API; here send messages",
         "system": "send it as a message with the role system",
         "instructions": "send it as a message with the role system",
@@ -115,7 +122,10 @@ class StartRequest(OptionFields):
         "id": "is a field of WebSocket commands; here send the header X-Request-ID",
     }
 
+    model_config = ConfigDict(json_schema_extra=_describe_prompt)
+
     messages: Annotated[list[ClientMessage], FailFast(), MESSAGE_COUNT]
+    prompt: Annotated[str, Field(min_length=1)] | None = None
     model: Annotated[str, Field(min_length=1, max_length=256)] | None = None
     options: Options = Options()
     metadata: Metadata = Field({})
@@ -131,6 +141,23 @@ class StartRequest(OptionFields):
         own = ", ".join(name for name in cls.model_fields if name not in OptionFields.model_fields)
         return f"{own}, and the options: {OptionFields.known_fields()}"
 
+    @model_validator(mode="before")
+    @classmethod
+    def _expand_prompt(cls, value: object) -> object:
+        if not isinstance(value, dict) or (prompt := value.get("prompt")) is None:
+            return value
+        if not isinstance(prompt, str) or not prompt:
+            raise problem_at(("prompt",), "must be a text that is not empty")
+        return {"messages": [{"role": "user", "content": prompt}], **value}
+
+    @model_validator(mode="after")
+    def _check_prompt(self) -> "StartRequest":
+        if self.prompt is not None:
+            asked = (text_of(message) for message in reversed(self.messages) if message.role == "user")
+            if next(asked, None) != self.prompt:
+                raise problem_at(("prompt",), "is not the text of the last user message: send one of the two")
+        return self
+
     @model_validator(mode="after")
     def _move_options(self) -> "StartRequest":
         moved = [name for name in _TOP_LEVEL if getattr(self, name) is not None]
@@ -142,7 +169,7 @@ class StartRequest(OptionFields):
 
 
 _TOP_LEVEL: Final = StartRequest.model_fields.keys() - {"messages", "model", "options", "metadata"}
-"""Fields of a start's body that a parsed start does not have: options, and fields without effect."""
+"""Fields of a start's body that a parsed start does not have: options, `prompt`, and fields without effect."""
 
 
 class TicketRequest(StrictModel):

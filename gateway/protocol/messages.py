@@ -56,6 +56,7 @@ PartType = Literal[
 
 
 _PART_TYPES: Final = get_args(PartType)
+_TEXT_PARTS: Final = frozenset({"text", "input_text"})
 
 _REPLACES_CONTENT: Final = ("tool_calls", "function_call", "audio", "refusal")
 """Fields of an assistant's message beside which its content may be null for the providers, too."""
@@ -176,6 +177,14 @@ def check_form(message: Message) -> Message:
     if message.role == "assistant":
         _check_answer(message.model_extra or {})
     return message
+
+
+def text_of(message: Message) -> str:
+    """Return the text of a message, without what other content parts hold."""
+    if not isinstance(message.content, list):
+        return message.content or ""
+    texts = (part.get("text") for part in message.content if part.get("type") in _TEXT_PARTS)
+    return "".join(text for text in texts if isinstance(text, str))
 
 
 def unknown_part(message: Message) -> int | None:

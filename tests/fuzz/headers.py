@@ -10,7 +10,14 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from gateway.api import session, tickets
 from gateway.api.context import address
-from gateway.api.requests import _SAFE_ID, MAX_IDEMPOTENCY_KEY_LENGTH, idempotency_key, request_id, wants_events
+from gateway.api.requests import (
+    _SAFE_ID,
+    MAX_IDEMPOTENCY_KEY_LENGTH,
+    STREAM_PATH,
+    idempotency_key,
+    request_id,
+    wants_events,
+)
 from gateway.protocol.errors import Refused
 from gateway.security.origins import Origins
 from tests.fuzz.bodies import check_refusal
@@ -32,7 +39,7 @@ def _scope(data: bytes) -> Scope:
     query, *lines = data.split(b"\n")
     pairs = [line.partition(b":") for line in lines]
     headers = [(name.lower(), value.strip()) for name, _, value in pairs]
-    path = EVENTS if len(query) % 2 else tickets.START_PATH
+    path = EVENTS if len(query) % 2 else STREAM_PATH
     return {
         "type": "http",
         "method": "GET",

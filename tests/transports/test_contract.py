@@ -23,8 +23,10 @@ def other(served: Served, kind: str) -> ViewingClient:
 
 
 def test_transports_are_found_by_entry_points_including_a_third_party_one() -> None:
-    # Model APIs and chat UIs have contracts of their own: their clients do not read our events.
-    assert {transport.name for transport in load_transports()} == {*VIEWERS, "model-api", "ai-sdk", "ag-ui", "tanstack"}
+    # Model APIs and chat UIs have contracts of their own: their clients do not read our events. `text` shows some
+    # of them (tests/transports/test_text_stream.py).
+    others = {"text", "model-api", "ai-sdk", "ag-ui", "tanstack"}
+    assert {transport.name for transport in load_transports()} == {*VIEWERS, *others}
 
 
 async def test_a_complete_answer(served: Served, viewer: ViewingClient) -> None:

@@ -1,106 +1,32 @@
 """The streamed response to a request in a dialect, or a refusal if it fails before its first content."""
 
-import asyncio
-from contextlib import suppress
-
 from starlette.requests import Request
-from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp
 
 from gateway.api.context import principal
-from gateway.api.disconnect import wait_for_disconnect
-from gateway.api.responses import refusal_response, start_headers
+from gateway.api.responses import start_headers
 from gateway.api.services import Services
-from gateway.clock import RestartableTimer
 from gateway.dialects.base import Dialect, DialectStart, ResponseIdentity
-from gateway.dialects.ends import refusal_of
 from gateway.generation.generation import Generation
-from gateway.protocol.events import Error
+from transports.awaited_response import AwaitedResponse
 from transports.projected.stream import ProjectedStream
 
 
-class DialectResponse:
-    """The response to one request, as an ASGI application.
-
-    A response begins with the first content: what fails before it has a status of its own, on which a client's retries
-    depend. It begins after a heartbeat's time at the latest, so that no proxy takes it for dead.
-    """
+class DialectResponse(AwaitedResponse):
+    """The response to one request, which reads the generation from its beginning as events of the dialect."""
 
     def __init__(
         self, services: Services, dialect: Dialect, start: DialectStart, generation: Generation, request: Request
     ) -> None:
-        self._services = services
+        super().__init__(services, generation, request)
         self._dialect = dialect
         self._start = start
-        self._generation = generation
-        self._request = request
         model = start.request.model or generation.model
         self._identity = ResponseIdentity(generation.id, model, generation.created)
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the response. A client that leaves is a viewer that leaves: the generation's policy applies."""
-        generation, hub = self._generation, self._services.hub
-        hub.add_viewer(generation.id)
-        try:
-            if not await self._wait(receive):
-                return
-            end = generation.end
-            if isinstance(end, Error) and self._is_refused(end):
-                await self._refusal(end)(scope, receive, send)
-            else:
-                await self._response()(scope, receive, send)
-        finally:
-            hub.remove_viewer(generation.id)
-
-    def _is_refused(self, end: Error) -> bool:
-        """Return True if a failure has a status of its own: nothing of the answer is in the response."""
-        return not end.partial
-
-    async def _wait(self, receive: Receive) -> bool:
-        """Wait until the response can begin; return False if the client has left."""
-        log, changed = self._generation.log, asyncio.Event()
-        timer = RestartableTimer(self._services.clock)
-        timed_out = False
-
-        def on_timeout() -> None:
-            nonlocal timed_out
-            timed_out = True
-            changed.set()
-
-        if (seconds := self._max_wait()) is not None:
-            timer.start(seconds, on_timeout)
-        log.subscribe(changed.set)
-        leaving = asyncio.ensure_future(wait_for_disconnect(receive))
-        leaving.add_done_callback(lambda _task: changed.set())
-        try:
-            while not (self._is_ready() or timed_out or leaving.done()):
-                changed.clear()
-                await changed.wait()
-            return not leaving.done()
-        finally:
-            timer.cancel()
-            log.unsubscribe(changed.set)
-            leaving.cancel()
-            with suppress(asyncio.CancelledError):
-                await leaving
-
-    def _max_wait(self) -> float | None:
-        """Return how many seconds the response may wait until it begins; None for any time."""
-        return self._services.heartbeat
-
-    def _is_ready(self) -> bool:
-        return self._generation.log.ended or self._generation.has_content
 
     def _response(self) -> ASGIApp:
         projection = self._dialect.projection(self._start, self._identity)
         return ProjectedStream(self._services, self._dialect, projection, self._generation, self._headers())
-
-    def _refusal(self, end: Error) -> Response:
-        refused = refusal_of(end)
-        refused.param, refused.api_code = self._generation.failed_param, self._generation.failed_api_code
-        response = refusal_response(refused, self._request)
-        response.headers.update(self._headers())
-        return response
 
     def _headers(self) -> dict[str, str]:
         allowance = self._services.hub.allowance(principal(self._request))

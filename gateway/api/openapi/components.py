@@ -1,7 +1,7 @@
 """Components that operations share: parameters, headers, responses and refusals."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from gateway.admission.rate_limits import Allowance
@@ -184,6 +184,23 @@ START_REFUSALS: Final = (
     RefusalSpec(Code.QUEUE_FULL, "The queue is full."),
     RefusalSpec(Code.SHUTTING_DOWN, "The gateway is shutting down: retry elsewhere, or later."),
 )
+FAILED_BEFORE_CONTENT: Final = (
+    *(
+        RefusalSpec(code, "The answer failed before its first content.")
+        for code in (Code.SERVER_ERROR, Code.TIMEOUT, Code.CONTENT_FILTER, Code.UNSUPPORTED_CONTENT)
+    ),
+    *(
+        RefusalSpec(code, "The provider failed before the first content.")
+        for code in (Code.NETWORK_ERROR, Code.TRUNCATED, Code.UPSTREAM_PROTOCOL, Code.EVENT_TOO_LARGE, Code.STALLED)
+    ),
+    RefusalSpec(Code.FIRST_TOKEN_TIMEOUT, "No content came in time."),
+    RefusalSpec(Code.TOO_SLOW, "The content came too slowly."),
+    RefusalSpec(Code.OUTPUT_LIMIT, "The content is too large."),
+    RefusalSpec(Code.QUEUE_TIMEOUT, "It waited too long in the queue."),
+    RefusalSpec(Code.RATE_LIMIT, "The provider has too many requests."),
+    RefusalSpec(Code.PROVIDER_AUTH, "The provider refuses the key of the gateway."),
+    RefusalSpec(Code.PROVIDER_QUOTA, "The account at the provider has no credit."),
+)
 COMMAND_REFUSALS: Final = (
     RefusalSpec(Code.FORBIDDEN, "The principal may read the generation, but not command it."),
     RefusalSpec(Code.ALREADY_OVER, "The generation has ended."),
@@ -196,5 +213,13 @@ EVENT_STREAM: Final = ResponseSpec(
     "Frame",
     EVENTS,
     ("X-Request-ID", *STREAM_HEADERS),
+)
+TEXT_STREAM: Final = replace(
+    EVENT_STREAM,
+    description=(
+        "The text as Server-Sent Events: `chunk`, `revision` and the terminal event. It begins with the first content, "
+        "or after `heartbeat` seconds. The body ends after the terminal event; if it ends earlier, the connection was "
+        "lost."
+    ),
 )
 NO_MORE_EVENTS: Final = ResponseSpec(204, "There is nothing after that position. An EventSource stops reconnecting.")

@@ -12,6 +12,7 @@ from gateway.api.openapi.components import (
     BODY_REFUSALS,
     COMMAND_REFUSALS,
     EVENT_STREAM,
+    FAILED_BEFORE_CONTENT,
     GENERATION_LOST,
     HTML,
     INVALID_FIELDS,
@@ -19,6 +20,7 @@ from gateway.api.openapi.components import (
     NO_MORE_EVENTS,
     RATE_LIMIT_HEADERS,
     START_REFUSALS,
+    TEXT_STREAM,
     TOO_MANY_STREAMS,
     RefusalSpec,
     ResponseSpec,
@@ -55,6 +57,14 @@ _STARTED_STREAM: Final = replace(
     headers=(*EVENT_STREAM.headers, "X-Generation-ID", *RATE_LIMIT_HEADERS),
     started_id="$response.header.X-Generation-ID",
 )
+_STARTED_TEXT: Final = replace(
+    TEXT_STREAM,
+    headers=_STARTED_STREAM.headers,
+    started_id=_STARTED_STREAM.started_id,
+)
+_NO_EVENT_SOURCE: Final = RefusalSpec(
+    Code.INVALID_REQUEST, "`Accept: text/event-stream` is missing.", status_override=406
+)
 _GENERATION_HEADERS: Final = ("X-Request-ID", "X-Generation-ID")
 
 OPERATIONS: Final[Sequence[Operation]] = (
@@ -77,13 +87,50 @@ OPERATIONS: Final[Sequence[Operation]] = (
         "generations",
         "Start a generation from a plain `new EventSource(url)`",
         (EVENT_STREAM, NO_MORE_EVENTS),
-        (RefusalSpec(Code.INVALID_REQUEST, "`Accept: text/event-stream` is missing.", status_override=406),),
+        (_NO_EVENT_SOURCE,),
         ("Prompt", "ModelQuery", "LastEventId", "LastEventIdQuery", "IdempotencyKey", "RequestId"),
         accepts_ticket=True,
         description=(
             "Requires `Accept: text/event-stream`, which an EventSource sends. It cannot read a status, so a refusal "
             "is 200 with one event: `rejected` with `retry` if a retry may succeed; otherwise `error` with the id "
             "`refused`, with which the EventSource reconnects once and gets 204. No other parameters are accepted."
+        ),
+    ),
+    Operation(
+        "post",
+        "/api/chat/text",
+        "startText",
+        "generations",
+        "Start a generation and stream its text",
+        (_STARTED_TEXT, NO_MORE_EVENTS),
+        (*BODY_REFUSALS, *START_REFUSALS, TOO_MANY_STREAMS, GENERATION_LOST, *FAILED_BEFORE_CONTENT),
+        ("LastEventId", "LastEventIdQuery", "IdempotencyKey", "RequestId"),
+        StartRequest,
+        description=(
+            "As `POST /api/chat/stream`, but only text, its revisions and the end are sent, and what fails before the "
+            "first content has a status of its own."
+        ),
+    ),
+    Operation(
+        "get",
+        "/api/chat/text",
+        "startTextByEventSource",
+        "generations",
+        "Start a generation from a plain `new EventSource(url)`, and stream its text",
+        (_STARTED_TEXT, NO_MORE_EVENTS),
+        (
+            INVALID_FIELDS,
+            _NO_EVENT_SOURCE,
+            *START_REFUSALS,
+            TOO_MANY_STREAMS,
+            GENERATION_LOST,
+            *FAILED_BEFORE_CONTENT,
+        ),
+        ("Prompt", "ModelQuery", "LastEventId", "LastEventIdQuery", "IdempotencyKey", "RequestId"),
+        accepts_ticket=True,
+        description=(
+            "Requires `Accept: text/event-stream`, which an EventSource sends. A refusal has its own status, which "
+            "stops an EventSource for good. No other parameters are accepted."
         ),
     ),
     Operation(

@@ -55,6 +55,44 @@ def test_a_body_at_all_limits_is_accepted() -> None:
     assert (len(start.messages), start.metadata, start.options.seed) == (2000, metadata, 2**63 - 1)
 
 
+PARTS = [{"type": "text", "text": "Hel"}, {"type": "image_url", "image_url": {}}, {"type": "text", "text": "lo"}]
+
+
+def test_a_prompt_stands_for_one_message_of_the_user() -> None:
+    written_out = parse(StartRequest, {"messages": [MESSAGE], "model": "m", "seed": 1})
+    assert parse(StartRequest, {"prompt": "Hello", "model": "m", "seed": 1}) == written_out
+    command = parse(StartCommand, {"type": "start", "prompt": "Hello", "model": "m", "seed": 1})
+    assert command.as_request() == written_out
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [MESSAGE],
+        [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hi"}, MESSAGE],
+        [MESSAGE, {"role": "assistant", "content": "Wel"}],
+        [{"role": "user", "content": PARTS}],
+    ],
+)
+def test_a_prompt_beside_messages_repeats_the_last_one_of_the_user(messages: list[object]) -> None:
+    body = {"messages": messages}
+    assert parse(StartRequest, {**body, "prompt": "Hello"}) == parse(StartRequest, body)
+    message, param = refusal_of(StartRequest, {**body, "prompt": "Hi"})
+    assert (message, param) == ("prompt: is not the text of the last user message: send one of the two", "prompt")
+
+
+@pytest.mark.parametrize("prompt", ["", 5, ["Hello"]])
+@pytest.mark.parametrize("others", [{}, {"messages": [MESSAGE]}])
+def test_a_prompt_is_a_text_that_is_not_empty(prompt: object, others: dict[str, object]) -> None:
+    message, param = refusal_of(StartRequest, {"prompt": prompt, **others})
+    assert (message, param) == ("prompt: must be a text that is not empty", "prompt")
+
+
+def test_a_prompt_needs_a_message_of_the_user_beside_it() -> None:
+    body = {"prompt": "Hello", "messages": [{"role": "system", "content": "Hello"}]}
+    assert refusal_of(StartRequest, body)[1] == "prompt"
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [("after", "x" * (MAX_ID_LENGTH + 1)), ("id", "x" * (MAX_ID_LENGTH + 1)), ("generation_id", "g" * 65)],

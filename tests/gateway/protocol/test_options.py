@@ -121,11 +121,6 @@ def test_what_is_refused_says_where_it_belongs(fields: JsonObject, param: str, a
     assert advice in message
 
 
-def test_a_prompt_explains_the_missing_messages() -> None:
-    with pytest.raises(Refused, match="prompt: is a parameter of GET /api/chat/stream; here send messages"):
-        parse(StartRequest, {"prompt": "Hello"})
-
-
 def test_a_dialect_may_add_fields_for_the_provider() -> None:
     request = parse(StartRequest, {"messages": MESSAGES, "temperature": 0.5, "on_disconnect": "cancel"})
     options = ProviderOptions.of(request.options, {"verbosity": "low"})

@@ -131,6 +131,8 @@ UI_INTRODUCTION: Final = """\
 
 Chat UIs, and readers of `text/event-stream` and WebSockets. They get the gateway's own events, or those of their
 library, over any provider; the one here has Chat Completions. `make clients` writes this table too.
+A reader that knows nothing but text, or whose retries depend on the status of a response, reads `/api/chat/text`
+([protocol.md](protocol.md#text-only)).
 
 | column | what happens |
 |---|---|

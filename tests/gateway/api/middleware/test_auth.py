@@ -30,6 +30,8 @@ ROUTES = [
     ("POST", "/api/chat/stream"),
     ("POST", "/api/chat/ndjson"),
     ("GET", "/api/chat/stream"),
+    ("POST", "/api/chat/text"),
+    ("GET", "/api/chat/text"),
     ("POST", "/api/generations"),
     ("GET", "/api/generations/g_x"),
     ("GET", "/api/generations/g_x/events"),

@@ -19,7 +19,7 @@ from gateway.api.model_api.pass_through import PassThroughRoutes
 from gateway.api.openapi.components import RATE_LIMIT_HEADERS
 from gateway.api.openapi.document import document
 from gateway.api.openapi.routes import OPERATIONS
-from gateway.api.tickets import START_PATH
+from gateway.api.tickets import START_PATHS
 from gateway.app.factory import create_app
 from gateway.config import Settings
 from gateway.protocol.errors import CODES, Code, Refused
@@ -126,7 +126,7 @@ def test_the_security_of_each_operation_is_described(described: dict[str, Any]) 
         security = described["paths"][operation.path][operation.method]["security"]
         is_public = operation.path in PUBLIC_PATHS or operation.path.startswith(PUBLIC_PREFIX)
         takes_ticket = operation.method == "get" and (
-            operation.path == START_PATH or operation.path.endswith(("/events", "/poll"))
+            operation.path in START_PATHS or operation.path.endswith(("/events", "/poll"))
         )
         requires_key = operation.needs_key and not is_public
         assert ({"bearer": []} in security) is requires_key

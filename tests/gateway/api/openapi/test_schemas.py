@@ -66,8 +66,10 @@ OPTION_VALUES: dict[str, tuple[object, ...]] = {
 }
 OPTIONS = objects(**OPTION_VALUES, other=(1,))
 START = st.fixed_dictionaries(
-    {"messages": st.lists(MESSAGE, max_size=2)},
+    {},
     optional={
+        "messages": st.lists(MESSAGE, max_size=2),
+        "prompt": st.sampled_from(WORDS),
         "model": st.sampled_from(WORDS),
         "options": OPTIONS,
         "metadata": objects(a=WORDS, b=WORDS),
@@ -93,7 +95,13 @@ BODIES = st.one_of(
 
 
 def contradicts_itself(body: JsonObject) -> bool:
-    """Return True if an option has two values: the one rule that JSON Schema has no word for."""
+    """Return True if an option or the prompt has two values: the rules that JSON Schema has no word for."""
+    messages, prompt = body.get("messages"), body.get("prompt")
+    if isinstance(prompt, str) and isinstance(messages, list):
+        turns = [message for message in messages if isinstance(message, dict)]
+        contents = [message.get("content") for message in turns if message.get("role") == "user"]
+        if not contents or prompt not in (contents[-1], text_of_parts(contents[-1])):
+            return True
     options = body.get("options")
     places = [body, options] if isinstance(options, dict) else [body]
     spellings: list[tuple[str, ...]] = [(name,) for name in OPTION_VALUES if not name.startswith("max_")]
@@ -102,6 +110,13 @@ def contradicts_itself(body: JsonObject) -> bool:
         if any(value != given_values[0] for value in given_values):
             return True
     return False
+
+
+def text_of_parts(content: object) -> str | None:
+    """Return the text of a user's content parts; None if there are none."""
+    if not isinstance(content, list):
+        return None
+    return "".join(str(part["text"]) for part in content if isinstance(part, dict) and part.get("type") == "text")
 
 
 @given(BODIES)
@@ -122,6 +137,12 @@ def test_the_schema_accepts_what_the_parser_accepts(asked: tuple[type[BaseModel]
         (StartRequest, {"messages": [{"role": "system", "content": ""}]}, True),
         (StartRequest, {"messages": [{"role": "user", "content": ""}]}, False),
         (StartRequest, {"messages": [{"role": "user", "content": [{"type": "hologram"}]}]}, False),
+        (StartRequest, {"prompt": "Hi"}, True),
+        (StartRequest, {"prompt": "Hi", "messages": [{"role": "user", "content": "Hi"}]}, True),
+        (StartRequest, {"prompt": None, "messages": [{"role": "user", "content": "Hi"}]}, True),
+        (StartRequest, {"prompt": "Hi", "messages": None}, False),
+        (StartRequest, {"prompt": None}, False),
+        (StartRequest, {"prompt": ""}, False),
         (StartRequest, {"messages": [{"role": "user", "content": "Hi"}], "stream": True, "n": 1.0}, True),
         (StartRequest, {"messages": [{"role": "user", "content": "Hi"}], "stream": False}, False),
         (StartRequest, {"messages": [{"role": "user", "content": "Hi"}], "n": True}, False),

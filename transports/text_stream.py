@@ -1,0 +1,71 @@
+"""The stream for readers that know nothing but text: the events of `transports.sse` without those about the answer."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from starlette.requests import Request
+from starlette.routing import BaseRoute, Route
+from starlette.types import ASGIApp
+
+from gateway.api.requests import TEXT_PATH
+from gateway.api.services import Services
+from gateway.generation.event_log import Entry
+from gateway.generation.generation import Generation
+from gateway.protocol.events import TERMINAL, Chunk, Revision
+from transports.awaited_response import AwaitedResponse
+from transports.http_stream import StreamedResponse
+from transports.sse import RETRY_MS, EventStream, EventStreamEndpoints, entry_frame
+
+_SHOWN: Final = frozenset({Chunk, Revision, *TERMINAL})
+
+
+class TextFraming(EventStream):
+    """Framing of one response. Its first event has `retry:`, since some clients take a block without data for one."""
+
+    framing = ""
+
+    def __init__(self) -> None:
+        self._retry_ms: int | None = RETRY_MS
+
+    def frame(self, generation_id: str, entry: Entry) -> bytes:
+        """Return the frame of one entry; its id is the position."""
+        if entry.kind not in _SHOWN:
+            return b""
+        retry_ms, self._retry_ms = self._retry_ms, None
+        return entry_frame(generation_id, entry, retry_ms)
+
+
+class TextResponse(AwaitedResponse):
+    """The response to one request, which reads a generation after a sequence number."""
+
+    def __init__(
+        self, services: Services, generation: Generation, request: Request, after: int, headers: Mapping[str, str]
+    ) -> None:
+        super().__init__(services, generation, request)
+        self._after = after
+        self._named = headers
+
+    def _response(self) -> ASGIApp:
+        return StreamedResponse(self._services, TextFraming(), self._generation, self._after, self._named)
+
+    def _is_ready(self) -> bool:
+        # After feedback a generation has no content for a while, but its readers have the text before.
+        return super()._is_ready() or any(entry.kind is Chunk for entry in self._generation.log.since(0))
+
+    def _headers(self) -> Mapping[str, str]:
+        return self._named
+
+
+class TextStreamTransport:
+    """`POST` and `GET /api/chat/text`. A position is that of every other transport, so a client may change to one."""
+
+    name = "text"
+
+    def routes(self, services: Services) -> Sequence[BaseRoute]:
+        """Return the route by which clients connect."""
+        return [Route(TEXT_PATH, _TextEndpoints(services).start, methods=["POST", "GET"])]
+
+
+class _TextEndpoints(EventStreamEndpoints):
+    def _response(self, request: Request, generation: Generation, after: int, headers: dict[str, str]) -> ASGIApp:
+        return TextResponse(self._services, generation, request, after, headers)
