@@ -48,7 +48,12 @@ export class GatewayHttp {
   url(path) {
     const base = this.#options.baseURL || this.#env.origin;
     if (!base) throw new DualstreamError("invalid_request", "Outside a web page, set baseURL.", { param: "baseURL" });
-    return new URL(path, new URL(base.endsWith("/") ? base : `${base}/`, this.#env.origin ?? undefined)).href;
+    try {
+      return new URL(path, new URL(base.endsWith("/") ? base : `${base}/`, this.#env.origin ?? undefined)).href;
+    } catch (cause) {
+      const message = `baseURL: '${base}' is not an address; write http://127.0.0.1:8080, for example.`;
+      throw new DualstreamError("invalid_request", message, { param: "baseURL", cause });
+    }
   }
 
   /**

@@ -13,7 +13,8 @@ import { TERMINAL } from "./events.js";
 
 export const SUBPROTOCOL = "dualstream.v1";
 
-const OPEN = 1; // WebSocket.OPEN; a replacement class may lack the constant
+const CONNECTING = 0; // WebSocket.CONNECTING; a replacement class may lack the constant
+const OPEN = 1;
 const MAX_EARLY_EVENTS = 1024; // events kept for generations whose start is not acknowledged yet
 
 export class SharedSocket {
@@ -151,7 +152,8 @@ export class SharedSocket {
     socket.onopen = () => this.#onOpen();
     socket.onmessage = ({ data }) => this.#onMessage(data);
     socket.onclose = ({ code, reason }) => this.#fail(errorOfClose(code, reason));
-    socket.onerror = () => {}; // has no details; the close event that follows does
+    // It has no details, but the close event that follows. In Node 22, none follows a handshake that has failed.
+    socket.onerror = () => socket.readyState === CONNECTING && this.#fail(networkError("The gateway can't be reached."));
     if (socket.readyState === OPEN) this.#onOpen();
   }
 

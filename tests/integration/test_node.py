@@ -1,12 +1,14 @@
 """The browser client in Node: its own tests, and the client against a real gateway."""
 
 import json
+import socket
 import subprocess
 from pathlib import Path
 
 import pytest
 
 from tests.integration.browser import read_json
+from tests.integration.npm import node22
 from tests.integration.processes import CHECKOUT, Server, program
 
 SECONDS = 100.0
@@ -46,8 +48,17 @@ console.log(JSON.stringify(results));
 
 def run_node(*arguments: str) -> str:
     """Run Node in the checkout; return what it prints."""
+    return _run(program("node", "nodejs"), *arguments)
+
+
+def run_node22(*arguments: str) -> str:
+    """Run Node 22, which has a WebSocket of its own, in the checkout."""
+    return _run(node22(), *arguments)
+
+
+def _run(*command: str) -> str:
     done = subprocess.run(
-        [program("node", "nodejs"), *arguments],
+        command,
         cwd=CHECKOUT,
         stdin=subprocess.DEVNULL,
         capture_output=True,
@@ -83,3 +94,20 @@ def test_the_client_starts_resumes_and_interrupts(gateway: Server, transport: st
     assert results["resumed"]["cuts"] == 2
     assert len(results["resumed"]["text"].encode("utf-32-le")) == 4 * 400
     assert len(results["interrupted"]["text"]) < 40_000
+
+
+WITHOUT_GATEWAY = """
+import { Dualstream } from "./static/dualstream.js";
+
+const [, baseURL, transport] = process.argv;
+const client = new Dualstream({ baseURL, transport, retry: { attempts: 1, baseMs: 10 } });
+await client.start("Hi").finished.catch(({ code }) => console.log(code));
+"""
+
+
+@pytest.mark.parametrize("transport", ["sse", "fetch", "websocket", "poll"])
+def test_the_client_fails_where_no_gateway_listens(transport: str) -> None:
+    with socket.socket() as bound:  # and does not listen
+        bound.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{bound.getsockname()[1]}"
+        assert run_node22("--input-type=module", "--eval", WITHOUT_GATEWAY, url, transport) == "network_error\n"

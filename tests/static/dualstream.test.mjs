@@ -99,6 +99,11 @@ test("an unknown option is a TypeError that names it, and the one that was meant
   refused(() => client.attach("g_1", { after: "12" }), "attach(): after is 12, which is not a position.");
 });
 
+test("a baseURL without a scheme is refused with an example", async () => {
+  const { client } = setUp({ baseURL: "127.0.0.1:8080" });
+  await assert.rejects(client.start({ prompt: "hi" }).finished, { code: "invalid_request", param: "baseURL", message: /^baseURL: '127.0.0.1:8080' is not an address; write http:/ });
+});
+
 test("wrong arguments of commands are TypeErrors, too", async () => {
   const { client } = setUp();
   const answer = client.attach("g_1");

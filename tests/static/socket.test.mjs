@@ -194,3 +194,12 @@ test("a change of transport opens the new connection before it closes the old on
   answer.detach();
   assert.deepEqual([(await result).error, sources[0].readyState, timers.count], [null, 2, 0]);
 });
+
+test("a handshake that fails without a close event, as in Node 22, is a lost connection", async () => {
+  const { client, sockets } = setUp({ transport: "websocket", retry: { attempts: 0 } });
+  const result = read(client.start({ prompt: "hi" }));
+  await flush();
+  sockets[0].onerror();
+  const { code, message } = (await result).error;
+  assert.deepEqual([code, message], ["network_error", "The gateway can't be reached."]);
+});
