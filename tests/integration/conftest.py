@@ -31,6 +31,7 @@ LONGEST_FIRST = (
     "test_python_page",
     "test_processes",
     "test_readme",
+    "test_first_chat",
     "test_nginx",
 )
 """Modules that take half a minute or more, in the order in which workers start them."""

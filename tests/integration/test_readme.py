@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from selenium.webdriver import Chrome
+from selenium.webdriver import Chrome, Keys
 
 from tests.integration import processes
 from tests.integration.browser import read_json, wait_until
 from tests.integration.clients.installation import required_installation
 from tests.integration.clients.stage import FAILOVER_MODEL, configuration, provider_process
+from tests.integration.javascript.project import Project, serve
 from tests.integration.processes import CHECKOUT, Server, program
 from tests.integration.test_client_pages import TEXT, Place, output
 
@@ -175,22 +176,76 @@ def test_the_short_clients(driver: Chrome, plain_gateway: Server, name: str, end
     assert len(texts[-1]) == length if length else 0 < len(texts[-1]) < 600
 
 
+# The elements of the page around the client of any framework.
+ELEMENTS = """
+document.body.innerHTML = `<p id="output"></p><form id="form"><input name="prompt"></form>
+  <button id="stopButton">Stop</button>`;
+window.done = import("/static/dualstream.js").then(({ Conversation, Dualstream }) => { %s });
+"""
+
+
 def test_the_browser_module(driver: Chrome, plain_gateway: Server) -> None:
     (example,) = [block for block in blocks("js") if "/static/dualstream.js" in block]
-    driver.get(plain_gateway.url)
     line, _, rest = example.partition("\n")
-    assert line.startswith("import { Dualstream } from")
-    driver.execute_script(
-        "document.body.replaceChildren(...['output', 'stop'].map((id) => "
-        "Object.assign(document.createElement('p'), { id })));"
-        "const output = document.getElementById('output'), stopButton = document.getElementById('stop');"
-        f"import('/static/dualstream.js').then(async ({{ Dualstream }}) => {{ {rest} }});"
-    )
+    assert line == 'import { Conversation, Dualstream } from "/static/dualstream.js";'
     read_text = "return document.getElementById('output').textContent"
-    wait_until(lambda: len(driver.execute_script(read_text)) > 50, lambda: driver.execute_script(read_text))
-    driver.execute_script("document.getElementById('stop').onclick()")
+
+    def shown(beyond: int) -> str:
+        wait_until(lambda: len(driver.execute_script(read_text)) > beyond, lambda: driver.execute_script(read_text))
+        return str(driver.execute_script(read_text))
+
+    driver.get(f"{plain_gateway.url}/health")
+    driver.execute_script(ELEMENTS % rest)
+    driver.find_element("name", "prompt").send_keys(PROMPT, Keys.ENTER)
+    before = shown(60)
+    driver.refresh()
+    driver.execute_script(ELEMENTS % rest)
+    assert shown(len(before)).startswith(before)
+    driver.find_element("id", "stopButton").click()
     wait_until(lambda: _has_no_running_generation(plain_gateway), lambda: driver.execute_script(read_text))
     assert len(driver.execute_script(read_text)) < 600
+
+
+MOUNTS = {
+    "dualstream/react": "const properties = {};",
+    "@ai-sdk/react": """const properties = {
+      id: (sessionStorage.chat ??= "chat-1"),
+      earlier: [{ id: "1", role: "user", parts: [{ type: "text", text: "Earlier" }] }],
+    };""",
+}
+MOUNT = """
+import { createRoot } from "react-dom/client";
+createRoot(document.querySelector("main")).render(<Chat {...properties} />);
+"""
+
+
+@pytest.mark.parametrize("name", MOUNTS)
+def test_the_components_stop_and_resume(driver: Chrome, tmp_path: Path, archive: Path, name: str) -> None:
+    (code,) = [block for block in blocks("jsx") if f'"{name}"' in block]
+    project = Project(tmp_path, archive)
+    for packages in ("chat_uis", "bundling"):
+        project.link(packages)
+    project.write("chat.jsx", code + MOUNTS[name] + MOUNT)
+    site = project.bundle("chat.jsx")
+    with serve(site) as origin, processes.gateway(allowed_origins=origin) as gateway:
+        bundle = site / "page.js"
+        bundle.write_text(bundle.read_text("utf-8").replace(DOCUMENTED_URL, gateway.url), "utf-8")
+        read_text = "return [...document.querySelectorAll('.assistant')].at(-1)?.textContent ?? ''"
+
+        def shown(beyond: int) -> str:
+            wait_until(lambda: len(driver.execute_script(read_text)) > beyond, lambda: driver.page_source)
+            return str(driver.execute_script(read_text))
+
+        driver.get(origin)
+        wait_until(lambda: driver.find_elements("name", "prompt"), lambda: driver.page_source)
+        driver.find_element("name", "prompt").send_keys(PROMPT, Keys.ENTER)
+        before = shown(60)
+        driver.refresh()
+        assert shown(len(before)).startswith(before)
+        driver.find_element("xpath", "//button[text()='Stop']").click()
+        wait_until(lambda: driver.find_elements("xpath", "//button[text()='Send']"), lambda: driver.page_source)
+        assert _has_no_running_generation(gateway)
+        assert len(driver.execute_script(read_text)) < 600
 
 
 def _has_no_running_generation(gateway: Server) -> bool:
@@ -259,8 +314,8 @@ def test_the_configuration_is_valid(tmp_path: Path) -> None:
 
 
 def test_the_comparison_of_models(tmp_path: Path) -> None:
-    (command,) = [block for block in blocks("sh") if "bench providers" in block]
-    arguments = shlex.split(command)
+    (command,) = [line for block in blocks("sh") for line in block.splitlines() if "bench providers" in line]
+    arguments = shlex.split(command, comments=True)
     assert arguments[0] == ".venv/bin/dualstream"
     done = subprocess.run(
         [sys.executable, "-m", "gateway", *arguments[1:], "--max-tokens", "4"],
