@@ -1,7 +1,8 @@
 # One word per target; `make` alone lists them. Each target installs what it needs.
 .DEFAULT_GOAL := help
 .PHONY: help run run-local check test unit lint format types coverage architecture bench bench-quick bench-compare measure \
-	faults attacks clients clients-install clients-quick soak schemathesis fuzz openapi config-errors screenshot npm-pack pin audit install-pinned clean
+	faults attacks clients clients-install clients-quick soak schemathesis fuzz openapi config-errors screenshot screenshots \
+	screenshots-examples npm-pack pin audit install-pinned clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -124,6 +125,9 @@ screenshot: $(VENV)/test programs ## regenerate the picture of the demo page
 
 screenshots: $(VENV)/test programs ## take pictures of the demo page in five sizes, light and dark (SHOTS=build/screenshots)
 	$(BIN)/python -m tests.integration.screenshot --all $(SHOTS)
+
+screenshots-examples: $(VENV)/test programs ## regenerate the pictures of the examples
+	$(BIN)/python -m tests.integration.screenshot_examples docs/images/examples
 
 npm-pack: ## build the npm package of the JavaScript client, in dist/
 	@mkdir -p dist

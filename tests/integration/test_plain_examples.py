@@ -72,7 +72,7 @@ class ChatPage:
 
     @property
     def saved(self) -> dict[str, Any]:
-        saved: dict[str, Any] = json.loads(self.driver.execute_script("return sessionStorage.getItem('chat')"))
+        saved: dict[str, Any] = json.loads(self.driver.execute_script("return sessionStorage.getItem(document.title)"))
         return saved
 
     def wait_for_text(self, beyond: int = 40) -> str:

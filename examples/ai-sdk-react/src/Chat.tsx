@@ -1,7 +1,7 @@
 import { useChat } from "@ai-sdk/react";
 import { DefaultChatTransport, lastAssistantMessageIsCompleteWithToolCalls } from "ai";
-import { type FormEvent, useEffect, useState } from "react";
-import { isUnfinished, newChat, saveMessages } from "./conversations";
+import { type FormEvent, useEffect, useRef, useState } from "react";
+import { newChat, type SavedChat, saveChat, withEarlierSteps } from "./conversations";
 import { Message } from "./Message";
 import { runTool, tools } from "./tools";
 import type { ChatMessage } from "./types";
@@ -12,15 +12,16 @@ const RESUME_MS = 500;
 const model = new URLSearchParams(location.search).get("model") ?? undefined; // none: the gateway's default
 const transport = new DefaultChatTransport<ChatMessage>({ api: API, body: { model, tools } });
 
-export function Chat({ id, saved }: { id: string; saved: ChatMessage[] }) {
+export function Chat({ id, saved }: { id: string; saved: SavedChat }) {
   const [text, setText] = useState("");
   const [wait, setWait] = useState("");
+  const before = useRef(saved.isUnfinished ? saved.messages.at(-1) : undefined); // the message that is read again
   const chat = useChat<ChatMessage>({
     id,
-    messages: saved,
+    messages: saved.messages,
     transport,
     // After a refresh: the answer has gone on meanwhile.
-    resume: isUnfinished(saved),
+    resume: saved.isUnfinished,
     onData: ({ type, data }) => {
       if (type === "data-dualstream-queue") setWait(`Place ${data.position} in the queue`);
       if (type === "data-dualstream-start") setWait("");
@@ -36,19 +37,27 @@ export function Chat({ id, saved }: { id: string; saved: ChatMessage[] }) {
     },
     sendAutomaticallyWhen: lastAssistantMessageIsCompleteWithToolCalls,
     // The connection was lost, and not the answer. Some proxies hide that: then the end is missing.
-    onFinish: ({ isDisconnect, isAbort, isError, finishReason }) => {
+    onFinish: ({ message, isDisconnect, isAbort, isError, finishReason }) => {
       setWait("");
-      const isCut = isDisconnect || (!isAbort && !isError && finishReason === undefined);
-      if (isCut) setTimeout(() => chat.resumeStream(), RESUME_MS);
+      chat.setMessages((all) => all.map(complete));
+      if (!isDisconnect && (isAbort || isError || finishReason)) return;
+      before.current = complete(message);
+      setTimeout(() => chat.resumeStream(), RESUME_MS);
     },
   });
-  const { messages, status, error } = chat;
+  const { status, error } = chat;
+  const complete = (message: ChatMessage) => (before.current ? withEarlierSteps(message, before.current) : message);
+  const messages = chat.messages.map(complete);
   const isRunning = status === "submitted" || status === "streaming";
   const last = messages.at(-1);
-  useFollowedEnd(messages);
+  useFollowedEnd(chat.messages);
 
   // Not at each word: what an answer has so far is read again after a refresh.
-  useEffect(() => saveMessages(id, messages), [id, status]);
+  const hasChanged = useRef(false);
+  useEffect(() => {
+    hasChanged.current ||= status !== "ready";
+    if (hasChanged.current) saveChat(id, messages, status);
+  }, [id, status]);
 
   // `chat.stop()` alone only closes the connection, as a refresh does. This ends the answer, and what it costs.
   const stop = () => void post(`${API}/${encodeURIComponent(id)}/stop`, {});
@@ -57,7 +66,8 @@ export function Chat({ id, saved }: { id: string; saved: ChatMessage[] }) {
     void post(`/api/generations/${generationId}/feedback`, { text: "Shorter, please." });
 
   // If a part of the answer is here after a lost connection, the rest may be, too.
-  const tryAgain = () => void (error instanceof TypeError && last?.role === "assistant" ? chat.resumeStream() : chat.regenerate());
+  const tryAgain = () =>
+    void (error instanceof TypeError && last?.role === "assistant" ? chat.resumeStream() : chat.regenerate());
 
   const send = (event: FormEvent) => {
     event.preventDefault();
@@ -69,9 +79,9 @@ export function Chat({ id, saved }: { id: string; saved: ChatMessage[] }) {
   return (
     <main>
       <header>
-        <h1>Chat</h1>
-        <button type="button" onClick={newChat}>
-          New chat
+        <h1>useChat</h1>
+        <button type="button" aria-label="New chat" onClick={newChat}>
+          New
         </button>
       </header>
       <ol aria-label="Conversation">
@@ -95,7 +105,7 @@ export function Chat({ id, saved }: { id: string; saved: ChatMessage[] }) {
               Shorter
             </button>
           )}
-          {status === "ready" && last?.role === "assistant" && (
+          {status === "ready" && last && (
             <button type="button" onClick={() => void chat.regenerate()}>
               Regenerate
             </button>

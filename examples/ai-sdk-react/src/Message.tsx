@@ -10,7 +10,7 @@ export function Message({ message, isRunning }: { message: ChatMessage; isRunnin
       {parts.map((part, at) => (
         <Part key={at} part={part} />
       ))}
-      {metadata?.usage && <small>{figures(metadata)}</small>}
+      {!isRunning && metadata?.usage && <small>{figures(metadata)}</small>}
     </li>
   );
 }

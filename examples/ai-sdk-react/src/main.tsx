@@ -4,10 +4,10 @@ import { Chat } from "./Chat";
 import { openChat } from "./conversations";
 import "./style.css";
 
-const { id, messages } = openChat();
+const { id, saved } = openChat();
 
 createRoot(document.querySelector("#root")!).render(
   <StrictMode>
-    <Chat id={id} saved={messages} />
+    <Chat id={id} saved={saved} />
   </StrictMode>,
 );

@@ -44,7 +44,7 @@ export function Chat() {
   return (
     <main>
       <header>
-        <h1>Chat</h1>
+        <h1>useGeneration</h1>
         <fieldset>
           <legend>Transport</legend>
           {Object.entries(NAMES).map(([transport, name]) => (
@@ -59,8 +59,8 @@ export function Chat() {
             </label>
           ))}
         </fieldset>
-        <button type="button" onClick={() => void chat.setMessages([])}>
-          New chat
+        <button type="button" aria-label="New chat" onClick={() => void chat.setMessages([])}>
+          New
         </button>
       </header>
       <ol aria-label="Conversation">
