@@ -22,10 +22,10 @@ from tests.integration.react_examples import EXAMPLES, ChatPage, build, create_p
 
 FOLDER: Final = CHECKOUT / "examples"
 PAGES: Final = ("eventsource", "websocket")
-SIZE: Final = (900, 640)
+SIZE: Final = (900, 680)
 MODEL: Final = "sim?ttft=200&speed=180&length=420"
 TOOL_LENGTH: Final = 170
-TOOL_MODEL: Final = f"sim?ttft=200&speed=120&length={TOOL_LENGTH}&reasoning=120&tool_calls=1"
+TOOL_MODEL: Final = f"sim?ttft=200&speed=60&length={TOOL_LENGTH}&reasoning=120&tool_calls=1"
 QUESTIONS: Final = ("Why is the sky blue?", "And at sunset?")
 SHOW_AT: Final = 260
 """Characters of the second answer after which the screenshot is taken."""
@@ -70,7 +70,7 @@ def _use_a_tool(page: ChatPage) -> None:
         return sum(len(text) for role, text in page.turns() if role == "assistant")
 
     page.send("What time is it, and why is the sky blue?")
-    wait_until(lambda: length() > TOOL_LENGTH + 130, page.describe)
+    wait_until(lambda: length() > TOOL_LENGTH + 100, page.describe)
 
 
 def _converse(driver: Chrome, field: str, turns: str) -> None:

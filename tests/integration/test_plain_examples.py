@@ -57,7 +57,7 @@ class ChatPage:
         before = len(self.turns())
         self.driver.find_element("id", "prompt").send_keys(text)
         self.driver.find_element("id", "send").click()
-        wait_until(lambda: len(self.turns()) >= before + 2, self.turns)
+        wait_until(lambda: len(self.turns()) > before, self.turns)
 
     def stop(self) -> None:
         self.driver.find_element("id", "stop").click()
