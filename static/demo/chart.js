@@ -123,7 +123,7 @@ export class ArrivalsChart {
 
     pen.fillStyle = color("--soft");
     for (const at of this.#marks) pen.fillRect(x(at), 0, 1, height - AXIS);
-    pen.font = `11px ${color("--sans")}`;
+    pen.font = `${0.6875 * parseFloat(getComputedStyle(document.documentElement).fontSize)}px ${color("--sans")}`;
     this.#paintLabels(pen, span, top, width, height);
 
     const accent = color("--accent");

@@ -2,6 +2,8 @@
  * The form below the panes: prompt, model and key, and whom the prompt is sent to.
  */
 
+import { setText } from "./dom.js";
+import { isSimulator } from "./instruments/settings.js";
 import { failureMessage } from "./messages.js";
 import { modelWithSettings } from "./simulator.js";
 import { TRANSPORTS } from "./transports.js";
@@ -63,10 +65,10 @@ export class Composer {
     if (generationId) for (const pane of this.#all) pane.watch(generationId);
   }
 
-  /** Send a prompt as if it had been typed. @param {string} prompt */
-  send(prompt) {
+  /** Send a prompt as if it had been typed. @param {string} prompt @param {object} [options] of the request, for a real model */
+  send(prompt, options = {}) {
     this.#prompt.value = prompt;
-    this.#form.requestSubmit();
+    this.#send(options);
   }
 
   focus() {
@@ -83,16 +85,23 @@ export class Composer {
     return Object.values(this.#panes);
   }
 
-  #send() {
+  #send(options = {}) {
     if (!this.#form.reportValidity()) return;
     if (location.hash) history.replaceState(null, "", location.pathname + location.search);
     const prompt = this.#prompt.value.trim() || this.#prompt.value;
     const target = this.#target.value;
+    const given = this.#optionsFor(options);
     for (const pane of target === "both" ? this.#all : [this.#panes[target]]) {
       const model = modelWithSettings(this.model);
-      pane.start(prompt, model ? { model } : {});
+      pane.start(prompt, { ...(model && { model }), ...(given && { options: given }) });
     }
     this.#prompt.value = "";
+  }
+
+  /** The simulator gets one seed for both panes, so that they show the same answer; a real model gets what the example needs. */
+  #optionsFor(options) {
+    if (isSimulator(this.model || "sim")) return { seed: Math.floor(Math.random() * 2 ** 31) };
+    return Object.keys(options).length > 0 ? options : null;
   }
 
   #clear() {
@@ -117,9 +126,12 @@ export class Composer {
   }
 
   #showState() {
-    const running = this.#all.some((pane) => pane.isRunning);
-    document.querySelector("#stop-all").hidden = !running;
-    document.body.classList.toggle("running", running);
+    const running = this.#all.filter((pane) => pane.isRunning).length;
+    document.querySelector("#stop-all").hidden = running === 0;
+    setText(document.querySelector("[data-role=stop-all-label]"), running > 1 ? "Stop both" : "Stop");
+    document.body.classList.toggle("running", running > 0);
+    // A class: a selector with `:has` would be evaluated again with each token.
+    document.body.classList.toggle("begun", document.querySelector(".turn") !== null);
     for (const option of this.#target.options) {
       if (option.value !== "both") option.textContent = TRANSPORTS[this.#panes[option.value].transport].name;
     }

@@ -29,7 +29,7 @@ addEventListener("pagehide", () => save(sessionStorage, { left: panes.left.saved
 const history = attachInstruments(panes, { model: () => composer.model });
 const dialogs = addDialogs();
 addShortcuts({ panes, composer, dialogs });
-const chips = showExampleChips(document.querySelector("#examples"), ({ prompt, settings }) => drawer.with(settings, () => composer.send(prompt)));
+const chips = showExampleChips(document.querySelector("#examples"), ({ prompt, settings, options }) => drawer.with(settings, () => composer.send(prompt, options)));
 drawer.follow(() => composer.model);
 const showChips = () => chips.show({ simulated: isSimulator(composer.model || "sim"), begun: document.querySelector(".turn") !== null });
 document.addEventListener("model-change", () => drawer.show());

@@ -27,18 +27,19 @@
  */
 
 import { Conversation } from "./conversation.js";
-import { drawTransport } from "./diagram.js";
-import { element, fromTemplate, setText } from "./dom.js";
+import { fromTemplate, setText } from "./dom.js";
 import { FeedbackForm } from "./feedback.js";
-import { backMessage, failureMessage, formatDuration, formatMillis, stateMessage, usageMessage } from "./messages.js";
+import { failureMessage, formatDuration, formatMillis, stateMessage, usageMessage } from "./messages.js";
+import { Absence } from "./pane/absence.js";
+import { createEventHandlers } from "./pane/event-handlers.js";
+import { FollowEnd } from "./pane/follow-end.js";
+import { TransportView } from "./pane/transport-view.js";
 import { TRANSPORTS, availableTransports, shownTransport } from "./transports.js";
 import { Turn } from "./turn.js";
 import { Dualstream } from "../dualstream.js";
 
 const OFFLINE_MS = 2000; // how long "Cut" stays offline
-const CATCH_UP_MS = 150; // text that arrives this soon after a resume was waiting in the gateway
 const SILENCE_MS = 4000; // a pause of the stream after which the pane shows a message
-const FOLLOW_PX = 32; // distance to the end within which the pane follows the text
 const TERMINAL = new Set(["complete", "interrupted", "error"]);
 
 /** A pane has a client of its own, so that cutting the connection of one leaves the other alone. */
@@ -56,7 +57,9 @@ export class Pane {
   #turn = null;
   #run = null;
   #conversation = new Conversation();
-  #follows = true; // scrolls with the text, until the user scrolls up
+  #handlers = {};
+  #end;
+  #transportView;
   #elements = new Map();
   #feedback;
   #past = /** @type {object[]} */ ([]); // turns before the last one, as they are stored
@@ -73,7 +76,8 @@ export class Pane {
     root.append(fromTemplate("pane"));
     this.#part("title").id = `title-${this.name}`;
     this.setToken(null);
-    this.#addTransports();
+    this.#end = new FollowEnd(this.#part("scroll"));
+    this.#transportView = new TransportView(this, (role) => this.#part(role));
     this.#addListeners();
     this.#showTransport();
     this.#showControls();
@@ -175,6 +179,7 @@ export class Pane {
       this.#answer.detach();
     }
     this.#conversation = new Conversation();
+    this.#run?.absence.cancel();
     this.#answer = this.#turn = this.#run = null;
     this.#part("turns").replaceChildren();
     this.#part("state").dataset.state = "idle";
@@ -215,15 +220,15 @@ export class Pane {
     const { reasoning, reasoningDetails, toolCalls, parts } = last.answer;
     Object.assign(this.#answer, { reasoning, reasoningDetails, toolCalls, parts });
     this.#turn.restore(last, last.answer);
-    if (!TERMINAL.has(state)) Object.assign(this.#run, { offlineSince: performance.now(), resumed: true });
-    this.#scrollToEnd();
+    if (!TERMINAL.has(state)) this.#run.absence.begin(performance.now(), { afterRefresh: true });
+    this.#end.scroll();
   }
 
   #showPast(saved) {
     const turn = this.#addTurn(saved.prompt, 0);
     turn.restore(saved, saved.answer);
     turn.source = saved.answer.text;
-    turn.end();
+    turn.end(saved.answer.state);
     this.#part("empty").hidden = true;
   }
 
@@ -279,28 +284,34 @@ export class Pane {
       this.#turn.source = this.#answer.text;
       this.#past.push(this.#savedTurn());
     }
-    this.#turn?.end();
+    this.#turn?.end(this.#answer.state);
     this.#turn?.tools.close();
   }
 
   #begin(kind, prompt, createAnswer, { request = null, messages = [] } = {}) {
     const at = performance.now();
+    this.#run?.absence.cancel();
     this.#run = {
       kind, request, messages, startedAt: at, upstreamRetry: null, feedback: new Map(), clickedStop: null, received: 0, lastTextAt: null,
-      offlineSince: null, offlineMs: 0, backAt: null, caughtUp: 0, cutByUser: false,
+      cutByUser: false,
     };
-    this.#follows = true;
     for (const role of ["stop-time", "detail"]) this.#setText(role, "");
     this.#feedback.clear();
     this.#turn = this.#addTurn(prompt, at);
+    this.#run.absence = new Absence(this.#turn, {
+      state: () => this.#answer.state, onBack: (back) => this.#tell("onOnline", back), onCaughtUp: () => this.#end.scroll(),
+    });
     this.#answer = createAnswer({
       onEvent: (event, answer) => { if (answer === this.#answer) this.#onEvent(event); },
       onState: (answer) => { if (answer === this.#answer) this.#showState(); },
     });
+    this.#handlers = createEventHandlers({
+      answer: this.#answer, turn: this.#turn, run: this.#run, follow: () => this.#end.scroll(), showState: () => this.#showState(),
+    });
     this.#answer.finished.catch((error) => this.#showFailure(error));
     this.#tell("onTurn", { at, kind, transport: this.#transport, answer: this.#answer });
     this.#showState();
-    this.#scrollToEnd();
+    this.#end.begin();
   }
 
   #addTurn(prompt, startedAt) {
@@ -313,110 +324,23 @@ export class Pane {
     for (const observer of this.#observers) observer[name]?.(...facts);
   }
 
-  #addTransports() {
-    const buttons = availableTransports().map((transport) => {
-      const button = element("button", { type: "button", textContent: TRANSPORTS[transport].name, data: { choice: transport } });
-      button.addEventListener("click", () => this.useTransport(transport));
-      return button;
-    });
-    this.#part("transports").append(...buttons);
-  }
-
   #addListeners() {
     this.#part("interrupt").addEventListener("click", () => this.interrupt());
     this.#part("plug").addEventListener("click", () => this.cutConnection());
     this.#feedback = new FeedbackForm((role) => this.#part(role), this, () => this.#tell("onCommand", { at: performance.now(), name: "feedback" }));
-    const box = this.#part("scroll");
-    let top = 0;
-    box.addEventListener("scroll", () => {
-      // The text may have grown since the page itself scrolled: only a move upwards is the user's.
-      if (box.scrollTop < top - 1) this.#follows = false;
-      if (box.scrollTop + box.clientHeight > box.scrollHeight - FOLLOW_PX) this.#follows = true;
-      top = box.scrollTop;
-    }, { passive: true });
   }
 
   #onEvent(event) {
     const at = performance.now();
-    this.#endAbsence(at);
+    this.#run.absence.end(at);
     if (event.type !== "retry") this.#run.upstreamRetry = null;
-    const waiting = this.#run.backAt !== null;
+    const waiting = this.#run.absence.isCatchingUp;
     this.#handlers[event.type]?.(event, at);
     if (event.seq !== undefined) this.#turn.showSeq(event.seq);
     const bytes = this.#answer.received - this.#run.received;
     this.#run.received = this.#answer.received;
     this.#tell("onEvent", event, { at, bytes, transport: this.#transport, waiting, answer: this.#answer });
-    if (TERMINAL.has(event.type)) this.#end(event, at);
-  }
-
-  #handlers = {
-    accepted: ({ generation_id: id }) => this.#turn.showGeneration(id),
-    start: ({ provider, upstream_model: model, attempt }, at) => {
-      if (attempt > 1) this.#turn.addNotice(`${provider} answers (${model}, attempt ${attempt}).`, at);
-    },
-    retry: (event, at) => {
-      this.#run.upstreamRetry = event;
-      this.#turn.addNotice(`Attempt ${event.attempt}: ${failureMessage(event.code)}`, at);
-      this.#showState();
-    },
-    chunk: ({ content }, at) => {
-      this.#run.lastTextAt = this.#run.backAt === null ? at : null;
-      if (this.#run.backAt !== null) this.#run.caughtUp += content.length;
-      this.#turn.addText(content);
-      this.#scrollToEnd();
-      if (this.#answer.text.length === content.length) this.#showState();
-    },
-    reasoning: ({ content }, at) => {
-      if (content === "") return; // only a signature
-      this.#turn.reasoning.add(content, at);
-      this.#scrollToEnd();
-    },
-    tool_call: () => {
-      this.#turn.tools.show(this.#answer.toolCalls);
-      this.#scrollToEnd();
-    },
-    part: (event) => {
-      this.#turn.addPart(event);
-      this.#scrollToEnd();
-    },
-    feedback: ({ feedback_id: id, text }) => this.#run.feedback.set(id, text),
-    revision: ({ revision, feedback_id: id, cancel_ms: cancelMs, reason }, at) => {
-      const feedback = this.#run.feedback.get(id);
-      const cause = reason === "failover" ? ", because the earlier model failed" : feedback ? `, after your feedback: “${feedback}”` : "";
-      this.#turn.revise(`Revision ${revision}${cause}`);
-      this.#turn.addNotice(reason === "failover" ? `Revision ${revision} started with another model.`
-        : `Revision ${revision} started; the earlier attempt was closed in ${formatMillis(cancelMs)}.`, at);
-      this.#run.lastTextAt = null;
-    },
-    gap: ({ text }, at) => {
-      this.#turn.setText(text);
-      this.#turn.addNotice("Some events are no longer stored; the complete text replaces them.", at);
-    },
-  };
-
-  /** Handle the first event after an absence. The text that was waiting meanwhile arrives within `CATCH_UP_MS`. */
-  #endAbsence(at) {
-    const run = this.#run;
-    if (run.offlineSince === null) return;
-    run.backAt = at;
-    run.caughtUp = 0;
-    run.offlineMs = at - run.offlineSince;
-    run.offlineSince = null;
-    this.#turn.render();
-    this.#turn.recovered.begin();
-    this.#tell("onOnline", { at, ms: run.offlineMs });
-    setTimeout(() => this.#showCaughtUp(run), CATCH_UP_MS);
-  }
-
-  #showCaughtUp(run) {
-    if (run !== this.#run || run.backAt === null) return;
-    run.backAt = null;
-    this.#turn.render();
-    this.#turn.recovered.end();
-    const message = backMessage(run.offlineMs, run.caughtUp, this.#answer.state);
-    this.#turn.addNotice(run.resumed ? message.replace(/^Back after [^:]+/, "Resumed after the refresh") : message, performance.now());
-    run.resumed = false;
-    this.#scrollToEnd();
+    if (TERMINAL.has(event.type)) this.#finish(event, at);
   }
 
   /** Show how long the model has been silent. Not in a live region: a screen reader would announce every second. */
@@ -427,24 +351,24 @@ export class Pane {
     this.#setText("detail", silent ? `No new text for ${formatDuration(silentMs)}. The gateway is connected and waits for the model.` : "");
   }
 
-  #end(event, at) {
-    this.#showCaughtUp(this.#run);
+  #finish(event, at) {
+    this.#run.absence.finish();
     const { clickedStop } = this.#run;
     const stop = clickedStop !== null && event.type === "interrupted" ? { clickMs: at - clickedStop, cancelMs: event.cancel_ms } : null;
     if (stop !== null) this.#setText("stop-time", `Stopped ${formatMillis(stop.clickMs)} after the click; the model’s connection closed in ${formatMillis(stop.cancelMs)}.`);
     else if (clickedStop !== null) this.#setText("stop-time", "It had already ended.");
-    this.#turn.end();
+    this.#turn.end(event.type);
     this.#turn.showUsage(usageMessage(event));
     if (event.finish_reason === "tool_calls" && this.#run.kind !== "watch") this.#turn.tools.ask((results) => this.#giveResults(results));
     this.#tell("onEnd", { at, event, error: event.type === "error" ? this.#answer.error : null, stop });
     this.#showControls();
-    this.#scrollToEnd();
+    this.#end.scroll();
   }
 
   #showFailure(error) {
     if (this.#answer?.error !== error) return;
     const { terminal } = this.#answer;
-    this.#turn.end();
+    this.#turn.end(error.code === "aborted" ? "interrupted" : undefined);
     if (error.code === "aborted") this.#setText("stop-time", failureMessage(error.code));
     else this.#showProblem(error);
     if (!terminal) this.#tell("onEnd", { at: performance.now(), event: null, error, stop: null });
@@ -456,15 +380,15 @@ export class Pane {
     const requestId = terminal?.metrics?.request_id ?? null;
     const onRetry = () => (this.#run.request === null ? this.watch(this.#answer.id) : this.#retry());
     this.#turn.showProblem(error, { partial: terminal?.partial ?? text !== "", requestId, onRetry });
-    this.#scrollToEnd();
+    this.#end.scroll();
   }
 
   #showState() {
     const [answer, at] = [this.#answer, performance.now()];
     const state = answer.error?.code === "aborted" ? "interrupted" : answer.state;
-    if (state === "offline" && this.#run.offlineSince === null && !TERMINAL.has(state)) {
+    if (state === "offline" && !this.#run.absence.isAway) {
       const byUser = this.#run.cutByUser;
-      this.#run.offlineSince = at;
+      this.#run.absence.begin(at);
       if (!byUser) this.#turn.addNotice("The connection was lost.", at);
       this.#tell("onOffline", { at, byUser });
     }
@@ -484,13 +408,8 @@ export class Pane {
   }
 
   #showTransport() {
-    const transport = this.#transport;
-    this.root.dataset.transport = transport;
-    for (const part of document.querySelectorAll(`[data-follows="${this.name}"], .lab [data-pane="${this.name}"]`)) part.dataset.transport = transport;
-    this.#setText("title", TRANSPORTS[transport].title);
-    this.#part("empty").replaceChildren(drawTransport(transport), TRANSPORTS[transport].summary);
-    for (const button of this.#part("transports").children) button.setAttribute("aria-pressed", String(button.dataset.choice === transport));
-    this.#tell("onChoice", { transport });
+    this.#transportView.show(this.#transport);
+    this.#tell("onChoice", { transport: this.#transport });
   }
 
   #showControls() {
@@ -500,12 +419,6 @@ export class Pane {
     enable("plug", running && this.#answer.id !== null && this.#answer.state !== "offline");
     this.#part("empty").hidden = this.#turn !== null;
     this.root.dispatchEvent(new CustomEvent("pane-state", { bubbles: true }));
-  }
-
-  #scrollToEnd() {
-    if (!this.#follows) return;
-    const box = this.#part("scroll");
-    requestAnimationFrame(() => { if (this.#follows) box.scrollTop = box.scrollHeight; });
   }
 
   #part(role) {

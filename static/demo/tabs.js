@@ -26,7 +26,7 @@ function addTab(root, pane) {
   const button = element("button", { type: "button", data: { follows: pane.name, transport: pane.transport } }, element("span", { className: "dot" }), name);
   button.setAttribute("aria-pressed", String(pane.name === "left"));
   const show = () => {
-    setText(name, TRANSPORTS[pane.transport].name);
+    setText(name, `${pane.name === "left" ? "Left" : "Right"}: ${TRANSPORTS[pane.transport].name}`); // the pane has buttons of the transports, too
     button.dataset.transport = pane.transport;
     button.dataset.state = pane.root.dataset.state ?? "idle";
   };

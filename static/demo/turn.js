@@ -12,7 +12,7 @@ import { copyWith, showLink } from "./share.js";
 import { ToolCards } from "./tools.js";
 
 const ROLES = [
-  "asked", "revision", "reasoning", "reasoning-title", "ticker", "reasoning-text", "text", "parts", "tools", "problem", "notices",
+  "asked", "revision", "reasoning", "reasoning-title", "ticker", "reasoning-text", "text", "parts", "tools", "ended", "problem", "notices",
   "usage", "copy", "share", "link", "generation", "seq",
 ];
 
@@ -116,9 +116,13 @@ export class Turn {
     showProblem(this.#parts.problem, error, options);
   }
 
-  end() {
+  /** @param {string} [state] how the answer ended, as far as it is known */
+  end(state) {
+    const isStopped = state === "interrupted" || state === "detached";
+    this.#parts.ended.hidden = !isStopped;
     this.#markdown.end();
     this.reasoning.end();
+    if (isStopped) setText(this.#parts.ended, this.#parts.text.textContent === "" ? "Stopped before its first word." : "Stopped here.");
     this.root.dataset.ended = "";
   }
 

@@ -455,18 +455,45 @@ def test_the_page_works_with_the_keyboard_alone(page: Page) -> None:
     page.sse.wait_for_end("interrupted")
 
 
+def test_each_letter_is_a_shortcut_and_types_itself_in_a_field(page: Page) -> None:
+    is_open = "return document.querySelector(arguments[0]).open"
+    page.press("/")
+    assert page.focused() == "prompt"
+    page.find("#prompt").clear()
+    page.press("1fxs?2")
+    assert page.find("#prompt").get_property("value") == "1fxs?2"
+    page.submit("Tell me everything.", model=LONG)
+    for pane in page.panes:
+        pane.wait_for_text()
+    page.run("document.activeElement.blur()")
+    for key, pane in (("1", page.sse), ("2", page.websocket)):
+        page.press(key)
+        assert page.focused() == f"{pane.name} scroll"
+    page.press("x")
+    page.websocket.wait_for_notice("You cut the connection.")
+    page.press("f")
+    assert page.focused() == "right feedback-text"
+    page.press("s")
+    assert page.websocket.element("feedback-text").get_property("value") == "s"
+    page.press(Keys.TAB, Keys.TAB)  # to a button
+    for key, dialog in (("s", "#settings"), ("?", "#help")):
+        page.press(key)
+        assert page.run(is_open, dialog)
+        page.press(Keys.ESCAPE)
+        assert not page.run(is_open, dialog)
+    assert not any(pane.read().has_ended for pane in page.panes), "Escape closed the dialogs, and stopped nothing"
+
+
 MARKUP = "<img src=x onerror=\"document.title='owned'\"><b>&lt;"
 
 
 def test_html_in_an_answer_is_text(page: Page) -> None:
     title = page.run("return document.title")
-    for pane in page.panes:
-        pane.element("feedback-text").send_keys(MARKUP)
     # In large chunks, so that no tag is split.
     page.submit(MARKUP, model=f"{LONG}&chunk=150")
     for pane in page.panes:
         assert MARKUP in pane.wait_for_text(beyond=149).text
-        pane.click("feedback-send")
+        pane.element("feedback-text").send_keys(MARKUP, Keys.ENTER)
     for pane in page.panes:
         seen = pane.wait(lambda seen: seen.revision and len(seen.text) > 149)
         assert MARKUP in seen.revision

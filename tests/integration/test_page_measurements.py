@@ -207,7 +207,7 @@ def test_the_drawer_says_that_a_real_model_has_no_settings(page: Page) -> None:
     wait_until(lambda: "real model" in note.text, lambda: note.text)  # the drawer fades in
     assert page.run("return document.querySelector('#simulator').disabled")
     hidden = page.run("return [...document.querySelectorAll('.chip')].filter((chip) => chip.hidden).length")
-    assert hidden == 4
+    assert hidden == 3
     page.find("#settings [data-close]").click()
 
 

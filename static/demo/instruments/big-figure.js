@@ -7,10 +7,8 @@ import { element } from "../dom.js";
 import { milliseconds } from "./units.js";
 
 export class BigFigure {
-  #value = element("strong", {});
-  #note = element("span", {});
   /** @type {HTMLElement} */
-  element = element("p", { className: "big-figure", hidden: true, ariaHidden: "true" }, this.#value, this.#note);
+  element = element("p", { className: "big-figure", hidden: true, ariaHidden: "true" });
 
   /** Show nothing, until something is measured. */
   clear() {
@@ -19,23 +17,22 @@ export class BigFigure {
 
   /** @param {{clickMs: number, cancelMs: number|null}} stop */
   showStop({ clickMs, cancelMs }) {
-    this.#show(clickMs, `from your click to the last event; the model’s connection closed in ${milliseconds(cancelMs)}`);
+    this.#show([clickMs, "from your click to the last event"], [cancelMs, "of it to close the model’s connection"]);
   }
 
   /** @param {number} ms from the new connection to the next event @param {string} [compared] what the comparison of the texts found */
   showReconnect(ms, compared = "") {
-    this.#show(ms, `from the new connection to the next event. ${compared}`);
+    this.#show([ms, `from the new connection to the next event. ${compared}`]);
   }
 
-  #show(ms, note) {
-    this.#value.textContent = milliseconds(ms);
-    this.#note.textContent = note;
+  #show(...figures) {
+    this.element.replaceChildren(...figures.map(([ms, note]) => element("span", {}, element("strong", { textContent: milliseconds(ms) }), ` ${note}`)));
     this.#reveal(true);
   }
 
-  /** Marked at the foot: a selector with `:has` would be evaluated again with each token. */
+  /** Marked at the pane: a selector with `:has` would be evaluated again with each token. */
   #reveal(shown) {
     this.element.hidden = !shown;
-    this.element.closest(".pane-foot")?.toggleAttribute("data-figure", shown);
+    this.element.closest(".pane")?.toggleAttribute("data-figure", shown);
   }
 }

@@ -8,7 +8,7 @@ import { Figures } from "../figures.js";
 import { formatMillis } from "../messages.js";
 
 const FIGURES = [
-  ["ttft", "First token"], ["speed", "Speed"], ["chunks", "Chunks"], ["bytes", "Text bytes"], ["gap-p50", "Gap p50"], ["gap-p95", "Gap p95"],
+  ["ttft", "First token"], ["speed", "Speed"], ["gap-p50", "Gap, median"], ["gap-p95", "Gap, 95 %"], ["chunks", "Pieces"], ["bytes", "Bytes of text"],
 ];
 
 /** Show the figures of the running answer above its text. @param {import("../pane.js").Pane} pane */
@@ -25,7 +25,7 @@ export function attachFigures(pane) {
     const count = (number) => (number === 0 ? "–" : number.toLocaleString("en"));
     const texts = {
       ttft: formatMillis(figures.timeToFirstToken), chunks: count(figures.chunks), bytes: count(figures.bytes),
-      "gap-p50": formatMillis(p50), "gap-p95": formatMillis(p95), speed: figures.speed === null ? "–" : `${Math.round(figures.speed).toLocaleString("en")}/s`,
+      "gap-p50": formatMillis(p50), "gap-p95": formatMillis(p95), speed: figures.speed === null ? "–" : `${Math.round(figures.speed).toLocaleString("en")} chars/s`,
     };
     for (const [role, text] of Object.entries(texts)) setText(shown.get(role), text);
   }
@@ -48,7 +48,7 @@ export function attachFigures(pane) {
 export function attachChart(pane) {
   const canvas = element("canvas", { className: "chart" });
   canvas.setAttribute("role", "img");
-  pane.slot("chart").append(canvas);
+  pane.slot("chart").append(element("h3", { className: "chart-title", textContent: "Characters received" }), canvas);
   const chart = new ArrivalsChart(canvas);
   let chars = 0;
   pane.observe({

@@ -14,7 +14,7 @@ const PROMPT = "Write about three hundred words on why rivers bend.";
 const SETTINGS = "ttft=120&speed=400&length=4000"; // of a simulated model
 
 export class ProbeButton {
-  #button = element("button", { type: "button", id: "measure", textContent: `Measure ${RUNS} runs each` });
+  #button = element("button", { type: "button", className: "primary", id: "measure", textContent: `Measure ${RUNS} runs each` });
   #status = element("p", { className: "caption", id: "measure-status" });
   #options;
   #controller = /** @type {AbortController|null} */ (null);

@@ -16,7 +16,7 @@ import { NAMES } from "../names.js";
 export const ROW = 48;
 const LINE = 18; // from a row's middle to its second line of text
 const AXIS = 16;
-const MIN_TICKS_WIDTH = 120; // of a plot with room for a value in the middle
+const MIN_TICKS_WIDTH = 160; // of a plot with room for a value in the middle
 
 /** Return the middle of a row's graphic. @param {number} index */
 export const middleOf = (index) => index * ROW + 15;

@@ -6,6 +6,7 @@ import { axis, heightOf, middleOf, rowTexts } from "./parts.js";
 import { columns, round } from "./scale.js";
 
 const BAR = 16;
+const CHARACTER = 6.3; // mean width in a note
 
 /**
  * Return the chart's shapes.
@@ -17,7 +18,7 @@ export function stacks(rows, { width, format, missing }) {
   const totals = rows.map(({ parts }) => parts.reduce((sum, { value }) => sum + value, 0));
   const plot = columns(width, Math.max(0, ...totals));
   const shapes = [...axis(plot, rows.length, format), ...rows.flatMap(({ transport, parts }, index) => {
-    const note = parts.length === 0 ? missing : noteOf(parts, format);
+    const note = parts.length === 0 ? missing : shorten(noteOf(parts, format), width);
     const value = parts.length === 0 ? format(null) : format(totals[index]);
     return [...bars(parts, plot, middleOf(index), transport), ...rowTexts({ transport, index, value, note, width })];
   })];
@@ -32,6 +33,14 @@ function noteOf(parts, format) {
     const [amount, unit] = texts[index];
     return `${label} ${amount}${sameUnit && index < parts.length - 1 ? "" : ` ${unit}`}`;
   }).join(" · ");
+}
+
+/** Leave out the last parts of a note that is too long for its line: the table of values has them. */
+function shorten(note, width) {
+  const parts = note.split(" · ");
+  while (parts.length > 1 && parts.join(" · ").length * CHARACTER > width) parts.pop();
+  const kept = parts.join(" · ");
+  return kept === note ? note : `${kept} …`;
 }
 
 /** Return the parts of a bar, each paler than the one before it. */
