@@ -159,9 +159,9 @@ def test_interrupt_before_the_first_token(page: Page, count_closed_calls: Callab
 @pytest.mark.parametrize("home", HOMES)
 def test_feedback_starts_the_answer_again(page: Page, count_closed_calls: Callable[[], int], home: str) -> None:
     pane = pane_of(page, home)
-    pane.element("feedback-text").send_keys("Shorter, and in Vietnamese")
     page.submit("Why is the sky blue?", model="sim?ttft=20&speed=600&length=6000", on=home)
     first = pane.wait_for_text()
+    pane.element("feedback-text").send_keys("Shorter, and in Vietnamese")
     pane.click("feedback-send")
     pane.wait(lambda seen: seen.revision)
     seen = pane.wait_for_end()
@@ -181,11 +181,10 @@ def test_feedback_starts_the_answer_again(page: Page, count_closed_calls: Callab
 @pytest.mark.parametrize("home", HOMES)
 def test_feedback_stops_and_rates(page: Page, count_closed_calls: Callable[[], int], home: str) -> None:
     pane = pane_of(page, home)
-    page.find(f"{pane.selector} [data-role=feedback-mode] [value=stop]").click()
-    pane.element("feedback-text").send_keys("Enough")
     page.submit("Tell me everything.", model=LONG, on=home)
     pane.wait_for_text()
-    pane.element("feedback-text").send_keys(Keys.ENTER)
+    page.find(f"{pane.selector} [data-role=feedback-mode] [value=stop]").click()
+    pane.element("feedback-text").send_keys("Enough", Keys.ENTER)
     seen = pane.wait_for_end("interrupted")
     assert seen.status == "Stopped by your feedback."
     pane.wait(lambda seen: seen.feedback == "Sent: the answer stops.")
@@ -459,7 +458,7 @@ def test_each_letter_is_a_shortcut_and_types_itself_in_a_field(page: Page) -> No
     is_open = "return document.querySelector(arguments[0]).open"
     page.press("/")
     assert page.focused() == "prompt"
-    page.find("#prompt").clear()
+    page.press(Keys.CONTROL, "a")
     page.press("1fxs?2")
     assert page.find("#prompt").get_property("value") == "1fxs?2"
     page.submit("Tell me everything.", model=LONG)

@@ -5,7 +5,7 @@
 import { MEASURES } from "./measures.js";
 import { NAMES } from "./names.js";
 import { quantile } from "./quantiles.js";
-import { counted } from "./units.js";
+import { counted, milliseconds } from "./units.js";
 
 /** @typedef {import("./history.js").History} History */
 
@@ -17,7 +17,7 @@ import { counted } from "./units.js";
  * @property {string} meaning
  */
 
-const FEW_RUNS = 3; // so few are a first impression
+const FEW_RUNS = 3; // fewer have no spread: a difference in time may be chance, one in bytes is none
 
 /**
  * Return a row for each measure that at least two transports have.
@@ -27,7 +27,7 @@ const FEW_RUNS = 3; // so few are a first impression
 export function verdictRows(history) {
   return MEASURES.flatMap((measure) => {
     const ranked = history.transports
-      .map((transport) => ({ transport, value: history.median(transport, measure.value), spread: spreadOf(history.values(transport, measure.value)) }))
+      .map((transport) => ({ transport, value: history.median(transport, measure.value), ...spreadOf(history.values(transport, measure.value)) }))
       .filter(({ value }) => value !== null)
       .sort((a, b) => a.value - b.value);
     if (ranked.length < 2) return [];
@@ -38,7 +38,7 @@ export function verdictRows(history) {
 
 /** Return the range of the middle half of the values: what one run differs from the next. */
 function spreadOf(values) {
-  return (quantile(values, 0.75) ?? 0) - (quantile(values, 0.25) ?? 0);
+  return { spread: (quantile(values, 0.75) ?? 0) - (quantile(values, 0.25) ?? 0), runs: values.length };
 }
 
 /** Judge the two lowest values of a measure. A difference within the spread of the runs is chance. */
@@ -47,6 +47,8 @@ function judge(measure, [first, second]) {
   if (difference <= Math.max(first.spread, second.spread)) return { better: null, meaning: "Equal, within the spread of the runs." };
   const ahead = `${NAMES[first.transport]} ${measure.ahead} ${measure.format(difference)}`;
   if (difference <= measure.noise) return { better: null, meaning: `${ahead}: too little to notice.` };
+  const runs = Math.min(first.runs, second.runs);
+  if (measure.format === milliseconds && runs < FEW_RUNS) return { better: null, meaning: `${ahead} in ${counted(runs, "run")}: that may be chance.` };
   return { better: first.transport, meaning: `${ahead}.` };
 }
 
@@ -59,16 +61,18 @@ export function headline(history) {
   const { transports } = history;
   if (transports.length === 0) return "Nothing measured yet. Run a prompt, or start the measurement.";
   const runs = Math.min(...transports.map((transport) => history.runs(transport).length));
-  const soFar = runs < FEW_RUNS ? `After ${counted(runs, "run")}: ` : "";
+  const areFew = runs < FEW_RUNS;
+  const soFar = areFew ? `After ${counted(runs, "run")}: ` : "";
   if (transports.length === 1) return `Measured over ${NAMES[transports[0]]} only. Run the other transport, too.`;
   const rows = verdictRows(history);
   const ahead = transports.flatMap((transport) => {
     const titles = rows.filter(({ better }) => better === transport).map(({ title }) => title.toLowerCase());
     return titles.length === 0 ? [] : [`${NAMES[transport]} is ahead in ${list(titles)}`];
   });
-  if (ahead.length === 0) return `${soFar}for a reader the transports are equal here. Choose by what your network and your code allow.`.replace(/^f/, "F");
+  if (areFew) return `${soFar}${ahead.length === 0 ? "nothing to tell apart yet" : ahead.join("; ")}. Times vary from run to run: measure five.`;
+  if (ahead.length === 0) return "For a reader the transports are equal here. Choose by what your network and your code allow.";
   const equal = rows.filter(({ better }) => better === null).length;
-  return `${soFar}${ahead.join("; ")}.${equal === 0 ? "" : ` In ${counted(equal, "measure")} there is no difference to notice.`}`;
+  return `${ahead.join("; ")}.${equal === 0 ? "" : ` In ${counted(equal, "measure")} there is no difference to notice.`}`;
 }
 
 const list = (titles) => (titles.length === 1 ? titles[0] : `${titles.slice(0, -1).join(", ")} and ${titles.at(-1)}`);

@@ -39,9 +39,19 @@ test("a measure of one transport is no verdict", () => {
 test("the headline says what to do, who is ahead, or that it does not matter", () => {
   assert.match(headline(new History()), /^Nothing measured yet/);
   assert.match(headline(historyOf(["sse", { stopMs: 20 }])), /^Measured over SSE only/);
-  assert.match(headline(historyOf(["sse", { stopMs: 20 }], ["websocket", { stopMs: 12 }])), /equal here/);
-  const mixed = historyOf(["sse", { stopMs: 20, overheadPerEvent: 80 }], ["websocket", { stopMs: 12, overheadPerEvent: 95 }]);
-  assert.equal(headline(mixed), "After 1 run: SSE is ahead in overhead for each event. In 1 measure there is no difference to notice.");
+  const thrice = (...runs) => historyOf(...runs, ...runs, ...runs);
+  assert.match(headline(thrice(["sse", { stopMs: 20 }], ["websocket", { stopMs: 12 }])), /equal here/);
+  const mixed = [["sse", { stopMs: 20, overheadPerEvent: 80 }], ["websocket", { stopMs: 12, overheadPerEvent: 95 }]];
+  assert.equal(headline(thrice(...mixed)), "SSE is ahead in overhead for each event. In 1 measure there is no difference to notice.");
+  assert.equal(headline(historyOf(...mixed)), "After 1 run: SSE is ahead in overhead for each event. Times vary from run to run: measure five.");
+});
+
+test("few runs do not say which transport is faster", () => {
+  const runs = [["sse", { stopMs: 300 }], ["websocket", { stopMs: 5 }]];
+  const [few] = verdictRows(historyOf(...runs, ...runs));
+  assert.deepEqual([few.better, few.meaning], [null, "WebSocket is faster here, by 295 ms in 2 runs: that may be chance."]);
+  assert.equal(headline(historyOf(...runs)), "After 1 run: nothing to tell apart yet. Times vary from run to run: measure five.");
+  assert.equal(verdictRows(historyOf(...runs, ...runs, ...runs))[0].better, "websocket");
 });
 
 test("networks add one round trip for each wait", () => {
