@@ -117,10 +117,12 @@ def start_generation(
     verbatim: VerbatimRequest | None = None,
     sent: SentRequest | None = None,
     retention: float = 0.0,
+    *,
+    with_defaults: bool = True,
 ) -> Generation:
     """Start a generation for the principal of a request, under the request's id and idempotency key.
 
-    `verbatim`, `sent` and `retention` are those of `Hub.start`.
+    `verbatim`, `sent`, `retention` and `with_defaults` are those of `Hub.start`.
 
     Raises:
         Refused: `Hub.start` refuses it, or the idempotency key is not valid.
@@ -134,6 +136,7 @@ def start_generation(
             verbatim=verbatim,
             sent=sent,
             retention=retention,
+            with_defaults=with_defaults,
         )
     except Refused as refused:
         if refused.param == "idempotency_key":

@@ -168,7 +168,7 @@ class CatalogBuilder:
         """Build a model with its targets."""
         policy = self.build_policy(table)
         targets = [self._build_upstream_target(name, upstream, policy.limits) for upstream in table.all_upstreams]
-        return Model(name, targets, policy)
+        return Model(name, targets, policy, table.start_defaults)
 
     def build_policy(self, table: ModelTable) -> Policy:
         """Build the policy of a model from its own values, or the settings of the gateway where it has none."""

@@ -22,7 +22,7 @@ def report(catalog: Catalog) -> list[str]:
     for name, model in models.by_name.items():
         aliases = [f"alias {alias}" for alias, aliased in models.aliases.items() if aliased == name]
         default = ["default"] if models.aliases.get(models.default or "", models.default) == name else []
-        lines.append(", ".join([name, *default, *aliases, *_format_policy(model)]))
+        lines.append(", ".join([name, *default, *aliases, *_format_policy(model), *_format_defaults(model)]))
         lines += [f"  {_format_target(model, target, catalog.providers[target.name])}" for target in model.targets]
     return lines
 
@@ -36,6 +36,17 @@ def _format_policy(model: Model) -> list[str]:
         parts.append(f"hedged after {policy.hedge if policy.hedge == 'p95' else f'{policy.hedge:g} s'}")
     if policy.failover:
         parts.append("with failover")
+    return parts
+
+
+def _format_defaults(model: Model) -> list[str]:
+    """Return what the model adds to starts; not the system prompt itself."""
+    defaults = model.defaults
+    parts = [] if defaults.system is None else ["system prompt"]
+    if tools := len(defaults.tools):
+        parts.append(f"{tools} {'tool' if tools == 1 else 'tools'}")
+    if defaults.options:
+        parts.append(f"defaults of {' and '.join(defaults.options)}")
     return parts
 
 

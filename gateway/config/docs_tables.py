@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
+from gateway.config.defaults import DefaultsTable, FunctionTable, ToolTable
 from gateway.config.hosts import HOSTS
 from gateway.config.presets import PRESETS
 from gateway.config.settings import PLAIN_SETTINGS, Settings, variable_name
@@ -18,6 +19,9 @@ FILE_TABLES: Final[Mapping[str, type[BaseModel]]] = MappingProxyType(
     {
         "[providers.NAME]": ProviderTable,
         "[models.NAME]": ModelTable,
+        "[models.NAME.defaults]": DefaultsTable,
+        "[[models.NAME.defaults.tools]]": ToolTable,
+        "function": FunctionTable,
         "[[models.NAME.upstreams]]": UpstreamTable,
         "price": PriceTable,
         "[jwt]": JwtTable,

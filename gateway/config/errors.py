@@ -6,12 +6,25 @@ from typing import Final
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
+from gateway.config.defaults import DefaultsTable, FunctionTable, ToolTable
 from gateway.config.settings import Settings
 from gateway.config.tables import JwtTable, ModelTable, PriceTable, ProviderTable, UpstreamTable
 from gateway.toml import problems
 from gateway.toml.problems import Path, Problem
 
 _TABLES: Final[Mapping[str, type[BaseModel]]] = {"providers": ProviderTable, "models": ModelTable, "jwt": JwtTable}
+
+_INNER_TABLES: Final[Mapping[str, type[BaseModel]]] = {
+    "upstreams": UpstreamTable,
+    "price": PriceTable,
+    "defaults": DefaultsTable,
+    "tools": ToolTable,
+    "function": FunctionTable,
+}
+"""Tables inside those, by their keys."""
+
+_LISTS: Final[Mapping[str, str]] = {"upstreams": "models.NAME.upstreams", "tools": "models.NAME.defaults.tools"}
+"""Lists of tables, each with the name in the double brackets of its entries."""
 
 _SIMILAR_TABLES: Final[Mapping[Path, str]] = {
     ("model",): "must be a list of names; a model with its own upstream is a table [models.NAME]",
@@ -33,9 +46,9 @@ def _to_path(location: tuple[str | int, ...]) -> Path:
 
 def _to_message(kind: str, message: str, location: tuple[str | int, ...]) -> str:
     if kind == "extra_forbidden":
-        return problems.unknown_setting(str(location[-1]), list(_allowed_keys(location)))
-    if location[2:] == ("upstreams",) and kind == "tuple_type":
-        return "must be a list: each entry begins with [[models.NAME.upstreams]]"
+        return _unknown_setting(location)
+    if kind in {"tuple_type", "list_type"} and location[0] == "models" and location[-1] in _LISTS:
+        return f"must be a list: each entry begins with [[{_LISTS[str(location[-1])]}]]"
     if location in _SIMILAR_TABLES and kind in {"string_type", "tuple_type"}:
         return _SIMILAR_TABLES[location]
     if location[:1] == ("aliases",) and kind == "string_type":
@@ -45,11 +58,15 @@ def _to_message(kind: str, message: str, location: tuple[str | int, ...]) -> str
     return problems.describe(kind, message)
 
 
+def _unknown_setting(location: tuple[str | int, ...]) -> str:
+    if location[0] == "models" and len(location) == 3 and location[-1] in DefaultsTable.model_fields:
+        return "unknown setting: it belongs to the table [models.NAME.defaults]"
+    return problems.unknown_setting(str(location[-1]), list(_allowed_keys(location)))
+
+
 def _allowed_keys(location: tuple[str | int, ...]) -> Iterator[str]:
     """Yield the keys of the table that contains a location."""
     table = _TABLES.get(str(location[0]), Settings) if len(location) > 1 else Settings
-    if "upstreams" in location[2:-1]:
-        table = UpstreamTable
-    if "price" in location[2:-1]:
-        table = PriceTable
+    for part in location[2:-1]:
+        table = _INNER_TABLES.get(str(part), table)
     return (name for name, field in table.model_fields.items() if not field.exclude)

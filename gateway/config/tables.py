@@ -2,26 +2,25 @@
 
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, StringConstraints, field_validator
+from pydantic import Field, HttpUrl, SecretStr, StringConstraints, field_validator
 
 from gateway.billing.prices import Price
 from gateway.config.checks import check_base_url, check_no_userinfo, check_proxy, check_variable_name
+from gateway.config.defaults import DefaultsTable
 from gateway.config.presets import Api, PresetName
+from gateway.config.table import Table, Text
 from gateway.routing.model import Routing
+from gateway.routing.start_defaults import StartDefaults
 from gateway.upstreams.base import MAX_EVENT_BYTES
 from gateway.upstreams.formats.base import TokenLimit
 
-Text = Annotated[str, StringConstraints(min_length=1, max_length=256)]
 VariableName = Annotated[str, StringConstraints(max_length=100)]
+SystemPrompt = Annotated[str, StringConstraints(min_length=1)]
 Dollars = Annotated[float, Field(ge=0)]
 Seconds = Annotated[float, Field(ge=0)]
 
 
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class PriceTable(_Table):
+class PriceTable(Table):
     """Prices of tokens in US dollars per million."""
 
     input: Dollars = Field(description="Price of a million input tokens.")
@@ -38,7 +37,7 @@ class PriceTable(_Table):
         return Price(self.input, self.input if self.cached is None else self.cached, self.output, self.cache_write)
 
 
-class ProviderTable(_Table):
+class ProviderTable(Table):
     """A provider. `key` is the value of the key variable; it is never written in the file."""
 
     preset: PresetName | None = Field(
@@ -105,7 +104,7 @@ class ProviderTable(_Table):
 JwtAlgorithm = Literal["HS256", "HS384", "HS512", "RS256", "RS384", "RS512", "ES256", "ES384", "ES512"]
 
 
-class JwtTable(_Table):
+class JwtTable(Table):
     """Rules for JSON Web Tokens. `secret` is the value of the secret variable; it is never written in the file."""
 
     algorithms: Annotated[tuple[JwtAlgorithm, ...], Field(strict=False)] = Field(
@@ -159,7 +158,7 @@ class JwtTable(_Table):
         return self.algorithms[0].startswith("HS")
 
 
-class _CallTable(_Table):
+class _CallTable(Table):
     """Settings of the calls of one upstream."""
 
     upstream_model: Text | None = Field(
@@ -227,6 +226,12 @@ class ModelTable(_CallTable):
     max_output_tokens: Annotated[int, Field(ge=1)] | None = Field(
         None, description="Maximum number of output tokens of one answer; a higher `max_tokens` is lowered to it."
     )
+    system: SystemPrompt | None = Field(
+        None, description="System prompt of starts from pages (see below); it precedes all messages of the client."
+    )
+    defaults: DefaultsTable | None = Field(
+        None, description="Options and tools of starts from pages (see below), where these set none."
+    )
     queue_timeout: Seconds | None = Field(
         None,
         description=(
@@ -267,6 +272,11 @@ class ModelTable(_CallTable):
             return float(value)
         message = 'must be a number of seconds greater than 0, or "p95"'
         raise ValueError(message)
+
+    @property
+    def start_defaults(self) -> StartDefaults:
+        """Return what the model adds to starts."""
+        return StartDefaults.of(self.system, {} if self.defaults is None else self.defaults.to_options())
 
     @property
     def all_upstreams(self) -> tuple[UpstreamTable, ...]:

@@ -100,7 +100,22 @@ def _check_model(settings: Settings, name: str, model: ModelTable, broken: Colle
             yield Problem((*path, "upstreams", 0, "weight"), message)
     if len(model.all_upstreams) < 2 and model.hedge is not None:
         yield Problem((*path, "hedge"), "needs a second upstream")
+    yield from _check_defaults(path, model)
     yield from _check_upstreams(settings, name, model, broken)
+
+
+def _check_defaults(path: Path, model: ModelTable) -> Iterator[Problem]:
+    if (defaults := model.defaults) is None:
+        return
+    longest = model.max_output_tokens
+    if longest is not None and (defaults.max_tokens or 0) > longest:
+        yield Problem((*path, "defaults", "max_tokens"), f"must be at most max_output_tokens, which is {longest}")
+    first_index: dict[str, int] = {}
+    for index, tool in enumerate(defaults.tools or ()):
+        first = first_index.setdefault(tool.function.name, index)
+        if first != index:
+            problem = f"is the name of tools[{first}], too: rename one of the two"
+            yield Problem((*path, "defaults", "tools", index, "function", "name"), problem)
 
 
 def _check_upstreams(settings: Settings, name: str, model: ModelTable, broken: Collection[Path]) -> Iterator[Problem]:

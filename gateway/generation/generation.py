@@ -21,7 +21,7 @@ from gateway.generation.prompt import Prompt
 from gateway.generation.state import TRANSITIONS, State, Trigger
 from gateway.generation.timing import Timing, milliseconds
 from gateway.protocol.commands import FeedbackRequest, JsonObject, Message, StartRequest
-from gateway.protocol.errors import Code, Failed, Refused
+from gateway.protocol.errors import Code, Failed, Refused, UnsupportedOption
 from gateway.protocol.events import (
     Accepted,
     Complete,
@@ -74,6 +74,8 @@ class Generation:
     verbatim: InitVar[VerbatimRequest | None] = None
     created: int = 0
     """Time of its start, in seconds since 1970."""
+    leading_messages: int = 0
+    """How many messages precede those of the client."""
     log: EventLog = field(init=False)
     prompt: Prompt = field(init=False)
     """The messages of the next attempt."""
@@ -222,6 +224,8 @@ class Generation:
         if self._state_after(Trigger.FAILED) is not State.ERROR:
             self._move(Trigger.FAILED)
             return
+        if isinstance(failure, UnsupportedOption):
+            failure = failure.behind(self.leading_messages)
         self.failed_param, self.failed_api_code = failure.param, failure.api_code
         why = (failure.code, failure.message, failure.retryable, failure.retry_after_ms)
         partial = self._timing.first_content_at is not None

@@ -136,11 +136,13 @@ class Hub:
         verbatim: VerbatimRequest | None = None,
         sent: SentRequest | None = None,
         retention: float = 0.0,
+        with_defaults: bool = True,
     ) -> Generation:
         """Start a generation, or return the one that the idempotency key, or the same request, started before.
 
         `verbatim` is the request as the client sent it, if it speaks the API of a provider, and `sent` its digest.
-        `retention` is how long the generation is kept at least once it has ended, in seconds.
+        `retention` is how long the generation is kept at least once it has ended, in seconds. `with_defaults`: what the
+        model adds to a start (`Model.defaults`) is added. A repeated request is recognised by what its client sent.
 
         Raises:
             Refused: shutting down, unknown model, rate limit, budget, full queue, no memory for the prompt, a key that
@@ -154,7 +156,7 @@ class Hub:
             if (started := self._started_before(key, fingerprint, principal, sent)) is not None:
                 return started
             self._check_open()
-            admitted = self._admit(request, request_id, principal, verbatim)
+            admitted = self._admit(request, request_id, principal, verbatim, with_defaults=with_defaults)
         except Refused as refused:
             self.statistics.count_refusal(refused)
             if sent is not None:
@@ -225,7 +227,13 @@ class Hub:
         return record.generation
 
     def _admit(
-        self, request: StartRequest, request_id: str, principal: Principal, verbatim: VerbatimRequest | None
+        self,
+        request: StartRequest,
+        request_id: str,
+        principal: Principal,
+        verbatim: VerbatimRequest | None,
+        *,
+        with_defaults: bool,
     ) -> _Admitted:
         model = self.models_for(principal).resolve(request.model)
         limits, now = principal.limits, self.clock.now()
@@ -234,10 +242,12 @@ class Hub:
         reservation = self.prompts.reserve(principal.id, principal.address)
         try:
             created = int(self.clock.unix())
+            whole = model.defaults.apply(request) if with_defaults else request
             generation = Generation(
-                *(self._new_id("g"), request, request_id, model.name, now, self._policy.max_output_bytes),
+                *(self._new_id("g"), whole, request_id, model.name, now, self._policy.max_output_bytes),
                 verbatim=verbatim,
                 created=created,
+                leading_messages=len(whole.messages) - len(request.messages),
             )
             reservation.grow(generation.request_size)
             budget_charge = BudgetCharge(self._budgets, principal.id, limits.budget_per_day)

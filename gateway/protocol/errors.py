@@ -9,8 +9,13 @@
 Exceptions of libraries are converted to one of these where they are raised, and nowhere else.
 """
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+_MESSAGE: Final = re.compile(r"\bmessages\[(\d+)\]")
+"""A message of the conversation, in the path of a field."""
 
 
 class Code(StrEnum):
@@ -155,6 +160,15 @@ class UnsupportedOption(Failed):
     def __init__(self, message: str, param: str | None = None) -> None:
         super().__init__(Code.INVALID_REQUEST, message, retryable=False)
         self.param = param
+
+    def behind(self, count: int) -> "UnsupportedOption":
+        """Return the failure as the client reads it, whose messages come after `count` others."""
+
+        def renumber(found: re.Match[str]) -> str:
+            return f"messages[{int(found[1]) - count}]"
+
+        param = self.param and _MESSAGE.sub(renumber, self.param)
+        return UnsupportedOption(_MESSAGE.sub(renumber, self.message), param)
 
 
 class GatewayFault(Failed):

@@ -8,32 +8,42 @@ from pydantic import ConfigDict, Field, JsonValue, model_validator
 from gateway.protocol.validation import JSON_INTEGER, MAX_INTEGER, JsonObject, StrictModel, problem_at
 
 OnDisconnect = Literal["grace", "cancel", "continue"]
-StopText = Annotated[str, Field(max_length=256)]
+Temperature = Annotated[float, Field(ge=0, le=2)]
+TopP = Annotated[float, Field(ge=0, le=1)]
 TokenLimit = Annotated[int, Field(ge=1, lt=2**31), JSON_INTEGER]
+StopText = Annotated[str, Field(max_length=256)]
+Seed = Annotated[int, Field(ge=-MAX_INTEGER, le=MAX_INTEGER), JSON_INTEGER]
+Penalty = Annotated[float, Field(ge=-2, le=2)]
+ReasoningEffort = Annotated[str, Field(max_length=64)]
+TopLogprobs = Annotated[int, Field(ge=0, le=20), JSON_INTEGER]
+User = Annotated[str, Field(max_length=512)]
+MAX_STOP_TEXTS: Final = 16
+MAX_TOOLS: Final = 256
 
 _NEW_NAME: Final = "max_completion_tokens"
+_NO_CHOICE: Final = ("auto", "none")
 _BESIDE_OPTIONS: Final = "belongs beside options, not into it"
 
 
 class OptionFields(StrictModel):
     """Parameters for the provider, and the disconnect policy of the generation."""
 
-    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
-    top_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    temperature: Temperature | None = None
+    top_p: TopP | None = None
     max_tokens: TokenLimit | None = None
     max_completion_tokens: TokenLimit | None = None
-    stop: StopText | Annotated[list[StopText], Field(max_length=16)] | None = None
-    seed: Annotated[int, Field(ge=-MAX_INTEGER, le=MAX_INTEGER), JSON_INTEGER] | None = None
-    presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
-    frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
-    tools: Annotated[list[JsonObject], Field(max_length=256)] | None = None
+    stop: StopText | Annotated[list[StopText], Field(max_length=MAX_STOP_TEXTS)] | None = None
+    seed: Seed | None = None
+    presence_penalty: Penalty | None = None
+    frequency_penalty: Penalty | None = None
+    tools: Annotated[list[JsonObject], Field(max_length=MAX_TOOLS)] | None = None
     tool_choice: Annotated[str, Field(max_length=256)] | JsonObject | None = None
     parallel_tool_calls: bool | None = None
     response_format: JsonObject | None = None
-    reasoning_effort: Annotated[str, Field(max_length=64)] | None = None
+    reasoning_effort: ReasoningEffort | None = None
     logprobs: bool | None = None
-    top_logprobs: Annotated[int, Field(ge=0, le=20), JSON_INTEGER] | None = None
-    user: Annotated[str, Field(max_length=512)] | None = None
+    top_logprobs: TopLogprobs | None = None
+    user: User | None = None
     on_disconnect: OnDisconnect | None = None
 
 
@@ -78,12 +88,17 @@ class Options(OptionFields):
 
     def for_provider(self) -> JsonObject:
         """Return the options that are sent to the provider, under the names of its API."""
-        # Without log probabilities is how every provider answers: most of them do not know the field.
         return {
             name: value
             for name, value in merge((), self).items()
-            if name != "on_disconnect" and not (name == "logprobs" and value is False)
+            if name != "on_disconnect" and not self._is_ineffective(name, value)
         }
+
+    def _is_ineffective(self, name: str, value: JsonValue) -> bool:
+        """Return True for a value that says how every provider answers anyway. Many of them refuse it all the same."""
+        if name == "logprobs":
+            return value is False
+        return not self.tools and (name == "parallel_tool_calls" or (name == "tool_choice" and value in _NO_CHOICE))
 
 
 class ProviderOptions(Options):

@@ -6,6 +6,7 @@ from random import random as random_float
 from typing import Literal
 
 from gateway.routing.backoff import Backoff
+from gateway.routing.start_defaults import StartDefaults
 from gateway.routing.target import Target
 from gateway.routing.watchdog import Limits
 
@@ -41,6 +42,8 @@ class Model:
     name: str
     targets: Sequence[Target]
     policy: Policy = field(default_factory=Policy)
+    defaults: StartDefaults = field(default_factory=StartDefaults)
+    """What it adds to the starts of pages."""
 
     def order(self, now: float) -> Sequence[Target]:
         """Return the targets in the order in which a generation that starts at `now` should call them.

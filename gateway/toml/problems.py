@@ -28,6 +28,7 @@ _MESSAGES: Final = {
     "int_type": "must be a whole number",
     "int_parsing": "must be a whole number",
     "tuple_type": "must be a list",
+    "list_type": "must be a list",
     "string_type": "must be a string in quotes",
 }
 """Messages for types of errors whose own message uses Python's terms ("valid dictionary", "Field required")."""

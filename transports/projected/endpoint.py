@@ -8,7 +8,7 @@ from gateway.api.generations import start_generation
 from gateway.api.requests import on_disconnect_header, read_json_object
 from gateway.api.services import Services
 from gateway.api.streams import enter_stream
-from gateway.dialects.base import Call, Dialect, DialectStart
+from gateway.dialects.base import Call, Dialect, DialectStart, ModelApiDialect
 from gateway.dialects.sent_request import SentRequest, sent_request
 from gateway.generation.generation import Generation
 from gateway.protocol.commands import JsonObject, OnDisconnect, StartRequest
@@ -43,6 +43,8 @@ class Endpoint:
             *(self._services, request, with_policy(start.request, self._policy(start)), start.verbatim),
             self._sent(start),
             self._retention(start),
+            # Clients of a provider's API send all that the provider gets.
+            with_defaults=not isinstance(self._dialect, ModelApiDialect),
         )
         if start.alias:
             self._add_alias(generation, start, request)

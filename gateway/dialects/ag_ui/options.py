@@ -14,9 +14,6 @@ from gateway.protocol.options import OptionFields
 _NAMES: Final = frozenset({"model", *OptionFields.model_fields}) - {"tools"}
 """Fields of `forwardedProps` that are options of a start. Others are the application's own, and have no effect."""
 
-_OF_TOOLS: Final = frozenset({"tool_choice", "parallel_tool_calls"})
-"""Options without a meaning if there are no tools: most providers refuse them then."""
-
 
 def read_options(body: Mapping[str, JsonValue]) -> JsonObject:
     """Return the model and the options that a start has for a body.
@@ -28,11 +25,7 @@ def read_options(body: Mapping[str, JsonValue]) -> JsonObject:
     if props is not None and not isinstance(props, dict):
         raise malformed("forwardedProps", "must be an object")
     tools = read_tools(body.get("tools"))
-    options: JsonObject = {
-        name: value
-        for name, value in (props or {}).items()
-        if name in _NAMES and value is not None and (tools or name not in _OF_TOOLS)
-    }
+    options: JsonObject = {name: value for name, value in (props or {}).items() if name in _NAMES and value is not None}
     return {**options, "tools": [*tools]} if tools else options
 
 

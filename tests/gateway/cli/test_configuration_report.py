@@ -26,6 +26,16 @@ async def test_the_report_lists_a_single_upstream() -> None:
     assert report(build(single)) == ["any model", "  upstream: a.example:81; key set"]
 
 
+async def test_the_report_says_what_a_model_adds_to_starts() -> None:
+    function = {"type": "function", "function": {"name": "look"}}
+    model: dict[str, object] = {"provider": "ollama", "system": "secret", "defaults": {"seed": 1, "tools": [function]}}
+    lines = report(build(Settings.model_validate({"models": {"a": model, "b": {"provider": "ollama"}}})))
+    assert (lines[0], lines[2]) == ("a, default, system prompt, 1 tool, defaults of seed", "b")
+    model["defaults"] = {"seed": 1, "stop": "x", "tools": [function, {**function, "function": {"name": "listen"}}]}
+    lines = report(build(Settings.model_validate({"models": {"a": model}})))
+    assert lines[0] == "a, default, system prompt, 2 tools, defaults of stop and seed"
+
+
 async def test_likely_mistakes_are_warnings() -> None:
     doubtful = Settings.model_validate(
         {

@@ -102,6 +102,36 @@ BROKEN = [
         "Duplicate upstream",
         '[[models.a.upstreams]]\nprovider = "vllm"\n\n[[models.a.upstreams]]\nprovider = "vllm"\n',
     ),
+    Broken("Empty system prompt", ONE_UPSTREAM + 'system = ""\n'),
+    Broken("Unknown option in the defaults", ONE_UPSTREAM + "[models.a.defaults]\ntemprature = 0.3\nmin_p = 0.1\n"),
+    Broken("Option outside of the defaults", ONE_UPSTREAM + "temperature = 0.3\n"),
+    Broken("Default out of range", ONE_UPSTREAM + "[models.a.defaults]\ntemperature = 3\n"),
+    Broken(
+        "Default above the maximum of the model",
+        ONE_UPSTREAM + "max_output_tokens = 500\n\n[models.a.defaults]\nmax_tokens = 1000\n",
+    ),
+    Broken("Choice of a tool that is none", ONE_UPSTREAM + '[models.a.defaults]\ntool_choice = "always"\nstop = [1]\n'),
+    Broken("Single brackets for a tool", ONE_UPSTREAM + '[models.a.defaults.tools]\ntype = "function"\n'),
+    Broken(
+        "Tool of a provider",
+        ONE_UPSTREAM + '[[models.a.defaults.tools]]\ntype = "web_search"\nfunction = { name = "web_search" }\n',
+    ),
+    Broken(
+        "Tool in the form of another API",
+        ONE_UPSTREAM + '[[models.a.defaults.tools]]\nname = "look"\ninput_schema = { type = "object" }\n',
+    ),
+    Broken(
+        "Function without a valid name, parameters that are no schema of an object",
+        ONE_UPSTREAM
+        + '[[models.a.defaults.tools]]\ntype = "function"\n'
+        + 'function = { name = "get weather", parameters = { city = { type = "string" } } }\n',
+    ),
+    Broken(
+        "Two tools with one name",
+        ONE_UPSTREAM
+        + '[[models.a.defaults.tools]]\ntype = "function"\nfunction = { name = "look" }\n\n'
+        + '[[models.a.defaults.tools]]\ntype = "function"\nfunction = { name = "look" }\n',
+    ),
     Broken("Hedge with one upstream", ONE_UPSTREAM + 'hedge = "p95"\n'),
     Broken(
         "Negative hedge",

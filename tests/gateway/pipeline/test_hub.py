@@ -9,8 +9,9 @@ from gateway.admission.rate_limits import RateLimits
 from gateway.generation.state import State
 from gateway.pipeline.hub import POSITIONS_SECONDS
 from gateway.protocol.commands import FeedbackRequest, InterruptRequest, StartRequest
-from gateway.protocol.errors import Code, Refused
+from gateway.protocol.errors import Code, Refused, UnsupportedOption
 from gateway.protocol.events import Error, Queued
+from gateway.routing.start_defaults import StartDefaults
 from gateway.security.principals import GenerationScope, Principal
 from tests.event_loop import settle
 from tests.gateway.pipeline.log_events import terminal_event
@@ -171,3 +172,66 @@ async def test_positions_in_a_long_queue_are_reported_together() -> None:
         await settle()
         positions = [entry.event.position for entry in queued[-1].log.since(1) if isinstance(entry.event, Queued)]
         assert positions == [99, 59]
+
+
+# What a model adds to starts.
+
+
+def with_tool(name: str = "a") -> StartDefaults:
+    return StartDefaults.of("Be brief.", {"seed": 1, "tools": [{"type": "function", "function": {"name": name}}]})
+
+
+async def test_what_a_model_adds_is_asked_and_counted() -> None:
+    async with one_target(prompts=PromptMemory(10_000)) as harness:
+        plain = harness.start().request_size
+        harness.hub.models.by_name["m"].defaults = with_tool()
+        generation = harness.start(start_request(temperature=1))
+        await settle()
+        asked = harness.upstream.last.request
+        assert [message.content for message in asked.messages] == ["Be brief.", "Hello"]
+        assert asked.options["seed"] == asked.options["temperature"] == 1
+        assert len(asked.options["tools"]) == 1  # type: ignore[arg-type]
+        assert generation.request_size > plain + len("Be brief.")
+        assert harness.hub.prompts.used == plain + generation.request_size
+
+
+async def test_feedback_is_asked_with_what_the_model_adds() -> None:
+    async with one_target() as harness:
+        harness.hub.models.by_name["m"].defaults = with_tool()
+        generation = await harness.streaming()
+        # A reload meanwhile is for new generations.
+        harness.hub.models.by_name["m"].defaults = StartDefaults()
+        harness.hub.feedback(generation.id, FeedbackRequest(text="shorter"), harness.clock.now(), ANONYMOUS)
+        await settle()
+        asked = harness.upstream.last.request
+        assert [message.content for message in asked.messages] == ["Be brief.", "Hello", "Once upon ", "shorter"]
+        assert "tools" in asked.options
+
+
+async def test_a_repeated_start_is_recognised_although_the_model_adds_something_else() -> None:
+    async with one_target() as harness:
+        harness.hub.models.by_name["m"].defaults = with_tool("a")
+        first = harness.start(idempotency_key="k")
+        harness.hub.models.by_name["m"].defaults = with_tool("b")
+        assert harness.start(idempotency_key="k") is first
+
+
+async def test_an_alias_is_asked_as_its_model() -> None:
+    async with one_target() as harness:
+        harness.hub.models.by_name["m"].defaults = with_tool()
+        harness.hub.models.aliases["other"] = "m"
+        harness.start(start_request().model_copy(update={"model": "other"}))
+        await settle()
+        assert harness.upstream.last.request.messages[0].content == "Be brief."
+
+
+async def test_a_failure_names_the_message_as_the_client_has_sent_it() -> None:
+    async with one_target() as harness:
+        harness.hub.models.by_name["m"].defaults = with_tool()
+        generation = harness.start()
+        await settle()
+        harness.upstream.last.fail(UnsupportedOption("messages[1].name: is not known.", "messages[1].name"))
+        await settle()
+        end = terminal_event(generation)
+        assert isinstance(end, Error)
+        assert (end.message, generation.failed_param) == ("messages[0].name: is not known.", "messages[0].name")

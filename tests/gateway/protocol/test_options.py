@@ -127,3 +127,16 @@ def test_a_dialect_may_add_fields_for_the_provider() -> None:
     again = request.model_copy(update={"options": options.model_copy(update={"on_disconnect": "continue"})})
     assert again.options.for_provider() == {"temperature": 0.5, "verbosity": "low"}
     assert again.options.on_disconnect == "continue"
+
+
+@pytest.mark.parametrize("choice", ["auto", "none"])
+def test_options_about_tools_have_no_effect_without_tools(choice: str) -> None:
+    options = {"tool_choice": choice, "parallel_tool_calls": True}
+    assert start(**options).options.for_provider() == {}
+    assert start(**options, tools=[]).options.for_provider() == {"tools": []}
+    tools = EVERY["tools"]
+    assert start(**options, tools=tools).options.for_provider() == {**options, "tools": tools}
+
+
+def test_a_demand_for_a_call_without_tools_is_for_the_provider_to_refuse() -> None:
+    assert start(tool_choice="required").options.for_provider() == {"tool_choice": "required"}

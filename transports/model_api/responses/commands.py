@@ -188,6 +188,7 @@ class ResponsesCommands:
             principal=principal,
             verbatim=start.verbatim,
             retention=services.responses.retention if start.store else 0.0,
+            with_defaults=False,
         )
         model = start.request.model or generation.model
         stored = start.stored(response_id(generation.id), self._asker, model, generation.created, generation)

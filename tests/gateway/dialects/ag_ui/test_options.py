@@ -14,9 +14,9 @@ def test_options_of_a_start_are_taken_and_others_left_to_the_application() -> No
     assert read_options({"forwardedProps": props}) == {"model": "m", "max_tokens": 5}
 
 
-def test_options_about_tools_need_some() -> None:
+def test_options_about_tools_need_none_of_the_client() -> None:
     props: JsonObject = {"tool_choice": "required", "parallel_tool_calls": False}
-    assert read_options({"forwardedProps": props, "tools": []}) == {}
+    assert read_options({"forwardedProps": props, "tools": []}) == props
     options = read_options({"forwardedProps": props, "tools": [TOOL]})
     assert options["tool_choice"] == "required"
     assert options["tools"] == [{"type": "function", "function": TOOL}]
