@@ -47,12 +47,14 @@ def test_every_preset_is_documented() -> None:
     assert host_table() in read("docs/providers.md")
 
 
-def test_the_configuration_example_loads(tmp_path: Path) -> None:
-    (example,) = re.findall(r"```toml\n(.*?)```", read("docs/configuration.md"), re.DOTALL)
-    assert tomllib.loads(example)
-    (tmp_path / "dualstream.toml").write_text(example)
-    keys = {"OPENAI_API_KEY": "k", "DEEPSEEK_API_KEY": "k"}
-    assert load({}, keys, tmp_path / "dualstream.toml").max_concurrent == 4
+@pytest.mark.parametrize("page", ["docs/configuration.md", "docs/chat-uis.md"])
+def test_the_configuration_examples_load(tmp_path: Path, page: str) -> None:
+    examples = re.findall(r"```toml\n(.*?)```", read(page), re.DOTALL)
+    assert examples
+    for example in examples:
+        (tmp_path / "dualstream.toml").write_text(example)
+        keys = {"OPENAI_API_KEY": "k", "DEEPSEEK_API_KEY": "k"}
+        assert "chat" in load({}, keys, tmp_path / "dualstream.toml").models
 
 
 def test_every_event_command_option_and_code_is_documented() -> None:

@@ -3,13 +3,16 @@
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from gateway.app.catalog import Catalog
+from gateway.app.catalog import WIRE_FORMATS, Catalog
 from gateway.billing.prices import PRICED_ON
 from gateway.config import Settings
 from gateway.config.providers import Provider
 from gateway.net.addresses import is_loopback_host
+from gateway.protocol.commands import Message, StartRequest
+from gateway.protocol.errors import UnsupportedOption
 from gateway.routing.model import Model
 from gateway.routing.target import Target
+from gateway.upstreams.base import UpstreamRequest
 
 
 def report(catalog: Catalog) -> list[str]:
@@ -76,6 +79,7 @@ def warnings(settings: Settings, catalog: Catalog) -> list[str]:
     for name, model in catalog.models.by_name.items():
         lines += _ineffective_settings(name, model)
         lines += _price_warnings(name, model)
+        lines += _defaults_warnings(model, catalog)
     return lines
 
 
@@ -100,6 +104,20 @@ def _ineffective_settings(name: str, model: Model) -> Iterator[str]:
         for target in model.targets:
             if 0 < target.limits.first_token_timeout <= policy.hedge:
                 yield f"{name}: hedge has no effect at {target.name}: its first_token_timeout is not longer"
+
+
+def _defaults_warnings(model: Model, catalog: Catalog) -> Iterator[str]:
+    """Yield a line for each upstream whose API has no word for what the model adds to every start."""
+    start = model.defaults.apply(StartRequest(messages=[Message(role="user", content="x")]))
+    for target in model.targets:
+        provider = catalog.providers[target.name]
+        wire_format = WIRE_FORMATS[provider.api](provider.quirks)
+        try:
+            wire_format.body(
+                UpstreamRequest(target.upstream_model(model.name), start.messages, start.options.for_provider())
+            )
+        except UnsupportedOption as unsupported:
+            yield f"{model.name}: its defaults are refused at {target.name}: {unsupported.message}"
 
 
 def _price_warnings(name: str, model: Model) -> Iterator[str]:

@@ -17,8 +17,8 @@ class StartDefaults:
     """What a model adds to a start.
 
     The system prompt precedes all messages, those of the client with a system prompt included: a page can't take it
-    back. An option applies where the client sets none. The client's tools come first; of two with the same name, the
-    client's counts.
+    back. An option applies where the client sets none. Tools are added to those of the client. Of two with the same
+    name the model's counts: pages declare, by name, the functions that they can run.
     """
 
     system: Message | None = None
@@ -47,9 +47,9 @@ class StartDefaults:
         given = merge((), request.options)
         added: dict[str, object] = {name: value for name, value in self.options.items() if name not in given}
         if self.tools:
-            own = request.options.tools or []
-            names = {_name(tool) for tool in own}
-            added["tools"] = [*own, *(tool for tool in self.tools if _name(tool) not in names)]
+            ours = {_name(tool): tool for tool in self.tools}
+            theirs = [ours.pop(_name(tool), tool) for tool in request.options.tools or ()]
+            added["tools"] = [*theirs, *ours.values()]
         return added
 
 

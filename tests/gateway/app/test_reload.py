@@ -19,6 +19,7 @@ from gateway.pipeline.hub import Hub
 from gateway.protocol.events import Usage
 from gateway.routing.model import Model
 from gateway.routing.registry import ModelRegistry
+from gateway.routing.start_defaults import StartDefaults
 from gateway.routing.target import Target
 from gateway.security.authenticator import Authenticator
 from gateway.upstreams.formats.openai_chat import OpenAIChatFormat
@@ -82,6 +83,19 @@ async def test_without_generations_unused_upstreams_are_closed_at_once() -> None
         await reloader.change(AFTER)
         await settle()
         assert closed == {"vllm"}
+
+
+async def test_what_a_model_adds_is_that_of_the_last_reload() -> None:
+    async with gateway() as (reloader, hub, _, _closed):
+        table: dict[str, object] = {"provider": "ollama", "system": "Be brief.", "defaults": {"seed": 1}}
+        await reloader.change(Settings.model_validate({"models": {"m": table}, "aliases": {"n": "m"}}))
+        first = hub.models.resolve("n")
+        assert first.defaults == StartDefaults.of("Be brief.", {"seed": 1})
+        await reloader.change(Settings.model_validate({"models": {"m": {**table, "system": "Be kind."}}}))
+        changed = hub.models.resolve("m")
+        assert changed.defaults == StartDefaults.of("Be kind.", {"seed": 1})
+        # Another prompt is no other target.
+        assert changed.targets == first.targets
 
 
 async def test_a_shutdown_closes_former_catalogs() -> None:

@@ -59,6 +59,22 @@ async def test_likely_mistakes_are_warnings() -> None:
     ]
 
 
+async def test_defaults_that_a_provider_has_no_word_for_are_a_warning() -> None:
+    free = {"price": {"input": 0, "output": 0}}
+    doubtful = Settings.model_validate(
+        {
+            "providers": {"claude": {"preset": "anthropic", "key_variable": ""}},
+            "models": {
+                "a": {"upstreams": [{"provider": "claude", **free}, {"provider": "ollama", **free}]}
+                | {"defaults": {"presence_penalty": 1}},
+            },
+        }
+    )
+    (line,) = warnings(doubtful, build(doubtful))
+    assert line.startswith("a: its defaults are refused at claude: ")
+    assert "presence_penalty" in line
+
+
 async def test_settings_without_effect_are_warnings() -> None:
     price = {"input": 0, "output": 0}
     upstreams = [{"provider": "vllm", "price": price, "weight": 3}, {"provider": "ollama", "price": price}]

@@ -8,6 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from gateway.config import Settings
+from gateway.config.defaults import DefaultsTable, FunctionTable, ToolTable
 from gateway.config.settings import PLAIN_SETTINGS
 from gateway.config.tables import JwtTable, ModelTable, PriceTable, ProviderTable, UpstreamTable
 from tests.gateway.config.loading import EXAMPLE, load_text
@@ -42,13 +43,19 @@ def test_the_example_has_each_commented_setting_at_its_default() -> None:
 
 @pytest.mark.parametrize(
     ("kind", "begins"),
-    [(ProviderTable, "[providers."), (ModelTable, "[models."), (UpstreamTable, "[[models."), (PriceTable, "")],
+    [
+        *((ProviderTable, "[providers."), (ModelTable, "[models."), (UpstreamTable, "[[models."), (PriceTable, "")),
+        (DefaultsTable, "[models.chat.defaults]"),
+        (ToolTable, "[[models.chat.defaults.tools]]"),
+        (FunctionTable, "[models.chat.defaults.tools.function]"),
+    ],
 )
 def test_the_example_has_each_key(kind: type[BaseModel], begins: str) -> None:
     tables = re.split(r"^(?=\[)", EXAMPLE, flags=re.MULTILINE)
     text = "".join(table for table in tables if table.startswith(begins))
     for name, key in kind.model_fields.items():
-        if not key.exclude and name != "upstreams":
+        # Those are tables of their own.
+        if not key.exclude and name not in {"upstreams", "defaults", "tools", "function"}:
             assert re.search(rf"(^#?|[{{,] ){name} = ", text, re.MULTILINE), name
 
 

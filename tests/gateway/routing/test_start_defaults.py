@@ -57,10 +57,12 @@ def test_the_tools_are_those_of_the_model_if_the_client_has_none(own: list[JsonO
     assert defaults.apply(start(tools=own)).options.tools == [tool("a"), tool("b")]
 
 
-def test_tools_of_the_client_are_added_and_count_more_under_the_same_name() -> None:
-    defaults = StartDefaults.of(None, {"tools": [tool("a"), tool("b")]})
-    own: list[JsonObject] = [{"type": "web_search"}, tool("b", description="The page's own.")]
-    assert defaults.apply(start(tools=own)).options.tools == [*own, tool("a")]
+def test_tools_of_the_client_come_first_and_count_less_under_the_same_name() -> None:
+    defaults = StartDefaults.of(None, {"tools": [tool("a"), tool("b", description="The weather.")]})
+    own: list[JsonObject] = [{"type": "web_search"}, tool("b"), tool("c")]
+    tools = [{"type": "web_search"}, tool("b", description="The weather."), tool("c"), tool("a")]
+    # A copy each time: the next start finds all of them again.
+    assert defaults.apply(start(tools=own)).options.tools == defaults.apply(start(tools=own)).options.tools == tools
 
 
 def test_a_choice_of_the_client_is_about_the_tools_of_the_model_too() -> None:
