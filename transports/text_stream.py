@@ -8,6 +8,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from gateway.api.requests import TEXT_PATH
+from gateway.api.responses import id_headers
 from gateway.api.services import Services
 from gateway.generation.event_log import Entry
 from gateway.generation.generation import Generation
@@ -36,24 +37,24 @@ class TextFraming(EventStream):
 
 
 class TextResponse(AwaitedResponse):
-    """The response to one request, which reads a generation after a sequence number."""
+    """The response to one request, which reads a generation after a sequence number.
 
-    def __init__(
-        self, services: Services, generation: Generation, request: Request, after: int, headers: Mapping[str, str]
-    ) -> None:
+    Its head is short: what is left of the rate limit is nothing to a reader of text, before it is refused.
+    """
+
+    def __init__(self, services: Services, generation: Generation, request: Request, after: int) -> None:
         super().__init__(services, generation, request)
         self._after = after
-        self._named = headers
 
     def _response(self) -> ASGIApp:
-        return StreamedResponse(self._services, TextFraming(), self._generation, self._after, self._named)
+        return StreamedResponse(self._services, TextFraming(), self._generation, self._after, self._headers())
 
     def _is_ready(self) -> bool:
         # After feedback a generation has no content for a while, but its readers have the text before.
         return super()._is_ready() or any(entry.kind is Chunk for entry in self._generation.log.since(0))
 
     def _headers(self) -> Mapping[str, str]:
-        return self._named
+        return id_headers(self._request, self._generation)
 
 
 class TextStreamTransport:
@@ -67,5 +68,5 @@ class TextStreamTransport:
 
 
 class _TextEndpoints(EventStreamEndpoints):
-    def _response(self, request: Request, generation: Generation, after: int, headers: dict[str, str]) -> ASGIApp:
-        return TextResponse(self._services, generation, request, after, headers)
+    def _response(self, request: Request, generation: Generation, after: int, _headers: dict[str, str]) -> ASGIApp:
+        return TextResponse(self._services, generation, request, after)

@@ -94,6 +94,7 @@ async def test_a_complete_answer(served: Served, start: Starter) -> None:
     served.upstream.last.send(Reasoning("hm"), "Xin chào")
     served.upstream.last.finish()
     response = await task
+    assert not [name for name in response.headers if "ratelimit" in name.lower()]
     events = await events_of(response)
     assert [event.event for event in events] == ["message", "complete"]
     assert text_of(events) == "Xin chào"

@@ -59,7 +59,7 @@ _STARTED_STREAM: Final = replace(
 )
 _STARTED_TEXT: Final = replace(
     TEXT_STREAM,
-    headers=_STARTED_STREAM.headers,
+    headers=(*TEXT_STREAM.headers, "X-Generation-ID"),
     started_id=_STARTED_STREAM.started_id,
 )
 _NO_EVENT_SOURCE: Final = RefusalSpec(
