@@ -25,6 +25,7 @@ LONGEST_FIRST = (
     "test_javascript_package",
     "test_javascript_docs",
     "test_react_hook",
+    "test_react_examples",
     "test_installed",
     "test_python_package",
     "test_fastapi_example",
