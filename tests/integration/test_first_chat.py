@@ -2,6 +2,7 @@
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -87,9 +88,18 @@ def test_a_failure_is_shown(driver: Chrome, project: Project, tmp_path: Path, se
     with site(section, project, tmp_path, "sim?ttft=0&fault=drop&after=20") as (origin, _):
         driver.get(origin)
         ask(driver)
-        shown = "return document.querySelector('[role=alert], [role=status]')?.textContent ?? ''"
-        expected = "The connection to the provider broke off"
-        wait_until(lambda: expected in driver.execute_script(shown), lambda: driver.execute_script(shown))
+        wait_until(lambda: "The connection to the provider broke off" in status(driver), lambda: status(driver))
+
+
+@pytest.mark.parametrize("section", PAGES)
+def test_a_gateway_that_ends_is_noticed(driver: Chrome, project: Project, tmp_path: Path, section: str) -> None:
+    with site(section, project, tmp_path, "sim?ttft=0&speed=100&length=5000") as (origin, gateway):
+        driver.get(origin)
+        ask(driver)
+        wait_for_text(driver, beyond=20)
+        os.kill(gateway.pid, signal.SIGKILL)
+        expected = "error" if section == AI_SDK else "Reconnecting …"
+        wait_until(lambda: expected in status(driver), lambda: status(driver))
 
 
 def test_python_goes_on_in_another_process(plain_gateway: Server, tmp_path: Path) -> None:
@@ -123,6 +133,14 @@ def ask(driver: Chrome) -> None:
     """Send a prompt."""
     wait_until(lambda: driver.find_elements("name", "prompt"), lambda: driver.page_source)
     driver.find_element("name", "prompt").send_keys("Why is the sky blue?", Keys.ENTER)
+
+
+def status(driver: Chrome) -> str:
+    """Return what the page says of an error or of its connection."""
+    script = (
+        "return [...document.querySelectorAll('[role=alert], [role=status]')].map((each) => each.textContent).join()"
+    )
+    return str(driver.execute_script(script))
 
 
 def text(driver: Chrome) -> str:
