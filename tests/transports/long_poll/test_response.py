@@ -17,9 +17,9 @@ from tests.gateway.pipeline.one_target import one_target
 from tests.manual_clock import ManualClock
 from tests.served.gateway import Served
 from tests.served.viewers import until
-from tests.transports.test_long_poll import begun, types, waits
-from transports.poll_response import MAX_BYTES, PollResponse, Waiting, read_events
-from transports.pollers import Pollers
+from tests.transports.long_poll.test_transport import begun, types, waits
+from transports.long_poll.pollers import Pollers
+from transports.long_poll.response import MAX_BYTES, PollResponse, Waiting, read_events
 
 
 def log_of(*events: Chunk | Start | Part) -> EventLog:

@@ -9,7 +9,7 @@ from gateway.config import Settings
 from tests.served.clients import BODY, Clients, clients, keys_file, protocols, with_keys
 from tests.served.gateway import Served
 from tests.served.viewers import until
-from tests.transports.test_long_poll import Polling, begun, waits
+from tests.transports.long_poll.test_transport import Polling, begun, waits
 
 __all__ = ["clients", "keys_file", "protocols"]
 

@@ -17,8 +17,8 @@ from gateway.api.services import Services
 from gateway.generation.generation import Generation
 from gateway.protocol.errors import invalid
 from gateway.protocol.position import not_reached, parse_position_of
-from transports.poll_response import PollResponse
-from transports.pollers import Pollers
+from transports.long_poll.pollers import Pollers
+from transports.long_poll.response import PollResponse
 
 PARAMETERS = ("after", "wait", "ticket")
 

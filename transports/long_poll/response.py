@@ -18,8 +18,8 @@ from gateway.generation.event_log import EventLog, merge
 from gateway.generation.generation import Generation
 from gateway.protocol.events import Verbatim
 from gateway.protocol.position import format_position
+from transports.long_poll.pollers import Poller, Pollers
 from transports.messages import message_head
-from transports.pollers import Poller, Pollers
 from transports.viewer import MAX_SINGLE_ENTRIES
 
 MAX_BYTES: Final = 256 * 1024

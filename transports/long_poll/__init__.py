@@ -1,0 +1,5 @@
+"""Long polls as a transport."""
+
+from transports.long_poll.transport import LongPollTransport
+
+__all__ = ["LongPollTransport"]
