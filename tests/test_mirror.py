@@ -125,6 +125,10 @@ EXCEPTIONS: Final = {
         )
         for name in ("errors", "lanes", "steering")
     },
+    "transports/chat_ui/endpoint.py": (
+        "what the endpoints of chat UIs share",
+        "tests/transports/chat_ui/ag_ui/test_endpoint.py",
+    ),
     "transports/chat_ui/ag_ui/transport.py": ("the routes", "tests/transports/chat_ui/ag_ui/test_endpoint.py"),
     "transports/chat_ui/tanstack/transport.py": ("the routes", "tests/transports/chat_ui/tanstack/test_endpoint.py"),
     "transports/chat_ui/tanstack/runs.py": (

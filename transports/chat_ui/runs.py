@@ -9,9 +9,10 @@ from gateway.api.responses import id_headers, json_response
 from gateway.api.services import Services
 from gateway.dialects.base import Dialect, DialectStart
 from gateway.generation.generation import Generation
-from gateway.protocol.commands import InterruptRequest, JsonObject
-from gateway.protocol.errors import Code, Refused, lost
+from gateway.protocol.commands import JsonObject
+from gateway.protocol.errors import lost
 from gateway.security.principals import Principal
+from transports.chat_ui.newest import stop
 from transports.chat_ui.run_inputs import RunInputs
 from transports.projected.endpoint import alias_of
 
@@ -57,22 +58,9 @@ class Runs:
         read_at, sender = self._services.clock.now(), principal(request)
         generation = self.find(client_id, sender)
         with counted_interrupt(self._services, generation.id, sender, read_at) as count:
-            count.stopped = self.interrupt(generation, sender, read_at)
+            count.stopped = stop(self._services, generation, sender, read_at)
         body = {"generation_id": generation.id, "state": generation.state}
         return json_response(request, body, 202, id_headers(request, generation))
-
-    def interrupt(self, generation: Generation, sender: Principal, read_at: float) -> bool:
-        """Stop a generation; return False if it is over, or stops already.
-
-        Raises:
-            Refused: `forbidden`.
-        """
-        try:
-            return self._services.hub.interrupt(generation.id, InterruptRequest(), read_at, sender).stopped
-        except Refused as refused:
-            if refused.code is not Code.ALREADY_OVER:
-                raise
-            return False
 
     def _is_running(self, generation_id: str) -> bool:
         return self._services.hub.is_running(generation_id)

@@ -1,5 +1,7 @@
 """A request in a dialect that starts a generation."""
 
+from typing import TypeVar
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -13,6 +15,13 @@ from gateway.dialects.sent_request import SentRequest, sent_request
 from gateway.generation.generation import Generation
 from gateway.protocol.commands import JsonObject, OnDisconnect, StartRequest
 from transports.projected.response import DialectResponse
+
+D = TypeVar("D", bound=Dialect)
+
+
+def find_dialect(services: Services, dialect_type: type[D]) -> D | None:
+    """Return the dialect of a class; None if it is not installed."""
+    return next((dialect for dialect in services.dialects if isinstance(dialect, dialect_type)), None)
 
 
 def alias_of(dialect: Dialect, client_id: str) -> str:

@@ -10,17 +10,14 @@ from gateway.dialects.ag_ui.capabilities import capabilities
 from gateway.dialects.ag_ui.dialect import PATH, AgUiDialect
 from gateway.dialects.base import DialectStart, ResponseIdentity
 from gateway.dialects.fields import malformed
-from gateway.dialects.sent_request import SentRequest
 from gateway.generation.generation import Generation
 from gateway.protocol.commands import OnDisconnect
-from transports.chat_ui.response import ChatUiResponse
+from transports.chat_ui.endpoint import ChatUiEndpoint
 from transports.chat_ui.runs import Runs
-from transports.projected.endpoint import Endpoint
-from transports.projected.response import DialectResponse
 from transports.projected.stream import ProjectedStream
 
 
-class AgUiEndpoint(Endpoint):
+class AgUiEndpoint(ChatUiEndpoint):
     """`POST /api/ag-ui`. The client can't come back by itself: one that leaves has stopped the run (`abortRun`)."""
 
     def __init__(self, services: Services, dialect: AgUiDialect, runs: Runs) -> None:
@@ -30,15 +27,8 @@ class AgUiEndpoint(Endpoint):
     def _policy(self, start: DialectStart) -> OnDisconnect | None:
         return super()._policy(start) or "cancel"
 
-    def _sent(self, _start: DialectStart) -> SentRequest | None:
-        # Its clients repeat no request. One that sends the same messages again wants another answer.
-        return None
-
     def _add_alias(self, generation: Generation, start: DialectStart, request: Request) -> None:
         self._runs.add(generation, start, principal(request))
-
-    def _respond(self, start: DialectStart, generation: Generation, request: Request) -> Response | DialectResponse:
-        return ChatUiResponse(self._services, self._dialect, start, generation, request)
 
 
 class AgUiThreads:

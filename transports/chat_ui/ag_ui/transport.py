@@ -9,6 +9,7 @@ from gateway.api.services import Services
 from gateway.dialects.ag_ui import AgUiDialect
 from gateway.dialects.ag_ui.dialect import PATH
 from transports.chat_ui.ag_ui.endpoint import AgUiEndpoint, AgUiThreads
+from transports.projected.endpoint import find_dialect
 
 
 class AgUiTransport:
@@ -18,7 +19,7 @@ class AgUiTransport:
 
     def routes(self, services: Services) -> Sequence[BaseRoute]:
         """Return the routes by which clients connect."""
-        dialect = next((dialect for dialect in services.dialects if isinstance(dialect, AgUiDialect)), None)
+        dialect = find_dialect(services, AgUiDialect)
         if dialect is None:
             return []
         threads = AgUiThreads(services, dialect)

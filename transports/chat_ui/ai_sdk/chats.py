@@ -8,10 +8,10 @@ from gateway.dialects.ai_sdk.request import knows_reset, message_id_of
 from gateway.dialects.base import Dialect, ResponseIdentity
 from gateway.generation.event_log import EventLog
 from gateway.generation.generation import Generation
-from gateway.protocol.commands import InterruptRequest
 from gateway.protocol.errors import Refused
 from gateway.protocol.events import Revision
 from gateway.security.principals import Principal
+from transports.chat_ui.newest import name_newest
 from transports.projected.endpoint import alias_of
 
 
@@ -19,36 +19,22 @@ class Chats:
     """The chats of all principals. Each principal has its own: the id of a chat is the client's choice."""
 
     def __init__(self, services: Services, dialect: Dialect) -> None:
-        self._hub = services.hub
-        self._clock = services.clock
+        self._services = services
         self._dialect = dialect
 
     def find(self, chat_id: str, principal: Principal) -> Generation | None:
         """Return the newest answer of a chat, or the generation with this id; None if there is none."""
-        found = self._hub.find_by_alias(alias_of(self._dialect, chat_id), principal)
+        found = self._services.hub.find_by_alias(alias_of(self._dialect, chat_id), principal)
         if found is not None:
             return found
         try:
-            return self._hub.find(chat_id, principal)
+            return self._services.hub.find(chat_id, principal)
         except Refused:
             return None
 
     def add(self, generation: Generation, chat_id: str, principal: Principal) -> None:
-        """Record the newest answer of a chat. One before it that has no viewers any more is stopped.
-
-        `stop()` of the SDK only closes the connection: without this, the answer before would go on in vain.
-        """
-        before = self._hub.find_by_alias(alias_of(self._dialect, chat_id), principal)
-        self._hub.add_alias(generation.id, alias_of(self._dialect, chat_id), principal)
-        newest = self._hub.find_by_alias(alias_of(self._dialect, chat_id), principal)
-        if before is not None and before is not newest and not self._hub.is_viewed(before.id):
-            self.stop(before, "the chat went on", self._clock.now(), principal)
-
-    def stop(self, generation: Generation, reason: str, read_at: float, principal: Principal) -> bool:
-        """Stop a generation; return False if it has ended, or is stopping."""
-        if generation.state.is_terminal:
-            return False
-        return self._hub.interrupt(generation.id, InterruptRequest(reason=reason), read_at, principal).stopped
+        """Record the newest answer of a chat."""
+        name_newest(self._services, generation, alias_of(self._dialect, chat_id), principal)
 
 
 def replay(

@@ -25,6 +25,7 @@ from gateway.security.authenticator import bearer_credential, missing_credential
 from gateway.security.principals import Principal
 from transports.chat_ui.ai_sdk.chats import Chats, replay
 from transports.chat_ui.ai_sdk.frames import Frame, body_of, chunk_frame, frame, next_sequence, read_frame
+from transports.chat_ui.newest import stop
 from transports.handshake import SocketIdentity, close_reason
 from transports.projected.endpoint import with_policy
 from transports.projected.socket import SocketStream
@@ -231,7 +232,7 @@ class AiSdkCommands:
             self._stop(reader, read_at)
 
     def _stop(self, reader: _Reader, read_at: float) -> None:
-        if self._chats.stop(reader.generation, "stopped by the user", read_at, reader.principal):
+        if stop(self._services, reader.generation, reader.principal, read_at, "stopped by the user"):
             # What stops something is no flood: each answer can be stopped once.
             self._services.commands.refund_message(self._name, self._identity.address, read_at)
 

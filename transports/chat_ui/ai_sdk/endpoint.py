@@ -16,15 +16,14 @@ from gateway.dialects.base import Dialect, DialectStart
 from gateway.dialects.ends import refusal_of
 from gateway.dialects.fields import malformed
 from gateway.dialects.numbering import count_events
-from gateway.dialects.sent_request import SentRequest
 from gateway.generation.event_log import merge
 from gateway.generation.generation import Generation
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.events import Error
 from transports.chat_ui.ai_sdk.chats import Chats, replay
 from transports.chat_ui.ai_sdk.response import AiSdkResponse, stream_headers
-from transports.projected.endpoint import Endpoint
-from transports.projected.response import DialectResponse
+from transports.chat_ui.endpoint import ChatUiEndpoint
+from transports.chat_ui.newest import stop
 from transports.projected.stream import NumberedFraming, ProjectedStream
 
 _CONTENT_TYPES: Final = JSON_TYPES | {"text/plain"}
@@ -33,8 +32,10 @@ _CONTENT_TYPES: Final = JSON_TYPES | {"text/plain"}
 _INDEX: Final = re.compile(r"-?[0-9]{1,9}")
 
 
-class AiSdkEndpoint(Endpoint):
+class AiSdkEndpoint(ChatUiEndpoint):
     """The routes of a chat."""
+
+    response_type = AiSdkResponse
 
     def __init__(self, services: Services, dialect: Dialect, path: str = "") -> None:
         super().__init__(services, dialect, path)
@@ -43,15 +44,8 @@ class AiSdkEndpoint(Endpoint):
     async def _read(self, request: Request) -> JsonObject:
         return await read_json_object(request, self._services, content_types=_CONTENT_TYPES)
 
-    def _sent(self, _start: DialectStart) -> SentRequest | None:
-        # The SDK repeats no request. Who sends the same messages again wants another answer.
-        return None
-
     def _add_alias(self, generation: Generation, start: DialectStart, request: Request) -> None:
         self._chats.add(generation, start.alias, principal(request))
-
-    def _respond(self, start: DialectStart, generation: Generation, request: Request) -> Response | DialectResponse:
-        return AiSdkResponse(self._services, self._dialect, start, generation, request)
 
     async def resume(self, request: Request) -> Response | ProjectedStream:
         """Stream the newest answer of a chat from its beginning, or from a chunk on; 204 without one.
@@ -96,7 +90,7 @@ class AiSdkEndpoint(Endpoint):
             body = await read_json(request, self._services, empty={}, content_types=_CONTENT_TYPES)
             meant, reason = _stop_fields(body)
             if generation is not None and meant in {None, generation.id}:
-                count.stopped = self._chats.stop(generation, reason, read_at, sender)
+                count.stopped = stop(self._services, generation, sender, read_at, reason)
         named = {} if generation is None else {"activeStreamId": generation.id, "state": generation.state}
         return json_response(request, {"success": True, "stopped": count.stopped, **named})
 

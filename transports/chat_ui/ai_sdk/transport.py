@@ -9,6 +9,7 @@ from gateway.api.services import Services
 from gateway.dialects.ai_sdk.dialect import PATH, AiSdkDialect
 from transports.chat_ui.ai_sdk.endpoint import AiSdkEndpoint
 from transports.chat_ui.ai_sdk.socket import socket_routes
+from transports.projected.endpoint import find_dialect
 
 
 class AiSdkTransport:
@@ -18,7 +19,7 @@ class AiSdkTransport:
 
     def routes(self, services: Services) -> Sequence[BaseRoute]:
         """Return the routes by which clients connect."""
-        dialect = next((each for each in services.dialects if isinstance(each, AiSdkDialect)), None)
+        dialect = find_dialect(services, AiSdkDialect)
         if dialect is None:
             return []
         endpoint = AiSdkEndpoint(services, dialect, PATH)

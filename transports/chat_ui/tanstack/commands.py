@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
-from typing import Final
+from typing import Final, NamedTuple
 
 import orjson
 
@@ -18,6 +18,7 @@ from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Code, Refused, invalid
 from gateway.security.authenticator import missing_credential
 from gateway.security.principals import Principal
+from transports.chat_ui.newest import stop
 from transports.chat_ui.tanstack.runs import Resumed, TanStackRuns
 from transports.handshake import SocketIdentity
 from transports.projected.socket import SocketStream
@@ -25,6 +26,13 @@ from transports.viewer import Viewer
 from transports.websocket_commands import MAX_UNREADABLE, Close, leading_fields
 
 _RUN_IDS: Final = ("threadId", "runId")
+
+
+class _Reader(NamedTuple):
+    """A run on a socket, by the client's own id; "" for one that the socket resumes."""
+
+    run_id: str
+    stream: SocketStream
 
 
 class TanStackCommands:
@@ -49,16 +57,14 @@ class TanStackCommands:
         self._identity = identity
         self._viewer = viewer
         self._send_json = send_json
-        self._streams: dict[str, SocketStream] = {}
+        self._readers: dict[str, _Reader] = {}
         """The runs on this socket that have not ended, by the id of their generation."""
-        self._generations: dict[str, str] = {}
-        """Ids of their generations, by the clients' own of their runs."""
         self._unreadable = 0
 
     def close(self) -> None:
         """Forget what was counted for the socket, and its runs."""
         self._services.commands.forget(self._name)
-        self._streams.clear()
+        self._readers.clear()
 
     async def handle(self, text: str | None, read_at: float) -> Close | None:
         """Execute one message, which `text` None says was binary; return why the socket must be closed."""
@@ -85,18 +91,17 @@ class TanStackCommands:
 
     def messages(self, generation_id: str, entry: Entry) -> Sequence[bytes]:
         """Return the messages that an entry of the log of a run stands for."""
-        stream = self._streams.get(generation_id)
-        if stream is None:
+        reader = self._readers.get(generation_id)
+        if reader is None:
             return ()
-        messages = stream.messages(entry)
-        if stream.is_over:
-            del self._streams[generation_id]
-            self._generations = {run: named for run, named in self._generations.items() if named != generation_id}
+        messages = reader.stream.messages(entry)
+        if reader.stream.is_over:
+            del self._readers[generation_id]
         return messages
 
     def go_on(self, resumed: Resumed) -> None:
         """View a run after the events that the client has."""
-        self._view(resumed, self._end_resumed)
+        self._view("", resumed, self._end_resumed)
 
     def _end_resumed(self, _is_cut: object) -> Sequence[bytes]:
         self.is_over = True
@@ -108,8 +113,8 @@ class TanStackCommands:
         Raises:
             Refused: it is not valid, or there is no room for it.
         """
-        if len(self._streams) >= self._services.max_generations_per_socket:
-            message = f"{len(self._streams)} runs go on on this socket, the maximum: wait for one to end."
+        if len(self._readers) >= self._services.max_generations_per_socket:
+            message = f"{len(self._readers)} runs go on on this socket, the maximum: wait for one to end."
             raise Refused(Code.RATE_LIMIT, message, retry_after_ms=1000)
         sender = self._principal()
         start = self._dialect.parse(Call(body, headers=self._headers, route=PATH))
@@ -120,24 +125,24 @@ class TanStackCommands:
         )
         self._leave(start.alias, sender)
         self._runs.add(generation, start, sender)
-        self._generations[start.alias] = generation.id
         identity = ResponseIdentity(generation.id, start.request.model or generation.model, generation.created)
-        self._view(Resumed(generation, self._dialect.projection(start, identity), 0), lambda _is_cut: ())
+        self._view(start.alias, Resumed(generation, self._dialect.projection(start, identity), 0), lambda _is_cut: ())
 
-    def _view(self, resumed: Resumed, at_end: Callable[[bool], Sequence[bytes]]) -> None:
+    def _view(self, run_id: str, resumed: Resumed, at_end: Callable[[bool], Sequence[bytes]]) -> None:
         generation, projection, skip = resumed
         envelope = partial(_envelope, generation.id)
-        self._streams[generation.id] = SocketStream(projection, envelope, at_end, skip=skip)
+        self._readers[generation.id] = _Reader(run_id, SocketStream(projection, envelope, at_end, skip=skip))
         self._viewer.attach(generation, 0)
         self._viewer.follow()
 
     def _leave(self, run_id: str, sender: Principal) -> None:
         """Stop the run of this id that still goes on here: its client runs it again, and expects the new one alone."""
-        generation_id = self._generations.pop(run_id, "")
-        if self._streams.pop(generation_id, None) is not None:
+        generation_id = next((found for found, reader in self._readers.items() if reader.run_id == run_id), None)
+        if generation_id is not None:
+            del self._readers[generation_id]
             self._viewer.detach(generation_id)
             generation = self._services.hub.find(generation_id, sender)
-            self._runs.interrupt(generation, sender, self._services.clock.now())
+            stop(self._services, generation, sender, self._services.clock.now())
 
     def _stop(self, run_id: str, read_at: float) -> None:
         """Stop a run.
@@ -146,7 +151,7 @@ class TanStackCommands:
             Refused: `generation_lost`.
         """
         sender = self._principal()
-        self._runs.interrupt(self._runs.find(run_id, sender), sender, read_at)
+        stop(self._services, self._runs.find(run_id, sender), sender, read_at)
 
     async def _send_error(self, refused: Refused, body: Mapping[str, object]) -> None:
         """Send a refusal as the end of the run that it belongs to. An error of no run would be one of all of them."""

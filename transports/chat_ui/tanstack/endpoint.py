@@ -14,13 +14,12 @@ from gateway.api.responses import id_headers, json_response
 from gateway.api.services import Services
 from gateway.dialects.base import Dialect, DialectStart, Projection
 from gateway.dialects.fields import malformed
-from gateway.dialects.sent_request import SentRequest
 from gateway.dialects.tanstack.dialect import PATH, TanStackDialect
 from gateway.dialects.tanstack.event_ids import format_event_id
 from gateway.generation.generation import Generation
+from transports.chat_ui.endpoint import ChatUiEndpoint
 from transports.chat_ui.response import ChatUiResponse
 from transports.chat_ui.tanstack.runs import Resumed, TanStackRuns
-from transports.projected.endpoint import Endpoint
 from transports.projected.response import DialectResponse
 from transports.projected.stream import NumberedFraming, ProjectedFraming, ProjectedStream
 
@@ -37,8 +36,25 @@ def numbered(generation: Generation, skip: int = 0) -> Callable[[Dialect, Projec
     return partial(NumberedFraming, skip=skip, event_id=event_id)
 
 
-class TanStackEndpoint(Endpoint):
+class _NumberedResponse(ChatUiResponse):
+    """The response to a request that starts a run: its events have ids.
+
+    It begins as soon as a provider has accepted the call: without the first id, a client can't come back.
+    """
+
+    def _is_ready(self) -> bool:
+        return super()._is_ready() or self._generation.log.last > _FIRST_EVENT
+
+    def _response(self) -> ASGIApp:
+        projection = self._dialect.projection(self._start, self._identity)
+        parts = (self._services, self._dialect, projection, self._generation, self._headers())
+        return ProjectedStream(*parts, framing_type=numbered(self._generation))
+
+
+class TanStackEndpoint(ChatUiEndpoint):
     """`/api/tanstack` over HTTP."""
+
+    response_type = _NumberedResponse
 
     def __init__(self, services: Services, dialect: TanStackDialect, runs: TanStackRuns) -> None:
         super().__init__(services, dialect, PATH)
@@ -85,27 +101,5 @@ class TanStackEndpoint(Endpoint):
         parts = (self._services, self._dialect, projection, generation, id_headers(request, generation))
         return ProjectedStream(*parts, framing_type=numbered(generation, skip))
 
-    def _sent(self, _start: DialectStart) -> SentRequest | None:
-        # Its clients repeat no request. One that sends the same messages again wants another answer.
-        return None
-
     def _add_alias(self, generation: Generation, start: DialectStart, request: Request) -> None:
         self._runs.add(generation, start, principal(request))
-
-    def _respond(self, start: DialectStart, generation: Generation, request: Request) -> Response | DialectResponse:
-        return _NumberedResponse(self._services, self._dialect, start, generation, request)
-
-
-class _NumberedResponse(ChatUiResponse):
-    """The response to a request that starts a run: its events have ids.
-
-    It begins as soon as a provider has accepted the call: without the first id, a client can't come back.
-    """
-
-    def _is_ready(self) -> bool:
-        return super()._is_ready() or self._generation.log.last > _FIRST_EVENT
-
-    def _response(self) -> ASGIApp:
-        projection = self._dialect.projection(self._start, self._identity)
-        parts = (self._services, self._dialect, projection, self._generation, self._headers())
-        return ProjectedStream(*parts, framing_type=numbered(self._generation))

@@ -15,6 +15,7 @@ from gateway.generation.generation import Generation
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Refused
 from gateway.security.principals import Principal
+from transports.chat_ui.newest import name_newest
 from transports.chat_ui.runs import Runs
 from transports.projected.endpoint import alias_of
 
@@ -35,18 +36,10 @@ class TanStackRuns(Runs):
         self._tanstack = dialect
 
     def add(self, generation: Generation, start: DialectStart, sender: Principal) -> None:
-        """Keep the request that started a generation, and which thread it belongs to.
-
-        The run before it in the thread is stopped if it has no reader any more: `stop()` of a client that reads
-        server-sent events only closes the connection.
-        """
+        """Keep the request that started a generation, and which thread it belongs to."""
         super().add(generation, start, sender)
-        hub, alias = self._services.hub, alias_of(self._dialect, _thread(str(start.call.body.get("threadId"))))
-        before = hub.find_by_alias(alias, sender)
-        hub.add_alias(generation.id, alias, sender)
-        newest = hub.find_by_alias(alias, sender)
-        if before is not None and before is not newest and not hub.is_viewed(before.id):
-            self.interrupt(before, sender, self._services.clock.now())
+        alias = alias_of(self._dialect, _thread(str(start.call.body.get("threadId"))))
+        name_newest(self._services, generation, alias, sender)
 
     def hydration(self, thread_id: str, sender: Principal) -> JsonObject:
         """Return the conversation of a thread, as far as its newest run is kept, and the run if it goes on.

@@ -11,6 +11,7 @@ from gateway.dialects.tanstack.dialect import PATH
 from transports.chat_ui.tanstack.endpoint import TanStackEndpoint
 from transports.chat_ui.tanstack.runs import TanStackRuns
 from transports.chat_ui.tanstack.socket import socket_endpoint
+from transports.projected.endpoint import find_dialect
 
 
 class TanStackTransport:
@@ -20,7 +21,7 @@ class TanStackTransport:
 
     def routes(self, services: Services) -> Sequence[BaseRoute]:
         """Return the routes by which clients connect."""
-        dialect = next((dialect for dialect in services.dialects if isinstance(dialect, TanStackDialect)), None)
+        dialect = find_dialect(services, TanStackDialect)
         if dialect is None:
             return []
         runs = TanStackRuns(services, dialect)

@@ -142,18 +142,6 @@ async def test_a_client_may_ask_to_stop_when_it_leaves(served: Served) -> None:
     assert isinstance(served.only.end, Interrupted)
 
 
-async def test_a_chat_that_goes_on_stops_what_nobody_reads(served: Served) -> None:
-    async with sent(served, body("One")) as task:
-        before = served.only
-        (await begun(task, served)).close()
-        await until(lambda: served.hub.viewers == 0)
-        found = message_of(await chatted(served, body("Two")))
-        await until(lambda: before.log.ended)
-    assert isinstance(before.end, Interrupted)
-    assert before.end.reason == "the chat went on"
-    assert found.text == "Xin chào"
-
-
 async def test_an_answer_that_another_tab_reads_goes_on(served: Served) -> None:
     async with sent(served, body("One")) as task:
         response, before = await begun(task, served), served.upstream.last

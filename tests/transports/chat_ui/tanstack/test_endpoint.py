@@ -79,20 +79,6 @@ async def test_a_client_that_leaves_has_a_grace_period(served: Served) -> None:
     assert isinstance(served.only.end, Interrupted)
 
 
-async def test_the_next_run_of_the_thread_stops_one_without_readers(served: Served) -> None:
-    async with posted(served, TANSTACK, run_input()) as task:
-        served.upstream.last.send("Xin ")
-        (await task).close()
-        first = served.only
-        await until(lambda: served.hub.viewers == 0)
-    async with posted(served, TANSTACK, run_input(runId="r2")) as task:
-        await until(lambda: first.log.ended)
-        assert isinstance(first.end, Interrupted)
-        served.upstream.last.send("chào")
-        served.upstream.last.finish()
-        assert "chào".encode() in await (await task).read()
-
-
 @pytest.mark.parametrize("code", [Code.TRUNCATED, Code.SERVER_ERROR])
 async def test_no_failure_is_a_cut_from_which_a_client_would_come_back(served: Served, code: Code) -> None:
     async with posted(served, TANSTACK, run_input()) as task:
