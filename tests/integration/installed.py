@@ -53,6 +53,6 @@ def run(command: Sequence[str], folder: Path) -> None:
 def _only_one_process(folder: Path) -> Iterator[None]:
     """Hold a lock that other processes wait for: tests run in several."""
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_suffix(".lock").open("w") as lock:
+    with Path(f"{folder}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

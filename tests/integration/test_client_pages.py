@@ -72,7 +72,11 @@ def set_of(page: str, *, is_for_node: bool) -> str:
 
 def output(place: Place, command: list[str], folder: Path, **variables: str) -> str:
     """Run a command in a folder, with the installed clients in its path; return what it prints."""
-    clients = (place.installed.folder / "venv" / "bin", place.installed.folder / "node_modules" / ".bin")
+    clients = (
+        place.installed.folder / "venv" / "bin",
+        place.installed.folder / "node_modules" / ".bin",
+        Path(node22()).parent,
+    )
     path = os.pathsep.join([*map(str, clients), os.environ["PATH"]])
     done = subprocess.run(
         command,

@@ -16,6 +16,7 @@ from tests.integration.browser import read_json, wait_until
 from tests.integration.clients.installation import required_installation
 from tests.integration.clients.stage import FAILOVER_MODEL, configuration, provider_process
 from tests.integration.javascript.project import Project, serve
+from tests.integration.npm import node22
 from tests.integration.processes import CHECKOUT, Server, program
 from tests.integration.test_client_pages import TEXT, Place, output
 
@@ -277,7 +278,7 @@ def test_the_sdks_that_exist(plain_gateway: Server, tmp_path: Path, language: st
     (example,) = [block for block in blocks(language) if name in block]
     (tmp_path / "example.mjs").write_text(example.replace(DOCUMENTED_URL, plain_gateway.url), "utf-8")
     (tmp_path / "node_modules").symlink_to(place.installed.folder / "node_modules")
-    program = {"python": place.installed.python, "js": place.installed.node, "sh": "bash"}[language]
+    program = {"python": place.installed.python, "js": node22(), "sh": "bash"}[language]
     assert "You asked: “" in output(place, [str(program), "example.mjs"], tmp_path)
 
 

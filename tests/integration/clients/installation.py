@@ -25,7 +25,6 @@ class Installation:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.node = folder / "node_modules" / ".bin" / "node"
         self.python = folder / "venv" / "bin" / "python"
         self._stamp = folder / "installed"
 
@@ -63,8 +62,9 @@ def required_installation() -> Installation:
 
 
 def pinned_versions() -> dict[str, str]:
-    """Return the version of each pinned package, of npm and of PyPI (`pypi:openai`)."""
-    versions = dict(json.loads((FOLDER / "package.json").read_text("utf-8"))["dependencies"])
+    """Return the version of each pinned package, of npm and of PyPI (`pypi:openai`), and of Node."""
+    versions = {**npm.pins("node")}
+    versions |= dict(json.loads((FOLDER / "package.json").read_text("utf-8"))["dependencies"])
     requirements = (FOLDER / "requirements.txt").read_text("utf-8")
     for name, version in re.findall(r"^([\w-]+)(?:\[[\w,]+\])?==(\S+)$", requirements, re.MULTILINE):
         versions[f"pypi:{name}"] = version

@@ -146,9 +146,8 @@ class Stage:
             return [sys.executable, "-m", module]
         if not driver.is_for_node:
             return [str(pypi_set(driver.packages) if driver.packages else self.installation.python), "-m", module]
-        if not driver.packages:
-            return [str(self.installation.node), str(_node_driver(driver, self.folder, self.installation.folder))]
-        return [node22(), str(_node_driver(driver, self.folder, npm_set(driver.packages).folder))]
+        packages = npm_set(driver.packages).folder if driver.packages else self.installation.folder
+        return [node22(), str(_node_driver(driver, self.folder, packages))]
 
 
 def model_name(api: str) -> str:
