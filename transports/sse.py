@@ -48,15 +48,14 @@ class EventStream:
     content_type = "text/event-stream"
     heartbeat = b": hb\n"
 
+    says_retry = False
+    """The next frame says after how many milliseconds an EventSource reconnects. That of `accepted` always does."""
+
     def frame(self, generation_id: str, entry: Entry) -> bytes:
         """Return the frame of one entry; its id is the position."""
-        return entry_frame(generation_id, entry, RETRY_MS if entry.kind is Accepted else None)
-
-
-def entry_frame(generation_id: str, entry: Entry, retry_ms: int | None) -> bytes:
-    """Encode an entry as one event, which may also say after how many milliseconds an EventSource reconnects."""
-    name = b"" if entry.kind is Chunk else entry.kind.type.encode()
-    return event_frame(entry.data, name, b"%b:%d" % (generation_id.encode(), entry.last), retry_ms)
+        kind, position = entry.kind, b"%b:%d" % (generation_id.encode(), entry.last)
+        name = b"" if kind is Chunk else kind.type.encode()
+        return event_frame(entry.data, name, position, RETRY_MS if kind is Accepted or self.says_retry else None)
 
 
 class EventStreamTransport:

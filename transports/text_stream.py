@@ -15,7 +15,7 @@ from gateway.generation.generation import Generation
 from gateway.protocol.events import TERMINAL, Chunk, Revision
 from transports.awaited_response import AwaitedResponse
 from transports.http_stream import StreamedResponse
-from transports.sse import RETRY_MS, EventStream, EventStreamEndpoints, entry_frame
+from transports.sse import EventStream, EventStreamEndpoints
 
 _SHOWN: Final = frozenset({Chunk, Revision, *TERMINAL})
 
@@ -26,14 +26,15 @@ class TextFraming(EventStream):
     framing = ""
 
     def __init__(self) -> None:
-        self._retry_ms: int | None = RETRY_MS
+        self.says_retry = True
 
     def frame(self, generation_id: str, entry: Entry) -> bytes:
         """Return the frame of one entry; its id is the position."""
         if entry.kind not in _SHOWN:
             return b""
-        retry_ms, self._retry_ms = self._retry_ms, None
-        return entry_frame(generation_id, entry, retry_ms)
+        frame = super().frame(generation_id, entry)
+        self.says_retry = False
+        return frame
 
 
 class TextResponse(AwaitedResponse):
