@@ -78,7 +78,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         self.connection_slot: Connection | None = None
         """Slot of the connection among all that are counted; `HttpProtocol` passes it on."""
         self._unauthenticated_bytes: int | None = 0
-        """Bytes read before a viewer was bound; None from then on."""
+        """Bytes read before a viewer was bound, or a reservation counts them; None from then on."""
         self._on_drain: Callable[[], None] | None = None
         self._unsent_pongs = 0
         """Pongs written since the write buffer was last found small."""
@@ -110,13 +110,17 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         A viewer is bound once its client is authenticated: from here on messages may have their full size.
         """
         self._on_drain = on_drain
+        self._accept_any_size()
+
+    def limit_messages(self, max_bytes: int, reservation: PromptReservation) -> None:
+        """Implement `MessageReader.limit_messages`: what a reservation counts needs no limit of its own."""
+        self._limiter.max_bytes, self._limiter.reservation = max_bytes, reservation
+        self._accept_any_size()
+
+    def _accept_any_size(self) -> None:
         self._unauthenticated_bytes = None
         if self.queue.empty():
             self._resume_reading()
-
-    def limit_messages(self, max_bytes: int, reservation: PromptReservation) -> None:
-        """Implement `MessageReader.limit_messages`."""
-        self._limiter.max_bytes, self._limiter.reservation = max_bytes, reservation
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Release the connection's slot and the reference cycles: the viewer's callback, and the parser.

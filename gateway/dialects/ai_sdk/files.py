@@ -17,6 +17,9 @@ _AUDIO_FORMATS: Final = {"wav": "wav", "x-wav": "wav", "wave": "wav", "mp3": "mp
 _TEXT_TYPES: Final = frozenset({"application/json", "application/xml", "application/x-ndjson", "application/yaml"})
 """Media types of text outside of `text/*`."""
 
+_MAX_ESCAPES: Final = 100_000
+"""Maximum percent escapes of a `data:` URL: decoding each takes about a microsecond, in which nothing else happens."""
+
 
 def file_part(part: JsonObject, path: str) -> JsonObject:
     """Return the content part of a file.
@@ -52,6 +55,8 @@ def _audio(url: str, subtype: str) -> JsonObject:
 def _attached_text(url: str, name: str, path: str) -> str:
     """Return the text of a file: models read it as a part of the message, and few providers take such files."""
     head, _, data = url.partition(",")
+    if data.count("%") > _MAX_ESCAPES:
+        raise malformed(f"{path}.url", "must be in base64: it has too many percent escapes")
     try:
         decoded = b64decode(data, validate=True) if head.endswith(";base64") else unquote_to_bytes(data)
         text = decoded.decode()

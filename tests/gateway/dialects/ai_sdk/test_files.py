@@ -44,3 +44,10 @@ def test_names_are_kept() -> None:
 def test_a_text_that_is_none(url: str) -> None:
     with pytest.raises(Refused, match=r"^p\.url: must contain text in UTF-8"):
         converted("text/plain", url)
+
+
+def test_many_percent_escapes_are_refused() -> None:
+    assert converted("text/plain", "data:text/plain," + "%41" * 100_000)["text"] == "A" * 100_000
+    with pytest.raises(Refused, match="must be in base64") as refused:
+        converted("text/plain", "data:text/plain," + "%41" * 100_001)
+    assert refused.value.param == "p.url"

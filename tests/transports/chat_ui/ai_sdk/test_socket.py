@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import aiohttp
 import orjson
@@ -421,3 +422,25 @@ class TestKeys:
             for fields in ({}, {"chat": served.only.id}):
                 await resume(socket, **fields)
                 assert "requires a key" in (await error(socket))[1]
+
+
+class TestLargeFrames:
+    @pytest.fixture
+    def settings(self, settings: Settings, keys_file: Path) -> Settings:
+        return with_keys(settings, keys_file).model_copy(update={"max_body_bytes": 1_000_000})
+
+    @pytest.mark.parametrize("is_valid", [True, False])
+    async def test_the_first_frame_may_be_as_large_as_any(
+        self, served: Served, clients: Clients, is_valid: bool
+    ) -> None:
+        key = KEYS["alice"].text() if is_valid else "wrong"
+        async with clients.session(None).ws_connect(PATH) as socket, asyncio.timeout(10):
+            await send(socket, messages=[user("a" * 900_000)], headers={"authorization": f"Bearer {key}"})
+            received = await socket.receive_json()
+            assert received["type"] == ("start" if is_valid else "error")
+
+    async def test_a_first_frame_that_is_too_large_closes_the_socket(self, served: Served, clients: Clients) -> None:
+        async with clients.session(None).ws_connect(PATH) as socket, asyncio.timeout(10):
+            await send(socket, messages=[user("a" * 1_000_000)])
+            assert await close_code(socket) == 4413
+        await until(lambda: served.hub.prompts.used == 0)
