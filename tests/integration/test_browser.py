@@ -35,6 +35,7 @@ events.addEventListener("complete", ({ lastEventId }) => {
   done([text, lastEventId]);
 });
 """
+TEXT_SOURCE = EVENT_SOURCE.replace("/api/chat/stream", "/api/chat/text")
 WEB_SOCKET = """
 const socket = new WebSocket(`ws://${location.host}/api/ws`);
 const messages = [{ role: "user", content: "Why is the sky blue" }];
@@ -569,7 +570,9 @@ def contrast(first: float, second: float) -> float:
     return (max(first, second) + 0.05) / (min(first, second) + 0.05)
 
 
-@pytest.mark.parametrize("client", [EVENT_SOURCE, WEB_SOCKET], ids=["EventSource", "WebSocket"])
+@pytest.mark.parametrize(
+    "client", [EVENT_SOURCE, TEXT_SOURCE, WEB_SOCKET], ids=["EventSource", "EventSource for text", "WebSocket"]
+)
 def test_a_client_needs_ten_lines(page: Page, client: str) -> None:
     text, position = page.wait_for(client)
     assert "Why is the sky blue" in text
