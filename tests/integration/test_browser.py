@@ -456,7 +456,7 @@ def test_the_page_works_with_the_keyboard_alone(page: Page) -> None:
 
 
 def test_each_letter_is_a_shortcut_and_types_itself_in_a_field(page: Page) -> None:
-    is_open = "return document.querySelector(arguments[0]).open"
+    script = "return document.querySelector(arguments[0]).open"
     page.press("/")
     assert page.focused() == "prompt"
     page.press(Keys.CONTROL, "a")
@@ -478,9 +478,9 @@ def test_each_letter_is_a_shortcut_and_types_itself_in_a_field(page: Page) -> No
     page.press(Keys.TAB, Keys.TAB)  # to a button
     for key, dialog in (("s", "#settings"), ("?", "#help")):
         page.press(key)
-        assert page.run(is_open, dialog)
+        assert page.run(script, dialog)
         page.press(Keys.ESCAPE)
-        assert not page.run(is_open, dialog)
+        assert not page.run(script, dialog)
     assert not any(pane.read().has_ended for pane in page.panes), "Escape closed the dialogs, and stopped nothing"
 
 
