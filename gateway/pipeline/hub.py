@@ -112,7 +112,7 @@ class Hub:
         self._idle.set()
         self._all_read = asyncio.Event()
         """Set once the last viewer leaves while the gateway shuts down."""
-        self._on_close: Callable[[], None] = lambda: None
+        self._on_close: list[Callable[[], None]] = []
 
     @property
     def running(self) -> int:
@@ -391,8 +391,8 @@ class Hub:
         self._records.on_forget.append(callback)
 
     def on_close(self, callback: Callable[[], None]) -> None:
-        """Call `callback` when all generations have been ended, and no viewer is awaited any more."""
-        self._on_close = callback
+        """Call `callback`, after those before it, once all generations have ended and no viewer is awaited any more."""
+        self._on_close.append(callback)
 
     # Viewers.
 
@@ -468,7 +468,8 @@ class Hub:
         self._disconnects.close()
         for record in self._records:
             record.timer.cancel()
-        self._on_close()
+        for callback in self._on_close:
+            callback()
 
     async def _end_all(self) -> None:
         tasks = [record.task for record in self._records if record.task is not None]
