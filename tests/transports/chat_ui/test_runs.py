@@ -75,6 +75,14 @@ class TestAtTheCommandRate:
             async with served.http.delete(f"{path}?{query}") as stopped:
                 assert stopped.status == 429
 
+    @pytest.mark.parametrize(("path", "query"), [*PATHS, (TANSTACK, "threadId=t")])
+    async def test_reading_a_run_again_is_no_command(self, served: Served, path: str, query: str) -> None:
+        await answered(served, path)
+        offset = "" if "threadId" in query else "&offset=-1"
+        for _ in range(10):
+            async with served.http.get(f"{path}?{query}{offset}") as joined:
+                assert joined.status == 200
+
 
 class TestWithKeys:
     @pytest.fixture

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from starlette.routing import BaseRoute, Route
 
-from gateway.api.middleware.command_rate import COUNTS_ITSELF
+from gateway.api.middleware.command_rate import COUNTS_ITSELF, READS
 from gateway.api.services import Services
 from gateway.dialects.ag_ui import AgUiDialect
 from gateway.dialects.ag_ui.dialect import PATH
@@ -25,7 +25,7 @@ class AgUiTransport:
         threads = AgUiThreads(services, dialect)
         return [
             Route(PATH, AgUiEndpoint(services, dialect, threads.runs).start, methods=["POST"]),
-            Route(PATH, threads.join, methods=["GET"]),
+            Route(PATH, threads.join, methods=["GET"], name=READS),
             Route(PATH, threads.stop, methods=["DELETE"], name=COUNTS_ITSELF),
             Route(f"{PATH}/capabilities", threads.capabilities, methods=["GET"]),
         ]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
-from gateway.api.middleware.command_rate import COUNTS_ITSELF
+from gateway.api.middleware.command_rate import COUNTS_ITSELF, READS
 from gateway.api.services import Services
 from gateway.dialects.tanstack import TanStackDialect
 from gateway.dialects.tanstack.dialect import PATH
@@ -28,7 +28,7 @@ class TanStackTransport:
         endpoint = TanStackEndpoint(services, dialect, runs)
         return [
             Route(PATH, endpoint.run, methods=["POST"]),
-            Route(PATH, endpoint.join, methods=["GET"]),
+            Route(PATH, endpoint.join, methods=["GET"], name=READS),
             Route(PATH, endpoint.stop, methods=["DELETE"], name=COUNTS_ITSELF),
             WebSocketRoute(PATH, socket_endpoint(services, dialect, runs)),
         ]
