@@ -1,29 +1,5 @@
 /**
- * One pane of the demo page: a transport, and a conversation on it.
- *
- * A module that measures or illustrates attaches by `pane.observe(observer)`, and shows what it found in one of the pane's
- * slots, `pane.slot(name)`. It changes nothing else of the page. All methods of an observer are optional. `at` is in
- * milliseconds on the clock of `performance.now()`.
- *
- *     onTurn({ at, kind, transport, answer })   a turn begins, `kind` is "start", "watch" or "resume": begin new measurements
- *     onEvent(event, { at, bytes, transport, waiting, answer })
- *                                               an event arrived, and is shown. `bytes`: payload since the event before, as far
- *                                               as the transport shows it (EventSource: characters of data). `waiting`: it was
- *                                               waiting in the gateway while this pane was away, so its time says nothing
- *                                               about the speed
- *     onState(answer, { at, state })            a change of state, queue, retry or transport; `state` as the pane shows it
- *     onOffline({ at, byUser })                 the connection was lost, or cut with the pane's button
- *     onOnline({ at, ms })                      the first event after that
- *     onTransport({ at, from, to })             the answer goes on over another transport
- *     onChoice({ transport })                   the transport of the next answer, or of this one: title and colour follow
- *     onCommand({ at, name })                   "interrupt", "feedback", "plug" or "handover", at the click
- *     onEnd({ at, event, error, stop })         the end: its terminal event (null if it could not be read) or its error. `stop`
- *                                               is `{ clickMs, cancelMs }` if it was stopped here: click to end as seen here,
- *                                               and the gateway's own time to close the model's connection; else null
- *
- * Slots of a pane: `figures` (a thin line above the text), `stop` (beside the stop button), `chart` and `timeline` (below
- * the panes, in the column of this pane). `pane.root.dataset.transport` is the current transport; CSS has its colours as
- * `--accent` and `--wash`. Replacements for fetch, EventSource and WebSocket, to measure the wire: see `instruments.js`.
+ * One pane of the demo page: a transport, and a conversation on it. `pane/observer.js` describes what observers get.
  */
 
 import { Conversation } from "./conversation.js";
@@ -33,6 +9,7 @@ import { failureMessage, formatDuration, formatMillis, stateMessage, usageMessag
 import { Absence } from "./pane/absence.js";
 import { createEventHandlers } from "./pane/event-handlers.js";
 import { FollowEnd } from "./pane/follow-end.js";
+import { resumeOf, savedTurn } from "./pane/saved-turn.js";
 import { TransportView } from "./pane/transport-view.js";
 import { TRANSPORTS, availableTransports, shownTransport } from "./transports.js";
 import { Turn } from "./turn.js";
@@ -98,6 +75,7 @@ export class Pane {
     return this.#transport;
   }
 
+  /** @param {import("./pane/observer.js").PaneObserver} observer */
   observe(observer) {
     this.#observers.push(observer);
   }
@@ -187,19 +165,14 @@ export class Pane {
     this.#feedback.clear();
     this.#past = [];
     this.root.dataset.state = "idle";
+    this.#tell("onClear");
     this.#showControls();
   }
 
   /** @returns {{transport: string, messages: object[], turns: object[]}} what `restore` takes */
   get saved() {
-    const turns = this.#answer === null || this.#run.kind === "watch" ? [] : [...this.#past, this.#savedTurn()];
+    const turns = this.#answer === null || this.#run.kind === "watch" ? [] : [...this.#past, savedTurn(this.#turn, this.#answer, this.#run)];
     return { transport: this.#transport, messages: this.#conversation.messages, turns };
-  }
-
-  #savedTurn() {
-    const { text, reasoning, reasoningDetails, toolCalls, parts, revision, position, state } = this.#answer;
-    const answer = { text, reasoning, reasoningDetails, toolCalls, parts, revision, position, state };
-    return { ...this.#turn.saved, answer, request: this.#run.request, messages: this.#run.messages };
   }
 
   /** Show what an earlier page has stored, and go on reading its last answer. @param {ReturnType<Pane["saved"]>} saved */
@@ -211,16 +184,13 @@ export class Pane {
     this.#past = turns.slice(0, -1);
     for (const turn of this.#past) this.#showPast(turn);
     const last = turns.at(-1);
-    const { position, state, text, revision } = last.answer;
-    const id = last.generation;
+    const { generation: id } = last;
     if (id === "") return this.#showPast(last); // it had no id yet: nothing to continue with
-    // One that had ended is read again from its last event but one: its end says how.
-    const after = TERMINAL.has(state) ? Math.max(0, last.seq - 1) : position ?? 0;
-    this.#begin("resume", last.prompt, (listeners) => this.#client.attach(id, { after, text, revision, transport: this.#transport, ...listeners }), last);
-    const { reasoning, reasoningDetails, toolCalls, parts } = last.answer;
-    Object.assign(this.#answer, { reasoning, reasoningDetails, toolCalls, parts });
+    const { after, isRunning, options, kept } = resumeOf(last);
+    this.#begin("resume", last.prompt, (listeners) => this.#client.attach(id, { after, ...options, transport: this.#transport, ...listeners }), last);
+    Object.assign(this.#answer, kept);
     this.#turn.restore(last, last.answer);
-    if (!TERMINAL.has(state)) this.#run.absence.begin(performance.now(), { afterRefresh: true });
+    if (isRunning) this.#run.absence.begin(performance.now(), { afterRefresh: true });
     this.#end.scroll();
   }
 
@@ -282,7 +252,7 @@ export class Pane {
     else {
       this.#conversation.answer(this.#answer.message());
       this.#turn.source = this.#answer.text;
-      this.#past.push(this.#savedTurn());
+      this.#past.push(savedTurn(this.#turn, this.#answer, this.#run));
     }
     this.#turn?.end(this.#answer.state);
     this.#turn?.tools.close();

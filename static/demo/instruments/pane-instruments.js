@@ -78,6 +78,7 @@ export class PaneInstruments {
         this.#timeline.timeline.addAction("stop", this.#transport, at);
       }
     },
+    onClear: () => this.#figure.clear(),
     onEnd: ({ stop }) => {
       if (stop) this.#figure.showStop(stop);
       const measurement = this.#measurement;
