@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from gateway.client.answer_state import AnswerState
-from gateway.client.connectors import CommandName, Commands, Connector, EventFeed, TransportName
+from gateway.client.connectors import CommandName, Commands, Connector, EventFeed, TransportName, check_transport
 from gateway.client.deadline import Deadline
 from gateway.client.frames import ConnectionLost, Frame, JsonMap, failure_of
 from gateway.client.retry import Retries, RetryPolicy
@@ -62,7 +62,7 @@ class AsyncAnswer(AnswerState):
     @property
     def has_ended(self) -> bool:
         """Return True if no event follows: the last one was returned, or the answer was closed."""
-        return self._ended
+        return self._ended and self._unread is None
 
     @property
     def transport(self) -> TransportName:
@@ -170,7 +170,12 @@ class AsyncAnswer(AnswerState):
         return feedback_id if isinstance(feedback_id, str) else None
 
     async def switch(self, transport: TransportName) -> None:
-        """Continue reading on another transport, after the last event that was returned."""
+        """Continue reading on another transport, after the last event that was returned.
+
+        Raises:
+            ValueError: if there is no transport of this name.
+        """
+        check_transport(transport, self._shared.connectors)
         if transport == self._transport:
             return
         self._transport = transport
@@ -179,7 +184,7 @@ class AsyncAnswer(AnswerState):
 
     async def aclose(self) -> None:
         """Stop reading. The generation then runs on or ends as its disconnect policy says."""
-        self._ended = True
+        self._ended, self._unread = True, None
         await self._close_feed()
 
     async def __aenter__(self) -> Self:

@@ -11,11 +11,11 @@ from typing import Final, Self
 from yarl import URL
 
 from gateway.client.answer import AsyncAnswer, Shared
-from gateway.client.connectors import Connectors, HttpCommands, TransportName
+from gateway.client.connectors import Connectors, HttpCommands, TransportName, check_transport
 from gateway.client.deadline import Deadline
 from gateway.client.event_stream import EventStreamConnector
 from gateway.client.frames import ConnectionLost
-from gateway.client.http_session import HttpSession, HttpSettings, Token, check_token
+from gateway.client.http_session import HttpSession, HttpSettings, Token, basic_authorization, check_token
 from gateway.client.long_poll import LongPollConnector
 from gateway.client.retry import Retries, RetryNotice, RetryPolicy, Sleep
 from gateway.client.start_options import StartOptions
@@ -28,6 +28,10 @@ Messages = Sequence[Mapping[str, object]]
 
 CONNECTORS: Final[Connectors] = {"sse": EventStreamConnector, "ws": WebSocketConnector, "poll": LongPollConnector}
 """The transports of this client."""
+
+
+MAX_SECONDS: Final = 1e8
+"""Maximum of a time to wait, about three years: timers of the event loop take no infinite one."""
 
 
 class AsyncClient:
@@ -64,14 +68,17 @@ class AsyncClient:
         sleep: Sleep = asyncio.sleep,
         random: Callable[[], float] = chance.random,
     ) -> None:
-        self.url = _parse_url(url)
-        if transport not in CONNECTORS:
-            message = f"transport: {transport!r} is unknown; use one of: {', '.join(CONNECTORS)}"
-            raise ValueError(message)
-        if isinstance(token, str):
+        address = _parse_url(url)
+        # Messages name the address: a password must not be part of it.
+        self.url = address.with_user(None)
+        check_transport(transport, CONNECTORS)
+        if token is not None and not callable(token):
             check_token(token)
+        _check_seconds(connect_s=connect_s, idle_s=idle_s)
         self.transport: TransportName = transport
-        self._settings = HttpSettings(self.url, token, dict(headers or {}), connect_s, idle_s, ssl_context)
+        self._settings = HttpSettings(
+            self.url, token, {**basic_authorization(address), **(headers or {})}, connect_s, idle_s, ssl_context
+        )
         self._retries = retries or Retries()
         self._notice = notice
         self._sleep = sleep
@@ -213,6 +220,14 @@ def _parse_url(url: str) -> URL:
         message = f"url: {url!r} is not the address of a gateway: use one like http://127.0.0.1:8080."
         raise invalid(message, param="url")
     return parsed.with_query(None).with_fragment(None)
+
+
+def _check_seconds(**settings: object) -> None:
+    """Raise ValueError for what is no time to wait: some transports would take 0 for "at once", others for "never"."""
+    for name, seconds in settings.items():
+        if not isinstance(seconds, int | float) or not 0 < seconds <= MAX_SECONDS:
+            message = f"{name}: {seconds!r} is not a number of seconds from above 0 to {MAX_SECONDS:g}."
+            raise ValueError(message)
 
 
 def _check_id(generation_id: str) -> str:

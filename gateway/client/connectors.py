@@ -61,6 +61,13 @@ ConnectorFactory = Callable[[HttpSession], Connector]
 Connectors = Mapping[TransportName, ConnectorFactory]
 
 
+def check_transport(name: str, known: Mapping[TransportName, object]) -> None:
+    """Raise ValueError if there is no transport of this name."""
+    if name not in known:
+        message = f"transport: {name!r} is unknown; use one of: {', '.join(known)}"
+        raise ValueError(message)
+
+
 class HttpCommands:
     """Sends commands by POST, one request each."""
 

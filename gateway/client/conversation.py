@@ -10,6 +10,9 @@ from gateway.client.start_options import StartOptions
 from gateway.client.sync import Answer, Client
 from gateway.protocol.events import Complete
 
+ToolResults = Mapping[str, str] | Mapping[str | None, str]
+"""Results of tool calls by their ids. The type of an id includes None: only the first delta of a call has it."""
+
 
 class _History:
     """The messages of a conversation. Pure."""
@@ -41,7 +44,7 @@ class _History:
         asked: Message = {"role": "user", "content": content if isinstance(content, str) else list(content)}
         return _alternate([*messages, asked])
 
-    def _return_results(self, results: Mapping[str, str]) -> list[Message]:
+    def _return_results(self, results: ToolResults) -> list[Message]:
         messages = self.messages
         calls = messages[-1].get("tool_calls") if messages else None
         called = [call["id"] for call in calls] if isinstance(calls, list) else []
@@ -112,7 +115,7 @@ class AsyncConversation(_History):
         self._check_ended()
         return await self._start(self._ask(content))
 
-    async def send_tool_results(self, results: Mapping[str, str]) -> AsyncAnswer:
+    async def send_tool_results(self, results: ToolResults) -> AsyncAnswer:
         """Send the results of the last answer's tool calls, by their ids, and return the answer to them.
 
         Raises:
@@ -159,7 +162,7 @@ class Conversation(_History):
         self._check_ended()
         return self._start(self._ask(content))
 
-    def send_tool_results(self, results: Mapping[str, str]) -> Answer:
+    def send_tool_results(self, results: ToolResults) -> Answer:
         """Send the results of the last answer's tool calls, as `AsyncConversation.send_tool_results`.
 
         Raises:

@@ -3,6 +3,7 @@
 import inspect
 import os
 import ssl
+from base64 import b64encode
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -103,11 +104,21 @@ class HttpSession:
         await self._session.close()
 
     async def _authorization(self) -> Mapping[str, str]:
-        token = self._token
-        if token is not None and not isinstance(token, str):
-            given = token()
+        if self._token is None:
+            return {}
+        token: object = self._token
+        if not isinstance(self._token, str):
+            given = self._token()
             token = await given if inspect.isawaitable(given) else given
-        return {} if token is None else {"Authorization": f"Bearer {check_token(token)}"}
+        return {"Authorization": f"Bearer {check_token(token)}"}
+
+
+def basic_authorization(url: URL) -> Mapping[str, str]:
+    """Return the header for the user and password of an address, if it has one."""
+    if url.user is None:
+        return {}
+    credentials = f"{url.user}:{url.password or ''}".encode()
+    return {"Authorization": f"Basic {b64encode(credentials).decode()}"}
 
 
 def check_token(token: object) -> str:

@@ -9,6 +9,7 @@
 Exceptions of libraries are converted to one of these where they are raised, and nowhere else.
 """
 
+import copyreg
 import re
 from dataclasses import dataclass
 from enum import StrEnum
@@ -102,6 +103,10 @@ class GatewayError(Exception):
         self.message = message
         self.retryable = CODES[code].retryable if retryable is None else retryable
         self.retry_after_ms = retry_after_ms
+
+    def __reduce__(self) -> tuple[object, ...]:
+        """Return how to copy it: pools of processes and queues of tasks pickle errors, without calling `__init__`."""
+        return copyreg.__newobj__, (type(self), *self.args), self.__dict__  # type: ignore[attr-defined]
 
 
 class Refused(GatewayError):

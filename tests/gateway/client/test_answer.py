@@ -147,6 +147,15 @@ async def test_switching_between_transports_keeps_every_character(servers: list[
     assert harness.waits == []
 
 
+async def test_a_switch_to_an_unknown_transport_is_refused_at_once(servers: list[TestServer]) -> None:
+    harness = await listen(servers, FakeGateway(log_of("a")))
+    async with harness.client("sse") as client:
+        answer = await client.start("hi")
+        with pytest.raises(ValueError, match="'websocket' is unknown; use one of: sse, ws"):
+            await answer.switch("websocket")  # type: ignore[arg-type]
+        assert (await answer.read(), answer.transport) == ("a", "sse")
+
+
 async def test_a_switch_wakes_a_waiting_reader(servers: list[TestServer]) -> None:
     harness = await listen(servers, FakeGateway(log_of("a", "b"), [[1, 2, 3, HOLD], []]))
     for transport in TRANSPORTS:

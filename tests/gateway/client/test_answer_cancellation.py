@@ -94,6 +94,7 @@ async def test_reading_continues_after_the_last_event_that_was_returned(
                 seen.append(event)  # noqa: PERF401 - kept when this is cancelled
 
         cancelled = await _run(suspension, read())
+        assert answer.has_ended == (seen == log)
         await read()
         assert seen == log
         assert answer.text == "abcdefgh"

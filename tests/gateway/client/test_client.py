@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 from aiohttp.test_utils import TestServer
+from yarl import URL
 
-from gateway.client import Client, TransportName
-from gateway.protocol.errors import Code, Refused
+from gateway.client import Client, Retries, TransportName
+from gateway.protocol.errors import Code, Failed, Refused
 from tests.gateway.client.fake_gateway import (
     CLOSE,
     COMPLETE,
@@ -146,3 +147,29 @@ async def test_a_position_names_its_generation(servers: list[TestServer]) -> Non
 def test_an_unknown_transport_is_refused_by_the_constructor() -> None:
     with pytest.raises(ValueError, match="'websocket' is unknown; use one of: sse, ws"):
         Client("http://127.0.0.1:1", transport="websocket")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("inf"), float("nan"), None, "5"])
+@pytest.mark.parametrize("name", ["connect_s", "idle_s"])
+def test_a_time_limit_is_a_finite_number_above_zero(name: str, seconds: object) -> None:
+    with pytest.raises(ValueError, match=f"{name}: .* is not a number of seconds"):
+        Client("http://127.0.0.1:1", **{name: seconds})  # type: ignore[arg-type]
+
+
+async def test_the_password_of_an_address_is_sent_and_never_shown(servers: list[TestServer]) -> None:
+    harness = await listen(servers, FakeGateway(log_of("a")))
+    url = str(URL(harness.url).with_user("me").with_password("hunter2"))
+    async with Client(url) as client:
+        await (await client.start("hi")).read()
+    assert [headers["Authorization"] for headers in harness.gateway.headers] == ["Basic bWU6aHVudGVyMg=="]
+    async with Client("http://me:hunter2@127.0.0.1:1", retries=Retries(start_failures=1)) as client:
+        with pytest.raises(Failed) as caught:
+            await client.start("hi")
+        assert "hunter2" not in f"{client!r} {client.url} {caught.value}"
+
+
+@pytest.mark.parametrize("given", [None, 5, "", "two words"])
+async def test_a_function_that_returns_no_token_is_an_error(given: object) -> None:
+    async with Client("http://127.0.0.1:1", token=lambda: given) as client:  # type: ignore[arg-type,return-value]
+        with pytest.raises(Refused, match="a token is a non-empty text"):
+            await client.start("hi")

@@ -1,5 +1,8 @@
 """Error codes, and refusals as data."""
 
+import copy
+import pickle
+
 from gateway.protocol.errors import CODES, Code, Failed, Refused, UnsupportedOption, forbidden, lost, out_of_scope
 
 
@@ -33,3 +36,11 @@ def test_refusals_name_the_field_to_change() -> None:
         "Authorization",
     )
     assert len(lost("g" * 1000).message) < 200
+
+
+def test_an_error_can_be_pickled_and_copied() -> None:
+    refused = Refused(Code.RATE_LIMIT, "Too many.", param="p", status=418, retry_after_ms=7)
+    failed = Failed(Code.TIMEOUT, "Late.", retryable=False)
+    for error in (refused, failed, UnsupportedOption("No seed.", "seed")):
+        for again in (pickle.loads(pickle.dumps(error)), copy.deepcopy(error)):
+            assert (type(again), str(again), vars(again)) == (type(error), str(error), vars(error))

@@ -103,6 +103,8 @@ def synchronous() -> None:
         answer.switch("sse")
         chat = Conversation(client, messages=[{"role": "user", "content": "1"}, answer.message()])
         assert_type(chat.send("2"), Answer)
+        results = {call.id: call.arguments for call in answer.tool_calls}
+        assert_type(chat.send_tool_results(results), Answer)
         assert_type(chat.send_tool_results({"call": "result"}), Answer)
         try:
             client.attach("g_1:3", after=None).close()
