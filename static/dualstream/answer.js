@@ -4,7 +4,8 @@
  */
 
 import { waitBefore } from "./backoff.js";
-import { DualstreamError, errorOf, networkError } from "./errors.js";
+import { MAX_TIMER_MS } from "./environment.js";
+import { DualstreamError, errorOf, networkError, notify } from "./errors.js";
 import { APPLY, STATE_AFTER, TERMINAL } from "./events.js";
 import { messageOf } from "./messages.js";
 import { checkNames, checkTransport } from "./options.js";
@@ -65,6 +66,7 @@ export class Answer {
   #timers = { idle: null, retry: null, total: null };
   #events = /** @type {object[]} */ ([]);
   #wake = null;
+  #isIterated = false;
   #settle;
   #idKnown;
 
@@ -194,6 +196,8 @@ export class Answer {
 
   /** @returns {AsyncGenerator<object, void, void>} */
   async *[Symbol.asyncIterator]() {
+    if (this.#isIterated) throw new TypeError("This answer is already being iterated: attach() gives a second reader all events.");
+    this.#isIterated = true;
     try {
       for (;;) {
         while (this.#events.length > 0) yield this.#events.shift();
@@ -202,6 +206,7 @@ export class Answer {
       }
       if (this.error !== null) throw this.error;
     } finally {
+      this.#isIterated = false;
       this.detach(); // if the loop was left early; no effect after the end
     }
   }
@@ -372,7 +377,7 @@ export class Answer {
   }
 
   #deliver(event) {
-    if (this.#options.onEvent) return this.#options.onEvent(event, this);
+    if (this.#options.onEvent) return notify(this.#options.onEvent, event, this);
     this.#events.push(event);
     this.#wakeReader();
   }
@@ -422,7 +427,7 @@ export class Answer {
   }
 
   #changed() {
-    this.#options.onState?.(this);
+    notify(this.#options.onState, this);
   }
 
   #setTimer(name, ms, callback) {
@@ -430,7 +435,7 @@ export class Answer {
     this.#timers[name] = this.#context.env.setTimeout(() => {
       this.#timers[name] = null;
       callback();
-    }, ms);
+    }, Math.min(ms, MAX_TIMER_MS));
   }
 
   #clearTimer(name) {

@@ -63,7 +63,7 @@ export function openAuto({ target, openStream, openPoll, snapshot, onVerdict, en
     const asked = env.now();
     const { seq } = await snapshot();
     if (!isWatching()) return;
-    if (seq > target.seq) timer = env.setTimeout(fallBack, OVERDUE_MS + 2 * (env.now() - asked));
+    if (seq > target.seq) timer = env.setTimeout(fallBack, OVERDUE_MS + 2 * Math.min(env.now() - asked, SILENCE_MS[1]));
     else watch(Math.min(2 * ms, SILENCE_MS[1]));
   }
 

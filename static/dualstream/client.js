@@ -5,10 +5,10 @@
 import { Answer } from "./answer.js";
 import { RETRY } from "./backoff.js";
 import { Connections } from "./connections.js";
-import { defaultEnvironment } from "./environment.js";
+import { MAX_TIMER_MS, defaultEnvironment } from "./environment.js";
 import { DualstreamError } from "./errors.js";
 import { GatewayHttp } from "./http.js";
-import { checkNames, checkTransport } from "./options.js";
+import { checkClient, checkId, checkNames, checkReading, checkTransport } from "./options.js";
 import { parsePosition } from "./position.js";
 
 /** @typedef {import("./types/index.js").ClientOptions} ClientOptions */
@@ -41,6 +41,8 @@ export class Dualstream {
     checkNames("environment", options.environment ?? {});
     this.#options = { ...DEFAULTS, ...withoutUndefined(options), retry: { ...RETRY, ...options.retry } };
     checkTransport(this.#options.transport);
+    checkClient(this.#options);
+    for (const name of ["timeout", "idleTimeout"]) if (this.#options[name] > MAX_TIMER_MS) this.#options[name] = 0; // Infinity: none
     this.#env = { ...defaultEnvironment(), ...options.environment };
     this.#http = new GatewayHttp(this.#options, this.#env);
     this.#connections = new Connections(this.#http, this.#env, this.#options);
@@ -74,6 +76,7 @@ export class Dualstream {
    * @returns {Answer}
    */
   attach(generationId, options = {}) {
+    checkId("attach()", generationId);
     checkNames("attach()", options);
     const { after = 0, ...rest } = options;
     const seq = typeof after === "number" ? after : parsePosition(after)?.seq;
@@ -88,6 +91,7 @@ export class Dualstream {
    * @returns {Promise<void>} rejects with a DualstreamError
    */
   async interrupt(generationId, reason) {
+    checkId("interrupt()", generationId);
     const fields = reason === undefined ? {} : { reason };
     await this.#connections.command({ id: generationId, name: "interrupt", fields }).catch((error) => {
       if (error.code !== "already_over") throw error;
@@ -101,6 +105,7 @@ export class Dualstream {
    * @returns {Promise<import("./types/index.js").FeedbackReply>} rejects with a DualstreamError
    */
   async feedback(generationId, feedback) {
+    checkId("feedback()", generationId);
     const fields = typeof feedback === "string" ? { text: feedback } : feedback;
     checkNames("feedback()", fields);
     return this.#connections.command({ id: generationId, name: "feedback", fields });
@@ -116,7 +121,8 @@ export class Dualstream {
    * @returns {Promise<import("./types/index.js").Snapshot>} its current state; rejects with a DualstreamError, `generation_lost` if
    *   it is unknown
    */
-  snapshot(generationId) {
+  async snapshot(generationId) {
+    checkId("snapshot()", generationId);
     return this.#http.json(`api/generations/${encodeURIComponent(generationId)}`);
   }
 
@@ -129,6 +135,7 @@ export class Dualstream {
   #createAnswer(options) {
     const transport = options.transport ?? this.#options.transport;
     checkTransport(transport);
+    checkReading(options);
     const answer = new Answer({ ...options, transport }, {
       env: this.#env,
       timeout: this.#options.timeout,

@@ -3,7 +3,7 @@
  * object that is replaced and never changed, and subscribers are called once per frame: a store for React, Svelte or Vue.
  */
 
-import { errorOf } from "./errors.js";
+import { errorOf, notify } from "./errors.js";
 import { FrameScheduler } from "./frames.js";
 import { beginAnswer, fieldsOf, inputs, requestMessages } from "./messages.js";
 import { checkNames, checkTransport } from "./options.js";
@@ -199,7 +199,7 @@ export class Conversation {
       this.#update({ generationId: event.generation_id });
       this.#save();
     }
-    this.#settings.onEvent?.(event, answer);
+    notify(this.#settings.onEvent, event, answer);
     this.#frames.schedule();
   }
 
@@ -218,8 +218,8 @@ export class Conversation {
     if (!error?.retryable) this.#start = null;
     this.#save();
     this.#publish();
-    if (this.#error === null) this.#settings.onFinish?.(this.#last());
-    else this.#settings.onError?.(this.#error);
+    if (this.#error === null) notify(this.#settings.onFinish, this.#last());
+    else notify(this.#settings.onError, this.#error);
   }
 
   /** Stop the running answer, and wait for its end. */
@@ -269,7 +269,7 @@ export class Conversation {
     this.#frames.cancel();
     this.#copy();
     this.#state = this.#read();
-    for (const subscriber of [...this.#subscribers]) subscriber();
+    for (const subscriber of [...this.#subscribers]) notify(subscriber);
   }
 
   /** @returns {ConversationState} */

@@ -3,6 +3,9 @@
  * otherwise, and are looked up at each call, so that a page or a test may replace them later.
  */
 
+/** Maximum milliseconds of a timer: with more, it fires at once. */
+export const MAX_TIMER_MS = 2 ** 31 - 1;
+
 /** @returns {import("./client.js").Environment} */
 export function defaultEnvironment() {
   return {

@@ -109,3 +109,17 @@ const CODES = new Map([
 function codeOfStatus(status) {
   return CODES.get(status) ?? (status >= 500 ? "network_error" : "invalid_request");
 }
+
+/**
+ * Call a function of the application, if it is set. What it throws is reported as an uncaught error, like that of an event
+ * handler, and changes nothing here: an error of a page's rendering is no lost connection.
+ * @param {Function|undefined} callback
+ * @param {...unknown} args
+ */
+export function notify(callback, ...args) {
+  try {
+    callback?.(...args);
+  } catch (error) {
+    queueMicrotask(() => { throw error; });
+  }
+}

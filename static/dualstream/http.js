@@ -11,7 +11,8 @@ export class GatewayHttp {
   #tokens;
 
   /**
-   * @param {{baseURL: string, headers: Record<string, string>, credentials: RequestCredentials, token: import("./tokens.js").TokenSource}} options
+   * @param {{baseURL: string, headers: Record<string, string>, credentials: RequestCredentials, idleTimeout: number,
+   *   token: import("./tokens.js").TokenSource}} options
    * @param {import("./client.js").Environment} env
    */
   constructor(options, env) {
@@ -80,12 +81,31 @@ export class GatewayHttp {
   };
 
   /**
-   * Send a request and return the JSON of its response.
+   * Send a request and return the JSON of its response. Without a signal of the caller, who then sees to that, it takes the idle
+   * timeout at most: a stop button must not wait for a gateway that is silent.
    * @param {string} path
    * @param {RequestInit} [init]
    * @returns {Promise<any>} rejects with a DualstreamError
    */
   async json(path, init = this.init({})) {
+    const { idleTimeout } = this.#options;
+    if (init.signal || !idleTimeout) return this.#json(path, init);
+    const controller = new AbortController();
+    let timer;
+    const expired = new Promise((_, reject) => {
+      timer = this.#env.setTimeout(() => {
+        reject(new DualstreamError("timeout", "The gateway does not answer.", { retryable: true }));
+        controller.abort();
+      }, idleTimeout);
+    });
+    try {
+      return await Promise.race([this.#json(path, { ...init, signal: controller.signal }), expired]);
+    } finally {
+      this.#env.clearTimeout(timer);
+    }
+  }
+
+  async #json(path, init) {
     const response = await this.fetch(this.url(path), init).catch((error) => {
       throw networkError("The gateway can't be reached.", error);
     });

@@ -69,6 +69,66 @@ export function checkTransport(transport) {
   throw new TypeError(`${transport} is not a transport: use ${TRANSPORTS.slice(0, -1).join(", ")} or ${TRANSPORTS.at(-1)}.`);
 }
 
+/**
+ * Check the values of a client's options: a wrong one would fail with each request, as if the network was down.
+ * @param {object} options with all defaults
+ * @throws {TypeError}
+ */
+export function checkClient({ baseURL, headers, credentials, token, timeout, idleTimeout, retry }) {
+  if (token !== null && typeof token !== "function" && !isToken(token)) {
+    throw new TypeError("token can't be sent in a header: check for a line break or a space."); // without the token
+  }
+  checkBaseURL(baseURL);
+  if (!["omit", "same-origin", "include"].includes(credentials)) refuse("credentials", credentials, "omit, same-origin or include");
+  for (const [name, value] of Object.entries({ timeout, idleTimeout, ...retry })) {
+    if (typeof value !== "number" || !(value >= 0)) refuse(name, value, "a number that is not negative");
+  }
+  if (typeof headers !== "object" || headers === null || Symbol.iterator in headers) refuse("headers", headers, "an object of names and values");
+  new Headers(headers); // throws a TypeError that names what can't be sent
+}
+
+/** True for a text that can be sent as a bearer token: visible ASCII characters. */
+export const isToken = (token) => typeof token === "string" && /^[\x21-\x7e]*$/.test(token);
+
+/** Addresses without a scheme are the most frequent mistake: the page's own server would be called. */
+function checkBaseURL(baseURL) {
+  const isText = typeof baseURL === "string";
+  if (isText && (baseURL === "" || /^[./]/.test(baseURL) || (/^https?:/i.test(baseURL) && URL.canParse?.(baseURL) !== false))) {
+    if (!/^https?:\/\/[^/?#]*@/i.test(baseURL)) return;
+    throw new TypeError("baseURL has a user or password, which browsers do not send: use the option token or headers.");
+  }
+  refuse("baseURL", baseURL, "an address such as http://127.0.0.1:8080, or a path of this origin that begins with /");
+}
+
+/**
+ * Check what an answer is read with.
+ * @param {{signal?: unknown, onEvent?: unknown, onState?: unknown}} options
+ * @throws {TypeError}
+ */
+export function checkReading({ signal, onEvent, onState }) {
+  for (const [name, value] of Object.entries({ onEvent, onState })) {
+    if (value !== undefined && value !== null && typeof value !== "function") refuse(name, value, "a function");
+  }
+  if (signal && typeof signal.addEventListener !== "function") refuse("signal", signal, "an AbortSignal");
+}
+
+/**
+ * Check the id of a generation, which becomes a segment of a path.
+ * @param {string} where
+ * @param {unknown} id
+ * @throws {TypeError}
+ */
+export function checkId(where, id) {
+  if (typeof id === "string" && !["", ".", ".."].includes(id)) return;
+  throw new TypeError(`${where} takes the id of a generation, not ${describe(id)}.`);
+}
+
+function refuse(name, value, expected) {
+  throw new TypeError(`${name} is ${describe(value)}: it takes ${expected}.`);
+}
+
+const describe = (value) => (typeof value === "string" ? JSON.stringify(value) : typeof value === "object" && value !== null ? "an object" : String(value));
+
 /** Return the known name that a misspelt one resembles, or undefined. */
 function nearest(name, known) {
   const plain = (text) => text.replaceAll(/[_-]/g, "").toLowerCase();

@@ -40,7 +40,8 @@ export function openPoll({ request, position, wait, env, listener }) {
       }
       if (ended) return listener.onEnd(null);
       after = reached;
-      const tooSoon = EMPTY_MS - (env.now() - began);
+      // The clock may have been set meanwhile: then this must not wait for hours.
+      const tooSoon = Math.min(EMPTY_MS, EMPTY_MS - (env.now() - began));
       if (events.length === 0 && !first && tooSoon > 0) await pause(tooSoon, env, signal);
       if (signal.aborted) return;
     }

@@ -147,7 +147,10 @@ export class SharedSocket {
   }
 
   #start(socket) {
-    if (this.#closed) return socket.close();
+    if (this.#closed) {
+      socket.onerror = () => {}; // the class of `ws` throws an error without a handler
+      return socket.close();
+    }
     this.#socket = socket;
     socket.onopen = () => this.#onOpen();
     socket.onmessage = ({ data }) => this.#onMessage(data);

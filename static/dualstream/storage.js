@@ -2,6 +2,8 @@
  * A conversation in a Storage, so that it resumes after a refresh.
  */
 
+import { notify } from "./errors.js";
+
 /** @typedef {Pick<Storage, "getItem"|"setItem"|"removeItem">} AnyStorage */
 
 const PREFIX = "dualstream:";
@@ -24,7 +26,7 @@ export class StoredConversation {
   /** @returns {{messages: object[], start: object|null}|null} null: nothing is stored, or nothing that this version can read */
   load() {
     const stored = parse(this.#use((storage) => storage.getItem(this.#key)));
-    return stored?.version === VERSION && Array.isArray(stored.messages) ? stored : null;
+    return isConversation(stored) ? stored : null;
   }
 
   /** @param {{messages: object[], start: object|null}} conversation */
@@ -41,18 +43,31 @@ export class StoredConversation {
     });
   }
 
-  /** Storage is a convenience: where it is forbidden or full, the conversation goes on without it. */
+  /** Storage is a convenience: where it is forbidden, full or broken, the conversation goes on without it. */
   #use(operation) {
     if (this.#storage === null) return null;
     try {
       const storage = this.#storage ?? globalThis.sessionStorage;
       return storage ? operation(storage) : null;
     } catch (error) {
-      if (error?.name !== "SecurityError" && error?.name !== "QuotaExceededError") throw error;
+      if (error?.name !== "SecurityError" && error?.name !== "QuotaExceededError") notify(() => { throw error; });
       return null;
     }
   }
 }
+
+/** An application, or an older version of it, may have written something else under the same name. */
+function isConversation(stored) {
+  return stored?.version === VERSION && Array.isArray(stored.messages) && stored.messages.every(isMessage) && isStart(stored.start);
+}
+
+function isMessage(message) {
+  if (typeof message?.role !== "string") return false;
+  const { id = "", toolCalls = [], tool_calls: calls = [], parts = [], reasoningDetails = [] } = message;
+  return typeof id === "string" && [toolCalls, calls, parts, reasoningDetails].every(Array.isArray);
+}
+
+const isStart = (start) => start === null || typeof start?.key === "string";
 
 function parse(text) {
   try {

@@ -3,6 +3,7 @@
  */
 
 import { DualstreamError } from "./errors.js";
+import { isToken } from "./options.js";
 
 /** @typedef {string | (() => string | Promise<string>) | null} TokenSource */
 
@@ -48,7 +49,8 @@ export class Tokens {
       if (error instanceof DualstreamError) throw error;
       throw new DualstreamError("auth_error", `The function of the option token failed: ${error}`, { cause: error });
     });
-    if (typeof token === "string" && token !== "") return token;
-    throw new DualstreamError("auth_error", "The function of the option token returned no token.", { param: "token" });
+    if (isToken(token) && token !== "") return token;
+    const what = typeof token === "string" && token !== "" ? "a token with characters that can't be sent: check for a line break" : "no token";
+    throw new DualstreamError("auth_error", `The function of the option token returned ${what}.`, { param: "token" });
   }
 }

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { accepted, chunk, complete, flush, read, setUp, startOverSse } from "./fakes.mjs";
+import { accepted, chunk, complete, flush, read, setUp, startOverSse, uncaught } from "./fakes.mjs";
 
 const CREATED = { id: "g_1", state: "queued", urls: {} };
 
@@ -161,6 +161,7 @@ test("a signal interrupts the generation and fails the answer with its reason", 
   controller.abort(reason);
   assert.equal((await result).error, reason);
   assert.match(net.last.url, /g_1\/interrupt$/);
+  await net.answer(202, {});
   assert.equal(timers.count, 0);
 });
 
@@ -204,4 +205,36 @@ test("leaving the loop detaches without an interrupt", async () => {
   await left;
   assert.deepEqual([answer.state, sources[0].readyState, timers.count, net.calls.length], ["detached", 2, 0, 1]);
   assert.equal(await answer.finished, null);
+});
+
+test("a second loop beside the first is a TypeError, and takes no event from it", async () => {
+  const { source, answer, result } = await startOverSse();
+  await assert.rejects(read(answer).then(({ error }) => { throw error; }), TypeError);
+  source.say("g_1:1", accepted);
+  source.say("g_1:2", complete);
+  assert.deepEqual((await result).events.length, 2);
+  assert.deepEqual((await read(answer)).events, []);
+});
+
+test("an error of a callback is reported, and does not stop the answer", async (t) => {
+  const errors = uncaught(t);
+  const { client, net } = setUp({ transport: "fetch" });
+  const mine = new Error("of the page");
+  const fail = () => { throw mine; };
+  const answer = client.start({ prompt: "hi" }, { onEvent: fail, onState: fail });
+  await flush();
+  const { write } = await net.stream({ "X-Generation-ID": "g_1" });
+  await write(`id: g_1:1\nevent: accepted\ndata: ${JSON.stringify(accepted)}\n\nid: g_1:2\nevent: complete\ndata: ${JSON.stringify(complete)}\n\n`);
+  assert.equal((await answer.finished).type, "complete");
+  assert.equal(net.calls.length, 1);
+  assert.ok(errors.length >= 3 && errors.every((error) => error === mine));
+});
+
+test("a gateway that is silent fails a command after the idle timeout", async () => {
+  const { answer, net, timers } = await startOverSse();
+  const interrupted = answer.interrupt().catch((error) => error);
+  await flush();
+  const { signal } = net.last;
+  await timers.pass(45_000);
+  assert.deepEqual([(await interrupted).code, signal.aborted], ["timeout", true]);
 });

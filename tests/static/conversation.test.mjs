@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { beforeEach, test } from "node:test";
 
 import { Conversation } from "../../static/dualstream/conversation.js";
-import { accepted, chunk, complete, flush, setUp } from "./fakes.mjs";
+import { accepted, chunk, complete, flush, setUp, uncaught } from "./fakes.mjs";
 
 /** Frames that the test runs. */
 const frames = [];
@@ -411,4 +411,54 @@ test("wrong options and inputs are TypeErrors", async () => {
   for (const input of [undefined, 1, { content: "Hi" }, [null], "", []]) {
     await assert.rejects(conversation.send(input), { message: "send() takes a text that is not empty, a message with a role, or a list of messages." });
   }
+});
+
+test("an error of a subscriber or a callback is reported, and the conversation goes on", async (t) => {
+  const errors = uncaught(t);
+  const mine = new Error("of the page");
+  const fail = () => { throw mine; };
+  const { conversation, net } = converse({ onEvent: fail, onFinish: fail });
+  conversation.subscribe(fail);
+  const sent = conversation.send("Hi");
+  const write = await stream(net);
+  await write(accepted, chunk("Hello"), complete);
+  await sent;
+  assert.deepEqual(summary(conversation.state), ["ready", ["user", "Hi"], ["assistant", "Hello", "complete"]]);
+  assert.ok(errors.length > 4 && errors.every((error) => error === mine));
+});
+
+test("what is stored but is no conversation is ignored", async () => {
+  const stored = [
+    [null], [5], [{}], [{ role: "assistant", tool_calls: 5 }], [{ role: "assistant", toolCalls: null }], [{ role: "user", id: 5 }],
+  ];
+  for (const [messages, start] of [...stored.map((messages) => [messages, null]), [[{ role: "user", content: "Hi" }], 5]]) {
+    const storage = memory();
+    storage.setItem("dualstream:chat", JSON.stringify({ version: 1, messages, start }));
+    const { conversation } = converse({ resume: "chat", storage });
+    assert.equal(await conversation.resume(), false);
+    assert.deepEqual(summary(conversation.state), ["ready"]);
+  }
+});
+
+test("an error of an own storage is reported, and the conversation goes on", async (t) => {
+  const errors = uncaught(t);
+  const broken = () => { throw new Error("broken"); };
+  const { conversation, net } = converse({ resume: "chat", storage: { getItem: broken, setItem: broken, removeItem: broken } });
+  const sent = conversation.send("Hi");
+  await (await stream(net))(accepted, chunk("Hello"), complete);
+  await sent;
+  assert.deepEqual(summary(conversation.state), ["ready", ["user", "Hi"], ["assistant", "Hello", "complete"]]);
+  assert.equal(errors.length, 4);
+});
+
+test("a turn begins although the answer before can't be stopped", async () => {
+  const { conversation, net, timers } = converse({}, { idleTimeout: 1000 });
+  void conversation.send("Hi");
+  await (await stream(net))(accepted, chunk("Hel"));
+  void conversation.send("Stop, another question");
+  await flush();
+  assert.match(net.last.url, /interrupt$/);
+  await timers.pass(1000);
+  await flush();
+  assert.deepEqual(net.last.body.messages.at(-1), { role: "user", content: "Stop, another question" });
 });

@@ -99,9 +99,9 @@ test("an unknown option is a TypeError that names it, and the one that was meant
   refused(() => client.attach("g_1", { after: "12" }), "attach(): after is 12, which is not a position.");
 });
 
-test("a baseURL without a scheme is refused with an example", async () => {
-  const { client } = setUp({ baseURL: "127.0.0.1:8080" });
-  await assert.rejects(client.start({ prompt: "hi" }).finished, { code: "invalid_request", param: "baseURL", message: /^baseURL: '127.0.0.1:8080' is not an address; write http:/ });
+test("a path as baseURL outside a page is refused with an example", async () => {
+  const { client } = setUp({ baseURL: "/gateway" });
+  await assert.rejects(client.start({ prompt: "hi" }).finished, { code: "invalid_request", param: "baseURL", message: /^baseURL: '\/gateway' is not an address; write http:/ });
 });
 
 test("wrong arguments of commands are TypeErrors, too", async () => {
@@ -179,5 +179,44 @@ test("a WebSocket class is loaded where there is none", async () => {
   client.start("hi");
   await flush();
   assert.equal(sockets.length, 1);
+  client.close();
+});
+
+test("a wrong value is a TypeError at once, not an error of the network later", () => {
+  const refused = (options, message) => assert.throws(() => setUp(options), (error) => error instanceof TypeError && message.test(error.message));
+  for (const baseURL of ["localhost:8080", "127.0.0.1:8080", "ftp://gateway.test", "http://", 5]) refused({ baseURL }, /^baseURL is /);
+  refused({ baseURL: "https://me:secret@gateway.test" }, /^(?!.*secret).*user or password/);
+  refused({ headers: null }, /^headers is null/);
+  refused({ headers: new Headers({ a: "b" }) }, /^headers is an object/);
+  refused({ headers: { "a b": "c" } }, /a b/);
+  refused({ credentials: "yes" }, /^credentials is "yes"/);
+  refused({ token: "secret\n" }, /^(?!.*secret).*line break/);
+  refused({ timeout: "5" }, /^timeout is "5"/);
+  refused({ idleTimeout: -1 }, /^idleTimeout is -1/);
+  refused({ retry: { attempts: NaN } }, /^attempts is NaN/);
+  for (const baseURL of ["", "/gateway", "./", "HTTP://gateway.test/path"]) assert.ok(setUp({ baseURL }).client);
+  const { client } = setUp();
+  for (const id of [undefined, null, "", "..", 5]) {
+    assert.throws(() => client.attach(id), { name: "TypeError", message: /^attach\(\) takes the id of a generation/ });
+  }
+  assert.throws(() => client.start("hi", { signal: "now" }), /signal is "now": it takes an AbortSignal/);
+  assert.throws(() => client.start("hi", { onEvent: "log" }), /onEvent is "log": it takes a function/);
+});
+
+test("commands and snapshots need an id", async () => {
+  const { client, net } = setUp();
+  for (const call of [client.interrupt(), client.feedback(undefined, "x"), client.snapshot("")]) await assert.rejects(call, TypeError);
+  assert.equal(net.calls.length, 0);
+});
+
+test("an infinite time limit is none, and a longer wait than a timer has does not end at once", async () => {
+  const { client, net, timers } = setUp({ timeout: Infinity, idleTimeout: Infinity, retry: { maxRetryAfterMs: Infinity } });
+  const answer = client.start("hi");
+  await flush();
+  assert.equal(timers.count, 0);
+  await net.answer(429, { error: { code: "rate_limit", message: "Next month.", retryable: true, retry_after_ms: 2 ** 32 } });
+  assert.equal(answer.retrying.delayMs, 2 ** 32 + 250);
+  await timers.pass(2 ** 31 - 2);
+  assert.equal(net.calls.length, 1);
   client.close();
 });

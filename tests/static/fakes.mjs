@@ -230,3 +230,12 @@ export async function startOverSocket(options = {}) {
   await socket.say(on("g_1", 1, accepted));
   return { ...parts, answer, result, socket };
 }
+
+/** Collect the errors that would be uncaught, until the end of a test. */
+export function uncaught(t) {
+  const errors = [];
+  const { queueMicrotask } = globalThis;
+  globalThis.queueMicrotask = (callback) => queueMicrotask(() => { try { callback(); } catch (error) { errors.push(error); } });
+  t.after(() => { globalThis.queueMicrotask = queueMicrotask; });
+  return errors;
+}

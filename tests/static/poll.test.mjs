@@ -94,3 +94,14 @@ test("without a time limit for silence, a poll waits as long as the gateway allo
   assert.deepEqual(query(net.last), { after: "g_1:1" });
   answer.detach();
 });
+
+test("a clock that is set back does not delay the next poll", async () => {
+  let offset = 0;
+  const parts = await start({ environment: { now: () => offset } });
+  await parts.net.answer(200, polled([on("g_1", 1, accepted)], "g_1:1"));
+  offset = -3_600_000;
+  await parts.net.answer(200, polled([], "g_1:1"));
+  await parts.timers.pass(250);
+  assert.equal(parts.net.calls.length, 4);
+  parts.answer.detach();
+});

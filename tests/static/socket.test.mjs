@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { accepted, chunk, complete, flush, on, read, setUp, startOverSocket } from "./fakes.mjs";
+import { FakeWebSocket, accepted, chunk, complete, flush, on, read, setUp, startOverSocket } from "./fakes.mjs";
 
 test("an unused socket is closed", async () => {
   const { socket, answer, result, timers } = await startOverSocket();
@@ -202,4 +202,17 @@ test("a handshake that fails without a close event, as in Node 22, is a lost con
   sockets[0].onerror();
   const { code, message } = (await result).error;
   assert.deepEqual([code, message], ["network_error", "The gateway can't be reached."]);
+});
+
+test("a socket that is made after the client was closed is closed, and its errors are heard", async () => {
+  let socket;
+  class Late extends FakeWebSocket {
+    constructor(...args) { super(...args); socket = this; }
+  }
+  const { client } = setUp({ transport: "websocket", environment: { WebSocket: undefined, loadWebSocket: async () => Late } });
+  client.start("hi");
+  await null;
+  client.close();
+  await flush();
+  assert.deepEqual([socket.readyState, typeof socket.onerror], [3, "function"]); // the class of `ws` throws an error without a handler
 });

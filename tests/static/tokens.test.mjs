@@ -125,3 +125,11 @@ test("a command that is refused again is an error, as is a hello that is refused
   await refuse(sockets[1]);
   assert.equal((await hello).error.code, "auth_error");
 });
+
+test("a token that can't be sent in a header is an error at once, which does not contain it", async () => {
+  const { client, net } = setUp({ token: () => "secret\n" });
+  const error = await client.models().catch((reason) => reason);
+  assert.deepEqual([error.code, net.calls.length], ["auth_error", 0]);
+  assert.match(error.message, /line break/);
+  assert.doesNotMatch(error.message, /secret/);
+});
