@@ -10,7 +10,7 @@ from starlette.responses import Response
 from gateway.admission.rate_limits import Allowance
 from gateway.api.context import dialect_of
 from gateway.api.requests import TEXT_PATH, last_event_id, request_id, wants_events
-from gateway.dialects.base import PlainRefusals
+from gateway.dialects.base import ModelApiDialect, PlainRefusals
 from gateway.dialects.statuses import retry_headers
 from gateway.generation.generation import Generation
 from gateway.protocol.errors import Code, Refused
@@ -55,7 +55,8 @@ def id_headers(request: Request, generation: Generation) -> dict[str, str]:
 def _request_headers(request: Request) -> dict[str, str]:
     """Return the headers that name a request. Anthropic's SDKs show `Request-ID`, those of others `X-Request-ID`."""
     named = {"X-Request-ID": request_id(request)}
-    return named if dialect_of(request) is None else {**named, "Request-ID": named["X-Request-ID"]}
+    is_model_api = isinstance(dialect_of(request), ModelApiDialect)
+    return {**named, "Request-ID": named["X-Request-ID"]} if is_model_api else named
 
 
 def start_headers(request: Request, generation: Generation, allowance: Allowance | None) -> dict[str, str]:

@@ -11,7 +11,20 @@ from gateway.dialects.ai_sdk.writer import DONE, chunk
 from gateway.dialects.base import ProjectedEvent, ResponseIdentity
 from gateway.dialects.entries import CONTENT, TEXT_AT
 from gateway.generation.event_log import Entry
-from gateway.protocol.events import Chunk, Complete, Error, Event, Interrupted, Revision, Terminal, Verbatim
+from gateway.protocol.events import (
+    Accepted,
+    Chunk,
+    Complete,
+    Error,
+    Event,
+    Interrupted,
+    Queued,
+    Retry,
+    Revision,
+    Start,
+    Terminal,
+    Verbatim,
+)
 
 
 class AiSdkProjection:
@@ -36,6 +49,10 @@ class AiSdkProjection:
         self._last: Sequence[ProjectedEvent] = (DONE,) if done else ()
         self._content = Content()
         self._has_begun = False
+        self._accepted: Accepted | None = None
+        """What names the generation, until it was sent."""
+        self._waits = False
+        """The client knows that the answer has to wait."""
 
     def project(self, entry: Entry) -> Sequence[ProjectedEvent]:
         """See `Projection.project`."""
@@ -56,7 +73,21 @@ class AiSdkProjection:
                 return self._revise(event) if seq > self._after else ()
             case Complete() | Interrupted() | Error():
                 return self._end(event)
+            case Accepted():
+                self._accepted = event
+                return ()
+            case Start():
+                waited, self._waits = self._waits, False
+                return signals(event) if waited else ()
+            case Queued() | Retry():
+                self._waits = True
+                return [*self._named(), *signals(event)]
         return signals(event)
+
+    def _named(self) -> Sequence[ProjectedEvent]:
+        """Return the signal that names the generation, once: an answer that waits has sent no `start` yet."""
+        accepted, self._accepted = self._accepted, None
+        return () if accepted is None or self._has_begun else signals(accepted)
 
     def _begin(self) -> Sequence[ProjectedEvent]:
         """Return the chunks that stand before the first content of the message."""

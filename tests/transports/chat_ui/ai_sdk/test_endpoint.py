@@ -68,7 +68,7 @@ async def test_a_response_begins_in_a_second(served: Served) -> None:
     await until(lambda: served.hub.running == 1 and served.only.log.readers > 0)
     served.clock.advance(MAX_WAIT)
     response = await task
-    assert b"data-dualstream-generation" in await response.content.readany()
+    assert response.headers["X-Generation-ID"] == served.only.id
     response.close()
     served.upstream.last.accept()
 
