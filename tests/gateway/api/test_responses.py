@@ -20,7 +20,12 @@ from tests.served.viewers import WebSocketViewer
 
 
 async def test_an_event_source_retries_while_the_issuers_keys_are_unavailable() -> None:
-    scope = {"type": "http", "method": "GET", "headers": [(b"accept", b"text/event-stream")]}
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/api/chat/stream",
+        "headers": [(b"accept", b"text/event-stream")],
+    }
     with pytest.raises(Refused) as refused:
         await RemoteKeySet("http://127.0.0.1:1/", ("RS256",)).find(None)
     (event,) = EventStreamDecoder().feed(bytes(refusal_response(refused.value, Request(scope)).body))
@@ -63,7 +68,12 @@ async def test_responses_of_model_apis_name_the_request_as_their_sdks_read_it(se
 
 @given(anything)
 def test_a_refusal_is_exactly_one_event(text: str) -> None:
-    scope = {"type": "http", "method": "GET", "headers": [(b"accept", b"text/event-stream")]}
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/api/chat/stream",
+        "headers": [(b"accept", b"text/event-stream")],
+    }
     for code, name in ((Code.INVALID_REQUEST, "error"), (Code.RATE_LIMIT, "rejected")):
         body = bytes(refusal_response(Refused(code, repair_surrogates(text)), Request(scope)).body)
         (event,) = EventStreamDecoder().feed(body)
