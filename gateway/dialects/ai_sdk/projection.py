@@ -77,8 +77,8 @@ class AiSdkProjection:
                 self._accepted = event
                 return ()
             case Start():
-                waited, self._waits = self._waits, False
-                return signals(event) if waited else ()
+                had_to_wait, self._waits = self._waits, False
+                return signals(event) if had_to_wait else ()
             case Queued() | Retry():
                 self._waits = True
                 return [*self._named(), *signals(event)]
