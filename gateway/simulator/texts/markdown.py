@@ -30,8 +30,8 @@ MARKDOWN: Final = Corpus(
         "- [x] The goal is written down\n- [x] The small case runs\n- [ ] The slowest one in a hundred is known\n"
         "- [ ] Somebody else has read it\n\nThe two open points are the usual ones.",
         "### A rule of thumb\n\nIf the wait is *shorter than a breath*, show nothing. If it is **longer**, show that "
-        "something happens. If it is longer than a minute, say `why` and offer a way out; see [the first section]"
-        "(#your-question).",
+        "something happens. If it is longer than a minute, say `why` and offer a way out; see [how HTTP marks an "
+        "incomplete message](https://www.rfc-editor.org/rfc/rfc9112#section-8).",
     ),
     links=(
         "---\n\n*The same again, for the second case:*\n\n",
