@@ -229,7 +229,7 @@ def slow_gateway(shared_slow_gateway: SlowGateway) -> SlowGateway:
 
 
 def test_the_disconnect_button_is_followed_by_a_resume(
-    open_page: Callable[[str], Page], slow_gateway: SlowGateway
+    slow_gateway: SlowGateway, open_page: Callable[[str], Page]
 ) -> None:
     page = open_page(slow_gateway.gateway.url)
     page.submit("Take your time.", model=slow_gateway.model)
@@ -284,7 +284,7 @@ def event_source_resumed(sent: str, left: PaneState) -> bool:
     return resumed is not None and int(resumed[1]) >= left.seq
 
 
-def test_a_generation_is_handed_over_and_back(open_page: Callable[[str], Page], slow_gateway: SlowGateway) -> None:
+def test_a_generation_is_handed_over_and_back(slow_gateway: SlowGateway, open_page: Callable[[str], Page]) -> None:
     page = open_page(slow_gateway.gateway.url)
     page.submit("Change horses.", model=slow_gateway.model)
     for pane in page.panes:

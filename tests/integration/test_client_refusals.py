@@ -164,5 +164,5 @@ def test_the_page_says_that_an_answer_is_lost_and_not_that_nothing_was_missed(
         for pane in page.panes:
             seen = pane.wait_for_end("error")
             assert seen.status == "This answer is no longer stored."
-            assert "You can run it again." in seen.detail
+            assert "You can run it again." in seen.problem
             assert not any("missed" in notice for notice in seen.notices), seen.notices

@@ -10,7 +10,7 @@ from tests.integration.npm import npm_set
 
 SLOW = "sim?ttft=10&speed=150&length=4000&language=markdown&reasoning=120"
 CALL = "sim?ttft=10&speed=2000&tool_calls=1&language=code&length=900"
-FAULT = "sim?ttft=10&fault=500"
+FAULT = "sim?ttft=10&fault=400"
 RUN = """
 const describe = ({ target, failureSummary }) => `${target}: ${failureSummary}`;
 axe.run(document, { resultTypes: ["violations"] }).then(({ violations }) => {

@@ -267,7 +267,7 @@ async def test_each_fault_of_an_upstream_has_its_code_on_both_transports(http: a
         for fault, code, retryable in FAULTS:
             body = {**BODY, "model": f"sim?fault={fault}&after=3&speed=0&ttft=0"}
             async with http.post(f"{address}/api/chat/stream", json=body) as response:
-                over_sse = (await response.text()).rstrip().splitlines()[-1].removeprefix("data: ")
+                over_sse = (await response.text()).rpartition("data: ")[2]
             async with http.ws_connect(f"{address}/api/ws") as socket:
                 await socket.send_json({"type": "start", **body})
                 while (event := await socket.receive_json())["type"] != "error":

@@ -80,6 +80,8 @@ export class MarkdownView {
     else if (block.type === "code") this.#renderSegments(target.querySelector("code"), block, isOpen, (text) => codeBlock(text, block.info));
     else if (block.type === "table") this.#renderTable(target, block, isOpen);
     else if (block.segments) this.#renderSegments(target, block, isOpen, (text, open) => inlineNodes(text, open));
+    // Its text has not come yet, or never will: a screen reader would announce a heading without words.
+    if (block.type === "heading") target.hidden = block.text === "" && block.segments.length === 0;
   }
 
   #renderSegments(target, { segments, text }, isOpen, toNodes) {

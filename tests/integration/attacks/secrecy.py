@@ -208,7 +208,7 @@ async def _upstream(scene: Scene) -> Outcome:
     for model in FAILURES:
         body = orjson.dumps({"model": model, "messages": MESSAGES})
         await scene.send_both_ways("/api/chat/stream", key, "Content-Type: application/json", method="POST", body=body)
-        last = orjson.loads(scene.answers[-1].rpartition(b"data: ")[2].partition(b"\n\n")[0])
+        last = orjson.loads(scene.answers[-1].rpartition(b"data: ")[2].partition(b"\n")[0])
         codes.append(f"`{last['code']}`")
         # Also as a snapshot, and over a socket.
         await _by_socket(scene, model)

@@ -53,13 +53,15 @@ def use_idempotency_keys_once(_context: HookContext, case: Case[Any], _kwargs: d
 
 @schemathesis.hook("before_call")
 def give_options_once(_context: HookContext, case: Case[Any], _kwargs: dict[str, object]) -> None:
-    """Remove options from the top level of a valid body that have another value elsewhere.
+    """Remove what a valid body says twice, and with another value: options from its top level, and the prompt.
 
-    JSON Schema can't express this rule.
+    JSON Schema can't express these rules.
     """
     if not isinstance(case.body, dict) or case.meta is None or not case.meta.generation.mode.is_positive:
         return
     body: dict[str, Any] = case.body
+    if body.get("messages") is not None:
+        body.pop("prompt", None)
     options: dict[str, Any] = body["options"] if isinstance(body.get("options"), dict) else {}
     given = {name for name in OptionFields.model_fields if options.get(name) is not None}
     if given & LIMITS:

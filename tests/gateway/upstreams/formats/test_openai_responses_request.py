@@ -169,7 +169,7 @@ def test_every_option_is_converted_or_refused() -> None:
         seed=1,
         presence_penalty=1.0,
         frequency_penalty=1.0,
-        tools=[],
+        tools=[{"type": "function", "function": {"name": "f"}}],
         tool_choice="auto",
         parallel_tool_calls=True,
         response_format={"type": "text"},
