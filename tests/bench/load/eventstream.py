@@ -76,11 +76,11 @@ class EventStreamClient(Client):
                 self._find_end(event)
 
     def _find_end(self, event: bytes) -> None:
-        seq = 0
-        for line in event.split(b"\n"):
-            if line.startswith(b"id: "):
-                seq = int(line.rpartition(b":")[2])
-            elif line in ENDS:
+        lines = event.split(b"\n")
+        # Before or after the name of the event.
+        seq = next((int(line.rpartition(b":")[2]) for line in lines if line.startswith(b"id: ")), 0)
+        for line in lines:
+            if line in ENDS:
                 self.on_end(ENDS[line], seq)
             elif line == b"data: [DONE]":
                 self.on_end("complete")
