@@ -1,6 +1,7 @@
 """A conversation of several turns: the messages so far, and the answer to the last one."""
 
 from collections.abc import Mapping, Sequence
+from typing import Generic, TypeVar
 
 from gateway.client.answer import AsyncAnswer
 from gateway.client.answer_state import AnswerState
@@ -10,14 +11,27 @@ from gateway.client.start_options import StartOptions
 from gateway.client.sync import Answer, Client
 from gateway.protocol.events import Complete
 
+AnyClient = TypeVar("AnyClient")
+
 ToolResults = Mapping[str, str] | Mapping[str | None, str]
 """Results of tool calls by their ids. The type of an id includes None: only the first delta of a call has it."""
 
 
-class _History:
-    """The messages of a conversation. Pure."""
+class _History(Generic[AnyClient]):
+    """The messages of a conversation, and what its starts have in common."""
 
-    def __init__(self, messages: Messages, system: str | None) -> None:
+    def __init__(
+        self,
+        client: AnyClient,
+        *,
+        messages: Messages = (),
+        system: str | None = None,
+        model: str | None = None,
+        options: StartOptions | None = None,
+    ) -> None:
+        self.model = model
+        self.options = options
+        self._client = client
         self._messages: list[Message] = [] if system is None else [{"role": "system", "content": system}]
         self._messages += map(dict, messages)
         self._answer: AnswerState | None = None
@@ -78,7 +92,7 @@ def _alternate(messages: Sequence[Message]) -> list[Message]:
     return joined
 
 
-class AsyncConversation(_History):
+class AsyncConversation(_History[AsyncClient]):
     """A conversation through an `AsyncClient`: each message is sent with all earlier ones and their answers.
 
     Args:
@@ -88,20 +102,6 @@ class AsyncConversation(_History):
         model: A model of the gateway; by default its first.
         options: Options of each start, for example `tools`.
     """
-
-    def __init__(
-        self,
-        client: AsyncClient,
-        *,
-        messages: Messages = (),
-        system: str | None = None,
-        model: str | None = None,
-        options: StartOptions | None = None,
-    ) -> None:
-        super().__init__(messages, system)
-        self.model = model
-        self.options = options
-        self._client = client
 
     async def send(self, content: str | Sequence[Mapping[str, object]]) -> AsyncAnswer:
         """Send a user's message, a text or content parts, and return the answer: read it before the next message.
@@ -133,22 +133,8 @@ class AsyncConversation(_History):
         return answer
 
 
-class Conversation(_History):
+class Conversation(_History[Client]):
     """A conversation through a `Client`, as `AsyncConversation`."""
-
-    def __init__(
-        self,
-        client: Client,
-        *,
-        messages: Messages = (),
-        system: str | None = None,
-        model: str | None = None,
-        options: StartOptions | None = None,
-    ) -> None:
-        super().__init__(messages, system)
-        self.model = model
-        self.options = options
-        self._client = client
 
     def send(self, content: str | Sequence[Mapping[str, object]]) -> Answer:
         """Send a user's message and return the answer, as `AsyncConversation.send`.
