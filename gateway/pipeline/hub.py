@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, NamedTuple
@@ -12,7 +13,7 @@ from gateway.admission.prompts import PromptMemory, PromptReservation
 from gateway.admission.rate_limits import Allowance, RateLimits
 from gateway.admission.slots import Slots
 from gateway.billing.budgets import BudgetCharge, Budgets
-from gateway.clock import Clock, RestartableTimer
+from gateway.clock import Clock, RestartableTimer, time_limit
 from gateway.dialects.sent_request import SentRequest
 from gateway.generation.generation import Generation
 from gateway.generation.state import State
@@ -110,8 +111,8 @@ class Hub:
         self._disconnects = Disconnects(clock, self._policy.grace)
         self._idle = asyncio.Event()
         self._idle.set()
-        self._all_read = asyncio.Event()
-        """Set once the last viewer leaves while the gateway shuts down."""
+        self._viewer_left = asyncio.Event()
+        """Set when a viewer leaves while the gateway shuts down."""
         self._on_close: list[Callable[[], None]] = []
 
     @property
@@ -417,8 +418,8 @@ class Hub:
         record = self._records.get(generation_id)
         if record is not None:
             self._disconnects.remove_viewer(record)
-        if self.draining and not self.viewers:
-            self._all_read.set()
+        if self.draining:
+            self._viewer_left.set()
 
     # Ends.
 
@@ -444,21 +445,22 @@ class Hub:
     async def drain(self, seconds: float) -> None:
         """Refuse new starts, wait up to `seconds` for what runs, then end the rest with `shutting_down`."""
         self.draining = True
+        timer = self.clock.call_later(seconds, self._idle.set)
         try:
-            await self._wait(self._idle, seconds)
+            await self._idle.wait()
             await self._end_all()
-            if self.viewers:
-                await self._wait(self._all_read, LAST_READ_SECONDS)
-        finally:
-            await self.close()
-
-    async def _wait(self, event: asyncio.Event, seconds: float) -> None:
-        """Wait until an event is set, which happens after some seconds at the latest."""
-        timer = self.clock.call_later(seconds, event.set)
-        try:
-            await event.wait()
+            with suppress(TimeoutError):
+                async with time_limit(LAST_READ_SECONDS, self.clock):
+                    await self._wait_for_viewers()
         finally:
             timer.cancel()
+            await self.close()
+
+    async def _wait_for_viewers(self) -> None:
+        """Wait until the last viewer has left. Those that leave together are counted once: there may be thousands."""
+        while self.viewers:
+            self._viewer_left.clear()
+            await self._viewer_left.wait()
 
     async def close(self) -> None:
         """End everything now."""
