@@ -44,7 +44,7 @@ class NpmSet:
         return str(self.file(f".bin/{name}"))
 
     def link_into(self, folder: Path) -> None:
-        """Make its packages available to the modules in a folder: Node looks for `node_modules` beside a module."""
+        """Link its packages for the modules in a folder: Node looks for `node_modules` beside a module."""
         (folder / "node_modules").symlink_to(self.node_modules)
 
 
