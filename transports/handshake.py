@@ -53,7 +53,8 @@ class SocketIdentity:
             Refused: `auth_error`, or `forbidden`: the credential is that of another principal.
         """
         if command.ticket is not None:
-            principal = self._authenticator.redeem_ticket(command.ticket.get_secret_value(), "socket", self._origin)
+            ticket = command.ticket.get_secret_value()
+            principal = await self._authenticator.redeem_ticket(ticket, "socket", self._origin)
         elif self._authenticator.allows_anonymous:
             return
         else:
@@ -95,7 +96,7 @@ async def handshake_principal(services: Services, websocket: WebSocket, origin: 
     offered: list[str] = websocket.scope.get("subprotocols", [])
     ticket = next((protocol for protocol in offered if protocol.startswith(TICKET_SUBPROTOCOL)), None)
     if ticket is not None and "authorization" not in websocket.headers:
-        return services.authenticator.redeem_ticket(ticket.removeprefix(TICKET_SUBPROTOCOL), "socket", origin)
+        return await services.authenticator.redeem_ticket(ticket.removeprefix(TICKET_SUBPROTOCOL), "socket", origin)
     presented = read_credential(services, websocket)
     if presented is None and not services.authenticator.allows_anonymous:
         return None

@@ -72,7 +72,8 @@ class StreamedResponse:
         """
         connection = HTTPConnection(scope)
         enter_stream(self._services, connection)
-        # The caller should have found the generation in this way. One that forgot it must not show what is another's.
+        # The caller should have found the generation by `Generations.find`, after which this process has it. One that
+        # forgot it must not show what is another's.
         self._services.hub.find(self._generation.id, principal(connection))
         try:
             self._viewer.attach(self._generation, self._after)

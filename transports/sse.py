@@ -86,33 +86,32 @@ class EventStreamEndpoints:
     async def _start_by_post(self, request: Request) -> Response | ASGIApp:
         enter_stream(self._services, request)
         if (position := last_event_id(request)).text:
-            return self._resume(request, position)
+            return await self._resume(request, position)
         body = await read_json(request, self._services)
-        return self._start(request, parse(StartRequest, body))
+        return await self._start(request, parse(StartRequest, body))
 
     async def _start_by_get(self, request: Request) -> Response | ASGIApp:
         try:
             _refuse_other_clients(request)
             if (position := last_event_id(request)).text:
-                return self._resume(request, position)
+                return await self._resume(request, position)
             enter_stream(self._services, request)
             generation_scope = principal(request).generation_scope
             if generation_scope is not None:
                 # The ticket has started this generation: the browser reconnects before it received the first event.
-                return self._stream(
-                    request, self._services.hub.find(generation_scope.generation_id, principal(request)), 0
-                )
+                generation = await self._services.generations.find(generation_scope.generation_id, principal(request))
+                return self._stream(request, generation, 0)
             _refuse_unknown_page(request)
-            return self._start(request, parse(StartRequest, _body_of_query(request.query_params)))
+            return await self._start(request, parse(StartRequest, _body_of_query(request.query_params)))
         except Refused as refused:
             if (ticket := ticket_from_url(request.scope)) is not None:
-                self._services.authenticator.restore_ticket(ticket)
+                await self._services.authenticator.restore_ticket(ticket)
             return refusal_response(refused, request)
 
     async def attach(self, request: Request) -> Response | ASGIApp:
         """Stream a generation that was started before."""
         try:
-            generation = self._services.hub.find(request.path_params["generation_id"], principal(request))
+            generation = await self._services.generations.find(request.path_params["generation_id"], principal(request))
             if request.method == "HEAD":
                 return Response(headers=STREAM_HEADERS, media_type=EventStream.content_type)
             return self._read(request, generation, last_event_id(request))
@@ -121,18 +120,19 @@ class EventStreamEndpoints:
                 return no_content(request)
             return refusal_response(refused, request)
 
-    def _start(self, request: Request, start: StartRequest) -> Response | ASGIApp:
-        generation = start_generation(self._services, request, start)
+    async def _start(self, request: Request, start: StartRequest) -> Response | ASGIApp:
+        generation = await start_generation(self._services, request, start)
         if (ticket := ticket_from_url(request.scope)) is not None:
-            self._services.authenticator.record_start(ticket, generation.id)
+            await self._services.authenticator.record_start(ticket, generation.id)
         allowance = self._services.hub.allowance(principal(request))
         return self._stream(request, generation, 0, start_headers(request, generation, allowance))
 
-    def _resume(self, request: Request, position: SentPosition) -> Response | ASGIApp:
+    async def _resume(self, request: Request, position: SentPosition) -> Response | ASGIApp:
         if position.text == REFUSED_POSITION:
             return no_content(request)
         generation_id, _ = parse_position(position.text, position.param)
-        return self._read(request, self._services.hub.find(generation_id, principal(request)), position)
+        generation = await self._services.generations.find(generation_id, principal(request))
+        return self._read(request, generation, position)
 
     def _read(self, request: Request, generation: Generation, position: SentPosition) -> Response | ASGIApp:
         """Stream what follows a position, or everything if it is empty."""

@@ -112,7 +112,7 @@ class Viewer:
     def attach(self, generation: Generation, after: int) -> None:
         """View a generation after a sequence number, from the next `follow` on; a cursor that it has is moved there.
 
-        The caller has authorised the client (`Hub.find` or `Hub.start`): this is not checked for each event.
+        The caller has authorised the client (`Generations.find` or `start`): this is not checked for each event.
 
         Raises:
             Refused: `invalid_request`: the number is not reached yet; `generation_lost`.

@@ -140,7 +140,7 @@ class WebSocketCommands:
         """
         principal = self._authenticate()
         try:
-            result = self._services.hub.interrupt(command.generation_id, command, read_at, principal)
+            result = await self._services.generations.interrupt(command.generation_id, command, read_at, principal)
         except Refused:
             if too_many is not None:
                 raise too_many from None
@@ -164,12 +164,12 @@ class WebSocketCommands:
             case AttachCommand():
                 await self._attach(command, principal)
             case DetachCommand():
-                generation = self._services.hub.find(command.generation_id, principal)
+                generation = await self._services.generations.find(command.generation_id, principal)
                 if not self._viewer.detach(generation.id):
                     raise invalid(f"generation_id: {generation.id} is not attached to this socket")
                 await self._acknowledge(command, generation)
             case FeedbackCommand():
-                generation, feedback_id = self._services.hub.feedback(
+                generation, feedback_id = await self._services.generations.feedback(
                     command.generation_id, command, read_at, principal
                 )
                 await self._acknowledge(command, generation, feedback_id=feedback_id)
@@ -205,7 +205,7 @@ class WebSocketCommands:
 
     async def _start(self, command: StartCommand, principal: Principal) -> None:
         self._refuse_one_too_many()
-        generation = self._services.hub.start(
+        generation = await self._services.generations.start(
             command.as_request(),
             request_id=self._request_id or new_id("r"),
             principal=principal,
@@ -217,7 +217,7 @@ class WebSocketCommands:
         self._viewer.follow()
 
     async def _attach(self, command: AttachCommand, principal: Principal) -> None:
-        generation = self._services.hub.find(command.generation_id, principal)
+        generation = await self._services.generations.find(command.generation_id, principal)
         after = command.after
         if not isinstance(after, int):
             after = parse_position_of(generation.id, after, "after") if after else 0

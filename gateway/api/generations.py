@@ -43,13 +43,13 @@ class GenerationResource:
 
     async def list_or_start(self, request: Request) -> Response:
         """List the running generations, or start one."""
-        return await self._start(request) if request.method == "POST" else self._list(request)
+        return await (self._start if request.method == "POST" else self._list)(request)
 
-    def _list(self, request: Request) -> Response:
+    async def _list(self, request: Request) -> Response:
         """List the generations that run, so that those of clients that show no id can be watched and interrupted."""
         found = [
             {"id": generation.id, "state": generation.state, "model": generation.model, "created": generation.created}
-            for generation in self._services.hub.running_for(principal(request))
+            for generation in await self._services.generations.running_for(principal(request))
         ]
         return json_response(request, {"generations": found})
 
@@ -57,7 +57,7 @@ class GenerationResource:
         """Start a generation without reading it; the response contains the URLs to read and command it."""
         start_request = parse(StartRequest, await read_json(request, self._services))
         owner = principal(request)
-        generation = start_generation(self._services, request, start_request)
+        generation = await start_generation(self._services, request, start_request)
         path = f"/api/generations/{generation.id}"
         urls = {
             "events": f"{path}/events",
@@ -68,23 +68,24 @@ class GenerationResource:
         }
         body: dict[str, object] = {"id": generation.id, "state": generation.state, "urls": urls}
         headers = {"Location": path, **start_headers(request, generation, self._services.hub.allowance(owner))}
-        if (ticket := self._issue_ticket(generation, owner, request.scope[ORIGIN])) is not None:
+        if (ticket := await self._issue_ticket(generation, owner, request.scope[ORIGIN])) is not None:
             body["ticket"] = ticket
         return json_response(request, body, 201, headers)
 
-    def _issue_ticket(self, generation: Generation, owner: Principal, origin: str) -> str | None:
+    async def _issue_ticket(self, generation: Generation, owner: Principal, origin: str) -> str | None:
         """Return a ticket that reads a new generation; None if no ticket is needed, or too many are unused."""
         if self._services.authenticator.allows_anonymous:
             return None
         try:
-            return self._services.authenticator.issue_ticket(owner, GenerationScope(generation.id), origin)[0]
+            ticket, _ = await self._services.authenticator.issue_ticket(owner, GenerationScope(generation.id), origin)
         except Refused:
             # The generation has started, so the start must not be refused; the page can request a ticket later.
             return None
+        return ticket
 
     async def snapshot(self, request: Request) -> Response:
         """Return the state of a generation and its text so far."""
-        generation = self._services.hub.find(request.path_params["generation_id"], principal(request))
+        generation = await self._services.generations.find(request.path_params["generation_id"], principal(request))
         return json_response(
             request, snapshot(generation, self._services.clock.now()), headers=id_headers(request, generation)
         )
@@ -93,9 +94,9 @@ class GenerationResource:
         """Interrupt a generation; see `counted_interrupt`."""
         read_at, sender = self._services.clock.now(), principal(request)
         generation_id = request.path_params["generation_id"]
-        with counted_interrupt(self._services, generation_id, sender, read_at) as count:
+        async with counted_interrupt(self._services, generation_id, sender, read_at) as count:
             body = parse(InterruptRequest, await read_json(request, self._services, empty={}))
-            generation, count.stopped = self._services.hub.interrupt(generation_id, body, read_at, sender)
+            generation, count.stopped = await self._services.generations.interrupt(generation_id, body, read_at, sender)
         response = {"id": generation.id, "state": generation.state, "seq": generation.log.last}
         return json_response(request, response, 202, id_headers(request, generation))
 
@@ -103,14 +104,14 @@ class GenerationResource:
         """Record feedback on a generation."""
         read_at = self._services.clock.now()
         body = parse(FeedbackRequest, await read_json(request, self._services))
-        generation, feedback_id = self._services.hub.feedback(
+        generation, feedback_id = await self._services.generations.feedback(
             request.path_params["generation_id"], body, read_at, principal(request)
         )
         response = {"feedback_id": feedback_id, "state": generation.state}
         return json_response(request, response, 202, id_headers(request, generation))
 
 
-def start_generation(
+async def start_generation(
     services: Services,
     request: Request,
     start_request: StartRequest,
@@ -125,10 +126,10 @@ def start_generation(
     `verbatim`, `sent`, `retention` and `with_defaults` are those of `Hub.start`.
 
     Raises:
-        Refused: `Hub.start` refuses it, or the idempotency key is not valid.
+        Refused: `Generations.start` refuses it, or the idempotency key is not valid.
     """
     try:
-        return services.hub.start(
+        return await services.generations.start(
             start_request,
             request_id=request_id(request),
             principal=principal(request),

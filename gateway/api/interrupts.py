@@ -1,7 +1,7 @@
 """Count the requests that interrupt a generation: as commands only if they stop nothing."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from gateway.api.services import Services
@@ -16,10 +16,10 @@ class InterruptCount:
     stopped: bool = False
 
 
-@contextmanager
-def counted_interrupt(
+@asynccontextmanager
+async def counted_interrupt(
     services: Services, generation_id: str, sender: Principal, read_at: float
-) -> Iterator[InterruptCount]:
+) -> AsyncIterator[InterruptCount]:
     """Count an interrupt before its body is read; one that takes effect is not counted as a command.
 
     Each generation can be interrupted only once, so effective interrupts cannot flood the gateway, and a client that
@@ -29,7 +29,7 @@ def counted_interrupt(
         Refused: `rate_limit`: it exceeds the rate, and there is nothing that it could stop.
     """
     commands, count = services.commands, InterruptCount()
-    is_within_rate = _count(services, generation_id, sender, read_at)
+    is_within_rate = await _count(services, generation_id, sender, read_at)
     try:
         yield count
     finally:
@@ -39,12 +39,12 @@ def counted_interrupt(
             commands.count_failed_stop(sender.id, sender.address, read_at)
 
 
-def _count(services: Services, generation_id: str, sender: Principal, now: float) -> bool:
+async def _count(services: Services, generation_id: str, sender: Principal, now: float) -> bool:
     """Count an interrupt; return False if it exceeds the rate and may still take effect."""
     try:
         services.commands.count_request(sender.id, sender.address, now)
     except Refused:
-        if not services.hub.can_interrupt(generation_id, sender):
+        if not await services.generations.can_interrupt(generation_id, sender):
             raise
         services.commands.allow_stop(sender.id, sender.address, now)
         return False

@@ -11,6 +11,7 @@ from gateway.dialects.base import Dialect
 from gateway.log_throttle import KeyedLogThrottle
 from gateway.pipeline.hub import Hub
 from gateway.protocol.commands import OnDisconnect
+from gateway.replicas.generations import Generations
 from gateway.security.authenticator import Authenticator
 from gateway.security.origins import Origins
 
@@ -20,6 +21,8 @@ class Services:
     """The parts of the gateway that routes use. Times are seconds, sizes are bytes."""
 
     hub: Hub
+    """What is of this process alone: its viewers, prompts, models and statistics."""
+    generations: Generations
     clock: Clock
     heartbeat: float = 15.0
     viewer_timeout: float = 30.0

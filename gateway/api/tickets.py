@@ -39,10 +39,11 @@ class TicketRoute:
         owner = principal(request)
         if ticket_request.generation_id is not None:
             # Refuse now what the ticket could not open: a generation of someone else, or commands without the right.
-            hub = self._services.hub
-            (hub.find_for_command if ticket_request.commands else hub.find)(ticket_request.generation_id, owner)
+            generations = self._services.generations
+            find = generations.find_for_command if ticket_request.commands else generations.find
+            await find(ticket_request.generation_id, owner)
         scope = _ticket_scope(ticket_request)
-        ticket, expires = self._services.authenticator.issue_ticket(owner, scope, request.scope[ORIGIN])
+        ticket, expires = await self._services.authenticator.issue_ticket(owner, scope, request.scope[ORIGIN])
         expires_at = datetime.fromtimestamp(expires, UTC).isoformat(timespec="milliseconds")
         return json_response(request, {"ticket": ticket, "expires_at": expires_at}, 201)
 

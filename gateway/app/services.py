@@ -16,6 +16,7 @@ from gateway.config import Settings
 from gateway.dialects.base import Dialect
 from gateway.net.addresses import is_loopback_host
 from gateway.pipeline.hub import Hub, RetentionPolicy
+from gateway.replicas.generations import Generations
 from gateway.routing.registry import ModelRegistry
 from gateway.security.authenticator import Authenticator
 from gateway.security.origins import Origins
@@ -60,6 +61,7 @@ def build_services(
     hub.on_forget(responses.forget_generation)
     return Services(
         hub=hub,
+        generations=Generations(hub),
         clock=clock,
         heartbeat=settings.heartbeat,
         viewer_timeout=settings.viewer_timeout,

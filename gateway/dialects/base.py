@@ -43,7 +43,7 @@ class DialectStart:
     call: Call
     verbatim: VerbatimRequest | None = None
     alias: str = field(default="", kw_only=True)
-    """The client's own id of what it starts, by which it comes back to it; "" if it has none. See `Hub.add_alias`."""
+    """The client's own id of what it starts, by which it comes back (`Generations.add_alias`); "" if it has none."""
     framing: Literal["event_stream", "json_array"] = field(default="event_stream", kw_only=True)
     """How events are framed if the response is streamed."""
 

@@ -12,6 +12,7 @@ from gateway.pass_through.usage import usage_in
 from gateway.pipeline.hub import Hub
 from gateway.protocol.errors import CODES, Code, Failed, GatewayFault, Refused, UnsupportedOption
 from gateway.protocol.events import Usage
+from gateway.replicas.generations import Generations
 from gateway.routing.model import Model
 from gateway.routing.route import REQUEST_FAULTS
 from gateway.routing.target import Target
@@ -40,16 +41,21 @@ def targets_of(model: Model, api: str, now: float) -> list[Target]:
 
 
 async def call(
-    hub: Hub, model: Model, targets: Sequence[Target], build: BuildRequest, charges: Charges | None = None
+    generations: Generations,
+    model: Model,
+    targets: Sequence[Target],
+    build: BuildRequest,
+    charges: Charges | None = None,
 ) -> bytes:
     """Return the document of the first target that answers. Without `charges`, the call costs nothing.
 
     Raises:
         Refused: no target answered, or a limit of the principal is reached.
     """
+    hub = generations.hub
     if charges is None:
         return await _call_in_turn(hub, targets, model, build)
-    charge, price = hub.admit_call(charges.principal), targets[0].price_of(model.name)
+    charge, price = await generations.admit_call(charges.principal), targets[0].price_of(model.name)
     estimated = _cost(price, Usage(estimate_output(charges.estimated_bytes), 0, "estimated"))
     # Before the answer: calls of one principal that run side by side share its budget.
     charge.charge_to_date(estimated, hub.clock.unix())

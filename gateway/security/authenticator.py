@@ -130,7 +130,7 @@ class Authenticator:
             raise expired_credential()
         return renewed.restricted_to(principal.generation_scope)
 
-    def issue_ticket(self, principal: Principal, scope: TicketScope, origin: str) -> tuple[str, float]:
+    async def issue_ticket(self, principal: Principal, scope: TicketScope, origin: str) -> tuple[str, float]:
         """Issue a ticket for a principal; return its text and when it expires, in seconds since 1970.
 
         Raises:
@@ -139,7 +139,7 @@ class Authenticator:
         unix = self._unix()
         return self._tickets.issue(principal, scope, origin, unix), unix + TICKET_SECONDS
 
-    def redeem_ticket(self, ticket: str, use: TicketUse, origin: str) -> Principal:
+    async def redeem_ticket(self, ticket: str, use: TicketUse, origin: str) -> Principal:
         """Use a ticket and return its principal, renewed; see `TicketStore.redeem`.
 
         A ticket ends with the credential that requested it.
@@ -153,11 +153,11 @@ class Authenticator:
         except Refused:
             raise invalid_ticket() from None
 
-    def record_start(self, ticket: str, generation_id: str) -> None:
+    async def record_start(self, ticket: str, generation_id: str) -> None:
         """Record the generation that a ticket started; see `TicketStore.record_start`."""
         self._tickets.record_start(ticket, generation_id)
 
-    def restore_ticket(self, ticket: str) -> None:
+    async def restore_ticket(self, ticket: str) -> None:
         """Mark a ticket as unused if it started nothing; see `TicketStore.restore`."""
         self._tickets.restore(ticket)
 

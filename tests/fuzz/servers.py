@@ -152,7 +152,7 @@ class Gateway:
         """Send reads to the gateway, and check that nothing is held afterwards."""
         owner = Principal("alice", "address" if self._authenticator.allows_anonymous else "key", credential=STORED.id)
         generation_id = self._hub.start(start_request(), request_id="r", principal=owner).id.encode()
-        ticket = self._authenticator.issue_ticket(owner, "start", "")[0].encode()
+        ticket = (await self._authenticator.issue_ticket(owner, "start", ""))[0].encode()
         written = await self._server.converse(
             [read.replace(GENERATION_ID, generation_id).replace(TICKET, ticket) for read in reads]
         )

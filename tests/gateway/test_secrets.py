@@ -86,7 +86,7 @@ async def test_no_object_of_ours_shows_a_secret(settings: Settings) -> None:
         await authenticator.verify_credential(KEY.text()),
         await authenticator.verify_credential(token(key=ENVIRONMENT["AUTH"])),
     ]
-    tickets = [authenticator.issue_ticket(principal, "start", "")[0] for principal in principals]
+    tickets = [(await authenticator.issue_ticket(principal, "start", ""))[0] for principal in principals]
     client = Client("http://127.0.0.1:1", token=KEY.text())
     chat = ChatSettings("http://127.0.0.1:1", token=KEY.text())
     hello = parse(HelloCommand, {"type": "hello", "token": KEY.text()})

@@ -36,11 +36,13 @@ class NdjsonTransport:
         async def start(request: Request) -> Response | StreamedResponse:
             enter_stream(services, request)
             body = parse(StartRequest, await read_json(request, services))
-            generation = services.hub.start(body, request_id=request_id(request), principal=principal(request))
+            generation = await services.generations.start(
+                body, request_id=request_id(request), principal=principal(request)
+            )
             return StreamedResponse(services, Lines(), generation, 0, id_headers(request, generation))
 
         async def attach(request: Request) -> Response | StreamedResponse:
-            generation = services.hub.find(request.path_params["generation_id"], principal(request))
+            generation = await services.generations.find(request.path_params["generation_id"], principal(request))
             after = int(request.query_params.get("after", "0"))
             return StreamedResponse(services, Lines(), generation, after, id_headers(request, generation))
 

@@ -5,6 +5,7 @@ import pytest
 from gateway.api.context import PRINCIPAL
 from gateway.api.services import Services
 from gateway.protocol.errors import Code, Refused
+from gateway.replicas.generations import Generations
 from gateway.security.principals import Principal
 from tests.gateway.pipeline.one_target import one_target
 from tests.served.clients import BODY
@@ -27,7 +28,7 @@ async def test_the_headers_prevent_buffering_and_compression(served: Served) -> 
 
 async def test_a_generation_of_another_principal_is_not_shown_even_if_its_route_forgot_to_ask() -> None:
     async with one_target() as harness:
-        services = Services(harness.hub, harness.clock)
+        services = Services(harness.hub, Generations(harness.hub), harness.clock)
         response = StreamedResponse(services, EventStream(), harness.start(principal="alice"), 0, {})
         scope: dict[str, object] = {"type": "http", "headers": [], "client": None, PRINCIPAL: Principal("bob", "key")}
         with pytest.raises(Refused) as refused:

@@ -14,6 +14,7 @@ from gateway.generation.generation import Generation
 from gateway.pipeline.hub import Hub
 from gateway.protocol.errors import Refused
 from gateway.protocol.events import Part
+from gateway.replicas.generations import Generations
 from gateway.routing.model import Model, Policy
 from gateway.routing.registry import ModelRegistry
 from gateway.routing.target import Target
@@ -101,7 +102,7 @@ async def new_harness() -> AsyncIterator[Harness]:
     limits = Limits(stall_timeout=0, first_token_timeout=0)
     model = Model("m", [Target(upstream, limits=limits)], Policy(limits))
     hub = Hub(ModelRegistry([model]), Slots(0, 0), clock)
-    harness = Harness(Services(hub, clock, heartbeat=15), upstream, clock)
+    harness = Harness(Services(hub, Generations(hub), clock, heartbeat=15), upstream, clock)
     yield harness
     for viewing in harness.viewings:
         viewing.viewer.close()

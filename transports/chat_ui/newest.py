@@ -7,21 +7,22 @@ from gateway.protocol.errors import Code, Refused
 from gateway.security.principals import Principal
 
 
-def name_newest(services: Services, generation: Generation, alias: str, principal: Principal) -> None:
+async def name_newest(services: Services, generation: Generation, alias: str, principal: Principal) -> None:
     """Set a conversation's alias to its newest answer. The one before is stopped if it has no viewers any more.
 
     `stop()` of these clients only closes a connection: without this, the answer before would go on in vain.
     """
-    hub = services.hub
-    before = hub.find_by_alias(alias, principal)
-    hub.add_alias(generation.id, alias, principal)
-    newest = hub.find_by_alias(alias, principal)
-    if before is not None and before is not newest and not hub.is_viewed(before.id):
-        stop(services, before, principal, services.clock.now(), "the conversation went on")
+    generations = services.generations
+    before = await generations.find_by_alias(alias, principal)
+    await generations.add_alias(generation.id, alias, principal)
+    newest = await generations.find_by_alias(alias, principal)
+    if before is None or (newest is not None and newest.id == before.id) or services.hub.is_viewed(before.id):
+        return
+    await stop(services, before.id, principal, services.clock.now(), "the conversation went on")
 
 
-def stop(
-    services: Services, generation: Generation, principal: Principal, read_at: float, reason: str | None = None
+async def stop(
+    services: Services, generation_id: str, principal: Principal, read_at: float, reason: str | None = None
 ) -> bool:
     """Stop a generation; return False if it has ended, or stops already.
 
@@ -29,8 +30,11 @@ def stop(
         Refused: `forbidden`.
     """
     try:
-        return services.hub.interrupt(generation.id, InterruptRequest(reason=reason), read_at, principal).stopped
+        _, stopped = await services.generations.interrupt(
+            generation_id, InterruptRequest(reason=reason), read_at, principal
+        )
     except Refused as refused:
         if refused.code is not Code.ALREADY_OVER:
             raise
         return False
+    return stopped

@@ -26,18 +26,19 @@ class Runs:
         self._inputs = RunInputs(self._is_running)
         services.hub.on_forget(self._inputs.forget)
 
-    def add(self, generation: Generation, start: DialectStart, sender: Principal) -> None:
+    async def add(self, generation: Generation, start: DialectStart, sender: Principal) -> None:
         """Keep the request that started a generation, under the id that its client has given it."""
-        self._services.hub.add_alias(generation.id, alias_of(self._dialect, start.alias), sender)
+        # Before the first await: what is kept for a generation is dropped with it, and it may end meanwhile.
         self._services.hub.hold(generation.id, self._inputs.add(generation.id, start.call.body))
+        await self._services.generations.add_alias(generation.id, alias_of(self._dialect, start.alias), sender)
 
-    def find(self, client_id: str, sender: Principal) -> Generation:
+    async def find(self, client_id: str, sender: Principal) -> Generation:
         """Return the newest generation that a client's own id names.
 
         Raises:
             Refused: `generation_lost`.
         """
-        generation = self._services.hub.find_by_alias(alias_of(self._dialect, client_id), sender)
+        generation = await self._services.generations.find_by_alias(alias_of(self._dialect, client_id), sender)
         if generation is None:
             raise lost(client_id)
         return generation
@@ -56,9 +57,9 @@ class Runs:
     async def stop(self, request: Request, client_id: str) -> Response:
         """Stop a run; one that is over stays as it is."""
         read_at, sender = self._services.clock.now(), principal(request)
-        generation = self.find(client_id, sender)
-        with counted_interrupt(self._services, generation.id, sender, read_at) as count:
-            count.stopped = stop(self._services, generation, sender, read_at)
+        generation = await self.find(client_id, sender)
+        async with counted_interrupt(self._services, generation.id, sender, read_at) as count:
+            count.stopped = await stop(self._services, generation.id, sender, read_at)
         body = {"generation_id": generation.id, "state": generation.state}
         return json_response(request, body, 202, id_headers(request, generation))
 

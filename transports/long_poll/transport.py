@@ -42,7 +42,7 @@ class LongPollTransport:
         services.hub.on_close(pollers.close)
 
         async def poll(request: Request) -> Response | PollResponse:
-            generation = services.hub.find(request.path_params["generation_id"], principal(request))
+            generation = await services.generations.find(request.path_params["generation_id"], principal(request))
             query = parse_query(request, generation, services.poll_wait)
             headers = {**document_headers(request), **id_headers(request, generation)}
             if request.method == "HEAD":

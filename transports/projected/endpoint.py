@@ -43,21 +43,21 @@ class Endpoint:
         """Start a generation, and respond with it.
 
         Raises:
-            Refused: the request is not valid, or `Hub.start` refuses it.
+            Refused: the request is not valid, or `Generations.start` refuses it.
         """
         body = await self._read(request)
         call = Call(body, request.path_params, request.query_params, request.headers, self._path)
         start = self._parse(call, request)
         if start.stream:
             enter_stream(self._services, request)
-        generation = start_generation(
+        generation = await start_generation(
             *(self._services, request, with_policy(start.request, self._policy(start)), start.verbatim),
             self._sent(start),
             self._retention(start),
             with_defaults=self._with_defaults,
         )
         if start.alias:
-            self._add_alias(generation, start, request)
+            await self._add_alias(generation, start, request)
         return self._respond(start, generation, request)
 
     async def _read(self, request: Request) -> JsonObject:
@@ -67,8 +67,9 @@ class Endpoint:
         """Return by what a request that is sent again is recognised; None if each starts a generation."""
         return sent_request(self._dialect.name, start)
 
-    def _add_alias(self, generation: Generation, start: DialectStart, request: Request) -> None:
-        self._services.hub.add_alias(generation.id, alias_of(self._dialect, start.alias), principal(request))
+    async def _add_alias(self, generation: Generation, start: DialectStart, request: Request) -> None:
+        alias = alias_of(self._dialect, start.alias)
+        await self._services.generations.add_alias(generation.id, alias, principal(request))
 
     def _parse(self, call: Call, _request: Request) -> DialectStart:
         return self._dialect.parse(call)

@@ -56,7 +56,7 @@ class AuthMiddleware:
         origin = check_origin(self._services, request)
         ticket = tickets.ticket_from_url(scope)
         if ticket is not None:
-            scope[PRINCIPAL] = self._services.authenticator.redeem_ticket(
+            scope[PRINCIPAL] = await self._services.authenticator.redeem_ticket(
                 ticket, tickets.requested_use(request), origin
             )
         elif not session.ends_session(scope):

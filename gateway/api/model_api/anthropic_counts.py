@@ -48,7 +48,7 @@ class MessageCountRoutes:
             named = {**adapt_messages(body, upstream_model), "model": upstream_model}
             return DocumentRequest(Endpoint(("messages", "count_tokens")), named, own_headers(request.headers))
 
-        return await document_response(request, call(hub, model, targets, build))
+        return await document_response(request, call(self._services.generations, model, targets, build))
 
 
 def _estimate(body: JsonObject, model: Model) -> int:

@@ -48,7 +48,7 @@ class TokenCountRoutes:
         def build(upstream_model: str) -> DocumentRequest:
             return DocumentRequest(model_endpoint(upstream_model, ":countTokens"), _named(body, upstream_model))
 
-        return await document_response(request, call(hub, model, targets, build))
+        return await document_response(request, call(self._services.generations, model, targets, build))
 
 
 def _named(body: JsonObject, upstream_model: str) -> JsonObject:

@@ -75,7 +75,7 @@ class PassThroughRoutes:
             named = {} if requested is None else {"model": upstream_model}
             return DocumentRequest(Endpoint((name,)), {**body, **named})
 
-        work = call(hub, model, targets, build, Charges(owner, estimated_bytes))
+        work = call(self._services.generations, model, targets, build, Charges(owner, estimated_bytes))
         # After the call, so that it counts what the call has cost.
         response = await document_response(request, work)
         allowance = hub.allowance(owner)

@@ -11,6 +11,7 @@ from gateway.billing.prices import Price
 from gateway.pass_through.calls import Charges, call, targets_of
 from gateway.pipeline.hub import Hub
 from gateway.protocol.errors import Code, Failed, Refused
+from gateway.replicas.generations import Generations
 from gateway.routing.breaker import Breaker, Circuit
 from gateway.routing.model import Model
 from gateway.routing.registry import ModelRegistry
@@ -52,7 +53,7 @@ class Provider:
         def build(model: str) -> DocumentRequest:
             return DocumentRequest(Endpoint(("embeddings",)), {"model": model})
 
-        task = asyncio.ensure_future(call(self.hub, self.model, self.targets, build, charges))
+        task = asyncio.ensure_future(call(Generations(self.hub), self.model, self.targets, build, charges))
         await settle()
         return task
 

@@ -142,13 +142,13 @@ def test_a_wrong_authorization_is_not_replaced_by_a_key() -> None:
 async def test_a_new_secret_under_the_same_id_ends_the_old_credential() -> None:
     authenticator = Authenticator([ApiKeyScheme([ALICE])], Time())
     principal = await authenticator.verify_credential(KEY.text())
-    ticket, _ = authenticator.issue_ticket(principal, "socket", "")
+    ticket, _ = await authenticator.issue_ticket(principal, "socket", "")
     authenticator.replace_schemes([ApiKeyScheme([replace(ALICE, hash=hash_secret("another"))])])
     with pytest.raises(Refused) as refused:
         authenticator.renew(principal)
     assert refused.value.body() == invalid_credential().body()
     with pytest.raises(Refused):
-        authenticator.redeem_ticket(ticket, "socket", "")
+        await authenticator.redeem_ticket(ticket, "socket", "")
     authenticator.replace_schemes([ApiKeyScheme([replace(ALICE, models=None)])])
     assert authenticator.renew(principal).models is None
 

@@ -167,29 +167,29 @@ def test_a_ticket_has_192_random_bits_and_is_never_shown() -> None:
     refused(store, "\ud800", "start")
 
 
-def test_a_ticket_ends_with_the_key_that_requested_it() -> None:
+async def test_a_ticket_ends_with_the_key_that_requested_it() -> None:
     key, now = generate_key(), [1000.0]
     stored = StoredKey("alice", key.id, hash_secret(key.secret), expires=1010)
     authenticator = Authenticator([ApiKeyScheme([stored])], lambda: now[0])
     alice = stored.principal()
-    text, expires = authenticator.issue_ticket(alice, ONE_GENERATION, NO_ORIGIN)
+    text, expires = await authenticator.issue_ticket(alice, ONE_GENERATION, NO_ORIGIN)
     assert expires == 1030
-    assert authenticator.redeem_ticket(text, ReadAccess("g"), NO_ORIGIN).generation_scope == ONE_GENERATION
-    socket = authenticator.redeem_ticket(
-        authenticator.issue_ticket(alice, GenerationScope("g", commands=True), NO_ORIGIN)[0], "socket", NO_ORIGIN
-    )
+    reader = await authenticator.redeem_ticket(text, ReadAccess("g"), NO_ORIGIN)
+    assert reader.generation_scope == ONE_GENERATION
+    commanding, _ = await authenticator.issue_ticket(alice, GenerationScope("g", commands=True), NO_ORIGIN)
+    socket = await authenticator.redeem_ticket(commanding, "socket", NO_ORIGIN)
     assert authenticator.renew(socket).generation_scope == GenerationScope("g", commands=True)
-    unused = authenticator.issue_ticket(alice, "start", NO_ORIGIN)[0]
+    unused, _ = await authenticator.issue_ticket(alice, "start", NO_ORIGIN)
     now[0] = 1010.0
     late: list[tuple[str, TicketUse]] = [(text, ReadAccess("g", resume=True)), (unused, "start")]
     for ticket, use in late:
         with pytest.raises(Refused) as error:
-            authenticator.redeem_ticket(ticket, use, NO_ORIGIN)
+            await authenticator.redeem_ticket(ticket, use, NO_ORIGIN)
         assert error.value.body() == invalid_ticket().body()
     now[0] = 1005.0
     authenticator.replace_schemes([ApiKeyScheme([StoredKey("alice", generate_key().id, stored.hash)])])
     with pytest.raises(Refused, match=invalid_ticket().message):
-        authenticator.redeem_ticket(text, ReadAccess("g", resume=True), NO_ORIGIN)
+        await authenticator.redeem_ticket(text, ReadAccess("g", resume=True), NO_ORIGIN)
 
 
 ORIGINS = st.sampled_from([NO_ORIGIN, PAGE])

@@ -11,6 +11,7 @@ from gateway.config import Settings
 from gateway.generation.event_log import EventLog
 from gateway.protocol.errors import Code, Refused
 from gateway.protocol.events import Chunk, Part, Start, Verbatim
+from gateway.replicas.generations import Generations
 from gateway.security.principals import Principal, anonymous
 from tests.event_loop import settle
 from tests.gateway.pipeline.one_target import one_target
@@ -143,7 +144,7 @@ class TestInterval:
 
 async def test_a_client_that_does_not_read_is_disconnected() -> None:
     async with one_target() as harness:
-        services = Services(harness.hub, harness.clock)
+        services = Services(harness.hub, Generations(harness.hub), harness.clock)
         generation = harness.start()
         aborted: list[str] = []
 
@@ -174,7 +175,7 @@ async def test_a_client_that_does_not_read_is_disconnected() -> None:
 
 async def test_a_generation_of_another_principal_is_not_shown_even_if_its_route_forgot_to_ask() -> None:
     async with one_target() as harness:
-        services = Services(harness.hub, harness.clock)
+        services = Services(harness.hub, Generations(harness.hub), harness.clock)
         response = PollResponse(services, Pollers(services), harness.start(principal="alice"), 0, 25, {})
         scope: dict[str, object] = {"type": "http", "headers": [], "client": None, PRINCIPAL: Principal("bob", "key")}
         with pytest.raises(Refused) as refused:

@@ -27,8 +27,8 @@ class AgUiEndpoint(ChatUiEndpoint):
     def _policy(self, start: DialectStart) -> OnDisconnect | None:
         return super()._policy(start) or "cancel"
 
-    def _add_alias(self, generation: Generation, start: DialectStart, request: Request) -> None:
-        self._runs.add(generation, start, principal(request))
+    async def _add_alias(self, generation: Generation, start: DialectStart, request: Request) -> None:
+        await self._runs.add(generation, start, principal(request))
 
 
 class AgUiThreads:
@@ -45,7 +45,7 @@ class AgUiThreads:
         Raises:
             Refused: `generation_lost`.
         """
-        generation = self.runs.find(_thread_id(request), principal(request))
+        generation = await self.runs.find(_thread_id(request), principal(request))
         identity = ResponseIdentity(generation.id, generation.model, generation.created)
         body, reached = self.runs.input_of(generation), generation.log.last
         projection = self._dialect.joined(body, identity, reached)

@@ -22,19 +22,19 @@ class Chats:
         self._services = services
         self._dialect = dialect
 
-    def find(self, chat_id: str, principal: Principal) -> Generation | None:
+    async def find(self, chat_id: str, principal: Principal) -> Generation | None:
         """Return the newest answer of a chat, or the generation with this id; None if there is none."""
-        found = self._services.hub.find_by_alias(alias_of(self._dialect, chat_id), principal)
+        found = await self._services.generations.find_by_alias(alias_of(self._dialect, chat_id), principal)
         if found is not None:
             return found
         try:
-            return self._services.hub.find(chat_id, principal)
+            return await self._services.generations.find(chat_id, principal)
         except Refused:
             return None
 
-    def add(self, generation: Generation, chat_id: str, principal: Principal) -> None:
+    async def add(self, generation: Generation, chat_id: str, principal: Principal) -> None:
         """Record the newest answer of a chat."""
-        name_newest(self._services, generation, alias_of(self._dialect, chat_id), principal)
+        await name_newest(self._services, generation, alias_of(self._dialect, chat_id), principal)
 
 
 def replay(

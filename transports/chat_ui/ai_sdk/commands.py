@@ -3,7 +3,9 @@
 Each frame has the headers that a request over HTTP would have, its credential among them.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from typing import Final, NamedTuple
 
@@ -57,7 +59,7 @@ class AiSdkCommands:
 
     __slots__ = (
         *("_chats", "_close", "_dialect", "_identity", "_is_known", "_origin", "_readers", "_send_json", "_services"),
-        *("_stream", "_timers", "_viewer"),
+        *("_stops", "_stream", "_timers", "_viewer"),
     )
 
     def __init__(  # noqa: PLR0917 - the parts of one socket
@@ -84,13 +86,17 @@ class AiSdkCommands:
         """Requests of the client that read a generation, by its id."""
         self._timers: dict[str, RestartableTimer] = {}
         """Timers of generations whose resumed stream was aborted, by the generation's id."""
+        self._stops: set[asyncio.Task[None]] = set()
+        """Stops that these timers have begun."""
         self._close: Close | None = None
 
     def close(self) -> None:
-        """Release the timers, and what was counted for the socket."""
+        """Release the timers and their stops, and what was counted for the socket."""
         for timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
+        for task in self._stops:
+            task.cancel()
         self._readers.clear()
         self._services.commands.forget(self._name)
 
@@ -139,7 +145,7 @@ class AiSdkCommands:
             case "resume":
                 await self._resume(given, await self._authenticate(given))
             case _:
-                self._abort(given.request_id, read_at)
+                await self._abort(given.request_id, read_at)
 
     async def _authenticate(self, given: Frame) -> Principal:
         """Return the principal of a frame: of its own credential, or else of the handshake's.
@@ -149,7 +155,7 @@ class AiSdkCommands:
         """
         authenticator = self._services.authenticator
         if (ticket := given.headers.get(TICKET_HEADER)) is not None:
-            principal = authenticator.redeem_ticket(ticket, "socket", self._origin)
+            principal = await authenticator.redeem_ticket(ticket, "socket", self._origin)
         elif authenticator.allows_anonymous or (credential := bearer_credential(given.headers)) is None:
             known = self._identity.renew() if self._is_known else None
             if known is None:
@@ -170,14 +176,14 @@ class AiSdkCommands:
         self._check_room()
         start = self._dialect.parse(Call(body_of(given), headers=given.headers, route=self._dialect.paths[0]))
         policy = on_disconnect_header(given.headers) or start.request.options.on_disconnect
-        generation = self._services.hub.start(
+        generation = await self._services.generations.start(
             with_policy(start.request, policy),
             request_id=new_id("r"),
             principal=principal,
             idempotency_key=idempotency_key(given.headers),
         )
         if start.alias:
-            self._chats.add(generation, start.alias, principal)
+            await self._chats.add(generation, start.alias, principal)
         identity = ResponseIdentity(generation.id, start.request.model or generation.model, generation.created)
         message_id = message_id_of(generation.id, start.request.metadata)
         projection = AiSdkProjection(identity, message_id, done=False)
@@ -185,7 +191,7 @@ class AiSdkCommands:
 
     async def _resume(self, given: Frame, principal: Principal) -> None:
         chat_id, skip = given.fields.get("id"), next_sequence(given)
-        generation = self._chats.find(chat_id, principal) if isinstance(chat_id, str) else None
+        generation = await self._chats.find(chat_id, principal) if isinstance(chat_id, str) else None
         if generation is None:
             await self._send_json(frame("no-active", given.request_id))
             return
@@ -212,27 +218,34 @@ class AiSdkCommands:
         await self._send_json(frame("start", request_id))
         self._viewer.follow()
 
-    def _abort(self, request_id: str, read_at: float) -> None:
+    async def _abort(self, request_id: str, read_at: float) -> None:
         """Stop what a request reads; a stream that was resumed only if it is not resumed again."""
         reader = next((each for each in self._readers.values() if each.request_id == request_id), None)
         if reader is None:
             return
         if not reader.is_resumed:
-            self._stop(reader, read_at)
+            await self._stop(reader, read_at)
             return
         generation_id = reader.generation.id
         del self._readers[generation_id]
         self._viewer.detach(generation_id)
         timer = self._timers[generation_id] = RestartableTimer(self._services.clock)
-        timer.start(ABORT_SECONDS, partial(self._stop_unless_viewed, reader, read_at))
+        timer.start(ABORT_SECONDS, partial(self._on_not_resumed, reader, read_at))
 
-    def _stop_unless_viewed(self, reader: _Reader, read_at: float) -> None:
+    def _on_not_resumed(self, reader: _Reader, read_at: float) -> None:
         self._timers.pop(reader.generation.id, None)
-        if not self._services.hub.is_viewed(reader.generation.id):
-            self._stop(reader, read_at)
+        task = asyncio.create_task(self._stop_unless_viewed(reader, read_at))
+        self._stops.add(task)
+        task.add_done_callback(self._stops.discard)
 
-    def _stop(self, reader: _Reader, read_at: float) -> None:
-        if stop(self._services, reader.generation, reader.principal, read_at, "stopped by the user"):
+    async def _stop_unless_viewed(self, reader: _Reader, read_at: float) -> None:
+        if not self._services.hub.is_viewed(reader.generation.id):
+            # No request waits for an answer: a generation that is lost needs no stop.
+            with suppress(Refused):
+                await self._stop(reader, read_at)
+
+    async def _stop(self, reader: _Reader, read_at: float) -> None:
+        if await stop(self._services, reader.generation.id, reader.principal, read_at, "stopped by the user"):
             # What stops something is no flood: each answer can be stopped once.
             self._services.commands.refund_message(self._name, self._identity.address, read_at)
 

@@ -44,8 +44,8 @@ class AiSdkEndpoint(ChatUiEndpoint):
     async def _read(self, request: Request) -> JsonObject:
         return await read_json_object(request, self._services, content_types=_CONTENT_TYPES)
 
-    def _add_alias(self, generation: Generation, start: DialectStart, request: Request) -> None:
-        self._chats.add(generation, start.alias, principal(request))
+    async def _add_alias(self, generation: Generation, start: DialectStart, request: Request) -> None:
+        await self._chats.add(generation, start.alias, principal(request))
 
     async def resume(self, request: Request) -> Response | ProjectedStream:
         """Stream the newest answer of a chat from its beginning, or from a chunk on; 204 without one.
@@ -56,7 +56,7 @@ class AiSdkEndpoint(ChatUiEndpoint):
             Refused: the request is not valid, or the answer failed before it began.
         """
         index = _start_index(request)
-        generation = self._chats.find(request.path_params["chat_id"], principal(request))
+        generation = await self._chats.find(request.path_params["chat_id"], principal(request))
         if generation is None:
             return no_content(request)
         projection = replay(generation, request.headers, numbered=index is not None)
@@ -85,12 +85,13 @@ class AiSdkEndpoint(ChatUiEndpoint):
             Refused: the body is not valid, or there are too many requests.
         """
         read_at, sender = self._services.clock.now(), principal(request)
-        generation = self._chats.find(request.path_params["chat_id"], sender)
-        with counted_interrupt(self._services, "" if generation is None else generation.id, sender, read_at) as count:
+        generation = await self._chats.find(request.path_params["chat_id"], sender)
+        generation_id = "" if generation is None else generation.id
+        async with counted_interrupt(self._services, generation_id, sender, read_at) as count:
             body = await read_json(request, self._services, empty={}, content_types=_CONTENT_TYPES)
             meant, reason = _stop_fields(body)
             if generation is not None and meant in {None, generation.id}:
-                count.stopped = stop(self._services, generation, sender, read_at, reason)
+                count.stopped = await stop(self._services, generation.id, sender, read_at, reason)
         named = {} if generation is None else {"activeStreamId": generation.id, "state": generation.state}
         return json_response(request, {"success": True, "stopped": count.stopped, **named})
 

@@ -73,11 +73,11 @@ class TanStackCommands:
         try:
             body = _object_of(text)
             if body.get("type") == "abort":
-                self._stop(str(body.get("runId")), read_at)
+                await self._stop(str(body.get("runId")), read_at)
             else:
                 if too_many is not None:
                     raise too_many
-                self._run(body)
+                await self._run(body)
             self._unreadable = 0
         except Refused as refused:
             await self._send_error(refused, body)
@@ -107,7 +107,7 @@ class TanStackCommands:
         self.is_over = True
         return ()
 
-    def _run(self, body: JsonObject) -> None:
+    async def _run(self, body: JsonObject) -> None:
         """Start a run.
 
         Raises:
@@ -118,13 +118,13 @@ class TanStackCommands:
             raise Refused(Code.RATE_LIMIT, message, retry_after_ms=1000)
         sender = self._principal()
         start = self._dialect.parse(Call(body, headers=self._headers, route=PATH))
-        generation = self._services.hub.start(
+        generation = await self._services.generations.start(
             start.request,
             request_id=new_id("r"),
             principal=sender,
         )
-        self._leave(start.alias, sender)
-        self._runs.add(generation, start, sender)
+        await self._leave(start.alias, sender)
+        await self._runs.add(generation, start, sender)
         identity = ResponseIdentity(generation.id, start.request.model or generation.model, generation.created)
         self._view(start.alias, Resumed(generation, self._dialect.projection(start, identity), 0), lambda _is_cut: ())
 
@@ -135,23 +135,23 @@ class TanStackCommands:
         self._viewer.attach(generation, 0)
         self._viewer.follow()
 
-    def _leave(self, run_id: str, sender: Principal) -> None:
+    async def _leave(self, run_id: str, sender: Principal) -> None:
         """Stop the run of this id that still goes on here: its client runs it again, and expects the new one alone."""
         generation_id = next((found for found, reader in self._readers.items() if reader.run_id == run_id), None)
         if generation_id is not None:
             del self._readers[generation_id]
             self._viewer.detach(generation_id)
-            generation = self._services.hub.find(generation_id, sender)
-            stop(self._services, generation, sender, self._services.clock.now())
+            await stop(self._services, generation_id, sender, self._services.clock.now())
 
-    def _stop(self, run_id: str, read_at: float) -> None:
+    async def _stop(self, run_id: str, read_at: float) -> None:
         """Stop a run.
 
         Raises:
             Refused: `generation_lost`.
         """
         sender = self._principal()
-        stop(self._services, self._runs.find(run_id, sender), sender, read_at)
+        generation = await self._runs.find(run_id, sender)
+        await stop(self._services, generation.id, sender, read_at)
 
     async def _send_error(self, refused: Refused, body: Mapping[str, object]) -> None:
         """Send a refusal as the end of the run that it belongs to. An error of no run would be one of all of them."""

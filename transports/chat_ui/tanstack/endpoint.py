@@ -64,14 +64,15 @@ class TanStackEndpoint(ChatUiEndpoint):
         """Start a run; a request with `Last-Event-ID` starts nothing, and gets what follows that event.
 
         Raises:
-            Refused: the request is not valid, `generation_lost`, or `Hub.start` refuses it.
+            Refused: the request is not valid, `generation_lost`, or `Generations.start` refuses it.
         """
         event_id = request.headers.get("last-event-id")
         if not event_id:
             return await self.start(request)
         # The same body comes again. It is read, so that the connection can be used for another request.
         await read_json_object(request, self._services)
-        return self._go_on(request, self._runs.resumed(event_id, "", "Last-Event-ID", principal(request)))
+        resumed = await self._runs.resumed(event_id, "", "Last-Event-ID", principal(request))
+        return self._go_on(request, resumed)
 
     async def join(self, request: Request) -> Response | ProjectedStream:
         """Stream the run in `runId` from its start (`offset=-1`), or a run after the event in `offset`.
@@ -84,10 +85,11 @@ class TanStackEndpoint(ChatUiEndpoint):
         query = request.query_params
         offset = request.headers.get("last-event-id") or query.get("offset")
         if not offset and (thread_id := query.get("threadId")):
-            return json_response(request, self._runs.hydration(thread_id, principal(request)))
+            return json_response(request, await self._runs.hydration(thread_id, principal(request)))
         if not offset:
             raise malformed("offset", "is missing: send -1 and a runId to join a run, or POST to start one")
-        return self._go_on(request, self._runs.resumed(offset, query.get("runId", ""), "offset", principal(request)))
+        resumed = await self._runs.resumed(offset, query.get("runId", ""), "offset", principal(request))
+        return self._go_on(request, resumed)
 
     async def stop(self, request: Request) -> Response:
         """Stop the run in `runId`."""
@@ -101,5 +103,5 @@ class TanStackEndpoint(ChatUiEndpoint):
         parts = (self._services, self._dialect, projection, generation, id_headers(request, generation))
         return ProjectedStream(*parts, framing_type=numbered(generation, skip))
 
-    def _add_alias(self, generation: Generation, start: DialectStart, request: Request) -> None:
-        self._runs.add(generation, start, principal(request))
+    async def _add_alias(self, generation: Generation, start: DialectStart, request: Request) -> None:
+        await self._runs.add(generation, start, principal(request))

@@ -35,19 +35,19 @@ class TanStackRuns(Runs):
         super().__init__(services, dialect)
         self._tanstack = dialect
 
-    def add(self, generation: Generation, start: DialectStart, sender: Principal) -> None:
+    async def add(self, generation: Generation, start: DialectStart, sender: Principal) -> None:
         """Keep the request that started a generation, and which thread it belongs to."""
-        super().add(generation, start, sender)
+        await super().add(generation, start, sender)
         alias = alias_of(self._dialect, _thread(str(start.call.body.get("threadId"))))
-        name_newest(self._services, generation, alias, sender)
+        await name_newest(self._services, generation, alias, sender)
 
-    def hydration(self, thread_id: str, sender: Principal) -> JsonObject:
+    async def hydration(self, thread_id: str, sender: Principal) -> JsonObject:
         """Return the conversation of a thread, as far as its newest run is kept, and the run if it goes on.
 
         A client that joins the run gets its answer from there: only one that is over is part of the conversation.
         """
         try:
-            generation = self.find(_thread(thread_id), sender)
+            generation = await self.find(_thread(thread_id), sender)
             body = self.input_of(generation)
         except Refused:
             return {"messages": [], "activeRun": None, "interrupts": None}
@@ -58,17 +58,17 @@ class TanStackRuns(Runs):
         run: JsonObject | None = {"runId": body.get("runId")} if active else None
         return {"messages": [*ui_messages(said)], "activeRun": run, "interrupts": None}
 
-    def resumed(self, offset: str, run_id: str, param: str, sender: Principal) -> Resumed:
+    async def resumed(self, offset: str, run_id: str, param: str, sender: Principal) -> Resumed:
         """Return the run that a client resumes, after an event, or from the start of the run of an id.
 
         Raises:
             Refused: `generation_lost`, or the offset is none of ours.
         """
         if offset == FROM_THE_START:
-            generation, skip = self.find(run_id, sender), 0
+            generation, skip = await self.find(run_id, sender), 0
         else:
             generation_id, skip = parse_event_id(offset, param)
-            generation = self._services.hub.find(generation_id, sender)
+            generation = await self._services.generations.find(generation_id, sender)
         return Resumed(generation, self._replayed(generation, self.input_of(generation)), skip)
 
     def _replayed(self, generation: Generation, body: JsonObject) -> Projection:

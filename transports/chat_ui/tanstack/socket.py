@@ -43,7 +43,7 @@ def socket_endpoint(
         try:
             principal, origin = await _admit(services, websocket)
             run_id = websocket.query_params.get("runId", "")
-            resumed = runs.resumed(offset, run_id, "offset", principal) if offset else None
+            resumed = await runs.resumed(offset, run_id, "offset", principal) if offset else None
         except Refused as refused:
             if offset != FROM_THE_START:
                 # A client that has lost its connection would try again; one that joins a run takes no for an answer.
@@ -66,7 +66,7 @@ async def _admit(services: Services, websocket: WebSocket) -> tuple[Principal, s
     origin = check_origin(services, websocket)
     ticket = websocket.query_params.get("ticket")
     if ticket and "authorization" not in websocket.headers:
-        principal: Principal | None = services.authenticator.redeem_ticket(ticket, "socket", origin)
+        principal: Principal | None = await services.authenticator.redeem_ticket(ticket, "socket", origin)
     else:
         principal = await handshake_principal(services, websocket, origin)
     if principal is None:

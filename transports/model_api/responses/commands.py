@@ -174,15 +174,15 @@ class ResponsesCommands:
             if body.get("generate") is False:
                 await self._prewarm(lane, start, principal)
             else:
-                self._start(lane, start, principal)
+                await self._start(lane, start, principal)
             self._steering.forget(body)
         except Refused as refused:
             await self._send_error(refused, lane.stream_id)
 
-    def _start(self, lane: Lane, start: ResponseStart, principal: Principal) -> None:
+    async def _start(self, lane: Lane, start: ResponseStart, principal: Principal) -> None:
         services = self._services
         policy = on_disconnect_header(self._headers) or start.request.options.on_disconnect
-        generation = services.hub.start(
+        generation = await services.generations.start(
             with_policy(start.request, policy or services.model_api_on_disconnect),
             request_id=new_id("r"),
             principal=principal,

@@ -95,7 +95,7 @@ class _Retrieval:
 
     async def retrieve(self, request: Request) -> "Response | _ReplayedStream":
         """Return the response, or stream it if `stream=true`, after the event `starting_after`."""
-        response = find_response(self._services, request, request.path_params["response_id"])
+        response = await find_response(self._services, request, request.path_params["response_id"])
         after = _starting_after(request)
         generation = response.generation
         if request.query_params.get("stream") != "true":

@@ -48,17 +48,17 @@ class Steering:
             # First: a response that waits in the queue is steered within the call.
             await self._send_json(in_lane(accepted(steer.id, steered, number), stream_id))
             if not turn.has_calls:
-                self._add_feedback(turn, steer, principal, read_at)
+                await self._add_feedback(turn, steer, principal, read_at)
         except SteerError as error:
             event = failed(error, steered, message.get("input"), number, None if steer is None else steer.id)
             await self._send_json(in_lane(event, stream_id))
 
-    def _add_feedback(self, turn: Turn, steer: Steer, principal: Principal, read_at: float) -> None:
+    async def _add_feedback(self, turn: Turn, steer: Steer, principal: Principal, read_at: float) -> None:
         feedback_id = None
         turn.expect(steer)
         try:
             request = FeedbackRequest(text=steer.text, mode="revise")
-            feedback_id = self._services.hub.feedback(turn.generation_id, request, read_at, principal).feedback_id
+            _, feedback_id = await self._services.generations.feedback(turn.generation_id, request, read_at, principal)
         except Refused as refused:
             raise SteerError(FAILED.get(refused.code, "steering_not_supported"), refused.message) from None
         finally:

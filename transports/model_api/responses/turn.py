@@ -65,8 +65,8 @@ class Turn:
     def messages(self, entry: Entry) -> Sequence[bytes]:
         """Return the messages that an entry of the log stands for."""
         event = entry.other
-        if isinstance(event, Feedback) and self._expected is not None:
-            self._steers[event.feedback_id], self._expected = self._expected, None
+        if isinstance(event, Feedback):
+            self._bind(event)
         if isinstance(event, Revision) and (steer := self._steers.pop(event.feedback_id or "", None)) is not None:
             return self._encode(self._succeed(entry, steer))
         self.has_calls = self.has_calls or entry.kind is ToolCall
@@ -99,7 +99,7 @@ class Turn:
     # Steering.
 
     def expect(self, steer: Steer) -> None:
-        """Bind the next feedback in the log to this input, which becomes feedback right now."""
+        """Bind the next feedback of this text in the log to this input, which becomes feedback right now."""
         self._expected = steer
 
     def expect_no_more(self, feedback_id: str | None) -> None:
@@ -107,6 +107,11 @@ class Turn:
         expected, self._expected = self._expected, None
         if expected is not None and feedback_id is not None:
             self._steers[feedback_id] = expected
+
+    def _bind(self, feedback: Feedback) -> None:
+        # While this input becomes feedback, another client may give its own.
+        if self._expected is not None and (feedback.mode, feedback.text) == ("revise", self._expected.text):
+            self._steers[feedback.feedback_id], self._expected = self._expected, None
 
     def hold(self, steer: Steer) -> bool:
         """Hold an input until the results of calls come; return False if too many are held."""

@@ -94,8 +94,7 @@ class ResponseDocuments:
         Raises:
             Refused: the provider refuses the request, or fails.
         """
-        hub = self._services.hub
-        targets = targets_of(model, API, hub.clock.now())
+        targets = targets_of(model, API, self._services.clock.now())
         if not targets:
             return None
 
@@ -103,7 +102,8 @@ class ResponseDocuments:
             return DocumentRequest(Endpoint(("responses", name)), {**body, "model": upstream_model})
 
         try:
-            return await document_response(request, call(hub, model, targets, build, charges))
+            work = call(self._services.generations, model, targets, build, charges)
+            return await document_response(request, work)
         except Refused as refused:
             # Most servers with this API lack these endpoints: 404 or 405.
             if refused.code is Code.MODEL_NOT_FOUND:

@@ -55,12 +55,12 @@ class ResponsesResource:
         """Stop a response, and return it; one that has ended is returned as it is."""
         read_at, sender = self._services.clock.now(), principal(request)
         response_id = request.path_params["generation_id"]
-        with counted_interrupt(self._services, generation_id(response_id) or "", sender, read_at) as count:
+        async with counted_interrupt(self._services, generation_id(response_id) or "", sender, read_at) as count:
             await read_json(request, self._services, empty={})
-            response = find_response(self._services, request, response_id)
+            response = await find_response(self._services, request, response_id)
             generation = response.generation
             if generation is not None and response.is_running:
-                count.stopped = self._services.hub.interrupt(generation.id, _CANCEL, read_at, sender).stopped
+                _, count.stopped = await self._services.generations.interrupt(generation.id, _CANCEL, read_at, sender)
                 await self._wait_for_end(generation)
         headers = {} if generation is None else id_headers(request, generation)
         return json_response(request, document_of(response), headers=headers)
@@ -86,23 +86,23 @@ class ResponsesResource:
 
     async def delete(self, request: Request) -> Response:
         """Forget a response, and its generation if no other response is a part of it; one that runs is stopped."""
-        response = find_response(self._services, request, request.path_params["response_id"])
+        response = await find_response(self._services, request, request.path_params["response_id"])
         self._services.responses.forget(response.id)
         if response.generation is not None:
-            self._delete_generation(response, response.generation.id, principal(request))
+            await self._delete_generation(response, response.generation.id, principal(request))
         deleted = {"id": response.id, "object": "response", "deleted": True}
         return json_response(request, deleted)
 
-    def _delete_generation(self, response: StoredResponse, generation_id: str, owner: Principal) -> None:
-        hub = self._services.hub
+    async def _delete_generation(self, response: StoredResponse, generation_id: str, owner: Principal) -> None:
+        generations = self._services.generations
         if not self._services.responses.has_any_of(generation_id):
-            hub.delete(generation_id, owner)
+            await generations.delete(generation_id, owner)
         elif response.is_running:
-            hub.interrupt(generation_id, _CANCEL, self._services.clock.now(), owner)
+            await generations.interrupt(generation_id, _CANCEL, self._services.clock.now(), owner)
 
     async def input_items(self, request: Request) -> Response:
         """Return a page of the items that a response answers, newest first unless `order` says otherwise."""
-        response = find_response(self._services, request, request.path_params["response_id"])
+        response = await find_response(self._services, request, request.path_params["response_id"])
         items = _with_ids(response)
         query = request.query_params
         if _choice(query.get("order"), "order", ("desc", "asc")) == "desc":
@@ -119,7 +119,7 @@ class ResponsesResource:
         return json_response(request, {"object": "list", "data": page, **ends, "has_more": len(items) > limit})
 
 
-def find_response(services: Services, request: Request, response_id: str) -> StoredResponse:
+async def find_response(services: Services, request: Request, response_id: str) -> StoredResponse:
     """Return a stored response of the principal of a request.
 
     Raises:
@@ -127,17 +127,19 @@ def find_response(services: Services, request: Request, response_id: str) -> Sto
     """
     reader = principal(request)
     response = services.responses.find(response_id, reader.id)
-    if response is None or (response.generation is not None and not _may_read(services, response.generation, reader)):
+    if response is None or not await _may_read(services, response.generation, reader):
         refused = Refused(Code.GENERATION_LOST, f"Response with id {response_id[:100]!r} not found.")
         refused.api_code = "response_not_found"
         raise refused
     return response
 
 
-def _may_read(services: Services, generation: Generation, reader: Principal) -> bool:
+async def _may_read(services: Services, generation: Generation | None, reader: Principal) -> bool:
     """Return False also if the credential of the request is a ticket for another generation."""
+    if generation is None:
+        return True
     try:
-        services.hub.find(generation.id, reader)
+        await services.generations.find(generation.id, reader)
     except Refused:
         return False
     return True

@@ -1,0 +1,1 @@
+"""What makes the hubs of several gateways behave as one."""

@@ -1,0 +1,120 @@
+"""All generations, wherever they run: what routes and transports start, find and command."""
+
+from gateway.billing.budgets import BudgetCharge
+from gateway.dialects.sent_request import SentRequest
+from gateway.generation.generation import Generation
+from gateway.pipeline.hub import FeedbackResult, Hub, InterruptResult
+from gateway.protocol.commands import FeedbackRequest, InterruptRequest, StartRequest
+from gateway.security.principals import Principal
+from gateway.upstreams.base import VerbatimRequest
+
+
+class Generations:
+    """The generations of all replicas. `hub` has those of this process, and what is of this process alone.
+
+    A method that is named as one of `Hub` does the same, wherever the generation runs. What it returns can be read in
+    this process: a viewer attaches to it as to any other.
+    """
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+
+    async def start(
+        self,
+        request: StartRequest,
+        *,
+        request_id: str,
+        principal: Principal,
+        idempotency_key: str | None = None,
+        verbatim: VerbatimRequest | None = None,
+        sent: SentRequest | None = None,
+        retention: float = 0.0,
+        with_defaults: bool = True,
+    ) -> Generation:
+        """Start a generation here, or return the one that was started before, wherever it runs; see `Hub.start`.
+
+        Raises:
+            Refused: as `Hub.start`.
+        """
+        return self.hub.start(
+            request,
+            request_id=request_id,
+            principal=principal,
+            idempotency_key=idempotency_key,
+            verbatim=verbatim,
+            sent=sent,
+            retention=retention,
+            with_defaults=with_defaults,
+        )
+
+    async def admit_call(self, principal: Principal) -> BudgetCharge:
+        """Count a call that is no generation, under limits that all replicas share; see `Hub.admit_call`.
+
+        Raises:
+            Refused: as `Hub.admit_call`.
+        """
+        return self.hub.admit_call(principal)
+
+    async def find(self, generation_id: str, principal: Principal) -> Generation:
+        """Return a generation that the principal may read, wherever it runs or is retained.
+
+        Raises:
+            Refused: `generation_lost`, also for a generation of another principal: ids can't be probed.
+        """
+        return self.hub.find(generation_id, principal)
+
+    async def find_for_command(self, generation_id: str, principal: Principal) -> Generation:
+        """Return a generation that the principal may interrupt and give feedback to, wherever it runs.
+
+        Raises:
+            Refused: `generation_lost` or `forbidden`.
+        """
+        return self.hub.find_for_command(generation_id, principal)
+
+    async def add_alias(self, generation_id: str, alias: str, principal: Principal) -> None:
+        """Name a generation by an id that its client has chosen, for all replicas; see `Hub.add_alias`.
+
+        Raises:
+            Refused: `generation_lost` or `forbidden`.
+        """
+        self.hub.add_alias(generation_id, alias, principal)
+
+    async def find_by_alias(self, alias: str, principal: Principal) -> Generation | None:
+        """Return the generation that an alias of the principal names, wherever it runs; None if it may read none."""
+        return self.hub.find_by_alias(alias, principal)
+
+    async def running_for(self, principal: Principal) -> list[Generation]:
+        """Return the generations of all replicas that the principal may read and that have not ended, newest first."""
+        return self.hub.running_for(principal)
+
+    async def interrupt(
+        self, generation_id: str, request: InterruptRequest, read_at: float, principal: Principal
+    ) -> InterruptResult:
+        """Stop a generation, wherever it runs; a second time does nothing.
+
+        Raises:
+            Refused: `generation_lost`, `forbidden`, or `already_over` if it ended in another way.
+        """
+        return self.hub.interrupt(generation_id, request, read_at, principal)
+
+    async def can_interrupt(self, generation_id: str, principal: Principal) -> bool:
+        """Return True if an interrupt of this principal would stop the generation now, wherever it runs."""
+        return self.hub.can_interrupt(generation_id, principal)
+
+    async def feedback(
+        self, generation_id: str, request: FeedbackRequest, read_at: float, principal: Principal
+    ) -> FeedbackResult:
+        """Record feedback on a generation, wherever it runs.
+
+        Raises:
+            Refused: as `Hub.feedback`.
+        """
+        return self.hub.feedback(generation_id, request, read_at, principal)
+
+    async def delete(self, generation_id: str, principal: Principal) -> None:
+        """Drop a generation, wherever it runs or is retained; one that runs is stopped first.
+
+        Raises:
+            Refused: `generation_lost` or `forbidden`.
+        """
+        self.hub.delete(generation_id, principal)
