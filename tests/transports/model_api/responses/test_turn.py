@@ -65,6 +65,17 @@ def test_an_input_that_was_refused_is_not_expected_any_more() -> None:
     assert turn.stored.id == "resp_x"
 
 
+def test_the_feedback_of_another_client_is_not_taken_for_an_input() -> None:
+    turn = Turn(ResponseStore(), stored(None), None)
+    turn.begin()
+    turn.expect(Steer("steer_1", "Shorter.", "Shorter."))
+    other, own = Feedback("f_1", "revise", "Longer.", None), Feedback("f_2", "revise", "Shorter.", None)
+    play(turn, Start("p", "m", 1, 1), Chunk("a"), other, Revision(2, "f_1", 1.0))
+    assert turn.stored.id == "resp_x"
+    play(turn, Start("p", "m", 2, 2), Chunk("b"), own, Revision(3, "f_2", 1.0))
+    assert turn.stored.id == "resp_x.2"
+
+
 def test_an_input_begins_a_successor() -> None:
     store = ResponseStore()
     turn = Turn(store, stored(None), None)
