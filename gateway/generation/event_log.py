@@ -17,6 +17,7 @@ from gateway.protocol.events import (
     TEXT_PREFIX,
     Chunk,
     Event,
+    Gap,
     Part,
     Reasoning,
     Revision,
@@ -29,6 +30,13 @@ from gateway.protocol.events import (
 
 MERGED_BYTES = 32 * 1024
 """About the maximum size of joined text events, so that no frame outgrows what clients accept in one message."""
+
+EPOCH_EVENTS = 1_000_000_000
+"""Distance between the numbers of two owners of one generation: no owner appends as many events.
+
+A former owner may have shown events that were not stored. Where its successor begins, their numbers end: no position
+is used twice.
+"""
 
 _TEXT_HEADS: dict[type[Event | Verbatim], bytes] = {kind: prefix + b'"' for kind, prefix in TEXT_PREFIX.items()}
 """The JSON before the characters of a text, its opening quote included."""
@@ -66,6 +74,11 @@ class Entry(NamedTuple):
         return self.data[: self.data.index(_ARGUMENTS) + len(_ARGUMENTS)]
 
     @property
+    def is_end(self) -> bool:
+        """Return True for a terminal event."""
+        return self.kind in TERMINAL
+
+    @property
     def text(self) -> str:
         """Return the text of an entry that can be joined, else an empty string."""
         head = self.head
@@ -99,8 +112,14 @@ class EventLog:
         self.part_frames: dict[tuple[str, int], bytes] = {}
         """The frames of parts, by framing and sequence number: all readers share them, as long as there are any."""
         self._max_entries = max_entries
+        self.on_append: Callable[[], None] | None = None
+        """Called before the readers: what stores the log beyond this process."""
         self._entries: list[Entry] = []
+        self._gaps: list[tuple[int, int]] = []
+        """First and last of the numbers that no event has, because an owner was lost."""
         self._listeners: dict[Callable[[], None], None] = {}
+        self._held: dict[Callable[[], None], None] | None = None
+        """The listeners while the log is held."""
 
     def append(self, event: Event) -> None:
         """Append one event and call the readers."""
@@ -146,8 +165,52 @@ class EventLog:
         self.last += 1
         self._entries.append(Entry(self.last, self.last, Verbatim, b"", verbatim=data))
 
+    def add_entry(self, entry: Entry) -> None:
+        """Append what another gateway has appended, without calling the readers; it must follow what the log has."""
+        if self.ended or entry.first <= self.last:
+            message = f"event {entry.first} of {self.generation_id} after {self.last}"
+            raise AssertionError(message)
+        if entry.first > self.last + 1:
+            self._gaps.append((self.last + 1, entry.first - 1))
+        self._entries.append(entry)
+        self.last, self.ended = entry.last, entry.kind in TERMINAL
+
+    def begin_epoch(self, fence: int) -> None:
+        """Number what follows from `fence * EPOCH_EVENTS + 1` on: the owner of the log has changed."""
+        last = fence * EPOCH_EVENTS
+        if last > self.last:
+            self._gaps.append((self.last + 1, last))
+            self.last = last
+
+    def truncate(self, seq: int) -> None:
+        """Drop the events after a number: another owner has appended others.
+
+        A reader that has seen what is dropped gets a `gap` with the text that is kept, once something follows.
+        """
+        kept = bisect_right(self._entries, seq, key=_LAST)
+        if kept < len(self._entries) and self._entries[kept].first <= seq:
+            self._entries[kept] = _before(self._entries[kept], seq)
+            kept += 1
+        del self._entries[kept:]
+        self.last, self.ended = seq, False
+        self._gaps = [gap for gap in self._gaps if gap[1] < seq]
+        self.frames.clear()
+        self.part_frames.clear()
+
+    def hold(self) -> None:
+        """Append without calling the readers from now on, until `release`: it is not sure that the log is ours."""
+        if self._held is None:
+            self._held, self._listeners = self._listeners, {}
+
+    def release(self) -> None:
+        """Call the readers again; those that missed something are not called by this."""
+        if self._held is not None:
+            self._listeners, self._held = self._held | self._listeners, None
+
     def wake(self) -> None:
         """Call the readers."""
+        if self.on_append is not None:
+            self.on_append()
         # A copy: a reader that reaches the end unsubscribes while it is called.
         for listener in tuple(self._listeners):
             listener()
@@ -163,14 +226,32 @@ class EventLog:
         index = len(entries) - (self.last - seq)
         if index < 0 or entries[index].first != seq + 1:
             index = bisect_right(entries, seq, key=_LAST)
-        if entries[index].first == seq + 1:
-            return entries[index:]
+        if index == len(entries):
+            # Nothing has followed a change of the owner yet.
+            return ()
+        if entries[index].first > seq:
+            gap = self._gap_at(seq) if self._gaps else None
+            return entries[index:] if gap is None else [gap, *entries[index:]]
         return [_split(entries[index], seq), *entries[index + 1 :]]
+
+    def _gap_at(self, seq: int) -> Entry | None:
+        """Return what a reader gets that has seen numbers of a gap; None for one that has seen none."""
+        for first, last in self._gaps:
+            if first <= seq < last:
+                event = Gap(seq + 1, last, self._text_until(first))
+                return Entry(seq + 1, last, Gap, encode(event), other=event)
+        return None
 
     def text(self) -> str:
         """Return the whole text of the newest revision."""
+        return self._text_until(self.last + 1)
+
+    def _text_until(self, seq: int) -> str:
+        """Return the text of the revision that a number belongs to, as far as it comes before that number."""
         pieces: list[str] = []
         for entry in reversed(self._entries):
+            if entry.first >= seq:
+                continue
             if entry.kind is Chunk:
                 pieces.append(entry.text)
             elif entry.kind is Revision:
@@ -179,12 +260,14 @@ class EventLog:
 
     def subscribe(self, listener: Callable[[], None]) -> None:
         """Call `listener` after each append, until it is unsubscribed."""
-        self._listeners[listener] = None
+        (self._listeners if self._held is None else self._held)[listener] = None
 
     def unsubscribe(self, listener: Callable[[], None]) -> None:
         """Remove a listener; an unknown one is ignored."""
         self._listeners.pop(listener, None)
-        if not self._listeners:
+        if self._held is not None:
+            self._held.pop(listener, None)
+        elif not self._listeners:
             self.part_frames.clear()
             self.frames.clear()
 
@@ -258,6 +341,16 @@ def _join_for_log(entries: list[Entry]) -> Entry:
             ends.append(reached + len(orjson.loads(entry.data[start:-1])))
         reached = ends[-1]
     return _join_for_reader(entries)._replace(ends=ends)
+
+
+def _before(entry: Entry, seq: int) -> Entry:
+    """Return the part of joined text up to a sequence number inside it."""
+    ends = array("I", entry.ends[: seq + 1 - entry.first])
+    data = b"%b%b}" % (entry.head[:-1], orjson.dumps(entry.text[: ends[-1]]))
+    part = Entry(entry.first, seq, entry.kind, data, ends)
+    if entry.verbatim is None:
+        return part
+    return part._replace(verbatim=b"\n".join(entry.verbatim.split(b"\n")[: seq + 1 - entry.first]))
 
 
 def _split(entry: Entry, seq: int) -> Entry:

@@ -4,9 +4,10 @@ The fence is what a command raises: once it is up, no content is appended, altho
 bring some until it is closed.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import InitVar, dataclass, field
 from itertools import takewhile
+from typing import Final, Self
 
 import orjson
 
@@ -15,8 +16,10 @@ from gateway.generation.attempt import Attempt
 from gateway.generation.bill import output_tokens, total_charged, total_cost, total_usage
 from gateway.generation.content_counter import ContentCounter
 from gateway.generation.continuation import split_batches
-from gateway.generation.event_log import EventLog
+from gateway.generation.details import GenerationDetails, StoredPrompt
+from gateway.generation.event_log import Entry, EventLog
 from gateway.generation.feedback_notes import FeedbackNotes
+from gateway.generation.lease import NO_LEASE, Lease
 from gateway.generation.prompt import Prompt
 from gateway.generation.state import TRANSITIONS, State, Trigger
 from gateway.generation.timing import Timing, milliseconds
@@ -24,6 +27,7 @@ from gateway.protocol.commands import FeedbackRequest, JsonObject, Message, Star
 from gateway.protocol.errors import Code, Failed, Refused, UnsupportedOption
 from gateway.protocol.events import (
     Accepted,
+    Chunk,
     Complete,
     Content,
     Error,
@@ -32,15 +36,24 @@ from gateway.protocol.events import (
     InterruptedBy,
     Metrics,
     Queued,
+    Reasoning,
     Retry,
     Revision,
+    SignedReasoning,
     Start,
     Terminal,
     TextBatch,
+    ToolCall,
     Usage,
     Verbatim,
 )
 from gateway.upstreams.base import DEFAULT_OUTPUT_BYTES, VerbatimRequest
+
+_STATE_AFTER: Final[Mapping[type[Terminal], State]] = {
+    Complete: State.COMPLETE,
+    Interrupted: State.INTERRUPTED,
+    Error: State.ERROR,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +79,7 @@ class Generation:
     """
 
     id: str
-    request: InitVar[StartRequest]
+    request: InitVar[StartRequest | None]
     request_id: str
     model: str
     accepted_at: InitVar[float]
@@ -76,6 +89,8 @@ class Generation:
     """Time of its start, in seconds since 1970."""
     leading_messages: int = 0
     """How many messages precede those of the client."""
+    lease: Lease = NO_LEASE
+    """The right of this gateway to append, where others share its log."""
     log: EventLog = field(init=False)
     prompt: Prompt = field(init=False)
     """The messages of the next attempt."""
@@ -106,13 +121,18 @@ class Generation:
     _stop: _Stop | None = field(init=False, default=None)
     _revise: _Revise | None = field(init=False, default=None)
 
-    def __post_init__(self, request: StartRequest, accepted_at: float, verbatim: VerbatimRequest | None) -> None:
+    def __post_init__(self, request: StartRequest | None, accepted_at: float, verbatim: VerbatimRequest | None) -> None:
+        self._counter, self._timing = ContentCounter(self.output_limit), Timing(accepted_at)
+        self.log = EventLog(self.id)
+        if request is None:
+            # Restored: its events are replayed.
+            self._metadata = b"{}"
+            self.forget_prompt()
+            return
         # Encoded, for the reason that `Prompt` gives.
         self.prompt = Prompt(request.messages)
         self._options, self._metadata = orjson.dumps(request.options.for_provider()), orjson.dumps(request.metadata)
         self._verbatim = b"" if verbatim is None else orjson.dumps(verbatim)
-        self._counter, self._timing = ContentCounter(self.output_limit), Timing(accepted_at)
-        self.log = EventLog(self.id)
         self.log.append(Accepted(self.id, self.request_id, self.model))
 
     # What the pipeline reports.
@@ -169,6 +189,8 @@ class Generation:
         Raises:
             Failed: `output_limit`: the content exceeds the limit; what fits was appended.
         """
+        if now > self.lease.expires:
+            self._hold(self.lease)
         if self.state is not State.STREAMING:
             if self.state.fenced:
                 return False
@@ -244,6 +266,106 @@ class Generation:
             revise, self._revise = self._revise, None
             self._move(Trigger.CLOSED)
             self._begin_revision(revise, now)
+
+    # What another gateway has stored; times here are those of this gateway's clock.
+
+    @classmethod
+    def restored(cls, details: GenerationDetails, now: float, unix: float) -> Self:
+        """Build a generation without events, to which those of another gateway are to be replayed.
+
+        `unix` is the time of `now` in seconds since 1970.
+        """
+        accepted_at = now - (unix - details.accepted_at)
+        generation = cls(
+            *(details.id, None, details.request_id, details.model, accepted_at, details.output_limit),
+            created=details.created,
+            leading_messages=details.leading_messages,
+        )
+        generation.update(details, now, unix)
+        return generation
+
+    def update(self, details: GenerationDetails, now: float, unix: float) -> None:
+        """Store newer details."""
+        shift = now - unix
+        self._metadata = details.metadata.encode()
+        self._timing.restore(details.accepted_at, details.admitted_at, details.first_content_at, shift)
+        self.failed_param, self.failed_api_code = details.failed_param, details.failed_api_code
+        for attempt, known in zip(details.attempts, self.attempts, strict=False):
+            # Counted here, from the events that have come.
+            attempt.text_bytes = known.text_bytes
+        for attempt in details.attempts[len(self.attempts) :]:
+            attempt.text_bytes = 0
+        for note in details.notes[len(self._feedback.notes) :]:
+            self._feedback.add(note)
+        current = self.current_attempt
+        self.attempts = [*details.attempts]
+        if current is not None:
+            self._select_attempt(current.number)
+        if details.prompt is not None:
+            self.prompt = Prompt.of_json(details.prompt.messages.encode())
+            self._options, self._verbatim = details.prompt.options.encode(), details.prompt.verbatim.encode()
+
+    def details(self, now: float, unix: float, *, with_prompt: bool = False) -> GenerationDetails:
+        """Return what another gateway needs beside the events; `unix` is the time of `now` in seconds since 1970."""
+        shift = unix - now
+        prompt = StoredPrompt(self.prompt.json().decode(), self._options.decode(), self._verbatim.decode())
+        return GenerationDetails(
+            *(self.id, self.request_id, self.model, self.created, self.output_limit),
+            *self._timing.moments(shift),
+            leading_messages=self.leading_messages,
+            metadata=self._metadata.decode(),
+            attempts=self.attempts,
+            notes=self._feedback.notes,
+            failed_param=self.failed_param,
+            failed_api_code=self.failed_api_code,
+            prompt=prompt if with_prompt else None,
+        )
+
+    def replay(self, entries: Sequence[Entry], now: float) -> None:
+        """Append events that another gateway has stored, and call the readers."""
+        for entry in entries:
+            self.log.add_entry(entry)
+            self._follow(entry, now)
+        self.log.wake()
+
+    def _follow(self, entry: Entry, now: float) -> None:
+        match entry.other:
+            case None:
+                self._follow_content(entry, now)
+            case Start(provider, _, number, revision):
+                self.state, self.provider, self.revision = State.WAITING, provider, revision
+                self._select_attempt(number)
+                self._announced_attempt = self.current_attempt
+            case Retry():
+                self.state = State.CONNECTING
+            case Revision(revision):
+                self.state, self.revision, self.has_content = State.CONNECTING, revision, False
+                self.prompt_version += 1
+                self._counter.start_text()
+            case Complete() | Interrupted() | Error() as end:
+                self.state, self.end, self._timing.ended_at = _STATE_AFTER[type(end)], end, now
+            case SignedReasoning():
+                self._follow_content(entry, now)
+            case ToolCall():
+                self._follow_content(entry, now)
+            case _:
+                pass
+
+    def _follow_content(self, entry: Entry, now: float) -> None:
+        self.state, self.has_content = State.STREAMING, True
+        if self._timing.first_content_at is None:
+            self._timing.first_content_at = now
+        content: list[Content | TextBatch | Verbatim] = [] if entry.verbatim is None else [Verbatim(entry.verbatim)]
+        if entry.kind is not Verbatim:
+            event = entry.event
+            is_batch = isinstance(event, Chunk | Reasoning) and entry.ends
+            content.append(TextBatch(event, entry.ends) if is_batch else event)  # type: ignore[arg-type]
+        added = self._counter.add(content)
+        if added is not None and self.current_attempt is not None:
+            self.current_attempt.text_bytes += added
+
+    def _select_attempt(self, number: int) -> None:
+        self.current_attempt = self.attempts[number - 1] if 0 < number <= len(self.attempts) else None
 
     # Commands of clients.
 
@@ -366,6 +488,8 @@ class Generation:
 
     def metrics(self, now: float) -> Metrics:
         """Return the measurements up to now, or up to its end."""
+        if self.end is not None and self.end.metrics is not None:
+            return self.end.metrics
         return self._timing.metrics(self.request_id, self._counter, len(self.attempts), self.revision, now)
 
     def _bill(self) -> tuple[Usage, float | None]:
@@ -392,11 +516,18 @@ class Generation:
         return self.state
 
     def _end(self, trigger: Trigger, event: Terminal, now: float) -> None:
+        if now > self.lease.expires:
+            self._hold(self.lease)
         # First the log, which may reject the event; then the state; then the readers, which look at both.
         self.log.add(event)
         self._move(trigger)
         self.end, self._timing.ended_at = event, now
         self.log.wake()
+
+    def _hold(self, lease: Lease) -> None:
+        """Show readers nothing until it is known whether another gateway has taken the generation over."""
+        self.log.hold()
+        lease.on_lapse()
 
     def _refuse_if_terminal(self) -> None:
         if self.state.is_terminal:

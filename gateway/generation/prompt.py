@@ -28,6 +28,19 @@ class Prompt(Sequence[Message]):
         self.size = len(encoded)
         self._measured = PromptSize.of(messages)
 
+    @classmethod
+    def of_json(cls, messages: bytes) -> "Prompt":
+        """Build a prompt from what `json` returned.
+
+        Raises:
+            ValueError: these are no messages.
+        """
+        return cls(_MESSAGES.validate_json(messages))
+
+    def json(self) -> bytes:
+        """Return the messages as a JSON array."""
+        return b"[%b]" % b",".join(self._parts)
+
     def followed_by(self, *messages: Message) -> "Prompt":
         """Return a prompt with further messages at its end; it shares what is encoded already."""
         longer = Prompt(messages)

@@ -29,6 +29,22 @@ class Timing:
         self.first_content_at: float | None = None
         self.ended_at: float | None = None
 
+    def moments(self, shift: float) -> tuple[float, float | None, float | None]:
+        """Return when it was accepted, admitted, and brought its first content, `shift` seconds later."""
+        admitted, first = self.admitted_at, self.first_content_at
+        return (
+            self.accepted_at + shift,
+            None if admitted is None else admitted + shift,
+            None if first is None else first + shift,
+        )
+
+    def restore(self, accepted: float, admitted: float | None, first_content: float | None, shift: float) -> None:
+        """Set the moments that `moments` returned, `shift` seconds later."""
+        self.accepted_at = accepted + shift
+        self.admitted_at = None if admitted is None else admitted + shift
+        if first_content is not None:
+            self.first_content_at = first_content + shift
+
     def metrics(self, request_id: str, counter: ContentCounter, attempts: int, revisions: int, now: float) -> Metrics:
         """Return the measurements up to now, or up to the end."""
         end = now if self.ended_at is None else self.ended_at

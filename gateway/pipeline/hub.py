@@ -18,8 +18,9 @@ from gateway.dialects.sent_request import SentRequest
 from gateway.generation.generation import Generation
 from gateway.generation.state import State
 from gateway.pipeline.disconnects import Disconnects
+from gateway.pipeline.mirrors import Mirror, Mirrors
 from gateway.pipeline.pipeline import Pipeline
-from gateway.pipeline.records import IdempotencyKey, Record, Records
+from gateway.pipeline.records import IdempotencyKey, Record, Records, check_command, may_read
 from gateway.pipeline.resends import OnResend, Resends
 from gateway.pipeline.statistics import Statistics, target_figures
 from gateway.protocol.commands import FeedbackRequest, InterruptRequest, OnDisconnect, StartRequest
@@ -99,6 +100,8 @@ class Hub:
         self.prompts = prompts or PromptMemory()
         """The memory of prompts. Requests that are being received count here, too."""
         self.statistics = Statistics()
+        self.mirrors = Mirrors()
+        """Generations of other gateways that are read here."""
         self.draining = False
         self._rate_limits = rate_limits or RateLimits(0, 0)
         self._budgets = budgets or Budgets()
@@ -123,7 +126,7 @@ class Hub:
     @property
     def viewers(self) -> int:
         """Return the number of viewers of all generations."""
-        return sum(record.viewers for record in self._records)
+        return sum(record.viewers for record in self._records) + sum(mirror.viewers for mirror in self.mirrors)
 
     # Starts.
 
@@ -292,7 +295,16 @@ class Hub:
         Raises:
             Refused: `generation_lost`, also for a generation of another principal: ids can't be probed.
         """
+        mirror = self.mirrors.get(generation_id)
+        if mirror is not None:
+            if not may_read(principal, mirror):
+                raise lost(generation_id)
+            return mirror.generation
         return self._records.find(generation_id, principal).generation
+
+    def record(self, generation_id: str) -> Record | None:
+        """Return the record of a generation of this gateway, without any check; None if it is unknown."""
+        return self._records.get(generation_id)
 
     def add_alias(self, generation_id: str, alias: str, principal: Principal) -> None:
         """Name a generation by an id that its client has chosen: that of its conversation, say.
@@ -330,6 +342,9 @@ class Hub:
         Raises:
             Refused: `generation_lost` or `forbidden`.
         """
+        if (mirror := self.mirrors.get(generation_id)) is not None:
+            check_command(principal, mirror)
+            return mirror.generation
         return self._records.find_for_command(generation_id, principal).generation
 
     def interrupt(
@@ -340,6 +355,10 @@ class Hub:
         Raises:
             Refused: `generation_lost`, `forbidden`, or `already_over` if it ended in another way.
         """
+        if self.mirrors.get(generation_id) is not None:
+            # It has ended: one that runs elsewhere is interrupted there.
+            generation = self.find_for_command(generation_id, principal)
+            return InterruptResult(generation, generation.interrupt("client", request.reason, read_at))
         record = self._records.find_for_command(generation_id, principal)
         stopped = record.pipeline.interrupt("client", request.reason, read_at)
         return InterruptResult(record.generation, stopped)
@@ -347,7 +366,7 @@ class Hub:
     def can_interrupt(self, generation_id: str, principal: Principal) -> bool:
         """Return True if an interrupt of this principal would stop the generation now."""
         try:
-            state = self._records.find_for_command(generation_id, principal).generation.state
+            state = self.find_for_command(generation_id, principal).state
         except Refused:
             return False
         return not state.is_terminal and state is not State.STOPPING
@@ -399,8 +418,8 @@ class Hub:
 
     def is_viewed(self, generation_id: str) -> bool:
         """Return True if a generation has viewers now."""
-        record = self._records.get(generation_id)
-        return record is not None and record.viewers > 0
+        viewed = self.mirrors.get(generation_id) or self._records.get(generation_id)
+        return viewed is not None and viewed.viewers > 0
 
     def add_viewer(self, generation_id: str) -> None:
         """Count a viewer of a generation that `find` or `start` has returned; `remove_viewer` must follow once.
@@ -408,6 +427,9 @@ class Hub:
         Raises:
             Refused: `generation_lost`: it is no longer retained.
         """
+        if (mirror := self.mirrors.get(generation_id)) is not None:
+            self.mirrors.add_viewer(mirror)
+            return
         record = self._records.get(generation_id)
         if record is None:
             raise lost(generation_id)
@@ -415,8 +437,9 @@ class Hub:
 
     def remove_viewer(self, generation_id: str) -> None:
         """Count a viewer as gone; after the last one of a running generation, its disconnect policy applies."""
-        record = self._records.get(generation_id)
-        if record is not None:
+        if (mirror := self.mirrors.get(generation_id)) is not None:
+            self.mirrors.remove_viewer(mirror)
+        elif (record := self._records.get(generation_id)) is not None:
             self._disconnects.remove_viewer(record)
         if self.draining:
             self._viewer_left.set()
@@ -430,6 +453,10 @@ class Hub:
         record.task = None
         self._disconnects.forget(record)
         self._resends.forget(record)
+        if record.is_surrendered:
+            record.reservation.release()
+            self._set_idle()
+            return
         generation.log.compact()
         generation.forget_prompt()
         record.reservation.release()
@@ -439,8 +466,25 @@ class Hub:
         self.statistics.count_end(generation, cost)
         record.timer.start(record.retention, partial(self._records.forget, generation.id))
         self._records.retain(generation)
+        self._set_idle()
+
+    def _set_idle(self) -> None:
         if not self.running:
             self._idle.set()
+
+    def surrender(self, record: Record, owner: str, watchers: int = 0) -> Mirror:
+        """Stop running a generation that another gateway has taken over; return its mirror.
+
+        `watchers` of its viewers are other gateways, which read it from the new owner now.
+        """
+        record.is_surrendered = True
+        self._records.remove(record.generation.id)
+        record.pipeline.surrender()
+        if record.task is not None:
+            record.task.cancel()
+        mirror = Mirror(record.generation, record.principal, owner, record.viewers - watchers)
+        self.mirrors.add(mirror)
+        return mirror
 
     async def drain(self, seconds: float) -> None:
         """Refuse new starts, wait up to `seconds` for what runs, then end the rest with `shutting_down`."""

@@ -51,7 +51,8 @@ class Pipeline:
             "_prompt_version",
             "_route",
         ),
-        *("_slot_changed", "_slot_request", "_slots", "_stop_waiting", "_target", "_timer", "generation"),
+        *("_is_surrendered", "_slot_changed", "_slot_request", "_slots", "_stop_waiting", "_target", "_timer"),
+        "generation",
     )
 
     def __init__(
@@ -80,6 +81,7 @@ class Pipeline:
         self._failures: list[CallFailure] = []
         """Failures of the last hedged call."""
         self._internal_failure: Failed | None = None
+        self._is_surrendered = False
         self._slot_changed: asyncio.Event | None = None
         self._slot_request: SlotRequest = slots.request(
             principal.id, self._clock.now(), self._on_slot_changed, principal.limits.max_concurrent
@@ -115,10 +117,17 @@ class Pipeline:
         self._stop_waiting = self._slot_changed = None
         self._slots.release(self._slot_request, self._clock.now())
         generation, now = self.generation, self._clock.now()
+        if self._is_surrendered:
+            return
         generation.on_closed(now)
         if not generation.log.ended:
             message = "The gateway is shutting down: start again on another gateway, or later."
             generation.on_failed(self._internal_failure or Failed(Code.SHUTTING_DOWN, message), now)
+
+    def surrender(self) -> None:
+        """Append nothing more: another gateway has taken the generation over. The caller cancels the task."""
+        self._is_surrendered = True
+        self._cut_wait_short()
 
     def interrupt(self, by: InterruptedBy, reason: str | None, read_at: float) -> bool:
         """Stop the generation in any state; return True if it was running. See `Generation.interrupt`."""

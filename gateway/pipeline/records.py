@@ -10,6 +10,7 @@ from gateway.admission.prompts import PromptReservation
 from gateway.billing.budgets import BudgetCharge
 from gateway.clock import RestartableTimer
 from gateway.generation.generation import Generation
+from gateway.pipeline.mirrors import Mirror
 from gateway.pipeline.pipeline import Pipeline
 from gateway.protocol.commands import OnDisconnect
 from gateway.protocol.errors import forbidden, invalid, lost, out_of_scope
@@ -50,6 +51,8 @@ class Record:
     """It has had a viewer."""
     aliases: dict[Alias, None] = field(default_factory=dict)
     """In the order they were given."""
+    is_surrendered: bool = False
+    """Another gateway has taken it over."""
     held_bytes: int = 0
     """Bytes of its request that are kept beside it until it ends, which count as memory of its prompt."""
 
@@ -114,7 +117,7 @@ class Records:
             Refused: `generation_lost`, also for a generation of another principal: ids can't be probed.
         """
         record = self._by_id.get(generation_id)
-        if record is None or not _may_read(principal, record):
+        if record is None or not may_read(principal, record):
             raise lost(generation_id)
         return record
 
@@ -123,7 +126,7 @@ class Records:
         return [
             record.generation
             for record in reversed(self._by_id.values())
-            if record.generation.end is None and _may_read(principal, record)
+            if record.generation.end is None and may_read(principal, record)
         ]
 
     def find_for_command(self, generation_id: str, principal: Principal) -> Record:
@@ -133,11 +136,7 @@ class Records:
             Refused: `generation_lost` or `forbidden`.
         """
         record = self.find(generation_id, principal)
-        if not (record.principal.id == principal.id or principal.operates):
-            # The principal may read it, so its existence is no secret.
-            raise forbidden("operate")
-        if principal.generation_scope is not None and not principal.generation_scope.commands:
-            raise out_of_scope()
+        check_command(principal, record)
         return record
 
     def started_with(self, key: IdempotencyKey, fingerprint: bytes) -> Record | None:
@@ -169,17 +168,21 @@ class Records:
 
     def forget(self, generation_id: str) -> None:
         """Remove a finished generation."""
+        self.remove(generation_id)
+        for callback in self.on_forget:
+            callback(generation_id)
+
+    def remove(self, generation_id: str) -> None:
+        """Remove a generation in any state, without calling `on_forget`."""
         record = self._by_id.pop(generation_id)
         record.timer.cancel()
-        self.retained_bytes -= self._retained.pop(generation_id)
+        self.retained_bytes -= self._retained.pop(generation_id, 0)
         # The key may have started another generation since.
         key = record.idempotency_key
         if key is not None and self._by_idempotency_key.get(key) is record:
             del self._by_idempotency_key[key]
         for alias in tuple(record.aliases):
             self._remove_alias(record, alias)
-        for callback in self.on_forget:
-            callback(generation_id)
 
     def _remove_alias(self, record: Record, alias: Alias) -> None:
         del record.aliases[alias]
@@ -187,8 +190,24 @@ class Records:
             del self._by_alias[alias]
 
 
-def _may_read(principal: Principal, record: Record) -> bool:
+def may_read(principal: Principal, record: Record | Mirror) -> bool:
+    """Return True if a principal may read a generation."""
     scope = principal.generation_scope
     if scope is not None and scope.generation_id != record.generation.id:
         return False
     return record.principal.id == principal.id or principal.observes
+
+
+def check_command(principal: Principal, record: Record | Mirror) -> None:
+    """Check that a principal may interrupt a generation and give it feedback.
+
+    Raises:
+        Refused: `generation_lost` or `forbidden`.
+    """
+    if not may_read(principal, record):
+        raise lost(record.generation.id)
+    if not (record.principal.id == principal.id or principal.operates):
+        # The principal may read it, so its existence is no secret.
+        raise forbidden("operate")
+    if principal.generation_scope is not None and not principal.generation_scope.commands:
+        raise out_of_scope()

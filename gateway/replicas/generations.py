@@ -1,10 +1,14 @@
 """All generations, wherever they run: what routes and transports start, find and command."""
 
+from contextlib import suppress
+
 from gateway.billing.budgets import BudgetCharge
 from gateway.dialects.sent_request import SentRequest
 from gateway.generation.generation import Generation
 from gateway.pipeline.hub import FeedbackResult, Hub, InterruptResult
 from gateway.protocol.commands import FeedbackRequest, InterruptRequest, StartRequest
+from gateway.protocol.errors import Refused
+from gateway.replicas.replica import Replica
 from gateway.security.principals import Principal
 from gateway.upstreams.base import VerbatimRequest
 
@@ -16,8 +20,9 @@ class Generations:
     this process: a viewer attaches to it as to any other.
     """
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, replica: Replica | None = None) -> None:
         self.hub = hub
+        self._replica = replica
 
     async def start(
         self,
@@ -36,7 +41,7 @@ class Generations:
         Raises:
             Refused: as `Hub.start`.
         """
-        return self.hub.start(
+        generation = self.hub.start(
             request,
             request_id=request_id,
             principal=principal,
@@ -46,6 +51,9 @@ class Generations:
             retention=retention,
             with_defaults=with_defaults,
         )
+        if self._replica is not None:
+            await self._replica.add(generation)
+        return generation
 
     async def admit_call(self, principal: Principal) -> BudgetCharge:
         """Count a call that is no generation, under limits that all replicas share; see `Hub.admit_call`.
@@ -55,12 +63,17 @@ class Generations:
         """
         return self.hub.admit_call(principal)
 
-    async def find(self, generation_id: str, principal: Principal) -> Generation:
+    async def find(self, generation_id: str, principal: Principal, after: int = 0) -> Generation:
         """Return a generation that the principal may read, wherever it runs or is retained.
 
+        Its log has the event `after` if the generation has it: of one that runs elsewhere, that may not be stored yet.
+
         Raises:
-            Refused: `generation_lost`, also for a generation of another principal: ids can't be probed.
+            Refused: `generation_lost`, also for a generation of another principal: ids can't be probed; or the store
+                can't be read.
         """
+        if self._replica is not None and self.hub.record(generation_id) is None:
+            await self._replica.fetch(generation_id, principal, after)
         return self.hub.find(generation_id, principal)
 
     async def find_for_command(self, generation_id: str, principal: Principal) -> Generation:
@@ -69,6 +82,7 @@ class Generations:
         Raises:
             Refused: `generation_lost` or `forbidden`.
         """
+        await self.find(generation_id, principal)
         return self.hub.find_for_command(generation_id, principal)
 
     async def add_alias(self, generation_id: str, alias: str, principal: Principal) -> None:
@@ -95,10 +109,17 @@ class Generations:
         Raises:
             Refused: `generation_lost`, `forbidden`, or `already_over` if it ended in another way.
         """
-        return self.hub.interrupt(generation_id, request, read_at, principal)
+        generation = await self.find_for_command(generation_id, principal)
+        mirror = self.hub.mirrors.get(generation_id)
+        if self._replica is None or mirror is None or generation.log.ended:
+            return self.hub.interrupt(generation_id, request, read_at, principal)
+        result = await self._replica.command(mirror, "interrupt", request.model_dump(mode="json", exclude_unset=True))
+        return InterruptResult(generation, bool(result.get("stopped")))
 
     async def can_interrupt(self, generation_id: str, principal: Principal) -> bool:
         """Return True if an interrupt of this principal would stop the generation now, wherever it runs."""
+        with suppress(Refused):
+            await self.find(generation_id, principal)
         return self.hub.can_interrupt(generation_id, principal)
 
     async def feedback(
@@ -109,7 +130,15 @@ class Generations:
         Raises:
             Refused: as `Hub.feedback`.
         """
-        return self.hub.feedback(generation_id, request, read_at, principal)
+        generation = await self.find_for_command(generation_id, principal)
+        mirror = self.hub.mirrors.get(generation_id)
+        if self._replica is None or mirror is None:
+            result = self.hub.feedback(generation_id, request, read_at, principal)
+            if self._replica is not None:
+                self._replica.writer.on_details(generation_id)
+            return result
+        answer = await self._replica.command(mirror, "feedback", request.model_dump(mode="json", exclude_unset=True))
+        return FeedbackResult(generation, str(answer.get("feedback_id")))
 
     async def delete(self, generation_id: str, principal: Principal) -> None:
         """Drop a generation, wherever it runs or is retained; one that runs is stopped first.
@@ -117,4 +146,9 @@ class Generations:
         Raises:
             Refused: `generation_lost` or `forbidden`.
         """
-        self.hub.delete(generation_id, principal)
+        await self.find_for_command(generation_id, principal)
+        mirror = self.hub.mirrors.get(generation_id)
+        if self._replica is None or mirror is None:
+            self.hub.delete(generation_id, principal)
+        else:
+            await self._replica.command(mirror, "delete", {})

@@ -1,0 +1,147 @@
+"""Messages between this gateway and the others: one inbox, read by one blocking call, and calls that are replied to."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from itertools import count
+from typing import Final, Protocol
+
+from pydantic import JsonValue
+
+from gateway.clock import Clock, time_limit
+from gateway.protocol.errors import Refused
+from gateway.replicas.messages import Call, Refusal, Reply, Wake, Watch, decode_message, encode_message
+from gateway.store.errors import StoreError
+from gateway.store.messages import Messages
+
+logger = logging.getLogger(__name__)
+
+REPLY_SECONDS: Final = 5.0
+"""Maximum time that a call waits for its reply."""
+
+RETRY_SECONDS: Final = 0.5
+"""Time after which the inbox is read again, when the store has failed."""
+
+Result = Mapping[str, JsonValue]
+
+
+class Receiver(Protocol):
+    """Acts on the messages that come. Nothing here waits for the store, except the action of a call."""
+
+    def on_wake(self, wake: Wake) -> None:
+        """Read generations of other gateways."""
+        ...
+
+    def on_watch(self, watch: Watch) -> None:
+        """Count a gateway that has viewers of a generation of this one, or has none any more."""
+        ...
+
+    async def on_call(self, call: Call) -> Result:
+        """Do what another gateway asks for.
+
+        Raises:
+            Refused: it is refused; the other gateway passes that on to its client.
+        """
+        ...
+
+
+class Messenger:
+    """Sends and receives messages. Its owner runs `receive` and `send` as tasks, and calls `close`."""
+
+    def __init__(self, messages: Messages, replica: str, clock: Clock, receiver: Receiver) -> None:
+        self._messages = messages
+        self._replica = replica
+        self._clock = clock
+        self._receiver = receiver
+        self._numbers = count(1)
+        self._outgoing: list[tuple[str, bytes]] = []
+        self._has_outgoing = asyncio.Event()
+        self._replies: dict[int, asyncio.Future[Result]] = {}
+        self._calls: set[asyncio.Task[None]] = set()
+
+    def post(self, replica: str, message: Wake | Watch | Reply) -> None:
+        """Send a message soon, together with others; it is lost if the store fails."""
+        self._outgoing.append((replica, encode_message(message)))
+        self._has_outgoing.set()
+
+    async def call(self, replica: str, action: str, generation_id: str, arguments: Result) -> Result:
+        """Send a command to another gateway about a generation of its own; return the result.
+
+        Raises:
+            Refused: the other gateway refuses it.
+            TimeoutError: no reply came in time: the other gateway may have ended.
+            StoreError: the message was not sent.
+        """
+        number = next(self._numbers)
+        reply: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._replies[number] = reply
+        try:
+            call = Call(self._replica, number, action, generation_id, arguments)
+            await self._messages.send([(replica, encode_message(call))])
+            async with time_limit(REPLY_SECONDS, self._clock):
+                return await reply
+        finally:
+            del self._replies[number]
+
+    async def send(self) -> None:
+        """Send what was posted, until the task is cancelled."""
+        while True:
+            await self._has_outgoing.wait()
+            self._has_outgoing.clear()
+            outgoing, self._outgoing = self._outgoing, []
+            # What a lost message would have said is read from the store by and by; see `MirrorReader`.
+            with suppress(StoreError):
+                await self._messages.send(outgoing)
+
+    async def receive(self, wait: Callable[[float], Awaitable[None]]) -> None:
+        """Act on what comes, until the task is cancelled. `wait` waits some seconds after the store has failed."""
+        while True:
+            try:
+                received = await self._messages.receive(self._replica)
+            except StoreError:
+                await wait(RETRY_SECONDS)
+                continue
+            for data in received:
+                self._handle(data)
+
+    async def close(self) -> None:
+        """Cancel the calls of others that are still carried out."""
+        for task in tuple(self._calls):
+            task.cancel()
+        await asyncio.gather(*self._calls, return_exceptions=True)
+
+    def _handle(self, data: bytes) -> None:
+        try:
+            message = decode_message(data)
+        except ValueError:
+            # Of a newer version, which this one can't act on. The sender's call times out.
+            logger.warning("a message of another gateway is not known here: %d bytes", len(data))
+            return
+        match message:
+            case Wake():
+                self._receiver.on_wake(message)
+            case Watch():
+                self._receiver.on_watch(message)
+            case Call():
+                task = asyncio.create_task(self._execute(message), name=f"call {message.action}")
+                self._calls.add(task)
+                task.add_done_callback(self._calls.discard)
+            case Reply():
+                self._resolve(message)
+
+    async def _execute(self, call: Call) -> None:
+        try:
+            reply = Reply(call.number, await self._receiver.on_call(call))
+        except Refused as refused:
+            reply = Reply(call.number, refusal=Refusal.of(refused))
+        self.post(call.sender, reply)
+
+    def _resolve(self, reply: Reply) -> None:
+        waiting = self._replies.get(reply.number)
+        if waiting is None or waiting.done():
+            return
+        if reply.refusal is not None:
+            waiting.set_exception(reply.refusal.error())
+        else:
+            waiting.set_result(reply.result)

@@ -1,0 +1,1 @@
+"""What the gateways of one deployment share: the logs of generations, messages between gateways, and limits."""

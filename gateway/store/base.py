@@ -1,0 +1,39 @@
+"""The port of a store that the gateways of one deployment share."""
+
+from typing import Protocol
+
+from gateway.store.logs import LogStore
+from gateway.store.members import Members
+from gateway.store.messages import Messages
+
+
+class Store(Protocol):
+    """A shared store. Each property is the port of one role."""
+
+    @property
+    def logs(self) -> LogStore:
+        """Return the stored logs."""
+        ...
+
+    @property
+    def members(self) -> Members:
+        """Return who is alive."""
+        ...
+
+    @property
+    def messages(self) -> Messages:
+        """Return the inboxes of the gateways."""
+        ...
+
+    async def start(self) -> None:
+        """Connect, and check that the store can be used.
+
+        Raises:
+            StoreError: it can't be reached.
+            ConfigurationError: it can be reached, and not used: a version that is too old, a wrong password.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Close all connections."""
+        ...

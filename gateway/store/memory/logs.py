@@ -1,0 +1,96 @@
+"""Logs in memory."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from gateway.clock import Clock
+from gateway.generation.event_log import Entry
+from gateway.store.entries import decode_entries, encode_entries
+from gateway.store.logs import Append, Appended, Head, LogPart
+from gateway.store.memory.messages import MemoryMessages
+
+
+@dataclass(slots=True)
+class _Stored:
+    head: Head
+    batches: list[tuple[int, bytes]]
+    """Batches with the number of their last event."""
+    expires: float
+
+
+class MemoryLogs:
+    """Logs by generation id. Batches are encoded, as they are in a store outside of the process."""
+
+    def __init__(self, clock: Clock, messages: MemoryMessages) -> None:
+        self._clock = clock
+        self._messages = messages
+        self._stored: dict[str, _Stored] = {}
+
+    async def create(self, head: Head, entries: Sequence[Entry], keep: float) -> bool:
+        """Store a new generation with its first events; return False, and change nothing, if its id is known."""
+        if self._find(head.generation_id) is not None:
+            return False
+        last = entries[-1].last
+        stored = _Stored(head, [(last, encode_entries(entries))], self._clock.now() + keep)
+        stored.head = replace(head, last=last)
+        self._stored[head.generation_id] = stored
+        return True
+
+    async def append(self, appends: Sequence[Append], wakes: Mapping[str, bytes] | None = None) -> Sequence[Appended]:
+        """Append events; return a result for each, and send `wakes` afterwards."""
+        results = [self._append(append) for append in appends]
+        await self._messages.send(list((wakes or {}).items()))
+        return results
+
+    async def read(self, positions: Mapping[str, int]) -> Mapping[str, LogPart]:
+        """Return what follows a sequence number of each generation; unknown generations are left out."""
+        found = {name: stored for name in positions if (stored := self._find(name)) is not None}
+        return {name: LogPart(stored.head, _after(stored, positions[name])) for name, stored in found.items()}
+
+    async def take(self, generation_id: str, former: str, owner: str) -> Head | None:
+        """Set `owner` as the owner, in place of `former`; return the head it has now."""
+        stored = self._find(generation_id)
+        if stored is None:
+            return None
+        if stored.head.owner == former and not stored.head.ended:
+            stored.head = replace(stored.head, owner=owner, fence=stored.head.fence + 1)
+        return stored.head
+
+    async def owned(self, owner: str) -> Sequence[str]:
+        """Return the ids of the generations that a gateway owns and that have not ended."""
+        return [
+            name
+            for name in tuple(self._stored)
+            if (stored := self._find(name)) is not None and stored.head.owner == owner and not stored.head.ended
+        ]
+
+    async def delete(self, generation_id: str) -> None:
+        """Delete a generation; an unknown one is ignored."""
+        self._stored.pop(generation_id, None)
+
+    def _append(self, append: Append) -> Appended:
+        stored = self._find(append.generation_id)
+        if stored is None:
+            return Appended.MISSING
+        head = stored.head
+        if (head.owner, head.fence) != (append.owner, append.fence):
+            return Appended.FENCED
+        if append.entries and append.entries[-1].last > head.last:
+            last = append.entries[-1].last
+            stored.batches.append((last, encode_entries(append.entries)))
+            head = replace(head, last=last, ended=append.entries[-1].is_end)
+        stored.head = head if append.details is None else replace(head, details=append.details)
+        stored.expires = self._clock.now() + append.keep
+        return Appended.STORED
+
+    def _find(self, generation_id: str) -> _Stored | None:
+        stored = self._stored.get(generation_id)
+        if stored is not None and stored.expires <= self._clock.now():
+            del self._stored[generation_id]
+            return None
+        return stored
+
+
+def _after(stored: _Stored, seq: int) -> list[Entry]:
+    entries = [entry for last, data in stored.batches if last > seq for entry in decode_entries(data)]
+    return [entry for entry in entries if entry.last > seq]

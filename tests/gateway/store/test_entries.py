@@ -1,0 +1,50 @@
+"""Batches of log entries, as they are stored."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.generation.event_log import EventLog, merge
+from gateway.protocol.events import Chunk, Event, Reasoning, TextBatch, Verbatim
+from gateway.store.entries import decode_entries, encode_entries
+from tests.gateway.client.events import EVENTS
+
+LOGGED = [event for event in EVENTS if event.type not in {"gap", "complete", "interrupted", "error"}]
+TEXTS = st.lists(st.text(max_size=300), min_size=1, max_size=9)
+BATCHES = st.builds(TextBatch.of, st.sampled_from([Chunk, Reasoning]), TEXTS)
+ITEMS = st.lists(st.sampled_from(LOGGED) | BATCHES | st.builds(Verbatim, st.binary(max_size=9)), max_size=9)
+
+
+@given(ITEMS)
+def test_entries_are_decoded_as_they_were_encoded(items: list[Event | TextBatch | Verbatim]) -> None:
+    log = EventLog("g")
+    log.extend([item for item in items if not _has_line_break(item)])
+    entries = [*merge(log.since(0), with_ends=True)]
+    decoded = decode_entries(encode_entries(entries))
+    assert [entry._replace(ends=tuple(entry.ends)) for entry in decoded] == [
+        entry._replace(ends=tuple(entry.ends)) for entry in entries
+    ]
+    again = EventLog("g")
+    for entry in decoded:
+        again.add_entry(entry)
+    for seq in range(log.last + 1):
+        assert [entry.data for entry in again.since(seq)][:1] == [entry.data for entry in merge(log.since(seq))][:1]
+
+
+@given(st.binary(max_size=60))
+def test_damaged_batches_are_value_errors(data: bytes) -> None:
+    for damaged in (data, b"\x01" + data):
+        try:
+            decode_entries(damaged)
+        except ValueError:
+            continue
+
+
+def test_another_version_is_refused() -> None:
+    with pytest.raises(ValueError, match="version 02"):
+        decode_entries(b"\x02")
+
+
+def _has_line_break(item: Event | TextBatch | Verbatim) -> bool:
+    """Return True for what no provider's data has; see `Verbatim`."""
+    return isinstance(item, Verbatim) and bytes(item).count(b"\n") > 0
