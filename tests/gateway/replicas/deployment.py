@@ -20,6 +20,7 @@ from gateway.security.principals import Principal
 from gateway.store.base import Store
 from gateway.store.memory import MemoryStore
 from tests.event_loop import settle
+from tests.gateway.store.faulty_store import Faults, FaultyStore
 from tests.manual_clock import ManualClock
 from tests.scripted_upstream import ScriptedUpstream
 from tests.start_requests import ANONYMOUS, start_request
@@ -34,7 +35,13 @@ class Gateway:
     generations: Generations
     upstream: ScriptedUpstream
     clock: ManualClock
+    store: FaultyStore
     is_dead: bool = False
+
+    @property
+    def faults(self) -> Faults:
+        """Return what happens to this gateway's calls of the store."""
+        return self.store.faults
 
     async def start(self, request: StartRequest | None = None, principal: Principal = ANONYMOUS) -> Generation:
         """Start a generation here."""
@@ -75,6 +82,12 @@ class Deployment:
     store: Store
     clock: ManualClock
 
+    def empty_store(self) -> None:
+        """Replace the store by an empty one, as if it had been restarted without its data."""
+        self.store = MemoryStore(self.clock)
+        for gateway in self.gateways:
+            gateway.store.replace(self.store)
+
     async def advance(self, seconds: float, step: float = 0.2) -> None:
         """Advance the clock in steps, and let the gateways work after each."""
         end = self.clock.now() + seconds
@@ -113,8 +126,9 @@ def _gateway(
     upstream = ScriptedUpstream()
     models = ModelRegistry([Model("m", [Target(upstream)], Policy())])
     hub = Hub(models, Slots(0, 0), clock, retention_policy=retention_policy)
-    replica = Replica(store, hub, clock, policy or ReplicaPolicy(), name)
-    return Gateway(hub, replica, Generations(hub, replica), upstream, clock)
+    faulty = FaultyStore(store)
+    replica = Replica(faulty, hub, clock, policy or ReplicaPolicy(), name)
+    return Gateway(hub, replica, Generations(hub, replica), upstream, clock, faulty)
 
 
 def events(generation: Generation, after: int = 0) -> list[Event]:

@@ -1,0 +1,197 @@
+"""A store that fails as the test says: before it does what it is asked, after that (the reply is lost), or later.
+
+Each gateway of a test has one of its own around the store that they share, so that one of them can be cut off alone.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import TypeVar
+
+from gateway.generation.event_log import Entry
+from gateway.store.base import Store
+from gateway.store.errors import StoreError, StoreFault
+from gateway.store.logs import Append, Appended, Head, LogPart
+from gateway.store.members import Membership
+
+T = TypeVar("T")
+
+
+class When(Enum):
+    """When an operation fails: nothing is done, or it is done and its reply is lost."""
+
+    BEFORE = auto()
+    AFTER = auto()
+
+
+@dataclass
+class Faults:
+    """What happens to operations. An operation is named by its role and method, `logs.append`, or its role, `logs`.
+
+    `calls` lists the operations that were asked for, also those that failed.
+    """
+
+    calls: list[str] = field(default_factory=list)
+    _failing: dict[str, tuple[StoreFault, When]] = field(default_factory=dict)
+    _next: dict[str, tuple[StoreFault, When]] = field(default_factory=dict)
+    _held: dict[str, asyncio.Event] = field(default_factory=dict)
+    _broken: list[asyncio.Future[None]] = field(default_factory=list)
+
+    def fail(self, operation: str = "", fault: StoreFault = "unreachable", when: When = When.BEFORE) -> None:
+        """Fail each call of an operation, of all operations by default, until `heal`. Those that wait fail now."""
+        self._failing[operation] = (fault, when)
+        if _covers(operation, "messages.receive"):
+            self.reset()
+
+    def fail_once(self, operation: str, fault: StoreFault = "timeout", when: When = When.AFTER) -> None:
+        """Fail the next call of an operation; by default it is done, and its reply is lost."""
+        self._next[operation] = (fault, when)
+
+    def heal(self) -> None:
+        """Fail nothing any more."""
+        self._failing.clear()
+        self._next.clear()
+
+    def hold(self, operation: str = "") -> None:
+        """Let each call of an operation wait until `release`; then it is done."""
+        self._held[operation] = asyncio.Event()
+
+    def release(self) -> None:
+        """Carry out what was held."""
+        held, self._held = self._held, {}
+        for event in held.values():
+            event.set()
+
+    def reset(self) -> None:
+        """Fail the calls that wait for messages, as if their connections had been reset."""
+        broken, self._broken = self._broken, []
+        for future in broken:
+            if not future.done():
+                future.set_result(None)
+
+    async def run(self, operation: str, call: Callable[[], Awaitable[T]]) -> T:
+        """Make a call, with the faults that were set."""
+        self.calls.append(operation)
+        for name in [name for name in self._held if _covers(name, operation)]:
+            await self._held[name].wait()
+        found = self._find(operation)
+        if found is None:
+            return await call()
+        fault, when = found
+        if when is When.AFTER:
+            await call()
+        raise StoreError(fault, f"the test fails {operation}")
+
+    async def wait_for(self, call: Awaitable[T]) -> T:
+        """Make a call that waits; it fails when `reset` is called meanwhile.
+
+        Raises:
+            StoreError: unreachable.
+        """
+        broken = asyncio.get_running_loop().create_future()
+        self._broken.append(broken)
+        task = asyncio.ensure_future(call)
+        try:
+            await asyncio.wait({task, broken}, return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return task.result()
+            message = "the test has reset the connection"
+            raise StoreError("unreachable", message)
+        finally:
+            task.cancel()
+            if broken in self._broken:
+                self._broken.remove(broken)
+
+    def _find(self, operation: str) -> tuple[StoreFault, When] | None:
+        for name in tuple(self._next):
+            if _covers(name, operation):
+                return self._next.pop(name)
+        return next((found for name, found in self._failing.items() if _covers(name, operation)), None)
+
+
+def _covers(name: str, operation: str) -> bool:
+    return name in {"", operation} or operation.startswith(f"{name}.")
+
+
+class FaultyStore:
+    """A store with faults. `inner` may be replaced by an empty one while gateways use it."""
+
+    def __init__(self, inner: Store) -> None:
+        self.inner = inner
+        self.faults = Faults()
+        self.logs = FaultyLogs(self)
+        self.members = FaultyMembers(self)
+        self.messages = FaultyMessages(self)
+
+    async def start(self) -> None:
+        """Connect."""
+        await self.faults.run("start", self.inner.start)
+
+    async def close(self) -> None:
+        """Close the store, without a fault."""
+        await self.inner.close()
+
+    def replace(self, inner: Store) -> None:
+        """Use another store from now on, which has other data or none."""
+        self.inner = inner
+        self.faults.reset()
+
+
+class FaultyLogs:
+    """Logs with faults."""
+
+    def __init__(self, store: FaultyStore) -> None:
+        self._store = store
+
+    async def create(self, head: Head, entries: Sequence[Entry], keep: float) -> bool:
+        return await self._store.faults.run("logs.create", lambda: self._store.inner.logs.create(head, entries, keep))
+
+    async def append(self, appends: Sequence[Append], wakes: Mapping[str, bytes] | None = None) -> Sequence[Appended]:
+        return await self._store.faults.run("logs.append", lambda: self._store.inner.logs.append(appends, wakes))
+
+    async def read(self, positions: Mapping[str, int]) -> Mapping[str, LogPart]:
+        return await self._store.faults.run("logs.read", lambda: self._store.inner.logs.read(positions))
+
+    async def take(self, generation_id: str, former: str, owner: str) -> Head | None:
+        inner = self._store.inner.logs
+        return await self._store.faults.run("logs.take", lambda: inner.take(generation_id, former, owner))
+
+    async def owned(self, owner: str) -> Sequence[str]:
+        return await self._store.faults.run("logs.owned", lambda: self._store.inner.logs.owned(owner))
+
+    async def delete(self, generation_id: str) -> None:
+        await self._store.faults.run("logs.delete", lambda: self._store.inner.logs.delete(generation_id))
+
+
+class FaultyMembers:
+    """Leases with faults."""
+
+    def __init__(self, store: FaultyStore) -> None:
+        self._store = store
+
+    async def renew(self, replica: str, ttl: float, info: bytes) -> Membership:
+        inner = self._store.inner.members
+        return await self._store.faults.run("members.renew", lambda: inner.renew(replica, ttl, info))
+
+    async def remove(self, replica: str) -> None:
+        await self._store.faults.run("members.remove", lambda: self._store.inner.members.remove(replica))
+
+
+class FaultyMessages:
+    """Inboxes with faults."""
+
+    def __init__(self, store: FaultyStore) -> None:
+        self._store = store
+
+    async def send(self, messages: Sequence[tuple[str, bytes]]) -> None:
+        await self._store.faults.run("messages.send", lambda: self._store.inner.messages.send(messages))
+
+    async def receive(self, replica: str) -> Sequence[bytes]:
+        faults = self._store.faults
+        return await faults.run(
+            "messages.receive", lambda: faults.wait_for(self._store.inner.messages.receive(replica))
+        )
+
+    async def forget(self, replica: str) -> None:
+        await self._store.faults.run("messages.forget", lambda: self._store.inner.messages.forget(replica))
