@@ -70,6 +70,9 @@ EXCEPTIONS: Final = {
     "gateway/cli/chat/settings.py": (DATA, "tests/gateway/cli/chat/test_session.py"),
     "gateway/server/listen.py": ("opens real sockets", "tests/integration/test_processes.py"),
     "gateway/server/run.py": ("runs a real process until a signal", "tests/integration/test_processes.py"),
+    "gateway/server/uvicorn_server.py": ("runs a real process until a signal", "tests/integration/test_processes.py"),
+    "gateway/server/workers/process.py": ("starts a real process", "tests/integration/test_workers.py"),
+    "gateway/server/workers/supervise.py": ("handles real signals", "tests/integration/test_workers.py"),
     "gateway/server/raw_response.py": (
         "a response of the protocol",
         "tests/gateway/server/test_http_protocol_limits.py",

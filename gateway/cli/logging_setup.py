@@ -10,6 +10,8 @@ from typing import Final, TextIO
 
 LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
+WORKER_LOG_FORMAT: Final = "%(asctime)s %(levelname)s %(process)d %(name)s: %(message)s"
+
 _INDENT: Final = "    "
 
 
@@ -46,3 +48,9 @@ def configure() -> None:
     handler = StandardErrorHandler()
     handler.setFormatter(EscapingFormatter(LOG_FORMAT))
     logging.basicConfig(handlers=[handler], level=logging.WARNING)
+
+
+def show_process() -> None:
+    """Add the process id to each record: several workers write to one standard error."""
+    for handler in logging.getLogger().handlers:
+        handler.setFormatter(EscapingFormatter(WORKER_LOG_FORMAT))

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
+from gateway.cli.logging_setup import show_process
 from gateway.config import (
     DEFAULT_FILE,
     FILE_VARIABLE,
@@ -17,9 +18,10 @@ from gateway.config import (
     unknown_variables,
 )
 from gateway.server.run import serve
+from gateway.server.workers.channel import is_worker
 from gateway.standard_streams import print_line
 
-OPTIONS: Final = ("host", "port", "upstream", "upstream_api", "model", "insecure")
+OPTIONS: Final = ("host", "port", "workers", "upstream", "upstream_api", "model", "insecure")
 """The settings that are also options of the command line."""
 
 
@@ -32,6 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--host", help=_help("host"))
     parser.add_argument("--port", type=int, help=_help("port"))
+    parser.add_argument("--workers", type=int, metavar="N", help=_help("workers"))
     parser.add_argument("--upstream", metavar="BASE_URL", help=_help("upstream"))
     parser.add_argument("--upstream-api", metavar="NAME", help=_help("upstream_api"))
     parser.add_argument("--model", metavar="NAME", help=_help("model"))
@@ -52,16 +55,23 @@ def run(options: argparse.Namespace) -> int:
     load_again = partial(load, given, os.environ, file)
     try:
         settings = load_again()
-        if file is not None:
-            print_line(f"dualstream: configured by {file}", sys.stderr)
-        for name in unknown_variables(os.environ):
-            print_line(f"dualstream: {name} is not a known setting: ignored", sys.stderr)
+        if is_worker(os.environ):
+            show_process()
+        else:
+            _print_sources(file)
         # Without a file there is nothing to load again: SIGHUP, which a closing terminal sends, must end the server.
         can_reload = file is not None or settings.keys_file is not None
         return serve(settings, load_again if can_reload else None)
     except ConfigurationError as error:
         print_line(f"dualstream: {error}", sys.stderr)
         return 2
+
+
+def _print_sources(file: Path | None) -> None:
+    if file is not None:
+        print_line(f"dualstream: configured by {file}", sys.stderr)
+    for name in unknown_variables(os.environ):
+        print_line(f"dualstream: {name} is not a known setting: ignored", sys.stderr)
 
 
 def _help(name: str) -> str:

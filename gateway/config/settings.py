@@ -48,6 +48,16 @@ class Settings(BaseModel):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0: any free port.")
+    store: str = Field("memory", description="Where generations are kept.")
+    workers: int = Field(
+        1,
+        ge=1,
+        le=512,
+        description=(
+            "Number of processes that serve this address, to use as many cores. More than 1 need a `store` that they "
+            "share."
+        ),
+    )
     insecure: bool = Field(
         default=False,
         description="Allow an address that other machines can reach although no credentials are required.",

@@ -33,6 +33,7 @@ def cross_check(settings: Settings, explicit: Collection[str], broken: Collectio
     if not _is_broken("models", broken):
         yield from _check_names(settings)
     yield from _check_prompt_memory(settings)
+    yield from _check_workers(settings, broken)
     if settings.budget_per_day:
         yield from check_prices(settings, broken)
     if settings.jwt is not None and not _is_broken("jwt", broken):
@@ -44,6 +45,16 @@ def _check_prompt_memory(settings: Settings) -> Iterator[Problem]:
     for name in ("max_prompt_bytes", "max_prompt_bytes_per_client"):
         if 0 < (getattr(settings, name) or 0) < settings.max_body_bytes:
             yield Problem((name,), f"must be 0 or at least max_body_bytes, which is {settings.max_body_bytes}")
+
+
+def _check_workers(settings: Settings, broken: Collection[Path]) -> Iterator[Problem]:
+    """Yield a problem for several processes that would each keep generations of which the others know nothing."""
+    if settings.workers > 1 and settings.store == "memory" and not _is_broken("store", broken):
+        message = (
+            f"is {settings.workers}, but store is memory, which belongs to one process: set store to a Redis that the "
+            "workers share (DUALSTREAM_STORE=redis://127.0.0.1:6379/0), or workers to 1"
+        )
+        yield Problem(("workers",), message)
 
 
 def check_prices(settings: Settings, broken: Collection[Path] = ()) -> Iterator[Problem]:

@@ -13,12 +13,10 @@ from gateway.admission.connections import CONNECTIONS_PER_ADDRESS, Connections
 from gateway.admission.limits import AddressLimit
 from gateway.config import Settings
 from gateway.net.addresses import Networks
-from gateway.server.fd_limit import connection_limit, file_warnings, raise_fd_limit
+from gateway.server.fd_limit import connection_limit, raise_fd_limit
 from gateway.server.http_protocol import HttpProtocol
 from gateway.server.large_blocks import return_large_blocks
 from gateway.server.websocket_protocol import WebSocketProtocol
-
-logger = logging.getLogger(__name__)
 
 PONG_SECONDS: Final = 20.0
 """Minimum time for a WebSocket client to answer a ping: it may be busy."""
@@ -40,8 +38,6 @@ def server_config(settings: Settings, app: Starlette) -> uvicorn.Config:
     """Return uvicorn's configuration; set up this process: its limit of open files, and how it frees memory."""
     return_large_blocks()
     proxies, open_files = Networks(settings.trusted_proxies), raise_fd_limit()
-    for line in file_warnings(settings, open_files):
-        logger.warning("%s", line)
     connections = Connections(
         connection_limit(settings.max_connections, open_files),
         AddressLimit(settings.max_connections_per_address, CONNECTIONS_PER_ADDRESS),

@@ -10,6 +10,7 @@ from tests.integration import processes
 from tests.integration.browser import Page, chromium, read_json, wait_until
 from tests.integration.javascript.project import pack
 from tests.integration.processes import Process, Server, TcpProxy
+from tests.integration.redis_server import redis_server
 
 FOLDER = Path(__file__).parent
 LONGEST_FIRST = (
@@ -71,6 +72,13 @@ def plain_gateway() -> Iterator[Server]:
     """A gateway without any configuration."""
     with processes.gateway() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """The URL of a redis-server for all tests; each uses a database or a prefix of its own."""
+    with redis_server() as server:
+        yield server.url
 
 
 @pytest.fixture(scope="session")

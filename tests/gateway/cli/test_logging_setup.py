@@ -1,10 +1,11 @@
 """Log records: text of others stays inside its record and controls no terminal."""
 
 import logging
+import os
 
 import pytest
 
-from gateway.cli.logging_setup import LOG_FORMAT, EscapingFormatter, escape
+from gateway.cli.logging_setup import LOG_FORMAT, WORKER_LOG_FORMAT, EscapingFormatter, escape
 
 
 def logged(message: str, *given: object) -> list[str]:
@@ -36,3 +37,8 @@ def test_a_traceback_stays_in_its_record() -> None:
 @pytest.mark.parametrize("text", ["plain", "chào", ""])
 def test_printable_text_is_unchanged(text: str) -> None:
     assert escape(text) == text
+
+
+def test_a_record_of_a_worker_has_its_process_id() -> None:
+    record = logging.LogRecord("a.b", logging.WARNING, "", 0, "m", (), None)
+    assert EscapingFormatter(WORKER_LOG_FORMAT).format(record).endswith(f" WARNING {os.getpid()} a.b: m")

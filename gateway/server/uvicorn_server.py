@@ -1,0 +1,142 @@
+"""Serve in this process, until a signal or the supervisor ends it; what runs is finished first."""
+
+import asyncio
+import gc
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Callable
+from functools import partial
+from types import FrameType
+from typing import Final
+
+import uvicorn
+
+from gateway.app.factory import create_app
+from gateway.config import Settings
+from gateway.pipeline.hub import Hub
+from gateway.server.base_urls import describe_address
+from gateway.server.http_protocol import HttpProtocol
+from gateway.server.uvicorn_config import server_config
+from gateway.server.workers.channel import Channel, Instruction
+from gateway.standard_streams import print_line
+
+logger = logging.getLogger(__name__)
+
+GC_THRESHOLDS: Final = (20_000, 10, 10)
+"""Garbage collection: allocations before it looks for reference cycles, and how often before the older generations.
+
+Streams leave no cycles, except where a provider fails: there is little to find, and with Python's own 700 it runs many
+times in each request."""
+
+LAST_REQUESTS_SECONDS: Final = 1.0
+"""Time in which a worker that is replaced still serves requests of connections that it has accepted last."""
+
+
+def run(
+    settings: Settings, load: Callable[[], Settings] | None, listening: socket.socket, channel: Channel | None = None
+) -> int:
+    """Serve on a listening socket, and return the exit code; a worker has the channel of its supervisor.
+
+    Raises:
+        ConfigurationError: the keys can't be read.
+    """
+    app = create_app(settings)
+    reload = partial(app.state.reloader.request, load) if load else None
+    server = _Server(server_config(settings, app), app.state.hub, settings.drain_timeout, reload, channel)
+    server.run(sockets=[listening])
+    return 0 if server.started else 1
+
+
+class _Server(uvicorn.Server):
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        hub: Hub,
+        drain_timeout: float,
+        reload: Callable[[], None] | None,
+        channel: Channel | None,
+    ) -> None:
+        super().__init__(config)
+        self._reload = reload
+        self._hub = hub
+        self._drain_timeout = drain_timeout
+        self._channel = channel
+        self._was_signalled = False
+        self._drains: list[asyncio.Task[None]] = []
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, and print the addresses, or tell the supervisor."""
+        await super().startup(sockets)
+        if not self.started:
+            return
+        # What is loaded by now stays: examining it in each collection took a third of the time of a short request.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(*GC_THRESHOLDS)
+        if self._channel is not None:
+            self._channel.open(self._follow)
+        else:
+            for listening in sockets or []:
+                print_line(describe_address(*listening.getsockname()[:2]), sys.stdout)
+        if hasattr(signal, "SIGHUP"):
+            self._accept_hangups()
+
+    def _accept_hangups(self) -> None:
+        """Reload on SIGHUP, from now on: before, there was nothing that a reload could change.
+
+        `gateway.cli.main` has blocked the signal: one that came during the start is delivered now.
+        """
+        if self._reload is not None:
+            asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._reload)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGHUP])
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Drain on the first signal, exit on the second."""
+        if self._was_signalled:
+            self._exit()
+            return
+        self._was_signalled = True
+        # The supervisor may have been faster, with a signal to the whole group.
+        if not self._drains:
+            logger.warning("%s: draining, at most %g s", signal.Signals(sig).name, self._drain_timeout)
+            self._start_drain(self._drain_timeout)
+
+    def _follow(self, instruction: Instruction | None) -> None:
+        """Do what the supervisor says. None: it has ended, and so does this process."""
+        match instruction:
+            case None:
+                self._leave_new_connections()
+                self._start_drain(0)
+            case Instruction.EXIT:
+                self._exit()
+            case Instruction.RELOAD if self._reload is not None:
+                self._reload()
+            case Instruction.RETIRE:
+                self._leave_new_connections()
+                self._start_drain(self._drain_timeout, after=LAST_REQUESTS_SECONDS)
+            case Instruction.DRAIN if not self._drains:
+                self._start_drain(self._drain_timeout)
+
+    def _leave_new_connections(self) -> None:
+        """Accept no more connections, and close those that wait for their next request: clients open new ones."""
+        for server in self.servers:
+            server.close()
+        for connection in tuple(self.server_state.connections):
+            if isinstance(connection, HttpProtocol):
+                connection.shutdown()
+
+    def _exit(self) -> None:
+        for drain in self._drains:
+            drain.cancel()
+        self.force_exit = True
+        self.should_exit = True
+
+    def _start_drain(self, seconds: float, *, after: float = 0.0) -> None:
+        self._drains.append(asyncio.get_running_loop().create_task(self._drain(seconds, after), name="drain"))
+
+    async def _drain(self, seconds: float, after: float) -> None:
+        await asyncio.sleep(after)
+        await self._hub.drain(seconds)
+        self.should_exit = True

@@ -1,0 +1,93 @@
+"""A worker as its supervisor sees it: a process, and the other end of its channel."""
+
+import asyncio
+import os
+import socket
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Protocol
+
+from gateway.server.workers.channel import LISTENING, VARIABLE, Instruction, pass_on
+
+
+class Process(Protocol):
+    """A process that a supervisor has started."""
+
+    @property
+    def pid(self) -> int:
+        """Return its process id."""
+        ...
+
+    def send(self, instruction: Instruction) -> None:
+        """Send an instruction; a process that has ended ignores it."""
+
+    def kill(self) -> None:
+        """End it by SIGKILL."""
+
+    async def listens(self) -> bool:
+        """Wait until it listens, and return True; False if it has ended before."""
+        ...
+
+    async def ended(self) -> int:
+        """Wait until it has ended, and return its exit code; negative: the signal that ended it."""
+        ...
+
+
+class WorkerProcess:
+    """A fresh interpreter that runs the command of this process, with the listening socket."""
+
+    def __init__(self, process: asyncio.subprocess.Process, channel: socket.socket) -> None:
+        self._process = process
+        self._channel = channel
+        self._listens = asyncio.get_running_loop().create_task(self._read_report(), name="start of a worker")
+        self.pid = process.pid
+
+    def send(self, instruction: Instruction) -> None:
+        """Implement `Process.send`."""
+        with suppress(OSError):
+            self._channel.send(instruction.value)
+
+    def kill(self) -> None:
+        """Implement `Process.kill`."""
+        with suppress(ProcessLookupError):
+            self._process.kill()
+
+    async def listens(self) -> bool:
+        """Implement `Process.listens`."""
+        return await asyncio.shield(self._listens)
+
+    async def ended(self) -> int:
+        """Implement `Process.ended`, and close the channel."""
+        code = await self._process.wait()
+        # The end of the process has closed its side, so that this read has ended as well.
+        await asyncio.shield(self._listens)
+        self._channel.close()
+        return code
+
+    async def _read_report(self) -> bool:
+        try:
+            return await asyncio.get_running_loop().sock_recv(self._channel, 1) == LISTENING
+        except OSError:
+            return False
+
+
+async def start_worker(listening: socket.socket, command: Sequence[str] | None = None) -> WorkerProcess:
+    """Start a worker. `command` is the one of this process if it is not given.
+
+    Raises:
+        OSError: no process can be started: the limit of processes or open files is reached.
+    """
+    ours, theirs = socket.socketpair()
+    ours.settimeout(0)
+    with theirs:
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *(command or (sys.executable, *sys.orig_argv[1:])),
+                env={**os.environ, VARIABLE: pass_on(listening, theirs)},
+                pass_fds=(listening.fileno(), theirs.fileno()),
+            )
+        except BaseException:
+            ours.close()
+            raise
+    return WorkerProcess(process, ours)

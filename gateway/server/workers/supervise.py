@@ -1,0 +1,48 @@
+"""Run a supervisor in this process: its signals, and what it prints."""
+
+import asyncio
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from functools import partial
+
+from gateway.clock import SystemClock
+from gateway.config import ConfigurationError, Settings
+from gateway.server.base_urls import describe_address
+from gateway.server.workers.process import start_worker
+from gateway.server.workers.supervisor import Supervisor
+from gateway.standard_streams import print_line
+
+
+def supervise(settings: Settings, listening: socket.socket, *, can_reload: bool) -> int:
+    """Run workers on a listening socket until a signal ends them, and return the exit code.
+
+    SIGTERM and SIGINT drain, the second one ends at once; SIGHUP reloads; SIGUSR2 replaces one worker after the other.
+
+    Raises:
+        ConfigurationError: this system can't pass a listening socket to another process.
+    """
+    if sys.platform == "win32":
+        message = "workers: several processes on one address need Linux, macOS or another Unix: set workers = 1"
+        raise ConfigurationError(message)
+    return asyncio.run(_run(settings, listening, can_reload=can_reload))
+
+
+async def _run(settings: Settings, listening: socket.socket, *, can_reload: bool) -> int:
+    loop = asyncio.get_running_loop()
+    supervisor = Supervisor(settings.workers, partial(start_worker, listening), SystemClock(), settings.drain_timeout)
+    for end in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(end, supervisor.drain, end.name)
+    loop.add_signal_handler(signal.SIGUSR2, supervisor.replace_all)
+
+    def on_listening(processes: Sequence[int]) -> None:
+        print_line(describe_address(*listening.getsockname()[:2]), sys.stdout)
+        print_line(f"Workers: {len(processes)} (processes {', '.join(map(str, processes))})", sys.stdout)
+        # `gateway.cli.main` has blocked the signal until here. With nothing to reload, it ends this process, and with
+        # it the workers.
+        if can_reload:
+            loop.add_signal_handler(signal.SIGHUP, supervisor.reload)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGHUP])
+
+    return await supervisor.run(on_listening)

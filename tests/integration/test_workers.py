@@ -1,0 +1,244 @@
+"""`dualstream serve --workers`: real processes on one address, with real signals and a real store."""
+
+import asyncio
+import os
+import re
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from itertools import count
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from tests.integration import processes
+from tests.integration.processes import Server
+from tests.integration.test_processes import BODY, ENDLESS, command
+
+SECONDS = 30
+SHORT = {**BODY, "model": "sim?speed=200&length=300&ttft=0"}
+INSTANT = {**BODY, "model": "sim-instant"}
+
+Serve = Callable[..., AbstractContextManager[Server]]
+
+_databases = count(1)
+
+
+@pytest.fixture
+def serve(redis_url: str) -> Serve:
+    """Run a gateway with two workers; they share a database of their own."""
+    store = f"{redis_url}/{next(_databases)}"
+
+    @contextmanager
+    def serve(*arguments: str, **settings: object) -> Iterator[Server]:
+        values = {"store": store, "rate_limit_per_minute": 0, **settings}
+        with processes.gateway("--workers", "2", *arguments, **values) as server:
+            server.wait_for(r"Workers: \d+ \(processes .*\)")
+            yield server
+
+    return serve
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[aiohttp.ClientSession]:
+    # Each request has a connection of its own, so that any worker may get it.
+    connector = aiohttp.TCPConnector(force_close=True)
+    async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(SECONDS)) as session:
+        yield session
+
+
+def worker_pids(server: Server) -> list[int]:
+    return [int(pid) for pid in server.wait_for(r"Workers: \d+ \(processes (.*)\)").group(1).split(", ")]
+
+
+def is_running(pid: int) -> bool:
+    """Return False for a process that has ended, even if its parent has not asked for its code yet (Linux)."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text("ascii").rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+async def wait_until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(SECONDS):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def exit_code(server: Server) -> int:
+    return await asyncio.to_thread(server._process.wait, SECONDS)
+
+
+@asynccontextmanager
+async def started_on(
+    http: aiohttp.ClientSession, server: Server, worker: int, others: list[int], body: Mapping[str, object]
+) -> AsyncIterator[aiohttp.ClientResponse]:
+    """Start a generation on one worker: the others are stopped while the connection is accepted."""
+    for other in others:
+        os.kill(other, signal.SIGSTOP)
+    try:
+        response = await http.post(f"{server.url}/api/chat/stream", json=body)
+        assert b"accepted" in await response.content.readany()
+    finally:
+        for other in others:
+            os.kill(other, signal.SIGCONT)
+    async with response:
+        yield response
+
+
+async def complete(http: aiohttp.ClientSession, server: Server) -> None:
+    async with http.post(f"{server.url}/api/chat/stream", json=INSTANT) as response:
+        assert b"event: complete" in await response.read()
+
+
+async def test_each_worker_answers_on_the_port_that_was_found(http: aiohttp.ClientSession, serve: Serve) -> None:
+    with serve("--workers", "3", unknown="1") as server:
+        pids = worker_pids(server)
+        assert len(set(pids)) == 3
+        for pid in pids:
+            async with started_on(http, server, pid, [other for other in pids if other != pid], SHORT) as response:
+                assert b"event: complete" in await response.read()
+    for line in ("Dualstream listens on", "Demo page", "Workers", "DUALSTREAM_UNKNOWN is not a known setting"):
+        assert server.output.count(line) == 1
+
+
+async def test_a_killed_worker_is_restarted_and_the_streams_of_the_other_go_on(
+    http: aiohttp.ClientSession, serve: Serve
+) -> None:
+    with serve() as server:
+        killed, other = worker_pids(server)
+        async with (
+            started_on(http, server, other, [killed], SHORT) as kept,
+            started_on(http, server, killed, [other], ENDLESS) as broken,
+        ):
+            os.kill(killed, signal.SIGKILL)
+            with pytest.raises(aiohttp.ClientError):
+                await broken.read()
+            # Every connection goes to the one that is left.
+            for _ in range(20):
+                await complete(http, server)
+            assert b"event: complete" in await kept.read()
+        await asyncio.to_thread(server.wait_for, rf"worker {killed} was ended by SIGKILL: another one starts")
+        # Answered by the new one, once it listens.
+        os.kill(other, signal.SIGSTOP)
+        await complete(http, server)
+        os.kill(other, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("reaches_all", [False, True], ids=["supervisor", "group"])
+async def test_sigterm_drains_all_and_exits_with_0(
+    http: aiohttp.ClientSession, serve: Serve, reaches_all: bool
+) -> None:
+    with serve(drain_timeout=5) as server:
+        first, second = worker_pids(server)
+        async with (
+            started_on(http, server, first, [second], SHORT) as finishing,
+            started_on(http, server, second, [first], ENDLESS) as endless,
+        ):
+            # systemd and a terminal send it to all processes of a group.
+            for pid in [first, server.pid, second] if reaches_all else [server.pid]:
+                os.kill(pid, signal.SIGTERM)
+            assert b"event: complete" in await finishing.read()
+            assert b'"code":"shutting_down"' in await endless.read()
+        assert await exit_code(server) == 0
+    assert not is_running(first)
+    assert not is_running(second)
+    assert "Traceback" not in server.output
+
+
+async def test_a_second_sigterm_ends_all_at_once(http: aiohttp.ClientSession, serve: Serve) -> None:
+    with serve(drain_timeout=600) as server:
+        pids = worker_pids(server)
+        async with http.post(f"{server.url}/api/chat/stream", json=ENDLESS) as endless:
+            await endless.content.readany()
+            os.kill(server.pid, signal.SIGTERM)
+            await asyncio.to_thread(server.wait_for, "SIGTERM: draining, at most 600 s")
+            os.kill(server.pid, signal.SIGTERM)
+            assert await exit_code(server) == 0
+        assert not any(map(is_running, pids))
+
+
+async def test_workers_end_with_a_killed_supervisor(http: aiohttp.ClientSession, serve: Serve) -> None:
+    with serve(drain_timeout=600) as server:
+        pids = worker_pids(server)
+        async with http.post(f"{server.url}/api/chat/stream", json=ENDLESS) as endless:
+            await endless.content.readany()
+            os.kill(server.pid, signal.SIGKILL)
+            assert b'"code":"shutting_down"' in await endless.read()
+        await wait_until(lambda: not any(map(is_running, pids)))
+
+
+async def test_sighup_reloads_all(http: aiohttp.ClientSession, serve: Serve, tmp_path: Path) -> None:
+    file = tmp_path / "dualstream.toml"
+    file.write_text('[models.sim-instant]\nprovider = "simulator"\n')
+    with serve("--config", str(file)) as server:
+        file.write_text('[models."sim?speed=0"]\nprovider = "simulator"\n')
+        os.kill(server.pid, signal.SIGHUP)
+        reloaded = "configuration reloaded: models: sim.speed=0"
+        await asyncio.to_thread(server.wait_for, rf"(?s){reloaded}.*{reloaded}")
+        for _ in range(10):
+            async with http.post(f"{server.url}/api/generations", json=INSTANT) as refused:
+                assert refused.status == 404
+    assert len(set(re.findall(r"WARNING (\d+) gateway.app.reload", server.output))) == 2
+
+
+async def test_sigusr2_replaces_all_without_a_refusal(http: aiohttp.ClientSession, serve: Serve) -> None:
+    with serve(drain_timeout=20) as server:
+        former = worker_pids(server)
+        async with started_on(http, server, former[0], former[1:], SHORT) as running:
+            os.kill(server.pid, signal.SIGUSR2)
+            while server.output.count("has replaced worker") < 2:
+                await complete(http, server)
+            assert b"event: complete" in await running.read()
+        assert not any(map(is_running, former))
+        successors = re.findall(r"worker (\d+) has replaced worker (\d+)", server.output)
+        assert [int(pid) for _, pid in successors] == former
+        assert all(is_running(int(pid)) for pid, _ in successors)
+        os.kill(server.pid, signal.SIGTERM)
+        assert await exit_code(server) == 0
+
+
+async def test_former_workers_stay_when_a_new_one_cannot_start(
+    http: aiohttp.ClientSession, serve: Serve, tmp_path: Path
+) -> None:
+    file = tmp_path / "dualstream.toml"
+    file.write_text("max_queue = 100\n")
+    with serve("--config", str(file)) as server:
+        file.write_text("max_queue = 'x'\n")
+        os.kill(server.pid, signal.SIGUSR2)
+        await asyncio.to_thread(server.wait_for, "ended with code 2 before it listened: the former workers stay")
+        assert f"{file}:1: max_queue: must be" in server.output
+        await complete(http, server)
+        assert all(map(is_running, worker_pids(server)))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environment", "code", "message"),
+    [
+        (("--workers", "2"), {}, 2, "--workers: is 2, but store is memory, which belongs to one process: set store to"),
+        (("--workers", "0"), {}, 2, "--workers: must be greater than or equal to 1"),
+        ((), {"DUALSTREAM_WORKERS": "two"}, 2, "DUALSTREAM_WORKERS: must be a whole number"),
+    ],
+)
+def test_settings_that_cannot_be_used_are_reported(
+    arguments: tuple[str, ...], environment: dict[str, str], code: int, message: str
+) -> None:
+    done = command("serve", "--port", "0", *arguments, **environment)
+    assert (done.returncode, done.stdout) == (code, "")
+    assert done.stderr.startswith(f"dualstream: {message}")
+
+
+def test_what_only_a_worker_finds_is_reported_once(redis_url: str) -> None:
+    environment = {"DUALSTREAM_STORE": redis_url, "DUALSTREAM_KEYS_FILE": "/nonexistent/keys.toml"}
+    done = command("serve", "--port", "0", "--workers", "3", **environment)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("/nonexistent/keys.toml") == 1
+
+
+def test_an_address_in_use_is_reported_once(serve: Serve, redis_url: str) -> None:
+    with serve() as server:
+        port = server.url.rpartition(":")[2]
+        done = command("serve", "--port", port, "--workers", "2", DUALSTREAM_STORE=redis_url)
+        assert done.returncode == 1
+        assert done.stderr.count(f"can't listen on 127.0.0.1:{port}: another program listens there") == 1
