@@ -19,20 +19,31 @@ from gateway.app.authentication import credential_schemes
 from gateway.app.catalog import build
 from gateway.app.reload import Reloader
 from gateway.app.services import build_hub, build_services
+from gateway.app.store import build_replica, build_store
 from gateway.clock import Clock, SystemClock
 from gateway.config import Settings
 from gateway.dialects.base import Dialect
 from gateway.pipeline.hub import Hub
+from gateway.replicas.generations import Generations
+from gateway.replicas.replica import Replica
 from gateway.security.authenticator import Authenticator
+from gateway.store.base import Store
 from gateway.upstreams.base import Upstream
 from transports.base import Transport
 
 
-def create_app(settings: Settings, *, clock: Clock | None = None, upstream: Upstream | None = None) -> Starlette:
+def create_app(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    upstream: Upstream | None = None,
+    store: Store | None = None,
+) -> Starlette:
     """Build the ASGI application; its lifespan starts and ends everything that it owns.
 
     `app.state.hub` is its hub, `app.state.streams` counts its open streams, `app.state.reloader` changes its models and
-    keys while it runs. Without an upstream, given here or in the settings, it calls the built-in simulator.
+    keys while it runs, `app.state.replica` is its part of a deployment, None without a store. Without an upstream,
+    given here or in the settings, it calls the built-in simulator. A `store` replaces that of the settings.
 
     Raises:
         ConfigurationError: the keys can't be read.
@@ -42,7 +53,8 @@ def create_app(settings: Settings, *, clock: Clock | None = None, upstream: Upst
     hub = build_hub(settings, catalog.models, clock)
     authenticator = Authenticator(credential_schemes(settings), clock.unix)
     reloader = Reloader(hub, settings, catalog, authenticator)
-    services = build_services(settings, hub, authenticator, clock, load_dialects())
+    replica = build_replica(settings, store or build_store(settings), hub, clock)
+    services = build_services(settings, Generations(hub, replica), authenticator, clock, load_dialects())
     transport_routes = [route for transport in load_transports() for route in transport.routes(services)]
     app = Application(
         routes=all_routes(services, transport_routes),
@@ -52,24 +64,29 @@ def create_app(settings: Settings, *, clock: Clock | None = None, upstream: Upst
             Middleware(AuthMiddleware, services=services),
         ],
         exception_handlers=error_handlers(hub),
-        lifespan=lambda _app: _lifespan(hub, reloader),
+        lifespan=lambda _app: _lifespan(hub, reloader, replica),
     )
     app.router.redirect_slashes = False
     app.state.hub = hub
     app.state.streams = services.streams
     app.state.reloader = reloader
+    app.state.replica = replica
     return app
 
 
 @asynccontextmanager
-async def _lifespan(hub: Hub, reloader: Reloader) -> AsyncIterator[None]:
+async def _lifespan(hub: Hub, reloader: Reloader, replica: Replica | None) -> AsyncIterator[None]:
     # The first use of anyio loads its back end: now, and not while the first client waits.
     await checkpoint()
     await reloader.start()
     try:
+        if replica is not None:
+            await replica.start()
         yield
     finally:
         await hub.close()
+        if replica is not None:
+            await replica.close()
         await reloader.close()
 
 

@@ -54,14 +54,18 @@ def _prompt_memory(settings: Settings) -> PromptMemory:
 
 
 def build_services(
-    settings: Settings, hub: Hub, authenticator: Authenticator, clock: Clock, dialects: Sequence[Dialect] = ()
+    settings: Settings,
+    generations: Generations,
+    authenticator: Authenticator,
+    clock: Clock,
+    dialects: Sequence[Dialect] = (),
 ) -> Services:
     """Build what the API and the transports work with."""
     responses = ResponseStore(settings.max_stored_bytes, settings.response_retention)
-    hub.on_forget(responses.forget_generation)
+    generations.hub.on_forget(responses.forget_generation)
     return Services(
-        hub=hub,
-        generations=Generations(hub),
+        hub=generations.hub,
+        generations=generations,
         clock=clock,
         heartbeat=settings.heartbeat,
         viewer_timeout=settings.viewer_timeout,

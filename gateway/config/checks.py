@@ -8,6 +8,15 @@ from pydantic import HttpUrl, SecretStr
 
 from gateway.net.proxy import DIRECT, ENVIRONMENT
 
+MEMORY: Final = "memory"
+"""Value of the setting `store` without a shared store."""
+
+STORE_SCHEMES: Final = (
+    *("redis", "rediss", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster"),
+    *("valkey", "valkeys", "valkey+sentinel", "valkeys+sentinel", "valkey+cluster", "valkeys+cluster", "unix"),
+)
+"""Schemes of the URLs of stores; `rediss` and `valkeys` stand for TLS."""
+
 _MIN_SECRET_BYTES: Final = 32
 """RFC 7518, 3.2: a key of HS256 has at least the size of its hash."""
 
@@ -81,6 +90,21 @@ def check_proxy(proxy: str) -> str:
         message = "must be the URL of an HTTP proxy, such as http://proxy.example:3128, or `environment`, or `direct`"
         raise ValueError(message)
     return proxy
+
+
+def check_store(store: str) -> str:
+    """Check the setting of a store, as far as it can be checked without connecting to it.
+
+    Raises:
+        ValueError: it is neither `memory` nor the URL of a store. The message does not show it: it may hold a password.
+    """
+    if store == MEMORY:
+        return store
+    scheme, separator, rest = store.partition("://")
+    if not separator or scheme not in STORE_SCHEMES or not rest.strip("/"):
+        message = f"must be `memory`, or a URL that begins with {', '.join(f'{name}://' for name in STORE_SCHEMES)}"
+        raise ValueError(message)
+    return store
 
 
 def check_shared_secret(secret: SecretStr) -> SecretStr:

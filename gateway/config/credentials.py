@@ -13,7 +13,7 @@ from gateway.config.validate import upstream_path
 from gateway.toml.problems import Path, Problem
 
 _SECRET_KEYS: Final = frozenset(
-    {"key", "api_key", "apikey", "api-key", "secret", "token", "password", "upstream_api_key"}
+    {"key", "api_key", "apikey", "api-key", "secret", "token", "password", "upstream_api_key", "store_password"}
 )
 """Keys of a table under which an operator may expect to set a secret."""
 

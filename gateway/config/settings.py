@@ -7,7 +7,7 @@ from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, HttpUrl, SecretStr, StringConstraints, field_validator
 
-from gateway.config.checks import check_base_url, check_header_value, check_proxy
+from gateway.config.checks import check_base_url, check_header_value, check_proxy, check_store
 from gateway.config.cross_origin import check_header_pattern, check_origin
 from gateway.config.presets import Api
 from gateway.config.tables import JwtTable, ModelTable, ProviderTable
@@ -140,6 +140,53 @@ class Settings(BaseModel):
         description=(
             "Addresses or networks of proxies whose X-Forwarded-For header is trusted, separated by commas; `*`: every "
             "address."
+        ),
+    )
+
+    store: str = Field(
+        "memory",
+        description=(
+            "Where generations are kept: `memory`, for a single process; or the URL of a Redis that any number of "
+            "gateways share, such as `redis://redis.example:6379/0`; see docs/scale-out.md."
+        ),
+        repr=False,
+    )
+    store_password: SecretStr | None = Field(None, description="Password of the store, if its URL contains none.")
+    store_prefix: str = Field(
+        "dualstream",
+        min_length=1,
+        max_length=64,
+        pattern="^[A-Za-z0-9_.:-]+$",
+        description="What all keys in the store begin with. Deployments with different prefixes can share one Redis.",
+    )
+    store_delay: float = Field(
+        0.2,
+        gt=0,
+        le=5,
+        description=(
+            "Longest delay in seconds after which events are written to the store: what the death of a gateway may "
+            "cost. While a client reads on another gateway, it is 0.01."
+        ),
+    )
+    store_down: Literal["refuse", "local"] = Field(
+        "refuse",
+        description=(
+            "What happens to new generations while the store can't be used: they are refused (`refuse`), or served by "
+            "their gateway alone (`local`). Those that run go on in either case."
+        ),
+    )
+    owner_timeout: float = Field(
+        5,
+        ge=1,
+        le=300,
+        description="Maximum seconds until other gateways end, or continue, the generations of one that has died.",
+    )
+    on_owner_lost: Literal["fail", "continue"] = Field(
+        "fail",
+        description=(
+            "What happens to the generations of a gateway that has died: they end with `generation_lost` and keep "
+            "their text (`fail`), or another gateway begins their answer again (`continue`), for which prompts are "
+            "kept in the store while they run."
         ),
     )
 
@@ -391,6 +438,11 @@ class Settings(BaseModel):
     @classmethod
     def _split_at_commas(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("store")
+    @classmethod
+    def _check_store(cls, store: str) -> str:
+        return check_store(store)
 
     @field_validator("upstream_proxy")
     @classmethod

@@ -30,6 +30,11 @@ def test_every_setting_has_a_variable() -> None:
         "max_prompt_bytes": "50000000",
         "max_prompt_bytes_per_client": "50000000",
         "keys_file": "keys.toml",
+        "store": "redis://127.0.0.1:6379/0",
+        "store_password": "k",
+        "store_delay": "0.5",
+        "store_down": "local",
+        "on_owner_lost": "continue",
         "keys": f"alice:abcd1234:{'0' * 64},bob:abcd1235:{'1' * 64}",
     }
     required = {"workers": {"DUALSTREAM_STORE": "redis://127.0.0.1:6379"}}

@@ -1,0 +1,22 @@
+"""The shared store of a configuration."""
+
+from gateway.app.store import build_replica, build_store
+from gateway.config import Settings
+from gateway.replicas.policy import ReplicaPolicy
+from gateway.store.memory import MemoryStore
+from tests.gateway.pipeline.one_target import one_target
+from tests.manual_clock import ManualClock
+
+
+async def test_generations_in_memory_need_no_store() -> None:
+    async with one_target() as harness:
+        assert build_store(Settings()) is None
+        assert build_replica(Settings(), None, harness.hub, harness.clock) is None
+
+
+async def test_the_settings_are_the_policy_of_a_gateway_with_a_store() -> None:
+    async with one_target() as harness:
+        settings = Settings(owner_timeout=8, store_delay=0.3, on_owner_lost="continue", store_down="local")
+        replica = build_replica(settings, MemoryStore(ManualClock()), harness.hub, harness.clock)
+        assert replica is not None
+        assert replica.policy == ReplicaPolicy(8, 0.3, "continue", "local")
