@@ -48,7 +48,6 @@ class Settings(BaseModel):
 
     host: str = Field("127.0.0.1", description="Address to listen on.")
     port: int = Field(8080, ge=0, le=65535, description="Port to listen on; 0: any free port.")
-    store: str = Field("memory", description="Where generations are kept.")
     workers: int = Field(
         1,
         ge=1,
