@@ -120,7 +120,7 @@ async def test_a_killed_worker_is_restarted_and_the_streams_of_the_other_go_on(
                 await complete(http, server)
             assert b"event: complete" in await kept.read()
         await asyncio.to_thread(server.wait_for, rf"worker {killed} was ended by SIGKILL: another one starts")
-        # Answered by the new one, once it listens.
+        await asyncio.to_thread(server.wait_for, r"worker \d+ listens")
         os.kill(other, signal.SIGSTOP)
         await complete(http, server)
         os.kill(other, signal.SIGCONT)

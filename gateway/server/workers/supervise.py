@@ -31,7 +31,14 @@ def supervise(settings: Settings, listening: socket.socket, *, can_reload: bool)
 
 async def _run(settings: Settings, listening: socket.socket, *, can_reload: bool) -> int:
     loop = asyncio.get_running_loop()
-    supervisor = Supervisor(settings.workers, partial(start_worker, listening), SystemClock(), settings.drain_timeout)
+    supervisor = Supervisor(
+        settings.workers,
+        partial(start_worker, listening),
+        SystemClock(),
+        settings.drain_timeout,
+        # When the last worker closes it, too, new connections are refused. Otherwise they would wait, and be reset.
+        on_ending=listening.close,
+    )
     for end in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(end, supervisor.drain, end.name)
     loop.add_signal_handler(signal.SIGUSR2, supervisor.replace_all)

@@ -31,7 +31,8 @@ class _Worker:
 class Supervisor:
     """Owner of the worker processes. Call `run` once; the other methods are called while it runs.
 
-    `start` starts a process. Workers drain within `drain_timeout`, or are killed.
+    `start` starts a process. Workers drain within `drain_timeout`, or are killed. `on_ending` is called once, when all
+    begin to end, and nothing is started any more.
     """
 
     def __init__(
@@ -40,12 +41,14 @@ class Supervisor:
         start: Callable[[], Awaitable[Process]],
         clock: Clock,
         drain_timeout: float,
+        on_ending: Callable[[], None],
         policy: RestartPolicy = DEFAULT_POLICY,
     ) -> None:
         self._count = workers
         self._start = start
         self._clock = clock
         self._drain_timeout = drain_timeout
+        self._on_ending = on_ending
         self._policy = policy
         self._workers: list[_Worker] = []
         self._ending = asyncio.Event()
@@ -72,10 +75,9 @@ class Supervisor:
     async def _start_all(self, on_listening: Callable[[Sequence[int]], None]) -> None:
         """Start the first worker, then the others: what is wrong for all of them is reported once."""
         for count in (1, self._count - 1):
-            started = [await self._launch() for _ in range(count)]
-            for worker in started:
+            for worker in [await self._launch() for _ in range(count)]:
                 if worker is None:
-                    self._fail(1)
+                    self._fail()
                 elif not await worker.process.listens():
                     self._fail(await worker.process.ended())
             if self._ending.is_set():
@@ -107,7 +109,9 @@ class Supervisor:
                 self._tasks.create_task(self._replace_while_required(), name="replace the workers")
 
     async def _launch(self, early_ends: int = 0, *, must_listen_first: bool = True) -> _Worker | None:
-        """Start a worker; if no process can be started, log why and return None."""
+        """Start a worker; return None if all end, or if no process can be started, which is logged."""
+        if self._ending.is_set():
+            return None
         try:
             process = await self._start()
         except OSError as error:
@@ -123,7 +127,10 @@ class Supervisor:
 
     async def _watch(self, worker: _Worker) -> None:
         process = worker.process
-        is_needed = not worker.must_listen_first or await process.listens()
+        listens = await process.listens()
+        if listens and not worker.must_listen_first:
+            logger.warning("worker %d listens", process.pid)
+        is_needed = listens or not worker.must_listen_first
         code = await process.ended()
         self._workers.remove(worker)
         if self._ending.is_set():
@@ -137,7 +144,7 @@ class Supervisor:
             delay = self._policy.delay(early_ends)
             if delay is None:
                 logger.error("%s, the last of %d early ends in a row: the gateway ends", end, early_ends)
-                self._fail(1)
+                self._fail()
                 return
             logger.error("%s: another one starts %s", end, f"in {delay:g} s" if delay else "now")
             await self._wait(delay)
@@ -181,16 +188,18 @@ class Supervisor:
             logger.warning("worker %d has replaced worker %d", kept.process.pid, surplus.process.pid)
         return True
 
-    def _fail(self, code: int) -> None:
-        """End all workers and the supervisor, with an exit code that is not 0 unless they end already."""
-        is_ending = self._ending.is_set()
-        self._exit_code = self._exit_code or exit_code(code, is_asked_to_end=is_ending)
-        if not is_ending:
-            self._exit_code = self._exit_code or 1
+    def _fail(self, code: int = 0) -> None:
+        """End all workers and the supervisor; unless they end already, with the exit code of what failed, or 1."""
+        if self._ending.is_set():
+            self._exit_code = self._exit_code or exit_code(code, is_asked_to_end=True)
+        else:
+            self._exit_code = exit_code(code, is_asked_to_end=False) or 1
             self._end(Instruction.DRAIN, self._drain_timeout + KILL_SECONDS)
 
     def _end(self, instruction: Instruction, within: float) -> None:
-        self._ending.set()
+        if not self._ending.is_set():
+            self._ending.set()
+            self._on_ending()
         self._send_all(instruction)
         if self._kill_timer is not None:
             self._kill_timer.cancel()

@@ -3,7 +3,8 @@
 import asyncio
 import errno
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
+from functools import partial
 
 import pytest
 
@@ -16,6 +17,10 @@ from tests.manual_clock import ManualClock
 
 DRAIN_TIMEOUT = 30.0
 DRAIN, RETIRE, EXIT, RELOAD = Instruction.DRAIN, Instruction.RETIRE, Instruction.EXIT, Instruction.RELOAD
+
+
+def _nothing() -> None:
+    pass
 
 
 class FakeProcess:
@@ -54,13 +59,16 @@ class Workers:
         self.clock = clock
         self.processes: list[FakeProcess] = []
         self.fails_to_start = False
+        self.on_start: Callable[[], None] = _nothing
         self.announced: list[int] = []
-        self.supervisor = Supervisor(3, self._start, clock, DRAIN_TIMEOUT)
+        self.endings: list[int] = []
+        self.supervisor = Supervisor(3, self._start, clock, DRAIN_TIMEOUT, partial(self.endings.append, 1))
         self.exit_code = asyncio.create_task(self.supervisor.run(self.announced.extend))
 
     async def _start(self) -> Process:
         if self.fails_to_start:
             raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+        self.on_start()
         self.processes.append(FakeProcess(100 + len(self.processes)))
         return self.processes[-1]
 
@@ -92,6 +100,7 @@ async def starting() -> AsyncIterator[Workers]:
         for process in workers.processes:
             process.end(0)
     await workers.exit_code
+    assert workers.endings == [1]
     assert workers.clock.pending == 0
 
 
@@ -147,6 +156,18 @@ async def test_a_signal_during_the_start_reaches_those_that_are_there(starting: 
     assert await starting.exit_code == 0
 
 
+async def test_a_signal_while_the_others_are_started_reaches_the_last_one_and_no_further_one_starts(
+    starting: Workers,
+) -> None:
+    starting.on_start = partial(starting.supervisor.drain, "SIGTERM")
+    await starting.listen(0)
+    assert starting.sent(0, 1) == [[DRAIN], [DRAIN]]
+    await starting.listen(1)
+    await starting.end(0, 0, 1)
+    assert await starting.exit_code == 0
+    assert len(starting.processes) == 2
+
+
 async def test_a_worker_that_dies_is_restarted_and_the_others_go_on(
     workers: Workers, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -171,6 +192,9 @@ async def test_restarts_of_a_worker_that_ends_early_are_delayed(
     assert len(workers.processes) == 4
     await workers.advance(0.5)
     assert len(workers.processes) == 5
+    assert "worker 104 listens" not in caplog.text
+    await workers.listen(4)
+    assert "worker 104 listens" in caplog.text
 
 
 async def test_a_worker_that_always_ends_early_ends_the_gateway(
