@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterator
 from typing import Final
 
 from gateway.billing.prices import known_price
+from gateway.config.checks import MEMORY
 from gateway.config.model_names import served_models
 from gateway.config.presets import PRESETS
 from gateway.config.providers import preset_name, resolve_provider, single_provider
@@ -49,7 +50,7 @@ def _check_prompt_memory(settings: Settings) -> Iterator[Problem]:
 
 def _check_workers(settings: Settings, broken: Collection[Path]) -> Iterator[Problem]:
     """Yield a problem for several processes that would each keep generations of which the others know nothing."""
-    if settings.workers > 1 and settings.store == "memory" and not _is_broken("store", broken):
+    if settings.workers > 1 and settings.store == MEMORY and not _is_broken("store", broken):
         message = (
             f"is {settings.workers}, but store is memory, which belongs to one process: set store to a Redis that the "
             "workers share (DUALSTREAM_STORE=redis://127.0.0.1:6379/0), or workers to 1"
