@@ -15,8 +15,8 @@ class Mirror:
     principal: Principal
     owner: str
     viewers: int = 0
-    details: bytes = b""
-    """The encoded details that the generation has."""
+    version: int = -1
+    """Version of the details that the generation has; -1: none."""
     used_at: float = 0.0
     """Time of the last request for it, in seconds of the gateway's clock."""
 

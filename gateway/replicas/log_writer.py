@@ -218,7 +218,8 @@ class LogWriter:
         entries, details = self._unstored(written), self._details(written)
         head = Head(
             *(written.generation.id, self._replica, written.fence, 0, written.generation.log.ended),
-            *(details, encode_facts(written.facts)),
+            details=details,
+            facts=encode_facts(written.facts),
         )
         written.details_changed = False
         if await self._store.create(head, entries, self._keep(written)):

@@ -11,7 +11,7 @@ from gateway.generation.generation import Generation
 from gateway.pipeline.mirrors import Mirror, Mirrors
 from gateway.replicas.facts import decode_facts
 from gateway.store.errors import StoreError
-from gateway.store.logs import LogPart, LogStore
+from gateway.store.logs import Head, LogPart, LogStore, Position
 
 UNUSED_SECONDS: Final = 10.0
 """How long a mirror without viewers is kept after the last request for it."""
@@ -52,7 +52,7 @@ class MirrorReader:
         mirrors = [mirror for name in generation_ids if (mirror := self._mirrors.get(name)) is not None]
         if not mirrors:
             return
-        parts = await self._store.read({m.generation.id: m.generation.log.last for m in mirrors})
+        parts = await self._store.read({m.generation.id: _position(m) for m in mirrors})
         for generation_id, part in parts.items():
             if (mirror := self._mirrors.get(generation_id)) is not None:
                 self._feed(mirror, part)
@@ -64,13 +64,13 @@ class MirrorReader:
             StoreError: the store can't be read.
         """
         known = self._mirrors.get(generation_id)
-        after = 0 if known is None else known.generation.log.last
-        part = (await self._store.read({generation_id: after})).get(generation_id)
+        position = Position() if known is None else _position(known)
+        part = (await self._store.read({generation_id: position})).get(generation_id)
         mirror = self._mirrors.get(generation_id)
         if part is None:
             return mirror
         if mirror is None:
-            mirror = self._restore(part)
+            mirror = self._restore(part.head)
             self._mirrors.add(mirror)
         self._feed(mirror, part)
         mirror.used_at = self._clock.now()
@@ -82,20 +82,24 @@ class MirrorReader:
             if not mirror.viewers and mirror.used_at + UNUSED_SECONDS < self._clock.now():
                 self._mirrors.remove(mirror.generation.id)
 
-    def _restore(self, part: LogPart) -> Mirror:
-        details, facts = decode_details(part.head.details), decode_facts(part.head.facts)
+    def _restore(self, head: Head) -> Mirror:
+        details, facts = decode_details(head.details or b""), decode_facts(head.facts or b"")
         generation = Generation.restored(details, self._clock.now(), self._clock.unix())
-        return Mirror(generation, facts.principal, part.head.owner)
+        return Mirror(generation, facts.principal, head.owner)
 
     def _feed(self, mirror: Mirror, part: LogPart) -> None:
         generation, head, now = mirror.generation, part.head, self._clock.now()
         # Another read of the same generation may have come first.
         new = [entry for entry in part.entries if entry.last > generation.log.last]
-        if head.details != mirror.details and head.last >= generation.log.last:
-            mirror.details = head.details
+        if head.details is not None and head.version > mirror.version:
+            mirror.version = head.version
             generation.update(decode_details(head.details), now, self._clock.unix())
         if new:
             generation.replay(new, now)
         if head.owner != mirror.owner:
             mirror.owner = head.owner
             self._on_owner(mirror)
+
+
+def _position(mirror: Mirror) -> Position:
+    return Position(mirror.generation.log.last, mirror.version)

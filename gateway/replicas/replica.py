@@ -29,6 +29,7 @@ from gateway.replicas.takeover import Takeover
 from gateway.security.principals import Principal
 from gateway.store.base import Store
 from gateway.store.errors import StoreError
+from gateway.store.logs import Position
 
 logger = logging.getLogger(__name__)
 
@@ -238,7 +239,7 @@ class Replica:
     async def _follow_owner(self, written: WrittenLog) -> None:
         """Show what the new owner has appended, in place of what only this gateway has."""
         generation = written.generation
-        part = (await self.store.logs.read({generation.id: written.stored})).get(generation.id)
+        part = (await self.store.logs.read({generation.id: Position(written.stored)})).get(generation.id)
         del self._fenced[generation.id]
         if part is not None:
             boundary = (written.fence + 1) * EPOCH_EVENTS

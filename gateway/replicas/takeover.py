@@ -3,6 +3,8 @@
 import logging
 import random
 from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
 
 from gateway.clock import Clock
 from gateway.pipeline.hub import Hub
@@ -12,9 +14,12 @@ from gateway.replicas.facts import decode_facts
 from gateway.replicas.log_writer import LogWriter
 from gateway.replicas.mirror_reader import MirrorReader
 from gateway.store.base import Store
-from gateway.store.logs import Head
+from gateway.store.logs import Head, Position, Take
 
 logger = logging.getLogger(__name__)
+
+_HEAD: Final = Position(1 << 62)
+"""A position that no event follows: only the head is read."""
 
 
 class Takeover:
@@ -41,9 +46,12 @@ class Takeover:
         taken = 0
         # In another order than the others, which have noticed it at the same time.
         for generation_id in _shuffled(found):
-            head = await self._store.logs.take(generation_id, dead, self._replica)
+            part = (await self._store.logs.read({generation_id: _HEAD})).get(generation_id)
+            if part is None or part.head.owner != dead:
+                continue
+            [head] = await self._store.logs.take([Take(generation_id, dead, part.head.fence, self._replica)])
             if head is not None and head.owner == self._replica and not head.ended:
-                await self._end(generation_id, head)
+                await self._end(generation_id, replace(head, facts=part.head.facts))
                 taken += 1
         self._reader.wake(viewed)
         await self._store.members.remove(dead)
@@ -56,7 +64,7 @@ class Takeover:
             return
         mirror.owner = self._replica
         end_as_lost(mirror, head.fence, self._clock.now())
-        written = self._writer.add(mirror.generation, decode_facts(head.facts), head.fence, head.last)
+        written = self._writer.add(mirror.generation, decode_facts(head.facts or b""), head.fence, head.last)
         await self._writer.write([written])
 
 

@@ -13,8 +13,8 @@ class Head:
     """What is stored of a generation beside its events.
 
     `owner` is the gateway that runs it; only that one appends, and only with the same `fence`, which grows each time
-    the owner changes. `details` is what `encode_details` returned, `facts` what is known at its start and never changes
-    (`gateway.replicas.facts`).
+    the generation is taken. `details` is what `encode_details` returned, `version` counts how often it has changed;
+    `facts` is known at the start and never changes (`gateway.replicas.facts`). Both are None where nobody asked.
     """
 
     generation_id: str
@@ -22,8 +22,9 @@ class Head:
     fence: int
     last: int
     ended: bool
-    details: bytes
-    facts: bytes
+    version: int = 0
+    details: bytes | None = None
+    facts: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,35 +47,65 @@ class Appended(StrEnum):
     MISSING = "missing"
 
 
+class Position(NamedTuple):
+    """What a reader has of a generation: events up to `last`, and the details of this version; -1: nothing at all."""
+
+    last: int = 0
+    version: int = -1
+
+
 class LogPart(NamedTuple):
-    """The events of a generation after a sequence number, and its head at the same moment."""
+    """What a reader lacks of a generation: the events after its position, and the head at the same moment.
+
+    The head has details if their version is another one, and facts if the reader had nothing at all. A batch that was
+    sent again with more in it, because its reply was lost, is read twice: the reader skips what it has.
+    """
 
     head: Head
     entries: Sequence[Entry]
 
 
+@dataclass(frozen=True, slots=True)
+class Take:
+    """Set `owner` as the owner of a generation, if `former` owns it with this `fence`."""
+
+    generation_id: str
+    former: str
+    fence: int
+    owner: str
+
+
 class LogStore(Protocol):
     """Logs by generation id. Every method may raise `StoreError`; then it is not known whether it was done."""
 
-    async def create(self, head: Head, entries: Sequence[Entry], keep: float) -> bool:
-        """Store a new generation with its first events; return False, and change nothing, if its id is known."""
+    async def create(self, head: Head, entries: Sequence[Entry], keep: float, prompt: bytes = b"") -> bool:
+        """Store a new generation with its first events; return False, and change nothing, if its id is known.
+
+        `prompt` is the conversation, if another gateway shall be able to continue the generation.
+        """
         ...
 
     async def append(self, appends: Sequence[Append], wakes: Mapping[str, bytes] | None = None) -> Sequence[Appended]:
         """Append events; return a result for each. `wakes` are messages to gateways, which are sent afterwards.
 
-        A batch that is stored already, because its reply was lost, is not stored twice.
+        A batch that is stored already, because its reply was lost, is not stored twice; its details are. With the
+        terminal event, the prompt is dropped.
         """
         ...
 
-    async def read(self, positions: Mapping[str, int]) -> Mapping[str, LogPart]:
-        """Return what follows a sequence number of each generation; unknown generations are left out."""
+    async def read(self, positions: Mapping[str, Position]) -> Mapping[str, LogPart]:
+        """Return what follows a position of each generation; unknown generations are left out."""
         ...
 
-    async def take(self, generation_id: str, former: str, owner: str) -> Head | None:
-        """Set `owner` as the owner of a generation that has not ended, in place of `former`; return its new head.
+    async def prompt(self, generation_id: str) -> bytes:
+        """Return the conversation of a generation; b"" without one, or if it has ended or is unknown."""
+        ...
 
-        Only one of several gateways that try gets it: the head says which. None: the generation is unknown.
+    async def take(self, takes: Sequence[Take]) -> Sequence[Head | None]:
+        """Change the owner of generations, ended ones too; return the head of each as it is then.
+
+        Only one of several gateways that try gets it, with the fence it had and 1: the head says who. None: the
+        generation is unknown.
         """
         ...
 

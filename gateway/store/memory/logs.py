@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from gateway.clock import Clock
 from gateway.generation.event_log import Entry
 from gateway.store.entries import decode_entries, encode_entries
-from gateway.store.logs import Append, Appended, Head, LogPart
+from gateway.store.logs import Append, Appended, Head, LogPart, Position, Take
 from gateway.store.memory.messages import MemoryMessages
 
 
@@ -16,6 +16,7 @@ class _Stored:
     batches: list[tuple[int, bytes]]
     """Batches with the number of their last event."""
     expires: float
+    prompt: bytes
 
 
 class MemoryLogs:
@@ -26,12 +27,12 @@ class MemoryLogs:
         self._messages = messages
         self._stored: dict[str, _Stored] = {}
 
-    async def create(self, head: Head, entries: Sequence[Entry], keep: float) -> bool:
+    async def create(self, head: Head, entries: Sequence[Entry], keep: float, prompt: bytes = b"") -> bool:
         """Store a new generation with its first events; return False, and change nothing, if its id is known."""
         if self._find(head.generation_id) is not None:
             return False
         last = entries[-1].last
-        stored = _Stored(head, [(last, encode_entries(entries))], self._clock.now() + keep)
+        stored = _Stored(head, [(last, encode_entries(entries))], self._clock.now() + keep, prompt)
         stored.head = replace(head, last=last)
         self._stored[head.generation_id] = stored
         return True
@@ -42,19 +43,19 @@ class MemoryLogs:
         await self._messages.send(list((wakes or {}).items()))
         return results
 
-    async def read(self, positions: Mapping[str, int]) -> Mapping[str, LogPart]:
-        """Return what follows a sequence number of each generation; unknown generations are left out."""
+    async def read(self, positions: Mapping[str, Position]) -> Mapping[str, LogPart]:
+        """Return what follows a position of each generation; unknown generations are left out."""
         found = {name: stored for name in positions if (stored := self._find(name)) is not None}
-        return {name: LogPart(stored.head, _after(stored, positions[name])) for name, stored in found.items()}
+        return {name: _part(stored, positions[name]) for name, stored in found.items()}
 
-    async def take(self, generation_id: str, former: str, owner: str) -> Head | None:
-        """Set `owner` as the owner, in place of `former`; return the head it has now."""
+    async def prompt(self, generation_id: str) -> bytes:
+        """Return the conversation of a generation; b"" without one."""
         stored = self._find(generation_id)
-        if stored is None:
-            return None
-        if stored.head.owner == former and not stored.head.ended:
-            stored.head = replace(stored.head, owner=owner, fence=stored.head.fence + 1)
-        return stored.head
+        return b"" if stored is None else stored.prompt
+
+    async def take(self, takes: Sequence[Take]) -> Sequence[Head | None]:
+        """Change the owner of generations; return the head of each as it is then."""
+        return [self._take(take) for take in takes]
 
     async def owned(self, owner: str) -> Sequence[str]:
         """Return the ids of the generations that a gateway owns and that have not ended."""
@@ -79,9 +80,21 @@ class MemoryLogs:
             last = append.entries[-1].last
             stored.batches.append((last, encode_entries(append.entries)))
             head = replace(head, last=last, ended=append.entries[-1].is_end)
-        stored.head = head if append.details is None else replace(head, details=append.details)
+        if head.ended:
+            stored.prompt = b""
+        if append.details is not None:
+            head = replace(head, details=append.details, version=head.version + 1)
+        stored.head = head
         stored.expires = self._clock.now() + append.keep
         return Appended.STORED
+
+    def _take(self, take: Take) -> Head | None:
+        stored = self._find(take.generation_id)
+        if stored is None:
+            return None
+        if (stored.head.owner, stored.head.fence) == (take.former, take.fence):
+            stored.head = replace(stored.head, owner=take.owner, fence=take.fence + 1)
+        return replace(stored.head, details=None, facts=None)
 
     def _find(self, generation_id: str) -> _Stored | None:
         stored = self._stored.get(generation_id)
@@ -91,6 +104,10 @@ class MemoryLogs:
         return stored
 
 
-def _after(stored: _Stored, seq: int) -> list[Entry]:
-    entries = [entry for last, data in stored.batches if last > seq for entry in decode_entries(data)]
-    return [entry for entry in entries if entry.last > seq]
+def _part(stored: _Stored, position: Position) -> LogPart:
+    head = stored.head
+    details = None if position.version == head.version else head.details
+    facts = head.facts if position.version < 0 else None
+    batches = [decode_entries(data) for last, data in stored.batches if last > position.last]
+    entries = [entry for batch in batches for entry in batch if entry.last > position.last]
+    return LogPart(replace(head, details=details, facts=facts), entries)

@@ -12,7 +12,7 @@ from typing import TypeVar
 from gateway.generation.event_log import Entry
 from gateway.store.base import Store
 from gateway.store.errors import StoreError, StoreFault
-from gateway.store.logs import Append, Appended, Head, LogPart
+from gateway.store.logs import Append, Appended, Head, LogPart, Position, Take
 from gateway.store.members import Membership
 
 T = TypeVar("T")
@@ -144,18 +144,21 @@ class FaultyLogs:
     def __init__(self, store: FaultyStore) -> None:
         self._store = store
 
-    async def create(self, head: Head, entries: Sequence[Entry], keep: float) -> bool:
-        return await self._store.faults.run("logs.create", lambda: self._store.inner.logs.create(head, entries, keep))
+    async def create(self, head: Head, entries: Sequence[Entry], keep: float, prompt: bytes = b"") -> bool:
+        inner = self._store.inner.logs
+        return await self._store.faults.run("logs.create", lambda: inner.create(head, entries, keep, prompt))
 
     async def append(self, appends: Sequence[Append], wakes: Mapping[str, bytes] | None = None) -> Sequence[Appended]:
         return await self._store.faults.run("logs.append", lambda: self._store.inner.logs.append(appends, wakes))
 
-    async def read(self, positions: Mapping[str, int]) -> Mapping[str, LogPart]:
+    async def read(self, positions: Mapping[str, Position]) -> Mapping[str, LogPart]:
         return await self._store.faults.run("logs.read", lambda: self._store.inner.logs.read(positions))
 
-    async def take(self, generation_id: str, former: str, owner: str) -> Head | None:
-        inner = self._store.inner.logs
-        return await self._store.faults.run("logs.take", lambda: inner.take(generation_id, former, owner))
+    async def prompt(self, generation_id: str) -> bytes:
+        return await self._store.faults.run("logs.prompt", lambda: self._store.inner.logs.prompt(generation_id))
+
+    async def take(self, takes: Sequence[Take]) -> Sequence[Head | None]:
+        return await self._store.faults.run("logs.take", lambda: self._store.inner.logs.take(takes))
 
     async def owned(self, owner: str) -> Sequence[str]:
         return await self._store.faults.run("logs.owned", lambda: self._store.inner.logs.owned(owner))
