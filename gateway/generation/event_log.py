@@ -165,15 +165,20 @@ class EventLog:
         self.last += 1
         self._entries.append(Entry(self.last, self.last, Verbatim, b"", verbatim=data))
 
-    def add_entry(self, entry: Entry) -> None:
-        """Append what another gateway has appended, without calling the readers; it must follow what the log has."""
-        if self.ended or entry.first <= self.last:
-            message = f"event {entry.first} of {self.generation_id} after {self.last}"
-            raise AssertionError(message)
+    def add_entry(self, entry: Entry) -> Entry | None:
+        """Append what another gateway has appended, without calling the readers; return the part that is new here.
+
+        Stored batches may overlap: one whose reply was lost is stored again, with what has followed.
+        """
+        if self.ended or entry.last <= self.last:
+            return None
+        if entry.first <= self.last:
+            entry = _split(entry, self.last)
         if entry.first > self.last + 1:
             self._gaps.append((self.last + 1, entry.first - 1))
         self._entries.append(entry)
         self.last, self.ended = entry.last, entry.kind in TERMINAL
+        return entry
 
     def begin_epoch(self, fence: int) -> None:
         """Number what follows from `fence * EPOCH_EVENTS + 1` on: the owner of the log has changed."""

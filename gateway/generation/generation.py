@@ -324,8 +324,8 @@ class Generation:
     def replay(self, entries: Sequence[Entry], now: float) -> None:
         """Append events that another gateway has stored, and call the readers."""
         for entry in entries:
-            self.log.add_entry(entry)
-            self._follow(entry, now)
+            if (added := self.log.add_entry(entry)) is not None:
+                self._follow(added, now)
         self.log.wake()
 
     def _follow(self, entry: Entry, now: float) -> None:

@@ -17,6 +17,10 @@ class Mirror:
     viewers: int = 0
     version: int = -1
     """Version of the details that the generation has; -1: none."""
+    facts: bytes = b""
+    """The encoded facts that are stored with it."""
+    fence: int = 0
+    """The fence of its owner."""
     used_at: float = 0.0
     """Time of the last request for it, in seconds of the gateway's clock."""
 

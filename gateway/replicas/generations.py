@@ -39,8 +39,10 @@ class Generations:
         """Start a generation here, or return the one that was started before, wherever it runs; see `Hub.start`.
 
         Raises:
-            Refused: as `Hub.start`.
+            Refused: as `Hub.start`, or the shared store can't be used.
         """
+        if self._replica is not None:
+            self._replica.check_open()
         generation = self.hub.start(
             request,
             request_id=request_id,

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Final
+from typing import Final, TypeVar
 
 from gateway.clock import Clock, RestartableTimer
 from gateway.generation.details import encode_details
@@ -17,10 +17,24 @@ from gateway.generation.generation import Generation
 from gateway.replicas.facts import Facts, encode_facts
 from gateway.replicas.messages import Wake, encode_message
 from gateway.store.errors import StoreError
-from gateway.store.logs import Append, Appended, Head, LogStore
+from gateway.store.logs import Append, Appended, Head, LogStore, Position
 
 WATCHED_SECONDS: Final = 0.01
 """Delay of a batch while a viewer on another gateway reads."""
+
+BATCH_LOGS: Final = 100
+"""Maximum number of logs in one call of the store."""
+
+BATCH_CREATES: Final = 16
+"""Maximum number of calls at once that store whole logs."""
+
+MAX_ABANDONED: Final = 10_000
+"""Maximum number of generations whose end was not stored; of more, the store keeps what it has for `KEEP_SECONDS`."""
+
+T = TypeVar("T")
+
+HEAD_ALONE: Final = Position(1 << 62)
+"""A position that no event follows: only the head is read."""
 
 KEEP_SECONDS: Final = 3600.0
 """How long a generation that has not ended is kept after its last batch, in case that no gateway ends it."""
@@ -43,6 +57,11 @@ class WrittenLog:
     def is_dirty(self) -> bool:
         """Return True if something is not stored yet."""
         return self.generation.log.last > self.stored or self.details_changed
+
+
+def batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
+    """Yield items in batches of up to `size`."""
+    return (items[start : start + size] for start in range(0, len(items), size))
 
 
 class LogWriter:
@@ -79,6 +98,9 @@ class LogWriter:
         self._has_due = asyncio.Event()
         self._writing = asyncio.Lock()
         self._is_paused = False
+        self._abandoned: dict[str, None] = {}
+        self.recreated = 0
+        """Logs that were stored again, because the store had lost them."""
 
     def __iter__(self) -> Iterator[WrittenLog]:
         return iter(tuple(self._logs.values()))
@@ -101,6 +123,27 @@ class LogWriter:
             written.generation.log.on_append = None
             self._dirty.pop(written, None)
             self._due.pop(written, None)
+
+    def forget(self, generation_id: str) -> None:
+        """Write a log no longer, once what it has is stored, if the store can be used: it is not retained any more."""
+        written = self._logs.get(generation_id)
+        if written is not None and (self._is_paused or not written.is_dirty):
+            self.remove(generation_id)
+            if written.is_dirty and len(self._abandoned) < MAX_ABANDONED:
+                self._abandoned[generation_id] = None
+
+    async def drop_abandoned(self) -> None:
+        """Delete from the store what it holds in part, and what is not retained here any more: it would never end.
+
+        Raises:
+            StoreError: the rest is deleted when it is called again.
+        """
+        for names in batches(tuple(self._abandoned), BATCH_LOGS):
+            for name, part in (await self._store.read(dict.fromkeys(names, HEAD_ALONE))).items():
+                if part.head.owner == self._replica and not part.head.ended:
+                    await self._store.delete(name)
+            for name in names:
+                del self._abandoned[name]
 
     def write_soon(self, written: WrittenLog) -> None:
         """Write a log without its delay."""
@@ -128,18 +171,14 @@ class LogWriter:
         Raises:
             StoreError: what was not stored is written after `resume`.
         """
-        async with self._writing:
-            chosen = [written for written in logs if written.generation.id in self._logs]
-            new = [written for written in chosen if not written.is_created]
-            known = [written for written in chosen if written.is_created and (written.is_dirty or verify)]
-            try:
-                await self._append(known)
-                for written in new:
-                    await self._create(written)
-            except StoreError as error:
-                self.pause()
-                self._on_error(error)
-                raise
+        for batch in batches(tuple(logs), BATCH_LOGS):
+            async with self._writing:
+                try:
+                    await self._write(batch, verify=verify)
+                except StoreError as error:
+                    self.pause()
+                    self._on_error(error)
+                    raise
 
     def resume(self) -> None:
         """Write again after a failure."""
@@ -192,16 +231,26 @@ class LogWriter:
 
     # The store.
 
-    async def _append(self, logs: Sequence[WrittenLog]) -> None:
-        if not logs:
-            return
+    async def _write(self, logs: Sequence[WrittenLog], *, verify: bool) -> None:
+        chosen = [written for written in logs if written.generation.id in self._logs]
+        new = [written for written in chosen if not written.is_created]
+        known = [written for written in chosen if written.is_created and (written.is_dirty or verify)]
+        missing = await self._append(known) if known else []
+        for part in batches([*new, *missing], BATCH_CREATES):
+            results = await asyncio.gather(*map(self._create, part), return_exceptions=True)
+            for error in results:
+                if error is not None:
+                    raise error
+
+    async def _append(self, logs: Sequence[WrittenLog]) -> list[WrittenLog]:
+        """Append what is new of logs; return those that the store has lost, together with its data."""
         appends, wakes = [self._batch(written) for written in logs], dict[str, dict[str, int]]()
         for written, append in zip(logs, appends, strict=True):
             written.details_changed = False
             for watcher in written.watchers:
                 wakes.setdefault(watcher, {})[append.generation_id] = _last(append.entries, written.stored)
         messages = {watcher: encode_message(Wake(last)) for watcher, last in wakes.items()}
-        results = await self._store.append(appends, messages)
+        results, missing = await self._store.append(appends, messages), list[WrittenLog]()
         for written, append, result in zip(logs, appends, results, strict=True):
             match result:
                 case Appended.STORED:
@@ -210,9 +259,10 @@ class LogWriter:
                     self.remove(written.generation.id)
                     self._on_fenced(written)
                 case Appended.MISSING:
-                    # The store has lost its data.
                     written.is_created, written.stored = False, 0
-                    await self._create(written)
+                    missing.append(written)
+        self.recreated += len(missing)
+        return missing
 
     async def _create(self, written: WrittenLog) -> None:
         entries, details = self._unstored(written), self._details(written)

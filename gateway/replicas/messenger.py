@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
+import random
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import suppress
 from itertools import count
 from typing import Final, Protocol
 
@@ -21,7 +21,7 @@ REPLY_SECONDS: Final = 5.0
 """Maximum time that a call waits for its reply."""
 
 RETRY_SECONDS: Final = 0.5
-"""Time after which the inbox is read again, when the store has failed."""
+"""Longest time after which the inbox is read again, when the store has failed."""
 
 Result = Mapping[str, JsonValue]
 
@@ -35,6 +35,10 @@ class Receiver(Protocol):
 
     def on_watch(self, watch: Watch) -> None:
         """Count a gateway that has viewers of a generation of this one, or has none any more."""
+        ...
+
+    def on_store_error(self, error: StoreError) -> None:
+        """Act on messages that were not sent: those about viewers must be sent again."""
         ...
 
     async def on_call(self, call: Call) -> Result:
@@ -84,15 +88,22 @@ class Messenger:
         finally:
             del self._replies[number]
 
+    def fail_calls(self, error: StoreError) -> None:
+        """End the calls that wait for a reply: none can come while the store can't be used."""
+        for reply in self._replies.values():
+            if not reply.done():
+                reply.set_exception(StoreError(error.fault, error.message))
+
     async def send(self) -> None:
         """Send what was posted, until the task is cancelled."""
         while True:
             await self._has_outgoing.wait()
             self._has_outgoing.clear()
             outgoing, self._outgoing = self._outgoing, []
-            # What a lost message would have said is read from the store by and by; see `MirrorReader`.
-            with suppress(StoreError):
+            try:
                 await self._messages.send(outgoing)
+            except StoreError as error:
+                self._receiver.on_store_error(error)
 
     async def receive(self, wait: Callable[[float], Awaitable[None]]) -> None:
         """Act on what comes, until the task is cancelled. `wait` waits some seconds after the store has failed."""
@@ -100,7 +111,7 @@ class Messenger:
             try:
                 received = await self._messages.receive(self._replica)
             except StoreError:
-                await wait(RETRY_SECONDS)
+                await wait(RETRY_SECONDS * random.uniform(0.5, 1))  # noqa: S311 - jitter, no secret
                 continue
             for data in received:
                 self._handle(data)

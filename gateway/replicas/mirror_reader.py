@@ -43,19 +43,20 @@ class MirrorReader:
             with suppress(StoreError):
                 await self.read(woken)
 
-    async def read(self, generation_ids: Iterable[str]) -> None:
-        """Read what is new of generations that have a mirror.
+    async def read(self, generation_ids: Iterable[str]) -> set[str]:
+        """Read what is new of generations that have a mirror; return those that run, and that the store does not have.
 
         Raises:
             StoreError: nothing has changed.
         """
         mirrors = [mirror for name in generation_ids if (mirror := self._mirrors.get(name)) is not None]
         if not mirrors:
-            return
+            return set()
         parts = await self._store.read({m.generation.id: _position(m) for m in mirrors})
         for generation_id, part in parts.items():
             if (mirror := self._mirrors.get(generation_id)) is not None:
                 self._feed(mirror, part)
+        return {m.generation.id for m in mirrors if m.generation.id not in parts and not m.generation.log.ended}
 
     async def fetch(self, generation_id: str) -> Mirror | None:
         """Return the mirror of a generation, as it is stored now; None if it is unknown.
@@ -85,7 +86,7 @@ class MirrorReader:
     def _restore(self, head: Head) -> Mirror:
         details, facts = decode_details(head.details or b""), decode_facts(head.facts or b"")
         generation = Generation.restored(details, self._clock.now(), self._clock.unix())
-        return Mirror(generation, facts.principal, head.owner)
+        return Mirror(generation, facts.principal, head.owner, facts=head.facts or b"")
 
     def _feed(self, mirror: Mirror, part: LogPart) -> None:
         generation, head, now = mirror.generation, part.head, self._clock.now()
@@ -96,6 +97,7 @@ class MirrorReader:
             generation.update(decode_details(head.details), now, self._clock.unix())
         if new:
             generation.replay(new, now)
+        mirror.fence = head.fence
         if head.owner != mirror.owner:
             mirror.owner = head.owner
             self._on_owner(mirror)

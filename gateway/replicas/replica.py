@@ -20,20 +20,27 @@ from gateway.pipeline.records import may_read
 from gateway.protocol.commands import FeedbackRequest, InterruptRequest, parse
 from gateway.protocol.errors import Code, Refused, lost
 from gateway.replicas.facts import Facts
-from gateway.replicas.log_writer import LogWriter, WrittenLog
+from gateway.replicas.log_writer import BATCH_LOGS, LogWriter, WrittenLog, batches
 from gateway.replicas.messages import Call, Wake, Watch
 from gateway.replicas.messenger import Messenger, Result
 from gateway.replicas.mirror_reader import MirrorReader
 from gateway.replicas.policy import ReplicaPolicy
-from gateway.replicas.takeover import Takeover
+from gateway.replicas.store_health import StoreHealth
+from gateway.replicas.suspects import Suspects
+from gateway.replicas.takeover import Takeover, end_as_lost
 from gateway.security.principals import Principal
 from gateway.store.base import Store
-from gateway.store.errors import StoreError
+from gateway.store.errors import HEALS, StoreError
 from gateway.store.logs import Position
+from gateway.store.members import Membership
+from gateway.toml.problems import ConfigurationError
 
 logger = logging.getLogger(__name__)
 
 NO_INFO: Final = b"{}"
+CONFIRM: Final = 0.25
+"""Part of the interval between two renewals after which a gateway that seems dead is looked at again."""
+
 _STATES: Final = frozenset(State)
 
 
@@ -43,11 +50,10 @@ class Replica:
     def __init__(self, store: Store, hub: Hub, clock: Clock, policy: ReplicaPolicy, name: str | None = None) -> None:
         self.name = name or f"r_{secrets.token_urlsafe(9)}"
         """Random: a gateway that starts again is another one."""
-        self.is_up = False
-        """The store can be used."""
         self.store = store
         self.policy = policy
         self.lease = Lease(on_lapse=self._tick_now)
+        self.health = StoreHealth(clock)
         self._hub = hub
         self._clock = clock
         self.messenger = Messenger(store.messages, self.name, clock, self)
@@ -60,25 +66,39 @@ class Replica:
         )
         self.reader = MirrorReader(store.logs, hub.mirrors, clock, self._watch)
         self._takeover = Takeover(store, self.name, hub, clock, self.reader, self.writer)
+        confirm = policy.interval * CONFIRM
+        self._gone = Suspects(confirm, policy.lease)
+        """Gateways that are not alive."""
+        self._vanished = Suspects(policy.owner_timeout, policy.lease)
+        """Generations that are viewed here, and that the store does not have."""
+        self._has_connected = asyncio.Event()
+        self._renewed_at = clock.now()
         self._fenced: dict[str, WrittenLog] = {}
         """Logs that others have taken over, and whose new events are not read yet."""
         self._tasks: list[asyncio.Task[None]] = []
         self._timer = RestartableTimer(clock)
         self._is_due = asyncio.Event()
         hub.mirrors.on_viewed, hub.mirrors.on_left = self._watch, self._unwatch
-        hub.on_forget(self.writer.remove)
+        hub.on_forget(self.writer.forget)
 
     async def start(self) -> None:
-        """Join the deployment.
+        """Join the deployment, now or once the store can be used: until then it is as if the store had been lost.
 
         Raises:
-            StoreError: the store can't be reached.
+            StoreError: the store does not let this gateway in, and waiting does not help.
+            ConfigurationError: the same, and the message names the setting.
         """
-        await self.store.start()
-        await self.tick()
+        try:
+            await self._connect()
+        except StoreError as error:
+            if error.fault not in HEALS:
+                raise
+            self._on_down(error)
+        else:
+            await self.tick()
         coroutines = (self._run(), self.writer.run(), self.reader.run(), self.messenger.send())
         self._tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
-        self._tasks.append(asyncio.create_task(self.messenger.receive(self._wait)))
+        self._tasks.append(asyncio.create_task(self._receive()))
 
     async def close(self) -> None:
         """Leave: write what is left, and tell the others. Call it once the hub is closed."""
@@ -87,12 +107,23 @@ class Replica:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.messenger.close()
-        with suppress(StoreError):
-            await self.writer.write(self.writer)
-            await self.store.members.remove(self.name)
-            await self.store.messages.forget(self.name)
+        if self.health.is_connected:
+            with suppress(StoreError):
+                await self.writer.write(self.writer)
+                await self.store.members.remove(self.name)
+                await self.store.messages.forget(self.name)
         self.writer.pause()
+        self._timer.cancel()
         await self.store.close()
+
+    def check_open(self) -> None:
+        """Check that generations may be started now.
+
+        Raises:
+            Refused: the store can't be used, and the policy is to refuse starts then.
+        """
+        if self.policy.store_down == "refuse" and not self.health.is_up:
+            raise self.health.unavailable()
 
     async def add(self, generation: Generation) -> None:
         """Store a generation that has just been started here, and what it brings from now on.
@@ -110,7 +141,7 @@ class Replica:
         except StoreError as error:
             if self.policy.store_down == "refuse":
                 self._hub.delete(generation.id, record.principal)
-                raise _unavailable(error) from error
+                raise self.health.unavailable() from error
 
     async def fetch(self, generation_id: str, principal: Principal, after: int) -> None:
         """Read a generation of another gateway, so that the hub finds it; an unknown one is ignored.
@@ -119,12 +150,16 @@ class Replica:
             Refused: the store can't be read.
         """
         try:
-            mirror = await self.reader.fetch(generation_id)
-            if mirror is not None and may_read(principal, mirror) and after > mirror.generation.log.last:
-                await self._catch_up(mirror)
+            if self.health.can_read:
+                mirror = await self.reader.fetch(generation_id)
+                if mirror is not None and may_read(principal, mirror) and after > mirror.generation.log.last:
+                    await self._catch_up(mirror)
+                return
         except StoreError as error:
-            if self._hub.mirrors.get(generation_id) is None:
-                raise _unavailable(error) from error
+            self._on_down(error)
+        mirror = self._hub.mirrors.get(generation_id)
+        if mirror is None or (may_read(principal, mirror) and after > mirror.generation.log.last):
+            raise self.health.unavailable()
 
     async def _catch_up(self, mirror: Mirror) -> None:
         """Read what the owner has not stored yet; if it is gone, what another gateway stores in its place."""
@@ -144,11 +179,14 @@ class Replica:
             Refused: the owner refuses it, or does not answer.
         """
         generation = mirror.generation
+        if not self.health.is_up:
+            raise self.health.unavailable()
         try:
             result = await self.messenger.call(mirror.owner, action, generation.id, arguments)
             await self.reader.fetch(generation.id)
         except StoreError as error:
-            raise _unavailable(error) from error
+            self._on_down(error)
+            raise self.health.unavailable() from error
         except TimeoutError:
             message = "The gateway that runs this generation does not answer: try again."
             raise Refused(Code.SERVER_ERROR, message, status=503, retry_after_ms=1000) from None
@@ -160,10 +198,18 @@ class Replica:
 
     async def _run(self) -> None:
         while True:
-            self._timer.start(self.policy.interval, self._is_due.set)
+            self._timer.start(self._delay(), self._is_due.set)
             await self._is_due.wait()
             self._is_due.clear()
             await self.tick()
+
+    async def _receive(self) -> None:
+        await self._has_connected.wait()
+        await self.messenger.receive(self._wait)
+
+    def _delay(self) -> float:
+        interval = self.policy.interval
+        return interval * CONFIRM if self._gone.is_pending and self.health.is_up else self.health.delay(interval)
 
     def _tick_now(self) -> None:
         self._is_due.set()
@@ -178,27 +224,54 @@ class Replica:
 
     async def tick(self) -> None:
         """Renew the lease, and act on who is alive and who is not."""
-        now = self._clock.now()
         try:
-            members = await self.store.members.renew(self.name, self.policy.lease, NO_INFO)
-            if not (self.is_up and members.was_alive):
+            await self._connect()
+            members = await self._renew()
+            if not (self.health.is_up and members.was_alive):
                 await self._verify()
-            self.lease.expires = now + self.policy.lease
-            self._forget_watchers(members.alive)
-            for dead in members.dead - {self.name}:
-                await self._takeover.take_over(dead)
+            await self._remove_dead(members)
             await self._read_all()
         except StoreError as error:
             self._on_down(error)
+        except ConfigurationError as error:
+            # The store came only after the start of this gateway, and another one will not do better.
+            self._on_down(StoreError("refused", str(error)))
+
+    async def _connect(self) -> None:
+        if not self.health.is_connected:
+            await self.store.start()
+            self.health.is_connected = True
+            self._has_connected.set()
+
+    async def _renew(self) -> Membership:
+        now = self._clock.now()
+        members = await self.store.members.renew(self.name, self.policy.lease, NO_INFO)
+        if self.health.is_up and members.was_alive:
+            self.lease.expires = now + self.policy.lease
+        self._renewed_at = now
+        return members
 
     async def _verify(self) -> None:
-        """Find out which generations are still ours, after a time in which others could take them over."""
-        await self.writer.write(self.writer, verify=True)
-        if not self.is_up:
-            logger.info("the store can be used")
-        self.is_up = True
+        """Find out which generations are still ours, after a time in which others could take them over.
+
+        What the store lacks is written: in parts, between which the lease is renewed.
+        """
+        lacking = sum(written.is_dirty for written in self.writer)
+        recreated = self.writer.recreated
+        for batch in batches(tuple(self.writer), BATCH_LOGS):
+            await self.writer.write(batch, verify=True)
+            if self._clock.now() - self._renewed_at >= self.policy.interval:
+                await self._renew()
+        self.lease.expires = self._renewed_at + self.policy.lease
+        self._gone.restart(self._clock.now())
+        self._vanished.restart(self._clock.now())
+        await self.writer.drop_abandoned()
+        self.health.on_success(max(lacking, self.writer.recreated - recreated))
         self.writer.resume()
         self._release_logs()
+        # Messages about viewers may be lost: with the data of the store, or because it could not be reached.
+        for mirror in self._hub.mirrors:
+            self._post_watch(mirror, viewing=mirror.viewers > 0)
 
     def _release_logs(self) -> None:
         for written in self.writer:
@@ -207,23 +280,44 @@ class Replica:
 
     def _on_down(self, error: StoreError) -> None:
         """Go on from memory."""
-        if self.is_up:
-            logger.warning("the store can't be used: %s", error.message)
-        self.is_up = False
+        was_up = self.health.is_up
+        self.health.on_error(error)
+        if was_up:
+            self._timer.start(self._delay(), self._tick_now)
         self.lease.expires = Lease().expires
         self.writer.pause()
+        self.messenger.fail_calls(error)
         self._release_logs()
+
+    async def _remove_dead(self, members: Membership) -> None:
+        owners = {mirror.owner for mirror in self._hub.mirrors if mirror.viewers and not mirror.generation.log.ended}
+        watchers = {watcher for written in self.writer for watcher in written.watchers}
+        missing = {*members.dead, *owners, *watchers} - members.alive.keys() - {"", self.name}
+        for dead in self._gone.confirm(missing, self._clock.now()):
+            for written in self.writer:
+                if dead in written.watchers:
+                    self._remove_watcher(written, dead)
+            await self._takeover.take_over(dead)
 
     async def _read_all(self) -> None:
         """Read what messages may have missed, and drop what is no longer read."""
         for written in tuple(self._fenced.values()):
             await self._follow_owner(written)
-        await self.reader.read([mirror.generation.id for mirror in self._hub.mirrors if mirror.viewers])
+        viewed = [mirror.generation.id for mirror in self._hub.mirrors if mirror.viewers]
+        missing = await self.reader.read(viewed)
+        for generation_id in self._vanished.confirm(missing, self._clock.now()):
+            self._end_vanished(generation_id)
         self.reader.drop_unused()
         for written in self.writer:
             has_ended = written.generation.log.ended and not written.is_dirty
             if has_ended and self._hub.record(written.generation.id) is None:
                 self.writer.remove(written.generation.id)
+
+    def _end_vanished(self, generation_id: str) -> None:
+        """End a generation for its viewers here: its owner is alive, and has it no longer."""
+        mirror = self._hub.mirrors.get(generation_id)
+        if mirror is not None and not mirror.generation.log.ended:
+            end_as_lost(mirror, mirror.fence + 1, self._clock.now())
 
     # Generations that others have taken over.
 
@@ -254,26 +348,25 @@ class Replica:
     # Viewers.
 
     def _watch(self, mirror: Mirror) -> None:
-        if self._is_watched(mirror) and mirror.viewers:
-            self.messenger.post(mirror.owner, Watch(self.name, mirror.generation.id, viewing=True))
+        if mirror.viewers:
+            self._post_watch(mirror, viewing=True)
 
     def _unwatch(self, mirror: Mirror) -> None:
-        if self._is_watched(mirror):
-            self.messenger.post(mirror.owner, Watch(self.name, mirror.generation.id, viewing=False))
+        self._post_watch(mirror, viewing=False)
 
-    def _is_watched(self, mirror: Mirror) -> bool:
-        return not mirror.generation.log.ended and mirror.owner not in {"", self.name}
-
-    def _forget_watchers(self, alive: Mapping[str, bytes]) -> None:
-        for written in self.writer:
-            for watcher in written.watchers - alive.keys():
-                self._remove_watcher(written, watcher)
+    def _post_watch(self, mirror: Mirror, *, viewing: bool) -> None:
+        if not mirror.generation.log.ended and mirror.owner not in {"", self.name}:
+            self.messenger.post(mirror.owner, Watch(self.name, mirror.generation.id, viewing=viewing))
 
     def _remove_watcher(self, written: WrittenLog, watcher: str) -> None:
         written.watchers.discard(watcher)
         self._hub.remove_viewer(written.generation.id)
 
     # What others ask for; see `Receiver`.
+
+    def on_store_error(self, error: StoreError) -> None:
+        """Go on from memory: messages were lost."""
+        self._on_down(error)
 
     def on_wake(self, wake: Wake) -> None:
         """Read generations of other gateways."""
@@ -321,8 +414,3 @@ class Replica:
                 with suppress(StoreError):
                     await self.writer.write([written])
         return {**result, "state": generation.state.value, "last": generation.log.last}
-
-
-def _unavailable(error: StoreError) -> Refused:
-    message = f"The gateways' shared store can't be used ({error.fault}): try again."
-    return Refused(Code.SERVER_ERROR, message, status=503, retry_after_ms=1000)

@@ -4,22 +4,18 @@ import logging
 import random
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Final
 
 from gateway.clock import Clock
 from gateway.pipeline.hub import Hub
 from gateway.pipeline.mirrors import Mirror
 from gateway.protocol.errors import Code, Failed
 from gateway.replicas.facts import decode_facts
-from gateway.replicas.log_writer import LogWriter
+from gateway.replicas.log_writer import HEAD_ALONE, LogWriter
 from gateway.replicas.mirror_reader import MirrorReader
 from gateway.store.base import Store
-from gateway.store.logs import Head, Position, Take
+from gateway.store.logs import Head, Take
 
 logger = logging.getLogger(__name__)
-
-_HEAD: Final = Position(1 << 62)
-"""A position that no event follows: only the head is read."""
 
 
 class Takeover:
@@ -46,8 +42,11 @@ class Takeover:
         taken = 0
         # In another order than the others, which have noticed it at the same time.
         for generation_id in _shuffled(found):
-            part = (await self._store.logs.read({generation_id: _HEAD})).get(generation_id)
-            if part is None or part.head.owner != dead:
+            part = (await self._store.logs.read({generation_id: HEAD_ALONE})).get(generation_id)
+            if part is None:
+                taken += await self._store_again(generation_id, dead)
+                continue
+            if part.head.owner != dead:
                 continue
             [head] = await self._store.logs.take([Take(generation_id, dead, part.head.fence, self._replica)])
             if head is not None and head.owner == self._replica and not head.ended:
@@ -57,6 +56,16 @@ class Takeover:
         await self._store.members.remove(dead)
         await self._store.messages.forget(dead)
         logger.warning("gateway %s is gone: %d of its generations ended here", dead, taken)
+
+    async def _store_again(self, generation_id: str, dead: str) -> bool:
+        """Store what is known here of a generation, and its end: the store has lost its data, and its owner is gone."""
+        mirror = self._hub.mirrors.get(generation_id)
+        if mirror is None or mirror.owner != dead or mirror.generation.log.ended:
+            return False
+        mirror.owner, mirror.fence = self._replica, mirror.fence + 1
+        end_as_lost(mirror, mirror.fence, self._clock.now())
+        await self._writer.write([self._writer.add(mirror.generation, decode_facts(mirror.facts), mirror.fence)])
+        return True
 
     async def _end(self, generation_id: str, head: Head) -> None:
         mirror = await self._reader.fetch(generation_id)

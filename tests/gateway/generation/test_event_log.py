@@ -124,6 +124,18 @@ def test_a_batch_is_read_like_single_events(
         assert separate(list(merge(entries, with_ends=True))) == separate(list(entries)) == lengths(one_by_one[after:])
 
 
+@given(st.lists(st.tuples(events, st.integers(0, 12)), max_size=20))
+def test_batches_that_overlap_are_appended_once(history: list[tuple[Event, int]]) -> None:
+    log, copy = EventLog("g"), EventLog("g")
+    for event, overlap in history:
+        log.append(event)
+        for entry in merge(log.since(max(0, copy.last - overlap)), with_ends=True):
+            copy.add_entry(entry)
+    one_by_one = [event for event, _ in history]
+    for after in range(log.last + 1):
+        assert read(list(copy.since(after))) == expected_rest(one_by_one, after)
+
+
 @given(st.lists(events, max_size=30), st.integers(2, 8))
 def test_the_text_is_that_of_the_newest_revision(history: list[Event], hold: int) -> None:
     log = EventLog("g", max_entries=hold)

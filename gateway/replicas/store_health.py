@@ -1,0 +1,101 @@
+"""Whether the shared store can be used: what depends on it, what is logged about it, and when it is tried again."""
+
+import logging
+import random
+from dataclasses import dataclass
+from typing import Final
+
+from gateway.clock import Clock
+from gateway.log_throttle import KeyedLogThrottle
+from gateway.protocol.errors import Code, Refused
+from gateway.store.errors import StoreError, StoreFault
+
+logger = logging.getLogger(__name__)
+
+READABLE: Final[frozenset[StoreFault]] = frozenset({"full", "read_only"})
+"""Faults of a store that answers, but stores nothing."""
+
+FIRST_RETRY: Final = 0.25
+"""Part of the interval between two renewals after which a store that has just failed is tried again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """A time in which the store can't be used; `since` is in seconds of the gateway's clock."""
+
+    fault: StoreFault
+    message: str
+    since: float
+
+
+class StoreHealth:
+    """Whether the store can be used by this gateway. It can't before the first `on_success`."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.outage: Outage | None = None
+        self.outages = 0
+        self._clock = clock
+        self.is_connected = False
+        """The client of the store has started."""
+        self._has_started = False
+        self._retries = 0
+        self._throttle = KeyedLogThrottle()
+        self._is_loss_logged = False
+
+    @property
+    def is_up(self) -> bool:
+        """Return True if the store can be used."""
+        return self._has_started and self.outage is None
+
+    @property
+    def can_read(self) -> bool:
+        """Return True if reads may succeed. If they would only wait for a time-out, clients are refused at once."""
+        return self.is_connected and (self.outage is None or self.outage.fault in READABLE)
+
+    def on_error(self, error: StoreError) -> None:
+        """Record that the store has failed. The log tells the first failure, and another kind of failure."""
+        former = self.outage
+        if former is not None and former.fault == error.fault:
+            return
+        now = self._clock.now()
+        self.outage = Outage(error.fault, error.message, now if former is None else former.since)
+        self.outages += former is None
+        if self._throttle.is_due(error.fault, now):
+            self._is_loss_logged = True
+            logger.warning("the store can't be used (%s): %s", error.fault, error.message)
+
+    def on_success(self, written: int) -> None:
+        """Record that the store can be used; `written` is the number of generations that it lacked something of."""
+        outage, self.outage = self.outage, None
+        self._retries, self._has_started = 0, True
+        if outage is not None and self._is_loss_logged:
+            self._is_loss_logged = False
+            seconds = self._clock.now() - outage.since
+            logger.warning("the store can be used again, after %.1f s: %d generations were written", seconds, written)
+
+    def delay(self, interval: float) -> float:
+        """Return the time until the next use, of which there is one each `interval` while all is well.
+
+        After failures it is shorter, and random: gateways that lost the store together do not come back together.
+        """
+        if self.is_up:
+            return interval
+        self._retries += 1
+        longest = interval * (FIRST_RETRY if self._retries == 1 else 1)
+        return longest * random.uniform(0.5, 1)  # noqa: S311 - jitter, no secret
+
+    def unavailable(self) -> Refused:
+        """Build the refusal of what needs the store."""
+        reason = "unreachable" if self.outage is None else self.outage.fault
+        message = f"The store that the gateways share can't be used now ({reason}): try again."
+        return Refused(Code.SERVER_ERROR, message, status=503, retry_after_ms=1000)
+
+    def stats(self) -> dict[str, object]:
+        """Return its figures for `GET /api/stats`."""
+        outage = self.outage
+        return {
+            "up": self.is_up,
+            "fault": None if outage is None else outage.fault,
+            "down_seconds": None if outage is None else round(self._clock.now() - outage.since, 3),
+            "outages": self.outages,
+        }
