@@ -18,7 +18,7 @@ from gateway.config import (
     unknown_variables,
 )
 from gateway.server.run import serve
-from gateway.server.workers.channel import is_worker
+from gateway.server.workers.inheritance import is_worker
 from gateway.standard_streams import print_line
 
 OPTIONS: Final = ("host", "port", "workers", "upstream", "upstream_api", "model", "insecure")

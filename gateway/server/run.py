@@ -9,7 +9,7 @@ from typing import Final
 from gateway.config import Settings
 from gateway.server.fd_limit import file_warnings, raise_fd_limit
 from gateway.server.listen import check_exposure, describe_failure, listen, resolve
-from gateway.server.workers.channel import inherit
+from gateway.server.workers.inheritance import inherit
 from gateway.standard_streams import print_line
 
 logger = logging.getLogger(__name__)
@@ -36,7 +36,7 @@ def serve(settings: Settings, load: Callable[[], Settings] | None = None) -> int
     if inheritance is not None:
         from gateway.server.uvicorn_server import run  # noqa: PLC0415
 
-        return run(settings, load, inheritance.listening, inheritance.channel)
+        return run(settings, load, inheritance.listening, inheritance)
     try:
         address = resolve(settings.host, settings.port)
         check_exposure(settings, address)

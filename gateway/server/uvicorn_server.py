@@ -19,7 +19,9 @@ from gateway.pipeline.hub import Hub
 from gateway.server.base_urls import describe_address
 from gateway.server.http_protocol import HttpProtocol
 from gateway.server.uvicorn_config import server_config
-from gateway.server.workers.channel import Channel, Instruction
+from gateway.server.workers.acceptor import Acceptor
+from gateway.server.workers.channel import Instruction
+from gateway.server.workers.inheritance import Inheritance
 from gateway.standard_streams import print_line
 
 logger = logging.getLogger(__name__)
@@ -35,16 +37,19 @@ LAST_REQUESTS_SECONDS: Final = 1.0
 
 
 def run(
-    settings: Settings, load: Callable[[], Settings] | None, listening: socket.socket, channel: Channel | None = None
+    settings: Settings,
+    load: Callable[[], Settings] | None,
+    listening: socket.socket,
+    inheritance: Inheritance | None = None,
 ) -> int:
-    """Serve on a listening socket, and return the exit code; a worker has the channel of its supervisor.
+    """Serve on a listening socket, and return the exit code; a worker has an `inheritance`.
 
     Raises:
         ConfigurationError: the keys can't be read.
     """
     app = create_app(settings)
     reload = partial(app.state.reloader.request, load) if load else None
-    server = _Server(server_config(settings, app), app.state.hub, settings.drain_timeout, reload, channel)
+    server = _Server(server_config(settings, app), app.state.hub, settings.drain_timeout, reload, inheritance)
     server.run(sockets=[listening])
     return 0 if server.started else 1
 
@@ -56,32 +61,54 @@ class _Server(uvicorn.Server):
         hub: Hub,
         drain_timeout: float,
         reload: Callable[[], None] | None,
-        channel: Channel | None,
+        inheritance: Inheritance | None,
     ) -> None:
         super().__init__(config)
         self._reload = reload
         self._hub = hub
         self._drain_timeout = drain_timeout
-        self._channel = channel
+        self._inheritance = inheritance
+        self._acceptor: Acceptor | None = None
         self._was_signalled = False
         self._drains: list[asyncio.Task[None]] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and print the addresses, or tell the supervisor."""
-        await super().startup(sockets)
+        # A worker accepts by itself.
+        await super().startup(sockets if self._inheritance is None else [])
         if not self.started:
             return
         # What is loaded by now stays: examining it in each collection took a third of the time of a short request.
         gc.collect()
         gc.freeze()
         gc.set_threshold(*GC_THRESHOLDS)
-        if self._channel is not None:
-            self._channel.open(self._follow)
+        if self._inheritance is not None:
+            self._acceptor = self._start_accepting(self._inheritance)
+            self._inheritance.channel.open(self._follow)
         else:
             for listening in sockets or []:
                 print_line(describe_address(*listening.getsockname()[:2]), sys.stdout)
         if hasattr(signal, "SIGHUP"):
             self._accept_hangups()
+
+    def _start_accepting(self, inheritance: Inheritance) -> Acceptor:
+        config = self.config
+
+        def make_protocol() -> asyncio.Protocol:
+            # As uvicorn calls it (`Server.startup`).
+            return config.http_protocol_class(  # type: ignore[call-arg]
+                config=config, server_state=self.server_state, app_state=self.lifespan.state
+            )
+
+        acceptor = Acceptor(inheritance.listening, inheritance.counts, inheritance.slot, make_protocol)
+        self.servers.append(acceptor)  # type: ignore[arg-type]
+        return acceptor
+
+    async def on_tick(self, counter: int) -> bool:
+        """Count the connections that have ended, every 0.1 s: each of them need not be noticed."""
+        if self._acceptor is not None:
+            self._acceptor.update(len(self.server_state.connections))
+        return await super().on_tick(counter)
 
     def _accept_hangups(self) -> None:
         """Reload on SIGHUP, from now on: before, there was nothing that a reload could change.

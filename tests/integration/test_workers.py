@@ -5,7 +5,7 @@ import os
 import re
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from itertools import count
 from pathlib import Path
 
@@ -70,6 +70,14 @@ async def exit_code(server: Server) -> int:
     return await asyncio.to_thread(server._process.wait, SECONDS)
 
 
+async def is_broken(stream: aiohttp.ClientResponse) -> bool:
+    """Return False if an endless stream goes on, beyond what was received before its worker ended."""
+    try:
+        return not all([await stream.content.readany() for _ in range(10)])
+    except aiohttp.ClientError:
+        return True
+
+
 @asynccontextmanager
 async def started_on(
     http: aiohttp.ClientSession, server: Server, worker: int, others: list[int], body: Mapping[str, object]
@@ -101,6 +109,19 @@ async def test_each_worker_answers_on_the_port_that_was_found(http: aiohttp.Clie
                 assert b"event: complete" in await response.read()
     for line in ("Dualstream listens on", "Demo page", "Workers", "DUALSTREAM_UNKNOWN is not a known setting"):
         assert server.output.count(line) == 1
+
+
+async def test_the_workers_share_the_streams_equally(http: aiohttp.ClientSession, serve: Serve) -> None:
+    with serve() as server:
+        async with AsyncExitStack() as stack:
+            streams = []
+            for _ in range(10):
+                response = await stack.enter_async_context(http.post(f"{server.url}/api/chat/stream", json=ENDLESS))
+                assert b"accepted" in await response.content.readany()
+                streams.append(response)
+            os.kill(worker_pids(server)[0], signal.SIGKILL)
+            await asyncio.to_thread(server.wait_for, "was ended by SIGKILL")
+            assert 4 <= sum([await is_broken(stream) for stream in streams]) <= 6
 
 
 async def test_a_killed_worker_is_restarted_and_the_streams_of_the_other_go_on(

@@ -3,13 +3,14 @@
 All workers accept from one listening socket, which the supervisor opens and they inherit. The alternative, a socket for
 each with SO_REUSEPORT (socket(7)), was measured against it:
 
-- A new connection goes to a worker that is idle. With SO_REUSEPORT the kernel chooses by a hash of the addresses: with
-  one of two workers stopped, 58 of 100 connections waited for it, and were reset when it was killed. With one socket,
-  the other worker answered all 100, and none was lost.
-- Under load both balance alike: 300 streams that keep two workers half busy were 148 and 152, and 150 and 150. As long
-  as workers have nothing to do, one socket is less even, because the kernel wakes them in a fixed order: 300 streams on
-  four idle workers were 105, 30, 131 and 34 (with SO_REUSEPORT 76, 69, 71 and 84), with the same delay per chunk.
-- One socket works on every Unix, refuses an address that is in use, and needs no care when a worker is replaced.
+- A new connection waits for no worker in particular. With SO_REUSEPORT the kernel chooses by a hash of the addresses:
+  with one of two workers stopped, 58 of 100 connections waited for it, and were reset when it was killed. With one
+  socket, the other worker answered all 100, and none was lost. A worker that is replaced just stops to accept.
+- The balance of one socket is poor as long as workers have little to do, because the kernel wakes all of them in a
+  fixed order: 120 streams, 20 ms apart, were 37 and 83, and on four workers 21, 24, 56 and 19. So a worker that has
+  more connections than another lets that one go first (`acceptor`): then they were 59 and 61, and on four 31, 30, 29
+  and 30. With SO_REUSEPORT, 300 on four workers were 76, 69, 71 and 84.
+- One socket works on every Unix, and an address that is in use is noticed.
 
 A worker is a fresh interpreter that runs the same command. Nothing is forked: threads and locks would be in an unknown
 state. Instructions come over a pair of sockets (`channel`), not as signals: systemd and terminals send a signal to all

@@ -1,15 +1,11 @@
-"""What a worker inherits from its supervisor: the listening socket, and a channel for instructions."""
+"""The channel between a supervisor and a worker: a pair of sockets, each message one byte."""
 
 import asyncio
 import socket
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from enum import Enum
 from typing import Final
-
-VARIABLE: Final = "_DUALSTREAM_WORKER"
-"""Internal environment variable of a worker: the file descriptors of its listening socket and of its channel."""
 
 LISTENING: Final = b"l"
 """What a worker sends once, when it listens."""
@@ -61,35 +57,3 @@ class Channel:
             follow(None)
         for byte in data:
             follow(Instruction(bytes([byte])))
-
-
-@dataclass(frozen=True, slots=True)
-class Inheritance:
-    """What a worker inherits."""
-
-    listening: socket.socket
-    channel: Channel
-
-
-def is_worker(environment: Mapping[str, str]) -> bool:
-    """Return True in a process that a supervisor has started."""
-    return VARIABLE in environment
-
-
-def pass_on(listening: socket.socket, channel: socket.socket) -> str:
-    """Return the value of `VARIABLE` for a process that inherits these sockets."""
-    return f"{listening.fileno()} {channel.fileno()}"
-
-
-def inherit(environment: MutableMapping[str, str]) -> Inheritance | None:
-    """Return what this process inherits as a worker, and remove the variable, so that no process below it does.
-
-    Without the variable, return None: this process is no worker.
-    """
-    value = environment.pop(VARIABLE, None)
-    if value is None:
-        return None
-    listening, channel = (socket.socket(fileno=int(number)) for number in value.split())
-    for inherited in (listening, channel):
-        inherited.set_inheritable(False)
-    return Inheritance(listening, Channel(channel))

@@ -4,11 +4,12 @@ import asyncio
 import os
 import socket
 import sys
-from collections.abc import Sequence
 from contextlib import suppress
 from typing import Protocol
 
-from gateway.server.workers.channel import LISTENING, VARIABLE, Instruction, pass_on
+from gateway.server.workers.channel import LISTENING, Instruction
+from gateway.server.workers.connection_counts import ConnectionCounts
+from gateway.server.workers.inheritance import VARIABLE, pass_on
 
 
 class Process(Protocol):
@@ -37,10 +38,16 @@ class Process(Protocol):
 class WorkerProcess:
     """A fresh interpreter that runs the command of this process, with the listening socket."""
 
-    def __init__(self, process: asyncio.subprocess.Process, channel: socket.socket) -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process, channel: socket.socket, counts: ConnectionCounts, slot: int
+    ) -> None:
         self._process = process
         self._channel = channel
-        self._listens = asyncio.get_running_loop().create_task(self._read_report(), name="start of a worker")
+        self._counts = counts
+        self._slot = slot
+        loop = asyncio.get_running_loop()
+        self._listens = loop.create_task(self._read_report(), name="start of a worker")
+        self._ended = loop.create_task(self._wait(), name="end of a worker")
         self.pid = process.pid
 
     def send(self, instruction: Instruction) -> None:
@@ -58,11 +65,16 @@ class WorkerProcess:
         return await asyncio.shield(self._listens)
 
     async def ended(self) -> int:
-        """Implement `Process.ended`, and close the channel."""
+        """Implement `Process.ended`."""
+        return await asyncio.shield(self._ended)
+
+    async def _wait(self) -> int:
+        """Wait for the end, then release what the process had."""
         code = await self._process.wait()
         # The end of the process has closed its side, so that this read has ended as well.
-        await asyncio.shield(self._listens)
+        await self._listens
         self._channel.close()
+        self._counts.release(self._slot)
         return code
 
     async def _read_report(self) -> bool:
@@ -72,22 +84,25 @@ class WorkerProcess:
             return False
 
 
-async def start_worker(listening: socket.socket, command: Sequence[str] | None = None) -> WorkerProcess:
-    """Start a worker. `command` is the one of this process if it is not given.
+async def start_worker(listening: socket.socket, counts: ConnectionCounts) -> WorkerProcess:
+    """Start a worker.
 
     Raises:
         OSError: no process can be started: the limit of processes or open files is reached.
     """
     ours, theirs = socket.socketpair()
     ours.settimeout(0)
+    slot = counts.claim()
+    files = (listening.fileno(), theirs.fileno(), counts.file.fileno())
     with theirs:
         try:
             process = await asyncio.create_subprocess_exec(
-                *(command or (sys.executable, *sys.orig_argv[1:])),
-                env={**os.environ, VARIABLE: pass_on(listening, theirs)},
-                pass_fds=(listening.fileno(), theirs.fileno()),
+                *(sys.executable, *sys.orig_argv[1:]),
+                env={**os.environ, VARIABLE: pass_on(*files, slot)},
+                pass_fds=files,
             )
         except BaseException:
             ours.close()
+            counts.release(slot)
             raise
-    return WorkerProcess(process, ours)
+    return WorkerProcess(process, ours, counts, slot)

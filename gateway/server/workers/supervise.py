@@ -4,13 +4,15 @@ import asyncio
 import signal
 import socket
 import sys
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import closing
 from functools import partial
 
 from gateway.clock import SystemClock
 from gateway.config import ConfigurationError, Settings
 from gateway.server.base_urls import describe_address
-from gateway.server.workers.process import start_worker
+from gateway.server.workers.connection_counts import create_counts
+from gateway.server.workers.process import Process, start_worker
 from gateway.server.workers.supervisor import Supervisor
 from gateway.standard_streams import print_line
 
@@ -26,14 +28,18 @@ def supervise(settings: Settings, listening: socket.socket, *, can_reload: bool)
     if sys.platform == "win32":
         message = "workers: several processes on one address need Linux, macOS or another Unix: set workers = 1"
         raise ConfigurationError(message)
-    return asyncio.run(_run(settings, listening, can_reload=can_reload))
+    # One worker is replaced at a time, and those that end are reaped before others start in their place.
+    with closing(create_counts(2 * settings.workers + 2)) as counts:
+        return asyncio.run(_run(settings, partial(start_worker, listening, counts), listening, can_reload=can_reload))
 
 
-async def _run(settings: Settings, listening: socket.socket, *, can_reload: bool) -> int:
+async def _run(
+    settings: Settings, start: Callable[[], Awaitable[Process]], listening: socket.socket, *, can_reload: bool
+) -> int:
     loop = asyncio.get_running_loop()
     supervisor = Supervisor(
         settings.workers,
-        partial(start_worker, listening),
+        start,
         SystemClock(),
         settings.drain_timeout,
         # When the last worker closes it, too, new connections are refused. Otherwise they would wait, and be reset.

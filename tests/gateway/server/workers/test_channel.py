@@ -1,6 +1,5 @@
 """The channel between a supervisor and a worker, and what the worker inherits."""
 
-import os
 import socket
 from collections.abc import Iterator
 
@@ -8,12 +7,8 @@ import pytest
 
 from gateway.server.workers.channel import (
     LISTENING,
-    VARIABLE,
     Channel,
     Instruction,
-    inherit,
-    is_worker,
-    pass_on,
 )
 from tests.event_loop import settle
 
@@ -60,24 +55,3 @@ async def test_a_supervisor_that_has_ended_before_the_worker_listens_is_noticed(
     Channel(worker).open(followed.append)
     await settle()
     assert followed == [None]
-
-
-def test_a_worker_inherits_both_sockets_and_passes_on_neither(pair: tuple[socket.socket, socket.socket]) -> None:
-    _, theirs = pair
-    with socket.create_server(("127.0.0.1", 0)) as listening:
-        # Other descriptors: what the worker inherits is closed apart from what the supervisor has.
-        copies = [socket.socket(fileno=os.dup(sock.fileno())) for sock in (listening, theirs)]
-        environment = {VARIABLE: pass_on(*copies), "OTHER": "1"}
-        for copy in copies:
-            os.set_inheritable(copy.fileno(), True)
-            copy.detach()
-        assert is_worker(environment)
-        inherited = inherit(environment)
-        assert inherited is not None
-        with inherited.listening as found:
-            assert found.getsockname() == listening.getsockname()
-            assert not found.get_inheritable()
-        inherited.channel.close()
-        assert environment == {"OTHER": "1"}
-        assert not is_worker(environment)
-        assert inherit(environment) is None
