@@ -1,6 +1,9 @@
 """All generations, wherever they run: what routes and transports start, find and command."""
 
+from collections.abc import Mapping
 from contextlib import suppress
+
+from pydantic import JsonValue
 
 from gateway.billing.budgets import BudgetCharge
 from gateway.dialects.sent_request import SentRequest
@@ -115,7 +118,7 @@ class Generations:
         mirror = self.hub.mirrors.get(generation_id)
         if self._replica is None or mirror is None or generation.log.ended:
             return self.hub.interrupt(generation_id, request, read_at, principal)
-        result = await self._replica.command(mirror, "interrupt", request.model_dump(mode="json", exclude_unset=True))
+        result = await self._replica.command(mirror, "interrupt", _arguments(request))
         return InterruptResult(generation, bool(result.get("stopped")))
 
     async def can_interrupt(self, generation_id: str, principal: Principal) -> bool:
@@ -139,7 +142,7 @@ class Generations:
             if self._replica is not None:
                 self._replica.writer.on_details(generation_id)
             return result
-        answer = await self._replica.command(mirror, "feedback", request.model_dump(mode="json", exclude_unset=True))
+        answer = await self._replica.command(mirror, "feedback", _arguments(request))
         return FeedbackResult(generation, str(answer.get("feedback_id")))
 
     async def delete(self, generation_id: str, principal: Principal) -> None:
@@ -154,3 +157,9 @@ class Generations:
             self.hub.delete(generation_id, principal)
         else:
             await self._replica.command(mirror, "delete", {})
+
+
+def _arguments(request: InterruptRequest | FeedbackRequest) -> Mapping[str, JsonValue]:
+    """Return the fields of a request, without those that a command on a socket has beside them."""
+    kind = InterruptRequest if isinstance(request, InterruptRequest) else FeedbackRequest
+    return request.model_dump(mode="json", exclude_unset=True, include={*kind.model_fields})

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Set
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Literal
 
@@ -16,12 +17,15 @@ from gateway.app.reload import Reloader
 from gateway.config import Settings
 from gateway.generation.generation import Generation
 from gateway.pipeline.hub import Hub
+from gateway.replicas.replica import Replica
 from gateway.server.http_protocol import HttpProtocol
 from gateway.server.uvicorn_config import server_config
 from gateway.server.websocket_protocol import WebSocketProtocol
+from gateway.store.base import Store
+from tests.event_loop import settle
 from tests.manual_clock import ManualClock
 from tests.scripted_upstream import ScriptedUpstream
-from tests.served.viewers import until
+from tests.served.viewers import VIEWERS, ViewingClient, until
 
 
 @dataclass
@@ -37,10 +41,22 @@ class Served:
     streams: Streams
     protocols: Set[object]
     """Protocols of the open connections."""
+    replica: Replica | None
 
     async def called(self, number: int = 1) -> None:
         """Wait until the upstream has received this many calls."""
         await until(lambda: len(self.upstream.calls) >= number)
+
+    async def advance(self, seconds: float) -> None:
+        """Advance the clock in steps in which no lease of a gateway runs out, and let the gateway work after each."""
+        end = self.clock.now() + seconds
+        while (rest := end - self.clock.now()) > 0:
+            self.clock.advance(min(rest, 1.0))
+            await settle()
+
+    def viewer(self, kind: str) -> ViewingClient:
+        """Return a client of a transport."""
+        return VIEWERS[kind](self.http)
 
     @property
     def only(self) -> Generation:
@@ -105,10 +121,13 @@ async def _shut_down(server: uvicorn.Server) -> None:
     await server.lifespan.shutdown()
 
 
-@pytest.fixture
-async def served(settings: Settings, configure: Configure) -> AsyncIterator[Served]:
-    clock, upstream = ManualClock(), ScriptedUpstream()
-    app = create_app(settings, clock=clock, upstream=upstream)
+@asynccontextmanager
+async def serving(
+    settings: Settings, clock: ManualClock, configure: Configure, store: Store | None = None
+) -> AsyncIterator[Served]:
+    """Yield a gateway with an upstream of its own; then end it, and assert that nothing of it is left."""
+    upstream = ScriptedUpstream()
+    app = create_app(settings, clock=clock, upstream=upstream, store=store)
     config = configure(settings, app)
     server = uvicorn.Server(config)
     server.config.load()
@@ -118,12 +137,26 @@ async def served(settings: Settings, configure: Configure) -> AsyncIterator[Serv
     async with aiohttp.ClientSession(f"http://{host}:{port}") as http:
         url, state = f"http://{host}:{port}", app.state
         protocols = server.server_state.connections
-        yield Served(url, state.hub, clock, upstream, http, state.reloader, state.streams, protocols)
+        yield Served(url, state.hub, clock, upstream, http, state.reloader, state.streams, protocols, state.replica)
         await app.state.hub.close()
     await _shut_down(server)
     await until(lambda: app.state.hub.viewers == 0)
     await until(lambda: app.state.streams.open == 0)
     assert app.state.hub.slots.running == 0
     assert upstream.open_calls == 0
+
+
+@asynccontextmanager
+async def alone(settings: Settings, configure: Configure) -> AsyncIterator[Served]:
+    """Yield a gateway without a store; then end it, and assert that nothing of it is left."""
+    clock = ManualClock()
+    async with serving(settings, clock, configure) as gateway:
+        yield gateway
     assert clock.pending == 0
     await asyncio.sleep(0)
+
+
+@pytest.fixture
+async def served(settings: Settings, configure: Configure) -> AsyncIterator[Served]:
+    async with alone(settings, configure) as gateway:
+        yield gateway

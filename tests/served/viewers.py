@@ -31,10 +31,22 @@ class ViewingClient(ABC):
     def __init__(self, http: aiohttp.ClientSession) -> None:
         self.http = http
         self.generation_id = ""
+        self.starts_at: aiohttp.ClientSession | None = None
+        """Another gateway, on which it starts, or the same one."""
         self.seen: list[JsonObject] = []
 
+    async def start(self, body: JsonObject) -> None:
+        """Start a generation and read it; with `starts_at`, it is started there."""
+        if self.starts_at is None:
+            await self._start(body)
+            return
+        async with self.starts_at.post("/api/generations", json=body) as response:
+            assert response.status == 201, await response.text()
+            generation_id = str((await response.json())["id"])
+        await self.attach(generation_id, 0)
+
     @abstractmethod
-    async def start(self, body: JsonObject) -> None: ...
+    async def _start(self, body: JsonObject) -> None: ...
 
     @abstractmethod
     async def attach(self, generation_id: str, after: int) -> None: ...
@@ -72,6 +84,11 @@ class ViewingClient(ABC):
 
     async def is_over(self) -> bool:
         return await self.next() is None
+
+    @property
+    def joins(self) -> bool:
+        """It may be sent joined what its gateway receives, or it asks for, at once."""
+        return self.polls or self.starts_at is not None
 
     @property
     def text(self) -> str:
@@ -123,7 +140,7 @@ class SseViewer(HttpViewer):
         self._decoder = EventStreamDecoder(MAX_FRAME_BYTES)
         self.heartbeats = 0
 
-    async def start(self, body: JsonObject) -> None:
+    async def _start(self, body: JsonObject) -> None:
         await self._open("POST", "/api/chat/stream", json=body)
 
     async def attach(self, generation_id: str, after: int) -> None:
@@ -146,7 +163,7 @@ class NdjsonViewer(HttpViewer):
         self._tail = b""
         self.heartbeats = 0
 
-    async def start(self, body: JsonObject) -> None:
+    async def _start(self, body: JsonObject) -> None:
         await self._open("POST", "/api/chat/ndjson", json=body)
 
     async def attach(self, generation_id: str, after: int) -> None:
@@ -193,7 +210,7 @@ class WebSocketViewer(ViewingClient):
             self._events.append(received)
             self.over = received["type"] in {"complete", "interrupted", "error"}
 
-    async def start(self, body: JsonObject) -> None:
+    async def _start(self, body: JsonObject) -> None:
         answer = await self.command(type="start", **body)
         assert answer["type"] == "ack", answer
         self.generation_id = str(answer["generation_id"])
@@ -237,7 +254,7 @@ class PollViewer(ViewingClient):
         self._polling: asyncio.Task[None] | None = None
         self.after: object = 0
 
-    async def start(self, body: JsonObject) -> None:
+    async def _start(self, body: JsonObject) -> None:
         async with self.http.post("/api/generations", json=body) as response:
             assert response.status == 201, await response.text()
             await self.attach((await response.json())["id"], 0)

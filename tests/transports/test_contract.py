@@ -1,25 +1,51 @@
-"""The contract of all transports, including a third-party one."""
+"""The contract of all transports, including a third-party one.
 
+It holds as well for clients that start on one gateway, and do everything else on another.
+"""
+
+from collections.abc import AsyncIterator
 from itertools import groupby
 
 import pytest
 
 from gateway.app.factory import load_transports
+from gateway.config import Settings
 from gateway.protocol.events import Part, Usage
-from tests.served.clients import BODY, protocols
-from tests.served.gateway import Served
+from tests.event_loop import settle
+from tests.served.clients import BODY
+from tests.served.gateway import Configure, Protocols, Served, alone
+from tests.served.pair import paired
 from tests.served.viewers import VIEWERS, NdjsonViewer, SseViewer, ViewingClient, until
 
-__all__ = ["protocols"]
+
+@pytest.fixture(params=["our server", "another server", "another gateway"])
+def where(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def protocols(where: str) -> Protocols:
+    return Protocols("httptools", "websockets-sansio") if where == "another server" else Protocols()
+
+
+@pytest.fixture
+async def served(where: str, settings: Settings, configure: Configure) -> AsyncIterator[Served]:
+    if where == "another gateway":
+        async with paired(settings, configure) as pair:
+            yield pair.elsewhere
+    else:
+        async with alone(settings, configure) as gateway:
+            yield gateway
 
 
 @pytest.fixture(params=list(VIEWERS))
 def viewer(request: pytest.FixtureRequest, served: Served) -> ViewingClient:
-    return VIEWERS[request.param](served.http)
+    return served.viewer(request.param)
 
 
-def other(served: Served, kind: str) -> ViewingClient:
-    return VIEWERS[kind](served.http)
+def again(viewer: ViewingClient) -> ViewingClient:
+    """Return another client of the same transport."""
+    return type(viewer)(viewer.http)
 
 
 def test_transports_are_found_by_entry_points_including_a_third_party_one() -> None:
@@ -37,7 +63,7 @@ async def test_a_complete_answer(served: Served, viewer: ViewingClient) -> None:
     served.upstream.last.finish(usage=Usage(5, 3, "exact"))
     seen = await viewer.to_end()
     types, numbers = [event["type"] for event in seen], [event["seq"] for event in seen]
-    if viewer.polls:
+    if viewer.joins:
         assert [kind for kind, _ in groupby(types)] == ["accepted", "start", "chunk", "complete"]
         assert (numbers[:2], numbers[-1]) == ([1, 2], 6)
     else:
@@ -67,10 +93,10 @@ async def test_a_large_part_reaches_viewers_that_follow_or_resume(served: Served
     assert [event["type"] for event in seen[-3:]] == ["part", "chunk", "complete"]
     assert seen[-3]["data"] == image.fields["data"]
     for after, types in ((position, ["part", "chunk", "complete"]), (position + 1, ["chunk", "complete"])):
-        again = type(viewer)(served.http)
-        await again.attach(viewer.generation_id, after)
-        assert [event["type"] for event in await again.to_end()] == types
-        await again.leave()
+        second = again(viewer)
+        await second.attach(viewer.generation_id, after)
+        assert [event["type"] for event in await second.to_end()] == types
+        await second.leave()
 
 
 async def test_the_first_event_comes_before_any_content(served: Served, viewer: ViewingClient) -> None:
@@ -91,12 +117,12 @@ async def test_it_resumes_from_every_position(served: Served, viewer: ViewingCli
     served.upstream.last.finish()
     seen = await viewer.to_end()
     for place, event in enumerate(seen[:-1]):
-        again = type(viewer)(served.http)
-        await again.attach(viewer.generation_id, int(str(event["seq"])))
-        rest = await again.to_end()
+        second = again(viewer)
+        await second.attach(viewer.generation_id, int(str(event["seq"])))
+        rest = await second.to_end()
         text = "".join(str(later["content"]) for later in seen[place + 1 :] if later["type"] == "chunk")
-        assert (again.text, rest[-1]) == (text, seen[-1])
-        await again.leave()
+        assert (second.text, rest[-1]) == (text, seen[-1])
+        await second.leave()
 
 
 @pytest.mark.parametrize(
@@ -115,7 +141,7 @@ async def test_a_viewer_that_changes_its_transport_receives_every_character_once
     text, seq, generation_id = "", 0, ""
     words = iter(["một", "hai", "ba", "bốn", "năm", "sáu", "bảy", "tám", "chín"])
     for place, kind in enumerate(kinds):
-        viewer = other(served, kind)
+        viewer = served.viewer(kind)
         if place == 0:
             await viewer.start(BODY)
             generation_id = served.only.id
@@ -141,7 +167,7 @@ async def test_started_on_one_transport_watched_and_interrupted_on_another(
     await served.called()
     served.upstream.last.send("Once upon ")
     await viewer.until("chunk")
-    second = other(served, watcher)
+    second = served.viewer(watcher)
     await second.attach(viewer.generation_id, 0)
     await second.until("chunk")
     await second.interrupt(viewer.generation_id)
@@ -201,13 +227,9 @@ async def test_a_disconnect_is_noticed_before_the_first_token(served: Served, vi
     await served.called()
     await viewer.leave()
 
-    def is_closed() -> bool:
-        if viewer.polls:
-            # Between two polls, a client has left when its next one does not come in time.
-            served.clock.advance(1)
-        return served.upstream.last.closed
-
-    await until(is_closed)
+    while not served.upstream.last.closed:
+        # Between two polls, a client has left when its next one does not come in time.
+        await (served.advance(1) if viewer.polls else settle())
     await until(lambda: served.only.log.ended)
     assert served.only.state == "interrupted"
 
@@ -215,7 +237,7 @@ async def test_a_disconnect_is_noticed_before_the_first_token(served: Served, vi
 async def test_a_client_that_does_not_read_delays_no_other(served: Served, viewer: ViewingClient) -> None:
     await viewer.start(BODY)
     await served.called()
-    stalled = type(viewer)(served.http)
+    stalled = again(viewer)
     await stalled.attach(viewer.generation_id, 0)
     piece = "đủ dài để đầy mọi bộ đệm " * 40
     for _ in range(1000):
@@ -231,12 +253,12 @@ async def test_a_client_that_does_not_read_delays_no_other(served: Served, viewe
 
 @pytest.mark.parametrize("kind", ["sse", "ndjson"])
 async def test_heartbeats_are_sent_during_silence_from_the_start(served: Served, kind: str) -> None:
-    viewer = other(served, kind)
+    viewer = served.viewer(kind)
     assert isinstance(viewer, SseViewer | NdjsonViewer)
     await viewer.start(BODY)
     await viewer.until("start")
     await served.called()
-    served.clock.advance(15)
+    await served.advance(15)
     await until(lambda: served.hub.viewers)
     served.upstream.last.send("x")
     await viewer.until("chunk")
@@ -245,9 +267,9 @@ async def test_heartbeats_are_sent_during_silence_from_the_start(served: Served,
 
 
 async def test_many_viewers_of_one_generation(served: Served) -> None:
-    first = other(served, "sse")
+    first = served.viewer("sse")
     await first.start(BODY)
-    viewers = [first] + [other(served, kind) for kind in list(VIEWERS) * 10]
+    viewers = [first] + [served.viewer(kind) for kind in list(VIEWERS) * 10]
     for viewer in viewers[1:]:
         await viewer.attach(first.generation_id, 0)
     await served.called()
