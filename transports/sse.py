@@ -33,7 +33,7 @@ from gateway.protocol.commands import StartRequest, parse
 from gateway.protocol.errors import Code, Refused, invalid
 from gateway.protocol.event_stream import event_frame
 from gateway.protocol.events import Accepted, Chunk
-from gateway.protocol.position import REFUSED_POSITION, not_reached, parse_position, parse_position_of
+from gateway.protocol.position import REFUSED_POSITION, asked_seq, not_reached, parse_position, parse_position_of
 from gateway.security.origins import has_origin_headers, is_browser
 from transports.http_stream import StreamedResponse
 
@@ -111,10 +111,12 @@ class EventStreamEndpoints:
     async def attach(self, request: Request) -> Response | ASGIApp:
         """Stream a generation that was started before."""
         try:
-            generation = await self._services.generations.find(request.path_params["generation_id"], principal(request))
+            generation_id, position = request.path_params["generation_id"], last_event_id(request)
+            after = asked_seq(generation_id, position.text)
+            generation = await self._services.generations.find(generation_id, principal(request), after)
             if request.method == "HEAD":
                 return Response(headers=STREAM_HEADERS, media_type=EventStream.content_type)
-            return self._read(request, generation, last_event_id(request))
+            return self._read(request, generation, position)
         except Refused as refused:
             if last_event_id(request).text == REFUSED_POSITION:
                 return no_content(request)
@@ -130,8 +132,8 @@ class EventStreamEndpoints:
     async def _resume(self, request: Request, position: SentPosition) -> Response | ASGIApp:
         if position.text == REFUSED_POSITION:
             return no_content(request)
-        generation_id, _ = parse_position(position.text, position.param)
-        generation = await self._services.generations.find(generation_id, principal(request))
+        generation_id, after = parse_position(position.text, position.param)
+        generation = await self._services.generations.find(generation_id, principal(request), after)
         return self._read(request, generation, position)
 
     def _read(self, request: Request, generation: Generation, position: SentPosition) -> Response | ASGIApp:

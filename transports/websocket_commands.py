@@ -27,7 +27,7 @@ from gateway.protocol.commands import (
     parse,
 )
 from gateway.protocol.errors import CODES, Refused, invalid
-from gateway.protocol.position import parse_position_of
+from gateway.protocol.position import asked_seq, parse_position_of
 from gateway.security.authenticator import missing_hello
 from gateway.security.principals import Principal
 from transports.handshake import SocketIdentity, close_reason
@@ -217,8 +217,9 @@ class WebSocketCommands:
         self._viewer.follow()
 
     async def _attach(self, command: AttachCommand, principal: Principal) -> None:
-        generation = await self._services.generations.find(command.generation_id, principal)
         after = command.after
+        asked = after if isinstance(after, int) else asked_seq(command.generation_id, after or "")
+        generation = await self._services.generations.find(command.generation_id, principal, asked)
         if not isinstance(after, int):
             after = parse_position_of(generation.id, after, "after") if after else 0
         self._refuse_one_too_many()

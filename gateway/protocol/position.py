@@ -49,3 +49,13 @@ def parse_position_of(generation_id: str, position: str, param: str = "last_even
     if position_id != generation_id:
         raise invalid_position(position, param)
     return seq
+
+
+def asked_seq(generation_id: str, position: str) -> int:
+    """Return the sequence number that a client asks for, by a position or the number itself, before it is checked.
+
+    0 if it is neither: the client learns that only of a generation that it may read.
+    """
+    named_id, _, seq = position.rpartition(":")
+    is_number = seq.isascii() and seq.isdigit() and len(seq) <= 15
+    return int(seq) if is_number and named_id in {"", generation_id} else 0

@@ -65,9 +65,11 @@ class ServedElsewhere(Served):
 
 
 @asynccontextmanager
-async def paired(settings: Settings, configure: Configure) -> AsyncIterator[Pair]:
+async def paired(
+    settings: Settings, configure: Configure, clock: ManualClock | None = None
+) -> AsyncIterator[Pair]:
     """Yield two gateways; then end them, and assert that nothing of them is left."""
-    clock = PromptClock()
+    clock = clock or PromptClock()
     store = MemoryStore(clock)
     async with serving(settings, clock, configure, store) as first:
         async with serving(settings, clock, configure, store) as second:

@@ -42,8 +42,9 @@ class NdjsonTransport:
             return StreamedResponse(services, Lines(), generation, 0, id_headers(request, generation))
 
         async def attach(request: Request) -> Response | StreamedResponse:
-            generation = await services.generations.find(request.path_params["generation_id"], principal(request))
             after = int(request.query_params.get("after", "0"))
+            name = request.path_params["generation_id"]
+            generation = await services.generations.find(name, principal(request), after)
             return StreamedResponse(services, Lines(), generation, after, id_headers(request, generation))
 
         return [

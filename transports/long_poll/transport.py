@@ -16,7 +16,7 @@ from gateway.api.responses import document_headers, id_headers
 from gateway.api.services import Services
 from gateway.generation.generation import Generation
 from gateway.protocol.errors import invalid
-from gateway.protocol.position import not_reached, parse_position_of
+from gateway.protocol.position import asked_seq, not_reached, parse_position_of
 from transports.long_poll.pollers import Pollers
 from transports.long_poll.response import PollResponse
 
@@ -42,7 +42,9 @@ class LongPollTransport:
         services.hub.on_close(pollers.close)
 
         async def poll(request: Request) -> Response | PollResponse:
-            generation = await services.generations.find(request.path_params["generation_id"], principal(request))
+            generation_id = request.path_params["generation_id"]
+            after = asked_seq(generation_id, request.query_params.get("after", ""))
+            generation = await services.generations.find(generation_id, principal(request), after)
             query = parse_query(request, generation, services.poll_wait)
             headers = {**document_headers(request), **id_headers(request, generation)}
             if request.method == "HEAD":
