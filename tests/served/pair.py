@@ -65,17 +65,15 @@ class ServedElsewhere(Served):
 
 
 @asynccontextmanager
-async def paired(
-    settings: Settings, configure: Configure, clock: ManualClock | None = None
-) -> AsyncIterator[Pair]:
+async def paired(settings: Settings, configure: Configure, clock: ManualClock | None = None) -> AsyncIterator[Pair]:
     """Yield two gateways; then end them, and assert that nothing of them is left."""
     clock = clock or PromptClock()
     store = MemoryStore(clock)
     async with serving(settings, clock, configure, store) as first:
         async with serving(settings, clock, configure, store) as second:
             yield Pair(first, second)
-        # Within a renewal of its lease, the first one knows that the viewers of the second one are gone.
-        await first.advance(2)
+        # After some time, the first one knows that the viewers of the second one are gone.
+        await first.advance(10)
     await settle()
     assert clock.pending == 0
 
