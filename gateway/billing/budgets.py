@@ -5,6 +5,7 @@ replace them at the end. So concurrent streams of one principal share what remai
 spent.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from math import inf
 
@@ -25,8 +26,12 @@ class Budgets:
     """
 
     budget_per_day: float = 0.0
+    on_spend: Callable[[str], None] | None = field(init=False, default=None)
+    """Called with the id of a principal that has spent something, to share that with other gateways."""
     _day: int = field(init=False, default=-1)
     _spent: dict[str, float] = field(init=False, default_factory=dict)
+    """With what was spent elsewhere."""
+    _elsewhere: dict[str, float] = field(init=False, default_factory=dict)
 
     def limit(self, own_limit: float | None = None) -> float:
         """Return the limit that applies; 0 means no limit."""
@@ -41,6 +46,16 @@ class Budgets:
         """Return the US dollars spent on this day."""
         self.start_day(unix)
         return self._spent.get(principal, 0.0)
+
+    def spent_here(self, principal: str, unix: float) -> float:
+        """Return the US dollars spent on this day by way of this gateway."""
+        return self.spent(principal, unix) - self._elsewhere.get(principal, 0.0)
+
+    def set_spent_elsewhere(self, principal: str, dollars: float) -> None:
+        """Set what was spent on this day by way of other gateways, as far as it is known."""
+        known = self._elsewhere.get(principal, 0.0)
+        self._spent[principal] = self._spent.get(principal, 0.0) + dollars - known
+        self._elsewhere[principal] = dollars
 
     def check(self, principal: str, unix: float, own_limit: float | None = None) -> None:
         """Check that some of the budget remains.
@@ -60,6 +75,8 @@ class Budgets:
         if self.limit(own_limit) and dollars:
             self.start_day(unix)
             self._spent[principal] = self._spent.get(principal, 0.0) + dollars
+            if self.on_spend is not None:
+                self.on_spend(principal)
 
     def start_day(self, unix: float) -> int:
         """Renew the budgets if a new day has begun; return the day, counted since 1970.
@@ -70,6 +87,7 @@ class Budgets:
         day = int(unix // DAY)
         if day > self._day:
             self._spent.clear()
+            self._elsewhere.clear()
         if day > self._day or day < self._day - 1:
             self._day = day
         return self._day

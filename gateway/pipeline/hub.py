@@ -102,9 +102,9 @@ class Hub:
         self.statistics = Statistics()
         self.mirrors = Mirrors()
         """Generations of other gateways that are read here."""
+        self.budgets = budgets or Budgets()
         self.draining = False
         self._rate_limits = rate_limits or RateLimits(0, 0)
-        self._budgets = budgets or Budgets()
         self._policy = retention_policy or RetentionPolicy()
         self._new_id = new_id
         self._records = Records(self._policy.max_retained, self._policy.max_retained_bytes)
@@ -127,6 +127,11 @@ class Hub:
     def viewers(self) -> int:
         """Return the number of viewers of all generations."""
         return sum(record.viewers for record in self._records) + sum(mirror.viewers for mirror in self.mirrors)
+
+    @property
+    def retention(self) -> float:
+        """Return how long a generation is kept at least once it has ended, in seconds."""
+        return self._policy.retention
 
     # Starts.
 
@@ -200,12 +205,12 @@ class Hub:
             if principal.generation_scope is not None:
                 raise out_of_scope()
             self._check_open()
-            self._budgets.check(principal.id, self.clock.unix(), limits.budget_per_day)
+            self.budgets.check(principal.id, self.clock.unix(), limits.budget_per_day)
             self._rate_limits.consume(principal.id, self.clock.now(), limits)
         except Refused as refused:
             self.statistics.count_refusal(refused)
             raise
-        return BudgetCharge(self._budgets, principal.id, limits.budget_per_day)
+        return BudgetCharge(self.budgets, principal.id, limits.budget_per_day)
 
     def _check_open(self) -> None:
         if self.draining:
@@ -241,7 +246,7 @@ class Hub:
     ) -> _Admitted:
         model = self.models_for(principal).resolve(request.model)
         limits, now = principal.limits, self.clock.now()
-        self._budgets.check(principal.id, self.clock.unix(), limits.budget_per_day)
+        self.budgets.check(principal.id, self.clock.unix(), limits.budget_per_day)
         self._rate_limits.consume(principal.id, now, limits)
         reservation = self.prompts.reserve(principal.id, principal.address)
         try:
@@ -254,7 +259,7 @@ class Hub:
                 leading_messages=len(whole.messages) - len(request.messages),
             )
             reservation.grow(generation.request_size)
-            budget_charge = BudgetCharge(self._budgets, principal.id, limits.budget_per_day)
+            budget_charge = BudgetCharge(self.budgets, principal.id, limits.budget_per_day)
             limited = budget_charge if budget_charge.is_limited else None
             pipeline = Pipeline(generation, model, self.slots, self.clock, principal, limited)
         except Refused:
@@ -306,8 +311,10 @@ class Hub:
         """Return the record of a generation of this gateway, without any check; None if it is unknown."""
         return self._records.get(generation_id)
 
-    def add_alias(self, generation_id: str, alias: str, principal: Principal) -> None:
-        """Name a generation by an id that its client has chosen: that of its conversation, say.
+    def add_alias(self, generation_id: str, alias: str, principal: Principal) -> str | None:
+        """Name a generation by an id that its client has chosen; return the id of that which had the name before.
+
+        None if there was none, or if this one has been given the name before.
 
         An alias names the newest generation that was given it, until that is dropped. It is the principal's own. A
         second time does nothing, also if it names another generation by now.
@@ -316,7 +323,7 @@ class Hub:
             Refused: `generation_lost` or `forbidden`.
         """
         self._records.find_for_command(generation_id, principal)
-        self._records.add_alias(generation_id, (principal.id, alias))
+        return self._records.add_alias(generation_id, (principal.id, alias))
 
     def find_by_alias(self, alias: str, principal: Principal) -> Generation | None:
         """Return the generation that an alias of the principal names; None without one that it may read."""

@@ -89,18 +89,19 @@ class Records:
         if record.idempotency_key is not None:
             self._by_idempotency_key[record.idempotency_key] = record
 
-    def add_alias(self, generation_id: str, alias: Alias) -> None:
-        """Name a generation that `find` would return; what the alias named before is no longer found by it.
+    def add_alias(self, generation_id: str, alias: Alias) -> str | None:
+        """Name a generation that `find` would return; return the id of what the alias named before, if it did.
 
         One that has had the name keeps or has lost it: its request was sent again. Of many names, the oldest is lost.
         """
-        record = self._by_id[generation_id]
+        record, before = self._by_id[generation_id], self._by_alias.get(alias)
         if alias in record.aliases:
-            return
+            return None
         if len(record.aliases) >= MAX_ALIASES:
             self._remove_alias(record, next(iter(record.aliases)))
         record.aliases[alias] = None
         self._by_alias[alias] = record
+        return None if before is None else before.generation.id
 
     def find_by_alias(self, alias: Alias) -> Record | None:
         """Return the record that an alias names; None if there is none, or it is no longer retained."""

@@ -10,9 +10,11 @@ from gateway.dialects.sent_request import SentRequest
 from gateway.generation.generation import Generation
 from gateway.pipeline.hub import FeedbackResult, Hub, InterruptResult
 from gateway.protocol.commands import FeedbackRequest, InterruptRequest, StartRequest
-from gateway.protocol.errors import Refused
+from gateway.protocol.errors import Code, Refused
 from gateway.replicas.replica import Replica
+from gateway.replicas.running import RunningGeneration, newest_first
 from gateway.security.principals import Principal
+from gateway.store.errors import StoreError
 from gateway.upstreams.base import VerbatimRequest
 
 
@@ -46,6 +48,7 @@ class Generations:
         """
         if self._replica is not None:
             self._replica.check_open()
+            await self._replica.shared.budgets.refresh(principal)
         generation = self.hub.start(
             request,
             request_id=request_id,
@@ -66,6 +69,8 @@ class Generations:
         Raises:
             Refused: as `Hub.admit_call`.
         """
+        if self._replica is not None:
+            await self._replica.shared.budgets.refresh(principal)
         return self.hub.admit_call(principal)
 
     async def find(self, generation_id: str, principal: Principal, after: int = 0) -> Generation:
@@ -90,35 +95,72 @@ class Generations:
         await self.find(generation_id, principal)
         return self.hub.find_for_command(generation_id, principal)
 
-    async def add_alias(self, generation_id: str, alias: str, principal: Principal) -> None:
+    async def add_alias(self, generation_id: str, alias: str, principal: Principal) -> str | None:
         """Name a generation by an id that its client has chosen, for all replicas; see `Hub.add_alias`.
+
+        Without the store, the name is known here alone.
 
         Raises:
             Refused: `generation_lost` or `forbidden`.
         """
-        self.hub.add_alias(generation_id, alias, principal)
+        await self.find_for_command(generation_id, principal)
+        record = self.hub.record(generation_id)
+        before = None if record is None else self.hub.add_alias(generation_id, alias, principal)
+        if self._replica is None:
+            return before
+        retention = self.hub.retention if record is None else record.retention
+        with suppress(StoreError):
+            before = await self._replica.shared.aliases.add(generation_id, alias, principal.id, retention)
+        return before
 
     async def find_by_alias(self, alias: str, principal: Principal) -> Generation | None:
         """Return the generation that an alias of the principal names, wherever it runs; None if it may read none."""
+        if self._replica is not None:
+            with suppress(StoreError):
+                generation_id = await self._replica.shared.aliases.find(alias, principal.id, self.hub.retention)
+                if generation_id is not None:
+                    return await self._find_or_none(generation_id, principal)
         return self.hub.find_by_alias(alias, principal)
 
-    async def running_for(self, principal: Principal) -> list[Generation]:
+    async def _find_or_none(self, generation_id: str, principal: Principal) -> Generation | None:
+        try:
+            return await self.find(generation_id, principal)
+        except Refused as refused:
+            if refused.code is not Code.GENERATION_LOST:
+                raise
+            return None
+
+    async def running_for(self, principal: Principal) -> list[RunningGeneration]:
         """Return the generations of all replicas that the principal may read and that have not ended, newest first."""
-        return self.hub.running_for(principal)
+        here = [*map(RunningGeneration.of, self.hub.running_for(principal))]
+        if self._replica is None:
+            return here
+        return newest_first([*here, *await self._replica.running_elsewhere(principal)])
 
     async def interrupt(
-        self, generation_id: str, request: InterruptRequest, read_at: float, principal: Principal
+        self,
+        generation_id: str,
+        request: InterruptRequest,
+        read_at: float,
+        principal: Principal,
+        *,
+        unless_viewed: bool = False,
     ) -> InterruptResult:
         """Stop a generation, wherever it runs; a second time does nothing.
+
+        With `unless_viewed`, one that has viewers on any replica goes on.
 
         Raises:
             Refused: `generation_lost`, `forbidden`, or `already_over` if it ended in another way.
         """
         generation = await self.find_for_command(generation_id, principal)
+        if unless_viewed and self.hub.is_viewed(generation_id):
+            return InterruptResult(generation, stopped=False)
         mirror = self.hub.mirrors.get(generation_id)
         if self._replica is None or mirror is None or generation.log.ended:
             return self.hub.interrupt(generation_id, request, read_at, principal)
-        result = await self._replica.command(mirror, "interrupt", _arguments(request))
+        action = "interrupt_unviewed" if unless_viewed else "interrupt"
+        result = await self._replica.command(mirror, action, _arguments(request))
         return InterruptResult(generation, bool(result.get("stopped")))
 
     async def can_interrupt(self, generation_id: str, principal: Principal) -> bool:

@@ -25,6 +25,8 @@ from gateway.replicas.messages import Call, Wake, Watch
 from gateway.replicas.messenger import Messenger, Result
 from gateway.replicas.mirror_reader import MirrorReader
 from gateway.replicas.policy import ReplicaPolicy
+from gateway.replicas.running import RunningGeneration, decode_reader, decode_rows, encode_reader, encode_rows
+from gateway.replicas.shared_state import SharedState
 from gateway.replicas.store_health import StoreHealth
 from gateway.replicas.suspects import Suspects
 from gateway.replicas.takeover import Takeover, end_as_lost
@@ -37,7 +39,6 @@ from gateway.toml.problems import ConfigurationError
 
 logger = logging.getLogger(__name__)
 
-NO_INFO: Final = b"{}"
 CONFIRM: Final = 0.25
 """Part of the interval between two renewals after which a gateway that seems dead is looked at again."""
 
@@ -57,6 +58,9 @@ class Replica:
         self._hub = hub
         self._clock = clock
         self.messenger = Messenger(store.messages, self.name, clock, self)
+        self.shared = SharedState(store, self.name, hub, clock)
+        self.alive: frozenset[str] = frozenset()
+        """The ids of the other gateways that are alive, as of the last renewal."""
         self.writer = LogWriter(
             *(store.logs, self.name, clock),
             max_delay=policy.store_delay,
@@ -96,7 +100,10 @@ class Replica:
             self._on_down(error)
         else:
             await self.tick()
-        coroutines = (self._run(), self.writer.run(), self.reader.run(), self.messenger.send())
+        coroutines = (
+            *(self._run(), self.writer.run(), self.reader.run(), self.messenger.send()),
+            self.shared.budgets.run(),
+        )
         self._tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
         self._tasks.append(asyncio.create_task(self._receive()))
 
@@ -109,9 +116,11 @@ class Replica:
         await self.messenger.close()
         if self.health.is_connected:
             with suppress(StoreError):
+                await self.shared.budgets.synchronize()
                 await self.writer.write(self.writer)
                 await self.store.members.remove(self.name)
                 await self.store.messages.forget(self.name)
+        self.shared.budgets.close()
         self.writer.pause()
         self._timer.cancel()
         await self.store.close()
@@ -194,6 +203,16 @@ class Replica:
             generation.state = State(state)
         return result
 
+    async def running_elsewhere(self, principal: Principal) -> list[RunningGeneration]:
+        """Return the generations of the other gateways that a principal may read, of those that answer."""
+        arguments = encode_reader(principal)
+        calls = [self.messenger.call(name, "list", "", arguments) for name in sorted(self.alive)]
+        answers = await asyncio.gather(*calls, return_exceptions=True)
+        for answer in answers:
+            if isinstance(answer, BaseException) and not isinstance(answer, Refused | TimeoutError | StoreError):
+                raise answer
+        return [row for answer in answers if not isinstance(answer, BaseException) for row in decode_rows(answer)]
+
     # The lease.
 
     async def _run(self) -> None:
@@ -229,8 +248,10 @@ class Replica:
             members = await self._renew()
             if not (self.health.is_up and members.was_alive):
                 await self._verify()
+            self.alive = frozenset(members.alive.keys() - {self.name})
             await self._remove_dead(members)
             await self._read_all()
+            await self.shared.on_renewed(members.alive)
         except StoreError as error:
             self._on_down(error)
         except ConfigurationError as error:
@@ -245,7 +266,7 @@ class Replica:
 
     async def _renew(self) -> Membership:
         now = self._clock.now()
-        members = await self.store.members.renew(self.name, self.policy.lease, NO_INFO)
+        members = await self.store.members.renew(self.name, self.policy.lease, self.shared.info())
         if self.health.is_up and members.was_alive:
             self.lease.expires = now + self.policy.lease
         self._renewed_at = now
@@ -394,6 +415,8 @@ class Replica:
         Raises:
             Refused: `generation_lost`, or the hub refuses it.
         """
+        if call.action == "list":
+            return encode_rows([*map(RunningGeneration.of, self._hub.running_for(decode_reader(call.arguments)))])
         record, written = self._hub.record(call.generation_id), self.writer.get(call.generation_id)
         if record is None or written is None:
             raise lost(call.generation_id)
@@ -403,6 +426,10 @@ class Replica:
             case "interrupt":
                 request = parse(InterruptRequest, dict(call.arguments))
                 result["stopped"] = self._hub.interrupt(generation.id, request, now, owner).stopped
+            case "interrupt_unviewed":
+                request = parse(InterruptRequest, dict(call.arguments))
+                stopped = not record.viewers and self._hub.interrupt(generation.id, request, now, owner).stopped
+                result["stopped"] = stopped
             case "feedback":
                 feedback = parse(FeedbackRequest, dict(call.arguments))
                 result["feedback_id"] = self._hub.feedback(generation.id, feedback, now, owner).feedback_id

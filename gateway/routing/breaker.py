@@ -27,6 +27,15 @@ class Circuit(StrEnum):
     HALF_OPEN = "half_open"
 
 
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """An open circuit: until when no call passes, and how long that took in all. `message` is that of the failure."""
+
+    until: float
+    cooldown: float
+    message: str
+
+
 @dataclass(slots=True)
 class Breaker:
     """Circuit breaker of one target. Opens after `threshold` consecutive failures, for `cooldown` seconds.
@@ -51,6 +60,27 @@ class Breaker:
         if not self.threshold or self._failures < self.threshold:
             return Circuit.CLOSED
         return Circuit.OPEN if now < self._open_until else Circuit.HALF_OPEN
+
+    @property
+    def opening(self) -> Opening | None:
+        """Return why the circuit is open or half-open; None if it is closed."""
+        if not self.threshold or self._failures < self.threshold:
+            return None
+        return Opening(self._open_until, self._current_cooldown, self._last_message)
+
+    def adopt(self, opening: Opening | None) -> None:
+        """Open the circuit as another gateway has, or, with None, close it; a disabled breaker ignores it.
+
+        Once its time is over, each gateway lets a probe of its own pass.
+        """
+        if not self.threshold:
+            return
+        if opening is None:
+            self._failures, self._current_cooldown = 0, 0.0
+            return
+        self._failures = max(self._failures, self.threshold)
+        self._open_until, self._last_message = opening.until, opening.message
+        self._current_cooldown = min(opening.cooldown, self.max_cooldown)
 
     def ready_at(self, now: float) -> float:
         """Return the earliest time at which a call may pass, as far as is known now."""

@@ -2,9 +2,12 @@
 
 from typing import Protocol
 
+from gateway.store.budgets import BudgetTotals
 from gateway.store.logs import LogStore
 from gateway.store.members import Members
 from gateway.store.messages import Messages
+from gateway.store.quotas import Quotas
+from gateway.store.values import Values
 
 
 class Store(Protocol):
@@ -23,6 +26,21 @@ class Store(Protocol):
     @property
     def messages(self) -> Messages:
         """Return the inboxes of the gateways."""
+        ...
+
+    @property
+    def values(self) -> Values:
+        """Return the small values that all gateways read."""
+        ...
+
+    @property
+    def quotas(self) -> Quotas:
+        """Return how much each owner keeps."""
+        ...
+
+    @property
+    def budgets(self) -> BudgetTotals:
+        """Return what principals have spent."""
         ...
 
     async def start(self) -> None:

@@ -1,9 +1,12 @@
 """The roles of the store in memory, together."""
 
 from gateway.clock import Clock
+from gateway.store.memory.budgets import MemoryBudgetTotals
 from gateway.store.memory.logs import MemoryLogs
 from gateway.store.memory.members import MemoryMembers
 from gateway.store.memory.messages import MemoryMessages
+from gateway.store.memory.quotas import MemoryQuotas
+from gateway.store.memory.values import MemoryValues
 
 
 class MemoryStore:
@@ -13,6 +16,9 @@ class MemoryStore:
         self.messages = MemoryMessages()
         self.logs = MemoryLogs(clock, self.messages)
         self.members = MemoryMembers(clock)
+        self.values = MemoryValues(clock)
+        self.quotas = MemoryQuotas(clock)
+        self.budgets = MemoryBudgetTotals()
 
     async def start(self) -> None:
         """Do nothing: there is nothing to connect to."""

@@ -58,7 +58,7 @@ class Provider:
         return task
 
     def spent(self) -> float:
-        return self.hub._budgets.spent(ANONYMOUS.id, self.clock.unix())
+        return self.hub.budgets.spent(ANONYMOUS.id, self.clock.unix())
 
     async def answer(self, document: bytes | Failed, upstream: int = 0) -> None:
         future = self.upstreams[upstream].fetched[-1].document

@@ -95,7 +95,7 @@ async def test_a_second_call_that_the_budget_does_not_cover_leaves_no_trace() ->
         assert not harness.b.calls
         # No call was made, so nothing is held, recorded or charged.
         assert harness.targets[1].running == 0
-        assert harness.hub._budgets.remaining(anonymous("p").id, harness.clock.unix()) == 2
+        assert harness.hub.budgets.remaining(anonymous("p").id, harness.clock.unix()) == 2
         breaker.record(SERVER_ERROR, harness.clock.now(), answered=False)
         assert breaker.circuit(harness.clock.now()) is Circuit.OPEN
         await harness.send(harness.a, "x")
@@ -141,7 +141,7 @@ async def test_the_usage_that_the_provider_reports_is_charged_in_the_end() -> No
             await harness.accept(harness.a)
             await harness.send(harness.a, "x" * 20)
             await harness.finish(harness.a, Usage(0, 3, "exact"))
-        assert harness.hub._budgets.remaining(anonymous("p").id, harness.clock.unix()) == pytest.approx(3)
+        assert harness.hub.budgets.remaining(anonymous("p").id, harness.clock.unix()) == pytest.approx(3)
         assert harness.hub.stats()["cost_usd"] == 9
 
 
@@ -161,5 +161,5 @@ async def run_with_one_price(harness: TwoTargets) -> None:
 async def test_the_known_part_of_a_cost_is_charged() -> None:
     async with two_targets(FAILOVER, budget=10) as harness:
         await run_with_one_price(harness)
-        assert harness.hub._budgets.spent(anonymous("p").id, harness.clock.unix()) == 4
+        assert harness.hub.budgets.spent(anonymous("p").id, harness.clock.unix()) == 4
         assert harness.hub.stats()["cost_usd"] == 4

@@ -6,6 +6,7 @@ from gateway.admission.limits import PrincipalLimits
 from gateway.protocol.commands import FeedbackRequest, InterruptRequest
 from gateway.protocol.errors import Code, Refused
 from gateway.replicas.generations import Generations
+from gateway.replicas.running import RunningGeneration
 from gateway.security.principals import Principal
 from tests.event_loop import settle
 from tests.gateway.pipeline.one_target import one_target
@@ -24,8 +25,8 @@ async def test_a_generation_is_started_and_found_in_the_hub() -> None:
         assert again is started is harness.hub.find(started.id, ANONYMOUS)
         assert await generations.find(started.id, ANONYMOUS) is started
         assert await generations.find_for_command(started.id, ANONYMOUS) is started
-        assert await generations.running_for(ANONYMOUS) == [started]
-        await generations.add_alias(started.id, "chat", ANONYMOUS)
+        assert await generations.running_for(ANONYMOUS) == [RunningGeneration.of(started)]
+        assert await generations.add_alias(started.id, "chat", ANONYMOUS) is None
         assert await generations.find_by_alias("chat", ANONYMOUS) is started
         assert await generations.find_by_alias("chat", OTHER) is None
         with pytest.raises(Refused) as refused:
@@ -58,4 +59,4 @@ async def test_a_call_is_charged_to_the_budgets_of_the_hub() -> None:
         alice = Principal("alice", "key", limits=PrincipalLimits(budget_per_day=10))
         charge = await Generations(harness.hub).admit_call(alice)
         charge.charge_to_date(2.5, harness.clock.unix())
-        assert harness.hub._budgets.spent(alice.id, harness.clock.unix()) == 2.5
+        assert harness.hub.budgets.spent(alice.id, harness.clock.unix()) == 2.5

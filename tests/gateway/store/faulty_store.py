@@ -123,6 +123,9 @@ class FaultyStore:
         self.logs = FaultyLogs(self)
         self.members = FaultyMembers(self)
         self.messages = FaultyMessages(self)
+        self.values = FaultyValues(self)
+        self.quotas = FaultyQuotas(self)
+        self.budgets = FaultyBudgetTotals(self)
 
     async def start(self) -> None:
         """Connect."""
@@ -198,3 +201,54 @@ class FaultyMessages:
 
     async def forget(self, replica: str) -> None:
         await self._store.faults.run("messages.forget", lambda: self._store.inner.messages.forget(replica))
+
+
+class FaultyValues:
+    """Values with faults."""
+
+    def __init__(self, store: FaultyStore) -> None:
+        self._store = store
+
+    async def get(self, keys: Sequence[str], keep: float | None = None) -> Sequence[bytes | None]:
+        return await self._store.faults.run("values.get", lambda: self._store.inner.values.get(keys, keep))
+
+    async def set(self, values: Mapping[str, bytes], keep: float) -> None:
+        await self._store.faults.run("values.set", lambda: self._store.inner.values.set(values, keep))
+
+    async def swap(self, key: str, expected: bytes | None, value: bytes, keep: float) -> bool:
+        inner = self._store.inner.values
+        return await self._store.faults.run("values.swap", lambda: inner.swap(key, expected, value, keep))
+
+    async def touch(self, keys: Sequence[str], keep: float) -> None:
+        await self._store.faults.run("values.touch", lambda: self._store.inner.values.touch(keys, keep))
+
+    async def delete(self, keys: Sequence[str]) -> None:
+        await self._store.faults.run("values.delete", lambda: self._store.inner.values.delete(keys))
+
+
+class FaultyQuotas:
+    """Quotas with faults."""
+
+    def __init__(self, store: FaultyStore) -> None:
+        self._store = store
+
+    async def add(self, owner: str, name: str, size: int, *, limit: int, keep: float) -> Sequence[str]:
+        inner = self._store.inner.quotas
+        return await self._store.faults.run("quotas.add", lambda: inner.add(owner, name, size, limit=limit, keep=keep))
+
+    async def remove(self, owner: str, names: Sequence[str]) -> None:
+        await self._store.faults.run("quotas.remove", lambda: self._store.inner.quotas.remove(owner, names))
+
+    async def newest(self, owner: str, count: int) -> Sequence[str]:
+        return await self._store.faults.run("quotas.newest", lambda: self._store.inner.quotas.newest(owner, count))
+
+
+class FaultyBudgetTotals:
+    """Budgets with faults."""
+
+    def __init__(self, store: FaultyStore) -> None:
+        self._store = store
+
+    async def record(self, replica: str, day: int, spent: Mapping[str, float]) -> Mapping[str, float]:
+        inner = self._store.inner.budgets
+        return await self._store.faults.run("budgets.record", lambda: inner.record(replica, day, spent))

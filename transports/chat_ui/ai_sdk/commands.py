@@ -239,13 +239,13 @@ class AiSdkCommands:
         task.add_done_callback(self._stops.discard)
 
     async def _stop_unless_viewed(self, reader: _Reader, read_at: float) -> None:
-        if not self._services.hub.is_viewed(reader.generation.id):
-            # No request waits for an answer: a generation that is lost needs no stop.
-            with suppress(Refused):
-                await self._stop(reader, read_at)
+        # No request waits for an answer: a generation that is lost needs no stop.
+        with suppress(Refused):
+            await self._stop(reader, read_at, unless_viewed=True)
 
-    async def _stop(self, reader: _Reader, read_at: float) -> None:
-        if await stop(self._services, reader.generation.id, reader.principal, read_at, "stopped by the user"):
+    async def _stop(self, reader: _Reader, read_at: float, *, unless_viewed: bool = False) -> None:
+        generation_id, reason = reader.generation.id, "stopped by the user"
+        if await stop(self._services, generation_id, reader.principal, read_at, reason, unless_viewed=unless_viewed):
             # What stops something is no flood: each answer can be stopped once.
             self._services.commands.refund_message(self._name, self._identity.address, read_at)
 

@@ -1,0 +1,98 @@
+"""Share what principals have spent with the other replicas, in the background: no chunk waits for it."""
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Final
+
+from gateway.billing.budgets import Budgets
+from gateway.clock import Clock, RestartableTimer
+from gateway.security.principals import Principal
+from gateway.store.budgets import BudgetTotals
+from gateway.store.errors import StoreError
+
+SYNC_SECONDS: Final = 0.2
+"""Delay after which what was spent is recorded."""
+
+RETRY_SECONDS: Final = 1.0
+"""Delay after which it is recorded again, when the store has failed."""
+
+
+class BudgetSync:
+    """Records the sums of this gateway, and adds those of the others to the budgets. Its owner runs `run`.
+
+    Only sums are recorded: what is recorded twice is counted once, and what a gateway has recorded counts on when it
+    has died.
+    """
+
+    def __init__(self, totals: BudgetTotals, replica: str, budgets: Budgets, clock: Clock) -> None:
+        self._totals = totals
+        self._replica = replica
+        self._budgets = budgets
+        self._clock = clock
+        self._changed: dict[str, None] = {}
+        """Principals whose sums are to be recorded."""
+        self._timer = RestartableTimer(clock)
+        self._is_timed = False
+        self._is_due = asyncio.Event()
+        self._recording = asyncio.Lock()
+        budgets.on_spend = self._on_spend
+
+    async def refresh(self, principal: Principal) -> None:
+        """Read what all have spent, before a start is admitted; without the store, what was known before counts on.
+
+        Starts that come meanwhile share the next request.
+        """
+        if self._budgets.limit(principal.limits.budget_per_day):
+            self._changed[principal.id] = None
+            with suppress(StoreError):
+                await self.synchronize()
+
+    async def run(self) -> None:
+        """Record what has changed, until the task is cancelled."""
+        while True:
+            await self._is_due.wait()
+            self._is_due.clear()
+            self._is_timed = False
+            with suppress(StoreError):
+                await self.synchronize()
+
+    async def synchronize(self) -> None:
+        """Record what has changed, now.
+
+        Raises:
+            StoreError: it is recorded later.
+        """
+        async with self._recording:
+            changed, self._changed = self._changed, {}
+            try:
+                await self._record([*changed])
+            except StoreError:
+                self._changed = {**changed, **self._changed}
+                self._start_timer(RETRY_SECONDS)
+                raise
+
+    def close(self) -> None:
+        """Record nothing any more. Call `synchronize` before, once no generation runs any more."""
+        self._budgets.on_spend = None
+        self._timer.cancel()
+
+    def _on_spend(self, principal: str) -> None:
+        self._changed[principal] = None
+        if not self._is_timed:
+            self._start_timer(SYNC_SECONDS)
+
+    def _start_timer(self, seconds: float) -> None:
+        self._is_timed = True
+        self._timer.start(seconds, self._is_due.set)
+
+    async def _record(self, principals: Sequence[str]) -> None:
+        if not principals:
+            return
+        unix = self._clock.unix()
+        day = self._budgets.start_day(unix)
+        own = {principal: self._budgets.spent_here(principal, unix) for principal in principals}
+        totals = await self._totals.record(self._replica, day, own)
+        if self._budgets.start_day(self._clock.unix()) == day:
+            for principal, total in totals.items():
+                self._budgets.set_spent_elsewhere(principal, max(0.0, total - own[principal]))

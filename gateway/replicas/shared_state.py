@@ -1,0 +1,40 @@
+"""What this gateway shares with the others beside generations: names, budgets, circuit breakers."""
+
+from collections.abc import Mapping
+
+from gateway.clock import Clock
+from gateway.pipeline.hub import Hub
+from gateway.replicas.aliases import Aliases
+from gateway.replicas.budget_sync import BudgetSync
+from gateway.replicas.circuits import Circuits
+from gateway.replicas.info import decode_info, encode_info
+from gateway.replicas.value_renewal import ValueRenewal
+from gateway.store.base import Store
+
+
+class SharedState:
+    """The parts, and what is done for them with each renewal of the lease."""
+
+    def __init__(self, store: Store, replica: str, hub: Hub, clock: Clock) -> None:
+        self.values = store.values
+        self.quotas = store.quotas
+        self.renewal = ValueRenewal(store.values, clock, hub.is_running)
+        self.aliases = Aliases(store.values, self.renewal)
+        self.budgets = BudgetSync(store.budgets, replica, hub.budgets, clock)
+        self._circuits = Circuits(lambda: hub.models)
+        self._replica = replica
+        self._clock = clock
+
+    def info(self) -> bytes:
+        """Return what this gateway tells the others with its lease."""
+        return encode_info(self._circuits.report(self._clock.now()))
+
+    async def on_renewed(self, alive: Mapping[str, bytes]) -> None:
+        """Adopt what the others tell, and renew what is kept for generations that run here.
+
+        Raises:
+            StoreError: it is tried again with the next renewal.
+        """
+        others = {name: decode_info(data) for name, data in alive.items() if name != self._replica}
+        self._circuits.apply(others, self._clock.now())
+        await self.renewal.renew()
