@@ -29,7 +29,7 @@ TEST_WORKERS ?= --numprocesses=$(shell expr $$(nproc 2>/dev/null || echo 1) + 1)
 export PYTHONDONTWRITEBYTECODE :=
 
 # Programs that the integration tests need, as command:Debian package.
-PROGRAMS := node:nodejs npm:npm chromium:chromium chromedriver:chromium-driver nginx:nginx haproxy:haproxy caddy:caddy curl:curl openssl:openssl bwrap:bubblewrap
+PROGRAMS := node:nodejs npm:npm chromium:chromium chromedriver:chromium-driver nginx:nginx haproxy:haproxy caddy:caddy curl:curl openssl:openssl bwrap:bubblewrap redis-server:redis-server redis-sentinel:redis-sentinel
 
 # Without CI=true, tests are skipped that need a real language model (250 MB), unless `make run-local` has fetched it, or
 # real clients (2 GB), unless `make clients-install` has installed them.

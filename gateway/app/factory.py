@@ -53,7 +53,7 @@ def create_app(
     hub = build_hub(settings, catalog.models, clock)
     authenticator = Authenticator(credential_schemes(settings), clock.unix)
     reloader = Reloader(hub, settings, catalog, authenticator)
-    replica = build_replica(settings, store or build_store(settings), hub, clock)
+    replica = build_replica(settings, store or build_store(settings, clock), hub, clock)
     services = build_services(settings, Generations(hub, replica), authenticator, clock, load_dialects())
     transport_routes = [route for transport in load_transports() for route in transport.routes(services)]
     app = Application(

@@ -1,7 +1,7 @@
 """Build the shared store that a configuration names, and what joins its deployment."""
 
 from gateway.clock import Clock
-from gateway.config import ConfigurationError, Settings
+from gateway.config import Settings
 from gateway.config.checks import MEMORY
 from gateway.pipeline.hub import Hub
 from gateway.replicas.policy import ReplicaPolicy
@@ -9,12 +9,16 @@ from gateway.replicas.replica import Replica
 from gateway.store.base import Store
 
 
-def build_store(settings: Settings) -> Store | None:
+def build_store(settings: Settings, clock: Clock) -> Store | None:
     """Build the client of the shared store, which is not connected yet; None if generations are kept in memory."""
     if settings.store == MEMORY:
         return None
-    message = "store: this build has no client for a shared store"
-    raise ConfigurationError(message)
+    # Loading the client library takes a tenth of a second, which a gateway that keeps all in memory need not wait.
+    from gateway.store.redis.store import LEASE_PART, RedisStore  # noqa: PLC0415 - as above
+
+    password = settings.store_password.get_secret_value() if settings.store_password else ""
+    timeout = settings.owner_timeout * LEASE_PART
+    return RedisStore(settings.store, password=password, prefix=settings.store_prefix, timeout=timeout, clock=clock)
 
 
 def build_replica(settings: Settings, store: Store | None, hub: Hub, clock: Clock) -> Replica | None:

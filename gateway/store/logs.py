@@ -79,9 +79,10 @@ class LogStore(Protocol):
     """Logs by generation id. Every method may raise `StoreError`; then it is not known whether it was done."""
 
     async def create(self, head: Head, entries: Sequence[Entry], keep: float, prompt: bytes = b"") -> bool:
-        """Store a new generation with its first events; return False, and change nothing, if its id is known.
+        """Store a new generation with its first events; return False, and change nothing, if another one has its id.
 
-        `prompt` is the conversation, if another gateway shall be able to continue the generation.
+        The same owner may do it again, with all events since the first, because its reply was lost. `prompt` is the
+        conversation, if another gateway shall be able to continue the generation.
         """
         ...
 

@@ -28,10 +28,12 @@ class MemoryLogs:
         self._stored: dict[str, _Stored] = {}
 
     async def create(self, head: Head, entries: Sequence[Entry], keep: float, prompt: bytes = b"") -> bool:
-        """Store a new generation with its first events; return False, and change nothing, if its id is known."""
-        if self._find(head.generation_id) is not None:
+        """Store a new generation with its first events; return False, and change nothing, if another one has its id."""
+        last, known = entries[-1].last, self._find(head.generation_id)
+        if known is not None and (known.head.owner, known.head.fence) != (head.owner, head.fence):
             return False
-        last = entries[-1].last
+        if known is not None and known.head.last >= last:
+            return True
         stored = _Stored(head, [(last, encode_entries(entries))], self._clock.now() + keep, prompt)
         stored.head = replace(head, last=last)
         self._stored[head.generation_id] = stored

@@ -10,7 +10,7 @@ from tests.manual_clock import ManualClock
 
 async def test_generations_in_memory_need_no_store() -> None:
     async with one_target() as harness:
-        assert build_store(Settings()) is None
+        assert build_store(Settings(), harness.clock) is None
         assert build_replica(Settings(), None, harness.hub, harness.clock) is None
 
 

@@ -1,0 +1,53 @@
+"""What is asked of Redis: scripts and commands, each with the key that decides on the node of a cluster. Pure."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from gateway.store.redis.replies import Argument
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A Lua script, which Redis runs as a whole.
+
+    https://redis.io/docs/latest/develop/programmability/eval-intro/
+    """
+
+    text: str
+    sha: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        # SHA-1 is what Redis names scripts by.
+        digest = hashlib.sha1(self.text.encode(), usedforsecurity=False).hexdigest()
+        object.__setattr__(self, "sha", digest)
+
+
+@dataclass(frozen=True, slots=True)
+class ScriptCall:
+    """A script with its keys, at least one, and arguments. In a cluster, all keys must have the same hash tag."""
+
+    script: Script
+    keys: Sequence[str]
+    args: Sequence[Argument] = ()
+
+    @property
+    def key(self) -> str:
+        """Return the key that decides on the node."""
+        return self.keys[0]
+
+    @property
+    def words(self) -> Sequence[Argument]:
+        """Return the command."""
+        return ("EVALSHA", self.script.sha, len(self.keys), *self.keys, *self.args)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command. `key` is the key among its words, which decides on the node."""
+
+    key: str
+    words: Sequence[Argument]
+
+
+Call = ScriptCall | Command

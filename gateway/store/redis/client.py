@@ -1,0 +1,174 @@
+"""Calls to Redis for all roles of the store: pipelines by node, redirections, and errors of the store.
+
+A role builds `ScriptCall`s and `Command`s, and passes as many of them at once as it can: they share one exchange with
+each node. Its scripts must be safe to repeat, since after a time-out it is not known whether a call was carried out.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Final, TypeAlias
+
+from redis.exceptions import (
+    AskError,
+    ClusterDownError,
+    MasterDownError,
+    MovedError,
+    NoScriptError,
+    ResponseError,
+    TryAgainError,
+)
+
+from gateway.store.errors import StoreError
+from gateway.store.redis.calls import Call, ScriptCall
+from gateway.store.redis.errors import translate
+from gateway.store.redis.node import BlockingConnection, Node
+from gateway.store.redis.replies import Argument, Reply
+from gateway.store.redis.topology import Topology
+
+MAX_ATTEMPTS: Final = 5
+"""Maximum number of times that a call is sent: a slot that moves redirects it."""
+
+Result: TypeAlias = "Reply | StoreError"
+"""What became of a call."""
+
+
+class RedisClient:
+    """Runs calls on the nodes of a deployment."""
+
+    def __init__(self, topology: Topology) -> None:
+        self.topology = topology
+
+    async def call(self, call: Call) -> Reply:
+        """Run one call.
+
+        Raises:
+            StoreError: it failed. Whether it was carried out is not known after "unreachable" and "timeout".
+        """
+        (result,) = await self.run([call])
+        if isinstance(result, StoreError):
+            raise result
+        return result
+
+    async def run_all(self, *stages: Sequence[Call]) -> list[list[Reply]]:
+        """Run the calls of each stage, as `run_stages` does, and return their replies.
+
+        Raises:
+            StoreError: one of them failed; the others may have been carried out.
+        """
+        return [checked(results) for results in await self.run_stages(*stages)]
+
+    async def run_stages(self, *stages: Sequence[Call]) -> list[list[Result]]:
+        """Run calls so that those of a stage are carried out after those of the stages before it.
+
+        On one server that takes one exchange, in a cluster one for each stage.
+        """
+        if self.topology.is_cluster:
+            return [await self.run(stage) for stage in stages]
+        results = iter(await self.run([call for stage in stages for call in stage]))
+        return [[next(results) for _ in stage] for stage in stages]
+
+    async def run(self, calls: Sequence[Call]) -> list[Result]:
+        """Run calls; return the reply or the error of each, in their order.
+
+        Those for one node are carried out in order, but not at once: other gateways may come in between.
+        """
+        results: list[Result] = [StoreError("unreachable", "too many redirections by the Redis Cluster")] * len(calls)
+        pending: Sequence[int] = range(len(calls))
+        for attempt in range(MAX_ATTEMPTS):
+            if attempt > 1:
+                await asyncio.sleep(0.02 * attempt)
+            pending = await self._run_pending(calls, pending, results)
+            if not pending:
+                break
+        return results
+
+    async def open_apart(self, key: str) -> BlockingConnection:
+        """Return a connection of its own to the node of a key, for commands that wait.
+
+        Raises:
+            StoreError: it can't be opened.
+        """
+        try:
+            node = await self.topology.node_of(key)
+            return await node.open_apart()
+        except StoreError:
+            self.topology.on_failure()
+            raise
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.topology.close()
+
+    async def _run_pending(self, calls: Sequence[Call], pending: Sequence[int], results: list[Result]) -> list[int]:
+        """Run the calls at some indexes, and set their results; return the indexes of those to be run again."""
+        groups = dict[Node, list[int]]()
+        for index in pending:
+            try:
+                node = await self.topology.node_of(calls[index].key)
+            except StoreError as error:
+                results[index] = error
+            else:
+                groups.setdefault(node, []).append(index)
+        runs = [self._run_on(node, indexes, calls, results) for node, indexes in groups.items()]
+        if len(runs) == 1:
+            return await runs[0]
+        return sorted(index for again in await asyncio.gather(*runs) for index in again)
+
+    async def _run_on(self, node: Node, indexes: list[int], calls: Sequence[Call], results: list[Result]) -> list[int]:
+        try:
+            replies = await node.execute([calls[index] for index in indexes])
+        except StoreError as error:
+            self.topology.on_failure()
+            for index in indexes:
+                results[index] = error
+            return []
+        again = list[int]()
+        for index, reply in zip(indexes, replies, strict=True):
+            if not isinstance(reply, ResponseError):
+                results[index] = reply
+            elif await self._should_repeat(node, reply):
+                again.append(index)
+            elif isinstance(reply, AskError) and self.topology.is_cluster:
+                results[index] = await self._ask(reply, calls[index])
+            else:
+                results[index] = translate(reply, node.name)
+        return again
+
+    async def _should_repeat(self, node: Node, error: ResponseError) -> bool:
+        """Return True if a call with this error can succeed now, and prepare that. It was not carried out."""
+        match error:
+            case NoScriptError():
+                node.forget_scripts()
+            case MovedError() | TryAgainError() if self.topology.is_cluster:
+                self.topology.on_failure()
+            case _:
+                if isinstance(error, ClusterDownError | MasterDownError) or translate(error, "").fault == "read_only":
+                    # Its connections lead to a server that was the primary.
+                    self.topology.on_failure()
+                    await node.close()
+                return False
+        return True
+
+    async def _ask(self, error: AskError, call: Call) -> Result:
+        """Run a call on the node that its slot is moving to."""
+        node = await self.topology.node_named((error.host, error.port))
+        load: list[Sequence[Argument]] = [("SCRIPT", "LOAD", call.script.text)] if isinstance(call, ScriptCall) else []
+        try:
+            *_, reply = await node.execute_raw(*load, ("ASKING",), call.words)
+        except StoreError as failed:
+            return failed
+        return translate(reply, node.name) if isinstance(reply, ResponseError) else reply
+
+
+def checked(results: Sequence[Result]) -> list[Reply]:
+    """Return the replies.
+
+    Raises:
+        StoreError: one of the calls failed.
+    """
+    replies = list[Reply]()
+    for result in results:
+        if isinstance(result, StoreError):
+            raise result
+        replies.append(result)
+    return replies

@@ -1,0 +1,132 @@
+"""Open connections to servers of a Redis deployment, with its credentials and TLS."""
+
+from functools import cached_property
+from typing import Final, Protocol, TypedDict
+
+from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocketConnection
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import RedisError
+
+from gateway.store.redis.address import Credentials, Host, RedisAddress, format_host
+from gateway.store.redis.errors import translate
+
+CLIENT_NAME: Final = "dualstream"
+"""How connections are named in CLIENT LIST."""
+
+RedisConnection = Connection | UnixDomainSocketConnection
+
+
+class Open(Protocol):
+    """Opens a connection to one server, which may be another one each time: the primary of a service, say."""
+
+    async def __call__(self) -> RedisConnection:
+        """Return a connection that is logged in.
+
+        Raises:
+            StoreError: it can't be opened.
+        """
+        ...
+
+
+class _Options(TypedDict):
+    db: int
+    username: str | None
+    password: str | None
+    socket_timeout: None
+    socket_connect_timeout: None
+    retry: Retry
+    client_name: str
+    driver_info: None
+    protocol: int
+
+
+class _TlsOptions(TypedDict):
+    ssl_ca_certs: str | None
+    ssl_certfile: str | None
+    ssl_keyfile: str | None
+    ssl_check_hostname: bool
+
+
+class Connector:
+    """Opens connections. Time limits and retries are the caller's.
+
+    redis-py has its own; they are off. On Python 3.11 its time limit may swallow a cancellation, and any that is
+    shorter than a blocking read breaks that.
+    """
+
+    def __init__(self, address: RedisAddress) -> None:
+        self._address = address
+
+    async def open(self, host: Host) -> RedisConnection:
+        """Return a connection to a server that is logged in.
+
+        Raises:
+            StoreError: it can't be opened.
+        """
+        return await self._open(host, _options(self._address.credentials, self._address.db))
+
+    async def open_sentinel(self, host: Host) -> RedisConnection:
+        """Return a connection to a Sentinel, which has its own users.
+
+        Raises:
+            StoreError: it can't be opened.
+        """
+        return await self._open(host, _options(self._address.sentinel_credentials, 0))
+
+    async def open_socket(self) -> RedisConnection:
+        """Return a connection to the Unix socket of the address that is logged in.
+
+        Raises:
+            StoreError: it can't be opened.
+        """
+        address = self._address
+        options = _options(address.credentials, address.db)
+        return await _connect(UnixDomainSocketConnection(path=address.socket_path, **options), address.socket_path)
+
+    async def _open(self, host: Host, options: _Options) -> RedisConnection:
+        name, port = host
+        if self._tls is None:
+            connection = Connection(host=name, port=port, socket_keepalive=True, **options)
+        else:
+            connection = SSLConnection(host=name, port=port, socket_keepalive=True, **options, **self._tls)
+        return await _connect(connection, format_host(host))
+
+    @cached_property
+    def _tls(self) -> _TlsOptions | None:
+        tls = self._address.tls
+        if tls is None:
+            return None
+        return {
+            "ssl_ca_certs": tls.ca_file or None,
+            "ssl_certfile": tls.certificate_file or None,
+            "ssl_keyfile": tls.key_file or None,
+            "ssl_check_hostname": tls.check_hostname,
+        }
+
+
+def _options(credentials: Credentials, db: int) -> _Options:
+    return {
+        "db": db,
+        "username": credentials.username or None,
+        "password": credentials.password or None,
+        "socket_timeout": None,
+        "socket_connect_timeout": None,
+        "retry": Retry(NoBackoff(), 0),
+        "client_name": CLIENT_NAME,
+        # One exchange less for each connection.
+        "driver_info": None,
+        "protocol": 2,
+    }
+
+
+async def _connect(connection: RedisConnection, where: str) -> RedisConnection:
+    try:
+        await connection.connect()  # type: ignore[no-untyped-call]
+    except RedisError as error:
+        raise translate(error, where) from error
+    except BaseException:
+        # Cancelled, by a time limit for example.
+        await connection.disconnect(nowait=True)
+        raise
+    return connection

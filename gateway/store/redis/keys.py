@@ -1,0 +1,57 @@
+"""The keys of a deployment in Redis. Pure.
+
+All begin with the prefix of the deployment. Keys that a script uses together have the same hash tag, the part in
+braces, so that a cluster has them on one node.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from gateway.toml.problems import ConfigurationError
+
+_PREFIX: Final = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
+_ESCAPED: Final = re.compile(r"[%{}\ud800-\udfff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The keys of the deployment with this prefix."""
+
+    prefix: str
+
+    def __post_init__(self) -> None:
+        if not _PREFIX.fullmatch(self.prefix):
+            # Braces in it would be the hash tag of all keys.
+            message = "store_prefix: 1 to 100 letters, digits and _ . : - are allowed"
+            raise ConfigurationError(message)
+
+    def tagged(self, role: str, tag: str, name: str = "") -> str:
+        """Return the key of a role, with a hash tag that may be any text, such as a client's."""
+        return f"{self.prefix}:{role}:{{{_escape(tag)}}}{name and ':'}{name}"
+
+    def generation(self, generation_id: str) -> tuple[str, str]:
+        """Return the keys of a generation: of its head, and of its log."""
+        return self.tagged("gen", generation_id), self.tagged("gen", generation_id, "log")
+
+    def prompt(self, generation_id: str) -> str:
+        """Return the key of a generation's conversation."""
+        return self.tagged("gen", generation_id, "prompt")
+
+    def owned(self, replica: str) -> str:
+        """Return the key of the ids of the generations that a gateway owns."""
+        return self.tagged("owned", replica)
+
+    def inbox(self, replica: str) -> str:
+        """Return the key of a gateway's inbox."""
+        return self.tagged("inbox", replica)
+
+    @property
+    def members(self) -> tuple[str, str]:
+        """Return the keys of membership: of the leases, and of what the gateways tell about themselves."""
+        return self.tagged("members", "members"), self.tagged("members", "members", "info")
+
+
+def _escape(tag: str) -> str:
+    """Replace what would end a hash tag, and what is not UTF-8, as in a URL."""
+    return _ESCAPED.sub(lambda match: f"%{ord(match[0]):X}", tag)

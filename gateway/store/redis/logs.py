@@ -1,0 +1,145 @@
+"""Logs in Redis: for each generation a Stream, with one item a batch whose id is the number of its last event.
+
+The head beside it is a hash. A set for each gateway names what it owns: in a cluster it is on another node, so a
+generation is added before it is stored, and removed after it has ended. Names in it that are not true are ignored.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Final
+
+from gateway.generation.event_log import Entry
+from gateway.store.entries import decode_entries, encode_entries
+from gateway.store.errors import StoreError
+from gateway.store.logs import Append, Appended, Head, LogPart, Position, Take
+from gateway.store.redis.calls import Call, Command, ScriptCall
+from gateway.store.redis.client import RedisClient, checked
+from gateway.store.redis.keys import Keys
+from gateway.store.redis.messages import RedisMessages
+from gateway.store.redis.replies import Argument, Reply, as_bytes, as_int, as_list, as_text
+from gateway.store.redis.scripts import load_script
+
+_CREATE: Final = load_script("create")
+_APPEND: Final = load_script("append")
+_READ: Final = load_script("read")
+_TAKE: Final = load_script("take")
+_DELETE: Final = load_script("delete")
+
+_APPENDED: Final = {1: Appended.STORED, 0: Appended.FENCED, -1: Appended.MISSING}
+
+
+class RedisLogs:
+    """Logs by generation id."""
+
+    def __init__(self, client: RedisClient, keys: Keys, messages: RedisMessages) -> None:
+        self._client = client
+        self._keys = keys
+        self._messages = messages
+
+    async def create(self, head: Head, entries: Sequence[Entry], keep: float, prompt: bytes = b"") -> bool:
+        """Store a new generation with its first events; return False, and change nothing, if another one has its id."""
+        ended = "1" if head.ended else "0"
+        facts = (head.version, head.details or b"", head.facts or b"")
+        args = (head.owner, head.fence, entries[-1].last, ended, _milliseconds(keep), *facts, encode_entries(entries))
+        create = ScriptCall(_CREATE, self._all_keys(head.generation_id), (*args, prompt))
+        own = () if head.ended else (self._own("SADD", head.owner, head.generation_id),)
+        _, (created,) = await self._client.run_all(own, [create])
+        return as_int(created) == 1
+
+    async def append(self, appends: Sequence[Append], wakes: Mapping[str, bytes] | None = None) -> Sequence[Appended]:
+        """Append events; return a result for each, and send `wakes` afterwards."""
+        ended = [append for append in appends if append.entries and append.entries[-1].is_end]
+        results, _ = await self._client.run_all(
+            [self._append(append) for append in appends],
+            [
+                *(self._own("SREM", append.owner, append.generation_id) for append in ended),
+                *self._messages.calls(list((wakes or {}).items())),
+            ],
+        )
+        return [_APPENDED[as_int(result)] for result in results]
+
+    async def read(self, positions: Mapping[str, Position]) -> Mapping[str, LogPart]:
+        """Return what follows a position of each generation; unknown generations are left out."""
+        calls = [ScriptCall(_READ, self._keys.generation(name), position) for name, position in positions.items()]
+        replies = checked(await self._client.run(calls))
+        found = zip(positions.items(), replies, strict=True)
+        return {name: _part(name, place.last, as_list(reply)) for (name, place), reply in found if reply is not None}
+
+    async def prompt(self, generation_id: str) -> bytes:
+        """Return the conversation of a generation; b"" without one."""
+        key = self._keys.prompt(generation_id)
+        return as_bytes(await self._client.call(Command(key, ("GET", key))) or b"")
+
+    async def take(self, takes: Sequence[Take]) -> Sequence[Head | None]:
+        """Change the owner of generations; return the head of each as it is then."""
+        own = [self._own("SADD", take.owner, take.generation_id) for take in takes]
+        _, replies = await self._client.run_all(own, [self._take(take) for take in takes])
+        heads = [
+            None if reply is None else _head(take.generation_id, as_list(reply))
+            for take, reply in zip(takes, replies, strict=True)
+        ]
+        # Last, so that no generation is without an owner whose death would be noticed.
+        lost = [call for take, head in zip(takes, heads, strict=True) for call in self._disown(take, head)]
+        await self._client.run_all(lost)
+        return heads
+
+    async def owned(self, owner: str) -> Sequence[str]:
+        """Return the ids of the generations that a gateway owns and that have not ended."""
+        key = self._keys.owned(owner)
+        members = as_list(await self._client.call(Command(key, ("SMEMBERS", key))))
+        names = [as_bytes(member).decode("utf-8", "surrogatepass") for member in members]
+        heads = [self._keys.generation(name)[0] for name in names]
+        replies = checked(await self._client.run([Command(head, ("HMGET", head, "owner", "ended")) for head in heads]))
+        expected: Reply = [owner.encode(), b"0"]
+        return [name for name, reply in zip(names, replies, strict=True) if reply == expected]
+
+    async def delete(self, generation_id: str) -> None:
+        """Delete a generation; an unknown one is ignored."""
+        owner = await self._client.call(ScriptCall(_DELETE, self._all_keys(generation_id)))
+        if owner is not None:
+            await self._client.call(self._own("SREM", as_text(owner), generation_id))
+
+    def _take(self, take: Take) -> Call:
+        head, _ = self._keys.generation(take.generation_id)
+        return ScriptCall(_TAKE, (head,), (take.former, take.fence, take.owner))
+
+    def _disown(self, take: Take, head: Head | None) -> Sequence[Call]:
+        """Return the calls that remove a generation from the sets of those that do not own it now."""
+        owner = None if head is None or head.ended else head.owner
+        return [self._own("SREM", name, take.generation_id) for name in {take.former, take.owner} - {owner}]
+
+    def _append(self, append: Append) -> Call:
+        entries = append.entries
+        last, ended = (entries[-1].last, entries[-1].is_end) if entries else (0, False)
+        args: list[Argument] = [append.owner, append.fence, last, "1" if ended else "0", _milliseconds(append.keep)]
+        args.append(encode_entries(entries) if entries else b"")
+        if append.details is not None:
+            args.append(append.details)
+        return ScriptCall(_APPEND, self._all_keys(append.generation_id), args)
+
+    def _own(self, command: str, owner: str, generation_id: str) -> Call:
+        key = self._keys.owned(owner)
+        # An id may come from a client, and be any text.
+        return Command(key, (command, key, generation_id.encode("utf-8", "surrogatepass")))
+
+    def _all_keys(self, generation_id: str) -> Sequence[str]:
+        return (*self._keys.generation(generation_id), self._keys.prompt(generation_id))
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(1, round(seconds * 1000))
+
+
+def _head(generation_id: str, fields: Sequence[Reply]) -> Head:
+    owner, fence, last, ended, version = fields[:5]
+    return Head(generation_id, as_text(owner), as_int(fence), as_int(last), ended == b"1", as_int(version))
+
+
+def _part(generation_id: str, after: int, fields: Sequence[Reply]) -> LogPart:
+    details, facts = (None if field is None else as_bytes(field) for field in fields[5:7])
+    try:
+        entries = [entry for batch in as_list(fields[7]) for entry in decode_entries(as_bytes(batch))]
+    except ValueError as error:
+        raise StoreError("refused", f"the stored log of {generation_id} can't be read: {error}") from error
+    head = replace(_head(generation_id, fields), details=details, facts=facts)
+    return LogPart(head, [entry for entry in entries if entry.last > after])

@@ -1,0 +1,106 @@
+"""The roles of the store in Redis, together."""
+
+from functools import partial
+from typing import Final
+
+from gateway.clock import Clock, SystemClock
+from gateway.store.errors import StoreError
+from gateway.store.memory.budgets import MemoryBudgetTotals
+from gateway.store.memory.quotas import MemoryQuotas
+from gateway.store.memory.values import MemoryValues
+from gateway.store.redis.address import Host, RedisAddress, format_host, parse_address
+from gateway.store.redis.checks import check_node
+from gateway.store.redis.client import RedisClient
+from gateway.store.redis.cluster import Cluster
+from gateway.store.redis.connector import Connector
+from gateway.store.redis.keys import Keys
+from gateway.store.redis.logs import RedisLogs
+from gateway.store.redis.members import RedisMembers
+from gateway.store.redis.messages import RedisMessages
+from gateway.store.redis.node import Node
+from gateway.store.redis.topology import Sentinels, SingleNode, Topology
+from gateway.toml.problems import ConfigurationError
+
+LEASE_PART: Final = 0.24
+"""Time limit of an exchange, as a part of the time after which a gateway counts as dead: two fifths of its lease, so
+that there is time to renew that once more after a failure."""
+
+CALL_SECONDS: Final = 5.0 * LEASE_PART
+"""Default time limit of an exchange, for the default of `owner_timeout`."""
+
+MAX_CONNECTIONS: Final = 8
+"""Default maximum number of connections to each server; one more waits for messages. Calls beyond that wait."""
+
+
+class RedisStore:
+    """A store that gateways on any number of machines share.
+
+    `url` has one of the forms in `gateway.store.redis.address`; `password` is used if it has none. All keys begin with
+    `prefix`. `timeout` bounds each exchange with a server, in seconds.
+
+    Raises:
+        ConfigurationError: `url` or `prefix` is not valid.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        password: str = "",
+        prefix: str = "dualstream",
+        timeout: float = CALL_SECONDS,
+        max_connections: int = MAX_CONNECTIONS,
+        clock: Clock | None = None,
+    ) -> None:
+        self.keys = Keys(prefix)
+        chosen_clock = clock or SystemClock()
+        self._topology = _topology(parse_address(url, password), chosen_clock, timeout, max_connections)
+        self.client = RedisClient(self._topology)
+        self.messages = RedisMessages(self.client, self.keys)
+        self.logs = RedisLogs(self.client, self.keys, self.messages)
+        self.members = RedisMembers(self.client, self.keys, chosen_clock)
+        # Of this process alone, until they are in Redis, too.
+        self.values = MemoryValues(chosen_clock)
+        self.quotas = MemoryQuotas(chosen_clock)
+        self.budgets = MemoryBudgetTotals()
+
+    async def start(self) -> None:
+        """Connect, and check that each server can be used.
+
+        Raises:
+            StoreError: one can't be reached.
+            ConfigurationError: it can be reached, and not used; the message says what to change.
+        """
+        try:
+            for node in await self._topology.nodes():
+                await check_node(node, in_cluster=self._topology.is_cluster)
+        except StoreError as error:
+            if error.fault == "refused":
+                raise ConfigurationError(f"store: {error.message}") from error
+            raise
+        if isinstance(self._topology, Cluster) and self._topology.missing_slots:
+            missing = self._topology.missing_slots
+            message = f"store: {missing} slots of the Redis Cluster have no node: assign them (redis-cli --cluster fix)"
+            raise ConfigurationError(message)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.messages.close()
+        await self.client.close()
+
+
+def _topology(address: RedisAddress, clock: Clock, timeout: float, max_connections: int) -> Topology:
+    connector = Connector(address)
+    make_node = partial(Node, clock=clock, timeout=timeout, max_connections=max_connections)
+
+    def node_at(host: Host) -> Node:
+        return make_node(format_host(host), partial(connector.open, host))
+
+    if address.topology == "cluster":
+        return Cluster(address.hosts, node_at, clock)
+    if address.topology == "sentinel":
+        sentinels = Sentinels(address, connector, clock, timeout)
+        return SingleNode(make_node(str(address), sentinels.open))
+    if address.socket_path:
+        return SingleNode(make_node(str(address), connector.open_socket))
+    return SingleNode(node_at(address.hosts[0]))
