@@ -39,7 +39,7 @@ def all_routes(services: Services, transport_routes: Iterable[BaseRoute]) -> Seq
         *PassThroughRoutes(services).routes(),
         *TokenCountRoutes(services).routes(),
         *MessageCountRoutes(services).routes(),
-        *status_routes(services.hub, services.responses),
+        *status_routes(services.generations, services.responses),
         *page_routes(),
     ]
     # Routes are matched in this order: starts come often, interrupts seldom.

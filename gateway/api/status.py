@@ -14,13 +14,13 @@ from gateway.api.context import principal
 from gateway.api.model_api.responses.store import ResponseStore
 from gateway.api.requests import request_id
 from gateway.api.responses import json_response
-from gateway.pipeline.hub import Hub
 from gateway.protocol.errors import forbidden
+from gateway.replicas.generations import Generations
 
 
-def status_routes(hub: Hub, responses: ResponseStore) -> Sequence[BaseRoute]:
+def status_routes(generations: Generations, responses: ResponseStore) -> Sequence[BaseRoute]:
     """Build the routes: liveness, readiness, statistics, and the OpenAPI document."""
-    started = time.monotonic()
+    hub, started = generations.hub, time.monotonic()
     # Compact. The file is built by `make openapi`: building it here took a tenth of the time until the server listens.
     openapi = orjson.dumps(orjson.loads(bundled_path("openapi.json", "docs/openapi.json").read_bytes()))
 
@@ -33,13 +33,18 @@ def status_routes(hub: Hub, responses: ResponseStore) -> Sequence[BaseRoute]:
     async def ready(request: Request) -> Response:
         if hub.draining:
             return json_response(request, {"status": "draining"}, 503, {"Retry-After": "1"})
+        if not generations.is_store_up:
+            # Without starts, a load balancer had better send clients elsewhere: others may reach the store.
+            if generations.refuses_starts:
+                return json_response(request, {"status": "store unavailable"}, 503, {"Retry-After": "1"})
+            return json_response(request, {"status": "ready without its store"})
         return json_response(request, {"status": "ready"})
 
     async def stats(request: Request) -> Response:
         if not principal(request).observes:
             raise forbidden("observe")
         stored = {"stored_responses": len(responses), "stored_bytes": responses.size}
-        return json_response(request, hub.stats() | stored)
+        return json_response(request, hub.stats() | stored | {"store": generations.store_stats()})
 
     async def openapi_document(request: Request) -> Response:
         return Response(openapi, headers={"X-Request-ID": request_id(request)}, media_type="application/json")

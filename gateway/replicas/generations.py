@@ -29,6 +29,20 @@ class Generations:
         self.hub = hub
         self._replica = replica
 
+    @property
+    def is_store_up(self) -> bool:
+        """Return True if the shared store can be used, or if there is none."""
+        return self._replica is None or self._replica.health.is_up
+
+    @property
+    def refuses_starts(self) -> bool:
+        """Return True while starts are refused because the shared store can't be used."""
+        return self._replica is not None and self._replica.refuses_starts
+
+    def store_stats(self) -> dict[str, object] | None:
+        """Return the figures of the shared store for `GET /api/stats`; None without one."""
+        return None if self._replica is None else self._replica.stats()
+
     async def start(
         self,
         request: StartRequest,

@@ -76,6 +76,7 @@ class Replica:
         self._vanished = Suspects(policy.owner_timeout, policy.lease)
         """Generations that are viewed here, and that the store does not have."""
         self._has_connected = asyncio.Event()
+        self._gateways = 0
         self._renewed_at = clock.now()
         self._fenced: dict[str, WrittenLog] = {}
         """Logs that others have taken over, and whose new events are not read yet."""
@@ -125,14 +126,24 @@ class Replica:
         self._timer.cancel()
         await self.store.close()
 
+    @property
+    def refuses_starts(self) -> bool:
+        """Return True if the store can't be used, and the policy is to refuse starts then."""
+        return self.policy.store_down == "refuse" and not self.health.is_up
+
     def check_open(self) -> None:
         """Check that generations may be started now.
 
         Raises:
-            Refused: the store can't be used, and the policy is to refuse starts then.
+            Refused: see `refuses_starts`.
         """
-        if self.policy.store_down == "refuse" and not self.health.is_up:
+        if self.refuses_starts:
             raise self.health.unavailable()
+
+    def stats(self) -> dict[str, object]:
+        """Return the figures of the store for `GET /api/stats`."""
+        unwritten = sum(written.is_dirty for written in self.writer)
+        return {**self.health.stats(), "gateways": self._gateways, "unwritten": unwritten}
 
     async def add(self, generation: Generation) -> None:
         """Store a generation that has just been started here, and what it brings from now on.
@@ -267,6 +278,7 @@ class Replica:
     async def _renew(self) -> Membership:
         now = self._clock.now()
         members = await self.store.members.renew(self.name, self.policy.lease, self.shared.info())
+        self._gateways = len(members.alive)
         if self.health.is_up and members.was_alive:
             self.lease.expires = now + self.policy.lease
         self._renewed_at = now

@@ -193,6 +193,22 @@ class UpstreamFigures:
 
 
 @dataclass(frozen=True, slots=True)
+class StoreFigures:
+    """The store that gateways share. `unwritten` generations have something that it lacks, for now or while it is down.
+
+    `fault` is why it can't be used, and `down_seconds` since when; `outages` counts how often. `gateways` are those that
+    were alive when it was used last.
+    """
+
+    up: bool
+    fault: Literal["unreachable", "timeout", "full", "read_only", "refused"] | None
+    down_seconds: float | None
+    outages: Count
+    gateways: Count
+    unwritten: Count
+
+
+@dataclass(frozen=True, slots=True)
 class Stats:
     """Current load, and totals since the gateway started. `refused` counts refused starts by code."""
 
@@ -214,6 +230,7 @@ class Stats:
     draining: bool
     stored_responses: Count
     stored_bytes: Count
+    store: StoreFigures | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,4 +246,4 @@ class Health:
 class Ready:
     """Whether the gateway accepts starts."""
 
-    status: Literal["ready", "draining"]
+    status: Literal["ready", "ready without its store", "draining", "store unavailable"]

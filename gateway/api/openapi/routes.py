@@ -326,7 +326,10 @@ OPERATIONS: Final[Sequence[Operation]] = (
         (
             ResponseSpec(200, "The gateway accepts starts.", response_bodies.Ready),
             ResponseSpec(
-                503, "The gateway is shutting down.", response_bodies.Ready, headers=("X-Request-ID", "Retry-After")
+                503,
+                "The gateway is shutting down, or refuses starts because its store can't be used.",
+                response_bodies.Ready,
+                headers=("X-Request-ID", "Retry-After"),
             ),
         ),
         parameters=("RequestId",),
