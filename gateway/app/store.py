@@ -1,12 +1,25 @@
 """Build the shared store that a configuration names, and what joins its deployment."""
 
+from importlib.metadata import version
+from typing import Final
+
 from gateway.clock import Clock
 from gateway.config import Settings
 from gateway.config.checks import MEMORY
 from gateway.pipeline.hub import Hub
+from gateway.replicas.configuration import Configuration, digests_of
 from gateway.replicas.policy import ReplicaPolicy
 from gateway.replicas.replica import Replica
 from gateway.store.base import Store
+
+SHARED: Final = (
+    *("owner_timeout", "on_owner_lost", "store_down", "default_model", "max_output_bytes"),
+    *("max_concurrent", "max_concurrent_per_client", "max_queue", "queue_timeout"),
+    *("rate_limit_per_minute", "rate_limit_burst", "output_tokens_per_minute", "budget_per_day"),
+    *("max_streams_per_client", "max_streams_per_address", "breaker_failures", "breaker_rest"),
+    *("on_disconnect", "model_api_on_disconnect", "model_api_on_resend", "grace", "retention", "response_retention"),
+)
+"""Settings that must agree: limits that are counted for all gateways, and how generations are kept."""
 
 
 def build_store(settings: Settings, clock: Clock) -> Store | None:
@@ -26,4 +39,11 @@ def build_replica(settings: Settings, store: Store | None, hub: Hub, clock: Cloc
     if store is None:
         return None
     policy = ReplicaPolicy(settings.owner_timeout, settings.store_delay, settings.on_owner_lost, settings.store_down)
-    return Replica(store, hub, clock, policy)
+    return Replica(store, hub, clock, policy, configuration=Configuration(digests_of(_shared_settings(settings))))
+
+
+def _shared_settings(settings: Settings) -> dict[str, object]:
+    """Return the settings in which all gateways of a deployment must agree, and their version."""
+    values = settings.model_dump(mode="json", include=set(SHARED))
+    models = sorted({*settings.model, *settings.models})
+    return {**values, "models": models, "version": version("dualstream")}

@@ -23,10 +23,14 @@ class CircuitReport:
 
 @dataclass(frozen=True, slots=True)
 class ReplicaInfo:
-    """What one gateway tells. `pauses` are those that providers have asked it for, in seconds from now."""
+    """What one gateway tells. `pauses` are those that providers have asked it for, in seconds from now.
+
+    `settings` is a digest of the settings in which the gateways must agree.
+    """
 
     circuits: Mapping[str, CircuitReport] = field(default_factory=dict)
     pauses: Mapping[str, float] = field(default_factory=dict)
+    settings: str = ""
 
 
 _INFO: Final = TypeAdapter(ReplicaInfo)
@@ -43,3 +47,8 @@ def decode_info(data: bytes) -> ReplicaInfo:
         return _INFO.validate_json(data)
     except ValueError:
         return ReplicaInfo()
+
+
+def settings_of(infos: Mapping[str, bytes]) -> dict[str, str]:
+    """Return the digests of the settings of gateways, by their ids."""
+    return {name: decode_info(data).settings for name, data in infos.items()}

@@ -71,17 +71,26 @@ class Reply:
     type: Literal["reply"] = "reply"
 
 
-ReplicaMessage = Annotated[Wake | Watch | Call | Reply, Field(discriminator="type")]
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """The sender has these settings, as digests, and has noticed that the receiver has others."""
 
-_MESSAGE: Final[TypeAdapter[Wake | Watch | Call | Reply]] = TypeAdapter(ReplicaMessage)
+    sender: str
+    digests: Mapping[str, str]
+    type: Literal["configured"] = "configured"
 
 
-def encode_message(message: Wake | Watch | Call | Reply) -> bytes:
+ReplicaMessage = Wake | Watch | Call | Reply | Configured
+
+_MESSAGE: Final[TypeAdapter[ReplicaMessage]] = TypeAdapter(Annotated[ReplicaMessage, Field(discriminator="type")])
+
+
+def encode_message(message: ReplicaMessage) -> bytes:
     """Encode a message."""
     return _MESSAGE.dump_json(message)
 
 
-def decode_message(data: bytes) -> Wake | Watch | Call | Reply:
+def decode_message(data: bytes) -> ReplicaMessage:
     """Decode a message.
 
     Raises:

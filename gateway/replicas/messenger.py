@@ -11,7 +11,7 @@ from pydantic import JsonValue
 
 from gateway.clock import Clock, time_limit
 from gateway.protocol.errors import Refused
-from gateway.replicas.messages import Call, Refusal, Reply, Wake, Watch, decode_message, encode_message
+from gateway.replicas.messages import Call, Configured, Refusal, Reply, Wake, Watch, decode_message, encode_message
 from gateway.store.errors import StoreError
 from gateway.store.messages import Messages
 
@@ -35,6 +35,10 @@ class Receiver(Protocol):
 
     def on_watch(self, watch: Watch) -> None:
         """Count a gateway that has viewers of a generation of this one, or has none any more."""
+        ...
+
+    def on_configured(self, configured: Configured) -> None:
+        """Compare the settings of another gateway with those of this one."""
         ...
 
     def on_store_error(self, error: StoreError) -> None:
@@ -64,7 +68,7 @@ class Messenger:
         self._replies: dict[int, asyncio.Future[Result]] = {}
         self._calls: set[asyncio.Task[None]] = set()
 
-    def post(self, replica: str, message: Wake | Watch | Reply) -> None:
+    def post(self, replica: str, message: Wake | Watch | Reply | Configured) -> None:
         """Send a message soon, together with others; it is lost if the store fails."""
         self._outgoing.append((replica, encode_message(message)))
         self._has_outgoing.set()
@@ -140,6 +144,8 @@ class Messenger:
                 task.add_done_callback(self._calls.discard)
             case Reply():
                 self._resolve(message)
+            case Configured():
+                self._receiver.on_configured(message)
 
     async def _execute(self, call: Call) -> None:
         try:

@@ -19,9 +19,11 @@ from gateway.pipeline.mirrors import Mirror
 from gateway.pipeline.records import may_read
 from gateway.protocol.commands import FeedbackRequest, InterruptRequest, parse
 from gateway.protocol.errors import Code, Refused, lost
+from gateway.replicas.configuration import Configuration
 from gateway.replicas.facts import Facts
+from gateway.replicas.info import settings_of
 from gateway.replicas.log_writer import BATCH_LOGS, LogWriter, WrittenLog, batches
-from gateway.replicas.messages import Call, Wake, Watch
+from gateway.replicas.messages import Call, Configured, Wake, Watch
 from gateway.replicas.messenger import Messenger, Result
 from gateway.replicas.mirror_reader import MirrorReader
 from gateway.replicas.policy import ReplicaPolicy
@@ -48,13 +50,22 @@ _STATES: Final = frozenset(State)
 class Replica:
     """One of the gateways of a deployment. `start` and `close` it; between them its tasks run."""
 
-    def __init__(self, store: Store, hub: Hub, clock: Clock, policy: ReplicaPolicy, name: str | None = None) -> None:
+    def __init__(
+        self,
+        store: Store,
+        hub: Hub,
+        clock: Clock,
+        policy: ReplicaPolicy,
+        name: str | None = None,
+        configuration: Configuration | None = None,
+    ) -> None:
         self.name = name or f"r_{secrets.token_urlsafe(9)}"
         """Random: a gateway that starts again is another one."""
         self.store = store
         self.policy = policy
         self.lease = Lease(on_lapse=self._tick_now)
         self.health = StoreHealth(clock)
+        self.configuration = configuration or Configuration()
         self._hub = hub
         self._clock = clock
         self.messenger = Messenger(store.messages, self.name, clock, self)
@@ -90,6 +101,22 @@ class Replica:
         """Join the deployment, now or once the store can be used: until then it is as if the store had been lost.
 
         Raises:
+            StoreError, ConfigurationError: see `connect`.
+        """
+        await self.connect()
+        if self.health.is_connected:
+            await self.tick()
+        coroutines = (
+            *(self._run(), self.writer.run(), self.reader.run(), self.messenger.send()),
+            self.shared.budgets.run(),
+        )
+        self._tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
+        self._tasks.append(asyncio.create_task(self._receive()))
+
+    async def connect(self) -> None:
+        """Connect to the store, if it can be reached; a second time does nothing.
+
+        Raises:
             StoreError: the store does not let this gateway in, and waiting does not help.
             ConfigurationError: the same, and the message names the setting.
         """
@@ -99,14 +126,6 @@ class Replica:
             if error.fault not in HEALS:
                 raise
             self._on_down(error)
-        else:
-            await self.tick()
-        coroutines = (
-            *(self._run(), self.writer.run(), self.reader.run(), self.messenger.send()),
-            self.shared.budgets.run(),
-        )
-        self._tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
-        self._tasks.append(asyncio.create_task(self._receive()))
 
     async def close(self) -> None:
         """Leave: write what is left, and tell the others. Call it once the hub is closed."""
@@ -260,6 +279,8 @@ class Replica:
             if not (self.health.is_up and members.was_alive):
                 await self._verify()
             self.alive = frozenset(members.alive.keys() - {self.name})
+            for other in self.configuration.unlike(settings_of(members.alive)):
+                self.messenger.post(other, Configured(self.name, self.configuration.digests))
             await self._remove_dead(members)
             await self._read_all()
             await self.shared.on_renewed(members.alive)
@@ -277,7 +298,9 @@ class Replica:
 
     async def _renew(self) -> Membership:
         now = self._clock.now()
-        members = await self.store.members.renew(self.name, self.policy.lease, self.shared.info())
+        members = await self.store.members.renew(
+            self.name, self.policy.lease, self.shared.info(self.configuration.digest)
+        )
         self._gateways = len(members.alive)
         if self.health.is_up and members.was_alive:
             self.lease.expires = now + self.policy.lease
@@ -396,6 +419,10 @@ class Replica:
         self._hub.remove_viewer(written.generation.id)
 
     # What others ask for; see `Receiver`.
+
+    def on_configured(self, configured: Configured) -> None:
+        """Compare the settings of another gateway with those of this one."""
+        self.configuration.compare(configured.sender, configured.digests)
 
     def on_store_error(self, error: StoreError) -> None:
         """Go on from memory: messages were lost."""

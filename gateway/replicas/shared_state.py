@@ -1,6 +1,7 @@
 """What this gateway shares with the others beside generations: names, budgets, circuit breakers."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from gateway.clock import Clock
 from gateway.pipeline.hub import Hub
@@ -25,9 +26,9 @@ class SharedState:
         self._replica = replica
         self._clock = clock
 
-    def info(self) -> bytes:
-        """Return what this gateway tells the others with its lease."""
-        return encode_info(self._circuits.report(self._clock.now()))
+    def info(self, settings: str) -> bytes:
+        """Return what this gateway tells the others with its lease; `settings` is the digest of its settings."""
+        return encode_info(replace(self._circuits.report(self._clock.now()), settings=settings))
 
     async def on_renewed(self, alive: Mapping[str, bytes]) -> None:
         """Adopt what the others tell, and renew what is kept for generations that run here.

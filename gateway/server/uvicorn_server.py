@@ -16,6 +16,7 @@ import uvicorn
 from gateway.app.factory import create_app
 from gateway.config import Settings
 from gateway.pipeline.hub import Hub
+from gateway.replicas.replica import Replica
 from gateway.server.base_urls import describe_address
 from gateway.server.http_protocol import HttpProtocol
 from gateway.server.uvicorn_config import server_config
@@ -45,11 +46,13 @@ def run(
     """Serve on a listening socket, and return the exit code; a worker has an `inheritance`.
 
     Raises:
-        ConfigurationError: the keys can't be read.
+        ConfigurationError: the keys can't be read, or the shared store can't be used as it is configured.
     """
     app = create_app(settings)
     reload = partial(app.state.reloader.request, load) if load else None
-    server = _Server(server_config(settings, app), app.state.hub, settings.drain_timeout, reload, inheritance)
+    server = _Server(
+        server_config(settings, app), app.state.replica, app.state.hub, settings.drain_timeout, reload, inheritance
+    )
     server.run(sockets=[listening])
     return 0 if server.started else 1
 
@@ -58,6 +61,7 @@ class _Server(uvicorn.Server):
     def __init__(
         self,
         config: uvicorn.Config,
+        replica: Replica | None,
         hub: Hub,
         drain_timeout: float,
         reload: Callable[[], None] | None,
@@ -65,6 +69,7 @@ class _Server(uvicorn.Server):
     ) -> None:
         super().__init__(config)
         self._reload = reload
+        self._replica = replica
         self._hub = hub
         self._drain_timeout = drain_timeout
         self._inheritance = inheritance
@@ -74,6 +79,9 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, and print the addresses, or tell the supervisor."""
+        if self._replica is not None:
+            # Before the lifespan: uvicorn would log a traceback of what is a line for the operator.
+            await self._replica.connect()
         # A worker accepts by itself.
         await super().startup(sockets if self._inheritance is None else [])
         if not self.started:

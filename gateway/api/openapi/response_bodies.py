@@ -196,8 +196,8 @@ class UpstreamFigures:
 class StoreFigures:
     """The store that gateways share. `unwritten` generations have something that it lacks, for now or while it is down.
 
-    `fault` is why it can't be used, and `down_seconds` since when; `outages` counts how often. `gateways` are those that
-    were alive when it was used last.
+    `fault` is why it can't be used, and `down_seconds` since when; `outages` counts how often. `gateways` are
+    those that were alive when it was used last.
     """
 
     up: bool

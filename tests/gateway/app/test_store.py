@@ -2,6 +2,7 @@
 
 from gateway.app.store import build_replica, build_store
 from gateway.config import Settings
+from gateway.replicas.configuration import Digests
 from gateway.replicas.policy import ReplicaPolicy
 from gateway.store.memory import MemoryStore
 from tests.gateway.pipeline.one_target import one_target
@@ -20,3 +21,22 @@ async def test_the_settings_are_the_policy_of_a_gateway_with_a_store() -> None:
         replica = build_replica(settings, MemoryStore(ManualClock()), harness.hub, harness.clock)
         assert replica is not None
         assert replica.policy == ReplicaPolicy(8, 0.3, "continue", "local")
+
+
+async def test_gateways_compare_what_must_agree_and_nothing_secret() -> None:
+    async with one_target() as harness:
+        store = MemoryStore(ManualClock())
+
+        def digests(**changes: object) -> Digests:
+            settings = Settings.model_validate({"store_password": "secret", "model": ("m",), **changes})
+            replica = build_replica(settings, store, harness.hub, harness.clock)
+            assert replica is not None
+            return replica.configuration.digests
+
+        common = digests()
+        assert {"version", "models", "max_concurrent", "retention", "owner_timeout"} < common.keys()
+        assert not {"store_password", "keys", "upstream_api_key", "host", "port"} & common.keys()
+        for name, value in (("max_concurrent", 3), ("retention", 1.0)):
+            changed = digests(**{name: value})
+            assert [key for key in common if common[key] != changed[key]] == [name]
+        assert digests(model=("other",))["models"] != common["models"]

@@ -1,6 +1,6 @@
 """Several gateways that share a store in memory, moved by hand: the clock, and each one's upstream step by step."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -10,6 +10,7 @@ from gateway.generation.generation import Generation
 from gateway.pipeline.hub import Hub, RetentionPolicy
 from gateway.protocol.commands import StartRequest
 from gateway.protocol.events import Event
+from gateway.replicas.configuration import Configuration, Digests
 from gateway.replicas.generations import Generations
 from gateway.replicas.policy import ReplicaPolicy
 from gateway.replicas.replica import Replica
@@ -102,11 +103,15 @@ async def deployment(
     policy: ReplicaPolicy | None = None,
     retention_policy: RetentionPolicy | None = None,
     store: Store | None = None,
+    digests: Sequence[Digests] = (),
 ) -> AsyncIterator[Deployment]:
     """Yield gateways that share a store; then end them, and assert that nothing is left."""
     clock = ManualClock()
     shared = store or MemoryStore(clock)
-    gateways = [_gateway(shared, clock, f"gateway-{number}", policy, retention_policy) for number in range(count)]
+    gateways = [
+        _gateway(shared, clock, f"gateway-{number}", policy, retention_policy, digests[number] if digests else {})
+        for number in range(count)
+    ]
     for gateway in gateways:
         await gateway.replica.start()
     yield Deployment(gateways, shared, clock)
@@ -121,13 +126,18 @@ async def deployment(
 
 
 def _gateway(
-    store: Store, clock: ManualClock, name: str, policy: ReplicaPolicy | None, retention_policy: RetentionPolicy | None
+    store: Store,
+    clock: ManualClock,
+    name: str,
+    policy: ReplicaPolicy | None,
+    retention_policy: RetentionPolicy | None,
+    digests: Digests,
 ) -> Gateway:
     upstream = ScriptedUpstream()
     models = ModelRegistry([Model("m", [Target(upstream)], Policy())])
     hub = Hub(models, Slots(0, 0), clock, retention_policy=retention_policy)
     faulty = FaultyStore(store)
-    replica = Replica(faulty, hub, clock, policy or ReplicaPolicy(), name)
+    replica = Replica(faulty, hub, clock, policy or ReplicaPolicy(), name, Configuration(digests))
     return Gateway(hub, replica, Generations(hub, replica), upstream, clock, faulty)
 
 
