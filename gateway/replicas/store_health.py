@@ -38,7 +38,6 @@ class StoreHealth:
         self.is_connected = False
         """The client of the store has started."""
         self._has_started = False
-        self._retries = 0
         self._throttle = KeyedLogThrottle()
         self._is_loss_logged = False
 
@@ -67,7 +66,7 @@ class StoreHealth:
     def on_success(self, written: int) -> None:
         """Record that the store can be used; `written` is the number of generations that it lacked something of."""
         outage, self.outage = self.outage, None
-        self._retries, self._has_started = 0, True
+        self._has_started = True
         if outage is not None and self._is_loss_logged:
             self._is_loss_logged = False
             seconds = self._clock.now() - outage.since
@@ -80,8 +79,8 @@ class StoreHealth:
         """
         if self.is_up:
             return interval
-        self._retries += 1
-        longest = interval * (FIRST_RETRY if self._retries == 1 else 1)
+        is_new = self.outage is not None and self._clock.now() - self.outage.since < interval * FIRST_RETRY / 2
+        longest = interval * (FIRST_RETRY if is_new else 1)
         return longest * random.uniform(0.5, 1)  # noqa: S311 - jitter, no secret
 
     def unavailable(self) -> Refused:
