@@ -348,7 +348,7 @@ async def test_a_gateway_starts_before_its_store() -> None:
         with pytest.raises(Refused):
             await first.start()
         first.faults.heal()
-        await shared.advance(1)
+        await shared.advance(2)
         await first.start()
 
 
