@@ -142,25 +142,32 @@ class _Server(uvicorn.Server):
         """Do what the supervisor says. None: it has ended, and so does this process."""
         match instruction:
             case None:
-                self._leave_new_connections()
+                self._stop_accepting()
                 self._start_drain(0)
             case Instruction.EXIT:
                 self._exit()
             case Instruction.RELOAD if self._reload is not None:
                 self._reload()
             case Instruction.RETIRE:
-                self._leave_new_connections()
-                self._start_drain(self._drain_timeout, after=LAST_REQUESTS_SECONDS)
+                self._stop_accepting()
+                self._drains.append(asyncio.get_running_loop().create_task(self._leave(), name="leave"))
             case Instruction.DRAIN if not self._drains:
                 self._start_drain(self._drain_timeout)
 
-    def _leave_new_connections(self) -> None:
-        """Accept no more connections, and close those that wait for their next request: clients open new ones."""
+    def _stop_accepting(self) -> None:
         for server in self.servers:
             server.close()
+
+    async def _leave(self) -> None:
+        """Drain while others serve: first the requests on connections that were accepted last, then what runs.
+
+        Connections that wait for their next request are closed between the two: their clients open new ones.
+        """
+        await asyncio.sleep(LAST_REQUESTS_SECONDS)
         for connection in tuple(self.server_state.connections):
             if isinstance(connection, HttpProtocol):
                 connection.shutdown()
+        await self._drain(self._drain_timeout)
 
     def _exit(self) -> None:
         for drain in self._drains:
@@ -168,10 +175,9 @@ class _Server(uvicorn.Server):
         self.force_exit = True
         self.should_exit = True
 
-    def _start_drain(self, seconds: float, *, after: float = 0.0) -> None:
-        self._drains.append(asyncio.get_running_loop().create_task(self._drain(seconds, after), name="drain"))
+    def _start_drain(self, seconds: float) -> None:
+        self._drains.append(asyncio.get_running_loop().create_task(self._drain(seconds), name="drain"))
 
-    async def _drain(self, seconds: float, after: float) -> None:
-        await asyncio.sleep(after)
+    async def _drain(self, seconds: float) -> None:
         await self._hub.drain(seconds)
         self.should_exit = True
