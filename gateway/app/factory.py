@@ -54,6 +54,8 @@ def create_app(
     authenticator = Authenticator(credential_schemes(settings), clock.unix)
     reloader = Reloader(hub, settings, catalog, authenticator)
     replica = build_replica(settings, store or build_store(settings, clock), hub, clock)
+    if replica is not None:
+        authenticator.tickets = replica.shared.tickets
     services = build_services(settings, Generations(hub, replica), authenticator, clock, load_dialects())
     transport_routes = [route for transport in load_transports() for route in transport.routes(services)]
     app = Application(

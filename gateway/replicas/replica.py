@@ -69,7 +69,7 @@ class Replica:
         self._hub = hub
         self._clock = clock
         self.messenger = Messenger(store.messages, self.name, clock, self)
-        self.shared = SharedState(store, self.name, hub, clock)
+        self.shared = SharedState(store, self.name, hub, clock, policy.store_down)
         self.alive: frozenset[str] = frozenset()
         """The ids of the other gateways that are alive, as of the last renewal."""
         self.writer = LogWriter(

@@ -1,4 +1,4 @@
-"""What this gateway shares with the others beside generations: names, budgets, circuit breakers."""
+"""What this gateway shares with the others beside generations: names, budgets, tickets, circuit breakers."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -9,19 +9,23 @@ from gateway.replicas.aliases import Aliases
 from gateway.replicas.budget_sync import BudgetSync
 from gateway.replicas.circuits import Circuits
 from gateway.replicas.info import decode_info, encode_info
+from gateway.replicas.policy import StoreDown
+from gateway.replicas.tickets import SharedTickets
 from gateway.replicas.value_renewal import ValueRenewal
+from gateway.security.tickets import TicketStore
 from gateway.store.base import Store
 
 
 class SharedState:
     """The parts, and what is done for them with each renewal of the lease."""
 
-    def __init__(self, store: Store, replica: str, hub: Hub, clock: Clock) -> None:
+    def __init__(self, store: Store, replica: str, hub: Hub, clock: Clock, store_down: StoreDown) -> None:
         self.values = store.values
         self.quotas = store.quotas
         self.renewal = ValueRenewal(store.values, clock, hub.is_running)
         self.aliases = Aliases(store.values, self.renewal)
         self.budgets = BudgetSync(store.budgets, replica, hub.budgets, clock)
+        self.tickets = SharedTickets(store.values, store.quotas, TicketStore() if store_down == "local" else None)
         self._circuits = Circuits(lambda: hub.models)
         self._replica = replica
         self._clock = clock

@@ -85,9 +85,7 @@ class StoreHealth:
 
     def unavailable(self) -> Refused:
         """Build the refusal of what needs the store."""
-        reason = "unreachable" if self.outage is None else self.outage.fault
-        message = f"The store that the gateways share can't be used now ({reason}): try again."
-        return Refused(Code.SERVER_ERROR, message, status=503, retry_after_ms=1000)
+        return store_unavailable("unreachable" if self.outage is None else self.outage.fault)
 
     def stats(self) -> dict[str, object]:
         """Return its figures for `GET /api/stats`."""
@@ -98,3 +96,9 @@ class StoreHealth:
             "down_seconds": None if outage is None else round(self._clock.now() - outage.since, 3),
             "outages": self.outages,
         }
+
+
+def store_unavailable(fault: StoreFault) -> Refused:
+    """Build the refusal of what needs the store, which has failed in this way."""
+    message = f"The store that the gateways share can't be used now ({fault}): try again."
+    return Refused(Code.SERVER_ERROR, message, status=503, retry_after_ms=1000)

@@ -12,7 +12,7 @@ from typing import Final, Protocol
 from gateway.protocol.errors import Code, Refused
 from gateway.security.api_keys import ExpiredKeyError, StoredKey, index_by_id, verify_key
 from gateway.security.principals import Principal, anonymous
-from gateway.security.tickets import TICKET_SECONDS, TicketScope, TicketStore, TicketUse, invalid_ticket
+from gateway.security.tickets import TICKET_SECONDS, LocalTickets, Tickets, TicketScope, TicketUse, invalid_ticket
 
 MAX_CREDENTIAL_LENGTH: Final = 8192
 """Maximum characters of a credential: tokens usually have a few hundred, those of some companies a few thousand."""
@@ -71,7 +71,8 @@ class Authenticator:
     def __init__(self, schemes: Sequence[CredentialScheme] = (), unix: Callable[[], float] = time.time) -> None:
         self._schemes = tuple(schemes)
         self._unix = unix
-        self._tickets = TicketStore()
+        self.tickets: Tickets = LocalTickets()
+        """Those of this process, unless they are replaced by those of all gateways."""
 
     @property
     def allows_anonymous(self) -> bool:
@@ -137,7 +138,7 @@ class Authenticator:
             Refused: `rate_limit`.
         """
         unix = self._unix()
-        return self._tickets.issue(principal, scope, origin, unix), unix + TICKET_SECONDS
+        return await self.tickets.issue(principal, scope, origin, unix), unix + TICKET_SECONDS
 
     async def redeem_ticket(self, ticket: str, use: TicketUse, origin: str) -> Principal:
         """Use a ticket and return its principal, renewed; see `TicketStore.redeem`.
@@ -147,7 +148,7 @@ class Authenticator:
         Raises:
             Refused: `auth_error`, the same for every reason.
         """
-        principal = self._tickets.redeem(ticket, use, origin, self._unix())
+        principal = await self.tickets.redeem(ticket, use, origin, self._unix())
         try:
             return self.renew(principal)
         except Refused:
@@ -155,11 +156,11 @@ class Authenticator:
 
     async def record_start(self, ticket: str, generation_id: str) -> None:
         """Record the generation that a ticket started; see `TicketStore.record_start`."""
-        self._tickets.record_start(ticket, generation_id)
+        await self.tickets.record_start(ticket, generation_id)
 
     async def restore_ticket(self, ticket: str) -> None:
         """Mark a ticket as unused if it started nothing; see `TicketStore.restore`."""
-        self._tickets.restore(ticket)
+        await self.tickets.restore(ticket, self._unix())
 
 
 KEY_HEADERS: Final = ("x-api-key", "x-goog-api-key")

@@ -7,7 +7,7 @@ origin. An `EventSource` reconnects with the same URL, so a used ticket still re
 import hashlib
 import secrets
 from dataclasses import dataclass, field
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple, Protocol
 
 from gateway.protocol.errors import Code, Refused
 from gateway.security.principals import GenerationScope, Principal
@@ -43,7 +43,9 @@ TicketUse = Literal["start", "socket"] | ReadAccess
 
 
 @dataclass(slots=True)
-class _Ticket:
+class Ticket:
+    """A ticket without its text. `expires` is the end of the time in which it must be used, in seconds since 1970."""
+
     principal: Principal
     scope: TicketScope
     origin: str
@@ -52,15 +54,51 @@ class _Ticket:
     """The generation that a used ticket still reads; None while a start has not started anything."""
 
 
+class Grant(NamedTuple):
+    """What an unused ticket allows. `is_kept`: it still reads `generation_id` afterwards, or what it starts if None."""
+
+    principal: Principal
+    is_kept: bool
+    generation_id: str | None = None
+
+
+class Tickets(Protocol):
+    """Unused and used tickets, of this process or of all gateways. Times and origins: as for `TicketStore`."""
+
+    async def issue(self, principal: Principal, scope: TicketScope, origin: str, unix: float) -> str:
+        """Issue a ticket and return its text; see `TicketStore.issue`.
+
+        Raises:
+            Refused: too many tickets are unused, or the tickets can't be stored.
+        """
+        ...
+
+    async def redeem(self, text: str, use: TicketUse, origin: str, unix: float) -> Principal:
+        """Use a ticket and return its principal; see `TicketStore.redeem`.
+
+        Raises:
+            Refused: `auth_error`, or the tickets can't be read.
+        """
+        ...
+
+    async def record_start(self, text: str, generation_id: str) -> None:
+        """Record the generation that a ticket started; see `TicketStore.record_start`."""
+        ...
+
+    async def restore(self, text: str, unix: float) -> None:
+        """Mark a ticket as unused if it started nothing; see `TicketStore.restore`."""
+        ...
+
+
 @dataclass(slots=True)
 class _TicketIndex:
     """Tickets by the hash of their text, oldest first, in all and per principal."""
 
     max_per_principal: int
-    tickets: dict[bytes, _Ticket] = field(default_factory=dict)
+    tickets: dict[bytes, Ticket] = field(default_factory=dict)
     by_principal: dict[str, dict[bytes, None]] = field(default_factory=dict)
 
-    def add(self, digest: bytes, ticket: _Ticket) -> None:
+    def add(self, digest: bytes, ticket: Ticket) -> None:
         own = self.by_principal.setdefault(ticket.principal.id, {})
         if len(own) >= self.max_per_principal:
             self.remove(next(iter(own)))
@@ -68,7 +106,7 @@ class _TicketIndex:
         self.by_principal.setdefault(ticket.principal.id, own)[digest] = None
         self.tickets[digest] = ticket
 
-    def remove(self, digest: bytes) -> _Ticket:
+    def remove(self, digest: bytes) -> Ticket:
         ticket = self.tickets.pop(digest)
         own = self.by_principal[ticket.principal.id]
         del own[digest]
@@ -88,6 +126,10 @@ class TicketStore:
         self._unused = _TicketIndex(max_per_principal)
         self._used = _TicketIndex(max_unused // 2)
 
+    def __contains__(self, text: str) -> bool:
+        digest = digest_of(text)
+        return digest in self._unused.tickets or digest in self._used.tickets
+
     def __len__(self) -> int:
         return len(self._unused.tickets) + len(self._used.tickets)
 
@@ -101,8 +143,8 @@ class TicketStore:
         if len(self._unused.tickets) >= self._max_unused:
             message = f"{self._max_unused} tickets are waiting to be used: try again later."
             raise Refused(Code.RATE_LIMIT, message, retry_after_ms=1000)
-        text = secrets.token_urlsafe(_BYTES)
-        self._unused.add(_digest(text), _Ticket(principal, scope, origin, unix + TICKET_SECONDS))
+        text = new_ticket()
+        self._unused.add(digest_of(text), Ticket(principal, scope, origin, unix + TICKET_SECONDS))
         return text
 
     def redeem(self, text: str, use: TicketUse, origin: str, unix: float) -> Principal:
@@ -114,40 +156,32 @@ class TicketStore:
         Raises:
             Refused: `auth_error`, the same for every reason. The ticket is not used up.
         """
-        digest = _digest(text)
+        digest = digest_of(text)
         if digest in self._used.tickets:
-            return _redeem_used(self._used.tickets[digest], use, origin)
+            return redeem_used(self._used.tickets[digest], use, origin)
         ticket = self._unused.tickets.get(digest)
-        if ticket is None or ticket.origin != origin or ticket.expires <= unix:
+        if ticket is None or ticket.expires <= unix:
             raise invalid_ticket()
-        match ticket.scope, use:
-            case "start", "start":
-                self._mark_used(digest)
-                return ticket.principal
-            case GenerationScope(generation_id=allowed), ReadAccess(generation_id=requested) if allowed == requested:
-                self._mark_used(digest).generation_id = allowed
-                # Only a WebSocket can carry commands: a ticket that reads over HTTP allows none.
-                return ticket.principal.restricted_to(GenerationScope(allowed))
-            case "socket", "socket":
-                return self._unused.remove(digest).principal
-            case GenerationScope() as generation_scope, "socket":
-                return self._unused.remove(digest).principal.restricted_to(generation_scope)
-            case _:
-                raise invalid_ticket()
+        grant = redeem_unused(ticket, use, origin)
+        if grant.is_kept:
+            self._mark_used(digest).generation_id = grant.generation_id
+        else:
+            self._unused.remove(digest)
+        return grant.principal
 
     def record_start(self, text: str, generation_id: str) -> None:
         """Record the generation that a ticket started, which it may read from now on."""
-        if (used := self._used.tickets.get(_digest(text))) is not None and used.generation_id is None:
+        if (used := self._used.tickets.get(digest_of(text))) is not None and used.generation_id is None:
             used.generation_id = generation_id
 
     def restore(self, text: str) -> None:
         """Mark a ticket as unused if it started nothing, so that an `EventSource` that was refused can retry."""
-        digest = _digest(text)
+        digest = digest_of(text)
         used = self._used.tickets.get(digest)
         if used is not None and used.generation_id is None:
             self._unused.add(digest, self._used.remove(digest))
 
-    def _mark_used(self, digest: bytes) -> _Ticket:
+    def _mark_used(self, digest: bytes) -> Ticket:
         ticket = self._unused.remove(digest)
         if len(self._used.tickets) >= self._max_unused:
             self._used.remove(self._used.oldest())
@@ -160,13 +194,67 @@ class TicketStore:
             unused.remove(oldest)
 
 
+class LocalTickets:
+    """The tickets of a gateway that shares them with no other."""
+
+    def __init__(self, store: TicketStore | None = None) -> None:
+        self.store = store or TicketStore()
+
+    async def issue(self, principal: Principal, scope: TicketScope, origin: str, unix: float) -> str:
+        """Issue a ticket and return its text.
+
+        Raises:
+            Refused: `rate_limit`: too many tickets are unused.
+        """
+        return self.store.issue(principal, scope, origin, unix)
+
+    async def redeem(self, text: str, use: TicketUse, origin: str, unix: float) -> Principal:
+        """Use a ticket and return its principal.
+
+        Raises:
+            Refused: `auth_error`, the same for every reason.
+        """
+        return self.store.redeem(text, use, origin, unix)
+
+    async def record_start(self, text: str, generation_id: str) -> None:
+        """Record the generation that a ticket started."""
+        self.store.record_start(text, generation_id)
+
+    async def restore(self, text: str, unix: float) -> None:
+        """Mark a ticket as unused if it started nothing."""
+        self.store.restore(text)
+
+
 def invalid_ticket() -> Refused:
     """Build the refusal of an invalid ticket, which is the same for every reason."""
     message = "The ticket is not valid here: request a new one."
     return Refused(Code.AUTH_ERROR, message, param="ticket", status=401)
 
 
-def _redeem_used(used: _Ticket, use: TicketUse, origin: str) -> Principal:
+def redeem_unused(ticket: Ticket, use: TicketUse, origin: str) -> Grant:
+    """Return what an unused ticket allows, which is used up by that.
+
+    Raises:
+        Refused: `auth_error`: it does not allow this use.
+    """
+    principal = ticket.principal
+    if ticket.origin != origin:
+        raise invalid_ticket()
+    match ticket.scope, use:
+        case "start", "start":
+            return Grant(principal, is_kept=True)
+        case GenerationScope(generation_id=allowed), ReadAccess(generation_id=requested) if allowed == requested:
+            # Only a WebSocket can carry commands: a ticket that reads over HTTP allows none.
+            return Grant(principal.restricted_to(GenerationScope(allowed)), is_kept=True, generation_id=allowed)
+        case "socket", "socket":
+            return Grant(principal, is_kept=False)
+        case GenerationScope() as generation_scope, "socket":
+            return Grant(principal.restricted_to(generation_scope), is_kept=False)
+        case _:
+            raise invalid_ticket()
+
+
+def redeem_used(used: Ticket, use: TicketUse, origin: str) -> Principal:
     """Return the principal of a used ticket, restricted to reading the ticket's generation.
 
     Raises:
@@ -184,7 +272,13 @@ def _redeem_used(used: _Ticket, use: TicketUse, origin: str) -> Principal:
     return used.principal.restricted_to(GenerationScope(used.generation_id))
 
 
-def _digest(text: str) -> bytes:
+def new_ticket() -> str:
+    """Return the text of a new ticket: 192 random bits in base64url."""
+    return secrets.token_urlsafe(_BYTES)
+
+
+def digest_of(text: str) -> bytes:
+    """Return the hash by which a ticket is known."""
     # As for API keys, 192 random bits need no slow hash. The store is keyed by the hash, so the time of a look-up
     # reveals nothing about the text of a ticket.
     return hashlib.sha256(text.encode(errors="replace")).digest()

@@ -111,7 +111,7 @@ async def test_no_object_of_ours_shows_a_secret(settings: Settings) -> None:
         assert secrets_shown_by(value) == set(), type(value)
     assert not any(
         ticket in repr(value)
-        for value in [authenticator, authenticator._tickets, vars(authenticator._tickets)]
+        for value in [authenticator, authenticator.tickets, vars(authenticator.tickets)]
         for ticket in tickets
     )
 
