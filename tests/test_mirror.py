@@ -54,7 +54,7 @@ EXCEPTIONS: Final = {
         f"gateway/store/redis/{name}.py": ("runs over real servers", "tests/integration/store/test_contract.py")
         for name in (
             *("address", "availability", "calls", "checks", "client", "cluster", "connector", "errors", "keys", "logs"),
-            *("members", "messages", "node", "replies", "scripts", "store", "topology"),
+            *("members", "messages", "node", "replies", "scripts", "store", "topology", "budgets", "quotas", "values"),
         )
     },
     "gateway/config/table.py": ("the base of all tables", "tests/gateway/config/test_tables.py"),

@@ -46,6 +46,14 @@ class Keys:
         """Return the key of a gateway's inbox."""
         return self.tagged("inbox", replica)
 
+    def quota(self, owner: str) -> tuple[str, str]:
+        """Return the keys of a quota: of its names in order, and of their sizes."""
+        return self.tagged("quota", owner), self.tagged("quota", owner, "sizes")
+
+    def budget(self, principal: str, day: int) -> str:
+        """Return the key of what a principal has spent on a day."""
+        return self.tagged("budget", principal, str(day))
+
     @property
     def members(self) -> tuple[str, str]:
         """Return the keys of membership: of the leases, and of what the gateways tell about themselves."""
@@ -55,3 +63,8 @@ class Keys:
 def _escape(tag: str) -> str:
     """Replace what would end a hash tag, and what is not UTF-8, as in a URL."""
     return _ESCAPED.sub(lambda match: f"%{ord(match[0]):X}", tag)
+
+
+def milliseconds(seconds: float) -> int:
+    """Return a time for which something is kept, as Redis takes it: at least 1."""
+    return max(1, round(seconds * 1000))

@@ -14,7 +14,7 @@ from gateway.store.errors import StoreError
 from gateway.store.logs import Append, Appended, Head, LogPart, Position, Take
 from gateway.store.redis.calls import Call, Command, ScriptCall
 from gateway.store.redis.client import RedisClient, checked
-from gateway.store.redis.keys import Keys
+from gateway.store.redis.keys import Keys, milliseconds
 from gateway.store.redis.messages import RedisMessages
 from gateway.store.redis.replies import Argument, Reply, as_bytes, as_int, as_list, as_text
 from gateway.store.redis.scripts import load_script
@@ -40,7 +40,7 @@ class RedisLogs:
         """Store a new generation with its first events; return False, and change nothing, if another one has its id."""
         ended = "1" if head.ended else "0"
         facts = (head.version, head.details or b"", head.facts or b"")
-        args = (head.owner, head.fence, entries[-1].last, ended, _milliseconds(keep), *facts, encode_entries(entries))
+        args = (head.owner, head.fence, entries[-1].last, ended, milliseconds(keep), *facts, encode_entries(entries))
         create = ScriptCall(_CREATE, self._all_keys(head.generation_id), (*args, prompt))
         own = () if head.ended else (self._own("SADD", head.owner, head.generation_id),)
         _, (created,) = await self._client.run_all(own, [create])
@@ -111,7 +111,7 @@ class RedisLogs:
     def _append(self, append: Append) -> Call:
         entries = append.entries
         last, ended = (entries[-1].last, entries[-1].is_end) if entries else (0, False)
-        args: list[Argument] = [append.owner, append.fence, last, "1" if ended else "0", _milliseconds(append.keep)]
+        args: list[Argument] = [append.owner, append.fence, last, "1" if ended else "0", milliseconds(append.keep)]
         args.append(encode_entries(entries) if entries else b"")
         if append.details is not None:
             args.append(append.details)
@@ -124,10 +124,6 @@ class RedisLogs:
 
     def _all_keys(self, generation_id: str) -> Sequence[str]:
         return (*self._keys.generation(generation_id), self._keys.prompt(generation_id))
-
-
-def _milliseconds(seconds: float) -> int:
-    return max(1, round(seconds * 1000))
 
 
 def _head(generation_id: str, fields: Sequence[Reply]) -> Head:

@@ -5,10 +5,8 @@ from typing import Final
 
 from gateway.clock import Clock, SystemClock
 from gateway.store.errors import StoreError
-from gateway.store.memory.budgets import MemoryBudgetTotals
-from gateway.store.memory.quotas import MemoryQuotas
-from gateway.store.memory.values import MemoryValues
 from gateway.store.redis.address import Host, RedisAddress, format_host, parse_address
+from gateway.store.redis.budgets import RedisBudgetTotals
 from gateway.store.redis.checks import check_node
 from gateway.store.redis.client import RedisClient
 from gateway.store.redis.cluster import Cluster
@@ -18,7 +16,9 @@ from gateway.store.redis.logs import RedisLogs
 from gateway.store.redis.members import RedisMembers
 from gateway.store.redis.messages import RedisMessages
 from gateway.store.redis.node import Node
+from gateway.store.redis.quotas import RedisQuotas
 from gateway.store.redis.topology import Sentinels, SingleNode, Topology
+from gateway.store.redis.values import RedisValues
 from gateway.toml.problems import ConfigurationError
 
 LEASE_PART: Final = 0.24
@@ -59,10 +59,9 @@ class RedisStore:
         self.messages = RedisMessages(self.client, self.keys)
         self.logs = RedisLogs(self.client, self.keys, self.messages)
         self.members = RedisMembers(self.client, self.keys, chosen_clock)
-        # Of this process alone, until they are in Redis, too.
-        self.values = MemoryValues(chosen_clock)
-        self.quotas = MemoryQuotas(chosen_clock)
-        self.budgets = MemoryBudgetTotals()
+        self.values = RedisValues(self.client, self.keys)
+        self.quotas = RedisQuotas(self.client, self.keys)
+        self.budgets = RedisBudgetTotals(self.client, self.keys)
 
     async def start(self) -> None:
         """Connect, and check that each server can be used.

@@ -1,0 +1,33 @@
+-- Count a name of an owner, and drop the oldest ones if there is no room for it.
+-- KEYS: names by the time they were added (µs), sizes by name; the field '' is their sum.
+-- ARGV: name, size, limit, keep (ms). Returns the names that were dropped.
+local time = redis.call('TIME')
+local now = time[1] * 1000000 + time[2]
+local function forget(name)
+  local size = tonumber(redis.call('HGET', KEYS[2], name) or 0)
+  redis.call('HDEL', KEYS[2], name)
+  return redis.call('HINCRBY', KEYS[2], '', string.format('%.0f', -size))
+end
+redis.call('ZADD', KEYS[1], 'NX', string.format('%.0f', now), ARGV[1])
+local before = tonumber(redis.call('HGET', KEYS[2], ARGV[1]) or 0)
+redis.call('HSET', KEYS[2], ARGV[1], ARGV[2])
+local total = redis.call('HINCRBY', KEYS[2], '', string.format('%.0f', ARGV[2] - before))
+local oldest = string.format('(%.0f', now - ARGV[4] * 1000)
+for _, name in ipairs(redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', oldest, 'LIMIT', 0, 1000)) do
+  redis.call('ZREM', KEYS[1], name)
+  total = forget(name)
+end
+local dropped = {}
+while total > tonumber(ARGV[3]) do
+  local name = redis.call('ZPOPMIN', KEYS[1])[1]
+  if not name then
+    -- The names were evicted without their sizes.
+    redis.call('DEL', KEYS[2])
+    break
+  end
+  dropped[#dropped + 1] = name
+  total = forget(name)
+end
+redis.call('PEXPIRE', KEYS[1], ARGV[4])
+redis.call('PEXPIRE', KEYS[2], ARGV[4])
+return dropped
