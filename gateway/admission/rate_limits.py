@@ -6,6 +6,7 @@ one time, so a store shared by several gateways could hold it as well.
 """
 
 from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 from gateway.admission.limits import NO_PRINCIPAL_LIMITS, PrincipalLimits
 from gateway.protocol.errors import Code, Refused
@@ -36,6 +37,32 @@ class Allowance:
             "X-RateLimit-Remaining": str(self.remaining),
             "X-RateLimit-Reset": reset,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class BucketSize:
+    """A bucket is refilled by `per_minute` tokens a minute, up to `burst`."""
+
+    per_minute: float
+    burst: float
+
+
+class BucketSizes(NamedTuple):
+    """Sizes of the buckets of a principal; None: no limit."""
+
+    requests: BucketSize | None = None
+    tokens: BucketSize | None = None
+
+
+class Levels(NamedTuple):
+    """What the buckets of a principal hold; None: no limit."""
+
+    requests: float | None = None
+    tokens: float | None = None
+
+
+NO_LEVELS: Final = Levels()
+"""No limits."""
 
 
 @dataclass(slots=True)
@@ -69,6 +96,10 @@ class Buckets:
                 del self._buckets[other]
             self._sweep_at = max(SWEEP_AT, 2 * len(self._buckets))
 
+    def set_level(self, key: str, level: float, now: float) -> None:
+        """Set the number of tokens in a bucket, as it is known from elsewhere."""
+        self.spend(key, self.level(key, now) - level, now)
+
     def forget(self, key: str) -> None:
         """Remove a bucket. The key's next one is full."""
         self._buckets.pop(key, None)
@@ -95,13 +126,17 @@ class RateLimits:
         Raises:
             Refused: `rate_limit`, with the time until a request will pass. The request is not counted.
         """
+        self.check(principal, now, own)
+        if (requests := self._requests(own)) is not None:
+            requests.spend(principal, 1, now)
+
+    def check(self, principal: str, now: float, own: PrincipalLimits = NO_PRINCIPAL_LIMITS) -> None:
+        """Raise if a request would be refused now; see `consume`."""
         requests, tokens = self._requests(own), self._tokens(own)
         if tokens is not None and (wait := tokens.wait(principal, 1, now)):
             raise _limited(f"More than {tokens.per_minute:g} output tokens a minute were generated for you", wait)
-        if requests is not None:
-            if wait := requests.wait(principal, 1, now):
-                raise _limited(f"You start more than {requests.per_minute:g} generations a minute", wait)
-            requests.spend(principal, 1, now)
+        if requests is not None and (wait := requests.wait(principal, 1, now)):
+            raise _limited(f"You start more than {requests.per_minute:g} generations a minute", wait)
 
     def refund(self, principal: str, now: float, own: PrincipalLimits = NO_PRINCIPAL_LIMITS) -> None:
         """Undo the count of a request."""
@@ -123,6 +158,25 @@ class RateLimits:
         level = buckets.level(principal, now)
         reset = (buckets.burst - level) * 60 / buckets.per_minute
         return Allowance(int(buckets.per_minute), int(buckets.burst), max(0, int(level + EPSILON)), reset)
+
+    def sizes(self, own: PrincipalLimits) -> "BucketSizes":
+        """Return the sizes of a principal's buckets."""
+        return BucketSizes(_size(self._requests(own)), _size(self._tokens(own)))
+
+    def levels(self, principal: str, now: float, own: PrincipalLimits) -> "Levels":
+        """Return what a principal's buckets hold."""
+        requests, tokens = self._requests(own), self._tokens(own)
+        return Levels(
+            None if requests is None else requests.level(principal, now),
+            None if tokens is None else tokens.level(principal, now),
+        )
+
+    def set_levels(self, principal: str, levels: "Levels", now: float, own: PrincipalLimits) -> None:
+        """Set what a principal's buckets hold, as gateways that share them have found."""
+        if (requests := self._requests(own)) is not None and levels.requests is not None:
+            requests.set_level(principal, levels.requests, now)
+        if (tokens := self._tokens(own)) is not None and levels.tokens is not None:
+            tokens.set_level(principal, levels.tokens, now)
 
     def _requests(self, own: PrincipalLimits) -> Buckets | None:
         per_minute, burst, general = own.rate_limit_per_minute, own.rate_limit_burst, self._general
@@ -147,6 +201,10 @@ class RateLimits:
         if size not in self._buckets:
             self._buckets[size] = Buckets(*size[1:])
         return self._buckets[size]
+
+
+def _size(buckets: Buckets | None) -> BucketSize | None:
+    return None if buckets is None else BucketSize(buckets.per_minute, buckets.burst)
 
 
 def _limited(reason: str, wait: float) -> Refused:

@@ -72,13 +72,12 @@ class Slots:
         self._of_turn = Counter[int]()
         """Number of requests in each turn: of principals that have at least so many waiting."""
         self._stale = False
-        self._mean: float | None = None
+        self.mean: float | None = None
+        """How long slots were held recently, in seconds: a moving average; None if none was released yet."""
 
     def eta_ms(self, slot_request: SlotRequest) -> int | None:
         """Estimate the wait for a slot in ms, from how long slots were held recently; None if unknown."""
-        if self._mean is None or not self.max_concurrent:
-            return None
-        return round(1000 * self._mean * slot_request.position / self.max_concurrent)
+        return eta_ms(slot_request.position, self.mean, self.max_concurrent)
 
     def request(
         self, principal: str, now: float, on_change: Callable[[], None], max_concurrent: int | None = None
@@ -90,27 +89,44 @@ class Slots:
         Raises:
             Refused: `queue_full`.
         """
-        if max_concurrent is None:
-            max_concurrent = self.max_concurrent_per_client
-        slot_request = SlotRequest(principal, _do_nothing, max_concurrent)
-        if self._is_free_for(slot_request) and principal not in self._queues:
-            self._grant(slot_request, now)
-            slot_request.on_change = on_change
-            return slot_request
-        if self.max_queue and self.queued >= self.max_queue and not self._evict_for(principal):
-            message = f"All slots are in use and {self.queued} requests are waiting: try again later."
-            wait = 1000 if self._mean is None else max(1000, round(1000 * self._mean / max(1, self.max_concurrent)))
-            raise Refused(Code.QUEUE_FULL, message, retry_after_ms=wait)
-        waiting = self._queues.setdefault(principal, OrderedDict())
-        waiting[slot_request] = None
-        self.queued += 1
-        self._of_turn[len(waiting)] += 1
-        slot_request.position = self._last_position(principal)
-        # A new principal gets its turn before later requests of the others, so those may have moved back.
-        self._move()
+        slot_request = SlotRequest(principal, _do_nothing, self.limit_of(max_concurrent))
+        if (
+            self.max_queue
+            and self.queued >= self.max_queue
+            and not self.is_free_for(slot_request)
+            and not self._evict_for(principal)
+        ):
+            raise queue_full(self.queued, self.mean, self.max_concurrent)
+        self.join(slot_request, now)
         # Only now: the caller reads the first `position` from the result.
         slot_request.on_change = on_change
         return slot_request
+
+    def limit_of(self, max_concurrent: int | None) -> int:
+        """Return the maximum number of slots of a principal whose own limit is `max_concurrent`; 0 means no limit."""
+        return self.max_concurrent_per_client if max_concurrent is None else max_concurrent
+
+    def join(self, slot_request: SlotRequest, now: float) -> None:
+        """Grant a request its slot if there is one, or let it wait, however many do. It is not called back."""
+        if self.is_free_for(slot_request):
+            self._grant(slot_request, now)
+            return
+        waiting = self._queues.setdefault(slot_request.principal, OrderedDict())
+        waiting[slot_request] = None
+        self.queued += 1
+        self._of_turn[len(waiting)] += 1
+        slot_request.position = self._last_position(slot_request.principal)
+        # A new principal gets its turn before later requests of the others, so those may have moved back.
+        self._move()
+
+    def withdraw(self, slot_request: SlotRequest) -> None:
+        """Remove a request that waits from the queue; it still waits, for what is decided elsewhere."""
+        self._remove(slot_request)
+        self._move()
+
+    def occupy(self, slot_request: SlotRequest, now: float) -> None:
+        """Count a slot that was granted elsewhere, without a check of the limits and without a callback."""
+        self._grant(slot_request, now)
 
     def release(self, slot_request: SlotRequest, now: float) -> None:
         """Release a slot or leave the queue. Its callback is not called any more. A second call does nothing."""
@@ -127,8 +143,8 @@ class Slots:
             if not self._running_of[slot_request.principal]:
                 del self._running_of[slot_request.principal]
             held = now - slot_request.granted_at
-            self._mean = held if self._mean is None else self._mean + (held - self._mean) * MEAN_WEIGHT
-            self._fill(now)
+            self.mean = held if self.mean is None else self.mean + (held - self.mean) * MEAN_WEIGHT
+            self.fill(now)
 
     def _evict_for(self, principal: str) -> bool:
         """Evict the newest request of the principal with the most waiting, if `principal` would still have fewer."""
@@ -141,7 +157,11 @@ class Slots:
         evicted.on_change()
         return True
 
-    def _is_free_for(self, slot_request: SlotRequest) -> bool:
+    def is_free_for(self, slot_request: SlotRequest) -> bool:
+        """Return True if a new request need not wait."""
+        return slot_request.principal not in self._queues and self._may_run(slot_request)
+
+    def _may_run(self, slot_request: SlotRequest) -> bool:
         if (
             slot_request.max_concurrent
             and self._running_of.get(slot_request.principal, 0) >= slot_request.max_concurrent
@@ -169,9 +189,10 @@ class Slots:
         self._running_of[slot_request.principal] = self._running_of.get(slot_request.principal, 0) + 1
         slot_request.state, slot_request.position, slot_request.granted_at = SlotState.RUNNING, 0, now
 
-    def _fill(self, now: float) -> None:
+    def fill(self, now: float) -> None:
+        """Grant free slots to those who wait: there may be some after the limits have changed."""
         granted: list[SlotRequest] = []
-        while self._has_free_slot and (slot_request := next(filter(self._is_free_for, self._first_of_each()), None)):
+        while self._has_free_slot and (slot_request := next(filter(self._may_run, self._first_of_each()), None)):
             self._remove(slot_request)
             if slot_request.principal in self._queues:
                 # The principal's next turn is after all others'.
@@ -230,6 +251,20 @@ class Slots:
                     remaining.append(queue)
             queues = remaining
         return ordered
+
+
+def queue_full(queued: int, mean: float | None, max_concurrent: int) -> Refused:
+    """Build the refusal of a request for which there is no room in the queue."""
+    message = f"All slots are in use and {queued} requests are waiting: try again later."
+    wait = 1000 if mean is None else max(1000, round(1000 * mean / max(1, max_concurrent)))
+    return Refused(Code.QUEUE_FULL, message, retry_after_ms=wait)
+
+
+def eta_ms(position: int, mean: float | None, max_concurrent: int) -> int | None:
+    """Estimate the wait for a slot in ms, from how long slots were held recently; None if unknown."""
+    if mean is None or not max_concurrent:
+        return None
+    return round(1000 * mean * position / max_concurrent)
 
 
 def _do_nothing() -> None:

@@ -17,6 +17,7 @@ from gateway.clock import Clock, RestartableTimer, time_limit
 from gateway.dialects.sent_request import SentRequest
 from gateway.generation.generation import Generation
 from gateway.generation.state import State
+from gateway.pipeline.admission import Admission
 from gateway.pipeline.disconnects import Disconnects
 from gateway.pipeline.mirrors import Mirror, Mirrors
 from gateway.pipeline.pipeline import Pipeline
@@ -104,9 +105,9 @@ class Hub:
         """Generations of other gateways that are read here."""
         self.budgets = budgets or Budgets()
         self.draining = False
-        self._rate_limits = rate_limits or RateLimits(0, 0)
+        self.rate_limits = rate_limits or RateLimits(0, 0)
         self._policy = retention_policy or RetentionPolicy()
-        self._new_id = new_id
+        self.new_id = new_id
         self._records = Records(self._policy.max_retained, self._policy.max_retained_bytes)
         self._resends = Resends()
         self._positions_timer = RestartableTimer(clock)
@@ -117,6 +118,8 @@ class Hub:
         self._viewer_left = asyncio.Event()
         """Set when a viewer leaves while the gateway shuts down."""
         self._on_close: list[Callable[[], None]] = []
+        self.on_end: list[Callable[[Record], None]] = []
+        """Called with each generation that runs here no longer: it has ended, or was surrendered."""
 
     @property
     def running(self) -> int:
@@ -135,7 +138,7 @@ class Hub:
 
     # Starts.
 
-    def start(
+    def start(  # noqa: PLR0913 - options, all passed by name
         self,
         request: StartRequest,
         *,
@@ -146,33 +149,28 @@ class Hub:
         sent: SentRequest | None = None,
         retention: float = 0.0,
         with_defaults: bool = True,
+        admission: Admission | None = None,
     ) -> Generation:
         """Start a generation, or return the one that the idempotency key, or the same request, started before.
 
         `verbatim` is the request as the client sent it, if it speaks the API of a provider, and `sent` its digest.
         `retention` is how long the generation is kept at least once it has ended, in seconds. `with_defaults`: what the
         model adds to a start (`Model.defaults`) is added. A repeated request is recognised by what its client sent.
+        `admission` is what gateways that share their limits have granted it; without one, the limits of this process
+        are applied.
 
         Raises:
             Refused: shutting down, unknown model, rate limit, budget, full queue, no memory for the prompt, a key that
                 was used for another request, or a principal whose ticket is for one generation.
         """
         try:
-            if principal.generation_scope is not None:
-                raise out_of_scope()
-            key = (principal.id, idempotency_key) if idempotency_key is not None else None
-            fingerprint = _fingerprint(request, sent) if key is not None else b""
-            if (started := self._started_before(key, fingerprint, principal, sent)) is not None:
+            started, key, fingerprint = self._look_up(request, principal, idempotency_key, sent, admission)
+            if started is not None:
                 return started
             self._check_open()
-            admitted = self._admit(request, request_id, principal, verbatim, with_defaults=with_defaults)
+            admitted = self._admit(request, request_id, principal, verbatim, admission, with_defaults=with_defaults)
         except Refused as refused:
-            self.statistics.count_refusal(refused)
-            if sent is not None:
-                self._resends.on_refused(principal.id, sent)
-            if refused.code is Code.QUEUE_FULL:
-                # Its next attempt finds the places of clients that are gone.
-                self._disconnects.make_way(is_full=True)
+            self.on_refused(refused, principal, sent)
             raise
         on_disconnect = request.options.on_disconnect or self._policy.on_disconnect
         timer = RestartableTimer(self.clock)
@@ -194,8 +192,39 @@ class Hub:
         self._disconnects.make_way()
         return generation
 
-    def admit_call(self, principal: Principal) -> BudgetCharge:
+    def check_start(
+        self,
+        request: StartRequest,
+        *,
+        principal: Principal,
+        idempotency_key: str | None = None,
+        sent: SentRequest | None = None,
+    ) -> Generation | None:
+        """Return the generation of this gateway that `start` would return without starting one.
+
+        Raises:
+            Refused: what can be said before limits are applied: shutting down, unknown model, a key that was used for
+                another request, or a principal whose ticket is for one generation.
+        """
+        started, _, _ = self._look_up(request, principal, idempotency_key, sent)
+        if started is None:
+            self._check_open()
+            self.models_for(principal).resolve(request.model)
+        return started
+
+    def on_refused(self, refused: Refused, principal: Principal, sent: SentRequest | None) -> None:
+        """Record that a start was refused, here or by limits that gateways share."""
+        self.statistics.count_refusal(refused)
+        if sent is not None:
+            self._resends.on_refused(principal.id, sent)
+        if refused.code is Code.QUEUE_FULL:
+            # Its next attempt finds the places of clients that are gone.
+            self._disconnects.make_way(is_full=True)
+
+    def admit_call(self, principal: Principal, *, is_counted: bool = False) -> BudgetCharge:
         """Count a call that is no generation as a start; return what charges it to the principal's budget.
+
+        `is_counted`: gateways that share their limits have counted it already.
 
         Raises:
             Refused: shutting down, rate limit, budget, or a principal whose ticket is for one generation.
@@ -206,7 +235,8 @@ class Hub:
                 raise out_of_scope()
             self._check_open()
             self.budgets.check(principal.id, self.clock.unix(), limits.budget_per_day)
-            self._rate_limits.consume(principal.id, self.clock.now(), limits)
+            if not is_counted:
+                self.rate_limits.consume(principal.id, self.clock.now(), limits)
         except Refused as refused:
             self.statistics.count_refusal(refused)
             raise
@@ -217,14 +247,37 @@ class Hub:
             message = "The gateway is shutting down: start again on another gateway, or later."
             raise Refused(Code.SHUTTING_DOWN, message, retry_after_ms=1000)
 
+    def _look_up(
+        self,
+        request: StartRequest,
+        principal: Principal,
+        idempotency_key: str | None,
+        sent: SentRequest | None,
+        admission: Admission | None = None,
+    ) -> tuple[Generation | None, IdempotencyKey | None, bytes]:
+        """Return what a request started before, its key, and the hash that stands for the request."""
+        if principal.generation_scope is not None:
+            raise out_of_scope()
+        key = (principal.id, idempotency_key) if idempotency_key is not None else None
+        digest = b"" if key is None else fingerprint(request, sent)
+        return self._started_before(key, digest, principal, sent, is_new=admission is not None), key, digest
+
     def _started_before(
-        self, key: IdempotencyKey | None, fingerprint: bytes, principal: Principal, sent: SentRequest | None
+        self,
+        key: IdempotencyKey | None,
+        fingerprint: bytes,
+        principal: Principal,
+        sent: SentRequest | None,
+        *,
+        is_new: bool,
     ) -> Generation | None:
         """Return the generation that a request started when it was sent before; None if it is a new one.
 
-        With `on_resend` of `cancel`, the one that still runs is stopped.
+        With `on_resend` of `cancel`, the one that still runs is stopped. `is_new`: its key is known to be new.
         """
         if key is not None:
+            if is_new:
+                return None
             record = self._records.started_with(key, fingerprint)
             return None if record is None else record.generation
         record = None if sent is None else self._resends.find(principal.id, sent)
@@ -241,19 +294,28 @@ class Hub:
         request_id: str,
         principal: Principal,
         verbatim: VerbatimRequest | None,
+        admission: Admission | None,
         *,
         with_defaults: bool,
     ) -> _Admitted:
         model = self.models_for(principal).resolve(request.model)
         limits, now = principal.limits, self.clock.now()
         self.budgets.check(principal.id, self.clock.unix(), limits.budget_per_day)
-        self._rate_limits.consume(principal.id, now, limits)
+        if admission is None:
+            self.rate_limits.consume(principal.id, now, limits)
         reservation = self.prompts.reserve(principal.id, principal.address)
         try:
             created = int(self.clock.unix())
             whole = model.defaults.apply(request) if with_defaults else request
             generation = Generation(
-                *(self._new_id("g"), whole, request_id, model.name, now, self._policy.max_output_bytes),
+                *(
+                    self.new_id("g") if admission is None else admission.generation_id,
+                    whole,
+                    request_id,
+                    model.name,
+                    now,
+                    self._policy.max_output_bytes,
+                ),
                 verbatim=verbatim,
                 created=created,
                 leading_messages=len(whole.messages) - len(request.messages),
@@ -261,11 +323,13 @@ class Hub:
             reservation.grow(generation.request_size)
             budget_charge = BudgetCharge(self.budgets, principal.id, limits.budget_per_day)
             limited = budget_charge if budget_charge.is_limited else None
-            pipeline = Pipeline(generation, model, self.slots, self.clock, principal, limited)
+            slots = self.slots if admission is None else admission.slots
+            pipeline = Pipeline(generation, model, slots, self.clock, principal, limited)
         except Refused:
             # The request was not served: it does not count.
             reservation.release()
-            self._rate_limits.refund(principal.id, now, limits)
+            if admission is None:
+                self.rate_limits.refund(principal.id, now, limits)
             raise
         return _Admitted(generation, pipeline, budget_charge, reservation)
 
@@ -280,7 +344,7 @@ class Hub:
 
     def allowance(self, principal: Principal) -> Allowance | None:
         """Return what is left of a principal's rate limit; None without a limit."""
-        return self._rate_limits.allowance(principal.id, self.clock.now(), principal.limits)
+        return self.rate_limits.allowance(principal.id, self.clock.now(), principal.limits)
 
     def hold(self, generation_id: str, size: int) -> None:
         """Count bytes of a request that are kept beside its generation as memory of its prompt, until that ends.
@@ -388,7 +452,7 @@ class Hub:
                 prompt.
         """
         record = self._records.find_for_command(generation_id, principal)
-        feedback_id = self._new_id("f")
+        feedback_id = self.new_id("f")
         if request.mode == "revise":
             # The messages grow by the answer so far and the text.
             record.reservation.check(record.generation.size + len((request.text or "").encode()))
@@ -460,6 +524,8 @@ class Hub:
         record.task = None
         self._disconnects.forget(record)
         self._resends.forget(record)
+        for callback in self.on_end:
+            callback(record)
         if record.is_surrendered:
             record.reservation.release()
             self._set_idle()
@@ -468,7 +534,7 @@ class Hub:
         generation.forget_prompt()
         record.reservation.release()
         tokens, cost = generation.usage().output_tokens or 0, generation.charged()
-        self._rate_limits.record_output(principal.id, tokens, self.clock.now(), principal.limits)
+        self.rate_limits.record_output(principal.id, tokens, self.clock.now(), principal.limits)
         record.budget_charge.charge_to_date(cost, self.clock.unix())
         self.statistics.count_end(generation, cost)
         record.timer.start(record.retention, partial(self._records.forget, generation.id))
@@ -553,6 +619,6 @@ class Hub:
         }
 
 
-def _fingerprint(request: StartRequest, sent: SentRequest | None) -> bytes:
+def fingerprint(request: StartRequest, sent: SentRequest | None) -> bytes:
     """Return a hash of a request, by which one that reuses its idempotency key is compared."""
     return sent.digest if sent is not None else hashlib.sha256(request.model_dump_json().encode()).digest()

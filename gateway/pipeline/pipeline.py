@@ -10,11 +10,12 @@ import logging
 from collections.abc import Callable, Sequence
 from math import inf
 
-from gateway.admission.slots import SlotRequest, Slots, SlotState
+from gateway.admission.slots import SlotRequest, SlotState
 from gateway.billing.budgets import BudgetCharge
 from gateway.clock import Clock, RestartableTimer
 from gateway.generation.generation import Generation
 from gateway.generation.state import State
+from gateway.pipeline.admission import SlotSource
 from gateway.pipeline.budget_meter import BudgetMeter
 from gateway.pipeline.hedged_call import CallFailure, HedgedCall
 from gateway.protocol.commands import FeedbackRequest
@@ -59,7 +60,7 @@ class Pipeline:
         self,
         generation: Generation,
         model: Model,
-        slots: Slots,
+        slots: SlotSource,
         clock: Clock,
         principal: Principal,
         budget_charge: BudgetCharge | None = None,

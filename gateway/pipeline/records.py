@@ -13,7 +13,7 @@ from gateway.generation.generation import Generation
 from gateway.pipeline.mirrors import Mirror
 from gateway.pipeline.pipeline import Pipeline
 from gateway.protocol.commands import OnDisconnect
-from gateway.protocol.errors import forbidden, invalid, lost, out_of_scope
+from gateway.protocol.errors import Refused, forbidden, invalid, lost, out_of_scope
 from gateway.protocol.events import Error
 from gateway.security.principals import Principal
 
@@ -151,8 +151,7 @@ class Records:
         """
         record = self._by_idempotency_key.get(key)
         if record is not None and record.fingerprint != fingerprint:
-            message = "This Idempotency-Key was used for a different request: use a new key for a new request."
-            raise invalid(message, param="idempotency_key", status=409)
+            raise key_conflict()
         end = None if record is None else record.generation.end
         return None if isinstance(end, Error) and end.retryable else record
 
@@ -189,6 +188,12 @@ class Records:
         del record.aliases[alias]
         if self._by_alias.get(alias) is record:
             del self._by_alias[alias]
+
+
+def key_conflict() -> Refused:
+    """Build the refusal of a request whose idempotency key was used for another one."""
+    message = "This Idempotency-Key was used for a different request: use a new key for a new request."
+    return invalid(message, param="idempotency_key", status=409)
 
 
 def may_read(principal: Principal, record: Record | Mirror) -> bool:

@@ -1,20 +1,24 @@
 """All generations, wherever they run: what routes and transports start, find and command."""
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from functools import partial
 
 from pydantic import JsonValue
 
 from gateway.billing.budgets import BudgetCharge
 from gateway.dialects.sent_request import SentRequest
 from gateway.generation.generation import Generation
-from gateway.pipeline.hub import FeedbackResult, Hub, InterruptResult
+from gateway.pipeline.admission import Admission
+from gateway.pipeline.hub import FeedbackResult, Hub, InterruptResult, fingerprint
 from gateway.protocol.commands import FeedbackRequest, InterruptRequest, StartRequest
 from gateway.protocol.errors import Code, Refused
 from gateway.replicas.replica import Replica
 from gateway.replicas.running import RunningGeneration, newest_first
 from gateway.security.principals import Principal
 from gateway.store.errors import StoreError
+from gateway.store.starts import ClaimedKey
 from gateway.upstreams.base import VerbatimRequest
 
 
@@ -60,10 +64,8 @@ class Generations:
         Raises:
             Refused: as `Hub.start`, or the shared store can't be used.
         """
-        if self._replica is not None:
-            self._replica.check_open()
-            await self._replica.shared.budgets.refresh(principal)
-        generation = self.hub.start(
+        start = partial(
+            self.hub.start,
             request,
             request_id=request_id,
             principal=principal,
@@ -73,8 +75,41 @@ class Generations:
             retention=retention,
             with_defaults=with_defaults,
         )
-        if self._replica is not None:
-            await self._replica.add(generation)
+        if self._replica is None:
+            return start()
+        try:
+            admission = await self._admit(self._replica, request, principal, idempotency_key, sent)
+        except Refused as refused:
+            self.hub.on_refused(refused, principal, sent)
+            raise
+        return admission if isinstance(admission, Generation) else await self._run(self._replica, start, admission)
+
+    async def _admit(
+        self,
+        replica: Replica,
+        request: StartRequest,
+        principal: Principal,
+        idempotency_key: str | None,
+        sent: SentRequest | None,
+    ) -> Admission | Generation:
+        started = self.hub.check_start(request, principal=principal, idempotency_key=idempotency_key, sent=sent)
+        if started is not None:
+            return started
+        claim = None if idempotency_key is None else ClaimedKey(idempotency_key, fingerprint(request, sent))
+        replica.check_open()
+        _, admission = await asyncio.gather(replica.shared.budgets.refresh(principal), replica.admit(principal, claim))
+        return admission
+
+    @staticmethod
+    async def _run(replica: Replica, start: Callable[..., Generation], admission: Admission) -> Generation:
+        generation = None
+        try:
+            generation = start(admission=admission)
+        finally:
+            if generation is None or generation.id != admission.generation_id:
+                # Refused, or found to be sent again.
+                replica.admission.undo(admission)
+        await replica.add(generation)
         return generation
 
     async def admit_call(self, principal: Principal) -> BudgetCharge:
@@ -83,9 +118,12 @@ class Generations:
         Raises:
             Refused: as `Hub.admit_call`.
         """
-        if self._replica is not None:
-            await self._replica.shared.budgets.refresh(principal)
-        return self.hub.admit_call(principal)
+        if self._replica is None:
+            return self.hub.admit_call(principal)
+        _, is_counted = await asyncio.gather(
+            self._replica.shared.budgets.refresh(principal), self._replica.admit_call(principal)
+        )
+        return self.hub.admit_call(principal, is_counted=is_counted)
 
     async def find(self, generation_id: str, principal: Principal, after: int = 0) -> Generation:
         """Return a generation that the principal may read, wherever it runs or is retained.

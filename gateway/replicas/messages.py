@@ -28,6 +28,13 @@ class Watch:
 
 
 @dataclass(frozen=True, slots=True)
+class SlotsChanged:
+    """Claims of the receiver were granted or evicted: look at them in the store."""
+
+    type: Literal["slots"] = "slots"
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """The sender asks for `action` and expects a `Reply` with the same number."""
 
@@ -80,7 +87,7 @@ class Configured:
     type: Literal["configured"] = "configured"
 
 
-ReplicaMessage = Wake | Watch | Call | Reply | Configured
+ReplicaMessage = Wake | Watch | SlotsChanged | Call | Reply | Configured
 
 _MESSAGE: Final[TypeAdapter[ReplicaMessage]] = TypeAdapter(Annotated[ReplicaMessage, Field(discriminator="type")])
 

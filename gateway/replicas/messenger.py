@@ -11,7 +11,17 @@ from pydantic import JsonValue
 
 from gateway.clock import Clock, time_limit
 from gateway.protocol.errors import Refused
-from gateway.replicas.messages import Call, Configured, Refusal, Reply, Wake, Watch, decode_message, encode_message
+from gateway.replicas.messages import (
+    Call,
+    Configured,
+    Refusal,
+    Reply,
+    SlotsChanged,
+    Wake,
+    Watch,
+    decode_message,
+    encode_message,
+)
 from gateway.store.errors import StoreError
 from gateway.store.messages import Messages
 
@@ -45,6 +55,10 @@ class Receiver(Protocol):
         """Act on messages that were not sent: those about viewers must be sent again."""
         ...
 
+    def on_slots_changed(self) -> None:
+        """Read the claims of slots, which another gateway has granted or evicted."""
+        ...
+
     async def on_call(self, call: Call) -> Result:
         """Do what another gateway asks for.
 
@@ -68,7 +82,7 @@ class Messenger:
         self._replies: dict[int, asyncio.Future[Result]] = {}
         self._calls: set[asyncio.Task[None]] = set()
 
-    def post(self, replica: str, message: Wake | Watch | Reply | Configured) -> None:
+    def post(self, replica: str, message: Wake | Watch | SlotsChanged | Reply | Configured) -> None:
         """Send a message soon, together with others; it is lost if the store fails."""
         self._outgoing.append((replica, encode_message(message)))
         self._has_outgoing.set()
@@ -103,11 +117,19 @@ class Messenger:
         while True:
             await self._has_outgoing.wait()
             self._has_outgoing.clear()
-            outgoing, self._outgoing = self._outgoing, []
             try:
-                await self._messages.send(outgoing)
+                await self.flush()
             except StoreError as error:
                 self._receiver.on_store_error(error)
+
+    async def flush(self) -> None:
+        """Send what was posted.
+
+        Raises:
+            StoreError: it is lost.
+        """
+        outgoing, self._outgoing = self._outgoing, []
+        await self._messages.send(outgoing)
 
     async def receive(self, wait: Callable[[float], Awaitable[None]]) -> None:
         """Act on what comes, until the task is cancelled. `wait` waits some seconds after the store has failed."""
@@ -138,6 +160,8 @@ class Messenger:
                 self._receiver.on_wake(message)
             case Watch():
                 self._receiver.on_watch(message)
+            case SlotsChanged():
+                self._receiver.on_slots_changed()
             case Call():
                 task = asyncio.create_task(self._execute(message), name=f"call {message.action}")
                 self._calls.add(task)

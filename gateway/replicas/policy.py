@@ -27,3 +27,12 @@ class ReplicaPolicy:
     def interval(self) -> float:
         """Return the time between two renewals."""
         return self.owner_timeout * 0.2
+
+    @property
+    def slot_lease(self) -> float:
+        """Return how long the slots of a gateway are kept that does not use the store.
+
+        Longer than an outage that all come through, after which no slot may be given to others: those of a
+        gateway that is known to be dead are released at once.
+        """
+        return self.owner_timeout * 6

@@ -14,21 +14,24 @@ from gateway.generation.event_log import EPOCH_EVENTS
 from gateway.generation.generation import Generation
 from gateway.generation.lease import Lease
 from gateway.generation.state import State
+from gateway.pipeline.admission import Admission
 from gateway.pipeline.hub import Hub
 from gateway.pipeline.mirrors import Mirror
 from gateway.pipeline.records import may_read
 from gateway.protocol.commands import FeedbackRequest, InterruptRequest, parse
 from gateway.protocol.errors import Code, Refused, lost
+from gateway.replicas.admission import SharedAdmission
 from gateway.replicas.configuration import Configuration
 from gateway.replicas.facts import Facts
 from gateway.replicas.info import settings_of
 from gateway.replicas.log_writer import BATCH_LOGS, LogWriter, WrittenLog, batches
-from gateway.replicas.messages import Call, Configured, Wake, Watch
+from gateway.replicas.messages import Call, Configured, SlotsChanged, Wake, Watch
 from gateway.replicas.messenger import Messenger, Result
 from gateway.replicas.mirror_reader import MirrorReader
 from gateway.replicas.policy import ReplicaPolicy
 from gateway.replicas.running import RunningGeneration, decode_reader, decode_rows, encode_reader, encode_rows
 from gateway.replicas.shared_state import SharedState
+from gateway.replicas.slots import SharedSlots
 from gateway.replicas.store_health import StoreHealth
 from gateway.replicas.suspects import Suspects
 from gateway.replicas.takeover import Takeover, end_as_lost
@@ -37,6 +40,7 @@ from gateway.store.base import Store
 from gateway.store.errors import HEALS, StoreError
 from gateway.store.logs import Position
 from gateway.store.members import Membership
+from gateway.store.starts import ClaimedKey
 from gateway.toml.problems import ConfigurationError
 
 logger = logging.getLogger(__name__)
@@ -89,6 +93,8 @@ class Replica:
         self._has_connected = asyncio.Event()
         self._gateways = 0
         self._renewed_at = clock.now()
+        slots = SharedSlots(store.slots, self.name, clock, hub.slots, policy.slot_lease, self._wake_for_slots)
+        self.admission = SharedAdmission(store, hub, clock, slots, policy.owner_timeout)
         self._fenced: dict[str, WrittenLog] = {}
         """Logs that others have taken over, and whose new events are not read yet."""
         self._tasks: list[asyncio.Task[None]] = []
@@ -108,7 +114,7 @@ class Replica:
             await self.tick()
         coroutines = (
             *(self._run(), self.writer.run(), self.reader.run(), self.messenger.send()),
-            self.shared.budgets.run(),
+            *(self.shared.budgets.run(), self.admission.run(), self.admission.slots.run()),
         )
         self._tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
         self._tasks.append(asyncio.create_task(self._receive()))
@@ -134,10 +140,14 @@ class Replica:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.messenger.close()
+        self.admission.slots.close()
         if self.health.is_connected:
             with suppress(StoreError):
                 await self.shared.budgets.synchronize()
                 await self.writer.write(self.writer)
+                await self.admission.exchange()
+                await self.admission.slots.drop(self.name)
+                await self.messenger.flush()
                 await self.store.members.remove(self.name)
                 await self.store.messages.forget(self.name)
         self.shared.budgets.close()
@@ -163,6 +173,44 @@ class Replica:
         """Return the figures of the store for `GET /api/stats`."""
         unwritten = sum(written.is_dirty for written in self.writer)
         return {**self.health.stats(), "gateways": self._gateways, "unwritten": unwritten}
+
+    async def admit(self, principal: Principal, claim: ClaimedKey | None) -> Admission | Generation:
+        """Admit a start; return the generation instead that its key has started before, on whichever gateway.
+
+        Raises:
+            Refused: a limit; or the store can't be used, and the policy is to refuse starts then.
+        """
+        if self.health.is_up:
+            try:
+                return await self.admission.admit(principal, claim, self._find_started, self._wait)
+            except StoreError as error:
+                self._on_down(error)
+        self.check_open()
+        return self.admission.admit_locally(principal, claim)
+
+    async def admit_call(self, principal: Principal) -> bool:
+        """Count a call that is no generation; return False if it is to be counted in this gateway alone.
+
+        Raises:
+            Refused: as `admit`.
+        """
+        if self.health.is_up:
+            try:
+                await self.admission.admit_call(principal)
+            except StoreError as error:
+                self._on_down(error)
+            else:
+                return True
+        self.check_open()
+        return False
+
+    async def _find_started(self, generation_id: str, principal: Principal) -> Generation | None:
+        if self._hub.record(generation_id) is None:
+            await self.fetch(generation_id, principal, 0)
+        try:
+            return self._hub.find(generation_id, principal)
+        except Refused:
+            return None
 
     async def add(self, generation: Generation) -> None:
         """Store a generation that has just been started here, and what it brings from now on.
@@ -278,9 +326,11 @@ class Replica:
             members = await self._renew()
             if not (self.health.is_up and members.was_alive):
                 await self._verify()
+                self.admission.on_data_lost()
             self.alive = frozenset(members.alive.keys() - {self.name})
             for other in self.configuration.unlike(settings_of(members.alive)):
                 self.messenger.post(other, Configured(self.name, self.configuration.digests))
+            await self.admission.exchange()
             await self._remove_dead(members)
             await self._read_all()
             await self.shared.on_renewed(members.alive)
@@ -344,6 +394,7 @@ class Replica:
         self.writer.pause()
         self.messenger.fail_calls(error)
         self._release_logs()
+        self.admission.slots.on_down(is_local=self.policy.store_down == "local")
 
     async def _remove_dead(self, members: Membership) -> None:
         owners = {mirror.owner for mirror in self._hub.mirrors if mirror.viewers and not mirror.generation.log.ended}
@@ -353,6 +404,7 @@ class Replica:
             for written in self.writer:
                 if dead in written.watchers:
                     self._remove_watcher(written, dead)
+            await self.admission.slots.drop(dead)
             await self._takeover.take_over(dead)
 
     async def _read_all(self) -> None:
@@ -447,6 +499,13 @@ class Replica:
                 self._hub.add_viewer(watch.generation_id)
             self.messenger.post(watch.sender, Wake({watch.generation_id: written.stored}))
             self.writer.write_soon(written)
+
+    def on_slots_changed(self) -> None:
+        """Read the claims of slots, which another gateway has granted or evicted."""
+        self.admission.slots.on_message()
+
+    def _wake_for_slots(self, replica: str) -> None:
+        self.messenger.post(replica, SlotsChanged())
 
     async def on_call(self, call: Call) -> Mapping[str, JsonValue]:
         """Carry out a command of a client of another gateway, which has checked that it may.

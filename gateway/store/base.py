@@ -7,6 +7,9 @@ from gateway.store.logs import LogStore
 from gateway.store.members import Members
 from gateway.store.messages import Messages
 from gateway.store.quotas import Quotas
+from gateway.store.slots import SlotStore
+from gateway.store.starts import StartStore
+from gateway.store.streams import StreamStore
 from gateway.store.values import Values
 
 
@@ -41,6 +44,21 @@ class Store(Protocol):
     @property
     def budgets(self) -> BudgetTotals:
         """Return what principals have spent."""
+        ...
+
+    @property
+    def starts(self) -> StartStore:
+        """Return the rate buckets and idempotency keys."""
+        ...
+
+    @property
+    def slots(self) -> SlotStore:
+        """Return the concurrency slots and their queue."""
+        ...
+
+    @property
+    def streams(self) -> StreamStore:
+        """Return the counts of open streams."""
         ...
 
     async def start(self) -> None:

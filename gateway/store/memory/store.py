@@ -6,6 +6,9 @@ from gateway.store.memory.logs import MemoryLogs
 from gateway.store.memory.members import MemoryMembers
 from gateway.store.memory.messages import MemoryMessages
 from gateway.store.memory.quotas import MemoryQuotas
+from gateway.store.memory.slots import MemorySlots
+from gateway.store.memory.starts import MemoryStarts
+from gateway.store.memory.streams import MemoryStreams
 from gateway.store.memory.values import MemoryValues
 
 
@@ -19,6 +22,9 @@ class MemoryStore:
         self.values = MemoryValues(clock)
         self.quotas = MemoryQuotas(clock)
         self.budgets = MemoryBudgetTotals()
+        self.starts = MemoryStarts(clock)
+        self.slots = MemorySlots(clock)
+        self.streams = MemoryStreams()
 
     async def start(self) -> None:
         """Do nothing: there is nothing to connect to."""

@@ -5,6 +5,9 @@ from typing import Final
 
 from gateway.clock import Clock, SystemClock
 from gateway.store.errors import StoreError
+from gateway.store.memory.slots import MemorySlots
+from gateway.store.memory.starts import MemoryStarts
+from gateway.store.memory.streams import MemoryStreams
 from gateway.store.redis.address import Host, RedisAddress, format_host, parse_address
 from gateway.store.redis.budgets import RedisBudgetTotals
 from gateway.store.redis.checks import check_node
@@ -62,6 +65,10 @@ class RedisStore:
         self.values = RedisValues(self.client, self.keys)
         self.quotas = RedisQuotas(self.client, self.keys)
         self.budgets = RedisBudgetTotals(self.client, self.keys)
+        # Of this process alone, until they are in Redis, too.
+        self.starts = MemoryStarts(chosen_clock)
+        self.slots = MemorySlots(chosen_clock)
+        self.streams = MemoryStreams()
 
     async def start(self) -> None:
         """Connect, and check that each server can be used.

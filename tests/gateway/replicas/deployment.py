@@ -2,8 +2,9 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from gateway.admission.rate_limits import RateLimits
 from gateway.admission.slots import Slots
 from gateway.generation.event_log import merge
 from gateway.generation.generation import Generation
@@ -44,9 +45,13 @@ class Gateway:
         """Return what happens to this gateway's calls of the store."""
         return self.store.faults
 
-    async def start(self, request: StartRequest | None = None, principal: Principal = ANONYMOUS) -> Generation:
+    async def start(
+        self, request: StartRequest | None = None, principal: Principal = ANONYMOUS, key: str | None = None
+    ) -> Generation:
         """Start a generation here."""
-        generation = await self.generations.start(request or start_request(), request_id="r", principal=principal)
+        generation = await self.generations.start(
+            request or start_request(), request_id="r", principal=principal, idempotency_key=key
+        )
         await settle()
         return generation
 
@@ -73,6 +78,16 @@ class Gateway:
             task.cancel()
         self.replica._timer.cancel()
         self.replica.writer.pause()
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Limits of a deployment; 0 means no limit. `rates`: starts a minute, their burst, and output tokens a minute."""
+
+    max_concurrent: int = 0
+    max_queue: int = 0
+    rates: tuple[int, int, int] = (0, 0, 0)
+    policy: Policy = field(default_factory=Policy)
 
 
 @dataclass
@@ -104,12 +119,17 @@ async def deployment(
     retention_policy: RetentionPolicy | None = None,
     store: Store | None = None,
     digests: Sequence[Digests] = (),
+    limits: Limits | None = None,
 ) -> AsyncIterator[Deployment]:
     """Yield gateways that share a store; then end them, and assert that nothing is left."""
     clock = ManualClock()
     shared = store or MemoryStore(clock)
     gateways = [
-        _gateway(shared, clock, f"gateway-{number}", policy, retention_policy, digests[number] if digests else {})
+        _gateway(
+            *(shared, clock, f"gateway-{number}", policy, retention_policy),
+            digests[number] if digests else {},
+            limits or Limits(),
+        )
         for number in range(count)
     ]
     for gateway in gateways:
@@ -132,10 +152,12 @@ def _gateway(
     policy: ReplicaPolicy | None,
     retention_policy: RetentionPolicy | None,
     digests: Digests,
+    limits: Limits,
 ) -> Gateway:
     upstream = ScriptedUpstream()
-    models = ModelRegistry([Model("m", [Target(upstream)], Policy())])
-    hub = Hub(models, Slots(0, 0), clock, retention_policy=retention_policy)
+    models = ModelRegistry([Model("m", [Target(upstream)], limits.policy)])
+    slots, rate_limits = Slots(limits.max_concurrent, limits.max_queue), RateLimits(*limits.rates)
+    hub = Hub(models, slots, clock, rate_limits=rate_limits, retention_policy=retention_policy)
     faulty = FaultyStore(store)
     replica = Replica(faulty, hub, clock, policy or ReplicaPolicy(), name, Configuration(digests))
     return Gateway(hub, replica, Generations(hub, replica), upstream, clock, faulty)

@@ -9,11 +9,14 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TypeVar
 
+from gateway.admission.slots import SlotState
 from gateway.generation.event_log import Entry
 from gateway.store.base import Store
 from gateway.store.errors import StoreError, StoreFault
 from gateway.store.logs import Append, Appended, Head, LogPart, Position, Take
 from gateway.store.members import Membership
+from gateway.store.slots import SlotAnswer, SlotClaim, SlotLimits, SlotView
+from gateway.store.starts import LocalUse, Settlement, StartAttempt, StartDecision
 
 T = TypeVar("T")
 
@@ -126,6 +129,9 @@ class FaultyStore:
         self.values = FaultyValues(self)
         self.quotas = FaultyQuotas(self)
         self.budgets = FaultyBudgetTotals(self)
+        self.starts = FaultyStarts(self)
+        self.slots = FaultySlots(self)
+        self.streams = FaultyStreams(self)
 
     async def start(self) -> None:
         """Connect."""
@@ -252,3 +258,76 @@ class FaultyBudgetTotals:
     async def record(self, replica: str, day: int, spent: Mapping[str, float]) -> Mapping[str, float]:
         inner = self._store.inner.budgets
         return await self._store.faults.run("budgets.record", lambda: inner.record(replica, day, spent))
+
+
+class FaultyStarts:
+    """Rate buckets and idempotency keys with faults."""
+
+    def __init__(self, store: FaultyStore) -> None:
+        self._store = store
+
+    async def begin(self, attempt: StartAttempt, keep: float) -> StartDecision:
+        inner = self._store.inner.starts
+        return await self._store.faults.run("starts.begin", lambda: inner.begin(attempt, keep))
+
+    async def settle(self, settlements: Sequence[Settlement]) -> None:
+        inner = self._store.inner.starts
+        await self._store.faults.run("starts.settle", lambda: inner.settle(settlements))
+
+    async def merge(self, uses: Sequence[LocalUse], keep: float) -> None:
+        inner = self._store.inner.starts
+        await self._store.faults.run("starts.merge", lambda: inner.merge(uses, keep))
+
+
+class FaultySlots:
+    """Slots with faults."""
+
+    def __init__(self, store: FaultyStore) -> None:
+        self._store = store
+
+    async def claim(
+        self, replica: str, claim: SlotClaim, limits: SlotLimits, ttl: float, *, may_wait: bool
+    ) -> SlotAnswer:
+        inner = self._store.inner.slots
+        return await self._store.faults.run(
+            "slots.claim", lambda: inner.claim(replica, claim, limits, ttl, may_wait=may_wait)
+        )
+
+    async def release(self, replica: str, generation_ids: Sequence[str], limits: SlotLimits) -> frozenset[str]:
+        inner = self._store.inner.slots
+        return await self._store.faults.run("slots.release", lambda: inner.release(replica, generation_ids, limits))
+
+    async def look(self, replica: str, limits: SlotLimits, ttl: float, seen: Sequence[str]) -> SlotView:
+        inner = self._store.inner.slots
+        return await self._store.faults.run("slots.look", lambda: inner.look(replica, limits, ttl, seen))
+
+    async def held(self, replica: str) -> Mapping[str, SlotState]:
+        return await self._store.faults.run("slots.held", lambda: self._store.inner.slots.held(replica))
+
+    async def restore(
+        self,
+        replica: str,
+        running: Sequence[SlotClaim],
+        waiting: Sequence[SlotClaim],
+        limits: SlotLimits,
+        ttl: float,
+        *,
+        settle: float = 0.0,
+    ) -> frozenset[str]:
+        inner = self._store.inner.slots
+        return await self._store.faults.run(
+            "slots.restore", lambda: inner.restore(replica, running, waiting, limits, ttl, settle=settle)
+        )
+
+    async def drop(self, replica: str, limits: SlotLimits) -> frozenset[str]:
+        return await self._store.faults.run("slots.drop", lambda: self._store.inner.slots.drop(replica, limits))
+
+
+class FaultyStreams:
+    """Counts of streams with faults."""
+
+    def __init__(self, store: FaultyStore) -> None:
+        self._store = store
+
+    async def report(self, replica: str, counts: Mapping[str, int]) -> Mapping[str, Mapping[str, int]]:
+        return await self._store.faults.run("streams.report", lambda: self._store.inner.streams.report(replica, counts))
