@@ -38,6 +38,9 @@ class StreamedResponse:
     without its last chunk (RFC 9112, 7.1), so that the client sees a broken connection and not a finished answer.
     """
 
+    resumes = True
+    """Its client comes back by itself after a lost connection: it is sent to another gateway when this one drains."""
+
     def __init__(
         self,
         services: Services,
@@ -58,6 +61,7 @@ class StreamedResponse:
         self._after = after
         self._services = services
         self._viewer = Viewer(services, self, self._on_viewer_stop, close_at_end=True)
+        self._departs = False
         self._stopped: asyncio.Future[None]
         self._writer: Writer | None
         self.write: Callable[[Sequence[bytes]], bool]
@@ -90,6 +94,9 @@ class StreamedResponse:
         viewer = self._viewer
         # The viewer holds this response as its connection: a reference cycle.
         del self._viewer
+        departures = self._services.hub.departures
+        if self.resumes:
+            departures.add(self._depart)
         try:
             if self._writer is not None:
                 await self._view(viewer, self._writer)
@@ -102,7 +109,12 @@ class StreamedResponse:
             elif self._writer is not None:
                 self._leave(self._writer)
         finally:
+            departures.remove(self._depart)
             viewer.close()
+
+    def _depart(self) -> None:
+        self._departs = True
+        self._on_viewer_stop()
 
     async def _end(self, frames: Sequence[bytes], send: Send) -> None:
         """Write the last frames, and end the body."""
@@ -110,7 +122,11 @@ class StreamedResponse:
 
     def _leave(self, writer: Writer) -> None:
         """End the connection before the terminal event."""
-        writer.abort()
+        if self._departs:
+            # Its client reads what was written, and goes on after that.
+            writer.cut()
+        else:
+            writer.abort()
 
     def send_heartbeat(self) -> bool:
         """Write what clients skip."""

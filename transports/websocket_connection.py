@@ -1,12 +1,12 @@
 """One client's WebSocket: it reads commands, writes events as they come, and closes with a code that says why."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import anyio
 import orjson
-from starlette.types import Receive, Send
+from starlette.types import Message, Receive, Send
 from starlette.websockets import WebSocket
 
 from gateway.admission.prompts import PromptReservation
@@ -33,6 +33,12 @@ MAX_UNREAD_REPLIES: Final = 64
 """Replies that are written to a client that does not read, before its next command has to wait for it."""
 
 
+NOT_READING: Final = Close(1013, "This client does not read: reconnect and attach by position.")
+DEPARTING: Final = Close(1012, "The gateway is restarting: reconnect and attach by position.")
+
+T = TypeVar("T")
+
+
 class Commands(Protocol):
     """Executes the messages of one client."""
 
@@ -52,19 +58,23 @@ class Commands(Protocol):
 class WebSocketConnection:
     """One socket. Its task reads commands; events are written in the call stack that appends to a log."""
 
+    resumes = True
+    """Its client comes back by itself, by position: it is sent to another gateway when this one drains."""
+
     __slots__ = (
         *(
             "_commands",
             "_direct_writer",
+            "_departs",
             "_identity",
+            "_is_stopped",
             "_is_viewing",
-            "_reading",
             "_receive",
             "_replies",
             "_reservation",
             "_send",
         ),
-        *("_services", "_unread_replies", "_viewer", "_writer", "framing", "unsent_bytes", "write"),
+        *("_services", "_unread_replies", "_viewer", "_waits", "_writer", "framing", "unsent_bytes", "write"),
     )
 
     def __init__(self, services: Services, websocket: WebSocket, identity: SocketIdentity) -> None:
@@ -72,13 +82,15 @@ class WebSocketConnection:
         self._services = services
         self._identity = identity
         self._direct_writer = direct_writer(websocket.scope)
-        self._reading = anyio.CancelScope()
+        self._is_stopped = self._departs = False
+        self._waits: set[anyio.CancelScope] = set()
+        """Waits for the client. They end when it is no longer a viewer; the execution of a command never does."""
         self._replies = True
         """False once the client is gone: what it has sent is executed all the same."""
         self._unread_replies = 0
         self._is_viewing = False
         self._reservation: PromptReservation | None = None
-        self._viewer = Viewer(services, self, self._reading.cancel)
+        self._viewer = Viewer(services, self, self._stop)
         self._commands = self._new_commands(websocket)
         self._writer: Writer
         self.write: Callable[[Sequence[bytes]], bool]
@@ -93,10 +105,14 @@ class WebSocketConnection:
     async def serve(self, receive: Receive, send: Send) -> None:
         """Execute commands and write events until the client is gone, or does not read."""
         self._receive, self._send = receive, send
+        departures = self._services.hub.departures
+        if self.resumes:
+            departures.add(self._depart)
         try:
             if self._identity.principal is not None or await self._wait_for_hello():
                 await self._serve()
         finally:
+            departures.remove(self._depart)
             if self._reservation is not None:
                 self._reservation.release()
             self._commands.close()
@@ -136,12 +152,33 @@ class WebSocketConnection:
                 await self._view(writer)
         if self._viewer.failure is not None:
             raise self._viewer.failure
-        if self._reading.cancelled_caught:
+        if self._is_stopped:
             # No longer a viewer, however long closing takes.
             self._viewer.close()
+            self._replies = self._departs
             await self._execute_rest()
             with anyio.move_on_after(CLOSE_SECONDS):
-                await self._close(Close(1013, "This client does not read: reconnect and attach by position."))
+                await self._close(DEPARTING if self._departs else NOT_READING)
+
+    def _stop(self) -> None:
+        """Wait no longer for the client: it is gone, or does not read, or is to connect to another gateway."""
+        self._is_stopped = True
+        for wait in self._waits:
+            wait.cancel()
+
+    def _depart(self) -> None:
+        self._departs = True
+        self._stop()
+
+    async def _until_stopped(self, awaitable: Awaitable[T]) -> T | None:
+        """Wait for the client; return None if it is no longer waited for."""
+        with anyio.move_on_after(CLOSE_SECONDS if self._is_stopped else None) as wait:
+            self._waits.add(wait)
+            try:
+                return await awaitable
+            finally:
+                self._waits.discard(wait)
+        return None
 
     def frame(self, generation_id: str, entry: Entry) -> bytes:
         """Return an entry as a message: its JSON with the generation's id and the sequence number added in front."""
@@ -166,20 +203,27 @@ class WebSocketConnection:
         writer.bind(self._viewer.resume, self._viewer.stop)
         self._viewer.begin()
         self._is_viewing = True
-        with self._reading:
-            while await self._read_command(self._services.max_body_bytes):
-                pass
+        while not self._is_stopped and await self._read_command(self._services.max_body_bytes):
+            pass
 
     async def _execute_rest(self) -> None:
-        """Execute what a client that does not read had sent before: it may be what stops its generations."""
-        self._replies = False
-        with anyio.move_on_after(DRAIN_SECONDS):
-            while await self._read_command(self._services.max_body_bytes):
-                pass
+        """Execute what a client that is no longer read had sent before: it may be what stops its generations."""
+        left, goes_on = DRAIN_SECONDS, True
+        while goes_on:
+            began, message = anyio.current_time(), None
+            with anyio.move_on_after(left):
+                message = await self._receive()
+            # Only the time in which nothing comes counts: a command may wait for another gateway.
+            left -= anyio.current_time() - began
+            goes_on = message is not None and await self._execute(message, self._services.max_body_bytes)
 
     async def _read_command(self, max_bytes: int) -> bool:
-        """Read a message and execute it; return False if the client is gone, or the socket is closed."""
-        message = await self._receive()
+        """Read a message and execute it; return False if no more can be read."""
+        message = await self._until_stopped(self._receive())
+        return message is not None and await self._execute(message, max_bytes)
+
+    async def _execute(self, message: Message, max_bytes: int) -> bool:
+        """Execute a message; return False if the client is gone, or the socket is closed."""
         read_at = self._services.clock.now()
         if message["type"] == "websocket.disconnect":
             return False
@@ -213,7 +257,7 @@ class WebSocketConnection:
             return
         # `send` raises an OSError when the client is gone (ASGI, WebSocket, "Send"). What it sent before is executed.
         with suppress(OSError):
-            await self._send({"type": "websocket.send", "text": data.decode()})
+            await self._until_stopped(self._send({"type": "websocket.send", "text": data.decode()}))
 
     async def _close(self, close: Close) -> None:
         with suppress(OSError):

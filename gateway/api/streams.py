@@ -22,12 +22,13 @@ def enter_stream(services: Services, connection: HTTPConnection) -> Stream | Non
     Return None, and count nothing, if the scope has no `DeferredServe`: nothing would release the stream.
 
     Raises:
-        Refused: `rate_limit`.
+        Refused: `rate_limit`, or `shutting_down`: its client is to read from another gateway.
     """
     deferred: DeferredServe | None = connection.scope.get(DEFERRED)
     if deferred is None:
         return None
     if deferred.stream is None:
+        services.hub.departures.check_open()
         deferred.stream = _admit(services, address(connection))
         claim_stream(services, deferred.stream, connection.scope.get(PRINCIPAL))
     return deferred.stream

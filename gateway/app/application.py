@@ -1,7 +1,7 @@
 """The ASGI application: Starlette, with deferred serving."""
 
 from starlette.applications import Starlette
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
 from gateway.api.middleware.headers import validate_headers
 from gateway.asgi import DEFERRED, DeferredServe, direct_writer
@@ -18,6 +18,8 @@ class Application(Starlette):
         deferred = DeferredServe()
         # Set before the request is handled: middleware that copies the scope copies this reference with it.
         scope[DEFERRED] = deferred
+        if self.state.hub.departures.has_begun and scope["type"] == "http":
+            send = closing(send)
         try:
             await super().__call__(scope, receive, validate_headers(send))
             if deferred.serve is not None:
@@ -31,3 +33,14 @@ class Application(Starlette):
         finally:
             if deferred.stream is not None:
                 deferred.stream.release()
+
+
+def closing(send: Send) -> Send:
+    """Return a `send` that closes the connection after a response: the client, or a proxy, goes to another gateway."""
+
+    async def send_closing(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message.get("headers", ()), (b"connection", b"close")]
+        await send(message)
+
+    return send_closing

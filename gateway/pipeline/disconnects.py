@@ -4,6 +4,7 @@ from functools import partial
 from typing import Final
 
 from gateway.clock import Clock, RestartableTimer
+from gateway.pipeline.departures import Departures
 from gateway.pipeline.records import Record
 
 LEAVING_SECONDS: Final = 0.1
@@ -14,12 +15,20 @@ is still there would gain one.
 """
 
 
-class Disconnects:
-    """Counts the viewers of running generations. `grace` is the time, in seconds, in which one may come back."""
+MOVING_SECONDS: Final = 10.0
+"""Time that a client has at least to connect to another gateway."""
 
-    def __init__(self, clock: Clock, grace: float) -> None:
+
+class Disconnects:
+    """Counts the viewers of running generations. `grace` is the time, in seconds, in which one may come back.
+
+    A viewer that leaves because it is sent to another gateway (`departures`) comes back: no policy applies at once.
+    """
+
+    def __init__(self, clock: Clock, grace: float, departures: Departures) -> None:
         self._clock = clock
         self._grace = grace
+        self._departures = departures
         self._waiting: dict[str, Record] = {}
         """Generations in their grace period that wait for a slot."""
         self._make_way_timer = RestartableTimer(clock)
@@ -42,6 +51,9 @@ class Disconnects:
         """Count a viewer as gone; after the last one of a running generation, its policy applies."""
         record.viewers -= 1
         if record.viewers or record.task is None or record.on_disconnect == "continue":
+            return
+        if self._departures.has_begun:
+            self._start_grace(record)
             return
         is_queued = record.pipeline.is_queued
         # A client that is gone must not keep others waiting.
@@ -80,7 +92,8 @@ class Disconnects:
         self._waiting.pop(record.generation.id, None)
 
     def _start_grace(self, record: Record, reason: str = "the last viewer left") -> None:
-        record.timer.start_limit(self._grace, partial(self._stop, record, reason))
+        seconds = max(self._grace, MOVING_SECONDS) if self._departures.has_begun else self._grace
+        record.timer.start_limit(seconds, partial(self._stop, record, reason))
 
     def _stop(self, record: Record, reason: str = "the last viewer left") -> None:
         if not record.generation.state.is_terminal:

@@ -18,6 +18,7 @@ from gateway.dialects.sent_request import SentRequest
 from gateway.generation.generation import Generation
 from gateway.generation.state import State
 from gateway.pipeline.admission import Admission
+from gateway.pipeline.departures import Departures
 from gateway.pipeline.disconnects import Disconnects
 from gateway.pipeline.mirrors import Mirror, Mirrors
 from gateway.pipeline.pipeline import Pipeline
@@ -104,6 +105,8 @@ class Hub:
         self.mirrors = Mirrors()
         """Generations of other gateways that are read here."""
         self.budgets = budgets or Budgets()
+        self.departures = Departures(clock)
+        """The clients that are sent to other gateways, where there are some, when this one drains."""
         self.draining = False
         self.rate_limits = rate_limits or RateLimits(0, 0)
         self._policy = retention_policy or RetentionPolicy()
@@ -112,7 +115,7 @@ class Hub:
         self._resends = Resends()
         self._positions_timer = RestartableTimer(clock)
         slots.on_stale = lambda: self._positions_timer.start(POSITIONS_SECONDS, slots.renumber)
-        self._disconnects = Disconnects(clock, self._policy.grace)
+        self._disconnects = Disconnects(clock, self._policy.grace, self.departures)
         self._idle = asyncio.Event()
         self._idle.set()
         self._viewer_left = asyncio.Event()
@@ -560,18 +563,38 @@ class Hub:
         return mirror
 
     async def drain(self, seconds: float) -> None:
-        """Refuse new starts, wait up to `seconds` for what runs, then end the rest with `shutting_down`."""
+        """Refuse new starts, wait up to `seconds` for what runs, then end the rest with `shutting_down`.
+
+        Clients that come back to another gateway are only sent there (`departures`); the others may read to the end.
+        """
+        deadline = self.clock.now() + seconds
+        try:
+            await self.wait_until_idle(seconds)
+            await self._end_all()
+            last_read = max(LAST_READ_SECONDS, deadline - self.clock.now() if self.departures.has_begun else 0)
+            with suppress(TimeoutError):
+                async with time_limit(last_read, self.clock):
+                    await (self._wait_for_departures() if self.departures.has_begun else self._wait_for_viewers())
+        finally:
+            await self.close()
+
+    async def wait_until_idle(self, seconds: float) -> None:
+        """Refuse new starts, and wait up to `seconds` for what runs."""
         self.draining = True
         timer = self.clock.call_later(seconds, self._idle.set)
         try:
             await self._idle.wait()
-            await self._end_all()
-            with suppress(TimeoutError):
-                async with time_limit(LAST_READ_SECONDS, self.clock):
-                    await self._wait_for_viewers()
         finally:
             timer.cancel()
-            await self.close()
+
+    async def _wait_for_departures(self) -> None:
+        departed = asyncio.Event()
+        self.departures.on_empty(departed.set)
+        await departed.wait()
+        # Viewers of records that are left are other gateways: they read the end from the store.
+        while any(mirror.viewers for mirror in self.mirrors):
+            self._viewer_left.clear()
+            await self._viewer_left.wait()
 
     async def _wait_for_viewers(self) -> None:
         """Wait until the last viewer has left. Those that leave together are counted once: there may be thousands."""
@@ -585,6 +608,7 @@ class Hub:
         await self._end_all()
         self._positions_timer.cancel()
         self._disconnects.close()
+        self.departures.close()
         for record in self._records:
             record.timer.cancel()
         for callback in self._on_close:

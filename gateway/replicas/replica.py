@@ -460,7 +460,9 @@ class Replica:
             self._post_watch(mirror, viewing=True)
 
     def _unwatch(self, mirror: Mirror) -> None:
-        self._post_watch(mirror, viewing=False)
+        # A viewer that is sent to another gateway comes back: it must not look as if the last one had left.
+        if not self._hub.departures.has_begun:
+            self._post_watch(mirror, viewing=False)
 
     def _post_watch(self, mirror: Mirror, *, viewing: bool) -> None:
         if not mirror.generation.log.ended and mirror.owner not in {"", self.name}:

@@ -16,6 +16,7 @@ import uvicorn
 from gateway.app.factory import create_app
 from gateway.config import Settings
 from gateway.pipeline.hub import Hub
+from gateway.replicas.draining import Drain
 from gateway.replicas.replica import Replica
 from gateway.server.base_urls import describe_address
 from gateway.server.http_protocol import HttpProtocol
@@ -179,5 +180,11 @@ class _Server(uvicorn.Server):
         self._drains.append(asyncio.get_running_loop().create_task(self._drain(seconds), name="drain"))
 
     async def _drain(self, seconds: float) -> None:
-        await self._hub.drain(seconds)
+        drain = Drain(self._hub, self._replica)
+        if self._inheritance is None and drain.moves_clients:
+            # A proxy that can't connect sends any request to another gateway, also one that must not be sent twice. A
+            # new process may listen here at once. Workers share the socket: theirs is closed by the supervisor.
+            for server in self.servers:
+                server.close()
+        await drain.run(seconds)
         self.should_exit = True

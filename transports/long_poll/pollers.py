@@ -4,6 +4,7 @@ A poll names no client, only the position after which it reads. So a client is r
 request continues the last response, or begins inside it, if some or all of it was lost.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -39,6 +40,8 @@ class Pollers:
     services: Services
     _resting: dict[tuple[str, str], list[Poller]] = field(default_factory=dict)
     """By generation and principal."""
+    waiting: dict[Callable[[], None], None] = field(default_factory=dict)
+    """What ends the waits of polls."""
     _closed: bool = False
 
     def __len__(self) -> int:
@@ -81,6 +84,12 @@ class Pollers:
         if poller.stream is not None:
             poller.stream.release()
             poller.stream = None
+
+    def depart(self) -> None:
+        """Answer all polls that wait: their clients poll another gateway next."""
+        self.close()
+        for end in tuple(self.waiting):
+            end()
 
     def close(self) -> None:
         """Count all clients between two requests as gone, from now on: the gateway ends."""

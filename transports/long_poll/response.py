@@ -85,7 +85,11 @@ class PollResponse:
         waiting = Waiting(self._generation.log, self._services.clock, self._after, earliest)
         if self._wait == 0 or waiting.is_over:
             return True
-        return await unless_disconnected(request, waiting.run(self._wait)) is not None
+        self._pollers.waiting[waiting.end] = None
+        try:
+            return await unless_disconnected(request, waiting.run(self._wait)) is not None
+        finally:
+            del self._pollers.waiting[waiting.end]
 
     async def _answer(self, poller: Poller, scope: Scope, send: Send) -> bool:
         """Send what the log has; return False if the client need not come back, or can't: it did not read."""
@@ -147,7 +151,7 @@ class Waiting:
     async def run(self, seconds: float) -> bool:
         """Wait until the poll can be answered, or some seconds have passed; return True."""
         self._over = asyncio.get_running_loop().create_future()
-        self._timer.start(seconds, self._end)
+        self._timer.start(seconds, self.end)
         self._log.subscribe(self._on_append)
         # What was appended since `is_over` was asked has called no listener.
         self._on_append()
@@ -159,10 +163,10 @@ class Waiting:
 
     def _on_append(self) -> None:
         if self.is_over:
-            self._end()
+            self.end()
         elif self._has_events and not self._is_paced:
             self._is_paced = True
-            self._timer.start(min(self._earliest, self._timer.due) - self._clock.now(), self._end)
+            self._timer.start(min(self._earliest, self._timer.due) - self._clock.now(), self.end)
 
     def _check_log(self) -> None:
         """Find out whether there are events that this client is sent."""
@@ -170,7 +174,8 @@ class Waiting:
             self._has_events = any(entry.kind is not Verbatim for entry in self._log.since(self._reached))
             self._reached = self._log.last
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """End the wait."""
         if not self._over.done():
             self._over.set_result(True)
 

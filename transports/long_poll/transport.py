@@ -40,6 +40,7 @@ class LongPollTransport:
         """Return the route by which clients poll."""
         pollers = Pollers(services)
         services.hub.on_close(pollers.close)
+        services.hub.departures.add(pollers.depart)
 
         async def poll(request: Request) -> Response | PollResponse:
             generation_id = request.path_params["generation_id"]

@@ -36,6 +36,8 @@ class ProjectedCommands(Commands, Protocol):
 class ProjectedConnection(WebSocketConnection):
     """One socket in a dialect. A subclass makes the commands (`_new_projected_commands`), which make the messages."""
 
+    resumes = False
+
     __slots__ = ("_projected",)
 
     def __init__(self, services: Services, websocket: WebSocket, identity: SocketIdentity) -> None:

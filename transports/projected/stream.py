@@ -100,7 +100,12 @@ def event_frame(event: ProjectedEvent) -> bytes:
 
 
 class ProjectedStream(StreamedResponse):
-    """One client of a dialect, from the beginning of a generation to its end."""
+    """One client of a dialect, from the beginning of a generation to its end.
+
+    Clients of most dialects don't come back by themselves: they are left to finish.
+    """
+
+    resumes = False
 
     def __init__(
         self,
@@ -141,3 +146,9 @@ class ProjectedStream(StreamedResponse):
             writer.cut()
         else:
             super()._leave(writer)
+
+
+class ResumableStream(ProjectedStream):
+    """One client of a dialect whose clients come back by themselves, by the ids of its events."""
+
+    resumes = True

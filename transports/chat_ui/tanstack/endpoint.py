@@ -21,7 +21,7 @@ from transports.chat_ui.endpoint import ChatUiEndpoint
 from transports.chat_ui.response import ChatUiResponse
 from transports.chat_ui.tanstack.runs import Resumed, TanStackRuns
 from transports.projected.response import DialectResponse
-from transports.projected.stream import NumberedFraming, ProjectedFraming, ProjectedStream
+from transports.projected.stream import NumberedFraming, ProjectedFraming, ProjectedStream, ResumableStream
 
 _FIRST_EVENT: Final = 1
 """Position of `accepted`, with which every log begins."""
@@ -48,7 +48,7 @@ class _NumberedResponse(ChatUiResponse):
     def _response(self) -> ASGIApp:
         projection = self._dialect.projection(self._start, self._identity)
         parts = (self._services, self._dialect, projection, self._generation, self._headers())
-        return ProjectedStream(*parts, framing_type=numbered(self._generation))
+        return ResumableStream(*parts, framing_type=numbered(self._generation))
 
 
 class TanStackEndpoint(ChatUiEndpoint):
@@ -101,7 +101,7 @@ class TanStackEndpoint(ChatUiEndpoint):
     def _go_on(self, request: Request, resumed: Resumed) -> ProjectedStream:
         generation, projection, skip = resumed
         parts = (self._services, self._dialect, projection, generation, id_headers(request, generation))
-        return ProjectedStream(*parts, framing_type=numbered(generation, skip))
+        return ResumableStream(*parts, framing_type=numbered(generation, skip))
 
     async def _add_alias(self, generation: Generation, start: DialectStart, request: Request) -> None:
         await self._runs.add(generation, start, principal(request))

@@ -115,7 +115,7 @@ class ResponsesConnection(ProjectedConnection):
     async def _serve(self) -> None:
         """Serve, while requests that had to wait are started when those before them end."""
         queue = asyncio.ensure_future(self._responses.run_queue())
-        queue.add_done_callback(lambda _: self._reading.cancel())
+        queue.add_done_callback(lambda _: self._stop())
         try:
             await super()._serve()
         finally:

@@ -1,0 +1,28 @@
+"""End this gateway without losing an answer: what it runs is finished first, and its clients read from the others."""
+
+from dataclasses import dataclass
+
+from gateway.pipeline.hub import Hub
+from gateway.replicas.replica import Replica
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """The end of a gateway; `replica` is its part of a deployment, None without a shared store."""
+
+    hub: Hub
+    replica: Replica | None
+
+    @property
+    def moves_clients(self) -> bool:
+        """Return True if clients can read from other gateways what is started here: the store can be used."""
+        return self.replica is not None and self.replica.health.is_up
+
+    async def run(self, seconds: float) -> None:
+        """Refuse new starts, wait up to `seconds` for what runs, then end the rest with `shutting_down`.
+
+        If clients can be moved, they are sent to the other gateways at once, and read there what still runs here.
+        """
+        if self.moves_clients:
+            self.hub.departures.begin()
+        await self.hub.drain(seconds)
