@@ -29,7 +29,10 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Append:
-    """Events that follow what is stored. `details` None: as before. `keep`: how long all of it is kept, in seconds."""
+    """Events that follow what is stored. `details` None: as before. `keep`: how long all of it is kept, in seconds.
+
+    Until the end it may be kept only half as long: then not each batch has to say so.
+    """
 
     generation_id: str
     owner: str

@@ -10,6 +10,7 @@ from tests.integration import processes
 from tests.integration.browser import Page, chromium, read_json, wait_until
 from tests.integration.javascript.project import pack
 from tests.integration.processes import Process, Server, TcpProxy
+from tests.integration.redis_cluster import RedisCluster, redis_cluster
 from tests.integration.redis_server import redis_server
 
 FOLDER = Path(__file__).parent
@@ -80,6 +81,13 @@ def redis_url() -> Iterator[str]:
     """The URL of a redis-server for all tests; each uses a database or a prefix of its own."""
     with redis_server() as server:
         yield server.url
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisCluster]:
+    """A Redis Cluster of three nodes for all tests; each uses a prefix of its own."""
+    with redis_cluster(tmp_path_factory.mktemp("cluster")) as nodes:
+        yield nodes
 
 
 @pytest.fixture(scope="session")

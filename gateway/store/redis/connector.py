@@ -1,6 +1,5 @@
 """Open connections to servers of a Redis deployment, with its credentials and TLS."""
 
-from functools import cached_property
 from typing import Final, Protocol, TypedDict
 
 from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocketConnection
@@ -8,7 +7,8 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
-from gateway.store.redis.address import Credentials, Host, RedisAddress, format_host
+from gateway.store.errors import StoreError
+from gateway.store.redis.address import Credentials, Host, RedisAddress, Tls, format_host
 from gateway.store.redis.errors import translate
 
 CLIENT_NAME: Final = "dualstream"
@@ -86,23 +86,32 @@ class Connector:
 
     async def _open(self, host: Host, options: _Options) -> RedisConnection:
         name, port = host
-        if self._tls is None:
-            connection = Connection(host=name, port=port, socket_keepalive=True, **options)
-        else:
-            connection = SSLConnection(host=name, port=port, socket_keepalive=True, **options, **self._tls)
-        return await _connect(connection, format_host(host))
-
-    @cached_property
-    def _tls(self) -> _TlsOptions | None:
         tls = self._address.tls
         if tls is None:
-            return None
-        return {
-            "ssl_ca_certs": tls.ca_file or None,
-            "ssl_certfile": tls.certificate_file or None,
-            "ssl_keyfile": tls.key_file or None,
-            "ssl_check_hostname": tls.check_hostname,
-        }
+            connection = Connection(host=name, port=port, socket_keepalive=True, **options)
+            return await _connect(connection, format_host(host))
+        connection = SSLConnection(host=name, port=port, socket_keepalive=True, **options, **_tls_options(tls))
+        try:
+            return await _connect(connection, format_host(host))
+        except StoreError as error:
+            if error.fault != "unreachable" or tls.certificate_file:
+                raise
+            raise _with_hint(error) from error
+
+
+def _with_hint(error: StoreError) -> StoreError:
+    """Add what a server with TLS 1.3 tells only after the handshake, when the connection often is gone already."""
+    hint = "if it requires a certificate of the client, add ?ssl_certfile=FILE&ssl_keyfile=FILE"
+    return StoreError(error.fault, f"{error.message}; {hint}") if "reset" in error.message.lower() else error
+
+
+def _tls_options(tls: Tls) -> _TlsOptions:
+    return {
+        "ssl_ca_certs": tls.ca_file or None,
+        "ssl_certfile": tls.certificate_file or None,
+        "ssl_keyfile": tls.key_file or None,
+        "ssl_check_hostname": tls.check_hostname,
+    }
 
 
 def _options(credentials: Credentials, db: int) -> _Options:

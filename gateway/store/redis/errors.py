@@ -1,5 +1,6 @@
 """Translate the errors of redis-py to those of a store: the one edge where they are known."""
 
+import os
 import socket
 import ssl
 from typing import Final
@@ -39,6 +40,9 @@ _KINDS: Final[tuple[tuple[type[RedisError], StoreFault, str], ...]] = (
 
 def translate(error: RedisError, where: str) -> StoreError:
     """Return an error of a store for one of redis-py. `where` names the server; no secret is in the message."""
+    if isinstance(error, exceptions.ConnectionError) and isinstance(error.__cause__, RedisError):
+        # Over a Unix socket, redis-py wraps what it gets when it logs in.
+        error = error.__cause__
     fault, problem = _describe(error)
     return StoreError(fault, f"Redis at {where} {problem}")
 
@@ -74,9 +78,10 @@ def _connection_problem(error: RedisError) -> tuple[StoreFault, str]:
             return "refused", _tls_problem(cause)
         case socket.gaierror():
             return "unreachable", "can't be reached: no address is known for this host name"
-        case OSError() if cause.strerror:
-            # asyncio joins the errors of all addresses in one text, which says more than the name of an error number.
-            return "unreachable", f"can't be reached: {cause.strerror}"
+        case OSError():
+            # Without a number, asyncio has joined the errors of several addresses in one text.
+            reason = os.strerror(cause.errno) if cause.errno else str(cause)
+            return "unreachable", f"can't be reached: {reason[:300]}"
         case _ if "max number of clients" in str(error):
             return "unreachable", "has too many clients (maxclients)"
         case _:

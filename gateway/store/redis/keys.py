@@ -61,8 +61,8 @@ class Keys:
 
 
 def _escape(tag: str) -> str:
-    """Replace what would end a hash tag, and what is not UTF-8, as in a URL."""
-    return _ESCAPED.sub(lambda match: f"%{ord(match[0]):X}", tag)
+    """Replace what would end a hash tag, and what is not UTF-8, as in a URL. An empty one would be none."""
+    return "%" if not tag else _ESCAPED.sub(lambda match: f"%{ord(match[0]):X}", tag)
 
 
 def milliseconds(seconds: float) -> int:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from gateway.clock import Clock
 from gateway.generation.event_log import Entry
 from gateway.store.entries import decode_entries, encode_entries
 from gateway.store.errors import StoreError
@@ -31,10 +32,13 @@ _APPENDED: Final = {1: Appended.STORED, 0: Appended.FENCED, -1: Appended.MISSING
 class RedisLogs:
     """Logs by generation id."""
 
-    def __init__(self, client: RedisClient, keys: Keys, messages: RedisMessages) -> None:
+    def __init__(self, client: RedisClient, keys: Keys, messages: RedisMessages, clock: Clock) -> None:
         self._client = client
         self._keys = keys
         self._messages = messages
+        self._clock = clock
+        self._renew_at: dict[str, float] = {}
+        """When the expiry of a generation is set again: at each batch, it would be a third of the server's work."""
 
     async def create(self, head: Head, entries: Sequence[Entry], keep: float, prompt: bytes = b"") -> bool:
         """Store a new generation with its first events; return False, and change nothing, if another one has its id."""
@@ -49,14 +53,13 @@ class RedisLogs:
     async def append(self, appends: Sequence[Append], wakes: Mapping[str, bytes] | None = None) -> Sequence[Appended]:
         """Append events; return a result for each, and send `wakes` afterwards."""
         ended = [append for append in appends if append.entries and append.entries[-1].is_end]
-        results, _ = await self._client.run_all(
-            [self._append(append) for append in appends],
-            [
-                *(self._own("SREM", append.owner, append.generation_id) for append in ended),
-                *self._messages.calls(list((wakes or {}).items())),
-            ],
-        )
-        return [_APPENDED[as_int(result)] for result in results]
+        disown = [self._own("SREM", append.owner, append.generation_id) for append in ended]
+        wake = self._messages.calls(list((wakes or {}).items()))
+        replies, _ = await self._client.run_all([self._append(append) for append in appends], [*disown, *wake])
+        results = [_APPENDED[as_int(reply)] for reply in replies]
+        for append, result in zip(appends, results, strict=True):
+            self._on_appended(append, result)
+        return results
 
     async def read(self, positions: Mapping[str, Position]) -> Mapping[str, LogPart]:
         """Return what follows a position of each generation; unknown generations are left out."""
@@ -95,9 +98,17 @@ class RedisLogs:
 
     async def delete(self, generation_id: str) -> None:
         """Delete a generation; an unknown one is ignored."""
+        self._renew_at.pop(generation_id, None)
         owner = await self._client.call(ScriptCall(_DELETE, self._all_keys(generation_id)))
         if owner is not None:
             await self._client.call(self._own("SREM", as_text(owner), generation_id))
+
+    def _on_appended(self, append: Append, result: Appended) -> None:
+        has_ended = not append.entries or append.entries[-1].is_end
+        if result is not Appended.STORED or has_ended:
+            self._renew_at.pop(append.generation_id, None)
+        elif self._renew_at.get(append.generation_id, 0.0) <= self._clock.now():
+            self._renew_at[append.generation_id] = self._clock.now() + append.keep / 2
 
     def _take(self, take: Take) -> Call:
         head, _ = self._keys.generation(take.generation_id)
@@ -111,7 +122,9 @@ class RedisLogs:
     def _append(self, append: Append) -> Call:
         entries = append.entries
         last, ended = (entries[-1].last, entries[-1].is_end) if entries else (0, False)
-        args: list[Argument] = [append.owner, append.fence, last, "1" if ended else "0", milliseconds(append.keep)]
+        is_due = ended or self._clock.now() >= self._renew_at.get(append.generation_id, 0.0)
+        keep = milliseconds(append.keep) if is_due else 0
+        args: list[Argument] = [append.owner, append.fence, last, "1" if ended else "0", keep]
         args.append(encode_entries(entries) if entries else b"")
         if append.details is not None:
             args.append(append.details)

@@ -57,10 +57,12 @@ class RedisStore:
     ) -> None:
         self.keys = Keys(prefix)
         chosen_clock = clock or SystemClock()
-        self._topology = _topology(parse_address(url, password), chosen_clock, timeout, max_connections)
+        address = parse_address(url, password)
+        self._uses_tls = address.tls is not None
+        self._topology = _topology(address, chosen_clock, timeout, max_connections)
         self.client = RedisClient(self._topology)
         self.messages = RedisMessages(self.client, self.keys)
-        self.logs = RedisLogs(self.client, self.keys, self.messages)
+        self.logs = RedisLogs(self.client, self.keys, self.messages, chosen_clock)
         self.members = RedisMembers(self.client, self.keys, chosen_clock)
         self.values = RedisValues(self.client, self.keys)
         self.quotas = RedisQuotas(self.client, self.keys)
@@ -83,6 +85,10 @@ class RedisStore:
         except StoreError as error:
             if error.fault == "refused":
                 raise ConfigurationError(f"store: {error.message}") from error
+            if error.fault == "timeout" or any(end in error.message for end in ("closed", "reset")):
+                # Each side ends the connection, or waits for the rest of what it takes for its own protocol.
+                hint = "does not use TLS, use redis://" if self._uses_tls else "expects TLS, use rediss://"
+                raise StoreError(error.fault, f"{error.message}; if the port {hint} in `store`") from error
             raise
         if isinstance(self._topology, Cluster) and self._topology.missing_slots:
             missing = self._topology.missing_slots

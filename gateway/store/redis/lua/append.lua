@@ -1,6 +1,6 @@
 -- Append a batch to a generation, if the caller still owns it.
 -- KEYS: head, log, prompt.
--- ARGV: owner, fence, last, ended, keep (ms), batch ("": none), details (left out: as before).
+-- ARGV: owner, fence, last, ended, keep (ms; "0": no longer than before), batch ("": none), details (left out: as before).
 -- Returns 1; 0 if another gateway owns it, -1 if there is no such generation.
 local head = redis.call('HMGET', KEYS[1], 'owner', 'fence', 'last', 'prompt')
 if not head[1] then
@@ -22,11 +22,14 @@ if ARGV[7] then
   redis.call('HSET', KEYS[1], 'details', ARGV[7])
   redis.call('HINCRBY', KEYS[1], 'version', 1)
 end
-redis.call('PEXPIRE', KEYS[1], ARGV[5])
-redis.call('PEXPIRE', KEYS[2], ARGV[5])
+if ARGV[5] ~= '0' then
+  redis.call('PEXPIRE', KEYS[1], ARGV[5])
+  redis.call('PEXPIRE', KEYS[2], ARGV[5])
+  if head[4] then
+    redis.call('PEXPIRE', KEYS[3], ARGV[5])
+  end
+end
 if head[4] and ARGV[4] == '1' then
   redis.call('DEL', KEYS[3])
-elseif head[4] then
-  redis.call('PEXPIRE', KEYS[3], ARGV[5])
 end
 return 1

@@ -4,8 +4,6 @@ import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import pytest
-
 from gateway.store.redis.store import RedisStore
 from tests.gateway.store.contract.shared import SharedStore, in_real_time
 
@@ -22,9 +20,3 @@ async def share(url: str) -> AsyncIterator[SharedStore]:
     finally:
         await first.close()
         await second.close()
-
-
-@pytest.fixture
-async def shared(redis_url: str) -> AsyncIterator[SharedStore]:
-    async with share(redis_url) as store:
-        yield store
