@@ -7,12 +7,12 @@ from typing import Final
 from pydantic import TypeAdapter
 
 from gateway.generation.attempt import Attempt
-from gateway.protocol.events import Feedback
+from gateway.protocol.events import Feedback, InterruptedBy
 
 
 @dataclass(frozen=True, slots=True)
 class StoredPrompt:
-    """The conversation of a generation as JSON: `messages` is an array, `verbatim` empty without one."""
+    """The conversation of a start as JSON: `messages` is an array, `verbatim` empty without one."""
 
     messages: str
     options: str
@@ -20,11 +20,16 @@ class StoredPrompt:
 
 
 @dataclass(frozen=True, slots=True)
-class GenerationDetails:
-    """Facts of a generation that its events do not hold. Moments are seconds since 1970: gateways share no other clock.
+class StoredStop:
+    """A stop that was accepted, and whose end is in no event yet."""
 
-    `prompt` is None unless another gateway shall be able to continue the generation.
-    """
+    by: InterruptedBy
+    reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationDetails:
+    """What the events of a generation do not hold. Moments are seconds since 1970: gateways share no other clock."""
 
     id: str
     request_id: str
@@ -41,7 +46,7 @@ class GenerationDetails:
     """All feedback: what comes after the end is in no event."""
     failed_param: str | None = None
     failed_api_code: str | None = None
-    prompt: StoredPrompt | None = None
+    stop: StoredStop | None = None
 
 
 _DETAILS: Final = TypeAdapter(GenerationDetails)
@@ -59,3 +64,20 @@ def decode_details(data: bytes) -> GenerationDetails:
         ValueError: these are no details.
     """
     return _DETAILS.validate_json(data)
+
+
+_PROMPT: Final = TypeAdapter(StoredPrompt)
+
+
+def encode_prompt(prompt: StoredPrompt) -> bytes:
+    """Encode a conversation as JSON."""
+    return _PROMPT.dump_json(prompt)
+
+
+def decode_prompt(data: bytes) -> StoredPrompt:
+    """Decode a conversation.
+
+    Raises:
+        ValueError: this is none.
+    """
+    return _PROMPT.validate_json(data)

@@ -97,8 +97,9 @@ class Entry(NamedTuple):
 
 
 class EventLog:
-    """Events numbered 1, 2, 3 … without gaps, for any number of readers.
+    """Events numbered 1, 2, 3 …, for any number of readers.
 
+    There are no holes, except where the owner of the log has changed: what follows has numbers from `begin_epoch` on.
     It holds up to about `max_entries` single entries; beyond that, and once it has ended, adjacent text is joined.
     Every position stays readable: joined text is split where a reader stands.
     """
@@ -118,8 +119,10 @@ class EventLog:
         self._gaps: list[tuple[int, int]] = []
         """First and last of the numbers that no event has, because an owner was lost."""
         self._listeners: dict[Callable[[], None], None] = {}
-        self._held: dict[Callable[[], None], None] | None = None
-        """The listeners while the log is held."""
+        self._held: list[tuple[Event | TextBatch | None, bytes | None]] | None = None
+        """What was appended while the log is held."""
+        self._is_closed = False
+        """It has ended, or is held."""
 
     def append(self, event: Event) -> None:
         """Append one event and call the readers."""
@@ -144,26 +147,41 @@ class EventLog:
 
     def add(self, added: Event | TextBatch, verbatim: bytes | None = None) -> None:
         """Append without calling the readers; nothing may follow a terminal event."""
+        if self._is_closed:
+            self._add_to_closed(added, verbatim)
+            return
         event, ends = (added.text, added.ends) if isinstance(added, TextBatch) else (added, ())
-        if self.ended:
-            message = f"{event.type} after the terminal event of {self.generation_id}"
-            raise AssertionError(message)
         data, kind = encode(event), type(event)
         first = self.last + 1
         self.last += len(ends) or 1
         other = None if kind is Chunk or kind is Reasoning or kind is Part or is_delta(event) else event
         self._entries.append(Entry(first, self.last, kind, data, ends, other, verbatim))
-        self.ended = kind in TERMINAL
+        if kind in TERMINAL:
+            self.ended = self._is_closed = True
         if len(self._entries) > self._max_entries:
-            self._join_oldest(len(self._entries) // 2)
-            if len(self._entries) > self._max_entries * 3 // 4:
-                # Little could be joined (parallel tool calls, say): do not try again at each append.
-                self._max_entries *= 2
+            self._shorten()
+
+    def _shorten(self) -> None:
+        self._join_oldest(len(self._entries) // 2)
+        if len(self._entries) > self._max_entries * 3 // 4:
+            # Little could be joined (parallel tool calls, say): do not try again at each append.
+            self._max_entries *= 2
 
     def _add_verbatim(self, data: bytes) -> None:
         """Append data of the provider from which no content was read."""
+        if self._is_closed:
+            self._add_to_closed(None, data)
+            return
         self.last += 1
         self._entries.append(Entry(self.last, self.last, Verbatim, b"", verbatim=data))
+
+    def _add_to_closed(self, added: Event | TextBatch | None, verbatim: bytes | None) -> None:
+        if self._held is None:
+            message = f"{added or Verbatim.__name__} after the terminal event of {self.generation_id}"
+            raise AssertionError(message)
+        self._held.append((added, verbatim))
+
+    # Owners of the log, where several gateways share it.
 
     def add_entry(self, entry: Entry) -> Entry | None:
         """Append what another gateway has appended, without calling the readers; return the part that is new here.
@@ -177,44 +195,65 @@ class EventLog:
         if entry.first > self.last + 1:
             self._gaps.append((self.last + 1, entry.first - 1))
         self._entries.append(entry)
-        self.last, self.ended = entry.last, entry.kind in TERMINAL
+        self.last = entry.last
+        if entry.kind in TERMINAL:
+            self.ended = self._is_closed = True
+        elif len(self._entries) > self._max_entries:
+            self._shorten()
         return entry
 
     def begin_epoch(self, fence: int) -> None:
-        """Number what follows from `fence * EPOCH_EVENTS + 1` on: the owner of the log has changed."""
+        """Number what follows from `fence * EPOCH_EVENTS + 1` on: the log has got another owner."""
         last = fence * EPOCH_EVENTS
         if last > self.last:
             self._gaps.append((self.last + 1, last))
             self.last = last
 
-    def truncate(self, seq: int) -> None:
-        """Drop the events after a number: another owner has appended others.
+    def supersede(self, seq: int) -> None:
+        """Drop the events after a number, and what is held: those of another owner are to be added in their place.
 
-        A reader that has seen what is dropped gets a `gap` with the text that is kept, once something follows.
+        A reader that has seen what is dropped then gets a `gap` with the text that is kept.
         """
         kept = bisect_right(self._entries, seq, key=_LAST)
         if kept < len(self._entries) and self._entries[kept].first <= seq:
             self._entries[kept] = _before(self._entries[kept], seq)
             kept += 1
         del self._entries[kept:]
-        self.last, self.ended = seq, False
+        self.last, self._held = seq, None
+        self.ended = self._is_closed = bool(self._entries) and self._entries[-1].is_end
         self._gaps = [gap for gap in self._gaps if gap[1] < seq]
         self.frames.clear()
         self.part_frames.clear()
 
+    @property
+    def is_held(self) -> bool:
+        """Return True if readers do not see what is appended."""
+        return self._held is not None
+
     def hold(self) -> None:
-        """Append without calling the readers from now on, until `release`: it is not sure that the log is ours."""
+        """Keep apart what is appended from now on, until `release`: it is not certain that the log is still ours.
+
+        Nothing that can be read changes meanwhile.
+        """
         if self._held is None:
-            self._held, self._listeners = self._listeners, {}
+            self._held, self._is_closed = [], True
 
     def release(self) -> None:
-        """Call the readers again; those that missed something are not called by this."""
-        if self._held is not None:
-            self._listeners, self._held = self._held | self._listeners, None
+        """Append what was held, and call the readers."""
+        held, self._held, self._is_closed = self._held, None, self.ended
+        for added, verbatim in held or ():
+            if added is not None:
+                self.add(added, verbatim)
+            elif verbatim is not None:
+                self._add_verbatim(verbatim)
+        if held:
+            self.wake()
 
     def wake(self) -> None:
         """Call the readers."""
         if self.on_append is not None:
+            if self._held is not None:
+                return
             self.on_append()
         # A copy: a reader that reaches the end unsubscribes while it is called.
         for listener in tuple(self._listeners):
@@ -265,14 +304,12 @@ class EventLog:
 
     def subscribe(self, listener: Callable[[], None]) -> None:
         """Call `listener` after each append, until it is unsubscribed."""
-        (self._listeners if self._held is None else self._held)[listener] = None
+        self._listeners[listener] = None
 
     def unsubscribe(self, listener: Callable[[], None]) -> None:
         """Remove a listener; an unknown one is ignored."""
         self._listeners.pop(listener, None)
-        if self._held is not None:
-            self._held.pop(listener, None)
-        elif not self._listeners:
+        if not self._listeners:
             self.part_frames.clear()
             self.frames.clear()
 

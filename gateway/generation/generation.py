@@ -16,7 +16,7 @@ from gateway.generation.attempt import Attempt
 from gateway.generation.bill import output_tokens, total_charged, total_cost, total_usage
 from gateway.generation.content_counter import ContentCounter
 from gateway.generation.continuation import split_batches
-from gateway.generation.details import GenerationDetails, StoredPrompt
+from gateway.generation.details import GenerationDetails, StoredPrompt, StoredStop
 from gateway.generation.event_log import Entry, EventLog
 from gateway.generation.feedback_notes import FeedbackNotes
 from gateway.generation.lease import NO_LEASE, Lease
@@ -31,6 +31,7 @@ from gateway.protocol.events import (
     Complete,
     Content,
     Error,
+    Event,
     Feedback,
     Interrupted,
     InterruptedBy,
@@ -139,7 +140,7 @@ class Generation:
 
     def on_queued(self, position: int, eta_ms: int | None) -> None:
         """Append the position in the queue."""
-        self.log.append(Queued(position, eta_ms))
+        self._append(Queued(position, eta_ms))
 
     def on_admitted(self, now: float) -> None:
         """Leave the queue."""
@@ -190,7 +191,7 @@ class Generation:
             Failed: `output_limit`: the content exceeds the limit; what fits was appended.
         """
         if now > self.lease.expires:
-            self._hold(self.lease)
+            self._hold()
         if self.state is not State.STREAMING:
             if self.state.fenced:
                 return False
@@ -219,7 +220,7 @@ class Generation:
         """Record that an attempt failed, the newest if none is given, and that another follows."""
         self._move(Trigger.RETRIED)
         number = len(self.attempts) if attempt is None else attempt.number
-        self.log.append(Retry(number, delay_ms, failure.code, provider))
+        self._append(Retry(number, delay_ms, failure.code, provider))
 
     def on_race_failure(self, other: Attempt, failure: Failed, attempt: Attempt) -> None:
         """Record that an attempt failed while `other` still races."""
@@ -228,7 +229,7 @@ class Generation:
             if other.opened:
                 self.on_opened(other)
         else:
-            self.log.append(Retry(attempt.number, 0, failure.code, attempt.provider))
+            self._append(Retry(attempt.number, 0, failure.code, attempt.provider))
 
     def on_finished(self, now: float, held: Sequence[Content | TextBatch | Verbatim] = ()) -> None:
         """Complete: the upstream ended the answer itself. `held` is what it sent of an answer without content."""
@@ -301,14 +302,12 @@ class Generation:
         self.attempts = [*details.attempts]
         if current is not None:
             self._select_attempt(current.number)
-        if details.prompt is not None:
-            self.prompt = Prompt.of_json(details.prompt.messages.encode())
-            self._options, self._verbatim = details.prompt.options.encode(), details.prompt.verbatim.encode()
+        stop = details.stop
+        self._stop = None if stop is None else _Stop(stop.by, stop.reason, now)
 
-    def details(self, now: float, unix: float, *, with_prompt: bool = False) -> GenerationDetails:
+    def details(self, now: float, unix: float) -> GenerationDetails:
         """Return what another gateway needs beside the events; `unix` is the time of `now` in seconds since 1970."""
-        shift = unix - now
-        prompt = StoredPrompt(self.prompt.json().decode(), self._options.decode(), self._verbatim.decode())
+        shift, stop = unix - now, self._stop
         return GenerationDetails(
             *(self.id, self.request_id, self.model, self.created, self.output_limit),
             *self._timing.moments(shift),
@@ -318,15 +317,76 @@ class Generation:
             notes=self._feedback.notes,
             failed_param=self.failed_param,
             failed_api_code=self.failed_api_code,
-            prompt=prompt if with_prompt else None,
+            stop=None if stop is None else StoredStop(stop.by, stop.reason),
         )
 
+    def stored_prompt(self) -> StoredPrompt:
+        """Return the conversation as it is now, for a gateway that continues the generation."""
+        return StoredPrompt(self.prompt.json().decode(), self._options.decode(), self._verbatim.decode())
+
     def replay(self, entries: Sequence[Entry], now: float) -> None:
-        """Append events that another gateway has stored, and call the readers."""
+        """Append events that another gateway has stored, those that are new, and call the readers."""
         for entry in entries:
-            if (added := self.log.add_entry(entry)) is not None:
-                self._follow(added, now)
+            if (new := self.log.add_entry(entry)) is not None:
+                self._follow(new, now)
+        if self.log.ended:
+            self.log.compact()
         self.log.wake()
+
+    def rewind(self, seq: int, now: float) -> None:
+        """Forget the events after a number, and all details: those of another owner follow (`update`, `replay`)."""
+        self.log.supersede(seq)
+        self.state, self.end, self._stop, self._revise = State.QUEUED, None, None, None
+        self.revision, self.prompt_version, self.has_content, self.provider = 1, 1, False, None
+        self.current_attempt = self._announced_attempt = None
+        self._counter, self._feedback = ContentCounter(self.output_limit), FeedbackNotes()
+        self._timing.first_content_at = self._timing.ended_at = None
+        for attempt in self.attempts:
+            attempt.text_bytes = 0
+        for entry in self.log.since(0):
+            self._follow(entry, now)
+
+    def take_over(self, fence: int, lease: Lease) -> None:
+        """Append to the log from now on: its owner is gone, and with it the attempts that ran there."""
+        self.lease = lease
+        self.log.begin_epoch(fence)
+        for attempt in self.attempts:
+            if attempt.ended is None:
+                attempt.ended = Code.GENERATION_LOST
+
+    def continue_with(self, stored: StoredPrompt, provider: str) -> None:
+        """Begin again, after `take_over`: the generation waits for a slot, and its text stays until a new one comes.
+
+        `provider` is who is asked first. The log tells at once that the attempt is lost.
+        """
+        self._options, self._verbatim = stored.options.encode(), stored.verbatim.encode()
+        self.prompt = self._with_feedback(Prompt.of_json(stored.messages.encode()))
+        self._move(Trigger.LOST)
+        if self.attempts:
+            self._append(Retry(len(self.attempts), 0, Code.GENERATION_LOST, provider))
+
+    def stop_as_asked(self, now: float) -> bool:
+        """End a generation that was being stopped when its owner was lost; return False if it was not."""
+        stop = self._stop
+        if stop is None:
+            return False
+        self._move(Trigger.INTERRUPTED)
+        self._stop = _Stop(stop.by, stop.reason, now)
+        self.on_closed(now)
+        return True
+
+    def _with_feedback(self, prompt: Prompt) -> Prompt:
+        """Return the messages of the start, followed by those that feedback has added since, as the log tells it."""
+        text, is_revising = list[str](), False
+        for entry in self.log.since(0):
+            if entry.kind is Chunk:
+                text.append(entry.text)
+            elif isinstance(entry.other, Revision):
+                text, is_revising = [], False
+            elif isinstance(entry.other, Feedback) and entry.other.mode == "revise":
+                partial = "" if is_revising else "".join(text)
+                prompt, is_revising = prompt.followed_by(*_revise_messages(partial, entry.other.text)), True
+        return prompt
 
     def _follow(self, entry: Entry, now: float) -> None:
         match entry.other:
@@ -395,7 +455,7 @@ class Generation:
             self._refuse_if_terminal()
         self._feedback.add(feedback)
         if not self.state.is_terminal:
-            self.log.append(feedback)
+            self._append(feedback)
         if request.mode == "stop":
             return self.interrupt("feedback", request.text, read_at)
         if request.mode == "note":
@@ -405,8 +465,7 @@ class Generation:
     def _revise_with(self, feedback: Feedback, read_at: float) -> bool:
         # A second feedback before the next attempt: the partial text is among the messages already.
         partial = self.log.text() if self._revise is None else ""
-        answer = [Message(role="assistant", content=partial)] if partial else []
-        self.prompt = self.prompt.followed_by(*answer, Message(role="user", content=feedback.text))
+        self.prompt = self.prompt.followed_by(*_revise_messages(partial, feedback.text))
         revise = _Revise(feedback.feedback_id, read_at)
         if self._move(Trigger.REVISED) is State.QUEUED:
             self._begin_revision(revise, read_at)
@@ -419,7 +478,7 @@ class Generation:
         self.prompt_version += 1
         self.has_content = False
         self._counter.start_text()
-        self.log.append(Revision(self.revision, revise.feedback_id, milliseconds(now - revise.read_at)))
+        self._append(Revision(self.revision, revise.feedback_id, milliseconds(now - revise.read_at)))
 
     # Queries.
 
@@ -500,9 +559,9 @@ class Generation:
             # Failover: the upstream before it died, and this one can't continue its text.
             self.revision = attempt.revision
             self._counter.start_text()
-            self.log.append(Revision(self.revision, None, None, "failover"))
+            self._append(Revision(self.revision, None, None, "failover"))
         self._announced_attempt, self.provider = attempt, attempt.provider
-        self.log.append(Start(attempt.provider, attempt.upstream_model, attempt.number, self.revision))
+        self._append(Start(attempt.provider, attempt.upstream_model, attempt.number, self.revision))
 
     def _state_after(self, trigger: Trigger) -> State:
         after = TRANSITIONS[self.state].get(trigger)
@@ -516,18 +575,23 @@ class Generation:
         return self.state
 
     def _end(self, trigger: Trigger, event: Terminal, now: float) -> None:
-        if now > self.lease.expires:
-            self._hold(self.lease)
+        if self.lease.has_lapsed:
+            self._hold()
         # First the log, which may reject the event; then the state; then the readers, which look at both.
         self.log.add(event)
         self._move(trigger)
         self.end, self._timing.ended_at = event, now
         self.log.wake()
 
-    def _hold(self, lease: Lease) -> None:
+    def _append(self, event: Event) -> None:
+        if self.lease.has_lapsed:
+            self._hold()
+        self.log.append(event)
+
+    def _hold(self) -> None:
         """Show readers nothing until it is known whether another gateway has taken the generation over."""
         self.log.hold()
-        lease.on_lapse()
+        self.lease.on_lapse()
 
     def _refuse_if_terminal(self) -> None:
         if self.state.is_terminal:
@@ -535,3 +599,8 @@ class Generation:
 
     def _already_over(self, how: str) -> Refused:
         return Refused(Code.ALREADY_OVER, f"Generation {self.id} {how}.", param="generation_id")
+
+
+def _revise_messages(partial: str, text: str | None) -> list[Message]:
+    answer = [Message(role="assistant", content=partial)] if partial else []
+    return [*answer, Message(role="user", content=text)]

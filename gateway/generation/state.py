@@ -40,6 +40,8 @@ class Trigger(StrEnum):
     INTERRUPTED = "interrupted"
     REVISED = "revised"
     CLOSED = "closed"
+    LOST = "lost"
+    """Its gateway has died, and another one asks again."""
 
 
 _TERMINAL = frozenset({State.COMPLETE, State.INTERRUPTED, State.ERROR})
@@ -51,6 +53,7 @@ TRANSITIONS: Mapping[State, Mapping[Trigger, State]] = {
         Trigger.REVISED: State.QUEUED,  # no call runs yet: the feedback joins the messages, the position is kept
         Trigger.INTERRUPTED: State.STOPPING,
         Trigger.FAILED: State.ERROR,
+        Trigger.LOST: State.QUEUED,
     },
     State.CONNECTING: {
         Trigger.OPENED: State.WAITING,
@@ -58,6 +61,7 @@ TRANSITIONS: Mapping[State, Mapping[Trigger, State]] = {
         Trigger.REVISED: State.REVISING,
         Trigger.INTERRUPTED: State.STOPPING,
         Trigger.FAILED: State.ERROR,
+        Trigger.LOST: State.QUEUED,
     },
     State.WAITING: {
         Trigger.CONTENT: State.STREAMING,
@@ -66,6 +70,7 @@ TRANSITIONS: Mapping[State, Mapping[Trigger, State]] = {
         Trigger.REVISED: State.REVISING,
         Trigger.INTERRUPTED: State.STOPPING,
         Trigger.FAILED: State.ERROR,
+        Trigger.LOST: State.QUEUED,
     },
     State.STREAMING: {
         Trigger.CONTENT: State.STREAMING,
@@ -74,6 +79,7 @@ TRANSITIONS: Mapping[State, Mapping[Trigger, State]] = {
         Trigger.REVISED: State.REVISING,
         Trigger.INTERRUPTED: State.STOPPING,
         Trigger.FAILED: State.ERROR,
+        Trigger.LOST: State.QUEUED,
     },
     # Fenced: the upstream's end or failure no longer matters, and the command ends as it announced.
     State.REVISING: {
@@ -82,6 +88,7 @@ TRANSITIONS: Mapping[State, Mapping[Trigger, State]] = {
         Trigger.REVISED: State.REVISING,
         Trigger.INTERRUPTED: State.STOPPING,
         Trigger.FAILED: State.REVISING,
+        Trigger.LOST: State.QUEUED,
     },
     State.STOPPING: {
         Trigger.CLOSED: State.INTERRUPTED,

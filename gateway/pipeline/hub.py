@@ -20,13 +20,15 @@ from gateway.generation.state import State
 from gateway.pipeline.admission import Admission
 from gateway.pipeline.departures import Departures
 from gateway.pipeline.disconnects import Disconnects
-from gateway.pipeline.mirrors import Mirror, Mirrors
+from gateway.pipeline.handover import Handover
+from gateway.pipeline.mirrors import Mirrors
 from gateway.pipeline.pipeline import Pipeline
 from gateway.pipeline.records import IdempotencyKey, Record, Records, check_command, may_read
 from gateway.pipeline.resends import OnResend, Resends
 from gateway.pipeline.statistics import Statistics, target_figures
 from gateway.protocol.commands import FeedbackRequest, InterruptRequest, OnDisconnect, StartRequest
 from gateway.protocol.errors import Code, Refused, lost, out_of_scope
+from gateway.routing.model import Model
 from gateway.routing.registry import ModelRegistry
 from gateway.security.principals import Principal
 from gateway.upstreams.base import DEFAULT_OUTPUT_BYTES, VerbatimRequest
@@ -116,6 +118,16 @@ class Hub:
         self._positions_timer = RestartableTimer(clock)
         slots.on_stale = lambda: self._positions_timer.start(POSITIONS_SECONDS, slots.renumber)
         self._disconnects = Disconnects(clock, self._policy.grace, self.departures)
+        self.handover = Handover(
+            self,
+            records=self._records,
+            mirrors=self.mirrors,
+            disconnects=self._disconnects,
+            budgets=self.budgets,
+            prompts=self.prompts,
+            clock=clock,
+        )
+        """Moves generations between this gateway and others."""
         self._idle = asyncio.Event()
         self._idle.set()
         self._viewer_left = asyncio.Event()
@@ -186,14 +198,18 @@ class Hub:
         if sent is not None and self._policy.on_resend != "ignore":
             self._resends.add(record, sent)
         self.statistics.started += 1
-        self._idle.clear()
-        record.task = asyncio.create_task(pipeline.run(), name=generation.id)
-        record.task.add_done_callback(partial(self._on_task_done, record))
+        self.launch(record, pipeline)
         if request.options.on_disconnect in {"grace", "cancel"}:
             # Its client names a policy, so it means to read: if it never comes, its generation is not kept for it.
             self._disconnects.expect_viewer(record)
         self._disconnects.make_way()
         return generation
+
+    def launch(self, record: Record, pipeline: Pipeline) -> None:
+        """Run the pipeline of a record in a task of its own."""
+        self._idle.clear()
+        record.task = asyncio.create_task(pipeline.run(), name=record.generation.id)
+        record.task.add_done_callback(partial(self._on_task_done, record))
 
     def check_start(
         self,
@@ -301,7 +317,7 @@ class Hub:
         *,
         with_defaults: bool,
     ) -> _Admitted:
-        model = self.models_for(principal).resolve(request.model)
+        model = self.resolve_model(request.model, principal)
         limits, now = principal.limits, self.clock.now()
         self.budgets.check(principal.id, self.clock.unix(), limits.budget_per_day)
         if admission is None:
@@ -340,6 +356,14 @@ class Hub:
         """Serve other models from now on; return the tasks that still call the former ones."""
         self.models = models
         return [record.task for record in self._records if record.task is not None]
+
+    def resolve_model(self, name: str | None, principal: Principal) -> Model:
+        """Return a model that a principal may use; None is the default model.
+
+        Raises:
+            Refused: `model_not_found`.
+        """
+        return self.models_for(principal).resolve(name)
 
     def models_for(self, principal: Principal) -> ModelRegistry:
         """Return the models that a principal may use."""
@@ -446,16 +470,23 @@ class Hub:
         return not state.is_terminal and state is not State.STOPPING
 
     def feedback(
-        self, generation_id: str, request: FeedbackRequest, read_at: float, principal: Principal
+        self,
+        generation_id: str,
+        request: FeedbackRequest,
+        read_at: float,
+        principal: Principal,
+        feedback_id: str | None = None,
     ) -> FeedbackResult:
-        """Record feedback.
+        """Record feedback; with the id of one that is recorded already, do nothing.
 
         Raises:
             Refused: `generation_lost`, `forbidden`, `already_over`, too much feedback, or no memory for a longer
                 prompt.
         """
         record = self._records.find_for_command(generation_id, principal)
-        feedback_id = self.new_id("f")
+        feedback_id = feedback_id or self.new_id("f")
+        if any(note.feedback_id == feedback_id for note in record.generation.notes):
+            return FeedbackResult(record.generation, feedback_id)
         if request.mode == "revise":
             # The messages grow by the answer so far and the text.
             record.reservation.check(record.generation.size + len((request.text or "").encode()))
@@ -547,20 +578,6 @@ class Hub:
     def _set_idle(self) -> None:
         if not self.running:
             self._idle.set()
-
-    def surrender(self, record: Record, owner: str, watchers: int = 0) -> Mirror:
-        """Stop running a generation that another gateway has taken over; return its mirror.
-
-        `watchers` of its viewers are other gateways, which read it from the new owner now.
-        """
-        record.is_surrendered = True
-        self._records.remove(record.generation.id)
-        record.pipeline.surrender()
-        if record.task is not None:
-            record.task.cancel()
-        mirror = Mirror(record.generation, record.principal, owner, record.viewers - watchers)
-        self.mirrors.add(mirror)
-        return mirror
 
     async def drain(self, seconds: float) -> None:
         """Refuse new starts, wait up to `seconds` for what runs, then end the rest with `shutting_down`.

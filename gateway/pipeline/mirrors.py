@@ -21,6 +21,11 @@ class Mirror:
     """The encoded facts that are stored with it."""
     fence: int = 0
     """The fence of its owner."""
+    known: int | None = None
+    """Of one that ran here until another gateway took it: the number up to which the store has what the log has.
+
+    What follows in the log is shown no further: events of the new owner come in its place.
+    """
     used_at: float = 0.0
     """Time of the last request for it, in seconds of the gateway's clock."""
 

@@ -42,6 +42,7 @@ class Pipeline:
 
     __slots__ = (
         *(
+            "_asks_again",
             "_awaited_targets",
             "_clock",
             "_failures",
@@ -64,8 +65,12 @@ class Pipeline:
         clock: Clock,
         principal: Principal,
         budget_charge: BudgetCharge | None = None,
+        *,
+        asks_again: bool = False,
     ) -> None:
+        """`asks_again`: no target continues the text that the generation has, since its owner has died."""
         self.generation = generation
+        self._asks_again = asks_again
         self._model = model
         self._slots = slots
         self._clock = clock
@@ -121,7 +126,7 @@ class Pipeline:
         if self._is_surrendered:
             return
         generation.on_closed(now)
-        if not generation.log.ended:
+        if generation.end is None:
             message = "The gateway is shutting down: start again on another gateway, or later."
             generation.on_failed(self._internal_failure or Failed(Code.SHUTTING_DOWN, message), now)
 
@@ -195,6 +200,8 @@ class Pipeline:
             now = self._clock.now()
             self._route = route = Route(self._model, now)
             self._prompt_version, self._target = self.generation.prompt_version, route.first_target(now)
+            if self._asks_again:
+                route.cannot_continue, self._asks_again = tuple(self._model.targets), False
         if self._target.is_full:
             await self._wait_for_target(route)
         if self.generation.state.fenced:

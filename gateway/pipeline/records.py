@@ -10,6 +10,7 @@ from gateway.admission.prompts import PromptReservation
 from gateway.billing.budgets import BudgetCharge
 from gateway.clock import RestartableTimer
 from gateway.generation.generation import Generation
+from gateway.pipeline.ended_pipeline import EndedPipeline
 from gateway.pipeline.mirrors import Mirror
 from gateway.pipeline.pipeline import Pipeline
 from gateway.protocol.commands import OnDisconnect
@@ -32,7 +33,7 @@ class Record:
     """A generation with what the hub keeps beside it. `task` is None once it has ended."""
 
     generation: Generation
-    pipeline: Pipeline
+    pipeline: Pipeline | EndedPipeline
     on_disconnect: OnDisconnect
     idempotency_key: IdempotencyKey | None
     fingerprint: bytes

@@ -1,11 +1,9 @@
 """All generations, wherever they run: what routes and transports start, find and command."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
-
-from pydantic import JsonValue
 
 from gateway.billing.budgets import BudgetCharge
 from gateway.dialects.sent_request import SentRequest
@@ -134,7 +132,7 @@ class Generations:
             Refused: `generation_lost`, also for a generation of another principal: ids can't be probed; or the store
                 can't be read.
         """
-        if self._replica is not None and self.hub.record(generation_id) is None:
+        if self._replica is not None:
             await self._replica.fetch(generation_id, principal, after)
         return self.hub.find(generation_id, principal)
 
@@ -208,12 +206,10 @@ class Generations:
         generation = await self.find_for_command(generation_id, principal)
         if unless_viewed and self.hub.is_viewed(generation_id):
             return InterruptResult(generation, stopped=False)
-        mirror = self.hub.mirrors.get(generation_id)
-        if self._replica is None or mirror is None or generation.log.ended:
+        if self._replica is None:
             return self.hub.interrupt(generation_id, request, read_at, principal)
-        action = "interrupt_unviewed" if unless_viewed else "interrupt"
-        result = await self._replica.command(mirror, action, _arguments(request))
-        return InterruptResult(generation, bool(result.get("stopped")))
+        commands = self._replica.commands
+        return await commands.interrupt(generation_id, request, read_at, principal, unless_viewed=unless_viewed)
 
     async def can_interrupt(self, generation_id: str, principal: Principal) -> bool:
         """Return True if an interrupt of this principal would stop the generation now, wherever it runs."""
@@ -229,15 +225,10 @@ class Generations:
         Raises:
             Refused: as `Hub.feedback`.
         """
-        generation = await self.find_for_command(generation_id, principal)
-        mirror = self.hub.mirrors.get(generation_id)
-        if self._replica is None or mirror is None:
-            result = self.hub.feedback(generation_id, request, read_at, principal)
-            if self._replica is not None:
-                self._replica.writer.on_details(generation_id)
-            return result
-        answer = await self._replica.command(mirror, "feedback", _arguments(request))
-        return FeedbackResult(generation, str(answer.get("feedback_id")))
+        await self.find_for_command(generation_id, principal)
+        if self._replica is None:
+            return self.hub.feedback(generation_id, request, read_at, principal)
+        return await self._replica.commands.feedback(generation_id, request, read_at, principal)
 
     async def delete(self, generation_id: str, principal: Principal) -> None:
         """Drop a generation, wherever it runs or is retained; one that runs is stopped first.
@@ -246,14 +237,7 @@ class Generations:
             Refused: `generation_lost` or `forbidden`.
         """
         await self.find_for_command(generation_id, principal)
-        mirror = self.hub.mirrors.get(generation_id)
-        if self._replica is None or mirror is None:
+        if self._replica is None:
             self.hub.delete(generation_id, principal)
         else:
-            await self._replica.command(mirror, "delete", {})
-
-
-def _arguments(request: InterruptRequest | FeedbackRequest) -> Mapping[str, JsonValue]:
-    """Return the fields of a request, without those that a command on a socket has beside them."""
-    kind = InterruptRequest if isinstance(request, InterruptRequest) else FeedbackRequest
-    return request.model_dump(mode="json", exclude_unset=True, include={*kind.model_fields})
+            await self._replica.commands.delete(generation_id, principal)

@@ -1,26 +1,26 @@
 """Write the logs of this gateway's generations to the store, in batches behind the local logs.
 
-Viewers here never wait for it. The log itself is the buffer: of each, the writer keeps only how far it is stored.
+Viewers here never wait for it. The log itself is the buffer: of each, the writer keeps only how far it is stored. When
+the store is slow, the next batch is larger; when it fails, nothing is collected in its place.
 """
 
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Final, TypeVar
 
-from gateway.clock import Clock, RestartableTimer
-from gateway.generation.details import encode_details
-from gateway.generation.event_log import Entry, merge
+from gateway.clock import Clock
+from gateway.generation.details import encode_details, encode_prompt
+from gateway.generation.event_log import Entry
 from gateway.generation.generation import Generation
-from gateway.replicas.facts import Facts, encode_facts
+from gateway.pipeline.handover import Terms
+from gateway.replicas.facts import encode_facts
 from gateway.replicas.messages import Wake, encode_message
+from gateway.replicas.write_schedule import WriteSchedule
+from gateway.replicas.written_log import KEEP_SECONDS, WrittenLog
 from gateway.store.errors import StoreError
-from gateway.store.logs import Append, Appended, Head, LogStore, Position
-
-WATCHED_SECONDS: Final = 0.01
-"""Delay of a batch while a viewer on another gateway reads."""
+from gateway.store.logs import Append, Appended, Head, LogStore, Position, Take
 
 BATCH_LOGS: Final = 100
 """Maximum number of logs in one call of the store."""
@@ -31,32 +31,10 @@ BATCH_CREATES: Final = 16
 MAX_ABANDONED: Final = 10_000
 """Maximum number of generations whose end was not stored; of more, the store keeps what it has for `KEEP_SECONDS`."""
 
-T = TypeVar("T")
-
-HEAD_ALONE: Final = Position(1 << 62)
+HEAD_ALONE: Final = Position(1 << 62, 1 << 30)
 """A position that no event follows: only the head is read."""
 
-KEEP_SECONDS: Final = 3600.0
-"""How long a generation that has not ended is kept after its last batch, in case that no gateway ends it."""
-
-
-@dataclass(eq=False, slots=True)
-class WrittenLog:
-    """A generation of this gateway, as far as it is stored. `watchers` are the gateways with viewers of it."""
-
-    generation: Generation
-    facts: Facts
-    fence: int = 0
-    stored: int = 0
-    is_created: bool = False
-    watchers: set[str] = field(default_factory=set)
-    details_changed: bool = False
-    """A note after the end is in the details alone."""
-
-    @property
-    def is_dirty(self) -> bool:
-        """Return True if something is not stored yet."""
-        return self.generation.log.last > self.stored or self.details_changed
+T = TypeVar("T")
 
 
 def batches(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
@@ -85,19 +63,12 @@ class LogWriter:
         self._store = store
         self._replica = replica
         self._clock = clock
-        self._max_delay = max_delay
         self._with_prompt = with_prompt
         self._on_fenced = on_fenced
         self._on_error = on_error
         self._logs: dict[str, WrittenLog] = {}
-        self._dirty: dict[WrittenLog, None] = {}
-        self._due: dict[WrittenLog, None] = {}
-        """Logs whose delay is over."""
-        self._timer, self._watched_timer = RestartableTimer(clock), RestartableTimer(clock)
-        self._is_timed = self._is_watched_timed = False
-        self._has_due = asyncio.Event()
+        self._schedule = WriteSchedule(clock, max_delay)
         self._writing = asyncio.Lock()
-        self._is_paused = False
         self._abandoned: dict[str, None] = {}
         self.recreated = 0
         """Logs that were stored again, because the store had lost them."""
@@ -105,15 +76,21 @@ class LogWriter:
     def __iter__(self) -> Iterator[WrittenLog]:
         return iter(tuple(self._logs.values()))
 
+    def __contains__(self, written: WrittenLog) -> bool:
+        return self._logs.get(written.generation.id) is written
+
     def get(self, generation_id: str) -> WrittenLog | None:
         """Return a log; None if it is not written here."""
         return self._logs.get(generation_id)
 
-    def add(self, generation: Generation, facts: Facts, fence: int = 0, stored: int = 0) -> WrittenLog:
-        """Write a log from now on; events up to `stored` are stored under this fence or a former one."""
-        written = WrittenLog(generation, facts, fence, stored, is_created=stored > 0)
+    def add(self, generation: Generation, terms: Terms, fence: int = 0, stored: int = 0) -> WrittenLog:
+        """Write a log from now on; events up to `stored` are stored under this fence or a former one.
+
+        One of which nothing is stored is not scheduled before it was written once.
+        """
+        written = WrittenLog(generation, terms, fence, stored, is_created=stored > 0, is_scheduled=not stored)
         self._logs[generation.id] = written
-        generation.log.on_append = partial(self._on_append, written)
+        generation.log.on_append = partial(self._schedule.on_append, written)
         return written
 
     def remove(self, generation_id: str) -> None:
@@ -121,13 +98,12 @@ class LogWriter:
         written = self._logs.pop(generation_id, None)
         if written is not None:
             written.generation.log.on_append = None
-            self._dirty.pop(written, None)
-            self._due.pop(written, None)
+            self._schedule.forget(written)
 
     def forget(self, generation_id: str) -> None:
         """Write a log no longer, once what it has is stored, if the store can be used: it is not retained any more."""
         written = self._logs.get(generation_id)
-        if written is not None and (self._is_paused or not written.is_dirty):
+        if written is not None and (self._schedule.is_paused or not written.is_dirty):
             self.remove(generation_id)
             if written.is_dirty and len(self._abandoned) < MAX_ABANDONED:
                 self._abandoned[generation_id] = None
@@ -147,153 +123,163 @@ class LogWriter:
 
     def write_soon(self, written: WrittenLog) -> None:
         """Write a log without its delay."""
-        self._schedule_now(written)
+        if written.is_created:
+            self._schedule.write_now(written)
 
     def on_details(self, generation_id: str) -> None:
-        """Write the details of a generation that has ended again: a note was added."""
+        """Write the details of a generation without delay: they have changed, and perhaps no event tells it."""
         written = self._logs.get(generation_id)
         if written is not None:
-            written.details_changed = True
-            self._schedule_now(written)
+            written.details += 1
+            self.write_soon(written)
 
     async def run(self) -> None:
         """Write what is due, until the task is cancelled."""
         while True:
-            await self._has_due.wait()
-            self._has_due.clear()
-            due, self._due = self._due, {}
+            # Written again after `resume`.
             with suppress(StoreError):
-                await self.write(due)
+                await self.write(await self._schedule.due())
 
     async def write(self, logs: Iterable[WrittenLog], *, verify: bool = False) -> None:
-        """Write logs now. With `verify`, those with nothing to write, too: are they still ours?
+        """Write what logs have now. With `verify`, those with nothing to write, too: are they still ours?
 
         Raises:
             StoreError: what was not stored is written after `resume`.
         """
         for batch in batches(tuple(logs), BATCH_LOGS):
             async with self._writing:
-                try:
+                with self._reporting():
                     await self._write(batch, verify=verify)
-                except StoreError as error:
-                    self.pause()
-                    self._on_error(error)
-                    raise
+
+    async def create(self, written: WrittenLog) -> None:
+        """Store a log of which nothing is stored, without waiting for those that are being written.
+
+        Raises:
+            StoreError: it is stored after `resume`.
+        """
+        with self._reporting():
+            await self._create(written)
+        written.is_scheduled = False
+        if written.is_dirty and written in self:
+            # What came meanwhile; or the id is known, and an append finds out whether by an earlier attempt of ours.
+            self.write_soon(written)
+
+    async def retake(self, logs: Sequence[WrittenLog]) -> None:
+        """Get new fences for logs that run here, after a time in which others could take them: from then on, none can.
+
+        Raises:
+            StoreError: it is not known which are ours.
+        """
+        async with self._writing:
+            running = [written for written in logs if written.is_created and not written.generation.log.ended]
+            me = self._replica
+            if not running:
+                return
+            heads = await self._store.take([Take(log.generation.id, me, log.fence, me) for log in running])
+            for written, head in zip(running, heads, strict=True):
+                if head is None:
+                    self._on_missing(written)
+                elif head.owner == me:
+                    written.fence = head.fence
+                else:
+                    self._give_up(written)
 
     def resume(self) -> None:
         """Write again after a failure."""
-        self._is_paused = False
-        for written in self:
-            if written.is_dirty:
-                self._schedule_now(written)
+        self._schedule.resume([written for written in self if written.is_dirty])
 
     def pause(self) -> None:
         """Write nothing until `resume`: the store has failed, or the gateway ends."""
-        self._is_paused = True
-        self._timer.cancel()
-        self._watched_timer.cancel()
-        self._is_timed = self._is_watched_timed = False
-        self._dirty.clear()
-        self._due.clear()
+        self._schedule.pause()
 
-    # The path of an event.
+    def refresh(self) -> None:
+        """Write logs with nothing new before the store drops them."""
+        limit = self._clock.now() - KEEP_SECONDS / 4
+        for written in self:
+            if written.is_created and written.written_at < limit and not written.generation.log.ended:
+                self.on_details(written.generation.id)
 
-    def _on_append(self, written: WrittenLog) -> None:
-        if written.generation.log.ended:
-            self._schedule_now(written)
-        elif written not in self._dirty and not self._is_paused:
-            self._dirty[written] = None
-            self._schedule(written)
-
-    def _schedule(self, written: WrittenLog) -> None:
-        if written.watchers and not self._is_watched_timed:
-            self._is_watched_timed = True
-            self._watched_timer.start(WATCHED_SECONDS, self._on_watched_timer)
-        elif not written.watchers and not self._is_timed:
-            self._is_timed = True
-            self._timer.start(self._max_delay, self._on_timer)
-
-    def _schedule_now(self, written: WrittenLog) -> None:
-        self._dirty.pop(written, None)
-        if not self._is_paused:
-            self._due[written] = None
-            self._has_due.set()
-
-    def _on_watched_timer(self) -> None:
-        self._is_watched_timed = False
-        for written in [written for written in self._dirty if written.watchers]:
-            self._schedule_now(written)
-
-    def _on_timer(self) -> None:
-        self._is_timed = False
-        for written in tuple(self._dirty):
-            self._schedule_now(written)
-
-    # The store.
+    @contextmanager
+    def _reporting(self) -> Iterator[None]:
+        try:
+            yield
+        except StoreError as error:
+            self.pause()
+            self._on_error(error)
+            raise
 
     async def _write(self, logs: Sequence[WrittenLog], *, verify: bool) -> None:
-        chosen = [written for written in logs if written.generation.id in self._logs]
-        new = [written for written in chosen if not written.is_created]
-        known = [written for written in chosen if written.is_created and (written.is_dirty or verify)]
-        missing = await self._append(known) if known else []
-        for part in batches([*new, *missing], BATCH_CREATES):
-            results = await asyncio.gather(*map(self._create, part), return_exceptions=True)
-            for error in results:
-                if error is not None:
-                    raise error
+        """Write in rounds, until what logs have at the beginning is stored: a long log takes several batches."""
+        until = {written: written.generation.log.last for written in logs if written in self}
+        todo = [written for written in until if verify or written.is_dirty]
+        while todo:
+            known = [written for written in todo if written.is_created]
+            if known:
+                await self._append(known)
+            for part in batches([written for written in todo if not written.is_created], BATCH_CREATES):
+                results = await asyncio.gather(*map(self._create, part), return_exceptions=True)
+                for error in results:
+                    if error is not None:
+                        raise error
+            todo = [written for written in todo if written in self and self._lacks(written, until[written])]
 
-    async def _append(self, logs: Sequence[WrittenLog]) -> list[WrittenLog]:
-        """Append what is new of logs; return those that the store has lost, together with its data."""
+    def _lacks(self, written: WrittenLog, until: int) -> bool:
+        return written.stored < until or not written.is_created or written.details > written.details_stored
+
+    async def _append(self, logs: Sequence[WrittenLog]) -> None:
         appends, wakes = [self._batch(written) for written in logs], dict[str, dict[str, int]]()
+        details = [written.details for written in logs]
         for written, append in zip(logs, appends, strict=True):
-            written.details_changed = False
             for watcher in written.watchers:
                 wakes.setdefault(watcher, {})[append.generation_id] = _last(append.entries, written.stored)
         messages = {watcher: encode_message(Wake(last)) for watcher, last in wakes.items()}
-        results, missing = await self._store.append(appends, messages), list[WrittenLog]()
-        for written, append, result in zip(logs, appends, results, strict=True):
+        results = await self._store.append(appends, messages)
+        for written, append, number, result in zip(logs, appends, details, results, strict=True):
             match result:
                 case Appended.STORED:
-                    written.stored = _last(append.entries, written.stored)
+                    written.stored, written.details_stored = _last(append.entries, written.stored), number
+                    written.written_at = self._clock.now()
                 case Appended.FENCED:
-                    self.remove(written.generation.id)
-                    self._on_fenced(written)
+                    self._give_up(written)
                 case Appended.MISSING:
-                    written.is_created, written.stored = False, 0
-                    missing.append(written)
-        self.recreated += len(missing)
-        return missing
+                    self._on_missing(written)
 
     async def _create(self, written: WrittenLog) -> None:
-        entries, details = self._unstored(written), self._details(written)
+        entries, number = written.next_batch(), written.details
         head = Head(
-            *(written.generation.id, self._replica, written.fence, 0, written.generation.log.ended),
-            details=details,
-            facts=encode_facts(written.facts),
+            *(written.generation.id, self._replica, written.fence, 0, bool(entries) and entries[-1].is_end),
+            details=self._details(written),
+            facts=encode_facts(written.terms),
         )
-        written.details_changed = False
-        if await self._store.create(head, entries, self._keep(written)):
-            written.is_created, written.stored = True, _last(entries, 0)
-        else:
-            self.remove(written.generation.id)
-            self._on_fenced(written)
+        is_new = await self._store.create(head, entries, written.keep, self._prompt(written))
+        # A known id is that of an earlier attempt, whose reply was lost: what it has stored is stored again.
+        written.is_created = True
+        if is_new:
+            written.stored, written.details_stored = _last(entries, 0), number
+            written.written_at = self._clock.now()
 
     def _batch(self, written: WrittenLog) -> Append:
-        entries = self._unstored(written)
-        has_facts = written.details_changed or any(entry.other is not None for entry in entries)
-        details = self._details(written) if has_facts else None
-        return Append(written.generation.id, self._replica, written.fence, entries, self._keep(written), details)
-
-    def _unstored(self, written: WrittenLog) -> Sequence[Entry]:
-        return [*merge(written.generation.log.since(written.stored), with_ends=True)]
+        entries = written.next_batch()
+        changed = written.details > written.details_stored or any(entry.other is not None for entry in entries)
+        details = self._details(written) if changed else None
+        return Append(written.generation.id, self._replica, written.fence, entries, written.keep, details)
 
     def _details(self, written: WrittenLog) -> bytes:
-        with_prompt = self._with_prompt and not written.generation.log.ended
-        now, unix = self._clock.now(), self._clock.unix()
-        return encode_details(written.generation.details(now, unix, with_prompt=with_prompt))
+        return encode_details(written.generation.details(self._clock.now(), self._clock.unix()))
 
-    def _keep(self, written: WrittenLog) -> float:
-        return max(1.0, written.facts.retention) if written.generation.log.ended else KEEP_SECONDS
+    def _prompt(self, written: WrittenLog) -> bytes:
+        if not self._with_prompt or written.generation.log.ended:
+            return b""
+        return encode_prompt(written.generation.stored_prompt())
+
+    def _on_missing(self, written: WrittenLog) -> None:
+        """Store a log again: the store has lost its data."""
+        written.is_created, written.stored = False, 0
+        self.recreated += 1
+
+    def _give_up(self, written: WrittenLog) -> None:
+        self.remove(written.generation.id)
+        self._on_fenced(written)
 
 
 def _last(entries: Sequence[Entry], default: int) -> int:

@@ -35,6 +35,15 @@ class SlotsChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class Watching:
+    """These are all generations of the receiver of which the sender has viewers."""
+
+    sender: str
+    generation_ids: tuple[str, ...]
+    type: Literal["watching"] = "watching"
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """The sender asks for `action` and expects a `Reply` with the same number."""
 
@@ -87,7 +96,7 @@ class Configured:
     type: Literal["configured"] = "configured"
 
 
-ReplicaMessage = Wake | Watch | SlotsChanged | Call | Reply | Configured
+ReplicaMessage = Wake | Watch | Watching | SlotsChanged | Call | Reply | Configured
 
 _MESSAGE: Final[TypeAdapter[ReplicaMessage]] = TypeAdapter(Annotated[ReplicaMessage, Field(discriminator="type")])
 

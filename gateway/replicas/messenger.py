@@ -3,14 +3,15 @@
 import asyncio
 import logging
 import random
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
 from itertools import count
 from typing import Final, Protocol
 
 from pydantic import JsonValue
 
 from gateway.clock import Clock, time_limit
-from gateway.protocol.errors import Refused
+from gateway.protocol.errors import Code, Refused
 from gateway.replicas.messages import (
     Call,
     Configured,
@@ -19,6 +20,7 @@ from gateway.replicas.messages import (
     SlotsChanged,
     Wake,
     Watch,
+    Watching,
     decode_message,
     encode_message,
 )
@@ -59,13 +61,42 @@ class Receiver(Protocol):
         """Read the claims of slots, which another gateway has granted or evicted."""
         ...
 
+    def on_watching(self, watching: Watching) -> None:
+        """Count what a gateway views of the generations of this one, and nothing else."""
+        ...
+
     async def on_call(self, call: Call) -> Result:
         """Do what another gateway asks for.
 
         Raises:
             Refused: it is refused; the other gateway passes that on to its client.
+            StoreError: there is no answer.
         """
         ...
+
+
+class PendingCall:
+    """A command that was sent."""
+
+    def __init__(self, reply: asyncio.Future[Result], clock: Clock) -> None:
+        self._reply = reply
+        self._clock = clock
+
+    async def wait(self, seconds: float) -> bool:
+        """Wait for the reply up to some seconds; return True if it is there."""
+        with suppress(TimeoutError):
+            async with time_limit(seconds, self._clock):
+                await asyncio.wait([self._reply])
+        return self._reply.done()
+
+    def result(self) -> Result:
+        """Return the reply.
+
+        Raises:
+            Refused: the other gateway refuses the command.
+            StoreError: the store can't be used any more, so no reply can come.
+        """
+        return self._reply.result()
 
 
 class Messenger:
@@ -82,7 +113,7 @@ class Messenger:
         self._replies: dict[int, asyncio.Future[Result]] = {}
         self._calls: set[asyncio.Task[None]] = set()
 
-    def post(self, replica: str, message: Wake | Watch | SlotsChanged | Reply | Configured) -> None:
+    def post(self, replica: str, message: Wake | Watch | Watching | SlotsChanged | Reply | Configured) -> None:
         """Send a message soon, together with others; it is lost if the store fails."""
         self._outgoing.append((replica, encode_message(message)))
         self._has_outgoing.set()
@@ -95,16 +126,32 @@ class Messenger:
             TimeoutError: no reply came in time: the other gateway may have ended.
             StoreError: the message was not sent.
         """
+        async with self.calling(replica, action, generation_id, arguments) as call:
+            if not await call.wait(REPLY_SECONDS):
+                raise TimeoutError
+            return call.result()
+
+    @asynccontextmanager
+    async def calling(
+        self, replica: str, action: str, generation_id: str, arguments: Result
+    ) -> AsyncIterator["PendingCall"]:
+        """Send a command, and wait for its reply inside, as long as that makes sense.
+
+        Raises:
+            StoreError: the message was not sent.
+        """
         number = next(self._numbers)
         reply: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
         self._replies[number] = reply
         try:
             call = Call(self._replica, number, action, generation_id, arguments)
             await self._messages.send([(replica, encode_message(call))])
-            async with time_limit(REPLY_SECONDS, self._clock):
-                return await reply
+            yield PendingCall(reply, self._clock)
         finally:
             del self._replies[number]
+            if reply.done():
+                # Its exception counts as retrieved, also if the caller has stopped waiting.
+                reply.exception()
 
     def fail_calls(self, error: StoreError) -> None:
         """End the calls that wait for a reply: none can come while the store can't be used."""
@@ -162,6 +209,8 @@ class Messenger:
                 self._receiver.on_watch(message)
             case SlotsChanged():
                 self._receiver.on_slots_changed()
+            case Watching():
+                self._receiver.on_watching(message)
             case Call():
                 task = asyncio.create_task(self._execute(message), name=f"call {message.action}")
                 self._calls.add(task)
@@ -176,6 +225,13 @@ class Messenger:
             reply = Reply(call.number, await self._receiver.on_call(call))
         except Refused as refused:
             reply = Reply(call.number, refusal=Refusal.of(refused))
+        except StoreError as error:
+            self._receiver.on_store_error(error)
+            return
+        except Exception:  # the boundary of a task
+            logger.exception("command %s of another gateway", call.action)
+            fault = Refused(Code.SERVER_ERROR, "The gateway that runs this generation failed.", status=500)
+            reply = Reply(call.number, refusal=Refusal.of(fault))
         self.post(call.sender, reply)
 
     def _resolve(self, reply: Reply) -> None:

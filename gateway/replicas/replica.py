@@ -1,54 +1,51 @@
-"""This gateway as one of several that share a store: its lease, its tasks, and what it does for the others."""
+"""This gateway as one of several that share a store: its parts, its tasks, and what it does for the others."""
 
 import asyncio
 import logging
 import secrets
-from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
 
-from pydantic import JsonValue
-
-from gateway.clock import Clock, RestartableTimer
-from gateway.generation.event_log import EPOCH_EVENTS
+from gateway.clock import Clock
 from gateway.generation.generation import Generation
-from gateway.generation.lease import Lease
-from gateway.generation.state import State
+from gateway.generation.lease import NO_LEASE, Lease
 from gateway.pipeline.admission import Admission
+from gateway.pipeline.handover import Terms
 from gateway.pipeline.hub import Hub
 from gateway.pipeline.mirrors import Mirror
 from gateway.pipeline.records import may_read
-from gateway.protocol.commands import FeedbackRequest, InterruptRequest, parse
-from gateway.protocol.errors import Code, Refused, lost
+from gateway.protocol.errors import Refused
 from gateway.replicas.admission import SharedAdmission
+from gateway.replicas.commands import Commands, unreadable
 from gateway.replicas.configuration import Configuration
-from gateway.replicas.facts import Facts
 from gateway.replicas.info import settings_of
-from gateway.replicas.log_writer import BATCH_LOGS, LogWriter, WrittenLog, batches
-from gateway.replicas.messages import Call, Configured, SlotsChanged, Wake, Watch
+from gateway.replicas.log_writer import LogWriter
+from gateway.replicas.messages import Call, Configured, SlotsChanged, Wake, Watch, Watching
 from gateway.replicas.messenger import Messenger, Result
 from gateway.replicas.mirror_reader import MirrorReader
+from gateway.replicas.ownership import Ownership
 from gateway.replicas.policy import ReplicaPolicy
 from gateway.replicas.running import RunningGeneration, decode_reader, decode_rows, encode_reader, encode_rows
 from gateway.replicas.shared_state import SharedState
 from gateway.replicas.slots import SharedSlots
 from gateway.replicas.store_health import StoreHealth
+from gateway.replicas.supervisor import Supervisor, sleep
 from gateway.replicas.suspects import Suspects
 from gateway.replicas.takeover import Takeover, end_as_lost
+from gateway.replicas.watches import Watches
+from gateway.replicas.written_log import WrittenLog
 from gateway.security.principals import Principal
 from gateway.store.base import Store
 from gateway.store.errors import HEALS, StoreError
-from gateway.store.logs import Position
-from gateway.store.members import Membership
 from gateway.store.starts import ClaimedKey
-from gateway.toml.problems import ConfigurationError
 
 logger = logging.getLogger(__name__)
 
 CONFIRM: Final = 0.25
 """Part of the interval between two renewals after which a gateway that seems dead is looked at again."""
 
-_STATES: Final = frozenset(State)
+SETTLE_SECONDS: Final = 0.05
+"""Delay between two reads of a generation that was lost, until its new owner has appended something."""
 
 
 class Replica:
@@ -67,41 +64,69 @@ class Replica:
         """Random: a gateway that starts again is another one."""
         self.store = store
         self.policy = policy
-        self.lease = Lease(on_lapse=self._tick_now)
         self.health = StoreHealth(clock)
         self.configuration = configuration or Configuration()
         self._hub = hub
         self._clock = clock
-        self.messenger = Messenger(store.messages, self.name, clock, self)
         self.shared = SharedState(store, self.name, hub, clock, policy.store_down)
-        self.alive: frozenset[str] = frozenset()
-        """The ids of the other gateways that are alive, as of the last renewal."""
+        self.messenger = Messenger(store.messages, self.name, clock, self)
+        self.ownership = Ownership(
+            *(store, self.name, clock, policy),
+            health=self.health,
+            info=lambda: self.shared.info(self.configuration.digest),
+            on_renewed=self._keep_up_soon,
+            on_rejoined=self._on_rejoined,
+        )
+        continues = policy.on_owner_lost == "continue"
         self.writer = LogWriter(
             *(store.logs, self.name, clock),
             max_delay=policy.store_delay,
-            with_prompt=policy.on_owner_lost == "continue",
+            with_prompt=continues,
             on_fenced=self._on_fenced,
-            on_error=self._on_down,
+            on_error=self.on_store_error,
         )
-        self.reader = MirrorReader(store.logs, hub.mirrors, clock, self._watch)
-        self._takeover = Takeover(store, self.name, hub, clock, self.reader, self.writer)
-        confirm = policy.interval * CONFIRM
-        self._gone = Suspects(confirm, policy.lease)
+        self.ownership.attach(self.writer)
+        self.watches = Watches(self.name, hub, self.messenger, self.writer)
+        self.reader = MirrorReader(store.logs, hub.mirrors, clock, self.watches.on_viewed)
+        slots = SharedSlots(store.slots, self.name, clock, hub.slots, policy.slot_lease, self._wake_for_slots)
+        self.admission = SharedAdmission(store, hub, clock, slots, policy.owner_timeout)
+        self.takeover = Takeover(
+            *(store, self.name),
+            hub=hub,
+            lease=self.lease,
+            reader=self.reader,
+            writer=self.writer,
+            slots=slots,
+            continues=continues,
+        )
+        self.commands = Commands(
+            *(store, self.name),
+            hub=hub,
+            ownership=self.ownership,
+            messenger=self.messenger,
+            reader=self.reader,
+            writer=self.writer,
+            takeover=self.takeover,
+        )
+        self._gone = Suspects(policy.interval * CONFIRM, policy.lease)
         """Gateways that are not alive."""
         self._vanished = Suspects(policy.owner_timeout, policy.lease)
         """Generations that are viewed here, and that the store does not have."""
-        self._has_connected = asyncio.Event()
-        self._gateways = 0
-        self._renewed_at = clock.now()
-        slots = SharedSlots(store.slots, self.name, clock, hub.slots, policy.slot_lease, self._wake_for_slots)
-        self.admission = SharedAdmission(store, hub, clock, slots, policy.owner_timeout)
-        self._fenced: dict[str, WrittenLog] = {}
-        """Logs that others have taken over, and whose new events are not read yet."""
-        self._tasks: list[asyncio.Task[None]] = []
-        self._timer = RestartableTimer(clock)
-        self._is_due = asyncio.Event()
-        hub.mirrors.on_viewed, hub.mirrors.on_left = self._watch, self._unwatch
-        hub.on_forget(self.writer.forget)
+        self._is_behind = asyncio.Event()
+        """What depends on who is alive is to be done."""
+        self._supervisor = Supervisor(clock)
+        hub.mirrors.on_viewed, hub.mirrors.on_left = self.watches.on_viewed, self.watches.on_left
+        hub.on_forget(self._on_forget)
+
+    @property
+    def lease(self) -> Lease:
+        """Return the right of this gateway to append to its logs."""
+        return self.ownership.lease
+
+    @property
+    def alive(self) -> frozenset[str]:
+        """Return the ids of the other gateways that are alive, as of the last renewal."""
+        return frozenset(self.ownership.members.alive.keys() - {self.name})
 
     async def start(self) -> None:
         """Join the deployment, now or once the store can be used: until then it is as if the store had been lost.
@@ -111,13 +136,8 @@ class Replica:
         """
         await self.connect()
         if self.health.is_connected:
-            await self.tick()
-        coroutines = (
-            *(self._run(), self.writer.run(), self.reader.run(), self.messenger.send()),
-            *(self.shared.budgets.run(), self.admission.run(), self.admission.slots.run()),
-        )
-        self._tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
-        self._tasks.append(asyncio.create_task(self._receive()))
+            await self.ownership.tick()
+        self.start_tasks()
 
     async def connect(self) -> None:
         """Connect to the store, if it can be reached; a second time does nothing.
@@ -127,18 +147,33 @@ class Replica:
             ConfigurationError: the same, and the message names the setting.
         """
         try:
-            await self._connect()
+            await self.ownership.connect()
         except StoreError as error:
             if error.fault not in HEALS:
                 raise
-            self._on_down(error)
+            self.on_store_error(error)
+
+    def start_tasks(self) -> None:
+        """Start what runs until `close`."""
+        start = self._supervisor.start
+        start("lease", self._renew)
+        start("upkeep", self._keep_up)
+        start("log writer", self.writer.run)
+        start("mirror reader", self.reader.run)
+        start("outbox", self.messenger.send)
+        start("inbox", self._receive)
+        start("budgets", self.shared.budgets.run)
+        start("admission", self.admission.run)
+        start("slots", self.admission.slots.run)
+
+    def stop_tasks(self) -> None:
+        """Stop it, without anything else."""
+        self._supervisor.cancel()
+        self.ownership.close()
 
     async def close(self) -> None:
         """Leave: write what is left, and tell the others. Call it once the hub is closed."""
-        self._timer.cancel()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._supervisor.close()
         await self.messenger.close()
         self.admission.slots.close()
         if self.health.is_connected:
@@ -152,7 +187,7 @@ class Replica:
                 await self.store.messages.forget(self.name)
         self.shared.budgets.close()
         self.writer.pause()
-        self._timer.cancel()
+        self.ownership.close()
         await self.store.close()
 
     @property
@@ -172,7 +207,7 @@ class Replica:
     def stats(self) -> dict[str, object]:
         """Return the figures of the store for `GET /api/stats`."""
         unwritten = sum(written.is_dirty for written in self.writer)
-        return {**self.health.stats(), "gateways": self._gateways, "unwritten": unwritten}
+        return {**self.health.stats(), "gateways": len(self.ownership.members.alive), "unwritten": unwritten}
 
     async def admit(self, principal: Principal, claim: ClaimedKey | None) -> Admission | Generation:
         """Admit a start; return the generation instead that its key has started before, on whichever gateway.
@@ -182,9 +217,9 @@ class Replica:
         """
         if self.health.is_up:
             try:
-                return await self.admission.admit(principal, claim, self._find_started, self._wait)
+                return await self.admission.admit(principal, claim, self._find_started, self._sleep)
             except StoreError as error:
-                self._on_down(error)
+                self.on_store_error(error)
         self.check_open()
         return self.admission.admit_locally(principal, claim)
 
@@ -198,19 +233,21 @@ class Replica:
             try:
                 await self.admission.admit_call(principal)
             except StoreError as error:
-                self._on_down(error)
+                self.on_store_error(error)
             else:
                 return True
         self.check_open()
         return False
 
     async def _find_started(self, generation_id: str, principal: Principal) -> Generation | None:
-        if self._hub.record(generation_id) is None:
-            await self.fetch(generation_id, principal, 0)
+        await self.fetch(generation_id, principal, 0)
         try:
             return self._hub.find(generation_id, principal)
         except Refused:
             return None
+
+    async def _sleep(self, seconds: float) -> None:
+        await sleep(seconds, self._clock)
 
     async def add(self, generation: Generation) -> None:
         """Store a generation that has just been started here, and what it brings from now on.
@@ -222,64 +259,48 @@ class Replica:
         if record is None or self.writer.get(generation.id) is not None:
             return
         generation.lease = self.lease
-        facts = Facts(record.principal, record.on_disconnect, record.retention)
+        terms = Terms(record.principal, record.on_disconnect, record.retention)
         try:
-            await self.writer.write([self.writer.add(generation, facts)])
+            await self.writer.create(self.writer.add(generation, terms))
         except StoreError as error:
             if self.policy.store_down == "refuse":
                 self._hub.delete(generation.id, record.principal)
                 raise self.health.unavailable() from error
 
     async def fetch(self, generation_id: str, principal: Principal, after: int) -> None:
-        """Read a generation of another gateway, so that the hub finds it; an unknown one is ignored.
+        """Bring what is known here of a generation up to date, so that the hub finds it; an unknown one is ignored.
 
         Raises:
             Refused: the store can't be read.
         """
+        if self._hub.record(generation_id) is not None:
+            await self.ownership.confirm()
+            if self._hub.record(generation_id) is not None:
+                return
         try:
             if self.health.can_read:
-                mirror = await self.reader.fetch(generation_id)
-                if mirror is not None and may_read(principal, mirror) and after > mirror.generation.log.last:
-                    await self._catch_up(mirror)
+                await self._fetch(generation_id, principal, after)
                 return
         except StoreError as error:
-            self._on_down(error)
+            self.on_store_error(error)
         mirror = self._hub.mirrors.get(generation_id)
         if mirror is None or (may_read(principal, mirror) and after > mirror.generation.log.last):
             raise self.health.unavailable()
 
-    async def _catch_up(self, mirror: Mirror) -> None:
-        """Read what the owner has not stored yet; if it is gone, what another gateway stores in its place."""
+    async def _fetch(self, generation_id: str, principal: Principal, after: int) -> None:
         deadline = self._clock.now() + self.policy.owner_timeout
-        while not mirror.generation.log.ended and self._clock.now() < deadline:
-            try:
-                await self.messenger.call(mirror.owner, "store", mirror.generation.id, {})
-                break
-            except (Refused, TimeoutError):
-                await self.reader.fetch(mirror.generation.id)
-        await self.reader.fetch(mirror.generation.id)
-
-    async def command(self, mirror: Mirror, action: str, arguments: Mapping[str, JsonValue]) -> Result:
-        """Send a command to the owner of a generation, and return what it replies.
-
-        Raises:
-            Refused: the owner refuses it, or does not answer.
-        """
-        generation = mirror.generation
-        if not self.health.is_up:
-            raise self.health.unavailable()
         try:
-            result = await self.messenger.call(mirror.owner, action, generation.id, arguments)
-            await self.reader.fetch(generation.id)
-        except StoreError as error:
-            self._on_down(error)
-            raise self.health.unavailable() from error
-        except TimeoutError:
-            message = "The gateway that runs this generation does not answer: try again."
-            raise Refused(Code.SERVER_ERROR, message, status=503, retry_after_ms=1000) from None
-        if not generation.log.ended and (state := result.get("state")) in _STATES:
-            generation.state = State(state)
-        return result
+            mirror = await self.reader.fetch(generation_id)
+            while mirror is not None and mirror.known is not None:
+                # It ran here, and what is shown of it is not what another gateway will show.
+                if self._clock.now() >= deadline:
+                    raise self.health.unavailable()
+                await sleep(SETTLE_SECONDS, self._clock)
+                mirror = await self.reader.fetch(generation_id)
+            if mirror is not None and may_read(principal, mirror) and after > mirror.generation.log.last:
+                await self.commands.catch_up(mirror, after)
+        except ValueError:
+            raise unreadable() from None
 
     async def running_elsewhere(self, principal: Principal) -> list[RunningGeneration]:
         """Return the generations of the other gateways that a principal may read, of those that answer."""
@@ -291,196 +312,122 @@ class Replica:
                 raise answer
         return [row for answer in answers if not isinstance(answer, BaseException) for row in decode_rows(answer)]
 
-    # The lease.
+    # Who is alive.
 
-    async def _run(self) -> None:
+    async def _renew(self) -> None:
+        try:
+            await self.ownership.run()
+        except Exception:
+            # Without its lease, nothing of what runs here would be shown.
+            self.on_store_error(StoreError("unreachable", "the gateway failed to renew its lease; see its log"))
+            raise
+
+    def _keep_up_soon(self) -> None:
+        self._is_behind.set()
+
+    async def _keep_up(self) -> None:
         while True:
-            self._timer.start(self._delay(), self._is_due.set)
-            await self._is_due.wait()
-            self._is_due.clear()
-            await self.tick()
+            await self._is_behind.wait()
+            self._is_behind.clear()
+            try:
+                await self.keep_up()
+            except StoreError as error:
+                self.on_store_error(error)
 
-    async def _receive(self) -> None:
-        await self._has_connected.wait()
-        await self.messenger.receive(self._wait)
+    async def keep_up(self) -> None:
+        """Do what is to be done after each renewal of the lease: it may take longer than the lease lasts.
 
-    def _delay(self) -> float:
-        interval = self.policy.interval
-        return interval * CONFIRM if self._gone.is_pending and self.health.is_up else self.health.delay(interval)
-
-    def _tick_now(self) -> None:
-        self._is_due.set()
-
-    async def _wait(self, seconds: float) -> None:
-        over, timer = asyncio.Event(), RestartableTimer(self._clock)
-        timer.start(seconds, over.set)
-        try:
-            await over.wait()
-        finally:
-            timer.cancel()
-
-    async def tick(self) -> None:
-        """Renew the lease, and act on who is alive and who is not."""
-        try:
-            await self._connect()
-            members = await self._renew()
-            if not (self.health.is_up and members.was_alive):
-                await self._verify()
-                self.admission.on_data_lost()
-            self.alive = frozenset(members.alive.keys() - {self.name})
-            for other in self.configuration.unlike(settings_of(members.alive)):
-                self.messenger.post(other, Configured(self.name, self.configuration.digests))
-            await self.admission.exchange()
-            await self._remove_dead(members)
-            await self._read_all()
-            await self.shared.on_renewed(members.alive)
-        except StoreError as error:
-            self._on_down(error)
-        except ConfigurationError as error:
-            # The store came only after the start of this gateway, and another one will not do better.
-            self._on_down(StoreError("refused", str(error)))
-
-    async def _connect(self) -> None:
-        if not self.health.is_connected:
-            await self.store.start()
-            self.health.is_connected = True
-            self._has_connected.set()
-
-    async def _renew(self) -> Membership:
-        now = self._clock.now()
-        members = await self.store.members.renew(
-            self.name, self.policy.lease, self.shared.info(self.configuration.digest)
-        )
-        self._gateways = len(members.alive)
-        if self.health.is_up and members.was_alive:
-            self.lease.expires = now + self.policy.lease
-        self._renewed_at = now
-        return members
-
-    async def _verify(self) -> None:
-        """Find out which generations are still ours, after a time in which others could take them over.
-
-        What the store lacks is written: in parts, between which the lease is renewed.
+        Raises:
+            StoreError: the rest is done after the next renewal.
         """
-        lacking = sum(written.is_dirty for written in self.writer)
-        recreated = self.writer.recreated
-        for batch in batches(tuple(self.writer), BATCH_LOGS):
-            await self.writer.write(batch, verify=True)
-            if self._clock.now() - self._renewed_at >= self.policy.interval:
-                await self._renew()
-        self.lease.expires = self._renewed_at + self.policy.lease
-        self._gone.restart(self._clock.now())
-        self._vanished.restart(self._clock.now())
-        await self.writer.drop_abandoned()
-        self.health.on_success(max(lacking, self.writer.recreated - recreated))
-        self.writer.resume()
-        self._release_logs()
-        # Messages about viewers may be lost: with the data of the store, or because it could not be reached.
-        for mirror in self._hub.mirrors:
-            self._post_watch(mirror, viewing=mirror.viewers > 0)
+        alive = self.ownership.members.alive
+        for other in self.configuration.unlike(settings_of(alive)):
+            self.messenger.post(other, Configured(self.name, self.configuration.digests))
+        await self.admission.exchange()
+        await self._remove_dead()
+        await self._read_all()
+        self.watches.inform_all()
+        self.writer.refresh()
+        await self.shared.on_renewed(alive)
 
-    def _release_logs(self) -> None:
-        for written in self.writer:
-            written.generation.log.release()
-            written.generation.log.wake()
+    async def _on_rejoined(self) -> None:
+        now = self._clock.now()
+        self._gone.restart(now)
+        self._vanished.restart(now)
+        await self.takeover.adopt_orphans()
+        self.admission.on_data_lost()
 
-    def _on_down(self, error: StoreError) -> None:
-        """Go on from memory."""
-        was_up = self.health.is_up
-        self.health.on_error(error)
-        if was_up:
-            self._timer.start(self._delay(), self._tick_now)
-        self.lease.expires = Lease().expires
-        self.writer.pause()
-        self.messenger.fail_calls(error)
-        self._release_logs()
-        self.admission.slots.on_down(is_local=self.policy.store_down == "local")
-
-    async def _remove_dead(self, members: Membership) -> None:
+    async def _remove_dead(self) -> None:
+        members, now = self.ownership.members, self._clock.now()
+        renewed_at = self.ownership.renewed_at
         owners = {mirror.owner for mirror in self._hub.mirrors if mirror.viewers and not mirror.generation.log.ended}
-        watchers = {watcher for written in self.writer for watcher in written.watchers}
-        missing = {*members.dead, *owners, *watchers} - members.alive.keys() - {"", self.name}
-        for dead in self._gone.confirm(missing, self._clock.now()):
-            for written in self.writer:
-                if dead in written.watchers:
-                    self._remove_watcher(written, dead)
-            await self.admission.slots.drop(dead)
-            await self._takeover.take_over(dead)
+        missing = {*members.dead, *owners, *self.watches.watchers} - members.alive.keys() - {"", self.name}
+        dead = [name for name in self._gone.confirm(missing, now) if self.takeover.is_prepared(name, renewed_at)]
+        self.ownership.next_look = self.policy.interval * CONFIRM if self._gone.is_pending else None
+        await self.takeover.prepare(sorted(missing))
+        for name in dead:
+            self.watches.remove(name)
+            await self.admission.slots.drop(name)
+            await self.takeover.take_over(name)
 
     async def _read_all(self) -> None:
         """Read what messages may have missed, and drop what is no longer read."""
-        for written in tuple(self._fenced.values()):
-            await self._follow_owner(written)
-        viewed = [mirror.generation.id for mirror in self._hub.mirrors if mirror.viewers]
-        missing = await self.reader.read(viewed)
+        read = [mirror.generation.id for mirror in self._hub.mirrors if _is_read(mirror)]
+        missing = await self.reader.read(read)
         for generation_id in self._vanished.confirm(missing, self._clock.now()):
             self._end_vanished(generation_id)
         self.reader.drop_unused()
         for written in self.writer:
             has_ended = written.generation.log.ended and not written.is_dirty
             if has_ended and self._hub.record(written.generation.id) is None:
+                self.watches.forget(written)
                 self.writer.remove(written.generation.id)
 
     def _end_vanished(self, generation_id: str) -> None:
         """End a generation for its viewers here: its owner is alive, and has it no longer."""
         mirror = self._hub.mirrors.get(generation_id)
         if mirror is not None and not mirror.generation.log.ended:
-            end_as_lost(mirror, mirror.fence + 1, self._clock.now())
+            self.reader.settle(mirror)
+            mirror.generation.take_over(mirror.fence + 1, NO_LEASE)
+            end_as_lost(mirror.generation, self._clock.now())
 
-    # Generations that others have taken over.
+    # Generations that others have taken over, or that are not retained any more.
 
     def _on_fenced(self, written: WrittenLog) -> None:
-        generation = written.generation
-        generation.log.hold()
+        generation, watchers = written.generation, len(written.watchers)
+        self.watches.forget(written)
         record = self._hub.record(generation.id)
-        if record is not None:
-            self._hub.surrender(record, "", len(written.watchers))
-        self._fenced[generation.id] = written
-        self._tick_now()
+        if record is None:
+            return
+        mirror = self._hub.handover.surrender(record, "", watchers)
+        mirror.fence = written.fence
+        generation.lease = NO_LEASE
+        if not generation.log.ended or written.is_dirty:
+            generation.log.hold()
+            mirror.known = written.stored
+        self.reader.wake({generation.id: 0})
 
-    async def _follow_owner(self, written: WrittenLog) -> None:
-        """Show what the new owner has appended, in place of what only this gateway has."""
-        generation = written.generation
-        part = (await self.store.logs.read({generation.id: Position(written.stored)})).get(generation.id)
-        del self._fenced[generation.id]
-        if part is not None:
-            boundary = (written.fence + 1) * EPOCH_EVENTS
-            own = [entry for entry in part.entries if entry.last <= boundary]
-            generation.log.truncate(own[-1].last if own else written.stored)
-        generation.log.release()
-        await self.reader.fetch(generation.id)
-        mirror = self._hub.mirrors.get(generation.id)
-        if mirror is not None and mirror.viewers:
-            self._watch(mirror)
+    def _on_forget(self, generation_id: str) -> None:
+        written = self.writer.get(generation_id)
+        self.writer.forget(generation_id)
+        if written is not None and written not in self.writer:
+            self.watches.forget(written)
 
-    # Viewers.
+    # What others tell and ask for; see `Receiver`.
 
-    def _watch(self, mirror: Mirror) -> None:
-        if mirror.viewers:
-            self._post_watch(mirror, viewing=True)
+    async def _receive(self) -> None:
+        await self.ownership.has_connected.wait()
+        await self.messenger.receive(self._sleep)
 
-    def _unwatch(self, mirror: Mirror) -> None:
-        # A viewer that is sent to another gateway comes back: it must not look as if the last one had left.
-        if not self._hub.departures.has_begun:
-            self._post_watch(mirror, viewing=False)
-
-    def _post_watch(self, mirror: Mirror, *, viewing: bool) -> None:
-        if not mirror.generation.log.ended and mirror.owner not in {"", self.name}:
-            self.messenger.post(mirror.owner, Watch(self.name, mirror.generation.id, viewing=viewing))
-
-    def _remove_watcher(self, written: WrittenLog, watcher: str) -> None:
-        written.watchers.discard(watcher)
-        self._hub.remove_viewer(written.generation.id)
-
-    # What others ask for; see `Receiver`.
+    def on_store_error(self, error: StoreError) -> None:
+        """Go on from memory; see `Ownership.on_store_error`."""
+        self.messenger.fail_calls(error)
+        self.ownership.on_store_error(error)
+        self.admission.slots.on_down(is_local=self.policy.store_down == "local")
 
     def on_configured(self, configured: Configured) -> None:
         """Compare the settings of another gateway with those of this one."""
         self.configuration.compare(configured.sender, configured.digests)
-
-    def on_store_error(self, error: StoreError) -> None:
-        """Go on from memory: messages were lost."""
-        self._on_down(error)
 
     def on_wake(self, wake: Wake) -> None:
         """Read generations of other gateways."""
@@ -488,19 +435,11 @@ class Replica:
 
     def on_watch(self, watch: Watch) -> None:
         """Count a gateway that has viewers of a generation as one viewer."""
-        written = self.writer.get(watch.generation_id)
-        if written is None:
-            # It has ended here, or runs elsewhere: what is stored says so.
-            self.messenger.post(watch.sender, Wake({watch.generation_id: 0}))
-        elif not watch.viewing:
-            if watch.sender in written.watchers:
-                self._remove_watcher(written, watch.sender)
-        else:
-            if watch.sender not in written.watchers:
-                written.watchers.add(watch.sender)
-                self._hub.add_viewer(watch.generation_id)
-            self.messenger.post(watch.sender, Wake({watch.generation_id: written.stored}))
-            self.writer.write_soon(written)
+        self.watches.on_watch(watch)
+
+    def on_watching(self, watching: Watching) -> None:
+        """Count what a gateway views, and nothing else."""
+        self.watches.on_watching(watching)
 
     def on_slots_changed(self) -> None:
         """Read the claims of slots, which another gateway has granted or evicted."""
@@ -509,35 +448,19 @@ class Replica:
     def _wake_for_slots(self, replica: str) -> None:
         self.messenger.post(replica, SlotsChanged())
 
-    async def on_call(self, call: Call) -> Mapping[str, JsonValue]:
+    async def on_call(self, call: Call) -> Result:
         """Carry out a command of a client of another gateway, which has checked that it may.
 
         Raises:
             Refused: `generation_lost`, or the hub refuses it.
+            StoreError: it is not known whether what it changes is stored.
         """
         if call.action == "list":
             return encode_rows([*map(RunningGeneration.of, self._hub.running_for(decode_reader(call.arguments)))])
-        record, written = self._hub.record(call.generation_id), self.writer.get(call.generation_id)
-        if record is None or written is None:
-            raise lost(call.generation_id)
-        generation, now, owner = record.generation, self._clock.now(), record.principal
-        result: dict[str, JsonValue] = {}
-        match call.action:
-            case "interrupt":
-                request = parse(InterruptRequest, dict(call.arguments))
-                result["stopped"] = self._hub.interrupt(generation.id, request, now, owner).stopped
-            case "interrupt_unviewed":
-                request = parse(InterruptRequest, dict(call.arguments))
-                stopped = not record.viewers and self._hub.interrupt(generation.id, request, now, owner).stopped
-                result["stopped"] = stopped
-            case "feedback":
-                feedback = parse(FeedbackRequest, dict(call.arguments))
-                result["feedback_id"] = self._hub.feedback(generation.id, feedback, now, owner).feedback_id
-                self.writer.on_details(generation.id)
-            case "delete":
-                self._hub.delete(generation.id, owner)
-            case _:
-                # What a viewer of the other gateway has seen here must be found there.
-                with suppress(StoreError):
-                    await self.writer.write([written])
-        return {**result, "state": generation.state.value, "last": generation.log.last}
+        return await self.commands.carry_out(call)
+
+
+def _is_read(mirror: Mirror) -> bool:
+    if mirror.known is not None:
+        return True
+    return not mirror.generation.log.ended and (mirror.viewers > 0 or mirror.generation.log.readers > 0)

@@ -1,89 +1,238 @@
-"""End the generations of a gateway that has died: each gets its terminal event from exactly one of the others."""
+"""Take generations of a gateway that has died over: each is ended, or continued, by exactly one of the others."""
 
 import logging
 import random
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from typing import Final, NamedTuple
 
-from gateway.clock import Clock
+from gateway.generation.details import decode_prompt
+from gateway.generation.event_log import EventLog
+from gateway.generation.generation import Generation
+from gateway.generation.lease import Lease
 from gateway.pipeline.hub import Hub
 from gateway.pipeline.mirrors import Mirror
-from gateway.protocol.errors import Code, Failed
+from gateway.protocol.errors import Code, Failed, Refused
+from gateway.protocol.events import Error
 from gateway.replicas.facts import decode_facts
-from gateway.replicas.log_writer import HEAD_ALONE, LogWriter
+from gateway.replicas.log_writer import HEAD_ALONE, LogWriter, batches
 from gateway.replicas.mirror_reader import MirrorReader
+from gateway.replicas.slots import SharedSlots
+from gateway.replicas.written_log import KEEP_SECONDS
 from gateway.store.base import Store
-from gateway.store.logs import Head, Take
+from gateway.store.errors import StoreError
+from gateway.store.logs import Append, Head, Take
 
 logger = logging.getLogger(__name__)
 
+LOST: Final = "The gateway that ran this generation has stopped. The text that is kept can be read: start again."
+
+TAKEN_AT_ONCE: Final = 16
+"""Number of generations that are taken in one call: the other gateways get a share of a large number."""
+
+
+class _Prepared(NamedTuple):
+    fences: Mapping[str, int]
+    """By generation id."""
+    read_at: float
+
 
 class Takeover:
-    """Takes generations over. Any number of gateways may try it at once."""
+    """Takes generations over. Any number of gateways may try it at once.
+
+    A gateway that was only paused must not lose what it has begun to show again. So the fences are read first
+    (`prepare`), then the gateway is found dead once more, then its generations are taken with these fences: if it has
+    come back between, it has taken its generations itself, with other fences.
+    """
 
     def __init__(
-        self, store: Store, replica: str, hub: Hub, clock: Clock, reader: MirrorReader, writer: LogWriter
+        self,
+        store: Store,
+        replica: str,
+        *,
+        hub: Hub,
+        lease: Lease,
+        reader: MirrorReader,
+        writer: LogWriter,
+        slots: SharedSlots,
+        continues: bool,
     ) -> None:
         self._store = store
         self._replica = replica
         self._hub = hub
-        self._clock = clock
+        self._clock = hub.clock
+        self._lease = lease
         self._reader = reader
         self._writer = writer
+        self._slots = slots
+        self._continues = continues
+        self._prepared: dict[str, _Prepared] = {}
+        """What gateways own that may be dead."""
+        self._adopting: set[str] = set()
 
-    async def take_over(self, dead: str) -> None:
-        """End what a gateway has owned.
+    async def prepare(self, suspects: Sequence[str]) -> None:
+        """Read what gateways own that may be dead; forget those that are not suspected any more.
 
         Raises:
-            StoreError: the rest is taken over when it is called again.
+            StoreError: it is to be called again.
         """
-        viewed = [mirror.generation.id for mirror in self._hub.mirrors if mirror.owner == dead]
-        found = {*viewed, *await self._store.logs.owned(dead)}
+        self._prepared = {name: fences for name, fences in self._prepared.items() if name in suspects}
+        for name in suspects:
+            if name not in self._prepared:
+                viewed = [mirror.generation.id for mirror in self._hub.mirrors if mirror.owner == name]
+                found = {*viewed, *await self._store.logs.owned(name)}
+                fences = await self._fences(found, name)
+                self._prepared[name] = _Prepared(fences, self._clock.now())
+
+    def is_prepared(self, suspect: str, seen_at: float) -> bool:
+        """Return True if its fences were read before a time: that of the look that found it dead again."""
+        prepared = self._prepared.get(suspect)
+        return prepared is not None and prepared.read_at <= seen_at
+
+    async def take_over(self, dead: str) -> None:
+        """End or continue what a gateway has owned; without `prepare` it does nothing.
+
+        Raises:
+            StoreError: the rest is taken over when both are called again; see `adopt_orphans`.
+        """
+        prepared = self._prepared.pop(dead, None)
+        if prepared is None:
+            return
+        fences = prepared.fences
+        viewed = {mirror.generation.id: 0 for mirror in self._hub.mirrors if mirror.owner == dead}
         taken = 0
         # In another order than the others, which have noticed it at the same time.
-        for generation_id in _shuffled(found):
-            part = (await self._store.logs.read({generation_id: HEAD_ALONE})).get(generation_id)
-            if part is None:
-                taken += await self._store_again(generation_id, dead)
-                continue
-            if part.head.owner != dead:
-                continue
-            [head] = await self._store.logs.take([Take(generation_id, dead, part.head.fence, self._replica)])
-            if head is not None and head.owner == self._replica and not head.ended:
-                await self._end(generation_id, replace(head, facts=part.head.facts))
-                taken += 1
+        for batch in batches(random.sample(sorted(fences), len(fences)), TAKEN_AT_ONCE):
+            takes = [Take(name, dead, fences[name], self._replica) for name in batch]
+            for name, head in zip(batch, await self._store.logs.take(takes), strict=True):
+                if head is not None and head.owner == self._replica and not head.ended:
+                    await self._adopt(name, head)
+                    taken += 1
+        for name in viewed.keys() - fences.keys():
+            taken += await self._store_again(name, dead)
         self._reader.wake(viewed)
         await self._store.members.remove(dead)
         await self._store.messages.forget(dead)
-        logger.warning("gateway %s is gone: %d of its generations ended here", dead, taken)
+        verb = "continued" if self._continues else "ended"
+        logger.warning("gateway %s is gone: %d of its generations are %s here", dead, taken, verb)
 
-    async def _store_again(self, generation_id: str, dead: str) -> bool:
-        """Store what is known here of a generation, and its end: the store has lost its data, and its owner is gone."""
-        mirror = self._hub.mirrors.get(generation_id)
-        if mirror is None or mirror.owner != dead or mirror.generation.log.ended:
-            return False
-        mirror.owner, mirror.fence = self._replica, mirror.fence + 1
-        end_as_lost(mirror, mirror.fence, self._clock.now())
-        await self._writer.write([self._writer.add(mirror.generation, decode_facts(mirror.facts), mirror.fence)])
-        return True
+    async def adopt_orphans(self) -> None:
+        """Adopt what the store says is run here and is not: the reply to a `take` was lost.
 
-    async def _end(self, generation_id: str, head: Head) -> None:
-        mirror = await self._reader.fetch(generation_id)
+        Raises:
+            StoreError: the rest is adopted when it is called again.
+        """
+        owned = [name for name in await self._store.logs.owned(self._replica) if self._writer.get(name) is None]
+        parts = await self._store.logs.read(dict.fromkeys(owned, HEAD_ALONE)) if owned else {}
+        for name, part in parts.items():
+            if part.head.owner == self._replica and not part.head.ended and self._writer.get(name) is None:
+                await self._adopt(name, part.head)
+
+    async def adopt_ended(self, mirror: Mirror) -> None:
+        """Own a generation that has ended and whose owner is gone, so that a note can be added to it.
+
+        Another gateway may own it then, which has been faster.
+
+        Raises:
+            StoreError: nothing has changed here.
+            ValueError: it can't be read here.
+        """
+        name = mirror.generation.id
+        if mirror.owner != self._replica:
+            [head] = await self._store.logs.take([Take(name, mirror.owner, mirror.fence, self._replica)])
+            await self._reader.fetch(name)
+            if head is None or head.owner != self._replica:
+                return
+        if self._hub.record(name) is None:
+            terms, log = decode_facts(mirror.facts), mirror.generation.log
+            self._writer.add(mirror.generation, terms, mirror.fence, log.last)
+            self._hub.handover.adopt_ended(mirror, terms)
+
+    async def _fences(self, names: set[str], owner: str) -> Mapping[str, int]:
+        parts = await self._store.logs.read(dict.fromkeys(names, HEAD_ALONE)) if names else {}
+        return {name: part.head.fence for name, part in parts.items() if part.head.owner == owner}
+
+    async def _adopt(self, name: str, head: Head) -> None:
+        """Run or end a generation that was taken."""
+        if name in self._adopting or self._writer.get(name) is not None:
+            return
+        self._adopting.add(name)
+        try:
+            mirror = await self._reader.fetch(name)
+        except ValueError:
+            await self._end_unread(name, head)
+            return
+        finally:
+            self._adopting.discard(name)
         if mirror is None or mirror.generation.log.ended:
             return
-        mirror.owner = self._replica
-        end_as_lost(mirror, head.fence, self._clock.now())
-        written = self._writer.add(mirror.generation, decode_facts(head.facts or b""), head.fence, head.last)
-        await self._writer.write([written])
+        self._reader.settle(mirror)
+        prompt = await self._prompt(mirror) if self._continues else b""
+        if self._hub.mirrors.get(name) is mirror and not mirror.generation.log.ended:
+            mirror.owner, mirror.fence = self._replica, head.fence
+            self._go_on(mirror, prompt)
+
+    async def _prompt(self, mirror: Mirror) -> bytes:
+        """Return the conversation of a generation that is to be continued, and has a slot; else b""."""
+        prompt, principal = await self._store.logs.prompt(mirror.generation.id), decode_facts(mirror.facts).principal
+        if not prompt:
+            return b""
+        try:
+            limit = principal.limits.max_concurrent
+            await self._slots.claim(mirror.generation.id, principal.id, limit, may_wait=True)
+        except StoreError:
+            self._slots.forget(mirror.generation.id)
+            raise
+        except Refused as refused:
+            logger.warning("generation %s can't be continued: %s", mirror.generation.id, refused)
+            return b""
+        return prompt
+
+    def _go_on(self, mirror: Mirror, prompt: bytes) -> None:
+        generation, terms, stored = mirror.generation, decode_facts(mirror.facts), mirror.generation.log.last
+        generation.take_over(mirror.fence, self._lease)
+        written = self._writer.add(generation, terms, mirror.fence, stored)
+        try:
+            if not generation.stop_as_asked(self._clock.now()):
+                if not prompt:
+                    raise Refused(Code.GENERATION_LOST, LOST)
+                slots = self._slots.get(generation.id)
+                self._hub.handover.continue_here(mirror, terms, decode_prompt(prompt), slots)
+        except (Refused, ValueError) as error:
+            if prompt:
+                self._slots.forget(generation.id)
+                logger.warning("generation %s can't be continued: %s", generation.id, error)
+            end_as_lost(generation, self._clock.now())
+        if generation.end is not None:
+            self._hub.handover.adopt_ended(mirror, terms)
+        self._writer.on_details(written.generation.id)
+
+    async def _store_again(self, name: str, dead: str) -> bool:
+        """Store what is known here of a generation, and its end: the store has lost its data, and its owner is gone."""
+        mirror = self._hub.mirrors.get(name)
+        if mirror is None or mirror.owner != dead or mirror.generation.log.ended:
+            return False
+        if (await self._store.logs.read({name: HEAD_ALONE})).get(name) is not None:
+            return False
+        self._reader.settle(mirror)
+        generation, terms = mirror.generation, decode_facts(mirror.facts)
+        mirror.owner, mirror.fence = self._replica, mirror.fence + 1
+        generation.take_over(mirror.fence, self._lease)
+        end_as_lost(generation, self._clock.now())
+        written = self._writer.add(generation, terms, mirror.fence)
+        self._hub.handover.adopt_ended(mirror, terms)
+        await self._writer.create(written)
+        return True
+
+    async def _end_unread(self, name: str, head: Head) -> None:
+        """Append the terminal event to a log that can't be read here, so that it ends for those that can."""
+        log = EventLog(name)
+        log.begin_epoch(head.fence)
+        error = Error(Code.GENERATION_LOST, LOST, *(True, None, False, None, None, None))
+        log.append(error)
+        entries = log.since(log.last - 1)
+        await self._store.logs.append([Append(name, self._replica, head.fence, entries, KEEP_SECONDS)])
 
 
-def end_as_lost(mirror: Mirror, fence: int, now: float) -> None:
+def end_as_lost(generation: Generation, now: float) -> None:
     """Append the terminal event of a generation whose owner has died."""
-    generation = mirror.generation
-    generation.log.begin_epoch(fence)
-    message = "The gateway that ran this generation has stopped. The text that is kept can be read: start again."
-    generation.on_failed(Failed(Code.GENERATION_LOST, message, retryable=True), now)
-
-
-def _shuffled(generation_ids: set[str]) -> Sequence[str]:
-    return random.sample(sorted(generation_ids), len(generation_ids))
+    generation.on_failed(Failed(Code.GENERATION_LOST, LOST, retryable=True), now)

@@ -60,12 +60,15 @@ class Position(NamedTuple):
 class LogPart(NamedTuple):
     """What a reader lacks of a generation: the events after its position, and the head at the same moment.
 
+    `damage` tells why events can't be decoded: they are damaged, or of a version that is not known here.
+
     The head has details if their version is another one, and facts if the reader had nothing at all. A batch that was
     sent again with more in it, because its reply was lost, is read twice: the reader skips what it has.
     """
 
     head: Head
     entries: Sequence[Entry]
+    damage: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,6 +110,9 @@ def _part(stored: _Stored, position: Position) -> LogPart:
     head = stored.head
     details = None if position.version == head.version else head.details
     facts = head.facts if position.version < 0 else None
-    batches = [decode_entries(data) for last, data in stored.batches if last > position.last]
-    entries = [entry for batch in batches for entry in batch if entry.last > position.last]
-    return LogPart(replace(head, details=details, facts=facts), entries)
+    head = replace(head, details=details, facts=facts)
+    try:
+        batches = [decode_entries(data) for last, data in stored.batches if last > position.last]
+    except ValueError as error:
+        return LogPart(head, (), str(error))
+    return LogPart(head, [entry for batch in batches for entry in batch if entry.last > position.last])

@@ -11,7 +11,6 @@ from typing import Final
 from gateway.clock import Clock
 from gateway.generation.event_log import Entry
 from gateway.store.entries import decode_entries, encode_entries
-from gateway.store.errors import StoreError
 from gateway.store.logs import Append, Appended, Head, LogPart, Position, Take
 from gateway.store.redis.calls import Call, Command, ScriptCall
 from gateway.store.redis.client import RedisClient, checked
@@ -146,9 +145,9 @@ def _head(generation_id: str, fields: Sequence[Reply]) -> Head:
 
 def _part(generation_id: str, after: int, fields: Sequence[Reply]) -> LogPart:
     details, facts = (None if field is None else as_bytes(field) for field in fields[5:7])
+    head = replace(_head(generation_id, fields), details=details, facts=facts)
     try:
         entries = [entry for batch in as_list(fields[7]) for entry in decode_entries(as_bytes(batch))]
     except ValueError as error:
-        raise StoreError("refused", f"the stored log of {generation_id} can't be read: {error}") from error
-    head = replace(_head(generation_id, fields), details=details, facts=facts)
+        return LogPart(head, (), str(error))
     return LogPart(head, [entry for entry in entries if entry.last > after])

@@ -11,6 +11,7 @@ from gateway.admission.rate_limits import RateLimits
 from gateway.generation.generation import Generation
 from gateway.generation.state import State
 from gateway.pipeline.hub import RetentionPolicy
+from gateway.pipeline.pipeline import Pipeline
 from gateway.protocol.commands import FeedbackRequest, InterruptRequest
 from gateway.protocol.errors import Code, Failed, Refused
 from gateway.protocol.events import Error, Interrupted, Usage
@@ -175,7 +176,9 @@ async def test_a_slot_and_an_interrupt_in_the_same_turn() -> None:
         running = await harness.streaming()
         waiting = harness.start()
         await settle()
-        harness.hub.slots.release(harness.hub._records._by_id[running.id].pipeline._slot_request, harness.clock.now())
+        pipeline = harness.hub._records._by_id[running.id].pipeline
+        assert isinstance(pipeline, Pipeline)
+        harness.hub.slots.release(pipeline._slot_request, harness.clock.now())
         interrupt(harness, waiting)
         await settle()
         stopped = terminal_event(waiting)

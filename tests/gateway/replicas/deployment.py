@@ -74,10 +74,14 @@ class Gateway:
     def kill(self) -> None:
         """Stop all its tasks that renew, write, read and send, as if its process had been killed."""
         self.is_dead = True
-        for task in self.replica._tasks:
-            task.cancel()
-        self.replica._timer.cancel()
+        self.replica.stop_tasks()
         self.replica.writer.pause()
+
+    async def go_on(self) -> None:
+        """Start its tasks again, as if its process had only been paused."""
+        self.is_dead = False
+        self.replica.start_tasks()
+        await settle()
 
 
 @dataclass(frozen=True)

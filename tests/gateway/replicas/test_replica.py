@@ -128,9 +128,8 @@ async def test_a_paused_owner_shows_its_viewers_what_others_have_stored() -> Non
         first.send("late")
         await settle()
         assert not woken
-        await first.replica.tick()
-        await first.replica.tick()
-        await settle()
+        await first.go_on()
+        await shared.advance(0.2)
         assert [type(event) for event in events(generation, seen)] == [Gap, Error]
         assert woken
         assert generation.end == (await second.find(generation)).end

@@ -1,0 +1,56 @@
+"""Keep the tasks of a gateway running: a fault of ours must not end one of them unnoticed."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from gateway.clock import Clock, RestartableTimer
+
+logger = logging.getLogger(__name__)
+
+RESTART_SECONDS: Final = 1.0
+"""Time after which a task that failed begins again: what it missed is read from the store, as after a lost message."""
+
+
+async def sleep(seconds: float, clock: Clock) -> None:
+    """Wait on a gateway's clock."""
+    over, timer = asyncio.Event(), RestartableTimer(clock)
+    timer.start(seconds, over.set)
+    try:
+        await over.wait()
+    finally:
+        timer.cancel()
+
+
+class Supervisor:
+    """Runs tasks until `close`. One that fails is logged, and begins again."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._tasks: list[asyncio.Task[None]] = []
+
+    def start(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        """Start a task."""
+        self._tasks.append(asyncio.create_task(self._supervise(name, run), name=name))
+
+    async def close(self) -> None:
+        """Cancel all tasks, and wait until they have ended."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._tasks.clear()
+
+    def cancel(self) -> None:
+        """Cancel all tasks."""
+        for task in self._tasks:
+            task.cancel()
+        self._tasks.clear()
+
+    async def _supervise(self, name: str, run: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                await run()
+            except Exception:  # the boundary of a task
+                logger.exception("the task %r failed: it begins again in %g s", name, RESTART_SECONDS)
+            await sleep(RESTART_SECONDS, self._clock)

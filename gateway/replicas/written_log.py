@@ -1,0 +1,61 @@
+"""A generation of this gateway, as far as it is stored; and what the next batch of it is. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from gateway.generation.event_log import Entry, merge
+from gateway.generation.generation import Generation
+from gateway.pipeline.handover import Terms
+
+BATCH_BYTES: Final = 256 * 1024
+"""About the maximum size of one batch of one log: a long one, after an outage, is written in several."""
+
+KEEP_SECONDS: Final = 3600.0
+"""How long a generation that has not ended is kept after its last batch, in case that no gateway ends it."""
+
+DELETED_SECONDS: Final = 5.0
+"""How long the end of a generation that was deleted while it ran is kept, for viewers on other gateways."""
+
+
+@dataclass(eq=False, slots=True)
+class WrittenLog:
+    """A generation and the number of its last stored event. `watchers` are the gateways with viewers of it."""
+
+    generation: Generation
+    terms: Terms
+    fence: int = 0
+    stored: int = 0
+    is_created: bool = False
+    is_scheduled: bool = False
+    """It waits to be written: appends need not schedule it."""
+    is_deleted: bool = False
+    """A client has deleted it; it runs to its end, which is not kept."""
+    watchers: set[str] = field(default_factory=set)
+    details: int = 0
+    """Number of changes of the details that no event tells, such as a note after the end."""
+    details_stored: int = 0
+    written_at: float = 0.0
+    """Time of the last write, in seconds of the gateway's clock."""
+
+    @property
+    def is_dirty(self) -> bool:
+        """Return True if something is not stored yet."""
+        return self.generation.log.last > self.stored or self.details > self.details_stored or not self.is_created
+
+    @property
+    def keep(self) -> float:
+        """Return how long the store keeps it from now on, in seconds."""
+        if not self.generation.log.ended:
+            return KEEP_SECONDS
+        return DELETED_SECONDS if self.is_deleted else max(1.0, self.terms.retention)
+
+    def next_batch(self) -> Sequence[Entry]:
+        """Return events that are not stored yet, in order, with adjacent text joined; the rest needs another batch."""
+        batch, size = list[Entry](), 0
+        for entry in merge(self.generation.log.since(self.stored), with_ends=True):
+            batch.append(entry)
+            size += len(entry.data) + len(entry.verbatim or b"")
+            if size > BATCH_BYTES:
+                break
+        return batch
