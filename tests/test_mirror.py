@@ -67,6 +67,7 @@ EXCEPTIONS: Final = {
         for name in (
             *("address", "availability", "calls", "checks", "client", "cluster", "connector", "errors", "keys", "logs"),
             *("members", "messages", "node", "replies", "scripts", "store", "topology", "budgets", "quotas", "values"),
+            *("slots", "starts", "streams"),
         )
     },
     "gateway/config/table.py": ("the base of all tables", "tests/gateway/config/test_tables.py"),

@@ -12,6 +12,7 @@ from gateway.toml.problems import ConfigurationError
 
 _PREFIX: Final = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
 _ESCAPED: Final = re.compile(r"[%{}\ud800-\udfff]")
+_SLOTS: Final = ("", "running", "queued", "waiting", "turns", "blocked", "waiting_of", "leases", "changed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +54,23 @@ class Keys:
     def budget(self, principal: str, day: int) -> str:
         """Return the key of what a principal has spent on a day."""
         return self.tagged("budget", principal, str(day))
+
+    def rates(self, principal: str) -> str:
+        """Return the key of a principal's rate buckets."""
+        return self.tagged("rate", principal)
+
+    def idempotency_key(self, principal: str, digest: str) -> str:
+        """Return the key of an idempotency key, which is beside the principal's rate buckets."""
+        return self.tagged("rate", principal, f"key:{digest}")
+
+    def streams(self, counted: str) -> str:
+        """Return the key of the streams of a client or an address."""
+        return self.tagged("streams", counted)
+
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """Return the keys of concurrency slots and their queue."""
+        return tuple(self.tagged("slots", "slots", name) for name in _SLOTS)
 
     @property
     def members(self) -> tuple[str, str]:

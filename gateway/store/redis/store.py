@@ -5,9 +5,6 @@ from typing import Final
 
 from gateway.clock import Clock, SystemClock
 from gateway.store.errors import StoreError
-from gateway.store.memory.slots import MemorySlots
-from gateway.store.memory.starts import MemoryStarts
-from gateway.store.memory.streams import MemoryStreams
 from gateway.store.redis.address import Host, RedisAddress, format_host, parse_address
 from gateway.store.redis.budgets import RedisBudgetTotals
 from gateway.store.redis.checks import check_node
@@ -20,6 +17,9 @@ from gateway.store.redis.members import RedisMembers
 from gateway.store.redis.messages import RedisMessages
 from gateway.store.redis.node import Node
 from gateway.store.redis.quotas import RedisQuotas
+from gateway.store.redis.slots import RedisSlots
+from gateway.store.redis.starts import RedisStarts
+from gateway.store.redis.streams import RedisStreams
 from gateway.store.redis.topology import Sentinels, SingleNode, Topology
 from gateway.store.redis.values import RedisValues
 from gateway.toml.problems import ConfigurationError
@@ -67,10 +67,9 @@ class RedisStore:
         self.values = RedisValues(self.client, self.keys)
         self.quotas = RedisQuotas(self.client, self.keys)
         self.budgets = RedisBudgetTotals(self.client, self.keys)
-        # Of this process alone, until they are in Redis, too.
-        self.starts = MemoryStarts(chosen_clock)
-        self.slots = MemorySlots(chosen_clock)
-        self.streams = MemoryStreams()
+        self.starts = RedisStarts(self.client, self.keys)
+        self.slots = RedisSlots(self.client, self.keys)
+        self.streams = RedisStreams(self.client, self.keys)
 
     async def start(self) -> None:
         """Connect, and check that each server can be used.

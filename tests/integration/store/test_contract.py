@@ -10,6 +10,9 @@ from tests.gateway.store.contract.members import MemberContract
 from tests.gateway.store.contract.messages import MessageContract
 from tests.gateway.store.contract.quotas import QuotasContract
 from tests.gateway.store.contract.shared import SharedStore
+from tests.gateway.store.contract.slots import SlotContract
+from tests.gateway.store.contract.starts import StartContract
+from tests.gateway.store.contract.streams import StreamContract
 from tests.gateway.store.contract.values import ValuesContract
 from tests.integration.redis_cluster import RedisCluster
 from tests.integration.store.sharing import share
@@ -22,6 +25,9 @@ class StoreContract(
     ValuesContract,
     QuotasContract,
     BudgetTotalsContract,
+    StartContract,
+    SlotContract,
+    StreamContract,
 ):
     """What every store in Redis does."""
 
