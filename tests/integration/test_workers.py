@@ -78,19 +78,37 @@ async def is_broken(stream: aiohttp.ClientResponse) -> bool:
         return True
 
 
+@contextmanager
+def stopped(workers: list[int]) -> Iterator[None]:
+    """Stop these workers, so that the others accept what is connected meanwhile."""
+    for worker in workers:
+        os.kill(worker, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for worker in workers:
+            os.kill(worker, signal.SIGCONT)
+
+
+@asynccontextmanager
+async def connected_to(server: Server, others: list[int]) -> AsyncIterator[aiohttp.ClientSession]:
+    """Connect with the worker that is not one of these, for all requests."""
+    connector = aiohttp.TCPConnector(limit=1)
+    async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(SECONDS)) as client:
+        with stopped(others):
+            async with client.get(f"{server.url}/health") as response:
+                await response.read()
+        yield client
+
+
 @asynccontextmanager
 async def started_on(
-    http: aiohttp.ClientSession, server: Server, worker: int, others: list[int], body: Mapping[str, object]
+    http: aiohttp.ClientSession, server: Server, others: list[int], body: Mapping[str, object]
 ) -> AsyncIterator[aiohttp.ClientResponse]:
-    """Start a generation on one worker: the others are stopped while the connection is accepted."""
-    for other in others:
-        os.kill(other, signal.SIGSTOP)
-    try:
+    """Start a generation on the worker that is not one of these."""
+    with stopped(others):
         response = await http.post(f"{server.url}/api/chat/stream", json=body)
         assert b"accepted" in await response.content.readany()
-    finally:
-        for other in others:
-            os.kill(other, signal.SIGCONT)
     async with response:
         yield response
 
@@ -105,7 +123,7 @@ async def test_each_worker_answers_on_the_port_that_was_found(http: aiohttp.Clie
         pids = worker_pids(server)
         assert len(set(pids)) == 3
         for pid in pids:
-            async with started_on(http, server, pid, [other for other in pids if other != pid], SHORT) as response:
+            async with started_on(http, server, [other for other in pids if other != pid], SHORT) as response:
                 assert b"event: complete" in await response.read()
     for line in ("Dualstream listens on", "Demo page", "Workers", "DUALSTREAM_UNKNOWN is not a known setting"):
         assert server.output.count(line) == 1
@@ -124,14 +142,24 @@ async def test_the_workers_share_the_streams_equally(http: aiohttp.ClientSession
             assert 4 <= sum([await is_broken(stream) for stream in streams]) <= 6
 
 
+async def test_a_command_to_one_worker_stops_what_runs_on_the_other(http: aiohttp.ClientSession, serve: Serve) -> None:
+    with serve() as server:
+        owner, other = worker_pids(server)
+        async with started_on(http, server, [other], ENDLESS) as stream, connected_to(server, [owner]) as client:
+            url = f"{server.url}/api/generations/{stream.headers['X-Generation-ID']}/interrupt"
+            async with client.post(url) as interrupted:
+                assert interrupted.status == 202
+            assert b"event: interrupted" in await stream.read()
+
+
 async def test_a_killed_worker_is_restarted_and_the_streams_of_the_other_go_on(
     http: aiohttp.ClientSession, serve: Serve
 ) -> None:
     with serve() as server:
         killed, other = worker_pids(server)
         async with (
-            started_on(http, server, other, [killed], SHORT) as kept,
-            started_on(http, server, killed, [other], ENDLESS) as broken,
+            started_on(http, server, [killed], SHORT) as kept,
+            started_on(http, server, [other], ENDLESS) as broken,
         ):
             os.kill(killed, signal.SIGKILL)
             with pytest.raises(aiohttp.ClientError):
@@ -154,8 +182,8 @@ async def test_sigterm_drains_all_and_exits_with_0(
     with serve(drain_timeout=3) as server:
         first, second = worker_pids(server)
         async with (
-            started_on(http, server, first, [second], SHORT) as finishing,
-            started_on(http, server, second, [first], ENDLESS) as endless,
+            started_on(http, server, [second], SHORT) as finishing,
+            started_on(http, server, [first], ENDLESS) as endless,
         ):
             # systemd and a terminal send it to all processes of a group.
             for pid in [first, server.pid, second] if reaches_all else [server.pid]:
@@ -207,7 +235,7 @@ async def test_sighup_reloads_all(http: aiohttp.ClientSession, serve: Serve, tmp
 async def test_sigusr2_replaces_all_without_a_refusal(http: aiohttp.ClientSession, serve: Serve) -> None:
     with serve(drain_timeout=20) as server:
         former = worker_pids(server)
-        async with started_on(http, server, former[0], former[1:], SHORT) as running:
+        async with started_on(http, server, former[1:], SHORT) as running:
             os.kill(server.pid, signal.SIGUSR2)
             while server.output.count("has replaced worker") < 2:
                 await complete(http, server)
@@ -250,11 +278,18 @@ def test_settings_that_cannot_be_used_are_reported(
     assert done.stderr.startswith(f"dualstream: {message}")
 
 
-def test_what_only_a_worker_finds_is_reported_once(redis_url: str) -> None:
-    environment = {"DUALSTREAM_STORE": redis_url, "DUALSTREAM_KEYS_FILE": "/nonexistent/keys.toml"}
-    done = command("serve", "--port", "0", "--workers", "3", **environment)
+@pytest.mark.parametrize(
+    ("environment", "message"),
+    [
+        ({"DUALSTREAM_KEYS_FILE": "/nonexistent/keys.toml"}, "/nonexistent/keys.toml"),
+        ({"DUALSTREAM_STORE_PASSWORD": "wrong"}, "has no password for its default user"),
+    ],
+)
+def test_what_only_a_worker_finds_is_reported_once(redis_url: str, environment: dict[str, str], message: str) -> None:
+    done = command("serve", "--port", "0", "--workers", "3", DUALSTREAM_STORE=redis_url, **environment)
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.count("/nonexistent/keys.toml") == 1
+    assert done.stderr.count(message) == 1
+    assert done.stderr.count("\n") == 1
 
 
 def test_an_address_in_use_is_reported_once(serve: Serve, redis_url: str) -> None:
