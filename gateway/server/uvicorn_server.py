@@ -181,10 +181,9 @@ class _Server(uvicorn.Server):
 
     async def _drain(self, seconds: float) -> None:
         drain = Drain(self._hub, self._replica)
-        if self._inheritance is None and drain.moves_clients:
+        if drain.moves_clients:
             # A proxy that can't connect sends any request to another gateway, also one that must not be sent twice. A
-            # new process may listen here at once. Workers share the socket: theirs is closed by the supervisor.
-            for server in self.servers:
-                server.close()
+            # new process may listen here at once. What workers share is closed when the last of them closes it.
+            self._stop_accepting()
         await drain.run(seconds)
         self.should_exit = True

@@ -18,6 +18,7 @@ from tests.integration.test_processes import BODY, ENDLESS, command
 
 SECONDS = 30
 SHORT = {**BODY, "model": "sim?speed=200&length=300&ttft=0"}
+COMPLETION = {**SHORT, "stream": True}
 INSTANT = {**BODY, "model": "sim-instant"}
 
 Serve = Callable[..., AbstractContextManager[Server]]
@@ -103,12 +104,16 @@ async def connected_to(server: Server, others: list[int]) -> AsyncIterator[aioht
 
 @asynccontextmanager
 async def started_on(
-    http: aiohttp.ClientSession, server: Server, others: list[int], body: Mapping[str, object]
+    http: aiohttp.ClientSession,
+    server: Server,
+    others: list[int],
+    body: Mapping[str, object],
+    path: str = "/api/chat/stream",
 ) -> AsyncIterator[aiohttp.ClientResponse]:
     """Start a generation on the worker that is not one of these."""
     with stopped(others):
-        response = await http.post(f"{server.url}/api/chat/stream", json=body)
-        assert b"accepted" in await response.content.readany()
+        response = await http.post(f"{server.url}{path}", json=body)
+        assert await response.content.readany()
     async with response:
         yield response
 
@@ -182,14 +187,15 @@ async def test_sigterm_drains_all_and_exits_with_0(
     with serve(drain_timeout=3) as server:
         first, second = worker_pids(server)
         async with (
-            started_on(http, server, [second], SHORT) as finishing,
+            # Its client can't come back to another gateway: it ends here.
+            started_on(http, server, [second], COMPLETION, "/v1/chat/completions") as finishing,
             started_on(http, server, [first], ENDLESS) as endless,
         ):
             # systemd and a terminal send it to all processes of a group.
             for pid in [first, server.pid, second] if reaches_all else [server.pid]:
                 os.kill(pid, signal.SIGTERM)
-            assert b"event: complete" in await finishing.read()
-            assert b'"code":"shutting_down"' in await endless.read()
+            assert b"data: [DONE]" in await finishing.read()
+            assert await is_broken(endless)
         assert await exit_code(server) == 0
     assert not is_running(first)
     assert not is_running(second)
@@ -235,11 +241,11 @@ async def test_sighup_reloads_all(http: aiohttp.ClientSession, serve: Serve, tmp
 async def test_sigusr2_replaces_all_without_a_refusal(http: aiohttp.ClientSession, serve: Serve) -> None:
     with serve(drain_timeout=20) as server:
         former = worker_pids(server)
-        async with started_on(http, server, former[1:], SHORT) as running:
+        async with started_on(http, server, former[1:], COMPLETION, "/v1/chat/completions") as running:
             os.kill(server.pid, signal.SIGUSR2)
             while server.output.count("has replaced worker") < 2:
                 await complete(http, server)
-            assert b"event: complete" in await running.read()
+            assert b"data: [DONE]" in await running.read()
         assert not any(map(is_running, former))
         successors = re.findall(r"worker (\d+) has replaced worker (\d+)", server.output)
         assert [int(pid) for _, pid in successors] == former

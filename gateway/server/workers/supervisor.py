@@ -15,8 +15,11 @@ from gateway.server.workers.restarts import DEFAULT_POLICY, RestartPolicy, descr
 
 logger = logging.getLogger(__name__)
 
-KILL_SECONDS: Final = 10.0
-"""Time after the drain, or after a second signal, in which workers can end by themselves; the rest are killed."""
+DRAIN_EXTRA_SECONDS: Final = 20.0
+"""Time after `drain_timeout` in which workers can send their clients away and end; the rest are killed."""
+
+EXIT_SECONDS: Final = 5.0
+"""Time after a second signal in which workers can end; the rest are killed."""
 
 
 @dataclass(slots=True, eq=False)
@@ -90,9 +93,9 @@ class Supervisor:
         """Drain all workers the first time, and end them at once the second time."""
         if not self._ending.is_set():
             logger.warning("%s: draining, at most %g s", reason, self._drain_timeout)
-            self._end(Instruction.DRAIN, self._drain_timeout + KILL_SECONDS)
+            self._end(Instruction.DRAIN, self._drain_timeout + DRAIN_EXTRA_SECONDS)
         else:
-            self._end(Instruction.EXIT, KILL_SECONDS)
+            self._end(Instruction.EXIT, EXIT_SECONDS)
 
     def reload(self) -> None:
         """Load models and keys again in all workers."""
@@ -182,7 +185,7 @@ class Supervisor:
         surplus, kept = (former, successor) if former in self._workers else (successor, former)
         surplus.is_replaced = True
         surplus.process.send(Instruction.RETIRE)
-        kill_timer = self._clock.call_later(self._drain_timeout + KILL_SECONDS, partial(_kill, surplus.process))
+        kill_timer = self._clock.call_later(self._drain_timeout + DRAIN_EXTRA_SECONDS, partial(_kill, surplus.process))
         await surplus.process.ended()
         kill_timer.cancel()
         if kept is successor:
@@ -195,7 +198,7 @@ class Supervisor:
             self._exit_code = self._exit_code or exit_code(code, is_asked_to_end=True)
         else:
             self._exit_code = exit_code(code, is_asked_to_end=False) or 1
-            self._end(Instruction.DRAIN, self._drain_timeout + KILL_SECONDS)
+            self._end(Instruction.DRAIN, self._drain_timeout + DRAIN_EXTRA_SECONDS)
 
     def _end(self, instruction: Instruction, within: float) -> None:
         if not self._ending.is_set():

@@ -11,7 +11,7 @@ import pytest
 from gateway.server.workers.channel import Instruction
 from gateway.server.workers.process import Process
 from gateway.server.workers.restarts import DEFAULT_POLICY
-from gateway.server.workers.supervisor import KILL_SECONDS, Supervisor
+from gateway.server.workers.supervisor import DRAIN_EXTRA_SECONDS, EXIT_SECONDS, Supervisor
 from tests.event_loop import settle
 from tests.manual_clock import ManualClock
 
@@ -244,7 +244,7 @@ async def test_a_second_signal_ends_all_at_once(workers: Workers) -> None:
 async def test_a_worker_that_does_not_end_is_killed(workers: Workers, caplog: pytest.LogCaptureFixture) -> None:
     workers.supervisor.drain("SIGTERM")
     await workers.end(0, 0, 1)
-    await workers.advance(DRAIN_TIMEOUT + KILL_SECONDS)
+    await workers.advance(DRAIN_TIMEOUT + DRAIN_EXTRA_SECONDS)
     assert "worker 102 has not ended in time: it is killed" in caplog.text
     assert await workers.exit_code == 1
 
@@ -252,7 +252,7 @@ async def test_a_worker_that_does_not_end_is_killed(workers: Workers, caplog: py
 async def test_the_second_signal_shortens_the_time_until_a_worker_is_killed(workers: Workers) -> None:
     workers.supervisor.drain("SIGINT")
     workers.supervisor.drain("SIGINT")
-    await workers.advance(KILL_SECONDS)
+    await workers.advance(EXIT_SECONDS)
     assert await workers.exit_code == 1
 
 
@@ -322,7 +322,7 @@ async def test_a_replaced_worker_that_does_not_end_is_killed(
     workers.supervisor.replace_all()
     await settle()
     await workers.listen(3)
-    await workers.advance(DRAIN_TIMEOUT + KILL_SECONDS)
+    await workers.advance(DRAIN_TIMEOUT + DRAIN_EXTRA_SECONDS)
     assert "worker 100 has not ended in time: it is killed" in caplog.text
     assert len(workers.processes) == 5
 
