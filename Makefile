@@ -1,7 +1,7 @@
 # One word per target; `make` alone lists them. Each target installs what it needs.
 .DEFAULT_GOAL := help
 .PHONY: help run run-local check test unit lint format types coverage architecture bench bench-quick bench-compare measure \
-	faults attacks clients clients-install clients-quick soak schemathesis fuzz openapi config-errors screenshot screenshots \
+	faults replicas replicas-measure attacks clients clients-install clients-quick soak schemathesis fuzz openapi config-errors screenshot screenshots \
 	screenshots-examples npm-pack pin audit install-pinned clean
 
 PYTHON ?= python3
@@ -92,6 +92,12 @@ measure: $(VENV)/test ## measure interrupts, memory and a thousand streams on th
 
 faults: $(VENV)/test ## inject every fault, and write docs/reliability.md
 	$(BIN)/python -m tests.integration.faults
+
+replicas: $(VENV)/test programs ## run 300 streams over three gateways, kill one and drain one, three times, and count; 4 minutes
+	$(BIN)/python -m tests.integration.replicas
+
+replicas-measure: $(VENV)/test programs ## measure what several gateways on one Redis cost; 10 minutes
+	$(BIN)/python -m tests.bench.replicas
 
 attacks: $(VENV)/test programs ## run every known attack on real gateways, and write docs/attacks.md; 3 minutes
 	$(BIN)/python -m tests.integration.attacks

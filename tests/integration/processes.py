@@ -79,6 +79,12 @@ class Process:
         reason = f"ended with code {self._process.wait(END_SECONDS)}" if self._has_ended else f"took over {seconds:g} s"
         pytest.fail(f"{self.name} {reason}, and never printed {pattern!r}:\n{self.output}", pytrace=False)
 
+    def wait(self, seconds: float) -> int:
+        """Wait until it has ended by itself, or by a signal; return its exit code."""
+        code = self._process.wait(seconds)
+        self._close_output()
+        return code
+
     def end(self) -> None:
         """Terminate it; kill it if it does not end in time."""
         self._process.terminate()
@@ -87,6 +93,9 @@ class Process:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+        self._close_output()
+
+    def _close_output(self) -> None:
         self._reader.join(END_SECONDS)
         if self._process.stdout is not None:
             self._process.stdout.close()

@@ -1,0 +1,1 @@
+"""Several real gateways behind a real nginx, with one real Redis: `python -m tests.integration.replicas`."""
