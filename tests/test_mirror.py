@@ -63,12 +63,16 @@ EXCEPTIONS: Final = {
     "gateway/replicas/running.py": (DATA, "tests/gateway/replicas/test_shared_state.py"),
     "gateway/store/memory/store.py": ("the roles together", "tests/gateway/store/memory/test_logs.py"),
     **{
-        f"gateway/store/redis/{name}.py": ("runs over real servers", "tests/integration/store/test_contract.py")
-        for name in (
-            *("address", "availability", "calls", "checks", "client", "cluster", "connector", "errors", "keys", "logs"),
-            *("members", "messages", "node", "replies", "scripts", "store", "topology", "budgets", "quotas", "values"),
-            *("slots", "starts", "streams"),
-        )
+        f"gateway/store/redis/{name}.py": ("runs over real servers", f"tests/integration/store/{test}.py")
+        for test, names in {
+            "test_contract": (
+                *("budgets", "logs", "members", "messages", "quotas", "slots", "starts", "streams", "values"),
+                *("client", "scripts"),
+            ),
+            "test_failures": ("cluster", "node", "topology"),
+            "test_start": ("checks", "connector", "store"),
+        }.items()
+        for name in names
     },
     "gateway/config/table.py": ("the base of all tables", "tests/gateway/config/test_tables.py"),
     "gateway/api/services.py": (DATA, "tests/transports/test_viewer.py"),

@@ -8,9 +8,9 @@ from tests.integration.starts import free_port
 
 
 @contextmanager
-def redis_server(*options: str) -> Iterator[Server]:
-    """Run redis-server on a free port; `options` are those of its command line, such as `--maxmemory 1mb`."""
-    port = free_port()
+def redis_server(*options: str, port: int = 0) -> Iterator[Server]:
+    """Run redis-server on a port, by default a free one; `options` are those of its command line."""
+    port = port or free_port()
     address = ["--bind", "127.0.0.1", "--port", str(port)]
     command = [program("redis-server"), *address, "--save", "", "--appendonly", "no", "--daemonize", "no", *options]
     with serving(command, r"(Ready to accept connections)", {}) as server:

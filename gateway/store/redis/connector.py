@@ -1,8 +1,11 @@
 """Open connections to servers of a Redis deployment, with its credentials and TLS."""
 
+import ssl
+from functools import cached_property
+from pathlib import Path
 from typing import Final, Protocol, TypedDict
 
-from redis.asyncio.connection import Connection, SSLConnection, UnixDomainSocketConnection
+from redis.asyncio.connection import Connection, RedisSSLContext, SSLConnection, UnixDomainSocketConnection
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
@@ -39,13 +42,6 @@ class _Options(TypedDict):
     client_name: str
     driver_info: None
     protocol: int
-
-
-class _TlsOptions(TypedDict):
-    ssl_ca_certs: str | None
-    ssl_certfile: str | None
-    ssl_keyfile: str | None
-    ssl_check_hostname: bool
 
 
 class Connector:
@@ -90,13 +86,19 @@ class Connector:
         if tls is None:
             connection = Connection(host=name, port=port, socket_keepalive=True, **options)
             return await _connect(connection, format_host(host))
-        connection = SSLConnection(host=name, port=port, socket_keepalive=True, **options, **_tls_options(tls))
+        connection = SSLConnection(host=name, port=port, socket_keepalive=True, **options)
+        # One for all connections: to read the certificates takes milliseconds.
+        connection.ssl_context = self._tls_context
         try:
             return await _connect(connection, format_host(host))
         except StoreError as error:
             if error.fault != "unreachable" or tls.certificate_file:
                 raise
             raise _with_hint(error) from error
+
+    @cached_property
+    def _tls_context(self) -> RedisSSLContext:
+        return _tls_context(self._address.tls or Tls())
 
 
 def _with_hint(error: StoreError) -> StoreError:
@@ -105,13 +107,32 @@ def _with_hint(error: StoreError) -> StoreError:
     return StoreError(error.fault, f"{error.message}; {hint}") if "reset" in error.message.lower() else error
 
 
-def _tls_options(tls: Tls) -> _TlsOptions:
-    return {
-        "ssl_ca_certs": tls.ca_file or None,
-        "ssl_certfile": tls.certificate_file or None,
-        "ssl_keyfile": tls.key_file or None,
-        "ssl_check_hostname": tls.check_hostname,
-    }
+def _tls_context(tls: Tls) -> RedisSSLContext:
+    """Read the certificates.
+
+    Raises:
+        StoreError: a file can't be read, or is none.
+    """
+    names = {"ssl_ca_certs": tls.ca_file, "ssl_certfile": tls.certificate_file, "ssl_keyfile": tls.key_file}
+    for name, file in names.items():
+        try:
+            if file:
+                Path(file).read_bytes()
+        except OSError as error:
+            raise StoreError("refused", f"{name}={file} can't be read: {error.strerror}") from error
+    context = RedisSSLContext(
+        keyfile=tls.key_file or None,
+        certfile=tls.certificate_file or None,
+        cert_reqs="required",
+        ca_certs=tls.ca_file or None,
+        check_hostname=tls.check_hostname,
+    )
+    try:
+        context.get()
+    except (ssl.SSLError, ValueError) as error:
+        expected = "the files of ssl_ca_certs, ssl_certfile and ssl_keyfile must be a CA, a certificate and its key"
+        raise StoreError("refused", f"{expected}: {error}") from error
+    return context
 
 
 def _options(credentials: Credentials, db: int) -> _Options:

@@ -72,7 +72,7 @@ def _connection_problem(error: RedisError) -> tuple[StoreFault, str]:
     cause = error.__cause__ or error.__context__
     match cause:
         case ssl.SSLCertVerificationError():
-            reason = cause.verify_message or cause.reason
+            reason = getattr(cause, "verify_message", "") or str(cause)
             return "refused", f"has a certificate that is not trusted ({reason}): name its CA by ?ssl_ca_certs=FILE"
         case ssl.SSLError():
             return "refused", _tls_problem(cause)
@@ -89,7 +89,8 @@ def _connection_problem(error: RedisError) -> tuple[StoreFault, str]:
 
 
 def _tls_problem(error: ssl.SSLError) -> str:
-    reason = (error.reason or "").replace("_", " ").lower()
+    # Only errors of OpenSSL itself have a reason.
+    reason = (getattr(error, "reason", "") or "").replace("_", " ").lower()
     if reason in {"wrong version number", "record layer failure", "packet length too long"}:
         return "does not use TLS at this port: use redis:// in place of rediss://, or its TLS port"
     if "certificate required" in reason or "handshake failure" in reason:

@@ -1,4 +1,4 @@
-"""Values in Redis: a string for each, on whatever node of a cluster its key belongs to."""
+"""Values in Redis: a string for each, on the node of a cluster that its key belongs to."""
 
 from collections.abc import Mapping, Sequence
 from typing import Final

@@ -163,6 +163,9 @@ async def test_tls_is_used_and_what_is_wrong_with_it_is_told(tmp_path: Path, red
         await start(f"rediss://localhost:{closed_port}?{trusted}&{client}")
         assert "certificate that is not trusted" in await refusal(f"rediss://localhost:{port}")
         assert "certificate that is not trusted" in await refusal(f"rediss://127.0.0.1:{port}?{trusted}")
+        assert "ssl_ca_certs=/no can't be read: No such file" in await refusal("rediss://localhost?ssl_ca_certs=/no")
+        no_key = f"rediss://localhost:{port}?ssl_certfile={authority.ca_file}"
+        assert "must be a CA, a certificate and its key" in await refusal(no_key)
         # By TLS 1.3, the connection may be gone before the server's reason is read.
         with pytest.raises((ConfigurationError, StoreError), match="certificate of the client"):
             await start(f"rediss://localhost:{closed_port}?{trusted}")
