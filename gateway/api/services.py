@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 
 from gateway.admission.command_rate import CommandRate
 from gateway.admission.streams import Streams
+from gateway.api.model_api.responses.lookup import Lookup
+from gateway.api.model_api.responses.shared import SharedResponses
 from gateway.api.model_api.responses.store import ResponseStore
 from gateway.clock import Clock
 from gateway.dialects.base import Dialect
@@ -42,6 +44,13 @@ class Services:
     model_api_on_disconnect: OnDisconnect = "cancel"
     responses: ResponseStore = field(default_factory=ResponseStore)
     """Stored responses of OpenAI's Responses API."""
+    shared_responses: SharedResponses | None = None
+    """Those of all gateways; None without a store."""
     responses_websocket: bool = True
     foreign_pages: KeyedLogThrottle = field(default_factory=KeyedLogThrottle)
     """Throttle for messages about pages that were refused, by origin."""
+
+    @property
+    def stored_responses(self) -> Lookup:
+        """Return what finds a stored response, on any gateway."""
+        return Lookup(self.responses, self.shared_responses)

@@ -8,6 +8,7 @@ from gateway.admission.prompts import CLIENT_SHARE, PROMPTS_PER_BODY, PromptMemo
 from gateway.admission.rate_limits import RateLimits
 from gateway.admission.slots import Slots
 from gateway.admission.streams import STREAMS_PER_ADDRESS, STREAMS_PER_CLIENT, Streams
+from gateway.api.model_api.responses.shared import share_responses
 from gateway.api.model_api.responses.store import ResponseStore
 from gateway.api.services import Services
 from gateway.billing.budgets import Budgets
@@ -84,6 +85,7 @@ def build_services(
         dialects=dialects,
         model_api_on_disconnect=settings.model_api_on_disconnect,
         responses=responses,
+        shared_responses=share_responses(responses, generations, clock),
         responses_websocket=settings.responses_websocket,
         commands=CommandRate(settings.max_commands_per_second),
     )

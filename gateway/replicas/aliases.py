@@ -1,8 +1,8 @@
 """The names that clients have chosen for their generations, for all replicas."""
 
-import hashlib
 from typing import Final
 
+from gateway.replicas.value_key import hashed_key
 from gateway.replicas.value_renewal import ValueRenewal, keep_seconds
 from gateway.store.values import Values
 
@@ -30,7 +30,7 @@ class Aliases:
             StoreError: it is not known whether the generation has the name.
         """
         key, keep = _key(alias, principal_id), keep_seconds(retention)
-        self._renewal.add(generation_id, [key], retention)
+        self._renewal.add(generation_id, (key,), retention)
         while True:
             (stored,) = await self._values.get([key])
             named = _decode(stored)
@@ -55,6 +55,4 @@ def _decode(stored: bytes | None) -> list[str]:
 
 
 def _key(alias: str, principal_id: str) -> str:
-    # A client may choose a long name, and any character.
-    digest = hashlib.sha256(f"{principal_id}\0{alias}".encode(errors="surrogatepass")).hexdigest()
-    return f"alias:{digest}"
+    return hashed_key("alias", principal_id, alias)

@@ -14,6 +14,7 @@ from gateway.protocol.commands import FeedbackRequest, InterruptRequest, StartRe
 from gateway.protocol.errors import Code, Refused
 from gateway.replicas.replica import Replica
 from gateway.replicas.running import RunningGeneration, newest_first
+from gateway.replicas.shared_state import SharedState
 from gateway.security.principals import Principal
 from gateway.store.errors import StoreError
 from gateway.store.starts import ClaimedKey
@@ -30,6 +31,11 @@ class Generations:
     def __init__(self, hub: Hub, replica: Replica | None = None) -> None:
         self.hub = hub
         self._replica = replica
+
+    @property
+    def shared(self) -> SharedState | None:
+        """Return what all replicas share beside generations; None without a store."""
+        return None if self._replica is None else self._replica.shared
 
     @property
     def is_store_up(self) -> bool:

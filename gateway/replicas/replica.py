@@ -177,6 +177,7 @@ class Replica:
         await self.messenger.close()
         self.admission.slots.close()
         if self.health.is_connected:
+            await self.shared.writes.flush()
             with suppress(StoreError):
                 await self.shared.budgets.synchronize()
                 await self.writer.write(self.writer)

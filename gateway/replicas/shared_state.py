@@ -12,6 +12,7 @@ from gateway.replicas.info import decode_info, encode_info
 from gateway.replicas.policy import StoreDown
 from gateway.replicas.tickets import SharedTickets
 from gateway.replicas.value_renewal import ValueRenewal
+from gateway.replicas.write_behind import WriteBehind
 from gateway.security.tickets import TicketStore
 from gateway.store.base import Store
 
@@ -26,6 +27,7 @@ class SharedState:
         self.aliases = Aliases(store.values, self.renewal)
         self.budgets = BudgetSync(store.budgets, replica, hub.budgets, clock)
         self.tickets = SharedTickets(store.values, store.quotas, TicketStore() if store_down == "local" else None)
+        self.writes = WriteBehind()
         self._circuits = Circuits(lambda: hub.models)
         self._replica = replica
         self._clock = clock

@@ -1,6 +1,6 @@
 """Keep what the store has of the generations that run here, beside their logs, until they have ended."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -20,7 +20,7 @@ def keep_seconds(retention: float) -> float:
 class _Kept:
     keep: float
     due: float
-    keys: dict[str, None] = field(default_factory=dict)
+    keys: list[Iterable[str]] = field(default_factory=list)
 
 
 class ValueRenewal:
@@ -32,13 +32,17 @@ class ValueRenewal:
         self._is_running = is_running
         self._kept: dict[str, _Kept] = {}
 
-    def add(self, generation_id: str, keys: Sequence[str], retention: float) -> None:
-        """Renew values that have just been stored for `keep_seconds(retention)`, until their generation has ended."""
+    def add(self, generation_id: str, keys: Iterable[str], retention: float) -> None:
+        """Renew values that have just been stored for `keep_seconds(retention)`, until their generation has ended.
+
+        The keys are asked for each time. Most generations end before the first one.
+        """
         if not self._is_running(generation_id):
             return
         keep = keep_seconds(retention)
         kept = self._kept.setdefault(generation_id, _Kept(keep, self._clock.now() + keep / 3))
-        kept.keys.update(dict.fromkeys(keys))
+        kept.keep = max(kept.keep, keep)
+        kept.keys.append(keys)
 
     async def renew(self) -> None:
         """Renew what is due.
@@ -53,6 +57,6 @@ class ValueRenewal:
             if kept.due <= now:
                 due.setdefault(kept.keep, []).append(kept)
         for keep, group in due.items():
-            await self._values.touch([key for kept in group for key in kept.keys], keep)
+            await self._values.touch([key for kept in group for keys in kept.keys for key in keys], keep)
             for kept in group:
                 kept.due = now + keep / 3

@@ -13,7 +13,7 @@ from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import lost
 from gateway.security.principals import Principal
 from transports.chat_ui.newest import stop
-from transports.chat_ui.run_inputs import RunInputs
+from transports.chat_ui.run_inputs import RunInputs, SharedRunInputs
 from transports.projected.endpoint import alias_of
 
 
@@ -24,12 +24,17 @@ class Runs:
         self._services = services
         self._dialect = dialect
         self._inputs = RunInputs(self._is_running)
+        shared, retention = services.generations.shared, services.hub.retention
+        self._shared = None if shared is None else SharedRunInputs(shared, dialect.name, retention)
         services.hub.on_forget(self._inputs.forget)
 
     async def add(self, generation: Generation, start: DialectStart, sender: Principal) -> None:
         """Keep the request that started a generation, under the id that its client has given it."""
         # Before the first await: what is kept for a generation is dropped with it, and it may end meanwhile.
-        self._services.hub.hold(generation.id, self._inputs.add(generation.id, start.call.body))
+        kept = self._inputs.add(generation.id, start.call.body)
+        self._services.hub.hold(generation.id, len(kept))
+        if self._shared is not None and kept:
+            await self._shared.add(generation.id, kept, sender)
         await self._services.generations.add_alias(generation.id, alias_of(self._dialect, start.alias), sender)
 
     async def find(self, client_id: str, sender: Principal) -> Generation:
@@ -43,13 +48,15 @@ class Runs:
             raise lost(client_id)
         return generation
 
-    def input_of(self, generation: Generation) -> JsonObject:
+    async def input_of(self, generation: Generation) -> JsonObject:
         """Return the request that started a generation.
 
         Raises:
             Refused: `generation_lost`: it is not kept any more, or the generation belongs to another protocol.
         """
         body = self._inputs.find(generation.id)
+        if body is None and self._shared is not None:
+            body = await self._shared.find(generation.id)
         if body is None:
             raise lost(generation.id)
         return body

@@ -47,7 +47,7 @@ class Endpoint:
         """
         body = await self._read(request)
         call = Call(body, request.path_params, request.query_params, request.headers, self._path)
-        start = self._parse(call, request)
+        start = await self._parse(call, request)
         if start.stream:
             enter_stream(self._services, request)
         generation = await start_generation(
@@ -71,7 +71,7 @@ class Endpoint:
         alias = alias_of(self._dialect, start.alias)
         await self._services.generations.add_alias(generation.id, alias, principal(request))
 
-    def _parse(self, call: Call, _request: Request) -> DialectStart:
+    async def _parse(self, call: Call, _request: Request) -> DialectStart:
         return self._dialect.parse(call)
 
     def _policy(self, start: DialectStart) -> OnDisconnect | None:

@@ -1,6 +1,6 @@
 """Requests in which one value is another: a dialect refuses them by name, or they can be sent to every provider."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Coroutine, Iterator, Mapping
 from copy import deepcopy
 from typing import Any, Final
 
@@ -8,12 +8,14 @@ import orjson
 import pytest
 from pydantic import JsonValue
 
-from gateway.api.model_api.responses.start import Asker, prepare
+from gateway.api.model_api.responses.lookup import Asker, Lookup
+from gateway.api.model_api.responses.start import prepare
 from gateway.api.model_api.responses.store import ResponseStore
 from gateway.dialects.base import Call, DialectStart, ResponseIdentity
 from gateway.dialects.sent_request import sent_request
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.errors import Refused, UnsupportedOption
+from gateway.security.principals import anonymous
 from gateway.upstreams.base import UpstreamRequest
 from tests.gateway.dialects.pairs import NAMES
 from tests.gateway.dialects.tables import MODEL_APIS
@@ -183,13 +185,23 @@ def changed(body: JsonObject, path: tuple[str | int, ...], other: object) -> Jso
     return copy  # type: ignore[no-any-return]
 
 
+def result_of(coroutine: Coroutine[object, None, DialectStart]) -> DialectStart:
+    """Run a coroutine that waits for nothing, without the price of an event loop."""
+    try:
+        coroutine.send(None)
+    except StopIteration as stop:
+        value: DialectStart = stop.value
+        return value
+    raise AssertionError
+
+
 def parsed(name: str, body: JsonObject) -> DialectStart | None:
     """Return a start; None if it is refused, and the refusal names a field."""
     route = "/v1beta/models/{model:model}:streamGenerateContent" if name == "gemini" else ""
     call = Call(body, {"model": "m"}, {}, {}, route)
     try:
         if name == "openai_responses":
-            return prepare(ResponseStore(), call, Asker("a"))
+            return result_of(prepare(Lookup(ResponseStore()), call, Asker(anonymous("a"))))
         return MODEL_APIS[name].parse(call)
     except Refused as refused:
         assert refused.param

@@ -47,7 +47,8 @@ class AgUiThreads:
         """
         generation = await self.runs.find(_thread_id(request), principal(request))
         identity = ResponseIdentity(generation.id, generation.model, generation.created)
-        body, reached = self.runs.input_of(generation), generation.log.last
+        body = await self.runs.input_of(generation)
+        reached = generation.log.last
         projection = self._dialect.joined(body, identity, reached)
         return ProjectedStream(self._services, self._dialect, projection, generation, id_headers(request, generation))
 

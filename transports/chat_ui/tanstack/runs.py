@@ -48,7 +48,7 @@ class TanStackRuns(Runs):
         """
         try:
             generation = await self.find(_thread(thread_id), sender)
-            body = self.input_of(generation)
+            body = await self.input_of(generation)
         except Refused:
             return {"messages": [], "activeRun": None, "interrupts": None}
         messages, active = body.get("messages"), generation.end is None
@@ -69,7 +69,7 @@ class TanStackRuns(Runs):
         else:
             generation_id, skip = parse_event_id(offset, param)
             generation = await self._services.generations.find(generation_id, sender)
-        return Resumed(generation, self._replayed(generation, self.input_of(generation)), skip)
+        return Resumed(generation, self._replayed(generation, await self.input_of(generation)), skip)
 
     def _replayed(self, generation: Generation, body: JsonObject) -> Projection:
         return self._tanstack.replayed(body, ResponseIdentity(generation.id, generation.model, generation.created))

@@ -11,7 +11,8 @@ from typing import Final
 
 import orjson
 
-from gateway.api.model_api.responses.start import Asker, ResponseStart, prepare
+from gateway.api.model_api.responses.lookup import Asker
+from gateway.api.model_api.responses.start import ResponseStart, prepare
 from gateway.api.requests import on_disconnect_header, parse_json
 from gateway.api.services import Services
 from gateway.clock import RestartableTimer
@@ -44,7 +45,7 @@ class ResponsesCommands:
     """Executes the messages of one socket. Its owner runs `run_queue`, and calls `close` in the end."""
 
     __slots__ = (
-        *("_asker", "_changed", "_close", "_dialect", "_expired", "_headers", "_identity", "_lanes", "_left", "_local"),
+        *("_changed", "_close", "_dialect", "_expired", "_headers", "_identity", "_lanes", "_left", "_local"),
         *("_send_json", "_services", "_steering", "_timer", "_turns", "_unreadable", "_viewer"),
     )
 
@@ -65,8 +66,6 @@ class ResponsesCommands:
         self._viewer = viewer
         self._send_json = send_json
         self._close = close
-        owner = "" if identity.principal is None else identity.principal.id
-        self._asker = Asker(owner, self)
         self._lanes = Lanes(services.hub.prompts)
         self._turns: dict[str, Turn] = {}
         """The responses that run, by the id of their generation."""
@@ -90,7 +89,6 @@ class ResponsesCommands:
             self._services.responses.forget(local)
         # They hold the scope of their responses, which is this object: reference cycles.
         self._turns.clear()
-        self._asker = Asker("")
 
     # Messages of the client.
 
@@ -127,8 +125,9 @@ class ResponsesCommands:
             case "response.create":
                 self._enqueue(value)
             case "response.steer":
-                known = self._services.responses.find(str(value.get("previous_response_id")), *self._asker)
-                await self._steering.steer(value, self._principal(), read_at, is_known=known is not None)
+                principal, steered = self._principal(), str(value.get("previous_response_id"))
+                known = await self._services.stored_responses.find(steered, Asker(principal, self))
+                await self._steering.steer(value, principal, read_at, is_known=known is not None)
             case kind:
                 self._unreadable += 1
                 message = f"type: {str(kind)[:100]!r} is not known: send response.create or response.steer."
@@ -170,7 +169,7 @@ class ResponsesCommands:
             principal = self._principal()
             whole = self._steering.added(body)
             call = Call({name: value for name, value in whole.items() if name != "generate"}, headers=self._headers)
-            start = prepare(self._services.responses, call, self._asker)
+            start = await prepare(self._services.stored_responses, call, Asker(principal, self))
             if body.get("generate") is False:
                 await self._prewarm(lane, start, principal)
             else:
@@ -191,7 +190,7 @@ class ResponsesCommands:
             with_defaults=False,
         )
         model = start.request.model or generation.model
-        stored = start.stored(response_id(generation.id), self._asker, model, generation.created, generation)
+        stored = start.stored(response_id(generation.id), Asker(principal, self), model, generation.created, generation)
         turn = lane.turn = self._turns[generation.id] = Turn(services.responses, stored, lane.stream_id)
         self._viewer.attach(generation, 0)
         turn.begin()
@@ -201,7 +200,7 @@ class ResponsesCommands:
         """Answer with an empty response, from which the next request goes on; no provider is called."""
         model = self._services.hub.models_for(principal).resolve(start.request.model).name
         created = int(self._services.clock.unix())
-        stored = start.stored(new_id("resp"), self._asker, start.request.model or model, created, None)
+        stored = start.stored(new_id("resp"), Asker(principal, self), start.request.model or model, created, None)
         stored.scope = self
         for event in prewarmed(stored):
             await self._send_json(in_lane(orjson.loads(event.data), lane.stream_id))
@@ -224,7 +223,7 @@ class ResponsesCommands:
                 *turn.give_back_steers(),
             ]
             turn.is_over = True
-            self._services.responses.forget(turn.stored.id)
+            self._services.responses.delete(turn.stored.id, turn.stored.owner)
         else:
             messages = turn.messages(entry)
         if turn.is_over:

@@ -9,9 +9,10 @@ from starlette.routing import BaseRoute, Route
 
 from gateway.api.context import principal
 from gateway.api.model_api.responses.documents import ResponseDocuments
+from gateway.api.model_api.responses.lookup import Asker
 from gateway.api.model_api.responses.replay import Replay, document_of, replayed
 from gateway.api.model_api.responses.resource import PATH, ResponsesResource, find_response
-from gateway.api.model_api.responses.start import Asker, ResponseStart, prepare
+from gateway.api.model_api.responses.start import ResponseStart, prepare
 from gateway.api.model_api.responses.store import StoredResponse
 from gateway.api.responses import STREAM_HEADERS, id_headers, json_response, start_headers
 from gateway.api.services import Services
@@ -21,6 +22,7 @@ from gateway.generation.generation import Generation
 from gateway.protocol.commands import OnDisconnect
 from gateway.protocol.errors import invalid
 from gateway.protocol.events import Error
+from gateway.security.principals import Principal
 from transports.model_api.endpoint import ModelApiEndpoint
 from transports.model_api.response import ModelApiResponse
 from transports.model_api.responses.socket import socket_routes
@@ -41,11 +43,17 @@ def responses_routes(services: Services, dialect: Dialect) -> Sequence[BaseRoute
 class ResponsesEndpoint(ModelApiEndpoint):
     """`POST /v1/responses`: what it starts can be retrieved, continued from, and left to itself (`background`)."""
 
-    def _parse(self, call: Call, request: Request) -> DialectStart:
+    async def _parse(self, call: Call, request: Request) -> DialectStart:
         if call.body.get("generate") is False:
             message = "generate: only a WebSocket has a state to prepare: leave it out, or connect to one."
             raise invalid(message, param="generate")
-        return prepare(self._services.responses, call, Asker(principal(request).id))
+        return await prepare(self._services.stored_responses, call, Asker(principal(request)))
+
+    async def start(self, request: Request) -> Response | DialectResponse:
+        """Start a response; it is stored before its client has an id of it."""
+        response = await super().start(request)
+        await self._services.stored_responses.flush()
+        return response
 
     def _policy(self, start: DialectStart) -> OnDisconnect | None:
         return "continue" if _is_background(start) else super()._policy(start)
@@ -54,7 +62,7 @@ class ResponsesEndpoint(ModelApiEndpoint):
         return self._services.responses.retention if isinstance(start, ResponseStart) and start.store else 0.0
 
     def _respond(self, start: DialectStart, generation: Generation, request: Request) -> Response | DialectResponse:
-        stored = _store(self._services, start, generation, principal(request).id)
+        stored = _store(self._services, start, generation, principal(request))
         if stored is None:
             return super()._respond(start, generation, request)
         if not _is_background(start) or start.stream:
@@ -68,7 +76,7 @@ class _StoredResponse(ModelApiResponse):
 
     def _refusal(self, end: Error) -> Response:
         if not _is_background(self._start):
-            self._services.responses.forget(response_id(self._generation.id))
+            self._services.responses.delete(response_id(self._generation.id), principal(self._request).id)
         return super()._refusal(end)
 
 
@@ -76,7 +84,7 @@ def _is_background(start: DialectStart) -> bool:
     return isinstance(start, ResponseStart) and start.background
 
 
-def _store(services: Services, start: DialectStart, generation: Generation, owner: str) -> StoredResponse | None:
+def _store(services: Services, start: DialectStart, generation: Generation, owner: Principal) -> StoredResponse | None:
     """Store a response, unless its request says otherwise."""
     if not isinstance(start, ResponseStart) or not start.store:
         return None

@@ -13,8 +13,9 @@ from starlette.routing import BaseRoute, Route
 
 from gateway.api.context import principal
 from gateway.api.model_api.documents import document_response, estimate_prompt
+from gateway.api.model_api.responses.lookup import Asker
 from gateway.api.model_api.responses.resource import PATH
-from gateway.api.model_api.responses.start import Asker, ResponseStart, prepare
+from gateway.api.model_api.responses.start import ResponseStart, prepare
 from gateway.api.requests import read_json_object
 from gateway.api.responses import json_response
 from gateway.api.services import Services
@@ -83,7 +84,7 @@ class ResponseDocuments:
         body = await read_json_object(request, self._services)
         owner = principal(request)
         call_ = Call(body, request.path_params, request.query_params, request.headers)
-        start = prepare(self._services.responses, call_, Asker(owner.id))
+        start = await prepare(self._services.stored_responses, call_, Asker(owner))
         return start, self._services.hub.models_for(owner).resolve(start.request.model)
 
     async def _ask(

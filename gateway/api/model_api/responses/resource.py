@@ -14,6 +14,7 @@ from starlette.routing import BaseRoute, Route
 from gateway.api.context import principal
 from gateway.api.interrupts import counted_interrupt
 from gateway.api.model_api.pages import page_size
+from gateway.api.model_api.responses.lookup import Asker
 from gateway.api.model_api.responses.replay import document_of
 from gateway.api.model_api.responses.store import StoredResponse, decode
 from gateway.api.requests import read_json
@@ -74,6 +75,8 @@ class ResponsesResource:
             timed_out = True
             changed.set()
 
+        # The events of a generation that runs elsewhere come as long as it is viewed here.
+        self._services.hub.add_viewer(generation.id)
         timer.start(CANCEL_SECONDS, on_timeout)
         generation.log.subscribe(changed.set)
         try:
@@ -83,22 +86,24 @@ class ResponsesResource:
         finally:
             timer.cancel()
             generation.log.unsubscribe(changed.set)
+            self._services.hub.remove_viewer(generation.id)
 
     async def delete(self, request: Request) -> Response:
         """Forget a response, and its generation if no other response is a part of it; one that runs is stopped."""
         response = await find_response(self._services, request, request.path_params["response_id"])
-        self._services.responses.forget(response.id)
+        owner = principal(request)
+        self._services.responses.delete(response.id, owner.id)
         if response.generation is not None:
-            await self._delete_generation(response, response.generation.id, principal(request))
+            await self._delete_generation(response, response.generation, owner)
         deleted = {"id": response.id, "object": "response", "deleted": True}
         return json_response(request, deleted)
 
-    async def _delete_generation(self, response: StoredResponse, generation_id: str, owner: Principal) -> None:
+    async def _delete_generation(self, response: StoredResponse, generation: Generation, owner: Principal) -> None:
         generations = self._services.generations
-        if not self._services.responses.has_any_of(generation_id):
-            await generations.delete(generation_id, owner)
+        if not await self._services.stored_responses.has_any_of(generation, owner.id):
+            await generations.delete(generation.id, owner)
         elif response.is_running:
-            await generations.interrupt(generation_id, _CANCEL, self._services.clock.now(), owner)
+            await generations.interrupt(generation.id, _CANCEL, self._services.clock.now(), owner)
 
     async def input_items(self, request: Request) -> Response:
         """Return a page of the items that a response answers, newest first unless `order` says otherwise."""
@@ -126,7 +131,7 @@ async def find_response(services: Services, request: Request, response_id: str) 
         Refused: there is none, or it is another principal's.
     """
     reader = principal(request)
-    response = services.responses.find(response_id, reader.id)
+    response = await services.stored_responses.find(response_id, Asker(reader))
     if response is None or not await _may_read(services, response.generation, reader):
         refused = Refused(Code.GENERATION_LOST, f"Response with id {response_id[:100]!r} not found.")
         refused.api_code = "response_not_found"

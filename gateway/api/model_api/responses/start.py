@@ -5,12 +5,13 @@ A provider gets the whole conversation, so that any provider can continue it.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Final
 
 import orjson
 
+from gateway.api.model_api.responses.lookup import Asker, Lookup
 from gateway.api.model_api.responses.replay import output_items
-from gateway.api.model_api.responses.store import Conversation, Items, ResponseStore, StoredResponse, decode
+from gateway.api.model_api.responses.store import Conversation, Items, StoredResponse, decode
 from gateway.dialects.base import Call, DialectStart
 from gateway.dialects.openai_responses.conversation import input_items
 from gateway.dialects.openai_responses.request import parse_call
@@ -24,13 +25,6 @@ MAX_SEARCHED: Final = 100
 
 _WITHOUT_IDS: Final = frozenset({"message", "function_call", "custom_tool_call"})
 """Types of items that providers read without the id, which another provider may have given."""
-
-
-class Asker(NamedTuple):
-    """Who asks: the id of a principal, and the connection whose own responses it can refer to, if it is one."""
-
-    owner: str
-    scope: object = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +57,7 @@ class ResponseStart(DialectStart):
         )
 
 
-def prepare(store: ResponseStore, call: Call, asker: Asker) -> ResponseStart:
+async def prepare(stored: Lookup, call: Call, asker: Asker) -> ResponseStart:
     """Read a request with all that it refers to.
 
     Raises:
@@ -71,9 +65,9 @@ def prepare(store: ResponseStore, call: Call, asker: Asker) -> ResponseStart:
     """
     body = call.body
     _check_fields(body)
-    before = _conversation_before(store, body.get("previous_response_id"), asker)
+    before = await _conversation_before(stored, body.get("previous_response_id"), asker)
     given = body.get("input")
-    new = [] if given is None and before else _resolve_references(store, input_items(given), asker)
+    new = [] if given is None and before else await _resolve_references(stored, input_items(given), asker)
     start = parse_call(call, [*map(_as_input, decode(before)), *new])
     conversation = (*before, Items(new)) if new else before
     prepared = ResponseStart(start.request, start.stream, call, start.verbatim, conversation)
@@ -97,10 +91,10 @@ def previous_not_found(response_id: object) -> Refused:
     return refused
 
 
-def _conversation_before(store: ResponseStore, previous_id: object, asker: Asker) -> Conversation:
+async def _conversation_before(stored: Lookup, previous_id: object, asker: Asker) -> Conversation:
     if previous_id is None:
         return ()
-    previous = store.find(previous_id, *asker) if isinstance(previous_id, str) else None
+    previous = await stored.find(previous_id, asker) if isinstance(previous_id, str) else None
     if previous is None:
         raise previous_not_found(previous_id)
     if previous.is_running:
@@ -116,12 +110,12 @@ def _as_input(item: JsonObject) -> JsonObject:
     return {name: value for name, value in item.items() if name not in {"id", "status"}}
 
 
-def _resolve_references(store: ResponseStore, items: Sequence[JsonObject], asker: Asker) -> list[JsonObject]:
+async def _resolve_references(stored: Lookup, items: Sequence[JsonObject], asker: Asker) -> list[JsonObject]:
     """Return items with those that they refer to in place of the references (`item_reference`)."""
     wanted = {at: _wanted_id(item, f"input[{at}]") for at, item in enumerate(items) if _is_reference(item)}
     if not wanted:
         return [*items]
-    found = _find_items(store, {*wanted.values()}, asker)
+    found = await _find_items(stored, {*wanted.values()}, asker)
     return [_as_input(_referenced(found, wanted[at])) if at in wanted else item for at, item in enumerate(items)]
 
 
@@ -137,9 +131,9 @@ def _wanted_id(item: JsonObject, path: str) -> str:
     return item_id
 
 
-def _find_items(store: ResponseStore, wanted: set[str], asker: Asker) -> Mapping[str, JsonObject]:
+async def _find_items(stored: Lookup, wanted: set[str], asker: Asker) -> Mapping[str, JsonObject]:
     found: dict[str, JsonObject] = {}
-    for response in store.newest_first(*asker)[:MAX_SEARCHED]:
+    async for response in stored.newest_first(asker, MAX_SEARCHED):
         for item in (*decode(response.input[-1:]), *output_items(response)):
             if (item_id := str(item.get("id"))) in wanted:
                 found.setdefault(item_id, item)

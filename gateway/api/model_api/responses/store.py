@@ -5,7 +5,7 @@ encoded once: all responses of a conversation share them.
 """
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -22,13 +22,18 @@ OVERHEAD: Final = 512
 
 
 class Items:
-    """Items of a conversation as JSON, without the brackets of the list. `refs` counts the responses that have it."""
+    """Items of a conversation as JSON, without the brackets of the list. `refs` counts the responses that have it.
 
-    __slots__ = ("data", "refs")
+    `key` is by what the gateways of a deployment find them, "" if they were not shared, and `kept_until` for how long.
+    """
 
-    def __init__(self, items: Sequence[JsonObject]) -> None:
-        self.data = orjson.dumps(items)[1:-1]
+    __slots__ = ("data", "kept_until", "key", "refs")
+
+    def __init__(self, items: Sequence[JsonObject] = (), data: bytes | None = None) -> None:
+        self.data = orjson.dumps(items)[1:-1] if data is None else data
         self.refs = 0
+        self.key = ""
+        self.kept_until = 0.0
 
 
 Conversation = tuple[Items, ...]
@@ -94,8 +99,12 @@ class ResponseStore:
         """Bytes that all of them take."""
         self.retention = retention
         """How long the generation of a stored response is kept at least, in seconds."""
+        self.max_bytes_per_owner = max_bytes // CLIENT_SHARE
+        self.on_store: Callable[[StoredResponse], None] | None = None
+        """Called with each response, but those of a connection, that was added or has changed."""
+        self.on_delete: Callable[[str, str], None] | None = None
+        """Called with the id and the owner of each response that a client has deleted."""
         self._max_bytes = max_bytes
-        self._max_bytes_per_owner = max_bytes // CLIENT_SHARE
         self._responses: OrderedDict[str, StoredResponse] = OrderedDict()
         self._shelves: dict[str, _Shelf] = {}
         self._by_generation: dict[str, list[str]] = {}
@@ -114,6 +123,7 @@ class ResponseStore:
         response.size = len(response.body) + OVERHEAD
         self._count(shelf, response.size + sum(map(_hold, response.parts)))
         self._make_room(shelf)
+        self._on_store(response)
 
     def __contains__(self, response_id: str) -> bool:
         return response_id in self._responses
@@ -127,6 +137,7 @@ class ResponseStore:
             shelf = self._shelves[response.owner]
             self._count(shelf, _hold(output))
             self._make_room(shelf)
+        self._on_store(response)
 
     def find(self, response_id: str, owner: str, scope: object = None) -> StoredResponse | None:
         """Return a response; None if it is unknown, another owner's, or only for another connection than `scope`."""
@@ -142,8 +153,14 @@ class ResponseStore:
             return []
         return [response for response in reversed(shelf.responses.values()) if response.scope in {None, scope}]
 
+    def delete(self, response_id: str, owner: str) -> None:
+        """Forget a response, on all gateways; an unknown one is ignored."""
+        self.forget(response_id)
+        if self.on_delete is not None:
+            self.on_delete(response_id, owner)
+
     def forget(self, response_id: str) -> None:
-        """Forget a response; an unknown one is ignored."""
+        """Forget a response here; an unknown one is ignored."""
         response = self._responses.pop(response_id, None)
         if response is None:
             return
@@ -167,12 +184,16 @@ class ResponseStore:
         """Return True if a response of a generation is stored."""
         return generation_id in self._by_generation
 
+    def _on_store(self, response: StoredResponse) -> None:
+        if self.on_store is not None and response.scope is None and response.generation is not None:
+            self.on_store(response)
+
     def _count(self, shelf: _Shelf, size: int) -> None:
         shelf.size += size
         self.size += size
 
     def _make_room(self, shelf: _Shelf) -> None:
-        while shelf.responses and shelf.size > self._max_bytes_per_owner:
+        while shelf.responses and shelf.size > self.max_bytes_per_owner:
             self.forget(next(iter(shelf.responses)))
         while self.size > self._max_bytes:
             self.forget(next(iter(self._responses)))

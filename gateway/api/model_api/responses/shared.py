@@ -1,0 +1,215 @@
+"""Stored responses of all gateways: a record for each, and the items of its conversation, which others have, too.
+
+A record lists the pieces of its conversation, and each piece is stored once, under the hash of its content. So a turn
+adds to the store what is new, and a hundred turns do not hold a hundred copies. Pieces have no count of references:
+each response that has them renews them, and they expire with the last one. Their events are in the logs of their
+generations.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Final
+
+from pydantic import TypeAdapter
+
+from gateway.api.model_api.responses.store import OVERHEAD, Conversation, Items, ResponseStore, StoredResponse
+from gateway.clock import Clock
+from gateway.dialects.openai_responses.ids import response_id as id_of
+from gateway.generation.generation import Generation
+from gateway.protocol.errors import Code, Refused
+from gateway.protocol.events import Revision
+from gateway.replicas.generations import Generations
+from gateway.replicas.shared_state import SharedState
+from gateway.replicas.value_key import hashed_key
+from gateway.replicas.value_renewal import keep_seconds
+from gateway.security.principals import Principal
+
+RENEWED_PART: Final = 0.03
+"""Part of its time after which a piece is renewed by the next response that has it."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    """A `StoredResponse`, as it is stored. `input` and `output` are the keys of pieces."""
+
+    body: str
+    input: Sequence[str]
+    created: int
+    model: str
+    generation_id: str
+    after: int = 0
+    until: int | None = None
+    output: str | None = None
+
+
+_RECORD: Final = TypeAdapter(_Record)
+
+
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """The keys of what is stored of a response, as it is now."""
+
+    record: str
+    response: StoredResponse
+
+    def __iter__(self) -> Iterator[str]:
+        yield self.record
+        for items in self.response.parts:
+            yield items.key
+
+
+class SharedResponses:
+    """The responses in the store. `local` has those that were created here, and tells when one is added or deleted.
+
+    What fails to be stored is known to this gateway alone.
+    """
+
+    def __init__(self, shared: SharedState, generations: Generations, local: ResponseStore, clock: Clock) -> None:
+        self._shared = shared
+        self._generations = generations
+        self._clock = clock
+        self._max_bytes = local.max_bytes_per_owner
+        self._retention = local.retention
+        self._keep = keep_seconds(local.retention)
+        local.on_store, local.on_delete = self._on_store, self._on_delete
+
+    async def find(self, response_id: str, principal: Principal, local: StoredResponse | None) -> StoredResponse | None:
+        """Return a response of a principal; None if it is unknown, or its generation is no longer kept.
+
+        `local` is what this gateway has of it.
+
+        Raises:
+            StoreError: the store can't be read.
+            Refused: the same.
+        """
+        await self.flush()
+        (data,) = await self._shared.values.get([_record_key(principal.id, response_id)], self._keep)
+        if data is None:
+            return local
+        record = _RECORD.validate_json(data)
+        generation = await self._find_generation(record.generation_id, principal)
+        if generation is None or (local is not None and local.generation is generation):
+            return None if generation is None else local
+        keys = [*record.input, *(() if record.output is None else (record.output,))]
+        pieces = await self._read(keys)
+        if pieces is None:
+            return None
+        conversation, output = pieces[: len(record.input)], pieces[len(record.input) :]
+        return StoredResponse(
+            *(response_id, principal.id, record.body.encode(), conversation, record.created, record.model, generation),
+            after=record.after,
+            until=record.until,
+            output=next(iter(output), None),
+        )
+
+    async def newest(self, owner: str, count: int) -> Sequence[str]:
+        """Return the ids of the newest responses of an owner, newest first; some may be kept no longer.
+
+        Raises:
+            StoreError: the store can't be read.
+        """
+        await self.flush()
+        return await self._shared.quotas.newest(_quota(owner), count)
+
+    async def has_any_of(self, generation: Generation, owner: str) -> bool:
+        """Return True if a response is stored that is a part of a generation.
+
+        A part begins where text was replaced by that which follows a client's input (`response.steer`).
+
+        Raises:
+            StoreError: the store can't be read.
+        """
+        await self.flush()
+        parts = 1 + sum(isinstance(entry.other, Revision) for entry in generation.log.since(0))
+        first = id_of(generation.id)
+        ids = [first, *(f"{first}.{part}" for part in range(2, parts + 1))]
+        return any(await self._shared.values.get([_record_key(owner, response_id) for response_id in ids]))
+
+    async def flush(self) -> None:
+        """Wait until what was added or deleted here is stored."""
+        await self._shared.writes.flush()
+
+    async def _find_generation(self, generation_id: str, principal: Principal) -> Generation | None:
+        try:
+            return await self._generations.find(generation_id, principal)
+        except Refused as refused:
+            if refused.code is not Code.GENERATION_LOST:
+                raise
+            return None
+
+    async def _read(self, keys: Sequence[str]) -> Conversation | None:
+        """Return pieces, which are renewed; None if one is missing."""
+        found, until = await self._shared.values.get(keys, self._keep), self._clock.now() + self._keep
+        pieces: list[Items] = []
+        for key, data in zip(keys, found, strict=True):
+            if data is None:
+                return None
+            items = Items(data=data)
+            items.key, items.kept_until = key, until
+            pieces.append(items)
+        return tuple(pieces)
+
+    def _on_store(self, response: StoredResponse) -> None:
+        self._shared.writes.write(response.id, partial(self._store, response))
+
+    def _on_delete(self, response_id: str, owner: str) -> None:
+        self._shared.writes.write(response_id, partial(self._delete, response_id, owner))
+
+    async def _store(self, response: StoredResponse) -> None:
+        """Store the record of a response and the pieces that are new, and renew the others."""
+        now, key = self._clock.now(), _record_key(response.owner, response.id)
+        for items in response.parts:
+            items.key = items.key or hashed_key("piece", response.owner, items.data.decode())
+        new = {items.key: items.data for items in response.parts if items.kept_until <= now}
+        due = now + self._keep * (1 - RENEWED_PART)
+        renewed = [items.key for items in response.parts if now < items.kept_until <= due]
+        record = _encode(response)
+        if renewed:
+            await self._shared.values.touch(renewed, self._keep)
+        await self._shared.values.set({**new, key: record}, self._keep)
+        for items in response.parts:
+            if items.kept_until <= due:
+                items.kept_until = now + self._keep
+        if response.generation is not None:
+            self._shared.renewal.add(response.generation.id, _Keys(key, response), self._retention)
+        await self._count(response, len(record) + OVERHEAD + sum(map(len, new.values())))
+
+    async def _count(self, response: StoredResponse, size: int) -> None:
+        owner = response.owner
+        dropped = await self._shared.quotas.add(
+            *(_quota(owner), response.id, size), limit=self._max_bytes, keep=self._keep
+        )
+        await self._shared.values.delete([_record_key(owner, response_id) for response_id in dropped])
+
+    async def _delete(self, response_id: str, owner: str) -> None:
+        await self._shared.values.delete([_record_key(owner, response_id)])
+        await self._shared.quotas.remove(_quota(owner), [response_id])
+
+
+def share_responses(local: ResponseStore, generations: Generations, clock: Clock) -> SharedResponses | None:
+    """Return the responses of all gateways, with those of this one; None without a store."""
+    shared = generations.shared
+    return None if shared is None else SharedResponses(shared, generations, local, clock)
+
+
+def _encode(response: StoredResponse) -> bytes:
+    record = _Record(
+        body=response.body.decode(),
+        input=[items.key for items in response.input],
+        created=response.created,
+        model=response.model,
+        generation_id="" if response.generation is None else response.generation.id,
+        after=response.after,
+        until=response.until,
+        output=None if response.output is None else response.output.key,
+    )
+    return _RECORD.dump_json(record)
+
+
+def _record_key(owner: str, response_id: str) -> str:
+    return hashed_key("response", owner, response_id)
+
+
+def _quota(owner: str) -> str:
+    return f"responses:{owner}"
