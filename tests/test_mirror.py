@@ -59,6 +59,11 @@ EXCEPTIONS: Final = {
     "gateway/store/streams.py": ("an interface", "tests/gateway/store/memory/test_streams.py"),
     "gateway/pipeline/admission.py": (DATA, "tests/gateway/replicas/test_admission.py"),
     "gateway/store/values.py": ("an interface", "tests/gateway/store/memory/test_values.py"),
+    "gateway/replicas/value_key.py": (DATA, "tests/gateway/replicas/test_aliases.py"),
+    "gateway/api/model_api/responses/lookup.py": (
+        "finds here or elsewhere",
+        "tests/gateway/api/model_api/responses/test_shared.py",
+    ),
     "gateway/replicas/info.py": (DATA, "tests/gateway/replicas/test_circuits.py"),
     "gateway/replicas/running.py": (DATA, "tests/gateway/replicas/test_shared_state.py"),
     "gateway/store/memory/store.py": ("the roles together", "tests/gateway/store/memory/test_logs.py"),
