@@ -49,13 +49,15 @@ class KeyedCounter:
 
     def __init__(self) -> None:
         self._counts: dict[str, int] = {}
+        self.elsewhere: dict[str, int] = {}
+        """What other gateways count, as far as it is known; empty without any."""
 
     def __getitem__(self, key: str) -> int:
         return self._counts.get(key, 0)
 
     def has_room(self, key: str, max_count: int) -> bool:
         """Return True if one more is within a limit; 0 means no limit."""
-        return not max_count or self[key] < max_count
+        return not max_count or self[key] + self.elsewhere.get(key, 0) < max_count
 
     def add(self, key: str) -> None:
         """Increment a counter."""

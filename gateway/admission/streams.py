@@ -4,6 +4,7 @@ A stream is a connection on which events are read: the body of an HTTP response,
 generations on it.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gateway.admission.limits import NO_LIMIT, AddressLimit, KeyedCounter
@@ -29,8 +30,10 @@ class Streams:
         self.log_throttle = LogThrottle()
         """Limits the log messages about refused streams."""
         self._max_per_address = max_per_address
-        self._addresses = KeyedCounter()
-        self._clients = KeyedCounter()
+        self.addresses = KeyedCounter()
+        self.clients = KeyedCounter()
+        self.on_change: Callable[[KeyedCounter, str], None] | None = None
+        """Called when a count has changed, unless it was without a limit when it grew."""
 
     def admit(self, address: str) -> "Stream":
         """Count a stream from an address, of a client that may be unknown yet. The caller must release it, once.
@@ -39,31 +42,39 @@ class Streams:
             Refused: `rate_limit`: too many streams from this address.
         """
         max_count = self._max_per_address.limit_for(address)
-        if not self._addresses.has_room(address, max_count):
+        if not self.addresses.has_room(address, max_count):
             raise _too_many(f"Your address reads {max_count} streams already")
-        self._addresses.add(address)
+        self.addresses.add(address)
         self.open += 1
+        if max_count and self.on_change is not None:
+            self.on_change(self.addresses, address)
         return Stream(self, address)
 
     def claim(self, stream: "Stream", client: str, max_streams: int) -> None:
         """Count a stream as a client's; see `Stream.claim`."""
         if client == stream.client:
             return
-        if not self._clients.has_room(client, max_streams):
+        if not self.clients.has_room(client, max_streams):
             raise _too_many(f"You read {max_streams} streams already")
         self._disclaim(stream)
-        self._clients.add(client)
+        self.clients.add(client)
         stream.client = client
+        if max_streams and self.on_change is not None:
+            self.on_change(self.clients, client)
 
     def release(self, stream: "Stream") -> None:
         """Uncount a stream; see `Stream.release`."""
         self._disclaim(stream)
-        self._addresses.remove(stream.address)
+        self.addresses.remove(stream.address)
         self.open -= 1
+        if self.on_change is not None:
+            self.on_change(self.addresses, stream.address)
 
     def _disclaim(self, stream: "Stream") -> None:
         if stream.client:
-            self._clients.remove(stream.client)
+            self.clients.remove(stream.client)
+            if self.on_change is not None:
+                self.on_change(self.clients, stream.client)
 
 
 @dataclass(eq=False, slots=True)

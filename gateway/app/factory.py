@@ -57,6 +57,8 @@ def create_app(
     if replica is not None:
         authenticator.tickets = replica.shared.tickets
     services = build_services(settings, Generations(hub, replica), authenticator, clock, load_dialects())
+    if replica is not None:
+        replica.streams.attach(services.streams)
     transport_routes = [route for transport in load_transports() for route in transport.routes(services)]
     app = Application(
         routes=all_routes(services, transport_routes),

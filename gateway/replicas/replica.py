@@ -29,6 +29,7 @@ from gateway.replicas.running import RunningGeneration, decode_reader, decode_ro
 from gateway.replicas.shared_state import SharedState
 from gateway.replicas.slots import SharedSlots
 from gateway.replicas.store_health import StoreHealth
+from gateway.replicas.stream_counts import StreamCounts
 from gateway.replicas.supervisor import Supervisor, sleep
 from gateway.replicas.suspects import Suspects
 from gateway.replicas.takeover import Takeover, end_as_lost
@@ -114,6 +115,8 @@ class Replica:
         """Generations that are viewed here, and that the store does not have."""
         self._is_behind = asyncio.Event()
         """What depends on who is alive is to be done."""
+        self.streams = StreamCounts(store.streams, self.name, clock, lambda: self.alive)
+        self.health.on_lost = self._on_store_lost
         self._supervisor = Supervisor(clock)
         hub.mirrors.on_viewed, hub.mirrors.on_left = self.watches.on_viewed, self.watches.on_left
         hub.on_forget(self._on_forget)
@@ -165,6 +168,7 @@ class Replica:
         start("budgets", self.shared.budgets.run)
         start("admission", self.admission.run)
         start("slots", self.admission.slots.run)
+        start("streams", self.streams.run)
 
     def stop_tasks(self) -> None:
         """Stop it, without anything else."""
@@ -176,6 +180,7 @@ class Replica:
         await self._supervisor.close()
         await self.messenger.close()
         self.admission.slots.close()
+        self.streams.close()
         if self.health.is_connected:
             await self.shared.writes.flush()
             with suppress(StoreError):
@@ -183,6 +188,7 @@ class Replica:
                 await self.writer.write(self.writer)
                 await self.admission.exchange()
                 await self.admission.slots.drop(self.name)
+                await self.streams.exchange()
                 await self.messenger.flush()
                 await self.store.members.remove(self.name)
                 await self.store.messages.forget(self.name)
@@ -345,6 +351,7 @@ class Replica:
         for other in self.configuration.unlike(settings_of(alive)):
             self.messenger.post(other, Configured(self.name, self.configuration.digests))
         await self.admission.exchange()
+        await self.streams.exchange()
         await self._remove_dead()
         await self._read_all()
         self.watches.inform_all()
@@ -424,7 +431,10 @@ class Replica:
         """Go on from memory; see `Ownership.on_store_error`."""
         self.messenger.fail_calls(error)
         self.ownership.on_store_error(error)
+
+    def _on_store_lost(self) -> None:
         self.admission.slots.on_down(is_local=self.policy.store_down == "local")
+        self.streams.on_down()
 
     def on_configured(self, configured: Configured) -> None:
         """Compare the settings of another gateway with those of this one."""

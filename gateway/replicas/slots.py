@@ -137,16 +137,6 @@ class SharedSlots:
         if self._is_limited(slot):
             self._unstored.add(generation_id)
 
-    def adopt(self, generation_id: str, principal: str, max_concurrent: int | None) -> SharedSlot:
-        """Return a slot for a generation that was taken over, without a check of the limits; the store learns of it."""
-        slot = SharedSlot(self, SlotClaim(generation_id, principal, self._local.limit_of(max_concurrent)))
-        self._slots[generation_id] = slot
-        self._local.occupy(slot.slot_request, self._clock.now())
-        if self._is_limited(slot):
-            self._unstored.add(generation_id)
-            self._read_soon()
-        return slot
-
     def get(self, generation_id: str) -> SharedSlot:
         """Return what was claimed."""
         return self._slots[generation_id]
@@ -203,7 +193,10 @@ class SharedSlots:
         """
         async with self._exchanging:
             await self._flush()
-            if look:
+            if look and not (self._stored or self._unstored or self._seen):
+                # Nothing is claimed: the lease may run out.
+                self._on_up()
+            elif look:
                 self._must_read = False
                 await self._read()
 

@@ -2,6 +2,7 @@
 
 import logging
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
@@ -37,6 +38,8 @@ class StoreHealth:
         self._clock = clock
         self.is_connected = False
         """The client of the store has started."""
+        self.on_lost: Callable[[], None] = _do_nothing
+        """Called when the store can't be used any more."""
         self._has_started = False
         self._throttle = KeyedLogThrottle()
         self._is_loss_logged = False
@@ -59,6 +62,8 @@ class StoreHealth:
         now = self._clock.now()
         self.outage = Outage(error.fault, error.message, now if former is None else former.since)
         self.outages += former is None
+        if former is None:
+            self.on_lost()
         if self._throttle.is_due(error.fault, now):
             self._is_loss_logged = True
             logger.warning("the store can't be used (%s): %s", error.fault, error.message)
@@ -102,3 +107,7 @@ def store_unavailable(fault: StoreFault) -> Refused:
     """Build the refusal of what needs the store, which has failed in this way."""
     message = f"The store that the gateways share can't be used now ({fault}): try again."
     return Refused(Code.SERVER_ERROR, message, status=503, retry_after_ms=1000)
+
+
+def _do_nothing() -> None:
+    pass

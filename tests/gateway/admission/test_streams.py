@@ -27,7 +27,7 @@ def test_streams_are_limited_per_address_and_per_client() -> None:
     other.claim("key:alice", 1)
     for stream in (unknown, other):
         stream.release()
-    assert (streams.open, streams._addresses._counts, streams._clients._counts) == (0, {}, {})
+    assert (streams.open, streams.addresses._counts, streams.clients._counts) == (0, {}, {})
 
 
 def test_a_refused_claim_leaves_the_stream_to_its_former_client() -> None:
@@ -39,10 +39,10 @@ def test_a_refused_claim_leaves_the_stream_to_its_former_client() -> None:
         second.claim("key:alice", 1)
     assert second.client == "address:a"
     second.claim("key:alice", 2)
-    assert streams._clients._counts == {"key:alice": 2}
+    assert streams.clients._counts == {"key:alice": 2}
     for stream in (first, second):
         stream.release()
-    assert streams._clients._counts == {}
+    assert streams.clients._counts == {}
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.sampled_from(["", "x", "y"])), max_size=40))
@@ -58,7 +58,7 @@ def test_limits_hold_and_every_stream_is_uncounted(arrivals: list[tuple[str, str
                 held[-1].claim(client, 4)
             except Refused:
                 held.pop().release()
-    assert all(count <= 4 for count in streams._clients._counts.values())
+    assert all(count <= 4 for count in streams.clients._counts.values())
     for stream in held:
         stream.release()
-    assert (streams.open, streams._addresses._counts, streams._clients._counts) == (0, {}, {})
+    assert (streams.open, streams.addresses._counts, streams.clients._counts) == (0, {}, {})
