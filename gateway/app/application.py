@@ -18,7 +18,7 @@ class Application(Starlette):
         deferred = DeferredServe()
         # Set before the request is handled: middleware that copies the scope copies this reference with it.
         scope[DEFERRED] = deferred
-        if self.state.hub.departures.has_begun and scope["type"] == "http":
+        if self.state.hub.departures.is_announced and scope["type"] == "http":
             send = closing(send)
         try:
             await super().__call__(scope, receive, validate_headers(send))

@@ -21,6 +21,8 @@ class Departures:
     """The connections whose clients can continue elsewhere. `begin` ends them, in random order."""
 
     def __init__(self, clock: Clock) -> None:
+        self.is_announced = False
+        """Connections are closed after their response: the next request goes to another gateway."""
         self.has_begun = False
         """Clients are sent away, and no new ones are admitted."""
         self._timer = RestartableTimer(clock)
@@ -57,7 +59,7 @@ class Departures:
         """Send all clients away; a second time does nothing."""
         if self.has_begun:
             return
-        self.has_begun = True
+        self.is_announced = self.has_begun = True
         self._leaving = list(self._staying)
         random.shuffle(self._leaving)
         seconds = max(MIN_SECONDS, len(self._leaving) / PER_SECOND)

@@ -72,6 +72,7 @@ class _Server(uvicorn.Server):
         self._reload = reload
         self._replica = replica
         self._hub = hub
+        self._drain_of_gateway = Drain(hub, replica)
         self._drain_timeout = drain_timeout
         self._inheritance = inheritance
         self._acceptor: Acceptor | None = None
@@ -164,6 +165,7 @@ class _Server(uvicorn.Server):
 
         Connections that wait for their next request are closed between the two: their clients open new ones.
         """
+        self._hub.departures.is_announced = self._drain_of_gateway.moves_clients
         await asyncio.sleep(LAST_REQUESTS_SECONDS)
         for connection in tuple(self.server_state.connections):
             if isinstance(connection, HttpProtocol):
@@ -177,13 +179,15 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
     def _start_drain(self, seconds: float) -> None:
-        self._drains.append(asyncio.get_running_loop().create_task(self._drain(seconds), name="drain"))
+        moves = seconds > 0 and self._drain_of_gateway.moves_clients
+        if moves:
+            # A proxy that can't connect sends any request to another gateway, also one that must not be sent twice;
+            # after a 503 it would not. And a new process can listen here at once. What workers share is closed when the
+            # last of them closes it.
+            self._stop_accepting()
+        drain = self._leave() if moves else self._drain(seconds)
+        self._drains.append(asyncio.get_running_loop().create_task(drain, name="drain"))
 
     async def _drain(self, seconds: float) -> None:
-        drain = Drain(self._hub, self._replica)
-        if drain.moves_clients:
-            # A proxy that can't connect sends any request to another gateway, also one that must not be sent twice. A
-            # new process may listen here at once. What workers share is closed when the last of them closes it.
-            self._stop_accepting()
-        await drain.run(seconds)
+        await self._drain_of_gateway.run(seconds)
         self.should_exit = True
