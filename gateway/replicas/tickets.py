@@ -141,7 +141,7 @@ class SharedTickets:
 
     async def _count_unused(self, text: str, principal: Principal) -> None:
         owner, limit = f"unused-tickets:{principal.id}", MAX_UNUSED_PER_PRINCIPAL
-        dropped = await self._quotas.add(owner, _key(text), 1, limit=limit, keep=TICKET_SECONDS)
+        dropped = await self._quotas.add(owner, {_key(text): 1}, limit=limit, keep=TICKET_SECONDS)
         await self._values.delete(dropped)
 
     async def _count_used(self, text: str, principal: Principal, *, is_kept: bool) -> None:
@@ -150,7 +150,7 @@ class SharedTickets:
             await unused
             return
         owner, limit = f"used-tickets:{principal.id}", MAX_USED_PER_PRINCIPAL
-        used = self._quotas.add(owner, _key(text), 1, limit=limit, keep=USED_SECONDS)
+        used = self._quotas.add(owner, {_key(text): 1}, limit=limit, keep=USED_SECONDS)
         _, dropped = await asyncio.gather(unused, used)
         await self._values.delete(dropped)
 

@@ -77,8 +77,8 @@ class SharedRunInputs:
         with suppress(StoreError):
             await self._shared.values.set({key: encoded}, keep)
             self._shared.renewal.add(generation_id, (key,), self._retention)
-            size = len(encoded)
-            dropped = await self._shared.quotas.add(quota, key, size, limit=MAX_BYTES_PER_OWNER, keep=keep)
+            size = {key: len(encoded)}
+            dropped = await self._shared.quotas.add(quota, size, limit=MAX_BYTES_PER_OWNER, keep=keep)
             await self._shared.values.delete(dropped)
 
     async def find(self, generation_id: str) -> JsonObject | None:

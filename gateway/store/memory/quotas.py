@@ -1,6 +1,6 @@
 """Quotas in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.clock import Clock
@@ -19,12 +19,11 @@ class MemoryQuotas:
         self._clock = clock
         self._owners: dict[str, dict[str, _Counted]] = {}
 
-    async def add(self, owner: str, name: str, size: int, *, limit: int, keep: float) -> Sequence[str]:
-        """Count a name, once; return the names of the oldest, which make room."""
+    async def add(self, owner: str, sizes: Mapping[str, int], *, limit: int, keep: float) -> Sequence[str]:
+        """Count names with their sizes; return the names of the oldest, which make room."""
         names, now = self._owners.setdefault(owner, {}), self._clock.now()
-        if name in names:
-            names[name].size = size
-        else:
+        for name, size in sizes.items():
+            names.pop(name, None)
             names[name] = _Counted(size, now + keep)
         await self.remove(owner, [known for known, counted in names.items() if counted.expires <= now])
         dropped: list[str] = []

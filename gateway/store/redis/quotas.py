@@ -1,6 +1,6 @@
 """Quotas in Redis: for each owner, a sorted set of names by the time they were added, and a hash of their sizes."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from gateway.store.redis.calls import Command, ScriptCall
@@ -20,9 +20,10 @@ class RedisQuotas:
         self._client = client
         self._keys = keys
 
-    async def add(self, owner: str, name: str, size: int, *, limit: int, keep: float) -> Sequence[str]:
-        """Count a name, once; return the names of the oldest, which make room."""
-        call = ScriptCall(_ADD, self._keys.quota(owner), (name, size, limit, milliseconds(keep)))
+    async def add(self, owner: str, sizes: Mapping[str, int], *, limit: int, keep: float) -> Sequence[str]:
+        """Count names with their sizes; return the names of the oldest, which make room."""
+        counted = [argument for named in sizes.items() for argument in named]
+        call = ScriptCall(_ADD, self._keys.quota(owner), (limit, milliseconds(keep), *counted))
         return [*map(as_text, as_list(await self._client.call(call)))]
 
     async def remove(self, owner: str, names: Sequence[str]) -> None:

@@ -238,9 +238,9 @@ class FaultyQuotas:
     def __init__(self, store: FaultyStore) -> None:
         self._store = store
 
-    async def add(self, owner: str, name: str, size: int, *, limit: int, keep: float) -> Sequence[str]:
+    async def add(self, owner: str, sizes: Mapping[str, int], *, limit: int, keep: float) -> Sequence[str]:
         inner = self._store.inner.quotas
-        return await self._store.faults.run("quotas.add", lambda: inner.add(owner, name, size, limit=limit, keep=keep))
+        return await self._store.faults.run("quotas.add", lambda: inner.add(owner, sizes, limit=limit, keep=keep))
 
     async def remove(self, owner: str, names: Sequence[str]) -> None:
         await self._store.faults.run("quotas.remove", lambda: self._store.inner.quotas.remove(owner, names))

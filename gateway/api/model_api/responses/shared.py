@@ -2,11 +2,11 @@
 
 A record lists the pieces of its conversation, and each piece is stored once, under the hash of its content. So a turn
 adds to the store what is new, and a hundred turns do not hold a hundred copies. Pieces have no count of references:
-each response that has them renews them, and they expire with the last one. Their events are in the logs of their
-generations.
+each response that has them renews them, and they expire with the last one. Of too many bytes of an owner, those that
+were renewed longest ago make room. Events are in the logs of their generations.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -26,7 +26,7 @@ from gateway.replicas.value_renewal import keep_seconds
 from gateway.security.principals import Principal
 
 RENEWED_PART: Final = 0.03
-"""Part of its time after which a piece is renewed by the next response that has it."""
+"""Part of its time after which a piece is renewed by the next response that has it: for an hour, 3 minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,8 @@ class _Record:
     created: int
     model: str
     generation_id: str
+    stored_at: float
+    """In seconds since 1970: its pieces were new or renewed then."""
     after: int = 0
     until: int | None = None
     output: str | None = None
@@ -84,7 +86,7 @@ class SharedResponses:
             Refused: the same.
         """
         await self.flush()
-        (data,) = await self._shared.values.get([_record_key(principal.id, response_id)], self._keep)
+        (data,) = await self._shared.values.get([_record_key(principal.id, response_id)])
         if data is None:
             return local
         record = _RECORD.validate_json(data)
@@ -92,7 +94,7 @@ class SharedResponses:
         if generation is None or (local is not None and local.generation is generation):
             return None if generation is None else local
         keys = [*record.input, *(() if record.output is None else (record.output,))]
-        pieces = await self._read(keys)
+        pieces = await self._read(keys, record.stored_at)
         if pieces is None:
             return None
         conversation, output = pieces[: len(record.input)], pieces[len(record.input) :]
@@ -138,15 +140,15 @@ class SharedResponses:
                 raise
             return None
 
-    async def _read(self, keys: Sequence[str]) -> Conversation | None:
-        """Return pieces, which are renewed; None if one is missing."""
-        found, until = await self._shared.values.get(keys, self._keep), self._clock.now() + self._keep
+    async def _read(self, keys: Sequence[str], stored_at: float) -> Conversation | None:
+        """Return pieces that were stored then; None if one is missing."""
+        found, age = await self._shared.values.get(keys), max(0.0, self._clock.unix() - stored_at)
         pieces: list[Items] = []
         for key, data in zip(keys, found, strict=True):
             if data is None:
                 return None
             items = Items(data=data)
-            items.key, items.kept_until = key, until
+            items.key, items.kept_until = key, self._clock.now() + self._keep - age
             pieces.append(items)
         return tuple(pieces)
 
@@ -158,29 +160,24 @@ class SharedResponses:
 
     async def _store(self, response: StoredResponse) -> None:
         """Store the record of a response and the pieces that are new, and renew the others."""
-        now, key = self._clock.now(), _record_key(response.owner, response.id)
+        now, key, owner = self._clock.now(), _record_key(response.owner, response.id), response.owner
         for items in response.parts:
-            items.key = items.key or hashed_key("piece", response.owner, items.data.decode())
-        new = {items.key: items.data for items in response.parts if items.kept_until <= now}
-        due = now + self._keep * (1 - RENEWED_PART)
-        renewed = [items.key for items in response.parts if now < items.kept_until <= due]
-        record = _encode(response)
-        if renewed:
-            await self._shared.values.touch(renewed, self._keep)
+            items.key = items.key or hashed_key("piece", owner, items.data.decode())
+        due = [items for items in response.parts if items.kept_until <= now + self._keep * (1 - RENEWED_PART)]
+        new = {items.key: items.data for items in due if items.kept_until <= now}
+        record = _encode(response, self._clock.unix())
+        await self._shared.values.touch([items.key for items in due if items.key not in new], self._keep)
         await self._shared.values.set({**new, key: record}, self._keep)
-        for items in response.parts:
-            if items.kept_until <= due:
-                items.kept_until = now + self._keep
+        for items in due:
+            items.kept_until = now + self._keep
         if response.generation is not None:
             self._shared.renewal.add(response.generation.id, _Keys(key, response), self._retention)
-        await self._count(response, len(record) + OVERHEAD + sum(map(len, new.values())))
+        unkept = await self._count(f"pieces:{owner}", {items.key: len(items.data) for items in due})
+        dropped = await self._count(_quota(owner), {response.id: len(record) + OVERHEAD})
+        await self._shared.values.delete([*unkept, *(_record_key(owner, response_id) for response_id in dropped)])
 
-    async def _count(self, response: StoredResponse, size: int) -> None:
-        owner = response.owner
-        dropped = await self._shared.quotas.add(
-            *(_quota(owner), response.id, size), limit=self._max_bytes, keep=self._keep
-        )
-        await self._shared.values.delete([_record_key(owner, response_id) for response_id in dropped])
+    async def _count(self, quota: str, sizes: Mapping[str, int]) -> Sequence[str]:
+        return await self._shared.quotas.add(quota, sizes, limit=self._max_bytes, keep=self._keep) if sizes else ()
 
     async def _delete(self, response_id: str, owner: str) -> None:
         await self._shared.values.delete([_record_key(owner, response_id)])
@@ -188,18 +185,21 @@ class SharedResponses:
 
 
 def share_responses(local: ResponseStore, generations: Generations, clock: Clock) -> SharedResponses | None:
-    """Return the responses of all gateways, with those of this one; None without a store."""
+    """Return the responses of all gateways, with those of this one; None without a store, or if none are stored."""
     shared = generations.shared
-    return None if shared is None else SharedResponses(shared, generations, local, clock)
+    if shared is None or not local.max_bytes_per_owner:
+        return None
+    return SharedResponses(shared, generations, local, clock)
 
 
-def _encode(response: StoredResponse) -> bytes:
+def _encode(response: StoredResponse, stored_at: float) -> bytes:
     record = _Record(
         body=response.body.decode(),
         input=[items.key for items in response.input],
         created=response.created,
         model=response.model,
         generation_id="" if response.generation is None else response.generation.id,
+        stored_at=stored_at,
         after=response.after,
         until=response.until,
         output=None if response.output is None else response.output.key,

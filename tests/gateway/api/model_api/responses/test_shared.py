@@ -144,7 +144,7 @@ def response(generation: Generation, *input_items: Items, owner: Principal = ANO
 async def test_the_oldest_responses_of_an_owner_make_room() -> None:
     async with deployment() as shared:
         first, _ = shared.gateways
-        all_of = Gateways(shared, max_bytes=4 * 3000)
+        all_of = Gateways(shared, max_bytes=4 * 1700)
         added: list[StoredResponse] = []
         for number in range(4):
             generation = await first.start()
@@ -153,6 +153,24 @@ async def test_the_oldest_responses_of_an_owner_make_room() -> None:
         await all_of.lookups[0].flush()
         found = [await all_of.lookups[1].find(each.id, Asker(ANONYMOUS)) for each in added]
         assert [each is not None for each in found] == [False, False, True, True]
+        for each in added:
+            assert each.generation is not None
+            first.hub.delete(each.generation.id, ANONYMOUS)
+
+
+async def test_the_pieces_that_were_renewed_longest_ago_make_room() -> None:
+    async with deployment() as shared:
+        first, _ = shared.gateways
+        all_of = Gateways(shared, max_bytes=4 * 4000)
+        pieces = [Items([{"text": str(number) * 1700}]) for number in range(3)]
+        added: list[StoredResponse] = []
+        for number, conversation in enumerate([pieces[:1], pieces[1:2], pieces[:1], [pieces[0], pieces[2]]]):
+            await shared.advance(60, 10)
+            added.append(response(await first.start(), *conversation))
+            all_of.stores[0].add(added[number])
+            await all_of.lookups[0].flush()
+        found = [await all_of.lookups[1].find(each.id, Asker(ANONYMOUS)) for each in added]
+        assert [each is not None for each in found] == [True, False, True, True]
         for each in added:
             assert each.generation is not None
             first.hub.delete(each.generation.id, ANONYMOUS)
