@@ -61,6 +61,9 @@ class Levels(NamedTuple):
     tokens: float | None = None
 
 
+NO_SIZES: Final = BucketSizes()
+"""No limits."""
+
 NO_LEVELS: Final = Levels()
 """No limits."""
 

@@ -133,6 +133,8 @@ class Hub:
         self._viewer_left = asyncio.Event()
         """Set when a viewer leaves while the gateway shuts down."""
         self._on_close: list[Callable[[], None]] = []
+        self.queued_elsewhere: Callable[[], int] = int
+        """Returns the number of generations of this process that wait in a queue of several gateways."""
         self.on_end: list[Callable[[Record], None]] = []
         """Called with each generation that runs here no longer: it has ended, or was surrendered."""
 
@@ -643,7 +645,7 @@ class Hub:
         return {
             "running": self.running,
             "active": self.slots.running,
-            "queued": self.slots.queued,
+            "queued": self.slots.queued + self.queued_elsewhere(),
             "viewers": self.viewers,
             "held": len(self._records),
             "max_concurrent": self.slots.max_concurrent,

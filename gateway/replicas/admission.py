@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final, NamedTuple, TypeVar
 
+from gateway.admission.rate_limits import NO_SIZES
 from gateway.clock import Clock
 from gateway.generation.generation import Generation
 from gateway.pipeline.admission import Admission
@@ -20,6 +21,9 @@ from gateway.store.starts import ClaimedKey, LocalUse, Settlement, StartAttempt,
 
 KEY_SECONDS: Final = 86_400.0
 """How long a key stands for a generation that runs. When it has ended: as long as it is retained."""
+
+MERGED: Final = 500
+"""Maximum number of principals whose decisions are sent at once."""
 
 POLL_SECONDS: Final = 0.05
 """Time after which a generation is looked for again that another gateway is about to start."""
@@ -56,6 +60,7 @@ class SharedAdmission:
         """The store may have lost what was sent to it."""
         self._is_due = asyncio.Event()
         hub.on_end.append(self._on_end)
+        hub.queued_elsewhere = slots.__len__
         hub.on_forget(self._on_forget)
 
     # Starts.
@@ -97,12 +102,7 @@ class SharedAdmission:
         decision: StartDecision | None = None
         is_admitted = False
         try:
-            # Both end before one failure is raised: what the other one has granted is known then, and given back.
-            begun, has_slot = await asyncio.gather(
-                self._begin(attempt),
-                self.slots.claim(generation_id, principal.id, max_concurrent, may_wait=False),
-                return_exceptions=True,
-            )
+            begun, has_slot = await self._ask_both(attempt, max_concurrent)
             decision = _result(begun)
             self._check(decision, principal)
             if decision.outcome == "admitted":
@@ -117,9 +117,20 @@ class SharedAdmission:
                     # Without a reply it is not known whether it was counted, but that its key must not stand for it.
                     self._give_back(attempt, 0 if decision is None else 1)
 
+    async def _ask_both(
+        self, attempt: StartAttempt, max_concurrent: int | None
+    ) -> tuple[StartDecision | BaseException, bool | BaseException]:
+        """Return what was decided, and whether there is a free slot; or why one of them is not known.
+
+        Both end before a failure is raised: what the other one has granted is known then, and given back.
+        """
+        claim = self.slots.claim(attempt.generation_id, attempt.principal, max_concurrent, may_wait=False)
+        if attempt.claim is None and attempt.sizes == NO_SIZES:
+            # Nothing is counted.
+            return StartDecision("admitted"), await claim
+        return await asyncio.gather(self._begin(attempt), claim, return_exceptions=True)
+
     async def _begin(self, attempt: StartAttempt) -> StartDecision:
-        if attempt.claim is None and attempt.sizes == (None, None):
-            return StartDecision("admitted")
         return await self._store.begin(attempt, KEY_SECONDS)
 
     def _check(self, decision: StartDecision, principal: Principal) -> None:
@@ -173,7 +184,13 @@ class SharedAdmission:
             StoreError: nothing was decided.
         """
         sizes = self._hub.rate_limits.sizes(principal.limits)
-        self._check(await self._begin(StartAttempt(principal.id, "", sizes)), principal)
+        if sizes != NO_SIZES:
+            self._check(await self._begin(StartAttempt(principal.id, "", sizes)), principal)
+
+    def undo_call(self, principal: Principal) -> None:
+        """Return what `admit_call` has counted."""
+        self._hub.rate_limits.refund(principal.id, self._clock.now(), principal.limits)
+        self._give_back(StartAttempt(principal.id, "", self._hub.rate_limits.sizes(principal.limits)), 1)
 
     # Afterwards.
 
@@ -220,7 +237,8 @@ class SharedAdmission:
             for principal_id, principal in principals.items()
         ]
         try:
-            await self._store.merge(uses, KEY_SECONDS)
+            for at in range(0, len(uses), MERGED):
+                await self._store.merge(uses[at : at + MERGED], KEY_SECONDS)
         except StoreError:
             self._local, self._has_lost_data = {**principals, **self._local}, True
             raise
@@ -237,12 +255,15 @@ class SharedAdmission:
 
     def _on_end(self, record: Record) -> None:
         """Count the output of a generation that has ended, and keep its key as long as it is retained."""
-        started = self._started.get(record.generation.id)
+        generation_id, principal = record.generation.id, record.principal
+        started = self._started.get(generation_id)
         if started is None:
-            return
-        attempt, generation_id = started.attempt, record.generation.id
+            # Another gateway has begun it.
+            attempt = StartAttempt(principal.id, generation_id, self._hub.rate_limits.sizes(principal.limits))
+        else:
+            attempt = started.attempt
         if attempt.claim is None or record.is_surrendered:
-            del self._started[generation_id]
+            self._started.pop(generation_id, None)
         tokens = record.generation.usage().output_tokens or 0 if attempt.sizes.tokens is not None else 0
         # What was surrendered is ended by the gateway that has taken it over.
         if not record.is_surrendered and (attempt.claim is not None or tokens):

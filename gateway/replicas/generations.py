@@ -1,6 +1,5 @@
 """All generations, wherever they run: what routes and transports start, find and command."""
 
-import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -12,6 +11,7 @@ from gateway.pipeline.admission import Admission
 from gateway.pipeline.hub import FeedbackResult, Hub, InterruptResult, fingerprint
 from gateway.protocol.commands import FeedbackRequest, InterruptRequest, StartRequest
 from gateway.protocol.errors import Code, Refused
+from gateway.replicas.keyed_lock import KeyedLock
 from gateway.replicas.replica import Replica
 from gateway.replicas.running import RunningGeneration, newest_first
 from gateway.replicas.shared_state import SharedState
@@ -31,6 +31,7 @@ class Generations:
     def __init__(self, hub: Hub, replica: Replica | None = None) -> None:
         self.hub = hub
         self._replica = replica
+        self._starting = KeyedLock[tuple[str, str]]()
 
     @property
     def shared(self) -> SharedState | None:
@@ -81,12 +82,26 @@ class Generations:
         )
         if self._replica is None:
             return start()
+        key = None if idempotency_key is None else (principal.id, idempotency_key)
+        # Of those with one key, the first one starts a generation, which the others find here.
+        async with self._starting.hold(key):
+            return await self._start(self._replica, start, request, principal, idempotency_key, sent)
+
+    async def _start(
+        self,
+        replica: Replica,
+        start: Callable[..., Generation],
+        request: StartRequest,
+        principal: Principal,
+        idempotency_key: str | None,
+        sent: SentRequest | None,
+    ) -> Generation:
         try:
-            admission = await self._admit(self._replica, request, principal, idempotency_key, sent)
+            admission = await self._admit(replica, request, principal, idempotency_key, sent)
         except Refused as refused:
             self.hub.on_refused(refused, principal, sent)
             raise
-        return admission if isinstance(admission, Generation) else await self._run(self._replica, start, admission)
+        return admission if isinstance(admission, Generation) else await self._run(replica, start, admission)
 
     async def _admit(
         self,
@@ -101,8 +116,9 @@ class Generations:
             return started
         claim = None if idempotency_key is None else ClaimedKey(idempotency_key, fingerprint(request, sent))
         replica.check_open()
-        _, admission = await asyncio.gather(replica.shared.budgets.refresh(principal), replica.admit(principal, claim))
-        return admission
+        # Not beside each other: a start that is cancelled between their ends would keep what it was granted.
+        await replica.shared.budgets.refresh(principal)
+        return await replica.admit(principal, claim)
 
     @staticmethod
     async def _run(replica: Replica, start: Callable[..., Generation], admission: Admission) -> Generation:
@@ -124,10 +140,14 @@ class Generations:
         """
         if self._replica is None:
             return self.hub.admit_call(principal)
-        _, is_counted = await asyncio.gather(
-            self._replica.shared.budgets.refresh(principal), self._replica.admit_call(principal)
-        )
-        return self.hub.admit_call(principal, is_counted=is_counted)
+        await self._replica.shared.budgets.refresh(principal)
+        is_counted = await self._replica.admit_call(principal)
+        try:
+            return self.hub.admit_call(principal, is_counted=is_counted)
+        except Refused:
+            if is_counted:
+                self._replica.admission.undo_call(principal)
+            raise
 
     async def find(self, generation_id: str, principal: Principal, after: int = 0) -> Generation:
         """Return a generation that the principal may read, wherever it runs or is retained.

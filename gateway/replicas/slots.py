@@ -90,6 +90,10 @@ class SharedSlots:
         self._timer = RestartableTimer(clock)
         self._exchanging = asyncio.Lock()
 
+    def __len__(self) -> int:
+        """Return the number of claims of this gateway that wait for a shared slot."""
+        return len(self._queue)
+
     # Claims.
 
     async def claim(self, generation_id: str, principal: str, max_concurrent: int | None, *, may_wait: bool) -> bool:

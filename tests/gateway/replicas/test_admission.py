@@ -65,6 +65,17 @@ async def test_calls_that_are_no_generations_count_as_starts() -> None:
                 await gateway.generations.admit_call(ANONYMOUS)
 
 
+async def test_a_call_that_is_refused_for_another_reason_is_refunded_to_all() -> None:
+    async with deployment(limits=RATE) as shared:
+        first, second = shared.gateways
+        first.hub.draining = True
+        with pytest.raises(Refused):
+            await first.generations.admit_call(ANONYMOUS)
+        await settle()
+        for _ in range(2):
+            await second.start()
+
+
 async def test_a_start_that_is_refused_for_another_reason_is_refunded_to_all() -> None:
     async with deployment(limits=Limits(1, 1, rates=(60, 3, 0))) as shared:
         first, second = shared.gateways
@@ -205,3 +216,41 @@ async def test_a_start_that_is_cancelled_gives_back_its_slot_and_its_key() -> No
         first.faults.release()
         await shared.advance(1)
         assert (await second.start(key="k")).state.value == "waiting"
+
+
+async def test_simultaneous_starts_with_one_key_on_one_gateway_wait_for_no_clock() -> None:
+    async with deployment(limits=RATE) as shared:
+        first, _ = shared.gateways
+        first.faults.hold("logs.create")
+        starts = [asyncio.create_task(first.start(key="k")) for _ in range(5)]
+        await settle()
+        first.faults.release()
+        generations = await asyncio.gather(*starts)
+        assert len({generation.id for generation in generations}) == 1
+        assert first.faults.calls.count("starts.begin") == 1
+
+
+async def test_the_allowance_is_that_of_all_gateways_after_a_start_that_is_refused() -> None:
+    async with deployment(limits=RATE) as shared:
+        first, second = shared.gateways
+        for _ in range(2):
+            await first.start()
+        assert remaining(second) == 2
+        await refused(second)
+        assert remaining(second) == 0
+
+
+async def test_without_limits_a_start_asks_the_store_for_nothing() -> None:
+    async with deployment() as shared:
+        first, _ = shared.gateways
+        await first.start()
+        assert not [call for call in first.faults.calls if call.startswith(("starts.", "slots."))]
+
+
+async def test_waiting_generations_are_counted_in_the_statistics() -> None:
+    async with deployment(limits=Limits(max_concurrent=1)) as shared:
+        first, second = shared.gateways
+        for gateway in (first, second, second):
+            await gateway.start()
+        figures = [(gateway.hub.stats()["active"], gateway.hub.stats()["queued"]) for gateway in shared.gateways]
+        assert figures == [(1, 0), (0, 2)]

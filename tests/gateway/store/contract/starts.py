@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import replace
 
-from gateway.admission.rate_limits import BucketSize, BucketSizes, Levels
+from gateway.admission.rate_limits import NO_SIZES, BucketSize, BucketSizes, Levels
 from gateway.store.starts import ClaimedKey, LocalUse, Settlement, StartAttempt
 from tests.gateway.store.contract.shared import SharedStore
 
@@ -11,7 +11,6 @@ KEEP = 60.0
 SLOW = BucketSizes(BucketSize(0.001, 2), None)
 """Two starts, and no more while a test runs."""
 TOKENS = BucketSizes(BucketSize(0.001, 10), BucketSize(60, 60))
-NO_SIZES = BucketSizes()
 
 
 def attempt(
