@@ -21,6 +21,9 @@ SLOTS: Final = 16384
 REFRESH_SECONDS: Final = 0.1
 """Minimum time between two reads of the slots: many calls may find out at once that a slot has moved."""
 
+ASKED_AT_ONCE: Final = 3
+"""Number of nodes that are asked at once: one that is gone does not delay the answer."""
+
 
 class Cluster:
     """The primaries of a cluster. `make_node` makes the node at an address; `seeds` are the addresses to begin with."""
@@ -35,7 +38,7 @@ class Cluster:
         self._owners: list[Node | None] = []
         self._is_stale = True
         self._next_refresh = 0.0
-        self._refreshing = asyncio.Lock()
+        self._refreshing: asyncio.Task[StoreError | None] | None = None
 
     async def node_of(self, key: str, /) -> Node:
         """Return the primary that has a key.
@@ -80,33 +83,61 @@ class Cluster:
 
     async def close(self) -> None:
         """Close all connections."""
+        if self._refreshing is not None:
+            self._refreshing.cancel()
+            await asyncio.gather(self._refreshing, return_exceptions=True)
         for node in self._nodes.values():
             await node.close()
 
     async def _refresh(self) -> None:
-        async with self._refreshing:
-            if not self._is_stale or (self._owners and self._clock.now() < self._next_refresh):
-                # Another caller has just refreshed them. What is known is used; it may be wrong once more.
-                return
-            self._next_refresh = self._clock.now() + REFRESH_SECONDS
-            error: StoreError | None = None
-            known = [host for host in self._nodes if host not in self._seeds]
-            for host in random.sample([*self._seeds, *known], len(self._seeds) + len(known)):
+        """Read the slots again: once for all callers that wait for it."""
+        if self._owners and self._clock.now() < self._next_refresh:
+            # They were just read. What is known is used; it may be wrong once more.
+            return
+        if self._refreshing is None:
+            self._refreshing = asyncio.create_task(self._find_slots(), name="read the slots of a Redis Cluster")
+        error = await asyncio.shield(self._refreshing)
+        if error is not None:
+            raise StoreError(error.fault, error.message)
+
+    async def _find_slots(self) -> StoreError | None:
+        """Ask some nodes at once, then others, until one answers; return why none did."""
+        self._next_refresh = self._clock.now() + REFRESH_SECONDS
+        known = [*self._seeds, *(host for host in self._nodes if host not in self._seeds)]
+        random.shuffle(known)
+        error: StoreError | None = StoreError("unreachable", "no node of the Redis Cluster is named in `store`")
+        for start in range(0, len(known), ASKED_AT_ONCE):
+            error = await self._ask_any(known[start : start + ASKED_AT_ONCE])
+            if error is None:
+                break
+        self._refreshing = None
+        return error
+
+    async def _ask_any(self, hosts: Sequence[Host]) -> StoreError | None:
+        """Take the first answer; return why there is none."""
+        asking = [asyncio.create_task(self._ask(host)) for host in hosts]
+        error: StoreError | None = None
+        try:
+            for answer in asyncio.as_completed(asking):
                 try:
-                    await self._ask(host)
+                    owners = await answer
                 except StoreError as failed:
                     # An error that an operator has to correct says more than one that heals.
                     error = failed if error is None or failed.fault == "refused" else error
-                    continue
-                return
-            raise error or StoreError("unreachable", "no node of the Redis Cluster is named in `store`")
+                else:
+                    self._owners, self._is_stale = owners, False
+                    await self._drop_unused()
+                    return None
+        finally:
+            for task in asking:
+                task.cancel()
+            await asyncio.gather(*asking, return_exceptions=True)
+        return error
 
-    async def _ask(self, host: Host) -> None:
+    async def _ask(self, host: Host) -> list[Node | None]:
         node = await self.node_named(host)
         (reply,) = await node.execute_raw(("CLUSTER", "SLOTS"))
-        owners = await self._read(host, reply)
-        self._owners, self._is_stale = owners, False
-        await self._drop_unused()
+        return await self._read(host, reply)
 
     async def _read(self, host: Host, reply: NodeReply) -> list[Node | None]:
         if isinstance(reply, ResponseError):

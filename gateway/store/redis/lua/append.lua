@@ -16,7 +16,7 @@ if ARGV[6] ~= '' and tonumber(ARGV[3]) > tonumber(head[3]) then
     redis.call('DEL', KEYS[1], KEYS[3])
     return -1
   end
-  redis.call('HSET', KEYS[1], 'last', ARGV[3], 'ended', ARGV[4])
+  redis.call('HSET', KEYS[1], 'last', ARGV[3])
 end
 if ARGV[7] then
   redis.call('HSET', KEYS[1], 'details', ARGV[7])
@@ -29,7 +29,8 @@ if ARGV[5] ~= '0' then
     redis.call('PEXPIRE', KEYS[3], ARGV[5])
   end
 end
-if head[4] and ARGV[4] == '1' then
+if ARGV[4] == '1' then
+  redis.call('HSET', KEYS[1], 'ended', '1')
   redis.call('DEL', KEYS[3])
 end
 return 1
