@@ -386,10 +386,10 @@ class Replica:
             self._end_vanished(generation_id)
         self.reader.drop_unused()
         for written in self.writer:
-            has_ended = written.generation.log.ended and not written.is_dirty
-            if has_ended and self._hub.record(written.generation.id) is None:
-                self.watches.forget(written)
-                self.writer.remove(written.generation.id)
+            if written.generation.log.ended and not written.is_dirty:
+                self.watches.end(written)
+                if self._hub.record(written.generation.id) is None:
+                    self.writer.remove(written.generation.id)
 
     def _end_vanished(self, generation_id: str) -> None:
         """End a generation for its viewers here: its owner is alive, and has it no longer."""

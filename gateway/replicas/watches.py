@@ -86,6 +86,11 @@ class Watches:
         for generation_id in tuple(self._watched.get(watcher, ())):
             self._remove(watcher, generation_id)
 
+    def end(self, written: WrittenLog) -> None:
+        """Count those that watch a log no longer: it has ended, and they can read that from the store."""
+        for watcher in tuple(written.watchers):
+            self._remove(watcher, written.generation.id)
+
     def forget(self, written: WrittenLog) -> None:
         """Forget who watches a log that is written no longer; its viewers are not counted down."""
         for watcher in tuple(written.watchers):

@@ -80,6 +80,7 @@ class Gateway:
     async def go_on(self) -> None:
         """Start its tasks again, as if its process had only been paused."""
         self.is_dead = False
+        self.replica.writer.resume()
         self.replica.start_tasks()
         await settle()
 
