@@ -12,12 +12,12 @@ from gateway.api.responses import id_headers
 from gateway.api.services import Services
 from gateway.generation.event_log import Entry
 from gateway.generation.generation import Generation
-from gateway.protocol.events import TERMINAL, Chunk, Revision
+from gateway.protocol.events import TERMINAL, Chunk, Gap, Revision
 from transports.awaited_response import AwaitedResponse
 from transports.http_stream import StreamedResponse
 from transports.sse import EventStream, EventStreamEndpoints
 
-_SHOWN: Final = frozenset({Chunk, Revision, *TERMINAL})
+_SHOWN: Final = frozenset({Chunk, Revision, Gap, *TERMINAL})
 
 
 class TextFraming(EventStream):

@@ -8,22 +8,33 @@ import sys
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
+from typing import Final
 
 import orjson
 
 from gateway.dialects.base import ProjectedEvent, Projection
-from gateway.generation.event_log import Entry
+from gateway.generation.event_log import EPOCH_EVENTS, Entry
+
+OWNER_NUMBERS: Final = 10_000_000
+"""Distance between the numbers of events of two owners of one log (`EPOCH_EVENTS`).
+
+A former owner may have sent events that were lost with it. What comes after them has other numbers, so that a client
+that is ahead of what is kept gets all of it, and the end above all.
+"""
 
 
 class NumberedProjection:
     """A projection from the beginning of a log, whose events are counted. `count` is the number of those so far.
 
-    The first `skip` events are left out: its client has them.
+    The first `skip` events are left out: its client has them. `is_dense`: the client itself counts what it receives, so
+    no number may be missing. If it is ahead where the owner of the log has changed, it gets all that comes after that.
     """
 
-    def __init__(self, projection: Projection, skip: int = 0) -> None:
+    def __init__(self, projection: Projection, skip: int = 0, *, is_dense: bool = False) -> None:
         self._projection = projection
         self._skip = skip
+        self._is_dense = is_dense
+        self._epoch = 0
         self.count = 0
 
     @property
@@ -33,6 +44,8 @@ class NumberedProjection:
 
     def project(self, entry: Entry) -> Sequence[ProjectedEvent]:
         """Return the events that an entry stands for. The last of them has the number `count` - 1."""
+        if entry.first > (self._epoch + 1) * EPOCH_EVENTS:
+            self._begin_epoch((entry.first - 1) // EPOCH_EVENTS)
         if not entry.ends:
             return self._shown(self._projection.project(entry))
         if self.count >= self._skip or not _all_have_text(entry):
@@ -52,6 +65,13 @@ class NumberedProjection:
         self.count = count
         return events
 
+    def _begin_epoch(self, epoch: int) -> None:
+        self._epoch = epoch
+        if self._is_dense:
+            self._skip = min(self._skip, self.count)
+        else:
+            self.count = max(self.count, epoch * OWNER_NUMBERS)
+
     def _one_by_one(self, pieces: Iterable[Entry]) -> Sequence[ProjectedEvent]:
         return [event for piece in pieces for event in self._shown(self._projection.project(piece))]
 
@@ -63,8 +83,8 @@ class NumberedProjection:
 
 
 def count_events(projection: Projection, entries: Iterable[Entry]) -> int:
-    """Return how many events the entries of a log stand for, from its beginning."""
-    numbered = NumberedProjection(projection, sys.maxsize)
+    """Return how many events the entries of a log stand for, from its beginning, without a missing number."""
+    numbered = NumberedProjection(projection, sys.maxsize, is_dense=True)
     for entry in entries:
         numbered.project(entry)
     return numbered.count

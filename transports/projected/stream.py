@@ -76,7 +76,7 @@ class NumberedFraming(ProjectedFraming):
         skip: int = 0,
         event_id: Callable[[int], bytes] | None = None,
     ) -> None:
-        self._numbered = NumberedProjection(projection, skip)
+        self._numbered = NumberedProjection(projection, skip, is_dense=event_id is None)
         super().__init__(dialect, self._numbered)
         self._event_id = event_id
 

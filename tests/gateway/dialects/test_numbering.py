@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from gateway.dialects.ai_sdk.projection import AiSdkProjection
 from gateway.dialects.base import ProjectedEvent, Projection, ResponseIdentity
-from gateway.dialects.numbering import NumberedProjection, count_events, pieces_of
+from gateway.dialects.numbering import OWNER_NUMBERS, NumberedProjection, count_events, pieces_of
 from gateway.dialects.tanstack import TanStackDialect
 from gateway.generation.event_log import Entry, EventLog, merge
 from gateway.protocol.commands import JsonObject
@@ -107,3 +107,37 @@ def test_text_that_a_client_has_is_not_taken_apart() -> None:
     log.extend([TextBatch.of(Chunk, ["a"] * 10_000)])
     assert count_events(projection, log.since(0)) == 20_000
     assert projection.calls == 3
+
+
+def epochs(*events: Event) -> Sequence[Entry]:
+    """Return a log whose owner was lost after two events, and what its successor has appended."""
+    log = EventLog("g")
+    log.extend([START, Chunk("kept")])
+    log.begin_epoch(1)
+    log.extend(events)
+    return log.since(0)
+
+
+def numbers(skip: int, *, is_dense: bool = False) -> list[int]:
+    projection, found = NumberedProjection(EachAsTwo(), skip, is_dense=is_dense), list[int]()
+    for entry in epochs(Chunk("a"), Chunk("b")):
+        events = projection.project(entry)
+        found += range(projection.count - len(events), projection.count)
+    return found
+
+
+def test_what_another_owner_has_appended_has_numbers_of_its_own() -> None:
+    later = [OWNER_NUMBERS + number for number in range(4)]
+    assert numbers(0) == [0, 1, 2, 3, *later]
+    assert numbers(3) == [3, *later]
+    # It has seen events that were lost, or some of those after them.
+    assert numbers(90) == later
+    assert numbers(OWNER_NUMBERS + 1) == later[1:]
+    assert numbers(OWNER_NUMBERS + 4) == []
+
+
+def test_a_client_that_counts_by_itself_gets_all_that_another_owner_has_appended() -> None:
+    assert numbers(0, is_dense=True) == list(range(8))
+    assert numbers(4, is_dense=True) == [4, 5, 6, 7]
+    assert numbers(90, is_dense=True) == [4, 5, 6, 7]
+    assert count_events(EachAsTwo(), epochs(Chunk("a"), Chunk("b"))) == 8

@@ -16,7 +16,7 @@ from gateway.dialects.base import Dialect, DialectStart
 from gateway.dialects.ends import refusal_of
 from gateway.dialects.fields import malformed
 from gateway.dialects.numbering import count_events
-from gateway.generation.event_log import merge
+from gateway.generation.event_log import EPOCH_EVENTS, merge
 from gateway.generation.generation import Generation
 from gateway.protocol.commands import JsonObject
 from gateway.protocol.events import Error
@@ -67,7 +67,9 @@ class AiSdkEndpoint(ChatUiEndpoint):
             return ProjectedStream(self._services, self._dialect, projection, generation, headers)
         count = chunk_count(generation)
         skip = index if index >= 0 else max(count + index, 0)
-        if generation.log.ended and skip >= count:
+        # A client that is ahead of what a lost gateway has left behind gets the end.
+        is_ahead = skip > count and generation.log.last > EPOCH_EVENTS
+        if generation.log.ended and skip >= count and not is_ahead:
             # Without this, `WorkflowChatTransport` would ask for more at once, for ever.
             return no_content(request)
         headers["X-Workflow-Stream-Tail-Index"] = str(count - 1)

@@ -9,7 +9,7 @@ from gateway.dialects.base import Call, DialectStart, ProjectedEvent, ResponseId
 from gateway.dialects.documents import is_failover
 from gateway.dialects.openai_responses.ids import generation_id
 from gateway.dialects.openai_responses.projection import OpenAIResponsesProjection
-from gateway.generation.event_log import Entry
+from gateway.generation.event_log import EPOCH_EVENTS, Entry
 from gateway.protocol.commands import JsonObject, StartRequest
 from gateway.protocol.events import TERMINAL
 from gateway.upstreams.formats.json_values import objects_of
@@ -49,6 +49,9 @@ class Replay:
 
     def project(self, entry: Entry) -> Sequence[ProjectedEvent]:
         """See `Projection.project`."""
+        if entry.first > EPOCH_EVENTS:
+            # A client that is ahead of what a lost gateway has left behind gets all that came after that.
+            self._skip = 0
         events = self._projection.project(entry)
         if self._projection.is_cut and entry.kind in TERMINAL:
             events = self._projection.end_cut()
