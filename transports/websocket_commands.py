@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Final, NamedTuple, cast
 
 import orjson
@@ -20,6 +21,7 @@ from gateway.protocol.commands import (
     Command,
     DetachCommand,
     FeedbackCommand,
+    GenerationCommand,
     HelloCommand,
     InterruptCommand,
     PingCommand,
@@ -30,6 +32,7 @@ from gateway.protocol.errors import CODES, Refused, invalid
 from gateway.protocol.position import asked_seq, parse_position_of
 from gateway.security.authenticator import missing_hello
 from gateway.security.principals import Principal
+from transports.command_order import CommandOrder
 from transports.handshake import SocketIdentity, close_reason
 from transports.viewer import Viewer
 
@@ -54,7 +57,17 @@ class Close(NamedTuple):
 class WebSocketCommands:
     """Executes the commands of one socket. Its owner calls `close` in the end."""
 
-    __slots__ = ("_close", "_identity", "_request_id", "_send_json", "_services", "_stream", "_unreadable", "_viewer")
+    __slots__ = (
+        "_close",
+        "_identity",
+        "_order",
+        "_request_id",
+        "_send_json",
+        "_services",
+        "_stream",
+        "_unreadable",
+        "_viewer",
+    )
 
     def __init__(
         self,
@@ -74,9 +87,18 @@ class WebSocketCommands:
         self._request_id = request_id(websocket) if "x-request-id" in websocket.headers else None
         self._unreadable = 0
         self._close: Close | None = None
+        self._order: CommandOrder | None = None
+        """Of the commands for other gateways, once there is one."""
+
+    async def finish(self) -> None:
+        """Wait for the commands that other gateways carry out."""
+        if self._order is not None:
+            await self._order.finish()
 
     def close(self) -> None:
         """Forget what was counted for the socket."""
+        if self._order is not None:
+            self._order.close()
         self._services.commands.forget(self._name)
 
     async def handle(self, text: str | None, read_at: float) -> Close | None:
@@ -94,12 +116,12 @@ class WebSocketCommands:
                 command_id, generation_id = value.get("id"), value.get("generation_id")
             command = _parse_command(value)
             self._unreadable = 0
-            if isinstance(command, InterruptCommand):
-                await self._interrupt(command, read_at, too_many)
-            elif too_many is not None:
-                raise too_many
+            if isinstance(command, GenerationCommand) and self._may_wait(command.generation_id):
+                execute = partial(self._execute_or_reject, command, read_at, too_many)
+                self._order = self._order or CommandOrder()
+                await self._order.add(command.generation_id, execute)
             else:
-                await self._execute(command, read_at)
+                await self._execute(command, read_at, too_many)
         except Refused as refused:
             await self._send_rejected(refused, command_id, generation_id)
         return self._reason_to_close()
@@ -132,6 +154,17 @@ class WebSocketCommands:
             return Close(4429, "Too many commands, also after they were rejected: slow down.")
         return None
 
+    def _may_wait(self, generation_id: str) -> bool:
+        """Return True if a command may wait for another gateway: others must not wait for it."""
+        is_elsewhere = self._services.generations.is_elsewhere(generation_id)
+        return is_elsewhere or (self._order is not None and generation_id in self._order)
+
+    async def _execute_or_reject(self, command: GenerationCommand, read_at: float, too_many: Refused | None) -> None:
+        try:
+            await self._execute(command, read_at, too_many)
+        except Refused as refused:
+            await self._send_rejected(refused, command.id, command.generation_id)
+
     async def _interrupt(self, command: InterruptCommand, read_at: float, too_many: Refused | None) -> None:
         """Stop a generation first, and count the command afterwards.
 
@@ -151,7 +184,12 @@ class WebSocketCommands:
             raise too_many
         await self._acknowledge(command, result.generation)
 
-    async def _execute(self, command: Command, read_at: float) -> None:
+    async def _execute(self, command: Command, read_at: float, too_many: Refused | None) -> None:
+        if isinstance(command, InterruptCommand):
+            await self._interrupt(command, read_at, too_many)
+            return
+        if too_many is not None:
+            raise too_many
         if isinstance(command, HelloCommand):
             await self._hello(command)
             return

@@ -50,6 +50,10 @@ class Commands(Protocol):
         """Reject a message that was not kept and begins with `head`; return why the socket must be closed."""
         ...
 
+    async def finish(self) -> None:
+        """Wait for what the messages have begun."""
+        ...
+
     def close(self) -> None:
         """Release what the messages have taken."""
         ...
@@ -157,6 +161,8 @@ class WebSocketConnection:
             self._viewer.close()
             self._replies = self._departs
             await self._execute_rest()
+        await self._commands.finish()
+        if self._is_stopped:
             with anyio.move_on_after(CLOSE_SECONDS):
                 await self._close(DEPARTING if self._departs else NOT_READING)
 

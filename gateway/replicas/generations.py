@@ -162,6 +162,10 @@ class Generations:
             await self._replica.fetch(generation_id, principal, after)
         return self.hub.find(generation_id, principal)
 
+    def is_elsewhere(self, generation_id: str) -> bool:
+        """Return True if a generation may run on another gateway, for which a command has to wait."""
+        return self._replica is not None and self.hub.record(generation_id) is None
+
     async def find_for_command(self, generation_id: str, principal: Principal) -> Generation:
         """Return a generation that the principal may interrupt and give feedback to, wherever it runs.
 

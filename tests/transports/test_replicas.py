@@ -318,3 +318,30 @@ async def test_an_id_that_was_guessed_by_another_principal_is_unknown_elsewhere(
         for clients in (owner, other):
             for session in clients.sessions:
                 await session.close()
+
+
+async def test_an_owner_that_does_not_answer_holds_up_no_other_command(pair: Pair) -> None:
+    viewer = pair.first.viewer("sse")
+    await viewer.start(BODY)
+    await pair.first.called()
+    await viewer.until("accepted")
+    socket = WebSocketViewer(pair.second.http)
+    opened = await socket.connect()
+    await kill(pair.first)
+    await opened.send_json({"type": "interrupt", "id": "stop", "generation_id": viewer.generation_id})
+    assert (await socket.command(type="ping"))["type"] == "pong"
+    assert "stop" not in socket._answers
+    await pair.second.advance(10)
+    await viewer.leave()
+    await socket.leave()
+
+
+async def test_a_stop_for_another_gateway_right_before_the_close_stops(pair: Pair) -> None:
+    viewer = pair.first.viewer("sse")
+    await viewer.start({**BODY, "options": {"on_disconnect": "continue"}})
+    await pair.first.called()
+    await viewer.until("accepted")
+    async with pair.second.http.ws_connect("/api/ws") as socket:
+        await socket.send_json({"type": "interrupt", "generation_id": viewer.generation_id})
+    end = (await viewer.to_end())[-1]
+    assert (end["type"], end["by"]) == ("interrupted", "client")

@@ -90,6 +90,9 @@ class AiSdkCommands:
         """Stops that these timers have begun."""
         self._close: Close | None = None
 
+    async def finish(self) -> None:
+        """Return at once: each message is executed before the next one is read."""
+
     def close(self) -> None:
         """Release the timers and their stops, and what was counted for the socket."""
         for timer in self._timers.values():

@@ -61,6 +61,9 @@ class TanStackCommands:
         """The runs on this socket that have not ended, by the id of their generation."""
         self._unreadable = 0
 
+    async def finish(self) -> None:
+        """Return at once: each message is executed before the next one is read."""
+
     def close(self) -> None:
         """Forget what was counted for the socket, and its runs."""
         self._services.commands.forget(self._name)

@@ -80,6 +80,9 @@ class ResponsesCommands:
         self._timer = RestartableTimer(services.clock)
         self._timer.start(MAX_SECONDS, self._on_expired)
 
+    async def finish(self) -> None:
+        """Return at once: each message is executed before the next one is read."""
+
     def close(self) -> None:
         """Forget what the socket has answered, and what was counted for it."""
         self._timer.cancel()

@@ -1,0 +1,57 @@
+"""Commands of one socket that may wait for other gateways."""
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+MAX_WAITING: Final = 64
+"""Commands that wait at the same time, before the next one of their socket has to wait for them."""
+
+
+class CommandOrder:
+    """Executes the commands of each generation one after the other, and those of different generations side by side.
+
+    Its owner calls `finish`, or `close`, in the end.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, deque[Callable[[], Awaitable[None]]]] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._count = 0
+        self._has_room = asyncio.Event()
+
+    def __contains__(self, generation_id: str) -> bool:
+        return generation_id in self._waiting
+
+    async def add(self, generation_id: str, command: Callable[[], Awaitable[None]]) -> None:
+        """Execute a command, after those before it about the same generation; return at once, unless many wait."""
+        while self._count >= MAX_WAITING:
+            self._has_room.clear()
+            await self._has_room.wait()
+        self._count += 1
+        waiting = self._waiting.setdefault(generation_id, deque())
+        waiting.append(command)
+        if generation_id not in self._tasks:
+            self._tasks[generation_id] = asyncio.create_task(self._run(generation_id), name=f"commands {generation_id}")
+
+    async def finish(self) -> None:
+        """Wait until all have been executed."""
+        while self._tasks:
+            await asyncio.wait(self._tasks.values())
+
+    def close(self) -> None:
+        """Cancel what is left."""
+        for task in self._tasks.values():
+            task.cancel()
+
+    async def _run(self, generation_id: str) -> None:
+        waiting = self._waiting[generation_id]
+        try:
+            while waiting:
+                await waiting[0]()
+                waiting.popleft()
+                self._count -= 1
+                self._has_room.set()
+        finally:
+            del self._waiting[generation_id], self._tasks[generation_id]
