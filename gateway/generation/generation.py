@@ -365,6 +365,11 @@ class Generation:
         if self.attempts:
             self._append(Retry(len(self.attempts), 0, Code.GENERATION_LOST, provider))
 
+    @property
+    def is_stop_requested(self) -> bool:
+        """Return True if a command has stopped it, or is about to."""
+        return self._stop is not None
+
     def stop_as_asked(self, now: float) -> bool:
         """End a generation that was being stopped when its owner was lost; return False if it was not."""
         stop = self._stop

@@ -5,6 +5,7 @@ it has stopped already, feedback carries its id, and what is deleted can't be de
 """
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Final
 
 from pydantic import JsonValue
@@ -114,6 +115,7 @@ class Commands:
         """
         self._hub.find_for_command(generation_id, principal)
         if await self._send(generation_id, "delete", {}) is not None:
+            await self._forget_deleted(generation_id)
             return
         record = self._hub.record(generation_id)
         try:
@@ -124,6 +126,10 @@ class Commands:
                 self._hub.mirrors.remove(generation_id)
         except StoreError as error:
             raise self._health.unavailable() from error
+
+    async def _forget_deleted(self, generation_id: str) -> None:
+        with suppress(StoreError, ValueError):
+            await self._reader.fetch(generation_id)
 
     async def catch_up(self, mirror: Mirror, after: int) -> None:
         """Read up to a position that the owner has not stored yet; if it is gone, what follows in its place.

@@ -83,7 +83,11 @@ class MirrorReader:
         part = (await self._store.read({generation_id: position})).get(generation_id)
         mirror = self._mirrors.get(generation_id)
         if part is None:
-            return mirror
+            if mirror is None or not mirror.generation.log.ended or mirror.viewers:
+                return mirror
+            # It has expired, or was deleted.
+            self._mirrors.remove(generation_id)
+            return None
         try:
             if mirror is None:
                 if part.head.facts is None:

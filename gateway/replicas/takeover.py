@@ -166,8 +166,12 @@ class Takeover:
         if mirror is None or mirror.generation.log.ended:
             return
         self._reader.settle(mirror)
-        prompt = await self._prompt(mirror) if self._continues else b""
-        if self._hub.mirrors.get(name) is mirror and not mirror.generation.log.ended:
+        is_continued = self._continues and not mirror.generation.is_stop_requested
+        prompt = await self._prompt(mirror) if is_continued else b""
+        if self._hub.mirrors.get(name) is not mirror or mirror.generation.log.ended:
+            if prompt:
+                self._slots.forget(name)
+        else:
             mirror.owner, mirror.fence = self._replica, head.fence
             self._go_on(mirror, prompt)
 

@@ -82,6 +82,8 @@ class Gateway:
         self.is_dead = False
         self.replica.writer.resume()
         self.replica.start_tasks()
+        # Its timers are overdue.
+        self.replica.ownership.renew_soon()
         await settle()
 
 

@@ -250,7 +250,7 @@ class AnyDeployment(RuleBasedStateMachine):
         await self.shared.gateways[number].go_on()
 
     @rule(number=gateways)
-    def cut_off(self, number: int) -> None:
+    def disconnect(self, number: int) -> None:
         """Cut a gateway off from the store."""
         self.cut.add(number)
         self.was_troubled = True
