@@ -26,6 +26,7 @@ from tests.event_loop import settle
 from tests.manual_clock import ManualClock
 from tests.scripted_upstream import ScriptedUpstream
 from tests.served.viewers import VIEWERS, ViewingClient, until
+from tests.shared_store import shared_store
 
 
 @dataclass
@@ -127,7 +128,7 @@ async def serving(
 ) -> AsyncIterator[Served]:
     """Yield a gateway with an upstream of its own; then end it, and assert that nothing of it is left."""
     upstream = ScriptedUpstream()
-    app = create_app(settings, clock=clock, upstream=upstream, store=store)
+    app = create_app(settings, clock=clock, upstream=upstream, store=store or shared_store(clock))
     config = configure(settings, app)
     server = uvicorn.Server(config)
     server.config.load()

@@ -57,14 +57,11 @@ class RedisStore:
     ) -> None:
         self.keys = Keys(prefix)
         chosen_clock = clock or SystemClock()
-        try:
-            address = parse_address(url, password)
-        except ValueError as error:
-            raise ConfigurationError(f"store {error}") from error
+        address = parse_address(url, password)
         self._uses_tls = address.tls is not None
         self._topology = _topology(address, chosen_clock, timeout, max_connections)
         self.client = RedisClient(self._topology)
-        self.messages = RedisMessages(self.client, self.keys)
+        self.messages = RedisMessages(self.client, self.keys, chosen_clock)
         self.logs = RedisLogs(self.client, self.keys, self.messages, chosen_clock)
         self.members = RedisMembers(self.client, self.keys, chosen_clock)
         self.values = RedisValues(self.client, self.keys)

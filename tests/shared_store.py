@@ -1,0 +1,25 @@
+"""The store with which the suites of one gateway run, by the variable DUALSTREAM_TEST_STORE; none by default.
+
+`memory`, or the URL of a Redis: then every gateway of these suites is one of a deployment, although it is alone in it.
+"""
+
+import os
+import secrets
+
+from gateway.app.store import build_store
+from gateway.clock import SystemClock
+from gateway.config import Settings
+from gateway.store.base import Store
+from gateway.store.memory import MemoryStore
+from tests.manual_clock import ManualClock
+
+TEST_STORE = os.environ.get("DUALSTREAM_TEST_STORE", "")
+
+
+def shared_store(clock: ManualClock) -> Store | None:
+    """Return a store that is empty; None if the suites run without one."""
+    if not TEST_STORE:
+        return None
+    if TEST_STORE == "memory":
+        return MemoryStore(clock)
+    return build_store(Settings(store=TEST_STORE, store_prefix=f"t{secrets.token_hex(6)}"), SystemClock())
