@@ -113,7 +113,9 @@ class Takeover:
         await self._store.members.remove(dead)
         await self._store.messages.forget(dead)
         verb = "continued" if self._continues else "ended"
-        logger.warning("gateway %s is gone: %d of its generations are %s here", dead, taken, verb)
+        # One that has ended properly has left nothing behind.
+        level = logging.WARNING if taken else logging.INFO
+        logger.log(level, "gateway %s is gone: %d of its generations are %s here", dead, taken, verb)
 
     async def adopt_orphans(self) -> None:
         """Adopt what the store says is run here and is not: the reply to a `take` was lost.

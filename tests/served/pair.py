@@ -82,3 +82,11 @@ async def paired(settings: Settings, configure: Configure, clock: ManualClock | 
 async def pair(settings: Settings, configure: Configure) -> AsyncIterator[Pair]:
     async with paired(settings, configure) as gateways:
         yield gateways
+
+
+async def kill(gateway: Served) -> None:
+    """Stop all by which the other gateways notice that one is alive: what it appends from now on is not stored."""
+    assert gateway.replica is not None
+    gateway.replica.stop_tasks()
+    gateway.replica.writer.pause()
+    await settle()
