@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.generation.event_log import EventLog, merge
+from gateway.generation.event_log import Entry, EventLog, merge
 from gateway.protocol.events import Chunk, Event, Reasoning, TextBatch, Verbatim
 from gateway.store.entries import decode_entries, encode_entries
 from tests.gateway.client.events import EVENTS
@@ -29,6 +29,29 @@ def test_entries_are_decoded_as_they_were_encoded(items: list[Event | TextBatch 
         again.add_entry(entry)
     for seq in range(log.last + 1):
         assert [entry.data for entry in again.since(seq)][:1] == [entry.data for entry in merge(log.since(seq))][:1]
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        Entry(1, 1, Chunk, b'{"type":"chunk","content":"%b"}' % (b"x" * 70_000)),
+        Entry(1, 2, Chunk, b'{"type":"chunk","content":"%b"}' % (b"x" * 300), (299, 300)),
+        Entry(5, 5 + 0x10000, Reasoning, b'{"type":"reasoning","content":""}', (0,) * 0x10001),
+        Entry(10**12 + 1, 10**12 + 1, Chunk, b'{"type":"chunk","content":"a"}', verbatim=b""),
+        Entry(1, 1, Chunk, b'{"type":"chunk","content":"a" }'),
+    ],
+    ids=["long text", "long length", "many events", "large number", "other spaces"],
+)
+def test_sizes_beyond_those_of_the_short_form_are_kept(entry: Entry) -> None:
+    (decoded,) = decode_entries(encode_entries([entry]))
+    assert decoded._replace(ends=tuple(decoded.ends)) == entry
+
+
+def test_a_batch_is_small() -> None:
+    """Of ten tokens: the version, a header, a byte each, and the text."""
+    log = EventLog("g")
+    log.extend([Chunk("word ")] * 10)
+    assert len(encode_entries([*merge(log.since(0), with_ends=True)])) == 1 + 15 + 10 + 50
 
 
 @given(st.binary(max_size=60))
