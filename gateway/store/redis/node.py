@@ -3,11 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from hiredis import pack_command
-from redis.exceptions import RedisError, ResponseError
+from redis.exceptions import ConnectionError, RedisError, ResponseError  # noqa: A004 - of the library
 
 from gateway.clock import Clock, time_limit
 from gateway.store.errors import StoreError
@@ -56,8 +55,8 @@ class Node:
 
     async def execute_raw(self, *commands: Sequence[Argument]) -> list[NodeReply]:
         """Send commands as they are; see `execute`."""
-        async with self._connection() as connection:
-            return await self._send(connection, commands)
+        async with self._attempt(), time_limit(self._timeout, self._clock), self._slots:
+            return await self._send(await self._connection(), commands)
 
     def forget_scripts(self) -> None:
         """Load scripts again: the server has lost them."""
@@ -79,7 +78,8 @@ class Node:
             await connection.disconnect(nowait=True)
 
     async def _exchange(self, calls: Sequence[Call]) -> list[NodeReply]:
-        async with self._connection() as connection:
+        async with self._attempt(), time_limit(self._timeout, self._clock), self._slots:
+            connection = await self._connection()
             used = {call.script.sha: call.script for call in calls if isinstance(call, ScriptCall)}
             missing = [script for sha, script in used.items() if sha not in self._loaded]
             commands = [("SCRIPT", "LOAD", script.text) for script in missing] + [call.words for call in calls]
@@ -91,11 +91,11 @@ class Node:
         return rest
 
     @asynccontextmanager
-    async def _attempt(self) -> AsyncIterator["_Attempt"]:
+    async def _attempt(self) -> AsyncIterator[None]:
         """Translate what fails, and remember it for the callers that follow."""
-        is_probe, attempt = self._availability.enter(self._clock.now()), _Attempt()
+        is_probe = self._availability.enter(self._clock.now())
         try:
-            yield attempt
+            yield
         except StoreError as error:
             await self._on_failure(error, is_probe=is_probe)
             raise
@@ -104,9 +104,6 @@ class Node:
             await self._on_failure(translated, is_probe=is_probe)
             raise translated from error
         except TimeoutError as error:
-            if attempt.is_waiting:
-                self._availability.leave(is_probe=is_probe)
-                raise StoreError("timeout", f"too many calls at once wait for Redis at {self.name}") from error
             late = StoreError("timeout", f"Redis at {self.name} did not answer within {self._timeout:g} s")
             await self._on_failure(late, is_probe=is_probe)
             raise late from error
@@ -120,16 +117,7 @@ class Node:
         self._loaded.clear()
         await self.close()
 
-    @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[RedisConnection]:
-        """Yield a connection for one exchange, which has the whole time limit to wait for it and to be answered."""
-        async with self._attempt() as attempt, time_limit(self._timeout, self._clock):
-            attempt.is_waiting = True
-            async with self._slots:
-                attempt.is_waiting = False
-                yield await self._take_idle() or await self._open()
-
-    async def _take_idle(self) -> RedisConnection | None:
+    async def _connection(self) -> RedisConnection:
         while self._idle:
             connection = self._idle.pop()
             # Unexpected data is the end of the connection, or a farewell (maxclients, CLIENT KILL).
@@ -137,18 +125,12 @@ class Node:
                 return connection
             await connection.disconnect(nowait=True)
             self._loaded.clear()
-        return None
+        return await self._open()
 
     async def _send(self, connection: RedisConnection, commands: Sequence[Sequence[Argument]]) -> list[NodeReply]:
         replies = await exchange(connection, commands)
         self._idle.append(connection)
         return replies
-
-
-@dataclass(slots=True)
-class _Attempt:
-    is_waiting: bool = False
-    """It waits for others of this process, not for the server."""
 
 
 class BlockingConnection:
@@ -196,6 +178,11 @@ async def exchange(connection: RedisConnection, commands: Sequence[Sequence[Argu
                 replies.append(await connection.read_response())
             except ResponseError as error:
                 replies.append(error)
+    except RuntimeError as error:
+        # That is what uvloop says where the connection was reset after it was looked at, and before it is written to.
+        await connection.disconnect(nowait=True)
+        message = "the connection is closed"
+        raise ConnectionError(message) from error
     except BaseException:
         # The replies that are left would be taken for those of the next commands.
         await connection.disconnect(nowait=True)

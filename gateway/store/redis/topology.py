@@ -98,19 +98,18 @@ class Sentinels:
         Raises:
             StoreError: no Sentinel knows one, or it can't be reached.
         """
-        error: StoreError | None = None
+        error = StoreError("unreachable", "no Sentinel is named in `store`")
         for sentinel in tuple(self._hosts):
             try:
                 primary = await self._ask(sentinel)
             except StoreError as failed:
-                # An error that an operator has to correct says more than one that heals.
-                error = failed if error is None or failed.fault == "refused" else error
+                error = failed
                 continue
             # The one that has answered is asked first from now on.
             self._hosts.remove(sentinel)
             self._hosts.insert(0, sentinel)
             return await self._open_primary(primary, sentinel)
-        raise error or StoreError("unreachable", "no Sentinel is named in `store`")
+        raise error
 
     async def _open_primary(self, primary: Host, sentinel: Host) -> RedisConnection:
         connection = await self._connector.open(primary)
