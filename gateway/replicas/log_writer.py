@@ -184,6 +184,25 @@ class LogWriter:
                 else:
                     self._give_up(written)
 
+    async def find_losses(self, logs: Sequence[WrittenLog]) -> None:
+        """Find out what the store has lost of logs, although it has confirmed it, so that it is written again.
+
+        A failover loses the newest writes: Redis replicates asynchronously
+        (https://redis.io/docs/latest/operate/oss_and_stack/management/replication/).
+
+        Raises:
+            StoreError: it can't be read.
+        """
+        async with self._writing:
+            known = {written.generation.id: written for written in logs if written.is_created}
+            parts = await self._store.read(dict.fromkeys(known, HEAD_ALONE))
+            for generation_id, part in parts.items():
+                written = known[generation_id]
+                if part.head.last < written.stored:
+                    written.stored = part.head.last
+                    written.details += 1
+                    self.recreated += 1
+
     def resume(self) -> None:
         """Write again after a failure."""
         self._schedule.resume([written for written in self if written.is_dirty])

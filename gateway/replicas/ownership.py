@@ -190,6 +190,7 @@ class Ownership:
         lacking, recreated = sum(written.is_dirty for written in self._writer), self._writer.recreated
         for batch in batches(tuple(self._writer), BATCH_LOGS):
             await self._writer.retake(batch)
+            await self._writer.find_losses(batch)
             await self._writer.write(batch, verify=True)
             if self._clock.now() - self.renewed_at >= self.policy.interval:
                 await self._renew()

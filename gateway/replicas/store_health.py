@@ -4,10 +4,10 @@ import logging
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from typing import Final
 
 from gateway.clock import Clock
-from gateway.log_throttle import KeyedLogThrottle
 from gateway.protocol.errors import Code, Refused
 from gateway.store.errors import StoreError, StoreFault
 
@@ -16,8 +16,14 @@ logger = logging.getLogger(__name__)
 READABLE: Final[frozenset[StoreFault]] = frozenset({"full", "read_only"})
 """Faults of a store that answers, but stores nothing."""
 
-FIRST_RETRY: Final = 0.25
-"""Part of the interval between two renewals after which a store that has just failed is tried again."""
+QUIET_SECONDS: Final = 10.0
+"""Minimum time between two messages of the log with one reason: a store may come and go many times a second."""
+
+RETRY: Final = 0.25
+"""Longest time until a store that has failed is used again, as a part of the interval between two renewals.
+
+That costs little: while a server does not answer, its client connects only at growing intervals.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +47,10 @@ class StoreHealth:
         self.on_lost: Callable[[], None] = _do_nothing
         """Called when the store can't be used any more."""
         self._has_started = False
-        self._throttle = KeyedLogThrottle()
-        self._is_loss_logged = False
+        self._recovered_at = -inf
+        self._logged: StoreFault | None = None
+        """The newest reason of this outage that was logged."""
+        self._logged_at: dict[StoreFault, float] = {}
 
     @property
     def is_up(self) -> bool:
@@ -54,39 +62,41 @@ class StoreHealth:
         """Return True if reads may succeed. If they would only wait for a time-out, clients are refused at once."""
         return self.is_connected and (self.outage is None or self.outage.fault in READABLE)
 
+    def is_recovering(self, seconds: float) -> bool:
+        """Return True in the first seconds after an outage: what the store lacks, other gateways may still write."""
+        return self._clock.now() < self._recovered_at + seconds
+
     def on_error(self, error: StoreError) -> None:
         """Record that the store has failed. The log tells the first failure, and another kind of failure."""
-        former = self.outage
-        if former is not None and former.fault == error.fault:
-            return
-        now = self._clock.now()
-        self.outage = Outage(error.fault, error.message, now if former is None else former.since)
+        former, now = self.outage, self._clock.now()
         self.outages += former is None
+        if former is None or former.fault != error.fault:
+            self.outage = Outage(error.fault, error.message, now if former is None else former.since)
         if former is None:
             self.on_lost()
-        if self._throttle.is_due(error.fault, now):
-            self._is_loss_logged = True
+        if self._logged != error.fault and now - self._logged_at.get(error.fault, -inf) >= QUIET_SECONDS:
+            self._logged, self._logged_at[error.fault] = error.fault, now
             logger.warning("the store can't be used (%s): %s", error.fault, error.message)
 
     def on_success(self, written: int) -> None:
         """Record that the store can be used; `written` is the number of generations that it lacked something of."""
         outage, self.outage = self.outage, None
+        if self._has_started:
+            self._recovered_at = self._clock.now()
         self._has_started = True
-        if outage is not None and self._is_loss_logged:
-            self._is_loss_logged = False
+        if outage is not None and self._logged is not None:
+            self._logged = None
             seconds = self._clock.now() - outage.since
             logger.warning("the store can be used again, after %.1f s: %d generations were written", seconds, written)
 
     def delay(self, interval: float) -> float:
         """Return the time until the next use, of which there is one each `interval` while all is well.
 
-        After failures it is shorter, and random: gateways that lost the store together do not come back together.
+        While the store fails it is shorter, and random: gateways that lost it together do not come back together.
         """
         if self.is_up:
             return interval
-        is_new = self.outage is not None and self._clock.now() - self.outage.since < interval * FIRST_RETRY / 2
-        longest = interval * (FIRST_RETRY if is_new else 1)
-        return longest * random.uniform(0.5, 1)  # noqa: S311 - jitter, no secret
+        return interval * RETRY * random.uniform(0.5, 1)  # noqa: S311 - jitter, no secret
 
     def unavailable(self) -> Refused:
         """Build the refusal of what needs the store."""

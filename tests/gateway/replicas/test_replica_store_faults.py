@@ -1,6 +1,7 @@
 """What gateways do while their store can't be used, and how they find together again."""
 
 import asyncio
+from copy import deepcopy
 
 import pytest
 
@@ -12,6 +13,7 @@ from gateway.protocol.events import Chunk, Complete, Error, Gap
 from gateway.replicas.policy import ReplicaPolicy
 from gateway.store.errors import StoreFault
 from gateway.store.logs import Position
+from gateway.store.memory import MemoryStore
 from tests.event_loop import settle
 from tests.gateway.replicas.deployment import Deployment, deployment, events
 from tests.gateway.store.faulty_store import When
@@ -336,6 +338,48 @@ async def test_a_batch_whose_reply_was_lost_is_stored_once() -> None:
         await shared.advance(1)
         assert [event for event in events(mirrored) if isinstance(event, Chunk)] == [Chunk("abc")]
         second.hub.remove_viewer(generation.id)
+
+
+async def test_what_an_emptied_store_lacks_is_not_called_lost_before_others_had_time_to_write_it() -> None:
+    async with deployment() as shared:
+        first, second = shared.gateways
+        generation = await first.streaming("a")
+        fail(shared)
+        await shared.advance(2)
+        shared.empty_store()
+        second.faults.heal()
+        await shared.advance(1)
+        assert second.replica.health.is_up
+        with pytest.raises(Refused) as refused:
+            await second.find(generation)
+        assert (refused.value.status, refused.value.retryable) == (503, True)
+        heal(shared)
+        await shared.advance(1)
+        assert (await second.find(generation)).log.text() == "a"
+        await shared.advance(3)
+        with pytest.raises(Refused) as refused:
+            await second.generations.find("g_unknown", ANONYMOUS)
+        assert refused.value.code is Code.GENERATION_LOST
+
+
+async def test_writes_that_a_failover_has_lost_are_written_again() -> None:
+    async with deployment() as shared:
+        first, second = shared.gateways
+        ended, running = await first.streaming("a"), await first.streaming("b")
+        await shared.advance(0.2)
+        assert isinstance(shared.store, MemoryStore)
+        promoted = deepcopy(shared.store.logs._stored)
+        first.upstream.calls[0].send("more")
+        first.upstream.calls[0].finish()
+        first.send("more")
+        await shared.advance(0.4)
+        fail(shared)
+        await shared.advance(1)
+        shared.store.logs._stored = promoted
+        heal(shared)
+        await shared.advance(2)
+        assert events(await second.find(ended)) == events(ended)
+        assert (await second.find(running)).log.text() == "bmore"
 
 
 async def test_a_gateway_starts_before_its_store() -> None:
