@@ -1,7 +1,7 @@
 # One word per target; `make` alone lists them. Each target installs what it needs.
 .DEFAULT_GOAL := help
 .PHONY: help run run-local check test unit lint format types coverage architecture bench bench-quick bench-compare measure \
-	faults replicas replicas-measure attacks clients clients-install clients-quick soak schemathesis fuzz openapi config-errors screenshot screenshots \
+	faults store-faults replicas replicas-measure attacks clients clients-install clients-quick soak schemathesis fuzz openapi config-errors screenshot screenshots \
 	screenshots-examples npm-pack pin audit install-pinned clean
 
 PYTHON ?= python3
@@ -98,6 +98,9 @@ replicas: $(VENV)/test programs ## run 300 streams over three gateways, kill one
 
 replicas-measure: $(VENV)/test programs ## measure what several gateways on one Redis cost; 10 minutes
 	$(BIN)/python -m tests.bench.replicas
+
+store-faults: $(VENV)/test programs ## break the Redis of two gateways in every way, and write docs/store-faults.md; 3 minutes
+	$(BIN)/python -m tests.integration.store_faults --write
 
 attacks: $(VENV)/test programs ## run every known attack on real gateways, and write docs/attacks.md; 3 minutes
 	$(BIN)/python -m tests.integration.attacks

@@ -61,11 +61,11 @@ EXCEPTIONS: Final = {
         f"gateway/store/redis/{name}.py": ("runs over real servers", f"tests/integration/store/{test}.py")
         for test, names in {
             "test_contract": (
-                *("budgets", "logs", "messages", "quotas", "slots", "starts", "streams", "values"),
+                *("budgets", "logs", "members", "messages", "quotas", "slots", "starts", "streams", "values"),
                 *("client", "scripts"),
             ),
             "test_failures": ("cluster", "node", "topology"),
-            "test_start": ("connector", "store"),
+            "test_start": ("checks", "connector", "store"),
         }.items()
         for name in names
     },

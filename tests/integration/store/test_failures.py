@@ -12,7 +12,6 @@ import pytest
 from redis import Redis
 from redis.crc import key_slot
 
-from gateway.clock import SystemClock
 from gateway.store.base import Store
 from gateway.store.errors import StoreError
 from gateway.store.logs import Append, Appended, Position
@@ -278,17 +277,3 @@ async def test_a_node_of_a_cluster_that_is_gone_comes_back(own_cluster: RedisClu
         assert {texts(part.entries) for part in parts.values()} == {"1,2,"}
         await healed(lambda: store.messages.send([("a", b"1")]))
         assert await receiving == [b"1"]
-
-
-async def test_a_clock_that_differs_is_logged(redis_url: str, caplog: pytest.LogCaptureFixture) -> None:
-    class Ahead(SystemClock):
-        @staticmethod
-        def unix() -> float:
-            return SystemClock.unix() + 10
-
-    store = RedisStore(redis_url, prefix=PREFIX, clock=Ahead())
-    await store.members.renew("skewed", 1, b"")
-    await store.members.renew("skewed", 1, b"")
-    await store.close()
-    (record,) = caplog.records
-    assert "the clock of this machine is 10.0 s ahead of that of Redis" in record.getMessage()
