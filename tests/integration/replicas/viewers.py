@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -50,6 +51,7 @@ class Viewer:
     async def run(self) -> None:
         """Read to the terminal event."""
         feed: Feed | None = None
+        began = time.monotonic()
         try:
             while self.transcript.end is None:
                 try:
@@ -64,7 +66,7 @@ class Viewer:
                         await feed.close()
                         feed = None
         except Unreadable as refusal:
-            self.error = str(refusal)
+            self.error = f"{time.monotonic() - began:.1f} s after its start, at {self.transcript.seq}: {refusal}"
 
     async def _begin(self) -> Feed:
         self._counts.starts[self.kind] += 1
