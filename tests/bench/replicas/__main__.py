@@ -6,17 +6,21 @@ import platform
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from tests.bench.replicas import appends, latency, memory, owner, workers
 from tests.bench.replicas.bed import redis_server
+from tests.integration.redis_cluster import redis_cluster
 
 
 def _appends() -> str:
     lines = []
     for tokens in (1, 10, 50):
         with tempfile.NamedTemporaryFile("w+b") as log, redis_server(log) as server:
-            lines.append(appends.measure(f"redis://127.0.0.1:{server.port}", [server], tokens, processes=1))
+            lines.append(appends.measure(f"redis://127.0.0.1:{server.port}", [server.pid], tokens, processes=1))
             lines.append(appends.fill(server, tokens))
+    with tempfile.TemporaryDirectory() as folder, redis_cluster(Path(folder)) as cluster:
+        lines.append(appends.measure(cluster.url, [node.pid for node in cluster.nodes], 10, processes=1))
     return "\n".join(lines)
 
 

@@ -45,17 +45,17 @@ def batch(first: int, tokens: int) -> Sequence[Entry]:
     return [*merge([entry(first + number, Chunk(TOKEN)) for number in range(tokens)], with_ends=True)]
 
 
-def measure(url: str, servers: Sequence[Server], tokens: int, processes: int) -> str:
+def measure(url: str, pids: Sequence[int], tokens: int, processes: int) -> str:
     """Store batches as fast as the processes can; return the rate, and the CPU of each server."""
-    before = [cpu_time([server.pid]) for server in servers]
+    before = [cpu_time([pid]) for pid in pids]
     with multiprocessing.get_context("spawn").Pool(processes) as pool:
         counts = pool.starmap(_append, [(url, tokens)] * processes)
-    used = [(cpu_time([server.pid]) - at) / NANOSECONDS for server, at in zip(servers, before, strict=True)]
+    used = [(cpu_time([pid]) - at) / NANOSECONDS for pid, at in zip(pids, before, strict=True)]
     total, rate = sum(count for count, _ in counts), sum(count / seconds for count, seconds in counts)
     each = 1e6 * sum(used) / total
     shares = ", ".join(f"{share:.2f}" for share in used)
     return (
-        f"{len(servers)} node(s), batches of {tokens} tokens from {processes} process(es): {rate:,.0f} a second, "
+        f"{len(pids)} node(s), batches of {tokens} tokens from {processes} process(es): {rate:,.0f} a second, "
         f"{each:.1f} µs of Redis CPU each, so {1e6 / each:,.0f} a second for each core (CPU seconds: {shares})"
     )
 

@@ -13,6 +13,7 @@ from typing import Final
 import pytest
 
 from tests.integration.processes import Process
+from tests.integration.redis_cluster import redis_cluster
 from tests.integration.redis_server import redis_server
 from tests.integration.servers import simulator_process
 from tests.integration.starts import free_port
@@ -125,11 +126,16 @@ class Deployment:
 
 
 @contextmanager
-def deployment(folder: Path, replicas: int = 3, **settings: object) -> Iterator[Deployment]:
-    """Run gateways behind nginx. With one, without a store: to test the test."""
+def deployment(
+    folder: Path, replicas: int = 3, *, with_cluster: bool = False, **settings: object
+) -> Iterator[Deployment]:
+    """Run gateways behind nginx, on one Redis or a cluster of three. A single one has no store: to test the test."""
     with ExitStack() as stack:
         upstream = stack.enter_context(simulator_process())
-        store = stack.enter_context(redis_server()).url if replicas > 1 else ""
+        store = ""
+        if replicas > 1:
+            enter = stack.enter_context
+            store = enter(redis_cluster(folder)).url if with_cluster else enter(redis_server()).url
         shared = {"store": store} if store else {}
         gateways = [Replica(f"replica {number}", upstream, {**SETTINGS, **shared, **settings}) for number in "123"]
         gateways = gateways[:replicas]
