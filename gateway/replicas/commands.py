@@ -132,7 +132,11 @@ class Commands:
             await self._reader.fetch(generation_id)
 
     async def catch_up(self, mirror: Mirror, after: int) -> None:
-        """Read up to a position that the owner has not stored yet; if it is gone, what follows in its place."""
+        """Read up to a position that the owner has not stored yet; if it is gone, what follows in its place.
+
+        Raises:
+            Refused: it is not known yet whether the position exists: the owner does not answer, and was not taken over.
+        """
         deadline = self._clock.now() + self._policy.owner_timeout
         log = mirror.generation.log
         while after > log.last and not log.ended and mirror.owner != self._replica:
@@ -143,8 +147,10 @@ class Commands:
                 result = None
                 await self._read_again(mirror)
             reached = None if result is None else result.get("last")
-            if self._clock.now() >= deadline or (isinstance(reached, int) and reached < after):
+            if isinstance(reached, int) and reached < after:
                 return
+            if self._clock.now() >= deadline and after > log.last and not log.ended:
+                raise _no_answer()
 
     async def _send(self, generation_id: str, action: str, arguments: Result) -> Result | None:
         """Send a command to the owner of a generation. None: it is to be carried out here.

@@ -91,8 +91,8 @@ class MirrorReader:
         try:
             if mirror is None:
                 if part.head.facts is None:
-                    # It was dropped here while it was read.
-                    return None
+                    # It was dropped here while it was read: read all of it.
+                    return await self.fetch(generation_id)
                 mirror = self._restore(part.head)
                 self._feed(mirror, part)
                 self._mirrors.add(mirror)

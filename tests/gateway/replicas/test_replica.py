@@ -1,9 +1,15 @@
 """Gateways that share a store: reading, commands, and the death of an owner."""
 
+import asyncio
+
+import pytest
+
 from gateway.generation.event_log import EPOCH_EVENTS
 from gateway.generation.state import State
 from gateway.protocol.commands import FeedbackRequest, InterruptRequest
+from gateway.protocol.errors import Refused
 from gateway.protocol.events import Chunk, Complete, Error, Gap, Interrupted
+from gateway.replicas.policy import ReplicaPolicy
 from tests.event_loop import settle
 from tests.gateway.replicas.deployment import deployment, events
 from tests.start_requests import ANONYMOUS
@@ -52,6 +58,39 @@ async def test_without_a_viewer_elsewhere_batches_wait_longer() -> None:
         assert (await second.find(generation)).log.text() == "a"
         await shared.advance(0.2)
         assert (await second.find(generation)).log.text() == "ab"
+
+
+async def test_a_position_is_not_refused_for_good_while_its_owner_does_not_answer() -> None:
+    async with deployment() as shared:
+        first, second = shared.gateways
+        generation = await first.streaming("a")
+        first.send("b")
+        shown = generation.log.last
+        first.kill()
+        # Nobody takes over: its lease, say, is that of a process which has just been stopped.
+        await shared.store.members.renew(first.replica.name, 60, b"{}")
+        finding = asyncio.create_task(second.find(generation, shown))
+        await shared.advance(ReplicaPolicy().owner_timeout + 1)
+        with pytest.raises(Refused) as refused:
+            await finding
+        assert (refused.value.status, refused.value.retryable) == (503, True)
+        await first.go_on()
+        await shared.advance(1)
+        assert (await second.find(generation, shown)).log.text() == "ab"
+
+
+async def test_a_mirror_that_is_dropped_while_it_is_read_is_read_again() -> None:
+    async with deployment() as shared:
+        first, second = shared.gateways
+        generation = await first.streaming("a")
+        await shared.advance(0.2)
+        await second.find(generation)
+        second.faults.hold("logs.read")
+        finding = asyncio.create_task(second.find(generation))
+        await settle()
+        second.hub.mirrors.remove(generation.id)
+        second.faults.release()
+        assert (await finding).log.text() == "a"
 
 
 async def test_a_position_that_is_not_stored_yet_is_fetched_from_the_owner() -> None:
