@@ -139,12 +139,16 @@ class Commands:
         """
         deadline = self._clock.now() + self._policy.owner_timeout
         log = mirror.generation.log
-        while after > log.last and not log.ended and mirror.owner != self._replica:
+        while after > log.last and not log.ended:
+            result = None
             try:
-                result = await self._ask(mirror, "store", {}, deadline)
-                await self._reader.fetch(mirror.generation.id)
+                if mirror.owner == self._replica:
+                    # It is being taken over by this gateway.
+                    await self._read_again(mirror)
+                else:
+                    result = await self._ask(mirror, "store", {}, deadline)
+                    await self._reader.fetch(mirror.generation.id)
             except Refused:
-                result = None
                 await self._read_again(mirror)
             reached = None if result is None else result.get("last")
             if isinstance(reached, int) and reached < after:

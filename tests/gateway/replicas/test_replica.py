@@ -10,6 +10,7 @@ from gateway.protocol.commands import FeedbackRequest, InterruptRequest
 from gateway.protocol.errors import Refused
 from gateway.protocol.events import Chunk, Complete, Error, Gap, Interrupted
 from gateway.replicas.policy import ReplicaPolicy
+from gateway.store.logs import Take
 from tests.event_loop import settle
 from tests.gateway.replicas.deployment import deployment, events
 from tests.start_requests import ANONYMOUS
@@ -65,6 +66,7 @@ async def test_a_position_is_not_refused_for_good_while_its_owner_does_not_answe
         first, second = shared.gateways
         generation = await first.streaming("a")
         first.send("b")
+        await settle()
         shown = generation.log.last
         first.kill()
         # Nobody takes over: its lease, say, is that of a process which has just been stopped.
@@ -77,6 +79,25 @@ async def test_a_position_is_not_refused_for_good_while_its_owner_does_not_answe
         await first.go_on()
         await shared.advance(1)
         assert (await second.find(generation, shown)).log.text() == "ab"
+
+
+async def test_a_position_is_not_refused_for_good_while_its_generation_is_taken_over() -> None:
+    async with deployment() as shared:
+        first, second = shared.gateways
+        generation = await first.streaming("a")
+        await shared.advance(0.2)
+        first.send("b")
+        await settle()
+        shown = generation.log.last
+        first.kill()
+        # In the store, the taker owns it; it has not read it yet.
+        await shared.store.logs.take([Take(generation.id, first.replica.name, 0, second.replica.name)])
+        finding = asyncio.create_task(second.find(generation, shown))
+        await shared.advance(2)
+        assert not finding.done()
+        await second.replica.takeover.adopt_orphans()
+        await shared.advance(1)
+        assert (await finding).log.ended
 
 
 async def test_a_mirror_that_is_dropped_while_it_is_read_is_read_again() -> None:
