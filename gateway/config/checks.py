@@ -7,15 +7,10 @@ from urllib.parse import urlsplit
 from pydantic import HttpUrl, SecretStr
 
 from gateway.net.proxy import DIRECT, ENVIRONMENT
+from gateway.store.redis.address import FORMS, parse_address
 
 MEMORY: Final = "memory"
 """Value of the setting `store` without a shared store."""
-
-STORE_SCHEMES: Final = (
-    *("redis", "rediss", "redis+sentinel", "rediss+sentinel", "redis+cluster", "rediss+cluster"),
-    *("valkey", "valkeys", "valkey+sentinel", "valkeys+sentinel", "valkey+cluster", "valkeys+cluster", "unix"),
-)
-"""Schemes of the URLs of stores; `rediss` and `valkeys` stand for TLS."""
 
 _MIN_SECRET_BYTES: Final = 32
 """RFC 7518, 3.2: a key of HS256 has at least the size of its hash."""
@@ -100,10 +95,10 @@ def check_store(store: str) -> str:
     """
     if store == MEMORY:
         return store
-    scheme, separator, rest = store.partition("://")
-    if not separator or scheme not in STORE_SCHEMES or not rest.strip("/"):
-        message = f"must be `memory`, or a URL that begins with {', '.join(f'{name}://' for name in STORE_SCHEMES)}"
+    if "://" not in store:
+        message = f"must be `memory`, or a URL: {FORMS}"
         raise ValueError(message)
+    parse_address(store)
     return store
 
 

@@ -11,8 +11,6 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 from urllib.parse import parse_qsl, unquote
 
-from gateway.toml.problems import ConfigurationError
-
 Topology = Literal["single", "sentinel", "cluster"]
 Host = tuple[str, int]
 
@@ -77,7 +75,7 @@ def parse_address(url: str, password: str = "") -> RedisAddress:
     """Parse a URL. `password` is used if the URL has none: it need not stand in a file.
 
     Raises:
-        ConfigurationError: it is not such a URL. The message never repeats the part before an "@".
+        ValueError: it is not such a URL. The message never repeats the part before an "@".
     """
     scheme, separator, rest = url.partition("://")
     form = _SCHEME.fullmatch(scheme.lower())
@@ -100,8 +98,8 @@ def parse_address(url: str, password: str = "") -> RedisAddress:
     return RedisAddress(topology, _hosts(hosts, topology), credentials, sentinel, tls, db, service)
 
 
-def _invalid(problem: str) -> ConfigurationError:
-    return ConfigurationError(f"store: not a valid URL: {problem}. Its forms: {FORMS}")
+def _invalid(problem: str) -> ValueError:
+    return ValueError(f"is not a valid URL: {problem}. Its forms: {FORMS}")
 
 
 def _parameters(query: str) -> dict[str, str]:

@@ -101,7 +101,7 @@ class Cluster:
             raise StoreError(error.fault, error.message)
 
     async def _find_slots(self) -> StoreError | None:
-        """Ask some nodes at once, then others, until one answers; return why none did."""
+        """Read the slots from some nodes at once, then from others; return why none has answered."""
         self._next_refresh = self._clock.now() + REFRESH_SECONDS
         known = [*self._seeds, *(host for host in self._nodes if host not in self._seeds)]
         random.shuffle(known)
@@ -114,7 +114,7 @@ class Cluster:
         return error
 
     async def _ask_any(self, hosts: Sequence[Host]) -> StoreError | None:
-        """Take the first answer; return why there is none."""
+        """Use the first answer; return why there is none."""
         asking = [asyncio.create_task(self._ask(host)) for host in hosts]
         error: StoreError | None = None
         try:

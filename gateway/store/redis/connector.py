@@ -1,5 +1,7 @@
 """Open connections to servers of a Redis deployment, with its credentials and TLS."""
 
+import asyncio
+import socket
 import ssl
 from functools import cached_property
 from pathlib import Path
@@ -82,6 +84,7 @@ class Connector:
 
     async def _open(self, host: Host, options: _Options) -> RedisConnection:
         name, port = host
+        await _resolve(host)
         tls = self._address.tls
         if tls is None:
             connection = Connection(host=name, port=port, socket_keepalive=True, **options)
@@ -99,6 +102,21 @@ class Connector:
     @cached_property
     def _tls_context(self) -> RedisSSLContext:
         return _tls_context(self._address.tls or Tls())
+
+
+async def _resolve(host: Host) -> None:
+    """Find an address of a host, as opening the connection will do again.
+
+    If that were cut off while it resolves the name, uvloop would log its error later.
+
+    Raises:
+        StoreError: there is none.
+    """
+    try:
+        await asyncio.get_running_loop().getaddrinfo(*host, type=socket.SOCK_STREAM)
+    except socket.gaierror as error:
+        message = f"Redis at {format_host(host)} can't be reached: no address is known for this host name"
+        raise StoreError("unreachable", message) from error
 
 
 def _with_hint(error: StoreError) -> StoreError:

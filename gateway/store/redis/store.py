@@ -57,7 +57,10 @@ class RedisStore:
     ) -> None:
         self.keys = Keys(prefix)
         chosen_clock = clock or SystemClock()
-        address = parse_address(url, password)
+        try:
+            address = parse_address(url, password)
+        except ValueError as error:
+            raise ConfigurationError(f"store {error}") from error
         self._uses_tls = address.tls is not None
         self._topology = _topology(address, chosen_clock, timeout, max_connections)
         self.client = RedisClient(self._topology)

@@ -54,6 +54,8 @@ BROKEN = [
     Broken("No workers", "workers = 0\n"),
     Broken("Several workers without a store that they share", "workers = 4\n"),
     Broken("The same by an option", "", options={"workers": 2}),
+    Broken("A store of no known kind", 'store = "postgres://localhost"\n'),
+    Broken("A store by Sentinels, without its service", 'store = "redis+sentinel://10.0.0.1,10.0.0.2"\n'),
     Broken("Memory for less than one request", "max_prompt_bytes = 1000000\n"),
     Broken("Not a number", 'port = "x"\n'),
     Broken("Single brackets for an entry of a list", "[models.a.upstreams]\n\n[models.a.upstreams]\n"),

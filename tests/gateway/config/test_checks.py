@@ -9,6 +9,7 @@ from gateway.config.checks import (
     check_no_userinfo,
     check_proxy,
     check_shared_secret,
+    check_store,
     check_variable_name,
 )
 
@@ -88,3 +89,17 @@ def test_the_message_for_a_proxy_with_a_password_does_not_show_it() -> None:
     with pytest.raises(ValueError, match="put the URL into HTTPS_PROXY") as error:
         check_proxy("http://user:hush@proxy:3128")
     assert "hush" not in str(error.value)
+
+
+@pytest.mark.parametrize("store", ["memory", "redis://h", "rediss+sentinel://u:p@h/service", "unix:///run/redis.sock"])
+def test_a_store_is_memory_or_a_url(store: str) -> None:
+    assert check_store(store) == store
+
+
+@pytest.mark.parametrize(
+    ("store", "problem"), [("redis", "must be `memory`, or a URL"), ("redis://u:secret@a,b", "names one server")]
+)
+def test_the_url_of_a_store_is_checked_without_connecting(store: str, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem) as error:
+        check_store(store)
+    assert "secret" not in str(error.value)
