@@ -41,8 +41,9 @@ class Viewer:
         """Return the two moments between which no text came for the longest time."""
         return max(zip(self.times, self.times[1:], strict=False), key=lambda pair: pair[1] - pair[0], default=(0, 0))
 
-    async def run(self) -> None:
-        """Read to the end."""
+    async def run(self, delay: float = 0.0) -> None:
+        """Read to the end, `delay` seconds from now."""
+        await asyncio.sleep(delay)
         while not self.end:
             self.connections += 1
             retry = 0.5

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.integration.store_faults.clients import Viewer
-from tests.integration.store_faults.run import Report
+from tests.integration.store_faults.run import LATE_SECONDS, Report
 
 PAGE: Final = Path(__file__).parents[3] / "docs" / "store-faults.md"
 HEADING: Final = "## What clients saw"
@@ -56,12 +56,16 @@ def section(report: Report) -> str:
 
 def _viewer_name(name: str) -> str:
     length, side = name.split()
+    if length == "late":
+        return f"viewer that comes to {side} during the fault"
     return f"viewer on {side} of the {length} answer"
 
 
 def _viewed(viewer: Viewer) -> str:
     begin, end = viewer.longest_pause
     pause = f"no text from {max(0, begin):.1f} s to {end:.1f} s" if end - begin > 0.5 else "text all the time"
+    if viewer.times and viewer.times[0] > LATE_SECONDS:
+        pause = f"text from {viewer.times[0]:.1f} s on"
     again = f"; {viewer.connections} connections" if viewer.connections > 1 else ""
     return f"{pause}{again}; `{viewer.end}` at {viewer.ended_at:.1f} s, {len(viewer.text)} characters"
 

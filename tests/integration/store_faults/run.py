@@ -16,6 +16,9 @@ BEFORE_SECONDS = 0.8
 AFTER_INTERVALS = 2.5
 """How long they run after it, in intervals between two renewals of a lease."""
 
+LATE_SECONDS = 0.4
+"""Time from the beginning of the fault until a viewer comes to the gateway that has not read its answer yet."""
+
 START_SECONDS = 15.0
 SPEED = 40
 KEPT = 3
@@ -66,7 +69,10 @@ class _Run:
             for side, url in (("A", self._a), ("B", self._b))
         }
         report.viewers = viewers
-        tasks = [asyncio.create_task(viewer.run()) for viewer in viewers.values()]
+        late = await self._start(self._a, f"sim?speed={SPEED}&jitter=0&length={int(SPEED * run_seconds)}")
+        viewers["late B"] = Viewer(self._http, self._b, late, self._began)
+        delays = [BEFORE_SECONDS + LATE_SECONDS if name == "late B" else 0.0 for name in viewers]
+        tasks = [asyncio.create_task(viewer.run(delay)) for viewer, delay in zip(viewers.values(), delays, strict=True)]
         await asyncio.sleep(BEFORE_SECONDS)
         probing = self._start_probes(kept, commanded)
         self._began = time.monotonic()
@@ -80,7 +86,7 @@ class _Run:
             task.cancel()
         await asyncio.gather(*probing, return_exceptions=True)
         report.logged = site.log_lines(logged)
-        await self._check([*kept, watched, short])
+        await self._check([*kept, watched, short, late])
         return report
 
     def _longest_fault(self) -> float:
@@ -129,7 +135,7 @@ class _Run:
         takes_over = self._report.fault.takes_over
         for name, viewer in self._report.viewers.items():
             self._expect(viewer.problems == [], f"{name}: {viewer.problems}")
-            ends = {"error generation_lost"} if takes_over and name.startswith("long") else {"complete"}
+            ends = {"error generation_lost"} if takes_over and not name.startswith("short") else {"complete"}
             if takes_over and name.startswith("short"):
                 # A showed its end before B took it over, with the part that was stored.
                 ends |= {"error generation_lost"}
