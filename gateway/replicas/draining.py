@@ -21,8 +21,14 @@ class Drain:
     async def run(self, seconds: float) -> None:
         """Refuse new starts, wait up to `seconds` for what runs, then end the rest with `shutting_down`.
 
-        If clients can be moved, they are sent to the other gateways at once, and read there what still runs here.
+        If clients can be moved, they are sent to the other gateways at once, and read there what still runs here. By
+        the policy `continue`, the others go on with the rest.
         """
-        if self.moves_clients:
+        if self.replica is not None and self.moves_clients:
             self.hub.departures.begin()
+            deadline = self.hub.clock.now() + seconds
+            await self.hub.wait_until_idle(seconds)
+            if self.hub.running and self.replica.policy.on_owner_lost == "continue" and not self.replica.is_alone:
+                await self.replica.hand_over()
+            seconds = max(0.0, deadline - self.hub.clock.now())
         await self.hub.drain(seconds)

@@ -49,6 +49,10 @@ SETTLE_SECONDS: Final = 0.05
 """Delay between two reads of a generation that was lost, until its new owner has appended something."""
 
 
+OVER_SECONDS: Final = 0.001
+"""Length of the last lease of a gateway that hands over what it ran: it has run out when the others look."""
+
+
 class Replica:
     """One of the gateways of a deployment. `start` and `close` it; between them its tasks run."""
 
@@ -69,6 +73,8 @@ class Replica:
         self.configuration = configuration or Configuration()
         self._hub = hub
         self._clock = clock
+        self._hands_over = False
+        """The others are to take over what is left here."""
         self.shared = SharedState(store, self.name, hub, clock, policy.store_down)
         self.messenger = Messenger(store.messages, self.name, clock, self)
         self.ownership = Ownership(
@@ -190,12 +196,37 @@ class Replica:
                 await self.admission.slots.drop(self.name)
                 await self.streams.exchange()
                 await self.messenger.flush()
-                await self.store.members.remove(self.name)
-                await self.store.messages.forget(self.name)
+                await self._leave()
         self.shared.budgets.close()
         self.writer.pause()
         self.ownership.close()
         await self.store.close()
+
+    @property
+    def is_alone(self) -> bool:
+        """Return True if no other gateway is alive."""
+        return not any(name != self.name for name in self.ownership.members.alive)
+
+    async def hand_over(self) -> None:
+        """Leave what runs here to the other gateways, which continue it once this one is closed; nothing of it is lost.
+
+        Only for the policy `continue`: otherwise they would end it as lost.
+        """
+        running = [written for written in self.writer if not written.generation.log.ended]
+        for written in running:
+            if (record := self._hub.record(written.generation.id)) is not None:
+                self._hub.handover.surrender(record, self.name, len(written.watchers))
+        with suppress(StoreError):
+            await self.writer.write(running)
+        self._hands_over = bool(running)
+
+    async def _leave(self) -> None:
+        if self._hands_over:
+            # The lease has run out for the others: they take over what is left.
+            await self.store.members.renew(self.name, OVER_SECONDS, self.shared.info(self.configuration.digest))
+        else:
+            await self.store.members.remove(self.name)
+            await self.store.messages.forget(self.name)
 
     @property
     def refuses_starts(self) -> bool:

@@ -4,6 +4,7 @@ import asyncio
 
 from gateway.protocol.events import Complete, Error
 from gateway.replicas.draining import Drain
+from gateway.replicas.policy import ReplicaPolicy
 from tests.event_loop import settle
 from tests.gateway.replicas.deployment import deployment
 from tests.served.gateway import Served
@@ -33,6 +34,39 @@ async def test_what_still_runs_after_the_time_limit_ends_as_shut_down() -> None:
         end = (await second.find(generation)).end
         assert isinstance(end, Error)
         assert (end.code, end.retryable, end.partial) == ("shutting_down", True, True)
+        assert drain.done()
+
+
+async def test_what_still_runs_is_handed_over_and_nothing_of_it_is_lost() -> None:
+    async with deployment(policy=ReplicaPolicy(on_owner_lost="continue")) as shared:
+        first, second = shared.gateways
+        generation = await first.streaming("kept ")
+        drain = asyncio.create_task(Drain(first.hub, first.replica).run(5))
+        first.send("to the last word")
+        await shared.advance(6)
+        assert drain.done()
+        await first.hub.close()
+        await first.replica.close()
+        assert not generation.log.ended
+        mirrored = await second.find(generation)
+        assert mirrored.log.text() == "kept to the last word"
+        await shared.advance(5)
+        second.send("whole")
+        second.upstream.last.finish()
+        await settle()
+        continued = await second.find(generation)
+        assert isinstance(continued.end, Complete)
+        assert continued.log.text() == "whole"
+        assert second.hub.running == first.hub.running == 0
+
+
+async def test_the_last_gateway_hands_nothing_over() -> None:
+    async with deployment(1, policy=ReplicaPolicy(on_owner_lost="continue")) as shared:
+        (only,) = shared.gateways
+        generation = await only.streaming("one ")
+        drain = asyncio.create_task(Drain(only.hub, only.replica).run(5))
+        await shared.advance(6)
+        assert isinstance(generation.end, Error)
         assert drain.done()
 
 
