@@ -9,13 +9,16 @@ from contextlib import suppress
 from operator import itemgetter
 from typing import Final
 
-from gateway.admission.slots import MAX_REPORTS, SlotRequest, Slots, SlotState, eta_ms, queue_full
+from gateway.admission.slots import MAX_IMMEDIATE, MAX_REPORTS, SlotRequest, Slots, SlotState, eta_ms, queue_full
 from gateway.clock import Clock, RestartableTimer
 from gateway.store.errors import StoreError
 from gateway.store.slots import SlotAnswer, SlotClaim, SlotLimits, SlotStore, SlotView
 
 POSITIONS_SECONDS: Final = 0.5
 """Delay after which the positions of waiting requests are read again: others leave the queue on other gateways."""
+
+POSITIONS_PER_SECOND: Final = 2000
+"""Waiting requests for which the delay is one second: reading the positions in a long queue takes long."""
 
 SETTLE_SECONDS: Final = 2.0
 """Time in which all gateways restore their claims in a store that has lost them, before one gets a slot again."""
@@ -85,7 +88,7 @@ class SharedSlots:
         """Changes that were acted on, and are to be acknowledged."""
         self._mean: float | None = None
         self._is_down = False
-        self._must_read = False
+        self._must_read = self._are_positions_due = False
         self._is_due = asyncio.Event()
         self._timer = RestartableTimer(clock)
         self._exchanging = asyncio.Lock()
@@ -239,14 +242,16 @@ class SharedSlots:
 
     async def _read(self) -> None:
         seen = tuple(self._seen)
-        view = await self._store.look(self._replica, self._limits, self._ttl, seen)
+        # In a short queue, positions are reported with every grant.
+        with_positions, self._are_positions_due = self._are_positions_due or len(self) <= MAX_IMMEDIATE, False
+        view = await self._store.look(self._replica, self._limits, self._ttl, seen, with_positions=with_positions)
         for generation_id in seen:
             self._seen.pop(generation_id, None)
         self._on_up()
         self._on_view(view)
         if self._unstored or view.count != len(self._stored):
             await self._reconcile()
-        if self._queue:
+        if self._queue and with_positions:
             self._schedule()
 
     def _on_up(self) -> None:
@@ -341,7 +346,12 @@ class SharedSlots:
 
     def _schedule(self) -> None:
         if not self._is_down:
-            self._timer.start(POSITIONS_SECONDS, self._read_soon)
+            delay = max(POSITIONS_SECONDS, self.queued / POSITIONS_PER_SECOND)
+            self._timer.start(delay, self._read_positions)
+
+    def _read_positions(self) -> None:
+        self._are_positions_due = True
+        self._read_soon()
 
     def _wake_all(self, replicas: Iterable[str]) -> None:
         for replica in replicas:

@@ -73,8 +73,13 @@ class SlotStore(Protocol):
         """Release slots or leave the queue; unknown claims are ignored."""
         ...
 
-    async def look(self, replica: str, limits: SlotLimits, ttl: float, seen: Sequence[str]) -> SlotView:
-        """Renew the lease; return what has changed, without the changes that were `seen` before."""
+    async def look(
+        self, replica: str, limits: SlotLimits, ttl: float, seen: Sequence[str], *, with_positions: bool = True
+    ) -> SlotView:
+        """Renew the lease; return what has changed, without the changes that were `seen` before.
+
+        In a long queue, positions cost much more than the rest.
+        """
         ...
 
     async def held(self, replica: str) -> Mapping[str, SlotState]:

@@ -51,7 +51,9 @@ class MemorySlots:
             self._release(replica, generation_id)
         return self._take_wakes()
 
-    async def look(self, replica: str, limits: SlotLimits, ttl: float, seen: Sequence[str]) -> SlotView:
+    async def look(
+        self, replica: str, limits: SlotLimits, ttl: float, seen: Sequence[str], *, with_positions: bool = True
+    ) -> SlotView:
         """Renew the lease; return what has changed, without the changes that were `seen` before."""
         self._begin(replica, limits, ttl)
         changed = self._changed.setdefault(replica, {})
@@ -63,7 +65,7 @@ class MemorySlots:
         positions = {
             generation_id: self._claims[replica][generation_id].position
             for generation_id, state in held.items()
-            if state is SlotState.WAITING
+            if state is SlotState.WAITING and with_positions
         }
         return SlotView(dict(changed), positions, len(held), self._slots.queued, self._slots.mean, self._take_wakes())
 

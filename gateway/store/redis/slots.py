@@ -5,6 +5,7 @@ keeps other gateways waiting.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Final, NamedTuple
 
@@ -18,6 +19,12 @@ from gateway.store.slots import SlotAnswer, SlotClaim, SlotLimits, SlotView
 
 KEEP_MILLISECONDS: Final = 86_400_000
 """How long everything is kept after the last gateway has looked."""
+
+PRINCIPAL: Final = 24
+"""Length of a principal's digest."""
+
+NUMBER: Final = 16
+"""Length of a claim's number in the queue."""
 
 _CLAIM: Final = load_script("slots", "claim_slot")
 _RELEASE: Final = load_script("slots", "release_slots")
@@ -54,17 +61,19 @@ class RedisSlots:
         """Release slots or leave the queue; unknown claims are ignored."""
         return _names(await self._run(_RELEASE, replica, limits, 0, generation_ids))
 
-    async def look(self, replica: str, limits: SlotLimits, ttl: float, seen: Sequence[str]) -> SlotView:
+    async def look(
+        self, replica: str, limits: SlotLimits, ttl: float, seen: Sequence[str], *, with_positions: bool = True
+    ) -> SlotView:
         """Renew the lease; return what has changed, without the changes that were `seen` before."""
-        reply = as_list(await self._run(_LOOK, replica, limits, ttl, (KEEP_MILLISECONDS, *seen)))
-        changed, waiting, turns, counts = map(as_list, reply[:4])
-        count, queued, mean, wakes = reply[4:]
+        args: tuple[Argument, ...] = (KEEP_MILLISECONDS, int(with_positions), *seen)
+        reply = as_list(await self._run(_LOOK, replica, limits, ttl, args))
+        changed, waiting, all_waiting, turns, counts = map(as_list, reply[:5])
+        count, queued, mean, wakes = reply[5:]
         states = {_generation(changed[at]): _STATES[as_bytes(changed[at + 1])] for at in range(0, len(changed), 2)}
-        places = {
-            _generation(waiting[at]): Place(as_text(waiting[at + 1]), as_int(waiting[at + 2]))
-            for at in range(0, len(waiting), 3)
-        }
-        positions = positions_of(places, _scores(turns), _scores(counts))
+        places, number_of = _places(waiting), _scores(counts)
+        if all_waiting:
+            places, number_of = places_among(all_waiting, replica)
+        positions = positions_of(places, _scores(turns), number_of)
         return SlotView(states, positions, as_int(count), as_int(queued), _mean(mean), _names(wakes))
 
     async def held(self, replica: str) -> Mapping[str, SlotState]:
@@ -102,6 +111,28 @@ class RedisSlots:
         return await self._client.call(ScriptCall(script, self._keys, (*first, *args)))
 
 
+def places_among(waiting: Sequence[Reply], replica: str) -> tuple[dict[str, Place], dict[str, float]]:
+    """Return the places of a gateway's claims among all that wait, and how much of each principal's does.
+
+    Those of one principal follow each other in order; each has the principal, a number and the claim.
+    """
+    prefix, places, counts = f"{replica} ", dict[str, Place](), Counter[str]()
+    for reply in waiting:
+        text = as_text(reply)
+        principal, claim = text[:PRINCIPAL], text[PRINCIPAL + NUMBER :]
+        counts[principal] += 1
+        if claim.startswith(prefix):
+            places[claim.removeprefix(prefix)] = Place(principal, counts[principal])
+    return places, {principal: float(count) for principal, count in counts.items()}
+
+
+def _places(waiting: Sequence[Reply]) -> dict[str, Place]:
+    return {
+        _generation(waiting[at]): Place(as_text(waiting[at + 1]), as_int(waiting[at + 2]))
+        for at in range(0, len(waiting), 3)
+    }
+
+
 def positions_of(
     places: Mapping[str, Place], turns: Mapping[str, float], counts: Mapping[str, float]
 ) -> Mapping[str, int]:
@@ -125,8 +156,9 @@ def positions_of(
 
 def _words(claim: SlotClaim) -> tuple[str, str, int]:
     # Of one length for all clients: the scripts join it with others, and sort by it.
-    principal = hashlib.blake2b(claim.principal.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
-    return claim.generation_id, principal, claim.max_concurrent
+    name = claim.principal.encode("utf-8", "surrogatepass")
+    digest = hashlib.blake2b(name, digest_size=PRINCIPAL // 2).hexdigest()
+    return claim.generation_id, digest, claim.max_concurrent
 
 
 def _generation(claim: Reply) -> str:

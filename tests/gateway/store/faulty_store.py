@@ -297,9 +297,13 @@ class FaultySlots:
         inner = self._store.inner.slots
         return await self._store.faults.run("slots.release", lambda: inner.release(replica, generation_ids, limits))
 
-    async def look(self, replica: str, limits: SlotLimits, ttl: float, seen: Sequence[str]) -> SlotView:
+    async def look(
+        self, replica: str, limits: SlotLimits, ttl: float, seen: Sequence[str], *, with_positions: bool = True
+    ) -> SlotView:
         inner = self._store.inner.slots
-        return await self._store.faults.run("slots.look", lambda: inner.look(replica, limits, ttl, seen))
+        return await self._store.faults.run(
+            "slots.look", lambda: inner.look(replica, limits, ttl, seen, with_positions=with_positions)
+        )
 
     async def held(self, replica: str) -> Mapping[str, SlotState]:
         return await self._store.faults.run("slots.held", lambda: self._store.inner.slots.held(replica))

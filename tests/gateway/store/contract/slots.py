@@ -223,3 +223,15 @@ class SlotContract:
         names = ["", " ", "a|b", "{x}", "é\n", "\x00", "a" * 300]
         waiting = (await first.queue("first", *names))[1:]
         assert [*await first.positions()] == waiting
+
+    async def test_positions_in_a_long_queue(self, shared: SharedStore) -> None:
+        first, second = gateways(shared)
+        await first.queue("a")
+        own = await first.queue(*(f"p{number % 7}" for number in range(70)))
+        (late,) = await second.queue("late")
+        found = await first.positions()
+        assert sorted([*found.values(), *(await second.positions()).values()]) == [*range(1, 72)]
+        assert [*found][:7] == own[:7]
+        assert await second.positions() == {late: 8}
+        view = await first.store.look("r1", first.limits, TTL, (), with_positions=False)
+        assert (view.positions, view.count, view.queued) == ({}, 71, 71)
