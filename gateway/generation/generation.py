@@ -321,7 +321,7 @@ class Generation:
         )
 
     def stored_prompt(self) -> StoredPrompt:
-        """Return the conversation as it is now, for a gateway that continues the generation."""
+        """Return the conversation of the start, for a gateway that continues it; the log has the feedback since."""
         return StoredPrompt(self.prompt.json().decode(), self._options.decode(), self._verbatim.decode())
 
     def replay(self, entries: Sequence[Entry], now: float) -> None:

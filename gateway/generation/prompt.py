@@ -38,8 +38,8 @@ class Prompt(Sequence[Message]):
         return cls(_MESSAGES.validate_json(messages))
 
     def json(self) -> bytes:
-        """Return the messages as a JSON array."""
-        return b"[%b]" % b",".join(self._parts)
+        """Return the messages that it began with, before `followed_by`, as a JSON array."""
+        return b"[%b]" % b",".join(self._parts[:1])
 
     def followed_by(self, *messages: Message) -> "Prompt":
         """Return a prompt with further messages at its end; it shares what is encoded already."""
