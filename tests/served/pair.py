@@ -1,12 +1,13 @@
 """Two gateways that share a store in memory: what starts on one of them is read from the other."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, fields
 
 import pytest
 
 from gateway.config import Settings
+from gateway.store.base import Store
 from gateway.store.memory import MemoryStore
 from tests.event_loop import settle
 from tests.manual_clock import ManualClock, ManualTimer
@@ -65,12 +66,14 @@ class ServedElsewhere(Served):
 
 
 @asynccontextmanager
-async def paired(settings: Settings, configure: Configure, clock: ManualClock | None = None) -> AsyncIterator[Pair]:
-    """Yield two gateways; then end them, and assert that nothing of them is left."""
+async def paired(
+    settings: Settings, configure: Configure, clock: ManualClock | None = None, stores: Sequence[Store] = ()
+) -> AsyncIterator[Pair]:
+    """Yield two gateways; then end them, and assert that nothing of them is left. `stores`: one for each."""
     clock = clock or PromptClock()
-    store = MemoryStore(clock)
-    async with serving(settings, clock, configure, store) as first:
-        async with serving(settings, clock, configure, store) as second:
+    first_store, second_store = stores or [MemoryStore(clock)] * 2
+    async with serving(settings, clock, configure, first_store) as first:
+        async with serving(settings, clock, configure, second_store) as second:
             yield Pair(first, second)
         # After some time, the first one knows that the viewers of the second one are gone.
         await first.advance(10)
