@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from tests.bench.replicas import appends, latency, memory, owner, workers
+from tests.bench.replicas import appends, latency, members, memory, owner, starts, workers
 from tests.bench.replicas.bed import redis_server
 from tests.integration.redis_cluster import redis_cluster
 
@@ -26,6 +26,8 @@ def _appends() -> str:
 
 MEASUREMENTS: Mapping[str, Callable[[], str]] = {
     "owner": lambda: owner.measure(runs=3, streams=100, tokens=250),
+    "starts": lambda: starts.measure(runs=3),
+    "members": lambda: members.measure(sizes=(3, 30, 100, 300, 1000)),
     "latency": lambda: latency.measure(runs=3, streams=20),
     "memory": lambda: memory.measure(tokens=500),
     "appends": _appends,

@@ -46,6 +46,7 @@ class Viewer:
         self._deployment = deployment
         self._clients = clients
         self._counts = tally
+        self._last_address = self._former_address = ""
         self._chance = random.Random(f"{start.key} {number}")
 
     async def run(self) -> None:
@@ -66,7 +67,11 @@ class Viewer:
                         await feed.close()
                         feed = None
         except Unreadable as refusal:
-            self.error = f"{time.monotonic() - began:.1f} s after its start, at {self.transcript.seq}: {refusal}"
+            where = self._last_address.rpartition(":")[2]
+            self.error = (
+                f"{time.strftime('%X')}, {time.monotonic() - began:.1f} s after its start, at {self.transcript.seq}, "
+                f"by port {where}, before by port {self._former_address.rpartition(':')[2]}: {refusal}"
+            )
 
     async def _begin(self) -> Feed:
         self._counts.starts[self.kind] += 1
@@ -74,8 +79,9 @@ class Viewer:
 
     async def _attach(self) -> Feed:
         transcript = self.transcript
+        self._former_address, self._last_address = self._last_address, self._address()
         return await self._clients.attach(
-            self.kind, self._address(), self.start, transcript.generation_id, transcript.seq
+            self.kind, self._last_address, self.start, transcript.generation_id, transcript.seq
         )
 
     async def _read(self, feed: Feed) -> None:
