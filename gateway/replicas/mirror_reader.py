@@ -23,13 +23,24 @@ UNUSED_SECONDS: Final = 10.0
 
 
 class MirrorReader:
-    """Feeds mirrors. `on_owner` is called with each mirror whose owner is another gateway than before."""
+    """Feeds mirrors. `on_owner` is called with each mirror whose owner is another gateway than before.
 
-    def __init__(self, store: LogStore, mirrors: Mirrors, clock: Clock, on_owner: Callable[[Mirror], None]) -> None:
+    `is_own` returns True for a generation that this gateway runs or retains itself.
+    """
+
+    def __init__(
+        self,
+        store: LogStore,
+        mirrors: Mirrors,
+        clock: Clock,
+        on_owner: Callable[[Mirror], None],
+        is_own: Callable[[str], bool],
+    ) -> None:
         self._store = store
         self._mirrors = mirrors
         self._clock = clock
         self._on_owner = on_owner
+        self._is_own = is_own
         self._woken: dict[str, None] = {}
         self._has_woken = asyncio.Event()
         self._unreadable = KeyedLogThrottle()
@@ -90,6 +101,9 @@ class MirrorReader:
             return None
         try:
             if mirror is None:
+                if self._is_own(generation_id):
+                    # It was taken over by this gateway while it was read.
+                    return None
                 if part.head.facts is None:
                     # It was dropped here while it was read: read all of it.
                     return await self.fetch(generation_id)

@@ -94,7 +94,9 @@ class Replica:
         )
         self.ownership.attach(self.writer)
         self.watches = Watches(self.name, hub, self.messenger, self.writer)
-        self.reader = MirrorReader(store.logs, hub.mirrors, clock, self.watches.on_viewed)
+        self.reader = MirrorReader(
+            store.logs, hub.mirrors, clock, self.watches.on_viewed, lambda name: hub.record(name) is not None
+        )
         slots = SharedSlots(store.slots, self.name, clock, hub.slots, policy.slot_lease, self._wake_for_slots)
         self.admission = SharedAdmission(store, hub, clock, slots, policy.owner_timeout)
         self.takeover = Takeover(

@@ -114,6 +114,21 @@ async def test_a_mirror_that_is_dropped_while_it_is_read_is_read_again() -> None
         assert (await finding).log.text() == "a"
 
 
+async def test_a_generation_that_is_taken_over_while_it_is_read_is_served_with_its_end() -> None:
+    async with deployment() as shared:
+        first, second = shared.gateways
+        generation = await first.streaming("a")
+        await shared.advance(0.2)
+        second.faults.hold_reply("logs.read")
+        finding = asyncio.create_task(second.find(generation))
+        await settle()
+        first.kill()
+        await shared.advance(6)
+        second.faults.release()
+        assert (await finding).log.ended
+        assert second.hub.mirrors.get(generation.id) is None
+
+
 async def test_a_position_that_is_not_stored_yet_is_fetched_from_the_owner() -> None:
     async with deployment() as shared:
         first, second = shared.gateways

@@ -39,6 +39,7 @@ class Faults:
     _failing: dict[str, tuple[StoreFault, When]] = field(default_factory=dict)
     _next: dict[str, tuple[StoreFault, When]] = field(default_factory=dict)
     _held: dict[str, asyncio.Event] = field(default_factory=dict)
+    _late: set[str] = field(default_factory=set)
     _broken: list[asyncio.Future[None]] = field(default_factory=list)
 
     def fail(self, operation: str = "", fault: StoreFault = "unreachable", when: When = When.BEFORE) -> None:
@@ -60,8 +61,12 @@ class Faults:
         """Let each call of an operation wait until `release`; then it is done."""
         self._held[operation] = asyncio.Event()
 
+    def hold_reply(self, operation: str) -> None:
+        """Let the next call of an operation be done, and its reply wait until `release`."""
+        self._late.add(operation)
+
     def release(self) -> None:
-        """Carry out what was held."""
+        """Carry out what was held, and deliver replies."""
         held, self._held = self._held, {}
         for event in held.values():
             event.set()
@@ -80,7 +85,11 @@ class Faults:
             await self._held[name].wait()
         found = self._find(operation)
         if found is None:
-            return await call()
+            reply = await call()
+            if operation in self._late:
+                self._late.remove(operation)
+                await self._held.setdefault(f"the reply to {operation}", asyncio.Event()).wait()
+            return reply
         fault, when = found
         if when is When.AFTER:
             await call()
