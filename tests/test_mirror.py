@@ -61,7 +61,7 @@ EXCEPTIONS: Final = {
         f"gateway/store/redis/{name}.py": ("runs over real servers", f"tests/integration/store/{test}.py")
         for test, names in {
             "test_contract": (
-                *("budgets", "logs", "members", "messages", "quotas", "slots", "starts", "streams", "values"),
+                *("budgets", "logs", "members", "messages", "quotas", "starts", "streams", "values"),
                 *("client", "scripts"),
             ),
             "test_failures": ("cluster", "node", "topology"),
