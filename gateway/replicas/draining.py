@@ -15,8 +15,8 @@ class Drain:
 
     @property
     def moves_clients(self) -> bool:
-        """Return True if clients can read from other gateways what is started here: the store can be used."""
-        return self.replica is not None and self.replica.health.is_up
+        """Return True if clients can read elsewhere what runs here: others are alive, and the store can be used."""
+        return self.replica is not None and self.replica.health.is_up and not self.replica.is_alone
 
     async def run(self, seconds: float) -> None:
         """Refuse new starts, wait up to `seconds` for what runs, then end the rest with `shutting_down`.
@@ -28,7 +28,7 @@ class Drain:
             self.hub.departures.begin()
             deadline = self.hub.clock.now() + seconds
             await self.hub.wait_until_idle(seconds)
-            if self.hub.running and self.replica.policy.on_owner_lost == "continue" and not self.replica.is_alone:
+            if self.hub.running and self.replica.policy.on_owner_lost == "continue":
                 await self.replica.hand_over()
             seconds = max(0.0, deadline - self.hub.clock.now())
         await self.hub.drain(seconds)

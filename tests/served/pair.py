@@ -74,6 +74,8 @@ async def paired(
     first_store, second_store = stores or [MemoryStore(clock)] * 2
     async with serving(settings, clock, configure, first_store) as first:
         async with serving(settings, clock, configure, second_store) as second:
+            # Each has renewed its lease, and knows the other one.
+            await first.advance(1.2)
             yield Pair(first, second)
         # After some time, the first one knows that the viewers of the second one are gone.
         await first.advance(10)

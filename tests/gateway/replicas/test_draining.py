@@ -6,13 +6,19 @@ from gateway.protocol.events import Complete, Error
 from gateway.replicas.draining import Drain
 from gateway.replicas.policy import ReplicaPolicy
 from tests.event_loop import settle
-from tests.gateway.replicas.deployment import deployment
+from tests.gateway.replicas.deployment import Deployment, deployment
 from tests.served.gateway import Served
+
+
+async def know_each_other(shared: Deployment) -> None:
+    """Let each gateway renew its lease: that tells it who else is alive."""
+    await shared.advance(1.2)
 
 
 async def test_what_runs_goes_on_to_its_end_and_is_read_elsewhere() -> None:
     async with deployment() as shared:
         first, second = shared.gateways
+        await know_each_other(shared)
         generation = await first.streaming("one ")
         drain = asyncio.create_task(Drain(first.hub, first.replica).run(30))
         await shared.advance(2)
@@ -28,6 +34,7 @@ async def test_what_runs_goes_on_to_its_end_and_is_read_elsewhere() -> None:
 async def test_what_still_runs_after_the_time_limit_ends_as_shut_down() -> None:
     async with deployment() as shared:
         first, second = shared.gateways
+        await know_each_other(shared)
         generation = await first.streaming("one ")
         drain = asyncio.create_task(Drain(first.hub, first.replica).run(5))
         await shared.advance(6)
@@ -40,6 +47,7 @@ async def test_what_still_runs_after_the_time_limit_ends_as_shut_down() -> None:
 async def test_what_still_runs_is_handed_over_and_nothing_of_it_is_lost() -> None:
     async with deployment(policy=ReplicaPolicy(on_owner_lost="continue")) as shared:
         first, second = shared.gateways
+        await know_each_other(shared)
         generation = await first.streaming("kept ")
         drain = asyncio.create_task(Drain(first.hub, first.replica).run(5))
         first.send("to the last word")
@@ -60,7 +68,7 @@ async def test_what_still_runs_is_handed_over_and_nothing_of_it_is_lost() -> Non
         assert second.hub.running == first.hub.running == 0
 
 
-async def test_the_last_gateway_hands_nothing_over() -> None:
+async def test_the_last_gateway_keeps_its_clients_and_hands_nothing_over() -> None:
     async with deployment(1, policy=ReplicaPolicy(on_owner_lost="continue")) as shared:
         (only,) = shared.gateways
         generation = await only.streaming("one ")
@@ -68,11 +76,13 @@ async def test_the_last_gateway_hands_nothing_over() -> None:
         await shared.advance(6)
         assert isinstance(generation.end, Error)
         assert drain.done()
+        assert not only.hub.departures.has_begun
 
 
 async def test_a_viewer_elsewhere_keeps_a_generation_of_a_gateway_that_drains() -> None:
     async with deployment() as shared:
         first, second = shared.gateways
+        await know_each_other(shared)
         generation = await first.streaming("one ")
         first.hub.add_viewer(generation.id)
         drain = asyncio.create_task(Drain(first.hub, first.replica).run(300))
