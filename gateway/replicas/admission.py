@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Final, NamedTuple, TypeVar
 
 from gateway.admission.rate_limits import NO_SIZES
@@ -51,7 +52,7 @@ class SharedAdmission:
         self._hub = hub
         self._clock = clock
         self._claim_timeout = claim_timeout
-        self._settlements: list[Settlement] = []
+        self._settlements: list[tuple[Settlement, Principal]] = []
         self._started: dict[str, _Started] = {}
         """Starts by the ids of their generations: those that run, and those with keys as long as they are retained."""
         self._local: dict[str, Principal] = {}
@@ -115,7 +116,7 @@ class SharedAdmission:
                 self.slots.forget(generation_id)
                 if decision is None or decision.outcome == "admitted":
                     # Without a reply it is not known whether it was counted, but that its key must not stand for it.
-                    self._give_back(attempt, 0 if decision is None else 1)
+                    self._give_back(attempt, principal, 0 if decision is None else 1)
 
     async def _ask_both(
         self, attempt: StartAttempt, max_concurrent: int | None
@@ -174,7 +175,7 @@ class SharedAdmission:
         attempt, principal, is_local = self._started.pop(generation_id)
         self._hub.rate_limits.refund(principal.id, self._clock.now(), principal.limits)
         if not is_local:
-            self._give_back(attempt, 1)
+            self._give_back(attempt, principal, 1)
 
     async def admit_call(self, principal: Principal) -> None:
         """Count a call that is no generation as a start.
@@ -190,7 +191,7 @@ class SharedAdmission:
     def undo_call(self, principal: Principal) -> None:
         """Return what `admit_call` has counted."""
         self._hub.rate_limits.refund(principal.id, self._clock.now(), principal.limits)
-        self._give_back(StartAttempt(principal.id, "", self._hub.rate_limits.sizes(principal.limits)), 1)
+        self._give_back(StartAttempt(principal.id, "", self._hub.rate_limits.sizes(principal.limits)), principal, 1)
 
     # Afterwards.
 
@@ -215,11 +216,15 @@ class SharedAdmission:
 
     def on_data_lost(self) -> None:
         """Send the keys of this gateway to the store again, with the next exchange."""
-        self._has_lost_data = True
+        self._has_lost_data = bool(self._started)
 
     async def _merge(self) -> None:
         if not (self._local or self._has_lost_data):
             return
+        # Their amounts are in the levels of this gateway, too.
+        settlements, self._settlements = self._settlements, []
+        for settlement, principal in settlements:
+            self._settle_locally(settlement, principal)
         now, rate_limits = self._clock.now(), self._hub.rate_limits
         principals, self._local, self._has_lost_data = self._local, {}, False
         claims: dict[str, list[tuple[ClaimedKey, str]]] = {principal_id: [] for principal_id in principals}
@@ -248,7 +253,7 @@ class SharedAdmission:
         if not settlements:
             return
         try:
-            await self._store.settle(settlements)
+            await self._store.settle([settlement for settlement, _ in settlements])
         except StoreError:
             self._settlements = settlements + self._settlements
             raise
@@ -268,22 +273,34 @@ class SharedAdmission:
         # What was surrendered is ended by the gateway that has taken it over.
         if not record.is_surrendered and (attempt.claim is not None or tokens):
             key, keep = (None, None) if attempt.claim is None else (attempt.claim.key, record.retention)
-            self._send(Settlement(attempt.principal, generation_id, attempt.sizes, tokens=tokens, key=key, keep=keep))
+            settlement = Settlement(
+                *(attempt.principal, generation_id, attempt.sizes), tokens=tokens, key=key, keep=keep
+            )
+            self._send(settlement, principal)
 
     def _on_forget(self, generation_id: str) -> None:
         self._started.pop(generation_id, None)
 
-    def _give_back(self, attempt: StartAttempt, requests: int) -> None:
+    def _give_back(self, attempt: StartAttempt, principal: Principal, requests: int) -> None:
         key = None if attempt.claim is None else attempt.claim.key
         if key is not None or (requests and attempt.sizes.requests is not None):
             settlement = Settlement(
                 *(attempt.principal, attempt.generation_id, attempt.sizes), requests=-requests, key=key, keep=0
             )
-            self._send(settlement)
+            self._send(settlement, principal)
 
-    def _send(self, settlement: Settlement) -> None:
-        self._settlements.append(settlement)
-        self._is_due.set()
+    def _send(self, settlement: Settlement, principal: Principal) -> None:
+        if self.slots.is_down:
+            self._settle_locally(settlement, principal)
+        else:
+            self._settlements.append((settlement, principal))
+            self._is_due.set()
+
+    def _settle_locally(self, settlement: Settlement, principal: Principal) -> None:
+        """Leave amounts to the levels of this gateway, which are merged: they would count twice."""
+        self._local[principal.id] = principal
+        if settlement.key is not None:
+            self._settlements.append((replace(settlement, requests=0, tokens=0), principal))
 
 
 def _result(result: T | BaseException) -> T:

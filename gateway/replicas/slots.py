@@ -87,7 +87,8 @@ class SharedSlots:
         self._seen: dict[str, None] = {}
         """Changes that were acted on, and are to be acknowledged."""
         self._mean: float | None = None
-        self._is_down = False
+        self.is_down = False
+        """The store can't be used."""
         self._must_read = self._are_positions_due = False
         self._is_due = asyncio.Event()
         self._timer = RestartableTimer(clock)
@@ -184,7 +185,7 @@ class SharedSlots:
             await self._is_due.wait()
             self._is_due.clear()
             # What has failed is repeated when the lease is renewed.
-            if not self._is_down:
+            if not self.is_down:
                 with suppress(StoreError):
                     await self.exchange(look=self._must_read)
 
@@ -217,9 +218,9 @@ class SharedSlots:
 
     def on_down(self, *, is_local: bool) -> None:
         """Go on without the store. `is_local`: requests that wait for a shared slot wait for one of this gateway."""
-        if self._is_down:
+        if self.is_down:
             return
-        self._is_down = True
+        self.is_down = True
         self._timer.cancel()
         if is_local:
             waiting, self._queue = self._queue, {}
@@ -256,9 +257,9 @@ class SharedSlots:
 
     def _on_up(self) -> None:
         """Return to the shared queue what waits in that of this gateway."""
-        if not self._is_down:
+        if not self.is_down:
             return
-        self._is_down = False
+        self.is_down = False
         for generation_id, slot in self._slots.items():
             if slot.is_local and slot.slot_request.state is SlotState.WAITING:
                 self._local.withdraw(slot.slot_request)
@@ -345,7 +346,7 @@ class SharedSlots:
         self._is_due.set()
 
     def _schedule(self) -> None:
-        if not self._is_down:
+        if not self.is_down:
             delay = max(POSITIONS_SECONDS, self.queued / POSITIONS_PER_SECOND)
             self._timer.start(delay, self._read_positions)
 

@@ -205,6 +205,24 @@ async def test_local_decisions_are_told_to_the_store_when_it_is_back() -> None:
         assert (await refused(second)).code is Code.RATE_LIMIT
 
 
+@pytest.mark.parametrize("policy", [ReplicaPolicy(), LOCAL])
+async def test_output_during_an_outage_is_counted_once(policy: ReplicaPolicy) -> None:
+    async with deployment(limits=Limits(rates=(0, 1, 600)), policy=policy) as shared:
+        first, second = shared.gateways
+        await first.streaming("x" * 1200)
+        first.faults.fail()
+        first.upstream.last.finish()
+        await settle()
+        await shared.advance(1)
+        first.faults.heal()
+        await shared.advance(2)
+        await second.start()
+        levels = second.hub.rate_limits.levels(ANONYMOUS.id, shared.clock.now(), ANONYMOUS.limits)
+        assert levels.tokens is not None
+        # 300 tokens of output, and 10 tokens a second come back.
+        assert 300 <= levels.tokens <= 345
+
+
 async def test_a_start_that_is_cancelled_gives_back_its_slot_and_its_key() -> None:
     async with deployment(limits=Limits(1, 0, (60, 2, 0))) as shared:
         first, second = shared.gateways
