@@ -11,7 +11,7 @@ import orjson
 
 from gateway.protocol.event_stream import EventStreamDecoder
 
-PROBE_SECONDS: Final = 0.2
+PROBE_SECONDS: Final = 0.25
 """Time between two probes."""
 
 ENDS: Final = {"complete", "interrupted", "error"}

@@ -67,6 +67,15 @@ async def reset_connections(site: Site) -> None:
         await asyncio.sleep(0.5)
 
 
+async def cut_off_in_the_middle(site: Site) -> None:
+    for _ in range(max(1, int(site.seconds / 0.25))):
+        for link in site.links:
+            link.cut_after = 50
+        await asyncio.sleep(0.25)
+    for link in site.links:
+        link.cut_after = None
+
+
 async def black_hole(site: Site) -> None:
     for link in site.links:
         link.freeze()
@@ -121,6 +130,7 @@ FAULTS = (
     Fault("full", "`maxmemory` is exceeded, with `noeviction`; then it is raised", fill_up),
     Fault("read-only", "a replica is promoted: its address leads to the former primary, then to it", fail_over),
     Fault("reset", "all connections are reset, every 0.5 s", reset_connections),
+    Fault("cut", "connections are reset in the middle of commands and replies", cut_off_in_the_middle),
     Fault("black hole", "the network carries nothing and closes nothing", black_hole),
     Fault("half-open", "Redis has closed all connections, and the gateways do not know", break_half),
     Fault("slow", "each command takes 200 ms more", slow_down),

@@ -34,7 +34,7 @@ def write_page(reports: Sequence[Report]) -> None:
         f"`make store-faults`, {today}, {os.cpu_count()} cores (shared by gateways, Redis and all clients), Python "
         f"{platform.python_version()}. Two gateways, A and B, each on a link of its own to one Redis "
         "(`appendonly yes`, `appendfsync always`), with the default settings. The answers run on A, one long, one "
-        "short, and have a viewer on each gateway; clients ask both gateways five times a second. Second 0 is the "
+        "short, and have a viewer on each gateway; clients ask both gateways four times a second. Second 0 is the "
         "beginning of the fault; a response is shown from the moment that it came."
     )
     sections = [HEADING, introduction, *map(section, reports)]
