@@ -19,6 +19,10 @@ from gateway.store.redis.messages import RedisMessages
 from gateway.store.redis.replies import Argument, Reply, as_bytes, as_int, as_list, as_text
 from gateway.store.redis.scripts import load_script
 
+OWNED_MS: Final = 24 * 3600 * 1000
+"""How long the names of what a gateway owns are kept after the last of them, in milliseconds: no generation runs as
+long."""
+
 _CREATE: Final = load_script("create")
 _APPEND: Final = load_script("append")
 _READ: Final = load_script("read")
@@ -45,14 +49,14 @@ class RedisLogs:
         facts = (head.version, head.details or b"", head.facts or b"")
         args = (head.owner, head.fence, entries[-1].last, ended, milliseconds(keep), *facts, encode_entries(entries))
         create = ScriptCall(_CREATE, self._all_keys(head.generation_id), (*args, prompt))
-        own = () if head.ended else (self._own("SADD", head.owner, head.generation_id),)
+        own = () if head.ended else self._own(head.owner, [head.generation_id])
         _, (created,) = await self._client.run_all(own, [create])
         return as_int(created) == 1
 
     async def append(self, appends: Sequence[Append], wakes: Mapping[str, bytes] | None = None) -> Sequence[Appended]:
         """Append events; return a result for each, and send `wakes` afterwards."""
         ended = [append for append in appends if append.entries and append.entries[-1].is_end]
-        disown = [self._own("SREM", append.owner, append.generation_id) for append in ended]
+        disown = [self._disown(append.owner, append.generation_id) for append in ended]
         wake = self._messages.calls(list((wakes or {}).items()))
         replies, _ = await self._client.run_all([self._append(append) for append in appends], [*disown, *wake])
         results = [_APPENDED[as_int(reply)] for reply in replies]
@@ -74,14 +78,17 @@ class RedisLogs:
 
     async def take(self, takes: Sequence[Take]) -> Sequence[Head | None]:
         """Change the owner of generations; return the head of each as it is then."""
-        own = [self._own("SADD", take.owner, take.generation_id) for take in takes]
+        by_owner = dict[str, list[str]]()
+        for take in takes:
+            by_owner.setdefault(take.owner, []).append(take.generation_id)
+        own = [call for owner, names in by_owner.items() for call in self._own(owner, names)]
         _, replies = await self._client.run_all(own, [self._take(take) for take in takes])
         heads = [
             None if reply is None else _head(take.generation_id, as_list(reply))
             for take, reply in zip(takes, replies, strict=True)
         ]
         # Last, so that no generation is without an owner whose death would be noticed.
-        lost = [call for take, head in zip(takes, heads, strict=True) for call in self._disown(take, head)]
+        lost = [call for take, head in zip(takes, heads, strict=True) for call in self._on_taken(take, head)]
         await self._client.run_all(lost)
         return heads
 
@@ -100,7 +107,7 @@ class RedisLogs:
         self._renew_at.pop(generation_id, None)
         owner = await self._client.call(ScriptCall(_DELETE, self._all_keys(generation_id)))
         if owner is not None:
-            await self._client.call(self._own("SREM", as_text(owner), generation_id))
+            await self._client.call(self._disown(as_text(owner), generation_id))
 
     def _on_appended(self, append: Append, result: Appended) -> None:
         has_ended = not append.entries or append.entries[-1].is_end
@@ -113,10 +120,10 @@ class RedisLogs:
         head, _ = self._keys.generation(take.generation_id)
         return ScriptCall(_TAKE, (head,), (take.former, take.fence, take.owner))
 
-    def _disown(self, take: Take, head: Head | None) -> Sequence[Call]:
+    def _on_taken(self, take: Take, head: Head | None) -> Sequence[Call]:
         """Return the calls that remove a generation from the sets of those that do not own it now."""
         owner = None if head is None or head.ended else head.owner
-        return [self._own("SREM", name, take.generation_id) for name in {take.former, take.owner} - {owner}]
+        return [self._disown(name, take.generation_id) for name in {take.former, take.owner} - {owner}]
 
     def _append(self, append: Append) -> Call:
         entries = append.entries
@@ -129,13 +136,21 @@ class RedisLogs:
             args.append(append.details)
         return ScriptCall(_APPEND, self._all_keys(append.generation_id), args)
 
-    def _own(self, command: str, owner: str, generation_id: str) -> Call:
+    def _own(self, owner: str, generation_ids: Sequence[str]) -> Sequence[Call]:
         key = self._keys.owned(owner)
-        # An id may come from a client, and be any text.
-        return Command(key, (command, key, generation_id.encode("utf-8", "surrogatepass")))
+        return Command(key, ("SADD", key, *map(_encoded, generation_ids))), Command(key, ("PEXPIRE", key, OWNED_MS))
+
+    def _disown(self, owner: str, generation_id: str) -> Call:
+        key = self._keys.owned(owner)
+        return Command(key, ("SREM", key, _encoded(generation_id)))
 
     def _all_keys(self, generation_id: str) -> Sequence[str]:
         return (*self._keys.generation(generation_id), self._keys.prompt(generation_id))
+
+
+def _encoded(generation_id: str) -> bytes:
+    # It may come from a client, and be any text.
+    return generation_id.encode("utf-8", "surrogatepass")
 
 
 def _head(generation_id: str, fields: Sequence[Reply]) -> Head:

@@ -14,7 +14,7 @@ from redis.crc import key_slot
 
 from gateway.store.base import Store
 from gateway.store.errors import StoreError
-from gateway.store.logs import Append, Appended, Position
+from gateway.store.logs import Append, Appended, Position, Take
 from gateway.store.redis.connector import CLIENT_NAME
 from gateway.store.redis.keys import Keys
 from gateway.store.redis.store import RedisStore
@@ -277,3 +277,14 @@ async def test_a_node_of_a_cluster_that_is_gone_comes_back(own_cluster: RedisClu
         assert {texts(part.entries) for part in parts.values()} == {"1,2,"}
         await healed(lambda: store.messages.send([("a", b"1")]))
         assert await receiving == [b"1"]
+
+
+async def test_no_key_is_kept_for_ever_but_the_leases(redis_url: str) -> None:
+    async with connected(redis_url, prefix="expiring") as store:
+        await store.logs.create(head("g"), chunks(1, 1), 60, b"prompt")
+        await store.logs.append([append("g", chunks(2, 2))], {"reader": b"wake"})
+        await store.logs.take([Take("g", "a", 0, "b")])
+        await store.members.renew("a", 60, b"")
+        with control(redis_url) as redis:
+            kept = [key for key in redis.scan_iter("expiring:*") if redis.ttl(key) < 0]
+        assert sorted(kept) == sorted(store.keys.members)
