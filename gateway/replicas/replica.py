@@ -337,7 +337,8 @@ class Replica:
                     raise self.health.unavailable()
                 await sleep(SETTLE_SECONDS, self._clock)
                 mirror = await self.reader.fetch(generation_id)
-            if mirror is None and self.health.is_recovering(self.policy.lease):
+            if mirror is None and (not self.health.is_up or self.health.is_recovering(self.policy.lease)):
+                # Another gateway may have it, and store it yet.
                 raise self.health.unavailable()
             if mirror is not None and may_read(principal, mirror) and after > mirror.generation.log.last:
                 await self.commands.catch_up(mirror, after)

@@ -171,6 +171,10 @@ async def test_a_full_store_is_read() -> None:
         await shared.advance(2)
         assert not second.replica.health.is_up
         assert (await second.find(generation)).log.text() == "a"
+        # Another gateway may have started it alone.
+        with pytest.raises(Refused) as refused:
+            await second.generations.find("g_unknown", ANONYMOUS)
+        assert refused.value.status == 503
 
 
 async def test_commands_to_other_gateways_are_refused_at_once() -> None:
