@@ -29,12 +29,17 @@ EXCEPTIONS: Final = {
         "tests/gateway/api/model_api/test_pass_through.py",
     ),
     "gateway/generation/details.py": (DATA, "tests/gateway/generation/test_generation_replay.py"),
-    "gateway/generation/generation_base.py": ("the parts of a generation", "tests/gateway/generation/test_generation.py"),
+    "gateway/generation/generation_base.py": (
+        "the parts of a generation",
+        "tests/gateway/generation/test_generation.py",
+    ),
     "gateway/generation/shared_generation.py": (
         "what gateways share of a generation",
         "tests/gateway/generation/test_generation_replay.py",
     ),
     "gateway/generation/lease.py": (DATA, "tests/gateway/replicas/test_ownership.py"),
+    "gateway/pipeline/hub_base.py": ("the parts of a hub", "tests/gateway/pipeline/test_hub.py"),
+    "gateway/pipeline/hub_starts.py": ("starts generations", "tests/gateway/pipeline/test_hub.py"),
     "gateway/pipeline/mirrors.py": ("counts viewers", "tests/gateway/replicas/test_mirror_reader.py"),
     "gateway/protocol/event_decoder.py": ("the client calls it", "tests/gateway/client/test_event_decoder.py"),
     "gateway/replicas/facts.py": (DATA, "tests/gateway/replicas/test_replica.py"),

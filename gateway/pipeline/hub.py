@@ -1,54 +1,22 @@
 """The hub owns all generations of the process: it starts them, passes commands to them, and retains them."""
 
 import asyncio
-import hashlib
-import secrets
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
-from functools import partial
 from typing import Final, NamedTuple
 
-from gateway.admission.prompts import PromptMemory, PromptReservation
-from gateway.admission.rate_limits import Allowance, RateLimits
-from gateway.admission.slots import Slots
-from gateway.billing.budgets import BudgetCharge, Budgets
-from gateway.clock import Clock, RestartableTimer, time_limit
-from gateway.dialects.sent_request import SentRequest
+from gateway.clock import time_limit
 from gateway.generation.generation import Generation
 from gateway.generation.state import State
-from gateway.pipeline.admission import Admission
-from gateway.pipeline.departures import Departures
-from gateway.pipeline.disconnects import Disconnects
-from gateway.pipeline.handover import Handover
-from gateway.pipeline.mirrors import Mirrors
-from gateway.pipeline.pipeline import Pipeline
-from gateway.pipeline.records import IdempotencyKey, Record, Records, check_command, may_read
-from gateway.pipeline.resends import OnResend, Resends
-from gateway.pipeline.statistics import Statistics, target_figures
-from gateway.protocol.commands import FeedbackRequest, InterruptRequest, OnDisconnect, StartRequest
-from gateway.protocol.errors import Code, Refused, lost, out_of_scope
-from gateway.routing.model import Model
-from gateway.routing.registry import ModelRegistry
+from gateway.pipeline.hub_base import RetentionPolicy, new_id
+from gateway.pipeline.hub_starts import StartingHub, fingerprint
+from gateway.pipeline.records import check_command
+from gateway.pipeline.statistics import target_figures
+from gateway.protocol.commands import FeedbackRequest, InterruptRequest
+from gateway.protocol.errors import Refused, lost
 from gateway.security.principals import Principal
-from gateway.upstreams.base import DEFAULT_OUTPUT_BYTES, VerbatimRequest
 
-
-@dataclass(frozen=True, slots=True)
-class RetentionPolicy:
-    """How generations are kept, by the settings of these names: times in seconds, sizes in bytes."""
-
-    on_disconnect: OnDisconnect = "grace"
-    on_resend: OnResend = "attach"
-    grace: float = 60.0
-    retention: float = 300.0
-    max_retained: int = 10_000
-    max_retained_bytes: int = 256 << 20
-    max_output_bytes: int = DEFAULT_OUTPUT_BYTES
-
-
-POSITIONS_SECONDS: Final = 0.1
-"""Delay after which changed positions in a long queue are reported, together."""
+__all__ = ["FeedbackResult", "Hub", "InterruptResult", "RetentionPolicy", "fingerprint", "new_id"]
+"""Some are of the modules below; all belong to the face of a hub."""
 
 LAST_READ_SECONDS: Final = 5.0
 """Time in which viewers may read how their generations have ended, when the gateway shuts down.
@@ -71,309 +39,8 @@ class FeedbackResult(NamedTuple):
     feedback_id: str
 
 
-class _Admitted(NamedTuple):
-    generation: Generation
-    pipeline: Pipeline
-    budget_charge: BudgetCharge
-    reservation: PromptReservation
-
-
-def new_id(prefix: str) -> str:
-    """Return an id that can't be guessed: 128 random bits, base64url."""
-    return f"{prefix}_{secrets.token_urlsafe(16)}"
-
-
-class Hub:
+class Hub(StartingHub):
     """All generations of this process."""
-
-    def __init__(
-        self,
-        models: ModelRegistry,
-        slots: Slots,
-        clock: Clock,
-        *,
-        rate_limits: RateLimits | None = None,
-        budgets: Budgets | None = None,
-        prompts: PromptMemory | None = None,
-        retention_policy: RetentionPolicy | None = None,
-        new_id: Callable[[str], str] = new_id,
-    ) -> None:
-        self.models = models
-        self.slots = slots
-        self.clock = clock
-        self.prompts = prompts or PromptMemory()
-        """The memory of prompts. Requests that are being received count here, too."""
-        self.statistics = Statistics()
-        self.mirrors = Mirrors()
-        """Generations of other gateways that are read here."""
-        self.budgets = budgets or Budgets()
-        self.departures = Departures(clock)
-        """The clients that are sent to other gateways, where there are some, when this one drains."""
-        self.draining = False
-        self.rate_limits = rate_limits or RateLimits(0, 0)
-        self._policy = retention_policy or RetentionPolicy()
-        self.new_id = new_id
-        self._records = Records(self._policy.max_retained, self._policy.max_retained_bytes)
-        self._resends = Resends()
-        self._positions_timer = RestartableTimer(clock)
-        slots.on_stale = lambda: self._positions_timer.start(POSITIONS_SECONDS, slots.renumber)
-        self._disconnects = Disconnects(clock, self._policy.grace, self.departures)
-        self.handover = Handover(
-            self,
-            records=self._records,
-            mirrors=self.mirrors,
-            disconnects=self._disconnects,
-            budgets=self.budgets,
-            prompts=self.prompts,
-            clock=clock,
-        )
-        """Moves generations between this gateway and others."""
-        self._idle = asyncio.Event()
-        self._idle.set()
-        self._viewer_left = asyncio.Event()
-        """Set when a viewer leaves while the gateway shuts down."""
-        self._on_close: list[Callable[[], None]] = []
-        self.queued_elsewhere: Callable[[], int] = int
-        """Returns the number of generations of this process that wait in a queue of several gateways."""
-        self.on_end: list[Callable[[Record], None]] = []
-        """Called with each generation that runs here no longer: it has ended, or was surrendered."""
-
-    @property
-    def running(self) -> int:
-        """Return the number of generations that have not ended, queued ones included."""
-        return self._records.running
-
-    @property
-    def viewers(self) -> int:
-        """Return the number of viewers of all generations."""
-        return sum(record.viewers for record in self._records) + sum(mirror.viewers for mirror in self.mirrors)
-
-    @property
-    def retention(self) -> float:
-        """Return how long a generation is kept at least once it has ended, in seconds."""
-        return self._policy.retention
-
-    # Starts.
-
-    def start(  # noqa: PLR0913 - options, all passed by name
-        self,
-        request: StartRequest,
-        *,
-        request_id: str,
-        principal: Principal,
-        idempotency_key: str | None = None,
-        verbatim: VerbatimRequest | None = None,
-        sent: SentRequest | None = None,
-        retention: float = 0.0,
-        with_defaults: bool = True,
-        admission: Admission | None = None,
-    ) -> Generation:
-        """Start a generation, or return the one that the idempotency key, or the same request, started before.
-
-        `verbatim` is the request as the client sent it, if it speaks the API of a provider, and `sent` its digest.
-        `retention` is how long the generation is kept at least once it has ended, in seconds. `with_defaults`: what the
-        model adds to a start (`Model.defaults`) is added. A repeated request is recognised by what its client sent.
-        `admission` is what gateways that share their limits have granted it; without one, the limits of this process
-        are applied.
-
-        Raises:
-            Refused: shutting down, unknown model, rate limit, budget, full queue, no memory for the prompt, a key that
-                was used for another request, or a principal whose ticket is for one generation.
-        """
-        try:
-            started, key, fingerprint = self._look_up(request, principal, idempotency_key, sent, admission)
-            if started is not None:
-                return started
-            self._check_open()
-            admitted = self._admit(request, request_id, principal, verbatim, admission, with_defaults=with_defaults)
-        except Refused as refused:
-            self.on_refused(refused, principal, sent)
-            raise
-        on_disconnect = request.options.on_disconnect or self._policy.on_disconnect
-        timer = RestartableTimer(self.clock)
-        generation, pipeline, budget_charge, reservation = admitted
-        kept = max(self._policy.retention, retention)
-        record = Record(
-            generation, pipeline, on_disconnect, key, fingerprint, principal, budget_charge, reservation, timer, kept
-        )
-        self._records.add(record)
-        if sent is not None and self._policy.on_resend != "ignore":
-            self._resends.add(record, sent)
-        self.statistics.started += 1
-        self.launch(record, pipeline)
-        if request.options.on_disconnect in {"grace", "cancel"}:
-            # Its client names a policy, so it means to read: if it never comes, its generation is not kept for it.
-            self._disconnects.expect_viewer(record)
-        self._disconnects.make_way()
-        return generation
-
-    def launch(self, record: Record, pipeline: Pipeline) -> None:
-        """Run the pipeline of a record in a task of its own."""
-        self._idle.clear()
-        record.task = asyncio.create_task(pipeline.run(), name=record.generation.id)
-        record.task.add_done_callback(partial(self._on_task_done, record))
-
-    def check_start(
-        self,
-        request: StartRequest,
-        *,
-        principal: Principal,
-        idempotency_key: str | None = None,
-        sent: SentRequest | None = None,
-    ) -> Generation | None:
-        """Return the generation of this gateway that `start` would return without starting one.
-
-        Raises:
-            Refused: what can be said before limits are applied: shutting down, unknown model, a key that was used for
-                another request, or a principal whose ticket is for one generation.
-        """
-        started, _, _ = self._look_up(request, principal, idempotency_key, sent)
-        if started is None:
-            self._check_open()
-            self.models_for(principal).resolve(request.model)
-        return started
-
-    def on_refused(self, refused: Refused, principal: Principal, sent: SentRequest | None) -> None:
-        """Record that a start was refused, here or by limits that gateways share."""
-        self.statistics.count_refusal(refused)
-        if sent is not None:
-            self._resends.on_refused(principal.id, sent)
-        if refused.code is Code.QUEUE_FULL:
-            # Its next attempt finds the places of clients that are gone.
-            self._disconnects.make_way(is_full=True)
-
-    def admit_call(self, principal: Principal, *, is_counted: bool = False) -> BudgetCharge:
-        """Count a call that is no generation as a start; return what charges it to the principal's budget.
-
-        `is_counted`: gateways that share their limits have counted it already.
-
-        Raises:
-            Refused: shutting down, rate limit, budget, or a principal whose ticket is for one generation.
-        """
-        limits = principal.limits
-        try:
-            if principal.generation_scope is not None:
-                raise out_of_scope()
-            self._check_open()
-            self.budgets.check(principal.id, self.clock.unix(), limits.budget_per_day)
-            if not is_counted:
-                self.rate_limits.consume(principal.id, self.clock.now(), limits)
-        except Refused as refused:
-            self.statistics.count_refusal(refused)
-            raise
-        return BudgetCharge(self.budgets, principal.id, limits.budget_per_day)
-
-    def _check_open(self) -> None:
-        if self.draining:
-            message = "The gateway is shutting down: start again on another gateway, or later."
-            raise Refused(Code.SHUTTING_DOWN, message, retry_after_ms=1000)
-
-    def _look_up(
-        self,
-        request: StartRequest,
-        principal: Principal,
-        idempotency_key: str | None,
-        sent: SentRequest | None,
-        admission: Admission | None = None,
-    ) -> tuple[Generation | None, IdempotencyKey | None, bytes]:
-        """Return what a request started before, its key, and the hash that stands for the request."""
-        if principal.generation_scope is not None:
-            raise out_of_scope()
-        key = (principal.id, idempotency_key) if idempotency_key is not None else None
-        digest = b"" if key is None else fingerprint(request, sent)
-        return self._started_before(key, digest, principal, sent, is_new=admission is not None), key, digest
-
-    def _started_before(
-        self,
-        key: IdempotencyKey | None,
-        fingerprint: bytes,
-        principal: Principal,
-        sent: SentRequest | None,
-        *,
-        is_new: bool,
-    ) -> Generation | None:
-        """Return the generation that a request started when it was sent before; None if it is a new one.
-
-        With `on_resend` of `cancel`, the one that still runs is stopped. `is_new`: its key is known to be new.
-        """
-        if key is not None:
-            if is_new:
-                return None
-            record = self._records.started_with(key, fingerprint)
-            return None if record is None else record.generation
-        record = None if sent is None else self._resends.find(principal.id, sent)
-        if record is None:
-            return None
-        if self._policy.on_resend == "cancel":
-            record.pipeline.interrupt("client", "the client sent the request again", self.clock.now())
-            return None
-        return record.generation
-
-    def _admit(
-        self,
-        request: StartRequest,
-        request_id: str,
-        principal: Principal,
-        verbatim: VerbatimRequest | None,
-        admission: Admission | None,
-        *,
-        with_defaults: bool,
-    ) -> _Admitted:
-        model = self.resolve_model(request.model, principal)
-        limits, now = principal.limits, self.clock.now()
-        self.budgets.check(principal.id, self.clock.unix(), limits.budget_per_day)
-        if admission is None:
-            self.rate_limits.consume(principal.id, now, limits)
-        reservation = self.prompts.reserve(principal.id, principal.address)
-        try:
-            created = int(self.clock.unix())
-            whole = model.defaults.apply(request) if with_defaults else request
-            generation = Generation(
-                *(
-                    self.new_id("g") if admission is None else admission.generation_id,
-                    whole,
-                    request_id,
-                    model.name,
-                    now,
-                    self._policy.max_output_bytes,
-                ),
-                verbatim=verbatim,
-                created=created,
-                leading_messages=len(whole.messages) - len(request.messages),
-            )
-            reservation.grow(generation.request_size)
-            budget_charge = BudgetCharge(self.budgets, principal.id, limits.budget_per_day)
-            limited = budget_charge if budget_charge.is_limited else None
-            slots = self.slots if admission is None else admission.slots
-            pipeline = Pipeline(generation, model, slots, self.clock, principal, limited)
-        except Refused:
-            # The request was not served: it does not count.
-            reservation.release()
-            if admission is None:
-                self.rate_limits.refund(principal.id, now, limits)
-            raise
-        return _Admitted(generation, pipeline, budget_charge, reservation)
-
-    def reload(self, models: ModelRegistry) -> list[asyncio.Task[None]]:
-        """Serve other models from now on; return the tasks that still call the former ones."""
-        self.models = models
-        return [record.task for record in self._records if record.task is not None]
-
-    def resolve_model(self, name: str | None, principal: Principal) -> Model:
-        """Return a model that a principal may use; None is the default model.
-
-        Raises:
-            Refused: `model_not_found`.
-        """
-        return self.models_for(principal).resolve(name)
-
-    def models_for(self, principal: Principal) -> ModelRegistry:
-        """Return the models that a principal may use."""
-        return self.models if principal.models is None else self.models.only(principal.models)
-
-    def allowance(self, principal: Principal) -> Allowance | None:
-        """Return what is left of a principal's rate limit; None without a limit."""
-        return self.rate_limits.allowance(principal.id, self.clock.now(), principal.limits)
 
     def hold(self, generation_id: str, size: int) -> None:
         """Count bytes of a request that are kept beside its generation as memory of its prompt, until that ends.
@@ -386,23 +53,6 @@ class Hub:
             record.reservation.resize(record.generation.request_size + record.held_bytes)
 
     # Commands.
-
-    def find(self, generation_id: str, principal: Principal) -> Generation:
-        """Return a generation that runs or is retained, and that the principal may read.
-
-        Raises:
-            Refused: `generation_lost`, also for a generation of another principal: ids can't be probed.
-        """
-        mirror = self.mirrors.get(generation_id)
-        if mirror is not None:
-            if not may_read(principal, mirror):
-                raise lost(generation_id)
-            return mirror.generation
-        return self._records.find(generation_id, principal).generation
-
-    def record(self, generation_id: str) -> Record | None:
-        """Return the record of a generation of this gateway, without any check; None if it is unknown."""
-        return self._records.get(generation_id)
 
     def add_alias(self, generation_id: str, alias: str, principal: Principal) -> str | None:
         """Name a generation by an id that its client has chosen; return the id of that which had the name before.
@@ -426,15 +76,6 @@ class Hub:
         except Refused:
             # Its ticket is for another generation.
             return None
-
-    def is_running(self, generation_id: str) -> bool:
-        """Return True if a generation of this id, of whomever, has not ended."""
-        record = self._records.get(generation_id)
-        return record is not None and record.generation.end is None
-
-    def running_for(self, principal: Principal) -> list[Generation]:
-        """Return the generations that the principal may read and that have not ended, newest first."""
-        return self._records.running_for(principal)
 
     def find_for_command(self, generation_id: str, principal: Principal) -> Generation:
         """Return a generation that the principal may interrupt and give feedback to.
@@ -513,14 +154,6 @@ class Hub:
         elif not record.generation.state.is_terminal:
             record.pipeline.interrupt("client", "deleted", self.clock.now())
 
-    def on_forget(self, callback: Callable[[str], None]) -> None:
-        """Call `callback`, beside those before it, with the id of each finished generation that is dropped."""
-        self._records.on_forget.append(callback)
-
-    def on_close(self, callback: Callable[[], None]) -> None:
-        """Call `callback`, after those before it, once all generations have ended and no viewer is awaited any more."""
-        self._on_close.append(callback)
-
     # Viewers.
 
     def is_viewed(self, generation_id: str) -> bool:
@@ -551,35 +184,7 @@ class Hub:
         if self.draining:
             self._viewer_left.set()
 
-    # Ends.
-
-    def _on_task_done(self, record: Record, _task: asyncio.Task[None]) -> None:
-        generation, principal = record.generation, record.principal
-        # A task that was cancelled before its first step has not run at all, not even its own `finally`.
-        record.pipeline.release()
-        record.task = None
-        self._disconnects.forget(record)
-        self._resends.forget(record)
-        for callback in self.on_end:
-            callback(record)
-        if record.is_surrendered:
-            record.reservation.release()
-            self._set_idle()
-            return
-        generation.log.compact()
-        generation.forget_prompt()
-        record.reservation.release()
-        tokens, cost = generation.usage().output_tokens or 0, generation.charged()
-        self.rate_limits.record_output(principal.id, tokens, self.clock.now(), principal.limits)
-        record.budget_charge.charge_to_date(cost, self.clock.unix())
-        self.statistics.count_end(generation, cost)
-        record.timer.start(record.retention, partial(self._records.forget, generation.id))
-        self._records.retain(generation)
-        self._set_idle()
-
-    def _set_idle(self) -> None:
-        if not self.running:
-            self._idle.set()
+    # The end.
 
     async def drain(self, seconds: float) -> None:
         """Refuse new starts, wait up to `seconds` for what runs, then end the rest with `shutting_down`.
@@ -660,8 +265,3 @@ class Hub:
             "refused": dict(statistics.refused),
             "draining": self.draining,
         }
-
-
-def fingerprint(request: StartRequest, sent: SentRequest | None) -> bytes:
-    """Return a hash of a request, by which one that reuses its idempotency key is compared."""
-    return sent.digest if sent is not None else hashlib.sha256(request.model_dump_json().encode()).digest()

@@ -7,7 +7,7 @@ import pytest
 from gateway.admission.prompts import PromptMemory
 from gateway.admission.rate_limits import RateLimits
 from gateway.generation.state import State
-from gateway.pipeline.hub import POSITIONS_SECONDS
+from gateway.pipeline.hub_base import POSITIONS_SECONDS
 from gateway.protocol.commands import FeedbackRequest, InterruptRequest, StartRequest
 from gateway.protocol.errors import Code, Refused, UnsupportedOption
 from gateway.protocol.events import Error, Queued
