@@ -26,7 +26,9 @@ class SharedState:
         self.renewal = ValueRenewal(store.values, clock, hub.is_running)
         self.aliases = Aliases(store.values, self.renewal)
         self.budgets = BudgetSync(store.budgets, replica, hub.budgets, clock)
-        self.tickets = SharedTickets(store.values, store.quotas, TicketStore() if store_down == "local" else None)
+        self.tickets = SharedTickets(
+            store.values, store.quotas, clock, TicketStore() if store_down == "local" else None
+        )
         self.writes = WriteBehind()
         self._circuits = Circuits(lambda: hub.models)
         self._replica = replica

@@ -5,12 +5,14 @@ come at once, to whichever gateways, one gets it.
 """
 
 import asyncio
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
 from pydantic import TypeAdapter
 
+from gateway.clock import Clock, time_limit
 from gateway.replicas.store_health import store_unavailable
 from gateway.security.principals import Principal
 from gateway.security.tickets import (
@@ -36,6 +38,9 @@ USED_SECONDS: Final = 3600.0
 
 MAX_USED_PER_PRINCIPAL: Final = MAX_UNUSED // 2
 
+START_SECONDS: Final = 5.0
+"""How long a second request with a ticket for a start waits for the first one: some pages open two at once."""
+
 _SPENT_SECONDS: Final = 1.0
 """How long a ticket is kept that reads nothing any more."""
 
@@ -56,10 +61,13 @@ class SharedTickets:
     Without it none are issued then.
     """
 
-    def __init__(self, values: Values, quotas: Quotas, local: TicketStore | None = None) -> None:
+    def __init__(self, values: Values, quotas: Quotas, clock: Clock, local: TicketStore | None = None) -> None:
         self._values = values
         self._quotas = quotas
+        self._clock = clock
         self._local = local
+        self._starting: dict[str, tuple[asyncio.Event, float]] = {}
+        """Tickets whose start goes on here, and since when: the event is set once it is recorded, or was refused."""
 
     async def issue(self, principal: Principal, scope: TicketScope, origin: str, unix: float) -> str:
         """Issue a ticket and return its text; of too many unused ones of a principal, the oldest is dropped.
@@ -91,6 +99,8 @@ class SharedTickets:
         try:
             while (data := await self._get(text)) is not None:
                 stored = _STORED.validate_json(data)
+                if stored.is_used and await self._has_waited(text, stored, use):
+                    continue
                 if stored.is_used:
                     principal = redeem_used(stored.ticket, use, origin)
                     await self._values.touch([_key(text)], USED_SECONDS)
@@ -99,6 +109,7 @@ class SharedTickets:
                 used = _Stored(replace(stored.ticket, generation_id=grant.generation_id), is_used=True)
                 keep = USED_SECONDS if grant.is_kept else _SPENT_SECONDS
                 if await self._swap(text, data, used, keep):
+                    self._on_used(text, used)
                     await self._count_used(text, stored.ticket.principal, is_kept=grant.is_kept)
                     return grant.principal
         except StoreError as error:
@@ -109,7 +120,7 @@ class SharedTickets:
         """Record the generation that a ticket started. If the store fails, it does not read it: start again."""
         if self._local is not None:
             self._local.record_start(text, generation_id)
-        with suppress(StoreError):
+        with suppress(StoreError), self._end_start(text):
             while (data := await self._get(text)) is not None:
                 stored = _STORED.validate_json(data)
                 if not _has_started_nothing(stored):
@@ -122,7 +133,7 @@ class SharedTickets:
         """Mark a ticket as unused if it started nothing, for as long as it was valid."""
         if self._local is not None:
             self._local.restore(text)
-        with suppress(StoreError):
+        with suppress(StoreError), self._end_start(text):
             data = await self._get(text)
             if data is None:
                 return
@@ -131,6 +142,32 @@ class SharedTickets:
             if seconds > 0 and _has_started_nothing(stored):
                 await self._swap(text, data, _Stored(stored.ticket), seconds)
                 await self._count_unused(text, stored.ticket.principal)
+
+    def _on_used(self, text: str, used: _Stored) -> None:
+        if _has_started_nothing(used):
+            now = self._clock.now()
+            # Of a request that was cancelled, nothing is recorded.
+            self._starting = {key: start for key, start in self._starting.items() if start[1] + START_SECONDS > now}
+            self._starting[_key(text)] = asyncio.Event(), now
+
+    @contextmanager
+    def _end_start(self, text: str) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            event, _ = self._starting.pop(_key(text), (None, 0.0))
+            if event is not None:
+                event.set()
+
+    async def _has_waited(self, text: str, stored: _Stored, use: TicketUse) -> bool:
+        """Wait for the start that this ticket is used for here at the same time; return False if there is none."""
+        event, _ = self._starting.get(_key(text), (None, 0.0))
+        if event is None or use != "start" or not _has_started_nothing(stored):
+            return False
+        with suppress(TimeoutError):
+            async with time_limit(START_SECONDS, self._clock):
+                await event.wait()
+        return event.is_set()
 
     async def _get(self, text: str) -> bytes | None:
         (data,) = await self._values.get([_key(text)])

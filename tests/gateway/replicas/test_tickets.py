@@ -6,7 +6,7 @@ import pytest
 
 from gateway.protocol.errors import Code, Refused
 from gateway.replicas.policy import ReplicaPolicy
-from gateway.replicas.tickets import SharedTickets
+from gateway.replicas.tickets import START_SECONDS, SharedTickets
 from gateway.security.principals import GenerationScope, Principal
 from gateway.security.tickets import (
     MAX_UNUSED_PER_PRINCIPAL,
@@ -18,6 +18,7 @@ from gateway.security.tickets import (
     invalid_ticket,
 )
 from gateway.store.memory import MemoryStore
+from tests.event_loop import settle
 from tests.gateway.replicas.deployment import deployment
 from tests.gateway.security.test_tickets import ALICE, BOB, NO_ORIGIN, ONE_GENERATION, Use
 from tests.gateway.store.faulty_store import FaultyStore
@@ -33,7 +34,7 @@ class AnyGateway(TicketStore):
         super().__init__()
         self.clock = ManualClock()
         store = MemoryStore(self.clock)
-        self.gateways = [SharedTickets(store.values, store.quotas) for _ in range(2)]
+        self.gateways = [SharedTickets(store.values, store.quotas, self.clock) for _ in range(2)]
 
     def next(self, unix: float | None = None) -> SharedTickets:
         self.gateways.reverse()
@@ -68,7 +69,7 @@ TestUseAnywhere = UseAnywhere.TestCase
 def shared_tickets(count: int = 2) -> tuple[ManualClock, FaultyStore, list[SharedTickets]]:
     clock = ManualClock()
     store = FaultyStore(MemoryStore(clock))
-    return clock, store, [SharedTickets(store.values, store.quotas) for _ in range(count)]
+    return clock, store, [SharedTickets(store.values, store.quotas, clock) for _ in range(count)]
 
 
 async def test_of_many_uses_at_once_one_succeeds() -> None:
@@ -83,6 +84,24 @@ async def test_of_many_uses_at_once_one_succeeds() -> None:
         for result in results:
             if isinstance(result, Refused):
                 assert result.body() == invalid_ticket().body()
+
+
+async def test_a_second_start_with_a_ticket_waits_for_the_first_and_reads_what_it_started() -> None:
+    clock, _, (first, _) = shared_tickets()
+    text = await first.issue(ALICE, "start", NO_ORIGIN, 0)
+    assert await first.redeem(text, "start", NO_ORIGIN, 0) == ALICE
+    second = asyncio.create_task(first.redeem(text, "start", NO_ORIGIN, 0))
+    await settle()
+    await first.record_start(text, "g")
+    assert (await second).generation_scope == GenerationScope("g")
+    text = await first.issue(ALICE, "start", NO_ORIGIN, 0)
+    await first.redeem(text, "start", NO_ORIGIN, 0)
+    # One that was cancelled is waited for only so long.
+    second = asyncio.create_task(first.redeem(text, "start", NO_ORIGIN, 0))
+    await settle()
+    clock.advance(START_SECONDS)
+    with pytest.raises(Refused):
+        await second
 
 
 async def test_a_used_ticket_reads_its_generation_everywhere_while_it_is_used() -> None:
@@ -130,7 +149,7 @@ async def test_without_the_store_a_ticket_is_refused_and_not_used_up() -> None:
 async def test_a_gateway_that_goes_on_alone_issues_tickets_of_its_own() -> None:
     clock = ManualClock()
     store = FaultyStore(MemoryStore(clock))
-    tickets = SharedTickets(store.values, store.quotas, TicketStore())
+    tickets = SharedTickets(store.values, store.quotas, clock, TicketStore())
     shared = await tickets.issue(ALICE, "start", NO_ORIGIN, 0)
     store.faults.fail()
     own = await tickets.issue(ALICE, "start", NO_ORIGIN, 0)
