@@ -22,7 +22,7 @@ class Drain:
         """Refuse new starts, wait up to `seconds` for what runs, then end the rest with `shutting_down`.
 
         If clients can be moved, they are sent to the other gateways at once, and read there what still runs here. By
-        the policy `continue`, the others go on with the rest.
+        the policy `continue`, the others continue the rest.
         """
         if self.replica is not None and self.moves_clients:
             self.hub.departures.begin()
