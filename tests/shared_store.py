@@ -6,6 +6,8 @@
 import os
 import secrets
 
+import pytest
+
 from gateway.app.store import build_store
 from gateway.clock import SystemClock
 from gateway.config import Settings
@@ -14,6 +16,16 @@ from gateway.store.memory import MemoryStore
 from tests.manual_clock import ManualClock
 
 TEST_STORE = os.environ.get("DUALSTREAM_TEST_STORE", "")
+
+
+def not_with_a_store(reason: str) -> pytest.MarkDecorator:
+    """Return a mark of a test of what only a gateway without a store does."""
+    return pytest.mark.skipif(bool(TEST_STORE), reason=reason)
+
+
+def not_with_redis(reason: str) -> pytest.MarkDecorator:
+    """Return a mark of a test of what a Redis decides by its own clock, or at its own time."""
+    return pytest.mark.skipif(TEST_STORE not in {"", "memory"}, reason=reason)
 
 
 def shared_store(clock: ManualClock) -> Store | None:

@@ -1,7 +1,8 @@
 """All generations, wherever they run: what routes and transports start, find and command."""
 
-from collections.abc import Callable
-from contextlib import suppress
+import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 
 from gateway.billing.budgets import BudgetCharge
@@ -120,8 +121,7 @@ class Generations:
         await replica.shared.budgets.refresh(principal)
         return await replica.admit(principal, claim)
 
-    @staticmethod
-    async def _run(replica: Replica, start: Callable[..., Generation], admission: Admission) -> Generation:
+    async def _run(self, replica: Replica, start: Callable[..., Generation], admission: Admission) -> Generation:
         generation = None
         try:
             generation = start(admission=admission)
@@ -129,8 +129,23 @@ class Generations:
             if generation is None or generation.id != admission.generation_id:
                 # Refused, or found to be sent again.
                 replica.admission.undo(admission)
-        await replica.add(generation)
+        with self.client_may_leave(generation.id):
+            await replica.add(generation)
         return generation
+
+    @contextmanager
+    def client_may_leave(self, generation_id: str) -> Iterator[None]:
+        """Apply the disconnect policy to a new generation if what its client waits for is cancelled: it has left.
+
+        For what is awaited between the start of a generation and its first viewer.
+        """
+        try:
+            yield
+        except asyncio.CancelledError:
+            if self.hub.record(generation_id) is not None:
+                self.hub.add_viewer(generation_id)
+                self.hub.remove_viewer(generation_id)
+            raise
 
     async def admit_call(self, principal: Principal) -> BudgetCharge:
         """Count a call that is no generation, under limits that all replicas share; see `Hub.admit_call`.

@@ -157,12 +157,15 @@ class LogWriter:
         Raises:
             StoreError: it is stored after `resume`.
         """
-        with self._reporting():
-            await self._create(written)
-        written.is_scheduled = False
-        if written.is_dirty and written in self:
-            # What came meanwhile; or the id is known, and an append finds out whether by an earlier attempt of ours.
-            self.write_soon(written)
+        try:
+            with self._reporting():
+                await self._create(written)
+        finally:
+            written.is_scheduled = False
+            if written.is_dirty and written in self:
+                # What came meanwhile; or the id is known, and an append finds out whether by an earlier attempt of
+                # ours; or the caller does not wait any longer.
+                self._schedule.write_now(written)
 
     async def retake(self, logs: Sequence[WrittenLog]) -> None:
         """Get new fences for logs that run here, after a time in which others could take them: from then on, none can.

@@ -17,6 +17,7 @@ from gateway.app.reload import Reloader
 from gateway.config import Settings
 from gateway.generation.generation import Generation
 from gateway.pipeline.hub import Hub
+from gateway.pipeline.records import Record
 from gateway.replicas.replica import Replica
 from gateway.server.http_protocol import HttpProtocol
 from gateway.server.uvicorn_config import server_config
@@ -48,6 +49,10 @@ class Served:
         """Wait until the upstream has received this many calls."""
         await until(lambda: len(self.upstream.calls) >= number)
 
+    async def left(self) -> None:
+        """Wait until the one generation has had a viewer and has none, also if its start still waits for the store."""
+        await until(lambda: self._only_record.was_viewed and self._only_record.viewers == 0)
+
     async def advance(self, seconds: float) -> None:
         """Advance the clock in steps in which no lease of a gateway runs out, and let the gateway work after each."""
         end = self.clock.now() + seconds
@@ -62,8 +67,12 @@ class Served:
     @property
     def only(self) -> Generation:
         """Return the one generation that the gateway holds."""
+        return self._only_record.generation
+
+    @property
+    def _only_record(self) -> Record:
         (record,) = self.hub._records._by_id.values()
-        return record.generation
+        return record
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from tests.served.clients import BODY
 from tests.served.gateway import Served
 from tests.served.pair import Pair
 from tests.served.viewers import VIEWERS, WebSocketViewer, until
+from tests.shared_store import not_with_a_store
 
 
 async def sent_away(gateway: Served) -> None:
@@ -81,6 +82,7 @@ async def test_a_client_that_cannot_come_back_reads_to_the_end(pair: Pair) -> No
     await until(drain.done)
 
 
+@not_with_a_store("It is about a gateway without one.")
 async def test_without_a_store_clients_stay(served: Served) -> None:
     viewer = served.viewer("sse")
     await viewer.start(BODY)

@@ -123,6 +123,7 @@ async def test_a_start_before_a_close_has_had_a_viewer(served: Served) -> None:
         writer.write(command(type="start", id=1, **BODY) + CLOSE)
         await served.called()
         await until(lambda: not served.protocols)
+        await served.left()
         assert served.hub.running == 1
         served.clock.advance(1000)
         await until(lambda: not served.hub.running)

@@ -1,15 +1,21 @@
-"""Without a store, the generations of all replicas are those of the hub."""
+"""Starts whose clients leave. Without a store, the generations of all replicas are those of the hub."""
+
+import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 
 from gateway.admission.limits import PrincipalLimits
-from gateway.protocol.commands import FeedbackRequest, InterruptRequest
+from gateway.generation.state import State
+from gateway.protocol.commands import FeedbackRequest, InterruptRequest, OnDisconnect
 from gateway.protocol.errors import Code, Refused
+from gateway.protocol.events import Interrupted
 from gateway.replicas.generations import Generations
 from gateway.replicas.running import RunningGeneration
 from gateway.security.principals import Principal
 from tests.event_loop import settle
 from tests.gateway.pipeline.one_target import one_target
+from tests.gateway.replicas.deployment import Deployment, Limits, deployment
 from tests.start_requests import ANONYMOUS, start_request
 
 OTHER = Principal("other", "key")
@@ -60,3 +66,70 @@ async def test_a_call_is_charged_to_the_budgets_of_the_hub() -> None:
         charge = await Generations(harness.hub).admit_call(alice)
         charge.charge_to_date(2.5, harness.clock.unix())
         assert harness.hub.budgets.spent(alice.id, harness.clock.unix()) == 2.5
+
+
+ALICE = Principal("alice", "key", limits=PrincipalLimits(budget_per_day=10, rate_limit_per_minute=60))
+"""A principal whose starts ask the store for everything that a start may ask for."""
+
+
+class TestCutOff:
+    """A start whose client leaves while it waits for the store."""
+
+    @pytest.fixture
+    async def pair(self) -> AsyncIterator[Deployment]:
+        async with deployment(2, limits=Limits(max_concurrent=1, max_queue=1)) as gateways:
+            yield gateways
+
+    async def cut_off(self, pair: Deployment, operation: str, *, on_disconnect: OnDisconnect | None = None) -> None:
+        """Begin a start, and cancel it in a call of the store; then let the store go on."""
+        gateway = pair.gateways[0]
+        gateway.faults.hold(operation)
+        before = len(gateway.faults.calls)
+        request = start_request(**({} if on_disconnect is None else {"on_disconnect": on_disconnect}))
+        start = asyncio.create_task(gateway.start(request, ALICE, "key"))
+        await settle()
+        assert operation in gateway.faults.calls[before:]
+        start.cancel()
+        await settle()
+        assert start.cancelled()
+        gateway.faults.release()
+        await settle()
+
+    @pytest.mark.parametrize("operation", ["budgets.record", "starts.begin", "slots.claim"])
+    async def test_nothing_is_left_of_one_that_was_not_admitted(self, pair: Deployment, operation: str) -> None:
+        await self.cut_off(pair, operation)
+        assert all(gateway.hub.running == gateway.hub.prompts.used == 0 for gateway in pair.gateways)
+        # The slot and the key are free, on every gateway.
+        other = await pair.gateways[1].start(principal=ALICE, key="key")
+        assert pair.gateways[1].hub.is_running(other.id)
+        assert other.state is not State.QUEUED
+
+    async def test_its_policy_applies_to_one_that_runs(self, pair: Deployment) -> None:
+        await self.cut_off(pair, "logs.create", on_disconnect="cancel")
+        await pair.advance(1)
+        assert all(gateway.hub.running == gateway.hub.slots.running == 0 for gateway in pair.gateways)
+        # The key stands for it, as it does without a store.
+        again = await pair.gateways[1].start(start_request(on_disconnect="cancel"), ALICE, "key")
+        assert isinstance(again.end, Interrupted)
+        assert again.end.by == "disconnect"
+
+    async def test_its_client_may_come_back_within_the_grace_period(self, pair: Deployment) -> None:
+        await self.cut_off(pair, "logs.create")
+        first, second = pair.gateways
+        (running,) = first.hub.running_for(ALICE)
+        # It is stored, although nobody waits for that.
+        again = await second.start(start_request(), ALICE, "key")
+        assert (again.id, again.log.last) == (running.id, running.log.last)
+        assert first.hub.running == 1
+        await pair.advance(61)
+        assert isinstance(running.end, Interrupted)
+        assert running.end.by == "disconnect"
+
+    async def test_one_that_goes_on_without_viewers_is_stored(self, pair: Deployment) -> None:
+        await self.cut_off(pair, "logs.create", on_disconnect="continue")
+        first, second = pair.gateways
+        (running,) = first.hub.running_for(ALICE)
+        first.send("Once upon a time")
+        first.upstream.last.finish()
+        await pair.advance(1)
+        assert (await second.generations.find(running.id, ALICE)).log.text() == "Once upon a time"

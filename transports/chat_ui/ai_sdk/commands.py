@@ -186,7 +186,8 @@ class AiSdkCommands:
             idempotency_key=idempotency_key(given.headers),
         )
         if start.alias:
-            await self._chats.add(generation, start.alias, principal)
+            with self._services.generations.client_may_leave(generation.id):
+                await self._chats.add(generation, start.alias, principal)
         identity = ResponseIdentity(generation.id, start.request.model or generation.model, generation.created)
         message_id = message_id_of(generation.id, start.request.metadata)
         projection = AiSdkProjection(identity, message_id, done=False)

@@ -126,8 +126,9 @@ class TanStackCommands:
             request_id=new_id("r"),
             principal=sender,
         )
-        await self._leave(start.alias, sender)
-        await self._runs.add(generation, start, sender)
+        with self._services.generations.client_may_leave(generation.id):
+            await self._leave(start.alias, sender)
+            await self._runs.add(generation, start, sender)
         identity = ResponseIdentity(generation.id, start.request.model or generation.model, generation.created)
         self._view(start.alias, Resumed(generation, self._dialect.projection(start, identity), 0), lambda _is_cut: ())
 

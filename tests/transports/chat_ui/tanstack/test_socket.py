@@ -228,7 +228,7 @@ async def test_a_client_that_leaves_has_a_grace_period(served: Served) -> None:
     async with opened(served) as socket:
         await socket.send_json(run_input())
         await served.called()
-    await until(lambda: served.hub.viewers == 0)
+    await served.left()
     assert not served.only.log.ended
     served.clock.advance(1000)
     await until(lambda: served.only.log.ended)
