@@ -12,6 +12,7 @@ from gateway.security.authenticator import ApiKeyScheme
 from tests.served.clients import BODY, Clients, clients, keys_file, protocols, with_keys
 from tests.served.gateway import Served
 from tests.served.viewers import JsonObject, WebSocketViewer, until
+from tests.shared_store import TEST_STORE
 
 __all__ = ["clients", "keys_file", "protocols"]
 
@@ -183,7 +184,8 @@ async def test_a_socket_that_keeps_sending_is_closed(clients: Clients, text: str
         while (message := await socket.receive()).type is aiohttp.WSMsgType.TEXT:
             answers.append(message.json())
         assert socket.close_code == 4429
-    assert len(answers) == 2 * BURST
+    # Beside a store, the last command may still look for its generation when the socket is closed.
+    assert len(answers) >= 2 * BURST - (TEST_STORE != "")
 
 
 async def test_commands_before_the_hello_are_counted(clients: Clients) -> None:

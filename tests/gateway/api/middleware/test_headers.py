@@ -13,6 +13,7 @@ from starlette.types import Message, Scope
 
 from gateway.api.middleware.headers import DEFAULT_HEADERS, validate_headers
 from gateway.app.application import Application
+from tests.gateway.pipeline.one_target import one_target
 from tests.served.clients import BODY
 from tests.served.gateway import Served
 
@@ -65,8 +66,10 @@ async def test_the_application_validates_all_headers() -> None:
         out.append(message)
 
     scope: Scope = {"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": b""}
-    with pytest.raises(ValueError, match="x-test"):
-        await app(scope, receive, send)
+    async with one_target() as harness:
+        app.state.hub = harness.hub
+        with pytest.raises(ValueError, match="x-test"):
+            await app(scope, receive, send)
     assert out == []
 
 
