@@ -72,7 +72,7 @@ ALICE = Principal("alice", "key", limits=PrincipalLimits(budget_per_day=10, rate
 """A principal whose starts ask the store for everything that a start may ask for."""
 
 
-class TestCutOff:
+class TestCancelled:
     """A start whose client leaves while it waits for the store."""
 
     @pytest.fixture
@@ -80,7 +80,7 @@ class TestCutOff:
         async with deployment(2, limits=Limits(max_concurrent=1, max_queue=1)) as gateways:
             yield gateways
 
-    async def cut_off(self, pair: Deployment, operation: str, *, on_disconnect: OnDisconnect | None = None) -> None:
+    async def cancelled(self, pair: Deployment, operation: str, *, on_disconnect: OnDisconnect | None = None) -> None:
         """Begin a start, and cancel it in a call of the store; then let the store go on."""
         gateway = pair.gateways[0]
         gateway.faults.hold(operation)
@@ -97,7 +97,7 @@ class TestCutOff:
 
     @pytest.mark.parametrize("operation", ["budgets.record", "starts.begin", "slots.claim"])
     async def test_nothing_is_left_of_one_that_was_not_admitted(self, pair: Deployment, operation: str) -> None:
-        await self.cut_off(pair, operation)
+        await self.cancelled(pair, operation)
         assert all(gateway.hub.running == gateway.hub.prompts.used == 0 for gateway in pair.gateways)
         # The slot and the key are free, on every gateway.
         other = await pair.gateways[1].start(principal=ALICE, key="key")
@@ -105,7 +105,7 @@ class TestCutOff:
         assert other.state is not State.QUEUED
 
     async def test_its_policy_applies_to_one_that_runs(self, pair: Deployment) -> None:
-        await self.cut_off(pair, "logs.create", on_disconnect="cancel")
+        await self.cancelled(pair, "logs.create", on_disconnect="cancel")
         await pair.advance(1)
         assert all(gateway.hub.running == gateway.hub.slots.running == 0 for gateway in pair.gateways)
         # The key stands for it, as it does without a store.
@@ -114,7 +114,7 @@ class TestCutOff:
         assert again.end.by == "disconnect"
 
     async def test_its_client_may_come_back_within_the_grace_period(self, pair: Deployment) -> None:
-        await self.cut_off(pair, "logs.create")
+        await self.cancelled(pair, "logs.create")
         first, second = pair.gateways
         (running,) = first.hub.running_for(ALICE)
         # It is stored, although nobody waits for that.
@@ -126,7 +126,7 @@ class TestCutOff:
         assert running.end.by == "disconnect"
 
     async def test_one_that_goes_on_without_viewers_is_stored(self, pair: Deployment) -> None:
-        await self.cut_off(pair, "logs.create", on_disconnect="continue")
+        await self.cancelled(pair, "logs.create", on_disconnect="continue")
         first, second = pair.gateways
         (running,) = first.hub.running_for(ALICE)
         first.send("Once upon a time")
