@@ -37,6 +37,7 @@ EXCEPTIONS: Final = {
         "what gateways share of a generation",
         "tests/gateway/generation/test_generation_replay.py",
     ),
+    "gateway/generation/log_entries.py": ("what a log consists of", "tests/gateway/generation/test_event_log.py"),
     "gateway/generation/lease.py": (DATA, "tests/gateway/replicas/test_ownership.py"),
     "gateway/pipeline/hub_base.py": ("the parts of a hub", "tests/gateway/pipeline/test_hub.py"),
     "gateway/pipeline/hub_starts.py": ("starts generations", "tests/gateway/pipeline/test_hub.py"),

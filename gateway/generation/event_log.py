@@ -4,17 +4,13 @@ Each event is encoded once, when it is appended. Text can be joined without enco
 behind, and in the log itself once it holds more entries than it should. The arguments of a tool call are text, too.
 """
 
-from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from operator import attrgetter
-from typing import NamedTuple
 
-import orjson
-
+from gateway.generation.log_entries import MERGED_BYTES, Entry, before, merge, split
 from gateway.protocol.events import (
     TERMINAL,
-    TEXT_PREFIX,
     Chunk,
     Event,
     Gap,
@@ -22,14 +18,12 @@ from gateway.protocol.events import (
     Reasoning,
     Revision,
     TextBatch,
-    ToolCall,
     Verbatim,
     encode,
     is_delta,
 )
 
-MERGED_BYTES = 32 * 1024
-"""About the maximum size of joined text events, so that no frame outgrows what clients accept in one message."""
+__all__ = ["EPOCH_EVENTS", "MERGED_BYTES", "Entry", "EventLog", "merge"]
 
 EPOCH_EVENTS = 1_000_000_000
 """Distance between the numbers of two owners of one generation: no owner appends as many events.
@@ -38,62 +32,7 @@ A former owner may have shown events that were not stored. Where its successor b
 is used twice.
 """
 
-_TEXT_HEADS: dict[type[Event | Verbatim], bytes] = {kind: prefix + b'"' for kind, prefix in TEXT_PREFIX.items()}
-"""The JSON before the characters of a text, its opening quote included."""
-
-_ARGUMENTS = b'"arguments":"'
-
 _LAST = attrgetter("last")
-
-
-class Entry(NamedTuple):
-    """Events `first` to `last` as one: a single event, or several text events joined. `data` is its JSON object.
-
-    Joined text keeps in `ends` where each of its events ends, in characters; it came as a batch, or the log joined it.
-    Content stands in `data` alone, and is decoded from it where it is needed: two copies would double the memory of a
-    retained answer. All other events are kept in `other`.
-
-    `verbatim` is the provider's own data of a generation that is passed on as it came: a line for each of the events,
-    empty if there is none of its own. None: it is not passed on. An entry of kind `Verbatim` has nothing but that.
-    """
-
-    first: int
-    last: int
-    kind: type[Event | Verbatim]
-    data: bytes
-    ends: Sequence[int] = ()
-    other: Event | None = None
-    verbatim: bytes | None = None
-
-    @property
-    def head(self) -> bytes:
-        """Return the JSON before the characters of a text; events with an equal head can be joined. b"": none can."""
-        if self.kind is not ToolCall or self.other is not None:
-            return _TEXT_HEADS.get(self.kind, b"")
-        # `index`, `id` and `name` stand before, and the latter two are null.
-        return self.data[: self.data.index(_ARGUMENTS) + len(_ARGUMENTS)]
-
-    @property
-    def is_end(self) -> bool:
-        """Return True for a terminal event."""
-        return self.kind in TERMINAL
-
-    @property
-    def text(self) -> str:
-        """Return the text of an entry that can be joined, else an empty string."""
-        head = self.head
-        return str(orjson.loads(self.data[len(head) - 1 : -1])) if head else ""
-
-    @property
-    def event(self) -> Event:
-        """Return the event; joined text as if it had been one event. An entry of kind `Verbatim` has none."""
-        if self.other is not None:
-            return self.other
-        if self.kind is Chunk or self.kind is Reasoning:
-            return self.kind(self.text)
-        fields = orjson.loads(self.data)
-        del fields["type"]
-        return ToolCall(**fields) if self.kind is ToolCall else Part(fields.pop("kind"), fields)
 
 
 class EventLog:
@@ -191,7 +130,7 @@ class EventLog:
         if self.ended or entry.last <= self.last:
             return None
         if entry.first <= self.last:
-            entry = _split(entry, self.last)
+            entry = split(entry, self.last)
         if entry.first > self.last + 1:
             self._gaps.append((self.last + 1, entry.first - 1))
         self._entries.append(entry)
@@ -216,7 +155,7 @@ class EventLog:
         """
         kept = bisect_right(self._entries, seq, key=_LAST)
         if kept < len(self._entries) and self._entries[kept].first <= seq:
-            self._entries[kept] = _before(self._entries[kept], seq)
+            self._entries[kept] = before(self._entries[kept], seq)
             kept += 1
         del self._entries[kept:]
         self.last, self._held = seq, None
@@ -276,7 +215,7 @@ class EventLog:
         if entries[index].first > seq:
             gap = self._gap_at(seq) if self._gaps else None
             return entries[index:] if gap is None else [gap, *entries[index:]]
-        return [_split(entries[index], seq), *entries[index + 1 :]]
+        return [split(entries[index], seq), *entries[index + 1 :]]
 
     def _gap_at(self, seq: int) -> Entry | None:
         """Return what a reader gets that has seen numbers of a gap; None for one that has seen none."""
@@ -327,80 +266,4 @@ class EventLog:
         return len(self._entries)
 
     def _join_oldest(self, count: int) -> None:
-        self._entries[:count] = _merge(self._entries[:count], _join_for_log)
-
-
-def merge(entries: Sequence[Entry], *, with_ends: bool = False) -> Iterator[Entry]:
-    """Yield entries with adjacent text of one kind joined, for a reader that is behind; nothing is encoded again.
-
-    `with_ends`: the joined entries say where each of their events ends, for an API that numbers them.
-    """
-    return _merge(entries, _join_for_log if with_ends else _join_for_reader)
-
-
-def _merge(entries: Sequence[Entry], join: Callable[[list[Entry]], Entry]) -> Iterator[Entry]:
-    pending: list[Entry] = []
-    size, pending_head = 0, b""
-    for entry in entries:
-        # The property is needed for tool calls alone.
-        head = _TEXT_HEADS.get(entry.kind) or entry.head
-        grown = size + len(entry.data) - len(head)
-        if pending and (head != pending_head or grown > MERGED_BYTES):
-            yield join(pending) if len(pending) > 1 else pending[0]
-            grown -= size
-            pending = []
-        if head:
-            pending.append(entry)
-            pending_head = head
-        else:
-            yield entry
-        size = grown if pending else 0
-    if pending:
-        yield join(pending) if len(pending) > 1 else pending[0]
-
-
-def _join_for_reader(entries: list[Entry]) -> Entry:
-    # JSON strings are joined as bytes: escape sequences never reach over the end of a string (RFC 8259, 7).
-    head = entries[0].head
-    data = b'%b%b"}' % (head, b"".join([entry.data[len(head) : -2] for entry in entries]))
-    joined = Entry(entries[0].first, entries[-1].last, entries[0].kind, data)
-    if all(entry.verbatim is None for entry in entries):
-        return joined
-    return joined._replace(verbatim=b"\n".join(map(_verbatim_lines, entries)))
-
-
-def _verbatim_lines(entry: Entry) -> bytes:
-    """Return one line of the provider's own data for each event of an entry."""
-    return b"\n" * (entry.last - entry.first) if entry.verbatim is None else entry.verbatim
-
-
-def _join_for_log(entries: list[Entry]) -> Entry:
-    start, ends, reached = len(entries[0].head) - len('"'), array("I"), 0
-    for entry in entries:
-        if entry.ends:
-            ends.extend([reached + end for end in entry.ends])
-        else:
-            ends.append(reached + len(orjson.loads(entry.data[start:-1])))
-        reached = ends[-1]
-    return _join_for_reader(entries)._replace(ends=ends)
-
-
-def _before(entry: Entry, seq: int) -> Entry:
-    """Return the part of joined text up to a sequence number inside it."""
-    ends = array("I", entry.ends[: seq + 1 - entry.first])
-    data = b"%b%b}" % (entry.head[:-1], orjson.dumps(entry.text[: ends[-1]]))
-    part = Entry(entry.first, seq, entry.kind, data, ends)
-    if entry.verbatim is None:
-        return part
-    return part._replace(verbatim=b"\n".join(entry.verbatim.split(b"\n")[: seq + 1 - entry.first]))
-
-
-def _split(entry: Entry, seq: int) -> Entry:
-    """Return the part of joined text that follows a sequence number inside it."""
-    begin = entry.ends[seq - entry.first]
-    ends = array("I", [end - begin for end in entry.ends[seq + 1 - entry.first :]])
-    data = b"%b%b}" % (entry.head[:-1], orjson.dumps(entry.text[begin:]))
-    rest = Entry(seq + 1, entry.last, entry.kind, data, ends)
-    if entry.verbatim is None:
-        return rest
-    return rest._replace(verbatim=entry.verbatim.split(b"\n", seq + 1 - entry.first)[-1])
+        self._entries[:count] = merge(self._entries[:count], with_ends=True)
