@@ -100,6 +100,19 @@ class StartingHub(HubBase):
             self.models_for(principal).resolve(request.model)
         return started
 
+    @property
+    def recognizes_resends(self) -> bool:
+        """Return True if requests that are sent again are looked for; see `on_resend`."""
+        return self._policy.on_resend != "ignore"
+
+    def find_resent(self, generation_id: str, sent: SentRequest) -> Generation | None:
+        """Return the generation that a request has started before, if its principal is that of a running one here.
+
+        As for a start here, with `on_resend` of `cancel` it is stopped, and not returned.
+        """
+        record = self._records.get(generation_id)
+        return None if record is None else self._started_before(None, b"", record.principal, sent, is_new=False)
+
     def on_refused(self, refused: Refused, principal: Principal, sent: SentRequest | None) -> None:
         """Record that a start was refused, here or by limits that gateways share."""
         self.statistics.count_refusal(refused)

@@ -1,13 +1,14 @@
 """Admit starts under limits that all gateways share: rates, idempotency keys and slots."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Final, NamedTuple, TypeVar
+from typing import Final, NamedTuple, Protocol, TypeVar
 
 from gateway.admission.rate_limits import NO_SIZES
 from gateway.clock import Clock
+from gateway.dialects.sent_request import SentRequest
 from gateway.generation.generation import Generation
 from gateway.pipeline.admission import Admission
 from gateway.pipeline.hub import Hub
@@ -30,7 +31,22 @@ POLL_SECONDS: Final = 0.05
 """Time after which a generation is looked for again that another gateway is about to start."""
 
 T = TypeVar("T")
-Find = Callable[[str, Principal], Awaitable[Generation | None]]
+
+
+class Others(Protocol):
+    """What is known of starts on other gateways."""
+
+    async def find_started(self, generation_id: str, principal: Principal) -> Generation | None:
+        """Return a generation of the principal, wherever it runs; None if it is not known."""
+        ...
+
+    async def find_resent(self, equal: Mapping[str, str], sent: SentRequest) -> str | None:
+        """Return which of the generations on other gateways a request has started before; None without one."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
+        ...
 
 
 class _Started(NamedTuple):
@@ -46,9 +62,12 @@ class SharedAdmission:
     `claim_timeout` is the time within which a gateway that has claimed a key stores the generation, unless it has died.
     """
 
-    def __init__(self, store: Store, hub: Hub, clock: Clock, slots: SharedSlots, claim_timeout: float) -> None:
+    def __init__(
+        self, store: Store, replica: str, hub: Hub, clock: Clock, slots: SharedSlots, claim_timeout: float
+    ) -> None:
         self.slots = slots
         self._store = store.starts
+        self._replica = replica
         self._hub = hub
         self._clock = clock
         self._claim_timeout = claim_timeout
@@ -67,11 +86,12 @@ class SharedAdmission:
     # Starts.
 
     async def admit(
-        self, principal: Principal, claim: ClaimedKey | None, find: Find, wait: Callable[[float], Awaitable[None]]
+        self, principal: Principal, claim: ClaimedKey | None, sent: SentRequest | None, others: Others
     ) -> Admission | Generation:
         """Admit a start; return the generation instead that its key has started before, on whichever gateway.
 
-        `find` finds a generation, `wait` waits some seconds. What was granted must be used, or given back by `undo`.
+        Without a key, it is the one that the same request has started, if its client sends it again. What was granted
+        must be used, or given back by `undo`.
 
         Raises:
             Refused: rate limit, full queue, or a key that was used for another request.
@@ -79,15 +99,27 @@ class SharedAdmission:
         """
         generation_id, former = self._hub.new_id("g"), ""
         sizes = self._hub.rate_limits.sizes(principal.limits)
+        digest = b"" if sent is None or claim is not None or not self._hub.recognizes_resends else sent.digest
+        is_new = False
         while True:
-            attempt = StartAttempt(principal.id, generation_id, sizes, claim, former)
+            attempt = StartAttempt(
+                *(principal.id, generation_id, sizes, claim, former),
+                digest=digest,
+                replica=self._replica,
+                is_new=is_new,
+            )
             decision = await self._decide(principal, attempt)
+            if decision.outcome == "equal" and sent is not None:
+                is_new, resent = True, await others.find_resent(decision.equal, sent)
+                if resent is not None and (found := await others.find_started(resent, principal)) is not None:
+                    return found
+                continue
             if decision.outcome != "known":
                 break
-            known = await find(decision.generation_id, principal)
+            known = await others.find_started(decision.generation_id, principal)
             if known is None and decision.age < self._claim_timeout:
                 # The gateway that has claimed the key is about to store the generation, or to give the key back.
-                await wait(POLL_SECONDS)
+                await others.sleep(POLL_SECONDS)
             elif known is None or (isinstance(known.end, Error) and known.end.retryable):
                 former = decision.generation_id
             else:
@@ -126,7 +158,7 @@ class SharedAdmission:
         Both end before a failure is raised: what the other one has granted is known then, and given back.
         """
         claim = self.slots.claim(attempt.generation_id, attempt.principal, max_concurrent, may_wait=False)
-        if attempt.claim is None and attempt.sizes == NO_SIZES:
+        if attempt.claim is None and attempt.sizes == NO_SIZES and not attempt.digest:
             # Nothing is counted.
             return StartDecision("admitted"), await claim
         return await asyncio.gather(self._begin(attempt), claim, return_exceptions=True)
@@ -271,10 +303,14 @@ class SharedAdmission:
             self._started.pop(generation_id, None)
         tokens = record.generation.usage().output_tokens or 0 if attempt.sizes.tokens is not None else 0
         # What was surrendered is ended by the gateway that has taken it over.
-        if not record.is_surrendered and (attempt.claim is not None or tokens):
+        if not record.is_surrendered and (attempt.claim is not None or tokens or attempt.digest):
             key, keep = (None, None) if attempt.claim is None else (attempt.claim.key, record.retention)
             settlement = Settlement(
-                *(attempt.principal, generation_id, attempt.sizes), tokens=tokens, key=key, keep=keep
+                *(attempt.principal, generation_id, attempt.sizes),
+                tokens=tokens,
+                key=key,
+                keep=keep,
+                digest=attempt.digest,
             )
             self._send(settlement, principal)
 
@@ -283,9 +319,13 @@ class SharedAdmission:
 
     def _give_back(self, attempt: StartAttempt, principal: Principal, requests: int) -> None:
         key = None if attempt.claim is None else attempt.claim.key
-        if key is not None or (requests and attempt.sizes.requests is not None):
+        if key is not None or attempt.digest or (requests and attempt.sizes.requests is not None):
             settlement = Settlement(
-                *(attempt.principal, attempt.generation_id, attempt.sizes), requests=-requests, key=key, keep=0
+                *(attempt.principal, attempt.generation_id, attempt.sizes),
+                requests=-requests,
+                key=key,
+                keep=0,
+                digest=attempt.digest,
             )
             self._send(settlement, principal)
 
@@ -299,7 +339,7 @@ class SharedAdmission:
     def _settle_locally(self, settlement: Settlement, principal: Principal) -> None:
         """Leave amounts to the levels of this gateway, which are merged: they would count twice."""
         self._local[principal.id] = principal
-        if settlement.key is not None:
+        if settlement.key is not None or settlement.digest:
             self._settlements.append((replace(settlement, requests=0, tokens=0), principal))
 
 

@@ -119,7 +119,7 @@ class Generations:
         replica.check_open()
         # Not beside each other: a start that is cancelled between their ends would keep what it was granted.
         await replica.shared.budgets.refresh(principal)
-        return await replica.admit(principal, claim)
+        return await replica.admit(principal, claim, sent)
 
     async def _run(self, replica: Replica, start: Callable[..., Generation], admission: Admission) -> Generation:
         generation = None

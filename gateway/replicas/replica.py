@@ -3,10 +3,12 @@
 import asyncio
 import logging
 import secrets
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Final
 
 from gateway.clock import Clock
+from gateway.dialects.sent_request import SentRequest
 from gateway.generation.generation import Generation
 from gateway.generation.lease import NO_LEASE, Lease
 from gateway.pipeline.admission import Admission
@@ -25,6 +27,7 @@ from gateway.replicas.messenger import Messenger, Result
 from gateway.replicas.mirror_reader import MirrorReader
 from gateway.replicas.ownership import Ownership
 from gateway.replicas.policy import ReplicaPolicy
+from gateway.replicas.resends import RESEND, ask_owners, decode_sent
 from gateway.replicas.running import RunningGeneration, decode_reader, decode_rows, encode_reader, encode_rows
 from gateway.replicas.shared_state import SharedState
 from gateway.replicas.slots import SharedSlots
@@ -98,7 +101,7 @@ class Replica:
             store.logs, hub.mirrors, clock, self.watches.on_viewed, lambda name: hub.record(name) is not None
         )
         slots = SharedSlots(store.slots, self.name, clock, hub.slots, policy.slot_lease, self._wake_for_slots)
-        self.admission = SharedAdmission(store, hub, clock, slots, policy.owner_timeout)
+        self.admission = SharedAdmission(store, self.name, hub, clock, slots, policy.owner_timeout)
         self.takeover = Takeover(
             *(store, self.name),
             hub=hub,
@@ -249,15 +252,19 @@ class Replica:
         unwritten = sum(written.is_dirty for written in self.writer)
         return {**self.health.stats(), "gateways": len(self.ownership.members.alive), "unwritten": unwritten}
 
-    async def admit(self, principal: Principal, claim: ClaimedKey | None) -> Admission | Generation:
+    async def admit(
+        self, principal: Principal, claim: ClaimedKey | None, sent: SentRequest | None = None
+    ) -> Admission | Generation:
         """Admit a start; return the generation instead that its key has started before, on whichever gateway.
+
+        Without a key, it is the one that the same request has started, if its client sends it again.
 
         Raises:
             Refused: a limit; or the store can't be used, and the policy is to refuse starts then.
         """
         if self.health.is_up:
             try:
-                return await self.admission.admit(principal, claim, self._find_started, self._sleep)
+                return await self.admission.admit(principal, claim, sent, self)
             except StoreError as error:
                 self.on_store_error(error)
         self.check_open()
@@ -279,14 +286,20 @@ class Replica:
         self.check_open()
         return False
 
-    async def _find_started(self, generation_id: str, principal: Principal) -> Generation | None:
+    async def find_resent(self, equal: Mapping[str, str], sent: SentRequest) -> str | None:
+        """Return which of the generations on other gateways a request has started before; see `ask_owners`."""
+        return await ask_owners(self.messenger, equal, self.alive, sent)
+
+    async def find_started(self, generation_id: str, principal: Principal) -> Generation | None:
+        """Return a generation of the principal, wherever it runs; None if it is not known."""
         await self.fetch(generation_id, principal, 0)
         try:
             return self._hub.find(generation_id, principal)
         except Refused:
             return None
 
-    async def _sleep(self, seconds: float) -> None:
+    async def sleep(self, seconds: float) -> None:
+        """Wait."""
         await sleep(seconds, self._clock)
 
     async def add(self, generation: Generation) -> None:
@@ -461,7 +474,7 @@ class Replica:
 
     async def _receive(self) -> None:
         await self.ownership.has_connected.wait()
-        await self.messenger.receive(self._sleep)
+        await self.messenger.receive(self.sleep)
 
     def on_store_error(self, error: StoreError) -> None:
         """Go on from memory; see `Ownership.on_store_error`."""
@@ -502,6 +515,9 @@ class Replica:
             Refused: `generation_lost`, or the hub refuses it.
             StoreError: it is not known whether what it changes is stored.
         """
+        if call.action == RESEND:
+            generation = self._hub.find_resent(call.generation_id, decode_sent(call.arguments))
+            return {"found": None if generation is None else generation.id}
         if call.action == "list":
             return encode_rows([*map(RunningGeneration.of, self._hub.running_for(decode_reader(call.arguments)))])
         return await self.commands.carry_out(call)

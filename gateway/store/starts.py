@@ -1,7 +1,7 @@
 """The port of what is decided of a start for each principal: its rate buckets and its idempotency keys."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, Protocol
 
 from gateway.admission.rate_limits import NO_LEVELS, BucketSizes, Levels
@@ -27,6 +27,12 @@ class StartAttempt:
     sizes: BucketSizes
     claim: ClaimedKey | None = None
     former: str = ""
+    digest: bytes = b""
+    """Digest of the request as its client sent it, if equal requests are looked for; then there is no key."""
+    replica: str = ""
+    """The gateway of the start."""
+    is_new: bool = False
+    """It is known that no equal request that runs is the same one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,12 +41,15 @@ class StartDecision:
 
     `admitted`: it is counted, and its key claimed. `known`: the key stands for `generation_id`, claimed `age` seconds
     ago. `conflict`: the key stands for another request. `limited`: a bucket is empty. `levels` are those afterwards.
+    `equal`: an equal request runs on another gateway; nothing is counted. `equal` has the generations, with their
+    gateways.
     """
 
-    outcome: Literal["admitted", "known", "conflict", "limited"]
+    outcome: Literal["admitted", "known", "conflict", "limited", "equal"]
     generation_id: str = ""
     age: float = 0.0
     levels: Levels = NO_LEVELS
+    equal: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +66,8 @@ class Settlement:
     tokens: float = 0
     key: str | None = None
     keep: float | None = None
+    digest: bytes = b""
+    """Digest of its request: it runs no longer."""
 
 
 @dataclass(frozen=True, slots=True)

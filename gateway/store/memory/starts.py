@@ -24,6 +24,8 @@ class MemoryStarts:
         self._buckets: dict[tuple[str, str], tuple[float, float]] = {}
         """Levels, and when they were so."""
         self._keys: dict[tuple[str, str], _Key] = {}
+        self._equal: dict[tuple[str, bytes], dict[str, str]] = {}
+        """Generations that run with their gateways, by principal and digest of the request."""
 
     async def begin(self, attempt: StartAttempt, keep: float) -> StartDecision:
         """Decide on a start; its key stands for it for `keep` seconds."""
@@ -33,12 +35,17 @@ class MemoryStarts:
                 return StartDecision("conflict")
             if known.generation_id != attempt.former:
                 return StartDecision("known", known.generation_id, now - known.claimed)
+        equal = self._equal.get((principal, attempt.digest), {})
+        if not attempt.is_new and any(replica != attempt.replica for replica in equal.values()):
+            return StartDecision("equal", equal=dict(equal))
         levels = self._levels(principal, sizes.requests, sizes.tokens)
         if any(level is not None and level < 1 - EPSILON for level in levels):
             return StartDecision("limited", levels=levels)
         self._spend(principal, "requests", sizes.requests, 1)
         if claim is not None:
             self._keys[principal, claim.key] = _Key(attempt.generation_id, claim.fingerprint, now, now + keep)
+        if attempt.digest:
+            self._equal.setdefault((principal, attempt.digest), {})[attempt.generation_id] = attempt.replica
         return StartDecision("admitted", levels=self._levels(principal, sizes.requests, sizes.tokens))
 
     async def settle(self, settlements: Sequence[Settlement]) -> None:
@@ -47,6 +54,7 @@ class MemoryStarts:
             principal, sizes = settlement.principal, settlement.sizes
             self._spend(principal, "requests", sizes.requests, settlement.requests)
             self._spend(principal, "tokens", sizes.tokens, settlement.tokens)
+            self._equal.get((principal, settlement.digest), {}).pop(settlement.generation_id, None)
             if settlement.key is None or settlement.keep is None:
                 continue
             known = self._find_key(principal, settlement.key)

@@ -63,6 +63,10 @@ class Keys:
         """Return the key of an idempotency key, which is beside the principal's rate buckets."""
         return self.tagged("rate", principal, f"key:{digest}")
 
+    def equal_requests(self, principal: str, digest: str) -> str:
+        """Return the key of the running generations of equal requests, which is beside the principal's rate buckets."""
+        return self.tagged("rate", principal, f"equal:{digest}")
+
     def streams(self, counted: str) -> str:
         """Return the key of the streams of a client or an address."""
         return self.tagged("streams", counted)

@@ -31,11 +31,18 @@ class RedisStarts:
         if attempt.claim is not None:
             keys.append(self._key(attempt.principal, attempt.claim.key))
             fingerprint = attempt.claim.fingerprint
-        args = (*_sizes(attempt.sizes), attempt.generation_id, milliseconds(keep), fingerprint, attempt.former)
+        elif attempt.digest:
+            keys.append(self._keys.equal_requests(attempt.principal, attempt.digest.hex()))
+        replica = attempt.replica if attempt.digest else ""
+        key_args = (attempt.generation_id, milliseconds(keep), fingerprint, attempt.former)
+        args = (*_sizes(attempt.sizes), *key_args, replica, int(attempt.is_new))
         reply = as_list(await self._client.call(ScriptCall(_BEGIN, keys, args)))
         match as_bytes(reply[0]):
             case b"known":
                 return StartDecision("known", as_text(reply[1]), as_int(reply[2]) / 1000)
+            case b"equal":
+                words = [*map(as_text, as_list(reply[1]))]
+                return StartDecision("equal", equal=dict(zip(words[::2], words[1::2], strict=True)))
             case b"conflict":
                 return StartDecision("conflict")
             case outcome:
@@ -55,6 +62,9 @@ class RedisStarts:
         if settlement.key is not None and settlement.keep is not None:
             keys.append(self._key(settlement.principal, settlement.key))
             keep = round(settlement.keep * 1000)
+        elif settlement.digest:
+            keys.append(self._keys.equal_requests(settlement.principal, settlement.digest.hex()))
+            keep = -1
         spent = (settlement.requests, settlement.tokens)
         return ScriptCall(_SETTLE, keys, (*_sizes(settlement.sizes), *spent, settlement.generation_id, keep))
 

@@ -124,6 +124,19 @@ class StartContract:
         assert (await starts.begin(attempt("g3", "mine"), KEEP)).generation_id == "g1"
         assert (await starts.begin(replace(attempt(sizes=SLOW), principal="q"), KEEP)).outcome == "admitted"
 
+    async def test_equal_requests_that_run_elsewhere_are_returned(self, shared: SharedStore) -> None:
+        starts = shared.first.starts
+        first = replace(attempt("g1", sizes=SLOW), digest=b"d", replica="r1")
+        second = replace(first, generation_id="g2", replica="r2")
+        assert (await starts.begin(first, KEEP)).outcome == "admitted"
+        decision = await starts.begin(second, KEEP)
+        assert (decision.outcome, dict(decision.equal)) == ("equal", {"g1": "r1"})
+        assert (await starts.begin(replace(second, principal="q"), KEEP)).outcome == "admitted"
+        assert (await starts.begin(replace(second, is_new=True), KEEP)).outcome == "admitted"
+        assert (await starts.begin(first, KEEP)).equal == {"g1": "r1", "g2": "r2"}
+        await starts.settle([Settlement("p", name, NO_SIZES, digest=b"d") for name in ("g1", "g2")])
+        assert (await starts.begin(second, KEEP)).outcome == "limited"
+
     async def test_keys_and_principals_may_be_any_text(self, shared: SharedStore) -> None:
         starts = shared.first.starts
         for name in ("a", "{a}", "a}b", "é\n", "a:b", "\x00"):
