@@ -38,6 +38,7 @@ EXCEPTIONS: Final = {
         "tests/gateway/generation/test_generation_replay.py",
     ),
     "gateway/generation/log_entries.py": ("what a log consists of", "tests/gateway/generation/test_event_log.py"),
+    "gateway/replicas/upkeep.py": ("works only beside others", "tests/gateway/replicas/test_replica.py"),
     "gateway/generation/lease.py": (DATA, "tests/gateway/replicas/test_ownership.py"),
     "gateway/pipeline/hub_base.py": ("the parts of a hub", "tests/gateway/pipeline/test_hub.py"),
     "gateway/pipeline/hub_starts.py": ("starts generations", "tests/gateway/pipeline/test_hub.py"),

@@ -14,7 +14,6 @@ from gateway.generation.lease import NO_LEASE, Lease
 from gateway.pipeline.admission import Admission
 from gateway.pipeline.handover import Terms
 from gateway.pipeline.hub import Hub
-from gateway.pipeline.mirrors import Mirror
 from gateway.pipeline.records import may_read
 from gateway.protocol.errors import Refused
 from gateway.replicas.admission import SharedAdmission
@@ -34,8 +33,8 @@ from gateway.replicas.slots import SharedSlots
 from gateway.replicas.store_health import StoreHealth
 from gateway.replicas.stream_counts import StreamCounts
 from gateway.replicas.supervisor import Supervisor, sleep
-from gateway.replicas.suspects import Suspects
-from gateway.replicas.takeover import Takeover, end_as_lost
+from gateway.replicas.takeover import Takeover
+from gateway.replicas.upkeep import Upkeep
 from gateway.replicas.watches import Watches
 from gateway.replicas.written_log import WrittenLog
 from gateway.security.principals import Principal
@@ -44,9 +43,6 @@ from gateway.store.errors import HEALS, StoreError
 from gateway.store.starts import ClaimedKey
 
 logger = logging.getLogger(__name__)
-
-CONFIRM: Final = 0.25
-"""Part of the interval between two renewals after which a gateway that seems dead is looked at again."""
 
 SETTLE_SECONDS: Final = 0.05
 """Delay between two reads of a generation that was lost, until its new owner has appended something."""
@@ -120,10 +116,16 @@ class Replica:
             writer=self.writer,
             takeover=self.takeover,
         )
-        self._gone = Suspects(policy.interval * CONFIRM, policy.lease)
-        """Gateways that are not alive."""
-        self._vanished = Suspects(policy.owner_timeout, policy.lease)
-        """Generations that are viewed here, and that the store does not have."""
+        self.upkeep = Upkeep(
+            self.name,
+            hub=hub,
+            ownership=self.ownership,
+            watches=self.watches,
+            reader=self.reader,
+            writer=self.writer,
+            takeover=self.takeover,
+            drop_slots=slots.drop,
+        )
         self._is_behind = asyncio.Event()
         """What depends on who is alive is to be done."""
         self.streams = StreamCounts(store.streams, self.name, clock, lambda: self.alive)
@@ -401,52 +403,16 @@ class Replica:
             self.messenger.post(other, Configured(self.name, self.configuration.digests))
         await self.admission.exchange()
         await self.streams.exchange()
-        await self._remove_dead()
-        await self._read_all()
+        await self.upkeep.remove_dead()
+        await self.upkeep.read_all()
         self.watches.inform_all()
         self.writer.refresh()
         await self.shared.on_renewed(alive)
 
     async def _on_rejoined(self) -> None:
-        now = self._clock.now()
-        self._gone.restart(now)
-        self._vanished.restart(now)
+        self.upkeep.restart()
         await self.takeover.adopt_orphans()
         self.admission.on_data_lost()
-
-    async def _remove_dead(self) -> None:
-        members, now = self.ownership.members, self._clock.now()
-        renewed_at = self.ownership.renewed_at
-        owners = {mirror.owner for mirror in self._hub.mirrors if mirror.viewers and not mirror.generation.log.ended}
-        missing = {*members.dead, *owners, *self.watches.watchers} - members.alive.keys() - {"", self.name}
-        dead = [name for name in self._gone.confirm(missing, now) if self.takeover.is_prepared(name, renewed_at)]
-        self.ownership.next_look = self.policy.interval * CONFIRM if self._gone.is_pending else None
-        await self.takeover.prepare(sorted(missing))
-        for name in dead:
-            self.watches.remove(name)
-            await self.admission.slots.drop(name)
-            await self.takeover.take_over(name)
-
-    async def _read_all(self) -> None:
-        """Read what messages may have missed, and drop what is no longer read."""
-        read = [mirror.generation.id for mirror in self._hub.mirrors if _is_read(mirror)]
-        missing = await self.reader.read(read)
-        for generation_id in self._vanished.confirm(missing, self._clock.now()):
-            self._end_vanished(generation_id)
-        self.reader.drop_unused()
-        for written in self.writer:
-            if written.generation.log.ended and not written.is_dirty:
-                self.watches.end(written)
-                if self._hub.record(written.generation.id) is None:
-                    self.writer.remove(written.generation.id)
-
-    def _end_vanished(self, generation_id: str) -> None:
-        """End a generation for its viewers here: its owner is alive, and has it no longer."""
-        mirror = self._hub.mirrors.get(generation_id)
-        if mirror is not None and not mirror.generation.log.ended:
-            self.reader.settle(mirror)
-            mirror.generation.take_over(mirror.fence + 1, NO_LEASE)
-            end_as_lost(mirror.generation, self._clock.now())
 
     # Generations that others have taken over, or that are not retained any more.
 
@@ -521,9 +487,3 @@ class Replica:
         if call.action == "list":
             return encode_rows([*map(RunningGeneration.of, self._hub.running_for(decode_reader(call.arguments)))])
         return await self.commands.carry_out(call)
-
-
-def _is_read(mirror: Mirror) -> bool:
-    if mirror.known is not None:
-        return True
-    return not mirror.generation.log.ended and (mirror.viewers > 0 or mirror.generation.log.readers > 0)
