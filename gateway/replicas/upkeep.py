@@ -57,7 +57,7 @@ class Upkeep:
         self._vanished.restart(now)
 
     async def remove_dead(self) -> None:
-        """Take over what gateways have run that are dead.
+        """Find the gateways that have died, and take over what they ran.
 
         Raises:
             StoreError: the rest is taken over when it is called again.
