@@ -1,8 +1,10 @@
 """A real Redis Cluster of three primaries for the tests, in memory alone."""
 
+import random
+import socket
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -12,7 +14,6 @@ from redis import Redis
 
 from tests.integration.processes import Server
 from tests.integration.redis_server import redis_server
-from tests.integration.starts import free_port
 
 SLOTS: Final = 16384
 START_SECONDS: Final = 30.0
@@ -41,13 +42,21 @@ def address_of(node: Server) -> str:
     return node.url.removeprefix("redis://")
 
 
+def quiet_port() -> int:
+    """Return a free port that the system gives to no outgoing connection: a cluster needs six until all its nodes run."""
+    while True:
+        port = random.randrange(20_000, 32_000)
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+
+
 @contextmanager
 def redis_cluster(folder: Path) -> Iterator[RedisCluster]:
     """Run a cluster whose nodes keep their configuration in this folder."""
     with ExitStack() as stack:
-        bus_ports = [free_port() for _ in range(3)]
+        bus_ports = [quiet_port() for _ in range(3)]
         options = [_options(folder / f"node-{number}", port) for number, port in enumerate(bus_ports)]
-        nodes = [stack.enter_context(redis_server(*some)) for some in options]
+        nodes = [stack.enter_context(redis_server(*some, port=quiet_port())) for some in options]
         cluster = RedisCluster(nodes)
         for number in range(3):
             # What redis-cli --cluster create does, without its waits.
