@@ -43,7 +43,7 @@ def address_of(node: Server) -> str:
 
 
 def quiet_port() -> int:
-    """Return a free port that the system gives to no outgoing connection: a cluster needs six until all its nodes run."""
+    """Return a free port that no outgoing connection gets: a cluster needs six until all its nodes run."""
     while True:
         port = random.randrange(20_000, 32_000)
         with suppress(OSError), socket.create_server(("127.0.0.1", port)):
