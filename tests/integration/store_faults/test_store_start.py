@@ -12,7 +12,7 @@ from tests.integration.processes import Process, gateway
 from tests.integration.redis_server import redis_server
 from tests.integration.store_faults.servers import RedisServer
 
-SECONDS = 30.0
+SECONDS = 60.0
 BODY = {"messages": [{"role": "user", "content": "Tell."}], "model": "sim-instant?length=50"}
 
 
@@ -22,7 +22,10 @@ def test_a_wrong_password_ends_the_start_with_one_line(workers: int) -> None:
         url = server.url.replace("redis://", "redis://:wrong-secret@")
         command = [sys.executable, "-m", "gateway", "serve", "--port", "0", "--workers", str(workers)]
         process = Process(command, {**os.environ, "DUALSTREAM_STORE": url})
-        assert process.wait(SECONDS) == 2
+        try:
+            assert process.wait(SECONDS) == 2
+        finally:
+            process.end()
         address = server.url.removeprefix("redis://")
         assert process.output.splitlines() == [
             f"dualstream: store: Redis at {address} refuses the user name or the password: correct the URL or "
