@@ -1,11 +1,13 @@
 # One word per target; `make` alone lists them. Each target installs what it needs.
 .DEFAULT_GOAL := help
 .PHONY: help run run-local check test unit lint format types coverage architecture bench bench-quick bench-compare measure \
-	faults store-faults replicas replicas-measure attacks clients clients-install clients-quick soak schemathesis fuzz openapi config-errors screenshot screenshots \
+	faults store-faults suites replicas replicas-measure attacks clients clients-install clients-quick soak schemathesis fuzz openapi config-errors screenshot screenshots \
 	screenshots-examples npm-pack pin audit install-pinned clean
 
 PYTHON ?= python3
 VENV := .venv
+SUITES := tests/transports tests/gateway/pipeline tests/gateway/api tests/gateway/app
+REDIS ?= redis://127.0.0.1:6379
 BIN := $(VENV)/bin
 HOST ?= 127.0.0.1
 PORT ?= 8080
@@ -92,6 +94,10 @@ measure: $(VENV)/test ## measure interrupts, memory and a thousand streams on th
 
 faults: $(VENV)/test ## inject every fault, and write docs/reliability.md
 	$(BIN)/python -m tests.integration.faults
+
+suites: $(VENV)/test programs ## run the suites of one gateway over a shared store: in memory, and the Redis at REDIS
+	DUALSTREAM_TEST_STORE=memory $(BIN)/python -m pytest -q -n auto $(SUITES)
+	DUALSTREAM_TEST_STORE=$(REDIS) $(BIN)/python -m pytest -q -n auto $(SUITES)
 
 replicas: $(VENV)/test programs ## run 300 streams over three gateways, kill one and drain one, three times, and count; 4 minutes
 	$(BIN)/python -m tests.integration.replicas

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from gateway.admission.prompts import PromptMemory
 from gateway.admission.rate_limits import RateLimits
@@ -15,6 +15,8 @@ from gateway.pipeline.hub import Hub, RetentionPolicy
 from gateway.protocol.commands import FeedbackRequest, InterruptRequest, StartRequest
 from gateway.protocol.errors import Code, Failed
 from gateway.protocol.events import Retry
+from gateway.replicas.policy import ReplicaPolicy
+from gateway.replicas.replica import Replica
 from gateway.routing.backoff import Backoff
 from gateway.routing.breaker import Breaker
 from gateway.routing.model import Model, Policy
@@ -27,6 +29,7 @@ from tests.event_loop import settle
 from tests.event_types import event_types
 from tests.manual_clock import ManualClock
 from tests.scripted_upstream import ScriptedUpstream
+from tests.shared_store import TEST_STORE, shared_store
 from tests.start_requests import ANONYMOUS, start_request
 
 LIMITS = Limits(queue_timeout=30, first_token_timeout=60, stall_timeout=20, usage_timeout=5)
@@ -40,6 +43,9 @@ class OneTarget:
     clock: ManualClock
     upstream: ScriptedUpstream
     target: Target
+    replica: Replica | None = None
+    """This gateway as one of a deployment, with the store of the test run."""
+    _writes: set[asyncio.Future[None]] = field(default_factory=set)
 
     def start(
         self,
@@ -50,7 +56,7 @@ class OneTarget:
         sent: SentRequest | None = None,
     ) -> Generation:
         """Start a generation."""
-        return self.hub.start(
+        generation = self.hub.start(
             request or start_request(),
             request_id="r",
             principal=anonymous(principal),
@@ -58,6 +64,9 @@ class OneTarget:
             verbatim=verbatim,
             sent=sent,
         )
+        if self.replica is not None:
+            self._writes.add(asyncio.ensure_future(self.replica.add(generation)))
+        return generation
 
     async def streaming(self, request: StartRequest | None = None) -> Generation:
         """Start a generation, and send its first chunk."""
@@ -100,10 +109,18 @@ async def one_target(
         prompts=prompts,
         retention_policy=retention_policy,
     )
-    harness = OneTarget(hub, clock, upstream, target)
     others = asyncio.all_tasks()
+    # These tests wait in steps of the event loop, in which no reply comes from a Redis.
+    store = shared_store(clock) if TEST_STORE == "memory" else None
+    replica = None if store is None else Replica(store, hub, clock, ReplicaPolicy())
+    if replica is not None:
+        await replica.start()
+    harness = OneTarget(hub, clock, upstream, target, replica)
     yield harness
     await hub.close()
+    if replica is not None:
+        await asyncio.gather(*harness._writes)
+        await replica.close()
     await settle()
     harness.assert_nothing_left()
     assert clock.pending == 0
