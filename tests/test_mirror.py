@@ -73,11 +73,11 @@ EXCEPTIONS: Final = {
         f"gateway/store/redis/{name}.py": ("runs over real servers", f"tests/integration/store/{test}.py")
         for test, names in {
             "test_contract": (
-                *("budgets", "logs", "members", "messages", "quotas", "starts", "streams", "values"),
+                *("budgets", "logs", "messages", "quotas", "starts", "streams", "values"),
                 *("client", "scripts"),
             ),
             "test_failures": ("cluster", "node", "topology"),
-            "test_start": ("checks", "connector", "store"),
+            "test_start": ("connector", "store"),
         }.items()
         for name in names
     },

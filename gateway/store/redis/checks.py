@@ -28,15 +28,20 @@ async def check_node(node: Node, *, in_cluster: bool) -> None:
     (reply,) = await node.execute_raw(("INFO",))
     if isinstance(reply, ResponseError):
         raise translate(reply, node.name)
-    info = dict(line.split(":", 1) for line in as_text(reply).splitlines() if ":" in line)
-    _check_mode(node.name, info, in_cluster=in_cluster)
-    _check_version(node.name, info)
+    check_info(node.name, as_text(reply), in_cluster=in_cluster)
+
+
+def check_info(name: str, text: str, *, in_cluster: bool) -> None:
+    """Check what a server tells about itself; see `check_node`. https://redis.io/docs/latest/commands/info/."""
+    info = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+    _check_mode(name, info, in_cluster=in_cluster)
+    _check_version(name, info)
     if info.get("role") == "slave":
-        message = f"store: Redis at {node.name} is a replica, which takes no writes: name its primary, or Sentinels"
+        message = f"store: Redis at {name} is a replica, which takes no writes: name its primary, or Sentinels"
         raise ConfigurationError(message)
-    if int(info.get("loading", "0")):
-        raise StoreError("unreachable", f"Redis at {node.name} is still loading its data")
-    _warn_of_eviction(node.name, info)
+    if info.get("loading", "0") != "0":
+        raise StoreError("unreachable", f"Redis at {name} is still loading its data")
+    _warn_of_eviction(name, info)
 
 
 def _check_mode(name: str, info: Mapping[str, str], *, in_cluster: bool) -> None:

@@ -48,12 +48,18 @@ class RedisMembers:
         )
 
     def _check_skew(self, theirs: float, before: float) -> None:
-        """Log that the clocks differ. The time of Redis lies between those before and after the call."""
-        after = self._clock.unix()
-        skew = before - theirs if theirs < before else min(0.0, after - theirs)
+        skew = clock_skew(before, theirs, self._clock.unix())
         if abs(skew) > MAX_SKEW_SECONDS and self._skew_logged.is_due(self._clock.now()):
             logger.warning(
                 "the clock of this machine is %.1f s %s that of Redis: times that clients see differ by that; "
                 "leases do not depend on it. Synchronize the clocks (NTP)",
                 *(abs(skew), "ahead of" if skew > 0 else "behind"),
             )
+
+
+def clock_skew(before: float, theirs: float, after: float) -> float:
+    """Return by how much our clock is at least ahead of theirs, or behind it if negative.
+
+    Their time was read between those before and after a call.
+    """
+    return max(0.0, before - theirs) + min(0.0, after - theirs)

@@ -8,6 +8,7 @@ from typing import Final
 
 from redis.exceptions import ResponseError
 
+from gateway.clock import Clock
 from gateway.store.errors import StoreError
 from gateway.store.redis.calls import Call, Command, ScriptCall
 from gateway.store.redis.client import RedisClient
@@ -26,6 +27,9 @@ KEPT_MS: Final = 60_000
 BLOCK_SECONDS: Final = 2.0
 """How long a read waits: after this and the time limit of a call, a connection that is dead is noticed."""
 
+TRIM_SECONDS: Final = 1.0
+"""Time between two deletions of what was read."""
+
 _SEND: Final = load_script("send")
 _BEGIN: Final = b"0-0"
 
@@ -33,9 +37,10 @@ _BEGIN: Final = b"0-0"
 class RedisMessages:
     """The inboxes of gateways."""
 
-    def __init__(self, client: RedisClient, keys: Keys) -> None:
+    def __init__(self, client: RedisClient, keys: Keys, clock: Clock) -> None:
         self._client = client
         self._keys = keys
+        self._clock = clock
         self._read: dict[str, _Inbox] = {}
 
     async def send(self, messages: Sequence[tuple[str, bytes]]) -> None:
@@ -54,7 +59,7 @@ class RedisMessages:
         """Return the next messages of an inbox, at least one; wait until there is one. One caller at a time."""
         inbox = self._read.get(replica)
         if inbox is None:
-            inbox = self._read[replica] = _Inbox(self._client, self._keys.inbox(replica))
+            inbox = self._read[replica] = _Inbox(self._client, self._keys.inbox(replica), self._clock)
         return await inbox.receive()
 
     async def forget(self, replica: str) -> None:
@@ -72,11 +77,13 @@ class RedisMessages:
 
 
 class _Inbox:
-    """The inbox of one gateway. What was read is deleted together with the next read."""
+    """The inbox of one gateway. What was read is deleted from time to time, together with a read."""
 
-    def __init__(self, client: RedisClient, key: str) -> None:
+    def __init__(self, client: RedisClient, key: str, clock: Clock) -> None:
         self._client = client
         self._key = key
+        self._clock = clock
+        self._next_trim = 0.0
         self._connection: BlockingConnection | None = None
         self._last = _BEGIN
         """Id of the last message that was read."""
@@ -116,12 +123,11 @@ class _Inbox:
         return connection
 
     async def _read(self, connection: BlockingConnection) -> Sequence[bytes]:
-        block = int(BLOCK_SECONDS * 1000)
-        commands: list[Sequence[Argument]] = [
-            ("XTRIM", self._key, "MINID", _after(self._last)),
-            ("PEXPIRE", self._key, KEPT_MS),
-            ("XREAD", "COUNT", 1000, "BLOCK", block, "STREAMS", self._key, self._last),
-        ]
+        read = ("XREAD", "COUNT", 1000, "BLOCK", int(BLOCK_SECONDS * 1000), "STREAMS", self._key, self._last)
+        commands: list[Sequence[Argument]] = [read]
+        if self._clock.now() >= self._next_trim:
+            self._next_trim = self._clock.now() + TRIM_SECONDS
+            commands[:0] = [("XTRIM", self._key, "MINID", _after(self._last)), ("PEXPIRE", self._key, KEPT_MS)]
         *_, reply = await connection.execute(*commands, seconds=BLOCK_SECONDS)
         if isinstance(reply, ResponseError):
             raise self._failed(reply)

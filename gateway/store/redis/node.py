@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from hiredis import pack_command
@@ -55,8 +56,8 @@ class Node:
 
     async def execute_raw(self, *commands: Sequence[Argument]) -> list[NodeReply]:
         """Send commands as they are; see `execute`."""
-        async with self._attempt(), time_limit(self._timeout, self._clock), self._slots:
-            return await self._send(await self._connection(), commands)
+        async with self._connection() as connection:
+            return await self._send(connection, commands)
 
     def forget_scripts(self) -> None:
         """Load scripts again: the server has lost them."""
@@ -78,8 +79,7 @@ class Node:
             await connection.disconnect(nowait=True)
 
     async def _exchange(self, calls: Sequence[Call]) -> list[NodeReply]:
-        async with self._attempt(), time_limit(self._timeout, self._clock), self._slots:
-            connection = await self._connection()
+        async with self._connection() as connection:
             used = {call.script.sha: call.script for call in calls if isinstance(call, ScriptCall)}
             missing = [script for sha, script in used.items() if sha not in self._loaded]
             commands = [("SCRIPT", "LOAD", script.text) for script in missing] + [call.words for call in calls]
@@ -91,11 +91,11 @@ class Node:
         return rest
 
     @asynccontextmanager
-    async def _attempt(self) -> AsyncIterator[None]:
+    async def _attempt(self) -> AsyncIterator["_Attempt"]:
         """Translate what fails, and remember it for the callers that follow."""
-        is_probe = self._availability.enter(self._clock.now())
+        is_probe, attempt = self._availability.enter(self._clock.now()), _Attempt()
         try:
-            yield
+            yield attempt
         except StoreError as error:
             await self._on_failure(error, is_probe=is_probe)
             raise
@@ -104,6 +104,9 @@ class Node:
             await self._on_failure(translated, is_probe=is_probe)
             raise translated from error
         except TimeoutError as error:
+            if attempt.is_waiting:
+                self._availability.leave(is_probe=is_probe)
+                raise StoreError("timeout", f"too many calls at once wait for Redis at {self.name}") from error
             late = StoreError("timeout", f"Redis at {self.name} did not answer within {self._timeout:g} s")
             await self._on_failure(late, is_probe=is_probe)
             raise late from error
@@ -117,7 +120,16 @@ class Node:
         self._loaded.clear()
         await self.close()
 
-    async def _connection(self) -> RedisConnection:
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[RedisConnection]:
+        """Yield a connection for one exchange, which has the whole time limit to wait for it and to be answered."""
+        async with self._attempt() as attempt, time_limit(self._timeout, self._clock):
+            attempt.is_waiting = True
+            async with self._slots:
+                attempt.is_waiting = False
+                yield await self._take_idle() or await self._open()
+
+    async def _take_idle(self) -> RedisConnection | None:
         while self._idle:
             connection = self._idle.pop()
             # Unexpected data is the end of the connection, or a farewell (maxclients, CLIENT KILL).
@@ -125,12 +137,18 @@ class Node:
                 return connection
             await connection.disconnect(nowait=True)
             self._loaded.clear()
-        return await self._open()
+        return None
 
     async def _send(self, connection: RedisConnection, commands: Sequence[Sequence[Argument]]) -> list[NodeReply]:
         replies = await exchange(connection, commands)
         self._idle.append(connection)
         return replies
+
+
+@dataclass(slots=True)
+class _Attempt:
+    is_waiting: bool = False
+    """It waits for others of this process, not for the server."""
 
 
 class BlockingConnection:

@@ -64,7 +64,7 @@ class RedisStore:
         self._uses_tls = address.tls is not None
         self._topology = _topology(address, chosen_clock, timeout, max_connections)
         self.client = RedisClient(self._topology)
-        self.messages = RedisMessages(self.client, self.keys)
+        self.messages = RedisMessages(self.client, self.keys, chosen_clock)
         self.logs = RedisLogs(self.client, self.keys, self.messages, chosen_clock)
         self.members = RedisMembers(self.client, self.keys, chosen_clock)
         self.values = RedisValues(self.client, self.keys)

@@ -98,18 +98,19 @@ class Sentinels:
         Raises:
             StoreError: no Sentinel knows one, or it can't be reached.
         """
-        error = StoreError("unreachable", "no Sentinel is named in `store`")
+        error: StoreError | None = None
         for sentinel in tuple(self._hosts):
             try:
                 primary = await self._ask(sentinel)
             except StoreError as failed:
-                error = failed
+                # An error that an operator has to correct says more than one that heals.
+                error = failed if error is None or failed.fault == "refused" else error
                 continue
             # The one that has answered is asked first from now on.
             self._hosts.remove(sentinel)
             self._hosts.insert(0, sentinel)
             return await self._open_primary(primary, sentinel)
-        raise error
+        raise error or StoreError("unreachable", "no Sentinel is named in `store`")
 
     async def _open_primary(self, primary: Host, sentinel: Host) -> RedisConnection:
         connection = await self._connector.open(primary)

@@ -12,6 +12,7 @@ import pytest
 from redis import Redis
 from redis.crc import key_slot
 
+from gateway.clock import SystemClock
 from gateway.store.base import Store
 from gateway.store.errors import StoreError
 from gateway.store.logs import Append, Appended, Position, Take
@@ -288,3 +289,17 @@ async def test_no_key_is_kept_for_ever_but_the_leases(redis_url: str) -> None:
         with control(redis_url) as redis:
             kept = [key for key in redis.scan_iter("expiring:*") if redis.ttl(key) < 0]
         assert sorted(kept) == sorted(store.keys.members)
+
+
+async def test_a_clock_that_differs_is_logged(redis_url: str, caplog: pytest.LogCaptureFixture) -> None:
+    class Ahead(SystemClock):
+        @staticmethod
+        def unix() -> float:
+            return SystemClock.unix() + 10
+
+    store = RedisStore(redis_url, prefix=PREFIX, clock=Ahead())
+    await store.members.renew("skewed", 1, b"")
+    await store.members.renew("skewed", 1, b"")
+    await store.close()
+    (record,) = caplog.records
+    assert "the clock of this machine is 10.0 s ahead of that of Redis" in record.getMessage()
