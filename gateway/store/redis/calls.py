@@ -49,5 +49,10 @@ class Command:
     key: str
     words: Sequence[Argument]
 
+    @property
+    def keys(self) -> Sequence[str]:
+        """Return the key, as the keys of a script."""
+        return (self.key,)
+
 
 Call = ScriptCall | Command

@@ -5,7 +5,9 @@ each node. Its scripts must be safe to repeat, since after a time-out it is not 
 """
 
 import asyncio
+import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Final, TypeAlias
 
 from redis.exceptions import (
@@ -20,10 +22,12 @@ from redis.exceptions import (
 
 from gateway.store.errors import StoreError
 from gateway.store.redis.calls import Call, ScriptCall
-from gateway.store.redis.errors import translate
+from gateway.store.redis.errors import is_damage, translate
 from gateway.store.redis.node import BlockingConnection, Node
 from gateway.store.redis.replies import Argument, Reply
 from gateway.store.redis.topology import Topology
+
+logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS: Final = 5
 """Maximum number of times that a call is sent: a slot that moves redirects it."""
@@ -126,7 +130,7 @@ class RedisClient:
         for index, reply in zip(indexes, replies, strict=True):
             if not isinstance(reply, ResponseError):
                 results[index] = reply
-            elif await self._should_repeat(node, reply):
+            elif await self._should_repeat(node, calls[index], reply):
                 again.append(index)
             elif isinstance(reply, AskError) and self.topology.is_cluster:
                 results[index] = await self._ask(reply, calls[index])
@@ -134,13 +138,15 @@ class RedisClient:
                 results[index] = translate(reply, node.name)
         return again
 
-    async def _should_repeat(self, node: Node, error: ResponseError) -> bool:
+    async def _should_repeat(self, node: Node, call: Call, error: ResponseError) -> bool:
         """Return True if a call with this error can succeed now, and prepare that. It was not carried out."""
         match error:
             case NoScriptError():
                 node.forget_scripts()
             case MovedError() | TryAgainError() if self.topology.is_cluster:
                 self.topology.on_failure()
+            case _ if is_damage(error):
+                await self._discard(node, call.keys, error)
             case _:
                 if isinstance(error, ClusterDownError | MasterDownError) or translate(error, "").fault == "read_only":
                     # Its connections lead to a server that was the primary.
@@ -148,6 +154,12 @@ class RedisClient:
                     await node.close()
                 return False
         return True
+
+    async def _discard(self, node: Node, keys: Sequence[str], error: ResponseError) -> None:
+        """Delete what is not ours: the gateways go on as after an eviction, and one key does not stop them all."""
+        logger.error("Redis at %s: %s held something else, and was deleted: %s", node.name, ", ".join(keys), error)
+        with suppress(StoreError):
+            await node.execute_raw(("UNLINK", *keys))
 
     async def _ask(self, error: AskError, call: Call) -> Result:
         """Run a call on the node that its slot is moving to."""

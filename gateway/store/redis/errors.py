@@ -23,6 +23,9 @@ _INSIDE: Final[tuple[tuple[str, StoreFault, str], ...]] = (
 )
 """Replies by what they contain: Redis 6.2 reports a failure inside of a script as a text around it."""
 
+_DAMAGE: Final = ("WRONGTYPE", "is not an integer", "is not a float", "is not a valid float", ": attempt to ")
+"""Parts of replies about a value of another type, or with other contents, than a command or a script expects."""
+
 
 _KINDS: Final[tuple[tuple[type[RedisError], StoreFault, str], ...]] = (
     (exceptions.BusyLoadingError, "unreachable", "is still loading its data"),
@@ -45,6 +48,11 @@ def translate(error: RedisError, where: str) -> StoreError:
         error = error.__cause__
     fault, problem = _describe(error)
     return StoreError(fault, f"Redis at {where} {problem}")
+
+
+def is_damage(error: RedisError) -> bool:
+    """Return True for the error of a call whose keys hold something else than this gateway stores there."""
+    return any(part in str(error) for part in _DAMAGE)
 
 
 def _describe(error: RedisError) -> tuple[StoreFault, str]:

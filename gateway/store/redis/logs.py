@@ -4,6 +4,7 @@ The head beside it is a hash. A set for each gateway names what it owns: in a cl
 generation is added before it is stored, and removed after it has ended. Names in it that are not true are ignored.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
@@ -11,6 +12,7 @@ from typing import Final
 from gateway.clock import Clock
 from gateway.generation.event_log import Entry
 from gateway.store.entries import decode_entries, encode_entries
+from gateway.store.errors import StoreError
 from gateway.store.logs import Append, Appended, Head, LogPart, Position, Take
 from gateway.store.redis.calls import Call, Command, ScriptCall
 from gateway.store.redis.client import RedisClient, checked
@@ -18,6 +20,8 @@ from gateway.store.redis.keys import Keys, milliseconds
 from gateway.store.redis.messages import RedisMessages
 from gateway.store.redis.replies import Argument, Reply, as_bytes, as_int, as_list, as_text
 from gateway.store.redis.scripts import load_script
+
+logger = logging.getLogger(__name__)
 
 OWNED_MS: Final = 24 * 3600 * 1000
 """How long the names of what a gateway owns are kept after the last of them, in milliseconds: no generation runs as
@@ -69,7 +73,8 @@ class RedisLogs:
         calls = [ScriptCall(_READ, self._keys.generation(name), position) for name, position in positions.items()]
         replies = checked(await self._client.run(calls))
         found = zip(positions.items(), replies, strict=True)
-        return {name: _part(name, place.last, as_list(reply)) for (name, place), reply in found if reply is not None}
+        parts = {name: _part(name, place.last, as_list(reply)) for (name, place), reply in found if reply is not None}
+        return {name: part for name, part in parts.items() if part is not None}
 
     async def prompt(self, generation_id: str) -> bytes:
         """Return the conversation of a generation; b"" without one."""
@@ -158,9 +163,14 @@ def _head(generation_id: str, fields: Sequence[Reply]) -> Head:
     return Head(generation_id, as_text(owner), as_int(fence), as_int(last), ended == b"1", as_int(version))
 
 
-def _part(generation_id: str, after: int, fields: Sequence[Reply]) -> LogPart:
+def _part(generation_id: str, after: int, fields: Sequence[Reply]) -> LogPart | None:
+    """Return what was read; None if the head is none: one generation must not stop the reading of all others."""
     details, facts = (None if field is None else as_bytes(field) for field in fields[5:7])
-    head = replace(_head(generation_id, fields), details=details, facts=facts)
+    try:
+        head = replace(_head(generation_id, fields), details=details, facts=facts)
+    except StoreError as error:
+        logger.error("what is stored of generation %s is damaged: %s", generation_id, error)
+        return None
     try:
         entries = [entry for batch in as_list(fields[7]) for entry in decode_entries(as_bytes(batch))]
     except ValueError as error:

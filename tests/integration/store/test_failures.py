@@ -12,6 +12,7 @@ import pytest
 from redis import Redis
 from redis.crc import key_slot
 
+from gateway.admission.slots import SlotState
 from gateway.clock import SystemClock
 from gateway.store.base import Store
 from gateway.store.errors import StoreError
@@ -19,6 +20,7 @@ from gateway.store.logs import Append, Appended, Position, Take
 from gateway.store.redis.connector import CLIENT_NAME
 from gateway.store.redis.keys import Keys
 from gateway.store.redis.store import RedisStore
+from gateway.store.slots import SlotClaim, SlotLimits
 from tests.gateway.store.contract.shared import append, chunks, head, texts
 from tests.integration.processes import Process
 from tests.integration.redis_cluster import RedisCluster, address_of, redis_cluster
@@ -138,6 +140,43 @@ async def test_scripts_that_the_server_has_lost_are_loaded_again(redis_url: str)
         results = await store.logs.append([append("lost-scripts", chunks(2, 2)), append("other", chunks(2, 2))])
         assert results == [Appended.STORED, Appended.MISSING]
         assert await text(store, "lost-scripts") == "1,2,"
+
+
+async def test_keys_that_hold_something_else_are_deleted_and_stop_nothing_else(redis_url: str) -> None:
+    async with connected(redis_url, prefix="damaged") as store:
+        keys, limits = store.keys, SlotLimits(10, 10)
+        for number, part in enumerate(keys.generation("g")):
+            await store.logs.create(head("g"), chunks(1, 1), 60)
+            await store.logs.create(head("h"), chunks(1, 1), 60)
+            with control(redis_url) as redis:
+                redis.set(part, "garbage")
+            parts = await store.logs.read({"g": Position(), "h": Position()})
+            assert list(parts) == ["h"]
+            with control(redis_url) as redis:
+                redis.set(part, "garbage")
+            assert await store.logs.append([append("g", chunks(2, 2))]) == [Appended.MISSING], number
+            assert await store.logs.create(head("g"), chunks(1, 2), 60)
+            assert await text(store) == "1,2,"
+            await store.logs.delete("g")
+        with control(redis_url) as redis:
+            for key in (*keys.slots, *keys.members, keys.owned("a"), keys.inbox("a")):
+                redis.set(key, "garbage")
+        assert not (await store.members.renew("a", 3, b"")).was_alive
+        assert (await store.members.renew("a", 3, b"")).was_alive
+        claimed = await store.slots.claim("a", SlotClaim("g", "p"), limits, 3, may_wait=True)
+        assert claimed.state is SlotState.RUNNING
+        assert await store.logs.create(head("new"), chunks(1, 1), 60)
+        await store.messages.send([("a", b"1")])
+        assert await store.messages.receive("a") == [b"1"]
+
+
+async def test_a_damaged_head_does_not_stop_the_reading_of_others(redis_url: str) -> None:
+    async with connected(redis_url, prefix="damaged-head") as store:
+        for name in "gh":
+            await store.logs.create(head(name), chunks(1, 1), 60)
+        with control(redis_url) as redis:
+            redis.hset(store.keys.generation("g")[0], "fence", "garbage")
+        assert list(await store.logs.read({"g": Position(), "h": Position()})) == ["h"]
 
 
 async def test_while_a_server_does_not_answer_one_call_waits_and_the_others_fail_at_once() -> None:

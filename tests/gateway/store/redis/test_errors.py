@@ -8,7 +8,7 @@ from redis import exceptions
 from redis.exceptions import RedisError
 
 from gateway.store.errors import StoreFault
-from gateway.store.redis.errors import translate
+from gateway.store.redis.errors import is_damage, translate
 
 
 def caused(error: RedisError, cause: BaseException) -> RedisError:
@@ -52,3 +52,18 @@ def test_each_error_has_its_fault(error: RedisError, fault: StoreFault, text: st
     translated = translate(error, "h:1")
     assert (translated.fault, text in translated.message) == (fault, True), translated.message
     assert translated.message.startswith("Redis at h:1 ")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("WRONGTYPE Operation against a key holding the wrong kind of value", True),
+        ("ERR Error running script (call to f_1): @user_script:9: WRONGTYPE Operation against a key", True),
+        ("user_script:14: attempt to compare nil with number script: 1, on @user_script:14.", True),
+        ("ERR hash value is not an integer script: 1, on @user_script:3.", True),
+        ("ERR Error running script: -OOM command not allowed when", False),
+        ("ERR unknown command", False),
+    ],
+)
+def test_values_that_are_not_ours_are_told_from_other_errors(text: str, *, expected: bool) -> None:
+    assert is_damage(exceptions.ResponseError(text)) is expected
