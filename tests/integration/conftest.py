@@ -32,6 +32,7 @@ LONGEST_FIRST = (
     "test_python_package",
     "test_fastapi_example",
     "test_python_page",
+    "test_replicas",
     "test_processes",
     "test_workers",
     "test_readme",
