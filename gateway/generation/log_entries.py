@@ -1,8 +1,8 @@
 """The entries of an event log: events, and text that was joined without encoding it again. Pure."""
 
 from array import array
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final, NamedTuple
 
 import orjson
 
@@ -20,7 +20,9 @@ from gateway.protocol.events import (
 MERGED_BYTES = 32 * 1024
 """About the maximum size of joined text events, so that no frame outgrows what clients accept in one message."""
 
-_TEXT_HEADS: dict[type[Event | Verbatim], bytes] = {kind: prefix + b'"' for kind, prefix in TEXT_PREFIX.items()}
+TEXT_HEADS: Final[Mapping[type[Event | Verbatim], bytes]] = {
+    kind: prefix + b'"' for kind, prefix in TEXT_PREFIX.items()
+}
 """The JSON before the characters of a text, its opening quote included."""
 
 _ARGUMENTS = b'"arguments":"'
@@ -49,7 +51,7 @@ class Entry(NamedTuple):
     def head(self) -> bytes:
         """Return the JSON before the characters of a text; events with an equal head can be joined. b"": none can."""
         if self.kind is not ToolCall or self.other is not None:
-            return _TEXT_HEADS.get(self.kind, b"")
+            return TEXT_HEADS.get(self.kind, b"")
         # `index`, `id` and `name` stand before, and the latter two are null.
         return self.data[: self.data.index(_ARGUMENTS) + len(_ARGUMENTS)]
 
@@ -89,7 +91,7 @@ def _merge(entries: Sequence[Entry], join: Callable[[list[Entry]], Entry]) -> It
     size, pending_head = 0, b""
     for entry in entries:
         # The property is needed for tool calls alone.
-        head = _TEXT_HEADS.get(entry.kind) or entry.head
+        head = TEXT_HEADS.get(entry.kind) or entry.head
         grown = size + len(entry.data) - len(head)
         if pending and (head != pending_head or grown > MERGED_BYTES):
             yield join(pending) if len(pending) > 1 else pending[0]

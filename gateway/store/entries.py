@@ -7,16 +7,16 @@ each, and of the JSON of a text only what stands between its quotes.
 
 import struct
 from array import array
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import accumulate, pairwise
 from typing import Final
 
 import orjson
 
 from gateway.generation.event_log import Entry
+from gateway.generation.log_entries import TEXT_HEADS
 from gateway.protocol.event_decoder import decode
 from gateway.protocol.events import (
-    TEXT_PREFIX,
     Accepted,
     Chunk,
     Complete,
@@ -60,9 +60,6 @@ _LONG: Final = struct.Struct(">BQIIII")
 _SHORT_MAX: Final = 0xFFFF
 _NO_VERBATIM: Final = 0xFFFFFFFF
 
-_TEXT_HEADS: Final[Mapping[type[Event | Verbatim], bytes]] = {
-    kind: prefix + b'"' for kind, prefix in TEXT_PREFIX.items()
-}
 _TEXT_TAIL: Final = b'"}'
 
 
@@ -89,7 +86,7 @@ def decode_entries(data: bytes) -> list[Entry]:
 
 def _encode(entry: Entry) -> bytes:
     tag, data, verbatim = _NUMBERS[entry.kind], entry.data, entry.verbatim
-    head = _TEXT_HEADS.get(entry.kind)
+    head = TEXT_HEADS.get(entry.kind)
     if head is not None and data.startswith(head) and data.endswith(_TEXT_TAIL):
         tag |= _BARE_TEXT
         data = data[len(head) : -len(_TEXT_TAIL)]
@@ -130,7 +127,7 @@ def _decode(data: bytes, at: int) -> tuple[Entry, int]:
         message = "a batch that ends too early"
         raise ValueError(message)
     if tag & _BARE_TEXT:
-        json = b"".join((_TEXT_HEADS.get(kind, b""), json, _TEXT_TAIL))
+        json = b"".join((TEXT_HEADS.get(kind, b""), json, _TEXT_TAIL))
     lengths: Sequence[int] = array("I", packed) if tag & _LONG_LENGTHS else packed
     ends = array("I", accumulate(lengths)) if count else ()
     return Entry(first, first + span, kind, json, ends, _event_of(kind, json), verbatim), at
