@@ -154,17 +154,21 @@ class Takeover:
         return {name: part.head.fence for name, part in parts.items() if part.head.owner == owner}
 
     async def _adopt(self, name: str, head: Head) -> None:
-        """Run or end a generation that was taken."""
+        """Run or end a generation that was taken, unless that is being done."""
         if name in self._adopting or self._writer.get(name) is not None:
             return
         self._adopting.add(name)
+        try:
+            await self._adopt_once(name, head)
+        finally:
+            self._adopting.discard(name)
+
+    async def _adopt_once(self, name: str, head: Head) -> None:
         try:
             mirror = await self._reader.fetch(name)
         except ValueError:
             await self._end_unread(name, head)
             return
-        finally:
-            self._adopting.discard(name)
         if mirror is None or mirror.generation.log.ended:
             return
         self._reader.settle(mirror)

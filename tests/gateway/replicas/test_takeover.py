@@ -1,5 +1,6 @@
 """Generations of a gateway that has died: each gets one new owner, which ends or continues it."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -13,7 +14,7 @@ from gateway.protocol.events import Chunk, Complete, Error, Gap, Interrupted, Re
 from gateway.replicas.policy import ReplicaPolicy
 from gateway.store.logs import Position
 from tests.event_loop import settle
-from tests.gateway.replicas.deployment import Deployment, Gateway, deployment, events
+from tests.gateway.replicas.deployment import Deployment, Gateway, Limits, deployment, events
 from tests.gateway.store.faulty_store import When
 from tests.start_requests import ANONYMOUS, start_request
 
@@ -177,6 +178,24 @@ async def test_a_generation_is_continued_as_a_new_revision_once() -> None:
         assert mirrors[0].usage() == mirrors[1].usage()
         for gateway in (second, third):
             gateway.hub.remove_viewer(generation.id)
+        await bury(first)
+
+
+async def test_a_takeover_and_a_search_for_orphans_at_the_same_moment_continue_it_once() -> None:
+    async with deployment(policy=CONTINUE, limits=Limits(max_concurrent=5)) as shared:
+        first, second = shared.gateways
+        await first.streaming("lost")
+        await shared.advance(0.2)
+        second.faults.hold("logs.prompt")
+        first.kill()
+        await shared.advance(5)
+        # After a pause, say: the generation is its own in the store, and does not run here yet.
+        adopting = asyncio.ensure_future(second.replica.takeover.adopt_orphans())
+        await settle()
+        second.faults.release()
+        await adopting
+        await settle()
+        assert len(second.upstream.calls) == second.hub.slots.running == 1
         await bury(first)
 
 
