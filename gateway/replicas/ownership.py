@@ -92,11 +92,14 @@ class Ownership:
 
     async def confirm(self) -> None:
         """Wait until it is known what is still ours: at once, unless this gateway was paused."""
+        if not self.lease.has_lapsed:
+            return
+        # Once: the task tries again at its own pace while the store fails.
+        self.renew_soon()
         with suppress(TimeoutError):
             async with time_limit(2 * self.policy.owner_timeout, self._clock):
                 while self.lease.has_lapsed:
                     self._is_known.clear()
-                    self.renew_soon()
                     await self._is_known.wait()
 
     async def connect(self) -> None:

@@ -154,6 +154,22 @@ async def test_after_a_pause_without_the_store_it_goes_on_from_memory_only_after
         first.hub.remove_viewer(generation.id)
 
 
+async def test_a_request_that_waits_after_a_pause_renews_no_more_often_than_the_task() -> None:
+    async with deployment(1) as shared:
+        first = shared.gateways[0]
+        generation = await paused(shared)
+        first.faults.fail()
+        await first.go_on()
+        tries = first.faults.calls.count("members.renew")
+        finding = asyncio.ensure_future(first.find(generation))
+        await settle()
+        assert not finding.done()
+        assert first.faults.calls.count("members.renew") == tries + 1
+        await shared.advance(6)
+        assert await finding is generation
+        first.hub.remove_viewer(generation.id)
+
+
 async def test_without_the_store_viewers_see_everything_at_once() -> None:
     async with deployment() as shared:
         first = shared.gateways[0]
