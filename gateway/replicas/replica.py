@@ -212,7 +212,7 @@ class Replica:
     @property
     def is_alone(self) -> bool:
         """Return True if no other gateway is alive."""
-        return not any(name != self.name for name in self.ownership.members.alive)
+        return not self.alive
 
     async def hand_over(self) -> None:
         """Leave what runs here to the other gateways, which continue it once this one is closed; nothing of it is lost.

@@ -17,9 +17,8 @@ class Suspects:
         self._settle = settle
         self._settled_at = inf
         self._seen: dict[str, float] = {}
-
-    is_pending = False
-    """Some are to be looked at again, after `confirm` seconds."""
+        self.is_pending = False
+        """Some are to be looked at again, after `confirm` seconds."""
 
     def restart(self, now: float) -> None:
         """Begin again: this gateway has got its lease, which it did not have before."""

@@ -139,8 +139,11 @@ class SharedTickets:
                 return
             stored = _STORED.validate_json(data)
             seconds = stored.ticket.expires - unix
-            if seconds > 0 and _has_started_nothing(stored):
-                await self._swap(text, data, _Stored(stored.ticket), seconds)
+            if (
+                seconds > 0
+                and _has_started_nothing(stored)
+                and await self._swap(text, data, _Stored(stored.ticket), seconds)
+            ):
                 await self._count_unused(text, stored.ticket.principal)
 
     def _on_used(self, text: str, used: _Stored) -> None:
