@@ -54,4 +54,7 @@ class CommandOrder:
                 self._count -= 1
                 self._has_room.set()
         finally:
+            # After a failure some have not been executed: they take no room any more.
+            self._count -= len(waiting)
+            self._has_room.set()
             del self._waiting[generation_id], self._tasks[generation_id]

@@ -56,6 +56,23 @@ async def test_the_next_one_waits_when_many_wait() -> None:
     assert recorder.begun[-1] == "last"
 
 
+async def test_a_command_that_fails_takes_no_room_and_those_after_it_neither() -> None:
+    async def fail() -> None:
+        raise OSError
+
+    order, recorder = CommandOrder(), Recorder()
+    asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+    await order.add("a", fail)
+    for number in range(MAX_WAITING - 1):
+        await order.add("a", recorder.command(f"{number}"))
+    adding = asyncio.create_task(order.add("b", recorder.command("b")))
+    await settle()
+    assert adding.done()
+    assert recorder.begun == ["b"]
+    order.close()
+    await order.finish()
+
+
 async def test_close_cancels_what_is_left() -> None:
     order, recorder = CommandOrder(), Recorder()
     await order.add("a", recorder.command("a1"))
