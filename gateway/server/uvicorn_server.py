@@ -189,5 +189,8 @@ class _Server(uvicorn.Server):
         self._drains.append(asyncio.get_running_loop().create_task(drain, name="drain"))
 
     async def _drain(self, seconds: float) -> None:
-        await self._drain_of_gateway.run(seconds)
-        self.should_exit = True
+        try:
+            await self._drain_of_gateway.run(seconds)
+        finally:
+            # Also if that fails: nothing else would end this process.
+            self.should_exit = True
