@@ -208,6 +208,7 @@ async def test_a_full_server_refuses_writes_and_is_read() -> None:
             # What makes room is not refused.
             await store.logs.delete("other")
             redis.config_set("maxmemory", 0)
+            assert await store.logs.read({"h": Position()}) == {}
             assert await store.logs.append([append("g", chunks(2, 2))]) == [Appended.STORED]
             assert await text(store) == "1,2,"
 

@@ -12,8 +12,11 @@ if known[1] then
     return 1
   end
 end
--- A log without its head is what an eviction has left.
-redis.call('DEL', KEYS[2])
+if redis.call('EXISTS', KEYS[2]) == 1 then
+  -- A log without its head is what an eviction has left. After a write, Redis refuses no other one of the same script,
+  -- also when there is no memory left: so nothing is deleted in vain.
+  redis.call('DEL', KEYS[2])
+end
 redis.call('XADD', KEYS[2], ARGV[3] .. '-0', 'b', ARGV[9])
 redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'fence', ARGV[2], 'last', ARGV[3], 'ended', ARGV[4],
   'version', ARGV[6], 'details', ARGV[7], 'facts', ARGV[8])
