@@ -106,11 +106,14 @@ class Cluster:
         known = [*self._seeds, *(host for host in self._nodes if host not in self._seeds)]
         random.shuffle(known)
         error: StoreError | None = StoreError("unreachable", "no node of the Redis Cluster is named in `store`")
-        for start in range(0, len(known), ASKED_AT_ONCE):
-            error = await self._ask_any(known[start : start + ASKED_AT_ONCE])
-            if error is None:
-                break
-        self._refreshing = None
+        try:
+            for start in range(0, len(known), ASKED_AT_ONCE):
+                error = await self._ask_any(known[start : start + ASKED_AT_ONCE])
+                if error is None:
+                    break
+        finally:
+            # Also if that fails in a way of our own: the next callers must not get its result for ever.
+            self._refreshing = None
         return error
 
     async def _ask_any(self, hosts: Sequence[Host]) -> StoreError | None:
