@@ -162,11 +162,11 @@ class RateLimits:
         reset = (buckets.burst - level) * 60 / buckets.per_minute
         return Allowance(int(buckets.per_minute), int(buckets.burst), max(0, int(level + EPSILON)), reset)
 
-    def sizes(self, own: PrincipalLimits) -> "BucketSizes":
+    def sizes(self, own: PrincipalLimits) -> BucketSizes:
         """Return the sizes of a principal's buckets."""
         return BucketSizes(_size(self._requests(own)), _size(self._tokens(own)))
 
-    def levels(self, principal: str, now: float, own: PrincipalLimits) -> "Levels":
+    def levels(self, principal: str, now: float, own: PrincipalLimits) -> Levels:
         """Return what a principal's buckets hold."""
         requests, tokens = self._requests(own), self._tokens(own)
         return Levels(
@@ -174,7 +174,7 @@ class RateLimits:
             None if tokens is None else tokens.level(principal, now),
         )
 
-    def set_levels(self, principal: str, levels: "Levels", now: float, own: PrincipalLimits) -> None:
+    def set_levels(self, principal: str, levels: Levels, now: float, own: PrincipalLimits) -> None:
         """Set what a principal's buckets hold, as gateways that share them have found."""
         if (requests := self._requests(own)) is not None and levels.requests is not None:
             requests.set_level(principal, levels.requests, now)

@@ -184,7 +184,7 @@ class Replica:
         start("streams", self.streams.run)
 
     def stop_tasks(self) -> None:
-        """Stop it, without anything else."""
+        """Cancel what `start_tasks` has started, and nothing else."""
         self._supervisor.cancel()
         self.ownership.close()
 
@@ -197,8 +197,9 @@ class Replica:
         if self.health.is_connected:
             await self.shared.writes.flush()
             with suppress(StoreError):
-                await self.shared.budgets.synchronize()
+                # First, so that no other failure keeps the ends of what ran here from being stored.
                 await self.writer.write(self.writer)
+                await self.shared.budgets.synchronize()
                 await self.admission.exchange()
                 await self.admission.slots.drop(self.name)
                 await self.streams.exchange()
