@@ -2,13 +2,15 @@
 
 import asyncio
 from collections.abc import Iterable
+from math import inf
 from typing import Final
 
 from gateway.clock import Clock, RestartableTimer
 from gateway.replicas.written_log import WrittenLog
 
 WATCHED_SECONDS: Final = 0.01
-"""Delay of a batch while a viewer on another gateway reads."""
+"""Minimum time between two batches while viewers on other gateways read. What comes after a longer silence is written
+at once: a token of a paced answer does not wait for others."""
 
 
 class WriteSchedule:
@@ -19,7 +21,10 @@ class WriteSchedule:
         self._unwatched: dict[WrittenLog, None] = {}
         self._watched: dict[WrittenLog, None] = {}
         self._due: dict[WrittenLog, None] = {}
+        self._clock = clock
         self._timer, self._watched_timer = RestartableTimer(clock), RestartableTimer(clock)
+        self._watched_until = -inf
+        """Time until which watched logs wait for each other."""
         self._has_due = asyncio.Event()
         self.is_paused = False
         """Nothing is scheduled: the store has failed, or the gateway ends."""
@@ -73,18 +78,33 @@ class WriteSchedule:
             self.write_now(written)
 
     def _wait(self, written: WrittenLog) -> None:
-        written.is_scheduled = True
-        waiting, timer, delay = self._unwatched, self._timer, self._max_delay
         if written.watchers:
-            waiting, timer, delay = self._watched, self._watched_timer, min(WATCHED_SECONDS, self._max_delay)
-        if not waiting:
-            timer.start(delay, self._on_watched_timer if written.watchers else self._on_timer)
-        waiting[written] = None
+            self._wait_watched(written)
+            return
+        written.is_scheduled = True
+        if not self._unwatched:
+            self._timer.start(self._max_delay, self._on_timer)
+        self._unwatched[written] = None
+
+    def _wait_watched(self, written: WrittenLog) -> None:
+        now = self._clock.now()
+        if not self._watched and now >= self._watched_until:
+            self._begin_pause(now)
+            self.write_now(written)
+            return
+        written.is_scheduled = True
+        if not self._watched:
+            self._watched_timer.start(self._watched_until - now, self._on_watched_timer)
+        self._watched[written] = None
+
+    def _begin_pause(self, now: float) -> None:
+        self._watched_until = now + min(WATCHED_SECONDS, self._max_delay)
 
     def _on_timer(self) -> None:
         self._make_due(self._unwatched)
 
     def _on_watched_timer(self) -> None:
+        self._begin_pause(self._clock.now())
         self._make_due(self._watched)
 
     def _make_due(self, waiting: dict[WrittenLog, None]) -> None:

@@ -152,6 +152,9 @@ async def test_a_generation_is_continued_as_a_new_revision_once() -> None:
         for gateway in (second, third):
             gateway.hub.add_viewer(generation.id)
         await settle()
+        # The first one is written at once, the second one is not.
+        first.send(" stored")
+        await settle()
         first.send(" unstored")
         await settle()
         seen = generation.log.last

@@ -28,10 +28,20 @@ async def test_the_delay_is_short_while_a_gateway_watches() -> None:
     for _ in range(3):
         schedule.on_append(watched)
         schedule.on_append(unwatched)
+    # The first after a silence does not wait.
+    assert await due(schedule) == [watched]
+    for _ in range(3):
+        schedule.on_append(watched)
     assert clock.pending == 2
+    clock.advance(0.009)
+    assert await due(schedule) == []
+    clock.advance(0.001)
+    assert await due(schedule) == [watched]
+    schedule.on_append(watched)
+    assert await due(schedule) == []
     clock.advance(0.01)
     assert await due(schedule) == [watched]
-    clock.advance(0.18)
+    clock.advance(0.17)
     assert await due(schedule) == []
     clock.advance(0.011)
     assert await due(schedule) == [unwatched]
