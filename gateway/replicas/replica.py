@@ -253,7 +253,8 @@ class Replica:
     def stats(self) -> dict[str, object]:
         """Return the figures of the store for `GET /api/stats`."""
         unwritten = sum(written.is_dirty for written in self.writer)
-        return {**self.health.stats(), "gateways": len(self.ownership.members.alive), "unwritten": unwritten}
+        alive = len(self.ownership.members.alive)
+        return {"gateway": self.name, **self.health.stats(), "gateways": alive, "unwritten": unwritten}
 
     async def admit(
         self, principal: Principal, claim: ClaimedKey | None, sent: SentRequest | None = None

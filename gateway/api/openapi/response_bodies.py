@@ -197,9 +197,10 @@ class StoreFigures:
     """The store that gateways share. `unwritten` generations have something that it lacks, for now or while it is down.
 
     `fault` is why it can't be used, and `down_seconds` since when; `outages` counts how often. `gateways` are
-    those that were alive when it was used last.
+    those that were alive when it was used last. `gateway` is the name of this one in the logs of the others.
     """
 
+    gateway: str
     up: bool
     fault: Literal["unreachable", "timeout", "full", "read_only", "refused"] | None
     down_seconds: float | None

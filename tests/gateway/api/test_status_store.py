@@ -57,7 +57,9 @@ async def test_it_is_ready_while_the_store_can_be_used(served: Served, store: Fa
 async def test_the_statistics_show_the_store(served: Served, store: FaultyStore) -> None:
     async with served.http.get("/api/stats") as response:
         figures = (await validated("/api/stats", response))["store"]
+        assert served.replica is not None
         assert figures == {
+            "gateway": served.replica.name,
             "up": True,
             "fault": None,
             "down_seconds": None,
