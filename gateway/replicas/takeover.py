@@ -1,9 +1,10 @@
 """Take generations of a gateway that has died over: each is ended, or continued, by exactly one of the others."""
 
+import asyncio
 import logging
 import random
 from collections.abc import Mapping, Sequence
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeGuard
 
 from gateway.generation.details import decode_prompt
 from gateway.generation.event_log import EventLog
@@ -103,10 +104,10 @@ class Takeover:
         # In another order than the others, which have noticed it at the same time.
         for batch in batches(random.sample(sorted(fences), len(fences)), TAKEN_AT_ONCE):
             takes = [Take(name, dead, fences[name], self._replica) for name in batch]
-            for name, head in zip(batch, await self._store.logs.take(takes), strict=True):
-                if head is not None and head.owner == self._replica and not head.ended:
-                    await self._adopt(name, head)
-                    taken += 1
+            heads = zip(batch, await self._store.logs.take(takes), strict=True)
+            won = {name: head for name, head in heads if self._must_adopt(head)}
+            await self._adopt_all(won)
+            taken += len(won)
         for name in viewed.keys() - fences.keys():
             taken += await self._store_again(name, dead)
         self._reader.wake(viewed)
@@ -125,9 +126,8 @@ class Takeover:
         """
         owned = [name for name in await self._store.logs.owned(self._replica) if self._writer.get(name) is None]
         parts = await self._store.logs.read(dict.fromkeys(owned, HEAD_ALONE)) if owned else {}
-        for name, part in parts.items():
-            if part.head.owner == self._replica and not part.head.ended and self._writer.get(name) is None:
-                await self._adopt(name, part.head)
+        heads = {name: part.head for name, part in parts.items()}
+        await self._adopt_all({name: head for name, head in heads.items() if self._must_adopt(head)})
 
     async def adopt_ended(self, mirror: Mirror) -> None:
         """Own a generation that has ended and whose owner is gone, so that a note can be added to it.
@@ -152,6 +152,17 @@ class Takeover:
     async def _fences(self, names: set[str], owner: str) -> Mapping[str, int]:
         parts = await self._store.logs.read(dict.fromkeys(names, HEAD_ALONE)) if names else {}
         return {name: part.head.fence for name, part in parts.items() if part.head.owner == owner}
+
+    def _must_adopt(self, head: Head | None) -> TypeGuard[Head]:
+        return head is not None and head.owner == self._replica and not head.ended
+
+    async def _adopt_all(self, heads: Mapping[str, Head]) -> None:
+        """Adopt generations, some side by side: each is read by a call of its own."""
+        for batch in batches(tuple(heads.items()), TAKEN_AT_ONCE):
+            adopting = [self._adopt(name, head) for name, head in batch]
+            for error in await asyncio.gather(*adopting, return_exceptions=True):
+                if error is not None:
+                    raise error
 
     async def _adopt(self, name: str, head: Head) -> None:
         """Run or end a generation that was taken, unless that is being done."""

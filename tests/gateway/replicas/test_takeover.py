@@ -184,6 +184,21 @@ async def test_a_generation_is_continued_as_a_new_revision_once() -> None:
         await bury(first)
 
 
+async def test_generations_of_a_dead_gateway_are_read_side_by_side() -> None:
+    async with deployment(policy=CONTINUE) as shared:
+        first, second = shared.gateways
+        generations = [await first.streaming("lost") for _ in range(3)]
+        await shared.advance(0.2)
+        second.faults.hold("logs.prompt")
+        first.kill()
+        await shared.advance(5)
+        assert second.faults.calls.count("logs.prompt") == 3
+        second.faults.release()
+        await settle()
+        assert all(second.hub.is_running(generation.id) for generation in generations)
+        await bury(first)
+
+
 async def test_a_takeover_and_a_search_for_orphans_at_the_same_moment_continue_it_once() -> None:
     async with deployment(policy=CONTINUE, limits=Limits(max_concurrent=5)) as shared:
         first, second = shared.gateways
