@@ -30,6 +30,9 @@ from gateway.store.errors import StoreError
 RETRY_SECONDS: Final = 0.05
 """Time after which a gateway that does not own a generation any more, or not yet, is asked again."""
 
+MIN_WAIT_SECONDS: Final = 0.01
+"""Shortest wait for a reply, at the deadline: one that has come already is read."""
+
 _STATES: Final = frozenset(State)
 
 
@@ -209,7 +212,7 @@ class Commands:
         generation_id, owner = mirror.generation.id, mirror.owner
         was_over = mirror.generation.log.ended
         async with self._messenger.calling(owner, action, generation_id, arguments) as call:
-            while not await call.wait(min(self._policy.interval, max(0.01, deadline - self._clock.now()))):
+            while not await call.wait(self._wait_until(deadline)):
                 await self._reader.fetch(generation_id)
                 is_over = mirror.generation.log.ended and not was_over
                 if is_over or mirror.owner != owner or self._hub.mirrors.get(generation_id) is not mirror:
@@ -217,6 +220,9 @@ class Commands:
                 if self._clock.now() >= deadline or (was_over and not self._ownership.is_alive(owner)):
                     return None
             return call.result()
+
+    def _wait_until(self, deadline: float) -> float:
+        return min(self._policy.interval, max(MIN_WAIT_SECONDS, deadline - self._clock.now()))
 
     async def _read_again(self, mirror: Mirror) -> None:
         await sleep(RETRY_SECONDS, self._clock)
