@@ -28,7 +28,7 @@ logger = logging.getLogger(__name__)
 LOST: Final = "The gateway that ran this generation has stopped. The text that is kept can be read: start again."
 
 TAKEN_AT_ONCE: Final = 16
-"""Number of generations that are taken in one call, and adopted side by side: the other gateways get a share of many."""
+"""Number of generations that are taken at once, and adopted side by side: of many, the other gateways get a share."""
 
 
 class _Prepared(NamedTuple):
