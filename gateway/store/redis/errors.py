@@ -23,7 +23,14 @@ _INSIDE: Final[tuple[tuple[str, StoreFault, str], ...]] = (
 )
 """Replies by what they contain: Redis 6.2 reports a failure inside of a script as a text around it."""
 
-_DAMAGE: Final = ("WRONGTYPE", "is not an integer", "is not a float", "is not a valid float", ": attempt to ")
+_DAMAGE: Final = (
+    "WRONGTYPE",
+    "is not an integer",
+    "is not a float",
+    "is not a valid float",
+    ": attempt to ",
+    ": bad argument ",
+)
 """Parts of replies about a value of another type, or with other contents, than a command or a script expects."""
 
 

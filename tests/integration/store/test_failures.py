@@ -170,6 +170,20 @@ async def test_keys_that_hold_something_else_are_deleted_and_stop_nothing_else(r
         assert await store.messages.receive("a") == [b"1"]
 
 
+@pytest.mark.parametrize("number", range(9))
+async def test_slots_of_which_a_part_was_evicted_are_neither_lost_nor_in_the_way(redis_url: str, number: int) -> None:
+    limits = SlotLimits(1, 10)
+    async with connected(redis_url, prefix=f"evicted{number}") as store:
+        for name in ("runs", "waits"):
+            await store.slots.claim("a", SlotClaim(name, "p"), limits, 3, may_wait=True)
+        with control(redis_url) as redis:
+            redis.delete(store.keys.slots[number])
+        await store.slots.look("a", limits, 3, ())
+        await store.slots.release("a", ["runs", "waits"], limits)
+        claimed = await store.slots.claim("b", SlotClaim("new", "q"), limits, 3, may_wait=True)
+        assert claimed.state is SlotState.RUNNING
+
+
 async def test_a_damaged_head_does_not_stop_the_reading_of_others(redis_url: str) -> None:
     async with connected(redis_url, prefix="damaged-head") as store:
         for name in "gh":

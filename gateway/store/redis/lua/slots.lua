@@ -106,6 +106,9 @@ local function release(id)
   local state, principal, rest = claim_of(id)
   redis.call('ZREM', CHANGED, id)
   if not state then
+    -- Without its claim, which was evicted, it would keep its slot.
+    redis.call('ZREM', RUNNING, id)
+    redis.call('ZREM', QUEUED, id)
     return
   end
   redis.call('HDEL', DATA, 'claim:' .. id)

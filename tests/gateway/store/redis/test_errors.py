@@ -60,6 +60,7 @@ def test_each_error_has_its_fault(error: RedisError, fault: StoreFault, text: st
         ("WRONGTYPE Operation against a key holding the wrong kind of value", True),
         ("ERR Error running script (call to f_1): @user_script:9: WRONGTYPE Operation against a key", True),
         ("user_script:14: attempt to compare nil with number script: 1, on @user_script:14.", True),
+        ("user_script:120: bad argument #1 to 'sub' (string expected, got nil) script: 1", True),
         ("ERR hash value is not an integer script: 1, on @user_script:3.", True),
         ("ERR Error running script: -OOM command not allowed when", False),
         ("ERR unknown command", False),
