@@ -1,4 +1,4 @@
-"""The live part of `dualstream check`: requests one token from every upstream and measures the time to it."""
+"""The live part of `dualstream check`: one token from every upstream, with its time, and a connection to the store."""
 
 import asyncio
 import logging
@@ -15,6 +15,9 @@ from gateway.protocol.commands import Message
 from gateway.protocol.errors import Code, Failed
 from gateway.protocol.events import Chunk, Part, Reasoning, TextBatch, ToolCall
 from gateway.routing.target import Target
+from gateway.store.base import Store
+from gateway.store.errors import StoreError
+from gateway.toml.problems import ConfigurationError
 from gateway.upstreams.base import UpstreamEvent, UpstreamRequest
 
 TIMEOUT_SECONDS: Final = 30.0
@@ -58,6 +61,17 @@ async def call_all(catalog: Catalog, timeout_seconds: float = TIMEOUT_SECONDS) -
                 for target in model.targets
             )
         )
+
+
+async def find_store_failure(store: Store) -> str | None:
+    """Connect to a store; return why it can't be used, None if it can."""
+    try:
+        await store.start()
+    except (StoreError, ConfigurationError) as error:
+        return str(error)
+    finally:
+        await store.close()
+    return None
 
 
 @contextmanager

@@ -1,13 +1,19 @@
 """The calls of `dualstream check --live`, against the simulator."""
 
+from dataclasses import dataclass
+
 import pytest
 from yarl import URL
 
 from gateway.app.catalog import build
-from gateway.cli.live_check import Outcome, call_all
+from gateway.cli.live_check import Outcome, call_all, find_store_failure
 from gateway.config import Settings
 from gateway.protocol.errors import Code, Failed
 from gateway.simulator import Simulator
+from gateway.store.errors import StoreError
+from gateway.store.memory import MemoryStore
+from gateway.toml.problems import ConfigurationError
+from tests.manual_clock import ManualClock
 
 APIS = ["chat", "responses", "claude", "gemini"]
 
@@ -85,3 +91,31 @@ async def test_the_line_of_a_failure_names_what_failed_and_the_url_and_is_the_on
     assert unknown.startswith("unknown: m: network_error: The provider can't be reached: its host name ")
     assert unknown.endswith("(https://no-such-host.invalid/v1beta/models/m:streamGenerateContent?alt=sse)")
     assert unnamed == "unknown: ..: invalid_request: model: '..' is not the name of a model."
+
+
+@dataclass
+class FailingStore(MemoryStore):
+    """A store that can't be started."""
+
+    error: StoreError | ConfigurationError
+    closed: bool = False
+
+    def __post_init__(self) -> None:
+        super().__init__(ManualClock())
+
+    async def start(self) -> None:
+        raise self.error
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+@pytest.mark.parametrize("error", [StoreError("unreachable", "nothing answers"), ConfigurationError("nothing answers")])
+async def test_a_store_that_cannot_be_used_is_said_and_closed(error: StoreError | ConfigurationError) -> None:
+    store = FailingStore(error)
+    assert await find_store_failure(store) == "nothing answers"
+    assert store.closed
+
+
+async def test_a_store_that_can_be_used_has_no_failure() -> None:
+    assert await find_store_failure(MemoryStore(ManualClock())) is None
