@@ -7,7 +7,7 @@ from gateway.clock import Clock
 from gateway.config import Settings
 from gateway.config.checks import MEMORY
 from gateway.pipeline.hub import Hub
-from gateway.replicas.configuration import Configuration, digests_of
+from gateway.replicas.membership.configuration import Configuration, digests_of
 from gateway.replicas.policy import ReplicaPolicy
 from gateway.replicas.replica import Replica
 from gateway.store.base import Store

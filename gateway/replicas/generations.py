@@ -13,9 +13,9 @@ from gateway.pipeline.hub import FeedbackResult, Hub, InterruptResult, fingerpri
 from gateway.protocol.commands import FeedbackRequest, InterruptRequest, StartRequest
 from gateway.protocol.errors import Code, Refused
 from gateway.replicas.keyed_lock import KeyedLock
+from gateway.replicas.messaging.running import RunningGeneration, newest_first
 from gateway.replicas.replica import Replica
-from gateway.replicas.running import RunningGeneration, newest_first
-from gateway.replicas.shared_state import SharedState
+from gateway.replicas.values.shared_state import SharedState
 from gateway.security.principals import Principal
 from gateway.store.errors import StoreError
 from gateway.store.starts import ClaimedKey

@@ -16,27 +16,27 @@ from gateway.pipeline.handover import Terms
 from gateway.pipeline.hub import Hub
 from gateway.pipeline.records import may_read
 from gateway.protocol.errors import Refused
-from gateway.replicas.admission import SharedAdmission
-from gateway.replicas.commands import Commands, unreadable
-from gateway.replicas.configuration import Configuration
-from gateway.replicas.info import settings_of
-from gateway.replicas.log_writer import LogWriter
-from gateway.replicas.messages import Call, Configured, SlotsChanged, Wake, Watch, Watching
-from gateway.replicas.messenger import Messenger, Result
-from gateway.replicas.mirror_reader import MirrorReader
-from gateway.replicas.ownership import Ownership
+from gateway.replicas.limits.admission import SharedAdmission
+from gateway.replicas.limits.slots import SharedSlots
+from gateway.replicas.limits.stream_counts import StreamCounts
+from gateway.replicas.logs.log_writer import LogWriter
+from gateway.replicas.logs.mirror_reader import MirrorReader
+from gateway.replicas.logs.written_log import WrittenLog
+from gateway.replicas.membership.configuration import Configuration
+from gateway.replicas.membership.info import settings_of
+from gateway.replicas.membership.ownership import Ownership
+from gateway.replicas.membership.store_health import StoreHealth
+from gateway.replicas.membership.takeover import Takeover
+from gateway.replicas.membership.upkeep import Upkeep
+from gateway.replicas.membership.watches import Watches
+from gateway.replicas.messaging.commands import Commands, unreadable
+from gateway.replicas.messaging.messages import Call, Configured, SlotsChanged, Wake, Watch, Watching
+from gateway.replicas.messaging.messenger import Messenger, Result
+from gateway.replicas.messaging.resends import RESEND, ask_owners, decode_sent
+from gateway.replicas.messaging.running import RunningGeneration, decode_reader, decode_rows, encode_reader, encode_rows
 from gateway.replicas.policy import ReplicaPolicy
-from gateway.replicas.resends import RESEND, ask_owners, decode_sent
-from gateway.replicas.running import RunningGeneration, decode_reader, decode_rows, encode_reader, encode_rows
-from gateway.replicas.shared_state import SharedState
-from gateway.replicas.slots import SharedSlots
-from gateway.replicas.store_health import StoreHealth
-from gateway.replicas.stream_counts import StreamCounts
 from gateway.replicas.supervisor import Supervisor, sleep
-from gateway.replicas.takeover import Takeover
-from gateway.replicas.upkeep import Upkeep
-from gateway.replicas.watches import Watches
-from gateway.replicas.written_log import WrittenLog
+from gateway.replicas.values.shared_state import SharedState
 from gateway.security.principals import Principal
 from gateway.store.base import Store
 from gateway.store.errors import HEALS, StoreError

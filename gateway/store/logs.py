@@ -14,7 +14,7 @@ class Head:
 
     `owner` is the gateway that runs it; only that one appends, and only with the same `fence`, which grows each time
     the generation is taken. `details` is what `encode_details` returned, `version` counts how often it has changed;
-    `facts` is known at the start and never changes (`gateway.replicas.facts`). Both are None unless asked for.
+    `facts` is known at the start and never changes (`gateway.replicas.logs.facts`). Both are None unless asked for.
     """
 
     generation_id: str

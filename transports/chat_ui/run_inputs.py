@@ -8,8 +8,8 @@ import orjson
 from pydantic import JsonValue
 
 from gateway.protocol.commands import JsonObject
-from gateway.replicas.shared_state import SharedState
-from gateway.replicas.value_renewal import keep_seconds
+from gateway.replicas.values.shared_state import SharedState
+from gateway.replicas.values.value_renewal import keep_seconds
 from gateway.security.principals import Principal
 from gateway.store.errors import StoreError
 

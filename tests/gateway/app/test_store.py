@@ -2,7 +2,7 @@
 
 from gateway.app.store import build_replica, build_store
 from gateway.config import Settings
-from gateway.replicas.configuration import Digests
+from gateway.replicas.membership.configuration import Digests
 from gateway.replicas.policy import ReplicaPolicy
 from gateway.store.memory import MemoryStore
 from tests.gateway.pipeline.one_target import one_target

@@ -11,8 +11,8 @@ from gateway.generation.generation import Generation
 from gateway.pipeline.hub import Hub, RetentionPolicy
 from gateway.protocol.commands import StartRequest
 from gateway.protocol.events import Event
-from gateway.replicas.configuration import Configuration, Digests
 from gateway.replicas.generations import Generations
+from gateway.replicas.membership.configuration import Configuration, Digests
 from gateway.replicas.policy import ReplicaPolicy
 from gateway.replicas.replica import Replica
 from gateway.routing.model import Model, Policy

@@ -11,7 +11,7 @@ from gateway.protocol.commands import FeedbackRequest, InterruptRequest, OnDisco
 from gateway.protocol.errors import Code, Refused
 from gateway.protocol.events import Interrupted
 from gateway.replicas.generations import Generations
-from gateway.replicas.running import RunningGeneration
+from gateway.replicas.messaging.running import RunningGeneration
 from gateway.security.principals import Principal
 from tests.event_loop import settle
 from tests.gateway.pipeline.one_target import one_target

@@ -3,7 +3,7 @@
 from gateway.generation.generation import Generation
 from gateway.pipeline.handover import Terms
 from gateway.protocol.events import Chunk
-from gateway.replicas.written_log import WrittenLog
+from gateway.replicas.logs.written_log import WrittenLog
 from tests.start_requests import ANONYMOUS, start_request
 
 TERMS = Terms(ANONYMOUS, "grace", 300.0)

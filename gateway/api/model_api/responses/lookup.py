@@ -7,7 +7,7 @@ from typing import NamedTuple
 from gateway.api.model_api.responses.shared import SharedResponses
 from gateway.api.model_api.responses.store import ResponseStore, StoredResponse
 from gateway.generation.generation import Generation
-from gateway.replicas.store_health import store_unavailable
+from gateway.replicas.membership.store_health import store_unavailable
 from gateway.security.principals import Principal
 from gateway.store.errors import StoreError
 

@@ -20,9 +20,9 @@ from gateway.generation.generation import Generation
 from gateway.protocol.errors import Code, Refused
 from gateway.protocol.events import Revision
 from gateway.replicas.generations import Generations
-from gateway.replicas.shared_state import SharedState
-from gateway.replicas.value_key import hashed_key
-from gateway.replicas.value_renewal import keep_seconds
+from gateway.replicas.values.shared_state import SharedState
+from gateway.replicas.values.value_key import hashed_key
+from gateway.replicas.values.value_renewal import keep_seconds
 from gateway.security.principals import Principal
 
 RENEWED_PART: Final = 0.03

@@ -1,0 +1,1 @@
+"""Limits that all gateways share: rates, slots and their queue, streams, budgets, circuit breakers."""
