@@ -12,10 +12,12 @@ MAX_WAITING: Final = 64
 class CommandOrder:
     """Executes the commands of each generation one after the other, and those of different generations side by side.
 
-    Its owner calls `finish`, or `close`, in the end.
+    Its owner calls `finish`, or `close`, in the end. `on_failure` is called with the exception of a command: a fault of
+    ours, after which those behind it about the same generation are not executed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, on_failure: Callable[[Exception], None]) -> None:
+        self._on_failure = on_failure
         self._waiting: dict[str, deque[Callable[[], Awaitable[None]]]] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._count = 0
@@ -33,7 +35,9 @@ class CommandOrder:
         waiting = self._waiting.setdefault(generation_id, deque())
         waiting.append(command)
         if generation_id not in self._tasks:
-            self._tasks[generation_id] = asyncio.create_task(self._run(generation_id), name=f"commands {generation_id}")
+            task = asyncio.create_task(self._run(generation_id), name=f"commands {generation_id}")
+            self._tasks[generation_id] = task
+            task.add_done_callback(self._on_done)
 
     async def finish(self) -> None:
         """Wait until all have been executed."""
@@ -44,6 +48,11 @@ class CommandOrder:
         """Cancel what is left."""
         for task in self._tasks.values():
             task.cancel()
+
+    def _on_done(self, task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if isinstance(error, Exception):
+            self._on_failure(error)
 
     async def _run(self, generation_id: str) -> None:
         waiting = self._waiting[generation_id]

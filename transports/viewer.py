@@ -173,9 +173,10 @@ class Viewer:
             while self._writable and self._pending:
                 self._write(next(iter(self._pending)))
         except Exception as error:  # noqa: BLE001 - not swallowed: the connection failed, and its owner gets the error
-            self._fail(error)
+            self.fail(error)
 
-    def _fail(self, error: Exception) -> None:
+    def fail(self, error: Exception) -> None:
+        """Stop because of a fault of ours; the owner of the connection raises it."""
         self.failure = error
         self.stop()
 
@@ -295,4 +296,4 @@ class Viewer:
         try:
             self._writable = self._connection.send_heartbeat()
         except Exception as error:  # noqa: BLE001 - as in `_flush`
-            self._fail(error)
+            self.fail(error)

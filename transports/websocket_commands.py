@@ -118,7 +118,7 @@ class WebSocketCommands:
             self._unreadable = 0
             if isinstance(command, GenerationCommand) and self._may_wait(command.generation_id):
                 execute = partial(self._execute_or_reject, command, read_at, too_many)
-                self._order = self._order or CommandOrder()
+                self._order = self._order or CommandOrder(self._viewer.fail)
                 await self._order.add(command.generation_id, execute)
             else:
                 await self._execute(command, read_at, too_many)

@@ -13,6 +13,7 @@ from gateway.config.presets import Api
 from gateway.config.tables import JwtTable, ModelTable, ProviderTable
 from gateway.net.proxy import DIRECT
 from gateway.security.api_keys import check_unique, parse_stored_key
+from gateway.store.redis.keys import check_prefix
 from gateway.upstreams.base import DEFAULT_EVENT_BYTES, DEFAULT_OUTPUT_BYTES, MAX_EVENT_BYTES
 from gateway.upstreams.formats.base import TokenLimit
 
@@ -153,9 +154,6 @@ class Settings(BaseModel):
     store_password: SecretStr | None = Field(None, description="Password of the store, if its URL contains none.")
     store_prefix: str = Field(
         "dualstream",
-        min_length=1,
-        max_length=64,
-        pattern="^[A-Za-z0-9_.:-]+$",
         description="What all keys in the store begin with. Deployments with different prefixes can share one Redis.",
     )
     store_delay: float = Field(
@@ -442,6 +440,11 @@ class Settings(BaseModel):
     @classmethod
     def _check_store(cls, store: str) -> str:
         return check_store(store)
+
+    @field_validator("store_prefix")
+    @classmethod
+    def _check_store_prefix(cls, prefix: str) -> str:
+        return check_prefix(prefix)
 
     @field_validator("upstream_proxy")
     @classmethod

@@ -24,8 +24,12 @@ class Recorder:
         return run
 
 
+def _unexpected(error: Exception) -> None:
+    raise error
+
+
 async def test_commands_of_one_generation_run_in_their_order_and_others_do_not_wait() -> None:
-    order, recorder = CommandOrder(), Recorder()
+    order, recorder = CommandOrder(_unexpected), Recorder()
     for name in ("a1", "a2", "b1"):
         await order.add(name[0], recorder.command(name))
     await settle()
@@ -42,7 +46,7 @@ async def test_commands_of_one_generation_run_in_their_order_and_others_do_not_w
 
 
 async def test_the_next_one_waits_when_many_wait() -> None:
-    order, recorder = CommandOrder(), Recorder()
+    order, recorder = CommandOrder(_unexpected), Recorder()
     for number in range(MAX_WAITING):
         await order.add(f"g{number}", recorder.command(f"{number}"))
     adding = asyncio.create_task(order.add("last", recorder.command("last")))
@@ -60,8 +64,8 @@ async def test_a_command_that_fails_takes_no_room_and_those_after_it_neither() -
     async def fail() -> None:
         raise OSError
 
-    order, recorder = CommandOrder(), Recorder()
-    asyncio.get_running_loop().set_exception_handler(lambda *_: None)
+    failures: list[Exception] = []
+    order, recorder = CommandOrder(failures.append), Recorder()
     await order.add("a", fail)
     for number in range(MAX_WAITING - 1):
         await order.add("a", recorder.command(f"{number}"))
@@ -69,12 +73,13 @@ async def test_a_command_that_fails_takes_no_room_and_those_after_it_neither() -
     await settle()
     assert adding.done()
     assert recorder.begun == ["b"]
+    assert [type(error) for error in failures] == [OSError]
     order.close()
     await order.finish()
 
 
 async def test_close_cancels_what_is_left() -> None:
-    order, recorder = CommandOrder(), Recorder()
+    order, recorder = CommandOrder(_unexpected), Recorder()
     await order.add("a", recorder.command("a1"))
     await order.add("a", recorder.command("a2"))
     await settle()

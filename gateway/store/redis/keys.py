@@ -10,9 +10,22 @@ from typing import Final
 
 from gateway.toml.problems import ConfigurationError
 
-_PREFIX: Final = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
+_PREFIX: Final = re.compile(r"[A-Za-z0-9_.:-]{1,64}")
 _ESCAPED: Final = re.compile(r"[%{}\ud800-\udfff]")
 _SLOTS: Final = ("", "running", "queued", "waiting", "turns", "blocked", "waiting_of", "leases", "changed")
+
+
+def check_prefix(prefix: str) -> str:
+    """Check what all keys of a deployment begin with.
+
+    Raises:
+        ValueError: a character is not allowed, or there are too many.
+    """
+    if not _PREFIX.fullmatch(prefix):
+        # Braces in it would be the hash tag of all keys.
+        message = "must have 1 to 64 letters, digits and the characters _ . : -"
+        raise ValueError(message)
+    return prefix
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,10 +35,11 @@ class Keys:
     prefix: str
 
     def __post_init__(self) -> None:
-        if not _PREFIX.fullmatch(self.prefix):
-            # Braces in it would be the hash tag of all keys.
-            message = "store_prefix: 1 to 100 letters, digits and _ . : - are allowed"
-            raise ConfigurationError(message)
+        try:
+            check_prefix(self.prefix)
+        except ValueError as error:
+            message = f"store_prefix: {error}"
+            raise ConfigurationError(message) from None
 
     def tagged(self, role: str, tag: str, name: str = "") -> str:
         """Return the key of a role, with a hash tag that may be any text, such as a client's."""

@@ -33,6 +33,9 @@ _READ: Final = load_script("read")
 _TAKE: Final = load_script("take")
 _DELETE: Final = load_script("delete")
 
+SWEEP_AT: Final = 1024
+"""Number of times of renewal at which those that are past are removed."""
+
 _APPENDED: Final = {1: Appended.STORED, 0: Appended.FENCED, -1: Appended.MISSING}
 
 
@@ -46,6 +49,7 @@ class RedisLogs:
         self._clock = clock
         self._renew_at: dict[str, float] = {}
         """When the expiry of a generation is set again: at each batch, it would be a third of the server's work."""
+        self._sweep_at = SWEEP_AT
 
     async def create(self, head: Head, entries: Sequence[Entry], keep: float, prompt: bytes = b"") -> bool:
         """Store a new generation with its first events; return False, and change nothing, if another one has its id."""
@@ -120,6 +124,14 @@ class RedisLogs:
             self._renew_at.pop(append.generation_id, None)
         elif self._renew_at.get(append.generation_id, 0.0) <= self._clock.now():
             self._renew_at[append.generation_id] = self._clock.now() + append.keep / 2
+            self._sweep()
+
+    def _sweep(self) -> None:
+        """Remove what is past: generations that this gateway no longer writes leave entries behind."""
+        if len(self._renew_at) > self._sweep_at:
+            now = self._clock.now()
+            self._renew_at = {name: at for name, at in self._renew_at.items() if at > now}
+            self._sweep_at = max(SWEEP_AT, 2 * len(self._renew_at))
 
     def _take(self, take: Take) -> Call:
         head, _ = self._keys.generation(take.generation_id)

@@ -30,7 +30,7 @@ def test_deployments_have_keys_of_their_own() -> None:
 
 @pytest.mark.parametrize("prefix", ["", "a{b", "a b", "ä", "x" * 101])
 def test_a_prefix_that_would_change_the_tags_is_refused(prefix: str) -> None:
-    with pytest.raises(ConfigurationError, match="store_prefix: 1 to 100 letters"):
+    with pytest.raises(ConfigurationError, match="store_prefix: must have 1 to 64 letters"):
         Keys(prefix)
 
 
