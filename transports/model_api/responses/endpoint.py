@@ -90,7 +90,9 @@ def _store(services: Services, start: DialectStart, generation: Generation, owne
         return None
     model = start.request.model or generation.model
     stored = start.stored(response_id(generation.id), Asker(owner), model, generation.created, generation)
-    services.responses.add(stored)
+    if services.hub.record(generation.id) is not None:
+        # Else it was sent again to another gateway than the first time: the first one has stored it for all.
+        services.responses.add(stored)
     return stored
 
 

@@ -73,6 +73,19 @@ async def test_each_piece_of_a_conversation_is_stored_once(pair: Pair) -> None:
     assert sum(len(value) for value, _ in stored.values()) < 30_000
 
 
+async def test_a_request_that_is_sent_again_elsewhere_is_stored_where_it_runs(pair: Pair) -> None:
+    headers = {"Idempotency-Key": "k"}
+    starting = pair.first.http.post(PATH, json=request(background=True), headers=headers)
+    async with starting as first, pair.second.http.post(PATH, json=request(background=True), headers=headers) as second:
+        name = (await first.json())["id"]
+        assert (await second.json())["id"] == name
+    answer(pair.first, "a")
+    await until(lambda: not pair.first.hub.running)
+    async with pair.second.http.get("/api/stats") as response:
+        assert (await response.json())["stored_responses"] == 0
+    assert (await got(pair.second, name))[1]["status"] == "completed"
+
+
 async def test_an_item_of_an_earlier_response_is_found_elsewhere(pair: Pair) -> None:
     first = await created(pair.first, request("One"))
     await created(pair.second, request("Other"))
