@@ -29,7 +29,7 @@ from tests.event_loop import settle
 from tests.event_types import event_types
 from tests.manual_clock import ManualClock
 from tests.scripted_upstream import ScriptedUpstream
-from tests.shared_store import TEST_STORE, shared_store
+from tests.shared_store import shared_store
 from tests.start_requests import ANONYMOUS, start_request
 
 LIMITS = Limits(queue_timeout=30, first_token_timeout=60, stall_timeout=20, usage_timeout=5)
@@ -110,8 +110,7 @@ async def one_target(
         retention_policy=retention_policy,
     )
     others = asyncio.all_tasks()
-    # These tests wait in steps of the event loop, in which no reply comes from a Redis.
-    store = shared_store(clock) if TEST_STORE == "memory" else None
+    store = shared_store(clock)
     replica = None if store is None else Replica(store, hub, clock, ReplicaPolicy())
     if replica is not None:
         await replica.start()
