@@ -92,9 +92,12 @@ class _Call(Generic[T]):
         self._task.add_done_callback(self._on_done)
 
     def cancel(self) -> None:
-        """Cancel it, in the thread of the event loop, after `start`."""
+        """Cancel it, in the thread of the event loop, after `start`, unless its thread was interrupted before that."""
         if self._task is not None:
             self._task.cancel()
+        else:
+            self._coroutine.close()
+            self._finish_cancelled()
 
     def failed_with(self, error: BaseException) -> bool:
         """Return True if this exception is the coroutine's own."""
@@ -102,12 +105,15 @@ class _Call(Generic[T]):
 
     def _on_done(self, task: "asyncio.Task[T]") -> None:
         if task.cancelled():
-            self.finished.cancel()
-            self.finished.set_running_or_notify_cancel()  # wakes `wait`
+            self._finish_cancelled()
         elif (error := task.exception()) is not None:
             self.finished.set_exception(error)
         else:
             self.finished.set_result(task.result())
+
+    def _finish_cancelled(self) -> None:
+        self.finished.cancel()
+        self.finished.set_running_or_notify_cancel()  # wakes `wait`
 
 
 async def _cancel_others() -> None:

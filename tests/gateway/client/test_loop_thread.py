@@ -5,10 +5,11 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
+from concurrent.futures import wait
 
 import pytest
 
-from gateway.client.loop_thread import LoopThread
+from gateway.client.loop_thread import LoopThread, _Call
 
 
 @pytest.fixture(name="thread")
@@ -134,3 +135,15 @@ def test_a_forked_process_is_told_to_open_its_own(thread: LoopThread) -> None:
     thread.close()  # its thread is not in this process: nothing to wait for
     thread._process = process
     assert thread.is_usable
+
+
+def test_a_coroutine_that_was_never_handed_over_can_be_cancelled(thread: LoopThread) -> None:
+    """Ctrl-C may come while the waiting thread hands it over."""
+
+    async def never_run() -> None:
+        raise AssertionError
+
+    call = _Call(never_run())
+    thread._loop.call_soon_threadsafe(call.cancel)
+    assert wait([call.finished], 10).done
+    assert call.finished.cancelled()
