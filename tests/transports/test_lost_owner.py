@@ -109,7 +109,7 @@ async def test_a_run_of_tanstack_whose_client_is_ahead_gets_the_end_with_a_new_i
 
 
 async def fenced(pair: Pair) -> None:
-    """Let the second gateway take over what runs on the first; then let the first go on, which learns that."""
+    """Pause the first gateway until the second one has taken over what it runs, then resume it."""
     await kill(pair.first)
     pair.first.upstream.last.send("lost")
     await settle()

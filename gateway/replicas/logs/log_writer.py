@@ -32,7 +32,7 @@ MAX_ABANDONED: Final = 10_000
 """Maximum number of generations whose end was not stored; of more, the store keeps what it has for `KEEP_SECONDS`."""
 
 HEAD_ALONE: Final = Position(1 << 62, 1 << 30)
-"""A position that no event follows: only the head is read."""
+"""A position that no event follows: only the head is read, with its details."""
 
 T = TypeVar("T")
 
@@ -168,7 +168,7 @@ class LogWriter:
                 self._schedule.write_now(written)
 
     async def retake(self, logs: Sequence[WrittenLog]) -> None:
-        """Get new fences for logs that run here, after a time in which others could take them: from then on, none can.
+        """Request new fences for logs, after a time in which others could take them: from then on, none can.
 
         Raises:
             StoreError: it is not known which are ours.

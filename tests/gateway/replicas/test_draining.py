@@ -11,7 +11,7 @@ from tests.served.gateway import Served
 
 
 async def know_each_other(shared: Deployment) -> None:
-    """Let each gateway renew its lease: that tells it who else is alive."""
+    """Renew the lease of each gateway, which learns so who else is alive."""
     await shared.advance(1.2)
 
 

@@ -30,7 +30,7 @@ def fail(shared: Deployment, fault: StoreFault = "unreachable") -> None:
 
 
 def heal(shared: Deployment) -> None:
-    """Let all gateways use the store again."""
+    """End the faults of all gateways, and wait until they use the store again."""
     for gateway in shared.gateways:
         gateway.faults.heal()
 

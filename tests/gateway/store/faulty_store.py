@@ -58,11 +58,11 @@ class Faults:
         self._next.clear()
 
     def hold(self, operation: str = "") -> None:
-        """Let each call of an operation wait until `release`; then it is done."""
+        """Hold each call of an operation until `release`; then it is done."""
         self._held[operation] = asyncio.Event()
 
     def hold_reply(self, operation: str) -> None:
-        """Let the next call of an operation be done, and its reply wait until `release`."""
+        """Hold the reply of the next call of an operation until `release`: the call itself is done."""
         self._late.add(operation)
 
     def release(self) -> None:
@@ -79,7 +79,7 @@ class Faults:
                 future.set_result(None)
 
     async def run(self, operation: str, call: Callable[[], Awaitable[T]]) -> T:
-        """Make a call, with the faults that were set."""
+        """Call an operation, with the faults that were set."""
         self.calls.append(operation)
         for name in [name for name in self._held if _covers(name, operation)]:
             await self._held[name].wait()
@@ -96,7 +96,7 @@ class Faults:
         raise StoreError(fault, f"the test fails {operation}")
 
     async def wait_for(self, call: Awaitable[T]) -> T:
-        """Make a call that waits; it fails when `reset` is called meanwhile.
+        """Call an operation that waits; it fails when `reset` is called meanwhile.
 
         Raises:
             StoreError: unreachable.

@@ -46,7 +46,7 @@ class RedisServer:
         self._signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        """Let the process go on."""
+        """Resume the process."""
         self._signal(signal.SIGCONT)
 
     async def run(self, *command: str, password: str = "") -> None:

@@ -18,7 +18,7 @@ CHARGED_AHEAD = 64
 
 
 def set_prices(shared: Deployment) -> None:
-    """Let each token of an answer cost a dollar."""
+    """Set a price of one dollar for each token of an answer."""
     for gateway in shared.gateways:
         gateway.hub.models.by_name["m"].targets[0].price = Price(0, 0, 1e6)
 

@@ -32,7 +32,7 @@ class Gateway:
 
 
 def exchange(now: float, *gateways: Gateway) -> None:
-    """Let each renew its lease, and read what the others have told."""
+    """Renew each lease, and read what the others have reported."""
     infos = {str(number): encode_info(gateway.circuits.report(now)) for number, gateway in enumerate(gateways)}
     for number, gateway in enumerate(gateways):
         others = {name: decode_info(data) for name, data in infos.items() if name != str(number)}

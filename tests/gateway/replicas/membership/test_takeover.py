@@ -27,7 +27,7 @@ def runs_on(shared: Deployment, generation_id: str) -> list[Gateway]:
 
 
 async def bury(gateway: Gateway) -> None:
-    """Let a dead gateway forget what it ran, so that nothing is left."""
+    """Remove what a dead gateway ran, so that nothing is left."""
     for record in tuple(gateway.hub._records):
         gateway.hub.delete(record.generation.id, ANONYMOUS)
     await settle()
