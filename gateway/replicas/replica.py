@@ -29,7 +29,7 @@ from gateway.replicas.membership.store_health import StoreHealth
 from gateway.replicas.membership.takeover import Takeover
 from gateway.replicas.membership.upkeep import Upkeep
 from gateway.replicas.membership.watches import Watches
-from gateway.replicas.messaging.commands import Commands, unreadable
+from gateway.replicas.messaging.commands import RETRY_SECONDS, Commands, unreadable
 from gateway.replicas.messaging.messages import Call, Configured, SlotsChanged, Wake, Watch, Watching
 from gateway.replicas.messaging.messenger import Messenger, Result
 from gateway.replicas.messaging.resends import RESEND, ask_owners, decode_sent
@@ -43,10 +43,6 @@ from gateway.store.errors import HEALS, StoreError
 from gateway.store.starts import ClaimedKey
 
 logger = logging.getLogger(__name__)
-
-SETTLE_SECONDS: Final = 0.05
-"""Delay between two reads of a generation that was lost, until its new owner has appended something."""
-
 
 OVER_SECONDS: Final = 0.001
 """Length of the last lease of a gateway that hands over what it ran: it has run out when the others look."""
@@ -303,7 +299,7 @@ class Replica:
             return None
 
     async def sleep(self, seconds: float) -> None:
-        """Wait."""
+        """Wait some seconds of the clock."""
         await sleep(seconds, self._clock)
 
     async def add(self, generation: Generation) -> None:
@@ -352,7 +348,7 @@ class Replica:
                 # It ran here, and what is shown of it is not what another gateway will show.
                 if self._clock.now() >= deadline:
                     raise self.health.unavailable()
-                await sleep(SETTLE_SECONDS, self._clock)
+                await sleep(RETRY_SECONDS, self._clock)
                 mirror = await self.reader.fetch(generation_id)
             if mirror is None and (not self.health.is_up or self.health.is_recovering(self.policy.lease)):
                 # Another gateway may have it, and store it yet.

@@ -36,10 +36,9 @@ class Supervisor:
 
     async def close(self) -> None:
         """Cancel all tasks, and wait until they have ended."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks.clear()
+        tasks = tuple(self._tasks)
+        self.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def cancel(self) -> None:
         """Cancel all tasks."""

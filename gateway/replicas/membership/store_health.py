@@ -115,7 +115,11 @@ class StoreHealth:
 
 def store_unavailable(fault: StoreFault) -> Refused:
     """Build the refusal of what needs the store, which has failed in this way."""
-    message = f"The store that the gateways share can't be used now ({fault}): try again."
+    return unavailable(f"The store that the gateways share can't be used now ({fault}): try again.")
+
+
+def unavailable(message: str) -> Refused:
+    """Build the refusal of what may succeed if it is tried again in a second."""
     return Refused(Code.SERVER_ERROR, message, status=503, retry_after_ms=1000)
 
 

@@ -19,6 +19,7 @@ from gateway.protocol.errors import Code, Refused, lost
 from gateway.replicas.logs.log_writer import LogWriter
 from gateway.replicas.logs.mirror_reader import MirrorReader
 from gateway.replicas.membership.ownership import Ownership
+from gateway.replicas.membership.store_health import unavailable
 from gateway.replicas.membership.takeover import Takeover
 from gateway.replicas.messaging.messages import Call
 from gateway.replicas.messaging.messenger import Messenger, Result
@@ -28,7 +29,7 @@ from gateway.store.base import Store
 from gateway.store.errors import StoreError
 
 RETRY_SECONDS: Final = 0.05
-"""Time after which a gateway that does not own a generation any more, or not yet, is asked again."""
+"""Time after which a generation whose owner changes is read again, or its owner is asked again."""
 
 MIN_WAIT_SECONDS: Final = 0.01
 """Shortest wait for a reply, at the deadline: one that has come already is read."""
@@ -293,13 +294,13 @@ class Commands:
 
 def unreadable() -> Refused:
     """Build the refusal of a generation that can't be read here."""
-    message = "This generation was stored by another version of the gateway, and can't be read by this one: try again."
-    return Refused(Code.SERVER_ERROR, message, status=503, retry_after_ms=1000)
+    return unavailable(
+        "This generation was stored by another version of the gateway, and can't be read by this one: try again."
+    )
 
 
 def _no_answer() -> Refused:
-    message = "The gateway that runs this generation does not answer: try again."
-    return Refused(Code.SERVER_ERROR, message, status=503, retry_after_ms=1000)
+    return unavailable("The gateway that runs this generation does not answer: try again.")
 
 
 def _arguments(request: InterruptRequest | FeedbackRequest) -> Mapping[str, JsonValue]:
