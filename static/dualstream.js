@@ -3,7 +3,7 @@
  *
  *     import { Dualstream } from "/static/dualstream.js";
  *
- * It is the npm package `dualstream`, whose files are in `dualstream/`. docs/javascript.md is its reference.
+ * It is the npm package `dualstream`, whose files are in `dualstream/`. docs/reference/javascript.md is its reference.
  */
 
 export * from "./dualstream/index.js";

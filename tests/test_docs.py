@@ -27,7 +27,7 @@ def read(name: str) -> str:
 
 
 def test_every_setting_is_documented() -> None:
-    page = read("docs/configuration.md")
+    page = read("docs/reference/configuration.md")
     assert settings_table() in page
     for name, kind in FILE_TABLES.items():
         assert f"`{name}`:\n\n{keys_table(kind)}\n" in page
@@ -43,11 +43,11 @@ def test_every_field_of_a_key_is_documented(tmp_path: Path) -> None:
 
 
 def test_every_preset_is_documented() -> None:
-    assert preset_table() in read("docs/providers.md")
-    assert host_table() in read("docs/providers.md")
+    assert preset_table() in read("docs/reference/providers.md")
+    assert host_table() in read("docs/reference/providers.md")
 
 
-@pytest.mark.parametrize("page", ["docs/configuration.md", "docs/chat-uis.md"])
+@pytest.mark.parametrize("page", ["docs/reference/configuration.md", "docs/reference/chat-uis.md"])
 def test_the_configuration_examples_load(tmp_path: Path, page: str) -> None:
     examples = re.findall(r"```toml\n(.*?)```", read(page), re.DOTALL)
     assert examples
@@ -58,7 +58,7 @@ def test_the_configuration_examples_load(tmp_path: Path, page: str) -> None:
 
 
 def test_every_event_command_option_and_code_is_documented() -> None:
-    protocol = read("docs/protocol.md")
+    protocol = read("docs/reference/protocol.md")
     for event in get_args(Event):
         assert f"| `{event.type}` |" in protocol
     for command in COMMANDS:
@@ -71,7 +71,7 @@ def test_every_event_command_option_and_code_is_documented() -> None:
 
 
 def test_every_setting_and_fault_of_the_simulator_is_documented() -> None:
-    page = read("docs/simulator.md")
+    page = read("docs/reference/simulator.md")
     for name in (*SimulatorSettings.__dataclass_fields__, *get_args(Fault), *get_args(Language), *PROFILES):
         assert f"`{name}`" in page, name
 
@@ -87,7 +87,7 @@ def test_links_have_targets(page: str) -> None:
 
 
 def test_every_pinned_client_is_in_the_matrix() -> None:
-    page = read("docs/clients.md")
+    page = read("docs/clients/index.md")
     for driver in DRIVERS:
         for surface in driver.surfaces:
             row = beginning(driver, surface)
@@ -110,12 +110,12 @@ def test_every_test_that_the_threat_model_names_exists() -> None:
     for file, test in re.findall(r"`(test_\w+\.py)::(test_\w+)`", page):
         assert re.search(rf"^ *(async )?def {test}\(", files[file], re.MULTILINE), f"{file}::{test}"
     for family in {name for names in re.findall(r"attacks: ([\w, -]+) \|", page) for name in names.split(", ")}:
-        assert f"\n## {family}\n" in read("docs/attacks.md"), family
+        assert f"\n## {family}\n" in read("docs/reports/attacks.md"), family
     for named in re.findall(r"`(test_\w+\.py)`", page):
         assert named in files
 
 
-PAGES_ABOUT_THE_CODE = ("CONTRIBUTING.md", "docs/design.md", "docs/glossary.md")
+PAGES_ABOUT_THE_CODE = ("CONTRIBUTING.md", "docs/design.md", "docs/reference/glossary.md")
 
 
 @pytest.mark.parametrize("page", PAGES_ABOUT_THE_CODE)
@@ -148,7 +148,7 @@ def test_every_test_that_contributing_names_exists() -> None:
 
 
 def test_every_class_of_the_glossary_exists_and_the_terms_are_in_order() -> None:
-    page = read("docs/glossary.md")
+    page = read("docs/reference/glossary.md")
     terms = re.findall(r"^\| ([^|`]+) \| ", page, re.MULTILINE)[1:]
     assert len(terms) > 50
     assert terms == sorted(set(terms), key=str.casefold)

@@ -1,7 +1,7 @@
 """Words that the project has retired; `python -m tests.vocabulary [PATH …]` lists where they still stand.
 
-Standard mechanisms have standard names (docs/glossary.md). This module keeps the private ones from coming back: in
-identifiers, in docstrings and comments, in messages and in the documentation.
+Standard mechanisms have standard names (docs/reference/glossary.md). This module keeps the private ones from coming
+back: in identifiers, in docstrings and comments, in messages and in the documentation.
 """
 
 import ast

@@ -48,7 +48,7 @@ _SCALAR_FIELD: Final = re.compile(r'\s*"(\w{1,64})"\s*:\s*("[^"\\\x00-\x1f]*"|-?
 
 
 class Close(NamedTuple):
-    """Why a socket is to be closed: a code of docs/protocol.md, and a reason of at most 123 bytes (RFC 6455, 5.5.1)."""
+    """Why a socket is to be closed: a code of the protocol, and a reason of at most 123 bytes (RFC 6455, 5.5.1)."""
 
     code: int
     reason: str
@@ -149,7 +149,7 @@ class WebSocketCommands:
         if self._close is not None:
             return self._close
         if self._unreadable >= MAX_UNREADABLE:
-            return Close(4400, "Not valid commands; see docs/protocol.md.")
+            return Close(4400, "Not valid commands; see docs/reference/protocol.md.")
         if self._services.commands.is_flooded(self._name, self._identity.address, self._services.clock.now()):
             return Close(4429, "Too many commands, also after they were rejected: slow down.")
         return None

@@ -34,7 +34,7 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
         raise error
     path = request.url.path[:200]
     messages = {
-        HTTPStatus.NOT_FOUND: f"There is nothing at {path!r}; docs/protocol.md lists the routes.",
+        HTTPStatus.NOT_FOUND: f"There is nothing at {path!r}; docs/reference/protocol.md lists the routes.",
         HTTPStatus.METHOD_NOT_ALLOWED: f"{path!r} does not take {request.method[:20]}.",
     }
     message = messages.get(HTTPStatus(error.status_code), str(error.detail))

@@ -52,7 +52,7 @@ async def _refuse_websocket(websocket: WebSocket) -> None:
     if "websocket.http.response" not in websocket.scope.get("extensions", {}):
         await websocket.close()
         return
-    message = f"There is no WebSocket at {websocket.url.path[:200]!r}; docs/protocol.md lists the routes."
+    message = f"There is no WebSocket at {websocket.url.path[:200]!r}; docs/reference/protocol.md lists the routes."
     body = orjson.dumps(invalid(message, status=404).body())
     headers = {"Cache-Control": "no-store", "X-Request-ID": request_id(websocket)}
     await websocket.send_denial_response(Response(body, 404, headers, media_type="application/json"))

@@ -1,4 +1,4 @@
-"""The Python client, which programs import as `dualstream` (docs/python.md).
+"""The Python client, which programs import as `dualstream` (docs/reference/python.md).
 
 Start, watch, steer and stop generations, over SSE or WebSocket. Lost connections are resumed. Here, `Client` and
 `Answer` are other names of `AsyncClient` and `AsyncAnswer`; `dualstream.Client` is the synchronous one, of

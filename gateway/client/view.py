@@ -69,7 +69,7 @@ class View:
         if frame.seq <= self.seq:
             return None
         # Numbers may jump: a frame may stand for joined content, and the data of a provider that only clients of its
-        # own API are sent has numbers, too (docs/protocol.md).
+        # own API are sent has numbers, too (docs/reference/protocol.md).
         self.seq = frame.seq
         if frame.event is not None:
             self._apply(frame.event)

@@ -1,4 +1,4 @@
-"""The settings and presets as Markdown tables, for docs/configuration.md and docs/providers.md. Pure."""
+"""The settings and presets as Markdown tables, for configuration.md and providers.md of docs/reference. Pure."""
 
 from collections.abc import Mapping
 from types import MappingProxyType

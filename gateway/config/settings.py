@@ -147,7 +147,7 @@ class Settings(BaseModel):
         "memory",
         description=(
             "Where generations are kept: `memory`, for a single process; or the URL of a Redis that any number of "
-            "gateways share, such as `redis://redis.example:6379/0`; see docs/scale-out.md."
+            "gateways share, such as `redis://redis.example:6379/0`; see docs/operations/scale-out.md."
         ),
         repr=False,
     )

@@ -43,8 +43,8 @@ class ProviderTable(Table):
     preset: PresetName | None = Field(
         None,
         description=(
-            "Preset that supplies the defaults (docs/providers.md). None: the preset with the name of this table, if "
-            "there is one."
+            "Preset that supplies the defaults (docs/reference/providers.md). None: the preset with the name of this "
+            "table, if there is one."
         ),
     )
     base_url: HttpUrl | None = Field(None, description="Base URL of the API. None: that of the preset.")

@@ -18,5 +18,6 @@ The way out, from entries of the log to events:
 
 And for both: `errors.py` (bodies of refusals, `refusal`) and `dialect.py` (the facts). An API that needs less of these
 lacks the file; one that needs more has it beside them, such as `gemini/schema.py`. Beside the folders stands what all
-dialects share. docs/design.md, "Dialects", gives the reasons; docs/model-apis.md, "Adding a dialect", the steps.
+dialects share. docs/design.md, "Dialects", gives the reasons; docs/reference/model-apis.md, "Adding a dialect", the
+steps.
 """

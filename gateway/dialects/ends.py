@@ -1,4 +1,7 @@
-"""How a generation ends, as far as all dialects agree on it. Pure; docs/model-apis.md, "Ends", has the table."""
+"""How a generation ends, as far as all dialects agree on it. Pure.
+
+docs/reference/model-apis.md, "Ends", has the table.
+"""
 
 from collections.abc import Mapping
 from typing import Final

@@ -1,7 +1,7 @@
 """Events of a generation's log: one frozen class for each event type of the protocol.
 
-Names, fields and meanings are those of docs/protocol.md. An event holds no position and no sequence number: the log
-assigns them.
+Names, fields and meanings are those of docs/reference/protocol.md. An event holds no position and no sequence number:
+the log assigns them.
 """
 
 from array import array
@@ -149,7 +149,8 @@ class Part:
     """A piece of the answer that is not text: an image, a file, a citation, redacted reasoning, a server tool.
 
     Two kinds say more of text: `logprobs` of the piece that follows, `refusal` of all that follows.
-    `fields` are those that its `kind` needs (docs/protocol.md, "Parts"); they stand beside `kind` in the JSON object.
+    `fields` are those that its `kind` needs (docs/reference/protocol.md, "Parts"); they stand beside `kind` in the JSON
+    object.
     """
 
     type: ClassVar[Literal["part"]] = "part"

@@ -4,7 +4,7 @@
 
 const NOT_RUN = "The user did not run this tool.";
 
-/** A conversation, as `messages` of docs/protocol.md. */
+/** A conversation, as `messages` of docs/reference/protocol.md. */
 export class Conversation {
   /** @type {object[]} */
   #messages = [];

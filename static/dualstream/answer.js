@@ -31,7 +31,7 @@ export class Answer {
   reasoningDetails = [];
   /** @type {{index: number, id: string, name: string, arguments: string, signature?: string}[]} the tool calls of the current revision */
   toolCalls = [];
-  /** @type {object[]} what else the current revision has: images, files, citations, as in docs/protocol.md, "Parts" */
+  /** @type {object[]} what else the current revision has: images, files, citations, as in docs/reference/protocol.md, "Parts" */
   parts = [];
   /** 1, and one more for each feedback that was applied */
   revision = 1;

@@ -1,5 +1,5 @@
 /**
- * The client of one gateway. docs/javascript.md is its reference, index.d.ts has its types.
+ * The client of one gateway. docs/reference/javascript.md is its reference, index.d.ts has its types.
  */
 
 import { Answer } from "./answer.js";

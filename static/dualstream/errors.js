@@ -3,7 +3,7 @@
  */
 
 /**
- * The only error class of this client. `code` is a code of docs/protocol.md, or one of the client's own: `aborted` (the
+ * The only error class of this client. `code` is a code of docs/reference/protocol.md, or one of the client's own: `aborted` (the
  * caller stopped the answer before the gateway had accepted it) and `unsupported` (the environment lacks what the transport
  * needs).
  */

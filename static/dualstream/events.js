@@ -13,7 +13,7 @@ export const NAMED = [
   "complete", "interrupted", "error",
 ];
 
-/** The position of a final refusal (docs/protocol.md, "Refusals to an EventSource"). */
+/** The position of a final refusal (docs/reference/protocol.md, "Refusals to an EventSource"). */
 export const REFUSED_POSITION = "refused";
 
 /** The effect of each event on the public fields of an answer. */

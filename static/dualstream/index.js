@@ -10,7 +10,7 @@
  *       if (event.type === "chunk") console.log(event.content);
  *     }
  *
- * Events are the objects of docs/protocol.md, the same on every transport: `{type, generation_id, seq, …}`. After a lost
+ * Events are the objects of docs/reference/protocol.md, the same on every transport: `{type, generation_id, seq, …}`. After a lost
  * connection the client resumes from the exact position; each event is delivered once and in order.
  */
 

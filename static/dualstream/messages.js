@@ -1,5 +1,5 @@
 /**
- * Messages of a conversation, in the form of a start (docs/protocol.md, "Messages").
+ * Messages of a conversation, in the form of a start (docs/reference/protocol.md, "Messages").
  */
 
 /**

@@ -15,7 +15,7 @@ const CLIENT = [
 ];
 const READING = ["signal", "transport", "onEvent", "onState"];
 
-/** Options of the provider. In a start they stand in `options`, or beside it as in OpenAI's API (docs/protocol.md, "Start"). */
+/** Options of the provider. In a start they stand in `options`, or beside it as in OpenAI's API (docs/reference/protocol.md, "Start"). */
 const PROVIDER = [
   "temperature", "top_p", "max_tokens", "max_completion_tokens", "stop", "seed", "presence_penalty", "frequency_penalty", "tools",
   "tool_choice", "parallel_tool_calls", "response_format", "reasoning_effort", "logprobs", "top_logprobs", "user", "on_disconnect",

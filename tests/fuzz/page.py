@@ -1,4 +1,4 @@
-"""Generate docs/fuzzing.md: the last run of each target, and the bugs found so far."""
+"""Generate docs/reports/fuzzing.md: the last run of each target, and the bugs found so far."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Final
 from tests.fuzz.findings import FINDINGS
 from tests.fuzz.target import MAX_BYTES, Target
 
-PAGE: Final = Path(__file__).parents[2] / "docs" / "fuzzing.md"
+PAGE: Final = Path(__file__).parents[2] / "docs" / "reports" / "fuzzing.md"
 
 HEAD: Final = f"""# Fuzzing
 

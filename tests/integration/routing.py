@@ -1,4 +1,4 @@
-"""Generations of models with several upstreams, event by event, in real processes; writes docs/routing-events.md."""
+"""Generations of models with several upstreams, event by event, in real processes; writes routing-events.md."""
 
 import asyncio
 import sys
@@ -14,7 +14,7 @@ from pydantic import JsonValue
 
 from tests.integration.servers import running, simulator_process
 
-PAGE = Path(__file__).parents[2] / "docs" / "routing-events.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reports" / "routing-events.md"
 
 Event = Mapping[str, JsonValue]
 
@@ -247,11 +247,11 @@ async def page() -> str:
     parts = [
         "# Several upstreams, event by event\n\n"
         "The events that clients see of models with the configurations below; both transports send the same.\n"
-        "[routing.md](routing.md) explains them. The upstreams are simulators in real processes. Adjacent pieces of\n"
-        "text are joined; ids and times are left out. `python -m tests.integration.routing` writes this page, and a\n"
-        "test runs all cases again and compares. To try a case, put these providers before its models and start a\n"
-        "`dualstream simulate` at the address of the third provider. A provider with a simulator's `base_url`\n"
-        'continues a text only with a preset that does, such as `preset = "ollama"`.\n'
+        "[routing.md](../reference/routing.md) explains them. The upstreams are simulators in real processes.\n"
+        "Adjacent pieces of text are joined; ids and times are left out. `python -m tests.integration.routing` writes\n"
+        "this page, and a test runs all cases again and compares. To try a case, put these providers before its\n"
+        "models and start a `dualstream simulate` at the address of the third provider. A provider with a simulator's\n"
+        '`base_url` continues a text only with a preset that does, such as `preset = "ollama"`.\n'
         f"\n```toml\n{PROVIDERS.replace('{google}', 'http://127.0.0.1:9090/v1beta').strip()}\n```\n"
     ]
     with google_api() as google:

@@ -537,7 +537,7 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=600)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--routed", action="store_true", help="models with two upstreams, hedging and failover")
-    parser.add_argument("--write", action="store_true", help="write the figures to docs/reliability.md")
+    parser.add_argument("--write", action="store_true", help="write the figures to docs/reports/reliability.md")
     options = parser.parse_args()
     soak = Soak(options.seconds, options.seed, routed=options.routed)
     asyncio.run(soak.run())

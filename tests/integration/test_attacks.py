@@ -1,4 +1,4 @@
-"""Attacks on gateways with default settings: none gets what it must not get, and docs/attacks.md has the results."""
+"""Attacks on gateways with default settings: none gets what it must not get (docs/reports/attacks.md)."""
 
 from collections.abc import Iterator
 

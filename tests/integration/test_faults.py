@@ -1,4 +1,4 @@
-"""Fault injection: what the client gets on both transports, and what is left afterwards. See docs/reliability.md."""
+"""Fault injection: what the client gets on both transports, and what is left afterwards. See reliability.md."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator, Mapping

@@ -1,4 +1,4 @@
-"""The files of docs/first-chat.md: each way built as the page says, and operated in a real browser."""
+"""The files of docs/guides/first-chat.md: each way built as the page says, and operated in a real browser."""
 
 import os
 import re
@@ -19,7 +19,7 @@ from tests.integration.javascript.project import Project, run, serve
 from tests.integration.npm import node22, npm_set
 from tests.integration.processes import CHECKOUT, Server
 
-PAGE: Final = (CHECKOUT / "docs" / "first-chat.md").read_text("utf-8")
+PAGE: Final = (CHECKOUT / "docs" / "guides" / "first-chat.md").read_text("utf-8")
 GATEWAY: Final = "http://127.0.0.1:8080"
 SLOW: Final = '"sim?speed=20"'
 EVENT_SOURCE: Final = "EventSource in one file"

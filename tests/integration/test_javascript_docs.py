@@ -1,4 +1,4 @@
-"""The examples of docs/javascript.md and of the package's README: compiled in strict mode, and run."""
+"""The examples of docs/reference/javascript.md and of the package's README: compiled in strict mode, and run."""
 
 import re
 from pathlib import Path
@@ -14,7 +14,7 @@ from tests.integration.npm import node22
 from tests.integration.processes import CHECKOUT, Server
 
 DOCUMENTED_URL: Final = "http://127.0.0.1:8080"
-PAGES: Final = {"docs": CHECKOUT / "docs" / "javascript.md", "package": PACKAGE / "README.md"}
+PAGES: Final = {"docs": CHECKOUT / "docs" / "reference" / "javascript.md", "package": PACKAGE / "README.md"}
 PRINTED: Final = {
     "Start and read": r"\d+ \d+ [\d.]+$",
     "Stop and feedback": r"^stopped after [\d.]+ ms$",

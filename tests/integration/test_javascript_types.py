@@ -17,7 +17,7 @@ from gateway.protocol.options import OptionFields
 from tests.integration.javascript.project import PACKAGE, Project
 from tests.integration.processes import CHECKOUT, program
 
-PROTOCOL: Final = (CHECKOUT / "docs" / "protocol.md").read_text("utf-8")
+PROTOCOL: Final = (CHECKOUT / "docs" / "reference" / "protocol.md").read_text("utf-8")
 BASE: Final = {"type", "generation_id", "seq"}
 EQUAL: Final = (
     "type Equal<A, B> = (<T>() => T extends A ? 1 : 2) extends (<T>() => T extends B ? 1 : 2) ? true : false;\n"
@@ -152,7 +152,7 @@ def test_the_declared_options_and_members_are_those_of_the_code(project: Project
     values = _union(report["exports"])
     lines.append(f"export const transports_: Equal<d.Transport, {_union(report['transports'])}> = true;\n")
     lines.append(f"export const exports_: Equal<keyof typeof d, {values}> = true;\n")
-    page = (CHECKOUT / "docs" / "javascript.md").read_text("utf-8")
+    page = (CHECKOUT / "docs" / "reference" / "javascript.md").read_text("utf-8")
     documented = set(re.findall(r"\w+", " ".join(re.findall(r"`[^`\n]+`", page))))
     named = {name for names in (*members.values(), *report["members"].values()) for name in names}
     assert named - set(OptionFields.model_fields) - documented == set()
@@ -161,7 +161,7 @@ def test_the_declared_options_and_members_are_those_of_the_code(project: Project
 
 
 def _documented_events() -> Iterator[tuple[str, set[str]]]:
-    """Yield each event of the table in docs/protocol.md, with the names of its fields."""
+    """Yield each event of the table in docs/reference/protocol.md, with the names of its fields."""
     table = PROTOCOL.partition("\n## Events\n")[2].partition("\n\n")[0].strip()
     for row in table.splitlines()[2:]:
         _, name, _, described, _ = (cell.strip() for cell in row.split("|"))

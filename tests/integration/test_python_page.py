@@ -1,4 +1,4 @@
-"""The programs of docs/python.md, run as documented, at the address of the test's gateway."""
+"""The programs of docs/reference/python.md, run as documented, at the address of the test's gateway."""
 
 import os
 import re
@@ -15,7 +15,7 @@ from tests.integration.processes import CHECKOUT, Server, serving
 from tests.integration.test_client_pages import DOCUMENTED_URL
 from tests.integration.test_fastapi_example import require_fastapi
 
-PAGE: Final = (CHECKOUT / "docs/python.md").read_text("utf-8")
+PAGE: Final = (CHECKOUT / "docs/reference/python.md").read_text("utf-8")
 PROGRAMS: Final = re.findall(r"^## ([^\n]*)$|^```python\n(.*?)^```$", PAGE, re.MULTILINE | re.DOTALL)
 PATH: Final = os.pathsep.join([str(CHECKOUT / "gateway/client/top_level"), str(CHECKOUT)])
 

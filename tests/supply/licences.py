@@ -13,7 +13,7 @@ PERMISSIVE = frozenset({
 """SPDX identifiers of licences that only require their own text and notices to be kept."""
 
 ACCEPTED: Mapping[str, frozenset[str]] = {"orjson": frozenset({"MPL-2.0"})}
-"""Other licences that are accepted for one package; docs/supply-chain.md gives the reason for each."""
+"""Other licences that are accepted for one package; docs/operations/supply-chain.md gives the reason for each."""
 
 # SPDX identifiers of licences that older packages name in words.
 SPDX_OF_NAME = {

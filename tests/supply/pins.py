@@ -22,11 +22,11 @@ from tests.supply import licences
 ROOT = Path(__file__).parents[2]
 RUNTIME = ROOT / "constraints" / "runtime.txt"
 BUILD = ROOT / "constraints" / "build.txt"
-PAGE = ROOT / "docs" / "supply-chain.md"
+PAGE = ROOT / "docs" / "operations" / "supply-chain.md"
 
 HEADER = """\
 # {what}, with all dependencies: each by version, with the hashes of all its files, for every platform and
-# every Python from {python} on. Written by `make pin`; see docs/supply-chain.md.
+# every Python from {python} on. Written by `make pin`; see docs/operations/supply-chain.md.
 """
 
 

@@ -1,4 +1,4 @@
-/** What the gateway adds to the messages of the AI SDK (docs/chat-uis.md). */
+/** What the gateway adds to the messages of the AI SDK (docs/reference/chat-uis.md). */
 
 import type { LanguageModelUsage, UIMessage } from "ai";
 

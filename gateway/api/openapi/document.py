@@ -34,7 +34,7 @@ read it, from any position, over Server-Sent Events or a WebSocket. It outlives 
 A gateway without keys requires no authentication. Every GET route also answers HEAD. An unknown path gets 404, an \
 unsupported method 405, both with a `Refusal`. Every refusal of a GET that accepts `text/event-stream` is a 200 with \
 one `error` event, since an EventSource cannot read a status. A request head of more than 64 KiB gets 431, a URL of \
-more than 32 KiB 414, a request that is not HTTP 400. Everything beyond HTTP is described in docs/protocol.md.
+more than 32 KiB 414, a request that is not HTTP 400. Everything beyond HTTP is described in docs/reference/protocol.md.
 """
 
 

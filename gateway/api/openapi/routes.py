@@ -285,7 +285,7 @@ OPERATIONS: Final[Sequence[Operation]] = (
             "`generation_id` and `seq` added. The client sends commands: `start`, `attach`, `detach`, `interrupt`, "
             "`feedback`, `ping`, `hello`; each that has an `id` is answered by `ack` or `rejected`. If the gateway has "
             "keys, the client sends `Authorization`, the subprotocol `dualstream.ticket.<ticket>`, or a first `hello`. "
-            "OpenAPI cannot describe the details: see docs/protocol.md."
+            "OpenAPI cannot describe the details: see docs/reference/protocol.md."
         ),
         counts_as_command=False,
     ),

@@ -1,4 +1,4 @@
-"""How a generation ends in a UI message stream. Pure; docs/chat-uis.md has the table.
+"""How a generation ends in a UI message stream. Pure; docs/reference/chat-uis.md has the table.
 
 A lost provider is an error here, and no lost connection as for the SDKs of providers: no client sends the request again
 by itself, and one that resumes would find the same log. After every end stands a `finish`: `WorkflowChatTransport` asks

@@ -2,7 +2,7 @@
 
 A request that was not sent, or that the provider refused before a model ran, costs nothing: its usage is exactly 0. Of
 any other the gateway knows nothing, and estimates it: a gateway between may have given up while the model still writes.
-docs/providers.md has the table.
+docs/reference/providers.md has the table.
 """
 
 from typing import Final

@@ -1,6 +1,7 @@
 """How many tokens Claude's models can write: the API requires `max_tokens`, and has no default. Pure.
 
-Source: docs.anthropic.com, "Models overview", "Max output". docs/providers.md shows the table; a test compares them.
+Source: docs.anthropic.com, "Models overview", "Max output". docs/reference/providers.md shows the table; a test
+compares them.
 """
 
 import re

@@ -1,7 +1,7 @@
 """What the finish reasons of providers mean. Pure.
 
 One table for all wire formats, because servers pass on the reasons of others: a router with OpenAI's API sends those of
-Google and Anthropic. docs/providers.md shows the tables; a test compares them.
+Google and Anthropic. docs/reference/providers.md shows the tables; a test compares them.
 """
 
 from collections.abc import Mapping

@@ -1,5 +1,5 @@
 /**
- * What each event of the protocol means, for a person who sees it for the first time (docs/protocol.md). Pure.
+ * What each event of the protocol means, for a person who sees it for the first time (docs/reference/protocol.md). Pure.
  */
 
 import { counted, milliseconds } from "./units.js";

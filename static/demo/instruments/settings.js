@@ -4,7 +4,7 @@
 
 /**
  * @typedef {object} Setting
- * @property {string} name as in docs/simulator.md
+ * @property {string} name as in docs/reference/simulator.md
  * @property {string} label
  * @property {string} initial
  * @property {[value: string, text: string][]} choices "" leaves it to the model

@@ -27,7 +27,7 @@ export function webSocketFrameLength(payload, { masked = false } = {}) {
 
 /**
  * Return the frame of text/event-stream that a message came in (WHATWG HTML, 9.2.6), as this gateway writes it
- * (docs/protocol.md): the event's name unless it is the default one, one line of data, the id, an empty line.
+ * (docs/reference/protocol.md): the event's name unless it is the default one, one line of data, the id, an empty line.
  * @param {{lastEventId: string, type: string, data: string}} message an EventSource's message
  * @returns {string}
  */

@@ -1,5 +1,5 @@
 /**
- * The events of a generation (docs/protocol.md, "Events"). `event.type` tells them apart:
+ * The events of a generation (docs/reference/protocol.md, "Events"). `event.type` tells them apart:
  *
  *     if (event.type === "chunk") show(event.content);
  *
@@ -248,7 +248,7 @@ export interface TokenLogprob {
 /** What feedback does: `revise` starts a new revision, `stop` ends the generation, `note` only records. */
 export type FeedbackMode = "revise" | "stop" | "note";
 
-/** The codes of docs/protocol.md, "Codes". */
+/** The codes of docs/reference/protocol.md, "Codes". */
 export type ErrorCode =
   | "timeout" | "rate_limit" | "server_error" | "auth_error" | "invalid_request" | "network_error"
   | "queue_full" | "queue_timeout" | "first_token_timeout" | "stalled" | "too_slow" | "truncated" | "upstream_protocol"

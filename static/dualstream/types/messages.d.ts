@@ -1,4 +1,4 @@
-/** Requests: the messages and options of a start (docs/protocol.md, "Start"), feedback, and what the gateway answers. */
+/** Requests: the messages and options of a start (docs/reference/protocol.md, "Start"), feedback, and what the gateway answers. */
 
 import type { ErrorCode, FeedbackMode, FinishReason, Json, Metrics, Usage } from "./events.js";
 
@@ -120,7 +120,7 @@ export interface Models {
 export type GenerationState =
   | "queued" | "connecting" | "waiting" | "streaming" | "revising" | "stopping" | "complete" | "interrupted" | "error";
 
-/** A generation as the gateway sees it (docs/protocol.md, "Snapshot"). */
+/** A generation as the gateway sees it (docs/reference/protocol.md, "Snapshot"). */
 export interface Snapshot {
   id: string;
   state: GenerationState;

@@ -1,4 +1,4 @@
-"""Each configuration error with the smallest file that causes it; `python -m` writes docs/configuration-errors.md."""
+"""Each configuration error with the smallest file that causes it; `python -m` writes configuration-errors.md."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 
 from gateway.config import ConfigurationError, load
 
-PAGE = Path(__file__).parents[3] / "docs" / "configuration-errors.md"
+PAGE = Path(__file__).parents[3] / "docs" / "reference" / "configuration-errors.md"
 FILE = "dualstream.toml"
 
 HEAD = """# Configuration errors

@@ -1,4 +1,4 @@
-"""docs/configuration-errors.md contains each error as it is message, and no error shows a key."""
+"""docs/reference/configuration-errors.md contains each error as its message, and no error shows a key."""
 
 import pytest
 

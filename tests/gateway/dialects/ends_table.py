@@ -1,4 +1,4 @@
-"""Each end of ours in each dialect: what tests expect, and the table in docs/model-apis.md."""
+"""Each end of ours in each dialect: what tests expect, and the table in docs/reference/model-apis.md."""
 
 from collections.abc import Awaitable, Callable
 from typing import Final, NamedTuple

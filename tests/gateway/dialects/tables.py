@@ -1,4 +1,4 @@
-"""The tables of docs/model-apis.md that tests compare with the code."""
+"""The tables of docs/reference/model-apis.md that tests compare with the code."""
 
 from collections.abc import Mapping
 from typing import Final

@@ -1,4 +1,4 @@
-"""Every end of a generation has the form in every dialect that docs/model-apis.md says, streamed and not."""
+"""Every end of a generation has the form in every dialect that docs/reference/model-apis.md says, streamed and not."""
 
 import asyncio
 from pathlib import Path
@@ -89,4 +89,4 @@ async def test_a_failure_before_the_first_content_has_the_status_of_its_code(
 
 
 def test_the_documentation_has_the_table() -> None:
-    assert ends_table() in Path("docs/model-apis.md").read_text("utf-8")
+    assert ends_table() in Path("docs/reference/model-apis.md").read_text("utf-8")

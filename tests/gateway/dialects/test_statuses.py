@@ -90,7 +90,7 @@ def test_the_time_to_wait_is_sent_in_milliseconds() -> None:
 
 
 def test_the_documentation_has_the_table() -> None:
-    assert retry_table() in Path("docs/model-apis.md").read_text("utf-8")
+    assert retry_table() in Path("docs/reference/model-apis.md").read_text("utf-8")
 
 
 class TestLimits:

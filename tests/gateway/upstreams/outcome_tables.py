@@ -1,4 +1,4 @@
-"""Tables of finish reasons and of errors for docs/providers.md; run as a module, it writes them."""
+"""Tables of finish reasons and of errors for docs/reference/providers.md; run as a module, it writes them."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from gateway.protocol.errors import CODES, Code
 from gateway.upstreams.errors.codes import ERROR_NAMES, STATUSES, VAGUE_NAMES
 from gateway.upstreams.formats.finish_reasons import FAILURE_REASONS, FINISH_REASONS
 
-PAGE = Path(__file__).parents[3] / "docs" / "providers.md"
+PAGE = Path(__file__).parents[3] / "docs" / "reference" / "providers.md"
 BEGIN, END = "<!-- outcomes -->\n", "<!-- end of outcomes -->\n"
 
 

@@ -1,6 +1,6 @@
 """What every wire format must do: one suite over all of them, against the simulator on real sockets.
 
-`docs/providers.md` shows the matrix; a test compares it.
+`docs/reference/providers.md` shows the matrix; a test compares it.
 """
 
 import json
@@ -266,4 +266,4 @@ def matrix() -> str:
 
 
 def test_the_documentation_shows_the_matrix() -> None:
-    assert matrix() in Path("docs/providers.md").read_text("utf-8")
+    assert matrix() in Path("docs/reference/providers.md").read_text("utf-8")

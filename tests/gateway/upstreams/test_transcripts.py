@@ -1,4 +1,4 @@
-"""Every transcript, split at every position, must bring the same: what its case says. docs/providers.md lists them."""
+"""Every transcript, split at every position, must bring the same: what its case says (docs/reference/providers.md)."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Run all attacks and write docs/attacks.md: `make attacks`."""
+"""Run all attacks and write docs/reports/attacks.md: `make attacks`."""
 
 import asyncio
 import sys

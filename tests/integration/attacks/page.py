@@ -1,4 +1,4 @@
-"""docs/attacks.md: what each attacker got."""
+"""docs/reports/attacks.md: what each attacker got."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -7,7 +7,7 @@ from typing import Final
 from tests.integration.attacks import cross_site, injection, oversize, ownership, secrecy, slowloris, smuggling, tickets
 from tests.integration.attacks.outcome import Family, Outcome
 
-PAGE: Final = Path(__file__).parents[3] / "docs" / "attacks.md"
+PAGE: Final = Path(__file__).parents[3] / "docs" / "reports" / "attacks.md"
 
 FAMILIES: Final[tuple[Family, ...]] = (
     cross_site.FAMILY,
@@ -24,9 +24,9 @@ INTRODUCTION: Final = """\
 # Attacks
 
 What attackers get from gateways with default settings. The suite uses real processes and sockets, a real Chromium, a
-real nginx with [our configuration](nginx.md), and a malicious provider that records every request. `make attacks` runs
-all attacks and writes this page; `make test` runs them with shorter waits and compares. [security.md](security.md)
-describes the threat model.
+real nginx with [our configuration](../operations/nginx.md), and a malicious provider that records every request. `make
+attacks` runs all attacks and writes this page; `make test` runs them with shorter waits and compares.
+[security.md](../security.md) describes the threat model.
 
 *Got* is what the attacker received: status, code, close code, message. A row with **got through** is an attack that
 succeeded, with the condition that does not hold; the test then fails. Rows that begin with (control) are legitimate

@@ -294,7 +294,8 @@ async def _gateway_down(scene: Scene) -> Outcome:
         "A ticket in a URL while the gateway is down",
         "through nginx, whose error log quotes the request line of a failed request",
         f"{received.answers()[0].status}; in nginx's log: {_yes(logged[0])}, in its error log: {_yes(logged[1])}",
-        "nothing; but tickets are stored in the memory of the gateway that is down ([nginx.md](nginx.md))",
+        "nothing; but tickets are stored in the memory of the gateway that is down "
+        "([nginx.md](../operations/nginx.md))",
         unless(not_in_the_log=not logged[0]),
     )
 

@@ -296,6 +296,6 @@ async def _logs(stage: Stage) -> Outcome:
 FAMILY: Final = Family(
     "Tickets",
     """\
-An attacker has a ticket of alice's ([security.md](security.md)), and sends it directly to the gateway with keys.""",
+An attacker has a ticket of alice's ([security.md](../security.md)), and sends it directly to the gateway with keys.""",
     run,
 )

@@ -1,4 +1,4 @@
-// The real client of AG-UI in a conversation, as docs/chat-uis.md describes it. Prints what it has in the end.
+// The real client of AG-UI in a conversation, as docs/reference/chat-uis.md describes it. Prints what it has in the end.
 import { HttpAgent, runHttpRequest, transformHttpEventStream } from "@ag-ui/client";
 
 const [, , base, scenario] = process.argv;

@@ -1,4 +1,4 @@
-// The real client of TanStack AI in a conversation, as docs/chat-uis.md describes it. Prints what it has in the end.
+// The real client of TanStack AI in a conversation, as docs/reference/chat-uis.md describes it. Prints what it has in the end.
 import { ChatClient, fetchServerSentEvents, webSocket } from "@tanstack/ai-client";
 
 const [, , base, transport, scenario] = process.argv;

@@ -78,7 +78,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--over", choices=PROVIDER_APIS, help="API of the provider (all)")
     parser.add_argument("--only", default="", help="scenarios, separated by commas (all)")
     parser.add_argument("--quick", action="store_true", help=f"only {', '.join(QUICK)}; nothing if not installed")
-    parser.add_argument("--write", action="store_true", help="write docs/clients.md, or the rows of these drivers")
+    parser.add_argument(
+        "--write", action="store_true", help="write docs/clients/index.md, or the rows of these drivers"
+    )
     return parser.parse_args()
 
 

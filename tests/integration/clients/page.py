@@ -1,4 +1,4 @@
-"""docs/clients.md: what each client gets through the gateway, over providers of each API."""
+"""docs/clients/index.md: what each client gets through the gateway, over providers of each API."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -8,7 +8,7 @@ from tests.integration.clients.installation import version
 from tests.integration.clients.stage import Verdict
 from tests.integration.clients.table import DRIVERS, PROVIDER_APIS, SURFACES, UI_API, UI_DRIVERS, Driver
 
-PAGE: Final = Path(__file__).parents[3] / "docs" / "clients.md"
+PAGE: Final = Path(__file__).parents[3] / "docs" / "clients" / "index.md"
 
 COLUMNS: Final = (
     "whole",
@@ -64,13 +64,13 @@ INTRODUCTION: Final = """\
 Existing clients work unmodified: they get the gateway's address as their base URL, and nothing else changes. This page
 is written by `make clients`, which runs the real packages at the versions below through a gateway, in front of a
 provider that answers from a script; `make test` runs them too and compares. Each client has a page with the lines that
-it needs: [Codex](clients/codex.md), [Claude Code](clients/claude-code.md), [openai](clients/openai.md),
-[anthropic](clients/anthropic.md), [google-genai](clients/google-genai.md), [AI SDK](clients/ai-sdk.md),
-[LangChain](clients/langchain.md), [LiteLLM](clients/litellm.md), [OpenAI Agents](clients/openai-agents.md),
-[Pydantic AI](clients/pydantic-ai.md), [llm](clients/llm.md); for chat UIs [AI SDK UI](clients/ai-sdk-ui.md),
-[AG-UI](clients/ag-ui.md), [TanStack AI](clients/tanstack.md); and for the gateway's own events
-[EventSource and its relatives](clients/event-source.md), [Python readers](clients/python-sse.md),
-[WebSocket clients](clients/websocket.md).
+it needs: [Codex](codex.md), [Claude Code](claude-code.md), [openai](openai.md),
+[anthropic](anthropic.md), [google-genai](google-genai.md), [AI SDK](ai-sdk.md),
+[LangChain](langchain.md), [LiteLLM](litellm.md), [OpenAI Agents](openai-agents.md),
+[Pydantic AI](pydantic-ai.md), [llm](llm.md); for chat UIs [AI SDK UI](ai-sdk-ui.md),
+[AG-UI](ag-ui.md), [TanStack AI](tanstack.md); and for the gateway's own events
+[EventSource and its relatives](event-source.md), [Python readers](python-sse.md),
+[WebSocket clients](websocket.md).
 
 ## Before the first request
 
@@ -86,7 +86,7 @@ The pages assume a gateway at `http://127.0.0.1:8080`. `make run` starts one wit
 - **Aliases.** Clients that have names of models built in, such as Claude Code, work with an alias for each of them.
   They may ask for more output than your model has: `max_output_tokens` lowers that.
 - **Key.** Any text will do if the gateway requires no keys, else a key of the gateway
-  ([security.md](security.md#api-keys)). It never reaches the provider, whose own key only the gateway has.
+  ([security.md](../security.md#api-keys)). It never reaches the provider, whose own key only the gateway has.
 
 ```toml
 [models.chat]
@@ -132,7 +132,7 @@ UI_INTRODUCTION: Final = """\
 Chat UIs, and readers of `text/event-stream` and WebSockets. They get the gateway's own events, or those of their
 library, over any provider; the one here has Chat Completions. `make clients` writes this table too.
 A reader that knows nothing but text, or whose retries depend on the status of a response, reads `/api/chat/text`
-([protocol.md](protocol.md#text-only)).
+([protocol.md](../reference/protocol.md#text-only)).
 
 | column | what happens |
 |---|---|

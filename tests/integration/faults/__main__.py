@@ -1,4 +1,4 @@
-"""Run all cases and the long measurements, and write docs/reliability.md: `make faults`."""
+"""Run all cases and the long measurements, and write docs/reports/reliability.md: `make faults`."""
 
 import argparse
 import asyncio

@@ -1,10 +1,10 @@
-"""Sections of docs/reliability.md: each tool writes its own and keeps the others."""
+"""Sections of docs/reports/reliability.md: each tool writes its own and keeps the others."""
 
 import re
 from collections.abc import Sequence
 from pathlib import Path
 
-PAGE = Path(__file__).parents[3] / "docs" / "reliability.md"
+PAGE = Path(__file__).parents[3] / "docs" / "reports" / "reliability.md"
 SOAK = "## Soak test"
 
 

@@ -1,4 +1,4 @@
-"""Cases of a provider that sends exact bytes, by public reports: docs/providers.md has them all, byte by byte. Data."""
+"""Cases of a provider that sends exact bytes, by public reports: providers.md has them all, byte by byte. Data."""
 
 import json
 from collections.abc import Sequence

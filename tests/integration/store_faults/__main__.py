@@ -12,7 +12,7 @@ def main() -> int:
     """Run them, print or write what clients saw, and return the exit code."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=5.0, help="how long each fault lasts")
-    parser.add_argument("--write", action="store_true", help="write docs/store-faults.md")
+    parser.add_argument("--write", action="store_true", help="write docs/reports/store-faults.md")
     parser.add_argument("names", nargs="*", help="faults; all by default")
     arguments = parser.parse_args()
     reports = asyncio.run(run_all(arguments.seconds, arguments.names))

@@ -1,4 +1,4 @@
-"""Write docs/store-faults.md: its last section is what clients saw."""
+"""Write docs/reports/store-faults.md: its last section is what clients saw."""
 
 import os
 import platform
@@ -11,7 +11,7 @@ from typing import Final
 from tests.integration.store_faults.clients import Viewer
 from tests.integration.store_faults.run import LATE_SECONDS, Report
 
-PAGE: Final = Path(__file__).parents[3] / "docs" / "store-faults.md"
+PAGE: Final = Path(__file__).parents[3] / "docs" / "reports" / "store-faults.md"
 HEADING: Final = "## What clients saw"
 
 PROBES: Final = {

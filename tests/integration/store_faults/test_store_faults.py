@@ -1,4 +1,4 @@
-"""Gateways whose Redis fails: nothing is lost in silence, nothing comes twice. See docs/store-faults.md."""
+"""Gateways whose Redis fails: nothing is lost in silence, nothing comes twice. See docs/reports/store-faults.md."""
 
 import asyncio
 

@@ -1,4 +1,4 @@
-"""Each end of ours in AG-UI and TanStack AI: what tests expect, and the table in docs/chat-uis.md."""
+"""Each end of ours in AG-UI and TanStack AI: what tests expect, and the table in docs/reference/chat-uis.md."""
 
 from typing import Final, NamedTuple
 

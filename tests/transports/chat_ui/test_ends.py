@@ -1,4 +1,4 @@
-"""Every end of a generation has the form in AG-UI and TanStack AI that docs/chat-uis.md says."""
+"""Every end of a generation has the form in AG-UI and TanStack AI that docs/reference/chat-uis.md says."""
 
 from pathlib import Path
 
@@ -38,4 +38,4 @@ async def test_a_run_ends_as_documented(served: Served, path: str, expected: Exp
 
 
 def test_the_documentation_has_the_table() -> None:
-    assert ends_table() in Path("docs/chat-uis.md").read_text("utf-8")
+    assert ends_table() in Path("docs/reference/chat-uis.md").read_text("utf-8")

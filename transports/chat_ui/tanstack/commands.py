@@ -164,7 +164,7 @@ class TanStackCommands:
 
     def _reason_to_close(self) -> Close | None:
         if self._unreadable >= MAX_UNREADABLE:
-            return Close(4400, "Not valid messages; see docs/chat-uis.md.")
+            return Close(4400, "Not valid messages; see docs/reference/chat-uis.md.")
         if self._services.commands.is_flooded(self._name, self._identity.address, self._services.clock.now()):
             return Close(4429, "Too many messages, also after they were rejected: slow down.")
         return None

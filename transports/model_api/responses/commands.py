@@ -251,7 +251,7 @@ class ResponsesCommands:
 
     def _reason_to_close(self) -> Close | None:
         if self._unreadable >= MAX_UNREADABLE:
-            return Close(4400, "Not valid events; see docs/model-apis.md.")
+            return Close(4400, "Not valid events; see docs/reference/model-apis.md.")
         if self._services.commands.is_flooded(self._name, self._identity.address, self._services.clock.now()):
             return Close(4429, "Too many events, also after they were rejected: slow down.")
         return None

@@ -9,7 +9,7 @@
                     print(text, end="", flush=True)
 
 `Client` is synchronous, `AsyncClient` asynchronous. All their errors are `GatewayError`: `Refused` if the gateway
-refuses a request, `Failed` if it can't be reached or a generation has failed. The reference is docs/python.md.
+refuses a request, `Failed` if it can't be reached or a generation has failed. Reference: docs/reference/python.md.
 """
 
 from gateway.client.answer import AsyncAnswer

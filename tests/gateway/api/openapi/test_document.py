@@ -90,7 +90,7 @@ def routed(routes: Sequence[BaseRoute]) -> Iterator[tuple[str, str]]:
                 # The APIs of providers are described by the providers.
                 continue
             if path.startswith(CHAT_UI_PATHS):
-                # And the protocols of chat UIs by the projects that have made them (docs/chat-uis.md).
+                # And the protocols of chat UIs by the projects that have made them (docs/reference/chat-uis.md).
                 continue
             yield from ((method.lower(), path) for method in (route.methods or set()) - {"HEAD"})
 

@@ -1,4 +1,4 @@
-"""Which failed calls may be billed: the table of docs/providers.md."""
+"""Which failed calls may be billed: the table of docs/reference/providers.md."""
 
 import pytest
 

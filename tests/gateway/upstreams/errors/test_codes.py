@@ -1,4 +1,4 @@
-"""What names, statuses and words of errors mean; docs/providers.md shows the same tables."""
+"""What names, statuses and words of errors mean; docs/reference/providers.md shows the same tables."""
 
 import pytest
 

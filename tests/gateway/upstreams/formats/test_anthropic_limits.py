@@ -7,7 +7,7 @@ import pytest
 from gateway.upstreams.formats.anthropic_limits import CONTEXT, FAMILIES, LEAST, UNKNOWN_MODEL, default_max_tokens
 from tests.start_requests import user_message
 
-PAGE = Path(__file__).parents[4] / "docs" / "providers.md"
+PAGE = Path(__file__).parents[4] / "docs" / "reference" / "providers.md"
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,7 @@
-"""All cases, and their table for docs/providers.md: `python -m tests.gateway.upstreams.transcripts.table` writes it."""
+"""All cases, and their table in docs/reference/providers.md.
+
+`python -m tests.gateway.upstreams.transcripts.table` writes it.
+"""
 
 from pathlib import Path
 
@@ -11,7 +14,7 @@ CASES: tuple[Case, ...] = (
     *anthropic_cases.CASES,
     *gemini_cases.CASES,
 )
-PAGE = Path(__file__).parents[4] / "docs" / "providers.md"
+PAGE = Path(__file__).parents[4] / "docs" / "reference" / "providers.md"
 BEGIN, END = "<!-- transcripts -->\n", "<!-- end of transcripts -->\n"
 
 

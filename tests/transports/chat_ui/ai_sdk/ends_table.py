@@ -1,4 +1,4 @@
-"""Each end of ours in the AI SDK: what tests expect, and the table in docs/chat-uis.md."""
+"""Each end of ours in the AI SDK: what tests expect, and the table in docs/reference/chat-uis.md."""
 
 from collections.abc import Sequence
 from typing import Final, NamedTuple

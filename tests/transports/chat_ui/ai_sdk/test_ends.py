@@ -1,4 +1,4 @@
-"""Every end of a generation has the form in the AI SDK that docs/chat-uis.md says, over both transports."""
+"""Every end of a generation has the form in the AI SDK that docs/reference/chat-uis.md says, over both transports."""
 
 from pathlib import Path
 
@@ -52,4 +52,4 @@ async def test_a_request_on_a_socket_ends_in_the_same_way(served: Served, expect
 
 
 def test_the_documentation_has_the_table() -> None:
-    assert ends_table() in Path("docs/chat-uis.md").read_text("utf-8")
+    assert ends_table() in Path("docs/reference/chat-uis.md").read_text("utf-8")
