@@ -1,7 +1,7 @@
 # One word per target; `make` alone lists them. Each target installs what it needs.
 .DEFAULT_GOAL := help
 .PHONY: help run run-local check test unit lint format types coverage architecture bench bench-quick bench-compare measure \
-	faults store-faults suites replicas replicas-measure attacks clients clients-install clients-quick soak schemathesis fuzz openapi config-errors screenshot screenshots \
+	faults store-faults suites replicas replicas-measure attacks clients clients-install clients-quick soak schemathesis fuzz openapi config-errors docs screenshot screenshots \
 	screenshots-examples npm-pack pin audit install-pinned clean
 
 PYTHON ?= python3
@@ -135,6 +135,9 @@ openapi: $(VENV)/run ## regenerate docs/openapi.json
 config-errors: $(VENV)/test ## regenerate docs/reference/configuration-errors.md
 	$(BIN)/python -m tests.gateway.config.broken
 
+docs: $(VENV)/docs ## build the documentation as a site, build/docs/index.html; a broken link or anchor is an error
+	$(BIN)/sphinx-build -W --keep-going --quiet -c docs/site -d build/doctrees . build/docs
+
 screenshot: $(VENV)/test programs ## regenerate the picture of the demo page
 	$(BIN)/python -m tests.integration.screenshot docs/images/demo.png
 
@@ -197,6 +200,10 @@ $(VENV)/test: $(VENV)/made pyproject.toml
 
 $(VENV)/lint: $(VENV)/made pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,lint]'
+	@touch $@ $(VENV)/run
+
+$(VENV)/docs: $(VENV)/made pyproject.toml
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[docs]'
 	@touch $@ $(VENV)/run
 
 $(VENV)/supply: $(VENV)/made pyproject.toml
