@@ -9,6 +9,7 @@ class EndedPipeline:
     """Passes commands to the generation, which refuses all but notes. See `Pipeline`."""
 
     is_queued = False
+    queue_position = 0
 
     def __init__(self, generation: Generation) -> None:
         self.generation = generation

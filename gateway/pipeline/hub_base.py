@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -167,6 +167,10 @@ class HubBase:
     def running_for(self, principal: Principal) -> list[Generation]:
         """Return the generations that the principal may read and that have not ended, newest first."""
         return self._records.running_for(principal)
+
+    def running_records(self) -> Iterator[Record]:
+        """Return the records of the generations that run here, newest first."""
+        return self._records.running_records()
 
     def on_forget(self, callback: Callable[[str], None]) -> None:
         """Call `callback`, beside those before it, with the id of each finished generation that is dropped."""

@@ -152,6 +152,11 @@ class Pipeline:
         """Return True if it waits for a slot."""
         return self._slot_request.state is SlotState.WAITING
 
+    @property
+    def queue_position(self) -> int:
+        """Return the place in the queue, from 1; 0 if it does not wait for a slot."""
+        return self._slot_request.position if self.is_queued else 0
+
     def delays_others(self, gone: int = 1) -> bool:
         """Return True if others wait in one of its queues; `gone` of those that wait for a slot do not count."""
         return (self.is_queued and self._slots.queued > gone) or any(

@@ -125,11 +125,11 @@ class Records:
 
     def running_for(self, principal: Principal) -> list[Generation]:
         """Return the generations that the principal may read and that have not ended, newest first."""
-        return [
-            record.generation
-            for record in reversed(self._by_id.values())
-            if record.generation.end is None and may_read(principal, record)
-        ]
+        return [record.generation for record in self.running_records() if may_read(principal, record)]
+
+    def running_records(self) -> Iterator[Record]:
+        """Return the records of what has not ended, newest first."""
+        return (record for record in reversed(self._by_id.values()) if record.generation.end is None)
 
     def find_for_command(self, generation_id: str, principal: Principal) -> Record:
         """Return the record of a generation that the principal may interrupt and give feedback to.

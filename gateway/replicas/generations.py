@@ -1,7 +1,7 @@
 """All generations, wherever they run: what routes and transports start, find and command."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import partial
 
@@ -13,6 +13,7 @@ from gateway.pipeline.hub import FeedbackResult, Hub, InterruptResult, fingerpri
 from gateway.protocol.commands import FeedbackRequest, InterruptRequest, StartRequest
 from gateway.protocol.errors import Code, Refused
 from gateway.replicas.keyed_lock import KeyedLock
+from gateway.replicas.messaging.messenger import REPLY_SECONDS, Result
 from gateway.replicas.messaging.running import RunningGeneration, newest_first
 from gateway.replicas.replica import Replica
 from gateway.replicas.values.shared_state import SharedState
@@ -48,6 +49,22 @@ class Generations:
     def refuses_starts(self) -> bool:
         """Return True while starts are refused because the shared store can't be used."""
         return self._replica is not None and self._replica.refuses_starts
+
+    @property
+    def name(self) -> str:
+        """Return the name of this gateway among those that share its store; "" without a store."""
+        return "" if self._replica is None else self._replica.name
+
+    def answer(self, action: str, handler: Callable[[Result], Awaitable[Result]]) -> None:
+        """Await `handler` with the arguments when another gateway asks for `action` by `ask_all`."""
+        if self._replica is not None:
+            self._replica.handlers[action] = handler
+
+    async def ask_all(
+        self, action: str, arguments: Result, seconds: float = REPLY_SECONDS
+    ) -> Mapping[str, Result | Refused | TimeoutError | StoreError]:
+        """Return the answers of the other gateways by name, or why there is none; see `Replica.ask_all`."""
+        return {} if self._replica is None else await self._replica.ask_all(action, arguments, seconds)
 
     def store_stats(self) -> dict[str, object] | None:
         """Return the figures of the shared store for `GET /api/stats`; None without one."""

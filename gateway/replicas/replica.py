@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from typing import Final
 
@@ -31,7 +31,7 @@ from gateway.replicas.membership.upkeep import Upkeep
 from gateway.replicas.membership.watches import Watches
 from gateway.replicas.messaging.commands import RETRY_SECONDS, Commands, unreadable
 from gateway.replicas.messaging.messages import Call, Configured, SlotsChanged, Wake, Watch, Watching
-from gateway.replicas.messaging.messenger import Messenger, Result
+from gateway.replicas.messaging.messenger import REPLY_SECONDS, Messenger, Result
 from gateway.replicas.messaging.resends import RESEND, ask_owners, decode_sent
 from gateway.replicas.messaging.running import RunningGeneration, decode_reader, decode_rows, encode_reader, encode_rows
 from gateway.replicas.policy import ReplicaPolicy
@@ -126,6 +126,8 @@ class Replica:
         """What depends on who is alive is to be done."""
         self.streams = StreamCounts(store.streams, self.name, clock, lambda: self.alive)
         self.health.on_lost = self._on_store_lost
+        self.handlers: dict[str, Callable[[Result], Awaitable[Result]]] = {}
+        """Answers to calls that are about no generation, by action."""
         self._supervisor = Supervisor(clock)
         hub.mirrors.on_viewed, hub.mirrors.on_left = self.watches.on_viewed, self.watches.on_left
         hub.on_forget(self._on_forget)
@@ -368,6 +370,26 @@ class Replica:
                 raise answer
         return [row for answer in answers if not isinstance(answer, BaseException) for row in decode_rows(answer)]
 
+    async def ask_all(
+        self, action: str, arguments: Result, seconds: float = REPLY_SECONDS
+    ) -> dict[str, Result | Refused | TimeoutError | StoreError]:
+        """Return the answers of the other gateways by name, or why there is none.
+
+        A `Refused` comes also from a gateway whose version does not know the action.
+        """
+        names = sorted(self.alive)
+        answers = await asyncio.gather(*[self._ask(name, action, arguments, seconds) for name in names])
+        return dict(zip(names, answers, strict=True))
+
+    async def _ask(
+        self, name: str, action: str, arguments: Result, seconds: float
+    ) -> Result | Refused | TimeoutError | StoreError:
+        try:
+            async with self.messenger.calling(name, action, "", arguments) as call:
+                return call.result() if await call.wait(seconds) else TimeoutError(f"no answer within {seconds:g} s")
+        except (Refused, StoreError) as error:
+            return error
+
     # Who is alive.
 
     async def _renew(self) -> None:
@@ -482,6 +504,8 @@ class Replica:
         if call.action == RESEND:
             generation = self._hub.find_resent(call.generation_id, decode_sent(call.arguments))
             return {"found": None if generation is None else generation.id}
+        if (handler := self.handlers.get(call.action)) is not None:
+            return await handler(call.arguments)
         if call.action == "list":
             return encode_rows([*map(RunningGeneration.of, self._hub.running_for(decode_reader(call.arguments)))])
         return await self.commands.carry_out(call)

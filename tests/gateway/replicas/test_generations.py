@@ -8,11 +8,13 @@ import pytest
 from gateway.admission.limits import PrincipalLimits
 from gateway.generation.state import State
 from gateway.protocol.commands import FeedbackRequest, InterruptRequest, OnDisconnect
-from gateway.protocol.errors import Code, Refused
+from gateway.protocol.errors import Code, Refused, invalid
 from gateway.protocol.events import Interrupted
 from gateway.replicas.generations import Generations
+from gateway.replicas.messaging.messenger import Result
 from gateway.replicas.messaging.running import RunningGeneration
 from gateway.security.principals import Principal
+from gateway.store.errors import StoreError
 from tests.event_loop import settle
 from tests.gateway.pipeline.one_target import one_target
 from tests.gateway.replicas.deployment import Deployment, Limits, deployment
@@ -133,3 +135,52 @@ class TestCancelled:
         first.upstream.last.finish()
         await pair.advance(1)
         assert (await second.generations.find(running.id, ALICE)).log.text() == "Once upon a time"
+
+
+class TestAskingAll:
+    async def test_the_other_gateways_answer(self) -> None:
+        async with deployment(3) as shared:
+            await shared.advance(1.2)
+            first, second, third = shared.gateways
+
+            async def double(arguments: Result) -> Result:
+                return {"doubled": [arguments["number"]] * 2}
+
+            async def refuse(_arguments: Result) -> Result:
+                raise invalid("never")
+
+            second.generations.answer("double", double)
+            third.generations.answer("double", refuse)
+            answers = await first.generations.ask_all("double", {"number": 2})
+            assert answers[second.generations.name] == {"doubled": [2, 2]}
+            assert isinstance(answers[third.generations.name], Refused)
+            # Nobody answers an unknown action, and nothing comes from gateways that can't be asked.
+            unknown = await first.generations.ask_all("unknown", {})
+            assert [type(answer) for answer in unknown.values()] == [Refused, Refused]
+            first.faults.fail("messages.send")
+            assert [type(answer) for answer in (await first.generations.ask_all("double", {})).values()] == [
+                StoreError,
+                StoreError,
+            ]
+
+    async def test_one_that_does_not_answer_is_not_awaited_for_long(self) -> None:
+        async with deployment(2) as shared:
+            await shared.advance(1.2)
+            first, second = shared.gateways
+
+            async def never(_arguments: Result) -> Result:
+                await asyncio.Event().wait()
+                return {}
+
+            second.generations.answer("ask", never)
+            asking = asyncio.create_task(first.generations.ask_all("ask", {}, 1.0))
+            await settle()
+            await shared.advance(1.2)
+            (answer,) = (await asking).values()
+            assert isinstance(answer, TimeoutError)
+
+    async def test_without_a_store_there_are_no_others(self) -> None:
+        async with one_target() as harness:
+            generations = Generations(harness.hub)
+            assert generations.name == ""
+            assert await generations.ask_all("ask", {}) == {}
