@@ -1,7 +1,7 @@
 # One word per target; `make` alone lists them. Each target installs what it needs.
 .DEFAULT_GOAL := help
 .PHONY: help run run-local check test unit lint format types coverage architecture bench bench-quick bench-compare measure \
-	faults store-faults suites replicas replicas-measure attacks clients clients-install clients-quick soak schemathesis fuzz openapi config-errors docs screenshot screenshots \
+	faults store-faults suites replicas replicas-measure attacks clients clients-install clients-quick soak schemathesis fuzz openapi config-errors reference docs screenshot screenshots \
 	screenshots-examples npm-pack pin audit install-pinned clean
 
 PYTHON ?= python3
@@ -134,6 +134,9 @@ openapi: $(VENV)/run ## regenerate docs/openapi.json
 
 config-errors: $(VENV)/test ## regenerate docs/reference/configuration-errors.md
 	$(BIN)/python -m tests.gateway.config.broken
+
+reference: $(VENV)/test ## regenerate the generated pages of docs/reference: cli.md, events.md, http.md
+	$(BIN)/python -m tests.reference
 
 docs: $(VENV)/docs ## build the documentation as a site, build/docs/index.html; a broken link or anchor is an error
 	$(BIN)/sphinx-build -W --keep-going --quiet -c docs/site -d build/doctrees . build/docs

@@ -18,6 +18,8 @@ from gateway.simulator.settings import PROFILES, Fault, SimulatorSettings
 from gateway.simulator.texts import Language
 from tests.integration.clients.page import beginning
 from tests.integration.clients.table import DRIVERS, PROVIDER_APIS, UI_DRIVERS
+from tests.reference import FOLDER, PAGES
+from tests.reference.events import SAMPLES
 
 ROOT = Path(__file__).parents[1]
 
@@ -68,6 +70,27 @@ def test_every_event_command_option_and_code_is_documented() -> None:
     for code, info in CODES.items():
         row = f"| `{code}` | {info.status} | {info.close_code} | {'yes' if info.retryable else 'no'} |"
         assert row in protocol
+
+
+def test_every_code_says_what_to_do() -> None:
+    page = read("docs/reference/codes.md")
+    for code, info in CODES.items():
+        line = f"HTTP {info.status} · close {info.close_code} · retry: {'yes' if info.retryable else 'no'}"
+        assert f"\n### `{code}`\n\n{line}\n\n" in page
+    assert page.count("\n### ") == len(CODES)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_generated_pages_are_up_to_date(name: str) -> None:
+    assert (FOLDER / name).read_text("utf-8") == PAGES[name](), "make reference"
+
+
+def test_there_is_a_sample_of_every_event() -> None:
+    assert {type(event) for event in SAMPLES} == set(get_args(Event))
+
+
+def test_every_argument_of_the_command_line_has_a_help() -> None:
+    assert "|  |" not in PAGES["cli.md"]()
 
 
 def test_every_setting_and_fault_of_the_simulator_is_documented() -> None:

@@ -54,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     list_keys = actions.add_parser("list", help="list the keys")
     revoke = actions.add_parser("revoke", help="revoke a key")
-    revoke.add_argument("name", metavar="NAME")
+    revoke.add_argument("name", metavar="NAME", help="name of the key")
     for action in (create, list_keys, revoke):
         action.add_argument("--file", type=Path, metavar="FILE", help="file of keys")
 

@@ -84,7 +84,7 @@ def _operation(operation: Operation) -> JsonObject:
         "security": _security(operation),
         "responses": {
             **{str(spec.status): _response_with_body(spec) for spec in operation.responses},
-            **_refusals([*operation.refusals, *_middleware_refusals(operation)]),
+            **_refusals([*operation.refusals, *middleware_refusals(operation)]),
         },
     }
     if operation.description:
@@ -105,7 +105,7 @@ def _security(operation: Operation) -> list[JsonValue]:
     return [{"bearer": []}, {"ticket": []}] if operation.accepts_ticket else [{"bearer": []}]
 
 
-def _middleware_refusals(operation: Operation) -> Iterator[RefusalSpec]:
+def middleware_refusals(operation: Operation) -> Iterator[RefusalSpec]:
     """Yield the refusals of middleware, before a request reaches its route."""
     if _is_public(operation):
         return
