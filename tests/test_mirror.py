@@ -28,6 +28,7 @@ EXCEPTIONS: Final = {
         "what the routes beside it share",
         "tests/gateway/api/model_api/test_pass_through.py",
     ),
+    "gateway/generation/source.py": (DATA, "tests/gateway/api/test_start_source.py"),
     "gateway/generation/details.py": (DATA, "tests/gateway/generation/test_generation_replay.py"),
     "gateway/generation/generation_base.py": (
         "the parts of a generation",

@@ -33,7 +33,7 @@ class AwaitedResponse(ABC):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the response. A client that leaves is a viewer that leaves: the generation's policy applies."""
         generation, hub = self._generation, self._services.hub
-        hub.add_viewer(generation.id)
+        hub.add_viewer(generation.id, self._transport)
         try:
             if not await self._wait(receive):
                 return
@@ -43,7 +43,12 @@ class AwaitedResponse(ABC):
             else:
                 await self._response()(scope, receive, send)
         finally:
-            hub.remove_viewer(generation.id)
+            hub.remove_viewer(generation.id, self._transport)
+
+    @property
+    def _transport(self) -> str:
+        """Return the transport of a response that is no stream; "" for a stream, which is a viewer itself."""
+        return ""
 
     def _is_refused(self, end: Error) -> bool:
         """Return True if a failure has a status of its own: nothing of the answer is in the response."""

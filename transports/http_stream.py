@@ -23,6 +23,7 @@ class Framing(Protocol):
     """The frame format of a body; clients skip `heartbeat`."""
 
     framing: str
+    transport: str
     content_type: str
     heartbeat: bytes
 
@@ -49,7 +50,7 @@ class StreamedResponse:
         after: int,
         headers: Mapping[str, str],
     ) -> None:
-        self.framing = framing.framing
+        self.framing, self.transport = framing.framing, framing.transport
         self.frame = framing.frame
         self._headers = {
             **STREAM_HEADERS,

@@ -44,7 +44,7 @@ RETRY_MS = 500
 class EventStream:
     """Framing as text/event-stream. Chunks have no `event:` line, so that `onmessage` receives them."""
 
-    framing = "sse"
+    framing = transport = "sse"
     content_type = "text/event-stream"
     heartbeat = b": hb\n"
 
@@ -75,6 +75,8 @@ class EventStreamTransport:
 
 class EventStreamEndpoints:
     """The requests that start a generation, or come back to one, and the response that reads it."""
+
+    transport = EventStream.transport
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -123,7 +125,7 @@ class EventStreamEndpoints:
             return refusal_response(refused, request)
 
     async def _start(self, request: Request, start: StartRequest) -> Response | ASGIApp:
-        generation = await start_generation(self._services, request, start)
+        generation = await start_generation(self._services, request, start, transport=self.transport)
         if (ticket := ticket_from_url(request.scope)) is not None:
             await self._services.authenticator.record_start(ticket, generation.id)
         allowance = self._services.hub.allowance(principal(request))

@@ -24,6 +24,7 @@ class TextFraming(EventStream):
     """Framing of one response. Its first event has `retry:`, since some clients take a block without data for one."""
 
     framing = ""
+    transport = "text"
 
     def __init__(self) -> None:
         self.says_retry = True
@@ -69,5 +70,7 @@ class TextStreamTransport:
 
 
 class _TextEndpoints(EventStreamEndpoints):
+    transport = TextFraming.transport
+
     def _response(self, request: Request, generation: Generation, after: int, _headers: dict[str, str]) -> ASGIApp:
         return TextResponse(self._services, generation, request, after)

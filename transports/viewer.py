@@ -32,6 +32,9 @@ class ClientConnection(Protocol):
     provider itself sent (`Verbatim`) is framed, too.
     """
 
+    transport: str
+    """Name of the transport, for the figures that operators see; "" if another viewer stands for the client."""
+
     def frame(self, generation_id: str, entry: Entry) -> bytes:
         """Return the frame of one entry, whose JSON is encoded already; b"" if this client does not see it."""
         ...
@@ -121,7 +124,7 @@ class Viewer:
         if after > last:
             raise not_reached(generation.id, after, last, "after")
         # Added before it is removed: a viewer that moves in its log is not the last one to leave.
-        self._hub.add_viewer(generation.id)
+        self._hub.add_viewer(generation.id, self._connection.transport, resumed=after > 0)
         self.detach(generation.id)
         self._cursors[generation.id] = _Cursor(generation.log, after)
 
@@ -145,7 +148,7 @@ class Viewer:
             cursor.log.unsubscribe(cursor.on_append)
             # The callback holds the cursor: a reference cycle, which only the garbage collector would free.
             cursor.on_append = None
-        self._hub.remove_viewer(generation_id)
+        self._hub.remove_viewer(generation_id, self._connection.transport)
         return True
 
     def stop(self) -> None:

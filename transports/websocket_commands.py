@@ -11,6 +11,7 @@ from starlette.websockets import WebSocket
 from gateway.admission.streams import Stream
 from gateway.api.requests import parse_json, request_id
 from gateway.api.services import Services
+from gateway.api.start_source import start_source
 from gateway.api.streams import claim_stream
 from gateway.generation.generation import Generation
 from gateway.pipeline.hub import new_id
@@ -64,6 +65,7 @@ class WebSocketCommands:
         "_request_id",
         "_send_json",
         "_services",
+        "_source",
         "_stream",
         "_unreadable",
         "_viewer",
@@ -85,6 +87,7 @@ class WebSocketCommands:
         self._send_json = send_json
         # An id that the client sent names one request; without one, each start gets its own.
         self._request_id = request_id(websocket) if "x-request-id" in websocket.headers else None
+        self._source = start_source(websocket, "websocket")
         self._unreadable = 0
         self._close: Close | None = None
         self._order: CommandOrder | None = None
@@ -247,6 +250,7 @@ class WebSocketCommands:
             command.as_request(),
             request_id=self._request_id or new_id("r"),
             principal=principal,
+            source=self._source,
             idempotency_key=command.idempotency_key,
         )
         self._viewer.attach(generation, 0)

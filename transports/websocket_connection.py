@@ -62,6 +62,8 @@ class Commands(Protocol):
 class WebSocketConnection:
     """One socket. Its task reads commands; events are written in the call stack that appends to a log."""
 
+    transport = "websocket"
+
     resumes = True
     """Its client comes back by itself, by position: it is sent to another gateway when this one drains."""
 

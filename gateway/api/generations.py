@@ -11,6 +11,7 @@ from gateway.api.interrupts import counted_interrupt
 from gateway.api.requests import idempotency_key, read_json, request_id
 from gateway.api.responses import id_headers, json_response, start_headers
 from gateway.api.services import Services
+from gateway.api.start_source import start_source
 from gateway.dialects.sent_request import SentRequest
 from gateway.generation.attempt import Attempt
 from gateway.generation.bill import COST_DIGITS
@@ -57,7 +58,7 @@ class GenerationResource:
         """Start a generation without reading it; the response contains the URLs to read and command it."""
         start_request = parse(StartRequest, await read_json(request, self._services))
         owner = principal(request)
-        generation = await start_generation(self._services, request, start_request)
+        generation = await start_generation(self._services, request, start_request, transport="http")
         path = f"/api/generations/{generation.id}"
         urls = {
             "events": f"{path}/events",
@@ -119,10 +120,12 @@ async def start_generation(
     sent: SentRequest | None = None,
     retention: float = 0.0,
     *,
+    transport: str,
     with_defaults: bool = True,
 ) -> Generation:
     """Start a generation for the principal of a request, under the request's id and idempotency key.
 
+    `transport` is the name of that by which the response is sent, `http` for one that is no stream of events.
     `verbatim`, `sent`, `retention` and `with_defaults` are those of `Hub.start`.
 
     Raises:
@@ -133,6 +136,7 @@ async def start_generation(
             start_request,
             request_id=request_id(request),
             principal=principal(request),
+            source=start_source(request, transport),
             idempotency_key=idempotency_key(request.headers),
             verbatim=verbatim,
             sent=sent,

@@ -1,12 +1,13 @@
 """One upstream call as it is billed: what was sent, what came, what it used and cost. Pure."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from pydantic import JsonValue
 
 from gateway.billing.prices import Price
 from gateway.billing.usage import estimate_output
+from gateway.generation.attempt_times import AttemptTimes
 from gateway.protocol.events import Usage
 
 
@@ -35,6 +36,7 @@ class Attempt:
     opened: bool = False
     refused: bool = False
     ended: str | None = None
+    times: AttemptTimes = field(default_factory=AttemptTimes)
 
     def used(self) -> Usage | None:
         """Return what it used; None if the provider did not accept the call.
@@ -79,6 +81,10 @@ class Attempt:
         if used is None:
             return 0.0
         return None if self.price is None else self.price.cost(used)
+
+    def shifted(self, seconds: float) -> "Attempt":
+        """Return the same attempt with its times on a clock that is so many seconds ahead."""
+        return replace(self, times=self.times.shifted(seconds))
 
     def set_usage(self, usage: Usage, *, final: bool) -> None:
         """Store the provider's own figures; `final` if they came with its end mark or after it."""

@@ -7,6 +7,7 @@ from typing import Final
 from pydantic import TypeAdapter
 
 from gateway.generation.attempt import Attempt
+from gateway.generation.source import UNKNOWN_SOURCE, StartSource
 from gateway.protocol.events import Feedback, InterruptedBy
 
 
@@ -47,6 +48,7 @@ class GenerationDetails:
     failed_param: str | None = None
     failed_api_code: str | None = None
     stop: StoredStop | None = None
+    source: StartSource = UNKNOWN_SOURCE
 
 
 _DETAILS: Final = TypeAdapter(GenerationDetails)

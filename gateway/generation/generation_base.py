@@ -12,6 +12,7 @@ from gateway.generation.event_log import EventLog
 from gateway.generation.feedback_notes import FeedbackNotes
 from gateway.generation.lease import NO_LEASE, Lease
 from gateway.generation.prompt import Prompt
+from gateway.generation.source import UNKNOWN_SOURCE, StartSource
 from gateway.generation.state import TRANSITIONS, State, Trigger
 from gateway.generation.timing import Timing
 from gateway.protocol.commands import JsonObject, StartRequest
@@ -59,6 +60,7 @@ class GenerationBase:
     """Time of its start, in seconds since 1970."""
     leading_messages: int = 0
     """How many messages precede those of the client."""
+    source: StartSource = UNKNOWN_SOURCE
     lease: Lease = NO_LEASE
     """The right of this gateway to append, where others share its log."""
     log: EventLog = field(init=False)
@@ -180,6 +182,10 @@ class GenerationBase:
         if self.end is not None and self.end.metrics is not None:
             return self.end.metrics
         return self._timing.metrics(self.request_id, self._counter, len(self.attempts), self.revision, now)
+
+    def moments(self, shift: float) -> tuple[float, float | None, float | None]:
+        """Return when it was accepted, admitted, and brought its first content, `shift` seconds later."""
+        return self._timing.moments(shift)
 
     # Changes.
 

@@ -57,6 +57,7 @@ class SharedGeneration(GenerationBase):
             *(details.id, None, details.request_id, details.model, accepted_at, details.output_limit),
             created=details.created,
             leading_messages=details.leading_messages,
+            source=details.source,
         )
         generation.update(details, now, unix)
         return generation
@@ -75,7 +76,7 @@ class SharedGeneration(GenerationBase):
         for note in details.notes[len(self._feedback.notes) :]:
             self._feedback.add(note)
         current = self.current_attempt
-        self.attempts = [*details.attempts]
+        self.attempts = [attempt.shifted(shift) for attempt in details.attempts]
         if current is not None:
             self._select_attempt(current.number)
         stop = details.stop
@@ -86,14 +87,15 @@ class SharedGeneration(GenerationBase):
         shift, stop = unix - now, self._stop
         return GenerationDetails(
             *(self.id, self.request_id, self.model, self.created, self.output_limit),
-            *self._timing.moments(shift),
+            *self.moments(shift),
             leading_messages=self.leading_messages,
             metadata=self._metadata.decode(),
-            attempts=self.attempts,
+            attempts=[attempt.shifted(shift) for attempt in self.attempts],
             notes=self._feedback.notes,
             failed_param=self.failed_param,
             failed_api_code=self.failed_api_code,
             stop=None if stop is None else StoredStop(stop.by, stop.reason),
+            source=self.source,
         )
 
     def stored_prompt(self) -> StoredPrompt:

@@ -18,6 +18,7 @@ from gateway.protocol.commands import OnDisconnect
 from gateway.protocol.errors import Refused
 from gateway.routing.model import Model
 from gateway.security.principals import Principal
+from gateway.telemetry.observer import Observer
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class Handover:
         budgets: Budgets,
         prompts: PromptMemory,
         clock: Clock,
+        observer: Observer,
     ) -> None:
         self._launcher = launcher
         self._records = records
@@ -66,6 +68,7 @@ class Handover:
         self._budgets = budgets
         self._prompts = prompts
         self._clock = clock
+        self._observer = observer
 
     def surrender(self, record: Record, owner: str, watchers: int = 0) -> Mirror:
         """Stop running a generation that another gateway has taken over; return its mirror.
@@ -80,6 +83,7 @@ class Handover:
             record.task.cancel()
         mirror = Mirror(record.generation, record.principal, owner, record.viewers - watchers)
         self._mirrors.add(mirror)
+        self._observer.on_surrendered(record.generation)
         return mirror
 
     def adopt_ended(self, mirror: Mirror, terms: Terms) -> Record:
@@ -109,13 +113,18 @@ class Handover:
             generation.continue_with(prompt, model.targets[0].name)
             record.reservation.grow(generation.request_size)
             limited = record.budget_charge if record.budget_charge.is_limited else None
-            pipeline = Pipeline(generation, model, slots, self._clock, principal, limited, asks_again=True)
+            pipeline = Pipeline(
+                *(generation, model, slots, self._clock, principal, limited),
+                observer=self._observer,
+                asks_again=True,
+            )
         except (Refused, ValueError):
             record.reservation.release()
             raise
         record.pipeline = pipeline
         self._records.add(record)
         self._mirrors.remove(generation.id)
+        self._observer.on_start(generation, principal)
         self._launcher.launch(record, pipeline)
         if not record.viewers and record.on_disconnect != "continue":
             self._disconnects.expect_viewer(record)

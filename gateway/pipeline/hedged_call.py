@@ -23,6 +23,7 @@ from gateway.protocol.errors import Failed
 from gateway.protocol.events import Content, TextBatch, Verbatim
 from gateway.routing.route import Route
 from gateway.routing.target import Target
+from gateway.telemetry.observer import Observer
 from gateway.upstreams.base import UpstreamRequest
 
 
@@ -41,12 +42,18 @@ class HedgedCall:
     """
 
     __slots__ = (
-        *("_calls", "_clock", "_first_call_at", "_generation", "_meter", "_route", "_timer", "_winner"),
+        *("_calls", "_clock", "_first_call_at", "_generation", "_meter", "_observer", "_route", "_timer", "_winner"),
         "failures",
     )
 
     def __init__(
-        self, generation: Generation, route: Route, clock: Clock, meter: BudgetMeter, first_call_at: float
+        self,
+        generation: Generation,
+        route: Route,
+        clock: Clock,
+        meter: BudgetMeter,
+        first_call_at: float,
+        observer: Observer,
     ) -> None:
         self.failures: list[CallFailure] = []
         self._generation = generation
@@ -54,6 +61,7 @@ class HedgedCall:
         self._clock = clock
         self._meter = meter
         self._first_call_at = first_call_at
+        self._observer = observer
         self._calls: list[UpstreamCall] = []
         self._winner: UpstreamCall | None = None
         self._timer = RestartableTimer(clock)
@@ -105,6 +113,10 @@ class HedgedCall:
         """Complete the generation, unless the call ended without content while another one may still bring some."""
         if self._winner is call or all(other.is_over for other in self._calls):
             self._finish(call, now)
+
+    def on_released(self, call: UpstreamCall) -> None:
+        """Pass on the end of a call."""
+        self._observer.on_attempt_end(self._generation, call.attempt)
 
     def _finish(self, call: UpstreamCall, now: float) -> None:
         """Complete the generation by a call; what its provider sent without any content is passed on now."""
@@ -166,7 +178,8 @@ class HedgedCall:
         )
         verbatim = generation.verbatim_request
         added = () if verbatim is None else prompt.added
-        request = UpstreamRequest(model, prompt, options, continuation is not None, verbatim, added)
+        trace_headers = self._observer.on_attempt(generation, attempt)
+        request = UpstreamRequest(model, prompt, options, continuation is not None, verbatim, added, trace_headers)
         call = UpstreamCall(
             target,
             attempt,

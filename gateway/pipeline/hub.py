@@ -161,22 +161,34 @@ class Hub(StartingHub):
         viewed = self.mirrors.get(generation_id) or self._records.get(generation_id)
         return viewed is not None and viewed.viewers > 0
 
-    def add_viewer(self, generation_id: str) -> None:
+    def add_viewer(self, generation_id: str, transport: str = "", *, resumed: bool = False) -> None:
         """Count a viewer of a generation that `find` or `start` has returned; `remove_viewer` must follow once.
+
+        `transport` is that of a client, and `resumed` says that it has read a part before; "" for what is no client.
 
         Raises:
             Refused: `generation_lost`: it is no longer retained.
         """
         if (mirror := self.mirrors.get(generation_id)) is not None:
             self.mirrors.add_viewer(mirror)
-            return
-        record = self._records.get(generation_id)
-        if record is None:
-            raise lost(generation_id)
-        self._disconnects.add_viewer(record)
+        else:
+            record = self._records.get(generation_id)
+            if record is None:
+                raise lost(generation_id)
+            self._disconnects.add_viewer(record)
+            if transport:
+                record.views[transport] = record.views.get(transport, 0) + 1
+                record.resumes += resumed
+        if transport:
+            self.observers.on_viewer(generation_id, transport, resumed=resumed)
 
-    def remove_viewer(self, generation_id: str) -> None:
-        """Count a viewer as gone; after the last one of a running generation, its disconnect policy applies."""
+    def remove_viewer(self, generation_id: str, transport: str = "") -> None:
+        """Count a viewer as gone; after the last one of a running generation, its disconnect policy applies.
+
+        `transport` is that of `add_viewer`.
+        """
+        if transport:
+            self.observers.on_viewer_left(generation_id, transport)
         if (mirror := self.mirrors.get(generation_id)) is not None:
             self.mirrors.remove_viewer(mirror)
         elif (record := self._records.get(generation_id)) is not None:

@@ -26,6 +26,8 @@ from gateway.protocol.errors import lost
 from gateway.routing.model import Model
 from gateway.routing.registry import ModelRegistry
 from gateway.security.principals import Principal
+from gateway.telemetry.observer import Observers
+from gateway.telemetry.summary import summarize
 from gateway.upstreams.base import DEFAULT_OUTPUT_BYTES
 
 
@@ -77,6 +79,8 @@ class HubBase:
         self.budgets = budgets or Budgets()
         self.departures = Departures(clock)
         """The clients that are sent to other gateways, where there are some, when this one drains."""
+        self.observers = Observers()
+        """What observes the generations of this process."""
         self.draining = False
         self.rate_limits = rate_limits or RateLimits(0, 0)
         self._policy = retention_policy or RetentionPolicy()
@@ -94,6 +98,7 @@ class HubBase:
             budgets=self.budgets,
             prompts=self.prompts,
             clock=clock,
+            observer=self.observers,
         )
         """Moves generations between this gateway and others."""
         self._idle = asyncio.Event()
@@ -180,6 +185,13 @@ class HubBase:
         """Call `callback`, after those before it, once all generations have ended and no viewer is awaited any more."""
         self._on_close.append(callback)
 
+    def report_end(self, record: Record) -> None:
+        """Report a generation that has ended here to the observers."""
+        now, unix = self.clock.now(), self.clock.unix()
+        generation, views, resumes = record.generation, record.views, record.resumes
+        principal = record.principal.id
+        self.observers.on_end(summarize(generation, principal, views=views, resumes=resumes, now=now, unix=unix))
+
     def launch(self, record: Record, pipeline: Pipeline) -> None:
         """Run the pipeline of a record in a task of its own."""
         self._idle.clear()
@@ -209,6 +221,7 @@ class HubBase:
         record.timer.start(record.retention, partial(self._records.forget, generation.id))
         self._records.retain(generation)
         self._set_idle()
+        self.report_end(record)
 
     def _set_idle(self) -> None:
         if not self.running:

@@ -8,6 +8,7 @@ from gateway.billing.budgets import BudgetCharge
 from gateway.clock import RestartableTimer
 from gateway.dialects.sent_request import SentRequest
 from gateway.generation.generation import Generation
+from gateway.generation.source import UNKNOWN_SOURCE, StartSource
 from gateway.pipeline.admission import Admission
 from gateway.pipeline.hub_base import HubBase
 from gateway.pipeline.pipeline import Pipeline
@@ -34,6 +35,7 @@ class StartingHub(HubBase):
         *,
         request_id: str,
         principal: Principal,
+        source: StartSource = UNKNOWN_SOURCE,
         idempotency_key: str | None = None,
         verbatim: VerbatimRequest | None = None,
         sent: SentRequest | None = None,
@@ -58,9 +60,11 @@ class StartingHub(HubBase):
             if started is not None:
                 return started
             self._check_open()
-            admitted = self._admit(request, request_id, principal, verbatim, admission, with_defaults=with_defaults)
+            admitted = self._admit(
+                *(request, request_id, principal, source, verbatim, admission), with_defaults=with_defaults
+            )
         except Refused as refused:
-            self.on_refused(refused, principal, sent)
+            self.on_refused(refused, principal, source, sent)
             raise
         on_disconnect = request.options.on_disconnect or self._policy.on_disconnect
         timer = RestartableTimer(self.clock)
@@ -73,6 +77,7 @@ class StartingHub(HubBase):
         if sent is not None and self._policy.on_resend != "ignore":
             self._resends.add(record, sent)
         self.statistics.started += 1
+        self.observers.on_start(generation, principal)
         self.launch(record, pipeline)
         if request.options.on_disconnect in {"grace", "cancel"}:
             # Its client names a policy, so it means to read: if it never comes, its generation is not kept for it.
@@ -113,16 +118,19 @@ class StartingHub(HubBase):
         record = self._records.get(generation_id)
         return None if record is None else self._started_before(None, b"", record.principal, sent, is_new=False)
 
-    def on_refused(self, refused: Refused, principal: Principal, sent: SentRequest | None) -> None:
+    def on_refused(self, refused: Refused, principal: Principal, source: StartSource, sent: SentRequest | None) -> None:
         """Record that a start was refused, here or by limits that gateways share."""
         self.statistics.count_refusal(refused)
+        self.observers.on_refused(refused, principal, source)
         if sent is not None:
             self._resends.on_refused(principal.id, sent)
         if refused.code is Code.QUEUE_FULL:
             # Its next attempt finds the places of clients that are gone.
             self._disconnects.make_way(is_full=True)
 
-    def admit_call(self, principal: Principal, *, is_counted: bool = False) -> BudgetCharge:
+    def admit_call(
+        self, principal: Principal, source: StartSource = UNKNOWN_SOURCE, *, is_counted: bool = False
+    ) -> BudgetCharge:
         """Count a call that is no generation as a start; return what charges it to the principal's budget.
 
         `is_counted`: gateways that share their limits have counted it already.
@@ -140,6 +148,7 @@ class StartingHub(HubBase):
                 self.rate_limits.consume(principal.id, self.clock.now(), limits)
         except Refused as refused:
             self.statistics.count_refusal(refused)
+            self.observers.on_refused(refused, principal, source)
             raise
         return BudgetCharge(self.budgets, principal.id, limits.budget_per_day)
 
@@ -194,6 +203,7 @@ class StartingHub(HubBase):
         request: StartRequest,
         request_id: str,
         principal: Principal,
+        source: StartSource,
         verbatim: VerbatimRequest | None,
         admission: Admission | None,
         *,
@@ -220,12 +230,13 @@ class StartingHub(HubBase):
                 verbatim=verbatim,
                 created=created,
                 leading_messages=len(whole.messages) - len(request.messages),
+                source=source,
             )
             reservation.grow(generation.request_size)
             budget_charge = BudgetCharge(self.budgets, principal.id, limits.budget_per_day)
             limited = budget_charge if budget_charge.is_limited else None
             slots = self.slots if admission is None else admission.slots
-            pipeline = Pipeline(generation, model, slots, self.clock, principal, limited)
+            pipeline = Pipeline(generation, model, slots, self.clock, principal, limited, observer=self.observers)
         except Refused:
             # The request was not served: it does not count.
             reservation.release()

@@ -13,6 +13,7 @@ from math import inf
 from gateway.admission.slots import SlotRequest, SlotState
 from gateway.billing.budgets import BudgetCharge
 from gateway.clock import Clock, RestartableTimer
+from gateway.generation.attempt import Attempt
 from gateway.generation.generation import Generation
 from gateway.generation.state import State
 from gateway.pipeline.admission import SlotSource
@@ -26,6 +27,7 @@ from gateway.routing.model import Model
 from gateway.routing.route import Route
 from gateway.routing.target import Target
 from gateway.security.principals import Principal
+from gateway.telemetry.observer import UNOBSERVED, Observer
 
 logger = logging.getLogger(__name__)
 
@@ -50,6 +52,7 @@ class Pipeline:
             "_internal_failure",
             "_meter",
             "_model",
+            "_observer",
             "_prompt_version",
             "_route",
         ),
@@ -66,6 +69,7 @@ class Pipeline:
         principal: Principal,
         budget_charge: BudgetCharge | None = None,
         *,
+        observer: Observer = UNOBSERVED,
         asks_again: bool = False,
     ) -> None:
         """`asks_again`: no target continues the text that the generation has, since its owner has died."""
@@ -74,6 +78,7 @@ class Pipeline:
         self._model = model
         self._slots = slots
         self._clock = clock
+        self._observer = observer
         self._meter = BudgetMeter(generation, clock, budget_charge)
         self._stop_waiting: Callable[[], None] | None = None
         """Ends at once what the task waits for. The task sets it before it checks the fence: no command is missed."""
@@ -214,7 +219,7 @@ class Pipeline:
             return
         if self._first_call_at is None:
             self._first_call_at = self._clock.now()
-        call = HedgedCall(self.generation, route, self._clock, self._meter, self._first_call_at)
+        call = HedgedCall(self.generation, route, self._clock, self._meter, self._first_call_at, self._observer)
         self._stop_waiting = call.cancel
         try:
             await call.run(self._target)
@@ -262,7 +267,7 @@ class Pipeline:
         if failure.code is Code.INVALID_REQUEST and attempt is not None and attempt.continues and route.has_calls_left:
             # In spite of its preset, this model does not continue a text: ask it for a new one.
             route.cannot_continue += (target,)
-            generation.on_retry(failure, 0, target.name, attempt)
+            self._retry(failure, 0, target, attempt)
             return
         for target, failure, _ in failures:
             route.record_failure(target, failure, now)
@@ -271,11 +276,15 @@ class Pipeline:
             generation.on_failed(failure, now)
             return
         self._target, delay = following
-        generation.on_retry(failure, round(delay * 1000), target.name, attempt)
+        self._retry(failure, round(delay * 1000), target, attempt)
         if delay > 0:
             await self._wait_for_retry(delay)
         if generation.state.fenced:
             route.record_refusal(self._target)
+
+    def _retry(self, failure: Failed, delay_ms: int, target: Target, attempt: Attempt | None) -> None:
+        self.generation.on_retry(failure, delay_ms, target.name, attempt)
+        self._observer.on_retry(self.generation, failure, target.name, self._target.name)
 
     async def _wait_for_retry(self, delay: float) -> None:
         woken = asyncio.Event()

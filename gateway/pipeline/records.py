@@ -50,6 +50,10 @@ class Record:
     viewers: int = 0
     was_viewed: bool = False
     """It has had a viewer."""
+    views: dict[str, int] = field(default_factory=dict)
+    """Number of clients that have viewed it here, by transport."""
+    resumes: int = 0
+    """Number of these clients that had read a part before."""
     aliases: dict[Alias, None] = field(default_factory=dict)
     """In the order they were given."""
     is_surrendered: bool = False

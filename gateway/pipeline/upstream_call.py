@@ -36,6 +36,9 @@ class CallListener(Protocol):
     def on_finished(self, call: "UpstreamCall", now: float) -> None:
         """Handle that the upstream ended the answer itself."""
 
+    def on_released(self, call: "UpstreamCall") -> None:
+        """Handle that the call holds nothing any more."""
+
 
 class UpstreamCall:
     """A call that a target has admitted. Its creator awaits `run` and, run or not, calls `release`.
@@ -86,7 +89,7 @@ class UpstreamCall:
         self._listener = listener
         self._continuation = continuation
         self._probe = probe
-        self._started_at = clock.now()
+        self._started_at = attempt.times.started = clock.now()
         self._watchdog = Watchdog(target.limits, first_call_at, self._started_at)
         self._timer = RestartableTimer(clock)
         self._stop_waiting: Callable[[], None] | None = None
@@ -148,6 +151,8 @@ class UpstreamCall:
         attempt.refused = is_refusal and not attempt.opened and not self._given_up
         if attempt.ended is None:
             attempt.ended = "cancelled" if failure is None else failure.code.value
+        attempt.times.ended = self._clock.now()
+        self._listener.on_released(self)
 
     async def _stream(self) -> None:
         response = await self._open()
@@ -173,7 +178,7 @@ class UpstreamCall:
             if not self.is_over and self._request is not None:
                 response = await self.target.upstream.open(self._request)
                 self._request = None
-                self.attempt.opened = True
+                self.attempt.opened, self.attempt.times.opened = True, self._clock.now()
                 return response
         return None
 
@@ -195,6 +200,7 @@ class UpstreamCall:
         limits_changed = False
         if has_content and watchdog.record_content(content, now):
             limits_changed = self._has_content = True
+            self.attempt.times.first_content = now
             self.target.latency.add(now - self._started_at)
             self.target.failing = False
             self._record(None, answered=True)

@@ -8,6 +8,7 @@ from functools import partial
 from gateway.billing.budgets import BudgetCharge
 from gateway.dialects.sent_request import SentRequest
 from gateway.generation.generation import Generation
+from gateway.generation.source import UNKNOWN_SOURCE, StartSource
 from gateway.pipeline.admission import Admission
 from gateway.pipeline.hub import FeedbackResult, Hub, InterruptResult, fingerprint
 from gateway.protocol.commands import FeedbackRequest, InterruptRequest, StartRequest
@@ -70,12 +71,13 @@ class Generations:
         """Return the figures of the shared store for `GET /api/stats`; None without one."""
         return None if self._replica is None else self._replica.stats()
 
-    async def start(
+    async def start(  # noqa: PLR0913 - options, all passed by name
         self,
         request: StartRequest,
         *,
         request_id: str,
         principal: Principal,
+        source: StartSource = UNKNOWN_SOURCE,
         idempotency_key: str | None = None,
         verbatim: VerbatimRequest | None = None,
         sent: SentRequest | None = None,
@@ -92,6 +94,7 @@ class Generations:
             request,
             request_id=request_id,
             principal=principal,
+            source=source,
             idempotency_key=idempotency_key,
             verbatim=verbatim,
             sent=sent,
@@ -103,23 +106,14 @@ class Generations:
         key = None if idempotency_key is None else (principal.id, idempotency_key)
         # Of those with one key, the first one starts a generation, which the others find here.
         async with self._starting.hold(key):
-            return await self._start(self._replica, start, request, principal, idempotency_key, sent)
-
-    async def _start(
-        self,
-        replica: Replica,
-        start: Callable[..., Generation],
-        request: StartRequest,
-        principal: Principal,
-        idempotency_key: str | None,
-        sent: SentRequest | None,
-    ) -> Generation:
-        try:
-            admission = await self._admit(replica, request, principal, idempotency_key, sent)
-        except Refused as refused:
-            self.hub.on_refused(refused, principal, sent)
-            raise
-        return admission if isinstance(admission, Generation) else await self._run(replica, start, admission)
+            try:
+                admission = await self._admit(self._replica, request, principal, idempotency_key, sent)
+            except Refused as refused:
+                self.hub.on_refused(refused, principal, source, sent)
+                raise
+            if isinstance(admission, Generation):
+                return admission
+            return await self._run(self._replica, start, admission)
 
     async def _admit(
         self,
@@ -164,18 +158,18 @@ class Generations:
                 self.hub.remove_viewer(generation_id)
             raise
 
-    async def admit_call(self, principal: Principal) -> BudgetCharge:
+    async def admit_call(self, principal: Principal, source: StartSource = UNKNOWN_SOURCE) -> BudgetCharge:
         """Count a call that is no generation, under limits that all replicas share; see `Hub.admit_call`.
 
         Raises:
             Refused: as `Hub.admit_call`.
         """
         if self._replica is None:
-            return self.hub.admit_call(principal)
+            return self.hub.admit_call(principal, source)
         await self._replica.shared.budgets.refresh(principal)
         is_counted = await self._replica.admit_call(principal)
         try:
-            return self.hub.admit_call(principal, is_counted=is_counted)
+            return self.hub.admit_call(principal, source, is_counted=is_counted)
         except Refused:
             if is_counted:
                 self._replica.admission.undo_call(principal)

@@ -51,6 +51,8 @@ class UpstreamRequest:
     continues: bool = False
     verbatim: VerbatimRequest | None = None
     added: Sequence[Message] = ()
+    trace_headers: Mapping[str, str] = field(default_factory=dict)
+    """Headers by which the provider joins a trace (W3C Trace Context)."""
 
     def verbatim_for(self, api: str) -> VerbatimRequest | None:
         """Return the request as the client sent it, if it is one of this API."""

@@ -163,7 +163,8 @@ class HttpUpstream:
         if request.verbatim is not None and request.verbatim.only and request.verbatim.api != wire_format.api:
             raise UnsupportedOption(request.verbatim.only, request.verbatim.only.partition(":")[0])
         verbatim, refused = request.verbatim_for(wire_format.api), list[str]()
-        headers = self._headers("text/event-stream", {} if verbatim is None else verbatim.headers)
+        api_headers = {} if verbatim is None else verbatim.headers
+        headers = self._headers("text/event-stream", {**api_headers, **request.trace_headers})
         while True:
             # No reference to the decoded body is kept: it takes up to four times the memory of the encoded one.
             data, fields = _encode(wire_format.body(request))

@@ -19,7 +19,7 @@ from transports.http_stream import StreamedResponse
 class Lines:
     """How an entry becomes a line: its sequence number joins its JSON."""
 
-    framing = "ndjson"
+    framing = transport = "ndjson"
     content_type = "application/x-ndjson"
     heartbeat = b"\n"
 

@@ -31,6 +31,7 @@ class FakeConnection:
     """A connection that records frames; unless `open`, each write fills it."""
 
     framing: str = "fake"
+    transport: str = "sse"
     open: bool = True
     batches: list[list[str]] = field(default_factory=list)
     written: list[Sequence[bytes]] = field(default_factory=list)

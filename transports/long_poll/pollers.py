@@ -7,12 +7,15 @@ request continues the last response, or begins inside it, if some or all of it w
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Final
 
 from gateway.admission.streams import Stream
 from gateway.api.services import Services
 from gateway.clock import RestartableTimer
 from gateway.generation.generation import Generation
 from gateway.security.principals import Principal
+
+TRANSPORT: Final = "poll"
 
 
 @dataclass(eq=False, slots=True)
@@ -60,13 +63,13 @@ class Pollers:
             self._remove(found)
         return found
 
-    def add(self, generation: Generation, principal: Principal) -> Poller:
+    def add(self, generation: Generation, principal: Principal, after: int) -> Poller:
         """Count a client that begins to poll as a viewer. The caller must `rest` or `leave` it.
 
         Raises:
             Refused: `generation_lost`.
         """
-        self.services.hub.add_viewer(generation.id)
+        self.services.hub.add_viewer(generation.id, TRANSPORT, resumed=after > 0)
         return Poller(generation, principal.id, RestartableTimer(self.services.clock))
 
     def rest(self, poller: Poller, stream: Stream | None) -> None:
@@ -80,7 +83,7 @@ class Pollers:
 
     def leave(self, poller: Poller) -> None:
         """Count a client as gone."""
-        self.services.hub.remove_viewer(poller.generation.id)
+        self.services.hub.remove_viewer(poller.generation.id, TRANSPORT)
         if poller.stream is not None:
             poller.stream.release()
             poller.stream = None

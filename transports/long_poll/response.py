@@ -73,7 +73,7 @@ class PollResponse:
         poller = self._pollers.take(self._generation, reader, self._after)
         if poller is None:
             enter_stream(self._services, request)
-            return self._pollers.add(self._generation, reader)
+            return self._pollers.add(self._generation, reader, self._after)
         if poller.stream is not None:
             resume_stream(request, poller.stream)
             poller.stream = None

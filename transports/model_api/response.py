@@ -27,6 +27,10 @@ class ModelApiResponse(DialectResponse):
         super().__init__(services, dialect, start, generation, request)
         self._model_api = dialect
 
+    @property
+    def _transport(self) -> str:
+        return "" if self._start.stream else "http"
+
     def _is_refused(self, end: Error) -> bool:
         if end.partial:
             return not self._start.stream

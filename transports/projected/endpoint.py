@@ -15,6 +15,7 @@ from gateway.dialects.sent_request import SentRequest, sent_request
 from gateway.generation.generation import Generation
 from gateway.protocol.commands import JsonObject, OnDisconnect, StartRequest
 from transports.projected.response import DialectResponse
+from transports.projected.stream import JsonArrayFraming, ProjectedFraming
 
 D = TypeVar("D", bound=Dialect)
 
@@ -54,6 +55,7 @@ class Endpoint:
             *(self._services, request, with_policy(start.request, self._policy(start)), start.verbatim),
             self._sent(start),
             self._retention(start),
+            transport=_transport_of(start),
             with_defaults=self._with_defaults,
         )
         if start.alias:
@@ -84,6 +86,12 @@ class Endpoint:
 
     def _respond(self, start: DialectStart, generation: Generation, request: Request) -> Response | DialectResponse:
         return DialectResponse(self._services, self._dialect, start, generation, request)
+
+
+def _transport_of(start: DialectStart) -> str:
+    if not start.stream:
+        return "http"
+    return JsonArrayFraming.transport if start.framing == "json_array" else ProjectedFraming.transport
 
 
 def with_policy(start: StartRequest, policy: OnDisconnect | None) -> StartRequest:

@@ -18,6 +18,7 @@ class ProjectedFraming:
     """Framing of a dialect's events; see `Framing`. One object frames one response."""
 
     framing = ""
+    transport = "sse"
 
     def __init__(self, dialect: Dialect, projection: Projection) -> None:
         self.content_type = dialect.content_type
@@ -43,6 +44,8 @@ class ProjectedFraming:
 
 class JsonArrayFraming(ProjectedFraming):
     """Framing of events as the items of one JSON array, which grows as they come. A heartbeat is white space."""
+
+    transport = "json"
 
     def __init__(self, dialect: Dialect, projection: Projection) -> None:
         super().__init__(dialect, projection)

@@ -224,7 +224,7 @@ class Takeover:
                 logger.warning("generation %s can't be continued: %s", generation.id, error)
             end_as_lost(generation, self._clock.now())
         if generation.end is not None:
-            self._hub.handover.adopt_ended(mirror, terms)
+            self._hub.report_end(self._hub.handover.adopt_ended(mirror, terms))
         self._writer.on_details(written.generation.id)
 
     async def _store_again(self, name: str, dead: str) -> bool:
@@ -240,7 +240,7 @@ class Takeover:
         generation.take_over(mirror.fence, self._lease)
         end_as_lost(generation, self._clock.now())
         written = self._writer.add(generation, terms, mirror.fence)
-        self._hub.handover.adopt_ended(mirror, terms)
+        self._hub.report_end(self._hub.handover.adopt_ended(mirror, terms))
         await self._writer.create(written)
         return True
 

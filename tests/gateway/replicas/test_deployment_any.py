@@ -60,6 +60,7 @@ class Client:
     viewer: Viewer | None = None
     gateway: Gateway | None = None
     framing: str = "any"
+    transport = "sse"
 
     def __post_init__(self) -> None:
         self.view = View(self.generation_id)

@@ -14,6 +14,7 @@ import orjson
 from gateway.admission.streams import Stream
 from gateway.api.requests import idempotency_key, on_disconnect_header, parse_json
 from gateway.api.services import Services
+from gateway.api.start_source import source_of
 from gateway.api.streams import claim_stream
 from gateway.clock import RestartableTimer
 from gateway.dialects.ai_sdk.projection import AiSdkProjection
@@ -183,6 +184,7 @@ class AiSdkCommands:
             with_policy(start.request, policy),
             request_id=new_id("r"),
             principal=principal,
+            source=source_of(given.headers, "websocket", self._dialect.name),
             idempotency_key=idempotency_key(given.headers),
         )
         if start.alias:

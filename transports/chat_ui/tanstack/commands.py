@@ -8,6 +8,7 @@ import orjson
 
 from gateway.api.requests import parse_json
 from gateway.api.services import Services
+from gateway.api.start_source import source_of
 from gateway.dialects.ag_ui.request import MAX_ID_LENGTH
 from gateway.dialects.base import Call, ProjectedEvent, ResponseIdentity
 from gateway.dialects.tanstack.dialect import PATH, TanStackDialect
@@ -125,6 +126,7 @@ class TanStackCommands:
             start.request,
             request_id=new_id("r"),
             principal=sender,
+            source=source_of(self._headers, "websocket", self._dialect.name),
         )
         with self._services.generations.client_may_leave(generation.id):
             await self._leave(start.alias, sender)

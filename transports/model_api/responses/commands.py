@@ -15,6 +15,7 @@ from gateway.api.model_api.responses.lookup import Asker
 from gateway.api.model_api.responses.start import ResponseStart, prepare
 from gateway.api.requests import on_disconnect_header, parse_json
 from gateway.api.services import Services
+from gateway.api.start_source import source_of
 from gateway.clock import RestartableTimer
 from gateway.dialects.base import Call, Dialect
 from gateway.dialects.ends import refusal_of
@@ -188,6 +189,7 @@ class ResponsesCommands:
             with_policy(start.request, policy or services.model_api_on_disconnect),
             request_id=new_id("r"),
             principal=principal,
+            source=source_of(self._headers, "websocket", self._dialect.name),
             verbatim=start.verbatim,
             retention=services.responses.retention if start.store else 0.0,
             with_defaults=False,

@@ -1,0 +1,32 @@
+"""By what a request starts a generation."""
+
+from collections.abc import Mapping
+from typing import Final
+
+from starlette.requests import HTTPConnection
+
+from gateway.api.context import dialect_of
+from gateway.generation.source import StartSource
+
+MAX_TRACE_HEADER: Final = 512
+"""Maximum characters of a trace header: `traceparent` has 55, and 512 of `tracestate` are passed on at least."""
+
+NATIVE: Final = "native"
+"""Name of our own protocol among the dialects."""
+
+
+def start_source(connection: HTTPConnection, transport: str) -> StartSource:
+    """Return the source of what a request or socket starts; the path tells the dialect."""
+    dialect = dialect_of(connection)
+    return source_of(connection.headers, transport, NATIVE if dialect is None else dialect.name)
+
+
+def source_of(headers: Mapping[str, str], transport: str, dialect: str) -> StartSource:
+    """Return the source of what a request or frame with these headers starts. Their names are in lower case.
+
+    Headers of W3C Trace Context that are too long are ignored.
+    """
+    traceparent, tracestate = headers.get("traceparent", ""), headers.get("tracestate", "")
+    if not traceparent or len(traceparent) > MAX_TRACE_HEADER:
+        return StartSource(transport, dialect)
+    return StartSource(transport, dialect, traceparent, tracestate if len(tracestate) <= MAX_TRACE_HEADER else "")

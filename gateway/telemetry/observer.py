@@ -1,0 +1,109 @@
+"""What observes generations: the log, metrics and traces are observers."""
+
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from gateway.generation.attempt import Attempt
+from gateway.generation.generation import Generation
+from gateway.generation.source import StartSource
+from gateway.protocol.errors import Failed, Refused
+from gateway.security.principals import Principal
+from gateway.telemetry.summary import GenerationSummary
+
+
+class Observer:
+    """Receives what happens to the generations of this process. Each method does nothing unless it is overridden.
+
+    The methods are called in the event loop, at moments of a generation and never for a chunk. They must not wait, and
+    must not raise.
+    """
+
+    def on_start(self, generation: Generation, principal: Principal) -> None:
+        """Handle a generation that was started here, or that this gateway continues."""
+
+    def on_refused(self, refused: Refused, principal: Principal, source: StartSource) -> None:
+        """Handle a start that was refused."""
+
+    def on_attempt(self, generation: Generation, attempt: Attempt) -> Mapping[str, str]:
+        """Handle a call that is about to be made; return headers for its request."""
+        return {}
+
+    def on_attempt_end(self, generation: Generation, attempt: Attempt) -> None:
+        """Handle the end of a call: its connection is closed, or was never opened."""
+
+    def on_retry(self, generation: Generation, failure: Failed, provider: str, following: str) -> None:
+        """Handle a failure of a provider after which `following` is called: another one, or the same."""
+
+    def on_viewer(self, generation_id: str, transport: str, *, resumed: bool) -> None:
+        """Handle a viewer that has come; `resumed`: it has read a part before."""
+
+    def on_viewer_left(self, generation_id: str, transport: str) -> None:
+        """Handle a viewer that has left."""
+
+    def on_end(self, summary: GenerationSummary) -> None:
+        """Handle the end of a generation."""
+
+    def on_surrendered(self, generation: Generation) -> None:
+        """Handle a generation that another gateway has taken over: here it does not end."""
+
+
+UNOBSERVED: Final = Observer()
+"""The observer of what nobody observes."""
+
+
+class Observers(Observer):
+    """Passes on to several observers, in their order."""
+
+    def __init__(self, observers: Sequence[Observer] = ()) -> None:
+        self._observers = list(observers)
+
+    def add(self, observer: Observer) -> None:
+        """Add an observer, behind those before it."""
+        self._observers.append(observer)
+
+    def on_start(self, generation: Generation, principal: Principal) -> None:
+        """Pass on a start."""
+        for observer in self._observers:
+            observer.on_start(generation, principal)
+
+    def on_refused(self, refused: Refused, principal: Principal, source: StartSource) -> None:
+        """Pass on a refusal."""
+        for observer in self._observers:
+            observer.on_refused(refused, principal, source)
+
+    def on_attempt(self, generation: Generation, attempt: Attempt) -> Mapping[str, str]:
+        """Pass on a call; return the headers of all observers."""
+        headers: dict[str, str] = {}
+        for observer in self._observers:
+            headers |= observer.on_attempt(generation, attempt)
+        return headers
+
+    def on_attempt_end(self, generation: Generation, attempt: Attempt) -> None:
+        """Pass on the end of a call."""
+        for observer in self._observers:
+            observer.on_attempt_end(generation, attempt)
+
+    def on_retry(self, generation: Generation, failure: Failed, provider: str, following: str) -> None:
+        """Pass on a failure after which another call follows."""
+        for observer in self._observers:
+            observer.on_retry(generation, failure, provider, following)
+
+    def on_viewer(self, generation_id: str, transport: str, *, resumed: bool) -> None:
+        """Pass on a viewer that has come."""
+        for observer in self._observers:
+            observer.on_viewer(generation_id, transport, resumed=resumed)
+
+    def on_viewer_left(self, generation_id: str, transport: str) -> None:
+        """Pass on a viewer that has left."""
+        for observer in self._observers:
+            observer.on_viewer_left(generation_id, transport)
+
+    def on_end(self, summary: GenerationSummary) -> None:
+        """Pass on an end."""
+        for observer in self._observers:
+            observer.on_end(summary)
+
+    def on_surrendered(self, generation: Generation) -> None:
+        """Pass on a generation that another gateway has taken over."""
+        for observer in self._observers:
+            observer.on_surrendered(generation)

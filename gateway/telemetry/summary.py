@@ -1,0 +1,133 @@
+"""All facts of a generation that has ended, of which its log line, metrics and row in the console are made. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from gateway.generation.attempt import Attempt
+from gateway.generation.bill import COST_DIGITS
+from gateway.generation.generation import Generation
+from gateway.generation.source import StartSource
+from gateway.generation.state import State
+from gateway.protocol.events import Complete, Error, Interrupted, Metrics, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptSummary:
+    """One call of a provider. Durations are milliseconds; `ended` is as in `Attempt`."""
+
+    number: int
+    revision: int
+    provider: str
+    upstream_model: str
+    ended: str
+    opened: bool
+    usage: Usage | None
+    cost_usd: float | None
+    start_ms: float | None
+    """From the start of the generation to the call."""
+    open_ms: float | None
+    """From the call to the headers of its response."""
+    first_content_ms: float | None
+    """From the call to its first content."""
+    duration_ms: float | None
+    """From the call to its end."""
+    text_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationSummary:
+    """A generation from its start to its end. `ended_at` is in seconds since 1970."""
+
+    id: str
+    request_id: str
+    principal: str
+    source: StartSource
+    model: str
+    provider: str | None
+    upstream_model: str
+    end: State
+    code: str | None
+    """Of an error."""
+    message: str | None
+    """Of an error."""
+    finish_reason: str | None
+    """Of a complete answer."""
+    interrupted_by: str | None
+    reason: str | None
+    """The reason that came with the interrupt."""
+    cancel_ms: float | None
+    """From the interrupt to the closed connection of the provider."""
+    metrics: Metrics
+    usage: Usage
+    cost_usd: float | None
+    """None: not known for one of the attempts."""
+    attempts: Sequence[AttemptSummary]
+    views: Mapping[str, int]
+    """Number of viewers that have come, by transport."""
+    resumes: int
+    """Number of these viewers that had read a part before."""
+    ended_at: float
+    accepted_at: float
+    """In seconds since 1970."""
+    first_content_at: float | None
+    """In seconds since 1970."""
+    feedback: int
+    """Number of feedbacks."""
+
+
+def summarize(
+    generation: Generation, principal: str, *, views: Mapping[str, int], resumes: int, now: float, unix: float
+) -> GenerationSummary:
+    """Return the summary of a generation that has ended; `unix` is the time of `now` in seconds since 1970."""
+    end, attempt, metrics = generation.end, generation.current_attempt, generation.metrics(now)
+    accepted, _, first_content = generation.moments(unix - now)
+    cost = generation.cost()
+    return GenerationSummary(
+        id=generation.id,
+        request_id=generation.request_id,
+        principal=principal,
+        source=generation.source,
+        model=generation.model,
+        provider=generation.provider,
+        upstream_model="" if attempt is None else attempt.upstream_model,
+        end=generation.state,
+        code=end.code if isinstance(end, Error) else None,
+        message=end.message if isinstance(end, Error) else None,
+        finish_reason=end.finish_reason if isinstance(end, Complete) else None,
+        interrupted_by=end.by if isinstance(end, Interrupted) else None,
+        reason=end.reason if isinstance(end, Interrupted) else None,
+        cancel_ms=end.cancel_ms if isinstance(end, Interrupted) else None,
+        metrics=metrics,
+        usage=generation.usage(),
+        cost_usd=None if cost is None else round(cost, COST_DIGITS),
+        attempts=[_summarize_attempt(attempt, accepted - (unix - now)) for attempt in generation.attempts],
+        views=dict(views),
+        resumes=resumes,
+        ended_at=accepted + metrics.duration_ms / 1000,
+        accepted_at=accepted,
+        first_content_at=first_content,
+        feedback=len(generation.notes),
+    )
+
+
+def _summarize_attempt(attempt: Attempt, accepted_at: float) -> AttemptSummary:
+    times, cost = attempt.times, attempt.cost()
+    return AttemptSummary(
+        number=attempt.number,
+        revision=attempt.revision,
+        provider=attempt.provider,
+        upstream_model=attempt.upstream_model,
+        ended=attempt.ended or "",
+        opened=attempt.opened,
+        usage=attempt.used(),
+        cost_usd=None if cost is None else round(cost, COST_DIGITS),
+        start_ms=_between(accepted_at, times.started),
+        open_ms=_between(times.started, times.opened),
+        first_content_ms=_between(times.started, times.first_content),
+        duration_ms=_between(times.started, times.ended),
+        text_bytes=attempt.text_bytes,
+    )
+
+
+def _between(start: float | None, end: float | None) -> float | None:
+    return None if start is None or end is None else round((end - start) * 1000, 3)
