@@ -198,7 +198,7 @@ class CatalogBuilder:
                 spec.model,
                 weight=spec.weight,
                 price=spec.price,
-                preset=spec.provider.preset,
+                vendor=spec.provider.vendor,
                 limits=spec.limits,
                 max_concurrent=spec.max_concurrent,
                 breaker=Breaker(spec.breaker_failures, spec.breaker_rest),

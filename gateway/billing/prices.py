@@ -1,4 +1,4 @@
-"""Token prices in US dollars per million tokens, the cost of a usage, and a table of known prices. Pure."""
+"""Token prices in US dollars per million tokens, and the cost of a usage. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,69 +14,61 @@ class Price:
     """US dollars per million tokens.
 
     `cached` is the price of input tokens that the provider read from its cache, `cache_write` that of those it wrote
-    there; None: the same as `input`.
+    there, `cache_write_1h` that of those it keeps for an hour; None: the same as the price before it.
     """
 
     input: float
     cached: float
     output: float
     cache_write: float | None = None
+    cache_write_1h: float | None = None
+    long: "LongPrompt | None" = None
+    """The price of calls with a long prompt, if they have another one."""
+
+    def for_prompt(self, input_tokens: int) -> "Price":
+        """Return the price of a call with this number of input tokens, cached ones included."""
+        return self.long.price if self.long is not None and input_tokens > self.long.above else self
 
     def cost(self, usage: Usage) -> float | None:
         """Return the cost of a usage in US dollars; None if its number of input or output tokens is unknown."""
         if usage.input_tokens is None or usage.output_tokens is None:
             return None
-        cached = min(usage.cached_input_tokens or 0, usage.input_tokens)
-        written = min(usage.cache_write_tokens or 0, usage.input_tokens - cached)
-        plain = usage.input_tokens - cached - written
+        price = self.for_prompt(usage.input_tokens)
+        return (price._cost_of_input(usage, usage.input_tokens) + usage.output_tokens * price.output) / MILLION
+
+    def _cost_of_input(self, usage: Usage, total: int) -> float:
+        """Return the cost of input tokens, `total` with all kinds, in millionths of a dollar."""
+        cached = min(usage.cached_input_tokens or 0, total)
+        written = min(usage.cache_write_tokens or 0, total - cached)
+        hour = min(usage.cache_write_1h_tokens or 0, written)
         cache_write = self.input if self.cache_write is None else self.cache_write
-        read = plain * self.input + cached * self.cached + written * cache_write
-        return (read + usage.output_tokens * self.output) / MILLION
+        cache_write_1h = cache_write if self.cache_write_1h is None else self.cache_write_1h
+        plain = total - cached - written
+        return plain * self.input + cached * self.cached + (written - hour) * cache_write + hour * cache_write_1h
+
+
+@dataclass(frozen=True, slots=True)
+class LongPrompt:
+    """The price of all tokens of a call whose prompt has more than `above` tokens."""
+
+    above: int
+    price: Price
+
+
+@dataclass(frozen=True, slots=True)
+class PriceList:
+    """The prices that a `vendor` has published, by model. `source` names its document, `date` is YYYY-MM-DD.
+
+    `note` says which prices they are, where the vendor has several for one model.
+    """
+
+    vendor: str
+    source: str
+    date: str
+    models: Mapping[str, Price]
+    note: str = ""
 
 
 def flat(dollars: float) -> Price:
     """Build a price that is the same for all tokens."""
     return Price(dollars, dollars, dollars)
-
-
-PRICED_ON: Final = "2026-11-22"
-"""Date of the table below."""
-
-KNOWN_PRICES: Final[Mapping[str, Mapping[str, Price]]] = {
-    # From the price comparison that the project started with, which has one figure for all tokens of a model. These are
-    # defaults: configure the prices of your contract.
-    "holysheep": {
-        "gpt-4.1": flat(8.00),
-        "claude-3-5-sonnet": flat(15.00),
-        "gemini-1.5-flash": flat(2.50),
-        "deepseek-v3.2": flat(0.42),
-    },
-    "openai": {"gpt-4.1": flat(15.00), "gpt-4o": flat(15.00)},
-    "anthropic": {"claude-3-5-sonnet": flat(15.00)},
-    "gemini": {"gemini-1.5-flash": flat(2.50)},
-    # The same prices for the profiles of the simulator that imitate these models.
-    "simulator": {
-        "sim": flat(8.00),
-        "sim-instant": flat(8.00),
-        "sim-gpt-4.1": flat(8.00),
-        "sim-gpt-4o": flat(15.00),
-        "sim-claude-3.5-sonnet": flat(15.00),
-        "sim-gemini-1.5-flash": flat(2.50),
-    },
-}
-"""Known prices by preset, then by the name of a model or its prefix before a date."""
-
-
-def known_price(preset: str, model: str) -> Price | None:
-    """Return the known price of a model, or None.
-
-    A dated name such as `gpt-4o-2024-08-06` has the price of `gpt-4o`. The longest matching prefix wins.
-    """
-    prices = KNOWN_PRICES.get(preset, {})
-    # The simulator's settings are appended to the model's name: `sim-gpt-4.1?speed=0`.
-    name = model.partition("?")[0]
-    if name in prices:
-        return prices[name]
-    # A digit after the prefix: `gpt-4o-mini` is another model than `gpt-4o`.
-    prefixes = [known for known in prices if name.startswith(f"{known}-") and name[len(known) + 1 :][:1].isdigit()]
-    return prices[max(prefixes, key=len)] if prefixes else None

@@ -65,6 +65,7 @@ def sum_usage(parts: Sequence[Usage]) -> Usage:
         cached_input_tokens=_sum_known([part.cached_input_tokens for part in parts]),
         reasoning_tokens=_sum_known([part.reasoning_tokens for part in parts]),
         cache_write_tokens=_sum_known([part.cache_write_tokens for part in parts]),
+        cache_write_1h_tokens=_sum_known([part.cache_write_1h_tokens for part in parts]),
     )
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from gateway.app.authentication import credential_schemes
 from gateway.app.catalog import Catalog, build
 from gateway.app.store import build_store
-from gateway.cli.configuration_report import report, warnings
+from gateway.cli.configuration_report import price_sources, report, warnings
 from gateway.cli.live_check import call_all, find_store_failure
 from gateway.clock import SystemClock
 from gateway.config import ConfigurationError, Settings, find_file, load, unknown_variables
@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
         print(error, file=sys.stderr)
         return 2
     catalog = build(settings)
-    print("\n".join([f"{file or 'The environment'}: valid", *report(catalog)]))
+    print("\n".join([f"{file or 'The environment'}: valid", *report(catalog), *price_sources(catalog)]))
     print(sdk_base_urls(url_of(settings.host, settings.port)))
     unknown = [f"{name}: not a known setting" for name in unknown_variables(os.environ)]
     files = file_warnings(settings, file_limit(hard=True))

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 from gateway.app.catalog import WIRE_FORMATS, Catalog
-from gateway.billing.prices import PRICED_ON
+from gateway.billing.price_lookup import PublishedPrice
+from gateway.billing.prices import Price
 from gateway.config import Settings
 from gateway.config.providers import Provider
 from gateway.net.addresses import is_loopback_host
@@ -28,6 +29,26 @@ def report(catalog: Catalog) -> list[str]:
         lines.append(", ".join([name, *default, *aliases, *_format_policy(model), *_format_defaults(model)]))
         lines += [f"  {_format_target(model, target, catalog.providers[target.name])}" for target in model.targets]
     return lines
+
+
+def price_sources(catalog: Catalog) -> list[str]:
+    """Return a line for each list that the price of a model is from."""
+    published = [
+        found
+        for model in catalog.models.by_name.values()
+        for target in model.targets
+        if (found := _published_price(model, target)) is not None
+    ]
+    lists = dict.fromkeys((each.source.vendor, each.source.date, each.source.source, each.source.note) for each in published)
+    return [
+        f"published prices, {vendor} {date}: {source}" + (f"; {note}" if note else "")
+        for vendor, date, source, note in lists
+    ]
+
+
+def _published_price(model: Model, target: Target) -> PublishedPrice | None:
+    """Return the published price of an upstream; None if its own is configured, or none is known."""
+    return target.published_price(model.name) if target.price is None else None
 
 
 def _format_policy(model: Model) -> list[str]:
@@ -54,10 +75,22 @@ def _format_defaults(model: Model) -> list[str]:
 
 
 def _format_target(model: Model, target: Target, provider: Provider) -> str:
-    price = target.price_of(model.name)
-    cost = f"{price.input:g} in, {price.cached:g} cached, {price.output:g} out" if price else "unknown"
     weight = f"; weight {target.weight:g}" if model.policy.routing == "weighted" else ""
-    return f"{target.name}: {target.upstream_model(model.name)}; {_format_provider(provider)}{weight}; price {cost}"
+    parts = f"{target.name}: {target.upstream_model(model.name)}; {_format_provider(provider)}{weight}"
+    price, published = target.price_of(model.name), _published_price(model, target)
+    if price is None:
+        return f"{parts}; price unknown"
+    origin = "price" if published is None else f"published price of {published.source.date}:"
+    return f"{parts}; {origin} {_format_price(price)}"
+
+
+def _format_price(price: Price) -> str:
+    written = {"written": price.cache_write, "written for 1 h": price.cache_write_1h}
+    parts = {"in": price.input, "cached": price.cached, **written, "out": price.output}
+    text = ", ".join(f"{dollars:g} {name}" for name, dollars in parts.items() if dollars is not None)
+    if price.long is not None:
+        text += f"; above {price.long.above:,} tokens {_format_price(price.long.price)}"
+    return text
 
 
 def _format_provider(provider: Provider) -> str:
@@ -121,10 +154,6 @@ def _defaults_warnings(model: Model, catalog: Catalog) -> Iterator[str]:
 
 
 def _price_warnings(name: str, model: Model) -> Iterator[str]:
-    prices = [(target, target.price_of(name)) for target in model.targets]
-    for target, price in prices:
-        if target.price is None and price is not None and target.preset != "simulator":
-            yield f"{name}: the price at {target.name} is not set: the known one of {PRICED_ON} is used"
-    for target, price in prices:
-        if price is None:
-            yield f"{name}: the price at {target.name} is not known: its answers report no cost"
+    for target in model.targets:
+        if target.price_of(name) is None:
+            yield f"{name}: the price at {target.name} is not known: its answers report no cost, and budgets miss it"

@@ -1,4 +1,4 @@
-"""Differences of known providers by the hosts of their addresses, for a provider without a preset. Pure.
+"""Known providers by the hosts of their addresses: differences of those without a preset, and price lists. Pure.
 
 Only what a source supports is here. Other providers need no entry for it to work: a field that a provider refuses is
 left out after its first refusal (`gateway/upstreams/formats/refused_fields.py`).
@@ -47,8 +47,29 @@ HOSTS: Final[Mapping[str, Quirks]] = {
 """Quirks by host; a name that begins with a dot stands for all hosts below it."""
 
 
+VENDORS: Final[Mapping[str, str]] = {
+    "api.openai.com": "openai",
+    "api.anthropic.com": "anthropic",
+    "generativelanguage.googleapis.com": "gemini",
+    "api.deepseek.com": "deepseek",
+}
+"""Vendors of `gateway/billing/published_prices.py` by host.
+
+Their models cost another price elsewhere: at a reseller, in a cloud, or at the vendor's own address for a region.
+"""
+
+
+def price_vendor(base_url: str | None) -> str:
+    """Return the vendor whose published prices apply at a base URL, "" if none is known. None: the simulator."""
+    return "simulator" if base_url is None else VENDORS.get(_host(base_url), "")
+
+
 def known_quirks(base_url: str | None) -> Quirks | None:
     """Return the quirks of the server at a base URL, or None if its host is not known."""
-    host = (urlsplit(base_url or "").hostname or "").rstrip(".")
+    host = _host(base_url)
     below = next((quirks for name, quirks in HOSTS.items() if name[0] == "." and host.endswith(name)), None)
     return HOSTS.get(host, below)
+
+
+def _host(base_url: str | None) -> str:
+    return (urlsplit(base_url or "").hostname or "").rstrip(".")

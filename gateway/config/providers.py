@@ -5,7 +5,7 @@ from typing import Final, get_args
 
 from pydantic import SecretStr
 
-from gateway.config.hosts import known_quirks
+from gateway.config.hosts import known_quirks, price_vendor
 from gateway.config.presets import PRESETS, Api, Preset, PresetName
 from gateway.config.settings import Settings
 from gateway.config.tables import ProviderTable
@@ -18,10 +18,14 @@ NO_PRESET: Final = Preset("")
 
 @dataclass(frozen=True, slots=True)
 class Provider:
-    """A provider as it is called. `base_url` None: the built-in simulator; `key_variable` None: no key variable."""
+    """A provider as it is called. `base_url` None: the built-in simulator; `key_variable` None: no key variable.
+
+    `vendor`: whose published prices apply to its calls; "" if that is not known.
+    """
 
     name: str
     preset: str
+    vendor: str
     base_url: str | None
     api: Api
     key_variable: str | None
@@ -49,6 +53,7 @@ def resolve_provider(settings: Settings, name: str) -> Provider:
     return Provider(
         name=name,
         preset=known_preset or "",
+        vendor=price_vendor(base_url),
         base_url=base_url,
         api=table.api or preset.api,
         key_variable=(preset.key_variable if table.key_variable is None else table.key_variable) or None,
@@ -69,6 +74,7 @@ def single_provider(settings: Settings) -> Provider:
     return Provider(
         name="simulator" if is_simulated else settings.provider,
         preset="simulator" if is_simulated else "",
+        vendor=price_vendor(base_url),
         base_url=base_url,
         api="openai" if is_simulated else settings.upstream_api,
         key_variable=None,

@@ -30,11 +30,15 @@ class PriceTable(Table):
     cache_write: Dollars | None = Field(
         None, description="Price of a million input tokens written to the provider's cache. None: the same as `input`."
     )
+    cache_write_1h: Dollars | None = Field(
+        None, description="Price of a million input tokens that the cache keeps for an hour. None: as `cache_write`."
+    )
     output: Dollars = Field(description="Price of a million output tokens.")
 
     def to_price(self) -> Price:
         """Return the price that the table describes."""
-        return Price(self.input, self.input if self.cached is None else self.cached, self.output, self.cache_write)
+        cached = self.input if self.cached is None else self.cached
+        return Price(self.input, cached, self.output, self.cache_write, self.cache_write_1h)
 
 
 class ProviderTable(Table):
@@ -166,7 +170,7 @@ class _CallTable(Table):
     )
     max_concurrent: int = Field(0, ge=0, description="Maximum number of running calls; 0: no limit.")
     price: PriceTable | None = Field(
-        None, description="Price of tokens. None: the known price for the preset, if there is one."
+        None, description="Price of tokens. None: the published one (docs/reference/prices.md), if it is known."
     )
     first_token_timeout: Seconds | None = Field(
         None,

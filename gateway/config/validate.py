@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator
 from typing import Final
 
-from gateway.billing.prices import known_price
+from gateway.billing.price_lookup import published_price
 from gateway.config.checks import MEMORY
 from gateway.config.model_names import served_models
 from gateway.config.presets import PRESETS
@@ -62,18 +62,18 @@ def check_prices(settings: Settings, broken: Collection[Path] = ()) -> Iterator[
     """Yield a problem for each upstream without a price: a budget needs all of them."""
     for name, model in settings.models.items():
         for index, upstream in enumerate(model.all_upstreams):
-            preset = resolve_provider(settings, upstream.provider).preset
-            has_price = upstream.price is not None or known_price(preset, upstream.upstream_model or name) is not None
-            if not has_price and ("providers", upstream.provider) not in broken:
+            vendor = resolve_provider(settings, upstream.provider).vendor
+            is_known = upstream.price is not None or published_price(vendor, upstream.upstream_model or name)
+            if not is_known and ("providers", upstream.provider) not in broken:
                 message = (
-                    "is not known, but budget_per_day needs it: set it, or { input = 0, output = 0 } if calls are free"
+                    "is not known, so budget_per_day can't count it: set it, or { input = 0, output = 0 } if calls are "
+                    "free"
                 )
                 yield Problem((*upstream_path(name, model, index), "price"), message)
     if not settings.models and not broken:
-        preset = single_provider(settings).preset
-        is_unpriced = any(known_price(preset, name) is None for name in served_models(settings))
-        if is_unpriced or settings.upstream is not None:
-            message = "needs the prices of all models: configure them in [models], each with its price"
+        vendor, names = single_provider(settings).vendor, served_models(settings)
+        if not names or not all(published_price(vendor, name) for name in names):
+            message = "can't count models whose price is not known: configure them in [models], each with its price"
             yield Problem(("budget_per_day",), message)
 
 

@@ -73,6 +73,7 @@ class Attempt:
             reported.cached_input_tokens,
             reported.reasoning_tokens,
             reported.cache_write_tokens,
+            reported.cache_write_1h_tokens,
         )
 
     def cost(self) -> float | None:

@@ -33,9 +33,10 @@ class BudgetMeter:
         """
         if self._budget_charge is None:
             return
-        left, price = self.charge_to_date(), attempt.price
+        left = self.charge_to_date()
         if left <= 0:
             raise self._budget_charge.exceeded(self._clock.unix())
+        price = None if attempt.price is None else attempt.price.for_prompt(attempt.prompt_tokens)
         if price is not None and price.output:
             byte_cost = price.output / MILLION / BYTES_PER_TOKEN
             step = max(BYTES_PER_TOKEN, min(CHARGE_BYTES, left / byte_cost))

@@ -4,7 +4,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from gateway.billing.prices import Price, known_price
+from gateway.billing.price_lookup import PublishedPrice, published_price
+from gateway.billing.prices import Price
 from gateway.log_throttle import LogThrottle
 from gateway.protocol.errors import Code, Failed
 from gateway.routing.breaker import Breaker, RetryBudget
@@ -21,7 +22,7 @@ class Target:
     """One upstream that can serve a model.
 
     `model` is the model's name at the upstream; None passes on the name that the client requested. If `price` is None,
-    the price table is searched by `preset`. `limits` holds the time limits of one call. `max_concurrent` bounds the
+    the published one of `vendor` applies. `limits` holds the time limits of one call. `max_concurrent` bounds the
     calls that run at once; 0 means no limit.
     """
 
@@ -29,7 +30,7 @@ class Target:
     model: str | None = None
     weight: float = 1.0
     price: Price | None = None
-    preset: str = ""
+    vendor: str = ""
     limits: Limits = field(default_factory=Limits)
     max_concurrent: int = 0
     breaker: Breaker = field(default_factory=Breaker)
@@ -58,7 +59,14 @@ class Target:
 
     def price_of(self, requested: str) -> Price | None:
         """Return the price of the requested model at this upstream, or None if it is unknown."""
-        return self.price or known_price(self.preset, self.upstream_model(requested))
+        if self.price is not None:
+            return self.price
+        published = self.published_price(requested)
+        return None if published is None else published.price
+
+    def published_price(self, requested: str) -> PublishedPrice | None:
+        """Return the published price of the requested model at this upstream, or None."""
+        return published_price(self.vendor, self.upstream_model(requested))
 
     @property
     def is_full(self) -> bool:

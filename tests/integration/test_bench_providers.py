@@ -35,8 +35,8 @@ async def upstream(simulator: Server) -> AsyncIterator[HttpUpstream]:
 def models(upstream: HttpUpstream) -> list[Model]:
     """Return a model for each profile with a price, one whose answers are truncated, and one without usage."""
     profiles = ("sim-gpt-4.1", "sim-gpt-4o", "sim-claude-3.5-sonnet", "sim-gemini-1.5-flash")
-    targets = {name: Target(upstream, f"{name}{FAST}", preset="simulator") for name in profiles}
-    targets["broken"] = Target(upstream, f"sim{FAST}&fault=drop", preset="simulator")
+    targets = {name: Target(upstream, f"{name}{FAST}", vendor="simulator") for name in profiles}
+    targets["broken"] = Target(upstream, f"sim{FAST}&fault=drop", vendor="simulator")
     targets["uncounted"] = Target(upstream, f"sim{FAST}&usage=off")
     return [Model(name, [target]) for name, target in targets.items()]
 

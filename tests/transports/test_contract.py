@@ -77,6 +77,7 @@ async def test_a_complete_answer(served: Served, viewer: ViewingClient) -> None:
         "cached_input_tokens": None,
         "reasoning_tokens": None,
         "cache_write_tokens": None,
+        "cache_write_1h_tokens": None,
     }
 
 

@@ -132,6 +132,7 @@ class Recorder:
             usage.cached_input_tokens,
             usage.reasoning_tokens,
             usage.cache_write_tokens,
+            usage.cache_write_1h_tokens,
         )
 
     def _count_sent(self, usage: Usage) -> int | None:

@@ -317,8 +317,8 @@ def _usage(usage: JsonObject) -> Usage:
     Source: docs.anthropic.com, "Prompt caching". What is written is also listed by how long it is kept.
     """
     uncached, read = count_of(usage.get("input_tokens")), count_of(usage.get("cache_read_input_tokens"))
-    kept = [count_of(value) or 0 for value in object_of(usage.get("cache_creation")).values()]
-    written = count_of(usage.get("cache_creation_input_tokens")) or (sum(kept) if kept else None)
+    kept = {name: count_of(value) or 0 for name, value in object_of(usage.get("cache_creation")).items()}
+    written = count_of(usage.get("cache_creation_input_tokens")) or (sum(kept.values()) if kept else None)
     if written is None:
         written = count_of(usage.get("cache_creation_input_tokens"))
     # No prompt has 0 tokens: a server that says so does not know.
@@ -330,4 +330,5 @@ def _usage(usage: JsonObject) -> Usage:
         read,
         detail_of(usage, "output_tokens_details", "thinking_tokens"),
         written,
+        kept.get("ephemeral_1h_input_tokens"),
     )

@@ -173,6 +173,7 @@ export interface Usage {
   cached_input_tokens: number | null;
   reasoning_tokens: number | null;
   cache_write_tokens: number | null;
+  cache_write_1h_tokens: number | null;
 }
 
 /** The gateway's measurements of a generation. */

@@ -23,7 +23,7 @@ async def test_models_have_the_values_of_their_tables() -> None:
     first, second = chat.targets
     assert (first.name, first.model, first.weight, first.max_concurrent) == ("eu", "gpt-4.1", 3, 5)
     assert (first.limits.first_token_timeout, first.limits.stall_timeout, first.breaker.threshold) == (20, 7, 5)
-    assert first.price_of("chat") == Price(15, 15, 15)
+    assert first.price_of("chat") is None, "a reseller has prices of its own"
     assert (second.name, second.upstream_model("chat"), second.limits.first_token_timeout) == ("vllm", "chat", 5)
     assert second.price_of("chat") == Price(1, 1, 2)
     with pytest.raises(Refused):
@@ -69,7 +69,7 @@ async def test_without_an_upstream_the_simulator_answers() -> None:
     catalog = build(Settings())
     assert catalog.models.resolve(None).name == "sim"
     (target,) = catalog.models.resolve("sim?speed=3").targets
-    assert (target.name, target.breaker.threshold, target.preset) == ("simulator", 0, "simulator")
+    assert (target.name, target.breaker.threshold, target.vendor) == ("simulator", 0, "simulator")
     with pytest.raises(Refused):
         catalog.models.resolve("gpt-4")
     await catalog.start()

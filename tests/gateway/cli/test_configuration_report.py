@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gateway.app.catalog import build
-from gateway.cli.configuration_report import report, warnings
+from gateway.cli.configuration_report import price_sources, report, warnings
 from gateway.cli.main import main
 from gateway.config import Settings
 from tests.gateway.app.two_models import settings
@@ -14,7 +14,7 @@ from tests.gateway.app.two_models import settings
 async def test_the_report_lists_each_model_with_its_upstreams() -> None:
     assert report(build(settings())) == [
         "chat, default, alias gpt-4, weighted, hedged after 2 s, with failover",
-        "  eu: gpt-4.1; eu.example; key OPENAI_API_KEY set; weight 3; price 15 in, 15 cached, 15 out",
+        "  eu: gpt-4.1; eu.example; key OPENAI_API_KEY set; weight 3; price unknown",
         "  vllm: chat; 127.0.0.1:8000; no key; weight 1; price 1 in, 1 cached, 2 out",
         "fast",
         "  eu: small; eu.example; key OPENAI_API_KEY set; price unknown",
@@ -24,6 +24,36 @@ async def test_the_report_lists_each_model_with_its_upstreams() -> None:
 async def test_the_report_lists_a_single_upstream() -> None:
     single = Settings.model_validate({"upstream": "https://a.example:81/v1", "upstream_api_key": "sk-secret"})
     assert report(build(single)) == ["any model", "  upstream: a.example:81; key set"]
+
+
+async def test_the_report_names_the_list_that_a_price_is_from() -> None:
+    models: dict[str, object] = {
+        "gpt-4.1": {"upstreams": [{"provider": "openai"}, {"provider": "eu"}]},
+        "claude-haiku-5-5": {"provider": "anthropic"},
+        "o3": {"provider": "openai", "price": {"input": 1, "output": 2, "cache_write": 3, "cache_write_1h": 4}},
+        "deepseek-flash": {"provider": "deepseek"},
+    }
+    providers = {"eu": {"preset": "openai", "base_url": "https://eu.api.openai.com/v1"}}
+    catalog = build(Settings.model_validate({"models": models, "providers": providers}))
+    assert [line.partition("; price ")[2] or line.partition("; published ")[2] for line in report(catalog)] == [
+        "",
+        "price of 2026-02-07: 2 in, 0.5 cached, 8 out",
+        "unknown",
+        "",
+        "price of 2026-10-24: 0.1 in, 0.01 cached, 0.125 written, 0.2 written for 1 h, 0.5 out; "
+        "above 100,000 tokens 0.5 in, 0.05 cached, 0.625 written, 1 written for 1 h, 2.5 out",
+        "",
+        "1 in, 1 cached, 3 written, 4 written for 1 h, 2 out",
+        "",
+        "price of 2026-10-27: 0.3 in, 0.006 cached, 1.2 out",
+    ]
+    sources = price_sources(catalog)
+    assert [source.partition(":")[0] for source in sources] == [
+        "published prices, openai 2026-02-07",
+        "published prices, anthropic 2026-10-24",
+        "published prices, deepseek 2026-10-27",
+    ]
+    assert sources[2].endswith("; peak hours; half of it at other hours")
 
 
 async def test_the_report_says_what_a_model_adds_to_starts() -> None:
@@ -55,7 +85,7 @@ async def test_likely_mistakes_are_warnings() -> None:
         "far: plain http to 10.0.0.1: keys and texts are sent unencrypted",
         "deep: answers are continued below /beta: base_url should not end with /v1",
         "idle: no model uses this provider",
-        "b: the price at deep is not known: its answers report no cost",
+        "b: the price at deep is not known: its answers report no cost, and budgets miss it",
     ]
 
 
@@ -96,7 +126,6 @@ async def test_settings_without_effect_are_warnings() -> None:
         "a: hedge has no effect at ollama: its first_token_timeout is not longer",
         "b: failover has no effect: it needs a second upstream",
         "b: routing has no effect: it needs a second upstream",
-        "gpt-4.1: the price at openai is not set: the known one of 2026-11-22 is used",
     ]
 
 

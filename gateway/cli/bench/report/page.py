@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from html import escape
 from pathlib import Path
 
-from gateway.billing.prices import PRICED_ON
 from gateway.cli.bench.figures import REQUESTS, p50
 from gateway.cli.bench.report.cards import cards
 from gateway.cli.bench.report.document import document
@@ -21,8 +20,8 @@ METHOD = (
     "gap: the time between two successive reads with content, over all requests of a target.",
     "p50 and p95 are nearest ranks: the smallest measured value that 50 % or 95 % of the values do not exceed. Of "
     "fewer than 20 values, p95 is the greatest.",
-    "Cost: the average usage of the answered requests at the configured price; cached input has its own price. A price "
-    f"that is not configured is the one known to Dualstream, as of {PRICED_ON}.",
+    "Cost: the average usage of the answered requests at the configured price, else the published one that Dualstream "
+    "knows; cached input has its own price. The prices of the simulator's models are invented.",
     "A month: the daily tokens at the blended price of input and output. The mix is the same for all targets, without "
     "cached input.",
     "In each round every target had one turn, with as many requests at once as the concurrency; each round started "

@@ -562,7 +562,7 @@ def test_zeros_and_nulls_after_figures_replace_none_of_them() -> None:
                 "cache_creation": {"ephemeral_5m_input_tokens": 20, "ephemeral_1h_input_tokens": 300},
                 "output_tokens": 3,
             },
-            Usage(321, 3, "exact", None, None, 320),
+            Usage(321, 3, "exact", None, None, 320, 300),
         ),
     ],
 )
