@@ -34,10 +34,10 @@ class Price:
         if usage.input_tokens is None or usage.output_tokens is None:
             return None
         price = self.for_prompt(usage.input_tokens)
-        return (price._cost_of_input(usage, usage.input_tokens) + usage.output_tokens * price.output) / MILLION
+        return (price.cost_of_input(usage, usage.input_tokens) + usage.output_tokens * price.output) / MILLION
 
-    def _cost_of_input(self, usage: Usage, total: int) -> float:
-        """Return the cost of input tokens, `total` with all kinds, in millionths of a dollar."""
+    def cost_of_input(self, usage: Usage, total: int) -> float:
+        """Return the cost of all input tokens, of which there are `total`, in millionths of a dollar."""
         cached = min(usage.cached_input_tokens or 0, total)
         written = min(usage.cache_write_tokens or 0, total - cached)
         hour = min(usage.cache_write_1h_tokens or 0, written)

@@ -3,8 +3,8 @@
 US dollars per million tokens, standard processing. Columns: input, cached input, output; then cache writes, those kept
 for an hour, and the prices of long prompts. Without a price for cached input, a list means that of input.
 
-To update a list, replace its rows by those of the source, and its date. A model is in one list of its vendor only. Leave
-out what the source does not say, and offers that end on a date: an unknown price is better than a wrong one.
+To update a list, replace its rows by those of the source, and its date. A model is in one list of its vendor only.
+Leave out what the source does not say, and offers that end on a date: an unknown price is better than a wrong one.
 """
 
 from typing import Final
@@ -146,7 +146,7 @@ PRICE_LISTS: Final = (
     # --- Invented -------------------------------------------------------------------------------------------------
     PriceList(
         "simulator",
-        "invented: the comparison that this project started from, one figure for all tokens of a model",
+        "the comparison that this project started from, one figure for all tokens of a model",
         "2026-11-22",
         {
             "sim": flat(8.00),

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from gateway.app.catalog import WIRE_FORMATS, Catalog
 from gateway.billing.price_lookup import PublishedPrice
-from gateway.billing.prices import Price
+from gateway.billing.prices import Price, PriceList
 from gateway.config import Settings
 from gateway.config.providers import Provider
 from gateway.net.addresses import is_loopback_host
@@ -39,11 +39,15 @@ def price_sources(catalog: Catalog) -> list[str]:
         for target in model.targets
         if (found := _published_price(model, target)) is not None
     ]
-    lists = dict.fromkeys((each.source.vendor, each.source.date, each.source.source, each.source.note) for each in published)
+    lists = {id(each.source): each.source for each in published}.values()
     return [
-        f"published prices, {vendor} {date}: {source}" + (f"; {note}" if note else "")
-        for vendor, date, source, note in lists
+        f"{_kind(each)} prices, {each.vendor} {each.date}: {'; '.join(filter(None, (each.source, each.note)))}"
+        for each in lists
     ]
+
+
+def _kind(prices: PriceList) -> str:
+    return "invented" if prices.vendor == "simulator" else "published"
 
 
 def _published_price(model: Model, target: Target) -> PublishedPrice | None:
@@ -80,7 +84,7 @@ def _format_target(model: Model, target: Target, provider: Provider) -> str:
     price, published = target.price_of(model.name), _published_price(model, target)
     if price is None:
         return f"{parts}; price unknown"
-    origin = "price" if published is None else f"published price of {published.source.date}:"
+    origin = "price" if published is None else f"{_kind(published.source)} price of {published.source.date}:"
     return f"{parts}; {origin} {_format_price(price)}"
 
 

@@ -27,7 +27,7 @@ class Usage:
     """Token counts of a generation. Unknown is None, never 0. `source` is `exact` if the provider counted the tokens.
 
     `cached_input_tokens` (read from the provider's cache) and `cache_write_tokens` (written to it) are part of
-    `input_tokens`, `reasoning_tokens` of `output_tokens`, `cache_write_1h_tokens` (kept for an hour, not for minutes) of
+    `input_tokens`, `reasoning_tokens` of `output_tokens`, `cache_write_1h_tokens` (kept there for an hour) of
     `cache_write_tokens`.
     """
 

@@ -32,6 +32,7 @@ async def test_the_report_names_the_list_that_a_price_is_from() -> None:
         "claude-haiku-5-5": {"provider": "anthropic"},
         "o3": {"provider": "openai", "price": {"input": 1, "output": 2, "cache_write": 3, "cache_write_1h": 4}},
         "deepseek-flash": {"provider": "deepseek"},
+        "sim": {"provider": "simulator"},
     }
     providers = {"eu": {"preset": "openai", "base_url": "https://eu.api.openai.com/v1"}}
     catalog = build(Settings.model_validate({"models": models, "providers": providers}))
@@ -46,12 +47,18 @@ async def test_the_report_names_the_list_that_a_price_is_from() -> None:
         "1 in, 1 cached, 3 written, 4 written for 1 h, 2 out",
         "",
         "price of 2026-10-27: 0.3 in, 0.006 cached, 1.2 out",
+        "",
+        "",
     ]
+    assert (
+        report(catalog)[-1] == "  simulator: sim; built in; no key; invented price of 2026-11-22: 8 in, 8 cached, 8 out"
+    )
     sources = price_sources(catalog)
     assert [source.partition(":")[0] for source in sources] == [
         "published prices, openai 2026-02-07",
         "published prices, anthropic 2026-10-24",
         "published prices, deepseek 2026-10-27",
+        "invented prices, simulator 2026-11-22",
     ]
     assert sources[2].endswith("; peak hours; half of it at other hours")
 

@@ -12,7 +12,9 @@ def test_a_budget_accepts_known_prices(tmp_path: Path) -> None:
     text = 'budget_per_day = 5\n[models."gpt-4.1"]\nprovider = "cloud"\n[models.sim]\nprovider = "simulator"\n'
     cloud = '[providers.cloud]\nbase_url = "https://api.openai.com/v1"\n'
     assert load_text(tmp_path, text + cloud).budget_per_day == 5
-    with pytest.raises(ConfigurationError, match=r'models."gpt-4.1".price: is not known, so budget_per_day can.t count'):
+    with pytest.raises(
+        ConfigurationError, match=r'models."gpt-4.1".price: is not known, so budget_per_day can.t count'
+    ):
         load_text(tmp_path, text + cloud.replace("api.openai.com", "reseller.example"))
 
 
