@@ -31,7 +31,7 @@ TEST_WORKERS ?= --numprocesses=$(shell expr $$(nproc 2>/dev/null || echo 1) + 1)
 export PYTHONDONTWRITEBYTECODE :=
 
 # Programs that the integration tests need, as command:Debian package.
-PROGRAMS := node:nodejs npm:npm chromium:chromium chromedriver:chromium-driver nginx:nginx haproxy:haproxy caddy:caddy curl:curl openssl:openssl bwrap:bubblewrap redis-server:redis-server redis-sentinel:redis-sentinel
+PROGRAMS := node:nodejs npm:npm chromium:chromium chromedriver:chromium-driver nginx:nginx haproxy:haproxy caddy:caddy curl:curl openssl:openssl bwrap:bubblewrap redis-server:redis-server redis-sentinel:redis-sentinel promtool:prometheus docker-compose:docker-compose systemd-analyze:systemd
 
 # Without CI=true, tests are skipped that need a real language model (250 MB), unless `make run-local` has fetched it, or
 # real clients (2 GB), unless `make clients-install` has installed them.
@@ -132,6 +132,10 @@ fuzz: $(VENV)/fuzz ## fuzz every parser with FUZZ_RUNS (100,000) inputs, and wri
 openapi: $(VENV)/run ## regenerate docs/openapi.json
 	$(BIN)/python -m gateway.api.openapi docs/openapi.json
 
+.PHONY: dashboard wheel
+dashboard: $(VENV)/test ## regenerate the Grafana dashboard, deploy/grafana/dashboards/dualstream.json
+	$(BIN)/python -m tests.deploy.dashboard
+
 config-errors: $(VENV)/test ## regenerate docs/reference/configuration-errors.md
 	$(BIN)/python -m tests.gateway.config.broken
 
@@ -149,6 +153,9 @@ screenshots: $(VENV)/test programs ## take pictures of the demo page in five siz
 
 screenshots-examples: $(VENV)/test programs ## regenerate the pictures of the examples
 	$(BIN)/python -m tests.integration.screenshot_examples docs/images/examples
+
+wheel: $(VENV)/made ## build the Python package, in dist/
+	$(PIP) wheel --quiet --no-deps --wheel-dir dist .
 
 npm-pack: ## build the npm package of the JavaScript client, in dist/
 	@mkdir -p dist

@@ -41,14 +41,14 @@ def missing(reason: str) -> NoReturn:
 class Process:
     """A running program; its output is kept for the report of a test that fails."""
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str], folder: Path = CHECKOUT) -> None:
         self.name = " ".join(command[1:4])
         self._lines: list[str] = []
         self._has_output = threading.Condition()
         self._has_ended = False
         self._process = subprocess.Popen(
             command,
-            cwd=CHECKOUT,
+            cwd=folder,
             env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""The pinned packages, installed by their hashes and run as in the container.
+"""The wheel, as users install it: by uvx, and with the pinned packages, run as in the container.
 
 The container's process has no privileges, is process 1, and has read-only file systems, no shell and no home.
 """
@@ -9,20 +9,27 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
+from urllib.request import urlopen
+from zipfile import ZipFile
 
 import aiohttp
 import pytest
 from packaging.utils import canonicalize_name
 
+from tests.integration.browser import read_json
 from tests.integration.processes import CHECKOUT, Server, missing, program
 from tests.supply import licences, pins
 from tests.supply.audit import UNREACHABLE
 from tests.supply.containerfile import exec_form, instructions, stages
 
 CONTAINERFILE = CHECKOUT / "deploy" / "container" / "Containerfile"
+TOP_LEVEL: Final = "gateway/client/top_level/"
+"""Folder of the package `dualstream`, which the wheel has at its top."""
+
 Confined = Callable[..., list[str]]
 
 
@@ -46,6 +53,13 @@ def venv(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search(r"^dualstream 0\.", done.stdout, re.MULTILINE)
     return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(venv: Path) -> Path:
+    """The wheel of this project, as `make wheel` builds it."""
+    (built,) = (venv / "wheel").glob("dualstream-*.whl")
+    return built
 
 
 @pytest.fixture(scope="module")
@@ -75,8 +89,10 @@ def confined(venv: Path, tmp_path_factory: pytest.TempPathFactory) -> Confined:
 
 
 @contextmanager
-def serving(command: list[str]) -> Iterator[Server]:
-    server = Server(command, {})
+def serving(
+    command: list[str], environment: Mapping[str, str] | None = None, folder: Path = CHECKOUT
+) -> Iterator[Server]:
+    server = Server(command, environment or {}, folder)
     try:
         server.url = server.wait_for(r"Dualstream listens on (http://\S+)").group(1)
         yield server
@@ -98,6 +114,58 @@ def test_every_package_is_pinned_and_its_licence_is_documented(venv: Path) -> No
     shown = subprocess.run([venv / "bin" / "python", "-m", "pip", "freeze"], check=True, capture_output=True, text=True)
     frozen = dict(line.split("==") for line in shown.stdout.splitlines() if "==" in line)
     assert {canonicalize_name(name): version for name, version in frozen.items()} == versions
+
+
+def test_the_wheel_holds_all_that_a_user_needs_and_nothing_else(wheel: Path) -> None:
+    names = set(ZipFile(wheel).namelist())
+    pages = {f"gateway/static/{path.relative_to(CHECKOUT / 'static')}" for path in tracked("static")}
+    code = {str(path.relative_to(CHECKOUT)) for path in tracked("gateway", "transports")}
+    client = {name for name in code if name.startswith(TOP_LEVEL)}
+    assert names >= pages | {"gateway/openapi.json", "gateway/py.typed", "dualstream/py.typed"}
+    assert names >= code - client | {name.removeprefix(TOP_LEVEL) for name in client}
+    assert {name.split("/")[0] for name in names} == {"dualstream", "gateway", "transports", wheel_info(wheel)}
+    assert not [name for name in names if "__pycache__" in name or "/tests/" in name]
+
+
+def tracked(*folders: str) -> list[Path]:
+    """Return the files of these folders that git knows."""
+    listed = subprocess.run([program("git"), "ls-files", *folders], cwd=CHECKOUT, check=True, stdout=subprocess.PIPE)
+    return [CHECKOUT / name for name in listed.stdout.decode().splitlines()]
+
+
+def wheel_info(wheel: Path) -> str:
+    return "-".join(wheel.name.split("-")[:2]) + ".dist-info"
+
+
+def test_it_runs_outside_of_a_clone_from_an_empty_environment(wheel: Path, tmp_path: Path) -> None:
+    """By uvx, which takes the newest packages that pyproject.toml allows: what users do first."""
+    of_tests = ("DUALSTREAM_", "PYTHON", "VIRTUAL_ENV")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(of_tests)}
+    dualstream = [
+        program("uvx"),
+        "--no-python-downloads",
+        "--python",
+        sys.executable,
+        "--from",
+        str(wheel),
+        "dualstream",
+    ]
+
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [*dualstream, *arguments]
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
+    version = run("--version")
+    if version.returncode and UNREACHABLE.search(version.stderr):
+        missing("the packages can't be fetched: no registry answers")
+    assert version.stdout.startswith("dualstream 0."), version.stderr
+    with serving([*dualstream, "serve", "--port", "0"], environment, tmp_path) as server:
+        for path in ("/", "/static/dualstream.js", "/static/demo/main.js", "/health"):
+            with urlopen(f"{server.url}{path}") as response:
+                assert response.status == 200
+        assert read_json(f"{server.url}/openapi.json")["info"]["title"] == "Dualstream"
+        answer = run("chat", "--model", "sim-instant?length=40", "--url", server.url, "Hello")
+        assert (answer.returncode, len(answer.stdout) > 40) == (0, True), answer.stderr
 
 
 def test_confined_processes_have_no_privileges_and_no_writable_files(

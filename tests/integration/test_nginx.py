@@ -26,7 +26,7 @@ from tests.integration.processes import CHECKOUT, Server, TcpProxy, program
 from tests.integration.servers import running, simulator_process
 from tests.served.viewers import TIMEOUT, JsonObject, SseViewer, ViewingClient, WebSocketViewer
 
-SHIPPED = CHECKOUT / "deploy" / "nginx" / "dualstream.conf"
+SHIPPED = [CHECKOUT / "deploy" / "nginx" / name for name in ("dualstream-gateways.conf", "dualstream.conf")]
 TRANSPORTS: Mapping[str, type[ViewingClient]] = {"sse": SseViewer, "websocket": WebSocketViewer}
 DELAYED_SECONDS = 1.5
 """Time after which missing data counts as delayed; without more data, nginx would never send it."""
@@ -90,7 +90,7 @@ def running_nginx(*gateways: str, folder: Path, changes: Mapping[str, str] | Non
         "listen 80;": f"listen 127.0.0.1:{port};",
         "/var/log/nginx/": f"{folder}/",
     }
-    text = SHIPPED.read_text("utf-8")
+    text = "".join(file.read_text("utf-8") for file in SHIPPED)
     for old, new in {**replacements, **(changes or {})}.items():
         assert old in text
         text = text.replace(old, new)
@@ -389,7 +389,7 @@ async def test_pings_pass_before_the_first_token_over_websocket_and_pongs_come_b
 
 
 def test_timeouts_are_several_heartbeats_and_the_body_limit_is_above_ours() -> None:
-    text = SHIPPED.read_text("utf-8")
+    text = SHIPPED[-1].read_text("utf-8")
     for name, count in {"proxy_read_timeout": 3, "proxy_send_timeout": 2, "send_timeout": 2}.items():
         timeouts = re.findall(rf"^ +{name} (\d+)s;$", text, re.MULTILINE)
         assert len(timeouts) == count, "for SSE, for WebSocket, and for the model APIs if it differs"

@@ -1,0 +1,1 @@
+"""The files of deploy/: what generates them, and their checks with the programs that read them."""
